@@ -1,0 +1,31 @@
+.PHONY: install demo test lint format lock
+PYTHON ?= python3
+BIN := .venv/bin
+
+install: .venv/installed
+
+.venv/installed: requirements.lock pyproject.toml
+	test -d .venv || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
+demo: install
+	$(BIN)/python -m monitor.demo
+
+test: install
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The lock names no index, so that it works with any mirror.
+lock:
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --no-header \
+	  --generate-hashes --no-emit-index-url --quiet --output-file requirements.lock

@@ -1,0 +1,152 @@
+"""What a store promises; tests/store/contract.py holds every store to it.
+
+All methods block (call them off the event loop), may be called from any thread, and raise
+StoreUnavailable where the same call may succeed later, StoreRefused where it never will.
+Each may be repeated after a kill at any instant: a repeat overwrites itself and adds nothing.
+Times are passed in, never read from a clock here: leases of several machines are compared by their own clocks,
+so a lease's term must be well above their skew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime, timedelta
+
+    from monitor.models import Candidate, Filing, Hit, Json, Notice, OutletState, Story, Visit
+    from monitor.query.syntax import Node
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """A page of search results; ``total`` is exact, or None where counting them all would be slow."""
+
+    stories: tuple[Story, ...]
+    total: int | None = None
+
+
+class Store(Protocol):
+    # ---- the store itself
+
+    def setup(self) -> None:
+        """Makes what is missing and migrates what is older; StoreRefused where it is newer than this program."""
+
+    def ping(self) -> str:
+        """One line that names the store and its version, for ``check``."""
+
+    def close(self) -> None: ...
+
+    # ---- the crawl frontier
+
+    def enqueue(self, candidates: Sequence[Candidate], *, now: datetime) -> list[Visit]:
+        """Makes a waiting visit of each candidate whose address was never met, and returns these."""
+
+    def waiting(self, outlet: str, *, now: datetime, limit: int) -> list[Visit]:
+        """Visits of the outlet that are due, longest due first: new, failed before, or to be asked again."""
+
+    def file(self, filings: Sequence[Filing]) -> list[bool]:
+        """Writes each filing whole: story, hits and notices first, then its visit and aliases.
+
+        False stands at the place of a filing whose story had been changed by somebody else meanwhile (its version is
+        not the stored one plus one, or it is new and the id is taken): nothing of it is written; prepare it anew.
+        A notice whose key is known stays as it is, sent or not.  The version before an update is kept for `history`.
+        """
+
+    # ---- stories
+
+    def stories(self, ids: Sequence[str]) -> dict[str, Story]:
+        """The stored stories among ``ids``, in their latest version."""
+
+    def history(self, story: str) -> list[Story]:
+        """All versions of a story, oldest first; empty where it is not stored."""
+
+    def search(
+        self,
+        query: Node | None,
+        *,
+        now: datetime,
+        since: datetime | None = None,
+        limit: int = 20,
+        offset: int = 0,
+        relevance: bool = False,
+    ) -> Found:
+        """Stories that match (all, for None), newest first by publication or else first sight, or most relevant first."""
+
+    def scan(
+        self,
+        query: Node | None = None,
+        *,
+        now: datetime,
+        since: datetime | None = None,
+        after: str | None = None,
+    ) -> Iterator[Story]:
+        """All that match, in order of id, beginning behind ``after``; streams, so memory stays bounded."""
+
+    def similar(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
+        """(story, cluster, signature) of stories first seen since then that share a band with the signature."""
+
+    def hits(self, alert: str | None = None, *, since: datetime | None = None, limit: int = 1000) -> list[Hit]:
+        """Hits, newest first."""
+
+    # ---- outlets
+
+    def lease(
+        self,
+        names: Sequence[str],
+        *,
+        holder: str,
+        now: datetime,
+        term: timedelta,
+        limit: int,
+        due_only: bool = True,
+    ) -> list[OutletState]:
+        """Takes up to ``limit`` of the named outlets that nobody holds (and that are due), most overdue first.
+
+        An outlet never met before is due at once.  A lease that ran out is nobody's.
+        """
+
+    def renew(self, state: OutletState, *, now: datetime, term: timedelta) -> OutletState:
+        """Prolongs a lease; LeaseLost where it is another's by now."""
+
+    def release(self, state: OutletState) -> None:
+        """Writes the state as given and gives the lease up; LeaseLost where it is another's by now."""
+
+    def outlets(self) -> list[OutletState]:
+        """All outlets ever met, by name."""
+
+    # ---- the outbox
+
+    def claim(self, *, holder: str, now: datetime, term: timedelta, limit: int = 1000) -> list[Notice]:
+        """Takes notices that are due, unsent and nobody's (or whose claim ran out), oldest first."""
+
+    def stamp(self, batches: Mapping[str, Sequence[Notice]], *, holder: str) -> None:
+        """Records under which Message-ID each claimed notice is about to be sent, before it is sent.
+
+        LeaseLost where a claim is another's by now: then nothing is stamped.
+        """
+
+    def sent(self, notices: Sequence[Notice], *, now: datetime) -> None:
+        """Marks notices as sent, for good."""
+
+    def postpone(self, notices: Sequence[Notice]) -> None:
+        """Gives claimed notices back as they are now: with attempts, error, due_at, and who has still to get them."""
+
+    def outbox(self, *, limit: int = 1000) -> list[Notice]:
+        """Unsent notices, the next due first."""
+
+    def snooze(self, alert: str, until: datetime | None) -> None:
+        """Holds an alert's mail back until then (None: no longer)."""
+
+    def snoozed(self) -> dict[str, datetime]:
+        """Until when each snoozed alert's mail is held back."""
+
+    # ---- small state of the monitor as a whole
+
+    def note(self, key: str, value: Json | None) -> None:
+        """Keeps a small JSON document (None removes it)."""
+
+    def notes(self, prefix: str = "") -> dict[str, Json]:
+        """The documents whose key begins with ``prefix``."""
