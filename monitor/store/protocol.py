@@ -48,11 +48,14 @@ class Store(Protocol):
         """Visits of the outlet that are due, longest due first: new, failed before, or to be asked again."""
 
     def file(self, filings: Sequence[Filing]) -> list[bool]:
-        """Writes each filing whole: story, hits and notices first, then its visit and aliases.
+        """Writes each filing whole, in this order where it cannot be one transaction: hits and notices, then the
+        story, then its visit and aliases.  So a kill in between leaves a visit that is still waiting, and the repeat
+        meets either no story (and puts the same hits again) or a story whose hits are all there.
 
         False stands at the place of a filing whose story had been changed by somebody else meanwhile (its version is
-        not the stored one plus one, or it is new and the id is taken): nothing of it is written; prepare it anew.
-        A notice whose key is known stays as it is, sent or not.  The version before an update is kept for `history`.
+        not the stored one plus one, or it is new and the id is taken): its story and visit are not written; prepare
+        it anew.  A notice whose key is known stays as it is, sent or not.  The version before an update is kept for
+        `history`.
         """
 
     # ---- stories
@@ -73,7 +76,7 @@ class Store(Protocol):
         offset: int = 0,
         relevance: bool = False,
     ) -> Found:
-        """Stories that match (all, for None), newest first by publication or else first sight, or most relevant first."""
+        """Stories that match (all, for None): newest first by publication or else first sight, or by relevance."""
 
     def scan(
         self,
