@@ -1,0 +1,280 @@
+"""A fetched page's way into the store: read this file first.
+
+    page -> extract -> identify -> find its like -> match -> file (story, hits, mail and visit as one)
+
+Everything before the filing may be repeated; the filing is one transaction or, where there are none, safe to repeat.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from monitor import similarity
+from monitor.changes import added, changed
+from monitor.errors import ExtractionError, MonitorError
+from monitor.extract import Reading
+from monitor.mail.schedule import due_at
+from monitor.models import (
+    Article,
+    Disposition,
+    Filing,
+    Hit,
+    NotArticle,
+    Notice,
+    Outcome,
+    Page,
+    Story,
+    Visit,
+    now,
+)
+from monitor.urls import canonical, story_id
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from typing import Protocol, TypeVar
+
+    from monitor.config import Config, Outlet
+    from monitor.errors import FetchError
+    from monitor.extract import Extractor
+    from monitor.query.rules import RuleSet
+    from monitor.store import Store
+
+    T = TypeVar("T")
+
+    class Call(Protocol):
+        """Runs a blocking call of the store off the event loop, as `Service.call` does."""
+
+        def __call__(self, work: Callable[..., T], *args: object, **kwargs: object) -> Awaitable[T]: ...
+
+
+RETRIES = tuple(timedelta(minutes=m) for m in (5, 30, 120, 360, 1440))  # after the nth failure in a row
+RECHECKS = tuple(timedelta(hours=h) for h in (1, 3, 9, 24, 48, 72))  # after first sight: corrections come early
+SIMILAR_FOR = timedelta(days=14)  # reprints come within days; older likeness is a new event
+LARGEST_BATCH = 200
+CONFLICTS = 5  # how often another process may file the same story first before we come back later
+
+
+class Ingest:
+    """Turns pages into filed stories, many at a time."""
+
+    def __init__(self, *, config: Config, store: Store, extractor: Extractor, rules: RuleSet, call: Call) -> None:
+        self.config = config
+        self.store = store
+        self.extractor = extractor
+        self.rules = rules
+        self.call = call
+        self._alerts = {alert.name: alert for alert in config.alerts}
+        self._queue: list[tuple[Filing, asyncio.Future[bool]]] = []
+        self._writer: asyncio.Task[None] | None = None
+
+    async def page(self, outlet: Outlet, visit: Visit, page: Page) -> Outcome:
+        """Takes a fetched page to its end; the outcome says which."""
+        try:
+            article = await self.extractor.read(page, Reading.of(outlet))
+        except ExtractionError as error:
+            return await self._postpone(
+                visit, Outcome(disposition=Disposition.FAILED, kind=error.kind, detail=str(error))
+            )
+        if isinstance(article, NotArticle):
+            outcome = Outcome(disposition=Disposition.NOT_ARTICLE, kind=article.kind, detail=article.detail)
+            return await self._settle(visit, outcome)
+        if visit.story is None and self._too_old(outlet, article, page):
+            return await self._settle(visit, Outcome(disposition=Disposition.TOO_OLD))
+        for _ in range(CONFLICTS):
+            filing = await self.call(self._prepare, outlet, visit, page, article)
+            if await self._file(filing):
+                return filing.outcome
+        return await self._postpone(visit, Outcome(disposition=Disposition.FAILED, kind="conflict"))
+
+    async def not_modified(self, outlet: Outlet, visit: Visit) -> Outcome:  # noqa: ARG002  the same shape as its sisters
+        """A stored story was asked for again and the server says it is the same."""
+        checked = replace(visit, rechecks=visit.rechecks + 1, attempts=0)
+        return await self._settle(checked, Outcome(disposition=Disposition.UNCHANGED), next_at=_recheck_at(checked))
+
+    async def failed(self, outlet: Outlet, visit: Visit, error: FetchError) -> Outcome:  # noqa: ARG002  as above
+        """The page could not be had: it is asked for again later, unless that is of no use."""
+        outcome = Outcome(disposition=Disposition.FAILED, kind=error.kind, detail=error.message)
+        if error.permanent:
+            return await self._settle(visit, outcome)
+        return await self._postpone(visit, outcome, at_least=error.retry_after or 0.0)
+
+    # ---- from article to filing: blocking, off the loop, and repeated whole where the store was away
+
+    def _prepare(self, outlet: Outlet, visit: Visit, page: Page, article: Article) -> Filing:
+        """Finds out whether the article is new, known under another address, unchanged or corrected."""
+        story = _story(outlet, visit, page, article)
+        landed = story_id(page.url)
+        aliases = tuple({story.id, landed} - {visit.id})
+        visit = replace(visit, etag=page.etag, last_modified=page.last_modified, attempts=0)
+
+        names = [name for name in (visit.story, story.id, landed, visit.id) if name]
+        stored = self.store.stories(names)
+        known = next((stored[name] for name in names if name in stored), None)
+        if known is None:
+            return self._new(visit, story, aliases)
+        if visit.story is None and known.first_seen_at != visit.first_seen_at:
+            settled = replace(visit, story=known.id, next_at=None)
+            outcome = Outcome(disposition=Disposition.DUPLICATE, detail=known.url)
+            return Filing(visit=settled, outcome=outcome, aliases=aliases)
+
+        checked = replace(visit, story=known.id, rechecks=visit.rechecks + 1)
+        checked = replace(checked, next_at=_recheck_at(checked))
+        if changed(known, story):
+            return self._correction(checked, known, story)
+        # A visit that leads to its own story without knowing it was killed before it could say so.
+        disposition = Disposition.UNCHANGED if visit.story else Disposition.STORED
+        return Filing(visit=checked, outcome=Outcome(disposition=disposition), aliases=aliases)
+
+    def _new(self, visit: Visit, story: Story, aliases: Sequence[str]) -> Filing:
+        matched = self.rules.match(story)
+        if self.config.keep == "matching" and not matched.topics and not matched.alerts:
+            settled = replace(visit, next_at=None)
+            return Filing(visit=settled, outcome=Outcome(disposition=Disposition.OFF_TOPIC), aliases=tuple(aliases))
+        signature = similarity.signature(story.text)
+        story = replace(story, topics=matched.topics, alerts=matched.alerts, cluster=self._cluster(story, signature))
+        stored = replace(visit, story=story.id)
+        return Filing(
+            visit=replace(stored, next_at=_recheck_at(stored)),
+            outcome=Outcome(disposition=Disposition.STORED),
+            story=story,
+            aliases=tuple(aliases),
+            signature=signature,
+            hits=tuple(self._hit(name, story) for name in matched.alerts),
+            notices=tuple(self._notice(name, story) for name in matched.alerts),
+        )
+
+    def _correction(self, visit: Visit, known: Story, read: Story) -> Filing:
+        """A new version; an alert fires where it catches what was added, or the whole as it did not before."""
+        story = replace(
+            read,
+            id=known.id,
+            url=known.url,
+            outlet=known.outlet,
+            cluster=known.cluster,
+            first_seen_at=known.first_seen_at,
+            published_at=known.published_at or read.published_at,
+            version=known.version + 1,
+        )
+        news = replace(
+            story,
+            title=story.title if story.title.split() != known.title.split() else "",
+            text=added(known.text, story.text),
+        )
+        matched, before = self.rules.match(story), self.rules.match(known)
+        fresh = {name for name in matched.alerts if name not in {*before.alerts, *known.alerts}}
+        fired = sorted(fresh | set(self.rules.match(news).alerts))
+        story = replace(story, topics=matched.topics, alerts=tuple(sorted({*known.alerts, *matched.alerts, *fired})))
+        return Filing(
+            visit=visit,
+            outcome=Outcome(disposition=Disposition.UPDATED),
+            story=story,
+            signature=similarity.signature(story.text),
+            hits=tuple(self._hit(name, story) for name in fired),
+            notices=tuple(self._notice(name, story) for name in fired),
+        )
+
+    def _cluster(self, story: Story, signature: tuple[int, ...]) -> str:
+        """The cluster of the story most like this one, or a new one of its own."""
+        recent = self.store.similar(signature, since=now() - SIMILAR_FOR)
+        likest = max(
+            ((similarity.alike(signature, other), cluster) for _, cluster, other in recent),
+            default=(0.0, story.id),
+        )
+        return likest[1] if likest[0] >= similarity.REPRINT else story.id
+
+    def _hit(self, alert: str, story: Story) -> Hit:
+        return Hit(
+            alert=alert,
+            story=story.id,
+            version=story.version,
+            outlet=story.outlet,
+            title=story.title,
+            url=story.url,
+            matched_at=story.updated_at,
+            published_at=story.published_at,
+            language=story.language,
+            context=self.rules.context(alert, story),
+        )
+
+    def _notice(self, alert: str, story: Story) -> Notice:
+        rule, moment = self._alerts[alert], now()
+        due = due_at(rule.deliver, rule.timezone, moment)
+        return Notice(alert=alert, story=story.id, version=story.version, to=rule.to, due_at=due, created_at=moment)
+
+    def _too_old(self, outlet: Outlet, article: Article, page: Page) -> bool:
+        oldest = page.fetched_at - (outlet.max_age or self.config.crawl.max_age)
+        return article.published_at is not None and article.published_at < oldest
+
+    # ---- from filing to store
+
+    async def _settle(self, visit: Visit, outcome: Outcome, *, next_at: datetime | None = None) -> Outcome:
+        await self._file(Filing(visit=replace(visit, next_at=next_at), outcome=outcome))
+        return outcome
+
+    async def _postpone(self, visit: Visit, outcome: Outcome, *, at_least: float = 0.0) -> Outcome:
+        """Files a failure, to be tried again until `RETRIES` are used up; a stored story waits for its recheck."""
+        failed = replace(visit, attempts=visit.attempts + 1, rechecks=visit.rechecks + (visit.story is not None))
+        if visit.story is not None:
+            return await self._settle(failed, outcome, next_at=_recheck_at(failed))
+        if visit.attempts >= len(RETRIES):
+            return await self._settle(failed, outcome)
+        wait = max(RETRIES[visit.attempts], timedelta(seconds=at_least))
+        return await self._settle(failed, outcome, next_at=now() + wait)
+
+    async def _file(self, filing: Filing) -> bool:
+        """Writes the filing together with whatever else came while the last batch was being written."""
+        written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._queue.append((filing, written))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write())
+        return await written
+
+    async def _write(self) -> None:
+        while self._queue:
+            batch, self._queue = self._queue[:LARGEST_BATCH], self._queue[LARGEST_BATCH:]
+            try:
+                results = await self.call(self.store.file, [filing for filing, _ in batch])
+            except BaseException as error:  # whoever waits is told, whatever it was
+                for _, written in batch:
+                    if not written.done():
+                        written.set_exception(error)
+                if isinstance(error, MonitorError):
+                    continue
+                raise
+            for (_, written), result in zip(batch, results, strict=True):
+                if not written.done():
+                    written.set_result(result)
+
+
+def _story(outlet: Outlet, visit: Visit, page: Page, article: Article) -> Story:
+    url = canonical(article.canonical_url or page.url)
+    return Story(
+        id=story_id(url),
+        url=url,
+        outlet=outlet.name,
+        title=article.title or visit.candidate.title,
+        text=article.text,
+        authors=article.authors,
+        published_at=article.published_at or visit.candidate.published_at,
+        modified_at=article.modified_at,
+        first_seen_at=visit.first_seen_at,
+        fetched_at=page.fetched_at,
+        updated_at=page.fetched_at,
+        language=article.language or visit.candidate.language or outlet.language,
+        country=outlet.country,
+        section=article.section,
+        tags=article.tags,
+        image=article.image,
+        word_count=len(tokens(article.text)),
+        method=article.method,
+        flags=article.flags,
+    )
+
+
+def _recheck_at(visit: Visit) -> datetime | None:
+    """When a stored story is asked for again; None once three days have passed."""
+    ahead = (visit.first_seen_at + wait for wait in RECHECKS[visit.rechecks :])
+    return next((moment for moment in ahead if moment > now()), None)
