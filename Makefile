@@ -1,4 +1,4 @@
-.PHONY: install demo test lint format lock
+.PHONY: install demo test elasticsearch lint format lock
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -15,6 +15,10 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest
+
+# A real Elasticsearch for development, in the foreground; needs Java 21 or newer and Maven.
+elasticsearch: install
+	$(BIN)/python tests/servers/elasticsearch_node.py
 
 lint: install
 	$(BIN)/ruff check .
