@@ -1,0 +1,23 @@
+"""From a fetched page to an article: the only room that knows trafilatura.
+
+`Extractor` reads pages in worker processes; `read` does it here and now.  Nothing heavy is imported before it is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor.extract.pool import Extractor
+from monitor.extract.reading import Reading
+
+if TYPE_CHECKING:
+    from monitor.models import Article, NotArticle, Page
+
+__all__ = ["Extractor", "Reading", "read"]
+
+
+def read(page: Page, reading: Reading) -> Article | NotArticle:
+    """What the page is, read in this process: a page made to harm may take long or raise what it likes."""
+    from monitor.extract import pipeline  # noqa: PLC0415  a second of imports that most commands never need
+
+    return pipeline.read(page, reading)

@@ -1,0 +1,32 @@
+"""What an outlet's configuration and history say about reading its pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from monitor.config.schema import Outlet
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """How the pages of one outlet are to be read; ``furniture`` is what `furniture.known` found in its memory."""
+
+    article: str | None = None  # CSS selector of the story's container
+    remove: tuple[str, ...] = ()  # CSS selectors of what is not the story
+    language: str | None = None  # believed only where the text is too short to tell
+    country: str | None = None
+    outlet: str = ""  # its name, which is no author's and no part of a title
+    furniture: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, outlet: Outlet, furniture: frozenset[str] = frozenset()) -> Reading:
+        return cls(
+            article=outlet.article,
+            remove=outlet.remove,
+            language=outlet.language,
+            country=outlet.country,
+            outlet=outlet.name,
+            furniture=furniture,
+        )

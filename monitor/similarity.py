@@ -1,0 +1,90 @@
+"""Near-duplicates: a story that another outlet reprints cut, retitled or under a lead of its own is found again.
+
+A text is the set of its shingles (runs of words), sketched by the ones with the smallest hashes: a bottom-k sketch
+(Broder 1997; Thorup 2013) read the way FracMinHash does (Irber et al. 2022), so that it estimates *containment*.
+Resemblance, which MinHash estimates, is low between a story and a third of it; containment is high.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import zlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+REPRINT = 0.2  # from this much of the shorter text on, two stories are one; benchmarks/extraction/duplicates.py
+SIZE = 100  # hashes of a signature
+BANDS = 24  # the smallest of them, which stores index
+FEWEST = 3  # shared hashes below which likeness is chance
+
+_TOKEN = re.compile(r"[^\W_]+")
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+_WORDS, _CHARACTERS = 4, 8  # in a shingle
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+
+
+def signature(text: str) -> tuple[int, ...]:
+    """The text's sketch: up to `SIZE` numbers, ascending, each below 2**53 (so that JSON keeps them whole).
+
+    Empty where the text is too short to tell a reprint by.
+    """
+    hashes = _shingles(text)
+    if len(hashes) < 2 * FEWEST:
+        return ()
+    if len(hashes) > SIZE:
+        hashes = hashes[:SIZE]
+    return tuple(hashes.tolist())
+
+
+def bands(signature: Sequence[int]) -> tuple[int, ...]:
+    """What to index a signature by: two texts of which one holds a good part of the other share at least one.
+
+    The more are shared, the likelier the reprint: a store that finds too many returns those that share most.
+    """
+    return tuple(signature[:BANDS])
+
+
+def alike(one: Sequence[int], other: Sequence[int]) -> float:
+    """How much of the shorter text the other holds, from 0 to 1; `REPRINT` or more means they are one story."""
+    if not one or not other:
+        return 0.0
+    # Below the smaller of both horizons, each sketch holds all of its text's hashes.
+    horizon = min(sketch[-1] if len(sketch) >= SIZE else 1 << 53 for sketch in (one, other))
+    seen = {number for number in one if number <= horizon}
+    others = {number for number in other if number <= horizon}
+    shared = len(seen & others)
+    if shared < FEWEST:
+        return 0.0
+    return shared / min(len(seen), len(others))
+
+
+def _shingles(text: str) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+    """The hashes of the text's shingles, ascending, each once."""
+    text = unicodedata.normalize("NFKC", text).casefold()
+    unspaced = len(_UNSPACED.findall(text)) > len(text) // 4
+    tokens = _TOKEN.findall(text)
+    if unspaced:
+        tokens = list("".join(tokens))
+    length = _CHARACTERS if unspaced else _WORDS
+    if len(tokens) < length:
+        return np.empty(0, dtype=np.uint64)
+    crc = zlib.crc32
+    words = np.array([crc(token.encode("utf-8", "surrogatepass")) for token in tokens], dtype=np.uint64)
+    count = len(words) - length + 1
+    mixed = np.zeros(count, dtype=np.uint64)
+    for place in range(length):
+        mixed = _scramble(mixed + words[place : place + count])
+    return np.unique(mixed >> np.uint64(11))
+
+
+def _scramble(numbers: np.ndarray[tuple[int], np.dtype[np.uint64]]) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+    """The finalizer of SplitMix64 (Steele et al. 2014): every bit of the input changes every bit of the output."""
+    numbers = numbers + _MIX
+    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return numbers ^ (numbers >> np.uint64(31))
