@@ -1,0 +1,256 @@
+"""The kinds of value monitor.yaml holds.  Each refuses what it is not with a sentence that says what to write."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
+
+from monitor.errors import QueryError
+from monitor.mail import schedule, server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_LONGEST = 3650 * 86400.0  # seconds: ten years is a slip of the finger
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
+_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+
+
+def duration(value: Any) -> Any:
+    """``15m``, ``1h30m``, ``7d`` or a plain number of seconds, as a timedelta.  Raises ValueError."""
+    if isinstance(value, timedelta):
+        return value
+    text = str(value).strip().lower()
+    seconds: float
+    if re.fullmatch(r"\d{1,15}(\.\d{1,9})?", text):
+        seconds = float(text)
+    elif re.fullmatch(r"(\d{1,15}(\.\d{1,9})?(ms|[smhdw]))+", text):
+        seconds = sum(float(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+(?:\.\d+)?)(ms|[smhdw])", text))
+    else:
+        raise ValueError(f"{str(value)[:40]!r} is not a duration; write 30s, 15m, 6h, 7d or 1h30m")
+    if seconds > _LONGEST:
+        raise ValueError(f"{text[:40]} is longer than ten years; the units are ms, s, m, h, d and w")
+    return timedelta(seconds=seconds)
+
+
+def _positive(value: timedelta) -> timedelta:
+    if not value:
+        raise ValueError("must be longer than nothing")
+    return value
+
+
+def one_or_many(value: Any) -> Any:
+    """A single value where a list may stand: ``to: desk@example.org``."""
+    return (value,) if isinstance(value, str) and value.strip() else value
+
+
+def line(value: str) -> str:
+    """Text for names and headers: printable, on one line."""
+    found = _CONTROL.search(value)
+    if found:
+        raise ValueError(f"holds the control character {found.group()!r}; it must be one line of plain text")
+    return value
+
+
+def host(value: str) -> str:
+    """A host name, in lower case and ASCII."""
+    name = value.strip().lower()
+    if "://" in name or "/" in name:
+        raise ValueError(f"{value[:80]!r} is an address; write the host alone, as in news.example.org")
+    try:
+        ascii_ = name.encode("idna").decode() if not name.isascii() else name
+    except UnicodeError:
+        ascii_ = ""
+    if len(ascii_) > 253 or not _HOST.fullmatch(ascii_):
+        raise ValueError(f"{value[:80]!r} is not a host name; write it as in news.example.org")
+    return ascii_
+
+
+def web_address(value: str) -> str:
+    """An http or https URL with a host and no password."""
+    line(value)
+    if any(c.isspace() for c in value):
+        raise ValueError("holds a space; percent-encode it as %20")
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+        name = parts.hostname
+    except ValueError:
+        raise ValueError(f"{value[:80]!r} is no address: its port or brackets cannot be read") from None
+    if parts.scheme not in ("http", "https"):
+        raise ValueError(f"{value[:80]!r} is no address; it must begin with https:// or http://")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not hold a user or password")
+    if not name or port == 0:
+        raise ValueError(f"{value[:80]!r} names no host")
+    if ":" not in name:  # not an IPv6 address
+        host(name)
+    return value
+
+
+def mailbox(value: str) -> str:
+    """An e-mail address, ``desk@example.org``; its domain in ASCII and lower case."""
+    line(value)
+    local, at, domain = value.strip().rpartition("@")
+    if not at or "@" in local:
+        raise ValueError(f"{value[:80]!r} is not an e-mail address; write it as in desk@example.org")
+    if not local.isascii() or len(local) > 64 or not _LOCAL.fullmatch(local):
+        raise ValueError(f"{value[:80]!r} is not an e-mail address: {local[:40]!r} cannot stand before the @")
+    try:
+        return f"{local}@{host(domain)}"
+    except ValueError:
+        raise ValueError(f"{value[:80]!r} is not an e-mail address: {domain[:40]!r} is no domain") from None
+
+
+def sender(value: str) -> str:
+    """``monitor@example.org`` or ``Media Monitor <monitor@example.org>``."""
+    line(value)
+    match = re.fullmatch(r"(?P<name>[^<>]*)<(?P<box>[^<>]+)>", value)
+    if match is None:
+        return mailbox(value)
+    return f"{match['name'].strip()} <{mailbox(match['box'])}>".lstrip()
+
+
+def language(value: str) -> str:
+    """An ISO 639 code, of which a region is dropped: ``pt-BR`` is ``pt``."""
+    if not re.fullmatch(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*", value):
+        raise ValueError(f"{value[:40]!r} is not a language code; write en, ru, zh ...")
+    return re.split(r"[-_]", value)[0].lower()
+
+
+def country(value: str) -> str:
+    """An ISO 3166 code of two letters."""
+    if not re.fullmatch(r"[A-Za-z]{2}", value):
+        raise ValueError(f"{value[:40]!r} is not a country code of two letters; write GB, RU, CN ...")
+    if value.upper() == "UK":
+        raise ValueError("the code of the United Kingdom is GB")
+    return value.upper()
+
+
+def selector(value: str) -> str:
+    """A CSS selector."""
+    from cssselect import HTMLTranslator, SelectorError  # noqa: PLC0415  few configurations have one
+
+    try:
+        HTMLTranslator().css_to_xpath(value)
+    except SelectorError as error:
+        raise ValueError(f"not a CSS selector: {error}") from None
+    except RecursionError:
+        raise ValueError("not a CSS selector: nested too deep") from None
+    return value
+
+
+def pattern(value: str) -> str:
+    """A regular expression."""
+    if len(value) > 1000:
+        raise ValueError("a regular expression of more than 1000 characters; split it into several")
+    try:
+        re.compile(value)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"not a regular expression: {error}") from None
+    return value
+
+
+def wait(value: str) -> str:
+    """What a rendered page is waited for: a selector, ``idle`` or a duration."""
+    if value == "idle" or re.fullmatch(r"[\d.]+(ms|s|m)?", value):
+        return value if value == "idle" else f"{duration(value).total_seconds():g}s"
+    return selector(value)
+
+
+def query(value: str) -> str:
+    """A query of a topic or alert: it parses and asks for something."""
+    from monitor.query import parse  # noqa: PLC0415  the grammar costs time that `--help` need not spend
+
+    try:
+        parse(value, positive=True)
+    except QueryError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+def deliver(value: str) -> str:
+    """``instant``, ``hourly``, ``daily HH:MM`` or ``weekly DAY HH:MM``."""
+    schedule.parse(value)
+    return value
+
+
+def timezone(value: str) -> str:
+    """A name of the time zone database."""
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError):
+        raise ValueError(f"{value[:40]!r} is no time zone; write Europe/London, Asia/Tokyo, UTC ...") from None
+    return value
+
+
+def prefix(value: str) -> str:
+    """What Elasticsearch index names may begin with."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,99}", value):
+        raise ValueError("must be lower-case letters, digits, - and _, and begin with a letter or digit")
+    return value
+
+
+def workers(value: Any) -> Any:
+    """A number of processes, or ``auto``: as many as there are processors."""
+    text = str(value).strip().lower()
+    if text == "auto":
+        return text
+    if not re.fullmatch(r"\d{1,4}", text) or not 1 <= int(text) <= 256:
+        raise ValueError(f"{str(value)[:40]!r} is not auto or a number from 1 to 256")
+    return int(text)
+
+
+def _secret(check: Callable[[str], object]) -> Callable[[SecretStr], SecretStr]:
+    def checked(value: SecretStr) -> SecretStr:
+        check(value.get_secret_value())
+        return value
+
+    return checked
+
+
+def store_address(value: str) -> None:
+    """``sqlite:FILE``, or one or more Elasticsearch addresses separated by commas."""
+    line(value)
+    if value.startswith("sqlite:"):
+        if not value.removeprefix("sqlite:").strip():
+            raise ValueError("it names no file; write sqlite:monitor.db")
+        return
+    hosts = []
+    for address in value.split(","):
+        try:
+            parts = urlsplit(address.strip())
+            hosts.append((parts.scheme, bool(parts.hostname), parts.port))
+        except ValueError:
+            raise ValueError("a port or bracket in it cannot be read; write https://es.example.org:9200") from None
+    if not all(scheme in ("http", "https") and named for scheme, named, _ in hosts):
+        raise ValueError("must be sqlite:FILE or https://HOST:9200, several separated by commas")
+
+
+Duration: TypeAlias = Annotated[timedelta, BeforeValidator(duration)]
+Term: TypeAlias = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_positive)]  # longer than nothing
+Line: TypeAlias = Annotated[str, AfterValidator(line)]
+Name: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(line)]
+Host: TypeAlias = Annotated[str, AfterValidator(host)]
+Url: TypeAlias = Annotated[str, AfterValidator(web_address)]
+Mailbox: TypeAlias = Annotated[str, AfterValidator(mailbox)]
+Sender: TypeAlias = Annotated[str, AfterValidator(sender)]
+Language: TypeAlias = Annotated[str, AfterValidator(language)]
+Country: TypeAlias = Annotated[str, AfterValidator(country)]
+Selector: TypeAlias = Annotated[str, AfterValidator(selector)]
+Pattern: TypeAlias = Annotated[str, AfterValidator(pattern)]
+Wait: TypeAlias = Annotated[str, AfterValidator(wait)]
+Query: TypeAlias = Annotated[str, AfterValidator(query)]
+Deliver: TypeAlias = Annotated[str, AfterValidator(deliver)]
+Timezone: TypeAlias = Annotated[str, AfterValidator(timezone)]
+Prefix: TypeAlias = Annotated[str, AfterValidator(prefix)]
+StoreUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_secret(store_address))]
+MailUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_secret(server.parse))]
