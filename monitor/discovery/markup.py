@@ -1,0 +1,124 @@
+"""XML and HTML of strangers, parsed without following anything they point at."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from html import unescape
+from typing import Any
+
+from lxml import etree, html
+
+from monitor.errors import FetchError
+
+_ENTITY = re.compile(rb"<!ENTITY", re.IGNORECASE)
+_NAMED = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)([A-Za-z][A-Za-z0-9]{1,31});")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_DECLARATION = re.compile(r"^<\?xml[^>]*\?>")
+_DECLARED = re.compile(rb"""^\s*<\?xml[^>]{0,80}encoding=["']([A-Za-z0-9._-]{2,40})["']""")
+_TAG = re.compile(r"<[^<>]{0,1000}>")
+_BLANK = re.compile(r"\s+")
+
+
+def xml(body: bytes, *, charset: str | None = None) -> etree._Element:
+    """The root of an XML document, mended where it is broken.
+
+    Raises FetchError where it is empty, no XML at all, or declares entities: those serve bombs and the reading of
+    local files, and no feed needs them.
+    """
+    body = body.strip().removeprefix(codecs.BOM_UTF8).lstrip()
+    if not body:
+        raise FetchError("the answer is empty", kind="malformed")
+    if _ENTITY.search(body) or _ENTITY.search(body.replace(b"\x00", b"")):
+        raise FetchError("it declares XML entities, which are refused", kind="malformed")
+    try:
+        root = etree.fromstring(body, _parser(recover=False))
+    except (etree.XMLSyntaxError, ValueError):
+        root = _mend(body, charset)
+    if root is None:
+        raise FetchError("it is no XML", kind="malformed")
+    dtd: Any = root.getroottree().docinfo.internalDTD  # the stubs know none of its methods
+    if dtd is not None and next(dtd.iterentities(), None) is not None:
+        raise FetchError("it declares XML entities, which are refused", kind="malformed")
+    return root
+
+
+def page(body: bytes, *, charset: str | None = None) -> html.HtmlElement | None:
+    """The root of an HTML page, None where there is nothing in it."""
+    declared = _codec(charset)
+    parser = html.HTMLParser(encoding=declared or _guess(body), no_network=True, remove_comments=True, remove_pis=True)
+    try:
+        root = html.document_fromstring(body.replace(b"\x00", b""), parser=parser)
+    except (etree.ParserError, etree.XMLSyntaxError):
+        return None
+    return root if isinstance(root, html.HtmlElement) else None
+
+
+def name(element: etree._Element) -> str:
+    """The tag without its namespace; empty for comments and the like."""
+    tag = element.tag
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+
+
+def plain(text: str | None) -> str:
+    """A title as people read it: no tags, entities resolved (feeds escape them once too often), blanks single."""
+    if not text:
+        return ""
+    text = unescape(unescape(text[:2000]))
+    return _BLANK.sub(" ", _TAG.sub(" ", text)).strip()
+
+
+def _parser(*, recover: bool, encoding: str | None = None) -> etree.XMLParser:
+    return etree.XMLParser(
+        recover=recover,
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+        encoding=encoding,
+    )
+
+
+def _mend(body: bytes, charset: str | None) -> etree._Element | None:
+    text = _decode(body, charset)
+    start = text.find("<")
+    if start < 0:
+        return None
+    text = _DECLARATION.sub("", text[start:])
+    text = _CONTROL.sub("", _NAMED.sub(lambda match: unescape(match.group(0)), text))
+    root: etree._Element | None = etree.fromstring(text.encode(), _parser(recover=True, encoding="utf-8"))
+    return root
+
+
+def _decode(body: bytes, charset: str | None) -> str:
+    declared = _DECLARED.match(body)
+    for encoding in (declared and declared.group(1).decode(), charset, "utf-8"):
+        if codec := _codec(encoding):
+            try:
+                return body.decode(codec)
+            except UnicodeDecodeError:
+                continue
+    return body.decode(_codec(charset) or "utf-8", errors="replace")
+
+
+def _codec(encoding: str | None) -> str | None:
+    """The name Python and libxml2 both know, if it is a text encoding at all."""
+    if not encoding:
+        return None
+    try:
+        info = codecs.lookup({"gb2312": "gb18030", "gbk": "gb18030"}.get(encoding.lower(), encoding))
+        "a".encode(info.name)  # hex, rot13 and their like are no encodings of text
+    except (LookupError, TypeError, ValueError):
+        return None
+    return info.name
+
+
+def _guess(body: bytes) -> str | None:
+    """UTF-8 where the page is; else libxml2 reads what the page declares."""
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return None
+    return "utf-8"

@@ -1,0 +1,112 @@
+"""Sitemaps, sitemap indices and news sitemaps to candidates; gzip or not."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin
+
+from monitor.discovery import markup
+from monitor.discovery.dates import moment
+from monitor.discovery.listing import LONGEST, Child, Listing
+from monitor.errors import FetchError
+from monitor.models import Candidate
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from lxml import etree
+
+LARGEST = 50_000_000  # bytes uncompressed: the protocol's own bound (sitemaps.org)
+UNDATED = 500  # a sitemap of more addresses without dates is an archive, not news
+_NEWS = "{http://www.google.com/schemas/sitemap-news/0.9}"
+_NEWS_NAME = re.compile(r"news|latest|recent", re.IGNORECASE)
+
+
+def read(body: bytes, *, url: str, outlet: str, since: datetime, charset: str | None = None) -> Listing:
+    """The candidates of a sitemap dated ``since`` or later (or undated, in a short one), or the children of an index.
+
+    Raises FetchError: malformed where it is no sitemap, too-large where it unpacks to more than 50 MB.
+    """
+    root = markup.xml(unpacked(body), charset=charset)
+    kind = markup.name(root).lower()
+    if kind == "sitemapindex":
+        return _index(root, url, since)
+    if kind != "urlset":
+        what = "an HTML page" if kind == "html" else f"XML of another kind (<{kind[:40]}>)"
+        raise FetchError(f"{what}, not a sitemap", kind="malformed")
+    dated: list[Candidate] = []
+    undated: list[Candidate] = []
+    offered, news = 0, False
+    for element in root:
+        if markup.name(element) != "url":
+            continue
+        offered += 1
+        candidate, is_news = _entry(element, url, outlet)
+        news = news or is_news
+        if candidate is None:
+            continue
+        if candidate.published_at is None:
+            undated.append(candidate)
+        elif candidate.published_at >= since:
+            dated.append(candidate)
+    dated.sort(key=lambda candidate: candidate.published_at or since, reverse=True)
+    note = ""
+    if len(undated) > UNDATED and not news:
+        note = f"{len(undated)} entries without a date skipped: name a news sitemap, a feed or sections instead"
+        undated = []
+    return Listing(candidates=(*dated, *undated)[:LONGEST], offered=offered, news=news, note=note)
+
+
+def unpacked(body: bytes, *, largest: int = LARGEST) -> bytes:
+    """The body as it was before gzip, if it was packed.  Raises FetchError where it is a bomb or broken."""
+    if not body.startswith(b"\x1f\x8b"):
+        return body
+    inflate = zlib.decompressobj(wbits=31)
+    try:
+        whole = inflate.decompress(body, largest)
+    except zlib.error as error:
+        raise FetchError(f"broken gzip: {error}", kind="malformed") from error
+    if inflate.unconsumed_tail:
+        raise FetchError(f"it unpacks to more than {largest // 1_000_000} MB", kind="too-large")
+    return whole
+
+
+def _index(root: etree._Element, url: str, since: datetime) -> Listing:
+    found: list[tuple[bool, float, Child]] = []
+    for element in root:
+        if markup.name(element) != "sitemap":
+            continue
+        texts = {markup.name(child): (child.text or "").strip() for child in element}
+        if not texts.get("loc"):
+            continue
+        address, changed = urljoin(url, texts["loc"]), moment(texts.get("lastmod"))
+        child = Child(url=address, fresh=changed is None or changed >= since)
+        found.append((bool(_NEWS_NAME.search(address)), changed.timestamp() if changed else 0.0, child))
+    found.sort(key=lambda entry: entry[:2], reverse=True)  # news first, then what changed last
+    return Listing(children=tuple(child for _, _, child in found), offered=len(found))
+
+
+def _entry(element: etree._Element, source: str, outlet: str) -> tuple[Candidate | None, bool]:
+    texts: dict[str, str] = {}
+    news = False
+    for child in element:
+        tag = markup.name(child)
+        if tag == "news":
+            news = True
+            for fact in child.iter(f"{_NEWS}publication_date", f"{_NEWS}title", f"{_NEWS}language"):
+                texts[f"news-{markup.name(fact)}"] = (fact.text or "").strip()
+        elif tag in {"loc", "lastmod"}:
+            texts[tag] = (child.text or "").strip()
+    if not texts.get("loc"):
+        return None, news
+    candidate = Candidate(
+        url=urljoin(source, texts["loc"]),
+        outlet=outlet,
+        source=source,
+        title=markup.plain(texts.get("news-title")),
+        published_at=moment(texts.get("news-publication_date")) or moment(texts.get("lastmod")),
+        language=texts.get("news-language") or None,
+    )
+    return candidate, news
