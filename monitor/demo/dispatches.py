@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import yaml
 
-from monitor.config.schema import duration
 from monitor.models import now
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
+
+UNITS = {"m": "minutes", "h": "hours", "d": "days"}  # of the ages in stories.yaml
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +53,7 @@ def model_story() -> Dispatch:
 
 
 def _dispatch(story: dict[str, str], opened_at: datetime) -> Dispatch:
-    age: timedelta = duration(story["age"])
+    age = timedelta(**{UNITS[story["age"][-1]]: int(story["age"][:-1])})
     return Dispatch(
         outlet=story["outlet"],
         slug=story["slug"],

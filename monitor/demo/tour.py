@@ -147,7 +147,8 @@ class Tour:
         say = self.console.print
         say(f"  Crawled   {len(newsroom.houses)} outlets with {published} stories in {seconds:.0f} seconds.")
         say(
-            f"  Kept      {len(stories)} stories of {len(kept)} outlets in {len(languages)} languages; reprints among them: {reprints}."
+            f"  Kept      {len(stories)} stories of {len(kept)} outlets in {len(languages)} languages; "
+            f"reprints among them: {reprints}."
         )
         say(f"  Mailed    {len(sink.received)} mails; the daily digest of export-controls waits for 07:00 UTC.")
         say(f"  Repeated  {again[0]} pages fetched and {again[1]} mails sent a second time.")

@@ -1,0 +1,65 @@
+"""``run``: the same for ever."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from monitor.demo.newsroom import PROFILES, Newsroom
+
+from .harness import Monitor, dispatch, end_group, settings, wait_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from monitor.demo.sink import MailSink
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT], ids=lambda each: each.name)
+def test_a_story_published_later_is_found_and_mailed_and_a_signal_ends_it_cleanly(
+    stop: signal.Signals, tmp_path: Path, sink: MailSink
+) -> None:
+    with Newsroom(PROFILES[:1], [dispatch("meridian", 1)]) as newsroom:
+        house = newsroom["meridian"]
+        values = settings(newsroom, sink.url)
+        values["outlets"][0]["every"] = "2s"
+        monitor = Monitor(tmp_path, values)
+        process = monitor.start("run")
+        try:
+            wait_for(lambda: house.asked(dispatch("meridian", 1)))
+            late = dispatch("meridian", 2, word="Sberbank")
+            house.publish(late)
+            wait_for(lambda: sink.received)
+            assert late.title in sink.received[0].text
+            process.send_signal(stop)
+            assert process.wait(timeout=20) == 0
+        finally:
+            end_group(process)
+        assert "Traceback" not in monitor.log("run")
+        assert len(sink.received) == 1
+        assert len(monitor.stories()) == 2
+        assert [outlet["holder"] for outlet in monitor.outlets().values()] == [None]
+
+
+def test_two_processes_share_the_outlets_and_file_and_mail_each_story_once(tmp_path: Path, sink: MailSink) -> None:
+    from dataclasses import replace
+
+    profiles = [replace(PROFILES[0], key=f"house{n}", name=f"House {n}") for n in range(6)]
+    stories = [dispatch(p.key, number, word="Sberbank") for p in profiles for number in range(5)]
+    with Newsroom(profiles, stories) as newsroom:
+        monitor = Monitor(tmp_path, settings(newsroom, sink.url))
+        processes = [monitor.start("run") for _ in range(2)]
+        try:
+            wait_for(lambda: newsroom.story_requests() >= len(stories))
+            wait_for(lambda: all(any(s.title in mail.text for mail in sink.received) for s in stories))
+            for process in processes:
+                process.send_signal(signal.SIGTERM)
+            assert [process.wait(timeout=20) for process in processes] == [0, 0]
+        finally:
+            for process in processes:
+                end_group(process)
+        assert newsroom.story_requests() == len(stories)
+        assert len(monitor.stories()) == len(stories)
+        assert all(sum(mail.text.count(story.title) for mail in sink.received) == 1 for story in stories)
