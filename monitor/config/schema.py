@@ -29,9 +29,9 @@ from monitor.config.types import (
     Timezone,
     Url,
     Wait,
+    Workers,
     line,
     one_or_many,
-    workers,
 )
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class CrawlSettings(_Model):
     user_agent: Annotated[str, Field(min_length=1, max_length=300), AfterValidator(line)] = "media-monitor/0.1"
     delay: Duration = timedelta(seconds=1)  # between two requests to one host
     concurrency: int = Field(default=64, ge=1, le=1000)  # requests under way in all
-    workers: Annotated[int | Literal["auto"], BeforeValidator(workers)] = "auto"  # extraction processes
+    workers: Workers = "auto"  # extraction processes
     obey_robots: bool = True
     timeout: Term = timedelta(seconds=30)  # for a whole response
     max_size: int = Field(default=10_000_000, ge=1000)  # bytes of a page, decompressed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -254,3 +254,4 @@ Timezone: TypeAlias = Annotated[str, AfterValidator(timezone)]
 Prefix: TypeAlias = Annotated[str, AfterValidator(prefix)]
 StoreUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_secret(store_address))]
 MailUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_secret(server.parse))]
+Workers: TypeAlias = Annotated[int | Literal["auto"], BeforeValidator(workers)]
