@@ -1,0 +1,99 @@
+"""Bounds of ranges: days, moments, moments relative to now, numbers.
+
+Times are compared to the millisecond, which is what Elasticsearch keeps.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+_UNITS = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+}
+_RELATIVE = re.compile(r"now(?:([+-])(\d{1,5})([smhdw]))?", re.IGNORECASE)
+_DATE = re.compile(
+    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?(Z|[+-]\d\d:?\d\d)?)?)?)?",
+    re.IGNORECASE,
+)
+_TICK = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One end of a range, as written: ``2026-11-01``, ``now-7d``, ``2026-11-01T07:30Z``, ``300``."""
+
+    text: str
+    inclusive: bool = True
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def check(text: str) -> None:
+    """Raises ValueError, saying what to write, where the text is no time."""
+    span(text, datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def span(text: str, now: datetime) -> tuple[datetime, datetime]:
+    """The time a text stands for, as (first moment, first moment after it): all of a day for a day.
+
+    Raises ValueError.
+    """
+    if match := _RELATIVE.fullmatch(text):
+        sign, amount, unit = match.groups()
+        offset = int(amount) * _UNITS[unit.lower()] if amount else timedelta()
+        try:
+            moment = floor(now - offset if sign == "-" else now + offset)
+            return moment, moment + _TICK
+        except OverflowError:
+            raise ValueError(f"{text} is out of the calendar") from None
+    if not (match := _DATE.fullmatch(text)):
+        raise ValueError(f"{text!r} is not a time")
+    year, month, day, hour, minute, second, fraction, zone = match.groups()
+    try:
+        start = datetime(int(year), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), tzinfo=UTC)
+        start = start.replace(second=int(second or 0), microsecond=int((fraction or "").ljust(6, "0")))
+        if zone and zone.upper() != "Z":
+            hours, minutes = int(zone[1:3]), int(zone[-2:])
+            shift = timedelta(hours=hours, minutes=minutes)
+            start += shift if zone[0] == "-" else -shift
+        if month is None:
+            return start, start.replace(year=start.year + 1)
+        if day is None:
+            return start, (start + timedelta(days=32)).replace(day=1)
+        if hour is None:
+            return start, start + timedelta(days=1)
+        start = floor(start)
+        return start, start + (_TICK if fraction else timedelta(seconds=1) if second else timedelta(minutes=1))
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{text} is no date of the calendar: {error}") from None
+
+
+def interval(low: Bound | None, high: Bound | None, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """A time range as half-open: a time t is in it where ``start <= floor(t) < end``; None is open."""
+    start = end = None
+    if low:
+        first, after = span(low.text, now)
+        start = first if low.inclusive else after
+    if high:
+        first, after = span(high.text, now)
+        end = after if high.inclusive else first
+    return start, end
+
+
+def numbers(low: Bound | None, high: Bound | None) -> tuple[int | None, int | None]:
+    """A number range as half-open."""
+    start = int(low.text) + (not low.inclusive) if low else None
+    end = int(high.text) + high.inclusive if high else None
+    return start, end
+
+
+def floor(moment: datetime) -> datetime:
+    """To the millisecond."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
