@@ -112,7 +112,8 @@ def _value(node: yaml.Node, path: Path, document: Document, budget: Iterator[int
     if next(budget, None) is None:
         raise DocumentError([Fault(line, f"aliases make more than {MOST_VALUES:,} values of this file")])
     if isinstance(node, yaml.ScalarNode):
-        return None if node.style is None and node.value in ("", "~", "null", "Null", "NULL") else node.value
+        plain = not node.style  # libyaml says "", PyYAML None
+        return None if plain and node.value in ("", "~", "null", "Null", "NULL") else node.value
     if id(node) in open_:
         raise DocumentError([Fault(line, "an alias (*) contains itself")])
     open_.add(id(node))

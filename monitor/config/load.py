@@ -44,7 +44,8 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     outside = list(overlay.faults)
     data = _without_nulls(read.data)
     config, problems = _validated(data)
-    for place, message in (*problems, *_double_names(data), *_double_credentials(data)):
+    for found, message in (*problems, *_double_names(data), *_double_credentials(data)):
+        place = _written(data, found)
         named = f"{dotted(place)}: {message}" if place else message
         variable = overlay.variable_of(place)
         if variable:
@@ -92,6 +93,18 @@ def _problem(detail: ErrorDetails) -> tuple[document.Path, str]:
         return place, unknown_key(str(place[-1]), keys_at(place[:-1]))
     message = _MESSAGES.get(detail["type"])
     return place, message.format(**detail.get("ctx", {})) if message else detail["msg"]
+
+
+def _written(data: Any, place: document.Path) -> document.Path:
+    """The place without the 0 of a list that was written as its only item."""
+    for i, step in enumerate(place):
+        if isinstance(data, str):
+            return place[:i]
+        if isinstance(data, dict):
+            data = data.get(str(step))
+        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
+            data = data[step]
+    return place
 
 
 def _double_names(data: dict[str, Any]) -> Iterator[tuple[document.Path, str]]:
