@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -49,6 +50,7 @@ class Asked:
     path: str
     status: int
     headers: dict[str, str]  # names in lower case
+    at: float  # seconds since the epoch
 
 
 class Site:
@@ -185,7 +187,7 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             path = parts.path + (f"?{parts.query}" if parts.query else "")
             resource, fault = site._answer(path)  # noqa: SLF001 - the handler is the site's other half
             if site._closing.wait(site.delay + fault.delay) or fault.hang:  # noqa: SLF001
-                site._record(Asked(path=path, status=0, headers=self._asked_headers()))  # noqa: SLF001
+                site._record(Asked(path=path, status=0, headers=self._asked_headers(), at=time.time()))  # noqa: SLF001
                 site._closing.wait()  # noqa: SLF001
                 self.close_connection = True
                 return
@@ -197,7 +199,7 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
                 headers.append(("ETag", etag))
                 if self.headers.get("If-None-Match") == etag:
                     status, body = 304, b""
-            site._record(Asked(path=path, status=status, headers=self._asked_headers()))  # noqa: SLF001
+            site._record(Asked(path=path, status=status, headers=self._asked_headers(), at=time.time()))  # noqa: SLF001
             self.send_response(status)
             for name, value in headers:
                 self.send_header(name, value)
