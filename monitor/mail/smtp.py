@@ -7,7 +7,7 @@ import socket
 import ssl
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from monitor.errors import MailRefused, MailUnavailable
 
@@ -40,7 +40,7 @@ class Connection:
         self._smtp: smtplib.SMTP | None = None
         self._sent = 0
 
-    def __enter__(self) -> Connection:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -79,7 +79,7 @@ class Connection:
                 for address in to:
                     code, text = smtp.rcpt(address)
                     if code == 421:
-                        raise smtplib.SMTPResponseException(code, text)  # noqa: TRY301  the server says goodbye
+                        raise smtplib.SMTPResponseException(code, text)  # it says goodbye
                     if code not in (250, 251):
                         (later if 400 <= code < 500 else never)[address] = _answer(code, text)
             if len(later) + len(never) < len(to):
