@@ -10,14 +10,18 @@ so a lease's term must be well above their skew.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from monitor.models import Candidate, Filing, Hit, Json, Notice, OutletState, Story, Visit
     from monitor.query.syntax import Node
+
+#: Between polls of an outlet never met before, until its first poll says better.
+FIRST_INTERVAL = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
