@@ -1,0 +1,214 @@
+"""The way to the cluster: the official client from the settings, and its errors in the user's words."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+import elastic_transport
+from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
+from elasticsearch.serializer import OrjsonSerializer
+
+from monitor.errors import StoreRefused, StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from monitor.config.schema import StoreSettings
+
+CONNECTIONS = 8  # threads of one process that may ask at the same time
+HEADERS = ("accept", "content-type")
+
+
+class CompatibleTransport(elastic_transport.Transport):
+    """Asks for the API of version 8, which servers of version 8 speak natively and those of version 9 as well."""
+
+    def perform_request(self, *args: Any, headers: Any = None, **kwargs: Any) -> Any:
+        asked = elastic_transport.HttpHeaders(headers or {})
+        for name in HEADERS:
+            if name in asked:
+                asked[name] = asked[name].replace("compatible-with=9", "compatible-with=8")
+        return super().perform_request(*args, headers=asked, **kwargs)
+
+
+def connect(settings: StoreSettings, **options: Any) -> Elasticsearch:
+    """The client for ``settings.url``: one or more addresses, separated by commas, which may carry a user.
+
+    It retries nothing but on another host: whoever calls knows what may be repeated.  Raises StoreRefused.
+    """
+    credentials = _credentials(settings)
+    if settings.cloud_id:
+        target: dict[str, Any] = {"cloud_id": settings.cloud_id}
+    else:
+        target = {"hosts": [_node(url) for url in _addresses(settings)]}
+        if any(host["scheme"] == "https" for host in target["hosts"]):
+            target["verify_certs"] = settings.verify
+            target["ssl_show_warn"] = False  # `check` says it, once
+            if settings.ca_file:
+                target["ca_certs"] = settings.ca_file
+    try:
+        return Elasticsearch(
+            **target,
+            **credentials,
+            serializers={"application/json": OrjsonSerializer()},
+            transport_class=CompatibleTransport,
+            connections_per_node=CONNECTIONS,
+            request_timeout=settings.timeout.total_seconds(),
+            max_retries=max(1, len(target.get("hosts", "_")) - 1),
+            retry_on_status=(),
+            max_dead_node_backoff=10,
+            http_compress=bool(settings.cloud_id),
+            **options,
+        )
+    except (ValueError, OSError, ssl.SSLError) as error:
+        hint = "store.ca_file must name a readable PEM file" if settings.ca_file else "look at store.url"
+        raise StoreRefused(f"the store's settings make no connection: {error}", hint=hint) from error
+
+
+def addresses(settings: StoreSettings) -> str:
+    """The hosts as they may be shown: without user and password."""
+    if settings.cloud_id:
+        return f"cloud {settings.cloud_id.split(':')[0]}"
+    return ", ".join(f"{n['scheme']}://{n['host']}:{n['port']}" for n in map(_node, _addresses(settings)))
+
+
+def _addresses(settings: StoreSettings) -> list[str]:
+    return [url.strip() for url in settings.url.get_secret_value().split(",") if url.strip()]
+
+
+def _node(url: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = -1
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == -1:
+        raise StoreRefused(
+            f"store.url: {_masked(url)!r} is no address of Elasticsearch",
+            hint="write https://HOST:9200, several separated by commas",
+        )
+    node: dict[str, Any] = {
+        "scheme": parts.scheme,
+        "host": parts.hostname,
+        "port": port or (443 if parts.scheme == "https" else 9200),
+    }
+    if parts.path.strip("/"):
+        node["path_prefix"] = parts.path.rstrip("/")
+    return node
+
+
+def _masked(url: str) -> str:
+    return re.sub(r"//[^/@]*@", "//***@", url)
+
+
+def _credentials(settings: StoreSettings) -> dict[str, Any]:
+    """The API key, else user and password from the settings or else from the address."""
+    if settings.api_key:
+        return {"api_key": settings.api_key.get_secret_value()}
+    if settings.username:
+        return {"basic_auth": (settings.username, settings.password.get_secret_value() if settings.password else "")}
+    if not settings.cloud_id:
+        for url in _addresses(settings):
+            parts = urlsplit(url)
+            if parts.username:
+                return {"basic_auth": (unquote(parts.username), unquote(parts.password or ""))}
+    return {}
+
+
+# ---- errors
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turns the client's errors into StoreUnavailable and StoreRefused that say what to do."""
+    try:
+        yield
+    except UnsupportedProductError as error:
+        raise StoreRefused(
+            "what answers at store.url is not Elasticsearch",
+            hint="it sends no X-Elastic-Product header: OpenSearch is not supported, and a proxy must pass it on",
+        ) from error
+    except ApiError as error:
+        raise refusal(error.meta.status, _reason(error.body) or str(error.message)) from error
+    except elastic_transport.TlsError as error:
+        cause = str(error.errors[0] if error.errors else error)
+        raise StoreRefused(
+            f"the store's certificate is not accepted: {cause}",
+            hint="store.ca_file names the authority that signed it",
+        ) from error
+    except (elastic_transport.ConnectionTimeout, elastic_transport.ConnectionError) as error:
+        cause = str(error.errors[0] if error.errors else error)
+        raise StoreUnavailable(
+            f"Elasticsearch does not answer: {_short(cause)}", hint="is it running, and store.url right?"
+        ) from error
+    except elastic_transport.SerializationError as error:
+        raise StoreUnavailable(
+            f"what answers at store.url speaks no JSON: {_short(str(error))}", hint="a proxy's error page?"
+        ) from error
+
+
+def refusal(status: int, reason: str) -> StoreUnavailable | StoreRefused:
+    """The error that a status and reason of the server amount to."""
+    if "cluster_block_exception" in reason or "blocked by: [" in reason:
+        if "flood-stage" in reason or "disk usage exceeded" in reason:
+            hint = "a node's disk is full: free space, and writing goes on by itself"
+        else:
+            hint = "an index is read-only, while it is migrated or by its settings: writing goes on when that ends"
+        return StoreUnavailable(f"Elasticsearch takes no writes: {_short(reason)}", hint=hint)
+    if status == 401:
+        if "expired" in reason:
+            return StoreRefused(
+                "the API key of the store has expired", hint="make another: media-monitor setup --api-key"
+            )
+        return StoreRefused(
+            f"Elasticsearch refuses the credentials: {_short(reason)}",
+            hint="store.api_key, or store.username and password",
+        )
+    if status == 403:
+        return StoreRefused(
+            f"Elasticsearch does not allow this: {_short(reason)}",
+            hint="the privileges that are needed: media-monitor setup --api-key",
+        )
+    if status == 404 and "index_not_found" in reason:
+        return StoreRefused(f"the store is not set up: {_short(reason)}", hint="media-monitor setup")
+    if status == 429:
+        return StoreUnavailable(f"Elasticsearch has too much to do: {_short(reason)}")
+    if status in (408, 502, 503, 504):
+        return StoreUnavailable(f"Elasticsearch is not ready: {_short(reason)}")
+    if status == 400 and "media_type_header_exception" in reason:
+        return StoreRefused(f"this Elasticsearch is too old: {_short(reason)}", hint="versions 8 and 9 are spoken to")
+    if status >= 500:
+        return StoreUnavailable(f"Elasticsearch failed ({status}): {_short(reason)}")
+    return StoreRefused(f"Elasticsearch refuses this ({status}): {_short(reason)}")
+
+
+def reason_of(error: Any) -> str:
+    """An error object of the server as ``type: reason``, with what caused it."""
+    if not isinstance(error, dict):
+        return str(error)
+    parts = [f"{error.get('type', 'error')}: {error.get('reason')}"]
+    parts += [
+        f"{root.get('type')}: {root.get('reason')}"
+        for root in error.get("root_cause", [])[:1]
+        if root.get("reason") != error.get("reason")
+    ]
+    cause = error.get("caused_by")
+    if isinstance(cause, dict) and cause.get("reason"):
+        parts.append(str(cause["reason"]))
+    if tried := error.get("additional_unsuccessful_credentials"):  # why each of them failed: "API key: ... expired"
+        parts.append(str(tried))
+    return "; ".join(parts)
+
+
+def _reason(body: Any) -> str:
+    if isinstance(body, dict) and "error" in body:
+        return reason_of(body["error"])
+    return "" if body is None else str(body)
+
+
+def _short(text: str, length: int = 300) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= length else f"{text[: length - 1]}…"

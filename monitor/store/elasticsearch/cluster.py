@@ -1,0 +1,177 @@
+"""What every part of the store asks of the cluster: documents by id, found documents in pages, bulk writes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from monitor.errors import StoreRefused
+from monitor.models import now, rfc3339
+from monitor.store.elasticsearch import bulk, schema
+from monitor.store.elasticsearch.bulk import Write, Written
+from monitor.store.elasticsearch.client import explained
+from monitor.store.elasticsearch.documents import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from elasticsearch import Elasticsearch
+
+    from monitor.models import Json
+
+log = logging.getLogger(__name__)
+
+PAGE = 1000  # documents of one answer
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A document as the cluster has it; ``version`` is what a write can be made conditional on."""
+
+    id: str
+    document: Json
+    version: tuple[int, int]
+    sort: tuple[Any, ...] = ()
+
+
+class Cluster:
+    """A client and a prefix.
+
+    Reading by id sees every write at once.  Searching sees what was written through this object, because an index
+    that was written to is refreshed before it is searched, and what others wrote after a second.
+    """
+
+    def __init__(self, client: Elasticsearch, prefix: str) -> None:
+        self.client = client
+        self.prefix = prefix
+        self._stale: set[str] = set()
+        self._lock = threading.Lock()
+
+    def alias(self, kind: str) -> str:
+        return f"{self.prefix}-{kind}"
+
+    # ---- reading
+
+    def get(self, kind: str, ids: Sequence[str], *, fields: Sequence[str] | None = None) -> dict[str, Stored]:
+        """The stored documents among ``ids``, of which only ``fields`` where given."""
+        found: dict[str, Stored] = {}
+        source = fields if fields is not None else True
+        for start in range(0, len(ids), PAGE):
+            with explained():
+                answer = self.client.mget(
+                    index=self.alias(kind), ids=list(ids[start : start + PAGE]), source=source, realtime=True
+                )
+            for item in answer["docs"]:
+                if "error" in item:
+                    raise StoreRefused(f"Elasticsearch could not read {item['_id']}: {item['error'].get('reason')}")
+                if item["found"]:
+                    version = item["_seq_no"], item["_primary_term"]
+                    found[item["_id"]] = Stored(item["_id"], item.get("_source", {}), version)
+        return found
+
+    def find(
+        self,
+        kind: str,
+        query: Json,
+        *,
+        sort: Sequence[Json],
+        limit: int | None = None,
+        after: Sequence[Any] | None = None,
+        hidden: Sequence[str] = (),
+        page: int = PAGE,
+    ) -> Iterator[Stored]:
+        """Documents that match, in the order of ``sort`` (whose last key must be unique), a page at a time."""
+        self.refresh(kind)
+        while limit is None or limit > 0:
+            size = page if limit is None else min(page, limit)
+            with explained():
+                answer = self.client.search(
+                    index=self.alias(kind),
+                    query=query,
+                    sort=list(sort),
+                    size=size,
+                    search_after=after,
+                    source_excludes=list(hidden) or None,
+                    seq_no_primary_term=True,
+                    track_total_hits=False,
+                    allow_partial_search_results=False,
+                )
+            hits = answer["hits"]["hits"]
+            for hit in hits:
+                yield Stored(
+                    hit["_id"], hit["_source"], (hit["_seq_no"], hit["_primary_term"]), tuple(hit.get("sort", ()))
+                )
+            if len(hits) < size:
+                return
+            after = hits[-1]["sort"]
+            limit = None if limit is None else limit - size
+
+    def count(self, kind: str, query: Json) -> int:
+        self.refresh(kind)
+        with explained():
+            return int(self.client.count(index=self.alias(kind), query=query)["count"])
+
+    def refresh(self, kind: str) -> None:
+        """Makes what was written through this object visible to a search."""
+        with self._lock:
+            if kind not in self._stale:
+                return
+            self._stale.discard(kind)
+        try:
+            with explained():
+                self.client.indices.refresh(index=self.alias(kind))
+        except BaseException:
+            with self._lock:
+                self._stale.add(kind)
+            raise
+
+    # ---- writing
+
+    def write(self, writes: Sequence[Write], *, keep: bool = False) -> list[Written]:
+        """Writes all and tells the fate of each, in order; see `bulk.bulk`.
+
+        A document that the mapping rejects is, with ``keep``, set aside with its reason; without, StoreRefused.
+        """
+        if not writes:
+            return []
+        try:
+            results = bulk.bulk(self.client, writes, names={write.kind: self.alias(write.kind) for write in writes})
+        finally:
+            with self._lock:
+                self._stale.update(write.kind for write in writes)
+        if rejected := [pair for pair in zip(writes, results, strict=True) if pair[1].rejected]:
+            if not keep:
+                write, why = rejected[0]
+                raise StoreRefused(f"Elasticsearch rejects a document of {self.alias(write.kind)}: {why.reason}")
+            self._keep(rejected)
+        return results
+
+    def _keep(self, rejected: Sequence[tuple[Write, Written]]) -> None:
+        """Sets rejected documents aside, to be shown and replayed."""
+        moment = rfc3339(now())
+        aside = [
+            Write(
+                kind="failed",
+                id=digest(write.kind, write.id),
+                document={
+                    "kind": write.kind,
+                    "document": write.id,
+                    "op": write.op,
+                    "body": bulk.dumps(write.document).decode(),
+                    "reason": result.reason[: schema.LONGEST_KEYWORD],
+                    "failed_at": moment,
+                },
+            )
+            for write, result in rejected
+        ]
+        self.write(aside)
+        for write, result in rejected:
+            log.error(
+                "%s rejects the document %s, kept in %s: %s",
+                self.alias(write.kind),
+                write.id,
+                self.alias("failed"),
+                result.reason,
+            )

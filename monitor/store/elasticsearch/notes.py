@@ -1,0 +1,35 @@
+"""Small documents of the monitor as a whole: notes by key, and which alerts are snoozed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor.store.elasticsearch.bulk import Write
+from monitor.store.elasticsearch.cluster import Cluster
+from monitor.store.elasticsearch.documents import digest
+
+if TYPE_CHECKING:
+    from monitor.models import Json
+
+NOTE = "note"
+
+
+class Notes(Cluster):
+    """The part of the store that keeps small state."""
+
+    def note(self, key: str, value: Json | None) -> None:
+        self.put(NOTE, key, value)
+
+    def notes(self, prefix: str = "") -> dict[str, Json]:
+        return {key: value for key, value in self.kept(NOTE).items() if key.startswith(prefix)}
+
+    def put(self, kind: str, key: str, value: Json | None) -> None:
+        """Keeps a value under its kind and key, or removes it."""
+        document = {} if value is None else {"kind": kind, "key": key, "value": value}
+        write = Write(kind="notes", id=digest(kind, key), document=document, op="index" if document else "delete")
+        self.write([write])
+
+    def kept(self, kind: str) -> dict[str, Json]:
+        """All values of a kind by their key, in order."""
+        found = self.find("notes", {"term": {"kind": kind}}, sort=[{"key": "asc"}])
+        return {stored.document["key"]: stored.document["value"] for stored in found}

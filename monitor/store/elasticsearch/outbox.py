@@ -1,0 +1,131 @@
+"""The outbox: notices wait for their mail, are claimed by one process for a while, and are sent once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor.errors import LeaseLost
+from monitor.models import Notice, from_rfc3339, rfc3339
+from monitor.store.elasticsearch import documents
+from monitor.store.elasticsearch.bulk import Write
+from monitor.store.elasticsearch.documents import digest
+from monitor.store.elasticsearch.notes import Notes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime, timedelta
+
+    from elasticsearch import Elasticsearch
+
+    from monitor.models import Json
+    from monitor.store.elasticsearch.cluster import Stored
+
+SENT: Json = {"exists": {"field": "sent_at"}}
+OLDEST_FIRST: list[Json] = [
+    {"due_at": "asc"},
+    {"created_at": "asc"},
+    {"story": "asc"},
+    {"alert": "asc"},
+    {"version": "asc"},
+]
+SNOOZE = "snooze"
+
+
+class Outbox(Notes):
+    """The part of the store that keeps what is to be mailed."""
+
+    def __init__(self, client: Elasticsearch, prefix: str) -> None:
+        super().__init__(client, prefix)
+        self._holders: dict[str, str] = {}  # under which name this process claimed what it has not settled yet
+
+    def claim(self, *, holder: str, now: datetime, term: timedelta, limit: int = 1000) -> list[Notice]:
+        """See `Store.claim`.  Of processes that claim a notice at the same time one gets it."""
+        asleep = [alert for alert, until in self.snoozed().items() if until > now]
+        query = {
+            "bool": {
+                "filter": [{"range": {"due_at": {"lte": rfc3339(now)}}}],
+                "must_not": [
+                    SENT,
+                    {"range": {"claimed_until": {"gt": rfc3339(now)}}},
+                    {"terms": {"alert": asleep}},
+                ],
+            }
+        }
+        claim = {"holder": holder, "claimed_until": rfc3339(now + term)}
+        due = list(self.find("outbox", query, sort=OLDEST_FIRST, limit=limit))
+        writes = [
+            Write(kind="outbox", id=stored.id, document=claim, op="update", version=stored.version) for stored in due
+        ]
+        claimed = [stored for stored, result in zip(due, self.write(writes), strict=True) if result.done]
+        self._holders.update((stored.id, holder) for stored in claimed)
+        return [documents.read_notice(stored.document) for stored in claimed]
+
+    def stamp(self, batches: Mapping[str, Sequence[Notice]], *, holder: str) -> None:
+        batch_of = {digest(*notice.key): batch for batch, notices in batches.items() for notice in notices}
+        stored = self._claimed(list(batch_of), holder)
+        writes = [
+            Write(kind="outbox", id=name, document={"batch": batch_of[name]}, op="update", version=known.version)
+            for name, known in stored.items()
+        ]
+        results = self.write(writes)
+        if any(result.conflict for result in results):
+            undo = [
+                Write(
+                    kind="outbox",
+                    id=name,
+                    document={"batch": known.document.get("batch")},
+                    op="update",
+                    version=result.version,
+                )
+                for (name, known), result in zip(stored.items(), results, strict=True)
+                if result.done
+            ]
+            self.write(undo)
+            raise LeaseLost("another process took over mail that was about to be sent")
+
+    def _claimed(self, ids: Sequence[str], holder: str) -> dict[str, Stored]:
+        """The notices as stored, if all are claimed by ``holder``.  Raises LeaseLost."""
+        stored = self.get("outbox", ids)
+        if len(stored) < len(ids) or any(known.document.get("holder") != holder for known in stored.values()):
+            raise LeaseLost("another process took over mail that was about to be sent")
+        return stored
+
+    def sent(self, notices: Sequence[Notice], *, now: datetime) -> None:
+        """See `Store.sent`.  Sent is sent, whoever holds the claim by now."""
+        done = {"sent_at": rfc3339(now), "holder": None, "claimed_until": None}
+        ids = [digest(*notice.key) for notice in notices]
+        self.write([Write(kind="outbox", id=name, document=done, op="update") for name in ids])
+        self._forget(ids)
+
+    def postpone(self, notices: Sequence[Notice]) -> None:
+        """See `Store.postpone`.  What another process claimed or sent meanwhile is left alone."""
+        given = {digest(*notice.key): notice for notice in notices}
+        free = {"holder": None, "claimed_until": None, "batch": None}
+        writes = [
+            Write(
+                kind="outbox",
+                id=name,
+                document={**free, **documents.notice(given[name])},
+                op="update",
+                version=known.version,
+            )
+            for name, known in self.get("outbox", list(given), fields=("holder", "sent_at")).items()
+            if not known.document.get("sent_at")
+            and known.document.get("holder") in (None, self._holders.get(name, known.document.get("holder")))
+        ]
+        self.write(writes)
+        self._forget(list(given))
+
+    def _forget(self, ids: Sequence[str]) -> None:
+        for name in ids:
+            self._holders.pop(name, None)
+
+    def outbox(self, *, limit: int = 1000) -> list[Notice]:
+        found = self.find("outbox", {"bool": {"must_not": [SENT]}}, sort=OLDEST_FIRST, limit=limit)
+        return [documents.read_notice(stored.document) for stored in found]
+
+    def snooze(self, alert: str, until: datetime | None) -> None:
+        self.put(SNOOZE, alert, {"until": rfc3339(until)} if until else None)
+
+    def snoozed(self) -> dict[str, datetime]:
+        return {alert: from_rfc3339(value["until"]) for alert, value in self.kept(SNOOZE).items()}

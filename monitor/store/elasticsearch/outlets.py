@@ -1,0 +1,121 @@
+"""Outlets and their leases.  A lease changes hands by a write that fails if anybody wrote in between."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from monitor.errors import LeaseLost
+from monitor.models import OutletState, rfc3339
+from monitor.store.elasticsearch import documents
+from monitor.store.elasticsearch.bulk import Write
+from monitor.store.elasticsearch.cluster import Cluster, Stored
+from monitor.store.elasticsearch.documents import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+FIRST_INTERVAL = timedelta(minutes=15)  # of an outlet never met before, until its poll says better
+ROUNDS = 5  # how often others may be faster at all the outlets we try to take
+
+
+class Outlets(Cluster):
+    """The part of the store that keeps outlets' crawl state and says who may poll them."""
+
+    def lease(
+        self,
+        names: Sequence[str],
+        *,
+        holder: str,
+        now: datetime,
+        term: timedelta,
+        limit: int,
+        due_only: bool = True,
+    ) -> list[OutletState]:
+        """See `Store.lease`.  Of processes that reach for an outlet at once, one gets it."""
+        taken: list[OutletState] = []
+        for _ in range(ROUNDS):
+            wanted = limit - len(taken)
+            if wanted <= 0:
+                break
+            free = self._free(names, now=now, due_only=due_only, except_for={state.name for state in taken})[:wanted]
+            if not free:
+                break
+            taken += self._take(free, holder=holder, now=now, term=term)
+        return taken
+
+    def _free(
+        self, names: Sequence[str], *, now: datetime, due_only: bool, except_for: set[str]
+    ) -> list[tuple[OutletState, Stored | None]]:
+        """Outlets that may be taken, most overdue first."""
+        stored = self.get("outlets", [digest(name) for name in names])
+        free: list[tuple[OutletState, Stored | None]] = []
+        for name in dict.fromkeys(names):
+            known = stored.get(digest(name))
+            state = (
+                documents.read_outlet(known.document)
+                if known
+                else OutletState(name=name, next_poll_at=now, interval=FIRST_INTERVAL)
+            )
+            held = state.holder is not None and state.lease_until is not None and state.lease_until > now
+            if name not in except_for and not held and not (due_only and state.next_poll_at > now):
+                free.append((state, known))
+        return sorted(free, key=lambda pair: pair[0].next_poll_at)
+
+    def _take(
+        self, free: Sequence[tuple[OutletState, Stored | None]], *, holder: str, now: datetime, term: timedelta
+    ) -> list[OutletState]:
+        mine = [replace(state, holder=holder, lease_until=now + term, token=uuid.uuid4().hex) for state, _ in free]
+        writes = [_write(state, known.version if known else None) for state, (_, known) in zip(mine, free, strict=True)]
+        results = self.write(writes)
+        taken = {state.name: state for state, result in zip(mine, results, strict=True) if result.done}
+        if len(taken) < len(mine):
+            # A request repeated after a broken connection may have lost to itself: the token tells.
+            now_stored = self.get("outlets", [digest(state.name) for state in mine], fields=("token",))
+            for state in mine:
+                stored = now_stored.get(digest(state.name))
+                if stored and stored.document.get("token") == state.token:
+                    taken[state.name] = state
+        return [state for state in mine if state.name in taken]
+
+    def renew(self, state: OutletState, *, now: datetime, term: timedelta) -> OutletState:
+        until = now + term
+        stored = self._held(state)
+        lease = {"holder": state.holder, "lease_until": rfc3339(until)}
+        write = Write(kind="outlets", id=stored.id, document=lease, op="update", version=stored.version)
+        self._write_held(state, write)
+        return replace(state, lease_until=until)
+
+    def release(self, state: OutletState) -> None:
+        stored = self._held(state)
+        free = replace(state, holder=None, lease_until=None)  # the token stays, so that a repeat finds it
+        self._write_held(state, _write(free, stored.version))
+
+    def _held(self, state: OutletState) -> Stored:
+        """The stored outlet, if it is still held under the token of ``state``.  Raises LeaseLost."""
+        stored = self.get("outlets", [digest(state.name)], fields=("token", "holder")).get(digest(state.name))
+        if stored is None or stored.document.get("token") != state.token:
+            holder = stored.document.get("holder") if stored else None
+            raise LeaseLost(f"{state.name} is polled by {holder or 'another process'} now")
+        return stored
+
+    def _write_held(self, state: OutletState, write: Write) -> None:
+        if self.write([write])[0].conflict:
+            self._held(state)  # raises, unless our own write was repeated after a broken connection
+
+    def outlets(self) -> list[OutletState]:
+        found = self.find("outlets", {"match_all": {}}, sort=[{"name": "asc"}])
+        return [documents.read_outlet(stored.document) for stored in found]
+
+
+def _write(state: OutletState, version: tuple[int, int] | None) -> Write:
+    return Write(
+        kind="outlets",
+        id=digest(state.name),
+        document=documents.outlet(state),
+        op="index" if version else "create",
+        version=version,
+    )

@@ -1,0 +1,57 @@
+"""The store in an Elasticsearch cluster: all parts under one prefix."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor.store.elasticsearch import client, migration, schema
+from monitor.store.elasticsearch.aside import Aside
+from monitor.store.elasticsearch.client import explained
+from monitor.store.elasticsearch.frontier import Frontier
+from monitor.store.elasticsearch.outbox import Outbox
+from monitor.store.elasticsearch.outlets import Outlets
+from monitor.store.elasticsearch.stories import Stories
+
+if TYPE_CHECKING:
+    from monitor.config.schema import StoreSettings
+
+
+class ElasticsearchStore(Frontier, Stories, Outlets, Outbox, Aside):
+    """`monitor.store.Store` on Elasticsearch 8 and 9, for many processes on many machines."""
+
+    @classmethod
+    def open(cls, settings: StoreSettings) -> ElasticsearchStore:
+        """A store that has not asked anything yet.  Raises StoreRefused where the settings make no connection."""
+        store = cls(client.connect(settings), settings.prefix)
+        store.where = client.addresses(settings)
+        return store
+
+    where: str = ""  # the hosts, as they may be shown
+
+    def setup(self) -> None:
+        migration.setup(self)
+
+    def put_templates(self) -> list[str]:
+        """Writes the index templates anew, for `media-monitor setup`, and returns their names."""
+        return migration.put_templates(self)
+
+    def ping(self) -> str:
+        """See `Store.ping`; asks only what a crawler's key may ask."""
+        versions = migration.versions(self)
+        missing = [kind for kind in schema.KINDS if kind not in versions]
+        state = f"not set up: {', '.join(missing)} missing" if missing else "set up"
+        with explained():
+            health = self.client.cluster.health()
+        nodes = health["number_of_nodes"]
+        return (
+            f"Elasticsearch cluster {health['cluster_name']!r} at {self.where}, {nodes} "
+            f"node{'s' if nodes != 1 else ''}, {health['status']}, prefix {self.prefix!r}, {state}"
+        )
+
+    def close(self) -> None:
+        """Shows everybody what was written last, and closes the connections."""
+        try:
+            for kind in schema.KINDS:
+                self.refresh(kind)
+        finally:
+            self.client.close()

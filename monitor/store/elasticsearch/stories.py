@@ -1,0 +1,201 @@
+"""Stories, their versions, what alerts caught, and the filing that writes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor.models import Disposition, Hit, Outcome, Story, rfc3339
+from monitor.similarity import bands
+from monitor.store.elasticsearch import documents
+from monitor.store.elasticsearch.bulk import Write
+from monitor.store.elasticsearch.cluster import Cluster, Stored
+from monitor.store.elasticsearch.documents import digest
+from monitor.store.protocol import Found
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    from monitor.models import Filing, Json
+    from monitor.query.syntax import Node
+
+MOST_SIMILAR = 1000  # stories that share a band: a wire report on hundreds of sites
+
+
+class Stories(Cluster):
+    """The part of the store that keeps stories and hits."""
+
+    # ---- filing
+
+    def file(self, filings: Sequence[Filing]) -> list[bool]:
+        """See `Store.file`.  Three bulk requests in order, so that a kill between them loses nothing."""
+        results: list[bool] = [False] * len(filings)
+        todo = list(range(len(filings)))
+        while todo:  # one story twice in a batch: its second version is written after the first
+            turn: dict[str, int] = {}
+            for place in todo:
+                story = filings[place].story
+                turn.setdefault(story.id if story else f"visit {place}", place)
+            for place, done in self._file({place: filings[place] for place in turn.values()}).items():
+                results[place] = done
+            todo = [place for place in todo if place not in set(turn.values())]
+        return results
+
+    def _file(self, filings: dict[int, Filing]) -> dict[int, bool]:
+        """Files what has no story in common."""
+        stored = self._stored(filings.values())
+        fit = {
+            place: filing
+            for place, filing in filings.items()
+            if filing.story is None or _follows(filing.story, stored.get(filing.story.id))
+        }
+        before = [write for filing in fit.values() for write in _before(filing, stored)]
+        self.write(before, keep=True)
+
+        placed = {place: filing.story for place, filing in fit.items() if filing.story}
+        written = self.write([_story(filing, stored) for filing in fit.values() if filing.story], keep=True)
+        fates = dict(zip(placed, written, strict=True))
+        fit = {place: filing for place, filing in fit.items() if place not in fates or not fates[place].conflict}
+
+        rejected = {place: fate.reason for place, fate in fates.items() if fate.rejected}
+        after = [write for place, filing in fit.items() for write in _after(filing, rejected.get(place))]
+        self.write(after, keep=True)
+        return {place: place in fit for place in filings}
+
+    def _stored(self, filings: Iterable[Filing]) -> dict[str, Stored]:
+        """What is stored of the stories to be written: whole where a new version replaces it, else whether it is."""
+        ids = [filing.story.id for filing in filings if filing.story]
+        return self.get("stories", ids) if ids else {}
+
+    # ---- reading
+
+    def stories(self, ids: Sequence[str]) -> dict[str, Story]:
+        found = self.get("stories", list(dict.fromkeys(ids)))
+        return {name: Story.from_json(stored.document) for name, stored in found.items()}
+
+    def history(self, story: str) -> list[Story]:
+        """See `Store.history`: earlier versions are kept under ids that tell them, so no search is needed."""
+        current = self.stories([story]).get(story)
+        if current is None:
+            return []
+        earlier = self.get("versions", [_version_id(story, version) for version in range(1, current.version)])
+        bodies = sorted((stored.document["body"] for stored in earlier.values()), key=lambda body: int(body["version"]))
+        return [*map(Story.from_json, bodies), current]
+
+    def search(
+        self,
+        query: Node | None,
+        *,
+        now: datetime,
+        since: datetime | None = None,
+        limit: int = 20,
+        offset: int = 0,
+        relevance: bool = False,
+    ) -> Found:
+        newest: list[Json] = [{"date": "desc"}, {"id": "asc"}]
+        sort = [{"_score": "desc"}, *newest] if relevance else newest
+        compiled = _compiled(query, now, since)
+        found = self.find("stories", compiled, sort=sort, limit=offset + limit, hidden=documents.HIDDEN)
+        stories = tuple(Story.from_json(stored.document) for place, stored in enumerate(found) if place >= offset)
+        return Found(stories=stories, total=self.count("stories", compiled))
+
+    def scan(
+        self,
+        query: Node | None = None,
+        *,
+        now: datetime,
+        since: datetime | None = None,
+        after: str | None = None,
+    ) -> Iterator[Story]:
+        found = self.find(
+            "stories",
+            _compiled(query, now, since),
+            sort=[{"id": "asc"}],
+            after=[after] if after is not None else None,
+            hidden=documents.HIDDEN,
+        )
+        for stored in found:
+            yield Story.from_json(stored.document)
+
+    def similar(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
+        query = {
+            "bool": {
+                "filter": [
+                    {"terms": {"bands": list(bands(tuple(signature)))}},
+                    {"range": {"first_seen_at": {"gte": rfc3339(since)}}},
+                ]
+            }
+        }
+        found = self.find(
+            "stories",
+            query,
+            sort=[{"first_seen_at": "asc"}, {"id": "asc"}],
+            limit=MOST_SIMILAR,
+            hidden=["text", "title", "bands"],
+        )
+        return [
+            (stored.id, stored.document["cluster"], tuple(stored.document["signature"]))
+            for stored in found
+            if "signature" in stored.document
+        ]
+
+    def hits(self, alert: str | None = None, *, since: datetime | None = None, limit: int = 1000) -> list[Hit]:
+        filters: list[Json] = []
+        if alert is not None:
+            filters.append({"term": {"alert": alert}})
+        if since is not None:
+            filters.append({"range": {"matched_at": {"gte": rfc3339(since)}}})
+        order: list[Json] = [{"matched_at": "desc"}, {"story": "asc"}, {"alert": "asc"}, {"version": "desc"}]
+        found = self.find("hits", {"bool": {"filter": filters}}, sort=order, limit=limit)
+        return [documents.read_hit(stored.document) for stored in found]
+
+
+def _follows(story: Story, stored: Stored | None) -> bool:
+    return story.version == (stored.document["version"] + 1 if stored else 1)
+
+
+def _before(filing: Filing, stored: dict[str, Stored]) -> Iterator[Write]:
+    """What must be there before the story is: its hits, the mail of them, and the version it replaces."""
+    for hit in filing.hits:
+        yield Write(kind="hits", id=digest(hit.alert, hit.story, hit.version), document=documents.hit(hit))
+    for notice in filing.notices:
+        yield Write(kind="outbox", id=digest(*notice.key), document=documents.notice(notice), op="create")
+    if filing.story and (old := stored.get(filing.story.id)):
+        body = {name: value for name, value in old.document.items() if name not in documents.HIDDEN}
+        document = {"story": old.id, "version": body["version"], "body": body}
+        yield Write(kind="versions", id=_version_id(old.id, body["version"]), document=document)
+
+
+def _story(filing: Filing, stored: dict[str, Stored]) -> Write:
+    assert filing.story is not None
+    document = documents.story(filing.story, filing.signature)
+    old = stored.get(filing.story.id)
+    if old is None:
+        return Write(kind="stories", id=filing.story.id, document=document, op="create")
+    return Write(kind="stories", id=filing.story.id, document=document, version=old.version)
+
+
+def _after(filing: Filing, rejected: str | None) -> Iterator[Write]:
+    """The visit, as finished as the filing says; of a story that was set aside it tells so."""
+    outcome = filing.outcome
+    if rejected is not None:
+        outcome = Outcome(disposition=Disposition.FAILED, kind="rejected", detail=rejected)
+    yield Write(kind="urls", id=filing.visit.id, document=documents.visit(filing.visit, outcome))
+    for alias in filing.aliases:
+        yield Write(kind="urls", id=alias, document=documents.alias(alias, filing.visit), op="create")
+
+
+def _version_id(story: str, version: int) -> str:
+    return f"{story}-{version}"
+
+
+def _compiled(query: Node | None, now: datetime, since: datetime | None) -> Json:
+    if query is None:
+        compiled: Json = {"match_all": {}}
+    else:
+        from monitor.query import to_elasticsearch  # noqa: PLC0415  a plain list needs no query language
+
+        compiled = to_elasticsearch.compile(query, now)
+    if since is None:
+        return compiled
+    return {"bool": {"must": [compiled], "filter": [{"range": {"date": {"gte": rfc3339(since)}}}]}}
