@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -66,11 +67,11 @@ RUSSIAN = Words(
 CHINESE = Words(
     home="首页",
     by="记者",
-    share="分享到:",
+    share="分享到：",
     recent="相关新闻",
-    cookies="本站使用cookie统计访问量,您可以随时更改选择。",
+    cookies="本站使用cookie统计访问量，您可以随时更改选择。",
     accept="同意",
-    newsletter="每周五将本周要闻发送到您的邮箱,请填写地址订阅。",
+    newsletter="每周五将本周要闻发送到您的邮箱，请填写地址订阅。",
     rights="版权所有。",
 )
 
@@ -305,7 +306,7 @@ class House:
 
     def _teaser(self, story: Dispatch) -> Teaser:
         # The opening words of the story, as teasers have them: the very traps an alert must not fall into.
-        return Teaser(url=self.address(story), title=story.title, words=f"{story.standfirst} {story.paragraphs[0]}")
+        return Teaser(url=self.address(story), title=story.title, words=f"{story.standfirst} {_opening(story)}")
 
     def _entries(self) -> list[Entry]:
         return [
@@ -317,6 +318,15 @@ class House:
             )
             for story in self.stories[:ON_A_LISTING]
         ]
+
+
+def _opening(story: Dispatch) -> str:
+    """The first words, as many as fit on two lines."""
+    return (
+        textwrap.shorten(story.paragraphs[0], 140, placeholder=" …")
+        if " " in story.paragraphs[0]
+        else (story.paragraphs[0][:50] + "…")
+    )
 
 
 LISTING_PATHS = {"rss": "/rss.xml", "atom": "/atom.xml", "json": "/feed.json", "sitemap": "/sitemap.xml.gz"}

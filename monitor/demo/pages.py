@@ -7,6 +7,7 @@ teasers of other stories, whose words must not count as the story's own.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -113,7 +114,7 @@ def divs(story: Dispatch, url: str, look: Look, teasers: Sequence[Teaser]) -> st
 <div class="r4">{escape(story.author)} &middot; {local:%H:%M}</div>
 <div class="v0">{inner}</div></div></div>
 {_newsletter(look)}
-{_tail(look, teasers)}"""
+{_nameless(_tail(look, teasers))}"""
     return _page(story, look, head, body)
 
 
@@ -231,6 +232,12 @@ def _tail(look: Look, teasers: Sequence[Teaser]) -> str:
     items = "".join(f'<li><a href="{t.url}">{escape(t.title)}</a><p>{escape(t.words)}</p></li>\n' for t in teasers)
     return f"""<div class="share">{look.words.share} <a href="#">E-mail</a> <a href="#">Copy link</a></div>
 <div class="recent"><h3>{look.words.recent}</h3><ul>{items}</ul></div>"""
+
+
+def _nameless(html: str) -> str:
+    """The same in boxes that do not tell what they are."""
+    html = re.sub(r"<(/?)(?:p|li|ul|h3)>", r"<\1div>", html)
+    return re.sub(r'class="(\w+)"', lambda name: f'class="z{len(name[1])}"', html)
 
 
 def _paragraphs(story: Dispatch, *, insert: str = "") -> str:
