@@ -1,0 +1,115 @@
+"""Finds where a site announces its stories, by asking."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from monitor.crawl.sources import Reading, Source, read
+from monitor.discovery import find
+from monitor.discovery.sift import sift
+from monitor.errors import FetchError
+from monitor.models import from_rfc3339, rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from monitor.config.schema import Outlet
+    from monitor.crawl.fetch import Fetcher
+    from monitor.models import OutletState
+
+REMEMBERED = timedelta(days=7)
+REMEMBERED_FAILING = timedelta(hours=6)  # a site that moved its feed is looked through again
+TRIED = 12  # addresses of one kind
+FEEDS, SITEMAPS = 5, 3  # of an outlet that names none
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Discovered:
+    """What answered as it should.  ``stories`` counts, for each address, the recent own stories it lists."""
+
+    url: str
+    feeds: tuple[str, ...] = ()
+    sitemaps: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+    stories: dict[str, int]
+
+    def chosen(self, outlet: Outlet) -> tuple[Source, ...]:
+        """What to poll where the configuration names nothing: feeds and sitemaps, else the home page."""
+        feeds = [Source("feed", url) for url in self.feeds if self.stories[url]][:FEEDS]
+        sitemaps = [Source("sitemap", url) for url in self.sitemaps if self.stories[url]]
+        listed = (*feeds, *sitemaps[: SITEMAPS if not feeds else 1])
+        return listed or (Source("section", outlet.url),)
+
+
+async def discover(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> Discovered:
+    """Asks the home page, robots.txt and, where those announce nothing, the places sites commonly use.
+
+    Raises FetchError where the home page itself cannot be had and nothing else answers.
+    """
+    problem: FetchError | None = None
+    home = find.Site()
+    announced = await fetcher.announced(outlet)
+    try:
+        fetched = await fetcher.source(outlet, outlet.url)
+        if fetched.page is not None:
+            home = await asyncio.to_thread(
+                find.find,
+                fetched.page.body,
+                url=fetched.page.url,
+                outlet=outlet,
+                robots=announced,
+                charset=fetched.page.encoding,
+            )
+    except FetchError as error:
+        problem, home = error, find.Site(sitemaps=announced)
+    common = find.guesses(outlet.url)
+    feeds = await _try("feed", home.feeds or common.feeds, outlet, fetcher, since)
+    sitemaps = await _try("sitemap", home.sitemaps or common.sitemaps, outlet, fetcher, since)
+    if problem is not None and not feeds and not sitemaps:
+        raise problem
+    return Discovered(
+        url=outlet.url,
+        feeds=tuple(feeds),
+        sitemaps=tuple(sitemaps),
+        sections=home.sections,
+        stories={**feeds, **sitemaps},
+    )
+
+
+async def _try(
+    kind: str, addresses: Iterable[str], outlet: Outlet, fetcher: Fetcher, since: datetime
+) -> dict[str, int]:
+    """Those that can be read, with the number of recent own stories each lists."""
+    found: dict[str, int] = {}
+    for address in list(dict.fromkeys(addresses))[:TRIED]:
+        readings = await read(Source(kind, address), None, outlet=outlet, fetcher=fetcher, since=since)
+        if readings[0].error is None:
+            found[address] = sum(_stories(reading, outlet, since) for reading in readings)
+    return found
+
+
+def _stories(reading: Reading, outlet: Outlet, since: datetime) -> int:
+    if reading.listing is None:
+        return 0
+    feed = reading.source.kind == "feed" or reading.listing.news
+    return len(sift(reading.listing.candidates, outlet=outlet, since=since, feed=feed).kept)
+
+
+def remembered(state: OutletState, *, now: datetime) -> tuple[Source, ...]:
+    """What was found at an earlier poll, while it is good."""
+    memory = state.memory.get("found") or {}
+    if not memory.get("sources"):
+        return ()
+    life = REMEMBERED_FAILING if state.failures else REMEMBERED
+    if now - from_rfc3339(memory["at"]) > life:
+        return ()
+    return tuple(Source(kind, url) for kind, url in memory["sources"])
+
+
+def remember(state: OutletState, sources: tuple[Source, ...], *, now: datetime) -> OutletState:
+    found = {"at": rfc3339(now), "sources": [[source.kind, source.url] for source in sources]}
+    return replace(state, memory={**state.memory, "found": found})

@@ -1,0 +1,200 @@
+"""One address to one answer, through Scrapy's engine and all its middlewares; whatever goes wrong is a FetchError."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from OpenSSL import SSL
+from scrapy import Request
+from scrapy.core.downloader.handlers.http11 import TunnelError
+from scrapy.exceptions import (
+    CannotResolveHostError,
+    DownloadCancelledError,
+    DownloadConnectionRefusedError,
+    DownloadFailedError,
+    DownloadTimeoutError,
+    IgnoreRequest,
+    ResponseDataLossError,
+    UnsupportedURLSchemeError,
+)
+from scrapy.http.request import NO_CALLBACK
+from service_identity import VerificationError
+from twisted.internet.error import ConnectError, ConnectionClosed
+from twisted.web.client import ResponseFailed
+
+from monitor.crawl.guard import TRUSTED, Refused, trusted
+from monitor.crawl.limits import WANTS_TEXT
+from monitor.crawl.politeness import DELAY, Resting
+from monitor.crawl.robots import Forbidden, Robots, Unreachable
+from monitor.crawl.schedule import max_age, retry_after
+from monitor.discovery.addresses import Own
+from monitor.discovery.sitemap import LARGEST
+from monitor.errors import FetchError
+from monitor.models import Page, now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import timedelta
+
+    from scrapy.crawler import Crawler
+    from scrapy.http import Response
+
+    from monitor.config.schema import CrawlSettings, Outlet
+
+_PERMANENT = frozenset({400, 401, 404, 405, 406, 410, 414, 451})  # 403 is often a bad hour of a bot filter
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fetched:
+    """A page with what its headers say of the next request; ``page`` is None where it has not changed."""
+
+    page: Page | None
+    fresh_for: timedelta
+
+
+class Fetcher:
+    """Fetches for outlets: each request carries its outlet's delay, cookies and trusted hosts."""
+
+    def __init__(self, crawler: Crawler, settings: CrawlSettings) -> None:
+        self._crawler = crawler
+        self._settings = settings
+
+    async def source(
+        self, outlet: Outlet, url: str, *, etag: str | None = None, last_modified: str | None = None
+    ) -> Fetched:
+        """A feed, sitemap or section, wherever it is kept."""
+        meta = {"download_maxsize": LARGEST} if url in outlet.sitemaps or "sitemap" in url else {}
+        return await self._fetch(outlet, url, etag, last_modified, meta)
+
+    async def page(
+        self, outlet: Outlet, url: str, *, etag: str | None = None, last_modified: str | None = None
+    ) -> Page | None:
+        """A story's page, None where it has not changed; refused where it leads away from the outlet's own hosts."""
+        fetched = await self._fetch(outlet, url, etag, last_modified, {WANTS_TEXT: True})
+        if fetched.page is not None and fetched.page.url not in Own(outlet):
+            raise FetchError(f"it leads to {fetched.page.url[:200]}", kind="foreign", permanent=True)
+        return fetched.page
+
+    async def announced(self, outlet: Outlet) -> tuple[str, ...]:
+        """The sitemaps that the outlet's robots.txt names; none where it cannot be read."""
+        robots = self._crawler.get_downloader_middleware(Robots)
+        if robots is None:
+            return ()
+        rules = await robots.rules(_request(outlet.url, meta={"cookiejar": outlet.name, TRUSTED: trusted(outlet)}))
+        return rules.sitemaps
+
+    async def _fetch(
+        self, outlet: Outlet, url: str, etag: str | None, last_modified: str | None, meta: Mapping[str, object]
+    ) -> Fetched:
+        headers = {"If-None-Match": etag, "If-Modified-Since": last_modified}
+        request = _request(
+            url,
+            headers={name: value for name, value in headers.items() if value},
+            meta={
+                "cookiejar": outlet.name,
+                TRUSTED: trusted(outlet),
+                DELAY: (outlet.delay if outlet.delay is not None else self._settings.delay).total_seconds(),
+                **meta,
+            },
+        )
+        response = await _download(self._crawler, request)
+        conditional = bool(etag or last_modified)
+        if response.status == 304:
+            if not conditional:
+                raise FetchError("304 Not Modified, although nobody asked", kind="http-304")
+            return Fetched(page=None, fresh_for=_fresh_for(response))
+        if response.status not in {200, 203}:
+            raise FetchError(
+                f"the server answered {response.status}",
+                kind=f"http-{response.status}",
+                permanent=response.status in _PERMANENT,
+                retry_after=retry_after(response.headers.get("Retry-After")),
+            )
+        return Fetched(page=_page(response), fresh_for=_fresh_for(response))
+
+
+def _request(url: str, **options: object) -> Request:
+    try:
+        return Request(url, callback=NO_CALLBACK, dont_filter=True, **options)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise FetchError(f"not an address: {url[:200]}", kind="address", permanent=True) from error
+
+
+async def _download(crawler: Crawler, request: Request) -> Response:
+    try:
+        return await crawler.engine.download_async(request)
+    except Resting as error:
+        raise FetchError(str(error), kind="resting", retry_after=error.seconds) from error
+    except _EXPECTED as error:
+        words = str(error) or type(error).__name__
+        _, kind, message, permanent = next(meaning for meaning in _MEANINGS if meaning[0](error, words))
+        raise FetchError((message or words)[:300], kind=kind, permanent=permanent) from error
+
+
+_EXPECTED = (
+    IgnoreRequest,
+    DownloadTimeoutError,
+    CannotResolveHostError,
+    DownloadCancelledError,
+    DownloadConnectionRefusedError,
+    DownloadFailedError,
+    ResponseDataLossError,
+    UnsupportedURLSchemeError,
+    ConnectError,
+    ConnectionClosed,
+    ResponseFailed,
+    SSL.Error,
+    VerificationError,
+    TunnelError,
+    OSError,
+    EOFError,
+    ValueError,
+)
+_TOO_LARGE = "larger than the size limit (crawl.max_size)"
+
+
+def _is(*types: type[Exception]) -> Callable[[Exception, str], bool]:
+    return lambda error, _: isinstance(error, types)
+
+
+# What an exception means: the first that applies, as kind, message (the exception's own if empty), permanent.
+_MEANINGS: tuple[tuple[Callable[[Exception, str], bool], str, str, bool], ...] = (
+    (_is(Refused), "private-address", "", True),
+    (_is(Forbidden), "robots", "", True),
+    (_is(Unreachable), "robots-unreachable", "", False),
+    (lambda _, words: "max redirections" in words, "redirects", "redirected too often", True),
+    (lambda _, words: "DOWNLOAD_MAXSIZE" in words, "too-large", f"{_TOO_LARGE} once unpacked", True),
+    (_is(IgnoreRequest), "refused", "", False),
+    (_is(DownloadTimeoutError), "timeout", "no whole answer in time (crawl.timeout)", False),
+    (_is(CannotResolveHostError), "dns", "", False),
+    (_is(DownloadCancelledError), "too-large", _TOO_LARGE, True),
+    (_is(UnsupportedURLSchemeError), "address", "", True),
+    (_is(SSL.Error, VerificationError), "tls", "", False),
+    (lambda _, words: "SSL" in words or "TLS" in words, "tls", "", False),
+    (_is(OSError, EOFError, ValueError), "broken", "", False),  # a body that is not what its Content-Encoding says
+    (lambda *_: True, "connection", "", False),
+)
+
+
+def _page(response: Response) -> Page:
+    def header(name: str) -> str | None:
+        value = response.headers.get(name)
+        return value.decode("latin-1").strip() if value else None
+
+    content_type = header("Content-Type") or ""
+    charset = content_type.lower().partition("charset=")[2].split(";")[0].strip("\"' ")
+    return Page(
+        url=response.url,
+        body=response.body,
+        fetched_at=now(),
+        status=response.status,
+        content_type=content_type.partition(";")[0].strip().lower(),
+        encoding=charset or None,
+        etag=header("ETag"),
+        last_modified=header("Last-Modified"),
+    )
+
+
+def _fresh_for(response: Response) -> timedelta:
+    return max_age(response.headers.get("Cache-Control"))

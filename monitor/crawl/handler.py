@@ -1,0 +1,107 @@
+"""Scrapy's own HTTP handler, with every connection behind the address guard and a bound on what is under way."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from scrapy.core.downloader.handlers import http11
+from scrapy.utils._download_handlers import normalize_bind_address, wrap_twisted_exceptions
+from scrapy.utils.defer import maybe_deferred_to_future
+from scrapy.utils.httpobj import urlparse_cached
+from twisted.web.client import Agent, _StandardEndpointFactory
+from twisted.web.iweb import IAgentEndpointFactory
+from zope.interface import implementer
+
+from monitor.crawl.guard import TRUSTED, Gate, Refused, is_public, splash_hosts
+from monitor.discovery.addresses import host_of
+
+if TYPE_CHECKING:
+    from scrapy import Request
+    from scrapy.crawler import Crawler
+    from scrapy.http import Response
+    from twisted.web.client import URI
+
+
+class GuardedHandler(http11.HTTP11DownloadHandler):
+    """For http and https.  ``MONITOR_CONCURRENCY`` is the number of requests under way in all."""
+
+    lazy = False
+
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        self._free = asyncio.Semaphore(crawler.settings.getint("MONITOR_CONCURRENCY", 64))
+        self._splash = splash_hosts(crawler.settings.get("MONITOR_SPLASH"))
+
+    async def download_request(self, request: Request) -> Response:
+        trusted = request.meta.get(TRUSTED, frozenset())
+        if "splash" in request.meta:
+            trusted |= self._splash
+        host = host_of(request.url)
+        if host is None:
+            raise Refused(f"not an http or https address: {request.url[:200]}")
+        if request.meta.get("proxy"):
+            await self._check_behind_proxy(host, trusted)
+        agent = _Agent(
+            trusted,
+            contextFactory=self._contextFactory,
+            bindAddress=self._bind_address,
+            pool=self._pool,
+            maxsize=self._default_maxsize,
+            warnsize=0,
+            fail_on_dataloss=self._fail_on_dataloss,
+            crawler=self._crawler,
+        )
+        async with self._free:
+            with wrap_twisted_exceptions():
+                response: Response = await maybe_deferred_to_future(agent.download_request(request))
+        return response
+
+    async def _check_behind_proxy(self, host: tuple[str, int], trusted: frozenset[tuple[str, int]]) -> None:
+        """The proxy makes the connection: all that can be done here is to look the name up as it will."""
+        if host in trusted:
+            return
+        try:
+            answers = await asyncio.get_running_loop().getaddrinfo(host[0], host[1])
+        except OSError:
+            return  # known to the proxy alone
+        for *_, address in answers:
+            if not is_public(str(address[0])):
+                raise Refused(f"{host[0]} leads to {address[0]}, which is not a public address")
+
+
+class _Agent(http11._ScrapyAgent):  # noqa: SLF001  Scrapy has no seam here; the tests of guard.py hold it in place
+    def __init__(self, trusted: frozenset[tuple[str, int]], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._trusted = trusted
+
+    def _get_agent(self, request: Request, timeout: float) -> Agent:
+        if request.meta.get("proxy"):
+            return super()._get_agent(request, timeout)
+        from twisted.internet import reactor  # noqa: PLC0415  importing it installs one
+
+        bind = normalize_bind_address(self._bindAddress)
+        doors = _Doors(reactor, self._trusted, self._contextFactory, timeout, bind)
+        agent: _PooledAgent = _PooledAgent.usingEndpointFactory(  # type: ignore[no-untyped-call]
+            reactor, doors, self._pool
+        )
+        # A connection made for an outlet that may use it must not serve one that may not.
+        agent.key = (bind, host_of(request.url) in self._trusted, urlparse_cached(request).scheme)
+        return agent
+
+
+class _PooledAgent(Agent):
+    key: tuple[Any, ...] = ()
+
+    def _requestWithEndpoint(self, key: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N802  Twisted's name
+        return super()._requestWithEndpoint((*key, *self.key), *args, **kwargs)
+
+
+@implementer(IAgentEndpointFactory)
+class _Doors:
+    def __init__(self, reactor: Any, trusted: frozenset[tuple[str, int]], *how: Any) -> None:
+        self._reactor, self._trusted, self._how = reactor, trusted, how
+
+    def endpointForURI(self, uri: URI) -> Any:  # noqa: N802  Twisted's name
+        gate = Gate(self._reactor, (uri.host.decode("ascii"), uri.port), self._trusted)
+        return _StandardEndpointFactory(gate, *self._how).endpointForURI(uri)  # type: ignore[no-untyped-call]

@@ -1,0 +1,78 @@
+"""What a poll says of an outlet's health, in the state the next poll and `outlets` read.  Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from monitor.crawl.schedule import WEIGHTS
+from monitor.models import Disposition
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from monitor.crawl.report import PollReport
+    from monitor.crawl.schedule import Plan
+    from monitor.crawl.sources import Reading
+    from monitor.models import OutletState
+
+_STORIES = (Disposition.STORED, Disposition.UPDATED)
+
+
+def failure(readings: Sequence[Reading]) -> str | None:
+    """The kind of failure where no source could be read, the gravest; None where one could.
+
+    A source that failed before and now answers "not modified" still has to prove that it can be read.
+    """
+    if not readings:
+        return "no-source"
+    if any(reading.error is None for reading in readings):
+        return None
+    kinds = [reading.error.kind for reading in readings if reading.error is not None]
+    return max(kinds, key=lambda kind: WEIGHTS.get(kind, 1.0))
+
+
+def rest(reading: Reading) -> timedelta:
+    """How long the source's server asked to be left alone."""
+    return timedelta(seconds=(reading.error and reading.error.retry_after) or 0.0)
+
+
+def after(
+    state: OutletState, report: PollReport, readings: Sequence[Reading], plan: Plan, *, now: datetime
+) -> OutletState:
+    """The outlet's state after a poll."""
+    found = Counter({disposition.value: report.count(disposition) for disposition in Disposition})
+    stories = any(report.count(disposition) for disposition in _STORIES)
+    return replace(
+        state,
+        next_poll_at=now + plan.pause,
+        interval=plan.interval,
+        last_poll_at=now,
+        last_ok_at=state.last_ok_at if report.failed else now,
+        last_story_at=now if stories else state.last_story_at,
+        failures=plan.failures,
+        error=_word(report, readings),
+        sources={reading.source.url: reading.state for reading in readings},
+        counts=dict(+(Counter(state.counts) + found)),
+    )
+
+
+def _word(report: PollReport, readings: Sequence[Reading]) -> str:
+    """One line on what is wrong, empty where nothing is."""
+    if not readings:
+        return "no feed, sitemap or section was found: name one, see `media-monitor discover`"
+    failed = [reading for reading in readings if reading.error is not None]
+    if failed:
+        first = failed[0]
+        share = f"{len(failed)} of {len(readings)} sources failed: " if len(readings) > 1 else ""
+        return f"{share}{first.source.kind} {first.source.url}: {first.error.message if first.error else ''}"[:500]
+    script = report.outcomes[Disposition.NOT_ARTICLE, "script"]
+    if script and script * 2 >= report.pages:
+        return f"{script} pages are written by JavaScript and were skipped: set `render: auto` for this outlet"
+    lost = report.count(Disposition.FAILED)
+    if lost and lost * 2 >= report.pages:
+        return f"{lost} of {report.pages} pages failed, such as {report.failures[-1]}"[:500]
+    return ""

@@ -1,0 +1,92 @@
+"""How fast one host is asked: its configured delay, its Crawl-delay, and slower while it says it has too much to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from scrapy.exceptions import IgnoreRequest
+
+from monitor.crawl.robots import CRAWL_DELAY
+from monitor.crawl.schedule import retry_after
+from monitor.discovery.addresses import host_of
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from scrapy import Request
+    from scrapy.crawler import Crawler
+    from scrapy.http import Response
+
+DELAY = "outlet_delay"  # request.meta: the configured delay, in seconds
+PAGE = "page_url"  # request.meta: the page that a request to a rendering server is for
+SLOWEST = 60.0  # seconds between two requests, however often a host says it is too much
+PATIENCE = 10.0  # seconds; a host that wants a longer rest is left alone until then
+FORGET = 3600.0  # seconds after which a host's bad hour is forgotten
+_BUSY = frozenset({429, 503})
+
+
+class Resting(IgnoreRequest):
+    """The host asked for a rest that is not over."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the server asked to be left alone for {seconds:.0f} s more")
+        self.seconds = seconds
+
+
+@dataclass(slots=True)
+class Pace:
+    """One host's bad hour."""
+
+    extra: float = 0.0  # seconds added between two requests
+    rests_until: float = 0.0
+    seen: float = 0.0
+
+
+class Politeness:
+    """Downloader middleware: one slot for each host and port, its delay set anew for every request."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+        self._paces: dict[str, Pace] = {}
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        return cls(crawler)
+
+    def process_request(self, request: Request) -> None:
+        key = _slot(request)
+        request.meta["download_slot"] = key  # a redirect carries its first host's
+        pace, now = self._paces.get(key, Pace()), monotonic()
+        if pace.rests_until - now > PATIENCE:
+            raise Resting(pace.rests_until - now)
+        delay = max(request.meta.get(DELAY, 0.0), request.meta.get(CRAWL_DELAY, 0.0)) + pace.extra
+        delay = max(delay, pace.rests_until - now)
+        downloader = self._crawler.engine.downloader
+        downloader.per_slot_settings[key] = {"delay": delay, "jitter": 0.0}
+        if key in downloader.slots:
+            downloader.slots[key].delay = delay
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        key, now = _slot(request), monotonic()
+        if response.status in _BUSY:
+            asked = retry_after(response.headers.get("Retry-After"))
+            pace = self._paces.setdefault(key, Pace())
+            pace.extra = min(max(2 * pace.extra, 1.0), SLOWEST)
+            pace.rests_until = max(pace.rests_until, now + (asked or pace.extra))
+            pace.seen = now
+            self._crawler.stats.inc_value("monitor/slowed")
+        elif key in self._paces and response.status < 400:
+            pace = self._paces[key]
+            pace.extra = pace.extra / 2 if pace.extra > 0.1 else 0.0
+            if not pace.extra and now > pace.rests_until:
+                del self._paces[key]
+        if len(self._paces) > 1000:
+            self._paces = {host: pace for host, pace in self._paces.items() if now - pace.seen < FORGET}
+        return response
+
+
+def _slot(request: Request) -> str:
+    host, port = host_of(request.meta.get(PAGE, request.url)) or ("", 0)
+    return f"{host}:{port}"

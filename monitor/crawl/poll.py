@@ -1,0 +1,223 @@
+"""One outlet's poll, from its sources to its filed stories and its next date.  It runs under a lease on the outlet.
+
+sources -> candidates -> frontier (in the store) -> pages -> ingest -> schedule and health -> lease given back
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from monitor.crawl import discover, health, sources
+from monitor.crawl.report import PollReport
+from monitor.crawl.schedule import START, Seen, plan
+from monitor.discovery.sift import sift
+from monitor.errors import FetchError, LeaseLost
+from monitor.ingest import RETRIES
+from monitor.models import Disposition, now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from monitor.config.schema import Outlet
+    from monitor.crawl.fetch import Fetcher
+    from monitor.crawl.sources import Reading
+    from monitor.discovery.listing import Listing
+    from monitor.models import Candidate, OutletState, Page, Visit
+    from monitor.service import Service
+
+log = logging.getLogger(__name__)
+
+TERM = timedelta(minutes=2)  # of a lease; renewed three times as often
+LONGEST = 600.0  # seconds after which a poll starts no further page: a slow host must not hold its sources up
+AT_ONCE = 8  # pages of one outlet under way
+ENOUGH = 5  # failures of the host in a row after which its other pages wait for the next poll
+_HOST = frozenset({"timeout", "dns", "connection", "tls", "resting", "robots-unreachable", "http-429", "http-503"})
+_BUSY = frozenset({"resting", "http-429", "http-503"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """What a poll works with."""
+
+    service: Service
+    fetcher: Fetcher
+    parse: Callable[[str, Page, Outlet, datetime], Listing]
+    stopping: asyncio.Event
+
+
+class Lease:
+    """A hold on an outlet, renewed until it is given back."""
+
+    def __init__(self, service: Service, state: OutletState) -> None:
+        self._service = service
+        self.state = state
+
+    async def keep(self) -> None:
+        """Never ends but by LeaseLost."""
+        while True:
+            await asyncio.sleep(TERM.total_seconds() / 3)
+            self.state = await self._service.call(self._service.store.renew, self.state, now=now(), term=TERM)
+
+    async def give_back(self, state: OutletState) -> None:
+        held = replace(state, holder=self.state.holder, lease_until=self.state.lease_until, token=self.state.token)
+        await self._service.call(self._service.store.release, held)
+
+
+async def poll(outlet: Outlet, state: OutletState, desk: Desk) -> PollReport:
+    """Polls a leased outlet once.  Raises StoreUnavailable or StoreRefused where its store fails for good.
+
+    Where the lease is lost meanwhile the poll stops: what it did not write is the new holder's work.
+    """
+    report = PollReport(outlet=outlet.name)
+    began = monotonic()
+    lease = Lease(desk.service, state)
+    keeper = asyncio.create_task(lease.keep())
+    work = asyncio.create_task(_poll(outlet, state, desk, report, lease))
+    try:
+        await asyncio.wait({keeper, work}, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():  # then the keeper ended, and it ends by an error only
+            await keeper
+        await work
+    except LeaseLost:
+        report.notes.append("another process took the outlet over")
+        log.warning("%s: another process took the outlet over", outlet.name)
+    finally:
+        keeper.cancel()
+        work.cancel()
+        await asyncio.gather(keeper, work, return_exceptions=True)
+        report.seconds = monotonic() - began
+    return report
+
+
+async def _poll(outlet: Outlet, state: OutletState, desk: Desk, report: PollReport, lease: Lease) -> None:
+    since = now() - (outlet.max_age or desk.service.config.crawl.max_age)
+    listed, state = await _sources(outlet, state, desk, since)
+    readings = await _read(listed, outlet, state, desk, since)
+    candidates = _candidates(readings, outlet, since, report)
+
+    new = await desk.service.call(desk.service.store.enqueue, candidates, now=now())
+    report.candidates, report.new = len(candidates), len(new)
+    retries, rest = await _pages(outlet, desk, report)
+
+    failure = health.failure(readings)
+    report.failed = failure is not None
+    seen = Seen(
+        listed=len(candidates),
+        new=len(new),
+        failure=failure,
+        fresh_for=max((reading.fresh_for for reading in readings), default=timedelta(0)),
+        rest=max([rest, *(health.rest(reading) for reading in readings)]),
+        waiting=min(retries, default=None),
+        unfinished=report.left > 0 or desk.stopping.is_set(),
+    )
+    next_plan = plan(state.interval or START, state.failures, seen, every=outlet.every)
+    await lease.give_back(health.after(state, report, readings, next_plan, now=now()))
+
+
+async def _sources(
+    outlet: Outlet, state: OutletState, desk: Desk, since: datetime
+) -> tuple[tuple[sources.Source, ...], OutletState]:
+    """The sources configured, or else found by the site itself and remembered."""
+    if named := sources.configured(outlet):
+        return named, state
+    if remembered := discover.remembered(state, now=now()):
+        return remembered, state
+    try:
+        site = await discover.discover(outlet, desk.fetcher, since=since)
+    except FetchError:  # its home page, asked as a section, will say the same in the outlet's health
+        return (sources.Source("section", outlet.url),), state
+    return site.chosen(outlet), discover.remember(state, site.chosen(outlet), now=now())
+
+
+async def _read(
+    listed: tuple[sources.Source, ...], outlet: Outlet, state: OutletState, desk: Desk, since: datetime
+) -> list[Reading]:
+    asked = [
+        sources.read(
+            source,
+            state.sources.get(source.url),
+            outlet=outlet,
+            fetcher=desk.fetcher,
+            since=since,
+            parse=desk.parse,
+        )
+        for source in listed
+    ]
+    return [reading for readings in await asyncio.gather(*asked) for reading in readings]
+
+
+def _candidates(readings: list[Reading], outlet: Outlet, since: datetime, report: PollReport) -> list[Candidate]:
+    """What the sources offer and is worth fetching; the first source that lists a story is the one that tells of it."""
+    kept: dict[str, Candidate] = {}
+    for reading in readings:
+        report.sources += 1
+        if reading.error is not None:
+            report.failures.append(f"{reading.source.kind} {reading.source.url}: {reading.error.message}")
+        elif reading.listing is None:
+            report.unchanged += 1
+        else:
+            report.offered += reading.listing.offered
+            if reading.listing.note:
+                report.notes.append(f"{reading.source.url}: {reading.listing.note}")
+            lists_stories = reading.source.kind == "feed" or reading.listing.news
+            sifted = sift(reading.listing.candidates, outlet=outlet, since=since, feed=lists_stories)
+            report.dropped.update(sifted.dropped)
+            for candidate in sifted.kept:
+                kept.setdefault(candidate.url, candidate)
+    return list(kept.values())
+
+
+async def _pages(outlet: Outlet, desk: Desk, report: PollReport) -> tuple[list[timedelta], timedelta]:
+    """Fetches and ingests what is due; returns when failed pages are to be tried again, and the rest the host wants."""
+    service, limit = desk.service, desk.service.config.crawl.pages_per_poll
+    visits = await service.call(service.store.waiting, outlet.name, now=now(), limit=limit)
+    deadline, trouble = monotonic() + LONGEST, 0
+    left, retries, rest = iter(visits), list[timedelta](), timedelta(0)
+
+    async def work() -> None:
+        nonlocal trouble, rest
+        while not desk.stopping.is_set() and monotonic() < deadline and trouble < ENOUGH:
+            visit = next(left, None)
+            if visit is None:
+                return
+            error = await _page(outlet, visit, desk, report)
+            trouble = trouble + 1 if error is not None and error.kind in _HOST else 0
+            if error is not None and error.kind in _BUSY:
+                trouble, rest = ENOUGH, max(rest, timedelta(seconds=error.retry_after or 60))
+            if error is not None and not error.permanent and visit.attempts < len(RETRIES):
+                retries.append(RETRIES[visit.attempts])
+
+    delay = outlet.delay if outlet.delay is not None else service.config.crawl.delay
+    at_once = max(1, int(AT_ONCE / max(delay.total_seconds(), 1)))
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(at_once, len(visits))):
+            group.create_task(work())
+    report.left = sum(1 for _ in left) + (len(visits) == limit)
+    return retries, rest
+
+
+async def _page(outlet: Outlet, visit: Visit, desk: Desk, report: PollReport) -> FetchError | None:
+    """Takes one visit to its disposition; returns what kept its page from being fetched, if anything did."""
+    ingest = desk.service.ingest
+    ask_whole = visit.story is None or visit.rechecks % 3 == 2  # some servers answer false 304s
+    etag, last_modified = (None, None) if ask_whole else (visit.etag, visit.last_modified)
+    try:
+        page = await desk.fetcher.page(outlet, visit.candidate.url, etag=etag, last_modified=last_modified)
+    except FetchError as error:
+        report.add(visit.candidate.url, await ingest.failed(outlet, visit, error))
+        return error
+    if page is None:
+        report.add(visit.candidate.url, await ingest.not_modified(outlet, visit))
+        return None
+    outcome = await ingest.page(outlet, visit, page)
+    report.engines[page.engine] += 1
+    report.add(visit.candidate.url, outcome)
+    if outcome.disposition in {Disposition.STORED, Disposition.UPDATED}:
+        log.info("%s: %s %s", outlet.name, outcome.disposition.value, visit.candidate.url)
+    return None

@@ -1,0 +1,201 @@
+"""A crawling process: `crawl` makes one pass, `run` goes on until it is told to stop.
+
+The first SIGTERM or SIGINT ends it cleanly: pages under way are filed, no further one is fetched, leases are given
+back.  The second one kills.  A process runs one of these functions once: Twisted's reactor cannot start again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections import defaultdict
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from scrapy.settings import Settings
+
+import monitor
+from monitor.crawl.holder import reclaim
+from monitor.crawl.report import CrawlReport
+from monitor.errors import ConfigError, MonitorError, StoreError
+from monitor.models import now
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from scrapy.crawler import AsyncCrawlerProcess
+
+    from monitor.config import Config, CrawlSettings
+    from monitor.crawl.fetch import Fetcher
+    from monitor.crawl.report import PollReport
+    from monitor.service import Service
+
+    T = TypeVar("T")
+else:
+    T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+PATIENCE = timedelta(minutes=2)  # with a store that is away, in a pass that somebody waits for
+MAIL_EVERY = 10.0  # seconds between two looks into the outbox
+
+
+def crawl(
+    config: Config,
+    base: Path,
+    *,
+    names: Sequence[str] = (),
+    everything: bool = False,
+    told: Callable[[PollReport], None] | None = None,
+) -> CrawlReport:
+    """Polls each outlet that is due once (``everything``: due or not; ``names``: only these) and says how it went.
+
+    ``told`` is called with each poll's report as it ends.  Raises StoreUnavailable, StoreRefused or ConfigError before
+    anything is fetched; what fails later is in the report.
+    """
+    from monitor.service import open_service  # noqa: PLC0415  seconds of imports
+
+    with open_service(config, base, patience=PATIENCE) as service:
+        return _work(service, names=names, everything=everything, forever=False, told=told)
+
+
+def run(config: Config, base: Path, *, told: Callable[[PollReport], None] | None = None) -> CrawlReport:
+    """Polls the outlets whenever they are due and sends mail as it gets due, until SIGTERM or SIGINT."""
+    from monitor.service import open_service  # noqa: PLC0415
+
+    with open_service(config, base) as service:
+        return _work(service, names=(), everything=False, forever=True, told=told)
+
+
+def errand(settings: CrawlSettings, do: Callable[[Fetcher], Awaitable[T]]) -> T:
+    """Runs one coroutine with a fetcher, robots.txt, guard and limits as in a crawl; for `discover` and `extract`."""
+    from monitor.crawl.errand import Errand  # noqa: PLC0415
+
+    process = _process()
+    kept: list[T] = []
+    task = process.crawl(Errand, settings=settings, do=do, keep=kept.append)
+    process.start(install_signal_handlers=True)
+    if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+        raise error
+    if not kept:
+        raise MonitorError("interrupted")
+    if isinstance(kept[0], BaseException):
+        raise kept[0]
+    return kept[0]
+
+
+def own_spiders() -> str:
+    """The name of the package with our spiders.  Raises ConfigError where another package of that name hides it."""
+    spiders = import_module("spiders")
+    where = [Path(place).resolve() for place in getattr(spiders, "__path__", [])]
+    if Path(monitor.__file__).resolve().parent.parent / "spiders" not in where:
+        found = spiders.__file__ or ", ".join(map(str, where))
+        hidden = f"another package called `spiders` ({found}) hides the monitor's own"
+        raise ConfigError([f"{hidden}: uninstall it, or start the program elsewhere"])
+    return "spiders"
+
+
+# ---- the steps
+
+
+def _work(service: Service, *, forever: bool, names: Sequence[str], everything: bool, told: Any) -> CrawlReport:
+    from monitor.crawl.shift import Shift  # noqa: PLC0415
+
+    process = _process()
+    outlets = [outlet for outlet in service.config.outlets if not names or outlet.name in set(names)]
+    by_spider: dict[str, list[str]] = defaultdict(list)
+    for outlet in outlets:
+        by_spider[outlet.spider].append(outlet.name)
+    known = process.spider_loader.list()
+    if unknown := [outlet for outlet in outlets if outlet.spider not in known]:
+        raise ConfigError(
+            [f"outlet {o.name!r}: there is no spider {o.spider!r}; known are {', '.join(known)}" for o in unknown]
+        )
+    if freed := reclaim(service.store, now=now()):
+        log.info("taken over from a process that died: %s", ", ".join(freed))
+    stopping = asyncio.Event()
+    shifts, tasks = [], []
+    for spider, own in by_spider.items():
+        shift = Shift(service, own, everything=everything, forever=forever, stopping=stopping, told=told)
+        shifts.append(shift)
+        tasks.append(process.crawl(spider, shift=shift))
+    if tasks:
+        _listen(stopping)
+        if forever:
+            _send_mail_beside(service, stopping)
+        process.start(install_signal_handlers=False)
+    return _summed([shift.report for shift in shifts], tasks)
+
+
+def _process() -> AsyncCrawlerProcess:
+    from scrapy.crawler import AsyncCrawlerProcess  # noqa: PLC0415  it installs a reactor when it is made
+
+    own_spiders()
+    settings = Settings()
+    settings.setmodule("monitor.crawl.settings", priority="project")
+    process = AsyncCrawlerProcess(settings, install_root_handler=False)
+    logging.getLogger("scrapy").setLevel(logging.ERROR)  # our own lines tell what happens
+    return process
+
+
+def _listen(stopping: asyncio.Event) -> None:
+    loop = asyncio.get_event_loop()
+
+    def stop(number: signal.Signals) -> None:
+        log.warning("%s: finishing the pages under way; once more to quit at once", number.name)
+        stopping.set()
+        for each in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(each)
+            signal.signal(each, signal.SIG_DFL)
+
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, stop, each)
+
+
+def _send_mail_beside(service: Service, stopping: asyncio.Event) -> None:
+    """Keeps looking into the outbox; the process ends only when a mail under way is sent and marked."""
+    from scrapy.utils.defer import deferred_from_coro  # noqa: PLC0415
+    from twisted.internet import reactor  # noqa: PLC0415
+
+    from monitor.mail.deliver import deliver_due  # noqa: PLC0415
+
+    async def send() -> None:
+        while not stopping.is_set():
+            try:
+                report = await asyncio.to_thread(deliver_due, service.store, service.config)
+            except StoreError as error:
+                log.warning("no mail is sent for now: %s", error)
+            else:
+                for line in report.errors:
+                    log.error("mail: %s", line)
+                if report.mails:
+                    log.info("%d mails sent", report.mails)
+            try:
+                await asyncio.wait_for(stopping.wait(), MAIL_EVERY)
+            except TimeoutError:
+                continue
+
+    task = asyncio.get_event_loop().create_task(send())
+
+    async def end() -> None:
+        stopping.set()
+        await asyncio.gather(task, return_exceptions=True)
+
+    reactor.addSystemEventTrigger("before", "shutdown", lambda: deferred_from_coro(end()))  # type: ignore[arg-type]  # as documented: phase, event, callable
+
+
+def _summed(reports: Sequence[CrawlReport], tasks: Sequence[asyncio.Task[None]]) -> CrawlReport:
+    errors = dict.fromkeys(error for report in reports for error in report.errors)
+    for task in tasks:
+        if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+            errors[str(error) or repr(error)] = None
+    return CrawlReport(
+        polls=[poll for report in reports for poll in report.polls],
+        held=tuple(name for report in reports for name in report.held),
+        not_due=tuple(name for report in reports for name in report.not_due),
+        errors=list(errors),
+        seconds=max((report.seconds for report in reports), default=0.0),
+    )

@@ -1,0 +1,122 @@
+"""robots.txt, obeyed as RFC 9309 says, with a memory that expires."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from protego import Protego
+from scrapy import Request
+from scrapy.exceptions import IgnoreRequest
+from scrapy.http.request import NO_CALLBACK
+from scrapy.utils.httpobj import urlparse_cached
+
+from monitor.crawl.guard import TRUSTED
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from scrapy.crawler import Crawler
+    from scrapy.http import Response
+
+CRAWL_DELAY = "crawl_delay"  # request.meta: what robots.txt asks for, in seconds
+LIFE = 24 * 3600.0  # seconds rules are remembered (RFC 9309, 2.4)
+FAILURE_LIFE = 300.0  # seconds until an unreachable robots.txt is asked for again
+LARGEST = 500_000  # bytes that are read of it (RFC 9309, 2.5)
+HOSTS = 10_000  # remembered at once
+
+
+class Forbidden(IgnoreRequest):
+    """robots.txt says no."""
+
+
+class Unreachable(IgnoreRequest):
+    """robots.txt could not be read: nobody knows what it allows, so nothing is fetched for now (RFC 9309, 2.3.1.4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What one host's robots.txt says; ``parsed`` is None where there is none, so that all is allowed."""
+
+    parsed: Protego | None
+    until: float
+    problem: str = ""
+
+    def allows(self, url: str, agent: str) -> bool:
+        return self.parsed is None or bool(self.parsed.can_fetch(url, agent))
+
+    def delay(self, agent: str) -> float:
+        return float((self.parsed and self.parsed.crawl_delay(agent)) or 0.0)
+
+    @property
+    def sitemaps(self) -> tuple[str, ...]:
+        return tuple(self.parsed.sitemaps) if self.parsed else ()
+
+
+class Robots:
+    """Downloader middleware; asks each host once for its rules, whoever comes first."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+        self._obey = crawler.settings.getbool("MONITOR_OBEY_ROBOTS", True)
+        self._agent = str(crawler.settings["USER_AGENT"]).partition("/")[0].strip() or "*"
+        self._known: dict[str, Rules] = {}
+        self._asking: dict[str, asyncio.Task[Rules]] = {}
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        return cls(crawler)
+
+    async def process_request(self, request: Request) -> None:
+        if not self._obey or request.meta.get("dont_obey_robotstxt"):
+            return
+        rules = await self.rules(request)
+        if rules.problem:
+            raise Unreachable(f"robots.txt: {rules.problem}")
+        if not rules.allows(request.url, self._agent):
+            raise Forbidden("robots.txt does not allow it")
+        request.meta[CRAWL_DELAY] = rules.delay(self._agent)
+
+    async def rules(self, request: Request) -> Rules:
+        parts = urlparse_cached(request)
+        key = f"{parts.scheme}://{parts.netloc}"
+        known = self._known.get(key)
+        if known is not None and monotonic() < known.until:
+            return known
+        if key not in self._asking:
+            self._asking[key] = asyncio.create_task(self._ask(key, request, known))
+            self._asking[key].add_done_callback(lambda _: self._asking.pop(key, None))
+        return await asyncio.shield(self._asking[key])  # a poll that ends must not take the answer from the others
+
+    async def _ask(self, key: str, request: Request, before: Rules | None) -> Rules:
+        meta = {
+            "dont_obey_robotstxt": True,
+            TRUSTED: request.meta.get(TRUSTED, frozenset()),
+            "cookiejar": request.meta.get("cookiejar"),
+        }
+        try:
+            response = await self._crawler.engine.download_async(
+                Request(f"{key}/robots.txt", meta=meta, callback=NO_CALLBACK, dont_filter=True)
+            )
+            rules = await asyncio.to_thread(_read, response)
+        except IgnoreRequest as error:  # refused, too large, or redirected round and round: there are no rules to read
+            rules = Rules(None, monotonic() + FAILURE_LIFE, problem=str(error))
+        except Exception as error:  # noqa: BLE001  whatever kept us from reading it is told in the problem
+            rules = Rules(None, monotonic() + FAILURE_LIFE, problem=str(error) or type(error).__name__)
+        if rules.problem and before is not None and not before.problem:
+            rules = Rules(before.parsed, monotonic() + FAILURE_LIFE)  # what it said last is better than nothing
+        if len(self._known) >= HOSTS:
+            self._known.clear()
+        self._known[key] = rules
+        return rules
+
+
+def _read(response: Response) -> Rules:
+    if response.status == 200:
+        text = response.body[:LARGEST].decode("utf-8-sig", errors="ignore")
+        return Rules(Protego.parse(text), monotonic() + LIFE)
+    if response.status == 429 or response.status >= 500:
+        return Rules(None, monotonic() + FAILURE_LIFE, problem=f"status {response.status}")
+    return Rules(None, monotonic() + LIFE)

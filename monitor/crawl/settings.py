@@ -1,0 +1,11 @@
+"""Scrapy's settings: everything that monitor.yaml does not decide, for `media-monitor` and `scrapy` alike."""
+
+BOT_NAME = "media-monitor"
+SPIDER_MODULES = ["spiders"]
+NEWSPIDER_MODULE = "spiders"
+ADDONS = {"monitor.crawl.addon.MonitorAddon": 100}
+
+TWISTED_DNS_RESOLVER = "monitor.crawl.resolver.ExpiringResolver"  # add-ons come too late to set it
+REACTOR_THREADPOOL_MAXSIZE = 20  # names are looked up in threads
+TELNETCONSOLE_ENABLED = False
+LOG_LEVEL = "WARNING"

@@ -1,0 +1,232 @@
+"""One spider's work in one process: lease what is due, poll it, give it back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from monitor.crawl.fetch import Fetcher
+from monitor.crawl.holder import reclaim, this_process
+from monitor.crawl.poll import TERM, Desk, poll
+from monitor.crawl.report import CrawlReport, PollReport
+from monitor.errors import LeaseLost, MonitorError, StoreError
+from monitor.models import now
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from typing import Self
+
+    from scrapy.crawler import Crawler
+
+    from monitor.config import CrawlSettings, Outlet
+    from monitor.crawl.sources import Parse
+    from monitor.models import OutletState
+    from monitor.service import Service
+
+log = logging.getLogger(__name__)
+
+LOOK = 5.0  # seconds between two looks at what is due
+GRACE = 45.0  # seconds that pages under way have to end in when the process is told to stop
+BROKEN = timedelta(hours=1)  # until an outlet whose poll broke is tried again
+
+
+def crawl_settings(crawl: CrawlSettings) -> dict[str, Any]:
+    """Scrapy's settings that monitor.yaml decides."""
+    return {
+        "USER_AGENT": crawl.user_agent,
+        "DOWNLOAD_TIMEOUT": crawl.timeout.total_seconds(),
+        "DOWNLOAD_MAXSIZE": crawl.max_size,
+        "MONITOR_CONCURRENCY": crawl.concurrency,
+        "MONITOR_OBEY_ROBOTS": crawl.obey_robots,
+        "MONITOR_SPLASH": crawl.splash,
+    }
+
+
+class Shift:
+    """Polls the outlets ``names`` (of one spider), once each or, ``forever``, whenever they are due."""
+
+    def __init__(
+        self,
+        service: Service,
+        names: Sequence[str],
+        *,
+        everything: bool = False,
+        forever: bool = False,
+        stopping: asyncio.Event | None = None,
+        told: Callable[[PollReport], None] | None = None,
+    ) -> None:
+        self.service = service
+        self.config = service.config
+        self.report = CrawlReport()
+        self.stopping = stopping or asyncio.Event()
+        self._outlets = {outlet.name: outlet for outlet in self.config.outlets if outlet.name in set(names)}
+        self._everything, self._forever, self._told = everything, forever, told
+        self._holder = this_process()
+        self._held: dict[str, OutletState] = {}
+        self._polls: dict[asyncio.Task[PollReport], Outlet] = {}
+        self._own = ExitStack()
+
+    @classmethod
+    def from_arguments(cls, spider: str, *, config: str, outlets: str, everything: str) -> Self:
+        """For `scrapy crawl`: opens a service of its own, which `finish` closes."""
+        from monitor.config import load  # noqa: PLC0415  `media-monitor` has done all this already
+        from monitor.service import open_service  # noqa: PLC0415
+
+        path = Path(config)
+        loaded, opened = load(path, os.environ), ExitStack()
+        service = opened.enter_context(open_service(loaded, path.absolute().parent, patience=timedelta(minutes=2)))
+        reclaim(service.store, now=now())
+        wanted = {name.strip() for name in outlets.split(",") if name.strip()}
+        names = [o.name for o in loaded.outlets if o.spider == spider and (not wanted or o.name in wanted)]
+        shift = cls(service, names, everything=bool(everything) and everything != "0")
+        shift._own = opened
+        return shift
+
+    async def work(self, crawler: Crawler, parse: Parse) -> AsyncIterator[dict[str, str]]:
+        """Yields an item for each page; ends when all is polled, or soon after ``stopping`` is set."""
+        began = monotonic()
+        fetcher = Fetcher(crawler, self.config.crawl)
+        desk = Desk(service=self.service, fetcher=fetcher, parse=parse, stopping=self.stopping)
+        remaining = list(self._outlets)
+        stop = asyncio.create_task(self.stopping.wait())
+        try:
+            while not self.stopping.is_set():
+                for state in await self._lease(remaining):
+                    if not self._forever:
+                        remaining.remove(state.name)
+                    self._start(state, desk)
+                if not self._polls and not self._forever:
+                    break
+                await asyncio.wait({*self._polls, stop}, timeout=LOOK, return_when=asyncio.FIRST_COMPLETED)
+                for report in self._ended(crawler):
+                    for item in report.items:
+                        yield item
+            await self._wind_up()
+            for report in self._ended(crawler):
+                for item in report.items:
+                    yield item
+            await self._left_out(remaining)
+        except StoreError as error:
+            self._stop(error)
+        finally:
+            stop.cancel()
+            self.report.seconds = monotonic() - began
+
+    async def finish(self) -> None:
+        """Gives back what is still held: the spider is closed, whoever told it to."""
+        tasks = list(self._polls)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for state in self._held.values():
+            with suppress(LeaseLost, StoreError):  # then its lease runs out by itself
+                await asyncio.to_thread(self.service.store.release, replace(state, next_poll_at=now()))
+        self._held.clear()
+        self._own.close()
+
+    # ---- the steps
+
+    async def _lease(self, names: Sequence[str]) -> list[OutletState]:
+        room = self.config.crawl.concurrency - len(self._polls)
+        if room <= 0 or not names:
+            return []
+        return await self.service.call(
+            self.service.store.lease,
+            names,
+            holder=self._holder,
+            now=now(),
+            term=TERM,
+            limit=room,
+            due_only=not self._everything,
+        )
+
+    def _start(self, state: OutletState, desk: Desk) -> None:
+        outlet = self._outlets[state.name]
+        self._held[outlet.name] = state
+        self._polls[asyncio.create_task(self._poll(outlet, state, desk))] = outlet
+
+    async def _poll(self, outlet: Outlet, state: OutletState, desk: Desk) -> PollReport:
+        try:
+            report = await poll(outlet, state, desk)
+        except StoreError:
+            raise
+        except Exception as error:  # one outlet's fault must not end the others' polls; it is told in the summary
+            log.exception("%s: the poll broke", outlet.name)
+            reason = f"the poll broke: {_innermost(error)!r}"
+            report = PollReport(outlet=outlet.name, failed=True, failures=[reason])
+            broken = replace(state, failures=state.failures + 1, error=reason[:500], next_poll_at=now() + BROKEN)
+            with suppress(LeaseLost):
+                await self.service.call(self.service.store.release, broken)
+        self._held.pop(outlet.name, None)
+        return report
+
+    def _ended(self, crawler: Crawler) -> list[PollReport]:
+        reports = []
+        for task in [task for task in self._polls if task.done()]:
+            del self._polls[task]
+            if task.cancelled():
+                continue
+            error = task.exception()
+            if error is not None:
+                self._stop(error)
+                continue
+            report = task.result()
+            _count(crawler, report)
+            self.report.polls.append(report)
+            reports.append(report)
+            if self._told:
+                self._told(report)
+        return reports
+
+    async def _wind_up(self) -> None:
+        """Waits for the pages under way, not for ever."""
+        if self._polls:
+            _, late = await asyncio.wait(set(self._polls), timeout=GRACE)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _left_out(self, names: Sequence[str]) -> None:
+        if self._forever or not names:
+            return
+        states = {state.name: state for state in await self.service.call(self.service.store.outlets)}
+        moment = now()
+        held = {name for name in names if (s := states.get(name)) and s.lease_until and s.lease_until > moment}
+        self.report.held = tuple(name for name in names if name in held)
+        self.report.not_due = tuple(name for name in names if name not in held)
+
+    def _stop(self, error: BaseException) -> None:
+        error = _innermost(error)
+        text = str(error) if isinstance(error, MonitorError) else repr(error)
+        if text not in self.report.errors:
+            log.error("crawling stops: %s", text)
+            self.report.errors.append(text)
+        self.stopping.set()
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _count(crawler: Crawler, report: PollReport) -> None:
+    """Scrapy's statistics, for its exporters and extensions."""
+    stats = crawler.stats
+    stats.inc_value("monitor/polls")
+    stats.inc_value("monitor/polls/failed", int(report.failed))
+    stats.inc_value("monitor/sources", report.sources)
+    stats.inc_value("monitor/sources/unchanged", report.unchanged)
+    stats.inc_value("monitor/candidates", report.candidates)
+    stats.inc_value("monitor/candidates/new", report.new)
+    for (disposition, kind), number in report.outcomes.items():
+        stats.inc_value(f"monitor/disposition/{disposition.value}", number)
+        if kind:
+            stats.inc_value(f"monitor/disposition/{disposition.value}/{kind}", number)

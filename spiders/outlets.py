@@ -1,0 +1,62 @@
+"""The spider of any outlet that monitor.yaml names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import scrapy
+
+from monitor.crawl import sources
+from monitor.crawl.shift import Shift, crawl_settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from datetime import datetime
+    from typing import Self
+
+    from scrapy.crawler import Crawler
+
+    from monitor.config.schema import Outlet
+    from monitor.discovery.listing import Listing
+    from monitor.models import Page
+
+
+class OutletSpider(scrapy.Spider):
+    """Polls the outlets that are due and yields an item for every page: outlet, url, disposition, kind.
+
+    ``scrapy crawl outlets -a config=monitor.yaml [-a outlets=NAME,NAME] [-a everything=1]`` makes one pass.
+    An outlet with ``spider: NAME`` in monitor.yaml is polled by the spider of that name: a subclass that reads its
+    lists in its own way.
+    """
+
+    name = "outlets"
+
+    def __init__(self, shift: Shift, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.shift = shift
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
+        shift = kwargs.pop("shift", None)
+        if shift is None:
+            shift = Shift.from_arguments(
+                cls.name,
+                config=kwargs.pop("config", "monitor.yaml"),
+                outlets=kwargs.pop("outlets", ""),
+                everything=kwargs.pop("everything", ""),
+            )
+        crawler.settings.setdict(crawl_settings(shift.config.crawl), priority="spider")
+        spider = super().from_crawler(crawler, *args, shift=shift, **kwargs)
+        crawler.signals.connect(shift.finish, signal=scrapy.signals.spider_closed)
+        return spider
+
+    async def start(self) -> AsyncIterator[dict[str, str]]:
+        async for item in self.shift.work(self.crawler, self.listing):
+            yield item
+
+    def listing(self, kind: str, page: Page, outlet: Outlet, since: datetime) -> Listing:
+        """The candidates on the page of a feed, sitemap or section (``kind``): what a subclass overrides.
+
+        Runs in a thread.  Raises FetchError (kind malformed) where the page is not what it should be.
+        """
+        return sources.listing(kind, page, outlet, since)
