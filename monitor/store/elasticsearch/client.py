@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import ssl
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -34,9 +35,10 @@ class CompatibleTransport(elastic_transport.Transport):
         return super().perform_request(*args, headers=asked, **kwargs)
 
 
-def connect(settings: StoreSettings, **options: Any) -> Elasticsearch:
+def connect(settings: StoreSettings, base: Path = Path()) -> Elasticsearch:
     """The client for ``settings.url``: one or more addresses, separated by commas, which may carry a user.
 
+    A relative ``ca_file`` is one below ``base``.
     It retries nothing but on another host: whoever calls knows what may be repeated.  Raises StoreRefused.
     """
     credentials = _credentials(settings)
@@ -48,7 +50,7 @@ def connect(settings: StoreSettings, **options: Any) -> Elasticsearch:
             target["verify_certs"] = settings.verify
             target["ssl_show_warn"] = False  # `check` says it, once
             if settings.ca_file:
-                target["ca_certs"] = settings.ca_file
+                target["ca_certs"] = str(base / Path(settings.ca_file).expanduser())
     try:
         return Elasticsearch(
             **target,
@@ -61,7 +63,6 @@ def connect(settings: StoreSettings, **options: Any) -> Elasticsearch:
             retry_on_status=(),
             max_dead_node_backoff=10,
             http_compress=bool(settings.cloud_id),
-            **options,
         )
     except (ValueError, OSError, ssl.SSLError) as error:
         hint = "store.ca_file must name a readable PEM file" if settings.ca_file else "look at store.url"

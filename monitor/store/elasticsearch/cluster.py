@@ -79,10 +79,14 @@ class Cluster:
         sort: Sequence[Json],
         limit: int | None = None,
         after: Sequence[Any] | None = None,
-        hidden: Sequence[str] = (),
+        fields: Sequence[str] = (),
+        without: Sequence[str] = (),
         page: int = PAGE,
     ) -> Iterator[Stored]:
-        """Documents that match, in the order of ``sort`` (whose last key must be unique), a page at a time."""
+        """Documents that match, in the order of ``sort`` (whose last key must be unique), a page at a time.
+
+        They hold only ``fields`` where given, and never those of ``without``.
+        """
         self.refresh(kind)
         while limit is None or limit > 0:
             size = page if limit is None else min(page, limit)
@@ -93,7 +97,8 @@ class Cluster:
                     sort=list(sort),
                     size=size,
                     search_after=after,
-                    source_excludes=list(hidden) or None,
+                    source_includes=list(fields) or None,
+                    source_excludes=list(without) or None,
                     seq_no_primary_term=True,
                     track_total_hits=False,
                     allow_partial_search_results=False,

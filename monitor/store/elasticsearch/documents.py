@@ -7,7 +7,6 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from monitor import similarity
 from monitor.models import (
     Candidate,
     Hit,
@@ -37,8 +36,10 @@ def story(value: Story, signature: Sequence[int]) -> Json:
     document = value.to_json()
     document["date"] = rfc3339(value.published_at or value.first_seen_at)
     if signature:
+        from monitor.similarity import bands  # noqa: PLC0415  numpy takes its time, and a search needs none of it
+
         document["signature"] = list(signature)
-        document["bands"] = list(similarity.bands(tuple(signature)))
+        document["bands"] = list(bands(signature))
     return document
 
 
@@ -58,14 +59,14 @@ def visit(value: Visit, outcome: Outcome | None = None) -> Json:
     return _plain(document)
 
 
-def alias(value: str, of: Visit) -> Json:
+def alias(value: str, of: Visit, story: str | None) -> Json:
     """An address that led to another one's story and is finished with it."""
     return {
         "id": value,
         "outlet": of.candidate.outlet,
         "first_seen_at": rfc3339(of.first_seen_at),
-        "story": of.story,
         "alias": True,
+        **({"story": story} if story else {}),
     }
 
 

@@ -86,7 +86,7 @@ class Outbox(Notes):
     def _claimed(self, ids: Sequence[str], holder: str) -> dict[str, Stored]:
         """The notices as stored, if all are claimed by ``holder``.  Raises LeaseLost."""
         stored = self.get("outbox", ids)
-        if len(stored) < len(ids) or any(known.document.get("holder") != holder for known in stored.values()):
+        if len(stored) < len(ids) or any(not _ours(known, holder) for known in stored.values()):
             raise LeaseLost("another process took over mail that was about to be sent")
         return stored
 
@@ -129,3 +129,7 @@ class Outbox(Notes):
 
     def snoozed(self) -> dict[str, datetime]:
         return {alert: from_rfc3339(value["until"]) for alert, value in self.kept(SNOOZE).items()}
+
+
+def _ours(known: Stored, holder: str) -> bool:
+    return known.document.get("holder") == holder and not known.document.get("sent_at")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor.errors import LeaseLost
@@ -13,12 +12,12 @@ from monitor.store.elasticsearch import documents
 from monitor.store.elasticsearch.bulk import Write
 from monitor.store.elasticsearch.cluster import Cluster, Stored
 from monitor.store.elasticsearch.documents import digest
+from monitor.store.protocol import FIRST_INTERVAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
-FIRST_INTERVAL = timedelta(minutes=15)  # of an outlet never met before, until its poll says better
 ROUNDS = 5  # how often others may be faster at all the outlets we try to take
 
 
@@ -63,7 +62,7 @@ class Outlets(Cluster):
             held = state.holder is not None and state.lease_until is not None and state.lease_until > now
             if name not in except_for and not held and not (due_only and state.next_poll_at > now):
                 free.append((state, known))
-        return sorted(free, key=lambda pair: pair[0].next_poll_at)
+        return sorted(free, key=lambda pair: (pair[0].next_poll_at, pair[0].name))
 
     def _take(
         self, free: Sequence[tuple[OutletState, Stored | None]], *, holder: str, now: datetime, term: timedelta
@@ -84,6 +83,8 @@ class Outlets(Cluster):
     def renew(self, state: OutletState, *, now: datetime, term: timedelta) -> OutletState:
         until = now + term
         stored = self._held(state)
+        if stored.document.get("holder") != state.holder:
+            raise LeaseLost(f"{state.name} was given up, and is anybody's now")
         lease = {"holder": state.holder, "lease_until": rfc3339(until)}
         write = Write(kind="outlets", id=stored.id, document=lease, op="update", version=stored.version)
         self._write_held(state, write)

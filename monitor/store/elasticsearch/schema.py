@@ -52,7 +52,7 @@ STORY: Final[Json] = {
     "extraction": {"properties": {"method": KEYWORD, "flags": KEYWORD}},
     # Beyond the story itself, and not shown with it:
     "date": DATE,  # published_at or else first_seen_at: what lists are sorted by
-    "bands": {"type": "long", "doc_values": False},  # of the signature, one in common makes stories comparable
+    "bands": {"type": "keyword", "doc_values": False},  # of the signature: one in common makes stories comparable
     "signature": OPAQUE,
 }
 

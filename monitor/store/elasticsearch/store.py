@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.store.elasticsearch import client, migration, schema
@@ -20,9 +21,9 @@ class ElasticsearchStore(Frontier, Stories, Outlets, Outbox, Aside):
     """`monitor.store.Store` on Elasticsearch 8 and 9, for many processes on many machines."""
 
     @classmethod
-    def open(cls, settings: StoreSettings) -> ElasticsearchStore:
+    def open(cls, settings: StoreSettings, base: Path = Path()) -> ElasticsearchStore:
         """A store that has not asked anything yet.  Raises StoreRefused where the settings make no connection."""
-        store = cls(client.connect(settings), settings.prefix)
+        store = cls(client.connect(settings, base), settings.prefix)
         store.where = client.addresses(settings)
         return store
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.models import Disposition, Hit, Outcome, Story, rfc3339
-from monitor.similarity import bands
 from monitor.store.elasticsearch import documents
-from monitor.store.elasticsearch.bulk import Write
+from monitor.store.elasticsearch.bulk import Write, Written
 from monitor.store.elasticsearch.cluster import Cluster, Stored
 from monitor.store.elasticsearch.documents import digest
 from monitor.store.protocol import Found
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from monitor.models import Filing, Json
     from monitor.query.syntax import Node
 
-MOST_SIMILAR = 1000  # stories that share a band: a wire report on hundreds of sites
+MOST_SIMILAR = 100  # those that share most bands: a wire report on hundreds of sites has one cluster anyway
 
 
 class Stories(Cluster):
@@ -59,8 +58,26 @@ class Stories(Cluster):
 
         rejected = {place: fate.reason for place, fate in fates.items() if fate.rejected}
         after = [write for place, filing in fit.items() for write in _after(filing, rejected.get(place))]
-        self.write(after, keep=True)
+        self._settle(after, self.write(after, keep=True))
         return {place: place in fit for place in filings}
+
+    def _settle(self, writes: Sequence[Write], results: Sequence[Written]) -> None:
+        """Another address that waits itself to be fetched for the first time need not be fetched any more."""
+        met = {write.id: write for write, result in zip(writes, results, strict=True) if result.conflict}
+        if met:
+            waiting = self.get("urls", list(met), fields=("story",))
+            settled = [
+                Write(
+                    kind="urls",
+                    id=name,
+                    document={"next_at": None, "story": met[name].document.get("story")},
+                    op="update",
+                    version=known.version,
+                )
+                for name, known in waiting.items()
+                if known.document.get("story") is None
+            ]
+            self.write(settled)
 
     def _stored(self, filings: Iterable[Filing]) -> dict[str, Stored]:
         """What is stored of the stories to be written: whole where a new version replaces it, else whether it is."""
@@ -95,7 +112,7 @@ class Stories(Cluster):
         newest: list[Json] = [{"date": "desc"}, {"id": "asc"}]
         sort = [{"_score": "desc"}, *newest] if relevance else newest
         compiled = _compiled(query, now, since)
-        found = self.find("stories", compiled, sort=sort, limit=offset + limit, hidden=documents.HIDDEN)
+        found = self.find("stories", compiled, sort=sort, limit=offset + limit, without=documents.HIDDEN)
         stories = tuple(Story.from_json(stored.document) for place, stored in enumerate(found) if place >= offset)
         return Found(stories=stories, total=self.count("stories", compiled))
 
@@ -112,32 +129,27 @@ class Stories(Cluster):
             _compiled(query, now, since),
             sort=[{"id": "asc"}],
             after=[after] if after is not None else None,
-            hidden=documents.HIDDEN,
+            without=documents.HIDDEN,
         )
         for stored in found:
             yield Story.from_json(stored.document)
 
     def similar(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
-        query = {
-            "bool": {
-                "filter": [
-                    {"terms": {"bands": list(bands(tuple(signature)))}},
-                    {"range": {"first_seen_at": {"gte": rfc3339(since)}}},
-                ]
-            }
-        }
+        """See `Store.similar`; those that share most first, and no more than `MOST_SIMILAR`."""
+        from monitor.similarity import bands  # noqa: PLC0415  numpy takes its time, and a search needs none of it
+
+        shares = [{"constant_score": {"filter": {"term": {"bands": str(band)}}}} for band in bands(signature)]
+        if not shares:
+            return []
+        recent = {"range": {"first_seen_at": {"gte": rfc3339(since)}}}
         found = self.find(
             "stories",
-            query,
-            sort=[{"first_seen_at": "asc"}, {"id": "asc"}],
+            {"bool": {"should": shares, "minimum_should_match": 1, "filter": [recent]}},
+            sort=[{"_score": "desc"}, {"first_seen_at": "desc"}, {"id": "asc"}],
             limit=MOST_SIMILAR,
-            hidden=["text", "title", "bands"],
+            fields=["cluster", "signature"],
         )
-        return [
-            (stored.id, stored.document["cluster"], tuple(stored.document["signature"]))
-            for stored in found
-            if "signature" in stored.document
-        ]
+        return [(stored.id, stored.document["cluster"], tuple(stored.document["signature"])) for stored in found]
 
     def hits(self, alert: str | None = None, *, since: datetime | None = None, limit: int = 1000) -> list[Hit]:
         filters: list[Json] = []
@@ -181,8 +193,9 @@ def _after(filing: Filing, rejected: str | None) -> Iterator[Write]:
     if rejected is not None:
         outcome = Outcome(disposition=Disposition.FAILED, kind="rejected", detail=rejected)
     yield Write(kind="urls", id=filing.visit.id, document=documents.visit(filing.visit, outcome))
+    story = filing.story.id if filing.story else filing.visit.story
     for alias in filing.aliases:
-        yield Write(kind="urls", id=alias, document=documents.alias(alias, filing.visit), op="create")
+        yield Write(kind="urls", id=alias, document=documents.alias(alias, filing.visit, story), op="create")
 
 
 def _version_id(story: str, version: int) -> str:
