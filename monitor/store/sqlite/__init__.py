@@ -1,0 +1,38 @@
+"""The embedded store: one SQLite file, no server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import apsw
+
+from monitor.store.sqlite import sql
+from monitor.store.sqlite.database import Database
+from monitor.store.sqlite.frontier import Frontier
+from monitor.store.sqlite.outbox import Outbox
+from monitor.store.sqlite.outlets import Outlets
+from monitor.store.sqlite.search import Search
+from monitor.store.sqlite.stories import Stories
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+    from pathlib import Path
+
+
+class SqliteStore(Stories, Search, Frontier, Outlets, Outbox):
+    """`monitor.store.protocol.Store` in one file; the parts of the protocol are in the modules beside this one."""
+
+    def __init__(self, path: Path, *, timeout: timedelta) -> None:
+        super().__init__(Database(path, timeout=timeout))
+
+    def setup(self) -> None:
+        self.database.setup()
+
+    def ping(self) -> str:
+        with self.database.read() as connection:
+            count = connection.execute(sql.STORY_COUNT).get
+        version, path = self.database.version(), self.database.path
+        return f"SQLite {apsw.sqlite_lib_version()}, schema {version}, {path}: {count:,} stories"
+
+    def close(self) -> None:
+        self.database.close()

@@ -1,0 +1,97 @@
+"""What of a story goes into the full-text index.
+
+Each word is there once, in the form it was written in, and the table `word` knows the other forms of it: a search for
+a stem, a folded form, a wildcard or a misspelling becomes a search for the written forms it stands for.  That takes a
+third of the space of indexing all forms.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from monitor.query import folding
+from monitor.query.analysis import Tokens, tokens
+from monitor.store.sqlite import sql
+from monitor.store.sqlite.tokens import ANY, NEXT, fact, term
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import apsw
+
+    from monitor.models import Story
+    from monitor.query.analysis import Forms
+
+MOST_REMEMBERED = 400_000  # words known to be in the table `word`: some 40 MB
+_GAP = term("", "")  # between two authors, so that no phrase spans them
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An analysed story: what each column of the index gets, and the words it consists of."""
+
+    columns: tuple[str, ...]
+    words: dict[str, Forms]
+
+
+def entry(story: Story) -> Entry:
+    """Analyses a story: the costly part of filing, done before anything is locked."""
+    words: dict[str, Forms] = {}
+    title = _column(tokens(story.title), words)
+    text = _column(tokens(story.text), words)
+    authors = [_column(tokens(author), words) for author in story.authors]
+    url = _column(tokens(story.url.translate(folding.URL_PUNCTUATION)), words)
+    facts = NEXT.join(_facts(story))
+    return Entry((title, text, f"{NEXT}{_GAP}{NEXT}".join(authors), url, facts), words)
+
+
+def _column(analysed: Tokens, words: dict[str, Forms]) -> str:
+    terms = []
+    for place in range(len(analysed)):
+        forms = analysed[place]
+        key = term(forms.exact, forms.raw)
+        words[key] = forms
+        terms.append(key)
+    return NEXT.join(terms)
+
+
+def _facts(story: Story) -> Iterator[str]:
+    yield ANY
+    yield fact("outlet", story.outlet)
+    if story.language is not None:
+        yield fact("language", story.language)
+    if story.country is not None:
+        yield fact("country", story.country)
+    for topic in story.topics:
+        yield fact("topic", topic)
+    for alert in story.alerts:
+        yield fact("alert", alert)
+
+
+class Words:
+    """The words that the table has for certain, so that most are not put again."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+        self._lock = threading.Lock()
+
+    def missing(self, words: dict[str, Forms]) -> list[tuple[str, str, str, str]]:
+        """Rows for the table; some may be there already."""
+        known = self._known
+        return [(key, *forms) for key, forms in words.items() if key not in known]
+
+    def remember(self, keys: Iterable[str]) -> None:
+        """To be called once they are committed."""
+        with self._lock:
+            if len(self._known) > MOST_REMEMBERED:
+                self._known = set()
+            self._known.update(keys)
+
+
+def put(connection: apsw.Connection, entries: dict[int, Entry], words: Words) -> None:
+    """Indexes stories under their moments, in ascending order, which the index takes fastest."""
+    rows = sorted({row for indexed in entries.values() for row in words.missing(indexed.words)})
+    connection.executemany(sql.ADD_WORD, rows)
+    connection.executemany(sql.INDEX, [(moment, *entries[moment].columns) for moment in sorted(entries)])

@@ -1,0 +1,70 @@
+"""The outbox: notices until they are mailed, and for ever after, so that none is mailed twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+
+from monitor.errors import LeaseLost
+from monitor.store.sqlite import rows, sql
+from monitor.store.sqlite.part import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime, timedelta
+
+    from monitor.models import Json, Notice
+
+
+class Outbox(Part):
+    """The mail methods of the store's protocol, and its notes."""
+
+    def claim(self, *, holder: str, now: datetime, term: timedelta, limit: int = 1000) -> list[Notice]:
+        wanted = {"holder": holder, "until": rows.micros(now + term), "now": rows.micros(now), "limit": limit}
+        with self.database.write() as connection:
+            claimed = [rows.notice(row) for row in connection.execute(sql.CLAIM, wanted)]
+        return sorted(claimed, key=lambda notice: (notice.due_at, notice.created_at, notice.key))
+
+    def stamp(self, batches: Mapping[str, Sequence[Notice]], *, holder: str) -> None:
+        with self.database.write() as connection:
+            for batch, notices in batches.items():
+                for notice in notices:
+                    if not connection.execute(sql.STAMP, (batch, *notice.key, holder)).get:
+                        raise LeaseLost(f"another process mails {notice.alert} now")
+
+    def sent(self, notices: Sequence[Notice], *, now: datetime) -> None:
+        with self.database.write() as connection:
+            connection.executemany(sql.SENT, [(rows.micros(now), *notice.key) for notice in notices])
+
+    def postpone(self, notices: Sequence[Notice]) -> None:
+        with self.database.write() as connection:
+            for notice in notices:
+                state = (rows.json(notice.to), rows.micros(notice.due_at), notice.attempts, notice.batch, notice.error)
+                connection.execute(sql.POSTPONE, (*state, *notice.key))
+
+    def outbox(self, *, limit: int = 1000) -> list[Notice]:
+        with self.database.read() as connection:
+            return [rows.notice(row) for row in connection.execute(sql.OUTBOX, (limit,))]
+
+    def snooze(self, alert: str, until: datetime | None) -> None:
+        with self.database.write() as connection:
+            if until is None:
+                connection.execute(sql.WAKE, (alert,))
+            else:
+                connection.execute(sql.SNOOZE, (alert, rows.micros(until)))
+
+    def snoozed(self) -> dict[str, datetime]:
+        with self.database.read() as connection:
+            return {alert: rows.time(until) for alert, until in connection.execute(sql.SNOOZED)}
+
+    def note(self, key: str, value: Json | None) -> None:
+        with self.database.write() as connection:
+            if value is None:
+                connection.execute(sql.DROP_NOTE, (key,))
+            else:
+                connection.execute(sql.PUT_NOTE, (key, rows.json(value)))
+
+    def notes(self, prefix: str = "") -> dict[str, Json]:
+        with self.database.read() as connection:
+            return {key: orjson.loads(value) for key, value in connection.execute(sql.NOTES, (prefix,))}

@@ -1,0 +1,62 @@
+"""Outlets: their crawl state, and leases on their polls."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from monitor.errors import LeaseLost
+from monitor.models import OutletState
+from monitor.store.protocol import FIRST_INTERVAL
+from monitor.store.sqlite import rows, sql
+from monitor.store.sqlite.part import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
+
+
+class Outlets(Part):
+    """The outlet methods of the store's protocol."""
+
+    def lease(
+        self,
+        names: Sequence[str],
+        *,
+        holder: str,
+        now: datetime,
+        term: timedelta,
+        limit: int,
+        due_only: bool = True,
+    ) -> list[OutletState]:
+        fresh = rows.state_json(OutletState(name="", next_poll_at=now, interval=FIRST_INTERVAL))
+        wanted = {
+            "holder": holder,
+            "until": rows.micros(now + term),
+            "now": rows.micros(now),
+            "names": rows.json(list(names)),
+            "due_only": due_only,
+            "limit": limit,
+        }
+        with self.database.write() as connection:
+            connection.execute(sql.ADD_OUTLETS, (wanted["names"], wanted["now"], fresh))
+            taken = [rows.outlet(row) for row in connection.execute(sql.LEASE, wanted)]
+        return sorted(taken, key=lambda state: (state.next_poll_at, state.name))
+
+    def renew(self, state: OutletState, *, now: datetime, term: timedelta) -> OutletState:
+        with self.database.write() as connection:
+            until = rows.micros(now + term)
+            held = connection.execute(sql.RENEW, (until, state.name, state.token, state.holder)).get
+            if not held:
+                raise LeaseLost(f"another process polls {state.name} now")
+        return replace(state, lease_until=now + term)
+
+    def release(self, state: OutletState) -> None:
+        with self.database.write() as connection:
+            values = (rows.micros(state.next_poll_at), rows.state_json(state), state.name, state.token)
+            if not connection.execute(sql.RELEASE, values).get:
+                raise LeaseLost(f"another process polls {state.name} now")
+
+    def outlets(self) -> list[OutletState]:
+        with self.database.read() as connection:
+            return [rows.outlet(row) for row in connection.execute(sql.OUTLETS)]

@@ -1,0 +1,202 @@
+"""Searching: a plan's candidates from the index, the matcher for what SQL cannot say, a limit to all of it."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import apsw
+
+from monitor.errors import StoreRefused
+from monitor.query.to_sql import Plan
+from monitor.query.to_sql import compile as compile_query
+from monitor.store.protocol import Found
+from monitor.store.sqlite import rows, sql
+from monitor.store.sqlite.part import Part
+from monitor.store.sqlite.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from monitor.models import Story
+    from monitor.query.syntax import Node
+
+LONGEST_SEARCH = 5.0  # seconds
+LONGEST_COUNT = 0.05  # seconds that the exact total is worth
+AT_ONCE = 200  # stories read at a time
+STEPS_BETWEEN_LOOKS = 2000  # of SQLite's virtual machine: some 0.1 ms
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A search as it is run: which of the statements, with what parameters."""
+
+    query: Node | None
+    plan: Plan
+    now: datetime
+    where: str
+    parameters: tuple[apsw.SQLiteValue, ...]
+
+    def moments(self, connection: apsw.Connection, *, relevance: bool) -> Iterator[int]:
+        """The candidates, newest or most relevant first."""
+        if self.plan.match is None:
+            statement = sql.NEWEST_WHERE
+        elif self.where:
+            statement = sql.BEST_MATCHES_WHERE if relevance else sql.NEWEST_MATCHES_WHERE
+        else:
+            statement = sql.BEST_MATCHES if relevance else sql.NEWEST_MATCHES
+        for (moment,) in connection.execute(statement.format(where=self.where or "true"), self.parameters):
+            yield moment
+
+    def count(self, connection: apsw.Connection) -> int:
+        """How many candidates there are."""
+        if self.plan.match is None:
+            statement = sql.COUNT_WHERE
+        else:
+            statement = sql.COUNT_MATCHES_WHERE if self.where else sql.COUNT_MATCHES
+        return int(connection.execute(statement.format(where=self.where or "true"), self.parameters).get)
+
+    def stories(self, connection: apsw.Connection, moments: Iterator[int]) -> Iterator[tuple[int, Story]]:
+        """The candidates that match, as they come."""
+        from monitor.query.matcher import document, matches  # noqa: PLC0415  most searches are exact without it
+
+        size = 20  # the first page first, then in larger steps
+        while chunk := list(islice(moments, size)):
+            found = _read(connection, chunk)
+            for moment in chunk:
+                story = found[moment]
+                if self.query is None or self.plan.exact or matches(self.query, document(story), self.now):
+                    yield moment, story
+            size = AT_ONCE
+
+
+class Search(Part):
+    """The search methods of the store's protocol."""
+
+    def search(
+        self,
+        query: Node | None,
+        *,
+        now: datetime,
+        since: datetime | None = None,
+        limit: int = 20,
+        offset: int = 0,
+        relevance: bool = False,
+    ) -> Found:
+        """See `Store.search`.  Raises StoreRefused where it takes too long."""
+        with self.database.snapshot() as connection, _limited(connection, LONGEST_SEARCH):
+            wanted = _wanted(connection, query, now=now, since=since)
+            if wanted is None:
+                return Found(stories=(), total=0)
+            moments = wanted.moments(connection, relevance=relevance and wanted.plan.scored)
+            if wanted.plan.exact:
+                page = list(islice(moments, offset, offset + limit))
+                found = _read(connection, page)
+                stories = [found[moment] for moment in page]
+            else:
+                matching = wanted.stories(connection, moments)
+                stories = [story for _, story in islice(matching, offset, offset + limit)]
+            if len(stories) < limit and (stories or not offset):
+                return Found(stories=tuple(stories), total=offset + len(stories))
+            total = _total(connection, wanted) if wanted.plan.exact else None
+            return Found(stories=tuple(stories), total=total)
+
+    def scan(
+        self,
+        query: Node | None = None,
+        *,
+        now: datetime,
+        since: datetime | None = None,
+        after: str | None = None,
+    ) -> Iterator[Story]:
+        """See `Store.scan`; the stories that match are those at its beginning, as they are when they come."""
+        after = after or ""
+        with self.database.read() as connection:
+            if query is None:
+                oldest = rows.micros(since) if since else -(1 << 63)
+                yield from _batches(connection, sql.STORIES_AFTER, after, (oldest,))
+                return
+            try:
+                self._collect(connection, query, now=now, since=since)
+                yield from _batches(connection, sql.FOUND_AFTER, after, ())
+            finally:
+                connection.execute(sql.DROP_FOUND)
+
+    def _collect(self, connection: apsw.Connection, query: Node, *, now: datetime, since: datetime | None) -> None:
+        """Writes the ids of all stories that match to a table of this connection's own, on disk if need be."""
+        connection.execute(sql.MAKE_FOUND)
+        with connection:
+            wanted = _wanted(connection, query, now=now, since=since)
+            if wanted is None:
+                return
+            moments = wanted.moments(connection, relevance=False)
+            if not wanted.plan.exact:
+                moments = (moment for moment, _ in wanted.stories(connection, moments))
+            while chunk := list(islice(moments, AT_ONCE)):
+                connection.execute(sql.ADD_FOUND, (rows.json(chunk),))
+
+
+def _wanted(
+    connection: apsw.Connection, query: Node | None, *, now: datetime, since: datetime | None
+) -> _Wanted | None:
+    """How to find the stories that match; None where there is none."""
+    plan = Plan() if query is None else compile_query(query, Vocabulary(connection), now)
+    if plan.never:
+        return None
+    oldest = max((rows.micros(bound) // 1000 for bound in (since, plan.low) if bound), default=-(1 << 63))
+    where, parameters = plan.where, [oldest, *plan.parameters]
+    if since is not None:
+        where = f"{where} AND {sql.SINCE}" if where else sql.SINCE
+        parameters.append(rows.micros(since))
+    if plan.match is not None:
+        parameters.insert(0, plan.match)
+    return _Wanted(query=query, plan=plan, now=now, where=where, parameters=tuple(parameters))
+
+
+def _read(connection: apsw.Connection, moments: Sequence[int]) -> dict[int, Story]:
+    return {row[0]: rows.story(row) for row in connection.execute(sql.STORIES_AT, (rows.json(list(moments)),))}
+
+
+def _batches(connection: apsw.Connection, statement: str, after: str, parameters: tuple[int, ...]) -> Iterator[Story]:
+    """All rows behind ``after``, some at a time: between them nothing of the file is held."""
+    while found := connection.execute(statement, (after, *parameters, AT_ONCE)).fetchall():
+        for row in found:
+            story = rows.story(row)
+            after = story.id
+            yield story
+
+
+def _total(connection: apsw.Connection, wanted: _Wanted) -> int | None:
+    try:
+        with _stopping(connection, LONGEST_COUNT):
+            return wanted.count(connection)
+    except apsw.InterruptError:
+        return None
+
+
+@contextmanager
+def _limited(connection: apsw.Connection, seconds: float) -> Iterator[None]:
+    try:
+        with _stopping(connection, seconds):
+            yield
+    except apsw.InterruptError:
+        raise StoreRefused(
+            f"the search took longer than {seconds:g} seconds and was stopped",
+            hint="ask for rarer words, or only for what is new: --since 30d",
+        ) from None
+
+
+@contextmanager
+def _stopping(connection: apsw.Connection, seconds: float) -> Iterator[None]:
+    """Interrupts what the connection does after some time; may be nested."""
+    deadline = time.monotonic() + seconds
+    key = object()
+    connection.set_progress_handler(lambda: time.monotonic() > deadline, STEPS_BETWEEN_LOOKS, id=key)
+    try:
+        yield
+    finally:
+        connection.set_progress_handler(None, id=key)

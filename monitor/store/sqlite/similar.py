@@ -1,0 +1,90 @@
+"""Signatures of stories, and the bands that find those alike; forgotten after `REMEMBERED`."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from monitor.store.sqlite import rows, sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    import apsw
+
+    from monitor.models import Filing
+
+REMEMBERED = timedelta(days=60)  # before the newest story: who looks for reprints looks back two weeks
+FORGOTTEN_AT_ONCE = 500
+MOST_IN_A_BAND = 200  # the newest; a band with more is boilerplate
+MOST_SIMILAR = 100
+
+
+def put(connection: apsw.Connection, filings: Iterable[tuple[int, Filing]]) -> None:
+    """Remembers the signatures of stories filed under these moments, and forgets some of the oldest."""
+    from monitor.similarity import bands  # noqa: PLC0415  numpy takes its time, and a search needs none of it
+
+    newest = int(connection.execute(sql.NEWEST_SIGNATURE).get or 0)
+    found = []
+    for moment, filing in filings:
+        assert filing.story is not None
+        first_seen_at = rows.micros(filing.story.first_seen_at)
+        newest = max(newest, first_seen_at)
+        if filing.signature:
+            found.append((moment, first_seen_at, filing.signature))
+    oldest = newest - REMEMBERED // timedelta(microseconds=1)
+    kept = [(moment, first_seen_at, signature) for moment, first_seen_at, signature in found if first_seen_at >= oldest]
+    connection.executemany(
+        sql.PUT_SIGNATURE,
+        [(moment, first_seen_at, array("Q", signature).tobytes()) for moment, first_seen_at, signature in kept],
+    )
+    pairs = sorted((_low(band), moment) for moment, _, signature in kept for band in bands(signature))
+    connection.executemany(sql.PUT_BAND, pairs)
+    for (moment,) in connection.execute(sql.OLD_SIGNATURES, (oldest, FORGOTTEN_AT_ONCE)).fetchall():
+        drop(connection, moment)
+
+
+def drop(connection: apsw.Connection, moment: int) -> None:
+    """Forgets the signature of the story at this moment, if there is one."""
+    from monitor.similarity import bands  # noqa: PLC0415  as above
+
+    data = connection.execute(sql.DROP_SIGNATURE, (moment,)).get
+    if data is not None:
+        connection.executemany(sql.DROP_BAND, [(_low(band), moment) for band in bands(_read(data))])
+
+
+def find(
+    connection: apsw.Connection, signature: Sequence[int], *, since: datetime
+) -> list[tuple[str, str, tuple[int, ...]]]:
+    """(story, cluster, signature) of those that share a band, the most shared first."""
+    from monitor.similarity import bands  # noqa: PLC0415  as above
+
+    wanted = bands(signature)
+    shared: Counter[int] = Counter()
+    for band in wanted:
+        shared.update(moment for (moment,) in connection.execute(sql.IN_BAND, (_low(band), MOST_IN_A_BAND)))
+    found = []
+    for moment, _ in shared.most_common():
+        row = connection.execute(sql.SIMILAR, (moment, rows.micros(since))).get
+        if row is None:
+            continue
+        story, cluster, data = row
+        other = _read(data)
+        if set(wanted).isdisjoint(bands(other)):  # the same 32 bits by chance
+            continue
+        found.append((story, cluster, other))
+        if len(found) == MOST_SIMILAR:
+            break
+    return found
+
+
+def _low(band: int) -> int:
+    """A band's low 32 bits as SQLite stores them in four bytes."""
+    return (band & 0xFFFFFFFF) - 0x80000000
+
+
+def _read(data: bytes) -> tuple[int, ...]:
+    return tuple(array("Q", data))

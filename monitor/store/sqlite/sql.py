@@ -1,0 +1,179 @@
+"""Every statement the SQLite store runs, by name; the tables are made in migrations/."""
+
+# ruff: noqa: S608, SIM905  the strings put together here are all written here; names read better in a line
+
+from __future__ import annotations
+
+STORY_COLUMNS = (
+    "moment id url outlet title first_seen_at fetched_at updated_at published_at modified_at authors language country "
+    "section tags image word_count topics alerts cluster version method flags text_size text"
+).split()
+VISIT_COLUMNS = (
+    "id outlet url source title published_at language first_seen_at next_at attempts rechecks story etag last_modified"
+).split()
+HIT_COLUMNS = "alert story version outlet title url matched_at published_at language context".split()
+NOTICE_COLUMNS = 'alert story version "to" due_at created_at attempts batch error'.split()
+
+
+def _values(columns: list[str]) -> str:
+    return f"({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+
+
+_STORY = ", ".join(f"story.{name}" for name in STORY_COLUMNS)
+_VISIT = ", ".join(VISIT_COLUMNS)
+_HIT = ", ".join(HIT_COLUMNS)
+_NOTICE = ", ".join(NOTICE_COLUMNS)
+
+# ---- stories
+
+STORIES = f"SELECT {_STORY} FROM story WHERE id IN (SELECT value FROM json_each(?))"
+STORIES_AT = f"SELECT {_STORY} FROM story WHERE moment IN (SELECT value FROM json_each(?))"
+STORIES_AFTER = f"""
+SELECT {_STORY} FROM story WHERE id > ? AND coalesce(published_at, first_seen_at) >= ? ORDER BY id LIMIT ?
+"""
+FOUND_AFTER = f"""
+SELECT {_STORY} FROM story WHERE id IN (SELECT id FROM temp.found WHERE id > ? ORDER BY id LIMIT ?) ORDER BY id
+"""
+STORY_KEY = "SELECT moment, version FROM story WHERE id = ?"
+STORY_COUNT = "SELECT count(*) FROM story"
+PUT_STORY = f"INSERT INTO story {_values(STORY_COLUMNS)}"
+DROP_STORY = "DELETE FROM story WHERE moment = ?"
+MOMENT_TAKEN = "SELECT 1 FROM story WHERE moment = ?"
+#: The first free moment among the thousand from ?1 on, if the first itself is taken.
+MOMENT_FREE = """
+SELECT moment + 1 FROM story AS taken WHERE moment BETWEEN ?1 AND ?1 + 998
+AND NOT EXISTS (SELECT 1 FROM story WHERE moment = taken.moment + 1) ORDER BY moment LIMIT 1
+"""
+KEEP_VERSION = "INSERT OR REPLACE INTO version (story, version, data) VALUES (?, ?, ?)"
+VERSIONS = "SELECT data FROM version WHERE story = ? ORDER BY version"
+
+# ---- the full-text index
+
+INDEX = "INSERT OR REPLACE INTO fulltext (rowid, title, text, author, url, facts) VALUES (?, ?, ?, ?, ?, ?)"
+UNINDEX = "DELETE FROM fulltext WHERE rowid = ?"
+ADD_WORD = "INSERT INTO word (term, raw, exact, stem) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+
+WORDS_EXACT = "SELECT term FROM word WHERE exact = ?"
+WORDS_STEM = """
+SELECT term FROM word WHERE stem = ?1 AND stem <> exact UNION ALL SELECT term FROM word WHERE exact = ?1 AND stem = ?1
+"""
+WORDS_LIKE = "SELECT term FROM word WHERE exact >= ? AND exact < ? AND exact GLOB ? LIMIT ?"
+WORDS_RAW_LIKE = "SELECT term FROM word WHERE exact >= ? AND exact < ? AND raw GLOB ? LIMIT ?"
+EXACT_OF_LENGTH = """
+SELECT group_concat(exact, ?1) FROM (SELECT DISTINCT exact FROM word WHERE length(exact) BETWEEN ?2 AND ?3)
+"""
+RAW_OF_LENGTH = "SELECT group_concat(raw, ?1) FROM word WHERE length(raw) BETWEEN ?2 AND ?3"
+
+# ---- searching: {where} is a plan's
+
+_FROM_INDEX = "FROM fulltext WHERE fulltext MATCH ? AND fulltext.rowid >= ?"
+_FROM_BOTH = """
+FROM fulltext CROSS JOIN story ON story.moment = fulltext.rowid
+WHERE fulltext MATCH ? AND fulltext.rowid >= ? AND {where}
+"""
+_FROM_STORY = "FROM story WHERE story.moment >= ? AND {where}"
+NEWEST_MATCHES = f"SELECT fulltext.rowid {_FROM_INDEX} ORDER BY fulltext.rowid DESC"
+NEWEST_MATCHES_WHERE = f"SELECT fulltext.rowid {_FROM_BOTH} ORDER BY fulltext.rowid DESC"
+BEST_MATCHES = f"SELECT fulltext.rowid {_FROM_INDEX} ORDER BY rank, fulltext.rowid DESC"
+BEST_MATCHES_WHERE = f"SELECT fulltext.rowid {_FROM_BOTH} ORDER BY rank, fulltext.rowid DESC"
+NEWEST_WHERE = f"SELECT story.moment {_FROM_STORY} ORDER BY story.moment DESC"
+COUNT_MATCHES = f"SELECT count(*) {_FROM_INDEX}"
+COUNT_MATCHES_WHERE = f"SELECT count(*) {_FROM_BOTH}"
+COUNT_WHERE = f"SELECT count(*) {_FROM_STORY}"
+SINCE = "coalesce(story.published_at, story.first_seen_at) >= ?"
+MAKE_FOUND = "CREATE TEMP TABLE found (id TEXT PRIMARY KEY) WITHOUT ROWID"
+ADD_FOUND = "INSERT OR IGNORE INTO temp.found SELECT id FROM story WHERE moment IN (SELECT value FROM json_each(?))"
+DROP_FOUND = "DROP TABLE IF EXISTS temp.found"
+
+# ---- near-duplicates
+
+PUT_SIGNATURE = "INSERT OR REPLACE INTO signature (moment, first_seen_at, data) VALUES (?, ?, ?)"
+DROP_SIGNATURE = "DELETE FROM signature WHERE moment = ? RETURNING data"
+OLD_SIGNATURES = "SELECT moment FROM signature WHERE first_seen_at < ? LIMIT ?"
+NEWEST_SIGNATURE = "SELECT max(first_seen_at) FROM signature"
+PUT_BAND = "INSERT OR IGNORE INTO band (band, moment) VALUES (?, ?)"
+DROP_BAND = "DELETE FROM band WHERE band = ? AND moment = ?"
+IN_BAND = "SELECT moment FROM band WHERE band = ? ORDER BY moment DESC LIMIT ?"
+SIMILAR = """
+SELECT id, cluster, data FROM signature JOIN story USING (moment) WHERE moment = ? AND signature.first_seen_at >= ?
+"""
+
+# ---- hits
+
+PUT_HIT = f"INSERT OR REPLACE INTO hit {_values(HIT_COLUMNS)}"
+HITS = f"SELECT {_HIT} FROM hit WHERE matched_at >= ? ORDER BY matched_at DESC LIMIT ?"
+HITS_OF = f"SELECT {_HIT} FROM hit WHERE alert = ? AND matched_at >= ? ORDER BY matched_at DESC LIMIT ?"
+
+# ---- the crawl frontier
+
+KNOWN = """
+SELECT value FROM json_each(?1) WHERE EXISTS (SELECT 1 FROM visit WHERE id = value)
+OR EXISTS (SELECT 1 FROM alias WHERE id = value)
+"""
+ADD_VISIT = f"""
+INSERT INTO visit {_values(VISIT_COLUMNS).replace("VALUES (", "SELECT ")[:-1]}
+WHERE NOT EXISTS (SELECT 1 FROM alias WHERE id = ?1) ON CONFLICT DO NOTHING RETURNING 1
+""".replace("SELECT ?, ", "SELECT ?1, ", 1)
+PUT_VISIT = f"INSERT OR REPLACE INTO visit {_values(VISIT_COLUMNS)}"
+WAITING = f"SELECT {_VISIT} FROM visit WHERE outlet = ? AND next_at <= ? ORDER BY next_at, id LIMIT ?"
+PUT_ALIAS = "INSERT OR REPLACE INTO alias (id, story) VALUES (?, ?)"
+#: Where the other address waits itself to be fetched for the first time, that is of no use any more.
+SETTLE_ALIAS = "UPDATE visit SET next_at = NULL, story = ? WHERE id = ? AND story IS NULL"
+
+# ---- outlets
+
+OUTLETS = "SELECT name, next_poll_at, holder, lease_until, token, state FROM outlet ORDER BY name"
+ADD_OUTLETS = """
+INSERT INTO outlet (name, next_poll_at, token, state) SELECT value, ?2, '', ?3 FROM json_each(?1) WHERE true
+ON CONFLICT DO NOTHING
+"""
+LEASE = """
+UPDATE outlet SET holder = :holder, lease_until = :until, token = lower(hex(randomblob(8)))
+WHERE name IN (
+  SELECT name FROM outlet WHERE name IN (SELECT value FROM json_each(:names))
+  AND (holder IS NULL OR lease_until <= :now) AND (next_poll_at <= :now OR NOT :due_only)
+  ORDER BY next_poll_at, name LIMIT :limit
+)
+RETURNING name, next_poll_at, holder, lease_until, token, state
+"""
+RENEW = "UPDATE outlet SET lease_until = ? WHERE name = ? AND token = ? AND holder = ? RETURNING 1"
+RELEASE = """
+UPDATE outlet SET next_poll_at = ?, state = ?, holder = NULL, lease_until = NULL WHERE name = ? AND token = ?
+RETURNING 1
+"""
+
+# ---- the outbox
+
+ADD_NOTICE = f"INSERT INTO notice {_values(NOTICE_COLUMNS)} ON CONFLICT DO NOTHING"
+CLAIM = f"""
+UPDATE notice SET holder = :holder, claimed_until = :until
+WHERE (alert, story, version) IN (
+  SELECT alert, story, version FROM notice
+  WHERE sent_at IS NULL AND due_at <= :now AND (holder IS NULL OR claimed_until <= :now)
+  AND alert NOT IN (SELECT alert FROM snooze WHERE until > :now)
+  ORDER BY due_at, created_at LIMIT :limit
+)
+RETURNING {_NOTICE}
+"""
+STAMP = """
+UPDATE notice SET batch = ? WHERE alert = ? AND story = ? AND version = ? AND holder = ? AND sent_at IS NULL
+RETURNING 1
+"""
+SENT = """
+UPDATE notice SET sent_at = ?, holder = NULL, claimed_until = NULL
+WHERE alert = ? AND story = ? AND version = ? AND sent_at IS NULL
+"""
+POSTPONE = """
+UPDATE notice SET "to" = ?, due_at = ?, attempts = ?, batch = ?, error = ?, holder = NULL, claimed_until = NULL
+WHERE alert = ? AND story = ? AND version = ? AND sent_at IS NULL
+"""
+OUTBOX = f"SELECT {_NOTICE} FROM notice WHERE sent_at IS NULL ORDER BY due_at, created_at LIMIT ?"
+SNOOZE = "INSERT OR REPLACE INTO snooze (alert, until) VALUES (?, ?)"
+WAKE = "DELETE FROM snooze WHERE alert = ?"
+SNOOZED = "SELECT alert, until FROM snooze"
+
+# ---- notes
+
+PUT_NOTE = "INSERT OR REPLACE INTO note (key, value) VALUES (?, ?)"
+DROP_NOTE = "DELETE FROM note WHERE key = ?"
+NOTES = "SELECT key, value FROM note WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key"

@@ -1,0 +1,83 @@
+"""The words of the index: which written forms a stem, a folded form, a wildcard or a misspelling stands for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from monitor.query import folding
+from monitor.query.analysis import Form, Fuzzy, Pattern, Step, Term
+from monitor.store.sqlite import sql
+from monitor.store.sqlite.tokens import NEXT, OR, fact, term
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import apsw
+
+_LAST = "\U0010ffff"
+
+
+class Vocabulary:
+    """`monitor.query.to_sql.Vocabulary` as the file has it now."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._found: dict[tuple[Step, int], Sequence[str] | None] = {}
+
+    def terms(self, step: Step, *, most: int) -> Sequence[str] | None:
+        if (step, most) not in self._found:
+            terms = self._terms(step, most)
+            self._found[step, most] = terms if len(terms) <= most else None
+        return self._found[step, most]
+
+    def fact(self, field: str, value: str) -> str:
+        return fact(field, value)
+
+    def quoted(self, words: Sequence[Sequence[str]]) -> str:
+        text = NEXT.join(OR.join(forms) for forms in words)
+        return '"' + text.replace('"', '""') + '"'
+
+    def _terms(self, step: Step, most: int) -> list[str]:
+        """The terms, or one more than ``most`` of them."""
+        match step:
+            case Term(Form.RAW, value):
+                return [term(folding.fold(value), value)]
+            case Term(Form.EXACT, value):
+                return self._select(sql.WORDS_EXACT, (value,))
+            case Term(_, value):
+                return self._select(sql.WORDS_STEM, (value,))
+            case Pattern(form, value):
+                statement = sql.WORDS_RAW_LIKE if form is Form.RAW else sql.WORDS_LIKE
+                start = folding.fold(step.prefix)
+                return self._select(statement, (start, start + _LAST, value, most + 1))
+            case Fuzzy():
+                return self._fuzzy(step, most)
+            case _:
+                assert_never(step)
+
+    def _fuzzy(self, step: Fuzzy, most: int) -> list[str]:
+        """Words whose distance is small enough, among those of about the length.
+
+        The candidates come as one string: a row for each would take longer than comparing them.
+        """
+        from rapidfuzz.distance import OSA  # noqa: PLC0415  few searches need it
+        from rapidfuzz.process import extract_iter  # noqa: PLC0415
+
+        length = len(step.value)
+        statement = sql.RAW_OF_LENGTH if step.form is Form.RAW else sql.EXACT_OF_LENGTH
+        joined: str | None = self._connection.execute(
+            statement, (NEXT, length - step.distance, length + step.distance)
+        ).get
+        found: list[str] = []
+        near = extract_iter(step.value, (joined or "").split(NEXT), scorer=OSA.distance, score_cutoff=step.distance)
+        for word, _, _ in near:
+            if step.form is Form.RAW:
+                found.append(term(folding.fold(word), word))
+            else:
+                found += self._select(sql.WORDS_EXACT, (word,))
+            if len(found) > most:
+                break
+        return found
+
+    def _select(self, statement: str, values: tuple[str | int, ...]) -> list[str]:
+        return [found for (found,) in self._connection.execute(statement, values)]
