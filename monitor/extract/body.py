@@ -1,0 +1,313 @@
+"""Which blocks of a page are the story.
+
+trafilatura says where the text is; the blocks' surroundings say what in it is not the story (a repeated title, related
+stories, newsletters, captions) and what it lost (a standfirst, a second container, subheadings).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from monitor.extract import phrases
+from monitor.extract.blocks import Zone, letters
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from monitor.extract.blocks import Block, Layout
+
+# Places whose text is not the story's.
+FOREIGN = (
+    Zone.NAV
+    | Zone.FOOTER
+    | Zone.RELATED
+    | Zone.PROMO
+    | Zone.SHARE
+    | Zone.COMMENTS
+    | Zone.CAPTION
+    | Zone.META
+    | Zone.TAGS
+    | Zone.FORM
+    | Zone.CONSENT
+    | Zone.HIDDEN
+    | Zone.ASIDE
+)
+_SENTENCE = re.compile(r"[.!?…。！？।؟۔;:,，、][\"'”’»)\]」』]*(?:\s|$)|[。！？，、]")
+_ENDS = re.compile(r"[.!?…。！？।؟۔][\"'”’»)\]」』]*\W*$")
+_HEADINGS = frozenset({"h2", "h3", "h4", "h5", "h6"})
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What the page's facts say that helps to tell its text."""
+
+    titles: frozenset[str] = frozenset()  # as `letters`
+    description: str = ""  # as `letters`
+
+
+NO_PAGE = Page()
+
+# Foreign even inside the container and however good the text looks.
+HARD = Zone.NAV | Zone.RELATED | Zone.PROMO | Zone.SHARE | Zone.COMMENTS | Zone.FORM | Zone.CONSENT | Zone.HIDDEN
+MINE = 0.35  # of the story's text: a foreign zone that holds so much of it was named for something else
+
+
+def weight(block: Block) -> float:
+    """How much running text a block holds, in characters of an alphabet."""
+    length = len(block.text)
+    if block.density > 0.6:
+        return 0.0
+    wide = 2.5 if block.letters and ord(max(block.letters[:50])) > 0x2E80 else 1.0
+    length = int(length * wide)
+    if length < 25 or (block.tag in {"h1", "h2", "h3", "h4", "th"} and length < 120):
+        return 0.0
+    if length < 80 and not _ENDS.search(block.text):
+        return 0.0
+    if not _SENTENCE.search(block.text) and (block.tag not in {"p", "blockquote"} or length < 40):
+        return 0.0
+    return length * (1.0 - block.density)
+
+
+def choose(layout: Layout, found: str, page: Page = NO_PAGE) -> list[Block]:
+    """The story's blocks in order; ``found`` is the text that trafilatura found, or empty."""
+    blocks = layout.blocks
+    weights = [weight(block) for block in blocks]
+    if not any(weights):
+        return []
+    known = letters(found)
+    chosen = _in_text(blocks, found, known) if known else None
+    trusted = [w if chosen is None or chosen[i] else 0.0 for i, w in enumerate(weights)]
+    settle(layout, trusted, thorough=chosen is not None)
+    foreign = [_is_foreign(block, chosen is not None and chosen[i]) for i, block in enumerate(blocks)]
+    core = [0.0 if f else w for w, f in zip(trusted, foreign, strict=True)]
+    if not any(core):
+        core = trusted
+    container = _container(layout, core, certain=chosen is not None)
+    kept = _fill(layout, container, core, chosen, foreign)
+    return _trim(layout, kept, page)
+
+
+def _is_foreign(block: Block, chosen: bool) -> bool:
+    zone = block.zone & FOREIGN
+    return bool(zone & ~Zone.HIDDEN if chosen else zone)
+
+
+def _in_text(blocks: Sequence[Block], found: str, known: str) -> list[bool]:
+    """Which blocks trafilatura's text holds: long ones anywhere, short ones as a line of their own."""
+    lines = {letters(line.lstrip("- |")) for line in found.replace("|", "\n").split("\n")}
+    return [bool(b.letters) and (b.letters in lines or (len(b.letters) > 24 and b.letters in known)) for b in blocks]
+
+
+def settle(layout: Layout, weights: Sequence[float], *, thorough: bool) -> None:
+    """Takes foreign zones back where they hold a good part of the text: a layout's names are not always meant."""
+    nodes = layout.nodes
+    below = _below(layout, weights)
+    most = MINE * sum(weights)
+    named: dict[tuple[str, int], float] = {}
+    for node, amount in zip(nodes, below, strict=True):
+        if node.own & FOREIGN:
+            named[node.names, node.own] = named.get((node.names, node.own), 0.0) + amount
+    for node in nodes:
+        if node.own & FOREIGN and named[node.names, node.own] > most:
+            node.own &= ~int(FOREIGN)
+    _inherit(layout)
+    _inherit(layout)
+    if not thorough:
+        return
+    for bit in Zone:
+        if bit & FOREIGN and sum(w for w, b in zip(weights, layout.blocks, strict=True) if w and b.zone & bit) > most:
+            for node in nodes:
+                node.own &= ~int(bit)
+            for block in layout.blocks:
+                block.inline &= ~int(bit)
+            _inherit(layout)
+
+
+def _inherit(layout: Layout) -> None:
+    nodes = layout.nodes
+    for node in nodes:
+        outer = nodes[node.parent].zone & ~int(Zone.LEAD | Zone.TITLE) if node.parent >= 0 else 0
+        node.zone = node.own | outer
+    for block in layout.blocks:
+        if block.node >= 0:
+            block.zone = nodes[block.node].zone | block.inline
+
+
+def _below(layout: Layout, weights: Sequence[float]) -> list[float]:
+    below = [0.0] * len(layout.nodes)
+    for block, amount in zip(layout.blocks, weights, strict=True):
+        if amount and block.node >= 0:
+            below[block.node] += amount
+    for index in range(len(below) - 1, -1, -1):  # children come after their parents
+        parent = layout.nodes[index].parent
+        if parent >= 0:
+            below[parent] += below[index]
+    return below
+
+
+def _container(layout: Layout, core: Sequence[float], *, certain: bool) -> int:
+    """The innermost block element that holds the story."""
+    below = _below(layout, core)
+    children: dict[int, list[int]] = {}
+    for index, node in enumerate(layout.nodes):
+        children.setdefault(node.parent, []).append(index)
+    share = 0.85 if certain else 0.6
+    here = max(children.get(-1, [-1]), key=lambda index: below[index])
+    while True:
+        best = max(children.get(here, ()), key=lambda index: below[index], default=-1)
+        if best < 0 or below[best] < share * below[here]:
+            return here
+        here = best
+
+
+def _fill(layout: Layout, container: int, core: Sequence[float], chosen: Sequence[bool] | None, foreign: Sequence[bool]) -> list[Block]:
+    blocks, nodes = layout.blocks, layout.nodes
+    inside = _inside(layout, container)
+    within = [b.node in inside for b in blocks]
+    places = [i for i, amount in enumerate(core) if amount and within[i]]
+    if not places:
+        return []
+    first, last = places[0], places[-1]
+    usual = _usual_places(layout, core)
+    kept: list[Block] = []
+    for index, block in enumerate(blocks):
+        if not block.letters or foreign[index] or block.zone & Zone.TITLE:
+            continue
+        if chosen is not None and chosen[index] and (within[index] or core[index]):
+            if block.density < 0.75 or (first < index < last and block.density < 0.95 and block.tag == "p"):
+                kept.append(block)
+        elif within[index] and first <= index <= last:
+            if (
+                weight(block)
+                or (block.tag in _HEADINGS and block.density < 0.5)
+                or block.zone & Zone.QUOTE
+                or (chosen is None and block.density < 0.5 and block.tag in {"p", "li", "div", "td", "pre"})
+            ):
+                kept.append(block)
+        elif weight(block) and block.node >= 0 and _place(layout, block) in usual:
+            kept.append(block)
+    return kept
+
+
+def _place(layout: Layout, block: Block) -> tuple[str, ...]:
+    """The names of the elements around a block, innermost first."""
+    return tuple(layout.nodes[index].tag + " " + layout.nodes[index].names for index in layout.chain(block.node)[:4])
+
+
+def _usual_places(layout: Layout, core: Sequence[float]) -> set[tuple[str, ...]]:
+    """Where a good part of the story's text stands: what stands in such a place elsewhere belongs to it."""
+    amounts: dict[tuple[str, ...], float] = {}
+    for block, amount in zip(layout.blocks, core, strict=True):
+        if amount and block.node >= 0:
+            place = _place(layout, block)
+            amounts[place] = amounts.get(place, 0.0) + amount
+    total = sum(core)
+    return {place for place, amount in amounts.items() if amount > 0.2 * total}
+
+
+def _trim(layout: Layout, kept: list[Block], page: Page) -> list[Block]:
+    """Takes off what stands before, behind and between the running text, and puts the standfirst in front."""
+    kept = _without_repeats([b for b in kept if not _is_title(b, page.titles) and not _is_aside(b)])
+    strong = [index for index, block in enumerate(kept) if weight(block) > 60]
+    if not strong:
+        return kept
+    kept = _cut(kept, strong)
+    strong = [index for index in strong if index < len(kept)]
+    first, last = strong[0], strong[-1]
+    parents = {kept[index].node for index in strong} | {layout.nodes[kept[index].node].parent for index in strong}
+
+    def near(block: Block) -> bool:
+        """Among the siblings of running text."""
+        return block.node in parents or (block.tag == "p" and layout.nodes[block.node].parent in parents)
+
+    def stays(index: int, block: Block) -> bool:
+        if first <= index <= last:
+            return True
+        if index < first and phrases.is_dateline(block.text):
+            return False
+        if weight(block):
+            return True
+        if block.tag in _HEADINGS or block.density > 0.3:
+            return False
+        if index > last:
+            return block.tag == "li" or (near(block) and bool(_ENDS.search(block.text)))
+        return near(block) and (len(block.text) > 60 or bool(_ENDS.search(block.text)))
+
+    kept = [block for index, block in enumerate(kept) if stays(index, block)]
+    while kept and len(kept[-1].text) < 300 and phrases.APPEAL.match(kept[-1].text):
+        kept.pop()
+    while kept and kept[-1].tag in _HEADINGS:
+        kept.pop()
+    return _with_lead(layout, kept, page)
+
+
+def _is_title(block: Block, titles: frozenset[str]) -> bool:
+    text = block.letters
+    return text in titles or (len(text) >= 15 and any(title.startswith(text) for title in titles))
+
+
+def _is_aside(block: Block) -> bool:
+    """A pointer to another story, an invitation or a picture's credit that stands in the text itself."""
+    text = block.text
+    if len(text) < 250 and phrases.RELATED.match(text) and (block.density > 0.3 or len(text) < 40):
+        return True
+    if len(text) < 200 and phrases.CREDIT.match(text):
+        return True
+    return len(text) < 200 and block.density > 0.3 and bool(phrases.APPEAL.match(text))
+
+
+def _without_repeats(kept: list[Block]) -> list[Block]:
+    seen: set[str] = set()
+    once = []
+    for block in kept:
+        if len(block.letters) > 30 and block.letters in seen:
+            continue
+        seen.add(block.letters)
+        once.append(block)
+    return once
+
+
+def _cut(kept: list[Block], strong: Sequence[int]) -> list[Block]:
+    """Ends the story at a heading of other stories, if most of it stands before."""
+    total = sum(weight(block) for block in kept)
+    before = 0.0
+    for index, block in enumerate(kept):
+        if (
+            index > strong[0]
+            and before > 0.3 * total
+            and len(block.text) < 60
+            and not _ENDS.search(block.text)
+            and (phrases.RELATED.match(block.text))
+            and (block.tag in _HEADINGS or block.text.rstrip().endswith((":", "：")) or before > 0.7 * total)
+        ):
+            return kept[:index]
+        before += weight(block)
+    return kept
+
+
+def _with_lead(layout: Layout, kept: list[Block], page: Page) -> list[Block]:
+    """The standfirst stands above the text's container, and tells what the rest takes for granted."""
+    if not kept:
+        return kept
+    first = kept[0].index
+    text = "".join(block.letters for block in kept)
+    for block in layout.blocks[max(0, first - 40) : first]:
+        if len(block.letters) < 40 or block.density > 0.5 or block.letters in text or _is_title(block, page.titles):
+            continue
+        described = len(page.description) > 40 and (
+            block.letters.startswith(page.description[:60]) or page.description.startswith(block.letters[:60])
+        )
+        marked = block.zone & Zone.LEAD and block.zone & (Zone.ARTICLE | Zone.MAIN | Zone.BODY) and not block.zone & FOREIGN
+        if described or marked:
+            return [block, *kept]
+    return kept
+
+
+def _inside(layout: Layout, container: int) -> set[int]:
+    inside = {container}
+    for index in range(container + 1, len(layout.nodes)):
+        if layout.nodes[index].parent in inside:
+            inside.add(index)
+    return inside
