@@ -105,7 +105,7 @@ class Ingest:
 
     def _prepare(self, outlet: Outlet, visit: Visit, page: Page, article: Article) -> Filing:
         """Finds out whether the article is new, known under another address, unchanged or corrected."""
-        story = _story(outlet, visit, page, article)
+        story = story_of(outlet, visit, page, article)
         landed = story_id(page.url)
         aliases = tuple({story.id, landed} - {visit.id})
         visit = replace(visit, etag=page.etag, last_modified=page.last_modified, attempts=0)
@@ -249,7 +249,8 @@ class Ingest:
                     written.set_result(result)
 
 
-def _story(outlet: Outlet, visit: Visit, page: Page, article: Article) -> Story:
+def story_of(outlet: Outlet, visit: Visit, page: Page, article: Article) -> Story:
+    """The article as a story that matches nothing yet, under its canonical address."""
     url = canonical(article.canonical_url or page.url)
     return Story(
         id=story_id(url),
