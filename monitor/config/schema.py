@@ -81,6 +81,7 @@ class CrawlSettings(_Model):
     max_age: Term = timedelta(days=7)
     pages_per_poll: int = Field(default=200, ge=1)  # of one outlet; the rest wait for its next poll
     splash: Url | None = None  # http://127.0.0.1:8050; SPLASH_URL names it too
+    splash_proxy: Line | None = None  # host:port where a Splash elsewhere reaches our guarding proxy, or off
     chromium: Line | None = None  # path of the browser; looked for on PATH without it
 
 

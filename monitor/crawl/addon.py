@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
 
 _SCRAPY = "scrapy.downloadermiddlewares"
-_HANDLER = "monitor.crawl.handler.GuardedHandler"
+_HANDLER = "monitor.rendering.handler.RenderingHandler"
 
 SETTINGS = {
     "ROBOTSTXT_OBEY": False,  # robots.py does, with a memory that expires
@@ -32,8 +32,10 @@ MIDDLEWARES = {
     "monitor.crawl.guard.AddressGuard": 40,  # before anything asks for robots.txt
     "monitor.crawl.robots.Robots": 100,
     "monitor.crawl.politeness.Politeness": 800,  # last: it sees the host a redirect leads to
+    "monitor.rendering.splash.SplashCookiesMiddleware": 820,  # next to the downloader: all others see the page's own
+    "monitor.rendering.splash.SplashMiddleware": 830,  # status, not Splash's
 }
-EXTENSIONS = {"monitor.crawl.limits.Limits": 0}
+EXTENSIONS = {"monitor.crawl.limits.Limits": 0, "monitor.rendering.rendering.Rendering": 0}
 
 
 class MonitorAddon:

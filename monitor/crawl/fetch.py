@@ -32,9 +32,12 @@ from monitor.discovery.addresses import Own
 from monitor.discovery.sitemap import LARGEST
 from monitor.errors import FetchError
 from monitor.models import Page, now
+from monitor.rendering import reading
+from monitor.rendering.auto import Memory
+from monitor.rendering.rendering import Rendering
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from datetime import timedelta
 
     from scrapy.crawler import Crawler
@@ -68,10 +71,34 @@ class Fetcher:
         return await self._fetch(outlet, url, etag, last_modified, meta)
 
     async def page(
-        self, outlet: Outlet, url: str, *, etag: str | None = None, last_modified: str | None = None
+        self,
+        outlet: Outlet,
+        url: str,
+        *,
+        etag: str | None = None,
+        last_modified: str | None = None,
+        memory: Memory | None = None,
     ) -> Page | None:
-        """A story's page, None where it has not changed; refused where it leads away from the outlet's own hosts."""
-        fetched = await self._fetch(outlet, url, etag, last_modified, {WANTS_TEXT: True})
+        """A story's page, None where it has not changed; refused where it leads away from the outlet's own hosts.
+
+        It is rendered as ``outlet.render`` says; ``memory`` is what ``auto`` knows of the outlet.  Raises FetchError,
+        and RenderingUnavailable where the engine is not there.
+        """
+
+        async def by(engine: str) -> Page | None:
+            return await self._page(outlet, url, engine, etag, last_modified)
+
+        if outlet.render != "auto":
+            return await by(outlet.render)
+        available = Rendering.of(self._crawler).available()
+        return await reading.read(url, memory=memory or Memory(), available=available, fetch=by)
+
+    async def _page(
+        self, outlet: Outlet, url: str, engine: str, etag: str | None, last_modified: str | None
+    ) -> Page | None:
+        if engine != "none":  # a rendered page has no version that could be asked about
+            etag = last_modified = None
+        fetched = await self._fetch(outlet, url, etag, last_modified, {WANTS_TEXT: True}, engine=engine)
         if fetched.page is not None and fetched.page.url not in Own(outlet):
             raise FetchError(f"it leads to {fetched.page.url[:200]}", kind="foreign", permanent=True)
         return fetched.page
@@ -85,7 +112,14 @@ class Fetcher:
         return rules.sitemaps
 
     async def _fetch(
-        self, outlet: Outlet, url: str, etag: str | None, last_modified: str | None, meta: Mapping[str, object]
+        self,
+        outlet: Outlet,
+        url: str,
+        etag: str | None,
+        last_modified: str | None,
+        meta: Mapping[str, object],
+        *,
+        engine: str = "none",
     ) -> Fetched:
         headers = {"If-None-Match": etag, "If-Modified-Since": last_modified}
         request = _request(
@@ -98,7 +132,10 @@ class Fetcher:
                 **meta,
             },
         )
-        response = await _download(self._crawler, request)
+        if engine == "none":
+            response = await _answer(self._crawler.engine.download_async(request))
+        else:
+            response = await _answer(Rendering.of(self._crawler).download(request, outlet, engine, self._settings))
         conditional = bool(etag or last_modified)
         if response.status == 304:
             if not conditional:
@@ -111,7 +148,7 @@ class Fetcher:
                 permanent=response.status in _PERMANENT,
                 retry_after=retry_after(response.headers.get("Retry-After")),
             )
-        return Fetched(page=_page(response), fresh_for=_fresh_for(response))
+        return Fetched(page=_read(response, engine), fresh_for=_fresh_for(response))
 
 
 def _request(url: str, **options: object) -> Request:
@@ -121,9 +158,9 @@ def _request(url: str, **options: object) -> Request:
         raise FetchError(f"not an address: {url[:200]}", kind="address", permanent=True) from error
 
 
-async def _download(crawler: Crawler, request: Request) -> Response:
+async def _answer(download: Awaitable[Response]) -> Response:
     try:
-        return await crawler.engine.download_async(request)
+        return await download
     except Resting as error:
         raise FetchError(str(error), kind="resting", retry_after=error.seconds) from error
     except _EXPECTED as error:
@@ -177,7 +214,7 @@ _MEANINGS: tuple[tuple[Callable[[Exception, str], bool], str, str, bool], ...] =
 )
 
 
-def _page(response: Response) -> Page:
+def _read(response: Response, engine: str) -> Page:
     def header(name: str) -> str | None:
         value = response.headers.get(name)
         return value.decode("latin-1").strip() if value else None
@@ -191,8 +228,9 @@ def _page(response: Response) -> Page:
         status=response.status,
         content_type=content_type.partition(";")[0].strip().lower(),
         encoding=charset or None,
-        etag=header("ETag"),
-        last_modified=header("Last-Modified"),
+        engine=engine,
+        etag=header("ETag") if engine == "none" else None,
+        last_modified=header("Last-Modified") if engine == "none" else None,
     )
 
 

@@ -69,6 +69,8 @@ def _word(report: PollReport, readings: Sequence[Reading]) -> str:
         first = failed[0]
         share = f"{len(failed)} of {len(readings)} sources failed: " if len(readings) > 1 else ""
         return f"{share}{first.source.kind} {first.source.url}: {first.error.message if first.error else ''}"[:500]
+    if report.rendering:
+        return report.rendering[:500]
     script = report.outcomes[Disposition.NOT_ARTICLE, "script"]
     if script and script * 2 >= report.pages:
         return f"{script} pages are written by JavaScript and were skipped: set `render: auto` for this outlet"

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from monitor.crawl import discover, health, sources
 from monitor.crawl.report import PollReport
-from monitor.crawl.schedule import START, Seen, plan
+from monitor.crawl.schedule import Seen, plan
 from monitor.discovery.sift import sift
-from monitor.errors import FetchError, LeaseLost
+from monitor.errors import FetchError, LeaseLost, RenderingUnavailable
 from monitor.ingest import RETRIES
 from monitor.models import Disposition, now
+from monitor.rendering.auto import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,7 +104,9 @@ async def _poll(outlet: Outlet, state: OutletState, desk: Desk, report: PollRepo
 
     new = await desk.service.call(desk.service.store.enqueue, candidates, now=now())
     report.candidates, report.new = len(candidates), len(new)
-    retries, rest = await _pages(outlet, desk, report)
+    rendering = Memory(state.memory.get("rendering"))
+    retries, rest = await _pages(outlet, desk, report, rendering)
+    state = replace(state, memory={**state.memory, "rendering": rendering.to_json()})
 
     failure = health.failure(readings)
     report.failed = failure is not None
@@ -116,7 +119,7 @@ async def _poll(outlet: Outlet, state: OutletState, desk: Desk, report: PollRepo
         waiting=min(retries, default=None),
         unfinished=report.left > 0 or desk.stopping.is_set(),
     )
-    next_plan = plan(state.interval or START, state.failures, seen, every=outlet.every)
+    next_plan = plan(state.interval, state.failures, seen, every=outlet.every)
     await lease.give_back(health.after(state, report, readings, next_plan, now=now()))
 
 
@@ -173,7 +176,9 @@ def _candidates(readings: list[Reading], outlet: Outlet, since: datetime, report
     return list(kept.values())
 
 
-async def _pages(outlet: Outlet, desk: Desk, report: PollReport) -> tuple[list[timedelta], timedelta]:
+async def _pages(
+    outlet: Outlet, desk: Desk, report: PollReport, rendering: Memory
+) -> tuple[list[timedelta], timedelta]:
     """Fetches and ingests what is due; returns when failed pages are to be tried again, and the rest the host wants."""
     service, limit = desk.service, desk.service.config.crawl.pages_per_poll
     visits = await service.call(service.store.waiting, outlet.name, now=now(), limit=limit)
@@ -186,7 +191,12 @@ async def _pages(outlet: Outlet, desk: Desk, report: PollReport) -> tuple[list[t
             visit = next(left, None)
             if visit is None:
                 return
-            error = await _page(outlet, visit, desk, report)
+            try:
+                error = await _page(outlet, visit, desk, report, rendering)
+            except RenderingUnavailable as unavailable:  # the visit goes on waiting, for an engine
+                report.rendering = str(unavailable)
+                trouble += 1
+                continue
             trouble = trouble + 1 if error is not None and error.kind in _HOST else 0
             if error is not None and error.kind in _BUSY:
                 trouble, rest = ENOUGH, max(rest, timedelta(seconds=error.retry_after or 60))
@@ -198,17 +208,22 @@ async def _pages(outlet: Outlet, desk: Desk, report: PollReport) -> tuple[list[t
     async with asyncio.TaskGroup() as group:
         for _ in range(min(at_once, len(visits))):
             group.create_task(work())
-    report.left = sum(1 for _ in left) + (len(visits) == limit)
+    if report.rendering:
+        log.warning("%s: %s", outlet.name, report.rendering)
+    else:
+        report.left = sum(1 for _ in left) + (len(visits) == limit)
     return retries, rest
 
 
-async def _page(outlet: Outlet, visit: Visit, desk: Desk, report: PollReport) -> FetchError | None:
+async def _page(outlet: Outlet, visit: Visit, desk: Desk, report: PollReport, rendering: Memory) -> FetchError | None:
     """Takes one visit to its disposition; returns what kept its page from being fetched, if anything did."""
     ingest = desk.service.ingest
     ask_whole = visit.story is None or visit.rechecks % 3 == 2  # some servers answer false 304s
     etag, last_modified = (None, None) if ask_whole else (visit.etag, visit.last_modified)
     try:
-        page = await desk.fetcher.page(outlet, visit.candidate.url, etag=etag, last_modified=last_modified)
+        page = await desk.fetcher.page(
+            outlet, visit.candidate.url, etag=etag, last_modified=last_modified, memory=rendering
+        )
     except FetchError as error:
         report.add(visit.candidate.url, await ingest.failed(outlet, visit, error))
         return error

@@ -27,6 +27,7 @@ class PollReport:
     engines: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)  # one line each, with the address
     notes: list[str] = field(default_factory=list)
+    rendering: str = ""  # why pages wait for a rendering engine
     failed: bool = False  # no source could be read, or the poll broke
     left: int = 0  # pages waiting for the next poll because this one had enough
     seconds: float = 0.0

@@ -18,6 +18,7 @@ from monitor.crawl.poll import TERM, Desk, poll
 from monitor.crawl.report import CrawlReport, PollReport
 from monitor.errors import LeaseLost, MonitorError, StoreError
 from monitor.models import now
+from monitor.rendering import rendering
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -45,7 +46,7 @@ def crawl_settings(crawl: CrawlSettings) -> dict[str, Any]:
         "DOWNLOAD_MAXSIZE": crawl.max_size,
         "MONITOR_CONCURRENCY": crawl.concurrency,
         "MONITOR_OBEY_ROBOTS": crawl.obey_robots,
-        "MONITOR_SPLASH": crawl.splash,
+        **rendering.settings(crawl),
     }
 
 

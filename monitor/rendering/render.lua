@@ -1,0 +1,103 @@
+-- Renders one page in Splash.  Arguments: see splash.py.  The rule of when a page is finished is plan.py's.
+local TICK = 0.1
+
+local function is_wanted(url)
+  local scheme = url:match("^(%a[%w+.-]*):")
+  if scheme ~= "http" and scheme ~= "https" and scheme ~= "data" then
+    return false
+  end
+  local path = url:match("^[^?#]*"):lower()
+  for _, ending in ipairs({"woff", "woff2", "ttf", "otf", "eot", "mp3", "mp4", "m4a", "webm", "ogg", "m3u8", "mpd"}) do
+    if path:sub(-#ending - 1) == "." .. ending then
+      return false
+    end
+  end
+  return true
+end
+
+function main(splash, args)
+  local waiting, under_way, activity, time = {}, 0, 0, 0
+  splash.images_enabled = false
+  splash.plugins_enabled = false
+  splash.resource_timeout = args.resource_timeout
+  if args.cookies then
+    splash:init_cookies(args.cookies)
+  end
+  if args.user_agent then
+    splash:set_user_agent(args.user_agent)
+  end
+  splash:on_request(function(request)
+    if not is_wanted(request.url) then
+      request:abort()
+    else
+      waiting[request.url] = (waiting[request.url] or 0) + 1
+      under_way, activity = under_way + 1, time
+    end
+  end)
+  splash:on_response(function(response)
+    local url = response.request.url
+    if waiting[url] and waiting[url] > 0 then
+      waiting[url] = waiting[url] - 1
+      under_way, activity = under_way - 1, time
+    end
+  end)
+
+  local ok, reason = splash:go{args.url, headers = args.headers}
+  if not ok and not tostring(reason):match("^http") then
+    return {failure = tostring(reason), url = splash:url()}
+  end
+
+  local look = splash:jsfunc(args.look)
+  local want = {consent = args.consent, selector = args.selector}
+  local text, changed, clicks, consented = -1, 0, 0, {}
+  while time < args.limit do
+    local done, seen = pcall(look, want)
+    if done then
+      if seen.clicked ~= "" then
+        clicks = clicks + 1
+        table.insert(consented, seen.clicked)
+        if clicks == args.clicks then
+          want.consent = {}
+        end
+      end
+      if seen.text ~= text or seen.clicked ~= "" then
+        text, changed = seen.text, time
+      end
+      local quiet = under_way == 0 or time - activity >= args.stall
+      local still = time - changed >= args.quiet
+      if args.pause then
+        if time >= args.pause then break end
+      elseif args.idle then
+        if under_way == 0 and time - activity >= args.quiet then break end
+      elseif args.selector then
+        if seen.found and still then break end
+      elseif seen.ready and quiet and still and (text >= args.enough or not ok or time >= args.thin) then
+        break
+      end
+    end
+    splash:wait{TICK, cancel_on_redirect = false, cancel_on_error = false}
+    time = time + TICK
+  end
+
+  local html = splash:html()
+  if #html > args.max_size then
+    return {failure = "too-large", url = splash:url()}
+  end
+  local history = splash:history()
+  local last = history[#history].response
+  local headers = {}
+  for _, header in ipairs(last.headers) do
+    local name = header.name:lower()
+    if name ~= "content-encoding" and name ~= "content-length" and name ~= "transfer-encoding" then
+      table.insert(headers, {name = header.name, value = header.value})
+    end
+  end
+  return {
+    url = splash:url(),
+    html = html,
+    http_status = last.status,
+    headers = headers,
+    cookies = splash:get_cookies(),
+    consented = consented,
+  }
+end
