@@ -13,16 +13,14 @@ Katakana by run, Thai, Lao, Khmer and Burmese by run.  Each token has three form
 from __future__ import annotations
 
 import enum
-import threading
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-import Stemmer
-
 from monitor.query import folding
-from monitor.query.words import APOSTROPHES, boundaries, cut
+from monitor.query.stemming import stem
+from monitor.query.words import LOOKALIKES, boundaries, cut
 
 if TYPE_CHECKING:
     from monitor.query.syntax import Phrase, Word
@@ -87,22 +85,17 @@ def tokens(text: str) -> Tokens:
 
 _INDEX = {Form.RAW: 0, Form.EXACT: 1, Form.STEM: 2}
 _known: dict[str, Forms] = {}
-_lock = threading.Lock()  # PyStemmer's objects are for one thread at a time
-_russian = Stemmer.Stemmer("russian", 0)
-_english = Stemmer.Stemmer("english", 0)
 
 
 def forms(surface: str) -> Forms:
     """The three forms of one word."""
     found = _known.get(surface)
     if found is None:
-        raw = _unelided(_unpossessed(surface.translate(APOSTROPHES).translate(folding.INVISIBLE)))
+        raw = _unelided(_unpossessed(surface.translate(LOOKALIKES).translate(folding.INVISIBLE)))
         exact = folding.fold(raw)
-        with _lock:
-            if len(_known) >= MOST_REMEMBERED:
-                _known.clear()
-            stem = _english.stemWord(_russian.stemWord(exact))
-            found = _known[surface] = Forms(raw, exact, stem)
+        if len(_known) >= MOST_REMEMBERED:
+            _known.clear()
+        found = _known[surface] = Forms(raw, exact, stem(exact))
     return found
 
 

@@ -9,22 +9,41 @@ import regex
 
 LONGEST = 255  # UTF-16 units of a token; what is longer is cut, as Lucene does
 
-#: Apostrophes that mean the plain one; one character each, so that offsets stay.
-APOSTROPHES = {0x2019: "'", 0x02BC: "'", 0xFF07: "'"}
+#: Signs that count as others, one for one so that offsets stay: apostrophes, and the narrow space that French
+#: typography puts beside quotes and digits, which would else join the words around it.
+LOOKALIKES = {**dict.fromkeys((0x2018, 0x2019, 0x201B, 0x02BC, 0xFF07), "'"), 0x202F: " "}
 
-_EXTEND = r"[\p{WB=Format}\p{WB=Extend}\p{WB=ZWJ}]*"
+# Lucene's data are of Unicode 12: what became a letter, digit or sign between letters since is left out by name.
+_NUMBER_SIGNS = r"\u0600-\u0605\u06DD\u08E2"
+_EXTEND = rf"[\p{{WB=Format}}\p{{WB=Extend}}\p{{WB=ZWJ}}{_NUMBER_SIGNS}]*"
 _CLASSES = {
-    "hangul": r"[[\p{Script=Hangul}]&&[\p{WB=ALetter}]]",
-    "letter": r"[\p{WB=ALetter}\p{WB=Hebrew_Letter}]",
+    "letter": r"[[\p{WB=ALetter}\p{WB=Hebrew_Letter}]--[\u00B8\u02E5-\u02EB\u055A\u058A\uA708-\uA716]]",
     "hebrew": r"\p{WB=Hebrew_Letter}",
-    "digit": r"[\p{WB=Numeric}\uFF10-\uFF19]",
+    "digit": rf"[[\p{{WB=Numeric}}\uFF10-\uFF19]--[{_NUMBER_SIGNS}\u070F]]",
     "kana": r"\p{WB=Katakana}",
-    "midletter": r"[\p{WB=MidLetter}\p{WB=MidNumLet}\p{WB=Single_Quote}]",
-    "midnumber": r"[\p{WB=MidNum}\p{WB=MidNumLet}\p{WB=Single_Quote}]",
+    "midletter": r"[[\p{WB=MidLetter}\p{WB=MidNumLet}\p{WB=Single_Quote}]--[\u055F]]",
+    "midnumber": r"[[\p{WB=MidNum}\p{WB=MidNumLet}\p{WB=Single_Quote}]--[\uFE10\uFE14]]",
     "join": r"\p{WB=ExtendNumLet}",
     "single": r"\p{WB=Single_Quote}",
     "double": r"\p{WB=Double_Quote}",
 }
+# Unicode 12's Extended_Pictographic (later versions took the signs back that are no emoji), and skin tones.
+_PICTURE = (
+    r"[\u00A9\u00AE\u203C\u2049\u2122\u2139\u2194-\u2199\u21A9\u21AA\u231A\u231B\u2328\u2388\u23CF\u23E9-\u23F3"
+    r"\u23F8-\u23FA\u25AA\u25AB\u25B6\u25C0\u25FB-\u25FE\u2600-\u2605\u2607-\u2612\u2614-\u2685\u2690-\u2705"
+    r"\u2708-\u2712\u2714\u2716\u271D\u2721\u2728\u2733\u2734\u2744\u2747\u274C\u274E\u2753-\u2755\u2757"
+    r"\u2763-\u2767\u2795-\u2797\u27A1\u27B0\u27BF\u2934\u2935\u2B05-\u2B07\u2B1B\u2B1C\u2B50\u2B55\u3030\u303D"
+    r"\u3297\u3299\U0001F000-\U0001F0FF\U0001F10D-\U0001F10F\U0001F12F\U0001F16C-\U0001F16F\U0001F17E\U0001F17F"
+    r"\U0001F18E\U0001F191-\U0001F19A\U0001F1AD-\U0001F1E5\U0001F201-\U0001F20F\U0001F21A\U0001F22F"
+    r"\U0001F232-\U0001F23A\U0001F23C-\U0001F23F\U0001F249-\U0001F53D\U0001F546-\U0001F64F\U0001F680-\U0001F6FF"
+    r"\U0001F774-\U0001F77F\U0001F7D5-\U0001F7FF\U0001F80C-\U0001F80F\U0001F848-\U0001F84F\U0001F85A-\U0001F85F"
+    r"\U0001F888-\U0001F88F\U0001F8AE-\U0001F8FF\U0001F90C-\U0001F93A\U0001F93C-\U0001F945\U0001F947-\U0001FAFF]"
+)
+_EMOJI = (
+    rf"(?:{_PICTURE}{_EXTEND}(?:(?<=\u200D){_PICTURE}{_EXTEND})*"
+    rf"|\p{{RI}}{_EXTEND}\p{{RI}}{_EXTEND}|[0-9#*]\uFE0F\u20E3)"
+)
+_SOUTH_EAST = r"[\p{LB=SA}]"
 
 
 def _grammar(classes: dict[str, str], extend: str) -> str:
@@ -41,12 +60,6 @@ def _grammar(classes: dict[str, str], extend: str) -> str:
     return f"{c['join']}*{runs}(?:{c['join']}+{runs})*{c['join']}*"
 
 
-_EMOJI = (
-    r"(?:[\p{Extended_Pictographic}--[©®™〰〽]](?:\p{Emoji_Modifier}|\uFE0F)?"
-    r"(?:\u200D[\p{Extended_Pictographic}](?:\p{Emoji_Modifier}|\uFE0F)?)*"
-    r"|\p{Regional_Indicator}\p{Regional_Indicator}|[0-9#*]\uFE0F?\u20E3)"
-)
-_SOUTH_EAST = r"[\p{LB=SA}]"
 _whole = regex.compile(
     f"{_EMOJI}|{_grammar(_CLASSES, _EXTEND)}|{_SOUTH_EAST}+"
     rf"|\p{{Script=Han}}{_EXTEND}|\p{{Script=Hiragana}}{_EXTEND}",
@@ -56,7 +69,7 @@ _whole = regex.compile(
 
 def boundaries(text: str) -> list[tuple[int, int]]:
     """Start and end of each word, in characters."""
-    found = [match.span() for match in _whole.finditer(text.translate(APOSTROPHES))]
+    found = [match.span() for match in _whole.finditer(text.translate(LOOKALIKES))]
     if any(end - start > LONGEST // 2 for start, end in found):
         found = [part for start, end in found for part in _cut_long(text, start, end)]
     return found
