@@ -1,0 +1,37 @@
+"""The SQLite store keeps the contract."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from monitor.store.sqlite import SqliteStore
+from store.contract import Contract
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from monitor.store import Store
+
+
+class TestSqlite(Contract):
+    @pytest.fixture
+    def another(self, tmp_path: Path) -> Iterator[Callable[[], Store]]:
+        opened: list[Store] = []
+
+        def another() -> Store:
+            opened.append(SqliteStore(tmp_path / "monitor.db", timeout=timedelta(seconds=30)))
+            return opened[-1]
+
+        yield another
+        for store in opened:
+            store.close()
+
+    @pytest.fixture
+    def store(self, another: Callable[[], Store]) -> Store:
+        store = another()
+        store.setup()
+        return store
