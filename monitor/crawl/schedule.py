@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-START = timedelta(minutes=15)
 FLOOR = timedelta(minutes=5)
 CEILING = timedelta(hours=1)
 FAILING_CEILING = timedelta(hours=6)  # of an outlet without ``every`` that keeps failing

@@ -75,12 +75,13 @@ def looks_like_article(url: str, title: str = "") -> bool:
     last = segments[-1] if segments else ""
     if day_in(url) or _NUMBER.search(last) or re.search(r"\d+\.\w?html?$", last):
         return True
-    if len(_WORD.findall(last)) >= 4 or len(_WIDE.findall(last)) >= 8:
+    words = len(_WORD.findall(last))
+    if words >= 4 or (words == 3 and len(segments) > 1) or len(_WIDE.findall(last)) >= 8:
         return True
     telling = _telling(title)
     if re.search(r"(?:^|&)(?:id|p|article|newsid|story)=\w*\d", parts.query, re.IGNORECASE):
         return telling
-    return telling and (len(_WORD.findall(last)) >= 3 or _NUMBER.search(path) is not None)
+    return telling and (words == 3 or _NUMBER.search(path) is not None)
 
 
 def day_in(url: str) -> datetime | None:

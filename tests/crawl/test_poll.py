@@ -1,0 +1,320 @@
+"""One outlet's poll, against a real server: what is asked, what becomes of it, and when it comes next."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Any
+
+from crawl.engine import FAST, Engine, FakeService
+from monitor.config.schema import Outlet
+from monitor.demo.web import Fault, Site
+from monitor.discovery.sift import sift
+from monitor.models import Disposition, now
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+
+def rss(urls: Sequence[str], *, at: datetime | None = None, ttl: int = 0) -> bytes:
+    date = f"<pubDate>{format_datetime(at or now())}</pubDate>"
+    items = "".join(f"<item><title>A title</title><link>{url}</link>{date}</item>" for url in urls)
+    head = f"<ttl>{ttl}</ttl>" if ttl else ""
+    return f'<?xml version="1.0"?><rss version="2.0"><channel>{head}{items}</channel></rss>'.encode()
+
+
+def stories(site: Site, number: int, *, first: int = 0) -> list[str]:
+    return [site.put(f"/2026/story-with-number-{index}", b"<p>story") for index in range(first, first + number)]
+
+
+def outlet(site: Site, **changes: Any) -> Outlet:
+    return Outlet(name="x", url=site.url, **{"feeds": (f"{site.url}rss",), **changes})
+
+
+def test_new_stories_are_fetched_once(engine: Engine, site: Site) -> None:
+    site.put("/rss", rss(stories(site, 5)), "application/rss+xml")
+    service = FakeService(outlet(site))
+    first = engine.shift(service)
+    again = engine.shift(service, everything=True)
+    assert first.polls[0].outcomes == {(Disposition.STORED, ""): 5}
+    assert again.polls[0].outcomes == {}
+    assert [site.count(f"/2026/story-with-number-{index}") for index in range(5)] == [1] * 5
+
+
+def test_a_feed_that_has_not_changed_is_not_sent_again(engine: Engine, site: Site) -> None:
+    site.put("/rss", rss(stories(site, 2)), "application/rss+xml", conditional=True)
+    service = FakeService(outlet(site))
+    engine.shift(service)
+    report = engine.shift(service, everything=True)
+    assert site.count("/rss", status=304) == 1
+    assert (report.polls[0].unchanged, report.polls[0].failed) == (1, False)
+
+
+def test_now_and_then_a_feed_is_fetched_whole(engine: Engine, site: Site) -> None:
+    site.put("/rss", rss(stories(site, 2)), "application/rss+xml", conditional=True)
+    service = FakeService(outlet(site))
+    engine.shift(service)
+    state = service.store.states["x"]
+    old = {url: replace(s, fetched_at=now() - timedelta(hours=13)) for url, s in state.sources.items()}
+    service.store.states["x"] = replace(state, sources=old)
+    engine.shift(service, everything=True)
+    assert site.count("/rss", status=200) == 2
+
+
+def test_after_a_failure_a_feed_must_come_whole_before_it_counts_as_read(engine: Engine, site: Site) -> None:
+    site.put("/rss", rss(stories(site, 1)), "application/rss+xml", conditional=True)
+    service = FakeService(outlet(site))
+    engine.shift(service)
+    site.fault("/rss", Fault(status=500, times=1))
+    engine.shift(service, everything=True)
+    assert service.store.states["x"].failures == 0.5
+    site.fault("/rss", Fault(status=304, times=1))
+    engine.shift(service, everything=True)
+    assert service.store.states["x"].failures > 0.5
+    engine.shift(service, everything=True)
+    assert service.store.states["x"].failures == 0
+    assert site.asked[-1].status == 200
+
+
+def test_an_outlet_that_is_not_due_is_left_alone(engine: Engine, site: Site) -> None:
+    site.put("/rss", rss([]), "application/rss+xml")
+    service = FakeService(outlet(site))
+    engine.shift(service)
+    report = engine.shift(service)
+    assert (report.polls, report.not_due) == ([], ("x",))
+
+
+def test_an_outlet_another_process_holds_is_left_to_it(engine: Engine, site: Site) -> None:
+    service = FakeService(outlet(site))
+    service.store.lease(["x"], holder="other:1:1", now=now(), term=timedelta(minutes=1), limit=1)
+    assert engine.shift(service, everything=True).held == ("x",)
+
+
+def test_old_foreign_and_useless_candidates_are_not_fetched(engine: Engine, site: Site) -> None:
+    mine = stories(site, 1)
+    others = ["https://elsewhere.example/2026/a-story-of-others", f"{site.url}film.mp4", site.url]
+    feed = rss([*mine, *others]).replace(b"</channel>", rss([f"{site.url}old/1234"], at=now() - timedelta(days=9))[38:])
+    site.put("/rss", feed, "application/rss+xml")
+    site.put("/old", rss([f"{site.url}old/1234"], at=now() - timedelta(days=9)), "application/rss+xml")
+    service = FakeService(outlet(site, feeds=(f"{site.url}rss", f"{site.url}old")))
+    report = engine.shift(service).polls[0]
+    assert report.pages == 1
+    assert report.dropped["foreign"] == 1
+    assert report.dropped["no-article"] == 2
+    assert report.dropped["old"] >= 1
+
+
+def test_one_failing_source_of_two_is_named_and_the_other_read(engine: Engine, site: Site) -> None:
+    site.put("/rss", rss(stories(site, 1)), "application/rss+xml")
+    service = FakeService(outlet(site, feeds=(f"{site.url}gone", f"{site.url}rss")))
+    report = engine.shift(service).polls[0]
+    assert (report.failed, report.pages) == (False, 1)
+    assert "1 of 2 sources failed" in service.store.states["x"].error
+    assert "404" in service.store.states["x"].error
+
+
+def test_a_failing_outlet_is_named_and_the_others_go_on(engine: Engine, site: Site) -> None:
+    site.put("/rss", rss(stories(site, 2)), "application/rss+xml")
+    site.put("/bad", b"<html><p>no feed</html>", "text/html")
+    bad = Outlet(name="bad", url=site.url, feeds=(f"{site.url}bad",))
+    service = FakeService(bad, outlet(site))
+    report = engine.shift(service)
+    assert [poll.outlet for poll in report.failed] == ["bad"]
+    assert "not a feed" in service.store.states["bad"].error
+    assert service.store.states["bad"].failures == 1
+    assert {poll.outlet: poll.pages for poll in report.polls} == {"bad": 0, "x": 2}
+
+
+def test_feeds_made_to_harm_cost_their_outlet_alone(engine: Engine, site: Site) -> None:
+    item = b"<rss><channel><item><title>&b;</title></item></channel></rss>"
+    bomb = b'<!DOCTYPE r [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>' + item
+    outside = b'<!DOCTYPE r [<!ENTITY b SYSTEM "file:///etc/passwd">]>' + item
+    bodies = {
+        "bomb": bomb,
+        "outside": outside,
+        "empty": b"",
+        "binary": bytes(range(256)) * 50,
+        "cut": b"<rss><channel><item>",
+    }
+    outlets = [Outlet(name=n, url=site.url, feeds=(site.put(f"/{n}", body, "text/xml"),)) for n, body in bodies.items()]
+    site.put("/rss", rss(stories(site, 1)), "application/rss+xml")
+    service = FakeService(*outlets, outlet(site))
+    report = engine.shift(service)
+    assert {poll.outlet for poll in report.failed} == {"bomb", "outside", "empty", "binary"}
+    assert sum(poll.pages for poll in report.polls) == 1
+    assert not any("root:" in failure for poll in report.polls for failure in poll.failures)
+
+
+def test_a_page_that_fails_is_counted_and_the_rest_are_stored(engine: Engine, site: Site) -> None:
+    urls = stories(site, 3)
+    site.fault("/2026/story-with-number-1", Fault(status=500))
+    site.put("/rss", rss(urls), "application/rss+xml")
+    report = engine.shift(FakeService(outlet(site))).polls[0]
+    assert report.outcomes == {(Disposition.STORED, ""): 2, (Disposition.FAILED, "http-500"): 1}
+
+
+def test_a_page_to_be_tried_again_brings_the_outlet_back_in_time(engine: Engine, site: Site) -> None:
+    site.fault("/2026/story-with-number-0", Fault(status=500))
+    site.put("/rss", rss(stories(site, 1)), "application/rss+xml")
+    service = FakeService(outlet(site))
+    engine.shift(service)
+    assert service.store.states["x"].next_poll_at < now() + timedelta(minutes=6)
+
+
+def test_a_host_that_is_down_is_not_asked_for_all_its_pages(engine: Engine, site: Site) -> None:
+    site.put("/rss", rss(stories(site, 40)), "application/rss+xml")
+    site.fault("*", Fault(drop=True))
+    site.fault("/rss", Fault())
+    site.fault("/robots.txt", Fault())
+    service = FakeService(outlet(site))
+    report = engine.shift(service).polls[0]
+    assert 5 <= report.pages <= 12
+    assert report.left >= 28
+    assert sum(visit.attempts == 0 for visit in service.store.visits.values()) == report.left
+
+
+def test_a_server_that_wants_a_rest_is_left_alone_until_then(engine: Engine, site: Site) -> None:
+    site.put("/rss", rss(stories(site, 40)), "application/rss+xml")
+    site.fault("*", Fault(status=429, headers=(("Retry-After", "7200"),)))
+    site.fault("/rss", Fault())
+    site.fault("/robots.txt", Fault())
+    service = FakeService(outlet(site))
+    engine.shift(service)
+    assert site.count(status=429) <= 8
+    assert service.store.states["x"].next_poll_at > now() + timedelta(minutes=110)
+
+
+def test_no_more_pages_than_wanted_are_fetched_in_one_poll(engine: Engine, site: Site) -> None:
+    site.put("/rss", rss(stories(site, 7)), "application/rss+xml")
+    crawl = FAST.model_copy(update={"pages_per_poll": 5})
+    service = FakeService(outlet(site), crawl=crawl)
+    report = engine.shift(service).polls[0]
+    assert (report.pages, report.left) == (5, 1)
+    assert service.store.states["x"].next_poll_at < now() + timedelta(minutes=2)
+    assert engine.shift(service, everything=True).polls[0].pages == 2
+
+
+def test_told_to_stop_it_finishes_pages_under_way_and_gives_the_lease_back(engine: Engine, site: Site) -> None:
+    site.put("/rss", rss(stories(site, 60)), "application/rss+xml")
+    service = FakeService(outlet(site))
+    service.ingest.slow = 0.2
+
+    async def stopped() -> Any:
+        stopping = asyncio.Event()
+        asyncio.get_running_loop().call_later(1.0, stopping.set)
+        return stopping
+
+    report = engine.shift(service, stopping=engine.run(stopped()))
+    pages = sum(poll.pages for poll in report.polls)
+    assert 0 < pages < 60
+    assert len(service.ingest.pages) == pages
+    state = service.store.states["x"]
+    assert (state.holder, state.lease_until) == (None, None)
+    assert state.next_poll_at < now() + timedelta(minutes=2)
+
+
+def test_a_lease_that_was_lost_ends_the_poll_without_writing(engine: Engine, site: Site, monkeypatch: Any) -> None:
+    monkeypatch.setattr("monitor.crawl.poll.TERM", timedelta(seconds=0.6))
+    site.put("/rss", rss(stories(site, 60)), "application/rss+xml")
+    service = FakeService(outlet(site))
+    service.ingest.slow = 0.3
+
+    def stolen(state: Any, **_: Any) -> Any:
+        service.store.states["x"] = replace(service.store.states["x"], token="another's", holder="other")
+        return type(service.store).renew(service.store, state, **_)
+
+    service.store.renew = stolen  # type: ignore[method-assign]
+    report = engine.shift(service)
+    assert "took the outlet over" in report.polls[0].notes[0]
+    assert service.store.states["x"].holder == "other"
+    assert report.polls[0].pages < 60
+
+
+def test_a_fault_in_one_poll_is_told_and_the_others_go_on(engine: Engine, site: Site, monkeypatch: Any) -> None:
+    site.put("/rss", rss(stories(site, 1)), "application/rss+xml")
+    broken = Outlet(name="broken", url=site.url, feeds=(f"{site.url}rss",))
+
+    def breaking(candidates: Any, *, outlet: Outlet, **options: Any) -> Any:
+        if outlet.name == "broken":
+            raise RecursionError("a bug of ours")
+        return sift(candidates, outlet=outlet, **options)
+
+    monkeypatch.setattr("monitor.crawl.poll.sift", breaking)
+    service = FakeService(broken, outlet(site))
+    report = engine.shift(service)
+    assert {poll.outlet: poll.failed for poll in report.polls} == {"broken": True, "x": False}
+    assert "the poll broke" in service.store.states["broken"].error
+    assert service.store.states["broken"].holder is None
+
+
+def test_an_outlet_that_names_nothing_is_found_by_itself(engine: Engine, site: Site) -> None:
+    site.put("/", b'<html><head><link rel="alternate" type="application/rss+xml" href="/the-feed"></head></html>')
+    site.put("/the-feed", rss(stories(site, 3)), "application/rss+xml")
+    service = FakeService(outlet(site, feeds=()))
+    assert engine.shift(service).polls[0].pages == 3
+    site.forget()
+    engine.shift(service, everything=True)
+    assert site.count("/the-feed") == 1
+    assert site.count("/") == 0
+
+
+def test_a_site_without_feed_or_sitemap_is_read_from_its_home_page(engine: Engine, site: Site) -> None:
+    urls = stories(site, 3)
+    links = "".join(f'<a href="{url}">A headline of more than five words</a>' for url in urls)
+    site.put("/", f"<html><nav><a href='/world'>World</a></nav>{links}</html>".encode())
+    assert engine.shift(FakeService(outlet(site, feeds=()))).polls[0].pages == 3
+
+
+def test_a_site_that_only_its_robots_txt_tells_of_is_found(engine: Engine, site: Site) -> None:
+    urls = "".join(f"<url><loc>{url}</loc><lastmod>{now():%Y-%m-%d}</lastmod></url>" for url in stories(site, 2))
+    site.put(
+        "/map", f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{urls}</urlset>'.encode(), "text/xml"
+    )
+    index = f"<sitemapindex><sitemap><loc>{site.url}map</loc></sitemap></sitemapindex>"
+    site.put("/index", index.encode(), "text/xml")
+    site.put("/robots.txt", f"Sitemap: {site.url}index\n".encode(), "text/plain")
+    site.put("/", b"<html><p>nothing here</p></html>")
+    assert engine.shift(FakeService(outlet(site, feeds=()))).polls[0].pages == 2
+
+
+def test_a_home_page_that_is_away_is_the_outlets_failure(engine: Engine, site: Site) -> None:
+    site.put("/", b"", status=500)
+    service = FakeService(outlet(site, feeds=()))
+    report = engine.shift(service)
+    assert report.polls[0].failed
+    assert "500" in service.store.states["x"].error
+
+
+def test_pages_written_by_javascript_are_told_of_in_the_outlets_health(engine: Engine, site: Site) -> None:
+    site.put("/rss", rss(stories(site, 2)), "application/rss+xml")
+    service = FakeService(outlet(site))
+    service.ingest.disposition, service.ingest.kind = Disposition.NOT_ARTICLE, "script"
+    engine.shift(service)
+    assert "render: auto" in service.store.states["x"].error
+
+
+def test_a_story_that_leads_to_another_site_is_refused(engine: Engine, site: Site) -> None:
+    site.put("/rss", rss([f"{site.url}2026/story-of-ours-here"]), "application/rss+xml")
+    with Site() as other:
+        other.put("/a", b"<p>other")
+        site.put("/2026/story-of-ours-here", status=302, headers=(("Location", f"{other.url}a"),))
+        service = FakeService(outlet(site, hosts=()))
+        assert engine.shift(service).polls[0].outcomes == {(Disposition.FAILED, "private-address"): 1}
+
+
+def test_a_store_that_fails_for_good_ends_the_shift_with_its_reason(engine: Engine, site: Site) -> None:
+    from monitor.errors import StoreRefused
+
+    site.put("/rss", rss(stories(site, 1)), "application/rss+xml")
+    service = FakeService(outlet(site))
+
+    def refused(*_: Any, **__: Any) -> Any:
+        raise StoreRefused("the index is read-only")
+
+    service.store.enqueue = refused  # type: ignore[method-assign]
+    report = engine.shift(service)
+    assert report.errors == ["the index is read-only"]
+    assert service.store.states["x"].holder is None
