@@ -97,9 +97,9 @@ class Names:
         self,
         receiver: Any,
         name: str,
-        portNumber: int = 0,
+        portNumber: int = 0,  # noqa: N803
         *args: Any,
-        **kwargs: Any,  # noqa: N803
+        **kwargs: Any,
     ) -> Any:
         if name not in self.names:
             return self.system.resolveHostName(receiver, name, portNumber, *args, **kwargs)
