@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import urllib.error
 import urllib.request
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -39,14 +40,19 @@ def elasticsearch_prefix(elasticsearch_url: str) -> Iterator[str]:
 
 
 def _delete(url: str, prefix: str) -> None:
-    def call(method: str, path: str) -> bytes:
+    def call(method: str, path: str) -> Any:
         request = urllib.request.Request(f"{url}/{path}", method=method)
-        with urllib.request.urlopen(request, timeout=30) as response:
-            return bytes(response.read())
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            if error.code != 404:
+                raise
+            return {}
 
-    indices = json.loads(call("GET", f"_cat/indices/{prefix}-*?format=json&h=index&expand_wildcards=all"))
+    indices = call("GET", f"_cat/indices/{prefix}-*?format=json&h=index&expand_wildcards=all")
     for name in sorted(row["index"] for row in indices):
         call("DELETE", name)
     for kind in ("_index_template", "_component_template"):  # an index template goes before what it is composed of
-        for found in json.loads(call("GET", f"{kind}/{prefix}-*"))[f"{kind[1:]}s"]:
+        for found in call("GET", f"{kind}/{prefix}-*").get(f"{kind[1:]}s", []):
             call("DELETE", f"{kind}/{found['name']}")

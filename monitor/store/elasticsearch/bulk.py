@@ -146,8 +146,9 @@ def _send(client: Elasticsearch, body: bytes, count: int, *, aliases: bool) -> l
             require_alias=aliases,  # a missing alias is an error, not a new index with a guessed mapping
             filter_path="error,items.*.status,items.*.error,items.*._seq_no,items.*._primary_term",
         )
-    if "items" not in answer:
-        return [Written(answer.meta.status, reason_of(answer.get("error")))] * count
+    if answer.meta.status != 200:
+        body = answer.body
+        return [Written(answer.meta.status, reason_of(body.get("error") if isinstance(body, dict) else body))] * count
     items = [next(iter(item.values())) for item in answer["items"]]
     return [
         Written(

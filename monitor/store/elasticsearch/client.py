@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import ssl
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,7 +49,7 @@ def connect(settings: StoreSettings, base: Path = Path()) -> Elasticsearch:
             target["verify_certs"] = settings.verify
             target["ssl_show_warn"] = False  # `check` says it, once
             if settings.ca_file:
-                target["ca_certs"] = str(base / Path(settings.ca_file).expanduser())
+                target["ca_certs"] = str(_readable(base / Path(settings.ca_file).expanduser()))
     try:
         return Elasticsearch(
             **target,
@@ -64,9 +63,10 @@ def connect(settings: StoreSettings, base: Path = Path()) -> Elasticsearch:
             max_dead_node_backoff=10,
             http_compress=bool(settings.cloud_id),
         )
-    except (ValueError, OSError, ssl.SSLError) as error:
-        hint = "store.ca_file must name a readable PEM file" if settings.ca_file else "look at store.url"
-        raise StoreRefused(f"the store's settings make no connection: {error}", hint=hint) from error
+    except ValueError as error:
+        raise StoreRefused(
+            f"the store's settings make no connection: {error}", hint="look at store.cloud_id"
+        ) from error
 
 
 def addresses(settings: StoreSettings) -> str:
@@ -81,28 +81,27 @@ def _addresses(settings: StoreSettings) -> list[str]:
 
 
 def _node(url: str) -> dict[str, Any]:
+    """One address, whose form the configuration has made sure of, as the client wants it."""
     parts = urlsplit(url)
-    try:
-        port = parts.port
-    except ValueError:
-        port = -1
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == -1:
-        raise StoreRefused(
-            f"store.url: {_masked(url)!r} is no address of Elasticsearch",
-            hint="write https://HOST:9200, several separated by commas",
-        )
     node: dict[str, Any] = {
         "scheme": parts.scheme,
         "host": parts.hostname,
-        "port": port or (443 if parts.scheme == "https" else 9200),
+        "port": parts.port or (443 if parts.scheme == "https" else 9200),
     }
     if parts.path.strip("/"):
         node["path_prefix"] = parts.path.rstrip("/")
     return node
 
 
-def _masked(url: str) -> str:
-    return re.sub(r"//[^/@]*@", "//***@", url)
+def _readable(path: Path) -> Path:
+    """The file of certificates, tried once here lest every request fails on it."""
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as error:
+        raise StoreRefused(
+            f"store.ca_file: {path}: {error.strerror or error}", hint="it is to be a PEM file"
+        ) from error
+    return path
 
 
 def _credentials(settings: StoreSettings) -> dict[str, Any]:

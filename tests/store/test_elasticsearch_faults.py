@@ -1,0 +1,218 @@
+"""What goes wrong between the store and a cluster, each with the message and the kind of error that says what to do."""
+
+from __future__ import annotations
+
+import ssl
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from monitor.config.schema import StoreSettings
+from monitor.errors import StoreRefused, StoreUnavailable
+from monitor.models import Candidate, now
+from monitor.store.elasticsearch import ElasticsearchStore, bulk
+from monitor.store.elasticsearch.client import addresses
+from servers.faulty import PRODUCT, Answer, Faulty, Request, serve
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OPENSSL = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+
+
+def opened(url: str, **settings: Any) -> ElasticsearchStore:
+    return ElasticsearchStore.open(StoreSettings(url=url, timeout="2s", **settings))
+
+
+def error(kind: str, reason: str, **more: Any) -> dict[str, Any]:
+    cause = {"type": kind, "reason": reason, **more}
+    return {"error": {"root_cause": [cause], **cause}, "status": 400}
+
+
+def test_a_wrong_password_is_refused_and_never_shown() -> None:
+    body = error("security_exception", "unable to authenticate user [ada] for REST request [/]")
+    with serve(lambda _: Answer(401, body)) as server:
+        store = opened(server.url, username="ada", password="geheim-7")
+        with pytest.raises(StoreRefused, match=r"refuses the credentials.*ada.*password") as caught:
+            store.setup()
+    assert "geheim-7" not in str(caught.value)
+    assert "geheim-7" not in repr(caught.value.__cause__)
+
+
+def test_an_expired_api_key_says_that_it_expired() -> None:
+    body = error(
+        "security_exception",
+        "unable to authenticate with provided credentials and anonymous access is not allowed for this request",
+        additional_unsuccessful_credentials="API key: api key is expired",
+    )
+    with serve(lambda _: Answer(401, body)) as server, pytest.raises(StoreRefused, match=r"has expired.*--api-key"):
+        opened(server.url, api_key="abc").setup()
+
+
+def test_a_privilege_that_lacks_is_named() -> None:
+    reason = "action [indices:admin/create] is unauthorized for API key id [x] on indices [monitor-urls-v1]"
+    expected = pytest.raises(StoreRefused, match=r"does not allow this.*indices:admin/create.*--api-key")
+    with serve(lambda _: Answer(403, error("security_exception", reason))) as server, expected:
+        opened(server.url).setup()
+
+
+def test_opensearch_is_refused_by_name() -> None:
+    expected = pytest.raises(StoreRefused, match=r"not Elasticsearch.*X-Elastic-Product.*OpenSearch")
+    with serve(lambda _: Answer(200, {}, {})) as server, expected:
+        opened(server.url).setup()
+
+
+def test_a_proxys_error_page_is_a_reason_to_wait() -> None:
+    page = Answer(502, b"<html>Bad gateway</html>", {"Content-Type": "text/html"})
+    with serve(lambda _: page) as server, pytest.raises(StoreUnavailable, match="Bad gateway"):
+        opened(server.url).setup()
+
+
+def test_a_login_page_in_place_of_json_is_a_reason_to_wait_too() -> None:
+    page = Answer(200, b"<html>Sign in</html>", {"Content-Type": "application/json", **PRODUCT})
+    with serve(lambda _: page) as server, pytest.raises(StoreUnavailable, match="speaks no JSON"):
+        opened(server.url).setup()
+
+
+def test_a_server_that_is_away_is_a_reason_to_wait() -> None:
+    with serve(lambda _: Answer(200, {})) as server:
+        gone = server.url
+    with pytest.raises(StoreUnavailable, match="does not answer"):
+        opened(gone).setup()
+
+
+def test_of_several_hosts_one_that_answers_is_enough() -> None:
+    with serve(lambda _: Answer(200, {})) as server:
+        gone = server.url
+    with serve(lambda _: Answer(200, {"docs": []})) as server:
+        store = opened(f"{gone},{server.url}")
+        for _ in range(4):
+            assert store.get("stories", ["a"]) == {}
+
+
+def test_it_asks_for_the_api_that_versions_8_and_9_both_speak() -> None:
+    with serve(lambda _: Answer(200, {"docs": []})) as server:
+        opened(server.url, api_key="abc").get("stories", ["a"])
+    headers = server.requests[0].headers
+    assert "compatible-with=8" in headers["accept"]
+    assert "compatible-with=8" in headers["content-type"]
+    assert headers["authorization"] == "ApiKey abc"
+
+
+def test_user_and_password_may_stand_in_the_address() -> None:
+    with serve(lambda _: Answer(200, {"docs": []})) as server:
+        url = server.url.replace("//", "//ada:p%40ss@")
+        store = opened(url)
+        store.get("stories", ["a"])
+    assert server.requests[0].headers["authorization"] == "Basic YWRhOnBAc3M="
+    assert store.where == server.url
+
+
+def test_an_address_without_a_port_gets_the_usual_one() -> None:
+    assert addresses(StoreSettings(url="http://es-1,https://u:p@es-2/path")) == "http://es-1:9200, https://es-2:443"
+
+
+def test_a_missing_ca_file_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
+    with pytest.raises(StoreRefused, match="ca_file"):
+        opened("https://localhost:9200", ca_file=str(tmp_path / "missing.pem"))
+
+
+def test_a_certificate_of_an_unknown_authority_is_refused_and_accepted_with_its_ca_file(tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        [*OPENSSL.split(), "-keyout", key, "-out", certificate],
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with serve(lambda _: Answer(200, {"docs": []}), tls=context) as server:
+        url = server.url.replace("127.0.0.1", "localhost")
+        with pytest.raises(StoreRefused, match=r"certificate is not accepted.*store\.ca_file"):
+            opened(url).get("stories", ["a"])
+        store = ElasticsearchStore.open(StoreSettings(url=url, ca_file="certificate.pem"), tmp_path)
+        assert store.get("stories", ["a"]) == {}
+
+
+# ---- bulk answers
+
+
+def items(request: Request) -> list[tuple[str, dict[str, Any]]]:
+    """The actions of a bulk request, without their documents."""
+    lines = [orjson.loads(line) for line in request.body.splitlines()]
+    return [next(iter(line.items())) for line in lines if set(line) & {"create", "index", "update", "delete"}]
+
+
+def answered(request: Request, status: dict[str, tuple[int, dict[str, Any] | None]]) -> Answer:
+    made = []
+    for op, action in items(request):
+        code, why = status.get(action["_id"], (201, None))
+        made.append({op: {"_id": action["_id"], "status": code, **({"error": why} if why else {})}})
+    return Answer(200, {"items": made})
+
+
+FULL = {"type": "es_rejected_execution_exception", "reason": "rejected execution, queue capacity = 1"}
+
+
+def enqueue(server: Faulty, count: int = 3) -> list[str]:
+    candidates = [Candidate(url=f"https://a.example/{number}", outlet="A") for number in range(count)]
+    return [visit.candidate.url[-1] for visit in opened(server.url).enqueue(candidates, now=now())]
+
+
+def test_items_refused_for_want_of_room_are_sent_again_and_only_they() -> None:
+    bulks: list[Request] = []
+
+    def answer(request: Request) -> Answer:
+        if "_mget" in request.path:
+            return Answer(200, {"docs": []})
+        bulks.append(request)
+        refused = {action["_id"]: (429, FULL) for _, action in items(request)[1:]}
+        return answered(request, refused)
+
+    with serve(answer) as server:
+        assert enqueue(server) == ["0", "1", "2"]
+    assert [len(items(request)) for request in bulks] == [3, 2, 1]
+
+
+def test_a_server_that_stays_full_is_a_reason_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "PATIENCE", 0.5)
+
+    def answer(request: Request) -> Answer:
+        if "_mget" in request.path:
+            return Answer(200, {"docs": []})
+        return Answer(429, error("es_rejected_execution_exception", "rejected execution"))
+
+    with serve(answer) as server, pytest.raises(StoreUnavailable, match=r"no room for 3 writes.*rejected execution"):
+        enqueue(server)
+    assert len(server.requests) > 3
+
+
+def test_a_request_that_a_proxy_finds_too_large_is_sent_in_pieces() -> None:
+    def answer(request: Request) -> Answer:
+        if "_mget" in request.path:
+            return Answer(200, {"docs": []})
+        if len(items(request)) > 1:
+            return Answer(413, b"<html>Request Entity Too Large</html>", {"Content-Type": "text/html"})
+        return answered(request, {})
+
+    with serve(answer) as server:
+        assert enqueue(server) == ["0", "1", "2"]
+
+
+def test_a_full_disk_pauses_the_work_and_says_why() -> None:
+    reason = "index [monitor-urls-v1] blocked by: [TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage watermark];"
+    block = {"type": "cluster_block_exception", "reason": reason}
+
+    def answer(request: Request) -> Answer:
+        if "_mget" in request.path:
+            return Answer(200, {"docs": []})
+        return answered(request, {action["_id"]: (429, block) for _, action in items(request)})
+
+    with serve(answer) as server, pytest.raises(StoreUnavailable, match=r"flood-stage.*disk is full"):
+        enqueue(server)
+
+
+def test_half_a_surrogate_pair_does_not_stop_a_bulk() -> None:
+    assert orjson.loads(bulk.dumps({"title": "a\ud800b"})) == {"title": "a?b"}

@@ -1,0 +1,341 @@
+"""What the Elasticsearch store does beyond the contract, on a real server."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from monitor.config.schema import StoreSettings
+from monitor.errors import LeaseLost, StoreRefused, StoreUnavailable
+from monitor.models import Candidate, Disposition, Filing, Hit, Notice, Outcome, Story, Visit
+from monitor.store.elasticsearch import ElasticsearchStore, migration, schema
+from monitor.store.elasticsearch.bulk import Write
+from servers import elasticsearch_node, missing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from monitor.models import Json
+
+pytestmark = pytest.mark.elasticsearch
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def settings(elasticsearch_url: str, elasticsearch_prefix: str) -> StoreSettings:
+    return StoreSettings(url=elasticsearch_url, prefix=elasticsearch_prefix)
+
+
+@pytest.fixture
+def store(settings: StoreSettings) -> Iterator[ElasticsearchStore]:
+    opened = ElasticsearchStore.open(settings)
+    opened.setup()
+    yield opened
+    opened.close()
+
+
+def filing(number: int = 1, **changes: Any) -> Filing:
+    """A story that an alert caught, with its visit and its mail."""
+    name = f"{number:032x}"
+    url = f"https://a.example/{number}"
+    candidate = Candidate(url=url, outlet="A")
+    story = Story(
+        id=name,
+        url=url,
+        outlet="A",
+        title=f"Story {number}",
+        text="Sberbank's partners advance.",
+        first_seen_at=NOON,
+        fetched_at=NOON,
+        updated_at=NOON,
+        alerts=("bank",),
+        cluster=name,
+    )
+    story = replace(story, **changes)
+    hit = Hit(alert="bank", story=name, version=story.version, outlet="A", title=story.title, url=url, matched_at=NOON)
+    return Filing(
+        visit=Visit(id=name, candidate=candidate, first_seen_at=NOON, next_at=None, story=name),
+        outcome=Outcome(disposition=Disposition.STORED),
+        story=story,
+        signature=tuple(range(number * 1000, number * 1000 + 100)),
+        hits=(hit,),
+        notices=(
+            Notice(alert="bank", story=name, version=story.version, to=("a@b.example",), due_at=NOON, created_at=NOON),
+        ),
+    )
+
+
+# ---- indices
+
+
+def test_every_kind_has_an_alias_over_a_versioned_index_with_a_strict_mapping(store: ElasticsearchStore) -> None:
+    for kind in schema.KINDS:
+        answer = store.client.indices.get(index=store.alias(kind)).body
+        assert list(answer) == [f"{store.prefix}-{kind}-v{schema.VERSIONS[kind]}"]
+        made = answer[f"{store.prefix}-{kind}-v{schema.VERSIONS[kind]}"]
+        assert made["mappings"]["dynamic"] == "strict"
+        assert made["mappings"]["_meta"]["version"] == schema.VERSIONS[kind]
+        assert made["settings"]["index"]["auto_expand_replicas"] == "0-1"
+
+
+def test_setup_again_asks_once_and_changes_nothing(store: ElasticsearchStore) -> None:
+    before = store.client.cluster.state(metric="metadata").body["metadata"]["indices"]
+    store.setup()
+    after = store.client.cluster.state(metric="metadata").body["metadata"]["indices"]
+    mine = [name for name in after if name.startswith(store.prefix)]
+    assert len(mine) == len(schema.KINDS)
+    assert all(before[name]["version"] == after[name]["version"] for name in mine)
+
+
+def test_processes_that_set_up_at_the_same_time_make_one_set_of_indices(settings: StoreSettings) -> None:
+    stores = [ElasticsearchStore.open(settings) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(ElasticsearchStore.setup, stores))
+    assert len(stores[0].client.indices.get(index=f"{settings.prefix}-*")) == len(schema.KINDS)
+    for one in stores:
+        one.close()
+
+
+def test_an_index_of_a_newer_program_is_refused(store: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(schema.VERSIONS, "hits", 0)
+    with pytest.raises(StoreRefused, match="newer media-monitor"):
+        store.setup()
+
+
+def test_a_store_that_was_never_set_up_says_so_and_no_index_is_made_by_writing(settings: StoreSettings) -> None:
+    store = ElasticsearchStore.open(settings)
+    with pytest.raises(StoreRefused, match="not set up"):
+        store.note("key", {"a": 1})
+    with pytest.raises(StoreRefused, match="media-monitor setup"):
+        store.outlets()
+    assert not store.client.indices.get(index=f"{settings.prefix}-*").body
+    assert "not set up" in store.ping()
+
+
+def test_an_index_in_the_way_of_an_alias_is_named(settings: StoreSettings) -> None:
+    store = ElasticsearchStore.open(settings)
+    store.client.indices.create(index=f"{settings.prefix}-hits")
+    with pytest.raises(StoreRefused, match=r"in the way of the alias .*-hits"):
+        store.setup()
+
+
+# ---- migration
+
+
+@pytest.fixture
+def newer(store: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch) -> ElasticsearchStore:
+    """A store with 2,500 addresses, as a program sees it whose mapping of ``urls`` has one field more."""
+    store.enqueue([Candidate(url=f"https://a.example/{n}", outlet="A") for n in range(2500)], now=NOON)
+    monkeypatch.setitem(schema.VERSIONS, "urls", 2)
+    monkeypatch.setitem(schema.PROPERTIES, "urls", {**schema.PROPERTIES["urls"], "weight": {"type": "integer"}})
+    return store
+
+
+def test_a_newer_mapping_copies_the_documents_and_turns_the_alias(newer: ElasticsearchStore) -> None:
+    newer.setup()
+    indices = newer.client.indices.get(index=f"{newer.prefix}-urls*").body
+    assert list(indices) == [f"{newer.prefix}-urls-v2"]
+    assert indices[f"{newer.prefix}-urls-v2"]["mappings"]["_meta"]["version"] == 2
+    assert newer.count("urls", {"match_all": {}}) == 2500
+    newer.write([Write(kind="urls", id="new", document={"id": "new", "weight": 3})])
+
+
+def test_writers_wait_while_documents_are_copied(newer: ElasticsearchStore, settings: StoreSettings) -> None:
+    newer.client.indices.add_block(index=f"{newer.prefix}-urls-v1", block="write")
+    with pytest.raises(StoreUnavailable, match=r"takes no writes.*migrated"):
+        newer.enqueue([Candidate(url="https://a.example/late", outlet="A")], now=NOON)
+    newer.setup()
+    assert len(newer.enqueue([Candidate(url="https://a.example/late", outlet="A")], now=NOON)) == 1
+
+
+def test_a_migration_that_was_killed_is_taken_up_and_two_at_once_do_no_harm(newer: ElasticsearchStore) -> None:
+    old, new = f"{newer.prefix}-urls-v1", f"{newer.prefix}-urls-v2"
+    migration.put_templates(newer)
+    newer.client.indices.create(index=new)
+    newer.client.indices.add_block(index=old, block="write")
+    first = newer.client.search(index=old, size=1)["hits"]["hits"][0]
+    newer.client.create(index=new, id=first["_id"], document=first["_source"])
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: newer.setup(), range(2)))
+    assert migration.versions(newer)["urls"] == 2
+    assert newer.count("urls", {"match_all": {}}) == 2500
+
+
+def test_a_migration_that_a_document_refuses_leaves_the_old_index_in_use(newer: ElasticsearchStore) -> None:
+    def broken(document: Json) -> Json:
+        return {**document, "weight": "heavy"}
+
+    with pytest.raises(StoreRefused, match=r"does not fit .*-urls-v2"):
+        migration.migrate(newer, "urls", 1, broken)
+    assert list(newer.client.indices.get(index=f"{newer.prefix}-urls*")) == [f"{newer.prefix}-urls-v1"]
+    assert len(newer.enqueue([Candidate(url="https://a.example/late", outlet="A")], now=NOON)) == 1
+
+
+# ---- rejected documents
+
+
+def test_a_story_that_the_mapping_rejects_is_kept_aside_and_the_rest_goes_on(
+    store: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad = filing(1, word_count=1 << 40)  # an integer of Elasticsearch ends at 2**31
+    assert store.file([bad, filing(2)]) == [True, True]
+    assert set(store.stories([bad.visit.id, filing(2).visit.id])) == {filing(2).visit.id}
+    assert store.rejections() == 1
+    (rejected,) = store.rejected()
+    assert (rejected.index, rejected.id) == (store.alias("stories"), bad.visit.id)
+    assert "word_count" in rejected.reason
+    assert "word_count" in caplog.text
+    visit = store.get("urls", [bad.visit.id])[bad.visit.id].document
+    assert (visit["disposition"], visit["kind"]) == ("failed", "rejected")
+    assert {hit.story for hit in store.hits()} == {bad.visit.id, filing(2).visit.id}
+
+
+def test_what_was_kept_aside_is_written_when_the_reason_is_gone(
+    store: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = filing(1, word_count=1 << 40)
+    store.file([bad])
+    assert store.replay().rejected == 1
+    assert store.rejections() == 1
+
+    monkeypatch.setitem(schema.VERSIONS, "stories", 2)
+    monkeypatch.setitem(schema.PROPERTIES, "stories", {**schema.STORY, "word_count": {"type": "long"}})
+    store.setup()
+    assert store.replay().written == 1
+    assert store.rejections() == 0
+    assert store.stories([bad.visit.id])[bad.visit.id] == bad.story
+
+
+def test_a_replay_never_puts_an_older_version_over_a_newer(store: ElasticsearchStore) -> None:
+    bad = filing(1, word_count=1 << 40)
+    store.file([bad])
+    store.file([filing(1, title="As corrected")])
+    assert store.replay().superseded == 1
+    assert store.rejections() == 0
+    assert store.stories([bad.visit.id])[bad.visit.id].title == "As corrected"
+
+
+# ---- an index that takes no writes
+
+
+def test_a_read_only_index_is_a_reason_to_wait_and_nothing_is_half_done_after_it(store: ElasticsearchStore) -> None:
+    index = schema.index(store.prefix, "stories")
+    store.client.indices.put_settings(index=index, settings={"index.blocks.read_only_allow_delete": True})
+    with pytest.raises(StoreUnavailable, match="takes no writes"):
+        store.file([filing()])
+    assert store.stories([filing().visit.id]) == {}
+    assert store.get("urls", [filing().visit.id]) == {}
+
+    store.client.indices.put_settings(index=index, settings={"index.blocks.read_only_allow_delete": None})
+    assert store.file([filing()]) == [True]
+    assert len(store.hits()) == len(store.outbox()) == 1
+
+
+# ---- several processes
+
+
+def test_of_many_that_reach_for_the_same_outlets_each_outlet_goes_to_one(settings: StoreSettings) -> None:
+    ElasticsearchStore.open(settings).setup()
+    names = [f"outlet {number}" for number in range(40)]
+    ready = threading.Barrier(4)
+
+    def crawl(holder: str) -> list[str]:
+        store = ElasticsearchStore.open(settings)
+        ready.wait()
+        taken = store.lease(names, holder=holder, now=NOON, term=MINUTE, limit=40)
+        store.close()
+        return [state.name for state in taken]
+
+    with ThreadPoolExecutor(4) as pool:
+        shares = list(pool.map(crawl, ["a", "b", "c", "d"]))
+    assert sorted(name for share in shares for name in share) == sorted(names)
+
+
+def test_of_many_that_claim_the_same_mail_each_notice_goes_to_one(settings: StoreSettings) -> None:
+    first = ElasticsearchStore.open(settings)
+    first.setup()
+    first.file([filing(number) for number in range(50)])
+    first.close()
+    ready = threading.Barrier(4)
+
+    def deliver(holder: str) -> list[str]:
+        store = ElasticsearchStore.open(settings)
+        ready.wait()
+        claimed = store.claim(holder=holder, now=NOON, term=MINUTE)
+        store.close()
+        return [notice.story for notice in claimed]
+
+    with ThreadPoolExecutor(4) as pool:
+        shares = list(pool.map(deliver, ["a", "b", "c", "d"]))
+    assert sorted(name for share in shares for name in share) == [filing(n).visit.id for n in range(50)]
+
+
+def test_clocks_that_differ_by_seconds_take_no_lease_before_its_time(settings: StoreSettings) -> None:
+    mine, other = ElasticsearchStore.open(settings), ElasticsearchStore.open(settings)
+    mine.setup()
+    (state,) = mine.lease(["A"], holder="mine", now=NOON, term=5 * MINUTE, limit=1)
+    fast = NOON + timedelta(seconds=10)
+    assert other.lease(["A"], holder="other", now=fast, term=5 * MINUTE, limit=1) == []
+    mine.release(mine.renew(state, now=NOON + 4 * MINUTE, term=5 * MINUTE))
+
+
+def test_who_sleeps_past_its_lease_finds_it_gone_and_overwrites_nothing(settings: StoreSettings) -> None:
+    sleeper, taker = ElasticsearchStore.open(settings), ElasticsearchStore.open(settings)
+    sleeper.setup()
+    (old,) = sleeper.lease(["A"], holder="sleeper", now=NOON, term=MINUTE, limit=1)
+    (taken,) = taker.lease(["A"], holder="taker", now=NOON + 2 * MINUTE, term=MINUTE, limit=1)
+    taker.release(replace(taken, error="what the taker found"))
+    for late in (lambda: sleeper.renew(old, now=NOON, term=MINUTE), lambda: sleeper.release(old)):
+        with pytest.raises(LeaseLost):
+            late()
+    assert [state.error for state in taker.outlets()] == ["what the taker found"]
+
+
+def test_a_story_that_two_file_at_once_is_stored_once_and_the_other_is_told(settings: StoreSettings) -> None:
+    ElasticsearchStore.open(settings).setup()
+    ready = threading.Barrier(4)
+
+    def file(title: str) -> bool:
+        store = ElasticsearchStore.open(settings)
+        ready.wait()
+        (filed,) = store.file([filing(1, title=title)])
+        store.close()
+        return filed
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(file, "abcd")) == [False, False, False, True]
+    store = ElasticsearchStore.open(settings)
+    assert len(list(store.scan(now=NOON))) == len(store.outbox()) == len(store.hits()) == 1
+
+
+# ---- a server under load
+
+
+def test_a_server_with_no_room_is_given_time_and_nothing_is_lost(tmp_path: Path) -> None:
+    try:
+        node = elasticsearch_node.single(tmp_path, **{"indexing_pressure.memory.coordinating.limit": "200kb"})
+    except elasticsearch_node.Missing as reason:
+        missing(str(reason))
+    try:
+        store = ElasticsearchStore.open(StoreSettings(url=node.url))
+        store.setup()
+        long = "word " * 20_000
+        filings = [filing(number, text=long) for number in range(12)]
+        with ThreadPoolExecutor(6) as pool:
+            results = list(pool.map(lambda one: store.file([one]), filings))
+        assert results == [[True]] * 12
+        stats = store.client.nodes.stats(metric="indexing_pressure").body["nodes"]
+        rejected = sum(one["indexing_pressure"]["memory"]["total"]["coordinating_rejections"] for one in stats.values())
+        assert rejected > 0, "the server had room for all: this shows nothing"
+        assert len(list(store.scan(now=NOON))) == 12
+    finally:
+        node.kill()
