@@ -85,7 +85,7 @@ def open_service(config: Config, base: Path, *, patience: timedelta | None = Non
     store = open_store(config.store, base)
     try:
         store.setup()
-        service = Service(config, store, Extractor.of(config.crawl), patience=patience)
+        service = Service(config, store, Extractor(config.crawl.workers), patience=patience)
     except BaseException:
         store.close()
         raise
