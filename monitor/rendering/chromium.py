@@ -38,7 +38,7 @@ CONTEXT_PAGES = 50  # pages of one outlet, after which its context is made anew
 CONTEXTS = 8  # kept open; the one longest unused goes
 BROWSER_PAGES = 1000  # pages, after which the browser is started anew: its memory only grows
 RENDERER_MEMORY = 512  # MB of JavaScript heap a renderer may take
-LOOK_TIMEOUT = 5.0  # seconds in which a page has to answer a look; one that does not, hangs
+LOOK_TIMEOUT = 8.0  # seconds in which a page has to answer a look; one that does not, hangs
 CLOSE_TIMEOUT = 10.0  # seconds
 TRIES = 3  # of one page, where the browser dies under it
 MEMORY_FLAG = f"--js-flags=--max-old-space-size={RENDERER_MEMORY}"
@@ -325,6 +325,8 @@ class _Visit:
             return False
         if plan.selector:
             return bool(look["found"])
+        if look["text"] >= rule.ENOUGH and still >= rule.STALL:
+            return True  # what is under way still is no part of the text
         if not look["ready"] or (self._under_way and silent < rule.STALL):
             return False
         failed = self._landed is not None and self._landed.status >= 400
@@ -337,7 +339,7 @@ class _Visit:
                     LOOK, {"consent": consent, "selector": self._plan.selector}
                 )
         except TimeoutError as error:
-            raise FetchError("a script of the page loops for ever", kind="hang", permanent=True) from error
+            raise FetchError("a script of the page loops for ever", kind="hang") from error
         except PlaywrightError as error:
             if _browser_is_gone(error):
                 raise
@@ -361,7 +363,7 @@ class _Visit:
                 async with asyncio.timeout(LOOK_TIMEOUT):
                     html: str = await self._page.evaluate(_HTML)
             except TimeoutError as error:
-                raise FetchError("a script of the page loops for ever", kind="hang", permanent=True) from error
+                raise FetchError("a script of the page loops for ever", kind="hang") from error
             except PlaywrightError as error:
                 if _browser_is_gone(error):
                     raise

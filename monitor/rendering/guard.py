@@ -76,6 +76,7 @@ class Guard:
         self._reasons: OrderedDict[tuple[str, Endpoint], Refused] = OrderedDict()
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
+        self._closing = False
 
     async def start(self) -> None:
         """Listens; raises OSError where the configured address is not this machine's or is taken."""
@@ -83,6 +84,7 @@ class Guard:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
+        self._closing = True
         if self._server is not None:
             self._server.close()
         for task in self._connections:
@@ -120,6 +122,9 @@ class Guard:
             await self._serve(reader, writer)
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
             pass  # the browser or the site went away: the browser knows, and it is the browser that tells
+        except asyncio.CancelledError:
+            if not self._closing:
+                raise
         finally:
             self._connections.discard(task)
             writer.close()

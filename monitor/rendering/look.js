@@ -1,6 +1,6 @@
 // One look at a page, in the oldest JavaScript an engine knows.  Takes {consent: [selectors], selector}; a
 // selector "host >>> inner" looks into the host's open shadow root.  Clicks the first consent button it sees.
-// Returns {text, ready, found, clicked}: characters of visible text, whether the document is complete, whether the
+// Returns {url, text, ready, found, clicked}: where it is, characters of visible text, whether the document is complete, whether the
 // awaited selector is there, and the selector of the button clicked.
 (function (want) {
   function find(path) {
@@ -20,9 +20,12 @@
       button.click();
     }
   }
-  var text = document.body ? document.body.innerText || '' : '';
+  // innerText lays the page out: what a reader sees, but minutes of work on a page without end.
+  var endless = document.getElementsByTagName('*').length > 20000;
+  var text = (document.body && (endless ? document.body.textContent : document.body.innerText)) || '';
   return {
-    text: text.replace(/\s+/g, ' ').length,
+    url: location.href,
+    text: endless ? text.length : text.replace(/\s+/g, ' ').length,
     ready: document.readyState === 'complete',
     found: want.selector ? !!find(want.selector) : true,
     clicked: clicked

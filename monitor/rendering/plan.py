@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 TICK = 0.1  # seconds between two looks
 QUIET = 0.5  # seconds without a change of the text: it is written
 STALL = 3.0  # seconds without any answer: what is still under way is a long poll
+PART_TIMEOUT = 6.0  # seconds for a script or a style of a page
 ENOUGH = 400  # characters of text a page with a story has; with fewer we wait longer, up to
 THIN = 4.0  # seconds
 LIMIT = 10.0  # seconds for all waiting, once the page has come

@@ -1,14 +1,22 @@
--- Renders one page in Splash.  Arguments: see splash.py.  The rule of when a page is finished is plan.py's.
+-- Renders one page in Splash.  Arguments: see splash.py.  When a page is finished is plan.py's rule.
+-- Splash's sandbox has of Lua's string functions little more than find, sub and lower.
 local TICK = 0.1
 
+local FILES = {".woff", ".woff2", ".ttf", ".otf", ".eot", ".mp3", ".mp4", ".m4a", ".webm", ".ogg", ".m3u8", ".mpd"}
+
+local function status(splash)
+  local history = splash:history()
+  return #history > 0 and history[#history].response.status or 0
+end
+
 local function is_wanted(url)
-  local scheme = url:match("^(%a[%w+.-]*):")
-  if scheme ~= "http" and scheme ~= "https" and scheme ~= "data" then
+  if not (url:find("^https?:") or url:find("^data:")) then
     return false
   end
-  local path = url:match("^[^?#]*"):lower()
-  for _, ending in ipairs({"woff", "woff2", "ttf", "otf", "eot", "mp3", "mp4", "m4a", "webm", "ogg", "m3u8", "mpd"}) do
-    if path:sub(-#ending - 1) == "." .. ending then
+  local query = url:find("[?#]")
+  local path = (query and url:sub(1, query - 1) or url):lower()
+  for _, ending in ipairs(FILES) do
+    if path:sub(-#ending) == ending then
       return false
     end
   end
@@ -16,7 +24,7 @@ local function is_wanted(url)
 end
 
 function main(splash, args)
-  local waiting, under_way, activity, time = {}, 0, 0, 0
+  local waiting, under_way, activity, time, place = {}, 0, 0, 0, nil
   splash.images_enabled = false
   splash.plugins_enabled = false
   splash.resource_timeout = args.resource_timeout
@@ -30,6 +38,10 @@ function main(splash, args)
     if not is_wanted(request.url) then
       request:abort()
     else
+      if place then  -- a part of the page, which it can do without
+        request:set_timeout(args.part_timeout)
+      end
+      place = place or request.url
       waiting[request.url] = (waiting[request.url] or 0) + 1
       under_way, activity = under_way + 1, time
     end
@@ -43,7 +55,7 @@ function main(splash, args)
   end)
 
   local ok, reason = splash:go{args.url, headers = args.headers}
-  if not ok and not tostring(reason):match("^http") then
+  if not ok and not tostring(reason):find("^http") then
     return {failure = tostring(reason), url = splash:url()}
   end
 
@@ -53,6 +65,7 @@ function main(splash, args)
   while time < args.limit do
     local done, seen = pcall(look, want)
     if done then
+      place = seen.url
       if seen.clicked ~= "" then
         clicks = clicks + 1
         table.insert(consented, seen.clicked)
@@ -71,7 +84,9 @@ function main(splash, args)
         if under_way == 0 and time - activity >= args.quiet then break end
       elseif args.selector then
         if seen.found and still then break end
-      elseif seen.ready and quiet and still and (text >= args.enough or not ok or time >= args.thin) then
+      elseif text >= args.enough then
+        if still and ((seen.ready and quiet) or time - changed >= args.stall) then break end
+      elseif still and quiet and seen.ready and (time >= args.thin or status(splash) >= 400) then
         break
       end
     end
@@ -84,8 +99,10 @@ function main(splash, args)
     return {failure = "too-large", url = splash:url()}
   end
   local history = splash:history()
-  local last = history[#history].response
-  local headers = {}
+  if #history == 0 then
+    return {failure = "nothing", url = splash:url()}
+  end
+  local last, headers = history[#history].response, {}
   for _, header in ipairs(last.headers) do
     local name = header.name:lower()
     if name ~= "content-encoding" and name ~= "content-length" and name ~= "transfer-encoding" then
@@ -93,7 +110,7 @@ function main(splash, args)
     end
   end
   return {
-    url = splash:url(),
+    url = place or splash:url(),
     html = html,
     http_status = last.status,
     headers = headers,
