@@ -136,7 +136,12 @@ def _process() -> AsyncCrawlerProcess:
     own_spiders()
     settings = Settings()
     settings.setmodule("monitor.crawl.settings", priority="project")
-    process = AsyncCrawlerProcess(settings, install_root_handler=False)
+    settings.set("LOG_INSTALL_ROOT_HANDLER", False, priority="cmdline")
+    logging.disable(logging.INFO)  # Scrapy lists its parts and their versions
+    try:
+        process = AsyncCrawlerProcess(settings)
+    finally:
+        logging.disable(logging.NOTSET)
     logging.getLogger("scrapy").setLevel(logging.ERROR)  # our own lines tell what happens
     return process
 
