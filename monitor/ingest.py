@@ -30,6 +30,7 @@ from monitor.models import (
     Visit,
     now,
 )
+from monitor.query.analysis import tokens
 from monitor.urls import canonical, story_id
 
 if TYPE_CHECKING:
