@@ -53,7 +53,7 @@ def read(body: bytes, *, url: str, outlet: str, charset: str | None = None) -> L
                     language=entry.get(_XML_LANG) or language,
                 )
             )
-    return Listing(candidates=tuple(found), offered=offered, ttl=_ttl(head))
+    return _listing(found, offered, ttl=_ttl(head))
 
 
 def _entries(root: etree._Element, head: etree._Element) -> Iterator[etree._Element]:
@@ -123,7 +123,13 @@ def _json(body: bytes, *, url: str, outlet: str) -> Listing:
                 language=_string(item.get("language")) or _string(data.get("language")),
             )
         )
-    return Listing(candidates=tuple(found), offered=len(items))
+    return _listing(found, len(items))
+
+
+def _listing(found: list[Candidate], offered: int, *, ttl: timedelta | None = None) -> Listing:
+    if offered and not found:  # cut off, or changed beyond recognition: not the same as a feed with nothing new
+        raise FetchError(f"{offered} entries, none of them with an address", kind="malformed")
+    return Listing(candidates=tuple(found), offered=offered, ttl=ttl)
 
 
 def _string(value: Any) -> str | None:
