@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 DELAY = "outlet_delay"  # request.meta: the configured delay, in seconds
 PAGE = "page_url"  # request.meta: the page that a request to a rendering server is for
+HOSTS = 10_000  # remembered at once
 SLOWEST = 60.0  # seconds between two requests, however often a host says it is too much
 PATIENCE = 10.0  # seconds; a host that wants a longer rest is left alone until then
 FORGET = 3600.0  # seconds after which a host's bad hour is forgotten
@@ -64,6 +65,8 @@ class Politeness:
         delay = max(request.meta.get(DELAY, 0.0), request.meta.get(CRAWL_DELAY, 0.0)) + pace.extra
         delay = max(delay, pace.rests_until - now)
         downloader = self._crawler.engine.downloader
+        if len(downloader.per_slot_settings) > HOSTS:
+            downloader.per_slot_settings.clear()  # all slots in use keep their delay
         downloader.per_slot_settings[key] = {"delay": delay, "jitter": 0.0}
         if key in downloader.slots:
             downloader.slots[key].delay = delay

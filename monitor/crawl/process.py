@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
@@ -198,6 +198,8 @@ def _summed(reports: Sequence[CrawlReport], tasks: Sequence[asyncio.Task[None]])
         if task.done() and not task.cancelled() and (error := task.exception()) is not None:
             errors[str(error) or repr(error)] = None
     return CrawlReport(
+        polled=sum(report.polled for report in reports),
+        outcomes=sum((report.outcomes for report in reports), Counter()),
         polls=[poll for report in reports for poll in report.polls],
         held=tuple(name for report in reports for name in report.held),
         not_due=tuple(name for report in reports for name in report.not_due),

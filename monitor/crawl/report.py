@@ -53,18 +53,18 @@ class PollReport:
 class CrawlReport:
     """One pass over many outlets, or all that `run` did until it was stopped."""
 
-    polls: list[PollReport] = field(default_factory=list)
+    polls: list[PollReport] = field(default_factory=list)  # of `run`, which may last for months, each outlet's last one
+    polled: int = 0
+    outcomes: Counter[tuple[Disposition, str]] = field(default_factory=Counter)
     held: tuple[str, ...] = ()  # outlets another process is polling
     not_due: tuple[str, ...] = ()
     errors: list[str] = field(default_factory=list)  # what stopped the crawl, or a poll that broke
     seconds: float = 0.0
 
-    @property
-    def outcomes(self) -> Counter[tuple[Disposition, str]]:
-        total: Counter[tuple[Disposition, str]] = Counter()
-        for poll in self.polls:
-            total.update(poll.outcomes)
-        return total
+    def add(self, poll: PollReport) -> None:
+        self.polls = [*(known for known in self.polls if known.outlet != poll.outlet), poll]
+        self.polled += 1
+        self.outcomes.update(poll.outcomes)
 
     @property
     def failed(self) -> list[PollReport]:

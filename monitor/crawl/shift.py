@@ -180,7 +180,7 @@ class Shift:
                 continue
             report = task.result()
             _count(crawler, report)
-            self.report.polls.append(report)
+            self.report.add(report)
             reports.append(report)
             if self._told:
                 self._told(report)

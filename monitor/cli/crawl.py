@@ -1,0 +1,191 @@
+"""``crawl`` and ``run``."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from typing import TYPE_CHECKING, Self
+
+import click
+
+from monitor.cli.context import Context, unknown, with_context
+from monitor.models import Disposition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from monitor.crawl.report import CrawlReport, PollReport
+
+FAILURES_SHOWN = 5  # of one outlet; `outlets NAME` and --verbose show more
+
+
+@click.command("crawl")
+@click.option("--outlet", "-o", "names", multiple=True, metavar="NAME", help="Only this outlet; may be given often.")
+@click.option("--all", "everything", is_flag=True, help="Due or not.")
+@click.option("--no-mail", is_flag=True, help="Leave the mail in the outbox.")
+@with_context
+def crawl_command(
+    context: Context,
+    *,
+    names: tuple[str, ...],
+    everything: bool,
+    no_mail: bool,
+) -> int:
+    """Make one pass over the outlets that are due, then send what mail is due.  For cron; `run` does it for ever.
+
+    \b
+    Examples:
+      media-monitor crawl
+      media-monitor crawl --all
+      media-monitor crawl --outlet "National Technology News" --all
+    """
+    chosen = _outlets(context, names)
+    _log(context)
+    from monitor.crawl import process  # noqa: PLC0415  seconds of imports that wrong usage need not wait for
+
+    with _Progress(context, len(chosen)) as told:
+        report = process.crawl(context.config, context.base, names=chosen, everything=everything, told=told)
+    status = _summary(context, report)
+    if no_mail:
+        return status
+    from monitor.cli.deliver import tell  # noqa: PLC0415
+    from monitor.mail.deliver import deliver_due  # noqa: PLC0415
+
+    with context.store() as store:
+        mail = deliver_due(store, context.config)
+    return max(status, tell(context, mail))
+
+
+@click.command("run")
+@with_context
+def run_command(context: Context) -> int:
+    """Crawl and send mail for ever, each outlet at its own pace.
+
+    Several processes may run on one store: they share the outlets, and each mail is sent by one of them.  SIGTERM or
+    Ctrl-C ends it cleanly; a second one at once.
+    """
+    _outlets(context, ())
+    _log(context, level=logging.INFO)
+    from monitor.crawl import process  # noqa: PLC0415  seconds of imports
+
+    log = logging.getLogger("monitor.run")
+
+    def told(poll: PollReport) -> None:
+        line = f"{poll.outlet}: {_pages(poll)}"
+        if poll.failed:
+            log.warning("%s; %s", line, "; ".join(poll.failures[:1] or poll.notes[:1]) or "failed")
+        else:
+            log.info("%s", line)
+
+    if context.config.mail.url is None:
+        log.warning("no mail.url: what matches waits in the outbox")
+    log.info("watching %d outlets with %d alerts", len(context.config.outlets), len(context.config.alerts))
+    report = process.run(context.config, context.base, told=told)
+    for error in report.errors:
+        log.error("%s", error)
+    log.info("ended; %d polls, %d pages", report.polled, sum(report.outcomes.values()))
+    return 1 if report.errors else 0
+
+
+def _outlets(context: Context, names: tuple[str, ...]) -> list[str]:
+    """The configured names of the outlets asked for; all where none is named.  Raises click.UsageError."""
+    configured = {outlet.name.casefold(): outlet.name for outlet in context.config.outlets}
+    if not configured:
+        raise click.UsageError(f"no outlets in {context.config_path}; add some under outlets:, or see `init`")
+    for name in names:
+        if name.casefold() not in configured:
+            raise click.UsageError(unknown("outlet", name, list(configured.values())))
+    return [configured[name.casefold()] for name in names] or list(configured.values())
+
+
+def _log(context: Context, *, level: int = logging.WARNING) -> None:
+    logging.getLogger("monitor").setLevel(logging.INFO if context.verbose else level)
+
+
+class _Progress:
+    """A bar on a terminal; nothing elsewhere but what failed."""
+
+    def __init__(self, context: Context, outlets: int) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self._bar = Progress(*columns, console=context.err, transient=True, disable=not context.err.is_terminal)
+        self._task = self._bar.add_task("outlets", total=outlets)
+        self._stories = 0
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def __call__(self, poll: PollReport) -> None:
+        self._stories += poll.count(Disposition.STORED)
+        self._bar.update(self._task, advance=1, description=f"{self._stories} stories")
+
+
+def _summary(context: Context, report: CrawlReport) -> int:
+    """Tells what the pass did; the exit status."""
+    from rich.table import Table  # noqa: PLC0415  not for --help
+
+    from monitor.cli.show import plain  # noqa: PLC0415
+
+    out, err = context.out, context.err
+    if report.polls:
+        table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+        table.add_column("OUTLET", overflow="fold")
+        for head in ("LISTED", "NEW", "PAGES", "STORED"):
+            table.add_column(head, justify="right")
+        table.add_column("THE REST", overflow="fold")
+        for poll in report.polls:
+            row = (poll.offered, poll.new, poll.pages, poll.count(Disposition.STORED))
+            table.add_row(plain(poll.outlet), *(f"{number:,}" for number in row), plain(", ".join(_rest(poll))))
+        out.print(table, soft_wrap=False)
+    total: Counter[Disposition] = Counter()
+    for (disposition, _), number in report.outcomes.items():
+        total[disposition] += number
+    counted = ", ".join(f"{total[each]:,} {each.value}" for each in Disposition if total[each])
+    pages = sum(total.values())
+    out.print(
+        f"{len(report.polls)} outlets polled, {pages:,} pages in {report.seconds:.1f} s{': ' * bool(counted)}{counted}"
+    )
+    if report.not_due:
+        out.print(f"{len(report.not_due)} outlets are not due yet; --all polls them now.")
+    if report.held:
+        out.print(f"{len(report.held)} outlets are polled by another process: {', '.join(report.held)}", markup=False)
+    for poll in report.polls:
+        for line in _complaints(poll):
+            err.print(line, markup=False)
+    for error in report.errors:
+        err.print(f"error: {error}", markup=False)
+    return 1 if report.errors or report.failed else 0
+
+
+def _rest(poll: PollReport) -> Iterator[str]:
+    """Every page that was not stored, by what became of it; then why candidates were left out."""
+    for (disposition, kind), number in sorted(poll.outcomes.items(), key=lambda item: -item[1]):
+        if disposition is not Disposition.STORED:
+            yield f"{number:,} {disposition.value}{f' ({kind})' * bool(kind)}"
+    if poll.left:
+        yield f"{poll.left:,} left for the next poll"
+    if poll.failed and not poll.pages:
+        yield "failed"
+
+
+def _complaints(poll: PollReport) -> Iterator[str]:
+    shown = poll.failures[:FAILURES_SHOWN]
+    for line in (*poll.notes, *shown):
+        yield f"{poll.outlet}: {line}"
+    if len(poll.failures) > len(shown):
+        yield f"{poll.outlet}: and {len(poll.failures) - len(shown)} more failures"
+    if poll.failed and not (poll.notes or shown):
+        yield f"{poll.outlet}: failed; `media-monitor outlets` shows why"
+
+
+def _pages(poll: PollReport) -> str:
+    counted: Counter[str] = Counter()
+    for (disposition, _), number in poll.outcomes.items():
+        counted[disposition.value] += number
+    what = ", ".join(f"{number} {name}" for name, number in counted.most_common())
+    return f"{poll.new} new of {poll.offered} listed{': ' * bool(what)}{what}, {poll.seconds:.1f} s"
