@@ -27,7 +27,38 @@ if TYPE_CHECKING:
 
 #: Elided articles, prepositions and conjunctions of French and Italian, without their apostrophe.
 ARTICLES = frozenset(
-    ["l", "m", "t", "qu", "n", "s", "j", "d", "c", "jusqu", "quoiqu", "lorsqu", "puisqu", "un", "v", "all", "dall", "dell", "nell", "sull", "coll", "pell", "gl", "agl", "dagl", "degl", "negl", "sugl", "quest", "quell"]
+    [
+        "l",
+        "m",
+        "t",
+        "qu",
+        "n",
+        "s",
+        "j",
+        "d",
+        "c",
+        "jusqu",
+        "quoiqu",
+        "lorsqu",
+        "puisqu",
+        "un",
+        "v",
+        "all",
+        "dall",
+        "dell",
+        "nell",
+        "sull",
+        "coll",
+        "pell",
+        "gl",
+        "agl",
+        "dagl",
+        "degl",
+        "negl",
+        "sugl",
+        "quest",
+        "quell",
+    ]
 )
 MOST_REMEMBERED = 400_000  # words whose forms are kept in memory: some 100 MB
 
@@ -47,12 +78,14 @@ class Forms(NamedTuple):
 class Tokens:
     """An analysed text: for each form the list of tokens, the same position being the same word."""
 
-    __slots__ = ("_positions", "_words", "text")
+    __slots__ = ("_positions", "_sorted", "_words", "remembered", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self._words = [_known.get(surface) or forms(surface) for surface in cut(text)]
         self._positions: dict[Form, dict[str, list[int]]] = {}
+        self._sorted: dict[Form, list[str]] = {}
+        self.remembered: dict[Step, list[int]] = {}  # positions of patterns, for queries that share them
 
     def __len__(self) -> int:
         return len(self._words)
@@ -72,6 +105,13 @@ class Tokens:
                     found[token].append(position)
                 else:
                     found[token] = [position]
+        return found
+
+    def sorted(self, form: Form) -> list[str]:
+        """The different tokens of that form, in order."""
+        found = self._sorted.get(form)
+        if found is None:
+            found = self._sorted[form] = sorted(self.positions(form))
         return found
 
     def offsets(self) -> list[tuple[int, int]]:

@@ -77,11 +77,16 @@ _NAMED = re.compile(r"LATIN (?:SMALL|CAPITAL) (?:LETTER|LIGATURE) ([A-Z]{1,2})(?
 URL_PUNCTUATION = {ord(character): " " for character in "/._-:?&=%#+~@,;!*'()$|"}
 
 
+def fold_case(text: str) -> str:
+    """A whole value in lower case, letter by letter as Elasticsearch's lowercase filter does it."""
+    return text.lower() if text.isascii() else text.replace("İ", "i").replace("Σ", "σ").lower()
+
+
 def fold(token: str) -> str:
     """The token in lower case, without diacritics, full-width forms in their usual width."""
     if token.isascii():
         return token.lower()
-    token = token.translate(LIKE).replace("İ", "i").replace("Σ", "σ").lower()
+    token = fold_case(token.translate(LIKE))
     return token if token.isascii() else "".join(map(_ascii, token))
 
 

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedInput, UnexpectedToken, VisitError
@@ -15,12 +15,12 @@ from lark.exceptions import UnexpectedInput, UnexpectedToken, VisitError
 from monitor.errors import QueryError
 from monitor.query import moments
 from monitor.query.analysis import Pattern, steps
+from monitor.query.moments import Bound
 from monitor.query.syntax import (
     NUMBER_FIELDS,
     RANGE_FIELDS,
     VALUE_FIELDS,
     And,
-    Bound,
     Near,
     Node,
     Not,
@@ -60,7 +60,7 @@ def parse(text: str, *, positive: bool = False) -> Node:
         raise QueryError("the query is empty", column=1, hint="write at least one word")
     _check_tokens(text)
     try:
-        node: Node = _parser().parse(text)
+        node = cast("Node", _parser().parse(text))  # what _Tree.start returns
     except VisitError as error:
         if isinstance(error.orig_exc, QueryError):
             raise error.orig_exc from None
@@ -406,28 +406,35 @@ def _scoped(node: Node, name: str, column: int) -> Node:
             return replace(node, nodes=tuple(_scoped(child, name, column) for child in nodes))
         case Not(inner):
             return replace(node, node=_scoped(inner, name, column))
+        case Near() if name == "raw":
+            left, right = _scoped(node.left, name, column), _scoped(node.right, name, column)
+            return replace(node, left=left, right=right)
         case Word() | Phrase() if name == "raw":
-            if node.field in {"author", "url"}:
-                raise QueryError(f"raw: does not go with {node.field}:", column=column, hint="leave raw: out")
+            _refuse_raw(node.field, column)
             return _checked(replace(node, raw=True, at=column))
-        case Near(left, right) if name == "raw":
-            return replace(node, left=_scoped(left, name, column), right=_scoped(right, name, column))
         case Value() | Range():
             raise QueryError(f"{node.field}: inside {name}:", column=node.at, hint="one field to a clause")
         case Word() | Phrase() | Near() if node.field:
             raise QueryError(f"{node.field}: inside {name}:", column=node.at, hint="one field to a clause")
-        case Word() | Phrase() if name in VALUE_FIELDS:
-            return _value(node, name, column)
         case Near() if name in VALUE_FIELDS:
             raise QueryError(f"NEAR inside {name}:", column=node.at, hint=f'write {name}:"the whole value"')
-        case Near(left, right):
-            if name in {"author", "url"} and (found := _raw_inside(node)):
-                raise QueryError(f"raw: does not go with {name}:", column=found.at, hint="leave raw: out")
+        case Near():
+            if found := _raw_inside(node):
+                _refuse_raw(name, found.at)
             return replace(node, field=name)
         case Word() | Phrase():
-            if node.raw and name in {"author", "url"}:
-                raise QueryError(f"raw: does not go with {name}:", column=node.at, hint="leave raw: out")
-            return _checked(replace(node, field=name, at=column))
+            return _value(node, name, column) if name in VALUE_FIELDS else _worded(node, name, column)
+
+
+def _worded(leaf: Word | Phrase, name: str, column: int) -> Word | Phrase:
+    if leaf.raw:
+        _refuse_raw(name, leaf.at)
+    return _checked(replace(leaf, field=name, at=column))
+
+
+def _refuse_raw(name: str, column: int) -> None:
+    if name in {"author", "url"}:
+        raise QueryError(f"raw: does not go with {name}:", column=column, hint="leave raw: out")
 
 
 def _raw_inside(node: Node) -> Word | Phrase | None:

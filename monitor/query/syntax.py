@@ -10,10 +10,10 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from monitor.query.moments import Bound
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from monitor.query.moments import Bound
 
 
 #: Fields that are read as words: the empty one means title or text.

@@ -5,6 +5,8 @@ Two patterns say the same: a fast one for the scripts most stories are in, and a
 
 from __future__ import annotations
 
+import re
+
 import regex
 
 LONGEST = 255  # UTF-16 units of a token; what is longer is cut, as Lucene does
@@ -61,15 +63,68 @@ def _grammar(classes: dict[str, str], extend: str) -> str:
 
 
 _whole = regex.compile(
-    f"{_EMOJI}|{_grammar(_CLASSES, _EXTEND)}|{_SOUTH_EAST}+"
+    rf"{_EMOJI}|{_grammar(_CLASSES, _EXTEND)}|{_SOUTH_EAST}+"
     rf"|\p{{Script=Han}}{_EXTEND}|\p{{Script=Hiragana}}{_EXTEND}",
     regex.VERSION1,
 )
 
+# The fast pattern knows these: Latin, Greek, Cyrillic, punctuation, Chinese, Japanese, Korean, full-width forms.
+_HAN = ((0x3400, 0x4DB5), (0x4E00, 0x9FEF))
+_HANGUL = (0xAC00, 0xD7A3)
+_COMMON = (
+    *(
+        (0x0000, 0x00AC),
+        (0x00AE, 0x02FF),
+        (0x0370, 0x0482),
+        (0x048A, 0x052F),
+        (0x1E00, 0x1FFF),
+        (0x2010, 0x2027),
+        (0x2030, 0x205F),
+    ),
+    *((0x20A0, 0x20BF), (0x2190, 0x2193), (0x25CF, 0x25CF), (0x2E80, 0x3029), (0x3030, 0x3098), (0x309B, 0x30FF)),
+    *((0xFF00, 0xFF9D), (0xFFE0, 0xFFEE)),
+)
+
+
+def _fast() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """The whole pattern in terms of the standard library, for common characters; and what finds any other."""
+    known = "".join(chr(code) for start, end in _COMMON for code in range(start, end + 1))
+    emoji = set(regex.findall(_EMOJI, known, regex.VERSION1)) | set("#*")  # these two begin a keycap
+
+    def characters(kind: str) -> str:
+        found = regex.findall(kind, known, regex.VERSION1)
+        return "".join(re.escape(character) for character in found if character not in emoji)
+
+    ranges = "".join(f"{chr(start)}-{chr(end)}" for start, end in (*_HAN, _HANGUL))
+    rare = re.compile(f"[^{characters('.')}#*\n{ranges}]")
+    classes = {name: characters(kind) for name, kind in _CLASSES.items() if name not in {"hebrew", "single", "double"}}
+    letter, digit, join, kana = (
+        classes["letter"] + "{}-{}".format(*map(chr, _HANGUL)),
+        *map(classes.__getitem__, ("digit", "join", "kana")),
+    )
+    letters = (
+        f"[{letter}{digit}]+(?:(?:[{join}]+|(?<=[{letter}])[{classes['midletter']}](?=[{letter}])"
+        f"|(?<=[{digit}])[{classes['midnumber']}](?=[{digit}]))[{letter}{digit}]+)*"
+    )
+    part = f"(?:{letters}|[{kana}]+)"
+    han = "".join(f"{chr(start)}-{chr(end)}" for start, end in _HAN)
+    single = characters(r"[\p{Script=Han}\p{Script=Hiragana}]")
+    return re.compile(f"[{join}]*{part}(?:[{join}]+{part})*[{join}]*|[{han}{single}]"), rare
+
+
+_quick, _rare = _fast()
+_space = str.maketrans({code: sign for code, sign in LOOKALIKES.items() if sign == " "})
+
 
 def boundaries(text: str) -> list[tuple[int, int]]:
     """Start and end of each word, in characters."""
-    found = [match.span() for match in _whole.finditer(text.translate(LOOKALIKES))]
+    text = text.translate(LOOKALIKES)
+    found: list[tuple[int, int]] = []
+    start = 0
+    for line in text.splitlines(keepends=True) if _rare.search(text) else (text,):
+        pattern = _whole if _rare.search(line) else _quick
+        found += [(start + match.start(), start + match.end()) for match in pattern.finditer(line)]
+        start += len(line)
     if any(end - start > LONGEST // 2 for start, end in found):
         found = [part for start, end in found for part in _cut_long(text, start, end)]
     return found
@@ -77,7 +132,12 @@ def boundaries(text: str) -> list[tuple[int, int]]:
 
 def cut(text: str) -> list[str]:
     """The words of a text, in order."""
-    return [text[start:end] for start, end in boundaries(text)]
+    if _rare.search(text):
+        return [text[start:end] for start, end in boundaries(text)]
+    found = _quick.findall(text.translate(_space) if "\u202f" in text else text)
+    if any(len(word) > LONGEST // 2 for word in found):
+        return [text[start:end] for start, end in boundaries(text)]
+    return found
 
 
 def _cut_long(text: str, start: int, end: int) -> list[tuple[int, int]]:
