@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
 
@@ -187,7 +187,7 @@ def timezone(value: str) -> str:
     """A name of the time zone database."""
     try:
         ZoneInfo(value)
-    except (ValueError, OSError):
+    except (ValueError, OSError, ZoneInfoNotFoundError):
         raise ValueError(f"{value[:40]!r} is no time zone; write Europe/London, Asia/Tokyo, UTC ...") from None
     return value
 

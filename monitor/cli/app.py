@@ -1,0 +1,143 @@
+"""The program: its commands by name, what they share, and how an error is told."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitor.errors import ConfigError, MonitorError, QueryError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# name -> (module, one line for --help); the order is the order of a first day's use
+COMMANDS = {
+    "init": ("init", "Write a commented starter monitor.yaml."),
+    "check": ("check", "Validate the file, its queries, the store and the mail server."),
+    "discover": ("discover", "Find the feeds, sitemaps and sections of a site."),
+    "crawl": ("crawl", "Make one pass over the outlets that are due, then send mail."),
+    "run": ("crawl", "Crawl and mail for ever, each outlet at its own pace."),
+    "deliver": ("deliver", "Send the mail that is due."),
+    "search": ("search", "Find stories."),
+    "history": ("history", "Show what an outlet changed in a story."),
+    "alerts": ("alerts", "List, test and snooze alerts."),
+    "explain": ("explain", "Say why a query matches a story, or why not."),
+    "outlets": ("outlets", "Show the health of each outlet."),
+    "extract": ("extract", "Read stories out of pages."),
+    "match": ("match", "Say which alerts and topics match stories."),
+    "export": ("transfer", "Write stories to a file."),
+    "import": ("transfer", "Read stories from a file."),
+    "copy": ("transfer", "Copy a whole monitor into another store."),
+    "setup": ("setup", "Prepare Elasticsearch and Kibana."),
+    "replay": ("setup", "File again what Elasticsearch had rejected."),
+}
+
+EPILOG = """\b
+Examples:
+  media-monitor init desk && cd desk    a starter with real outlets and alerts
+  media-monitor check                   is everything in order?
+  media-monitor crawl                   one pass, for cron
+  media-monitor search 'BRICS NEAR/10 raw:AI' --since 7d
+  media-monitor COMMAND --help          options and examples of a command
+
+Exit status: 0 done, 1 something failed (named on stderr), 2 usage or configuration.
+"""
+
+
+class Commands(click.Group):
+    """A group whose commands live in modules of their own."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"monitor.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches  # noqa: PLC0415  only for a slip
+
+            close = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"; did you mean {close[0]}?" if close else "; media-monitor --help lists them"
+            raise click.UsageError(f"no command {args[0]!r}{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415  only when asked
+
+        click.echo(f"media-monitor {version('media-monitor')}")
+        ctx.exit()
+
+
+@click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", "-c", metavar="FILE", help="Configuration (default: monitor.yaml, or MONITOR_CONFIG).")
+@click.option("--verbose", "-v", is_flag=True, help="Log what is done, to stderr.")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+@click.pass_context
+def program(ctx: click.Context, config: str | None, verbose: bool) -> None:
+    """Watches news outlets for topics and terms, keeps the stories that matter, mails you minutes after one appears."""
+    from monitor.cli.context import Context  # noqa: PLC0415  not for --help
+
+    ctx.obj = Context()
+    ctx.obj.path = config
+    ctx.obj.verbose = verbose
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs one command and exits with its status."""
+    debug = bool(os.environ.get("MONITOR_DEBUG"))
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    try:
+        status = program.main(args=arguments, prog_name="media-monitor", standalone_mode=False)
+    except click.exceptions.Exit as exit_:
+        status = exit_.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        status = 130
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except ConfigError as error:
+        _say("\n".join(error.faults))
+        status = 2
+    except QueryError as error:
+        _say(f"query: {error}")
+        status = 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it exits
+        status = 1
+    except MonitorError as error:
+        if debug:
+            raise
+        _say(f"error: {error}")
+        status = 1
+    except Exception as error:  # the last resort: told in one line, whole with MONITOR_DEBUG
+        if debug:
+            raise
+        _say(f"internal error: {type(error).__name__}: {error} (MONITOR_DEBUG=1 shows where; please report it)")
+        status = 1
+    sys.exit(_code(status))
+
+
+def _code(status: Any) -> int:
+    return status if isinstance(status, int) else 0
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)

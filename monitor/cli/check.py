@@ -1,0 +1,122 @@
+"""``check``: is everything in order, before anything starts?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from monitor.cli.context import Context, with_context
+from monitor.errors import MailError, StoreError
+
+if TYPE_CHECKING:
+    from monitor.config import Config
+
+
+@click.command("check")
+@click.option("--offline", is_flag=True, help="Leave the store and the mail server alone.")
+@with_context
+def check_command(context: Context, *, offline: bool) -> int:
+    """Validate the file, its queries, the store and the mail server; sends nothing, fetches nothing.
+
+    Faults of the file come all at once, each with its line and key (exit status 2).  Queries that parse but can hardly
+    mean what they say are named with a better way to write them.
+    """
+    config, out = context.config, context.out
+    parts = [(len(config.outlets), "outlet"), (len(config.topics), "topic"), (len(config.alerts), "alert")]
+    counted = ", ".join(f"{number} {name}{'s' * (number != 1)}" for number, name in parts)
+    out.print(f"ok    {context.config_path}: {counted}", markup=False)
+    failed = not config.outlets
+    if failed:
+        out.print("FAIL  outlets: none are configured; `init` writes a starter with some")
+    for line in _lint(config):
+        out.print(f"note  {line}", markup=False)
+    failed |= _engines(context)
+    failed |= _spiders(context)
+    if not offline:
+        failed |= _store(context)
+        failed |= _mail(context)
+    return 1 if failed else 0
+
+
+def _lint(config: Config) -> list[str]:
+    from monitor.query.lint import lint  # noqa: PLC0415  not for --help
+
+    return lint(config)
+
+
+def _engines(context: Context) -> bool:
+    """Whether an outlet asks for a rendering engine that is not there."""
+    import os  # noqa: PLC0415
+
+    asking = {outlet.render for outlet in context.config.outlets} - {"none", "auto"}
+    if not asking:
+        return False
+    from monitor.rendering.rendering import missing  # noqa: PLC0415  Scrapy takes a second
+
+    crawl, failed = context.config.crawl, False
+    for engine in sorted(asking):
+        splash = crawl.splash or os.environ.get("SPLASH_URL") or None
+        problem = missing(engine, splash=splash, chromium_path=crawl.chromium)
+        names = [outlet.name for outlet in context.config.outlets if outlet.render == engine]
+        if problem is None:
+            context.out.print(f"ok    {engine}: renders {', '.join(names)}", markup=False)
+        else:
+            context.out.print(f"FAIL  {engine}: {problem}; needed by {', '.join(names)}", markup=False)
+            failed = True
+    return failed
+
+
+def _spiders(context: Context) -> bool:
+    """Whether an outlet names a spider that does not exist."""
+    named = [outlet for outlet in context.config.outlets if outlet.spider != "outlets"]
+    if not named:
+        return False
+    from scrapy.settings import Settings  # noqa: PLC0415  Scrapy takes a second
+    from scrapy.spiderloader import SpiderLoader  # noqa: PLC0415
+
+    from monitor.crawl.process import own_spiders  # noqa: PLC0415
+
+    known = SpiderLoader.from_settings(Settings({"SPIDER_MODULES": [own_spiders()]})).list()
+    failed = False
+    for outlet in named:
+        if outlet.spider not in known:
+            context.out.print(
+                f"FAIL  {outlet.name}: no spider {outlet.spider}; known are {', '.join(known)}", markup=False
+            )
+            failed = True
+    return failed
+
+
+def _store(context: Context) -> bool:
+    try:
+        with context.store() as store:
+            context.out.print(f"ok    store: {store.ping()}", markup=False)
+            waiting = store.outbox(limit=100_000)
+    except StoreError as error:
+        context.out.print(f"FAIL  store: {error}", markup=False)
+        return True
+    refused = [notice for notice in waiting if notice.error]
+    if refused:
+        context.out.print(f"note  outbox: {len(refused)} notices could not be mailed yet; `alerts list` shows why")
+    return False
+
+
+def _mail(context: Context) -> bool:
+    settings = context.config.mail
+    if settings.url is None:
+        context.out.print("note  mail: no mail.url, so what matches waits in the outbox")
+        return False
+    from monitor.mail import server  # noqa: PLC0415  not for --help
+    from monitor.mail.smtp import Connection  # noqa: PLC0415
+
+    address = server.parse(settings.url.get_secret_value())
+    try:
+        with Connection(address, timeout=settings.timeout.total_seconds()) as connection:
+            connection.open()
+    except MailError as error:
+        context.out.print(f"FAIL  mail: {error}", markup=False)
+        return True
+    login = f", as {address.user}" if address.user else ""
+    context.out.print(f"ok    mail: {address} takes mail{login}", markup=False)
+    return False

@@ -1,0 +1,86 @@
+"""``discover``: where a site announces its stories."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import click
+
+from monitor.cli.context import Context, with_context
+
+if TYPE_CHECKING:
+    from monitor.config import CrawlSettings, Outlet
+    from monitor.crawl.discover import Discovered
+    from monitor.crawl.fetch import Fetcher
+
+
+@click.command("discover")
+@click.argument("url")
+@click.option("--name", help="The outlet's name in what is printed (default: the host's).")
+@with_context
+def discover_command(context: Context, *, url: str, name: str | None) -> int:
+    """Find the feeds, sitemaps and sections of a site, as YAML to paste under outlets:.
+
+    \b
+    Examples:
+      media-monitor discover https://www.nationaltechnology.co.uk/
+      media-monitor discover tass.com >> monitor.yaml
+    """
+    from pydantic import ValidationError  # noqa: PLC0415  costs time that --help need not spend
+
+    from monitor.config import Outlet  # noqa: PLC0415
+
+    address = url if "://" in url else f"https://{url}/"
+    host = (urlsplit(address).hostname or "").removeprefix("www.")
+    try:
+        outlet = Outlet(name=name or host or "outlet", url=address)
+    except ValidationError as error:
+        raise click.UsageError(str(error.errors()[0].get("ctx", {}).get("error", "not an address"))) from None
+    found = _ask(outlet, _settings(context))
+    click.echo(_yaml(outlet, found), nl=False)
+    if not (found.feeds or found.sitemaps):
+        context.err.print("No feed and no sitemap answered; the monitor will read the home page and its sections.")
+    return 0
+
+
+def _settings(context: Context) -> CrawlSettings:
+    """Those of the configuration, if there is one: a newcomer discovers before there is."""
+    if context.path or context.config_path.exists():
+        return context.config.crawl
+    from monitor.config import CrawlSettings  # noqa: PLC0415
+
+    return CrawlSettings()
+
+
+def _ask(outlet: Outlet, settings: CrawlSettings) -> Discovered:
+    from monitor.crawl.discover import discover  # noqa: PLC0415  seconds of imports
+    from monitor.crawl.process import errand  # noqa: PLC0415
+    from monitor.models import now  # noqa: PLC0415
+
+    async def do(fetcher: Fetcher) -> Discovered:
+        return await discover(outlet, fetcher, since=now() - settings.max_age)
+
+    return errand(settings, do)
+
+
+def _yaml(outlet: Outlet, found: Discovered) -> str:
+    """An entry for outlets:, each address with what it listed."""
+    lines = [f"  - name: {_scalar(outlet.name)}", f"    url: {_scalar(outlet.url)}"]
+    for kind, addresses in (("feeds", found.feeds), ("sitemaps", found.sitemaps), ("sections", found.sections[:10])):
+        if not addresses:
+            continue
+        lines.append(f"    {kind}:")
+        for address in addresses:
+            count = found.stories.get(address)
+            note = "" if count is None else f"  # {count} recent stories"
+            lines.append(f"      - {_scalar(address)}{note}")
+    return "\n".join(lines) + "\n"
+
+
+def _scalar(text: str) -> str:
+    """Quoted: an address or name may hold what YAML reads as its own."""
+    import json  # noqa: PLC0415  a JSON string is a YAML scalar
+
+    plain = all(c.isalnum() or c in " ._-/:?=&%+~" for c in text) and ": " not in text and not text.endswith(":")
+    return text if plain and text[:1].isalnum() else json.dumps(text, ensure_ascii=False)

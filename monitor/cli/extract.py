@@ -1,0 +1,235 @@
+"""``extract``: pages to stories, through the same readers as a crawl."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import quote, urlsplit
+
+import click
+
+from monitor.cli.context import Context, unknown, with_context
+from monitor.errors import ExtractionError, FetchError
+from monitor.models import Article, Candidate, Page, Story, Visit, now
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from monitor.config import Config, Outlet
+    from monitor.crawl.fetch import Fetcher
+    from monitor.models import Json, NotArticle
+
+    Outcome: TypeAlias = Page | FetchError | OSError | None
+    Reading: TypeAlias = Article | NotArticle | ExtractionError | FetchError | OSError
+
+_OWN_ADDRESS = re.compile(
+    rb"""<link[^>]+rel=["']?canonical["']?[^>]+href=["']?(https?://[^"'\s>]+)"""
+    rb"""|<meta[^>]+property=["']og:url["'][^>]+content=["'](https?://[^"'\s>]+)""",
+    re.IGNORECASE,
+)
+
+
+@click.command("extract")
+@click.argument("pages", nargs=-1, required=True, metavar="FILE_OR_URL...")
+@click.option("--url", "urls", multiple=True, help="The address of the FILE's page; once for all, or once for each.")
+@click.option(
+    "--outlet", "outlet_name", metavar="NAME", help="Read as this outlet's: its selectors, language, rendering."
+)
+@click.option("--render", type=click.Choice(["none", "splash", "playwright", "auto"]), help="Have a URL rendered.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON object a page, a line each.")
+@with_context
+def extract_command(
+    context: Context,
+    *,
+    pages: tuple[str, ...],
+    urls: tuple[str, ...],
+    outlet_name: str | None,
+    render: str | None,
+    as_json: bool,
+) -> int:
+    """Read stories out of pages, in the order given.  - is standard input.
+
+    A page that is no story, or cannot be read, is named on stderr with the reason; with --json it still has its line,
+    with "error" in it.
+
+    \b
+    Examples:
+      media-monitor extract https://www.nationaltechnology.co.uk/story
+      media-monitor extract saved.html --url https://example.org/story --json
+      media-monitor extract pages/*.html --json | jq -r .title
+    """
+    if len(urls) not in (0, 1, len(pages)):
+        raise click.UsageError(f"{len(pages)} pages but {len(urls)} --url; give one for all, or one for each")
+    addresses = urls * len(pages) if len(urls) == 1 else urls or ("",) * len(pages)
+    config = _config(context, outlet_name)
+    fetched = _fetch(config, [name for name in pages if _is_url(name)], outlet_name, render)
+    status = 0
+
+    async def read() -> None:
+        nonlocal status
+        async for name, outlet, page, outcome in _read(config, pages, addresses, fetched, outlet_name):
+            problem = _problem(outcome)
+            story = None if page is None or not isinstance(outcome, Article) else _story(outlet, page, outcome)
+            if as_json:
+                _print_json(name, page, story, outcome, problem)
+            elif story is not None:
+                _show(context, story)
+            if problem:
+                context.err.print(f"{name}: {problem}", markup=False)
+                status = 1
+
+    asyncio.run(read())
+    return status
+
+
+def _is_url(name: str) -> bool:
+    return name.startswith(("http://", "https://"))
+
+
+def _config(context: Context, outlet_name: str | None) -> Config:
+    """The configuration, if there is one: a newcomer extracts before there is."""
+    from monitor.config import Config  # noqa: PLC0415  costs time that --help need not spend
+
+    if outlet_name is None and not context.path and not context.config_path.exists():
+        return Config()
+    return context.config
+
+
+def _outlet(config: Config, outlet_name: str | None, url: str, render: str | None = None) -> Outlet:
+    """The outlet whose page it is: the one named, else one of the address's own."""
+    from monitor.config import Outlet  # noqa: PLC0415  as above
+
+    if outlet_name is not None:
+        named = [outlet for outlet in config.outlets if outlet.name.casefold() == outlet_name.casefold()]
+        if not named:
+            raise click.UsageError(unknown("outlet", outlet_name, [outlet.name for outlet in config.outlets]))
+        outlet = named[0]
+    else:
+        outlet = Outlet.model_construct(name=urlsplit(url).hostname or "", url=url)
+    return outlet.model_copy(update={"render": render}) if render else outlet
+
+
+def _fetch(config: Config, urls: Sequence[str], outlet_name: str | None, render: str | None) -> dict[str, Outcome]:
+    """Each address's page, or why it could not be had; with robots.txt, guard and limits as in a crawl."""
+    if not urls:
+        return {}
+    from monitor.crawl.process import errand  # noqa: PLC0415  seconds of imports
+
+    async def fetch(fetcher: Fetcher, url: str) -> Outcome:
+        try:
+            return await fetcher.page(_outlet(config, outlet_name, url, render), url)
+        except FetchError as error:
+            return error
+
+    async def do(fetcher: Fetcher) -> dict[str, Outcome]:
+        distinct = list(dict.fromkeys(urls))
+        return dict(zip(distinct, await asyncio.gather(*(fetch(fetcher, url) for url in distinct)), strict=True))
+
+    return errand(config.crawl, do)
+
+
+async def _read(
+    config: Config,
+    names: Sequence[str],
+    addresses: Sequence[str],
+    fetched: dict[str, Outcome],
+    outlet_name: str | None,
+) -> AsyncIterator[tuple[str, Outlet, Page | None, Reading]]:
+    """Each page with what it is, in order; a few are read at once, and no more are held than that."""
+    from monitor.extract import Extractor  # noqa: PLC0415  as above
+    from monitor.extract import Reading as Options  # noqa: PLC0415
+
+    async with Extractor(config.crawl.workers if len(names) > 1 else 1) as extractor:
+
+        async def one(name: str, address: str) -> tuple[str, Outlet, Page | None, Reading]:
+            page = fetched[name] if name in fetched else _file(name, address, config.crawl.max_size)
+            url = page.url if isinstance(page, Page) else address
+            outlet = _outlet(config, outlet_name, url)
+            if not isinstance(page, Page):
+                return name, outlet, None, page or FetchError("no page came", kind="empty")
+            try:
+                return name, outlet, page, await extractor.read(page, Options.of(outlet))
+            except ExtractionError as error:
+                return name, outlet, page, error
+
+        under_way: deque[asyncio.Task[tuple[str, Outlet, Page | None, Reading]]] = deque()
+        for name, address in zip(names, addresses, strict=True):
+            under_way.append(asyncio.create_task(one(name, address)))
+            if len(under_way) >= 4 * extractor.workers:
+                yield await under_way.popleft()
+        while under_way:
+            yield await under_way.popleft()
+
+
+def _file(name: str, address: str, largest: int) -> Page | FetchError | OSError:
+    try:
+        if name == "-":
+            body = sys.stdin.buffer.read(largest + 1)
+        else:
+            with Path(name).open("rb") as file:
+                body = file.read(largest + 1)
+    except OSError as error:
+        return error
+    if len(body) > largest:
+        return FetchError(f"larger than crawl.max_size ({largest:,} bytes)", kind="too-large", permanent=True)
+    if not address:
+        found = _OWN_ADDRESS.search(body)
+        own = next((group for group in found.groups() if group), b"") if found else b""
+        address = own.decode("ascii", "ignore") or f"https://file.invalid/{quote(Path(name).name)}"
+    return Page(url=address, body=body, fetched_at=now())
+
+
+def _story(outlet: Outlet, page: Page, article: Article) -> Story:
+    from monitor.ingest import story_of  # noqa: PLC0415  as above
+    from monitor.urls import story_id  # noqa: PLC0415
+
+    candidate = Candidate(url=page.url, outlet=outlet.name)
+    visit = Visit(id=story_id(page.url), candidate=candidate, first_seen_at=page.fetched_at, next_at=None)
+    return story_of(outlet, visit, page, article)
+
+
+def _problem(outcome: Reading) -> str:
+    if isinstance(outcome, Article):
+        return ""
+    if isinstance(outcome, FetchError):
+        return f"{outcome.message} ({outcome.kind})"
+    if isinstance(outcome, OSError):
+        return outcome.strerror or str(outcome)
+    if isinstance(outcome, ExtractionError):
+        return str(outcome)
+    return f"not an article: {outcome.kind}{f', {outcome.detail}' * bool(outcome.detail)}"
+
+
+def _print_json(name: str, page: Page | None, story: Story | None, outcome: Reading, problem: str) -> None:
+    import orjson  # noqa: PLC0415  quick, but not for every command
+
+    data: Json
+    if story is not None:
+        data = story.to_json()
+    else:
+        kind = outcome.kind if not isinstance(outcome, (Article, OSError)) else "file"
+        data = {"url": page.url if page else name, "title": "", "text": "", "error": problem, "kind": kind}
+    click.echo(orjson.dumps({"source": name, **data}))
+
+
+def _show(context: Context, story: Story) -> None:
+    from monitor.cli.show import headline  # noqa: PLC0415  not for --json
+
+    context.out.print(headline(story))
+    facts = {
+        "language": story.language,
+        "section": story.section,
+        "tags": ", ".join(story.tags),
+        "method": story.method,
+        "words": f"{story.word_count:,}",
+    }
+    context.out.print(
+        " · ".join(f"{name} {value}" for name, value in facts.items() if value), style="dim", markup=False
+    )
+    context.out.print()
+    context.out.print(story.text, markup=False)
+    context.out.print()

@@ -1,0 +1,40 @@
+"""``init``: a starter to change rather than an empty file."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from shlex import quote
+
+import click
+
+from monitor.cli.context import Context, with_context
+from monitor.errors import MonitorError
+
+
+@click.command("init")
+@click.argument("directory", default=".", metavar="[DIR]")
+@with_context
+def init_command(context: Context, *, directory: str) -> None:
+    """Write a commented starter monitor.yaml into DIR (default: here): real outlets, topics and alerts of this field.
+
+    It never overwrites a file.
+    """
+    target = Path(directory) / "monitor.yaml"
+    text = files("monitor.cli").joinpath("starter.yaml").read_text(encoding="utf-8")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise MonitorError(f"{target} exists and is left as it is", hint="name another directory") from None
+    except OSError as error:
+        raise MonitorError(f"{target} cannot be written: {error.strerror}") from None
+    out = context.out
+    out.print(f"Wrote {target}.", markup=False)
+    if target.parent != Path():
+        out.print(f"  cd {quote(str(target.parent))}", markup=False)
+    out.print("  # choose outlets and alerts, put your address behind to:", markup=False)
+    out.print(
+        "  media-monitor check\n  media-monitor crawl\n  media-monitor search 'chip export' --since 7d", markup=False
+    )

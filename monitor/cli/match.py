@@ -1,0 +1,106 @@
+"""``match``: what the rules say of stories."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import click
+
+from monitor.cli.context import Context, with_context
+from monitor.models import Story, now, rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LONGEST_LINE = 50_000_000  # bytes
+
+
+@click.command("match")
+@click.argument("stories", metavar="STORIES.jsonl")
+@click.option("--json", "as_json", is_flag=True, help='{"id", "url", "alerts", "topics"}, a line a story.')
+@with_context
+def match_command(context: Context, *, stories: str, as_json: bool) -> int:
+    """Say which alerts and topics of the configuration match stories, in the order given.  - is standard input.
+
+    STORIES are as `extract --json`, `search --json` or `export` print them; of each, "text" or "title" is enough.
+
+    \b
+    Examples:
+      media-monitor match --json stories.jsonl
+      media-monitor extract --json page.html | media-monitor match -
+    """
+    from monitor.query.rules import RuleSet  # noqa: PLC0415  not for --help
+
+    rules = RuleSet.of(context.config)
+    status = 0
+    with _opened(stories) as lines:
+        for number, found in _stories(lines):
+            if isinstance(found, str):
+                context.err.print(f"{stories}:{number}: {found}", markup=False)
+                status = 1
+                continue
+            matched = rules.match(found)
+            if as_json:
+                import orjson  # noqa: PLC0415  quick, but not for every command
+
+                names = {"alerts": list(matched.alerts), "topics": list(matched.topics)}
+                click.echo(orjson.dumps({"id": found.id, "url": found.url, **names}))
+            else:
+                _show(context, found, matched.alerts, matched.topics)
+    return status
+
+
+def _show(context: Context, story: Story, alerts: tuple[str, ...], topics: tuple[str, ...]) -> None:
+    from monitor.cli.show import plain  # noqa: PLC0415  not for --json
+
+    context.out.print(plain(story.title or story.url or story.id), style="bold")
+    context.out.print(f"  alerts: {', '.join(alerts) or '-'}\n  topics: {', '.join(topics) or '-'}", markup=False)
+
+
+def _opened(name: str) -> IO[bytes]:
+    if name == "-":
+        return sys.stdin.buffer
+    try:
+        return Path(name).open("rb")
+    except OSError as error:
+        raise click.UsageError(f"{name}: {error.strerror}") from None
+
+
+def _stories(lines: IO[bytes]) -> Iterator[tuple[int, Story | str]]:
+    """Each line's number with its story, or what is wrong with it."""
+    import orjson  # noqa: PLC0415  quick, but not for --help
+
+    for number, line in enumerate(iter(lambda: lines.readline(LONGEST_LINE), b""), start=1):
+        if not line.strip():
+            continue
+        try:
+            data = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            yield number, f"not JSON: {error}"
+            continue
+        if not isinstance(data, dict):
+            yield number, "not a story: a JSON object is expected"
+            continue
+        try:
+            yield number, _story(data)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            yield number, f"not a story: {error}"
+
+
+def _story(data: dict[str, object]) -> Story:
+    """A story of which only what a query can read need be there."""
+    moment = rfc3339(now())
+    url = data.get("url") or ""
+    defaults: dict[str, object] = {"outlet": "", "title": "", "text": "", "url": url}
+    defaults |= dict.fromkeys(("first_seen_at", "fetched_at", "updated_at"), moment)
+    if not data.get("id"):
+        from monitor.urls import story_id  # noqa: PLC0415  only for stories without one
+
+        defaults["id"] = story_id(str(url)) if url else ""
+    given = {name: value for name, value in data.items() if value is not None}
+    for name in ("id", "url", "outlet", "title", "text"):
+        if not isinstance(given.get(name, ""), str):
+            raise TypeError(f"{name} must be text")
+    return Story.from_json({**defaults, **given})

@@ -1,0 +1,218 @@
+"""``outlets``: the health of each, or all that is known of one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitor.cli.context import Context, ago, brief, unknown, with_context
+from monitor.models import OutletState, now, rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from monitor.config import Outlet
+
+
+@click.command("outlets")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--json", "as_json", is_flag=True, help="A JSON object an outlet, a line each.")
+@click.option("--failing", is_flag=True, help="Only those whose last poll failed.")
+@click.option(
+    "--furniture", is_flag=True, help="The blocks that recur on an outlet's pages and are left out of its stories."
+)
+@with_context
+def outlets_command(
+    context: Context,
+    *,
+    names: tuple[str, ...],
+    as_json: bool,
+    failing: bool,
+    furniture: bool,
+) -> None:
+    """Show the health of each outlet: when it was polled, what came of it, and who polls it now.
+
+    \b
+    Examples:
+      media-monitor outlets
+      media-monitor outlets --failing
+      media-monitor outlets "National Technology News"
+      media-monitor outlets "National Technology News" --furniture
+      media-monitor outlets --json | jq -r 'select(.failures > 3) | .name'
+    """
+    configured = {outlet.name: outlet for outlet in context.config.outlets}
+    with context.store() as store:
+        states = {state.name: state for state in store.outlets()}
+    wanted = _wanted(names, [*configured, *(name for name in states if name not in configured)])
+    if failing:
+        wanted = [name for name in wanted if name in states and (states[name].error or states[name].failures)]
+    if furniture:
+        _furniture(context, wanted, states)
+    elif as_json:
+        import orjson  # noqa: PLC0415  quick, but not for every command
+
+        for name in wanted:
+            click.echo(orjson.dumps(_json(name, configured.get(name), states.get(name))))
+    elif names:
+        for name in wanted:
+            _whole(context, name, configured.get(name), states.get(name))
+    else:
+        _table(context, wanted, configured, states)
+
+
+def _wanted(names: Sequence[str], known: list[str]) -> list[str]:
+    if not names:
+        return known
+    by_fold = {name.casefold(): name for name in known}
+    for name in names:
+        if name.casefold() not in by_fold:
+            raise click.UsageError(unknown("outlet", name, known))
+    return [by_fold[name.casefold()] for name in names]
+
+
+def _json(name: str, outlet: Outlet | None, state: OutletState | None) -> dict[str, Any]:
+    if state is None:
+        state = OutletState(name=name, next_poll_at=now(), interval=now() - now())
+        never = True
+    else:
+        never = False
+    held = bool(state.holder and state.lease_until and state.lease_until > now())
+    return {
+        "name": name,
+        "url": outlet.url if outlet else None,
+        "configured": outlet is not None,
+        "render": outlet.render if outlet else None,
+        "language": outlet.language if outlet else None,
+        "country": outlet.country if outlet else None,
+        "status": _status(outlet, None if never else state),
+        "last_poll_at": _when(state.last_poll_at),
+        "last_ok_at": _when(state.last_ok_at),
+        "last_story_at": _when(state.last_story_at),
+        "next_poll_at": None if never else _when(state.next_poll_at),
+        "interval_seconds": None if never else state.interval.total_seconds(),
+        "failures": state.failures,
+        "error": state.error,
+        "holder": state.holder if held else None,
+        "lease_until": _when(state.lease_until) if held else None,
+        "counts": state.counts,
+        "sources": {
+            url: {
+                "kind": source.kind,
+                "fetched_at": _when(source.fetched_at),
+                "failures": source.failures,
+                "error": source.error,
+            }
+            for url, source in state.sources.items()
+        },
+        "engine": state.memory.get("engine"),
+    }
+
+
+def _status(outlet: Outlet | None, state: OutletState | None) -> str:
+    """One word for the eye."""
+    if outlet is None:
+        return "removed"
+    if state is None or state.last_poll_at is None:
+        return "new"
+    if state.error or state.failures:
+        return "failing"
+    return "ok"
+
+
+_COLOURS = {"ok": "green", "failing": "red", "new": "cyan", "removed": "dim"}
+
+
+def _table(
+    context: Context, names: Sequence[str], configured: dict[str, Outlet], states: dict[str, OutletState]
+) -> None:
+    if not names:
+        context.err.print("No outlets: add some under outlets: in the configuration, or write a starter with `init`.")
+        return
+    from rich.table import Table  # noqa: PLC0415  not for --json
+
+    from monitor.cli.show import plain  # noqa: PLC0415
+
+    at = now()
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    for head in ("OUTLET", "STATUS", "POLLED", "NEXT", "EVERY"):
+        table.add_column(head, no_wrap=True)
+    table.add_column("STORIES", justify="right")
+    table.add_column("LAST STORY", no_wrap=True)
+    table.add_column("NOTE", overflow="fold")
+    for name in names:
+        state = states.get(name)
+        status = _status(configured.get(name), state)
+        shown = f"[{_COLOURS[status]}]{status}[/]"
+        if state is None:
+            table.add_row(plain(name), shown, "-", "now", "-", "0", "-", "")
+            continue
+        stories = state.counts.get("stored", 0)
+        held = state.holder if state.holder and state.lease_until and state.lease_until > at else None
+        note = state.error or (f"polled by {held}" if held else "")
+        following = "now" if state.next_poll_at <= at else ago(state.next_poll_at, at)
+        table.add_row(
+            plain(name),
+            shown,
+            ago(state.last_poll_at, at),
+            following,
+            brief(state.interval),
+            f"{stories:,}",
+            ago(state.last_story_at, at),
+            plain(note),
+        )
+    context.out.print(table, soft_wrap=False)
+    failing = [name for name in names if _status(configured.get(name), states.get(name)) == "failing"]
+    if failing:
+        context.err.print(f"{len(failing)} of {len(names)} failing; `outlets NAME` shows why.", markup=False)
+
+
+def _whole(context: Context, name: str, outlet: Outlet | None, state: OutletState | None) -> None:
+    from monitor.cli.show import plain  # noqa: PLC0415  not for --json
+
+    out = context.out
+    out.print(plain(name), style="bold")
+    rows: list[tuple[str, str]] = [("status", _status(outlet, state))]
+    if outlet is not None:
+        rows += [("url", outlet.url), ("rendering", outlet.render)]
+    if state is not None:
+        at = now()
+        rows += [
+            ("last poll", _moment(state.last_poll_at, at)),
+            ("last success", _moment(state.last_ok_at, at)),
+            ("last story", _moment(state.last_story_at, at)),
+            ("next poll", _moment(state.next_poll_at, at)),
+            ("interval", brief(state.interval)),
+            ("failures", f"{state.failures:g}"),
+            ("error", state.error or "-"),
+        ]
+        if state.holder and state.lease_until and state.lease_until > at:
+            rows.append(("polled by", f"{state.holder}, until {_moment(state.lease_until, at)}"))
+        rows += [(f"pages {disposition}", f"{count:,}") for disposition, count in sorted(state.counts.items())]
+    width = max(len(label) for label, _ in rows)
+    for label, value in rows:
+        out.print(plain(value, before=f"  {label:<{width}}  "))
+    for url, source in (state.sources if state else {}).items():
+        problem = f", {source.failures} failures: {source.error}" if source.failures or source.error else ""
+        out.print(f"  {source.kind:<{width}}  {url} (whole {ago(source.fetched_at)}{problem})", markup=False)
+    out.print()
+
+
+def _furniture(context: Context, names: Sequence[str], states: dict[str, OutletState]) -> None:
+    from monitor.extract import furniture  # noqa: PLC0415  only for this
+
+    for name in names:
+        state = states.get(name)
+        blocks = furniture.shown(state.memory) if state else []
+        context.out.print(f"{name}: {len(blocks)} blocks left out", style="bold", markup=False)
+        for text, pages in blocks:
+            context.out.print(f"  on {pages} pages  {text}", markup=False)
+
+
+def _moment(moment: datetime | None, at: datetime) -> str:
+    return "never" if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC ({ago(moment, at)})"
+
+
+def _when(moment: datetime | None) -> str | None:
+    return None if moment is None else rfc3339(moment)

@@ -1,0 +1,144 @@
+"""``search`` and ``history``."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import TYPE_CHECKING
+
+import click
+
+from monitor.cli.context import Context, Moment, find_story, with_context
+from monitor.models import now
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from monitor.query import Node
+    from monitor.store import Found
+
+
+@click.command("search")
+@click.argument("query", nargs=-1)
+@click.option("--since", type=Moment(), help="Only stories published (or else first seen) since: 7d, 2026-11-01 ...")
+@click.option("--limit", "-n", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Stories to show.")
+@click.option("--offset", type=click.IntRange(0), default=0, help="Stories to pass over first.")
+@click.option("--relevance", is_flag=True, help="Most relevant first, not newest.")
+@click.option("--json", "as_json", is_flag=True, help="Whole stories, a JSON object a line.")
+@with_context
+def search_command(
+    context: Context,
+    *,
+    query: tuple[str, ...],
+    since: datetime | None,
+    limit: int,
+    offset: int,
+    relevance: bool,
+    as_json: bool,
+) -> None:
+    """Find stories, newest first, with the matching words in context.  Without QUERY: the newest of all.
+
+    \b
+    Examples:
+      media-monitor search 'Sberbank OR Сбербанк' --since 7d
+      media-monitor search '"export controls" title:(chip OR chips)' --relevance
+      media-monitor search 'outlet:"Xinhua" raw:AI' --json | jq -r .url
+    """
+    text = " ".join(query)
+    node = None
+    if text.strip():
+        from monitor.query import parse  # noqa: PLC0415  not needed to show the newest
+
+        node = parse(text)
+    with context.store() as store:
+        found = store.search(node, now=now(), since=since, limit=limit, offset=offset, relevance=relevance)
+        if as_json:
+            import orjson  # noqa: PLC0415  quick, but not for every command
+
+            for story in found.stories:
+                click.echo(orjson.dumps(story.to_json()))
+            return
+    _show(context, text, found, node=node, offset=offset)
+
+
+def _show(context: Context, text: str, found: Found, *, node: Node | None, offset: int) -> None:
+    from monitor.cli.show import headline, quote  # noqa: PLC0415  rich takes time that --json need not spend
+    from monitor.query.snippets import snippets  # noqa: PLC0415
+
+    stories, total = found.stories, found.total
+    if not stories:
+        shown = f" for {text}" if text else ""
+        context.err.print(f"No stories{shown}.", markup=False)
+        return
+    marks = not context.out.is_terminal
+    for story in stories:
+        context.out.print(headline(story))
+        for snippet in snippets(node, story) if node is not None else ():
+            if snippet.field != "title":
+                context.out.print(quote(snippet, marks=marks))
+        context.out.print()
+    last = offset + len(stories)
+    more = "" if total is None else f" of {total:,}"
+    span = f"{offset + 1} to {last}{more}" if offset or (total or 0) > last else f"{last}"
+    hint = "; --limit and --offset show more" if total is None or total > last else ""
+    context.err.print(f"{span} {'story' if span == '1' else 'stories'}{hint}", markup=False)
+
+
+@click.command("history")
+@click.argument("story")
+@with_context
+def history_command(context: Context, *, story: str) -> None:
+    """Show what an outlet changed in a story, version by version, in words.
+
+    STORY is an id (or its first characters) or an address, as `search` shows them.
+    """
+    with context.store() as store:
+        found = find_story(store, story)
+        versions = store.history(found.id) or [found]
+    out = context.out
+    out.print(versions[-1].title, style="bold", markup=False)
+    out.print(versions[-1].url, style="blue", markup=False)
+    for version in versions:
+        out.print(f"\nversion {version.version}, fetched {version.fetched_at:%Y-%m-%d %H:%M} UTC", style="bold")
+        if version is versions[0]:
+            out.print(f"  {version.word_count} words")
+            continue
+        before = versions[versions.index(version) - 1]
+        if before.title != version.title:
+            out.print("  title: ", difference(before.title, version.title, colour=out.is_terminal), sep="")
+        for line in changed_paragraphs(before.text, version.text):
+            out.print("  ", difference(*line, colour=out.is_terminal), sep="")
+    if len(versions) == 1:
+        context.err.print("The outlet has not changed it since.")
+
+
+def changed_paragraphs(before: str, after: str) -> list[tuple[str, str]]:
+    """Pairs of what a paragraph was and is; empty where it is new or gone."""
+    old, new = before.split("\n\n"), after.split("\n\n")
+    pairs: list[tuple[str, str]] = []
+    for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if kind == "equal":
+            continue
+        left, right = old[a:b], new[c:d]
+        pairs += [
+            (left[i] if i < len(left) else "", right[i] if i < len(right) else "") for i in range(max(b - a, d - c))
+        ]
+    return pairs
+
+
+def difference(before: str, after: str, *, colour: bool) -> object:
+    """Words taken out and put in: red and green, or [-out-] and {+in+} where there is no colour."""
+    from rich.text import Text  # noqa: PLC0415  as above
+
+    old, new = re.findall(r"\s+|\w+|[^\w\s]", before), re.findall(r"\s+|\w+|[^\w\s]", after)
+    text = Text()
+    for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        out, in_ = "".join(old[a:b]), "".join(new[c:d])
+        if kind == "equal":
+            text.append(out if len(out) < 160 else f"{out[:70]} … {out[-70:]}")
+            continue
+        if out:
+            text.append(out if colour else f"[-{out}-]", style="red strike")
+        if in_:
+            text.append(in_ if colour else f"{{+{in_}+}}", style="green")
+    return text
