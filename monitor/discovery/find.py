@@ -44,7 +44,7 @@ def find(home: bytes, *, url: str, outlet: Outlet, robots: tuple[str, ...] = (),
     own = Own(outlet)
     linked = [address for address, _ in menu if address in own and _FEED_ADDRESS.search(urlsplit(address).path)]
     feeds = sorted(dict.fromkeys((*announced, *linked)), key=lambda address: bool(_LESSER.search(address)))
-    sitemaps = sorted(dict.fromkeys(robots), key=lambda address: "news" not in address.lower())
+    sitemaps = sorted(dict.fromkeys(robots), key=lambda address: "news" not in urlsplit(address).path.lower())
     return Site(feeds=tuple(feeds), sitemaps=tuple(sitemaps), sections=_sections(menu, own, url))
 
 

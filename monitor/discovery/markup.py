@@ -11,6 +11,7 @@ from lxml import etree, html
 
 from monitor.errors import FetchError
 
+_HTML = re.compile(rb"<(?:!doctype\s+)?html", re.IGNORECASE)
 _ENTITY = re.compile(rb"<!ENTITY", re.IGNORECASE)
 _NAMED = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)([A-Za-z][A-Za-z0-9]{1,31});")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -36,7 +37,8 @@ def xml(body: bytes, *, charset: str | None = None) -> etree._Element:
     except (etree.XMLSyntaxError, ValueError):
         root = _mend(body, charset)
     if root is None:
-        raise FetchError("it is no XML", kind="malformed")
+        what = "an HTML page, no XML" if _HTML.match(body) else "it is no XML"
+        raise FetchError(what, kind="malformed")
     dtd: Any = root.getroottree().docinfo.internalDTD  # the stubs know none of its methods
     if dtd is not None and next(dtd.iterentities(), None) is not None:
         raise FetchError("it declares XML entities, which are refused", kind="malformed")

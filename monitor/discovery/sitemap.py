@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from monitor.discovery import markup
 from monitor.discovery.dates import moment
@@ -83,7 +83,7 @@ def _index(root: etree._Element, url: str, since: datetime) -> Listing:
             continue
         address, changed = urljoin(url, texts["loc"]), moment(texts.get("lastmod"))
         child = Child(url=address, fresh=changed is None or changed >= since)
-        found.append((bool(_NEWS_NAME.search(address)), changed.timestamp() if changed else 0.0, child))
+        found.append((bool(_NEWS_NAME.search(urlsplit(address).path)), changed.timestamp() if changed else 0.0, child))
     found.sort(key=lambda entry: entry[:2], reverse=True)  # news first, then what changed last
     return Listing(children=tuple(child for _, _, child in found), offered=len(found))
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from crawl.engine import Engine
+from crawl.engine import Engine, shared
 from monitor.demo.web import Site
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def engine() -> Engine:
-    return Engine()
+    return shared()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import threading
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from scrapy.crawler import AsyncCrawlerRunner
@@ -50,7 +51,9 @@ class Engine:
     def run(self, work: Coroutine[Any, Any, Any], *, timeout: float = 60) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout)
 
-    def do(self, work: Callable[[Fetcher], Awaitable[Any]], settings: CrawlSettings = FAST) -> Any:
+    def do(
+        self, work: Callable[[Fetcher], Awaitable[Any]], settings: CrawlSettings = FAST, *, timeout: float = 60
+    ) -> Any:
         """What the coroutine returns or raises, given a fetcher."""
         kept: list[Any] = []
 
@@ -58,7 +61,7 @@ class Engine:
             runner = AsyncCrawlerRunner(self.settings)
             await runner.crawl(Errand, settings=settings, do=work, keep=kept.append)
 
-        self.run(whole())
+        self.run(whole(), timeout=timeout)
         if isinstance(kept[0], BaseException):
             raise kept[0]
         return kept[0]
@@ -73,6 +76,12 @@ class Engine:
             return shift.report
 
         return self.run(whole())
+
+
+@cache
+def shared() -> Engine:
+    """The one engine of this process: a reactor starts once."""
+    return Engine()
 
 
 class Memory:
@@ -138,19 +147,19 @@ class FakeIngest:
     kind: str = ""
     slow: float = 0.0
 
-    async def page(self, outlet: Outlet, visit: Visit, page: Page) -> Outcome:  # noqa: ARG002
+    async def page(self, outlet: Outlet, visit: Visit, page: Page) -> Outcome:
         await asyncio.sleep(self.slow)
         self.pages.append(page)
         settled = replace(visit, next_at=None, story=visit.id, etag=page.etag, last_modified=page.last_modified)
         self.memory.visits[visit.id] = settled
         return Outcome(disposition=self.disposition, kind=self.kind)
 
-    async def not_modified(self, outlet: Outlet, visit: Visit) -> Outcome:  # noqa: ARG002
+    async def not_modified(self, outlet: Outlet, visit: Visit) -> Outcome:
         self.unchanged.append(visit.candidate.url)
         self.memory.visits[visit.id] = replace(visit, next_at=None)
         return Outcome(disposition=Disposition.UNCHANGED)
 
-    async def failed(self, outlet: Outlet, visit: Visit, error: FetchError) -> Outcome:  # noqa: ARG002
+    async def failed(self, outlet: Outlet, visit: Visit, error: FetchError) -> Outcome:
         self.failures[visit.candidate.url] = error
         again = None if error.permanent else now() + timedelta(minutes=5)
         self.memory.visits[visit.id] = replace(visit, next_at=again, attempts=visit.attempts + 1)

@@ -1,0 +1,91 @@
+"""Sitemaps of all kinds."""
+
+from __future__ import annotations
+
+import gzip
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from monitor.discovery import sitemap
+from monitor.errors import FetchError
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+SINCE = NOW - timedelta(days=7)
+
+
+def read(body: str | bytes) -> sitemap.Listing:
+    body = body.encode() if isinstance(body, str) else body
+    return sitemap.read(body, url="https://news.example/sitemap.xml", outlet="News", since=SINCE)
+
+
+def urlset(*entries: str) -> str:
+    return (
+        f'<?xml version="1.0"?><urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{"".join(entries)}</urlset>'
+    )
+
+
+def entry(number: int, lastmod: str = "") -> str:
+    tail = f"<lastmod>{lastmod}</lastmod>" if lastmod else ""
+    return f"<url><loc>https://news.example/{number}</loc>{tail}</url>"
+
+
+def test_what_changed_lately_comes_newest_first() -> None:
+    listing = read(urlset(entry(1, "2026-11-20"), entry(2, "2026-11-22T10:00:00Z"), entry(3, "2025-01-01")))
+    assert [candidate.url[-1] for candidate in listing.candidates] == ["2", "1"]
+    assert listing.offered == 3
+
+
+def test_a_news_sitemap_tells_title_date_and_language() -> None:
+    news = """<url><loc>https://news.example/a</loc><lastmod>2020-01-01</lastmod>
+    <n:news xmlns:n="http://www.google.com/schemas/sitemap-news/0.9"><n:publication><n:name>N</n:name>
+    <n:language>ru</n:language></n:publication><n:publication_date>2026-11-22T09:00:00+03:00</n:publication_date>
+    <n:title>Сбербанк &amp; ИИ</n:title></n:news></url>"""
+    listing = read(urlset(news))
+    (candidate,) = listing.candidates
+    assert listing.news
+    assert (candidate.title, candidate.language) == ("Сбербанк & ИИ", "ru")
+    assert candidate.published_at == datetime(2026, 11, 22, 6, tzinfo=UTC)
+
+
+def test_a_short_sitemap_without_dates_is_taken_whole() -> None:
+    assert len(read(urlset(*map(entry, range(300)))).candidates) == 300
+
+
+def test_a_long_sitemap_without_dates_is_an_archive() -> None:
+    listing = read(urlset(*map(entry, range(2000)), entry(5, "2026-11-22")))
+    assert len(listing.candidates) == 1
+    assert "2000 entries without a date" in listing.note
+
+
+def test_an_index_names_its_children_news_first_then_the_freshest() -> None:
+    body = """<sitemapindex xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">
+    <sitemap><loc>https://news.example/2019.xml</loc><lastmod>2019-01-01</lastmod></sitemap>
+    <sitemap><loc>https://news.example/a.xml</loc><lastmod>2026-11-21</lastmod></sitemap>
+    <sitemap><loc>https://news.example/b.xml</loc><lastmod>2026-11-22</lastmod></sitemap>
+    <sitemap><loc>/news.xml</loc></sitemap></sitemapindex>"""
+    children = read(body).children
+    assert [child.url.rsplit("/", 1)[1] for child in children] == ["news.xml", "b.xml", "a.xml", "2019.xml"]
+    assert [child.fresh for child in children] == [True, True, True, False]
+
+
+def test_gzip_is_unpacked() -> None:
+    assert len(read(gzip.compress(urlset(entry(1)).encode())).candidates) == 1
+
+
+def test_a_gzip_bomb_is_not_unpacked() -> None:
+    with pytest.raises(FetchError) as caught:
+        read(gzip.compress(bytes(60_000_000)))
+    assert caught.value.kind == "too-large"
+
+
+@pytest.mark.parametrize("body", [b"\x1f\x8bnonsense", b"", b"<rss/>", b"<html><p>x</p></html>", b"no xml"])
+def test_what_is_no_sitemap_is_refused(body: bytes) -> None:
+    with pytest.raises(FetchError) as caught:
+        read(body)
+    assert caught.value.kind == "malformed"
+
+
+def test_entities_are_refused() -> None:
+    with pytest.raises(FetchError, match="entities"):
+        read('<!DOCTYPE u [<!ENTITY a SYSTEM "file:///etc/passwd">]><urlset><url><loc>&a;</loc></url></urlset>')
