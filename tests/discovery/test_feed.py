@@ -50,7 +50,8 @@ def test_an_atom_feed() -> None:
     body = """<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="fr" xml:base="https://news.example/fr/">
     <entry><title type="html">L&amp;#39;IA</title><link rel="self" href="x"/><link href="un"/>
     <published>2026-11-22T10:00:00+01:00</published><updated>2026-11-23T10:00:00Z</updated></entry>
-    <entry xml:lang="en"><title>Two</title><link rel="alternate" type="text/html" href="/two"/><id>tag:x</id></entry></feed>"""
+    <entry xml:lang="en"><title>Two</title><link href="/two"/>
+    <id>tag:x</id></entry></feed>"""
     first, second = read(body).candidates
     assert (first.url, first.title, first.language) == ("https://news.example/fr/un", "L'IA", "fr")
     assert first.published_at == datetime(2026, 11, 22, 9, tzinfo=UTC)
