@@ -128,7 +128,7 @@ def _json(body: bytes, *, url: str, outlet: str) -> Listing:
 
 def _listing(found: list[Candidate], offered: int, *, ttl: timedelta | None = None) -> Listing:
     if offered and not found:  # cut off, or changed beyond recognition: not the same as a feed with nothing new
-        raise FetchError(f"{offered} entries, none of them with an address", kind="malformed")
+        raise FetchError(f"its entries have no addresses ({offered} of them)", kind="malformed")
     return Listing(candidates=tuple(found), offered=offered, ttl=ttl)
 
 
