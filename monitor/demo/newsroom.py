@@ -234,6 +234,8 @@ class House:
         """This outlet as it stands in monitor.yaml."""
         profile = self.profile
         outlet = {"name": profile.name, "url": self.site.url, "language": profile.language, "country": profile.country}
+        if profile.style == "script":
+            outlet["render"] = "auto"
         if not profile.declared or profile.listing == "front":
             return outlet
         if profile.failing:

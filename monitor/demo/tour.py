@@ -10,8 +10,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.table import Table
 
 from monitor.demo.dispatches import Dispatch, model_story
 from monitor.demo.newsroom import Newsroom
@@ -58,10 +58,11 @@ class Tour:
 
     def _introduce(self, newsroom: Newsroom) -> None:
         self._heading("A newsroom opens on this machine")
-        table = Table.grid(padding=(0, 2))
-        for house in newsroom.houses.values():
-            table.add_row(f"  {house.profile.name}", house.site.url, house.profile.habit)
-        self.console.print(table)
+        houses = list(newsroom.houses.values())
+        width = max(cell_len(house.profile.name) for house in houses)
+        for house in houses:
+            name = set_cell_size(house.profile.name, width)
+            self.console.print(f"  {name}  {house.site.url}  {_plain(house.profile.habit)}", soft_wrap=True)
         self._say(f"Its outlets, two topics and three alerts stand in {self.config}.")
 
     def _first_pass(self, newsroom: Newsroom) -> None:
