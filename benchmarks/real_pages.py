@@ -118,7 +118,7 @@ def crawl(pages: list[dict[str, Any]], *, copies: int, workers: int) -> dict[str
             "store": {"url": "sqlite:monitor.db"},
             "mail": {"url": sink.url},
             "keep": "all",
-            "crawl": {"delay": "0s", "workers": workers, "max_age": "36500d", "pages_per_poll": 10_000},
+            "crawl": {"delay": "0s", "workers": workers, "max_age": "3650d", "pages_per_poll": 10_000},
             "outlets": [
                 {"name": f"Pages in {language}", "url": site.url, "feeds": [f"{site.url}rss.xml"]}
                 for language, site in sites.items()
