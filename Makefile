@@ -1,4 +1,4 @@
-.PHONY: install demo test elasticsearch lint format lock
+.PHONY: install demo test elasticsearch splash lint format lock
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -19,6 +19,13 @@ test: install
 # A real Elasticsearch for development, in the foreground; needs Java 21 or newer and Maven.
 elasticsearch: install
 	$(BIN)/python tests/servers/elasticsearch_node.py
+
+# A real Splash at http://127.0.0.1:8050, without Docker; name it in crawl.splash or SPLASH_URL.
+splash: .cache/splash/installed
+	.cache/splash/bin/python deploy/splash/serve.py
+
+.cache/splash/installed:
+	deploy/splash/install.sh .cache/splash
 
 lint: install
 	$(BIN)/ruff check .

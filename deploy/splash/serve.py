@@ -27,6 +27,7 @@ from typing import Any
 from unittest import mock
 
 HEARTBEAT = 0.5  # seconds
+NO_SOCKETS = "window.WebSocket = undefined; window.Worker = undefined; window.SharedWorker = undefined;"
 PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -109,12 +110,26 @@ def serve(options: argparse.Namespace) -> None:
     web_engine.QWebEngineProfile.return_value.httpUserAgent.return_value = ""
 
     from splash import server
+    from splash.engines.webkit.webpage import WebkitWebPage
 
-    # WebSockets, and requests Splash cannot tie to a page, ignore a page's proxy: what nobody sent
-    # through the monitor's guard goes to the discard port and fails.
+    # Requests that Splash cannot tie to a page ignore the page's proxy: what nobody sent through the
+    # monitor's guard goes to the discard port and fails.
     QtNetwork.QNetworkProxy.setApplicationProxy(
         QtNetwork.QNetworkProxy(QtNetwork.QNetworkProxy.HttpProxy, "127.0.0.1", 9)
     )
+
+    # WebSockets ignore all proxies on their way to this machine, so no page has them.
+    make_page = WebkitWebPage.__init__
+
+    def make_page_without_sockets(page: Any, verbosity: int = 0) -> None:
+        make_page(page, verbosity)
+        page.frameCreated.connect(forbid_sockets)
+        forbid_sockets(page.mainFrame())
+
+    def forbid_sockets(frame: Any) -> None:
+        frame.javaScriptWindowObjectCleared.connect(lambda: frame.evaluateJavaScript(NO_SOCKETS))
+
+    WebkitWebPage.__init__ = make_page_without_sockets
 
     def with_heart(**settings: object) -> None:
         from twisted.internet import task

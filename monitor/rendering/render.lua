@@ -34,6 +34,8 @@ function main(splash, args)
   if args.user_agent then
     splash:set_user_agent(args.user_agent)
   end
+  -- They ignore the proxy.  A frame can still have them, unless the server itself takes them away (deploy/splash).
+  splash:autoload("window.WebSocket = undefined; window.Worker = undefined;")
   splash:on_request(function(request)
     if not is_wanted(request.url) then
       request:abort()
@@ -61,14 +63,13 @@ function main(splash, args)
 
   local look = splash:jsfunc(args.look)
   local want = {consent = args.consent, selector = args.selector}
-  local text, changed, clicks, consented = -1, 0, 0, {}
+  local text, changed, clicks = -1, 0, 0
   while time < args.limit do
     local done, seen = pcall(look, want)
     if done then
       place = seen.url
       if seen.clicked ~= "" then
         clicks = clicks + 1
-        table.insert(consented, seen.clicked)
         if clicks == args.clicks then
           want.consent = {}
         end
@@ -106,7 +107,7 @@ function main(splash, args)
   for _, header in ipairs(last.headers) do
     local name = header.name:lower()
     if name ~= "content-encoding" and name ~= "content-length" and name ~= "transfer-encoding" then
-      table.insert(headers, {name = header.name, value = header.value})
+      headers[header.name] = header.value
     end
   end
   return {
@@ -115,6 +116,5 @@ function main(splash, args)
     http_status = last.status,
     headers = headers,
     cookies = splash:get_cookies(),
-    consented = consented,
   }
 end

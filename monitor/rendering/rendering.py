@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import logging
 import os
@@ -71,6 +72,7 @@ class Rendering:
         self._crawler = crawler
         self._splash_url, self._splash_proxy, self._chromium_path = (crawler.settings.get(name) for name in SETTINGS)
         self._guards: dict[tuple[str, int], Guard] = {}
+        self._starting = asyncio.Lock()
         self._gate: gate.Gate | None = None
         self._chromium: ChromiumHandler | None = None
         crawler.signals.connect(self.close, signals.engine_stopped)
@@ -162,7 +164,7 @@ class Rendering:
         return HtmlResponse(
             response.url,
             status=response.status,
-            headers=response.headers,
+            headers={**response.headers, "Content-Type": "text/html; charset=utf-8"},
             body=response.body,
             encoding="utf-8",
             request=response.request,
@@ -194,17 +196,17 @@ class Rendering:
     # ---- both
 
     async def _guard(self, host: str, port: int) -> Guard:
-        known = self._guards.get((host, port))
-        if known is None:
-            known = self._guards[host, port] = Guard(host, port)
-            try:
-                await known.start()
-            except OSError as error:
-                del self._guards[host, port]
-                raise RenderingUnavailable(
-                    f"the guarding proxy cannot listen at {host}:{port}: {error}", hint="see crawl.splash_proxy"
-                ) from error
-        return known
+        async with self._starting:
+            if (host, port) not in self._guards:
+                guard = Guard(host, port)
+                try:
+                    await guard.start()
+                except OSError as error:
+                    raise RenderingUnavailable(
+                        f"the guarding proxy cannot listen at {host}:{port}: {error}", hint="see crawl.splash_proxy"
+                    ) from error
+                self._guards[host, port] = guard
+        return self._guards[host, port]
 
     async def close(self) -> None:
         if self._chromium is not None:

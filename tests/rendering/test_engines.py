@@ -1,0 +1,162 @@
+"""Both engines read what a script writes, and tell the truth about where it is and what the server said."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from monitor.config.schema import CrawlSettings, Outlet
+from monitor.demo.web import Fault, Site
+from monitor.errors import FetchError
+from rendering import pages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from crawl.engine import Engine
+    from monitor.models import Page
+
+ENGINES = [
+    pytest.param("splash", marks=pytest.mark.splash),
+    pytest.param("playwright", marks=pytest.mark.chromium),
+]
+WRITTEN = [
+    "at-once", "late", "very-late", "request", "framework", "consent-platform", "consent-own", "redirect-http",
+    "redirect-meta", "redirect-script", "selector", "dialogs",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What became of each page, and the site that served them."""
+
+    site: Site
+    settings: CrawlSettings
+    engine: str
+    results: dict[str, Page | FetchError]
+
+    def page(self, name: str) -> Page:
+        page = self.results[name]
+        assert not isinstance(page, FetchError), f"{name}: {page.kind}: {page}"
+        return page
+
+    def error(self, name: str) -> FetchError:
+        error = self.results[name]
+        assert isinstance(error, FetchError), error
+        return error
+
+
+def outlet(site: Site, engine: str, name: str) -> Outlet:
+    wait = "#root h1" if name == "selector" else None
+    return Outlet(name="Script Times", url=site.url, render=engine, wait=wait, consent=("button.ja",))
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def rendered(request: pytest.FixtureRequest, engine: Engine) -> Iterator[Rendered]:
+    """All pages, at once, through one engine."""
+    name: str = request.param
+    if name == "splash":
+        settings = crawl_settings(splash=request.getfixturevalue("splash_url"))
+    else:
+        settings = crawl_settings(chromium=request.getfixturevalue("chromium_path"))
+    with Site() as site:
+        pages.put_all(site)
+        site.put("/stuck-part", pages.STORY.encode() + b"<script src='/never.js'></script>")
+        site.fault("/never.js", Fault(hang=True))
+        site.put("/huge", pages.app("document.getElementById('root').innerHTML = Array(300000).join('word ');"))
+        site.put(
+            "/images",
+            pages.STORY.encode()
+            + b"<img src='/a.png'><style>@font-face{font-family:x;src:url(/f.woff2)}</style><p style='font-family:x'>x</p>",
+        )
+        wanted = [*WRITTEN, "to-nowhere", "404", "500", "missing", "stuck-part", "huge", "images", "fetch"]
+
+        async def fetch_all(fetcher: Any) -> dict[str, Page | FetchError]:
+            asked = [fetcher.page(outlet(site, name, path), site.url + path) for path in wanted]
+            return dict(zip(wanted, await asyncio.gather(*asked, return_exceptions=True), strict=True))
+
+        yield Rendered(site, settings, name, engine.do(fetch_all, settings, timeout=120))
+
+
+def crawl_settings(**values: Any) -> CrawlSettings:
+    return CrawlSettings(
+        delay=timedelta(0), timeout=timedelta(seconds=25), user_agent="media-monitor/test", max_size=1_000_000, **values
+    )
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_story_written_by_a_script_is_read_whole(rendered: Rendered, name: str) -> None:
+    text = rendered.page(name).body.decode()
+    body = text.partition("<script>")[0] if name != "selector" else text
+    assert all(paragraph in body for paragraph in pages.PARAGRAPHS), body
+
+
+def test_chromium_reads_what_todays_javascript_writes_and_splash_leaves_the_page_empty(rendered: Rendered) -> None:
+    written = pages.PARAGRAPHS[0] in rendered.page("fetch").body.decode()
+    assert written == (rendered.engine == "playwright")
+
+
+def test_a_page_says_which_engine_read_it_and_has_no_validators(rendered: Rendered) -> None:
+    page = rendered.page("late")
+    assert (page.engine, page.encoding, page.content_type) == (rendered.engine, "utf-8", "text/html")
+    assert (page.etag, page.last_modified) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "landed"),
+    [("redirect-http", "late"), ("redirect-meta", "late"), ("redirect-script", "late"), ("framework", "articles/7")],
+)
+def test_a_page_is_where_it_landed(rendered: Rendered, name: str, landed: str) -> None:
+    assert rendered.page(name).url == rendered.site.url + landed
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("404", "http-404"),
+        ("500", "http-500"),
+        ("missing", "http-404"),
+        ("to-nowhere", "http-404"),
+        ("huge", "too-large"),
+    ],
+)
+def test_a_page_that_is_none_fails_for_its_true_reason(rendered: Rendered, name: str, kind: str) -> None:
+    assert rendered.error(name).kind == kind
+
+
+def test_a_part_that_never_comes_does_not_cost_the_page(rendered: Rendered) -> None:
+    assert pages.PARAGRAPHS[-1] in rendered.page("stuck-part").body.decode()
+
+
+def test_images_and_fonts_are_not_loaded(rendered: Rendered) -> None:
+    assert rendered.page("images")
+    assert rendered.site.count("/a.png") == rendered.site.count("/f.woff2") == 0
+
+
+def test_pages_are_asked_for_under_the_configured_name(rendered: Rendered) -> None:
+    agents = {asked.headers.get("user-agent") for asked in rendered.site.asked if asked.path == "/late"}
+    assert agents == {"media-monitor/test"}
+
+
+def test_the_guards_password_goes_to_no_site(rendered: Rendered) -> None:
+    assert not any("proxy-authorization" in asked.headers for asked in rendered.site.asked)
+
+
+def test_a_page_that_loops_for_ever_costs_itself_alone(rendered: Rendered, engine: Engine) -> None:
+    names = ["late", "loop", "at-once", "loop-late", "request", "framework"]
+
+    async def fetch_all(fetcher: Any) -> dict[str, Page | FetchError]:
+        asked = [fetcher.page(outlet(rendered.site, rendered.engine, path), rendered.site.url + path) for path in names]
+        return dict(zip(names, await asyncio.gather(*asked, return_exceptions=True), strict=True))
+
+    results = engine.do(fetch_all, rendered.settings, timeout=150)
+    for name in names:
+        if name.startswith("loop"):
+            assert isinstance(results[name], FetchError)
+            assert results[name].kind in {"hang", "timeout"}
+        else:
+            assert pages.PARAGRAPHS[0] in results[name].body.decode()
