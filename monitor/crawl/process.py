@@ -11,13 +11,10 @@ import logging
 import signal
 from collections import Counter, defaultdict
 from datetime import timedelta
-from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from scrapy.settings import Settings
 
-import monitor
 from monitor.crawl.holder import reclaim
 from monitor.crawl.report import CrawlReport
 from monitor.errors import ConfigError, MonitorError, StoreError
@@ -25,6 +22,7 @@ from monitor.models import now
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
 
     from scrapy.crawler import AsyncCrawlerProcess
 
@@ -87,17 +85,6 @@ def errand(settings: CrawlSettings, do: Callable[[Fetcher], Awaitable[T]]) -> T:
     return kept[0]
 
 
-def own_spiders() -> str:
-    """The name of the package with our spiders.  Raises ConfigError where another package of that name hides it."""
-    spiders = import_module("spiders")
-    where = [Path(place).resolve() for place in getattr(spiders, "__path__", [])]
-    if Path(monitor.__file__).resolve().parent.parent / "spiders" not in where:
-        found = spiders.__file__ or ", ".join(map(str, where))
-        hidden = f"another package called `spiders` ({found}) hides the monitor's own"
-        raise ConfigError([f"{hidden}: uninstall it, or start the program elsewhere"])
-    return "spiders"
-
-
 # ---- the steps
 
 
@@ -133,7 +120,6 @@ def _work(service: Service, *, forever: bool, names: Sequence[str], everything: 
 def _process() -> AsyncCrawlerProcess:
     from scrapy.crawler import AsyncCrawlerProcess  # noqa: PLC0415  it installs a reactor when it is made
 
-    own_spiders()
     settings = Settings()
     settings.setmodule("monitor.crawl.settings", priority="project")
     settings.set("LOG_INSTALL_ROOT_HANDLER", False, priority="cmdline")

@@ -1,7 +1,9 @@
 """Scrapy's settings: everything that monitor.yaml does not decide, for `media-monitor` and `scrapy` alike."""
 
+from monitor.crawl.package import own_spiders
+
 BOT_NAME = "media-monitor"
-SPIDER_MODULES = ["spiders"]
+SPIDER_MODULES = [own_spiders()]
 NEWSPIDER_MODULE = "spiders"
 ADDONS = {"monitor.crawl.addon.MonitorAddon": 100}
 
