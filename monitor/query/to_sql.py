@@ -1,13 +1,15 @@
 """The language as SQL: what SQLite's full-text index (FTS5) and the columns of a story can say of a query.
 
-A plan finds all stories that match, and where it is not ``exact`` some more, which the matcher then sorts out:
-FTS5 knows no order in NEAR and no slop, and some wildcards stand for too many words to look them all up.
+A plan finds all stories that match, and some more where it is not exact, for FTS5 knows no order in NEAR and no slop,
+and some wildcards stand for too many words to look them all up.  The matcher sorts these out, by the places of words
+that FTS5 found where these suffice, else by the story's text.
 
 The index holds every word in its written form; a `Vocabulary` says which forms a step of the query stands for.
 """
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -38,19 +40,41 @@ class Vocabulary(Protocol):
         """An FTS5 string: one word after another, each in one of its written forms."""
 
 
+class Check(enum.IntEnum):
+    """What has to be looked at to tell whether a story that was found matches."""
+
+    NOTHING = 0
+    PLACES = 1  # where the words stand
+    TEXT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Adjacent:
+    """A phrase of the FTS5 expression: these steps side by side in a field."""
+
+    field: str
+    steps: tuple[Step, ...]
+
+
+#: What each phrase of an FTS5 expression asks for, in their order there; None for the one that every story has.
+Asked: TypeAlias = "tuple[Adjacent | Value | None, ...]"
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Where to look for the stories that match a query.
 
     ``match`` is an FTS5 expression (None: any story), ``where`` a condition on the columns of `story` ("" for none)
-    with its parameters.  ``exact`` is false where stories may be found that do not match, never the other way round.
-    ``scored`` tells whether ``match`` holds words by which one story can be more relevant than another.
+    with its parameters.  All stories that match are among those found; for the others the nodes in ``unsure`` have to
+    be checked as ``check`` says.  ``scored`` tells whether one story can be more relevant than another.
     """
 
     match: str | None = None
+    asked: Asked = ()
     where: str = ""
-    parameters: tuple[object, ...] = ()
-    exact: bool = True
+    parameters: tuple[str | int, ...] = ()
+    unsure: tuple[Node, ...] = ()
+    check: Check = Check.NOTHING
     never: bool = False
     scored: bool = False
     low: datetime | None = None  # every match is published, or else first seen, from then on
@@ -61,8 +85,9 @@ class _Words:
     """A condition on the full-text index; ``negated``: on those stories it does not find."""
 
     match: str
+    asked: Asked
     negated: bool = False
-    exact: bool = True
+    check: Check = Check.NOTHING
     scored: bool = True
 
 
@@ -71,22 +96,24 @@ class _Columns:
     """A condition on the columns of a story."""
 
     where: str
-    parameters: tuple[object, ...]
-    exact: bool = True
+    parameters: tuple[str | int, ...]
+    check: Check = Check.NOTHING
 
 
 @dataclass(frozen=True, slots=True)
 class _Any:
     """Every story, so far as SQL can say."""
 
-    exact: bool = True
+    check: Check = Check.NOTHING
 
 
 @dataclass(frozen=True, slots=True)
 class _None:
     """No story."""
 
-    exact = True
+    @property
+    def check(self) -> Check:
+        return Check.NOTHING
 
 
 _Clause: TypeAlias = _Words | _Columns | _Any | _None
@@ -101,12 +128,14 @@ def compile(node: Node, vocabulary: Vocabulary, now: datetime) -> Plan:  # noqa:
         return Plan(never=True)
     words = [clause for clause in clauses if isinstance(clause, _Words)]
     columns = [clause for clause in clauses if isinstance(clause, _Columns)]
-    match = compiler.plain(compiler.all_of(words)) if words else None
+    found = compiler.positive(_all_of(words)) if words else None
     return Plan(
-        match=match,
+        match=found.match if found else None,
+        asked=found.asked if found else (),
         where=" AND ".join(clause.where for clause in columns),
         parameters=tuple(value for clause in columns for value in clause.parameters),
-        exact=all(clause.exact for clause in clauses),
+        unsure=tuple(child for child, clause in zip(nodes, clauses, strict=True) if clause.check),
+        check=max(clause.check for clause in clauses),
         scored=any(clause.scored for clause in words),
         low=max((low for child in nodes if (low := _lowest(child, now))), default=None),
     )
@@ -122,6 +151,7 @@ class _Compiler:
     def __init__(self, vocabulary: Vocabulary, now: datetime) -> None:
         self.vocabulary = vocabulary
         self.now = now
+        self._any = f"facts : {vocabulary.quoted([[vocabulary.fact('any', '')]])}"
 
     def clause(self, node: Node) -> _Clause:
         match node:
@@ -130,12 +160,12 @@ class _Compiler:
             case Or(nodes):
                 return self._or([self.clause(child) for child in nodes])
             case Not(inner):
-                return _negation(self.clause(inner))
+                return self._not(self.clause(inner))
             case Range():
                 return self._range(node)
             case Value(field, text):
                 string = self.vocabulary.quoted([[self.vocabulary.fact(field, text)]])
-                return _Words(f"facts : {string}", scored=False)
+                return _Words(f"facts : {string}", (node,), scored=False)
             case Word() | Phrase():
                 return self._leaf(node)
             case Near():
@@ -148,205 +178,240 @@ class _Compiler:
     def _and(self, clauses: Iterable[_Clause]) -> _Clause:
         words: list[_Words] = []
         columns: list[_Columns] = []
-        exact = True
+        check = Check.NOTHING
         for clause in clauses:
+            check = max(check, clause.check)
             match clause:
                 case _None():
                     return clause
                 case _Any():
-                    exact = exact and clause.exact
+                    pass
                 case _Words():
                     words.append(clause)
                 case _Columns():
                     columns.append(clause)
+        if words and not columns:
+            return replace(_all_of(words), check=check)
         if words:
-            found = self.all_of(words)
-            if not columns:
-                return replace(found, exact=found.exact and exact)
-            columns.append(self._as_columns(found))
-        if columns:
-            return _joined("AND", columns, exact=exact)
-        return _Any(exact)
+            columns.append(_as_columns(_all_of(words)))
+        return _joined("AND", columns, check) if columns else _Any(check)
 
     def _or(self, clauses: Iterable[_Clause]) -> _Clause:
         words: list[_Words] = []
         columns: list[_Columns] = []
-        some: _Any | None = None
+        everything: list[_Any] = []
         for clause in clauses:
             match clause:
                 case _None():
                     pass
                 case _Any():
-                    some = _Any(clause.exact or (some is not None and some.exact))
+                    everything.append(clause)
                 case _Words():
                     words.append(clause)
                 case _Columns():
                     columns.append(clause)
-        if some is not None:
-            return some
-        if words:
+        if everything:
+            return min(everything, key=lambda clause: clause.check)
+        if not words:
+            return _joined("OR", columns) if columns else _None()
+        if any(clause.negated for clause in words) and any(clause.check for clause in words):
+            found = self._seen(_operator("OR", words))
+        else:
             found = _any_of(words)
-            if not columns:
-                return found
-            columns.append(self._as_columns(found))
-        if columns:
-            return _joined("OR", columns, exact=True)
-        return _None()
+        return _joined("OR", [*columns, _as_columns(found)]) if columns else found
 
-    def all_of(self, words: Sequence[_Words]) -> _Words:
-        wanted = [clause for clause in words if not clause.negated]
-        unwanted = [clause for clause in words if clause.negated]
-        exact, scored = all(clause.exact for clause in words), any(clause.scored for clause in words)
-        if not wanted:
-            return _Words(_operator("OR", unwanted), negated=True, exact=exact, scored=scored)
-        match = _operator("AND", wanted)
-        if unwanted:
-            match = f"({match} NOT {_operator('OR', unwanted)})"
-        return _Words(match, exact=exact, scored=scored)
+    def _not(self, clause: _Clause) -> _Clause:
+        match clause:
+            case _Words(check=Check.PLACES):
+                return self._seen(clause)
+            case _ if clause.check:
+                return _Any(Check.TEXT)
+            case _Any():
+                return _None()
+            case _None():
+                return _Any()
+            case _Words():
+                return replace(clause, negated=not clause.negated)
+            case _Columns():
+                return replace(clause, where=f"NOT {clause.where}")
+            case _:
+                assert_never(clause)
 
-    def plain(self, words: _Words) -> str:
+    def _seen(self, words: _Words) -> _Words:
+        """Any story, with the places of these words in it: FTS5 tells none of what it excludes."""
+        strings = [self._string(asked) for asked in words.asked if asked is not None]
+        match = " OR ".join([self._any, *strings])
+        asked = (None, *(asked for asked in words.asked if asked is not None))
+        return replace(words, match=f"({match})", asked=asked, negated=False, scored=False)
+
+    def positive(self, words: _Words) -> _Words:
         """The expression without negation: any story, NOT those."""
         if not words.negated:
-            return words.match
-        return f"({self._any()} NOT {words.match})"
-
-    def _any(self) -> str:
-        return f"facts : {self.vocabulary.quoted([[self.vocabulary.fact('any', '')]])}"
-
-    def _as_columns(self, words: _Words) -> _Columns:
-        where = "story.moment IN (SELECT rowid FROM fulltext WHERE fulltext MATCH ?)"
-        return _Columns(f"NOT {where}" if words.negated else where, (words.match,), words.exact)
+            return words
+        return replace(words, match=f"({self._any} NOT {words.match})", asked=(None, *words.asked), negated=False)
 
     # ---- leaves
 
     def _range(self, node: Range) -> _Columns:
         column = f"story.{node.field}"
-        bounds: list[tuple[str, object]] = []
         if node.field in NUMBER_FIELDS:
             first, after = moments.numbers(node.low, node.high)
-            bounds = [(">=", first), ("<", after)]
         else:
             start, end = moments.interval(node.low, node.high, self.now)
-            bounds = [(">=", _micros(start)), ("<", _micros(end))]
-        tests = [(f"{column} {sign} ?", value) for sign, value in bounds if value is not None]
-        where = " AND ".join([f"{column} IS NOT NULL", *(test for test, _ in tests)])
-        return _Columns(f"({where})", tuple(value for _, value in tests))
+            first, after = _micros(start), _micros(end)
+        bounds = [(sign, value) for sign, value in ((">=", first), ("<", after)) if value is not None]
+        where = " AND ".join([f"{column} IS NOT NULL", *(f"{column} {sign} ?" for sign, _ in bounds)])
+        return _Columns(f"({where})", tuple(value for _, value in bounds))
 
     def _leaf(self, leaf: Word | Phrase) -> _Clause:
         wanted = steps(leaf)
-        if not wanted:
+        known = [self._known(step) for step in wanted]
+        if not wanted or any(forms is not None and not forms for forms in known):
             return _None()
-        if isinstance(leaf, Phrase) and leaf.slop and len(wanted) > 1:
-            return self._sloppy(leaf, wanted)
-        if len(wanted) == 1 and (prefix := self._prefix(leaf.field, wanted[0])) is not None:
-            return prefix
-        words = [self._terms(step) for step in wanted]
-        if any(forms is not None and not forms for forms in words):
-            return _None()
-        if all(forms is not None for forms in words):
-            return _Words(f"{_columns(leaf.field)} : {self.vocabulary.quoted([forms or () for forms in words])}")
-        return self._each(leaf.field, words)
-
-    def _prefix(self, field: str, step: Step) -> _Clause | None:
-        """A prefix of too many words for a list of them, which the index can merge itself; None for all else."""
-        if not isinstance(step, Pattern) or not step.simple or step.form is Form.RAW:
-            return None
-        if self._terms(step) is not None or self.vocabulary.terms(step, most=WIDEST_PREFIX) is None:
-            return None
-        return _Words(f"{_columns(field)} : {self.vocabulary.quoted([[step.prefix]])} *")
-
-    def _sloppy(self, leaf: Phrase, wanted: Sequence[Step]) -> _Clause:
-        words = [self._terms(step) for step in wanted]
-        if any(forms is not None and not forms for forms in words):
-            return _None()
-        if any(forms is None for forms in words):
-            return self._each(leaf.field, words)
-        strings = " ".join(self.vocabulary.quoted([forms or ()]) for forms in words)
+        sloppy = isinstance(leaf, Phrase) and leaf.slop and len(wanted) > 1
+        if any(forms is None and not self._is_prefix(step) for step, forms in zip(wanted, known, strict=True)) or (
+            len(wanted) > 1 and any(forms is None for forms in known)
+        ):
+            return self._each(leaf.field, wanted)
+        if not sloppy:
+            return self._adjacent(leaf.field, wanted)
+        assert isinstance(leaf, Phrase)
         # Places that fit within the slop lie within it and the phrase's own length.
-        return _Words(f"{_columns(leaf.field)} : NEAR({strings}, {leaf.slop + len(wanted) - 2})", exact=False)
+        strings = " ".join(self._quoted((step,)) for step in wanted)
+        return _Words(
+            f"{_columns(leaf.field)} : NEAR({strings}, {leaf.slop + len(wanted) - 2})",
+            tuple(Adjacent(leaf.field, (step,)) for step in wanted),
+            check=_places(leaf.field),
+        )
 
-    def _each(self, field: str, words: Iterable[Sequence[str] | None]) -> _Clause:
-        """All of the words, wherever; those that stand for too many forms are left out."""
-        known = [_Words(f"{_columns(field)} : {self.vocabulary.quoted([forms])}") for forms in words if forms]
-        return replace(self.all_of(known), exact=False) if known else _Any(exact=False)
+    def _adjacent(self, field: str, wanted: tuple[Step, ...]) -> _Words:
+        asked = Adjacent(field, wanted)
+        return _Words(self._string(asked), (asked,))
+
+    def _each(self, field: str, wanted: Iterable[Step]) -> _Clause:
+        """All of the steps, wherever; those that stand for too many words are left out."""
+        words = [self._adjacent(field, (step,)) for step in wanted if self._known(step) or self._is_prefix(step)]
+        return replace(_all_of(words), check=Check.TEXT) if words else _Any(Check.TEXT)
 
     def _near(self, near: Near) -> _Clause:
         left, right = self._operand(near.left, near.field), self._operand(near.right, near.field)
         if left == [] or right == []:
             return _None()
         if left is not None and right is not None and len(left) * len(right) <= MOST_ALTERNATIVES:
-            pairs = [
-                _Words(f"{_columns(near.field)} : NEAR({one} {other}, {near.gap})")
-                for one, other in product(left, right)
-            ]
-            return replace(_any_of(pairs), exact=False)
+            return _any_of([self._pair(near, one, other) for one, other in product(left, right)])
         found = self._and([self.clause(_within(side, near.field)) for side in (near.left, near.right)])
-        return found if isinstance(found, _None) else replace(found, exact=False)
+        return found if isinstance(found, _None) else replace(found, check=max(found.check, _places(near.field)))
 
-    def _operand(self, node: Node, field: str) -> list[str] | None:
-        """The phrases, as FTS5 strings, that a side of a NEAR may be; None where it is something else."""
+    def _pair(self, near: Near, one: Adjacent, other: Adjacent) -> _Words:
+        """FTS5's own NEAR: it knows no order, and two phrases may share words, unless they have none in common."""
+        forms = [{form for step in side.steps for form in self._known(step) or ()} for side in (one, other)]
+        sure = not near.ordered and forms[0].isdisjoint(forms[1]) and near.field != "author"
+        strings = f"{self._quoted(one.steps)} {self._quoted(other.steps)}"
+        return _Words(
+            f"{_columns(near.field)} : NEAR({strings}, {near.gap})",
+            (one, other),
+            check=Check.NOTHING if sure else _places(near.field),
+        )
+
+    def _operand(self, node: Node, field: str) -> list[Adjacent] | None:
+        """The phrases that a side of a NEAR may be; None where it is something else or too many words."""
         match node:
             case Word() | Phrase():
                 wanted = steps(replace(node, field=field))
                 if isinstance(node, Phrase) and node.slop and len(wanted) > 1:
                     return None
-                words = [self._terms(step) for step in wanted]
-                if any(forms is not None and not forms for forms in words) or not words:
+                known = [self._known(step) for step in wanted]
+                if not wanted or any(forms is not None and not forms for forms in known):
                     return []
-                if any(forms is None for forms in words):
-                    return None
-                return [self.vocabulary.quoted([forms or () for forms in words])]
+                return None if any(forms is None for forms in known) else [Adjacent(field, wanted)]
             case Or(nodes):
-                found: list[str] = []
-                for child in nodes:
-                    if (strings := self._operand(child, field)) is None:
-                        return None
-                    found += strings
-                return found
+                sides = [self._operand(child, field) for child in nodes]
+                if any(side is None for side in sides):
+                    return None
+                return [phrase for side in sides for phrase in side or ()]
             case _:
                 return None
 
-    def _terms(self, step: Step) -> Sequence[str] | None:
+    # ---- words
+
+    def _known(self, step: Step) -> Sequence[str] | None:
         return self.vocabulary.terms(step, most=MOST_FORMS)
 
+    def _is_prefix(self, step: Step) -> bool:
+        """A prefix of too many words for a list of them, which the index can merge itself."""
+        if not isinstance(step, Pattern) or not step.simple or step.form is Form.RAW:
+            return False
+        return self._known(step) is None and self.vocabulary.terms(step, most=WIDEST_PREFIX) is not None
 
-def _negation(clause: _Clause) -> _Clause:
-    if not clause.exact:  # what is not said exactly cannot be excluded: the matcher has to
-        return _Any(exact=False)
-    match clause:
-        case _Any():
-            return _None()
-        case _None():
-            return _Any()
-        case _Words():
-            return replace(clause, negated=not clause.negated)
-        case _Columns():
-            return replace(clause, where=f"NOT {clause.where}")
-        case _:
-            assert_never(clause)
+    def _string(self, asked: Adjacent | Value) -> str:
+        """The FTS5 expression for one phrase."""
+        if isinstance(asked, Value):
+            return f"facts : {self.vocabulary.quoted([[self.vocabulary.fact(asked.field, asked.text)]])}"
+        return f"{_columns(asked.field)} : {self._quoted(asked.steps)}"
+
+    def _quoted(self, wanted: Sequence[Step]) -> str:
+        if len(wanted) == 1 and self._is_prefix(step := wanted[0]):
+            assert isinstance(step, Pattern)
+            return f"{self.vocabulary.quoted([[step.prefix]])} *"
+        return self.vocabulary.quoted([self._known(step) or () for step in wanted])
+
+
+def _all_of(words: Sequence[_Words]) -> _Words:
+    wanted = [clause for clause in words if not clause.negated]
+    unwanted = [clause for clause in words if clause.negated]
+    if not wanted:
+        return replace(_operator("OR", unwanted), negated=True)
+    found = _operator("AND", wanted)
+    return _without(found, _operator("OR", unwanted)) if unwanted else found
 
 
 def _any_of(words: Sequence[_Words]) -> _Words:
     wanted = [clause for clause in words if not clause.negated]
     unwanted = [clause for clause in words if clause.negated]
-    exact, scored = all(clause.exact for clause in words), any(clause.scored for clause in words)
     if not unwanted:
-        return _Words(_operator("OR", wanted), exact=exact, scored=scored)
-    match = _operator("AND", unwanted)  # a OR NOT b is NOT (b NOT a)
-    if wanted:
-        match = f"({match} NOT {_operator('OR', wanted)})"
-    return _Words(match, negated=True, exact=exact, scored=scored)
+        return _operator("OR", wanted)
+    found = _operator("AND", unwanted)  # a OR NOT b is NOT (b NOT a)
+    return replace(_without(found, _operator("OR", wanted)) if wanted else found, negated=True)
 
 
-def _operator(name: str, words: Sequence[_Words]) -> str:
-    text = f" {name} ".join(clause.match for clause in words)
-    return text if len(words) == 1 else f"({text})"
+def _operator(name: str, words: Sequence[_Words]) -> _Words:
+    if len(words) == 1:
+        return words[0]
+    return _Words(
+        f"({f' {name} '.join(clause.match for clause in words)})",
+        tuple(asked for clause in words for asked in clause.asked),
+        check=max(clause.check for clause in words),
+        scored=any(clause.scored for clause in words),
+    )
 
 
-def _joined(operator: str, columns: Sequence[_Columns], *, exact: bool) -> _Columns:
+def _without(words: _Words, unwanted: _Words) -> _Words:
+    return _Words(
+        f"({words.match} NOT {unwanted.match})",
+        words.asked + unwanted.asked,
+        check=max(words.check, unwanted.check),
+        scored=words.scored,
+    )
+
+
+def _as_columns(words: _Words) -> _Columns:
+    """The words as a condition on a story, where the places of words are not to be had."""
+    where = "story.moment IN (SELECT rowid FROM fulltext WHERE fulltext MATCH ?)"
+    return _Columns(
+        f"NOT {where}" if words.negated else where, (words.match,), Check.TEXT if words.check else words.check
+    )
+
+
+def _joined(operator: str, columns: Sequence[_Columns], check: Check = Check.NOTHING) -> _Columns:
     where = f" {operator} ".join(clause.where for clause in columns)
     parameters = tuple(value for clause in columns for value in clause.parameters)
-    return _Columns(f"({where})", parameters, exact and all(clause.exact for clause in columns))
+    check = max(check, *(clause.check for clause in columns))
+    return _Columns(f"({where})", parameters, Check.TEXT if check else check)
+
+
+def _places(field: str) -> Check:
+    """Several authors are one column of the index and several texts for the matcher."""
+    return Check.TEXT if field == "author" else Check.PLACES
 
 
 def _columns(field: str) -> str:

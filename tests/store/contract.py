@@ -322,8 +322,8 @@ class Searching:
             ("published_at:2026-11-20", ["ru"]),
             ("published_at:[now-1d TO *] OR gallium", ["it", "zh"]),
             ("NOT published_at:[* TO *]", ["en", "zh"]),
-            ("word_count:>=100", ["zh"]),
-            ("word_count:>=100 AND gallium", ["zh"]),
+            ("word_count:>=99", ["zh"]),
+            ("word_count:>=99 AND gallium", ["zh"]),
             ("AI AND NOT (BRICS NEAR/2 AI)", ["en", "it"]),
         ],
     )

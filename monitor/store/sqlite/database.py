@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fnmatch
+import re
 import threading
 import zlib
 from contextlib import contextmanager
+from functools import lru_cache
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import apsw
 
@@ -14,7 +17,7 @@ from monitor.errors import MonitorError, StoreRefused, StoreUnavailable
 from monitor.store.sqlite.tokens import tokenizer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import timedelta
     from pathlib import Path
 
@@ -144,6 +147,8 @@ class Database:
         connection = apsw.Connection(str(self.path), flags=flags)
         connection.set_busy_timeout(int(self._timeout.total_seconds() * 1000))
         connection.register_fts5_tokenizer("media_monitor", tokenizer)
+        connection.register_fts5_function("places_match", _places_match)
+        connection.create_scalar_function("covers", _covers, 2, deterministic=True)
         connection.create_scalar_function("sqlar_uncompress", _inflate, 2, deterministic=True)
         connection.pragma("synchronous", "normal")
         connection.pragma("cache_size", -CACHE_KIB)
@@ -223,6 +228,22 @@ def deflate(text: str) -> tuple[bytes, int]:
 def inflate(data: bytes, size: int) -> bytes:
     """The inverse of `deflate`, by the name it has in the sqlite3 shell: ``sqlar_uncompress``."""
     return bytes(data) if len(data) == size else zlib.decompress(data)
+
+
+def _places_match(row: apsw.FTS5ExtensionApi, *arguments: apsw.SQLiteValue) -> bool:
+    """Calls a `monitor.store.sqlite.places.Checker` that is bound to the statement."""
+    return cast("Callable[[apsw.FTS5ExtensionApi], bool]", arguments[0])(row)
+
+
+def _covers(*values: apsw.SQLiteValue) -> bool:
+    """Whether a glob covers a word; SQLite's own operator takes for ever on ``a*a*a*a*a*b``."""
+    pattern, word = values
+    return _pattern(str(pattern)).match(str(word)) is not None
+
+
+@lru_cache(maxsize=256)
+def _pattern(glob: str) -> re.Pattern[str]:
+    return re.compile(fnmatch.translate(glob))
 
 
 def _inflate(*values: apsw.SQLiteValue) -> apsw.SQLiteValue:

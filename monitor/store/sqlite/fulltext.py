@@ -1,8 +1,8 @@
 """What of a story goes into the full-text index.
 
-Each word is there once, in the form it was written in, and the table `word` knows the other forms of it: a search for
-a stem, a folded form, a wildcard or a misspelling becomes a search for the written forms it stands for.  That takes a
-third of the space of indexing all forms.
+Each word is there once, in the form it was written in, and the tables `word` and `stem` know the other forms of it:
+a search for a stem, a folded form, a wildcard or a misspelling becomes a search for the written forms it stands for.
+That takes a third of the space of indexing all forms.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from monitor.models import Story
     from monitor.query.analysis import Forms
 
-MOST_REMEMBERED = 400_000  # words known to be in the table `word`: some 40 MB
+MOST_REMEMBERED = 400_000  # words known to be in the tables: some 100 MB, shared with the analysis
 _GAP = term("", "")  # between two authors, so that no phrase spans them
 
 
@@ -33,12 +33,12 @@ class Entry:
     """An analysed story: what each column of the index gets, and the words it consists of."""
 
     columns: tuple[str, ...]
-    words: dict[str, Forms]
+    words: set[Forms]
 
 
 def entry(story: Story) -> Entry:
     """Analyses a story: the costly part of filing, done before anything is locked."""
-    words: dict[str, Forms] = {}
+    words: set[Forms] = set()
     title = _column(tokens(story.title), words)
     text = _column(tokens(story.text), words)
     authors = [_column(tokens(author), words) for author in story.authors]
@@ -47,13 +47,12 @@ def entry(story: Story) -> Entry:
     return Entry((title, text, f"{NEXT}{_GAP}{NEXT}".join(authors), url, facts), words)
 
 
-def _column(analysed: Tokens, words: dict[str, Forms]) -> str:
+def _column(analysed: Tokens, words: set[Forms]) -> str:
     terms = []
     for place in range(len(analysed)):
         forms = analysed[place]
-        key = term(forms.exact, forms.raw)
-        words[key] = forms
-        terms.append(key)
+        words.add(forms)
+        terms.append(term(forms.exact, forms.raw))
     return NEXT.join(terms)
 
 
@@ -71,27 +70,26 @@ def _facts(story: Story) -> Iterator[str]:
 
 
 class Words:
-    """The words that the table has for certain, so that most are not put again."""
+    """The words that the tables have for certain, so that most are not put again."""
 
     def __init__(self) -> None:
-        self._known: set[str] = set()
+        self._known: set[Forms] = set()
         self._lock = threading.Lock()
 
-    def missing(self, words: dict[str, Forms]) -> list[tuple[str, str, str, str]]:
-        """Rows for the table; some may be there already."""
-        known = self._known
-        return [(key, *forms) for key, forms in words.items() if key not in known]
+    def missing(self, entries: Iterable[Entry]) -> list[Forms]:
+        """The entries' words, in order; some may be there already."""
+        return sorted({forms for entry in entries for forms in entry.words - self._known})
 
-    def remember(self, keys: Iterable[str]) -> None:
+    def remember(self, entries: Iterable[Entry]) -> None:
         """To be called once they are committed."""
         with self._lock:
-            if len(self._known) > MOST_REMEMBERED:
-                self._known = set()
-            self._known.update(keys)
+            known = self._known if len(self._known) < MOST_REMEMBERED else set()
+            self._known = known.union(*(entry.words for entry in entries))
 
 
 def put(connection: apsw.Connection, entries: dict[int, Entry], words: Words) -> None:
     """Indexes stories under their moments, in ascending order, which the index takes fastest."""
-    rows = sorted({row for indexed in entries.values() for row in words.missing(indexed.words)})
-    connection.executemany(sql.ADD_WORD, rows)
+    missing = words.missing(entries.values())
+    connection.executemany(sql.ADD_WORD, [(exact, "" if raw == exact else raw) for raw, exact, _ in missing])
+    connection.executemany(sql.ADD_STEM, [(stem, exact) for _, exact, stem in missing if stem != exact])
     connection.executemany(sql.INDEX, [(moment, *entries[moment].columns) for moment in sorted(entries)])

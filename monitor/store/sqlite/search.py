@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 import apsw
 
 from monitor.errors import StoreRefused
-from monitor.query.to_sql import Plan
+from monitor.query.matcher import document, matches
+from monitor.query.to_sql import Check, Plan
 from monitor.query.to_sql import compile as compile_query
 from monitor.store.protocol import Found
 from monitor.store.sqlite import rows, sql
 from monitor.store.sqlite.part import Part
+from monitor.store.sqlite.places import Checker
 from monitor.store.sqlite.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -33,12 +35,12 @@ STEPS_BETWEEN_LOOKS = 2000  # of SQLite's virtual machine: some 0.1 ms
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A search as it is run: which of the statements, with what parameters."""
+    """A search as it is run: its statements' variable parts and their parameters."""
 
-    query: Node | None
     plan: Plan
     now: datetime
     where: str
+    places: str
     parameters: tuple[apsw.SQLiteValue, ...]
 
     def moments(self, connection: apsw.Connection, *, relevance: bool) -> Iterator[int]:
@@ -49,7 +51,7 @@ class _Wanted:
             statement = sql.BEST_MATCHES_WHERE if relevance else sql.NEWEST_MATCHES_WHERE
         else:
             statement = sql.BEST_MATCHES if relevance else sql.NEWEST_MATCHES
-        for (moment,) in connection.execute(statement.format(where=self.where or "true"), self.parameters):
+        for (moment,) in connection.execute(self._filled(statement), self.parameters):
             yield moment
 
     def count(self, connection: apsw.Connection) -> int:
@@ -58,19 +60,25 @@ class _Wanted:
             statement = sql.COUNT_WHERE
         else:
             statement = sql.COUNT_MATCHES_WHERE if self.where else sql.COUNT_MATCHES
-        return int(connection.execute(statement.format(where=self.where or "true"), self.parameters).get)
+        return int(connection.execute(self._filled(statement), self.parameters).get)
 
-    def stories(self, connection: apsw.Connection, moments: Iterator[int]) -> Iterator[tuple[int, Story]]:
+    def _filled(self, statement: str) -> str:
+        return statement.format(where=self.where or "true", places=self.places)
+
+    @property
+    def sure(self) -> bool:
+        """Whether all candidates match."""
+        return self.plan.check is not Check.TEXT
+
+    def matching(self, connection: apsw.Connection, moments: Iterator[int]) -> Iterator[tuple[int, Story]]:
         """The candidates that match, as they come."""
-        from monitor.query.matcher import document, matches  # noqa: PLC0415  most searches are exact without it
-
         size = 20  # the first page first, then in larger steps
         while chunk := list(islice(moments, size)):
             found = _read(connection, chunk)
             for moment in chunk:
-                story = found[moment]
-                if self.query is None or self.plan.exact or matches(self.query, document(story), self.now):
-                    yield moment, story
+                story = document(found[moment])
+                if all(matches(node, story, self.now) for node in self.plan.unsure):
+                    yield moment, found[moment]
             size = AT_ONCE
 
 
@@ -93,16 +101,16 @@ class Search(Part):
             if wanted is None:
                 return Found(stories=(), total=0)
             moments = wanted.moments(connection, relevance=relevance and wanted.plan.scored)
-            if wanted.plan.exact:
+            if wanted.sure:
                 page = list(islice(moments, offset, offset + limit))
                 found = _read(connection, page)
                 stories = [found[moment] for moment in page]
             else:
-                matching = wanted.stories(connection, moments)
-                stories = [story for _, story in islice(matching, offset, offset + limit)]
+                matching = islice(wanted.matching(connection, moments), offset, offset + limit)
+                stories = [story for _, story in matching]
             if len(stories) < limit and (stories or not offset):
                 return Found(stories=tuple(stories), total=offset + len(stories))
-            total = _total(connection, wanted) if wanted.plan.exact else None
+            total = _total(connection, wanted) if wanted.sure else None
             return Found(stories=tuple(stories), total=total)
 
     def scan(
@@ -134,8 +142,8 @@ class Search(Part):
             if wanted is None:
                 return
             moments = wanted.moments(connection, relevance=False)
-            if not wanted.plan.exact:
-                moments = (moment for moment, _ in wanted.stories(connection, moments))
+            if not wanted.sure:
+                moments = (moment for moment, _ in wanted.matching(connection, moments))
             while chunk := list(islice(moments, AT_ONCE)):
                 connection.execute(sql.ADD_FOUND, (rows.json(chunk),))
 
@@ -148,13 +156,18 @@ def _wanted(
     if plan.never:
         return None
     oldest = max((rows.micros(bound) // 1000 for bound in (since, plan.low) if bound), default=-(1 << 63))
-    where, parameters = plan.where, [oldest, *plan.parameters]
+    where = plan.where
+    parameters: list[apsw.SQLiteValue | object] = [oldest, *plan.parameters]
     if since is not None:
         where = f"{where} AND {sql.SINCE}" if where else sql.SINCE
         parameters.append(rows.micros(since))
     if plan.match is not None:
         parameters.insert(0, plan.match)
-    return _Wanted(query=query, plan=plan, now=now, where=where, parameters=tuple(parameters))
+    places = "true"
+    if plan.check is Check.PLACES:
+        places = sql.PLACES
+        parameters.append(apsw.pyobject(Checker(plan.unsure, plan.asked, now)))
+    return _Wanted(plan=plan, now=now, where=where, places=places, parameters=tuple(parameters))
 
 
 def _read(connection: apsw.Connection, moments: Sequence[int]) -> dict[int, Story]:

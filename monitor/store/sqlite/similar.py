@@ -27,7 +27,7 @@ def put(connection: apsw.Connection, filings: Iterable[tuple[int, Filing]]) -> N
     """Remembers the signatures of stories filed under these moments, and forgets some of the oldest."""
     from monitor.similarity import bands  # noqa: PLC0415  numpy takes its time, and a search needs none of it
 
-    newest = int(connection.execute(sql.NEWEST_SIGNATURE).get or 0)
+    newest = connection.execute(sql.NEWEST_SIGNATURE).get or 0
     found = []
     for moment, filing in filings:
         assert filing.story is not None
@@ -65,7 +65,7 @@ def find(
     wanted = bands(signature)
     shared: Counter[int] = Counter()
     for band in wanted:
-        shared.update(moment for (moment,) in connection.execute(sql.IN_BAND, (_low(band), MOST_IN_A_BAND)))
+        shared.update(int(moment) for (moment,) in connection.execute(sql.IN_BAND, (_low(band), MOST_IN_A_BAND)))
     found = []
     for moment, _ in shared.most_common():
         row = connection.execute(sql.SIMILAR, (moment, rows.micros(since))).get

@@ -51,25 +51,29 @@ VERSIONS = "SELECT data FROM version WHERE story = ? ORDER BY version"
 
 INDEX = "INSERT OR REPLACE INTO fulltext (rowid, title, text, author, url, facts) VALUES (?, ?, ?, ?, ?, ?)"
 UNINDEX = "DELETE FROM fulltext WHERE rowid = ?"
-ADD_WORD = "INSERT INTO word (term, raw, exact, stem) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-
-WORDS_EXACT = "SELECT term FROM word WHERE exact = ?"
-WORDS_STEM = """
-SELECT term FROM word WHERE stem = ?1 AND stem <> exact UNION ALL SELECT term FROM word WHERE exact = ?1 AND stem = ?1
+ADD_WORD = "INSERT INTO word (exact, raw) VALUES (?, ?) ON CONFLICT DO NOTHING"
+ADD_STEM = "INSERT INTO stem (stem, exact) VALUES (?, ?) ON CONFLICT DO NOTHING"
+WORDS = "SELECT exact, raw FROM word WHERE exact = ?"
+WORDS_OF_STEM = "SELECT exact, raw FROM word WHERE exact IN (SELECT exact FROM stem WHERE stem = ?)"
+WORDS_FROM = "SELECT exact, raw FROM word WHERE exact >= ? AND exact < ? LIMIT ?"
+WORDS_LIKE = "SELECT exact, raw FROM word WHERE exact >= ? AND exact < ? AND covers(?, exact) LIMIT ?"
+WORDS_RAW_LIKE = """
+SELECT exact, raw FROM word WHERE exact >= ? AND exact < ? AND covers(?, iif(raw = '', exact, raw)) LIMIT ?
 """
-WORDS_LIKE = "SELECT term FROM word WHERE exact >= ? AND exact < ? AND exact GLOB ? LIMIT ?"
-WORDS_RAW_LIKE = "SELECT term FROM word WHERE exact >= ? AND exact < ? AND raw GLOB ? LIMIT ?"
 EXACT_OF_LENGTH = """
 SELECT group_concat(exact, ?1) FROM (SELECT DISTINCT exact FROM word WHERE length(exact) BETWEEN ?2 AND ?3)
 """
-RAW_OF_LENGTH = "SELECT group_concat(raw, ?1) FROM word WHERE length(raw) BETWEEN ?2 AND ?3"
+RAW_OF_LENGTH = """
+SELECT group_concat(raw, ?1) FROM (SELECT iif(raw = '', exact, raw) AS raw FROM word)
+WHERE length(raw) BETWEEN ?2 AND ?3
+"""
 
-# ---- searching: {where} is a plan's
+# ---- searching: {where} is a plan's, {places} PLACES or true
 
-_FROM_INDEX = "FROM fulltext WHERE fulltext MATCH ? AND fulltext.rowid >= ?"
+_FROM_INDEX = "FROM fulltext WHERE fulltext MATCH ? AND fulltext.rowid >= ? AND {places}"
 _FROM_BOTH = """
 FROM fulltext CROSS JOIN story ON story.moment = fulltext.rowid
-WHERE fulltext MATCH ? AND fulltext.rowid >= ? AND {where}
+WHERE fulltext MATCH ? AND fulltext.rowid >= ? AND {where} AND {places}
 """
 _FROM_STORY = "FROM story WHERE story.moment >= ? AND {where}"
 NEWEST_MATCHES = f"SELECT fulltext.rowid {_FROM_INDEX} ORDER BY fulltext.rowid DESC"
@@ -80,6 +84,7 @@ NEWEST_WHERE = f"SELECT story.moment {_FROM_STORY} ORDER BY story.moment DESC"
 COUNT_MATCHES = f"SELECT count(*) {_FROM_INDEX}"
 COUNT_MATCHES_WHERE = f"SELECT count(*) {_FROM_BOTH}"
 COUNT_WHERE = f"SELECT count(*) {_FROM_STORY}"
+PLACES = "places_match(fulltext, ?)"  # see places.py
 SINCE = "coalesce(story.published_at, story.first_seen_at) >= ?"
 MAKE_FOUND = "CREATE TEMP TABLE found (id TEXT PRIMARY KEY) WITHOUT ROWID"
 ADD_FOUND = "INSERT OR IGNORE INTO temp.found SELECT id FROM story WHERE moment IN (SELECT value FROM json_each(?))"

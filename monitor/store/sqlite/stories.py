@@ -54,8 +54,7 @@ class Stories(Part):
             if entries:
                 fulltext.put(connection, entries, self._words)
                 similar.put(connection, signatures.items())
-        for indexed in entries.values():
-            self._words.remember(indexed.words)
+        self._words.remember(entries.values())
         return results
 
     def stories(self, ids: Sequence[str]) -> dict[str, Story]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from monitor.query.folding import fold_case
+
 if TYPE_CHECKING:
     import apsw
 
@@ -24,7 +26,7 @@ def term(exact: str, raw: str) -> str:
 
 def fact(field: str, value: str) -> str:
     """What stands in the index for the whole value of a field, in any case."""
-    return f"{field}{VARIANT}{value.casefold().translate(_CONTROL)}"
+    return f"{field}{VARIANT}{fold_case(value).translate(_CONTROL)}"
 
 
 #: Stands in the index for every story.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from monitor.query import folding
 from monitor.query.analysis import Form, Fuzzy, Pattern, Step, Term
+from monitor.query.stemming import stem
 from monitor.store.sqlite import sql
 from monitor.store.sqlite.tokens import NEXT, OR, fact, term
 
@@ -42,18 +43,23 @@ class Vocabulary:
         match step:
             case Term(Form.RAW, value):
                 return [term(folding.fold(value), value)]
-            case Term(Form.EXACT, value):
-                return self._select(sql.WORDS_EXACT, (value,))
-            case Term(_, value):
-                return self._select(sql.WORDS_STEM, (value,))
-            case Pattern(form, value):
-                statement = sql.WORDS_RAW_LIKE if form is Form.RAW else sql.WORDS_LIKE
-                start = folding.fold(step.prefix)
-                return self._select(statement, (start, start + _LAST, value, most + 1))
+            case Term(form, value):
+                found = self._select(sql.WORDS_OF_STEM, (value,)) if form is Form.STEM else []
+                own = form is Form.EXACT or stem(value) == value
+                return found + (self._select(sql.WORDS, (value,)) if own else [])
+            case Pattern():
+                return self._like(step, most)
             case Fuzzy():
                 return self._fuzzy(step, most)
             case _:
                 assert_never(step)
+
+    def _like(self, step: Pattern, most: int) -> list[str]:
+        start = folding.fold(step.prefix)
+        if step.simple and step.form is Form.EXACT:
+            return self._select(sql.WORDS_FROM, (start, start + _LAST, most + 1))
+        statement = sql.WORDS_RAW_LIKE if step.form is Form.RAW else sql.WORDS_LIKE
+        return self._select(statement, (start, start + _LAST, step.value, most + 1))
 
     def _fuzzy(self, step: Fuzzy, most: int) -> list[str]:
         """Words whose distance is small enough, among those of about the length.
@@ -74,10 +80,10 @@ class Vocabulary:
             if step.form is Form.RAW:
                 found.append(term(folding.fold(word), word))
             else:
-                found += self._select(sql.WORDS_EXACT, (word,))
+                found += self._select(sql.WORDS, (word,))
             if len(found) > most:
                 break
         return found
 
     def _select(self, statement: str, values: tuple[str | int, ...]) -> list[str]:
-        return [found for (found,) in self._connection.execute(statement, values)]
+        return [term(exact, raw or exact) for exact, raw in self._connection.execute(statement, values)]

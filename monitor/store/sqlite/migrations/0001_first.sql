@@ -51,21 +51,23 @@ CREATE TABLE version (
   PRIMARY KEY (story, version)
 ) STRICT, WITHOUT ROWID;
 
--- Full text: each word once, in one of its written forms (see fulltext.py); `word` knows all forms, so that a search
--- for a stem, a folded form, a wildcard or a misspelling becomes a search for the written forms it stands for.
+-- Full text: each word once, in one of its written forms (see fulltext.py); `word` and `stem` know all forms, so that a
+-- search for a stem, a folded form, a wildcard or a misspelling becomes a search for the written forms it stands for.
 CREATE VIRTUAL TABLE fulltext USING fts5 (
   title, text, author, url, facts, content = '', contentless_delete = 1, tokenize = 'media_monitor'
 );
 INSERT INTO fulltext (fulltext, rank) VALUES ('rank', 'bm25(3.0, 1.0, 1.0, 1.0, 0.0)');
 
 CREATE TABLE word (
-  term TEXT PRIMARY KEY, -- as in the full-text index
-  raw TEXT NOT NULL,
   exact TEXT NOT NULL,
-  stem TEXT NOT NULL
+  raw TEXT NOT NULL, -- empty where it is the same
+  PRIMARY KEY (exact, raw)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX word_exact ON word (exact);
-CREATE INDEX word_stem ON word (stem) WHERE stem <> exact;
+CREATE TABLE stem (
+  stem TEXT NOT NULL,
+  exact TEXT NOT NULL, -- where it is not the same
+  PRIMARY KEY (stem, exact)
+) STRICT, WITHOUT ROWID;
 
 -- Near-duplicates: stories that share a band of their signature, for as long as similar.py remembers them.
 CREATE TABLE signature (

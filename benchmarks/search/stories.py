@@ -1,0 +1,103 @@
+"""Generated stories for measuring stores: any number, always the same ones, no text of anybody's.
+
+Words follow Zipf's law over a vocabulary that grows with the text as that of news does, with English and Russian
+endings, capitals at the beginning of sentences and names in between; some stories are in Chinese.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from monitor.models import Candidate, Disposition, Filing, Outcome, Story, Visit
+from monitor.similarity import signature
+from monitor.urls import story_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+SPAN = timedelta(days=365)
+VOCABULARY = 400_000  # words before endings
+_ENGLISH = (["b", "c", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "st", "t", "tr", "v"], ["a", "e", "i", "o", "u", "ea"])
+_RUSSIAN = (["б", "в", "г", "д", "к", "л", "м", "н", "п", "р", "с", "ст", "т", "тр", "ч"], ["а", "е", "и", "о", "у", "я"])
+_ENDINGS = {"en": ["", "", "", "", "s", "ed", "ing"], "ru": ["", "", "а", "у", "ом", "ы", "ами"]}
+
+
+def word(rank: int, language: str = "en") -> str:
+    """The word that is the rank-th most frequent."""
+    consonants, vowels = _ENGLISH if language == "en" else _RUSSIAN
+    letters, rest = [], rank + 40
+    while rest:
+        rest, consonant = divmod(rest, len(consonants))
+        rest, vowel = divmod(rest, len(vowels))
+        letters.append(consonants[consonant] + vowels[vowel])
+    return "".join(letters) + ("n" if language == "en" else "н")
+
+
+class Generator:
+    """Stories by number."""
+
+    def __init__(self, *, words: int = 400, seed: int = 1) -> None:
+        self._words = words
+        self._random = np.random.default_rng(seed)
+        frequency = 1 / (np.arange(VOCABULARY) + 2.7) ** 1.25
+        self._cumulated = np.cumsum(frequency / frequency.sum())
+        self._vocabulary = {name: [word(rank, name) for rank in range(VOCABULARY)] for name in ("en", "ru")}
+
+    def stories(self, count: int) -> Iterator[Story]:
+        for number in range(count):
+            language = ("en", "en", "en", "en", "en", "en", "en", "ru", "ru", "zh")[number % 10]
+            title, text = self._text(12, language), self._text(self._words, language)
+            at = NOW - SPAN + SPAN * (number / count)
+            at = at.replace(microsecond=0)
+            url = f"https://outlet-{number % 300}.example/{at:%Y/%m/%d}/{title.lower().replace(' ', '-')[:60]}-{number}"
+            yield Story(
+                id=story_id(url),
+                url=url,
+                outlet=f"Outlet {number % 300}",
+                title=title,
+                text=text,
+                first_seen_at=at + timedelta(minutes=7),
+                fetched_at=at + timedelta(minutes=7),
+                updated_at=at + timedelta(minutes=7),
+                authors=(f"{word(number % 997).title()} {word(number % 1009).title()}",),
+                published_at=at,
+                language=language,
+                country=("GB", "US", "RU", "CN", "DE")[number % 5],
+                word_count=self._words,
+                topics=("ai",) if number % 7 == 0 else (),
+                alerts=("chips",) if number % 97 == 0 else (),
+                cluster=story_id(url),
+                method="json-ld",
+            )
+
+    def _text(self, words: int, language: str) -> str:
+        if language == "zh":
+            characters = np.minimum(self._random.zipf(1.3, words), 6000) + 0x4E00
+            return "".join(map(chr, characters.tolist()))
+        vocabulary, endings = self._vocabulary[language], _ENDINGS[language]
+        ranks = np.searchsorted(self._cumulated, self._random.random(words)).tolist()
+        choices = self._random.integers(0, len(endings) * 12, words).tolist()
+        said, fresh = [], True
+        for rank, choice in zip(ranks, choices, strict=True):
+            spoken = vocabulary[min(rank, VOCABULARY - 1)] + (endings[choice % len(endings)] if rank > 60 else "")
+            said.append(spoken.capitalize() if fresh or rank % 37 == 5 else spoken)
+            fresh = choice < len(endings) // 2
+            if fresh:
+                said[-1] += "."
+        return " ".join(said)
+
+
+def filing(story: Story) -> Filing:
+    """The story with its visit, as a crawl files it."""
+    candidate = Candidate(url=story.url, outlet=story.outlet, title=story.title, published_at=story.published_at)
+    visit = Visit(id=story.id, candidate=candidate, first_seen_at=story.first_seen_at, next_at=None, story=story.id)
+    return Filing(
+        visit=visit,
+        outcome=Outcome(disposition=Disposition.STORED),
+        story=story,
+        signature=signature(story.text),
+    )
