@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, cast
 
 from lark import Lark, Token, Transformer, v_args
-from lark.exceptions import UnexpectedInput, UnexpectedToken, VisitError
+from lark.exceptions import UnexpectedInput, UnexpectedToken
 
 from monitor.errors import QueryError
 from monitor.query import moments
@@ -19,6 +19,7 @@ from monitor.query.moments import Bound
 from monitor.query.syntax import (
     NUMBER_FIELDS,
     RANGE_FIELDS,
+    TIME_FIELDS,
     VALUE_FIELDS,
     And,
     Near,
@@ -42,6 +43,10 @@ MOST_ALTERNATIVES = 64  # orders and phrases that one NEAR may stand for
 WIDEST_GAP = 1_000  # words
 
 _FIELDS = ("title", "text", "author", "url", "raw", *VALUE_FIELDS, *RANGE_FIELDS)
+_EXAMPLES = {
+    **{name: f"{name}:[2026-11-01 TO now-1d]" for name in TIME_FIELDS},
+    **{name: f"{name}:[300 TO 800]" for name in NUMBER_FIELDS},
+}
 _CLOSING = {"“": "”", "„": "“", "«": "»", '"': '"'}
 
 
@@ -61,10 +66,6 @@ def parse(text: str, *, positive: bool = False) -> Node:
     _check_tokens(text)
     try:
         node = cast("Node", _parser().parse(text))  # what _Tree.start returns
-    except VisitError as error:
-        if isinstance(error.orig_exc, QueryError):
-            raise error.orig_exc from None
-        raise
     except UnexpectedInput as error:
         raise _explained(error, text) from None
     _check_depth(node)
@@ -105,6 +106,8 @@ def _check_tokens(text: str) -> None:
                 clauses += 1
                 if token.type == "WORD" and (hint := _foreign_operator(token)):
                     raise QueryError(f'"{token}" is no operator', column=column, hint=hint)
+            case "FIELD":
+                _check_field(token)
             case "UNCLOSED":
                 raise QueryError(f"unmatched {token}", column=column, hint=f"close it with {_CLOSING[str(token)]}")
             case "STRAY":
@@ -120,6 +123,16 @@ def _check_tokens(text: str) -> None:
         before = token
     if opened:
         raise QueryError('unmatched "("', column=_column(opened[-1]), hint='add a ")"')
+
+
+def _check_field(token: Token) -> None:
+    name = str(token)[:-1]
+    if name.lower() not in _FIELDS:
+        near = difflib.get_close_matches(name.lower(), _FIELDS, 1)
+        hint = f"did you mean {near[0]}:?" if near else f"fields are {', '.join(_FIELDS)}"
+        raise QueryError(
+            f'unknown field "{name}"', column=_column(token), hint=f"{hint}; text with a colon goes into quotes"
+        )
 
 
 def _foreign_operator(token: str) -> str:
@@ -295,14 +308,8 @@ class _Tree(Transformer[Token, Node]):
 
     def scoped(self, token: Token, node: Node) -> Node:
         name = str(token)[:-1].lower()
-        if name not in _FIELDS:
-            near = difflib.get_close_matches(name, _FIELDS, 1)
-            hint = f"did you mean {near[0]}:?" if near else f"fields are {', '.join(_FIELDS)}"
-            raise QueryError(
-                f'unknown field "{str(token)[:-1]}"',
-                column=_column(token),
-                hint=f"{hint}; text with a colon goes into quotes",
-            )
+        if name in RANGE_FIELDS:
+            raise QueryError(f"{name}: takes a range", column=_column(token), hint=f"write {_EXAMPLES[name]}")
         return _scoped(node, name, _column(token))
 
     def negation(self, token: Token, node: Node) -> Node:
@@ -346,13 +353,10 @@ def _checked(leaf: Word | Phrase) -> Word | Phrase:
         raise QueryError(
             f'there is no word in "{leaf.text[:40]}"', column=leaf.at, hint="signs alone are not searched for"
         )
-    for step in found:
-        if isinstance(step, Pattern) and len(step.value) - step.value.count("*") - step.value.count("?") < 2:
-            raise QueryError(
-                f'"{step.value}" would match too many words',
-                column=leaf.at,
-                hint="write at least two of its letters",
-            )
+    if any(isinstance(step, Pattern) for step in found) and sum(len(step.value.strip("*?")) for step in found) < 2:
+        raise QueryError(
+            f'"{leaf.text}" would match too many words', column=leaf.at, hint="write at least two of its letters"
+        )
     if isinstance(leaf, Word) and leaf.distance:
         if len(found) > 1:
             raise QueryError(
@@ -468,7 +472,7 @@ _SPAN = re.compile(r"([\[{])\s*(.+?)\s+TO\s+(.+?)\s*([\]}])", re.DOTALL)
 def _bounds(name: str, text: str, column: int) -> tuple[Bound | None, Bound | None]:
     """The bounds written behind a field of times or numbers."""
     text = text.strip()
-    example = f"{name}:[300 TO 800]" if name in NUMBER_FIELDS else f"{name}:[2026-11-01 TO now-1d]"
+    example = _EXAMPLES[name]
     if text.startswith(("[", "{")):
         if not text.endswith(("]", "}")):
             raise QueryError(f'unmatched "{text[0]}"', column=column, hint=f"write {example}")

@@ -1,0 +1,206 @@
+"""The grammar: what is accepted, what it means, and what people are told of a mistake."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.errors import QueryError
+from monitor.query import parse
+from monitor.query.syntax import And, Near, Not, Or, Phrase, Value, Word
+from query.generate import queries
+
+
+@pytest.mark.parametrize(
+    ("text", "tree"),
+    [
+        ("a b", And((Word("a"), Word("b")))),
+        ("a AND b", And((Word("a"), Word("b")))),
+        ("a && b", And((Word("a"), Word("b")))),
+        ("a OR b c", Or((Word("a"), And((Word("b"), Word("c")))))),
+        ("a || b", Or((Word("a"), Word("b")))),
+        ("NOT a b", And((Not(Word("a")), Word("b")))),
+        ("a -b", And((Word("a"), Not(Word("b"))))),
+        ("a -(b OR c)", And((Word("a"), Not(Or((Word("b"), Word("c"))))))),
+        ("!a", Not(Word("a"))),
+        ("(a AND (b AND c))", And((Word("a"), Word("b"), Word("c")))),
+        ('"a b"', Phrase("a b")),
+        ("“a b”", Phrase("a b")),
+        ("«a b»", Phrase("a b")),
+        ("„a b“", Phrase("a b")),
+        ('"a b"~3', Phrase("a b", slop=3)),
+        ("word~1", Word("word", distance=1)),
+        ("raw:AI", Word("AI", raw=True)),
+        ("raw:(AI OR UN)", Or((Word("AI", raw=True), Word("UN", raw=True)))),
+        ("title:(a b)", And((Word("a", field="title"), Word("b", field="title")))),
+        ("title:raw:AI", Word("AI", field="title", raw=True)),
+        ("TITLE:a", Word("a", field="title")),
+        ("a NEAR/5 b", Near(Word("a"), Word("b"), 5)),
+        ("NOT a NEAR/5 b", Not(Near(Word("a"), Word("b"), 5))),
+        ("a ONEAR/2 b NEAR/3 c", Near(Near(Word("a"), Word("b"), 2, ordered=True), Word("c"), 3)),
+        ("text:(a NEAR/5 b)", Near(Word("a"), Word("b"), 5, field="text")),
+        ("country:NO", Value("country", "NO")),
+        ("outlet:(A OR B)", Or((Value("outlet", "A"), Value("outlet", "B")))),
+        ("（a OR b）", Or((Word("a"), Word("b")))),
+        ("a　b", And((Word("a"), Word("b")))),
+        ("AT&T", Word("AT&T")),
+        ("GPT-4", Word("GPT-4")),
+        (r"\AND", Word("AND")),
+        (r"10\:30", Word("10:30")),
+        ("and", Word("and")),
+        ("Yahoo!", Word("Yahoo!")),
+        ("ORANGE", Word("ORANGE")),
+        ("NOTE ANDES", And((Word("NOTE"), Word("ANDES")))),
+    ],
+)
+def test_a_query_means_its_tree(text: str, tree: object) -> None:
+    assert parse(text) == tree
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "words"),
+    [
+        ("", 1, "empty"),
+        ("   ", 1, "empty"),
+        ("(a OR b", 1, 'unmatched "("'),
+        ("a (b OR (c)", 3, 'unmatched "("'),
+        ("a) b", 2, 'unmatched ")"'),
+        ('a "b', 3, 'unmatched "'),
+        ("“b", 1, "unmatched “"),
+        ("a AND", 3, "something after it"),
+        ("a NEAR/3", 3, "something after it"),
+        ("OR a", 1, "something before it"),
+        ("a AND OR b", 3, "something after it"),
+        ("NOT", 1, "something after it"),
+        ("()", 2, "nothing between"),
+        ("title:", 1, "something after it"),
+        ("foo:bar", 1, "unknown field"),
+        ("titel:bar", 1, "did you mean title:?"),
+        ("http://a.example/b", 1, "unknown field"),
+        ("*abc", 1, "wildcard"),
+        ("a OR ?bc", 6, "wildcard"),
+        ("a*", 1, "too many words"),
+        ("*", 1, "wildcard"),
+        ('"ab* c"', 3, "inside quotes"),
+        ('""', 1, "no word"),
+        ("€", 1, "no word"),
+        ("a - b", 3, "stands alone"),
+        ("+a", 1, "not needed"),
+        ("a^2", 2, "boosts"),
+        ("/a.c/", 1, "regular expressions"),
+        ("a~", 2, "needs a number"),
+        ("word~3", 1, "not 1 or 2"),
+        ("abc~1", 1, "too short"),
+        ("abcdef~2", 1, "too short"),
+        ("GPT-4~1", 1, "several words"),
+        ("word*~1", 1, "not both"),
+        ('"a a"~3', 1, "same word twice"),
+        ("a NEAR b", 3, "write NEAR/10"),
+        ("a near/5 b", 3, "write NEAR/5"),
+        ("a W/5 b", 3, "write NEAR/5"),
+        ("a PRE/5 b", 3, "write ONEAR/5"),
+        ("a NEAR/5 (b AND c)", 11, "cannot join AND"),
+        ("a NEAR/5 (NOT b)", 11, "cannot join NOT"),
+        ("a NEAR/5 title:b", 10, "title:(a NEAR/5 b)"),
+        ("a NEAR/5 language:en", 10, "language:"),
+        ('a NEAR/5 "b c"~2', 10, "slop"),
+        ("a NEAR/5000 b", 3, "1,000"),
+        ("title:(text:a)", 8, "inside title:"),
+        ("title:(language:en)", 8, "inside title:"),
+        ("outlet:BBC*", 8, "whole values"),
+        ("outlet:(a NEAR/1 b)", 11, "NEAR inside outlet:"),
+        ("author:raw:A", 8, "raw: does not go with author:"),
+        ("published_at:yesterday", 14, "not a time"),
+        ("published_at:[2026-11-31 TO *]", 14, "no date"),
+        ("published_at:[2026-11-01]", 14, "no range"),
+        ("published_at:[now-7d TO now", 14, 'unmatched "["'),
+        ("published_at:>*", 14, "nothing is > *"),
+        ("word_count:many", 12, "no number"),
+        ("[a TO b]", 1, "no range is"),
+        ("a\\", 2, "escapes nothing"),
+    ],
+)
+def test_a_mistake_is_named_with_its_column_and_a_hint(text: str, column: int, words: str) -> None:
+    with pytest.raises(QueryError) as caught:
+        parse(text)
+    assert (caught.value.column, words in str(caught.value)) == (column, True), str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["NOT a", "-a -b", "a OR NOT b", "NOT (a b) AND NOT c", "NOT a OR language:en"])
+def test_an_alert_must_ask_for_something(text: str) -> None:
+    parse(text)
+    with pytest.raises(QueryError, match="has to be there"):
+        parse(text, positive=True)
+
+
+@pytest.mark.parametrize("text", ["a -b", "language:en", "NOT (NOT a)", "a OR (b -c)", "published_at:>=now-7d"])
+def test_an_alert_may_exclude_what_it_likes_beside_that(text: str) -> None:
+    parse(text, positive=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " OR ".join(f"word{number}" for number in range(10_000)),
+        " ".join(f"w{number}" for number in range(1_001)),
+        "(" * 1_000 + "a" + ")" * 1_000,
+        "NOT " * 1_000 + "a",
+        "-" * 5_000 + "a",
+        "title:" * 1_000 + "a",
+        "-(" * 1_000 + "a" + ")" * 1_000,
+        '"' + "word " * 50_000 + '"',
+        "a" * 100_000,
+        "a* b* c* NEAR",
+        "a~2 b~2",
+        " NEAR/3 ".join(["(aa OR bb)"] * 200),
+        " NEAR/3 ".join(['("a b" OR "c d" OR "e f")'] * 6),
+        "(" * 19_999,
+        '"' * 19_999,
+        "\\" * 19_999,
+        "published_at:" * 1_000,
+    ],
+    ids=lambda text: text[:20],
+)
+def test_a_query_too_large_is_refused_in_less_than_a_second(text: str) -> None:
+    parse("warm up")
+    began = time.process_time()
+    with pytest.raises(QueryError):
+        parse(text)
+    assert time.process_time() - began < 1
+
+
+@settings(max_examples=500, deadline=None)
+@given(queries)
+def test_a_printed_tree_parses_to_itself(text: str) -> None:
+    tree = parse(text)
+    assert parse(str(tree)) == tree
+    assert str(parse(str(tree))) == str(tree)
+
+
+_signs = st.text(
+    st.sampled_from(
+        "ab中И \t\n\"“”«»()（）[]{}:^~*?+-!&|/\\<>=.,'’_019ANDORTNEAR\u0301\u3000\u202f\x00\ud7ff\U0001f600"
+    ),
+    max_size=40,
+)
+_words = st.lists(
+    st.sampled_from(
+        ['AND', 'OR', 'NOT', 'NEAR/3', 'ONEAR/2', '(', ')', '"', 'title:', 'raw:', 'outlet:', 'published_at:', '[now', 'TO', 'now-1d]', '>=', 'ab*', 'word~1', '"a', 'b"', '~2', '-', '!', 'a', 'b']
+    )
+    | _signs,
+    max_size=12,
+).map(" ".join)
+
+
+@settings(max_examples=2000, deadline=None)
+@given(_signs | _words | st.text(max_size=30))
+def test_parsing_raises_nothing_but_the_languages_own_error(text: str) -> None:
+    try:
+        tree = parse(text)
+    except QueryError as error:
+        assert 1 <= error.column <= len(text) + 1
+        return
+    assert parse(str(tree)) == tree
