@@ -116,18 +116,18 @@ class Ingest:
         known = next((stored[name] for name in names if name in stored), None)
         if known is None:
             return self._new(visit, story, aliases)
-        if visit.story is None and known.first_seen_at != visit.first_seen_at:
+        # A visit that meets a story under its own name was killed after the story was written.
+        own = visit.id == known.id and visit.first_seen_at == known.first_seen_at
+        if visit.story is None and not own:
             settled = replace(visit, story=known.id, next_at=None)
             outcome = Outcome(disposition=Disposition.DUPLICATE, detail=known.url)
             return Filing(visit=settled, outcome=outcome, aliases=aliases)
 
-        checked = replace(visit, story=known.id, rechecks=visit.rechecks + 1)
+        checked = replace(visit, story=known.id, rechecks=visit.rechecks + (visit.story is not None))
         checked = replace(checked, next_at=_recheck_at(checked))
         if changed(known, story):
             return self._correction(checked, known, story)
-        # A visit that leads to its own story without knowing it was killed before it could say so.
-        disposition = Disposition.UNCHANGED if visit.story else Disposition.STORED
-        return Filing(visit=checked, outcome=Outcome(disposition=disposition), aliases=aliases)
+        return Filing(visit=checked, outcome=Outcome(disposition=Disposition.UNCHANGED), aliases=aliases)
 
     def _new(self, visit: Visit, story: Story, aliases: Sequence[str]) -> Filing:
         matched = self.rules.match(story)

@@ -1,0 +1,262 @@
+"""A fetched page's way into the store, with the real store and rules; only reading the page is played."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor import models
+from monitor.config import Alert, Config, Outlet
+from monitor.config.schema import StoreSettings
+from monitor.errors import ExtractionError, FetchError, StoreUnavailable
+from monitor.ingest import RECHECKS, RETRIES, Ingest
+from monitor.models import Article, Candidate, Disposition, NotArticle, Page, Visit
+from monitor.query.rules import RuleSet
+from monitor.store import Store, open_store
+
+OUTLET = Outlet(name="The Gazette", url="https://gazette.example/", country="GB")
+CONFIG = Config(
+    topics={"ai": 'raw:AI OR "artificial intelligence"'},
+    outlets=(OUTLET,),
+    alerts=(
+        Alert(name="bank", query="Sberbank", to=("desk@example.org",)),
+        Alert(name="chips", query="chip NEAR/5 export", to=("desk@example.org", "boss@example.org")),
+    ),
+)
+ARTICLE = Article(
+    title="Ministers agree on AI",
+    text="The ministers agreed on AI.\n\nNo date was given for the plan.\n\nA spokesman declined to say more.",
+    canonical_url="https://gazette.example/ministers-agree",
+    published_at=models.now() - timedelta(hours=2),
+)
+SECOND_LOOK = timedelta(hours=1, minutes=1)
+
+
+class Reader:
+    """An extractor that hands out what the test lays in its hand."""
+
+    def __init__(self) -> None:
+        self.reads: Article | NotArticle | ExtractionError = ARTICLE
+
+    async def read(self, page, reading):
+        if isinstance(self.reads, ExtractionError):
+            raise self.reads
+        return self.reads
+
+
+class Desk:
+    """A store, an ingest and a reader, with a clock that can be put forward."""
+
+    def __init__(self, store: Store, config: Config = CONFIG) -> None:
+        self.store = store
+        self.reader = Reader()
+        self.ingest = Ingest(
+            config=config, store=store, extractor=self.reader, rules=RuleSet.of(config), call=self.call
+        )
+
+    async def call(self, work, *args, **kwargs):
+        return await asyncio.to_thread(work, *args, **kwargs)
+
+    def candidate(self, url: str = "https://gazette.example/ministers-agree") -> Visit:
+        (visit,) = self.store.enqueue([Candidate(url=url, outlet=OUTLET.name)], now=models.now())
+        return visit
+
+    def page(self, visit: Visit, read=None, url: str | None = None) -> Disposition:
+        if read is not None:
+            self.reader.reads = read
+        page = Page(url=url or visit.candidate.url, body=b"", fetched_at=models.now(), etag='"1"')
+        return asyncio.run(self.ingest.page(OUTLET, visit, page)).disposition
+
+    def due(self, after: timedelta = timedelta(0)) -> list[Visit]:
+        return self.store.waiting(OUTLET.name, now=models.now() + after, limit=10)
+
+    def mails(self) -> list[tuple[str, int]]:
+        return sorted((notice.alert, notice.version) for notice in self.store.outbox())
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    store = open_store(StoreSettings(url="sqlite:test.db"), tmp_path)
+    store.setup()
+    yield Desk(store)
+    store.close()
+
+
+def stored(desk: Desk) -> list[models.Story]:
+    return list(desk.store.scan(now=models.now()))
+
+
+def test_a_new_story_is_stored_with_what_matched_and_waits_for_its_first_recheck(desk):
+    assert desk.page(desk.candidate()) is Disposition.STORED
+    (story,) = stored(desk)
+    assert (story.topics, story.alerts, story.cluster, story.version) == (("ai",), (), story.id, 1)
+    assert story.word_count == 18
+    assert story.country == "GB"
+    assert not desk.due()
+    (visit,) = desk.due(SECOND_LOOK)
+    assert (visit.story, visit.etag) == (story.id, '"1"')
+
+
+def test_a_story_that_matches_nothing_is_counted_and_not_stored_nor_asked_for_again(desk):
+    dull = replace(ARTICLE, title="Cup final", text="The home team won the final by two goals to one.")
+    assert desk.page(desk.candidate(), dull) is Disposition.OFF_TOPIC
+    assert not stored(desk)
+    assert not desk.due(timedelta(days=30))
+
+
+def test_keep_all_stores_what_matches_nothing(desk):
+    everything = Desk(desk.store, CONFIG.model_copy(update={"keep": "all"}))
+    dull = replace(ARTICLE, title="Cup final", text="The home team won the final by two goals to one.")
+    assert everything.page(everything.candidate(), dull) is Disposition.STORED
+
+
+def test_an_alert_leaves_a_hit_with_its_context_and_one_mail_for_all_recipients(desk):
+    text = ARTICLE.text + "\n\nThe chip makers fear export controls."
+    desk.page(desk.candidate(), replace(ARTICLE, text=text))
+    (hit,) = desk.store.hits()
+    assert hit.alert == "chips"
+    assert "The **chip** makers fear **export** controls." in hit.context
+    (notice,) = desk.store.outbox()
+    assert notice.to == ("desk@example.org", "boss@example.org")
+
+
+def test_another_address_of_a_stored_story_is_a_duplicate(desk):
+    desk.page(desk.candidate())
+    assert desk.page(desk.candidate("https://gazette.example/short/1")) is Disposition.DUPLICATE
+    assert len(stored(desk)) == 1
+    assert [visit.candidate.url for visit in desk.due(SECOND_LOOK)] == ["https://gazette.example/ministers-agree"]
+
+
+def test_the_canonical_address_counts_as_visited_once_another_led_to_its_story(desk):
+    desk.page(desk.candidate("https://gazette.example/short/1"))
+    again = [Candidate(url="https://gazette.example/ministers-agree", outlet=OUTLET.name)]
+    assert desk.store.enqueue(again, now=models.now()) == []
+
+
+def test_two_addresses_of_one_story_at_once_store_it_once(desk):
+    offered = [Candidate(url=f"https://gazette.example/short/{n}", outlet=OUTLET.name) for n in range(5)]
+    visits = desk.store.enqueue(offered, now=models.now())
+
+    async def all_at_once():
+        pages = [Page(url=visit.candidate.url, body=b"", fetched_at=models.now()) for visit in visits]
+        return await asyncio.gather(
+            *(desk.ingest.page(OUTLET, visit, page) for visit, page in zip(visits, pages, strict=True))
+        )
+
+    dispositions = sorted(outcome.disposition for outcome in asyncio.run(all_at_once()))
+    assert dispositions == ["duplicate"] * 4 + ["stored"]
+    assert len(stored(desk)) == 1
+
+
+def test_an_unchanged_story_is_asked_for_again_at_growing_intervals_for_three_days(desk, monkeypatch):
+    desk.page(desk.candidate())
+    start, seen = models.now(), []
+    while visits := desk.due(timedelta(days=30)):
+        (visit,) = visits
+        seen.append(round((visit.next_at - visit.first_seen_at) / timedelta(hours=1)))
+        monkeypatch.setattr("monitor.ingest.now", lambda at=visit.next_at: at + timedelta(seconds=1))
+        assert desk.page(visit) is Disposition.UNCHANGED
+    assert seen == [wait // timedelta(hours=1) for wait in RECHECKS]
+    assert start
+
+
+def test_a_correction_makes_a_version_and_keeps_the_old_one(desk):
+    desk.page(desk.candidate())
+    (visit,) = desk.due(SECOND_LOOK)
+    corrected = replace(ARTICLE, text=ARTICLE.text.replace("No date", "No firm date"))
+    assert desk.page(visit, corrected) is Disposition.UPDATED
+    (story,) = stored(desk)
+    assert story.version == 2
+    assert [version.text for version in desk.store.history(story.id)] == [ARTICLE.text, corrected.text]
+
+
+def test_alerts_read_only_what_a_correction_added(desk):
+    first = replace(ARTICLE, text=ARTICLE.text + "\n\nSberbank declined to comment.")
+    desk.page(desk.candidate(), first)
+    assert desk.mails() == [("bank", 1)]
+    (visit,) = desk.due(SECOND_LOOK)
+    desk.page(visit, replace(first, text=first.text.replace("declined to comment", "declined to comment on it")))
+    assert desk.mails() == [("bank", 1)], "a corrected sentence is no news"
+    (visit,) = desk.due(timedelta(hours=4))
+    more = first.text + "\n\nLater the chip industry welcomed the export rules."
+    desk.page(visit, replace(first, text=more))
+    assert desk.mails() == [("bank", 1), ("chips", 3)]
+
+
+def test_white_space_alone_is_no_correction(desk):
+    desk.page(desk.candidate())
+    (visit,) = desk.due(SECOND_LOOK)
+    assert desk.page(visit, replace(ARTICLE, text=ARTICLE.text.replace("\n\n", "\n"))) is Disposition.UNCHANGED
+
+
+def test_a_reprint_joins_the_cluster_of_the_first(desk):
+    text = " ".join(
+        f"Paragraph {n} tells of AI, ministers, item {n * 7} and what clause {n * 13} demands." for n in range(40)
+    )
+    desk.page(desk.candidate(), replace(ARTICLE, text=text))
+    reprint = replace(ARTICLE, title="Other words", text=text, canonical_url="https://gazette.example/reprint")
+    assert desk.page(desk.candidate("https://gazette.example/reprint"), reprint) is Disposition.STORED
+    first, second = sorted(stored(desk), key=lambda story: story.first_seen_at)
+    assert second.cluster == first.id
+
+
+def test_a_story_that_the_page_dates_before_max_age_is_too_old(desk):
+    old = replace(ARTICLE, published_at=models.now() - timedelta(days=8))
+    assert desk.page(desk.candidate(), old) is Disposition.TOO_OLD
+    assert not desk.due(timedelta(days=30))
+
+
+def test_a_page_that_is_no_article_is_not_asked_for_again(desk):
+    assert desk.page(desk.candidate(), NotArticle(kind="video")) is Disposition.NOT_ARTICLE
+    assert not desk.due(timedelta(days=30))
+
+
+def test_a_page_that_hangs_its_reader_is_tried_again_later_and_at_last_given_up(desk, monkeypatch):
+    visit, waits = desk.candidate(), []
+    while True:
+        moment = visit.next_at
+        monkeypatch.setattr("monitor.ingest.now", lambda at=moment: at)
+        assert desk.page(visit, ExtractionError("too slow", kind="timeout")) is Disposition.FAILED
+        due = desk.due(timedelta(days=30))
+        if not due:
+            break
+        (visit,) = due
+        waits.append(visit.next_at - moment)
+    assert waits == list(RETRIES)
+
+
+def test_a_missing_page_is_given_up_at_once_and_a_busy_server_gets_the_time_it_asked_for(desk):
+    gone, busy = desk.candidate("https://gazette.example/gone"), desk.candidate("https://gazette.example/busy")
+    asyncio.run(desk.ingest.failed(OUTLET, gone, FetchError("404", kind="http-404", permanent=True)))
+    asyncio.run(desk.ingest.failed(OUTLET, busy, FetchError("503", kind="http-503", retry_after=7200)))
+    assert not desk.due(timedelta(hours=1))
+    (visit,) = desk.due(timedelta(hours=3))
+    assert visit.candidate.url.endswith("busy")
+
+
+def test_a_visit_killed_before_it_was_settled_finds_its_own_story(desk):
+    visit = desk.candidate()
+    desk.page(visit)
+    assert desk.page(visit) is Disposition.UNCHANGED
+    assert len(stored(desk)) == 1
+    assert len(desk.due(SECOND_LOOK)) == 1
+
+
+def test_a_fault_in_the_store_reaches_everyone_who_waits_for_it(desk, monkeypatch):
+    visits = [desk.candidate(f"https://gazette.example/{n}") for n in range(3)]
+
+    def broken(filings):
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(desk.store, "file", broken)
+
+    async def all_at_once():
+        page = Page(url="https://gazette.example/x", body=b"", fetched_at=models.now())
+        return await asyncio.gather(
+            *(desk.ingest.page(OUTLET, visit, page) for visit in visits), return_exceptions=True
+        )
+
+    assert [type(error) for error in asyncio.run(all_at_once())] == [StoreUnavailable] * 3
