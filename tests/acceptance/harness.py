@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -123,25 +124,45 @@ def settings(newsroom: Newsroom | Sequence[House], mail_url: str | None, **chang
 
 
 def dispatch(outlet: str, number: int, *, word: str = "") -> Dispatch:
-    """A story of 120 words that is like no other, with ``word`` in its middle."""
-    names = ("harbour", "valley", "bridge", "market", "library", "garden", "station", "orchard", "quarry", "tower")
-    deeds = ("measured", "painted", "counted", "moved", "repaired", "opened", "described", "sold", "drew", "sorted")
-    things = ("lanterns", "maps", "boats", "ledgers", "seeds", "bells", "carts", "letters", "barrels", "clocks")
-    sentences = [
-        f"In week {number} and day {day} the people of {names[(number + day) % 10]} {outlet} {number * 7 + day} "
-        f"{deeds[(number * 3 + day) % 10]} {number + day * 13} {things[(number // 10 + day * 7) % 10]}."
-        for day in range(9)
-    ]
-    sentences.insert(4, f"Then came {word or 'nobody'} to see what had been done there.")
+    """A story of some 130 words that is like no other, with ``word`` in its middle."""
+    chance = random.Random(f"{outlet} {number}")
+
+    def sentence() -> str:
+        subject, thing, place = chance.sample(NOUNS, 3)
+        how, what = chance.sample(QUALITIES, 2)
+        tail = chance.choice(("because", "although", "after", "while")) + f" {chance.choice(NOUNS)}s"
+        return (
+            f"{chance.choice(QUALITIES).title()} {subject}s {chance.choice(DEEDS)} {chance.randint(3, 9999)} {what} "
+            f"{thing}s behind {how} {place}s {tail} {chance.choice(DEEDS)} {chance.choice(QUALITIES)} ground."
+        )
+
+    sentences = [sentence() for _ in range(8)]
+    sentences.insert(4, f"Then came {word or 'nobody'} to look.")
+    place = chance.choice(NOUNS)
     return Dispatch(
         outlet=outlet,
-        slug=f"what-the-people-of-{names[number % 10]}-did-in-week-{number}",
-        title=f"What the people of {names[number % 10]} {outlet} did in week {number}",
+        slug=f"what-the-{place}-of-{outlet}-did-in-week-{number}",
+        title=f"What the {place} of {outlet} did in week {number}",
         author="Ines Carrow",
         standfirst="",
         paragraphs=(" ".join(sentences[:3]), " ".join(sentences[3:7]), " ".join(sentences[7:])),
         published_at=now().replace(second=0, microsecond=0),
     )
+
+
+NOUNS = (
+    "harbour valley bridge market library garden station orchard quarry tower lantern map boat ledger seed bell cart "
+    "letter barrel clock ferry mill kiln barn rooftop cellar fountain meadow canal workshop bakery museum tunnel "
+    "chimney staircase lighthouse vineyard stable courtyard pavilion archive theatre granary footpath hedge pier"
+).split()  # noqa: SIM905 - a list of words reads better as words
+QUALITIES = (
+    "quiet narrow painted wooden distant crowded empty ancient crooked polished frozen sunny borrowed heavy spotless "
+    "hidden noisy broken patient curious silver muddy hollow gentle careless proud tidy rusty golden shallow steep"
+).split()  # noqa: SIM905 - a list of words reads better as words
+DEEDS = (
+    "measured counted moved repaired opened described sold drew sorted lifted carried followed watched gathered hid "
+    "washed weighed copied traded mended crossed lent guarded planted shook turned held buried raised emptied"
+).split()  # noqa: SIM905 - a list of words reads better as words
 
 
 def wait_for(condition: Callable[[], Any], *, seconds: float = 60, every: float = 0.1) -> None:
