@@ -40,17 +40,19 @@ _HEADINGS = frozenset({"h2", "h3", "h4", "h5", "h6"})
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """What the page's facts say that helps to tell its text."""
+class Hints:
+    """What the page's facts say that helps to tell its text; all as `letters`."""
 
-    titles: frozenset[str] = frozenset()  # as `letters`
-    description: str = ""  # as `letters`
+    titles: frozenset[str] = frozenset()
+    description: str = ""
+
+    @classmethod
+    def of(cls, titles: Collection[str], description: str) -> Hints:
+        return cls(frozenset(filter(None, map(letters, titles))), letters(description))
 
 
-NO_PAGE = Page()
+NO_HINTS = Hints()
 
-# Foreign even inside the container and however good the text looks.
-HARD = Zone.NAV | Zone.RELATED | Zone.PROMO | Zone.SHARE | Zone.COMMENTS | Zone.FORM | Zone.CONSENT | Zone.HIDDEN
 MINE = 0.35  # of the story's text: a foreign zone that holds so much of it was named for something else
 
 
@@ -70,7 +72,7 @@ def weight(block: Block) -> float:
     return length * (1.0 - block.density)
 
 
-def choose(layout: Layout, found: str, page: Page = NO_PAGE) -> list[Block]:
+def choose(layout: Layout, found: str, hints: Hints = NO_HINTS) -> list[Block]:
     """The story's blocks in order; ``found`` is the text that trafilatura found, or empty."""
     blocks = layout.blocks
     weights = [weight(block) for block in blocks]
@@ -86,12 +88,18 @@ def choose(layout: Layout, found: str, page: Page = NO_PAGE) -> list[Block]:
         core = trusted
     container = _container(layout, core, certain=chosen is not None)
     kept = _fill(layout, container, core, chosen, foreign)
-    return _trim(layout, kept, page)
+    return _trim(layout, kept, hints)
 
 
 def _is_foreign(block: Block, chosen: bool) -> bool:
     zone = block.zone & FOREIGN
-    return bool(zone & ~Zone.HIDDEN if chosen else zone)
+    if block.zone & Zone.QUOTE:
+        zone &= ~Zone.SHARE  # posts of social networks
+    if chosen:
+        zone &= ~Zone.HIDDEN
+        if block.zone & Zone.TABLE:
+            zone &= ~Zone.CAPTION
+    return bool(zone)
 
 
 def _in_text(blocks: Sequence[Block], found: str, known: str) -> list[bool]:
@@ -111,24 +119,24 @@ def settle(layout: Layout, weights: Sequence[float], *, thorough: bool) -> None:
             named[node.names, node.own] = named.get((node.names, node.own), 0.0) + amount
     for node in nodes:
         if node.own & FOREIGN and named[node.names, node.own] > most:
-            node.own &= ~int(FOREIGN)
+            node.own &= ~FOREIGN
     _inherit(layout)
     _inherit(layout)
     if not thorough:
         return
-    for bit in Zone:
-        if bit & FOREIGN and sum(w for w, b in zip(weights, layout.blocks, strict=True) if w and b.zone & bit) > most:
+    for bit in (1 << place for place in range(FOREIGN.bit_length()) if FOREIGN >> place & 1):
+        if sum(w for w, b in zip(weights, layout.blocks, strict=True) if w and b.zone & bit) > most:
             for node in nodes:
-                node.own &= ~int(bit)
+                node.own &= ~bit
             for block in layout.blocks:
-                block.inline &= ~int(bit)
+                block.inline &= ~bit
             _inherit(layout)
 
 
 def _inherit(layout: Layout) -> None:
     nodes = layout.nodes
     for node in nodes:
-        outer = nodes[node.parent].zone & ~int(Zone.LEAD | Zone.TITLE) if node.parent >= 0 else 0
+        outer = nodes[node.parent].zone & ~(Zone.LEAD | Zone.TITLE) if node.parent >= 0 else 0
         node.zone = node.own | outer
     for block in layout.blocks:
         if block.node >= 0:
@@ -162,9 +170,12 @@ def _container(layout: Layout, core: Sequence[float], *, certain: bool) -> int:
         here = best
 
 
-def _fill(layout: Layout, container: int, core: Sequence[float], chosen: Sequence[bool] | None, foreign: Sequence[bool]) -> list[Block]:
+def _fill(
+    layout: Layout, container: int, core: Sequence[float], chosen: Sequence[bool] | None, foreign: Sequence[bool]
+) -> list[Block]:
     blocks, nodes = layout.blocks, layout.nodes
     inside = _inside(layout, container)
+    around = _inside(layout, max(container if container < 0 else nodes[container].parent, 0))
     within = [b.node in inside for b in blocks]
     places = [i for i, amount in enumerate(core) if amount and within[i]]
     if not places:
@@ -175,7 +186,7 @@ def _fill(layout: Layout, container: int, core: Sequence[float], chosen: Sequenc
     for index, block in enumerate(blocks):
         if not block.letters or foreign[index] or block.zone & Zone.TITLE:
             continue
-        if chosen is not None and chosen[index] and (within[index] or core[index]):
+        if chosen is not None and chosen[index] and (block.node in around or core[index]):
             if block.density < 0.75 or (first < index < last and block.density < 0.95 and block.tag == "p"):
                 kept.append(block)
         elif within[index] and first <= index <= last:
@@ -207,9 +218,9 @@ def _usual_places(layout: Layout, core: Sequence[float]) -> set[tuple[str, ...]]
     return {place for place, amount in amounts.items() if amount > 0.2 * total}
 
 
-def _trim(layout: Layout, kept: list[Block], page: Page) -> list[Block]:
+def _trim(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
     """Takes off what stands before, behind and between the running text, and puts the standfirst in front."""
-    kept = _without_repeats([b for b in kept if not _is_title(b, page.titles) and not _is_aside(b)])
+    kept = _without_repeats([b for b in kept if not _is_title(b, hints.titles) and not _is_aside(b)])
     strong = [index for index, block in enumerate(kept) if weight(block) > 60]
     if not strong:
         return kept
@@ -240,7 +251,7 @@ def _trim(layout: Layout, kept: list[Block], page: Page) -> list[Block]:
         kept.pop()
     while kept and kept[-1].tag in _HEADINGS:
         kept.pop()
-    return _with_lead(layout, kept, page)
+    return _with_lead(layout, kept, hints)
 
 
 def _is_title(block: Block, titles: frozenset[str]) -> bool:
@@ -259,12 +270,14 @@ def _is_aside(block: Block) -> bool:
 
 
 def _without_repeats(kept: list[Block]) -> list[Block]:
-    seen: set[str] = set()
+    """Drops what was said before: a paragraph of a summary, a hidden copy of the whole."""
+    seen: list[str] = []
     once = []
     for block in kept:
-        if len(block.letters) > 30 and block.letters in seen:
-            continue
-        seen.add(block.letters)
+        if len(block.letters) > 60:
+            if any(text in block.letters if len(text) < len(block.letters) else text == block.letters for text in seen):
+                continue
+            seen.append(block.letters)
         once.append(block)
     return once
 
@@ -287,19 +300,21 @@ def _cut(kept: list[Block], strong: Sequence[int]) -> list[Block]:
     return kept
 
 
-def _with_lead(layout: Layout, kept: list[Block], page: Page) -> list[Block]:
+def _with_lead(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
     """The standfirst stands above the text's container, and tells what the rest takes for granted."""
     if not kept:
         return kept
     first = kept[0].index
     text = "".join(block.letters for block in kept)
     for block in layout.blocks[max(0, first - 40) : first]:
-        if len(block.letters) < 40 or block.density > 0.5 or block.letters in text or _is_title(block, page.titles):
+        if len(block.letters) < 40 or block.density > 0.5 or block.letters in text or _is_title(block, hints.titles):
             continue
-        described = len(page.description) > 40 and (
-            block.letters.startswith(page.description[:60]) or page.description.startswith(block.letters[:60])
+        described = len(hints.description) > 40 and (
+            block.letters.startswith(hints.description[:60]) or hints.description.startswith(block.letters[:60])
         )
-        marked = block.zone & Zone.LEAD and block.zone & (Zone.ARTICLE | Zone.MAIN | Zone.BODY) and not block.zone & FOREIGN
+        marked = (
+            block.zone & Zone.LEAD and block.zone & (Zone.ARTICLE | Zone.MAIN | Zone.BODY) and not block.zone & FOREIGN
+        )
         if described or marked:
             return [block, *kept]
     return kept
@@ -311,3 +326,24 @@ def _inside(layout: Layout, container: int) -> set[int]:
         if layout.nodes[index].parent in inside:
             inside.add(index)
     return inside
+
+
+def amount(kept: Sequence[Block]) -> float:
+    """How much running text the blocks hold."""
+    return sum(map(weight, kept))
+
+
+def poor(layout: Layout, kept: Sequence[Block]) -> bool:
+    """So little text that another way of finding it is worth its time."""
+    found = amount(kept)
+    return found < 600 and found < 0.25 * sum(map(weight, layout.blocks))
+
+
+def believable(layout: Layout, stated: str) -> bool:
+    """Whether a stated text is the page's own and whole, so that nothing else need look for it."""
+    known = letters(stated)
+    if len(known) < 500:
+        return False
+    weights = [(block, weight(block)) for block in layout.blocks]
+    inside = sum(amount for block, amount in weights if amount and block.letters in known)
+    return inside > 0.8 * len(stated) * 0.9

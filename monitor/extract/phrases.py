@@ -71,3 +71,9 @@ _DATE = re.compile(
 def is_dateline(text: str) -> bool:
     """A short line that names a date or a signature and says nothing else."""
     return len(text) < 90 and (bool(_DATE.search(text)) or (len(text) < 50 and bool(DATELINE.match(text))))
+
+
+LIVE = re.compile(
+    r"^(?:live(?:blog|ticker)?|en direct|en vivo|ao vivo|в прямом эфире|онлайн)\b\s*[:|–-]|\b(?:liveblog|liveticker|live updates)\b|[–-] live$",
+    re.IGNORECASE,
+)

@@ -1,26 +1,148 @@
-"""One page to one article."""
+"""One page to one article: decode, parse once, read the facts, find the text, tell whether it is a story at all."""
 
 from __future__ import annotations
 
+import logging
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import trafilatura
+import lxml.html
+from htmldate import find_date
+from lxml import etree
+from trafilatura import bare_extraction
 
+from monitor.extract import blocks, body, dates, facts, furniture, kinds, language, visible
+from monitor.extract.decoding import decode
 from monitor.models import Article, NotArticle
+from monitor.urls import declared
 
 if TYPE_CHECKING:
+    from lxml.html import HtmlElement
+
+    from monitor.extract.blocks import Block, Layout
+    from monitor.extract.facts import Facts
     from monitor.extract.reading import Reading
     from monitor.models import Page
 
+MOST_CHARACTERS = 6_000_000  # of markup that is read; the largest real pages have two million
+MOST_ELEMENTS = 60_000  # beyond, the page is not shown to trafilatura, whose time grows faster than the page
+DEEPEST = 240  # levels of elements, for the same reason
+DAY = timedelta(days=1)
+
+logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # remarks on every bad page; the outcome tells what matters
+logging.getLogger("htmldate").setLevel(logging.CRITICAL)
+
 
 def read(page: Page, reading: Reading) -> Article | NotArticle:
-    document = trafilatura.bare_extraction(page.body, url=page.url, include_comments=False, with_metadata=True)
-    if not isinstance(document, trafilatura.settings.Document) or not document.text:
-        return NotArticle(kind="empty")
-    return Article(
-        title=document.title or "",
-        text="\n\n".join(document.text.split("\n")),
-        authors=tuple((document.author or "").split("; ")) if document.author else (),
-        method="trafilatura",
-        language=reading.language,
+    """What the page is, and what it says where it is a story."""
+    refused = kinds.of_bytes(page)
+    if refused:
+        return refused
+    root = _parse(decode(page.body, page.encoding)[:MOST_CHARACTERS])
+    if root is None:
+        return NotArticle(kind="empty", detail="no markup")
+    for selector in reading.remove:
+        for element in root.cssselect(selector):
+            _drop(element)
+    known = facts.read(root, page.url, outlet=reading.outlet, latest=page.fetched_at + DAY)
+    layout = blocks.read(_story_root(root, reading))
+    kept, method = _text(root, layout, known, page, reading)
+    kept, hashes = furniture.without(layout, kept, reading.furniture)
+
+    text = "\n\n".join(block.text for block in kept)
+    refused = kinds.refuse(page, root, layout, known, kept)
+    if refused:
+        return refused
+    spoken = language.of(
+        text, hint=reading.language or root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang")
     )
+    return Article(
+        title=known.title,
+        text=text,
+        canonical_url=declared(page.url, known.addresses),
+        authors=known.authors or _signed(layout, kept, reading),
+        published_at=_published(root, layout, kept, known, page, spoken),
+        modified_at=known.modified_at,
+        language=spoken,
+        section=known.section,
+        tags=known.tags,
+        image=known.image,
+        method=method,
+        flags=kinds.flags(layout, known, kept),
+        blocks=hashes,
+    )
+
+
+def _parse(text: str) -> HtmlElement | None:
+    parser = lxml.html.HTMLParser(encoding="utf-8", remove_pis=True)
+    try:
+        root = lxml.html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
+    except (etree.ParserError, ValueError):  # nothing but blanks or comments
+        return None
+    return root if isinstance(root.tag, str) else None
+
+
+def _drop(element: HtmlElement) -> None:
+    """Removes an element and leaves the text behind it."""
+    if element.getparent() is not None:
+        element.drop_tree()
+
+
+def _story_root(root: HtmlElement, reading: Reading) -> HtmlElement:
+    """The container that the configuration names, where the page has it with any text in it."""
+    if reading.article:
+        found = max(root.cssselect(reading.article), key=lambda e: len(e.text_content()), default=None)
+        if found is not None and len(found.text_content()) > 100:
+            return found
+    return root
+
+
+def _text(root: HtmlElement, layout: Layout, known: Facts, page: Page, reading: Reading) -> tuple[list[Block], str]:
+    """The story's blocks, and what found them."""
+    hints = body.Hints.of(known.titles, known.description)
+    if reading.article and layout.nodes and layout.nodes[0].element is not root:
+        return body.choose(layout, "", hints), "selector"
+    stated = known.body if body.believable(layout, known.body) else ""
+    if stated:
+        return body.choose(layout, stated, hints), "json-ld"
+    found = _trafilatura(root, layout, page.url)
+    kept = body.choose(layout, found, hints)
+    if body.poor(layout, kept):
+        own = body.choose(blocks.fresh(layout), "", hints)
+        if body.amount(own) > 2 * body.amount(kept):
+            return own, "blocks"
+    return kept, "trafilatura"
+
+
+def _trafilatura(root: HtmlElement, layout: Layout, url: str) -> str:
+    if layout.elements > MOST_ELEMENTS or layout.deepest > DEEPEST:
+        return ""
+    document = bare_extraction(root, url=url, fast=True, include_comments=False)
+    return getattr(document, "text", None) or ""
+
+
+def _published(
+    root: HtmlElement, layout: Layout, kept: list[Block], known: Facts, page: Page, spoken: str | None
+) -> datetime | None:
+    """When the story came out; where its facts do not say, what its text says, to the day at least."""
+    stated = known.published_at
+    if stated is not None and (stated.hour, stated.minute, stated.second) != (0, 0, 0):
+        return stated
+    latest = page.fetched_at + DAY
+    if kept:
+        seen = visible.published(layout.blocks, kept[0].index, kept[-1].index, spoken)
+        if seen is not None and stated is not None:
+            day = dates.Moment(stated, timed=False, zoned=False)
+            return dates.best([day, seen], latest=latest)
+        if seen is not None and dates.EARLIEST <= seen.at <= latest:
+            return seen.at
+    if stated is not None or layout.elements > MOST_ELEMENTS:
+        return stated
+    found = find_date(
+        root, url=page.url, original_date=True, extensive_search=False, max_date=latest.strftime("%Y-%m-%d")
+    )
+    return datetime.fromisoformat(found).replace(tzinfo=UTC) if found else None
+
+
+def _signed(layout: Layout, kept: list[Block], reading: Reading) -> tuple[str, ...]:
+    return visible.authors(layout.blocks, kept[0].index, [reading.outlet]) if kept else ()

@@ -1,0 +1,168 @@
+"""Points in time as pages state them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
+
+from dateutil import parser as fuzzy
+
+_ISO = re.compile(
+    r"^\s*(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})"
+    r"(?:[T\s_]+(?:at\s+)?(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,:](\d{1,9}))?)?\s*([AaPp]\.?[Mm]\.?)?"
+    r"\s*(Z|z|UTC|GMT|[+-]\s?\d{2}:?\d{2}|[+-]\d{1,2}(?!\d))?)?"
+)
+_COMPACT = re.compile(r"^\s*(\d{4})(\d{2})(\d{2})(?:T?(\d{2})(\d{2})(\d{2})?)?(Z|[+-]\d{2}:?\d{2})?\s*$")
+_EPOCH = re.compile(r"^\s*(\d{10})(\d{3})?\s*$")
+_EUROPEAN = re.compile(
+    r"^\s*(\d{1,2})[./-](\d{1,2})[./-](\d{4})(?:[,\sT|-]+(\d{1,2})[:.](\d{2})(?::(\d{2}))?)?\s*(Uhr)?\s*$"
+)
+_ZONES = {
+    "UTC": 0, "GMT": 0, "Z": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
+    "CET": 1, "CEST": 2, "MEZ": 1, "MESZ": 2, "EET": 2, "EEST": 3, "MSK": 3, "BST": 1, "IST": 5.5, "JST": 9, "KST": 9,
+    "HKT": 8, "SGT": 8, "AEST": 10, "AEDT": 11, "ET": -5, "WIB": 7,
+}  # fmt: skip
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time, with how exactly it was stated."""
+
+    at: datetime  # aware
+    timed: bool  # to the minute or finer, not the day alone
+    zoned: bool  # its zone was stated; taken as UTC else
+
+
+def parse(text: str) -> Moment | None:
+    """What the text says, if it is a date at all; times without a zone count as UTC."""
+    text = text.strip()[:80]
+    if not any(character.isdigit() for character in text):
+        return None
+    for reader in (_iso, _compact, _epoch, _european, _rfc822, _fuzzy):
+        try:
+            moment = reader(text)
+        except (ValueError, OverflowError, TypeError):
+            continue
+        if moment is not None:
+            return moment if moment.at.year >= EARLIEST.year else None
+    return None
+
+
+def _iso(text: str) -> Moment | None:
+    match = _ISO.match(text)
+    if not match:
+        return None
+    year, month, day, hour, minute, second, fraction, half, zone = match.groups()
+    rest = text[match.end() :].strip(" .)")
+    if rest and zone is None and rest.split()[0].strip("()").upper() in _ZONES:
+        zone = rest.split()[0].strip("()").upper()
+    if hour is None:
+        return Moment(datetime(int(year), int(month), int(day), tzinfo=UTC), timed=False, zoned=False)
+    hours = int(hour)
+    if half:
+        hours = hours % 12 + (12 if half.lower().startswith("p") else 0)
+    micro = int((fraction or "0")[:6].ljust(6, "0"))
+    if hours == 24:
+        hours = 0
+    at = datetime(int(year), int(month), int(day), hours, int(minute), int(second or 0), micro, tzinfo=_zone(zone))
+    return Moment(at, timed=True, zoned=zone is not None)
+
+
+def _compact(text: str) -> Moment | None:
+    match = _COMPACT.match(text)
+    if not match:
+        return None
+    year, month, day, hour, minute, second, zone = match.groups()
+    at = datetime(
+        int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=_zone(zone)
+    )
+    return Moment(at, timed=hour is not None, zoned=zone is not None)
+
+
+def _epoch(text: str) -> Moment | None:
+    match = _EPOCH.match(text)
+    if not match:
+        return None
+    return Moment(datetime.fromtimestamp(int(match[1]), tz=UTC), timed=True, zoned=True)
+
+
+def _european(text: str) -> Moment | None:
+    match = _EUROPEAN.match(text)
+    if not match:
+        return None
+    day, month, year, hour, minute, second, _ = match.groups()
+    if int(month) > 12:
+        day, month = month, day
+    at = datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=UTC)
+    return Moment(at, timed=hour is not None, zoned=False)
+
+
+def _rfc822(text: str) -> Moment | None:
+    if "," not in text[:5]:
+        return None
+    at = parsedate_to_datetime(text)
+    return Moment(at if at.tzinfo else at.replace(tzinfo=UTC), timed=True, zoned=at.tzinfo is not None)
+
+
+def _fuzzy(text: str) -> Moment | None:
+    """English prose: ``May 5, 2024 3:07 PM EDT``."""
+    if not re.search(r"(?:19|20)\d\d", text) or not re.search(r"[A-Za-z]{3}", text):
+        return None
+    unset = datetime(1, 1, 1)  # noqa: DTZ001  a default that no page states: naive, so that a stated zone shows
+    at = fuzzy.parse(text, default=unset, tzinfos=_offset)
+    if at.year == 1:
+        return None
+    timed = bool(re.search(r"\d[:.]\d\d", text))
+    return Moment(at if at.tzinfo else at.replace(tzinfo=UTC), timed=timed, zoned=at.tzinfo is not None)
+
+
+def _offset(name: str | None, offset: int | None) -> timezone | None:
+    if offset is not None:
+        return timezone(timedelta(seconds=offset))
+    hours = _ZONES.get((name or "").upper())
+    return None if hours is None else timezone(timedelta(hours=hours))
+
+
+def _zone(text: str | None) -> timezone:
+    if not text or text in {"Z", "z", "UTC", "GMT"}:
+        return UTC
+    if text in _ZONES:
+        return timezone(timedelta(hours=_ZONES[text]))
+    sign = -1 if text[0] == "-" else 1
+    digits = re.sub(r"\D", "", text)
+    hours, minutes = int(digits[:2]), int(digits[2:4] or 0)
+    return timezone(sign * timedelta(hours=hours, minutes=minutes))
+
+
+def best(candidates: list[Moment], *, latest: datetime) -> datetime | None:
+    """The first plausible moment, told more exactly by a later one where that speaks of the same day.
+
+    Moments after ``latest`` or before 1990 are not believed.
+    """
+    candidates = [moment for moment in candidates if EARLIEST <= moment.at <= latest]
+    if not candidates:
+        return None
+    first = candidates[0]
+    if not first.timed or (first.at.hour, first.at.minute, first.at.second) == (0, 0, 0):
+        for other in candidates[1:]:
+            if (
+                other.timed
+                and abs(other.at.date() - first.at.date()) <= timedelta(days=1)
+                and other.at.hour + other.at.minute
+            ):
+                # A zone away from UTC may turn the day.
+                if other.at.date() == first.at.date() or other.at.astimezone(UTC).date() == first.at.date():
+                    return other.at.astimezone(UTC)
+        return first.at.astimezone(UTC)
+    if not first.zoned:
+        for other in candidates[1:]:
+            if (
+                other.zoned
+                and other.timed
+                and other.at.replace(tzinfo=UTC, second=0, microsecond=0) == first.at.replace(second=0, microsecond=0)
+            ):
+                return other.at.astimezone(UTC)
+    return first.at.astimezone(UTC)

@@ -1,0 +1,56 @@
+"""Bytes to text: the header, the byte order mark and the page itself may each be wrong."""
+
+from __future__ import annotations
+
+import re
+
+from charset_normalizer import from_bytes
+from w3lib.encoding import html_body_declared_encoding, read_bom, resolve_encoding
+
+_SAMPLE = 40_000  # bytes that the detection looks at: it is slow
+_MARKUP = re.compile(rb"<[^>]{0,2000}>|[\x00-\x40]+")
+
+
+def decode(body: bytes, declared: str | None = None) -> str:
+    """The page as text; NUL and other control characters that no parser takes become spaces.
+
+    In this order: a byte order mark; UTF-8, where it is valid and says so by itself; what the header declares, then
+    what the page declares, where that fits; what the bytes look like.
+    """
+    encoding, mark = read_bom(body)
+    if encoding is not None and mark is not None:
+        return _clean(body[len(mark) :].decode(encoding, "replace"))
+    try:
+        return _clean(body.decode("utf-8"))  # no other encoding's text happens to be valid UTF-8
+    except UnicodeDecodeError:
+        pass
+    names = [name for name in (declared, html_body_declared_encoding(body[:20_000])) if name]
+    for name in names:
+        resolved = resolve_encoding(name)
+        if resolved:
+            text = body.decode(resolved, "replace")
+            if _fits(text):
+                return _clean(text)
+    return _clean(body.decode(_detected(body) or "utf-8", "replace"))
+
+
+def _fits(text: str) -> bool:
+    """Few characters that could not be decoded, and no alphabet made of another one's bytes."""
+    sample = text[:200_000]
+    if sample.count("\ufffd") > 3 + len(sample) // 2000:
+        return False
+    # Cyrillic or Greek read as Western European is nearly all accented letters, one behind the other.
+    return not re.search(r"(?:[À-ÿ]{4,}[ ,.]+){4}", sample)
+
+
+def _detected(body: bytes) -> str | None:
+    sample = _MARKUP.sub(b" ", body[: _SAMPLE * 10])[:_SAMPLE]
+    best = from_bytes(sample, steps=5, chunk_size=1024).best()
+    return best.encoding if best else None
+
+
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
+
+
+def _clean(text: str) -> str:
+    return _CONTROLS.sub(" ", text)

@@ -1,0 +1,311 @@
+"""What a page says of itself: JSON-LD, OpenGraph and other meta elements, microdata, ``<time>``, read in one pass."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+from monitor.extract import dates, jsonld, people, titles
+from monitor.extract.blocks import Zone, letters, zones
+from monitor.urls import story_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from lxml.html import HtmlElement
+
+    from monitor.extract.jsonld import Thing
+
+_PUBLISHED = (
+    "article:published_time article:published og:article:published_time og:published_time article.published"
+    " datepublished parsely-pub-date sailthru.date publishdate publish-date publish_date publication_date"
+    " publication-date pubdate publicationdate cxenseparse:recs:publishtime cxenseparse:publishtime"
+    " dc.date.issued dcterms.issued dcterms.created dc.date.created dc.date date.issued article_date_original"
+    " originalpublicationdate ptime date bt:pubdate rnews:datepublished vr:published_time datecreated date_published"
+    " citation_publication_date article:create_at mediator_published_time weibo:article:create_at"
+).split()
+_MODIFIED = (
+    "article:modified_time og:updated_time article:modified datemodified article.updated lastmod last-modified"
+    " dcterms.modified dc.date.modified article:updated_time revised moddate cxenseparse:recs:modifiedtime"
+).split()
+_TITLES = "og:title twitter:title dc.title dcterms.title title parsely-title sailthru.title headline".split()
+_AUTHORS = (
+    "author article:author parsely-author sailthru.author byl dc.creator dcterms.creator dc.contributor authors"
+    " og:article:author article:author_name mediator_author cxenseparse:author creator vr:author twitter:data1"
+).split()
+_SITES = (
+    "og:site_name application-name apple-mobile-web-app-title dc.publisher publisher twitter:site copyright".split()
+)
+_DESCRIPTIONS = "og:description description twitter:description dc.description".split()
+_KEYWORDS = "news_keywords keywords article:tag parsely-tags sailthru.tags".split()
+_SECTIONS = "article:section parsely-section og:section section cxenseparse:recs:category category".split()
+_IMAGES = "og:image og:image:secure_url og:image:url twitter:image twitter:image:src thumbnail".split()
+_SPACE = re.compile(r"\s+")
+_NEAR = Zone.RELATED | Zone.COMMENTS | Zone.FOOTER | Zone.NAV | Zone.ASIDE | Zone.PROMO | Zone.EMBED
+_BYLINE = re.compile(
+    r"(?:^|[\s_-])(?:by-?line|author(?:s|-?names?|-?links?)?|writer|autor|auteur)(?:[\s_-]|$)", re.IGNORECASE
+)
+
+
+@dataclass(slots=True)
+class Facts:
+    title: str = ""
+    titles: tuple[str, ...] = ()  # every title the page gives itself
+    authors: tuple[str, ...] = ()
+    published_at: datetime | None = None
+    modified_at: datetime | None = None
+    description: str = ""
+    section: str | None = None
+    tags: tuple[str, ...] = ()
+    image: str | None = None
+    addresses: tuple[str, ...] = ()  # it claims for itself, most trusted first
+    body: str = ""  # JSON-LD's articleBody
+    kind: str = ""  # og:type
+    types: frozenset[str] = frozenset()  # of its JSON-LD
+    live: bool = False
+    paid: bool = False  # it says it is not free to read
+    articles: int = 0  # how many articles its JSON-LD tells of
+    redirect: bool = False
+    found: list[str] = field(default_factory=list)  # which sources spoke: "json-ld", "meta" ...
+
+
+@dataclass(slots=True)
+class _Raw:
+    meta: dict[str, list[str]] = field(default_factory=dict)
+    scripts: list[str] = field(default_factory=list)
+    props: dict[str, list[str]] = field(default_factory=dict)  # microdata
+    times: list[str] = field(default_factory=list)
+    canonical: list[str] = field(default_factory=list)
+    headings: list[str] = field(default_factory=list)
+    bylines: list[str] = field(default_factory=list)
+    page_title: str = ""
+
+
+def read(root: HtmlElement, url: str, *, outlet: str = "", latest: datetime) -> Facts:
+    """All facts of the page at ``url``; dates after ``latest`` are not believed."""
+    raw = _gather(root)
+    things = jsonld.things(raw.scripts)
+    thing = _article(things, url, raw)
+    facts = Facts()
+    facts.types = frozenset(name for item in things for name in jsonld.types(item))
+    facts.articles = sum(1 for item in things if jsonld.is_article(item))
+    if thing:
+        facts.found.append("json-ld")
+    sites = _sites(raw, things, url, outlet)
+    headline = jsonld.text(thing.get("headline") or "") or jsonld.text(thing.get("name") or "")
+    offered = [headline, *_first(raw.meta, _TITLES), *raw.props.get("headline", ())[:1]]
+    facts.title = titles.choose(offered, raw.headings, raw.page_title, sites)
+    facts.titles = tuple(
+        {
+            text
+            for text in (*offered, *raw.headings, raw.page_title, facts.title, *raw.props.get("headline", ()))
+            if text
+        }
+    )
+    facts.authors = _authors(thing, raw, sites)
+    facts.published_at = _moment(thing, "datePublished", raw, _PUBLISHED, latest, times=True)
+    facts.modified_at = _moment(thing, "dateModified", raw, _MODIFIED, latest)
+    facts.description = titles.clean(
+        next(iter(_first(raw.meta, _DESCRIPTIONS)), "") or jsonld.text(thing.get("description") or "")
+    )
+    section = jsonld.text(thing.get("articleSection") or "") or next(iter(_first(raw.meta, _SECTIONS)), "")
+    facts.section = titles.clean(section)[:100] or None
+    facts.tags = _tags(thing, raw)
+    image = _image(thing) or next(iter(_first(raw.meta, _IMAGES)), "")
+    facts.image = _web(url, image)
+    addresses = [
+        *raw.canonical,
+        *raw.meta.get("og:url", ()),
+        jsonld.text(thing.get("url") or ""),
+        jsonld.text(thing.get("mainEntityOfPage") or ""),
+    ]
+    facts.addresses = tuple(address for address in addresses if address)
+    facts.body = jsonld.text(thing.get("articleBody") or "")
+    facts.kind = next(iter(raw.meta.get("og:type", ())), "").lower()
+    facts.live = any(jsonld.is_live(item) for item in things)
+    facts.paid = _paid(thing, raw)
+    refresh = next(iter(raw.meta.get("refresh", ())), "")
+    facts.redirect = bool(re.match(r"\s*[0-5]\s*;\s*url=", refresh, re.IGNORECASE))
+    return facts
+
+
+def _gather(root: HtmlElement) -> _Raw:
+    raw = _Raw()
+    for element in root.iter("meta", "link", "script", "time", "title", "h1"):
+        tag, attributes = element.tag, element.attrib
+        if tag == "meta":
+            content = attributes.get("content")
+            if content:
+                for key in ("property", "name", "itemprop", "http-equiv"):
+                    name = attributes.get(key)
+                    if name:
+                        where = raw.props if key == "itemprop" else raw.meta
+                        name = name if key == "itemprop" else name.lower()
+                        values = where.setdefault(name, [])
+                        if len(values) < 50:
+                            values.append(content[:5000])
+        elif tag == "link":
+            if "canonical" in attributes.get("rel", "").lower().split() and attributes.get("href"):
+                raw.canonical.append(attributes["href"])
+        elif tag == "script":
+            if "ld+json" in attributes.get("type", "").lower() and element.text:
+                raw.scripts.append(element.text)
+        elif tag == "time":
+            _time(element, raw)
+        elif tag == "title":
+            if not raw.page_title and element.getparent() is not None and element.getparent().tag != "svg":
+                raw.page_title = _text(element)[:500]
+        elif len(raw.headings) < 5:
+            heading = _text(element)[:500]
+            if heading:
+                raw.headings.append(heading)
+    for element in root.xpath(
+        '//*[@itemprop][not(self::meta)] | //a[@rel="author"] | //*[contains(@class, "yline") or contains(@class, "uthor")]'
+    )[:300]:
+        _microdata(element, raw)
+    return raw
+
+
+def _time(element: HtmlElement, raw: _Raw) -> None:
+    stated = element.get("datetime") or element.get("content") or _text(element)
+    if stated and len(raw.times) < 20:
+        place, outer = 0, element.getparent()
+        for _ in range(6):
+            if outer is None or not isinstance(outer.tag, str):
+                break
+            names = f"{outer.get('class', '')} {outer.get('id', '')}".strip()
+            place |= zones(outer.tag, names, outer.get("itemprop") or "")
+            outer = outer.getparent()
+        if not place & _NEAR:
+            raw.times.append(stated)
+
+
+def _microdata(element: HtmlElement, raw: _Raw) -> None:
+    prop = element.get("itemprop")
+    if prop in {"datePublished", "dateModified", "dateCreated"}:
+        value = element.get("content") or element.get("datetime") or _text(element)
+        raw.props.setdefault(prop, []).append(value[:100])
+    elif prop == "author":
+        named = element.xpath('.//*[@itemprop="name"]')
+        value = " ; ".join(filter(None, ((n.get("content") or _text(n)) for n in named))) or _text(element)
+        raw.props.setdefault(prop, []).append(value[:300])
+    elif prop in {"headline", "articleSection"}:
+        raw.props.setdefault(prop, []).append((element.get("content") or _text(element))[:500])
+    elif (element.get("rel") == "author" or _BYLINE.search(element.get("class", ""))) and len(raw.bylines) < 20:
+        text = _text(element)
+        if 3 <= len(text) <= 150:
+            raw.bylines.append(text)
+
+
+def _article(things: Sequence[Thing], url: str, raw: _Raw) -> Thing:
+    """The object that describes this page: the one with its address or title, not one that it only points to."""
+    articles = [thing for thing in things if jsonld.is_article(thing)]
+    if len(articles) <= 1:
+        if articles:
+            return articles[0]
+        dated = [
+            t
+            for t in things
+            if t.get("datePublished") and not {"VideoObject", "ImageObject", "Comment"} & set(jsonld.types(t))
+        ]
+        return dated[0] if dated else {}
+    here = story_id(url)
+    shown = {letters(text) for text in (*raw.headings, *raw.meta.get("og:title", ()))}
+
+    def fits(thing: Thing) -> int:
+        addresses = [jsonld.text(thing.get(key) or "") for key in ("url", "@id", "mainEntityOfPage")]
+        same = any(address and story_id(urljoin(url, address)) == here for address in addresses)
+        title = letters(jsonld.text(thing.get("headline") or thing.get("name") or ""))
+        complete = sum(key in thing for key in ("datePublished", "author", "headline", "articleBody"))
+        return 8 * same + 8 * bool(title and title in shown) + complete
+
+    best = max(articles, key=fits)
+    # A page may split what it says of one article over several objects.
+    merged = dict(best)
+    for other in articles:
+        if fits(other) >= 8:
+            for key, value in other.items():
+                merged.setdefault(key, value)
+    return merged
+
+
+def _moment(
+    thing: Thing, key: str, raw: _Raw, names: Iterable[str], latest: datetime, *, times: bool = False
+) -> datetime | None:
+    stated = [jsonld.text(thing.get(key) or ""), *_first(raw.meta, names), *raw.props.get(key, ())]
+    if times:
+        stated += raw.times[:4]
+        stated += [jsonld.text(thing.get("dateCreated") or ""), *raw.props.get("dateCreated", ())]
+    return dates.best([moment for moment in map(dates.parse, filter(None, stated)) if moment], latest=latest)
+
+
+def _authors(thing: Thing, raw: _Raw, sites: Sequence[str]) -> tuple[str, ...]:
+    stated = thing.get("author") or thing.get("creator") or []
+    return people.names(
+        (
+            [jsonld.text(item) for item in (stated if isinstance(stated, list) else [stated])],
+            [value for name in _AUTHORS for value in raw.meta.get(name, ())],
+            raw.props.get("author", []),
+            raw.bylines[:2],
+        ),
+        sites,
+    )
+
+
+def _sites(raw: _Raw, things: Iterable[Thing], url: str, outlet: str) -> list[str]:
+    host = (urlsplit(url).hostname or "").removeprefix("www.")
+    names = [outlet, host, *host.split(".")[:-1], *_first(raw.meta, _SITES)]
+    for thing in things:
+        kinds = set(jsonld.types(thing))
+        if kinds & {"Organization", "NewsMediaOrganization", "WebSite"}:
+            names += [jsonld.text(thing.get("name") or ""), *jsonld.texts(thing.get("alternateName") or [])]
+        names.append(jsonld.text(thing.get("publisher") or ""))
+    return [name.lstrip("@") for name in names if name and len(name) > 1]
+
+
+def _tags(thing: Thing, raw: _Raw) -> tuple[str, ...]:
+    values = jsonld.texts(thing.get("keywords") or []) or [v for name in _KEYWORDS for v in raw.meta.get(name, ())]
+    found: dict[str, str] = {}
+    for value in values:
+        for tag in re.split(r"[,;]", value):
+            text = titles.clean(tag)
+            if 1 < len(text) <= 60:
+                found.setdefault(text.casefold(), text)
+    return tuple(found.values())[:30]
+
+
+def _image(thing: Thing) -> str:
+    image = thing.get("image") or thing.get("thumbnailUrl") or ""
+    if isinstance(image, list):
+        image = image[0] if image else ""
+    if isinstance(image, dict):
+        image = image.get("url") or image.get("contentUrl") or ""
+    return jsonld.text(image)
+
+
+def _paid(thing: Thing, raw: _Raw) -> bool:
+    free = jsonld.text(thing.get("isAccessibleForFree") if isinstance(thing.get("isAccessibleForFree"), str) else "")
+    if thing.get("isAccessibleForFree") is False or free.lower() in {"false", "http://schema.org/false"}:
+        return True
+    tier = next(iter(_first(raw.meta, ("article:content_tier", "og:article:content_tier"))), "").lower()
+    return tier in {"locked", "metered"}
+
+
+def _first(values: dict[str, list[str]], names: Iterable[str]) -> list[str]:
+    """The first value of each name that has any."""
+    return [values[name][0] for name in names if values.get(name)]
+
+
+def _web(base: str, address: str) -> str | None:
+    try:
+        url = urljoin(base, address.strip()) if address else ""
+    except ValueError:
+        return None
+    return url if url.startswith(("http://", "https://")) and len(url) < 2000 else None
+
+
+def _text(element: HtmlElement) -> str:
+    return _SPACE.sub(" ", " ".join(element.itertext())).strip()

@@ -1,0 +1,107 @@
+"""Bylines to names."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import TYPE_CHECKING
+
+from monitor.extract.blocks import letters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_BY = re.compile(
+    r"^\W*(?:(?:article |story |written |reported |posted |published |words? |text |author|autor(?:in|a|es)?|auteur|autore|автор|текст)?\s*[:：]?\s*)?"
+    r"(?:\b(?:by|von|par|por|di|da|de|door|av|af|przez|από|от|od|oleh|bởi|yazan)\s*[:：]?\s+|(?:作者|文|記者|记者|責任編輯)\s*[:：/]?\s*)?",
+    re.IGNORECASE,
+)
+_SPLIT = re.compile(
+    r"\s*(?:[;|\n•·]|\s/\s|,\s|\s(?:and|und|et|y|e|i|og|och|en|и|та|ja|ve|with|mit|avec|con|com)\s|\s&\s|、|，)\s*",
+    re.IGNORECASE,
+)
+_NOISE = re.compile(
+    r"https?://\S+|www\.\S+|\S+@\S+|@\w+|\([^)]*\)|\[[^\]]*\]|\b(?:Published|Updated|Posted|Last|Stand)\b.*$|\d.*$"
+)
+_ROLE = re.compile(
+    r"\b(?:reporter|correspondent|editor|writer|contributor|columnist|journalist|redakteur(?:in)?|redaktion|bureau|"
+    r"korrespondent(?:in)?|chefredakteur(?:in)?|politics|producer|photograph\w*|chief|desk|staff|корреспондент|журналист|"
+    r"обозреватель|редактор)\b|特派員|編集委員|기자",
+    re.IGNORECASE,
+)
+_EMPTY = frozenset(
+    {
+        "admin",
+        "administrator",
+        "editor",
+        "editors",
+        "staff",
+        "author",
+        "redaktion",
+        "redaction",
+        "webmaster",
+        "root",
+        "user",
+        "none",
+        "null",
+        "unknown",
+        "anonymous",
+        "guest",
+        "newsroom",
+        "by",
+        "undefined",
+        "n/a",
+        "wpadmin",
+        "superuser",
+    }
+)
+
+
+def names(sources: Iterable[Iterable[str]], not_people: Iterable[str] = ()) -> tuple[str, ...]:
+    """The people that the first source to name any names, in order, each once.
+
+    ``sources`` hold the byline texts of a page, most trusted source first.  ``not_people`` are names of the outlet:
+    they are no authors, unless nobody else is named anywhere.
+    """
+    outlets = {letters(name) for name in not_people if name}
+    signed: list[str] = []
+    for values in sources:
+        found = list({letters(name): name for value in values for name in _pieces(value)}.items())
+        people = [name for plain, name in found if plain not in outlets]
+        if len(people) > 1:
+            people = [name for name in people if not _names_outlet(name, outlets)] or people
+        if people:
+            return tuple(people[:20])
+        signed = signed or [name for _, name in found]
+    return tuple(signed[:1])
+
+
+def _names_outlet(name: str, outlets: set[str]) -> bool:
+    """A department or bureau: the outlet's name with a word behind it."""
+    first = letters(name.split()[0])
+    return len(first) > 2 and first in outlets
+
+
+def _pieces(value: str) -> list[str]:
+    text = unescape(value).replace("\xa0", " ")
+    text = re.sub(r"<[^>]{0,200}>", " ", text)
+    if len(text) > 300 or re.match(r"\s*(?:https?:)?//", text):
+        return []
+    text = _DASHED.sub("", _NOISE.sub("", _BY.sub("", text, count=1)))
+    parts = [part for part in (re.sub(r"\s+", " ", part).strip(_EDGES) for part in _SPLIT.split(text)) if part]
+    if len(parts) > 1:
+        parts = [part for part in parts if not _ROLE.search(part)] or parts[:1]
+    if len(parts) == 2 and "," in text and all(len(part.split()) == 1 for part in parts) and parts[0].isascii():
+        parts = [" ".join(reversed(parts))]  # "Surname, Name"
+    return [
+        part
+        for part in parts
+        if 2 <= len(part) <= 60
+        and letters(part) not in _EMPTY
+        and len(part.split()) <= 6
+        and re.search(r"[^\W\d_]{2}", part)
+    ]
+
+
+_DASHED = re.compile(r"\s[-–—|].*$", re.DOTALL)
+_EDGES = " \t,.;:-–—|/*\"'“”"

@@ -1,0 +1,115 @@
+"""A story's title, without the name of the site around it."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import TYPE_CHECKING
+
+from monitor.extract.blocks import letters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_SEPARATOR = re.compile(r"\s+[|–—‒\-·•»«›‹:/~⁄∣│]+\s+|\s*[|│»]\s*|\s+::\s+|_(?=\S)")
+_SPACE = re.compile(r"\s+")
+
+
+def clean(text: str) -> str:
+    text = _SPACE.sub(" ", unescape(unescape(text)).replace("\xad", "").replace("\u200b", "")).strip()
+    return re.sub(r"<[^>]{1,100}>", "", text).strip() if "<" in text else text
+
+
+def choose(offered: Sequence[str], headings: Sequence[str], page_title: str, sites: Iterable[str]) -> str:
+    """The story's title: the first of ``offered`` (by JSON-LD and meta elements, most trusted first), else a heading
+    that ``<title>`` confirms, else ``<title>`` without what stands behind its separators.
+
+    What another of them shows to be a kicker before or a suffix behind the title is taken off.
+    """
+    names = {letters(site) for site in sites if site}
+
+    def usable(texts: Sequence[str]) -> list[str]:
+        found = [without_site(clean(text), names) for text in texts if text]
+        return [text for text in found if len(letters(text)) > 3 and letters(text) not in names]
+
+    page = clean(page_title)
+    confirmed = [text for text in usable(headings) if not page or _share(text, page) >= 0.6]
+    stated = usable(offered)
+    if stated:
+        if letters(stated[0]) == letters(without_site(page, names)) and _main_part(stated[0]) not in confirmed:
+            # The same words twice prove nothing; a heading would.
+            shorter = _main_part(stated[0])
+            if not any(letters(text) == letters(stated[0]) for text in confirmed) and len(shorter) > 0.6 * len(
+                stated[0]
+            ):
+                return shorter
+        return _shortened(stated[0], [*confirmed, *stated[1:]])
+    if confirmed:
+        return max(confirmed, key=lambda text: len(letters(text)))
+    return _main_part(without_site(page, names)) or next(iter(usable(headings)), "")
+
+
+def _share(text: str, other: str) -> float:
+    """How many of the text's words the other has too."""
+    words = set(_WORD.findall(text.casefold()))
+    return len(words & set(_WORD.findall(other.casefold()))) / max(1, len(words))
+
+
+def _shortened(title: str, others: Sequence[str]) -> str:
+    """The title without a suffix or kicker that another title of the page lacks."""
+    plain = letters(title)
+    for other in others:
+        short = letters(other)
+        if 12 <= len(short) < len(plain) and (plain.startswith(short) or plain.endswith(short)):
+            rest = (
+                title[len(other) :]
+                if title.startswith(other)
+                else title[: -len(other)]
+                if title.endswith(other)
+                else ""
+            )
+            if rest and re.search(r"[|–—:·•»/-]", rest) and len(letters(rest)) < len(short):
+                return other
+    return title
+
+
+def _main_part(title: str) -> str:
+    """What stands before the separators, as far as that is long enough to be the title."""
+    most = max((len(letters(part)) for part in _SEPARATOR.split(title) if part), default=0)
+    for separator in _SEPARATOR.finditer(title):
+        if len(letters(title[: separator.start()])) >= max(8, 0.4 * most):
+            return title[: separator.start()].strip()
+    return title
+
+
+_WORD = re.compile(r"\w+")
+
+
+def without_site(title: str, names: set[str]) -> str:
+    """The title without a site's name before or behind a separator."""
+    for _ in range(3):
+        parts = list(_SEPARATOR.finditer(title))
+        if not parts:
+            return title
+        last, first = parts[-1], parts[0]
+        tail, head = title[last.end() :], title[: first.start()]
+        if _is_site(tail, names) and last.start() > 0:
+            title = title[: last.start()].strip()
+        elif _is_site(head, names) and title[first.end() :].strip():
+            title = title[first.end() :].strip()
+        else:
+            return title
+    return title
+
+
+def _is_site(text: str, names: set[str]) -> bool:
+    plain = letters(text)
+    if not plain or len(text) > 60:
+        return False
+    if plain in names:
+        return True
+    if re.fullmatch(r"(?:www\.)?[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|[a-z]{2})", text.strip(), re.IGNORECASE):
+        return True
+    return any(
+        len(name) > 3 and (plain.startswith(name) or name.startswith(plain) and len(plain) > 3) for name in names
+    )

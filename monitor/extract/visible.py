@@ -1,0 +1,124 @@
+"""Dates and signatures that stand in the text alone: the line under a title, the line under a story."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from monitor.extract import dates, people
+from monitor.extract.blocks import Zone
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from monitor.extract.blocks import Block
+
+_DATE = re.compile(
+    r"(?P<year>(?:19|20)\d\d)\s?[./\-年]\s?(?P<month>\d{1,2})\s?[./\-月]\s?(?P<day>\d{1,2})"
+    r"|(?P<first>\d{1,2})\s?[./-]\s?(?P<second>\d{1,2})\s?[./-]\s?(?P<last>(?:19|20)?\d\d)(?!\d)"
+    r"|(?P<worded>\d{1,2}(?:st|nd|rd|th|er|º|\.)?\s(?:de\s|d')?[^\W\d]{3,12}\.?,?\s(?:de\s|del\s)?(?:19|20)\d\d"
+    r"|[^\W\d]{3,12}\.?\s\d{1,2}(?:st|nd|rd|th)?,?\s(?:19|20)\d\d)"
+)
+_TIME = re.compile(r"(?<![\d:.])(\d{1,2})\s?[:.hH]\s?(\d{2})(?::\d{2})?\s?([AaPp]\.?\s?[Mm]\b)?(?![\d.])")
+_SIGNED = re.compile(
+    r"\s*(?:by|von|par|por|de|di|door|av|af|przez|от|autor(?:in)?|auteur|автор|от автора|作者|記者|记者|文)[:：]?\s+\S",
+    re.IGNORECASE,
+)
+
+
+def published(blocks: Sequence[Block], first: int, last: int, language: str | None) -> dates.Moment | None:
+    """The date in the lines just above the story's first block or just below its last one."""
+    near = [*blocks[max(0, first - 12) : first][::-1], *blocks[first : first + 1], *blocks[last + 1 : last + 4]]
+    for block in near:
+        if len(block.text) <= 200 and not block.zone & (Zone.RELATED | Zone.COMMENTS | Zone.FOOTER):
+            moment = _read(block.text, language)
+            if moment is not None:
+                return moment
+    return None
+
+
+def _read(text: str, language: str | None) -> dates.Moment | None:
+    match = _DATE.search(text)
+    if not match:
+        return None
+    day = _day(match, language)
+    if day is None:
+        return None
+    time = _TIME.search(text, match.end(), match.end() + 25) or _TIME.search(
+        text, max(0, match.start() - 12), match.start()
+    )
+    if time:
+        hour, minute, half = int(time[1]), int(time[2]), time[3]
+        if half:
+            hour = hour % 12 + (12 if half[0] in "pP" else 0)
+        if hour < 24 and minute < 60:
+            return dates.Moment(day.replace(hour=hour, minute=minute), timed=True, zoned=False)
+    return dates.Moment(day, timed=False, zoned=False)
+
+
+def _day(match: re.Match[str], language: str | None) -> datetime | None:
+    try:
+        if match["year"]:
+            return datetime(int(match["year"]), int(match["month"]), int(match["day"]), tzinfo=UTC)
+        if match["first"]:
+            first, second, year = int(match["first"]), int(match["second"]), int(match["last"])
+            if second > 12 or (language == "en" and first <= 12 and "/" in match[0]):
+                first, second = second, first
+            return datetime(year + 2000 if year < 100 else year, second, first, tzinfo=UTC)
+    except ValueError:
+        return None
+    day, year = (int(number) for number in re.findall(r"\d+", match["worded"]))
+    month = next(
+        (_MONTHS[word] for word in re.findall(r"[^\W\d]{3,}", match["worded"].casefold()) if word in _MONTHS), 0
+    )
+    try:
+        return datetime(year, month, day, tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+# The months as dates are written in: full and, where that is usual, short.
+_MONTHS = {
+    word: number
+    for names in """
+        january february march april may june july august september october november december
+        jan feb mar apr may jun jul aug sep oct nov dec
+        januar februar märz april mai juni juli august september oktober november dezember
+        jän feb mrz apr mai jun jul aug sept okt nov dez
+        janvier février mars avril mai juin juillet août septembre octobre novembre décembre
+        janv févr mars avr mai juin juil août sept oct nov déc
+        enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre
+        ene feb mar abr may jun jul ago set oct nov dic
+        janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro
+        jan fev mar abr mai jun jul ago set out nov dez
+        gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre
+        gen feb mar apr mag giu lug ago set ott nov dic
+        января февраля марта апреля мая июня июля августа сентября октября ноября декабря
+        янв фев мар апр май июн июл авг сен окт ноя дек
+        січня лютого березня квітня травня червня липня серпня вересня жовтня листопада грудня
+        stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada grudnia
+        ledna února března dubna května června července srpna září října listopadu prosince
+        januari februari maart april mei juni juli augustus september oktober november december
+        januari februari mars april maj juni juli augusti september oktober november december
+        januar februar mars april maj juni juli august september oktober november desember
+        tammikuuta helmikuuta maaliskuuta huhtikuuta toukokuuta kesäkuuta heinäkuuta elokuuta syyskuuta lokakuuta marraskuuta joulukuuta
+        ocak şubat mart nisan mayıs haziran temmuz ağustos eylül ekim kasım aralık
+        ιανουαρίου φεβρουαρίου μαρτίου απριλίου μαΐου ιουνίου ιουλίου αυγούστου σεπτεμβρίου οκτωβρίου νοεμβρίου δεκεμβρίου
+        januari februari maret april mei juni juli agustus september oktober november desember
+        ianuarie februarie martie aprilie mai iunie iulie august septembrie octombrie noiembrie decembrie
+        يناير فبراير مارس أبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر
+        जनवरी फरवरी मार्च अप्रैल मई जून जुलाई अगस्त सितंबर अक्टूबर नवंबर दिसंबर
+    """.strip().splitlines()
+    for number, word in enumerate(names.split(), 1)
+}
+
+
+def authors(blocks: Sequence[Block], first: int, sites: Sequence[str]) -> tuple[str, ...]:
+    """Who signs in a short line above the story."""
+    for block in blocks[max(0, first - 8) : first][::-1]:
+        if len(block.text) < 80 and _SIGNED.match(block.text) and not block.zone & (Zone.RELATED | Zone.CAPTION):
+            found = people.names([[block.text]], sites)
+            if found:
+                return found
+    return ()
