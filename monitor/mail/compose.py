@@ -72,7 +72,7 @@ def alert_mail(
     hold = f"To hold this alert's mail: media-monitor alerts snooze {_quoted(clean(name))} 2d"
     message.set_content(_text(entries, why, hold))
     message.add_alternative(_html(entries, why, hold), subtype="html")
-    return message.as_bytes()
+    return _bytes(message)
 
 
 def refusal(
@@ -100,7 +100,7 @@ def refusal(
     domain = box(config.mail.sender).rpartition("@")[2]
     message = _message(config, f"<ops-{key}@{domain}>", config.mail.ops, subject, at)
     message.set_content("\n".join(text) + "\n")
-    return message.as_bytes()
+    return _bytes(message)
 
 
 def events(notices: Sequence[Notice], stories: Mapping[str, Story]) -> list[list[Notice]]:
@@ -130,10 +130,17 @@ def _message(config: Config, message_id: str, to: Sequence[str], subject: str, a
     message["Date"] = format_datetime(at)
     message["From"] = config.mail.sender
     message["To"] = ", ".join(to)
-    message["Subject"] = _cut(clean(subject), LONGEST_SUBJECT)
+    # An encoded word is decoded when it is set, and may hold a line break: nothing from the web may begin one.
+    message["Subject"] = _cut(clean(subject).replace("=?", "= ?"), LONGEST_SUBJECT)
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's out-of-office answers it
     message["X-Auto-Response-Suppress"] = "All"
     return message
+
+
+def _bytes(message: EmailMessage) -> bytes:
+    """For SMTP.  Python may begin a header's text on its second line, which some programs show as an empty subject."""
+    head, gap, body = message.as_bytes().partition(b"\r\n\r\n")
+    return re.sub(rb"(?m)^([A-Za-z-]+):\r\n (?=\S)", rb"\1: ", head) + gap + body
 
 
 def _subject(name: str, alert: Alert | None, entries: Sequence[Entry], local: datetime) -> str:

@@ -1,0 +1,135 @@
+"""A mail server that can be told to misbehave."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from email.message import EmailMessage
+    from pathlib import Path
+
+
+@dataclass
+class Taken:
+    """A mail the server took."""
+
+    recipients: tuple[str, ...]
+    content: bytes
+    encrypted: bool
+    user: str | None
+
+    @cached_property
+    def message(self) -> EmailMessage:
+        return message_from_bytes(self.content, policy=policy.default)
+
+    def part(self, kind: str) -> str:
+        part = self.message.get_body((kind,))
+        return "" if part is None else str(part.get_content()).replace("\r\n", "\n")
+
+
+@dataclass
+class Manners:
+    """What the server answers; change it while it runs.  None is yes."""
+
+    sender: Callable[[str], str | None] = lambda _: None
+    recipient: Callable[[str], str | None] = lambda _: None
+    data: Callable[[], str | None] = lambda: None
+    hang_up_after_data: bool = False
+    taken: list[Taken] = field(default_factory=list)
+    connections: int = 0
+
+    async def handle_EHLO(  # noqa: N802
+        self, _server: Any, session: Any, _envelope: Any, hostname: str, responses: list[str]
+    ) -> list[str]:
+        self.connections += 1
+        session.host_name = hostname
+        return responses
+
+    async def handle_MAIL(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802
+        answer = self.sender(address)
+        if answer:
+            return answer
+        envelope.mail_from = address
+        return "250 OK"
+
+    async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802
+        answer = self.recipient(address)
+        if answer:
+            return answer
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        answer = self.data()
+        if answer:
+            return answer
+        user = session.auth_data.login.decode() if session.auth_data else None
+        encrypted = server.transport.get_extra_info("sslcontext") is not None
+        self.taken.append(Taken(tuple(envelope.rcpt_tos), bytes(envelope.content), encrypted, user))
+        if self.hang_up_after_data:
+            server.transport.abort()
+        return "250 kept"
+
+
+class _Controller(Controller):
+    def __init__(self, manners: Manners, *, implicit: bool, port: int, **options: Any) -> None:
+        self._options = options
+        context = options.pop("implicit_context", None)
+        super().__init__(manners, hostname="127.0.0.1", port=port, ssl_context=context if implicit else None)
+
+    def factory(self) -> SMTP:
+        return SMTP(self.handler, **self._options)
+
+
+@contextmanager
+def mail_server(
+    *, certificate: Path | None = None, implicit: bool = False, login: tuple[str, str] | None = None, port: int = 0
+) -> Iterator[tuple[Manners, int]]:
+    """Runs a server; with a certificate it offers STARTTLS, or with ``implicit`` speaks TLS from the start."""
+    manners = Manners()
+    options: dict[str, Any] = {}
+    context = None
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+        options["implicit_context" if implicit else "tls_context"] = context
+    if login is not None:
+
+        def authenticate(_server: Any, _session: Any, _envelope: Any, _mechanism: str, given: Any) -> AuthResult:
+            right = isinstance(given, LoginPassword) and (given.login.decode(), given.password.decode()) == login
+            return AuthResult(success=right, handled=False, auth_data=given)
+
+        options |= {"authenticator": authenticate, "auth_required": True, "auth_require_tls": False}
+    controller = _Controller(manners, implicit=implicit, port=port or free_port(), **options)
+    controller.start()
+    try:
+        yield manners, controller.port
+    finally:
+        controller.stop()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def make_certificate(directory: Path, host: str = "127.0.0.1") -> Path:
+    """A certificate that signs itself, for an address or a name."""
+    name = f"IP:{host}" if host[0].isdigit() else f"DNS:{host}"
+    line = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"]
+    files = ["-keyout", str(directory / "key.pem"), "-out", str(directory / "cert.pem")]
+    subprocess.run([*line, "-addext", f"subjectAltName={name}", *files], check=True, capture_output=True)
+    return directory

@@ -1,0 +1,199 @@
+"""What a mail says, and that nothing of a page becomes a header or HTML of its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from typing import TYPE_CHECKING, Any
+
+import lxml.html
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.config import Alert, Config, MailSettings
+from monitor.mail import compose
+from monitor.models import Notice, Story
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+STORY = Story(
+    id="a" * 32,
+    url="https://outlet.example/a?x=1&y=2",
+    outlet="Outlet & Sons",
+    title="Sberbank's <new> model",
+    text="The bank opened a door.\n\nOn Monday Sberbank said its model & others were free. " + "More words. " * 40,
+    authors=("Ines Carrow",),
+    published_at=NOW - timedelta(hours=2),
+    first_seen_at=NOW,
+    fetched_at=NOW,
+    updated_at=NOW,
+    cluster="a" * 32,
+    flags=("paywall",),
+)
+
+HEADERS = {
+    "Message-ID",
+    "Date",
+    "From",
+    "To",
+    "Subject",
+    "Auto-Submitted",
+    "X-Auto-Response-Suppress",
+    "List-Id",
+    "MIME-Version",
+    "Content-Type",
+}
+
+
+def config(*, deliver: str = "instant", timezone: str = "UTC", name: str = "sberbank") -> Config:
+    alert = Alert(name=name, query="Sberbank", to=("desk@example.org",), deliver=deliver, timezone=timezone)
+    return Config(mail=MailSettings(sender="Monitor <monitor@example.org>"), alerts=(alert,))
+
+
+def notice(story: Story, alert: str = "sberbank", **more: Any) -> Notice:
+    return Notice(
+        alert=alert, story=story.id, version=story.version, to=("desk@example.org",), due_at=NOW, created_at=NOW, **more
+    )
+
+
+def mail(*stories: Story, settings: Config | None = None, alert: str = "sberbank") -> EmailMessage:
+    raw = compose.alert_mail(
+        settings or config(),
+        "<id@example.org>",
+        [notice(story, alert) for story in stories],
+        {story.id: story for story in stories},
+        {},
+        at=NOW,
+    )
+    return message_from_bytes(raw, policy=policy.default)
+
+
+def part(message: EmailMessage, kind: str) -> str:
+    found = message.get_body((kind,))
+    assert found is not None
+    return str(found.get_content()).replace("\r\n", "\n")
+
+
+def test_a_mail_says_what_where_when_and_why() -> None:
+    message = mail(STORY)
+    assert message["Subject"] == "[sberbank] Sberbank's <new> model - Outlet & Sons"
+    assert message["From"] == "Monitor <monitor@example.org>"
+    assert message["To"] == "desk@example.org"
+    assert message["Message-ID"] == "<id@example.org>"
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message["List-Id"] == "sberbank <sberbank.media-monitor.example.org>"
+    text = part(message, "plain")
+    assert text.startswith(
+        "Sberbank's <new> model\n"
+        "Outlet & Sons · 22 Nov 2026, 10:00 UTC · by Ines Carrow · paywall\n"
+        "https://outlet.example/a?x=1&y=2\n"
+    )
+    assert "On Monday *Sberbank* said" in text
+    assert "Alert sberbank: Sberbank" in text
+
+
+def test_the_html_marks_the_words_and_escapes_the_rest() -> None:
+    tree = lxml.html.document_fromstring(part(mail(STORY), "html"))
+    assert [mark.text for mark in tree.iter("mark")] == ["Sberbank's", "Sberbank"]
+    (link,) = tree.xpath("//h2/a")
+    assert link.text_content() == "Sberbank's <new> model"
+    assert link.get("href") == STORY.url
+    assert tree.xpath("//new") == []
+
+
+def test_times_are_told_in_the_alerts_zone() -> None:
+    assert "22 Nov 2026, 19:00 JST" in part(mail(STORY, settings=config(timezone="Asia/Tokyo")), "plain")
+
+
+def test_a_digest_says_that_it_is_one() -> None:
+    other = replace(STORY, id="b" * 32, cluster="b" * 32, title="Another one")
+    message = mail(STORY, other, settings=config(deliver="daily 07:00"))
+    assert message["Subject"] == "[sberbank] daily digest, 22 Nov: 2 stories: Sberbank's <new> model and 1 more"
+
+
+def test_a_correction_says_that_it_is_one() -> None:
+    assert "newly matches since the outlet changed it" in part(mail(replace(STORY, version=2)), "plain")
+
+
+def test_the_subject_stays_short_and_tells_how_many() -> None:
+    long = [replace(STORY, id=f"{n:032}", cluster=f"{n:032}", title="word " * 100) for n in range(3)]
+    subject = str(mail(*long)["Subject"])
+    assert len(subject) <= compose.LONGEST_SUBJECT
+    assert subject.endswith("and 2 more")
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "x\r\nBcc: victim@example.org",
+        "x\nX-Evil: 1",
+        "x\u2028Bcc: a@example.org",
+        "x\x00\x1b[31m",
+        "\u202egnirts",
+        "=?utf-8?q?=0d=0aBcc:_a@example.org?=",
+        "\ud800 alone",
+        "<script>alert(1)</script>",
+        "",
+        "字" * 5000,
+    ],
+)
+def test_no_title_becomes_a_header_or_a_script(title: str) -> None:
+    story = replace(STORY, title=title, outlet=title, authors=(title,), text=f"Sberbank {title}")
+    message = mail(story)
+    assert set(message.keys()) == HEADERS
+    assert message.get_all("To") == ["desk@example.org"]
+    assert "\u202e" not in str(message["Subject"])
+    tree = lxml.html.document_fromstring(part(message, "html"))
+    assert tree.xpath("//script") == []
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", 'https://a.example/"onclick="x'])
+def test_only_web_addresses_become_links(url: str) -> None:
+    tree = lxml.html.document_fromstring(part(mail(replace(STORY, url=url)), "html"))
+    links = tree.xpath("//a/@href")
+    assert links == ([url] if url.startswith("https") else [])
+    assert tree.xpath("//@onclick") == []
+
+
+@given(st.text(max_size=80), st.text(max_size=80), st.text(max_size=200), st.text(max_size=80))
+@settings(deadline=None, max_examples=200)
+def test_any_story_becomes_a_mail_with_the_same_headers(title: str, outlet: str, text: str, name: str) -> None:
+    story = replace(STORY, title=title, outlet=outlet, text=f"{text} Sberbank {text}", flags=(name,))
+    message = mail(story, alert="gone")
+    assert message["To"] == "desk@example.org"
+    assert set(message.keys()) == HEADERS
+    assert part(message, "plain")
+
+
+@given(st.text(alphabet="=?utf-8qb_0dA\r\n: ", max_size=60), st.text(alphabet="=?utf-8qb_0dA\r\n: ", max_size=60))
+@settings(deadline=None)
+def test_no_encoded_word_smuggles_a_header_in(title: str, name: str) -> None:
+    message = mail(replace(STORY, title=title, outlet=name), alert=name or "x")
+    assert set(message.keys()) == HEADERS
+
+
+def test_list_ids_of_alerts_in_other_scripts_are_their_own() -> None:
+    ids = {
+        str(mail(STORY, settings=config(name=name), alert=name)["List-Id"]) for name in ("Сбербанк", "人工智能", "a b")
+    }
+    assert len(ids) == 3
+    assert all(each.isascii() for each in ids)
+
+
+def test_a_refusal_names_the_mailbox_the_reason_and_the_story() -> None:
+    raw = compose.refusal(
+        config().model_copy(update={"mail": MailSettings(sender="m@example.org", ops=("ops@example.org",))}),
+        [notice(STORY)],
+        {STORY.id: STORY},
+        {"gone@example.org": "550 no such user"},
+        at=NOW,
+    )
+    message = message_from_bytes(raw, policy=policy.default)
+    assert message["To"] == "ops@example.org"
+    text = part(message, "plain")
+    assert "gone@example.org: 550 no such user" in text
+    assert STORY.url in text

@@ -1,0 +1,384 @@
+"""What is due goes out once, to everybody who will take it, and nothing is lost on the way."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mail.server import free_port, mail_server
+from monitor.config import Alert, Config, MailSettings
+from monitor.mail import deliver
+from monitor.mail.deliver import Report, deliver_due
+from monitor.mail.smtp import Connection
+from monitor.models import Candidate, Disposition, Filing, Hit, Notice, Outcome, Story, Visit
+from monitor.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from monitor.store import Store
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+DESK = ("desk@example.org",)
+
+
+class Clock:
+    """A time that tests move."""
+
+    def __init__(self) -> None:
+        self.time = NOW
+
+    def __call__(self) -> datetime:
+        return self.time
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = SqliteStore(tmp_path / "monitor.db", timeout=timedelta(seconds=30))
+    store.setup()
+    yield store
+    store.close()
+
+
+def put(
+    store: Store,
+    name: str,
+    *,
+    alert: str = "sberbank",
+    to: tuple[str, ...] = DESK,
+    cluster: str = "",
+    due_at: datetime = NOW,
+    **more: Any,
+) -> Story:
+    """Files a story with a hit and a notice."""
+    key = name.encode().hex().ljust(32, "0")[:32]
+    url = f"https://outlet.example/{name}"
+    values: dict[str, Any] = {"text": f"The story {name} tells of Sberbank's plans in some words.", "outlet": "Outlet"}
+    story = Story(
+        id=key,
+        url=url,
+        title=f"Title of {name}",
+        first_seen_at=NOW,
+        fetched_at=NOW,
+        updated_at=NOW,
+        cluster=cluster or key,
+        **{**values, **more},
+    )
+    visit = Visit(id=key, candidate=Candidate(url=url, outlet="Outlet"), first_seen_at=NOW, next_at=None, story=key)
+    hit = Hit(
+        alert=alert,
+        story=key,
+        version=1,
+        outlet="Outlet",
+        title=story.title,
+        url=url,
+        matched_at=NOW,
+        context="context",
+    )
+    notice = Notice(alert=alert, story=key, version=1, to=to, due_at=due_at, created_at=NOW)
+    outcome = Outcome(disposition=Disposition.STORED)
+    store.file([Filing(visit=visit, outcome=outcome, story=story, hits=(hit,), notices=(notice,))])
+    return story
+
+
+def config(port: int | None, *, deliver: str = "instant", options: str = "?starttls=never", **mail: Any) -> Config:
+    url = None if port is None else f"smtp://127.0.0.1:{port}{options}"
+    return Config(
+        mail=MailSettings.model_validate({"url": url, "sender": "Monitor <monitor@example.org>", "timeout": 5, **mail}),
+        alerts=(Alert(name="sberbank", query="Sberbank", to=DESK, deliver=deliver),),
+    )
+
+
+def send(store: Store, config: Config, clock: Clock) -> Report:
+    return deliver_due(store, config, now=clock)
+
+
+def test_each_story_of_an_instant_alert_is_a_mail_of_its_own_and_comes_once(store: Store, clock: Clock) -> None:
+    for number in range(deliver.BUNDLED_ABOVE):
+        put(store, f"s{number}")
+    with mail_server() as (manners, port):
+        report = send(store, config(port), clock)
+        assert (report.mails, report.notices, report.errors) == (5, 5, [])
+        assert [mail.message["Subject"] for mail in manners.taken] == [
+            f"[sberbank] Title of s{number} - Outlet" for number in range(5)
+        ]
+        assert manners.connections == 1, "one connection for all"
+        clock.time += timedelta(days=3)
+        assert send(store, config(port), clock) == Report()
+        assert len(manners.taken) == 5
+    assert store.outbox() == []
+
+
+def test_many_stories_at_once_are_bundled(store: Store, clock: Clock) -> None:
+    stories = [put(store, f"s{number}") for number in range(deliver.BUNDLED_ABOVE + 1)]
+    with mail_server() as (manners, port):
+        send(store, config(port), clock)
+    (mail,) = manners.taken
+    assert mail.message["Subject"] == "[sberbank] 6 stories: Title of s0 and 5 more"
+    assert all(mail.part("plain").count(story.url) == 1 for story in stories)
+
+
+def test_a_large_digest_is_cut_into_mails_of_a_hundred(store: Store, clock: Clock) -> None:
+    for number in range(deliver.LARGEST_MAIL + 1):
+        put(store, f"s{number}")
+    with mail_server() as (manners, port):
+        send(store, config(port, deliver="daily 07:00"), clock)
+    assert len(manners.taken) == 2
+
+
+def test_reprints_of_one_event_are_one_entry(store: Store, clock: Clock) -> None:
+    first = put(store, "first")
+    put(store, "second", cluster=first.id, outlet="Other Outlet")
+    with mail_server() as (manners, port):
+        send(store, config(port), clock)
+    (mail,) = manners.taken
+    text = mail.part("plain")
+    assert text.startswith("Title of first\nOutlet")
+    assert "Also in:\n  Other Outlet: https://outlet.example/second" in text
+
+
+def test_what_is_not_due_or_snoozed_waits(store: Store, clock: Clock) -> None:
+    put(store, "later", due_at=NOW + timedelta(hours=1))
+    put(store, "snoozed", alert="held")
+    store.snooze("held", NOW + timedelta(hours=2))
+    with mail_server() as (manners, port):
+        assert send(store, config(port), clock).mails == 0
+        clock.time += timedelta(hours=1)
+        assert send(store, config(port), clock).mails == 1
+        clock.time += timedelta(hours=1)
+        assert send(store, config(port), clock).mails == 1
+        assert len(manners.taken) == 2
+
+
+def test_an_alert_that_was_removed_from_the_file_is_still_mailed(store: Store, clock: Clock) -> None:
+    put(store, "first", alert="gone", to=("old@example.org",))
+    with mail_server() as (manners, port):
+        send(store, config(port), clock)
+    assert manners.taken[0].recipients == ("old@example.org",)
+    assert "no longer configured" in manners.taken[0].part("plain")
+
+
+def test_without_a_server_notices_stay_queued_and_are_counted(store: Store, clock: Clock) -> None:
+    put(store, "first")
+    assert send(store, config(None), clock) == Report(queued=1)
+    assert len(store.outbox()) == 1
+
+
+def test_a_server_that_is_away_costs_nothing_but_time(store: Store, clock: Clock) -> None:
+    for number in range(3):
+        put(store, f"s{number}")
+    port = free_port()
+    report = send(store, config(port), clock)
+    assert report.postponed == 3
+    assert len(report.errors) == 1
+    assert "127.0.0.1" in report.errors[0]
+    assert {notice.due_at for notice in store.outbox()} == {NOW + deliver.LATER[0]}
+    assert send(store, config(port), clock) == Report(), "it is not asked again at once"
+    for number in range(3, 8):
+        put(store, f"s{number}")
+    clock.time += deliver.LATER[0]
+    with mail_server(port=port) as (manners, _):
+        assert send(store, config(port), clock).notices == 8
+        assert len(manners.taken) == 1, "what came meanwhile is bundled with it"
+
+
+def test_waits_grow_with_each_failure_up_to_four_hours(store: Store, clock: Clock) -> None:
+    put(store, "first")
+    port = free_port()
+    waits = []
+    for _ in range(9):
+        send(store, config(port), clock)
+        (notice,) = store.outbox()
+        waits.append(notice.due_at - clock.time)
+        clock.time = notice.due_at
+    assert waits == sorted(waits)
+    assert (waits[0], waits[-1]) == (timedelta(minutes=1), timedelta(hours=4))
+    assert store.outbox()[0].attempts == 9
+
+
+def test_who_is_refused_for_now_is_asked_again_and_the_others_are_not(store: Store, clock: Clock) -> None:
+    put(store, "first", to=("full@example.org", *DESK))
+    with mail_server() as (manners, port):
+        manners.recipient = lambda address: "450 mailbox full" if address.startswith("full") else None
+        report = send(store, config(port), clock)
+        assert (report.mails, report.postponed, report.refused) == (1, 1, 0)
+        assert "full@example.org: 450 mailbox full" in report.errors[0]
+        assert store.outbox()[0].to == ("full@example.org",)
+        manners.recipient = lambda _: None
+        clock.time += timedelta(hours=1)
+        send(store, config(port), clock)
+        first, second = manners.taken
+        assert (first.recipients, second.recipients) == (DESK, ("full@example.org",))
+        assert first.message["Message-ID"] == second.message["Message-ID"]
+    assert store.outbox() == []
+
+
+def test_a_refusal_for_good_is_told_to_ops_once_and_kept_in_sight(store: Store, clock: Clock) -> None:
+    put(store, "first", to=("gone@example.org", *DESK))
+    with mail_server() as (manners, port):
+        manners.recipient = lambda address: "550 no such user" if address.startswith("gone") else None
+        told = config(port, ops=["ops@example.org"])
+        report = send(store, told, clock)
+        assert (report.mails, report.refused) == (1, 1)
+        mail, notice_of_it = manners.taken
+        assert mail.recipients == DESK
+        assert notice_of_it.recipients == ("ops@example.org",)
+        assert "gone@example.org: 550 no such user" in notice_of_it.part("plain")
+        assert "Title of first" in notice_of_it.part("plain")
+        (kept,) = store.outbox()
+        assert kept.to == ("gone@example.org",)
+        assert "550" in kept.error
+        clock.time += timedelta(hours=1)
+        assert send(store, told, clock) == Report(), "nobody likes to be asked often"
+        clock.time = kept.due_at
+        assert send(store, told, clock).refused == 1
+        assert len(manners.taken) == 2, "ops knows already"
+        manners.recipient = lambda _: None
+        clock.time += timedelta(days=2)
+        assert send(store, told, clock).mails == 1
+    assert store.outbox() == []
+
+
+@pytest.mark.parametrize("stage", ["sender", "data"])
+@pytest.mark.parametrize(("answer", "refused"), [("451 later", False), ("554 no", True)])
+def test_a_mail_that_the_server_does_not_take_is_kept(
+    stage: str, answer: str, refused: bool, store: Store, clock: Clock
+) -> None:
+    put(store, "first")
+    with mail_server() as (manners, port):
+        setattr(manners, stage, (lambda: answer) if stage == "data" else (lambda _: answer))
+        report = send(store, config(port), clock)
+        assert (report.refused, report.postponed) == ((1, 0) if refused else (0, 1))
+        assert answer in report.errors[0]
+        (kept,) = store.outbox()
+        assert answer in kept.error
+        setattr(manners, stage, (lambda: None) if stage == "data" else (lambda _: None))
+        clock.time = kept.due_at
+        assert send(store, config(port), clock).mails == 1
+
+
+def test_one_refused_mail_does_not_hold_up_the_next(store: Store, clock: Clock) -> None:
+    put(store, "first", to=("gone@example.org",))
+    put(store, "second")
+    with mail_server() as (manners, port):
+        manners.recipient = lambda address: "550 no" if address.startswith("gone") else None
+        report = send(store, config(port), clock)
+        assert (report.mails, report.refused) == (1, 1)
+        assert manners.connections == 1
+
+
+def test_a_connection_that_breaks_after_the_mail_leads_to_a_repeat_with_the_same_id(store: Store, clock: Clock) -> None:
+    put(store, "first")
+    with mail_server() as (manners, port):
+        manners.hang_up_after_data = True
+        assert send(store, config(port), clock).postponed == 1
+        put(store, "second")
+        manners.hang_up_after_data = False
+        clock.time += timedelta(hours=1)
+        send(store, config(port), clock)
+    once, again, other = manners.taken
+    assert once.message["Message-ID"] == again.message["Message-ID"]
+    assert once.message["Message-ID"] != other.message["Message-ID"]
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("place", ["claim", "stamp", "send", "sent"])
+def test_killed_at_any_step_every_notice_goes_out_and_a_repeat_has_the_same_id(
+    place: str, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a kill the claim has to run out first; what may have been sent already carries its old Message-ID."""
+    for number in range(2):
+        put(store, f"s{number}")
+    owner: Any = Connection if place == "send" else SqliteStore
+    real = getattr(owner, place)
+
+    def dies(*args: Any, **kwargs: Any) -> Any:
+        real(*args, **kwargs)
+        raise Killed
+
+    with mail_server() as (manners, port):
+        with monkeypatch.context() as patched:
+            patched.setattr(owner, place, dies)
+            with pytest.raises(Killed):
+                send(store, config(port), clock)
+        put(store, "s2")
+        send(store, config(port), clock)
+        clock.time += deliver.CLAIM
+        send(store, config(port), clock)
+        assert store.outbox() == []
+    by_id: dict[str, set[str]] = {}
+    for mail in manners.taken:
+        by_id.setdefault(str(mail.message["Message-ID"]), set()).add(str(mail.message["Subject"]))
+    assert len(by_id) == 3
+    assert all(len(subjects) == 1 for subjects in by_id.values())
+    assert len(manners.taken) == (4 if place == "send" else 3)
+
+
+def test_two_processes_never_send_the_same_notice(store: Store, tmp_path: Path, clock: Clock) -> None:
+    for number in range(60):
+        put(store, f"s{number}", alert=f"alert {number}")
+    other = SqliteStore(tmp_path / "monitor.db", timeout=timedelta(seconds=30))
+    with mail_server() as (manners, port):
+        start = threading.Barrier(2)
+
+        def work(own: Store) -> None:
+            start.wait()
+            send(own, config(port), clock)
+
+        threads = [threading.Thread(target=work, args=(own,)) for own in (store, other)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    other.close()
+    assert len(manners.taken) == 60
+    assert len({mail.message["Subject"] for mail in manners.taken}) == 60
+
+
+def test_a_claim_that_was_lost_is_left_to_the_other_process(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, "first")
+    with mail_server() as (manners, port):
+        real = SqliteStore.stamp
+
+        def late(own: SqliteStore, *args: Any, **kwargs: Any) -> None:
+            monkeypatch.setattr(SqliteStore, "stamp", real)
+            clock.time += deliver.CLAIM + timedelta(seconds=1)  # it was asleep, and somebody else woke up
+            send(store, config(port), clock)
+            real(own, *args, **kwargs)
+
+        monkeypatch.setattr(SqliteStore, "stamp", late)
+        assert send(store, config(port), clock).mails == 0
+        assert len(manners.taken) == 1
+
+
+def test_a_story_that_is_no_longer_stored_is_told_from_its_hit(store: Store, clock: Clock) -> None:
+    put(store, "first")
+    with mail_server() as (manners, port), pytest.MonkeyPatch.context() as patched:
+        patched.setattr(SqliteStore, "stories", lambda *_: {})
+        send(store, config(port), clock)
+    assert "no longer stored" in manners.taken[0].part("plain")
+    assert "https://outlet.example/first" in manners.taken[0].part("plain")
+
+
+def test_ten_thousand_waiting_notices_are_sent_in_bounded_turns(store: Store, clock: Clock) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(deliver, "CLAIMED_AT_ONCE", 4)
+        patched.setattr(deliver, "CLAIMED_AT_MOST", 8)
+        for number in range(10):
+            put(store, f"s{number}")
+        with mail_server() as (_, port):
+            assert [send(store, config(port), clock).notices for _ in range(3)] == [8, 2, 0]
