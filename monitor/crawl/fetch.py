@@ -30,7 +30,7 @@ from monitor.crawl.robots import Forbidden, Robots, Unreachable
 from monitor.crawl.schedule import max_age, retry_after
 from monitor.discovery.addresses import Own
 from monitor.discovery.sitemap import LARGEST
-from monitor.errors import FetchError
+from monitor.errors import FetchError, RenderingUnavailable
 from monitor.models import Page, now
 from monitor.rendering import reading
 from monitor.rendering.auto import Memory
@@ -64,11 +64,27 @@ class Fetcher:
         self._settings = settings
 
     async def source(
-        self, outlet: Outlet, url: str, *, etag: str | None = None, last_modified: str | None = None
+        self,
+        outlet: Outlet,
+        url: str,
+        *,
+        etag: str | None = None,
+        last_modified: str | None = None,
+        engine: str = "none",
     ) -> Fetched:
-        """A feed, sitemap or section, wherever it is kept."""
+        """A feed, sitemap or section, wherever it is kept; a section may need an ``engine``, as pages do.
+
+        Raises FetchError; kind rendering where the engine is not there.
+        """
         meta = {"download_maxsize": LARGEST} if url in outlet.sitemaps or "sitemap" in url else {}
-        return await self._fetch(outlet, url, etag, last_modified, meta)
+        try:
+            return await self._fetch(outlet, url, etag, last_modified, meta, engine=engine)
+        except RenderingUnavailable as error:
+            raise FetchError(str(error), kind="rendering") from error
+
+    def engines(self) -> list[str]:
+        """The rendering engines that are there, the cheapest first."""
+        return Rendering.of(self._crawler).available()
 
     async def page(
         self,
@@ -90,8 +106,7 @@ class Fetcher:
 
         if outlet.render != "auto":
             return await by(outlet.render)
-        available = Rendering.of(self._crawler).available()
-        return await reading.read(url, memory=memory or Memory(), available=available, fetch=by)
+        return await reading.read(url, memory=memory or Memory(), available=self.engines(), fetch=by)
 
     async def _page(
         self, outlet: Outlet, url: str, engine: str, etag: str | None, last_modified: str | None

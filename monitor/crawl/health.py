@@ -71,6 +71,9 @@ def _word(report: PollReport, readings: Sequence[Reading]) -> str:
         return f"{share}{first.source.kind} {first.source.url}: {first.error.message if first.error else ''}"[:500]
     if report.rendering:
         return report.rendering[:500]
+    empty = [r.source.url for r in readings if r.source.kind == "section" and r.listing and not r.listing.candidates]
+    if empty and len(empty) == len(readings):
+        return f"no stories are listed at {empty[0]}: it may be written by JavaScript, set `render: auto`"
     script = report.outcomes[Disposition.NOT_ARTICLE, "script"]
     if script and script * 2 >= report.pages:
         return f"{script} pages are written by JavaScript and were skipped: set `render: auto` for this outlet"

@@ -1,4 +1,4 @@
-"""The package with our spiders must be ours: one of the same name in site-packages makes Scrapy find no spider at all."""
+"""Our own spiders: another package of that name would make Scrapy find none, and say nothing of it."""
 
 from __future__ import annotations
 

@@ -225,6 +225,8 @@ async def _page(outlet: Outlet, visit: Visit, desk: Desk, report: PollReport, re
             outlet, visit.candidate.url, etag=etag, last_modified=last_modified, memory=rendering
         )
     except FetchError as error:
+        if error.kind == "http-404" and visit.attempts == 0:  # some outlets announce a story before they show it
+            error = FetchError(error.message, kind=error.kind)
         report.add(visit.candidate.url, await ingest.failed(outlet, visit, error))
         return error
     if page is None:

@@ -71,13 +71,17 @@ async def read(
 
     async def ask(source: Source, known: SourceState) -> Reading:
         stale = known.fetched_at is None or now() - known.fetched_at > UNCONDITIONAL
-        etag, last_modified = (None, None) if stale or known.failures else (known.etag, known.last_modified)
+        engine = outlet.render if source.kind == "section" and outlet.render != "auto" else "none"
+        whole = stale or known.failures or engine != "none"
+        etag, last_modified = (None, None) if whole else (known.etag, known.last_modified)
         try:
-            fetched = await fetcher.source(outlet, source.url, etag=etag, last_modified=last_modified)
+            fetched = await fetcher.source(outlet, source.url, etag=etag, last_modified=last_modified, engine=engine)
             page = fetched.page
             if page is None:
                 return Reading(source=source, state=known, fresh_for=fetched.fresh_for)
             found = await asyncio.to_thread(parse, source.kind, page, outlet, since)
+            if source.kind == "section" and outlet.render == "auto" and not found.candidates:
+                page, found = await rendered(source, page, found)
         except FetchError as error:
             failed = replace(known, failures=known.failures + 1, error=error.message, etag=None, last_modified=None)
             return Reading(source=source, state=failed, error=error)
@@ -86,6 +90,17 @@ async def read(
         )
         fresh_for = max(fetched.fresh_for, found.ttl or timedelta(0))
         return Reading(source=source, state=state, listing=found, fresh_for=fresh_for)
+
+    async def rendered(source: Source, page: Page, found: Listing) -> tuple[Page, Listing]:
+        """The section by the first engine that finds stories in it, as it was where none does."""
+        for engine in fetcher.engines():
+            fetched = await fetcher.source(outlet, source.url, engine=engine)
+            if fetched.page is None:
+                continue
+            again = await asyncio.to_thread(parse, source.kind, fetched.page, outlet, since)
+            if again.candidates:
+                return replace(fetched.page, etag=None, last_modified=None), again
+        return page, found
 
     reading = await ask(source, known or SourceState(kind=source.kind))
     if reading.listing is None or not reading.listing.children:

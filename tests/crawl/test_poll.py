@@ -143,7 +143,7 @@ def test_feeds_made_to_harm_cost_their_outlet_alone(engine: Engine, site: Site) 
     site.put("/rss", rss(stories(site, 1)), "application/rss+xml")
     service = FakeService(*outlets, outlet(site))
     report = engine.shift(service)
-    assert {poll.outlet for poll in report.failed} == {"bomb", "outside", "empty", "binary"}
+    assert {poll.outlet for poll in report.failed} == set(bodies)
     assert sum(poll.pages for poll in report.polls) == 1
     assert not any("root:" in failure for poll in report.polls for failure in poll.failures)
 
@@ -294,6 +294,24 @@ def test_pages_written_by_javascript_are_told_of_in_the_outlets_health(engine: E
     service.ingest.disposition, service.ingest.kind = Disposition.NOT_ARTICLE, "script"
     engine.shift(service)
     assert "render: auto" in service.store.states["x"].error
+
+
+def test_a_story_announced_before_it_is_shown_is_asked_for_once_more(engine: Engine, site: Site) -> None:
+    site.put("/rss", rss([f"{site.url}2026/not-there-yet"]), "application/rss+xml")
+    service = FakeService(outlet(site))
+    engine.shift(service)
+    (visit,) = service.store.visits.values()
+    assert visit.next_at is not None
+    service.store.visits[visit.id] = replace(visit, next_at=now())
+    engine.shift(service, everything=True)
+    assert service.store.visits[visit.id].next_at is None
+
+
+def test_a_home_page_without_stories_is_told_of(engine: Engine, site: Site) -> None:
+    site.put("/", b'<html><body><div id="root"></div><script src="/app.js"></script></body></html>')
+    service = FakeService(outlet(site, feeds=()))
+    engine.shift(service)
+    assert "written by JavaScript" in service.store.states["x"].error
 
 
 def test_a_story_that_leads_to_another_site_is_refused(engine: Engine, site: Site) -> None:
