@@ -170,7 +170,8 @@ class Node:
     parent: int  # index of the block element around it, -1 for the outermost
     tag: str
     names: str  # class and id as written
-    own: int  # zones it opens
+    markup: int  # zones it opens by its tag and names
+    own: int  # those of them that are believed, see `body.settle`
     zone: int  # zones it stands in, its own included
     element: HtmlElement
     depth: int
@@ -218,11 +219,6 @@ class Layout:
             node = self.nodes[index]
             parts.append(node.tag + "." + _DIGITS.sub("", node.names))
         return blake2b("/".join(parts).encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
-
-
-def fresh(layout: Layout) -> Layout:
-    """The same page with its zones as the markup says."""
-    return read(layout.nodes[0].element) if layout.nodes else layout
 
 
 _DIGITS = re.compile(r"[\d]+|[0-9a-f]{8,}|css-\w+|sc-\w+")
@@ -340,6 +336,7 @@ def read(root: HtmlElement, limit: int = 20_000) -> Layout:
                         parent=current,
                         tag=tag,
                         names=names,
+                        markup=own,
                         own=own,
                         zone=zone,
                         element=element,

@@ -111,6 +111,8 @@ def _in_text(blocks: Sequence[Block], found: str, known: str) -> list[bool]:
 def settle(layout: Layout, weights: Sequence[float], *, thorough: bool) -> None:
     """Takes foreign zones back where they hold a good part of the text: a layout's names are not always meant."""
     nodes = layout.nodes
+    for node in nodes:
+        node.own = node.markup
     below = _below(layout, weights)
     most = MINE * sum(weights)
     named: dict[tuple[str, int], float] = {}
@@ -120,27 +122,28 @@ def settle(layout: Layout, weights: Sequence[float], *, thorough: bool) -> None:
     for node in nodes:
         if node.own & FOREIGN and named[node.names, node.own] > most:
             node.own &= ~FOREIGN
-    _inherit(layout)
-    _inherit(layout)
+    _inherit(layout, 0)
     if not thorough:
         return
+    meant_else = 0
     for bit in (1 << place for place in range(FOREIGN.bit_length()) if FOREIGN >> place & 1):
         if sum(w for w, b in zip(weights, layout.blocks, strict=True) if w and b.zone & bit) > most:
-            for node in nodes:
-                node.own &= ~bit
-            for block in layout.blocks:
-                block.inline &= ~bit
-            _inherit(layout)
+            meant_else |= bit
+    if meant_else:
+        for node in nodes:
+            node.own &= ~meant_else
+        _inherit(layout, meant_else)
 
 
-def _inherit(layout: Layout) -> None:
+def _inherit(layout: Layout, meant_else: int) -> None:
+    """Spreads the zones that are believed; inline elements' own ones are, except ``meant_else``."""
     nodes = layout.nodes
     for node in nodes:
         outer = nodes[node.parent].zone & ~(Zone.LEAD | Zone.TITLE) if node.parent >= 0 else 0
         node.zone = node.own | outer
     for block in layout.blocks:
         if block.node >= 0:
-            block.zone = nodes[block.node].zone | block.inline
+            block.zone = nodes[block.node].zone | (block.inline & ~meant_else)
 
 
 def _below(layout: Layout, weights: Sequence[float]) -> list[float]:
@@ -331,6 +334,18 @@ def _inside(layout: Layout, container: int) -> set[int]:
 def amount(kept: Sequence[Block]) -> float:
     """How much running text the blocks hold."""
     return sum(map(weight, kept))
+
+
+def sure(layout: Layout, kept: Sequence[Block]) -> bool:
+    """Whether the markup alone leaves no doubt: nearly all is paragraphs of what it calls the article's body, and
+    most of the page's own text is there.  trafilatura would find the same (benchmarks/extraction/bodies.py)."""
+    found = amount(kept)
+    if found < 800:
+        return False
+    marked = sum(weight(block) for block in kept if block.zone & Zone.BODY)
+    paragraphs = sum(weight(block) for block in kept if block.tag == "p")
+    own = sum(weight(block) for block in layout.blocks if not block.zone & FOREIGN)
+    return marked > 0.9 * found and paragraphs > 0.8 * found and found > 0.6 * own
 
 
 def poor(layout: Layout, kept: Sequence[Block]) -> bool:

@@ -135,9 +135,9 @@ def _is_listing(layout: Layout, known: Facts, url: str, length: float, *, claims
         return length < 1500
     if claims:
         return False
-    if is_home(url) or _LISTING.search(url) or known.types & _LIST_TYPES:
+    if _LISTING.search(url) or known.types & _LIST_TYPES:
         return headlines >= 5 and length < 60 * headlines and length < 1500
-    return headlines >= 15 and length < 25 * headlines and length < 800
+    return headlines >= (8 if is_home(url) else 15) and length < min(400, 25 * headlines)
 
 
 def _looks_like_consent(kept: Sequence[Block], shown: str, length: float) -> bool:

@@ -105,12 +105,12 @@ def _text(root: HtmlElement, layout: Layout, known: Facts, page: Page, reading: 
     stated = known.body if body.believable(layout, known.body) else ""
     if stated:
         return body.choose(layout, stated, hints), "json-ld"
-    found = _trafilatura(root, layout, page.url)
-    kept = body.choose(layout, found, hints)
-    if body.poor(layout, kept):
-        own = body.choose(blocks.fresh(layout), "", hints)
-        if body.amount(own) > 2 * body.amount(kept):
-            return own, "blocks"
+    own = body.choose(layout, "", hints)
+    if body.sure(layout, own):
+        return own, "markup"
+    kept = body.choose(layout, _trafilatura(root, layout, page.url), hints)
+    if body.poor(layout, kept) and body.amount(own) > 2 * body.amount(kept):
+        return own, "blocks"
     return kept, "trafilatura"
 
 
