@@ -125,6 +125,7 @@ def test_command(context: Context, *, name: str | None, query: str | None, since
     from monitor.query import parse  # noqa: PLC0415  not for --help
 
     node = parse(text, positive=True)
+    own = None if query is not None else context.alert(name or "").name
     at = now()
     days: Counter[str] = Counter()
     others: Counter[str] = Counter()
@@ -137,7 +138,7 @@ def test_command(context: Context, *, name: str | None, query: str | None, since
             moment = story.published_at or story.first_seen_at
             days[f"{moment:%Y-%m-%d}"] += 1
             events.add(story.cluster or story.id)
-            caught = [alert for alert in story.alerts if alert != name]
+            caught = [alert for alert in story.alerts if alert != own]
             others.update(caught)
             already += bool(caught)
             newest.append(story)
@@ -149,15 +150,20 @@ def test_command(context: Context, *, name: str | None, query: str | None, since
         from monitor.query.snippets import snippets  # noqa: PLC0415
 
         out = context.out
-        out.print(f"{total:,} stories of {len(events):,} events; {total / max((at - since).days, 1):.1f} a day.")
+        each_day = total / max((at - since).total_seconds() / 86400, 1)
+        out.print(f"{_count(total, 'story', 'stories')} of {_count(len(events), 'event')}, {each_day:.1f} a day.")
         if others:
             most = ", ".join(f"{other} ({count})" for other, count in others.most_common(5))
-            out.print(f"{already:,} of them other alerts had caught already: {most}.", markup=False)
+            out.print(f"Other alerts had caught {already:,} of them already: {most}.", markup=False)
         for story in _newest(newest, samples):
             out.print()
             out.print(headline(story))
-            for snippet in snippets(node, story, most=2):
+            for snippet in (each for each in snippets(node, story) if each.field != "title"):
                 out.print(quote(snippet, marks=not out.is_terminal))
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def _newest(stories: list[Story], number: int) -> list[Story]:

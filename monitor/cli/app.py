@@ -69,8 +69,8 @@ class Commands(click.Group):
             from difflib import get_close_matches  # noqa: PLC0415  only for a slip
 
             close = get_close_matches(args[0], COMMANDS, n=1)
-            hint = f"; did you mean {close[0]}?" if close else "; media-monitor --help lists them"
-            raise click.UsageError(f"no command {args[0]!r}{hint}")
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise click.UsageError(f"no command {args[0]!r}{hint}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's
@@ -111,7 +111,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         status = 130
     except click.ClickException as error:
-        error.show()
+        path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "media-monitor"
+        _say(f"{path}: {error.format_message().rstrip('.')} ({path} --help shows how)")
         status = error.exit_code
     except ConfigError as error:
         _say("\n".join(error.faults))

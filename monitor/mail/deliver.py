@@ -1,6 +1,7 @@
 """Sends what is due in the outbox: claim, group, stamp, send, mark.
 
-A kill at any line leaves each notice unsent and unclaimed after a while.  One that was stamped goes out again in the
+A kill at any line leaves each notice unsent; this machine's next delivery sees that its holder died, another machine's
+waits for the claim to run out.  One that was stamped goes out again in the
 same mail under the same Message-ID, which is as near to "exactly once" as SMTP lets anybody come.
 """
 
@@ -8,14 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
-import socket
 import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from monitor.crawl.holder import is_dead, this_process
 from monitor.errors import LeaseLost, MailError, MailRefused, MailUnavailable
 from monitor.mail import compose, schedule, server
 from monitor.mail.smtp import Connection, Handover, Unsure
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CLAIM = timedelta(minutes=15)  # longer than any mail takes; the next process waits as long after a kill
+CLAIM = timedelta(minutes=15)  # longer than any mail takes; other machines wait as long after a kill
 CLAIMED_AT_ONCE = 1000
 CLAIMED_AT_MOST = 10_000
 BUNDLED_ABOVE = 5  # stories of an instant alert that are due together
@@ -89,7 +89,7 @@ class _Round:
         self.config = config
         self.now = now
         self.sender = compose.box(config.mail.sender)
-        self.holder = f"mail@{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self.holder = f"{this_process()}/{uuid.uuid4().hex[:8]}"  # a process may deliver from several threads
         self.connection = Connection(address, timeout=config.mail.timeout.total_seconds())
         self.report = Report()
 
@@ -110,6 +110,8 @@ class _Round:
     def _claim(self) -> list[Notice]:
         claimed: list[Notice] = []
         at = self.now()
+        if freed := self.store.unclaim(lambda holder: is_dead(holder.partition("/")[0])):
+            log.info("%d notices taken over from a process that died", freed)
         while len(claimed) < CLAIMED_AT_MOST:
             more = self.store.claim(holder=self.holder, now=at, term=CLAIM, limit=CLAIMED_AT_ONCE)
             claimed += more

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from monitor.models import Candidate, Filing, Hit, Json, Notice, OutletState, Story, Visit
@@ -128,6 +128,9 @@ class Store(Protocol):
 
     def claim(self, *, holder: str, now: datetime, term: timedelta, limit: int = 1000) -> list[Notice]:
         """Takes notices that are due, unsent and nobody's (or whose claim ran out), oldest first."""
+
+    def unclaim(self, gone: Callable[[str], bool]) -> int:
+        """Takes back the claims of holders of which ``gone`` says that they died; returns how many notices they had."""
 
     def stamp(self, batches: Mapping[str, Sequence[Notice]], *, holder: str) -> None:
         """Records under which Message-ID each claimed notice is about to be sent, before it is sent.

@@ -10,6 +10,7 @@ import pytest
 
 from mail.server import free_port, mail_server
 from monitor.config import Alert, Config, MailSettings
+from monitor.crawl import holder
 from monitor.mail import deliver
 from monitor.mail.deliver import Report, deliver_due
 from monitor.mail.smtp import Connection
@@ -324,6 +325,17 @@ def test_killed_at_any_step_every_notice_goes_out_and_a_repeat_has_the_same_id(
     assert len(by_id) == 3
     assert all(len(subjects) == 1 for subjects in by_id.values())
     assert len(manners.taken) == (4 if place == "send" else 3)
+
+
+def test_what_a_dead_process_of_this_machine_had_claimed_is_sent_at_once(store: Store, clock: Clock) -> None:
+    put(store, "first")
+    put(store, "second")
+    host = holder.this_process().partition(":")[0]
+    for name, number in ((f"{host}:999999999:1/abc", 1), (f"{holder.this_process()}/abc", 1)):
+        assert len(store.claim(holder=name, now=NOW, term=deliver.CLAIM, limit=number)) == 1
+    with mail_server() as (manners, port):
+        assert send(store, config(port), clock).mails == 1
+        assert manners.taken[0].message["Subject"] == "[sberbank] Title of first - Outlet"
 
 
 def test_two_processes_never_send_the_same_notice(store: Store, tmp_path: Path, clock: Clock) -> None:

@@ -74,9 +74,9 @@ def test_never_means_never(certificate: Path) -> None:
 @pytest.mark.parametrize("ca", ["", "own"])
 def test_a_certificate_that_is_not_trusted_or_not_the_hosts_is_refused(ca: str, foreign: Path) -> None:
     trusted = f"&ca={foreign / 'cert.pem'}" if ca else ""
-    with mail_server(certificate=foreign) as (manners, port):
-        with pytest.raises(MailRefused, match=r"certificate of smtp://127\.0\.0\.1"):
-            send(f"smtp://127.0.0.1:{port}?starttls=required{trusted}")
+    untrusted = pytest.raises(MailRefused, match=r"certificate of smtp://127\.0\.0\.1")
+    with mail_server(certificate=foreign) as (manners, port), untrusted:
+        send(f"smtp://127.0.0.1:{port}?starttls=required{trusted}")
     assert manners.taken == []
 
 
@@ -87,9 +87,9 @@ def test_required_encryption_that_is_not_offered_is_refused_before_the_password_
 
 
 def test_a_wrong_password_is_told_without_showing_it(certificate: Path) -> None:
-    with mail_server(certificate=certificate, login=LOGIN) as (_, port):
-        with pytest.raises(MailRefused, match="refuses the login: 535") as caught:
-            send(f"smtp://user:sesame@127.0.0.1:{port}?starttls=required&ca={certificate / 'cert.pem'}")
+    refused = pytest.raises(MailRefused, match="refuses the login: 535")
+    with mail_server(certificate=certificate, login=LOGIN) as (_, port), refused as caught:
+        send(f"smtp://user:sesame@127.0.0.1:{port}?starttls=required&ca={certificate / 'cert.pem'}")
     assert "sesame" not in str(caught.value)
     assert "mail.url" in caught.value.hint
 

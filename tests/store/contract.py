@@ -514,6 +514,16 @@ class Mailing:
         store.claim(holder="one", now=NOW, term=TERM)
         assert len(store.claim(holder="two", now=NOW + TERM, term=TERM)) == 2
 
+    def test_claims_of_the_dead_are_taken_back_and_those_of_the_living_are_not(self, store: Store) -> None:
+        store.file([filing(story("first"), alerts=("ai",)), filing(story("second"), alerts=("ai",))])
+        (lost,) = store.claim(holder="dead", now=NOW, term=TERM, limit=1)
+        assert len(store.claim(holder="living", now=NOW, term=TERM, limit=1)) == 1
+        assert store.unclaim(lambda holder: holder == "dead") == 1
+        (again,) = store.claim(holder="other", now=NOW, term=TERM)
+        assert again == lost
+        store.sent([again], now=NOW)
+        assert store.unclaim(lambda _: True) == 1
+
     def test_only_what_is_due_is_claimed_oldest_first(self, store: Store) -> None:
         told = story("first")
         put = [notice(name, told, due_at=NOW + late * MINUTE) for late, name in enumerate(("a", "b", "c"), start=-1)]

@@ -12,7 +12,7 @@ from monitor.store.elasticsearch.documents import digest
 from monitor.store.elasticsearch.notes import Notes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from elasticsearch import Elasticsearch
@@ -39,7 +39,7 @@ class Outbox(Notes):
         self._holders: dict[str, str] = {}  # under which name this process claimed what it has not settled yet
 
     def claim(self, *, holder: str, now: datetime, term: timedelta, limit: int = 1000) -> list[Notice]:
-        """See `Store.claim`.  Of processes that claim a notice at the same time one gets it."""
+        """See `Store.claim`.  Of processes that claim a notice at once one gets it; the others reach for the next."""
         asleep = [alert for alert, until in self.snoozed().items() if until > now]
         query = {
             "bool": {
@@ -52,13 +52,28 @@ class Outbox(Notes):
             }
         }
         claim = {"holder": holder, "claimed_until": rfc3339(now + term)}
-        due = list(self.find("outbox", query, sort=OLDEST_FIRST, limit=limit))
+        claimed: list[Stored] = []
+        while len(claimed) < limit:
+            due = list(self.find("outbox", query, sort=OLDEST_FIRST, limit=limit - len(claimed)))
+            writes = [Write(kind="outbox", id=one.id, document=claim, op="update", version=one.version) for one in due]
+            results = self.write(writes)
+            claimed += [one for one, result in zip(due, results, strict=True) if result.done]
+            if all(result.done for result in results):  # nobody was faster: there is no more
+                break
+        self._holders.update((one.id, holder) for one in claimed)
+        notices = [documents.read_notice(one.document) for one in claimed]
+        return sorted(notices, key=lambda notice: (notice.due_at, notice.created_at, notice.key))
+
+    def unclaim(self, gone: Callable[[str], bool]) -> int:
+        """See `Store.unclaim`.  A claim that changes hands meanwhile stays as it is."""
+        free: Json = {"holder": None, "claimed_until": None}
+        query = {"bool": {"filter": [{"exists": {"field": "holder"}}], "must_not": [SENT]}}
         writes = [
-            Write(kind="outbox", id=stored.id, document=claim, op="update", version=stored.version) for stored in due
+            Write(kind="outbox", id=stored.id, document=free, op="update", version=stored.version)
+            for stored in self.find("outbox", query, sort=OLDEST_FIRST)
+            if gone(stored.document["holder"])
         ]
-        claimed = [stored for stored, result in zip(due, self.write(writes), strict=True) if result.done]
-        self._holders.update((stored.id, holder) for stored in claimed)
-        return [documents.read_notice(stored.document) for stored in claimed]
+        return sum(result.done for result in self.write(writes))
 
     def stamp(self, batches: Mapping[str, Sequence[Notice]], *, holder: str) -> None:
         batch_of = {digest(*notice.key): batch for batch, notices in batches.items() for notice in notices}

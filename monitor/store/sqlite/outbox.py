@@ -11,7 +11,7 @@ from monitor.store.sqlite import rows, sql
 from monitor.store.sqlite.part import Part
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from monitor.models import Json, Notice
@@ -25,6 +25,11 @@ class Outbox(Part):
         with self.database.write() as connection:
             claimed = [rows.notice(row) for row in connection.execute(sql.CLAIM, wanted)]
         return sorted(claimed, key=lambda notice: (notice.due_at, notice.created_at, notice.key))
+
+    def unclaim(self, gone: Callable[[str], bool]) -> int:
+        with self.database.write() as connection:
+            holders = [holder for (holder,) in connection.execute(sql.HOLDERS) if gone(holder)]
+            return sum(len(connection.execute(sql.UNCLAIM, (holder,)).fetchall()) for holder in holders)
 
     def stamp(self, batches: Mapping[str, Sequence[Notice]], *, holder: str) -> None:
         with self.database.write() as connection:

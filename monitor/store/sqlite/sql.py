@@ -95,7 +95,7 @@ DROP_FOUND = "DROP TABLE IF EXISTS temp.found"
 PUT_SIGNATURE = "INSERT OR REPLACE INTO signature (moment, first_seen_at, data) VALUES (?, ?, ?)"
 DROP_SIGNATURE = "DELETE FROM signature WHERE moment = ? RETURNING data"
 OLD_SIGNATURES = "SELECT moment FROM signature WHERE first_seen_at < ? LIMIT ?"
-NEWEST_SIGNATURE = "SELECT max(first_seen_at) FROM signature"
+NEWEST_SIGNATURE = "SELECT coalesce(max(first_seen_at), 0) FROM signature"
 PUT_BAND = "INSERT OR IGNORE INTO band (band, moment) VALUES (?, ?)"
 DROP_BAND = "DELETE FROM band WHERE band = ? AND moment = ?"
 IN_BAND = "SELECT moment FROM band WHERE band = ? ORDER BY moment DESC LIMIT ?"
@@ -159,6 +159,10 @@ WHERE (alert, story, version) IN (
   ORDER BY due_at, created_at LIMIT :limit
 )
 RETURNING {_NOTICE}
+"""
+HOLDERS = "SELECT DISTINCT holder FROM notice WHERE sent_at IS NULL AND holder IS NOT NULL"
+UNCLAIM = """
+UPDATE notice SET holder = NULL, claimed_until = NULL WHERE sent_at IS NULL AND holder = ? RETURNING 1
 """
 STAMP = """
 UPDATE notice SET batch = ? WHERE alert = ? AND story = ? AND version = ? AND holder = ? AND sent_at IS NULL
