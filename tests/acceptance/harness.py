@@ -126,19 +126,20 @@ def settings(newsroom: Newsroom | Sequence[House], mail_url: str | None, **chang
 def dispatch(outlet: str, number: int, *, word: str = "") -> Dispatch:
     """A story of some 130 words that is like no other, with ``word`` in its middle."""
     chance = random.Random(f"{outlet} {number}")
+    nouns, qualities, deeds = NOUNS.split(), QUALITIES.split(), DEEDS.split()
 
     def sentence() -> str:
-        subject, thing, place = chance.sample(NOUNS, 3)
-        how, what = chance.sample(QUALITIES, 2)
-        tail = chance.choice(("because", "although", "after", "while")) + f" {chance.choice(NOUNS)}s"
+        subject, thing, place = chance.sample(nouns, 3)
+        how, what = chance.sample(qualities, 2)
+        tail = chance.choice(("because", "although", "after", "while")) + f" {chance.choice(nouns)}s"
         return (
-            f"{chance.choice(QUALITIES).title()} {subject}s {chance.choice(DEEDS)} {chance.randint(3, 9999)} {what} "
-            f"{thing}s behind {how} {place}s {tail} {chance.choice(DEEDS)} {chance.choice(QUALITIES)} ground."
+            f"{chance.choice(qualities).title()} {subject}s {chance.choice(deeds)} {chance.randint(3, 9999)} {what} "
+            f"{thing}s behind {how} {place}s {tail} {chance.choice(deeds)} {chance.choice(qualities)} ground."
         )
 
     sentences = [sentence() for _ in range(8)]
     sentences.insert(4, f"Then came {word or 'nobody'} to look.")
-    place = chance.choice(NOUNS)
+    place = chance.choice(nouns)
     return Dispatch(
         outlet=outlet,
         slug=f"what-the-{place}-of-{outlet}-did-in-week-{number}",
@@ -154,15 +155,15 @@ NOUNS = (
     "harbour valley bridge market library garden station orchard quarry tower lantern map boat ledger seed bell cart "
     "letter barrel clock ferry mill kiln barn rooftop cellar fountain meadow canal workshop bakery museum tunnel "
     "chimney staircase lighthouse vineyard stable courtyard pavilion archive theatre granary footpath hedge pier"
-).split()  # noqa: SIM905 - a list of words reads better as words
+)
 QUALITIES = (
     "quiet narrow painted wooden distant crowded empty ancient crooked polished frozen sunny borrowed heavy spotless "
     "hidden noisy broken patient curious silver muddy hollow gentle careless proud tidy rusty golden shallow steep"
-).split()  # noqa: SIM905 - a list of words reads better as words
+)
 DEEDS = (
     "measured counted moved repaired opened described sold drew sorted lifted carried followed watched gathered hid "
     "washed weighed copied traded mended crossed lent guarded planted shook turned held buried raised emptied"
-).split()  # noqa: SIM905 - a list of words reads better as words
+)
 
 
 def wait_for(condition: Callable[[], Any], *, seconds: float = 60, every: float = 0.1) -> None:

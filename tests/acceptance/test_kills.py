@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 import signal
 import time
 from collections import Counter
@@ -50,15 +49,17 @@ def test_after_twenty_kills_one_whole_pass_leaves_every_story_once_and_every_hit
         kept = Counter(story["title"] for story in monitor.stories())
         assert kept == Counter(story.title for story in stories)
 
+        # The server may have taken a mail that the killed process did not live to note: the repeat has the same id.
+        mails = {mail.message["Message-ID"]: mail for mail in sink.received}.values()
         mailed = Counter(
-            (match["alert"], title)
-            for mail in {mail.message["Message-ID"]: mail for mail in sink.received}.values()
-            for title in re.findall(r"^What the \w+ of house\d+ did in week \d+$", mail.text, re.MULTILINE)
-            if (match := re.search(r"(?P<alert>sberbank|visitor)", mail.subject))
+            (alert["name"], line)
+            for mail in mails
+            for alert in ALERTS
+            for line in mail.text.splitlines()
+            if alert["name"] in mail.subject and line in kept
         )
-        expected = {("sberbank" if n % 3 == 0 else "visitor") for n in range(3)}
-        assert {alert for alert, _ in mailed} == expected
-        assert sum(mailed.values()) == len(stories)
+        hits = ((story.title, "sberbank" if "Sberbank" in story.text else "visitor") for story in stories)
+        assert mailed == Counter((alert, title) for title, alert in hits)
 
 
 def test_a_stop_signal_ends_a_crawl_at_once_and_the_next_one_goes_on(tmp_path: Path, sink: MailSink) -> None:
