@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 REMEMBERED = timedelta(days=7)
 REMEMBERED_FAILING = timedelta(hours=6)  # a site that moved its feed is looked through again
 TRIED = 12  # addresses of one kind
-FEEDS, SITEMAPS = 5, 3  # of an outlet that names none
+FEEDS, SITEMAPS, SECTIONS = 5, 3, 5  # of an outlet that names none
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,11 +38,12 @@ class Discovered:
     stories: dict[str, int]
 
     def chosen(self, outlet: Outlet) -> tuple[Source, ...]:
-        """What to poll where the configuration names nothing: feeds and sitemaps, else the home page."""
+        """What to poll where the configuration names nothing: feeds and sitemaps, else home page and sections."""
         feeds = [Source("feed", url) for url in self.feeds if self.stories[url]][:FEEDS]
         sitemaps = [Source("sitemap", url) for url in self.sitemaps if self.stories[url]]
         listed = (*feeds, *sitemaps[: SITEMAPS if not feeds else 1])
-        return listed or (Source("section", outlet.url),)
+        pages = dict.fromkeys((outlet.url, *self.sections[:SECTIONS]))
+        return listed or tuple(Source("section", url) for url in pages)
 
 
 async def discover(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> Discovered:
