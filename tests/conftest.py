@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import urllib.error
 import urllib.request
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,8 @@ from servers import elasticsearch_node, missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from monitor.config.schema import StoreSettings
 
 
 @pytest.fixture(scope="session")
@@ -39,20 +40,45 @@ def elasticsearch_prefix(elasticsearch_url: str) -> Iterator[str]:
     _delete(elasticsearch_url, prefix)
 
 
-def _delete(url: str, prefix: str) -> None:
-    def call(method: str, path: str) -> Any:
-        request = urllib.request.Request(f"{url}/{path}", method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=30) as response:
-                return json.load(response)
-        except urllib.error.HTTPError as error:
-            if error.code != 404:
-                raise
-            return {}
+@pytest.fixture(scope="session")
+def _elasticsearch_indices(elasticsearch_url: str) -> Iterator[str]:
+    """A prefix whose indices are made once, as making them takes seconds."""
+    from monitor.config.schema import StoreSettings
+    from monitor.store.elasticsearch import ElasticsearchStore
 
-    indices = call("GET", f"_cat/indices/{prefix}-*?format=json&h=index&expand_wildcards=all")
-    for name in sorted(row["index"] for row in indices):
-        call("DELETE", name)
-    for kind in ("_index_template", "_component_template"):  # an index template goes before what it is composed of
-        for found in call("GET", f"{kind}/{prefix}-*").get(f"{kind[1:]}s", []):
-            call("DELETE", f"{kind}/{found['name']}")
+    prefix = f"test-{uuid.uuid4().hex[:12]}"
+    store = ElasticsearchStore.open(StoreSettings(url=elasticsearch_url, prefix=prefix))
+    store.setup()
+    store.close()
+    yield prefix
+    _delete(elasticsearch_url, prefix)
+
+
+@pytest.fixture
+def elasticsearch_store(elasticsearch_url: str, _elasticsearch_indices: str) -> Iterator[StoreSettings]:
+    """Settings of a store that is set up and empty; it is emptied again afterwards."""
+    from monitor.config.schema import StoreSettings
+
+    prefix = _elasticsearch_indices
+    yield StoreSettings(url=elasticsearch_url, prefix=prefix)
+    _call(elasticsearch_url, "POST", f"{prefix}-*/_refresh")
+    while hits := _call(elasticsearch_url, "GET", f"{prefix}-*/_search?size=10000&_source=false")["hits"]["hits"]:
+        lines = [json.dumps({"delete": {"_index": hit["_index"], "_id": hit["_id"]}}) for hit in hits]
+        _call(elasticsearch_url, "POST", "_bulk?refresh=true", "\n".join([*lines, ""]))
+
+
+def _call(url: str, method: str, path: str, body: str | None = None) -> Any:
+    data, headers = (body.encode(), {"Content-Type": "application/x-ndjson"}) if body else (None, {})
+    request = urllib.request.Request(f"{url}/{path}", data, headers, method=method)
+    with urllib.request.urlopen(request, timeout=30) as response:
+        return json.load(response)
+
+
+def _delete(url: str, prefix: str) -> None:
+    indices = _call(url, "GET", f"_cat/indices/{prefix}-*?format=json&h=index&expand_wildcards=all")
+    if indices:
+        _call(url, "DELETE", ",".join(row["index"] for row in indices))
+    for kind in ("index_template", "component_template"):  # an index template goes before what it is composed of
+        for found in _call(url, "GET", f"_{kind}")[f"{kind}s"]:
+            if found["name"].startswith(f"{prefix}-"):
+                _call(url, "DELETE", f"_{kind}/{found['name']}")

@@ -30,13 +30,28 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
-def settings(elasticsearch_url: str, elasticsearch_prefix: str) -> StoreSettings:
+def fresh(elasticsearch_url: str, elasticsearch_prefix: str) -> StoreSettings:
+    """Of a store that nobody has set up."""
     return StoreSettings(url=elasticsearch_url, prefix=elasticsearch_prefix)
+
+
+@pytest.fixture
+def settings(elasticsearch_store: StoreSettings) -> StoreSettings:
+    """Of a store that is set up already."""
+    return elasticsearch_store
 
 
 @pytest.fixture
 def store(settings: StoreSettings) -> Iterator[ElasticsearchStore]:
     opened = ElasticsearchStore.open(settings)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def own(fresh: StoreSettings) -> Iterator[ElasticsearchStore]:
+    """A store whose indices are this test's own, to do with as it likes."""
+    opened = ElasticsearchStore.open(fresh)
     opened.setup()
     yield opened
     opened.close()
@@ -95,11 +110,11 @@ def test_setup_again_asks_once_and_changes_nothing(store: ElasticsearchStore) ->
     assert all(before[name]["version"] == after[name]["version"] for name in mine)
 
 
-def test_processes_that_set_up_at_the_same_time_make_one_set_of_indices(settings: StoreSettings) -> None:
-    stores = [ElasticsearchStore.open(settings) for _ in range(4)]
+def test_processes_that_set_up_at_the_same_time_make_one_set_of_indices(fresh: StoreSettings) -> None:
+    stores = [ElasticsearchStore.open(fresh) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(ElasticsearchStore.setup, stores))
-    assert len(stores[0].client.indices.get(index=f"{settings.prefix}-*")) == len(schema.KINDS)
+    assert len(stores[0].client.indices.get(index=f"{fresh.prefix}-*")) == len(schema.KINDS)
     for one in stores:
         one.close()
 
@@ -110,19 +125,19 @@ def test_an_index_of_a_newer_program_is_refused(store: ElasticsearchStore, monke
         store.setup()
 
 
-def test_a_store_that_was_never_set_up_says_so_and_no_index_is_made_by_writing(settings: StoreSettings) -> None:
-    store = ElasticsearchStore.open(settings)
+def test_a_store_that_was_never_set_up_says_so_and_no_index_is_made_by_writing(fresh: StoreSettings) -> None:
+    store = ElasticsearchStore.open(fresh)
     with pytest.raises(StoreRefused, match="not set up"):
         store.note("key", {"a": 1})
     with pytest.raises(StoreRefused, match="media-monitor setup"):
         store.outlets()
-    assert not store.client.indices.get(index=f"{settings.prefix}-*").body
+    assert not store.client.indices.get(index=f"{fresh.prefix}-*").body
     assert "not set up" in store.ping()
 
 
-def test_an_index_in_the_way_of_an_alias_is_named(settings: StoreSettings) -> None:
-    store = ElasticsearchStore.open(settings)
-    store.client.indices.create(index=f"{settings.prefix}-hits")
+def test_an_index_in_the_way_of_an_alias_is_named(fresh: StoreSettings) -> None:
+    store = ElasticsearchStore.open(fresh)
+    store.client.indices.create(index=f"{fresh.prefix}-hits")
     with pytest.raises(StoreRefused, match=r"in the way of the alias .*-hits"):
         store.setup()
 
@@ -131,12 +146,12 @@ def test_an_index_in_the_way_of_an_alias_is_named(settings: StoreSettings) -> No
 
 
 @pytest.fixture
-def newer(store: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch) -> ElasticsearchStore:
+def newer(own: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch) -> ElasticsearchStore:
     """A store with 2,500 addresses, as a program sees it whose mapping of ``urls`` has one field more."""
-    store.enqueue([Candidate(url=f"https://a.example/{n}", outlet="A") for n in range(2500)], now=NOON)
+    own.enqueue([Candidate(url=f"https://a.example/{n}", outlet="A") for n in range(2500)], now=NOON)
     monkeypatch.setitem(schema.VERSIONS, "urls", 2)
     monkeypatch.setitem(schema.PROPERTIES, "urls", {**schema.PROPERTIES["urls"], "weight": {"type": "integer"}})
-    return store
+    return own
 
 
 def test_a_newer_mapping_copies_the_documents_and_turns_the_alias(newer: ElasticsearchStore) -> None:
@@ -148,7 +163,7 @@ def test_a_newer_mapping_copies_the_documents_and_turns_the_alias(newer: Elastic
     newer.write([Write(kind="urls", id="new", document={"id": "new", "weight": 3})])
 
 
-def test_writers_wait_while_documents_are_copied(newer: ElasticsearchStore, settings: StoreSettings) -> None:
+def test_writers_wait_while_documents_are_copied(newer: ElasticsearchStore) -> None:
     newer.client.indices.add_block(index=f"{newer.prefix}-urls-v1", block="write")
     with pytest.raises(StoreUnavailable, match=r"takes no writes.*migrated"):
         newer.enqueue([Candidate(url="https://a.example/late", outlet="A")], now=NOON)
@@ -200,19 +215,19 @@ def test_a_story_that_the_mapping_rejects_is_kept_aside_and_the_rest_goes_on(
 
 
 def test_what_was_kept_aside_is_written_when_the_reason_is_gone(
-    store: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch
+    own: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad = filing(1, word_count=1 << 40)
-    store.file([bad])
-    assert store.replay().rejected == 1
-    assert store.rejections() == 1
+    own.file([bad])
+    assert own.replay().rejected == 1
+    assert own.rejections() == 1
 
     monkeypatch.setitem(schema.VERSIONS, "stories", 2)
     monkeypatch.setitem(schema.PROPERTIES, "stories", {**schema.STORY, "word_count": {"type": "long"}})
-    store.setup()
-    assert store.replay().written == 1
-    assert store.rejections() == 0
-    assert store.stories([bad.visit.id])[bad.visit.id] == bad.story
+    own.setup()
+    assert own.replay().written == 1
+    assert own.rejections() == 0
+    assert own.stories([bad.visit.id])[bad.visit.id] == bad.story
 
 
 def test_a_replay_never_puts_an_older_version_over_a_newer(store: ElasticsearchStore) -> None:
@@ -244,7 +259,6 @@ def test_a_read_only_index_is_a_reason_to_wait_and_nothing_is_half_done_after_it
 
 
 def test_of_many_that_reach_for_the_same_outlets_each_outlet_goes_to_one(settings: StoreSettings) -> None:
-    ElasticsearchStore.open(settings).setup()
     names = [f"outlet {number}" for number in range(40)]
     ready = threading.Barrier(4)
 
@@ -262,7 +276,6 @@ def test_of_many_that_reach_for_the_same_outlets_each_outlet_goes_to_one(setting
 
 def test_of_many_that_claim_the_same_mail_each_notice_goes_to_one(settings: StoreSettings) -> None:
     first = ElasticsearchStore.open(settings)
-    first.setup()
     first.file([filing(number) for number in range(50)])
     first.close()
     ready = threading.Barrier(4)
@@ -281,7 +294,6 @@ def test_of_many_that_claim_the_same_mail_each_notice_goes_to_one(settings: Stor
 
 def test_clocks_that_differ_by_seconds_take_no_lease_before_its_time(settings: StoreSettings) -> None:
     mine, other = ElasticsearchStore.open(settings), ElasticsearchStore.open(settings)
-    mine.setup()
     (state,) = mine.lease(["A"], holder="mine", now=NOON, term=5 * MINUTE, limit=1)
     fast = NOON + timedelta(seconds=10)
     assert other.lease(["A"], holder="other", now=fast, term=5 * MINUTE, limit=1) == []
@@ -290,7 +302,6 @@ def test_clocks_that_differ_by_seconds_take_no_lease_before_its_time(settings: S
 
 def test_who_sleeps_past_its_lease_finds_it_gone_and_overwrites_nothing(settings: StoreSettings) -> None:
     sleeper, taker = ElasticsearchStore.open(settings), ElasticsearchStore.open(settings)
-    sleeper.setup()
     (old,) = sleeper.lease(["A"], holder="sleeper", now=NOON, term=MINUTE, limit=1)
     (taken,) = taker.lease(["A"], holder="taker", now=NOON + 2 * MINUTE, term=MINUTE, limit=1)
     taker.release(replace(taken, error="what the taker found"))
@@ -301,7 +312,6 @@ def test_who_sleeps_past_its_lease_finds_it_gone_and_overwrites_nothing(settings
 
 
 def test_a_story_that_two_file_at_once_is_stored_once_and_the_other_is_told(settings: StoreSettings) -> None:
-    ElasticsearchStore.open(settings).setup()
     ready = threading.Barrier(4)
 
     def file(title: str) -> bool:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PAGE = 1000  # documents of one answer
+COORDINATING = frozenset({"outbox", "outlets", "notes"})  # small, and refreshed before every search
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,9 @@ class Stored:
 class Cluster:
     """A client and a prefix.
 
-    Reading by id sees every write at once.  Searching sees what was written through this object, because an index
-    that was written to is refreshed before it is searched, and what others wrote after a second.
+    Reading by id sees every write at once.  A search sees all that was written through this object, because an index
+    that was written to is refreshed before it is searched; what others wrote it sees within a second, and at once
+    where processes coordinate (`COORDINATING`).
     """
 
     def __init__(self, client: Elasticsearch, prefix: str) -> None:
@@ -121,16 +123,21 @@ class Cluster:
     def refresh(self, kind: str) -> None:
         """Makes what was written through this object visible to a search."""
         with self._lock:
-            if kind not in self._stale:
+            if kind not in self._stale | COORDINATING:
                 return
             self._stale.discard(kind)
         try:
-            with explained():
-                self.client.indices.refresh(index=self.alias(kind))
+            with explained():  # who may only read sees what is visible anyway
+                self.client.options(ignore_status=403).indices.refresh(index=self.alias(kind))
         except BaseException:
             with self._lock:
                 self._stale.add(kind)
             raise
+
+    def refresh_all(self) -> None:
+        """Makes all that was written through this object visible to everybody's searches."""
+        for kind in sorted(self._stale):
+            self.refresh(kind)
 
     # ---- writing
 

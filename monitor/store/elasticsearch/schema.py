@@ -132,6 +132,7 @@ PROPERTIES: Final[dict[str, Json]] = {
     },
 }
 
+ANALYSED: Final = ("stories", "hits")  # these have text, or values compared in any case
 VERSIONS: Final[dict[str, int]] = dict.fromkeys(PROPERTIES, 1)
 KINDS: Final = tuple(PROPERTIES)
 
@@ -170,7 +171,7 @@ def index_templates(prefix: str) -> dict[str, Json]:
     return {
         f"{prefix}-{kind}": {
             "index_patterns": [f"{prefix}-{kind}-v*"],
-            "composed_of": [f"{prefix}-settings", f"{prefix}-analysis"],
+            "composed_of": [f"{prefix}-settings", *([f"{prefix}-analysis"] if kind in ANALYSED else [])],
             "priority": 500,
             "version": VERSIONS[kind],
             "template": {"mappings": mapping(kind)},

@@ -52,7 +52,6 @@ class ElasticsearchStore(Frontier, Stories, Outlets, Outbox, Aside):
     def close(self) -> None:
         """Shows everybody what was written last, and closes the connections."""
         try:
-            for kind in schema.KINDS:
-                self.refresh(kind)
+            self.refresh_all()
         finally:
             self.client.close()

@@ -1,0 +1,35 @@
+"""The Elasticsearch store keeps the contract, on a real server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from monitor.store.elasticsearch import ElasticsearchStore
+from store.contract import Contract
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from monitor.config.schema import StoreSettings
+    from monitor.store import Store
+
+
+@pytest.mark.elasticsearch
+class TestElasticsearch(Contract):
+    @pytest.fixture
+    def another(self, elasticsearch_store: StoreSettings) -> Iterator[Callable[[], Store]]:
+        opened: list[Store] = []
+
+        def another() -> Store:
+            opened.append(ElasticsearchStore.open(elasticsearch_store))
+            return opened[-1]
+
+        yield another
+        for store in opened:
+            store.close()
+
+    @pytest.fixture
+    def store(self, another: Callable[[], Store]) -> Store:
+        return another()
