@@ -21,7 +21,7 @@ def open_store(settings: StoreSettings, base: Path) -> Store:
     """
     url = settings.url.get_secret_value()
     scheme, _, rest = url.partition(":")
-    if scheme == "sqlite" and rest:
+    if scheme == "sqlite" and rest and not settings.cloud_id:
         from monitor.store.sqlite import SqliteStore  # noqa: PLC0415  only what is used is loaded
 
         path = rest.removeprefix("//") if rest.startswith("///") else rest  # sqlite:///absolute is written by many
