@@ -33,8 +33,9 @@ def choose(offered: Sequence[str], headings: Sequence[str], page_title: str, sit
         return [text for text in found if len(letters(text)) > 3 and letters(text) not in names]
 
     page = clean(page_title)
-    confirmed = [text for text in usable(headings) if not page or _share(text, page) >= 0.6]
     stated = usable(offered)
+    told = set(map(letters, stated))
+    confirmed = [text for text in usable(headings) if not page or letters(text) in told or _share(text, page) >= 0.6]
     if stated:
         if letters(stated[0]) == letters(without_site(page, names)) and _main_part(stated[0]) not in confirmed:
             # The same words twice prove nothing; a heading would.
@@ -43,6 +44,9 @@ def choose(offered: Sequence[str], headings: Sequence[str], page_title: str, sit
                 stated[0]
             ):
                 return shorter
+        shown = next((text for text in confirmed if letters(text) in set(map(letters, stated[1:]))), None)
+        if shown and letters(stated[0]) not in set(map(letters, confirmed)):
+            return shown  # what readers see and a second source repeats
         return _shortened(stated[0], [*confirmed, *stated[1:]])
     if confirmed:
         return max(confirmed, key=lambda text: len(letters(text)))
@@ -60,16 +64,13 @@ def _shortened(title: str, others: Sequence[str]) -> str:
     plain = letters(title)
     for other in others:
         short = letters(other)
-        if 12 <= len(short) < len(plain) and (plain.startswith(short) or plain.endswith(short)):
-            rest = (
-                title[len(other) :]
-                if title.startswith(other)
-                else title[: -len(other)]
-                if title.endswith(other)
-                else ""
-            )
-            if rest and re.search(r"[|–—:·•»/-]", rest) and len(letters(rest)) < len(short):
-                return other
+        if not 12 <= len(short) < len(plain):
+            continue
+        if title.startswith(other) and re.match(r"\s*[|–—:·•»/-]", title[len(other) :]):
+            return other
+        kicker = title[: -len(other)] if title.endswith(other) else ""
+        if len(letters(kicker)) < len(short) and re.search(r"[|–—:·•»/-]\s*$", kicker):
+            return other
     return title
 
 

@@ -27,11 +27,14 @@ _SIGNED = re.compile(
 )
 
 
+_ELSEWHERE = Zone.RELATED | Zone.COMMENTS | Zone.FOOTER | Zone.CAPTION | Zone.FIGURE
+
+
 def published(blocks: Sequence[Block], first: int, last: int, language: str | None) -> dates.Moment | None:
     """The date in the lines just above the story's first block or just below its last one."""
     near = [*blocks[max(0, first - 12) : first][::-1], *blocks[first : first + 1], *blocks[last + 1 : last + 4]]
     for block in near:
-        if len(block.text) <= 200 and not block.zone & (Zone.RELATED | Zone.COMMENTS | Zone.FOOTER):
+        if len(block.text) <= 160 and not block.zone & _ELSEWHERE:
             moment = _read(block.text, language)
             if moment is not None:
                 return moment
