@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.config import Alert, Config
-    from monitor.models import Hit, Notice, Story
+    from monitor.models import Hit, Notice, OutletState, Story
     from monitor.query import Node
 
 LONGEST_SUBJECT = 180  # characters
@@ -100,6 +100,23 @@ def refusal(
     domain = box(config.mail.sender).rpartition("@")[2]
     message = _message(config, f"<ops-{key}@{domain}>", config.mail.ops, subject, at)
     message.set_content("\n".join(text) + "\n")
+    return _bytes(message)
+
+
+def failing(config: Config, states: Sequence[OutletState], *, at: datetime) -> bytes:
+    """What ``mail.ops`` is told of outlets that have failed for long."""
+    names = ", ".join(clean(state.name) for state in states)
+    text = ["These outlets have not been read for long, and are asked again at growing intervals:", ""]
+    for state in states:
+        good = f"last read {_moment(state.last_ok_at, ZoneInfo('UTC'))}" if state.last_ok_at else "never read yet"
+        text += [f"  {clean(state.name)}: {good}", f"    {clean(state.error)}"]
+    text += ["", "media-monitor outlets --failing shows their sources; media-monitor discover URL finds new ones.", ""]
+    key = hashlib.sha256(f"{at.isoformat()}{names}".encode()).hexdigest()[:32]
+    domain = box(config.mail.sender).rpartition("@")[2]
+    count = "an outlet fails" if len(states) == 1 else f"{len(states)} outlets fail"
+    subject = f"[media-monitor] {count}: {names}"
+    message = _message(config, f"<ops-{key}@{domain}>", config.mail.ops, subject, at)
+    message.set_content("\n".join(text))
     return _bytes(message)
 
 

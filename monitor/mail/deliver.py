@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from monitor.crawl.holder import is_dead, this_process
 from monitor.errors import LeaseLost, MailError, MailRefused, MailUnavailable
 from monitor.mail import compose, schedule, server
+from monitor.mail.ops import tell_failing
 from monitor.mail.smtp import Connection, Handover, Unsure
 from monitor.models import now as clock
 
@@ -105,6 +106,9 @@ class _Round:
                         self._postpone(left, str(error))
                     break
                 self._send(mail)
+            else:
+                if problem := tell_failing(self.store, self.config, self.connection, now=self.now()):
+                    self.report.errors.append(problem)
         return self.report
 
     def _claim(self) -> list[Notice]:

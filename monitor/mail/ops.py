@@ -1,0 +1,70 @@
+"""Who runs the monitor is told of outlets that have failed for long: when it begins, and once a week while it lasts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from monitor.errors import MailError
+from monitor.mail import compose
+from monitor.models import from_rfc3339, rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from monitor.config import Config
+    from monitor.mail.smtp import Connection
+    from monitor.models import OutletState
+    from monitor.store import Store
+
+LOOK_EVERY = timedelta(minutes=10)
+LONG = timedelta(days=1)  # without a success
+NEVER_GOOD = 5  # failures of an outlet that never succeeded
+AGAIN = timedelta(days=7)
+
+_LOOKED = "ops/looked"
+_TOLD = "ops/failing/"  # and the outlet's name
+
+
+def tell_failing(store: Store, config: Config, connection: Connection, *, now: datetime) -> str | None:
+    """Looks now and then, whichever process comes first, and mails what is new.  Returns why it could not, if so."""
+    if not config.mail.ops or not _turn(store, now):
+        return None
+    failing = {state.name: state for state in _failing(store, config, now)}
+    told = {key.removeprefix(_TOLD): value for key, value in store.notes(_TOLD).items()}
+    for name in told.keys() - failing.keys():
+        store.note(_TOLD + name, None)  # it came back; the next time is news again
+    fresh = [
+        state for name, state in failing.items() if name not in told or from_rfc3339(told[name]["at"]) + AGAIN <= now
+    ]
+    if not fresh:
+        return None
+    message = compose.failing(config, fresh, at=now)
+    try:
+        connection.open()
+        connection.send(message, sender=compose.box(config.mail.sender), to=config.mail.ops)
+    except MailError as error:
+        return f"mail.ops could not be told of failing outlets: {error}"
+    for state in fresh:
+        store.note(_TOLD + state.name, {"at": rfc3339(now)})
+    return None
+
+
+def _turn(store: Store, now: datetime) -> bool:
+    """Whether nobody has looked for a while; from now on somebody has."""
+    looked = store.notes(_LOOKED).get(_LOOKED)
+    if looked and from_rfc3339(looked["at"]) + LOOK_EVERY > now:
+        return False
+    store.note(_LOOKED, {"at": rfc3339(now)})
+    return True
+
+
+def _failing(store: Store, config: Config, now: datetime) -> Iterable[OutletState]:
+    configured = {outlet.name for outlet in config.outlets}
+    for state in store.outlets():
+        if state.name not in configured or not state.failures:
+            continue
+        never = state.last_ok_at is None and state.failures >= NEVER_GOOD
+        if never or (state.last_ok_at is not None and state.last_ok_at + LONG <= now):
+            yield state

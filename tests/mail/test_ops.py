@@ -1,0 +1,77 @@
+"""Who runs the monitor hears of outlets that fail for long, once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mail.server import free_port, mail_server
+from monitor.config import Config, MailSettings, Outlet
+from monitor.mail.deliver import deliver_due
+from monitor.mail.ops import AGAIN, LOOK_EVERY
+from monitor.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from monitor.store import Store
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = SqliteStore(tmp_path / "monitor.db", timeout=timedelta(seconds=30))
+    store.setup()
+    yield store
+    store.close()
+
+
+def config(port: int) -> Config:
+    url = f"smtp://127.0.0.1:{port}?starttls=never"
+    mail = MailSettings.model_validate({"url": url, "ops": ["ops@example.org"], "timeout": 5})
+    return Config(mail=mail, outlets=tuple(Outlet(name=name, url=f"https://{name}.example/") for name in "abc"))
+
+
+def polled(store: Store, name: str, *, ok: timedelta | None, failures: float) -> None:
+    """Writes an outlet's state as a poll would; ``ok`` is how long ago it last went well."""
+    (state,) = store.lease([name], holder="x", now=NOW, term=timedelta(minutes=5), limit=1, due_only=False)
+    good = None if ok is None else NOW - ok
+    store.release(replace(state, last_ok_at=good, failures=failures, error="http-500\r\nBcc: x@example.org"))
+
+
+def test_outlets_that_fail_for_long_are_told_once_and_again_after_a_week(store: Store) -> None:
+    polled(store, "a", ok=timedelta(days=2), failures=9)
+    polled(store, "b", ok=timedelta(hours=2), failures=9)
+    polled(store, "c", ok=None, failures=9)
+    with mail_server() as (manners, port):
+        for later in (timedelta(0), LOOK_EVERY, timedelta(hours=3)):
+            deliver_due(store, config(port), now=lambda later=later: NOW + later)
+        (mail,) = manners.taken
+        assert mail.recipients == ("ops@example.org",)
+        assert mail.message["Subject"] == "[media-monitor] 2 outlets fail: a, c"
+        assert "Bcc" not in mail.message
+        deliver_due(store, config(port), now=lambda: NOW + AGAIN)
+        assert len(manners.taken) == 2
+
+
+def test_one_that_came_back_and_fails_again_is_news(store: Store) -> None:
+    with mail_server() as (manners, port):
+        for step, failures in enumerate((9, 0, 9)):
+            polled(store, "a", ok=timedelta(days=2) if failures else timedelta(0), failures=failures)
+            deliver_due(store, config(port), now=lambda step=step: NOW + step * LOOK_EVERY)
+        assert len(manners.taken) == 2
+
+
+def test_where_the_mail_server_is_away_it_is_told_later(store: Store) -> None:
+    polled(store, "a", ok=timedelta(days=2), failures=9)
+    port = free_port()
+    report = deliver_due(store, config(port), now=lambda: NOW)
+    assert "failing outlets" in report.errors[0]
+    with mail_server(port=port) as (manners, _):
+        deliver_due(store, config(port), now=lambda: NOW + LOOK_EVERY)
+        assert len(manners.taken) == 1
