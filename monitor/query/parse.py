@@ -420,11 +420,9 @@ def _scoped(node: Node, name: str, column: int) -> Node:
             raise QueryError(f"{node.field}: inside {name}:", column=node.at, hint="one field to a clause")
         case Word() | Phrase() | Near() if node.field:
             raise QueryError(f"{node.field}: inside {name}:", column=node.at, hint="one field to a clause")
-        case Near() if name in VALUE_FIELDS:
-            raise QueryError(f"NEAR inside {name}:", column=node.at, hint=f'write {name}:"the whole value"')
+        case Near() if name not in {"title", "text"}:
+            raise QueryError(f"NEAR inside {name}:", column=node.at, hint=f'write {name}:"the words side by side"')
         case Near():
-            if found := _raw_inside(node):
-                _refuse_raw(name, found.at)
             return replace(node, field=name)
         case Word() | Phrase():
             return _value(node, name, column) if name in VALUE_FIELDS else _worded(node, name, column)
@@ -439,18 +437,6 @@ def _worded(leaf: Word | Phrase, name: str, column: int) -> Word | Phrase:
 def _refuse_raw(name: str, column: int) -> None:
     if name in {"author", "url"}:
         raise QueryError(f"raw: does not go with {name}:", column=column, hint="leave raw: out")
-
-
-def _raw_inside(node: Node) -> Word | Phrase | None:
-    match node:
-        case Near(left, right):
-            return _raw_inside(left) or _raw_inside(right)
-        case Or(nodes):
-            return next((found for child in nodes if (found := _raw_inside(child))), None)
-        case Word() | Phrase():
-            return node if node.raw else None
-        case _:
-            return None
 
 
 def _value(leaf: Word | Phrase, name: str, column: int) -> Value:

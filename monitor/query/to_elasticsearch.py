@@ -70,7 +70,7 @@ def _range(node: Range, now: datetime) -> Json:
         low, high = moments.numbers(node.low, node.high)
     else:
         start, end = moments.interval(node.low, node.high, now)
-        low, high = start and rfc3339(start), end and rfc3339(end)
+        low, high = rfc3339(start) if start else None, rfc3339(end) if end else None
     bounds = {name: value for name, value in (("gte", low), ("lt", high)) if value is not None}
     return {"range": {node.field: bounds}} if bounds else {"exists": {"field": node.field}}
 

@@ -188,7 +188,33 @@ _signs = st.text(
 )
 _words = st.lists(
     st.sampled_from(
-        ['AND', 'OR', 'NOT', 'NEAR/3', 'ONEAR/2', '(', ')', '"', 'title:', 'raw:', 'outlet:', 'published_at:', '[now', 'TO', 'now-1d]', '>=', 'ab*', 'word~1', '"a', 'b"', '~2', '-', '!', 'a', 'b']
+        [
+            "AND",
+            "OR",
+            "NOT",
+            "NEAR/3",
+            "ONEAR/2",
+            "(",
+            ")",
+            '"',
+            "title:",
+            "raw:",
+            "outlet:",
+            "published_at:",
+            "[now",
+            "TO",
+            "now-1d]",
+            ">=",
+            "ab*",
+            "word~1",
+            '"a',
+            'b"',
+            "~2",
+            "-",
+            "!",
+            "a",
+            "b",
+        ]
     )
     | _signs,
     max_size=12,

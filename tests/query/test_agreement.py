@@ -1,0 +1,170 @@
+"""One meaning on every store: the same stories from the matcher, SQLite and a real Elasticsearch.
+
+MONITOR_TEST_PAIRS sets how many pairs of query and story are compared with Elasticsearch; by default 20,000.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from monitor.config.schema import StoreSettings
+from monitor.models import Candidate, Disposition, Filing, Outcome, Story, Visit
+from monitor.query import parse, to_elasticsearch
+from monitor.query.elasticsearch_analysis import (
+    ANALYSIS,
+    AUTHOR_MAPPING,
+    TEXT_MAPPING,
+    URL_MAPPING,
+    VALUE_MAPPING,
+)
+from monitor.query.matcher import document, matches
+from monitor.query.rules import RuleSet
+from monitor.query.syntax import Node, positive
+from query.generate import NOW, corpora, queries
+
+PAIRS = int(os.environ.get("MONITOR_TEST_PAIRS", "20000"))
+STORIES, QUERIES = 20, 25
+EXAMPLES = max(1, PAIRS // (STORIES * QUERIES))
+
+examples = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+)
+drawn = given(stories=corpora(STORIES), texts=st.lists(queries, min_size=QUERIES, max_size=QUERIES))
+
+
+def by_matcher(node: Node, stories: list[Story]) -> set[str]:
+    return {story.id for story in stories if matches(node, document(story), NOW)}
+
+
+Found = Callable[[list[Node], list[Story]], list[set[str]]]
+
+
+@pytest.fixture(scope="module")
+def by_elasticsearch(elasticsearch_url: str) -> Iterator[Found]:
+    """Indexes the stories and returns which of them each query finds; what was there before is told apart by batch."""
+    index = "test-agreement"
+
+    def call(method: str, path: str, body: bytes | None = None) -> dict[str, list[dict[str, object]]]:
+        headers = {"Content-Type": "application/json" if path == "" else "application/x-ndjson"}
+        request = urllib.request.Request(f"{elasticsearch_url}/{index}{path}", body, headers, method=method)
+        with urllib.request.urlopen(request, timeout=120) as response:
+            return json.load(response)
+
+    values = dict.fromkeys(("outlet", "language", "country", "topics", "alerts"), VALUE_MAPPING)
+    dates = dict.fromkeys(
+        ("published_at", "modified_at", "first_seen_at", "fetched_at", "updated_at"), {"type": "date"}
+    )
+    properties = {
+        **values,
+        **dates,
+        "title": TEXT_MAPPING,
+        "text": TEXT_MAPPING,
+        "authors": AUTHOR_MAPPING,
+        "url": URL_MAPPING,
+        "word_count": {"type": "integer"},
+        "batch": {"type": "keyword"},
+    }
+    mappings = {"dynamic": False, "properties": properties}
+    settings = {"analysis": ANALYSIS, "number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": -1}
+    with __import__("contextlib").suppress(urllib.error.HTTPError):
+        call("DELETE", "")
+    call("PUT", "", json.dumps({"settings": settings, "mappings": mappings}).encode())
+    batches = itertools.count()
+
+    def found(nodes: list[Node], stories: list[Story]) -> list[set[str]]:
+        batch = str(next(batches))
+        lines: list[object] = []
+        for story in stories:
+            lines += [{"index": {"_id": f"{batch}/{story.id}"}}, {**story.to_json(), "batch": batch}]
+        answer = call("POST", "/_bulk?refresh=true", _lines(lines))
+        assert not answer["errors"], answer
+        lines = []
+        for node in nodes:
+            query = to_elasticsearch.compile(node, NOW)
+            both = {"bool": {"must": [query], "filter": [{"term": {"batch": batch}}]}}
+            lines += [{}, {"query": both, "_source": False, "size": len(stories)}]
+        answers = call("POST", "/_msearch", _lines(lines))["responses"]
+        return [_ids(node, answer) for node, answer in zip(nodes, answers, strict=True)]
+
+    yield found
+    call("DELETE", "")
+
+
+def _lines(lines: list[object]) -> bytes:
+    return "".join(json.dumps(line) + "\n" for line in lines).encode()
+
+
+def _ids(node: Node, answer: dict[str, object]) -> set[str]:
+    assert "hits" in answer, f"{node}: {answer}"
+    hits = answer["hits"]["hits"]  # type: ignore[index]  # JSON
+    return {hit["_id"].partition("/")[2] for hit in hits}
+
+
+@pytest.mark.elasticsearch
+@pytest.mark.timeout(0 if PAIRS > 20_000 else 600)
+@examples
+@drawn
+def test_elasticsearch_finds_what_the_matcher_matches(
+    by_elasticsearch: Found, stories: list[Story], texts: list[str]
+) -> None:
+    nodes = [parse(text) for text in texts]
+    for node, ids in zip(nodes, by_elasticsearch(nodes, stories), strict=True):
+        assert ids == by_matcher(node, stories), str(node)
+
+
+def _filing(story: Story) -> Filing:
+    candidate = Candidate(url=story.url, outlet=story.outlet)
+    visit = Visit(id=story.id, candidate=candidate, first_seen_at=story.first_seen_at, next_at=None, story=story.id)
+    return Filing(visit=visit, outcome=Outcome(disposition=Disposition.STORED), story=story)
+
+
+@pytest.mark.timeout(600)
+@settings(examples, max_examples=40)
+@drawn
+def test_sqlite_finds_what_the_matcher_matches(
+    tmp_path_factory: pytest.TempPathFactory, stories: list[Story], texts: list[str]
+) -> None:
+    from monitor.store import open_store
+
+    base: Path = tmp_path_factory.mktemp("store")
+    store = open_store(StoreSettings.model_validate({"url": "sqlite:agreement.db"}), base)
+    try:
+        store.setup()
+        assert all(store.file([_filing(story) for story in stories]))
+        for text in texts:
+            node = parse(text)
+            ids = {story.id for story in store.search(node, now=NOW, limit=STORIES).stories}
+            assert ids == by_matcher(node, stories), str(node)
+    finally:
+        store.close()
+
+
+@settings(examples, max_examples=40)
+@drawn
+def test_a_rule_set_matches_what_its_rules_match_one_by_one(stories: list[Story], texts: list[str]) -> None:
+    nodes = {f"{number} {text}": node for number, text in enumerate(texts) if positive(node := parse(text))}
+    rules = RuleSet(topics={}, alerts=nodes)
+    for story in stories:
+        found = document(story)
+        one_by_one = tuple(name for name, node in nodes.items() if matches(node, found.as_of(_untopical(story)), NOW))
+        assert rules.match(_untopical(story), now=NOW).alerts == one_by_one
+
+
+def _untopical(story: Story) -> Story:
+    """A rule set finds a story's topics itself; here there are none to find."""
+    from dataclasses import replace
+
+    return replace(story, topics=())

@@ -1,0 +1,193 @@
+"""Tokens: what each script gets, and that a real Elasticsearch makes the same of every text."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+import urllib.request
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.query import folding, words
+from monitor.query.analysis import Form, tokens
+from monitor.query.elasticsearch_analysis import ANALYSIS, AUTHOR_MAPPING, TEXT_MAPPING, URL_MAPPING
+from monitor.query.stemming import OVERRIDES, stem
+from query.generate import WORDS, texts
+
+
+def forms(text: str, form: Form) -> list[str]:
+    found = tokens(text)
+    return [getattr(found[place], form) for place in range(len(found))]
+
+
+@pytest.mark.parametrize(
+    ("text", "exact"),
+    [
+        ("Sberbank's Sberbank’s SBERBANK'S", ["sberbank"] * 3),
+        ("l'IA L’IA d’une dell'arte jusqu’ici", ["ia", "ia", "une", "arte", "ici"]),
+        ("o'clock O’Brien don't", ["o'clock", "o'brien", "don't"]),
+        ("AT&T GPT-4 3,000.5 U.S. 10:30", ["at", "t", "gpt", "4", "3,000.5", "u.s", "10", "30"]),
+        ("人工智能 出口", ["人", "工", "智", "能", "出", "口"]),
+        ("テスト ひら", ["テスト", "ひ", "ら"]),
+        ("ＡＩ ｔｅｓｔ", ["ai", "test"]),
+        ("한국어 인공지능", ["한국어", "인공지능"]),
+        (
+            "Élysée Straße łódź İstanbul cafe\u0301 naïve ﬁrm",
+            ["elysee", "strasse", "lodz", "istanbul", "cafe", "naive", "firm"],
+        ),
+        ("ёлка Пу\u0301тин Київ п’ять пʼять", ["елка", "путин", "київ", "п'ять", "п'ять"]),
+        ("ΑΘΗΝΑΣ Αθήνας", ["αθηνασ", "αθήνασ"]),
+        ("الـذكاء أمريكا", ["الذكاء", "امريكا"]),
+        ("می‌شود", ["میشود"]),
+        ("co\u00adoperation", ["cooperation"]),
+        ("«\u202fl’IA\u202f» 10\u202f000", ["ia", "10", "000"]),
+        ("🚀 ★ 🇷🇺🇨🇳", ["🚀", "★", "🇷🇺", "🇨🇳"]),
+        ("€ … —", []),
+    ],
+)
+def test_text_becomes_these_folded_tokens(text: str, exact: list[str]) -> None:
+    assert forms(text, Form.EXACT) == exact
+
+
+@pytest.mark.parametrize(
+    ("together", "apart"),
+    [
+        ("sanction sanctions sanctioned sanctioning", "sanctuary"),
+        ("Сбербанк Сбербанка Сбербанком Сбербанке", "Сбер"),
+        ("chip chips", "china chin"),
+        ("international internationally", "intern interned"),
+        ("university universities", "universal universe"),
+        ("import imports imported", "important importance"),
+        ("author authors", "authority authorities"),
+        ("emergency emergencies", "emerge emerging"),
+        ("president presidents", "preside"),
+    ],
+)
+def test_inflected_forms_have_one_stem_and_other_words_have_another(together: str, apart: str) -> None:
+    stems = set(forms(together, Form.STEM))
+    assert len(stems) == 1
+    assert not stems & set(forms(apart, Form.STEM))
+
+
+def test_a_stem_given_by_hand_is_not_that_of_the_words_it_is_to_be_kept_from() -> None:
+    rivals = """account apart appoint arm authority capital custom customs depart emerge even execute executive
+        experiment import inform intern later market office operate operation organize organization possess preside
+        sever social state unit units universe""".split()
+    assert not {stem(word) for word in rivals} & set(OVERRIDES.values())
+
+
+def test_raw_keeps_case_and_diacritics_but_no_possessive() -> None:
+    assert forms("AI's ai l’Élysée", Form.RAW) == ["AI", "ai", "Élysée"]
+
+
+_any = st.text(
+    st.one_of(
+        st.sampled_from("ab1_ .,:;'’-\n\u202f\u00ad\u0301\u200d\ufe0fé中テひ한яב😀🇷"),
+        st.characters(max_codepoint=0x52F),
+        st.characters(codec="utf-8"),
+    ),
+    max_size=30,
+)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(_any | texts())
+def test_the_fast_pattern_cuts_as_the_whole_one_does(text: str) -> None:
+    plain = text.translate(words.LOOKALIKES)
+    assert words.boundaries(text) == [match.span() for match in words._whole.finditer(plain)]
+    assert words.cut(text) == [text[start:end] for start, end in words.boundaries(text)]
+
+
+def test_a_very_long_token_is_cut_as_lucene_cuts_it() -> None:
+    assert [len(token) for token in words.cut("a" * 600)] == [255, 255, 90]
+
+
+# ---- the same from a real server
+
+Analyze = Callable[[str, str], list[tuple[str, int]]]
+
+
+@pytest.fixture(scope="module")
+def analyze(elasticsearch_url: str) -> Analyze:
+    index = f"{elasticsearch_url}/test-analysis"
+
+    def call(method: str, path: str, body: object = None) -> dict[str, list[dict[str, object]]]:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(index + path, data, {"Content-Type": "application/json"}, method=method)
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return json.load(response)
+
+    try:
+        call("DELETE", "")
+    except urllib.error.HTTPError:
+        pass
+    properties = {"text": TEXT_MAPPING, "authors": AUTHOR_MAPPING, "url": URL_MAPPING}
+    settings = {"analysis": ANALYSIS, "index.analyze.max_token_count": 1_000_000, "number_of_replicas": 0}
+    call("PUT", "", {"settings": settings, "mappings": {"properties": properties}})
+
+    def analyzed(field: str, text: str) -> list[tuple[str, int]]:
+        found = call("POST", "/_analyze", {"field": field, "text": text})["tokens"]
+        return [(str(token["token"]), int(str(token["position"]))) for token in found]
+
+    return analyzed
+
+
+FIELDS = {Form.STEM: "text", Form.EXACT: "text.exact", Form.RAW: "text.raw"}
+
+
+@pytest.mark.elasticsearch
+@pytest.mark.parametrize("form", Form)
+@settings(max_examples=150, deadline=None)
+@given(text=texts(60))
+def test_elasticsearch_makes_the_same_tokens_at_the_same_places(analyze: Analyze, form: Form, text: str) -> None:
+    assert analyze(FIELDS[form], text) == [(token, place) for place, token in enumerate(forms(text, form))]
+
+
+@pytest.mark.elasticsearch
+@pytest.mark.parametrize("form", Form)
+def test_elasticsearch_treats_every_letter_the_same(analyze: Analyze, form: Form) -> None:
+    """Every character of the plane most text is in, inside a word; but for the few hundred newer than Lucene's data."""
+    different = set()
+    codes = [code for code in range(0x20, 0xD800) if unicodedata.category(chr(code)) != "Cn"]
+    for start in range(0, len(codes), 500):
+        part = [chr(code) for code in codes[start : start + 500]]
+        theirs = _groups([token for token, _ in analyze(FIELDS[form], "\n".join(f"zzz a{one}b" for one in part))])
+        ours = _groups(forms("\n".join(f"zzz a{one}b" for one in part), form))
+        different |= {one for one, a, b in zip(part, theirs, ours, strict=True) if a != b}
+    old = {one for one in different if one < "\u0860" or "\u2000" < one < "\u2c00" or "\u3000" < one < "\u31bb"}
+    assert "".join(sorted(old - set("ƖƦỼ\u070f\u212b\u2183"))) == ""
+    assert len(different) < 220
+
+
+def _groups(found: list[str]) -> list[list[str]]:
+    groups: list[list[str]] = []
+    for token in found:
+        if token == "zzz":
+            groups.append([])
+        else:
+            groups[-1].append(token)
+    return groups
+
+
+@pytest.mark.elasticsearch
+def test_elasticsearch_has_the_same_stems(analyze: Analyze) -> None:
+    """Some thousand English and Russian words, real and made up, and all stems given by hand."""
+    roots = "sanction organ univers intern emerg later past add egg off relat general export minist санкц правительств банк".split()
+    endings = "s ed ing ation ational ly ness al ity ist ists izer ments ов ами ого ость ться ейш ую".split()
+    made = [root + one + two for root in roots for one in ["", *endings] for two in ["", *endings]]
+    text = " ".join([*made, *OVERRIDES, *WORDS])
+    theirs = [token for token, _ in analyze("text", text)]
+    assert theirs == forms(text, Form.STEM)
+
+
+@pytest.mark.elasticsearch
+@settings(max_examples=50, deadline=None)
+@given(name=texts(4))
+def test_elasticsearch_reads_names_and_addresses_the_same(analyze: Analyze, name: str) -> None:
+    assert [token for token, _ in analyze("authors.words", name)] == forms(name, Form.EXACT)
+    address = f"https://www.outlet.example/{name}?id=1&x=a_b"
+    ours = forms(address.translate(folding.URL_PUNCTUATION), Form.EXACT)
+    assert [token for token, _ in analyze("url.words", address)] == ours
