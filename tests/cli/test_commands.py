@@ -1,0 +1,351 @@
+"""The commands on a store that holds a few stories: what they print, where, and with which exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from monitor.cli import main
+from monitor.cli.app import COMMANDS
+from monitor.models import Candidate, Disposition, Filing, Hit, Notice, Outcome, Story, Visit, now, rfc3339
+from monitor.store.sqlite import SqliteStore
+from monitor.urls import story_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+CONFIG = """\
+keep: all
+topics: {banks: bank}
+outlets:
+  - {name: Meridian, url: "https://meridian.example/"}
+  - {name: Harbour Wire, url: "https://harbour.example/"}
+alerts:
+  - {name: sberbank, query: Sberbank, to: desk@example.org}
+"""
+
+
+class Run:
+    """How a command ended."""
+
+    def __init__(self, status: int, out: str, err: str) -> None:
+        self.status, self.out, self.err = status, out, err
+
+
+def story(name: str, text: str, *, hours: float = 1, **more: object) -> Story:
+    url = f"https://meridian.example/{name}"
+    moment = now() - timedelta(hours=hours)
+    values: dict[str, object] = {
+        "id": story_id(url),
+        "url": url,
+        "outlet": "Meridian",
+        "title": f"Title of {name}",
+        "text": text,
+        "published_at": moment,
+        "first_seen_at": moment,
+        "fetched_at": moment,
+        "updated_at": moment,
+        "cluster": story_id(url),
+        "word_count": len(text.split()),
+    }
+    return Story(**(values | more))  # type: ignore[arg-type]  # names of fields
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "monitor.yaml").write_text(CONFIG, encoding="utf-8")
+    store = SqliteStore(tmp_path / "monitor.db", timeout=timedelta(seconds=30))
+    store.setup()
+    stories = [
+        story(
+            "bank", "On Monday Sberbank's model was shown to BRICS partners.", alerts=("sberbank",), authors=("A B",)
+        ),
+        story("tea", "Nobody drank the tea [bold]at all[/bold].", hours=30, flags=("paywall",)),
+        story("old", "Sberbank long ago.", hours=24 * 40),
+    ]
+    for told in stories:
+        visit = Visit(
+            id=told.id,
+            candidate=Candidate(url=told.url, outlet=told.outlet),
+            first_seen_at=told.first_seen_at,
+            next_at=None,
+            story=told.id,
+        )
+        hits = tuple(
+            Hit(alert=a, story=told.id, version=1, outlet="Meridian", title=told.title, url=told.url, matched_at=now())
+            for a in told.alerts
+        )
+        notices = tuple(
+            Notice(alert=a, story=told.id, version=1, to=("desk@example.org",), due_at=now(), created_at=now())
+            for a in told.alerts
+        )
+        outcome = Outcome(disposition=Disposition.STORED)
+        store.file([Filing(visit=visit, outcome=outcome, story=told, hits=hits, notices=notices)])
+    (state,) = store.lease(["Meridian"], holder="here:1:1", now=now(), term=timedelta(minutes=5), limit=1)
+    store.release(state)
+    store.close()
+    return tmp_path
+
+
+@pytest.fixture
+def command(home: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
+    monkeypatch.chdir(home)
+
+    def command(*words: str) -> Run:
+        with pytest.raises(SystemExit) as ended:
+            main(list(words))
+        told = capfd.readouterr()
+        assert "Traceback" not in told.err
+        assert isinstance(ended.value.code, int)
+        return Run(ended.value.code, told.out, told.err)
+
+    return command
+
+
+def test_search_shows_title_outlet_time_address_and_the_words_in_context(command: Callable[..., Run]) -> None:
+    run = command("search", "Sberbank", "--since", "7d")
+    assert run.status == 0
+    title, facts, address, context, *_ = run.out.splitlines()
+    assert title == "Title of bank"
+    assert facts.startswith("Meridian · ")
+    assert facts.endswith("(60m ago) · A B · alerts: sberbank") or "1h ago" in facts
+    assert address.startswith("https://meridian.example/bank  ")
+    assert "*Sberbank's* model" in context
+    assert "Title of old" not in run.out
+
+
+def test_search_json_prints_whole_stories_and_nothing_else(command: Callable[..., Run]) -> None:
+    run = command("search", "Sberbank", "--json")
+    stories = [json.loads(line) for line in run.out.splitlines()]
+    assert [each["title"] for each in stories] == ["Title of bank", "Title of old"]
+    assert stories[0]["text"].startswith("On Monday")
+    assert run.err == ""
+
+
+def test_search_shows_text_as_it_is(command: Callable[..., Run]) -> None:
+    assert "[bold]at all[/bold]" in command("search", "tea").out
+    assert "paywall" in command("search", "tea").out
+
+
+def test_search_without_a_query_shows_the_newest(command: Callable[..., Run]) -> None:
+    run = command("search", "--limit", "1")
+    assert "Title of bank" in run.out
+    assert "1 to 1 of 3" in run.err
+
+
+def test_search_says_on_stderr_that_there_is_nothing(command: Callable[..., Run]) -> None:
+    run = command("search", "unheard")
+    assert (run.status, run.out) == (0, "")
+    assert "No stories for unheard" in run.err
+
+
+@pytest.mark.parametrize("query", ["(a", '"a', "a AND", "nosuch:a", "*a", "published_at:[x TO y]"])
+def test_a_query_with_a_mistake_is_told_with_its_column(query: str, command: Callable[..., Run]) -> None:
+    run = command("search", query)
+    assert (run.status, run.out) == (2, "")
+    assert "at column" in run.err
+    assert len(run.err.splitlines()) == 1
+
+
+def test_alerts_list_shows_what_was_caught_and_what_waits(command: Callable[..., Run]) -> None:
+    run = command("alerts", "list")
+    assert run.status == 0
+    assert [word for word in run.out.splitlines()[1].split() if word in ("sberbank", "instant", "1")] == [
+        "sberbank",
+        "instant",
+        "1",
+        "1",
+    ]
+    (line,) = command("alerts", "list", "--json").out.splitlines()
+    assert json.loads(line)["waiting"] == 1
+
+
+def test_alerts_test_counts_by_day_and_sends_nothing(command: Callable[..., Run]) -> None:
+    run = command("alerts", "test", "Sberbank", "--since", "60d")
+    assert run.status == 0
+    assert "2 stories of 2 events" in run.out
+    assert run.out.count("█") >= 2
+    assert "*Sberbank*" in run.out
+    assert json.loads(command("alerts", "list", "--json").out)["waiting"] == 1
+
+
+def test_alerts_test_takes_a_query_not_yet_in_the_file(command: Callable[..., Run]) -> None:
+    run = command("alerts", "test", "--query", "BRICS", "--since", "7d")
+    assert "1 story of 1 event" in run.out
+    assert "Other alerts had caught 1 of them already: sberbank (1)." in run.out
+
+
+def test_a_snoozed_alert_says_so_until_it_is_woken(command: Callable[..., Run]) -> None:
+    assert command("alerts", "snooze", "sberbank", "2d").status == 0
+    assert "snoozed until" in command("alerts", "list").out
+    assert command("alerts", "snooze", "sberbank", "--off").status == 0
+    assert "snoozed" not in command("alerts", "list").out
+
+
+def test_deliver_says_what_waits_for_want_of_a_server(command: Callable[..., Run]) -> None:
+    run = command("deliver")
+    assert run.status == 0
+    assert "1 notice in the outbox; set mail.url" in run.err
+
+
+def test_outlets_shows_all_and_one(command: Callable[..., Run]) -> None:
+    table = command("outlets").out
+    assert "Meridian" in table
+    assert "Harbour Wire" in table
+    assert "next poll" in command("outlets", "meridian").out
+    found = [json.loads(line) for line in command("outlets", "--json").out.splitlines()]
+    assert [each["name"] for each in found] == ["Meridian", "Harbour Wire"]
+    assert {each["status"] for each in found} == {"new"}
+    assert all(each["holder"] is None for each in found)
+
+
+def test_history_shows_a_story_that_did_not_change(command: Callable[..., Run]) -> None:
+    run = command("history", "https://meridian.example/bank")
+    assert "version 1" in run.out
+    assert "has not changed" in run.err
+
+
+def test_a_story_is_found_by_the_beginning_of_its_id(command: Callable[..., Run]) -> None:
+    key = story_id("https://meridian.example/tea")
+    assert "Title of tea" in command("history", key[:8]).out
+    assert command("history", "ffffffffffff").status == 2
+
+
+def test_match_names_alerts_and_topics_of_each_line_and_says_which_lines_are_none(
+    home: Path, command: Callable[..., Run]
+) -> None:
+    lines = [
+        json.dumps(story("bank", "Sberbank is a bank.").to_json()),
+        "not JSON",
+        "[1]",
+        json.dumps({"title": "The banks", "text": "of the river"}),
+        json.dumps({"text": 7}),
+        json.dumps({"url": "https://a.example/x", "text": "nothing", "published_at": "yesterday"}),
+        "",
+        json.dumps({"url": "https://a.example/x", "text": "nothing", "published_at": rfc3339(now())}),
+    ]
+    (home / "stories.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    run = command("match", "--json", "stories.jsonl")
+    assert run.status == 1
+    found = [json.loads(line) for line in run.out.splitlines()]
+    assert [(each["alerts"], each["topics"]) for each in found] == [
+        (["sberbank"], ["banks"]),
+        ([], ["banks"]),
+        ([], []),
+    ]
+    assert [line.split(":")[1] for line in run.err.splitlines()] == ["2", "3", "5", "6"]
+
+
+def test_extract_prints_a_line_for_each_page_in_order(home: Path, command: Callable[..., Run]) -> None:
+    sentence = "The harbour was measured again on Monday, and the people of the valley counted their boats. "
+    for number in range(3):
+        body = f"<p>{sentence * 4}</p>" * 4
+        page = f"<html><head><title>Number {number}</title></head><body><article><h1>Number {number}</h1>{body}"
+        (home / f"{number}.html").write_text(page, encoding="utf-8")
+    urls = [word for number in range(4) for word in ("--url", f"https://a.example/{number}.html")]
+    run = command("extract", "--json", "0.html", "1.html", "missing.html", "2.html", *urls)
+    found = [json.loads(line) for line in run.out.splitlines()]
+    assert [each["title"] for each in found] == ["Number 0", "Number 1", "", "Number 2"]
+    assert found[0]["url"] == "https://a.example/0.html"
+    assert "harbour" in found[3]["text"]
+    assert found[2]["error"]
+    assert run.status == 1
+    assert "missing.html: No such file" in run.err
+
+
+# ---- usage
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["serch"], "did you mean search?"),
+        (["search", "--limit", "0"], "--limit"),
+        (["search", "--since", "yesterday", "x"], "'yesterday' is no time"),
+        (["alerts", "snooze", "sberbnk", "2d"], 'did you mean "sberbank"?'),
+        (["alerts", "snooze", "sberbank", "soon"], "is not a duration"),
+        (["alerts", "snooze", "sberbank"], "give a SPAN"),
+        (["alerts", "test"], "give the NAME of an alert, or a --query"),
+        (["crawl", "--outlet", "Meridiann"], 'no outlet "Meridiann"; did you mean "Meridian"?'),
+        (["outlets", "Nowhere"], 'no outlet "Nowhere"'),
+        (["extract", "a", "b", "c", "--url", "x", "--url", "y"], "3 pages but 2 --url"),
+        (["match", "nowhere.jsonl"], "No such file"),
+        (["discover", "ftp://a.example/"], "must begin with https://"),
+        (["search", "x", "--config", "elsewhere.yaml"], "no such file"),
+    ],
+)
+def test_wrong_usage_is_one_line_with_what_to_do_and_status_2(
+    words: list[str], told: str, command: Callable[..., Run]
+) -> None:
+    run = command(*words)
+    assert (run.status, run.out) == (2, "")
+    assert told in run.err
+    assert len(run.err.splitlines()) == 1
+
+
+def test_the_configuration_is_named_before_or_behind_the_command_or_by_the_environment(
+    home: Path, command: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = home / "other"
+    other.mkdir()
+    monkeypatch.chdir(other)
+    path = str(home / "monitor.yaml")
+    assert "Title of tea" in command("search", "tea", "--config", path).out
+    assert "Title of tea" in command("--config", path, "search", "tea").out
+    assert command("alerts", "--config", path, "list").status == 0
+    monkeypatch.setenv("MONITOR_CONFIG", path)
+    assert "Title of tea" in command("search", "tea").out
+    assert list(other.iterdir()) == [], "the store is where the file is"
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, "alerts list", "alerts test", "alerts snooze"])
+def test_every_command_has_help(name: str, command: Callable[..., Run]) -> None:
+    run = command(*name.split(), "--help")
+    assert run.status == 0
+    assert "--config" in run.out
+    assert run.err == ""
+
+
+def test_help_names_every_command_in_the_order_of_use(command: Callable[..., Run]) -> None:
+    out = command("--help").out
+    places = [out.index(f"\n  {name} ") for name in COMMANDS]
+    assert places == sorted(places)
+
+
+def test_a_reader_that_stops_early_is_no_error(home: Path) -> None:
+    line = f"{sys.executable} -m monitor search --json | head -c 1"
+    done = subprocess.run(["bash", "-c", line], cwd=home, capture_output=True, text=True, check=False, env=os.environ)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("words", ["--help", "search tea", "alerts list", "outlets"])
+def test_answers_import_nothing_heavy(words: str, home: Path) -> None:
+    program = (
+        "import sys\n"
+        "from monitor.cli import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit: pass\n"
+        "heavy = {'scrapy', 'twisted', 'trafilatura', 'elasticsearch', 'numpy', 'smtplib', 'pebble'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)\n"
+    )
+    line = [sys.executable, "-c", program, *words.split()]
+    done = subprocess.run(line, cwd=home, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_history_shows_a_change_in_words() -> None:
+    from monitor.cli.history import changed_paragraphs, difference
+
+    before = "The first paragraph.\n\nThe bank had 3 models in May.\n\nThe end."
+    after = "The first paragraph.\n\nThe bank had 4 models in May.\n\nIt is new.\n\nThe end."
+    pairs = changed_paragraphs(before, after)
+    assert [difference(*pair, colour=False).plain for pair in pairs] == [
+        "The bank had [-3-]{+4+} models in May.",
+        "{+It is new.+}",
+    ]
