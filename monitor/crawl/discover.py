@@ -40,10 +40,11 @@ class Discovered:
     def chosen(self, outlet: Outlet) -> tuple[Source, ...]:
         """What to poll where the configuration names nothing: feeds and sitemaps, else home page and sections."""
         feeds = [Source("feed", url) for url in self.feeds if self.stories[url]][:FEEDS]
+        quiet = [Source("feed", url) for url in self.feeds[:1]]  # it may speak again, or be forgotten: read both
         sitemaps = [Source("sitemap", url) for url in self.sitemaps if self.stories[url]]
         listed = (*feeds, *sitemaps[: SITEMAPS if not feeds else 1])
         pages = dict.fromkeys((outlet.url, *self.sections[:SECTIONS]))
-        return listed or tuple(Source("section", url) for url in pages)
+        return listed or (*quiet, *(Source("section", url) for url in pages))
 
 
 async def discover(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> Discovered:

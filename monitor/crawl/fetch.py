@@ -136,7 +136,11 @@ class Fetcher:
         *,
         engine: str = "none",
     ) -> Fetched:
-        headers = {"If-None-Match": etag, "If-Modified-Since": last_modified}
+        headers = {
+            "If-None-Match": etag,
+            "If-Modified-Since": last_modified,
+            "Accept-Language": f"{outlet.language}, *;q=0.5" if outlet.language else "*",
+        }
         request = _request(
             url,
             headers={name: value for name, value in headers.items() if value},

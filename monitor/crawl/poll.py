@@ -100,7 +100,7 @@ async def _poll(outlet: Outlet, state: OutletState, desk: Desk, report: PollRepo
     since = now() - (outlet.max_age or desk.service.config.crawl.max_age)
     listed, state = await _sources(outlet, state, desk, since)
     readings = await _read(listed, outlet, state, desk, since)
-    candidates = _candidates(readings, outlet, since, report)
+    candidates = await asyncio.to_thread(_candidates, readings, outlet, since, report)  # there may be thousands
 
     new = await desk.service.call(desk.service.store.enqueue, candidates, now=now())
     report.candidates, report.new = len(candidates), len(new)

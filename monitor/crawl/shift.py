@@ -99,7 +99,12 @@ class Shift:
         stop = asyncio.create_task(self.stopping.wait())
         try:
             while not self.stopping.is_set():
-                for state in await self._lease(remaining):
+                leasing = asyncio.create_task(self._lease(remaining))
+                await asyncio.wait({leasing, stop}, return_when=asyncio.FIRST_COMPLETED)
+                if not leasing.done():  # the store may be away for long: told to stop, nobody waits for it
+                    leasing.cancel()
+                    break
+                for state in leasing.result():
                     if not self._forever:
                         remaining.remove(state.name)
                     self._start(state, desk)

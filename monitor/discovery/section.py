@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import urldefrag, urljoin
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from monitor.config.schema import Outlet
 
+ANCHORS = 20_000  # of a page that are looked at
 _MENUS = frozenset({"nav", "footer"})
 
 
@@ -56,7 +58,7 @@ def links(root: HtmlElement, url: str, *, menus: bool = False) -> Iterator[tuple
     """Absolute http addresses a page links to, with the link's words; those of its menus only if asked for."""
     base = next((element.get("href") for element in root.iter("base") if element.get("href")), None)
     base = urljoin(url, base or "")
-    for element in root.iter("a"):
+    for element in islice(root.iter("a"), ANCHORS):
         href = (element.get("href") or "").strip()
         if not href or href.startswith(("#", "javascript:", "mailto:", "tel:", "data:")):
             continue

@@ -216,6 +216,22 @@ def test_told_to_stop_it_finishes_pages_under_way_and_gives_the_lease_back(engin
     assert state.next_poll_at < now() + timedelta(minutes=2)
 
 
+def test_told_to_stop_it_does_not_wait_for_a_store_that_is_away(engine: Engine, site: Site) -> None:
+    service = FakeService(outlet(site))
+
+    async def away(work: Any, *_: Any, **__: Any) -> Any:
+        await asyncio.sleep(3600)
+
+    async def stopped() -> Any:
+        stopping = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.5, stopping.set)
+        return stopping
+
+    service.call = away  # type: ignore[method-assign]
+    report = engine.shift(service, forever=True, stopping=engine.run(stopped()))
+    assert (report.polled, report.errors) == (0, [])
+
+
 def test_a_lease_that_was_lost_ends_the_poll_without_writing(engine: Engine, site: Site, monkeypatch: Any) -> None:
     monkeypatch.setattr("monitor.crawl.poll.TERM", timedelta(seconds=0.6))
     site.put("/rss", rss(stories(site, 60)), "application/rss+xml")
