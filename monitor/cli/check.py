@@ -75,7 +75,7 @@ def _spiders(context: Context) -> bool:
     from scrapy.settings import Settings  # noqa: PLC0415  Scrapy takes a second
     from scrapy.spiderloader import SpiderLoader  # noqa: PLC0415
 
-    from monitor.crawl.process import own_spiders  # noqa: PLC0415
+    from monitor.crawl.package import own_spiders  # noqa: PLC0415
 
     known = SpiderLoader.from_settings(Settings({"SPIDER_MODULES": [own_spiders()]})).list()
     failed = False

@@ -1,0 +1,49 @@
+"""docs/configuration.md explains every key there is, and none that there is not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+
+from monitor.cli.app import COMMANDS
+from monitor.config import Config
+from monitor.config.schema import keys_at, type_at
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def every_key() -> set[str]:
+    found = set()
+    for name in Config.model_fields:
+        kind: Any = type_at((name,))
+        inner = get_args(kind)[0] if get_origin(kind) is tuple else kind
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            prefix = f"{name}[]" if get_origin(kind) is tuple else name
+            found |= {f"{prefix}.{key}" for key in inner.model_fields}
+    return found
+
+
+def test_every_key_is_explained_and_no_other() -> None:
+    text = (DOCS / "configuration.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[^|]*?`(?:, `[^|]*?`)*) \|", text, re.MULTILINE)
+    explained = {
+        key for row in rows for key in re.findall(r"`((?:store|mail|crawl|outlets\[\]|alerts\[\])\.\w+)`", row)
+    }
+    assert explained == every_key()
+    assert {"## keep and topics", "## outlets", "## alerts"} <= set(text.splitlines())
+
+
+def test_the_defaults_told_are_those_of_the_schema() -> None:
+    text = (DOCS / "configuration.md").read_text(encoding="utf-8")
+    for section, key, told in re.findall(r"^\| `(store|mail|crawl)\.(\w+)` \| `([^`]+)` \|", text, re.MULTILINE):
+        model = type_at((section,))
+        assert model.model_validate({key: [] if told == "[]" else told}) == model(), f"{section}.{key}"
+        assert key in keys_at((section,))
+
+
+def test_every_command_is_explained() -> None:
+    text = (DOCS / "commands.md").read_text(encoding="utf-8")
+    assert [name for name in COMMANDS if not re.search(rf"`{name}\b", text)] == []
