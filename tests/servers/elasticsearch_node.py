@@ -30,6 +30,8 @@ from pathlib import Path
 HERE = Path(__file__).parent / "node"
 VERSION = re.search(r"<elasticsearch.version>(.*?)<", (HERE / "pom.xml").read_text()).group(1)  # type: ignore[union-attr]
 START_TIMEOUT = 120.0
+# The server's jars name these modules of a whole JDK and use nothing of them here: empty ones do for a runtime.
+NAMED_ONLY = ("jdk.jdi", "jdk.jlink")
 
 
 class Missing(Exception):
@@ -118,6 +120,11 @@ def _make(home: Path, runtime: str) -> None:
         f"elasticsearch.version={VERSION}\nclassname=monitor.testing.AnalysisFilters\n"
     )
     _compile(home, runtime, HERE / "Node.java", home / "classes")
+    for module in NAMED_ONLY:
+        source = home / "empty" / module / "module-info.java"
+        source.parent.mkdir(parents=True)
+        source.write_text(f"module {module} {{}}\n")
+        _compile(home, runtime, source, source.parent)
     shutil.copy(HERE / "log4j2.properties", home / "config")
 
 
@@ -128,6 +135,13 @@ def _compile(home: Path, runtime: str, source: Path, classes: Path) -> None:
         env=_environment(),
         check=True,
     )
+
+
+def _module_path(home: Path, runtime: str) -> str:
+    listed = subprocess.run([runtime, "--list-modules"], capture_output=True, text=True, env=_environment(), check=True)
+    there = {line.partition("@")[0] for line in listed.stdout.split()}
+    empty = [str(home / "empty" / module) for module in NAMED_ONLY if module not in there]
+    return os.pathsep.join([str(home / "libs"), *empty])
 
 
 @dataclass
@@ -169,7 +183,7 @@ class Node:
                     f"-Xmx{self.heap}",
                     f"-Des.path.home={home}",
                     "--module-path",
-                    str(home / "libs"),
+                    _module_path(home, runtime),
                     "--add-modules=ALL-MODULE-PATH,jdk.net",
                     "--enable-native-access=org.elasticsearch.nativeaccess,org.apache.lucene.core",
                     "-cp",
