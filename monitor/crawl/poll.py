@@ -205,9 +205,12 @@ async def _pages(
 
     delay = outlet.delay if outlet.delay is not None else service.config.crawl.delay
     at_once = max(1, int(AT_ONCE / max(delay.total_seconds(), 1)))
-    async with asyncio.TaskGroup() as group:
-        for _ in range(min(at_once, len(visits))):
-            group.create_task(work())
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(at_once, len(visits))):
+                group.create_task(work())
+    except BaseExceptionGroup as errors:  # the first one ended the others; callers tell a store's failure from a bug
+        raise errors.exceptions[0] from errors
     if report.rendering:
         log.warning("%s: %s", outlet.name, report.rendering)
     else:
@@ -232,7 +235,7 @@ async def _page(outlet: Outlet, visit: Visit, desk: Desk, report: PollReport, re
     if page is None:
         report.add(visit.candidate.url, await ingest.not_modified(outlet, visit))
         return None
-    outcome = await ingest.page(outlet, visit, page)
+    outcome = await ingest.page(outlet, visit, page, learnt.furniture)
     report.engines[page.engine] += 1
     report.add(visit.candidate.url, outcome)
     if outcome.disposition in {Disposition.STORED, Disposition.UPDATED}:

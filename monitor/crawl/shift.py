@@ -165,7 +165,7 @@ class Shift:
             raise
         except Exception as error:  # one outlet's fault must not end the others' polls; it is told in the summary
             log.exception("%s: the poll broke", outlet.name)
-            reason = f"the poll broke: {_innermost(error)!r}"
+            reason = f"the poll broke: {error!r}"
             report = PollReport(outlet=outlet.name, failed=True, failures=[reason])
             broken = replace(state, failures=state.failures + 1, error=reason[:500], next_poll_at=now() + BROKEN)
             with suppress(LeaseLost):
@@ -209,18 +209,11 @@ class Shift:
         self.report.not_due = tuple(name for name in names if name not in held)
 
     def _stop(self, error: BaseException) -> None:
-        error = _innermost(error)
         text = str(error) if isinstance(error, MonitorError) else repr(error)
         if text not in self.report.errors:
             log.error("crawling stops: %s", text)
             self.report.errors.append(text)
         self.stopping.set()
-
-
-def _innermost(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 def _count(crawler: Crawler, report: PollReport) -> None:

@@ -339,6 +339,22 @@ def test_a_story_that_leads_to_another_site_is_refused(engine: Engine, site: Sit
         assert engine.shift(service).polls[0].outcomes == {(Disposition.FAILED, "private-address"): 1}
 
 
+def test_a_store_that_fails_while_pages_are_filed_ends_the_shift(engine: Engine, site: Site) -> None:
+    from monitor.errors import StoreUnavailable
+
+    site.put("/rss", rss(stories(site, 20)), "application/rss+xml")
+    service = FakeService(outlet(site))
+
+    async def away(*_: Any) -> Any:
+        raise StoreUnavailable("nobody answers")
+
+    service.ingest.page = away  # type: ignore[method-assign]
+    report = engine.shift(service)
+    assert report.errors == ["nobody answers"]
+    assert all(visit.next_at for visit in service.store.visits.values())
+    assert service.store.states["x"].holder is None
+
+
 def test_a_store_that_fails_for_good_ends_the_shift_with_its_reason(engine: Engine, site: Site) -> None:
     from monitor.errors import StoreRefused
 
