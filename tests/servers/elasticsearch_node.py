@@ -71,7 +71,9 @@ def _environment() -> dict[str, str]:
 def install(runtime: str) -> Path:
     """The server's home directory, made on first use (needs Maven and the network once).  Raises Missing."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "media-monitor"
-    recipe = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(HERE.iterdir()))).hexdigest()
+    recipe = hashlib.sha256(
+        b"".join(path.read_bytes() for path in (Path(__file__), *sorted(HERE.iterdir())))
+    ).hexdigest()
     home = cache / f"elasticsearch-{VERSION}"
     stamp = home / "made-from"
     cache.mkdir(parents=True, exist_ok=True)
