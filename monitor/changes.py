@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from monitor.models import Story
 
@@ -56,9 +56,14 @@ def differences(old: str, new: str) -> Iterator[Change]:
             yield Change("added", "".join(after[c:d]))
 
 
-def changed(known: Story, read: Story) -> bool:
-    """Whether a reader would see another title or text; white space does not count."""
-    return (known.title.split(), known.text.split()) != (read.title.split(), read.text.split())
+def changed(known: Story, read: Story, *, left_out: Sequence[str] = ()) -> bool:
+    """Whether a reader would see another title or text.
+
+    White space does not count, nor do paragraphs that were learnt since to be furniture (``left_out``).
+    """
+    furniture = set(left_out)
+    text = "\n".join(line for line in known.text.splitlines() if line not in furniture)
+    return (known.title.split(), text.split()) != (read.title.split(), read.text.split())
 
 
 def _edited(new: str, old: str) -> bool:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from monitor.config import Config, Outlet
     from monitor.errors import FetchError
     from monitor.extract import Extractor
+    from monitor.extract.furniture import Furniture
     from monitor.query.rules import RuleSet
     from monitor.store import Store
 
@@ -71,10 +72,10 @@ class Ingest:
         self._queue: list[tuple[Filing, asyncio.Future[bool]]] = []
         self._writer: asyncio.Task[None] | None = None
 
-    async def page(self, outlet: Outlet, visit: Visit, page: Page) -> Outcome:
-        """Takes a fetched page to its end; the outcome says which."""
+    async def page(self, outlet: Outlet, visit: Visit, page: Page, furniture: Furniture) -> Outcome:
+        """Takes a fetched page to its end; the outcome says which.  ``furniture`` learns from it."""
         try:
-            article = await self.extractor.read(page, Reading.of(outlet))
+            article = await self.extractor.read(page, Reading.of(outlet, furniture.known()))
         except ExtractionError as error:
             return await self._postpone(
                 visit, Outcome(disposition=Disposition.FAILED, kind=error.kind, detail=str(error))
@@ -82,6 +83,7 @@ class Ingest:
         if isinstance(article, NotArticle):
             outcome = Outcome(disposition=Disposition.NOT_ARTICLE, kind=article.kind, detail=article.detail)
             return await self._settle(visit, outcome)
+        furniture.learn(article)
         if visit.story is None and self._too_old(outlet, article, page):
             return await self._settle(visit, Outcome(disposition=Disposition.TOO_OLD))
         for _ in range(CONFLICTS):
@@ -125,7 +127,7 @@ class Ingest:
 
         checked = replace(visit, story=known.id, rechecks=visit.rechecks + (visit.story is not None))
         checked = replace(checked, next_at=_recheck_at(checked))
-        if changed(known, story):
+        if changed(known, story, left_out=article.left_out):
             return self._correction(checked, known, story)
         return Filing(visit=checked, outcome=Outcome(disposition=Disposition.UNCHANGED), aliases=aliases)
 

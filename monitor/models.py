@@ -102,6 +102,7 @@ class Article:
     method: str = ""
     flags: tuple[str, ...] = ()
     blocks: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()  # paragraphs that are the outlet's furniture
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,6 +12,7 @@ from monitor import models
 from monitor.config import Alert, Config, Outlet
 from monitor.config.schema import StoreSettings
 from monitor.errors import ExtractionError, FetchError, StoreUnavailable
+from monitor.extract.furniture import Furniture
 from monitor.ingest import RECHECKS, RETRIES, Ingest
 from monitor.models import Article, Candidate, Disposition, NotArticle, Page, Visit
 from monitor.query.rules import RuleSet
@@ -68,7 +69,7 @@ class Desk:
         if read is not None:
             self.reader.reads = read
         page = Page(url=url or visit.candidate.url, body=b"", fetched_at=models.now(), etag='"1"')
-        return asyncio.run(self.ingest.page(OUTLET, visit, page)).disposition
+        return asyncio.run(self.ingest.page(OUTLET, visit, page, Furniture())).disposition
 
     def due(self, after: timedelta = timedelta(0)) -> list[Visit]:
         return self.store.waiting(OUTLET.name, now=models.now() + after, limit=10)
@@ -143,7 +144,7 @@ def test_two_addresses_of_one_story_at_once_store_it_once(desk):
     async def all_at_once():
         pages = [Page(url=visit.candidate.url, body=b"", fetched_at=models.now()) for visit in visits]
         return await asyncio.gather(
-            *(desk.ingest.page(OUTLET, visit, page) for visit, page in zip(visits, pages, strict=True))
+            *(desk.ingest.page(OUTLET, visit, page, Furniture()) for visit, page in zip(visits, pages, strict=True))
         )
 
     dispositions = sorted(outcome.disposition for outcome in asyncio.run(all_at_once()))
@@ -190,6 +191,12 @@ def test_white_space_alone_is_no_correction(desk):
     desk.page(desk.candidate())
     (visit,) = desk.due(SECOND_LOOK)
     assert desk.page(visit, replace(ARTICLE, text=ARTICLE.text.replace("\n\n", "\n"))) is Disposition.UNCHANGED
+
+
+def test_a_paragraph_learnt_to_be_furniture_makes_no_new_version(desk):
+    desk.page(desk.candidate(), replace(ARTICLE, text=ARTICLE.text + "\n\nSubscribe to our letter"))
+    (visit,) = desk.due(SECOND_LOOK)
+    assert desk.page(visit, replace(ARTICLE, left_out=("Subscribe to our letter",))) is Disposition.UNCHANGED
 
 
 def test_a_reprint_joins_the_cluster_of_the_first(desk):
@@ -256,7 +263,7 @@ def test_a_fault_in_the_store_reaches_everyone_who_waits_for_it(desk, monkeypatc
     async def all_at_once():
         page = Page(url="https://gazette.example/x", body=b"", fetched_at=models.now())
         return await asyncio.gather(
-            *(desk.ingest.page(OUTLET, visit, page) for visit in visits), return_exceptions=True
+            *(desk.ingest.page(OUTLET, visit, page, Furniture()) for visit in visits), return_exceptions=True
         )
 
     assert [type(error) for error in asyncio.run(all_at_once())] == [StoreUnavailable] * 3

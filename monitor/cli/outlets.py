@@ -204,10 +204,10 @@ def _furniture(context: Context, names: Sequence[str], states: dict[str, OutletS
 
     for name in names:
         state = states.get(name)
-        blocks = furniture.shown(state.memory) if state else []
-        context.out.print(f"{name}: {len(blocks)} blocks left out", style="bold", markup=False)
+        blocks = furniture.shown(state.memory.get("furniture", {})) if state else []
+        context.out.print(f"{name}: {len(blocks)} blocks left out of its stories", style="bold", markup=False)
         for text, pages in blocks:
-            context.out.print(f"  on {pages} pages  {text}", markup=False)
+            context.out.print(f"  left out of {pages} stories  {text}", markup=False)
 
 
 def _moment(moment: datetime | None, at: datetime) -> str:

@@ -17,6 +17,7 @@ from monitor.crawl.report import PollReport
 from monitor.crawl.schedule import Seen, plan
 from monitor.discovery.sift import sift
 from monitor.errors import FetchError, LeaseLost, RenderingUnavailable
+from monitor.extract.furniture import Furniture
 from monitor.ingest import RETRIES
 from monitor.models import Disposition, now
 from monitor.rendering.auto import Memory
@@ -50,6 +51,23 @@ class Desk:
     fetcher: Fetcher
     parse: Callable[[str, Page, Outlet, datetime], Listing]
     stopping: asyncio.Event
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What the outlet's pages have taught: how to fetch them, and what on them is no story."""
+
+    rendering: Memory
+    furniture: Furniture
+
+    @classmethod
+    def of(cls, state: OutletState) -> Learnt:
+        memory = state.memory
+        return cls(Memory(memory.get("rendering")), Furniture(memory.get("furniture", {})))
+
+    def kept_in(self, state: OutletState) -> OutletState:
+        learnt = {"rendering": self.rendering.to_json(), "furniture": self.furniture.memory}
+        return replace(state, memory={**state.memory, **learnt})
 
 
 class Lease:
@@ -104,9 +122,9 @@ async def _poll(outlet: Outlet, state: OutletState, desk: Desk, report: PollRepo
 
     new = await desk.service.call(desk.service.store.enqueue, candidates, now=now())
     report.candidates, report.new = len(candidates), len(new)
-    rendering = Memory(state.memory.get("rendering"))
-    retries, rest = await _pages(outlet, desk, report, rendering)
-    state = replace(state, memory={**state.memory, "rendering": rendering.to_json()})
+    learnt = Learnt.of(state)
+    retries, rest = await _pages(outlet, desk, report, learnt)
+    state = learnt.kept_in(state)
 
     failure = health.failure(readings)
     report.failed = failure is not None
@@ -176,9 +194,7 @@ def _candidates(readings: list[Reading], outlet: Outlet, since: datetime, report
     return list(kept.values())
 
 
-async def _pages(
-    outlet: Outlet, desk: Desk, report: PollReport, rendering: Memory
-) -> tuple[list[timedelta], timedelta]:
+async def _pages(outlet: Outlet, desk: Desk, report: PollReport, learnt: Learnt) -> tuple[list[timedelta], timedelta]:
     """Fetches and ingests what is due; returns when failed pages are to be tried again, and the rest the host wants."""
     service, limit = desk.service, desk.service.config.crawl.pages_per_poll
     visits = await service.call(service.store.waiting, outlet.name, now=now(), limit=limit)
@@ -192,7 +208,7 @@ async def _pages(
             if visit is None:
                 return
             try:
-                error = await _page(outlet, visit, desk, report, rendering)
+                error = await _page(outlet, visit, desk, report, learnt)
             except RenderingUnavailable as unavailable:  # the visit goes on waiting, for an engine
                 report.rendering = str(unavailable)
                 trouble += 1
@@ -218,14 +234,14 @@ async def _pages(
     return retries, rest
 
 
-async def _page(outlet: Outlet, visit: Visit, desk: Desk, report: PollReport, rendering: Memory) -> FetchError | None:
+async def _page(outlet: Outlet, visit: Visit, desk: Desk, report: PollReport, learnt: Learnt) -> FetchError | None:
     """Takes one visit to its disposition; returns what kept its page from being fetched, if anything did."""
     ingest = desk.service.ingest
     ask_whole = visit.story is None or visit.rechecks % 3 == 2  # some servers answer false 304s
     etag, last_modified = (None, None) if ask_whole else (visit.etag, visit.last_modified)
     try:
         page = await desk.fetcher.page(
-            outlet, visit.candidate.url, etag=etag, last_modified=last_modified, memory=rendering
+            outlet, visit.candidate.url, etag=etag, last_modified=last_modified, memory=learnt.rendering
         )
     except FetchError as error:
         if error.kind == "http-404" and visit.attempts == 0:  # some outlets announce a story before they show it

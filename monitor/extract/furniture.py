@@ -10,6 +10,7 @@ Nothing here is I/O: the memory is a small JSON object that whoever reads the pa
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -23,20 +24,36 @@ SHARE = 0.6
 FORGOTTEN = 30  # stories without a sight of it: the layout has changed
 MOST_NAMES = 800
 MOST_STORIES = 60  # remembered, so that a story read twice counts once
+MOST_SHOWN = 50
+SAMPLE = 80  # characters of a block left out, for people
 
 
-def without(layout: Layout, kept: list[Block], furniture: frozenset[str]) -> tuple[list[Block], tuple[str, ...]]:
-    """The blocks that are no furniture, and the names of them all, furniture included: what `learn` reads.
+@dataclass(slots=True)
+class Furniture:
+    """What one outlet's pages have taught, while the outlet is polled; ``memory`` is kept between polls."""
+
+    memory: Json = field(default_factory=dict)
+
+    def learn(self, article: Article) -> None:
+        self.memory = learn(self.memory, article)
+
+    def known(self) -> frozenset[str]:
+        return known(self.memory)
+
+
+def without(
+    layout: Layout, kept: list[Block], furniture: frozenset[str]
+) -> tuple[list[Block], tuple[str, ...], tuple[str, ...]]:
+    """The blocks that are no furniture; the names of them all, which `learn` reads; the texts left out.
 
     A page on which nothing else would be left keeps its text: then it is the layout that has changed.
     """
     names = tuple(f"{layout.place(block)}:{_hash(block.letters)}" for block in kept)
-    left = [
-        block
-        for block, name in zip(kept, names, strict=True)
-        if name not in furniture and name.partition(":")[0] not in furniture
-    ]
-    return (left or kept), names
+    dropped = [name in furniture or name.partition(":")[0] in furniture for name in names]
+    left = [block for block, gone in zip(kept, dropped, strict=True) if not gone]
+    if not left:
+        return kept, names, ()
+    return left, names, tuple(block.text for block, gone in zip(kept, dropped, strict=True) if gone)
 
 
 def learn(memory: Json, article: Article) -> Json:
@@ -58,24 +75,35 @@ def learn(memory: Json, article: Article) -> Json:
     if len(seen) > MOST_NAMES:
         likely = sorted(seen.items(), key=lambda item: (item[1][0], item[1][1]), reverse=True)
         seen = dict(likely[:MOST_NAMES])
-    return {"pages": page, "seen": seen, "stories": [*stories, story][-MOST_STORIES:]}
+    shown: dict[str, int] = dict(memory.get("shown", {}))
+    for text in article.left_out:
+        sample = text[:SAMPLE]
+        shown[sample] = shown.pop(sample, 0) + 1
+    shown = dict(list(shown.items())[-MOST_SHOWN:])
+    return {"pages": page, "seen": seen, "stories": [*stories, story][-MOST_STORIES:], "shown": shown}
+
+
+def shown(memory: Json) -> list[tuple[str, int]]:
+    """The beginnings of the blocks that were left out lately, each with the number of stories it was left out of."""
+    found: dict[str, int] = memory.get("shown", {})
+    return sorted(found.items(), key=lambda item: -item[1])
 
 
 def known(memory: Json) -> frozenset[str]:
     """The furniture that the memory knows: names of blocks, and of whole places."""
     pages, seen = memory.get("pages", 0), memory.get("seen", {})
-    places: dict[str, list[list[int]]] = {}
+    places: dict[str, dict[str, list[int]]] = {}
     for name, entry in seen.items():
-        places.setdefault(name.partition(":")[0], []).append(entry)
+        places.setdefault(name.partition(":")[0], {})[name] = entry
     found: set[str] = set()
     for place, entries in places.items():
-        sightings = sum(count for count, _, _ in entries)
-        recurring = sum(count for count, _, _ in entries if count >= SIGHTINGS)
+        sightings = sum(count for count, _, _ in entries.values())
+        recurring = sum(count for count, _, _ in entries.values() if count >= SIGHTINGS)
         if recurring >= 0.8 * sightings and len(entries) > 1 and sightings >= 3 * SIGHTINGS:
             found.add(place)
             continue
         among_text = sightings - recurring > max(2, recurring)
-        for name, (count, _, first) in ((n, e) for n, e in seen.items() if n.startswith(place)):
+        for name, (count, _, first) in entries.items():
             if among_text:
                 if count >= AMONG_TEXT and count >= SHARE * (pages - first + 1):
                     found.add(name)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from monitor.extract.reading import Reading
     from monitor.models import Page
 
-MOST_CHARACTERS = 6_000_000  # of markup that is read; the largest real pages have two million
-MOST_ELEMENTS = 60_000  # beyond, the page is not shown to trafilatura, whose time grows faster than the page
+MOST_CHARACTERS = 4_000_000  # of markup that is read; the largest real pages have two million
+MOST_ELEMENTS = 25_000  # beyond, the page is not shown to trafilatura, whose time grows faster than the page
 DEEPEST = 240  # levels of elements, for the same reason
 DAY = timedelta(days=1)
 
@@ -47,7 +47,7 @@ def read(page: Page, reading: Reading) -> Article | NotArticle:
     known = facts.read(root, page.url, outlet=reading.outlet, latest=page.fetched_at + DAY)
     layout = blocks.read(_story_root(root, reading))
     kept, method = _text(root, layout, known, page, reading)
-    kept, hashes = furniture.without(layout, kept, reading.furniture)
+    kept, names, left_out = furniture.without(layout, kept, reading.furniture)
 
     text = "\n\n".join(block.text for block in kept)
     refused = kinds.refuse(page, root, layout, known, kept)
@@ -69,7 +69,8 @@ def read(page: Page, reading: Reading) -> Article | NotArticle:
         image=known.image,
         method=method,
         flags=kinds.flags(layout, known, kept),
-        blocks=hashes,
+        blocks=names,
+        left_out=left_out,
     )
 
 
@@ -115,7 +116,7 @@ def _text(root: HtmlElement, layout: Layout, known: Facts, page: Page, reading: 
 
 
 def _trafilatura(root: HtmlElement, layout: Layout, url: str) -> str:
-    if layout.elements > MOST_ELEMENTS or layout.deepest > DEEPEST:
+    if layout.cut or layout.elements > MOST_ELEMENTS or layout.deepest > DEEPEST:
         return ""
     document = bare_extraction(root, url=url, fast=True, include_comments=False)
     return getattr(document, "text", None) or ""
@@ -136,7 +137,7 @@ def _published(
             return dates.best([day, seen], latest=latest)
         if seen is not None and dates.EARLIEST <= seen.at <= latest:
             return seen.at
-    if stated is not None or layout.elements > MOST_ELEMENTS:
+    if stated is not None or layout.cut or layout.elements > MOST_ELEMENTS:
         return stated
     found = find_date(
         root, url=page.url, original_date=True, extensive_search=False, max_date=latest.strftime("%Y-%m-%d")

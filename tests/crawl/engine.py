@@ -8,6 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from scrapy.crawler import AsyncCrawlerRunner
@@ -147,7 +148,7 @@ class FakeIngest:
     kind: str = ""
     slow: float = 0.0
 
-    async def page(self, outlet: Outlet, visit: Visit, page: Page) -> Outcome:
+    async def page(self, outlet: Outlet, visit: Visit, page: Page, furniture: object) -> Outcome:
         await asyncio.sleep(self.slow)
         self.pages.append(page)
         settled = replace(visit, next_at=None, story=visit.id, etag=page.etag, last_modified=page.last_modified)
@@ -173,6 +174,7 @@ class FakeService:
         self.config = Config(crawl=crawl, outlets=outlets)
         self.store = Memory()
         self.ingest = FakeIngest(self.store)
+        self.extractor = SimpleNamespace(start=lambda: None)
         self.calls: defaultdict[str, int] = defaultdict(int)
 
     async def call(self, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
