@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 from hypothesis import strategies as st
 
 from monitor.models import Story
+from monitor.query import folding
+from monitor.query.analysis import steps
+from monitor.query.syntax import Phrase
 
 NOW = datetime(2026, 11, 22, 12, 30, 15, 250_999, tzinfo=UTC)
 
@@ -131,6 +135,7 @@ OTHER = [
     "می\u200cشود",
     "میشود",
 ]
+SCRIPTS = (ENGLISH, ENGLISH, EUROPEAN, CYRILLIC, EAST, OTHER)
 WORDS = (*ENGLISH, *EUROPEAN, *CYRILLIC, *EAST, *OTHER)
 SEPARATORS = (" ", " ", " ", " ", ", ", ". ", "\n\n", "-", " — ", "", "'", "\u00a0", "\u202f", "/", " (", ") ", "_")
 
@@ -152,177 +157,194 @@ MOMENTS = (
     None,
 )
 
-_letters = st.text(st.sampled_from("aiАИé中テ한'’-.,_:&1 \u0301\u200d😀"), max_size=6)
-_piece = st.one_of(*[st.sampled_from(WORDS)] * 9, _letters)
+# ---- stories
+
+_LETTERS = "aiАИé中テひ한'’-.,_:&1 \u0301\u200d😀"
 
 
-@st.composite
-def texts(draw: st.DrawFn, longest: int = 25) -> str:
-    pieces = draw(st.lists(st.tuples(_piece, st.sampled_from(SEPARATORS)), max_size=longest))
-    return "".join(word + separator for word, separator in pieces)
+def text(random: Random, longest: int = 25) -> str:
+    """Words of a few scripts at a time, so that queries find several of theirs together."""
+    words = [word for script in random.sample(SCRIPTS, random.randint(1, 2)) for word in script]
+    pieces = []
+    for _ in range(random.randint(0, longest)):
+        odd = random.random() < 0.03
+        pieces.append("".join(random.choices(_LETTERS, k=4)) if odd else random.choice(words))
+        pieces.append(random.choice(SEPARATORS))
+    return "".join(pieces)
 
 
-@st.composite
-def stories(draw: st.DrawFn, identity: str = "0") -> Story:
-    moments = st.sampled_from([moment for moment in MOMENTS if moment])
-    text = draw(texts())
+def story(random: Random, identity: str) -> Story:
+    moments = [moment for moment in MOMENTS if moment]
     return Story(
         id=identity,
-        url=f"https://www.outlet.example/{draw(st.sampled_from(PATHS))}#{identity}",
-        outlet=draw(st.sampled_from(OUTLETS)),
-        title=draw(texts(5)),
-        text=text,
-        authors=tuple(draw(st.lists(st.sampled_from(AUTHORS), max_size=2, unique=True))),
-        first_seen_at=draw(moments),
-        fetched_at=draw(moments),
-        updated_at=draw(moments),
-        published_at=draw(st.sampled_from(MOMENTS)),
-        modified_at=draw(st.sampled_from(MOMENTS)),
-        language=draw(st.sampled_from(LANGUAGES)),
-        country=draw(st.sampled_from(COUNTRIES)),
-        topics=tuple(draw(st.lists(st.sampled_from(NAMES), max_size=2, unique=True))),
-        alerts=tuple(draw(st.lists(st.sampled_from(NAMES), max_size=2, unique=True))),
-        word_count=draw(st.sampled_from((0, 10, 300, 301))),
+        url=f"https://www.outlet.example/{random.choice(PATHS)}#{identity}",
+        outlet=random.choice(OUTLETS),
+        title=text(random, 5),
+        text=text(random),
+        authors=tuple(random.sample(AUTHORS, random.randint(0, 2))),
+        first_seen_at=random.choice(moments),
+        fetched_at=random.choice(moments),
+        updated_at=random.choice(moments),
+        published_at=random.choice(MOMENTS),
+        modified_at=random.choice(MOMENTS),
+        language=random.choice(LANGUAGES),
+        country=random.choice(COUNTRIES),
+        topics=tuple(random.sample(NAMES, random.randint(0, 2))),
+        alerts=tuple(random.sample(NAMES, random.randint(0, 2))),
+        word_count=random.choice((0, 10, 300, 301)),
         cluster=identity,
     )
 
 
-@st.composite
-def corpora(draw: st.DrawFn, count: int) -> list[Story]:
-    """So many stories, each with an id of its own."""
-    return [draw(stories(str(number))) for number in range(count)]
-
-
 # ---- queries, as people write them
 
-_searchable = [word for word in WORDS if not set(word) & set(":()/+") and word not in {"OR", "🚀"}]
-_bare = st.sampled_from([word for word in _searchable if word[0] not in "-!"])
-_wild = st.sampled_from(
-    [
-        "chip*",
-        "sanct*",
-        "Sber*",
-        "ex?ort*",
-        "cont?ols",
-        "ch?p*",
-        "uni*al",
-        "Сбер*",
-        "санкци?",
-        "эл*",
-        "Ély*",
-        "stra*",
-        "テス*",
-        "한국*",
-        "인공*",
-        "GPT-4*",
-        "ai*",
-        "im*t",
-        "export-cont*",
-        "бр?к*",
-    ]
-)
-_fuzzy = st.sampled_from(
-    ["sbrebank~1", "sanctoin~1", "exportt~2", "controlls~2", "Сбрбанк~1", "сакнции~1", "елысеей~2", "unversity~2"]
-)
-_phrase = st.lists(st.sampled_from([word for word in WORDS if '"' not in word]), min_size=1, max_size=3).map(
-    lambda words: f'"{" ".join(words)}"'
-)
-_sloppy = st.tuples(
-    st.lists(
-        st.sampled_from(("AI", "BRICS", "chips", "the", "of", "Сбербанк", "中")), min_size=2, max_size=3, unique=True
-    ),
-    st.integers(0, 6),
-).map(lambda drawn: f'"{" ".join(drawn[0])}"~{drawn[1]}')
-_positional = st.one_of(
-    _bare, _bare, _bare, _wild, _fuzzy, _phrase, _bare.map("raw:{}".format), _phrase.map("raw:{}".format)
+_SEARCHABLE = {
+    name: [word for word in script if not set(word) & set(":()/+") and word not in {"OR", "NOT", "🚀"}]
+    for name, script in (
+        ("english", ENGLISH),
+        ("european", EUROPEAN),
+        ("cyrillic", CYRILLIC),
+        ("east", EAST),
+        ("other", OTHER),
+    )
+}
+_WILD = {
+    "english": "chip* sanct* Sber* ex?ort* cont?ols ch?p* uni*al GPT-4* ai* im*t export-cont* st*".split(),
+    "european": "Ély* stra* na?ve ist* d’un* ÉL?SÉE".split(),
+    "cyrillic": "Сбер* санкци? эл* бр?к* ел?а п’я*".split(),
+    "east": "テス* 한국* 人工* te*t 인공?능".split(),
+    "other": "الذ* भार* αθη* می* ภาษา*".split(),
+}
+_FUZZY = {
+    "english": "sbrebank~1 sanctoin~1 exportt~2 controlls~2 unversity~2".split(),
+    "european": "elsyee~1 strase~1 instanbul~2".split(),
+    "cyrillic": "Сбрбанк~1 сакнции~1 сбербаном~2 пуитн~1".split(),
+    "east": "teest~1 ｔｅｓｔ~1 인공자능~1".split(),
+    "other": "العقوبت~1 Αθηνα~1 भरतीय~1".split(),
+}
+_DATES = "2026-11-01 2026-11 2026 now now-1d now-7d 2026-11-01T23:59 2026-11-22T12:30:15Z now-2w *".split()
+_OTHER_FIELDS = (
+    *("author:smith", 'author:"Jane Smith"', "author:Sm*", "author:jane-marie", 'author:"小明"', "author:Arc"),
+    *("author:петров~1", "author:(jane OR иван)", "url:politics", "url:outlet.example", "url:export", "url:сбербанк"),
+    *("url:chip*", "url:a_b", "url:live", 'url:"politics/2026"', "url:новост*"),
 )
 
 
-def _or_group(items: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    return st.lists(items, min_size=2, max_size=3).map(lambda drawn: f"({' OR '.join(drawn)})")
+def query(random: Random, depth: int = 2) -> str:
+    """Any query of the language; its words are of one script, as a rule."""
+    return _clause(random, random.choice(list(_SEARCHABLE)), depth)
 
 
-_operator = st.tuples(st.sampled_from(("NEAR", "ONEAR")), st.integers(0, 6)).map(lambda drawn: f"{drawn[0]}/{drawn[1]}")
-_operand = st.one_of(_positional, _positional, _or_group(_positional))
-_near = st.tuples(_operand, _operator, _operand).map(" ".join)
-_nested = st.tuples(_near.map("({})".format), _operator, _operand).map(" ".join)
-_date = st.sampled_from(
-    [
-        "2026-11-01",
-        "2026-11",
-        "2026",
-        "now",
-        "now-1d",
-        "now-7d",
-        "2026-11-01T23:59",
-        "2026-11-22T12:30:15Z",
-        "now-2w",
-        "*",
-    ]
-)
-_range = st.one_of(
-    st.tuples(
-        st.sampled_from(("published_at", "first_seen_at", "updated_at", "fetched_at", "modified_at")),
-        st.sampled_from("[{"),
-        _date,
-        _date,
-        st.sampled_from("]}"),
-    ).map(lambda drawn: f"{drawn[0]}:{drawn[1]}{drawn[2]} TO {drawn[3]}{drawn[4]}"),
-    st.tuples(st.sampled_from((">=", "<=", ">", "<", "")), _date.filter(lambda date: date != "*")).map(
-        lambda drawn: f"published_at:{drawn[0]}{drawn[1]}"
-    ),
-    st.sampled_from(("word_count:>=300", "word_count:[10 TO 300]", "word_count:{10 TO 301}", "word_count:0")),
-)
-_value = st.one_of(
-    st.sampled_from(OUTLETS).map('outlet:"{}"'.format),
-    st.sampled_from(("en", "RU", "zh", "de")).map("language:{}".format),
-    st.sampled_from(("gb", "NO", "RU")).map("country:{}".format),
-    st.sampled_from((*NAMES, "ÉXPORT", "chips")).flatmap(
-        lambda name: st.sampled_from((f"topic:{name}", f"alert:{name}", f'topic:"{name}"'))
-    ),
-)
-_other_field = st.sampled_from(
-    [
-        "author:smith",
-        'author:"Jane',
-        'Smith"',
-        "author:Sm*",
-        "author:jane-marie",
-        'author:"小明"',
-        "author:Arc",
-        "author:петров~1",
-        "url:politics",
-        "url:outlet.example",
-        "url:export",
-        "url:сбербанк",
-        "url:chip*",
-        "url:a_b",
-        "url:live",
-    ]
-).filter(lambda text: text.count('"') != 1)
-_authors = st.sampled_from(('author:"Jane Smith"', "author:(jane OR иван)", 'url:"politics/2026"'))
-leaf = st.one_of(
-    *[_positional] * 6,
-    _near,
-    _near,
-    _near,
-    _nested,
-    _sloppy,
-    _range,
-    _value,
-    _other_field,
-    _authors,
-    st.tuples(st.sampled_from(("title", "text")), st.one_of(_positional, _near.map("({})".format))).map(":".join),
-)
+def _clause(random: Random, script: str, depth: int) -> str:
+    if depth and random.random() < 0.5:
+        parts = [_clause(random, script, depth - 1) for _ in range(random.randint(2, 3))]
+        match random.randrange(5):
+            case 0:
+                return f"({' AND '.join(parts)})"
+            case 1:
+                return f"({' '.join(parts)})"
+            case 2 | 3:
+                return f"({' OR '.join(parts)})"
+            case _:
+                return f"NOT {parts[0]}" if random.random() < 0.5 else f"-({parts[0]})"
+    return _leaf(random, script)
 
 
-def _combined(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    def joined(sign: str) -> st.SearchStrategy[str]:
-        return st.lists(inner, min_size=2, max_size=3).map(lambda parts: f"({sign.join(parts)})")
+def _leaf(random: Random, script: str) -> str:
+    match random.randrange(20):
+        case 0 | 1 | 2 | 3 | 4 | 5:
+            return _words(random, script)
+        case 6 | 7 | 8 | 9:
+            return _near(random, script)
+        case 10 | 11:
+            return f"({_near(random, script)}) {_operator(random)} {_operand(random, script)}"
+        case 12:
+            return f"{_operand(random, script)} {_operator(random)} ({_near(random, script)})"
+        case 13 | 14:
+            unique = {folding.fold(word): word for word in random.sample(_SEARCHABLE[script], 3) if word.isalpha()}
+            words = list(unique.values())[: random.randint(2, 3)] or ["AI"]
+            return f'"{" ".join(words)}"~{random.randint(0, 6)}' if _distinct(words) else "AI"
+        case 15:
+            return _range(random)
+        case 16:
+            return _value(random)
+        case 17:
+            return random.choice(_OTHER_FIELDS)
+        case _:
+            inside = f"({_near(random, script)})" if random.random() < 0.5 else _words(random, script)
+            return f"{random.choice(('title', 'text'))}:{inside}"
 
-    return st.one_of(
-        joined(" AND "), joined(" "), joined(" OR "), inner.map("NOT {}".format), inner.map("-({})".format)
+
+def _distinct(words: list[str]) -> bool:
+    tokens = [step.value for step in steps(Phrase(" ".join(words)))]
+    return len(set(tokens)) == len(tokens)
+
+
+def _words(random: Random, script: str) -> str:
+    words = _SEARCHABLE[script]
+    match random.randrange(10):
+        case 0:
+            return random.choice(_WILD[script])
+        case 1:
+            return random.choice(_FUZZY[script])
+        case 2 | 3:
+            return f'"{" ".join(random.choices(words, k=random.randint(1, 3)))}"'
+        case 4:
+            return f"raw:{random.choice(words)}"
+        case 5:
+            return f'raw:"{" ".join(random.choices(words, k=random.randint(1, 2)))}"'
+        case _:
+            return random.choice(words)
+
+
+def _operand(random: Random, script: str) -> str:
+    if random.random() < 0.35:
+        return f"({' OR '.join(_words(random, script) for _ in range(random.randint(2, 3)))})"
+    return _words(random, script)
+
+
+def _operator(random: Random) -> str:
+    return f"{random.choice(('NEAR', 'ONEAR'))}/{random.choice((0, 0, 1, 2, 3, 5, 9))}"
+
+
+def _near(random: Random, script: str) -> str:
+    return f"{_operand(random, script)} {_operator(random)} {_operand(random, script)}"
+
+
+def _range(random: Random) -> str:
+    field = random.choice(("published_at", "first_seen_at", "updated_at", "fetched_at", "modified_at"))
+    low, high = random.choice(_DATES), random.choice(_DATES)
+    match random.randrange(3):
+        case 0:
+            return f"{field}:{random.choice('[{')}{low} TO {high}{random.choice(']}')}"
+        case 1:
+            return f"{field}:{random.choice(('>=', '<=', '>', '<', '', '='))}{random.choice(_DATES[:-1])}"
+        case _:
+            return random.choice(
+                ("word_count:>=300", "word_count:[10 TO 300]", "word_count:{10 TO 301}", "word_count:0")
+            )
+
+
+def _value(random: Random) -> str:
+    name = random.choice((*NAMES, "ÉXPORT", "chips"))
+    outlet, language = random.choice(OUTLETS), random.choice(("en", "RU", "zh", "de"))
+    country = random.choice(("gb", "NO", "RU"))
+    return random.choice(
+        (f'outlet:"{outlet}"', f"language:{language}", f"country:{country}", f"topic:{name}", f'alert:"{name.upper()}"')
     )
 
 
-queries = st.recursive(leaf, _combined, max_leaves=5)
+# ---- as strategies: what is drawn is a seed, for large trees drawn piece by piece come out poor in variety
+
+_seeds = st.integers(0, 2**64 - 1).map(Random)
+queries = _seeds.map(query)
+texts = _seeds.map(text)
+
+
+def corpora(count: int) -> st.SearchStrategy[list[Story]]:
+    """So many stories, each with an id of its own."""
+    return _seeds.map(lambda random: [story(random, str(number)) for number in range(count)])
+
+
+def many_queries(count: int) -> st.SearchStrategy[list[str]]:
+    return _seeds.map(lambda random: [query(random) for _ in range(count)])

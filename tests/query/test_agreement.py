@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
 from monitor.config.schema import StoreSettings
 from monitor.models import Candidate, Disposition, Filing, Outcome, Story, Visit
@@ -30,7 +29,7 @@ from monitor.query.elasticsearch_analysis import (
 from monitor.query.matcher import document, matches
 from monitor.query.rules import RuleSet
 from monitor.query.syntax import Node, positive
-from query.generate import NOW, corpora, queries
+from query.generate import NOW, corpora, many_queries
 
 PAIRS = int(os.environ.get("MONITOR_TEST_PAIRS", "20000"))
 STORIES, QUERIES = 20, 25
@@ -39,10 +38,10 @@ EXAMPLES = max(1, PAIRS // (STORIES * QUERIES))
 examples = settings(
     max_examples=EXAMPLES,
     deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+    suppress_health_check=[HealthCheck.too_slow],
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
 )
-drawn = given(stories=corpora(STORIES), texts=st.lists(queries, min_size=QUERIES, max_size=QUERIES))
+drawn = given(stories=corpora(STORIES), texts=many_queries(QUERIES))
 
 
 def by_matcher(node: Node, stories: list[Story]) -> set[str]:

@@ -94,7 +94,7 @@ _any = st.text(
 
 
 @settings(max_examples=1000, deadline=None)
-@given(_any | texts())
+@given(_any | texts)
 def test_the_fast_pattern_cuts_as_the_whole_one_does(text: str) -> None:
     plain = text.translate(words.LOOKALIKES)
     assert words.boundaries(text) == [match.span() for match in words._whole.finditer(plain)]
@@ -141,7 +141,7 @@ FIELDS = {Form.STEM: "text", Form.EXACT: "text.exact", Form.RAW: "text.raw"}
 @pytest.mark.elasticsearch
 @pytest.mark.parametrize("form", Form)
 @settings(max_examples=150, deadline=None)
-@given(text=texts(60))
+@given(text=texts)
 def test_elasticsearch_makes_the_same_tokens_at_the_same_places(analyze: Analyze, form: Form, text: str) -> None:
     assert analyze(FIELDS[form], text) == [(token, place) for place, token in enumerate(forms(text, form))]
 
@@ -185,7 +185,7 @@ def test_elasticsearch_has_the_same_stems(analyze: Analyze) -> None:
 
 @pytest.mark.elasticsearch
 @settings(max_examples=50, deadline=None)
-@given(name=texts(4))
+@given(name=texts)
 def test_elasticsearch_reads_names_and_addresses_the_same(analyze: Analyze, name: str) -> None:
     assert [token for token, _ in analyze("authors.words", name)] == forms(name, Form.EXACT)
     address = f"https://www.outlet.example/{name}?id=1&x=a_b"
