@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,6 +30,51 @@ class Found:
 
     stories: tuple[Story, ...]
     total: int | None = None
+
+
+# ---- what a store consists of, for copying it into another
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """A story in all its versions, oldest first."""
+
+    versions: tuple[Story, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Alias:
+    """Another address of a story, by its id."""
+
+    id: str
+    story: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Posted:
+    """A notice of the outbox, and when it was sent if it was."""
+
+    notice: Notice
+    sent_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Snooze:
+    """An alert whose mail is held back until then."""
+
+    alert: str
+    until: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Note:
+    """A small JSON document."""
+
+    key: str
+    value: Json
+
+
+Record: TypeAlias = "Told | Hit | Posted | Visit | Alias | OutletState | Snooze | Note"
 
 
 class Store(Protocol):
@@ -160,3 +205,14 @@ class Store(Protocol):
 
     def notes(self, prefix: str = "") -> dict[str, Json]:
         """The documents whose key begins with ``prefix``."""
+
+    # ---- copying
+
+    def dump(self) -> Iterator[Record]:
+        """Everything, story by story and record by record, so that memory stays bounded; claims and leases left out."""
+
+    def load(self, records: Sequence[Record]) -> int:
+        """Writes records as they are, and returns how many were new or newer than what was there.
+
+        A story whose stored version is the same or later stays as it is, as does a notice that is marked sent.
+        """

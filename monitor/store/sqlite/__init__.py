@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING
 import apsw
 
 from monitor.store.sqlite import sql
+from monitor.store.sqlite.copying import Copying
 from monitor.store.sqlite.database import Database
 from monitor.store.sqlite.frontier import Frontier
-from monitor.store.sqlite.outbox import Outbox
-from monitor.store.sqlite.outlets import Outlets
 from monitor.store.sqlite.search import Search
-from monitor.store.sqlite.stories import Stories
 
 if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
 
-class SqliteStore(Stories, Search, Frontier, Outlets, Outbox):
+class SqliteStore(Copying, Search, Frontier):
     """`monitor.store.protocol.Store` in one file; the parts of the protocol are in the modules beside this one."""
 
     def __init__(self, path: Path, *, timeout: timedelta) -> None:

@@ -68,6 +68,9 @@ class _Places:
     def positions(self, form: Form) -> dict[str, list[int]]:
         return self._terms.get(form, {})
 
+    def sorted(self, form: Form) -> list[str]:  # noqa: ARG002  of a pattern that was not asked for nothing is known
+        return []
+
     def add(self, phrase: Adjacent, starts: Sequence[int]) -> None:
         """Notes where each step of a phrase stands, given where the phrase begins."""
         for offset, step in enumerate(phrase.steps):

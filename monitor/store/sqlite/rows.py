@@ -13,9 +13,17 @@ from monitor.models import Candidate, Hit, Notice, OutletState, SourceState, Sto
 from monitor.store.sqlite.database import deflate, inflate
 
 if TYPE_CHECKING:
+    import apsw
+
     from monitor.models import Json
 
 Row: TypeAlias = tuple[Any, ...]
+
+
+def fetch(connection: apsw.Connection, statement: str, values: Row = ()) -> list[Row]:
+    """All rows of a statement; what its columns hold is known where it is written."""
+    return [*connection.execute(statement, values)]
+
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

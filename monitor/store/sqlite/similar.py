@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from monitor.store.sqlite import rows, sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     import apsw
 
-    from monitor.models import Filing
+    from monitor.models import Story
 
 REMEMBERED = timedelta(days=30)  # before the newest story: who looks for reprints looks back two weeks
 FORGOTTEN_AT_ONCE = 500
@@ -23,18 +23,17 @@ MOST_IN_A_BAND = 200  # the newest; a band with more is boilerplate
 MOST_SIMILAR = 100
 
 
-def put(connection: apsw.Connection, filings: Iterable[tuple[int, Filing]]) -> None:
-    """Remembers the signatures of stories filed under these moments, and forgets some of the oldest."""
+def put(connection: apsw.Connection, stories: Mapping[int, tuple[Story, Sequence[int]]]) -> None:
+    """Remembers the signatures of stories by their moments, and forgets some of the oldest."""
     from monitor.similarity import bands  # noqa: PLC0415  numpy takes its time, and a search needs none of it
 
-    newest = int(connection.execute(sql.NEWEST_SIGNATURE).fetchall()[0][0])  # type: ignore[arg-type]  # an integer column
-    found = []
-    for moment, filing in filings:
-        assert filing.story is not None
-        first_seen_at = rows.micros(filing.story.first_seen_at)
-        newest = max(newest, first_seen_at)
-        if filing.signature:
-            found.append((moment, first_seen_at, filing.signature))
+    ((known,),) = rows.fetch(connection, sql.NEWEST_SIGNATURE)
+    found = [
+        (moment, rows.micros(story.first_seen_at), signature)
+        for moment, (story, signature) in stories.items()
+        if signature
+    ]
+    newest = max([known or 0, *(first_seen_at for _, first_seen_at, _ in found)])
     oldest = newest - REMEMBERED // timedelta(microseconds=1)
     kept = [(moment, first_seen_at, signature) for moment, first_seen_at, signature in found if first_seen_at >= oldest]
     connection.executemany(
@@ -43,7 +42,7 @@ def put(connection: apsw.Connection, filings: Iterable[tuple[int, Filing]]) -> N
     )
     pairs = sorted((_low(band), moment) for moment, _, signature in kept for band in bands(signature))
     connection.executemany(sql.PUT_BAND, pairs)
-    for (moment,) in connection.execute(sql.OLD_SIGNATURES, (oldest, FORGOTTEN_AT_ONCE)).fetchall():
+    for (moment,) in rows.fetch(connection, sql.OLD_SIGNATURES, (oldest, FORGOTTEN_AT_ONCE)):
         drop(connection, moment)
 
 
@@ -65,8 +64,7 @@ def find(
     wanted = bands(signature)
     shared: Counter[int] = Counter()
     for band in wanted:
-        found_in = connection.execute(sql.IN_BAND, (_low(band), MOST_IN_A_BAND))
-        shared.update(moment for (moment,) in found_in)  # type: ignore[misc]  # as above
+        shared.update(moment for (moment,) in rows.fetch(connection, sql.IN_BAND, (_low(band), MOST_IN_A_BAND)))
     found = []
     for moment, _ in shared.most_common():
         row = connection.execute(sql.SIMILAR, (moment, rows.micros(since))).get

@@ -95,7 +95,7 @@ DROP_FOUND = "DROP TABLE IF EXISTS temp.found"
 PUT_SIGNATURE = "INSERT OR REPLACE INTO signature (moment, first_seen_at, data) VALUES (?, ?, ?)"
 DROP_SIGNATURE = "DELETE FROM signature WHERE moment = ? RETURNING data"
 OLD_SIGNATURES = "SELECT moment FROM signature WHERE first_seen_at < ? LIMIT ?"
-NEWEST_SIGNATURE = "SELECT coalesce(max(first_seen_at), 0) FROM signature"
+NEWEST_SIGNATURE = "SELECT max(first_seen_at) FROM signature"
 PUT_BAND = "INSERT OR IGNORE INTO band (band, moment) VALUES (?, ?)"
 DROP_BAND = "DELETE FROM band WHERE band = ? AND moment = ?"
 IN_BAND = "SELECT moment FROM band WHERE band = ? ORDER BY moment DESC LIMIT ?"
@@ -186,3 +186,29 @@ SNOOZED = "SELECT alert, until FROM snooze"
 PUT_NOTE = "INSERT OR REPLACE INTO note (key, value) VALUES (?, ?)"
 DROP_NOTE = "DELETE FROM note WHERE key = ?"
 NOTES = "SELECT key, value FROM note WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key"
+
+# ---- copying: each table in the order of its key, some rows at a time behind the last one
+
+DUMP_STORIES = "SELECT id FROM story WHERE id > ? ORDER BY id LIMIT ?"
+DUMP_HITS = f"SELECT {_HIT} FROM hit WHERE (alert, story, version) > (?, ?, ?) ORDER BY 1, 2, 3 LIMIT ?"
+DUMP_NOTICES = f"""
+SELECT {_NOTICE}, sent_at FROM notice WHERE (alert, story, version) > (?, ?, ?) ORDER BY 1, 2, 3 LIMIT ?
+"""
+DUMP_VISITS = f"SELECT {_VISIT} FROM visit WHERE id > ? ORDER BY id LIMIT ?"
+DUMP_ALIASES = "SELECT id, story FROM alias WHERE id > ? ORDER BY id LIMIT ?"
+LOAD_NOTICE = f"""
+INSERT INTO notice {_values([*NOTICE_COLUMNS, "sent_at"])}
+ON CONFLICT DO UPDATE SET sent_at = excluded.sent_at WHERE sent_at IS NULL AND excluded.sent_at IS NOT NULL
+RETURNING 1
+"""
+LOAD_OUTLET = """
+INSERT INTO outlet (name, next_poll_at, token, state) VALUES (?, ?, '', ?)
+ON CONFLICT DO UPDATE SET next_poll_at = excluded.next_poll_at, state = excluded.state
+WHERE holder IS NULL
+RETURNING 1
+"""
+LOAD_VISIT = f"INSERT INTO visit {_values(VISIT_COLUMNS)} ON CONFLICT DO NOTHING RETURNING 1"
+LOAD_ALIAS = "INSERT INTO alias (id, story) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING 1"
+LOAD_HIT = f"INSERT INTO hit {_values(HIT_COLUMNS)} ON CONFLICT DO NOTHING RETURNING 1"
+LOAD_SNOOZE = "INSERT INTO snooze (alert, until) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING 1"
+LOAD_NOTE = "INSERT INTO note (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING 1"

@@ -30,31 +30,19 @@ class Stories(Part):
     def file(self, filings: Sequence[Filing]) -> list[bool]:
         """See `Store.file`; a batch is one transaction."""
         analysed = {place: fulltext.entry(filing.story) for place, filing in enumerate(filings) if filing.story}
-        entries: dict[int, fulltext.Entry] = {}
-        signatures: dict[int, Filing] = {}
         results = []
         with self.database.write() as connection:
+            writing = Writing(connection, self._words)
             for place, filing in enumerate(filings):
                 if filing.story is not None:
-                    known = connection.execute(sql.STORY_KEY, (filing.story.id,)).get
-                    before, version = known or (None, 0)
-                    if filing.story.version != version + 1:
+                    if filing.story.version != writing.version(filing.story.id) + 1:
                         results.append(False)
                         continue
-                    if before is not None:
-                        _retire(connection, filing.story.id, before)
-                        entries.pop(before, None)
-                        signatures.pop(before, None)
-                    moment = _moment(connection, filing.story)
-                    connection.execute(sql.PUT_STORY, rows.story_row(filing.story, moment))
-                    entries[moment] = analysed[place]
-                    signatures[moment] = filing
+                    writing.story(filing.story, analysed[place], filing.signature)
                 _settle(connection, filing)
                 results.append(True)
-            if entries:
-                fulltext.put(connection, entries, self._words)
-                similar.put(connection, signatures.items())
-        self._words.remember(entries.values())
+            writing.finish()
+        writing.committed()
         return results
 
     def stories(self, ids: Sequence[str]) -> dict[str, Story]:
@@ -99,14 +87,47 @@ def _settle(connection: apsw.Connection, filing: Filing) -> None:
         connection.execute(sql.SETTLE_ALIAS, (story, alias))
 
 
-def _retire(connection: apsw.Connection, story: str, moment: int) -> None:
-    """Moves the stored version of a story to its history."""
-    row = connection.execute(sql.STORIES, (rows.json([story]),)).get
-    old = rows.story(row)
-    connection.execute(sql.KEEP_VERSION, (old.id, old.version, rows.pack(old)))
-    connection.execute(sql.DROP_STORY, (moment,))
-    connection.execute(sql.UNINDEX, (moment,))
-    similar.drop(connection, moment)
+class Writing:
+    """The stories of one transaction: their rows at once, the indexes at the end, in the order these take fastest."""
+
+    def __init__(self, connection: apsw.Connection, words: fulltext.Words) -> None:
+        self._connection = connection
+        self._words = words
+        self._entries: dict[int, fulltext.Entry] = {}
+        self._signatures: dict[int, tuple[Story, Sequence[int]]] = {}
+
+    def version(self, story: str) -> int:
+        """The stored version of a story, 0 for none."""
+        found = rows.fetch(self._connection, sql.STORY_KEY, (story,))
+        return found[0][1] if found else 0
+
+    def story(self, story: Story, entry: fulltext.Entry, signature: Sequence[int]) -> None:
+        """Writes a story; what was stored of it becomes history."""
+        for moment, _ in rows.fetch(self._connection, sql.STORY_KEY, (story.id,)):
+            self._retire(story.id, moment)
+        moment = _moment(self._connection, story)
+        self._connection.execute(sql.PUT_STORY, rows.story_row(story, moment))
+        self._entries[moment] = entry
+        self._signatures[moment] = story, signature
+
+    def finish(self) -> None:
+        """To be called before the commit."""
+        if self._entries:
+            fulltext.put(self._connection, self._entries, self._words)
+            similar.put(self._connection, self._signatures)
+
+    def committed(self) -> None:
+        """To be called after it."""
+        self._words.remember(self._entries.values())
+
+    def _retire(self, story: str, moment: int) -> None:
+        old = rows.story(self._connection.execute(sql.STORIES, (rows.json([story]),)).get)
+        self._connection.execute(sql.KEEP_VERSION, (old.id, old.version, rows.pack(old)))
+        self._connection.execute(sql.DROP_STORY, (moment,))
+        self._connection.execute(sql.UNINDEX, (moment,))
+        similar.drop(self._connection, moment)
+        self._entries.pop(moment, None)
+        self._signatures.pop(moment, None)
 
 
 def _moment(connection: apsw.Connection, story: Story) -> int:
