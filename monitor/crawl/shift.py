@@ -73,6 +73,7 @@ class Shift:
         self._held: dict[str, OutletState] = {}
         self._polls: dict[asyncio.Task[PollReport], Outlet] = {}
         self._own = ExitStack()
+        self._warmed: asyncio.Task[None] | None = None  # extraction starts while the first sources are read
 
     @classmethod
     def from_arguments(cls, spider: str, *, config: str, outlets: str, everything: str) -> Self:
@@ -127,7 +128,7 @@ class Shift:
 
     async def finish(self) -> None:
         """Gives back what is still held: the spider is closed, whoever told it to."""
-        tasks = list(self._polls)
+        tasks = [*self._polls, *filter(None, [self._warmed])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -155,6 +156,8 @@ class Shift:
 
     def _start(self, state: OutletState, desk: Desk) -> None:
         outlet = self._outlets[state.name]
+        if self._warmed is None:
+            self._warmed = asyncio.create_task(asyncio.to_thread(self.service.extractor.start))
         self._held[outlet.name] = state
         self._polls[asyncio.create_task(self._poll(outlet, state, desk))] = outlet
 
