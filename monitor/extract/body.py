@@ -274,13 +274,16 @@ def _is_aside(block: Block) -> bool:
 
 def _without_repeats(kept: list[Block]) -> list[Block]:
     """Drops what was said before: a paragraph of a summary, a hidden copy of the whole."""
-    seen: list[str] = []
+    seen: set[str] = set()
+    first: list[str] = []  # a copy of the whole holds these
     once = []
     for block in kept:
         if len(block.letters) > 60:
-            if any(text in block.letters if len(text) < len(block.letters) else text == block.letters for text in seen):
+            if block.letters in seen or any(text in block.letters for text in first if len(text) < len(block.letters)):
                 continue
-            seen.append(block.letters)
+            seen.add(block.letters)
+            if len(first) < 20:
+                first.append(block.letters)
         once.append(block)
     return once
 
