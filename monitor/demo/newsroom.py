@@ -14,6 +14,7 @@ from monitor.demo.dispatches import Dispatch, bundled
 from monitor.demo.listings import Entry
 from monitor.demo.pages import Look, Teaser, Words
 from monitor.demo.web import Fault, Site
+from monitor.models import now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -299,7 +300,7 @@ class House:
             teasers.append(Teaser(url=base + "video/recycling-line-tour", title="Watch: a recycling line", words=""))
             teasers.append(
                 Teaser(
-                    url=base + "policy/2026/11/02/a-story-that-was-taken-down-and-is-still-linked",
+                    url=f"{base}policy/{now():%Y/%m/%d}/a-story-that-was-taken-down-and-is-still-linked",
                     title="A story that was taken down and is still linked",
                     words="",
                 )
