@@ -1,0 +1,222 @@
+"""``export``, ``import`` and ``copy``: stories out of a store and back, and a whole monitor into another store."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, BinaryIO
+
+import click
+
+from monitor.cli.context import Context, Moment, with_context
+from monitor.errors import MonitorError
+from monitor.models import now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from monitor.config import StoreSettings
+    from monitor.models import Story
+    from monitor.transfer import Imported
+
+FORMATS = ("jsonl", "csv", "parquet")
+
+
+@click.command("export")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="Default: as FILE is called, else jsonl.")
+@click.option(
+    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Default: stdout."
+)
+@click.option("--query", help="Only stories that match.")
+@click.option("--since", type=Moment(), help="Only stories published (or else first seen) since: 7d, 2026-11-01 ...")
+@click.option("--after", metavar="ID", help="Only stories behind this id: goes on where an export ended.")
+@click.option("--resume", is_flag=True, help="Go on behind what FILE (jsonl) holds already.")
+@with_context
+def export_command(
+    context: Context,
+    *,
+    form: str | None,
+    output: Path | None,
+    query: str | None,
+    since: datetime | None,
+    after: str | None,
+    resume: bool,
+) -> None:
+    """Write stories, in the order of their ids, as they stream from the store.
+
+    \b
+    Examples:
+      media-monitor export > stories.jsonl
+      media-monitor export -o stories.csv --since 30d --query 'topic:chips'
+      media-monitor export -o stories.jsonl --resume
+    """
+    suffix = output.suffix.lstrip(".") if output else ""
+    form = form or (suffix if suffix in FORMATS else "jsonl")
+    if resume and (output is None or form != "jsonl" or after):
+        raise click.UsageError("--resume goes with a jsonl FILE, and without --after")
+    if form == "parquet" and output is None and sys.stdout.isatty():
+        raise click.UsageError("Parquet is no text for a terminal; name a file with --output")
+    from monitor.transfer import export  # noqa: PLC0415  not for --help
+
+    node = None
+    if query is not None:
+        from monitor.query import parse  # noqa: PLC0415  as above
+
+        node = parse(query)
+    if resume and output is not None:
+        after = _last_id(output)
+    with context.store() as store, _writing(output, form, append=resume) as out, _counting(context) as told:
+        stories = _told(store.scan(node, now=now(), since=since, after=after), told)
+        written = export(stories, out, form)
+    if output is not None:
+        context.err.print(f"{written:,} stories written to {output}.", markup=False)
+
+
+@contextmanager
+def _writing(path: Path | None, form: str, *, append: bool) -> Iterator[BinaryIO]:
+    """Where the stories go; a Parquet file takes its name only when it is whole."""
+    if path is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    partial = path.with_name(f"{path.name}.part") if form == "parquet" else path
+    try:
+        with partial.open("ab" if append else "wb") as out:
+            yield out
+        if partial != path:
+            partial.replace(path)
+    except OSError as error:
+        raise MonitorError(f"{path}: {error.strerror}") from None
+
+
+def _last_id(path: Path) -> str | None:
+    """The id of the last whole line; what a kill left of one behind it is cut off."""
+    import orjson  # noqa: PLC0415  not for --help
+
+    if not path.exists():
+        return None
+    last, whole = None, 0
+    with path.open("rb") as file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                break
+            last, whole = line, whole + len(line)
+    if whole < path.stat().st_size:
+        with path.open("r+b") as file:
+            file.truncate(whole)
+    if last is None:
+        return None
+    with suppress(orjson.JSONDecodeError, KeyError, TypeError):
+        return str(orjson.loads(last)["id"])
+    raise MonitorError(f"{path}: its last line is no story", hint="export to another file")
+
+
+def _told(stories: Iterator[Story], told: Callable[[int], None]) -> Iterator[Story]:
+    for number, story in enumerate(stories, start=1):
+        yield story
+        told(number)
+
+
+@contextmanager
+def _counting(context: Context) -> Iterator[Callable[[int], None]]:
+    """A running number on a terminal."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415  not for --help
+
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f}"), TimeElapsedColumn())
+    with Progress(*columns, console=context.err, transient=True, disable=not context.err.is_terminal) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda number: progress.update(task, completed=number)
+
+
+@click.command("import")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@with_context
+def import_command(context: Context, *, files: tuple[str, ...]) -> int:
+    """Read stories (jsonl, as `export` and `search --json` write them) into the store.  - is standard input.
+
+    A line that is no story is named with its number, and the rest goes on.  May be repeated, also after a kill: what
+    is there stays.  No alert fires; `alerts test` shows what would have matched.
+    """
+    from monitor.transfer import import_stories  # noqa: PLC0415  not for --help
+
+    stored = known = bad = 0
+    with context.store() as store:
+        for name in files:
+
+            def refused(number: int, reason: str, name: str = name) -> None:
+                context.err.print(f"{name}:{number}: {reason}", markup=False)
+
+            with _reading(name) as lines, _counting(context) as told:
+
+                def progress(done: Imported, told: Callable[[int], None] = told) -> None:
+                    told(done.stored + done.known)
+
+                done = import_stories(lines, store, refused=refused, progress=progress)
+            stored, known, bad = stored + done.stored, known + done.known, bad + done.bad
+    context.out.print(f"{stored:,} stories stored, {known:,} known already, {bad:,} lines refused.")
+    return 1 if bad else 0
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[IO[bytes]]:
+    if name == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        file = Path(name).open("rb")  # noqa: SIM115  closed below
+    except OSError as error:
+        raise click.UsageError(f"{name}: {error.strerror}") from None
+    with file:
+        yield file
+
+
+@click.command("copy")
+@click.argument("target")
+@with_context
+def copy_command(context: Context, *, target: str) -> None:
+    """Copy a whole monitor into another store: stories with their versions, hits, crawl state and outbox.
+
+    TARGET is the monitor.yaml that names the other store, or that store's address.  Stop crawling first.  May be
+    repeated, also after a kill: what is there stays, and mail that was sent is not sent again.
+
+    \b
+    Examples:
+      media-monitor copy elasticsearch.yaml
+      media-monitor copy https://es.example.org:9200
+    """
+    from monitor.store import open_store  # noqa: PLC0415  not for --help
+    from monitor.transfer import copy  # noqa: PLC0415
+
+    settings, base = _target(context, target)
+    if (settings, base.resolve()) == (context.config.store, context.base.resolve()):
+        raise click.UsageError("the target is the store itself")
+    other = open_store(settings, base)
+    try:
+        other.setup()
+        with context.store() as store, _counting(context) as told:
+            new = copy(store, other, progress=lambda copied, _new: told(copied))
+            context.out.print(f"{new:,} records copied from {store.ping()} to {other.ping()}.", markup=False)
+    finally:
+        other.close()
+
+
+def _target(context: Context, target: str) -> tuple[StoreSettings, Path]:
+    """The other store's settings, and where its relative paths start."""
+    import os  # noqa: PLC0415
+
+    if not target.startswith(("sqlite:", "http://", "https://")):
+        from monitor.config import load  # noqa: PLC0415  not for --help
+
+        # The environment speaks of this monitor: over the other one's file it would make the two stores one.
+        others = {name: value for name, value in os.environ.items() if not name.startswith("MONITOR_STORE__")}
+        return load(Path(target), others).store, Path(target).parent
+    from pydantic import ValidationError  # noqa: PLC0415  as above
+
+    from monitor.config import StoreSettings  # noqa: PLC0415
+
+    try:
+        return StoreSettings.model_validate({**context.config.store.model_dump(), "url": target}), context.base
+    except ValidationError as error:
+        raise click.UsageError(str(error.errors()[0].get("ctx", {}).get("error", "not a store"))) from None
