@@ -123,13 +123,18 @@ def serve(options: argparse.Namespace) -> None:
 
     def make_page_without_sockets(page: Any, verbosity: int = 0) -> None:
         make_page(page, verbosity)
-        page.frameCreated.connect(forbid_sockets)
-        forbid_sockets(page.mainFrame())
+        page.frameCreated.connect(page.watch_frame)
+        page.watch_frame(page.mainFrame())
 
-    def forbid_sockets(frame: Any) -> None:
-        frame.javaScriptWindowObjectCleared.connect(lambda: frame.evaluateJavaScript(NO_SOCKETS))
+    def watch_frame(page: Any, frame: Any) -> None:
+        # A slot of the page's own: with a function that holds the frame, now and then a load never finished.
+        frame.javaScriptWindowObjectCleared.connect(page.forbid_sockets)
+
+    def forbid_sockets(page: Any) -> None:
+        page.sender().evaluateJavaScript(NO_SOCKETS)
 
     WebkitWebPage.__init__ = make_page_without_sockets
+    WebkitWebPage.watch_frame, WebkitWebPage.forbid_sockets = watch_frame, forbid_sockets
 
     def with_heart(**settings: object) -> None:
         from twisted.internet import task
