@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from crawl.engine import Engine, shared
 from monitor.demo.web import Site
+
+from .engine import Engine, shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from crawl.engine import FAST, Engine
 from monitor.config.schema import Outlet
 from monitor.demo.web import Fault, Site
 from monitor.errors import FetchError
+
+from .engine import FAST, Engine
 
 if TYPE_CHECKING:
     from monitor.config.schema import CrawlSettings

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from twisted.internet.address import IPv4Address
 
-from crawl.engine import FAST, Engine
-from crawl.test_fetch import fetch, refusal
 from monitor.config.schema import Outlet
 from monitor.crawl.guard import is_public, trusted
 from monitor.demo.web import Site
 from monitor.errors import FetchError
+
+from .engine import FAST, Engine
+from .test_fetch import fetch, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

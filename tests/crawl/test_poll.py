@@ -8,11 +8,12 @@ from datetime import timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
-from crawl.engine import FAST, Engine, FakeService
 from monitor.config.schema import Outlet
 from monitor.demo.web import Fault, Site
 from monitor.discovery.sift import sift
 from monitor.models import Disposition, now
+
+from .engine import FAST, Engine, FakeService
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from crawl.engine import Memory
-from crawl.test_poll import rss, stories
 from monitor.config import load
 from monitor.crawl import holder
 from monitor.demo.web import Fault, Site
 from monitor.models import now
 from monitor.store import open_store
+
+from .engine import Memory
+from .test_poll import rss, stories
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,14 +14,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from crawl.test_fetch import fetch, refusal
+from .test_fetch import fetch, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from crawl.engine import Engine
     from monitor.demo.web import Site
+
+    from .engine import Engine
 
 
 class Answer(BaseHTTPRequestHandler):
@@ -72,7 +73,7 @@ def test_a_redirect_to_https_inside_the_network_is_refused(engine: Engine, site:
 
 
 def test_a_server_that_speaks_no_tls_is_a_tls_failure(engine: Engine, site: Site) -> None:
-    from crawl.engine import FAST
+    from .engine import FAST
 
     url = site.url.replace("http:", "https:") + "a"
     error = refusal(engine, url, settings=FAST.model_copy(update={"obey_robots": False}))
