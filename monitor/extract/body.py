@@ -223,6 +223,7 @@ def _usual_places(layout: Layout, core: Sequence[float]) -> set[tuple[str, ...]]
 
 def _trim(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
     """Takes off what stands before, behind and between the running text, and puts the standfirst in front."""
+    kept = _without_teasers(layout, kept)
     kept = _without_repeats([b for b in kept if not _is_title(b, hints.titles) and not _is_aside(b)])
     strong = [index for index, block in enumerate(kept) if weight(block) > 60]
     if not strong:
@@ -270,6 +271,28 @@ def _is_aside(block: Block) -> bool:
     if len(text) < 200 and phrases.CREDIT.match(text):
         return True
     return len(text) < 200 and block.density > 0.3 and bool(phrases.APPEAL.match(text))
+
+
+def _without_teasers(layout: Layout, kept: list[Block]) -> list[Block]:
+    """Takes off a list of other stories at the end, told by its form: two or more items in the same kind of place,
+    each a title that is a link and a few words below it."""
+    end = len(kept)
+    while end and _is_teaser(layout, kept[end - 1]):
+        end -= 1
+    items, rest = kept[end:], kept[:end]
+    alike = len({_place(layout, block) for block in items}) == 1
+    if len(items) < 2 or not alike or amount(items) > amount(rest):  # a story may be a list of links itself
+        return kept
+    return rest
+
+
+def _is_teaser(layout: Layout, block: Block) -> bool:
+    """Whether a block is short and stands behind a title, in the same item, that is nothing but a link."""
+    if len(block.text) > 400 or block.index == 0:
+        return False
+    title = layout.blocks[block.index - 1]
+    same_item = title.node in layout.chain(block.node)[:2] or block.node in layout.chain(title.node)[:2]
+    return title.density > 0.9 and len(title.text) >= 8 and same_item
 
 
 def _without_repeats(kept: list[Block]) -> list[Block]:

@@ -28,7 +28,7 @@ _SAME = {"nb": "no", "nn": "no", "in": "id", "iw": "he", "sh": "sr", "mo": "ro",
 
 
 @cache
-def _identifier() -> Any:
+def identifier() -> Any:
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
@@ -38,7 +38,7 @@ def of(text: str, hint: str | None = None) -> str | None:
     letters = sum(map(str.isalpha, text[:_SAMPLE]))
     if letters < _ENOUGH:
         return said
-    found, sureness = _identifier().classify(text[:_SAMPLE])
+    found, sureness = identifier().classify(text[:_SAMPLE])
     found = _SAME.get(found, found)
     if said and said != found and (sureness < 0.9 or any({said, found} <= group for group in _NEIGHBOURS)):
         return said

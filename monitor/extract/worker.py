@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from monitor.extract.reading import Reading
     from monitor.models import Article, NotArticle, Page
 
-PRELOAD = "monitor.extract.pipeline"  # what the workers' server imports once for all of them
+PRELOAD = "monitor.extract.warm"  # what the workers' server imports once for all of them
 _PR_SET_PDEATHSIG = 1
 
 

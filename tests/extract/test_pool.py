@@ -1,0 +1,135 @@
+"""The pool of workers: what a page does to its worker costs that page alone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from monitor.errors import ExtractionError
+from monitor.extract import Extractor, Reading, pool
+from monitor.models import Article, Page, now
+from extract import hurtful
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+STORY = b"<html><head><title>Bridge reopens</title></head><body><article><h1>Bridge reopens</h1>" + b"".join(
+    f"<p>Paragraph {n} of the story says that the bridge was closed for {n + 2} weeks, and why.</p>".encode()
+    for n in range(12)
+)
+
+
+def page(body: bytes = STORY) -> Page:
+    return Page(url="https://news.example/2026/bridge", body=body, fetched_at=now())
+
+
+def hurt(monkeypatch: pytest.MonkeyPatch, how: Callable[[Page, Reading], Article]) -> None:
+    """Makes the workers run ``how`` on each page; it is pickled by name, so the pool need not know."""
+    monkeypatch.setattr(pool.worker, "read", how)
+
+
+def test_many_pages_are_read_at_once_and_each_comes_back_to_its_caller() -> None:
+    async def main() -> list[str]:
+        async with Extractor(2) as extractor:
+            stories = await asyncio.gather(
+                *(extractor.read(page(STORY.replace(b"bridge", f"bridge{n}".encode())), Reading()) for n in range(30))
+            )
+        return [story.text for story in stories if isinstance(story, Article)]
+
+    texts = asyncio.run(main())
+    assert [f"bridge{n} " in text for n, text in enumerate(texts)] == [True] * 30
+
+
+@pytest.mark.parametrize(
+    ("how", "kind"),
+    [
+        (hurtful.hang, "timeout"),
+        (hurtful.die, "crash"),
+        (hurtful.bloat, "memory"),
+        (hurtful.fail, "error"),
+        (hurtful.recurse, "error"),
+    ],
+)
+def test_a_page_that_harms_its_worker_fails_alone(
+    monkeypatch: pytest.MonkeyPatch, how: Callable[[Page, Reading], Article], kind: str
+) -> None:
+    hurt(monkeypatch, how)
+
+    async def main() -> tuple[str, list[str]]:
+        async with Extractor(1, timeout=1.5, memory=400_000_000) as extractor:
+            bad = asyncio.create_task(extractor.read(page(hurtful.HARM), Reading()))
+            good = [asyncio.create_task(extractor.read(page(), Reading())) for _ in range(3)]
+            with pytest.raises(ExtractionError) as caught:
+                await bad
+            return caught.value.kind, [(await story).title for story in good]  # type: ignore[union-attr]
+
+    assert asyncio.run(main()) == (kind, ["Bridge reopens"] * 3)
+
+
+def test_workers_are_replaced_after_their_share_of_pages() -> None:
+    async def main() -> int:
+        async with Extractor(1, pages_per_worker=3) as extractor:
+            return len([await extractor.read(page(), Reading()) for _ in range(10)])
+
+    assert asyncio.run(main()) == 10
+
+
+def test_the_event_loop_runs_on_while_the_workers_start() -> None:
+    async def main() -> float:
+        longest = 0.0
+
+        async def tick() -> None:
+            nonlocal longest
+            while True:
+                before = time.monotonic()
+                await asyncio.sleep(0.01)
+                longest = max(longest, time.monotonic() - before)
+
+        ticking = asyncio.create_task(tick())
+        extractor = Extractor(1)
+        await extractor.read(page(), Reading())
+        ticking.cancel()
+        extractor.close()
+        return longest
+
+    assert asyncio.run(main()) < 1.0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_workers_end_with_their_parent_and_say_nothing(by: signal.Signals) -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-m", "extract.parent"],
+        cwd=Path(__file__).parents[1],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert parent.stdout is not None
+    assert parent.stderr is not None
+    workers = [int(word) for word in parent.stdout.readline().split()]
+    assert workers
+    parent.send_signal(by)
+    parent.wait(20)
+    deadline = time.monotonic() + 20
+    while any(_runs(worker) for worker in workers) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(_runs(worker) for worker in workers)
+    assert "Process pebble" not in parent.stderr.read()
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+        with open(f"/proc/{process}/stat") as file:  # noqa: PTH123  a path that may be gone
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False
