@@ -9,6 +9,7 @@ MonitorError                     one line for the user, and what to do next
 ├── LeaseLost                    another process holds the outlet now: stop, write nothing
 ├── FetchError                   a page or feed that could not be had, with its kind
 ├── ExtractionError              a page that killed, hung or broke its worker
+├── KibanaError                  Kibana does not answer, refuses, or did not take every object
 ├── RenderingUnavailable         the engine an outlet asks for is not there
 └── MailError
     ├── MailUnavailable          try again later
@@ -95,6 +96,10 @@ class ExtractionError(MonitorError):
 
 class RenderingUnavailable(MonitorError):
     """The engine an outlet asks for is not installed or does not answer."""
+
+
+class KibanaError(MonitorError):
+    """Kibana does not answer, refuses the import, or did not take every object."""
 
 
 class MailError(MonitorError):

@@ -1,0 +1,139 @@
+"""The way of the bundle into a Kibana, against a server that answers as its API for saved objects does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from monitor.config.schema import StoreSettings
+from monitor.errors import KibanaError
+from monitor.kibana import bundle, import_bundle
+from servers.faulty import Answer, Faulty, Request, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SETTINGS = StoreSettings(url="http://es:9200", prefix="desk", api_key="abc")
+
+
+def kibana(
+    version: str = "9.1.2", spaces: tuple[str, ...] = (), refuse: dict[str, dict[str, Any]] | None = None
+) -> Callable[[Request], Answer]:
+    """What a Kibana answers that has these spaces and refuses these objects."""
+
+    def answer(request: Request) -> Answer:
+        if request.path == "/api/status":
+            return Answer(200, {"version": {"number": version}, "status": {"overall": {"level": "available"}}})
+        roots = ["", *(f"/s/{space}" for space in spaces)]
+        if request.path not in [f"{root}/api/saved_objects/_import?overwrite=true" for root in roots]:
+            return Answer(404, {"statusCode": 404, "error": "Not Found", "message": "Not Found"})
+        if "kbn-xsrf" not in request.headers:
+            return Answer(400, {"message": "Request must contain a kbn-xsrf header."})
+        _, _, rest = request.body.partition(b'filename="media-monitor.ndjson"')
+        content = rest.partition(b"\r\n\r\n")[2].rpartition(b"\r\n--")[0]
+        objects = [orjson.loads(line) for line in content.splitlines()]
+        errors = [
+            {
+                "id": one["id"],
+                "type": one["type"],
+                "meta": {"title": one["attributes"]["title"]},
+                "error": refuse[one["id"]],
+            }
+            for one in objects
+            if refuse and one["id"] in refuse
+        ]
+        return Answer(200, {"success": not errors, "successCount": len(objects) - len(errors), "errors": errors})
+
+    return answer
+
+
+def test_every_object_is_imported_and_the_dashboard_is_named() -> None:
+    with serve(kibana()) as server:
+        imported = import_bundle(server.url, SETTINGS)
+    assert imported.count == len(bundle("desk").splitlines())
+    assert imported.version == "9.1.2"
+    assert imported.dashboard == f"{server.url}/app/dashboards#/view/desk-dashboard"
+    assert {request.headers["authorization"] for request in server.requests} == {"ApiKey abc"}
+
+
+def test_a_space_gets_its_own() -> None:
+    with serve(kibana(spaces=("desk",))) as server:
+        imported = import_bundle(server.url, SETTINGS, space="desk")
+    assert "/s/desk/app/dashboards" in imported.dashboard
+    assert imported.count == len(bundle("desk").splitlines())
+
+
+def test_a_space_that_is_not_there_is_named() -> None:
+    with serve(kibana()) as server, pytest.raises(KibanaError, match=r"/s/desk/api.*such a space"):
+        import_bundle(server.url, SETTINGS, space="desk")
+
+
+def test_objects_that_are_not_taken_are_named_with_the_reason() -> None:
+    refuse: dict[str, dict[str, Any]] = {
+        "desk-dashboard": {"type": "missing_references", "references": [{"type": "lens", "id": "desk-lens-x"}]},
+        "desk-search-hits": {"type": "unsupported_type"},
+    }
+    with serve(kibana(refuse=refuse)) as server, pytest.raises(KibanaError) as caught:
+        import_bundle(server.url, SETTINGS)
+    message = str(caught.value)
+    assert f"took {len(bundle('desk').splitlines()) - 2} objects" in message
+    assert "dashboard Media monitor: refers to lens desk-lens-x, which is missing" in message
+    assert "search Hits by alert: unsupported_type" in message
+
+
+@pytest.mark.parametrize("version", ["7.17.0", "8.8.2"])
+def test_a_kibana_that_is_too_old_is_refused_before_anything_is_sent(version: str) -> None:
+    with serve(kibana(version)) as server, pytest.raises(KibanaError, match=f"{version} is too old"):
+        import_bundle(server.url, SETTINGS)
+    assert [request.path for request in server.requests] == ["/api/status"]
+
+
+@pytest.mark.parametrize("version", ["8.9.0", "8.19.0", "9.0.0", "9.5.3", "9.6.0-SNAPSHOT"])
+def test_a_kibana_that_takes_the_stamps_is_not(version: str) -> None:
+    with serve(kibana(version)) as server:
+        assert import_bundle(server.url, SETTINGS).version == version
+
+
+def test_a_user_in_the_address_outweighs_the_stores_key_and_is_never_shown() -> None:
+    with serve(kibana()) as server:
+        imported = import_bundle(server.url.replace("//", "//ada:p%40ss@"), SETTINGS)
+    assert server.requests[0].headers["authorization"] == "Basic YWRhOnBAc3M="
+    assert "p%40ss" not in imported.dashboard
+
+
+def refused(status: int, body: object, headers: dict[str, str] | None = None) -> Faulty:
+    with serve(lambda _: Answer(status, body, headers or {})) as server:
+        import_bundle(server.url, SETTINGS)
+    return server
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "expected"),
+    [
+        (401, "Unauthorized", r"refuses the credentials: Unauthorized.*store\.api_key"),
+        (403, "Unable to bulk_create dashboard", r"does not allow.*Saved Objects Management"),
+        (503, "Kibana server is not ready yet", r"not ready.*in a minute"),
+        (500, "boom", r"answers 500: boom"),
+    ],
+)
+def test_a_refusal_says_what_to_do(status: int, said: str, expected: str) -> None:
+    with pytest.raises(KibanaError, match=expected):
+        refused(status, {"message": said})
+
+
+def test_what_is_no_kibana_is_said_to_be_none() -> None:
+    with pytest.raises(KibanaError, match="not Kibana"):
+        refused(200, b"<html>Welcome</html>", {"Content-Type": "text/html"})
+    with pytest.raises(KibanaError, match="not Kibana"):
+        refused(200, {"cluster_name": "elasticsearch"})
+
+
+def test_a_kibana_that_is_away_is_said_to_be() -> None:
+    with serve(kibana()) as server:
+        gone = server.url
+    with pytest.raises(KibanaError, match="does not answer"):
+        import_bundle(gone, SETTINGS)
+    with pytest.raises(KibanaError, match="no address"):
+        import_bundle("kibana:5601", SETTINGS)
