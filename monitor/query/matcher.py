@@ -14,7 +14,6 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from rapidfuzz.distance import OSA
@@ -320,6 +319,11 @@ def _glob(pattern: str) -> Callable[[str], object]:
     return re.compile(fnmatch.translate(merged)).match
 
 
+def covers(pattern: str, token: str) -> bool:
+    """Whether a glob of `Pattern` covers a whole token."""
+    return bool(_glob(pattern)(token))
+
+
 def _like_word(text: Tokens, step: Fuzzy) -> list[str]:
     length = len(step.value)
     return [
@@ -328,8 +332,3 @@ def _like_word(text: Tokens, step: Fuzzy) -> list[str]:
         if abs(len(token) - length) <= step.distance
         and OSA.distance(token, step.value, score_cutoff=step.distance) <= step.distance
     ]
-
-
-def increasing(found: Sequence[Span]) -> bool:
-    """Whether no occurrence lies within another: what `_followed` relies on."""
-    return all(a.start < b.start and a.end < b.end for a, b in pairwise(found))

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from dataclasses import replace
 from functools import cache
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedInput, UnexpectedToken
@@ -34,6 +34,9 @@ from monitor.query.syntax import (
 from monitor.query.syntax import (
     positive as is_positive,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Generous for people, small enough that no store is brought down by one query.
 LONGEST = 20_000  # characters
@@ -78,6 +81,11 @@ def parse(text: str, *, positive: bool = False) -> Node:
     return node
 
 
+def tokens_of(text: str) -> Iterator[Token]:
+    """The tokens of a query that parses."""
+    return _parser().lex(unicodedata.normalize("NFC", text))
+
+
 @cache
 def _parser() -> Lark:
     return Lark.open(
@@ -95,25 +103,14 @@ def _check_tokens(text: str) -> None:
     for token in _parser().lex(text):
         column = _column(token)
         negations = negations + 1 if token.type == "NOT" else 0
-        match token.type:
-            case "LPAR":
-                opened.append(token)
-            case "RPAR":
-                if not opened:
-                    raise QueryError('unmatched ")"', column=column, hint='take it away or add a "(" before it')
-                opened.pop()
-            case "WORD" | "PHRASE" | "RANGE":
-                clauses += 1
-                if token.type == "WORD" and (hint := _foreign_operator(token)):
-                    raise QueryError(f'"{token}" is no operator', column=column, hint=hint)
-            case "FIELD":
-                _check_field(token)
-            case "UNCLOSED":
-                raise QueryError(f"unmatched {token}", column=column, hint=f"close it with {_CLOSING[str(token)]}")
-            case "STRAY":
-                raise _stray(token, text, before)
-            case _:
-                pass
+        clauses += token.type in {"WORD", "PHRASE", "RANGE"}
+        if token.type == "LPAR":
+            opened.append(token)
+        elif token.type == "RPAR":
+            if not opened:
+                raise QueryError('unmatched ")"', column=column, hint='take it away or add a "(" before it')
+            opened.pop()
+        _check_token(token, text, before)
         if max(len(opened), negations) > DEEPEST:
             raise QueryError(f"more than {DEEPEST} brackets or NOTs inside one another", column=column)
         if clauses > MOST_CLAUSES:
@@ -123,6 +120,20 @@ def _check_tokens(text: str) -> None:
         before = token
     if opened:
         raise QueryError('unmatched "("', column=_column(opened[-1]), hint='add a ")"')
+
+
+def _check_token(token: Token, text: str, before: Token | None) -> None:
+    match token.type:
+        case "WORD" if hint := _foreign_operator(token):
+            raise QueryError(f'"{token}" is no operator', column=_column(token), hint=hint)
+        case "FIELD":
+            _check_field(token)
+        case "UNCLOSED":
+            raise QueryError(f"unmatched {token}", column=_column(token), hint=f"close it with {_CLOSING[str(token)]}")
+        case "STRAY":
+            raise _stray(token, text, before)
+        case _:
+            pass
 
 
 def _check_field(token: Token) -> None:

@@ -1,0 +1,175 @@
+"""What queries match, rule sets, explanations and the words in context."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+
+from monitor.config.schema import Alert, Config
+from monitor.models import Story
+from monitor.query import parse
+from monitor.query.explain import Explained, explain
+from monitor.query.matcher import document, matches
+from monitor.query.rules import Matched, RuleSet
+from monitor.query.snippets import context, highlight, snippets
+from monitor.query.syntax import Near, Phrase, Word
+from query.examples import NOON, STORY
+from query.generate import NOW, corpora, many_queries
+
+YES = """
+Sberbank|Сбербанк|"Сбербанка"|raw:Sberbank|BRICS NEAR/10 AI|BRICS NEAR/6 AI|BRICS AI|"BRICS AI"~10|"AI BRICS"~8
+人工智能|出口管制|人工*|chip|"chips"|sanction|sanct*|Sber*|ex?ort*|sbrebank~1|sbreabnk~2|raw:AI|raw:IA|IA|l'IA|elysee|raw:Élysée
+AT&T|GPT-4|GPT-4*|"GPT 4"|"gpt-4"|title:(China AI)|text:Sberbank|author:smith|author:"jane smith"|author:(Jane Petrov)
+url:politics|url:outlet.example|url:"politics/kremlin"|url:AI_2026|outlet:"national technology news"|language:EN|country:gb|topic:AI-Geopolitics
+published_at:2026-11-22|published_at:>=now-1d|published_at:[2026-11-01 TO now]|published_at:2026-11|published_at:2026-11-22T12:00
+published_at:<=2026-11-22T12:00:00Z|word_count:[300 TO 300]|word_count:>299|NOT Rosatom|-Rosatom|Sberbank -Rosatom|"export controls"
+(BRICS NEAR/3 partners) ONEAR/2 countries|(advance OR "export controls") NEAR/30 (chip* OR "other countries")|tightened ONEAR/1 elysee
+"the chips" ONEAR/2 "and the"|sberbank ONEAR/0 chief|published_at:2026-11-22T13:00+01:00|Sberbank OR Rosatom|kremlin AND (rosatom OR 管制)
+"""
+NO = """
+Rosatom|"Сбербанк"|raw:sberbank|BRICS NEAR/5 AI|"BRICS AI"|"BRICS AI"~5|"AI BRICS"~7|智能人工|"chip"|raw:ai|raw:Ai|raw:elysee|sbrebank~1 Rosatom
+title:chip|text:Kremlin|author:"Jane Petrov"|author:"Smith Jane"|url:polit|outlet:National|language:ru|topic:ai|alert:x|countries ONEAR/9 BRICS
+published_at:>2026-11-22|published_at:<2026-11-22|published_at:[* TO 2026-11-21]|modified_at:[* TO *]|word_count:>300|word_count:{300 TO 400]
+NOT Sberbank|Sberbank -BRICS|china NEAR/50 sberbank|chief ONEAR/0 sberbank|published_at:>now|"AI C"|Sber|GPT-5*|"kremlin china"
+"the chips" NEAR/0 "chips were"
+"""
+
+
+def _queries(text: str) -> list[str]:
+    return [query for line in text.split("\n") for query in line.split("|") if query]
+
+
+@pytest.mark.parametrize("query", _queries(YES))
+def test_this_query_matches_the_story(query: str) -> None:
+    assert matches(parse(query), document(STORY), NOON)
+
+
+@pytest.mark.parametrize("query", _queries(NO))
+def test_this_query_does_not(query: str) -> None:
+    assert not matches(parse(query), document(STORY), NOON)
+
+
+@pytest.mark.parametrize(
+    ("text", "query", "expected"),
+    [
+        ("a b c d", '"a d"~2', True),
+        ("a b c d", '"a d"~1', False),
+        ("d a", '"a d"~2', True),
+        ("d a", '"a d"~1', False),
+        ("a x b y c", '"a b c"~2', True),
+        ("a x b y c", '"a b c"~1', False),
+        ("a x b", "a NEAR/1 b", True),
+        ("a x y b", "a NEAR/1 b", False),
+        ("a b", "a NEAR/0 a", False),
+        ("a a", "a NEAR/0 a", True),
+        ("a b c", '"a b" NEAR/0 "b c"', False),
+        ("a b b c", '"a b" NEAR/0 "b c"', True),
+        ("b a c", '(a OR "a b") ONEAR/0 c', True),
+        ("a b c", '(a OR "a b") ONEAR/0 c', True),
+        ("a b x x a c", "(a NEAR/9 b) ONEAR/0 c", True),
+    ],
+)
+def test_distance_is_counted_in_words_between(text: str, query: str, expected: bool) -> None:
+    story = replace(STORY, title="", text=text)
+    assert matches(parse(query), document(story), NOON) is expected
+
+
+RULES = RuleSet(
+    topics={"ai": parse("raw:AI China")},
+    alerts={
+        "sberbank": parse("Sberbank OR Сбербанк"),
+        "brics": parse("BRICS NEAR/10 AI"),
+        "ours": parse("topic:ai chip"),
+        "rosatom": parse("Rosatom"),
+        "wild": parse("sanct*"),
+        "fuzzy": parse("sbrebank~1"),
+        "all new": parse("published_at:>=now-1d"),
+    },
+)
+
+
+def test_topics_are_matched_before_the_alerts_that_ask_for_them() -> None:
+    untold = replace(STORY, topics=())
+    assert RULES.match(untold, now=NOON) == Matched(
+        topics=("ai",), alerts=("sberbank", "brics", "ours", "wild", "fuzzy", "all new")
+    )
+
+
+def test_a_rule_set_is_made_of_a_configuration() -> None:
+    config = Config(topics={"t": "chip"}, alerts=(Alert(name="a", query="topic:t", to=("a@b.example",)),))
+    assert RuleSet.of(config).match(STORY) == Matched(topics=("t",), alerts=("a",))
+
+
+def test_the_context_of_a_hit_is_one_line_with_its_words_marked() -> None:
+    line = RULES.context("brics", STORY)
+    assert "\n" not in line
+    assert "**BRICS** partners and other countries to advance **AI**." in line
+
+
+def test_a_snippet_marks_whole_words_and_says_where_it_was_cut() -> None:
+    story = replace(
+        STORY, title="Chips", text="lorem " * 50 + "the Sberbank's chips " + "ipsum " * 50 + "sanctions end"
+    )
+    first, second, third = snippets(parse("Sber* OR chip OR sanction"), story)
+    assert first.marked("[", "]") == "[Chips]"
+    assert second.text.startswith("…")
+    assert "the [Sberbank's] [chips] ipsum" in second.marked("[", "]")
+    assert third.marked("[", "]").endswith("[sanctions] end")
+
+
+def test_what_is_negated_is_not_marked() -> None:
+    assert highlight(parse("BRICS -Rosatom"), STORY, "title").marks == ()
+    assert context(parse("NOT Rosatom"), STORY) == ""
+
+
+def test_highlighting_the_title_gives_all_of_it() -> None:
+    assert highlight(parse("China ONEAR/1 raw:AI"), STORY, "title").marked("[", "]") == (
+        "Kremlin 'tells' ministries to work with [China] on [AI]"
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(stories=corpora(5), texts=many_queries(10))
+def test_every_matching_clause_of_words_is_marked_and_no_other(stories: list[Story], texts: list[str]) -> None:
+    for node in map(parse, texts):
+        if not isinstance(node, Word | Phrase | Near) or node.field in {"author", "url"}:
+            continue
+        for story in stories:
+            marked = [snippet for field in ("title", "text") if (snippet := highlight(node, story, field)).marks]
+            assert bool(marked) is matches(node, document(story), NOW)
+            for snippet in marked:
+                assert all(start < end for start, end in snippet.marks)
+                assert snippet.marked("", "") == snippet.text
+
+
+def test_an_explanation_says_of_each_clause_what_is_there_instead() -> None:
+    query = """(BRICS NEAR/3 AI OR "BRICS AI" OR raw:ai OR "chip" OR Rosatom OR countries ONEAR/2 BRICS)
+        AND language:fr AND modified_at:>=now AND NOT Sberbank"""
+    found = explain(parse(query), STORY, now=NOON)
+    words, language, modified, negated = found.parts
+    assert [part.reason for part in words.parts] == [
+        "the nearest they come is 6 words apart",
+        "all of its words are there, but not side by side in this order",
+        "there is AI instead",
+        "there is chips instead",
+        "",
+        "both are there, but not in this order",
+    ]
+    assert (language.reason, modified.reason) == ("the story has en", "the story has none")
+    assert not negated.matched
+    assert "[Sberbank’s]" in negated.parts[0].contexts[0].marked("[", "]")
+
+
+@settings(max_examples=50, deadline=None)
+@given(stories=corpora(5), texts=many_queries(10))
+def test_an_explanation_agrees_with_the_matcher_at_every_clause(stories: list[Story], texts: list[str]) -> None:
+    def check(found: Explained, story: Story) -> None:
+        assert found.matched is matches(found.node, document(story), NOW)
+        for part in found.parts:
+            check(part, story)
+
+    for node in map(parse, texts):
+        for story in stories:
+            check(explain(node, story, now=NOW), story)
