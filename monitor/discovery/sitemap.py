@@ -81,7 +81,7 @@ def _index(root: etree._Element, url: str, since: datetime) -> Listing:
         texts = {markup.name(child): (child.text or "").strip() for child in element}
         if not texts.get("loc"):
             continue
-        address, changed = urljoin(url, texts["loc"]), moment(texts.get("lastmod"))
+        address, changed = urljoin(url, texts["loc"]), moment(texts.get("lastmod"), free=False)
         child = Child(url=address, fresh=changed is None or changed >= since)
         found.append((bool(_NEWS_NAME.search(urlsplit(address).path)), changed.timestamp() if changed else 0.0, child))
     found.sort(key=lambda entry: entry[:2], reverse=True)  # news first, then what changed last
@@ -106,7 +106,7 @@ def _entry(element: etree._Element, source: str, outlet: str) -> tuple[Candidate
         outlet=outlet,
         source=source,
         title=markup.plain(texts.get("news-title")),
-        published_at=moment(texts.get("news-publication_date")) or moment(texts.get("lastmod")),
+        published_at=moment(texts.get("news-publication_date"), free=False) or moment(texts.get("lastmod"), free=False),
         language=texts.get("news-language") or None,
     )
     return candidate, news

@@ -147,6 +147,14 @@ def test_robots_txt_is_obeyed(engine: Engine, site: Site) -> None:
     assert site.count("/private/a") == 0
 
 
+def test_a_robots_txt_of_thousands_of_rules_is_obeyed_too(engine: Engine, site: Site) -> None:
+    rules = "".join(f"Disallow: /*a{number}*b\n" for number in range(20_000))
+    site.put("/robots.txt", f"User-agent: *\nDisallow: /private\n{rules}".encode(), "text/plain")
+    site.put("/private/a", b"<p>a")
+    assert refusal(engine, f"{site.url}private/a").kind == "robots"
+    assert fetch(engine, site.put("/a", b"<p>a")).status == 200
+
+
 def test_robots_txt_for_our_own_name_goes_before_the_rule_for_all(engine: Engine, site: Site) -> None:
     site.put("/robots.txt", b"User-agent: *\nDisallow: /\n\nUser-agent: media-monitor\nAllow: /\n", "text/plain")
     assert fetch(engine, site.put("/a", b"<p>a")).status == 200

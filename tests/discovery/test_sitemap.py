@@ -69,6 +69,12 @@ def test_an_index_names_its_children_news_first_then_the_freshest() -> None:
     assert [child.fresh for child in children] == [True, True, True, False]
 
 
+def test_dates_that_no_standard_knows_do_not_hold_a_long_sitemap_up() -> None:
+    listing = read(urlset(*(entry(number, "Sunday 22nd of November 2026, 10 pm") for number in range(400))))
+    assert all(candidate.published_at is None for candidate in listing.candidates)
+    assert len(listing.candidates) == 400
+
+
 def test_gzip_is_unpacked() -> None:
     assert len(read(gzip.compress(urlset(entry(1)).encode())).candidates) == 1
 
