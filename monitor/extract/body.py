@@ -281,9 +281,11 @@ def _without_teasers(layout: Layout, kept: list[Block]) -> list[Block]:
         end -= 1
     items, rest = kept[end:], kept[:end]
     alike = len({_place(layout, block) for block in items}) == 1
-    if len(items) < 2 or not alike or amount(items) > amount(rest):  # a story may be a list of links itself
+    if len(items) < 2 or not alike or not amount(rest):
         return kept
-    return rest
+    cut_short = 2 * sum(block.text.rstrip().endswith(("…", "...")) for block in items) > len(items)
+    # A story may be a list of links itself, but it tells each of them to its end.
+    return rest if cut_short or amount(items) < amount(rest) else kept
 
 
 def _is_teaser(layout: Layout, block: Block) -> bool:
