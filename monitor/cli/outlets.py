@@ -106,8 +106,14 @@ def _json(name: str, outlet: Outlet | None, state: OutletState | None) -> dict[s
             }
             for url, source in state.sources.items()
         },
-        "engine": state.memory.get("engine"),
+        "engine": _engine(state),
     }
+
+
+def _engine(state: OutletState) -> str | None:
+    """What its pages are rendered with; None where none of them is."""
+    kinds = state.memory.get("rendering") or {}
+    return next((each["engine"] for each in kinds.values() if each["engine"] != "hopeless"), None)
 
 
 def _status(outlet: Outlet | None, state: OutletState | None) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
+from rich.text import Text
 
 from monitor.demo.dispatches import Dispatch, model_story
 from monitor.demo.newsroom import Newsroom
@@ -62,7 +63,7 @@ class Tour:
         width = max(cell_len(house.profile.name) for house in houses)
         for house in houses:
             name = set_cell_size(house.profile.name, width)
-            self.console.print(f"  {name}  {house.site.url}  {_plain(house.profile.habit)}", soft_wrap=True)
+            self._say(f"  {name}  {house.site.url}  {house.profile.habit}")
         self._say(f"Its outlets, two topics and three alerts stand in {self.config}.")
 
     def _first_pass(self, newsroom: Newsroom) -> None:
@@ -92,14 +93,13 @@ class Tour:
     def _mail(self, sink: MailSink) -> None:
         self._heading("The mail, as the desk received it")
         for mail in sink.received:
-            self.console.print(f"  To {', '.join(mail.recipients)}: [bold]{_plain(mail.subject)}[/]")
+            self._say(f"  To {', '.join(mail.recipients)}: {mail.subject}")
         title = model_story().title
         shown = next((m for m in sink.received if title in m.text), sink.received[0])
         self.console.rule(style="dim")
         for name in ("From", "To", "Subject"):
-            self.console.print(f"{name}: {_plain(str(shown.message[name]))}")
-        self.console.print()
-        self.console.print(_plain(shown.text.strip()), soft_wrap=True)
+            self._say(f"{name}: {shown.message[name]}", style="bold")
+        self._say(f"\n{shown.text.strip()}")
         self.console.rule(style="dim")
 
     def _second_pass(self, newsroom: Newsroom, sink: MailSink) -> tuple[int, int]:
@@ -145,7 +145,7 @@ class Tour:
         languages = {story["language"] for story in stories}
         reprints = sum(story["cluster"] != story["id"] for story in stories)
         published = sum(len(house.stories) for house in newsroom.houses.values())
-        say = self.console.print
+        say = self._say
         say(f"  Crawled   {len(newsroom.houses)} outlets with {published} stories in {seconds:.0f} seconds.")
         say(
             f"  Kept      {len(stories)} stories of {len(kept)} outlets in {len(languages)} languages; "
@@ -155,8 +155,8 @@ class Tour:
         say(f"  Repeated  {again[0]} pages fetched and {again[1]} mails sent a second time.")
         say(f"  Scripts   {self._rendering(newsroom, stories)}")
         self._heading("Files to look at")
-        say(f"  {self.config}    the outlets, topics and alerts of this demo, commented")
-        say(f"  {self.out / 'monitor.db'}      every story, hit and mail: one SQLite file")
+        say(f"  {self.config}  the outlets, topics and alerts of this demo, commented")
+        say(f"  {self.out / 'monitor.db'}    every story, hit and mail: one SQLite file")
         say(f"  {self.out / 'mail'}/         the mails as received, to open in a mail program")
         self._heading("What to type next")
         program = ".venv/bin/media-monitor"
@@ -164,18 +164,18 @@ class Tour:
         for words, purpose in (
             (f"{program} search '人工智能 OR ИИ' {at}", "other words, other languages"),
             (f"{program} alerts test export-controls {at}", "what a rule would have caught"),
-            (f"{sys.executable} -m monitor.demo --stay", "the demo again, and the newsroom stays open"),
+            (".venv/bin/python -m monitor.demo --stay", "the demo again, and the newsroom stays open"),
             (f"{program} init my-monitor", "your own monitor, with real outlets to choose from"),
         ):
-            say(f"  [bold]{_plain(words)}[/]", soft_wrap=True)
-            say(f"      [dim]{purpose}[/]")
+            say(f"  {words}", style="bold")
+            say(f"      {purpose}", style="dim")
 
     def _rendering(self, newsroom: Newsroom, stories: list[dict[str, Any]]) -> str:
         """A clear word on the outlet whose pages are written by JavaScript."""
         name = newsroom["ministry"].profile.name
         if any(story["outlet"] == name for story in stories):
-            engine = next((o.get("engine") for o in self._objects("outlets") if o["name"] == name), None)
-            return f"{name} writes its pages by JavaScript; they were read with {engine or 'a rendering engine'}."
+            engine = next(outlet["engine"] for outlet in self._objects("outlets") if outlet["name"] == name)
+            return f"{name} writes its pages by JavaScript; they were read with {engine}."
         return (
             f"{name} writes its pages by JavaScript and could not be read: no rendering engine is here.\n"
             "            Install Chromium (apt install chromium; .venv/bin/pip install scrapy-playwright),\n"
@@ -205,7 +205,7 @@ class Tour:
 
     def _command(self, *words: str, expect: tuple[int, ...] = (0,)) -> None:
         """Runs a command of media-monitor, showing it and its output."""
-        self.console.print(f"[bold green]$[/] [bold]media-monitor {_plain(shlex.join(words))}[/]")
+        self._say(f"$ media-monitor {shlex.join(words)}", style="bold green")
         sys.stdout.flush()
         done = subprocess.run(self._line(words), timeout=PATIENCE, check=False)  # noqa: S603  our own program
         if done.returncode not in expect:
@@ -227,10 +227,12 @@ class Tour:
         return [sys.executable, "-m", "monitor", words[0], "--config", str(self.config), *words[1:]]
 
     def _heading(self, words: str) -> None:
-        self.console.print(f"\n[bold]{words}[/]\n[dim]{'─' * len(words)}[/]")
+        self._say(f"\n{words}", style="bold")
+        self._say("─" * len(words), style="dim")
 
-    def _say(self, words: str) -> None:
-        self.console.print(_plain(words))
+    def _say(self, words: str, *, style: str = "") -> None:
+        """A line, as long as it is; colour only on a terminal."""
+        self.console.print(Text(words, style=style), soft_wrap=True)
 
 
 def _late_story() -> Dispatch:
@@ -251,8 +253,3 @@ def _late_story() -> Dispatch:
             "as well. The bank did not say whether it would follow.",
         ),
     )
-
-
-def _plain(words: str) -> str:
-    """Square brackets as they are, not as rich's markup."""
-    return words.replace("[", "\\[")
