@@ -41,30 +41,40 @@ def elasticsearch_prefix(elasticsearch_url: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def _elasticsearch_indices(elasticsearch_url: str) -> Iterator[str]:
-    """A prefix whose indices are made once, as making them takes seconds."""
+def _elasticsearch_indices(elasticsearch_url: str) -> Iterator[list[StoreSettings]]:
+    """Two stores whose indices are made once, as making them takes seconds."""
     from monitor.config.schema import StoreSettings
     from monitor.store.elasticsearch import ElasticsearchStore
 
-    prefix = f"test-{uuid.uuid4().hex[:12]}"
-    store = ElasticsearchStore.open(StoreSettings(url=elasticsearch_url, prefix=prefix))
-    store.setup()
-    store.close()
-    yield prefix
-    _delete(elasticsearch_url, prefix)
+    made = [StoreSettings(url=elasticsearch_url, prefix=f"test-{uuid.uuid4().hex[:12]}") for _ in range(2)]
+    for settings in made:
+        store = ElasticsearchStore.open(settings)
+        store.setup()
+        store.close()
+    yield made
+    for settings in made:
+        _delete(elasticsearch_url, settings.prefix)
 
 
 @pytest.fixture
-def elasticsearch_store(elasticsearch_url: str, _elasticsearch_indices: str) -> Iterator[StoreSettings]:
+def elasticsearch_store(elasticsearch_url: str, _elasticsearch_indices: list[StoreSettings]) -> Iterator[StoreSettings]:
     """Settings of a store that is set up and empty; it is emptied again afterwards."""
-    from monitor.config.schema import StoreSettings
+    yield _elasticsearch_indices[0]
+    _empty(elasticsearch_url, _elasticsearch_indices[0].prefix)
 
-    prefix = _elasticsearch_indices
-    yield StoreSettings(url=elasticsearch_url, prefix=prefix)
-    _call(elasticsearch_url, "POST", f"{prefix}-*/_refresh")
-    while hits := _call(elasticsearch_url, "GET", f"{prefix}-*/_search?size=10000&_source=false")["hits"]["hits"]:
+
+@pytest.fixture
+def elasticsearch_other(elasticsearch_url: str, _elasticsearch_indices: list[StoreSettings]) -> Iterator[StoreSettings]:
+    """Settings of another such store."""
+    yield _elasticsearch_indices[1]
+    _empty(elasticsearch_url, _elasticsearch_indices[1].prefix)
+
+
+def _empty(url: str, prefix: str) -> None:
+    _call(url, "POST", f"{prefix}-*/_refresh")
+    while hits := _call(url, "GET", f"{prefix}-*/_search?size=10000&_source=false")["hits"]["hits"]:
         lines = [json.dumps({"delete": {"_index": hit["_index"], "_id": hit["_id"]}}) for hit in hits]
-        _call(elasticsearch_url, "POST", "_bulk?refresh=true", "\n".join([*lines, ""]))
+        _call(url, "POST", "_bulk?refresh=true", "\n".join([*lines, ""]))
 
 
 def _call(url: str, method: str, path: str, body: str | None = None) -> Any:

@@ -33,3 +33,9 @@ class TestElasticsearch(Contract):
     @pytest.fixture
     def store(self, another: Callable[[], Store]) -> Store:
         return another()
+
+    @pytest.fixture
+    def empty(self, elasticsearch_other: StoreSettings) -> Iterator[Store]:
+        store = ElasticsearchStore.open(elasticsearch_other)
+        yield store
+        store.close()

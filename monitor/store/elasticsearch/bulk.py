@@ -147,8 +147,8 @@ def _send(client: Elasticsearch, body: bytes, count: int, *, aliases: bool) -> l
             filter_path="error,items.*.status,items.*.error,items.*._seq_no,items.*._primary_term",
         )
     if answer.meta.status != 200:
-        body = answer.body
-        return [Written(answer.meta.status, reason_of(body.get("error") if isinstance(body, dict) else body))] * count
+        said = answer.body
+        return [Written(answer.meta.status, reason_of(said.get("error") if isinstance(said, dict) else said))] * count
     items = [next(iter(item.values())) for item in answer["items"]]
     return [
         Written(

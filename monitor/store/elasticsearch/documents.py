@@ -71,7 +71,7 @@ def alias(value: str, of: Visit, story: str | None) -> Json:
 
 
 def read_visit(document: Json) -> Visit:
-    document = _times(document, "published_at", "first_seen_at", "next_at")
+    document = {"next_at": None, **_times(document, "published_at", "first_seen_at", "next_at")}
     return Visit(
         candidate=Candidate(**{name: document[name] for name in Candidate.__dataclass_fields__ if name in document}),
         **{name: document[name] for name in Visit.__dataclass_fields__ if name in document},
@@ -121,3 +121,7 @@ def _times(document: Json, *names: str) -> Json:
         if read.get(name) is not None:
             read[name] = from_rfc3339(read[name])
     return read
+
+
+def read_time(text: str | None) -> datetime | None:
+    return from_rfc3339(text) if text else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from monitor.store.elasticsearch.bulk import Write
 from monitor.store.elasticsearch.cluster import Cluster
@@ -25,11 +25,16 @@ class Notes(Cluster):
 
     def put(self, kind: str, key: str, value: Json | None) -> None:
         """Keeps a value under its kind and key, or removes it."""
-        document = {} if value is None else {"kind": kind, "key": key, "value": value}
-        write = Write(kind="notes", id=digest(kind, key), document=document, op="index" if document else "delete")
-        self.write([write])
+        if value is None:
+            self.write([Write(kind="notes", id=digest(kind, key), document={}, op="delete")])
+        else:
+            self.write([written_note(kind, key, value)])
 
     def kept(self, kind: str) -> dict[str, Json]:
         """All values of a kind by their key, in order."""
         found = self.find("notes", {"term": {"kind": kind}}, sort=[{"key": "asc"}])
         return {stored.document["key"]: stored.document["value"] for stored in found}
+
+
+def written_note(kind: str, key: str, value: Json, *, op: Literal["index", "create"] = "index") -> Write:
+    return Write(kind="notes", id=digest(kind, key), document={"kind": kind, "key": key, "value": value}, op=op)

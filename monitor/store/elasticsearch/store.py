@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING
 from monitor.store.elasticsearch import client, migration, schema
 from monitor.store.elasticsearch.aside import Aside
 from monitor.store.elasticsearch.client import explained
-from monitor.store.elasticsearch.frontier import Frontier
-from monitor.store.elasticsearch.outbox import Outbox
-from monitor.store.elasticsearch.outlets import Outlets
-from monitor.store.elasticsearch.stories import Stories
+from monitor.store.elasticsearch.copying import Copying
 
 if TYPE_CHECKING:
     from monitor.config.schema import StoreSettings
 
 
-class ElasticsearchStore(Frontier, Stories, Outlets, Outbox, Aside):
+class ElasticsearchStore(Copying, Aside):
     """`monitor.store.Store` on Elasticsearch 8 and 9, for many processes on many machines."""
 
     @classmethod

@@ -95,7 +95,7 @@ class Stories(Cluster):
         current = self.stories([story]).get(story)
         if current is None:
             return []
-        earlier = self.get("versions", [_version_id(story, version) for version in range(1, current.version)])
+        earlier = self.get("versions", [version_id(story, version) for version in range(1, current.version)])
         bodies = sorted((stored.document["body"] for stored in earlier.values()), key=lambda body: int(body["version"]))
         return [*map(Story.from_json, bodies), current]
 
@@ -173,9 +173,7 @@ def _before(filing: Filing, stored: dict[str, Stored]) -> Iterator[Write]:
     for notice in filing.notices:
         yield Write(kind="outbox", id=digest(*notice.key), document=documents.notice(notice), op="create")
     if filing.story and (old := stored.get(filing.story.id)):
-        body = {name: value for name, value in old.document.items() if name not in documents.HIDDEN}
-        document = {"story": old.id, "version": body["version"], "body": body}
-        yield Write(kind="versions", id=_version_id(old.id, body["version"]), document=document)
+        yield written_version({name: value for name, value in old.document.items() if name not in documents.HIDDEN})
 
 
 def _story(filing: Filing, stored: dict[str, Stored]) -> Write:
@@ -198,7 +196,13 @@ def _after(filing: Filing, rejected: str | None) -> Iterator[Write]:
         yield Write(kind="urls", id=alias, document=documents.alias(alias, filing.visit, story), op="create")
 
 
-def _version_id(story: str, version: int) -> str:
+def written_version(body: Json) -> Write:
+    """An earlier version of a story, kept for its history."""
+    document = {"story": body["id"], "version": body["version"], "body": body}
+    return Write(kind="versions", id=version_id(body["id"], body["version"]), document=document)
+
+
+def version_id(story: str, version: int) -> str:
     return f"{story}-{version}"
 
 

@@ -1,0 +1,138 @@
+"""Everything out of a store and into another, record by record."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, assert_never
+
+from monitor.models import Hit, OutletState, Story, Visit, rfc3339
+from monitor.store.elasticsearch import documents
+from monitor.store.elasticsearch.bulk import Write
+from monitor.store.elasticsearch.cluster import PAGE
+from monitor.store.elasticsearch.documents import digest
+from monitor.store.elasticsearch.frontier import Frontier
+from monitor.store.elasticsearch.notes import NOTE, written_note
+from monitor.store.elasticsearch.outbox import SNOOZE, Outbox
+from monitor.store.elasticsearch.outlets import Outlets
+from monitor.store.elasticsearch.stories import Stories, version_id, written_version
+from monitor.store.protocol import Alias, Note, Posted, Record, Snooze, Told
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from monitor.models import Json
+    from monitor.store.elasticsearch.cluster import Stored
+
+BY_KEY: list[Json] = [{"story": "asc"}, {"alert": "asc"}, {"version": "asc"}]
+ALL: Json = {"match_all": {}}
+
+
+class Copying(Stories, Frontier, Outlets, Outbox):
+    """The part of the store that is copied from and into."""
+
+    def dump(self) -> Iterator[Record]:
+        yield from self._told()
+        for stored in self.find("hits", ALL, sort=BY_KEY):
+            yield documents.read_hit(stored.document)
+        for stored in self.find("outbox", ALL, sort=BY_KEY):
+            sent_at = documents.read_time(stored.document.get("sent_at"))
+            yield Posted(notice=documents.read_notice(stored.document), sent_at=sent_at)
+        for stored in self.find("urls", ALL, sort=[{"id": "asc"}]):
+            if stored.document.get("alias"):
+                yield Alias(id=stored.id, story=stored.document.get("story"))
+            else:
+                yield documents.read_visit(stored.document)
+        yield from (replace(state, holder=None, lease_until=None, token="") for state in self.outlets())
+        yield from (Snooze(alert=alert, until=until) for alert, until in self.snoozed().items())
+        yield from (Note(key=key, value=value) for key, value in self.notes().items())
+
+    def _told(self) -> Iterator[Told]:
+        page: list[Story] = []
+        for stored in self.find("stories", ALL, sort=[{"id": "asc"}], without=documents.HIDDEN):
+            page.append(Story.from_json(stored.document))
+            if len(page) == PAGE:
+                yield from self._with_versions(page)
+                page = []
+        yield from self._with_versions(page)
+
+    def _with_versions(self, stories: Sequence[Story]) -> Iterator[Told]:
+        ids = [version_id(story.id, version) for story in stories for version in range(1, story.version)]
+        earlier = self.get("versions", ids)
+        for story in stories:
+            versions = (earlier.get(version_id(story.id, version)) for version in range(1, story.version))
+            yield Told(versions=(*(Story.from_json(old.document["body"]) for old in versions if old), story))
+
+    def load(self, records: Sequence[Record]) -> int:
+        """See `Store.load`.  Stories come first, as nothing else may be there without them."""
+        new = self._load_stories([record.versions for record in records if isinstance(record, Told)])
+        others = [record for record in records if not isinstance(record, Told)]
+        writes = [_created(record) for record in others]
+        results = self.write(writes, keep=True)
+        taken = [
+            (record, write) for record, write, result in zip(others, writes, results, strict=True) if result.conflict
+        ]
+        return new + sum(result.done for result in results) + self._load_over(taken)
+
+    def _load_stories(self, told: Sequence[tuple[Story, ...]]) -> int:
+        from monitor.similarity import signature  # noqa: PLC0415  numpy takes its time
+
+        stored = self.get("stories", [versions[-1].id for versions in told], fields=("version",))
+        newer = [versions for versions in told if versions[-1].version > _version(stored.get(versions[-1].id))]
+        self.write([written_version(old.to_json()) for *earlier, _ in newer for old in earlier], keep=True)
+        writes = []
+        for *_, story in newer:
+            known = stored.get(story.id)
+            writes.append(
+                Write(
+                    kind="stories",
+                    id=story.id,
+                    document=documents.story(story, signature(story.text)),
+                    op="index" if known else "create",
+                    version=known.version if known else None,
+                )
+            )
+        return sum(result.done for result in self.write(writes, keep=True))
+
+    def _load_over(self, taken: Sequence[tuple[Record, Write]]) -> int:
+        """Of what is there already, mail is sent where its copy is, and an outlet that nobody holds is as its copy."""
+        changes = []
+        for kind in ("outbox", "outlets"):
+            given = {write.id: (record, write) for record, write in taken if write.kind == kind}
+            for name, known in self.get(kind, list(given), fields=("sent_at", "holder")).items():
+                record, write = given[name]
+                match record:
+                    case Posted() if record.sent_at and not known.document.get("sent_at"):
+                        change: Json = {"sent_at": rfc3339(record.sent_at), "holder": None, "claimed_until": None}
+                        changes.append(Write(kind=kind, id=name, document=change, op="update", version=known.version))
+                    case OutletState() if known.document.get("holder") is None:
+                        changes.append(Write(kind=kind, id=name, document=write.document, version=known.version))
+        return sum(result.done for result in self.write(changes))
+
+
+def _version(stored: Stored | None) -> int:
+    return int(stored.document["version"]) if stored else 0
+
+
+def _created(record: Hit | Posted | Visit | Alias | OutletState | Snooze | Note) -> Write:
+    match record:
+        case Hit():
+            kind, name, document = "hits", digest(record.alert, record.story, record.version), documents.hit(record)
+        case Posted():
+            kind, name, document = "outbox", digest(*record.notice.key), documents.notice(record.notice)
+            if record.sent_at:
+                document["sent_at"] = rfc3339(record.sent_at)
+        case Visit():
+            kind, name, document = "urls", record.id, documents.visit(record)
+        case Alias():
+            kind, name = "urls", record.id
+            document = {"id": record.id, "alias": True, **({"story": record.story} if record.story else {})}
+        case OutletState():
+            kind, name = "outlets", digest(record.name)
+            document = documents.outlet(replace(record, holder=None, lease_until=None))
+        case Snooze():
+            return written_note(SNOOZE, record.alert, {"until": rfc3339(record.until)}, op="create")
+        case Note():
+            return written_note(NOTE, record.key, record.value, op="create")
+        case _:
+            assert_never(record)
+    return Write(kind=kind, id=name, document=document, op="create")
