@@ -20,6 +20,7 @@ from w3lib.url import canonicalize_url
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+LONGEST = 10_000  # characters; no server takes longer ones
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _BLANK = re.compile(r"[\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202f\u2060\ufeff]+")
 
@@ -50,6 +51,7 @@ _VIEW_PATH = re.compile(
     r"^/(?:amp|m|mobile|print)(?=/[^/]{3})|(?:/|\.|-)(?:amp|print)(?=(?:\.html?)?/?$)", re.IGNORECASE
 )
 _INDEX = re.compile(r"/(?:index|default)\.(?:html?|php|aspx?|jsp)$", re.IGNORECASE)
+_HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_-])?")
 _SESSION_PATH = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/?#]*", re.IGNORECASE)
 _AMP_CACHE = re.compile(
     r"^https?://(?:[^/]+\.cdn\.ampproject\.org/\w|(?:www\.)?google\.[a-z.]+/amp)/(s/)?(.+)$", re.IGNORECASE
@@ -65,38 +67,35 @@ def canonical(url: str) -> str:
 
     Idempotent; what is no web address comes back stripped and else unchanged.  Never raises.
     """
-    url = _BLANK.sub("", url) if len(url) < 10_000 else ""
+    if len(url) > LONGEST:
+        return ""
+    url = _BLANK.sub("", url)
+    for _ in range(5):  # cleaning one part can bring forth what is cleaned in its turn: "\\" is a "/", "%2e" a "."
+        try:
+            again = _cleaned(url)
+        except ValueError:  # a port that is no number, a bracket in the host
+            return url
+        if again == url:
+            break
+        url = again
+    return url
+
+
+def _cleaned(url: str) -> str:
     cached = _AMP_CACHE.match(url)
     if cached:
         url = ("https://" if cached[1] else "http://") + cached[2]
-    try:
-        parts = urlsplit(url)
-        host = _host(parts)
-        port = parts.port
-    except ValueError:  # a port that is no number, a bracket in the host
-        return url
+    parts = urlsplit(url)
+    host, port = _host(parts), parts.port
     scheme = parts.scheme.lower()
     if scheme not in _DEFAULT_PORTS or not host:
         return url
     netloc = host if port in (None, _DEFAULT_PORTS[scheme]) else f"{host}:{port}"
     # "#!" is the address itself on pages written by JavaScript.
     fragment = parts.fragment if parts.fragment.startswith("!") and len(parts.fragment) > 1 else ""
-    path = _SESSION_PATH.sub("", re.sub(r"/{2,}", "/", parts.path)) or "/"
+    path = _SESSION_PATH.sub("", re.sub(r"/{2,}", "/", parts.path.replace("\\", "/"))) or "/"
     query = "&".join(part for part in parts.query.split("&") if part and not _is_tracking(part))
-    try:
-        return _encoded(urlunsplit((scheme, netloc, path, query, fragment)))
-    except ValueError:
-        return url
-
-
-def _encoded(url: str) -> str:
-    """Percent-encoding in one form; repeated because decoding can bring forth what is decoded in its turn."""
-    for _ in range(3):
-        again: str = canonicalize_url(url, keep_fragments=True)
-        if again == url:
-            break
-        url = again
-    return url
+    return canonicalize_url(urlunsplit((scheme, netloc, path, query, fragment)), keep_fragments=True)
 
 
 def _web(url: str) -> SplitResult | None:
@@ -109,15 +108,17 @@ def _web(url: str) -> SplitResult | None:
 
 
 def _host(parts: SplitResult) -> str:
-    """Lower case, in the ASCII form, without a trailing dot; an IPv6 address in brackets."""
+    """Lower case, in the ASCII form, without a trailing dot; an IPv6 address in brackets.
+
+    Raises ValueError where it is no host name.
+    """
     host = (parts.hostname or "").rstrip(".")
     if ":" in host:
         return f"[{ipaddress.ip_address(host)}]"
     if not host.isascii():
-        try:
-            host = host.encode("idna").decode("ascii")
-        except UnicodeError:
-            return host
+        host = host.encode("idna").decode("ascii")
+    if host and not _HOST.fullmatch(host):
+        raise ValueError(f"{host!r} is no host name")
     return host
 
 
@@ -186,7 +187,7 @@ def declared(page: str, candidates: Iterable[str]) -> str | None:
     Another site's address is not (a page could take over a foreign story), nor a front page, nor an address
     that drops what tells this page from its neighbours.
     """
-    for candidate in candidates:
+    for candidate in filter(None, candidates):
         try:
             url = canonical(urljoin(page, candidate.strip()))
         except ValueError:

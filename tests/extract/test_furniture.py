@@ -1,0 +1,92 @@
+"""What recurs on an outlet's pages is dropped from the fourth page on; what its stories say is not."""
+
+from __future__ import annotations
+
+import json
+import random
+
+from extract import pages
+from monitor.extract import Reading, furniture, read
+from monitor.models import Article, Page, now
+
+BOX = "Our weekly briefing on Sberbank and its rivals comes every Friday, with charts and a quiz for you."
+BLURB = "Marta Lindqvist has covered banks in Moscow for nine years, Sberbank among them, and keeps bees."
+POPULAR = ["Sberbank opens a school for programmers", "Ten charts that explain the rouble", "A town without cash"]
+BACKGROUND = "The war that began in February 2022 cut Russian banks off from most foreign suppliers of processors."
+
+
+def page(number: int, *, popular: list[str] = POPULAR, frame: str = "story-frame") -> bytes:
+    """A story of its own words in a container that holds the outlet's boxes too, under names that say nothing."""
+    chance = random.Random(number)
+    words = "council river budget harbour school engine winter carbon voter patient orchard signal".split()
+    paragraphs = [
+        f"Story {number} says in sentence {n} that the {chance.choice(words)} and the {chance.choice(words)} were "
+        f"settled on day {chance.randint(1, 99)}, as {chance.choice(words)} {chance.randint(100, 999)} had been before."
+        for n in range(6)
+    ]
+    if number % 8 == 0:
+        paragraphs.insert(3, BACKGROUND)
+    middle = "".join(f"<p>{text}</p>" for text in paragraphs[:3])
+    end = "".join(f"<p>{text}</p>" for text in paragraphs[3:])
+    rows = "".join(f"<p>{headline}, and what came of it in the end.</p>" for headline in popular)
+    return (
+        f"<html><head><title>Headline of story {number}</title></head><body><div class='{frame}'><h1>Headline of story "
+        f"{number}</h1>{middle}<div class='b1'><p>{BOX}</p></div>{end}<div class='b2'>{rows}</div>"
+        f"<div class='b3'><p>{BLURB}</p></div></div></body></html>"
+    ).encode()
+
+
+def poll(memory: dict[str, object], number: int, body: bytes) -> tuple[dict[str, object], Article]:
+    story = read(
+        Page(url=f"https://bank.example/2026/{number}", body=body, fetched_at=now()),
+        Reading(furniture=furniture.known(memory)),
+    )
+    assert isinstance(story, Article)
+    return furniture.learn(memory, story), story
+
+
+def test_boxes_lists_and_blurbs_are_gone_after_the_third_page_and_no_sentence_with_them() -> None:
+    memory: dict[str, object] = {}
+    for number in range(1, 41):
+        memory, story = poll(memory, number, page(number))
+        assert story.text.count(f"Story {number} says") == 6
+        assert (BACKGROUND in story.text) == (number % 8 == 0)
+        assert ("Sberbank" in story.text) == (number <= 3)
+    assert len(json.dumps(memory)) < 60_000
+
+
+def test_a_list_whose_headlines_change_is_furniture_as_a_place() -> None:
+    memory: dict[str, object] = {}
+    for number in range(1, 30):
+        _, story = memory, None
+        memory, story = poll(
+            memory, number, page(number, popular=[f"Popular piece {number // 5 + n}" for n in range(4)])
+        )
+    memory, story = poll(memory, 99, page(99, popular=["Sberbank was never in this list before"]))
+    assert "Sberbank" not in story.text
+
+
+def test_a_story_read_again_teaches_nothing_new() -> None:
+    memory: dict[str, object] = {}
+    for _ in range(10):
+        memory, _ = poll(memory, 7, page(7))
+    assert furniture.known(memory) == frozenset()
+
+
+def test_furniture_is_forgotten_when_the_layout_changes() -> None:
+    memory: dict[str, object] = {}
+    for number in range(1, 11):
+        memory, _ = poll(memory, number, page(number))
+    old = furniture.known(memory)
+    assert old
+    for number in range(11, 11 + furniture.FORGOTTEN + 1):
+        memory, _ = poll(memory, number, page(number, frame="redesign", popular=[]).replace(b"class='b", b"class='c"))
+    assert not old & furniture.known(memory)
+
+
+def test_a_page_that_is_all_furniture_keeps_its_text() -> None:
+    story = read(Page(url=pages.URL, body=pages.plain(), fetched_at=now()), Reading())
+    assert isinstance(story, Article)
+    again = read(Page(url=pages.URL, body=pages.plain(), fetched_at=now()), Reading(furniture=frozenset(story.blocks)))
+    assert isinstance(again, Article)
+    assert again.text == story.text

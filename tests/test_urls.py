@@ -1,0 +1,147 @@
+"""One address for one story."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.urls import canonical, declared, identity, is_home, same_site, story_id
+
+HOSTS = [
+    "example.org",
+    "www.example.org",
+    "m.example.co.uk",
+    "EXAMPLE.org:80",
+    "münchen.example",
+    "127.0.0.1:8080",
+    "[::1]:443",
+]
+PATHS = [
+    "",
+    "/",
+    "/2026/01/story",
+    "/2026//01/./a/../story/",
+    "/статья/ии",
+    "/a%7eb%2fc",
+    "/a b",
+    "/story.html",
+    "/story/amp/",
+    "/;x=1",
+    "/%",
+    "/%zz",
+    "/café",
+]
+QUERIES = [
+    "",
+    "?",
+    "?id=12&b=2&a=1",
+    "?utm_source=x&id=12",
+    "?fbclid=1",
+    "?q=a%20b+c",
+    "?я=1",
+    "?a=&b",
+    "?id=1&amp;x=2",
+    "?ref=rss",
+    "?ref=20260101",
+    "?%",
+    "?a=%E9",
+]
+FRAGMENTS = ["", "#", "#comments", "#!/story/1", "#:~:text=x"]
+ADDRESSES = [f"{scheme}://{host}{path}{query}{fragment}" for scheme in ("https", "HTTP") for host in HOSTS for path in PATHS for query in QUERIES for fragment in FRAGMENTS]  # fmt: skip
+
+
+def test_canonical_is_idempotent_on_thousands_of_addresses() -> None:
+    assert len(ADDRESSES) > 8_000
+    changed = [url for url in ADDRESSES if canonical(canonical(url)) != canonical(url)]
+    assert not changed
+
+
+def test_identity_is_the_same_for_an_address_and_its_canonical_form() -> None:
+    assert not [url for url in ADDRESSES if identity(canonical(url)) != identity(url)]
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.text(max_size=60))
+def test_nothing_makes_it_raise_and_what_is_no_address_stays_so(text: str) -> None:
+    for url in (text, f"https://{text}", f"https://example.org/{text}", f"https://example.org/?{text}"):
+        assert canonical(canonical(url)) == canonical(url)
+        assert len(story_id(url)) == 32
+        is_home(url)
+        same_site(url, "https://example.org/")
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("HTTP://Example.ORG:80/a/./b/../c", "http://example.org/a/c"),
+        ("https://user:secret@example.org/a", "https://example.org/a"),
+        ("https://example.org/a?utm_source=x&utm_medium=y&id=5#top", "https://example.org/a?id=5"),
+        ("https://example.org/a?b=2&a=1", "https://example.org/a?a=1&b=2"),
+        ("https://example.org/a;jsessionid=12AB?x=1", "https://example.org/a?x=1"),
+        ("https://example.org/%d0%98%D0%98", "https://example.org/%D0%98%D0%98"),
+        ("https://example.org/a%7Eb", "https://example.org/a~b"),
+        ("https://example.org/#!/story/1", "https://example.org/#!/story/1"),
+        ("https://www-example-org.cdn.ampproject.org/c/s/www.example.org/a", "https://www.example.org/a"),
+        ("  https://example.org/a\n", "https://example.org/a"),
+        ("https://bücher.example/a", "https://xn--bcher-kva.example/a"),
+        ("https://example.org:8443/a", "https://example.org:8443/a"),
+        ("mailto:desk@example.org", "mailto:desk@example.org"),
+    ],
+)
+def test_canonical_takes_off_what_does_not_matter_and_leaves_an_address_that_opens(url: str, expected: str) -> None:
+    assert canonical(url) == expected
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "http://example.org/2026/story",
+        "https://www.example.org/2026/story/",
+        "https://m.example.org/2026/story",
+        "https://amp.example.org/2026/story",
+        "https://example.org/2026/story/amp",
+        "https://example.org/amp/2026/story",
+        "https://example.org/2026/story?amp=1",
+        "https://example.org/2026/story?outputType=amp",
+        "https://example.org/2026/story?print=true",
+        "https://example.org/2026/story/print/",
+        "https://example.org/2026/story?utm_campaign=x#comments",
+        "https://example.org/2026/story?ref=homepage",
+        "https://example.org/2026/story/index.html",
+    ],
+)
+def test_views_of_a_story_are_one_story(other: str) -> None:
+    assert story_id(other) == story_id("https://example.org/2026/story")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("https://example.org/?p=12", "https://example.org/?p=13"),
+        ("https://example.org/story?id=1", "https://example.org/story"),
+        ("https://example.org/story?ref=20260101", "https://example.org/story?ref=20260102"),
+        ("https://example.org/story?sid=1", "https://example.org/story?sid=2"),
+        ("https://example.org/a", "https://example.org/A"),
+        ("https://news.example.org/a", "https://sport.example.org/a"),
+        ("https://example.org/ampere", "https://example.org/ere"),
+        ("https://example.org/print-media", "https://example.org/media"),
+        ("https://example.org:8001/a", "https://example.org:8002/a"),
+    ],
+)
+def test_different_stories_stay_apart(one: str, other: str) -> None:
+    assert story_id(one) != story_id(other)
+
+
+def test_only_the_owner_s_own_addresses_are_believed() -> None:
+    page = "https://www.example.co.uk/2026/story"
+    assert declared(page, ["https://example.co.uk/2026/story?utm_source=x"]) == "https://example.co.uk/2026/story"
+    assert declared(page, ["/2026/canonical"]) == "https://www.example.co.uk/2026/canonical"
+    assert (
+        declared(page, ["https://other.co.uk/2026/story", "https://news.example.co.uk/s"])
+        == "https://news.example.co.uk/s"
+    )
+    assert declared(page, ["https://www.example.co.uk/"]) is None
+    assert declared(page, ["javascript:void(0)", "http://[", ""]) is None
+    assert declared("https://a.blogspot.com/x", ["https://b.blogspot.com/x"]) is None
+    assert declared("http://127.0.0.1:8001/x", ["http://127.0.0.1:8002/x"]) is None
