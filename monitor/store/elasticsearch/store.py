@@ -38,6 +38,8 @@ class ElasticsearchStore(Copying, Aside):
         versions = migration.versions(self)
         missing = [kind for kind in schema.KINDS if kind not in versions]
         state = f"not set up: {', '.join(missing)} missing" if missing else "set up"
+        if not missing and (rejected := self.rejections()):
+            state += f", {rejected} rejected documents set aside (media-monitor replay)"
         with explained():
             health = self.client.cluster.health()
         nodes = health["number_of_nodes"]

@@ -1,0 +1,94 @@
+"""``setup`` and ``replay``: what the team's store needs once, and what it refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from monitor.cli.context import Context, with_context
+
+if TYPE_CHECKING:
+    from monitor.store.elasticsearch import ElasticsearchStore
+
+SHOWN = 20  # rejected documents that `replay` lists
+
+
+@click.command("setup")
+@click.option("--kibana", metavar="URL", help="Import data views, searches and the dashboard into this Kibana.")
+@click.option("--space", metavar="NAME", help="The Kibana space to import into (default: the default space).")
+@click.option("--api-key", is_flag=True, help="Only print the calls that make API keys of the least privilege.")
+@click.option("--bundle", is_flag=True, help="Only print what Kibana would import, as NDJSON.")
+@with_context
+def setup_command(context: Context, *, kibana: str | None, space: str | None, api_key: bool, bundle: bool) -> int:
+    """Make or migrate the store: for Elasticsearch its templates, indices and aliases; and prepare Kibana.
+
+    \b
+    Examples:
+      media-monitor setup
+      media-monitor setup --kibana https://kibana.example.org:5601 --space desk
+      media-monitor setup --api-key
+    """
+    prefix = context.config.store.prefix
+    if api_key:
+        from monitor.store.elasticsearch.keys import calls  # noqa: PLC0415  not for --help
+
+        click.echo(calls(prefix), nl=False)
+        return 0
+    if bundle:
+        from monitor.kibana import bundle as ndjson  # noqa: PLC0415  not for --help
+
+        click.echo(ndjson(prefix), nl=False)
+        return 0
+    if space and not kibana:
+        raise click.UsageError("--space says where in Kibana: --kibana URL is needed too")
+    with context.store() as store:
+        if _elasticsearch(context):
+            for name in _cluster(store).put_templates():
+                context.out.print(f"ok    template {name}", markup=False)
+        context.out.print(f"ok    {store.ping()}", markup=False)
+    if kibana:
+        if not _elasticsearch(context):
+            raise click.UsageError("Kibana shows what is in Elasticsearch; store.url names a file")
+        from monitor.kibana import import_bundle  # noqa: PLC0415  not for --help
+
+        imported = import_bundle(kibana, context.config.store, space=space, base=context.base)
+        context.out.print(f"ok    Kibana {imported.version}: {imported.count} objects imported", markup=False)
+        context.out.print(f"      {imported.dashboard}", markup=False)
+    return 0
+
+
+@click.command("replay")
+@click.option("--list", "list_only", is_flag=True, help="Only list what was rejected, and why.")
+@with_context
+def replay_command(context: Context, *, list_only: bool) -> int:
+    """File again what Elasticsearch rejected, once the reason is gone; nothing newer is overwritten."""
+    if not _elasticsearch(context):
+        context.out.print("A file rejects nothing: there is nothing to replay.")
+        return 0
+    with context.store() as opened:
+        store = _cluster(opened)
+        if not list_only:
+            replayed = store.replay()
+            context.out.print(
+                f"{replayed.written:,} written, {replayed.superseded:,} superseded by something newer, "
+                f"{replayed.rejected:,} still rejected"
+            )
+        left = store.rejections()
+        for one in store.rejected(limit=SHOWN):
+            context.out.print(f"{one.index} {one.id}  {one.failed_at:%Y-%m-%d %H:%M}  {one.reason}", markup=False)
+        if left > SHOWN:
+            context.out.print(f"... and {left - SHOWN:,} more")
+    return 1 if left and not list_only else 0
+
+
+def _elasticsearch(context: Context) -> bool:
+    settings = context.config.store
+    return bool(settings.cloud_id) or not settings.url.get_secret_value().startswith("sqlite:")
+
+
+def _cluster(store: object) -> ElasticsearchStore:
+    from monitor.store.elasticsearch import ElasticsearchStore  # noqa: PLC0415  not for --help
+
+    assert isinstance(store, ElasticsearchStore)
+    return store
