@@ -56,8 +56,14 @@ function main(splash, args)
     end
   end)
 
-  local ok, reason = splash:go{args.url, headers = args.headers}
-  if not ok and not tostring(reason):find("^http") then
+  local done, ok, reason = splash:with_timeout(function()
+    return splash:go{args.url, headers = args.headers}
+  end, args.load_timeout)
+  if not done then  -- some part never ends; what came so far may be all there is to read
+    if status(splash) == 0 then
+      return {failure = "network4", url = splash:url()}
+    end
+  elseif not ok and not tostring(reason):find("^http") then
     return {failure = tostring(reason), url = splash:url()}
   end
 

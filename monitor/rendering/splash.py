@@ -88,6 +88,7 @@ def meta(url: str, plan: Plan, *, server: str, session: str, user_agent: str, pr
         "user_agent": user_agent,
         "timeout": plan.timeout,
         "resource_timeout": plan.timeout,
+        "load_timeout": plan.timeout / 2,
         "part_timeout": rule.PART_TIMEOUT,
         "limit": plan.limit,
         "quiet": rule.QUIET,
@@ -129,7 +130,7 @@ def check(response: Response) -> Response:
             raise FetchError("the page was not finished in time", kind="timeout")
         raise FetchError(f"Splash: {data.get('type')}: {detail}", kind="render")
     if failure := data.get("failure"):
-        raise _failure(str(failure))
+        raise _failure(str(failure), guarded="proxy" in response.meta["splash"]["args"])
     if refusal := response.headers.get(REFUSAL):
         kind = refusal.decode("latin-1")
         raise FetchError(f"the page leads to an address that is refused: {data.get('url')}", kind=kind, permanent=True)
@@ -139,11 +140,11 @@ def check(response: Response) -> Response:
 _NETWORK = {"1": "connect", "2": "connect", "3": "dns", "4": "timeout", "5": "cancelled", "6": "tls"}
 
 
-def _failure(reason: str) -> FetchError:
+def _failure(reason: str, *, guarded: bool) -> FetchError:
     """``network3``, ``invalid_hostname`` and the like, as `splash:go` names them."""
     if reason == "too-large":
         return FetchError("the page is larger than max_size once rendered", kind="too-large", permanent=True)
-    if reason.startswith("network10"):  # Qt's errors of a proxy
+    if guarded and (reason == "network1" or reason.startswith("network10")):  # sites are refused by the guard itself
         raise ProxyUnreachable(reason)
     kind = _NETWORK.get(reason.removeprefix("network"), "render")
     return FetchError(f"Splash could not load the page: {reason}", kind=kind)
