@@ -1,0 +1,74 @@
+"""The pages that the extraction benchmarks read: not in the repository, their text is their publishers'.
+
+A corpus directory holds ``article-extraction-benchmark`` (the public one: ``html/ID.html.gz`` and ``ground-truth.json``)
+and, where there is one, ``dev`` (``NAME.html.gz`` and ``truth.json``, with dates, authors, titles, several languages).
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    name: str
+    url: str
+    html: bytes
+    language: str = "en"
+    body: str | None = None  # the whole text, or None where only snippets of it are known
+    present: tuple[str, ...] = ()  # must be in the text
+    absent: tuple[str, ...] = ()  # must not
+    title: str | None = None
+    date: str | None = None
+    authors: tuple[str, ...] | None = None
+    kind: str = "full"
+
+
+def public(corpus: Path) -> list[Sample]:
+    """The public article-extraction-benchmark."""
+    root = corpus / "article-extraction-benchmark"
+    truth = json.loads((root / "ground-truth.json").read_text())
+    return [
+        Sample(name=name, url=entry["url"], html=_page(root / "html" / name), body=entry["articleBody"])
+        for name, entry in truth.items()
+    ]
+
+
+def dev(corpus: Path) -> list[Sample]:
+    """Pages in many languages, with their facts."""
+    root = corpus / "dev"
+    truth = json.loads((root / "truth.json").read_text())
+    return [
+        Sample(
+            name=name,
+            url=entry["url"],
+            html=_page(root / name),
+            language=entry["language"],
+            body=entry["body"] if entry["truth_kind"] == "full" else None,
+            present=tuple(entry.get("with") or ()),
+            absent=tuple(entry.get("without") or ()),
+            title=entry["title"],
+            date=entry["date"],
+            authors=tuple(entry["authors"] or ()),
+            kind=entry["truth_kind"],
+        )
+        for name, entry in truth.items()
+    ]
+
+
+def argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--corpus",
+        type=Path,
+        default=Path(os.environ.get("MONITOR_CORPUS", "../shared/corpus")),
+        help="directory of the pages (default: MONITOR_CORPUS, or ../shared/corpus)",
+    )
+
+
+def _page(path: Path) -> bytes:
+    return gzip.decompress(path.with_name(path.name + ".html.gz").read_bytes())
