@@ -8,6 +8,7 @@ Everything before the filing may be repeated; the filing is one transaction or, 
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -71,6 +72,10 @@ class Ingest:
         self._alerts = {alert.name: alert for alert in config.alerts}
         self._queue: list[tuple[Filing, asyncio.Future[bool]]] = []
         self._writer: asyncio.Task[None] | None = None
+        # Signature and cluster of each new story that is prepared and not yet filed: the store cannot find it so far,
+        # and reprints of one event are often read within the same second.
+        self._coming: dict[str, tuple[tuple[int, ...], str]] = {}
+        self._looking = threading.Lock()
 
     async def page(self, outlet: Outlet, visit: Visit, page: Page, furniture: Furniture) -> Outcome:
         """Takes a fetched page to its end; the outcome says which.  ``furniture`` learns from it."""
@@ -88,7 +93,12 @@ class Ingest:
             return await self._settle(visit, Outcome(disposition=Disposition.TOO_OLD))
         for _ in range(CONFLICTS):
             filing = await self.call(self._prepare, outlet, visit, page, article)
-            if await self._file(filing):
+            try:
+                filed = await self._file(filing)
+            finally:
+                if filing.story is not None:
+                    self._coming.pop(filing.story.id, None)
+            if filed:
                 return filing.outcome
         return await self._postpone(visit, Outcome(disposition=Disposition.FAILED, kind="conflict"))
 
@@ -181,12 +191,17 @@ class Ingest:
 
     def _cluster(self, story: Story, signature: tuple[int, ...]) -> str:
         """The cluster of the story most like this one, or a new one of its own."""
-        recent = self.store.similar(signature, since=now() - SIMILAR_FOR)
+        with self._looking:  # before the store is asked: what leaves `_coming` meanwhile is found there
+            coming = [(cluster, other) for key, (other, cluster) in list(self._coming.items()) if key != story.id]
+            self._coming[story.id] = signature, story.id
+        recent = [(cluster, other) for _, cluster, other in self.store.similar(signature, since=now() - SIMILAR_FOR)]
         likest = max(
-            ((similarity.alike(signature, other), cluster) for _, cluster, other in recent),
+            ((similarity.alike(signature, other), cluster) for cluster, other in (*recent, *coming)),
             default=(0.0, story.id),
         )
-        return likest[1] if likest[0] >= similarity.REPRINT else story.id
+        cluster = likest[1] if likest[0] >= similarity.REPRINT else story.id
+        self._coming[story.id] = signature, cluster
+        return cluster
 
     def _hit(self, alert: str, story: Story) -> Hit:
         return Hit(

@@ -210,6 +210,22 @@ def test_a_reprint_joins_the_cluster_of_the_first(desk):
     assert second.cluster == first.id
 
 
+def test_reprints_read_in_the_same_moment_join_one_cluster(desk):
+    text = " ".join(f"Item {n * 7} tells of AI, ministers and what clause {n * 13} demands." for n in range(40))
+    desk.reader.reads = replace(ARTICLE, text=text, canonical_url=None)
+    visits = [desk.candidate(f"https://gazette.example/reprint-number-{n}") for n in range(8)]
+
+    async def read_all():
+        pages = [Page(url=visit.candidate.url, body=b"", fetched_at=models.now()) for visit in visits]
+        return await asyncio.gather(
+            *(desk.ingest.page(OUTLET, visit, page, Furniture()) for visit, page in zip(visits, pages, strict=True))
+        )
+
+    asyncio.run(read_all())
+    assert len(stored(desk)) == 8
+    assert len({story.cluster for story in stored(desk)}) == 1
+
+
 def test_a_story_that_the_page_dates_before_max_age_is_too_old(desk):
     old = replace(ARTICLE, published_at=models.now() - timedelta(days=8))
     assert desk.page(desk.candidate(), old) is Disposition.TOO_OLD
