@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from monitor.models import Json
+    from monitor.models import Json, OutletState
+    from monitor.store.elasticsearch.cluster import Stored
 
 pytestmark = pytest.mark.elasticsearch
 
@@ -309,6 +310,34 @@ def test_who_sleeps_past_its_lease_finds_it_gone_and_overwrites_nothing(settings
         with pytest.raises(LeaseLost):
             late()
     assert [state.error for state in taker.outlets()] == ["what the taker found"]
+
+
+def test_a_release_that_meets_a_renewal_of_its_own_is_written_all_the_same(
+    settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ElasticsearchStore.open(settings)
+    (state,) = store.lease(["A"], holder="me", now=NOON, term=MINUTE, limit=1)
+    held = store._held
+
+    def interrupted(state: OutletState) -> Stored:
+        stored = held(state)
+        monkeypatch.setattr(store, "_held", held)
+        store.renew(state, now=NOON, term=MINUTE)
+        return stored
+
+    monkeypatch.setattr(store, "_held", interrupted)
+    store.release(replace(state, error="what was found"))
+    (kept,) = store.outlets()
+    assert (kept.holder, kept.error) == (None, "what was found")
+
+
+def test_what_another_process_just_finished_is_not_waiting_any_more(settings: StoreSettings) -> None:
+    mine, other = ElasticsearchStore.open(settings), ElasticsearchStore.open(settings)
+    visits = mine.enqueue([Candidate(url=f"https://a.example/{n}", outlet="A") for n in range(3)], now=NOON)
+    assert len(mine.waiting("A", now=NOON, limit=10)) == 3
+    done = replace(visits[0], next_at=None)
+    other.file([Filing(visit=done, outcome=Outcome(disposition=Disposition.OFF_TOPIC))])
+    assert {visit.id for visit in mine.waiting("A", now=NOON, limit=10)} == {visits[1].id, visits[2].id}
 
 
 def test_a_story_that_two_file_at_once_is_stored_once_and_the_other_is_told(settings: StoreSettings) -> None:

@@ -82,18 +82,19 @@ class Outlets(Cluster):
 
     def renew(self, state: OutletState, *, now: datetime, term: timedelta) -> OutletState:
         until = now + term
-        stored = self._held(state)
-        if stored.document.get("holder") != state.holder:
-            raise LeaseLost(f"{state.name} was given up, and is anybody's now")
         lease = {"holder": state.holder, "lease_until": rfc3339(until)}
-        write = Write(kind="outlets", id=stored.id, document=lease, op="update", version=stored.version)
-        self._write_held(state, write)
-        return replace(state, lease_until=until)
+        while True:
+            stored = self._held(state)
+            if stored.document.get("holder") != state.holder:
+                raise LeaseLost(f"{state.name} was given up, and is anybody's now")
+            write = Write(kind="outlets", id=stored.id, document=lease, op="update", version=stored.version)
+            if self.write([write])[0].done:
+                return replace(state, lease_until=until)
 
     def release(self, state: OutletState) -> None:
-        stored = self._held(state)
         free = replace(state, holder=None, lease_until=None)  # the token stays, so that a repeat finds it
-        self._write_held(state, _write(free, stored.version))
+        while not self.write([_write(free, self._held(state).version)])[0].done:
+            pass  # a renewal of our own came in between; of another's `_held` tells
 
     def _held(self, state: OutletState) -> Stored:
         """The stored outlet, if it is still held under the token of ``state``.  Raises LeaseLost."""
@@ -102,10 +103,6 @@ class Outlets(Cluster):
             holder = stored.document.get("holder") if stored else None
             raise LeaseLost(f"{state.name} is polled by {holder or 'another process'} now")
         return stored
-
-    def _write_held(self, state: OutletState, write: Write) -> None:
-        if self.write([write])[0].conflict:
-            self._held(state)  # raises, unless our own write was repeated after a broken connection
 
     def outlets(self) -> list[OutletState]:
         found = self.find("outlets", {"match_all": {}}, sort=[{"name": "asc"}])
