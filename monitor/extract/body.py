@@ -6,12 +6,12 @@ stories, newsletters, captions) and what it lost (a standfirst, a second contain
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.extract import phrases
-from monitor.extract.blocks import Zone, letters
+from monitor.extract.blocks import ENDS, letters
+from monitor.extract.zones import Zone
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -34,8 +34,6 @@ FOREIGN = (
     | Zone.HIDDEN
     | Zone.ASIDE
 )
-_SENTENCE = re.compile(r"[.!?…。！？।؟۔;:,，、][\"'”’»)\]」』]*(?:\s|$)|[。！？，、]")
-_ENDS = re.compile(r"[.!?…。！？।؟۔][\"'”’»)\]」』]*\W*$")
 _HEADINGS = frozenset({"h2", "h3", "h4", "h5", "h6"})
 
 
@@ -56,26 +54,10 @@ NO_HINTS = Hints()
 MINE = 0.35  # of the story's text: a foreign zone that holds so much of it was named for something else
 
 
-def weight(block: Block) -> float:
-    """How much running text a block holds, in characters of an alphabet."""
-    length = len(block.text)
-    if block.density > 0.6:
-        return 0.0
-    wide = 2.5 if block.letters and ord(max(block.letters[:50])) > 0x2E80 else 1.0
-    length = int(length * wide)
-    if length < 25 or (block.tag in {"h1", "h2", "h3", "h4", "th"} and length < 120):
-        return 0.0
-    if length < 80 and not _ENDS.search(block.text):
-        return 0.0
-    if not _SENTENCE.search(block.text) and (block.tag not in {"p", "blockquote"} or length < 40):
-        return 0.0
-    return length * (1.0 - block.density)
-
-
 def choose(layout: Layout, found: str, hints: Hints = NO_HINTS) -> list[Block]:
     """The story's blocks in order; ``found`` is the text that trafilatura found, or empty."""
     blocks = layout.blocks
-    weights = [weight(block) for block in blocks]
+    weights = [block.weight for block in blocks]
     if not any(weights):
         return []
     known = letters(found)
@@ -194,13 +176,13 @@ def _fill(
                 kept.append(block)
         elif within[index] and first <= index <= last:
             if (
-                weight(block)
+                block.weight
                 or (block.tag in _HEADINGS and block.density < 0.5)
                 or block.zone & Zone.QUOTE
                 or (chosen is None and block.density < 0.5 and block.tag in {"p", "li", "div", "td", "pre"})
             ):
                 kept.append(block)
-        elif weight(block) and block.node >= 0 and _place(layout, block) in usual:
+        elif block.weight and block.node >= 0 and _place(layout, block) in usual:
             kept.append(block)
     return kept
 
@@ -225,7 +207,7 @@ def _trim(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
     """Takes off what stands before, behind and between the running text, and puts the standfirst in front."""
     kept = _without_teasers(layout, kept)
     kept = _without_repeats([b for b in kept if not _is_title(b, hints.titles) and not _is_aside(b)])
-    strong = [index for index, block in enumerate(kept) if weight(block) > 60]
+    strong = [index for index, block in enumerate(kept) if block.weight > 60]
     if not strong:
         return kept
     kept = _cut(kept, strong)
@@ -242,13 +224,13 @@ def _trim(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
             return True
         if index < first and phrases.is_dateline(block.text):
             return False
-        if weight(block):
+        if block.weight:
             return True
         if block.tag in _HEADINGS or block.density > 0.3:
             return False
         if index > last:
-            return block.tag == "li" or (near(block) and bool(_ENDS.search(block.text)))
-        return near(block) and (len(block.text) > 60 or bool(_ENDS.search(block.text)))
+            return block.tag == "li" or (near(block) and bool(ENDS.search(block.text)))
+        return near(block) and (len(block.text) > 60 or bool(ENDS.search(block.text)))
 
     kept = [block for index, block in enumerate(kept) if stays(index, block)]
     while kept and len(kept[-1].text) < 300 and phrases.APPEAL.match(kept[-1].text):
@@ -315,19 +297,19 @@ def _without_repeats(kept: list[Block]) -> list[Block]:
 
 def _cut(kept: list[Block], strong: Sequence[int]) -> list[Block]:
     """Ends the story at a heading of other stories, if most of it stands before."""
-    total = sum(weight(block) for block in kept)
+    total = sum(block.weight for block in kept)
     before = 0.0
     for index, block in enumerate(kept):
         if (
             index > strong[0]
             and before > 0.3 * total
             and len(block.text) < 60
-            and not _ENDS.search(block.text)
+            and not ENDS.search(block.text)
             and (phrases.RELATED.match(block.text))
             and (block.tag in _HEADINGS or block.text.rstrip().endswith((":", "：")) or before > 0.7 * total)
         ):
             return kept[:index]
-        before += weight(block)
+        before += block.weight
     return kept
 
 
@@ -361,7 +343,7 @@ def _inside(layout: Layout, container: int) -> set[int]:
 
 def amount(kept: Sequence[Block]) -> float:
     """How much running text the blocks hold."""
-    return sum(map(weight, kept))
+    return sum(block.weight for block in kept)
 
 
 def sure(layout: Layout, kept: Sequence[Block]) -> bool:
@@ -370,16 +352,16 @@ def sure(layout: Layout, kept: Sequence[Block]) -> bool:
     found = amount(kept)
     if found < 800:
         return False
-    marked = sum(weight(block) for block in kept if block.zone & Zone.BODY)
-    paragraphs = sum(weight(block) for block in kept if block.tag == "p")
-    own = sum(weight(block) for block in layout.blocks if not block.zone & FOREIGN)
+    marked = sum(block.weight for block in kept if block.zone & Zone.BODY)
+    paragraphs = sum(block.weight for block in kept if block.tag == "p")
+    own = sum(block.weight for block in layout.blocks if not block.zone & FOREIGN)
     return marked > 0.9 * found and paragraphs > 0.8 * found and found > 0.6 * own
 
 
 def poor(layout: Layout, kept: Sequence[Block]) -> bool:
     """So little text that another way of finding it is worth its time."""
     found = amount(kept)
-    return found < 600 and found < 0.25 * sum(map(weight, layout.blocks))
+    return found < 600 and found < 0.25 * sum(block.weight for block in layout.blocks)
 
 
 def believable(layout: Layout, stated: str) -> bool:
@@ -387,6 +369,6 @@ def believable(layout: Layout, stated: str) -> bool:
     known = letters(stated)
     if len(known) < 500:
         return False
-    weights = [(block, weight(block)) for block in layout.blocks]
+    weights = [(block, block.weight) for block in layout.blocks]
     inside = sum(amount for block, amount in weights if amount and block.letters in known)
     return inside > 0.8 * len(stated) * 0.9

@@ -12,7 +12,7 @@ _MARKUP = re.compile(rb"<[^>]{0,2000}>|[\x00-\x40]+")
 
 
 def decode(body: bytes, declared: str | None = None) -> str:
-    """The page as text; NUL and other control characters that no parser takes become spaces.
+    """The page as text; NUL, at which parsers stop, becomes a space.
 
     In this order: a byte order mark; UTF-8, where it is valid and says so by itself; what the header declares, then
     what the page declares, where that fits; what the bytes look like.
@@ -49,8 +49,5 @@ def _detected(body: bytes) -> str | None:
     return best.encoding if best else None
 
 
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
-
-
 def _clean(text: str) -> str:
-    return _CONTROLS.sub(" ", text)
+    return text.replace("\x00", " ")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from monitor.extract import dates, jsonld, people, titles
-from monitor.extract.blocks import Zone, letters, zones
+from monitor.extract.blocks import letters
+from monitor.extract.zones import Zone, zones
 from monitor.urls import story_id
 
 if TYPE_CHECKING:

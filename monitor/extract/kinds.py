@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from monitor.extract import body, phrases
-from monitor.extract.blocks import Zone
+from monitor.extract.zones import Zone
 from monitor.models import NotArticle
 from monitor.urls import is_home
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from monitor.extract import dates, people
-from monitor.extract.blocks import Zone
+from monitor.extract.zones import Zone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
