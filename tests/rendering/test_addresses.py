@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from monitor.demo.web import Site
 from monitor.errors import FetchError
 from monitor.rendering.rendering import Rendering
 from rendering import pages
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from crawl.engine import Engine
+    from monitor.demo.web import Site
 
 
 class Listener:
@@ -70,8 +70,8 @@ def attempts(port: int) -> dict[str, bytes]:
     here = f"http://127.0.0.1:{port}"
     made = {
         f"place-{number}": pages.app(
-            f"var s = document.createElement('script'); s.src = 'http://{place}:{port}/x'; document.body.appendChild(s);"
-            + pages.WRITE
+            f"var s = document.createElement('script'); s.src = 'http://{place}:{port}/x';"
+            "document.body.appendChild(s);" + pages.WRITE
         )
         for number, place in enumerate([*places, home, socket.gethostname()])
     }
@@ -87,7 +87,8 @@ def attempts(port: int) -> dict[str, bytes]:
         ),
         "socket-of-document": (
             f"var i = document.createElement('iframe'); document.body.appendChild(i); i.contentDocument.write("
-            f'"<script>new WebSocket(\'ws://127.0.0.1:{port}/document-socket\')</" + "script>"); i.contentDocument.close();'
+            f'"<script>new WebSocket(\'ws://127.0.0.1:{port}/document-socket\')</" + "script>");'
+            "i.contentDocument.close();"
         ),
         "socket-of-worker": (
             f"var b = new Blob([\"new WebSocket('ws://127.0.0.1:{port}/worker-socket')\"]);"
@@ -102,7 +103,9 @@ def attempts(port: int) -> dict[str, bytes]:
             f" ['stun:127.0.0.1:{port}', 'turn:127.0.0.1:{port}?transport=tcp'], username: 'u', credential: 'c'}}]}});"
             "p.createDataChannel('x'); p.createOffer().then(function (o) { p.setLocalDescription(o); }); }"
         ),
-        "transport": f"if (window.WebTransport) new WebTransport('https://127.0.0.1:{port}/').ready.catch(function () {{}});",
+        "transport": (
+            f"if (window.WebTransport) new WebTransport('https://127.0.0.1:{port}/').ready.catch(function () {{}});"
+        ),
         "form": f"var f = document.createElement('form'); f.action = '{here}/form'; f.target = 'hidden';"
         "var i = document.createElement('iframe'); i.name = 'hidden'; document.body.appendChild(i);"
         "document.body.appendChild(f); f.submit();",

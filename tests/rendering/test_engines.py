@@ -71,7 +71,8 @@ def rendered(request: pytest.FixtureRequest, engine: Engine) -> Iterator[Rendere
         site.put(
             "/images",
             pages.STORY.encode()
-            + b"<img src='/a.png'><style>@font-face{font-family:x;src:url(/f.woff2)}</style><p style='font-family:x'>x</p>",
+            + b"<img src='/a.png'><style>@font-face{font-family:x;src:url(/f.woff2)}</style>"
+            + b"<p style='font-family:x'>x</p>",
         )
         wanted = [*WRITTEN, "to-nowhere", "404", "500", "missing", "stuck-part", "huge", "images", "fetch"]
 
