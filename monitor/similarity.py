@@ -17,7 +17,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-REPRINT = 0.2  # from this much of the shorter text on, two stories are one; benchmarks/extraction/duplicates.py
+REPRINT = 0.3  # from this much of the shorter text on, two stories are one; benchmarks/extraction/duplicates.py
 SIZE = 100  # hashes of a signature
 BANDS = 24  # the smallest of them, which stores index
 FEWEST = 3  # shared hashes below which likeness is chance

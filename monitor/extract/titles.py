@@ -37,16 +37,13 @@ def choose(offered: Sequence[str], headings: Sequence[str], page_title: str, sit
     told = set(map(letters, stated))
     confirmed = [text for text in usable(headings) if not page or letters(text) in told or _share(text, page) >= 0.6]
     if stated:
-        if letters(stated[0]) == letters(without_site(page, names)) and _main_part(stated[0]) not in confirmed:
-            # The same words twice prove nothing; a heading would.
-            shorter = _main_part(stated[0])
-            if not any(letters(text) == letters(stated[0]) for text in confirmed) and len(shorter) > 0.6 * len(
-                stated[0]
-            ):
-                return shorter
+        first, seen = letters(stated[0]), set(map(letters, confirmed))
         shown = next((text for text in confirmed if letters(text) in set(map(letters, stated[1:]))), None)
-        if shown and letters(stated[0]) not in set(map(letters, confirmed)):
+        if shown and first not in seen:
             return shown  # what readers see and a second source repeats
+        shorter = _main_part(stated[0])
+        if first == letters(without_site(page, names)) and first not in seen and len(shorter) > 0.6 * len(stated[0]):
+            return shorter  # the same words in two elements of the head prove nothing; a heading would
         return _shortened(stated[0], [*confirmed, *stated[1:]])
     if confirmed:
         return max(confirmed, key=lambda text: len(letters(text)))
