@@ -19,6 +19,7 @@ from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Range, Value,
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
 
     from monitor.config import Config
@@ -77,7 +78,7 @@ class Anchor:
     complete: bool = False  # having one of them is all that the rule asks for
 
 
-SHORTEST, LONGEST = 1, 4  # letters of a wildcard's beginning that it is filed under
+LONGEST = 4  # letters of a wildcard's beginning that it is filed under
 
 
 class Index:
@@ -87,8 +88,8 @@ class Index:
         self._names = tuple(rules)
         self._tests: tuple[Test, ...] = tuple(map(test, rules.values()))
         self._always: list[int] = []
-        self._certain: dict[str, dict[str, list[int]]] = {}
-        self._possible: dict[str, dict[str, list[int]]] = {}
+        self._certain: Filed = {}
+        self._possible: Filed = {}
         for number, node in enumerate(rules.values()):
             anchor = anchored(node)
             if anchor is None:
@@ -100,26 +101,32 @@ class Index:
 
     def match(self, found: Document, now: datetime) -> tuple[str, ...]:
         """The names of the rules that match."""
-        certain = self._led_to(self._certain, found)
-        possible = self._led_to(self._possible, found).difference(certain).union(self._always)
-        certain.update(number for number in possible if self._tests[number](found, now))
-        return tuple(self._names[number] for number in sorted(certain))
+        certain = _led_to(self._certain, found)
+        possible = _led_to(self._possible, found)
+        possible.update(self._always)
+        possible -= certain
+        tests = self._tests
+        certain.update([number for number in possible if tests[number](found, now)])
+        return tuple([self._names[number] for number in sorted(certain)])
 
     def candidates(self, found: Document) -> int:
         """How many rules a story's words lead to, for measuring."""
-        return len(self._led_to(self._certain, found) | self._led_to(self._possible, found)) + len(self._always)
-
-    @staticmethod
-    def _led_to(filed: dict[str, dict[str, list[int]]], found: Document) -> set[int]:
-        numbers: set[int] = set()
-        for kind, rules in filed.items():
-            for keys in _keys(kind, found):
-                for key in keys & rules.keys():
-                    numbers.update(rules[key])
-        return numbers
+        return len(_led_to(self._certain, found) | _led_to(self._possible, found)) + len(self._always)
 
 
-def _keys(kind: str, found: Document) -> list[set[str]]:
+Filed: TypeAlias = dict[str, dict[str, list[int]]]  # rules by kind of key, and by key
+
+
+def _led_to(filed: Filed, found: Document) -> set[int]:
+    numbers: set[int] = set()
+    for kind, rules in filed.items():
+        for keys in _keys(kind, found):
+            for key in rules.keys() & keys:
+                numbers.update(rules[key])
+    return numbers
+
+
+def _keys(kind: str, found: Document) -> list[AbstractSet[str]]:
     """What a story has of a kind of key."""
     if kind.startswith("value "):
         return [{folding.fold_case(value) for value in found.values(kind.removeprefix("value "))}]
@@ -128,7 +135,7 @@ def _keys(kind: str, found: Document) -> list[set[str]]:
     if length:
         size = int(length[0])
         return [{token[:size] for text in texts for token in text}]
-    return [text.keys() for text in texts]  # type: ignore[misc]  # a view is as good as a set here
+    return [text.keys() for text in texts]
 
 
 def anchored(node: Node) -> Anchor | None:

@@ -77,8 +77,8 @@ _COMMON = (
         (0x00AE, 0x02FF),
         (0x0370, 0x0482),
         (0x048A, 0x052F),
-        (0x1E00, 0x1FFF),
-        (0x2010, 0x2027),
+        (0x1E00, 0x200B),
+        (0x2010, 0x2029),
         (0x2030, 0x205F),
     ),
     *((0x20A0, 0x20BF), (0x2190, 0x2193), (0x25CF, 0x25CF), (0x2E80, 0x3029), (0x3030, 0x3098), (0x309B, 0x30FF)),
@@ -120,11 +120,18 @@ def boundaries(text: str) -> list[tuple[int, int]]:
     """Start and end of each word, in characters."""
     text = text.translate(LOOKALIKES)
     found: list[tuple[int, int]] = []
-    start = 0
-    for line in text.splitlines(keepends=True) if _rare.search(text) else (text,):
-        pattern = _whole if _rare.search(line) else _quick
-        found += [(start + match.start(), start + match.end()) for match in pattern.finditer(line)]
-        start += len(line)
+    place = 0
+    for rare in _rare.finditer(text):
+        if rare.start() < place:
+            continue
+        # Between two blanks the whole pattern; up to there, the fast one.
+        start = text.rfind(" ", place, rare.start()) + 1 or place
+        end = text.find(" ", rare.end())
+        end = len(text) if end < 0 else end
+        found += [match.span() for match in _quick.finditer(text, place, start)]
+        found += [match.span() for match in _whole.finditer(text, start, end)]
+        place = end
+    found += [match.span() for match in _quick.finditer(text, place)]
     if any(end - start > LONGEST // 2 for start, end in found):
         found = [part for start, end in found for part in _cut_long(text, start, end)]
     return found
