@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from scrapy.http import HtmlResponse
 
     from monitor.rendering.guard import Guard, Pass
+    from monitor.rendering.pace import Pace
     from monitor.rendering.plan import Plan
 
 log = logging.getLogger(__name__)
@@ -49,9 +50,10 @@ _NOT_LOADED = frozenset({"image", "media", "font", "texttrack", "manifest", "pin
 class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  # scrapy_playwright has no types
     """Renders requests whose meta hold ``playwright``, ``plan`` and ``pass`` (see rendering.py)."""
 
-    def __init__(self, crawler: Crawler, path: str, guard: Guard) -> None:
+    def __init__(self, crawler: Crawler, path: str, guard: Guard, pace: Pace) -> None:
         super().__init__(crawler)
         self._guard = guard
+        self._pace = pace
         self._free = asyncio.Semaphore(PAGES)
         self._served = 0
         self._generation = 0  # of drivers
@@ -190,6 +192,7 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
         plan, admitted = request.meta["plan"], request.meta["pass"]
         page, context = await self._page(request, plan, admitted)
         try:
+            await self._pace.keep(request)
             async with asyncio.timeout(plan.timeout):
                 return await Visit(page, plan).read(request)
         except TimeoutError as error:

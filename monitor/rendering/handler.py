@@ -30,8 +30,13 @@ class RenderingHandler(BaseDownloadHandler):
             chromium = await Rendering.of(self._crawler).chromium()
             return await chromium.download_request(request)
         if "splash" in request.meta:
-            gate = Rendering.of(self._crawler).splash()
-            return await gate.download(self._plain.download_request, request)
+            rendering = Rendering.of(self._crawler)
+
+            async def paced(request: Request) -> Response:
+                await rendering.pace.keep(request)
+                return await self._plain.download_request(request)
+
+            return await rendering.splash().download(paced, request)
         return await self._plain.download_request(request)
 
     async def close(self) -> None:

@@ -17,6 +17,7 @@ from monitor.crawl.guard import TRUSTED, splash_hosts
 from monitor.errors import RenderingUnavailable
 from monitor.rendering import browser, gate, splash
 from monitor.rendering.guard import Guard
+from monitor.rendering.pace import Pace
 from monitor.rendering.plan import Plan
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Rendering:
         self._splash_url, self._splash_proxy, self._chromium_path = (crawler.settings.get(name) for name in SETTINGS)
         self._guards: dict[tuple[str, int], Guard] = {}
         self._starting = asyncio.Lock()
+        self.pace = Pace(crawler)
         self._gate: gate.Gate | None = None
         self._chromium: ChromiumHandler | None = None
         crawler.signals.connect(self.close, signals.engine_stopped)
@@ -180,7 +182,7 @@ class Rendering:
             if self._chromium is None:  # nobody else made it meanwhile
                 from monitor.rendering.chromium import ChromiumHandler  # noqa: PLC0415  an extra
 
-                self._chromium = ChromiumHandler(self._crawler, path, guard)
+                self._chromium = ChromiumHandler(self._crawler, path, guard, self.pace)
         return self._chromium
 
     async def _for_chromium(self, outlet: Outlet, plan: Plan, crawl: CrawlSettings) -> dict[str, object]:
