@@ -76,7 +76,8 @@ def _word(report: PollReport, readings: Sequence[Reading]) -> str:
         return f"no stories are listed at {empty[0]}: it may be written by JavaScript, set `render: auto`"
     script = report.outcomes[Disposition.NOT_ARTICLE, "script"]
     if script and script * 2 >= report.pages:
-        return f"{script} pages are written by JavaScript and were skipped: set `render: auto` for this outlet"
+        what = f"{script} pages are written by JavaScript and were skipped"
+        return f"{what}: set `render: auto` for this outlet, and see that an engine is there (docs/rendering.md)"
     lost = report.count(Disposition.FAILED)
     if lost and lost * 2 >= report.pages:
         return f"{lost} of {report.pages} pages failed, such as {report.failures[-1]}"[:500]

@@ -12,7 +12,7 @@ import logging
 import urllib.request
 from typing import TYPE_CHECKING
 from urllib.error import URLError
-from urllib.parse import urljoin
+from urllib.parse import unquote, urljoin, urlsplit
 
 from scrapy.exceptions import (
     DownloadConnectionRefusedError,
@@ -22,6 +22,7 @@ from scrapy.exceptions import (
 )
 from twisted.internet.error import ConnectError, ConnectionClosed
 from twisted.web.client import ResponseFailed
+from w3lib.http import basic_auth_header
 
 from monitor.errors import FetchError, RenderingUnavailable
 
@@ -48,11 +49,23 @@ _STOPPED = (
 )
 
 
+def place_of(splash: str) -> tuple[str, dict[str, str]]:
+    """A server's address without the user and password it may carry, and these as a header."""
+    parts = urlsplit(splash)
+    headers = {}
+    if parts.username:
+        credentials = basic_auth_header(unquote(parts.username), unquote(parts.password or ""))
+        headers["Authorization"] = credentials.decode("ascii")
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), headers
+
+
 def ping(splash: str, timeout: float = PING_TIMEOUT) -> str | None:
     """Why the server does not answer; None where it does.  Blocks for at most ``timeout`` seconds."""
+    place, headers = place_of(splash)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(urljoin(splash, "_ping"), timeout=timeout) as answer:
+        question = urllib.request.Request(urljoin(place, "_ping"), headers=headers)  # noqa: S310  configured
+        with opener.open(question, timeout=timeout) as answer:
             answer.read(1000)
     except (URLError, OSError, ValueError) as error:
         return str(getattr(error, "reason", error))
@@ -126,6 +139,6 @@ class Gate:
 
     def _unavailable(self) -> RenderingUnavailable:
         return RenderingUnavailable(
-            f"Splash at {self.splash} does not answer: {self._problem}",
+            f"Splash at {place_of(self.splash)[0]} does not answer: {self._problem}",
             hint="start it (`make splash`, or your container), or name another in crawl.splash",
         )

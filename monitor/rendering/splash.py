@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from importlib import resources
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import unquote, urlsplit
 
 import scrapy.utils.url
 import w3lib.url
@@ -21,11 +20,11 @@ if not hasattr(scrapy.utils.url, "canonicalize_url"):
     scrapy.utils.url.canonicalize_url = w3lib.url.canonicalize_url  # type: ignore[attr-defined]  # for scrapy_splash
 
 import scrapy_splash
-from w3lib.http import basic_auth_header
 
 from monitor.crawl.politeness import PAGE
 from monitor.errors import FetchError
 from monitor.rendering import plan as rule
+from monitor.rendering.gate import place_of
 from monitor.rendering.guard import REFUSAL
 
 if TYPE_CHECKING:
@@ -102,16 +101,13 @@ def meta(url: str, plan: Plan, *, server: str, session: str, user_agent: str, pr
     }
     optional = {"selector": plan.selector, "pause": plan.pause, "proxy": proxy}
     arguments |= {name: value for name, value in optional.items() if value is not None}
-    parts = urlsplit(server)
-    credentials = {}
-    if parts.username:
-        credentials["Authorization"] = basic_auth_header(unquote(parts.username), unquote(parts.password or ""))
+    place, credentials = place_of(server)
     request = scrapy_splash.SplashRequest(
         url,
         endpoint="execute",
         args=arguments,
         session_id=session,
-        splash_url=parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(),
+        splash_url=place,
         splash_headers=credentials,
         slot_policy=scrapy_splash.SlotPolicy.SCRAPY_DEFAULT,  # politeness.py knows whose page it is
     )

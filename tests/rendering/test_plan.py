@@ -187,3 +187,13 @@ def test_a_worn_out_context_is_made_anew_and_only_a_few_are_kept(
     assert most == 2
     assert contexts > 4
     assert browsers == 2
+
+
+def test_the_password_of_splash_is_sent_as_a_header_and_told_to_nobody() -> None:
+    from monitor.rendering.gate import place_of
+
+    assert place_of("http://user:p%40ss@splash.example:8050") == (
+        "http://splash.example:8050",
+        {"Authorization": "Basic dXNlcjpwQHNz"},
+    )
+    assert place_of("http://splash.example:8050") == ("http://splash.example:8050", {})
