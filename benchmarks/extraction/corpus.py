@@ -6,12 +6,15 @@ and, where there is one, ``dev`` (``NAME.html.gz`` and ``truth.json``, with date
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
 
 
 @dataclass(frozen=True, kw_only=True)

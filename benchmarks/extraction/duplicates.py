@@ -60,7 +60,9 @@ def main() -> None:
         hits = sum(_found(one, other) for one, other in pairs)
         indexed = sum(bool(set(bands(one)) & set(bands(other))) for one, other in pairs)
         wrong = false / len(apart) * len(pairs)
-        print(f"{kept:4.0%} {len(pairs):9} {hits / len(pairs):8.3f} {hits / (hits + wrong):11.4f} {indexed / len(pairs):42.3f}")
+        print(
+            f"{kept:4.0%} {len(pairs):9} {hits / len(pairs):8.3f} {hits / (hits + wrong):11.4f} {indexed / len(pairs):42.3f}"
+        )
     _lookup(options.stories, chance)
 
 

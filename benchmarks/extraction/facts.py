@@ -14,13 +14,16 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import trafilatura
 
 from benchmarks.extraction import corpus
-from benchmarks.extraction.corpus import Sample
 from monitor.extract import Reading, read
 from monitor.models import Article, Page, now
+
+if TYPE_CHECKING:
+    from benchmarks.extraction.corpus import Sample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +66,8 @@ def main() -> None:
                 counts[fact][0] += right
                 counts[fact][1] += 1
                 if options.wrong and name == "media-monitor" and not right:
-                    print(f"    {fact:8}{sample.name}: {sample.title if fact == 'title' else sample.date if fact != 'authors' else sample.authors} / {told[sample.name]}")
+                    truth = {"title": sample.title, "authors": sample.authors}.get(fact, sample.date)
+                    print(f"    {fact:8}{sample.name}: {truth} / {told[sample.name]}")
         print(f"{name:16}" + "".join(f"{f'{a}/{b} {a / b:.3f}':>16}" for a, b in counts.values()))
 
 
@@ -92,7 +96,8 @@ def _same_day(true: datetime, at: datetime, *, timed: bool) -> bool:
 def _same_minute(true: datetime, at: datetime) -> bool:
     if true.tzinfo:
         return abs(true - at) < timedelta(seconds=60)
-    apart = round(abs(at.replace(tzinfo=None, second=0, microsecond=0) - true.replace(second=0, microsecond=0)).total_seconds() / 60)
+    shift = at.replace(tzinfo=None, second=0, microsecond=0) - true.replace(second=0, microsecond=0)
+    apart = round(abs(shift).total_seconds() / 60)
     return apart <= 14 * 60 and apart % 15 == 0
 
 

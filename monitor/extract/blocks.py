@@ -4,6 +4,8 @@ A block is the text between two boundaries of block elements, with what surround
 kinds of places it stands in (navigation, a list of related stories, a caption ...) and in which container.
 """
 
+# ruff: noqa: SIM905  lists of words read best as words
+
 from __future__ import annotations
 
 import re
@@ -133,7 +135,7 @@ def letters(text: str) -> str:
     return _NOT_LETTERS.sub("", text).casefold()
 
 
-def read(root: HtmlElement, limit: int = MOST_BLOCKS) -> Layout:
+def read(root: HtmlElement, limit: int = MOST_BLOCKS) -> Layout:  # noqa: PLR0912, PLR0915  one loop over all nodes: calls cost
     """The page's blocks, up to ``limit`` of them."""
     layout = Layout()
     nodes, blocks = layout.nodes, layout.blocks
@@ -193,8 +195,7 @@ def read(root: HtmlElement, limit: int = MOST_BLOCKS) -> Layout:
         if event == "start":
             layout.elements += 1
             level += 1
-            if level > layout.deepest:
-                layout.deepest = level
+            layout.deepest = max(layout.deepest, level)
             if tag in _SKIPPED:
                 walker.skip_subtree()
                 continue

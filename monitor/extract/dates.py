@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from email.utils import parsedate_to_datetime
 
 from dateutil import parser as fuzzy
@@ -145,24 +145,19 @@ def best(candidates: list[Moment], *, latest: datetime) -> datetime | None:
     candidates = [moment for moment in candidates if EARLIEST <= moment.at <= latest]
     if not candidates:
         return None
-    first = candidates[0]
-    if not first.timed or (first.at.hour, first.at.minute, first.at.second) == (0, 0, 0):
-        for other in candidates[1:]:
-            if (
-                other.timed
-                and abs(other.at.date() - first.at.date()) <= timedelta(days=1)
-                and other.at.hour + other.at.minute
-            ):
-                # A zone away from UTC may turn the day.
-                if other.at.date() == first.at.date() or other.at.astimezone(UTC).date() == first.at.date():
-                    return other.at.astimezone(UTC)
-        return first.at.astimezone(UTC)
-    if not first.zoned:
-        for other in candidates[1:]:
-            if (
-                other.zoned
-                and other.timed
-                and other.at.replace(tzinfo=UTC, second=0, microsecond=0) == first.at.replace(second=0, microsecond=0)
-            ):
-                return other.at.astimezone(UTC)
-    return first.at.astimezone(UTC)
+    first, others = candidates[0], candidates[1:]
+    exact = first.at
+    if not first.timed or first.at.time() == time(0):
+        exact = next((other.at for other in others if _tells_time_of(other, first.at.date())), exact)
+    elif not first.zoned:
+        exact = next((other.at for other in others if other.zoned and _minute(other.at) == _minute(first.at)), exact)
+    return exact.astimezone(UTC)
+
+
+def _tells_time_of(moment: Moment, day: date) -> bool:
+    return moment.timed and moment.at.time() != time(0) and day in {moment.at.date(), moment.at.astimezone(UTC).date()}
+
+
+def _minute(moment: datetime) -> datetime:
+    """The time on the clock, whatever the zone."""
+    return moment.replace(tzinfo=UTC, second=0, microsecond=0)

@@ -1,5 +1,7 @@
 """JSON-LD as pages really carry it: graphs, lists, several types, references, broken syntax, and worse on purpose."""
 
+# ruff: noqa: SIM905  a list of words reads best as words
+
 from __future__ import annotations
 
 import json

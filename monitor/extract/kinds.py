@@ -1,5 +1,7 @@
 """Is a page a story at all, and what is to be said of it if it is."""
 
+# ruff: noqa: E501  as in phrases.py: vocabularies
+
 from __future__ import annotations
 
 import re

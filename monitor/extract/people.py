@@ -78,7 +78,7 @@ def names(sources: Iterable[Iterable[str]], not_people: Iterable[str] = ()) -> t
 
 def _names_outlet(name: str, outlets: set[str]) -> bool:
     """A department or bureau: the outlet's name with a word behind it."""
-    first = letters(name.split()[0])
+    first = letters(name.split(maxsplit=1)[0])
     return len(first) > 2 and first in outlets
 
 
@@ -97,6 +97,7 @@ def _pieces(value: str) -> list[str]:
         part
         for part in parts
         if 2 <= len(part) <= 60
+        and not re.search(r"\w\.\w+/|:", part)  # addresses, labels
         and letters(part) not in _EMPTY
         and len(part.split()) <= 6
         and re.search(r"[^\W\d_]{2}", part)

@@ -3,6 +3,8 @@
 Each pattern is anchored and meant for short blocks only; the callers say how short and where in the page.
 """
 
+# ruff: noqa: E501  a vocabulary reads better in lines as long as its languages
+
 from __future__ import annotations
 
 import re

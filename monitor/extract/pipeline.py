@@ -61,7 +61,7 @@ def read(page: Page, reading: Reading) -> Article | NotArticle:
         text=text,
         canonical_url=declared(page.url, known.addresses),
         authors=known.authors or _signed(layout, kept, reading),
-        published_at=_published(root, layout, kept, known, page, spoken),
+        published_at=_published(root, layout, kept, known, page, spoken=spoken),
         modified_at=known.modified_at,
         language=spoken,
         section=known.section,
@@ -123,7 +123,7 @@ def _trafilatura(root: HtmlElement, layout: Layout, url: str) -> str:
 
 
 def _published(
-    root: HtmlElement, layout: Layout, kept: list[Block], known: Facts, page: Page, spoken: str | None
+    root: HtmlElement, layout: Layout, kept: list[Block], known: Facts, page: Page, *, spoken: str | None
 ) -> datetime | None:
     """When the story came out; where its facts do not say, what its text says, to the day at least."""
     stated = known.published_at

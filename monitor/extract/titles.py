@@ -109,5 +109,5 @@ def _is_site(text: str, names: set[str]) -> bool:
     if re.fullmatch(r"(?:www\.)?[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|[a-z]{2})", text.strip(), re.IGNORECASE):
         return True
     return any(
-        len(name) > 3 and (plain.startswith(name) or name.startswith(plain) and len(plain) > 3) for name in names
+        len(name) > 3 and (plain.startswith(name) or (name.startswith(plain) and len(plain) > 3)) for name in names
     )

@@ -1,5 +1,7 @@
 """What the markup says of a place in a page: its tags, and the words that publishers' style sheets use."""
 
+# ruff: noqa: E501  as in phrases.py: a vocabulary
+
 from __future__ import annotations
 
 import re

@@ -18,7 +18,20 @@ BACKGROUND = "The war that began in February 2022 cut Russian banks off from mos
 def page(number: int, *, popular: list[str] = POPULAR, frame: str = "story-frame") -> bytes:
     """A story of its own words in a container that holds the outlet's boxes too, under names that say nothing."""
     chance = random.Random(number)
-    words = "council river budget harbour school engine winter carbon voter patient orchard signal".split()
+    words = [
+        "council",
+        "river",
+        "budget",
+        "harbour",
+        "school",
+        "engine",
+        "winter",
+        "carbon",
+        "voter",
+        "patient",
+        "orchard",
+        "signal",
+    ]
     paragraphs = [
         f"Story {number} says in sentence {n} that the {chance.choice(words)} and the {chance.choice(words)} were "
         f"settled on day {chance.randint(1, 99)}, as {chance.choice(words)} {chance.randint(100, 999)} had been before."

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from extract import hurtful
 from monitor.errors import ExtractionError
 from monitor.extract import Extractor, Reading, pool
 from monitor.models import Article, Page, now
-from extract import hurtful
 
 if TYPE_CHECKING:
     from collections.abc import Callable
