@@ -37,8 +37,8 @@ def discover_command(context: Context, *, url: str, name: str | None) -> int:
         outlet = Outlet(name=name or host or "outlet", url=address)
     except ValidationError as error:
         raise click.UsageError(str(error.errors()[0].get("ctx", {}).get("error", "not an address"))) from None
-    found = _ask(outlet, _settings(context))
-    click.echo(_yaml(outlet, found), nl=False)
+    found, scripted = _ask(outlet, _settings(context))
+    click.echo(_yaml(outlet, found, scripted), nl=False)
     if not (found.feeds or found.sitemaps):
         context.err.print("No feed and no sitemap answered; the monitor will read the home page and its sections.")
     return 0
@@ -53,18 +53,21 @@ def _settings(context: Context) -> CrawlSettings:
     return CrawlSettings()
 
 
-def _ask(outlet: Outlet, settings: CrawlSettings) -> Discovered:
-    from monitor.crawl.discover import discover  # noqa: PLC0415  seconds of imports
+def _ask(outlet: Outlet, settings: CrawlSettings) -> tuple[Discovered, str | None]:
+    """What was found, and why the stories have to be rendered, if they do."""
+    from monitor.crawl.discover import discover, scripted  # noqa: PLC0415  seconds of imports
     from monitor.crawl.process import errand  # noqa: PLC0415
     from monitor.models import now  # noqa: PLC0415
 
-    async def do(fetcher: Fetcher) -> Discovered:
-        return await discover(outlet, fetcher, since=now() - settings.max_age)
+    async def do(fetcher: Fetcher) -> tuple[Discovered, str | None]:
+        since = now() - settings.max_age
+        found = await discover(outlet, fetcher, since=since)
+        return found, await scripted(outlet, found, fetcher, since=since)
 
     return errand(settings, do)
 
 
-def _yaml(outlet: Outlet, found: Discovered) -> str:
+def _yaml(outlet: Outlet, found: Discovered, scripted: str | None) -> str:
     """An entry for outlets:, each address with what it listed."""
     lines = [f"  - name: {_scalar(outlet.name)}", f"    url: {_scalar(outlet.url)}"]
     for kind, addresses in (("feeds", found.feeds), ("sitemaps", found.sitemaps), ("sections", found.sections[:10])):
@@ -75,6 +78,8 @@ def _yaml(outlet: Outlet, found: Discovered) -> str:
             count = found.stories.get(address)
             note = "" if count is None else f"  # {count} recent stories"
             lines.append(f"      - {_scalar(address)}{note}")
+    if scripted:
+        lines.append(f"    render: auto  # a story's page waits for a script: {scripted}")
     return "\n".join(lines) + "\n"
 
 

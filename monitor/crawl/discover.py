@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from monitor.discovery import find
 from monitor.discovery.sift import sift
 from monitor.errors import FetchError
 from monitor.models import from_rfc3339, rfc3339
+from monitor.rendering.auto import unwritten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,6 +82,25 @@ async def discover(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> Disc
         sections=home.sections,
         stories={**feeds, **sitemaps},
     )
+
+
+async def scripted(outlet: Outlet, found: Discovered, fetcher: Fetcher, *, since: datetime) -> str | None:
+    """Why the site's stories have to be rendered, going by a story or two (or else its home page); None where not."""
+    addresses = [outlet.url]
+    for kind, listed in (("feed", found.feeds), ("sitemap", found.sitemaps)):
+        best = max(listed, key=lambda address: found.stories.get(address, 0), default=None)
+        if best is not None and found.stories.get(best):
+            readings = await read(Source(kind, best), None, outlet=outlet, fetcher=fetcher, since=since)
+            listings = [reading.listing for reading in readings if reading.listing is not None]
+            addresses = [candidate.url for listing in listings for candidate in listing.candidates][:2]
+            break
+    reasons = []
+    for address in addresses:
+        with suppress(FetchError):
+            page = await fetcher.page(outlet.model_copy(update={"render": "none"}), address)
+            if page is not None:
+                reasons.append(await asyncio.to_thread(unwritten, page))
+    return reasons[0] if reasons and all(reasons) else None
 
 
 async def _try(
