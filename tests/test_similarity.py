@@ -1,5 +1,7 @@
 """Reprints are found by containment, and stories that only share a topic are not."""
 
+# ruff: noqa: E501  sentences to compare
+
 from __future__ import annotations
 
 import json

@@ -1,5 +1,7 @@
 """One address for one story."""
 
+# ruff: noqa: E501  tables of addresses
+
 from __future__ import annotations
 
 import pytest

@@ -8,6 +8,8 @@ stories, half of them with the same paragraph of agency boilerplate at the end. 
 index of many synthetic stories, against that of fetching rows by the same number of random keys.
 """
 
+# ruff: noqa: E501  a table of house styles
+
 from __future__ import annotations
 
 import argparse

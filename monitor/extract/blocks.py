@@ -29,8 +29,8 @@ _SKIPPED = frozenset(
     " option optgroup datalist input textarea head title meta link base frame frameset noframes progress meter".split()
 )
 _INLINE = frozenset(
-    "a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd label mark meter nobr q rp rt ruby s samp"
-    " small span strike strong sub sup time tt u var wbr amp-img picture center-span o:p".split()
+    "a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd label mark meter nobr q rp rt ruby s"
+    " samp small span strike strong sub sup time tt u var wbr amp-img picture center-span o:p".split()
 )
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _SPACE = re.compile(r"[\s\x01-\x1f\x7f]+")  # all but the NUL that stands for a line break here
@@ -135,7 +135,7 @@ def letters(text: str) -> str:
     return _NOT_LETTERS.sub("", text).casefold()
 
 
-def read(root: HtmlElement, limit: int = MOST_BLOCKS) -> Layout:  # noqa: PLR0912, PLR0915  one loop over all nodes: calls cost
+def read(root: HtmlElement, limit: int = MOST_BLOCKS) -> Layout:  # noqa: PLR0912, PLR0915  one hot loop
     """The page's blocks, up to ``limit`` of them."""
     layout = Layout()
     nodes, blocks = layout.nodes, layout.blocks

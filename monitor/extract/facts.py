@@ -166,7 +166,8 @@ def _gather(root: HtmlElement) -> _Raw:  # noqa: PLR0912  one pass, a branch for
             if heading:
                 raw.headings.append(heading)
     for element in root.xpath(
-        '//*[@itemprop][not(self::meta)] | //a[@rel="author"] | //*[contains(@class, "yline") or contains(@class, "uthor")]'
+        '//*[@itemprop][not(self::meta)] | //a[@rel="author"]'
+        ' | //*[contains(@class, "yline") or contains(@class, "uthor")]'
     )[:300]:
         _microdata(element, raw)
     return raw

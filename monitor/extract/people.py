@@ -1,5 +1,7 @@
 """Bylines to names."""
 
+# ruff: noqa: E501  words of many languages
+
 from __future__ import annotations
 
 import re

@@ -1,5 +1,7 @@
 """Dates and signatures that stand in the text alone: the line under a title, the line under a story."""
 
+# ruff: noqa: E501  months of many languages
+
 from __future__ import annotations
 
 import re

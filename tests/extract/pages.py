@@ -1,5 +1,7 @@
 """One story in the four page styles that outlets use, in words of our own."""
 
+# ruff: noqa: E501  markup reads better whole
+
 from __future__ import annotations
 
 import json

@@ -1,5 +1,7 @@
 """The same story comes out of every page style, whole and alone."""
 
+# ruff: noqa: E501  markup reads better whole
+
 from __future__ import annotations
 
 import pytest
