@@ -61,8 +61,9 @@ class Team(Monitor):
 def on(store: StoreSettings | str, newsroom: Newsroom, sink: MailSink) -> dict[str, Any]:
     """A monitor.yaml with this store, whose outlets are polled every few seconds."""
     where = {"url": store} if isinstance(store, str) else {"url": store.url.get_secret_value(), "prefix": store.prefix}
-    # A process takes as many outlets at a time as it may have requests: few, so that there are some for all.
-    crawl = {"delay": "0s", "timeout": "5s", "concurrency": 4}
+    # A process takes as many outlets at a time as it may have requests: few, so that there are some for all, and few
+    # pages are on their way when it is killed.
+    crawl = {"delay": "0s", "timeout": "5s", "concurrency": 2}
     values = settings(newsroom, sink.url, store=where, alerts=ALERTS, crawl=crawl)
     for outlet in values["outlets"]:
         outlet["every"] = "5s"

@@ -80,9 +80,16 @@ class Stories(Cluster):
             self.write(settled)
 
     def _stored(self, filings: Iterable[Filing]) -> dict[str, Stored]:
-        """What is stored of the stories to be written: whole where a new version replaces it, else whether it is."""
-        ids = [filing.story.id for filing in filings if filing.story]
-        return self.get("stories", ids) if ids else {}
+        """What is stored of the stories to be written.
+
+        A new story without hits is not asked for: writing it tells whether it is known.
+        """
+        ids = [
+            filing.story.id
+            for filing in filings
+            if filing.story and (filing.story.version > 1 or filing.hits or filing.notices)
+        ]
+        return self.get("stories", ids)
 
     # ---- reading
 
