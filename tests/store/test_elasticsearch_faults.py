@@ -136,6 +136,16 @@ def test_a_certificate_of_an_unknown_authority_is_refused_and_accepted_with_its_
         assert store.get("stories", ["a"]) == {}
 
 
+def test_a_shard_that_is_not_back_yet_is_a_reason_to_wait() -> None:
+    item = {"_id": "a", "error": error("no_shard_available_action_exception", "No shard available for [get]")["error"]}
+    expected = pytest.raises(StoreUnavailable, match=r"not ready.*No shard available")
+    with serve(lambda _: Answer(200, {"docs": [item]})) as server, expected:
+        opened(server.url).get("stories", ["a"])
+    partial = {"count": 3, "_shards": {"total": 1, "successful": 0, "skipped": 0, "failed": 1}}
+    with serve(lambda _: Answer(200, partial)) as server, pytest.raises(StoreUnavailable, match="could not count"):
+        opened(server.url).count("stories", {"match_all": {}})
+
+
 # ---- bulk answers
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,8 @@ def connect(settings: StoreSettings, base: Path = Path()) -> Elasticsearch:
     A relative ``ca_file`` is one below ``base``.
     It retries nothing but on another host: whoever calls knows what may be repeated.  Raises StoreRefused.
     """
+    # It logs every failed try with a traceback; whoever pauses says so once, and goes on saying what is wrong.
+    logging.getLogger("elastic_transport").setLevel(logging.ERROR)
     credentials = _credentials(settings)
     if settings.cloud_id:
         target: dict[str, Any] = {"cloud_id": settings.cloud_id}

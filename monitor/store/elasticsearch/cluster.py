@@ -7,11 +7,11 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from monitor.errors import StoreRefused
+from monitor.errors import StoreRefused, StoreUnavailable
 from monitor.models import now, rfc3339
 from monitor.store.elasticsearch import bulk, schema
 from monitor.store.elasticsearch.bulk import Write, Written
-from monitor.store.elasticsearch.client import explained
+from monitor.store.elasticsearch.client import explained, reason_of, refusal
 from monitor.store.elasticsearch.documents import digest
 
 if TYPE_CHECKING:
@@ -66,8 +66,9 @@ class Cluster:
                     index=self.alias(kind), ids=list(ids[start : start + PAGE]), source=source, realtime=True
                 )
             for item in answer["docs"]:
-                if "error" in item:
-                    raise StoreRefused(f"Elasticsearch could not read {item['_id']}: {item['error'].get('reason')}")
+                if "error" in item:  # a shard that is away fails its items, not the request
+                    absent = item["error"].get("type") == "index_not_found_exception"
+                    raise refusal(404 if absent else 503, reason_of(item["error"]))
                 if item["found"]:
                     version = item["_seq_no"], item["_primary_term"]
                     found[item["_id"]] = Stored(item["_id"], item.get("_source", {}), version)
@@ -118,7 +119,10 @@ class Cluster:
     def count(self, kind: str, query: Json) -> int:
         self.refresh(kind)
         with explained():
-            return int(self.client.count(index=self.alias(kind), query=query)["count"])
+            answer = self.client.count(index=self.alias(kind), query=query)
+        if answer["_shards"]["failed"]:
+            raise StoreUnavailable(f"Elasticsearch could not count all of {self.alias(kind)}")
+        return int(answer["count"])
 
     def refresh(self, kind: str) -> None:
         """Makes what was written through this object visible to a search."""
