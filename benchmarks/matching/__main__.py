@@ -21,15 +21,19 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from monitor.models import Story
 from monitor.query import parse
 from monitor.query.analysis import Form, tokens
 from monitor.query.matcher import Document
 from monitor.query.rules import RuleSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HERE = Path(__file__).parent
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -89,9 +93,9 @@ def compared(rules: list[tuple[str, str]], stories: list[Story], options: argpar
         f"{asked:.0f} asked, {hits / len(stories):.1f} hits a story; made in {made:.1f} s"
     )
     if not options.no_lucene and (other := lucene(rules, stories, options.rounds)):
-        print(
-            f"{'':6}  Lucene: {other[0]:7.0f} stories a second, {other[1] / len(stories):.1f} hits; ours is {rate / other[0]:.2f} of it"
-        )
+        theirs, hits = other
+        ratio = f"ours is {rate / theirs:.2f} of it"
+        print(f"{'':6}  Lucene: {theirs:7.0f} stories a second, {hits / len(stories):.1f} hits; {ratio}")
     return cost <= BOUND
 
 
@@ -114,7 +118,7 @@ def real(corpus: Path) -> list[str]:
 
 def made_up(count: int) -> list[str]:
     chance = random.Random(7)
-    syllables = "an ber ci dor el fra gu hin im jo ka lor men no or pra qui res san tion um ver wa xen yl zo".split()
+    syllables = ["an", "ber", "ci", "dor", "el", "fra", "gu", "hin", "im", "jo", "ka", "lor", "men", "no", "or", "pra", "qui", "res", "san", "tion", "um", "ver", "wa", "xen", "yl", "zo"]
     words = ["".join(chance.choices(syllables, k=chance.randint(1, 4))) for _ in range(20_000)]
     weights = [1 / (rank + 5) for rank in range(len(words))]
     return [" ".join(chance.choices(words, weights, k=chance.randint(200, 1_000))) for _ in range(count)]
@@ -137,7 +141,7 @@ def drawn(bodies: list[str], count: int) -> list[tuple[str, str]]:
         text = tokens(body)
         exact = [text[place].exact for place in range(len(text))]
         seen.update({word for word in exact if word.isalpha() and len(word) > 3})
-        pairs += [(one, other) for one, other in zip(exact, exact[1:], strict=False) if len(one + other) > 8]
+        pairs += [(one, other) for one, other in pairwise(exact) if len(one + other) > 8]
     names = sorted(word for word, number in seen.items() if number == 1)  # what most alerts are about
     themes = sorted(word for word, number in seen.items() if 1 < number <= len(bodies) // 10)
     pairs = [pair for pair in sorted(set(pairs)) if pair[0].isalpha() and pair[1].isalpha()]

@@ -82,13 +82,14 @@ class Forms(NamedTuple):
 class Tokens:
     """An analysed text: for each form the list of tokens, the same position being the same word."""
 
-    __slots__ = ("_positions", "_sorted", "_words", "remembered", "text")
+    __slots__ = ("_offsets", "_positions", "_sorted", "_words", "remembered", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self._words = [_known.get(surface) or forms(surface) for surface in cut(text)]
         self._positions: list[dict[str, list[int]] | None] = [None, None, None]
         self._sorted: dict[Form, list[str]] = {}
+        self._offsets: list[tuple[int, int]] | None = None
         self.remembered: dict[Step, list[int]] = {}  # positions of patterns, for queries that share them
 
     def __len__(self) -> int:
@@ -124,7 +125,9 @@ class Tokens:
 
     def offsets(self) -> list[tuple[int, int]]:
         """Start and end of each token in the text, in characters."""
-        return boundaries(self.text)
+        if self._offsets is None:
+            self._offsets = boundaries(self.text)
+        return self._offsets
 
 
 def tokens(text: str) -> Tokens:

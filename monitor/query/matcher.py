@@ -202,7 +202,9 @@ def presence(node: Word | Phrase | Near) -> Callable[[Tokens], bool]:
         sides = _single_term(node.left), _single_term(node.right)
         if sides[0] and sides[1]:
             return _near_terms(sides[0], sides[1], node.gap, ordered=node.ordered)
-    elif not getattr(node, "slop", 0):
+        ways = alternatives(node)
+        return lambda text: any(way(text) for way in ways)
+    if not getattr(node, "slop", 0):
         wanted = steps(node)
         if all(isinstance(step, Term) for step in wanted):
             return _terms_in_a_row([step for step in wanted if isinstance(step, Term)])

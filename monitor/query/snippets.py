@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.query.matcher import Document, spans
+from monitor.query.matcher import Document, presence, spans
 from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Word
 
 if TYPE_CHECKING:
@@ -83,11 +83,10 @@ def _clauses(node: Node, field: str) -> Iterator[Word | Phrase | Near]:
 
 
 def _marks(clause: Word | Phrase | Near, text: Tokens) -> Iterator[_Mark]:
-    found = spans(clause, text)
-    if not found:
+    if not presence(clause)(text):
         return
     offsets = text.offsets()
-    for span in found:
+    for span in spans(clause, text):
         for first, last in span.parts:
             yield offsets[first][0], offsets[last][1], hash(clause)
 

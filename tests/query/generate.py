@@ -209,20 +209,20 @@ _SEARCHABLE = {
     )
 }
 _WILD = {
-    "english": "chip* sanct* Sber* ex?ort* cont?ols ch?p* uni*al GPT-4* ai* im*t export-cont* st*".split(),
-    "european": "Ély* stra* na?ve ist* d’un* ÉL?SÉE".split(),
-    "cyrillic": "Сбер* санкци? эл* бр?к* ел?а п’я*".split(),
-    "east": "テス* 한국* 人工* te*t 인공?능".split(),
-    "other": "الذ* भार* αθη* می* ภาษา*".split(),
+    "english": ["chip*", "sanct*", "Sber*", "ex?ort*", "cont?ols", "ch?p*", "uni*al", "GPT-4*", "ai*", "im*t", "export-cont*", "st*"],
+    "european": ["Ély*", "stra*", "na?ve", "ist*", "d’un*", "ÉL?SÉE"],
+    "cyrillic": ["Сбер*", "санкци?", "эл*", "бр?к*", "ел?а", "п’я*"],
+    "east": ["テス*", "한국*", "人工*", "te*t", "인공?능"],
+    "other": ["الذ*", "भार*", "αθη*", "می*", "ภาษา*"],
 }
 _FUZZY = {
-    "english": "sbrebank~1 sanctoin~1 exportt~2 controlls~2 unversity~2".split(),
-    "european": "elsyee~1 strase~1 instanbul~2".split(),
-    "cyrillic": "Сбрбанк~1 сакнции~1 сбербаном~2 пуитн~1".split(),
-    "east": "teest~1 ｔｅｓｔ~1 인공자능~1".split(),
-    "other": "العقوبت~1 Αθηνα~1 भरतीय~1".split(),
+    "english": ["sbrebank~1", "sanctoin~1", "exportt~2", "controlls~2", "unversity~2"],
+    "european": ["elsyee~1", "strase~1", "instanbul~2"],
+    "cyrillic": ["Сбрбанк~1", "сакнции~1", "сбербаном~2", "пуитн~1"],
+    "east": ["teest~1", "ｔｅｓｔ~1", "인공자능~1"],
+    "other": ["العقوبت~1", "Αθηνα~1", "भरतीय~1"],
 }
-_DATES = "2026-11-01 2026-11 2026 now now-1d now-7d 2026-11-01T23:59 2026-11-22T12:30:15Z now-2w *".split()
+_DATES = ["2026-11-01", "2026-11", "2026", "now", "now-1d", "now-7d", "2026-11-01T23:59", "2026-11-22T12:30:15Z", "now-2w", "*"]
 _OTHER_FIELDS = (
     *("author:smith", 'author:"Jane Smith"', "author:Sm*", "author:jane-marie", 'author:"小明"', "author:Arc"),
     *("author:петров~1", "author:(jane OR иван)", "url:politics", "url:outlet.example", "url:export", "url:сбербанк"),

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
-from hypothesis import HealthCheck, assume, given, settings, strategies as st
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from monitor.errors import QueryError
-from monitor.models import Disposition, Filing, Outcome, Story, Visit, Candidate
+from monitor.models import Candidate, Disposition, Filing, Outcome, Story, Visit
 from monitor.query import parse
 from monitor.query.matcher import document, matches
-from monitor.query.to_sql import Check, compile as compile_query
 from monitor.store.sqlite import SqliteStore
-from monitor.store.sqlite.vocabulary import Vocabulary
 from query.generate import NOW, corpora, queries
 
 PAIRS = 12 * 10  # stories and queries of one example
