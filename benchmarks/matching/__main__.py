@@ -1,3 +1,4 @@
+# ruff: noqa: E501  lists of words read better as they are
 """Stories a second against 10, 1,000 and 10,000 alerts, the cost of each part, and Lucene Monitor beside it.
 
     nice .venv/bin/python -m benchmarks.matching [--corpus DIR] [--rules 10 1000 10000] [--rounds 3] [--no-lucene]
@@ -118,7 +119,34 @@ def real(corpus: Path) -> list[str]:
 
 def made_up(count: int) -> list[str]:
     chance = random.Random(7)
-    syllables = ["an", "ber", "ci", "dor", "el", "fra", "gu", "hin", "im", "jo", "ka", "lor", "men", "no", "or", "pra", "qui", "res", "san", "tion", "um", "ver", "wa", "xen", "yl", "zo"]
+    syllables = [
+        "an",
+        "ber",
+        "ci",
+        "dor",
+        "el",
+        "fra",
+        "gu",
+        "hin",
+        "im",
+        "jo",
+        "ka",
+        "lor",
+        "men",
+        "no",
+        "or",
+        "pra",
+        "qui",
+        "res",
+        "san",
+        "tion",
+        "um",
+        "ver",
+        "wa",
+        "xen",
+        "yl",
+        "zo",
+    ]
     words = ["".join(chance.choices(syllables, k=chance.randint(1, 4))) for _ in range(20_000)]
     weights = [1 / (rank + 5) for rank in range(len(words))]
     return [" ".join(chance.choices(words, weights, k=chance.randint(200, 1_000))) for _ in range(count)]

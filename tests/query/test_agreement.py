@@ -11,7 +11,6 @@ import os
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -64,7 +63,7 @@ def by_elasticsearch(elasticsearch_url: str) -> Iterator[Found]:
         with urllib.request.urlopen(request, timeout=120) as response:
             return json.load(response)
 
-    values = dict.fromkeys(("outlet", "language", "country", "topics", "alerts"), VALUE_MAPPING)
+    values = {name: VALUE_MAPPING for name in ("outlet", "language", "country", "topics", "alerts")}  # noqa: C420  a reader takes it for what it is
     dates = dict.fromkeys(
         ("published_at", "modified_at", "first_seen_at", "fetched_at", "updated_at"), {"type": "date"}
     )
@@ -208,7 +207,7 @@ def test_sqlite_finds_what_the_matcher_matches(
 ) -> None:
     from monitor.store import open_store
 
-    base: Path = tmp_path_factory.mktemp("store")
+    base = tmp_path_factory.mktemp("store")
     store = open_store(StoreSettings.model_validate({"url": "sqlite:agreement.db"}), base)
     try:
         store.setup()

@@ -1,14 +1,15 @@
+# ruff: noqa: E501  lists of words read better as they are
 """What queries match, rule sets, explanations and the words in context."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 
 from monitor.config.schema import Alert, Config
-from monitor.models import Story
 from monitor.query import parse
 from monitor.query.explain import Explained, explain
 from monitor.query.matcher import document, matches
@@ -17,6 +18,9 @@ from monitor.query.snippets import context, highlight, snippets
 from monitor.query.syntax import Near, Phrase, Word
 from query.examples import NOON, STORY
 from query.generate import NOW, corpora, many_queries
+
+if TYPE_CHECKING:
+    from monitor.models import Story
 
 YES = """
 Sberbank|Сбербанк|"Сбербанка"|raw:Sberbank|BRICS NEAR/10 AI|BRICS NEAR/6 AI|BRICS AI|"BRICS AI"~10|"AI BRICS"~8
