@@ -53,12 +53,13 @@ def _grammar(classes: dict[str, str], extend: str) -> str:
     c = {name: f"(?:{characters}{extend})" for name, characters in classes.items()}
     digits = f"{c['digit']}(?:(?:{c['join']}*|{c['midnumber']}){c['digit']})*"
     letters = f"{c['letter']}(?:(?:{c['join']}*|{c['midletter']}){c['letter']})*"
-    parts = [digits, letters]
-    if "hebrew" in c:
-        parts.insert(0, f"{c['hebrew']}(?:{c['double']}{c['hebrew']}|{c['single']})")
+    # A Hebrew word may end in an apostrophe (a geresh) and hold double quotes before a letter (gershayim).
+    hebrew = (
+        f"(?:(?<={c['hebrew']})(?<!{c['midletter']}{c['hebrew']})(?:{c['single']}|{c['double']}(?={c['hebrew']})))?"
+    )
+    parts = [digits, letters + hebrew]
     runs = f"(?:{'|'.join(parts)})+"
-    if "kana" in c:
-        runs = f"(?:{c['kana']}(?:{c['join']}*{c['kana']})*|{runs})"
+    runs = f"(?:{c['kana']}(?:{c['join']}*{c['kana']})*|{runs})"
     return f"{c['join']}*{runs}(?:{c['join']}+{runs})*{c['join']}*"
 
 

@@ -29,7 +29,7 @@ from monitor.query.elasticsearch_analysis import (
 )
 from monitor.query.matcher import document, matches
 from monitor.query.rules import RuleSet
-from monitor.query.syntax import Node, positive
+from monitor.query.syntax import TIME_FIELDS, Node, positive
 from query.generate import NOW, corpora, many_queries
 
 PAIRS = int(os.environ.get("MONITOR_TEST_PAIRS", "20000"))
@@ -64,9 +64,7 @@ def by_elasticsearch(elasticsearch_url: str) -> Iterator[Found]:
             return json.load(response)
 
     values = {name: VALUE_MAPPING for name in ("outlet", "language", "country", "topics", "alerts")}  # noqa: C420  a reader takes it for what it is
-    dates = dict.fromkeys(
-        ("published_at", "modified_at", "first_seen_at", "fetched_at", "updated_at"), {"type": "date"}
-    )
+    dates = {name: {"type": "date"} for name in TIME_FIELDS}
     properties = {
         **values,
         **dates,

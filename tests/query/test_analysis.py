@@ -169,7 +169,7 @@ FIELDS = {Form.STEM: "text", Form.EXACT: "text.exact", Form.RAW: "text.raw"}
 
 @pytest.mark.elasticsearch
 @pytest.mark.parametrize("form", Form)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(text=texts)
 def test_elasticsearch_makes_the_same_tokens_at_the_same_places(analyze: Analyze, form: Form, text: str) -> None:
     assert analyze(FIELDS[form], text) == [(token, place) for place, token in enumerate(forms(text, form))]
