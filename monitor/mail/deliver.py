@@ -82,6 +82,15 @@ def deliver_due(store: Store, config: Config, *, now: Callable[[], datetime] = c
     return _Round(store, config, server.parse(config.mail.url.get_secret_value()), now).run()
 
 
+_under_way: set[str] = set()  # holders of this process's rounds
+
+
+def _is_over(holder: str) -> bool:
+    """Whether nobody works on this holder's claims: its process died, or its round in this one broke off."""
+    process = holder.partition("/")[0]
+    return is_dead(process) or (process == this_process() and holder not in _under_way)
+
+
 class _Round:
     """One process's turn at the outbox."""
 
@@ -95,6 +104,13 @@ class _Round:
         self.report = Report()
 
     def run(self) -> Report:
+        _under_way.add(self.holder)
+        try:
+            return self._run()
+        finally:
+            _under_way.discard(self.holder)
+
+    def _run(self) -> Report:
         mails = self._mails(self._claim())
         with self.connection:
             for i, mail in enumerate(mails):
@@ -114,8 +130,8 @@ class _Round:
     def _claim(self) -> list[Notice]:
         claimed: list[Notice] = []
         at = self.now()
-        if freed := self.store.unclaim(lambda holder: is_dead(holder.partition("/")[0])):
-            log.info("%d notices taken over from a process that died", freed)
+        if freed := self.store.unclaim(_is_over):
+            log.info("%d notices taken over from a process that died or a store that went away", freed)
         while len(claimed) < CLAIMED_AT_MOST:
             more = self.store.claim(holder=self.holder, now=at, term=CLAIM, limit=CLAIMED_AT_ONCE)
             claimed += more

@@ -11,6 +11,7 @@ import pytest
 from mail.server import free_port, mail_server
 from monitor.config import Alert, Config, MailSettings
 from monitor.crawl import holder
+from monitor.errors import StoreUnavailable
 from monitor.mail import deliver
 from monitor.mail.deliver import Report, deliver_due
 from monitor.mail.smtp import Connection
@@ -327,15 +328,34 @@ def test_killed_at_any_step_every_notice_goes_out_and_a_repeat_has_the_same_id(
     assert len(manners.taken) == (4 if place == "send" else 3)
 
 
-def test_what_a_dead_process_of_this_machine_had_claimed_is_sent_at_once(store: Store, clock: Clock) -> None:
+def test_what_a_dead_process_of_this_machine_had_claimed_is_sent_at_once(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(store, "first")
     put(store, "second")
+    monkeypatch.setattr(deliver, "_under_way", {f"{holder.this_process()}/abc"})
     host = holder.this_process().partition(":")[0]
     for name, number in ((f"{host}:999999999:1/abc", 1), (f"{holder.this_process()}/abc", 1)):
         assert len(store.claim(holder=name, now=NOW, term=deliver.CLAIM, limit=number)) == 1
     with mail_server() as (manners, port):
         assert send(store, config(port), clock).mails == 1
         assert manners.taken[0].message["Subject"] == "[sberbank] Title of first - Outlet"
+
+
+def test_what_a_round_had_claimed_when_its_store_went_away_is_sent_by_the_next(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, "first")
+
+    def away(*_: object, **__: object) -> None:
+        raise StoreUnavailable("nobody answers")
+
+    with mail_server() as (_, port):
+        with monkeypatch.context() as patched:
+            patched.setattr(store, "stamp", away)
+            with pytest.raises(StoreUnavailable):
+                send(store, config(port), clock)
+        assert send(store, config(port), clock).mails == 1
 
 
 def test_two_processes_never_send_the_same_notice(store: Store, tmp_path: Path, clock: Clock) -> None:
