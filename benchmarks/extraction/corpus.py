@@ -1,7 +1,7 @@
 """The pages that the extraction benchmarks read: not in the repository, their text is their publishers'.
 
-A corpus directory holds ``article-extraction-benchmark`` (the public one: ``html/ID.html.gz``, ``ground-truth.json``) and,
-where there is one, ``dev`` (``NAME.html.gz`` and ``truth.json``, with dates, authors, titles, several languages).
+A corpus directory holds ``article-extraction-benchmark`` (the public one: ``html/ID.html.gz``, ``ground-truth.json``)
+and, where there is one, ``dev`` (``NAME.html.gz`` and ``truth.json``, with dates, authors, titles, several languages).
 """
 
 from __future__ import annotations

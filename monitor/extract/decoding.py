@@ -12,7 +12,7 @@ _MARKUP = re.compile(rb"<[^>]{0,2000}>|[\x00-\x40]+")
 
 
 def decode(body: bytes, declared: str | None = None) -> str:
-    """The page as text; NUL, at which parsers stop, becomes a space.
+    """The page as text; NUL, at which parsers stop, is left out.
 
     In this order: a byte order mark; UTF-8, where it is valid and says so by itself; what the header declares, then
     what the page declares, where that fits; what the bytes look like.
@@ -50,4 +50,4 @@ def _detected(body: bytes) -> str | None:
 
 
 def _clean(text: str) -> str:
-    return text.replace("\x00", " ")
+    return text.replace("\x00", "")

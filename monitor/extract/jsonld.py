@@ -1,6 +1,6 @@
 """JSON-LD as pages really carry it: graphs, lists, several types, references, broken syntax, and worse on purpose."""
 
-# ruff: noqa: E501, SIM905  patterns and lists of words read best whole
+# ruff: noqa: SIM905  patterns and lists of words read best whole
 
 from __future__ import annotations
 

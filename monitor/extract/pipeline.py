@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 MOST_CHARACTERS = 4_000_000  # of markup that is read; the largest real pages have two million
 MOST_ELEMENTS = 25_000  # beyond, the page is not shown to trafilatura, whose time grows faster than the page
 DEEPEST = 240  # levels of elements, for the same reason
+MOST_ATTRIBUTES = 1000  # of one element: the parser compares each with all before it
+_LONG_TAG = re.compile(r"<[A-Za-z][^>]{10000,}>?")
 DAY = timedelta(days=1)
 
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # remarks on every bad page; the outcome tells what matters
@@ -75,6 +78,7 @@ def read(page: Page, reading: Reading) -> Article | NotArticle:
 
 
 def _parse(text: str) -> HtmlElement | None:
+    text = _LONG_TAG.sub(lambda tag: " " if tag[0].count("=") > MOST_ATTRIBUTES else tag[0], text)
     parser = lxml.html.HTMLParser(encoding="utf-8", remove_pis=True)
     try:
         root = lxml.html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
