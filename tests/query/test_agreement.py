@@ -11,6 +11,7 @@ import os
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -30,6 +31,7 @@ from monitor.query.elasticsearch_analysis import (
 from monitor.query.matcher import document, matches
 from monitor.query.rules import RuleSet
 from monitor.query.syntax import TIME_FIELDS, Node, positive
+from query.examples import STORY
 from query.generate import NOW, corpora, many_queries
 
 PAIRS = int(os.environ.get("MONITOR_TEST_PAIRS", "20000"))
@@ -107,6 +109,14 @@ def _ids(node: object, answer: dict[str, object]) -> set[str]:
     assert "hits" in answer, f"{node}: {answer}"
     hits = answer["hits"]["hits"]  # type: ignore[index]  # JSON
     return {hit["_id"].partition("/")[2] for hit in hits}
+
+
+@pytest.mark.elasticsearch
+def test_elasticsearch_counts_no_gaps_inside_a_phrase_that_comes_twice(by_elasticsearch: Found) -> None:
+    text = "出口管制 a b 出口管制"
+    stories = [replace(STORY, id=f"{gap}", title="", text=text.replace("a b", "x " * gap)) for gap in range(5)]
+    nodes = [parse(f"出口管制 {near}/2 出口管制") for near in ("NEAR", "ONEAR")]
+    assert by_elasticsearch(nodes, stories) == [{"0", "1", "2"}] * 2 == [by_matcher(node, stories) for node in nodes]
 
 
 @pytest.mark.elasticsearch
@@ -231,6 +241,4 @@ def test_a_rule_set_matches_what_its_rules_match_one_by_one(stories: list[Story]
 
 def _untopical(story: Story) -> Story:
     """A rule set finds a story's topics itself; here there are none to find."""
-    from dataclasses import replace
-
     return replace(story, topics=())
