@@ -86,6 +86,12 @@ def ended(processes: list[subprocess.Popen[bytes]]) -> Iterator[None]:
             end_group(process)
 
 
+def wait_for_mail(stories: list[Dispatch], sink: MailSink) -> None:
+    """Returns when as much was mailed as there is to mail."""
+    expected = sum("Sberbank" in story.text for story in stories)
+    wait_for(lambda: sum(mail.text.count("What the ") for mail in sink.received) >= expected, seconds=120)
+
+
 def assert_each_once(monitor: Monitor, stories: list[Dispatch], sink: MailSink) -> None:
     assert Counter(story["title"] for story in monitor.stories()) == Counter(story.title for story in stories)
     # A process killed between the server's yes and its own note sends the same Message-ID again.
@@ -147,8 +153,7 @@ def test_three_processes_share_the_work_though_one_is_killed_and_one_sleeps_past
             time.sleep(LEASE * 1.5)
             sleeper.send_signal(signal.SIGCONT)
             wait_for(lambda: len(monitor.stories()) == len(stories), seconds=400, every=2)
-            expected = sum("Sberbank" in story.text for story in stories)
-            wait_for(lambda: sum(m.text.count("What the ") for m in sink.received) >= expected, seconds=60)
+            wait_for_mail(stories, sink)
             for process in (sleeper, steady):
                 process.send_signal(signal.SIGTERM)
             assert [process.wait(timeout=60) for process in (sleeper, steady)] == [0, 0]
@@ -195,8 +200,7 @@ def test_a_server_killed_four_times_costs_no_story_and_no_mail(
                 node.start()
                 node.wait()
             wait_for(lambda: len(monitor.stories()) == len(stories), seconds=300, every=2)
-            expected = sum("Sberbank" in story.text for story in stories)
-            wait_for(lambda: sum(m.text.count("What the ") for m in sink.received) >= expected, seconds=120)
+            wait_for_mail(stories, sink)
             for process in members:
                 process.send_signal(signal.SIGTERM)
             assert [process.wait(timeout=60) for process in members] == [0, 0]
@@ -225,6 +229,7 @@ def test_of_three_nodes_one_may_die(tmp_path: Path, sink: MailSink, nodes: list[
             wait_for(lambda: newsroom.story_requests() > len(stories) // 3, seconds=240)
             nodes[1].kill()
             wait_for(lambda: len(monitor.stories()) == len(stories), seconds=300, every=2)
+            wait_for_mail(stories, sink)
             member.send_signal(signal.SIGTERM)
             assert member.wait(timeout=60) == 0
         assert_each_once(monitor, stories, sink)
