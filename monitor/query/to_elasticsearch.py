@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Json: TypeAlias = dict[str, Any]
 
-ANY_GAPS = 1_000_000  # words: more than any story has
+NEVER = "\x00"  # a token that no text has
 
 
 def compile(node: Node, now: datetime) -> Json:  # noqa: A001  what it is, in both back ends
@@ -131,7 +131,7 @@ def _alternatives(node: Node, field: str) -> list[Json]:
         case Near(left, right, gap, ordered):
             pairs = [(a, b) for a in _alternatives(left, field) for b in _alternatives(right, field)]
             pairs += [] if ordered else [(b, a) for a, b in pairs]
-            return [_followed(a, b, gap) for a, b in pairs]
+            return [_followed(a, b, gap, field) for a, b in pairs]
         case Or(nodes):
             single = [child for child in nodes if isinstance(child, Word | Phrase) and len(steps(child)) == 1]
             ways = [way for child in nodes if child not in single for way in _alternatives(child, field)]
@@ -144,14 +144,15 @@ def _alternatives(node: Node, field: str) -> list[Json]:
             raise ValueError(f"{node} is no operand of NEAR")
 
 
-def _followed(first: Json, second: Json, gap: int) -> Json:
+def _followed(first: Json, second: Json, gap: int, field: str) -> Json:
     """One interval and another behind it, with at most ``gap`` words between.
 
     Lucene takes two equal sources for one that repeats, and then counts the words of a repeated phrase as gaps; so the
     second gets a condition that it always meets.
     """
-    if first == second:
-        second = {"all_of": {"ordered": True, "max_gaps": ANY_GAPS, "intervals": [second]}}
+    if first == second and "all_of" in second:
+        never = {"match": {"query": NEVER, "analyzer": "keyword", "use_field": _sub(field, Form.EXACT)}}
+        second = {"all_of": {**second["all_of"], "filter": {"not_overlapping": never}}}
     return {"all_of": {"ordered": True, "max_gaps": gap, "intervals": [first, second]}}
 
 
