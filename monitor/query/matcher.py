@@ -14,7 +14,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeAlias, assert_never
+from typing import TYPE_CHECKING, TypeAlias, assert_never, cast
 
 from rapidfuzz.distance import OSA
 
@@ -193,6 +193,8 @@ def _words_test(node: Word | Phrase | Near) -> Test:
 
 
 # ---- whether words occur in one text: what most questions are, asked in the quickest way
+#
+# Of a text these ask for `positions_of`, `sorted` and `remembered` only: the SQLite store has texts that know no more.
 
 
 @lru_cache(maxsize=65536)
@@ -229,25 +231,29 @@ def _terms_in_a_row(wanted: list[Term]) -> Callable[[Tokens], bool]:
 
     def occurs(text: Tokens) -> bool:
         tokens = text.positions_of(form)
-        rarest, places = 0, tokens.get(values[0], ())
-        for offset, value in enumerate(values[1:], 1):
-            others = tokens.get(value, ())
-            if len(others) < len(places):
-                rarest, places = offset, others
-        last = len(text) - len(values)
-        for place in places:
-            start = place - rarest
-            if 0 <= start <= last and all(text[start + offset][form] == value for offset, value in enumerate(values)):
-                return True
-        return False
+        found = [tokens.get(value) for value in values]
+        if not all(found):
+            return False
+        places = cast("list[list[int]]", found)
+        rarest = min(range(len(values)), key=lambda offset: len(places[offset]))
+        others = [(offset - rarest, places[offset]) for offset in range(len(values)) if offset != rarest]
+        return any(all(_holds(among, place + offset) for offset, among in others) for place in places[rarest])
 
     return occurs
+
+
+def _holds(places: list[int], place: int) -> bool:
+    found = bisect_left(places, place)
+    return found < len(places) and places[found] == place
 
 
 def _begins(step: Pattern) -> Callable[[Tokens], bool]:
     prefix, form = step.prefix, step.form
 
     def occurs(text: Tokens) -> bool:
+        known = text.remembered.get(step)
+        if known is not None:
+            return bool(known)
         tokens = text.sorted(form)
         place = bisect_left(tokens, prefix)
         return place < len(tokens) and tokens[place].startswith(prefix)

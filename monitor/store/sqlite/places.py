@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from monitor.query.analysis import Term
+from monitor.query.analysis import FORMS, Term
 from monitor.query.matcher import Document, test
 from monitor.query.syntax import Value
 
@@ -67,6 +67,9 @@ class _Places:
 
     def positions(self, form: Form) -> dict[str, list[int]]:
         return self._terms.get(form, {})
+
+    def positions_of(self, index: int) -> dict[str, list[int]]:
+        return self.positions(FORMS[index])
 
     def sorted(self, form: Form) -> list[str]:  # noqa: ARG002  of a pattern that was not asked for nothing is known
         return []
