@@ -1,7 +1,7 @@
 """What every store promises, as tests.
 
-A store joins with a class that inherits from `Contract` and two fixtures: ``store``, empty and set up, and ``another``,
-a function that opens the same store once more, as another process would.
+A store joins with a class that inherits from `Contract` and three fixtures: ``store``, empty and set up; ``another``,
+a function that opens the same store once more, as another process would; ``empty``, a second store, not the same.
 """
 
 from __future__ import annotations
@@ -613,6 +613,52 @@ class Notes:
         assert store.notes() == {}
 
 
+class Copying:
+    def test_a_copy_holds_everything(self, store: Store, empty: Store) -> None:
+        first = story("first", topics=("geo",))
+        store.file([filing(first, alerts=("ai",), aliases=(visit("other").id,))])
+        store.file([filing(replace(first, version=2, text=LONG_TEXT))])
+        store.sent(store.claim(holder="one", now=NOW, term=TERM), now=NOW)
+        store.file([filing(story("second"), alerts=("chips",))])
+        store.enqueue([candidate("waiting")], now=NOW)
+        (state,) = lease(store, "Outlet")
+        store.release(replace(state, error="http-503", next_poll_at=NOW + MINUTE))
+        store.snooze("ai", NOW + MINUTE)
+        store.note("key", {"a": 1})
+
+        everything = list(store.dump())
+        assert empty.load(everything) > 0
+        assert list(empty.scan(now=NOW)) == list(store.scan(now=NOW))
+        assert empty.history(first.id) == store.history(first.id)
+        assert empty.hits() == store.hits()
+        assert empty.outbox() == store.outbox()
+        assert len(empty.outbox()) == 1
+        assert empty.waiting("Outlet", now=NOW, limit=9) == store.waiting("Outlet", now=NOW, limit=9)
+        assert empty.enqueue([candidate("first"), candidate("other"), candidate("second")], now=NOW) == []
+        assert [(kept.name, kept.error) for kept in empty.outlets()] == [("Outlet", "http-503")]
+        assert empty.snoozed() == store.snoozed()
+        assert empty.notes() == store.notes()
+        assert found(empty, "gallium") == ["first"]
+        assert len(empty.similar(signature(LONG_TEXT), since=NOW - MINUTE)) == 1
+
+    def test_mail_that_was_sent_stays_sent_in_the_copy(self, store: Store, empty: Store) -> None:
+        told = story("first")
+        store.file([filing(told, alerts=("ai",))])
+        empty.load(list(store.dump()))
+        store.sent(store.claim(holder="one", now=NOW, term=TERM), now=NOW)
+        empty.load(list(store.dump()))
+        empty.file([filing(told, story=None, notices=(notice("ai", told),))])
+        assert empty.claim(holder="one", now=NOW + TERM, term=TERM) == []
+
+    def test_a_repeated_load_changes_nothing_and_a_newer_version_wins(self, store: Store, empty: Store) -> None:
+        store.file([filing(story("first"))])
+        assert empty.load(list(store.dump())) > 0
+        assert empty.load(list(store.dump())) == 0
+        store.file([filing(story("first", version=2, text="newer"))])
+        empty.load(list(store.dump()))
+        assert [version.text for version in empty.history(story("first").id)] == [story("first").text, "newer"]
+
+
 class Itself:
     def test_setup_may_be_repeated(self, store: Store) -> None:
         store.file([filing(story("first"))])
@@ -625,5 +671,5 @@ class Itself:
         assert "\n" not in line
 
 
-class Contract(Frontier, Filings, Searching, Leases, Mailing, Notes, Itself):
+class Contract(Frontier, Filings, Searching, Leases, Mailing, Notes, Copying, Itself):
     """All of it."""

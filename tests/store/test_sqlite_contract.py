@@ -35,3 +35,10 @@ class TestSqlite(Contract):
         store = another()
         store.setup()
         return store
+
+    @pytest.fixture
+    def empty(self, tmp_path: Path) -> Iterator[Store]:
+        store = SqliteStore(tmp_path / "copy.db", timeout=timedelta(seconds=30))
+        store.setup()
+        yield store
+        store.close()

@@ -146,6 +146,7 @@ class Database:
             raise StoreRefused(f"there is no store at {self.path} yet", hint="`media-monitor crawl` makes it")
         connection = apsw.Connection(str(self.path), flags=flags)
         connection.set_busy_timeout(int(self._timeout.total_seconds() * 1000))
+        connection.pragma("schema_version")  # what is no database fails here, and says so
         connection.register_fts5_tokenizer("media_monitor", tokenizer)
         connection.register_fts5_function("places_match", _places_match)
         connection.create_scalar_function("covers", _covers, 2, deterministic=True)
@@ -207,7 +208,7 @@ class Database:
             raise StoreRefused(
                 f"{self.path} is not a database", hint="name another file in store.url, or move this one away"
             ) from error
-        except apsw.CorruptError as error:
+        except (apsw.CorruptError, apsw.NoFTS5Error) as error:  # a damaged schema hides FTS5
             raise StoreRefused(
                 f"{self.path} is damaged: {error}", hint="restore a copy, or `sqlite3 FILE .recover` into a new file"
             ) from error

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from monitor.query import folding
 from monitor.query.analysis import Tokens, tokens
-from monitor.store.sqlite import sql
+from monitor.store.sqlite import rows, sql
 from monitor.store.sqlite.tokens import ANY, NEXT, fact, term
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ def entry(story: Story) -> Entry:
     authors = [_column(tokens(author), words) for author in story.authors]
     url = _column(tokens(story.url.translate(folding.URL_PUNCTUATION)), words)
     facts = NEXT.join(_facts(story))
-    return Entry((title, text, f"{NEXT}{_GAP}{NEXT}".join(authors), url, facts), words)
+    columns = (title, text, f"{NEXT}{_GAP}{NEXT}".join(authors), url, facts)
+    return Entry(tuple(map(rows.clean, columns)), words)
 
 
 def _column(analysed: Tokens, words: set[Forms]) -> str:
@@ -90,6 +91,10 @@ class Words:
 def put(connection: apsw.Connection, entries: dict[int, Entry], words: Words) -> None:
     """Indexes stories under their moments, in ascending order, which the index takes fastest."""
     missing = words.missing(entries.values())
-    connection.executemany(sql.ADD_WORD, [(exact, "" if raw == exact else raw) for raw, exact, _ in missing])
-    connection.executemany(sql.ADD_STEM, [(stem, exact) for _, exact, stem in missing if stem != exact])
+    connection.executemany(
+        sql.ADD_WORD, [(rows.clean(exact), "" if raw == exact else rows.clean(raw)) for raw, exact, _ in missing]
+    )
+    connection.executemany(
+        sql.ADD_STEM, [(rows.clean(stem), rows.clean(exact)) for _, exact, stem in missing if stem != exact]
+    )
     connection.executemany(sql.INDEX, [(moment, *entries[moment].columns) for moment in sorted(entries)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as stdlib_json
 import zlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -46,37 +47,51 @@ def maybe_time(value: int | None) -> datetime | None:
 
 
 def json(value: object) -> str:
-    return orjson.dumps(value).decode()
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # half of a surrogate pair, which pages may hold and UTF-8 cannot
+        return clean(stdlib_json.dumps(value, ensure_ascii=False))
+
+
+def clean(text: str) -> str:
+    """The text with what UTF-8 cannot write, halves of surrogate pairs, as question marks."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _clean(row: Row) -> Row:
+    return tuple(clean(value) if isinstance(value, str) else value for value in row)
 
 
 def story_row(story: Story, moment: int) -> Row:
     text, size = deflate(story.text)
-    return (
-        moment,
-        story.id,
-        story.url,
-        story.outlet,
-        story.title,
-        micros(story.first_seen_at),
-        micros(story.fetched_at),
-        micros(story.updated_at),
-        maybe_micros(story.published_at),
-        maybe_micros(story.modified_at),
-        json(story.authors),
-        story.language,
-        story.country,
-        story.section,
-        json(story.tags),
-        story.image,
-        story.word_count,
-        json(story.topics),
-        json(story.alerts),
-        story.cluster,
-        story.version,
-        story.method,
-        json(story.flags),
-        size,
-        text,
+    return _clean(
+        (
+            moment,
+            story.id,
+            story.url,
+            story.outlet,
+            story.title,
+            micros(story.first_seen_at),
+            micros(story.fetched_at),
+            micros(story.updated_at),
+            maybe_micros(story.published_at),
+            maybe_micros(story.modified_at),
+            json(story.authors),
+            story.language,
+            story.country,
+            story.section,
+            json(story.tags),
+            story.image,
+            story.word_count,
+            json(story.topics),
+            json(story.alerts),
+            story.cluster,
+            story.version,
+            story.method,
+            json(story.flags),
+            size,
+            text,
+        )
     )
 
 
@@ -110,7 +125,7 @@ def story(row: Row) -> Story:
 
 def pack(story: Story) -> bytes:
     """A whole story in few bytes, for `history`."""
-    return zlib.compress(orjson.dumps(story.to_json()), 6)
+    return zlib.compress(json(story.to_json()).encode(), 6)
 
 
 def unpack(data: bytes) -> Story:
@@ -119,21 +134,23 @@ def unpack(data: bytes) -> Story:
 
 def visit_row(visit: Visit) -> Row:
     candidate = visit.candidate
-    return (
-        visit.id,
-        candidate.outlet,
-        candidate.url,
-        candidate.source,
-        candidate.title,
-        maybe_micros(candidate.published_at),
-        candidate.language,
-        micros(visit.first_seen_at),
-        maybe_micros(visit.next_at),
-        visit.attempts,
-        visit.rechecks,
-        visit.story,
-        visit.etag,
-        visit.last_modified,
+    return _clean(
+        (
+            visit.id,
+            candidate.outlet,
+            candidate.url,
+            candidate.source,
+            candidate.title,
+            maybe_micros(candidate.published_at),
+            candidate.language,
+            micros(visit.first_seen_at),
+            maybe_micros(visit.next_at),
+            visit.attempts,
+            visit.rechecks,
+            visit.story,
+            visit.etag,
+            visit.last_modified,
+        )
     )
 
 
@@ -159,17 +176,19 @@ def visit(row: Row) -> Visit:
 
 
 def hit_row(hit: Hit) -> Row:
-    return (
-        hit.alert,
-        hit.story,
-        hit.version,
-        hit.outlet,
-        hit.title,
-        hit.url,
-        micros(hit.matched_at),
-        maybe_micros(hit.published_at),
-        hit.language,
-        hit.context,
+    return _clean(
+        (
+            hit.alert,
+            hit.story,
+            hit.version,
+            hit.outlet,
+            hit.title,
+            hit.url,
+            micros(hit.matched_at),
+            maybe_micros(hit.published_at),
+            hit.language,
+            hit.context,
+        )
     )
 
 
@@ -189,16 +208,18 @@ def hit(row: Row) -> Hit:
 
 
 def notice_row(notice: Notice) -> Row:
-    return (
-        notice.alert,
-        notice.story,
-        notice.version,
-        json(notice.to),
-        micros(notice.due_at),
-        micros(notice.created_at),
-        notice.attempts,
-        notice.batch,
-        notice.error,
+    return _clean(
+        (
+            notice.alert,
+            notice.story,
+            notice.version,
+            json(notice.to),
+            micros(notice.due_at),
+            micros(notice.created_at),
+            notice.attempts,
+            notice.batch,
+            notice.error,
+        )
     )
 
 

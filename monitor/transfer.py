@@ -1,0 +1,259 @@
+"""Stories out of a store and into one, and a whole monitor from one store to another; streaming, so of any size."""
+
+# ruff: noqa: SIM905  names read better in a line
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from urllib.parse import urlsplit
+
+import orjson
+
+from monitor.errors import MonitorError
+from monitor.models import Candidate, Json, Story, Visit, now, rfc3339
+from monitor.store.protocol import Told
+from monitor.urls import story_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    import pyarrow as pa
+
+    from monitor.store import Store
+
+_T = TypeVar("_T")
+
+FORMATS = ("jsonl", "csv", "parquet")
+COLUMNS = (
+    "id url outlet title text authors published_at modified_at first_seen_at fetched_at updated_at language country "
+    "section tags image word_count topics alerts cluster version method flags"
+).split()
+AT_ONCE = 200
+ROWS_IN_A_GROUP = 1000  # of a Parquet file: some megabytes in memory
+
+_TEXTS = ("id", "url", "outlet", "title", "text", "cluster", "method")
+_MAYBE_TEXTS = ("language", "country", "section", "image")
+_LISTS = ("authors", "tags", "topics", "alerts", "flags")
+_TIMES = ("published_at", "modified_at", "first_seen_at", "fetched_at", "updated_at")
+_NUMBERS = ("word_count", "version")
+
+
+# ---- out
+
+
+def export(stories: Iterable[Story], out: BinaryIO, form: str) -> int:
+    """Writes stories, in the order they come, and returns how many.
+
+    Streams in id order, as `Store.scan` gives them, can be resumed behind the last id that was written; a Parquet
+    file is whole only once this returns.  Raises MonitorError where the format needs what is not installed.
+    """
+    match form:
+        case "jsonl":
+            return _count(
+                out.write(orjson.dumps(story.to_json(), option=orjson.OPT_APPEND_NEWLINE)) for story in stories
+            )
+        case "csv":
+            return _to_csv(stories, out)
+        case "parquet":
+            return _to_parquet(stories, out)
+        case _:
+            raise MonitorError(f"{form!r} is no format", hint=f"one of {', '.join(FORMATS)}")
+
+
+def _to_csv(stories: Iterable[Story], out: BinaryIO) -> int:
+    text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    try:
+        return _count(writer.writerow([_cell(getattr(story, name)) for name in COLUMNS]) for story in stories)
+    finally:
+        text.detach()
+
+
+def _cell(value: object) -> object:
+    """A value for a spreadsheet: text that a page may have written is never taken for a formula there."""
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, tuple):
+        value = "; ".join(value)
+    if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"}:
+        return f"'{value}"
+    return value
+
+
+def _to_parquet(stories: Iterable[Story], out: BinaryIO) -> int:
+    try:
+        import pyarrow as pa  # noqa: PLC0415  large, and an extra
+        from pyarrow import parquet  # noqa: PLC0415
+    except ImportError:
+        raise MonitorError(
+            "Parquet needs pyarrow, which is not installed", hint="pip install 'media-monitor[parquet]'"
+        ) from None
+    schema = _schema()
+    written = 0
+    remaining = iter(stories)
+    with parquet.ParquetWriter(out, schema, compression="zstd") as writer:
+        while group := list(islice(remaining, ROWS_IN_A_GROUP)):
+            rows = [{name: getattr(story, name) for name in COLUMNS} for story in group]
+            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+            written += len(group)
+    return written
+
+
+def _schema() -> pa.Schema:
+    import pyarrow as pa  # noqa: PLC0415  as above
+
+    kinds = {
+        **dict.fromkeys((*_TEXTS, *_MAYBE_TEXTS), pa.string()),
+        **dict.fromkeys(_LISTS, pa.list_(pa.string())),
+        **dict.fromkeys(_TIMES, pa.timestamp("us", tz="UTC")),
+        **dict.fromkeys(_NUMBERS, pa.int64()),
+    }
+    return pa.schema([(name, kinds[name]) for name in COLUMNS])
+
+
+def _count(done: Iterable[object]) -> int:
+    return sum(1 for _ in done)
+
+
+# ---- in
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Imported:
+    """What became of the lines of a file."""
+
+    stored: int = 0  # new, or newer than what was there
+    known: int = 0  # there already
+    bad: int = 0
+
+
+def import_stories(
+    lines: Iterable[bytes],
+    store: Store,
+    *,
+    refused: Callable[[int, str], None],
+    progress: Callable[[Imported], None] = lambda _: None,
+) -> Imported:
+    """Reads stories, one JSON object a line, as `export` and ``search --json`` write them, and stores them.
+
+    ``refused`` is told the number of each bad line, and why; the rest goes on.  May be repeated, also after a kill:
+    what is there stays.  The crawl does not fetch the stories again.
+    """
+    done = Imported()
+    for batch in _batches(_read(lines, refused)):
+        told = [story for story in batch if story is not None]
+        new = store.load([Told(versions=(story,)) for story in told])
+        store.load([_visit(story) for story in told])
+        done = Imported(
+            stored=done.stored + new,
+            known=done.known + len(told) - new,
+            bad=done.bad + len(batch) - len(told),
+        )
+        progress(done)
+    return done
+
+
+def _read(lines: Iterable[bytes], refused: Callable[[int, str], None]) -> Iterator[Story | None]:
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            yield read_story(orjson.loads(line))
+        except orjson.JSONDecodeError as error:
+            refused(number, f"not JSON: {error}")
+            yield None
+        except ValueError as error:
+            refused(number, str(error))
+            yield None
+
+
+def read_story(data: object) -> Story:
+    """A story from JSON of ours or of somebody else's: it needs a url and a title or a text.
+
+    Raises ValueError, saying what is wrong with which name.
+    """
+    if not isinstance(data, dict):
+        raise ValueError("not an object")  # noqa: TRY004  one kind of error for whatever is wrong with a line
+    url = data.get("url")
+    if not isinstance(url, str) or urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+        raise ValueError("url: not the address of a page")
+    if not data.get("title") and not data.get("text"):
+        raise ValueError("neither title nor text")
+    moment = rfc3339(now())
+    given = {name: value for name, value in data.items() if value is not None}
+    first_seen_at = given.get("first_seen_at") or given.get("published_at") or moment
+    whole: Json = {
+        "id": story_id(url),
+        "outlet": urlsplit(url).hostname,
+        "title": "",
+        "text": "",
+        "first_seen_at": first_seen_at,
+        "fetched_at": first_seen_at,
+        "updated_at": first_seen_at,
+        **given,
+    }
+    _check(whole)
+    try:
+        story = Story.from_json(whole)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise ValueError(f"no story: {error}") from None
+    return story if story.cluster else replace(story, cluster=story.id)
+
+
+def _check(data: Json) -> None:
+    for name in (*_TEXTS, *_MAYBE_TEXTS, *_TIMES):
+        if name in data and not isinstance(data[name], str):
+            raise ValueError(f"{name}: not a text")
+    for name in _NUMBERS:
+        if name in data and (not isinstance(data[name], int) or isinstance(data[name], bool) or data[name] < 0):
+            raise ValueError(f"{name}: not a number")
+    extraction = data.get("extraction", {})
+    if not isinstance(extraction, dict) or not isinstance(extraction.get("method") or "", str):
+        raise ValueError("extraction: not an object with a method")  # noqa: TRY004  as above
+    for name, value in (*((name, data.get(name)) for name in _LISTS[:-1]), ("flags", extraction.get("flags"))):
+        if value is not None and not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
+            raise ValueError(f"{name}: not a list of texts")
+    for name in _TIMES:
+        if name in data:
+            try:
+                datetime.fromisoformat(data[name])
+            except ValueError:
+                raise ValueError(f"{name}: {data[name]!r} is no time; write 2026-11-22T07:30:00Z") from None
+
+
+def _visit(story: Story) -> Visit:
+    """The story's address as visited, for good."""
+    candidate = Candidate(url=story.url, outlet=story.outlet, title=story.title, published_at=story.published_at)
+    return Visit(
+        id=story_id(story.url), candidate=candidate, first_seen_at=story.first_seen_at, next_at=None, story=story.id
+    )
+
+
+# ---- from store to store
+
+
+def copy(source: Store, target: Store, *, progress: Callable[[int, int], None] = lambda _all, _new: None) -> int:
+    """Copies a whole monitor: stories with their versions, hits, outbox, frontier, outlets, notes; returns how many
+    records were new there.
+
+    May be repeated, also after a kill: what is there stays, and mail that was sent stays sent.  To be run while nobody
+    crawls or mails from the source, or what happens meanwhile may be missing.
+    """
+    copied = new = 0
+    for batch in _batches(source.dump()):
+        new += target.load(batch)
+        copied += len(batch)
+        progress(copied, new)
+    return new
+
+
+def _batches(items: Iterable[_T]) -> Iterator[list[_T]]:
+    remaining = iter(items)
+    while batch := list(islice(remaining, AT_ONCE)):
+        yield batch
