@@ -36,7 +36,7 @@ def match_command(context: Context, *, stories: str, as_json: bool) -> int:
     rules = RuleSet.of(context.config)
     status = 0
     with _opened(stories) as lines:
-        for number, found in _stories(lines):
+        for number, found in read_stories(lines):
             if isinstance(found, str):
                 context.err.print(f"{stories}:{number}: {found}", markup=False)
                 status = 1
@@ -68,7 +68,7 @@ def _opened(name: str) -> IO[bytes]:
         raise click.UsageError(f"{name}: {error.strerror}") from None
 
 
-def _stories(lines: IO[bytes]) -> Iterator[tuple[int, Story | str]]:
+def read_stories(lines: IO[bytes]) -> Iterator[tuple[int, Story | str]]:
     """Each line's number with its story, or what is wrong with it."""
     import orjson  # noqa: PLC0415  quick, but not for --help
 

@@ -197,7 +197,7 @@ def copy_command(context: Context, *, target: str) -> None:
         other.setup()
         with context.store() as store, _counting(context) as told:
             new = copy(store, other, progress=lambda copied, _new: told(copied))
-            context.out.print(f"{new:,} records copied from {store.ping()} to {other.ping()}.", markup=False)
+            context.out.print(f"{new:,} records written, from {store.ping()} to {other.ping()}.", markup=False)
     finally:
         other.close()
 

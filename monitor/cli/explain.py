@@ -1,0 +1,111 @@
+"""``explain``: why a query matches a story, or which clause fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from monitor.cli.context import Context, find_story, with_context
+from monitor.models import now
+
+if TYPE_CHECKING:
+    from rich.tree import Tree
+
+    from monitor.models import Json, Story
+    from monitor.query.explain import Explained
+    from monitor.query.snippets import Snippet
+
+
+@click.command("explain")
+@click.argument("query")
+@click.argument("story")
+@click.option("--json", "as_json", is_flag=True, help="The tree as one JSON object.")
+@with_context
+def explain_command(context: Context, *, query: str, story: str, as_json: bool) -> int:
+    """Say why QUERY matches STORY, or which clause fails, with the words in context.
+
+    QUERY may be the name of an alert or topic of the configuration.  STORY is an id or address as `search` shows it,
+    or a file with a story as `extract --json` or `search --json` prints it.  Exit status 1 where it does not match.
+
+    \b
+    Examples:
+      media-monitor explain 'BRICS NEAR/10 raw:AI' 3f2a9c01
+      media-monitor explain sberbank https://example.org/story
+      media-monitor extract page.html --json > story.json && media-monitor explain sberbank story.json
+    """
+    from monitor.query import parse  # noqa: PLC0415  not for --help
+    from monitor.query.explain import explain  # noqa: PLC0415
+
+    node = parse(_query(context, query))
+    explained = explain(node, _story(context, story), now=now())
+    if as_json:
+        import orjson  # noqa: PLC0415  quick, but not for every command
+
+        click.echo(orjson.dumps(_json(explained)))
+    else:
+        _show(context, explained)
+    return 0 if explained.matched else 1
+
+
+def _query(context: Context, text: str) -> str:
+    """The query of the alert or topic of that name, else the text itself."""
+    if not context.config_path.exists() and not context.path:
+        return text
+    named = {name.casefold(): query for name, query in context.config.topics.items()}
+    named |= {alert.name.casefold(): alert.query for alert in context.config.alerts}
+    return named.get(text.strip().casefold(), text)
+
+
+def _story(context: Context, reference: str) -> Story:
+    path = Path(reference)
+    if "://" in reference or not path.is_file():
+        with context.store() as store:
+            return find_story(store, reference)
+    from monitor.cli.match import read_stories  # noqa: PLC0415  only for files
+
+    with path.open("rb") as lines:
+        _, found = next(read_stories(lines), (0, "the file is empty"))
+    if isinstance(found, str):
+        raise click.UsageError(f"{reference}: {found}")
+    return found
+
+
+def _show(context: Context, explained: Explained) -> None:
+    verdict = "matches" if explained.matched else "does not match"
+    context.out.print(verdict, style="bold green" if explained.matched else "bold red")
+    context.out.print(_tree(explained, marks=not context.out.is_terminal))
+
+
+def _tree(explained: Explained, *, marks: bool) -> Tree:
+    from rich.text import Text  # noqa: PLC0415  not for --json
+    from rich.tree import Tree  # noqa: PLC0415
+
+    from monitor.cli.show import quote  # noqa: PLC0415
+
+    sign, style = ("yes", "green") if explained.matched else ("no ", "red")
+    label = Text(f"{sign}  ", style=style).append(explained.label, style="bold")
+    if explained.reason:
+        label.append(f": {explained.reason}", style="dim")
+    tree = Tree(label)
+    for snippet in explained.contexts:
+        tree.add(quote(snippet, marks=marks))
+    for part in explained.parts:
+        tree.add(_tree(part, marks=marks))
+    return tree
+
+
+def _json(explained: Explained) -> Json:
+    data: Json = {"clause": explained.label, "query": str(explained.node), "matched": explained.matched}
+    if explained.reason:
+        data["reason"] = explained.reason
+    if explained.contexts:
+        data["contexts"] = [_context(snippet) for snippet in explained.contexts]
+    if explained.parts:
+        data["parts"] = [_json(part) for part in explained.parts]
+    return data
+
+
+def _context(snippet: Snippet) -> Json:
+    return {"field": snippet.field, "text": snippet.text, "marks": [list(mark) for mark in snippet.marks]}
