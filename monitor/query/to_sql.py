@@ -56,8 +56,8 @@ class Adjacent:
     steps: tuple[Step, ...]
 
 
-#: What each phrase of an FTS5 expression asks for, in their order there; None for the one that every story has.
-Asked: TypeAlias = "tuple[Adjacent | Value | None, ...]"
+#: What phrases of an FTS5 expression ask for.
+Asked: TypeAlias = "tuple[Adjacent | Value, ...]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,8 @@ class Plan:
 
     ``match`` is an FTS5 expression (None: any story), ``where`` a condition on the columns of `story` ("" for none)
     with its parameters.  All stories that match are among those found; for the others the nodes in ``unsure`` have to
-    be checked as ``check`` says.  ``scored`` tells whether one story can be more relevant than another.
+    be checked as ``check`` says.  Where the places of words suffice for that, ``asked`` says what the expression's
+    phrases ask for, from its second on.  ``scored`` tells whether one story can be more relevant than another.
     """
 
     match: str | None = None
@@ -128,14 +129,19 @@ def compile(node: Node, vocabulary: Vocabulary, now: datetime) -> Plan:  # noqa:
         return Plan(never=True)
     words = [clause for clause in clauses if isinstance(clause, _Words)]
     columns = [clause for clause in clauses if isinstance(clause, _Columns)]
-    found = compiler.positive(_all_of(words)) if words else None
+    match = compiler.positive(_all_of(words)) if words else None
+    check = max(clause.check for clause in clauses)
+    asked: Asked = ()
+    if match is not None and check is Check.PLACES:
+        asked = tuple(dict.fromkeys(one for clause in words if clause.check for one in clause.asked))
+        match = compiler.with_places(match, asked)
     return Plan(
-        match=found.match if found else None,
-        asked=found.asked if found else (),
+        match=match,
+        asked=asked,
         where=" AND ".join(clause.where for clause in columns),
         parameters=tuple(value for clause in columns for value in clause.parameters),
         unsure=tuple(child for child, clause in zip(nodes, clauses, strict=True) if clause.check),
-        check=max(clause.check for clause in clauses),
+        check=check,
         scored=any(clause.scored for clause in words),
         low=max((low for child in nodes if (low := _lowest(child, now))), default=None),
     )
@@ -215,7 +221,7 @@ class _Compiler:
         if not words:
             return _joined("OR", columns) if columns else _None()
         if any(clause.negated for clause in words) and any(clause.check for clause in words):
-            found = self._seen(_operator("OR", words))
+            found = self._any_with(_operator("OR", words))
         else:
             found = _any_of(words)
         return _joined("OR", [*columns, _as_columns(found)]) if columns else found
@@ -223,7 +229,7 @@ class _Compiler:
     def _not(self, clause: _Clause) -> _Clause:
         match clause:
             case _Words(check=Check.PLACES):
-                return self._seen(clause)
+                return self._any_with(clause)
             case _ if clause.check:
                 return _Any(Check.TEXT)
             case _Any():
@@ -237,18 +243,21 @@ class _Compiler:
             case _:
                 assert_never(clause)
 
-    def _seen(self, words: _Words) -> _Words:
-        """Any story, with the places of these words in it: FTS5 tells none of what it excludes."""
-        strings = [self._string(asked) for asked in words.asked if asked is not None]
-        match = " OR ".join([self._any, *strings])
-        asked = (None, *(asked for asked in words.asked if asked is not None))
-        return replace(words, match=f"({match})", asked=asked, negated=False, scored=False)
+    def _any_with(self, words: _Words) -> _Words:
+        """Any story, to be checked for these words."""
+        return replace(words, match=self._any, negated=False, scored=False)
 
-    def positive(self, words: _Words) -> _Words:
+    def positive(self, words: _Words) -> str:
         """The expression without negation: any story, NOT those."""
-        if not words.negated:
-            return words
-        return replace(words, match=f"({self._any} NOT {words.match})", asked=(None, *words.asked), negated=False)
+        return f"({self._any} NOT {words.match})" if words.negated else words.match
+
+    def with_places(self, match: str, asked: Asked) -> str:
+        """The expression, with the places of these phrases before it.
+
+        They stand there once more and by themselves because FTS5 forgets, of phrases below an inner AND or NOT, the
+        places in stories to come, whenever one part of it fails to match.
+        """
+        return f"({' OR '.join([self._any, *map(self._string, asked)])}) AND {match}"
 
     # ---- leaves
 

@@ -43,11 +43,11 @@ class _Row:
     def __init__(self, row: apsw.FTS5ExtensionApi, asked: Asked) -> None:
         self._columns = tuple(_Places() for _ in range(_FACTS))
         self._values: list[Value] = []
-        for number, one in enumerate(asked):
+        for number, one in enumerate(asked, start=1):
             if isinstance(one, Value):
                 if row.phrase_column_offsets(number, _FACTS):
                     self._values.append(one)
-            elif one is not None:
+            else:
                 for column in _COLUMNS[one.field]:
                     self._columns[column].add(one, row.phrase_column_offsets(number, column))
 
