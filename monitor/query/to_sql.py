@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, assert_never
 
 from monitor.query import moments
 from monitor.query.analysis import Form, Pattern, Step, steps
-from monitor.query.syntax import NUMBER_FIELDS, And, Near, Node, Not, Or, Phrase, Range, Value, Word
+from monitor.query.syntax import NUMBER_FIELDS, And, Near, Node, Not, Or, Phrase, Range, Value, Word, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -78,7 +78,8 @@ class Plan:
     check: Check = Check.NOTHING
     never: bool = False
     scored: bool = False
-    low: datetime | None = None  # every match is published, or else first seen, from then on
+    low: datetime | None = None  # every match is published from then on
+    high: datetime | None = None  # every match is published before then
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,26 +132,29 @@ def compile(node: Node, vocabulary: Vocabulary, now: datetime) -> Plan:  # noqa:
     columns = [clause for clause in clauses if isinstance(clause, _Columns)]
     match = compiler.positive(_all_of(words)) if words else None
     check = max(clause.check for clause in clauses)
+    unsure = tuple(child for child, clause in zip(nodes, clauses, strict=True) if clause.check)
+    if any(isinstance(part, Range) for child in unsure for part in walk(child)):
+        check = Check.TEXT  # a part of it may have been left out that can never match, but the matcher asks
     asked: Asked = ()
     if match is not None and check is Check.PLACES:
         asked = tuple(dict.fromkeys(one for clause in words if clause.check for one in clause.asked))
         match = compiler.with_places(match, asked)
+    bounds = [
+        moments.interval(child.low, child.high, now)
+        for child in nodes
+        if isinstance(child, Range) and child.field == "published_at"
+    ]
     return Plan(
         match=match,
         asked=asked,
         where=" AND ".join(clause.where for clause in columns),
         parameters=tuple(value for clause in columns for value in clause.parameters),
-        unsure=tuple(child for child, clause in zip(nodes, clauses, strict=True) if clause.check),
+        unsure=unsure,
         check=check,
         scored=any(clause.scored for clause in words),
-        low=max((low for child in nodes if (low := _lowest(child, now))), default=None),
+        low=max((low for low, _ in bounds if low), default=None),
+        high=min((high for _, high in bounds if high), default=None),
     )
-
-
-def _lowest(node: Node, now: datetime) -> datetime | None:
-    if isinstance(node, Range) and node.field == "published_at":
-        return moments.interval(node.low, node.high, now)[0]
-    return None
 
 
 class _Compiler:

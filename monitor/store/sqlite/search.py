@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from monitor.query.syntax import Node
 
 LONGEST_SEARCH = 5.0  # seconds
-LONGEST_COUNT = 0.05  # seconds that the exact total is worth
+LONGEST_COUNT = 0.03  # seconds that the exact total is worth
+MOST_RANKED = 30_000  # of more matches the newest are ranked: what is older is hardly what one looks for
+MOVED_AT_MOST = 24 * 3600 * 1_000_000  # microseconds a story's place may lie behind its time, see stories.py
 AT_ONCE = 200  # stories read at a time
 STEPS_BETWEEN_LOOKS = 2000  # of SQLite's virtual machine: some 0.1 ms
 
@@ -51,8 +53,15 @@ class _Wanted:
             statement = sql.BEST_MATCHES_WHERE if relevance else sql.NEWEST_MATCHES_WHERE
         else:
             statement = sql.BEST_MATCHES if relevance else sql.NEWEST_MATCHES
-        for (moment,) in connection.execute(self._filled(statement), self.parameters):
+        parameters = self.parameters if not relevance else self._ranked(connection)
+        for (moment,) in connection.execute(self._filled(statement), parameters):
             yield moment
+
+    def _ranked(self, connection: apsw.Connection) -> tuple[apsw.SQLiteValue, ...]:
+        """The parameters for no more than the newest `MOST_RANKED` matches."""
+        match, low, high = self.parameters[:3]
+        found = rows.fetch(connection, sql.OLDEST_RANKED.format(places="true"), (match, low, high, MOST_RANKED))
+        return (match, found[0][0] if found else low, *self.parameters[2:])
 
     def count(self, connection: apsw.Connection) -> int:
         """How many candidates there are."""
@@ -155,9 +164,10 @@ def _wanted(
     plan = Plan() if query is None else compile_query(query, Vocabulary(connection), now)
     if plan.never:
         return None
-    oldest = max((rows.micros(bound) // 1000 for bound in (since, plan.low) if bound), default=-(1 << 63))
+    lowest = max((rows.micros(bound) // 1000 for bound in (since, plan.low) if bound), default=-(1 << 63))
+    highest = (rows.micros(plan.high) + MOVED_AT_MOST) // 1000 if plan.high else (1 << 63) - 1
     where = plan.where
-    parameters: list[apsw.SQLiteValue | object] = [oldest, *plan.parameters]
+    parameters: list[apsw.SQLiteValue | object] = [lowest, highest, *plan.parameters]
     if since is not None:
         where = f"{where} AND {sql.SINCE}" if where else sql.SINCE
         parameters.append(rows.micros(since))

@@ -60,6 +60,19 @@ WORDS_LIKE = "SELECT exact, raw FROM word WHERE exact >= ? AND exact < ? AND cov
 WORDS_RAW_LIKE = """
 SELECT exact, raw FROM word WHERE exact >= ? AND exact < ? AND covers(?, iif(raw = '', exact, raw)) LIMIT ?
 """
+#: The characters that follow ?1 in words that begin with it, each found by one step in the index.
+NEXT_CHARACTERS = """
+WITH RECURSIVE following (character) AS (
+  SELECT (SELECT substr(exact, length(?1) + 1, 1) FROM word WHERE exact > ?1 ORDER BY exact LIMIT 1)
+  UNION ALL
+  SELECT (
+    SELECT substr(exact, length(?1) + 1, 1) FROM word
+    WHERE exact >= ?1 || char(unicode(character) + 1) AND exact < ?1 || char(0x10ffff) ORDER BY exact LIMIT 1
+  ) FROM following WHERE character IS NOT NULL
+)
+SELECT character FROM following WHERE character IS NOT NULL
+"""
+WORDS_AMONG = "SELECT exact, raw FROM word WHERE exact IN (SELECT value FROM json_each(?))"
 EXACT_OF_LENGTH = """
 SELECT group_concat(exact, ?1) FROM (SELECT DISTINCT exact FROM word WHERE length(exact) BETWEEN ?2 AND ?3)
 """
@@ -70,17 +83,19 @@ WHERE length(raw) BETWEEN ?2 AND ?3
 
 # ---- searching: {where} is a plan's, {places} PLACES or true
 
-_FROM_INDEX = "FROM fulltext WHERE fulltext MATCH ? AND fulltext.rowid >= ? AND {places}"
+_FROM_INDEX = "FROM fulltext WHERE fulltext MATCH ? AND fulltext.rowid BETWEEN ? AND ? AND {places}"
 _FROM_BOTH = """
 FROM fulltext CROSS JOIN story ON story.moment = fulltext.rowid
-WHERE fulltext MATCH ? AND fulltext.rowid >= ? AND {where} AND {places}
+WHERE fulltext MATCH ? AND fulltext.rowid BETWEEN ? AND ? AND {where} AND {places}
 """
-_FROM_STORY = "FROM story WHERE story.moment >= ? AND {where}"
+_FROM_STORY = "FROM story WHERE story.moment BETWEEN ? AND ? AND {where}"
 NEWEST_MATCHES = f"SELECT fulltext.rowid {_FROM_INDEX} ORDER BY fulltext.rowid DESC"
 NEWEST_MATCHES_WHERE = f"SELECT fulltext.rowid {_FROM_BOTH} ORDER BY fulltext.rowid DESC"
 BEST_MATCHES = f"SELECT fulltext.rowid {_FROM_INDEX} ORDER BY rank, fulltext.rowid DESC"
 BEST_MATCHES_WHERE = f"SELECT fulltext.rowid {_FROM_BOTH} ORDER BY rank, fulltext.rowid DESC"
 NEWEST_WHERE = f"SELECT story.moment {_FROM_STORY} ORDER BY story.moment DESC"
+#: The match from which on the newest ones are ranked, see search.py.
+OLDEST_RANKED = f"{NEWEST_MATCHES} LIMIT 1 OFFSET ?"
 COUNT_MATCHES = f"SELECT count(*) {_FROM_INDEX}"
 COUNT_MATCHES_WHERE = f"SELECT count(*) {_FROM_BOTH}"
 COUNT_WHERE = f"SELECT count(*) {_FROM_STORY}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 from monitor.query import folding
 from monitor.query.analysis import Form, Fuzzy, Pattern, Step, Term
 from monitor.query.stemming import stem
-from monitor.store.sqlite import sql
+from monitor.store.sqlite import rows, sql
 from monitor.store.sqlite.tokens import NEXT, OR, fact, term
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class Vocabulary:
                 return found + (self._select(sql.WORDS, (value,)) if own else [])
             case Pattern():
                 return self._like(step, most)
+            case Fuzzy(Form.EXACT, value, 1):
+                return self._select(sql.WORDS_AMONG, (rows.json(sorted(self._one_away(value))),))
             case Fuzzy():
                 return self._fuzzy(step, most)
             case _:
@@ -60,6 +62,17 @@ class Vocabulary:
             return self._select(sql.WORDS_FROM, (start, start + _LAST, most + 1))
         statement = sql.WORDS_RAW_LIKE if step.form is Form.RAW else sql.WORDS_LIKE
         return self._select(statement, (start, start + _LAST, step.value, most + 1))
+
+    def _one_away(self, word: str) -> set[str]:
+        """All that one insertion, deletion, change or swap makes of a word, with letters that words of the index have
+        at that place."""
+        made = {word}
+        for place in range(len(word) + 1):
+            head, tail = word[:place], word[place:]
+            made |= {head + tail[1:], head + tail[1:2] + tail[:1] + tail[2:]}
+            for (letter,) in self._connection.execute(sql.NEXT_CHARACTERS, (head,)):
+                made |= {f"{head}{letter}{tail}", f"{head}{letter}{tail[1:]}"}
+        return made - {""}
 
     def _fuzzy(self, step: Fuzzy, most: int) -> list[str]:
         """Words whose distance is small enough, among those of about the length.
