@@ -191,16 +191,16 @@ class Ingest:
 
     def _cluster(self, story: Story, signature: tuple[int, ...]) -> str:
         """The cluster of the story most like this one, or a new one of its own."""
-        with self._looking:  # before the store is asked: what leaves `_coming` meanwhile is found there
+        with self._looking:  # one at a time: of two reprints read at once, the second must see the first's cluster
             coming = [(cluster, other) for key, (other, cluster) in list(self._coming.items()) if key != story.id]
-            self._coming[story.id] = signature, story.id
-        recent = [(cluster, other) for _, cluster, other in self.store.similar(signature, since=now() - SIMILAR_FOR)]
-        likest = max(
-            ((similarity.alike(signature, other), cluster) for cluster, other in (*recent, *coming)),
-            default=(0.0, story.id),
-        )
-        cluster = likest[1] if likest[0] >= similarity.REPRINT else story.id
-        self._coming[story.id] = signature, cluster
+            stored = self.store.similar(signature, since=now() - SIMILAR_FOR)
+            recent = [(cluster, other) for _, cluster, other in stored]
+            likest = max(
+                ((similarity.alike(signature, other), cluster) for cluster, other in (*recent, *coming)),
+                default=(0.0, story.id),
+            )
+            cluster = likest[1] if likest[0] >= similarity.REPRINT else story.id
+            self._coming[story.id] = signature, cluster
         return cluster
 
     def _hit(self, alert: str, story: Story) -> Hit:
