@@ -56,10 +56,10 @@ def test_after_twenty_kills_one_whole_pass_leaves_every_story_once_and_every_hit
             met += process.poll() is None
             kill(process)
         assert met > KILLS / 2, "too few kills met a crawl at work"
-        monitor("crawl", "--all", timeout=300)
+        last = monitor("crawl", "--all", timeout=300)
 
         kept = Counter(story["title"] for story in monitor.stories())
-        assert kept == Counter(story.title for story in stories)
+        assert kept == Counter(story.title for story in stories), last
 
         # The server may have taken a mail that the killed process did not live to note: the repeat has the same id.
         mails = {mail.message["Message-ID"]: mail for mail in sink.received}.values()

@@ -12,11 +12,11 @@ PAGE = Page(url="https://news.example/", body=hurtful.HARM, fetched_at=now())
 
 
 async def main() -> None:
-    extractor = Extractor(1)
-    pool.worker.read = hurtful.children  # type: ignore[assignment]
-    print(await extractor.read(PAGE, Reading()), flush=True)
-    pool.worker.read = hurtful.hang
-    await extractor.read(PAGE, Reading())
+    async with Extractor(1) as extractor:
+        pool.worker.read = hurtful.children  # type: ignore[assignment]
+        print(await extractor.read(PAGE, Reading()), flush=True)
+        pool.worker.read = hurtful.hang
+        await extractor.read(PAGE, Reading())
 
 
 if __name__ == "__main__":

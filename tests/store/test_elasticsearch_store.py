@@ -177,6 +177,7 @@ def test_a_migration_that_was_killed_is_taken_up_and_two_at_once_do_no_harm(newe
     migration.put_templates(newer)
     newer.client.indices.create(index=new)
     newer.client.indices.add_block(index=old, block="write")
+    newer.client.indices.refresh(index=old)
     first = newer.client.search(index=old, size=1)["hits"]["hits"][0]
     newer.client.create(index=new, id=first["_id"], document=first["_source"])
 
