@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from monitor.models import Story
     from monitor.query.syntax import Node
 
-LONGEST_SEARCH = 5.0  # seconds
-LONGEST_COUNT = 0.03  # seconds that the exact total is worth
+LONGEST_SEARCH = 1.0  # seconds of computing, so that a busy machine refuses nothing
+LONGEST_COUNT = 0.03  # seconds of computing that the exact total is worth
 MOST_RANKED = 30_000  # of more matches the newest are ranked: what is older is hardly what one looks for
 MOVED_AT_MOST = 24 * 3600 * 1_000_000  # microseconds a story's place may lie behind its time, see stories.py
 AT_ONCE = 200  # stories read at a time
@@ -208,17 +208,17 @@ def _limited(connection: apsw.Connection, seconds: float) -> Iterator[None]:
             yield
     except apsw.InterruptError:
         raise StoreRefused(
-            f"the search took longer than {seconds:g} seconds and was stopped",
+            "the search took more than a second of computing and was stopped",
             hint="ask for rarer words, or only for what is new: --since 30d",
         ) from None
 
 
 @contextmanager
 def _stopping(connection: apsw.Connection, seconds: float) -> Iterator[None]:
-    """Interrupts what the connection does after some time; may be nested."""
-    deadline = time.monotonic() + seconds
+    """Interrupts what the connection does after so many seconds of computing in this thread; may be nested."""
+    deadline = time.thread_time() + seconds
     key = object()
-    connection.set_progress_handler(lambda: time.monotonic() > deadline, STEPS_BETWEEN_LOOKS, id=key)
+    connection.set_progress_handler(lambda: time.thread_time() > deadline, STEPS_BETWEEN_LOOKS, id=key)
     try:
         yield
     finally:
