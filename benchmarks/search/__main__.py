@@ -139,10 +139,13 @@ def measure(store: SqliteStore) -> None:
     everything: list[tuple[float, float, str]] = []
     for kind, text, relevance in queries():
         start = time.perf_counter()
-        found = store.search(parse(text), now=NOW, relevance=relevance)
+        try:
+            answer = f"{store.search(parse(text), now=NOW, relevance=relevance).total} found"
+        except MonitorError as error:
+            answer = str(error)
         spent = (time.perf_counter() - start) * 1000
         times[kind].append(spent)
-        everything.append((spent, bare(store, text), f"{text} ({found.total} found{', by relevance' * relevance})"))
+        everything.append((spent, bare(store, text), f"{text} ({answer}{', by relevance' * relevance})"))
     print(f"{'kind':26}{'median ms':>10}{'worst':>8}")
     for kind, spent in times.items():
         print(f"{kind:26}{statistics.median(spent):10.1f}{max(spent):8.1f}")
