@@ -21,6 +21,7 @@ from monitor.mail.schedule import due_at
 from monitor.models import (
     Article,
     Disposition,
+    Filed,
     Filing,
     Hit,
     NotArticle,
@@ -70,7 +71,7 @@ class Ingest:
         self.rules = rules
         self.call = call
         self._alerts = {alert.name: alert for alert in config.alerts}
-        self._queue: list[tuple[Filing, asyncio.Future[bool]]] = []
+        self._queue: list[tuple[Filing, asyncio.Future[Filed]]] = []
         self._writer: asyncio.Task[None] | None = None
         # Signature and cluster of each new story that is prepared and not yet filed: the store cannot find it so far,
         # and reprints of one event are often read within the same second.
@@ -98,8 +99,11 @@ class Ingest:
             finally:
                 if filing.story is not None:
                     self._coming.pop(filing.story.id, None)
-            if filed:
+            if filed is Filed.WRITTEN:
                 return filing.outcome
+            if filed is Filed.REJECTED:
+                detail = "the store will not take it: `media-monitor replay --list` shows why"
+                return Outcome(disposition=Disposition.FAILED, kind="rejected", detail=detail)
         return await self._postpone(visit, Outcome(disposition=Disposition.FAILED, kind="conflict"))
 
     async def not_modified(self, outlet: Outlet, visit: Visit) -> Outcome:  # noqa: ARG002  the same shape as its sisters
@@ -242,9 +246,9 @@ class Ingest:
         wait = max(RETRIES[visit.attempts], timedelta(seconds=at_least))
         return await self._settle(failed, outcome, next_at=now() + wait)
 
-    async def _file(self, filing: Filing) -> bool:
+    async def _file(self, filing: Filing) -> Filed:
         """Writes the filing together with whatever else came while the last batch was being written."""
-        written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        written: asyncio.Future[Filed] = asyncio.get_running_loop().create_future()
         self._queue.append((filing, written))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write())

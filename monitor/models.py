@@ -227,6 +227,14 @@ class Filing:
     notices: tuple[Notice, ...] = ()
 
 
+class Filed(enum.Enum):
+    """What became of a filing in the store."""
+
+    WRITTEN = "written"
+    CONFLICT = "conflict"  # somebody else changed the story meanwhile: nothing is written, prepare it anew
+    REJECTED = "rejected"  # the server will not take this story: it is kept aside, its visit is settled as failed
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceState:
     """What the last answer of one feed, sitemap or section told."""

@@ -14,7 +14,7 @@ from monitor.config.schema import StoreSettings
 from monitor.errors import ExtractionError, FetchError, StoreUnavailable
 from monitor.extract.furniture import Furniture
 from monitor.ingest import RECHECKS, RETRIES, Ingest
-from monitor.models import Article, Candidate, Disposition, NotArticle, Page, Visit
+from monitor.models import Article, Candidate, Disposition, Filed, NotArticle, Page, Visit
 from monitor.query.rules import RuleSet
 from monitor.store import Store, open_store
 
@@ -266,6 +266,11 @@ def test_a_visit_killed_before_it_was_settled_finds_its_own_story(desk):
     assert desk.page(visit) is Disposition.UNCHANGED
     assert len(stored(desk)) == 1
     assert len(desk.due(SECOND_LOOK)) == 1
+
+
+def test_a_story_that_the_store_rejects_is_counted_as_failed(desk, monkeypatch):
+    monkeypatch.setattr(desk.store, "file", lambda filings: [Filed.REJECTED] * len(filings))
+    assert desk.page(desk.candidate()) is Disposition.FAILED
 
 
 def test_a_fault_in_the_store_reaches_everyone_who_waits_for_it(desk, monkeypatch):

@@ -22,6 +22,7 @@ from pathlib import Path
 import apsw
 
 from monitor.errors import MonitorError
+from monitor.models import Filed
 from monitor.query import parse
 from monitor.query.to_sql import compile as compile_query
 from monitor.store.sqlite import SqliteStore
@@ -93,7 +94,7 @@ def build(path: Path, count: int) -> None:
     def file() -> None:
         nonlocal spent
         start = time.perf_counter()
-        assert all(store.file(batch))
+        assert set(store.file(batch)) == {Filed.WRITTEN}
         spent += time.perf_counter() - start
         batch.clear()
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from monitor.models import Candidate, Filing, Hit, Json, Notice, OutletState, Story, Visit
+    from monitor.models import Candidate, Filed, Filing, Hit, Json, Notice, OutletState, Story, Visit
     from monitor.query.syntax import Node
 
 #: Between polls of an outlet never met before, until its first poll says better.
@@ -96,15 +96,14 @@ class Store(Protocol):
     def waiting(self, outlet: str, *, now: datetime, limit: int) -> list[Visit]:
         """Visits of the outlet that are due, longest due first: new, failed before, or to be asked again."""
 
-    def file(self, filings: Sequence[Filing]) -> list[bool]:
+    def file(self, filings: Sequence[Filing]) -> list[Filed]:
         """Writes each filing whole, in this order where it cannot be one transaction: hits and notices, then the
         story, then its visit and aliases.  So a kill in between leaves a visit that is still waiting, and the repeat
         meets either no story (and puts the same hits again) or a story whose hits are all there.
 
-        False stands at the place of a filing whose story had been changed by somebody else meanwhile (its version is
-        not the stored one plus one, or it is new and the id is taken): its story and visit are not written; prepare
-        it anew.  A notice whose key is known stays as it is, sent or not.  The version before an update is kept for
-        `history`.
+        CONFLICT is the answer where somebody else had changed the story meanwhile (its version is not the stored one
+        plus one, or it is new and the id is taken): its story and visit are not written; prepare it anew.  A notice
+        whose key is known stays as it is, sent or not.  The version before an update is kept for `history`.
         """
 
     # ---- stories

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from monitor.errors import QueryError
-from monitor.models import Candidate, Disposition, Filing, Outcome, Story, Visit
+from monitor.models import Candidate, Disposition, Filed, Filing, Outcome, Story, Visit
 from monitor.query import parse, to_sql
 from monitor.query.matcher import document, matches
 from monitor.query.to_sql import Check
@@ -55,7 +55,7 @@ def stored(stories: list[Story]) -> Iterator[SqliteStore]:
         store = SqliteStore(Path(folder) / "monitor.db", timeout=timedelta(seconds=30))
         try:
             store.setup()
-            assert all(store.file([filing(story) for story in stories]))
+            assert set(store.file([filing(story) for story in stories])) == {Filed.WRITTEN}
             yield store
         finally:
             store.close()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.errors import LeaseLost
-from monitor.models import Disposition, Filing, Outcome, SourceState
+from monitor.models import Disposition, Filed, Filing, Outcome, SourceState
 from monitor.query import parse
 from monitor.similarity import alike, signature
 from store.examples import MINUTE, NOW, address, candidate, filing, hit, notice, story, visit
@@ -123,7 +123,7 @@ class Filings:
             method="json-ld",
             flags=("truncated",),
         )
-        assert store.file([filing(told)]) == [True]
+        assert store.file([filing(told)]) == [Filed.WRITTEN]
         assert store.stories([told.id, "0" * 32]) == {told.id: told}
 
     def test_no_ids_are_no_stories(self, store: Store) -> None:
@@ -135,21 +135,21 @@ class Filings:
         store.file([filing(story("first", text="the first text"))])
         clash = filing(story("first", text="another text"), visit=visit("second"))
         fine = filing(story("third"))
-        assert store.file([clash, fine]) == [False, True]
+        assert store.file([clash, fine]) == [Filed.CONFLICT, Filed.WRITTEN]
         assert store.stories([clash.visit.id, story("first").id])[story("first").id].text == "the first text"
         assert [waiting.id for waiting in store.waiting("Outlet", now=NOW, limit=9)] == [visit("second").id]
         assert story("third").id in store.stories([story("third").id])
 
     def test_of_two_new_stories_with_one_id_in_one_batch_the_first_is_written(self, store: Store) -> None:
         filings = [filing(story("first", text="one text")), filing(story("first", text="two texts"))]
-        assert store.file(filings) == [True, False]
+        assert store.file(filings) == [Filed.WRITTEN, Filed.CONFLICT]
         assert store.stories([story("first").id])[story("first").id].text == "one text"
 
     def test_a_version_follows_the_stored_one(self, store: Store) -> None:
-        assert store.file([filing(story("first", version=2))]) == [False]
-        assert store.file([filing(story("first"))]) == [True]
-        assert store.file([filing(story("first", version=3))]) == [False]
-        assert store.file([filing(story("first", version=2, text="new words"))]) == [True]
+        assert store.file([filing(story("first", version=2))]) == [Filed.CONFLICT]
+        assert store.file([filing(story("first"))]) == [Filed.WRITTEN]
+        assert store.file([filing(story("first", version=3))]) == [Filed.CONFLICT]
+        assert store.file([filing(story("first", version=2, text="new words"))]) == [Filed.WRITTEN]
         assert store.stories([story("first").id])[story("first").id].version == 2
 
     def test_of_many_who_write_the_same_version_one_does(self, store: Store) -> None:
@@ -157,8 +157,8 @@ class Filings:
         updates = [filing(story("first", version=2, text=f"text number {number}")) for number in range(8)]
         with ThreadPoolExecutor(8) as threads:
             results = list(threads.map(lambda update: store.file([update])[0], updates))
-        assert results.count(True) == 1
-        winner = updates[results.index(True)].story
+        assert results.count(Filed.WRITTEN) == 1
+        winner = updates[results.index(Filed.WRITTEN)].story
         assert winner is not None
         assert store.stories([winner.id])[winner.id] == winner
 
@@ -169,7 +169,7 @@ class Filings:
             for number in (1, 2, 3)
         ]
         for version in versions:
-            assert store.file([filing(version)]) == [True]
+            assert store.file([filing(version)]) == [Filed.WRITTEN]
         assert store.history(first.id) == versions
 
     def test_a_repeated_filing_adds_nothing(self, store: Store) -> None:

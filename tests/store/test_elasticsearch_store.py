@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ import pytest
 
 from monitor.config.schema import StoreSettings
 from monitor.errors import LeaseLost, StoreRefused, StoreUnavailable
-from monitor.models import Candidate, Disposition, Filing, Hit, Notice, Outcome, Story, Visit
+from monitor.models import Candidate, Disposition, Filed, Filing, Hit, Notice, Outcome, Story, Visit
 from monitor.store.elasticsearch import ElasticsearchStore, migration, schema
 from monitor.store.elasticsearch.bulk import Write
 from servers import elasticsearch_node, missing
@@ -204,7 +205,7 @@ def test_a_story_that_the_mapping_rejects_is_kept_aside_and_the_rest_goes_on(
     store: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     bad = filing(1, word_count=1 << 40)  # an integer of Elasticsearch ends at 2**31
-    assert store.file([bad, filing(2)]) == [True, True]
+    assert store.file([bad, filing(2)]) == [Filed.REJECTED, Filed.WRITTEN]
     assert set(store.stories([bad.visit.id, filing(2).visit.id])) == {filing(2).visit.id}
     assert store.rejections() == 1
     (rejected,) = store.rejected()
@@ -253,7 +254,7 @@ def test_a_read_only_index_is_a_reason_to_wait_and_nothing_is_half_done_after_it
     assert store.get("urls", [filing().visit.id]) == {}
 
     store.client.indices.put_settings(index=index, settings={"index.blocks.read_only_allow_delete": None})
-    assert store.file([filing()]) == [True]
+    assert store.file([filing()]) == [Filed.WRITTEN]
     assert len(store.hits()) == len(store.outbox()) == 1
 
 
@@ -344,7 +345,7 @@ def test_what_another_process_just_finished_is_not_waiting_any_more(settings: St
 def test_a_story_that_two_file_at_once_is_stored_once_and_the_other_is_told(settings: StoreSettings) -> None:
     ready = threading.Barrier(4)
 
-    def file(title: str) -> bool:
+    def file(title: str) -> Filed:
         store = ElasticsearchStore.open(settings)
         ready.wait()
         (filed,) = store.file([filing(1, title=title)])
@@ -352,7 +353,7 @@ def test_a_story_that_two_file_at_once_is_stored_once_and_the_other_is_told(sett
         return filed
 
     with ThreadPoolExecutor(4) as pool:
-        assert sorted(pool.map(file, "abcd")) == [False, False, False, True]
+        assert Counter(pool.map(file, "abcd")) == {Filed.CONFLICT: 3, Filed.WRITTEN: 1}
     store = ElasticsearchStore.open(settings)
     assert len(list(store.scan(now=NOON))) == len(store.outbox()) == len(store.hits()) == 1
 
@@ -372,7 +373,7 @@ def test_a_server_with_no_room_is_given_time_and_nothing_is_lost(tmp_path: Path)
         filings = [filing(number, text=long) for number in range(12)]
         with ThreadPoolExecutor(6) as pool:
             results = list(pool.map(lambda one: store.file([one]), filings))
-        assert results == [[True]] * 12
+        assert results == [[Filed.WRITTEN]] * 12
         stats = store.client.nodes.stats(metric="indexing_pressure").body["nodes"]
         rejected = sum(one["indexing_pressure"]["memory"]["total"]["coordinating_rejections"] for one in stats.values())
         assert rejected > 0, "the server had room for all: this shows nothing"

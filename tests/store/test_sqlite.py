@@ -22,6 +22,7 @@ from pydantic import SecretStr
 
 from monitor.config.schema import StoreSettings
 from monitor.errors import StoreRefused, StoreUnavailable
+from monitor.models import Filed
 from monitor.query import parse
 from monitor.store import open_store
 from monitor.store.sqlite import SqliteStore
@@ -147,7 +148,7 @@ def test_a_full_disk_makes_the_store_unavailable_and_loses_nothing(store: Sqlite
     assert store.search(None, now=NOW).total == 1
     with store.database.read() as connection:
         connection.pragma("max_page_count", 1 << 30)
-    assert all(store.file(many))
+    assert set(store.file(many)) == {Filed.WRITTEN}
     assert store.search(None, now=NOW, limit=100).total == 51
 
 
@@ -164,13 +165,13 @@ def test_what_raises_inside_a_transaction_leaves_nothing(store: SqliteStore) -> 
     with pytest.raises(AttributeError):
         store.file([filing(story("first")), broken])
     assert store.search(None, now=NOW).total == 0
-    assert store.file([filing(story("first"))]) == [True]
+    assert store.file([filing(story("first"))]) == [Filed.WRITTEN]
     assert store.search(parse("text"), now=NOW).total == 1
 
 
 def test_half_a_surrogate_pair_is_stored_as_a_question_mark(store: SqliteStore) -> None:
     told = story("first", title="a\ud800b", text="c \udfff d", authors=("e\ud83d",))
-    assert store.file([filing(told, alerts=("ai",))]) == [True]
+    assert store.file([filing(told, alerts=("ai",))]) == [Filed.WRITTEN]
     assert store.search(None, now=NOW).stories[0].title == "a?b"
     assert store.history(told.id)[0].authors == ("e?",)
 
@@ -189,7 +190,8 @@ def test_the_sqlite_shell_reads_the_stories(store: SqliteStore, path: Path) -> N
 
 def test_thousands_of_stories_of_one_moment_all_have_their_place(store: SqliteStore) -> None:
     for start in range(0, 3000, 500):
-        assert all(store.file([filing(story(f"s{start + number}", published_at=NOW)) for number in range(500)]))
+        batch = [filing(story(f"s{start + number}", published_at=NOW)) for number in range(500)]
+        assert set(store.file(batch)) == {Filed.WRITTEN}
     store.file([filing(story("later", published_at=NOW + MINUTE))])
     assert store.search(None, now=NOW).stories[0].title.endswith("later")
     assert store.search(None, now=NOW, limit=5000).total == 3001

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.models import Disposition, Hit, Outcome, Story, rfc3339
+from monitor.models import Disposition, Filed, Hit, Outcome, Story, rfc3339
 from monitor.store.elasticsearch import documents
 from monitor.store.elasticsearch.bulk import Write, Written
 from monitor.store.elasticsearch.cluster import Cluster, Stored
@@ -26,9 +26,9 @@ class Stories(Cluster):
 
     # ---- filing
 
-    def file(self, filings: Sequence[Filing]) -> list[bool]:
+    def file(self, filings: Sequence[Filing]) -> list[Filed]:
         """See `Store.file`.  Three bulk requests in order, so that a kill between them loses nothing."""
-        results: list[bool] = [False] * len(filings)
+        results = [Filed.CONFLICT] * len(filings)
         todo = list(range(len(filings)))
         while todo:  # one story twice in a batch: its second version is written after the first
             turn: dict[str, int] = {}
@@ -40,7 +40,7 @@ class Stories(Cluster):
             todo = [place for place in todo if place not in set(turn.values())]
         return results
 
-    def _file(self, filings: dict[int, Filing]) -> dict[int, bool]:
+    def _file(self, filings: dict[int, Filing]) -> dict[int, Filed]:
         """Files what has no story in common."""
         stored = self._stored(filings.values())
         fit = {
@@ -59,7 +59,10 @@ class Stories(Cluster):
         rejected = {place: fate.reason for place, fate in fates.items() if fate.rejected}
         after = [write for place, filing in fit.items() for write in _after(filing, rejected.get(place))]
         self._settle(after, self.write(after, keep=True))
-        return {place: place in fit for place in filings}
+        return {
+            place: Filed.CONFLICT if place not in fit else Filed.REJECTED if place in rejected else Filed.WRITTEN
+            for place in filings
+        }
 
     def _settle(self, writes: Sequence[Write], results: Sequence[Written]) -> None:
         """Another address that waits itself to be fetched for the first time need not be fetched any more."""

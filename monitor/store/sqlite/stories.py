@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING
 
+from monitor.models import Filed
 from monitor.store.sqlite import fulltext, rows, similar, sql
 from monitor.store.sqlite.part import Part
 
@@ -27,7 +28,7 @@ class Stories(Part):
         super().__init__(database)
         self._words = fulltext.Words()
 
-    def file(self, filings: Sequence[Filing]) -> list[bool]:
+    def file(self, filings: Sequence[Filing]) -> list[Filed]:
         """See `Store.file`; a batch is one transaction."""
         analysed = {place: fulltext.entry(filing.story) for place, filing in enumerate(filings) if filing.story}
         results = []
@@ -36,11 +37,11 @@ class Stories(Part):
             for place, filing in enumerate(filings):
                 if filing.story is not None:
                     if filing.story.version != writing.version(filing.story.id) + 1:
-                        results.append(False)
+                        results.append(Filed.CONFLICT)
                         continue
                     writing.story(filing.story, analysed[place], filing.signature)
                 _settle(connection, filing)
-                results.append(True)
+                results.append(Filed.WRITTEN)
             writing.finish()
         writing.committed()
         return results
