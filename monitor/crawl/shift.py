@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LOOK = 5.0  # seconds between two looks at what is due
+SHARE = 8  # outlets that one look takes, so that what is due at once is shared among processes that look
 GRACE = 45.0  # seconds that pages under way have to end in when the process is told to stop
 BROKEN = timedelta(hours=1)  # until an outlet whose poll broke is tried again
 
@@ -150,7 +151,7 @@ class Shift:
             holder=self._holder,
             now=now(),
             term=TERM,
-            limit=room,
+            limit=min(room, SHARE) if self._forever else room,
             due_only=not self._everything,
         )
 
