@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
 
 from dateutil import parser as fuzzy
@@ -34,6 +34,12 @@ class Moment:
     at: datetime  # aware
     timed: bool  # to the minute or finer, not the day alone
     zoned: bool  # its zone was stated; taken as UTC else
+
+    def by(self, clock: tzinfo | None) -> Moment:
+        """The same time read off ``clock``, where no zone was stated."""
+        if clock is None or self.zoned or not self.timed:
+            return self
+        return replace(self, at=self.at.replace(tzinfo=clock))
 
 
 def parse(text: str) -> Moment | None:
@@ -137,12 +143,12 @@ def _zone(text: str | None) -> timezone:
     return timezone(sign * timedelta(hours=hours, minutes=minutes))
 
 
-def best(candidates: list[Moment], *, latest: datetime) -> datetime | None:
+def best(candidates: list[Moment], *, latest: datetime, clock: tzinfo | None = None) -> datetime | None:
     """The first plausible moment, told more exactly by a later one where that speaks of the same day.
 
-    Moments after ``latest`` or before 1990 are not believed.
+    Moments after ``latest`` or before 1990 are not believed.  Times without a zone are read off ``clock``, or as UTC.
     """
-    candidates = [moment for moment in candidates if EARLIEST <= moment.at <= latest]
+    candidates = [moment for told in candidates if EARLIEST <= (moment := told.by(clock)).at <= latest]
     if not candidates:
         return None
     first, others = candidates[0], candidates[1:]

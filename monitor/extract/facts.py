@@ -6,17 +6,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urljoin, urlsplit
+
+from lxml import etree
 
 from monitor.extract import dates, jsonld, people, titles
 from monitor.extract.blocks import letters
-from monitor.extract.zones import Zone, zones
-from monitor.urls import story_id
+from monitor.extract.zones import CAMEL, Zone, zones
+from monitor.urls import same_site, story_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
+    from datetime import datetime, tzinfo
 
     from lxml.html import HtmlElement
 
@@ -47,7 +49,8 @@ _KEYWORDS = "news_keywords keywords article:tag parsely-tags sailthru.tags".spli
 _SECTIONS = "article:section parsely-section og:section section cxenseparse:recs:category category".split()
 _IMAGES = "og:image og:image:secure_url og:image:url twitter:image twitter:image:src thumbnail".split()
 _SPACE = re.compile(r"\s+")
-_NEAR = Zone.RELATED | Zone.COMMENTS | Zone.FOOTER | Zone.NAV | Zone.ASIDE | Zone.PROMO | Zone.EMBED
+_ELSEWHERE = Zone.RELATED | Zone.COMMENTS | Zone.FOOTER | Zone.NAV | Zone.ASIDE | Zone.PROMO | Zone.EMBED
+_HOME = re.compile(r"\s*(?:(https?://[^/?#\s]+)/?|/)\s*")
 _BYLINE = re.compile(
     r"(?:^|[\s_-])(?:by-?line|author(?:s|-?names?|-?links?)?|writer|autor|auteur)(?:[\s_-]|$)", re.IGNORECASE
 )
@@ -57,7 +60,8 @@ _BYLINE = re.compile(
 class Facts:
     title: str = ""
     titles: tuple[str, ...] = ()  # every title the page gives itself
-    authors: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()  # people
+    house: tuple[str, ...] = ()  # who signs where no person does
     published_at: datetime | None = None
     modified_at: datetime | None = None
     description: str = ""
@@ -84,12 +88,16 @@ class _Raw:
     canonical: list[str] = field(default_factory=list)
     headings: list[str] = field(default_factory=list)
     bylines: list[str] = field(default_factory=list)
+    home: list[str] = field(default_factory=list)  # what its links to the site's first page say
     page_title: str = ""
 
 
-def read(root: HtmlElement, url: str, *, outlet: str = "", latest: datetime) -> Facts:
-    """All facts of the page at ``url``; dates after ``latest`` are not believed."""
-    raw = _gather(root)
+def read(root: HtmlElement, url: str, *, outlet: str = "", latest: datetime, clock: tzinfo | None = None) -> Facts:
+    """All facts of the page at ``url``.
+
+    Dates after ``latest`` are not believed; times without a zone are read off ``clock``, or as UTC.
+    """
+    raw = _gather(root, url)
     things = jsonld.things(raw.scripts)
     thing = _article(things, url, raw)
     facts = Facts()
@@ -108,9 +116,12 @@ def read(root: HtmlElement, url: str, *, outlet: str = "", latest: datetime) -> 
             if text
         }
     )
-    facts.authors = _authors(thing, raw, sites)
-    facts.published_at = _moment(thing, "datePublished", raw, _PUBLISHED, latest, times=True)
-    facts.modified_at = _moment(thing, "dateModified", raw, _MODIFIED, latest)
+    bylines = _bylines(thing, raw)
+    facts.authors, facts.house = people.names(bylines, sites), people.house(bylines)
+    facts.published_at = dates.best(
+        _moments(thing, "datePublished", raw, _PUBLISHED, times=True), latest=latest, clock=clock
+    )
+    facts.modified_at = dates.best(_moments(thing, "dateModified", raw, _MODIFIED), latest=latest, clock=clock)
     facts.description = titles.clean(
         next(iter(_first(raw.meta, _DESCRIPTIONS)), "") or jsonld.text(thing.get("description") or "")
     )
@@ -135,7 +146,7 @@ def read(root: HtmlElement, url: str, *, outlet: str = "", latest: datetime) -> 
     return facts
 
 
-def _gather(root: HtmlElement) -> _Raw:  # noqa: PLR0912  one pass, a branch for each kind of element
+def _gather(root: HtmlElement, url: str) -> _Raw:  # noqa: PLR0912  one pass, a branch for each kind of element
     raw = _Raw()
     for element in root.iter("meta", "link", "script", "time", "title", "h1"):
         tag, attributes = element.tag, element.attrib
@@ -170,21 +181,31 @@ def _gather(root: HtmlElement) -> _Raw:  # noqa: PLR0912  one pass, a branch for
         ' | //*[contains(@class, "yline") or contains(@class, "uthor")]'
     )[:300]:
         _microdata(element, raw)
+    for link in root.iter("a"):
+        home = _HOME.fullmatch(link.get("href", ""))
+        if home and len(raw.home) < 10 and (not home[1] or same_site(home[1], url)):
+            name = _text(link)
+            if 5 <= len(name) <= 40:  # a shorter one may begin a headline
+                raw.home.append(name)
     return raw
 
 
 def _time(element: HtmlElement, raw: _Raw) -> None:
     stated = element.get("datetime") or element.get("content") or _text(element)
-    if stated and len(raw.times) < 20:
-        place, outer = 0, element.getparent()
-        for _ in range(6):
-            if outer is None or not isinstance(outer.tag, str):
-                break
-            names = f"{outer.get('class', '')} {outer.get('id', '')}".strip()
-            place |= zones(outer.tag, names, outer.get("itemprop") or "")
-            outer = outer.getparent()
-        if not place & _NEAR:
-            raw.times.append(stated)
+    if stated and len(raw.times) < 20 and not _elsewhere(element):
+        raw.times.append(stated)
+
+
+def _elsewhere(element: HtmlElement) -> bool:
+    """Whether it stands in a place that speaks of other stories, or of none."""
+    place, outer = 0, element.getparent()
+    for _ in range(6):
+        if outer is None or not isinstance(outer.tag, str):
+            break
+        names = f"{outer.get('class', '')} {outer.get('id', '')}".strip()
+        place |= zones(outer.tag, names, outer.get("itemprop") or "")
+        outer = outer.getparent()
+    return bool(place & _ELSEWHERE)
 
 
 def _microdata(element: HtmlElement, raw: _Raw) -> None:
@@ -198,10 +219,14 @@ def _microdata(element: HtmlElement, raw: _Raw) -> None:
         raw.props.setdefault(prop, []).append(value[:300])
     elif prop in {"headline", "articleSection"}:
         raw.props.setdefault(prop, []).append((element.get("content") or _text(element))[:500])
-    elif (element.get("rel") == "author" or _BYLINE.search(element.get("class", ""))) and len(raw.bylines) < 20:
+    elif (element.get("rel") == "author" or _byline(element)) and len(raw.bylines) < 20:
         text = _text(element)
-        if 3 <= len(text) <= 150:
+        if 3 <= len(text) <= 150 and not _elsewhere(element):
             raw.bylines.append(text)
+
+
+def _byline(element: HtmlElement) -> bool:
+    return bool(_BYLINE.search(CAMEL.sub("-", element.get("class", ""))))
 
 
 def _article(things: Sequence[Thing], url: str, raw: _Raw) -> Thing:
@@ -236,32 +261,29 @@ def _article(things: Sequence[Thing], url: str, raw: _Raw) -> Thing:
     return merged
 
 
-def _moment(
-    thing: Thing, key: str, raw: _Raw, names: Iterable[str], latest: datetime, *, times: bool = False
-) -> datetime | None:
+def _moments(thing: Thing, key: str, raw: _Raw, names: Iterable[str], *, times: bool = False) -> list[dates.Moment]:
+    """What each source says of when it was, most trusted first."""
     stated = [jsonld.text(thing.get(key) or ""), *_first(raw.meta, names), *raw.props.get(key, ())]
     if times:
         stated += raw.times[:4]
         stated += [jsonld.text(thing.get("dateCreated") or ""), *raw.props.get("dateCreated", ())]
-    return dates.best([moment for moment in map(dates.parse, filter(None, stated)) if moment], latest=latest)
+    return [moment for moment in map(dates.parse, filter(None, stated)) if moment]
 
 
-def _authors(thing: Thing, raw: _Raw, sites: Sequence[str]) -> tuple[str, ...]:
+def _bylines(thing: Thing, raw: _Raw) -> tuple[list[str], ...]:
+    """What each source says of who wrote it, most trusted first."""
     stated = thing.get("author") or thing.get("creator") or []
-    return people.names(
-        (
-            [jsonld.text(item) for item in (stated if isinstance(stated, list) else [stated])],
-            [value for name in _AUTHORS for value in raw.meta.get(name, ())],
-            raw.props.get("author", []),
-            raw.bylines[:2],
-        ),
-        sites,
+    return (
+        [jsonld.text(item) for item in (stated if isinstance(stated, list) else [stated])],
+        [value for name in _AUTHORS for value in raw.meta.get(name, ())],
+        raw.props.get("author", []),
+        raw.bylines[:2],
     )
 
 
 def _sites(raw: _Raw, things: Iterable[Thing], url: str, outlet: str) -> list[str]:
     host = (urlsplit(url).hostname or "").removeprefix("www.")
-    names = [outlet, host, *host.split(".")[:-1], *_first(raw.meta, _SITES)]
+    names = [outlet, host, *host.split(".")[:-1], *raw.home, *_first(raw.meta, _SITES)]
     for thing in things:
         kinds = set(jsonld.types(thing))
         if kinds & {"Organization", "NewsMediaOrganization", "WebSite"}:
@@ -311,5 +333,8 @@ def _web(base: str, address: str) -> str | None:
     return url if url.startswith(("http://", "https://")) and len(url) < 2000 else None
 
 
+_READ = etree.XPath("descendant::text()[not(parent::script or parent::style)]")
+
+
 def _text(element: HtmlElement) -> str:
-    return _SPACE.sub(" ", " ".join(element.itertext())).strip()
+    return _SPACE.sub(" ", " ".join(cast("list[str]", _READ(element)))).strip()

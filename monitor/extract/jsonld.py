@@ -36,6 +36,7 @@ _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
 _PAIR = re.compile(
     r'"(headline|datePublished|dateModified|dateCreated|articleSection|inLanguage)"\s*:\s*"((?:[^"\\]|\\.){1,400})"'
 )
+_TYPE = re.compile(r'"@type"\s*:\s*\[?\s*"([^"]{1,100})"')
 _AUTHOR = re.compile(r'"author"\s*:\s*[\[{][^\]}]{0,300}?"name"\s*:\s*"((?:[^"\\]|\\.){1,100})"')
 
 
@@ -80,7 +81,8 @@ def _parse(script: str) -> Any:
 
 def _salvage(text: str) -> Any:
     """What can be read of an object that is no JSON."""
-    if not _ARTICLES.search(text[:2000]) and '"datePublished"' not in text:
+    kinds = _TYPE.findall(text[:5000])
+    if not any(map(_ARTICLES.search, kinds)) and '"datePublished"' not in text:
         return None
     thing: Thing = {"@type": "NewsArticle"}
     for key, value in _PAIR.findall(text):

@@ -62,20 +62,26 @@ _EMPTY = frozenset(
 def names(sources: Iterable[Iterable[str]], not_people: Iterable[str] = ()) -> tuple[str, ...]:
     """The people that the first source to name any names, in order, each once.
 
-    ``sources`` hold the byline texts of a page, most trusted source first.  ``not_people`` are names of the outlet:
-    they are no authors, unless nobody else is named anywhere.
+    ``sources`` hold the byline texts of a page, most trusted source first.  ``not_people`` are names of the outlet.
     """
     outlets = {letters(name) for name in not_people if name}
-    signed: list[str] = []
     for values in sources:
-        found = list({letters(name): name for value in values for name in _pieces(value)}.items())
-        people = [name for plain, name in found if plain not in outlets]
+        people = [name for plain, name in _named(values).items() if plain not in outlets]
         if len(people) > 1:
             people = [name for name in people if not _names_outlet(name, outlets)] or people
         if people:
             return tuple(people[:20])
-        signed = signed or [name for _, name in found]
-    return tuple(signed[:1])
+    return ()
+
+
+def house(sources: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    """The first name at all, the outlet's own too: who signs where no person does."""
+    return next((tuple(found.values())[:1] for values in sources if (found := _named(values))), ())
+
+
+def _named(values: Iterable[str]) -> dict[str, str]:
+    """The names in the byline texts, by their letters."""
+    return {letters(name): name for value in values for name in _pieces(value)}
 
 
 def _names_outlet(name: str, outlets: set[str]) -> bool:

@@ -12,12 +12,14 @@ from htmldate import find_date
 from lxml import etree
 from trafilatura import bare_extraction
 
-from monitor.extract import blocks, body, dates, facts, furniture, kinds, language, visible
+from monitor.extract import blocks, body, clocks, dates, facts, furniture, kinds, language, visible
 from monitor.extract.decoding import decode
 from monitor.models import Article, NotArticle
 from monitor.urls import declared
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from lxml.html import HtmlElement
 
     from monitor.extract.blocks import Block, Layout
@@ -47,7 +49,8 @@ def read(page: Page, reading: Reading) -> Article | NotArticle:
     for selector in reading.remove:
         for element in root.cssselect(selector):
             _drop(element)
-    known = facts.read(root, page.url, outlet=reading.outlet, latest=page.fetched_at + DAY)
+    clock = clocks.of_country(reading.country) if reading.country else None
+    known = facts.read(root, page.url, outlet=reading.outlet, latest=page.fetched_at + DAY, clock=clock)
     layout = blocks.read(_story_root(root, reading))
     kept, method = _text(root, layout, known, page, reading)
     kept, names, left_out = furniture.without(layout, kept, reading.furniture)
@@ -63,8 +66,8 @@ def read(page: Page, reading: Reading) -> Article | NotArticle:
         title=known.title,
         text=text,
         canonical_url=declared(page.url, known.addresses),
-        authors=known.authors or _signed(layout, kept, reading),
-        published_at=_published(root, layout, kept, known, page, spoken=spoken),
+        authors=known.authors or _signed(layout, kept, reading) or known.house,
+        published_at=_published(root, layout, kept, known, page, spoken=spoken, clock=clock),
         modified_at=known.modified_at,
         language=spoken,
         section=known.section,
@@ -127,7 +130,14 @@ def _trafilatura(root: HtmlElement, layout: Layout, url: str) -> str:
 
 
 def _published(
-    root: HtmlElement, layout: Layout, kept: list[Block], known: Facts, page: Page, *, spoken: str | None
+    root: HtmlElement,
+    layout: Layout,
+    kept: list[Block],
+    known: Facts,
+    page: Page,
+    *,
+    spoken: str | None,
+    clock: tzinfo | None,
 ) -> datetime | None:
     """When the story came out; where its facts do not say, what its text says, to the day at least."""
     stated = known.published_at
@@ -138,9 +148,9 @@ def _published(
         seen = visible.published(layout.blocks, kept[0].index, kept[-1].index, spoken)
         if seen is not None and stated is not None:
             day = dates.Moment(stated, timed=False, zoned=False)
-            return dates.best([day, seen], latest=latest)
-        if seen is not None and dates.EARLIEST <= seen.at <= latest:
-            return seen.at
+            return dates.best([day, seen], latest=latest, clock=clock)
+        if seen is not None and (at := dates.best([seen], latest=latest, clock=clock)):
+            return at
     if stated is not None or layout.cut or layout.elements > MOST_ELEMENTS:
         return stated
     found = find_date(
@@ -150,4 +160,4 @@ def _published(
 
 
 def _signed(layout: Layout, kept: list[Block], reading: Reading) -> tuple[str, ...]:
-    return visible.authors(layout.blocks, kept[0].index, [reading.outlet]) if kept else ()
+    return visible.authors(layout, kept[0].index, kept[-1].index, [reading.outlet]) if kept else ()

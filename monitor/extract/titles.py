@@ -42,7 +42,8 @@ def choose(offered: Sequence[str], headings: Sequence[str], page_title: str, sit
         if shown and first not in seen:
             return shown  # what readers see and a second source repeats
         shorter = _main_part(stated[0])
-        if first == letters(without_site(page, names)) and first not in seen and len(shorter) > 0.6 * len(stated[0]):
+        echoed = first == letters(without_site(page, names)) and first not in seen
+        if echoed and 0.6 * len(stated[0]) < len(shorter) < len(stated[0]):
             return shorter  # the same words in two elements of the head prove nothing; a heading would
         return _shortened(stated[0], [*confirmed, *stated[1:]])
     if confirmed:

@@ -14,7 +14,7 @@ from monitor.extract.zones import Zone
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from monitor.extract.blocks import Block
+    from monitor.extract.blocks import Block, Layout
 
 _DATE = re.compile(
     r"(?P<year>(?:19|20)\d\d)\s?[./\-年]\s?(?P<month>\d{1,2})\s?[./\-月]\s?(?P<day>\d{1,2})"
@@ -29,12 +29,15 @@ _SIGNED = re.compile(
 )
 
 
+_FLUSH_RIGHT = re.compile(r"text-align\s*:\s*(?:right|end)", re.IGNORECASE)
+_NAME = re.compile(r"(?!\d)\w[\w.'’-]*(?: (?!\d)\w[\w.'’-]*){1,4}")
 _ELSEWHERE = Zone.RELATED | Zone.COMMENTS | Zone.FOOTER | Zone.CAPTION | Zone.FIGURE
 
 
 def published(blocks: Sequence[Block], first: int, last: int, language: str | None) -> dates.Moment | None:
     """The date in the lines just above the story's first block or just below its last one."""
-    near = [*blocks[max(0, first - 12) : first][::-1], *blocks[first : first + 1], *blocks[last + 1 : last + 4]]
+    below = [block for block in blocks[last + 1 : last + 13] if not block.zone & (Zone.SHARE | Zone.FORM)]
+    near = [*blocks[max(0, first - 12) : first][::-1], *blocks[first : first + 1], *below[:4]]
     for block in near:
         if len(block.text) <= 160 and not block.zone & _ELSEWHERE:
             moment = _read(block.text, language)
@@ -119,11 +122,16 @@ _MONTHS = {
 }
 
 
-def authors(blocks: Sequence[Block], first: int, sites: Sequence[str]) -> tuple[str, ...]:
-    """Who signs in a short line above the story."""
-    for block in blocks[max(0, first - 8) : first][::-1]:
+def authors(layout: Layout, first: int, last: int, sites: Sequence[str]) -> tuple[str, ...]:
+    """Who signs: in a short line above the story, or flush right under it, where ``first`` and ``last`` are its blocks'
+    indexes."""
+    for block in layout.blocks[max(0, first - 8) : first][::-1]:
         if len(block.text) < 80 and _SIGNED.match(block.text) and not block.zone & (Zone.RELATED | Zone.CAPTION):
             found = people.names([[block.text]], sites)
             if found:
                 return found
+    for block in layout.blocks[max(first, last - 1) : last + 3]:
+        style = layout.nodes[block.node].element.get("style", "")
+        if _FLUSH_RIGHT.search(style) and _NAME.fullmatch(block.text) and not block.zone & _ELSEWHERE:
+            return people.names([[block.text]], sites)
     return ()

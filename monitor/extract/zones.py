@@ -85,7 +85,7 @@ _WORDS = (
     (Zone.LEAD, r"standfirst|stand-?first|lead|lede|deck|dek|intro|introduction|sub-?title|sub-?headline|sub-?head|sub-?heading|subhed|summary|excerpt|abstract|teaser-?text|article-?(?:summary|lead|intro|description|subtitle|sub-?title)|chapo|chapeau|perex|vorspann|anrisstext|sapo|bajada|entradilla|ingress|manchet|sommario|occhiello|description|article-?desc|sinopsis|copete|headline-?text|untertitel|preamble|strapline|synopsis"),
     (Zone.HIDDEN, r"sr-only|visually-?hidden|screen-?reader(?:-text)?|a11y|assistive|offscreen|hide-?visually|accessibility-?text|hidden-?accessible"),
 )  # fmt: skip
-_CAMEL = re.compile(r"(?<=[a-z\d])(?=[A-Z])")
+CAMEL = re.compile(r"(?<=[a-z\d])(?=[A-Z])")
 
 
 _ROLES = {
@@ -154,7 +154,7 @@ _BEGINNING = re.compile(r"(?:^|(?<=-))[a-z]")
 @lru_cache(maxsize=50_000)
 def _named(name: str) -> int:
     """The zones that one class or id stands for."""
-    name = _CAMEL.sub("-", name).lower().replace("_", "-")
+    name = CAMEL.sub("-", name).lower().replace("_", "-")
     found = 0
     for beginning in _BEGINNING.finditer(name):
         for zone, words in _PATTERNS.get(beginning[0], ()):

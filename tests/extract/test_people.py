@@ -1,0 +1,84 @@
+"""Bylines become people."""
+
+from __future__ import annotations
+
+import pytest
+
+from extract import pages
+from monitor.extract import Reading, people, read
+from monitor.models import Article, Page, now
+
+
+@pytest.mark.parametrize(
+    ("byline", "expected"),
+    [
+        ("By Marta Lindqvist", ("Marta Lindqvist",)),
+        ("By Marta Lindqvist and Joon-ho Park", ("Marta Lindqvist", "Joon-ho Park")),
+        ("Marta Lindqvist, Science Correspondent", ("Marta Lindqvist",)),
+        ("Lindqvist, Marta", ("Marta Lindqvist",)),
+        ("Von Marta Lindqvist und Karl Ott, Berlin", ("Marta Lindqvist", "Karl Ott", "Berlin")),
+        ("Автор: Мария Орлова", ("Мария Орлова",)),
+        ("記者 王小明", ("王小明",)),
+        ("Marta Lindqvist (marta@tech.example) Published 5 May 2024", ("Marta Lindqvist",)),
+        ("Marta Lindqvist | Tech Example", ("Marta Lindqvist",)),
+        ("<a href='/m'>Marta Lindqvist</a>", ("Marta Lindqvist",)),
+        ("https://tech.example/authors/marta", ()),
+        ("admin", ()),
+        ("", ()),
+        ("x" * 400, ()),
+    ],
+)
+def test_a_byline_names_these_people(byline: str, expected: tuple[str, ...]) -> None:
+    assert people.names([[byline]]) == expected
+
+
+def test_the_outlet_s_own_name_is_no_author_and_signs_only_where_no_person_does() -> None:
+    sources = (["Tech Example"], ["Tech Example Newsdesk"])
+    assert people.names((["Tech Example"], ["Marta Lindqvist"]), ["Tech Example"]) == ("Marta Lindqvist",)
+    assert people.names(sources[:1], ["Tech Example"]) == ()
+    assert people.house(sources) == ("Tech Example",)
+
+
+def test_the_first_source_that_names_people_is_believed() -> None:
+    assert people.names((["admin"], ["Marta Lindqvist"], ["Somebody Else"])) == ("Marta Lindqvist",)
+
+
+def _authors(head: str, before: str = "", behind: str = "") -> tuple[str, ...]:
+    body = "".join(f"<p>{text}</p>" for text in pages.PARAGRAPHS)
+    html = (
+        f"<html><head><meta property='og:site_name' content='Tech Example'>{head}</head><body>"
+        f"<article><h1>{pages.TITLE}</h1>{before}{body}{behind}</article></body></html>"
+    )
+    story = read(Page(url=pages.URL, body=html.encode(), fetched_at=now()), Reading(outlet="Tech Example"))
+    assert isinstance(story, Article)
+    return story.authors
+
+
+@pytest.mark.parametrize(
+    ("head", "before", "behind"),
+    [
+        ("<meta name='author' content='Marta Lindqvist'>", "", ""),
+        ("<meta name='author' content='Tech Example'>", "<p class='byline'>Marta Lindqvist</p>", ""),
+        ("", "<ul class='metaInfoAuthorList'><li>Marta Lindqvist</li></ul>", ""),
+        ("", "<ul class='authorList'><script>icons.load('x')</script><li>Marta Lindqvist</li></ul>", ""),
+        ("", "<a rel='author' href='/people/7'>Marta Lindqvist</a>", ""),
+        ("", "<div>By Marta Lindqvist</div>", ""),
+        ("<meta name='author' content='Tech Example'>", "", "<p style='text-align:right'><b>Marta Lindqvist</b></p>"),
+        (
+            "<script type='application/ld+json'>{'@type':'NewsArticle','author':{'@type':'Person','name':"
+            "'Marta Lindqvist'}}</script>".replace("'", '"').replace('"application/ld+json"', "'application/ld+json'"),
+            "",
+            "",
+        ),
+    ],
+)  # fmt: skip
+def test_the_author_is_found_wherever_the_page_signs(head: str, before: str, behind: str) -> None:
+    assert _authors(head, before, behind) == ("Marta Lindqvist",)
+
+
+def test_who_wrote_a_related_story_did_not_write_this_one() -> None:
+    assert _authors("", "", "<aside class='related'><p class='author'>Somebody Else</p></aside>") == ()
+
+
+def test_a_page_that_only_the_outlet_signs_is_the_outlet_s() -> None:
+    assert _authors("<meta name='author' content='Tech Example'>") == ("Tech Example",)

@@ -1,0 +1,43 @@
+"""A title without site, section or kicker around it."""
+
+from __future__ import annotations
+
+import pytest
+
+from extract import pages
+from monitor.extract import Reading, read, titles
+from monitor.models import Article, Page, now
+
+TITLE = "Ministries told to build AI with China"
+
+
+@pytest.mark.parametrize(
+    ("offered", "headings", "page_title", "expected"),
+    [
+        ([f"{TITLE} | Tech Example"], [], "", TITLE),
+        ([f"{TITLE} - tech.example"], [], "", TITLE),
+        ([f"Tech Example: {TITLE}", TITLE], [TITLE], "", TITLE),
+        ([f"Kremlin – {TITLE}"], [TITLE], f"Kremlin – {TITLE}", TITLE),
+        ([TITLE + " &amp; others"], [], "", TITLE + " & others"),
+        ([TITLE + " &amp;amp; others"], [], "", TITLE + " & others"),
+        (["Tech Example"], [TITLE], f"{TITLE} | Tech Example", TITLE),
+        ([], ["Menu", TITLE], f"{TITLE} | News | Tech Example", TITLE),
+        ([], [], f"{TITLE} | News | Tech Example", TITLE),
+        ([], [], "", ""),
+        (["Mini\xadstries told to build AI with China"], [], "", TITLE),
+        (["The F-35 - and what it costs"], ["The F-35 - and what it costs"], "", "The F-35 - and what it costs"),
+    ],
+)
+def test_this_title_is_chosen(offered: list[str], headings: list[str], page_title: str, expected: str) -> None:
+    assert titles.choose(offered, headings, page_title, ["Tech Example", "tech.example"]) == expected
+
+
+def test_a_link_to_the_front_page_tells_the_site_s_name() -> None:
+    body = "".join(f"<p>{text}</p>" for text in pages.PARAGRAPHS)
+    html = (
+        f"<html><head><title>{TITLE} - Der Morgenbote Online</title></head><body>"
+        f"<a href='https://www.tech.example'>Der Morgenbote</a><article>{body}</article></body></html>"
+    )
+    story = read(Page(url=pages.URL, body=html.encode(), fetched_at=now()), Reading())
+    assert isinstance(story, Article)
+    assert story.title == TITLE
