@@ -71,15 +71,20 @@ def test_configured_selectors_say_what_is_the_story_and_what_is_not() -> None:
     assert pages.TEASERS[0] not in chosen.text
 
 
-@pytest.mark.parametrize("encoding", ["windows-1251", "koi8-r", "utf-8", "utf-16"])
-@pytest.mark.parametrize("declared", [None, "windows-1251", "iso-8859-1"])
+@pytest.mark.parametrize(
+    ("encoding", "declared"),
+    [
+        (encoding, declared)
+        for encoding in ("windows-1251", "koi8-r", "utf-8", "utf-16")
+        for declared in (None, "windows-1251", "iso-8859-1")
+        if (encoding, declared) != ("koi8-r", "windows-1251")  # Cyrillic letters both: nothing but sense would tell
+    ],
+)
 def test_a_page_is_read_in_its_own_letters_whatever_it_declares(encoding: str, declared: str | None) -> None:
     words = "Сбербанк сообщил, что новая модель искусственного интеллекта будет доступна министерствам с весны. "
     body = f"<html><head><title>Сбербанк и ИИ</title></head><body><article>{'<p>' + words * 3 + '</p>'}".encode(
         encoding
     )
-    if encoding == "koi8-r" and declared == "windows-1251":
-        pytest.skip("both are Cyrillic letters: nothing but sense would tell")
     story = read(Page(url=pages.URL, body=body, fetched_at=now(), encoding=declared), Reading())
     assert isinstance(story, Article)
     assert story.title == "Сбербанк и ИИ"
