@@ -225,7 +225,8 @@ class House:
     def stories(self) -> list[Dispatch]:
         """What is published, newest first."""
         with self._lock:
-            return sorted(self._stories.values(), key=lambda story: story.published_at, reverse=True)
+            latest_first = reversed(list(self._stories.values()))  # of one minute, too
+            return sorted(latest_first, key=lambda story: story.published_at, reverse=True)
 
     def asked(self, story: Dispatch) -> int:
         """How often the story's page was asked for."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.demo.newsroom import PROFILES, Newsroom
+from monitor.demo.newsroom import ON_A_LISTING, PROFILES, Newsroom
 from monitor.demo.sink import MailSink
 
 from .harness import SBERBANK, Monitor, dispatch, end_group, kill, settings, wait_for
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KILLS = 20
+NEWS = ON_A_LISTING // KILLS  # stories of each house for each kill: no feed drops one that a killed crawl did not see
 ALERTS = [SBERBANK, {"name": "visitor", "query": "nobody", "to": ["desk@example.org"]}]
 
 
@@ -41,8 +42,8 @@ def test_after_twenty_kills_one_whole_pass_leaves_every_story_once_and_every_hit
             # News for each kill to meet: found, fetched, read, stored or mailed when it comes.
             for house in newsroom.houses.values():
                 house.site.delay = 0.1
-                for n in range(4):
-                    stories.append(dispatch(house.profile.key, number * 4 + n, word="Sberbank" if n % 2 else ""))
+                for n in range(NEWS):
+                    stories.append(dispatch(house.profile.key, number * NEWS + n, word="Sberbank" if n % 2 else ""))
                     house.publish(stories[-1])
             being_mailed.clear()
             before = newsroom.requests
