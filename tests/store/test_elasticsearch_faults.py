@@ -12,6 +12,7 @@ import pytest
 from monitor.config.schema import StoreSettings
 from monitor.errors import StoreRefused, StoreUnavailable
 from monitor.models import Candidate, now
+from monitor.query import parse
 from monitor.store.elasticsearch import ElasticsearchStore, bulk
 from monitor.store.elasticsearch.client import addresses
 from servers.faulty import PRODUCT, Answer, Faulty, Request, serve
@@ -222,6 +223,17 @@ def test_a_full_disk_pauses_the_work_and_says_why() -> None:
 
     with serve(answer) as server, pytest.raises(StoreUnavailable, match=r"flood-stage.*disk is full"):
         enqueue(server)
+
+
+def test_a_query_whose_wildcards_stand_for_too_many_words_is_refused_and_not_tried_again() -> None:
+    reason = "Automaton [ba*] expanded to too many terms (limit 4096)"
+
+    def answer(_request: Request) -> Answer:
+        return Answer(500, error("illegal_state_exception", reason))
+
+    with serve(answer) as server, pytest.raises(StoreRefused, match=r"too many words.*longer beginnings"):
+        opened(server.url).search(parse("ba* NEAR/5 chips"), now=now())
+    assert len([request for request in server.requests if "_search" in request.path]) == 1
 
 
 def test_half_a_surrogate_pair_does_not_stop_a_bulk() -> None:

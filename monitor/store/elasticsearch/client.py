@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 8  # threads of one process that may ask at the same time
 HEADERS = ("accept", "content-type")
+_TOO_WIDE = ("too many terms", "too_many_clauses", "too_many_nested_clauses", "too_complex_to_determinize")
 
 
 class CompatibleTransport(elastic_transport.Transport):
@@ -183,6 +184,11 @@ def refusal(status: int, reason: str) -> StoreUnavailable | StoreRefused:
         return StoreUnavailable(f"Elasticsearch is not ready: {_short(reason)}")
     if status == 400 and "media_type_header_exception" in reason:
         return StoreRefused(f"this Elasticsearch is too old: {_short(reason)}", hint="versions 8 and 9 are spoken to")
+    if any(sign in reason for sign in _TOO_WIDE):
+        return StoreRefused(
+            "the query's wildcards or misspellings stand for too many words of the stories",
+            hint="write longer beginnings, most of all beside NEAR and in phrases",
+        )
     if status >= 500:
         return StoreUnavailable(f"Elasticsearch failed ({status}): {_short(reason)}")
     return StoreRefused(f"Elasticsearch refuses this ({status}): {_short(reason)}")
