@@ -92,6 +92,7 @@ class Outlet(_Model):
     sitemaps: Urls = ()
     sections: Urls = ()
     hosts: Hosts = ()  # further hosts whose stories are this outlet's own
+    verify: bool = True  # TLS: only a certificate that is trusted; false takes any
     language: Language | None = None
     country: Country | None = None
     every: Term | None = None  # a ceiling of the time between polls

@@ -20,6 +20,7 @@ SETTINGS = {
     "DOWNLOAD_DELAY": 0.0,  # politeness.py sets each host's
     "DOWNLOAD_DELAY_JITTER": 0.0,
     "DOWNLOAD_WARNSIZE": 0,
+    "DOWNLOAD_VERIFY_CERTIFICATES": True,  # but for outlets with `verify: false`, see handler.py
     "CONCURRENT_REQUESTS": 0,  # the handler counts what is really under way
     "COOKIES_ENABLED": True,  # consent and paywall redirects loop without
     "DNSCACHE_ENABLED": False,  # it never expires

@@ -23,7 +23,8 @@ from service_identity import VerificationError
 from twisted.internet.error import ConnectError, ConnectionClosed
 from twisted.web.client import ResponseFailed
 
-from monitor.crawl.guard import TRUSTED, Refused, trusted
+from monitor.crawl.guard import TRUSTED, VERIFY, Refused, trusted
+from monitor.crawl.handler import Untrusted
 from monitor.crawl.limits import WANTS_TEXT
 from monitor.crawl.politeness import DELAY, Resting
 from monitor.crawl.robots import Forbidden, Robots, Unreachable
@@ -123,7 +124,7 @@ class Fetcher:
         robots = self._crawler.get_downloader_middleware(Robots)
         if robots is None:
             return ()
-        rules = await robots.rules(_request(outlet.url, meta={"cookiejar": outlet.name, TRUSTED: trusted(outlet)}))
+        rules = await robots.rules(_request(outlet.url, meta=_standing(outlet)))
         return rules.sitemaps
 
     async def _fetch(
@@ -145,8 +146,7 @@ class Fetcher:
             url,
             headers={name: value for name, value in headers.items() if value},
             meta={
-                "cookiejar": outlet.name,
-                TRUSTED: trusted(outlet),
+                **_standing(outlet),
                 DELAY: (outlet.delay if outlet.delay is not None else self._settings.delay).total_seconds(),
                 **meta,
             },
@@ -168,6 +168,11 @@ class Fetcher:
                 retry_after=retry_after(response.headers.get("Retry-After")),
             )
         return Fetched(page=_read(response, engine), fresh_for=_fresh_for(response))
+
+
+def _standing(outlet: Outlet) -> dict[str, object]:
+    """What every request for an outlet carries, robots.txt included."""
+    return {"cookiejar": outlet.name, TRUSTED: trusted(outlet), VERIFY: outlet.verify}
 
 
 def _request(url: str, **options: object) -> Request:
@@ -226,7 +231,7 @@ _MEANINGS: tuple[tuple[Callable[[Exception, str], bool], str, str, bool], ...] =
     (_is(CannotResolveHostError), "dns", "", False),
     (_is(DownloadCancelledError), "too-large", _TOO_LARGE, True),
     (_is(UnsupportedURLSchemeError), "address", "", True),
-    (_is(SSL.Error, VerificationError), "tls", "", False),
+    (_is(Untrusted, SSL.Error, VerificationError), "tls", "", False),
     (lambda _, words: "SSL" in words or "TLS" in words, "tls", "", False),
     (_is(OSError, EOFError, ValueError), "broken", "", False),  # a body that is not what its Content-Encoding says
     (lambda *_: True, "connection", "", False),

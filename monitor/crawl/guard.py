@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from monitor.config.schema import Outlet
 
 TRUSTED = "trusted_hosts"  # request.meta: (host, port) pairs that may be anywhere
+VERIFY = "verify_certificate"  # request.meta: False where the outlet's certificate is taken as it is
 
 Hosts = frozenset[tuple[str, int]]
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")

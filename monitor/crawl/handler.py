@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
+import certifi
 from scrapy.core.downloader.handlers import http11
+from scrapy.exceptions import DownloadFailedError
 from scrapy.utils._download_handlers import normalize_bind_address, wrap_twisted_exceptions
 from scrapy.utils.defer import maybe_deferred_to_future
 from scrapy.utils.httpobj import urlparse_cached
@@ -13,7 +18,7 @@ from twisted.web.client import Agent, _StandardEndpointFactory
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
-from monitor.crawl.guard import TRUSTED, Gate, Refused, is_public, splash_hosts
+from monitor.crawl.guard import TRUSTED, VERIFY, Gate, Refused, is_public, splash_hosts
 from monitor.discovery.addresses import host_of
 
 if TYPE_CHECKING:
@@ -21,6 +26,10 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import Response
     from twisted.web.client import URI
+
+
+class Untrusted(DownloadFailedError):
+    """Who answers cannot show to be who they say."""
 
 
 class GuardedHandler(http11.HTTP11DownloadHandler):
@@ -31,6 +40,10 @@ class GuardedHandler(http11.HTTP11DownloadHandler):
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
         self._free = asyncio.Semaphore(crawler.settings.getint("MONITOR_CONCURRENCY", 64))
+        if sys.platform in {"darwin", "win32"}:  # where OpenSSL's wheels know no authorities
+            os.environ.setdefault("SSL_CERT_FILE", certifi.where())
+        self._lenient = copy(self._contextFactory)
+        self._lenient._verify_certificates = False  # noqa: SLF001  one setting for all is Scrapy's way
         self._splash = splash_hosts(crawler.settings.get("MONITOR_SPLASH"))
 
     async def download_request(self, request: Request) -> Response:
@@ -42,9 +55,10 @@ class GuardedHandler(http11.HTTP11DownloadHandler):
             raise Refused(f"not an http or https address: {request.url[:200]}")
         if request.meta.get("proxy"):
             await self._check_behind_proxy(host, trusted)
+        verify = request.meta.get(VERIFY, True)
         agent = _Agent(
             trusted,
-            contextFactory=self._contextFactory,
+            contextFactory=self._contextFactory if verify else self._lenient,
             bindAddress=self._bind_address,
             pool=self._pool,
             maxsize=self._default_maxsize,
@@ -53,8 +67,14 @@ class GuardedHandler(http11.HTTP11DownloadHandler):
             crawler=self._crawler,
         )
         async with self._free:
-            with wrap_twisted_exceptions():
-                response: Response = await maybe_deferred_to_future(agent.download_request(request))
+            try:
+                with wrap_twisted_exceptions():
+                    response: Response = await maybe_deferred_to_future(agent.download_request(request))
+            except DownloadFailedError as error:
+                if fault := _of_certificate(str(error)):
+                    message = f"the certificate of {host[0]} {fault}; `verify: false` takes it all the same"
+                    raise Untrusted(message) from error
+                raise
         return response
 
     async def _check_behind_proxy(self, host: tuple[str, int], trusted: frozenset[tuple[str, int]]) -> None:
@@ -68,6 +88,13 @@ class GuardedHandler(http11.HTTP11DownloadHandler):
         for *_, address in answers:
             if not is_public(str(address[0])):
                 raise Refused(f"{host[0]} leads to {address[0]}, which is not a public address")
+
+
+def _of_certificate(words: str) -> str:
+    """What is wrong with the certificate, where that is what the words of Twisted's failure say."""
+    if "certificate verify failed" in words:
+        return "is not signed by an authority that is trusted here, or has expired"
+    return "is for another name" if "VerificationError" in words or "CertificateError" in words else ""
 
 
 class _Agent(http11._ScrapyAgent):  # noqa: SLF001  Scrapy has no seam here; the tests of guard.py hold it in place
@@ -86,7 +113,8 @@ class _Agent(http11._ScrapyAgent):  # noqa: SLF001  Scrapy has no seam here; the
             reactor, doors, self._pool
         )
         # A connection made for an outlet that may use it must not serve one that may not.
-        agent.key = (bind, host_of(request.url) in self._trusted, urlparse_cached(request).scheme)
+        verified = request.meta.get(VERIFY, True)
+        agent.key = (bind, host_of(request.url) in self._trusted, verified, urlparse_cached(request).scheme)
         return agent
 
 

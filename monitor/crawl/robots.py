@@ -13,7 +13,7 @@ from scrapy.exceptions import IgnoreRequest
 from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.httpobj import urlparse_cached
 
-from monitor.crawl.guard import TRUSTED
+from monitor.crawl.guard import TRUSTED, VERIFY
 
 if TYPE_CHECKING:
     from typing import Self
@@ -100,6 +100,7 @@ class Robots:
         meta = {
             "dont_obey_robotstxt": True,
             TRUSTED: request.meta.get(TRUSTED, frozenset()),
+            VERIFY: request.meta.get(VERIFY, True),
             "cookiejar": request.meta.get("cookiejar"),
         }
         try:

@@ -18,6 +18,7 @@ from playwright.async_api import Error as PlaywrightError
 from scrapy.http import Headers
 from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
 
+from monitor.crawl.guard import VERIFY
 from monitor.errors import FetchError, RenderingUnavailable
 from monitor.rendering.visit import Visit, browser_is_gone
 
@@ -138,7 +139,7 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
             "proxy": {"server": self._proxy, "username": admitted.user, "password": admitted.password},
             "user_agent": request.meta["user_agent"],
             "accept_downloads": False,
-            "ignore_https_errors": True,  # as the plain downloader and Splash do
+            "ignore_https_errors": not request.meta[VERIFY],
             "service_workers": "block",  # their requests could not be intercepted
             "viewport": {"width": 1280, "height": 2400},  # tall: what loads on sight is seen
         }

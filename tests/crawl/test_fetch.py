@@ -22,9 +22,15 @@ if TYPE_CHECKING:
 
 
 def fetch(
-    engine: Engine, url: str, *, own: str | None = None, settings: CrawlSettings = FAST, **conditions: Any
+    engine: Engine,
+    url: str,
+    *,
+    own: str | None = None,
+    settings: CrawlSettings = FAST,
+    verify: bool = True,
+    **conditions: Any,
 ) -> Any:
-    outlet = Outlet(name="x", url=own or url)
+    outlet = Outlet(name="x", url=own or url, verify=verify)
     return engine.do(lambda fetcher: fetcher.page(outlet, url, **conditions), settings)
 
 
