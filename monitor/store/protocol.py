@@ -213,5 +213,6 @@ class Store(Protocol):
     def load(self, records: Sequence[Record]) -> int:
         """Writes records as they are, and returns how many were new or newer than what was there.
 
-        A story whose stored version is the same or later stays as it is, as does a notice that is marked sent.
+        A story whose stored version is the same or later stays as it is, as does a notice that is marked sent and an
+        outlet that is held or was polled as late.
         """

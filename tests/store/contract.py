@@ -659,6 +659,21 @@ class Copying:
         assert [version.text for version in empty.history(story("first").id)] == [story("first").text, "newer"]
 
 
+    def test_an_outlet_is_as_whoever_polled_it_last_left_it(self, store: Store, empty: Store) -> None:
+        def polled(at: Store, when: datetime, error: str) -> None:
+            (state,) = lease(at, "Outlet", now=when)
+            at.release(replace(state, last_poll_at=when, next_poll_at=when, error=error))
+
+        polled(store, NOW, "first")
+        assert empty.load(list(store.dump())) == 1
+        assert empty.load(list(store.dump())) == 0
+        polled(empty, NOW + MINUTE, "later")
+        assert empty.load(list(store.dump())) == 0
+        polled(store, NOW + 2 * MINUTE, "last")
+        assert empty.load(list(store.dump())) == 1
+        assert [state.error for state in empty.outlets()] == ["last"]
+
+
 class Itself:
     def test_setup_may_be_repeated(self, store: Store) -> None:
         store.file([filing(story("first"))])

@@ -94,19 +94,27 @@ class Copying(Stories, Frontier, Outlets, Outbox):
         return sum(result.done for result in self.write(writes, keep=True))
 
     def _load_over(self, taken: Sequence[tuple[Record, Write]]) -> int:
-        """Of what is there already, mail is sent where its copy is, and an outlet that nobody holds is as its copy."""
+        """Of what is there already, mail is sent where its copy is, and an outlet that was polled later is as its copy."""
         changes = []
         for kind in ("outbox", "outlets"):
             given = {write.id: (record, write) for record, write in taken if write.kind == kind}
-            for name, known in self.get(kind, list(given), fields=("sent_at", "holder")).items():
+            for name, known in self.get(kind, list(given), fields=("sent_at", "holder", "last_poll_at")).items():
                 record, write = given[name]
                 match record:
                     case Posted() if record.sent_at and not known.document.get("sent_at"):
                         change: Json = {"sent_at": rfc3339(record.sent_at), "holder": None, "claimed_until": None}
                         changes.append(Write(kind=kind, id=name, document=change, op="update", version=known.version))
-                    case OutletState() if known.document.get("holder") is None:
+                    case OutletState() if _later(record, known):
                         changes.append(Write(kind=kind, id=name, document=write.document, version=known.version))
         return sum(result.done for result in self.write(changes))
+
+
+def _later(record: OutletState, known: Stored) -> bool:
+    """Whether the outlet was polled later than is known, and nobody is at it."""
+    if known.document.get("holder") is not None or record.last_poll_at is None:
+        return False
+    before = documents.read_time(known.document.get("last_poll_at"))
+    return before is None or record.last_poll_at > before
 
 
 def _version(stored: Stored | None) -> int:

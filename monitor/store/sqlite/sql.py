@@ -220,6 +220,7 @@ LOAD_OUTLET = """
 INSERT INTO outlet (name, next_poll_at, token, state) VALUES (?, ?, '', ?)
 ON CONFLICT DO UPDATE SET next_poll_at = excluded.next_poll_at, state = excluded.state
 WHERE holder IS NULL
+    AND ifnull(excluded.state ->> 'last_poll_at', '') > ifnull(outlet.state ->> 'last_poll_at', '')
 RETURNING 1
 """
 LOAD_VISIT = f"INSERT INTO visit {_values(VISIT_COLUMNS)} ON CONFLICT DO NOTHING RETURNING 1"
