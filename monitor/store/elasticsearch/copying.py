@@ -94,7 +94,7 @@ class Copying(Stories, Frontier, Outlets, Outbox):
         return sum(result.done for result in self.write(writes, keep=True))
 
     def _load_over(self, taken: Sequence[tuple[Record, Write]]) -> int:
-        """Of what is there already, mail is sent where its copy is, and an outlet that was polled later is as its copy."""
+        """Of what is there already, mail is sent where its copy is, and an outlet polled later is as its copy."""
         changes = []
         for kind in ("outbox", "outlets"):
             given = {write.id: (record, write) for record, write in taken if write.kind == kind}
