@@ -1,4 +1,4 @@
-"""Text to tree, by the grammar in grammar.lark.  clauses.py knows what a clause may ask, mistakes.py what went wrong."""
+"""Text to tree, by the grammar in grammar.lark; clauses.py knows what clauses may ask, mistakes.py what went wrong."""
 
 from __future__ import annotations
 

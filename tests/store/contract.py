@@ -658,7 +658,6 @@ class Copying:
         empty.load(list(store.dump()))
         assert [version.text for version in empty.history(story("first").id)] == [story("first").text, "newer"]
 
-
     def test_an_outlet_is_as_whoever_polled_it_last_left_it(self, store: Store, empty: Store) -> None:
         def polled(at: Store, when: datetime, error: str) -> None:
             (state,) = lease(at, "Outlet", now=when)
