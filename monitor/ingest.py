@@ -81,7 +81,8 @@ class Ingest:
     async def page(self, outlet: Outlet, visit: Visit, page: Page, furniture: Furniture) -> Outcome:
         """Takes a fetched page to its end; the outcome says which.  ``furniture`` learns from it."""
         try:
-            article = await self.extractor.read(page, Reading.of(outlet, furniture.known()))
+            reading = Reading.of(outlet, furniture.known(), listed_at=visit.candidate.published_at)
+            article = await self.extractor.read(page, reading)
         except ExtractionError as error:
             return await self._postpone(
                 visit, Outcome(disposition=Disposition.FAILED, kind=error.kind, detail=str(error))
@@ -273,7 +274,7 @@ class Ingest:
 
 def story_of(outlet: Outlet, visit: Visit, page: Page, article: Article) -> Story:
     """The article as a story that matches nothing yet, under its canonical address."""
-    url = canonical(article.canonical_url or page.url)
+    url = canonical(article.canonical_url or page.url) or visit.candidate.url
     return Story(
         id=story_id(url),
         url=url,
@@ -281,7 +282,7 @@ def story_of(outlet: Outlet, visit: Visit, page: Page, article: Article) -> Stor
         title=article.title or visit.candidate.title,
         text=article.text,
         authors=article.authors,
-        published_at=article.published_at or visit.candidate.published_at,
+        published_at=article.published_at,
         modified_at=article.modified_at,
         first_seen_at=visit.first_seen_at,
         fetched_at=page.fetched_at,

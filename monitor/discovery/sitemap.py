@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from operator import itemgetter
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
@@ -36,27 +37,29 @@ def read(body: bytes, *, url: str, outlet: str, since: datetime, charset: str | 
     if kind != "urlset":
         what = "an HTML page" if kind == "html" else f"XML of another kind (<{kind[:40]}>)"
         raise FetchError(f"{what}, not a sitemap", kind="malformed")
-    dated: list[Candidate] = []
+    dated: list[tuple[datetime, Candidate]] = []
     undated: list[Candidate] = []
     offered, news = 0, False
     for element in root:
         if markup.name(element) != "url":
             continue
         offered += 1
-        candidate, is_news = _entry(element, url, outlet)
+        candidate, day, is_news = _entry(element, url, outlet)
         news = news or is_news
         if candidate is None:
             continue
-        if candidate.published_at is None:
+        if day is None:
             undated.append(candidate)
-        elif candidate.published_at >= since:
-            dated.append(candidate)
-    dated.sort(key=lambda candidate: candidate.published_at or since, reverse=True)
+        elif day >= since:
+            dated.append((day, candidate))
+    dated.sort(key=itemgetter(0), reverse=True)
     note = ""
     if len(undated) > UNDATED and not news:
         note = f"{len(undated)} entries without a date skipped: name a news sitemap, a feed or sections instead"
         undated = []
-    return Listing(candidates=(*dated, *undated)[:LONGEST], offered=offered, news=news, note=note)
+    return Listing(
+        candidates=(*(candidate for _, candidate in dated), *undated)[:LONGEST], offered=offered, news=news, note=note
+    )
 
 
 def unpacked(body: bytes, *, largest: int = LARGEST) -> bytes:
@@ -88,7 +91,8 @@ def _index(root: etree._Element, url: str, since: datetime) -> Listing:
     return Listing(children=tuple(child for _, _, child in found), offered=len(found))
 
 
-def _entry(element: etree._Element, source: str, outlet: str) -> tuple[Candidate | None, bool]:
+def _entry(element: etree._Element, source: str, outlet: str) -> tuple[Candidate | None, datetime | None, bool]:
+    """What it offers, the day it was published or else last changed, and whether it is news."""
     texts: dict[str, str] = {}
     news = False
     for child in element:
@@ -100,13 +104,14 @@ def _entry(element: etree._Element, source: str, outlet: str) -> tuple[Candidate
         elif tag in {"loc", "lastmod"}:
             texts[tag] = (child.text or "").strip()
     if not texts.get("loc"):
-        return None, news
+        return None, None, news
+    published_at = moment(texts.get("news-publication_date"), free=False)
     candidate = Candidate(
         url=urljoin(source, texts["loc"]),
         outlet=outlet,
         source=source,
         title=markup.plain(texts.get("news-title")),
-        published_at=moment(texts.get("news-publication_date"), free=False) or moment(texts.get("lastmod"), free=False),
+        published_at=published_at,
         language=texts.get("news-language") or None,
     )
-    return candidate, news
+    return candidate, published_at or moment(texts.get("lastmod"), free=False), news

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 import lxml.html
@@ -49,8 +49,7 @@ def read(page: Page, reading: Reading) -> Article | NotArticle:
     for selector in reading.remove:
         for element in root.cssselect(selector):
             _drop(element)
-    clock = clocks.of_country(reading.country) if reading.country else None
-    known = facts.read(root, page.url, outlet=reading.outlet, latest=page.fetched_at + DAY, clock=clock)
+    known = facts.read(root, page.url, outlet=reading.outlet, latest=page.fetched_at + DAY, clock=_clock(reading))
     layout = blocks.read(_story_root(root, reading))
     kept, method = _text(root, layout, known, page, reading)
     kept, names, left_out = furniture.without(layout, kept, reading.furniture)
@@ -67,7 +66,7 @@ def read(page: Page, reading: Reading) -> Article | NotArticle:
         text=text,
         canonical_url=declared(page.url, known.addresses),
         authors=known.authors or _signed(layout, kept, reading) or known.house,
-        published_at=_published(root, layout, kept, known, page, spoken=spoken, clock=clock),
+        published_at=_published(root, layout, kept, known, page=page, reading=reading, spoken=spoken),
         modified_at=known.modified_at,
         language=spoken,
         section=known.section,
@@ -134,29 +133,42 @@ def _published(
     layout: Layout,
     kept: list[Block],
     known: Facts,
-    page: Page,
     *,
+    page: Page,
+    reading: Reading,
     spoken: str | None,
-    clock: tzinfo | None,
 ) -> datetime | None:
-    """When the story came out; where its facts do not say, what its text says, to the day at least."""
-    stated = known.published_at
-    if stated is not None and (stated.hour, stated.minute, stated.second) != (0, 0, 0):
+    """When the story came out: as the page's facts say, else the feed that led to it, else the line beside its text.
+
+    Facts that only tell the day take the time from the others where they speak of that day.  Facts that lie a day or
+    more from the feed's word are believed unless they are later, or the line on the page bears the feed out.
+    """
+    latest, clock = page.fetched_at + DAY, _clock(reading)
+    stated, listed = known.published_at, reading.listed_at
+    if listed is not None and not dates.EARLIEST <= listed <= latest:
+        listed = None
+    told = dates.Moment(listed.astimezone(clock or UTC), timed=listed.time() != time(0), zoned=True) if listed else None
+    whole = stated is None or stated.time() == time(0)
+    doubted = stated is not None and listed is not None and abs(stated - listed) > 1.5 * DAY
+    if not (whole or doubted):
         return stated
-    latest = page.fetched_at + DAY
-    if kept:
-        seen = visible.published(layout.blocks, kept[0].index, kept[-1].index, spoken)
-        if seen is not None and stated is not None:
-            day = dates.Moment(stated, timed=False, zoned=False)
-            return dates.best([day, seen], latest=latest, clock=clock)
-        if seen is not None and (at := dates.best([seen], latest=latest, clock=clock)):
-            return at
-    if stated is not None or layout.cut or layout.elements > MOST_ELEMENTS:
-        return stated
+    seen = visible.published(layout.blocks, kept[0].index, kept[-1].index, spoken) if kept else None
+    seen = seen.by(clock) if seen else None
+    if stated is not None and listed is not None and doubted:
+        borne_out = seen is not None and abs(seen.at - listed) < 1.5 * DAY
+        return listed if stated > listed or borne_out else stated
+    day = dates.Moment(stated, timed=False, zoned=False) if stated else None
+    best = dates.best([moment for moment in (day, told, seen) if moment], latest=latest)
+    if best is not None or layout.cut or layout.elements > MOST_ELEMENTS:
+        return best
     found = find_date(
         root, url=page.url, original_date=True, extensive_search=False, max_date=latest.strftime("%Y-%m-%d")
     )
     return datetime.fromisoformat(found).replace(tzinfo=UTC) if found else None
+
+
+def _clock(reading: Reading) -> tzinfo | None:
+    return clocks.of_country(reading.country) if reading.country else None
 
 
 def _signed(layout: Layout, kept: list[Block], reading: Reading) -> tuple[str, ...]:

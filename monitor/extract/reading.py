@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from monitor.config.schema import Outlet
 
 
@@ -17,16 +19,20 @@ class Reading:
     remove: tuple[str, ...] = ()  # CSS selectors of what is not the story
     language: str | None = None  # believed only where the text is too short to tell
     country: str | None = None
+    listed_at: datetime | None = None  # when the page came out, as the feed says that led to it
     outlet: str = ""  # its name, which is no author's and no part of a title
     furniture: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, outlet: Outlet, furniture: frozenset[str] = frozenset()) -> Reading:
+    def of(
+        cls, outlet: Outlet, furniture: frozenset[str] = frozenset(), *, listed_at: datetime | None = None
+    ) -> Reading:
         return cls(
             article=outlet.article,
             remove=outlet.remove,
             language=outlet.language,
             country=outlet.country,
+            listed_at=listed_at,
             outlet=outlet.name,
             furniture=furniture,
         )

@@ -12,6 +12,7 @@ from extract import pages
 from monitor.extract import Reading, clocks, dates, read
 from monitor.models import Article, Page, now
 
+TEXT = "".join(f"<p>{text}</p>" for text in pages.PARAGRAPHS)
 LATEST = datetime(2030, 1, 1, tzinfo=UTC)
 
 
@@ -88,8 +89,7 @@ def test_every_country_that_the_database_lists_has_a_clock_and_an_unknown_one_no
 
 def _told(line: str, **reading: str) -> datetime | None:
     """When a page came out that has its date in one line alone, between the title and the text."""
-    body = "".join(f"<p>{text}</p>" for text in pages.PARAGRAPHS)
-    html = f"<html><body><article><h1>{pages.TITLE}</h1>{line.replace('BODY', body)}</article></body></html>"
+    html = f"<html><body><article><h1>{pages.TITLE}</h1>{line.replace('BODY', TEXT)}</article></body></html>"
     story = read(Page(url=pages.URL, body=html.encode(), fetched_at=now()), Reading(**reading))  # type: ignore[arg-type]
     assert isinstance(story, Article)
     return story.published_at
@@ -116,3 +116,43 @@ def test_a_date_in_a_line_beside_the_text_is_read(line: str, at: str) -> None:
 
 def test_the_line_s_time_too_is_the_country_s() -> None:
     assert _told("<div>6 января 2026, 12:42</div>BODY", country="RU") == datetime(2026, 1, 6, 9, 42, tzinfo=UTC)
+
+
+FED = datetime(2026, 1, 6, 9, 42, 17, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("stated", "line", "at"),
+    [
+        ("", "", "2026-01-06T09:42:17"),  # the feed alone
+        ("2026-01-06", "", "2026-01-06T09:42:17"),  # the feed tells the time of the day that the page tells
+        ("2026-01-06T09:30:00Z", "", "2026-01-06T09:30:00"),  # the page knows better
+        ("2026-01-05T22:00:00Z", "", "2026-01-05T22:00:00"),
+        ("2026-01-20T10:00:00Z", "", "2026-01-06T09:42:17"),  # later than the feed that already had it
+        ("2025-03-01T10:00:00Z", "", "2025-03-01T10:00:00"),  # listed again, or the feed's own error
+        (
+            "2025-03-01T10:00:00Z",
+            "<div>6 January 2026</div>",
+            "2026-01-06T09:42:17",
+        ),  # readers are told what the feed says
+        ("", "<div>6 January 2026, 09:30</div>", "2026-01-06T09:42:17"),
+        ("2999-01-01T00:00:00Z", "", "2026-01-06T09:42:17"),
+    ],
+)
+def test_the_page_s_date_is_held_against_the_feed_s(stated: str, line: str, at: str) -> None:
+    html = (
+        f"<html><head><meta property='article:published_time' content='{stated}'></head>"
+        f"<body><article><h1>{pages.TITLE}</h1>{line}{TEXT}</article></body></html>"
+    )
+    story = read(Page(url=pages.URL, body=html.encode(), fetched_at=FED + timedelta(days=20)), Reading(listed_at=FED))
+    assert isinstance(story, Article)
+    assert story.published_at is not None
+    assert story.published_at.isoformat()[:19] == at
+
+
+def test_a_feed_s_date_to_come_is_no_date() -> None:
+    html = f"<html><body><article><h1>{pages.TITLE}</h1>{TEXT}</article></body></html>"
+    page = Page(url=pages.URL, body=html.encode(), fetched_at=FED)
+    story = read(page, Reading(listed_at=FED + timedelta(days=3)))
+    assert isinstance(story, Article)
+    assert story.published_at is None
