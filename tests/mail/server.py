@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -102,7 +101,7 @@ def mail_server(
     context = None
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+        context.load_cert_chain(certificate)
         options["implicit_context" if implicit else "tls_context"] = context
     if login is not None:
 
@@ -124,12 +123,3 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def make_certificate(directory: Path, host: str = "127.0.0.1") -> Path:
-    """A certificate that signs itself, for an address or a name."""
-    name = f"IP:{host}" if host[0].isdigit() else f"DNS:{host}"
-    line = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"]
-    files = ["-keyout", str(directory / "key.pem"), "-out", str(directory / "cert.pem")]
-    subprocess.run([*line, "-addext", f"subjectAltName={name}", *files], check=True, capture_output=True)
-    return directory

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mail.server import free_port, mail_server, make_certificate
+from mail.server import free_port, mail_server
 from monitor.errors import MailRefused, MailUnavailable
 from monitor.mail import server
 from monitor.mail.smtp import Connection, Handover
+from servers.certificate import make
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,12 +26,12 @@ LOGIN = ("user", "p@ss/word")
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_certificate(tmp_path_factory.mktemp("tls"))
+    return make(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture(scope="module")
 def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_certificate(tmp_path_factory.mktemp("tls"), host="elsewhere.example")
+    return make(tmp_path_factory.mktemp("tls"), host="elsewhere.example")
 
 
 def send(url: str, *, to: tuple[str, ...] = ("desk@example.org",), timeout: float = 5) -> Handover:
@@ -46,13 +47,13 @@ def test_a_mail_arrives_as_it_was_written() -> None:
 
 def test_starttls_with_login(certificate: Path) -> None:
     with mail_server(certificate=certificate, login=LOGIN) as (manners, port):
-        send(f"smtp://user:p%40ss%2Fword@127.0.0.1:{port}?starttls=required&ca={certificate / 'cert.pem'}")
+        send(f"smtp://user:p%40ss%2Fword@127.0.0.1:{port}?starttls=required&ca={certificate}")
     assert (manners.taken[0].encrypted, manners.taken[0].user) == (True, "user")
 
 
 def test_tls_from_the_start(certificate: Path) -> None:
     with mail_server(certificate=certificate, implicit=True, login=LOGIN) as (manners, port):
-        send(f"smtps://user:p%40ss%2Fword@127.0.0.1:{port}?ca={certificate / 'cert.pem'}")
+        send(f"smtps://user:p%40ss%2Fword@127.0.0.1:{port}?ca={certificate}")
     assert manners.taken[0].encrypted
 
 
@@ -73,7 +74,7 @@ def test_never_means_never(certificate: Path) -> None:
 
 @pytest.mark.parametrize("ca", ["", "own"])
 def test_a_certificate_that_is_not_trusted_or_not_the_hosts_is_refused(ca: str, foreign: Path) -> None:
-    trusted = f"&ca={foreign / 'cert.pem'}" if ca else ""
+    trusted = f"&ca={foreign}" if ca else ""
     untrusted = pytest.raises(MailRefused, match=r"certificate of smtp://127\.0\.0\.1")
     with mail_server(certificate=foreign) as (manners, port), untrusted:
         send(f"smtp://127.0.0.1:{port}?starttls=required{trusted}")
@@ -89,7 +90,7 @@ def test_required_encryption_that_is_not_offered_is_refused_before_the_password_
 def test_a_wrong_password_is_told_without_showing_it(certificate: Path) -> None:
     refused = pytest.raises(MailRefused, match="refuses the login: 535")
     with mail_server(certificate=certificate, login=LOGIN) as (_, port), refused as caught:
-        send(f"smtp://user:sesame@127.0.0.1:{port}?starttls=required&ca={certificate / 'cert.pem'}")
+        send(f"smtp://user:sesame@127.0.0.1:{port}?starttls=required&ca={certificate}")
     assert "sesame" not in str(caught.value)
     assert "mail.url" in caught.value.hint
 

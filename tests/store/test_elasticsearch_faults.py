@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -15,12 +13,11 @@ from monitor.models import Candidate, now
 from monitor.query import parse
 from monitor.store.elasticsearch import ElasticsearchStore, bulk
 from monitor.store.elasticsearch.client import addresses
+from servers import certificate
 from servers.faulty import PRODUCT, Answer, Faulty, Request, serve
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-OPENSSL = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
 
 
 def opened(url: str, **settings: Any) -> ElasticsearchStore:
@@ -121,19 +118,12 @@ def test_a_missing_ca_file_is_refused_before_anything_is_asked(tmp_path: Path) -
 
 
 def test_a_certificate_of_an_unknown_authority_is_refused_and_accepted_with_its_ca_file(tmp_path: Path) -> None:
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subprocess.run(
-        [*OPENSSL.split(), "-keyout", key, "-out", certificate],
-        check=True,
-        capture_output=True,
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    with serve(lambda _: Answer(200, {"docs": []}), tls=context) as server:
+    pem = certificate.make(tmp_path, "localhost")
+    with serve(lambda _: Answer(200, {"docs": []}), tls=certificate.context(pem)) as server:
         url = server.url.replace("127.0.0.1", "localhost")
         with pytest.raises(StoreRefused, match=r"certificate is not accepted.*store\.ca_file"):
             opened(url).get("stories", ["a"])
-        store = ElasticsearchStore.open(StoreSettings(url=url, ca_file="certificate.pem"), tmp_path)
+        store = ElasticsearchStore.open(StoreSettings(url=url, ca_file=pem.name), tmp_path)
         assert store.get("stories", ["a"]) == {}
 
 
