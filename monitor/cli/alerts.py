@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.context import Context, Moment, Span, ago, span, with_context
+from monitor.counted import counted
 from monitor.models import now, rfc3339
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def list_command(context: Context, *, as_json: bool) -> None:
         names = ", ".join(sorted(gone))
         context.err.print(f"Mail waits of alerts no longer configured: {names}; it will still be sent.", markup=False)
     for notice in [notice for notice in waiting if notice.error][:10]:
-        tried = f"tried {notice.attempts} times, again {ago(notice.due_at, at)}"
+        tried = f"tried {counted(notice.attempts, 'time')}, again {ago(notice.due_at, at)}"
         context.err.print(f"{notice.alert} to {', '.join(notice.to)}: {notice.error} ({tried})", markup=False)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli.context import Context, with_context
+from monitor.counted import counted
 from monitor.errors import MailError, StoreError
 
 if TYPE_CHECKING:
@@ -98,7 +99,9 @@ def _store(context: Context) -> bool:
         return True
     refused = [notice for notice in waiting if notice.error]
     if refused:
-        context.out.print(f"note  outbox: {len(refused)} notices could not be mailed yet; `alerts list` shows why")
+        context.out.print(
+            f"note  outbox: {counted(len(refused), 'notice')} could not be mailed yet; `alerts list` shows why"
+        )
     return False
 
 

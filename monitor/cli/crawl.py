@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 import click
 
 from monitor.cli.context import Context, unknown, with_context
+from monitor.counted import counted
 from monitor.models import Disposition
 
 if TYPE_CHECKING:
@@ -79,11 +80,12 @@ def run_command(context: Context) -> int:
 
     if context.config.mail.url is None:
         log.warning("no mail.url: what matches waits in the outbox")
-    log.info("watching %d outlets with %d alerts", len(context.config.outlets), len(context.config.alerts))
+    outlets, alerts = counted(len(context.config.outlets), "outlet"), counted(len(context.config.alerts), "alert")
+    log.info("watching %s with %s", outlets, alerts)
     report = process.run(context.config, context.base, told=told)
     for error in report.errors:
         log.error("%s", error)
-    log.info("ended; %d polls, %d pages", report.polled, sum(report.outcomes.values()))
+    log.info("ended; %s, %s", counted(report.polled, "poll"), counted(sum(report.outcomes.values()), "page"))
     return 1 if report.errors else 0
 
 
@@ -122,7 +124,7 @@ class _Progress:
 
     def __call__(self, poll: PollReport) -> None:
         self._stories += poll.count(Disposition.STORED)
-        self._bar.update(self._task, advance=1, description=f"{self._stories} stories")
+        self._bar.update(self._task, advance=1, description=counted(self._stories, "story", "stories"))
 
 
 def _summary(context: Context, report: CrawlReport) -> int:
@@ -145,15 +147,15 @@ def _summary(context: Context, report: CrawlReport) -> int:
     total: Counter[Disposition] = Counter()
     for (disposition, _), number in report.outcomes.items():
         total[disposition] += number
-    counted = ", ".join(f"{total[each]:,} {each.value}" for each in Disposition if total[each])
-    pages = sum(total.values())
-    out.print(
-        f"{len(report.polls)} outlets polled, {pages:,} pages in {report.seconds:.1f} s{': ' * bool(counted)}{counted}"
-    )
+    ends = ", ".join(f"{total[each]:,} {each.value}" for each in Disposition if total[each])
+    polled, pages = counted(len(report.polls), "outlet"), counted(sum(total.values()), "page")
+    out.print(f"{polled} polled, {pages} in {report.seconds:.1f} s{': ' * bool(ends)}{ends}")
     if report.not_due:
-        out.print(f"{len(report.not_due)} outlets are not due yet; --all polls them now.")
+        waiting = counted(len(report.not_due), "outlet is", "outlets are")
+        out.print(f"{waiting} not due yet; --all polls {'it' if len(report.not_due) == 1 else 'them'} now.")
     if report.held:
-        out.print(f"{len(report.held)} outlets are polled by another process: {', '.join(report.held)}", markup=False)
+        held = counted(len(report.held), "outlet is", "outlets are")
+        out.print(f"{held} polled by another process: {', '.join(report.held)}", markup=False)
     for poll in report.polls:
         for line in _complaints(poll):
             err.print(line, markup=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli.context import Context, find_story, with_context
+from monitor.counted import counted
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -39,7 +40,7 @@ def history_command(context: Context, *, story: str, as_json: bool) -> None:
     for version in versions:
         out.print(f"\nversion {version.version}, fetched {version.fetched_at:%Y-%m-%d %H:%M} UTC", style="bold")
         if before is None:
-            out.print(f"  {version.word_count} words")
+            out.print("  " + counted(version.word_count, "word"))
             before = version
             continue
         if before.title != version.title:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.context import Context, ago, brief, unknown, with_context
+from monitor.counted import counted
 from monitor.models import OutletState, now, rfc3339
 
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ def _whole(context: Context, name: str, outlet: Outlet | None, state: OutletStat
     for label, value in rows:
         out.print(plain(value, before=f"  {label:<{width}}  "))
     for url, source in (state.sources if state else {}).items():
-        problem = f", {source.failures} failures: {source.error}" if source.failures or source.error else ""
+        problem = f", {counted(source.failures, 'failure')}: {source.error}" if source.failures or source.error else ""
         out.print(f"  {source.kind:<{width}}  {url} (whole {ago(source.fetched_at)}{problem})", markup=False)
     out.print()
 
@@ -211,9 +212,11 @@ def _furniture(context: Context, names: Sequence[str], states: dict[str, OutletS
     for name in names:
         state = states.get(name)
         blocks = furniture.shown(state.memory.get("furniture", {})) if state else []
-        context.out.print(f"{name}: {len(blocks)} blocks left out of its stories", style="bold", markup=False)
+        context.out.print(
+            f"{name}: {counted(len(blocks), 'block')} left out of its stories", style="bold", markup=False
+        )
         for text, pages in blocks:
-            context.out.print(f"  left out of {pages} stories  {text}", markup=False)
+            context.out.print(f"  left out of {counted(pages, 'story', 'stories')}  {text}", markup=False)
 
 
 def _moment(moment: datetime | None, at: datetime) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli.context import Context, with_context
+from monitor.counted import counted
 
 if TYPE_CHECKING:
     from monitor.store.elasticsearch import ElasticsearchStore
@@ -53,7 +54,9 @@ def setup_command(context: Context, *, kibana: str | None, space: str | None, ap
         from monitor.kibana import import_bundle  # noqa: PLC0415  not for --help
 
         imported = import_bundle(kibana, context.config.store, space=space, base=context.base)
-        context.out.print(f"ok    Kibana {imported.version}: {imported.count} objects imported", markup=False)
+        context.out.print(
+            f"ok    Kibana {imported.version}: {counted(imported.count, 'object')} imported", markup=False
+        )
         context.out.print(f"      {imported.dashboard}", markup=False)
     return 0
 

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO
 import click
 
 from monitor.cli.context import Context, Moment, with_context
+from monitor.counted import counted
 from monitor.errors import MonitorError
 from monitor.models import now
 
@@ -71,7 +72,7 @@ def export_command(
         stories = _told(store.scan(node, now=now(), since=since, after=after), told)
         written = export(stories, out, form)
     if output is not None:
-        context.err.print(f"{written:,} stories written to {output}.", markup=False)
+        context.err.print(f"{counted(written, 'story', 'stories')} written to {output}.", markup=False)
 
 
 @contextmanager
@@ -155,7 +156,9 @@ def import_command(context: Context, *, files: tuple[str, ...]) -> int:
 
                 done = import_stories(lines, store, refused=refused, progress=progress)
             stored, known, bad = stored + done.stored, known + done.known, bad + done.bad
-    context.out.print(f"{stored:,} stories stored, {known:,} known already, {bad:,} lines refused.")
+    context.out.print(
+        f"{counted(stored, 'story', 'stories')} stored, {known:,} known already, {counted(bad, 'line')} refused."
+    )
     return 1 if bad else 0
 
 
@@ -197,7 +200,7 @@ def copy_command(context: Context, *, target: str) -> None:
         other.setup()
         with context.store() as store, _counting(context) as told:
             new = copy(store, other, progress=lambda copied, _new: told(copied))
-            context.out.print(f"{new:,} records written, from {store.ping()} to {other.ping()}.", markup=False)
+            context.out.print(f"{counted(new, 'record')} written, from {store.ping()} to {other.ping()}.", markup=False)
     finally:
         other.close()
 

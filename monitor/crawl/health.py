@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from monitor.counted import counted
 from monitor.crawl.schedule import WEIGHTS
 from monitor.models import Disposition
 
@@ -76,7 +77,7 @@ def _word(report: PollReport, readings: Sequence[Reading]) -> str:
         return f"no stories are listed at {empty[0]}: it may be written by JavaScript, set `render: auto`"
     script = report.outcomes[Disposition.NOT_ARTICLE, "script"]
     if script and script * 2 >= report.pages:
-        what = f"{script} pages are written by JavaScript and were skipped"
+        what = f"{counted(script, 'page is', 'pages are')} written by JavaScript and skipped"
         return f"{what}: set `render: auto` for this outlet, and see that an engine is there (docs/rendering.md)"
     lost = report.count(Disposition.FAILED)
     if lost and lost * 2 >= report.pages:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from scrapy.settings import Settings
 
+from monitor.counted import counted
 from monitor.crawl.holder import reclaim
 from monitor.crawl.report import CrawlReport
 from monitor.errors import ConfigError, MonitorError, StoreError
@@ -163,7 +164,7 @@ def _send_mail_beside(service: Service, stopping: asyncio.Event) -> None:
                 for line in report.errors:
                     log.error("mail: %s", line)
                 if report.mails:
-                    log.info("%d mails sent", report.mails)
+                    log.info("%s sent", counted(report.mails, "mail"))
             try:
                 await asyncio.wait_for(stopping.wait(), MAIL_EVERY)
             except TimeoutError:

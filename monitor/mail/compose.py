@@ -17,6 +17,7 @@ from html import escape
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from monitor.counted import counted
 from monitor.mail import schedule
 from monitor.query import parse
 from monitor.query.snippets import Snippet, highlight, snippets
@@ -167,8 +168,8 @@ def _subject(name: str, alert: Alert | None, entries: Sequence[Entry], local: da
     if len(entries) == 1:
         return f"[{name}] {digest}{first} - {clean(entries[0].facts[0])}"
     more = f"and {len(entries) - 1} more"
-    room = LONGEST_SUBJECT - len(f"[{name}] {digest}{len(entries)} stories:   {more}")
-    return f"[{name}] {digest}{len(entries)} stories: {_cut(first, max(room, 20))} {more}"
+    room = LONGEST_SUBJECT - len(f"[{name}] {digest}{counted(len(entries), 'story', 'stories')}:   {more}")
+    return f"[{name}] {digest}{counted(len(entries), 'story', 'stories')}: {_cut(first, max(room, 20))} {more}"
 
 
 def _entry(

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from monitor.counted import counted
 from monitor.crawl.holder import is_dead, this_process
 from monitor.errors import LeaseLost, MailError, MailRefused, MailUnavailable
 from monitor.mail import compose, schedule, server
@@ -131,7 +132,7 @@ class _Round:
         claimed: list[Notice] = []
         at = self.now()
         if freed := self.store.unclaim(_is_over):
-            log.info("%d notices taken over from a process that died or a store that went away", freed)
+            log.info("%s taken over from a process that died or a store that went away", counted(freed, "notice"))
         while len(claimed) < CLAIMED_AT_MOST:
             more = self.store.claim(holder=self.holder, now=at, term=CLAIM, limit=CLAIMED_AT_ONCE)
             claimed += more

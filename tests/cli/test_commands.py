@@ -399,7 +399,7 @@ def test_stories_exported_and_imported_elsewhere_are_the_same(home: Path, comman
     run = command("import", "stories.jsonl", "--config", "other.yaml")
     assert run.status == 1
     assert "stories.jsonl:4: not JSON" in run.err
-    assert "3 stories stored, 0 known already, 1 lines refused" in run.out
+    assert "3 stories stored, 0 known already, 1 line refused" in run.out
     assert command("export", "--config", "other.yaml").out == whole
 
 

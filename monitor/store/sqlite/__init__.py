@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 
+from monitor.counted import counted
 from monitor.store.sqlite import sql
 from monitor.store.sqlite.copying import Copying
 from monitor.store.sqlite.database import Database
@@ -30,7 +31,7 @@ class SqliteStore(Copying, Search, Frontier):
         with self.database.read() as connection:
             count = connection.execute(sql.STORY_COUNT).get
         version, path = self.database.version(), self.database.path
-        return f"SQLite {apsw.sqlite_lib_version()}, schema {version}, {path}: {count:,} stories"
+        return f"SQLite {apsw.sqlite_lib_version()}, schema {version}, {path}: {counted(count, 'story', 'stories')}"
 
     def close(self) -> None:
         self.database.close()
