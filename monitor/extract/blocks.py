@@ -151,8 +151,10 @@ def read(root: HtmlElement, limit: int = MOST_BLOCKS) -> Layout:  # noqa: PLR091
         breaks = 0
         if not pieces:
             return
-        text = _SPACE.sub(" ", "".join(pieces)).replace(" \x00 ", "\n").replace("\x00 ", "\n").replace(" \x00", "\n")
-        text = text.replace("\x00", "\n").strip()
+        text = _SPACE.sub(" ", "".join(pieces))
+        if "\x00" in text:
+            text = text.replace(" \x00 ", "\n").replace("\x00 ", "\n").replace(" \x00", "\n").replace("\x00", "\n")
+        text = text.strip()
         if text:
             node = nodes[current] if current >= 0 else None
             inline = 0
@@ -177,13 +179,16 @@ def read(root: HtmlElement, limit: int = MOST_BLOCKS) -> Layout:  # noqa: PLR091
         nonlocal linked, bold, breaks
         if not text:
             return
+        if text.isspace():
+            if pieces:
+                pieces.append(text)
+            return
         pieces.append(text)
-        if not text.isspace():
-            breaks = 0
-            if inside_a:
-                linked += len(text)
-            if inside_bold:
-                bold += len(text)
+        breaks = 0
+        if inside_a:
+            linked += len(text)
+        if inside_bold:
+            bold += len(text)
 
     walker = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
     for event, element in walker:

@@ -33,6 +33,8 @@ DEEPEST = 240  # levels of elements, for the same reason
 MOST_ATTRIBUTES = 1000  # of one element: the parser compares each with all before it
 _LONG_TAG = re.compile(r"<[A-Za-z][^>]{10000,}>?")
 DAY = timedelta(days=1)
+# One class for all elements: lxml.html asks a function of Python's for the class of each, whenever it is looked at anew.
+_PLAIN = etree.ElementDefaultClassLookup(element=lxml.html.HtmlElement, comment=lxml.html.HtmlComment)
 
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # remarks on every bad page; the outcome tells what matters
 logging.getLogger("htmldate").setLevel(logging.CRITICAL)
@@ -82,6 +84,7 @@ def read(page: Page, reading: Reading) -> Article | NotArticle:
 def _parse(text: str) -> HtmlElement | None:
     text = _LONG_TAG.sub(lambda tag: " " if tag[0].count("=") > MOST_ATTRIBUTES else tag[0], text)
     parser = lxml.html.HTMLParser(encoding="utf-8", remove_pis=True)
+    parser.set_element_class_lookup(_PLAIN)
     try:
         root = lxml.html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
     except (etree.ParserError, ValueError):  # nothing but blanks or comments

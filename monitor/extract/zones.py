@@ -115,6 +115,13 @@ _ROLES = {
 
 def zones(tag: str, names: str, role: str) -> int:
     """The zones that an element opens; ``names`` are its class and id, ``role`` its role or itemprop."""
+    if len(names) + len(role) < 200:  # what is remembered has a bound
+        return _opened(tag, names, role)
+    return _opened.__wrapped__(tag, names, role)
+
+
+@lru_cache(maxsize=20_000)
+def _opened(tag: str, names: str, role: str) -> int:
     found = TAG_ZONES.get(tag, 0)
     if role:
         found |= _ROLES.get(role, 0)
