@@ -210,7 +210,7 @@ def _trim(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
     strong = [index for index, block in enumerate(kept) if block.weight > 60]
     if not strong:
         return kept
-    kept = _cut(kept, strong)
+    kept = _cut(layout, kept, strong)
     strong = [index for index in strong if index < len(kept)]
     first, last = strong[0], strong[-1]
     parents = {kept[index].node for index in strong} | {layout.nodes[kept[index].node].parent for index in strong}
@@ -233,7 +233,7 @@ def _trim(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
         return near(block) and (len(block.text) > 60 or bool(ENDS.search(block.text)))
 
     kept = [block for index, block in enumerate(kept) if stays(index, block)]
-    while kept and len(kept[-1].text) < 300 and phrases.APPEAL.match(kept[-1].text):
+    while kept and phrases.is_appeal(kept[-1].text):
         kept.pop()
     while kept and kept[-1].tag in _HEADINGS:
         kept.pop()
@@ -248,11 +248,16 @@ def _is_title(block: Block, titles: frozenset[str]) -> bool:
 def _is_aside(block: Block) -> bool:
     """A pointer to another story, an invitation or a picture's credit that stands in the text itself."""
     text = block.text
-    if len(text) < 250 and phrases.RELATED.match(text) and (block.density > 0.3 or len(text) < 40):
+    if len(text) < 250 and phrases.is_pointer(text) and (block.density > 0.3 or _is_label(text)):
         return True
-    if len(text) < 200 and phrases.CREDIT.match(text):
+    if phrases.is_credit(text):
         return True
-    return len(text) < 200 and block.density > 0.3 and bool(phrases.APPEAL.match(text))
+    return len(text) < 200 and block.density > 0.3 and phrases.is_appeal(text)
+
+
+def _is_label(text: str) -> bool:
+    """So short, and no sentence."""
+    return len(text) * (2.5 if ord(max(text)) > 0x2E80 else 1.0) < 40 and not ENDS.search(text)
 
 
 def _without_teasers(layout: Layout, kept: list[Block]) -> list[Block]:
@@ -280,23 +285,30 @@ def _is_teaser(layout: Layout, block: Block) -> bool:
 
 
 def _without_repeats(kept: list[Block]) -> list[Block]:
-    """Drops what was said before: a paragraph of a summary, a hidden copy of the whole."""
+    """Drops what is said twice: a paragraph of a summary, a quote pulled out of its paragraph, a hidden copy of the
+    whole."""
     seen: set[str] = set()
-    first: list[str] = []  # a copy of the whole holds these
-    once = []
+    first: list[Block] = []  # a copy of the whole holds these
+    once: list[Block] = []
     for block in kept:
         if len(block.letters) > 60:
-            if block.letters in seen or any(text in block.letters for text in first if len(text) < len(block.letters)):
+            if block.letters in seen:
                 continue
+            within = [one for one in first if len(one.letters) < len(block.letters) and one.letters in block.letters]
+            if sum(len(one.letters) for one in within) > 0.8 * len(block.letters):
+                continue
+            for one in within:  # the paragraph says more than what was pulled out of it
+                once.remove(one)
+                first.remove(one)
             seen.add(block.letters)
             if len(first) < 20:
-                first.append(block.letters)
+                first.append(block)
         once.append(block)
     return once
 
 
-def _cut(kept: list[Block], strong: Sequence[int]) -> list[Block]:
-    """Ends the story at a heading of other stories, if most of it stands before."""
+def _cut(layout: Layout, kept: list[Block], strong: Sequence[int]) -> list[Block]:
+    """Ends the story at a heading of other stories, if most of it stands before and it does not go on behind."""
     total = sum(block.weight for block in kept)
     before = 0.0
     for index, block in enumerate(kept):
@@ -305,12 +317,20 @@ def _cut(kept: list[Block], strong: Sequence[int]) -> list[Block]:
             and before > 0.3 * total
             and len(block.text) < 60
             and not ENDS.search(block.text)
-            and (phrases.RELATED.match(block.text))
+            and phrases.is_pointer(block.text)
             and (block.tag in _HEADINGS or block.text.rstrip().endswith((":", "：")) or before > 0.7 * total)
+            and not _goes_on(layout, kept[:index], kept[index + 1 :])
         ):
             return kept[:index]
         before += block.weight
     return kept
+
+
+def _goes_on(layout: Layout, before: Sequence[Block], behind: Sequence[Block]) -> bool:
+    """Whether most of what stands behind is paragraphs in the places of those before, without links."""
+    places = {_place(layout, block) for block in before if block.weight > 60}
+    same = sum(b.weight for b in behind if b.density < 0.2 and b.tag == "p" and _place(layout, b) in places)
+    return same > 300 and same > 0.8 * sum(block.weight for block in behind)
 
 
 def _with_lead(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:

@@ -32,6 +32,16 @@ RELATED = re.compile(
     re.IGNORECASE,
 )
 
+
+def is_pointer(text: str) -> bool:
+    """The label of a pointer to other stories, by itself or before what it points at."""
+    found = RELATED.match(text)
+    if found is None or found.end() in {0, len(text)}:
+        return found is not None
+    # "More in" is no label in "More investment": it ends where a word does.
+    return not (text[found.end() - 1].isalpha() and text[found.end()].isalpha())
+
+
 # Invitations: to subscribe, follow, share, comment, donate, install.
 APPEAL = re.compile(
     r"(?:\W*)(?:"
@@ -50,14 +60,50 @@ APPEAL = re.compile(
     re.IGNORECASE,
 )
 
-# Who took the picture.
-CREDIT = re.compile(
-    r"(?:\W*)(?:photo(?:graph)?s?|image|picture|pic|credit|video|foto(?:grafie)?|bild|bildquelle|quelle|fotografia|imagen|immagine|crédit|crédits|kuva|zdjęcie|fot\.|фото|снимок|φωτογραφία|图片?|圖|图源|写真|撮影|사진|ảnh|fotoğraf)\s?(?:credit|courtesy|by|from|:|：|/|©|von|de|par|di|di:|via|提供|＝|=|-)"
-    r"|\W*©\s?\w+.{0,120}$"
-    r"|.{0,300}[\(\[（](?:image|photo|picture|pic|foto|credit|bild|ap|afp|reuters|getty|file|courtesy|screenshot|screengrab|via|фото|图|사진)\b[^)\]）]{0,120}[\)\]）]\.?$"
-    r"|.{0,300}(?:/|,|:|\s)(?:getty images|ap photo|shutterstock|imago|picture alliance|afp|epa|dpa|reuters|istock|unsplash|wikimedia commons|nurphoto|zuma|tass|riantv|depositphotos)(?:/\w+)?\.?$",
+# Words by which an appeal speaks to its reader, or of the page it stands on; the sentences of a story seldom do.
+_ADDRESS = re.compile(
+    r"\b(?:you|your|us|our|we|me|newsletter|inbox|e-?mail|rights reserved|terms of|privacy policy|(?:reporting|editing|writing|compiled) by|contributed|the author)\b"
+    r"|\b(?:sie|ihre?[nmrs]?|uns|unser\w*|wir|redaktion|vous|votre|vos|nous|notre|nos|te|tu|tus|usted|su suscripción|nuestr\w+|você|seu|sua|noss\w+|tuo|tua|vostr\w+|nostr\w+|riservata)\b"
+    r"|\b(?:вы|вас|вам|ваш\w*|мы|нас|наш\w*|редакци\w+|подпис\w+|ошибк\w+|опечатк\w+|ви|вам|нам|помилк\w+)\b"
+    r"|\b(?:nas|nasz\w*|cię|ciebie|twoj\w+|twój|newsletter\w*|je|jou|jouw|ons|onze|deg|dig|oss|os|vår|vores|vores|våra|bize|bizi|sizin|kami|anda|chúng tôi|bạn)\b"
+    r"|[@＠©]|https?:|www\.|我们|我們|本报|本網|本网|版权|責任|责任|编辑|編輯|당사|저작권|著作権|会員|あなた|إلينا|صفحتنا|قناتنا|हमारे|हमें|আমাদের",
     re.IGNORECASE,
 )
+
+
+def is_appeal(text: str) -> bool:
+    """A line or sentence that asks the reader for something, or tells of the page's rights and authors."""
+    if len(text) >= 300 or not APPEAL.match(text):
+        return False
+    whole = len(text) * (2.5 if ord(max(text[:60])) > 0x2E80 else 1) >= 60 and text.rstrip("\"'”’»)").endswith(_STOPS)
+    return not whole or bool(_ADDRESS.search(text))
+
+
+_STOPS = (".", "!", "?", "…", "。", "！", "？", "।", "؟", "۔")
+
+# Who took the picture: a label, or a source in brackets or behind a slash.  What ends as a sentence does is no such line,
+# unless its label is one that no sentence begins with.
+_PICTURE = r"photo(?:graph)?s?|image|picture|pic|credit|video|foto(?:grafie)?|bild|bildquelle|quelle|fotografia|imagen|immagine|crédit|crédits|kuva|zdjęcie|fot\.|фото|снимок|φωτογραφία|图片?|圖|图源|写真|撮影|사진|ảnh|fotoğraf"
+_LABEL = re.compile(
+    rf"\W*(?:{_PICTURE})(?:\s?(?:credit|courtesy))?\s?(?::|：|/|©|via\b|提供|＝|=)|\W*©\s?\w+.{{0,120}}$"
+    rf"|.{{0,300}}[\(\[（](?:{_PICTURE}|ap photo|file|courtesy|screenshot|screengrab)\b[^)\]）]{{0,120}}[\)\]）]\.?$",
+    re.IGNORECASE,
+)
+_SOURCE = re.compile(
+    rf"\W*(?:{_PICTURE})s?\s(?:by|from|courtesy|von|de|par|di)\s"
+    r"|.{0,300}[\(\[（](?:ap|afp|reuters|getty|epa|dpa|tass|via)\b[^)\]）]{0,120}[\)\]）]$"
+    r"|.{0,300}(?:/|,|:|\s)(?:getty images|ap photo|shutterstock|imago|picture alliance|istock|unsplash|wikimedia commons|nurphoto|zuma|riantv|depositphotos)(?:/\w+)?$"
+    r"|.{0,300}(?:/|©)\s?(?:afp|epa|dpa|reuters|tass|ap)(?:/\w+)?$",
+    re.IGNORECASE,
+)
+
+
+def is_credit(text: str) -> bool:
+    """A line that says who took the picture."""
+    if len(text) >= 200:
+        return False
+    return bool(_LABEL.match(text)) or (bool(_SOURCE.match(text)) and not text.rstrip("\"'”’»)").endswith(_STOPS))
+
 
 # A line that only dates or signs the story.
 DATELINE = re.compile(

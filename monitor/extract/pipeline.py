@@ -33,7 +33,7 @@ DEEPEST = 240  # levels of elements, for the same reason
 MOST_ATTRIBUTES = 1000  # of one element: the parser compares each with all before it
 _LONG_TAG = re.compile(r"<[A-Za-z][^>]{10000,}>?")
 DAY = timedelta(days=1)
-# One class for all elements: lxml.html asks a function of Python's for the class of each, whenever it is looked at anew.
+# One class for all elements: lxml.html would ask a function of Python for the class of each, at every look.
 _PLAIN = etree.ElementDefaultClassLookup(element=lxml.html.HtmlElement, comment=lxml.html.HtmlComment)
 
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # remarks on every bad page; the outcome tells what matters
