@@ -26,17 +26,21 @@ _INHERITED = ~(Zone.LEAD | Zone.TITLE)
 
 _SKIPPED = frozenset(
     "script style noscript template svg math canvas iframe object embed applet audio video source track map area select"
-    " option optgroup datalist input textarea head title meta link base frame frameset noframes progress meter".split()
+    " rp rt option optgroup datalist input textarea head title meta link base frame frameset noframes progress".split()
 )
 _INLINE = frozenset(
-    "a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd label mark meter nobr q rp rt ruby s"
+    "a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd label mark meter nobr q ruby s"
     " samp small span strike strong sub sup time tt u var wbr amp-img picture center-span o:p".split()
 )
+_ASIDE = 60  # characters
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _SPACE = re.compile(r"[\s\x01-\x1f\x7f]+")  # all but the NUL that stands for a line break here
 # A place where a sentence pauses or ends, and a text that ends with one.
-SENTENCE = re.compile(r"[.!?…。！？।؟۔;:,，、][\"'”’»)\]」』]*(?:\s|$)|[。！？，、]")
-ENDS = re.compile(r"[.!?…。！？।؟۔][\"'”’»)\]」』]*\W*$")
+SENTENCE = re.compile(r"[.!?…。！？।؟۔։።។၊။;:,，、،][\"'”’»)\]」』]*(?:\s|$)|[。！？，、።၊။។]")
+ENDS = re.compile(r"[.!?…。！？।؟۔։።။។][\"'”’»)\]」』]*\W*$")
+_UNMARKED = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]"
+)  # Thai, Lao, Burmese, Khmer: sentences end with a blank
 
 
 @dataclass(slots=True)
@@ -86,6 +90,8 @@ class Block:
             return 0.0
         text = self.text
         length = int(len(text) * (2.5 if ord(max(text[:60])) > 0x2E80 else 1.0))
+        if length > 60 and "\u0e00" <= max(text[:60]) <= "\u17ff" and _UNMARKED.search(text[:60]):
+            return length * (1.0 - density)
         if length < 25 or (length < 120 and self.tag in {"h1", "h2", "h3", "h4", "th"}):
             return 0.0
         if length < 80 and not ENDS.search(text[-12:]):
@@ -135,6 +141,16 @@ def letters(text: str) -> str:
     return _NOT_LETTERS.sub("", text).casefold()
 
 
+def _in_line(element: HtmlElement, tag: str) -> bool:
+    """Whether it stands in the line of text around it: as its tag says, or as a word that is a button or the like."""
+    if tag in _INLINE:
+        return True
+    if (tag != "button" and "-" not in tag) or len(element):
+        return False
+    outer = element.getparent()
+    return outer is not None and (outer.tag in _INLINE or outer.tag in {"p", "li", "td", "blockquote"})
+
+
 def read(root: HtmlElement, limit: int = MOST_BLOCKS) -> Layout:  # noqa: PLR0912, PLR0915  one hot loop
     """The page's blocks, up to ``limit`` of them."""
     layout = Layout()
@@ -144,6 +160,7 @@ def read(root: HtmlElement, limit: int = MOST_BLOCKS) -> Layout:  # noqa: PLR091
     linked = bold = 0
     inside_a = inside_bold = 0
     breaks = level = 0
+    unsaid: HtmlElement | None = None  # words within a sentence that only screen readers are told
     inline_zone: list[tuple[HtmlElement, int]] = []
 
     def flush() -> None:
@@ -230,12 +247,16 @@ def read(root: HtmlElement, limit: int = MOST_BLOCKS) -> Layout:  # noqa: PLR091
             own = zones(tag, names, role) if names or role else TAG_ZONES.get(tag, 0)
             if hidden or (style and _HIDDEN.search(style)):
                 own |= Zone.HIDDEN
-            if tag in _INLINE:
+            if _in_line(element, tag):
+                if own & Zone.HIDDEN and pieces and sum(map(len, element.itertext())) < _ASIDE:
+                    unsaid = element
+                    walker.skip_subtree()
+                    continue
                 if tag == "a":
                     inside_a += 1
                 elif tag in {"b", "strong"}:
                     inside_bold += 1
-                if own and tag != "a":
+                if own and tag in _INLINE and tag != "a":
                     inline_zone.append((element, own))
             else:
                 flush()
@@ -260,9 +281,9 @@ def read(root: HtmlElement, limit: int = MOST_BLOCKS) -> Layout:  # noqa: PLR091
             add(element.text)
         else:
             level -= 1
-            if tag in _SKIPPED or tag in {"br", "hr"}:
+            if tag in _SKIPPED or tag in {"br", "hr"} or element is unsaid:
                 pass
-            elif tag in _INLINE:
+            elif _in_line(element, tag):
                 if tag == "a":
                     inside_a -= 1
                 elif tag in {"b", "strong"}:

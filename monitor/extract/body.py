@@ -35,6 +35,7 @@ FOREIGN = (
     | Zone.ASIDE
 )
 _HEADINGS = frozenset({"h2", "h3", "h4", "h5", "h6"})
+_ITEMS = frozenset({"li", "td", "th", "dd", "dt"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,8 @@ def _fill(
     if not places:
         return []
     first, last = places[0], places[-1]
+    while last + 1 < len(blocks) and within[last + 1] and blocks[last + 1].tag in _ITEMS and not foreign[last + 1]:
+        last += 1  # "The banks are:" and then their names
     usual = _usual_places(layout, core)
     kept: list[Block] = []
     for index, block in enumerate(blocks):
@@ -229,7 +232,7 @@ def _trim(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
         if block.tag in _HEADINGS or block.density > 0.3:
             return False
         if index > last:
-            return block.tag == "li" or (near(block) and bool(ENDS.search(block.text)))
+            return block.tag in _ITEMS or (near(block) and bool(ENDS.search(block.text)))
         return near(block) and (len(block.text) > 60 or bool(ENDS.search(block.text)))
 
     kept = [block for index, block in enumerate(kept) if stays(index, block)]
@@ -389,6 +392,10 @@ def believable(layout: Layout, stated: str) -> bool:
     known = letters(stated)
     if len(known) < 500:
         return False
-    weights = [(block, block.weight) for block in layout.blocks]
-    inside = sum(amount for block, amount in weights if amount and block.letters in known)
-    return inside > 0.8 * len(stated) * 0.9
+    inside = beside = 0.0
+    for block in layout.blocks:
+        if block.weight and block.letters in known:
+            inside += block.weight
+        elif block.tag == "p" and block.density < 0.2 and not block.zone & FOREIGN:
+            beside += block.weight
+    return inside > 0.8 * len(stated) * 0.9 and beside < 0.5 * inside

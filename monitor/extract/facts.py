@@ -74,6 +74,7 @@ class Facts:
     types: frozenset[str] = frozenset()  # of its JSON-LD
     live: bool = False
     paid: bool = False  # it says it is not free to read
+    own: bool = False  # one of its JSON-LD's articles has its address or its title
     articles: int = 0  # how many articles its JSON-LD tells of
     redirect: bool = False
     found: list[str] = field(default_factory=list)  # which sources spoke: "json-ld", "meta" ...
@@ -102,6 +103,7 @@ def read(root: HtmlElement, url: str, *, outlet: str = "", latest: datetime, clo
     thing = _article(things, url, raw)
     facts = Facts()
     facts.types = frozenset(name for item in things for name in jsonld.types(item))
+    facts.own = bool(thing) and jsonld.is_article(thing) and (_is_at(thing, url) or _is_titled(thing, raw))
     facts.articles = sum(1 for item in things if jsonld.is_article(item))
     if thing:
         facts.found.append("json-ld")
@@ -241,15 +243,10 @@ def _article(things: Sequence[Thing], url: str, raw: _Raw) -> Thing:
             if t.get("datePublished") and not {"VideoObject", "ImageObject", "Comment"} & set(jsonld.types(t))
         ]
         return dated[0] if dated else {}
-    here = story_id(url)
-    shown = {letters(text) for text in (*raw.headings, *raw.meta.get("og:title", ()))}
 
     def fits(thing: Thing) -> int:
-        addresses = [jsonld.text(thing.get(key) or "") for key in ("url", "@id", "mainEntityOfPage")]
-        same = any(address and story_id(urljoin(url, address)) == here for address in addresses)
-        title = letters(jsonld.text(thing.get("headline") or thing.get("name") or ""))
         complete = sum(key in thing for key in ("datePublished", "author", "headline", "articleBody"))
-        return 8 * same + 8 * bool(title and title in shown) + complete
+        return 8 * _is_at(thing, url) + 8 * _is_titled(thing, raw) + complete
 
     best = max(articles, key=fits)
     # A page may split what it says of one article over several objects.
@@ -259,6 +256,16 @@ def _article(things: Sequence[Thing], url: str, raw: _Raw) -> Thing:
             for key, value in other.items():
                 merged.setdefault(key, value)
     return merged
+
+
+def _is_at(thing: Thing, url: str) -> bool:
+    addresses = [jsonld.text(thing.get(key) or "") for key in ("url", "@id", "mainEntityOfPage")]
+    return any(address and story_id(urljoin(url, address)) == story_id(url) for address in addresses)
+
+
+def _is_titled(thing: Thing, raw: _Raw) -> bool:
+    title = letters(jsonld.text(thing.get("headline") or thing.get("name") or ""))
+    return bool(title) and title in {letters(text) for text in (*raw.headings, *raw.meta.get("og:title", ()))}
 
 
 def _moments(thing: Thing, key: str, raw: _Raw, names: Iterable[str], *, times: bool = False) -> list[dates.Moment]:

@@ -49,7 +49,11 @@ def without(
     A page on which nothing else would be left keeps its text: then it is the layout that has changed.
     """
     names = tuple(f"{layout.place(block)}:{_hash(block.letters)}" for block in kept)
-    dropped = [name in furniture or name.partition(":")[0] in furniture for name in names]
+    recurs = [name in furniture for name in names]
+    dropped = [seen or name.partition(":")[0] in furniture for seen, name in zip(recurs, names, strict=True)]
+    by_place = sum(block.weight for block, seen, gone in zip(kept, recurs, dropped, strict=True) if gone and not seen)
+    if by_place > 0.5 * sum(block.weight for block, gone in zip(kept, dropped, strict=True) if not gone):
+        dropped = recurs  # what is new in that place is the story: a form letter's, say
     left = [block for block, gone in zip(kept, dropped, strict=True) if not gone]
     if not left:
         return kept, names, ()
@@ -100,7 +104,7 @@ def known(memory: Json) -> frozenset[str]:
         sightings = sum(count for count, _, _ in entries.values())
         recurring = sum(count for count, _, _ in entries.values() if count >= SIGHTINGS)
         if recurring >= 0.8 * sightings and len(entries) > 1 and sightings >= 3 * SIGHTINGS:
-            found.add(place)
+            found |= {place, *(name for name, (count, _, _) in entries.items() if count >= SIGHTINGS)}
             continue
         among_text = sightings - recurring > max(2, recurring)
         for name, (count, _, first) in entries.items():

@@ -133,7 +133,7 @@ def _is_listing(layout: Layout, known: Facts, url: str, length: float, *, claims
         for block in layout.blocks
         if block.density > 0.8 and 25 <= len(block.text) <= 200 and not block.zone & (Zone.NAV | Zone.FOOTER)
     )
-    if known.articles > 5 and headlines >= 10:
+    if known.articles > 5 and headlines >= 10 and not known.own:
         return length < 1500
     if claims:
         return False

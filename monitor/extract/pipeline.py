@@ -112,7 +112,7 @@ def _text(root: HtmlElement, layout: Layout, known: Facts, page: Page, reading: 
     hints = body.Hints.of(known.titles, known.description)
     if reading.article and layout.nodes and layout.nodes[0].element is not root:
         return body.choose(layout, "", hints), "selector"
-    stated = known.body if body.believable(layout, known.body) else ""
+    stated = known.body if not known.live and body.believable(layout, known.body) else ""
     if stated:
         return body.choose(layout, stated, hints), "json-ld"
     own = body.choose(layout, "", hints)

@@ -28,8 +28,13 @@ def choose(offered: Sequence[str], headings: Sequence[str], page_title: str, sit
     """
     names = {letters(site) for site in sites if site}
 
+    shown_whole = {letters(clean(heading)) for heading in headings}
+
+    def bare(text: str) -> str:
+        return text if letters(text) in shown_whole else without_site(text, names)
+
     def usable(texts: Sequence[str]) -> list[str]:
-        found = [without_site(clean(text), names) for text in texts if text]
+        found = [bare(clean(text)) for text in texts if text]
         return [text for text in found if len(letters(text)) > 3 and letters(text) not in names]
 
     page = clean(page_title)
@@ -85,7 +90,7 @@ _WORD = re.compile(r"\w+")
 
 
 def without_site(title: str, names: set[str]) -> str:
-    """The title without a site's name before or behind a separator."""
+    """The title without a site's name before or behind a separator; ``names`` are its names' `letters`."""
     for _ in range(3):
         parts = list(_SEPARATOR.finditer(title))
         if not parts:
@@ -94,7 +99,7 @@ def without_site(title: str, names: set[str]) -> str:
         tail, head = title[last.end() :], title[: first.start()]
         if _is_site(tail, names) and last.start() > 0:
             title = title[: last.start()].strip()
-        elif _is_site(head, names) and title[first.end() :].strip():
+        elif letters(head) in names and title[first.end() :].strip():
             title = title[first.end() :].strip()
         else:
             return title
@@ -102,13 +107,15 @@ def without_site(title: str, names: set[str]) -> str:
 
 
 def _is_site(text: str, names: set[str]) -> bool:
-    plain = letters(text)
-    if not plain or len(text) > 60:
+    """Whether it is a site's name or address, or such a name with a word or two of a section."""
+    if len(text) > 60 or not letters(text):
         return False
-    if plain in names:
+    if letters(text) in names or _DOMAIN.fullmatch(text.strip()):
         return True
-    if re.fullmatch(r"(?:www\.)?[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|[a-z]{2})", text.strip(), re.IGNORECASE):
-        return True
-    return any(
-        len(name) > 3 and (plain.startswith(name) or (name.startswith(plain) and len(plain) > 3)) for name in names
+    words = text.split()
+    return any(letters(" ".join(words[:count])) in names for count in range(max(1, len(words) - 2), len(words))) or any(
+        len(letters(text)) > 3 and name.startswith(letters(text)) and len(words) > 1 for name in names
     )
+
+
+_DOMAIN = re.compile(r"(?:www\.)?[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|[a-z]{2})", re.IGNORECASE)
