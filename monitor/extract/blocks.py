@@ -36,7 +36,7 @@ _ASIDE = 60  # characters
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _SPACE = re.compile(r"[\s\x01-\x1f\x7f]+")  # all but the NUL that stands for a line break here
 # A place where a sentence pauses or ends, and a text that ends with one.
-SENTENCE = re.compile(r"[.!?…。！？।؟۔։።។၊။;:,，、،][\"'”’»)\]」』]*(?:\s|$)|[。！？，、።၊။។]")
+SENTENCE = re.compile(r"[.!?…。！？।؟۔։።។၊။;:,，、،][\"'”’»)\]」』]*(?:\s|$)|[。！？，、።፣၊။។]")
 ENDS = re.compile(r"[.!?…。！？।؟۔։።။។][\"'”’»)\]」』]*\W*$")
 _UNMARKED = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]"

@@ -167,8 +167,11 @@ def _fill(
     if not places:
         return []
     first, last = places[0], places[-1]
-    while last + 1 < len(blocks) and within[last + 1] and blocks[last + 1].tag in _ITEMS and not foreign[last + 1]:
-        last += 1  # "The banks are:" and then their names
+    for index in range(last + 1, len(blocks)):  # "The banks are:" and then their names
+        announces = blocks[index].text.endswith((":", "："))
+        if not within[index] or foreign[index] or not (announces or blocks[index].tag in _ITEMS):
+            break
+        last = index
     usual = _usual_places(layout, core)
     kept: list[Block] = []
     for index, block in enumerate(blocks):
@@ -232,7 +235,8 @@ def _trim(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
         if block.tag in _HEADINGS or block.density > 0.3:
             return False
         if index > last:
-            return block.tag in _ITEMS or (near(block) and bool(ENDS.search(block.text)))
+            announces = block.text.endswith((":", "：")) and index + 1 < len(kept) and kept[index + 1].tag in _ITEMS
+            return block.tag in _ITEMS or announces or (near(block) and bool(ENDS.search(block.text)))
         return near(block) and (len(block.text) > 60 or bool(ENDS.search(block.text)))
 
     kept = [block for index, block in enumerate(kept) if stays(index, block)]

@@ -19,7 +19,7 @@ _BY = re.compile(
     re.IGNORECASE,
 )
 _SPLIT = re.compile(
-    r"\s*(?:[;|\n•·]|\s/\s|,\s|\s(?:and|und|et|y|e|i|og|och|en|и|та|ja|ve|with|mit|avec|con|com)\s|\s&\s|、|，)\s*",
+    r"\s*(?:[;|\n•·]|\s/\s|,\s|\s(?:and|und|et|og|och|en|и|та|ja|ve|with|mit|avec|con|com)\s|\s&\s|、|，)\s*",
     re.IGNORECASE,
 )
 _NOISE = re.compile(
@@ -95,8 +95,10 @@ def _pieces(value: str) -> list[str]:
     text = re.sub(r"<[^>]{0,200}>", " ", text)
     if len(text) > 300 or re.match(r"\s*(?:https?:)?//", text):
         return []
-    text = _DASHED.sub("", _NOISE.sub("", _BY.sub("", text, count=1)))
-    parts = [part for part in (re.sub(r"\s+", " ", part).strip(_EDGES) for part in _SPLIT.split(text)) if part]
+    text = _DASHED.sub("", _NOISE.sub("", _without_by(text)))
+    split = [name for part in _SPLIT.split(text) for name in _two_names(part)]
+    parts = [part for part in (re.sub(r"\s+", " ", part).strip(_EDGES) for part in split) if part]
+    parts = [part for part in parts if part.rstrip(".").lower() not in _TITLES]
     if len(parts) > 1:
         parts = [part for part in parts if not _ROLE.search(part)] or parts[:1]
     if len(parts) == 2 and "," in text and all(len(part.split()) == 1 for part in parts) and parts[0].isascii():
@@ -112,5 +114,19 @@ def _pieces(value: str) -> list[str]:
     ]
 
 
+def _without_by(text: str) -> str:
+    """Without what stands before the names; a name may begin with such a word itself: "Di Wu"."""
+    words = text.split()
+    return text if len(words) == 2 and words[0] in _PARTICLES else _BY.sub("", text, count=1)
+
+
+def _two_names(text: str) -> list[str]:
+    """The names on both sides of a word for "and" that is a part of names too: "Ortega y Gasset"."""
+    sides = re.split(r"\s[yei]\s", text)
+    return sides if all(len(side.split()) > 1 for side in sides) else [text]
+
+
+_PARTICLES = frozenset({"Di", "Da", "De", "Od", "Af", "Av", "Par"})
+_TITLES = frozenset({"jr", "sr", "phd", "md", "ii", "iii", "esq"})
 _DASHED = re.compile(r"\s[-–—|].*$", re.DOTALL)
 _EDGES = " \t,.;:-–—|/*\"'“”"

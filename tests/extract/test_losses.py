@@ -1,0 +1,206 @@
+"""Nothing that a story says is taken for what surrounds it: an alert may hang on any of its sentences."""
+
+# ruff: noqa: E501  sentences of many languages, whole
+
+from __future__ import annotations
+
+import pytest
+
+from monitor.extract import Reading, furniture, phrases, read
+from monitor.extract.furniture import Furniture
+from monitor.models import Article, Page, now
+
+TITLE = "Ministers agree on rules for machines"
+MONTHS = "January February March April May June July August September October November December".split()  # noqa: SIM905
+
+
+def paragraphs(first: int, last: int) -> str:
+    return "".join(
+        f"<p>In paragraph {n} the ministers say that talks about chips and the rules for artificial intelligence go on in "
+        f"{MONTHS[n]}, and that nobody will be asked to leave the table.</p>"
+        for n in range(first, last)
+    )
+
+
+def text_of(body: str, *, head: str = "", body_class: str = "article-body", title: str = TITLE) -> str:
+    html = (
+        f"<html lang='en'><head><meta charset='utf-8'><meta property='og:title' content='{title}'>{head}</head>"
+        f"<body><article><h1>{title}</h1><div class='{body_class}'>{body}</div></article></body></html>"
+    )
+    story = read(Page(url="https://tech.example/2026/a-story", body=html.encode(), fetched_at=now()), Reading())
+    assert isinstance(story, Article), story
+    return story.text
+
+
+@pytest.mark.parametrize("body_class", ["article-body", "x1"])
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "“We will never sell our stake in Sberbank,” he told Reuters.",
+        "Sberbank will pay the fine next week, the ministry told TASS.",
+        "Sberbank declined to comment (Reuters).",
+        "Credit default swaps on Sberbank widened after the ministers had met.",
+        "Video from Moscow showed Sberbank offices on fire on Monday.",
+        "Video-sharing apps and Sberbank said that they would leave.",
+        "More investment by Sberbank is due before the year ends.",
+    ],
+)
+def test_a_sentence_in_the_middle_is_no_credit_and_no_pointer(sentence: str, body_class: str) -> None:
+    text = text_of(f"{paragraphs(0, 5)}<p>{sentence}</p>{paragraphs(5, 10)}", body_class=body_class)
+    assert sentence in text
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Telegram founder Pavel Durov met the head of Sberbank on Monday, the company said.",
+        "Already a leader in AI, Sberbank will open two more data centres next year.",
+        "Copyright law will be changed so that banks may train models on their own texts.",
+        "This story is far from over, and Sberbank will be named again in the hearing.",
+        "Contact the two sides have had since spring has not led to talks about chips.",
+        "शेयर बाजार में सोमवार को गिरावट रही और सबसे ज्यादा गिरावट बैंकों में दर्ज की गई, अधिकारियों ने बताया।",
+        "شارك في الاجتماع وزراء من عشرين دولة وناقشوا قضايا الذكاء الاصطناعي والبنوك في المنطقة.",
+        "關注組發言人表示，俄羅斯儲蓄銀行將於下月在北京開設新的研究中心，並與當地大學合作。",
+        "Jaakko Virtanen sanoo, että pankki ei aio myydä osuuttaan tänä vuonna eikä ensi vuonna.",
+        "Følgende virksomheder er omfattet af de nye regler om eksport af chips til Rusland.",
+        "Seguirà un incontro tra i ministri delle finanze la prossima settimana a Bruxelles.",
+        "Cet article du traité interdit la vente de puces aux banques russes depuis deux ans.",
+    ],
+)
+def test_a_story_s_last_sentence_is_no_appeal(sentence: str) -> None:
+    assert text_of(f"{paragraphs(0, 6)}<p>{sentence}</p>").endswith(sentence)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Sign up for our newsletter to get the day's stories in your inbox every morning.",
+        "Reporting by Jane Doe in London; Editing by John Roe and others in the newsroom.",
+        "Follow us on Facebook",
+        "Подписывайтесь на наш канал, чтобы первыми узнавать новости о технологиях и рынках.",
+        "Abonnieren Sie unseren Newsletter, damit Ihnen keine Nachricht mehr entgeht, jeden Morgen.",
+    ],
+)
+def test_an_appeal_to_the_reader_is_left_out(line: str) -> None:
+    assert line not in text_of(f"{paragraphs(0, 6)}<p>{line}</p>")
+
+
+@pytest.mark.parametrize(
+    "line", ["Photo: Jane Doe", "Photo by Jane Doe/Reuters", "A bridge at night (Photo by J. Doe/AFP)", "© Reuters. A bridge"]
+)  # fmt: skip
+def test_who_took_the_picture_is_no_text(line: str) -> None:
+    assert phrases.is_credit(line)
+    assert line not in text_of(f"{paragraphs(0, 3)}<p>{line}</p>{paragraphs(3, 7)}")
+
+
+@pytest.mark.parametrize(
+    "heading",
+    ["More investment in chips by Chinese state banks", "Recommended safeguards for banks", "More on the talks", "Latest on the talks"],
+)  # fmt: skip
+def test_a_story_goes_on_behind_a_heading_in_its_middle(heading: str) -> None:
+    text = text_of(
+        f"{paragraphs(0, 5)}<h2>{heading}</h2><p>Then Sberbank was named by all of them.</p>{paragraphs(5, 10)}"
+    )
+    assert "Sberbank" in text
+    assert MONTHS[9] in text
+
+
+def test_a_list_of_other_stories_behind_such_a_heading_is_left_out() -> None:
+    links = "".join(f"<li><a href='/{n}'>A bank in town {n} closes its doors to robots</a></li>" for n in range(6))
+    assert "closes its doors" not in text_of(f"{paragraphs(0, 8)}<h2>More on the talks</h2><ul>{links}</ul>")
+
+
+def test_a_quote_pulled_out_of_a_paragraph_goes_and_the_paragraph_stays() -> None:
+    quote = "“We were told to hand over the data within a week, and nobody in the ministry asked any question at all,” she said"
+    text = text_of(
+        f"{paragraphs(0, 4)}<blockquote><p>{quote}</p></blockquote><p>{quote}. Later it was said that Sberbank had the "
+        f"data already and would not give them back before spring.</p>{paragraphs(4, 8)}"
+    )
+    assert "Sberbank had the data" in text
+    assert text.count("nobody in the ministry") == 1
+
+
+@pytest.mark.parametrize(
+    ("markup", "words"),
+    [
+        ("<p>Banks on the list are:</p><ul><li>Sberbank</li><li>VTB</li></ul>", ["Sberbank", "VTB"]),
+        ("<table><tr><td>Sberbank</td><td>12</td></tr><tr><td>VTB</td><td>9</td></tr></table>", ["Sberbank", "VTB"]),
+        ("<p>Shares of <stock-ticker>Sberbank</stock-ticker> fell when the ministry spoke.</p>", ["of Sberbank fell"]),
+        ("<p>The bank <button class='gloss'>Sberbank</button> was fined by the ministry.</p>", ["bank Sberbank was"]),
+        ("<p>Shares of Sberbank<span class='sr-only'> (opens in new tab)</span> fell again.</p>", ["Sberbank fell"]),
+        ("<p><ruby>東<rp>(</rp><rt>とう</rt><rp>)</rp>京<rp>(</rp><rt>きょう</rt><rp>)</rp></ruby>で会議が開かれた。</p>", ["東京で"]),
+    ],
+)  # fmt: skip
+def test_words_in_other_elements_stay_where_they_stand(markup: str, words: list[str]) -> None:
+    text = text_of(paragraphs(0, 6) + markup)
+    assert all(word in text for word in words), text[-300:]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "รัฐมนตรีเห็นพ้องกันเรื่องกฎสำหรับปัญญาประดิษฐ์และการเจรจาเรื่องชิปจะดำเนินต่อไปในเดือนพฤษภาคม ธนาคารไม่ได้ให้ความเห็น",
+        "የባንኩ ኃላፊዎች ስለ ሰው ሰራሽ አስተውሎት ሕጎች ተወያይተዋል፣ ውይይቱም በሚቀጥለው ወር እንደሚቀጥል አስታውቀዋል።",
+    ],
+)
+def test_a_script_with_no_full_stop_of_ours_is_running_text(sentence: str) -> None:
+    text = text_of("".join(f"<div>{n} {sentence}</div>" for n in range(8)), body_class="x1")
+    assert sentence in text
+
+
+def test_json_ld_that_holds_the_beginning_alone_is_not_taken_for_the_whole() -> None:
+    import json
+
+    start = " ".join(paragraphs(0, 5).replace("</p>", "").split("<p>")).strip()
+    data = json.dumps({"@type": "NewsArticle", "headline": TITLE, "articleBody": start})
+    text = text_of(paragraphs(0, 10), head=f"<script type='application/ld+json'>{data}</script>")
+    assert MONTHS[9] in text
+
+
+def test_a_short_story_that_lists_related_ones_in_its_json_ld_is_a_story() -> None:
+    import json
+
+    graph = [{"@type": "NewsArticle", "headline": TITLE, "datePublished": "2026-11-20T10:00:00Z"}]
+    graph += [{"@type": "NewsArticle", "headline": f"Another story of the day, number {n}"} for n in range(8)]
+    links = "".join(f"<p><a href='/{n}'>Another story of the day, number {n}</a></p>" for n in range(12))
+    head = f"<script type='application/ld+json'>{json.dumps({'@graph': graph})}</script>"
+    assert MONTHS[3] in text_of(paragraphs(0, 4) + f"<div class='related'>{links}</div>", head=head)
+
+
+def test_form_letters_of_an_outlet_keep_what_each_of_them_says() -> None:
+    memory = Furniture()
+    form = "".join(
+        f"<p>Rule {n} of this court says that who is named in a notice has ten days to answer it.</p>" for n in range(8)
+    )
+    for number in range(10):
+        own = f"<p>The court names Sberbank{number} and asks that it pay what it owes to the town.</p>"
+        html = (
+            f"<html><head><meta property='og:title' content='Court notice number {number} of the town'></head><body><article>"
+            f"<h1>Court notice number {number} of the town</h1><p class='standfirst'>Who is named in this notice, the {number}th, is to answer.</p>"
+            f"<div class='txt'>{own}{form}</div></article></body></html>"
+        )
+        page = Page(url=f"https://court.example/notices/{number}", body=html.encode(), fetched_at=now())
+        story = read(page, Reading(furniture=memory.known()))
+        assert isinstance(story, Article)
+        assert f"Sberbank{number}" in story.text
+        memory.learn(story)
+    assert furniture.shown(memory.memory), "the form itself is furniture by now"
+
+
+@pytest.mark.parametrize(
+    ("title", "site"),
+    [
+        ("Israel - Hamas war: what we know", "Israel Hayom"),
+        ("China – US trade talks resume in Geneva", "China Daily"),
+        ("New sanctions - European Union hits Sberbank", "Europe"),
+        ("AI regulation – timeline of events", "Time"),
+    ],
+)
+def test_a_title_keeps_words_that_only_begin_like_the_site(title: str, site: str) -> None:
+    html = (
+        f"<html><head><title>{title}</title><meta property='og:title' content='{title}'>"
+        f"<meta property='og:site_name' content='{site}'></head><body><article>{paragraphs(0, 6)}</article></body></html>"
+    )
+    story = read(Page(url="https://news.example/a-story", body=html.encode(), fetched_at=now()), Reading())
+    assert isinstance(story, Article)
+    assert story.title == title
