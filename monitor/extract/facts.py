@@ -17,7 +17,7 @@ from monitor.extract.zones import CAMEL, Zone, zones
 from monitor.urls import same_site, story_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime, tzinfo
 
     from lxml.html import HtmlElement
@@ -50,6 +50,9 @@ _SECTIONS = "article:section parsely-section og:section section cxenseparse:recs
 _IMAGES = "og:image og:image:secure_url og:image:url twitter:image twitter:image:src thumbnail".split()
 _SPACE = re.compile(r"\s+")
 _ELSEWHERE = Zone.RELATED | Zone.COMMENTS | Zone.FOOTER | Zone.NAV | Zone.ASIDE | Zone.PROMO | Zone.EMBED
+_SIGNED: Callable[[HtmlElement], list[HtmlElement]] = etree.XPath(  # type: ignore[assignment]  # of elements alone
+    '//*[(@itemprop and not(self::meta)) or @rel="author" or contains(@class, "yline") or contains(@class, "uthor")]'
+)
 _HOME = re.compile(r"\s*(?:(https?://[^/?#\s]+)/?|/)\s*")
 _BYLINE = re.compile(
     r"(?:^|[\s_-])(?:by-?line|author(?:s|-?names?|-?links?)?|writer|autor|auteur)(?:[\s_-]|$)", re.IGNORECASE
@@ -150,9 +153,11 @@ def read(root: HtmlElement, url: str, *, outlet: str = "", latest: datetime, clo
 
 def _gather(root: HtmlElement, url: str) -> _Raw:  # noqa: PLR0912  one pass, a branch for each kind of element
     raw = _Raw()
-    for element in root.iter("meta", "link", "script", "time", "title", "h1"):
+    for element in root.iter("a", "meta", "link", "script", "time", "title", "h1"):
         tag, attributes = element.tag, element.attrib
-        if tag == "meta":
+        if tag == "a":
+            _home(element, url, raw)
+        elif tag == "meta":
             content = attributes.get("content")
             if content:
                 for key in ("property", "name", "itemprop", "http-equiv"):
@@ -178,18 +183,17 @@ def _gather(root: HtmlElement, url: str) -> _Raw:  # noqa: PLR0912  one pass, a 
             heading = _text(element)[:500]
             if heading:
                 raw.headings.append(heading)
-    for element in root.xpath(
-        '//*[@itemprop][not(self::meta)] | //a[@rel="author"]'
-        ' | //*[contains(@class, "yline") or contains(@class, "uthor")]'
-    )[:300]:
+    for element in _SIGNED(root)[:300]:
         _microdata(element, raw)
-    for link in root.iter("a"):
-        home = _HOME.fullmatch(link.get("href", ""))
-        if home and len(raw.home) < 10 and (not home[1] or same_site(home[1], url)):
-            name = _text(link)
-            if 5 <= len(name) <= 40:  # a shorter one may begin a headline
-                raw.home.append(name)
     return raw
+
+
+def _home(link: HtmlElement, url: str, raw: _Raw) -> None:
+    home = _HOME.fullmatch(link.get("href", ""))
+    if home and len(raw.home) < 10 and (not home[1] or same_site(home[1], url)):
+        name = _text(link)
+        if 5 <= len(name) <= 40:  # a shorter one may begin a headline
+            raw.home.append(name)
 
 
 def _time(element: HtmlElement, raw: _Raw) -> None:

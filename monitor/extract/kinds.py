@@ -152,8 +152,9 @@ def flags(layout: Layout, known: Facts, kept: Sequence[Block]) -> tuple[str, ...
     """What a reader of the story should know: its text may be cut, paid for, a dialogue's, or still growing."""
     found = []
     near = layout.blocks[kept[0].index : kept[-1].index + 15] if kept else layout.blocks
-    walls = [block for block in near if len(block.text) < 300 and _WALL.search(block.text)]
     length = body.amount(kept)
+    told = near if length < 1500 else [block for block in near if block.zone & Zone.PAYWALL]
+    walls = [block for block in told if len(block.text) < 300 and _WALL.search(block.text)]
     walled = any(block.zone & Zone.PAYWALL for block in walls) or (bool(walls) and length < 1500)
     if known.paid or walled:
         found.append("paywall")

@@ -7,7 +7,7 @@ from typing import Any
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-_SAMPLE = 1500  # characters
+_SAMPLE = 600  # characters
 _ENOUGH = 60  # letters below which markup is believed more than the text
 # Neighbours that a short text does not tell apart: markup decides between them.
 _NEIGHBOURS = (
