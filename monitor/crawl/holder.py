@@ -1,8 +1,9 @@
-"""Who holds a lease: host, process and when that process began, so that a dead one on this machine is known as dead."""
+"""Who holds a lease: host, process and where its number counts, so that a dead one on this machine is known as dead."""
 
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 from contextlib import suppress
 from dataclasses import replace
@@ -17,24 +18,37 @@ if TYPE_CHECKING:
     from monitor.store import Store
 
 
+_PROC = Path("/proc")
+_NONCE = secrets.token_hex(4)  # what tells this process from all others, where nothing else does
+
+
 def this_process() -> str:
-    """``host:pid:start``, the same as long as this process lives and never again."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_began(os.getpid())}"
+    """``host:pid:start:boot:namespace:nonce``, the same as long as this process lives and never again."""
+    host, boot, namespace = _place()
+    return f"{host}:{os.getpid()}:{_began(os.getpid())}:{boot}:{namespace}:{_NONCE}"
 
 
 def is_dead(holder: str) -> bool:
-    """Whether the holder was a process of this machine and is gone; of other machines nobody can tell."""
-    host, _, process = holder.partition(":")
-    pid, _, began = process.partition(":")
-    if host != socket.gethostname() or not pid.isdecimal():
-        return False
+    """Whether the holder was a process that this one could see, and is gone; of all others nobody can tell.
+
+    Only a number of the same PID namespace of the same boot says anything: machines and pods share host names.
+    """
+    match holder.split(":"):
+        case [host, pid, began, boot, namespace, _nonce] if (host, boot, namespace) == _place() and pid.isdecimal():
+            return _is_gone(int(pid), began)
+        case _:
+            return False
+
+
+def _is_gone(pid: int, began: str) -> bool:
     try:
-        os.kill(int(pid), 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return True
     except OSError:
         return False
-    return _began(int(pid)) != began
+    runs_since = _began(pid)
+    return "" not in {began, runs_since} and runs_since != began
 
 
 def reclaim(store: Store, *, now: datetime) -> list[str]:
@@ -48,10 +62,22 @@ def reclaim(store: Store, *, now: datetime) -> list[str]:
     return freed
 
 
+def _place() -> tuple[str, str, str]:
+    """Host, boot and PID namespace; the latter two are empty where the system does not tell."""
+    try:
+        boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").replace("-", "")[:12]
+        namespace = (_PROC / "self/ns/pid").readlink().name.strip("pid:[]")
+    except OSError:
+        return socket.gethostname(), "", ""
+    return socket.gethostname(), boot, namespace
+
+
 def _began(pid: int) -> str:
     """Clock ticks from boot to the process's start; empty where the system does not tell."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        if (_PROC / "self").readlink().name != str(os.getpid()):
+            return ""  # /proc shows another PID namespace, with other processes behind the numbers
+        fields = (_PROC / f"{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:
         return ""
     return fields[19]

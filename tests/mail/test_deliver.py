@@ -334,8 +334,9 @@ def test_what_a_dead_process_of_this_machine_had_claimed_is_sent_at_once(
     put(store, "first")
     put(store, "second")
     monkeypatch.setattr(deliver, "_under_way", {f"{holder.this_process()}/abc"})
-    host = holder.this_process().partition(":")[0]
-    for name, number in ((f"{host}:999999999:1/abc", 1), (f"{holder.this_process()}/abc", 1)):
+    host, _pid, began, *place = holder.this_process().split(":")
+    dead = ":".join((host, "999999999", began, *place))
+    for name, number in ((f"{dead}/abc", 1), (f"{holder.this_process()}/abc", 1)):
         assert len(store.claim(holder=name, now=NOW, term=deliver.CLAIM, limit=number)) == 1
     with mail_server() as (manners, port):
         assert send(store, config(port), clock).mails == 1
