@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +18,16 @@ from monitor.config import load
 from servers import missing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from monitor.config.schema import Config
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose/compose.yaml").read_text())
 OBJECTS: list[dict[str, Any]] = list(yaml.safe_load_all((DEPLOY / "kubernetes/monitor.yaml").read_text()))
-UNITS = sorted((DEPLOY / "systemd").iterdir())
+UNITS = sorted((DEPLOY / "systemd").glob("media-monitor*"))
+DROP_IN = DEPLOY / "systemd/sqlite.conf"
+STATE = "/var/lib/media-monitor"
 SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]
 
 
@@ -119,6 +125,59 @@ def test_the_composed_monitor_is_configured_as_the_program_reads_it(tmp_path: Pa
         assert service["command"][0] in COMMANDS
 
 
+# ---- a file as the store
+
+
+def environment_of_the_drop_in() -> dict[str, str]:
+    given = [value.split("=", 1) for key, value in settings_of(DROP_IN) if key == "Environment"]
+    return dict(given)
+
+
+def environment_of_the_documented_container() -> dict[str, str]:
+    told = re.findall(r"-e (\w+)=(\S+)", (DEPLOY.parent / "docs/deploy.md").read_text())
+    return dict(told)
+
+
+@pytest.mark.parametrize("given", [environment_of_the_drop_in, environment_of_the_documented_container])
+def test_without_elasticsearch_nothing_is_written_beside_the_configuration(
+    given: Callable[[], dict[str, str]], tmp_path: Path
+) -> None:
+    etc, state = tmp_path / "etc", tmp_path / "state"
+    etc.mkdir()
+    state.mkdir()
+    shutil.copy(DEPLOY / "compose/monitor.yaml", etc)
+    etc.chmod(0o555)
+    environment = {name: value.replace(STATE, str(state)) for name, value in given().items()}
+    done = subprocess.run(
+        [sys.executable, "-m", "monitor", "check"],
+        env={**os.environ, "MONITOR_CONFIG": str(etc / "monitor.yaml"), **environment},
+        cwd=state,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [path.name for path in etc.iterdir()] == ["monitor.yaml"]
+    assert (state / "monitor.db").exists()
+
+
+def test_the_image_says_nothing_of_the_store_so_that_the_configuration_does() -> None:
+    assert "MONITOR_STORE" not in (DEPLOY / "Dockerfile").read_text()
+
+
+def test_the_units_file_is_where_they_may_write_and_needs_no_key() -> None:
+    for name in ("media-monitor.service", "media-monitor-crawl.service"):
+        unit = dict(settings_of(DEPLOY / "systemd" / name))
+        assert f"/var/lib/{unit['StateDirectory']}" == STATE
+        keys = [value for key, value in settings_of(DEPLOY / "systemd" / name) if "store-api-key" in value]
+        assert len(keys) == 2
+    assert ("UnsetEnvironment", "MONITOR_STORE__API_KEY_FILE") in settings_of(DROP_IN)
+    assert [value for key, value in settings_of(DROP_IN) if key == "LoadCredential"] == [
+        "",
+        "mail-url:/etc/media-monitor/mail-url",
+    ]
+
+
 # ---- systemd
 
 
@@ -137,6 +196,9 @@ def test_systemd_finds_no_fault_with_a_unit(unit: Path, tmp_path: Path) -> None:
     for other in UNITS:  # as installed, but for where the program is
         text = re.sub(r"/opt/media-monitor/.venv/bin/media-monitor", str(program), other.read_text())
         (tmp_path / other.name).write_text(text)
+        if other.suffix == ".service":
+            (tmp_path / f"{other.name}.d").mkdir()
+            shutil.copy(DROP_IN, tmp_path / f"{other.name}.d")
     name = unit.name.replace("@.", "@1.")
     if name != unit.name:
         (tmp_path / name).symlink_to(tmp_path / unit.name)
