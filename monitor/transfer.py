@@ -40,7 +40,11 @@ _TEXTS = ("id", "url", "outlet", "title", "text", "cluster", "method")
 _MAYBE_TEXTS = ("language", "country", "section", "image")
 _LISTS = ("authors", "tags", "topics", "alerts", "flags")
 _TIMES = ("published_at", "modified_at", "first_seen_at", "fetched_at", "updated_at")
-_NUMBERS = ("word_count", "version")
+_NUMBERS = {"word_count": (0, 2**31 - 1), "version": (1, 10_000)}  # a history is read version by version
+
+LONGEST_ID = 500  # bytes: Elasticsearch takes 512, of which some are for the version's number
+LONGEST_VALUE = 8000  # bytes of what is compared whole: a term of Elasticsearch has 32,766 at most, small letters too
+_VALUES = ("url", "outlet", "language", "country", "section", "method", *_LISTS)
 
 
 # ---- out
@@ -147,30 +151,43 @@ def import_stories(
     """
     done = Imported()
     for batch in _batches(_read(lines, refused)):
-        told = [story for story in batch if story is not None]
-        new = store.load([Told(versions=(story,)) for story in told])
-        store.load([_visit(story) for story in told])
+        told = {number: story for number, story in batch if story is not None}
+        new = store.load([Told(versions=(story,)) for story in _newest(told.values())])
+        there = store.stories([story.id for story in told.values()])
+        store.load([_visit(story) for story in told.values() if story.id in there])
+        lost = [number for number, story in told.items() if story.id not in there]
+        for number in lost:
+            refused(number, "the store does not take it")
         done = Imported(
             stored=done.stored + new,
-            known=done.known + len(told) - new,
-            bad=done.bad + len(batch) - len(told),
+            known=done.known + len(told) - len(lost) - new,
+            bad=done.bad + len(batch) - len(told) + len(lost),
         )
         progress(done)
     return done
 
 
-def _read(lines: Iterable[bytes], refused: Callable[[int, str], None]) -> Iterator[Story | None]:
+def _newest(stories: Iterable[Story]) -> list[Story]:
+    """Of each story the highest version, the first of equals."""
+    newest: dict[str, Story] = {}
+    for story in stories:
+        if story.id not in newest or story.version > newest[story.id].version:
+            newest[story.id] = story
+    return list(newest.values())
+
+
+def _read(lines: Iterable[bytes], refused: Callable[[int, str], None]) -> Iterator[tuple[int, Story | None]]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            yield read_story(orjson.loads(line))
+            yield number, read_story(orjson.loads(line))
         except orjson.JSONDecodeError as error:
             refused(number, f"not JSON: {error}")
-            yield None
+            yield number, None
         except ValueError as error:
             refused(number, str(error))
-            yield None
+            yield number, None
 
 
 def read_story(data: object) -> Story:
@@ -203,6 +220,7 @@ def read_story(data: object) -> Story:
         story = Story.from_json(whole)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ValueError(f"no story: {error}") from None
+    _check_length(story)
     return story if story.cluster else replace(story, cluster=story.id)
 
 
@@ -210,9 +228,12 @@ def _check(data: Json) -> None:
     for name in (*_TEXTS, *_MAYBE_TEXTS, *_TIMES):
         if name in data and not isinstance(data[name], str):
             raise ValueError(f"{name}: not a text")
-    for name in _NUMBERS:
-        if name in data and (not isinstance(data[name], int) or isinstance(data[name], bool) or data[name] < 0):
-            raise ValueError(f"{name}: not a number")
+    for name, (least, most) in _NUMBERS.items():
+        value = data.get(name, least)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValueError(f"{name}: not a number")  # noqa: TRY004  as above
+        if not least <= value <= most:
+            raise ValueError(f"{name}: {value} is not between {least} and {most}")
     extraction = data.get("extraction", {})
     if not isinstance(extraction, dict) or not isinstance(extraction.get("method") or "", str):
         raise ValueError("extraction: not an object with a method")  # noqa: TRY004  as above
@@ -225,6 +246,19 @@ def _check(data: Json) -> None:
                 datetime.fromisoformat(data[name])
             except ValueError:
                 raise ValueError(f"{name}: {data[name]!r} is no time; write 2026-11-22T07:30:00Z") from None
+
+
+def _check_length(story: Story) -> None:
+    """Refuses what a store would: there it would be missing and nobody told."""
+    if not story.id:
+        raise ValueError("id: empty")
+    for name in ("id", "cluster"):
+        if len(getattr(story, name).encode()) > LONGEST_ID:
+            raise ValueError(f"{name}: longer than {LONGEST_ID} bytes")
+    for name in _VALUES:
+        value = getattr(story, name) or ""
+        if any(len(one.encode()) > LONGEST_VALUE for one in ([value] if isinstance(value, str) else value)):
+            raise ValueError(f"{name}: longer than {LONGEST_VALUE} bytes")
 
 
 def _visit(story: Story) -> Visit:

@@ -12,15 +12,17 @@ import orjson
 import pytest
 
 from monitor.errors import MonitorError
+from monitor.store.protocol import Told
 from monitor.store.sqlite import SqliteStore
 from monitor.transfer import COLUMNS, copy, export, import_stories, read_story
 from store.examples import MINUTE, NOW, address, candidate, filing, story
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from monitor.models import Story
+    from monitor.store.protocol import Record
 
 WHOLE = story(
     "whole",
@@ -113,6 +115,64 @@ def test_bad_lines_are_named_and_the_rest_goes_on(make: Callable[[str], SqliteSt
     assert sorted(bad) == [1, 3, 5, 6, 7, 8, 9, 10, 11, 12, 14]
     assert bad[9].startswith("published_at:")
     assert bad[6].startswith("url:")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("version", 0),
+        ("version", 10_001),
+        ("word_count", 10**12),
+        ("word_count", 2**63),
+        ("id", ""),
+        ("id", "x" * 600),
+        ("cluster", "x" * 600),
+        ("outlet", "x" * 40_000),
+        ("language", "é" * 4_001),
+        ("country", "x" * 8_001),
+        ("section", "x" * 8_001),
+        ("tags", ["short", "x" * 8_001]),
+        ("topics", ["x" * 8_001]),
+        ("alerts", ["x" * 8_001]),
+        ("url", f"https://a.example/{'x' * 8_000}"),
+    ],
+    ids=lambda value: str(value)[:12],
+)
+def test_a_line_that_a_store_would_lose_is_refused_by_name_and_the_others_are_stored(
+    make: Callable[[str], SqliteStore], name: str, value: object
+) -> None:
+    store, bad = make("one"), dict[int, str]()
+    lines = [orjson.dumps({"url": address(str(number)), "title": "T"}) for number in range(3)]
+    lines[1] = orjson.dumps({**orjson.loads(lines[1]), name: value})
+    done = import_stories(lines, store, refused=bad.__setitem__)
+    assert (done.stored, done.known, done.bad) == (2, 0, 1)
+    assert list(bad) == [2]
+    assert bad[2].startswith(f"{name}: ")
+    assert [told.candidate.url for told in store.enqueue([candidate("1")], now=NOW)] == [address("1")]
+
+
+def test_what_the_store_does_not_take_is_refused_and_may_still_be_fetched(
+    make: Callable[[str], SqliteStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, bad = make("one"), dict[int, str]()
+    taken = store.load
+
+    def picky(records: Sequence[Record]) -> int:
+        return taken([one for one in records if not (isinstance(one, Told) and one.versions[-1].id == WHOLE.id)])
+
+    monkeypatch.setattr(store, "load", picky)
+    done = import_stories(io.BytesIO(exported([WHOLE, story("second")], "jsonl")), store, refused=bad.__setitem__)
+    assert (done.stored, done.known, done.bad) == (1, 0, 1)
+    assert list(bad) == [1]
+    assert len(store.enqueue([candidate("whole"), candidate("second")], now=NOW)) == 1
+
+
+def test_of_several_versions_of_a_story_the_newest_is_imported(make: Callable[[str], SqliteStore]) -> None:
+    store = make("one")
+    versions = [replace(WHOLE, version=version, title=f"Title {version}") for version in (2, 3, 1)]
+    done = import_stories(io.BytesIO(exported(versions, "jsonl")), store, refused=refuse)
+    assert (done.stored, done.known, done.bad) == (1, 2, 0)
+    assert store.stories([WHOLE.id])[WHOLE.id] == versions[1]
 
 
 def test_a_story_from_elsewhere_needs_little() -> None:
