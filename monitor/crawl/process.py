@@ -148,7 +148,7 @@ def _listen(stopping: asyncio.Event) -> None:
 
 
 def _send_mail_beside(service: Service, stopping: asyncio.Event) -> None:
-    """Keeps looking into the outbox; the process ends only when a mail under way is sent and marked."""
+    """Keeps looking into the outbox; the process ends as soon as the mail under way is sent and marked."""
     from scrapy.utils.defer import deferred_from_coro  # noqa: PLC0415
     from twisted.internet import reactor  # noqa: PLC0415
 
@@ -157,7 +157,7 @@ def _send_mail_beside(service: Service, stopping: asyncio.Event) -> None:
     async def send() -> None:
         while not stopping.is_set():
             try:
-                report = await asyncio.to_thread(deliver_due, service.store, service.config)
+                report = await asyncio.to_thread(deliver_due, service.store, service.config, stopping=stopping.is_set)
             except StoreError as error:
                 log.warning("no mail is sent for now: %s", error)
             else:

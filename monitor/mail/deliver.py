@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from monitor.counted import counted
 from monitor.crawl.holder import is_dead, this_process
-from monitor.errors import LeaseLost, MailError, MailRefused, MailUnavailable
+from monitor.errors import LeaseLost, MailError, MailRefused, MailUnavailable, StoreUnavailable
 from monitor.mail import compose, schedule, server
 from monitor.mail.ops import tell_failing
 from monitor.mail.smtp import Connection, Handover, Unsure
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from monitor.models import Hit, Notice
     from monitor.store import Store
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 CLAIM = timedelta(minutes=15)  # longer than any mail takes; other machines wait as long after a kill
@@ -41,6 +43,8 @@ BUNDLED_ABOVE = 5  # stories of an instant alert that are due together
 LARGEST_MAIL = 100  # entries
 LATER = tuple(timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 120, 240))  # after the nth try in vain
 REFUSED = timedelta(days=1)  # a mailbox that is gone may be mended, but nobody likes to be asked often
+PAUSES = (0.5, 10.0)  # seconds between two tries of a store that is away, at first and at last
+GRACE = 20.0  # seconds that such a store has to come back in when the process is told to stop
 
 
 @dataclass(kw_only=True, slots=True)
@@ -72,15 +76,23 @@ class Mail:
         return self.notices[0].to
 
 
-def deliver_due(store: Store, config: Config, *, now: Callable[[], datetime] = clock) -> Report:
+def deliver_due(
+    store: Store,
+    config: Config,
+    *,
+    now: Callable[[], datetime] = clock,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Report:
     """Sends all mail that is due.  Blocks; call it off the event loop.  Several processes may do so at once.
 
+    Once ``stopping`` says so it ends after the mail under way, and what it had claimed is free for others.
+    While the store is away it waits with a mail that was sent until that is written down: it would go out twice.
     Raises StoreError; what the mail server does is told in the report.
     """
     if config.mail.url is None:
         due = sum(notice.due_at <= now() for notice in store.outbox(limit=CLAIMED_AT_MOST))
         return Report(queued=due)
-    return _Round(store, config, server.parse(config.mail.url.get_secret_value()), now).run()
+    return _Round(store, config, server.parse(config.mail.url.get_secret_value()), now, stopping).run()
 
 
 _under_way: set[str] = set()  # holders of this process's rounds
@@ -95,10 +107,18 @@ def _is_over(holder: str) -> bool:
 class _Round:
     """One process's turn at the outbox."""
 
-    def __init__(self, store: Store, config: Config, address: Server, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        config: Config,
+        address: Server,
+        now: Callable[[], datetime],
+        stopping: Callable[[], bool],
+    ) -> None:
         self.store = store
         self.config = config
         self.now = now
+        self.stopping = stopping
         self.sender = compose.box(config.mail.sender)
         self.holder = f"{this_process()}/{uuid.uuid4().hex[:8]}"  # a process may deliver from several threads
         self.connection = Connection(address, timeout=config.mail.timeout.total_seconds())
@@ -114,26 +134,36 @@ class _Round:
     def _run(self) -> Report:
         mails = self._mails(self._claim())
         with self.connection:
-            for i, mail in enumerate(mails):
-                try:
-                    self.connection.open()
-                except MailError as error:
-                    self.report.errors.append(str(error))
-                    for left in mails[i:]:
-                        self._postpone(left, str(error))
+            away = ""
+            for mail in mails:
+                if self.stopping():
                     break
-                self._send(mail)
-            else:
-                if problem := tell_failing(self.store, self.config, self.connection, now=self.now()):
-                    self.report.errors.append(problem)
+                away = away or self._away()
+                if away:
+                    self._postpone(mail, away)
+                else:
+                    self._send(mail)
+            if self.stopping():
+                self.store.unclaim(lambda holder: holder == self.holder)
+            elif not away and (problem := tell_failing(self.store, self.config, self.connection, now=self.now())):
+                self.report.errors.append(problem)
         return self.report
+
+    def _away(self) -> str:
+        """Why no mail can be handed over now; empty where one can."""
+        try:
+            self.connection.open()
+        except MailError as error:
+            self.report.errors.append(str(error))
+            return str(error) or repr(error)
+        return ""
 
     def _claim(self) -> list[Notice]:
         claimed: list[Notice] = []
         at = self.now()
         if freed := self.store.unclaim(_is_over):
             log.info("%s taken over from a process that died or a store that went away", counted(freed, "notice"))
-        while len(claimed) < CLAIMED_AT_MOST:
+        while len(claimed) < CLAIMED_AT_MOST and not self.stopping():
             more = self.store.claim(holder=self.holder, now=at, term=CLAIM, limit=CLAIMED_AT_ONCE)
             claimed += more
             if len(more) < CLAIMED_AT_ONCE:
@@ -141,7 +171,7 @@ class _Round:
         snoozed = {alert: until for alert, until in self.store.snoozed().items() if until > at}
         held = [replace(notice, due_at=snoozed[notice.alert]) for notice in claimed if notice.alert in snoozed]
         if held:  # snoozed a moment ago
-            self.store.postpone(held)
+            self.store.postpone(held, holder=self.holder)
             self.report.held += len(held)
         return [notice for notice in claimed if notice.alert not in snoozed]
 
@@ -194,7 +224,8 @@ class _Round:
             self.report.mails += 1
             self.report.notices += len(mail.notices)
         if not left:
-            self.store.sent(mail.notices, now=self.now())
+            at = self.now()
+            self._surely(lambda: self.store.sent(mail.notices, now=at))
             return
         error = "; ".join(f"{address}: {why}" for address, why in left.items())
         self.report.errors.append(f"alert {mail.alert}: {error}")
@@ -211,7 +242,7 @@ class _Round:
         known = all(why in notice.error for why in reasons.values() for notice in mail.notices)
         if not to or known:
             return
-        stories = self.store.stories([notice.story for notice in mail.notices])
+        stories = self._surely(lambda: self.store.stories([notice.story for notice in mail.notices]))
         message = compose.refusal(self.config, mail.notices, stories, reasons, at=self.now())
         try:
             self.connection.open()
@@ -232,18 +263,35 @@ class _Round:
 
     def _put_back(self, mail: Mail, *, to: tuple[str, ...], error: str, wait: timedelta | None) -> None:
         at = self.now()
-        self.store.postpone(
-            [
-                replace(
-                    notice,
-                    to=to,
-                    attempts=notice.attempts + 1,
-                    error=error[:1000],
-                    due_at=at + (wait or LATER[min(notice.attempts, len(LATER) - 1)]),
-                )
-                for notice in mail.notices
-            ]
-        )
+        back = [
+            replace(
+                notice,
+                to=to,
+                attempts=notice.attempts + 1,
+                error=error[:1000],
+                due_at=at + (wait or LATER[min(notice.attempts, len(LATER) - 1)]),
+            )
+            for notice in mail.notices
+        ]
+        self._surely(lambda: self.store.postpone(back, holder=self.holder))
+
+    def _surely(self, ask: Callable[[], T]) -> T:
+        """What comes between a mail and its mark: repeated until the store is back, as another round would send the
+        mail again.  Raises StoreUnavailable where the process is to stop before that."""
+        pause, longest = PAUSES
+        stopped: float | None = None
+        while True:
+            try:
+                return ask()
+            except StoreUnavailable as error:
+                if pause == PAUSES[0]:
+                    log.warning("a mail is not marked until the store is back: %s", error)
+                if stopped is None and self.stopping():
+                    stopped = time.monotonic()
+                if stopped is not None and time.monotonic() - stopped > GRACE:
+                    raise
+                time.sleep(pause)
+                pause = min(pause * 2, longest)
 
     def _hits(self, alert: str, missing: set[str]) -> dict[str, Hit]:
         """What is still known of stories that are no longer stored."""

@@ -185,8 +185,11 @@ class Store(Protocol):
     def sent(self, notices: Sequence[Notice], *, now: datetime) -> None:
         """Marks notices as sent, for good."""
 
-    def postpone(self, notices: Sequence[Notice]) -> None:
-        """Gives claimed notices back as they are now: with attempts, error, due_at, and who has still to get them."""
+    def postpone(self, notices: Sequence[Notice], *, holder: str) -> None:
+        """Gives claimed notices back as they are now: with attempts, error, due_at, and who has still to get them.
+
+        What was sent meanwhile, or is another holder's by now, is left alone.
+        """
 
     def outbox(self, *, limit: int = 1000) -> list[Notice]:
         """Unsent notices, the next due first."""

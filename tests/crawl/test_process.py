@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from mail.server import mail_server
 from monitor.config import load
 from monitor.crawl import holder
 from monitor.demo.web import Fault, Site
 from monitor.models import now
 from monitor.store import open_store
+from store.examples import filing, story
 
 from .engine import Memory
 from .test_poll import rss, stories
@@ -125,6 +127,29 @@ def test_a_second_signal_ends_it_at_once(place: Place, site: Site) -> None:
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=5) == -signal.SIGTERM
     process.communicate()
+
+
+def test_a_signal_ends_a_mail_round_after_the_mail_under_way(place: Place) -> None:
+    names = [f"a{number}" for number in range(40)]
+    with mail_server() as (manners, port):
+        manners.data = lambda: time.sleep(1)
+        path = place.path / "monitor.yaml"
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+        settings["mail"] = {"url": f"smtp://127.0.0.1:{port}?starttls=never", "sender": "m@example.org"}
+        settings["alerts"] = [{"name": name, "query": "words", "to": [f"{name}@example.org"]} for name in names]
+        path.write_text(yaml.safe_dump(settings), encoding="utf-8")
+        store = open_store(load(path, {}).store, place.path)
+        store.setup()
+        store.file([filing(story("x"), alerts=tuple(names))])
+        process = place.start("monitor", "run")
+        until(lambda: manners.taken)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+        assert process.returncode == 0, err
+        assert len(manners.taken) < 10
+        left = len(names) - len(manners.taken)
+        assert len(store.claim(holder="another", now=now(), term=timedelta(minutes=1))) == left
+        store.close()
 
 
 def test_what_a_killed_process_held_is_taken_over_at_once(place: Place, site: Site) -> None:

@@ -359,6 +359,70 @@ def test_what_a_round_had_claimed_when_its_store_went_away_is_sent_by_the_next(
         assert send(store, config(port), clock).mails == 1
 
 
+@pytest.mark.parametrize("place", ["sent", "postpone", "stories"])
+def test_a_store_that_goes_away_between_a_mail_and_its_mark_makes_no_second_mail(
+    place: str, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mail that one of two readers refuses is marked by giving it back, after telling ops of the story."""
+    monkeypatch.setattr(deliver, "PAUSES", (0.01, 0.01))
+    put(store, "first", to=DESK if place == "sent" else (*DESK, "gone@example.org"))
+    real, tries = getattr(store, place), 0
+
+    with mail_server() as (manners, port):
+        manners.recipient = lambda address: "550 no such user" if address.startswith("gone") else None
+
+        def away(*args: Any, **kwargs: Any) -> Any:
+            nonlocal tries
+            tries += bool(manners.taken)
+            if 0 < tries < 4:
+                raise StoreUnavailable("nobody answers")
+            return real(*args, **kwargs)
+
+        monkeypatch.setattr(store, place, away)
+        assert send(store, config(port, ops=["ops@example.org"]), clock).mails == 1
+        assert tries >= 4
+        send(store, config(port), clock)
+        clock.time += timedelta(days=2)
+        send(store, config(port), clock)
+        assert [mail.recipients for mail in manners.taken].count(DESK) == 1
+
+
+def test_told_to_stop_it_does_not_wait_for_the_store_for_ever(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(deliver, "GRACE", 0.1)
+    put(store, "first")
+
+    def away(*_: object, **__: object) -> None:
+        raise StoreUnavailable("nobody answers")
+
+    monkeypatch.setattr(store, "sent", away)
+    with mail_server() as (manners, port), pytest.raises(StoreUnavailable):
+        deliver_due(store, config(port), now=clock, stopping=lambda: len(manners.taken) > 0)
+
+
+def test_told_to_stop_it_ends_after_the_mail_under_way_and_others_can_send_the_rest_at_once(
+    store: Store, clock: Clock
+) -> None:
+    for number in range(4):
+        put(store, f"s{number}")
+    with mail_server() as (manners, port):
+        report = deliver_due(store, config(port), now=clock, stopping=lambda: len(manners.taken) >= 2)
+        assert report.mails == len(manners.taken) == 2
+        rest = store.claim(holder="another", now=NOW, term=deliver.CLAIM)
+        assert len(rest) == 2
+        assert {(notice.attempts, notice.batch) for notice in rest} == {(0, None)}
+
+
+def test_told_to_stop_while_the_mail_server_is_away_the_rest_is_as_it_was(store: Store, clock: Clock) -> None:
+    for number in range(3):
+        put(store, f"s{number}")
+    told = iter([False, False, True, True, True])  # asked before the claim and before each mail
+    deliver_due(store, config(free_port()), now=clock, stopping=lambda: next(told))
+    assert sorted(notice.attempts for notice in store.outbox()) == [0, 0, 1]
+
+
 def test_two_processes_never_send_the_same_notice(store: Store, tmp_path: Path, clock: Clock) -> None:
     for number in range(60):
         put(store, f"s{number}", alert=f"alert {number}")

@@ -198,7 +198,7 @@ class Filings:
         told = story("first")
         store.file([filing(told, alerts=("ai",))])
         (claimed,) = store.claim(holder="one", now=NOW, term=TERM)
-        store.postpone([replace(claimed, attempts=3, to=("chief@example.org",), error="451 later")])
+        store.postpone([replace(claimed, attempts=3, to=("chief@example.org",), error="451 later")], holder="one")
         store.file([filing(told, story=None, notices=(notice("ai", told),))])
         (kept,) = store.outbox()
         assert (kept.attempts, kept.to, kept.error) == (3, ("chief@example.org",), "451 later")
@@ -536,7 +536,7 @@ class Mailing:
         claimed = store.claim(holder="one", now=NOW, term=TERM)
         store.sent(claimed[:1], now=NOW)
         store.sent(claimed[:1], now=NOW)
-        store.postpone([replace(claimed[0], attempts=5)])
+        store.postpone([replace(claimed[0], attempts=5)], holder="one")
         assert [put.key for put in store.outbox()] == [claimed[1].key]
         assert [put.key for put in store.claim(holder="two", now=NOW + TERM, term=TERM)] == [claimed[1].key]
 
@@ -562,9 +562,17 @@ class Mailing:
     def test_a_postponed_notice_is_as_given_and_free(self, store: Store, told: Story) -> None:
         (one, two) = store.claim(holder="one", now=NOW, term=TERM)
         later = replace(one, attempts=1, error="451 later", to=("chief@example.org",), due_at=NOW + MINUTE, batch="<1>")
-        store.postpone([later, two])
+        store.postpone([later, two], holder="one")
         assert [put.key for put in store.claim(holder="two", now=NOW, term=TERM)] == [two.key]
         assert store.claim(holder="two", now=NOW + MINUTE, term=TERM) == [later]
+
+    def test_who_lost_a_claim_does_not_give_back_what_is_anothers_by_now(self, store: Store, told: Story) -> None:
+        late = store.claim(holder="one", now=NOW, term=TERM)
+        taken = store.claim(holder="two", now=NOW + TERM, term=TERM)
+        store.stamp({"<2@monitor>": taken}, holder="two")
+        store.postpone([replace(one, attempts=1, error="451 later") for one in late], holder="one")
+        assert store.claim(holder="three", now=NOW + TERM, term=TERM) == []
+        assert {(put.batch, put.attempts) for put in store.outbox()} == {("<2@monitor>", 0)}
 
     def test_a_snoozed_alert_waits_until_then(self, store: Store, told: Story) -> None:
         store.snooze("ai", NOW + MINUTE)

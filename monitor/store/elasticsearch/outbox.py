@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime, timedelta
 
-    from elasticsearch import Elasticsearch
-
     from monitor.models import Json
     from monitor.store.elasticsearch.cluster import Stored
 
@@ -33,10 +31,6 @@ SNOOZE = "snooze"
 
 class Outbox(Notes):
     """The part of the store that keeps what is to be mailed."""
-
-    def __init__(self, client: Elasticsearch, prefix: str) -> None:
-        super().__init__(client, prefix)
-        self._holders: dict[str, str] = {}  # under which name this process claimed what it has not settled yet
 
     def claim(self, *, holder: str, now: datetime, term: timedelta, limit: int = 1000) -> list[Notice]:
         """See `Store.claim`.  Of processes that claim a notice at once one gets it; the others reach for the next."""
@@ -60,7 +54,6 @@ class Outbox(Notes):
             claimed += [one for one, result in zip(due, results, strict=True) if result.done]
             if all(result.done for result in results):  # nobody was faster: there is no more
                 break
-        self._holders.update((one.id, holder) for one in claimed)
         notices = [documents.read_notice(one.document) for one in claimed]
         return sorted(notices, key=lambda notice: (notice.due_at, notice.created_at, notice.key))
 
@@ -110,10 +103,8 @@ class Outbox(Notes):
         done = {"sent_at": rfc3339(now), "holder": None, "claimed_until": None}
         ids = [digest(*notice.key) for notice in notices]
         self.write([Write(kind="outbox", id=name, document=done, op="update") for name in ids])
-        self._forget(ids)
 
-    def postpone(self, notices: Sequence[Notice]) -> None:
-        """See `Store.postpone`.  What another process claimed or sent meanwhile is left alone."""
+    def postpone(self, notices: Sequence[Notice], *, holder: str) -> None:
         given = {digest(*notice.key): notice for notice in notices}
         free = {"holder": None, "claimed_until": None, "batch": None}
         writes = [
@@ -125,15 +116,9 @@ class Outbox(Notes):
                 version=known.version,
             )
             for name, known in self.get("outbox", list(given), fields=("holder", "sent_at")).items()
-            if not known.document.get("sent_at")
-            and known.document.get("holder") in (None, self._holders.get(name, known.document.get("holder")))
+            if not known.document.get("sent_at") and known.document.get("holder") in (None, holder)
         ]
         self.write(writes)
-        self._forget(list(given))
-
-    def _forget(self, ids: Sequence[str]) -> None:
-        for name in ids:
-            self._holders.pop(name, None)
 
     def outbox(self, *, limit: int = 1000) -> list[Notice]:
         found = self.find("outbox", {"bool": {"must_not": [SENT]}}, sort=OLDEST_FIRST, limit=limit)

@@ -42,11 +42,11 @@ class Outbox(Part):
         with self.database.write() as connection:
             connection.executemany(sql.SENT, [(rows.micros(now), *notice.key) for notice in notices])
 
-    def postpone(self, notices: Sequence[Notice]) -> None:
+    def postpone(self, notices: Sequence[Notice], *, holder: str) -> None:
         with self.database.write() as connection:
             for notice in notices:
                 state = (rows.json(notice.to), rows.micros(notice.due_at), notice.attempts, notice.batch, notice.error)
-                connection.execute(sql.POSTPONE, (*state, *notice.key))
+                connection.execute(sql.POSTPONE, (*state, *notice.key, holder))
 
     def outbox(self, *, limit: int = 1000) -> list[Notice]:
         with self.database.read() as connection:

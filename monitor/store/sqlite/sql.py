@@ -189,7 +189,7 @@ WHERE alert = ? AND story = ? AND version = ? AND sent_at IS NULL
 """
 POSTPONE = """
 UPDATE notice SET "to" = ?, due_at = ?, attempts = ?, batch = ?, error = ?, holder = NULL, claimed_until = NULL
-WHERE alert = ? AND story = ? AND version = ? AND sent_at IS NULL
+WHERE alert = ? AND story = ? AND version = ? AND sent_at IS NULL AND (holder IS NULL OR holder = ?)
 """
 OUTBOX = f"SELECT {_NOTICE} FROM notice WHERE sent_at IS NULL ORDER BY due_at, created_at LIMIT ?"
 SNOOZE = "INSERT OR REPLACE INTO snooze (alert, until) VALUES (?, ?)"
