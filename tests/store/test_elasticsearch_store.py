@@ -242,6 +242,30 @@ def test_a_replay_never_puts_an_older_version_over_a_newer(store: ElasticsearchS
     assert store.stories([bad.visit.id])[bad.visit.id].title == "As corrected"
 
 
+def test_a_replay_never_puts_an_older_visit_over_a_newer(store: ElasticsearchStore) -> None:
+    told = filing(1)
+    bad = replace(told.visit, rechecks=1 << 40)
+    store.file([Filing(visit=bad, outcome=told.outcome)])
+    store.file([told])
+    assert store.replay().superseded == 1
+    assert store.rejections() == 0
+    assert store.get("urls", [bad.id])[bad.id].document["rechecks"] == 0
+
+
+def test_a_replay_leaves_what_was_too_large_to_be_kept_whole(store: ElasticsearchStore) -> None:
+    document = {
+        "kind": "stories",
+        "document": "a",
+        "op": "create",
+        "body": "",
+        "reason": "413",
+        "failed_at": "2026-11-22T12:00:00Z",
+    }
+    store.write([Write(kind="failed", id="a", document=document)])
+    assert store.replay().rejected == 1
+    assert store.rejections() == 1
+
+
 # ---- an index that takes no writes
 
 

@@ -61,15 +61,20 @@ class Aside(Cluster):
         return self.count("failed", {"match_all": {}})
 
     def replay(self) -> Replayed:
-        """Writes what was set aside again, and forgets what could be written or is older than what is stored."""
+        """Writes what was set aside again, and forgets what could be written or is older than what is stored.
+
+        What was too large to be set aside whole stays as it is.
+        """
         order: list[Json] = [{"failed_at": "asc"}, {"kind": "asc"}, {"document": "asc"}]
         written = superseded = rejected = 0
         for batch in _batches(self.find("failed", {"match_all": {}}, sort=order)):
-            writes = [self._again(stored) for stored in batch]
+            whole = [stored for stored in batch if stored.document["body"]]
+            rejected += len(batch) - len(whole)
+            writes = [self._again(stored) for stored in whole]
             results = self.write([write for write in writes if write], keep=True)
             fates = iter(results)
             done: list[Write] = []
-            for stored, write in zip(batch, writes, strict=True):
+            for stored, write in zip(whole, writes, strict=True):
                 fate = next(fates) if write else None
                 if fate is not None and fate.rejected:
                     rejected += 1
@@ -83,15 +88,17 @@ class Aside(Cluster):
         return Replayed(written=written, superseded=superseded, rejected=rejected)
 
     def _again(self, aside: Stored) -> Write | None:
-        """The write that was rejected, unless something newer took its place."""
+        """The write that was rejected, unless something newer took its place.
+
+        Of anything but a story whatever is stored is at least as good: it was written later, or, of a visit that is
+        waiting, its page is fetched again.
+        """
         kind, name = aside.document["kind"], aside.document["document"]
         body: Json = orjson.loads(aside.document["body"])
-        if kind != "stories":
-            return Write(kind=kind, id=name, document=body, op=aside.document["op"])
         known = self.get(kind, [name], fields=("version",)).get(name)
         if known is None:
             return Write(kind=kind, id=name, document=body, op="create")
-        if known.document["version"] >= body["version"]:
+        if kind != "stories" or known.document["version"] >= body["version"]:
             return None
         return Write(kind=kind, id=name, document=body, version=known.version)
 
