@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -12,11 +14,13 @@ from monitor.errors import StoreRefused, StoreUnavailable
 from monitor.models import Candidate, now
 from monitor.query import parse
 from monitor.store.elasticsearch import ElasticsearchStore, bulk
+from monitor.store.elasticsearch.bulk import Write
 from monitor.store.elasticsearch.client import addresses
 from servers import certificate
 from servers.faulty import PRODUCT, Answer, Faulty, Request, serve
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -137,6 +141,76 @@ def test_a_shard_that_is_not_back_yet_is_a_reason_to_wait() -> None:
         opened(server.url).count("stories", {"match_all": {}})
 
 
+@pytest.mark.parametrize(
+    ("ask", "lacks"),
+    [
+        (lambda store: store.get("stories", ["a"]), "docs"),
+        (lambda store: list(store.scan(now=now())), "hits"),
+        (lambda store: store.count("stories", {"match_all": {}}), "_shards"),
+        (lambda store: store.note("key", {"a": 1}), "items"),
+    ],
+)
+def test_an_answer_that_is_not_the_servers_is_a_reason_to_wait(
+    ask: Callable[[ElasticsearchStore], object], lacks: str
+) -> None:
+    expected = pytest.raises(StoreUnavailable, match=f"not Elasticsearch's answer.*{lacks}")
+    with serve(lambda _: Answer(200, {})) as server, expected:
+        ask(opened(server.url))
+
+
+# ---- searching behind a write
+
+
+class Refreshing:
+    """A server whose first refresh lasts until it is let go."""
+
+    def __init__(self) -> None:
+        self.began, self.let_go = threading.Event(), threading.Event()
+        self.asked: list[str] = []
+
+    def __call__(self, request: Request) -> Answer:
+        if "_bulk" in request.path:
+            return answered(request, {})
+        self.asked.append("refresh" if "_refresh" in request.path else "search")
+        if "_refresh" in request.path and not self.began.is_set():
+            self.began.set()
+            assert self.let_go.wait(10)
+        return Answer(200, {"hits": {"hits": []}})
+
+
+def look(store: ElasticsearchStore) -> None:
+    list(store.find("urls", {"match_all": {}}, sort=[{"id": "asc"}]))
+
+
+def test_a_search_waits_for_the_refresh_of_another_thread_that_shows_what_was_written() -> None:
+    answer = Refreshing()
+    with serve(answer) as server, ThreadPoolExecutor(2) as threads:
+        store = ElasticsearchStore.open(StoreSettings(url=server.url, timeout="20s"))
+        store.write([Write(kind="urls", id="a", document={})])
+        first = threads.submit(look, store)
+        assert answer.began.wait(10)
+        second = threads.submit(look, store)
+        assert not wait([second], timeout=0.5).done
+        assert answer.asked == ["refresh"]
+        answer.let_go.set()
+        wait([first, second])
+    assert answer.asked == ["refresh", "search", "search"]
+
+
+def test_what_is_written_while_a_refresh_is_under_way_gets_one_of_its_own() -> None:
+    answer = Refreshing()
+    with serve(answer) as server, ThreadPoolExecutor(2) as threads:
+        store = ElasticsearchStore.open(StoreSettings(url=server.url, timeout="20s"))
+        store.write([Write(kind="urls", id="a", document={})])
+        first = threads.submit(look, store)
+        assert answer.began.wait(10)
+        store.write([Write(kind="urls", id="b", document={})])
+        answer.let_go.set()
+        wait([first])
+        look(store)
+    assert answer.asked == ["refresh", "search", "refresh", "search"]
+
+
 # ---- bulk answers
 
 
@@ -200,6 +274,29 @@ def test_a_request_that_a_proxy_finds_too_large_is_sent_in_pieces() -> None:
 
     with serve(answer) as server:
         assert enqueue(server) == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("limit", [2000, 100])
+def test_a_document_larger_than_a_proxy_lets_pass_leaves_its_reason_and_the_rest_goes_on(
+    limit: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the lower limit not even the reason passes."""
+    kept: list[Any] = []
+
+    def answer(request: Request) -> Answer:
+        if "_mget" in request.path:
+            return Answer(200, {"docs": []})
+        if len(request.body) > limit:
+            return Answer(413, b"<html>Request Entity Too Large</html>", {"Content-Type": "text/html"})
+        if b"failed" in request.body:
+            kept.append(orjson.loads(request.body.splitlines()[1]))
+        return answered(request, {})
+
+    big = Candidate(url="https://a.example/big", outlet="A", title="word " * 1000)
+    with serve(answer) as server:
+        assert opened(server.url).enqueue([big], now=now()) == []
+    assert "413" in caplog.text or "Too Large" in caplog.text
+    assert [(one["body"], "Too Large" in one["reason"]) for one in kept] == ([("", True)] if limit == 2000 else [])
 
 
 def test_a_full_disk_pauses_the_work_and_says_why() -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import orjson
 
 from monitor.errors import StoreUnavailable
-from monitor.store.elasticsearch.client import explained, reason_of, refusal
+from monitor.store.elasticsearch.client import explained, part, reason_of, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -149,7 +149,9 @@ def _send(client: Elasticsearch, body: bytes, count: int, *, aliases: bool) -> l
     if answer.meta.status != 200:
         said = answer.body
         return [Written(answer.meta.status, reason_of(said.get("error") if isinstance(said, dict) else said))] * count
-    items = [next(iter(item.values())) for item in answer["items"]]
+    items = [next(iter(item.values())) for item in part(answer, "items")]
+    if len(items) != count:
+        raise StoreUnavailable(f"Elasticsearch tells the fate of {len(items)} of {count} writes")
     return [
         Written(
             item["status"],

@@ -194,6 +194,18 @@ def refusal(status: int, reason: str) -> StoreUnavailable | StoreRefused:
     return StoreRefused(f"Elasticsearch refuses this ({status}): {_short(reason)}")
 
 
+def part(answer: Any, *names: str) -> Any:
+    """What an answer holds under these names.  StoreUnavailable where it does not: a proxy answered."""
+    for name in names:
+        try:
+            answer = answer[name]
+        except (KeyError, TypeError) as error:
+            raise StoreUnavailable(
+                f"what answers at store.url is not Elasticsearch's answer: it has no {name!r}", hint="a proxy's?"
+            ) from error
+    return answer
+
+
 def reason_of(error: Any) -> str:
     """An error object of the server as ``type: reason``, with what caused it."""
     if not isinstance(error, dict):

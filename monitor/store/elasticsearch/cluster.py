@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from monitor.errors import StoreRefused, StoreUnavailable
 from monitor.models import now, rfc3339
 from monitor.store.elasticsearch import bulk, schema
 from monitor.store.elasticsearch.bulk import Write, Written
-from monitor.store.elasticsearch.client import explained, reason_of, refusal
+from monitor.store.elasticsearch.client import explained, part, reason_of, refusal
 from monitor.store.elasticsearch.documents import digest
 
 if TYPE_CHECKING:
@@ -48,8 +49,10 @@ class Cluster:
     def __init__(self, client: Elasticsearch, prefix: str) -> None:
         self.client = client
         self.prefix = prefix
-        self._stale: set[str] = set()
         self._lock = threading.Lock()
+        self._written: Counter[str] = Counter()  # writes of each kind so far
+        self._shown: Counter[str] = Counter()  # how many of them a refresh has made visible
+        self._refreshing: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def alias(self, kind: str) -> str:
         return f"{self.prefix}-{kind}"
@@ -65,7 +68,7 @@ class Cluster:
                 answer = self.client.mget(
                     index=self.alias(kind), ids=list(ids[start : start + PAGE]), source=source, realtime=True
                 )
-            for item in answer["docs"]:
+            for item in part(answer, "docs"):
                 if "error" in item:  # a shard that is away fails its items, not the request
                     absent = item["error"].get("type") == "index_not_found_exception"
                     raise refusal(404 if absent else 503, reason_of(item["error"]))
@@ -106,7 +109,7 @@ class Cluster:
                     track_total_hits=False,
                     allow_partial_search_results=False,
                 )
-            hits = answer["hits"]["hits"]
+            hits = part(answer, "hits", "hits")
             for hit in hits:
                 yield Stored(
                     hit["_id"], hit["_source"], (hit["_seq_no"], hit["_primary_term"]), tuple(hit.get("sort", ()))
@@ -120,27 +123,35 @@ class Cluster:
         self.refresh(kind)
         with explained():
             answer = self.client.count(index=self.alias(kind), query=query)
-        if answer["_shards"]["failed"]:
+        if part(answer, "_shards", "failed"):
             raise StoreUnavailable(f"Elasticsearch could not count all of {self.alias(kind)}")
-        return int(answer["count"])
+        return int(part(answer, "count"))
 
     def refresh(self, kind: str) -> None:
-        """Makes what was written through this object visible to a search."""
+        """Makes what was written through this object visible to a search, whichever thread wrote it."""
+        if kind in COORDINATING:
+            self._refresh(kind)
+            return
         with self._lock:
-            if kind not in self._stale | COORDINATING:
-                return
-            self._stale.discard(kind)
-        try:
-            with explained():  # who may only read sees what is visible anyway
-                self.client.options(ignore_status=403).indices.refresh(index=self.alias(kind))
-        except BaseException:
-            with self._lock:
-                self._stale.add(kind)
-            raise
+            written, refreshing = self._written[kind], self._refreshing[kind]
+        if self._shown[kind] < written:
+            with refreshing:  # one under way may have begun before the last write
+                if self._shown[kind] < written:
+                    self._refresh(kind)
+
+    def _refresh(self, kind: str) -> None:
+        with self._lock:
+            written = self._written[kind]
+        with explained():  # who may only read sees what is visible anyway
+            self.client.options(ignore_status=403).indices.refresh(index=self.alias(kind))
+        with self._lock:
+            self._shown[kind] = max(self._shown[kind], written)
 
     def refresh_all(self) -> None:
         """Makes all that was written through this object visible to everybody's searches."""
-        for kind in sorted(self._stale):
+        with self._lock:
+            kinds = [kind for kind, written in self._written.items() if self._shown[kind] < written]
+        for kind in sorted(kinds):
             self.refresh(kind)
 
     # ---- writing
@@ -150,24 +161,42 @@ class Cluster:
 
         A document that the mapping rejects is, with ``keep``, set aside with its reason; without, StoreRefused.
         """
-        if not writes:
-            return []
-        try:
-            results = bulk.bulk(self.client, writes, names={write.kind: self.alias(write.kind) for write in writes})
-        finally:
-            with self._lock:
-                self._stale.update(write.kind for write in writes)
+        results = self._bulk(writes)
         if rejected := [pair for pair in zip(writes, results, strict=True) if pair[1].rejected]:
             if not keep:
                 write, why = rejected[0]
-                raise StoreRefused(f"Elasticsearch rejects a document of {self.alias(write.kind)}: {why.reason}")
+                raise StoreRefused(
+                    f"Elasticsearch rejects the document {write.id} of {self.alias(write.kind)}: {why.reason}"
+                )
             self._keep(rejected)
         return results
 
+    def _bulk(self, writes: Sequence[Write]) -> list[Written]:
+        if not writes:
+            return []
+        try:
+            return bulk.bulk(self.client, writes, names={write.kind: self.alias(write.kind) for write in writes})
+        finally:
+            with self._lock:
+                self._written.update(write.kind for write in writes)
+
     def _keep(self, rejected: Sequence[tuple[Write, Written]]) -> None:
-        """Sets rejected documents aside, to be shown and replayed."""
+        """Sets rejected documents aside, to be shown and replayed.
+
+        One that is too large even for that (a proxy's limit) leaves its id and the reason.
+        """
+        for write, result in rejected:
+            log.error("%s rejects the document %s: %s", self.alias(write.kind), write.id, result.reason)
+        refused = [pair for pair, kept in self._set_aside(rejected, bodies=True) if not kept.done]
+        for (write, _), kept in self._set_aside(refused, bodies=False):
+            if not kept.done:
+                log.error("%s cannot be kept in %s: %s", write.id, self.alias("failed"), kept.reason)
+
+    def _set_aside(
+        self, rejected: Sequence[tuple[Write, Written]], *, bodies: bool
+    ) -> list[tuple[tuple[Write, Written], Written]]:
         moment = rfc3339(now())
-        aside = [
+        writes = [
             Write(
                 kind="failed",
                 id=digest(write.kind, write.id),
@@ -175,19 +204,11 @@ class Cluster:
                     "kind": write.kind,
                     "document": write.id,
                     "op": write.op,
-                    "body": bulk.dumps(write.document).decode(),
+                    "body": bulk.dumps(write.document).decode() if bodies else "",
                     "reason": result.reason[: schema.LONGEST_KEYWORD],
                     "failed_at": moment,
                 },
             )
             for write, result in rejected
         ]
-        self.write(aside)
-        for write, result in rejected:
-            log.error(
-                "%s rejects the document %s, kept in %s: %s",
-                self.alias(write.kind),
-                write.id,
-                self.alias("failed"),
-                result.reason,
-            )
+        return list(zip(rejected, self._bulk(writes), strict=True))

@@ -11,7 +11,7 @@ from elasticsearch import ApiError
 from monitor.errors import StoreRefused
 from monitor.store.elasticsearch import bulk, schema
 from monitor.store.elasticsearch.bulk import Write
-from monitor.store.elasticsearch.client import explained
+from monitor.store.elasticsearch.client import explained, part
 from monitor.store.elasticsearch.cluster import PAGE, Cluster
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _copy(cluster: Cluster, kind: str, old: str, new: str, transform: Callable[[
                     track_total_hits=False,
                     allow_partial_search_results=False,
                 )
-            hits = answer["hits"]["hits"]
+            hits = part(answer, "hits", "hits")
             if not hits:
                 break
             view, after = answer["pit_id"], hits[-1]["sort"]
