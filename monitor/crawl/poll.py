@@ -81,7 +81,11 @@ class Lease:
         """Never ends but by LeaseLost."""
         while True:
             await asyncio.sleep(TERM.total_seconds() / 3)
-            self.state = await self._service.call(self._service.store.renew, self.state, now=now(), term=TERM)
+            self.state = await self._service.call(self._renew)
+
+    def _renew(self) -> OutletState:
+        """From the moment the store is asked: it may have been away for longer than the term."""
+        return self._service.store.renew(self.state, now=now(), term=TERM)
 
     async def give_back(self, state: OutletState) -> None:
         held = replace(state, holder=self.state.holder, lease_until=self.state.lease_until, token=self.state.token)

@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 LOOK = 5.0  # seconds between two looks at what is due
 SHARE = 8  # outlets that one look takes, so that what is due at once is shared among processes that look
 GRACE = 45.0  # seconds that pages under way have to end in when the process is told to stop
+PARTING = 5.0  # seconds that a lease under way then has
 BROKEN = timedelta(hours=1)  # until an outlet whose poll broke is tried again
 
 
@@ -103,8 +104,8 @@ class Shift:
             while not self.stopping.is_set():
                 leasing = asyncio.create_task(self._lease(remaining))
                 await asyncio.wait({leasing, stop}, return_when=asyncio.FIRST_COMPLETED)
-                if not leasing.done():  # the store may be away for long: told to stop, nobody waits for it
-                    leasing.cancel()
+                if not leasing.done():
+                    await self._let_go(leasing)
                     break
                 for state in leasing.result():
                     if not self._forever:
@@ -133,26 +134,37 @@ class Shift:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for state in self._held.values():
-            with suppress(LeaseLost, StoreError):  # then its lease runs out by itself
-                await asyncio.to_thread(self.service.store.release, replace(state, next_poll_at=now()))
+        await asyncio.gather(*map(self._release, self._held.values()))
         self._held.clear()
         self._own.close()
 
     # ---- the steps
 
+    async def _release(self, state: OutletState) -> None:
+        with suppress(LeaseLost, StoreError):  # then its lease runs out by itself
+            await asyncio.to_thread(self.service.store.release, replace(state, next_poll_at=now()))
+
+    async def _let_go(self, leasing: asyncio.Task[list[OutletState]]) -> None:
+        """Told to stop amid a lease: keeps what it brings for `finish` to give back.
+
+        The store may be away for long: nobody waits for that.
+        """
+        await asyncio.wait({leasing}, timeout=PARTING)
+        if leasing.done():
+            self._held.update((state.name, state) for state in leasing.result())
+        else:
+            leasing.cancel()
+
     async def _lease(self, names: Sequence[str]) -> list[OutletState]:
         room = self.config.crawl.concurrency - len(self._polls)
         if room <= 0 or not names:
             return []
-        return await self.service.call(
-            self.service.store.lease,
-            names,
-            holder=self._holder,
-            now=now(),
-            term=TERM,
-            limit=min(room, SHARE) if self._forever else room,
-            due_only=not self._everything,
+        return await self.service.call(self._take, names, min(room, SHARE) if self._forever else room)
+
+    def _take(self, names: Sequence[str], limit: int) -> list[OutletState]:
+        """From the moment the store is asked: it may have been away for longer than the term."""
+        return self.service.store.lease(
+            names, holder=self._holder, now=now(), term=TERM, limit=limit, due_only=not self._everything
         )
 
     def _start(self, state: OutletState, desk: Desk) -> None:

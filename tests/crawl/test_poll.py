@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 from monitor.config.schema import Outlet
+from monitor.crawl.poll import TERM, Lease
+from monitor.crawl.shift import Shift
 from monitor.demo.web import Fault, Site
 from monitor.discovery.sift import sift
+from monitor.errors import StoreUnavailable
 from monitor.models import Disposition, now
 
 from .engine import FAST, Engine, FakeService
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
+
+    import pytest
+
+    from monitor.models import OutletState
 
 
 def rss(urls: Sequence[str], *, at: datetime | None = None, ttl: int = 0) -> bytes:
@@ -233,6 +241,82 @@ def test_told_to_stop_it_does_not_wait_for_a_store_that_is_away(engine: Engine, 
     assert (report.polled, report.errors) == (0, [])
 
 
+def test_told_to_stop_amid_a_lease_it_gives_back_at_once_what_that_brings(engine: Engine, site: Site) -> None:
+    service = FakeService(outlet(site), replace(outlet(site), name="y"))
+    together = threading.Barrier(2)  # given back one after the other, they would wait for ever
+
+    async def stopped() -> asyncio.Event:
+        return asyncio.Event()
+
+    stopping = engine.run(stopped())
+    lease, release = service.store.lease, service.store.release
+
+    def leased(*args: Any, **more: Any) -> Any:
+        taken = lease(*args, **more)
+        engine.loop.call_soon_threadsafe(stopping.set)
+        threading.Event().wait(0.3)
+        return taken
+
+    def released(state: OutletState) -> None:
+        together.wait(10)
+        release(state)
+
+    service.store.lease, service.store.release = leased, released  # type: ignore[method-assign]
+    report = engine.shift(service, forever=True, stopping=stopping)
+    assert (report.polled, report.errors) == (0, [])
+    assert {name: state.holder for name, state in service.store.states.items()} == {"x": None, "y": None}
+
+
+class Outage:
+    """A service whose store is away for an hour at its first call, and the clock to it."""
+
+    def __init__(self, service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.time, self.over = now(), False
+        monkeypatch.setattr("monitor.crawl.shift.now", lambda: self.time)
+        monkeypatch.setattr("monitor.crawl.poll.now", lambda: self.time)
+        for name in ("lease", "renew"):
+            monkeypatch.setattr(service.store, name, self.first_away(getattr(service.store, name)))
+        monkeypatch.setattr(service, "call", self.call)
+
+    def first_away(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        def ask(*args: Any, **more: Any) -> Any:
+            if not self.over:
+                self.time += timedelta(hours=1)
+                self.over = True
+                raise StoreUnavailable("nobody answers")
+            return real(*args, **more)
+
+        return ask
+
+    async def call(self, work: Callable[..., Any], *args: Any, **more: Any) -> Any:
+        while True:
+            try:
+                return work(*args, **more)
+            except StoreUnavailable:
+                continue
+
+
+def test_a_lease_taken_after_an_outage_begins_when_the_store_is_back(site: Site, monkeypatch: Any) -> None:
+    service = FakeService(outlet(site))
+    outage = Outage(service, monkeypatch)
+    (state,) = asyncio.run(Shift(service, ["x"])._lease(["x"]))  # type: ignore[arg-type]  # as much as it asks of it
+    assert state.lease_until == outage.time + TERM
+
+
+def test_a_lease_renewed_after_an_outage_lasts_from_when_the_store_is_back(site: Site, monkeypatch: Any) -> None:
+    service = FakeService(outlet(site))
+    (state,) = service.store.lease(["x"], holder="me", now=now(), term=TERM, limit=1)
+    outage = Outage(service, monkeypatch)
+    monkeypatch.setattr("monitor.crawl.poll.TERM", timedelta(seconds=0.3))
+    lease = Lease(service, state)  # type: ignore[arg-type]  # as much as it asks of it
+
+    async def one_renewal() -> None:
+        await asyncio.wait({asyncio.create_task(lease.keep())}, timeout=0.15)
+
+    asyncio.run(one_renewal())
+    assert lease.state.lease_until == outage.time + timedelta(seconds=0.3)
+
+
 def test_a_lease_that_was_lost_ends_the_poll_without_writing(engine: Engine, site: Site, monkeypatch: Any) -> None:
     monkeypatch.setattr("monitor.crawl.poll.TERM", timedelta(seconds=0.6))
     site.put("/rss", rss(stories(site, 60)), "application/rss+xml")
@@ -341,8 +425,6 @@ def test_a_story_that_leads_to_another_site_is_refused(engine: Engine, site: Sit
 
 
 def test_a_store_that_fails_while_pages_are_filed_ends_the_shift(engine: Engine, site: Site) -> None:
-    from monitor.errors import StoreUnavailable
-
     site.put("/rss", rss(stories(site, 20)), "application/rss+xml")
     service = FakeService(outlet(site))
 
