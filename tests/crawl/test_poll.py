@@ -40,7 +40,7 @@ def stories(site: Site, number: int, *, first: int = 0) -> list[str]:
 
 
 def outlet(site: Site, **changes: Any) -> Outlet:
-    return Outlet(name="x", url=site.url, **{"feeds": (f"{site.url}rss",), **changes})
+    return Outlet(**{"name": "x", "url": site.url, "feeds": (f"{site.url}rss",), **changes})
 
 
 def test_new_stories_are_fetched_once(engine: Engine, site: Site) -> None:
@@ -242,7 +242,7 @@ def test_told_to_stop_it_does_not_wait_for_a_store_that_is_away(engine: Engine, 
 
 
 def test_told_to_stop_amid_a_lease_it_gives_back_at_once_what_that_brings(engine: Engine, site: Site) -> None:
-    service = FakeService(outlet(site), replace(outlet(site), name="y"))
+    service = FakeService(outlet(site), outlet(site, name="y"))
     together = threading.Barrier(2)  # given back one after the other, they would wait for ever
 
     async def stopped() -> asyncio.Event:
