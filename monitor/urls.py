@@ -51,6 +51,16 @@ _VIEW_PATH = re.compile(
     r"^/(?:amp|m|mobile|print)(?=/[^/]{3})|(?:/|\.|-)(?:amp|print)(?=(?:\.html?)?/?$)", re.IGNORECASE
 )
 _INDEX = re.compile(r"/(?:index|default)\.(?:html?|php|aspx?|jsp)$", re.IGNORECASE)
+# What a view of a story may have more in its path, or a page of it; a bare number only behind what may be a story.
+_VIEW_TAIL = re.compile(
+    r"(?:(?:amp|print|printable|mobile|m|all|full|single|comments|(?:index|default)\.\w+"
+    r"|(?:page|seite|pagina|p)(?:[-_/]?\d{1,3})?)(?:/|$))+",
+    re.IGNORECASE,
+)
+_PAGE_NUMBER = re.compile(r"\d{1,2}")
+# Parameters that publishers key their stories by.
+_KEY = re.compile(r"\w*id|p|a|n|art|articles?|news|story|item|doc|nr|no", re.IGNORECASE)
+_SLUG = re.compile(r"\d{5}|[^\W_]+(?:[-_][^\W_]+){3}")  # in a path's last segment: it tells the story by itself
 _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_-])?")
 _SESSION_PATH = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/?#]*", re.IGNORECASE)
 _AMP_CACHE = re.compile(
@@ -192,6 +202,28 @@ def declared(page: str, candidates: Iterable[str]) -> str | None:
             url = canonical(urljoin(page, candidate.strip()))
         except ValueError:
             continue
-        if _web(url) and same_site(page, url) and not (is_home(url) and not is_home(page)):
+        if _web(url) and same_site(page, url) and not (is_home(url) and not is_home(page)) and not _vaguer(url, page):
             return url
     return None
+
+
+def _vaguer(url: str, page: str) -> bool:
+    """Whether ``url`` is the page's address without what tells the page from its neighbours: the directory it stands
+    in, or the script without the number of the story."""
+    here, there = urlsplit(canonical(page)), urlsplit(url)
+    keys, kept = _keys(here.query), _keys(there.query)
+    segments, fewer = ([part for part in _INDEX.sub("/", parts.path).split("/") if part] for parts in (here, there))
+    if segments == fewer:
+        told = bool(segments) and _SLUG.search(segments[-1]) is not None
+        return not told and not keys <= kept
+    dropped = segments[len(fewer) :]
+    if kept or not dropped or segments[: len(fewer)] != fewer:
+        return False
+    paged = _PAGE_NUMBER.fullmatch("/".join(dropped)) and fewer and re.search(r"[-\d]", fewer[-1])
+    return not paged and not _VIEW_TAIL.fullmatch("/".join(dropped))
+
+
+def _keys(query: str) -> set[str]:
+    """The values of a query's parameters that tell which story is meant."""
+    pairs = (part.partition("=") for part in query.split("&"))
+    return {value for name, _, value in pairs if _KEY.fullmatch(name) and any(map(str.isdigit, value))}

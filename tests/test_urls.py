@@ -147,3 +147,44 @@ def test_only_the_owner_s_own_addresses_are_believed() -> None:
     assert declared(page, ["javascript:void(0)", "http://[", ""]) is None
     assert declared("https://a.blogspot.com/x", ["https://b.blogspot.com/x"]) is None
     assert declared("http://127.0.0.1:8001/x", ["http://127.0.0.1:8002/x"]) is None
+
+
+@pytest.mark.parametrize(
+    ("page", "claimed"),
+    [
+        ("https://x.org/news/abc-123.html", "https://x.org/news/"),
+        ("https://x.org/news/abc-123.html", "/news"),
+        ("https://www.x.org/2026/11/06/abc", "https://x.org/2026/11"),
+        ("https://x.org/news/12", "https://x.org/news"),
+        ("https://x.org/article.php?id=123", "https://x.org/article.php"),
+        ("https://x.org/news/?newsid=123&page=2", "https://x.org/news/?page=2"),
+        ("https://x.org/?p=123&utm_source=x", "https://x.org/?lang=en"),
+        ("https://x.org/news/article.php?id=123", "https://x.org/news/"),
+    ],
+)
+def test_an_address_that_drops_what_tells_the_story_from_its_neighbours_is_not_believed(
+    page: str, claimed: str
+) -> None:
+    assert declared(page, [claimed]) is None
+    assert declared(page, [claimed, page]) == canonical(page)
+
+
+@pytest.mark.parametrize(
+    ("page", "claimed"),
+    [
+        ("https://x.org/news/abc-123/amp", "https://x.org/news/abc-123"),
+        ("https://x.org/news/abc-123/page/2/", "https://x.org/news/abc-123/"),
+        ("https://x.org/news/abc-123/2", "https://x.org/news/abc-123"),
+        ("https://x.org/news/abc/print/index.html", "https://x.org/news/abc"),
+        ("https://x.org/news/abc/index.php", "https://x.org/news/abc/"),
+        ("https://x.org/news/abc?page=2", "https://x.org/news/abc"),
+        ("https://x.org/news/abc?output=amp&share=mail1", "https://x.org/news/abc"),
+        ("https://x.org/news/ministers-agree-on-chips?sid=4f3a1", "https://x.org/news/ministers-agree-on-chips"),
+        ("https://x.org/article.php?id=123&slug=a", "https://x.org/article.php?id=123"),
+        ("https://x.org/news/article.php?id=123", "https://x.org/news/ministers-agree"),
+        ("https://x.org/2026/11/ministers-agree", "https://x.org/?p=123"),
+        ("https://x.org/news/", "https://x.org/news"),
+    ],
+)
+def test_an_address_that_drops_only_a_view_or_a_page_of_the_story_is_believed(page: str, claimed: str) -> None:
+    assert declared(page, [claimed]) == canonical(claimed)
