@@ -125,12 +125,15 @@ class Ingest:
         """Finds out whether the article is new, known under another address, unchanged or corrected."""
         story = story_of(outlet, visit, page, article)
         landed = story_id(page.url)
-        aliases = tuple({story.id, landed} - {visit.id})
         visit = replace(visit, etag=page.etag, last_modified=page.last_modified, attempts=0)
 
         names = [name for name in (visit.story, story.id, landed, visit.id) if name]
         stored = self.store.stories(names)
         known = next((stored[name] for name in names if name in stored), None)
+        if visit.story is None and known is not None and landed != story.id and _claims_another(story, known):
+            story, known = replace(story, id=landed, url=canonical(page.url)), stored.get(landed, stored.get(visit.id))
+        others = {name for name, other in stored.items() if known is None or other.id != known.id}
+        aliases = tuple({story.id, landed} - {visit.id} - others)
         if known is None:
             return self._new(visit, story, aliases)
         # A visit that meets a story under its own name was killed after the story was written.
@@ -143,7 +146,7 @@ class Ingest:
         checked = replace(visit, story=known.id, rechecks=visit.rechecks + (visit.story is not None))
         checked = replace(checked, next_at=_recheck_at(checked))
         if changed(known, story, left_out=article.left_out):
-            return self._correction(checked, known, story)
+            return self._correction(checked, known, story, aliases)
         return Filing(visit=checked, outcome=Outcome(disposition=Disposition.UNCHANGED), aliases=aliases)
 
     def _new(self, visit: Visit, story: Story, aliases: Sequence[str]) -> Filing:
@@ -164,7 +167,7 @@ class Ingest:
             notices=tuple(self._notice(name, story) for name in matched.alerts),
         )
 
-    def _correction(self, visit: Visit, known: Story, read: Story) -> Filing:
+    def _correction(self, visit: Visit, known: Story, read: Story, aliases: tuple[str, ...]) -> Filing:
         """A new version; an alert fires where it catches what was added, or the whole as it did not before."""
         story = replace(
             read,
@@ -189,6 +192,7 @@ class Ingest:
             visit=visit,
             outcome=Outcome(disposition=Disposition.UPDATED),
             story=story,
+            aliases=aliases,
             signature=similarity.signature(story.text),
             hits=tuple(self._hit(name, story) for name in fired),
             notices=tuple(self._notice(name, story) for name in fired),
@@ -296,6 +300,14 @@ def story_of(outlet: Outlet, visit: Visit, page: Page, article: Article) -> Stor
         method=article.method,
         flags=article.flags,
     )
+
+
+def _claims_another(read: Story, known: Story) -> bool:
+    """Whether a page gives the address of another story of its outlet as its own: neither title nor text is like it."""
+    if read.id != known.id or read.outlet != known.outlet or read.title.split() == known.title.split():
+        return False
+    one, other = similarity.signature(read.text), similarity.signature(known.text)
+    return bool(one and other) and similarity.alike(one, other) < similarity.REPRINT
 
 
 def _recheck_at(visit: Visit) -> datetime | None:

@@ -137,6 +137,34 @@ def test_the_canonical_address_counts_as_visited_once_another_led_to_its_story(d
     assert desk.store.enqueue(again, now=models.now()) == []
 
 
+def test_stories_that_all_claim_one_address_are_stored_each_under_its_own_and_rechecked_as_such(desk):
+    def story(number):
+        text = " ".join(f"Item {number}.{n} tells of AI and what clause {number}.{n} demands." for n in range(20))
+        title = f"Story {number} about AI"
+        return replace(ARTICLE, title=title, text=text, canonical_url="https://gazette.example/shown")
+
+    addresses = [f"https://gazette.example/shown/{number}" for number in range(3)]
+    for number, address in enumerate(addresses):
+        assert desk.page(desk.candidate(address), story(number)) is Disposition.STORED
+    assert [kept.url for kept in stored(desk)].count("https://gazette.example/shown") == 1
+    assert len(stored(desk)) == 3
+    assert desk.page(desk.candidate("https://gazette.example/shown/2?print=1&x=2"), story(2), url=addresses[2]) is (
+        Disposition.DUPLICATE
+    )
+    for visit in desk.due(SECOND_LOOK):
+        assert desk.page(visit, story(addresses.index(visit.candidate.url))) is Disposition.UNCHANGED
+    assert len(desk.due(timedelta(hours=4))) == 3, "no recheck ends another story's"
+
+
+def test_an_address_that_a_recheck_lands_on_counts_as_visited(desk):
+    desk.page(desk.candidate("https://gazette.example/1-old-words"), replace(ARTICLE, canonical_url=None))
+    (visit,) = desk.due(SECOND_LOOK)
+    renamed = replace(ARTICLE, title="Ministers agree after all", canonical_url=None)
+    assert desk.page(visit, renamed, url="https://gazette.example/1-new-words") is Disposition.UPDATED
+    again = [Candidate(url="https://gazette.example/1-new-words", outlet=OUTLET.name)]
+    assert desk.store.enqueue(again, now=models.now()) == []
+
+
 def test_two_addresses_of_one_story_at_once_store_it_once(desk):
     offered = [Candidate(url=f"https://gazette.example/short/{n}", outlet=OUTLET.name) for n in range(5)]
     visits = desk.store.enqueue(offered, now=models.now())
