@@ -8,16 +8,33 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from monitor.models import Story
 
 Kind: TypeAlias = Literal["same", "removed", "added"]
 
-# A sentence ends at its mark, with closing quotes, before a space (none follows in Chinese and Japanese).
-_SENTENCE = re.compile(r"[^\n]+?(?:[.!?…]+[\"'”’»)\]]*(?=\s|$)|[。！？]+[”’」』）]*|(?=\n|$))")
+# A sentence ends at its marks, with closing quotes, before a space (none follows in Chinese and Japanese).  Each run of
+# marks is looked at once: a line of nothing else must not cost the square of its length.
+_END = re.compile(r"(?<![.!?…])([.!?…]++)[\"'”’»)\]]*+(?=\s|$)|([。！？]++)[”’」』）]*+")
 EDITED = 0.6  # a sentence this like a removed one was corrected, not added
-LONGEST_PAIRING = 200  # sentences: beyond, a rewrite is all new, and comparing each with each would cost seconds
+# Sentences and words: beyond, a rewrite is all new, and comparing each with each would cost seconds.
+LONGEST_PAIRING = 200
+MOST_WORDS = 4000
+# A line that counts readers or tells the time; its numbers change by themselves.
+_COUNTER = re.compile(
+    r"\d (?:people|readers) (?:have )?read\b|\bread(?: by)? \d|\d\W*(?:views?|reads|likes|comments)\b|\bviews\W*\d"
+    r"|\bupdated\b|\d\s?(?:s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|days?)\sago\b"
+    r"|\bvor \d+ (?:sekunden|minuten|stunden?|tag)|\bil y a \d+ (?:secondes?|minutes?|heures?|jours?)"
+    r"|\bhace \d+ (?:segundos?|minutos?|horas?|días?)|\d\s(?:минут|час|секунд)\w*\sназад|\d\s?(?:分钟|小时|分|時間)前"
+    r"|\b(?:aktualisiert|aufrufe|mis à jour|vues|actualizad[oa]|aggiornato|visualizaciones|visualizações|просмотр\w*"
+    r"|обновлено|прочитал\w*|оновлено|перегляд\w*)\b|阅读|浏览|閱讀|瀏覽|更新",
+    re.IGNORECASE,
+)
+_CLOCK = re.compile(r"(?<![\d:])\d{1,2}:\d\d(?![\d:])")
+_WORDED = re.compile(r"(?=[^\W\d_]*[^\W\d_A-ZА-Я])[^\W\d_]{4,}")  # a word that is no abbreviation
+_NUMBER = re.compile(r"\d+(?:[.,'’\u00a0\u202f ]\d+)*")
+LONGEST_COUNTER = 120  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +47,28 @@ class Change:
 
 def sentences(text: str) -> list[str]:
     """The sentences of a text, trimmed, none empty."""
-    return [found for match in _SENTENCE.finditer(text) if (found := match.group().strip())]
+    return [found for line in text.split("\n") for sentence in _of_line(line) if (found := sentence.strip())]
+
+
+def _of_line(line: str) -> Iterator[str]:
+    start = 0
+    for end in _END.finditer(line):
+        if end.start() == start and len(end[1] or end[2]) == 1:
+            continue  # a mark with nothing before it
+        yield line[start : end.end()]
+        start = end.end()
+    yield line[start:]
 
 
 def added(old: str, new: str) -> str:
     """The sentences of ``new`` that are not in ``old``, one a line; one that was merely corrected is not among them."""
     before, after = sentences(old), sentences(new)
-    gone, kept = [s for s in before if s not in set(after)], set(before)
+    kept, still = set(before), set(after)
+    gone = [s.split() for s in before if s not in still]
     come = [s for s in after if s not in kept]
-    if len(gone) * len(come) <= LONGEST_PAIRING**2:
-        come = [s for s in come if not any(_edited(s, other) for other in gone)]
+    few = len(gone) * len(come) <= LONGEST_PAIRING**2
+    if few and sum(map(len, gone)) * sum(len(s.split()) for s in come) <= MOST_WORDS**2:
+        come = [s for s in come if not _edited(s, gone)]
     return "\n".join(come)
 
 
@@ -59,14 +88,30 @@ def differences(old: str, new: str) -> Iterator[Change]:
 def changed(known: Story, read: Story, *, left_out: Sequence[str] = ()) -> bool:
     """Whether a reader would see another title or text.
 
-    White space does not count, nor do paragraphs that were learnt since to be furniture (``left_out``).
+    White space does not count, nor do paragraphs that were learnt since to be furniture (``left_out``), nor the numbers
+    in a line that counts readers or tells how long ago it was written.
     """
-    furniture = set(left_out)
-    text = "\n".join(line for line in known.text.splitlines() if line not in furniture)
-    return (known.title.split(), text.split()) != (read.title.split(), read.text.split())
+    furniture = {line for block in left_out for line in block.splitlines()}
+    before = [line for line in known.text.splitlines() if line not in furniture]
+    return (known.title.split(), _lasting(before)) != (read.title.split(), _lasting(read.text.splitlines()))
 
 
-def _edited(new: str, old: str) -> bool:
-    """Whether ``new`` is ``old`` corrected: most words the same, in order."""
-    matcher = SequenceMatcher(None, old.split(), new.split(), autojunk=False)
-    return matcher.quick_ratio() >= EDITED and matcher.ratio() >= EDITED
+def _lasting(lines: Iterable[str]) -> list[str]:
+    """The words of the lines, without the numbers that change by themselves."""
+    return [word for line in lines for word in (_NUMBER.sub("0", line) if _counts(line) else line).split()]
+
+
+def _counts(line: str) -> bool:
+    if len(line) >= LONGEST_COUNTER or not any(map(str.isdigit, line)):
+        return False
+    return bool(_COUNTER.search(line) or (_CLOCK.search(line) and not _WORDED.search(line)))
+
+
+def _edited(new: str, gone: Iterable[list[str]]) -> bool:
+    """Whether ``new`` is one of the gone sentences corrected: most words the same, in order."""
+    matcher = SequenceMatcher(None, [], new.split(), autojunk=False)  # it keeps what it learns of its second sequence
+    for old in gone:
+        matcher.set_seq1(old)
+        if matcher.real_quick_ratio() >= EDITED and matcher.quick_ratio() >= EDITED and matcher.ratio() >= EDITED:
+            return True
+    return False

@@ -1,9 +1,14 @@
 """What a new version of a story changed."""
 
-from hypothesis import given
+import re
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from monitor.changes import added, differences, sentences
+from monitor.changes import added, changed, differences, sentences
+from monitor.models import Story
 
 OLD = "The ministry met on Monday. It agreed on chip exports.\n\nNo date was given."
 
@@ -45,3 +50,70 @@ def test_the_differences_lead_from_the_old_text_to_the_new(old, new):
     changes = list(differences(old, new))
     assert "".join(change.text for change in changes if change.kind != "added") == old
     assert "".join(change.text for change in changes if change.kind != "removed") == new
+
+
+# What a sentence is, as plainly as it can be said; it takes the square of the length of a run of marks.
+PLAIN = re.compile(r"[^\n]+?(?:[.!?…]+[\"'”’»)\]]*(?=\s|$)|[。！？]+[”’」』）]*|(?=\n|$))")
+
+
+@given(st.text(alphabet="ab .!。？”)\n\r", max_size=40))
+@example("。.. a")
+@example(".")
+@example("a.\n")
+def test_a_text_is_cut_into_sentences_where_the_plain_definition_cuts_it(text):
+    assert sentences(text) == [found for match in PLAIN.finditer(text) if (found := match.group().strip())]
+
+
+def test_a_run_of_marks_however_long_is_read_at_once():
+    for line in ("!" * 1_000_000 + "x", '!"' * 500_000 + "x", "。" * 500_000 + "x", "x" + "!" * 1_000_000):
+        assert "".join(sentences(line)) == line
+
+
+def test_texts_of_very_many_sentences_are_compared_at_once():
+    old, new = ("\n".join(f"{name}{n}." for n in range(100_000)) for name in "ab")
+    assert added(old, new) == new
+
+
+def test_two_long_lines_without_a_mark_are_compared_at_once():
+    old, new = "a b " * 50_000, "a c " * 50_000
+    assert added(old, new) == new.strip()
+
+
+def story(text: str) -> Story:
+    at = datetime(2026, 1, 6, tzinfo=UTC)
+    return Story(id="a", url="", outlet="", title="", text=text, first_seen_at=at, fetched_at=at, updated_at=at)
+
+
+def test_a_paragraph_of_two_lines_learnt_to_be_furniture_is_no_change():
+    note = "Thanks to all readers\nand good night to them."
+    assert not changed(story(f"{OLD}\n\n{note}"), story(OLD), left_out=(note,))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("1,204 people have read this story so far today.", "12,377 people have read this story so far today."),
+        (
+            "This story was last updated 3 minutes ago, at 12:03.",
+            "This story was last updated 63 minutes ago, at 12:58.",
+        ),
+        ("1204 views", "1 290 views"),
+        ("USD 97.12, EUR 104.30 (12:03).", "USD 97.2, EUR 104.10 (13:03)."),
+        ("Обновлено 6 января, 12:03", "Обновлено 7 января, 9:15"),
+    ],
+)
+def test_a_counter_that_went_on_is_no_change(before, after):
+    assert not changed(story(f"{OLD}\n\n{before}"), story(f"{OLD}\n\n{after}"))
+    assert changed(story(f"{OLD}\n\n{before}"), story(f"{OLD}\n\n{after} More."))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("The strike killed 15 people.", "The strike killed 150 people."),
+        ("At 12:03 the strike killed 15 soldiers.", "At 12:03 the strike killed 150 soldiers."),
+        ("He died two years ago, aged 40.", "He died two years ago, aged 41."),
+    ],
+)
+def test_another_number_in_a_sentence_is_a_change(before, after):
+    assert changed(story(before), story(after))
