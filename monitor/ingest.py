@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from monitor import similarity
 from monitor.changes import added, changed
-from monitor.errors import ExtractionError, MonitorError
+from monitor.errors import ExtractionError
 from monitor.extract import Reading
 from monitor.mail.schedule import due_at
 from monitor.models import (
@@ -58,6 +58,9 @@ RETRIES = tuple(timedelta(minutes=m) for m in (5, 30, 120, 360, 1440))  # after 
 RECHECKS = tuple(timedelta(hours=h) for h in (1, 3, 9, 24, 48, 72))  # after first sight: corrections come early
 SIMILAR_FOR = timedelta(days=14)  # reprints come within days; older likeness is a new event
 LARGEST_BATCH = 200
+HINDRANCES = frozenset({"truncated", "paywall", "consent"})  # flags of a page that shows less than its story
+HINDERED = 0.6  # of the stored text's length: a hindered reading below is no correction
+SETTLED = 10_000  # stories whose filing is remembered
 CONFLICTS = 5  # how often another process may file the same story first before we come back later
 
 
@@ -77,6 +80,7 @@ class Ingest:
         # and reprints of one event are often read within the same second.
         self._coming: dict[str, tuple[tuple[int, ...], str]] = {}
         self._looking = threading.Lock()
+        self._settled: dict[str, None] = {}  # stories filed with their visits by this process, the latest last
 
     async def page(self, outlet: Outlet, visit: Visit, page: Page, furniture: Furniture) -> Outcome:
         """Takes a fetched page to its end; the outcome says which.  ``furniture`` learns from it."""
@@ -89,7 +93,10 @@ class Ingest:
             )
         if isinstance(article, NotArticle):
             outcome = Outcome(disposition=Disposition.NOT_ARTICLE, kind=article.kind, detail=article.detail)
-            return await self._settle(visit, outcome)
+            if visit.story is None:
+                return await self._settle(visit, outcome)
+            checked = replace(visit, rechecks=visit.rechecks + 1, attempts=0)
+            return await self._settle(checked, outcome, next_at=_recheck_at(checked))
         furniture.learn(article)
         if visit.story is None and self._too_old(outlet, article, page):
             return await self._settle(visit, Outcome(disposition=Disposition.TOO_OLD))
@@ -136,18 +143,24 @@ class Ingest:
         aliases = tuple({story.id, landed} - {visit.id} - others)
         if known is None:
             return self._new(visit, story, aliases)
-        # A visit that meets a story under its own name was killed after the story was written.
-        own = visit.id == known.id and visit.first_seen_at == known.first_seen_at
-        if visit.story is None and not own:
+        if visit.story is None and not self._left_by(visit, known):
             settled = replace(visit, story=known.id, next_at=None)
             outcome = Outcome(disposition=Disposition.DUPLICATE, detail=known.url)
             return Filing(visit=settled, outcome=outcome, aliases=aliases)
 
         checked = replace(visit, story=known.id, rechecks=visit.rechecks + (visit.story is not None))
         checked = replace(checked, next_at=_recheck_at(checked))
-        if changed(known, story, left_out=article.left_out):
+        if not _hindered(known, story) and changed(known, story, left_out=article.left_out):
             return self._correction(checked, known, story, aliases)
         return Filing(visit=checked, outcome=Outcome(disposition=Disposition.UNCHANGED), aliases=aliases)
+
+    def _left_by(self, visit: Visit, known: Story) -> bool:
+        """Whether the visit was cut off after its story was written, and so meets it again.
+
+        Addresses that were first seen together can be one story's: only the first to come back is taken for its visit.
+        """
+        own = (visit.candidate.outlet, visit.first_seen_at) == (known.outlet, known.first_seen_at)
+        return own and (visit.id == known.id or known.id not in self._settled)
 
     def _new(self, visit: Visit, story: Story, aliases: Sequence[str]) -> Filing:
         matched = self.rules.match(story)
@@ -264,16 +277,26 @@ class Ingest:
             batch, self._queue = self._queue[:LARGEST_BATCH], self._queue[LARGEST_BATCH:]
             try:
                 results = await self.call(self.store.file, [filing for filing, _ in batch])
-            except BaseException as error:  # whoever waits is told, whatever it was
+            except BaseException as error:  # each who waits raises it where he filed, whatever it was
+                stopped = not isinstance(error, Exception)
+                if stopped:  # nobody writes what is left
+                    batch, self._queue = batch + self._queue, []
                 for _, written in batch:
                     if not written.done():
                         written.set_exception(error)
-                if isinstance(error, MonitorError):
-                    continue
-                raise
-            for (_, written), result in zip(batch, results, strict=True):
+                if stopped:
+                    raise
+                continue
+            for (filing, written), result in zip(batch, results, strict=True):
+                if result is Filed.WRITTEN and filing.visit.story is not None:
+                    self._remember(filing.visit.story)
                 if not written.done():
                     written.set_result(result)
+
+    def _remember(self, story: str) -> None:
+        self._settled[story] = None
+        if len(self._settled) > SETTLED:
+            del self._settled[next(iter(self._settled))]
 
 
 def story_of(outlet: Outlet, visit: Visit, page: Page, article: Article) -> Story:
@@ -308,6 +331,12 @@ def _claims_another(read: Story, known: Story) -> bool:
         return False
     one, other = similarity.signature(read.text), similarity.signature(known.text)
     return bool(one and other) and similarity.alike(one, other) < similarity.REPRINT
+
+
+def _hindered(known: Story, read: Story) -> bool:
+    """Whether a wall or a cut, which the stored reading did not meet, left too little of the page to compare."""
+    met = HINDRANCES.intersection(read.flags).difference(known.flags)
+    return bool(met) and len(read.text) < HINDERED * len(known.text)
 
 
 def _recheck_at(visit: Visit) -> datetime | None:

@@ -265,6 +265,34 @@ def test_a_page_that_is_no_article_is_not_asked_for_again(desk):
     assert not desk.due(timedelta(days=30))
 
 
+def test_a_stored_story_that_is_no_article_for_once_is_asked_for_again(desk):
+    desk.page(desk.candidate())
+    (visit,) = desk.due(SECOND_LOOK)
+    assert desk.page(visit, NotArticle(kind="error")) is Disposition.NOT_ARTICLE
+    assert not desk.due(SECOND_LOOK)
+    (visit,) = desk.due(timedelta(hours=4))
+    assert (visit.rechecks, visit.story is not None) == (1, True)
+
+
+@pytest.mark.parametrize("flag", ["truncated", "paywall", "consent"])
+def test_a_recheck_that_meets_a_wall_leaves_the_stored_text(desk, flag):
+    full = replace(ARTICLE, text=ARTICLE.text + "\n\nSberbank was named in the plan on Monday by two ministers.")
+    desk.page(desk.candidate(), full)
+    (visit,) = desk.due(SECOND_LOOK)
+    stub = replace(ARTICLE, text="The ministers agreed on AI.", flags=(flag,))
+    assert desk.page(visit, stub) is Disposition.UNCHANGED
+    assert [story.text for story in stored(desk)] == [full.text]
+    (visit,) = desk.due(timedelta(hours=4))
+    assert desk.page(visit, full) is Disposition.UNCHANGED
+    assert desk.mails() == [("bank", 1)]
+
+
+def test_a_shortened_story_without_a_wall_is_a_correction(desk):
+    desk.page(desk.candidate())
+    (visit,) = desk.due(SECOND_LOOK)
+    assert desk.page(visit, replace(ARTICLE, text="The ministers agreed on AI.")) is Disposition.UPDATED
+
+
 def test_a_page_that_hangs_its_reader_is_tried_again_later_and_at_last_given_up(desk, monkeypatch):
     visit, waits = desk.candidate(), []
     while True:
@@ -296,6 +324,31 @@ def test_a_visit_killed_before_it_was_settled_finds_its_own_story(desk):
     assert len(desk.due(SECOND_LOOK)) == 1
 
 
+def two_addresses(desk: Desk) -> list[Visit]:
+    offered = [Candidate(url=f"https://gazette.example/short/{n}", outlet=OUTLET.name) for n in range(2)]
+    return desk.store.enqueue(offered, now=models.now())
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_story_whose_process_died_before_its_visit_was_settled_is_rechecked_by_one_of_its_addresses(desk, first):
+    visits = two_addresses(desk)
+    desk.page(visits[0])
+    restarted = Desk(desk.store)
+    assert restarted.page(visits[first]) is Disposition.UNCHANGED
+    assert restarted.page(visits[1 - first]) is Disposition.DUPLICATE
+    assert [visit.id for visit in desk.due(SECOND_LOOK)] == [visits[first].id]
+    assert len(stored(desk)) == 1
+
+
+def test_a_story_whose_filing_got_no_answer_is_rechecked(desk, monkeypatch):
+    file, (visit, other) = desk.store.file, two_addresses(desk)
+    monkeypatch.setattr(desk.store, "file", lambda filings: [file(filings), file(filings)][1])  # written, then repeated
+    assert desk.page(visit) is Disposition.UNCHANGED
+    monkeypatch.undo()
+    assert desk.page(other) is Disposition.DUPLICATE
+    assert [visit.id for visit in desk.due(SECOND_LOOK)] == [visit.id]
+
+
 def test_a_story_that_the_store_rejects_is_counted_as_failed(desk, monkeypatch):
     monkeypatch.setattr(desk.store, "file", lambda filings: [Filed.REJECTED] * len(filings))
     assert desk.page(desk.candidate()) is Disposition.FAILED
@@ -316,3 +369,42 @@ def test_a_fault_in_the_store_reaches_everyone_who_waits_for_it(desk, monkeypatc
         )
 
     assert [type(error) for error in asyncio.run(all_at_once())] == [StoreUnavailable] * 3
+
+
+def test_an_error_of_any_kind_ends_only_the_filings_it_met(desk, monkeypatch):
+    visits = [desk.candidate(f"https://gazette.example/{n}") for n in range(3)]
+    file, calls = desk.store.file, []
+
+    def faulty(filings):
+        calls.append(len(filings))
+        if len(calls) == 1:
+            raise ZeroDivisionError
+        return file(filings)
+
+    monkeypatch.setattr(desk.store, "file", faulty)
+    monkeypatch.setattr("monitor.ingest.LARGEST_BATCH", 1)
+
+    async def all_at_once():
+        gone = FetchError("404", kind="http-404", permanent=True)
+        filing = asyncio.gather(*(desk.ingest.failed(OUTLET, visit, gone) for visit in visits), return_exceptions=True)
+        return await asyncio.wait_for(filing, 30)
+
+    told = asyncio.run(all_at_once())
+    assert [type(answer) for answer in told] == [ZeroDivisionError, models.Outcome, models.Outcome]
+
+
+def test_a_writer_that_is_stopped_leaves_nobody_waiting(desk, monkeypatch):
+    visits = [desk.candidate(f"https://gazette.example/{n}") for n in range(3)]
+    monkeypatch.setattr("monitor.ingest.LARGEST_BATCH", 1)
+
+    async def stopped(*_):
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(desk.ingest, "call", stopped)
+
+    async def all_at_once():
+        gone = FetchError("404", kind="http-404", permanent=True)
+        filing = asyncio.gather(*(desk.ingest.failed(OUTLET, visit, gone) for visit in visits), return_exceptions=True)
+        return await asyncio.wait_for(filing, 30)
+
+    assert [type(answer) for answer in asyncio.run(all_at_once())] == [asyncio.CancelledError] * 3
