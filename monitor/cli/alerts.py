@@ -126,6 +126,7 @@ def test_command(context: Context, *, name: str | None, query: str | None, since
     from monitor.query import parse  # noqa: PLC0415  not for --help
 
     node = parse(text, positive=True)
+    context.doubt(text, kind="alert")
     own = None if query is not None else context.alert(name or "").name
     at = now()
     days: Counter[str] = Counter()

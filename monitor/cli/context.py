@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from monitor.store import Store
 
 F = TypeVar("F", bound="Callable[..., Any]")
+_YEAR_OR_MONTH = re.compile(r"(19|20)\d\d(-\d\d)?", re.ASCII)
+_NUMBER = re.compile(r"\s*\d+(\.\d*)?\s*")
 
 
 class Context:
@@ -87,6 +89,13 @@ class Context:
             raise click.UsageError(unknown("alert", name, [alert.name for alert in self.config.alerts]))
         return found
 
+    def doubt(self, query: str, *, kind: str) -> None:
+        """Says on stderr what in the query can hardly be meant."""
+        from monitor.query.lint import known_of, notes  # noqa: PLC0415  as above
+
+        for note in notes(query, known=known_of(self.config), kind=kind):
+            self.err.print(f"note: {note}", markup=False)
+
 
 def with_context(command: F) -> F:
     """Gives a command ``--config`` behind its name too, and the context as its first argument."""
@@ -107,13 +116,22 @@ def with_context(command: F) -> F:
 
 
 class Moment(click.ParamType[datetime]):
-    """``7d``, ``12h`` (ago), ``2026-11-01`` or an RFC 3339 time; a moment in UTC."""
+    """``7d``, ``12h`` (ago), ``2026``, ``2026-11``, ``2026-11-01`` or an RFC 3339 time; a moment in UTC."""
 
     name = "7d|DATE"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         if isinstance(value, datetime):
             return value
+        if _YEAR_OR_MONTH.fullmatch(value):
+            from monitor.query import moments  # noqa: PLC0415  few times are one
+
+            try:
+                return moments.span(value, now())[0]
+            except ValueError as error:
+                self.fail(str(error), param, ctx)
+        if _NUMBER.fullmatch(value):
+            self.fail(f"{value!r} of what? write 7d, 12h or a date", param, ctx)
         try:
             return now() - span(value)
         except ValueError:

@@ -48,6 +48,8 @@ def search_command(
         from monitor.query import parse  # noqa: PLC0415  not needed to show the newest
 
         node = parse(text)
+        if not as_json:
+            context.doubt(text, kind="search")
     with context.store() as store:
         found = store.search(node, now=now(), since=since, limit=limit, offset=offset, relevance=relevance)
         if as_json:

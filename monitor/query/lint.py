@@ -66,17 +66,7 @@ class Note:
 
 def lint(config: Config) -> list[str]:
     """One line for each doubt about the configured topics and alerts."""
-    languages = {outlet.language.lower()[:2] for outlet in config.outlets if outlet.language}
-    languages |= {
-        _COUNTRY_LANGUAGES[outlet.country.upper()]
-        for outlet in config.outlets
-        if not outlet.language and outlet.country and outlet.country.upper() in _COUNTRY_LANGUAGES
-    }
-    known = Known(
-        outlets=frozenset(folding.fold_case(outlet.name) for outlet in config.outlets),
-        topics=frozenset(map(folding.fold_case, config.topics)),
-        languages=frozenset(languages),
-    )
+    known = known_of(config)
     found = [(f"topics.{name}", query, "topic") for name, query in config.topics.items()]
     found += [(f"alerts.{alert.name}", alert.query, "alert") for alert in config.alerts]
     return [f"{place}: {note}" for place, query, kind in found for note in notes(query, known=known, kind=kind)]
@@ -89,6 +79,21 @@ class Known:
     outlets: frozenset[str] = frozenset()
     topics: frozenset[str] = frozenset()
     languages: frozenset[str] = frozenset()
+
+
+def known_of(config: Config) -> Known:
+    """What the configuration has, with the languages its outlets are likely to write."""
+    languages = {outlet.language.lower()[:2] for outlet in config.outlets if outlet.language}
+    languages |= {
+        _COUNTRY_LANGUAGES[outlet.country.upper()]
+        for outlet in config.outlets
+        if not outlet.language and outlet.country and outlet.country.upper() in _COUNTRY_LANGUAGES
+    }
+    return Known(
+        outlets=frozenset(folding.fold_case(outlet.name) for outlet in config.outlets),
+        topics=frozenset(map(folding.fold_case, config.topics)),
+        languages=frozenset(languages),
+    )
 
 
 def notes(text: str, *, known: Known | None = None, kind: str = "search", now: datetime | None = None) -> list[Note]:
@@ -220,14 +225,18 @@ def _unlikely_values(node: Node, known: Known | None, kind: str) -> Iterator[Not
                 yield Note(leaf.at, "an alert cannot ask for alert:, which is not known before it", better)
             case "topic" | "alert" if kind == "topic":
                 yield Note(leaf.at, f"a topic cannot ask for {leaf.field}:, which is not known before it")
-            case "topic" if known and known.topics and value not in known.topics:
-                yield Note(leaf.at, f'there is no topic "{leaf.text}"', f"topics are {', '.join(sorted(known.topics))}")
+            case "topic" if known and value not in known.topics:
+                there = ", ".join(sorted(known.topics))
+                better = f"topics are {there}" if there else "no topics are configured"
+                yield Note(leaf.at, f'there is no topic "{leaf.text}"', better)
             case "outlet" if known and known.outlets and value not in known.outlets:
                 near = [name for name in known.outlets if value in name]
                 better = f'write outlet:"{near[0]}"' if near else "outlet: compares whole names; see `outlets`"
                 yield Note(leaf.at, f'there is no outlet "{leaf.text}"', better)
             case "language" if not re.fullmatch("[a-z]{2}", value):
                 yield Note(leaf.at, f'languages are two letters, not "{leaf.text}"', "write language:en")
+            case "country" if value == "uk":
+                yield Note(leaf.at, "the code of the United Kingdom is GB, not UK", "write country:GB")
             case "country" if not re.fullmatch("[a-z]{2}", value):
                 yield Note(leaf.at, f'countries are two letters, not "{leaf.text}"', "write country:GB")
             case _:

@@ -129,6 +129,14 @@ def test_search_json_prints_whole_stories_and_nothing_else(command: Callable[...
     assert run.err == ""
 
 
+@pytest.mark.parametrize("length", [4, 7])
+def test_a_year_or_month_is_a_time(length: int, command: Callable[..., Run]) -> None:
+    begun = rfc3339(now() - timedelta(days=365 if length == 4 else 31))[:length]
+    assert "Title of tea" in command("search", "--since", begun).out
+    later = rfc3339(now() + timedelta(days=400))[:length]
+    assert "Title of tea" not in command("search", "--since", later).out
+
+
 def test_search_shows_text_as_it_is(command: Callable[..., Run]) -> None:
     assert "[bold]at all[/bold]" in command("search", "tea").out
     assert "paywall" in command("search", "tea").out
@@ -144,6 +152,24 @@ def test_search_says_on_stderr_that_there_is_nothing(command: Callable[..., Run]
     run = command("search", "unheard")
     assert (run.status, run.out) == (0, "")
     assert "No stories for unheard" in run.err
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("topic:nope", 'no topic "nope"; topics are banks'),
+        ("outlet:Harbour", 'write outlet:"harbour wire"'),
+        ("tea and cake", "write AND"),
+    ],
+)
+def test_a_query_that_can_hardly_be_meant_is_named_beside_what_it_finds(
+    query: str, told: str, command: Callable[..., Run]
+) -> None:
+    for words in (["search", query], ["alerts", "test", "--query", query]):
+        run = command(*words)
+        assert run.status == 0
+        assert told in run.err
+    assert command("search", query, "--json").err == ""
 
 
 @pytest.mark.parametrize("query", ["(a", '"a', "a AND", "nosuch:a", "*a", "published_at:[x TO y]"])
@@ -269,6 +295,9 @@ def test_extract_prints_a_line_for_each_page_in_order(home: Path, command: Calla
         (["serch"], "did you mean search?"),
         (["search", "--limit", "0"], "--limit"),
         (["search", "--since", "yesterday", "x"], "'yesterday' is no time"),
+        (["search", "--since", "7"], "write 7d, 12h or a date"),
+        (["search", "--since", "1800"], "write 7d, 12h or a date"),
+        (["search", "--since", "2026-13"], "is no date of the calendar"),
         (["alerts", "snooze", "sberbnk", "2d"], 'did you mean "sberbank"?'),
         (["alerts", "snooze", "sberbank", "soon"], "is not a duration"),
         (["alerts", "snooze", "sberbank"], "give a SPAN"),

@@ -41,6 +41,7 @@ KNOWN = Known(outlets=frozenset({"bbc news"}), topics=frozenset({"ai"}), languag
         ("outlet:BBC", 1, 'write outlet:"bbc news"'),
         ("topic:x", 1, "topics are ai"),
         ("language:english", 1, "two letters"),
+        ("country:UK", 1, "write country:GB"),
         ("alert:x", 1, "not known before it"),
     ],
 )
@@ -76,6 +77,11 @@ def test_every_rule_of_a_configuration_is_looked_at() -> None:
         "topics.ai: column 15: chips adds nothing: chip finds all that it does; leave it out",
         'alerts.deal: column 1: there is no topic "ia"; topics are ai',
     ]
+
+
+def test_a_topic_is_missed_where_none_is_configured_too() -> None:
+    config = Config(alerts=(Alert(name="deal", query="topic:ia", to=("a@b.example",)),))
+    assert lint(config) == ['alerts.deal: column 1: there is no topic "ia"; no topics are configured']
 
 
 @settings(max_examples=60, deadline=None)
