@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from dateutil import parser
 
+from monitor.extract.dates import ZONES, unambiguous
+from monitor.models import now
+
 _W3C = re.compile(r"(\d{4})(?:-(\d{2}))?$")  # the two W3C forms that are no ISO day
-_OFFSETS = {  # abbreviations seen in feeds that the mail format does not know; seconds east of UTC
-    name: int(hours * 3600)
-    for name, hours in {
-        "WET": 0, "WEST": 1, "BST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "IST": 5.5,
-        "HKT": 8, "SGT": 8, "JST": 9, "KST": 9, "AEST": 10, "AEDT": 11,
-    }.items()
-}  # fmt: skip
 
 
 def moment(text: str | None, *, free: bool = True) -> datetime | None:
@@ -35,13 +31,15 @@ def moment(text: str | None, *, free: bool = True) -> datetime | None:
     return None
 
 
-_ZONE = re.compile(r"\b([A-Z]{3,4})$")
+_ZONE = re.compile(r"\b([A-Z]{2,4})$")
+_KNOWN = frozenset({"UTC", "GMT", "EST", "EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT"})  # to the mail format
+_NOT_MAIL = (ZONES.keys() - _KNOWN) | {"AM", "PM"}
 
 
 def _mail(text: str) -> datetime:
     zone = _ZONE.search(text)
-    if zone and zone.group(1) in _OFFSETS:
-        raise ValueError(text)  # the mail format would take it as UTC
+    if zone and zone.group(1) in _NOT_MAIL:
+        raise ValueError(text)  # the mail format would take it as UTC, and the afternoon as the morning
     return parsedate_to_datetime(text)
 
 
@@ -55,4 +53,5 @@ def _partial(text: str) -> datetime:
 def _free(text: str) -> datetime:
     if sum(c.isdigit() for c in text) < 6:  # dateutil fills what is missing from today: "Monday" is no date
         raise ValueError(text)
-    return parser.parse(text, tzinfos=_OFFSETS, dayfirst="." in text)
+    text = unambiguous(text, country=None, latest=now() + timedelta(days=1))
+    return parser.parse(text, tzinfos=ZONES)

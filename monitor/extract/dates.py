@@ -6,24 +6,33 @@ import re
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
+from zoneinfo import ZoneInfo
 
 from dateutil import parser as fuzzy
 
+from monitor.models import now
+
 _ISO = re.compile(
     r"^\s*(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})"
-    r"(?:[T\s_]+(?:at\s+)?(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,:](\d{1,9}))?)?\s*([AaPp]\.?[Mm]\.?)?"
+    r"(?:[T\s_,|]+(?:at\s+)?(\d{1,2})[:.](\d{2})(?::(\d{2})(?:[.,:](\d{1,9}))?)?\s*([AaPp]\.?[Mm]\.?)?"
     r"\s*(Z|z|UTC|GMT|[+-]\s?\d{2}:?\d{2}|[+-]\d{1,2}(?!\d))?)?"
 )
 _COMPACT = re.compile(r"^\s*(\d{4})(\d{2})(\d{2})(?:T?(\d{2})(\d{2})(\d{2})?)?(Z|[+-]\d{2}:?\d{2})?\s*$")
 _EPOCH = re.compile(r"^\s*(\d{10})(\d{3})?\s*$")
-_EUROPEAN = re.compile(
-    r"^\s*(\d{1,2})[./-](\d{1,2})[./-](\d{4})(?:[,\sT|-]+(\d{1,2})[:.](\d{2})(?::(\d{2}))?)?\s*(Uhr)?\s*$"
-)
-_ZONES = {
-    "UTC": 0, "GMT": 0, "Z": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
-    "CET": 1, "CEST": 2, "MEZ": 1, "MESZ": 2, "EET": 2, "EEST": 3, "MSK": 3, "BST": 1, "IST": 5.5, "JST": 9, "KST": 9,
-    "HKT": 8, "SGT": 8, "AEST": 10, "AEDT": 11, "ET": -5, "WIB": 7,
+_NUMERIC = re.compile(r"(?<![\d./-])(\d{1,2})([./-])(\d{1,2})[./-](\d{4})(?!\d)[,\s|-]*")
+#: Zones by the names they are written with.
+ZONES: dict[str, tzinfo] = {
+    name: timezone(timedelta(hours=hours))
+    for name, hours in {
+        "UTC": 0, "GMT": 0, "Z": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8,
+        "PDT": -7, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "MEZ": 1, "MESZ": 2, "EET": 2, "EEST": 3, "MSK": 3,
+        "BST": 1, "IST": 5.5, "JST": 9, "KST": 9, "HKT": 8, "SGT": 8, "AEST": 10, "AEDT": 11, "WIB": 7,
+    }.items()
+} | {  # these mean the time on the clock, in summer and winter
+    "ET": ZoneInfo("America/New_York"), "CT": ZoneInfo("America/Chicago"),
+    "MT": ZoneInfo("America/Denver"), "PT": ZoneInfo("America/Los_Angeles"),
 }  # fmt: skip
+_MONTH_FIRST = frozenset({"US", "PH"})
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 
 
@@ -42,12 +51,52 @@ class Moment:
         return replace(self, at=self.at.replace(tzinfo=clock))
 
 
-def parse(text: str) -> Moment | None:
-    """What the text says, if it is a date at all; times without a zone count as UTC."""
+def day_of(numbers: tuple[int, int, int], *, dotted: bool, country: str | None, latest: datetime) -> datetime:
+    """The day written as two numbers and a year.
+
+    The month comes first in the United States and the Philippines, the day elsewhere and wherever dots stand between
+    them.  Where the country is not known, it is the later of both readings that is not after ``latest``.
+    Raises ValueError where there is no such day.
+    """
+    first, second, year = numbers
+    by_day, by_month = (second, first), (first, second)
+    if first > 12 or second > 12:
+        order = by_day if first > 12 else by_month
+    elif dotted or (country and country.upper() not in _MONTH_FIRST):
+        order = by_day
+    elif country:
+        order = by_month
+    else:
+        order = max((o for o in (by_day, by_month) if datetime(year, *o, tzinfo=UTC) <= latest), default=by_day)
+    return datetime(year, *order, tzinfo=UTC)
+
+
+def unambiguous(text: str, *, country: str | None, latest: datetime) -> str:
+    """The text with its day in the ISO form, where it is written as two numbers and a year, see `day_of`.
+
+    Raises ValueError where there is no such day.
+    """
+    match = _NUMERIC.search(text)
+    if not match:
+        return text
+    first, mark, second, year = match.groups()
+    day = day_of((int(first), int(second), int(year)), dotted=mark == ".", country=country, latest=latest)
+    return f"{text[: match.start()]}{day:%Y-%m-%d} {text[match.end() :]}"
+
+
+def parse(text: str, *, country: str | None = None, latest: datetime | None = None) -> Moment | None:
+    """What the text says, if it is a date at all; times without a zone count as UTC.
+
+    ``country`` and ``latest`` tell apart the days that "05/11/2026" can mean, see `day_of`.
+    """
     text = text.strip()[:80]
     if not any(character.isdigit() for character in text):
         return None
-    for reader in (_iso, _compact, _epoch, _european, _rfc822, _fuzzy):
+    try:
+        text = unambiguous(text, country=country, latest=latest or now() + timedelta(days=1))
+    except ValueError:
+        return None
+    for reader in (_iso, _compact, _epoch, _rfc822, _fuzzy):
         try:
             moment = reader(text)
         except (ValueError, OverflowError, TypeError):
@@ -63,7 +112,7 @@ def _iso(text: str) -> Moment | None:
         return None
     year, month, day, hour, minute, second, fraction, half, zone = match.groups()
     rest = text[match.end() :].strip(" .)")
-    if rest and zone is None and rest.split()[0].strip("()").upper() in _ZONES:
+    if rest and zone is None and rest.split()[0].strip("()").upper() in ZONES:
         zone = rest.split()[0].strip("()").upper()
     if hour is None:
         return Moment(datetime(int(year), int(month), int(day), tzinfo=UTC), timed=False, zoned=False)
@@ -95,17 +144,6 @@ def _epoch(text: str) -> Moment | None:
     return Moment(datetime.fromtimestamp(int(match[1]), tz=UTC), timed=True, zoned=True)
 
 
-def _european(text: str) -> Moment | None:
-    match = _EUROPEAN.match(text)
-    if not match:
-        return None
-    day, month, year, hour, minute, second, _ = match.groups()
-    if int(month) > 12:
-        day, month = month, day
-    at = datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=UTC)
-    return Moment(at, timed=hour is not None, zoned=False)
-
-
 def _rfc822(text: str) -> Moment | None:
     if "," not in text[:5]:
         return None
@@ -125,18 +163,17 @@ def _fuzzy(text: str) -> Moment | None:
     return Moment(at if at.tzinfo else at.replace(tzinfo=UTC), timed=timed, zoned=at.tzinfo is not None)
 
 
-def _offset(name: str | None, offset: int | None) -> timezone | None:
+def _offset(name: str | None, offset: int | None) -> tzinfo | None:
     if offset is not None:
         return timezone(timedelta(seconds=offset))
-    hours = _ZONES.get((name or "").upper())
-    return None if hours is None else timezone(timedelta(hours=hours))
+    return ZONES.get((name or "").upper())
 
 
-def _zone(text: str | None) -> timezone:
+def _zone(text: str | None) -> tzinfo:
     if not text or text in {"Z", "z", "UTC", "GMT"}:
         return UTC
-    if text in _ZONES:
-        return timezone(timedelta(hours=_ZONES[text]))
+    if text in ZONES:
+        return ZONES[text]
     sign = -1 if text[0] == "-" else 1
     digits = re.sub(r"\D", "", text)
     hours, minutes = int(digits[:2]), int(digits[2:4] or 0)
@@ -147,6 +184,7 @@ def best(candidates: list[Moment], *, latest: datetime, clock: tzinfo | None = N
     """The first plausible moment, told more exactly by a later one where that speaks of the same day.
 
     Moments after ``latest`` or before 1990 are not believed.  Times without a zone are read off ``clock``, or as UTC.
+    Midnight, in whichever zone, stands for its day: where nothing tells the time of that day, it is the day in UTC.
     """
     candidates = [moment for told in candidates if EARLIEST <= (moment := told.by(clock)).at <= latest]
     if not candidates:
@@ -154,7 +192,8 @@ def best(candidates: list[Moment], *, latest: datetime, clock: tzinfo | None = N
     first, others = candidates[0], candidates[1:]
     exact = first.at
     if not first.timed or first.at.time() == time(0):
-        exact = next((other.at for other in others if _tells_time_of(other, first.at.date())), exact)
+        day = datetime.combine(first.at.date(), time(0), tzinfo=UTC)
+        exact = next((other.at for other in others if _tells_time_of(other, day.date())), day)
     elif not first.zoned:
         exact = next((other.at for other in others if other.zoned and _minute(other.at) == _minute(first.at)), exact)
     return exact.astimezone(UTC)

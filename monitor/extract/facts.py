@@ -6,19 +6,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urljoin, urlsplit
 
 from lxml import etree
 
-from monitor.extract import dates, jsonld, people, titles
+from monitor.extract import clocks, dates, jsonld, people, titles
 from monitor.extract.blocks import letters
 from monitor.extract.zones import CAMEL, Zone, zones
 from monitor.urls import same_site, story_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from datetime import datetime, tzinfo
+    from datetime import datetime
 
     from lxml.html import HtmlElement
 
@@ -96,10 +97,11 @@ class _Raw:
     page_title: str = ""
 
 
-def read(root: HtmlElement, url: str, *, outlet: str = "", latest: datetime, clock: tzinfo | None = None) -> Facts:
+def read(root: HtmlElement, url: str, *, outlet: str = "", latest: datetime, country: str | None = None) -> Facts:
     """All facts of the page at ``url``.
 
-    Dates after ``latest`` are not believed; times without a zone are read off ``clock``, or as UTC.
+    Dates after ``latest`` are not believed; they are read as ``country`` writes them, and times without a zone off its
+    clock.
     """
     raw = _gather(root, url)
     things = jsonld.things(raw.scripts)
@@ -123,10 +125,11 @@ def read(root: HtmlElement, url: str, *, outlet: str = "", latest: datetime, clo
     )
     bylines = _bylines(thing, raw)
     facts.authors, facts.house = people.names(bylines, sites), people.house(bylines)
-    facts.published_at = dates.best(
-        _moments(thing, "datePublished", raw, _PUBLISHED, times=True), latest=latest, clock=clock
-    )
-    facts.modified_at = dates.best(_moments(thing, "dateModified", raw, _MODIFIED), latest=latest, clock=clock)
+    parse, clock = partial(dates.parse, country=country, latest=latest), clocks.of_country(country) if country else None
+    published = _stated(thing, "datePublished", raw, _PUBLISHED, times=True)
+    facts.published_at = dates.best(list(filter(None, map(parse, published))), latest=latest, clock=clock)
+    modified = _stated(thing, "dateModified", raw, _MODIFIED)
+    facts.modified_at = dates.best(list(filter(None, map(parse, modified))), latest=latest, clock=clock)
     facts.description = titles.clean(
         next(iter(_first(raw.meta, _DESCRIPTIONS)), "") or jsonld.text(thing.get("description") or "")
     )
@@ -272,13 +275,13 @@ def _is_titled(thing: Thing, raw: _Raw) -> bool:
     return bool(title) and title in {letters(text) for text in (*raw.headings, *raw.meta.get("og:title", ()))}
 
 
-def _moments(thing: Thing, key: str, raw: _Raw, names: Iterable[str], *, times: bool = False) -> list[dates.Moment]:
+def _stated(thing: Thing, key: str, raw: _Raw, names: Iterable[str], *, times: bool = False) -> list[str]:
     """What each source says of when it was, most trusted first."""
     stated = [jsonld.text(thing.get(key) or ""), *_first(raw.meta, names), *raw.props.get(key, ())]
     if times:
         stated += raw.times[:4]
         stated += [jsonld.text(thing.get("dateCreated") or ""), *raw.props.get("dateCreated", ())]
-    return [moment for moment in map(dates.parse, filter(None, stated)) if moment]
+    return [text for text in stated if text]
 
 
 def _bylines(thing: Thing, raw: _Raw) -> tuple[list[str], ...]:

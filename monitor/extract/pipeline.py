@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import lxml.html
@@ -51,7 +52,7 @@ def read(page: Page, reading: Reading) -> Article | NotArticle:
     for selector in reading.remove:
         for element in root.cssselect(selector):
             _drop(element)
-    known = facts.read(root, page.url, outlet=reading.outlet, latest=page.fetched_at + DAY, clock=_clock(reading))
+    known = facts.read(root, page.url, outlet=reading.outlet, latest=page.fetched_at + DAY, country=reading.country)
     layout = blocks.read(_story_root(root, reading))
     kept, method = _text(root, layout, known, page, reading)
     kept, names, left_out = furniture.without(layout, kept, reading.furniture)
@@ -68,7 +69,7 @@ def read(page: Page, reading: Reading) -> Article | NotArticle:
         text=text,
         canonical_url=declared(page.url, known.addresses),
         authors=known.authors or _signed(layout, kept, reading) or known.house,
-        published_at=_published(root, layout, kept, known, page=page, reading=reading, spoken=spoken),
+        published_at=_published(root, layout, kept, known, page=page, reading=reading),
         modified_at=known.modified_at,
         language=spoken,
         section=known.section,
@@ -139,7 +140,6 @@ def _published(
     *,
     page: Page,
     reading: Reading,
-    spoken: str | None,
 ) -> datetime | None:
     """When the story came out: as the page's facts say, else the feed that led to it, else the line beside its text.
 
@@ -155,7 +155,8 @@ def _published(
     doubted = stated is not None and listed is not None and abs(stated - listed) > 1.5 * DAY
     if not (whole or doubted):
         return stated
-    seen = visible.published(layout.blocks, kept[0].index, kept[-1].index, spoken) if kept else None
+    told_as = partial(dates.day_of, country=reading.country, latest=latest)
+    seen = visible.published(layout.blocks, kept, known.titles, told_as) if kept else None
     seen = seen.by(clock) if seen else None
     if stated is not None and listed is not None and doubted:
         borne_out = seen is not None and abs(seen.at - listed) < 1.5 * DAY
@@ -167,7 +168,11 @@ def _published(
     found = find_date(
         root, url=page.url, original_date=True, extensive_search=False, max_date=latest.strftime("%Y-%m-%d")
     )
-    return datetime.fromisoformat(found).replace(tzinfo=UTC) if found else None
+    if not found:
+        return None
+    guess = datetime.fromisoformat(found).replace(tzinfo=UTC)
+    titled = (visible.read(title, told_as) for title in known.titles)  # where htmldate looks, too
+    return None if any(moment and moment.at.date() == guess.date() for moment in titled) else guess
 
 
 def _clock(reading: Reading) -> tzinfo | None:

@@ -9,12 +9,20 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from monitor.extract import dates, people
+from monitor.extract.blocks import ENDS, letters
 from monitor.extract.zones import Zone
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+    from typing import Protocol
 
     from monitor.extract.blocks import Block, Layout
+
+    class DayOf(Protocol):
+        """`dates.day_of` for one outlet and page."""
+
+        def __call__(self, numbers: tuple[int, int, int], /, *, dotted: bool) -> datetime: ...
+
 
 _DATE = re.compile(
     r"(?P<year>(?:19|20)\d\d)\s?[./\-年]\s?(?P<month>\d{1,2})\s?[./\-月]\s?(?P<day>\d{1,2})"
@@ -34,23 +42,49 @@ _NAME = re.compile(r"(?!\d)\w[\w.'’-]*(?: (?!\d)\w[\w.'’-]*){1,4}")
 _ELSEWHERE = Zone.RELATED | Zone.COMMENTS | Zone.FOOTER | Zone.CAPTION | Zone.FIGURE
 
 
-def published(blocks: Sequence[Block], first: int, last: int, language: str | None) -> dates.Moment | None:
-    """The date in the lines just above the story's first block or just below its last one."""
+_UPDATED = re.compile(
+    r"\W*(?:last |latest |page |letzte |zuletzt |dernière |última |ultimo )?(?:update|modified|edited|revised|aktualisi|geändert"
+    r"|mise? à jour|màj|modifi|actualiza|atualiza|aggiorna|bijgewerkt|zaktualizowano|aktualizováno|opdateret|oppdatert"
+    r"|uppdaterad|päivitetty|güncelle|ενημ|обновл|изменен|оновлен|更新)",
+    re.IGNORECASE,
+)
+
+
+def published(
+    blocks: Sequence[Block], kept: Sequence[Block], titles: Iterable[str], day_of: DayOf
+) -> dates.Moment | None:
+    """The date in the lines just above the story's first block or just below its last one.
+
+    Titles and sentences speak of other days.  A line that tells of an update is believed where no other has a date.
+    """
+    first, last = kept[0].index, kept[-1].index
     below = [block for block in blocks[last + 1 : last + 13] if not block.zone & (Zone.SHARE | Zone.FORM)]
     near = [*blocks[max(0, first - 12) : first][::-1], *blocks[first : first + 1], *below[:4]]
+    known = {letters(title) for title in titles}
+    updated = None
     for block in near:
-        if len(block.text) <= 160 and not block.zone & _ELSEWHERE:
-            moment = _read(block.text, language)
-            if moment is not None:
-                return moment
-    return None
+        if len(block.text) > 160 or block.zone & _ELSEWHERE or _tells(block) or block.letters in known:
+            continue
+        moment = read(block.text, day_of)
+        if moment is not None and not _UPDATED.match(block.text):
+            return moment
+        updated = updated or moment
+    return updated
 
 
-def _read(text: str, language: str | None) -> dates.Moment | None:
+def _tells(block: Block) -> bool:
+    """Whether it is a title or a sentence, whose date is that of what it tells."""
+    if block.zone & Zone.TITLE or block.tag == "h1":
+        return True
+    return len(block.text) > 40 and not block.zone & Zone.META and ENDS.search(block.text) is not None
+
+
+def read(text: str, day_of: DayOf) -> dates.Moment | None:
+    """The first date in a line, with the time beside it."""
     match = _DATE.search(text)
     if not match:
         return None
-    day = _day(match, language)
+    day = _day(match, day_of)
     if day is None:
         return None
     time = _TIME.search(text, match.end(), match.end() + 25) or _TIME.search(
@@ -65,15 +99,13 @@ def _read(text: str, language: str | None) -> dates.Moment | None:
     return dates.Moment(day, timed=False, zoned=False)
 
 
-def _day(match: re.Match[str], language: str | None) -> datetime | None:
+def _day(match: re.Match[str], day_of: DayOf) -> datetime | None:
     try:
         if match["year"]:
             return datetime(int(match["year"]), int(match["month"]), int(match["day"]), tzinfo=UTC)
         if match["first"]:
             first, second, year = int(match["first"]), int(match["second"]), int(match["last"])
-            if second > 12 or (language == "en" and first <= 12 and "/" in match[0]):
-                first, second = second, first
-            return datetime(year + 2000 if year < 100 else year, second, first, tzinfo=UTC)
+            return day_of((first, second, year + 2000 if year < 100 else year), dotted="." in match[0])
     except ValueError:
         return None
     day, year = (int(number) for number in re.findall(r"\d+", match["worded"]))

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extract import pages
+from monitor.discovery.dates import moment
 from monitor.extract import Reading, clocks, dates, read
 from monitor.models import Article, Page, now
 
@@ -31,13 +32,64 @@ LATEST = datetime(2030, 1, 1, tzinfo=UTC)
         ("1767692537", "2026-01-06T09:42:17+00:00", True, True),
         ("1767692537000", "2026-01-06T09:42:17+00:00", True, True),
         ("06.01.2026, 09:42 Uhr", "2026-01-06T09:42:00+00:00", True, False),
-        ("06/01/2026", "2026-01-06T00:00:00+00:00", False, False),
+        ("13/01/2026", "2026-01-13T00:00:00+00:00", False, False),
+        ("01/13/2026 5:07 PM", "2026-01-13T17:07:00+00:00", True, False),
         ("Tue, 06 Jan 2026 09:42:17 +0300", "2026-01-06T09:42:17+03:00", True, True),
         ("January 6, 2026 9:42 am PDT", "2026-01-06T09:42:00-07:00", True, True),
     ],
 )
 def test_a_date_says_when_and_how_exactly(text: str, at: str, timed: bool, zoned: bool) -> None:
     assert dates.parse(text) == dates.Moment(datetime.fromisoformat(at), timed=timed, zoned=zoned)
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("June 5, 2026 3:07 PM ET", "2026-06-05T19:07"),
+        ("2026-06-05 15:07:00 ET", "2026-06-05T19:07"),
+        ("2026-01-05 15:07 PT", "2026-01-05T23:07"),
+        ("Jun 5, 2026 3:07 PM PT", "2026-06-05T22:07"),
+        ("05.06.2026 15:07 MEZ", "2026-06-05T14:07"),
+    ],
+)
+def test_a_zone_of_the_clock_on_the_wall_knows_summer_and_winter(text: str, at: str) -> None:
+    told = dates.parse(text)
+    assert told is not None
+    assert told.at.astimezone(UTC).isoformat().startswith(at)
+    assert moment(text) == told.at
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "day"),
+    [
+        ("11/06/2026", "US", (11, 6)),
+        ("11/06/2026 5:00 PM", "PH", (11, 6)),
+        ("11/06/2026", "GB", (6, 11)),
+        ("25/06/2026", "US", (6, 25)),
+        ("11.06.2026", "US", (6, 11)),
+        ("10/11/2026", None, (11, 10)),  # both are past: the later
+        ("11/10/2026", None, (11, 10)),
+        ("10/12/2026", None, (10, 12)),  # the other is to come
+        ("12/10/2026", None, (10, 12)),
+        ("11.12.2026", None, (12, 11)),
+        ("12/12/2027", None, (12, 12)),
+        ("11/12/2027", None, (12, 11)),  # both are to come: the day first
+    ],
+)
+def test_two_numbers_are_a_day_as_the_country_writes_it_or_else_the_latest_that_has_been(
+    text: str, country: str | None, day: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    monkeypatch.setattr("monitor.discovery.dates.now", lambda: seen)
+    told = dates.parse(text, country=country, latest=seen + timedelta(days=1))
+    assert told is not None
+    assert (told.at.month, told.at.day) == day
+    line = _told(f"<div class='date'>{text}</div>BODY", at=seen, country=country)
+    assert line is None or told.at.year == 2027 or (line.month, line.day) == day
+    if country is None:
+        listed = moment(text)
+        assert listed is not None
+        assert (listed.month, listed.day) == day
 
 
 @pytest.mark.parametrize(
@@ -75,6 +127,14 @@ def test_a_time_without_a_zone_is_read_off_the_clock_of_the_outlet_s_country() -
     assert _best("2026-01-06", country="DE") == "2026-01-06T00:00+00:00"
 
 
+def test_midnight_in_any_zone_is_the_day_alone() -> None:
+    midnight = "2026-11-06T00:00:00+08:00"
+    assert _best(midnight) == "2026-11-06T00:00+00:00"
+    assert _best(midnight, "2026-11-07T01:00Z") == "2026-11-06T00:00+00:00"
+    assert _best(midnight, "2026-11-06T03:12Z") == "2026-11-06T03:12+00:00"
+    assert _best("2026-11-06T00:00", country="CN") == "2026-11-06T00:00+00:00"
+
+
 def test_a_moment_to_come_and_one_before_the_web_are_not_believed() -> None:
     soon = (LATEST + timedelta(days=1)).isoformat()
     assert _best(soon, "1989-12-31T10:00Z", "2026-01-06T09:42Z") == "2026-01-06T09:42+00:00"
@@ -87,10 +147,10 @@ def test_every_country_that_the_database_lists_has_a_clock_and_an_unknown_one_no
     assert clocks.of_country("ZZ") is None
 
 
-def _told(line: str, **reading: str) -> datetime | None:
+def _told(line: str, *, at: datetime | None = None, title: str = pages.TITLE, **reading: str | None) -> datetime | None:
     """When a page came out that has its date in one line alone, between the title and the text."""
-    html = f"<html><body><article><h1>{pages.TITLE}</h1>{line.replace('BODY', TEXT)}</article></body></html>"
-    story = read(Page(url=pages.URL, body=html.encode(), fetched_at=now()), Reading(**reading))  # type: ignore[arg-type]
+    html = f"<html><body><article><h1>{title}</h1>{line.replace('BODY', TEXT)}</article></body></html>"
+    story = read(Page(url=pages.URL, body=html.encode(), fetched_at=at or now()), Reading(**reading))  # type: ignore[arg-type]
     assert isinstance(story, Article)
     return story.published_at
 
@@ -114,11 +174,44 @@ def test_a_date_in_a_line_beside_the_text_is_read(line: str, at: str) -> None:
     assert told.isoformat(timespec="minutes").startswith(at)
 
 
+@pytest.mark.parametrize(
+    ("title", "line"),
+    [
+        ("What changed in AI policy since 24 February 2022", "BODY"),
+        (pages.TITLE, "<p>On 24 February 2022 Russia invaded, and AI was not on the agenda of any ministry.</p>BODY"),
+        (pages.TITLE, "BODY<p>The treaty was signed on 24 February 2022, and the ministers renewed it.</p>"),
+    ],
+)
+def test_a_date_in_a_title_or_a_sentence_is_not_the_story_s(title: str, line: str) -> None:
+    assert _told(line, title=title) is None
+
+
+@pytest.mark.parametrize("word", ["Updated", "Aktualisiert am", "Mis à jour le", "Обновлено:", "Actualizado", "更新"])
+def test_a_line_that_tells_of_an_update_gives_way_to_one_that_does_not(word: str) -> None:
+    published, updated = "<div>1 January 2026, 09:00</div>", f"<div>{word} 6 January 2026, 10:00</div>"
+    for lines in (published + updated, updated + published):
+        assert _told(f"{lines}BODY") == datetime(2026, 1, 1, 9, tzinfo=UTC)
+    assert _told(f"{updated}BODY") == datetime(2026, 1, 6, 10, tzinfo=UTC)
+
+
 def test_the_line_s_time_too_is_the_country_s() -> None:
     assert _told("<div>6 января 2026, 12:42</div>BODY", country="RU") == datetime(2026, 1, 6, 9, 42, tzinfo=UTC)
 
 
 FED = datetime(2026, 1, 6, 9, 42, 17, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("stated", "country"),
+    [("2026-01-06T00:00:00+08:00", None), ("2026-01-06T00:00:00+08:00", "CN"), ("2026-01-06 00:00:00", "CN")],
+)
+def test_the_feed_tells_the_time_where_the_page_says_midnight(stated: str, country: str | None) -> None:
+    head = f"<meta property='article:published_time' content='{stated}'>"
+    html = f"<html><head>{head}</head><body><article><h1>{pages.TITLE}</h1>{TEXT}</article></body></html>"
+    page = Page(url=pages.URL, body=html.encode(), fetched_at=FED + timedelta(days=1))
+    story = read(page, Reading(listed_at=FED, country=country))
+    assert isinstance(story, Article)
+    assert story.published_at == FED
 
 
 @pytest.mark.parametrize(
