@@ -1,5 +1,7 @@
 """What an address alone tells: whose it is, whether it looks like a story, and of which day."""
 
+# ruff: noqa: SIM905  lists of words read best as words
+
 from __future__ import annotations
 
 import re
@@ -12,22 +14,37 @@ from monitor.urls import site
 if TYPE_CHECKING:
     from monitor.config.schema import Outlet
 
+LONG_SLUG = 5  # words, from which on a path's last segment is a headline
 _PORTS = {"http": 80, "https": 443}
 _FILES = re.compile(
     r"\.(?:jpe?g|png|gif|webp|svg|ico|css|js|json|xml|rss|atom|pdf|docx?|xlsx?|pptx?|zip|gz|rar|mp3|m4a|mp4|m3u8|avi|mov|webm)$",
     re.IGNORECASE,
 )
-_SERVICE = """
-    tag tags topic topics category categories author authors autor auteur people about about-us contact contacts
-    login signin sign-in register account subscribe subscription subscriptions newsletter newsletters search rss feed
-    feeds page privacy privacy-policy terms cookies cookie-policy jobs careers advertise shop store archive archives
-    podcasts gallery galleries sitemap wp-admin wp-login.php wp-content cart help faq imprint impressum datenschutz
-    events calendar weather games crossword horoscopes obituaries comments amp-stories
-"""
-_NEVER = frozenset(_SERVICE.split())  # path segments of pages that list, sell or serve; whole segments only
-_DAY = re.compile(r"(?<!\d)(20\d\d)[/_-]?(0[1-9]|1[0-2])[/_-]?(0[1-9]|[12]\d|3[01])(?!\d)")
+# Path segments, whole ones, of pages that list, sell or serve.
+_DOORS = frozenset(
+    """
+    login signin sign-in register account subscribe cart wp-admin wp-login.php wp-content amp-stories
+    """.split()
+)
+_LISTS = _DOORS | frozenset(
+    """
+    tag tags author authors autor auteur about about-us contact contacts subscription subscriptions newsletter
+    newsletters search rss feed feeds page privacy privacy-policy terms cookies cookie-policy advertise sitemap help faq
+    imprint impressum datenschutz
+    """.split()
+)
+# These are sections, too, with stories in them.
+_SECTIONS = frozenset(
+    """
+    topic topics category categories people jobs careers shop store archive archives podcasts gallery galleries events
+    calendar weather games crossword horoscopes obituaries comments
+    """.split()
+)
+# Of a whole segment, or of the beginning of the last one: elsewhere it is a day that the story tells of.
+_DAY = re.compile(r"/[a-z]?(20\d\d)[/_-]?(0[1-9]|1[0-2])[/_-]?(0[1-9]|[12]\d|3[01])(?=/|$|[^/\d][^/]*$)", re.IGNORECASE)
 _MONTH = re.compile(r"/(20\d\d)/(0?[1-9]|1[0-2])/")
 _NUMBER = re.compile(r"\d{4,}")
+_KEY = re.compile(r"(?!(?:19|20)\d\d(?:\d\d)?$)\d{4,}(?:\.\w{2,5})?")  # a number that is no year or month
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
@@ -58,11 +75,27 @@ class Own:
 
 def never_article(url: str) -> bool:
     """The address is a home page, a file of another kind, or a page that lists, sells or serves."""
-    parts = urlsplit(url)
-    segments = [segment.lower() for segment in parts.path.split("/") if segment]
+    if never_listed(url):
+        return True
+    *places, last = _segments(url) or [""]
+    if not _LISTS.isdisjoint(places):
+        return True
+    story = _KEY.fullmatch(last) or len(_WORD.findall(last)) >= LONG_SLUG
+    return not story and not _SECTIONS.isdisjoint(places)
+
+
+def never_listed(url: str) -> bool:
+    """The same of an address that a feed lists as a story: the sections it stands in say nothing against it."""
+    parts, segments = urlsplit(url), _segments(url)
     if not segments:
         return not parts.query
-    return bool(_FILES.search(parts.path)) or not _NEVER.isdisjoint(segments[:-1]) or segments[-1] in _NEVER
+    if _FILES.search(parts.path) or not _DOORS.isdisjoint(segments):
+        return True
+    return segments[-1] in _LISTS | _SECTIONS
+
+
+def _segments(url: str) -> list[str]:
+    return [segment for segment in unquote(urlsplit(url).path).lower().split("/") if segment]
 
 
 def looks_like_article(url: str, title: str = "") -> bool:

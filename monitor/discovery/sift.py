@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from monitor.discovery.addresses import Own, day_in, looks_like_article, never_article
+from monitor.discovery.addresses import Own, day_in, looks_like_article, never_listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -46,7 +46,7 @@ def sift(candidates: Iterable[Candidate], *, outlet: Outlet, since: datetime, fe
             dropped["old"] += 1
         elif _matches(exclude, url) or (include and not _matches(include, url)):
             dropped["excluded"] += 1
-        elif not include and (never_article(url) if feed else not looks_like_article(url, candidate.title)):
+        elif not include and (never_listed(url) if feed else not looks_like_article(url, candidate.title)):
             dropped["no-article"] += 1
         else:
             kept[url] = candidate

@@ -62,6 +62,9 @@ ARTICLES = [
     "https://x.com/content/2026-11/22/content_4001.htm",
     "https://x.com/story.php?id=12345",
     "https://x.com/новости/сбербанк-обучил-новую-модель",
+    "https://x.com/archives/12345",
+    "https://x.com/topics/ai/putin-orders-government-to-work-with-china",
+    "https://x.com/2026/11/06/weather/how-ai-forecast-models-learn",
 ]
 OTHERS = [
     "https://x.com/",
@@ -72,6 +75,10 @@ OTHERS = [
     "https://x.com/about-us",
     "https://x.com/login",
     "https://x.com/news/feed/",
+    "https://x.com/archives/2026",
+    "https://x.com/archives/202611",
+    "https://x.com/topics/artificial-intelligence",
+    "https://x.com/jobs/editor-of-world-news",
 ]
 
 
@@ -90,7 +97,12 @@ def test_these_do_not(url: str) -> None:
     [
         ("https://x.com/2026/11/22/a", (2026, 11, 22)),
         ("https://x.com/20261122/a", (2026, 11, 22)),
-        ("https://x.com/a-2026-11-22.html", (2026, 11, 22)),
+        ("https://x.com/2026-11-22-a.html", (2026, 11, 22)),
+        ("https://x.com/2026-11/22/content_4001.htm", (2026, 11, 22)),
+        ("https://x.com/202611/t20261122_4001.html", (2026, 11, 22)),
+        ("https://x.com/2026/11/22", (2026, 11, 22)),
+        ("https://x.com/news/annexation-of-2014-03-18-still-shapes-ai-policy", None),
+        ("https://x.com/20140318-in-review/a", None),
         ("https://x.com/2026/11/a", (2026, 11, 1)),
         ("https://x.com/2026/02/31/a", None),
         ("https://x.com/12026112299/a", None),
@@ -127,6 +139,24 @@ def test_include_decides_alone_and_exclude_always() -> None:
 def test_a_feed_is_believed_where_a_sitemap_is_not() -> None:
     assert kept(candidate("short"), feed=True)[0] == ["short"]
     assert kept(candidate("short"), feed=False)[0] == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["archives/12345", "2026/11/20/weather/ai-model", "topics/ai/putin-orders", "people/xi-jinping",
+     "jobs/us-adds-jobs", "events/brics-2026", "search/google-ai", "tag/ai/story"],
+)  # fmt: skip
+def test_what_a_feed_lists_is_a_story_whatever_section_it_stands_in(path: str) -> None:
+    assert kept(candidate(path)) == ([path.rpartition("/")[2]], {})
+
+
+@pytest.mark.parametrize("path", ["", "weather", "news/archive/", "wp-admin/a", "login/story", "a.jpg", "tag/rss"])
+def test_a_feed_s_doors_and_lists_are_no_stories(path: str) -> None:
+    assert kept(candidate(path)) == ([], {"no-article": 1})
+
+
+def test_a_day_that_a_story_tells_of_does_not_make_it_old() -> None:
+    assert kept(candidate("annexation-of-2014-03-18-still-shapes-ai-policy"))[1] == {}
 
 
 def test_each_address_counts_once() -> None:
