@@ -38,6 +38,7 @@ _TRACKING = re.compile(
     re.IGNORECASE,
 )
 # These do the same, unless their value looks like a number in a database.
+_NUMBERED = re.compile(r"cid|ads?|mod", re.IGNORECASE)  # of which any number may be one
 _WEAK_TRACKING = re.compile(
     r"ref|source|src|share|feed|rss|partner|social|campaign|track|tracking|from|via|medium|newsletter|nl|mod|cid|ad|ads",
     re.IGNORECASE,
@@ -48,7 +49,7 @@ _OUTPUT = re.compile(r"(?:output|outputtype|view|mode|format|tmpl|layout|display
 _OUTPUT_VIEWS = {"amp", "print", "printable", "mobile", "component"}
 _VIEW_HOST = re.compile(r"^(?:(?:www|m|mobile|mobil|amp|touch|wap)\d?\.)+(?=[^.]+\.[^.])", re.IGNORECASE)
 _VIEW_PATH = re.compile(
-    r"^/(?:amp|m|mobile|print)(?=/[^/]{3})|(?:/|\.|-)(?:amp|print)(?=(?:\.html?)?/?$)", re.IGNORECASE
+    r"^/(?:amp|m|mobile|print)(?=/[^/]{3})|(?:/|\.|(?<=\d)-)(?:amp|print)(?=(?:\.html?)?/?$)", re.IGNORECASE
 )
 _INDEX = re.compile(r"/(?:index|default)\.(?:html?|php|aspx?|jsp)$", re.IGNORECASE)
 # What a view of a story may have more in its path, or a page of it; a bare number only behind what may be a story.
@@ -136,7 +137,9 @@ def _is_tracking(parameter: str) -> bool:
     name, _, value = parameter.partition("=")
     if _TRACKING.fullmatch(name):
         return True
-    return bool(_WEAK_TRACKING.fullmatch(name)) and sum(map(str.isdigit, value)) < 3
+    if not _WEAK_TRACKING.fullmatch(name) or sum(map(str.isdigit, value)) >= 3:
+        return False
+    return not (value.isdigit() and _NUMBERED.fullmatch(name))
 
 
 def identity(url: str) -> str:

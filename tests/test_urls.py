@@ -117,6 +117,11 @@ def test_views_of_a_story_are_one_story(other: str) -> None:
     assert story_id(other) == story_id("https://example.org/2026/story")
 
 
+def test_a_view_is_told_by_its_ending_behind_a_number() -> None:
+    assert story_id("https://example.org/story-123-print.html") == story_id("https://example.org/story-123.html")
+    assert story_id("https://example.org/story-123-amp") == story_id("https://example.org/story-123")
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -124,6 +129,10 @@ def test_views_of_a_story_are_one_story(other: str) -> None:
         ("https://example.org/story?id=1", "https://example.org/story"),
         ("https://example.org/story?ref=20260101", "https://example.org/story?ref=20260102"),
         ("https://example.org/story?sid=1", "https://example.org/story?sid=2"),
+        ("https://example.org/story?cid=12", "https://example.org/story?cid=13"),
+        ("https://example.org/story?ad=7", "https://example.org/story?ad=8"),
+        ("https://example.org/story?mod=1", "https://example.org/story?mod=2"),
+        ("https://example.org/s/the-end-of-print", "https://example.org/s/the-end-of"),
         ("https://example.org/a", "https://example.org/A"),
         ("https://news.example.org/a", "https://sport.example.org/a"),
         ("https://example.org/ampere", "https://example.org/ere"),
