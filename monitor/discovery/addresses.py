@@ -44,7 +44,8 @@ _SECTIONS = frozenset(
 _DAY = re.compile(r"/[a-z]?(20\d\d)[/_-]?(0[1-9]|1[0-2])[/_-]?(0[1-9]|[12]\d|3[01])(?=/|$|[^/\d][^/]*$)", re.IGNORECASE)
 _MONTH = re.compile(r"/(20\d\d)/(0?[1-9]|1[0-2])/")
 _NUMBER = re.compile(r"\d{4,}")
-_KEY = re.compile(r"(?!(?:19|20)\d\d(?:\d\d)?$)\d{4,}(?:\.\w{2,5})?")  # a number that is no year or month
+# A number that is no year or month, alone or at the end.
+_KEY = re.compile(r"(?:.*[-_])?(?!(?:19|20)\d\d(?:\d\d)?(?:\.|$))\d{4,}(?:\.\w{2,5})?")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 

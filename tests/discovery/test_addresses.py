@@ -63,6 +63,7 @@ ARTICLES = [
     "https://x.com/story.php?id=12345",
     "https://x.com/новости/сбербанк-обучил-новую-модель",
     "https://x.com/archives/12345",
+    "https://x.com/jobs/chip-jobs-12345.html",
     "https://x.com/topics/ai/putin-orders-government-to-work-with-china",
     "https://x.com/2026/11/06/weather/how-ai-forecast-models-learn",
 ]
@@ -77,6 +78,7 @@ OTHERS = [
     "https://x.com/news/feed/",
     "https://x.com/archives/2026",
     "https://x.com/archives/202611",
+    "https://x.com/events/brics-2026.html",
     "https://x.com/topics/artificial-intelligence",
     "https://x.com/jobs/editor-of-world-news",
 ]
