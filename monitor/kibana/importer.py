@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import ssl
 import urllib.error
@@ -11,7 +12,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from monitor.errors import KibanaError
 from monitor.kibana.bundle import bundle
@@ -44,12 +45,24 @@ def import_bundle(url: str, settings: StoreSettings, *, space: str | None = None
     if _number(version) < OLDEST:
         raise KibanaError(f"Kibana {version} is too old for the dashboard", hint="it takes 8.9 or newer")
     answer = kibana.post_file(f"{root}/api/saved_objects/_import?overwrite=true", bundle(settings.prefix))
-    if not answer.get("success"):
-        faults = [f"{one.get('type')} {_title(one)}: {_reason(one)}" for one in answer["errors"]]
-        taken = answer.get("successCount", 0)
-        raise KibanaError(f"Kibana took {taken} objects and not these: " + "; ".join(faults))
+    match answer:
+        case {"success": True, "successCount": int(count)}:
+            pass
+        case {"success": False, "errors": [dict(), *_] as errors}:
+            faults = [f"{one.get('type')} {_title(one)}: {_reason(one)}" for one in errors]
+            taken = answer.get("successCount", 0)
+            raise KibanaError(f"Kibana took {taken} objects and not these: " + "; ".join(faults))
+        case _:
+            raise KibanaError(f"what answers at {kibana.shown} does not say what became of the import")
     dashboard = f"{kibana.shown}{root}/app/dashboards#/view/{quote(settings.prefix)}-dashboard"
-    return Imported(count=int(answer["successCount"]), version=version, dashboard=dashboard)
+    return Imported(count=count, version=version, dashboard=dashboard)
+
+
+class _NotFurther(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: it would take the credentials along, to whatever host."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
 
 
 class _Kibana:
@@ -62,15 +75,16 @@ class _Kibana:
         host = parts.netloc.rpartition("@")[2]
         self.shown = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
         self._headers = {"kbn-xsrf": "media-monitor", **_authorization(parts.username, parts.password, settings)}
-        self._tls = _tls(settings, base) if parts.scheme == "https" else None
+        tls = [urllib.request.HTTPSHandler(context=_tls(settings, base))] if parts.scheme == "https" else []
+        self._opener = urllib.request.build_opener(_NotFurther, *tls)
 
     def version(self) -> str:
         status = self._ask("/api/status")
-        version = status.get("version", {}).get("number") if isinstance(status, dict) else None
-        if not version:
-            hint = "check the address, and the credentials"
-            raise KibanaError(f"what answers at {self.shown} is not Kibana, or hides its version", hint=hint)
-        return str(version)
+        match status:
+            case {"version": {"number": str(version)}}:
+                return version
+        hint = "check the address, and the credentials"
+        raise KibanaError(f"what answers at {self.shown} is not Kibana, or hides its version", hint=hint)
 
     def post_file(self, path: str, content: bytes) -> Any:
         boundary = uuid.uuid4().hex
@@ -84,7 +98,7 @@ class _Kibana:
     def _ask(self, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Any:
         request = urllib.request.Request(f"{self.shown}{path}", body, {**self._headers, **(headers or {})})  # noqa: S310  http or https, see __init__
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT, context=self._tls) as response:  # noqa: S310  as above
+            with self._opener.open(request, timeout=TIMEOUT) as response:
                 return json.load(response)
         except urllib.error.HTTPError as error:
             raise self._refusal(error, path) from error
@@ -94,15 +108,21 @@ class _Kibana:
                 hint = "store.ca_file names the authority that signed it"
                 raise KibanaError(f"Kibana's certificate is not accepted: {reason}", hint=hint) from error
             raise KibanaError(f"Kibana does not answer at {self.shown}: {reason}") from error
+        except http.client.HTTPException as error:
+            raise KibanaError(f"what answers at {self.shown} is not Kibana", hint="it sends no HTTP") from error
         except ValueError as error:
             raise KibanaError(f"what answers at {self.shown} is not Kibana", hint="it sends no JSON") from error
 
     def _refusal(self, error: urllib.error.HTTPError, path: str) -> KibanaError:
         try:
             said = json.loads(error.read()).get("message", "")
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, OSError, http.client.HTTPException):
             said = ""
         said = f": {said}" if said else ""
+        if 300 <= error.code < 400:
+            where = urljoin(error.url, error.headers.get("Location", "")).partition("?")[0]
+            hint = "give that address, if it is Kibana's: the credentials go to no other"
+            return KibanaError(f"{self.shown} leads to {where}", hint=hint)
         if error.code == 401:
             hint = "store.api_key, or user:password in the URL"
             return KibanaError(f"Kibana refuses the credentials{said}", hint=hint)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -128,6 +130,44 @@ def test_what_is_no_kibana_is_said_to_be_none() -> None:
         refused(200, b"<html>Welcome</html>", {"Content-Type": "text/html"})
     with pytest.raises(KibanaError, match="not Kibana"):
         refused(200, {"cluster_name": "elasticsearch"})
+    with pytest.raises(KibanaError, match="not Kibana"):
+        refused(200, {"version": "9.1"})
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_named_and_the_key_does_not_follow_it(status: int) -> None:
+    with serve(kibana()) as other:
+        to = {"Location": f"{other.url}/login?next=%2F"}
+        with pytest.raises(KibanaError, match=f"leads to {other.url}/login .*give that address"):
+            refused(status, {}, to)
+    assert other.requests == []
+
+
+def test_what_speaks_no_http_is_said_to_be_no_kibana() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        with pytest.raises(KibanaError, match="not Kibana"):
+            import_bundle(f"http://127.0.0.1:{server.getsockname()[1]}", SETTINGS)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [[], {}, {"success": False}, {"success": True}, {"success": False, "errors": []}, {"errors": "many"}],
+    ids=str,
+)
+def test_an_answer_that_does_not_tell_what_became_of_the_import_is_not_taken_for_one(said: object) -> None:
+    def answer(request: Request) -> Answer:
+        return kibana()(request) if request.path == "/api/status" else Answer(200, said)
+
+    with serve(answer) as server, pytest.raises(KibanaError, match="does not say what became of the import"):
+        import_bundle(server.url, SETTINGS)
 
 
 def test_a_kibana_that_is_away_is_said_to_be() -> None:
