@@ -32,3 +32,12 @@ def test_only_the_key_for_setting_up_may_make_indices_and_it_expires() -> None:
 
 def test_a_reader_cannot_write() -> None:
     assert roles("desk")["reader"]["indices"][0]["privileges"] == ["read", "view_index_metadata"]
+
+
+def test_only_the_key_for_setting_up_may_import_into_kibana() -> None:
+    made = roles("desk")
+    (kibana,) = made["setup"]["applications"]
+    assert kibana["application"] == "kibana-.kibana"
+    assert {"feature_savedObjectsManagement.all", "feature_indexPatterns.all"} <= set(kibana["privileges"])
+    assert kibana["resources"] == ["*"]
+    assert not any("applications" in made[name] for name in ("crawler", "reader"))

@@ -10,6 +10,24 @@ if TYPE_CHECKING:
     from monitor.models import Json
 
 
+# What importing data views, searches and a dashboard needs, under the names of Kibana 8.9 to 9.x; Kibana and
+# Elasticsearch pass over names that they do not have.
+KIBANA: Json = {
+    "application": "kibana-.kibana",
+    "privileges": [
+        "feature_savedObjectsManagement.all",
+        "feature_indexPatterns.all",
+        "feature_dashboard.all",
+        "feature_dashboard_v2.all",
+        "feature_discover.all",
+        "feature_discover_v2.all",
+        "feature_visualize.all",
+        "feature_visualize_v2.all",
+    ],
+    "resources": ["*"],  # any space
+}
+
+
 def roles(prefix: str) -> dict[str, Json]:
     """What each kind of key may do: ``setup`` once, ``crawler`` for `run` and `crawl`, ``reader`` for `search`."""
     everything = [f"{prefix}-*"]
@@ -17,6 +35,7 @@ def roles(prefix: str) -> dict[str, Json]:
         "setup": {
             "cluster": ["monitor", "manage_index_templates"],
             "indices": [{"names": everything, "privileges": ["manage", "read", "write"]}],
+            "applications": [KIBANA],
         },
         "crawler": {
             "cluster": ["monitor"],
