@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -181,19 +182,21 @@ def _reading(name: str) -> Iterator[IO[bytes]]:
 def copy_command(context: Context, *, target: str) -> None:
     """Copy a whole monitor into another store: stories with their versions, hits, crawl state and outbox.
 
-    TARGET is the monitor.yaml that names the other store, or that store's address.  Stop crawling first.  May be
-    repeated, also after a kill: what is there stays, and mail that was sent is not sent again.
+    TARGET is the monitor.yaml that names the other store, or that store's address, which may carry user:password@.
+    This store's credentials are not sent there: what needs an API key or a CA of its own is named by a monitor.yaml.
+    Stop crawling first.  May be repeated, also after a kill: what is there stays, and mail that was sent is not sent
+    again.
 
     \b
     Examples:
       media-monitor copy elasticsearch.yaml
-      media-monitor copy https://es.example.org:9200
+      media-monitor copy https://user:password@es.example.org:9200
     """
     from monitor.store import open_store  # noqa: PLC0415  not for --help
     from monitor.transfer import copy  # noqa: PLC0415
 
     settings, base = _target(context, target)
-    if (settings, base.resolve()) == (context.config.store, context.base.resolve()):
+    if _place(settings, base) == _place(context.config.store, context.base):
         raise click.UsageError("the target is the store itself")
     other = open_store(settings, base)
     try:
@@ -220,6 +223,17 @@ def _target(context: Context, target: str) -> tuple[StoreSettings, Path]:
     from monitor.config import StoreSettings  # noqa: PLC0415
 
     try:
-        return StoreSettings.model_validate({**context.config.store.model_dump(), "url": target}), context.base
+        ours = context.config.store.model_dump(include={"prefix", "timeout"})  # no key of ours to another host
+        return StoreSettings.model_validate({**ours, "url": target}), context.base
     except ValidationError as error:
         raise click.UsageError(str(error.errors()[0].get("ctx", {}).get("error", "not a store"))) from None
+
+
+def _place(settings: StoreSettings, base: Path) -> tuple[str, str]:
+    """What tells one store from another, whoever asks."""
+    url = settings.url.get_secret_value()
+    if settings.cloud_id:
+        return settings.cloud_id, settings.prefix
+    if url.startswith("sqlite:"):
+        return url, str(base.resolve())
+    return re.sub(r"//[^/,]*@", "//", url), settings.prefix

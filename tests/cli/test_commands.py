@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ from monitor.cli.app import COMMANDS
 from monitor.models import Candidate, Disposition, Filing, Hit, Notice, Outcome, Story, Visit, now, rfc3339
 from monitor.store.sqlite import SqliteStore
 from monitor.urls import story_id
+from servers.faulty import Answer, Request, serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -439,3 +441,38 @@ def test_a_whole_monitor_is_copied_and_copying_again_adds_nothing(home: Path, co
     assert command("export", "--config", "copy.yaml").out == command("export").out
     assert json.loads(command("alerts", "list", "--json", "--config", "copy.yaml").out)["waiting"] == 1
     assert command("copy", "sqlite:monitor.db").status == 2
+
+
+def elasticsearch_that_refuses(request: Request) -> Answer:
+    return Answer(401, {"error": {"type": "security_exception", "reason": "missing credentials"}, "status": 401})
+
+
+@pytest.mark.parametrize("ours", ["api_key: our-secret", "{username: ada, password: our-secret}"])
+def test_the_stores_credentials_are_not_sent_to_the_copys_host(
+    home: Path, command: Callable[..., Run], ours: str
+) -> None:
+    store = f'{{url: "https://127.0.0.1:1", verify: false, {ours.strip("{}")}}}'
+    (home / "ours.yaml").write_text(f"store: {store}\n{CONFIG}", encoding="utf-8")
+    with serve(elasticsearch_that_refuses) as other:
+        assert command("copy", other.url, "--config", "ours.yaml").status == 1
+        assert command("copy", other.url.replace("//", "//bo:theirs@"), "--config", "ours.yaml").status == 1
+    sent = {request.headers.get("authorization") for request in other.requests}
+    assert sent == {None, "Basic Ym86dGhlaXJz"}
+
+
+def test_a_copy_goes_to_the_file_it_names_and_not_to_the_configured_cloud(
+    home: Path, command: Callable[..., Run]
+) -> None:
+    cloud = base64.b64encode(b"127.0.0.1:1$0$").decode()
+    (home / "cloud.yaml").write_text(f'store: {{cloud_id: "c:{cloud}", api_key: k}}\n{CONFIG}', encoding="utf-8")
+    run = command("copy", "sqlite:backup.db", "--config", "cloud.yaml")
+    assert run.status == 1, "the cloud that is read from is away"
+    assert (home / "backup.db").exists()
+
+
+@pytest.mark.parametrize("target", ["http://es:9200", "http://bo:theirs@es:9200"])
+def test_a_copy_onto_itself_is_refused_whoever_asks(home: Path, command: Callable[..., Run], target: str) -> None:
+    (home / "ours.yaml").write_text(f'store: {{url: "http://es:9200", api_key: k}}\n{CONFIG}', encoding="utf-8")
+    run = command("copy", target, "--config", "ours.yaml")
+    assert run.status == 2
+    assert "the store itself" in run.err
