@@ -12,13 +12,14 @@ from monitor.errors import MailError, StoreError
 
 if TYPE_CHECKING:
     from monitor.config import Config
+    from monitor.errors import RenderingUnavailable
 
 
 @click.command("check")
-@click.option("--offline", is_flag=True, help="Leave the store and the mail server alone.")
+@click.option("--offline", is_flag=True, help="Leave the store, the mail server and the browser alone.")
 @with_context
 def check_command(context: Context, *, offline: bool) -> int:
-    """Validate the file, its queries, the store and the mail server; sends nothing, fetches nothing.
+    """Validate the file, its queries, the store, the mail server and the browser; sends nothing, fetches nothing.
 
     Faults of the file come all at once, each with its line and key (exit status 2).  Queries that parse but can hardly
     mean what they say are named with a better way to write them.
@@ -32,7 +33,7 @@ def check_command(context: Context, *, offline: bool) -> int:
         out.print("FAIL  outlets: none are configured; `init` writes a starter with some")
     for line in _lint(config):
         out.print(f"note  {line}", markup=False)
-    failed |= _engines(context)
+    failed |= _engines(context, start=not offline)
     failed |= _spiders(context)
     if not offline:
         failed |= _store(context)
@@ -46,8 +47,8 @@ def _lint(config: Config) -> list[str]:
     return lint(config)
 
 
-def _engines(context: Context) -> bool:
-    """Whether an outlet asks for a rendering engine that is not there."""
+def _engines(context: Context, *, start: bool) -> bool:
+    """Whether an outlet asks for a rendering engine that is not there or, if it may, does not start."""
     import os  # noqa: PLC0415
 
     asking = {outlet.render for outlet in context.config.outlets} - {"none", "auto"}
@@ -59,6 +60,8 @@ def _engines(context: Context) -> bool:
     for engine in sorted(asking):
         splash = crawl.splash or os.environ.get("SPLASH_URL") or None
         problem = missing(engine, splash=splash, chromium_path=crawl.chromium)
+        if problem is None and start and engine == "playwright":
+            problem = _browser(crawl.chromium)
         names = [outlet.name for outlet in context.config.outlets if outlet.render == engine]
         if problem is None:
             context.out.print(f"ok    {engine}: renders {', '.join(names)}", markup=False)
@@ -66,6 +69,15 @@ def _engines(context: Context) -> bool:
             context.out.print(f"FAIL  {engine}: {problem}; needed by {', '.join(names)}", markup=False)
             failed = True
     return failed
+
+
+def _browser(configured: str | None) -> RenderingUnavailable | None:
+    from monitor.rendering import browser  # noqa: PLC0415  not for --help
+    from monitor.rendering.chromium import trial  # noqa: PLC0415  needs the extra
+
+    path = browser.find(configured)
+    assert path is not None, "it was there a moment ago"
+    return trial(path)
 
 
 def _spiders(context: Context) -> bool:

@@ -11,6 +11,10 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from playwright._impl._errors import TargetClosedError  # as scrapy-playwright does
@@ -43,9 +47,58 @@ RENDERER_MEMORY = 512  # MB of JavaScript heap a renderer may take
 CLOSE_TIMEOUT = 10.0  # seconds
 OPEN_TIMEOUT = 15.0  # seconds
 TRIES = 4  # of one page, where the browser dies under it
+TRIAL_TIMEOUT = 20.0  # seconds; less than a container's probe has
+SANDBOX = "MONITOR_CHROMIUM_SANDBOX"
 MEMORY_FLAG = f"--js-flags=--max-old-space-size={RENDERER_MEMORY}"
 
 _NOT_LOADED = frozenset({"image", "media", "font", "texttrack", "manifest", "ping", "cspviolationreport"})
+
+
+def trial(path: str) -> RenderingUnavailable | None:
+    """Starts the browser on an empty page as it would be started for a crawl; None where that page comes back."""
+    with tempfile.TemporaryDirectory(prefix="media-monitor-", ignore_cleanup_errors=True) as folder:
+        command = [path, "--headless", *_ARGUMENTS, *_without_sandbox(), f"--user-data-dir={folder}/profile"]
+        with (Path(folder) / "said").open("w+", encoding="utf-8", errors="replace") as said:
+            try:
+                browser = subprocess.Popen(  # noqa: S603  the configured browser
+                    [*command, "--dump-dom", "about:blank"],
+                    stdin=subprocess.DEVNULL,
+                    stdout=said,
+                    stderr=said,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                return _does_not_start(path, "", str(error.strerror))
+            try:
+                browser.wait(TRIAL_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                return _does_not_start(path, "", f"no page after {TRIAL_TIMEOUT:g} s")
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(browser.pid, signal.SIGKILL)  # with all that it started
+                browser.wait()
+            said.seek(0)
+            told = said.read()
+    if browser.returncode == 0 and "<html" in told:
+        return None
+    return _does_not_start(path, told, next(reversed(told.split("\n")[:-1]), f"it ends with {browser.returncode}"))
+
+
+def _without_sandbox() -> list[str]:
+    """The argument that gives the sandbox up: for root, who cannot have one, and where the environment says so."""
+    return ["--no-sandbox"] if os.geteuid() == 0 or os.environ.get(SANDBOX) == "off" else []
+
+
+def _does_not_start(path: str, told: str, reason: str) -> RenderingUnavailable:
+    if any(sign in told for sign in _NO_SANDBOX):
+        return RenderingUnavailable(
+            f"{path} does not start: its sandbox needs user namespaces, which are forbidden here",
+            hint=f"allow them, or set {SANDBOX}=off; docs/rendering.md says what that costs",
+        )
+    return RenderingUnavailable(
+        f"{path} does not start: {reason[:300]}",
+        hint="run it by hand with --headless to see why, or set crawl.chromium to another one",
+    )
 
 
 class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  # scrapy_playwright has no types
@@ -63,8 +116,8 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
         self._started = asyncio.Lock()
         self.config.launch_options = {
             "executable_path": path,
-            "args": [*_ARGUMENTS, *(["--no-sandbox"] if os.geteuid() == 0 else [])],  # root cannot have one
-            "chromium_sandbox": os.geteuid() != 0,
+            "args": [*_ARGUMENTS, *_without_sandbox()],
+            "chromium_sandbox": not _without_sandbox(),
             "proxy": {"server": self._proxy},
             "handle_sigint": False,  # the process's own signals end it
             "handle_sigterm": False,
@@ -115,11 +168,8 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
             try:
                 await self._maybe_launch_browser()
             except PlaywrightError as error:
-                reason = error.message.strip().splitlines()[0]
-                raise RenderingUnavailable(
-                    f"{self.config.launch_options['executable_path']} does not start: {reason}",
-                    hint="run it by hand with --headless to see why, or set crawl.chromium to another one",
-                ) from error
+                path = self.config.launch_options["executable_path"]
+                raise _does_not_start(path, error.message, error.message.strip().splitlines()[0]) from error
 
     def _forget(self, generation: int) -> None:
         """Drops a browser and a driver that are gone, once, so that `_start` makes new ones."""
@@ -214,6 +264,8 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
         kind = next((kind for part, kind in _NETWORK if part in name), "render")
         return FetchError(f"Chromium could not load the page: {name}", kind=kind, permanent=kind == "not-text")
 
+
+_NO_SANDBOX = ("No usable sandbox", "Failed to move to new namespace", "The setuid sandbox is not running as root")
 
 _NETWORK = (
     ("TIMED_OUT", "timeout"),
