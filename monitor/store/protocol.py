@@ -104,6 +104,7 @@ class Store(Protocol):
         CONFLICT is the answer where somebody else had changed the story meanwhile (its version is not the stored one
         plus one, or it is new and the id is taken): its story and visit are not written; prepare it anew.  A notice
         whose key is known stays as it is, sent or not.  The version before an update is kept for `history`.
+        A visit without a story stays unwritten where one with a story is stored.
         """
 
     # ---- stories
@@ -205,6 +206,9 @@ class Store(Protocol):
     def note(self, key: str, value: Json | None) -> None:
         """Keeps a small JSON document (None removes it)."""
 
+    def swap(self, key: str, old: Json | None, new: Json) -> bool:
+        """Keeps ``new`` if ``old`` is what is kept now (None: nothing): of several who try at once, one does it."""
+
     def notes(self, prefix: str = "") -> dict[str, Json]:
         """The documents whose key begins with ``prefix``."""
 
@@ -217,5 +221,6 @@ class Store(Protocol):
         """Writes records as they are, and returns how many were new or newer than what was there.
 
         A story whose stored version is the same or later stays as it is, as does a notice that is marked sent and an
-        outlet that is held or was polled as late.
+        outlet that is held or was polled as late.  StoreRefused, with the id, where the store does not take a record:
+        then any of the others may have been written.
         """

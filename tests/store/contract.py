@@ -18,12 +18,13 @@ from monitor.errors import LeaseLost
 from monitor.models import Disposition, Filed, Filing, Outcome, SourceState
 from monitor.query import parse
 from monitor.similarity import alike, signature
+from monitor.store.protocol import Told
 from store.examples import MINUTE, NOW, address, candidate, filing, hit, notice, story, visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from monitor.models import OutletState, Story
+    from monitor.models import Json, OutletState, Story
     from monitor.store import Store
 
 TERM = timedelta(minutes=10)
@@ -202,6 +203,19 @@ class Filings:
         store.file([filing(told, story=None, notices=(notice("ai", told),))])
         (kept,) = store.outbox()
         assert (kept.attempts, kept.to, kept.error) == (3, ("chief@example.org",), "451 later")
+
+    def test_a_visit_without_a_story_is_not_written_over_one_with_a_story(self, store: Store) -> None:
+        """As a process would that slept while another took its outlet over."""
+        (made,) = store.enqueue([candidate("first")], now=NOW)
+        again = replace(made, story=story("first").id, next_at=NOW + MINUTE, etag='"e"')
+        store.file([filing(story("first"), visit=again)])
+        late = replace(made, attempts=1, next_at=NOW)
+        failed = Outcome(disposition=Disposition.FAILED, kind="timeout")
+        other = Filing(visit=visit("other", next_at=NOW, attempts=1), outcome=failed)
+        assert store.file([Filing(visit=late, outcome=failed), other]) == [Filed.WRITTEN] * 2
+        assert store.waiting("Outlet", now=NOW + MINUTE, limit=9) == [other.visit, again]
+        store.file([Filing(visit=replace(again, rechecks=1), outcome=failed)])
+        assert store.waiting("Outlet", now=NOW + MINUTE, limit=9)[1].rechecks == 1
 
     def test_hits_come_newest_first_by_alert_and_time(self, store: Store) -> None:
         for number, name in enumerate(("first", "second", "third")):
@@ -612,6 +626,17 @@ class Notes:
         }
         assert len(store.notes()) == 3
 
+    def test_of_several_who_swap_a_note_at_once_one_does(self, store: Store, another: Callable[[], Store]) -> None:
+        stores = [store, another()]
+        for old in (None, {"n": 0, "at": "2026-11-22T12:00:00Z"}):
+
+            def swap(number: int, old: Json | None = old) -> bool:
+                return stores[number % 2].swap("a", old, {"n": 0, "at": "2026-11-22T12:00:00Z"} if old is None else {})
+
+            with ThreadPoolExecutor(6) as threads:
+                assert sum(threads.map(swap, range(6))) == 1
+        assert store.notes("a") == {"a": {}}
+
     def test_a_note_is_replaced_and_removed(self, store: Store) -> None:
         store.note("a", {"n": 1})
         store.note("a", {"n": 2})
@@ -665,6 +690,25 @@ class Copying:
         store.file([filing(story("first", version=2, text="newer"))])
         empty.load(list(store.dump()))
         assert [version.text for version in empty.history(story("first").id)] == [story("first").text, "newer"]
+
+    @pytest.mark.parametrize("numbers", [(1, 2), (2, 1), (1, 2, 2, 3)])
+    def test_of_one_story_twice_in_a_load_the_newest_is_kept(self, store: Store, numbers: tuple[int, ...]) -> None:
+        versions = [story("first", version=number, text=f"version {number}") for number in numbers]
+        store.load([Told(versions=(version,)) for version in [*versions, story("second")]])
+        assert store.stories([story("first").id])[story("first").id].version == max(numbers)
+
+    def test_what_a_loaded_version_replaces_is_history(self, store: Store) -> None:
+        versions = [story("first", version=number, text=f"version {number}") for number in (1, 2, 3)]
+        store.file([filing(versions[0])])
+        assert store.load([Told(versions=(versions[1],)), Told(versions=(versions[2],))]) == 2
+        assert store.history(versions[0].id) == versions
+
+    def test_a_story_of_an_absurd_version_is_copied_like_any_other(self, store: Store, empty: Store) -> None:
+        told = story("first", version=1_763_900_000)
+        assert store.load([Told(versions=(told,))]) == 1
+        assert store.history(told.id) == [told]
+        assert [record for record in store.dump() if isinstance(record, Told)] == [Told(versions=(told,))]
+        assert empty.load(list(store.dump())) == 1
 
     def test_an_outlet_is_as_whoever_polled_it_last_left_it(self, store: Store, empty: Store) -> None:
         def polled(at: Store, when: datetime, error: str) -> None:

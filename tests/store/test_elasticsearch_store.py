@@ -16,6 +16,7 @@ from monitor.errors import LeaseLost, StoreRefused, StoreUnavailable
 from monitor.models import Candidate, Disposition, Filed, Filing, Hit, Notice, Outcome, Story, Visit
 from monitor.store.elasticsearch import ElasticsearchStore, migration, schema
 from monitor.store.elasticsearch.bulk import Write
+from monitor.store.protocol import Told
 from servers import elasticsearch_node, missing
 
 if TYPE_CHECKING:
@@ -144,6 +145,17 @@ def test_an_index_in_the_way_of_an_alias_is_named(fresh: StoreSettings) -> None:
         store.setup()
 
 
+def test_an_index_that_lost_its_alias_gets_it_back_with_what_it_holds(own: ElasticsearchStore) -> None:
+    own.file([filing()])
+    for kind in ("stories", "urls"):
+        own.client.indices.delete_alias(index=schema.index(own.prefix, kind), name=own.alias(kind))
+    with pytest.raises(StoreRefused, match="not set up"):
+        own.file([filing(2)])
+    own.setup()
+    assert own.file([filing(2)]) == [Filed.WRITTEN]
+    assert len(list(own.scan(now=NOON))) == 2
+
+
 # ---- migration
 
 
@@ -264,6 +276,18 @@ def test_a_replay_leaves_what_was_too_large_to_be_kept_whole(store: Elasticsearc
     store.write([Write(kind="failed", id="a", document=document)])
     assert store.replay().rejected == 1
     assert store.rejections() == 1
+
+
+def test_a_record_that_the_mapping_rejects_is_named_and_not_taken_for_known(store: ElasticsearchStore) -> None:
+    bad, fine = filing(1, word_count=1 << 40), filing(2)
+    assert bad.story
+    assert fine.story
+    with pytest.raises(StoreRefused, match=f"{bad.story.id}.*word_count"):
+        store.load([Told(versions=(bad.story,)), Told(versions=(fine.story,))])
+    assert store.load([Told(versions=(fine.story,))]) == 0
+    assert store.rejections() == 0
+    with pytest.raises(StoreRefused, match=f"{bad.visit.id}.*rechecks"):
+        store.load([replace(bad.visit, rechecks=1 << 40)])
 
 
 # ---- an index that takes no writes

@@ -14,7 +14,7 @@ from monitor.store.elasticsearch.frontier import Frontier
 from monitor.store.elasticsearch.notes import NOTE, written_note
 from monitor.store.elasticsearch.outbox import SNOOZE, Outbox
 from monitor.store.elasticsearch.outlets import Outlets
-from monitor.store.elasticsearch.stories import Stories, version_id, written_version
+from monitor.store.elasticsearch.stories import Stories, written_version
 from monitor.store.protocol import Alias, Note, Posted, Record, Snooze, Told
 
 if TYPE_CHECKING:
@@ -56,29 +56,38 @@ class Copying(Stories, Frontier, Outlets, Outbox):
         yield from self._with_versions(page)
 
     def _with_versions(self, stories: Sequence[Story]) -> Iterator[Told]:
-        ids = [version_id(story.id, version) for story in stories for version in range(1, story.version)]
-        earlier = self.get("versions", ids)
+        earlier = self.earlier([story for story in stories if story.version > 1])
         for story in stories:
-            versions = (earlier.get(version_id(story.id, version)) for version in range(1, story.version))
-            yield Told(versions=(*(Story.from_json(old.document["body"]) for old in versions if old), story))
+            yield Told(versions=(*earlier.get(story.id, ()), story))
 
     def load(self, records: Sequence[Record]) -> int:
         """See `Store.load`.  Stories come first, as nothing else may be there without them."""
-        new = self._load_stories([record.versions for record in records if isinstance(record, Told)])
+        new = 0
+        told = [record.versions for record in records if isinstance(record, Told)]
+        while told:  # one story twice in a batch: the second is compared with what the first has left
+            turn: dict[str, tuple[Story, ...]] = {}
+            for versions in told:
+                turn.setdefault(versions[-1].id, versions)
+            new += self._load_stories(list(turn.values()))
+            taken = set(map(id, turn.values()))
+            told = [versions for versions in told if id(versions) not in taken]
         others = [record for record in records if not isinstance(record, Told)]
         writes = [_created(record) for record in others]
-        results = self.write(writes, keep=True)
-        taken = [
+        results = self.write(writes)
+        known = [
             (record, write) for record, write, result in zip(others, writes, results, strict=True) if result.conflict
         ]
-        return new + sum(result.done for result in results) + self._load_over(taken)
+        return new + sum(result.done for result in results) + self._load_over(known)
 
     def _load_stories(self, told: Sequence[tuple[Story, ...]]) -> int:
+        """Writes those that are newer than what is stored, which becomes history; no story comes twice."""
         from monitor.similarity import signature  # noqa: PLC0415  numpy takes its time
 
         stored = self.get("stories", [versions[-1].id for versions in told], fields=("version",))
         newer = [versions for versions in told if versions[-1].version > _version(stored.get(versions[-1].id))]
-        self.write([written_version(old.to_json()) for *earlier, _ in newer for old in earlier], keep=True)
+        replaced = self.stories([versions[-1].id for versions in newer if versions[-1].id in stored]).values()
+        self.write([written_version(old.to_json()) for old in replaced])
+        self.write([written_version(old.to_json()) for *earlier, _ in newer for old in earlier])
         writes = []
         for *_, story in newer:
             known = stored.get(story.id)
@@ -91,7 +100,7 @@ class Copying(Stories, Frontier, Outlets, Outbox):
                     version=known.version if known else None,
                 )
             )
-        return sum(result.done for result in self.write(writes, keep=True))
+        return sum(result.done for result in self.write(writes))
 
     def _load_over(self, taken: Sequence[tuple[Record, Write]]) -> int:
         """Of what is there already, mail is sent where its copy is, and an outlet polled later is as its copy."""

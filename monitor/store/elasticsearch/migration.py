@@ -31,6 +31,10 @@ def setup(cluster: Cluster) -> None:
     Raises StoreRefused where an index is newer than this program, or is no alias of ours.
     """
     current = versions(cluster)
+    for kind in schema.KINDS:
+        if kind not in current and (found := _without_alias(cluster, kind)) is not None:
+            _put_alias(cluster, kind, found)
+            current[kind] = found
     for kind, version in current.items():
         if version > schema.VERSIONS[kind]:
             raise StoreRefused(
@@ -59,6 +63,26 @@ def versions(cluster: Cluster) -> dict[str, int]:
         if match and isinstance(value, dict) and f"{cluster.prefix}-{match[1]}" in value.get("aliases", {}):
             found[match[1]] = int(match[2])
     return {kind: version for kind, version in found.items() if kind in schema.KINDS}
+
+
+def _without_alias(cluster: Cluster, kind: str) -> int | None:
+    """The version of an index that lost its alias, as one does that is restored from a snapshot.
+
+    Of several it is the oldest: a migration deletes that when its copy is whole.
+    """
+    with explained():
+        answer = cluster.client.indices.get(index=f"{cluster.alias(kind)}-v*", features="aliases")
+    found = [re.fullmatch(re.escape(cluster.alias(kind)) + r"-v(\d+)", index) for index in answer]
+    return min((int(match[1]) for match in found if match), default=None)
+
+
+def _put_alias(cluster: Cluster, kind: str, version: int) -> None:
+    index, alias = schema.index(cluster.prefix, kind, version), cluster.alias(kind)
+    log.info("%s gets its alias %s back", index, alias)
+    with explained():
+        cluster.client.indices.update_aliases(
+            actions=[{"add": {"index": index, "alias": alias, "is_write_index": True}}]
+        )
 
 
 def put_templates(cluster: Cluster) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from monitor.store.elasticsearch.bulk import Write
@@ -19,6 +20,15 @@ class Notes(Cluster):
 
     def note(self, key: str, value: Json | None) -> None:
         self.put(NOTE, key, value)
+
+    def swap(self, key: str, old: Json | None, new: Json) -> bool:
+        write = written_note(NOTE, key, new, op="create")
+        known = self.get("notes", [write.id]).get(write.id)
+        if (known.document["value"] if known else None) != old:
+            return False
+        if known:
+            write = replace(write, op="index", version=known.version)
+        return self.write([write])[0].done
 
     def notes(self, prefix: str = "") -> dict[str, Json]:
         return {key: value for key, value in self.kept(NOTE).items() if key.startswith(prefix)}

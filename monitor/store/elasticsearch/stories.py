@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from monitor.models import Disposition, Filed, Hit, Outcome, Story, rfc3339
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from monitor.query.syntax import Node
 
 MOST_SIMILAR = 100  # those that share most bands: a wire report on hundreds of sites has one cluster anyway
+EARLIER_AT_ONCE = 100  # versions of one answer: whole stories
 
 
 class Stories(Cluster):
@@ -58,11 +60,26 @@ class Stories(Cluster):
 
         rejected = {place: fate.reason for place, fate in fates.items() if fate.rejected}
         after = [write for place, filing in fit.items() for write in _after(filing, rejected.get(place))]
-        self._settle(after, self.write(after, keep=True))
+        storyless = [write for write in after if write.op == "index" and not write.document.get("story")]
+        rest = [write for write in after if write not in storyless]
+        self._settle(rest, self.write(rest, keep=True))
+        self._put_storyless(storyless)
         return {
             place: Filed.CONFLICT if place not in fit else Filed.REJECTED if place in rejected else Filed.WRITTEN
             for place in filings
         }
+
+    def _put_storyless(self, visits: Sequence[Write]) -> None:
+        """Writes visits that came to no story, but for those of which another process has stored one meanwhile."""
+        while visits:
+            known = self.get("urls", [visit.id for visit in visits], fields=("story",))
+            visits = [visit for visit in visits if visit.id not in known or not known[visit.id].document.get("story")]
+            writes = [
+                replace(visit, version=known[visit.id].version) if visit.id in known else replace(visit, op="create")
+                for visit in visits
+            ]
+            results = self.write(writes, keep=True)
+            visits = [visit for visit, result in zip(visits, results, strict=True) if result.conflict]
 
     def _settle(self, writes: Sequence[Write], results: Sequence[Written]) -> None:
         """Another address that waits itself to be fetched for the first time need not be fetched any more."""
@@ -101,13 +118,20 @@ class Stories(Cluster):
         return {name: Story.from_json(stored.document) for name, stored in found.items()}
 
     def history(self, story: str) -> list[Story]:
-        """See `Store.history`: earlier versions are kept under ids that tell them, so no search is needed."""
         current = self.stories([story]).get(story)
-        if current is None:
-            return []
-        earlier = self.get("versions", [version_id(story, version) for version in range(1, current.version)])
-        bodies = sorted((stored.document["body"] for stored in earlier.values()), key=lambda body: int(body["version"]))
-        return [*map(Story.from_json, bodies), current]
+        return [*self.earlier([current]).get(story, ()), current] if current else []
+
+    def earlier(self, stories: Sequence[Story]) -> dict[str, list[Story]]:
+        """The versions before these, by story, oldest first."""
+        latest = {story.id: story.version for story in stories}
+        earlier: dict[str, list[Story]] = {}
+        if latest:
+            order: list[Json] = [{"story": "asc"}, {"version": "asc"}]
+            for stored in self.find("versions", {"terms": {"story": list(latest)}}, sort=order, page=EARLIER_AT_ONCE):
+                if stored.document["version"] < latest[stored.document["story"]]:
+                    version = Story.from_json(stored.document["body"])
+                    earlier.setdefault(version.id, []).append(version)
+        return earlier
 
     def search(
         self,

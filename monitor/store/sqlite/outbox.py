@@ -70,6 +70,14 @@ class Outbox(Part):
             else:
                 connection.execute(sql.PUT_NOTE, (key, rows.json(value)))
 
+    def swap(self, key: str, old: Json | None, new: Json) -> bool:
+        with self.database.write() as connection:
+            (kept,) = rows.fetch(connection, sql.NOTE, (key,)) or [(None,)]
+            same = (orjson.loads(kept[0]) if kept[0] is not None else None) == old
+            if same:
+                connection.execute(sql.PUT_NOTE, (key, rows.json(new)))
+            return same
+
     def notes(self, prefix: str = "") -> dict[str, Json]:
         with self.database.read() as connection:
             return {key: orjson.loads(value) for key, value in connection.execute(sql.NOTES, (prefix,))}

@@ -134,7 +134,12 @@ ADD_VISIT = f"""
 INSERT INTO visit {_values(VISIT_COLUMNS).replace("VALUES (", "SELECT ")[:-1]}
 WHERE NOT EXISTS (SELECT 1 FROM alias WHERE id = ?1) ON CONFLICT DO NOTHING RETURNING 1
 """.replace("SELECT ?, ", "SELECT ?1, ", 1)
-PUT_VISIT = f"INSERT OR REPLACE INTO visit {_values(VISIT_COLUMNS)}"
+#: A visit that came to no story is not written over one that did: another process was there first.
+PUT_VISIT = f"""
+INSERT INTO visit {_values(VISIT_COLUMNS)}
+ON CONFLICT DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in VISIT_COLUMNS)}
+WHERE excluded.story IS NOT NULL OR visit.story IS NULL
+"""
 WAITING = f"SELECT {_VISIT} FROM visit WHERE outlet = ? AND next_at <= ? ORDER BY next_at, id LIMIT ?"
 PUT_ALIAS = "INSERT OR REPLACE INTO alias (id, story) VALUES (?, ?)"
 #: Where the other address waits itself to be fetched for the first time, that is of no use any more.
@@ -200,6 +205,7 @@ SNOOZED = "SELECT alert, until FROM snooze"
 
 PUT_NOTE = "INSERT OR REPLACE INTO note (key, value) VALUES (?, ?)"
 DROP_NOTE = "DELETE FROM note WHERE key = ?"
+NOTE = "SELECT value FROM note WHERE key = ?"
 NOTES = "SELECT key, value FROM note WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key"
 
 # ---- copying: each table in the order of its key, some rows at a time behind the last one
