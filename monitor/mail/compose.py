@@ -104,15 +104,19 @@ def refusal(
     return _bytes(message)
 
 
-def failing(config: Config, states: Sequence[OutletState], *, at: datetime) -> bytes:
-    """What ``mail.ops`` is told of outlets that have failed for long."""
+def failing(config: Config, states: Sequence[OutletState], before: Mapping[str, str], *, at: datetime) -> bytes:
+    """What ``mail.ops`` is told of outlets that have failed for long.
+
+    ``before`` is when it was told last, by outlet: a mail that is sent once more has the same Message-ID.
+    """
     names = ", ".join(clean(state.name) for state in states)
     text = ["These outlets have not been read for long, and are asked again at growing intervals:", ""]
     for state in states:
         good = f"last read {_moment(state.last_ok_at, ZoneInfo('UTC'))}" if state.last_ok_at else "never read yet"
         text += [f"  {clean(state.name)}: {good}", f"    {clean(state.error)}"]
     text += ["", "media-monitor outlets --failing shows their sources; media-monitor discover URL finds new ones.", ""]
-    key = hashlib.sha256(f"{at.isoformat()}{names}".encode()).hexdigest()[:32]
+    known = "\n".join(f"{state.name}\t{state.last_ok_at}\t{before.get(state.name)}" for state in states)
+    key = hashlib.sha256(known.encode()).hexdigest()[:32]
     domain = box(config.mail.sender).rpartition("@")[2]
     count = "an outlet fails" if len(states) == 1 else f"{len(states)} outlets fail"
     subject = f"[media-monitor] {count}: {names}"

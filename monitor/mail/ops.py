@@ -40,7 +40,8 @@ def tell_failing(store: Store, config: Config, connection: Connection, *, now: d
     ]
     if not fresh:
         return None
-    message = compose.failing(config, fresh, at=now)
+    before = {state.name: told[state.name]["at"] for state in fresh if state.name in told}
+    message = compose.failing(config, fresh, before, at=now)
     try:
         connection.open()
         connection.send(message, sender=compose.box(config.mail.sender), to=config.mail.ops)
@@ -52,12 +53,11 @@ def tell_failing(store: Store, config: Config, connection: Connection, *, now: d
 
 
 def _turn(store: Store, now: datetime) -> bool:
-    """Whether nobody has looked for a while; from now on somebody has."""
+    """Whether nobody has looked for a while; from now on somebody has.  Of several who ask at once, one is told so."""
     looked = store.notes(_LOOKED).get(_LOOKED)
     if looked and from_rfc3339(looked["at"]) + LOOK_EVERY > now:
         return False
-    store.note(_LOOKED, {"at": rfc3339(now)})
-    return True
+    return store.swap(_LOOKED, looked, {"at": rfc3339(now)})
 
 
 def _failing(store: Store, config: Config, now: datetime) -> Iterable[OutletState]:

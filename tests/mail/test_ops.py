@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -57,6 +59,40 @@ def test_outlets_that_fail_for_long_are_told_once_and_again_after_a_week(store: 
         assert "Bcc" not in mail.message
         deliver_due(store, config(port), now=lambda: NOW + AGAIN)
         assert len(manners.taken) == 2
+
+
+def test_of_processes_that_look_at_once_one_tells(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    polled(store, "a", ok=timedelta(days=2), failures=9)
+    stores = [SqliteStore(tmp_path / "monitor.db", timeout=timedelta(seconds=30)) for _ in range(4)]
+    together = threading.Barrier(4)
+    notes = SqliteStore.notes
+
+    def looked(own: SqliteStore, prefix: str = "") -> Any:
+        kept = notes(own, prefix)
+        if prefix == "ops/looked":
+            together.wait(10)
+        return kept
+
+    monkeypatch.setattr(SqliteStore, "notes", looked)
+    with mail_server() as (manners, port), ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda own: deliver_due(own, config(port), now=lambda: NOW), stores))
+        assert len(manners.taken) == 1
+    for own in stores:
+        own.close()
+
+
+def test_a_mail_told_once_more_has_the_same_id_and_the_next_weeks_another(store: Store) -> None:
+    polled(store, "a", ok=timedelta(days=2), failures=9)
+    moments = (NOW, NOW + LOOK_EVERY, NOW + LOOK_EVERY + AGAIN)
+    with mail_server() as (manners, port):
+        for moment in moments:
+            if moment == moments[1]:
+                store.note("ops/failing/a", None)  # as if killed before it was written down
+            deliver_due(store, config(port), now=lambda moment=moment: moment)
+        once, again, later = (mail.message["Message-ID"] for mail in manners.taken)
+    assert once == again != later
 
 
 def test_one_that_came_back_and_fails_again_is_news(store: Store) -> None:
