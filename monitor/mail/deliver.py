@@ -37,6 +37,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 CLAIM = timedelta(minutes=15)  # longer than any mail takes; other machines wait as long after a kill
+TURN = CLAIM / 2  # then what is left is claimed anew: nobody else may take a mail under way
 CLAIMED_AT_ONCE = 1000
 CLAIMED_AT_MOST = 10_000
 BUNDLED_ABOVE = 5  # stories of an instant alert that are due together
@@ -132,22 +133,33 @@ class _Round:
             _under_way.discard(self.holder)
 
     def _run(self) -> Report:
-        mails = self._mails(self._claim())
         with self.connection:
-            away = ""
-            for mail in mails:
-                if self.stopping():
-                    break
-                away = away or self._away()
-                if away:
-                    self._postpone(mail, away)
-                else:
-                    self._send(mail)
-            if self.stopping():
-                self.store.unclaim(lambda holder: holder == self.holder)
-            elif not away and (problem := tell_failing(self.store, self.config, self.connection, now=self.now())):
-                self.report.errors.append(problem)
+            while self._turn():
+                pass
         return self.report
+
+    def _turn(self) -> bool:
+        """Sends what it can claim; whether it ended before that because it took long."""
+        until = self.now() + TURN
+        away = ""
+        for mail in self._mails(self._claim()):
+            if self.stopping() or self.now() > until:
+                break
+            away = away or self._away()
+            if away:
+                self._postpone(mail, away)
+            else:
+                self._send(mail)
+        else:
+            if not away and not self.stopping():
+                self._tell_failing()
+            return False
+        self.store.unclaim(lambda holder: holder == self.holder)
+        return not self.stopping()
+
+    def _tell_failing(self) -> None:
+        if problem := tell_failing(self.store, self.config, self.connection, now=self.now()):
+            self.report.errors.append(problem)
 
     def _away(self) -> str:
         """Why no mail can be handed over now; empty where one can."""

@@ -418,9 +418,25 @@ def test_told_to_stop_it_ends_after_the_mail_under_way_and_others_can_send_the_r
 def test_told_to_stop_while_the_mail_server_is_away_the_rest_is_as_it_was(store: Store, clock: Clock) -> None:
     for number in range(3):
         put(store, f"s{number}")
-    told = iter([False, False, True, True, True])  # asked before the claim and before each mail
+    told = iter([False, False, *[True] * 9])  # asked before the claim and before each mail
     deliver_due(store, config(free_port()), now=clock, stopping=lambda: next(told))
     assert sorted(notice.attempts for notice in store.outbox()) == [0, 0, 1]
+
+
+def test_in_a_long_round_nobody_else_can_claim_a_mail_under_way(store: Store, clock: Clock) -> None:
+    for number in range(5):
+        put(store, f"s{number}")
+    taken: list[Notice] = []
+
+    with mail_server() as (manners, port):
+
+        def slow() -> None:
+            clock.time += timedelta(minutes=6)
+            taken.extend(store.claim(holder="another", now=clock.time, term=deliver.CLAIM))
+
+        manners.data = slow
+        assert send(store, config(port), clock).mails == len(manners.taken) == 5
+    assert (taken, store.outbox()) == ([], [])
 
 
 def test_two_processes_never_send_the_same_notice(store: Store, tmp_path: Path, clock: Clock) -> None:
