@@ -8,11 +8,14 @@ from urllib.parse import urlsplit
 import click
 
 from monitor.cli.context import Context, with_context
+from monitor.counted import counted
 
 if TYPE_CHECKING:
     from monitor.config import CrawlSettings, Outlet
     from monitor.crawl.discover import Discovered
     from monitor.crawl.fetch import Fetcher
+
+OTHERS = 10  # sections told beside those that would be polled
 
 
 @click.command("discover")
@@ -22,10 +25,12 @@ if TYPE_CHECKING:
 def discover_command(context: Context, *, url: str, name: str | None) -> int:
     """Find the feeds, sitemaps and sections of a site, as YAML to paste under outlets:.
 
+    It names what the monitor would poll of itself; what else was found stands behind #.
+
     \b
     Examples:
       media-monitor discover https://www.nationaltechnology.co.uk/
-      media-monitor discover tass.com >> monitor.yaml
+      media-monitor discover tass.com | sed -i '/^outlets:/r /dev/stdin' monitor.yaml
     """
     from pydantic import ValidationError  # noqa: PLC0415  costs time that --help need not spend
 
@@ -55,32 +60,39 @@ def _settings(context: Context) -> CrawlSettings:
 
 def _ask(outlet: Outlet, settings: CrawlSettings) -> tuple[Discovered, str | None]:
     """What was found, and why the stories have to be rendered, if they do."""
-    from monitor.crawl.discover import discover, scripted  # noqa: PLC0415  seconds of imports
+    from monitor.crawl.discover import discover, scripted, with_pages  # noqa: PLC0415  seconds of imports
     from monitor.crawl.process import errand  # noqa: PLC0415
     from monitor.models import now  # noqa: PLC0415
 
     async def do(fetcher: Fetcher) -> tuple[Discovered, str | None]:
         since = now() - settings.max_age
-        found = await discover(outlet, fetcher, since=since)
+        found = await with_pages(await discover(outlet, fetcher, since=since), outlet, fetcher, since=since)
         return found, await scripted(outlet, found, fetcher, since=since)
 
     return errand(settings, do)
 
 
 def _yaml(outlet: Outlet, found: Discovered, scripted: str | None) -> str:
-    """An entry for outlets:, each address with what it listed."""
+    """An entry for outlets: with what would be polled, each address with what it lists; the others as comments."""
     lines = [f"  - name: {_scalar(outlet.name)}", f"    url: {_scalar(outlet.url)}"]
-    for kind, addresses in (("feeds", found.feeds), ("sitemaps", found.sitemaps), ("sections", found.sections[:10])):
-        if not addresses:
-            continue
-        lines.append(f"    {kind}:")
-        for address in addresses:
-            count = found.stories.get(address)
-            note = "" if count is None else f"  # {count} recent stories"
-            lines.append(f"      - {_scalar(address)}{note}")
+    polled = found.chosen(outlet)
+    for kind, addresses in (("feed", found.feeds), ("sitemap", found.sitemaps), ("section", found.sections[:OTHERS])):
+        chosen = [source.url for source in polled if source.kind == kind]
+        left = [url for url in addresses if url not in chosen]
+        if chosen:
+            lines.append(f"    {kind}s:")
+            lines += [f"      - {_counted(url, found)}" for url in chosen]
+        elif left:
+            lines.append(f"    # {kind}s:")
+        lines += [f"    #   - {_counted(url, found)}" for url in left]
     if scripted:
         lines.append(f"    render: auto  # a story's page waits for a script: {scripted}")
     return "\n".join(lines) + "\n"
+
+
+def _counted(address: str, found: Discovered) -> str:
+    number = found.stories.get(address)
+    return _scalar(address) + ("" if number is None else f"  # {counted(number, 'recent story', 'recent stories')}")
 
 
 def _scalar(text: str) -> str:

@@ -84,6 +84,12 @@ async def discover(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> Disc
     )
 
 
+async def with_pages(found: Discovered, outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> Discovered:
+    """With the stories of the pages that would be polled too, where those can be read."""
+    pages = [source.url for source in found.chosen(outlet) if source.kind == "section"]
+    return replace(found, stories={**found.stories, **await _try("section", pages, outlet, fetcher, since)})
+
+
 async def scripted(outlet: Outlet, found: Discovered, fetcher: Fetcher, *, since: datetime) -> str | None:
     """Why the site's stories have to be rendered, going by a story or two (or else its home page); None where not."""
     addresses = [outlet.url]

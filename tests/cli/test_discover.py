@@ -1,0 +1,35 @@
+"""`discover` prints what the monitor would poll of itself."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from monitor.cli.discover import _yaml
+from monitor.config.schema import Outlet
+from monitor.crawl.discover import Discovered
+
+HOME = "https://a.example/"
+SECTIONS = (f"{HOME}news", f"{HOME}world")
+
+
+@pytest.mark.parametrize("feeds", [(f"{HOME}feed",), (f"{HOME}feed", f"{HOME}empty"), (f"{HOME}empty",), ()])
+def test_what_is_printed_is_polled_as_what_is_found(feeds: tuple[str, ...]) -> None:
+    stories = {f"{HOME}feed": 20, f"{HOME}empty": 0, HOME: 1}
+    outlet = Outlet(name="A", url=HOME)
+    found = Discovered(url=HOME, feeds=feeds, sections=SECTIONS, stories=stories)
+    text = _yaml(outlet, found, None)
+    (entry,) = yaml.safe_load(text)
+    pasted = Outlet(**entry)
+    named = [("feed", url) for url in pasted.feeds] + [("section", url) for url in pasted.sections]
+    assert named == [(source.kind, source.url) for source in found.chosen(outlet)]
+    for address in (*feeds, *SECTIONS):
+        assert address in text, "what is not polled is told as well"
+
+
+def test_each_address_is_printed_with_its_stories() -> None:
+    outlet = Outlet(name="A", url=HOME)
+    found = Discovered(url=HOME, feeds=(f"{HOME}feed",), sections=SECTIONS, stories={f"{HOME}feed": 20})
+    assert f"      - {HOME}feed  # 20 recent stories" in _yaml(outlet, found, None)
+    found = Discovered(url=HOME, sections=SECTIONS, stories={HOME: 1})
+    assert f"      - {HOME}  # 1 recent story\n" in _yaml(outlet, found, None)
