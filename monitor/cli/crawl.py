@@ -54,7 +54,8 @@ def crawl_command(
 
     with context.store() as store:
         mail = deliver_due(store, context.config)
-    return max(status, tell(context, mail))
+        waiting = store.outbox(limit=100_000)
+    return max(status, tell(context, mail, waiting))
 
 
 @click.command("run")

@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.context import Context, with_context
+from monitor.cli.context import Context, ago, with_context
+from monitor.models import now
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from monitor.mail.deliver import Report
+    from monitor.models import Notice
 
 
 @click.command("deliver")
@@ -23,20 +27,21 @@ def deliver_command(context: Context) -> int:
 
     with context.store() as store:
         report = deliver_due(store, context.config)
-    return tell(context, report)
+        waiting = store.outbox(limit=100_000)
+    return tell(context, report, waiting)
 
 
-def tell(context: Context, report: Report) -> int:
-    """Says what was delivered; the exit status."""
+def tell(context: Context, report: Report, waiting: Sequence[Notice]) -> int:
+    """Says what was delivered and what is ``waiting`` for its time; the exit status."""
     if report.mails:
         context.out.print(
             f"Mail: {_count(report.mails, 'mail')} sent, {_count(report.notices, 'story', 'stories')} in them."
         )
     elif not (report.queued or report.postponed or report.refused or report.errors):
-        context.out.print("Mail: nothing is due.")
+        context.out.print(f"Mail: nothing is due{_later(waiting)}.")
     if report.queued:
-        waiting = _count(report.queued, "notice")
-        context.err.print(f"Mail: {waiting} in the outbox; set mail.url (or MONITOR_MAIL__URL) to have them sent.")
+        queued = _count(report.queued, "notice")
+        context.err.print(f"Mail: {queued} in the outbox; set mail.url (or MONITOR_MAIL__URL) to have them sent.")
     if report.held:
         context.out.print(f"Mail: {_count(report.held, 'notice')} held, their alerts are snoozed.")
     if report.postponed:
@@ -48,6 +53,20 @@ def tell(context: Context, report: Report) -> int:
     for error in dict.fromkeys(report.errors):
         context.err.print(f"Mail: {error}", markup=False)
     return 1 if report.errors else 0
+
+
+def _later(waiting: Sequence[Notice]) -> str:
+    """How much waits for its time, and until when; tries that failed before what has only to wait for its digest."""
+    at = now()
+    later = [notice for notice in waiting if notice.due_at > at]
+    failed = [notice for notice in later if notice.error]
+    told = failed or later
+    if not told:
+        return ""
+    what, hint = ("try", "why") if failed else ("mail", "them")
+    number = f"{_count(len(told), 'notice')} {'waits' if len(told) == 1 else 'wait'}"
+    following = ago(min(notice.due_at for notice in told), at)
+    return f"; {number}, the next {what} {following}; `alerts list` shows {hint}"
 
 
 def _count(number: int, one: str, many: str = "") -> str:

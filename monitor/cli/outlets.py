@@ -46,9 +46,12 @@ def outlets_command(
     configured = {outlet.name: outlet for outlet in context.config.outlets}
     with context.store() as store:
         states = {state.name: state for state in store.outlets()}
-    wanted = _wanted(names, [*configured, *(name for name in states if name not in configured)])
+    asked = wanted = _wanted(names, [*configured, *(name for name in states if name not in configured)])
     if failing:
-        wanted = [name for name in wanted if name in states and (states[name].error or states[name].failures)]
+        wanted = [name for name in asked if name in states and (states[name].error or states[name].failures)]
+    if asked and not wanted and not as_json:
+        context.err.print(f"No outlet fails ({counted(len(asked), 'outlet')}).")
+        return
     if furniture:
         _furniture(context, wanted, states)
     elif as_json:
@@ -60,7 +63,7 @@ def outlets_command(
         for name in wanted:
             _whole(context, name, configured.get(name), states.get(name))
     else:
-        _table(context, wanted, configured, states)
+        _table(context, wanted, configured, states, asked=len(asked))
 
 
 def _wanted(names: Sequence[str], known: list[str]) -> list[str]:
@@ -132,8 +135,14 @@ _COLOURS = {"ok": "green", "failing": "red", "new": "cyan", "removed": "dim"}
 
 
 def _table(
-    context: Context, names: Sequence[str], configured: dict[str, Outlet], states: dict[str, OutletState]
+    context: Context,
+    names: Sequence[str],
+    configured: dict[str, Outlet],
+    states: dict[str, OutletState],
+    *,
+    asked: int,
 ) -> None:
+    """``asked`` is of how many the names are what was asked for."""
     if not names:
         context.err.print("No outlets: add some under outlets: in the configuration, or write a starter with `init`.")
         return
@@ -143,9 +152,10 @@ def _table(
 
     at = now()
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    for head in ("OUTLET", "STATUS", "POLLED", "NEXT", "EVERY"):
+    table.add_column("OUTLET", overflow="fold", min_width=8)
+    for head in ("STATUS", "POLLED", "NEXT", "EVERY"):
         table.add_column(head, no_wrap=True)
-    table.add_column("STORIES", justify="right")
+    table.add_column("STORIES", justify="right", no_wrap=True, min_width=7)
     table.add_column("LAST STORY", no_wrap=True)
     table.add_column("NOTE", overflow="fold")
     for name in names:
@@ -172,7 +182,7 @@ def _table(
     context.out.print(table, soft_wrap=False)
     failing = [name for name in names if _status(configured.get(name), states.get(name)) == "failing"]
     if failing:
-        context.err.print(f"{len(failing)} of {len(names)} failing; `outlets NAME` shows why.", markup=False)
+        context.err.print(f"{len(failing)} of {asked} failing; `outlets NAME` shows why.", markup=False)
 
 
 def _whole(context: Context, name: str, outlet: Outlet | None, state: OutletState | None) -> None:

@@ -7,6 +7,8 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -20,7 +22,7 @@ from monitor.urls import story_id
 from servers.faulty import Answer, Request, serve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 CONFIG = """\
@@ -94,6 +96,13 @@ def home(tmp_path: Path) -> Path:
     store.release(state)
     store.close()
     return tmp_path
+
+
+@contextmanager
+def open_(home: Path) -> Iterator[SqliteStore]:
+    store = SqliteStore(home / "monitor.db", timeout=timedelta(seconds=30))
+    yield store
+    store.close()
 
 
 @pytest.fixture
@@ -223,6 +232,16 @@ def test_deliver_says_what_waits_for_want_of_a_server(command: Callable[..., Run
     assert "1 notice in the outbox; set mail.url" in run.err
 
 
+def test_deliver_says_what_waits_for_its_next_try(home: Path, command: Callable[..., Run]) -> None:
+    mailed = CONFIG + 'mail: {url: "smtp://127.0.0.1:1"}\n'
+    (home / "monitor.yaml").write_text(mailed, encoding="utf-8")
+    assert command("deliver").status == 1
+    run = command("deliver")
+    assert run.status == 0
+    assert "nothing is due; 1 notice waits, the next try in " in run.out
+    assert "`alerts list` shows why" in run.out
+
+
 def test_outlets_shows_all_and_one(command: Callable[..., Run]) -> None:
     table = command("outlets").out
     assert "Meridian" in table
@@ -232,6 +251,18 @@ def test_outlets_shows_all_and_one(command: Callable[..., Run]) -> None:
     assert [each["name"] for each in found] == ["Meridian", "Harbour Wire"]
     assert {each["status"] for each in found} == {"new"}
     assert all(each["holder"] is None for each in found)
+
+
+def test_outlets_failing_says_of_how_many(home: Path, command: Callable[..., Run]) -> None:
+    run = command("outlets", "--failing")
+    assert (run.status, run.out) == (0, "")
+    assert run.err == "No outlet fails (2 outlets).\n"
+    with open_(home) as store:
+        (state,) = store.lease(["Meridian"], holder="here:1:1", now=now(), term=timedelta(minutes=5), limit=1)
+        store.release(replace(state, last_poll_at=now(), failures=1, error="the server answered 500"))
+    run = command("outlets", "--failing")
+    assert "Harbour Wire" not in run.out
+    assert "1 of 2 failing" in run.err
 
 
 def test_history_shows_a_story_that_did_not_change(command: Callable[..., Run]) -> None:
