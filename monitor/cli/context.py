@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., Any]")
 _YEAR_OR_MONTH = re.compile(r"(19|20)\d\d(-\d\d)?", re.ASCII)
+UNFOLDED = 10_000  # columns of what is no terminal: a pipe wants a row on a line
 _NUMBER = re.compile(r"\s*\d+(\.\d*)?\s*")
 
 
@@ -72,8 +73,9 @@ class Context:
         """For people; plain where stdout is no terminal."""
         from rich.console import Console  # noqa: PLC0415  as above
 
-        width = None if sys.stdout.isatty() else 120
-        return Console(highlight=False, width=width, emoji=False, soft_wrap=not sys.stdout.isatty())
+        terminal = sys.stdout.isatty()
+        width = None if terminal or os.environ.get("COLUMNS", "").isdecimal() else UNFOLDED
+        return Console(highlight=False, width=width, emoji=False, soft_wrap=not terminal)
 
     @cached_property
     def err(self) -> Console:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from monitor.config import Outlet
 
+WIDE = 80  # columns of a terminal that has room for all there is
+
 
 @click.command("outlets")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
@@ -152,37 +154,45 @@ def _table(
 
     at = now()
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    wide = context.out.width >= WIDE
     table.add_column("OUTLET", overflow="fold", min_width=8)
-    for head in ("STATUS", "POLLED", "NEXT", "EVERY"):
+    for head in ("STATUS", "POLLED", "NEXT", *(["EVERY"] if wide else [])):
         table.add_column(head, no_wrap=True)
-    table.add_column("STORIES", justify="right", no_wrap=True, min_width=7)
-    table.add_column("LAST STORY", no_wrap=True)
-    table.add_column("NOTE", overflow="fold")
+    table.add_column("STORIES", justify="right", no_wrap=True)
+    if wide:
+        table.add_column("LAST STORY", no_wrap=True)
+    table.add_column("NOTE", overflow="fold", min_width=8)
     for name in names:
         state = states.get(name)
         status = _status(configured.get(name), state)
         shown = f"[{_COLOURS[status]}]{status}[/]"
-        if state is None:
-            table.add_row(plain(name), shown, "-", "now", "-", "0", "-", "")
-            continue
-        stories = state.counts.get("stored", 0)
-        held = state.holder if state.holder and state.lease_until and state.lease_until > at else None
-        note = state.error or (f"polled by {held}" if held else "")
-        following = "now" if state.next_poll_at <= at else ago(state.next_poll_at, at)
+        polled, following, every, stories, last, note = _cells(state, at) if state else ("-", "now", "-", "0", "-", "")
         table.add_row(
             plain(name),
             shown,
-            ago(state.last_poll_at, at),
+            polled,
             following,
-            brief(state.interval),
-            f"{stories:,}",
-            ago(state.last_story_at, at),
+            *([every] if wide else []),
+            stories,
+            *([last] if wide else []),
             plain(note),
         )
     context.out.print(table, soft_wrap=False)
     failing = [name for name in names if _status(configured.get(name), states.get(name)) == "failing"]
     if failing:
         context.err.print(f"{len(failing)} of {asked} failing; `outlets NAME` shows why.", markup=False)
+
+
+def _cells(state: OutletState, at: datetime) -> tuple[str, str, str, str, str, str]:
+    held = state.holder if state.holder and state.lease_until and state.lease_until > at else None
+    return (
+        ago(state.last_poll_at, at),
+        "now" if state.next_poll_at <= at else ago(state.next_poll_at, at),
+        brief(state.interval),
+        f"{state.counts.get('stored', 0):,}",
+        ago(state.last_story_at, at),
+        state.error or (f"polled by {held}" if held else ""),
+    )
 
 
 def _whole(context: Context, name: str, outlet: Outlet | None, state: OutletState | None) -> None:

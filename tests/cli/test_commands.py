@@ -265,6 +265,23 @@ def test_outlets_failing_says_of_how_many(home: Path, command: Callable[..., Run
     assert "1 of 2 failing" in run.err
 
 
+def test_a_narrow_terminal_shows_numbers_and_notes_whole_and_a_pipe_folds_nothing(
+    home: Path, command: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = "feed https://gazette.example/feed.xml: the server answered 500"
+    with open_(home) as store:
+        (state,) = store.lease(["Meridian"], holder="here:1:1", now=now(), term=timedelta(minutes=5), limit=1)
+        counts = {"stored": 1234567}
+        store.release(replace(state, last_poll_at=now(), failures=1, error=error * 4, counts=counts))
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert error * 4 in command("outlets").out
+    monkeypatch.setenv("COLUMNS", "60")
+    table = command("outlets").out
+    assert max(map(len, table.splitlines())) <= 60
+    assert "…" not in table
+    assert all(word in table for word in ("NOTE", "STORIES", "1,234,567", "Meridian", "feed"))
+
+
 def test_history_shows_a_story_that_did_not_change(command: Callable[..., Run]) -> None:
     run = command("history", "https://meridian.example/bank")
     assert "version 1" in run.out
