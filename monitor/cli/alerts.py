@@ -36,7 +36,7 @@ def alerts_command(context: Context) -> None:
 def list_command(context: Context, *, as_json: bool) -> None:
     """Show each alert: what it caught lately, what waits to be mailed, and what was refused."""
     at = now()
-    with context.store() as store:
+    with context.stored() as store:
         hits = store.hits(since=at - timedelta(days=7), limit=100_000)
         waiting = store.outbox(limit=100_000)
         snoozed = {name: until for name, until in store.snoozed().items() if until > at}
@@ -134,7 +134,7 @@ def test_command(context: Context, *, name: str | None, query: str | None, since
     events: set[str] = set()
     already = total = 0
     newest: list[Story] = []
-    with context.store() as store:
+    with context.stored() as store:
         for story in store.scan(node, now=at, since=since):
             total += 1
             moment = story.published_at or story.first_seen_at

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from monitor.errors import StoreRefused
 from monitor.models import now
 
 if TYPE_CHECKING:
@@ -63,6 +64,22 @@ class Context:
 
         store = open_store(self.config.store, self.base)
         try:
+            store.setup()
+            yield store
+        finally:
+            store.close()
+
+    @contextmanager
+    def stored(self) -> Iterator[Store]:
+        """The configured store for a command that only reads: a file is not made.  Raises StoreError."""
+        from monitor.store import open_store  # noqa: PLC0415  as above
+        from monitor.store.sqlite import SqliteStore  # noqa: PLC0415
+
+        store = open_store(self.config.store, self.base)
+        try:
+            if isinstance(store, SqliteStore) and not store.database.path.exists():
+                path = store.database.path
+                raise StoreRefused(f"there is no store at {path} yet", hint="`media-monitor crawl` makes it")
             store.setup()
             yield store
         finally:

@@ -61,7 +61,7 @@ def _query(context: Context, text: str) -> str:
 def _story(context: Context, reference: str) -> Story:
     path = Path(reference)
     if "://" in reference or not path.is_file():
-        with context.store() as store:
+        with context.stored() as store:
             return find_story(store, reference)
     from monitor.cli.match import read_stories  # noqa: PLC0415  only for files
 

@@ -24,7 +24,7 @@ def history_command(context: Context, *, story: str, as_json: bool) -> None:
 
     STORY is an id (or its first characters) or an address, as `search` shows them.
     """
-    with context.store() as store:
+    with context.stored() as store:
         found = find_story(store, story)
         versions = store.history(found.id) or [found]
     if as_json:

@@ -46,7 +46,7 @@ def outlets_command(
       media-monitor outlets --json | jq -r 'select(.failures > 3) | .name'
     """
     configured = {outlet.name: outlet for outlet in context.config.outlets}
-    with context.store() as store:
+    with context.stored() as store:
         states = {state.name: state for state in store.outlets()}
     asked = wanted = _wanted(names, [*configured, *(name for name in states if name not in configured)])
     if failing:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli.context import Context, Moment, with_context
+from monitor.counted import counted
 from monitor.models import now
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def search_command(
         node = parse(text)
         if not as_json:
             context.doubt(text, kind="search")
-    with context.store() as store:
+    with context.stored() as store:
         found = store.search(node, now=now(), since=since, limit=limit, offset=offset, relevance=relevance)
         if as_json:
             import orjson  # noqa: PLC0415  quick, but not for every command
@@ -66,6 +67,10 @@ def _show(context: Context, text: str, found: Found, *, node: Node | None, offse
     from monitor.query.snippets import snippets  # noqa: PLC0415
 
     stories, total = found.stories, found.total
+    if not stories and offset and total != 0:
+        number = "No more stories" if total is None else counted(total, "story", "stories")
+        context.err.print(f"{number}, none beyond the first {offset:,}.")
+        return
     if not stories:
         shown = f" for {text}" if text else ""
         context.err.print(f"No stories{shown}.", markup=False)

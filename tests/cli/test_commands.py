@@ -159,6 +159,22 @@ def test_search_without_a_query_shows_the_newest(command: Callable[..., Run]) ->
     assert "1 to 1 of 3" in run.err
 
 
+def test_search_says_that_there_are_stories_but_fewer(command: Callable[..., Run]) -> None:
+    assert command("search", "--offset", "100").err == "3 stories, none beyond the first 100.\n"
+    assert command("search", "unheard", "--offset", "100").err == "No stories for unheard.\n"
+
+
+@pytest.mark.parametrize(
+    "words", ["search", "search tea --json", "outlets", "alerts list", "alerts test sberbank", "history 6eeeee"]
+)
+def test_a_command_that_only_reads_makes_no_store(words: str, home: Path, command: Callable[..., Run]) -> None:
+    (home / "monitor.db").unlink()
+    run = command(*words.split())
+    assert (run.status, run.out) == (1, "")
+    assert f"there is no store at {home / 'monitor.db'} yet (`media-monitor crawl` makes it)" in run.err
+    assert not (home / "monitor.db").exists()
+
+
 def test_search_says_on_stderr_that_there_is_nothing(command: Callable[..., Run]) -> None:
     run = command("search", "unheard")
     assert (run.status, run.out) == (0, "")
