@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import io
 import logging
 import os
+import re
+import stat
 import sys
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from monitor.errors import ConfigError, MonitorError, QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 # name -> (module, one line for --help); the order is the order of a first day's use
 COMMANDS = {
@@ -49,8 +56,30 @@ Exit status: 0 done, 1 something failed (named on stderr), 2 usage or configurat
 """
 
 
+@contextmanager
+def _read_or_not() -> Iterator[None]:
+    """A reader of stdout that goes away ends the command with 0; click and rich would end it with 1."""
+    try:
+        yield
+    except (BrokenPipeError, SystemExit) as error:
+        if not isinstance(error, BrokenPipeError) and not isinstance(error.__context__, BrokenPipeError):
+            raise
+        _stop_writing()
+        raise click.exceptions.Exit(0) from None
+
+
 class Commands(click.Group):
     """A group whose commands live in modules of their own."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        with _read_or_not():  # --help is printed here
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _read_or_not():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
         return list(COMMANDS)
@@ -102,38 +131,84 @@ def program(ctx: click.Context, config: str | None, verbose: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and exits with its status."""
+    _open_streams()
     debug = bool(os.environ.get("MONITOR_DEBUG"))
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     try:
         status = program.main(args=arguments, prog_name="media-monitor", standalone_mode=False)
+        with _read_or_not():
+            sys.stdout.flush()
     except click.exceptions.Exit as exit_:
         status = exit_.exit_code
     except (click.Abort, KeyboardInterrupt):
         status = 130
-    except click.ClickException as error:
-        path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "media-monitor"
-        _say(f"{path}: {error.format_message().rstrip('.')} ({path} --help shows how)")
-        status = error.exit_code
-    except ConfigError as error:
-        _say("\n".join(error.faults))
-        status = 2
+    except (click.ClickException, ConfigError) as error:
+        status = _refuse(error, list(sys.argv[1:] if arguments is None else arguments))
     except QueryError as error:
         _say(f"query: {error}")
         status = 2
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it exits
-        status = 1
-    except MonitorError as error:
-        if debug:
-            raise
-        _say(f"error: {error}")
-        status = 1
     except Exception as error:  # the last resort: told in one line, whole with MONITOR_DEBUG
         if debug:
             raise
-        _say(f"internal error: {type(error).__name__}: {error} (MONITOR_DEBUG=1 shows where; please report it)")
+        _say(_failure(error))
         status = 1
     sys.exit(_code(status))
+
+
+def _refuse(error: click.ClickException | ConfigError, words: list[str]) -> int:
+    """Tells wrong usage or a faulty configuration; the exit status."""
+    if isinstance(error, ConfigError):
+        _say("\n".join(error.faults) + _query_hint(words, config=True))
+        return 2
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        _say(error.format_message())
+    else:
+        path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "media-monitor"
+        _say(f"{path}: {error.format_message().rstrip('.')}{_query_hint(words)} ({path} --help shows how)")
+    return error.exit_code
+
+
+def _failure(error: Exception) -> str:
+    if isinstance(error, MonitorError):
+        return f"error: {error}"
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        if not _can_be_full(sys.stdout):
+            return f"error: {error.strerror}"
+        _stop_writing()
+        return f"stdout: {error.strerror}"
+    return f"internal error: {type(error).__name__}: {error} (MONITOR_DEBUG=1 shows where; please report it)"
+
+
+def _open_streams() -> None:
+    """stdout and stderr take anything: what their encoding lacks is a question mark, what is closed takes it all."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  as long as the process
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _stop_writing() -> None:
+    """What is still to be written goes nowhere; Python would complain of it at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+
+
+def _can_be_full(stream: TextIO) -> bool:
+    """Whether it goes to a file: terminals and pipes have room."""
+    mode = os.fstat(stream.fileno()).st_mode
+    return stat.S_ISREG(mode) or (stat.S_ISCHR(mode) and not stream.isatty())
+
+
+def _query_hint(words: list[str], *, config: bool = False) -> str:
+    """How to write a query that was read as an option, or with ``config`` as the option -c and its file."""
+    if "--" in words or not {"search", "explain"}.intersection(words):
+        return ""
+    name = next(word for word in words if word in {"search", "explain"})
+    for word in words:
+        if re.match(r"-[^-\d\s]\D", word) and (not config or (word[1] == "c" and not Path(word[2:]).exists())):
+            return f"; a query that begins with - goes behind --: media-monitor {name} -- {quote(word)}"
+    return ""
 
 
 def _code(status: Any) -> int:

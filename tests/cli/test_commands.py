@@ -414,10 +414,57 @@ def test_help_names_every_command_in_the_order_of_use(command: Callable[..., Run
     assert places == sorted(places)
 
 
-def test_a_reader_that_stops_early_is_no_error(home: Path) -> None:
-    line = f"{sys.executable} -m monitor search --json | head -c 1"
-    done = subprocess.run(["bash", "-c", line], cwd=home, capture_output=True, text=True, check=False, env=os.environ)
-    assert done.stderr == ""
+def shell(line: str, home: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    line = f"set -o pipefail; {line.replace('media-monitor', f'{sys.executable} -m monitor')}"
+    environment = {**os.environ, **environ}
+    return subprocess.run(
+        ["bash", "-c", line], cwd=home, capture_output=True, text=True, check=False, env=environment, errors="replace"
+    )
+
+
+@pytest.mark.parametrize("words", ["search --json", "export", "search", "outlets", "--help"])
+def test_a_reader_that_stops_early_is_no_error(words: str, home: Path) -> None:
+    done = shell(f"media-monitor {words} | true", home)
+    assert done.returncode == 0, done.stderr
+    assert "rror" not in done.stderr
+
+
+@pytest.mark.parametrize("words", ["search --json", "export", "search", "outlets", "--help"])
+def test_a_full_disk_is_one_line(words: str, home: Path) -> None:
+    done = shell(f"media-monitor {words} > /dev/full", home)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "stdout: No space left on device"
+    assert "internal error" not in done.stderr
+
+
+@pytest.mark.parametrize("words", ["search", "search --json", "alerts test sberbank", "explain Sberbank ffffffff"])
+def test_what_an_encoding_lacks_is_no_fault(words: str, home: Path) -> None:
+    done = shell(f"media-monitor {words}", home, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert "internal error" not in done.stderr
+    assert done.returncode == (2 if "explain" in words else 0), done.stderr
+
+
+@pytest.mark.parametrize("words", ["search", "search --json", "outlets", "export", "--help"])
+def test_a_closed_stdout_is_no_fault(words: str, home: Path) -> None:
+    done = shell(f"media-monitor {words} >&-", home)
+    assert (done.returncode, "rror" in done.stderr) == (0, False), done.stderr
+
+
+@pytest.mark.parametrize("words", [[], ["alerts"]])
+def test_a_group_alone_shows_its_plain_help(words: list[str], command: Callable[..., Run]) -> None:
+    run = command(*words)
+    assert (run.status, run.out) == (2, "")
+    assert run.err == command(*words, "--help").out
+
+
+@pytest.mark.parametrize("query", ["-chip", "-nuclear", "-export controls", "-Сбербанк"])
+def test_a_query_read_as_an_option_is_told_how_to_write_it(query: str, command: Callable[..., Run]) -> None:
+    run = command("search", query)
+    assert run.status == 2
+    written = query if query in {"-chip", "-nuclear"} else f"'{query}'"
+    assert f"a query that begins with - goes behind --: media-monitor search -- {written}" in run.err
+    assert command("search", "--", query).status == 0
+    assert "behind --" not in command("search", "--limit", "0", "chip").err
 
 
 @pytest.mark.parametrize("words", ["--help", "search tea", "alerts list", "outlets"])
