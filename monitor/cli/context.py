@@ -10,6 +10,7 @@ import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., Any]")
 _YEAR_OR_MONTH = re.compile(r"(19|20)\d\d(-\d\d)?", re.ASCII)
+CANDIDATES = 5  # stories named where the beginning of an id fits several
 UNFOLDED = 10_000  # columns of what is no terminal: a pipe wants a row on a line
 _NUMBER = re.compile(r"\s*\d+(\.\d*)?\s*")
 
@@ -223,9 +225,15 @@ def find_story(store: Store, reference: str) -> Story:
     found = store.stories(ids)
     if found:
         return next(iter(found.values()))
+    if re.fullmatch(r"[0-9a-f]{1,5}", key):
+        raise click.UsageError(f"{reference!r} is too short; give at least 6 characters of the id")
     if re.fullmatch(r"[0-9a-f]{6,31}", key):
         before = f"{int(key, 16) - 1:0{len(key)}x}" + "f" * (32 - len(key)) if int(key, 16) else None
-        story = next(store.scan(None, now=now(), after=before), None)
-        if story is not None and story.id.startswith(key):
-            return story
+        following = islice(store.scan(None, now=now(), after=before), CANDIDATES)
+        begun = [story for story in following if story.id.startswith(key)]
+        if len(begun) > 1:
+            which = ", ".join(story.id for story in begun)
+            raise click.UsageError(f"{reference!r} begins the ids of several stories; give more of it: {which}")
+        if begun:
+            return begun[0]
     raise click.UsageError(f"no stored story {reference!r}; give the id or address that `search` shows")

@@ -71,23 +71,23 @@ def run_command(context: Context) -> int:
     from monitor.crawl import process  # noqa: PLC0415  seconds of imports
 
     log = logging.getLogger("monitor.run")
-
-    def told(poll: PollReport) -> None:
-        line = f"{poll.outlet}: {_pages(poll)}"
-        if poll.failed:
-            log.warning("%s; %s", line, "; ".join(poll.failures[:1] or poll.notes[:1]) or "failed")
-        else:
-            log.info("%s", line)
-
     if context.config.mail.url is None:
         log.warning("no mail.url: what matches waits in the outbox")
     outlets, alerts = counted(len(context.config.outlets), "outlet"), counted(len(context.config.alerts), "alert")
     log.info("watching %s with %s", outlets, alerts)
-    report = process.run(context.config, context.base, told=told)
+    report = process.run(context.config, context.base, told=_logged)
     for error in report.errors:
         log.error("%s", error)
     log.info("ended; %s, %s", counted(report.polled, "poll"), counted(sum(report.outcomes.values()), "page"))
     return 1 if report.errors else 0
+
+
+def _logged(poll: PollReport) -> None:
+    log, line = logging.getLogger("monitor.run"), f"{poll.outlet}: {_pages(poll)}"
+    if poll.failed:
+        log.warning("%s; %s", line, "; ".join(poll.failures[:1] or poll.notes[:1]) or "failed")
+    else:
+        log.info("%s", line)
 
 
 def _outlets(context: Context, names: tuple[str, ...]) -> list[str]:
@@ -115,6 +115,7 @@ class _Progress:
         self._bar = Progress(*columns, console=context.err, transient=True, disable=not context.err.is_terminal)
         self._task = self._bar.add_task("outlets", total=outlets)
         self._stories = 0
+        self._verbose = context.verbose
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -124,6 +125,8 @@ class _Progress:
         self._bar.stop()
 
     def __call__(self, poll: PollReport) -> None:
+        if self._verbose:
+            _logged(poll)
         self._stories += poll.count(Disposition.STORED)
         self._bar.update(self._task, advance=1, description=counted(self._stories, "story", "stories"))
 
@@ -170,6 +173,9 @@ def _rest(poll: PollReport) -> Iterator[str]:
     for (disposition, kind), number in sorted(poll.outcomes.items(), key=lambda item: -item[1]):
         if disposition is not Disposition.STORED:
             yield f"{number:,} {disposition.value}{f' ({kind})' * bool(kind)}"
+    if poll.dropped and not poll.candidates:
+        why = ", ".join(f"{number:,} {reason}" for reason, number in poll.dropped.most_common())
+        yield f"{poll.dropped.total():,} not wanted: {why}"
     if poll.left:
         yield f"{poll.left:,} left for the next poll"
     if poll.failed and not poll.pages:

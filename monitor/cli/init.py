@@ -22,6 +22,8 @@ def init_command(context: Context, *, directory: str) -> None:
     """
     target = Path(directory) / "monitor.yaml"
     text = files("monitor.cli").joinpath("starter.yaml").read_text(encoding="utf-8")
+    if target.parent.exists() and not target.parent.is_dir():
+        raise MonitorError(f"{target.parent} is a file, not a directory", hint="name another directory")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("x", encoding="utf-8") as file:

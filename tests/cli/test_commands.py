@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -16,6 +17,8 @@ import pytest
 
 from monitor.cli import main
 from monitor.cli.app import COMMANDS
+from monitor.cli.crawl import _rest
+from monitor.crawl.report import PollReport
 from monitor.models import Candidate, Disposition, Filing, Hit, Notice, Outcome, Story, Visit, now, rfc3339
 from monitor.store.sqlite import SqliteStore
 from monitor.urls import story_id
@@ -308,6 +311,44 @@ def test_a_story_is_found_by_the_beginning_of_its_id(command: Callable[..., Run]
     key = story_id("https://meridian.example/tea")
     assert "Title of tea" in command("history", key[:8]).out
     assert command("history", "ffffffffffff").status == 2
+
+
+def test_too_little_of_an_id_names_no_story(home: Path, command: Callable[..., Run]) -> None:
+    key = story_id("https://meridian.example/tea")
+    run = command("history", key[:4])
+    assert (run.status, "at least 6 characters of the id" in run.err) == (2, True)
+    other = key[:12] + ("0" * 20 if key[12:] != "0" * 20 else "1" * 20)
+    told = story("other", "Another.", id=other)
+    visit = Visit(
+        id=other, candidate=Candidate(url=told.url, outlet=told.outlet), first_seen_at=now(), next_at=None, story=other
+    )
+    with open_(home) as store:
+        store.file([Filing(visit=visit, outcome=Outcome(disposition=Disposition.STORED), story=told)])
+    run = command("history", key[:8])
+    assert run.status == 2
+    assert key in run.err
+    assert other in run.err
+    assert "Title of tea" in command("history", key[:20]).out
+
+
+def test_init_says_that_a_file_is_in_the_way(home: Path, command: Callable[..., Run]) -> None:
+    (home / "desk").write_text("", encoding="utf-8")
+    run = command("init", "desk")
+    assert (run.status, run.err) == (1, "error: desk is a file, not a directory (name another directory)\n")
+
+
+def test_crawl_counts_what_its_listings_hold_of_no_use() -> None:
+    poll = PollReport(outlet="A", offered=20, dropped=Counter(excluded=19, old=1))
+    assert list(_rest(poll)) == ["20 not wanted: 19 excluded, 1 old"]
+    assert list(_rest(replace(poll, candidates=3))) == []
+
+
+def test_a_verbose_crawl_logs_its_polls(home: Path) -> None:
+    config = CONFIG.replace("https://meridian.example/", "http://127.0.0.1:1/")
+    (home / "monitor.yaml").write_text(config, encoding="utf-8")
+    line = "media-monitor crawl --outlet Meridian --all --no-mail"
+    assert "0 new of 0 listed" in shell(f"{line} -v", home).stderr
+    assert "0 new of 0 listed" not in shell(line, home).stderr
 
 
 def test_match_names_alerts_and_topics_of_each_line_and_says_which_lines_are_none(
