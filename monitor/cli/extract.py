@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import re
 import sys
 from collections import deque
@@ -31,6 +33,9 @@ _OWN_ADDRESS = re.compile(
     rb"""|<meta[^>]+property=["']og:url["'][^>]+content=["'](https?://[^"'\s>]+)""",
     re.IGNORECASE,
 )
+_TAG = re.compile(rb"<[a-z!?]", re.IGNORECASE)
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")  # 1b shifts ISO 2022
+SNIFFED = 4096  # bytes of a file that show whether it is a page
 
 
 @click.command("extract")
@@ -65,6 +70,10 @@ def extract_command(
     if len(urls) not in (0, 1, len(pages)):
         raise click.UsageError(f"{len(pages)} pages but {len(urls)} --url; give one for all, or one for each")
     addresses = urls * len(pages) if len(urls) == 1 else urls or ("",) * len(pages)
+    if all(_is_missing(name) for name in pages) and not as_json:
+        for name in pages:
+            context.err.print(f"{name}: {os.strerror(errno.ENOENT)}", markup=False)
+        return 1
     config = _config(context, outlet_name)
     fetched = _fetch(config, [name for name in pages if _is_url(name)], outlet_name, render)
     status = 0
@@ -90,6 +99,10 @@ def _is_url(name: str) -> bool:
     return name.startswith(("http://", "https://"))
 
 
+def _is_missing(name: str) -> bool:
+    return name != "-" and not _is_url(name) and not Path(name).exists()
+
+
 def _config(context: Context, outlet_name: str | None) -> Config:
     """The configuration, if there is one: a newcomer extracts before there is."""
     from monitor.config import Config  # noqa: PLC0415  costs time that --help need not spend
@@ -100,8 +113,9 @@ def _config(context: Context, outlet_name: str | None) -> Config:
 
 
 def _outlet(config: Config, outlet_name: str | None, url: str, render: str | None = None) -> Outlet:
-    """The outlet whose page it is: the one named, else one of the address's own."""
+    """The outlet whose page it is: the one named, else the configured one whose site it is on, else one of its own."""
     from monitor.config import Outlet  # noqa: PLC0415  as above
+    from monitor.discovery.addresses import Own  # noqa: PLC0415  as above
 
     if outlet_name is not None:
         named = [outlet for outlet in config.outlets if outlet.name.casefold() == outlet_name.casefold()]
@@ -109,7 +123,8 @@ def _outlet(config: Config, outlet_name: str | None, url: str, render: str | Non
             raise click.UsageError(unknown("outlet", outlet_name, [outlet.name for outlet in config.outlets]))
         outlet = named[0]
     else:
-        outlet = Outlet.model_construct(name=urlsplit(url).hostname or "", url=url)
+        stranger = Outlet.model_construct(name=urlsplit(url).hostname or "", url=url)
+        outlet = next((known for known in config.outlets if url in Own(known)), stranger)
     return outlet.model_copy(update={"render": render}) if render else outlet
 
 
@@ -176,11 +191,22 @@ def _file(name: str, address: str, largest: int) -> Page | FetchError | OSError:
         return error
     if len(body) > largest:
         return FetchError(f"larger than crawl.max_size ({largest:,} bytes)", kind="too-large", permanent=True)
+    if not _is_page(body):
+        return FetchError("not a web page", kind="not-html", permanent=True)
     if not address:
         found = _OWN_ADDRESS.search(body)
         own = next((group for group in found.groups() if group), b"") if found else b""
         address = own.decode("ascii", "ignore") or f"https://file.invalid/{quote(Path(name).name)}"
     return Page(url=address, body=body, fetched_at=now())
+
+
+def _is_page(body: bytes) -> bool:
+    """Whether a file begins like HTML: a tag, and hardly any byte that no encoding of text has."""
+    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return True  # UTF-16
+    head = body[:SNIFFED]
+    controls = len(_CONTROL.findall(head))
+    return _TAG.search(head) is not None and controls <= len(head) // 50
 
 
 def _story(outlet: Outlet, page: Page, article: Article) -> Story:

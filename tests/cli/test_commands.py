@@ -393,6 +393,35 @@ def test_extract_prints_a_line_for_each_page_in_order(home: Path, command: Calla
     assert "missing.html: No such file" in run.err
 
 
+def test_a_page_on_a_configured_site_is_read_as_its_outlets(home: Path, command: Callable[..., Run]) -> None:
+    body = "<p>The harbour was measured again on Monday, and the people counted their boats once more.</p>" * 9
+    (home / "page.html").write_text(f"<html><body><article><h1>Boats</h1>{body}", encoding="utf-8")
+    for url, outlet in (
+        ("https://harbour.example/boats-are-counted", "Harbour Wire"),
+        ("https://elsewhere.example/x", "elsewhere.example"),
+    ):
+        assert json.loads(command("extract", "page.html", "--url", url, "--json").out)["outlet"] == outlet
+
+
+def test_a_file_that_is_no_page_is_no_story(home: Path, command: Callable[..., Run]) -> None:
+    (home / "program").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(range(256)) * 40)
+    for name in ("monitor.yaml", "monitor.db", "program"):
+        run = command("extract", name)
+        assert (run.status, run.out) == (1, "")
+        assert f"{name}: not a web page" in run.err
+
+
+def test_a_missing_file_is_told_at_once(home: Path) -> None:
+    program = (
+        "import sys\n"
+        "from monitor.cli import main\n"
+        "try:\n    main(['extract', 'nope.html'])\nexcept SystemExit as ended: assert ended.code == 1\n"
+        "sys.exit(bool({'trafilatura', 'pydantic', 'lxml'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=home, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "nope.html: No such file or directory\n")
+
+
 # ---- usage
 
 
