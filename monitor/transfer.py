@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from monitor.errors import MonitorError
+from monitor.errors import MonitorError, StoreRefused
 from monitor.models import Candidate, Json, Story, Visit, now, rfc3339
 from monitor.store.protocol import Told
 from monitor.urls import story_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import pyarrow as pa
 
@@ -152,12 +152,12 @@ def import_stories(
     done = Imported()
     for batch in _batches(_read(lines, refused)):
         told = {number: story for number, story in batch if story is not None}
-        new = store.load([Told(versions=(story,)) for story in _newest(told.values())])
+        new, reasons = _load(store, _newest(told.values()))
         there = store.stories([story.id for story in told.values()])
         store.load([_visit(story) for story in told.values() if story.id in there])
         lost = [number for number, story in told.items() if story.id not in there]
         for number in lost:
-            refused(number, "the store does not take it")
+            refused(number, reasons.get(told[number].id, "the store does not take it"))
         done = Imported(
             stored=done.stored + new,
             known=done.known + len(told) - len(lost) - new,
@@ -165,6 +165,22 @@ def import_stories(
         )
         progress(done)
     return done
+
+
+def _load(store: Store, stories: Sequence[Story]) -> tuple[int, dict[str, str]]:
+    """How many were new, and why others were refused, by their ids.  Raises StoreError where none is taken."""
+    try:
+        return store.load([Told(versions=(story,)) for story in stories]), {}
+    except StoreRefused as refusal:  # of one of them, or of all: told apart one by one
+        new, reasons, last = 0, {}, refusal
+    for story in stories:
+        try:
+            new += store.load([Told(versions=(story,))])
+        except StoreRefused as error:
+            reasons[story.id], last = error.message, error
+    if len(stories) > 1 and len(reasons) == len(stories):
+        raise last
+    return new, reasons
 
 
 def _newest(stories: Iterable[Story]) -> list[Story]:
