@@ -153,7 +153,7 @@ def test_command(context: Context, *, name: str | None, query: str | None, since
 
         out = context.out
         each_day = total / max((at - since).total_seconds() / 86400, 1)
-        out.print(f"{_count(total, 'story', 'stories')} of {_count(len(events), 'event')}, {each_day:.1f} a day.")
+        out.print(f"{counted(total, 'story', 'stories')} of {counted(len(events), 'event')}, {each_day:.1f} a day.")
         if others:
             most = ", ".join(f"{other} ({count})" for other, count in others.most_common(5))
             out.print(f"Other alerts had caught {already:,} of them already: {most}.", markup=False)
@@ -162,10 +162,6 @@ def test_command(context: Context, *, name: str | None, query: str | None, since
             out.print(headline(story))
             for snippet in (each for each in snippets(node, story) if each.field != "title"):
                 out.print(quote(snippet, marks=not out.is_terminal))
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def _newest(stories: list[Story], number: int) -> list[Story]:

@@ -62,27 +62,28 @@ class Context:
     @contextmanager
     def store(self) -> Iterator[Store]:
         """The configured store, made and migrated where it is the first time.  Raises StoreError."""
-        from monitor.store import open_store  # noqa: PLC0415  as above
-
-        store = open_store(self.config.store, self.base)
-        try:
+        with self._opened() as store:
             store.setup()
             yield store
-        finally:
-            store.close()
 
     @contextmanager
     def stored(self) -> Iterator[Store]:
         """The configured store for a command that only reads: a file is not made.  Raises StoreError."""
-        from monitor.store import open_store  # noqa: PLC0415  as above
-        from monitor.store.sqlite import SqliteStore  # noqa: PLC0415
+        with self._opened() as store:
+            from monitor.store.sqlite import SqliteStore  # noqa: PLC0415  as above
 
-        store = open_store(self.config.store, self.base)
-        try:
             if isinstance(store, SqliteStore) and not store.database.path.exists():
                 path = store.database.path
                 raise StoreRefused(f"there is no store at {path} yet", hint="`media-monitor crawl` makes it")
             store.setup()
+            yield store
+
+    @contextmanager
+    def _opened(self) -> Iterator[Store]:
+        from monitor.store import open_store  # noqa: PLC0415  as above
+
+        store = open_store(self.config.store, self.base)
+        try:
             yield store
         finally:
             store.close()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli.context import Context, ago, with_context
+from monitor.counted import counted
 from monitor.models import now
 
 if TYPE_CHECKING:
@@ -35,20 +36,20 @@ def tell(context: Context, report: Report, waiting: Sequence[Notice]) -> int:
     """Says what was delivered and what is ``waiting`` for its time; the exit status."""
     if report.mails:
         context.out.print(
-            f"Mail: {_count(report.mails, 'mail')} sent, {_count(report.notices, 'story', 'stories')} in them."
+            f"Mail: {counted(report.mails, 'mail')} sent, {counted(report.notices, 'story', 'stories')} in them."
         )
     elif not (report.queued or report.postponed or report.refused or report.errors):
         context.out.print(f"Mail: nothing is due{_later(waiting)}.")
     if report.queued:
-        queued = _count(report.queued, "notice")
+        queued = counted(report.queued, "notice")
         context.err.print(f"Mail: {queued} in the outbox; set mail.url (or MONITOR_MAIL__URL) to have them sent.")
     if report.held:
-        context.out.print(f"Mail: {_count(report.held, 'notice')} held, their alerts are snoozed.")
+        context.out.print(f"Mail: {counted(report.held, 'notice')} held, their alerts are snoozed.")
     if report.postponed:
-        context.err.print(f"Mail: {_count(report.postponed, 'notice')} kept in the outbox to be sent later.")
+        context.err.print(f"Mail: {counted(report.postponed, 'notice')} kept in the outbox to be sent later.")
     if report.refused:
         context.err.print(
-            f"Mail: {_count(report.refused, 'notice')} refused; kept in the outbox and tried again in a day."
+            f"Mail: {counted(report.refused, 'notice')} refused; kept in the outbox and tried again in a day."
         )
     for error in dict.fromkeys(report.errors):
         context.err.print(f"Mail: {error}", markup=False)
@@ -64,10 +65,6 @@ def _later(waiting: Sequence[Notice]) -> str:
     if not told:
         return ""
     what, hint = ("try", "why") if failed else ("mail", "them")
-    number = f"{_count(len(told), 'notice')} {'waits' if len(told) == 1 else 'wait'}"
+    number = counted(len(told), "notice waits", "notices wait")
     following = ago(min(notice.due_at for notice in told), at)
     return f"; {number}, the next {what} {following}; `alerts list` shows {hint}"
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -38,9 +38,8 @@ _SPACE = re.compile(r"[\s\x01-\x1f\x7f]+")  # all but the NUL that stands for a 
 # A place where a sentence pauses or ends, and a text that ends with one.
 SENTENCE = re.compile(r"[.!?…。！？।؟۔։።។၊။;:,，、،][\"'”’»)\]」』]*(?:\s|$)|[。！？，、።፣၊။។]")
 ENDS = re.compile(r"[.!?…。！？।؟۔։።။។][\"'”’»)\]」』]*\W*$")
-_UNMARKED = re.compile(
-    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]"
-)  # Thai, Lao, Burmese, Khmer: sentences end with a blank
+# Thai, Lao, Burmese, Khmer: sentences end with a blank.
+_UNMARKED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 
 
 @dataclass(slots=True)
@@ -89,7 +88,7 @@ class Block:
         if density > 0.6:
             return 0.0
         text = self.text
-        length = int(len(text) * (2.5 if ord(max(text[:60])) > 0x2E80 else 1.0))
+        length = width(text)
         if length > 60 and "\u0e00" <= max(text[:60]) <= "\u17ff" and _UNMARKED.search(text[:60]):
             return length * (1.0 - density)
         if length < 25 or (length < 120 and self.tag in {"h1", "h2", "h3", "h4", "th"}):
@@ -135,6 +134,11 @@ class Layout:
 
 _DIGITS = re.compile(r"[\d]+|[0-9a-f]{8,}|css-\w+|sc-\w+")
 _NOT_LETTERS = re.compile(r"[\W_]+")
+
+
+def width(text: str) -> int:
+    """How long a text would be in an alphabet: a character of Chinese, Japanese or Korean says more."""
+    return int(len(text) * (2.5 if ord(max(text[:60])) > 0x2E80 else 1.0))
 
 
 def letters(text: str) -> str:

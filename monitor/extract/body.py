@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.extract import phrases
-from monitor.extract.blocks import ENDS, letters
+from monitor.extract.blocks import ENDS, letters, width
 from monitor.extract.zones import Zone
 
 if TYPE_CHECKING:
@@ -168,8 +168,8 @@ def _fill(
         return []
     first, last = places[0], places[-1]
     for index in range(last + 1, len(blocks)):  # "The banks are:" and then their names
-        announces = blocks[index].text.endswith((":", "："))
-        if not within[index] or foreign[index] or not (announces or blocks[index].tag in _ITEMS):
+        listed = blocks[index].tag in _ITEMS or _announces(blocks[index].text)
+        if not within[index] or foreign[index] or not listed:
             break
         last = index
     usual = _usual_places(layout, core)
@@ -235,8 +235,8 @@ def _trim(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
         if block.tag in _HEADINGS or block.density > 0.3:
             return False
         if index > last:
-            announces = block.text.endswith((":", "：")) and index + 1 < len(kept) and kept[index + 1].tag in _ITEMS
-            return block.tag in _ITEMS or announces or (near(block) and bool(ENDS.search(block.text)))
+            before_items = index + 1 < len(kept) and kept[index + 1].tag in _ITEMS and _announces(block.text)
+            return block.tag in _ITEMS or before_items or (near(block) and bool(ENDS.search(block.text)))
         return near(block) and (len(block.text) > 60 or bool(ENDS.search(block.text)))
 
     kept = [block for index, block in enumerate(kept) if stays(index, block)]
@@ -264,7 +264,11 @@ def _is_aside(block: Block) -> bool:
 
 def _is_label(text: str) -> bool:
     """So short, and no sentence."""
-    return len(text) * (2.5 if ord(max(text)) > 0x2E80 else 1.0) < 40 and not ENDS.search(text)
+    return width(text) < 40 and not ENDS.search(text)
+
+
+def _announces(text: str) -> bool:
+    return text.endswith((":", "："))
 
 
 def _without_teasers(layout: Layout, kept: list[Block]) -> list[Block]:
@@ -325,7 +329,7 @@ def _cut(layout: Layout, kept: list[Block], strong: Sequence[int]) -> list[Block
             and len(block.text) < 60
             and not ENDS.search(block.text)
             and phrases.is_pointer(block.text)
-            and (block.tag in _HEADINGS or block.text.rstrip().endswith((":", "：")) or before > 0.7 * total)
+            and (block.tag in _HEADINGS or _announces(block.text) or before > 0.7 * total)
             and not _goes_on(layout, kept[:index], kept[index + 1 :])
         ):
             return kept[:index]

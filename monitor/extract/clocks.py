@@ -30,8 +30,10 @@ _PRESS = {
 
 
 @cache
-def of_country(code: str) -> ZoneInfo | None:
-    """The zone of a country by its ISO 3166 code, or None where the time zone database knows none."""
+def of_country(code: str | None) -> ZoneInfo | None:
+    """The zone of a country by its ISO 3166 code, or None where that is not known to the time zone database."""
+    if code is None:
+        return None
     name = _PRESS.get(code.upper()) or _first_zones().get(code.upper())
     return ZoneInfo(name) if name else None
 

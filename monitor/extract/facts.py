@@ -105,10 +105,11 @@ def read(root: HtmlElement, url: str, *, outlet: str = "", latest: datetime, cou
     """
     raw = _gather(root, url)
     things = jsonld.things(raw.scripts)
-    thing = _article(things, url, raw)
+    describes = _describes(url, raw)
+    thing = _article(things, describes)
     facts = Facts()
     facts.types = frozenset(name for item in things for name in jsonld.types(item))
-    facts.own = bool(thing) and jsonld.is_article(thing) and (_is_at(thing, url) or _is_titled(thing, raw))
+    facts.own = bool(thing) and jsonld.is_article(thing) and describes(thing) > 0
     facts.articles = sum(1 for item in things if jsonld.is_article(item))
     if thing:
         facts.found.append("json-ld")
@@ -124,8 +125,9 @@ def read(root: HtmlElement, url: str, *, outlet: str = "", latest: datetime, cou
         }
     )
     bylines = _bylines(thing, raw)
-    facts.authors, facts.house = people.names(bylines, sites), people.house(bylines)
-    parse, clock = partial(dates.parse, country=country, latest=latest), clocks.of_country(country) if country else None
+    facts.authors = people.names(bylines, sites)
+    facts.house = () if facts.authors else people.house(bylines)
+    parse, clock = partial(dates.parse, country=country, latest=latest), clocks.of_country(country)
     published = _stated(thing, "datePublished", raw, _PUBLISHED, times=True)
     facts.published_at = dates.best(list(filter(None, map(parse, published))), latest=latest, clock=clock)
     modified = _stated(thing, "dateModified", raw, _MODIFIED)
@@ -238,7 +240,7 @@ def _byline(element: HtmlElement) -> bool:
     return bool(_BYLINE.search(CAMEL.sub("-", element.get("class", ""))))
 
 
-def _article(things: Sequence[Thing], url: str, raw: _Raw) -> Thing:
+def _article(things: Sequence[Thing], describes: Callable[[Thing], int]) -> Thing:
     """The object that describes this page: the one with its address or title, not one that it only points to."""
     articles = [thing for thing in things if jsonld.is_article(thing)]
     if len(articles) <= 1:
@@ -253,7 +255,7 @@ def _article(things: Sequence[Thing], url: str, raw: _Raw) -> Thing:
 
     def fits(thing: Thing) -> int:
         complete = sum(key in thing for key in ("datePublished", "author", "headline", "articleBody"))
-        return 8 * _is_at(thing, url) + 8 * _is_titled(thing, raw) + complete
+        return 8 * describes(thing) + complete
 
     best = max(articles, key=fits)
     # A page may split what it says of one article over several objects.
@@ -265,14 +267,18 @@ def _article(things: Sequence[Thing], url: str, raw: _Raw) -> Thing:
     return merged
 
 
-def _is_at(thing: Thing, url: str) -> bool:
-    addresses = [jsonld.text(thing.get(key) or "") for key in ("url", "@id", "mainEntityOfPage")]
-    return any(address and story_id(urljoin(url, address)) == story_id(url) for address in addresses)
+def _describes(url: str, raw: _Raw) -> Callable[[Thing], int]:
+    """Tells of an object whether it has the page's address, its title, or both: 0 to 2."""
+    here = story_id(url)
+    shown = {letters(text) for text in (*raw.headings, *raw.meta.get("og:title", ()))}
 
+    def tells(thing: Thing) -> int:
+        addresses = [jsonld.text(thing.get(key) or "") for key in ("url", "@id", "mainEntityOfPage")]
+        same = any(address and story_id(urljoin(url, address)) == here for address in addresses)
+        title = letters(jsonld.text(thing.get("headline") or thing.get("name") or ""))
+        return same + bool(title and title in shown)
 
-def _is_titled(thing: Thing, raw: _Raw) -> bool:
-    title = letters(jsonld.text(thing.get("headline") or thing.get("name") or ""))
-    return bool(title) and title in {letters(text) for text in (*raw.headings, *raw.meta.get("og:title", ()))}
+    return tells
 
 
 def _stated(thing: Thing, key: str, raw: _Raw, names: Iterable[str], *, times: bool = False) -> list[str]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from monitor.extract.blocks import width
+
 # The label or the whole of a pointer to other stories.
 RELATED = re.compile(
     r"(?:\W*)(?:"
@@ -75,8 +77,13 @@ def is_appeal(text: str) -> bool:
     """A line or sentence that asks the reader for something, or tells of the page's rights and authors."""
     if len(text) >= 300 or not APPEAL.match(text):
         return False
-    whole = len(text) * (2.5 if ord(max(text[:60])) > 0x2E80 else 1) >= 60 and text.rstrip("\"'”’»)").endswith(_STOPS)
+    whole = width(text) >= 60 and _is_ended(text)
     return not whole or bool(_ADDRESS.search(text))
+
+
+def _is_ended(text: str) -> bool:
+    """Whether it ends as a sentence does, quotes and brackets aside."""
+    return text.rstrip("\"'”’»)").endswith(_STOPS)
 
 
 _STOPS = (".", "!", "?", "…", "。", "！", "？", "।", "؟", "۔")
@@ -102,7 +109,7 @@ def is_credit(text: str) -> bool:
     """A line that says who took the picture."""
     if len(text) >= 200:
         return False
-    return bool(_LABEL.match(text)) or (bool(_SOURCE.match(text)) and not text.rstrip("\"'”’»)").endswith(_STOPS))
+    return bool(_LABEL.match(text)) or (bool(_SOURCE.match(text)) and not _is_ended(text))
 
 
 # A line that only dates or signs the story.

@@ -19,8 +19,6 @@ from monitor.models import Article, NotArticle
 from monitor.urls import declared
 
 if TYPE_CHECKING:
-    from datetime import tzinfo
-
     from lxml.html import HtmlElement
 
     from monitor.extract.blocks import Block, Layout
@@ -146,7 +144,7 @@ def _published(
     Facts that only tell the day take the time from the others where they speak of that day.  Facts that lie a day or
     more from the feed's word are believed unless they are later, or the line on the page bears the feed out.
     """
-    latest, clock = page.fetched_at + DAY, _clock(reading)
+    latest, clock = page.fetched_at + DAY, clocks.of_country(reading.country)
     stated, listed = known.published_at, reading.listed_at
     if listed is not None and not dates.EARLIEST <= listed <= latest:
         listed = None
@@ -173,10 +171,6 @@ def _published(
     guess = datetime.fromisoformat(found).replace(tzinfo=UTC)
     titled = (visible.read(title, told_as) for title in known.titles)  # where htmldate looks, too
     return None if any(moment and moment.at.date() == guess.date() for moment in titled) else guess
-
-
-def _clock(reading: Reading) -> tzinfo | None:
-    return clocks.of_country(reading.country) if reading.country else None
 
 
 def _signed(layout: Layout, kept: list[Block], reading: Reading) -> tuple[str, ...]:

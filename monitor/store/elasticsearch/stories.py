@@ -60,8 +60,8 @@ class Stories(Cluster):
 
         rejected = {place: fate.reason for place, fate in fates.items() if fate.rejected}
         after = [write for place, filing in fit.items() for write in _after(filing, rejected.get(place))]
-        storyless = [write for write in after if write.op == "index" and not write.document.get("story")]
-        rest = [write for write in after if write not in storyless]
+        storyless = [write for write in after if _is_storyless(write)]
+        rest = [write for write in after if not _is_storyless(write)]
         self._settle(rest, self.write(rest, keep=True))
         self._put_storyless(storyless)
         return {
@@ -217,6 +217,10 @@ def _story(filing: Filing, stored: dict[str, Stored]) -> Write:
     if old is None:
         return Write(kind="stories", id=filing.story.id, document=document, op="create")
     return Write(kind="stories", id=filing.story.id, document=document, version=old.version)
+
+
+def _is_storyless(write: Write) -> bool:
+    return write.op == "index" and not write.document.get("story")
 
 
 def _after(filing: Filing, rejected: str | None) -> Iterator[Write]:
