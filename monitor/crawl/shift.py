@@ -13,10 +13,10 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from monitor.crawl.fetch import Fetcher
-from monitor.crawl.holder import reclaim, this_process
 from monitor.crawl.poll import TERM, Desk, poll
 from monitor.crawl.report import CrawlReport, PollReport
 from monitor.errors import LeaseLost, MonitorError, StoreError
+from monitor.holder import reclaim, this_process
 from monitor.models import now
 from monitor.rendering import rendering
 

@@ -172,8 +172,9 @@ def _subject(name: str, alert: Alert | None, entries: Sequence[Entry], local: da
     if len(entries) == 1:
         return f"[{name}] {digest}{first} - {clean(entries[0].facts[0])}"
     more = f"and {len(entries) - 1} more"
-    room = LONGEST_SUBJECT - len(f"[{name}] {digest}{counted(len(entries), 'story', 'stories')}:   {more}")
-    return f"[{name}] {digest}{counted(len(entries), 'story', 'stories')}: {_cut(first, max(room, 20))} {more}"
+    begin = f"[{name}] {digest}{counted(len(entries), 'story', 'stories')}:"
+    room = LONGEST_SUBJECT - len(f"{begin}   {more}")
+    return f"{begin} {_cut(first, max(room, 20))} {more}"
 
 
 def _entry(

@@ -1,8 +1,8 @@
 """Sends what is due in the outbox: claim, group, stamp, send, mark.
 
-A kill at any line leaves each notice unsent; this machine's next delivery sees that its holder died, another machine's
-waits for the claim to run out.  One that was stamped goes out again in the
-same mail under the same Message-ID, which is as near to "exactly once" as SMTP lets anybody come.
+A kill at any line leaves each notice unsent; a delivery that could see its holder's process (holder.py) sees that it
+died, any other waits for the claim to run out.  One that was stamped goes out again in the same mail under the same
+Message-ID, which is as near to "exactly once" as SMTP lets anybody come.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from monitor.counted import counted
-from monitor.crawl.holder import is_dead, this_process
 from monitor.errors import LeaseLost, MailError, MailRefused, MailUnavailable, StoreUnavailable
+from monitor.holder import is_dead, this_process
 from monitor.mail import compose, schedule, server
 from monitor.mail.ops import tell_failing
 from monitor.mail.smtp import Connection, Handover, Unsure

@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from mail.server import mail_server
+from monitor import holder
 from monitor.config import load
-from monitor.crawl import holder
 from monitor.demo.web import Fault, Site
 from monitor.models import now
 from monitor.store import open_store
@@ -282,7 +282,7 @@ def test_without_proc_the_host_and_the_number_tell(ended: int, monkeypatch: pyte
 
 
 def test_no_two_processes_have_one_name() -> None:
-    name = [sys.executable, "-c", "from monitor.crawl import holder; print(holder.this_process().split(':')[-1])"]
+    name = [sys.executable, "-c", "from monitor import holder; print(holder.this_process().split(':')[-1])"]
     first, second = (subprocess.run(name, capture_output=True, check=True).stdout for _ in range(2))
     assert first != second
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mail.server import free_port, mail_server
+from monitor import holder
 from monitor.config import Alert, Config, MailSettings
-from monitor.crawl import holder
 from monitor.errors import StoreUnavailable
 from monitor.mail import deliver
 from monitor.mail.deliver import Report, deliver_due
