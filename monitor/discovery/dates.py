@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 
 from dateutil import parser
 
-from monitor.extract.dates import ZONES, unambiguous
+from monitor.calendar import ZONES, unambiguous
 from monitor.models import now
 
 _W3C = re.compile(r"(\d{4})(?:-(\d{2}))?$")  # the two W3C forms that are no ISO day

@@ -53,6 +53,7 @@ class Hints:
 NO_HINTS = Hints()
 
 MINE = 0.35  # of the story's text: a foreign zone that holds so much of it was named for something else
+MINE_DESPITE = 0.95  # the same of comments, which can be longer than the story
 
 
 def choose(layout: Layout, found: str, hints: Hints = NO_HINTS) -> list[Block]:
@@ -97,20 +98,22 @@ def settle(layout: Layout, weights: Sequence[float], *, thorough: bool) -> None:
     for node in nodes:
         node.own = node.markup
     below = _below(layout, weights)
-    most = MINE * sum(weights)
+    whole = sum(weights)
     named: dict[tuple[str, int], float] = {}
     for node, amount in zip(nodes, below, strict=True):
         if node.own & FOREIGN:
             named[node.names, node.own] = named.get((node.names, node.own), 0.0) + amount
     for node in nodes:
-        if node.own & FOREIGN and named[node.names, node.own] > most:
+        mine = MINE_DESPITE if node.own & Zone.COMMENTS else MINE
+        if node.own & FOREIGN and named[node.names, node.own] > mine * whole:
             node.own &= ~FOREIGN
     _inherit(layout, 0)
     if not thorough:
         return
     meant_else = 0
     for bit in (1 << place for place in range(FOREIGN.bit_length()) if FOREIGN >> place & 1):
-        if sum(w for w, b in zip(weights, layout.blocks, strict=True) if w and b.zone & bit) > most:
+        mine = MINE_DESPITE if bit & Zone.COMMENTS else MINE
+        if sum(w for w, b in zip(weights, layout.blocks, strict=True) if w and b.zone & bit) > mine * whole:
             meant_else |= bit
     if meant_else:
         for node in nodes:

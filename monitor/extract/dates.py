@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
-from zoneinfo import ZoneInfo
 
 from dateutil import parser as fuzzy
 
+from monitor.calendar import ZONES, unambiguous
 from monitor.models import now
 
 _ISO = re.compile(
@@ -19,20 +19,6 @@ _ISO = re.compile(
 )
 _COMPACT = re.compile(r"^\s*(\d{4})(\d{2})(\d{2})(?:T?(\d{2})(\d{2})(\d{2})?)?(Z|[+-]\d{2}:?\d{2})?\s*$")
 _EPOCH = re.compile(r"^\s*(\d{10})(\d{3})?\s*$")
-_NUMERIC = re.compile(r"(?<![\d./-])(\d{1,2})([./-])(\d{1,2})[./-](\d{4})(?!\d)[,\s|-]*")
-#: Zones by the names they are written with.
-ZONES: dict[str, tzinfo] = {
-    name: timezone(timedelta(hours=hours))
-    for name, hours in {
-        "UTC": 0, "GMT": 0, "Z": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8,
-        "PDT": -7, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "MEZ": 1, "MESZ": 2, "EET": 2, "EEST": 3, "MSK": 3,
-        "BST": 1, "IST": 5.5, "JST": 9, "KST": 9, "HKT": 8, "SGT": 8, "AEST": 10, "AEDT": 11, "WIB": 7,
-    }.items()
-} | {  # these mean the time on the clock, in summer and winter
-    "ET": ZoneInfo("America/New_York"), "CT": ZoneInfo("America/Chicago"),
-    "MT": ZoneInfo("America/Denver"), "PT": ZoneInfo("America/Los_Angeles"),
-}  # fmt: skip
-_MONTH_FIRST = frozenset({"US", "PH"})
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 
 
@@ -49,39 +35,6 @@ class Moment:
         if clock is None or self.zoned or not self.timed:
             return self
         return replace(self, at=self.at.replace(tzinfo=clock))
-
-
-def day_of(numbers: tuple[int, int, int], *, dotted: bool, country: str | None, latest: datetime) -> datetime:
-    """The day written as two numbers and a year.
-
-    The month comes first in the United States and the Philippines, the day elsewhere and wherever dots stand between
-    them.  Where the country is not known, it is the later of both readings that is not after ``latest``.
-    Raises ValueError where there is no such day.
-    """
-    first, second, year = numbers
-    by_day, by_month = (second, first), (first, second)
-    if first > 12 or second > 12:
-        order = by_day if first > 12 else by_month
-    elif dotted or (country and country.upper() not in _MONTH_FIRST):
-        order = by_day
-    elif country:
-        order = by_month
-    else:
-        order = max((o for o in (by_day, by_month) if datetime(year, *o, tzinfo=UTC) <= latest), default=by_day)
-    return datetime(year, *order, tzinfo=UTC)
-
-
-def unambiguous(text: str, *, country: str | None, latest: datetime) -> str:
-    """The text with its day in the ISO form, where it is written as two numbers and a year, see `day_of`.
-
-    Raises ValueError where there is no such day.
-    """
-    match = _NUMERIC.search(text)
-    if not match:
-        return text
-    first, mark, second, year = match.groups()
-    day = day_of((int(first), int(second), int(year)), dotted=mark == ".", country=country, latest=latest)
-    return f"{text[: match.start()]}{day:%Y-%m-%d} {text[match.end() :]}"
 
 
 def parse(text: str, *, country: str | None = None, latest: datetime | None = None) -> Moment | None:

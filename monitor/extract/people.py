@@ -8,6 +8,7 @@ import re
 from html import unescape
 from typing import TYPE_CHECKING
 
+from monitor.calendar import MONTHS
 from monitor.extract.blocks import letters
 
 if TYPE_CHECKING:
@@ -23,12 +24,29 @@ _SPLIT = re.compile(
     re.IGNORECASE,
 )
 _NOISE = re.compile(
-    r"https?://\S+|www\.\S+|\S+@\S+|@\w+|\([^)]*\)|\[[^\]]*\]|\b(?:Published|Updated|Posted|Last|Stand)\b.*$|\d.*$"
+    r"https?://\S+|www\.\S+|\S+@\S+|@\w+|\([^)]*\)|\[[^\]]*\]|\b(?:Published|Updated|Posted|Last|Stand)\b.*$"
 )
-_ROLE = re.compile(
-    r"\b(?:reporter|correspondent|editor|writer|contributor|columnist|journalist|redakteur(?:in)?|redaktion|bureau|"
-    r"korrespondent(?:in)?|chefredakteur(?:in)?|politics|producer|photograph\w*|chief|desk|staff|корреспондент|журналист|"
-    r"обозреватель|редактор)\b|特派員|編集委員|기자",
+_WHEN = re.compile(  # "... on Tuesday, Aug. 17, 2010"
+    r"[\s,|]*(?:\b(?:on|at|le|am|el|em|den)\s+)?"
+    r"(?:\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b[\s,.]*)?"
+    rf"(?:\b(?:{'|'.join(MONTHS)})\b\.?,?\s+)?\d.*$",
+    re.IGNORECASE | re.DOTALL,
+)
+_ROLES = (
+    r"reporter|correspondent|editor|writer|contributor|columnist|journalist|redakteur(?:in)?|redaktion|bureau|"
+    r"korrespondent(?:in)?|chefredakteur(?:in)?|politics|producer|photograph\w*|chief|desk|staff|journaliste|"
+    r"envoyée?s?|correspondante?|rédact(?:eur|rice)|periodista|redactora?|corresponsal|giornalista|redattore|inviat[oa]|"
+    r"jornalista|repórter|dziennikarz|dziennikarka|корреспондент|журналист|обозреватель|редактор"
+)
+_ROLE = re.compile(rf"\b(?:{_ROLES})\b|特派員|編集委員|기자", re.IGNORECASE)
+# A name and, without so much as a comma, the role: "Marta Lindqvist Senior Science Correspondent".
+_NAME_AND_ROLE = re.compile(
+    rf"((?:[^\W\d_][\w.'’-]*\s){{1,2}}[^\W\d_][\w.'’-]+?)\s(?:(?:senior|chief|staff|special|deputy|associate|assistant|"
+    rf"managing|contributing|foreign|political|business|science)\s.*)?\b(?:{_ROLES})\b.*",
+    re.IGNORECASE | re.DOTALL,
+)
+_SERVICE = re.compile(
+    r"\b(?:follow|view|archives?|author page|on twitter|on facebook|more (?:from|by)|see all|full bio|profile|subscribe)\b",
     re.IGNORECASE,
 )
 _EMPTY = frozenset(
@@ -69,6 +87,7 @@ def names(sources: Iterable[Iterable[str]], not_people: Iterable[str] = ()) -> t
         people = [name for plain, name in _named(values).items() if plain not in outlets]
         if len(people) > 1:
             people = [name for name in people if not _names_outlet(name, outlets)] or people
+            people = [name for name in people if not any(name.startswith(f"{one} ") for one in people if " " in one)]
         if people:
             return tuple(people[:20])
     return ()
@@ -95,12 +114,14 @@ def _pieces(value: str) -> list[str]:
     text = re.sub(r"<[^>]{0,200}>", " ", text)
     if len(text) > 300 or re.match(r"\s*(?:https?:)?//", text):
         return []
-    text = _DASHED.sub("", _NOISE.sub("", _without_by(text)))
+    text = _DASHED.sub("", _NOISE.sub("", _WHEN.sub("", _without_by(text))))
     split = [name for part in _SPLIT.split(text) for name in _two_names(part)]
     parts = [part for part in (re.sub(r"\s+", " ", part).strip(_EDGES) for part in split) if part]
     parts = [part for part in parts if part.rstrip(".").lower() not in _TITLES]
     if len(parts) > 1:
         parts = [part for part in parts if not _ROLE.search(part)] or parts[:1]
+    if len(parts) == 1:
+        parts = [_without_role(parts[0])]
     if len(parts) == 2 and "," in text and all(len(part.split()) == 1 for part in parts) and parts[0].isascii():
         parts = [" ".join(reversed(parts))]  # "Surname, Name"
     return [
@@ -109,9 +130,15 @@ def _pieces(value: str) -> list[str]:
         if 2 <= len(part) <= 60
         and not re.search(r"\w\.\w+/|:", part)  # addresses, labels
         and letters(part) not in _EMPTY
+        and not _SERVICE.search(part)
         and len(part.split()) <= 6
         and re.search(r"[^\W\d_]{2}", part)
     ]
+
+
+def _without_role(text: str) -> str:
+    match = _NAME_AND_ROLE.fullmatch(text)
+    return match[1] if match and not _ROLE.search(match[1]) else text
 
 
 def _without_by(text: str) -> str:

@@ -13,6 +13,7 @@ from htmldate import find_date
 from lxml import etree
 from trafilatura import bare_extraction
 
+from monitor.calendar import day_of
 from monitor.extract import blocks, body, clocks, dates, facts, furniture, kinds, language, visible
 from monitor.extract.decoding import decode
 from monitor.models import Article, NotArticle
@@ -153,7 +154,7 @@ def _published(
     doubted = stated is not None and listed is not None and abs(stated - listed) > 1.5 * DAY
     if not (whole or doubted):
         return stated
-    told_as = partial(dates.day_of, country=reading.country, latest=latest)
+    told_as = partial(day_of, country=reading.country, latest=latest)
     seen = visible.published(layout.blocks, kept, known.titles, told_as) if kept else None
     seen = seen.by(clock) if seen else None
     if stated is not None and listed is not None and doubted:

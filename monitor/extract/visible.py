@@ -1,13 +1,12 @@
 """Dates and signatures that stand in the text alone: the line under a title, the line under a story."""
 
-# ruff: noqa: E501  months of many languages
-
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from monitor.calendar import MONTHS
 from monitor.extract import dates, people
 from monitor.extract.blocks import ENDS, letters
 from monitor.extract.zones import Zone
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from monitor.extract.blocks import Block, Layout
 
     class DayOf(Protocol):
-        """`dates.day_of` for one outlet and page."""
+        """`monitor.calendar.day_of` for one outlet and page."""
 
         def __call__(self, numbers: tuple[int, int, int], /, *, dotted: bool) -> datetime: ...
 
@@ -43,7 +42,8 @@ _ELSEWHERE = Zone.RELATED | Zone.COMMENTS | Zone.FOOTER | Zone.CAPTION | Zone.FI
 
 
 _UPDATED = re.compile(
-    r"\W*(?:last |latest |page |letzte |zuletzt |dernière |última |ultimo )?(?:update|modified|edited|revised|aktualisi|geändert"
+    r"\W*(?:last |latest |page |letzte |zuletzt |dernière |última |ultimo )?"
+    r"(?:update|modified|edited|revised|aktualisi|geändert"
     r"|mise? à jour|màj|modifi|actualiza|atualiza|aggiorna|bijgewerkt|zaktualizowano|aktualizováno|opdateret|oppdatert"
     r"|uppdaterad|päivitetty|güncelle|ενημ|обновл|изменен|оновлен|更新)",
     re.IGNORECASE,
@@ -109,49 +109,11 @@ def _day(match: re.Match[str], day_of: DayOf) -> datetime | None:
     except ValueError:
         return None
     day, year = (int(number) for number in re.findall(r"\d+", match["worded"]))
-    month = next(
-        (_MONTHS[word] for word in re.findall(r"[^\W\d]{3,}", match["worded"].casefold()) if word in _MONTHS), 0
-    )
+    month = next((MONTHS[word] for word in re.findall(r"[^\W\d]{3,}", match["worded"].casefold()) if word in MONTHS), 0)
     try:
         return datetime(year, month, day, tzinfo=UTC)
     except ValueError:
         return None
-
-
-# The months as dates are written in: full and, where that is usual, short.
-_MONTHS = {
-    word: number
-    for names in """
-        january february march april may june july august september october november december
-        jan feb mar apr may jun jul aug sep oct nov dec
-        januar februar märz april mai juni juli august september oktober november dezember
-        jän feb mrz apr mai jun jul aug sept okt nov dez
-        janvier février mars avril mai juin juillet août septembre octobre novembre décembre
-        janv févr mars avr mai juin juil août sept oct nov déc
-        enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre
-        ene feb mar abr may jun jul ago set oct nov dic
-        janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro
-        jan fev mar abr mai jun jul ago set out nov dez
-        gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre
-        gen feb mar apr mag giu lug ago set ott nov dic
-        января февраля марта апреля мая июня июля августа сентября октября ноября декабря
-        янв фев мар апр май июн июл авг сен окт ноя дек
-        січня лютого березня квітня травня червня липня серпня вересня жовтня листопада грудня
-        stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada grudnia
-        ledna února března dubna května června července srpna září října listopadu prosince
-        januari februari maart april mei juni juli augustus september oktober november december
-        januari februari mars april maj juni juli augusti september oktober november december
-        januar februar mars april maj juni juli august september oktober november desember
-        tammikuuta helmikuuta maaliskuuta huhtikuuta toukokuuta kesäkuuta heinäkuuta elokuuta syyskuuta lokakuuta marraskuuta joulukuuta
-        ocak şubat mart nisan mayıs haziran temmuz ağustos eylül ekim kasım aralık
-        ιανουαρίου φεβρουαρίου μαρτίου απριλίου μαΐου ιουνίου ιουλίου αυγούστου σεπτεμβρίου οκτωβρίου νοεμβρίου δεκεμβρίου
-        januari februari maret april mei juni juli agustus september oktober november desember
-        ianuarie februarie martie aprilie mai iunie iulie august septembrie octombrie noiembrie decembrie
-        يناير فبراير مارس أبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر
-        जनवरी फरवरी मार्च अप्रैल मई जून जुलाई अगस्त सितंबर अक्टूबर नवंबर दिसंबर
-    """.strip().splitlines()
-    for number, word in enumerate(names.split(), 1)
-}
 
 
 def authors(layout: Layout, first: int, last: int, sites: Sequence[str]) -> tuple[str, ...]:

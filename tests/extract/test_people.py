@@ -28,6 +28,13 @@ from monitor.models import Article, Page, now
         ("Marta Lindqvist (marta@tech.example) Published 5 May 2024", ("Marta Lindqvist",)),
         ("Marta Lindqvist | Tech Example", ("Marta Lindqvist",)),
         ("<a href='/m'>Marta Lindqvist</a>", ("Marta Lindqvist",)),
+        ("Marta Lindqvist on June 30, 2014 08:08 am", ("Marta Lindqvist",)),
+        ("By Marta Lindqvist Tuesday, Aug. 17, 2010", ("Marta Lindqvist",)),
+        ("Marta Lindqvist 30 juin 2014", ("Marta Lindqvist",)),
+        ("Marta Lindqvist Senior Washington Correspondent", ("Marta Lindqvist",)),
+        ("Marta Lindqvist journaliste", ("Marta Lindqvist",)),
+        ("Guardian staff reporter", ("Guardian staff reporter",)),
+        ("Marta Lindqvist, View Author Page", ("Marta Lindqvist",)),
         ("https://tech.example/authors/marta", ()),
         ("admin", ()),
         ("", ()),
@@ -43,6 +50,10 @@ def test_the_outlet_s_own_name_is_no_author_and_signs_only_where_no_person_does(
     assert people.names((["Tech Example"], ["Marta Lindqvist"]), ["Tech Example"]) == ("Marta Lindqvist",)
     assert people.names(sources[:1], ["Tech Example"]) == ()
     assert people.house(sources) == ("Tech Example",)
+
+
+def test_a_name_said_again_with_more_behind_it_counts_once() -> None:
+    assert people.names([["Marta Lindqvist", "Marta Lindqvist Science"]]) == ("Marta Lindqvist",)
 
 
 def test_the_first_source_that_names_people_is_believed() -> None:
