@@ -60,6 +60,7 @@ SIMILAR_FOR = timedelta(days=14)  # reprints come within days; older likeness is
 LARGEST_BATCH = 200
 HINDRANCES = frozenset({"truncated", "paywall", "consent"})  # flags of a page that shows less than its story
 HINDERED = 0.6  # of the stored text's length: a hindered reading below is no correction
+STUB = 100  # words; a breaking story begins with fewer
 SETTLED = 10_000  # stories whose filing is remembered
 CONFLICTS = 5  # how often another process may file the same story first before we come back later
 
@@ -165,8 +166,9 @@ class Ingest:
     def _new(self, visit: Visit, story: Story, aliases: Sequence[str]) -> Filing:
         matched = self.rules.match(story)
         if self.config.keep == "matching" and not matched.topics and not matched.alerts:
-            settled = replace(visit, next_at=None)
-            return Filing(visit=settled, outcome=Outcome(disposition=Disposition.OFF_TOPIC), aliases=tuple(aliases))
+            looked = replace(visit, rechecks=visit.rechecks + 1, next_at=_recheck_at(visit) if _may_grow(story) else None)
+            again = Disposition.UNCHANGED if visit.rechecks else Disposition.OFF_TOPIC
+            return Filing(visit=looked, outcome=Outcome(disposition=again), aliases=tuple(aliases))
         signature = similarity.signature(story.text)
         story = replace(story, topics=matched.topics, alerts=matched.alerts, cluster=self._cluster(story, signature))
         stored = replace(visit, story=story.id)
@@ -339,7 +341,12 @@ def _hindered(known: Story, read: Story) -> bool:
     return bool(met) and len(read.text) < HINDERED * len(known.text)
 
 
+def _may_grow(story: Story) -> bool:
+    """Whether what it does not say yet may still come: a live blog, or the first lines of a breaking story."""
+    return "live" in story.flags or story.word_count < STUB
+
+
 def _recheck_at(visit: Visit) -> datetime | None:
-    """When a stored story is asked for again; None once three days have passed."""
+    """When a story is asked for again; None once three days have passed."""
     ahead = (visit.first_seen_at + wait for wait in RECHECKS[visit.rechecks :])
     return next((moment for moment in ahead if moment > now()), None)

@@ -18,7 +18,7 @@ class Disposition(enum.StrEnum):
 
     STORED = "stored"  # a story not seen before
     UPDATED = "updated"  # a stored story whose title or text changed: a new version
-    UNCHANGED = "unchanged"  # a stored story asked for again, and the same
+    UNCHANGED = "unchanged"  # a story asked for again, and nothing new
     DUPLICATE = "duplicate"  # another address of a stored story
     OFF_TOPIC = "off-topic"  # a story that matches no topic and no alert, with keep: matching
     NOT_ARTICLE = "not-an-article"  # an index, video, login or error page

@@ -102,10 +102,24 @@ def test_a_new_story_is_stored_with_what_matched_and_waits_for_its_first_recheck
 
 
 def test_a_story_that_matches_nothing_is_counted_and_not_stored_nor_asked_for_again(desk):
-    dull = replace(ARTICLE, title="Cup final", text="The home team won the final by two goals to one.")
+    dull = replace(ARTICLE, title="Cup final", text="The home team won the final by two goals to one. " * 12)
     assert desk.page(desk.candidate(), dull) is Disposition.OFF_TOPIC
     assert not stored(desk)
     assert not desk.due(timedelta(days=30))
+
+
+@pytest.mark.parametrize("flags", [(), ("live",)])
+def test_a_breaking_story_that_comes_to_matter_later_is_stored_and_mailed_then(desk, monkeypatch, flags):
+    words = "A fire broke out at a bank." if not flags else "A fire broke out at a bank in the old town. " * 20
+    breaking = replace(ARTICLE, title="Fire at a bank", text=words, flags=flags)
+    assert desk.page(desk.candidate(), breaking) is Disposition.OFF_TOPIC
+    (visit,) = desk.due(SECOND_LOOK)
+    monkeypatch.setattr("monitor.ingest.now", lambda: visit.next_at + timedelta(seconds=1))
+    assert desk.page(visit, breaking) is Disposition.UNCHANGED
+    assert not desk.due(SECOND_LOOK)
+    (visit,) = desk.due(timedelta(hours=3, minutes=1))
+    assert desk.page(visit, replace(breaking, text=words + " The bank is Sberbank.")) is Disposition.STORED
+    assert desk.mails() == [("bank", 1)]
 
 
 def test_keep_all_stores_what_matches_nothing(desk):
