@@ -166,9 +166,10 @@ class Ingest:
     def _new(self, visit: Visit, story: Story, aliases: Sequence[str]) -> Filing:
         matched = self.rules.match(story)
         if self.config.keep == "matching" and not matched.topics and not matched.alerts:
-            looked = replace(visit, rechecks=visit.rechecks + 1, next_at=_recheck_at(visit) if _may_grow(story) else None)
-            again = Disposition.UNCHANGED if visit.rechecks else Disposition.OFF_TOPIC
-            return Filing(visit=looked, outcome=Outcome(disposition=again), aliases=tuple(aliases))
+            again_at = _recheck_at(visit) if _may_grow(story) else None
+            looked = replace(visit, rechecks=visit.rechecks + 1, next_at=again_at)
+            disposition = Disposition.UNCHANGED if visit.rechecks else Disposition.OFF_TOPIC
+            return Filing(visit=looked, outcome=Outcome(disposition=disposition), aliases=tuple(aliases))
         signature = similarity.signature(story.text)
         story = replace(story, topics=matched.topics, alerts=matched.alerts, cluster=self._cluster(story, signature))
         stored = replace(visit, story=story.id)
