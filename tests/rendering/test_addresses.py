@@ -161,7 +161,7 @@ def test_nothing_a_page_asks_for_reaches_this_machine(
 
     results, refused = engine.do(fetch_all, settings, timeout=200)
     assert inside.knocks == []
-    # They did try.  Not every one gets so far: an old engine lacks some ways, and a page may be taken before its request.
+    # They did try.  Not all get so far: an engine may lack the way, a page may be taken before its request.
     assert refused["private-address"] > len(tried) / 2
     for path in tried:
         assert not isinstance(results[path], Exception), (path, results[path])
