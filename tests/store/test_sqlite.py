@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from datetime import timedelta
@@ -152,12 +153,39 @@ def test_a_full_disk_makes_the_store_unavailable_and_loses_nothing(store: Sqlite
     assert store.search(None, now=NOW, limit=100).total == 51
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_file_that_may_not_be_written_is_refused(store: SqliteStore, path: Path) -> None:
+@contextlib.contextmanager
+def shown_to_another_user(path: Path) -> Iterator[Path]:
+    """A copy of the file in a directory where this user, for the while no longer root, may write nothing."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        folder, user = Path(name), os.geteuid()
+        for file in path.parent.glob(f"{path.name}*"):
+            shutil.copy(file, folder)
+            (folder / file.name).chmod(0o444)
+        folder.chmod(0o555)
+        if user == 0:
+            os.seteuid(65534)
+        try:
+            yield folder / path.name
+        finally:
+            os.seteuid(user)
+            folder.chmod(0o755)
+
+
+def test_a_file_that_may_not_be_written_is_read_and_nothing_else(store: SqliteStore, path: Path) -> None:
+    store.file([filing(story("first"))])
     store.close()
-    path.chmod(0o400)
-    with pytest.raises(StoreRefused, match="writable"):
-        opened(path).enqueue([candidate()], now=NOW)
+    assert not path.with_name(f"{path.name}-wal").exists()
+    with shown_to_another_user(path) as shown, contextlib.closing(opened(shown)) as reader:
+        assert reader.search(parse("text"), now=NOW).total == 1
+        with pytest.raises(StoreRefused, match="writable"):
+            reader.enqueue([candidate("new")], now=NOW)
+
+
+def test_a_file_that_another_user_writes_to_is_read_with_what_was_written_last(store: SqliteStore, path: Path) -> None:
+    store.file([filing(story("first"))])
+    with shown_to_another_user(path) as shown, contextlib.closing(opened(shown)) as reader:
+        assert shown.with_name(f"{path.name}-wal").exists()
+        assert reader.search(parse("text"), now=NOW).total == 1
 
 
 def test_what_raises_inside_a_transaction_leaves_nothing(store: SqliteStore) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
 import threading
 import zlib
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, cast
+from urllib.parse import quote
 
 import apsw
 
@@ -121,7 +123,9 @@ class Database:
                 raise StoreRefused(f"{self.path} is closed")
             if self._idle:
                 return self._idle.pop()
-        connection = self._open(apsw.SQLITE_OPEN_READWRITE)
+        effective = os.access in os.supports_effective_ids
+        writable = os.access(self.path, os.W_OK, effective_ids=effective) or not self.path.exists()
+        connection = self._open(apsw.SQLITE_OPEN_READWRITE if writable else apsw.SQLITE_OPEN_READONLY)
         try:
             self._check(connection, made=True)
         except BaseException:
@@ -144,7 +148,11 @@ class Database:
             raise StoreRefused(f"the directory {self.path.parent} does not exist", hint="make it first")
         if not flags & apsw.SQLITE_OPEN_CREATE and not self.path.exists():
             raise StoreRefused(f"there is no store at {self.path} yet", hint="`media-monitor crawl` makes it")
-        connection = apsw.Connection(str(self.path), flags=flags)
+        name = str(self.path)
+        if flags & apsw.SQLITE_OPEN_READONLY and not self.path.with_name(f"{self.path.name}-wal").exists():
+            # Nobody has it open, and who may only read cannot make the files that readers and writers share.
+            name, flags = f"file:{quote(name)}?immutable=1", flags | apsw.SQLITE_OPEN_URI
+        connection = apsw.Connection(name, flags=flags)
         connection.set_busy_timeout(int(self._timeout.total_seconds() * 1000))
         connection.pragma("schema_version")  # what is no database fails here, and says so
         connection.register_fts5_tokenizer("media_monitor", tokenizer)
