@@ -42,7 +42,7 @@ class Service:
         self.rules = RuleSet.of(config)
         self.ingest = Ingest(config=config, store=store, extractor=extractor, rules=self.rules, call=self.call)
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="store")
-        self._away = False
+        self.away = False  # the store does not answer, and calls wait for it
 
     async def call(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a blocking call of the store off the loop; while the store is away it waits and tries again.
@@ -58,15 +58,15 @@ class Service:
             except StoreUnavailable as error:
                 if self.patience is not None and loop.time() - began > self.patience.total_seconds():
                     raise
-                if not self._away:
+                if not self.away:
                     log.warning("crawling pauses until the store is back: %s", error)
-                    self._away = True
+                    self.away = True
                 await asyncio.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311  spreads processes, no secret
                 pause = min(pause * 2, LONGEST_PAUSE)
             else:
-                if self._away:
+                if self.away:
                     log.warning("the store is back: crawling goes on")
-                    self._away = False
+                    self.away = False
                 return answer
 
     def close(self) -> None:

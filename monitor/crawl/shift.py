@@ -134,7 +134,8 @@ class Shift:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.gather(*map(self._release, self._held.values()))
+        if not self.service.away:  # else the leases run out by themselves
+            await asyncio.gather(*map(self._release, self._held.values()))
         self._held.clear()
         self._own.close()
 
@@ -157,6 +158,7 @@ class Shift:
 
     async def _lease(self, names: Sequence[str]) -> list[OutletState]:
         room = self.config.crawl.concurrency - len(self._polls)
+        names = [name for name in names if name not in self._held]  # not from ourselves, however late a renewal is
         if room <= 0 or not names:
             return []
         return await self.service.call(self._take, names, min(room, SHARE) if self._forever else room)

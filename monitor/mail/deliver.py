@@ -25,12 +25,12 @@ from monitor.mail.smtp import Connection, Handover, Unsure
 from monitor.models import now as clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from monitor.config import Config
     from monitor.mail.server import Server
-    from monitor.models import Hit, Notice
+    from monitor.models import Hit, Notice, Story
     from monitor.store import Store
 
 T = TypeVar("T")
@@ -43,6 +43,10 @@ CLAIMED_AT_MOST = 10_000
 BUNDLED_ABOVE = 5  # stories of an instant alert that are due together
 LARGEST_MAIL = 100  # entries
 LATER = tuple(timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 120, 240))  # after the nth try in vain
+FILING = timedelta(
+    minutes=30
+)  # a killed process's page is filed again within; on Elasticsearch mail comes before story
+SOON = timedelta(minutes=1)
 REFUSED = timedelta(days=1)  # a mailbox that is gone may be mended, but nobody likes to be asked often
 PAUSES = (0.5, 10.0)  # seconds between two tries of a store that is away, at first and at last
 GRACE = 20.0  # seconds that such a store has to come back in when the process is told to stop
@@ -198,8 +202,10 @@ class _Round:
             else:
                 fresh[notice.alert, notice.to].append(notice)
         mails = [Mail(id=batch, notices=tuple(group)) for (batch, _), group in stamped.items()]
-        for (alert, _), group in fresh.items():
-            events = compose.events(group, self.store.stories([notice.story for notice in group]))
+        for (alert, _), due in fresh.items():
+            stories = self.store.stories([notice.story for notice in due])
+            group = self._filed(due, stories)
+            events = compose.events(group, stories)
             every = schedule.parse(deliver.get(alert, "instant")).every
             apart = every == "instant" and len(events) <= BUNDLED_ABOVE
             size = 1 if apart else LARGEST_MAIL
@@ -207,6 +213,19 @@ class _Round:
                 together = tuple(notice for event in events[start : start + size] for notice in event)
                 mails.append(Mail(id=_message_id(together, self.sender), notices=together))
         return mails
+
+    def _filed(self, notices: Sequence[Notice], stories: Mapping[str, Story]) -> list[Notice]:
+        """Those whose story is stored; the others, unless they have waited for long, go back for a moment."""
+        at = self.now()
+
+        def is_early(notice: Notice) -> bool:
+            story = stories.get(notice.story)
+            return (story is None or story.version < notice.version) and at - notice.created_at < FILING
+
+        early = [replace(notice, due_at=at + SOON) for notice in notices if is_early(notice)]
+        if early:
+            self.store.postpone(early, holder=self.holder)
+        return [notice for notice in notices if not is_early(notice)]
 
     def _send(self, mail: Mail) -> None:
         stories = self.store.stories([notice.story for notice in mail.notices])

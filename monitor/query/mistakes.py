@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lark import Token
 
 MOST_CLAUSES = 1_000  # words, phrases and ranges
-DEEPEST = 20  # brackets and negations inside one another
+DEEPEST = 12  # brackets and negations inside one another; Elasticsearch takes 30 clauses, two of each
 
 _FIELDS = ("title", "text", "author", "url", "raw", *VALUE_FIELDS, *RANGE_FIELDS)
 _CLOSING = {"“": "”", "„": "“", "«": "»", '"': '"'}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -482,9 +483,33 @@ def test_a_story_that_is_no_longer_stored_is_told_from_its_hit(store: Store, clo
     put(store, "first")
     with mail_server() as (manners, port), pytest.MonkeyPatch.context() as patched:
         patched.setattr(SqliteStore, "stories", lambda *_: {})
+        clock.time += deliver.FILING
         send(store, config(port), clock)
     assert "no longer stored" in manners.taken[0].part("plain")
     assert "https://outlet.example/first" in manners.taken[0].part("plain")
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_mail_of_a_story_that_is_still_being_filed_waits_for_it(store: Store, clock: Clock, version: int) -> None:
+    """Where the store has no transactions its mail is written first, and the process may die in between."""
+    story = put(store, "first")
+    if version == 2:
+        notice = Notice(alert="sberbank", story=story.id, version=2, to=DESK, due_at=NOW, created_at=NOW)
+        visit = Visit(id="v", candidate=Candidate(url="u", outlet="Outlet"), first_seen_at=NOW, next_at=None)
+        store.file([Filing(visit=visit, outcome=Outcome(disposition=Disposition.UPDATED), notices=(notice,))])
+    with mail_server() as (manners, port), pytest.MonkeyPatch.context() as patched:
+        stored = {} if version == 1 else {story.id: story}
+        patched.setattr(SqliteStore, "stories", lambda *_: stored)
+        send(store, config(port), clock)
+        assert len(manners.taken) == version - 1
+        assert [notice.version for notice in store.outbox()] == [version]
+        stored[story.id] = replace(story, version=version)
+        send(store, config(port), clock)
+        assert len(manners.taken) == version - 1  # not yet due again
+        clock.time += deliver.SOON
+        send(store, config(port), clock)
+        assert len(manners.taken) == version
+        assert "no longer stored" not in manners.taken[-1].part("plain")
 
 
 def test_ten_thousand_waiting_notices_are_sent_in_bounded_turns(store: Store, clock: Clock) -> None:

@@ -13,7 +13,7 @@ from monitor.config.schema import StoreSettings
 from monitor.errors import StoreRefused, StoreUnavailable
 from monitor.models import Candidate, now
 from monitor.query import parse
-from monitor.store.elasticsearch import ElasticsearchStore, bulk
+from monitor.store.elasticsearch import ElasticsearchStore, bulk, client
 from monitor.store.elasticsearch.bulk import Write
 from monitor.store.elasticsearch.client import addresses
 from servers import certificate
@@ -57,6 +57,44 @@ def test_a_privilege_that_lacks_is_named() -> None:
     reason = "action [indices:admin/create] is unauthorized for API key id [x] on indices [monitor-urls-v1]"
     expected = pytest.raises(StoreRefused, match=r"does not allow this.*indices:admin/create.*--api-key")
     with serve(lambda _: Answer(403, error("security_exception", reason))) as server, expected:
+        opened(server.url).setup()
+
+
+NOT_READY = error("security_exception", "unable to authenticate with provided credentials")
+EXPIRED = error("security_exception", "unable to authenticate", additional_unsuccessful_credentials="key is expired")
+
+
+def test_credentials_that_were_good_are_waited_for_while_a_cluster_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [Answer(200, {"docs": []})]
+    with serve(lambda _: answers[-1]) as server:
+        store = opened(server.url, api_key="abc")
+        store.get("stories", ["a"])
+        answers.append(Answer(401, NOT_READY))
+        with pytest.raises(StoreUnavailable, match="took before"):
+            store.get("stories", ["a"])
+        answers.append(Answer(200, {"docs": []}))
+        assert store.get("stories", ["a"]) == {}
+        answers.append(Answer(401, EXPIRED))
+        with pytest.raises(StoreRefused, match="expired"):
+            store.get("stories", ["a"])
+        monkeypatch.setattr(client, "STARTING", 0.0)
+        answers.append(Answer(401, NOT_READY))
+        with pytest.raises(StoreRefused, match="refuses the credentials"):
+            store.get("stories", ["a"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (Answer(404, b"<p>Not found</p>", {"Content-Type": "text/html"}), r"not Elasticsearch \(it answers 404\)"),
+        (Answer(404, {"detail": "no such page"}, {}), r"not Elasticsearch \(it answers 404\)"),
+        (Answer(200, [1, 2], {}), "not Elasticsearch"),
+        (Answer(200, b"hello", {"Content-Type": "text/plain"}), "not Elasticsearch"),
+        (Answer(301, b"", {"Location": "https://es.example/"}), r"another address \(301\).*https"),
+    ],
+)
+def test_a_web_server_in_place_of_elasticsearch_is_told_apart(answer: Answer, message: str) -> None:
+    with serve(lambda _: answer) as server, pytest.raises(StoreRefused, match=message):
         opened(server.url).setup()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from monitor.store.elasticsearch.bulk import Write
 from monitor.store.elasticsearch.cluster import Cluster
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from monitor.models import Json
@@ -70,9 +71,8 @@ class Aside(Cluster):
         for batch in _batches(self.find("failed", {"match_all": {}}, sort=order)):
             whole = [stored for stored in batch if stored.document["body"]]
             rejected += len(batch) - len(whole)
-            writes = [self._again(stored) for stored in whole]
-            results = self.write([write for write in writes if write], keep=True)
-            fates = iter(results)
+            writes = self._again(whole)
+            fates = iter(self._bulk([write for write in writes if write]))  # what is rejected again is aside already
             done: list[Write] = []
             for stored, write in zip(whole, writes, strict=True):
                 fate = next(fates) if write else None
@@ -87,20 +87,29 @@ class Aside(Cluster):
             self.write(done)
         return Replayed(written=written, superseded=superseded, rejected=rejected)
 
-    def _again(self, aside: Stored) -> Write | None:
-        """The write that was rejected, unless something newer took its place.
+    def _again(self, batch: Sequence[Stored]) -> list[Write | None]:
+        """The writes that were rejected, None where something newer took the place."""
+        names: defaultdict[str, list[str]] = defaultdict(list)
+        for stored in batch:
+            names[stored.document["kind"]].append(stored.document["document"])
+        known = {kind: self.get(kind, ids, fields=("version",)) for kind, ids in names.items()}
+        return [_rewritten(stored, known[stored.document["kind"]]) for stored in batch]
 
-        Of anything but a story whatever is stored is at least as good: it was written later, or, of a visit that is
-        waiting, its page is fetched again.
-        """
-        kind, name = aside.document["kind"], aside.document["document"]
-        body: Json = orjson.loads(aside.document["body"])
-        known = self.get(kind, [name], fields=("version",)).get(name)
-        if known is None:
-            return Write(kind=kind, id=name, document=body, op="create")
-        if kind != "stories" or known.document["version"] >= body["version"]:
-            return None
-        return Write(kind=kind, id=name, document=body, version=known.version)
+
+def _rewritten(aside: Stored, stored: Mapping[str, Stored]) -> Write | None:
+    """The write that was rejected, unless something newer took its place.
+
+    Of anything but a story whatever is stored is at least as good: it was written later, or, of a visit that is
+    waiting, its page is fetched again.
+    """
+    kind, name = aside.document["kind"], aside.document["document"]
+    body: Json = orjson.loads(aside.document["body"])
+    known = stored.get(name)
+    if known is None:
+        return Write(kind=kind, id=name, document=body, op="create")
+    if kind != "stories" or known.document["version"] >= body["version"]:
+        return None
+    return Write(kind=kind, id=name, document=body, version=known.version)
 
 
 def _batches(found: Iterable[Stored]) -> Iterator[list[Stored]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import ssl
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,18 +23,37 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 8  # threads of one process that may ask at the same time
 HEADERS = ("accept", "content-type")
+STARTING = 300.0  # seconds that a cluster may refuse good credentials for while it starts
+_KEY_IS_GONE = ("expired", "invalidated")
 _TOO_WIDE = ("too many terms", "too_many_clauses", "too_many_nested_clauses", "too_complex_to_determinize")
 
 
+class Unrecognized(elastic_transport.ConnectionError):
+    """The server refuses credentials that it took before: its security index may not be ready."""
+
+
 class CompatibleTransport(elastic_transport.Transport):
-    """Asks for the API of version 8, which servers of version 8 speak natively and those of version 9 as well."""
+    """Asks for the API of version 8, which servers of version 8 speak natively and those of version 9 as well.
+
+    For a while it takes a refusal of credentials that were good before for a server that starts.
+    """
+
+    _admitted = False
+    _refused_since: float | None = None
 
     def perform_request(self, *args: Any, headers: Any = None, **kwargs: Any) -> Any:
         asked = elastic_transport.HttpHeaders(headers or {})
         for name in HEADERS:
             if name in asked:
                 asked[name] = asked[name].replace("compatible-with=9", "compatible-with=8")
-        return super().perform_request(*args, headers=asked, **kwargs)
+        answer = super().perform_request(*args, headers=asked, **kwargs)
+        if answer.meta.status != 401:
+            self._admitted, self._refused_since = self._admitted or answer.meta.status < 300, None
+        elif self._admitted and not any(sign in str(answer.body) for sign in _KEY_IS_GONE):
+            self._refused_since = self._refused_since or time.monotonic()
+            if time.monotonic() - self._refused_since < STARTING:
+                raise Unrecognized(_reason(answer.body))
+        return answer
 
 
 def connect(settings: StoreSettings, base: Path = Path()) -> Elasticsearch:
@@ -131,17 +151,21 @@ def explained() -> Iterator[None]:
     try:
         yield
     except UnsupportedProductError as error:
-        raise StoreRefused(
-            "what answers at store.url is not Elasticsearch",
-            hint="it sends no X-Elastic-Product header: OpenSearch is not supported, and a proxy must pass it on",
-        ) from error
+        raise not_elasticsearch() from error
     except ApiError as error:
+        if _is_foreign(error.meta):
+            raise not_elasticsearch(error.meta.status) from error
         raise refusal(error.meta.status, _reason(error.body) or str(error.message)) from error
     except elastic_transport.TlsError as error:
         cause = str(error.errors[0] if error.errors else error)
         raise StoreRefused(
             f"the store's certificate is not accepted: {cause}",
             hint="store.ca_file names the authority that signed it",
+        ) from error
+    except Unrecognized as error:
+        raise StoreUnavailable(
+            f"Elasticsearch refuses credentials that it took before: {_short(error.message)}",
+            hint="as it does while it starts; after five minutes it is taken at its word",
         ) from error
     except (elastic_transport.ConnectionTimeout, elastic_transport.ConnectionError) as error:
         cause = str(error.errors[0] if error.errors else error)
@@ -152,6 +176,25 @@ def explained() -> Iterator[None]:
         raise StoreUnavailable(
             f"what answers at store.url speaks no JSON: {_short(str(error))}", hint="a proxy's error page?"
         ) from error
+
+
+def not_elasticsearch(status: int | None = None) -> StoreRefused:
+    """The error of something else at the address."""
+    if status is not None and 300 <= status < 400:
+        return StoreRefused(
+            f"what answers at store.url sends on to another address ({status})", hint="https:// instead of http://?"
+        )
+    told = f" (it answers {status})" if status else ""
+    return StoreRefused(
+        f"what answers at store.url is not Elasticsearch{told}",
+        hint="it sends no X-Elastic-Product header: OpenSearch is not supported, and a proxy must pass it on",
+    )
+
+
+def _is_foreign(meta: elastic_transport.ApiResponseMeta) -> bool:
+    """Whether no Elasticsearch can have given an answer; a proxy before one has errors of its own."""
+    ours = meta.headers.get("x-elastic-product") == "Elasticsearch"
+    return not ours and (300 <= meta.status < 400 or meta.status in {400, 404, 405, 501})
 
 
 def refusal(status: int, reason: str) -> StoreUnavailable | StoreRefused:

@@ -60,9 +60,9 @@ class Cluster:
     # ---- reading
 
     def get(self, kind: str, ids: Sequence[str], *, fields: Sequence[str] | None = None) -> dict[str, Stored]:
-        """The stored documents among ``ids``, of which only ``fields`` where given."""
+        """The stored documents among ``ids``, of which only ``fields`` where given; empty ones where these are none."""
         found: dict[str, Stored] = {}
-        source = fields if fields is not None else True
+        source = fields or fields is None
         for start in range(0, len(ids), PAGE):
             with explained():
                 answer = self.client.mget(

@@ -11,7 +11,7 @@ from elasticsearch import ApiError
 from monitor.errors import StoreRefused
 from monitor.store.elasticsearch import bulk, schema
 from monitor.store.elasticsearch.bulk import Write
-from monitor.store.elasticsearch.client import explained, part
+from monitor.store.elasticsearch.client import explained, not_elasticsearch, part
 from monitor.store.elasticsearch.cluster import PAGE, Cluster
 
 if TYPE_CHECKING:
@@ -57,8 +57,10 @@ def versions(cluster: Cluster) -> dict[str, int]:
         answer = cluster.client.options(ignore_status=404).indices.get_alias(
             name=[cluster.alias(kind) for kind in schema.KINDS]
         )
+    if not isinstance(answer.body, dict):
+        raise not_elasticsearch(answer.meta.status)
     found: dict[str, int] = {}
-    for index, value in answer.items():
+    for index, value in answer.body.items():
         match = re.fullmatch(re.escape(cluster.prefix) + r"-(\w+)-v(\d+)", index)
         if match and isinstance(value, dict) and f"{cluster.prefix}-{match[1]}" in value.get("aliases", {}):
             found[match[1]] = int(match[2])

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, timedelta
 
+    from monitor.models import Json
+
 ROUNDS = 5  # how often others may be faster at all the outlets we try to take
 
 
@@ -40,29 +42,37 @@ class Outlets(Cluster):
             wanted = limit - len(taken)
             if wanted <= 0:
                 break
-            free = self._free(names, now=now, due_only=due_only, except_for={state.name for state in taken})[:wanted]
+            others = [name for name in dict.fromkeys(names) if name not in {state.name for state in taken}]
+            free = self._free(others, now=now, due_only=due_only, limit=wanted)
             if not free:
                 break
             taken += self._take(free, holder=holder, now=now, term=term)
         return taken
 
     def _free(
-        self, names: Sequence[str], *, now: datetime, due_only: bool, except_for: set[str]
+        self, names: Sequence[str], *, now: datetime, due_only: bool, limit: int
     ) -> list[tuple[OutletState, Stored | None]]:
-        """Outlets that may be taken, most overdue first."""
-        stored = self.get("outlets", [digest(name) for name in names])
-        free: list[tuple[OutletState, Stored | None]] = []
-        for name in dict.fromkeys(names):
-            known = stored.get(digest(name))
-            state = (
-                documents.read_outlet(known.document)
-                if known
-                else OutletState(name=name, next_poll_at=now, interval=FIRST_INTERVAL)
-            )
-            held = state.holder is not None and state.lease_until is not None and state.lease_until > now
-            if name not in except_for and not held and not (due_only and state.next_poll_at > now):
-                free.append((state, known))
-        return sorted(free, key=lambda pair: (pair[0].next_poll_at, pair[0].name))
+        """Outlets that may be taken, most overdue first, then those never met.
+
+        The cluster picks them: an outlet's memory is large, and few of many outlets are due at a time.
+        """
+        moment, named = rfc3339(now), {"terms": {"name": list(names)}}
+        due: Json = {
+            "filter": [named, *([{"range": {"next_poll_at": {"lte": moment}}}] if due_only else [])],
+            "must_not": [
+                {"bool": {"filter": [{"exists": {"field": "holder"}}, {"range": {"lease_until": {"gt": moment}}}]}}
+            ],
+        }
+        order: list[Json] = [{"next_poll_at": "asc"}, {"name": "asc"}]
+        free: list[tuple[OutletState, Stored | None]] = [
+            (documents.read_outlet(stored.document), stored)
+            for stored in self.find("outlets", {"bool": due}, sort=order, limit=limit)
+        ]
+        if len(free) < limit and self.count("outlets", named) < len(names):
+            met = self.get("outlets", [digest(name) for name in names], fields=())
+            new = [name for name in names if digest(name) not in met]
+            free += [(OutletState(name=name, next_poll_at=now, interval=FIRST_INTERVAL), None) for name in new]
+        return free[:limit]
 
     def _take(
         self, free: Sequence[tuple[OutletState, Stored | None]], *, holder: str, now: datetime, term: timedelta

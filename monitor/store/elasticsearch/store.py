@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from monitor.errors import StoreUnavailable
 from monitor.store.elasticsearch import client, migration, schema
 from monitor.store.elasticsearch.aside import Aside
 from monitor.store.elasticsearch.client import explained
@@ -12,6 +14,9 @@ from monitor.store.elasticsearch.copying import Copying
 
 if TYPE_CHECKING:
     from monitor.config.schema import StoreSettings
+
+
+PARTING = 5.0  # seconds that a server may take to answer when the store is closed
 
 
 class ElasticsearchStore(Copying, Aside):
@@ -50,7 +55,9 @@ class ElasticsearchStore(Copying, Aside):
 
     def close(self) -> None:
         """Shows everybody what was written last, and closes the connections."""
+        self.client = self.client.options(request_timeout=PARTING)
         try:
-            self.refresh_all()
+            with suppress(StoreUnavailable):  # what was written shows by itself a second later
+                self.refresh_all()
         finally:
             self.client.close()

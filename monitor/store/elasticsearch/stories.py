@@ -50,8 +50,14 @@ class Stories(Cluster):
             for place, filing in filings.items()
             if filing.story is None or _follows(filing.story, stored.get(filing.story.id))
         }
-        before = [write for filing in fit.values() for write in _before(filing, stored)]
-        self.write(before, keep=True)
+        before = [(place, write) for place, filing in fit.items() for write in _before(filing, stored)]
+        results = self.write([write for _, write in before], keep=True)
+        # A hit that was there already may be of somebody who loses the race for the story: the winner's is put over it.
+        met = [
+            (place, replace(write, op="index"))
+            for (place, write), result in zip(before, results, strict=True)
+            if result.conflict and write.kind == "hits"
+        ]
 
         placed = {place: filing.story for place, filing in fit.items() if filing.story}
         written = self.write([_story(filing, stored) for filing in fit.values() if filing.story], keep=True)
@@ -59,7 +65,8 @@ class Stories(Cluster):
         fit = {place: filing for place, filing in fit.items() if place not in fates or not fates[place].conflict}
 
         rejected = {place: fate.reason for place, fate in fates.items() if fate.rejected}
-        after = [write for place, filing in fit.items() for write in _after(filing, rejected.get(place))]
+        after = [write for place, write in met if place in fit]
+        after += [write for place, filing in fit.items() for write in _after(filing, rejected.get(place))]
         storyless = [write for write in after if _is_storyless(write)]
         rest = [write for write in after if not _is_storyless(write)]
         self._settle(rest, self.write(rest, keep=True))
@@ -203,7 +210,8 @@ def _follows(story: Story, stored: Stored | None) -> bool:
 def _before(filing: Filing, stored: dict[str, Stored]) -> Iterator[Write]:
     """What must be there before the story is: its hits, the mail of them, and the version it replaces."""
     for hit in filing.hits:
-        yield Write(kind="hits", id=digest(hit.alert, hit.story, hit.version), document=documents.hit(hit))
+        name = digest(hit.alert, hit.story, hit.version)
+        yield Write(kind="hits", id=name, document=documents.hit(hit), op="create")
     for notice in filing.notices:
         yield Write(kind="outbox", id=digest(*notice.key), document=documents.notice(notice), op="create")
     if filing.story and (old := stored.get(filing.story.id)):

@@ -1,0 +1,39 @@
+"""A process takes outlets to poll, shares them with others, and gives them back."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+from monitor.config import Config, Outlet
+from monitor.crawl.shift import Shift
+from monitor.models import OutletState, now
+from monitor.store.protocol import FIRST_INTERVAL
+
+NAMES = ("One", "Two", "Three")
+CONFIG = Config(outlets=tuple(Outlet(name=name, url=f"https://{name.lower()}.example/") for name in NAMES))
+
+
+class Asked:
+    """A service whose store notes which outlets are asked for, and gives none."""
+
+    def __init__(self) -> None:
+        self.config = CONFIG
+        self.names: list[str] = []
+        self.store = SimpleNamespace(lease=self.lease)
+
+    def lease(self, names: list[str], **_: Any) -> list[OutletState]:
+        self.names = list(names)
+        return []
+
+    async def call(self, work: Any, *arguments: Any) -> Any:
+        return work(*arguments)
+
+
+def test_what_it_polls_itself_is_not_asked_for_though_its_lease_ran_out_while_the_store_was_away() -> None:
+    service = Asked()
+    shift = Shift(service, NAMES, forever=True)  # type: ignore[arg-type]  # it plays the service
+    shift._held["Two"] = OutletState(name="Two", next_poll_at=now(), interval=FIRST_INTERVAL)
+    asyncio.run(shift._lease(NAMES))
+    assert service.names == ["One", "Three"]
