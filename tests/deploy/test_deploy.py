@@ -229,6 +229,25 @@ def test_a_unit_starts_commands_and_sets_keys_that_the_program_has(unit: Path, t
     assert config.mail.url is not None
 
 
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
+def test_a_status_that_ends_the_trying_is_that_of_the_main_process(unit: Path) -> None:
+    keys = {key for key, _ in settings_of(unit)}
+    assert not {"ExecStartPre", "RestartPreventExitStatus"} <= keys, "systemd heeds the main process only"
+
+
+def test_run_itself_ends_a_wrong_configuration_with_the_status_that_is_not_tried_again(tmp_path: Path) -> None:
+    (tmp_path / "monitor.yaml").write_text("keep: some\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "monitor", "run"],
+        env={**os.environ, "MONITOR_CONFIG": str(tmp_path / "monitor.yaml")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    prevented = {value for unit in SERVICES for key, value in settings_of(unit) if key == "RestartPreventExitStatus"}
+    assert prevented == {str(done.returncode)}, done.stderr
+
+
 def test_the_timer_calls_the_pass_and_workers_are_told_apart() -> None:
     names = {unit.name for unit in UNITS}
     assert {"media-monitor-crawl.timer", "media-monitor-crawl.service", "media-monitor@.service"} <= names
