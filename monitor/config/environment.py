@@ -99,7 +99,7 @@ def _content(path: str) -> str:
             raw = file.read(LARGEST_SECRET + 1)
         if len(raw) > LARGEST_SECRET:
             raise ValueError(f"{path} is larger than a secret may be")
-        return raw.decode().rstrip("\r\n")
+        return raw.decode("utf-8-sig").strip("\r\n")  # spaces may be a password's own; the schema strips other values
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not UTF-8 text") from None
     except OSError as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union, get
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from monitor.config.types import (
+    ApiKey,
     Country,
     Deliver,
     Duration,
@@ -19,6 +20,7 @@ from monitor.config.types import (
     Mailbox,
     MailUrl,
     Name,
+    Password,
     Pattern,
     Prefix,
     Query,
@@ -54,9 +56,9 @@ class _Model(BaseModel):
 class StoreSettings(_Model):
     url: StoreUrl = SecretStr("sqlite:monitor.db")  # may carry user:password@
     prefix: Prefix = "monitor"
-    api_key: SecretStr | None = None
+    api_key: ApiKey | None = None
     username: Line | None = None
-    password: SecretStr | None = None
+    password: Password | None = None
     cloud_id: Line | None = None
     ca_file: Line | None = None
     verify: bool = True

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints, WrapValidator
 
 from monitor.errors import QueryError
 from monitor.mail import schedule, server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pydantic import ValidatorFunctionWrapHandler
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _LONGEST = 3650 * 86400.0  # seconds: ten years is a slip of the finger
@@ -217,6 +219,18 @@ def _secret(check: Callable[[str], object]) -> Callable[[SecretStr], SecretStr]:
     return checked
 
 
+def _as_written(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """A secret with the spaces around it, which the models strip elsewhere."""
+    stripped = read(value)
+    return SecretStr(value) if isinstance(value, str) else stripped
+
+
+def api_key(value: str) -> None:
+    """A key as it goes into a header."""
+    if not re.fullmatch(r"[!-~]+", value):
+        raise ValueError("must be one line of ASCII without spaces: the `encoded` of what Elasticsearch answered")
+
+
 def store_address(value: str) -> None:
     """``sqlite:FILE``, or one or more Elasticsearch addresses separated by commas."""
     line(value)
@@ -253,5 +267,7 @@ Deliver: TypeAlias = Annotated[str, AfterValidator(deliver)]
 Timezone: TypeAlias = Annotated[str, AfterValidator(timezone)]
 Prefix: TypeAlias = Annotated[str, AfterValidator(prefix)]
 StoreUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_secret(store_address))]
+ApiKey: TypeAlias = Annotated[SecretStr, AfterValidator(_secret(api_key))]
+Password: TypeAlias = Annotated[SecretStr, WrapValidator(_as_written), AfterValidator(_secret(line))]
 MailUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_secret(server.parse))]
 Workers: TypeAlias = Annotated[int | Literal["auto"], BeforeValidator(workers)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -368,6 +369,46 @@ def test_no_fault_ever_shows_a_secret(write: Callable[[str], Path]) -> None:
     told = "\n".join(faults(write(text)))
     assert "sesame" not in told
     assert "ses/ame" not in told
+
+
+@pytest.mark.parametrize("key", ["ses ame", "sesame\nsesame", "sesame\r\nx-sesame: y", "sésame", "sesame\x07", "", " "])
+@pytest.mark.parametrize("way", ["file", "variable", "document"])
+def test_a_key_that_fits_no_header_is_a_fault_with_its_place_that_does_not_show_it(
+    key: str, way: str, write: Callable[[str], Path], tmp_path: Path
+) -> None:
+    secret = tmp_path / "key"
+    secret.write_bytes(key.encode())
+    (fault,) = {
+        "file": lambda: faults(write(""), {"MONITOR_STORE__API_KEY_FILE": str(secret)}),
+        "variable": lambda: faults(write(""), {"MONITOR_STORE__API_KEY": key}),
+        "document": lambda: faults(write(f"store:\n  api_key: {json.dumps(key)}\n")),
+    }[way]()
+    place = {"file": "MONITOR_STORE__API_KEY_FILE", "variable": "MONITOR_STORE__API_KEY", "document": "monitor.yaml:2"}
+    assert fault.startswith(f"{place[way]}: store.api_key: must be one line of ASCII without spaces")
+    assert "same" not in fault
+
+
+def test_the_blanks_around_a_key_are_not_part_of_it_and_those_around_a_password_are(
+    write: Callable[[str], Path], tmp_path: Path
+) -> None:
+    for name, text in {"key": "\ufeff\n \tc2VzYW1l=\t\r\n\r\n", "password": "\ufeff\n open sesame \r\n"}.items():
+        (tmp_path / name).write_bytes(text.encode())
+    store = load(write(""), {"MONITOR_STORE__API_KEY_FILE": str(tmp_path / "key")}).store
+    assert store.api_key is not None
+    assert store.api_key.get_secret_value() == "c2VzYW1l="
+    given = {"MONITOR_STORE__USERNAME": "ada", "MONITOR_STORE__PASSWORD_FILE": str(tmp_path / "password")}
+    store = load(write(""), given).store
+    assert store.password is not None
+    assert store.password.get_secret_value() == " open sesame "
+    store = load(write("store: {username: ada, password: ' open sesame '}\n"), {}).store
+    assert store.password is not None
+    assert store.password.get_secret_value() == " open sesame "
+
+
+def test_a_password_of_two_lines_is_a_fault_that_does_not_show_it(write: Callable[[str], Path]) -> None:
+    (fault,) = faults(write(""), {"MONITOR_STORE__USERNAME": "ada", "MONITOR_STORE__PASSWORD": "sesame\nsesame"})
+    assert fault.startswith("MONITOR_STORE__PASSWORD: store.password: holds the control character")
+    assert "same" not in fault
 
 
 # ---- kinds of value
