@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints, WrapValidator
@@ -238,15 +238,22 @@ def store_address(value: str) -> None:
         if not value.removeprefix("sqlite:").strip():
             raise ValueError("it names no file; write sqlite:monitor.db")
         return
-    hosts = []
-    for address in value.split(","):
-        try:
-            parts = urlsplit(address.strip())
-            hosts.append((parts.scheme, bool(parts.hostname), parts.port))
-        except ValueError:
-            raise ValueError("a port or bracket in it cannot be read; write https://es.example.org:9200") from None
-    if not all(scheme in ("http", "https") and named for scheme, named, _ in hosts):
+    hosts = [server_address(address.strip()) for address in value.split(",")]
+    if not all(parts.scheme in ("http", "https") and parts.hostname for parts in hosts):
         raise ValueError("must be sqlite:FILE or https://HOST:9200, several separated by commas")
+
+
+def server_address(value: str) -> SplitResult:
+    """The parts of an address that may carry user and password.  Raises ValueError, which shows nothing of it."""
+    encoded = "percent-encode special characters of a password: / as %2F, # as %23, ? as %3F, @ as %40"
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        raise ValueError(f"a port or bracket in it cannot be read; {encoded}") from None
+    if "@" in parts.path + parts.query + parts.fragment:  # else user:12/ss@h is the host "user", port 12
+        raise ValueError(f"an @ stands behind the host; {encoded}")
+    return parts
 
 
 Duration: TypeAlias = Annotated[timedelta, BeforeValidator(duration)]

@@ -12,8 +12,9 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urljoin, urlunsplit
 
+from monitor.config.types import server_address
 from monitor.errors import KibanaError
 from monitor.kibana.bundle import bundle
 
@@ -69,7 +70,11 @@ class _Kibana:
     """An address, credentials, and how its errors are told."""
 
     def __init__(self, url: str, settings: StoreSettings, base: Path) -> None:
-        parts = urlsplit(url)
+        try:
+            parts = server_address(url)
+        except ValueError as error:
+            problem, _, hint = str(error).partition("; ")
+            raise KibanaError(f"Kibana's address: {problem}", hint=f"{hint}; or use the store's credentials") from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise KibanaError("that is no address of Kibana", hint="write https://kibana.example.org:5601")
         host = parts.netloc.rpartition("@")[2]

@@ -49,13 +49,17 @@ def parse(url: str) -> Server:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise ValueError("its port or brackets cannot be read; write smtp://user:password@host:587") from None
+        raise ValueError(
+            "its port or brackets cannot be read; write smtp://user:password@host:587, the password percent-encoded"
+        ) from None
     if parts.scheme not in _PORTS:
         raise ValueError("it must begin with smtp:// or smtps://; write smtp://user:password@host:587")
     if not parts.hostname or any(c.isspace() for c in parts.netloc):
         raise ValueError("it names no host; percent-encode special characters of the password: / as %2F, @ as %40")
     if parts.path not in ("", "/") or parts.fragment:
         raise ValueError("nothing may follow the port; percent-encode # of the password as %23, / as %2F, ? as %3F")
+    if "@" in parts.query:  # user:12?ss@h is the host "user", port 12
+        raise ValueError("an @ stands behind the ?; percent-encode ? of the password as %3F, @ of a file as %40")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     for key in options:
         if key not in _KEYS:

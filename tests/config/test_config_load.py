@@ -411,6 +411,18 @@ def test_a_password_of_two_lines_is_a_fault_that_does_not_show_it(write: Callabl
     assert "same" not in fault
 
 
+@pytest.mark.parametrize("password", ["12/sesame", "12#sesame", "12?sesame", "12/@sesame", "/sesame", "Ab/sesame"])
+@pytest.mark.parametrize("key", ["store", "mail"])
+def test_a_password_that_would_be_taken_for_port_and_path_is_refused_and_not_shown(
+    key: str, password: str, write: Callable[[str], Path]
+) -> None:
+    scheme = {"store": "https", "mail": "smtp"}[key]
+    (fault,) = faults(write(f"{key}: {{url: '{scheme}://user:{password}@h.example'}}\n"))
+    assert fault.startswith(f"monitor.yaml:1: {key}.url: ")
+    assert "percent-encode" in fault
+    assert "sesame" not in fault
+
+
 # ---- kinds of value
 
 

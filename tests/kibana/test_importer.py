@@ -105,6 +105,17 @@ def test_a_user_in_the_address_outweighs_the_stores_key_and_is_never_shown() -> 
     assert "p%40ss" not in imported.dashboard
 
 
+@pytest.mark.parametrize(
+    "written",
+    ["Ab1/cd", "Ab1#cd", "Ab1?cd", "12/cd", "12#cd", "12?cd", "/cd", "12/c@cd", "c@12/cd", "Ab1[cd", "Ab1\u2100cd"],
+)
+def test_an_address_that_a_password_cuts_short_is_refused_without_being_asked_or_shown(written: str) -> None:
+    with serve(kibana()) as server, pytest.raises(KibanaError, match=r"percent-encode.*store's credentials") as caught:
+        import_bundle(server.url.replace("//", f"//elastic:{written}@"), SETTINGS)
+    assert server.requests == []
+    assert not any(part in str(caught.value) for part in ("Ab1", "cd", "elastic:"))
+
+
 def refused(status: int, body: object, headers: dict[str, str] | None = None) -> Faulty:
     with serve(lambda _: Answer(status, body, headers or {})) as server:
         import_bundle(server.url, SETTINGS)
