@@ -55,7 +55,8 @@ def import_bundle(url: str, settings: StoreSettings, *, space: str | None = None
             raise KibanaError(f"Kibana took {taken} objects and not these: " + "; ".join(faults))
         case _:
             raise KibanaError(f"what answers at {kibana.shown} does not say what became of the import")
-    dashboard = f"{kibana.shown}{root}/app/dashboards#/view/{quote(settings.prefix)}-dashboard"
+    found = _destination(answer, f"{settings.prefix}-dashboard")
+    dashboard = f"{kibana.shown}{root}/app/dashboards#/view/{quote(found, safe='')}"
     return Imported(count=count, version=version, dashboard=dashboard)
 
 
@@ -168,6 +169,17 @@ def _tls(settings: StoreSettings, base: Path) -> ssl.SSLContext:
 
 def _number(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.partition("-")[0].split(".")[:2] if part.isdigit())
+
+
+def _destination(answer: dict[str, Any], dashboard: str) -> str:
+    """The dashboard's id in this space: Kibana makes up another where a second space has it."""
+    match answer.get("successResults"):
+        case [*taken]:
+            for one in taken:
+                match one:
+                    case {"type": "dashboard", "destinationId": str(found)}:
+                        return found
+    return dashboard
 
 
 def _title(error: dict[str, Any]) -> str:

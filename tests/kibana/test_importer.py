@@ -21,9 +21,12 @@ SETTINGS = StoreSettings(url="http://es:9200", prefix="desk", api_key="abc")
 
 
 def kibana(
-    version: str = "9.1.2", spaces: tuple[str, ...] = (), refuse: dict[str, dict[str, Any]] | None = None
+    version: str = "9.1.2",
+    spaces: tuple[str, ...] = (),
+    refuse: dict[str, dict[str, Any]] | None = None,
+    elsewhere: dict[str, str] | None = None,
 ) -> Callable[[Request], Answer]:
-    """What a Kibana answers that has these spaces and refuses these objects."""
+    """What a Kibana answers that has these spaces, refuses some objects and gives others the ids in ``elsewhere``."""
 
     def answer(request: Request) -> Answer:
         if request.path == "/api/status":
@@ -46,7 +49,14 @@ def kibana(
             for one in objects
             if refuse and one["id"] in refuse
         ]
-        return Answer(200, {"success": not errors, "successCount": len(objects) - len(errors), "errors": errors})
+        taken = [
+            {"id": one["id"], "type": one["type"], "meta": {"title": one["attributes"]["title"]}}
+            | ({"destinationId": elsewhere[one["id"]]} if elsewhere and one["id"] in elsewhere else {})
+            for one in objects
+            if not refuse or one["id"] not in refuse
+        ]
+        said = {"success": not errors, "successCount": len(taken), "successResults": taken}
+        return Answer(200, said | ({"errors": errors} if errors else {}))
 
     return answer
 
@@ -65,6 +75,13 @@ def test_a_space_gets_its_own() -> None:
         imported = import_bundle(server.url, SETTINGS, space="desk")
     assert "/s/desk/app/dashboards" in imported.dashboard
     assert imported.count == len(bundle("desk").splitlines())
+
+
+def test_the_dashboard_of_a_second_space_is_named_by_the_id_it_got_there() -> None:
+    elsewhere = {"desk-search-hits": "0f1e", "desk-dashboard": "5d0c7a"}
+    with serve(kibana(spaces=("desk",), elsewhere=elsewhere)) as server:
+        imported = import_bundle(server.url, SETTINGS, space="desk")
+    assert imported.dashboard == f"{server.url}/s/desk/app/dashboards#/view/5d0c7a"
 
 
 def test_a_space_that_is_not_there_is_named() -> None:
