@@ -96,6 +96,16 @@ def test_a_data_view_names_fields_that_its_index_has(one: dict[str, Any]) -> Non
     assert all(name in known for name in attributes["fieldFormatMap"])
 
 
+@of("index-pattern")
+def test_a_data_view_hides_neither_its_own_time_nor_what_a_saved_search_shows(one: dict[str, Any]) -> None:
+    attributes = one["attributes"]
+    shown = {attributes.get("timeFieldName")}
+    for search in sources():
+        if search["type"] == "search" and search["references"][0]["id"] == one["id"]:
+            shown |= {*search["attributes"]["columns"], *(name for name, _ in search["attributes"]["sort"])}
+    assert not shown & {hidden["value"] for hidden in attributes["sourceFilters"]}
+
+
 @of("search")
 def test_a_saved_search_shows_fields_that_its_index_has(one: dict[str, Any]) -> None:
     known = fields(kind_of(one))
