@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-import orjson
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
+import orjson
+import pytest
+
+from monitor.store.elasticsearch import schema
 from monitor.store.elasticsearch.keys import calls, roles
+
+if TYPE_CHECKING:
+    from monitor.models import Json
 
 
 def test_each_call_is_one_that_kibanas_console_takes() -> None:
@@ -16,9 +24,24 @@ def test_each_call_is_one_that_kibanas_console_takes() -> None:
         assert set(orjson.loads(body)) >= {"name", "role_descriptors"}
 
 
-def test_keys_reach_only_what_is_the_monitors_own() -> None:
-    for role in roles("desk").values():
-        assert [index["names"] for index in role["indices"]] == [["desk-*"]]
+def reached(role: Json, name: str) -> bool:
+    """Whether the role says anything of an index or alias of that name."""
+    return any(fnmatchcase(name, pattern) for index in role["indices"] for pattern in index["names"])
+
+
+@pytest.mark.parametrize("name", ["setup", "crawler", "reader"])
+def test_keys_reach_every_alias_and_every_version_of_its_index(name: str) -> None:
+    role = roles("desk")[name]
+    for kind in schema.KINDS:
+        names = [f"desk-{kind}", *(schema.index("desk", kind, version) for version in (1, 2, 10))]
+        assert [one for one in names if not reached(role, one)] == []
+
+
+@pytest.mark.parametrize("name", ["setup", "crawler", "reader"])
+@pytest.mark.parametrize("other", ["desk-eu", "desk-v2", "desk-eu-stories"])
+def test_keys_reach_nothing_of_another_monitor_whose_prefix_begins_alike(name: str, other: str) -> None:
+    theirs = [f"{other}-{kind}{version}" for kind in schema.KINDS for version in ("", "-v1")]
+    assert [one for one in theirs if reached(roles("desk")[name], one)] == []
 
 
 def test_only_the_key_for_setting_up_may_make_indices_and_it_expires() -> None:

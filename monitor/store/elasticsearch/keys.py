@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from monitor.store.elasticsearch import schema
+
 if TYPE_CHECKING:
     from monitor.models import Json
 
@@ -30,20 +32,21 @@ KIBANA: Json = {
 
 def roles(prefix: str) -> dict[str, Json]:
     """What each kind of key may do: ``setup`` once, ``crawler`` for `run` and `crawl`, ``reader`` for `search`."""
-    everything = [f"{prefix}-*"]
+    # Each by name: PREFIX-* would be another monitor's too whose prefix is PREFIX-eu.
+    own = [name for kind in schema.KINDS for name in (f"{prefix}-{kind}", schema.every_index(prefix, kind))]
     return {
         "setup": {
             "cluster": ["monitor", "manage_index_templates"],
-            "indices": [{"names": everything, "privileges": ["manage", "read", "write"]}],
+            "indices": [{"names": own, "privileges": ["manage", "read", "write"]}],
             "applications": [KIBANA],
         },
         "crawler": {
             "cluster": ["monitor"],
-            "indices": [{"names": everything, "privileges": ["read", "write", "maintenance", "view_index_metadata"]}],
+            "indices": [{"names": own, "privileges": ["read", "write", "maintenance", "view_index_metadata"]}],
         },
         "reader": {
             "cluster": ["monitor"],
-            "indices": [{"names": everything, "privileges": ["read", "view_index_metadata"]}],
+            "indices": [{"names": own, "privileges": ["read", "view_index_metadata"]}],
         },
     }
 

@@ -158,6 +158,11 @@ def index(prefix: str, kind: str, version: int | None = None) -> str:
     return f"{prefix}-{kind}-v{version or VERSIONS[kind]}"
 
 
+def every_index(prefix: str, kind: str) -> str:
+    """The pattern of a kind's indices, of any version."""
+    return f"{prefix}-{kind}-v*"
+
+
 def component_templates(prefix: str) -> dict[str, Json]:
     """Settings and analysis that the index templates share, by name."""
     return {
@@ -170,7 +175,7 @@ def index_templates(prefix: str) -> dict[str, Json]:
     """A template for each kind of index, by name."""
     return {
         f"{prefix}-{kind}": {
-            "index_patterns": [f"{prefix}-{kind}-v*"],
+            "index_patterns": [every_index(prefix, kind)],
             "composed_of": [f"{prefix}-settings", *([f"{prefix}-analysis"] if kind in ANALYSED else [])],
             "priority": 500,
             "version": VERSIONS[kind],
