@@ -191,7 +191,7 @@ def _cells(state: OutletState, at: datetime) -> tuple[str, str, str, str, str, s
         brief(state.interval),
         f"{state.counts.get('stored', 0):,}",
         ago(state.last_story_at, at),
-        state.error or (f"polled by {held}" if held else ""),
+        "; ".join(filter(None, (state.error, f"polled by {held}" if held else ""))),
     )
 
 

@@ -19,7 +19,7 @@ from monitor.cli import main
 from monitor.cli.app import COMMANDS
 from monitor.cli.crawl import _rest
 from monitor.crawl.report import PollReport
-from monitor.models import Candidate, Disposition, Filing, Hit, Notice, Outcome, Story, Visit, now, rfc3339
+from monitor.models import Candidate, Disposition, Filing, Hit, Notice, Outcome, OutletState, Story, Visit, now, rfc3339
 from monitor.store.sqlite import SqliteStore
 from monitor.urls import story_id
 from servers.faulty import Answer, Request, serve
@@ -282,6 +282,17 @@ def test_outlets_failing_says_of_how_many(home: Path, command: Callable[..., Run
     run = command("outlets", "--failing")
     assert "Harbour Wire" not in run.out
     assert "1 of 2 failing" in run.err
+
+
+def test_outlets_names_who_polls_an_outlet_that_fails_beside_its_error(home: Path, command: Callable[..., Run]) -> None:
+    def leased(holder: str) -> OutletState:
+        (state,) = store.lease(["Meridian"], holder=holder, now=now(), term=timedelta(minutes=5), limit=1)
+        return state
+
+    with open_(home) as store:
+        store.release(replace(leased("here:1:1"), last_poll_at=now(), failures=1, error="the server answered 500"))
+        leased("there:2:2")
+    assert "the server answered 500; polled by there:2:2" in command("outlets").out
 
 
 def test_a_narrow_terminal_shows_numbers_and_notes_whole_and_a_pipe_folds_nothing(
