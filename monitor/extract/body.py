@@ -42,12 +42,13 @@ _ITEMS = frozenset({"li", "td", "th", "dd", "dt"})
 class Hints:
     """What the page's facts say that helps to tell its text; all as `letters`."""
 
+    title: str = ""  # the one that was chosen
     titles: frozenset[str] = frozenset()
     description: str = ""
 
     @classmethod
-    def of(cls, titles: Collection[str], description: str) -> Hints:
-        return cls(frozenset(filter(None, map(letters, titles))), letters(description))
+    def of(cls, title: str, titles: Collection[str], description: str) -> Hints:
+        return cls(letters(title), frozenset(filter(None, map(letters, titles))), letters(description))
 
 
 NO_HINTS = Hints()
@@ -70,9 +71,51 @@ def choose(layout: Layout, found: str, hints: Hints = NO_HINTS) -> list[Block]:
     core = [0.0 if f else w for w, f in zip(trusted, foreign, strict=True)]
     if not any(core):
         core = trusted
+    end = _next_story(layout, core, hints)
+    foreign[end:] = [True] * len(foreign[end:])
+    core[end:] = [0.0] * len(core[end:])
     container = _container(layout, core, certain=chosen is not None)
     kept = _fill(layout, container, core, chosen, foreign)
     return _trim(layout, kept, hints)
+
+
+def _next_story(layout: Layout, core: Sequence[float], hints: Hints) -> int:
+    """Where a page without end goes on with another story: at a title in a place that holds nothing of the text so far,
+    nor has the title before that text around it, as the title of a story told in sections has."""
+    whole = sum(core)
+    holding: set[int] = set()  # the elements around the text so far
+    so_far = 0.0
+    title, certain = -1, False
+    for block, amount in zip(layout.blocks, core, strict=True):
+        if block.tag in {"h1", "h2"} and block.node >= 0:
+            said = block.letters == hints.title
+            if so_far <= 60 and (said or (block.tag == "h1" and not certain)):
+                title, certain = block.node, said
+            elif title >= 0 and so_far > (0.5 if said else 0.1) * whole:
+                article, outer = _article(layout, block.node), _article(layout, title)
+                apart = article >= 0 and article not in holding
+                if block.tag == "h1":
+                    home = _home(layout, block.node)
+                    apart = apart or (home not in holding and _home(layout, title) not in layout.chain(home))
+                else:
+                    apart = apart and outer in holding and outer not in layout.chain(article)
+                if apart:
+                    return block.index
+        if amount:
+            so_far += amount
+            holding.update(layout.chain(block.node))
+    return len(layout.blocks)
+
+
+def _article(layout: Layout, node: int) -> int:
+    """The nearest <article> around."""
+    return next((index for index in layout.chain(node) if layout.nodes[index].tag == "article"), -1)
+
+
+def _home(layout: Layout, heading: int) -> int:
+    """What a heading stands in, headers aside."""
+    outer = layout.chain(heading)[1:]
+    return next((index for index in outer if layout.nodes[index].tag not in {"header", "hgroup"}), -1)
 
 
 def _is_foreign(block: Block, chosen: bool) -> bool:

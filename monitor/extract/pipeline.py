@@ -109,7 +109,7 @@ def _story_root(root: HtmlElement, reading: Reading) -> HtmlElement:
 
 def _text(root: HtmlElement, layout: Layout, known: Facts, page: Page, reading: Reading) -> tuple[list[Block], str]:
     """The story's blocks, and what found them."""
-    hints = body.Hints.of(known.titles, known.description)
+    hints = body.Hints.of(known.title, known.titles, known.description)
     if reading.article and layout.nodes and layout.nodes[0].element is not root:
         return body.choose(layout, "", hints), "selector"
     stated = known.body if not known.live and body.believable(layout, known.body) else ""
