@@ -258,12 +258,11 @@ def _usual_places(layout: Layout, core: Sequence[float]) -> set[tuple[str, ...]]
 def _trim(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
     """Takes off what stands before, behind and between the running text, and puts the standfirst in front."""
     kept = _without_teasers(layout, kept)
-    kept = _without_repeats([b for b in kept if not _is_title(b, hints.titles) and not _is_aside(b)])
+    kept = [b for b in kept if not _is_title(b, hints.titles) and (_is_signpost(b) or not _is_aside(b))]
+    kept = [b for b in _cut(layout, _without_repeats(kept)) if not _is_aside(b)]
     strong = [index for index, block in enumerate(kept) if block.weight > 60]
     if not strong:
         return kept
-    kept = _cut(layout, kept, strong)
-    strong = [index for index in strong if index < len(kept)]
     first, last = strong[0], strong[-1]
     parents = {kept[index].node for index in strong} | {layout.nodes[kept[index].node].parent for index in strong}
 
@@ -308,6 +307,11 @@ def _is_aside(block: Block) -> bool:
     return len(text) < 200 and block.density > 0.3 and phrases.is_appeal(text)
 
 
+def _is_signpost(block: Block) -> bool:
+    """The label of other stories that stands over them: it is no text, and tells where the story ends."""
+    return (block.tag in _HEADINGS or block.bold or _announces(block.text)) and phrases.is_pointer(block.text)
+
+
 def _is_label(text: str) -> bool:
     """So short, and no sentence."""
     return width(text) < 40 and not ENDS.search(text)
@@ -324,21 +328,30 @@ def _without_teasers(layout: Layout, kept: list[Block]) -> list[Block]:
     while end and _is_teaser(layout, kept[end - 1]):
         end -= 1
     items, rest = kept[end:], kept[:end]
-    alike = len({_place(layout, block) for block in items}) == 1
-    if len(items) < 2 or not alike or not amount(rest):
+    told = [block for block in items if not phrases.is_dateline(block.text)]
+    alike = len({_place(layout, block) for block in told}) == 1
+    if len(told) < 2 or not alike or not amount(rest):
         return kept
-    cut_short = 2 * sum(block.text.rstrip().endswith(("…", "...")) for block in items) > len(items)
+    cut_short = 2 * sum(block.text.rstrip().endswith(("…", "...")) for block in told) > len(told)
     # A story may be a list of links itself, but it tells each of them to its end.
     return rest if cut_short or amount(items) < amount(rest) else kept
 
 
 def _is_teaser(layout: Layout, block: Block) -> bool:
     """Whether a block is short and stands behind a title, in the same item, that is nothing but a link."""
-    if len(block.text) > 400 or block.index == 0:
-        return False
-    title = layout.blocks[block.index - 1]
-    same_item = title.node in layout.chain(block.node)[:2] or block.node in layout.chain(title.node)[:2]
-    return title.density > 0.9 and len(title.text) >= 8 and same_item
+    return len(block.text) <= 400 and any(
+        title.density > 0.9 and len(title.text) >= 8 and _same_item(layout, title, block)
+        for title in layout.blocks[max(0, block.index - 2) : block.index]  # a date may stand between
+    )
+
+
+def _same_item(layout: Layout, title: Block, block: Block) -> bool:
+    """Whether one is around the other, or both stand in a box that the title opens."""
+    if title.node in layout.chain(block.node)[:2] or block.node in layout.chain(title.node)[:2]:
+        return True
+    box = layout.nodes[title.node].parent
+    before = layout.blocks[title.index - 1].node if title.index else -1
+    return box >= 0 and box in layout.chain(block.node)[:2] and box not in layout.chain(before)
 
 
 def _without_repeats(kept: list[Block]) -> list[Block]:
@@ -364,13 +377,14 @@ def _without_repeats(kept: list[Block]) -> list[Block]:
     return once
 
 
-def _cut(layout: Layout, kept: list[Block], strong: Sequence[int]) -> list[Block]:
+def _cut(layout: Layout, kept: list[Block]) -> list[Block]:
     """Ends the story at a heading of other stories, if most of it stands before and it does not go on behind."""
     total = sum(block.weight for block in kept)
     before = 0.0
+    begun = False
     for index, block in enumerate(kept):
         if (
-            index > strong[0]
+            begun
             and before > 0.3 * total
             and len(block.text) < 60
             and not ENDS.search(block.text)
@@ -380,6 +394,7 @@ def _cut(layout: Layout, kept: list[Block], strong: Sequence[int]) -> list[Block
         ):
             return kept[:index]
         before += block.weight
+        begun = begun or block.weight > 60
     return kept
 
 

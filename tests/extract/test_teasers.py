@@ -1,7 +1,12 @@
 """Lists of other stories in boxes that do not say what they are."""
 
+# ruff: noqa: E501  markup and sentences read better whole
+
 from __future__ import annotations
 
+import pytest
+
+from extract.test_losses import paragraphs, text_of
 from monitor.extract import Reading, read
 from monitor.models import Article, Page, now
 
@@ -39,3 +44,64 @@ def test_a_story_that_goes_through_a_list_of_links_keeps_what_it_tells_of_each()
         title: words.replace(" …", ", and so it was decided in the evening.") * 2 for title, words in TEASERS.items()
     }
     assert all(words in _text(told) for words in told.values())
+
+
+OTHERS = {
+    "Lisbon court shuts Sberbank branch": "A court in Lisbon ordered the branch to close its doors on Friday after a long dispute with regulators.",
+    "Farmers block roads in Poland": "Tractors closed six border crossings on Tuesday as protesters demanded limits on cheap grain from the east.",
+    "Storm leaves thousands without power": "Emergency crews worked through the night to restore supplies, and schools in four counties stayed closed.",
+}
+
+
+def _cards(card: str) -> str:
+    return "".join(card.format(title, words) for title, words in OTHERS.items())
+
+
+@pytest.mark.parametrize("body_class", ["article-body", "x1"])
+@pytest.mark.parametrize(
+    "label",
+    [
+        "<p>Share Story:</p><h3>Recent Stories</h3>",
+        "<p>Recent Stories:</p>",
+        "<p><b>Read next</b></p>",
+        "<h2>Related Stories</h2>",
+        "<h3>Ещё по теме</h3>",
+        "<h4>Most read</h4>",
+    ],
+)
+@pytest.mark.parametrize(
+    "card",
+    [
+        "<div><h4><a href='/x'>{}</a></h4><p>{}</p></div>",
+        "<div><h4><a href='/x'>{}</a></h4><span>3 May 2026</span><p>{}</p></div>",
+        "<div><h4>{}</h4><p>{}</p></div>",
+        "<div><p><b>{}</b></p><p>{}</p></div>",
+        "<p><a href='/x'>{}</a> {}</p>",
+    ],
+)
+def test_what_a_label_of_other_stories_stands_over_is_left_out(card: str, label: str, body_class: str) -> None:
+    text = text_of(paragraphs(0, 8) + label + _cards(card), body_class=body_class)
+    assert text.count("In paragraph") == 8
+    assert not any(words in text for item in OTHERS.items() for words in item)
+    assert "ecent" not in text
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        "<div><h4><a href='/x'>{}</a></h4><p>{}</p></div>",
+        "<div><h4><a href='/x'>{}</a></h4><span>3 May 2026</span><p>{}</p></div>",
+    ],
+)
+def test_cards_of_a_linked_title_and_words_beside_it_are_other_stories_without_a_label(card: str) -> None:
+    text = text_of(paragraphs(0, 8) + _cards(card))
+    assert text.count("In paragraph") == 8
+    assert not any(words in text for item in OTHERS.items() for words in item)
+
+
+def test_a_story_goes_on_behind_a_pointer_in_its_middle_and_the_pointer_goes() -> None:
+    pointer = "<h3>Read next</h3><p><a href='/x'>Farmers block roads in Poland</a></p>"
+    text = text_of(paragraphs(0, 5) + pointer + paragraphs(5, 10))
+    assert text.count("In paragraph") == 10
+    assert "Read next" not in text
+    assert "Farmers" not in text
