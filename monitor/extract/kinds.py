@@ -94,7 +94,7 @@ def refuse(page: Page, root: HtmlElement, layout: Layout, known: Facts, kept: Se
         return NotArticle(kind="consent", detail=shown[:200])
     if length < 400 and (root.xpath('boolean(//input[@type="password"])') or _LOGIN.search(path)) and not claims:
         return NotArticle(kind="login", detail=known.title[:200])
-    if _is_listing(layout, known, page.url, length, claims=claims):
+    if _is_listing(layout, known, page.url, length, claims=claims) or _is_cards(layout, known, kept):
         return NotArticle(kind="tag" if _LISTING.search(page.url) else "index", detail=known.title[:200])
     if length < 300 and (known.kind.startswith("video") or (_VIDEO.search(path) and length < _SHORT)):
         return NotArticle(kind="video", detail=known.title[:200])
@@ -140,6 +140,19 @@ def _is_listing(layout: Layout, known: Facts, url: str, length: float, *, claims
     if _LISTING.search(url) or known.types & _LIST_TYPES:
         return headlines >= 5 and length < 60 * headlines and length < 1500
     return headlines >= (8 if is_home(url) else 15) and length < min(400, 25 * headlines)
+
+
+def _is_cards(layout: Layout, known: Facts, kept: Sequence[Block]) -> bool:
+    """Nearly all of its text stands below linked headlines, and nothing says that it is a story told so."""
+    if known.own or known.kind == "article" or (0 < known.articles <= 2 and known.published_at):
+        return False
+    cards = [block for block in kept if block.weight and len(block.text) <= 400 and _below_headline(layout, block)]
+    return len(cards) >= 5 and body.amount(cards) > 0.7 * body.amount(kept)
+
+
+def _below_headline(layout: Layout, block: Block) -> bool:
+    near = layout.blocks[max(0, block.index - 2) : block.index]  # a date may stand between
+    return any(title.density > 0.9 and 25 <= len(title.text) <= 200 for title in near)
 
 
 def _looks_like_consent(kept: Sequence[Block], shown: str, length: float) -> bool:
