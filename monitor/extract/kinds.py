@@ -1,6 +1,6 @@
 """Is a page a story at all, and what is to be said of it if it is."""
 
-# ruff: noqa: E501  as in phrases.py: vocabularies
+# ruff: noqa: E501, SIM905  as in phrases.py: vocabularies
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from monitor.extract import body, phrases
+from monitor.extract import body, phrases, titles
 from monitor.extract.zones import Zone
 from monitor.models import NotArticle
 from monitor.urls import is_home
@@ -60,8 +60,16 @@ _WALL = re.compile(
     r"|доступно (?:только )?(?:по подписке|подписчикам)|только для подписчиков|dostęp tylko dla|artykuł dostępny|alleen voor abonnees|kun for abonnenter|för prenumeranter|tilaajille|会員限定|有料会員|残り\d+文字|구독자 전용|订阅后",
     re.IGNORECASE,
 )
+_WALLS = re.compile(f"{_CONSENT.pattern}|{_SCRIPT.pattern}|{_WALL.pattern}", re.IGNORECASE)
 _ENDS_OPEN = re.compile(r"(?:…|\.\.\.|\[…\]|\[\.\.\.\])\W{0,3}$")
 _SHORT = 140  # characters of running text below which nothing but its facts makes a page a story
+_HARDLY = 60  # the same below which it is none
+_WORD = re.compile(r"\w+")
+_LETTERS = re.compile(r"[^\W\d]+")
+# What an error's title says besides.
+_PADDING = frozenset(
+    "a an the this that it we you your i is are was were be has have been for on of at to looking requested page url file content resource document link server site website sorry oops whoops ooops uh oh error http https status code".split()
+)
 _LOGIN = re.compile(
     r"/(?:login|signin|sign-in|log-in|anmelden|account|register|subscribe|abo)(?:[/?.]|$)", re.IGNORECASE
 )
@@ -86,13 +94,13 @@ def refuse(page: Page, root: HtmlElement, layout: Layout, known: Facts, kept: Se
     length = body.amount(kept)
     path = urlsplit(page.url).path
     claims = bool(known.types & _STORY_TYPES) or known.kind == "article" or "json-ld" in known.found
-    shown = " ".join(block.text for block in layout.blocks[:40])[:4000]
+    proven = (claims or known.published_at is not None) and _tells_of_title(known, kept)
 
-    if length < 600 and _ERROR.search(f"{known.title}\n{' '.join(known.titles)}") and not known.published_at:
+    if length < 600 and not proven and not known.published_at and any(map(_is_error, (known.title, *known.titles))):
         return NotArticle(kind="error", detail=known.title[:200])
-    if length < 600 and _looks_like_consent(kept, shown, length):
-        return NotArticle(kind="consent", detail=shown[:200])
-    if length < 400 and (root.xpath('boolean(//input[@type="password"])') or _LOGIN.search(path)) and not claims:
+    if length < 600 and not proven and _looks_like_consent(layout, kept, length):
+        return NotArticle(kind="consent", detail=" ".join(block.text for block in layout.blocks[:40])[:200])
+    if length < 400 and not claims and _asks_for_password(root, path, proven=proven):
         return NotArticle(kind="login", detail=known.title[:200])
     if _is_listing(layout, known, page.url, length, claims=claims) or _is_cards(layout, known, kept):
         return NotArticle(kind="tag" if _LISTING.search(page.url) else "index", detail=known.title[:200])
@@ -100,9 +108,9 @@ def refuse(page: Page, root: HtmlElement, layout: Layout, known: Facts, kept: Se
         return NotArticle(kind="video", detail=known.title[:200])
     if length < _SHORT and "VideoObject" in known.types:
         return NotArticle(kind="video", detail=known.title[:200])
-    if length < _SHORT and _SCRIPT.search(root.text_content()[:200_000]):
+    if length < _SHORT and not proven and _SCRIPT.search(_said(root, layout, length)):
         return NotArticle(kind="script", detail="asks for JavaScript")
-    if not kept or length < 60:
+    if not kept or length < _HARDLY:
         scripted = sum(len(block.text) for block in layout.blocks) < 400 and len(root.findall(".//script")) > 2
         return NotArticle(
             kind="script" if scripted else "empty", detail=f"{len(layout.blocks)} blocks, no running text"
@@ -155,10 +163,45 @@ def _below_headline(layout: Layout, block: Block) -> bool:
     return any(title.density > 0.9 and 25 <= len(title.text) <= 200 for title in near)
 
 
-def _looks_like_consent(kept: Sequence[Block], shown: str, length: float) -> bool:
+def _tells_of_title(known: Facts, kept: Sequence[Block]) -> bool:
+    """Whether a paragraph speaks of what the title does, as no wall or dialogue in its place would: of two things where
+    it could be either."""
+    title = _stems(known.title)
+    return any(
+        block.weight and len(title & _stems(block.text)) >= (2 if _WALLS.search(block.text) else 1) for block in kept
+    )
+
+
+def _stems(text: str) -> set[str]:
+    """The beginnings of its longer words, which inflection leaves alone."""
+    return {word[:5] for word in _WORD.findall(text.casefold()) if len(word) > 3}
+
+
+def _is_error(title: str) -> bool:
+    """Whether a title, or a part of it beside the site's name, says nothing but that there is no such page."""
+    return any(
+        _ERROR.search(part) and not set(_LETTERS.findall(_ERROR.sub(" ", part).casefold())) - _PADDING
+        for part in titles.SEPARATOR.split(title)
+        if part
+    )
+
+
+def _asks_for_password(root: HtmlElement, path: str, *, proven: bool) -> bool:
+    return bool(_LOGIN.search(path)) or (not proven and bool(root.xpath('boolean(//input[@type="password"])')))
+
+
+def _said(root: HtmlElement, layout: Layout, length: float) -> str:
+    """What the page shows; with hardly any text in it, also what it would show without its scripts."""
+    if length < _HARDLY:
+        return root.text_content()[:200_000]
+    return "\n".join(block.text for block in layout.blocks)[:200_000]
+
+
+def _looks_like_consent(layout: Layout, kept: Sequence[Block], length: float) -> bool:
     if kept and _CONSENT.search(" ".join(block.text for block in kept[:3])):
         return True
-    return length < _SHORT and bool(_CONSENT.search(shown))
+    shown = [block for block in layout.blocks[:40] if length < _HARDLY or not block.zone & Zone.CONSENT]
+    return length < _SHORT and bool(_CONSENT.search(" ".join(block.text for block in shown)[:4000]))
 
 
 def flags(layout: Layout, known: Facts, kept: Sequence[Block]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from monitor.extract.blocks import letters
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_SEPARATOR = re.compile(r"\s+[|–—‒\-·•»«›‹:/~⁄∣│]+\s+|\s*[|│»]\s*|\s+::\s+|_(?=\S)")
+SEPARATOR = re.compile(r"\s+[|–—‒\-·•»«›‹:/~⁄∣│]+\s+|\s*[|│»]\s*|\s+::\s+|_(?=\S)")
 _SPACE = re.compile(r"\s+")
 
 
@@ -79,8 +79,8 @@ def _shortened(title: str, others: Sequence[str]) -> str:
 
 def _main_part(title: str) -> str:
     """What stands before the separators, as far as that is long enough to be the title."""
-    most = max((len(letters(part)) for part in _SEPARATOR.split(title) if part), default=0)
-    for separator in _SEPARATOR.finditer(title):
+    most = max((len(letters(part)) for part in SEPARATOR.split(title) if part), default=0)
+    for separator in SEPARATOR.finditer(title):
         if len(letters(title[: separator.start()])) >= max(8, 0.4 * most):
             return title[: separator.start()].strip()
     return title
@@ -92,7 +92,7 @@ _WORD = re.compile(r"\w+")
 def without_site(title: str, names: set[str]) -> str:
     """The title without a site's name before or behind a separator; ``names`` are its names' `letters`."""
     for _ in range(3):
-        parts = list(_SEPARATOR.finditer(title))
+        parts = list(SEPARATOR.finditer(title))
         if not parts:
             return title
         last, first = parts[-1], parts[0]

@@ -58,3 +58,74 @@ def test_a_story_told_below_linked_headlines_is_one(head: str) -> None:
 
 def test_a_story_with_cards_below_it_is_one() -> None:
     assert "In paragraph 7" in seen(f"<h1>Rules</h1><div>{paragraphs(0, 8)}</div><div>{cards(10)}</div>")
+
+
+FLASH = "<article><h1>Hackers halt Sberbank</h1><p>Sberbank has stopped all payments after an attack by hackers, the bank said on Monday night.</p></article>"
+HEADLINE = json_ld(headline="Hackers halt Sberbank")
+BANNER = (
+    "<p>We and our 800 partners use cookies to store information about you on your device, and to read it later.</p>"
+)
+DISQUS = "<div id='disqus_thread'></div><noscript>Please enable JavaScript to view the comments powered by Disqus.</noscript>"
+LOGIN = "<form class='login'><input name='user'><input type='password'></form>"
+
+
+@pytest.mark.parametrize(
+    ("around", "head"),
+    [
+        (f"<div class='cookie-banner'>{BANNER}</div>", HEADLINE),
+        (f"<div class='z'>{BANNER}</div>", HEADLINE),
+        (DISQUS, HEADLINE),
+        (DISQUS, ""),
+        (LOGIN, "<meta property='article:published_time' content='2026-11-20T10:00:00Z'>"),
+    ],
+)
+def test_a_flash_is_a_story_whatever_stands_around_it(around: str, head: str) -> None:
+    assert "stopped all payments" in seen(FLASH + around, head, title="Hackers halt Sberbank")
+
+
+@pytest.mark.parametrize(
+    ("title", "words"),
+    [
+        ("Google fined over cookies", "Google must let readers refuse as easily as they accept all cookies, or pay a fine each day, the French watchdog said."),
+        ("Bank asks customers to enable scripts", "The bank asks customers to enable JavaScript again, because its own pages do not work without it, the ministry said."),
+    ],
+)  # fmt: skip
+def test_a_brief_about_a_wall_is_no_wall(title: str, words: str) -> None:
+    assert words in seen(f"<article><h1>{title}</h1><p>{words}</p></article>", json_ld(headline=title), title=title)
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["Missing child not found after search of the river", "Protest forbidden by Moscow court", "Sberbank: access denied to clients abroad"],
+)  # fmt: skip
+def test_a_headline_that_holds_the_words_of_an_error_is_none(title: str) -> None:
+    text = (
+        "The search went on until the night, said the town, and will be taken up again when there is light to see by."
+    )
+    assert text in seen(f"<article><h1>{title}</h1><p>{text}</p></article>", title=title)
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "404 - Page not found", "Page not found | Daily Herald", "Daily Herald - 404: This page could not be found.",
+        "403 Forbidden", "Access Denied", "Just a moment...", "Attention Required! | Cloudflare", "Error 404 (Not Found)!!1",
+        "Oops! That page can’t be found.", "Страница не найдена — Вестник", "HTTP 404 Not Found", "Bloomberg - Are you a robot?",
+    ],
+)  # fmt: skip
+def test_a_title_that_says_nothing_but_an_error_is_one(title: str) -> None:
+    text = "You may have followed a link that is too old, or it was moved to another place since you came here."
+    assert seen(f"<h1>{title}</h1><p>{text}</p>", title=title) == "error"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (BANNER + "<p>You can choose at any time what is stored, and for which of the purposes that are listed below.</p>", "consent"),
+        ("<noscript>You need to enable JavaScript to run this app.</noscript><div id='root'></div>", "script"),
+        (LOGIN + "<p>Enter the name and the word that you chose when you came here for the first time, please.</p>", "login"),
+    ],
+)  # fmt: skip
+def test_a_wall_in_a_story_s_place_is_no_story(body: str, kind: str) -> None:
+    facts = "" if kind == "login" else HEADLINE
+    assert seen(body, facts, title="Hackers halt Sberbank") == kind
