@@ -3,7 +3,8 @@
 A block's name is its place (the elements around it) and a hash of its text.  A text that stands in a place of its own
 on three stories is furniture; one that stands among the paragraphs must be on most pages, because papers repeat a
 sentence of background from story to story.  Where nearly all that stands in a place recurs (a list of the most read,
-that changes slowly), the place is furniture with whatever is in it.
+that changes slowly), the place is furniture with whatever is in it, unless it is the story's own box: list items and
+subheadings stand in one place whosever they are.
 
 Nothing here is I/O: the memory is a small JSON object that whoever reads the pages keeps between polls.
 """
@@ -50,7 +51,15 @@ def without(
     """
     names = tuple(f"{layout.place(block)}:{_hash(block.letters)}" for block in kept)
     recurs = [name in furniture for name in names]
-    dropped = [seen or name.partition(":")[0] in furniture for seen, name in zip(recurs, names, strict=True)]
+    placed = [name.partition(":")[0] in furniture for name in names]
+    own = {-1}  # boxes with text of the story, and what stands in no box
+    for block, seen, there in zip(kept, recurs, placed, strict=True):
+        if block.weight and not seen and not there:
+            own.update(layout.chain(block.node))
+    dropped = [
+        seen or (there and _box(layout, block) not in own)
+        for block, seen, there in zip(kept, recurs, placed, strict=True)
+    ]
     by_place = sum(block.weight for block, seen, gone in zip(kept, recurs, dropped, strict=True) if gone and not seen)
     if by_place > 0.5 * sum(block.weight for block, gone in zip(kept, dropped, strict=True) if not gone):
         dropped = recurs  # what is new in that place is the story: a form letter's, say
@@ -58,6 +67,11 @@ def without(
     if not left:
         return kept, names, ()
     return left, names, tuple(block.text for block, gone in zip(kept, dropped, strict=True) if gone)
+
+
+def _box(layout: Layout, block: Block) -> int:
+    """The innermost element around a block that has a name."""
+    return next((index for index in layout.chain(block.node) if layout.nodes[index].names), -1)
 
 
 def learn(memory: Json, article: Article) -> Json:

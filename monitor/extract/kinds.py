@@ -193,7 +193,7 @@ def _asks_for_password(root: HtmlElement, path: str, *, proven: bool) -> bool:
 def _said(root: HtmlElement, layout: Layout, length: float) -> str:
     """What the page shows; with hardly any text in it, also what it would show without its scripts."""
     if length < _HARDLY:
-        return root.text_content()[:200_000]
+        return str(root.text_content())[:200_000]
     return "\n".join(block.text for block in layout.blocks)[:200_000]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 
+import pytest
+
 from extract import pages
 from monitor.extract import Reading, furniture, read
 from monitor.models import Article, Page, now
@@ -103,3 +105,37 @@ def test_a_page_that_is_all_furniture_keeps_its_text() -> None:
     again = read(Page(url=pages.URL, body=pages.plain(), fetched_at=now()), Reading(furniture=frozenset(story.blocks)))
     assert isinstance(again, Article)
     assert again.text == story.text
+
+
+@pytest.mark.parametrize(
+    ("standing", "own"),
+    [
+        (
+            "<ul><li>Follow our Telegram channel.</li><li>Subscribe to the podcast now.</li></ul>",
+            "<p>The court named:</p><ul><li>Sberbank, in case {3}</li><li>Huawei, in case {3}</li></ul>",
+        ),
+        (
+            "<h2>Why this matters</h2><p>{0}</p><h2>What comes next</h2><p>{1}</p>",
+            "<h2>Sberbank and Huawei appeal in case {3}</h2><p>{2}</p>",
+        ),
+    ],
+    ids=["items", "subheadings"],
+)
+@pytest.mark.parametrize("names", [" class='article-body'"])
+def test_a_story_s_own_items_and_subheadings_stay_where_standing_ones_were_learnt(
+    standing: str, own: str, names: str
+) -> None:
+    memory: dict[str, object] = {}
+    for number in range(1, 26):
+        said = [
+            f"Story {number} says in its part {n} that the council of town {number} voted {n} times." for n in range(9)
+        ]
+        last = own.format(*said[:3], number) if number > 20 else ""
+        body = "".join(f"<p>{text}</p>" for text in said[3:]) + last + standing.format(*said)
+        title = f"Headline of story {number} of the council"
+        markup = f"<div><h1>{title}</h1><div{names}>{body}</div></div>"
+        html = f"<html><head><title>{title}</title></head><body>{markup}</body></html>"
+        memory, story = poll(memory, number, html.encode())
+        assert ("Sberbank" in story.text) == (number > 20)
+        assert ("Huawei" in story.text) == (number > 20)
+    assert furniture.known(memory), "what stands on each page is furniture by now"
