@@ -47,24 +47,24 @@ def is_pointer(text: str) -> bool:
 # Invitations: to subscribe, follow, share, comment, donate, install.
 APPEAL = re.compile(
     r"(?:\W*)(?:"
-    r"(?:click|tap) here|sign ?up|subscribe|get (?:the |our |access|unlimited|breaking|daily|all the)|follow (?:us|me|him|her|the|\w+ on|@)|like (?:us|this)|share (?:this|on|with|your|via|article|story|it)|join (?:us|our|the (?:conversation|discussion))|download (?:the|our)|support (?:our|us|independent|the)|donate|become a|enjoy(?:ed|ing)? (?:this|reading|our)|have a (?:tip|story|question)|do you have a|got a tip|send (?:us|your)|contact (?:us|the)|write to|e-?mail (?:us|him|her|the|this|\w+ \w+ at)|tell us|let us know|what do you think|leave a (?:comment|reply)|post a comment|comments?$|add a comment|advertisement|sponsored|this (?:story|article|copy|material|page|website|site) (?:is|was|has|may|will|contains|uses)|you must (?:be|confirm|have|enable|log)|please (?:log|sign|enable|consider|contribute|support|subscribe|help|share|read)|already (?:a|have)|to (?:comment|continue reading|read (?:more|the full))|your contribution|we use cookies|(?:by|if you) (?:clicking|continu|sign|subscrib)|all rights reserved|copyright|\(?c\)|©|ⓒ|terms of (?:use|service)|privacy policy|our standards|the opinions expressed|views expressed|the views (?:and|expressed)|listen to (?:this|the)|print this|save this|add us as|make us preferred|stay (?:up|tuned|connected|informed)|for more (?:on|news|information|stories|visit)|reporting by|additional reporting|editing by|writing by|compiled by|\(?(?:reporting|editing|writing) by|\w+ \w+ contributed|with (?:files|reporting) from|help us|thank you for|start your day"
+    r"(?:click|tap) here|sign ?up|subscribe|get (?:the |our |access|unlimited|breaking|daily|all the)|follow (?:us|me|him|her|the|\w+ on|@)|like (?:us|this)|share (?:this|on|with|your|via|article|story|it)|join (?:us|our|the (?:conversation|discussion))|download (?:the|our)|support (?:our|us|independent|the)|donate|become a|enjoy(?:ed|ing)? (?:this|reading|our)|have a (?:tip|story|question)|do you have a|got a tip|send (?:us|your)|contact (?:us|the)|write to|e-?mail (?:us|him|her|the|this|\w+ \w+ at)|tell us|let us know|what do you think|leave a (?:comment|reply)|post a comment|comments?$|add a comment|advertisements?|sponsored|this (?:story|article|copy|material|page|website|site) (?:is|was|has|may|will|contains|uses)|you must (?:be|confirm|have|enable|log)|please (?:log|sign|enable|consider|contribute|support|subscribe|help|share|read)|already (?:a|have)|to (?:comment|continue reading|read (?:more|the full))|your contribution|we use cookies|(?:by|if you) (?:clicking|continu\w*|sign\w*|subscrib\w*)|all rights reserved|copyright|\(?c\)|©|ⓒ|terms of (?:use|service)|privacy policy|our standards|the opinions expressed|views expressed|the views (?:and|expressed)|listen to (?:this|the)|print this|save this|add us as|make us preferred|stay (?:up|tuned|connected|informed)|for more (?:on|news|information|stories|visit)|reporting by|additional reporting|editing by|writing by|compiled by|\(?(?:reporting|editing|writing) by|\w+ \w+ contributed|with (?:files|reporting) from|help us|thank you for|start your day"
     r"|jetzt (?:abonnieren|lesen|anmelden|registrieren|testen|kostenlos)|abonnieren sie|melden sie sich|newsletter|folgen sie|teilen sie|diesen artikel|dieser artikel|haben sie (?:einen )?fehler|fehler (?:melden|gefunden)|bitte (?:markieren|melden|aktivieren|loggen)|mit material (?:von|der)|quellen?:|das ist die europäische|hier ist|kommentare|\w+ ist (?:reporter|redakteur|korrespondent|autor)"
     r"|abonnez-vous|inscrivez-vous|suivez(?:-nous)?|partage[rz]|cet article|réagir|s.abonner|recevez|déjà abonné|pour lire la suite|contenu réservé"
     r"|suscr[ií]b\w+|síguenos|siga(?:-nos)?|compart[ae]\w*|regístrate|inicia sesión|si continúas|si quieres|quieres añadir|tu suscripción|¿quieres|si decides|en el caso de no saber|esta funcionalidad|únete|recibe|apoya|haz clic|clique|assine|inscreva-se|receba|participe|baixe|siga o|curta"
     r"|iscriviti|abbonati|seguici|segui|condividi|riproduzione riservata|ricevi|registrati|clicca"
-    r"|подпис\w+|поделит\w+|следите|добав\w+ (?:в закладки|нас|комментарий)|комментари\w+$|заметили ошибку|нашли (?:ошибку|опечатку)|если вы (?:нашли|заметили)|выделите|адрес материала|адреса матеріалу|все права|источник:|по материалам|просмотров|присылайте|оставить комментарий|обсудить|telegram|тел\.:|issn|підпис\w+|поділ\w+|помітили помилку|якщо (?:ви )?(?:помітили|знайшли)"
+    r"|подпи(?:ш|сыв|ск|сат)\w+|поделит(?:ь?с[ья]|есь)|следите|добав\w+ (?:в закладки|нас|комментарий)|комментари\w+$|заметили ошибку|нашли (?:ошибку|опечатку)|если вы (?:нашли|заметили)|выделите|адрес материала|адреса матеріалу|все права|источник:|по материалам (?:(?:сайт|агентств|издани|портал|газет|зарубежн|иностранн|открыт)\w*|\W*(?-i:[A-ZА-ЯЁ])\w*)|просмотров|присылайте|оставить комментарий|обсудить(?= (?:на|в|эту|новость|статью|материал)\b|[\W\d]*$)|telegram|тел\.:|issn|підпи(?:ш|сув|сат)\w+|поділ\w+|помітили помилку|якщо (?:ви )?(?:помітили|знайшли)"
     r"|zapisz się|zaprenumeruj|obserwuj|udostępnij|polub|komentarz\w*|dołącz|źródło:|wróć|wstecz|w górę|zgłoś|prześlij|newsletter|dziękujemy|kup (?:teraz|dostęp)"
-    r"|schrijf (?:je|u) in|meld je aan|volg (?:ons|het)|deel (?:dit|op)|abonneer|følg|del (?:på|artik|denne)|tilmeld|abonner|prenumerera|följ|dela|tilaa|jaa|sdílet|odebír|přihlas|sledujte|odoberaj"
-    r"|abone ol|takip et|paylaş|yorum|bizi takip|kaynak:|ikuti|bagikan|dapatkan|berlangganan|theo dõi|chia sẻ|đăng ký|tags?:|ετικέτες|ακολουθήστε|εγγραφείτε|οι απόψεις|σχόλια|μοιραστείτε|δημοσιεύθηκε|ονοματεπώνυμο"
+    r"|schrijf (?:je|u) in|meld je aan|volg (?:ons|het)|deel (?:dit|op)|abonneer|følg|del (?:på|artik\w*|denne)|tilmeld|abonner|prenumerera|följ|dela|tilaa|jaa|sdílet|odebír\w*|přihla\w*|sledujte|odoberaj\w*"
+    r"|abone ol|takip et|paylaş\w*|yorum\w*|bizi takip|kaynak:|ikuti|bagikan|dapatkan|berlangganan|theo dõi|chia sẻ|đăng ký|tags?:|ετικέτες|ακολουθήστε|εγγραφείτε|οι απόψεις|σχόλια|μοιραστείτε|δημοσιεύθηκε|ονοματεπώνυμο"
     r"|(?:责任)?编辑[:：]|責任編輯|责编|来源[:：]|關注|关注(?:我们|微信)|扫(?:描|一扫)|分享(?:到|至)|版权|轉載|转载|友情链接|我要评论|加入收藏|打印|字体[:：]|字型[:：]|位置(?:提示)?[:：]|原标题|【(?:纠错|编辑|责任)|无断|無断|著作権|会員|ログイン|この記事|フォロー|シェア|有料|残り\d+文字|저작권|무단|기자\s*=|구독|공유|댓글|ⓒ|copyrightⓒ"
     r"|تابع|شارك|اشترك|حقوق|फॉलो|शेयर|डाउनलोड|कॉपी लिंक|ऐप|โอนเงิน|ติดตาม|สมัคร|แชร์|ร่วมบริจาค|ফলো|শেয়ার"
-    r")",
+    r")(?:(?<![A-Za-z\u00c0-\u052f])|(?![A-Za-z\u00c0-\u052f]))",  # "dela" is no beginning of "Delays"
     re.IGNORECASE,
 )
 
 # Words by which an appeal speaks to its reader, or of the page it stands on; the sentences of a story seldom do.
 _ADDRESS = re.compile(
-    r"\b(?:you|your|us|our|we|me|newsletter|inbox|e-?mail|rights reserved|terms of|privacy policy|(?:reporting|editing|writing|compiled) by|contributed|the author)\b"
+    r"\b(?:you|your|(?-i:us)|our|we|me|newsletter|inbox|e-?mail|rights reserved|terms of|privacy policy|(?:reporting|editing|writing|compiled) by|contributed|the author)\b"
     r"|\b(?:sie|ihre?[nmrs]?|uns|unser\w*|wir|redaktion|vous|votre|vos|nous|notre|nos|te|tu|tus|usted|su suscripción|nuestr\w+|você|seu|sua|noss\w+|tuo|tua|vostr\w+|nostr\w+|riservata)\b"
     r"|\b(?:вы|вас|вам|ваш\w*|мы|нас|наш\w*|редакци\w+|подпис\w+|ошибк\w+|опечатк\w+|ви|вам|нам|помилк\w+)\b"
     r"|\b(?:nas|nasz\w*|cię|ciebie|twoj\w+|twój|newsletter\w*|je|jou|jouw|ons|onze|deg|dig|oss|os|vår|vores|vores|våra|bize|bizi|sizin|kami|anda|chúng tôi|bạn)\b"
@@ -77,8 +77,18 @@ def is_appeal(text: str) -> bool:
     """A line or sentence that asks the reader for something, or tells of the page's rights and authors."""
     if len(text) >= 300 or not APPEAL.match(text):
         return False
-    whole = width(text) >= 60 and _is_ended(text)
-    return not whole or bool(_ADDRESS.search(text))
+    ended = _is_ended(text)
+    if ended and _SUBJECT.match(text):
+        return False
+    return not ended or width(text) < 60 or bool(_ADDRESS.search(text))
+
+
+# Nouns that appeals begin with and sentences are about; and what a speaker asks for, in quotes.
+_SUBJECT = re.compile(
+    r"copyright (?!by\b)[^\W\d]|telegram\b(?!.*(?:подпи|@|t\.me))"
+    r'|["“„«»][^"“”«»]{1,200}(?:[,.!?…]["“”«»]|["“”«»],)',
+    re.IGNORECASE,
+)
 
 
 def _is_ended(text: str) -> bool:
