@@ -6,17 +6,19 @@ stories, newsletters, captions) and what it lost (a standfirst, a second contain
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.extract import phrases
-from monitor.extract.blocks import ENDS, letters, width
+from monitor.extract.blocks import ENDS, Block, letters, width
+from monitor.extract.titles import clean
 from monitor.extract.zones import Zone
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from monitor.extract.blocks import Block, Layout
+    from monitor.extract.blocks import Layout
 
 # Places whose text is not the story's.
 FOREIGN = (
@@ -468,3 +470,13 @@ def believable(layout: Layout, stated: str) -> bool:
         elif block.tag == "p" and block.density < 0.2 and not block.zone & FOREIGN:
             beside += block.weight
     return inside > 0.8 * len(stated) * 0.9 and beside < 0.5 * inside
+
+
+def stated(text: str, kept: Sequence[Block]) -> list[Block]:
+    """The paragraphs of a text that the markup does not hold, in the place of the few that it does."""
+    place = kept[0].index if kept else 0
+    paragraphs = map(clean, _BREAK.split(text))
+    return [Block(text=p, node=-1, zone=0, tag="p", linked=0, bold=False, index=place) for p in paragraphs if p]
+
+
+_BREAK = re.compile(r"\s*(?:\n|</?(?:p|div|br|li|ul|ol|h\d|blockquote)\b[^>]{0,200}>)\s*", re.IGNORECASE)

@@ -119,6 +119,8 @@ def _text(root: HtmlElement, layout: Layout, known: Facts, page: Page, reading: 
     if body.sure(layout, own):
         return own, "markup"
     kept = body.choose(layout, _trafilatura(root, layout, page.url), hints)
+    if known.own and not known.live and body.amount(kept) < 0.5 * len(known.body):
+        return body.stated(known.body, kept), "json-ld"  # the page writes its text with JavaScript, or holds it back
     if body.poor(layout, kept) and body.amount(own) > 2 * body.amount(kept):
         return own, "blocks"
     return kept, "trafilatura"

@@ -179,6 +179,27 @@ def test_json_ld_that_holds_the_beginning_alone_is_not_taken_for_the_whole() -> 
     assert MONTHS[9] in text
 
 
+@pytest.mark.parametrize("shown", [0, 2])
+@pytest.mark.parametrize("markup", ["\n\n", "</p><p>", "<br/>"])
+def test_a_text_that_stands_in_json_ld_alone_is_the_story_s(markup: str, shown: int) -> None:
+    import json
+
+    told = [text.removeprefix("<p>") for text in paragraphs(0, 8).split("</p>") if text]
+    facts = {
+        "@type": "NewsArticle",
+        "headline": TITLE,
+        "url": "https://tech.example/2026/a-story",
+        "articleBody": markup.join(told),
+    }
+    head = f"<script type='application/ld+json'>{json.dumps(facts)}</script>"
+    html = f"<html><head><title>{TITLE}</title>{head}</head><body><div id='__next'>{paragraphs(0, shown)}</div></body></html>"
+    story = read(Page(url="https://tech.example/2026/a-story", body=html.encode(), fetched_at=now()), Reading())
+    assert isinstance(story, Article)
+    assert story.text.split("\n\n") == told
+    assert story.method == "json-ld"
+    assert story.flags == ()
+
+
 def test_a_short_story_that_lists_related_ones_in_its_json_ld_is_a_story() -> None:
     import json
 
