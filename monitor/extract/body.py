@@ -38,6 +38,7 @@ FOREIGN = (
 )
 _HEADINGS = frozenset({"h2", "h3", "h4", "h5", "h6"})
 _ITEMS = frozenset({"li", "td", "th", "dd", "dt"})
+_LINES = _ITEMS | {"p", "div", "pre"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,11 +216,11 @@ def _fill(
     if not places:
         return []
     first, last = places[0], places[-1]
-    for index in range(last + 1, len(blocks)):  # "The banks are:" and then their names
-        listed = blocks[index].tag in _ITEMS or _announces(blocks[index].text)
-        if not within[index] or foreign[index] or not listed:
-            break
-        last = index
+    beside = {nodes[blocks[i].node].parent for i in places if blocks[i].weight > 60}
+    while (
+        last + 1 < len(blocks) and within[last + 1] and not foreign[last + 1] and _ends_text(layout, last + 1, beside)
+    ):
+        last += 1
     usual = _usual_places(layout, core)
     kept: list[Block] = []
     for index, block in enumerate(blocks):
@@ -233,12 +234,31 @@ def _fill(
                 block.weight
                 or (block.tag in _HEADINGS and block.density < 0.5)
                 or block.zone & Zone.QUOTE
-                or (chosen is None and block.density < 0.5 and block.tag in {"p", "li", "div", "td", "pre"})
+                or (chosen is None and block.density < 0.5 and block.tag in _LINES)
+                or (index > places[-1] and block.density < 0.5)
             ):
                 kept.append(block)
         elif block.weight and block.node >= 0 and _place(layout, block) in usual:
             kept.append(block)
     return kept
+
+
+def _ends_text(layout: Layout, index: int, beside: set[int]) -> bool:
+    """Whether a block behind the running text goes on with it: "The banks are:", their names, "He was 83."; ``beside``
+    are the elements that hold the running text's own."""
+    block = layout.blocks[index]
+    if block.tag in _ITEMS or _announces(block.text):
+        return True
+    if block.linked or block.node < 0 or layout.nodes[block.node].parent not in beside:
+        return False
+    if phrases.is_pointer(block.text) or phrases.is_appeal(block.text) or phrases.is_dateline(block.text):
+        return False
+    return (block.tag == "p" and bool(ENDS.search(block.text))) or _heads_items(layout.blocks[index : index + 2])
+
+
+def _heads_items(blocks: Sequence[Block]) -> bool:
+    """Whether the first of two is a heading, and the second an item of a list of the story's own."""
+    return len(blocks) == 2 and blocks[0].tag in _HEADINGS and blocks[1].tag in _ITEMS and not blocks[1].linked
 
 
 def _place(layout: Layout, block: Block) -> tuple[str, ...]:
@@ -278,6 +298,8 @@ def _trim(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
         if index < first and phrases.is_dateline(block.text):
             return False
         if block.weight:
+            return True
+        if index > last and _heads_items(kept[index : index + 2]):
             return True
         if block.tag in _HEADINGS or block.density > 0.3:
             return False

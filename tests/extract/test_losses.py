@@ -147,14 +147,24 @@ def test_a_quote_pulled_out_of_a_paragraph_goes_and_the_paragraph_stays() -> Non
     [
         ("<p>Banks on the list are:</p><ul><li>Sberbank</li><li>VTB</li></ul>", ["Sberbank", "VTB"]),
         ("<table><tr><td>Sberbank</td><td>12</td></tr><tr><td>VTB</td><td>9</td></tr></table>", ["Sberbank", "VTB"]),
+        ("<p>He was 83.</p>", ["He was 83."]),
+        ("<p>Huawei declined.</p><p>So did we.</p>", ["Huawei declined.", "So did we."]),
+        ("<p><b>Will you sell?</b></p><p>No.</p><p><b>To nobody?</b></p><p>Nobody.</p>", ["Will you sell?", "No.", "Nobody."]),
+        ("<h2>What Sberbank bought</h2><ul><li>Yandex Eats</li><li>Huawei Cloud</li></ul>", ["What Sberbank bought", "Eats", "Cloud"]),
+        ("<dl><dt>Sberbank</dt><dd>Fined twice</dd><dt>VTB</dt><dd>Let go</dd></dl>", ["Sberbank", "Fined twice", "VTB", "Let go"]),
+        ("<table><tr><th>Sberbank</th><td>12</td></tr><tr><th>VTB</th><td>9</td></tr></table>", ["Sberbank", "VTB", "12"]),
         ("<p>Shares of <stock-ticker>Sberbank</stock-ticker> fell when the ministry spoke.</p>", ["of Sberbank fell"]),
         ("<p>The bank <button class='gloss'>Sberbank</button> was fined by the ministry.</p>", ["bank Sberbank was"]),
         ("<p>Shares of Sberbank<span class='sr-only'> (opens in new tab)</span> fell again.</p>", ["Sberbank fell"]),
         ("<p><ruby>東<rp>(</rp><rt>とう</rt><rp>)</rp>京<rp>(</rp><rt>きょう</rt><rp>)</rp></ruby>で会議が開かれた。</p>", ["東京で"]),
     ],
 )  # fmt: skip
-def test_words_in_other_elements_stay_where_they_stand(markup: str, words: list[str]) -> None:
-    text = text_of(paragraphs(0, 6) + markup)
+@pytest.mark.parametrize("behind", ["", paragraphs(6, 9)], ids=["at the end", "in the middle"])
+@pytest.mark.parametrize("body_class", ["article-body", "x1"])
+def test_words_in_other_elements_stay_where_they_stand(
+    body_class: str, behind: str, markup: str, words: list[str]
+) -> None:
+    text = text_of(paragraphs(0, 6) + markup + behind, body_class=body_class)
     assert all(word in text for word in words), text[-300:]
 
 
