@@ -22,7 +22,8 @@ def clean(text: str) -> str:
 
 def choose(offered: Sequence[str], headings: Sequence[str], page_title: str, sites: Iterable[str]) -> str:
     """The story's title: the first of ``offered`` (by JSON-LD and meta elements, most trusted first), else a heading
-    that ``<title>`` confirms, else ``<title>`` without what stands behind its separators.
+    that ``<title>`` confirms, else ``<title>`` without what stands behind its separators.  Where all that the head says
+    may be said of any page of the site, it is the only heading.
 
     What another of them shows to be a kicker before or a suffix behind the title is taken off.
     """
@@ -38,22 +39,34 @@ def choose(offered: Sequence[str], headings: Sequence[str], page_title: str, sit
         return [text for text in found if len(letters(text)) > 3 and letters(text) not in names]
 
     page = clean(page_title)
+    page_alone = without_site(page, names)
     stated = usable(offered)
     told = set(map(letters, stated))
     confirmed = [text for text in usable(headings) if not page or letters(text) in told or _share(text, page) >= 0.6]
+    shown_alone = usable(headings)
+    if len(shown_alone) == 1 and all(_is_generic(text, beside=shown_alone[0]) for text in (page, *stated)):
+        return shown_alone[0]
     if stated:
         first, seen = letters(stated[0]), set(map(letters, confirmed))
         shown = next((text for text in confirmed if letters(text) in set(map(letters, stated[1:]))), None)
         if shown and first not in seen:
             return shown  # what readers see and a second source repeats
         shorter = _main_part(stated[0])
-        echoed = first == letters(without_site(page, names)) and first not in seen
+        echoed = first == letters(page_alone) and first not in seen
         if echoed and 0.6 * len(stated[0]) < len(shorter) < len(stated[0]):
             return shorter  # the same words in two elements of the head prove nothing; a heading would
         return _shortened(stated[0], [*confirmed, *stated[1:]])
     if confirmed:
         return max(confirmed, key=lambda text: len(letters(text)))
-    return _main_part(without_site(page, names)) or next(iter(usable(headings)), "")
+    # Where the site's name stood behind, what is before it is the title.
+    before_site = _main_part(page) if page_alone == page else _SECTION.sub("", page_alone)
+    return before_site or next(iter(shown_alone), "")
+
+
+def _is_generic(text: str, beside: str) -> bool:
+    """Whether a title may be any page's of its site: shorter than its heading, with no word in common."""
+    words, others = _WORD.findall(text.casefold()), _WORD.findall(beside.casefold())
+    return len(words) < min(5, len(others)) and not {word for word in words if len(word) > 3} & set(others)
 
 
 def _share(text: str, other: str) -> float:
@@ -87,6 +100,7 @@ def _main_part(title: str) -> str:
 
 
 _WORD = re.compile(r"\w+")
+_SECTION = re.compile(rf"\s*[|│»].*|(?:{SEPARATOR.pattern})\w+$")  # between title and site: no title goes on so
 
 
 def without_site(title: str, names: set[str]) -> str:
