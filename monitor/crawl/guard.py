@@ -18,7 +18,6 @@ from twisted.internet.interfaces import IReactorPluggableNameResolver
 from zope.interface import implementer
 
 from monitor.discovery.addresses import host_of
-from monitor.errors import FetchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -130,7 +129,3 @@ def splash_hosts(configured: str | None) -> Hosts:
     """The rendering server's own place, which requests made for it may reach wherever it is."""
     host = host_of(configured or os.environ.get("SPLASH_URL", ""))
     return frozenset({host} if host else ())
-
-
-def as_fetch_error(refused: Refused) -> FetchError:
-    return FetchError(str(refused), kind="private-address", permanent=True)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+from monitor.models import now as clock
+
 FLOOR = timedelta(minutes=5)
 CEILING = timedelta(hours=1)
 FAILING_CEILING = timedelta(hours=6)  # of an outlet without ``every`` that keeps failing
@@ -95,7 +97,7 @@ def retry_after(value: bytes | str | None, *, now: datetime | None = None) -> fl
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    seconds = (moment - (now or datetime.now(UTC))).total_seconds()
+    seconds = (moment - (now or clock())).total_seconds()
     return min(max(seconds, 0.0), LONGEST_REST.total_seconds())
 
 

@@ -36,7 +36,6 @@ class Zone:
     MAIN = 4194304
     FIGURE = 8388608
     TITLE = 16777216
-    LINKED = 33554432  # inside one <a> that holds the whole block
 
 
 TAG_ZONES = {

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from monitor.query.moments import Bound
 
 
-#: Fields that are read as words: the empty one means title or text.
-WORD_FIELDS = ("", "title", "text", "author", "url")
 #: Fields compared as whole values, in any case.
 VALUE_FIELDS = ("outlet", "language", "country", "topic", "alert")
 TIME_FIELDS = ("published_at", "first_seen_at", "fetched_at", "updated_at", "modified_at")
