@@ -7,13 +7,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urljoin, urlsplit
 
 from lxml import etree
 
 from monitor.extract import clocks, dates, jsonld, people, titles
-from monitor.extract.blocks import letters
+from monitor.extract.blocks import ENDS, letters, width
+from monitor.extract.visible import UPDATED
 from monitor.extract.zones import CAMEL, Zone, zones
 from monitor.urls import same_site, story_id
 
@@ -54,6 +56,11 @@ _ELSEWHERE = Zone.RELATED | Zone.COMMENTS | Zone.FOOTER | Zone.NAV | Zone.ASIDE 
 _SIGNED: Callable[[HtmlElement], list[HtmlElement]] = etree.XPath(  # type: ignore[assignment]  # of elements alone
     '//*[(@itemprop and not(self::meta)) or @rel="author" or contains(@class, "yline") or contains(@class, "uthor")]'
 )
+_TIMES = 50  # <time> elements that are looked at
+_CARD = 400  # characters of a teaser with its headline, summary and date
+_NAME = 24  # letters of a name, beyond which a link is a headline
+_UPDATE = re.compile(r"updat|modif|revis", re.IGNORECASE)
+_PUBLICATION = re.compile(r"publi|creat|issued", re.IGNORECASE)
 _HOME = re.compile(r"\s*(?:(https?://[^/?#\s]+)/?|/)\s*")
 _BYLINE = re.compile(
     r"(?:^|[\s_-])(?:by-?line|author(?:s|-?names?|-?links?)?|writer|autor|auteur)(?:[\s_-]|$)", re.IGNORECASE
@@ -67,6 +74,7 @@ class Facts:
     authors: tuple[str, ...] = ()  # people
     house: tuple[str, ...] = ()  # who signs where no person does
     published_at: datetime | None = None
+    guessed: bool = False  # of when it came out, only a <time> tells
     modified_at: datetime | None = None
     description: str = ""
     section: str | None = None
@@ -89,12 +97,14 @@ class _Raw:
     meta: dict[str, list[str]] = field(default_factory=dict)
     scripts: list[str] = field(default_factory=list)
     props: dict[str, list[str]] = field(default_factory=dict)  # microdata
-    times: list[str] = field(default_factory=list)
+    times: list[str] = field(default_factory=list)  # of <time>, beside the title or the text
+    updates: list[str] = field(default_factory=list)  # of <time>, where it tells of a later version
     canonical: list[str] = field(default_factory=list)
     headings: list[str] = field(default_factory=list)
     bylines: list[str] = field(default_factory=list)
     home: list[str] = field(default_factory=list)  # what its links to the site's first page say
     page_title: str = ""
+    looked: int = 0  # at how many <time> elements
 
 
 def read(root: HtmlElement, url: str, *, outlet: str = "", latest: datetime, country: str | None = None) -> Facts:
@@ -128,9 +138,10 @@ def read(root: HtmlElement, url: str, *, outlet: str = "", latest: datetime, cou
     facts.authors = people.names(bylines, sites)
     facts.house = () if facts.authors else people.house(bylines)
     parse, clock = partial(dates.parse, country=country, latest=latest), clocks.of_country(country)
-    published = _stated(thing, "datePublished", raw, _PUBLISHED, times=True)
+    published = [*_stated(thing, "datePublished", raw, _PUBLISHED), *raw.times[:4], *_created(thing, raw)]
     facts.published_at = dates.best(list(filter(None, map(parse, published))), latest=latest, clock=clock)
-    modified = _stated(thing, "dateModified", raw, _MODIFIED)
+    facts.guessed = bool(raw.times) and published[0] == raw.times[0]
+    modified = [*_stated(thing, "dateModified", raw, _MODIFIED), *raw.updates[:1]]
     facts.modified_at = dates.best(list(filter(None, map(parse, modified))), latest=latest, clock=clock)
     facts.description = titles.clean(
         next(iter(_first(raw.meta, _DESCRIPTIONS)), "") or jsonld.text(thing.get("description") or "")
@@ -180,7 +191,7 @@ def _gather(root: HtmlElement, url: str) -> _Raw:  # noqa: PLR0912  one pass, a 
             if "ld+json" in attributes.get("type", "").lower() and element.text:
                 raw.scripts.append(element.text)
         elif tag == "time":
-            _time(element, raw)
+            _time(element, url, raw)
         elif tag == "title":
             if not raw.page_title and element.getparent() is not None and element.getparent().tag != "svg":
                 raw.page_title = _text(element)[:500]
@@ -201,10 +212,61 @@ def _home(link: HtmlElement, url: str, raw: _Raw) -> None:
             raw.home.append(name)
 
 
-def _time(element: HtmlElement, raw: _Raw) -> None:
+def _time(element: HtmlElement, url: str, raw: _Raw) -> None:
     stated = element.get("datetime") or element.get("content") or _text(element)
-    if stated and len(raw.times) < 20 and not _elsewhere(element):
-        raw.times.append(stated)
+    if not stated or raw.looked >= _TIMES:
+        return
+    raw.looked += 1
+    if not (_elsewhere(element) or _in_sentence(element) or _in_teaser(element, url)):
+        (raw.updates if _of_update(element) else raw.times).append(stated)
+
+
+def _in_sentence(element: HtmlElement) -> bool:
+    """Whether the story itself speaks of that day."""
+    around = next(element.iterancestors("p", "li", "blockquote"), None)
+    text = _text(around) if around is not None else ""
+    return len(text) > len(_text(element)) + 40 and ENDS.search(text) is not None
+
+
+def _in_teaser(element: HtmlElement, url: str) -> bool:
+    """Whether it stands beside a link to another page: what belongs to this date alone is no line under a title."""
+    card = element
+    for outer in islice(element.iterancestors(), 4):
+        if len(list(islice(outer.iter("h1", "time"), 2))) > 1 or outer.tag in {"body", "html", "main", "article"}:
+            break
+        if next(outer.iter("h1"), None) is not None or len(_text(outer)) > _CARD:
+            break
+        card = outer
+        if outer.tag == "li":
+            break
+    links = [link for link in (*islice(element.iterancestors("a"), 1), *card.iter("a")) if _leads_away(link, url)]
+    names = [_text(link) for link in links]
+    return any(card.tag == "li" or len(name.split()) > 3 or (name and width(name) > _NAME) for name in names)
+
+
+def _leads_away(link: HtmlElement, url: str) -> bool:
+    href = link.get("href", "").strip()
+    if not href or href.startswith(("#", "javascript:", "mailto:")) or link.get("rel") == "author" or _byline(link):
+        return False
+    try:
+        return story_id(urljoin(url, href)) != story_id(url)
+    except ValueError:
+        return False
+
+
+def _of_update(element: HtmlElement) -> bool:
+    """Whether its name, or the words before it, say that it tells of a later version."""
+    outer, previous = element.getparent(), element.getprevious()
+    names = f"{element.get('class', '')} {element.get('itemprop', '')}"
+    if outer is not None and outer.tag == "span":
+        names += f" {outer.get('class', '')}"
+    if _UPDATE.search(names):
+        return not _PUBLICATION.search(names)
+    if previous is not None:
+        label = (previous.tail or "").strip() or ("" if previous.tag == "time" else _text(previous))
+    else:
+        label = (outer.text or "") if outer is not None else ""
+    return UPDATED.match(label) is not None
 
 
 def _elsewhere(element: HtmlElement) -> bool:
@@ -281,12 +343,14 @@ def _describes(url: str, raw: _Raw) -> Callable[[Thing], int]:
     return tells
 
 
-def _stated(thing: Thing, key: str, raw: _Raw, names: Iterable[str], *, times: bool = False) -> list[str]:
+def _stated(thing: Thing, key: str, raw: _Raw, names: Iterable[str]) -> list[str]:
     """What each source says of when it was, most trusted first."""
     stated = [jsonld.text(thing.get(key) or ""), *_first(raw.meta, names), *raw.props.get(key, ())]
-    if times:
-        stated += raw.times[:4]
-        stated += [jsonld.text(thing.get("dateCreated") or ""), *raw.props.get("dateCreated", ())]
+    return [text for text in stated if text]
+
+
+def _created(thing: Thing, raw: _Raw) -> list[str]:
+    stated = [jsonld.text(thing.get("dateCreated") or ""), *raw.props.get("dateCreated", ())]
     return [text for text in stated if text]
 
 

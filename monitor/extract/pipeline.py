@@ -145,7 +145,8 @@ def _published(
     """When the story came out: as the page's facts say, else the feed that led to it, else the line beside its text.
 
     Facts that only tell the day take the time from the others where they speak of that day.  Facts that lie a day or
-    more from the feed's word are believed unless they are later, or the line on the page bears the feed out.
+    more from the feed's word are believed unless they are later, no more than a <time>, or the line on the page bears
+    the feed out.
     """
     latest, clock = page.fetched_at + DAY, clocks.of_country(reading.country)
     stated, listed = known.published_at, reading.listed_at
@@ -161,7 +162,7 @@ def _published(
     seen = seen.by(clock) if seen else None
     if stated is not None and listed is not None and doubted:
         borne_out = seen is not None and abs(seen.at - listed) < 1.5 * DAY
-        return listed if stated > listed or borne_out else stated
+        return listed if stated > listed or known.guessed or borne_out else stated
     day = dates.Moment(stated, timed=False, zoned=False) if stated else None
     best = dates.best([moment for moment in (day, told, seen) if moment], latest=latest)
     if best is not None or layout.cut or layout.elements > MOST_ELEMENTS:

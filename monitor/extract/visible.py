@@ -41,7 +41,7 @@ _NAME = re.compile(r"(?!\d)\w[\w.'’-]*(?: (?!\d)\w[\w.'’-]*){1,4}")
 _ELSEWHERE = Zone.RELATED | Zone.COMMENTS | Zone.FOOTER | Zone.CAPTION | Zone.FIGURE
 
 
-_UPDATED = re.compile(
+UPDATED = re.compile(
     r"\W*(?:last |latest |page |letzte |zuletzt |dernière |última |ultimo )?"
     r"(?:update|modified|edited|revised|aktualisi|geändert"
     r"|mise? à jour|màj|modifi|actualiza|atualiza|aggiorna|bijgewerkt|zaktualizowano|aktualizováno|opdateret|oppdatert"
@@ -66,7 +66,7 @@ def published(
         if len(block.text) > 160 or block.zone & _ELSEWHERE or _tells(block) or block.letters in known:
             continue
         moment = read(block.text, day_of)
-        if moment is not None and not _UPDATED.match(block.text):
+        if moment is not None and not UPDATED.match(block.text):
             return moment
         updated = updated or moment
     return updated

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -249,3 +250,54 @@ def test_a_feed_s_date_to_come_is_no_date() -> None:
     story = read(page, Reading(listed_at=FED + timedelta(days=3)))
     assert isinstance(story, Article)
     assert story.published_at is None
+
+
+LISTS = (
+    "<ul><li><a href='/2025/1'>Another bank opens</a> <time datetime='2025-01-10T08:00Z'>10 January</time></li></ul>"
+)
+CARDS = (
+    "<div><div><h3><a href='/2025/1'>Another bank opens a laboratory</a></h3>"
+    "<time datetime='2025-01-10T08:00Z'>10 January</time></div></div>"
+)
+
+
+def _dated(head: str = "", line: str = "", tail: str = "", url: str = pages.URL, **reading: Any) -> datetime | None:
+    html = f"<html><head>{head}</head><body><article><h1>{pages.TITLE}</h1>{line}{TEXT}</article>{tail}</body></html>"
+    story = read(Page(url=url, body=html.encode(), fetched_at=FED + timedelta(days=1)), Reading(**reading))
+    assert isinstance(story, Article)
+    return story.published_at
+
+
+@pytest.mark.parametrize("tail", [LISTS, LISTS * 5, CARDS, CARDS * 5])
+def test_a_time_beside_a_link_to_another_page_dates_that_page(tail: str) -> None:
+    assert _dated(tail=tail, listed_at=FED) == FED
+    assert _dated(tail=tail, line="<div>6 January 2026</div>") == datetime(2026, 1, 6, tzinfo=UTC)
+    dated = "https://tech.example/2026/01/06/putin-ai-china"
+    assert _dated(tail=tail, url=dated) == datetime(2026, 1, 6, tzinfo=UTC)
+
+
+def test_a_time_in_a_sentence_does_not_date_the_story() -> None:
+    told = "<p>The bank said on <time datetime='2025-01-10'>10 January 2025</time> that it would open a laboratory.</p>"
+    assert _dated(line=told, listed_at=FED) == FED
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "<time class='updated' datetime='2026-01-06T12:00Z'></time>"
+        "<time class='published' datetime='2026-01-05T08:00Z'></time>",
+        "<p>Last updated: <time datetime='2026-01-06T12:00Z'></time></p>"
+        "<p><time datetime='2026-01-05T08:00Z'></time></p>",
+        "<p><span>Updated</span> <time datetime='2026-01-06T12:00Z'></time></p>"
+        "<p>By <a href='/marta'>Marta Lindqvist</a> <time datetime='2026-01-05T08:00Z'></time></p>",
+    ],
+)  # fmt: skip
+def test_the_time_of_an_update_is_not_when_the_story_came_out(line: str) -> None:
+    assert _dated(line=line) == datetime(2026, 1, 5, 8, tzinfo=UTC)
+
+
+def test_the_feed_is_believed_over_a_time_alone_that_is_days_away() -> None:
+    assert _dated(line="<time datetime='2025-01-10T08:00Z'></time>", listed_at=FED) == FED
+    assert _dated(line="<time datetime='2026-01-06T08:00Z'></time>", listed_at=FED) == datetime(
+        2026, 1, 6, 8, tzinfo=UTC
+    )
