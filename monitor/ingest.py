@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from monitor import similarity
-from monitor.changes import added, changed
+from monitor.changes import added, changed, sentences
 from monitor.errors import ExtractionError
 from monitor.extract import Reading
 from monitor.mail.schedule import due_at
@@ -195,10 +195,12 @@ class Ingest:
             published_at=known.published_at or read.published_at,
             version=known.version + 1,
         )
+        earlier = self.store.history(known.id) if known.version > 1 else []
+        told = {sentence for version in earlier for sentence in sentences(version.text)}  # it may leave and come back
         news = replace(
             story,
-            title=story.title if story.title.split() != known.title.split() else "",
-            text=added(known.text, story.text),
+            title=added(known.title, story.title),
+            text="\n".join(line for line in added(known.text, story.text).splitlines() if line not in told),
         )
         matched, before = self.rules.match(story), self.rules.match(known)
         fresh = {name for name in matched.alerts if name not in {*before.alerts, *known.alerts}}

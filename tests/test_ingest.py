@@ -229,6 +229,23 @@ def test_alerts_read_only_what_a_correction_added(desk):
     assert desk.mails() == [("bank", 1), ("chips", 3)]
 
 
+def test_a_retouched_headline_is_no_news(desk):
+    first = replace(ARTICLE, title="Sberbank opens AI laboratory")
+    desk.page(desk.candidate(), first)
+    (visit,) = desk.due(SECOND_LOOK)
+    assert desk.page(visit, replace(first, title="Sberbank opens AI laboratory in Kazan")) is Disposition.UPDATED
+    assert desk.mails() == [("bank", 1)]
+
+
+def test_a_sentence_that_left_and_comes_back_is_no_news(desk):
+    first = replace(ARTICLE, text=ARTICLE.text + "\n\nSberbank declined to comment.")
+    desk.page(desk.candidate(), first)
+    for read in (ARTICLE, first):
+        (visit,) = desk.due(timedelta(hours=4))
+        assert desk.page(visit, read) is Disposition.UPDATED
+    assert desk.mails() == [("bank", 1)]
+
+
 def test_white_space_alone_is_no_correction(desk):
     desk.page(desk.candidate())
     (visit,) = desk.due(SECOND_LOOK)
