@@ -59,6 +59,7 @@ RECHECKS = tuple(timedelta(hours=h) for h in (1, 3, 9, 24, 48, 72))  # after fir
 SIMILAR_FOR = timedelta(days=14)  # reprints come within days; older likeness is a new event
 LARGEST_BATCH = 200
 HINDRANCES = frozenset({"truncated", "paywall", "consent"})  # flags of a page that shows less than its story
+WALLS = frozenset({"error", "consent", "script", "empty"})  # what may stand in a story's place, served with status 200
 HINDERED = 0.6  # of the stored text's length: a hindered reading below is no correction
 STUB = 100  # words; a breaking story begins with fewer
 SETTLED = 10_000  # stories whose filing is remembered
@@ -95,6 +96,9 @@ class Ingest:
         if isinstance(article, NotArticle):
             outcome = Outcome(disposition=Disposition.NOT_ARTICLE, kind=article.kind, detail=article.detail)
             if visit.story is None:
+                # What a feed lists is a story: a wall in its place is the server's mood, and the next visit may pass.
+                if article.kind in WALLS and visit.candidate.published_at and visit.attempts < len(RETRIES):
+                    return await self._postpone(visit, outcome)
                 return await self._settle(visit, outcome)
             checked = replace(visit, rechecks=visit.rechecks + 1, attempts=0)
             return await self._settle(checked, outcome, next_at=_recheck_at(checked))

@@ -296,6 +296,36 @@ def test_a_page_that_is_no_article_is_not_asked_for_again(desk):
     assert not desk.due(timedelta(days=30))
 
 
+@pytest.mark.parametrize("kind", ["error", "consent", "script", "empty"])
+def test_a_wall_in_place_of_what_a_feed_lists_is_tried_again_and_at_last_given_up(desk, monkeypatch, kind):
+    listed = Candidate(url="https://gazette.example/walled", outlet=OUTLET.name, published_at=models.now())
+    (visit,) = desk.store.enqueue([listed], now=models.now())
+    waits = []
+    while True:
+        moment = visit.next_at
+        monkeypatch.setattr("monitor.ingest.now", lambda at=moment: at)
+        assert desk.page(visit, NotArticle(kind=kind)) is Disposition.NOT_ARTICLE
+        due = desk.due(timedelta(days=30))
+        if not due:
+            break
+        (visit,) = due
+        waits.append(visit.next_at - moment)
+    assert waits == list(RETRIES)
+
+
+def test_a_wall_that_falls_lets_the_listed_story_in(desk):
+    listed = Candidate(url=ARTICLE.canonical_url, outlet=OUTLET.name, published_at=models.now())
+    (visit,) = desk.store.enqueue([listed], now=models.now())
+    desk.page(visit, NotArticle(kind="error"))
+    (visit,) = desk.due(SECOND_LOOK)
+    assert desk.page(visit, ARTICLE) is Disposition.STORED
+
+
+def test_a_wall_behind_a_section_s_link_ends_its_visit(desk):
+    assert desk.page(desk.candidate(), NotArticle(kind="error")) is Disposition.NOT_ARTICLE
+    assert not desk.due(timedelta(days=30))
+
+
 def test_a_stored_story_that_is_no_article_for_once_is_asked_for_again(desk):
     desk.page(desk.candidate())
     (visit,) = desk.due(SECOND_LOOK)
