@@ -54,8 +54,14 @@ MONTHS = {
     """.strip().splitlines()
     for number, word in enumerate(names.split(), 1)
 }
+_FOREIGN_DIGIT = re.compile(r"(?![0-9])\d")
 _NUMERIC = re.compile(r"(?<![\d./-])(\d{1,2})([./-])(\d{1,2})[./-](\d{4})(?!\d)[,\s|-]*")
 _MONTH_FIRST = frozenset({"US", "PH"})
+
+
+def western(text: str) -> str:
+    """The text with its digits, of whichever script, as 0 to 9."""
+    return text if text.isascii() else _FOREIGN_DIGIT.sub(lambda digit: str(int(digit[0])), text)
 
 
 def day_of(numbers: tuple[int, int, int], *, dotted: bool, country: str | None, latest: datetime) -> datetime:

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 
 from dateutil import parser as fuzzy
 
-from monitor.calendar import ZONES, unambiguous
+from monitor.calendar import ZONES, unambiguous, western
 from monitor.models import now
 
 _ISO = re.compile(
@@ -19,6 +19,7 @@ _ISO = re.compile(
 )
 _COMPACT = re.compile(r"^\s*(\d{4})(\d{2})(\d{2})(?:T?(\d{2})(\d{2})(\d{2})?)?(Z|[+-]\d{2}:?\d{2})?\s*$")
 _EPOCH = re.compile(r"^\s*(\d{10})(\d{3})?\s*$")
+_OFFSET_FROM = re.compile(r"\b(?:GMT|UTC)\s?(?=[+-]\d)")  # what dateutil turns the sign of
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 
 
@@ -42,7 +43,7 @@ def parse(text: str, *, country: str | None = None, latest: datetime | None = No
 
     ``country`` and ``latest`` tell apart the days that "05/11/2026" can mean, see `day_of`.
     """
-    text = text.strip()[:80]
+    text = _OFFSET_FROM.sub("", western(text.strip()[:80]))
     if not any(character.isdigit() for character in text):
         return None
     try:
@@ -75,7 +76,7 @@ def _iso(text: str) -> Moment | None:
     micro = int((fraction or "0")[:6].ljust(6, "0"))
     if hours == 24:
         hours = 0
-    at = datetime(int(year), int(month), int(day), hours, int(minute), int(second or 0), micro, tzinfo=_zone(zone))
+    at = datetime(int(year), int(month), int(day), hours, int(minute), int(second or 0), micro, tzinfo=zone_of(zone))
     return Moment(at, timed=True, zoned=zone is not None)
 
 
@@ -85,7 +86,7 @@ def _compact(text: str) -> Moment | None:
         return None
     year, month, day, hour, minute, second, zone = match.groups()
     at = datetime(
-        int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=_zone(zone)
+        int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=zone_of(zone)
     )
     return Moment(at, timed=hour is not None, zoned=zone is not None)
 
@@ -109,6 +110,7 @@ def _fuzzy(text: str) -> Moment | None:
     if not re.search(r"(?:19|20)\d\d", text) or not re.search(r"[A-Za-z]{3}", text):
         return None
     unset = datetime(1, 1, 1)  # noqa: DTZ001  a default that no page states: naive, so that a stated zone shows
+    text = re.sub(r"\([^)]*\)", "", text)  # a zone's name behind its offset
     at = fuzzy.parse(text, default=unset, tzinfos=_offset)
     if at.year == 1:
         return None
@@ -122,7 +124,8 @@ def _offset(name: str | None, offset: int | None) -> tzinfo | None:
     return ZONES.get((name or "").upper())
 
 
-def _zone(text: str | None) -> tzinfo:
+def zone_of(text: str | None) -> tzinfo:
+    """The zone of a name or an offset; UTC where there is none."""
     if not text or text in {"Z", "z", "UTC", "GMT"}:
         return UTC
     if text in ZONES:

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from monitor.calendar import MONTHS
+from monitor.calendar import MONTHS, ZONES, western
 from monitor.extract import dates, people
 from monitor.extract.blocks import ENDS, letters
 from monitor.extract.zones import Zone
@@ -23,13 +23,21 @@ if TYPE_CHECKING:
         def __call__(self, numbers: tuple[int, int, int], /, *, dotted: bool) -> datetime: ...
 
 
+_MONTH = r"(?:[\u0900-\u0963]{2,12}|[^\W\d]{3,12})"  # vowel signs of Devanagari are no word characters
+# A year of another calendar, such as 1405/09/03, has no day in it.
 _DATE = re.compile(
-    r"(?P<year>(?:19|20)\d\d)\s?[./\-年]\s?(?P<month>\d{1,2})\s?[./\-月]\s?(?P<day>\d{1,2})"
-    r"|(?P<first>\d{1,2})\s?[./-]\s?(?P<second>\d{1,2})\s?[./-]\s?(?P<last>(?:19|20)?\d\d)(?!\d)"
-    r"|(?P<worded>\d{1,2}(?:st|nd|rd|th|er|º|\.)?\s(?:de\s|d')?[^\W\d]{3,12}\.?,?\s(?:de\s|del\s)?(?:19|20)\d\d"
-    r"|[^\W\d]{3,12}\.?\s\d{1,2}(?:st|nd|rd|th)?,?\s(?:19|20)\d\d)"
+    r"(?<!\d)(?P<year>(?:19|20)\d\d)\s?[./\-年]\s?(?P<month>\d{1,2})\s?[./\-月]\s?(?P<day>\d{1,2})"
+    r"|(?<!\d)(?<!\d[./-])(?P<first>\d{1,2})\s?[./-]\s?(?P<second>\d{1,2})\s?[./-]\s?(?P<last>(?:19|20)?\d\d)(?!\d)"
+    rf"|(?P<worded>(?<!\d)\d{{1,2}}(?:st|nd|rd|th|er|º|\.)?\s(?:de\s|d')?{_MONTH}\.?,?\s(?:de\s|del\s)?(?:19|20)\d\d"
+    rf"|{_MONTH}\.?\s\d{{1,2}}(?:st|nd|rd|th)?,?\s(?:19|20)\d\d)"
 )
-_TIME = re.compile(r"(?<![\d:.])(\d{1,2})\s?[:.hH]\s?(\d{2})(?::\d{2})?\s?([AaPp]\.?\s?[Mm]\b)?(?![\d.])")
+_TIME = re.compile(
+    r"(?:(?P<half>上午|下午|午前|午後|오전|오후)\s?)?(?<![\d:.])(?P<hour>\d{1,2})\s?[:.hH时時点點시]\s?(?P<minute>\d{2})"
+    r"(?::\d{2})?(?!\d|\.\d)[分분]?(?:\s?(?P<english>[AaPp]\.?\s?[Mm]\b\.?))?"
+    rf"(?:\s?\(?(?:(?:UTC|GMT)?(?P<offset>[+-]\d{{2}}:?\d{{2}})|(?:UTC|GMT)(?P<hours>[+-]\d{{1,2}})|(?P<zone>{'|'.join(ZONES)}))\b)?"
+)
+_AFTERNOON = frozenset({"下午", "午後", "오후"})
+_BETWEEN = re.compile(r"[\s,|·()–—-]*(?:[^\W\d]+\.?)?[\s,|·()–—-]*")  # a time and the date behind it: a weekday at most
 _SIGNED = re.compile(
     r"\s*(?:by|von|par|por|de|di|door|av|af|przez|от|autor(?:in)?|auteur|автор|от автора|作者|記者|记者|文)[:：]?\s+\S",
     re.IGNORECASE,
@@ -81,22 +89,28 @@ def _tells(block: Block) -> bool:
 
 def read(text: str, day_of: DayOf) -> dates.Moment | None:
     """The first date in a line, with the time beside it."""
+    text = western(text)
     match = _DATE.search(text)
     if not match:
         return None
     day = _day(match, day_of)
     if day is None:
         return None
-    time = _TIME.search(text, match.end(), match.end() + 25) or _TIME.search(
-        text, max(0, match.start() - 12), match.start()
-    )
+    time = _TIME.search(text, match.end(), match.end() + 40) or _time_before(text, match.start())
     if time:
-        hour, minute, half = int(time[1]), int(time[2]), time[3]
+        hour, minute, half = int(time["hour"]), int(time["minute"]), time["half"] or time["english"]
         if half:
-            hour = hour % 12 + (12 if half[0] in "pP" else 0)
+            hour = hour % 12 + (12 if half in _AFTERNOON or half[0] in "pP" else 0)
         if hour < 24 and minute < 60:
-            return dates.Moment(day.replace(hour=hour, minute=minute), timed=True, zoned=False)
+            zone = time["offset"] or time["hours"] or time["zone"]
+            at = day.replace(hour=hour, minute=minute, tzinfo=dates.zone_of(zone))
+            return dates.Moment(at, timed=True, zoned=zone is not None)
     return dates.Moment(day, timed=False, zoned=False)
+
+
+def _time_before(text: str, end: int) -> re.Match[str] | None:
+    times = _TIME.finditer(text, max(0, end - 40), end)
+    return next((time for time in times if _BETWEEN.fullmatch(text, time.end(), end)), None)
 
 
 def _day(match: re.Match[str], day_of: DayOf) -> datetime | None:
@@ -109,7 +123,7 @@ def _day(match: re.Match[str], day_of: DayOf) -> datetime | None:
     except ValueError:
         return None
     day, year = (int(number) for number in re.findall(r"\d+", match["worded"]))
-    month = next((MONTHS[word] for word in re.findall(r"[^\W\d]{3,}", match["worded"].casefold()) if word in MONTHS), 0)
+    month = next((MONTHS[word] for word in re.findall(_MONTH, match["worded"].casefold()) if word in MONTHS), 0)
     try:
         return datetime(year, month, day, tzinfo=UTC)
     except ValueError:

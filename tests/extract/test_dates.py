@@ -26,6 +26,9 @@ LATEST = datetime(2030, 1, 1, tzinfo=UTC)
         ("2026-01-06 09:42 -05:30", "2026-01-06T09:42:00-05:30", True, True),
         ("2026-01-06T09:42:17+03", "2026-01-06T09:42:17+03:00", True, True),
         ("2026-01-06 9:42 PM EST", "2026-01-06T21:42:00-05:00", True, True),
+        ("Tue Jan 06 2026 10:15:00 GMT+0100 (CET)", "2026-01-06T10:15:00+01:00", True, True),
+        ("2026-01-06 10:15 UTC-5", "2026-01-06T10:15:00-05:00", True, True),
+        ("٢٠٢٦/١/٦", "2026-01-06T00:00:00+00:00", False, False),
         ("2026/1/6", "2026-01-06T00:00:00+00:00", False, False),
         ("2026-01-06T24:00:00", "2026-01-06T00:00:00+00:00", True, False),
         ("20260106T094217Z", "2026-01-06T09:42:17+00:00", True, True),
@@ -163,6 +166,16 @@ def _told(line: str, *, at: datetime | None = None, title: str = pages.TITLE, **
         ("<div>Jan. 6, 2026</div>BODY", "2026-01-06T00:00"),
         ("<div>2026年1月6日 12:42</div>BODY", "2026-01-06T12:42"),
         ("<div>6 de enero de 2026 · 12:42 h</div>BODY", "2026-01-06T12:42"),
+        ("<div>January 6, 2026 5:04 p.m.</div>BODY", "2026-01-06T17:04"),
+        ("<div>January 6, 2026 12:04 a.m.</div>BODY", "2026-01-06T00:04"),
+        ("<div>2026年1月6日 下午3:15</div>BODY", "2026-01-06T15:15"),
+        ("<div>2026년 1월 6일</div><div>2026.01.06 오후 3:15</div>BODY", "2026-01-06T15:15"),
+        ("<div>2026年1月6日 10时15分</div>BODY", "2026-01-06T10:15"),
+        ("<div>6 January 2026 15:04 GMT+3</div>BODY", "2026-01-06T12:04"),
+        ("<div>5:04 p.m. EST, Tuesday January 6, 2026</div>BODY", "2026-01-06T22:04"),
+        ("<div>٦ يناير ٢٠٢٦</div>BODY", "2026-01-06T00:00"),
+        ("<div>6 जनवरी 2026</div>BODY", "2026-01-06T00:00"),
+        ("<div>24 नवंबर 2025, 10:15</div>BODY", "2025-11-24T10:15"),
         (
             "BODY<div class='share'><p>X</p><p>Mail</p><p>Copy</p><p>Print</p></div><p>Posted 6 Jan 2026</p>",
             "2026-01-06T00:00",
@@ -193,6 +206,15 @@ def test_a_line_that_tells_of_an_update_gives_way_to_one_that_does_not(word: str
     for lines in (published + updated, updated + published):
         assert _told(f"{lines}BODY") == datetime(2026, 1, 1, 9, tzinfo=UTC)
     assert _told(f"{updated}BODY") == datetime(2026, 1, 6, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("line", ["1405/09/03 - 10:15", "115/11/24", "۱۴۰۵/۰۹/۰۳", "1447-06-03"])
+def test_a_date_of_another_calendar_is_no_date(line: str) -> None:
+    assert _told(f"<div>{line}</div>BODY") is None
+
+
+def test_a_zone_that_the_line_states_goes_before_the_country_s() -> None:
+    assert _told("<div>6 January 2026 15:04 GMT</div>BODY", country="US") == datetime(2026, 1, 6, 15, 4, tzinfo=UTC)
 
 
 def test_the_line_s_time_too_is_the_country_s() -> None:
