@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from monitor.similarity import UNSPACED
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -16,7 +18,10 @@ Kind: TypeAlias = Literal["same", "removed", "added"]
 
 # A sentence ends at its marks, with closing quotes, before a space (none follows in Chinese and Japanese).  Each run of
 # marks is looked at once: a line of nothing else must not cost the square of its length.
-_END = re.compile(r"(?<![.!?…])([.!?…]++)[\"'”’»)\]]*+(?=\s|$)|([。！？]++)[”’」』）]*+")
+_END = re.compile(r"(?<![.!?…।॥؟۔])([.!?…।॥؟۔]++)[\"'”’»)\]]*+(?=\s|$)|([。！？]++)[”’」』）]*+")
+# What is compared: words, and characters where no space stands between words.
+_UNIT = re.compile(rf"{UNSPACED}|(?:(?!{UNSPACED})\S)+")
+_RUN = re.compile(rf"\s+|{UNSPACED}|(?:(?!{UNSPACED})[^\W_])+|.")
 EDITED = 0.6  # a sentence this like a removed one was corrected, not added
 # Sentences and words: beyond, a rewrite is all new, and comparing each with each would cost seconds.
 LONGEST_PAIRING = 200
@@ -64,17 +69,17 @@ def added(old: str, new: str) -> str:
     """The sentences of ``new`` that are not in ``old``, one a line; one that was merely corrected is not among them."""
     before, after = sentences(old), sentences(new)
     kept, still = set(before), set(after)
-    gone = [s.split() for s in before if s not in still]
+    gone = [_UNIT.findall(s) for s in before if s not in still]
     come = [s for s in after if s not in kept]
     few = len(gone) * len(come) <= LONGEST_PAIRING**2
-    if few and sum(map(len, gone)) * sum(len(s.split()) for s in come) <= MOST_WORDS**2:
+    if few and sum(map(len, gone)) * sum(len(_UNIT.findall(s)) for s in come) <= MOST_WORDS**2:
         come = [s for s in come if not _edited(s, gone)]
     return "\n".join(come)
 
 
 def differences(old: str, new: str) -> Iterator[Change]:
     """The way from ``old`` to ``new`` in words, in order."""
-    before, after = re.findall(r"\s+|[^\W_]+|.", old), re.findall(r"\s+|[^\W_]+|.", new)
+    before, after = _RUN.findall(old), _RUN.findall(new)
     for tag, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if tag == "equal":
             yield Change("same", "".join(before[a:b]))
@@ -108,8 +113,10 @@ def _counts(line: str) -> bool:
 
 
 def _edited(new: str, gone: Iterable[list[str]]) -> bool:
-    """Whether ``new`` is one of the gone sentences corrected: most words the same, in order."""
-    matcher = SequenceMatcher(None, [], new.split(), autojunk=False)  # it keeps what it learns of its second sequence
+    """Whether ``new`` is one of the gone sentences corrected: most of it the same, in order."""
+    matcher = SequenceMatcher(
+        None, [], _UNIT.findall(new), autojunk=False
+    )  # it keeps what it learns of its second sequence
     for old in gone:
         matcher.set_seq1(old)
         if matcher.real_quick_ratio() >= EDITED and matcher.quick_ratio() >= EDITED and matcher.ratio() >= EDITED:

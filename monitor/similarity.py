@@ -23,7 +23,8 @@ BANDS = 24  # the smallest of them, which stores index
 FEWEST = 3  # shared hashes below which likeness is chance
 
 _TOKEN = re.compile(r"[^\W_]+")
-_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+UNSPACED = "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"  # scripts without spaces
+_UNSPACED = re.compile(UNSPACED)
 _WORDS, _CHARACTERS = 4, 8  # in a shingle
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 

@@ -16,6 +16,8 @@ OLD = "The ministry met on Monday. It agreed on chip exports.\n\nNo date was giv
 def test_sentences_end_at_their_marks_in_several_scripts():
     assert sentences("One. Two! “Three?” Four…") == ["One.", "Two!", "“Three?”", "Four…"]
     assert sentences("人工智能很重要。第二句！") == ["人工智能很重要。", "第二句！"]
+    assert sentences("पहला वाक्य। दूसरा वाक्य।") == ["पहला वाक्य।", "दूसरा वाक्य।"]
+    assert sentences("هل وافقت؟ لم تعلق.") == ["هل وافقت؟", "لم تعلق."]
     assert sentences("Версия 2.5 вышла. Да.") == ["Версия 2.5 вышла.", "Да."]
     assert sentences("A headline without a mark\n\nA paragraph.") == ["A headline without a mark", "A paragraph."]
 
@@ -26,6 +28,25 @@ def test_an_appended_paragraph_is_added():
 
 def test_a_corrected_sentence_is_not_added():
     assert added(OLD, OLD.replace("Monday", "Tuesday")) == ""
+
+
+def test_a_corrected_character_of_a_script_without_spaces_is_not_added():
+    old = "俄罗斯储蓄银行周一宣布在喀山开设人工智能实验室。"
+    assert added(old, old.replace("周一", "周二")) == ""
+    assert added(old, "部长们没有说明芯片出口规则何时生效。") == "部长们没有说明芯片出口规则何时生效。"
+    changes = [(change.kind, change.text) for change in differences(old, old.replace("周一", "周二"))]
+    assert [change for change in changes if change[0] != "same"] == [("removed", "一"), ("added", "二")]
+
+
+@pytest.mark.parametrize(
+    ("old", "more"),
+    [
+        ("मंत्रालय ने सोमवार को योजना पर सहमति दी।", "स्बेरबैंक ने कहा।"),
+        ("هل وافقت الوزارة على الخطة يوم الاثنين؟", "رفض البنك التعليق."),
+    ],
+)
+def test_a_sentence_added_to_a_paragraph_of_another_script_is_added(old, more):
+    assert added(old, f"{old} {more}") == more
 
 
 def test_a_replaced_sentence_is_added():
@@ -53,10 +74,10 @@ def test_the_differences_lead_from_the_old_text_to_the_new(old, new):
 
 
 # What a sentence is, as plainly as it can be said; it takes the square of the length of a run of marks.
-PLAIN = re.compile(r"[^\n]+?(?:[.!?…]+[\"'”’»)\]]*(?=\s|$)|[。！？]+[”’」』）]*|(?=\n|$))")
+PLAIN = re.compile(r"[^\n]+?(?:[.!?…।॥؟۔]+[\"'”’»)\]]*(?=\s|$)|[。！？]+[”’」』）]*|(?=\n|$))")
 
 
-@given(st.text(alphabet="ab .!。？”)\n\r", max_size=40))
+@given(st.text(alphabet="ab .!।。？”)\n\r", max_size=40))
 @example("。.. a")
 @example(".")
 @example("a.\n")
