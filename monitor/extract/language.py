@@ -9,6 +9,8 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 _SAMPLE = 600  # characters
 _ENOUGH = 60  # letters below which markup is believed more than the text
+_SURE = 0.98  # from which on the text is believed against markup whatever it says: templates are copied
+_POSSIBLE = 0.01  # below which markup names a language that the text is not in
 # Neighbours that a short text does not tell apart: markup decides between them.
 _NEIGHBOURS = (
     {"da", "no", "nb", "nn", "sv", "fo"},
@@ -38,11 +40,14 @@ def of(text: str, hint: str | None = None) -> str | None:
     letters = sum(map(str.isalpha, text[:_SAMPLE]))
     if letters < _ENOUGH:
         return said
-    found, sureness = identifier().classify(text[:_SAMPLE])
-    found = _SAME.get(found, found)
-    if said and said != found and (sureness < 0.9 or any({said, found} <= group for group in _NEIGHBOURS)):
+    likely: dict[str, float] = {}
+    for name, chance in identifier().rank(text[:_SAMPLE]):
+        likely[_SAME.get(name, name)] = likely.get(_SAME.get(name, name), 0) + float(chance)
+    found = max(likely, key=lambda name: likely[name])
+    neighbours = any({said, found} <= group for group in _NEIGHBOURS)
+    if said and likely[found] < (_SURE if neighbours else 0.9) and (neighbours or likely.get(said, 0) > _POSSIBLE):
         return said
-    return str(found)
+    return found
 
 
 def code(tag: str | None) -> str | None:
