@@ -8,6 +8,7 @@ from charset_normalizer import from_bytes
 from w3lib.encoding import html_body_declared_encoding, read_bom, resolve_encoding
 
 _SAMPLE = 40_000  # bytes that the detection looks at: it is slow
+_DEFAULTS = frozenset({"cp1252", "iso8859-1", "latin-1"})  # which servers declare unasked
 _MARKUP = re.compile(rb"<[^>]{0,2000}>|[\x00-\x40]+")
 
 
@@ -15,7 +16,8 @@ def decode(body: bytes, declared: str | None = None) -> str:
     """The page as text; NUL, at which parsers stop, is left out.
 
     In this order: a byte order mark; UTF-8, where it is valid and says so by itself; what the header declares, then
-    what the page declares, where that fits; what the bytes look like.
+    what the page declares, where that fits, or the page first where the header says no more than servers do unasked;
+    what the bytes look like.
     """
     encoding, mark = read_bom(body)
     if encoding is not None and mark is not None:
@@ -24,13 +26,13 @@ def decode(body: bytes, declared: str | None = None) -> str:
         return _clean(body.decode("utf-8"))  # no other encoding's text happens to be valid UTF-8
     except UnicodeDecodeError:
         pass
-    names = [name for name in (declared, html_body_declared_encoding(body[:20_000])) if name]
-    for name in names:
-        resolved = resolve_encoding(name)
-        if resolved:
-            text = body.decode(resolved, "replace")
-            if _fits(text):
-                return _clean(text)
+    header, own = (resolve_encoding(name or "") for name in (declared, html_body_declared_encoding(body[:20_000])))
+    if header in _DEFAULTS and own and "\ufffd" not in (text := body.decode(own, "replace")) and _fits(text):
+        return _clean(text)
+    for encoding in filter(None, (header, own)):
+        text = body.decode(encoding, "replace")
+        if _fits(text):
+            return _clean(text)
     return _clean(body.decode(_detected(body) or "utf-8", "replace"))
 
 
