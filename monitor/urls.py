@@ -61,7 +61,9 @@ _VIEW_TAIL = re.compile(
 _PAGE_NUMBER = re.compile(r"\d{1,2}")
 # Parameters that publishers key their stories by.
 _KEY = re.compile(r"\w*id|p|a|n|art|articles?|news|story|item|doc|nr|no", re.IGNORECASE)
-_SLUG = re.compile(r"\d{5}|[^\W_]+(?:[-_][^\W_]+){3}")  # in a path's last segment: it tells the story by itself
+_WORD = re.compile(r"[^\W_]{3,}")
+_HEADLINE = re.compile(r"[^\W_]+(?:[-_][^\W_]+){3}")
+_SLUG = re.compile(rf"\d{{5}}|{_HEADLINE.pattern}")  # in a path's last segment: it tells the story by itself
 _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_-])?")
 _SESSION_PATH = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/?#]*", re.IGNORECASE)
 _AMP_CACHE = re.compile(
@@ -102,11 +104,15 @@ def _cleaned(url: str) -> str:
     if scheme not in _DEFAULT_PORTS or not host:
         return url
     netloc = host if port in (None, _DEFAULT_PORTS[scheme]) else f"{host}:{port}"
-    # "#!" is the address itself on pages written by JavaScript.
-    fragment = parts.fragment if parts.fragment.startswith("!") and len(parts.fragment) > 1 else ""
+    fragment = parts.fragment if is_route(parts.fragment) else ""
     path = _SESSION_PATH.sub("", re.sub(r"/{2,}", "/", parts.path.replace("\\", "/"))) or "/"
     query = "&".join(part for part in parts.query.split("&") if part and not _is_tracking(part))
     return canonicalize_url(urlunsplit((scheme, netloc, path, query, fragment)), keep_fragments=True)
+
+
+def is_route(fragment: str) -> bool:
+    """Whether it tells which page is shown, as "#!" and "#/" do where JavaScript writes the pages."""
+    return fragment.startswith(("!", "/")) and len(fragment) > 1
 
 
 def _web(url: str) -> SplitResult | None:
@@ -219,11 +225,21 @@ def _vaguer(url: str, page: str) -> bool:
     if segments == fewer:
         told = bool(segments) and _SLUG.search(segments[-1]) is not None
         return not told and not keys <= kept
+    if _placeholder(there, segments):
+        return True
     dropped = segments[len(fewer) :]
     if kept or not dropped or segments[: len(fewer)] != fewer:
         return False
     paged = _PAGE_NUMBER.fullmatch("/".join(dropped)) and fewer and re.search(r"[-\d]", fewer[-1])
     return not paged and not _VIEW_TAIL.fullmatch("/".join(dropped))
+
+
+def _placeholder(claimed: SplitResult, segments: list[str]) -> bool:
+    """Whether an address of a word or two has no number and nothing of the page's headline in it: ``/null``."""
+    words, own = (set(_WORD.findall(text.lower())) for text in (claimed.path, "".join(segments[-1:])))
+    last = _WORD.findall(claimed.path.rsplit("/", 1)[-1])
+    telling = bool(segments) and _HEADLINE.search(segments[-1]) is not None
+    return telling and len(last) < 3 and not words & own and not re.search(r"\d", claimed.path + claimed.query)
 
 
 def _keys(query: str) -> set[str]:

@@ -134,6 +134,7 @@ def test_a_view_is_told_by_its_ending_behind_a_number() -> None:
         ("https://example.org/story?mod=1", "https://example.org/story?mod=2"),
         ("https://example.org/s/the-end-of-print", "https://example.org/s/the-end-of"),
         ("https://example.org/a", "https://example.org/A"),
+        ("https://example.org/#/story/1", "https://example.org/#/story/2"),
         ("https://news.example.org/a", "https://sport.example.org/a"),
         ("https://example.org/ampere", "https://example.org/ere"),
         ("https://example.org/print-media", "https://example.org/media"),
@@ -169,6 +170,10 @@ def test_only_the_owner_s_own_addresses_are_believed() -> None:
         ("https://x.org/news/?newsid=123&page=2", "https://x.org/news/?page=2"),
         ("https://x.org/?p=123&utm_source=x", "https://x.org/?lang=en"),
         ("https://x.org/news/article.php?id=123", "https://x.org/news/"),
+        ("https://x.org/news/ministers-agree-on-chips", "/null"),
+        ("https://x.org/news/ministers-agree-on-chips", "/undefined"),
+        ("https://x.org/news/ministers-agree-on-chips", "https://x.org/error"),
+        ("https://x.org/news/ministers-agree-on-chips", "https://x.org/en/latest-news"),
     ],
 )
 def test_an_address_that_drops_what_tells_the_story_from_its_neighbours_is_not_believed(
@@ -193,6 +198,8 @@ def test_an_address_that_drops_what_tells_the_story_from_its_neighbours_is_not_b
         ("https://x.org/news/article.php?id=123", "https://x.org/news/ministers-agree"),
         ("https://x.org/2026/11/ministers-agree", "https://x.org/?p=123"),
         ("https://x.org/news/", "https://x.org/news"),
+        ("https://x.org/2026/11/ministers-agree-on-chips", "https://x.org/chips"),
+        ("https://x.org/2026/11/ministers-agree-on-chips", "https://x.org/a/7"),
     ],
 )
 def test_an_address_that_drops_only_a_view_or_a_page_of_the_story_is_believed(page: str, claimed: str) -> None:

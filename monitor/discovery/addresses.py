@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from monitor.urls import site
+from monitor.urls import is_route, site
 
 if TYPE_CHECKING:
     from monitor.config.schema import Outlet
@@ -96,7 +96,13 @@ def never_listed(url: str) -> bool:
 
 
 def _segments(url: str) -> list[str]:
-    return [segment for segment in unquote(urlsplit(url).path).lower().split("/") if segment]
+    return [segment for segment in unquote(_path(url)).lower().split("/") if segment]
+
+
+def _path(url: str) -> str:
+    """The path, with that of a page written by JavaScript."""
+    parts = urlsplit(url)
+    return f"{parts.path}/{parts.fragment.lstrip('!/')}" if is_route(parts.fragment) else parts.path
 
 
 def looks_like_article(url: str, title: str = "") -> bool:
@@ -104,7 +110,7 @@ def looks_like_article(url: str, title: str = "") -> bool:
     if never_article(url):
         return False
     parts = urlsplit(url)
-    path = unquote(parts.path)
+    path = unquote(_path(url))
     segments = [segment for segment in path.split("/") if segment]
     last = segments[-1] if segments else ""
     if day_in(url) or _NUMBER.search(last) or re.search(r"\d+\.\w?html?$", last):

@@ -11,6 +11,7 @@ from monitor.discovery.addresses import Own, looks_like_article
 from monitor.discovery.listing import LONGEST, Listing
 from monitor.errors import FetchError
 from monitor.models import Candidate
+from monitor.urls import is_route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,13 +61,19 @@ def links(root: HtmlElement, url: str, *, menus: bool = False) -> Iterator[tuple
     base = urljoin(url, base or "")
     for element in islice(root.iter("a"), ANCHORS):
         href = (element.get("href") or "").strip()
-        if not href or href.startswith(("#", "javascript:", "mailto:", "tel:", "data:")):
+        if (
+            not href
+            or (href[0] == "#" and not is_route(href[1:]))
+            or href.startswith(("javascript:", "mailto:", "tel:", "data:"))
+        ):
             continue
         if not menus and any(parent.tag in _MENUS for parent in element.iterancestors()):
             continue
         try:
-            address = urldefrag(urljoin(base, href)).url
+            address, fragment = urldefrag(urljoin(base, href))
         except ValueError:  # "http://[" and the like
             continue
+        if is_route(fragment):
+            address = f"{address}#{fragment}"
         if address.startswith(("http://", "https://")) and len(address) <= 2000:
             yield address, markup.plain(element.get("title") or element.text_content())

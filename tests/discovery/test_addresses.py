@@ -184,6 +184,14 @@ def test_a_section_offers_its_own_headlines_once_without_its_menus() -> None:
     assert found.title == "China and Russia agree on chips after long talks"
 
 
+def test_a_section_offers_the_stories_of_a_page_that_tells_them_apart_by_their_fragments() -> None:
+    titles = ("China and Russia agree on chips after long talks", "Ministers of both countries agree on data centres")
+    for mark in ("#/", "#!/"):
+        page = "".join(f"<a href='{mark}story/{n}'>{title}</a>" for n, title in enumerate(titles, 10001))
+        listing = section.read(page.encode(), url="https://www.news.example.co.uk/", outlet=outlet())
+        assert [found.url.partition(mark)[2] for found in listing.candidates] == ["story/10001", "story/10002"]
+
+
 def test_a_home_page_tells_of_feeds_sitemaps_and_sections() -> None:
     robots = ("https://www.news.example.co.uk/sitemap.xml", "https://www.news.example.co.uk/news-map.xml")
     site = find.find(PAGE.encode(), url="https://www.news.example.co.uk/", outlet=outlet(), robots=robots)
