@@ -62,6 +62,7 @@ _NAME = 24  # letters of a name, beyond which a link is a headline
 _UPDATE = re.compile(r"updat|modif|revis", re.IGNORECASE)
 _PUBLICATION = re.compile(r"publi|creat|issued", re.IGNORECASE)
 _HOME = re.compile(r"\s*(?:(https?://[^/?#\s]+)/?|/)\s*")
+_BIOGRAPHY = re.compile(r"bio|box|card|info|about|desc", re.IGNORECASE)
 _BYLINE = re.compile(
     r"(?:^|[\s_-])(?:by-?line|author(?:s|-?names?|-?links?)?|writer|autor|auteur)(?:[\s_-]|$)", re.IGNORECASE
 )
@@ -294,7 +295,8 @@ def _microdata(element: HtmlElement, raw: _Raw) -> None:
         raw.props.setdefault(prop, []).append((element.get("content") or _text(element))[:500])
     elif (element.get("rel") == "author" or _byline(element)) and len(raw.bylines) < 20:
         text = _text(element)
-        if 3 <= len(text) <= 150 and not _elsewhere(element):
+        told = _BIOGRAPHY.search(element.get("class", "")) and len(text.split()) > 6
+        if 3 <= len(text) <= 150 and not told and not _elsewhere(element):
             raw.bylines.append(text)
 
 

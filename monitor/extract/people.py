@@ -41,16 +41,29 @@ _ROLES = (
 _ROLE = re.compile(rf"\b(?:{_ROLES})\b|特派員|編集委員|기자", re.IGNORECASE)
 # A name and, without so much as a comma, the role: "Marta Lindqvist Senior Science Correspondent".
 _NAME_AND_ROLE = re.compile(
-    rf"((?:[^\W\d_][\w.'’-]*\s){{1,2}}[^\W\d_][\w.'’-]+?)\s(?:(?:senior|chief|staff|special|deputy|associate|assistant|"
-    rf"managing|contributing|foreign|political|business|science)\s.*)?\b(?:{_ROLES})\b.*",
+    rf"((?:[^\W\d_][\w.'’-]*\s){{1,2}}?[^\W\d_][\w.'’-]+?)\s(?:(?:senior|chief|staff|special|deputy|associate|assistant|"
+    rf"managing|contributing|foreign|political|business|science|technology|tech|economics?|financial|finance|markets|energy|"
+    rf"defen[cs]e|security|diplomatic|health|education|environment|climate|legal|crime|sports?|culture|media|world|national)\s.*)?\b(?:{_ROLES})\b.*",
     re.IGNORECASE | re.DOTALL,
 )
 _SERVICE = re.compile(
-    r"\b(?:follow|view|archives?|author page|on twitter|on facebook|more (?:from|by)|see all|full bio|profile|subscribe)\b",
+    r"\b(?:follow|view|archives?|author page|on twitter|on facebook|more (?:from|by)|see all|full bio|profile|subscribe|"
+    r"share (?:this|on)|read more|send (?:an )?e-?mail)\b",
     re.IGNORECASE,
 )
+_PLACED = re.compile(  # "Marta Lindqvist in Moscow", "... for Tech Example"
+    r"((?:[^\W\d_][\w.'’-]*\s){1,3}?[^\W\d_][\w.'’-]*)\s(?:in|for|from|at|aus|à|в|для)\s(?=[^\W\d_a-zà-ÿа-я]).*",
+    re.DOTALL,
+)
+_EDITED = re.compile(r"\W*\b(?:edited|editing) by\b.*", re.IGNORECASE | re.DOTALL)
+_REPORTED = re.compile(r"\b(?:(?:additional|further) )?(?:reporting|writing) by\s", re.IGNORECASE)
 _EMPTY = frozenset(
     {
+        "agencies",
+        "newsagencies",
+        "wires",
+        "wireservices",
+        "agenturen",
         "admin",
         "administrator",
         "editor",
@@ -114,14 +127,20 @@ def _pieces(value: str) -> list[str]:
     text = re.sub(r"<[^>]{0,200}>", " ", text)
     if len(text) > 300 or re.match(r"\s*(?:https?:)?//", text):
         return []
+    if surname := _SURNAME_FIRST.fullmatch(text.strip()):
+        return [f"{surname[2]} {surname[1]}"]
+    text = _REPORTED.sub("", _EDITED.sub("", text))
     text = _DASHED.sub("", _NOISE.sub("", _WHEN.sub("", _without_by(text))))
     split = [name for part in _SPLIT.split(text) for name in _two_names(part)]
     parts = [part for part in (re.sub(r"\s+", " ", part).strip(_EDGES) for part in split) if part]
     parts = [part for part in parts if part.rstrip(".").lower() not in _TITLES]
     if len(parts) > 1:
         parts = [part for part in parts if not _ROLE.search(part)] or parts[:1]
+    if parts and "," in text and " " in parts[0]:
+        parts = [part for part in parts if " " in part or part == parts[0]]  # one word behind a full name is a place
     if len(parts) == 1:
         parts = [_without_role(parts[0])]
+    parts = [match[1] if (match := _PLACED.fullmatch(part)) else part for part in parts]
     if len(parts) == 2 and "," in text and all(len(part.split()) == 1 for part in parts) and parts[0].isascii():
         parts = [" ".join(reversed(parts))]  # "Surname, Name"
     return [
@@ -154,6 +173,11 @@ def _two_names(text: str) -> list[str]:
 
 
 _PARTICLES = frozenset({"Di", "Da", "De", "Od", "Af", "Av", "Par"})
+# "Van der Berg, Anna": more than one word behind a particle is a byline, "Von Marta Lindqvist, Berlin".
+_SURNAME_FIRST = re.compile(
+    r"((?:(?:von|van|de|der|den|di|da|del|della|du|le|la|al|el|bin|ter|ten)\s)+[\w'’-]+),\s([^\W\d_][\w'’-]+)",
+    re.IGNORECASE,
+)
 _TITLES = frozenset({"jr", "sr", "phd", "md", "ii", "iii", "esq"})
 _DASHED = re.compile(r"\s[-–—|].*$", re.DOTALL)
 _EDGES = " \t,.;:-–—|/*\"'“”"
