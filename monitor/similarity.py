@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 REPRINT = 0.3  # from this much of the shorter text on, two stories are one; benchmarks/extraction/duplicates.py
 SIZE = 100  # hashes of a signature
 BANDS = 24  # the smallest of them, which stores index
+BRIEF = 60  # shingles of a text so short that the formulas of a lede are a good part of it
+SAME_BRIEF = 0.7  # likeness below which that is all two briefs share
 FEWEST = 3  # shared hashes below which likeness is chance
 
 _TOKEN = re.compile(r"[^\W_]+")
@@ -61,7 +63,8 @@ def alike(one: Sequence[int], other: Sequence[int]) -> float:
     shared = len(seen & others)
     if shared < FEWEST:
         return 0.0
-    return shared / min(len(seen), len(others))
+    likeness = shared / min(len(seen), len(others))
+    return 0.0 if likeness < SAME_BRIEF and min(len(one), len(other)) < BRIEF else likeness
 
 
 def _shingles(text: str) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:

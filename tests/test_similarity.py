@@ -45,6 +45,15 @@ def test_unrelated_stories_are_not_alike(seed: int) -> None:
     assert alike(signature(text(seed, 500)), signature(text(seed + 500, 500))) < REPRINT / 2
 
 
+def test_briefs_that_share_the_formulas_of_a_lede_are_not_alike() -> None:
+    lede = "Russian President Vladimir Putin said on Tuesday that"
+    source = "The Kremlin gave no further details, the RIA state news agency reported on Tuesday evening."
+    one = f"{lede} he would visit India in the first week of December. {source}"
+    other = f"{lede} Sberbank had been attacked by foreign hackers overnight. {source}"
+    assert alike(signature(one), signature(other)) < REPRINT
+    assert alike(signature(one), signature(f"{one} It was not said who would go with him.")) >= REPRINT
+
+
 def test_case_punctuation_and_width_of_letters_make_no_difference() -> None:
     one = "The Ministry said on Monday that exports of chips to Russia fell by half, and gave no reason for it at all."
     other = "THE MINISTRY said, on Monday, that exports of “chips” to Ｒｕｓｓｉａ fell by half - and gave no reason for it at all!"
