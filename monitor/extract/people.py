@@ -55,6 +55,7 @@ _PLACED = re.compile(  # "Marta Lindqvist in Moscow", "... for Tech Example"
     r"((?:[^\W\d_][\w.'’-]*\s){1,3}?[^\W\d_][\w.'’-]*)\s(?:in|for|from|at|aus|à|в|для)\s(?=[^\W\d_a-zà-ÿа-я]).*",
     re.DOTALL,
 )
+_BODY = re.compile(r"[A-Z]{2}|\b(?i:institute|cent(?:er|re)|council|committee|foundation|association|campaign)\b")
 _EDITED = re.compile(r"\W*\b(?:edited|editing) by\b.*", re.IGNORECASE | re.DOTALL)
 _REPORTED = re.compile(r"\b(?:(?:additional|further) )?(?:reporting|writing) by\s", re.IGNORECASE)
 _EMPTY = frozenset(
@@ -137,10 +138,10 @@ def _pieces(value: str) -> list[str]:
     if len(parts) > 1:
         parts = [part for part in parts if not _ROLE.search(part)] or parts[:1]
     if parts and "," in text and " " in parts[0]:
-        parts = [part for part in parts if " " in part or part == parts[0]]  # one word behind a full name is a place
+        parts = [part for part in parts if " " in part or part.isupper() or part == parts[0]]  # a place, no agency
     if len(parts) == 1:
         parts = [_without_role(parts[0])]
-    parts = [match[1] if (match := _PLACED.fullmatch(part)) else part for part in parts]
+    parts = [match[1] if (match := _PLACED.fullmatch(part)) and not _BODY.search(match[1]) else part for part in parts]
     if len(parts) == 2 and "," in text and all(len(part.split()) == 1 for part in parts) and parts[0].isascii():
         parts = [" ".join(reversed(parts))]  # "Surname, Name"
     return [

@@ -36,6 +36,8 @@ from monitor.models import Article, Page, now
         ("Guardian staff reporter", ("Guardian staff reporter",)),
         ("Marta Lindqvist, View Author Page", ("Marta Lindqvist",)),
         ("Marta Lindqvist, Moscow", ("Marta Lindqvist",)),
+        ("Marta Lindqvist, AFP", ("Marta Lindqvist", "AFP")),
+        ("ABC Institute for Public Affairs", ("ABC Institute for Public Affairs",)),
         ("Marta Lindqvist in Moscow and Karl Ott in London", ("Marta Lindqvist", "Karl Ott")),
         ("Marta Lindqvist for Daily Herald", ("Marta Lindqvist",)),
         ("Marta Lindqvist Technology Reporter", ("Marta Lindqvist",)),
