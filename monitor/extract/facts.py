@@ -59,6 +59,7 @@ _SIGNED: Callable[[HtmlElement], list[HtmlElement]] = etree.XPath(  # type: igno
 _TIMES = 50  # <time> elements that are looked at
 _CARD = 400  # characters of a teaser with its headline, summary and date
 _NAME = 24  # letters of a name, beyond which a link is a headline
+_NO_STORY = re.compile(r"/(?:authors?|people|profiles?|categor(?:y|ies)|tags?|topics?|sections?)/", re.IGNORECASE)
 _UPDATE = re.compile(r"updat|modif|revis", re.IGNORECASE)
 _PUBLICATION = re.compile(r"publi|creat|issued", re.IGNORECASE)
 _HOME = re.compile(r"\s*(?:(https?://[^/?#\s]+)/?|/)\s*")
@@ -76,6 +77,7 @@ class Facts:
     house: tuple[str, ...] = ()  # who signs where no person does
     published_at: datetime | None = None
     guessed: bool = False  # of when it came out, only a <time> tells
+    others: tuple[str, ...] = ()  # dates of other stories and of what happened
     modified_at: datetime | None = None
     description: str = ""
     section: str | None = None
@@ -105,6 +107,7 @@ class _Raw:
     bylines: list[str] = field(default_factory=list)
     home: list[str] = field(default_factory=list)  # what its links to the site's first page say
     page_title: str = ""
+    others: list[str] = field(default_factory=list)  # of <time>, where it tells of something else
     looked: int = 0  # at how many <time> elements
 
 
@@ -141,6 +144,7 @@ def read(root: HtmlElement, url: str, *, outlet: str = "", latest: datetime, cou
     parse, clock = partial(dates.parse, country=country, latest=latest), clocks.of_country(country)
     published = [*_stated(thing, "datePublished", raw, _PUBLISHED), *raw.times[:4], *_created(thing, raw)]
     facts.published_at = dates.best(list(filter(None, map(parse, published))), latest=latest, clock=clock)
+    facts.others = tuple(raw.others)
     facts.guessed = bool(raw.times) and published[0] == raw.times[0]
     modified = [*_stated(thing, "dateModified", raw, _MODIFIED), *raw.updates[:1]]
     facts.modified_at = dates.best(list(filter(None, map(parse, modified))), latest=latest, clock=clock)
@@ -220,6 +224,8 @@ def _time(element: HtmlElement, url: str, raw: _Raw) -> None:
     raw.looked += 1
     if not (_elsewhere(element) or _in_sentence(element) or _in_teaser(element, url)):
         (raw.updates if _of_update(element) else raw.times).append(stated)
+    else:
+        raw.others.append(stated)
 
 
 def _in_sentence(element: HtmlElement) -> bool:
@@ -240,14 +246,21 @@ def _in_teaser(element: HtmlElement, url: str) -> bool:
         card = outer
         if outer.tag == "li":
             break
-    links = [link for link in (*islice(element.iterancestors("a"), 1), *card.iter("a")) if _leads_away(link, url)]
+    outer, before = card.getparent(), card.getprevious()
+    listed = outer is not None and len(list(islice(outer.iter("time"), 3))) > 2 and next(outer.iter("h1"), None) is None
+    links = [*islice(element.iterancestors("a"), 1), *card.iter("a")]
+    if listed and before is not None:
+        links += before.iter("a")
+    links = [link for link in links if _leads_away(link, url)]
     names = [_text(link) for link in links]
-    return any(card.tag == "li" or len(name.split()) > 3 or (name and width(name) > _NAME) for name in names)
+    return any(listed or len(name.split()) > 3 or (name and width(name) > _NAME) for name in names)
 
 
 def _leads_away(link: HtmlElement, url: str) -> bool:
     href = link.get("href", "").strip()
-    if not href or href.startswith(("#", "javascript:", "mailto:")) or link.get("rel") == "author" or _byline(link):
+    if not href or href.startswith(("#", "javascript:", "mailto:")) or _byline(link):
+        return False
+    if _NO_STORY.search(href) or {"author", "tag", "category"}.intersection(link.get("rel", "").split()):
         return False
     try:
         return story_id(urljoin(url, href)) != story_id(url)

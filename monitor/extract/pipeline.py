@@ -173,8 +173,9 @@ def _published(
     if not found:
         return None
     guess = datetime.fromisoformat(found).replace(tzinfo=UTC)
-    titled = (visible.read(title, told_as) for title in known.titles)  # where htmldate looks, too
-    return None if any(moment and moment.at.date() == guess.date() for moment in titled) else guess
+    # htmldate looks at titles and at every <time>, too.
+    others = (*(visible.read(title, told_as) for title in known.titles), *map(dates.parse, known.others))
+    return None if any(moment and moment.at.date() == guess.date() for moment in others) else guess
 
 
 def _signed(layout: Layout, kept: list[Block], reading: Reading) -> tuple[str, ...]:

@@ -274,9 +274,9 @@ def test_a_feed_s_date_to_come_is_no_date() -> None:
     assert story.published_at is None
 
 
-LISTS = (
-    "<ul><li><a href='/2025/1'>Another bank opens</a> <time datetime='2025-01-10T08:00Z'>10 January</time></li></ul>"
-)
+ITEM = "<li><a href='/2025/1'>Another bank opens</a> <time datetime='2025-01-10T08:00Z'>10 January</time></li>"
+LISTS = f"<ul>{ITEM * 3}</ul>"
+FLAT = "<div>" + ITEM.replace("<li>", "<p>").replace("</a>", "</a></p><p>").replace("</li>", "</p>") * 3 + "</div>"
 CARDS = (
     "<div><div><h3><a href='/2025/1'>Another bank opens a laboratory</a></h3>"
     "<time datetime='2025-01-10T08:00Z'>10 January</time></div></div>"
@@ -290,17 +290,34 @@ def _dated(head: str = "", line: str = "", tail: str = "", url: str = pages.URL,
     return story.published_at
 
 
-@pytest.mark.parametrize("tail", [LISTS, LISTS * 5, CARDS, CARDS * 5])
+@pytest.mark.parametrize("tail", [LISTS, LISTS * 5, FLAT, CARDS, CARDS * 5])
 def test_a_time_beside_a_link_to_another_page_dates_that_page(tail: str) -> None:
+    assert _dated(tail=tail) is None
     assert _dated(tail=tail, listed_at=FED) == FED
     assert _dated(tail=tail, line="<div>6 January 2026</div>") == datetime(2026, 1, 6, tzinfo=UTC)
     dated = "https://tech.example/2026/01/06/putin-ai-china"
     assert _dated(tail=tail, url=dated) == datetime(2026, 1, 6, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    "byline",
+    [
+        "<a href='/authors/marta'>Marta Lindqvist of our bureau in Moscow</a>",
+        "<a href='/marta'>Marta Lindqvist</a>",
+        "<a rel='category tag' href='/ai'>Artificial intelligence and machine learning</a>",
+        "<a href='/2026/01/putin-ai-china#comments'>Read all twelve comments of readers</a>",
+    ],
+)
+def test_a_time_beside_who_wrote_and_where_dates_the_story(byline: str) -> None:
+    told = f"{byline} <time datetime='2026-01-05T08:00Z'></time>"
+    for line in (f"<div>{told}</div>", f"<ul><li>{told}</li></ul>"):
+        assert _dated(line=line, tail=LISTS) == datetime(2026, 1, 5, 8, tzinfo=UTC)
+
+
 def test_a_time_in_a_sentence_does_not_date_the_story() -> None:
     told = "<p>The bank said on <time datetime='2025-01-10'>10 January 2025</time> that it would open a laboratory.</p>"
     assert _dated(line=told, listed_at=FED) == FED
+    assert _dated(line=told) is None
 
 
 @pytest.mark.parametrize(
