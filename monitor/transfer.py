@@ -231,7 +231,7 @@ def read_story(data: object) -> Story:
         "updated_at": first_seen_at,
         **given,
     }
-    _check(whole)
+    check(whole)
     try:
         story = Story.from_json(whole)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -240,7 +240,8 @@ def read_story(data: object) -> Story:
     return story if story.cluster else replace(story, cluster=story.id)
 
 
-def _check(data: Json) -> None:
+def check(data: Json) -> None:
+    """Raises ValueError, saying what is wrong with which name, where a value is not of its kind."""
     for name in (*_TEXTS, *_MAYBE_TEXTS, *_TIMES):
         if name in data and not isinstance(data[name], str):
             raise ValueError(f"{name}: not a text")

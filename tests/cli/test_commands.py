@@ -387,6 +387,30 @@ def test_match_names_alerts_and_topics_of_each_line_and_says_which_lines_are_non
     assert [line.split(":")[1] for line in run.err.splitlines()] == ["2", "3", "5", "6"]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ('{"text": "Sberbank", "language": 5}', "language: not a text"),
+        ('{"text": "Sberbank", "word_count": "many"}', "word_count: not a number"),
+        ('{"text": "Sberbank", "authors": [1, 2]}', "authors: not a list of texts"),
+        ('{"text": "Sberbank", "authors": "Bob"}', "authors: not a list of texts"),
+        ('{"text": "Sberbank", "published_at": 7}', "published_at: not a text"),
+        ('{"text": "Sberbank", "extraction": 7}', "extraction: not an object"),
+        ("{}", "neither title nor text"),
+    ],
+)
+def test_match_names_a_value_of_the_wrong_kind_and_answers_the_other_lines(
+    wrong: str, told: str, home: Path, command: Callable[..., Run]
+) -> None:
+    queries = "  - {name: asked, query: 'language:en OR word_count:>300 OR author:Bob', to: a@example.org}\n"
+    (home / "monitor.yaml").write_text(CONFIG + queries, encoding="utf-8")
+    (home / "s.jsonl").write_text(f'{{"text": "tea"}}\n{wrong}\n{{"text": "Sberbank"}}\n', encoding="utf-8")
+    run = command("match", "--json", "s.jsonl")
+    assert run.status == 1
+    assert [json.loads(line)["alerts"] for line in run.out.splitlines()] == [[], ["sberbank"]]
+    assert run.err.startswith(f"s.jsonl:2: {told}")
+
+
 def test_extract_prints_a_line_for_each_page_in_order(home: Path, command: Callable[..., Run]) -> None:
     sentence = "The harbour was measured again on Monday, and the people of the valley counted their boats. "
     for number in range(3):
