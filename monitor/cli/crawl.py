@@ -165,6 +165,11 @@ def _summary(context: Context, report: CrawlReport) -> int:
             err.print(line, markup=False)
     for error in report.errors:
         err.print(f"error: {error}", markup=False)
+    if report.interrupted:
+        left = counted(len(report.unpolled), "outlet was", "outlets were")
+        which = f": {left} not polled; the next crawl takes {'it' if len(report.unpolled) == 1 else 'them'}"
+        err.print(f"interrupted{which if report.unpolled else '; the next crawl takes what is left'}")
+        return 128 + report.interrupted
     return 1 if report.errors or report.failed else 0
 
 

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import signal
 from collections import Counter, defaultdict
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -110,12 +111,14 @@ def _work(service: Service, *, forever: bool, names: Sequence[str], everything: 
         shift = Shift(service, own, everything=everything, forever=forever, stopping=stopping, told=told)
         shifts.append(shift)
         tasks.append(process.crawl(spider, shift=shift))
+    received: list[signal.Signals] = []
     if tasks:
-        _listen(stopping)
+        _listen(stopping, received)
         if forever:
             _send_mail_beside(service, stopping)
         process.start(install_signal_handlers=False)
-    return _summed([shift.report for shift in shifts], tasks)
+    report = _summed([shift.report for shift in shifts], tasks)
+    return replace(report, interrupted=received[0]) if received else report
 
 
 def _process() -> AsyncCrawlerProcess:
@@ -133,11 +136,12 @@ def _process() -> AsyncCrawlerProcess:
     return process
 
 
-def _listen(stopping: asyncio.Event) -> None:
+def _listen(stopping: asyncio.Event, received: list[signal.Signals]) -> None:
     loop = asyncio.get_event_loop()
 
     def stop(number: signal.Signals) -> None:
         log.warning("%s: finishing the pages under way; once more to quit at once", number.name)
+        received.append(number)
         stopping.set()
         for each in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(each)
@@ -190,6 +194,7 @@ def _summed(reports: Sequence[CrawlReport], tasks: Sequence[asyncio.Task[None]])
         polls=[poll for report in reports for poll in report.polls],
         held=tuple(name for report in reports for name in report.held),
         not_due=tuple(name for report in reports for name in report.not_due),
+        unpolled=tuple(name for report in reports for name in report.unpolled),
         errors=list(errors),
         seconds=max((report.seconds for report in reports), default=0.0),
     )

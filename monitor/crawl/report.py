@@ -58,6 +58,8 @@ class CrawlReport:
     outcomes: Counter[tuple[Disposition, str]] = field(default_factory=Counter)
     held: tuple[str, ...] = ()  # outlets another process is polling
     not_due: tuple[str, ...] = ()
+    unpolled: tuple[str, ...] = ()  # the pass ended before their turn, or amid it
+    interrupted: int = 0  # by this signal
     errors: list[str] = field(default_factory=list)  # what stopped the crawl, or a poll that broke
     seconds: float = 0.0
 

@@ -218,7 +218,13 @@ class Shift:
             await asyncio.gather(*late, return_exceptions=True)
 
     async def _left_out(self, names: Sequence[str]) -> None:
-        if self._forever or not names:
+        if self._forever:
+            return
+        if self.stopping.is_set():
+            polled = {poll.outlet for poll in self.report.polls}
+            self.report.unpolled = tuple(name for name in self._outlets if name not in polled)
+            return
+        if not names:
             return
         states = {state.name: state for state in await self.service.call(self.service.store.outlets)}
         moment = now()

@@ -108,6 +108,8 @@ def test_the_first_signal_ends_a_pass_cleanly(place: Place, site: Site, number: 
     _, err = process.communicate(timeout=30)
     assert "Traceback" not in err
     assert number.name in err
+    assert process.returncode == 128 + number
+    assert "interrupted; the next crawl takes what is left" in err
     assert fetched(site) < 12
     state = place.states()["X"]
     assert state.holder is None

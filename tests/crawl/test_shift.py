@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from monitor.config import Config, Outlet
+from monitor.crawl.report import PollReport
 from monitor.crawl.shift import Shift
 from monitor.models import OutletState, now
 from monitor.store.protocol import FIRST_INTERVAL
@@ -37,3 +38,11 @@ def test_what_it_polls_itself_is_not_asked_for_though_its_lease_ran_out_while_th
     shift._held["Two"] = OutletState(name="Two", next_poll_at=now(), interval=FIRST_INTERVAL)
     asyncio.run(shift._lease(NAMES))
     assert service.names == ["One", "Three"]
+
+
+def test_a_pass_that_is_stopped_says_which_outlets_it_did_not_come_to() -> None:
+    shift = Shift(Asked(), NAMES, everything=True)  # type: ignore[arg-type]  # it plays the service
+    shift.report.add(PollReport(outlet="Two"))
+    shift.stopping.set()
+    asyncio.run(shift._left_out(["Three"]))
+    assert (shift.report.unpolled, shift.report.not_due) == (("One", "Three"), ())
