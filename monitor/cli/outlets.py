@@ -50,7 +50,7 @@ def outlets_command(
         states = {state.name: state for state in store.outlets()}
     asked = wanted = _wanted(names, [*configured, *(name for name in states if name not in configured)])
     if failing:
-        wanted = [name for name in asked if name in states and (states[name].error or states[name].failures)]
+        wanted = [name for name in asked if name in states and states[name].failures]
     if asked and not wanted and not as_json:
         context.err.print(f"No outlet fails ({counted(len(asked), 'outlet')}).")
         return
@@ -128,7 +128,7 @@ def _status(outlet: Outlet | None, state: OutletState | None) -> str:
         return "removed"
     if state is None or state.last_poll_at is None:
         return "new"
-    if state.error or state.failures:
+    if state.failures:  # an error alone is of one source or some pages: the others were read
         return "failing"
     return "ok"
 

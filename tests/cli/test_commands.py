@@ -295,6 +295,19 @@ def test_outlets_names_who_polls_an_outlet_that_fails_beside_its_error(home: Pat
     assert "the server answered 500; polled by there:2:2" in command("outlets").out
 
 
+def test_an_outlet_that_could_be_read_is_ok_with_its_dead_link_as_a_note(
+    home: Path, command: Callable[..., Run]
+) -> None:
+    with open_(home) as store:
+        (state,) = store.lease(["Meridian"], holder="here:1:1", now=now(), term=timedelta(minutes=5), limit=1)
+        store.release(replace(state, last_poll_at=now(), error="1 of 1 pages failed, such as /gone: 404"))
+    run = command("outlets")
+    assert "failing" not in run.out + run.err
+    assert "1 of 1 pages failed" in run.out
+    assert json.loads(command("outlets", "Meridian", "--json").out)["status"] == "ok"
+    assert command("outlets", "--failing").out == ""
+
+
 def test_a_narrow_terminal_shows_numbers_and_notes_whole_and_a_pipe_folds_nothing(
     home: Path, command: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
