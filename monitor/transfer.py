@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
+import zlib
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -21,6 +23,7 @@ from monitor.urls import story_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from types import ModuleType
 
     import pyarrow as pa
 
@@ -44,6 +47,8 @@ _NUMBERS = {"word_count": (0, 2**31 - 1), "version": (1, 10_000)}  # a history i
 
 LONGEST_ID = 500  # bytes: Elasticsearch takes 512, of which some are for the version's number
 LONGEST_VALUE = 8000  # bytes of what is compared whole: a term of Elasticsearch has 32,766 at most, small letters too
+LONGEST_FIELD = 50_000_000  # characters of a CSV's cell: Python's own limit is shorter than some stories
+_FORMULA = {"=", "+", "-", "@", "\t", "\r"}  # what begins one in a spreadsheet
 _VALUES = ("url", "outlet", "language", "country", "section", "method", *_LISTS)
 
 
@@ -85,19 +90,15 @@ def _cell(value: object) -> object:
         return rfc3339(value)
     if isinstance(value, tuple):
         value = "; ".join(value)
-    if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"}:
+    if isinstance(value, str) and value[:1] in _FORMULA:
         return f"'{value}"
     return value
 
 
 def _to_parquet(stories: Iterable[Story], out: BinaryIO) -> int:
-    try:
-        import pyarrow as pa  # noqa: PLC0415  large, and an extra
-        from pyarrow import parquet  # noqa: PLC0415
-    except ImportError:
-        raise MonitorError(
-            "Parquet needs pyarrow, which is not installed", hint="pip install 'media-monitor[parquet]'"
-        ) from None
+    pa = _pyarrow()
+    from pyarrow import parquet  # noqa: PLC0415  as above
+
     schema = _schema()
     written = 0
     remaining = iter(stories)
@@ -107,6 +108,17 @@ def _to_parquet(stories: Iterable[Story], out: BinaryIO) -> int:
             writer.write_table(pa.Table.from_pylist(rows, schema=schema))
             written += len(group)
     return written
+
+
+def _pyarrow() -> ModuleType:
+    try:
+        import pyarrow as pa  # noqa: PLC0415  large, and an extra
+    except ImportError:
+        raise MonitorError(
+            "Parquet needs pyarrow, which is not installed", hint="pip install 'media-monitor[parquet]'"
+        ) from None
+    module: ModuleType = pa
+    return module
 
 
 def _schema() -> pa.Schema:
@@ -137,14 +149,90 @@ class Imported:
     bad: int = 0
 
 
+def form_of(head: bytes) -> str:
+    """The format of a file that begins like this.  Raises ValueError, saying what to do, where `import` reads none."""
+    head = head.removeprefix(b"\xef\xbb\xbf")
+    begin = head.lstrip()
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    if begin.startswith(b"["):
+        raise ValueError("a JSON array; one object a line is read: jq -c '.[]' FILE | media-monitor import -")
+    if not begin or any(line.lstrip().startswith(b"{") for line in head.splitlines()):
+        return "jsonl"
+    if b"url" in head.split(b"\n")[0].strip().replace(b'"', b"").split(b","):
+        return "csv"
+    raise ValueError("no stories: neither jsonl, nor CSV with a line of names, nor Parquet, as `export` writes them")
+
+
+def rows(file: BinaryIO, form: str) -> Iterator[tuple[int, bytes | Json]]:
+    """Each line, row or record with its number: JSON as it is, the others as JSON would have them.
+
+    Raises MonitorError where the file cannot be read on.
+    """
+    try:
+        match form:
+            case "csv":
+                yield from _from_csv(file)
+            case "parquet":
+                yield from _from_parquet(file)
+            case _:
+                yield from enumerate(file, start=1)
+    except (csv.Error, UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise MonitorError(f"cannot be read on: {error}") from None
+
+
+def _from_csv(file: BinaryIO) -> Iterator[tuple[int, Json]]:
+    csv.field_size_limit(LONGEST_FIELD)
+    reader = csv.DictReader(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
+    number = reader.line_num
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        yield number + 1, _json({name: _uncell(name, value) for name, value in row.items() if name and value})
+        number = reader.line_num
+
+
+def _uncell(name: str, value: str) -> object:
+    """The inverse of `_cell`."""
+    if value[:1] == "'" and value[1:2] in _FORMULA:
+        value = value[1:]
+    if name in _LISTS:
+        return value.split("; ")
+    return int(value) if name in _NUMBERS and value.isdecimal() else value
+
+
+def _from_parquet(file: BinaryIO) -> Iterator[tuple[int, Json]]:
+    pa = _pyarrow()
+    from pyarrow import parquet  # noqa: PLC0415  as above
+
+    try:
+        source = parquet.ParquetFile(file if file.seekable() else io.BytesIO(file.read()))
+        records = (record for batch in source.iter_batches(AT_ONCE) for record in batch.to_pylist())
+        for number, record in enumerate(records, start=1):
+            yield number, _json({name: _plain(value) for name, value in record.items() if value is not None})
+    except pa.ArrowInvalid as error:
+        raise MonitorError(f"no whole Parquet file: {error}") from None
+
+
+def _plain(value: object) -> object:
+    return rfc3339(value) if isinstance(value, datetime) else value
+
+
+def _json(row: Json) -> Json:
+    """A row with what JSON keeps under ``extraction`` there."""
+    return {**row, "extraction": {name: row.pop(name) for name in ("method", "flags") if name in row}}
+
+
 def import_stories(
-    lines: Iterable[bytes],
+    lines: Iterable[tuple[int, bytes | Json]],
     store: Store,
     *,
     refused: Callable[[int, str], None],
     progress: Callable[[Imported], None] = lambda _: None,
 ) -> Imported:
-    """Reads stories, one JSON object a line, as `export` and ``search --json`` write them, and stores them.
+    """Stores the stories of `rows`, as `export` and ``search --json`` write them.
 
     ``refused`` is told the number of each bad line, and why; the rest goes on.  May be repeated, also after a kill:
     what is there stays.  The crawl does not fetch the stories again.
@@ -192,12 +280,14 @@ def _newest(stories: Iterable[Story]) -> list[Story]:
     return list(newest.values())
 
 
-def _read(lines: Iterable[bytes], refused: Callable[[int, str], None]) -> Iterator[tuple[int, Story | None]]:
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
+def _read(
+    lines: Iterable[tuple[int, bytes | Json]], refused: Callable[[int, str], None]
+) -> Iterator[tuple[int, Story | None]]:
+    for number, line in lines:
+        if isinstance(line, bytes) and not line.strip():
             continue
         try:
-            yield number, read_story(orjson.loads(line))
+            yield number, read_story(orjson.loads(line) if isinstance(line, bytes) else line)
         except orjson.JSONDecodeError as error:
             refused(number, f"not JSON: {error}")
             yield number, None

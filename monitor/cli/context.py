@@ -70,13 +70,14 @@ class Context:
     def stored(self) -> Iterator[Store]:
         """The configured store for a command that only reads: a file is not made.  Raises StoreError."""
         with self._opened() as store:
-            from monitor.store.sqlite import SqliteStore  # noqa: PLC0415  as above
-
-            if isinstance(store, SqliteStore) and not store.database.path.exists():
-                path = store.database.path
-                raise StoreRefused(f"there is no store at {path} yet", hint="`media-monitor crawl` makes it")
+            _expect(store)
             store.setup()
             yield store
+
+    def expect_store(self) -> None:
+        """Raises StoreRefused where the store is a file that nobody made yet."""
+        with self._opened() as store:
+            _expect(store)
 
     @contextmanager
     def _opened(self) -> Iterator[Store]:
@@ -117,6 +118,14 @@ class Context:
 
         for note in notes(query, known=known_of(self.config), kind=kind):
             self.err.print(f"note: {note}", markup=False)
+
+
+def _expect(store: Store) -> None:
+    from monitor.store.sqlite import SqliteStore  # noqa: PLC0415  costs time that `--help` need not wait for
+
+    if isinstance(store, SqliteStore) and not store.database.path.exists():
+        path = store.database.path
+        raise StoreRefused(f"there is no store at {path} yet", hint="`media-monitor crawl` makes it")
 
 
 def with_context(command: F) -> F:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import sys
+import zlib
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import click
 
@@ -18,12 +21,16 @@ from monitor.models import now
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
+    from io import BufferedReader
 
     from monitor.config import StoreSettings
     from monitor.models import Story
     from monitor.transfer import Imported
 
 FORMATS = ("jsonl", "csv", "parquet")
+GZIP = b"\x1f\x8b"
+SNIFFED = 8192  # bytes that show what a file holds
+REFUSED_SHOWN = 20  # lines of a file
 
 
 @click.command("export")
@@ -55,7 +62,9 @@ def export_command(
       media-monitor export -o stories.jsonl --resume
     """
     suffix = output.suffix.lstrip(".") if output else ""
-    form = form or (suffix if suffix in FORMATS else "jsonl")
+    if suffix and not form and suffix not in FORMATS:
+        raise click.UsageError(f"{output}: .{suffix} names no format; write {', '.join(FORMATS)}, or add --format")
+    form = form or suffix or "jsonl"
     if resume and (output is None or form != "jsonl" or after):
         raise click.UsageError("--resume goes with a jsonl FILE, and without --after")
     if form == "parquet" and output is None and sys.stdout.isatty():
@@ -69,7 +78,7 @@ def export_command(
         node = parse(query)
     if resume and output is not None:
         after = _last_id(output)
-    with context.store() as store, _writing(output, form, append=resume) as out, _counting(context) as told:
+    with context.stored() as store, _writing(output, form, append=resume) as out, _counting(context) as told:
         stories = _told(store.scan(node, now=now(), since=since, after=after), told)
         written = export(stories, out, form)
     if output is not None:
@@ -136,26 +145,41 @@ def _counting(context: Context) -> Iterator[Callable[[int], None]]:
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @with_context
 def import_command(context: Context, *, files: tuple[str, ...]) -> int:
-    """Read stories (jsonl, as `export` and `search --json` write them) into the store.  - is standard input.
+    """Read stories (jsonl, CSV or Parquet, as `export` and `search --json` write them) into the store.
 
-    A line that is no story is named with its number, and the rest goes on.  May be repeated, also after a kill: what
-    is there stays.  No alert fires; `alerts test` shows what would have matched.
+    - is standard input; what gzip packed is unpacked.  A line that is no story is named with its number, and the rest
+    goes on.  May be repeated, also after a kill: what is there stays.  No alert fires; `alerts test` shows what would
+    have matched.
+
+    \b
+    Examples:
+      media-monitor import stories.jsonl
+      media-monitor import archive/*.csv.gz
+      media-monitor search --json 'Sberbank' -n 1000 -c other.yaml | media-monitor import -
     """
-    from monitor.transfer import import_stories  # noqa: PLC0415  not for --help
+    from monitor.transfer import import_stories, rows  # noqa: PLC0415  not for --help
 
+    forms = [_form(name) for name in files]  # all of them before the first is read
     stored = known = bad = 0
     with context.store() as store:
-        for name in files:
+        for name, form in zip(files, forms, strict=True):
+            said = count(1)
 
-            def refused(number: int, reason: str, name: str = name) -> None:
-                context.err.print(f"{name}:{number}: {reason}", markup=False)
+            def refused(number: int, reason: str, name: str = name, said: count[int] = said) -> None:
+                if next(said) <= REFUSED_SHOWN:
+                    context.err.print(f"{name}:{number}: {reason}", markup=False)
 
-            with _reading(name) as lines, _counting(context) as told:
+            with _reading(name) as file, _counting(context) as told:
 
                 def progress(done: Imported, told: Callable[[int], None] = told) -> None:
                     told(done.stored + done.known)
 
-                done = import_stories(lines, store, refused=refused, progress=progress)
+                try:
+                    done = import_stories(rows(file, form), store, refused=refused, progress=progress)
+                except MonitorError as error:
+                    raise type(error)(f"{name}: {error.message}", hint=error.hint) from None
+            if done.bad > REFUSED_SHOWN:
+                context.err.print(f"{name}: and {done.bad - REFUSED_SHOWN:,} lines more", markup=False)
             stored, known, bad = stored + done.stored, known + done.known, bad + done.bad
     context.out.print(
         f"{counted(stored, 'story', 'stories')} stored, {known:,} known already, {counted(bad, 'line')} refused."
@@ -163,10 +187,31 @@ def import_command(context: Context, *, files: tuple[str, ...]) -> int:
     return 1 if bad else 0
 
 
+def _form(name: str) -> str:
+    """What a file holds; of standard input nothing is used up.  Raises click.UsageError."""
+    from monitor.transfer import form_of  # noqa: PLC0415  as above
+
+    with _opened(name) as file:
+        try:
+            head = file.peek(SNIFFED)[:SNIFFED]
+            if head.startswith(GZIP):
+                head = zlib.decompressobj(wbits=31).decompress(head)
+            return form_of(head)
+        except (ValueError, OSError, zlib.error) as error:
+            raise click.UsageError(f"{name}: {getattr(error, 'strerror', None) or error}") from None
+
+
 @contextmanager
-def _reading(name: str) -> Iterator[IO[bytes]]:
+def _reading(name: str) -> Iterator[BinaryIO]:
+    """The file, unpacked where it is gzip's.  Raises click.UsageError."""
+    with _opened(name) as file:
+        yield cast("BinaryIO", gzip.GzipFile(fileobj=file) if file.peek(2).startswith(GZIP) else file)
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[BufferedReader]:
     if name == "-":
-        yield sys.stdin.buffer
+        yield cast("BufferedReader", sys.stdin.buffer)
         return
     try:
         file = Path(name).open("rb")  # noqa: SIM115  closed below
@@ -198,6 +243,7 @@ def copy_command(context: Context, *, target: str) -> None:
     settings, base = _target(context, target)
     if _place(settings, base) == _place(context.config.store, context.base):
         raise click.UsageError("the target is the store itself")
+    context.expect_store()
     other = open_store(settings, base)
     try:
         other.setup()

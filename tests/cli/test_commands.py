@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import os
 import subprocess
@@ -661,6 +662,49 @@ def test_stories_exported_and_imported_elsewhere_are_the_same(home: Path, comman
     assert "stories.jsonl:4: not JSON" in run.err
     assert "3 stories stored, 0 known already, 1 line refused" in run.out
     assert command("export", "--config", "other.yaml").out == whole
+
+
+def test_an_import_unpacks_and_shows_twenty_refused_lines_and_counts_the_others(
+    home: Path, command: Callable[..., Run]
+) -> None:
+    (home / "other.yaml").write_text(f'store: {{url: "sqlite:other.db"}}\n{CONFIG}', encoding="utf-8")
+    lines = command("export").out + '{"title": "nowhere"}\n' * 50
+    (home / "s.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
+    run = command("import", "s.jsonl.gz", "--config", "other.yaml")
+    assert (run.status, run.out) == (1, "3 stories stored, 0 known already, 50 lines refused.\n")
+    assert len(run.err.splitlines()) == 21
+    assert run.err.endswith("s.jsonl.gz: and 30 lines more\n")
+
+
+def test_an_import_looks_at_all_files_before_it_reads_the_first(home: Path, command: Callable[..., Run]) -> None:
+    (home / "other.yaml").write_text(f'store: {{url: "sqlite:other.db"}}\n{CONFIG}', encoding="utf-8")
+    (home / "s.jsonl").write_text(command("export").out, encoding="utf-8")
+    (home / "a.json").write_text("[\n" + '{"title": "x"},\n' * 50, encoding="utf-8")
+    for name in ("a.json", "missing.jsonl"):
+        run = command("import", "s.jsonl", name, "--config", "other.yaml")
+        assert (run.status, len(run.err.splitlines())) == (2, 1)
+        assert name in run.err
+    assert not (home / "other.db").exists()
+
+
+def test_an_export_to_another_ending_asks_for_its_format(home: Path, command: Callable[..., Run]) -> None:
+    for name in ("s.xlsx", "s.jsonl.gz"):
+        run = command("export", "-o", name)
+        assert run.status == 2
+        assert "names no format" in run.err
+        assert not (home / name).exists()
+    assert command("export", "-o", "s.txt", "--format", "csv").status == 0
+
+
+@pytest.mark.parametrize("words", ["export", "export -o s.jsonl", "copy sqlite:copy.db"])
+def test_what_takes_stories_out_of_no_store_says_so_and_makes_none(
+    words: str, home: Path, command: Callable[..., Run]
+) -> None:
+    (home / "none.yaml").write_text(f'store: {{url: "sqlite:none.db"}}\n{CONFIG}', encoding="utf-8")
+    run = command(*words.split(), "--config", "none.yaml")
+    assert run.status == 1
+    assert "none.db yet (`media-monitor crawl` makes it)" in run.err
+    assert {path.name for path in home.iterdir()} & {"none.db", "copy.db", "s.jsonl"} == set()
 
 
 def test_a_whole_monitor_is_copied_and_copying_again_adds_nothing(home: Path, command: Callable[..., Run]) -> None:
