@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ from monitor.query.syntax import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from monitor.config import Config
@@ -84,7 +84,7 @@ def lint(config: Config) -> list[str]:
 class Known:
     """What a configuration has, for clauses that name it."""
 
-    outlets: frozenset[str] = frozenset()
+    outlets: Mapping[str, str] = field(default_factory=dict)  # in small letters: as written
     topics: frozenset[str] = frozenset()
     languages: frozenset[str] = frozenset()
 
@@ -98,7 +98,7 @@ def known_of(config: Config) -> Known:
         if not outlet.language and outlet.country and outlet.country.upper() in _COUNTRY_LANGUAGES
     }
     return Known(
-        outlets=frozenset(folding.fold_case(outlet.name) for outlet in config.outlets),
+        outlets={folding.fold_case(outlet.name): outlet.name for outlet in config.outlets},
         topics=frozenset(map(folding.fold_case, config.topics)),
         languages=frozenset(languages),
     )
@@ -238,7 +238,7 @@ def _unlikely_values(node: Node, known: Known | None, kind: str) -> Iterator[Not
                 better = f"topics are {there}" if there else "no topics are configured"
                 yield Note(leaf.at, f'there is no topic "{leaf.text}"', better)
             case "outlet" if known and known.outlets and value not in known.outlets:
-                near = [name for name in known.outlets if value in name]
+                near = [name for folded, name in known.outlets.items() if value in folded]
                 better = f'write outlet:"{near[0]}"' if near else "outlet: compares whole names; see `outlets`"
                 yield Note(leaf.at, f'there is no outlet "{leaf.text}"', better)
             case "language" if not re.fullmatch("[a-z]{2}", value):

@@ -14,7 +14,7 @@ from monitor.query.lint import Known, implies, lint, notes
 from monitor.query.matcher import document, matches
 from query.generate import NOW, corpora, many_queries
 
-KNOWN = Known(outlets=frozenset({"bbc news"}), topics=frozenset({"ai"}), languages=frozenset({"fr", "it"}))
+KNOWN = Known(outlets={"bbc news": "BBC News"}, topics=frozenset({"ai"}), languages=frozenset({"fr", "it"}))
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ KNOWN = Known(outlets=frozenset({"bbc news"}), topics=frozenset({"ai"}), languag
         ("AI China", 1, "write raw:AI"),
         ("rock and roll", 6, "write AND"),
         ("C++", 1, 'read as "c"'),
-        ("outlet:BBC", 1, 'write outlet:"bbc news"'),
+        ("outlet:BBC", 1, 'write outlet:"BBC News"'),
         ("topic:x", 1, "topics are ai"),
         ("language:english", 1, "two letters"),
         ("country:UK", 1, "write country:GB"),
