@@ -43,31 +43,44 @@ class Service:
         self.ingest = Ingest(config=config, store=store, extractor=extractor, rules=self.rules, call=self.call)
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="store")
         self.away = False  # the store does not answer, and calls wait for it
+        self._since: float | None = None  # the first of these calls failed
+        self._waiting = 0
 
     async def call(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a blocking call of the store off the loop; while the store is away it waits and tries again.
 
-        Callers hold few pages each, so crawling pauses by itself.  Raises StoreUnavailable after ``patience``,
-        where there is one.
+        Callers hold few pages each, so crawling pauses by itself.  Raises StoreUnavailable once calls have failed for
+        ``patience``, where there is one.
         """
         loop = asyncio.get_running_loop()
-        began, pause = loop.time(), 0.5
-        while True:
-            try:
-                answer = await loop.run_in_executor(self._threads, partial(work, *args, **kwargs))
-            except StoreUnavailable as error:
-                if self.patience is not None and loop.time() - began > self.patience.total_seconds():
-                    raise
-                if not self.away:
-                    log.warning("crawling pauses until the store is back: %s", error)
-                    self.away = True
-                await asyncio.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311  spreads processes, no secret
-                pause = min(pause * 2, LONGEST_PAUSE)
-            else:
-                if self.away:
-                    log.warning("the store is back: crawling goes on")
-                    self.away = False
-                return answer
+        failed, pause = False, 0.5
+        try:
+            while True:
+                try:
+                    answer = await loop.run_in_executor(self._threads, partial(work, *args, **kwargs))
+                except StoreUnavailable as error:
+                    self._waiting += not failed
+                    failed = True
+                    self._since = loop.time() if self._since is None else self._since
+                    if self.patience is not None and loop.time() - self._since > self.patience.total_seconds():
+                        raise
+                    if not self.away:
+                        log.warning("crawling pauses until the store is back: %s", error)
+                        self.away = True
+                    await asyncio.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311  spreads processes, no secret
+                    pause = min(pause * 2, LONGEST_PAUSE)
+                else:
+                    if failed or not self._waiting:  # on a full disk what only reads goes well all the while
+                        self._returned()
+                    return answer
+        finally:
+            self._waiting -= failed
+
+    def _returned(self) -> None:
+        self._since = None
+        if self.away:
+            log.warning("the store is back: crawling goes on")
+            self.away = False
 
     def close(self) -> None:
         """Ends workers and threads; what they were doing is lost, and its visits still wait in the store."""
