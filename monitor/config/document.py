@@ -159,14 +159,33 @@ def dotted(path: Path) -> str:
 def _explained(error: yaml.MarkedYAMLError, text: str) -> Fault:
     mark = error.problem_mark or error.context_mark
     line = mark.line + 1 if mark else 0
-    message = f"not YAML: {error.problem or error.context or 'cannot be read'}"
     lines = text.splitlines()
     written = lines[line - 1] if 0 < line <= len(lines) else ""
     before = lines[line - 2] if 1 < line <= len(lines) else ""
+    words, began = f"{error.context} {error.problem}", error.context_mark.line + 1 if error.context_mark else line
+    message = f"not YAML: {error.problem or error.context or 'cannot be read'}"
+    opened = next((sign for kind, sign in _OPENED.items() if kind in words), None)
     if "\t" in written[: len(written) - len(written.lstrip())]:
         message += "; indent with spaces, not tabs"
-    elif "alias" in f"{error.context} {error.problem}":
+    elif "alias" in words:
         message += f"; where * begins a value, {_QUOTE}"
-    elif any('"' in row or ": " in row.partition(": ")[2] or "[" in row for row in (written, before)):
+    elif opened:
+        return Fault(began, f"not YAML: {opened} is not closed; close it, or {_QUOTE}")
+    elif _nested(written) or (_nested(before) and "mapping values" not in words):
         message += f"; {_QUOTE}"
+    elif "cannot start any token" in words:
+        return Fault(line, f"not YAML: no value begins with that sign; {_QUOTE}")
+    elif "':'" in words:
+        return Fault(began, "not YAML: a key needs a colon behind it")
+    elif any(kind in words for kind in _MISALIGNED):
+        return Fault(line, "not YAML: indented otherwise than what it belongs to; align it with the key above")
     return Fault(line, message)
+
+
+_OPENED = {"flow sequence": "a [", "flow mapping": "a {", "quoted scalar": "a quote"}  # libyaml's word: the sign
+_MISALIGNED = ("mapping values", "expected key", "'-' indicator", "block collection", "block mapping", "document start")
+
+
+def _nested(row: str) -> bool:
+    """Whether its value holds what YAML reads as its own."""
+    return '"' in row or ": " in row.partition(": ")[2] or "[" in row

@@ -66,6 +66,15 @@ def _validated(data: dict[str, Any]) -> tuple[Config | None, list[tuple[document
         return None, [_problem(detail) for detail in details]
 
 
+_KEYS = "must be keys and values"
+_EXAMPLES = {  # of keys and values, by what they belong to
+    "store": '{url: "sqlite:monitor.db"}',
+    "mail": '{url: "smtp://mail.example.org:25", sender: monitor@example.org}',
+    "topics": "{chips: 'chip AND export'}",
+    "outlets": '{name: A, url: "https://a.example/"}',
+    "alerts": "{name: bank, query: Sberbank, to: desk@example.org}",
+}
+
 _MESSAGES = {  # by pydantic's type of error
     "missing": "is missing",
     "literal_error": "must be {expected}",
@@ -74,8 +83,8 @@ _MESSAGES = {  # by pydantic's type of error
     "too_short": "must not be empty",
     "string_too_long": "must be no longer than {max_length} characters",
     "tuple_type": "must be a list: [a, b], or a line for each with a dash",
-    "dict_type": "must be keys and values",
-    "model_type": "must be keys and values",
+    "dict_type": _KEYS,
+    "model_type": _KEYS,
     "bool_parsing": "must be true or false",
     "bool_type": "must be true or false",
     "int_parsing": "must be a whole number",
@@ -92,6 +101,9 @@ def _problem(detail: ErrorDetails) -> tuple[document.Path, str]:
     if detail["type"] == "extra_forbidden":
         return place, unknown_key(str(place[-1]), keys_at(place[:-1]))
     message = _MESSAGES.get(detail["type"])
+    if message == _KEYS and place and place[0] in _EXAMPLES:
+        message += f": {_EXAMPLES[str(place[0])]}"
+        return place, message
     return place, message.format(**detail.get("ctx", {})) if message else detail["msg"]
 
 

@@ -197,6 +197,25 @@ BROKEN = {
     "keep": ("keep: some\n", "monitor.yaml:1: keep: must be 'matching' or 'all'"),
     "a list instead of keys": ("- a\n- b\n", "monitor.yaml:1: must be keys and values"),
     "text instead of a section": ("crawl: fast\n", "monitor.yaml:1: crawl: must be keys and values"),
+    "an address instead of an outlet": (
+        "outlets: [https://a.example/]\n",
+        'monitor.yaml:1: outlets[0]: must be keys and values: {name: A, url: "https://a.example/"}',
+    ),
+    "an address instead of a store": (
+        "store: sqlite:monitor.db\n",
+        'monitor.yaml:1: store: must be keys and values: {url: "sqlite:monitor.db"}',
+    ),
+    "a list of topics": (
+        "topics: [a]\n",
+        "monitor.yaml:1: topics: must be keys and values: {chips: 'chip AND export'}",
+    ),
+    "key out of line": (
+        OUTLET + "   every: 5m\n",
+        "monitor.yaml:4: not YAML: indented otherwise than what it belongs to",
+    ),
+    "bracket left open": ("outlets: [a, b\nalerts: []\n", "monitor.yaml:1: not YAML: a [ is not closed"),
+    "quote left open": ("keep: 'all\nmail:\n", "monitor.yaml:1: not YAML: a quote is not closed"),
+    "key without colon": ("keep: all\nfoo\n", "monitor.yaml:2: not YAML: a key needs a colon behind it"),
     "keys instead of a list": ("outlets: {name: A}\n", "monitor.yaml:1: outlets: must be a list"),
     "Python object": (
         "store: !!python/object/apply:os.system [echo]\n",
