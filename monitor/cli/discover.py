@@ -9,6 +9,7 @@ import click
 
 from monitor.cli.context import Context, with_context
 from monitor.counted import counted
+from monitor.errors import FetchError, MonitorError
 
 if TYPE_CHECKING:
     from monitor.config import CrawlSettings, Outlet
@@ -42,7 +43,12 @@ def discover_command(context: Context, *, url: str, name: str | None) -> int:
         outlet = Outlet(name=name or host or "outlet", url=address)
     except ValidationError as error:
         raise click.UsageError(str(error.errors()[0].get("ctx", {}).get("error", "not an address"))) from None
-    found, scripted = _ask(outlet, _settings(context))
+    try:
+        found, scripted = _ask(outlet, _settings(context))
+    except FetchError as error:
+        if "://" in url or error.kind not in {"tls", "connection", "timeout", "robots-unreachable"}:
+            raise
+        raise MonitorError(f"{address}: {error.message}", hint=f"https:// was assumed; or write http://{url}") from None
     click.echo(_yaml(outlet, found, scripted), nl=False)
     if not (found.feeds or found.sitemaps):
         context.err.print("No feed and no sitemap answered; the monitor will read the home page and its sections.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -188,10 +189,30 @@ async def _answer(download: Awaitable[Response]) -> Response:
     except Resting as error:
         raise FetchError(str(error), kind="resting", retry_after=error.seconds) from error
     except _EXPECTED as error:
-        words = str(error) or type(error).__name__
+        words = _plain(str(error)) or type(error).__name__
         _, kind, message, permanent = next(meaning for meaning in _MEANINGS if meaning[0](error, words))
         raise FetchError((message or words)[:300], kind=kind, permanent=permanent) from error
 
+
+def _plain(words: str) -> str:
+    """The words of Twisted and OpenSSL as a reader would say it."""
+    for pattern, plain in _PLAIN:
+        words = pattern.sub(plain, words)
+    return words
+
+
+_PLAIN = (
+    (
+        re.compile(
+            r"(\[<twisted\S+ OpenSSL\.SSL\.Error: )?"
+            r"\[\('SSL routines', '', '[^']*(version number|record layer)[^']*'\)\](>\])?"
+        ),
+        "no TLS there; the address may have to begin with http://",
+    ),
+    (re.compile(r"\[<twisted\S+ OpenSSL\.SSL\.Error: \[\('SSL routines', '', '([^']*)'\).*?\]>\]"), r"TLS: \1"),
+    (re.compile(r"Connection was refused by other side.*"), "the connection is refused"),
+    (re.compile(r"\[<twisted\.python\.failure\.Failure [\w.]+: (.*?)>\]"), r"\1"),
+)
 
 _EXPECTED = (
     IgnoreRequest,

@@ -188,7 +188,11 @@ def _told(server: Server, stage: str) -> Iterator[None]:
             f"no encryption with {server}: {error.reason or error}",
             hint="smtps:// is for port 465, smtp:// with STARTTLS for 587 and 25",
         ) from None
+    except socket.gaierror:
+        why = f"no host is called {server.host}"
+        raise MailUnavailable(f"{server} does not answer: {why}", hint="check mail.url") from None
     except (smtplib.SMTPException, OSError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        words = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        reason = " ".join(words.split()) or type(error).__name__
         kind = Unsure if stage == "mail" else MailUnavailable
         raise kind(f"{server} does not answer: {reason}") from None

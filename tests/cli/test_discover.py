@@ -8,6 +8,7 @@ import yaml
 from monitor.cli.discover import _yaml
 from monitor.config.schema import Outlet
 from monitor.crawl.discover import Discovered
+from monitor.crawl.fetch import _plain
 
 HOME = "https://a.example/"
 SECTIONS = (f"{HOME}news", f"{HOME}world")
@@ -25,6 +26,21 @@ def test_what_is_printed_is_polled_as_what_is_found(feeds: tuple[str, ...]) -> N
     assert named == [(source.kind, source.url) for source in found.chosen(outlet)]
     for address in (*feeds, *SECTIONS):
         assert address in text, "what is not polled is told as well"
+
+
+@pytest.mark.parametrize(
+    ("words", "plain"),
+    [
+        (
+            "robots.txt: [<twisted.python.failure.Failure OpenSSL.SSL.Error: "
+            "[('SSL routines', '', 'wrong version number')]>]",
+            "robots.txt: no TLS there; the address may have to begin with http://",
+        ),
+        ("Connection was refused by other side: 111: Connection refused.", "the connection is refused"),
+    ],
+)
+def test_what_twisted_and_openssl_say_is_said_plainly(words: str, plain: str) -> None:
+    assert _plain(words) == plain
 
 
 def test_each_address_is_printed_with_its_stories() -> None:
