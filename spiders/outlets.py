@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import scrapy
 
 from monitor.crawl import sources
 from monitor.crawl.shift import Shift, crawl_settings
+from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -39,12 +41,16 @@ class OutletSpider(scrapy.Spider):
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         shift = kwargs.pop("shift", None)
         if shift is None:
-            shift = Shift.from_arguments(
-                cls.name,
-                config=kwargs.pop("config", "monitor.yaml"),
-                outlets=kwargs.pop("outlets", ""),
-                everything=kwargs.pop("everything", ""),
-            )
+            try:
+                shift = Shift.from_arguments(
+                    cls.name,
+                    config=kwargs.pop("config", "monitor.yaml"),
+                    outlets=kwargs.pop("outlets", ""),
+                    everything=kwargs.pop("everything", ""),
+                )
+            except ConfigError as error:  # told in lines of its own: Scrapy would show where it was raised
+                sys.stderr.write("\n".join(error.faults) + "\n")
+                raise SystemExit(2) from None
         crawler.settings.setdict(crawl_settings(shift.config.crawl), priority="spider")
         spider = super().from_crawler(crawler, *args, shift=shift, **kwargs)
         crawler.signals.connect(shift.finish, signal=scrapy.signals.spider_closed)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from monitor.crawl.fetch import Fetcher
 from monitor.crawl.poll import TERM, Desk, poll
 from monitor.crawl.report import CrawlReport, PollReport
-from monitor.errors import LeaseLost, MonitorError, StoreError
+from monitor.errors import ConfigError, LeaseLost, MonitorError, StoreError
 from monitor.holder import reclaim, this_process
 from monitor.models import now
 from monitor.rendering import rendering
@@ -80,15 +80,19 @@ class Shift:
     @classmethod
     def from_arguments(cls, spider: str, *, config: str, outlets: str, everything: str) -> Self:
         """For `scrapy crawl`: opens a service of its own, which `finish` closes."""
-        from monitor.config import load  # noqa: PLC0415  `media-monitor` has done all this already
+        from monitor.cli.context import unknown  # noqa: PLC0415  `media-monitor` has done all this already
+        from monitor.config import load  # noqa: PLC0415
         from monitor.service import open_service  # noqa: PLC0415
 
         path = Path(config)
         loaded, opened = load(path, os.environ), ExitStack()
+        wanted = {name.strip() for name in outlets.split(",") if name.strip()}
+        own = [outlet.name for outlet in loaded.outlets if outlet.spider == spider]
+        if strange := sorted(wanted.difference(own)):
+            raise ConfigError([unknown("outlet", name, own) for name in strange])
         service = opened.enter_context(open_service(loaded, path.absolute().parent, patience=timedelta(minutes=2)))
         reclaim(service.store, now=now())
-        wanted = {name.strip() for name in outlets.split(",") if name.strip()}
-        names = [o.name for o in loaded.outlets if o.spider == spider and (not wanted or o.name in wanted)]
+        names = [name for name in own if not wanted or name in wanted]
         shift = cls(service, names, everything=bool(everything) and everything != "0")
         shift._own = opened
         return shift

@@ -181,6 +181,18 @@ def test_scrapy_knows_the_spiders_and_runs_them(place: Place, site: Site) -> Non
     assert place.states()["X"].holder is None
 
 
+def test_scrapy_is_told_in_a_line_what_it_cannot_crawl(place: Place) -> None:
+    config = place.path / "monitor.yaml"
+    for words, told in (
+        (("-a", f"config={config}", "-a", "outlets=Xx"), 'no outlet "Xx"; did you mean "X"?'),
+        (("-a", f"config={place.path / 'missing.yaml'}"), "missing.yaml: no such file"),
+    ):
+        status, _, err = place.run("scrapy", "crawl", "outlets", "-L", "ERROR", *words, cwd=ROOT)
+        assert status == 2, err
+        assert told in err
+        assert len(err.splitlines()) == 1, err
+
+
 def test_scrapys_own_interrupt_gives_the_lease_back(place: Place, site: Site) -> None:
     site.delay = 0.5
     process = place.start("scrapy", "crawl", "outlets", "-a", f"config={place.path / 'monitor.yaml'}", cwd=ROOT)
