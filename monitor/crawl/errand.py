@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import scrapy
@@ -27,6 +28,7 @@ class Errand(scrapy.Spider):
     ) -> None:
         super().__init__()
         self._settings, self._do, self._keep = settings, do, keep
+        self._task: asyncio.Task[Any] | None = None
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
@@ -35,9 +37,17 @@ class Errand(scrapy.Spider):
         crawler.settings.setdict(crawl_settings(kwargs["settings"]), priority="spider")
         return super().from_crawler(crawler, *args, **kwargs)
 
+    def cancel(self) -> None:
+        """Ends it at once, its requests too."""
+        if self._task:
+            self._task.cancel()
+
     async def start(self) -> AsyncIterator[Any]:
         try:
-            self._keep(await self._do(Fetcher(self.crawler, self._settings)))
+            self._task = asyncio.ensure_future(self._do(Fetcher(self.crawler, self._settings)))
+            self._keep(await self._task)
+        except asyncio.CancelledError:
+            pass
         except Exception as error:  # noqa: BLE001  handed to whoever asked, who raises it
             self._keep(error)
         nothing: tuple[Any, ...] = ()

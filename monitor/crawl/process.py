@@ -77,7 +77,10 @@ def errand(settings: CrawlSettings, do: Callable[[Fetcher], Awaitable[T]]) -> T:
     process = _process()
     kept: list[T] = []
     task = process.crawl(Errand, settings=settings, do=do, keep=kept.append)
-    process.start(install_signal_handlers=True)
+    received = _cancel_when_told(process)
+    process.start(install_signal_handlers=False)
+    if received:
+        raise KeyboardInterrupt
     if task.done() and not task.cancelled() and (error := task.exception()) is not None:
         raise error
     if not kept:
@@ -149,6 +152,26 @@ def _listen(stopping: asyncio.Event, received: list[signal.Signals]) -> None:
 
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, stop, each)
+
+
+def _cancel_when_told(process: AsyncCrawlerProcess) -> list[signal.Signals]:
+    """Nothing is kept of an errand, so the first signal ends it: what is under way is not waited for."""
+    from monitor.crawl.errand import Errand  # noqa: PLC0415
+
+    loop, received = asyncio.get_event_loop(), list[signal.Signals]()
+
+    def stop(number: signal.Signals) -> None:
+        received.append(number)
+        for each in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(each)
+            signal.signal(each, signal.SIG_DFL)
+        for crawler in process.crawlers:
+            if isinstance(crawler.spider, Errand):
+                crawler.spider.cancel()
+
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, stop, each)
+    return received
 
 
 def _send_mail_beside(service: Service, stopping: asyncio.Event) -> None:
