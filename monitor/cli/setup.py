@@ -43,14 +43,14 @@ def setup_command(context: Context, *, kibana: str | None, space: str | None, ap
         return 0
     if space and not kibana:
         raise click.UsageError("--space says where in Kibana: --kibana URL is needed too")
+    if kibana and not _elasticsearch(context):
+        raise click.UsageError("Kibana shows what is in Elasticsearch; store.url names a file")
     with context.store() as store:
         if _elasticsearch(context):
             for name in _cluster(store).put_templates():
                 context.out.print(f"ok    template {name}", markup=False)
         context.out.print(f"ok    {store.ping()}", markup=False)
     if kibana:
-        if not _elasticsearch(context):
-            raise click.UsageError("Kibana shows what is in Elasticsearch; store.url names a file")
         from monitor.kibana import import_bundle  # noqa: PLC0415  not for --help
 
         imported = import_bundle(kibana, context.config.store, space=space, base=context.base)
@@ -65,7 +65,13 @@ def setup_command(context: Context, *, kibana: str | None, space: str | None, ap
 @click.option("--list", "list_only", is_flag=True, help="Only list what was rejected, and why.")
 @with_context
 def replay_command(context: Context, *, list_only: bool) -> int:
-    """File again what Elasticsearch rejected, once the reason is gone; nothing newer is overwritten."""
+    """File again what Elasticsearch rejected, once the reason is gone; nothing newer is overwritten.
+
+    \b
+    Examples:
+      media-monitor replay --list
+      media-monitor replay
+    """
     if not _elasticsearch(context):
         context.out.print("A file rejects nothing: there is nothing to replay.")
         return 0
