@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.context import Context, Moment, Span, ago, span, with_context
+from monitor.cli.context import ONLY_MATCHING, Context, Moment, Span, ago, span, with_context
 from monitor.counted import counted
 from monitor.models import now, rfc3339
 
@@ -34,7 +34,13 @@ def alerts_command(context: Context) -> None:
 @click.option("--json", "as_json", is_flag=True, help="A JSON object an alert, a line each.")
 @with_context
 def list_command(context: Context, *, as_json: bool) -> None:
-    """Show each alert: what it caught lately, what waits to be mailed, and what was refused."""
+    """Show each alert: what it caught lately, what waits to be mailed, and what was refused.
+
+    \b
+    Examples:
+      media-monitor alerts list
+      media-monitor alerts list --json | jq -r 'select(.waiting > 0) | .name'
+    """
     at = now()
     with context.stored() as store:
         hits = store.hits(since=at - timedelta(days=7), limit=100_000)
@@ -91,7 +97,7 @@ def _table(
             plain(", ".join(alert.to)),
             plain(alert.query),
         )
-    context.out.print(table, soft_wrap=False)
+    context.show(table)
 
 
 def _json(
@@ -119,6 +125,12 @@ def test_command(context: Context, *, name: str | None, query: str | None, since
     """Show what an alert would have caught, day by day, with samples in context.  Sends nothing.
 
     NAME is an alert of the configuration; --query tries one that is not in it yet.
+
+    \b
+    Examples:
+      media-monitor alerts test sberbank
+      media-monitor alerts test sberbank --since 2026-11-01 --samples 20
+      media-monitor alerts test --query 'Rosatom NEAR/10 reactor' --since 7d
     """
     if (name is None) == (query is None):
         raise click.UsageError("give the NAME of an alert, or a --query")
@@ -175,9 +187,7 @@ def _tell(context: Context, text: str, *, since: datetime, at: datetime, days: C
     if not days:
         context.out.print(f"It would have caught nothing since {since:%Y-%m-%d}.")
         if context.config.keep == "matching":
-            context.err.print(
-                "With keep: matching only stories of a topic or alert are stored; others are not here to find."
-            )
+            context.err.print(ONLY_MATCHING)
         return
     length = max((at.date() - since.date()).days, 0)
     first = min(datetime.strptime(day, "%Y-%m-%d").date() for day in days)  # noqa: DTZ007  days of UTC
@@ -196,6 +206,11 @@ def snooze_command(context: Context, *, name: str, how_long: timedelta | None, o
     """Hold an alert's mail back for SPAN (2d, 12h).
 
     It goes on catching stories; their mail follows when SPAN is over.
+
+    \b
+    Examples:
+      media-monitor alerts snooze sberbank 2d
+      media-monitor alerts snooze sberbank --off
     """
     if off == (how_long is not None):
         raise click.UsageError("give a SPAN such as 2d, or --off")

@@ -158,7 +158,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _refuse(error: click.ClickException | ConfigError, words: list[str]) -> int:
     """Tells wrong usage or a faulty configuration; the exit status."""
     if isinstance(error, ConfigError):
-        _say("\n".join(error.faults) + _query_hint(words, config=True))
+        hint = _query_hint(words, config=True)
+        _say(f"media-monitor: -c names the configuration{hint}" if hint else "\n".join(error.faults))
         return 2
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         _say(error.format_message())
@@ -202,13 +203,31 @@ def _can_be_full(stream: TextIO) -> bool:
 
 def _query_hint(words: list[str], *, config: bool = False) -> str:
     """How to write a query that was read as an option, or with ``config`` as the option -c and its file."""
-    if "--" in words or not {"search", "explain"}.intersection(words):
+    name = next((word for word in words if word in {"search", "explain"}), None)
+    if name is None or "--" in words or not any(_excludes(word, config=config) for word in words):
         return ""
-    name = next(word for word in words if word in {"search", "explain"})
-    for word in words:
-        if re.match(r"-[^-\d\s]\D", word) and (not config or (word[1] == "c" and not Path(word[2:]).exists())):
-            return f"; a query that begins with - goes behind --: media-monitor {name} -- {quote(word)}"
-    return ""
+    before, query = [], []
+    following = iter(words[words.index(name) + 1 :])
+    for word in following:
+        if word in _WITH_VALUE:
+            before += [word, next(following, "")]
+        elif word.startswith("--"):
+            before.append(word)
+        else:
+            query.append(word)
+    rest = [quote(" ".join(query))] if name == "search" else map(quote, query)  # `explain` takes a query and a story
+    line = " ".join(["media-monitor", name, *map(quote, before), "--", *rest])
+    return f"; a query that begins with - goes behind --: {line}"
+
+
+_WITH_VALUE = frozenset({"--since", "--limit", "-n", "--offset", "--config", "-c"})
+
+
+def _excludes(word: str, *, config: bool) -> bool:
+    """Whether it is rather a word that no story may have than an option: -Nvidia, -v1, but not -n5."""
+    if config:
+        return re.match(r"-c\S", word) is not None and not Path(word[2:]).exists()
+    return re.match(r"-([^-\d\s]\D|[^-\d\sn]\d)", word) is not None
 
 
 def _code(status: Any) -> int:

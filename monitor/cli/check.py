@@ -23,6 +23,12 @@ def check_command(context: Context, *, offline: bool) -> int:
 
     Faults of the file come all at once, each with its line and key (exit status 2).  Queries that parse but can hardly
     mean what they say are named with a better way to write them.
+
+    \b
+    Examples:
+      media-monitor check
+      media-monitor check --offline
+      media-monitor check --config other.yaml
     """
     config, out = context.config, context.out
     parts = [(len(config.outlets), "outlet"), (len(config.topics), "topic"), (len(config.alerts), "alert")]

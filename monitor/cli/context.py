@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rich.console import Console
+    from rich.table import Table
 
     from monitor.config import Alert, Config
     from monitor.models import Story
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 _YEAR_OR_MONTH = re.compile(r"(19|20)\d\d(-\d\d)?", re.ASCII)
 CANDIDATES = 5  # stories named where the beginning of an id fits several
+ONLY_MATCHING = "With keep: matching only stories of a topic or alert are stored; others are not here to find."
 UNFOLDED = 10_000  # columns of what is no terminal: a pipe wants a row on a line
 _NUMBER = re.compile(r"\s*\d+(\.\d*)?\s*")
 
@@ -104,6 +106,16 @@ class Context:
         from rich.console import Console  # noqa: PLC0415  as above
 
         return Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+
+    def show(self, table: Table) -> None:
+        """Prints a table; in a pipe without the blanks that fill its last column."""
+        if self.out.is_terminal:
+            self.out.print(table, soft_wrap=False)
+            return
+        with self.out.capture() as printed:
+            self.out.print(table, soft_wrap=False)
+        for line in printed.get().splitlines():
+            click.echo(line.rstrip())
 
     def alert(self, name: str) -> Alert:
         """The configured alert of that name, any case.  Raises click.UsageError."""
@@ -182,6 +194,8 @@ class Span(click.ParamType[timedelta]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         if isinstance(value, timedelta):
             return value
+        if _NUMBER.fullmatch(value):
+            self.fail(f"{value!r} of what? write 2d or 12h", param, ctx)
         try:
             return span(value)
         except ValueError as error:

@@ -65,6 +65,11 @@ def run_command(context: Context) -> int:
 
     Several processes may run on one store: they share the outlets, and each mail is sent by one of them.  SIGTERM or
     Ctrl-C ends it cleanly; a second one at once.
+
+    \b
+    Examples:
+      media-monitor run
+      media-monitor run --verbose 2>> run.log
     """
     _outlets(context, ())
     _log(context, level=logging.INFO)
@@ -145,9 +150,10 @@ def _summary(context: Context, report: CrawlReport) -> int:
             table.add_column(head, justify="right")
         table.add_column("THE REST", overflow="fold")
         for poll in report.polls:
-            row = (poll.offered, poll.new, poll.pages, poll.count(Disposition.STORED))
-            table.add_row(plain(poll.outlet), *(f"{number:,}" for number in row), plain(", ".join(_rest(poll))))
-        out.print(table, soft_wrap=False)
+            listed = "unchanged" if poll.sources and poll.unchanged == poll.sources else f"{poll.offered:,}"
+            row = (poll.new, poll.pages, poll.count(Disposition.STORED))
+            table.add_row(plain(poll.outlet), listed, *(f"{number:,}" for number in row), plain(", ".join(_rest(poll))))
+        context.show(table)
     total: Counter[Disposition] = Counter()
     for (disposition, _), number in report.outcomes.items():
         total[disposition] += number

@@ -23,6 +23,11 @@ def deliver_command(context: Context) -> int:
     """Send the mail that is due, and nothing else.  For cron beside `crawl`, so that digests keep their time.
 
     What the mail server does not take now stays in the outbox and is tried again; `alerts list` shows it.
+
+    \b
+    Examples:
+      media-monitor deliver
+      media-monitor crawl --no-mail; media-monitor deliver
     """
     from monitor.mail.deliver import deliver_due  # noqa: PLC0415  not for --help
 
@@ -36,7 +41,8 @@ def tell(context: Context, report: Report, waiting: Sequence[Notice]) -> int:
     """Says what was delivered and what is ``waiting`` for its time; the exit status."""
     if report.mails:
         context.out.print(
-            f"Mail: {counted(report.mails, 'mail')} sent, {counted(report.notices, 'story', 'stories')} in them."
+            f"Mail: {counted(report.mails, 'mail')} sent, {counted(report.notices, 'story', 'stories')} "
+            f"in {'it' if report.mails == 1 else 'them'}."
         )
     elif not (report.queued or report.postponed or report.refused or report.errors):
         context.out.print(f"Mail: nothing is due{_later(waiting)}.")

@@ -23,6 +23,12 @@ def history_command(context: Context, *, story: str, as_json: bool) -> None:
     """Show what an outlet changed in a story, version by version, in words.
 
     STORY is an id (or its first characters) or an address, as `search` shows them.
+
+    \b
+    Examples:
+      media-monitor history 3f9a01bc
+      media-monitor history https://www.nationaltechnology.co.uk/story
+      media-monitor history 3f9a01bc --json | jq -r .title
     """
     with context.stored() as store:
         found = find_story(store, story)

@@ -19,6 +19,11 @@ def init_command(context: Context, *, directory: str) -> None:
     """Write a commented starter monitor.yaml into DIR (default: here): real outlets, topics and alerts of this field.
 
     It never overwrites a file.
+
+    \b
+    Examples:
+      media-monitor init
+      media-monitor init desk && cd desk
     """
     target = Path(directory) / "monitor.yaml"
     text = files("monitor.cli").joinpath("starter.yaml").read_text(encoding="utf-8")

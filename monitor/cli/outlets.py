@@ -55,7 +55,7 @@ def outlets_command(
         context.err.print(f"No outlet fails ({counted(len(asked), 'outlet')}).")
         return
     if furniture:
-        _furniture(context, wanted, states)
+        _furniture(context, wanted, states, as_json=as_json)
     elif as_json:
         import orjson  # noqa: PLC0415  quick, but not for every command
 
@@ -177,7 +177,7 @@ def _table(
             *([last] if wide else []),
             plain(note),
         )
-    context.out.print(table, soft_wrap=False)
+    context.show(table)
     failing = [name for name in names if _status(configured.get(name), states.get(name)) == "failing"]
     if failing:
         context.err.print(f"{len(failing)} of {asked} failing; `outlets NAME` shows why.", markup=False)
@@ -226,12 +226,18 @@ def _whole(context: Context, name: str, outlet: Outlet | None, state: OutletStat
     out.print()
 
 
-def _furniture(context: Context, names: Sequence[str], states: dict[str, OutletState]) -> None:
+def _furniture(context: Context, names: Sequence[str], states: dict[str, OutletState], *, as_json: bool) -> None:
     from monitor.extract import furniture  # noqa: PLC0415  only for this
 
     for name in names:
         state = states.get(name)
         blocks = furniture.shown(state.memory.get("furniture", {})) if state else []
+        if as_json:
+            import orjson  # noqa: PLC0415  as above
+
+            told = [{"text": text, "stories": pages} for text, pages in blocks]
+            click.echo(orjson.dumps({"name": name, "furniture": told}))
+            continue
         context.out.print(
             f"{name}: {counted(len(blocks), 'block')} left out of its stories", style="bold", markup=False
         )

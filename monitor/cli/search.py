@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.context import Context, Moment, with_context
+from monitor.cli.context import ONLY_MATCHING, Context, Moment, with_context
 from monitor.counted import counted
 from monitor.models import now
 
@@ -59,6 +59,10 @@ def search_command(
             for story in found.stories:
                 click.echo(orjson.dumps(story.to_json()))
             return
+        empty = not found.stories and store.search(None, now=now(), limit=1).total == 0
+    if empty:
+        context.err.print("The store is empty; `media-monitor crawl` fills it.")
+        return
     _show(context, text, found, node=node, offset=offset)
 
 
@@ -74,6 +78,8 @@ def _show(context: Context, text: str, found: Found, *, node: Node | None, offse
     if not stories:
         shown = f" for {text}" if text else ""
         context.err.print(f"No stories{shown}.", markup=False)
+        if context.config.keep == "matching":
+            context.err.print(ONLY_MATCHING)
         return
     marks = not context.out.is_terminal
     for story in stories:
@@ -84,6 +90,7 @@ def _show(context: Context, text: str, found: Found, *, node: Node | None, offse
         context.out.print()
     last = offset + len(stories)
     more = "" if total is None else f" of {total:,}"
-    span = f"{offset + 1} to {last}{more}" if offset or (total or 0) > last else f"{last}"
+    span = f"{last}{more}" if offset + 1 == last else f"{offset + 1} to {last}{more}"
+    span = span if offset or (total or 0) > last else f"{last}"
     hint = "; --limit and --offset show more" if total is None or total > last else ""
     context.err.print(f"{span} {'story' if span == '1' else 'stories'}{hint}", markup=False)

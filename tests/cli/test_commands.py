@@ -160,7 +160,7 @@ def test_search_shows_text_as_it_is(command: Callable[..., Run]) -> None:
 def test_search_without_a_query_shows_the_newest(command: Callable[..., Run]) -> None:
     run = command("search", "--limit", "1")
     assert "Title of bank" in run.out
-    assert "1 to 1 of 3" in run.err
+    assert "1 of 3 stories" in run.err
 
 
 def test_search_says_that_there_are_stories_but_fewer(command: Callable[..., Run]) -> None:
@@ -183,13 +183,47 @@ def test_search_says_on_stderr_that_there_is_nothing(command: Callable[..., Run]
     run = command("search", "unheard")
     assert (run.status, run.out) == (0, "")
     assert "No stories for unheard" in run.err
+    assert "keep: matching" not in run.err
+
+
+def test_search_says_why_nothing_may_be_there(home: Path, command: Callable[..., Run]) -> None:
+    (home / "monitor.yaml").write_text(CONFIG.replace("keep: all", "keep: matching"), encoding="utf-8")
+    assert "With keep: matching only stories of a topic or alert are stored" in command("search", "unheard").err
+    (home / "new.yaml").write_text(f'store: {{url: "sqlite:new.db"}}\n{CONFIG}', encoding="utf-8")
+    assert command("deliver", "-c", "new.yaml").status == 0
+    assert command("search", "chip", "-c", "new.yaml").err == "The store is empty; `media-monitor crawl` fills it.\n"
+
+
+def test_one_story_of_several_is_counted_as_one(command: Callable[..., Run]) -> None:
+    assert command("search", "-n", "1").err.startswith("1 of 3 stories")
+    assert command("search", "-n", "1", "--offset", "1").err.startswith("2 of 3 stories")
+    assert command("search", "-n", "2").err.startswith("1 to 2 of 3 stories")
+
+
+@pytest.mark.parametrize("words", ["outlets", "alerts list"])
+def test_a_table_in_a_pipe_ends_with_its_words(words: str, command: Callable[..., Run]) -> None:
+    assert all(line == line.rstrip() for line in command(*words.split()).out.splitlines())
+
+
+def test_what_is_left_out_of_an_outlets_stories_has_its_json(command: Callable[..., Run]) -> None:
+    assert json.loads(command("outlets", "meridian", "--furniture", "--json").out) == {
+        "name": "Meridian",
+        "furniture": [],
+    }
+
+
+@pytest.mark.parametrize(
+    "words", ["init", "check", "run", "deliver", "history", "import", "replay", "alerts list", "alerts test"]
+)
+def test_help_has_examples(words: str, command: Callable[..., Run]) -> None:
+    assert "Examples:" in command(*words.split(), "--help").out
 
 
 @pytest.mark.parametrize(
     ("query", "told"),
     [
         ("topic:nope", 'no topic "nope"; topics are banks'),
-        ("outlet:Harbour", 'write outlet:"harbour wire"'),
+        ("outlet:Harbour", 'write outlet:"Harbour Wire"'),
         ("tea and cake", "write AND"),
     ],
 )
@@ -486,6 +520,11 @@ def test_a_missing_file_is_told_at_once(home: Path) -> None:
         (["alerts", "snooze", "sberbnk", "2d"], 'did you mean "sberbank"?'),
         (["alerts", "snooze", "sberbank", "soon"], "is not a duration"),
         (["alerts", "snooze", "sberbank"], "give a SPAN"),
+        (["alerts", "snooze", "sberbank", "2"], "'2' of what? write 2d or 12h"),
+        (["search", "chip", "-Nvidia"], "media-monitor search -- 'chip -Nvidia'"),
+        (["search", "AI", "-china"], "media-monitor search -- 'AI -china'"),
+        (["search", "chip", "-v1", "--since", "7d"], "media-monitor search --since 7d -- 'chip -v1'"),
+        (["setup", "--kibana", "http://127.0.0.1:1"], "Kibana shows what is in Elasticsearch"),
         (["alerts", "test"], "give the NAME of an alert, or a --query"),
         (["crawl", "--outlet", "Meridiann"], 'no outlet "Meridiann"; did you mean "Meridian"?'),
         (["outlets", "Nowhere"], 'no outlet "Nowhere"'),
