@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import islice
@@ -22,8 +22,9 @@ from monitor.models import now
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from rich.console import Console
-    from rich.table import Table
+    from rich.console import Console, RenderableType
+    from rich.progress import Progress
+    from rich.status import Status
 
     from monitor.config import Alert, Config
     from monitor.models import Story
@@ -107,8 +108,19 @@ class Context:
 
         return Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
-    def show(self, table: Table) -> None:
-        """Prints a table; in a pipe without the blanks that fill its last column."""
+    def waiting(self, what: str) -> Status | nullcontext[None]:
+        """A spinner on a terminal, for what takes seconds and has no number."""
+        return self.err.status(what) if self.err.is_terminal else nullcontext()
+
+    def progress(self, *, shown: bool = True) -> Progress:
+        """A bar on a terminal."""
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        return Progress(*columns, console=self.err, transient=True, disable=not (shown and self.err.is_terminal))
+
+    def show(self, table: RenderableType) -> None:
+        """Prints a table or a part of one; in a pipe without the blanks that fill its last column."""
         if self.out.is_terminal:
             self.out.print(table, soft_wrap=False)
             return

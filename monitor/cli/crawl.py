@@ -114,10 +114,7 @@ class _Progress:
     """A bar on a terminal; nothing elsewhere but what failed."""
 
     def __init__(self, context: Context, outlets: int) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
-
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        self._bar = Progress(*columns, console=context.err, transient=True, disable=not context.err.is_terminal)
+        self._bar = context.progress()
         self._task = self._bar.add_task("outlets", total=outlets)
         self._stories = 0
         self._verbose = context.verbose

@@ -44,7 +44,8 @@ def discover_command(context: Context, *, url: str, name: str | None) -> int:
     except ValidationError as error:
         raise click.UsageError(str(error.errors()[0].get("ctx", {}).get("error", "not an address"))) from None
     try:
-        found, scripted = _ask(outlet, _settings(context))
+        with context.waiting(f"looking through {host}"):
+            found, scripted = _ask(outlet, _settings(context))
     except FetchError as error:
         if "://" in url or error.kind not in {"tls", "connection", "timeout", "robots-unreachable"}:
             raise

@@ -21,6 +21,8 @@ from monitor.models import Article, Candidate, Page, Story, Visit, now
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from rich.progress import Progress
+
     from monitor.config import Config, Outlet
     from monitor.crawl.fetch import Fetcher
     from monitor.models import Json, NotArticle
@@ -69,18 +71,23 @@ def extract_command(
     """
     if len(urls) not in (0, 1, len(pages)):
         raise click.UsageError(f"{len(pages)} pages but {len(urls)} --url; give one for all, or one for each")
+    for url in urls:
+        _check(url)
     addresses = urls * len(pages) if len(urls) == 1 else urls or ("",) * len(pages)
     if all(_is_missing(name) for name in pages) and not as_json:
         for name in pages:
-            context.err.print(f"{name}: {os.strerror(errno.ENOENT)}", markup=False)
+            context.err.print(f"{name}: {_missing(name)}", markup=False)
         return 1
     config = _config(context, outlet_name)
-    fetched = _fetch(config, [name for name in pages if _is_url(name)], outlet_name, render)
+    with context.waiting("fetching"):
+        fetched = _fetch(config, [name for name in pages if _is_url(name)], outlet_name, render)
     status = 0
 
-    async def read() -> None:
+    async def read(bar: Progress) -> None:
         nonlocal status
+        task = bar.add_task("pages", total=len(pages))
         async for name, outlet, page, outcome in _read(config, pages, addresses, fetched, outlet_name):
+            bar.advance(task)
             problem = _problem(outcome)
             story = None if page is None or not isinstance(outcome, Article) else _story(outlet, page, outcome)
             if as_json:
@@ -91,7 +98,9 @@ def extract_command(
                 context.err.print(f"{name}: {problem}", markup=False)
                 status = 1
 
-    asyncio.run(read())
+    # between stories on the same terminal a bar would only flicker
+    with context.progress(shown=len(pages) > 1 and not context.out.is_terminal) as bar:
+        asyncio.run(read(bar))
     return status
 
 
@@ -101,6 +110,22 @@ def _is_url(name: str) -> bool:
 
 def _is_missing(name: str) -> bool:
     return name != "-" and not _is_url(name) and not Path(name).exists()
+
+
+def _missing(name: str) -> str:
+    """That there is no such file, and how to write what looks like an address."""
+    address = re.match(r"(www\.|[\w-]+(\.[\w-]+)+/)", name)
+    return os.strerror(errno.ENOENT) + "; an address begins with https://" * bool(address)
+
+
+def _check(url: str) -> None:
+    """Raises click.UsageError where it is no address."""
+    from monitor.config.types import web_address  # noqa: PLC0415  as below
+
+    try:
+        web_address(url)
+    except ValueError as error:
+        raise click.UsageError(f"--url: {error}") from None
 
 
 def _config(context: Context, outlet_name: str | None) -> Config:
@@ -187,10 +212,16 @@ def _file(name: str, address: str, largest: int) -> Page | FetchError | OSError:
         else:
             with Path(name).open("rb") as file:
                 body = file.read(largest + 1)
+    except FileNotFoundError as error:
+        return FileNotFoundError(error.errno, _missing(name))
     except OSError as error:
         return error
     if len(body) > largest:
         return FetchError(f"larger than crawl.max_size ({largest:,} bytes)", kind="too-large", permanent=True)
+    if not body.strip():
+        return FetchError("nothing in it", kind="empty", permanent=True)
+    if body.startswith(b"\x1f\x8b"):
+        return FetchError("packed by gzip; unpack it first: zcat FILE | media-monitor extract -", kind="not-html")
     if not _is_page(body):
         return FetchError("not a web page", kind="not-html", permanent=True)
     if not address:
