@@ -12,6 +12,8 @@ from monitor.cli.context import ONLY_MATCHING, Context, Moment, Span, ago, span,
 from monitor.counted import counted
 from monitor.models import now, rfc3339
 
+WIDE = 110  # columns that have room for queries and addresses beside the numbers
+
 if TYPE_CHECKING:
     from monitor.models import Hit, Notice, Story
 
@@ -80,11 +82,13 @@ def _table(
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     table.add_column("ALERT", no_wrap=True)
     table.add_column("DELIVER", no_wrap=True)
-    table.add_column("7 DAYS", justify="right")
+    table.add_column("7 DAYS", justify="right", no_wrap=True)
     table.add_column("LAST", no_wrap=True)
-    table.add_column("WAITING", justify="right")
-    table.add_column("TO", overflow="fold")
-    table.add_column("QUERY", overflow="fold")
+    table.add_column("WAITING", justify="right", no_wrap=True)
+    wide = context.out.width >= WIDE
+    if wide:
+        table.add_column("TO", overflow="fold")
+        table.add_column("QUERY", overflow="fold")
     for alert in context.config.alerts:
         until = snoozed.get(alert.name)
         deliver = f"snoozed until {until:%a %H:%M} UTC" if until else alert.deliver
@@ -94,10 +98,20 @@ def _table(
             f"{caught[alert.name]:,}",
             ago(last.get(alert.name), at),
             f"{queued[alert.name]:,}",
-            plain(", ".join(alert.to)),
-            plain(alert.query),
+            *([plain(", ".join(alert.to)), plain(alert.query)] if wide else []),
         )
-    context.show(table)
+    if wide:
+        context.show(table)
+        return
+    from rich.padding import Padding  # noqa: PLC0415  as above
+    from rich.segment import Segment, Segments  # noqa: PLC0415
+
+    head, *rows = context.out.render_lines(table, pad=False)  # no column folds: a line each
+    context.show(Segments([*head, Segment.line()]))
+    for row, alert in zip(rows, context.config.alerts, strict=True):
+        context.show(Segments([*row, Segment.line()]))
+        for line in (alert.query, f"to {', '.join(alert.to)}"):
+            context.show(Padding(plain(line), (0, 0, 0, 4)))
 
 
 def _json(

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from monitor.config import Outlet
 
-WIDE = 80  # columns of a terminal that has room for all there is
+WIDE = 80  # columns of a terminal that has room for all the numbers
+WIDER = 110  # and for the notes beside them
+LONGEST_NAME = 40  # columns
 
 
 @click.command("outlets")
@@ -155,13 +157,16 @@ def _table(
     at = now()
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     wide = context.out.width >= WIDE
-    table.add_column("OUTLET", overflow="fold", min_width=8)
+    table.add_column("OUTLET", overflow="fold", min_width=min(max(map(len, names)), LONGEST_NAME))
     for head in ("STATUS", "POLLED", "NEXT", *(["EVERY"] if wide else [])):
         table.add_column(head, no_wrap=True)
     table.add_column("STORIES", justify="right", no_wrap=True)
     if wide:
         table.add_column("LAST STORY", no_wrap=True)
-    table.add_column("NOTE", overflow="fold", min_width=8)
+    beside = context.out.width >= WIDER
+    if beside:
+        table.add_column("NOTE", overflow="fold", min_width=8)
+    notes = []
     for name in names:
         state = states.get(name)
         status = _status(configured.get(name), state)
@@ -175,9 +180,13 @@ def _table(
             *([every] if wide else []),
             stories,
             *([last] if wide else []),
-            plain(note),
+            *([plain(note)] if beside else []),
         )
+        if note and not beside:
+            notes.append(f"{name}: {note}")
     context.show(table)
+    for line in notes:
+        context.out.print(plain(line))
     failing = [name for name in names if _status(configured.get(name), states.get(name)) == "failing"]
     if failing:
         context.err.print(f"{len(failing)} of {asked} failing; `outlets NAME` shows why.", markup=False)

@@ -354,10 +354,29 @@ def test_a_narrow_terminal_shows_numbers_and_notes_whole_and_a_pipe_folds_nothin
     monkeypatch.delenv("COLUMNS", raising=False)
     assert error * 4 in command("outlets").out
     monkeypatch.setenv("COLUMNS", "60")
-    table = command("outlets").out
-    assert max(map(len, table.splitlines())) <= 60
-    assert "…" not in table
-    assert all(word in table for word in ("NOTE", "STORIES", "1,234,567", "Meridian", "feed"))
+    head, *lines = command("outlets").out.splitlines()
+    assert "NOTE" not in head
+    assert "…" not in "".join(lines)
+    assert all(word in lines[0] for word in ("1,234,567", "Meridian"))
+    assert "Harbour Wire" in lines[1]
+    assert lines[2:] == [f"Meridian: {error * 4}"]
+
+
+def test_alerts_list_on_a_narrow_terminal_has_queries_and_addresses_below_the_numbers(
+    home: Path, command: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = " OR ".join(f"term{number}" for number in range(8))
+    (home / "monitor.yaml").write_text(
+        CONFIG + f"  - {{name: terms, query: {query}, to: [a@example.org, b@example.org]}}\n", encoding="utf-8"
+    )
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = command("alerts", "list").out.splitlines()
+    assert "QUERY" not in lines[0]
+    assert lines[2:4] == ["    Sberbank", "    to desk@example.org"]
+    assert lines[4].startswith("terms")
+    assert lines[5:] == [f"    {query}", "    to a@example.org, b@example.org"]
+    monkeypatch.setenv("COLUMNS", "120")
+    assert "QUERY" in command("alerts", "list").out.splitlines()[0]
 
 
 def test_history_shows_a_story_that_did_not_change(command: Callable[..., Run]) -> None:
@@ -494,6 +513,17 @@ def test_a_file_that_is_no_page_is_no_story(home: Path, command: Callable[..., R
         assert f"{name}: not a web page" in run.err
 
 
+def test_a_file_that_cannot_be_a_page_is_told_what_it_is(home: Path, command: Callable[..., Run]) -> None:
+    (home / "empty.html").write_bytes(b"\n")
+    (home / "page.html.gz").write_bytes(gzip.compress(b"<html>"))
+    run = command("extract", "empty.html", "page.html.gz", "www.example.org/x")
+    assert (run.status, run.out) == (1, "")
+    assert "empty.html: nothing in it" in run.err
+    assert "page.html.gz: packed by gzip" in run.err
+    assert "www.example.org/x: No such file or directory; an address begins with https://" in run.err
+    assert "an address begins with https://" in command("extract", "example.org/a/b").err
+
+
 def test_a_missing_file_is_told_at_once(home: Path) -> None:
     program = (
         "import sys\n"
@@ -529,6 +559,7 @@ def test_a_missing_file_is_told_at_once(home: Path) -> None:
         (["crawl", "--outlet", "Meridiann"], 'no outlet "Meridiann"; did you mean "Meridian"?'),
         (["outlets", "Nowhere"], 'no outlet "Nowhere"'),
         (["extract", "a", "b", "c", "--url", "x", "--url", "y"], "3 pages but 2 --url"),
+        (["extract", "page.html", "--url", "foo"], "'foo' is no address"),
         (["match", "nowhere.jsonl"], "No such file"),
         (["discover", "ftp://a.example/"], "must begin with https://"),
         (["search", "x", "--config", "elsewhere.yaml"], "no such file"),
