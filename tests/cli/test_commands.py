@@ -18,8 +18,11 @@ import pytest
 
 from monitor.cli import main
 from monitor.cli.app import COMMANDS
-from monitor.cli.crawl import _rest
-from monitor.crawl.report import PollReport
+from monitor.cli.context import Context
+from monitor.cli.crawl import _rest, _summary
+from monitor.cli.deliver import tell
+from monitor.crawl.report import CrawlReport, PollReport
+from monitor.mail.deliver import Report
 from monitor.models import Candidate, Disposition, Filing, Hit, Notice, Outcome, OutletState, Story, Visit, now, rfc3339
 from monitor.store.sqlite import SqliteStore
 from monitor.urls import story_id
@@ -419,6 +422,34 @@ def test_crawl_counts_what_its_listings_hold_of_no_use() -> None:
     poll = PollReport(outlet="A", offered=20, dropped=Counter(excluded=19, old=1))
     assert list(_rest(poll)) == ["20 not wanted: 19 excluded, 1 old"]
     assert list(_rest(replace(poll, candidates=3))) == []
+
+
+def test_crawl_says_that_a_listing_is_unchanged_and_not_that_it_is_empty(capfd: pytest.CaptureFixture[str]) -> None:
+    polls = [PollReport(outlet="A", sources=2, unchanged=2), PollReport(outlet="B", sources=2, unchanged=1)]
+    assert _summary(Context(), CrawlReport(polls=polls)) == 0
+    lines = [line.split() for line in capfd.readouterr().out.splitlines()]
+    assert lines[1:3] == [["A", "unchanged", "0", "0", "0"], ["B", "0", "0", "0", "0"]]
+
+
+def test_an_interrupted_crawl_says_what_it_left_and_ends_with_the_signals_status(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    report = CrawlReport(unpolled=("A", "B", "C"), interrupted=2)
+    assert _summary(Context(), report) == 130
+    told = capfd.readouterr()
+    assert told.err == "interrupted: 3 outlets were not polled; the next crawl takes them\n"
+    assert "not due" not in told.out
+
+
+def test_one_mail_is_counted_as_one(capfd: pytest.CaptureFixture[str]) -> None:
+    tell(Context(), Report(mails=1, notices=1), [])
+    tell(Context(), Report(mails=1, notices=2), [])
+    tell(Context(), Report(mails=2, notices=2), [])
+    assert capfd.readouterr().out.splitlines() == [
+        "Mail: 1 mail sent, 1 story in it.",
+        "Mail: 1 mail sent, 2 stories in it.",
+        "Mail: 2 mails sent, 2 stories in them.",
+    ]
 
 
 def test_a_verbose_crawl_logs_its_polls(home: Path) -> None:

@@ -117,6 +117,17 @@ def test_the_first_signal_ends_a_pass_cleanly(place: Place, site: Site, number: 
     assert sum(state.counts.values()) == fetched(site)
 
 
+@pytest.mark.parametrize("command", ["discover", "extract"])
+def test_the_first_signal_ends_an_errand_at_once(place: Place, site: Site, command: str) -> None:
+    site.fault("*", Fault(delay=20))
+    process = place.start("monitor", command, site.url)
+    until(lambda: site.asked)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=5) == 128 + signal.SIGINT
+    out, err = process.communicate()
+    assert (out, "Traceback" in err) == ("", False)
+
+
 def test_a_second_signal_ends_it_at_once(place: Place, site: Site) -> None:
     site.fault("*", Fault(delay=20))
     site.fault("/rss", Fault())
