@@ -276,8 +276,11 @@ def _of_update(element: HtmlElement) -> bool:
         names += f" {outer.get('class', '')}"
     if _UPDATE.search(names):
         return not _PUBLICATION.search(names)
+    while previous is not None and not isinstance(previous.tag, str) and not (previous.tail or "").strip():
+        previous = previous.getprevious()  # a comment
     if previous is not None:
-        label = (previous.tail or "").strip() or ("" if previous.tag == "time" else _text(previous))
+        named = isinstance(previous.tag, str) and previous.tag != "time"
+        label = (previous.tail or "").strip() or (_text(previous) if named else "")
     else:
         label = (outer.text or "") if outer is not None else ""
     return UPDATED.match(label) is not None
