@@ -63,7 +63,8 @@ _NO_STORY = re.compile(r"/(?:authors?|people|profiles?|categor(?:y|ies)|tags?|to
 _UPDATE = re.compile(r"updat|modif|revis", re.IGNORECASE)
 _PUBLICATION = re.compile(r"publi|creat|issued", re.IGNORECASE)
 _HOME = re.compile(r"\s*(?:(https?://[^/?#\s]+)/?|/)\s*")
-_BIOGRAPHY = re.compile(r"bio|box|card|info|about|desc", re.IGNORECASE)
+_BIOGRAPHY = re.compile(r"bio|box|(?<!v)card|info|about|desc", re.IGNORECASE)
+_SIGNATURE = re.compile(r"\W*by\b|.*\d", re.IGNORECASE | re.DOTALL)  # a byline, or one with its date
 _BYLINE = re.compile(
     r"(?:^|[\s_-])(?:by-?line|author(?:s|-?names?|-?links?)?|writer|autor|auteur)(?:[\s_-]|$)", re.IGNORECASE
 )
@@ -105,6 +106,7 @@ class _Raw:
     canonical: list[str] = field(default_factory=list)
     headings: list[str] = field(default_factory=list)
     bylines: list[str] = field(default_factory=list)
+    signed: HtmlElement | None = None  # what the first byline stands in
     home: list[str] = field(default_factory=list)  # what its links to the site's first page say
     page_title: str = ""
     others: list[str] = field(default_factory=list)  # of <time>, where it tells of something else
@@ -311,9 +313,13 @@ def _microdata(element: HtmlElement, raw: _Raw) -> None:
         raw.props.setdefault(prop, []).append((element.get("content") or _text(element))[:500])
     elif (element.get("rel") == "author" or _byline(element)) and len(raw.bylines) < 20:
         text = _text(element)
-        told = _BIOGRAPHY.search(element.get("class", "")) and len(text.split()) > 6
-        if 3 <= len(text) <= 150 and not told and not _elsewhere(element):
+        biography = _BIOGRAPHY.search(element.get("class", "")) and len(text.split()) > 6
+        told = biography and not _SIGNATURE.match(text)
+        around = list(islice(element.iterancestors(), 6))
+        beside = raw.signed is None or raw.signed in around  # others sign other stories
+        if 3 <= len(text) <= 150 and not told and beside and not _elsewhere(element):
             raw.bylines.append(text)
+            raw.signed = raw.signed if raw.signed is not None else around[:3][-1]
 
 
 def _byline(element: HtmlElement) -> bool:

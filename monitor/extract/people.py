@@ -27,7 +27,7 @@ _NOISE = re.compile(
     r"https?://\S+|www\.\S+|\S+@\S+|@\w+|\([^)]*\)|\[[^\]]*\]|\b(?:Published|Updated|Posted|Last|Stand)\b.*$"
 )
 _WHEN = re.compile(  # "... on Tuesday, Aug. 17, 2010"
-    r"[\s,|]*(?:\b(?:on|at|le|am|el|em|den)\s+)?"
+    r"[\s,|]*(?:\b(?:posted|published|updated|on|at|le|am|el|em|den)\s+)*"
     r"(?:\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b[\s,.]*)?"
     rf"(?:\b(?:{'|'.join(MONTHS)})\b\.?,?\s+)?\d.*$",
     re.IGNORECASE | re.DOTALL,

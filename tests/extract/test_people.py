@@ -30,6 +30,7 @@ from monitor.models import Article, Page, now
         ("<a href='/m'>Marta Lindqvist</a>", ("Marta Lindqvist",)),
         ("Marta Lindqvist on June 30, 2014 08:08 am", ("Marta Lindqvist",)),
         ("By Marta Lindqvist Tuesday, Aug. 17, 2010", ("Marta Lindqvist",)),
+        ("Marta Lindqvist posted Aug 18th 2010", ("Marta Lindqvist",)),
         ("Marta Lindqvist 30 juin 2014", ("Marta Lindqvist",)),
         ("Marta Lindqvist Senior Washington Correspondent", ("Marta Lindqvist",)),
         ("Marta Lindqvist journaliste", ("Marta Lindqvist",)),
@@ -108,6 +109,12 @@ def _authors(head: str, before: str = "", behind: str = "") -> tuple[str, ...]:
 )  # fmt: skip
 def test_the_author_is_found_wherever_the_page_signs(head: str, before: str, behind: str) -> None:
     assert _authors(head, before, behind) == ("Marta Lindqvist",)
+
+
+def test_who_signs_beside_the_first_to_sign_is_an_author_too_and_who_signs_elsewhere_is_not() -> None:
+    signed = "<p class='byline vcard'>By Marta Lindqvist and Joon-ho Park on 5 May 2026 at 9:30, 12 Comments</p>"
+    apart = "<div class='m1'><div><h3>Another story</h3><p class='byline'>By Somebody Else</p></div></div>"
+    assert _authors("", f"<div><div><div>{signed}</div></div></div>", apart) == ("Marta Lindqvist", "Joon-ho Park")
 
 
 def test_who_wrote_a_related_story_did_not_write_this_one() -> None:
