@@ -71,7 +71,7 @@ def export(stories: Iterable[Story], out: BinaryIO, form: str) -> int:
         case "parquet":
             return _to_parquet(stories, out)
         case _:
-            raise MonitorError(f"{form!r} is no format", hint=f"one of {', '.join(FORMATS)}")
+            raise MonitorError(f"{form!r} is not a format", hint=f"one of {', '.join(FORMATS)}")
 
 
 def _to_csv(stories: Iterable[Story], out: BinaryIO) -> int:
@@ -352,7 +352,7 @@ def check(data: Json) -> None:
             try:
                 datetime.fromisoformat(data[name])
             except ValueError:
-                raise ValueError(f"{name}: {data[name]!r} is no time; write 2026-11-22T07:30:00Z") from None
+                raise ValueError(f"{name}: {data[name]!r} is not a time; write 2026-11-22T07:30:00Z") from None
 
 
 def _check_length(story: Story) -> None:

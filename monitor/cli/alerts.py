@@ -33,7 +33,7 @@ def alerts_command(context: Context) -> None:
 
 
 @alerts_command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="A JSON object an alert, a line each.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per alert, one per line.")
 @with_context
 def list_command(context: Context, *, as_json: bool) -> None:
     """Show each alert: what it caught lately, what waits to be mailed, and what was refused.
@@ -61,7 +61,8 @@ def list_command(context: Context, *, as_json: bool) -> None:
     gone = {notice.alert for notice in waiting} - {alert.name for alert in context.config.alerts}
     if gone:
         names = ", ".join(sorted(gone))
-        context.err.print(f"Mail waits of alerts no longer configured: {names}; it will still be sent.", markup=False)
+        said = f"Mail is waiting for alerts that are no longer configured: {names}; it will still be sent."
+        context.err.print(said, markup=False)
     for notice in [notice for notice in waiting if notice.error][:10]:
         tried = f"tried {counted(notice.attempts, 'time')}, again {ago(notice.due_at, at)}"
         context.err.print(f"{notice.alert} to {', '.join(notice.to)}: {notice.error} ({tried})", markup=False)
@@ -230,7 +231,7 @@ def snooze_command(context: Context, *, name: str, how_long: timedelta | None, o
         raise click.UsageError("give a SPAN such as 2d, or --off")
     alert = context.alert(name)
     if how_long is not None and how_long <= span("0"):
-        raise click.UsageError("a SPAN longer than nothing, or --off")
+        raise click.UsageError("a SPAN greater than zero, or --off")
     until = None if how_long is None else now() + how_long
     with context.store() as store:
         store.snooze(alert.name, until)

@@ -217,7 +217,7 @@ def _query_hint(words: list[str], *, config: bool = False) -> str:
             query.append(word)
     rest = [quote(" ".join(query))] if name == "search" else map(quote, query)  # `explain` takes a query and a story
     line = " ".join(["media-monitor", name, *map(quote, before), "--", *rest])
-    return f"; a query that begins with - goes behind --: {line}"
+    return f"; a query that begins with - goes after --: {line}"
 
 
 _WITH_VALUE = frozenset({"--since", "--limit", "-n", "--offset", "--config", "-c"})

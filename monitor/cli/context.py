@@ -194,7 +194,7 @@ class Moment(click.ParamType[datetime]):
         try:
             moment = datetime.fromisoformat(value)
         except ValueError:
-            self.fail(f"{value!r} is no time; write 7d, 12h, 2026-11-01 or 2026-11-01T12:00", param, ctx)
+            self.fail(f"{value!r} is not a time; write 7d, 12h, 2026-11-01 or 2026-11-01T12:00", param, ctx)
         return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
 
 

@@ -21,7 +21,7 @@ FAILURES_SHOWN = 5  # of one outlet; `outlets NAME` and --verbose show more
 
 
 @click.command("crawl")
-@click.option("--outlet", "-o", "names", multiple=True, metavar="NAME", help="Only this outlet; may be given often.")
+@click.option("--outlet", "-o", "names", multiple=True, metavar="NAME", help="Only this outlet; may be repeated.")
 @click.option("--all", "everything", is_flag=True, help="Due or not.")
 @click.option("--no-mail", is_flag=True, help="Leave the mail in the outbox.")
 @with_context

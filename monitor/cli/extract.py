@@ -47,7 +47,7 @@ SNIFFED = 4096  # bytes of a file that show whether it is a page
     "--outlet", "outlet_name", metavar="NAME", help="Read as this outlet's: its selectors, language, rendering."
 )
 @click.option("--render", type=click.Choice(["none", "splash", "playwright", "auto"]), help="Have a URL rendered.")
-@click.option("--json", "as_json", is_flag=True, help="A JSON object a page, a line each.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per page, one per line.")
 @with_context
 def extract_command(
     context: Context,

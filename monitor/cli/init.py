@@ -41,7 +41,7 @@ def init_command(context: Context, *, directory: str) -> None:
     out.print(f"Wrote {target}.", markup=False)
     if target.parent != Path():
         out.print(f"  cd {quote(str(target.parent))}", markup=False)
-    out.print("  # choose outlets and alerts, put your address behind to:", markup=False)
+    out.print("  # choose outlets and alerts, put your address after to:", markup=False)
     out.print(
         "  media-monitor check\n  media-monitor crawl\n  media-monitor search 'chip export' --since 7d", markup=False
     )

@@ -23,7 +23,7 @@ LONGEST_NAME = 40  # columns
 
 @click.command("outlets")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--json", "as_json", is_flag=True, help="A JSON object an outlet, a line each.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per outlet, one per line.")
 @click.option("--failing", is_flag=True, help="Only those whose last poll failed.")
 @click.option(
     "--furniture", is_flag=True, help="The blocks that recur on an outlet's pages and are left out of its stories."
@@ -54,7 +54,7 @@ def outlets_command(
     if failing:
         wanted = [name for name in asked if name in states and states[name].failures]
     if asked and not wanted and not as_json:
-        context.err.print(f"No outlet fails ({counted(len(asked), 'outlet')}).")
+        context.err.print(f"No outlet is failing ({counted(len(asked), 'outlet')}).")
         return
     if furniture:
         _furniture(context, wanted, states, as_json=as_json)

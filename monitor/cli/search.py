@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--limit", "-n", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Stories to show.")
 @click.option("--offset", type=click.IntRange(0), default=0, help="Stories to pass over first.")
 @click.option("--relevance", is_flag=True, help="Most relevant first, not newest.")
-@click.option("--json", "as_json", is_flag=True, help="Whole stories, a JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="Whole stories, one JSON object per line.")
 @with_context
 def search_command(
     context: Context,

@@ -73,7 +73,7 @@ def replay_command(context: Context, *, list_only: bool) -> int:
       media-monitor replay
     """
     if not _elasticsearch(context):
-        context.out.print("A file rejects nothing: there is nothing to replay.")
+        context.out.print("An SQLite store rejects nothing, so there is nothing to replay.")
         return 0
     with context.store() as opened:
         store = _cluster(opened)

@@ -40,8 +40,8 @@ REFUSED_SHOWN = 20  # lines of a file
 )
 @click.option("--query", help="Only stories that match.")
 @click.option("--since", type=Moment(), help="Only stories published (or else first seen) since: 7d, 2026-11-01 ...")
-@click.option("--after", metavar="ID", help="Only stories behind this id: goes on where an export ended.")
-@click.option("--resume", is_flag=True, help="Go on behind what FILE (jsonl) holds already.")
+@click.option("--after", metavar="ID", help="Only stories after this id: continues where an export ended.")
+@click.option("--resume", is_flag=True, help="Continue after what FILE (jsonl) already holds.")
 @with_context
 def export_command(
     context: Context,
@@ -68,7 +68,7 @@ def export_command(
     if resume and (output is None or form != "jsonl" or after):
         raise click.UsageError("--resume goes with a jsonl FILE, and without --after")
     if form == "parquet" and output is None and sys.stdout.isatty():
-        raise click.UsageError("Parquet is no text for a terminal; name a file with --output")
+        raise click.UsageError("Parquet is binary and cannot be shown on a terminal; name a file with --output")
     from monitor.transfer import export  # noqa: PLC0415  not for --help
 
     node = None
@@ -121,7 +121,7 @@ def _last_id(path: Path) -> str | None:
         return None
     with suppress(orjson.JSONDecodeError, KeyError, TypeError):
         return str(orjson.loads(last)["id"])
-    raise MonitorError(f"{path}: its last line is no story", hint="export to another file")
+    raise MonitorError(f"{path}: its last line is not a story", hint="export to another file")
 
 
 def _told(stories: Iterator[Story], told: Callable[[int], None]) -> Iterator[Story]:

@@ -1,7 +1,7 @@
 """YAML to plain data in which every value knows its line.
 
-Scalars stay text until the schema says what they are, so ``country: NO`` is Norway and ``name: 007`` keeps its noughts.
-Tags are refused, aliases are allowed as long as they stay small, a key stands once.
+Scalars stay text until the schema says what they are, so ``country: NO`` is Norway and ``name: 007`` keeps its leading
+zeros.  Tags are refused, aliases are allowed as long as they stay small, a key stands once.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Document:
 def read(raw: bytes) -> Document:
     """Reads one YAML document.  Raises DocumentError where nothing can be made of it."""
     if len(raw) > LARGEST:
-        raise DocumentError([Fault(0, f"larger than {LARGEST // 1_000_000} MB; this is no configuration")])
+        raise DocumentError([Fault(0, f"larger than {LARGEST // 1_000_000} MB; that is too large for a configuration")])
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -138,7 +138,7 @@ def _mapping(
         key = key_node.value
         here = (*path, key)
         if key in result:
-            document.faults.append(Fault(line, f"{dotted(here)}: stands twice, first on line {document.lines[here]}"))
+            document.faults.append(Fault(line, f"{dotted(here)}: appears twice, first on line {document.lines[here]}"))
             continue
         if key == "<<":
             document.faults.append(Fault(line, f"{dotted(path)}: merge keys (<<) are not read; write the keys out"))

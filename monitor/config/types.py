@@ -45,7 +45,7 @@ def duration(value: Any) -> Any:
 
 def _positive(value: timedelta) -> timedelta:
     if not value:
-        raise ValueError("must be longer than nothing")
+        raise ValueError("must be greater than zero")
     return value
 
 
@@ -86,9 +86,9 @@ def web_address(value: str) -> str:
         port = parts.port
         name = parts.hostname
     except ValueError:
-        raise ValueError(f"{value[:80]!r} is no address: its port or brackets cannot be read") from None
+        raise ValueError(f"{value[:80]!r} is not an address: its port or brackets cannot be read") from None
     if parts.scheme not in ("http", "https"):
-        raise ValueError(f"{value[:80]!r} is no address; it must begin with https:// or http://")
+        raise ValueError(f"{value[:80]!r} is not an address; it must begin with https:// or http://")
     if parts.username is not None or parts.password is not None:
         raise ValueError("must not hold a user or password")
     if not name or port == 0:
@@ -109,7 +109,7 @@ def mailbox(value: str) -> str:
     try:
         return f"{local}@{host(domain)}"
     except ValueError:
-        raise ValueError(f"{value[:80]!r} is not an e-mail address: {domain[:40]!r} is no domain") from None
+        raise ValueError(f"{value[:80]!r} is not an e-mail address: {domain[:40]!r} is not a domain") from None
 
 
 def sender(value: str) -> str:
@@ -190,7 +190,7 @@ def timezone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ValueError, OSError, ZoneInfoNotFoundError):
-        raise ValueError(f"{value[:40]!r} is no time zone; write Europe/London, Asia/Tokyo, UTC ...") from None
+        raise ValueError(f"{value[:40]!r} is not a time zone; write Europe/London, Asia/Tokyo, UTC ...") from None
     return value
 
 
@@ -252,7 +252,7 @@ def server_address(value: str) -> SplitResult:
     except ValueError:
         raise ValueError(f"a port or bracket in it cannot be read; {encoded}") from None
     if "@" in parts.path + parts.query + parts.fragment:  # else user:12/ss@h is the host "user", port 12
-        raise ValueError(f"an @ stands behind the host; {encoded}")
+        raise ValueError(f"there is an @ after the host; {encoded}")
     return parts
 
 

@@ -77,7 +77,7 @@ class _Kibana:
             problem, _, hint = str(error).partition("; ")
             raise KibanaError(f"Kibana's address: {problem}", hint=f"{hint}; or use the store's credentials") from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise KibanaError("that is no address of Kibana", hint="write https://kibana.example.org:5601")
+            raise KibanaError("that is not an address of Kibana", hint="write https://kibana.example.org:5601")
         host = parts.netloc.rpartition("@")[2]
         self.shown = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
         self._headers = {"kbn-xsrf": "media-monitor", **_authorization(parts.username, parts.password, settings)}

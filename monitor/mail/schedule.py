@@ -37,7 +37,7 @@ def parse(deliver: str) -> Schedule:
         raise ValueError(f"{deliver!r} is no delivery time; write instant, hourly, daily 07:00 or weekly mon 07:00")
     hour, minute = int(match["hour"]), int(match["minute"])
     if hour > 23 or minute > 59:
-        raise ValueError(f"{match['hour']}:{match['minute']} is no time of day; write it as 07:00 or 18:30")
+        raise ValueError(f"{match['hour']}:{match['minute']} is not a time of day; write it as 07:00 or 18:30")
     if match["every"] == "daily":
         if match["day"]:
             raise ValueError(f"daily takes no day; write daily {hour:02}:{minute:02}")

@@ -59,7 +59,7 @@ def parse(url: str) -> Server:
     if parts.path not in ("", "/") or parts.fragment:
         raise ValueError("nothing may follow the port; percent-encode # of the password as %23, / as %2F, ? as %3F")
     if "@" in parts.query:  # user:12?ss@h is the host "user", port 12
-        raise ValueError("an @ stands behind the ?; percent-encode ? of the password as %3F, @ of a file as %40")
+        raise ValueError("there is an @ after the ?; percent-encode ? of the password as %3F, @ of a file as %40")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     for key in options:
         if key not in _KEYS:

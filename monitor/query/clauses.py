@@ -55,7 +55,7 @@ def checked(leaf: Word | Phrase) -> Word | Phrase:
             raise QueryError("a word has wildcards or ~, not both", column=leaf.at, hint="leave one of them out")
         if len(found[0].value) < (needed := 4 if leaf.distance == 1 else 7):
             raise QueryError(
-                f'"{leaf.text}" is too short for "~{leaf.distance}": nearly any word is that like it',
+                f'"{leaf.text}" is too short for "~{leaf.distance}": almost any word is that close to it',
                 column=leaf.at,
                 hint=f"it needs {needed} letters",
             )
@@ -127,7 +127,7 @@ def bounds(name: str, text: str, column: int) -> tuple[Bound | None, Bound | Non
             raise QueryError(f'unmatched "{text[0]}"', column=column, hint=f"write {example}")
         found = _SPAN.fullmatch(text)
         if not found:
-            raise QueryError("this is no range", column=column, hint=f"write {example}")
+            raise QueryError("this is not a range", column=column, hint=f"write {example}")
         opening, low, high, closing = found.groups()
         both = _bound(name, low, opening == "[", column), _bound(name, high, closing == "]", column)
     else:
@@ -145,7 +145,7 @@ def _bound(name: str, text: str, inclusive: bool, column: int) -> Bound | None:
         return None
     if name in NUMBER_FIELDS:
         if not re.fullmatch(r"[0-9]{1,9}", text):
-            raise QueryError(f'"{text}" is no number', column=column, hint=f"write {name}:>=300")
+            raise QueryError(f'"{text}" is not a number', column=column, hint=f"write {name}:>=300")
         return Bound(str(int(text)), inclusive)
     try:
         moments.check(text)

@@ -87,7 +87,7 @@ URL_MAPPING: dict[str, Any] = {
 }
 
 #: For ``outlet``, ``language``, ``country``, ``topics`` and ``alerts``: as written for aggregations (Kibana shows
-#: it), in small letters under ``.value`` for comparing.
+#: it), in lower case under ``.value`` for comparing.
 VALUE_MAPPING: dict[str, Any] = {
     "type": "keyword",
     "fields": {"value": {"type": "keyword", "normalizer": "monitor_value"}},

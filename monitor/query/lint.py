@@ -1,4 +1,4 @@
-"""Queries that parse but can hardly mean what they say, each with the place and a better way to write it."""
+"""Queries that parse but probably do not mean what they say, each with the place and a better way to write it."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def lint(config: Config) -> list[str]:
 class Known:
     """What a configuration has, for clauses that name it."""
 
-    outlets: Mapping[str, str] = field(default_factory=dict)  # in small letters: as written
+    outlets: Mapping[str, str] = field(default_factory=dict)  # in lower case: as written
     topics: frozenset[str] = frozenset()
     languages: frozenset[str] = frozenset()
 
@@ -211,7 +211,7 @@ def _small_operators(node: Node) -> Iterator[Note]:
     for part in walk(node):
         if isinstance(part, Word) and part.text in {"and", "or", "not"}:
             better = f'write {part.text.upper()} for the operator, "{part.text}" for the word'
-            yield Note(part.at, f'in small letters "{part.text}" is a word that a story must have', better)
+            yield Note(part.at, f'in lower case "{part.text}" is a word that a story must have', better)
 
 
 def _signs(node: Node) -> Iterator[Note]:

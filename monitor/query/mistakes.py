@@ -53,7 +53,7 @@ def check_tokens(tokens: Iterable[Token], text: str) -> None:
 def _check_token(token: Token, text: str, before: Token | None) -> None:
     match token.type:
         case "WORD" if hint := _foreign_operator(token):
-            raise QueryError(f'"{token}" is no operator', column=column_of(token), hint=hint)
+            raise QueryError(f'"{token}" is not an operator', column=column_of(token), hint=hint)
         case "FIELD":
             _check_field(token)
         case "UNCLOSED":
@@ -77,7 +77,7 @@ def _check_field(token: Token) -> None:
 
 
 def _foreign_operator(token: str) -> str:
-    """What to write for an operator of another language, or one in small letters with a number; '' for words."""
+    """What to write for an operator of another language, or one in lower case with a number; '' for words."""
     if found := re.fullmatch(r"(o?near)(?:/|~|/f)?(\d*)f?", token, re.IGNORECASE):
         name, number = found.groups()
         if name.isupper() or "/" in token or number:
@@ -135,7 +135,7 @@ def explained(error: UnexpectedInput, tokens: Iterable[Token]) -> QueryError:
     """A parse error in words; brackets and stray characters were looked at before, see `check_tokens`."""
     token = error.token if isinstance(error, UnexpectedToken) else None
     if token is None:
-        return QueryError("this is no query", column=(error.pos_in_stream or 0) + 1)
+        return QueryError("this is not a query", column=(error.pos_in_stream or 0) + 1)
     before = _token_before(token, tokens)
     if before is not None and before.type in {"AND", "OR", "NOT", "NEAR", "FIELD"} and token.type != "NOT":
         return QueryError(f"{before} needs something after it", column=column_of(before), hint=_AFTER[before.type])
@@ -155,7 +155,7 @@ _AFTER = {
     "OR": "it joins two clauses: a OR b",
     "NEAR": "it joins two words, phrases or groups of them: a NEAR/5 b",
     "NOT": "write what is not to be there: NOT a",
-    "FIELD": 'write its words straight behind it: title:word, title:"two words", title:(a OR b)',
+    "FIELD": 'write its words directly after it: title:word, title:"two words", title:(a OR b)',
 }
 
 

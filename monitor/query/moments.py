@@ -72,7 +72,7 @@ def span(text: str, now: datetime) -> tuple[datetime, datetime]:
         start = floor(start)
         return start, start + (_TICK if fraction else timedelta(seconds=1) if second else timedelta(minutes=1))
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"{text} is no date of the calendar: {error}") from None
+        raise ValueError(f"{text} is not a date of the calendar: {error}") from None
 
 
 def interval(low: Bound | None, high: Bound | None, now: datetime) -> tuple[datetime | None, datetime | None]:

@@ -313,7 +313,7 @@ def test_outlets_shows_all_and_one(command: Callable[..., Run]) -> None:
 def test_outlets_failing_says_of_how_many(home: Path, command: Callable[..., Run]) -> None:
     run = command("outlets", "--failing")
     assert (run.status, run.out) == (0, "")
-    assert run.err == "No outlet fails (2 outlets).\n"
+    assert run.err == "No outlet is failing (2 outlets).\n"
     with open_(home) as store:
         (state,) = store.lease(["Meridian"], holder="here:1:1", now=now(), term=timedelta(minutes=5), limit=1)
         store.release(replace(state, last_poll_at=now(), failures=1, error="the server answered 500"))
@@ -574,10 +574,10 @@ def test_a_missing_file_is_told_at_once(home: Path) -> None:
     [
         (["serch"], "did you mean search?"),
         (["search", "--limit", "0"], "--limit"),
-        (["search", "--since", "yesterday", "x"], "'yesterday' is no time"),
+        (["search", "--since", "yesterday", "x"], "'yesterday' is not a time"),
         (["search", "--since", "7"], "write 7d, 12h or a date"),
         (["search", "--since", "1800"], "write 7d, 12h or a date"),
-        (["search", "--since", "2026-13"], "is no date of the calendar"),
+        (["search", "--since", "2026-13"], "is not a date of the calendar"),
         (["alerts", "snooze", "sberbnk", "2d"], 'did you mean "sberbank"?'),
         (["alerts", "snooze", "sberbank", "soon"], "is not a duration"),
         (["alerts", "snooze", "sberbank"], "give a SPAN"),
@@ -590,7 +590,7 @@ def test_a_missing_file_is_told_at_once(home: Path) -> None:
         (["crawl", "--outlet", "Meridiann"], 'no outlet "Meridiann"; did you mean "Meridian"?'),
         (["outlets", "Nowhere"], 'no outlet "Nowhere"'),
         (["extract", "a", "b", "c", "--url", "x", "--url", "y"], "3 pages but 2 --url"),
-        (["extract", "page.html", "--url", "foo"], "'foo' is no address"),
+        (["extract", "page.html", "--url", "foo"], "'foo' is not an address"),
         (["match", "nowhere.jsonl"], "No such file"),
         (["discover", "ftp://a.example/"], "must begin with https://"),
         (["search", "x", "--config", "elsewhere.yaml"], "no such file"),
@@ -682,7 +682,7 @@ def test_a_query_read_as_an_option_is_told_how_to_write_it(query: str, command: 
     run = command("search", query)
     assert run.status == 2
     written = query if query in {"-chip", "-nuclear"} else f"'{query}'"
-    assert f"a query that begins with - goes behind --: media-monitor search -- {written}" in run.err
+    assert f"a query that begins with - goes after --: media-monitor search -- {written}" in run.err
     assert command("search", "--", query).status == 0
     assert "behind --" not in command("search", "--limit", "0", "chip").err
 

@@ -105,7 +105,7 @@ BROKEN = {
         ALERT + "x\n  - {name: A, to: a@example.org, query: y}\n",
         'monitor.yaml:5: alerts[1].name: "A" is the name of',
     ),
-    "double key": ("keep: all\nkeep: matching\n", "monitor.yaml:2: keep: stands twice, first on line 1"),
+    "double key": ("keep: all\nkeep: matching\n", "monitor.yaml:2: keep: appears twice, first on line 1"),
     "double topic": ("topics: {a: x, A: y}\n", "monitor.yaml:1: topics.A: another topic has the same name"),
     "address with a line break": (
         'alerts:\n  - {name: a, query: x, to: ["a@example.org\\nBcc: b@example.org"]}\n',
@@ -130,7 +130,7 @@ BROKEN = {
     "nobody to mail": ("alerts:\n  - {name: a, query: x, to: []}\n", "monitor.yaml:2: alerts[0].to: must not be empty"),
     "ftp": (
         "outlets:\n  - {name: A, url: 'ftp://a.example/'}\n",
-        "monitor.yaml:2: outlets[0].url: 'ftp://a.example/' is no address",
+        "monitor.yaml:2: outlets[0].url: 'ftp://a.example/' is not an address",
     ),
     "file address": ("outlets:\n  - {name: A, url: 'file:///etc/passwd'}\n", "monitor.yaml:2: outlets[0].url: "),
     "address with a password": (
@@ -151,7 +151,7 @@ BROKEN = {
         "monitor.yaml:4: outlets[0].every: '15 minutes' is not a duration; write",
     ),
     "endless duration": (OUTLET + "    every: 99999999999999d\n", "monitor.yaml:4: outlets[0].every: "),
-    "no duration": (OUTLET + "    every: 0s\n", "monitor.yaml:4: outlets[0].every: must be longer than nothing"),
+    "no duration": (OUTLET + "    every: 0s\n", "monitor.yaml:4: outlets[0].every: must be greater than zero"),
     "country": (
         OUTLET + "    country: UK\n",
         "monitor.yaml:4: outlets[0].country: the code of the United Kingdom is GB",
@@ -172,7 +172,7 @@ BROKEN = {
     ),
     "time of day": (
         ALERT + "x\n    deliver: daily 25:00\n",
-        "monitor.yaml:5: alerts[0].deliver: 25:00 is no time of day",
+        "monitor.yaml:5: alerts[0].deliver: 25:00 is not a time of day",
     ),
     "weekday": (ALERT + "x\n    deliver: weekly 07:00\n", "monitor.yaml:5: alerts[0].deliver: weekly needs a day"),
     "time zone": (ALERT + "x\n    timezone: Mars/Base\n", "monitor.yaml:5: alerts[0].timezone: "),

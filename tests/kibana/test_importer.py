@@ -203,5 +203,5 @@ def test_a_kibana_that_is_away_is_said_to_be() -> None:
         gone = server.url
     with pytest.raises(KibanaError, match="does not answer"):
         import_bundle(gone, SETTINGS)
-    with pytest.raises(KibanaError, match="no address"):
+    with pytest.raises(KibanaError, match="not an address"):
         import_bundle("kibana:5601", SETTINGS)

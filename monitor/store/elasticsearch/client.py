@@ -122,9 +122,7 @@ def _readable(path: Path) -> Path:
     try:
         ssl.create_default_context(cafile=path)
     except OSError as error:
-        raise StoreRefused(
-            f"store.ca_file: {path}: {error.strerror or error}", hint="it is to be a PEM file"
-        ) from error
+        raise StoreRefused(f"store.ca_file: {path}: {error.strerror or error}", hint="it must be a PEM file") from error
     return path
 
 
@@ -182,7 +180,7 @@ def not_elasticsearch(status: int | None = None) -> StoreRefused:
     """The error of something else at the address."""
     if status is not None and 300 <= status < 400:
         return StoreRefused(
-            f"what answers at store.url sends on to another address ({status})", hint="https:// instead of http://?"
+            f"what answers at store.url redirects to another address ({status})", hint="https:// instead of http://?"
         )
     told = f" (it answers {status})" if status else ""
     return StoreRefused(
@@ -226,7 +224,7 @@ def refusal(status: int, reason: str) -> StoreUnavailable | StoreRefused:
     if status in (408, 502, 503, 504):
         return StoreUnavailable(f"Elasticsearch is not ready: {_short(reason)}")
     if status == 400 and "media_type_header_exception" in reason:
-        return StoreRefused(f"this Elasticsearch is too old: {_short(reason)}", hint="versions 8 and 9 are spoken to")
+        return StoreRefused(f"this Elasticsearch is too old: {_short(reason)}", hint="versions 8 and 9 are supported")
     if any(sign in reason for sign in _TOO_WIDE):
         return StoreRefused(
             "the query's wildcards or misspellings stand for too many words of the stories",
