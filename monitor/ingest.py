@@ -119,12 +119,12 @@ class Ingest:
                 return Outcome(disposition=Disposition.FAILED, kind="rejected", detail=detail)
         return await self._postpone(visit, Outcome(disposition=Disposition.FAILED, kind="conflict"))
 
-    async def not_modified(self, outlet: Outlet, visit: Visit) -> Outcome:  # noqa: ARG002  the same shape as its sisters
+    async def not_modified(self, visit: Visit) -> Outcome:
         """A stored story was asked for again and the server says it is the same."""
         checked = replace(visit, rechecks=visit.rechecks + 1, attempts=0)
         return await self._settle(checked, Outcome(disposition=Disposition.UNCHANGED), next_at=_recheck_at(checked))
 
-    async def failed(self, outlet: Outlet, visit: Visit, error: FetchError) -> Outcome:  # noqa: ARG002  as above
+    async def failed(self, visit: Visit, error: FetchError) -> Outcome:
         """The page could not be had: it is asked for again later, unless that is of no use."""
         outcome = Outcome(disposition=Disposition.FAILED, kind=error.kind, detail=error.message)
         if error.permanent:

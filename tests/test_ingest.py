@@ -370,8 +370,8 @@ def test_a_page_that_hangs_its_reader_is_tried_again_later_and_at_last_given_up(
 
 def test_a_missing_page_is_given_up_at_once_and_a_busy_server_gets_the_time_it_asked_for(desk):
     gone, busy = desk.candidate("https://gazette.example/gone"), desk.candidate("https://gazette.example/busy")
-    asyncio.run(desk.ingest.failed(OUTLET, gone, FetchError("404", kind="http-404", permanent=True)))
-    asyncio.run(desk.ingest.failed(OUTLET, busy, FetchError("503", kind="http-503", retry_after=7200)))
+    asyncio.run(desk.ingest.failed(gone, FetchError("404", kind="http-404", permanent=True)))
+    asyncio.run(desk.ingest.failed(busy, FetchError("503", kind="http-503", retry_after=7200)))
     assert not desk.due(timedelta(hours=1))
     (visit,) = desk.due(timedelta(hours=3))
     assert visit.candidate.url.endswith("busy")
@@ -447,7 +447,7 @@ def test_an_error_of_any_kind_ends_only_the_filings_it_met(desk, monkeypatch):
 
     async def all_at_once():
         gone = FetchError("404", kind="http-404", permanent=True)
-        filing = asyncio.gather(*(desk.ingest.failed(OUTLET, visit, gone) for visit in visits), return_exceptions=True)
+        filing = asyncio.gather(*(desk.ingest.failed(visit, gone) for visit in visits), return_exceptions=True)
         return await asyncio.wait_for(filing, 30)
 
     told = asyncio.run(all_at_once())
@@ -465,7 +465,7 @@ def test_a_writer_that_is_stopped_leaves_nobody_waiting(desk, monkeypatch):
 
     async def all_at_once():
         gone = FetchError("404", kind="http-404", permanent=True)
-        filing = asyncio.gather(*(desk.ingest.failed(OUTLET, visit, gone) for visit in visits), return_exceptions=True)
+        filing = asyncio.gather(*(desk.ingest.failed(visit, gone) for visit in visits), return_exceptions=True)
         return await asyncio.wait_for(filing, 30)
 
     assert [type(answer) for answer in asyncio.run(all_at_once())] == [asyncio.CancelledError] * 3

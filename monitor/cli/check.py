@@ -32,8 +32,8 @@ def check_command(context: Context, *, offline: bool) -> int:
     """
     config, out = context.config, context.out
     parts = [(len(config.outlets), "outlet"), (len(config.topics), "topic"), (len(config.alerts), "alert")]
-    counted = ", ".join(f"{number} {name}{'s' * (number != 1)}" for number, name in parts)
-    out.print(f"ok    {context.config_path}: {counted}", markup=False)
+    summary = ", ".join(counted(number, name) for number, name in parts)
+    out.print(f"ok    {context.config_path}: {summary}", markup=False)
     failed = not config.outlets
     if failed:
         out.print("FAIL  outlets: none are configured; `init` writes a starter with some")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from typing import TYPE_CHECKING
 
 import click
@@ -76,15 +75,15 @@ def difference(before: str, after: str, *, colour: bool) -> Text:
     """Words taken out and put in: red and green, or [-out-] and {+in+} where there is no colour."""
     from rich.text import Text  # noqa: PLC0415  rich takes time that --json need not spend
 
-    old, new = re.findall(r"\s+|\w+|[^\w\s]", before), re.findall(r"\s+|\w+|[^\w\s]", after)
+    from monitor.changes import differences  # noqa: PLC0415  as above
+
     text = Text()
-    for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        out, in_ = "".join(old[a:b]), "".join(new[c:d])
-        if kind == "equal":
-            text.append(out if len(out) < 160 else f"{out[:70]} … {out[-70:]}")
-            continue
-        if out:
-            text.append(out if colour else f"[-{out}-]", style="red strike")
-        if in_:
-            text.append(in_ if colour else f"{{+{in_}+}}", style="green")
+    for change in differences(before, after):
+        said = change.text
+        if change.kind == "same":
+            text.append(said if len(said) < 160 else f"{said[:70]} … {said[-70:]}")
+        elif change.kind == "removed":
+            text.append(said if colour else f"[-{said}-]", style="red strike")
+        else:
+            text.append(said if colour else f"{{+{said}+}}", style="green")
     return text

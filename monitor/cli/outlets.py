@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -81,11 +82,8 @@ def _wanted(names: Sequence[str], known: list[str]) -> list[str]:
 
 
 def _json(name: str, outlet: Outlet | None, state: OutletState | None) -> dict[str, Any]:
-    if state is None:
-        state = OutletState(name=name, next_poll_at=now(), interval=now() - now())
-        never = True
-    else:
-        never = False
+    never = state is None
+    state = state or OutletState(name=name, next_poll_at=now(), interval=timedelta(0))
     held = bool(state.holder and state.lease_until and state.lease_until > now())
     return {
         "name": name,

@@ -250,10 +250,10 @@ async def _page(outlet: Outlet, visit: Visit, desk: Desk, report: PollReport, le
     except FetchError as error:
         if error.kind == "http-404" and visit.attempts == 0:  # some outlets announce a story before they show it
             error = FetchError(error.message, kind=error.kind)
-        report.add(visit.candidate.url, await ingest.failed(outlet, visit, error))
+        report.add(visit.candidate.url, await ingest.failed(visit, error))
         return error
     if page is None:
-        report.add(visit.candidate.url, await ingest.not_modified(outlet, visit))
+        report.add(visit.candidate.url, await ingest.not_modified(visit))
         return None
     outcome = await ingest.page(outlet, visit, page, learnt.furniture)
     report.engines[page.engine] += 1

@@ -216,10 +216,9 @@ def flags(layout: Layout, known: Facts, kept: Sequence[Block]) -> tuple[str, ...
     if known.paid or walled:
         found.append("paywall")
     last = kept[-1].text if kept else ""
-    if _ENDS_OPEN.search(last) or (walled and length < 1200) or (known.paid and length < 600):
+    states_more = bool(kept) and len(known.body) > max(400, 2 * sum(len(block.text) for block in kept))
+    if _ENDS_OPEN.search(last) or (walled and length < 1200) or (known.paid and length < 600) or states_more:
         found.append("truncated")
-    if kept and len(known.body) > 400 and len(known.body) > 2 * sum(len(block.text) for block in kept):
-        found.append("truncated") if "truncated" not in found else None
     if any(_CONSENT.search(block.text) for block in kept[:2]):
         found.append("consent")
     if known.live or (phrases.LIVE.search(known.title) and len(kept) > 20):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ def alert_mail(
     domain = box(config.mail.sender).rpartition("@")[2]
     message["List-Id"] = f"{_ascii(name)} <{_slug(name)}.media-monitor.{domain}>"
     why = f"Alert {clean(name)}: {clean(alert.query)}" if alert else f"Alert {clean(name)}, no longer configured"
-    hold = f"To hold this alert's mail: media-monitor alerts snooze {_quoted(clean(name))} 2d"
+    hold = f"To hold this alert's mail: media-monitor alerts snooze {shlex.quote(clean(name))} 2d"
     message.set_content(_text(entries, why, hold))
     message.add_alternative(_html(entries, why, hold), subtype="html")
     return _bytes(message)
@@ -293,7 +294,3 @@ def _slug(name: str) -> str:
     """A label for List-Id that is the alert's own, whatever its script."""
     plain = re.sub(r"[^a-z0-9]+", "-", _ascii(name).lower()).strip("-")[:40]
     return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}".lstrip("-")
-
-
-def _quoted(name: str) -> str:
-    return name if re.fullmatch(r"[\w.-]+", name) else "'" + name.replace("'", "'\\''") + "'"

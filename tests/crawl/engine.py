@@ -155,12 +155,12 @@ class FakeIngest:
         self.memory.visits[visit.id] = settled
         return Outcome(disposition=self.disposition, kind=self.kind)
 
-    async def not_modified(self, outlet: Outlet, visit: Visit) -> Outcome:
+    async def not_modified(self, visit: Visit) -> Outcome:
         self.unchanged.append(visit.candidate.url)
         self.memory.visits[visit.id] = replace(visit, next_at=None)
         return Outcome(disposition=Disposition.UNCHANGED)
 
-    async def failed(self, outlet: Outlet, visit: Visit, error: FetchError) -> Outcome:
+    async def failed(self, visit: Visit, error: FetchError) -> Outcome:
         self.failures[visit.candidate.url] = error
         again = None if error.permanent else now() + timedelta(minutes=5)
         self.memory.visits[visit.id] = replace(visit, next_at=again, attempts=visit.attempts + 1)
@@ -172,6 +172,7 @@ class FakeService:
 
     def __init__(self, *outlets: Outlet, crawl: CrawlSettings = FAST) -> None:
         self.config = Config(crawl=crawl, outlets=outlets)
+        self.away = False
         self.store = Memory()
         self.ingest = FakeIngest(self.store)
         self.extractor = SimpleNamespace(start=lambda: None)

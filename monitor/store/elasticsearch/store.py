@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from monitor.counted import counted
 from monitor.errors import StoreUnavailable
 from monitor.store.elasticsearch import client, migration, schema
 from monitor.store.elasticsearch.aside import Aside
@@ -44,13 +45,13 @@ class ElasticsearchStore(Copying, Aside):
         missing = [kind for kind in schema.KINDS if kind not in versions]
         state = f"not set up: {', '.join(missing)} missing" if missing else "set up"
         if not missing and (rejected := self.rejections()):
-            state += f", {rejected} rejected documents set aside (media-monitor replay)"
+            state += f", {counted(rejected, 'rejected document')} set aside (media-monitor replay)"
         with explained():
             health = self.client.cluster.health()
-        nodes = health["number_of_nodes"]
+        nodes = counted(health["number_of_nodes"], "node")
         return (
-            f"Elasticsearch cluster {health['cluster_name']!r} at {self.where}, {nodes} "
-            f"node{'s' if nodes != 1 else ''}, {health['status']}, prefix {self.prefix!r}, {state}"
+            f"Elasticsearch cluster {health['cluster_name']!r} at {self.where}, {nodes}, {health['status']}, "
+            f"prefix {self.prefix!r}, {state}"
         )
 
     def close(self) -> None:

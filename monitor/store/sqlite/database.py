@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
-import re
 import threading
 import zlib
 from contextlib import contextmanager
-from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
@@ -16,6 +13,7 @@ from urllib.parse import quote
 import apsw
 
 from monitor.errors import MonitorError, StoreRefused, StoreUnavailable
+from monitor.query.matcher import covers
 from monitor.store.sqlite.tokens import tokenizer
 
 if TYPE_CHECKING:
@@ -247,12 +245,7 @@ def _places_match(row: apsw.FTS5ExtensionApi, *arguments: apsw.SQLiteValue) -> b
 def _covers(*values: apsw.SQLiteValue) -> bool:
     """Whether a glob covers a word; SQLite's own operator takes for ever on ``a*a*a*a*a*b``."""
     pattern, word = values
-    return _pattern(str(pattern)).match(str(word)) is not None
-
-
-@lru_cache(maxsize=256)
-def _pattern(glob: str) -> re.Pattern[str]:
-    return re.compile(fnmatch.translate(glob))
+    return covers(str(pattern), str(word))
 
 
 def _inflate(*values: apsw.SQLiteValue) -> apsw.SQLiteValue:
