@@ -1,4 +1,4 @@
-"""What many stories cost: filing, searching, disk and heap, on Elasticsearch and on SQLite.
+"""What many stories cost: filing, searching, finding the like of one, disk and heap, on Elasticsearch and on SQLite.
 
     python -m benchmarks.indexing.size URL [--stories 300000] [--only elasticsearch|sqlite]
 
@@ -20,6 +20,7 @@ from benchmarks.indexing.speed import BATCH, caught, drop, opened
 from benchmarks.search.stories import NOW, Generator, word
 from monitor.models import Filed
 from monitor.query import parse
+from monitor.similarity import signature
 from monitor.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -69,6 +70,21 @@ def searched(store: Store) -> tuple[float, float]:
     return statistics.median(took), cuts[-1]
 
 
+def likened(store: Store) -> float:
+    """Median of a look for what is like a new story, in milliseconds: every other one is a reprint of a stored one."""
+    took = []
+    since = NOW - timedelta(days=14)
+    newest = store.search(None, now=NOW + timedelta(days=1), limit=2 * SEARCHES).stories
+    for number, story in enumerate(story for story in newest if story.first_seen_at > since):
+        text = story.text if number % 2 else " ".join(reversed(story.text.split()))
+        wanted = signature(text)
+        began = time.perf_counter()
+        found = store.similar(wanted, since=since)
+        took.append((time.perf_counter() - began) * 1000)
+        assert not number % 2 or story.id in {name for name, _, _ in found}
+    return statistics.median(took)
+
+
 def elasticsearch(url: str, count: int) -> dict[str, str]:
     store: ElasticsearchStore = opened(url)
     try:
@@ -78,7 +94,7 @@ def elasticsearch(url: str, count: int) -> dict[str, str]:
         size = store.client.indices.stats(index=f"{store.prefix}-*").body["_all"]["primaries"]["store"]["size_in_bytes"]
         nodes = store.client.nodes.stats(metric="jvm").body["nodes"].values()
         heap = sum(node["jvm"]["mem"]["heap_used_in_bytes"] for node in nodes)
-        return row(rate, median, slowest, size) | {"heap in use": f"{heap / 1e6:,.0f} MB"}
+        return row(rate, median, slowest, likened(store), size) | {"heap in use": f"{heap / 1e6:,.0f} MB"}
     finally:
         drop(store)
 
@@ -90,16 +106,18 @@ def sqlite(count: int) -> dict[str, str]:
         store.setup()
         rate = fill(store, count)
         median, slowest = searched(store)
+        alike = likened(store)
         store.close()
         size = sum(one.stat().st_size for one in path.parent.iterdir())
-        return row(rate, median, slowest, size) | {"heap in use": "-"}
+        return row(rate, median, slowest, alike, size) | {"heap in use": "-"}
 
 
-def row(rate: float, median: float, slowest: float, size: int) -> dict[str, str]:
+def row(rate: float, median: float, slowest: float, alike: float, size: int) -> dict[str, str]:
     return {
         "filed a second": f"{rate:,.0f}",
         "search, median": f"{median:.1f} ms",
         "search, 95 %": f"{slowest:.1f} ms",
+        "look for the like, median": f"{alike:.2f} ms",
         "disk": f"{size / 1e6:,.0f} MB",
     }
 
