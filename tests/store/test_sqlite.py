@@ -176,6 +176,7 @@ def test_a_file_that_may_not_be_written_is_read_and_nothing_else(store: SqliteSt
     store.close()
     assert not path.with_name(f"{path.name}-wal").exists()
     with shown_to_another_user(path) as shown, contextlib.closing(opened(shown)) as reader:
+        reader.setup()
         assert reader.search(parse("text"), now=NOW).total == 1
         with pytest.raises(StoreRefused, match="writable"):
             reader.enqueue([candidate("new")], now=NOW)
@@ -185,6 +186,7 @@ def test_a_file_that_another_user_writes_to_is_read_with_what_was_written_last(s
     store.file([filing(story("first"))])
     with shown_to_another_user(path) as shown, contextlib.closing(opened(shown)) as reader:
         assert shown.with_name(f"{path.name}-wal").exists()
+        reader.setup()
         assert reader.search(parse("text"), now=NOW).total == 1
 
 

@@ -85,7 +85,13 @@ class Database:
                 self._writing.release()
 
     def setup(self) -> None:
-        """Makes the file or brings it up to date.  Raises StoreRefused where it is newer or another program's."""
+        """Makes the file or brings it up to date.  Raises StoreRefused where it is newer or another program's.
+
+        Who may only read the file finds out whether it is up to date.
+        """
+        if not self._writable():
+            with self.read():
+                return
         with self._translated():
             connection = self._open(apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
             try:
@@ -121,15 +127,18 @@ class Database:
                 raise StoreRefused(f"{self.path} is closed")
             if self._idle:
                 return self._idle.pop()
-        effective = os.access in os.supports_effective_ids
-        writable = os.access(self.path, os.W_OK, effective_ids=effective) or not self.path.exists()
-        connection = self._open(apsw.SQLITE_OPEN_READWRITE if writable else apsw.SQLITE_OPEN_READONLY)
+        connection = self._open(apsw.SQLITE_OPEN_READWRITE if self._writable() else apsw.SQLITE_OPEN_READONLY)
         try:
             self._check(connection, made=True)
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _writable(self) -> bool:
+        """Whether this user may write to the file, or make it."""
+        effective = os.access in os.supports_effective_ids
+        return os.access(self.path, os.W_OK, effective_ids=effective) or not self.path.exists()
 
     def _give(self, connection: apsw.Connection, *, healthy: bool) -> None:
         with self._lock:
