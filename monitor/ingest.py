@@ -11,6 +11,7 @@ import asyncio
 import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from monitor import similarity
@@ -36,7 +37,7 @@ from monitor.query.analysis import tokens
 from monitor.urls import canonical, story_id
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
     from typing import Protocol, TypeVar
 
     from monitor.config import Config, Outlet
@@ -82,7 +83,7 @@ class Ingest:
         # and reprints of one event are often read within the same second.
         self._coming: dict[str, tuple[tuple[int, ...], str]] = {}
         self._looking = threading.Lock()
-        self._settled: dict[str, None] = {}  # stories filed with their visits by this process, the latest last
+        self._settled: dict[str, None] = {}  # stories this process files or filed with their visits, the latest last
 
     async def page(self, outlet: Outlet, visit: Visit, page: Page, furniture: Furniture) -> Outcome:
         """Takes a fetched page to its end; the outcome says which.  ``furniture`` learns from it."""
@@ -284,9 +285,13 @@ class Ingest:
     async def _write(self) -> None:
         while self._queue:
             batch, self._queue = self._queue[:LARGEST_BATCH], self._queue[LARGEST_BATCH:]
+            # Before the writing, not after: who finds such a story from now on meets ours, not one cut off by a kill.
+            settling = {filing.visit.story for filing, _ in batch if filing.visit.story} - self._settled.keys()
+            self._settled.update(dict.fromkeys(settling))
             try:
                 results = await self.call(self.store.file, [filing for filing, _ in batch])
             except BaseException as error:  # each who waits raises it where he filed, whatever it was
+                self._unsettle(settling)
                 stopped = not isinstance(error, Exception)
                 if stopped:  # nobody writes what is left
                     batch, self._queue = batch + self._queue, []
@@ -296,16 +301,18 @@ class Ingest:
                 if stopped:
                     raise
                 continue
-            for (filing, written), result in zip(batch, results, strict=True):
-                if result is Filed.WRITTEN and filing.visit.story is not None:
-                    self._remember(filing.visit.story)
+            settled = {
+                filing.visit.story for (filing, _), got in zip(batch, results, strict=True) if got is Filed.WRITTEN
+            }
+            self._unsettle(settling - settled)
+            for (_, written), result in zip(batch, results, strict=True):
                 if not written.done():
                     written.set_result(result)
 
-    def _remember(self, story: str) -> None:
-        self._settled[story] = None
-        if len(self._settled) > SETTLED:
-            del self._settled[next(iter(self._settled))]
+    def _unsettle(self, stories: Iterable[str]) -> None:
+        """Forgets the stories that were not written, and of those that were the oldest beyond `SETTLED`."""
+        for story in (*stories, *islice(self._settled, max(0, len(self._settled) - SETTLED))):
+            self._settled.pop(story, None)
 
 
 def story_of(outlet: Outlet, visit: Visit, page: Page, article: Article) -> Story:

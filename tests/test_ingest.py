@@ -194,6 +194,33 @@ def test_two_addresses_of_one_story_at_once_store_it_once(desk):
     assert len(stored(desk)) == 1
 
 
+def test_an_address_read_while_its_story_is_being_written_is_a_duplicate(desk):
+    offered = [Candidate(url=f"https://gazette.example/short/{n}", outlet=OUTLET.name) for n in range(2)]
+    first, second = desk.store.enqueue(offered, now=models.now())
+    written, prepared = asyncio.Event(), asyncio.Event()
+
+    async def call(work, *args, **kwargs):
+        result = await asyncio.to_thread(work, *args, **kwargs)
+        if work == desk.store.file and not written.is_set():
+            written.set()
+            await prepared.wait()  # the store has the story, and its writer does not know yet
+        elif written.is_set():
+            prepared.set()
+        return result
+
+    async def read(visit):
+        page = Page(url=visit.candidate.url, body=b"", fetched_at=models.now())
+        return (await desk.ingest.page(OUTLET, visit, page, Furniture())).disposition
+
+    async def both():
+        one = asyncio.create_task(read(first))
+        await written.wait()
+        return await read(second), await one
+
+    desk.ingest.call = call
+    assert asyncio.run(both()) == (Disposition.DUPLICATE, Disposition.STORED)
+
+
 def test_an_unchanged_story_is_asked_for_again_at_growing_intervals_for_three_days(desk, monkeypatch):
     desk.page(desk.candidate())
     start, seen = models.now(), []
