@@ -56,6 +56,8 @@ class ElasticsearchStore(Copying, Aside):
 
     def close(self) -> None:
         """Shows everybody what was written last, and closes the connections."""
+        if self._mirror:
+            self._mirror.close(PARTING)
         self.client = self.client.options(request_timeout=PARTING)
         try:
             with suppress(StoreUnavailable):  # what was written shows by itself a second later

@@ -10,11 +10,14 @@ from monitor.store.elasticsearch import documents
 from monitor.store.elasticsearch.bulk import Write, Written
 from monitor.store.elasticsearch.cluster import Cluster, Stored
 from monitor.store.elasticsearch.documents import digest
+from monitor.store.elasticsearch.mirror import WORTH, Mirror, Sketch
 from monitor.store.protocol import Found
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
+
+    from elasticsearch import Elasticsearch
 
     from monitor.models import Filing, Json
     from monitor.query.syntax import Node
@@ -25,6 +28,11 @@ EARLIER_AT_ONCE = 100  # versions of one answer: whole stories
 
 class Stories(Cluster):
     """The part of the store that keeps stories and hits."""
+
+    def __init__(self, client: Elasticsearch, prefix: str) -> None:
+        super().__init__(client, prefix)
+        self._mirror: Mirror | None = None
+        self._likened = 0  # look-ups so far
 
     # ---- filing
 
@@ -62,6 +70,8 @@ class Stories(Cluster):
         placed = {place: filing.story for place, filing in fit.items() if filing.story}
         written = self.write([_story(filing, stored) for filing in fit.values() if filing.story], keep=True)
         fates = dict(zip(placed, written, strict=True))
+        if self._mirror:
+            self._mirror.put(_sketch(filings[place]) for place, fate in fates.items() if fate.done)
         fit = {place: filing for place, filing in fit.items() if place not in fates or not fates[place].conflict}
 
         rejected = {place: fate.reason for place, fate in fates.items() if fate.rejected}
@@ -177,6 +187,19 @@ class Stories(Cluster):
 
     def similar(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
         """See `Store.similar`; those that share most first, and no more than `MOST_SIMILAR`."""
+        copy = self._mirror_from(since)
+        found = copy.similar(signature, since=since) if copy else None
+        return self._search_similar(signature, since) if found is None else found
+
+    def _mirror_from(self, since: datetime) -> Mirror | None:
+        """The copy of signatures beside this process, from when it has looked so often that one is worth making."""
+        with self._lock:
+            self._likened += 1
+            if self._mirror is None and self._likened > WORTH:
+                self._mirror = Mirror(self, since=since)
+            return self._mirror
+
+    def _search_similar(self, signature: Sequence[int], since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
         from monitor.similarity import bands  # noqa: PLC0415  numpy takes its time, and a search needs none of it
 
         shares = [{"constant_score": {"filter": {"term": {"bands": str(band)}}}} for band in bands(signature)]
@@ -225,6 +248,14 @@ def _story(filing: Filing, stored: dict[str, Stored]) -> Write:
     if old is None:
         return Write(kind="stories", id=filing.story.id, document=document, op="create")
     return Write(kind="stories", id=filing.story.id, document=document, version=old.version)
+
+
+def _sketch(filing: Filing) -> Sketch:
+    story = filing.story
+    assert story is not None
+    return Sketch(
+        story=story.id, cluster=story.cluster, first_seen_at=story.first_seen_at, signature=tuple(filing.signature)
+    )
 
 
 def _is_storyless(write: Write) -> bool:

@@ -15,22 +15,20 @@ if TYPE_CHECKING:
 
     import apsw
 
-    from monitor.models import Story
-
 REMEMBERED = timedelta(days=30)  # before the newest story: who looks for reprints looks back two weeks
 FORGOTTEN_AT_ONCE = 500
 MOST_IN_A_BAND = 200  # the newest; a band with more is boilerplate
 MOST_SIMILAR = 100
 
 
-def put(connection: apsw.Connection, stories: Mapping[int, tuple[Story, Sequence[int]]]) -> None:
-    """Remembers the signatures of stories by their moments, and forgets some of the oldest."""
+def put(connection: apsw.Connection, signatures: Mapping[int, tuple[datetime, Sequence[int]]]) -> None:
+    """Remembers when each story was first seen and its signature, by its moment, and forgets some of the oldest."""
     from monitor.similarity import bands  # noqa: PLC0415  numpy takes its time, and a search needs none of it
 
     ((known,),) = rows.fetch(connection, sql.NEWEST_SIGNATURE)
     found = [
-        (moment, rows.micros(story.first_seen_at), signature)
-        for moment, (story, signature) in stories.items()
+        (moment, rows.micros(first_seen_at), signature)
+        for moment, (first_seen_at, signature) in signatures.items()
         if signature
     ]
     newest = max([known or 0, *(first_seen_at for _, first_seen_at, _ in found)])
@@ -38,7 +36,7 @@ def put(connection: apsw.Connection, stories: Mapping[int, tuple[Story, Sequence
     kept = [(moment, first_seen_at, signature) for moment, first_seen_at, signature in found if first_seen_at >= oldest]
     connection.executemany(
         sql.PUT_SIGNATURE,
-        [(moment, first_seen_at, _pack(signature)) for moment, first_seen_at, signature in kept],
+        [(moment, first_seen_at, pack(signature)) for moment, first_seen_at, signature in kept],
     )
     pairs = sorted((_low(band), moment) for moment, _, signature in kept for band in bands(signature))
     connection.executemany(sql.PUT_BAND, pairs)
@@ -85,7 +83,7 @@ def _low(band: int) -> int:
     return (band & 0xFFFFFFFF) - 0x80000000
 
 
-def _pack(signature: Sequence[int]) -> bytes:
+def pack(signature: Sequence[int]) -> bytes:
     """A signature in three quarters of the space: the steps between its ascending numbers, in as many bytes as the
     largest needs, which is said first."""
     steps = [signature[0], *(after - before for before, after in pairwise(signature))]

@@ -95,7 +95,7 @@ class Writing:
         self._connection = connection
         self._words = words
         self._entries: dict[int, fulltext.Entry] = {}
-        self._signatures: dict[int, tuple[Story, Sequence[int]]] = {}
+        self._signatures: dict[int, tuple[datetime, Sequence[int]]] = {}
 
     def version(self, story: str) -> int:
         """The stored version of a story, 0 for none."""
@@ -109,7 +109,7 @@ class Writing:
         moment = _moment(self._connection, story)
         self._connection.execute(sql.PUT_STORY, rows.story_row(story, moment))
         self._entries[moment] = entry
-        self._signatures[moment] = story, signature
+        self._signatures[moment] = story.first_seen_at, signature
 
     def finish(self) -> None:
         """To be called before the commit."""
