@@ -14,6 +14,7 @@ import resource
 import statistics
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,6 +81,11 @@ def timed(look: Callable[[tuple[int, ...]], object], wanted: Sequence[tuple[int,
     return statistics.median(took), statistics.quantiles(took, n=20)[-1]
 
 
+def resident() -> int:
+    """Bytes of memory that this process has now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("url")
@@ -101,7 +107,7 @@ def main() -> None:
         bound = timed(lambda signature: store.client.search(index=index, query=one(signature), size=1), wanted)
         stories.WORTH = len(wanted) + 1
         searched = timed(lambda signature: store.similar(signature, since=SINCE), wanted)
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        memory = resident()
         began = time.perf_counter()
         mirror = Mirror(store, since=SINCE)
         while mirror.similar(wanted[0], since=SINCE) is None:
@@ -111,13 +117,13 @@ def main() -> None:
         for place, (name, _) in enumerate(some):
             found += place % 2 and name in {story for story, *_ in mirror.similar(wanted[place], since=SINCE) or ()}
         looked = timed(lambda signature: mirror.similar(signature, since=SINCE), wanted)
-        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory
+        grown = resident() - memory
         print(f"{options.stories:,} stories, {found} of {len(some) // 2} reprints found    median     95 %")
         for name, (median, slowest) in {"smallest search": bound, "search": searched, "copy": looked}.items():
             print(f"{name:16} {median:36.2f} {slowest:8.2f} ms")
         print(f"search / copy    {searched[0] / looked[0]:36.1f} times")
         mirror.close(5.0)
-        print(f"the copy was whole after {copied:.0f} s, and took {grown / 1024:.0f} MB of memory")
+        print(f"the copy was whole after {copied:.0f} s, and took {grown / 1e6:.0f} MB of memory")
     finally:
         drop(store)
         store.close()
