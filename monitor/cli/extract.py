@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import re
+import signal
 import sys
 from collections import deque
 from pathlib import Path
@@ -78,6 +79,9 @@ def extract_command(
         for name in pages:
             context.err.print(f"{name}: {_missing(name)}", markup=False)
         return 1
+    from monitor.extract import preload  # noqa: PLC0415  as below
+
+    preload()  # a second of imports, in another process, while this one has its own
     config = _config(context, outlet_name)
     with context.waiting("fetching"):
         fetched = _fetch(config, [name for name in pages if _is_url(name)], outlet_name, render)
@@ -85,6 +89,7 @@ def extract_command(
 
     async def read(bar: Progress) -> None:
         nonlocal status
+        _end_when_told()
         task = bar.add_task("pages", total=len(pages))
         async for name, outlet, page, outcome in _read(config, pages, addresses, fetched, outlet_name):
             bar.advance(task)
@@ -100,8 +105,26 @@ def extract_command(
 
     # between stories on the same terminal a bar would only flicker
     with context.progress(shown=len(pages) > 1 and not context.out.is_terminal) as bar:
-        asyncio.run(read(bar))
+        try:
+            asyncio.run(read(bar))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
     return status
+
+
+def _end_when_told() -> None:
+    """Cancels this task at the first Ctrl-C; the second ends the process.
+
+    asyncio does the same, but sleeps over a signal that comes just before it waits: it wakes for those it is to watch.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+
+    def stop() -> None:
+        loop.remove_signal_handler(signal.SIGINT)
+        task.cancel()
+
+    loop.add_signal_handler(signal.SIGINT, stop)
 
 
 def _is_url(name: str) -> bool:
@@ -180,6 +203,7 @@ async def _read(
     outlet_name: str | None,
 ) -> AsyncIterator[tuple[str, Outlet, Page | None, Reading]]:
     """Each page with what it is, in order; a few are read at once, and no more are held than that."""
+    import monitor.ingest  # noqa: F401, PLC0415  for `_story`, while the workers' imports last
     from monitor.extract import Extractor  # noqa: PLC0415  as above
     from monitor.extract import Reading as Options  # noqa: PLC0415
 

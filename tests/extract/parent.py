@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 
 from extract import hurtful
 from monitor.extract import Extractor, Reading, pool
@@ -12,6 +13,10 @@ PAGE = Page(url="https://news.example/", body=hurtful.HARM, fetched_at=now())
 
 
 async def main() -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    # asyncio's own handler may sleep over a signal that comes just before it waits.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
     async with Extractor(1) as extractor:
         pool.worker.read = hurtful.children  # type: ignore[assignment]
         print(await extractor.read(PAGE, Reading()), flush=True)

@@ -83,8 +83,8 @@ def test_workers_are_replaced_after_their_share_of_pages() -> None:
 
 
 def test_the_event_loop_runs_on_while_the_workers_start() -> None:
-    async def main() -> float:
-        longest = 0.0
+    async def main() -> tuple[float, float]:
+        longest, began = 0.0, time.monotonic()
 
         async def tick() -> None:
             nonlocal longest
@@ -98,9 +98,10 @@ def test_the_event_loop_runs_on_while_the_workers_start() -> None:
         await extractor.read(page(), Reading())
         ticking.cancel()
         extractor.close()
-        return longest
+        return longest, time.monotonic() - began
 
-    assert asyncio.run(main()) < 1.0
+    longest, whole = asyncio.run(main())
+    assert longest < whole / 2
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -118,8 +119,8 @@ def test_workers_end_with_their_parent_and_say_nothing(by: signal.Signals) -> No
     workers = [int(word) for word in parent.stdout.readline().split()]
     assert workers
     parent.send_signal(by)
-    parent.wait(20)
-    deadline = time.monotonic() + 20
+    parent.wait(60)
+    deadline = time.monotonic() + 60
     while any(_runs(worker) for worker in workers) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(_runs(worker) for worker in workers)
