@@ -24,8 +24,6 @@ from service_identity import VerificationError
 from twisted.internet.error import ConnectError, ConnectionClosed
 from twisted.web.client import ResponseFailed
 
-from monitor.crawl.guard import TRUSTED, VERIFY, Refused, trusted
-from monitor.crawl.handler import Untrusted
 from monitor.crawl.limits import WANTS_TEXT
 from monitor.crawl.politeness import DELAY, Resting
 from monitor.crawl.robots import Forbidden, Robots, Unreachable
@@ -34,6 +32,8 @@ from monitor.discovery.addresses import Own
 from monitor.discovery.sitemap import LARGEST
 from monitor.errors import FetchError, RenderingUnavailable
 from monitor.models import Page, now
+from monitor.reach.guard import TRUSTED, VERIFY, Refused, trusted
+from monitor.reach.handler import Untrusted
 from monitor.rendering import reading
 from monitor.rendering.auto import Memory
 from monitor.rendering.rendering import Rendering

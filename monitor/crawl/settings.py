@@ -7,7 +7,7 @@ SPIDER_MODULES = [own_spiders()]
 NEWSPIDER_MODULE = "spiders"
 ADDONS = {"monitor.crawl.addon.MonitorAddon": 100}
 
-TWISTED_DNS_RESOLVER = "monitor.crawl.resolver.ExpiringResolver"  # add-ons come too late to set it
+TWISTED_DNS_RESOLVER = "monitor.reach.resolver.ExpiringResolver"  # add-ons come too late to set it
 REACTOR_THREADPOOL_MAXSIZE = 20  # names are looked up in threads
 TELNETCONSOLE_ENABLED = False
 LOG_LEVEL = "WARNING"

@@ -22,8 +22,8 @@ from playwright.async_api import Error as PlaywrightError
 from scrapy.http import Headers
 from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
 
-from monitor.crawl.guard import VERIFY
 from monitor.errors import FetchError, RenderingUnavailable
+from monitor.reach.guard import VERIFY
 from monitor.rendering.visit import Visit, browser_is_gone
 
 if TYPE_CHECKING:

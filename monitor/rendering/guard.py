@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeAlias
 from urllib.parse import urlsplit
 
-from monitor.crawl.guard import Hosts, is_public, trusted
+from monitor.reach.guard import Hosts, is_public, trusted
 from monitor.rendering.trackers import is_tracker
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from scrapy.core.downloader.handlers.base import BaseDownloadHandler
 
-from monitor.crawl.handler import GuardedHandler
+from monitor.reach.handler import GuardedHandler
 from monitor.rendering.rendering import Rendering
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 from scrapy import signals
 from scrapy.http import HtmlResponse
 
-from monitor.crawl.guard import TRUSTED, splash_hosts
+from monitor.discovery.addresses import host_of
 from monitor.errors import RenderingUnavailable
+from monitor.reach.guard import TRUSTED
 from monitor.rendering import browser, gate, splash
 from monitor.rendering.guard import Guard
 from monitor.rendering.pace import Pace
@@ -142,7 +143,7 @@ class Rendering:
             request.url, plan, server=self._splash_url, session=outlet.name, user_agent=crawl.user_agent, proxy=proxy
         )
         # The server may be anywhere: it is configured.  What its pages reach is the guard's business.
-        return meta | {TRUSTED: request.meta.get(TRUSTED, frozenset()) | splash_hosts(self._splash_url)}
+        return meta | {TRUSTED: request.meta.get(TRUSTED, frozenset()) | {host_of(self._splash_url)}}
 
     def _guard_for_splash(self) -> tuple[str, int]:
         """Where to listen so that Splash can come: as configured, else where this machine faces it."""

@@ -21,7 +21,6 @@ if not hasattr(scrapy.utils.url, "canonicalize_url"):
 
 import scrapy_splash
 
-from monitor.crawl.politeness import PAGE
 from monitor.errors import FetchError
 from monitor.rendering import plan as rule
 from monitor.rendering.gate import place_of
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
 _SCRIPT = resources.files(__package__).joinpath("render.lua").read_text("utf-8")
 LOOK = resources.files(__package__).joinpath("look.js").read_text("utf-8")
+PAGE = "page_url"  # request.meta: the page that a request to Splash is for
 _OURS = frozenset({"accept-encoding", "if-none-match", "if-modified-since", "cookie"})
 
 

@@ -40,7 +40,7 @@ class Engine:
         install_reactor("twisted.internet.asyncioreactor.AsyncioSelectorReactor")
         from twisted.internet import reactor
 
-        from monitor.crawl.resolver import ExpiringResolver
+        from monitor.reach.resolver import ExpiringResolver
 
         self.reactor: Any = reactor
         self.loop: asyncio.AbstractEventLoop = self.reactor._asyncioEventloop

@@ -9,9 +9,9 @@ import pytest
 from twisted.internet.address import IPv4Address
 
 from monitor.config.schema import Outlet
-from monitor.crawl.guard import is_public, trusted
 from monitor.demo.web import Site
 from monitor.errors import FetchError
+from monitor.reach.guard import is_public, trusted
 
 from .engine import FAST, Engine
 from .test_fetch import fetch, refusal

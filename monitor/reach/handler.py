@@ -18,8 +18,8 @@ from twisted.web.client import Agent, _StandardEndpointFactory
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
-from monitor.crawl.guard import TRUSTED, VERIFY, Gate, Refused, is_public, splash_hosts
 from monitor.discovery.addresses import host_of
+from monitor.reach.guard import TRUSTED, VERIFY, Gate, Refused, is_public
 
 if TYPE_CHECKING:
     from scrapy import Request
@@ -44,12 +44,9 @@ class GuardedHandler(http11.HTTP11DownloadHandler):
             os.environ.setdefault("SSL_CERT_FILE", certifi.where())
         self._lenient = copy(self._contextFactory)
         self._lenient._verify_certificates = False  # noqa: SLF001  one setting for all is Scrapy's way
-        self._splash = splash_hosts(crawler.settings.get("MONITOR_SPLASH"))
 
     async def download_request(self, request: Request) -> Response:
         trusted = request.meta.get(TRUSTED, frozenset())
-        if "splash" in request.meta:
-            trusted |= self._splash
         host = host_of(request.url)
         if host is None:
             raise Refused(f"not an http or https address: {request.url[:200]}")

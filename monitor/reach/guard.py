@@ -9,7 +9,6 @@ two look-ups wins nothing.
 from __future__ import annotations
 
 import ipaddress
-import os
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies
 
@@ -123,9 +122,3 @@ class Gate:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reactor, name)
-
-
-def splash_hosts(configured: str | None) -> Hosts:
-    """The rendering server's own place, which requests made for it may reach wherever it is."""
-    host = host_of(configured or os.environ.get("SPLASH_URL", ""))
-    return frozenset({host} if host else ())
