@@ -1,22 +1,11 @@
-"""Who holds a lease: host, process and where its number counts, so that a dead one on this machine is known as dead."""
+"""Who holds a lease or a claim: host, process and where its number counts, so that a dead one here is known as dead."""
 
 from __future__ import annotations
 
 import os
 import secrets
 import socket
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from monitor.errors import LeaseLost
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from monitor.store import Store
-
 
 _PROC = Path("/proc")
 _NONCE = secrets.token_hex(4)  # what tells this process from all others, where nothing else does
@@ -49,17 +38,6 @@ def _is_gone(pid: int, began: str) -> bool:
         return False
     runs_since = _began(pid)
     return "" not in {began, runs_since} and runs_since != began
-
-
-def reclaim(store: Store, *, now: datetime) -> list[str]:
-    """Frees the outlets that a killed process of this machine held; they are due at once.  Returns their names."""
-    freed = []
-    for state in store.outlets():
-        if state.holder and state.lease_until and state.lease_until > now and is_dead(state.holder):
-            with suppress(LeaseLost):  # somebody was faster
-                store.release(replace(state, next_poll_at=min(state.next_poll_at, now)))
-                freed.append(state.name)
-    return freed
 
 
 def _place() -> tuple[str, str, str]:

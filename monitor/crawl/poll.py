@@ -13,6 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from monitor.crawl import discover, health, sources
+from monitor.crawl.lease import Lease
 from monitor.crawl.report import PollReport
 from monitor.crawl.schedule import Seen, plan
 from monitor.discovery.sift import sift
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TERM = timedelta(minutes=2)  # of a lease; renewed three times as often
 LONGEST = 600.0  # seconds after which a poll starts no further page: a slow host must not hold its sources up
 AT_ONCE = 8  # pages of one outlet under way
 ENOUGH = 5  # failures of the host in a row after which its other pages wait for the next poll
@@ -68,28 +68,6 @@ class Learnt:
     def kept_in(self, state: OutletState) -> OutletState:
         learnt = {"rendering": self.rendering.to_json(), "furniture": self.furniture.memory}
         return replace(state, memory={**state.memory, **learnt})
-
-
-class Lease:
-    """A hold on an outlet, renewed until it is given back."""
-
-    def __init__(self, service: Service, state: OutletState) -> None:
-        self._service = service
-        self.state = state
-
-    async def keep(self) -> None:
-        """Never ends but by LeaseLost."""
-        while True:
-            await asyncio.sleep(TERM.total_seconds() / 3)
-            self.state = await self._service.call(self._renew)
-
-    def _renew(self) -> OutletState:
-        """From the moment the store is asked: it may have been away for longer than the term."""
-        return self._service.store.renew(self.state, now=now(), term=TERM)
-
-    async def give_back(self, state: OutletState) -> None:
-        held = replace(state, holder=self.state.holder, lease_until=self.state.lease_until, token=self.state.token)
-        await self._service.call(self._service.store.release, held)
 
 
 async def poll(outlet: Outlet, state: OutletState, desk: Desk) -> PollReport:

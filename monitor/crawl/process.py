@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from scrapy.settings import Settings
 
 from monitor.counted import counted
+from monitor.crawl.lease import reclaim
 from monitor.crawl.report import CrawlReport
 from monitor.errors import ConfigError, MonitorError, StoreError
-from monitor.holder import reclaim
 from monitor.models import now
 
 if TYPE_CHECKING:

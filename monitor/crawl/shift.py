@@ -13,10 +13,11 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from monitor.crawl.fetch import Fetcher
-from monitor.crawl.poll import TERM, Desk, poll
+from monitor.crawl.lease import TERM, reclaim
+from monitor.crawl.poll import Desk, poll
 from monitor.crawl.report import CrawlReport, PollReport
 from monitor.errors import ConfigError, LeaseLost, MonitorError, StoreError
-from monitor.holder import reclaim, this_process
+from monitor.holder import this_process
 from monitor.models import now
 from monitor.rendering import rendering
 

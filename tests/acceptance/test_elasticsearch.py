@@ -36,8 +36,8 @@ OUTLETS, STORIES = 30, 20
 ALERTS = [SBERBANK]
 
 SHORT_LEASES = f"""
-import datetime, monitor.crawl.poll
-monitor.crawl.poll.TERM = datetime.timedelta(seconds={LEASE})
+import datetime, monitor.crawl.lease
+monitor.crawl.lease.TERM = datetime.timedelta(seconds={LEASE})
 from monitor.cli import main
 main()
 """

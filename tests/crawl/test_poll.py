@@ -10,7 +10,7 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 from monitor.config.schema import Outlet
-from monitor.crawl.poll import TERM, Lease
+from monitor.crawl.lease import TERM, Lease
 from monitor.crawl.shift import Shift
 from monitor.demo.web import Fault, Site
 from monitor.discovery.sift import sift
@@ -273,7 +273,7 @@ class Outage:
     def __init__(self, service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
         self.time, self.over = now(), False
         monkeypatch.setattr("monitor.crawl.shift.now", lambda: self.time)
-        monkeypatch.setattr("monitor.crawl.poll.now", lambda: self.time)
+        monkeypatch.setattr("monitor.crawl.lease.clock", lambda: self.time)
         for name in ("lease", "renew"):
             monkeypatch.setattr(service.store, name, self.first_away(getattr(service.store, name)))
         monkeypatch.setattr(service, "call", self.call)
@@ -307,7 +307,7 @@ def test_a_lease_renewed_after_an_outage_lasts_from_when_the_store_is_back(site:
     service = FakeService(outlet(site))
     (state,) = service.store.lease(["x"], holder="me", now=now(), term=TERM, limit=1)
     outage = Outage(service, monkeypatch)
-    monkeypatch.setattr("monitor.crawl.poll.TERM", timedelta(seconds=0.3))
+    monkeypatch.setattr("monitor.crawl.lease.TERM", timedelta(seconds=0.3))
     lease = Lease(service, state)  # type: ignore[arg-type]  # as much as it asks of it
 
     async def one_renewal() -> None:
@@ -318,7 +318,7 @@ def test_a_lease_renewed_after_an_outage_lasts_from_when_the_store_is_back(site:
 
 
 def test_a_lease_that_was_lost_ends_the_poll_without_writing(engine: Engine, site: Site, monkeypatch: Any) -> None:
-    monkeypatch.setattr("monitor.crawl.poll.TERM", timedelta(seconds=0.6))
+    monkeypatch.setattr("monitor.crawl.lease.TERM", timedelta(seconds=0.6))
     site.put("/rss", rss(stories(site, 60)), "application/rss+xml")
     service = FakeService(outlet(site))
     service.ingest.slow = 0.3

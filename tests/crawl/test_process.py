@@ -19,6 +19,7 @@ import yaml
 from mail.server import mail_server
 from monitor import holder
 from monitor.config import load
+from monitor.crawl.lease import reclaim
 from monitor.demo.web import Fault, Site
 from monitor.models import now
 from monitor.store import open_store
@@ -316,6 +317,6 @@ def test_only_what_dead_processes_hold_is_freed() -> None:
     store, moment = Memory(), now()
     for name, who in {"dead": ours(began=1), "alive": holder.this_process()}.items():
         store.lease([name], holder=who, now=moment, term=timedelta(minutes=2), limit=1)
-    assert holder.reclaim(store, now=moment) == ["dead"]  # type: ignore[arg-type]
+    assert reclaim(store, now=moment) == ["dead"]  # type: ignore[arg-type]
     assert store.states["dead"].holder is None
     assert store.states["alive"].holder is not None
