@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, assert_never
 
 from monitor.models import rfc3339
 from monitor.query.analysis import Form, Term, Tokens, steps
-from monitor.query.matcher import Document, Span, matches, positions, spans
+from monitor.query.matcher import Document, matches
+from monitor.query.occurrences import Span, positions, spans
 from monitor.query.snippets import Snippet, snippets
 from monitor.query.syntax import NUMBER_FIELDS, And, Near, Node, Not, Or, Phrase, Range, Value, Word, children
 

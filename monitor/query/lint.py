@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from monitor.models import now as current_time
 from monitor.query import folding, moments
 from monitor.query.analysis import Form, Pattern, Step, Term, steps
-from monitor.query.matcher import covers
+from monitor.query.occurrences import covers
 from monitor.query.parse import parse, tokens_of
 from monitor.query.syntax import (
     NUMBER_FIELDS,

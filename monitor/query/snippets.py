@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.query.matcher import Document, presence, spans
+from monitor.query.matcher import Document, presence
+from monitor.query.occurrences import spans
 from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Word
 
 if TYPE_CHECKING:

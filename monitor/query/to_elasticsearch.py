@@ -126,7 +126,7 @@ def _escaped(pattern: str) -> str:
 
 
 def _alternatives(node: Node, field: str) -> list[Json]:
-    """The sequences that a NEAR's operand stands for, one by one, as in `matcher.alternatives`."""
+    """The sequences that a NEAR's operand stands for, one by one, as in `occurrences.alternatives`."""
     match node:
         case Near(left, right, gap, ordered):
             pairs = [(a, b) for a in _alternatives(left, field) for b in _alternatives(right, field)]

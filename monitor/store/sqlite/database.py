@@ -13,7 +13,7 @@ from urllib.parse import quote
 import apsw
 
 from monitor.errors import MonitorError, StoreRefused, StoreUnavailable
-from monitor.query.matcher import covers
+from monitor.query.occurrences import covers
 from monitor.store.sqlite.tokens import tokenizer
 
 if TYPE_CHECKING:
