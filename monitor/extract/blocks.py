@@ -18,6 +18,8 @@ from lxml import etree
 from monitor.extract.zones import TAG_ZONES, Zone, zones
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lxml.html import HtmlElement
 
 
@@ -40,6 +42,8 @@ SENTENCE = re.compile(r"[.!?…。！？।؟۔։።។၊။;:,，、،][\"'”
 ENDS = re.compile(r"[.!?…。！？।؟۔։።။។][\"'”’»)\]」』]*\W*$")
 # Thai, Lao, Burmese, Khmer: sentences end with a blank.
 _UNMARKED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
+HEADINGS = frozenset({"h2", "h3", "h4", "h5", "h6"})  # within a story: its title is no block of it
+ITEMS = frozenset({"li", "td", "th", "dd", "dt"})
 
 
 @dataclass(slots=True)
@@ -123,6 +127,10 @@ class Layout:
             node = self.nodes[node].parent
         return found
 
+    def around(self, block: Block) -> tuple[str, ...]:
+        """The names of the elements around a block, innermost first."""
+        return tuple(self.nodes[index].tag + " " + self.nodes[index].names for index in self.chain(block.node)[:4])
+
     def place(self, block: Block) -> str:
         """A name of the block's place that its neighbours on the site's other pages share."""
         parts = []
@@ -139,6 +147,16 @@ _NOT_LETTERS = re.compile(r"[\W_]+")
 def width(text: str) -> int:
     """How long a text would be in an alphabet: a character of Chinese, Japanese or Korean says more."""
     return int(len(text) * (2.5 if ord(max(text[:60])) > 0x2E80 else 1.0))
+
+
+def amount(kept: Sequence[Block]) -> float:
+    """How much running text the blocks hold."""
+    return sum(block.weight for block in kept)
+
+
+def announces(text: str) -> bool:
+    """Whether something has to follow."""
+    return text.endswith((":", "："))
 
 
 def letters(text: str) -> str:

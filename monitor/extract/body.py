@@ -1,61 +1,25 @@
 """Which blocks of a page are the story.
 
-trafilatura says where the text is; the blocks' surroundings say what in it is not the story (a repeated title, related
-stories, newsletters, captions) and what it lost (a standfirst, a second container, subheadings).
+trafilatura says where the text is; the blocks' surroundings say what in it is not the story (related stories,
+newsletters, captions) and what it lost (a second container, subheadings).  trim.py then mends the edges.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.extract import phrases
-from monitor.extract.blocks import ENDS, Block, letters, width
-from monitor.extract.titles import clean
-from monitor.extract.zones import Zone
+from monitor.extract.blocks import ENDS, HEADINGS, ITEMS, announces, letters
+from monitor.extract.trim import NO_HINTS, heads_items, trimmed
+from monitor.extract.zones import FOREIGN, Zone
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
-    from monitor.extract.blocks import Layout
+    from monitor.extract.blocks import Block, Layout
+    from monitor.extract.trim import Hints
 
-# Places whose text is not the story's.
-FOREIGN = (
-    Zone.NAV
-    | Zone.FOOTER
-    | Zone.RELATED
-    | Zone.PROMO
-    | Zone.SHARE
-    | Zone.COMMENTS
-    | Zone.CAPTION
-    | Zone.META
-    | Zone.TAGS
-    | Zone.FORM
-    | Zone.CONSENT
-    | Zone.HIDDEN
-    | Zone.ASIDE
-)
-_HEADINGS = frozenset({"h2", "h3", "h4", "h5", "h6"})
-_ITEMS = frozenset({"li", "td", "th", "dd", "dt"})
-_LINES = _ITEMS | {"p", "div", "pre"}
-
-
-@dataclass(frozen=True, slots=True)
-class Hints:
-    """What the page's facts say that helps to tell its text; all as `letters`."""
-
-    title: str = ""  # the one that was chosen
-    titles: frozenset[str] = frozenset()
-    description: str = ""
-
-    @classmethod
-    def of(cls, title: str, titles: Collection[str], description: str) -> Hints:
-        return cls(letters(title), frozenset(filter(None, map(letters, titles))), letters(description))
-
-
-NO_HINTS = Hints()
-
+_LINES = ITEMS | {"p", "div", "pre"}
 MINE = 0.35  # of the story's text: a foreign zone that holds so much of it was named for something else
 MINE_DESPITE = 0.95  # the same of comments, which can be longer than the story
 
@@ -79,7 +43,7 @@ def choose(layout: Layout, found: str, hints: Hints = NO_HINTS) -> list[Block]:
     core[end:] = [0.0] * len(core[end:])
     container = _container(layout, core, certain=chosen is not None)
     kept = _fill(layout, container, core, chosen, foreign)
-    return _trim(layout, kept, hints)
+    return trimmed(layout, kept, hints)
 
 
 def _next_story(layout: Layout, core: Sequence[float], hints: Hints) -> int:
@@ -232,13 +196,13 @@ def _fill(
         elif within[index] and first <= index <= last:
             if (
                 block.weight
-                or (block.tag in _HEADINGS and block.density < 0.5)
+                or (block.tag in HEADINGS and block.density < 0.5)
                 or block.zone & Zone.QUOTE
                 or (chosen is None and block.density < 0.5 and block.tag in _LINES)
                 or (index > places[-1] and block.density < 0.5)
             ):
                 kept.append(block)
-        elif block.weight and block.node >= 0 and _place(layout, block) in usual:
+        elif block.weight and block.node >= 0 and layout.around(block) in usual:
             kept.append(block)
     return kept
 
@@ -247,23 +211,13 @@ def _ends_text(layout: Layout, index: int, beside: set[int]) -> bool:
     """Whether a block behind the running text goes on with it: "The banks are:", their names, "He was 83."; ``beside``
     are the elements that hold the running text's own."""
     block = layout.blocks[index]
-    if block.tag in _ITEMS or _announces(block.text):
+    if block.tag in ITEMS or announces(block.text):
         return True
     if block.linked or block.node < 0 or layout.nodes[block.node].parent not in beside:
         return False
     if phrases.is_pointer(block.text) or phrases.is_appeal(block.text) or phrases.is_dateline(block.text):
         return False
-    return (block.tag == "p" and bool(ENDS.search(block.text))) or _heads_items(layout.blocks[index : index + 2])
-
-
-def _heads_items(blocks: Sequence[Block]) -> bool:
-    """Whether the first of two is a heading, and the second an item of a list of the story's own."""
-    return len(blocks) == 2 and blocks[0].tag in _HEADINGS and blocks[1].tag in _ITEMS and not blocks[1].linked
-
-
-def _place(layout: Layout, block: Block) -> tuple[str, ...]:
-    """The names of the elements around a block, innermost first."""
-    return tuple(layout.nodes[index].tag + " " + layout.nodes[index].names for index in layout.chain(block.node)[:4])
+    return (block.tag == "p" and bool(ENDS.search(block.text))) or heads_items(layout.blocks[index : index + 2])
 
 
 def _usual_places(layout: Layout, core: Sequence[float]) -> set[tuple[str, ...]]:
@@ -271,182 +225,10 @@ def _usual_places(layout: Layout, core: Sequence[float]) -> set[tuple[str, ...]]
     amounts: dict[tuple[str, ...], float] = {}
     for block, amount in zip(layout.blocks, core, strict=True):
         if amount and block.node >= 0:
-            place = _place(layout, block)
+            place = layout.around(block)
             amounts[place] = amounts.get(place, 0.0) + amount
     total = sum(core)
     return {place for place, amount in amounts.items() if amount > 0.2 * total}
-
-
-def _trim(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
-    """Takes off what stands before, behind and between the running text, and puts the standfirst in front."""
-    kept = _without_teasers(layout, kept)
-    kept = [b for b in kept if not _is_title(b, hints.titles) and (_is_signpost(b) or not _is_aside(b))]
-    kept = [b for b in _cut(layout, _without_repeats(kept)) if not _is_aside(b)]
-    strong = [index for index, block in enumerate(kept) if block.weight > 60]
-    if not strong:
-        return kept
-    first, last = strong[0], strong[-1]
-    parents = {kept[index].node for index in strong} | {layout.nodes[kept[index].node].parent for index in strong}
-
-    def near(block: Block) -> bool:
-        """Among the siblings of running text."""
-        return block.node in parents or (block.tag == "p" and layout.nodes[block.node].parent in parents)
-
-    def stays(index: int, block: Block) -> bool:
-        if first <= index <= last:
-            return True
-        if index < first and phrases.is_dateline(block.text):
-            return False
-        if block.weight:
-            return True
-        if index > last and _heads_items(kept[index : index + 2]):
-            return True
-        if block.tag in _HEADINGS or block.density > 0.3:
-            return False
-        if index > last:
-            before_items = index + 1 < len(kept) and kept[index + 1].tag in _ITEMS and _announces(block.text)
-            return block.tag in _ITEMS or before_items or (near(block) and bool(ENDS.search(block.text)))
-        return near(block) and (len(block.text) > 60 or bool(ENDS.search(block.text)))
-
-    kept = [block for index, block in enumerate(kept) if stays(index, block)]
-    while kept and phrases.is_appeal(kept[-1].text):
-        kept.pop()
-    while kept and kept[-1].tag in _HEADINGS:
-        kept.pop()
-    return _with_lead(layout, kept, hints)
-
-
-def _is_title(block: Block, titles: frozenset[str]) -> bool:
-    text = block.letters
-    return text in titles or (len(text) >= 15 and any(title.startswith(text) for title in titles))
-
-
-def _is_aside(block: Block) -> bool:
-    """A pointer to another story, an invitation or a picture's credit that stands in the text itself."""
-    text = block.text
-    if len(text) < 250 and phrases.is_pointer(text) and (block.density > 0.3 or _is_label(text)):
-        return True
-    if phrases.is_credit(text):
-        return True
-    return len(text) < 200 and block.density > 0.3 and phrases.is_appeal(text)
-
-
-def _is_signpost(block: Block) -> bool:
-    """The label of other stories that stands over them: it is no text, and tells where the story ends."""
-    return (block.tag in _HEADINGS or block.bold or _announces(block.text)) and phrases.is_pointer(block.text)
-
-
-def _is_label(text: str) -> bool:
-    """So short, and no sentence."""
-    return width(text) < 40 and not ENDS.search(text)
-
-
-def _announces(text: str) -> bool:
-    return text.endswith((":", "："))
-
-
-def _without_teasers(layout: Layout, kept: list[Block]) -> list[Block]:
-    """Takes off a list of other stories at the end, told by its form: two or more items in the same kind of place,
-    each a title that is a link and a few words below it."""
-    end = len(kept)
-    while end and _is_teaser(layout, kept[end - 1]):
-        end -= 1
-    items, rest = kept[end:], kept[:end]
-    told = [block for block in items if not phrases.is_dateline(block.text)]
-    alike = len({_place(layout, block) for block in told}) == 1
-    if len(told) < 2 or not alike or not amount(rest):
-        return kept
-    cut_short = 2 * sum(block.text.rstrip().endswith(("…", "...")) for block in told) > len(told)
-    # A story may be a list of links itself, but it tells each of them to its end.
-    return rest if cut_short or amount(items) < amount(rest) else kept
-
-
-def _is_teaser(layout: Layout, block: Block) -> bool:
-    """Whether a block is short and stands behind a title, in the same item, that is nothing but a link."""
-    return len(block.text) <= 400 and any(
-        title.density > 0.9 and len(title.text) >= 8 and _same_item(layout, title, block)
-        for title in layout.blocks[max(0, block.index - 2) : block.index]  # a date may stand between
-    )
-
-
-def _same_item(layout: Layout, title: Block, block: Block) -> bool:
-    """Whether one is around the other, or both stand in a box that the title opens."""
-    if title.node in layout.chain(block.node)[:2] or block.node in layout.chain(title.node)[:2]:
-        return True
-    box = layout.nodes[title.node].parent
-    before = layout.blocks[title.index - 1].node if title.index else -1
-    return box >= 0 and box in layout.chain(block.node)[:2] and box not in layout.chain(before)
-
-
-def _without_repeats(kept: list[Block]) -> list[Block]:
-    """Drops what is said twice: a paragraph of a summary, a quote pulled out of its paragraph, a hidden copy of the
-    whole."""
-    seen: set[str] = set()
-    first: list[Block] = []  # a copy of the whole holds these
-    once: list[Block] = []
-    for block in kept:
-        if len(block.letters) > 60:
-            if block.letters in seen:
-                continue
-            within = [one for one in first if len(one.letters) < len(block.letters) and one.letters in block.letters]
-            if sum(len(one.letters) for one in within) > 0.8 * len(block.letters):
-                continue
-            for one in within:  # the paragraph says more than what was pulled out of it
-                once.remove(one)
-                first.remove(one)
-            seen.add(block.letters)
-            if len(first) < 20:
-                first.append(block)
-        once.append(block)
-    return once
-
-
-def _cut(layout: Layout, kept: list[Block]) -> list[Block]:
-    """Ends the story at a heading of other stories, if most of it stands before and it does not go on behind."""
-    total = sum(block.weight for block in kept)
-    before = 0.0
-    begun = False
-    for index, block in enumerate(kept):
-        if (
-            begun
-            and before > 0.3 * total
-            and len(block.text) < 60
-            and not ENDS.search(block.text)
-            and phrases.is_pointer(block.text)
-            and (block.tag in _HEADINGS or _announces(block.text) or before > 0.7 * total)
-            and not _goes_on(layout, kept[:index], kept[index + 1 :])
-        ):
-            return kept[:index]
-        before += block.weight
-        begun = begun or block.weight > 60
-    return kept
-
-
-def _goes_on(layout: Layout, before: Sequence[Block], behind: Sequence[Block]) -> bool:
-    """Whether most of what stands behind is paragraphs in the places of those before, without links."""
-    places = {_place(layout, block) for block in before if block.weight > 60}
-    same = sum(b.weight for b in behind if b.density < 0.2 and b.tag == "p" and _place(layout, b) in places)
-    return same > 300 and same > 0.8 * sum(block.weight for block in behind)
-
-
-def _with_lead(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
-    """The standfirst stands above the text's container, and tells what the rest takes for granted."""
-    if not kept:
-        return kept
-    first = kept[0].index
-    text = "".join(block.letters for block in kept)
-    for block in layout.blocks[max(0, first - 40) : first]:
-        if len(block.letters) < 40 or block.density > 0.5 or block.letters in text or _is_title(block, hints.titles):
-            continue
-        described = len(hints.description) > 40 and (
-            block.letters.startswith(hints.description[:60]) or hints.description.startswith(block.letters[:60])
-        )
-        marked = (
-            block.zone & Zone.LEAD and block.zone & (Zone.ARTICLE | Zone.MAIN | Zone.BODY) and not block.zone & FOREIGN
-        )
-        if described or marked:
-            return [block, *kept]
-    return kept
 
 
 def _inside(layout: Layout, container: int) -> set[int]:
@@ -455,50 +237,3 @@ def _inside(layout: Layout, container: int) -> set[int]:
         if layout.nodes[index].parent in inside:
             inside.add(index)
     return inside
-
-
-def amount(kept: Sequence[Block]) -> float:
-    """How much running text the blocks hold."""
-    return sum(block.weight for block in kept)
-
-
-def sure(layout: Layout, kept: Sequence[Block]) -> bool:
-    """Whether the markup alone leaves no doubt: nearly all is paragraphs of what it calls the article's body, and
-    most of the page's own text is there.  trafilatura would find the same (benchmarks/extraction/bodies.py)."""
-    found = amount(kept)
-    if found < 800:
-        return False
-    marked = sum(block.weight for block in kept if block.zone & Zone.BODY)
-    paragraphs = sum(block.weight for block in kept if block.tag == "p")
-    own = sum(block.weight for block in layout.blocks if not block.zone & FOREIGN)
-    return marked > 0.9 * found and paragraphs > 0.8 * found and found > 0.6 * own
-
-
-def poor(layout: Layout, kept: Sequence[Block]) -> bool:
-    """So little text that another way of finding it is worth its time."""
-    found = amount(kept)
-    return found < 600 and found < 0.25 * sum(block.weight for block in layout.blocks)
-
-
-def believable(layout: Layout, stated: str) -> bool:
-    """Whether a stated text is the page's own and whole, so that nothing else need look for it."""
-    known = letters(stated)
-    if len(known) < 500:
-        return False
-    inside = beside = 0.0
-    for block in layout.blocks:
-        if block.weight and block.letters in known:
-            inside += block.weight
-        elif block.tag == "p" and block.density < 0.2 and not block.zone & FOREIGN:
-            beside += block.weight
-    return inside > 0.8 * len(stated) * 0.9 and beside < 0.5 * inside
-
-
-def stated(text: str, kept: Sequence[Block]) -> list[Block]:
-    """The paragraphs of a text that the markup does not hold, in the place of the few that it does."""
-    place = kept[0].index if kept else 0
-    paragraphs = map(clean, _BREAK.split(text))
-    return [Block(text=p, node=-1, zone=0, tag="p", linked=0, bold=False, index=place) for p in paragraphs if p]
-
-
-_BREAK = re.compile(r"\s*(?:\n|</?(?:p|div|br|li|ul|ol|h\d|blockquote)\b[^>]{0,200}>)\s*", re.IGNORECASE)

@@ -8,7 +8,8 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from monitor.extract import body, phrases, titles
+from monitor.extract import phrases, titles
+from monitor.extract.blocks import amount
 from monitor.extract.zones import Zone
 from monitor.models import NotArticle
 from monitor.urls import is_home
@@ -91,7 +92,7 @@ def of_bytes(page: Page) -> NotArticle | None:
 
 def refuse(page: Page, root: HtmlElement, layout: Layout, known: Facts, kept: Sequence[Block]) -> NotArticle | None:
     """What kind of page it is where it is no story; None where it is one."""
-    length = body.amount(kept)
+    length = amount(kept)
     path = urlsplit(page.url).path
     claims = bool(known.types & _STORY_TYPES) or known.kind == "article" or "json-ld" in known.found
     # Only short texts are doubted.
@@ -156,7 +157,7 @@ def _is_cards(layout: Layout, known: Facts, kept: Sequence[Block]) -> bool:
     if known.own or known.kind == "article" or (0 < known.articles <= 2 and known.published_at):
         return False
     cards = [block for block in kept if block.weight and len(block.text) <= 400 and _below_headline(layout, block)]
-    return len(cards) >= 5 and body.amount(cards) > 0.7 * body.amount(kept)
+    return len(cards) >= 5 and amount(cards) > 0.7 * amount(kept)
 
 
 def _below_headline(layout: Layout, block: Block) -> bool:
@@ -209,7 +210,7 @@ def flags(layout: Layout, known: Facts, kept: Sequence[Block]) -> tuple[str, ...
     """What a reader of the story should know: its text may be cut, paid for, a dialogue's, or still growing."""
     found = []
     near = layout.blocks[kept[0].index : kept[-1].index + 15] if kept else layout.blocks
-    length = body.amount(kept)
+    length = amount(kept)
     told = near if length < 1500 else [block for block in near if block.zone & Zone.PAYWALL]
     walls = [block for block in told if len(block.text) < 300 and _WALL.search(block.text)]
     walled = any(block.zone & Zone.PAYWALL for block in walls) or (bool(walls) and length < 1500)

@@ -14,8 +14,9 @@ from lxml import etree
 from trafilatura import bare_extraction
 
 from monitor.calendar import day_of
-from monitor.extract import blocks, body, clocks, dates, facts, furniture, kinds, language, visible
+from monitor.extract import blocks, body, clocks, dates, facts, furniture, kinds, language, trust, visible
 from monitor.extract.decoding import decode
+from monitor.extract.trim import Hints
 from monitor.models import Article, NotArticle
 from monitor.urls import declared
 
@@ -109,19 +110,19 @@ def _story_root(root: HtmlElement, reading: Reading) -> HtmlElement:
 
 def _text(root: HtmlElement, layout: Layout, known: Facts, page: Page, reading: Reading) -> tuple[list[Block], str]:
     """The story's blocks, and what found them."""
-    hints = body.Hints.of(known.title, known.titles, known.description)
+    hints = Hints.of(known.title, known.titles, known.description)
     if reading.article and layout.nodes and layout.nodes[0].element is not root:
         return body.choose(layout, "", hints), "selector"
-    stated = known.body if not known.live and body.believable(layout, known.body) else ""
+    stated = known.body if not known.live and trust.believable(layout, known.body) else ""
     if stated:
         return body.choose(layout, stated, hints), "json-ld"
     own = body.choose(layout, "", hints)
-    if body.sure(layout, own):
+    if trust.sure(layout, own):
         return own, "markup"
     kept = body.choose(layout, _trafilatura(root, layout, page.url), hints)
-    if known.own and not known.live and body.amount(kept) < 0.5 * len(known.body):
-        return body.stated(known.body, kept), "json-ld"  # the page writes its text with JavaScript, or holds it back
-    if body.poor(layout, kept) and body.amount(own) > 2 * body.amount(kept):
+    if known.own and not known.live and blocks.amount(kept) < 0.5 * len(known.body):
+        return trust.stated(known.body, kept), "json-ld"  # the page writes its text with JavaScript, or holds it back
+    if trust.poor(layout, kept) and blocks.amount(own) > 2 * blocks.amount(kept):
         return own, "blocks"
     return kept, "trafilatura"
 

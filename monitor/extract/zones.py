@@ -38,6 +38,23 @@ class Zone:
     TITLE = 16777216
 
 
+# Places whose text is not the story's.
+FOREIGN = (
+    Zone.NAV
+    | Zone.FOOTER
+    | Zone.RELATED
+    | Zone.PROMO
+    | Zone.SHARE
+    | Zone.COMMENTS
+    | Zone.CAPTION
+    | Zone.META
+    | Zone.TAGS
+    | Zone.FORM
+    | Zone.CONSENT
+    | Zone.HIDDEN
+    | Zone.ASIDE
+)
+
 TAG_ZONES = {
     "nav": Zone.NAV,
     "footer": Zone.FOOTER,

@@ -1,0 +1,207 @@
+"""What of the blocks found is still not the story: repeated titles, teasers, pointers, credits, all that stands behind.
+
+Only the standfirst is put in front: it stands above the text's container.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from monitor.extract import phrases
+from monitor.extract.blocks import ENDS, HEADINGS, ITEMS, amount, announces, letters, width
+from monitor.extract.zones import FOREIGN, Zone
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from monitor.extract.blocks import Block, Layout
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What the page's facts say that helps to tell its text; all as `letters`."""
+
+    title: str = ""  # the one that was chosen
+    titles: frozenset[str] = frozenset()
+    description: str = ""
+
+    @classmethod
+    def of(cls, title: str, titles: Collection[str], description: str) -> Hints:
+        return cls(letters(title), frozenset(filter(None, map(letters, titles))), letters(description))
+
+
+NO_HINTS = Hints()
+
+
+def trimmed(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
+    """Takes off what stands before, behind and between the running text, and puts the standfirst in front."""
+    kept = _without_teasers(layout, kept)
+    kept = [b for b in kept if not _is_title(b, hints.titles) and (_is_signpost(b) or not _is_aside(b))]
+    kept = [b for b in _cut(layout, _without_repeats(kept)) if not _is_aside(b)]
+    strong = [index for index, block in enumerate(kept) if block.weight > 60]
+    if not strong:
+        return kept
+    first, last = strong[0], strong[-1]
+    parents = {kept[index].node for index in strong} | {layout.nodes[kept[index].node].parent for index in strong}
+
+    def near(block: Block) -> bool:
+        """Among the siblings of running text."""
+        return block.node in parents or (block.tag == "p" and layout.nodes[block.node].parent in parents)
+
+    def stays(index: int, block: Block) -> bool:
+        if first <= index <= last:
+            return True
+        if index < first and phrases.is_dateline(block.text):
+            return False
+        if block.weight:
+            return True
+        if index > last and heads_items(kept[index : index + 2]):
+            return True
+        if block.tag in HEADINGS or block.density > 0.3:
+            return False
+        if index > last:
+            before_items = index + 1 < len(kept) and kept[index + 1].tag in ITEMS and announces(block.text)
+            return block.tag in ITEMS or before_items or (near(block) and bool(ENDS.search(block.text)))
+        return near(block) and (len(block.text) > 60 or bool(ENDS.search(block.text)))
+
+    kept = [block for index, block in enumerate(kept) if stays(index, block)]
+    while kept and phrases.is_appeal(kept[-1].text):
+        kept.pop()
+    while kept and kept[-1].tag in HEADINGS:
+        kept.pop()
+    return _with_lead(layout, kept, hints)
+
+
+def _is_title(block: Block, titles: frozenset[str]) -> bool:
+    text = block.letters
+    return text in titles or (len(text) >= 15 and any(title.startswith(text) for title in titles))
+
+
+def _is_aside(block: Block) -> bool:
+    """A pointer to another story, an invitation or a picture's credit that stands in the text itself."""
+    text = block.text
+    if len(text) < 250 and phrases.is_pointer(text) and (block.density > 0.3 or _is_label(text)):
+        return True
+    if phrases.is_credit(text):
+        return True
+    return len(text) < 200 and block.density > 0.3 and phrases.is_appeal(text)
+
+
+def _is_signpost(block: Block) -> bool:
+    """The label of other stories that stands over them: it is no text, and tells where the story ends."""
+    return (block.tag in HEADINGS or block.bold or announces(block.text)) and phrases.is_pointer(block.text)
+
+
+def _is_label(text: str) -> bool:
+    """So short, and no sentence."""
+    return width(text) < 40 and not ENDS.search(text)
+
+
+def _without_teasers(layout: Layout, kept: list[Block]) -> list[Block]:
+    """Takes off a list of other stories at the end, told by its form: two or more items in the same kind of place,
+    each a title that is a link and a few words below it."""
+    end = len(kept)
+    while end and _is_teaser(layout, kept[end - 1]):
+        end -= 1
+    items, rest = kept[end:], kept[:end]
+    told = [block for block in items if not phrases.is_dateline(block.text)]
+    alike = len({layout.around(block) for block in told}) == 1
+    if len(told) < 2 or not alike or not amount(rest):
+        return kept
+    cut_short = 2 * sum(block.text.rstrip().endswith(("…", "...")) for block in told) > len(told)
+    # A story may be a list of links itself, but it tells each of them to its end.
+    return rest if cut_short or amount(items) < amount(rest) else kept
+
+
+def _is_teaser(layout: Layout, block: Block) -> bool:
+    """Whether a block is short and stands behind a title, in the same item, that is nothing but a link."""
+    return len(block.text) <= 400 and any(
+        title.density > 0.9 and len(title.text) >= 8 and _same_item(layout, title, block)
+        for title in layout.blocks[max(0, block.index - 2) : block.index]  # a date may stand between
+    )
+
+
+def _same_item(layout: Layout, title: Block, block: Block) -> bool:
+    """Whether one is around the other, or both stand in a box that the title opens."""
+    if title.node in layout.chain(block.node)[:2] or block.node in layout.chain(title.node)[:2]:
+        return True
+    box = layout.nodes[title.node].parent
+    before = layout.blocks[title.index - 1].node if title.index else -1
+    return box >= 0 and box in layout.chain(block.node)[:2] and box not in layout.chain(before)
+
+
+def _without_repeats(kept: list[Block]) -> list[Block]:
+    """Drops what is said twice: a paragraph of a summary, a quote pulled out of its paragraph, a hidden copy of the
+    whole."""
+    seen: set[str] = set()
+    first: list[Block] = []  # a copy of the whole holds these
+    once: list[Block] = []
+    for block in kept:
+        if len(block.letters) > 60:
+            if block.letters in seen:
+                continue
+            within = [one for one in first if len(one.letters) < len(block.letters) and one.letters in block.letters]
+            if sum(len(one.letters) for one in within) > 0.8 * len(block.letters):
+                continue
+            for one in within:  # the paragraph says more than what was pulled out of it
+                once.remove(one)
+                first.remove(one)
+            seen.add(block.letters)
+            if len(first) < 20:
+                first.append(block)
+        once.append(block)
+    return once
+
+
+def _cut(layout: Layout, kept: list[Block]) -> list[Block]:
+    """Ends the story at a heading of other stories, if most of it stands before and it does not go on behind."""
+    total = sum(block.weight for block in kept)
+    before = 0.0
+    begun = False
+    for index, block in enumerate(kept):
+        if (
+            begun
+            and before > 0.3 * total
+            and len(block.text) < 60
+            and not ENDS.search(block.text)
+            and phrases.is_pointer(block.text)
+            and (block.tag in HEADINGS or announces(block.text) or before > 0.7 * total)
+            and not _goes_on(layout, kept[:index], kept[index + 1 :])
+        ):
+            return kept[:index]
+        before += block.weight
+        begun = begun or block.weight > 60
+    return kept
+
+
+def _goes_on(layout: Layout, before: Sequence[Block], behind: Sequence[Block]) -> bool:
+    """Whether most of what stands behind is paragraphs in the places of those before, without links."""
+    places = {layout.around(block) for block in before if block.weight > 60}
+    same = sum(b.weight for b in behind if b.density < 0.2 and b.tag == "p" and layout.around(b) in places)
+    return same > 300 and same > 0.8 * sum(block.weight for block in behind)
+
+
+def _with_lead(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
+    """The standfirst stands above the text's container, and tells what the rest takes for granted."""
+    if not kept:
+        return kept
+    first = kept[0].index
+    text = "".join(block.letters for block in kept)
+    for block in layout.blocks[max(0, first - 40) : first]:
+        if len(block.letters) < 40 or block.density > 0.5 or block.letters in text or _is_title(block, hints.titles):
+            continue
+        described = len(hints.description) > 40 and (
+            block.letters.startswith(hints.description[:60]) or hints.description.startswith(block.letters[:60])
+        )
+        marked = (
+            block.zone & Zone.LEAD and block.zone & (Zone.ARTICLE | Zone.MAIN | Zone.BODY) and not block.zone & FOREIGN
+        )
+        if described or marked:
+            return [block, *kept]
+    return kept
+
+
+def heads_items(blocks: Sequence[Block]) -> bool:
+    """Whether the first of two is a heading, and the second an item of a list of the story's own."""
+    return len(blocks) == 2 and blocks[0].tag in HEADINGS and blocks[1].tag in ITEMS and not blocks[1].linked
