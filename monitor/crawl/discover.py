@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from monitor.crawl.sources import Reading, Source, read
+from monitor.crawl.sources import Answer, Source, read
 from monitor.discovery import find
 from monitor.discovery.sift import sift
 from monitor.errors import FetchError
@@ -96,8 +96,8 @@ async def scripted(outlet: Outlet, found: Discovered, fetcher: Fetcher, *, since
     for kind, listed in (("feed", found.feeds), ("sitemap", found.sitemaps)):
         best = max(listed, key=lambda address: found.stories.get(address, 0), default=None)
         if best is not None and found.stories.get(best):
-            readings = await read(Source(kind, best), None, outlet=outlet, fetcher=fetcher, since=since)
-            listings = [reading.listing for reading in readings if reading.listing is not None]
+            answers = await read(Source(kind, best), None, outlet=outlet, fetcher=fetcher, since=since)
+            listings = [answer.listing for answer in answers if answer.listing is not None]
             addresses = [candidate.url for listing in listings for candidate in listing.candidates][:2]
             break
     reasons = []
@@ -115,17 +115,17 @@ async def _try(
     """Those that can be read, with the number of recent own stories each lists."""
     found: dict[str, int] = {}
     for address in list(dict.fromkeys(addresses))[:TRIED]:
-        readings = await read(Source(kind, address), None, outlet=outlet, fetcher=fetcher, since=since)
-        if readings[0].error is None:
-            found[address] = sum(_stories(reading, outlet, since) for reading in readings)
+        answers = await read(Source(kind, address), None, outlet=outlet, fetcher=fetcher, since=since)
+        if answers[0].error is None:
+            found[address] = sum(_stories(answer, outlet, since) for answer in answers)
     return found
 
 
-def _stories(reading: Reading, outlet: Outlet, since: datetime) -> int:
-    if reading.listing is None:
+def _stories(answer: Answer, outlet: Outlet, since: datetime) -> int:
+    if answer.listing is None:
         return 0
-    feed = reading.source.kind == "feed" or reading.listing.news
-    return len(sift(reading.listing.candidates, outlet=outlet, since=since, feed=feed).kept)
+    feed = answer.source.kind == "feed" or answer.listing.news
+    return len(sift(answer.listing.candidates, outlet=outlet, since=since, feed=feed).kept)
 
 
 def remembered(state: OutletState, *, now: datetime) -> tuple[Source, ...]:

@@ -17,32 +17,32 @@ if TYPE_CHECKING:
 
     from monitor.crawl.report import PollReport
     from monitor.crawl.schedule import Plan
-    from monitor.crawl.sources import Reading
+    from monitor.crawl.sources import Answer
     from monitor.models import OutletState
 
 _STORIES = (Disposition.STORED, Disposition.UPDATED)
 
 
-def failure(readings: Sequence[Reading]) -> str | None:
+def failure(answers: Sequence[Answer]) -> str | None:
     """The kind of failure where no source could be read, the gravest; None where one could.
 
     A source that failed before and now answers "not modified" still has to prove that it can be read.
     """
-    if not readings:
+    if not answers:
         return "no-source"
-    if any(reading.error is None for reading in readings):
+    if any(answer.error is None for answer in answers):
         return None
-    kinds = [reading.error.kind for reading in readings if reading.error is not None]
+    kinds = [answer.error.kind for answer in answers if answer.error is not None]
     return max(kinds, key=lambda kind: WEIGHTS.get(kind, 1.0))
 
 
-def rest(reading: Reading) -> timedelta:
+def rest(answer: Answer) -> timedelta:
     """How long the source's server asked to be left alone."""
-    return timedelta(seconds=(reading.error and reading.error.retry_after) or 0.0)
+    return timedelta(seconds=(answer.error and answer.error.retry_after) or 0.0)
 
 
 def after(
-    state: OutletState, report: PollReport, readings: Sequence[Reading], plan: Plan, *, now: datetime
+    state: OutletState, report: PollReport, answers: Sequence[Answer], plan: Plan, *, now: datetime
 ) -> OutletState:
     """The outlet's state after a poll."""
     found = Counter({disposition.value: report.count(disposition) for disposition in Disposition})
@@ -55,25 +55,25 @@ def after(
         last_ok_at=state.last_ok_at if report.failed else now,
         last_story_at=now if stories else state.last_story_at,
         failures=plan.failures,
-        error=_word(report, readings),
-        sources={reading.source.url: reading.state for reading in readings},
+        error=_word(report, answers),
+        sources={answer.source.url: answer.state for answer in answers},
         counts=dict(+(Counter(state.counts) + found)),
     )
 
 
-def _word(report: PollReport, readings: Sequence[Reading]) -> str:
+def _word(report: PollReport, answers: Sequence[Answer]) -> str:
     """One line on what is wrong, empty where nothing is."""
-    if not readings:
+    if not answers:
         return "no feed, sitemap or section was found: name one, see `media-monitor discover`"
-    failed = [reading for reading in readings if reading.error is not None]
+    failed = [answer for answer in answers if answer.error is not None]
     if failed:
         first = failed[0]
-        share = f"{len(failed)} of {len(readings)} sources failed: " if len(readings) > 1 else ""
+        share = f"{len(failed)} of {len(answers)} sources failed: " if len(answers) > 1 else ""
         return f"{share}{first.source.kind} {first.source.url}: {first.error.message if first.error else ''}"[:500]
     if report.rendering:
         return report.rendering[:500]
-    empty = [r.source.url for r in readings if r.source.kind == "section" and r.listing and not r.listing.candidates]
-    if empty and len(empty) == len(readings):
+    empty = [r.source.url for r in answers if r.source.kind == "section" and r.listing and not r.listing.candidates]
+    if empty and len(empty) == len(answers):
         return f"no stories are listed at {empty[0]}: it may be written by JavaScript, set `render: auto`"
     script = report.outcomes[Disposition.NOT_ARTICLE, "script"]
     if script and script * 2 >= report.pages:

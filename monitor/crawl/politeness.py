@@ -37,7 +37,7 @@ class Resting(IgnoreRequest):
 
 
 @dataclass(slots=True)
-class Pace:
+class Slowdown:
     """One host's bad hour."""
 
     extra: float = 0.0  # seconds added between two requests
@@ -50,7 +50,7 @@ class Politeness:
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
-        self._paces: dict[str, Pace] = {}
+        self._slowdowns: dict[str, Slowdown] = {}
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -59,11 +59,11 @@ class Politeness:
     def process_request(self, request: Request) -> None:
         key = _slot(request)
         request.meta["download_slot"] = key  # a redirect carries its first host's
-        pace, now = self._paces.get(key, Pace()), monotonic()
-        if pace.rests_until - now > PATIENCE:
-            raise Resting(pace.rests_until - now)
-        delay = max(request.meta.get(DELAY, 0.0), request.meta.get(CRAWL_DELAY, 0.0)) + pace.extra
-        delay = max(delay, pace.rests_until - now)
+        slowdown, now = self._slowdowns.get(key, Slowdown()), monotonic()
+        if slowdown.rests_until - now > PATIENCE:
+            raise Resting(slowdown.rests_until - now)
+        delay = max(request.meta.get(DELAY, 0.0), request.meta.get(CRAWL_DELAY, 0.0)) + slowdown.extra
+        delay = max(delay, slowdown.rests_until - now)
         downloader = self._crawler.engine.downloader
         if len(downloader.per_slot_settings) > HOSTS:
             downloader.per_slot_settings.clear()  # all slots in use keep their delay
@@ -75,18 +75,18 @@ class Politeness:
         key, now = _slot(request), monotonic()
         if response.status in _BUSY:
             asked = retry_after(response.headers.get("Retry-After"))
-            pace = self._paces.setdefault(key, Pace())
-            pace.extra = min(max(2 * pace.extra, 1.0), SLOWEST)
-            pace.rests_until = max(pace.rests_until, now + (asked or pace.extra))
-            pace.seen = now
+            slowdown = self._slowdowns.setdefault(key, Slowdown())
+            slowdown.extra = min(max(2 * slowdown.extra, 1.0), SLOWEST)
+            slowdown.rests_until = max(slowdown.rests_until, now + (asked or slowdown.extra))
+            slowdown.seen = now
             self._crawler.stats.inc_value("monitor/slowed")
-        elif key in self._paces and response.status < 400:
-            pace = self._paces[key]
-            pace.extra = pace.extra / 2 if pace.extra > 0.1 else 0.0
-            if not pace.extra and now > pace.rests_until:
-                del self._paces[key]
-        if len(self._paces) > 1000:
-            self._paces = {host: pace for host, pace in self._paces.items() if now - pace.seen < FORGET}
+        elif key in self._slowdowns and response.status < 400:
+            slowdown = self._slowdowns[key]
+            slowdown.extra = slowdown.extra / 2 if slowdown.extra > 0.1 else 0.0
+            if not slowdown.extra and now > slowdown.rests_until:
+                del self._slowdowns[key]
+        if len(self._slowdowns) > 1000:
+            self._slowdowns = {host: each for host, each in self._slowdowns.items() if now - each.seen < FORGET}
         return response
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from monitor.config.schema import Outlet
     from monitor.crawl.fetch import Fetcher
-    from monitor.crawl.sources import Reading
+    from monitor.crawl.sources import Answer
     from monitor.discovery.listing import Listing
     from monitor.models import Candidate, OutletState, Page, Visit
     from monitor.service import Service
@@ -99,8 +99,8 @@ async def poll(outlet: Outlet, state: OutletState, desk: Desk) -> PollReport:
 async def _poll(outlet: Outlet, state: OutletState, desk: Desk, report: PollReport, lease: Lease) -> None:
     since = now() - (outlet.max_age or desk.service.config.crawl.max_age)
     listed, state = await _sources(outlet, state, desk, since)
-    readings = await _read(listed, outlet, state, desk, since)
-    candidates = await asyncio.to_thread(_candidates, readings, outlet, since, report)  # there may be thousands
+    answers = await _read(listed, outlet, state, desk, since)
+    candidates = await asyncio.to_thread(_candidates, answers, outlet, since, report)  # there may be thousands
 
     new = await desk.service.call(desk.service.store.enqueue, candidates, now=now())
     report.candidates, report.new = len(candidates), len(new)
@@ -108,19 +108,19 @@ async def _poll(outlet: Outlet, state: OutletState, desk: Desk, report: PollRepo
     retries, rest = await _pages(outlet, desk, report, learnt)
     state = learnt.kept_in(state)
 
-    failure = health.failure(readings)
+    failure = health.failure(answers)
     report.failed = failure is not None
     seen = Seen(
         listed=len(candidates),
         new=len(new),
         failure=failure,
-        fresh_for=max((reading.fresh_for for reading in readings), default=timedelta(0)),
-        rest=max([rest, *(health.rest(reading) for reading in readings)]),
+        fresh_for=max((answer.fresh_for for answer in answers), default=timedelta(0)),
+        rest=max([rest, *(health.rest(answer) for answer in answers)]),
         waiting=min(retries, default=None),
         unfinished=report.left > 0 or desk.stopping.is_set(),
     )
     next_plan = plan(state.interval, state.failures, seen, every=outlet.every)
-    await lease.give_back(health.after(state, report, readings, next_plan, now=now()))
+    await lease.give_back(health.after(state, report, answers, next_plan, now=now()))
 
 
 async def _sources(
@@ -140,7 +140,7 @@ async def _sources(
 
 async def _read(
     listed: tuple[sources.Source, ...], outlet: Outlet, state: OutletState, desk: Desk, since: datetime
-) -> list[Reading]:
+) -> list[Answer]:
     asked = [
         sources.read(
             source,
@@ -152,24 +152,24 @@ async def _read(
         )
         for source in listed
     ]
-    return [reading for readings in await asyncio.gather(*asked) for reading in readings]
+    return [answer for answers in await asyncio.gather(*asked) for answer in answers]
 
 
-def _candidates(readings: list[Reading], outlet: Outlet, since: datetime, report: PollReport) -> list[Candidate]:
+def _candidates(answers: list[Answer], outlet: Outlet, since: datetime, report: PollReport) -> list[Candidate]:
     """What the sources offer and is worth fetching; the first source that lists a story is the one that tells of it."""
     kept: dict[str, Candidate] = {}
-    for reading in readings:
+    for answer in answers:
         report.sources += 1
-        if reading.error is not None:
-            report.failures.append(f"{reading.source.kind} {reading.source.url}: {reading.error.message}")
-        elif reading.listing is None:
+        if answer.error is not None:
+            report.failures.append(f"{answer.source.kind} {answer.source.url}: {answer.error.message}")
+        elif answer.listing is None:
             report.unchanged += 1
         else:
-            report.offered += reading.listing.offered
-            if reading.listing.note:
-                report.notes.append(f"{reading.source.url}: {reading.listing.note}")
-            lists_stories = reading.source.kind == "feed" or reading.listing.news
-            sifted = sift(reading.listing.candidates, outlet=outlet, since=since, feed=lists_stories)
+            report.offered += answer.listing.offered
+            if answer.listing.note:
+                report.notes.append(f"{answer.source.url}: {answer.listing.note}")
+            lists_stories = answer.source.kind == "feed" or answer.listing.news
+            sifted = sift(answer.listing.candidates, outlet=outlet, since=since, feed=lists_stories)
             report.dropped.update(sifted.dropped)
             for candidate in sifted.kept:
                 kept.setdefault(candidate.url, candidate)

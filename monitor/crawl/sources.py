@@ -33,7 +33,7 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reading:
+class Answer:
     """What one source answered: ``listing`` is None where it failed or has not changed."""
 
     source: Source
@@ -66,10 +66,10 @@ async def read(
     fetcher: Fetcher,
     since: datetime,
     parse: Parse = listing,
-) -> list[Reading]:
+) -> list[Answer]:
     """Asks a source, conditionally where it answered before, and the sitemaps it names if it is an index of them."""
 
-    async def ask(source: Source, known: SourceState) -> Reading:
+    async def ask(source: Source, known: SourceState) -> Answer:
         stale = known.fetched_at is None or now() - known.fetched_at > UNCONDITIONAL
         engine = outlet.render if source.kind == "section" and outlet.render != "auto" else "none"
         whole = stale or known.failures or engine != "none"
@@ -78,18 +78,18 @@ async def read(
             fetched = await fetcher.source(outlet, source.url, etag=etag, last_modified=last_modified, engine=engine)
             page = fetched.page
             if page is None:
-                return Reading(source=source, state=known, fresh_for=fetched.fresh_for)
+                return Answer(source=source, state=known, fresh_for=fetched.fresh_for)
             found = await asyncio.to_thread(parse, source.kind, page, outlet, since)
             if source.kind == "section" and outlet.render == "auto" and not found.candidates:
                 page, found = await rendered(source, page, found)
         except FetchError as error:
             failed = replace(known, failures=known.failures + 1, error=error.message, etag=None, last_modified=None)
-            return Reading(source=source, state=failed, error=error)
+            return Answer(source=source, state=failed, error=error)
         state = SourceState(
             kind=source.kind, etag=page.etag, last_modified=page.last_modified, fetched_at=page.fetched_at
         )
         fresh_for = max(fetched.fresh_for, found.ttl or timedelta(0))
-        return Reading(source=source, state=state, listing=found, fresh_for=fresh_for)
+        return Answer(source=source, state=state, listing=found, fresh_for=fresh_for)
 
     async def rendered(source: Source, page: Page, found: Listing) -> tuple[Page, Listing]:
         """The section by the first engine that finds stories in it, as it was where none does."""
@@ -102,10 +102,10 @@ async def read(
                 return replace(fetched.page, etag=None, last_modified=None), again
         return page, found
 
-    reading = await ask(source, known or SourceState(kind=source.kind))
-    if reading.listing is None or not reading.listing.children:
-        return [reading]
+    answer = await ask(source, known or SourceState(kind=source.kind))
+    if answer.listing is None or not answer.listing.children:
+        return [answer]
     # An index may stay the same while its sitemaps change: it is always read.
-    index = replace(reading, state=replace(reading.state, etag=None, last_modified=None))
-    children = [child for child in reading.listing.children if child.fresh][:CHILDREN]
+    index = replace(answer, state=replace(answer.state, etag=None, last_modified=None))
+    children = [child for child in answer.listing.children if child.fresh][:CHILDREN]
     return [index, *[await ask(Source("sitemap", child.url), SourceState(kind="sitemap")) for child in children]]
