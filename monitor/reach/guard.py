@@ -2,8 +2,8 @@
 
 Only http and https, and only public addresses, except an outlet's own configured hosts: a page, a redirect or a name
 server cannot lead it to a router, a database or a cloud's metadata service.  The address that counts is the one the
-connection is really made to (`Gate`, which handler.py puts in front of every connection); a name that changes between
-two look-ups wins nothing.
+connection is really made to (`GuardedReactor`, which handler.py puts in front of every connection); a name that
+changes between two look-ups wins nothing.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def _literal(host: str) -> str | None:
 
 
 @implementer(IReactorPluggableNameResolver)
-class Gate:
+class GuardedReactor:
     """A reactor that connects only where ``host`` may lead: Twisted resolves the name, and asks here to connect."""
 
     def __init__(self, reactor: Any, host: tuple[str, int], trusted_hosts: Iterable[tuple[str, int]]) -> None:

@@ -19,7 +19,7 @@ from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
 from monitor.discovery.addresses import host_of
-from monitor.reach.guard import TRUSTED, VERIFY, Gate, Refused, is_public
+from monitor.reach.guard import TRUSTED, VERIFY, GuardedReactor, Refused, is_public
 
 if TYPE_CHECKING:
     from scrapy import Request
@@ -128,5 +128,5 @@ class _Doors:
         self._reactor, self._trusted, self._how = reactor, trusted, how
 
     def endpointForURI(self, uri: URI) -> Any:  # noqa: N802  Twisted's name
-        gate = Gate(self._reactor, (uri.host.decode("ascii"), uri.port), self._trusted)
-        return _StandardEndpointFactory(gate, *self._how).endpointForURI(uri)  # type: ignore[no-untyped-call]
+        reactor = GuardedReactor(self._reactor, (uri.host.decode("ascii"), uri.port), self._trusted)
+        return _StandardEndpointFactory(reactor, *self._how).endpointForURI(uri)  # type: ignore[no-untyped-call]

@@ -24,7 +24,7 @@ from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
 
 from monitor.errors import FetchError, RenderingUnavailable
 from monitor.reach.guard import VERIFY
-from monitor.rendering.visit import Visit, browser_is_gone
+from monitor.rendering.tab import Tab, browser_is_gone
 
 if TYPE_CHECKING:
     import scrapy
@@ -245,7 +245,7 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
         try:
             await self._pace.keep(request)
             async with asyncio.timeout(plan.timeout):
-                return await Visit(page, plan).read(request)
+                return await Tab(page, plan).read(request)
         except TimeoutError as error:
             raise FetchError("the page was not finished in time", kind="timeout") from error
         finally:

@@ -42,7 +42,7 @@ _HOP_BY_HOP = frozenset({b"connection", b"proxy-connection", b"proxy-authorizati
 Endpoint: TypeAlias = tuple[str, int]
 
 
-class Refused(Exception):
+class NotConnected(Exception):
     """A connection that is not made; ``kind`` is private-address, tracker, dns, connection or protocol."""
 
     def __init__(self, kind: str, detail: str, status: int = 403) -> None:
@@ -73,7 +73,7 @@ class Guard:
         self.port = port
         self.refused: Counter[str] = Counter()  # by kind
         self._passes: dict[str, Pass] = {}
-        self._reasons: OrderedDict[tuple[str, Endpoint], Refused] = OrderedDict()
+        self._reasons: OrderedDict[tuple[str, Endpoint], NotConnected] = OrderedDict()
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -108,7 +108,7 @@ class Guard:
             self._passes[outlet.name] = self._passes[known.user] = known
         return known
 
-    def reason(self, admitted: Pass, url: str) -> Refused | None:
+    def reason(self, admitted: Pass, url: str) -> NotConnected | None:
         """Why the last connection to the URL's host was not made, if it was not."""
         return self._reasons.get((admitted.user, _endpoint(url)))
 
@@ -152,7 +152,7 @@ class Guard:
             return
         try:
             site_reader, site_writer = await self._connect(admitted, endpoint)
-        except Refused as refused:
+        except NotConnected as refused:
             self._note(admitted, endpoint, refused)
             await _answer(writer, refused.status, refused.kind, str(refused))
             return
@@ -180,21 +180,21 @@ class Guard:
     async def _connect(self, admitted: Pass, endpoint: Endpoint) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         host, port = endpoint
         if is_tracker(host) and endpoint not in admitted.hosts:
-            raise Refused("tracker", f"{host} is a known tracker")
+            raise NotConnected("tracker", f"{host} is a known tracker")
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError, TimeoutError) as error:
-            raise Refused("dns", f"{host} has no address: {error}", 502) from error
+            raise NotConnected("dns", f"{host} has no address: {error}", 502) from error
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         if endpoint not in admitted.hosts:
             addresses = [address for address in addresses if is_public(address)]
         if not addresses:
-            raise Refused("private-address", f"{host} is not a public address")
+            raise NotConnected("private-address", f"{host} is not a public address")
         return await _first_to_answer(addresses, port, host)
 
-    def _note(self, admitted: Pass, endpoint: Endpoint, refused: Refused) -> None:
+    def _note(self, admitted: Pass, endpoint: Endpoint, refused: NotConnected) -> None:
         self.refused[refused.kind] += 1
         if refused.kind == "private-address":
             log.warning("a page wanted %s:%d, which is not a public address: refused", *endpoint)
@@ -225,7 +225,7 @@ async def _first_to_answer(
                 return await asyncio.open_connection(address, port, limit=HEAD_LIMIT)
         except (OSError, TimeoutError) as failure:
             error = failure
-    raise Refused("connection", f"{host}:{port} does not answer: {error or 'timeout'}", 502) from error
+    raise NotConnected("connection", f"{host}:{port} does not answer: {error or 'timeout'}", 502) from error
 
 
 def _forwarded(method: bytes, path: bytes, lines: list[bytes]) -> bytes:

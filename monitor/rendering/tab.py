@@ -36,7 +36,7 @@ def browser_is_gone(error: PlaywrightError) -> bool:
     )
 
 
-class Visit:
+class Tab:
     """Follows one page from its address to its finished text."""
 
     def __init__(self, page: Page, plan: Plan) -> None:
