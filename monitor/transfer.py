@@ -18,7 +18,7 @@ import orjson
 
 from monitor.errors import MonitorError, StoreRefused
 from monitor.models import Candidate, Json, Story, Visit, now, rfc3339
-from monitor.store.protocol import Told
+from monitor.store.protocol import History
 from monitor.urls import story_id
 
 if TYPE_CHECKING:
@@ -258,12 +258,12 @@ def import_stories(
 def _load(store: Store, stories: Sequence[Story]) -> tuple[int, dict[str, str]]:
     """How many were new, and why others were refused, by their ids.  Raises StoreError where none is taken."""
     try:
-        return store.load([Told(versions=(story,)) for story in stories]), {}
+        return store.load([History(versions=(story,)) for story in stories]), {}
     except StoreRefused as refusal:  # of one of them, or of all: told apart one by one
         new, reasons, last = 0, {}, refusal
     for story in stories:
         try:
-            new += store.load([Told(versions=(story,))])
+            new += store.load([History(versions=(story,))])
         except StoreRefused as error:
             reasons[story.id], last = error.message, error
     if len(stories) > 1 and len(reasons) == len(stories):

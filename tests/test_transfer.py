@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from monitor.errors import MonitorError
-from monitor.store.protocol import Told
+from monitor.store.protocol import History
 from monitor.store.sqlite import SqliteStore
 from monitor.transfer import COLUMNS, copy, export, form_of, import_stories, read_story, rows
 from store.examples import MINUTE, NOW, address, candidate, filing, story
@@ -178,7 +178,7 @@ def test_what_the_store_does_not_take_is_refused_and_may_still_be_fetched(
     taken = store.load
 
     def picky(records: Sequence[Record]) -> int:
-        return taken([one for one in records if not (isinstance(one, Told) and one.versions[-1].id == WHOLE.id)])
+        return taken([one for one in records if not (isinstance(one, History) and one.versions[-1].id == WHOLE.id)])
 
     monkeypatch.setattr(store, "load", picky)
     done = import_stories(

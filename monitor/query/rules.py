@@ -88,8 +88,8 @@ class Index:
         self._names = tuple(rules)
         self._tests: tuple[Test, ...] = tuple(map(test, rules.values()))
         self._always: list[int] = []
-        self._certain: Filed = {}
-        self._possible: Filed = {}
+        self._certain: ByKey = {}
+        self._possible: ByKey = {}
         for number, node in enumerate(rules.values()):
             anchor = anchored(node)
             if anchor is None:
@@ -114,10 +114,10 @@ class Index:
         return len(_led_to(self._certain, found) | _led_to(self._possible, found)) + len(self._always)
 
 
-Filed: TypeAlias = dict[str, dict[str, list[int]]]  # rules by kind of key, and by key
+ByKey: TypeAlias = dict[str, dict[str, list[int]]]  # rules by kind of key, and by key
 
 
-def _led_to(filed: Filed, found: Document) -> set[int]:
+def _led_to(filed: ByKey, found: Document) -> set[int]:
     numbers: set[int] = set()
     for kind, rules in filed.items():
         for keys in _keys(kind, found):

@@ -36,7 +36,7 @@ class Found:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
+class History:
     """A story in all its versions, oldest first."""
 
     versions: tuple[Story, ...]
@@ -74,7 +74,7 @@ class Note:
     value: Json
 
 
-Record: TypeAlias = "Told | Hit | Posted | Visit | Alias | OutletState | Snooze | Note"
+Record: TypeAlias = "History | Hit | Posted | Visit | Alias | OutletState | Snooze | Note"
 
 
 class Store(Protocol):

@@ -18,7 +18,7 @@ from monitor.errors import LeaseLost
 from monitor.models import Disposition, Filed, Filing, Outcome, SourceState
 from monitor.query import parse
 from monitor.similarity import alike, signature
-from monitor.store.protocol import Told
+from monitor.store.protocol import History
 from store.examples import MINUTE, NOW, address, candidate, filing, hit, notice, story, visit
 
 if TYPE_CHECKING:
@@ -694,20 +694,20 @@ class Copying:
     @pytest.mark.parametrize("numbers", [(1, 2), (2, 1), (1, 2, 2, 3)])
     def test_of_one_story_twice_in_a_load_the_newest_is_kept(self, store: Store, numbers: tuple[int, ...]) -> None:
         versions = [story("first", version=number, text=f"version {number}") for number in numbers]
-        store.load([Told(versions=(version,)) for version in [*versions, story("second")]])
+        store.load([History(versions=(version,)) for version in [*versions, story("second")]])
         assert store.stories([story("first").id])[story("first").id].version == max(numbers)
 
     def test_what_a_loaded_version_replaces_is_history(self, store: Store) -> None:
         versions = [story("first", version=number, text=f"version {number}") for number in (1, 2, 3)]
         store.file([filing(versions[0])])
-        assert store.load([Told(versions=(versions[1],)), Told(versions=(versions[2],))]) == 2
+        assert store.load([History(versions=(versions[1],)), History(versions=(versions[2],))]) == 2
         assert store.history(versions[0].id) == versions
 
     def test_a_story_of_an_absurd_version_is_copied_like_any_other(self, store: Store, empty: Store) -> None:
         told = story("first", version=1_763_900_000)
-        assert store.load([Told(versions=(told,))]) == 1
+        assert store.load([History(versions=(told,))]) == 1
         assert store.history(told.id) == [told]
-        assert [record for record in store.dump() if isinstance(record, Told)] == [Told(versions=(told,))]
+        assert [record for record in store.dump() if isinstance(record, History)] == [History(versions=(told,))]
         assert empty.load(list(store.dump())) == 1
 
     def test_an_outlet_is_as_whoever_polled_it_last_left_it(self, store: Store, empty: Store) -> None:

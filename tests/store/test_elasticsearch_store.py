@@ -16,7 +16,7 @@ from monitor.errors import LeaseLost, StoreRefused, StoreUnavailable
 from monitor.models import Candidate, Disposition, Filed, Filing, Hit, Notice, Outcome, Story, Visit
 from monitor.store.elasticsearch import ElasticsearchStore, migration, schema
 from monitor.store.elasticsearch.bulk import Write
-from monitor.store.protocol import Told
+from monitor.store.protocol import History
 from servers import elasticsearch_node, missing
 
 if TYPE_CHECKING:
@@ -290,8 +290,8 @@ def test_a_record_that_the_mapping_rejects_is_named_and_not_taken_for_known(stor
     assert bad.story
     assert fine.story
     with pytest.raises(StoreRefused, match=f"{bad.story.id}.*word_count"):
-        store.load([Told(versions=(bad.story,)), Told(versions=(fine.story,))])
-    assert store.load([Told(versions=(fine.story,))]) == 0
+        store.load([History(versions=(bad.story,)), History(versions=(fine.story,))])
+    assert store.load([History(versions=(fine.story,))]) == 0
     assert store.rejections() == 0
     with pytest.raises(StoreRefused, match=f"{bad.visit.id}.*rechecks"):
         store.load([replace(bad.visit, rechecks=1 << 40)])

@@ -15,7 +15,7 @@ from monitor.store.elasticsearch.notes import NOTE, written_note
 from monitor.store.elasticsearch.outbox import SNOOZE, Outbox
 from monitor.store.elasticsearch.outlets import Outlets
 from monitor.store.elasticsearch.stories import Stories, written_version
-from monitor.store.protocol import Alias, Note, Posted, Record, Snooze, Told
+from monitor.store.protocol import Alias, History, Note, Posted, Record, Snooze
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ class Copying(Stories, Frontier, Outlets, Outbox):
     """The part of the store that is copied from and into."""
 
     def dump(self) -> Iterator[Record]:
-        yield from self._told()
+        yield from self._histories()
         for stored in self.find("hits", ALL, sort=BY_KEY):
             yield documents.read_hit(stored.document)
         for stored in self.find("outbox", ALL, sort=BY_KEY):
@@ -46,7 +46,7 @@ class Copying(Stories, Frontier, Outlets, Outbox):
         yield from (Snooze(alert=alert, until=until) for alert, until in self.snoozed().items())
         yield from (Note(key=key, value=value) for key, value in self.notes().items())
 
-    def _told(self) -> Iterator[Told]:
+    def _histories(self) -> Iterator[History]:
         page: list[Story] = []
         for stored in self.find("stories", ALL, sort=[{"id": "asc"}], without=documents.HIDDEN):
             page.append(Story.from_json(stored.document))
@@ -55,15 +55,15 @@ class Copying(Stories, Frontier, Outlets, Outbox):
                 page = []
         yield from self._with_versions(page)
 
-    def _with_versions(self, stories: Sequence[Story]) -> Iterator[Told]:
+    def _with_versions(self, stories: Sequence[Story]) -> Iterator[History]:
         earlier = self.earlier([story for story in stories if story.version > 1])
         for story in stories:
-            yield Told(versions=(*earlier.get(story.id, ()), story))
+            yield History(versions=(*earlier.get(story.id, ()), story))
 
     def load(self, records: Sequence[Record]) -> int:
         """See `Store.load`.  Stories come first, as nothing else may be there without them."""
         new = 0
-        told = [record.versions for record in records if isinstance(record, Told)]
+        told = [record.versions for record in records if isinstance(record, History)]
         while told:  # one story twice in a batch: the second is compared with what the first has left
             turn: dict[str, tuple[Story, ...]] = {}
             for versions in told:
@@ -71,7 +71,7 @@ class Copying(Stories, Frontier, Outlets, Outbox):
             new += self._load_stories(list(turn.values()))
             taken = set(map(id, turn.values()))
             told = [versions for versions in told if id(versions) not in taken]
-        others = [record for record in records if not isinstance(record, Told)]
+        others = [record for record in records if not isinstance(record, History)]
         writes = [_created(record) for record in others]
         results = self.write(writes)
         known = [

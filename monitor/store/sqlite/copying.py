@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from monitor.models import Hit, OutletState, Visit
-from monitor.store.protocol import Alias, Note, Posted, Snooze, Told
+from monitor.store.protocol import Alias, History, Note, Posted, Snooze
 from monitor.store.sqlite import fulltext, rows, sql
 from monitor.store.sqlite.outbox import Outbox
 from monitor.store.sqlite.outlets import Outlets
@@ -28,7 +28,7 @@ class Copying(Stories, Outlets, Outbox):
 
     def dump(self) -> Iterator[Record]:
         for (story,) in self._rows(sql.DUMP_STORIES, ("",)):
-            yield Told(versions=tuple(self.history(story)))
+            yield History(versions=tuple(self.history(story)))
         for row in self._rows(sql.DUMP_HITS, ("", "", -1)):
             yield rows.hit(row)
         for row in self._rows(sql.DUMP_NOTICES, ("", "", -1)):
@@ -44,7 +44,7 @@ class Copying(Stories, Outlets, Outbox):
     def load(self, records: Sequence[Record]) -> int:
         from monitor.similarity import signature  # noqa: PLC0415  numpy takes its time
 
-        told = [record.versions for record in records if isinstance(record, Told)]
+        told = [record.versions for record in records if isinstance(record, History)]
         analysed = [fulltext.entry(versions[-1]) for versions in told]
         new = 0
         with self.database.write() as connection:
@@ -75,7 +75,7 @@ def _load(connection: apsw.Connection, record: Record) -> bool:
     """Writes one record that is no story; whether it was new."""
     values: rows.Row
     match record:
-        case Told():
+        case History():
             return False
         case Hit():
             statement, values = sql.LOAD_HIT, rows.hit_row(record)
