@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from monitor.crawl.fetch import Fetcher
     from monitor.models import Json, NotArticle
 
-    Outcome: TypeAlias = Page | FetchError | OSError | None
-    Reading: TypeAlias = Article | NotArticle | ExtractionError | FetchError | OSError
+    Brought: TypeAlias = Page | FetchError | OSError | None
+    Result: TypeAlias = Article | NotArticle | ExtractionError | FetchError | OSError
 
 _OWN_ADDRESS = re.compile(
     rb"""<link[^>]+rel=["']?canonical["']?[^>]+href=["']?(https?://[^"'\s>]+)"""
@@ -91,12 +91,12 @@ def extract_command(
         nonlocal status
         _end_when_told()
         task = bar.add_task("pages", total=len(pages))
-        async for name, outlet, page, outcome in _read(config, pages, addresses, fetched, outlet_name):
+        async for name, outlet, page, result in _read(config, pages, addresses, fetched, outlet_name):
             bar.advance(task)
-            problem = _problem(outcome)
-            story = None if page is None or not isinstance(outcome, Article) else _story(outlet, page, outcome)
+            problem = _problem(result)
+            story = None if page is None or not isinstance(result, Article) else _story(outlet, page, result)
             if as_json:
-                _print_json(name, page, story, outcome, problem)
+                _print_json(name, page, story, result, problem)
             elif story is not None:
                 _show(context, story)
             if problem:
@@ -176,19 +176,19 @@ def _outlet(config: Config, outlet_name: str | None, url: str, render: str | Non
     return outlet.model_copy(update={"render": render}) if render else outlet
 
 
-def _fetch(config: Config, urls: Sequence[str], outlet_name: str | None, render: str | None) -> dict[str, Outcome]:
+def _fetch(config: Config, urls: Sequence[str], outlet_name: str | None, render: str | None) -> dict[str, Brought]:
     """Each address's page, or why it could not be had; with robots.txt, guard and limits as in a crawl."""
     if not urls:
         return {}
     from monitor.crawl.process import errand  # noqa: PLC0415  seconds of imports
 
-    async def fetch(fetcher: Fetcher, url: str) -> Outcome:
+    async def fetch(fetcher: Fetcher, url: str) -> Brought:
         try:
             return await fetcher.page(_outlet(config, outlet_name, url, render), url)
         except FetchError as error:
             return error
 
-    async def do(fetcher: Fetcher) -> dict[str, Outcome]:
+    async def do(fetcher: Fetcher) -> dict[str, Brought]:
         distinct = list(dict.fromkeys(urls))
         return dict(zip(distinct, await asyncio.gather(*(fetch(fetcher, url) for url in distinct)), strict=True))
 
@@ -199,28 +199,27 @@ async def _read(
     config: Config,
     names: Sequence[str],
     addresses: Sequence[str],
-    fetched: dict[str, Outcome],
+    fetched: dict[str, Brought],
     outlet_name: str | None,
-) -> AsyncIterator[tuple[str, Outlet, Page | None, Reading]]:
+) -> AsyncIterator[tuple[str, Outlet, Page | None, Result]]:
     """Each page with what it is, in order; a few are read at once, and no more are held than that."""
     import monitor.ingest  # noqa: F401, PLC0415  for `_story`, while the workers' imports last
-    from monitor.extract import Extractor  # noqa: PLC0415  as above
-    from monitor.extract import Reading as Options  # noqa: PLC0415
+    from monitor.extract import Extractor, Reading  # noqa: PLC0415  as above
 
     async with Extractor(config.crawl.workers if len(names) > 1 else 1) as extractor:
 
-        async def one(name: str, address: str) -> tuple[str, Outlet, Page | None, Reading]:
+        async def one(name: str, address: str) -> tuple[str, Outlet, Page | None, Result]:
             page = fetched[name] if name in fetched else _file(name, address, config.crawl.max_size)
             url = page.url if isinstance(page, Page) else address
             outlet = _outlet(config, outlet_name, url)
             if not isinstance(page, Page):
                 return name, outlet, None, page or FetchError("no page came", kind="empty")
             try:
-                return name, outlet, page, await extractor.read(page, Options.of(outlet))
+                return name, outlet, page, await extractor.read(page, Reading.of(outlet))
             except ExtractionError as error:
                 return name, outlet, page, error
 
-        under_way: deque[asyncio.Task[tuple[str, Outlet, Page | None, Reading]]] = deque()
+        under_way: deque[asyncio.Task[tuple[str, Outlet, Page | None, Result]]] = deque()
         for name, address in zip(names, addresses, strict=True):
             under_way.append(asyncio.create_task(one(name, address)))
             if len(under_way) >= 4 * extractor.workers:
@@ -273,26 +272,26 @@ def _story(outlet: Outlet, page: Page, article: Article) -> Story:
     return story_of(outlet, visit, page, article)
 
 
-def _problem(outcome: Reading) -> str:
-    if isinstance(outcome, Article):
+def _problem(result: Result) -> str:
+    if isinstance(result, Article):
         return ""
-    if isinstance(outcome, FetchError):
-        return f"{outcome.message} ({outcome.kind})"
-    if isinstance(outcome, OSError):
-        return outcome.strerror or str(outcome)
-    if isinstance(outcome, ExtractionError):
-        return str(outcome)
-    return f"not an article: {outcome.kind}{f', {outcome.detail}' * bool(outcome.detail)}"
+    if isinstance(result, FetchError):
+        return f"{result.message} ({result.kind})"
+    if isinstance(result, OSError):
+        return result.strerror or str(result)
+    if isinstance(result, ExtractionError):
+        return str(result)
+    return f"not an article: {result.kind}{f', {result.detail}' * bool(result.detail)}"
 
 
-def _print_json(name: str, page: Page | None, story: Story | None, outcome: Reading, problem: str) -> None:
+def _print_json(name: str, page: Page | None, story: Story | None, result: Result, problem: str) -> None:
     import orjson  # noqa: PLC0415  quick, but not for every command
 
     data: Json
     if story is not None:
         data = story.to_json()
     else:
-        kind = outcome.kind if not isinstance(outcome, (Article, OSError)) else "file"
+        kind = result.kind if not isinstance(result, (Article, OSError)) else "file"
         data = {"url": page.url if page else name, "title": "", "text": "", "error": problem, "kind": kind}
     click.echo(orjson.dumps({"source": name, **data}))
 
