@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from monitor.errors import StoreRefused
 from monitor.models import now
 
 if TYPE_CHECKING:
@@ -71,16 +70,16 @@ class Context:
 
     @contextmanager
     def stored(self) -> Iterator[Store]:
-        """The configured store for a command that only reads: a file is not made.  Raises StoreError."""
+        """The configured store for a command that only reads: it is not made.  Raises StoreError."""
         with self._opened() as store:
-            _expect(store)
+            store.expect()
             store.setup()
             yield store
 
     def expect_store(self) -> None:
-        """Raises StoreRefused where the store is a file that nobody made yet."""
+        """Raises StoreRefused where nobody has made the store yet."""
         with self._opened() as store:
-            _expect(store)
+            store.expect()
 
     @contextmanager
     def _opened(self) -> Iterator[Store]:
@@ -142,14 +141,6 @@ class Context:
 
         for note in notes(query, known=known_of(self.config), kind=kind):
             self.err.print(f"note: {note}", markup=False)
-
-
-def _expect(store: Store) -> None:
-    from monitor.store.sqlite import SqliteStore  # noqa: PLC0415  costs time that `--help` need not wait for
-
-    if isinstance(store, SqliteStore) and not store.database.path.exists():
-        path = store.database.path
-        raise StoreRefused(f"there is no store at {path} yet", hint="`media-monitor crawl` makes it")
 
 
 def with_context(command: F) -> F:

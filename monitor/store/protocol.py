@@ -83,6 +83,9 @@ class Store(Protocol):
     def setup(self) -> None:
         """Makes what is missing and migrates what is older; StoreRefused where it is newer than this program."""
 
+    def expect(self) -> None:
+        """Raises StoreRefused where nobody has made this store yet, as far as can be told without asking a server."""
+
     def ping(self) -> str:
         """One line that names the store and its version, for ``check``."""
 

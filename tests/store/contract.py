@@ -726,6 +726,10 @@ class Copying:
 
 
 class Itself:
+    def test_a_store_that_was_set_up_is_there_for_everybody(self, store: Store, another: Callable[[], Store]) -> None:
+        store.expect()
+        another().expect()
+
     def test_setup_may_be_repeated(self, store: Store) -> None:
         store.file([filing(story("first"))])
         store.setup()

@@ -51,6 +51,12 @@ def opened(path: Path, *, seconds: float = 30) -> SqliteStore:
     return SqliteStore(path, timeout=timedelta(seconds=seconds))
 
 
+def test_a_file_that_nobody_made_is_not_there_and_asking_does_not_make_it(path: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(StoreRefused, match=f"there is no store at {path} yet"):
+            opened(path).expect()
+
+
 @pytest.mark.parametrize(
     ("url", "place"),
     [("sqlite:monitor.db", "monitor.db"), ("sqlite:data/m.db", "data/m.db"), ("sqlite:/{base}/abs.db", "abs.db")],

@@ -35,6 +35,9 @@ class ElasticsearchStore(Copying, Aside):
     def setup(self) -> None:
         migration.setup(self)
 
+    def expect(self) -> None:
+        """See `Store.expect`: a cluster is there, and `setup` makes what it lacks."""
+
     def put_templates(self) -> list[str]:
         """Writes the index templates anew, for `media-monitor setup`, and returns their names."""
         return migration.put_templates(self)

@@ -27,6 +27,9 @@ class SqliteStore(Copying, Search, Frontier):
     def setup(self) -> None:
         self.database.setup()
 
+    def expect(self) -> None:
+        self.database.expect()
+
     def ping(self) -> str:
         with self.database.read() as connection:
             count = connection.execute(sql.STORY_COUNT).get

@@ -106,6 +106,11 @@ class Database:
             finally:
                 connection.close()
 
+    def expect(self) -> None:
+        """Raises StoreRefused where there is no file."""
+        if not self.path.exists():
+            raise StoreRefused(f"there is no store at {self.path} yet", hint="`media-monitor crawl` makes it")
+
     def version(self) -> int:
         """The schema's version."""
         with self.read() as connection:
@@ -153,8 +158,8 @@ class Database:
             raise StoreRefused(f"{self.path} is a directory", hint="name a file: sqlite:monitor.db")
         if not self.path.parent.is_dir():
             raise StoreRefused(f"the directory {self.path.parent} does not exist", hint="make it first")
-        if not flags & apsw.SQLITE_OPEN_CREATE and not self.path.exists():
-            raise StoreRefused(f"there is no store at {self.path} yet", hint="`media-monitor crawl` makes it")
+        if not flags & apsw.SQLITE_OPEN_CREATE:
+            self.expect()
         name = str(self.path)
         if flags & apsw.SQLITE_OPEN_READONLY and not self.path.with_name(f"{self.path.name}-wal").exists():
             # Nobody has it open, and who may only read cannot make the files that readers and writers share.
