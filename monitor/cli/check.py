@@ -55,17 +55,14 @@ def _lint(config: Config) -> list[str]:
 
 def _engines(context: Context, *, start: bool) -> bool:
     """Whether an outlet asks for a rendering engine that is not there or, if it may, does not start."""
-    import os  # noqa: PLC0415
-
     asking = {outlet.render for outlet in context.config.outlets} - {"none", "auto"}
     if not asking:
         return False
-    from monitor.rendering.rendering import missing  # noqa: PLC0415  Scrapy takes a second
+    from monitor.rendering.engines import missing, splash_of  # noqa: PLC0415  not for --help
 
     crawl, failed = context.config.crawl, False
     for engine in sorted(asking):
-        splash = crawl.splash or os.environ.get("SPLASH_URL") or None
-        problem = missing(engine, splash=splash, chromium_path=crawl.chromium)
+        problem = missing(engine, splash=splash_of(crawl), chromium_path=crawl.chromium)
         if problem is None and start and engine == "playwright":
             problem = _browser(crawl.chromium)
         names = [outlet.name for outlet in context.config.outlets if outlet.render == engine]

@@ -19,7 +19,7 @@ from monitor.crawl.report import CrawlReport, PollReport
 from monitor.errors import ConfigError, LeaseLost, MonitorError, StoreError
 from monitor.holder import this_process
 from monitor.models import now
-from monitor.rendering import rendering
+from monitor.rendering import engines
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -49,7 +49,7 @@ def crawl_settings(crawl: CrawlSettings) -> dict[str, Any]:
         "DOWNLOAD_MAXSIZE": crawl.max_size,
         "MONITOR_CONCURRENCY": crawl.concurrency,
         "MONITOR_OBEY_ROBOTS": crawl.obey_robots,
-        **rendering.settings(crawl),
+        **engines.settings(crawl),
     }
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import logging
-import os
 import socket
+from time import monotonic
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -16,7 +15,7 @@ from scrapy.http import HtmlResponse
 from monitor.discovery.addresses import host_of
 from monitor.errors import RenderingUnavailable
 from monitor.reach.guard import TRUSTED
-from monitor.rendering import browser, gate, splash
+from monitor.rendering import browser, engines, gate, splash
 from monitor.rendering.guard import Guard
 from monitor.rendering.pace import Pace
 from monitor.rendering.plan import Plan
@@ -33,38 +32,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SETTINGS = {
-    "MONITOR_SPLASH": "where Splash is",
-    "MONITOR_SPLASH_PROXY": "where a Splash on another machine or in a container reaches the guard, or off",
-    "MONITOR_CHROMIUM": "path of the browser",
-}
-ENGINES = ("splash", "playwright")  # the cheaper one first
-
-
-def settings(crawl: CrawlSettings) -> dict[str, str | None]:
-    """The Scrapy settings that tell the components here what the configuration says."""
-    values = (crawl.splash or os.environ.get("SPLASH_URL") or None, crawl.splash_proxy, crawl.chromium)
-    return dict(zip(SETTINGS, values, strict=True))
-
-
-def missing(engine: str, *, splash: str | None, chromium_path: str | None) -> RenderingUnavailable | None:
-    """What is to be installed or set before the engine can be used; None where it can.  Asks no server."""
-    if engine == "splash":
-        if splash:
-            return None
-        return RenderingUnavailable(
-            "no Splash is configured", hint="start one (`make splash`) and name it in crawl.splash or SPLASH_URL"
-        )
-    if importlib.util.find_spec("scrapy_playwright") is None:
-        return RenderingUnavailable(
-            "scrapy-playwright is not installed", hint='pip install "media-monitor[playwright]"'
-        )
-    if browser.find(chromium_path) is None:
-        where = f"at {chromium_path}" if chromium_path else "on PATH"
-        return RenderingUnavailable(
-            f"there is no Chromium {where}", hint="apt-get install chromium, or name a browser in crawl.chromium"
-        )
-    return None
+LOOK_AGAIN = 60.0  # seconds until it is looked up anew whether an engine is there
 
 
 class Rendering:
@@ -72,7 +40,10 @@ class Rendering:
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
-        self._splash_url, self._splash_proxy, self._chromium_path = (crawler.settings.get(name) for name in SETTINGS)
+        self._splash_url, self._splash_proxy, self._chromium_path = (
+            crawler.settings.get(name) for name in engines.SETTINGS
+        )
+        self._looked: dict[str, tuple[float, RenderingUnavailable | None]] = {}  # until when, and what was missing
         self._guards: dict[tuple[str, int], Guard] = {}
         self._starting = asyncio.Lock()
         self.pace = Pace(crawler)
@@ -93,12 +64,16 @@ class Rendering:
         return found
 
     def missing(self, engine: str) -> RenderingUnavailable | None:
-        """See `missing`."""
-        return missing(engine, splash=self._splash_url, chromium_path=self._chromium_path)
+        """See `engines.missing`; remembered for a minute, for it is asked for each page and looks on the disk."""
+        until, problem = self._looked.get(engine, (0.0, None))
+        if monotonic() >= until:
+            problem = engines.missing(engine, splash=self._splash_url, chromium_path=self._chromium_path)
+            self._looked[engine] = monotonic() + LOOK_AGAIN, problem
+        return problem
 
     def available(self) -> list[str]:
         """The engines that are installed or configured, the cheapest first."""
-        return [engine for engine in ENGINES if self.missing(engine) is None]
+        return [engine for engine in engines.ENGINES if self.missing(engine) is None]
 
     async def download(self, request: Request, outlet: Outlet, engine: str, crawl: CrawlSettings) -> Response:
         """The finished page, with the status and the address it ended at.
@@ -107,7 +82,7 @@ class Rendering:
         Raises FetchError, RenderingUnavailable, and what Scrapy's engine raises.
         """
         if problem := self.missing(engine):
-            raise problem
+            raise problem.with_traceback(None)  # the same one for a minute
         plan = Plan.of(outlet, crawl)
         if engine == "splash":
             meta = await self._for_splash(request, outlet, plan, crawl)
@@ -119,7 +94,7 @@ class Rendering:
         assert stats is not None
         stats.inc_value(f"monitor/rendering/{engine}")
         response = await self._crawler.engine.download_async(request.replace(meta=request.meta | meta))
-        return self._splash_page(response) if engine == "splash" else response
+        return await self._splash_page(response) if engine == "splash" else response
 
     # ---- Splash
 
@@ -136,7 +111,7 @@ class Rendering:
         assert self._splash_url is not None
         proxy = None
         if self._splash_proxy != "off":
-            guard = await self._guard(*self._guard_for_splash())
+            guard = await self._guard(*await self._guard_for_splash())
             admitted = guard.admit(outlet)
             proxy = f"http://{admitted.user}:{admitted.password}@{guard.host}:{guard.port}"
         meta = splash.meta(
@@ -145,19 +120,19 @@ class Rendering:
         # The server may be anywhere: it is configured.  What its pages reach is the guard's business.
         return meta | {TRUSTED: request.meta.get(TRUSTED, frozenset()) | {host_of(self._splash_url)}}
 
-    def _guard_for_splash(self) -> tuple[str, int]:
+    async def _guard_for_splash(self) -> tuple[str, int]:
         """Where to listen so that Splash can come: as configured, else where this machine faces it."""
         if self._splash_proxy:
             host, _, port = self._splash_proxy.rpartition(":")
             return host, int(port)
         parts = urlsplit(self._splash_url or "")
-        return facing(parts.hostname or "", parts.port or 80), 0
+        return await asyncio.to_thread(facing, parts.hostname or "", parts.port or 80), 0
 
-    def _splash_page(self, response: Response) -> Response:
+    async def _splash_page(self, response: Response) -> Response:
         try:
             splash.check(response)
         except splash.ProxyUnreachable as error:
-            host, port = self._guard_for_splash()
+            host, port = await self._guard_for_splash()
             where = next((guard for (at, _), guard in self._guards.items() if at == host), None)
             raise RenderingUnavailable(
                 f"Splash cannot reach the monitor's guarding proxy at {host}:{where.port if where else port}",
@@ -219,7 +194,10 @@ class Rendering:
 
 
 def facing(host: str, port: int) -> str:
-    """This machine's address on the way to a host; raises nothing: 127.0.0.1 where there is no way."""
+    """This machine's address on the way to a host; raises nothing: 127.0.0.1 where there is no way.
+
+    Blocks while the name is looked up.
+    """
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.connect((host, port))  # sends nothing

@@ -18,7 +18,7 @@ from monitor.config.schema import Outlet
 from monitor.demo.web import Site
 from monitor.errors import FetchError, RenderingUnavailable
 from monitor.models import Disposition
-from monitor.rendering import gate, rendering
+from monitor.rendering import engines, gate, rendering
 from rendering import pages
 from rendering.test_engines import crawl_settings, outlet
 
@@ -155,10 +155,10 @@ def test_a_browser_that_does_not_start_is_told_with_what_to_do(engine: Engine, s
 
 
 def test_a_browser_page_that_was_never_opened_names_what_to_install() -> None:
-    found = rendering.missing("playwright", splash=None, chromium_path="/nowhere")
+    found = engines.missing("playwright", splash=None, chromium_path="/nowhere")
     assert found is not None
     assert "apt-get install chromium" in str(found)
-    assert rendering.missing("splash", splash="http://127.0.0.1:8050", chromium_path=None) is None
+    assert engines.missing("splash", splash="http://127.0.0.1:8050", chromium_path=None) is None
 
 
 @pytest.mark.splash

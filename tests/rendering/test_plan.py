@@ -11,8 +11,8 @@ import pytest
 
 from monitor.config.schema import CrawlSettings, Outlet
 from monitor.demo.web import Site
+from monitor.rendering import engines, rendering
 from monitor.rendering import plan as rule
-from monitor.rendering import rendering
 from monitor.rendering.plan import PLATFORMS, Plan
 from rendering import pages
 from rendering.test_engines import ENGINES, crawl_settings
@@ -48,10 +48,10 @@ def test_the_address_of_splash_comes_from_the_configuration_or_else_the_environm
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SPLASH_URL", "http://other:8050")
-    assert rendering.settings(CrawlSettings(splash="http://one:8050"))["MONITOR_SPLASH"] == "http://one:8050"
-    assert rendering.settings(CrawlSettings())["MONITOR_SPLASH"] == "http://other:8050"
+    assert engines.settings(CrawlSettings(splash="http://one:8050"))["MONITOR_SPLASH"] == "http://one:8050"
+    assert engines.settings(CrawlSettings())["MONITOR_SPLASH"] == "http://other:8050"
     monkeypatch.delenv("SPLASH_URL")
-    assert rendering.settings(CrawlSettings())["MONITOR_SPLASH"] is None
+    assert engines.settings(CrawlSettings())["MONITOR_SPLASH"] is None
 
 
 def test_the_guard_listens_where_splash_can_come() -> None:
