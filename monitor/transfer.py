@@ -10,12 +10,12 @@ import io
 import zlib
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
 import orjson
 
+from monitor.batched import batched
 from monitor.errors import MonitorError, StoreRefused
 from monitor.models import Candidate, Json, Story, Visit, now, rfc3339
 from monitor.store.protocol import History
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from monitor.store import Store
-
-_T = TypeVar("_T")
 
 FORMATS = ("jsonl", "csv", "parquet")
 COLUMNS = (
@@ -101,9 +99,8 @@ def _to_parquet(stories: Iterable[Story], out: BinaryIO) -> int:
 
     schema = _schema()
     written = 0
-    remaining = iter(stories)
     with parquet.ParquetWriter(out, schema, compression="zstd") as writer:
-        while group := list(islice(remaining, ROWS_IN_A_GROUP)):
+        for group in batched(stories, ROWS_IN_A_GROUP):
             rows = [{name: getattr(story, name) for name in COLUMNS} for story in group]
             writer.write_table(pa.Table.from_pylist(rows, schema=schema))
             written += len(group)
@@ -238,7 +235,7 @@ def import_stories(
     what is there stays.  The crawl does not fetch the stories again.
     """
     done = Imported()
-    for batch in _batches(_read(lines, refused)):
+    for batch in batched(_read(lines, refused), AT_ONCE):
         told = {number: story for number, story in batch if story is not None}
         new, reasons = _load(store, _newest(told.values()))
         there = store.stories([story.id for story in told.values()])
@@ -387,14 +384,8 @@ def copy(source: Store, target: Store, *, progress: Callable[[int, int], None] =
     crawls or mails from the source, or what happens meanwhile may be missing.
     """
     copied = new = 0
-    for batch in _batches(source.dump()):
+    for batch in batched(source.dump(), AT_ONCE):
         new += target.load(batch)
         copied += len(batch)
         progress(copied, new)
     return new
-
-
-def _batches(items: Iterable[_T]) -> Iterator[list[_T]]:
-    remaining = iter(items)
-    while batch := list(islice(remaining, AT_ONCE)):
-        yield batch

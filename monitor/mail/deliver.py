@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
+from monitor.batched import batched
 from monitor.counted import counted
 from monitor.errors import LeaseLost, MailError, MailRefused, MailUnavailable, StoreUnavailable
 from monitor.holder import is_dead, this_process
@@ -209,8 +210,8 @@ class _Round:
             every = schedule.parse(deliver.get(alert, "instant")).every
             apart = every == "instant" and len(events) <= BUNDLED_ABOVE
             size = 1 if apart else LARGEST_MAIL
-            for start in range(0, len(events), size):
-                together = tuple(notice for event in events[start : start + size] for notice in event)
+            for some in batched(events, size):
+                together = tuple(notice for event in some for notice in event)
                 mails.append(Mail(id=_message_id(together, self.sender), notices=together))
         return mails
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from monitor.batched import batched
 from monitor.models import from_rfc3339
 from monitor.store.elasticsearch.bulk import Write
 from monitor.store.elasticsearch.cluster import Cluster
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from monitor.models import Json
@@ -68,7 +69,7 @@ class Aside(Cluster):
         """
         order: list[Json] = [{"failed_at": "asc"}, {"kind": "asc"}, {"document": "asc"}]
         written = superseded = rejected = 0
-        for batch in _batches(self.find("failed", {"match_all": {}}, sort=order)):
+        for batch in batched(self.find("failed", {"match_all": {}}, sort=order), BATCH):
             whole = [stored for stored in batch if stored.document["body"]]
             rejected += len(batch) - len(whole)
             writes = self._again(whole)
@@ -110,14 +111,3 @@ def _rewritten(aside: Stored, stored: Mapping[str, Stored]) -> Write | None:
     if kind != "stories" or known.document["version"] >= body["version"]:
         return None
     return Write(kind=kind, id=name, document=body, version=known.version)
-
-
-def _batches(found: Iterable[Stored]) -> Iterator[list[Stored]]:
-    batch: list[Stored] = []
-    for stored in found:
-        batch.append(stored)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

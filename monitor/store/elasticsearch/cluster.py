@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from monitor.batched import batched
 from monitor.errors import StoreRefused, StoreUnavailable
 from monitor.models import now, rfc3339
 from monitor.store.elasticsearch import bulk, schema
@@ -63,11 +64,9 @@ class Cluster:
         """The stored documents among ``ids``, of which only ``fields`` where given; empty ones where these are none."""
         found: dict[str, Stored] = {}
         source = fields or fields is None
-        for start in range(0, len(ids), PAGE):
+        for page in batched(ids, PAGE):
             with explained():
-                answer = self.client.mget(
-                    index=self.alias(kind), ids=list(ids[start : start + PAGE]), source=source, realtime=True
-                )
+                answer = self.client.mget(index=self.alias(kind), ids=page, source=source, realtime=True)
             for item in part(answer, "docs"):
                 if "error" in item:  # a shard that is away fails its items, not the request
                     absent = item["error"].get("type") == "index_not_found_exception"

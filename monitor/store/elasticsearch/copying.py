@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
+from monitor.batched import batched
 from monitor.models import Hit, OutletState, Story, Visit, rfc3339
 from monitor.store.elasticsearch import documents
 from monitor.store.elasticsearch.bulk import Write
@@ -47,18 +48,11 @@ class Copying(Stories, Frontier, Outlets, Outbox):
         yield from (Note(key=key, value=value) for key, value in self.notes().items())
 
     def _histories(self) -> Iterator[History]:
-        page: list[Story] = []
-        for stored in self.find("stories", ALL, sort=[{"id": "asc"}], without=documents.HIDDEN):
-            page.append(Story.from_json(stored.document))
-            if len(page) == PAGE:
-                yield from self._with_versions(page)
-                page = []
-        yield from self._with_versions(page)
-
-    def _with_versions(self, stories: Sequence[Story]) -> Iterator[History]:
-        earlier = self.earlier([story for story in stories if story.version > 1])
-        for story in stories:
-            yield History(versions=(*earlier.get(story.id, ()), story))
+        for page in batched(self.find("stories", ALL, sort=[{"id": "asc"}], without=documents.HIDDEN), PAGE):
+            stories = [Story.from_json(stored.document) for stored in page]
+            earlier = self.earlier([story for story in stories if story.version > 1])
+            for story in stories:
+                yield History(versions=(*earlier.get(story.id, ()), story))
 
     def load(self, records: Sequence[Record]) -> int:
         """See `Store.load`.  Stories come first, as nothing else may be there without them."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 
+from monitor.batched import batched
 from monitor.errors import StoreRefused
 from monitor.query.matcher import document, matches
 from monitor.query.to_sql import Check, Plan
@@ -153,8 +154,8 @@ class Search(Part):
             moments = wanted.moments(connection, relevance=False)
             if not wanted.sure:
                 moments = (moment for moment, _ in wanted.matching(connection, moments))
-            while chunk := list(islice(moments, AT_ONCE)):
-                connection.execute(sql.ADD_FOUND, (rows.json(chunk),))
+            for some in batched(moments, AT_ONCE):
+                connection.execute(sql.ADD_FOUND, (rows.json(some),))
 
 
 def _wanted(

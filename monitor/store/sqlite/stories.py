@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING
 
+from monitor.batched import batched
 from monitor.models import Filed
 from monitor.store.sqlite import fulltext, rows, similar, sql
 from monitor.store.sqlite.part import Part
@@ -47,12 +48,11 @@ class Stories(Part):
         return results
 
     def stories(self, ids: Sequence[str]) -> dict[str, Story]:
-        wanted = list(dict.fromkeys(ids))
         with self.database.read() as connection:
             found = [
                 rows.story(row)
-                for start in range(0, len(wanted), IDS_AT_ONCE)
-                for row in connection.execute(sql.STORIES, (rows.json(wanted[start : start + IDS_AT_ONCE]),))
+                for wanted in batched(dict.fromkeys(ids), IDS_AT_ONCE)
+                for row in connection.execute(sql.STORIES, (rows.json(wanted),))
             ]
         return {story.id: story for story in found}
 
