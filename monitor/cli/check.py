@@ -48,9 +48,10 @@ def check_command(context: Context, *, offline: bool) -> int:
 
 
 def _lint(config: Config) -> list[str]:
-    from monitor.query.lint import lint  # noqa: PLC0415  not for --help
+    from monitor.config.doubts import asked_too_often  # noqa: PLC0415  not for --help
+    from monitor.query.lint import lint  # noqa: PLC0415
 
-    return lint(config)
+    return [*asked_too_often(config), *lint(config)]
 
 
 def _engines(context: Context, *, start: bool) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor.models import now as current_time
@@ -51,7 +50,6 @@ WORDS_ELSEWHERE = {
     "ES": {"es": "es", "de": "es"},
 }
 _COUNTRY_LANGUAGES = {"IT": "it", "PT": "pt", "BR": "pt", "FR": "fr", "ES": "es", "DE": "de", "RO": "ro"}
-OFTEN = timedelta(minutes=1)  # between two polls: a slip of the finger, or a test
 MOST_COMPARED = 150  # clauses side by side, each of which is compared with each
 _BROAD = 3  # letters before a star that still leave thousands of words
 
@@ -67,17 +65,11 @@ class Note:
 
 
 def lint(config: Config) -> list[str]:
-    """One line for each doubt about the configured topics and alerts, and each outlet that is asked too often."""
+    """One line for each doubt about the configured topics and alerts."""
     known = known_of(config)
-    told = [
-        f"outlets.{outlet.name}: every: {outlet.every.total_seconds():g}s asks it more often than once a minute; "
-        "write 5m or more"
-        for outlet in config.outlets
-        if outlet.every and outlet.every < OFTEN
-    ]
     found = [(f"topics.{name}", query, "topic") for name, query in config.topics.items()]
     found += [(f"alerts.{alert.name}", alert.query, "alert") for alert in config.alerts]
-    return told + [f"{place}: {note}" for place, query, kind in found for note in notes(query, known=known, kind=kind)]
+    return [f"{place}: {note}" for place, query, kind in found for note in notes(query, known=known, kind=kind)]
 
 
 @dataclass(frozen=True, slots=True)

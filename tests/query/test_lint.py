@@ -84,13 +84,6 @@ def test_a_topic_is_missed_where_none_is_configured_too() -> None:
     assert lint(config) == ['alerts.deal: column 1: there is no topic "ia"; no topics are configured']
 
 
-def test_an_outlet_asked_more_often_than_once_a_minute_is_named() -> None:
-    every = {"hasty": timedelta(seconds=1), "calm": timedelta(minutes=1), "own": None}
-    config = Config(outlets=tuple(Outlet(name=n, url="https://a.example/", every=every[n]) for n in every))
-    (line,) = lint(config)
-    assert line.startswith("outlets.hasty: every: 1s asks it more often than once a minute")
-
-
 @settings(max_examples=60, deadline=None)
 @given(stories=corpora(10), texts=many_queries(20))
 def test_what_is_said_to_follow_does_follow(stories: list, texts: list[str]) -> None:
