@@ -15,8 +15,12 @@ HIT_COLUMNS = "alert story version outlet title url matched_at published_at lang
 NOTICE_COLUMNS = 'alert story version "to" due_at created_at attempts batch error'.split()
 
 
+def _holes(columns: list[str]) -> str:
+    return ", ".join("?" * len(columns))
+
+
 def _values(columns: list[str]) -> str:
-    return f"({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+    return f"({', '.join(columns)}) VALUES ({_holes(columns)})"
 
 
 _STORY = ", ".join(f"story.{name}" for name in STORY_COLUMNS)
@@ -130,10 +134,11 @@ KNOWN = """
 SELECT value FROM json_each(?1) WHERE EXISTS (SELECT 1 FROM visit WHERE id = value)
 OR EXISTS (SELECT 1 FROM alias WHERE id = value)
 """
+#: ?1 is the visit's id, the first of the columns.
 ADD_VISIT = f"""
-INSERT INTO visit {_values(VISIT_COLUMNS).replace("VALUES (", "SELECT ")[:-1]}
+INSERT INTO visit ({_VISIT}) SELECT {_holes(VISIT_COLUMNS)}
 WHERE NOT EXISTS (SELECT 1 FROM alias WHERE id = ?1) ON CONFLICT DO NOTHING RETURNING 1
-""".replace("SELECT ?, ", "SELECT ?1, ", 1)
+"""
 #: A visit that came to no story is not written over one that did: another process was there first.
 PUT_VISIT = f"""
 INSERT INTO visit {_values(VISIT_COLUMNS)}
