@@ -7,6 +7,7 @@ import logging
 import random
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -18,7 +19,6 @@ from monitor.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import timedelta
     from pathlib import Path
 
     from monitor.config import Config
@@ -28,6 +28,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+PATIENCE = timedelta(minutes=2)  # with a store that is away, in a pass that somebody waits for
 LONGEST_PAUSE = 30.0  # seconds between two tries of a store that is away
 
 

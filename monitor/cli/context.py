@@ -245,7 +245,7 @@ def brief(length: timedelta) -> str:
 
 def find_story(store: Store, reference: str) -> Story:
     """A story by id, beginning of an id of at least 6 characters, or address.  Raises click.UsageError."""
-    from monitor.urls import story_id  # noqa: PLC0415  courlan is slow to import
+    from monitor.urls import story_id  # noqa: PLC0415  tldextract takes 0.3 s to import
 
     key = reference.strip()
     ids = [key] if re.fullmatch(r"[0-9a-f]{32}", key) else [story_id(key)] if "://" in key else []

@@ -11,7 +11,6 @@ import logging
 import signal
 from collections import Counter, defaultdict
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from scrapy.settings import Settings
@@ -39,7 +38,6 @@ else:
 
 log = logging.getLogger(__name__)
 
-PATIENCE = timedelta(minutes=2)  # with a store that is away, in a pass that somebody waits for
 MAIL_EVERY = 10.0  # seconds between two looks into the outbox
 
 
@@ -56,7 +54,7 @@ def crawl(
     ``told`` is called with each poll's report as it ends.  Raises StoreUnavailable, StoreRefused or ConfigError before
     anything is fetched; what fails later is in the report.
     """
-    from monitor.service import open_service  # noqa: PLC0415  seconds of imports
+    from monitor.service import PATIENCE, open_service  # noqa: PLC0415  seconds of imports
 
     with open_service(config, base, patience=PATIENCE) as service:
         return _work(service, names=names, everything=everything, forever=False, told=told)

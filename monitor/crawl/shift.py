@@ -83,7 +83,7 @@ class Shift:
         """For `scrapy crawl`: opens a service of its own, which `finish` closes."""
         from monitor.cli.context import unknown  # noqa: PLC0415  `media-monitor` has done all this already
         from monitor.config import load  # noqa: PLC0415
-        from monitor.service import open_service  # noqa: PLC0415
+        from monitor.service import PATIENCE, open_service  # noqa: PLC0415
 
         path = Path(config)
         loaded, opened = load(path, os.environ), ExitStack()
@@ -91,7 +91,7 @@ class Shift:
         own = [outlet.name for outlet in loaded.outlets if outlet.spider == spider]
         if strange := sorted(wanted.difference(own)):
             raise ConfigError([unknown("outlet", name, own) for name in strange])
-        service = opened.enter_context(open_service(loaded, path.absolute().parent, patience=timedelta(minutes=2)))
+        service = opened.enter_context(open_service(loaded, path.absolute().parent, patience=PATIENCE))
         reclaim(service.store, now=now())
         names = [name for name in own if not wanted or name in wanted]
         shift = cls(service, names, everything=bool(everything) and everything != "0")
