@@ -251,7 +251,7 @@ def server_address(value: str) -> SplitResult:
         _ = parts.port
     except ValueError:
         raise ValueError(f"a port or bracket in it cannot be read; {encoded}") from None
-    if "@" in parts.path + parts.query + parts.fragment:  # else user:12/ss@h is the host "user", port 12
+    if server.has_stray_at(parts):
         raise ValueError(f"there is an @ after the host; {encoded}")
     return parts
 

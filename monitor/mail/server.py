@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Literal, TypeAlias
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 StartTls: TypeAlias = Literal["required", "optional", "never"]
 
@@ -40,6 +40,11 @@ class Server:
             return False
 
 
+def has_stray_at(parts: SplitResult) -> bool:
+    """Whether an @ stands behind the host, so that a password may have ended it: user:12/ss@h is the host "user"."""
+    return "@" in parts.path + parts.query + parts.fragment
+
+
 def parse(url: str) -> Server:
     """Reads ``smtp://`` or ``smtps://``.  Raises ValueError, whose message never holds the password.
 
@@ -58,7 +63,7 @@ def parse(url: str) -> Server:
         raise ValueError("it names no host; percent-encode special characters of the password: / as %2F, @ as %40")
     if parts.path not in ("", "/") or parts.fragment:
         raise ValueError("nothing may follow the port; percent-encode # of the password as %23, / as %2F, ? as %3F")
-    if "@" in parts.query:  # user:12?ss@h is the host "user", port 12
+    if has_stray_at(parts):
         raise ValueError("there is an @ after the ?; percent-encode ? of the password as %3F, @ of a file as %40")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     for key in options:
