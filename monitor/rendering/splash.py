@@ -133,7 +133,7 @@ def check(response: Response) -> Response:
     return response
 
 
-_NETWORK = {"1": "connect", "2": "connect", "3": "dns", "4": "timeout", "5": "cancelled", "6": "tls"}
+_NETWORK = {"1": "connection", "2": "connection", "3": "dns", "4": "timeout", "5": "cancelled", "6": "tls"}
 
 
 def _failure(reason: str, *, guarded: bool) -> FetchError:
