@@ -448,7 +448,7 @@ def test_a_password_that_would_be_taken_for_port_and_path_is_refused_and_not_sho
 @pytest.mark.parametrize(
     ("text", "seconds"), [("15m", 900), ("1h30m", 5400), ("7d", 604800), ("250ms", 0.25), ("3", 3), ("1.5h", 5400)]
 )
-def test_durations(text: str, seconds: float) -> None:
+def test_a_duration_is_a_number_with_a_unit_or_several(text: str, seconds: float) -> None:
     assert duration(text) == timedelta(seconds=seconds)
 
 

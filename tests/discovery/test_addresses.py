@@ -85,12 +85,12 @@ OTHERS = [
 
 
 @pytest.mark.parametrize("url", ARTICLES)
-def test_these_look_like_articles(url: str) -> None:
+def test_addresses_of_stories_look_like_articles(url: str) -> None:
     assert looks_like_article(url, "A headline of more than five words")
 
 
 @pytest.mark.parametrize("url", OTHERS)
-def test_these_do_not(url: str) -> None:
+def test_lists_files_and_doors_do_not_look_like_articles(url: str) -> None:
     assert not looks_like_article(url, "")
 
 

@@ -46,7 +46,7 @@ def test_a_feed_that_lies_about_its_encoding_is_read_as_the_server_says() -> Non
     assert read(body, charset="windows-1251").candidates[0].title == "Сбербанк & ИИ"
 
 
-def test_an_atom_feed() -> None:
+def test_an_atom_feed_gives_whole_addresses_plain_titles_and_languages() -> None:
     body = """<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="fr" xml:base="https://news.example/fr/">
     <entry><title type="html">L&amp;#39;IA</title><link rel="self" href="x"/><link href="un"/>
     <published>2026-11-22T10:00:00+01:00</published><updated>2026-11-23T10:00:00Z</updated></entry>
@@ -69,7 +69,7 @@ def test_an_rdf_feed_has_its_items_beside_the_channel() -> None:
     assert listing.ttl == timedelta(minutes=30)
 
 
-def test_a_json_feed() -> None:
+def test_a_json_feed_gives_its_items_and_passes_over_what_is_none() -> None:
     body = """{"version": "https://jsonfeed.org/version/1.1", "language": "en", "items": [
     {"id": "1", "url": "/one", "title": "One", "date_published": "2026-11-22T10:00:00Z"},
     {"id": "2", "external_url": "https://else.example/2"}, {"id": "3"}, "nonsense", {"url": 7}]}"""

@@ -38,7 +38,7 @@ def at(text: str) -> datetime:
         ("daily 01:30", "Europe/London", "2026-10-25T00:45:00", "2026-10-26T01:30:00"),  # and is taken once
     ],
 )
-def test_due_times(deliver: str, zone: str, now: str, due: str) -> None:
+def test_a_mail_is_due_at_the_next_such_time_of_its_zone(deliver: str, zone: str, now: str, due: str) -> None:
     assert due_at(deliver, zone, at(now)) == at(due)
 
 

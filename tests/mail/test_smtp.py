@@ -45,13 +45,13 @@ def test_a_mail_arrives_as_it_was_written() -> None:
     assert manners.taken[0].content == MAIL
 
 
-def test_starttls_with_login(certificate: Path) -> None:
+def test_a_login_is_sent_once_starttls_has_encrypted_the_way(certificate: Path) -> None:
     with mail_server(certificate=certificate, login=LOGIN) as (manners, port):
         send(f"smtp://user:p%40ss%2Fword@127.0.0.1:{port}?starttls=required&ca={certificate}")
     assert (manners.taken[0].encrypted, manners.taken[0].user) == (True, "user")
 
 
-def test_tls_from_the_start(certificate: Path) -> None:
+def test_smtps_is_encrypted_from_the_start(certificate: Path) -> None:
     with mail_server(certificate=certificate, implicit=True, login=LOGIN) as (manners, port):
         send(f"smtps://user:p%40ss%2Fword@127.0.0.1:{port}?ca={certificate}")
     assert manners.taken[0].encrypted
