@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from monitor import __version__
 from monitor.errors import ConfigError, MonitorError, QueryError
 
 if TYPE_CHECKING:
@@ -109,9 +110,7 @@ class Commands(click.Group):
 
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version  # noqa: PLC0415  only when asked
-
-        click.echo(f"media-monitor {version('media-monitor')}")
+        click.echo(f"media-monitor {__version__}")
         ctx.exit()
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union, get
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from monitor import __version__
 from monitor.config.types import (
     ApiKey,
     Country,
@@ -38,6 +39,8 @@ from monitor.config.types import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+USER_AGENT = f"media-monitor/{__version__.rpartition('.')[0]}"
 
 Render: TypeAlias = Literal["none", "splash", "playwright", "auto"]
 
@@ -73,7 +76,7 @@ class MailSettings(_Model):
 
 
 class CrawlSettings(_Model):
-    user_agent: Annotated[str, Field(min_length=1, max_length=300), AfterValidator(line)] = "media-monitor/0.1"
+    user_agent: Annotated[str, Field(min_length=1, max_length=300), AfterValidator(line)] = USER_AGENT
     delay: Duration = timedelta(seconds=1)  # between two requests to one host
     concurrency: int = Field(default=64, ge=1, le=1000)  # requests under way in all
     workers: Workers = "auto"  # extraction processes
