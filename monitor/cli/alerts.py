@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.context import ONLY_MATCHING, Context, Moment, Span, ago, span, with_context
+from monitor.cli.context import ONLY_MATCHING, Context, MomentType, SpanType, ago, span, with_context
 from monitor.counted import counted
 from monitor.models import now, rfc3339
 
@@ -133,7 +133,7 @@ def _json(
 @alerts_command.command("test")
 @click.argument("name", required=False)
 @click.option("--query", help="A query that is not in the file yet.")
-@click.option("--since", type=Moment(), default="30d", show_default=True, help="How far back: 30d, 2026-11-01 ...")
+@click.option("--since", type=MomentType(), default="30d", show_default=True, help="How far back: 30d, 2026-11-01 ...")
 @click.option("--samples", type=click.IntRange(0, 1000), default=5, show_default=True, help="Stories to show.")
 @with_context
 def test_command(context: Context, *, name: str | None, query: str | None, since: datetime, samples: int) -> None:
@@ -214,7 +214,7 @@ def _tell(context: Context, text: str, *, since: datetime, at: datetime, days: C
 
 @alerts_command.command("snooze")
 @click.argument("name")
-@click.argument("how_long", type=Span(), required=False, metavar="SPAN")
+@click.argument("how_long", type=SpanType(), required=False, metavar="SPAN")
 @click.option("--off", is_flag=True, help="Send its mail again, from now on.")
 @with_context
 def snooze_command(context: Context, *, name: str, how_long: timedelta | None, off: bool) -> None:

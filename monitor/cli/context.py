@@ -161,7 +161,7 @@ def with_context(command: F) -> F:
     return wrapped  # type: ignore[return-value]  # click hands over what the wrapper takes
 
 
-class Moment(click.ParamType[datetime]):
+class MomentType(click.ParamType[datetime]):
     """``7d``, ``12h`` (ago), ``2026``, ``2026-11``, ``2026-11-01`` or an RFC 3339 time; a moment in UTC."""
 
     name = "7d|DATE"
@@ -189,7 +189,7 @@ class Moment(click.ParamType[datetime]):
         return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
 
 
-class Span(click.ParamType[timedelta]):
+class SpanType(click.ParamType[timedelta]):
     """``2d``, ``12h``, ``1h30m``."""
 
     name = "SPAN"

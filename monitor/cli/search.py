@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.context import ONLY_MATCHING, Context, Moment, with_context
+from monitor.cli.context import ONLY_MATCHING, Context, MomentType, with_context
 from monitor.counted import counted
 from monitor.models import now
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 @click.command("search")
 @click.argument("query", nargs=-1)
-@click.option("--since", type=Moment(), help="Only stories published (or else first seen) since: 7d, 2026-11-01 ...")
+@click.option(
+    "--since", type=MomentType(), help="Only stories published (or else first seen) since: 7d, 2026-11-01 ..."
+)
 @click.option("--limit", "-n", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Stories to show.")
 @click.option("--offset", type=click.IntRange(0), default=0, help="Stories to pass over first.")
 @click.option("--relevance", is_flag=True, help="Most relevant first, not newest.")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 import click
 
-from monitor.cli.context import Context, Moment, with_context
+from monitor.cli.context import Context, MomentType, with_context
 from monitor.counted import counted
 from monitor.errors import MonitorError
 from monitor.models import now
@@ -39,7 +39,9 @@ REFUSED_SHOWN = 20  # lines of a file
     "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Default: stdout."
 )
 @click.option("--query", help="Only stories that match.")
-@click.option("--since", type=Moment(), help="Only stories published (or else first seen) since: 7d, 2026-11-01 ...")
+@click.option(
+    "--since", type=MomentType(), help="Only stories published (or else first seen) since: 7d, 2026-11-01 ..."
+)
 @click.option("--after", metavar="ID", help="Only stories after this id: continues where an export ended.")
 @click.option("--resume", is_flag=True, help="Continue after what FILE (jsonl) already holds.")
 @with_context

@@ -55,7 +55,7 @@ async def discover(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> Disc
     Raises FetchError where the home page itself cannot be had and nothing else answers.
     """
     problem: FetchError | None = None
-    home = find.Site()
+    home = find.Leads()
     announced = await fetcher.announced(outlet)
     try:
         fetched = await fetcher.source(outlet, outlet.url)
@@ -69,7 +69,7 @@ async def discover(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> Disc
                 charset=fetched.page.encoding,
             )
     except FetchError as error:
-        problem, home = error, find.Site(sitemaps=announced)
+        problem, home = error, find.Leads(sitemaps=announced)
     common = find.guesses(outlet.url)
     feeds = await _try("feed", home.feeds or common.feeds, outlet, fetcher, since)
     sitemaps = await _try("sitemap", home.sitemaps or common.sitemaps, outlet, fetcher, since)

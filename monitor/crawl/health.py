@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.crawl.report import PollReport
-    from monitor.crawl.schedule import Plan
+    from monitor.crawl.schedule import NextPoll
     from monitor.crawl.sources import Answer
     from monitor.models import OutletState
 
@@ -42,7 +42,7 @@ def rest(answer: Answer) -> timedelta:
 
 
 def after(
-    state: OutletState, report: PollReport, answers: Sequence[Answer], plan: Plan, *, now: datetime
+    state: OutletState, report: PollReport, answers: Sequence[Answer], plan: NextPoll, *, now: datetime
 ) -> OutletState:
     """The outlet's state after a poll."""
     found = Counter({disposition.value: report.count(disposition) for disposition in Disposition})

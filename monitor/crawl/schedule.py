@@ -49,13 +49,13 @@ class Seen:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
+class NextPoll:
     interval: timedelta
     failures: float
     pause: timedelta  # from now to the next poll
 
 
-def plan(interval: timedelta, failures: float, seen: Seen, *, every: timedelta | None) -> Plan:
+def plan(interval: timedelta, failures: float, seen: Seen, *, every: timedelta | None) -> NextPoll:
     """The next interval and pause of an outlet with this interval and these weighted failures so far."""
     ceiling = every or CEILING
     floor = min(FLOOR, ceiling)
@@ -71,7 +71,7 @@ def plan(interval: timedelta, failures: float, seen: Seen, *, every: timedelta |
             pause = min(pause, FLOOR / 5)
         if seen.waiting is not None:
             pause = min(pause, max(seen.waiting, floor))
-    return Plan(interval=interval, failures=failures, pause=max(pause, min(seen.rest, LONGEST_REST)))
+    return NextPoll(interval=interval, failures=failures, pause=max(pause, min(seen.rest, LONGEST_REST)))
 
 
 def _adapted(interval: timedelta, seen: Seen) -> timedelta:

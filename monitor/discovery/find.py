@@ -22,7 +22,7 @@ _LESSER = re.compile(r"comment|/tag/|/author/|podcast|oembed|wlwmanifest", re.IG
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Site:
+class Leads:
     """Addresses worth trying, best first; whether they hold what their names say is for the caller to see."""
 
     feeds: tuple[str, ...] = ()
@@ -30,11 +30,11 @@ class Site:
     sections: tuple[str, ...] = ()
 
 
-def find(home: bytes, *, url: str, outlet: Outlet, robots: tuple[str, ...] = (), charset: str | None = None) -> Site:
+def find(home: bytes, *, url: str, outlet: Outlet, robots: tuple[str, ...] = (), charset: str | None = None) -> Leads:
     """What a home page links to, ``robots`` being the sitemaps of robots.txt."""
     root = markup.page(home, charset=charset)
     if root is None:
-        return Site(sitemaps=robots, sections=())
+        return Leads(sitemaps=robots, sections=())
     announced = [
         urljoin(url, element.get("href", "").strip())
         for element in root.iter("link")
@@ -45,12 +45,12 @@ def find(home: bytes, *, url: str, outlet: Outlet, robots: tuple[str, ...] = (),
     linked = [address for address, _ in menu if address in own and _FEED_ADDRESS.search(urlsplit(address).path)]
     feeds = sorted(dict.fromkeys((*announced, *linked)), key=lambda address: bool(_LESSER.search(address)))
     sitemaps = sorted(dict.fromkeys(robots), key=lambda address: "news" not in urlsplit(address).path.lower())
-    return Site(feeds=tuple(feeds), sitemaps=tuple(sitemaps), sections=_sections(menu, own, url))
+    return Leads(feeds=tuple(feeds), sitemaps=tuple(sitemaps), sections=_sections(menu, own, url))
 
 
-def guesses(url: str) -> Site:
+def guesses(url: str) -> Leads:
     """Where feeds and sitemaps commonly are, for sites that announce none."""
-    return Site(
+    return Leads(
         feeds=tuple(urljoin(url, path) for path in FEED_PATHS),
         sitemaps=tuple(urljoin(url, path) for path in SITEMAP_PATHS),
     )

@@ -55,7 +55,7 @@ _BROAD = 3  # letters before a star that still leave thousands of words
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class Doubt:
     column: int
     message: str
     better: str = ""
@@ -96,7 +96,7 @@ def known_of(config: Config) -> Known:
     )
 
 
-def notes(text: str, *, known: Known | None = None, kind: str = "search", now: datetime | None = None) -> list[Note]:
+def notes(text: str, *, known: Known | None = None, kind: str = "search", now: datetime | None = None) -> list[Doubt]:
     """The doubts about one query, by column.  ``kind`` is topic, alert or search.  Raises QueryError."""
     node, now = parse(text), now or current_time()
     found = [
@@ -113,7 +113,7 @@ def notes(text: str, *, known: Known | None = None, kind: str = "search", now: d
     return sorted(set(found), key=lambda note: (note.column, note.message))
 
 
-def _mixed(text: str, node: Node) -> Iterator[Note]:
+def _mixed(text: str, node: Node) -> Iterator[Doubt]:
     """AND and OR at one level, where people disagree on what binds tighter."""
     levels: list[set[str]] = [set()]
     before = ""
@@ -124,7 +124,7 @@ def _mixed(text: str, node: Node) -> Iterator[Note]:
             levels[-1].add(token.type)
         if len(levels[-1]) == 2:
             better = f"write {node}"
-            yield Note((token.start_pos or 0) + 1, "AND and OR are mixed without brackets; AND binds tighter", better)
+            yield Doubt((token.start_pos or 0) + 1, "AND and OR are mixed without brackets; AND binds tighter", better)
             return
         if token.type == "LPAR":
             levels.append(set())
@@ -133,7 +133,7 @@ def _mixed(text: str, node: Node) -> Iterator[Note]:
         before = "operand" if token.type in {"WORD", "PHRASE", "RANGE"} else token.type
 
 
-def _never(node: Node, now: datetime) -> Iterator[Note]:
+def _never(node: Node, now: datetime) -> Iterator[Doubt]:
     for part in walk(node):
         match part:
             case And(nodes):
@@ -141,17 +141,17 @@ def _never(node: Node, now: datetime) -> Iterator[Note]:
                 for child in nodes:
                     for no in refused:
                         if child is not no and implies(child, no.node):
-                            yield Note(no.at, f"this can never match: {child} asks for what {no} excludes")
+                            yield Doubt(no.at, f"this can never match: {child} asks for what {no} excludes")
                 single = [
                     child for child in nodes if isinstance(child, Value) and child.field not in {"topic", "alert"}
                 ]
                 for one, other in _pairs(single):
                     if one.field == other.field and folding.fold_case(one.text) != folding.fold_case(other.text):
                         better = f'write {one.field}:("{one.text}" OR "{other.text}")'
-                        yield Note(other.at, f"this can never match: a story has one {one.field}", better)
+                        yield Doubt(other.at, f"this can never match: a story has one {one.field}", better)
             case Range():
                 if _empty(part, now):
-                    yield Note(part.at, f"this can never match: {part} ends before it begins", "swap its ends")
+                    yield Doubt(part.at, f"this can never match: {part} ends before it begins", "swap its ends")
             case _:
                 pass
 
@@ -164,16 +164,16 @@ def _empty(node: Range, now: datetime) -> bool:
     return start is not None and end is not None and start >= end
 
 
-def _everything(node: Node) -> Iterator[Note]:
+def _everything(node: Node) -> Iterator[Doubt]:
     for part in walk(node):
         if isinstance(part, Or):
             for child in part.nodes:
                 if not positive(child):
                     better = "put AND in the place of OR, or leave the clause out"
-                    yield Note(child.at, f"nearly every story matches {child}, and that is enough here", better)
+                    yield Doubt(child.at, f"nearly every story matches {child}, and that is enough here", better)
 
 
-def _idle(node: Node) -> Iterator[Note]:
+def _idle(node: Node) -> Iterator[Doubt]:
     """Clauses without which the query would mean the same."""
     for part in walk(node):
         if not isinstance(part, And | Or) or len(part.nodes) > MOST_COMPARED:
@@ -186,35 +186,35 @@ def _idle(node: Node) -> Iterator[Note]:
                 if place < other_place and implies(looser, stricter):
                     continue  # of two that say the same, the later one is named
                 why = "finds all that it does" if isinstance(part, Or) else "asks for more"
-                yield Note(child.at, f"{child} adds nothing: {other} {why}", "leave it out")
+                yield Doubt(child.at, f"{child} adds nothing: {other} {why}", "leave it out")
                 break
 
 
-def _broad(node: Node) -> Iterator[Note]:
+def _broad(node: Node) -> Iterator[Doubt]:
     for part in walk(node):
         if isinstance(part, Word):
             for step in steps(part):
                 if isinstance(step, Pattern) and len(step.prefix) <= _BROAD and step.prefix.isascii():
                     message = f'{part} stands for every word that begins with "{step.prefix}"'
-                    yield Note(part.at, message, "put more letters before the wildcard, or list the words with OR")
+                    yield Doubt(part.at, message, "put more letters before the wildcard, or list the words with OR")
 
 
-def _small_operators(node: Node) -> Iterator[Note]:
+def _small_operators(node: Node) -> Iterator[Doubt]:
     for part in walk(node):
         if isinstance(part, Word) and part.text in {"and", "or", "not"}:
             better = f'write {part.text.upper()} for the operator, "{part.text}" for the word'
-            yield Note(part.at, f'in lower case "{part.text}" is a word that a story must have', better)
+            yield Doubt(part.at, f'in lower case "{part.text}" is a word that a story must have', better)
 
 
-def _signs(node: Node) -> Iterator[Note]:
+def _signs(node: Node) -> Iterator[Doubt]:
     """C++ and #AI, whose signs are no part of any word."""
     for part in walk(node):
         if isinstance(part, Word | Phrase) and part.field != "url" and re.search(r"[+#@$€%]", part.text):
             kept = " ".join(step.value for step in steps(part))
-            yield Note(part.at, f'signs are not searched for: {part.text} is read as "{kept}"', "add a word beside it")
+            yield Doubt(part.at, f'signs are not searched for: {part.text} is read as "{kept}"', "add a word beside it")
 
 
-def _unlikely_values(node: Node, known: Known | None, kind: str) -> Iterator[Note]:
+def _unlikely_values(node: Node, known: Known | None, kind: str) -> Iterator[Doubt]:
     for leaf in leaves(node):
         if not isinstance(leaf, Value):
             continue
@@ -222,28 +222,28 @@ def _unlikely_values(node: Node, known: Known | None, kind: str) -> Iterator[Not
         match leaf.field:
             case "alert" if kind == "alert":
                 better = "write topic:, or repeat the other alert's words"
-                yield Note(leaf.at, "an alert cannot ask for alert:, which is not known before it", better)
+                yield Doubt(leaf.at, "an alert cannot ask for alert:, which is not known before it", better)
             case "topic" | "alert" if kind == "topic":
-                yield Note(leaf.at, f"a topic cannot ask for {leaf.field}:, which is not known before it")
+                yield Doubt(leaf.at, f"a topic cannot ask for {leaf.field}:, which is not known before it")
             case "topic" if known and value not in known.topics:
                 there = ", ".join(sorted(known.topics))
                 better = f"topics are {there}" if there else "no topics are configured"
-                yield Note(leaf.at, f'there is no topic "{leaf.text}"', better)
+                yield Doubt(leaf.at, f'there is no topic "{leaf.text}"', better)
             case "outlet" if known and known.outlets and value not in known.outlets:
                 near = [name for folded, name in known.outlets.items() if value in folded]
                 better = f'write outlet:"{near[0]}"' if near else "outlet: compares whole names; see `outlets`"
-                yield Note(leaf.at, f'there is no outlet "{leaf.text}"', better)
+                yield Doubt(leaf.at, f'there is no outlet "{leaf.text}"', better)
             case "language" if not re.fullmatch("[a-z]{2}", value):
-                yield Note(leaf.at, f'languages are two letters, not "{leaf.text}"', "write language:en")
+                yield Doubt(leaf.at, f'languages are two letters, not "{leaf.text}"', "write language:en")
             case "country" if value == "uk":
-                yield Note(leaf.at, "the code of the United Kingdom is GB, not UK", "write country:GB")
+                yield Doubt(leaf.at, "the code of the United Kingdom is GB, not UK", "write country:GB")
             case "country" if not re.fullmatch("[a-z]{2}", value):
-                yield Note(leaf.at, f'countries are two letters, not "{leaf.text}"', "write country:GB")
+                yield Doubt(leaf.at, f'countries are two letters, not "{leaf.text}"', "write country:GB")
             case _:
                 pass
 
 
-def _acronyms(node: Node, known: Known | None) -> Iterator[Note]:
+def _acronyms(node: Node, known: Known | None) -> Iterator[Doubt]:
     if known is None:
         return
     for part in walk(node):
@@ -252,7 +252,7 @@ def _acronyms(node: Node, known: Known | None) -> Iterator[Note]:
         words = WORDS_ELSEWHERE.get(part.text, {})
         for language in sorted(words.keys() & known.languages):
             message = f'{part.text} also finds "{words[language]}" in stories in {language}'
-            yield Note(part.at, message, f"write raw:{part.text}")
+            yield Doubt(part.at, message, f"write raw:{part.text}")
             break
 
 
