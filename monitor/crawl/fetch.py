@@ -29,7 +29,7 @@ from monitor.crawl.politeness import DELAY, Resting
 from monitor.crawl.robots import Forbidden, Robots, Unreachable
 from monitor.crawl.schedule import max_age, retry_after
 from monitor.discovery.addresses import Own
-from monitor.discovery.sitemap import LARGEST
+from monitor.discovery.markup import LARGEST
 from monitor.errors import FetchError, RenderingUnavailable
 from monitor.models import Page, now
 from monitor.reach.guard import TRUSTED, VERIFY, Refused, trusted

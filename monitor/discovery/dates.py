@@ -11,6 +11,8 @@ from dateutil import parser
 from monitor.calendar import ZONES, unambiguous
 from monitor.models import now
 
+EARLIEST = 1990  # no page of the web is older: 1970 and 0001 are what programs write where they know no date
+_UNSET = re.compile(r"\b0001\b")  # as a year; the mail format would read it as 2001
 _W3C = re.compile(r"(\d{4})(?:-(\d{2}))?$")  # the two W3C forms that are no ISO day
 
 
@@ -20,14 +22,15 @@ def moment(text: str | None, *, free: bool = True) -> datetime | None:
     ``free`` also tries forms that no standard knows, half a millisecond each: for feeds, not for long sitemaps.
     """
     text = (text or "").strip()[:64]
-    if not text:
+    if not text or _UNSET.search(text):
         return None
     for read in (datetime.fromisoformat, _mail, _partial, _free)[: 4 if free else 3]:
         try:
             found = read(text)
-            return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+            found = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
         except (ValueError, TypeError, OverflowError, IndexError):
             continue
+        return found if found.year >= EARLIEST else None
     return None
 
 

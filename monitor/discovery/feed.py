@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin
 
 import orjson
 
 from monitor.discovery import markup
 from monitor.discovery.dates import moment
-from monitor.discovery.listing import LONGEST, Listing
+from monitor.discovery.listing import Listing, newest
 from monitor.errors import FetchError
 from monitor.models import Candidate
+from monitor.urls import same_site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lxml import etree
 
-_PUBLISHED = ("pubDate", "published", "issued", "date", "created", "updated", "modified")  # the first that is there
+MOST = 50_000  # entries that are read
+_PUBLISHED = ("pubDate", "published", "issued", "date", "created", "updated", "modified")  # the first that can be read
 _PERIODS = {"hourly": 1, "daily": 24, "weekly": 168, "monthly": 720, "yearly": 8760}
 _XML_BASE = "{http://www.w3.org/XML/1998/namespace}base"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -27,6 +28,7 @@ _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 def read(body: bytes, *, url: str, outlet: str, charset: str | None = None) -> Listing:
     """The candidates of a feed, in its order.  Raises FetchError (kind malformed) where it is no feed."""
+    body = markup.unpacked(body)  # a file that is kept packed, sent without a word of it
     if body.lstrip().removeprefix(b"\xef\xbb\xbf").startswith(b"{"):
         return _json(body, url=url, outlet=outlet)
     root = markup.xml(body, charset=charset)
@@ -35,21 +37,22 @@ def read(body: bytes, *, url: str, outlet: str, charset: str | None = None) -> L
         what = "an HTML page" if kind == "html" else f"XML of another kind (<{kind[:40]}>)"
         raise FetchError(f"{what}, not a feed", kind="malformed")
     head = next((child for child in root if markup.name(child) == "channel"), root)
-    base = urljoin(url, root.get(_XML_BASE) or "")
+    base = markup.address(url, root.get(_XML_BASE)) or url
+    home = _links(head).get("rss") or _links(head).get("atom") or url
     language = root.get(_XML_LANG) or _text(head, "language") or None
     found: list[Candidate] = []
     offered = 0
     for entry in _entries(root, head):
-        if (offered := offered + 1) > LONGEST:
+        if (offered := offered + 1) > MOST:
             break
-        if address := _address(entry, base):
+        if address := _address(entry, base, home):
             found.append(
                 Candidate(
                     url=address,
                     outlet=outlet,
                     source=url,
                     title=markup.plain(_text(entry, "title")),
-                    published_at=moment(next(filter(None, (_text(entry, tag) for tag in _PUBLISHED)), None)),
+                    published_at=next(filter(None, (moment(_text(entry, tag)) for tag in _PUBLISHED)), None),
                     language=entry.get(_XML_LANG) or language,
                 )
             )
@@ -64,16 +67,34 @@ def _entries(root: etree._Element, head: etree._Element) -> Iterator[etree._Elem
 
 
 def _text(element: etree._Element, tag: str) -> str:
+    """Of the tag of the element's own namespace, or else of another's: media:title is a picture's title."""
+    own = f"{str(element.tag)[: -len(markup.name(element))]}{tag}"
+    other: etree._Element | None = None
     for child in element:
-        if markup.name(child) == tag:
-            return "".join(str(part) for part in child.itertext()).strip()
-    return ""
+        if child.tag == own:
+            return markup.words(child)
+        if other is None and markup.name(child) == tag:
+            other = child
+    return "" if other is None else markup.words(other)
 
 
-def _address(entry: etree._Element, base: str) -> str | None:
-    base = urljoin(base, entry.get(_XML_BASE) or "")
+def _address(entry: etree._Element, base: str, home: str) -> str | None:
+    base = markup.address(base, entry.get(_XML_BASE)) or base
+    links = _links(entry)
+    guid = links.get("guid", "")
+    found = next(filter(None, (markup.address(base, links.get(kind)) for kind in ("original", "rss", "atom"))), None)
+    if found is None:
+        own = guid or links.get("id", "")
+        return own if own.startswith(("http://", "https://")) else None
+    if guid not in {"", found} and not same_site(found, home) and same_site(guid, home):
+        return guid  # the link is that of a service which counts the readers
+    return found
+
+
+def _links(element: etree._Element) -> dict[str, str]:
+    """The addresses an entry or a channel names, by what they are."""
     links: dict[str, str] = {}
-    for child in entry:
+    for child in element:
         tag = markup.name(child)
         if tag == "origLink":  # FeedBurner keeps the publisher's own address here
             links["original"] = (child.text or "").strip()
@@ -81,13 +102,10 @@ def _address(entry: etree._Element, base: str) -> str | None:
             if child.get("rel", "alternate") == "alternate":
                 links.setdefault("atom", child.get("href", "").strip())
         elif tag == "link":
-            links.setdefault("rss", "".join(str(part) for part in child.itertext()).strip())
-        elif tag in {"guid", "id"} and child.get("isPermaLink", "true") != "false":
-            links["id"] = (child.text or "").strip()
-    for kind in ("original", "rss", "atom"):
-        if links.get(kind):
-            return urljoin(base, links[kind])
-    return links["id"] if links.get("id", "").startswith(("http://", "https://")) else None
+            links.setdefault("rss", markup.words(child))
+        elif tag in {"guid", "id"} and child.get("isPermaLink", "true").strip().lower() != "false":
+            links.setdefault(tag, (child.text or "").strip())
+    return links
 
 
 def _ttl(head: etree._Element) -> timedelta | None:
@@ -109,13 +127,14 @@ def _json(body: bytes, *, url: str, outlet: str) -> Listing:
     if "jsonfeed.org/version" not in str(data.get("version")) or not isinstance(items, list):
         raise FetchError("JSON, but not a JSON Feed", kind="malformed")
     found = []
-    for item in items[:LONGEST]:
-        address = isinstance(item, dict) and (item.get("url") or item.get("external_url"))
-        if not isinstance(address, str):
+    for item in items[:MOST]:
+        told = isinstance(item, dict) and (item.get("url") or item.get("external_url"))
+        address = markup.address(url, told) if isinstance(told, str) else None
+        if address is None:
             continue
         found.append(
             Candidate(
-                url=urljoin(url, address.strip()),
+                url=address,
                 outlet=outlet,
                 source=url,
                 title=markup.plain(str(item.get("title") or "")),
@@ -129,7 +148,7 @@ def _json(body: bytes, *, url: str, outlet: str) -> Listing:
 def _listing(found: list[Candidate], offered: int, *, ttl: timedelta | None = None) -> Listing:
     if offered and not found:  # cut off, or changed beyond recognition: not the same as a feed with nothing new
         raise FetchError(f"its entries have no addresses ({offered} of them)", kind="malformed")
-    return Listing(candidates=tuple(found), offered=offered, ttl=ttl)
+    return Listing(candidates=newest(found), offered=offered, ttl=ttl)
 
 
 def _string(value: Any) -> str | None:

@@ -36,15 +36,17 @@ def find(home: bytes, *, url: str, outlet: Outlet, robots: tuple[str, ...] = (),
     if root is None:
         return Leads(sitemaps=robots, sections=())
     announced = [
-        urljoin(url, element.get("href", "").strip())
+        address
         for element in root.iter("link")
-        if element.get("type", "").lower().split(";")[0].strip() in _FEED_TYPES and element.get("href")
+        if element.get("type", "").lower().split(";")[0].strip() in _FEED_TYPES
+        and (address := markup.address(url, element.get("href")))
     ]
     menu = list(links(root, url, menus=True))
     own = Own(outlet)
     linked = [address for address, _ in menu if address in own and _FEED_ADDRESS.search(urlsplit(address).path)]
     feeds = sorted(dict.fromkeys((*announced, *linked)), key=lambda address: bool(_LESSER.search(address)))
-    sitemaps = sorted(dict.fromkeys(robots), key=lambda address: "news" not in urlsplit(address).path.lower())
+    named = filter(None, (markup.address(url, address) for address in robots))
+    sitemaps = sorted(dict.fromkeys(named), key=lambda address: "news" not in urlsplit(address).path.lower())
     return Leads(feeds=tuple(feeds), sitemaps=tuple(sitemaps), sections=_sections(menu, own, url))
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import timedelta
 
     from monitor.models import Candidate
 
-LONGEST = 5000  # entries of one listing that are looked at; the newest come first in all that publish more
+LONGEST = 5000  # entries of one listing that are looked at, the newest
+_LAST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,3 +34,10 @@ class Listing:
     ttl: timedelta | None = None  # how long the publisher says it stays as it is
     news: bool = False  # a sitemap in the news format, or an index of such
     note: str = ""
+
+
+def newest(found: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """In their order; of more than are looked at the newest, and what bears no date: some list the oldest first."""
+    if len(found) <= LONGEST:
+        return tuple(found)
+    return tuple(sorted(found, key=lambda candidate: candidate.published_at or _LAST, reverse=True)[:LONGEST])

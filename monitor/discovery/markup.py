@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import codecs
 import re
+import zlib
 from html import unescape
 from typing import Any
+from urllib.parse import urljoin
 
 from lxml import etree, html
 
 from monitor.errors import FetchError
 
+LARGEST = 50_000_000  # bytes unpacked: the bound that sitemaps.org sets
+_GZIP = b"\x1f\x8b"
 _HTML = re.compile(rb"<(?:!doctype\s+)?html", re.IGNORECASE)
+# What a listing begins with: the warnings of a script may stand before it.
+_ROOT = re.compile(rb"<(?:\?xml\s|rss\b|feed\b|rdf:RDF\b|urlset\b|sitemapindex\b)")
 _ENTITY = re.compile(rb"<!ENTITY", re.IGNORECASE)
 _NAMED = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)([A-Za-z][A-Za-z0-9]{1,31});")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -27,7 +33,7 @@ def xml(body: bytes, *, charset: str | None = None) -> etree._Element:
     Raises FetchError where it is empty, no XML at all, or declares entities: those serve bombs and the reading of
     local files, and no feed needs them.
     """
-    body = body.strip().removeprefix(codecs.BOM_UTF8).lstrip()
+    body = body.lstrip().removeprefix(codecs.BOM_UTF8).lstrip()  # its end may be half a character of UTF-16
     if not body:
         raise FetchError("the answer is empty", kind="malformed")
     if _ENTITY.search(body) or _ENTITY.search(body.replace(b"\x00", b"")):
@@ -57,9 +63,40 @@ def page(body: bytes, *, charset: str | None = None) -> html.HtmlElement | None:
 
 
 def name(element: etree._Element) -> str:
-    """The tag without its namespace; empty for comments and the like."""
+    """The tag without its namespace, or the prefix of one never declared; empty for comments and the like."""
     tag = element.tag
-    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+    return tag.rpartition("}")[2].rpartition(":")[2] if isinstance(tag, str) else ""
+
+
+def words(element: etree._Element) -> str:
+    """All the text in an element."""
+    return "".join(str(part) for part in element.itertext()).strip()
+
+
+def address(base: str, text: str | None) -> str | None:
+    """Where a link found at ``base`` leads, written as carelessly as links are; None where it leads nowhere."""
+    text = (text or "").strip().replace("&amp;", "&")  # escaped once too often, as in CDATA
+    if not text:
+        return None
+    try:
+        return urljoin(base, f"//{text}" if text[:4].lower() == "www." else text)
+    except ValueError:  # "http://[" and the like
+        return None
+
+
+def unpacked(body: bytes, *, largest: int = LARGEST) -> bytes:
+    """The body as it was before gzip, if it was packed.  Raises FetchError where it is a bomb or broken."""
+    whole = b""
+    while body.startswith(_GZIP):  # packed in parts, one behind the other, as it may be
+        inflate = zlib.decompressobj(wbits=31)
+        try:
+            whole += inflate.decompress(body, largest - len(whole) + 1)
+        except zlib.error as error:
+            raise FetchError(f"broken gzip: {error}", kind="malformed") from error
+        if len(whole) > largest:
+            raise FetchError(f"it unpacks to more than {largest // 1_000_000} MB", kind="too-large")
+        body = inflate.unused_data
+    return whole or body
 
 
 def plain(text: str | None) -> str:
@@ -84,6 +121,8 @@ def _parser(*, recover: bool, encoding: str | None = None) -> etree.XMLParser:
 
 
 def _mend(body: bytes, charset: str | None) -> etree._Element | None:
+    if (root_at := _ROOT.search(body)) and not _HTML.match(body):
+        body = body[root_at.start() :]
     text = _decode(body, charset)
     start = text.find("<")
     if start < 0:

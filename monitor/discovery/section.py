@@ -58,7 +58,7 @@ def read(
 def links(root: HtmlElement, url: str, *, menus: bool = False) -> Iterator[tuple[str, str]]:
     """Absolute http addresses a page links to, with the link's words; those of its menus only if asked for."""
     base = next((element.get("href") for element in root.iter("base") if element.get("href")), None)
-    base = urljoin(url, base or "")
+    base = markup.address(url, base) or url
     for element in islice(root.iter("a"), ANCHORS):
         href = (element.get("href") or "").strip()
         if (

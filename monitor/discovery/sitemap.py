@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import zlib
 from operator import itemgetter
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from monitor.discovery import markup
 from monitor.discovery.dates import moment
@@ -19,9 +18,8 @@ if TYPE_CHECKING:
 
     from lxml import etree
 
-LARGEST = 50_000_000  # bytes uncompressed: the protocol's own bound (sitemaps.org)
 UNDATED = 500  # a sitemap of more addresses without dates is an archive, not news
-_NEWS = "{http://www.google.com/schemas/sitemap-news/0.9}"
+_NEWS = frozenset({"publication_date", "title", "language"})
 _NEWS_NAME = re.compile(r"news|latest|recent", re.IGNORECASE)
 
 
@@ -30,7 +28,7 @@ def read(body: bytes, *, url: str, outlet: str, since: datetime, charset: str | 
 
     Raises FetchError: malformed where it is no sitemap, too-large where it unpacks to more than 50 MB.
     """
-    root = markup.xml(unpacked(body), charset=charset)
+    root = markup.xml(markup.unpacked(body), charset=charset)
     kind = markup.name(root).lower()
     if kind == "sitemapindex":
         return _index(root, url, since)
@@ -62,29 +60,15 @@ def read(body: bytes, *, url: str, outlet: str, since: datetime, charset: str | 
     )
 
 
-def unpacked(body: bytes, *, largest: int = LARGEST) -> bytes:
-    """The body as it was before gzip, if it was packed.  Raises FetchError where it is a bomb or broken."""
-    if not body.startswith(b"\x1f\x8b"):
-        return body
-    inflate = zlib.decompressobj(wbits=31)
-    try:
-        whole = inflate.decompress(body, largest)
-    except zlib.error as error:
-        raise FetchError(f"broken gzip: {error}", kind="malformed") from error
-    if inflate.unconsumed_tail:
-        raise FetchError(f"it unpacks to more than {largest // 1_000_000} MB", kind="too-large")
-    return whole
-
-
 def _index(root: etree._Element, url: str, since: datetime) -> Listing:
     found: list[tuple[bool, float, Child]] = []
     for element in root:
         if markup.name(element) != "sitemap":
             continue
         texts = {markup.name(child): (child.text or "").strip() for child in element}
-        if not texts.get("loc"):
+        address, changed = markup.address(url, texts.get("loc")), moment(texts.get("lastmod"), free=False)
+        if address is None:
             continue
-        address, changed = urljoin(url, texts["loc"]), moment(texts.get("lastmod"), free=False)
         child = Child(url=address, fresh=changed is None or changed >= since)
         found.append((bool(_NEWS_NAME.search(urlsplit(address).path)), changed.timestamp() if changed else 0.0, child))
     found.sort(key=lambda entry: entry[:2], reverse=True)  # news first, then what changed last
@@ -99,15 +83,16 @@ def _entry(element: etree._Element, source: str, outlet: str) -> tuple[Candidate
         tag = markup.name(child)
         if tag == "news":
             news = True
-            for fact in child.iter(f"{_NEWS}publication_date", f"{_NEWS}title", f"{_NEWS}language"):
-                texts[f"news-{markup.name(fact)}"] = (fact.text or "").strip()
+            for fact in child.iter():  # by their own names: their namespace is written in many ways
+                if (name := markup.name(fact)) in _NEWS:
+                    texts[f"news-{name}"] = (fact.text or "").strip()
         elif tag in {"loc", "lastmod"}:
             texts[tag] = (child.text or "").strip()
-    if not texts.get("loc"):
+    if (address := markup.address(source, texts.get("loc"))) is None:
         return None, None, news
     published_at = moment(texts.get("news-publication_date"), free=False)
     candidate = Candidate(
-        url=urljoin(source, texts["loc"]),
+        url=address,
         outlet=outlet,
         source=source,
         title=markup.plain(texts.get("news-title")),

@@ -215,3 +215,9 @@ def test_no_bytes_break_a_section(body: bytes, charset: str | None) -> None:
 def test_no_address_breaks_the_sieve(url: str) -> None:
     for address in (url, f"https://www.news.example.co.uk/{url}", f"http://{url}"):
         sift([Candidate(url=address, outlet="News")], outlet=outlet(), since=NOW, feed=False)
+
+
+def test_what_a_site_announces_at_no_address_is_left_out() -> None:
+    page = '<base href="http://[oops"><link rel="alternate" type="application/rss+xml" href="http://[oops">'
+    site = find.find(page.encode(), url="https://x.com/", outlet=outlet(), robots=("http://[oops", "/map.xml"))
+    assert (site.feeds, site.sitemaps) == ((), ("https://x.com/map.xml",))

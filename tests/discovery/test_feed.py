@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -143,3 +144,83 @@ def test_no_bytes_raise_anything_but_a_fetch_error(body: bytes) -> None:
     ):
         with suppress(FetchError):
             read(prefix + body)
+
+
+def entries(*items: str, head: str = "<link>https://news.example/</link>") -> str:
+    return f"<rss><channel>{head}{''.join(f'<item>{item}</item>' for item in items)}</channel></rss>"
+
+
+def urls(body: bytes | str) -> list[str]:
+    return [candidate.url for candidate in read(body).candidates]
+
+
+def test_an_address_that_is_none_costs_its_entry_alone() -> None:
+    assert urls(entries("<link>http://[oops/a</link>", "<link>/b</link>")) == ["https://news.example/b"]
+    body = '{"version": "https://jsonfeed.org/version/1", "items": [{"url": "http://[oops"}, {"url": "/b"}]}'
+    assert urls(body) == ["https://news.example/b"]
+
+
+def test_a_feed_packed_without_a_word_of_it_is_unpacked() -> None:
+    assert urls(gzip.compress(entries("<link>/a</link>").encode())) == ["https://news.example/a"]
+
+
+@pytest.mark.parametrize(
+    ("link", "url"),
+    [
+        ("www.news.example/a", "https://www.news.example/a"),
+        ("<![CDATA[/a?x=1&amp;id=2]]>", "https://news.example/a?x=1&id=2"),
+        ("//news.example/a", "https://news.example/a"),
+    ],
+)
+def test_links_written_carelessly_lead_where_they_are_meant_to(link: str, url: str) -> None:
+    assert urls(entries(f"<link>{link}</link>")) == [url]
+
+
+def test_a_link_of_a_service_that_counts_readers_gives_way_to_the_publishers_own() -> None:
+    tracked = "<link>https://feeds.tracker.example/~r/1</link>"
+    assert urls(entries(f"{tracked}<guid>https://news.example/a</guid>")) == ["https://news.example/a"]
+    assert urls(entries(f'{tracked}<guid isPermaLink="False">https://news.example/?p=1</guid>')) == [
+        "https://feeds.tracker.example/~r/1"
+    ]
+
+
+def test_a_pictures_title_is_not_the_storys() -> None:
+    picture = '<m:title xmlns:m="http://search.yahoo.com/mrss/">A picture</m:title>'
+    body = entries(f"{picture}<title>A</title><link>/a</link>")
+    assert read(body).candidates[0].title == "A"
+
+
+def test_prefixes_that_are_never_declared_count_as_what_they_say() -> None:
+    body = entries("<feedburner:origLink>/own</feedburner:origLink><link>/a</link><dc:date>2026-11-20</dc:date>")
+    (candidate,) = read(body).candidates
+    assert (candidate.url, candidate.published_at) == (
+        "https://news.example/own",
+        datetime(2026, 11, 20, tzinfo=UTC),
+    )
+
+
+@pytest.mark.parametrize(
+    "date",
+    ["Mon, 01 Jan 0001 00:00:00 GMT", "0001-01-01T00:00:00", "Thu, 01 Jan 1970 00:00:00 GMT", "0000-00-00 00:00:00"],
+)
+def test_a_date_that_only_fills_its_place_is_none(date: str) -> None:
+    assert read(entries(f"<link>/a</link><pubDate>{date}</pubDate>")).candidates[0].published_at is None
+
+
+def test_the_first_date_that_can_be_read_is_taken() -> None:
+    body = entries("<link>/a</link><pubDate>Среда, 25 ноября</pubDate><date>2026-11-25</date>")
+    assert read(body).candidates[0].published_at == datetime(2026, 11, 25, tzinfo=UTC)
+
+
+def test_warnings_of_a_script_before_a_feed_do_no_harm() -> None:
+    body = f'<br />\n<b>Warning</b>: x in <b>/x.php</b>\n<?xml version="1.0"?>{entries("<link>/a</link>")}'
+    assert urls(body) == ["https://news.example/a"]
+
+
+def test_of_a_feed_of_too_many_entries_the_newest_are_read_wherever_they_stand() -> None:
+    first = datetime(2026, 1, 1, tzinfo=UTC)
+    dates = [first + timedelta(minutes=number) for number in range(5100)]
+    body = entries(*(f"<link>/{n}</link><date>{date.isoformat()}</date>" for n, date in enumerate(dates)))
+    listing = read(body)
+    assert (len(listing.candidates), listing.offered) == (5000, 5100)
+    assert listing.candidates[0].url == "https://news.example/5099"

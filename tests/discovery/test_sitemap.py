@@ -95,3 +95,30 @@ def test_what_is_no_sitemap_is_refused(body: bytes) -> None:
 def test_entities_are_refused() -> None:
     with pytest.raises(FetchError, match="entities"):
         read('<!DOCTYPE u [<!ENTITY a SYSTEM "file:///etc/passwd">]><urlset><url><loc>&a;</loc></url></urlset>')
+
+
+def test_an_address_that_is_none_costs_its_entry_alone() -> None:
+    bad = "<url><loc>http://[oops/a</loc></url>"
+    assert [candidate.url for candidate in read(urlset(bad, entry(1))).candidates] == ["https://news.example/1"]
+    index = (
+        "<sitemapindex><sitemap><loc>http://[oops</loc></sitemap><sitemap><loc>/a.xml</loc></sitemap></sitemapindex>"
+    )
+    assert [child.url for child in read(index).children] == ["https://news.example/a.xml"]
+
+
+def test_gzip_in_parts_is_unpacked_whole() -> None:
+    whole = urlset(entry(1)).encode()
+    assert len(read(gzip.compress(whole[:50]) + gzip.compress(whole[50:])).candidates) == 1
+
+
+@pytest.mark.parametrize(
+    "namespace", ['xmlns:n="https://www.google.com/schemas/sitemap-news/0.9"', 'xmlns:n="google-news"', ""]
+)
+def test_a_news_sitemap_is_one_whatever_its_namespace(namespace: str) -> None:
+    news = f"<n:news {namespace}><n:publication_date>2026-11-22</n:publication_date><n:title>A</n:title></n:news>"
+    (candidate,) = read(urlset(f"<url><loc>/a</loc>{news}</url>")).candidates
+    assert (candidate.title, candidate.published_at) == ("A", datetime(2026, 11, 22, tzinfo=UTC))
+
+
+def test_a_lastmod_that_only_fills_its_place_is_no_date() -> None:
+    assert len(read(urlset(entry(1, "0001-01-01T00:00:00"))).candidates) == 1
