@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from OpenSSL import SSL
 from scrapy import Request
 from scrapy.core.downloader.handlers.http11 import TunnelError
+from scrapy.downloadermiddlewares.cookies import CookiesMiddleware
 from scrapy.exceptions import (
     CannotResolveHostError,
     DownloadCancelledError,
@@ -25,8 +26,8 @@ from twisted.internet.error import ConnectError, ConnectionClosed
 from twisted.web.client import ResponseFailed
 
 from monitor.crawl.limits import WANTS_TEXT
-from monitor.crawl.politeness import DELAY, Resting
-from monitor.crawl.robots import Forbidden, Robots, Unreachable
+from monitor.crawl.politeness import Resting
+from monitor.crawl.robots import DELAY, Forbidden, Robots, Unreachable
 from monitor.crawl.schedule import max_age, retry_after
 from monitor.discovery.addresses import Own
 from monitor.discovery.markup import LARGEST
@@ -73,16 +74,27 @@ class Fetcher:
         etag: str | None = None,
         last_modified: str | None = None,
         engine: str = "none",
+        sitemap: bool = False,
     ) -> Fetched:
         """A feed, sitemap or section, wherever it is kept; a section may need an ``engine``, as pages do.
 
         Raises FetchError; kind rendering where the engine is not there.
         """
-        meta = {"download_maxsize": LARGEST} if url in outlet.sitemaps or "sitemap" in url else {}
+        meta = {"download_maxsize": LARGEST} if sitemap else {}
         try:
             return await self._fetch(outlet, url, etag, last_modified, meta, engine=engine)
         except RenderingUnavailable as error:
             raise FetchError(str(error), kind="rendering") from error
+
+    def delay(self, outlet: Outlet) -> float:
+        """The seconds between two requests to the outlet's host, as its robots.txt wishes once that is known."""
+        robots = self._crawler.get_downloader_middleware(Robots)
+        return max(self._delay(outlet), robots.known_delay(outlet.url) if robots else 0.0)
+
+    def forget(self, outlet: Outlet) -> None:
+        """Drops the outlet's cookies: a wall that counts what a reader has read must not count for months."""
+        if cookies := self._crawler.get_downloader_middleware(CookiesMiddleware):
+            cookies.jars.pop(outlet.name, None)
 
     def engines(self) -> list[str]:
         """The rendering engines that are there, the cheapest first."""
@@ -125,7 +137,7 @@ class Fetcher:
         robots = self._crawler.get_downloader_middleware(Robots)
         if robots is None:
             return ()
-        rules = await robots.rules(_request(outlet.url, meta=_standing(outlet)))
+        rules = await robots.rules(_request(outlet.url, meta=self._standing(outlet)))
         return rules.sitemaps
 
     async def _fetch(
@@ -147,8 +159,7 @@ class Fetcher:
             url,
             headers={name: value for name, value in headers.items() if value},
             meta={
-                **_standing(outlet),
-                DELAY: (outlet.delay if outlet.delay is not None else self._settings.delay).total_seconds(),
+                **self._standing(outlet),
                 **meta,
             },
         )
@@ -170,10 +181,17 @@ class Fetcher:
             )
         return Fetched(page=_read(response, engine), fresh_for=_fresh_for(response))
 
+    def _standing(self, outlet: Outlet) -> dict[str, object]:
+        """What every request for an outlet carries, robots.txt included."""
+        return {
+            "cookiejar": outlet.name,
+            TRUSTED: trusted(outlet),
+            VERIFY: outlet.verify,
+            DELAY: self._delay(outlet),
+        }
 
-def _standing(outlet: Outlet) -> dict[str, object]:
-    """What every request for an outlet carries, robots.txt included."""
-    return {"cookiejar": outlet.name, TRUSTED: trusted(outlet), VERIFY: outlet.verify}
+    def _delay(self, outlet: Outlet) -> float:
+        return (outlet.delay if outlet.delay is not None else self._settings.delay).total_seconds()
 
 
 def _request(url: str, **options: object) -> Request:

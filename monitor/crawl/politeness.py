@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from scrapy.exceptions import IgnoreRequest
 
-from monitor.crawl.robots import CRAWL_DELAY
+from monitor.crawl.robots import CRAWL_DELAY, DELAY
 from monitor.crawl.schedule import retry_after
 from monitor.discovery.addresses import host_of
 from monitor.rendering.splash import PAGE
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import Response
 
-DELAY = "outlet_delay"  # request.meta: the configured delay, in seconds
 HOSTS = 10_000  # remembered at once
 SLOWEST = 60.0  # seconds between two requests, however often a host says it is too much
 PATIENCE = 10.0  # seconds; a host that wants a longer rest is left alone until then

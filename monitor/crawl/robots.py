@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from protego import Protego
 from scrapy import Request
@@ -17,14 +18,18 @@ from monitor.reach.guard import TRUSTED, VERIFY
 
 if TYPE_CHECKING:
     from typing import Self
+    from urllib.parse import ParseResult, SplitResult
 
     from scrapy.crawler import Crawler
     from scrapy.http import Response
 
+DELAY = "outlet_delay"  # request.meta: the configured delay, in seconds
 CRAWL_DELAY = "crawl_delay"  # request.meta: what robots.txt asks for, in seconds
 LIFE = 24 * 3600.0  # seconds rules are remembered (RFC 9309, 2.4)
 FAILURE_LIFE = 300.0  # seconds until an unreachable robots.txt is asked for again
 LARGEST = 500_000  # bytes that are read of it (RFC 9309, 2.5)
+DOWNLOADED = 10_000_000  # bytes that are taken for it, however small pages have to be
+LONGEST_DELAY = 300.0  # seconds; a host that asks for more would never be read to its end
 SLOW = 50_000  # characters; at 500,000 one match takes a third of a second
 HOSTS = 10_000  # remembered at once
 
@@ -50,7 +55,7 @@ class Rules:
         return self.parsed is None or bool(self.parsed.can_fetch(url, agent))
 
     def delay(self, agent: str) -> float:
-        return float((self.parsed and self.parsed.crawl_delay(agent)) or 0.0)
+        return min(float((self.parsed and self.parsed.crawl_delay(agent)) or 0.0), LONGEST_DELAY)
 
     @property
     def sitemaps(self) -> tuple[str, ...]:
@@ -85,9 +90,13 @@ class Robots:
             raise Forbidden("robots.txt does not allow it")
         request.meta[CRAWL_DELAY] = rules.delay(self._agent)
 
+    def known_delay(self, url: str) -> float:
+        """The Crawl-delay of the address's host, if its robots.txt has been asked for."""
+        rules = self._known.get(_key(urlsplit(url)))
+        return rules.delay(self._agent) if rules and self._obey else 0.0
+
     async def rules(self, request: Request) -> Rules:
-        parts = urlparse_cached(request)
-        key = f"{parts.scheme}://{parts.netloc}"
+        key = _key(urlparse_cached(request))
         known = self._known.get(key)
         if known is not None and monotonic() < known.until:
             return known
@@ -102,22 +111,29 @@ class Robots:
             TRUSTED: request.meta.get(TRUSTED, frozenset()),
             VERIFY: request.meta.get(VERIFY, True),
             "cookiejar": request.meta.get("cookiejar"),
+            DELAY: request.meta.get(DELAY, 0.0),  # other requests of the host wait in one line with it
+            CRAWL_DELAY: before.delay(self._agent) if before else 0.0,
+            "download_maxsize": DOWNLOADED,
         }
         try:
             response = await self._crawler.engine.download_async(
                 Request(f"{key}/robots.txt", meta=meta, callback=NO_CALLBACK, dont_filter=True)
             )
             rules = await asyncio.to_thread(_read, response)
-        except IgnoreRequest as error:  # refused, too large, or redirected round and round: there are no rules to read
-            rules = Rules(None, monotonic() + FAILURE_LIFE, problem=str(error))
         except Exception as error:  # noqa: BLE001  whatever kept us from reading it is told in the problem
             rules = Rules(None, monotonic() + FAILURE_LIFE, problem=str(error) or type(error).__name__)
+            if isinstance(error, IgnoreRequest) and "max redirections" in rules.problem:
+                rules = Rules(None, monotonic() + LIFE)  # there are none to read (RFC 9309, 2.3.1.2)
         if rules.problem and before is not None and not before.problem:
             rules = Rules(before.parsed, monotonic() + FAILURE_LIFE)  # what it said last is better than nothing
         if len(self._known) >= HOSTS:
             self._known.clear()
         self._known[key] = rules
         return rules
+
+
+def _key(parts: SplitResult | ParseResult) -> str:
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _read(response: Response) -> Rules:

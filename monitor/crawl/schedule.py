@@ -93,7 +93,7 @@ def retry_after(value: bytes | str | None, *, now: datetime | None = None) -> fl
         return float(min(int(text[:9]), LONGEST_REST.total_seconds()))
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

@@ -10,8 +10,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from protego import Protego
 
 from monitor.config.schema import Outlet
+from monitor.crawl.robots import Robots, Rules
 from monitor.demo.web import Fault, Site
 from monitor.errors import FetchError
 
@@ -191,6 +193,17 @@ def test_robots_txt_applies_to_where_a_redirect_leads(engine: Engine, site: Site
     assert site.count("/b") == 0
 
 
+def test_a_robots_txt_that_leads_round_in_circles_is_none(engine: Engine, site: Site) -> None:
+    site.put("/robots.txt", status=302, headers=(("Location", "/robots.txt"),))
+    assert fetch(engine, site.put("/a", b"<p>a")).status == 200
+
+
+def test_a_robots_txt_may_be_larger_than_a_page(engine: Engine, site: Site) -> None:
+    site.put("/robots.txt", b"User-agent: *\nDisallow: /b\n" + b"# x\n" * 50_000, "text/plain")
+    assert fetch(engine, site.put("/a", b"<p>a"), settings=small()).status == 200
+    assert refusal(engine, f"{site.url}b", settings=small()).kind == "robots"
+
+
 # ---- pace
 
 
@@ -220,6 +233,41 @@ def test_crawl_delay_is_obeyed(engine: Engine, site: Site) -> None:
     site.put("/robots.txt", b"User-agent: *\nCrawl-delay: 0.4\n", "text/plain")
     at = several(engine, site, 3, FAST)
     assert all(after - before > 0.35 for before, after in pairwise(at))
+
+
+def test_a_crawl_delay_of_days_is_no_reason_to_wait_for_ever() -> None:
+    rules = Rules(Protego.parse("User-agent: *\nCrawl-delay: 86400\n"), 0.0)
+    assert rules.delay("media-monitor") == 300
+
+
+def test_a_crawl_delay_bounds_how_many_pages_wait_for_the_host_at_once(engine: Engine, site: Site) -> None:
+    site.put("/robots.txt", b"User-agent: *\nCrawl-delay: 7\n", "text/plain")
+    outlet = Outlet(name="x", url=site.put("/a", b"<p>a"))
+
+    async def work(fetcher: Any) -> list[float]:
+        before = fetcher.delay(outlet)
+        await fetcher.page(outlet, outlet.url)
+        return [before, fetcher.delay(outlet)]
+
+    assert engine.do(work) == [0, 7]
+
+
+def test_asking_for_robots_txt_lets_no_other_request_go_early(engine: Engine, site: Site) -> None:
+    settings = FAST.model_copy(update={"delay": timedelta(seconds=0.3)})
+    outlet = Outlet(name="x", url=site.url)
+    urls = [site.put(f"/p{index}", b"<p>a") for index in range(4)]
+
+    async def work(fetcher: Any) -> None:
+        import asyncio
+
+        await fetcher.page(outlet, urls[0])
+        waiting = [asyncio.ensure_future(fetcher.page(outlet, url)) for url in urls[1:]]
+        await asyncio.sleep(0.05)
+        fetcher._crawler.get_downloader_middleware(Robots)._known.clear()  # as if the rules had expired
+        await asyncio.gather(*waiting, fetcher.announced(outlet))
+
+    engine.do(work, settings)
+    assert all(after - before > 0.25 for before, after in pairwise(sorted(asked.at for asked in site.asked)[1:]))
 
 
 def test_a_host_that_wants_a_rest_gets_it(engine: Engine, site: Site) -> None:

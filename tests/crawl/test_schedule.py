@@ -104,6 +104,7 @@ def test_no_outlet_is_asked_too_often_or_forgotten(polls: list[Seen], every: tim
         ("Sun, 22 Nov 2026 11:00:00 GMT", 0),
         ("-5", None),
         ("soon", None),
+        ("Sun, 22 Nov 99999999999 12:00:00 GMT", None),
         ("", None),
         (None, None),
     ],
