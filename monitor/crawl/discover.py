@@ -96,7 +96,7 @@ async def scripted(outlet: Outlet, found: Discovered, fetcher: Fetcher, *, since
     for kind, listed in (("feed", found.feeds), ("sitemap", found.sitemaps)):
         best = max(listed, key=lambda address: found.stories.get(address, 0), default=None)
         if best is not None and found.stories.get(best):
-            answers = await read(Source(kind, best), None, outlet=outlet, fetcher=fetcher, since=since)
+            answers = await read(Source(kind, best), {}, outlet=outlet, fetcher=fetcher, since=since)
             listings = [answer.listing for answer in answers if answer.listing is not None]
             addresses = [candidate.url for listing in listings for candidate in listing.candidates][:2]
             break
@@ -115,7 +115,7 @@ async def _try(
     """Those that can be read, with the number of recent own stories each lists."""
     found: dict[str, int] = {}
     for address in list(dict.fromkeys(addresses))[:TRIED]:
-        answers = await read(Source(kind, address), None, outlet=outlet, fetcher=fetcher, since=since)
+        answers = await read(Source(kind, address), {}, outlet=outlet, fetcher=fetcher, since=since)
         if answers[0].error is None:
             found[address] = sum(_stories(answer, outlet, since) for answer in answers)
     return found

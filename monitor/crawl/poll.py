@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from monitor.crawl import discover, health, sources
 from monitor.crawl.lease import Lease
 from monitor.crawl.report import PollReport
-from monitor.crawl.schedule import Seen, plan
+from monitor.crawl.schedule import FLOOR, Seen, plan
 from monitor.discovery.sift import sift
 from monitor.errors import FetchError, LeaseLost, RenderingUnavailable
 from monitor.extract.furniture import Furniture
@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 LONGEST = 600.0  # seconds after which a poll starts no further page: a slow host must not hold its sources up
 AT_ONCE = 8  # pages of one outlet under way
 ENOUGH = 5  # failures of the host in a row after which its other pages wait for the next poll
-_HOST = frozenset({"timeout", "dns", "connection", "tls", "resting", "robots-unreachable", "http-429", "http-503"})
+_HOST = frozenset({"timeout", "dns", "connection", "tls", "resting", "robots-unreachable", "http-403", "http-429"})
 _BUSY = frozenset({"resting", "http-429", "http-503"})
 
 
@@ -77,6 +77,7 @@ async def poll(outlet: Outlet, state: OutletState, desk: Desk) -> PollReport:
     """
     report = PollReport(outlet=outlet.name)
     began = monotonic()
+    desk.fetcher.forget(outlet)
     lease = Lease(desk.service, state)
     keeper = asyncio.create_task(lease.keep())
     work = asyncio.create_task(_poll(outlet, state, desk, report, lease))
@@ -144,7 +145,7 @@ async def _read(
     asked = [
         sources.read(
             source,
-            state.sources.get(source.url),
+            state.sources,
             outlet=outlet,
             fetcher=desk.fetcher,
             since=since,
@@ -195,14 +196,13 @@ async def _pages(outlet: Outlet, desk: Desk, report: PollReport, learnt: Learnt)
                 report.rendering = str(unavailable)
                 trouble += 1
                 continue
-            trouble = trouble + 1 if error is not None and error.kind in _HOST else 0
+            trouble = trouble + 1 if error is not None and _of_host(error.kind) else 0
             if error is not None and error.kind in _BUSY:
                 trouble, rest = ENOUGH, max(rest, timedelta(seconds=error.retry_after or 60))
             if error is not None and not error.permanent and visit.attempts < len(RETRIES):
                 retries.append(RETRIES[visit.attempts])
 
-    delay = outlet.delay if outlet.delay is not None else service.config.crawl.delay
-    at_once = max(1, int(AT_ONCE / max(delay.total_seconds(), 1)))
+    at_once = max(1, int(AT_ONCE / max(desk.fetcher.delay(outlet), 1)))
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(min(at_once, len(visits))):
@@ -213,7 +213,14 @@ async def _pages(outlet: Outlet, desk: Desk, report: PollReport, learnt: Learnt)
         log.warning("%s: %s", outlet.name, report.rendering)
     else:
         report.left = sum(1 for _ in left) + (len(visits) == limit)
+        if trouble >= ENOUGH:  # it is not asked for the others within the minute
+            rest = max(rest, FLOOR)
     return retries, rest
+
+
+def _of_host(kind: str) -> bool:
+    """Whether the failure is the host's rather than the page's: a server that is down, or a wall against programs."""
+    return kind in _HOST or kind.startswith("http-5")
 
 
 async def _page(outlet: Outlet, visit: Visit, desk: Desk, report: PollReport, learnt: Learnt) -> FetchError | None:

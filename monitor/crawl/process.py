@@ -172,30 +172,34 @@ def _cancel_when_told(process: AsyncCrawlerProcess) -> list[signal.Signals]:
     return received
 
 
+async def _send_mail(service: Service, stopping: asyncio.Event) -> None:
+    """Looks into the outbox again and again."""
+    from monitor.mail.deliver import deliver_due  # noqa: PLC0415
+
+    while not stopping.is_set():
+        try:
+            report = await asyncio.to_thread(deliver_due, service.store, service.config, stopping=stopping.is_set)
+        except StoreError as error:
+            log.warning("no mail is sent for now: %s", error)
+        except Exception:  # one round's fault must not end the mail of a process that runs for months
+            log.exception("a round of mail broke")
+        else:
+            for line in report.errors:
+                log.error("mail: %s", line)
+            if report.mails:
+                log.info("%s sent", counted(report.mails, "mail"))
+        try:
+            await asyncio.wait_for(stopping.wait(), MAIL_EVERY)
+        except TimeoutError:
+            continue
+
+
 def _send_mail_beside(service: Service, stopping: asyncio.Event) -> None:
-    """Keeps looking into the outbox; the process ends as soon as the mail under way is sent and marked."""
+    """Keeps sending mail; the process ends as soon as the mail under way is sent and marked."""
     from scrapy.utils.defer import deferred_from_coro  # noqa: PLC0415
     from twisted.internet import reactor  # noqa: PLC0415
 
-    from monitor.mail.deliver import deliver_due  # noqa: PLC0415
-
-    async def send() -> None:
-        while not stopping.is_set():
-            try:
-                report = await asyncio.to_thread(deliver_due, service.store, service.config, stopping=stopping.is_set)
-            except StoreError as error:
-                log.warning("no mail is sent for now: %s", error)
-            else:
-                for line in report.errors:
-                    log.error("mail: %s", line)
-                if report.mails:
-                    log.info("%s sent", counted(report.mails, "mail"))
-            try:
-                await asyncio.wait_for(stopping.wait(), MAIL_EVERY)
-            except TimeoutError:
-                continue
-
-    task = asyncio.get_event_loop().create_task(send())
+    task = asyncio.get_event_loop().create_task(_send_mail(service, stopping))
 
     async def end() -> None:
         stopping.set()

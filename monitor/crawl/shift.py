@@ -129,6 +129,9 @@ class Shift:
             await self._left_out(remaining)
         except StoreError as error:
             self._stop(error)
+        except Exception as error:  # else Scrapy logs it and ends as if all had gone well
+            log.exception("crawling broke")
+            self._stop(error)
         finally:
             stop.cancel()
             self.report.seconds = monotonic() - began

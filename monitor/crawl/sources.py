@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from monitor.errors import FetchError
 from monitor.models import SourceState, now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from monitor.config.schema import Outlet
@@ -22,8 +23,11 @@ if TYPE_CHECKING:
 
     Parse = Callable[[str, Page, Outlet, datetime], Listing]
 
+log = logging.getLogger(__name__)
+
 UNCONDITIONAL = timedelta(hours=12)  # a source is fetched whole at least so often: some servers answer false 304s
 CHILDREN = 5  # sitemaps of an index that are read in one poll, the freshest
+LEVELS = 3  # of indices that name indices
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +64,39 @@ def listing(kind: str, page: Page, outlet: Outlet, since: datetime) -> Listing:
 
 async def read(
     source: Source,
-    known: SourceState | None,
+    known: Mapping[str, SourceState],
     *,
     outlet: Outlet,
     fetcher: Fetcher,
     since: datetime,
     parse: Parse = listing,
 ) -> list[Answer]:
-    """Asks a source, conditionally where it answered before, and the sitemaps it names if it is an index of them."""
+    """Asks a source and the sitemaps it names if it is an index of them, conditionally where they answered before.
 
-    async def ask(source: Source, known: SourceState) -> Answer:
+    ``known`` is what they answered, by their addresses.
+    """
+
+    async def ask(source: Source) -> Answer:
+        return await _ask(source, known.get(source.url) or SourceState(kind=source.kind))
+
+    async def _ask(source: Source, known: SourceState) -> Answer:
         stale = known.fetched_at is None or now() - known.fetched_at > UNCONDITIONAL
         engine = outlet.render if source.kind == "section" and outlet.render != "auto" else "none"
         whole = stale or known.failures or engine != "none"
         etag, last_modified = (None, None) if whole else (known.etag, known.last_modified)
         try:
-            fetched = await fetcher.source(outlet, source.url, etag=etag, last_modified=last_modified, engine=engine)
+            fetched = await fetcher.source(
+                outlet,
+                source.url,
+                etag=etag,
+                last_modified=last_modified,
+                engine=engine,
+                sitemap=source.kind == "sitemap",
+            )
             page = fetched.page
             if page is None:
                 return Answer(source=source, state=known, fresh_for=fetched.fresh_for)
-            found = await asyncio.to_thread(parse, source.kind, page, outlet, since)
+            found = await parsed(source, page)
             if source.kind == "section" and outlet.render == "auto" and not found.candidates:
                 page, found = await rendered(source, page, found)
         except FetchError as error:
@@ -97,15 +114,33 @@ async def read(
             fetched = await fetcher.source(outlet, source.url, engine=engine)
             if fetched.page is None:
                 continue
-            again = await asyncio.to_thread(parse, source.kind, fetched.page, outlet, since)
+            again = await parsed(source, fetched.page)
             if again.candidates:
                 return replace(fetched.page, etag=None, last_modified=None), again
         return page, found
 
-    answer = await ask(source, known or SourceState(kind=source.kind))
+    async def parsed(source: Source, page: Page) -> Listing:
+        try:
+            return await asyncio.to_thread(parse, source.kind, page, outlet, since)
+        except FetchError:
+            raise
+        except Exception as error:  # a fault in reading one source must not cost the outlet's others
+            log.exception("%s: %s %s cannot be read", outlet.name, source.kind, source.url)
+            raise FetchError(f"reading it broke: {error!r}", kind="malformed") from error
+
+    level, answers, asked = [source], list[Answer](), set[str]()
+    for _ in range(LEVELS):
+        replies = [await ask(each) for each in level]
+        asked.update(each.url for each in level)
+        answers += [_always(reply) for reply in replies]
+        children = [child for reply in replies if reply.listing for child in reply.listing.children if child.fresh]
+        named = dict.fromkeys(child.url for child in children if child.url not in asked)
+        level = [Source("sitemap", url) for url in named][:CHILDREN]
+    return answers
+
+
+def _always(answer: Answer) -> Answer:
+    """An index may stay the same while its sitemaps change: it is always read."""
     if answer.listing is None or not answer.listing.children:
-        return [answer]
-    # An index may stay the same while its sitemaps change: it is always read.
-    index = replace(answer, state=replace(answer.state, etag=None, last_modified=None))
-    children = [child for child in answer.listing.children if child.fresh][:CHILDREN]
-    return [index, *[await ask(Source("sitemap", child.url), SourceState(kind="sitemap")) for child in children]]
+        return answer
+    return replace(answer, state=replace(answer.state, etag=None, last_modified=None))

@@ -9,10 +9,15 @@ from datetime import timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from monitor.config.schema import Outlet
+from monitor.crawl import sources
 from monitor.crawl.lease import TERM, Lease
+from monitor.crawl.poll import Desk, poll
 from monitor.crawl.shift import Shift
 from monitor.demo.web import Fault, Site
+from monitor.discovery import feed
 from monitor.discovery.sift import sift
 from monitor.errors import StoreUnavailable
 from monitor.models import Disposition, now
@@ -23,8 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    import pytest
-
+    from monitor.crawl.fetch import Fetcher
     from monitor.models import OutletState
 
 
@@ -451,3 +455,94 @@ def test_a_store_that_fails_for_good_ends_the_shift_with_its_reason(engine: Engi
     report = engine.shift(service)
     assert report.errors == ["the index is read-only"]
     assert service.store.states["x"].holder is None
+
+
+def test_a_fault_of_our_own_ends_a_shift_as_an_error(engine: Engine) -> None:
+    service = FakeService(Outlet(name="x", url="https://x.example/"))
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise ZeroDivisionError("a bug of ours")
+
+    service.store.lease = broken  # type: ignore[method-assign]
+    assert "a bug of ours" in engine.shift(service).errors[0]
+
+
+def test_a_fault_in_reading_one_source_costs_that_source_alone(
+    engine: Engine, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.put("/rss", rss(stories(site, 2)), "application/rss+xml")
+    site.put("/other", rss([]), "application/rss+xml")
+    real = feed.read
+
+    def breaking(body: bytes, *, url: str, **options: Any) -> Any:
+        if url.endswith("other"):
+            raise RecursionError("a bug of ours")
+        return real(body, url=url, **options)
+
+    monkeypatch.setattr("monitor.discovery.feed.read", breaking)
+    service = FakeService(outlet(site, feeds=(f"{site.url}other", f"{site.url}rss")))
+    report = engine.shift(service).polls[0]
+    assert (report.pages, report.failed) == (2, False)
+    assert "a bug of ours" in service.store.states["x"].error
+
+
+def sitemap_of(*urls: str, kind: str = "urlset") -> bytes:
+    entry = {"urlset": "url", "sitemapindex": "sitemap"}[kind]
+    return f"<{kind}>{''.join(f'<{entry}><loc>{url}</loc></{entry}>' for url in urls)}</{kind}>".encode()
+
+
+def test_an_index_of_indices_is_read_down_to_its_stories_and_a_loop_ends(engine: Engine, site: Site) -> None:
+    top, within = f"{site.url}top.xml", f"{site.url}within.xml"
+    site.put("/top.xml", sitemap_of(within, top, kind="sitemapindex"), "text/xml")
+    site.put("/within.xml", sitemap_of(top, within, f"{site.url}map.xml", kind="sitemapindex"), "text/xml")
+    site.put("/map.xml", sitemap_of(*stories(site, 3)), "text/xml")
+    report = engine.shift(FakeService(outlet(site, feeds=(), sitemaps=(top,)))).polls[0]
+    assert report.pages == 3
+    assert [site.count(f"/{name}.xml") for name in ("top", "within", "map")] == [1, 1, 1]
+
+
+def test_a_sitemap_that_an_index_names_is_not_sent_again_unchanged(engine: Engine, site: Site) -> None:
+    site.put("/top.xml", sitemap_of(f"{site.url}map.xml", kind="sitemapindex"), "text/xml", conditional=True)
+    site.put("/map.xml", sitemap_of(*stories(site, 1)), "text/xml", conditional=True)
+    service = FakeService(outlet(site, feeds=(), sitemaps=(f"{site.url}top.xml",)))
+    engine.shift(service)
+    engine.shift(service, everything=True)
+    assert (site.count("/map.xml", status=304), site.count("/top.xml", status=200)) == (1, 2)
+
+
+def test_a_sitemap_may_be_large_whatever_its_name(engine: Engine, site: Site) -> None:
+    site.put("/top.xml", sitemap_of(f"{site.url}posts-1.xml", kind="sitemapindex"), "text/xml")
+    site.put("/posts-1.xml", sitemap_of(*stories(site, 1)) + b" " * 5000, "text/xml")
+    crawl = FAST.model_copy(update={"max_size": 2000})
+    service = FakeService(outlet(site, feeds=(), sitemaps=(f"{site.url}top.xml",)), crawl=crawl)
+    assert engine.shift(service).polls[0].pages == 1
+
+
+@pytest.mark.parametrize("status", [403, 502])
+def test_a_wall_or_a_gateway_without_its_server_is_not_asked_for_all_pages(
+    engine: Engine, site: Site, status: int
+) -> None:
+    site.put("/rss", rss(stories(site, 40)), "application/rss+xml")
+    site.fault("*", Fault(status=status))
+    site.fault("/rss", Fault())
+    site.fault("/robots.txt", Fault())
+    service = FakeService(outlet(site))
+    assert engine.shift(service).polls[0].left >= 28
+    assert service.store.states["x"].next_poll_at > now() + timedelta(minutes=4)
+
+
+def test_cookies_last_for_a_poll(engine: Engine, site: Site) -> None:
+    site.put("/rss", rss(stories(site, 1)), "application/rss+xml", headers=(("Set-Cookie", "read=1"),))
+    service = FakeService(outlet(site))
+
+    def told() -> list[str | None]:
+        return [asked.headers.get("cookie") for asked in site.asked if asked.path != "/robots.txt"]
+
+    async def two_polls(fetcher: Fetcher) -> None:
+        for _ in range(2):
+            (state,) = service.store.lease(["x"], holder="me", now=now(), term=TERM, limit=1, due_only=False)
+            desk = Desk(service=service, fetcher=fetcher, parse=sources.listing, stopping=asyncio.Event())  # type: ignore[arg-type]
+            await poll(service.config.outlets[0], state, desk)
+
+    engine.do(two_polls)
+    assert told() == [None, "read=1", None]

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from monitor.config import Config, Outlet
+from monitor.crawl import process
 from monitor.crawl.report import PollReport
 from monitor.crawl.shift import Shift
+from monitor.mail.deliver import Report
 from monitor.models import OutletState, now
 from monitor.store.protocol import FIRST_INTERVAL
+
+if TYPE_CHECKING:
+    import pytest
 
 NAMES = ("One", "Two", "Three")
 CONFIG = Config(outlets=tuple(Outlet(name=name, url=f"https://{name.lower()}.example/") for name in NAMES))
@@ -46,3 +51,20 @@ def test_a_pass_that_is_stopped_says_which_outlets_it_did_not_come_to() -> None:
     shift.stopping.set()
     asyncio.run(shift._left_out(["Three"]))
     assert (shift.report.unpolled, shift.report.not_due) == (("One", "Three"), ())
+
+
+def test_a_round_of_mail_that_breaks_is_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds: list[int] = []
+    stopping = asyncio.Event()
+
+    def deliver(*_: Any, **__: Any) -> Report:
+        rounds.append(len(rounds))
+        if len(rounds) == 1:
+            raise ZeroDivisionError("a bug of ours")
+        stopping.set()
+        return Report()
+
+    monkeypatch.setattr("monitor.mail.deliver.deliver_due", deliver)
+    monkeypatch.setattr(process, "MAIL_EVERY", 0.0)
+    asyncio.run(asyncio.wait_for(process._send_mail(Asked(), stopping), 5))  # type: ignore[arg-type]
+    assert rounds == [0, 1]
