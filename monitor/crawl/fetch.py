@@ -31,7 +31,7 @@ from monitor.crawl.robots import DELAY, Forbidden, Robots, Unreachable
 from monitor.crawl.schedule import max_age, retry_after
 from monitor.discovery.addresses import Own
 from monitor.discovery.markup import LARGEST
-from monitor.errors import FetchError, RenderingUnavailable
+from monitor.errors import FetchError, MonitorError, RenderingUnavailable
 from monitor.models import Page, now
 from monitor.reach.guard import TRUSTED, VERIFY, Refused, trusted
 from monitor.reach.handler import Untrusted
@@ -210,6 +210,10 @@ async def _answer(download: Awaitable[Response]) -> Response:
         words = _plain(str(error)) or type(error).__name__
         _, kind, message, permanent = next(meaning for meaning in _MEANINGS if meaning[0](error, words))
         raise FetchError((message or words)[:300], kind=kind, permanent=permanent) from error
+    except MonitorError:
+        raise
+    except Exception as error:  # decoders and parsers of all kinds raise errors of their own
+        raise FetchError(f"the answer cannot be read: {error!r}"[:300], kind="broken") from error
 
 
 def _plain(words: str) -> str:
@@ -269,6 +273,7 @@ _MEANINGS: tuple[tuple[Callable[[Exception, str], bool], str, str, bool], ...] =
     (_is(DownloadTimeoutError), "timeout", "no whole answer in time (crawl.timeout)", False),
     (_is(CannotResolveHostError), "dns", "", False),
     (_is(DownloadCancelledError), "too-large", _TOO_LARGE, True),
+    (_is(ResponseDataLossError), "connection", "the answer breaks off", False),
     (_is(UnsupportedURLSchemeError), "address", "", True),
     (_is(Untrusted, SSL.Error, VerificationError), "tls", "", False),
     (lambda _, words: "SSL" in words or "TLS" in words, "tls", "", False),

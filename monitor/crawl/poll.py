@@ -39,8 +39,8 @@ log = logging.getLogger(__name__)
 LONGEST = 600.0  # seconds after which a poll starts no further page: a slow host must not hold its sources up
 AT_ONCE = 8  # pages of one outlet under way
 ENOUGH = 5  # failures of the host in a row after which its other pages wait for the next poll
-_HOST = frozenset({"timeout", "dns", "connection", "tls", "resting", "robots-unreachable", "http-403", "http-429"})
-_BUSY = frozenset({"resting", "http-429", "http-503"})
+_HOST = frozenset({"timeout", "dns", "connection", "tls", "robots-unreachable", "http-403", "http-429"})
+_BUSY = frozenset({"http-429", "http-503"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,10 +182,10 @@ async def _pages(outlet: Outlet, desk: Desk, report: PollReport, learnt: Learnt)
     service, limit = desk.service, desk.service.config.crawl.pages_per_poll
     visits = await service.call(service.store.waiting, outlet.name, now=now(), limit=limit)
     deadline, trouble = monotonic() + LONGEST, 0
-    left, retries, rest = iter(visits), list[timedelta](), timedelta(0)
+    left, retries, rest, unasked = iter(visits), list[timedelta](), timedelta(0), 0
 
     async def work() -> None:
-        nonlocal trouble, rest
+        nonlocal trouble, rest, unasked
         while not desk.stopping.is_set() and monotonic() < deadline and trouble < ENOUGH:
             visit = next(left, None)
             if visit is None:
@@ -197,6 +197,9 @@ async def _pages(outlet: Outlet, desk: Desk, report: PollReport, learnt: Learnt)
                 trouble += 1
                 continue
             trouble = trouble + 1 if error is not None and _of_host(error.kind) else 0
+            if error is not None and error.kind == "resting":  # another outlet of the host was told to wait
+                trouble, rest, unasked = ENOUGH, max(rest, timedelta(seconds=error.retry_after or 60)), unasked + 1
+                continue
             if error is not None and error.kind in _BUSY:
                 trouble, rest = ENOUGH, max(rest, timedelta(seconds=error.retry_after or 60))
             if error is not None and not error.permanent and visit.attempts < len(RETRIES):
@@ -212,8 +215,8 @@ async def _pages(outlet: Outlet, desk: Desk, report: PollReport, learnt: Learnt)
     if report.rendering:
         log.warning("%s: %s", outlet.name, report.rendering)
     else:
-        report.left = sum(1 for _ in left) + (len(visits) == limit)
-        if trouble >= ENOUGH:  # it is not asked for the others within the minute
+        report.left = unasked + sum(1 for _ in left) + (len(visits) == limit)
+        if trouble >= ENOUGH and not rest:  # it is not asked for the others within the minute
             rest = max(rest, FLOOR)
     return retries, rest
 
@@ -233,6 +236,8 @@ async def _page(outlet: Outlet, visit: Visit, desk: Desk, report: PollReport, le
             outlet, visit.candidate.url, etag=etag, last_modified=last_modified, memory=learnt.rendering
         )
     except FetchError as error:
+        if error.kind == "resting":  # it was not asked for, and goes on waiting
+            return error
         if error.kind == "http-404" and visit.attempts == 0:  # some outlets announce a story before they show it
             error = FetchError(error.message, kind=error.kind)
         report.add(visit.candidate.url, await ingest.failed(visit, error))

@@ -119,6 +119,16 @@ def test_gzip_that_is_none_is_a_broken_answer(engine: Engine, site: Site) -> Non
     assert refusal(engine, url).kind == "broken"
 
 
+@pytest.mark.parametrize("encoding", ["br", "zstd"])
+def test_any_packing_that_is_none_is_a_broken_answer(engine: Engine, site: Site, encoding: str) -> None:
+    url = site.put("/a", b"<p>plain", headers=(("Content-Encoding", encoding),))
+    assert refusal(engine, url).kind == "broken"
+
+
+def test_a_charset_that_is_no_encoding_of_text_is_a_broken_answer(engine: Engine, site: Site) -> None:
+    assert refusal(engine, site.put("/a", b"<p>plain", "text/html; charset=hex")).kind == "broken"
+
+
 def test_a_redirect_is_followed_to_where_it_lands(engine: Engine, site: Site) -> None:
     site.put("/b", b"<p>b")
     url = site.put("/a", status=301, headers=(("Location", "/b"),))

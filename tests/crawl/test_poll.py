@@ -19,8 +19,8 @@ from monitor.crawl.shift import Shift
 from monitor.demo.web import Fault, Site
 from monitor.discovery import feed
 from monitor.discovery.sift import sift
-from monitor.errors import StoreUnavailable
-from monitor.models import Disposition, now
+from monitor.errors import FetchError, StoreUnavailable
+from monitor.models import Candidate, Disposition, now
 
 from .engine import FAST, Engine, FakeService
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.crawl.fetch import Fetcher
+    from monitor.crawl.report import PollReport
     from monitor.models import OutletState
 
 
@@ -546,3 +547,22 @@ def test_cookies_last_for_a_poll(engine: Engine, site: Site) -> None:
 
     engine.do(two_polls)
     assert told() == [None, "read=1", None]
+
+
+def test_a_page_whose_host_rests_is_not_counted_as_tried(engine: Engine, site: Site) -> None:
+    site.put("/rss", rss(stories(site, 3)), "application/rss+xml")
+    site.put("/busy", status=429, headers=(("Retry-After", "7200"),))
+    service = FakeService(outlet(site))
+
+    async def a_poll_of_a_resting_host(fetcher: Fetcher) -> PollReport:
+        with pytest.raises(FetchError):
+            await fetcher.source(outlet(site), f"{site.url}busy")
+        service.store.enqueue([Candidate(url=f"{site.url}2026/story-with-number-0", outlet="x")], now=now())
+        (state,) = service.store.lease(["x"], holder="me", now=now(), term=TERM, limit=1)
+        desk = Desk(service=service, fetcher=fetcher, parse=sources.listing, stopping=asyncio.Event())  # type: ignore[arg-type]
+        return await poll(service.config.outlets[0], state, desk)
+
+    report = engine.do(a_poll_of_a_resting_host)
+    assert (report.pages, report.left) == (0, 1)
+    assert [visit.attempts for visit in service.store.visits.values()] == [0]
+    assert service.store.states["x"].next_poll_at > now() + timedelta(minutes=110)
