@@ -82,7 +82,7 @@ def canonical(url: str) -> str:
     """
     if len(url) > LONGEST:
         return ""
-    url = _BLANK.sub("", url)
+    url = _BLANK.sub(_unblanked, url.strip())
     for _ in range(5):  # cleaning one part can bring forth what is cleaned in its turn: "\\" is a "/", "%2e" a "."
         try:
             again = _cleaned(url)
@@ -92,6 +92,12 @@ def canonical(url: str) -> str:
             break
         url = again
     return url
+
+
+def _unblanked(blank: re.Match[str]) -> str:
+    """Blanks are slips, but for spaces in a path or query: those belong there, and are written %20."""
+    behind_host = "/" in blank.string[len("https://") : blank.start()]
+    return "%20" * len(blank[0]) if behind_host and not blank[0].strip(" ") else ""
 
 
 def _cleaned(url: str) -> str:

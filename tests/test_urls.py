@@ -86,6 +86,8 @@ def test_nothing_makes_it_raise_and_what_is_no_address_stays_so(text: str) -> No
         ("https://example.org/#!/story/1", "https://example.org/#!/story/1"),
         ("https://www-example-org.cdn.ampproject.org/c/s/www.example.org/a", "https://www.example.org/a"),
         ("  https://example.org/a\n", "https://example.org/a"),
+        ("https://example.org/a b.html", "https://example.org/a%20b.html"),
+        ("https://example.org/a-\n   b", "https://example.org/a-b"),
         ("https://bücher.example/a", "https://xn--bcher-kva.example/a"),
         ("https://example.org:8443/a", "https://example.org:8443/a"),
         ("mailto:desk@example.org", "mailto:desk@example.org"),
