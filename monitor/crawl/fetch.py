@@ -57,6 +57,7 @@ class Fetched:
 
     page: Page | None
     fresh_for: timedelta
+    moved: str = ""  # the address it has for good now
 
 
 class Fetcher:
@@ -179,7 +180,7 @@ class Fetcher:
                 permanent=response.status in _PERMANENT,
                 retry_after=retry_after(response.headers.get("Retry-After")),
             )
-        return Fetched(page=_read(response, engine), fresh_for=_fresh_for(response))
+        return Fetched(page=_read(response, engine), fresh_for=_fresh_for(response), moved=_moved(response))
 
     def _standing(self, outlet: Outlet) -> dict[str, object]:
         """What every request for an outlet carries, robots.txt included."""
@@ -300,6 +301,11 @@ def _read(response: Response, engine: str) -> Page:
         etag=header("ETag") if engine == "none" else None,
         last_modified=header("Last-Modified") if engine == "none" else None,
     )
+
+
+def _moved(response: Response) -> str:
+    reasons = response.request.meta.get("redirect_reasons", ()) if response.request else ()
+    return response.url if reasons and {301, 308}.issuperset(reasons) else ""
 
 
 def _fresh_for(response: Response) -> timedelta:

@@ -82,4 +82,7 @@ def _word(report: PollReport, answers: Sequence[Answer]) -> str:
     lost = report.count(Disposition.FAILED)
     if lost and lost * 2 >= report.pages:
         return f"{lost} of {report.pages} pages failed, such as {report.failures[-1]}"[:500]
+    if moved := [answer for answer in answers if answer.moved]:
+        source = moved[0].source
+        return f"{source.kind} {source.url} has moved for good: it is {moved[0].moved} now"[:500]
     return ""

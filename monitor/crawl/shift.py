@@ -8,6 +8,7 @@ import os
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from monitor.rendering import engines
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
+    from datetime import datetime
     from typing import Self
 
     from scrapy.crawler import Crawler
@@ -38,6 +40,7 @@ LOOK = 5.0  # seconds between two looks at what is due
 SHARE = 8  # outlets that one look takes, so that what is due at once is shared among processes that look
 GRACE = 45.0  # seconds that pages under way have to end in when the process is told to stop
 PARTING = 5.0  # seconds that a lease under way then has
+STEP = timedelta(minutes=1)  # by which a clock must have been set back to be noticed
 BROKEN = timedelta(hours=1)  # until an outlet whose poll broke is tried again
 
 
@@ -76,6 +79,8 @@ class Shift:
         self._held: dict[str, OutletState] = {}
         self._polls: dict[asyncio.Task[PollReport], Outlet] = {}
         self._own = ExitStack()
+        self._looked_at: datetime | None = None
+        self._ahead: set[str] = set()  # outlets polled at a time that is still to come, when the clock was wrong
         self._warmed: asyncio.Task[None] | None = None  # extraction starts while the first sources are read
 
     @classmethod
@@ -173,9 +178,20 @@ class Shift:
 
     def _take(self, names: Sequence[str], limit: int) -> list[OutletState]:
         """From the moment the store is asked: it may have been away for longer than the term."""
-        return self.service.store.lease(
-            names, holder=self._holder, now=now(), term=TERM, limit=limit, due_only=not self._everything
-        )
+        moment = now()
+        if self._looked_at is None or moment < self._looked_at - STEP:
+            states = self.service.store.outlets()
+            self._ahead = {state.name for state in states if state.last_poll_at and state.last_poll_at > moment + STEP}
+        self._looked_at = moment
+        lease = partial(self.service.store.lease, holder=self._holder, now=moment, term=TERM)
+        taken = []
+        if ahead := [name for name in names if name in self._ahead]:  # their next poll may be years away
+            taken = lease(ahead, limit=limit, due_only=False)
+            self._ahead.difference_update(state.name for state in taken)
+        others = [name for name in names if name not in self._ahead and all(name != state.name for state in taken)]
+        if others and len(taken) < limit:
+            taken += lease(others, limit=limit - len(taken), due_only=not self._everything)
+        return taken
 
     def _start(self, state: OutletState, desk: Desk) -> None:
         outlet = self._outlets[state.name]

@@ -45,6 +45,7 @@ class Answer:
     listing: Listing | None = None
     error: FetchError | None = None
     fresh_for: timedelta = timedelta(0)
+    moved: str = ""  # the source's new address, where its server says that it is for good
 
 
 def configured(outlet: Outlet) -> tuple[Source, ...]:
@@ -106,7 +107,7 @@ async def read(
             kind=source.kind, etag=page.etag, last_modified=page.last_modified, fetched_at=page.fetched_at
         )
         fresh_for = max(fetched.fresh_for, found.ttl or timedelta(0))
-        return Answer(source=source, state=state, listing=found, fresh_for=fresh_for)
+        return Answer(source=source, state=state, listing=found, fresh_for=fresh_for, moved=fetched.moved)
 
     async def rendered(source: Source, page: Page, found: Listing) -> tuple[Page, Listing]:
         """The section by the first engine that finds stories in it, as it was where none does."""

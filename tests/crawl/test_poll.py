@@ -566,3 +566,14 @@ def test_a_page_whose_host_rests_is_not_counted_as_tried(engine: Engine, site: S
     assert (report.pages, report.left) == (0, 1)
     assert [visit.attempts for visit in service.store.visits.values()] == [0]
     assert service.store.states["x"].next_poll_at > now() + timedelta(minutes=110)
+
+
+def test_a_feed_that_has_moved_for_good_is_told_of(engine: Engine, site: Site) -> None:
+    site.put("/new", rss(stories(site, 1)), "application/rss+xml")
+    site.put("/rss", status=301, headers=(("Location", "/new"),))
+    service = FakeService(outlet(site))
+    assert engine.shift(service).polls[0].pages == 1
+    assert f"{site.url}rss has moved for good: it is {site.url}new now" in service.store.states["x"].error
+    site.put("/rss", status=302, headers=(("Location", "/new"),))
+    engine.shift(service, everything=True)
+    assert service.store.states["x"].error == ""

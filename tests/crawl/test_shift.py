@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from monitor.config import Config, Outlet
 from monitor.crawl import process
+from monitor.crawl import shift as shift_module
 from monitor.crawl.report import PollReport
 from monitor.crawl.shift import Shift
 from monitor.mail.deliver import Report
 from monitor.models import OutletState, now
 from monitor.store.protocol import FIRST_INTERVAL
 
+from .engine import FakeService
+
 if TYPE_CHECKING:
     import pytest
 
+HOUR = timedelta(hours=1)
 NAMES = ("One", "Two", "Three")
 CONFIG = Config(outlets=tuple(Outlet(name=name, url=f"https://{name.lower()}.example/") for name in NAMES))
 
@@ -27,7 +33,7 @@ class Asked:
     def __init__(self) -> None:
         self.config = CONFIG
         self.names: list[str] = []
-        self.store = SimpleNamespace(lease=self.lease)
+        self.store = SimpleNamespace(lease=self.lease, outlets=list)
 
     def lease(self, names: list[str], **_: Any) -> list[OutletState]:
         self.names = list(names)
@@ -68,3 +74,24 @@ def test_a_round_of_mail_that_breaks_is_not_the_last(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(process, "MAIL_EVERY", 0.0)
     asyncio.run(asyncio.wait_for(process._send_mail(Asked(), stopping), 5))  # type: ignore[arg-type]
     assert rounds == [0, 1]
+
+
+def test_an_outlet_polled_while_the_clock_was_ahead_is_polled_again_once_it_is_set_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    service, right = FakeService(*CONFIG.outlets), now()
+    shift = Shift(service, NAMES, forever=True)  # type: ignore[arg-type]  # it plays the service
+
+    def take() -> list[str]:
+        states = asyncio.run(shift._lease(NAMES))
+        for state in states:
+            polled = replace(state, last_poll_at=shift_module.now(), next_poll_at=shift_module.now() + HOUR)
+            service.store.release(polled)
+        return [state.name for state in states]
+
+    monkeypatch.setattr(shift_module, "now", lambda: right + timedelta(days=3650))
+    assert take() == list(NAMES)
+    assert take() == []
+    monkeypatch.setattr(shift_module, "now", lambda: right)
+    assert take() == list(NAMES)
+    assert take() == []
