@@ -47,7 +47,7 @@ class FederalRegisterSpider(OutletSpider):
                     url=document["html_url"],
                     outlet=outlet.name,
                     source=page.url,
-                    title=document["title"],
+                    title=document["title"] or "",
                     published_at=moment(document.get("publication_date")),
                 )
                 for document in documents

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from monitor.crawl.sources import Answer, Source, read
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 REMEMBERED = timedelta(days=7)
 REMEMBERED_FAILING = timedelta(hours=6)  # a site that moved its feed is looked through again
+_DATA = re.compile(r"(?<!xhtml\+)xml|json")  # as a type of content
 TRIED = 12  # addresses of one kind
 FEEDS, SITEMAPS, SECTIONS = 5, 3, 5  # of an outlet that names none
 
@@ -55,11 +58,13 @@ async def discover(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> Disc
     Raises FetchError where the home page itself cannot be had and nothing else answers.
     """
     problem: FetchError | None = None
-    home = find.Leads()
+    home, itself = find.Leads(), tuple[str, ...]()
     announced = await fetcher.announced(outlet)
     try:
         fetched = await fetcher.source(outlet, outlet.url)
         if fetched.page is not None:
+            if _DATA.search(fetched.page.content_type):  # somebody gave the address of a feed
+                itself = (outlet.url,)
             home = await asyncio.to_thread(
                 find.find,
                 fetched.page.body,
@@ -71,8 +76,10 @@ async def discover(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> Disc
     except FetchError as error:
         problem, home = error, find.Leads(sitemaps=announced)
     common = find.guesses(outlet.url)
-    feeds = await _try("feed", home.feeds or common.feeds, outlet, fetcher, since)
-    sitemaps = await _try("sitemap", home.sitemaps or common.sitemaps, outlet, fetcher, since)
+    tries = partial(_try, outlet=outlet, fetcher=fetcher, since=since)
+    # What is announced may be gone: a template outlives its feed.
+    feeds = await tries("feed", (*itself, *home.feeds)) or await tries("feed", common.feeds)
+    sitemaps = await tries("sitemap", home.sitemaps) or await tries("sitemap", common.sitemaps)
     if problem is not None and not feeds and not sitemaps:
         raise problem
     return Discovered(

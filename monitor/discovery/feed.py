@@ -39,7 +39,7 @@ def read(body: bytes, *, url: str, outlet: str, charset: str | None = None) -> L
     head = next((child for child in root if markup.name(child) == "channel"), root)
     base = markup.address(url, root.get(_XML_BASE)) or url
     home = _links(head).get("rss") or _links(head).get("atom") or url
-    language = root.get(_XML_LANG) or _text(head, "language") or None
+    language = markup.language(root.get(_XML_LANG)) or markup.language(_text(head, "language"))
     found: list[Candidate] = []
     offered = 0
     for entry in _entries(root, head):
@@ -53,7 +53,7 @@ def read(body: bytes, *, url: str, outlet: str, charset: str | None = None) -> L
                     source=url,
                     title=markup.plain(_text(entry, "title")),
                     published_at=next(filter(None, (moment(_text(entry, tag)) for tag in _PUBLISHED)), None),
-                    language=entry.get(_XML_LANG) or language,
+                    language=markup.language(entry.get(_XML_LANG)) or language,
                 )
             )
     return _listing(found, offered, ttl=_ttl(head))
@@ -139,7 +139,8 @@ def _json(body: bytes, *, url: str, outlet: str) -> Listing:
                 source=url,
                 title=markup.plain(str(item.get("title") or "")),
                 published_at=moment(str(item.get("date_published") or item.get("date_modified") or "")),
-                language=_string(item.get("language")) or _string(data.get("language")),
+                language=markup.language(_string(item.get("language")))
+                or markup.language(_string(data.get("language"))),
             )
         )
     return _listing(found, len(items))

@@ -70,6 +70,12 @@ def name(element: etree._Element) -> str:
     return tag.rpartition("}")[2].rpartition(":")[2] if isinstance(tag, str) else ""
 
 
+def language(text: str | None) -> str | None:
+    """The language that a tag like en-US begins with."""
+    tag = re.match(r"\s*([A-Za-z]{2,3})(?:[-_]|\s*$)", text or "")
+    return tag.group(1).lower() if tag else None
+
+
 def words(element: etree._Element) -> str:
     """All the text in an element."""
     return "".join(str(part) for part in element.itertext()).strip()

@@ -97,6 +97,6 @@ def _entry(element: etree._Element, source: str, outlet: str) -> tuple[Candidate
         source=source,
         title=markup.plain(texts.get("news-title")),
         published_at=published_at,
-        language=texts.get("news-language") or None,
+        language=markup.language(texts.get("news-language")),
     )
     return candidate, published_at or moment(texts.get("lastmod"), free=False), news

@@ -577,3 +577,15 @@ def test_a_feed_that_has_moved_for_good_is_told_of(engine: Engine, site: Site) -
     site.put("/rss", status=302, headers=(("Location", "/new"),))
     engine.shift(service, everything=True)
     assert service.store.states["x"].error == ""
+
+
+def test_an_outlet_whose_address_is_a_feed_is_read_from_it(engine: Engine, site: Site) -> None:
+    site.put("/the-list", rss(stories(site, 2)), "text/xml; charset=utf-8")
+    service = FakeService(outlet(site, url=f"{site.url}the-list", feeds=()))
+    assert engine.shift(service).polls[0].pages == 2
+
+
+def test_a_feed_is_looked_for_where_the_announced_one_is_gone(engine: Engine, site: Site) -> None:
+    site.put("/", b'<link rel="alternate" type="application/rss+xml" href="/gone">')
+    site.put("/feed", rss(stories(site, 2)), "application/rss+xml")
+    assert engine.shift(FakeService(outlet(site, feeds=()))).polls[0].pages == 2

@@ -244,7 +244,8 @@ def test_a_spider_that_does_not_exist_is_named_before_anything_starts(tmp_path: 
 def test_an_outlet_with_a_spider_of_its_own_is_read_by_it(tmp_path: Path, site: Site) -> None:
     site.put("/1234/a-document-of-the-register", page(1))
     found = {"html_url": f"{site.url}1234/a-document-of-the-register", "title": "A", "publication_date": f"{now():%F}"}
-    site.put("/api", json.dumps({"results": [found]}).encode(), "application/json")
+    untitled = {**found, "html_url": f"{site.url}api/ab", "title": None}
+    site.put("/api", json.dumps({"results": [untitled, found]}).encode(), "application/json")
     place = Place(tmp_path, site, spider="federal-register", feeds=[], sections=[f"{site.url}api"])
     status, _, err = place.run("monitor", "crawl")
     assert status == 0, err

@@ -229,3 +229,10 @@ def test_of_a_feed_of_too_many_entries_the_newest_are_read_wherever_they_stand()
 def test_characters_written_in_halves_are_read_and_half_ones_left_out() -> None:
     body = entries("<title>A &#55357;&#56832; b &#xD83D;&#xDE00; c &#xD800;</title><link>/a</link>")
     assert read(body).candidates[0].title == "A \N{GRINNING FACE} b \N{GRINNING FACE} c \ufffd"
+
+
+@pytest.mark.parametrize(
+    ("tag", "language"), [("en-US", "en"), ("ZH_cn", "zh"), (" ru ", "ru"), ("English", None), ("", None)]
+)
+def test_a_feed_s_language_is_told_as_a_story_s_is(tag: str, language: str | None) -> None:
+    assert read(entries("<link>/a</link>", head=f"<language>{tag}</language>")).candidates[0].language == language
