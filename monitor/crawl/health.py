@@ -8,13 +8,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor.counted import counted
-from monitor.crawl.schedule import WEIGHTS
+from monitor.crawl.schedule import CEILING, WEIGHTS
+from monitor.discovery.addresses import Own
 from monitor.models import Disposition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from monitor.config.schema import Outlet
     from monitor.crawl.report import PollReport
     from monitor.crawl.schedule import NextPoll
     from monitor.crawl.sources import Answer
@@ -36,9 +38,13 @@ def failure(answers: Sequence[Answer]) -> str | None:
     return max(kinds, key=lambda kind: WEIGHTS.get(kind, 1.0))
 
 
-def rest(answer: Answer) -> timedelta:
-    """How long the source's server asked to be left alone."""
-    return timedelta(seconds=(answer.error and answer.error.retry_after) or 0.0)
+def rest(answer: Answer, outlet: Outlet, *, alone: bool) -> timedelta:
+    """How long the outlet is left alone because the source's server asked for it.
+
+    Where others were read, a server that only keeps a list of the outlet's must not hold it up for a day.
+    """
+    asked = timedelta(seconds=(answer.error and answer.error.retry_after) or 0.0)
+    return asked if alone or answer.source.url in Own(outlet) else min(asked, CEILING)
 
 
 def after(

@@ -61,9 +61,10 @@ class Politeness:
         slowdown, now = self._slowdowns.get(key, Slowdown()), monotonic()
         if slowdown.rests_until - now > PATIENCE:
             raise Resting(slowdown.rests_until - now)
-        delay = max(request.meta.get(DELAY, 0.0), request.meta.get(CRAWL_DELAY, 0.0)) + slowdown.extra
-        delay = max(delay, slowdown.rests_until - now)
         downloader = self._crawler.engine.downloader
+        queued = downloader.slots[key].active if key in downloader.slots else ()
+        delay = max(map(_wished, (request, *queued))) + slowdown.extra  # of outlets that share a host, the slowest counts
+        delay = max(delay, slowdown.rests_until - now)
         if len(downloader.per_slot_settings) > HOSTS:
             downloader.per_slot_settings.clear()  # all slots in use keep their delay
         downloader.per_slot_settings[key] = {"delay": delay, "jitter": 0.0}
@@ -87,6 +88,10 @@ class Politeness:
         if len(self._slowdowns) > 1000:
             self._slowdowns = {host: each for host, each in self._slowdowns.items() if now - each.seen < FORGET}
         return response
+
+
+def _wished(request: Request) -> float:
+    return float(max(request.meta.get(DELAY, 0.0), request.meta.get(CRAWL_DELAY, 0.0)))
 
 
 def _slot(request: Request) -> str:

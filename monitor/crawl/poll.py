@@ -116,7 +116,7 @@ async def _poll(outlet: Outlet, state: OutletState, desk: Desk, report: PollRepo
         new=len(new),
         failure=failure,
         fresh_for=max((answer.fresh_for for answer in answers), default=timedelta(0)),
-        rest=max([rest, *(health.rest(answer) for answer in answers)]),
+        rest=max([rest, *(health.rest(answer, outlet, alone=failure is not None) for answer in answers)]),
         waiting=min(retries, default=None),
         unfinished=report.left > 0 or desk.stopping.is_set(),
     )

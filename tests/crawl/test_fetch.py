@@ -245,6 +245,21 @@ def test_crawl_delay_is_obeyed(engine: Engine, site: Site) -> None:
     assert all(after - before > 0.35 for before, after in pairwise(at))
 
 
+def test_of_outlets_that_share_a_host_the_slowest_is_waited_for(engine: Engine, site: Site) -> None:
+    slow, quick = (Outlet(name=f"{delay}", url=site.url, delay=f"{delay}s") for delay in (0.4, 0))
+    urls = [site.put(f"/p{index}", b"<p>a") for index in range(4)]
+
+    async def work(fetcher: Any) -> None:
+        import asyncio
+
+        await fetcher.page(slow, site.put("/robots-are-known", b"<p>a"))
+        pages = [fetcher.page(slow if index < 3 else quick, url) for index, url in enumerate(urls)]
+        await asyncio.gather(*pages)
+
+    engine.do(work)
+    assert all(after - before > 0.35 for before, after in pairwise(moments(site, "/p")))
+
+
 def test_a_crawl_delay_of_days_is_no_reason_to_wait_for_ever() -> None:
     rules = Rules(Protego.parse("User-agent: *\nCrawl-delay: 86400\n"), 0.0)
     assert rules.delay("media-monitor") == 300

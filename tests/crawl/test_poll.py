@@ -589,3 +589,17 @@ def test_a_feed_is_looked_for_where_the_announced_one_is_gone(engine: Engine, si
     site.put("/", b'<link rel="alternate" type="application/rss+xml" href="/gone">')
     site.put("/feed", rss(stories(site, 2)), "application/rss+xml")
     assert engine.shift(FakeService(outlet(site, feeds=()))).polls[0].pages == 2
+
+
+def test_a_server_that_only_keeps_one_of_its_lists_does_not_hold_an_outlet_up_for_a_day(
+    engine: Engine, site: Site
+) -> None:
+    busy = {"status": 429, "headers": (("Retry-After", "86400"),)}
+    site.put("/rss", rss(stories(site, 1)), "application/rss+xml")
+    with Site() as elsewhere:
+        service = FakeService(outlet(site, feeds=(f"{site.url}rss", elsewhere.put("/rss", **busy))))
+        engine.shift(service)
+        assert service.store.states["x"].next_poll_at < now() + timedelta(minutes=61)
+        site.put("/rss", **busy)
+        engine.shift(service, everything=True)
+        assert service.store.states["x"].next_poll_at > now() + timedelta(hours=23)
