@@ -129,8 +129,9 @@ def _parser(*, recover: bool, encoding: str | None = None) -> etree.XMLParser:
 
 
 def _mend(body: bytes, charset: str | None) -> etree._Element | None:
-    if (root_at := _ROOT.search(body)) and not _HTML.match(body):
-        body = body[root_at.start() :]
+    begins = _ROOT.search(body)
+    if begins and not _HTML.search(body, 0, begins.start()):
+        body = body[begins.start() :]
     text = _decode(body, charset)
     start = text.find("<")
     if start < 0:

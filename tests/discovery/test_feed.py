@@ -87,6 +87,7 @@ def test_a_json_feed_gives_its_items_and_passes_over_what_is_none() -> None:
         ("hello", "no XML"),
         ("<html><body>Sign in</body></html>", "HTML page"),
         ("<!doctype html><p>x", "HTML page"),
+        ("<!-- a --><html><script>'<rss>' & 1</script></html>", "HTML page"),
         ("<urlset/>", "urlset"),
         ("{", "JSON"),
         ('{"items": []}', "not a JSON Feed"),
