@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -125,7 +125,7 @@ class Robots:
             if isinstance(error, IgnoreRequest) and "max redirections" in rules.problem:
                 rules = Rules(None, monotonic() + LIFE)  # there are none to read (RFC 9309, 2.3.1.2)
         if rules.problem and before is not None and not before.problem:
-            rules = Rules(before.parsed, monotonic() + FAILURE_LIFE)  # what it said last is better than nothing
+            rules = replace(before, until=monotonic() + FAILURE_LIFE)  # what it said last is better than nothing
         if len(self._known) >= HOSTS:
             self._known.clear()
         self._known[key] = rules

@@ -21,7 +21,7 @@ _ROOT = re.compile(rb"<(?:\?xml\s|rss\b|feed\b|rdf:RDF\b|urlset\b|sitemapindex\b
 _ENTITY = re.compile(rb"<!ENTITY", re.IGNORECASE)
 _NAMED = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)([A-Za-z][A-Za-z0-9]{1,31});")
 # The halves that UTF-16 writes a character in, or one alone: libxml2 takes them for text that lxml cannot give.
-_HALVES = re.compile(r"(?:&#(?:x[dD][89a-fA-F][0-9a-fA-F]{2}|5(?:529[6-9]|5[3-9]\d\d|[67]\d{3}));)+")
+_HALVES = re.compile(r"(?:&#(?:x0*[dD][89a-fA-F][0-9a-fA-F]{2}|0*5(?:529[6-9]|5[3-9]\d\d|[67]\d{3}));?)+")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _DECLARATION = re.compile(r"^<\?xml[^>]*\?>")
 _DECLARED = re.compile(rb"""^\s*<\?xml[^>]{0,80}encoding=["']([A-Za-z0-9._-]{2,40})["']""")
@@ -137,14 +137,14 @@ def _mend(body: bytes, charset: str | None) -> etree._Element | None:
     if start < 0:
         return None
     text = _DECLARATION.sub("", text[start:])
-    text = _HALVES.sub(_joined, text)
     text = _CONTROL.sub("", _NAMED.sub(lambda match: unescape(match.group(0)), text))
+    text = _HALVES.sub(_joined, text)
     root: etree._Element | None = etree.fromstring(text.encode(), _parser(recover=True, encoding="utf-8"))
     return root
 
 
 def _joined(match: re.Match[str]) -> str:
-    numbers = re.findall(r"#(x?)(\w+);", match.group(0))
+    numbers = re.findall(r"#(x?)(\w+)", match.group(0))
     halves = "".join(chr(int(number, 16 if hexadecimal else 10) & 0xFFFF) for hexadecimal, number in numbers)
     return halves.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 

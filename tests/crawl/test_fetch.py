@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import time
 import zlib
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -201,6 +202,24 @@ def test_robots_txt_applies_to_where_a_redirect_leads(engine: Engine, site: Site
     site.put("/b", b"<p>b")
     assert refusal(engine, site.put("/a", status=302, headers=(("Location", "/b"),))).kind == "robots"
     assert site.count("/b") == 0
+
+
+def test_rules_that_are_slow_to_match_are_so_while_robots_txt_fails(engine: Engine, site: Site) -> None:
+    many = b"".join(b"Disallow: /private/%d\n" % number for number in range(5000))
+    site.put("/robots.txt", b"User-agent: *\n" + many, "text/plain")
+    outlet = Outlet(name="x", url=site.put("/a", b"<p>a"))
+
+    async def work(fetcher: Any) -> list[bool]:
+        robots, slow = fetcher._crawler.get_downloader_middleware(Robots), []
+        for _ in range(2):
+            await fetcher.page(outlet, outlet.url)
+            (key,) = robots._known
+            slow.append(robots._known[key].slow)
+            robots._known[key] = replace(robots._known[key], until=0.0)
+            site.put("/robots.txt", status=500)
+        return slow
+
+    assert engine.do(work) == [True, True]
 
 
 def test_a_robots_txt_that_leads_round_in_circles_is_none(engine: Engine, site: Site) -> None:
