@@ -63,7 +63,7 @@ class Politeness:
             raise Resting(slowdown.rests_until - now)
         downloader = self._crawler.engine.downloader
         queued = downloader.slots[key].active if key in downloader.slots else ()
-        delay = max(map(_wished, (request, *queued))) + slowdown.extra  # of outlets that share a host, the slowest counts
+        delay = max(map(_wished, (request, *queued))) + slowdown.extra  # the slowest of those that share a host
         delay = max(delay, slowdown.rests_until - now)
         if len(downloader.per_slot_settings) > HOSTS:
             downloader.per_slot_settings.clear()  # all slots in use keep their delay
