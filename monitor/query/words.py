@@ -114,7 +114,8 @@ def _fast() -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 
 _quick, _rare = _fast()
-_space = str.maketrans({code: sign for code, sign in LOOKALIKES.items() if sign == " "})
+_UNLIKE = re.compile("[\u02bc\u201b\u202f]")  # of the lookalikes, those that cut words in another way by themselves
+_FILLER = re.compile("\u0640[\u0640\u064b-\u065f\u0670\u200c]*")  # tatweel alone: a dash of Arabic, no word
 
 
 def boundaries(text: str) -> list[tuple[int, int]]:
@@ -135,14 +136,16 @@ def boundaries(text: str) -> list[tuple[int, int]]:
     found += [match.span() for match in _quick.finditer(text, place)]
     if any(end - start > LONGEST // 2 for start, end in found):
         found = [part for start, end in found for part in _cut_long(text, start, end)]
+    if "\u0640" in text:
+        found = [(start, end) for start, end in found if not _FILLER.fullmatch(text, start, end)]
     return found
 
 
 def cut(text: str) -> list[str]:
     """The words of a text, in order."""
-    if _rare.search(text):
+    if _UNLIKE.search(text) or _rare.search(text):
         return [text[start:end] for start, end in boundaries(text)]
-    found = _quick.findall(text.translate(_space) if "\u202f" in text else text)
+    found = _quick.findall(text)
     if any(len(word) > LONGEST // 2 for word in found):
         return [text[start:end] for start, end in boundaries(text)]
     return found
