@@ -11,11 +11,13 @@ import shlex
 import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass
+from email.header import Header
+from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import EmailPolicy
 from email.utils import format_datetime
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from monitor.counted import counted
@@ -140,6 +142,13 @@ def box(sender: str) -> str:
     return sender.rpartition("<")[2].rstrip(">").strip()
 
 
+def _sender(sender: str) -> Address:
+    """The sender's name may hold commas and colons, in quotes or not: it is one name all the same."""
+    name, bracket, _ = sender.rpartition("<")
+    name = clean(name.strip().removeprefix('"').removesuffix('"').replace("\\", "")) if bracket else ""
+    return Address(display_name=name.replace("=?", "= ?"), addr_spec=box(sender))
+
+
 def clean(text: str) -> str:
     """One line of text that shows what it says: no controls, no turned direction, nothing that cannot be encoded."""
     text = _UNSEEN.sub("", text).encode("utf-8", "replace").decode()
@@ -147,11 +156,32 @@ def clean(text: str) -> str:
     return " ".join(text.split())
 
 
+class _Headers(EmailPolicy):
+    """Folds a subject and a sender's name as RFC 2047 has it: Python's own way loses blanks between encoded words,
+    and cuts some in the middle of a character."""
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        text = str(value)
+        if name == "Subject":
+            encoded = Header(text, None if text.isascii() else "utf-8", header_name=name).encode(linesep=self.linesep)
+        elif name == "From" and not text.isascii():
+            (sender,) = value.addresses
+            shown = Header(sender.display_name, "utf-8", header_name=name).encode(linesep=self.linesep)
+            encoded = f"{shown}{self.linesep} <{sender.addr_spec}>"
+        else:
+            return super().fold_binary(name, value)
+        return f"{name}: {encoded}{self.linesep}".encode("ascii")
+
+
+#: Not every server on the way takes 8-bit bodies, and none needs them.
+_POLICY = _Headers(linesep="\r\n", cte_type="7bit")
+
+
 def _message(config: Config, message_id: str, to: Sequence[str], subject: str, at: datetime) -> EmailMessage:
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=_POLICY)
     message["Message-ID"] = message_id
     message["Date"] = format_datetime(at)
-    message["From"] = config.mail.sender
+    message["From"] = _sender(config.mail.sender)
     message["To"] = ", ".join(to)
     # An encoded word is decoded when it is set, and may hold a line break: nothing from the web may begin one.
     message["Subject"] = _cut(clean(subject).replace("=?", "= ?"), LONGEST_SUBJECT)
@@ -287,7 +317,7 @@ def _cut(text: str, length: int) -> str:
 
 def _ascii(text: str) -> str:
     plain = unicodedata.normalize("NFKD", clean(text)).encode("ascii", "ignore").decode()
-    return re.sub(r'[<>"\\,;:()@\[\]]', " ", plain).strip() or "alert"
+    return re.sub(r'[<>"\\,;:()@\[\]?]', " ", plain).strip() or "alert"
 
 
 def _slug(name: str) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
+from email.header import decode_header, make_header
+from email.utils import parseaddr
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import lxml.html
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.config import Alert, Config, MailSettings
@@ -61,7 +64,11 @@ def notice(story: Story, alert: str = "sberbank", **more: Any) -> Notice:
 
 
 def mail(*stories: Story, settings: Config | None = None, alert: str = "sberbank") -> EmailMessage:
-    raw = compose.alert_mail(
+    return message_from_bytes(raw_mail(*stories, settings=settings, alert=alert), policy=policy.default)
+
+
+def raw_mail(*stories: Story, settings: Config | None = None, alert: str = "sberbank") -> bytes:
+    return compose.alert_mail(
         settings or config(),
         "<id@example.org>",
         [notice(story, alert) for story in stories],
@@ -69,7 +76,6 @@ def mail(*stories: Story, settings: Config | None = None, alert: str = "sberbank
         {},
         at=NOW,
     )
-    return message_from_bytes(raw, policy=policy.default)
 
 
 def part(message: EmailMessage, kind: str) -> str:
@@ -124,6 +130,47 @@ def test_the_subject_stays_short_and_tells_how_many() -> None:
     subject = str(mail(*long)["Subject"])
     assert len(subject) <= compose.LONGEST_SUBJECT
     assert subject.endswith("and 2 more")
+
+
+_words = ["чат-боты", "Путин", "управлении", "одиннадцатиклассниками", "the", "U.S.", "3,000", "x@y.z", "=====", "_"]
+_pieces = st.sampled_from([*_words, "人工智能出口管制", "café", "—", "“BRICS”", "🚀"])
+
+
+@given(st.lists(_pieces, min_size=1, max_size=16).map(" ".join))
+@example("чат-боты и ИИ в государственном управлении стран БРИКС и ШОС за рубежом")
+@settings(deadline=None, max_examples=200)
+def test_a_long_subject_reads_as_it_was_written_in_any_script(title: str) -> None:
+    raw = raw_mail(replace(STORY, title=title)).partition(b"\r\n\r\n")[0]
+    lines = raw[raw.index(b"Subject: ") + 9 :].split(b"\r\n")
+    ours = [lines[0], *takewhile(lambda line: line.startswith(b" "), lines[1:])]
+    assert max(map(len, ours)) <= 78
+    subject = str(make_header(decode_header(b"".join(ours).decode("ascii"))))
+    assert subject == compose._cut(f"[sberbank] {title} - Outlet & Sons", compose.LONGEST_SUBJECT)
+
+
+@pytest.mark.parametrize(
+    ("sender", "name"),
+    [
+        ("Media Monitor, Inc. <m@example.org>", "Media Monitor, Inc."),
+        ('"Media Monitor, Inc." <m@example.org>', "Media Monitor, Inc."),
+        ("Desk: AI (Berlin) <m@example.org>", "Desk: AI (Berlin)"),
+        ("Überwachung, Büro für Künstliche Intelligenz und Sicherheit in der Außenpolitik <m@example.org>", None),
+        ("Иван, Пётр <m@example.org>", None),
+        ("m@example.org", ""),
+    ],
+)
+def test_a_senders_name_is_one_whatever_signs_it_holds(sender: str, name: str | None) -> None:
+    settings = config().model_copy(update={"mail": MailSettings(sender=sender)})
+    shown, address = parseaddr(message_from_bytes(raw_mail(STORY, settings=settings))["From"])
+    wanted = sender.partition(" <")[0] if name is None else name
+    assert (str(make_header(decode_header(shown))), address) == (wanted, "m@example.org")
+
+
+@pytest.mark.parametrize("text", ["Sberbank kurz: ü.", "Sberbank. " + "字" * 2000, "Sberbank. " + "word " * 2000])
+def test_a_mail_passes_servers_that_know_seven_bits_and_short_lines_only(text: str) -> None:
+    raw = raw_mail(replace(STORY, title="Ü", text=text, outlet="Ö"))
+    assert raw.isascii()
+    assert max(map(len, raw.split(b"\r\n"))) <= 998
 
 
 @pytest.mark.parametrize(
