@@ -50,9 +50,10 @@ def crawl_command(
     if no_mail:
         return status
     from monitor.cli.deliver import tell  # noqa: PLC0415
-    from monitor.mail.deliver import deliver_due  # noqa: PLC0415
+    from monitor.mail.deliver import deliver_due, recall  # noqa: PLC0415
 
     with context.store() as store:
+        recall(store, context.config)
         mail = deliver_due(store, context.config)
         waiting = store.outbox(limit=100_000)
     return max(status, tell(context, mail, waiting))

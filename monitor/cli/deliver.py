@@ -29,9 +29,10 @@ def deliver_command(context: Context) -> int:
       media-monitor deliver
       media-monitor crawl --no-mail; media-monitor deliver
     """
-    from monitor.mail.deliver import deliver_due  # noqa: PLC0415  not for --help
+    from monitor.mail.deliver import deliver_due, recall  # noqa: PLC0415  not for --help
 
     with context.store() as store:
+        recall(store, context.config)
         report = deliver_due(store, context.config)
         waiting = store.outbox(limit=100_000)
     return tell(context, report, waiting)

@@ -174,10 +174,14 @@ def _cancel_when_told(process: AsyncCrawlerProcess) -> list[signal.Signals]:
 
 async def _send_mail(service: Service, stopping: asyncio.Event) -> None:
     """Looks into the outbox again and again."""
-    from monitor.mail.deliver import deliver_due  # noqa: PLC0415
+    from monitor.mail.deliver import deliver_due, recall  # noqa: PLC0415
 
+    begun = False
     while not stopping.is_set():
         try:
+            if not begun:
+                await asyncio.to_thread(recall, service.store, service.config)
+                begun = True
             report = await asyncio.to_thread(deliver_due, service.store, service.config, stopping=stopping.is_set)
         except StoreError as error:
             log.warning("no mail is sent for now: %s", error)

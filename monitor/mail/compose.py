@@ -98,7 +98,7 @@ def refusal(
         text.append(f"  {clean(story.title)}\n  {story.url}" if story else f"  story {notice.story}")
     text += [
         "",
-        f"Correct the address under alerts: {name} in the configuration, or the mailbox; then: media-monitor deliver",
+        f"Correct the address under alerts: {name} in the configuration; then: media-monitor deliver",
     ]
     key = hashlib.sha256(f"{notices[0].batch}{sorted(reasons.items())}".encode()).hexdigest()[:32]
     domain = box(config.mail.sender).rpartition("@")[2]

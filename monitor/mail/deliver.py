@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from monitor.config import Config
     from monitor.mail.server import Server
-    from monitor.models import Hit, Notice, Story
+    from monitor.models import Hit, Json, Notice, Story
     from monitor.store import Store
 
 T = TypeVar("T")
@@ -49,6 +49,7 @@ FILING = timedelta(
 )  # a killed process's page is filed again within; on Elasticsearch mail comes before story
 SOON = timedelta(minutes=1)
 REFUSED = timedelta(days=1)  # a mailbox that is gone may be mended, but nobody likes to be asked often
+_GOT = "mail/got/"  # and a Message-ID: who got a mail that others have still to get
 PAUSES = (0.5, 10.0)  # seconds between two tries of a store that is away, at first and at last
 GRACE = 20.0  # seconds that such a store has to come back in when the process is told to stop
 
@@ -99,6 +100,22 @@ def deliver_due(
         due = sum(notice.due_at <= now() for notice in store.outbox(limit=CLAIMED_AT_MOST))
         return Report(queued=due)
     return _Round(store, config, server.parse(config.mail.url.get_secret_value()), now, stopping).run()
+
+
+def recall(store: Store, config: Config, *, now: Callable[[], datetime] = clock) -> None:
+    """Makes due what was refused to readers whose alert names others by now: for the start of a process.
+
+    Raises StoreError.
+    """
+    readers = {alert.name: {*alert.to} for alert in config.alerts}
+    at = now()
+    wrong = [
+        replace(notice, due_at=at)
+        for notice in store.outbox(limit=CLAIMED_AT_MOST)
+        if notice.error and notice.due_at > at and not readers.get(notice.alert, {*notice.to}).issuperset(notice.to)
+    ]
+    if wrong:
+        store.postpone(wrong, holder="")
 
 
 _under_way: set[str] = set()  # holders of this process's rounds
@@ -190,7 +207,26 @@ class _Round:
         if held:  # snoozed a moment ago
             self.store.postpone(held, holder=self.holder)
             self.report.held += len(held)
-        return [notice for notice in claimed if notice.alert not in snoozed]
+        return self._addressed([notice for notice in claimed if notice.alert not in snoozed])
+
+    def _addressed(self, notices: Sequence[Notice]) -> list[Notice]:
+        """The notices for those the configuration names now, but for who got them already."""
+        readers = {alert.name: alert.to for alert in self.config.alerts}
+        got: dict[str, Json] = {}
+        if any(notice.batch for notice in notices):
+            got = {key.removeprefix(_GOT): value["to"] for key, value in self.store.notes(_GOT).items()}
+        addressed = []
+        for notice in notices:
+            wanted = readers.get(notice.alert, notice.to)
+            addressed.append(
+                replace(notice, to=tuple(each for each in wanted if each not in got.get(notice.batch or "", ())))
+            )
+        over = [notice for notice in addressed if not notice.to]
+        if over:  # who had still to get them reads the alert no more
+            self.store.sent(over, now=self.now())
+            for batch in {notice.batch for notice in over}:
+                self.store.note(f"{_GOT}{batch}", None)
+        return [notice for notice in addressed if notice.to]
 
     def _mails(self, notices: Sequence[Notice]) -> list[Mail]:
         """Which notices go out together: those once stamped together, else those of one alert to the same people."""
@@ -255,10 +291,16 @@ class _Round:
         if len(left) < len(mail.to):
             self.report.mails += 1
             self.report.notices += len(mail.notices)
+        note = _GOT + mail.id
         if not left:
             at = self.now()
             self._surely(lambda: self.store.sent(mail.notices, now=at))
+            if any(notice.attempts for notice in mail.notices):
+                self._surely(lambda: self.store.note(note, None))
             return
+        if got := [each for each in mail.to if each not in left]:
+            known = self._surely(lambda: self.store.notes(note)).get(note, {"to": []})
+            self._surely(lambda: self.store.note(note, {"to": [*known["to"], *got]}))
         error = "; ".join(f"{address}: {why}" for address, why in left.items())
         self.report.errors.append(f"alert {mail.alert}: {error}")
         if handover.never:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from monitor.mail.server import Server
 
 MOST_ON_ONE_CONNECTION = 50  # many servers hang up at 100
+TOO_LARGE = 552  # what MAIL FROM is answered where the size it names is too much
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +65,7 @@ class Connection:
     def send(self, mail: bytes, *, sender: str, to: Sequence[str]) -> Handover:
         """Hands one mail over for all recipients the server takes.
 
-        Raises MailRefused where the mail or its sender will never be taken, MailUnavailable where it was surely
+        Raises MailRefused where the mail will never be taken, MailUnavailable where it was surely
         not taken, Unsure where that cannot be known.
         """
         self.open()
@@ -175,8 +176,10 @@ def _told(server: Server, stage: str) -> Iterator[None]:
         ) from None
     except smtplib.SMTPResponseException as error:
         answer = _answer(error.smtp_code, error.smtp_error)
-        if error.smtp_code >= 500 and stage in ("sender", "mail"):
-            raise MailRefused(f"{server} refuses the {stage}: {answer}") from None
+        if error.smtp_code >= 500 and (stage == "mail" or (stage == "sender" and error.smtp_code == TOO_LARGE)):
+            raise MailRefused(f"{server} refuses the mail: {answer}") from None
+        if error.smtp_code >= 500 and stage == "sender":  # it is not the mail's fault: the next may be taken as it is
+            raise MailUnavailable(f"{server} refuses the sender: {answer}", hint="check mail.sender") from None
         raise MailUnavailable(f"{server} cannot take mail now: {answer}") from None
     except ssl.SSLCertVerificationError as error:
         raise MailRefused(

@@ -93,11 +93,18 @@ def put(
     return story
 
 
-def config(port: int | None, *, deliver: str = "instant", options: str = "?starttls=never", **mail: Any) -> Config:
+def config(
+    port: int | None,
+    *,
+    to: tuple[str, ...] = DESK,
+    deliver: str = "instant",
+    options: str = "?starttls=never",
+    **mail: Any,
+) -> Config:
     url = None if port is None else f"smtp://127.0.0.1:{port}{options}"
     return Config(
         mail=MailSettings.model_validate({"url": url, "sender": "Monitor <monitor@example.org>", "timeout": 5, **mail}),
-        alerts=(Alert(name="sberbank", query="Sberbank", to=DESK, deliver=deliver),),
+        alerts=(Alert(name="sberbank", query="Sberbank", to=to, deliver=deliver),),
     )
 
 
@@ -209,16 +216,17 @@ def test_waits_grow_with_each_failure_up_to_four_hours(store: Store, clock: Cloc
 
 
 def test_who_is_refused_for_now_is_asked_again_and_the_others_are_not(store: Store, clock: Clock) -> None:
-    put(store, "first", to=("full@example.org", *DESK))
+    readers = ("full@example.org", *DESK)
+    put(store, "first", to=readers)
     with mail_server() as (manners, port):
         manners.recipient = lambda address: "450 mailbox full" if address.startswith("full") else None
-        report = send(store, config(port), clock)
+        report = send(store, config(port, to=readers), clock)
         assert (report.mails, report.postponed, report.refused) == (1, 1, 0)
         assert "full@example.org: 450 mailbox full" in report.errors[0]
         assert store.outbox()[0].to == ("full@example.org",)
         manners.recipient = lambda _: None
         clock.time += timedelta(hours=1)
-        send(store, config(port), clock)
+        send(store, config(port, to=readers), clock)
         first, second = manners.taken
         assert (first.recipients, second.recipients) == (DESK, ("full@example.org",))
         assert first.message["Message-ID"] == second.message["Message-ID"]
@@ -229,7 +237,7 @@ def test_a_refusal_for_good_is_told_to_ops_once_and_kept_in_sight(store: Store, 
     put(store, "first", to=("gone@example.org", *DESK))
     with mail_server() as (manners, port):
         manners.recipient = lambda address: "550 no such user" if address.startswith("gone") else None
-        told = config(port, ops=["ops@example.org"])
+        told = config(port, to=("gone@example.org", *DESK), ops=["ops@example.org"])
         report = send(store, told, clock)
         assert (report.mails, report.refused) == (1, 1)
         mail, notice_of_it = manners.taken
@@ -251,8 +259,54 @@ def test_a_refusal_for_good_is_told_to_ops_once_and_kept_in_sight(store: Store, 
     assert store.outbox() == []
 
 
-@pytest.mark.parametrize("stage", ["sender", "data"])
-@pytest.mark.parametrize(("answer", "refused"), [("451 later", False), ("554 no", True)])
+def test_a_corrected_address_gets_at_once_what_the_wrong_one_was_refused(store: Store, clock: Clock) -> None:
+    put(store, "first", to=("dsek@example.org",))
+    with mail_server() as (manners, port):
+        manners.recipient = lambda address: "550 no such user" if address.startswith("dsek") else None
+        assert send(store, config(port, to=("dsek@example.org",)), clock).refused == 1
+        clock.time += timedelta(minutes=5)
+        deliver.recall(store, config(port, to=("dsek@example.org",)), now=clock)
+        assert send(store, config(port, to=("dsek@example.org",)), clock) == Report(), "nothing was corrected"
+        deliver.recall(store, config(port), now=clock)
+        assert send(store, config(port), clock).mails == 1
+    assert manners.taken[-1].recipients == DESK
+    assert store.outbox() == []
+
+
+def test_who_got_a_mail_gets_it_no_second_time_where_anothers_address_is_corrected(store: Store, clock: Clock) -> None:
+    wrong, right = (*DESK, "dsek@example.org"), (*DESK, "desk2@example.org")
+    put(store, "first", to=wrong)
+    with mail_server() as (manners, port):
+        manners.recipient = lambda address: "550 no such user" if address.startswith("dsek") else None
+        send(store, config(port, to=wrong), clock)
+        deliver.recall(store, config(port, to=right), now=clock)
+        send(store, config(port, to=right), clock)
+    assert [mail.recipients for mail in manners.taken] == [DESK, ("desk2@example.org",)]
+    assert (store.outbox(), store.notes("mail/")) == ([], {})
+
+
+def test_a_reader_who_is_taken_out_of_an_alert_is_owed_nothing(store: Store, clock: Clock) -> None:
+    readers = (*DESK, "gone@example.org")
+    put(store, "first", to=readers)
+    with mail_server() as (manners, port):
+        manners.recipient = lambda address: "550 no such user" if address.startswith("gone") else None
+        send(store, config(port, to=readers), clock)
+        deliver.recall(store, config(port), now=clock)
+        assert send(store, config(port), clock) == Report()
+    assert [mail.recipients for mail in manners.taken] == [DESK]
+    assert (store.outbox(), store.notes("mail/")) == ([], {})
+
+
+@pytest.mark.parametrize(
+    ("stage", "answer", "refused"),
+    [
+        ("sender", "451 later", False),
+        ("sender", "550 log in first", False),
+        ("sender", "552 too large", True),
+        ("data", "451 later", False),
+        ("data", "554 no", True),
+    ],
+)
 def test_a_mail_that_the_server_does_not_take_is_kept(
     stage: str, answer: str, refused: bool, store: Store, clock: Clock
 ) -> None:
@@ -270,7 +324,7 @@ def test_a_mail_that_the_server_does_not_take_is_kept(
 
 
 def test_one_refused_mail_does_not_hold_up_the_next(store: Store, clock: Clock) -> None:
-    put(store, "first", to=("gone@example.org",))
+    put(store, "first", alert="old", to=("gone@example.org",))
     put(store, "second")
     with mail_server() as (manners, port):
         manners.recipient = lambda address: "550 no" if address.startswith("gone") else None
@@ -366,7 +420,8 @@ def test_a_store_that_goes_away_between_a_mail_and_its_mark_makes_no_second_mail
 ) -> None:
     """A mail that one of two readers refuses is marked by giving it back, after telling ops of the story."""
     monkeypatch.setattr(deliver, "PAUSES", (0.01, 0.01))
-    put(store, "first", to=DESK if place == "sent" else (*DESK, "gone@example.org"))
+    readers = DESK if place == "sent" else (*DESK, "gone@example.org")
+    put(store, "first", to=readers)
     real, tries = getattr(store, place), 0
 
     with mail_server() as (manners, port):
@@ -380,11 +435,12 @@ def test_a_store_that_goes_away_between_a_mail_and_its_mark_makes_no_second_mail
             return real(*args, **kwargs)
 
         monkeypatch.setattr(store, place, away)
-        assert send(store, config(port, ops=["ops@example.org"]), clock).mails == 1
+        told = config(port, to=readers, ops=["ops@example.org"])
+        assert send(store, told, clock).mails == 1
         assert tries >= 4
-        send(store, config(port), clock)
+        send(store, told, clock)
         clock.time += timedelta(days=2)
-        send(store, config(port), clock)
+        send(store, told, clock)
         assert [mail.recipients for mail in manners.taken].count(DESK) == 1
 
 
