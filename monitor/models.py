@@ -6,7 +6,8 @@ All times are UTC and aware."""
 from __future__ import annotations
 
 import enum
-from dataclasses import asdict, dataclass, field
+import unicodedata
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -140,6 +141,13 @@ class Story:
     version: int = 1
     method: str = ""  # with flags, "extraction" in JSON
     flags: tuple[str, ...] = ()
+
+    def composed(self) -> Story:
+        """The story with й and が as one sign each (NFC), as queries are read: some outlets write them as two."""
+        if unicodedata.is_normalized("NFC", "".join((self.title, self.text, *self.authors))):
+            return self
+        title, text, *authors = (unicodedata.normalize("NFC", part) for part in (self.title, self.text, *self.authors))
+        return replace(self, title=title, text=text, authors=tuple(authors))
 
     def to_json(self) -> Json:
         """The story under the contract's names, dates in RFC 3339, ready for ``json.dumps``."""

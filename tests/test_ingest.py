@@ -1,6 +1,7 @@
 """A fetched page's way into the store, with the real store and rules; only reading the page is played."""
 
 import asyncio
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -15,6 +16,7 @@ from monitor.errors import ExtractionError, FetchError, StoreUnavailable
 from monitor.extract.furniture import Furniture
 from monitor.ingest import RECHECKS, RETRIES, Ingest
 from monitor.models import Article, Candidate, Disposition, Filed, NotArticle, Page, Visit
+from monitor.query import parse
 from monitor.query.rules import RuleSet
 from monitor.store import Store, open_store
 
@@ -99,6 +101,15 @@ def test_a_new_story_is_stored_with_what_matched_and_waits_for_its_first_recheck
     assert not desk.due()
     (visit,) = desk.due(SECOND_LOOK)
     assert (visit.story, visit.etag) == (story.id, '"1"')
+
+
+def test_a_story_written_in_decomposed_letters_is_stored_in_those_that_queries_have(desk):
+    text = "Ірландський офіс ガラス AI café"
+    desk.reader.reads = replace(ARTICLE, **dict.fromkeys(("title", "text"), unicodedata.normalize("NFD", text)))
+    assert desk.page(desk.candidate()) is Disposition.STORED
+    (story,) = stored(desk)
+    assert (story.title, story.text) == (text, text)
+    assert desk.store.search(parse('ірландський ガラス raw:"AI café"'), now=models.now()).total == 1
 
 
 def test_a_story_that_matches_nothing_is_counted_and_not_stored_nor_asked_for_again(desk):

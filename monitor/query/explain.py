@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import islice, product
 from typing import TYPE_CHECKING, assert_never
@@ -98,7 +99,7 @@ def _other_forms(node: Word | Phrase, texts: Iterable[Tokens]) -> list[str]:
     wanted = steps(node)
     if len(wanted) != 1 or not isinstance(wanted[0], Term):
         return []
-    looser = steps(Word(node.text, field=node.field))
+    looser = steps(Word(re.sub(r"[*?]", " ", node.text), field=node.field))  # in quotes these are signs
     found = {
         text[place][0]
         for text in texts

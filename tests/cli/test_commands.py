@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import unicodedata
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
@@ -507,6 +508,16 @@ def test_match_names_a_value_of_the_wrong_kind_and_answers_the_other_lines(
     assert run.status == 1
     assert [json.loads(line)["alerts"] for line in run.out.splitlines()] == [[], ["sberbank"]]
     assert run.err.startswith(f"s.jsonl:2: {told}")
+
+
+def test_match_and_import_read_decomposed_letters_as_composed_ones(home: Path, command: Callable[..., Run]) -> None:
+    alert = "  - {name: office, query: 'Київ ガラス', to: a@example.org}\n"
+    (home / "monitor.yaml").write_text(CONFIG + alert, encoding="utf-8")
+    told = {"url": "https://a.example/x", "title": "x", "text": unicodedata.normalize("NFD", "Київ, ガラス")}
+    (home / "s.jsonl").write_text(json.dumps(told), encoding="utf-8")
+    assert json.loads(command("match", "--json", "s.jsonl").out)["alerts"] == ["office"]
+    assert command("import", "s.jsonl").status == 0
+    assert json.loads(command("search", "Київ", "--json").out)["url"] == told["url"]
 
 
 def test_extract_prints_a_line_for_each_page_in_order(home: Path, command: Callable[..., Run]) -> None:

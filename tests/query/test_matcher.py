@@ -166,6 +166,11 @@ def test_an_explanation_says_of_each_clause_what_is_there_instead() -> None:
     assert "[Sberbank’s]" in negated.parts[0].contexts[0].marked("[", "]")
 
 
+@pytest.mark.parametrize("query", ['"? why"', '"* footnote"', 'raw:"?! chips"'])
+def test_signs_in_quotes_are_no_wildcards_to_an_explanation(query: str) -> None:
+    assert not explain(parse(query), replace(STORY, title="", text="The chip."), now=NOON).matched
+
+
 @settings(max_examples=50, deadline=None)
 @given(stories=corpora(5), texts=many_queries(10))
 def test_an_explanation_agrees_with_the_matcher_at_every_clause(stories: list[Story], texts: list[str]) -> None:
