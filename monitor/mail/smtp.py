@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from monitor.mail.server import Server
 
 MOST_ON_ONE_CONNECTION = 50  # many servers hang up at 100
+# A server may look at a mail for long before it answers (RFC 5321 says ten minutes): given up on too soon, it delivers
+# the mail and each repeat.  Half of that, for a delivery's claim has to outlive it.
+ACCEPTING = 300.0  # seconds
 TOO_LARGE = 552  # what MAIL FROM is answered where the size it names is too much
 
 
@@ -85,7 +88,9 @@ class Connection:
                         (later if 400 <= code < 500 else never)[address] = _answer(code, text)
             if len(later) + len(never) < len(to):
                 with _told(self.server, "mail"):
+                    self._wait(max(self.timeout, ACCEPTING))
                     _expect(smtp.data(mail))
+                    self._wait(self.timeout)
                 self._sent += 1
             else:
                 with _told(self.server, "reset"):
@@ -94,6 +99,10 @@ class Connection:
             self.close()
             raise
         return Handover(later=later, never=never)
+
+    def _wait(self, seconds: float) -> None:
+        if self._smtp is not None and self._smtp.sock is not None:
+            self._smtp.sock.settimeout(seconds)
 
     def close(self) -> None:
         """Says goodbye, if anybody still listens."""

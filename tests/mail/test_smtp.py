@@ -125,6 +125,14 @@ def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
         assert time.monotonic() - began < 5
 
 
+def test_a_server_that_looks_at_a_mail_for_long_is_waited_for() -> None:
+    """Given up on, it would deliver the mail all the same, and each repeat of it."""
+    with mail_server() as (manners, port):
+        manners.data = lambda: time.sleep(0.6)
+        assert send(f"smtp://127.0.0.1:{port}", timeout=0.3) == Handover()
+        assert len(manners.taken) == 1
+
+
 def test_a_server_that_is_closing_is_unavailable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 

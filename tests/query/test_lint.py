@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.config.schema import Alert, Config, Outlet
+from monitor.query import lint as linting
 from monitor.query import parse
 from monitor.query.lint import Known, implies, lint, notes
 from monitor.query.matcher import document, matches
@@ -105,3 +106,16 @@ def test_a_query_implies_itself_and_its_alternatives(data: st.DataObject) -> Non
     assert implies(node, node)
     assert implies(node, parse(f"({text}) OR zzz"))
     assert implies(parse(f"({text}) AND zzz"), node)
+
+
+def test_of_very_many_clauses_not_each_is_compared_with_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = 0
+
+    def implies(*_: object) -> bool:
+        nonlocal compared
+        compared += 1
+        return False
+
+    monkeypatch.setattr(linting, "implies", implies)
+    notes(" ".join(f"word{n} -other{n}" for n in range(400)))
+    assert compared == 0
