@@ -20,6 +20,7 @@ MOST_CLAUSES = 1_000  # words, phrases and ranges
 DEEPEST = 12  # brackets and negations inside one another; Elasticsearch takes 30 clauses, two of each
 
 _FIELDS = ("title", "text", "author", "url", "raw", *VALUE_FIELDS, *RANGE_FIELDS)
+_TILDE = re.compile(r"~\d+$")
 _CLOSING = {"“": "”", "„": "“", "«": "»", '"': '"'}
 
 
@@ -51,6 +52,9 @@ def check_tokens(tokens: Iterable[Token], text: str) -> None:
 
 
 def _check_token(token: Token, text: str, before: Token | None) -> None:
+    if before is not None and before.end_pos == token.start_pos and token.type == "WORD" and _TILDE.search(before):
+        column = column_of(token)
+        raise QueryError('"~" needs a whole number', column=column, hint=f'"{token}" stands behind it without a blank')
     match token.type:
         case "WORD" if hint := _foreign_operator(token):
             raise QueryError(f'"{token}" is not an operator', column=column_of(token), hint=hint)
@@ -82,6 +86,8 @@ def _foreign_operator(token: str) -> str:
         name, number = found.groups()
         if name.isupper() or "/" in token or number:
             return f"write {name.upper()}/{number or 10}, with spaces around it"
+    if found := re.search(r"(?<![A-Z\\])(O?NEAR)/\W*(\d*)", token):  # a LINEAR/5 is a word
+        return f"write {found[1]}/{found[2] or 10}, with spaces around it"
     if found := re.fullmatch(r"(w|pre|p|n)/(\d+)", token, re.IGNORECASE):
         kind = "NEAR" if found[1].lower() in {"w", "n"} else "ONEAR"
         return f"write {kind}/{found[2]}"

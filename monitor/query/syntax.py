@@ -201,6 +201,7 @@ def negative(node: Node) -> bool:
 
 _SPECIAL = re.compile(r"""([\s\\"“”„‟«»()（）\[\]{}:：^~]|^[-+!/.<>=&|]|&(?=&)|\|(?=\|)|(?<=&)&|(?<=\|)\|)""")
 _OPERATOR = re.compile(r"(AND|OR|NOT|TO|O?NEAR(/\d+)?|W/\d+|PRE/\d+)", re.IGNORECASE)
+_GLUED = re.compile(r"(?<![A-Z\\])(?=O?NEAR/)")
 
 
 def _prefix(leaf: Word | Phrase) -> str:
@@ -208,7 +209,9 @@ def _prefix(leaf: Word | Phrase) -> str:
 
 
 def _escape(text: str) -> str:
-    escaped = _SPECIAL.sub(r"\\\1", text)
+    escaped = _GLUED.sub(r"\\", _SPECIAL.sub(r"\\\1", text))
+    if escaped.startswith("\\"):
+        return escaped
     return "\\" + escaped if _OPERATOR.fullmatch(text) else escaped
 
 

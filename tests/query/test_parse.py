@@ -100,6 +100,11 @@ def test_a_query_means_its_tree(text: str, tree: object) -> None:
         ('"a a"~3', 1, "same word twice"),
         ("a NEAR b", 3, "write NEAR/10"),
         ("a near/5 b", 3, "write NEAR/5"),
+        ("a NEAR/5b", 3, "write NEAR/5, with spaces"),
+        ("a NEAR/-1 b", 3, "write NEAR/1, with spaces"),
+        ("aNEAR/5 b", 1, "write NEAR/5, with spaces"),
+        ('"a b"~2.5', 8, "whole number"),
+        ("abcd~1.5", 7, "whole number"),
         ("a W/5 b", 3, "write NEAR/5"),
         ("a PRE/5 b", 3, "write ONEAR/5"),
         ("a NEAR/5 (b AND c)", 11, "cannot join AND"),
@@ -170,6 +175,13 @@ def test_a_query_too_large_is_refused_in_less_than_a_second(text: str) -> None:
     with pytest.raises(QueryError):
         parse(text)
     assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize("text", ["LINEAR/5", r"\NEAR/5b", r"a\NEAR/5", r"\near/5", r"x\ONEAR/2b", '"NEAR/5"'])
+def test_a_word_like_an_operator_is_one_where_it_cannot_be_the_other(text: str) -> None:
+    tree = parse(text)
+    assert isinstance(tree, Word | Phrase)
+    assert parse(str(tree)) == tree
 
 
 @settings(max_examples=500, deadline=None)
