@@ -209,7 +209,8 @@ class Ingest:
         )
         matched, before = self.rules.match(story), self.rules.match(known)
         fresh = {name for name in matched.alerts if name not in {*before.alerts, *known.alerts}}
-        fired = sorted(fresh | set(self.rules.match(news).alerts))
+        # What an alert excludes may stand in the rest of the story.
+        fired = sorted(fresh | {*matched.alerts}.intersection(self.rules.match(news).alerts))
         story = replace(story, topics=matched.topics, alerts=tuple(sorted({*known.alerts, *matched.alerts, *fired})))
         return Filing(
             visit=visit,

@@ -267,6 +267,19 @@ def test_alerts_read_only_what_a_correction_added(desk):
     assert desk.mails() == [("bank", 1), ("chips", 3)]
 
 
+def test_an_addition_does_not_fire_an_alert_whose_story_has_what_it_excludes(tmp_path):
+    alert = Alert(name="free", query="Sberbank NOT minister", to=("desk@example.org",))
+    store = open_store(StoreSettings(url="sqlite:other.db"), tmp_path)
+    store.setup()
+    desk = Desk(store, CONFIG.model_copy(update={"alerts": (alert,)}))
+    desk.page(desk.candidate(), ARTICLE)
+    (visit,) = desk.due(SECOND_LOOK)
+    desk.page(visit, replace(ARTICLE, text=ARTICLE.text + "\n\nSberbank declined to comment."))
+    (story,) = stored(desk)
+    assert (story.version, story.alerts, desk.mails()) == (2, (), [])
+    store.close()
+
+
 def test_a_retouched_headline_is_no_news(desk):
     first = replace(ARTICLE, title="Sberbank opens AI laboratory")
     desk.page(desk.candidate(), first)
