@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from monitor.models import tidy
 from monitor.similarity import UNSPACED
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def changed(known: Story, read: Story, *, left_out: Sequence[str] = ()) -> bool:
     White space does not count, nor do paragraphs that were learnt since to be furniture (``left_out``), nor the numbers
     in a line that counts readers or tells how long ago it was written.
     """
-    furniture = {line for block in left_out for line in unicodedata.normalize("NFC", block).splitlines()}
+    furniture = {line for block in left_out for line in tidy(block).splitlines()}
     before = [line for line in known.text.splitlines() if line not in furniture]
     return (known.title.split(), _lasting(before)) != (read.title.split(), _lasting(read.text.splitlines()))
 

@@ -339,7 +339,7 @@ def story_of(outlet: Outlet, visit: Visit, page: Page, article: Article) -> Stor
         word_count=len(tokens(article.text)),
         method=article.method,
         flags=article.flags,
-    ).composed()
+    ).tidied()
 
 
 def _claims_another(read: Story, known: Story) -> bool:

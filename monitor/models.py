@@ -6,6 +6,7 @@ All times are UTC and aware."""
 from __future__ import annotations
 
 import enum
+import re
 import unicodedata
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -142,12 +143,12 @@ class Story:
     method: str = ""  # with flags, "extraction" in JSON
     flags: tuple[str, ...] = ()
 
-    def composed(self) -> Story:
-        """The story with й and が as one sign each (NFC), as queries are read: some outlets write them as two."""
-        if unicodedata.is_normalized("NFC", "".join((self.title, self.text, *self.authors))):
-            return self
-        title, text, *authors = (unicodedata.normalize("NFC", part) for part in (self.title, self.text, *self.authors))
-        return replace(self, title=title, text=text, authors=tuple(authors))
+    def tidied(self) -> Story:
+        """The story with its words in the letters that queries have, see `tidy`."""
+        told = self.title, self.text, *self.authors
+        title, text, *authors = map(tidy, told)
+        same = (title, text, *authors) == told
+        return self if same else replace(self, title=title, text=text, authors=tuple(authors))
 
     def to_json(self) -> Json:
         """The story under the contract's names, dates in RFC 3339, ready for ``json.dumps``."""
@@ -277,6 +278,18 @@ class OutletState:
     sources: dict[str, SourceState] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)  # dispositions since the beginning
     memory: Json = field(default_factory=dict)
+
+
+#: Marks that turn the direction of writing: unseen, but part of the word beside them.
+DIRECTIONS = dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+_DIRECTION = re.compile(f"[{''.join(map(chr, DIRECTIONS))}]")
+
+
+def tidy(text: str) -> str:
+    """Text with й and が as one sign each (NFC), which some outlets write as two, and without marks of direction."""
+    if _DIRECTION.search(text):
+        text = text.translate(DIRECTIONS)
+    return unicodedata.normalize("NFC", text)  # as it is, and quickly, where it is so already
 
 
 def now() -> datetime:

@@ -320,7 +320,7 @@ def read_story(data: object) -> Story:
     }
     check(whole)
     try:
-        story = Story.from_json(whole).composed()
+        story = Story.from_json(whole).tidied()
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ValueError(f"no story: {error}") from None
     _check_length(story)

@@ -112,6 +112,13 @@ def test_a_story_written_in_decomposed_letters_is_stored_in_those_that_queries_h
     assert desk.store.search(parse('ірландський ガラス raw:"AI café"'), now=models.now()).total == 1
 
 
+def test_a_mark_of_direction_beside_a_word_hides_it_from_no_alert(desk):
+    text = "אמר \u2067Sberbank\u2069 אתמול, \u200eAI\u200e"
+    desk.page(desk.candidate(), replace(ARTICLE, title="x", text=text))
+    (story,) = stored(desk)
+    assert (story.text, story.topics, story.alerts) == ("אמר Sberbank אתמול, AI", ("ai",), ("bank",))
+
+
 def test_a_story_that_matches_nothing_is_counted_and_not_stored_nor_asked_for_again(desk):
     dull = replace(ARTICLE, title="Cup final", text="The home team won the final by two goals to one. " * 12)
     assert desk.page(desk.candidate(), dull) is Disposition.OFF_TOPIC

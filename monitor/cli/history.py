@@ -39,8 +39,10 @@ def history_command(context: Context, *, story: str, as_json: bool) -> None:
             click.echo(orjson.dumps(version.to_json()))
         return
     out = context.out
-    out.print(versions[-1].title, style="bold", markup=False)
-    out.print(versions[-1].url, style="blue", markup=False)
+    from monitor.cli.show import plain  # noqa: PLC0415  not for --json
+
+    out.print(plain(versions[-1].title), style="bold")
+    out.print(plain(versions[-1].url), style="blue")
     before = None
     for version in versions:
         out.print(f"\nversion {version.version}, fetched {version.fetched_at:%Y-%m-%d %H:%M} UTC", style="bold")
@@ -76,10 +78,11 @@ def difference(before: str, after: str, *, colour: bool) -> Text:
     from rich.text import Text  # noqa: PLC0415  rich takes time that --json need not spend
 
     from monitor.changes import differences  # noqa: PLC0415  as above
+    from monitor.cli.show import line  # noqa: PLC0415
 
     text = Text()
     for change in differences(before, after):
-        said = change.text
+        said = line(change.text, strip=False)
         if change.kind == "same":
             text.append(said if len(said) < 160 else f"{said[:70]} … {said[-70:]}")
         elif change.kind == "removed":

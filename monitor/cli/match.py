@@ -104,4 +104,4 @@ def _story(data: dict[str, object]) -> Story:
         from monitor.urls import story_id  # noqa: PLC0415  only for stories without one
 
         given["id"] = story_id(url)
-    return Story.from_json({**defaults, **given}).composed()
+    return Story.from_json({**defaults, **given}).tidied()

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 def headline(story: Story) -> Text:
     """Title, then outlet, time, authors, flags and what it matched, then the address."""
     text = Text()
-    text.append(_line(story.title) or story.url, style="bold")
+    text.append(line(story.title) or story.url, style="bold")
     text.append("\n")
     moment = story.published_at or story.first_seen_at
-    facts = [_line(story.outlet), f"{moment:%Y-%m-%d %H:%M} UTC ({ago(moment, now())})"]
+    facts = [line(story.outlet), f"{moment:%Y-%m-%d %H:%M} UTC ({ago(moment, now())})"]
     if story.authors:
-        facts.append(_line(", ".join(story.authors[:3])))
+        facts.append(line(", ".join(story.authors[:3])))
     text.append(" · ".join(facts), style="dim")
     if story.flags:
         text.append(f" · {', '.join(story.flags)}", style="yellow")
@@ -41,11 +41,11 @@ def quote(snippet: Snippet, *, marks: bool) -> Text:
     """A line of context with the matching words marked: by colour, or between *asterisks* where there is none."""
     text, place = Text("  "), 0
     for start, end in snippet.marks:
-        text.append(_line(snippet.text[place:start], strip=False))
-        word = _line(snippet.text[start:end], strip=False)
+        text.append(line(snippet.text[place:start], strip=False))
+        word = line(snippet.text[start:end], strip=False)
         text.append(f"*{word}*" if marks else word, style="bold black on yellow")
         place = end
-    text.append(_line(snippet.text[place:], strip=False))
+    text.append(line(snippet.text[place:], strip=False))
     return text
 
 
@@ -62,10 +62,10 @@ def bars(counts: Sequence[tuple[str, int]], *, width: int = 40) -> list[str]:
 
 def plain(text: str, *, before: str = "") -> Text:
     """Text as it is, on one line: its brackets are no markup, its controls no commands."""
-    return Text(before + _line(text))
+    return Text(before + line(text))
 
 
-def _line(text: str, *, strip: bool = True) -> str:
+def line(text: str, *, strip: bool = True) -> str:
     """Nothing a page wrote may steer the terminal."""
     shown = "".join(c if c.isprintable() or c == " " else " " for c in text)
     return " ".join(shown.split()) if strip else shown

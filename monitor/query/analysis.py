@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from monitor.models import DIRECTIONS
 from monitor.query import folding
 from monitor.query.stemming import stem
 from monitor.query.words import LOOKALIKES, boundaries, cut
@@ -135,13 +136,14 @@ def tokens(text: str) -> Tokens:
 
 
 _known: dict[str, Forms] = {}
+_UNSEEN = {**folding.INVISIBLE, **DIRECTIONS}  # Elasticsearch gets stories that have no marks of direction
 
 
 def forms(surface: str) -> Forms:
     """The three forms of one word."""
     found = _known.get(surface)
     if found is None:
-        raw = _unelided(_unpossessed(surface.translate(LOOKALIKES).translate(folding.INVISIBLE)))
+        raw = _unelided(_unpossessed(surface.translate(LOOKALIKES).translate(_UNSEEN)))
         exact = folding.fold(raw)
         if len(_known) >= MOST_REMEMBERED:
             _known.clear()

@@ -725,6 +725,18 @@ def test_history_shows_a_change_in_words() -> None:
     ]
 
 
+def test_history_lets_no_page_steer_the_terminal(home: Path, command: Callable[..., Run]) -> None:
+    from monitor.cli.history import difference
+
+    told = {"url": "https://a.example/x", "title": "Sberbank\x1b]0;owned\x07 \x1b[2J", "text": "words"}
+    (home / "s.jsonl").write_text(json.dumps(told), encoding="utf-8")
+    assert command("import", "s.jsonl").status == 0
+    run = command("history", told["url"])
+    assert "\x1b" not in run.out
+    assert run.out.startswith("Sberbank")
+    assert "\x1b" not in difference("a \x1b[2J", "b \x1b[31m", colour=False).plain
+
+
 def test_explain_names_the_clause_that_fails_and_shows_the_words_of_those_that_match(
     home: Path, command: Callable[..., Run]
 ) -> None:
