@@ -115,13 +115,14 @@ class Connection:
 
     def _connect(self) -> smtplib.SMTP:
         address = self.server.host, self.server.port
-        name = socket.gethostname()  # smtplib's own way asks the DNS, which may take its time
+        name = "localhost"  # for now, see `_own_name`; smtplib's own way asks the DNS, which may take its time
         if self.server.tls:
             context = _context(self.server, verified=True)
             return smtplib.SMTP_SSL(*address, local_hostname=name, timeout=self.timeout, context=context)
         return smtplib.SMTP(*address, local_hostname=name, timeout=self.timeout)
 
     def _greet(self, smtp: smtplib.SMTP) -> None:
+        smtp.local_hostname = _own_name(smtp)
         smtp.ehlo_or_helo_if_needed()
         encrypted = self.server.tls
         if not encrypted and self.server.starttls != "never":
@@ -140,6 +141,15 @@ class Connection:
         if not smtp.has_extn("auth"):
             raise MailRefused(f"{self.server} takes no login here", hint="try port 587, or drop user:password")
         smtp.login(self.server.user, self.server.password)
+
+
+def _own_name(smtp: smtplib.SMTP) -> str:
+    """What the server is greeted with: a host name with its domain, else the address, for many refuse a bare name."""
+    name = socket.gethostname()
+    if "." in name.strip(".") and name.isascii():
+        return name
+    address = str(smtp.sock.getsockname()[0]) if smtp.sock else "127.0.0.1"
+    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
 
 
 def _context(server: Server, *, verified: bool) -> ssl.SSLContext:

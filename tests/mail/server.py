@@ -47,12 +47,13 @@ class Manners:
     hang_up_after_data: bool = False
     taken: list[Taken] = field(default_factory=list)
     connections: int = 0
+    greeting: str = ""  # the name that the last client gave
 
     async def handle_EHLO(  # noqa: N802
         self, _server: Any, session: Any, _envelope: Any, hostname: str, responses: list[str]
     ) -> list[str]:
         self.connections += 1
-        session.host_name = hostname
+        session.host_name = self.greeting = hostname
         return responses
 
     async def handle_MAIL(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802

@@ -45,6 +45,16 @@ def test_a_mail_arrives_as_it_was_written() -> None:
     assert manners.taken[0].content == MAIL
 
 
+@pytest.mark.parametrize(("name", "said"), [("mx.example.org", "mx.example.org"), ("laptop", "[127.0.0.1]")])
+def test_a_server_is_greeted_with_a_whole_name_or_an_address(
+    name: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: name)
+    with mail_server() as (manners, port):
+        send(f"smtp://127.0.0.1:{port}")
+        assert manners.greeting == said
+
+
 def test_a_login_is_sent_once_starttls_has_encrypted_the_way(certificate: Path) -> None:
     with mail_server(certificate=certificate, login=LOGIN) as (manners, port):
         send(f"smtp://user:p%40ss%2Fword@127.0.0.1:{port}?starttls=required&ca={certificate}")
