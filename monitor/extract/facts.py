@@ -302,6 +302,8 @@ def _elsewhere(element: HtmlElement) -> bool:
 
 def _microdata(element: HtmlElement, raw: _Raw) -> None:
     prop = element.get("itemprop")
+    if prop in _OF_COMMENTS and _commented(element):
+        return
     if prop in {"datePublished", "dateModified", "dateCreated"}:
         value = element.get("content") or element.get("datetime") or _text(element)
         raw.props.setdefault(prop, []).append(value[:100])
@@ -320,6 +322,20 @@ def _microdata(element: HtmlElement, raw: _Raw) -> None:
         if 3 <= len(text) <= 150 and not told and beside and not _elsewhere(element):
             raw.bylines.append(text)
             raw.signed = raw.signed if raw.signed is not None else around[:3][-1]
+
+
+_OF_COMMENTS = frozenset({"author", "datePublished", "dateModified", "dateCreated"})
+
+
+def _commented(element: HtmlElement) -> bool:
+    """Whether it tells of a reader's comment."""
+    for outer in islice(element.iterancestors(), 8):
+        if outer.get("itemprop") == "comment":
+            return True
+        names = f"{outer.get('class', '')} {outer.get('id', '')}".strip()
+        if zones(outer.tag, names, "") & Zone.COMMENTS:
+            return next(outer.iter("h1"), None) is None  # "has-comments" is the page's
+    return False
 
 
 def _byline(element: HtmlElement) -> bool:

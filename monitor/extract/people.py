@@ -1,6 +1,6 @@
 """Bylines to names."""
 
-# ruff: noqa: E501  words of many languages
+# ruff: noqa: E501, SIM905  words of many languages, lists that read best as words
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _BY = re.compile(
-    r"^\W*(?:(?:article |story |written |reported |posted |published |words? |text |author|autor(?:in|a|es)?|auteur|autore|автор|текст)?\s*[:：]?\s*)?"
+    r"^\W*(?:(?:analysis|opinion|commentary|review|column|exclusive|interview|essay|explainer|perspective)\s(?=by\b))?"
+    r"(?:(?:article |story |written |reported |posted |published |words? |text |author|autor(?:in|a|es)?|auteur|autore|автор|текст)?\s*[:：]?\s*)?"
     r"(?:\b(?:by|von|par|por|di|da|de|door|av|af|przez|από|от|od|oleh|bởi|yazan)\s*[:：]?\s+|(?:作者|文|記者|记者|責任編輯)\s*[:：/]?\s*)?",
     re.IGNORECASE,
 )
 _SPLIT = re.compile(
-    r"\s*(?:[;|\n•·]|\s/\s|,\s|\s(?:and|und|et|og|och|en|и|та|ja|ve|with|mit|avec|con|com)\s|\s&\s|、|，)\s*",
+    r"\s*(?:[;|\n•·]|\s/\s|,\s(?:(?:and|und|et|og|och|en|и|та|ja|ve)\s)?|\s(?:and|und|et|og|och|en|и|та|ja|ve|with|mit|avec|con|com)\s|\s&\s|、|，)\s*",
     re.IGNORECASE,
 )
 _NOISE = re.compile(
     r"https?://\S+|www\.\S+|\S+@\S+|@\w+|\([^)]*\)|\[[^\]]*\]|\b(?:Published|Updated|Posted|Last|Stand)\b.*$"
 )
 _WHEN = re.compile(  # "... on Tuesday, Aug. 17, 2010"
-    r"[\s,|]*(?:\b(?:posted|published|updated|on|at|le|am|el|em|den)\s+)*"
+    r"(?:^|[\s,|]+)(?:\b(?:posted|published|updated|on|at|le|am|el|em|den)\s+)*"
     r"(?:\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b[\s,.]*)?"
     rf"(?:\b(?:{'|'.join(MONTHS)})\b\.?,?\s+)?\d.*$",
     re.IGNORECASE | re.DOTALL,
@@ -43,7 +44,7 @@ _ROLE = re.compile(rf"\b(?:{_ROLES})\b|特派員|編集委員|기자", re.IGNORE
 _NAME_AND_ROLE = re.compile(
     rf"((?:[^\W\d_][\w.'’-]*\s){{1,2}}?[^\W\d_][\w.'’-]+?)\s(?:(?:senior|chief|staff|special|deputy|associate|assistant|"
     rf"managing|contributing|foreign|political|business|science|technology|tech|economics?|financial|finance|markets|energy|"
-    rf"defen[cs]e|security|diplomatic|health|education|environment|climate|legal|crime|sports?|culture|media|world|national)\s.*)?\b(?:{_ROLES})\b.*",
+    rf"defen[cs]e|security|diplomatic|news|breaking|digital|features|investigations|entertainment|royal|city|home|data|health|education|environment|climate|legal|crime|sports?|culture|media|world|national)\s.*)?\b(?:{_ROLES})\b.*",
     re.IGNORECASE | re.DOTALL,
 )
 _SERVICE = re.compile(
@@ -97,14 +98,19 @@ def names(sources: Iterable[Iterable[str]], not_people: Iterable[str] = ()) -> t
     ``sources`` hold the byline texts of a page, most trusted source first.  ``not_people`` are names of the outlet.
     """
     outlets = {letters(name) for name in not_people if name}
+    account: tuple[str, ...] = ()
     for values in sources:
         people = [name for plain, name in _named(values).items() if plain not in outlets]
         if len(people) > 1:
             people = [name for name in people if not _names_outlet(name, outlets)] or people
             people = [name for name in people if not any(name.startswith(f"{one} ") for one in people if " " in one)]
-        if people:
+        if people and not all(map(_ACCOUNT.fullmatch, people)):
             return tuple(people[:20])
-    return ()
+        account = account or tuple(people[:20])
+    return account
+
+
+_ACCOUNT = re.compile(r"[a-z][a-z0-9_.-]*|[A-Za-z_.-]+\d[\w.-]*")  # a user's name for the site's own software
 
 
 def house(sources: Iterable[Iterable[str]]) -> tuple[str, ...]:
@@ -135,6 +141,8 @@ def _pieces(value: str) -> list[str]:
     split = [name for part in _SPLIT.split(text) for name in _two_names(part)]
     parts = [part for part in (re.sub(r"\s+", " ", part).strip(_EDGES) for part in split) if part]
     parts = [part for part in parts if part.rstrip(".").lower() not in _TITLES]
+    if any(" " in part for part in parts):
+        parts = [part for part in parts if part.replace(".", "") not in _DEGREES]
     if len(parts) > 1:
         parts = [part for part in parts if not _ROLE.search(part)] or parts[:1]
     if parts and "," in text and " " in parts[0]:
@@ -180,5 +188,8 @@ _SURNAME_FIRST = re.compile(
     re.IGNORECASE,
 )
 _TITLES = frozenset({"jr", "sr", "phd", "md", "ii", "iii", "esq"})
+_DEGREES = frozenset(
+    "MA BA MS BS BSc MSc MPH MBA MPhil MSW MEd RD RDN LDN RN NP DO DDS DMD DVM JD LLM LLB PsyD EdD DPhil PharmD CPA CFA".split()
+)
 _DASHED = re.compile(r"\s[-–—|].*$", re.DOTALL)
-_EDGES = " \t,.;:-–—|/*\"'“”"
+_EDGES = " \t,.;:-–—|/／：*\"'“”"

@@ -51,6 +51,12 @@ from monitor.models import Article, Page, now
         ("Von Trier, Lars", ("Lars Von Trier",)),
         ("Van der Berg, Anna", ("Anna Van der Berg",)),
         ("Von Marta Lindqvist, Berlin", ("Marta Lindqvist",)),
+        ("Marta Lindqvist, Joon-ho Park, and Di Wu", ("Marta Lindqvist", "Joon-ho Park", "Di Wu")),
+        ("Analysis by Marta Lindqvist", ("Marta Lindqvist",)),
+        ("Marta Lindqvist, MS, RD", ("Marta Lindqvist",)),
+        ("Ma, Jun", ("Jun Ma",)),
+        ("Marta Lindqvist News reporter @marta", ("Marta Lindqvist",)),
+        ("株式会社ライン ／", ("株式会社ライン",)),
         ("Share this article", ()),
         ("Follow Marta Lindqvist on X", ()),
         ("https://tech.example/authors/marta", ()),
@@ -76,6 +82,12 @@ def test_a_name_said_again_with_more_behind_it_counts_once() -> None:
 
 def test_the_first_source_that_names_people_is_believed() -> None:
     assert people.names((["admin"], ["Marta Lindqvist"], ["Somebody Else"])) == ("Marta Lindqvist",)
+
+
+@pytest.mark.parametrize("account", ["mlindqvist", "ML2024", "marta_l"])
+def test_an_account_s_name_stands_only_where_no_person_is_named(account: str) -> None:
+    assert people.names(([account], ["By Marta Lindqvist"])) == ("Marta Lindqvist",)
+    assert people.names(([account], [])) == (account,)
 
 
 def _authors(head: str, before: str = "", behind: str = "") -> tuple[str, ...]:
@@ -119,6 +131,17 @@ def test_who_signs_beside_the_first_to_sign_is_an_author_too_and_who_signs_elsew
 
 def test_who_wrote_a_related_story_did_not_write_this_one() -> None:
     assert _authors("", "", "<aside class='related'><p class='author'>Somebody Else</p></aside>") == ()
+
+
+@pytest.mark.parametrize("names", ["itemprop='comment' itemscope", "class='comment even depth-1'"])
+def test_who_comments_is_no_author(names: str) -> None:
+    comment = f"<li {names}><span itemprop='author'><span itemprop='name'>Somebody Else</span></span></li>"
+    assert _authors("", "<p class='byline'>Marta Lindqvist</p>", f"<ul>{comment}</ul>") == ("Marta Lindqvist",)
+
+
+def test_a_page_that_says_whether_it_has_comments_is_no_comment() -> None:
+    signed = "<div class='comments-disabled'><h1>T</h1><span itemprop='author'>Marta Lindqvist</span></div>"
+    assert _authors("", signed) == ("Marta Lindqvist",)
 
 
 @pytest.mark.parametrize("name", ["author-bio", "author-box", "author-card", "author-info"])
