@@ -35,6 +35,7 @@ _INLINE = frozenset(
     " samp small span strike strong sub sup time tt u var wbr amp-img picture center-span o:p".split()
 )
 _ASIDE = 60  # characters
+CAPTION = 25  # characters of what a picture is said to show, from which on it may be its caption
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _SPACE = re.compile(r"[\s\x01-\x1f\x7f]+")  # all but the NUL that stands for a line break here
 # A place where a sentence pauses or ends, and a text that ends with one.
@@ -118,6 +119,7 @@ class Layout:
     elements: int = 0
     deepest: int = 0  # levels of elements
     cut: bool = False  # there was more than is read
+    pictures: list[tuple[int, str]] = field(default_factory=list)  # block at or behind it, `letters` of what it shows
 
     def chain(self, node: int) -> list[int]:
         """The block elements around, innermost first."""
@@ -253,6 +255,11 @@ def read(root: HtmlElement, limit: int = MOST_BLOCKS) -> Layout:  # noqa: PLR091
             if tag == "hr":
                 flush()
                 continue
+            if tag == "img":
+                shows = element.get("alt", "")
+                if len(shows) >= CAPTION:
+                    layout.pictures.append((len(blocks), letters(shows[:1000])))
+                continue
             names = role = style = ""
             hidden = False
             for name, value in element.items():
@@ -303,7 +310,7 @@ def read(root: HtmlElement, limit: int = MOST_BLOCKS) -> Layout:  # noqa: PLR091
             add(element.text)
         else:
             level -= 1
-            if tag in _SKIPPED or tag in {"br", "hr"} or element is unsaid:
+            if tag in _SKIPPED or tag in {"br", "hr", "img"} or element is unsaid:
                 pass
             elif _in_line(element, tag):
                 if tag == "a":

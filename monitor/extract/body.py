@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.extract import phrases
-from monitor.extract.blocks import ENDS, HEADINGS, ITEMS, announces, letters
+from monitor.extract.blocks import CAPTION, ENDS, HEADINGS, ITEMS, announces, letters
 from monitor.extract.trim import NO_HINTS, heads_items, trimmed
 from monitor.extract.zones import FOREIGN, Zone
 
@@ -34,7 +34,8 @@ def choose(layout: Layout, found: str, hints: Hints = NO_HINTS) -> list[Block]:
     chosen = _in_text(blocks, found, known) if known else None
     trusted = [w if chosen is None or chosen[i] else 0.0 for i, w in enumerate(weights)]
     settle(layout, trusted, thorough=chosen is not None)
-    foreign = [_is_foreign(block, chosen is not None and chosen[i]) for i, block in enumerate(blocks)]
+    captions = _captions(layout, hints)
+    foreign = [i in captions or _is_foreign(block, chosen is not None and chosen[i]) for i, block in enumerate(blocks)]
     core = [0.0 if f else w for w, f in zip(trusted, foreign, strict=True)]
     if not any(core):
         core = trusted
@@ -94,6 +95,19 @@ def _is_foreign(block: Block, chosen: bool) -> bool:
         if block.zone & Zone.TABLE:
             zone &= ~Zone.CAPTION
     return bool(zone)
+
+
+def _captions(layout: Layout, hints: Hints) -> set[int]:
+    """The blocks beside a picture that say what the picture says of itself, for those who do not see it."""
+    found: set[int] = set()
+    for place, shown in layout.pictures:
+        for block in layout.blocks[max(0, place - 1) : place + 3]:
+            if len(block.text) < CAPTION or block.tag in HEADINGS or hints.description.startswith(block.letters[:60]):
+                continue
+            short, long = sorted((shown, block.letters), key=len)
+            if len(short) > 0.5 * len(long) and long.startswith(short):
+                found.add(block.index)
+    return found
 
 
 def _in_text(blocks: Sequence[Block], found: str, known: str) -> list[bool]:

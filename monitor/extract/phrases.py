@@ -110,7 +110,7 @@ _SOURCE = re.compile(
     rf"\W*(?:{_PICTURE})s?\s(?:by|from|courtesy|von|de|par|di)\s"
     r"|.{0,300}[\(\[（](?:ap|afp|reuters|getty|epa|dpa|tass|via)\b[^)\]）]{0,120}[\)\]）]$"
     r"|.{0,300}(?:/|,|:|\s)(?:getty images|ap photo|shutterstock|imago|picture alliance|istock|unsplash|wikimedia commons|nurphoto|zuma|riantv|depositphotos)(?:/\w+)?$"
-    r"|.{0,300}(?:/|©)\s?(?:afp|epa|dpa|reuters|tass|ap)(?:/\w+)?$",
+    r"|.{0,300}(?:/|©)\s?(?:afp|epa|dpa|reuters|tass|ap)(?:/\w+)?$|.{0,300}©[^.!?]{1,60}$",
     re.IGNORECASE,
 )
 

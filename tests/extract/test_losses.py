@@ -108,7 +108,7 @@ def test_an_appeal_to_the_reader_is_left_out(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["Photo: Jane Doe", "Photo by Jane Doe/Reuters", "A bridge at night (Photo by J. Doe/AFP)", "© Reuters. A bridge"]
+    "line", ["Jewels in a hall, installation views, photos © Inexample, 2018", "Photo: Jane Doe", "Photo by Jane Doe/Reuters", "A bridge at night (Photo by J. Doe/AFP)", "© Reuters. A bridge"]
 )  # fmt: skip
 def test_who_took_the_picture_is_no_text(line: str) -> None:
     assert phrases.is_credit(line)
@@ -268,3 +268,23 @@ def test_readers_comments_do_not_replace_a_short_story_however_long_they_are() -
     text = text_of(f"<div>{paragraphs(0, 4)}</div><div class='article_footer_comments'>{said}</div>")
     assert "In paragraph 3" in text
     assert "Sberbank" not in text
+
+
+CAPTION = "Ministers leave the hall in which Sberbank was named three times on Monday."
+
+
+@pytest.mark.parametrize("shown", [CAPTION, CAPTION + " (Jane Doe)", CAPTION[:50]])
+@pytest.mark.parametrize(
+    "picture", ["<div><img alt='{}'></div><p>{}</p>", "<p><img alt='{}'><br>{}</p>", "<div>{1}</div><img alt='{0}'>"]
+)
+def test_what_a_picture_says_of_itself_is_its_caption(shown: str, picture: str) -> None:
+    text = text_of(f"{paragraphs(0, 3)}{picture.format(shown, CAPTION)}{paragraphs(3, 7)}", body_class="x1")
+    assert "Sberbank" not in text
+    assert "paragraph 6" in text
+
+
+def test_a_paragraph_that_a_distant_picture_repeats_and_a_standfirst_stay() -> None:
+    first = f"<div><img alt='{CAPTION}'></div>"
+    assert CAPTION in text_of(f"{first}{paragraphs(0, 6)}<p>{CAPTION}</p>", body_class="x1")
+    head = f"<meta name='description' content='{CAPTION}'>"
+    assert CAPTION in text_of(f"{first}<p>{CAPTION}</p>{paragraphs(0, 6)}", head=head, body_class="x1")
