@@ -174,13 +174,24 @@ def _container(layout: Layout, core: Sequence[float], *, certain: bool) -> int:
     children: dict[int, list[int]] = {}
     for index, node in enumerate(layout.nodes):
         children.setdefault(node.parent, []).append(index)
+    direct = _paragraphs(layout, core)
     share = 0.85 if certain else 0.6
     here = max(children.get(-1, [-1]), key=lambda index: below[index])
     while True:
         best = max(children.get(here, ()), key=lambda index: below[index], default=-1)
-        if best < 0 or below[best] < share * below[here]:
+        if best < 0 or below[best] < share * below[here] or direct.get(here, 0) >= 2:
             return here
         here = best
+
+
+def _paragraphs(layout: Layout, core: Sequence[float]) -> dict[int, int]:
+    """How many paragraphs of text each block element holds itself: a story whose rest unfolds in a box begins there."""
+    found: dict[int, int] = {}
+    for block, amount in zip(layout.blocks, core, strict=True):
+        if amount > 60 and block.tag == "p" and block.density < 0.2:
+            parent = layout.nodes[block.node].parent
+            found[parent] = found.get(parent, 0) + 1
+    return found
 
 
 def _fill(
