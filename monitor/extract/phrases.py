@@ -44,6 +44,41 @@ def is_pointer(text: str) -> bool:
     return not (text[found.end() - 1].isalpha() and text[found.end()].isalpha())
 
 
+# The heading of what readers wrote, or of the form for it; alone in its block, a number of them aside.
+_COMMENTS = re.compile(
+    r"\W*(?:\d+\W+)?(?:"
+    r"(?:(?:all|no|view|show|read|reader|readers’|readers'|user|your|latest|recent|leave a|leave your|add a|add your|post a|post your|write a|join the|see|display|facebook) )?comments?(?: \(?\d+\)?)?|(?:leave a|post a|write a) reply|join the (?:discussion|conversation)"
+    r"|(?:thoughts?|responses?|replies|comments?|reactions) (?:on|to)\b.{0,150}"
+    r"|(?:leser|nutzer)?kommentare?(?: (?:schreiben|lesen|anzeigen|zum artikel))?|commentaires?|laisser un commentaire|réactions|comentarios?|comentários?|deja (?:un comentario|una respuesta)|deixe um comentário|commenti|lascia un commento"
+    r"|комментари(?:и|ев|й|я)|добавить комментарий|оставить комментарий|коментар(?:і|ів|и)|додати коментар|komentarze|dodaj komentarz|skomentuj|komentáře|reacties|plaats een reactie|kommentarer|kommentit|yorumlar|yorum yap"
+    r"|σχόλια|αφήστε σχόλιο|προσθήκη σχολίου|bình luận|ý kiến|komentar|コメント|读者评论|網友評論|网友评论|评论|留言|댓글|التعليقات|تعليقات|टिप्पणियाँ|ความคิดเห็น"
+    r")\W*(?:\d+\W*)?",
+    re.IGNORECASE,
+)
+
+
+# What may be done with the page: the last line of a site, whatever stands behind it.
+_RIGHTS = re.compile(
+    r"all rights? reserved|alle rechte vorbehalten|tous droits (?:de reproduction )?réservés|(?:todos los )?derechos reservados|todos os direitos reservados|tutti i diritti riservati"
+    r"|alle rechten voorbehouden|wszelkie prawa zastrzeżone|все права (?:защищены|сохранены|принадлежат)|всі права (?:захищені|застережено)|všechna práva vyhrazena|tüm hakları saklıdır|hak cipta dilindungi"
+    r"|με επιφύλαξη παντός δικαιώματος|版权所有|版權所有|著作権所有|無断(?:転載|複製)|无断|무단\s?(?:전재|복제)|جميع الحقوق محفوظة|सर्वाधिकार सुरक्षित|สงวนลิขสิทธิ์",
+    re.IGNORECASE,
+)
+
+
+def keeps_rights(text: str) -> bool:
+    """A notice of whose the page is."""
+    return len(text) < 500 and bool(_RIGHTS.search(text)) and (bool(_MARK.search(text)) or len(text) < 120)
+
+
+_MARK = re.compile(r"[©ⓒ]|^\W*(?:\(c\)|copyright)", re.IGNORECASE)
+
+
+def heads_comments(text: str) -> bool:
+    """The heading of readers' comments."""
+    return len(text) < 160 and bool(_COMMENTS.fullmatch(text))
+
+
 # Invitations: to subscribe, follow, share, comment, donate, install.
 APPEAL = re.compile(
     r"(?:\W*)(?:"

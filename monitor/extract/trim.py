@@ -162,6 +162,13 @@ def _cut(layout: Layout, kept: list[Block]) -> list[Block]:
     for index, block in enumerate(kept):
         if (
             begun
+            and before > 300
+            and (phrases.heads_comments(block.text) or phrases.keeps_rights(block.text))
+            and not _goes_on(layout, kept[:index], kept[index + 1 :])
+        ):
+            return kept[:index]
+        if (
+            begun
             and before > 0.3 * total
             and len(block.text) < 60
             and not ENDS.search(block.text)
@@ -176,10 +183,27 @@ def _cut(layout: Layout, kept: list[Block]) -> list[Block]:
 
 
 def _goes_on(layout: Layout, before: Sequence[Block], behind: Sequence[Block]) -> bool:
-    """Whether most of what stands behind is paragraphs in the places of those before, without links."""
-    places = {layout.around(block) for block in before if block.weight > 60}
-    same = sum(b.weight for b in behind if b.density < 0.2 and b.tag == "p" and layout.around(b) in places)
-    return same > 300 and same > 0.8 * sum(block.weight for block in behind)
+    """Whether paragraphs without links stand behind in the places of those before: most of what is there, or in the
+    same element as most of the text before."""
+    told = [block for block in before if block.weight > 60 and block.node >= 0]
+    places = {layout.around(block)[1:] for block in told}
+    paragraphs = [
+        block
+        for block in behind
+        if block.density < 0.2
+        and block.tag == "p"
+        and layout.around(block)[1:] in places
+        and not phrases.APPEAL.match(block.text)
+    ]
+    same = amount(paragraphs)
+    if same > 300 and same > 0.8 * amount(behind):
+        return True
+    holds: dict[int, float] = {}
+    for block in told:
+        holds[layout.nodes[block.node].parent] = holds.get(layout.nodes[block.node].parent, 0.0) + block.weight
+    home = max(holds, key=lambda node: holds[node], default=-1)
+    inside = amount([block for block in paragraphs if layout.nodes[block.node].parent == home])
+    return holds.get(home, 0.0) > 0.5 * amount(told) and inside > 150
 
 
 def _with_lead(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
