@@ -210,7 +210,10 @@ def _fill(
         last + 1 < len(blocks) and within[last + 1] and not foreign[last + 1] and _ends_text(layout, last + 1, beside)
     ):
         last += 1
-    usual = _usual_places(layout, core)
+    between = [within[i] and first <= i <= last and not foreign[i] for i in range(len(blocks))]
+    usual = _usual_places(layout, core) | _usual_places(
+        layout, [block.weight if inside else 0.0 for block, inside in zip(blocks, between, strict=True)]
+    )
     kept: list[Block] = []
     for index, block in enumerate(blocks):
         if not block.letters or foreign[index] or block.zone & Zone.TITLE:

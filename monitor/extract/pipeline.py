@@ -33,6 +33,7 @@ MOST_ELEMENTS = 25_000  # beyond, the page is not shown to trafilatura, whose ti
 DEEPEST = 240  # levels of elements, for the same reason
 MOST_ATTRIBUTES = 1000  # of one element: the parser compares each with all before it
 _LONG_TAG = re.compile(r"<[A-Za-z][^>]{10000,}>?")
+_LITTLE = 600  # characters of running text, of which a story may have lost most
 DAY = timedelta(days=1)
 # One class for all elements: lxml.html would ask a function of Python for the class of each, at every look.
 _PLAIN = etree.ElementDefaultClassLookup(element=lxml.html.HtmlElement, comment=lxml.html.HtmlComment)
@@ -56,6 +57,12 @@ def read(page: Page, reading: Reading) -> Article | NotArticle:
     layout = blocks.read(_story_root(root, reading))
     kept, method = _text(root, layout, known, page, reading)
     kept, names, left_out = furniture.without(layout, kept, reading.furniture)
+    gave_up = bool(names) and not left_out
+    if (gave_up or blocks.amount(kept) < _LITTLE) and not reading.furniture.isdisjoint(names):
+        hints = Hints.of(known.title, known.titles, known.description)
+        again = furniture.without(layout, body.choose(layout, "", hints), reading.furniture)
+        if again[2] and (gave_up or blocks.amount(again[0]) > blocks.amount(kept)):
+            (kept, names, left_out), method = again, "blocks"  # it was boxes that were taken for the story
 
     text = "\n\n".join(block.text for block in kept)
     refused = kinds.refuse(page, root, layout, known, kept)
@@ -124,6 +131,8 @@ def _text(root: HtmlElement, layout: Layout, known: Facts, page: Page, reading: 
         return trust.stated(known.body, kept), "json-ld"  # the page writes its text with JavaScript, or holds it back
     if trust.poor(layout, kept) and blocks.amount(own) > 2 * blocks.amount(kept):
         return own, "blocks"
+    if blocks.amount(trust.passed_over(layout, own, kept, hints)) > 0.5 * blocks.amount(kept):
+        return own, "blocks"  # what trafilatura found is boxes among the story, or readers' comments below it
     return kept, "trafilatura"
 
 

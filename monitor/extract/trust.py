@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from monitor.extract.blocks import Layout
+    from monitor.extract.trim import Hints
 
 
 def sure(layout: Layout, kept: Sequence[Block]) -> bool:
@@ -31,6 +32,19 @@ def poor(layout: Layout, kept: Sequence[Block]) -> bool:
     """So little text that another way of finding it is worth its time."""
     found = amount(kept)
     return found < 600 and found < 0.25 * sum(block.weight for block in layout.blocks)
+
+
+def passed_over(layout: Layout, one: Sequence[Block], other: Sequence[Block], hints: Hints) -> list[Block]:
+    """The blocks of one, links aside, that the other lacks: those between the title and the other's last, and those
+    that stand like what is above its first."""
+    if not other:
+        return []
+    found, last = {block.index for block in other}, other[-1].index
+    titles = [block.index for block in layout.blocks[:last] if block.letters == hints.title]
+    title = titles[-1] if titles else 0
+    lacked = [b for b in one if b.index > title and b.density < 0.1 and b.index not in found]
+    places = {layout.around(block) for block in lacked if block.index < other[0].index}
+    return [block for block in lacked if block.index < last or layout.around(block) in places]
 
 
 def believable(layout: Layout, stated: str) -> bool:

@@ -1,5 +1,7 @@
 """What recurs on an outlet's pages is dropped from the fourth page on; what its stories say is not."""
 
+# ruff: noqa: E501  markup reads better whole
+
 from __future__ import annotations
 
 import json
@@ -139,3 +141,18 @@ def test_a_story_s_own_items_and_subheadings_stay_where_standing_ones_were_learn
         assert ("Sberbank" in story.text) == (number > 20)
         assert ("Huawei" in story.text) == (number > 20)
     assert furniture.known(memory), "what stands on each page is furniture by now"
+
+
+@pytest.mark.parametrize("place", [2, 5], ids=["among", "behind"])
+def test_a_short_story_in_plain_lines_is_found_beside_boxes_of_paragraphs(place: int) -> None:
+    memory: dict[str, object] = {}
+    boxes = "".join(f"<div class='q{n}'><p>{text}</p></div>" for n, text in enumerate([BOX, BLURB, *POPULAR]))
+    for number in range(1, 9):
+        said = [f"Story {number} says in its part {n} that town {number} voted {n} times, as agreed." for n in range(5)]
+        lines = [f"<div>{text}</div>" for text in said]
+        lines.insert(place, boxes)
+        title = f"Headline of story {number} of the council"
+        html = f"<html><head><title>{title}</title></head><body><div class='x'><h1>{title}</h1>{''.join(lines)}</div></body></html>"
+        memory, story = poll(memory, number, html.encode())
+        assert all(text in story.text for text in said)
+        assert ("Sberbank" in story.text) == (number <= 3)
