@@ -176,14 +176,15 @@ async def _send_mail(service: Service, stopping: asyncio.Event) -> None:
     """Looks into the outbox again and again."""
     from monitor.mail.deliver import deliver_due, recall  # noqa: PLC0415
 
-    begun = False
+    recalled = False
     while not stopping.is_set():
         try:
-            if not begun:
+            if not recalled:
+                recalled = True
                 await asyncio.to_thread(recall, service.store, service.config)
-                begun = True
             report = await asyncio.to_thread(deliver_due, service.store, service.config, stopping=stopping.is_set)
         except StoreError as error:
+            recalled = False  # it may not have got so far, and may be repeated
             log.warning("no mail is sent for now: %s", error)
         except Exception:  # one round's fault must not end the mail of a process that runs for months
             log.exception("a round of mail broke")

@@ -13,6 +13,7 @@ from monitor.crawl import process
 from monitor.crawl import shift as shift_module
 from monitor.crawl.report import PollReport
 from monitor.crawl.shift import Shift
+from monitor.errors import StoreUnavailable
 from monitor.mail.deliver import Report
 from monitor.models import OutletState, now
 from monitor.store.protocol import FIRST_INTERVAL
@@ -61,7 +62,14 @@ def test_a_pass_that_is_stopped_says_which_outlets_it_did_not_come_to() -> None:
 
 def test_a_round_of_mail_that_breaks_is_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
     rounds: list[int] = []
+    recalled: list[int] = []
     stopping = asyncio.Event()
+
+    def recall(*_: Any) -> None:
+        recalled.append(len(recalled))
+        if len(recalled) == 1:
+            raise StoreUnavailable("away")
+        raise ZeroDivisionError("a bug of ours")
 
     def deliver(*_: Any, **__: Any) -> Report:
         rounds.append(len(rounds))
@@ -70,10 +78,12 @@ def test_a_round_of_mail_that_breaks_is_not_the_last(monkeypatch: pytest.MonkeyP
         stopping.set()
         return Report()
 
+    monkeypatch.setattr("monitor.mail.deliver.recall", recall)
     monkeypatch.setattr("monitor.mail.deliver.deliver_due", deliver)
-    monkeypatch.setattr(process, "MAIL_EVERY", 0.0)
-    asyncio.run(asyncio.wait_for(process._send_mail(Asked(), stopping), 5))  # type: ignore[arg-type]
-    assert rounds == [0, 1]
+    monkeypatch.setattr(process, "MAIL_EVERY", 0.01)
+    service: Any = SimpleNamespace(store=None, config=None)
+    asyncio.run(asyncio.wait_for(process._send_mail(service, stopping), 30))
+    assert (recalled, rounds) == ([0, 1], [0, 1])
 
 
 def test_an_outlet_polled_while_the_clock_was_ahead_is_polled_again_once_it_is_set_back(
