@@ -79,9 +79,6 @@ def extract_command(
         for name in pages:
             context.err.print(f"{name}: {_missing(name)}", markup=False)
         return 1
-    from monitor.extract import preload  # noqa: PLC0415  as below
-
-    preload()  # a second of imports, in another process, while this one has its own
     config = _config(context, outlet_name)
     with context.waiting("fetching"):
         fetched = _fetch(config, [name for name in pages if _is_url(name)], outlet_name, render)
@@ -203,7 +200,6 @@ async def _read(
     outlet_name: str | None,
 ) -> AsyncIterator[tuple[str, Outlet, Page | None, Result]]:
     """Each page with what it is, in order; a few are read at once, and no more are held than that."""
-    import monitor.ingest  # noqa: F401, PLC0415  for `_story`, while the workers' imports last
     from monitor.extract import Extractor, Reading  # noqa: PLC0415  as above
 
     async with Extractor(config.crawl.workers if len(names) > 1 else 1) as extractor:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.extract.pool import Extractor, preload
+from monitor.extract.pool import Extractor
 from monitor.extract.reading import Reading
 
 if TYPE_CHECKING:
     from monitor.models import Article, NotArticle, Page
 
-__all__ = ["Extractor", "Reading", "preload", "read"]
+__all__ = ["Extractor", "Reading", "read"]
 
 
 def read(page: Page, reading: Reading) -> Article | NotArticle:

@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import threading
 from concurrent.futures import TimeoutError as TaskTimeout
-from multiprocessing import forkserver
 from typing import TYPE_CHECKING, Literal, Self
 
 from pebble import ProcessExpired, ProcessPool
@@ -16,7 +15,6 @@ from monitor.errors import ExtractionError
 from monitor.extract import worker
 
 if TYPE_CHECKING:
-    from multiprocessing.context import ForkServerContext
     from types import TracebackType
 
     from pebble import ProcessFuture
@@ -28,20 +26,6 @@ TIMEOUT = 20.0  # seconds for one page; the slowest of 500 real ones takes one
 PAGES_PER_WORKER = 2000  # then it is replaced: lxml and trafilatura keep memory
 MEMORY = 1_500_000_000  # bytes of address space a worker may take beyond what it starts with
 QUEUED = 4  # pages in the pool for each worker; further ones wait in their own tasks
-
-
-def preload() -> None:
-    """Starts the server process that imports what workers need, and does not wait for it.  Does nothing twice."""
-    _context()
-    forkserver.ensure_running()
-
-
-def _context() -> ForkServerContext:
-    # Children of a small server process: they inherit its imports and nothing of the reactor, its threads
-    # or its sockets, as they would from a plain fork.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([worker.__name__, worker.PRELOAD])
-    return context
 
 
 class Extractor:
@@ -74,12 +58,16 @@ class Extractor:
         with self._starting:
             if self._pool is not None:
                 return
+            # Children of a small server process: they inherit its imports and nothing of the reactor, its threads
+            # or its sockets, as they would from a plain fork.
+            context = multiprocessing.get_context("forkserver")
+            context.set_forkserver_preload([worker.__name__, worker.PRELOAD])
             pool = ProcessPool(
                 max_workers=self.workers,
                 max_tasks=self._pages,
                 initializer=worker.prepare,
                 initargs=(self._memory,),
-                context=_context(),
+                context=context,
             )
             for _ in range(self.workers):
                 pool.schedule(worker.warm)
