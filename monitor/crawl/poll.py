@@ -217,7 +217,7 @@ async def _pages(outlet: Outlet, desk: Desk, report: PollReport, learnt: Learnt)
     else:
         report.left = unasked + sum(1 for _ in left) + (len(visits) == limit)
         if trouble >= ENOUGH and not rest:  # it is not asked for the others within the minute
-            rest = max(rest, FLOOR)
+            rest = FLOOR
     return retries, rest
 
 

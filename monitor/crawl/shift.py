@@ -184,11 +184,10 @@ class Shift:
             self._ahead = {state.name for state in states if state.last_poll_at and state.last_poll_at > moment + STEP}
         self._looked_at = moment
         lease = partial(self.service.store.lease, holder=self._holder, now=moment, term=TERM)
-        taken = []
-        if ahead := [name for name in names if name in self._ahead]:  # their next poll may be years away
-            taken = lease(ahead, limit=limit, due_only=False)
-            self._ahead.difference_update(state.name for state in taken)
-        others = [name for name in names if name not in self._ahead and all(name != state.name for state in taken)]
+        ahead = [name for name in names if name in self._ahead]  # their next poll may be years away
+        taken = lease(ahead, limit=limit, due_only=False) if ahead else []
+        self._ahead.difference_update(state.name for state in taken)
+        others = [name for name in names if name not in ahead]
         if others and len(taken) < limit:
             taken += lease(others, limit=limit - len(taken), due_only=not self._everything)
         return taken

@@ -78,13 +78,11 @@ async def read(
     """
 
     async def ask(source: Source) -> Answer:
-        return await _ask(source, known.get(source.url) or SourceState(kind=source.kind))
-
-    async def _ask(source: Source, known: SourceState) -> Answer:
-        stale = known.fetched_at is None or now() - known.fetched_at > UNCONDITIONAL
+        before = known.get(source.url) or SourceState(kind=source.kind)
+        stale = before.fetched_at is None or now() - before.fetched_at > UNCONDITIONAL
         engine = outlet.render if source.kind == "section" and outlet.render != "auto" else "none"
-        whole = stale or known.failures or engine != "none"
-        etag, last_modified = (None, None) if whole else (known.etag, known.last_modified)
+        whole = stale or before.failures or engine != "none"
+        etag, last_modified = (None, None) if whole else (before.etag, before.last_modified)
         try:
             fetched = await fetcher.source(
                 outlet,
@@ -96,12 +94,12 @@ async def read(
             )
             page = fetched.page
             if page is None:
-                return Answer(source=source, state=known, fresh_for=fetched.fresh_for)
+                return Answer(source=source, state=before, fresh_for=fetched.fresh_for)
             found = await parsed(source, page)
             if source.kind == "section" and outlet.render == "auto" and not found.candidates:
                 page, found = await rendered(source, page, found)
         except FetchError as error:
-            failed = replace(known, failures=known.failures + 1, error=error.message, etag=None, last_modified=None)
+            failed = replace(before, failures=before.failures + 1, error=error.message, etag=None, last_modified=None)
             return Answer(source=source, state=failed, error=error)
         state = SourceState(
             kind=source.kind, etag=page.etag, last_modified=page.last_modified, fetched_at=page.fetched_at

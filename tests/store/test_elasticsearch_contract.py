@@ -19,16 +19,8 @@ if TYPE_CHECKING:
 @pytest.mark.elasticsearch
 class TestElasticsearch(Contract):
     @pytest.fixture
-    def another(self, elasticsearch_store: StoreSettings) -> Iterator[Callable[[], Store]]:
-        opened: list[Store] = []
-
-        def another() -> Store:
-            opened.append(ElasticsearchStore.open(elasticsearch_store))
-            return opened[-1]
-
-        yield another
-        for store in opened:
-            store.close()
+    def another(self, another_on_elasticsearch: Callable[[], Store]) -> Callable[[], Store]:
+        return another_on_elasticsearch
 
     @pytest.fixture
     def store(self, another: Callable[[], Store]) -> Store:

@@ -18,7 +18,7 @@ from monitor.store.elasticsearch.mirror import Signatures, Sketch
 from store.examples import filing, story
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from monitor.models import Filing
 
@@ -65,20 +65,13 @@ class TestSignatures:
 
 @pytest.mark.elasticsearch
 class TestMirror:
-    @pytest.fixture
-    def another(
-        self, elasticsearch_store: StoreSettings, monkeypatch: pytest.MonkeyPatch
-    ) -> Iterator[Callable[[], ElasticsearchStore]]:
+    @pytest.fixture(autouse=True)
+    def at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(stories, "WORTH", 0)
-        opened: list[ElasticsearchStore] = []
 
-        def another() -> ElasticsearchStore:
-            opened.append(ElasticsearchStore.open(elasticsearch_store))
-            return opened[-1]
-
-        yield another
-        for store in opened:
-            store.close()
+    @pytest.fixture
+    def another(self, another_on_elasticsearch: Callable[[], ElasticsearchStore]) -> Callable[[], ElasticsearchStore]:
+        return another_on_elasticsearch
 
     @pytest.fixture
     def store(self, another: Callable[[], ElasticsearchStore]) -> ElasticsearchStore:
@@ -174,7 +167,7 @@ class TestMirror:
 
         with monkeypatch.context() as gone:
             gone.setattr(mirror, "FRESH", 0.5)
-            gone.setattr(ElasticsearchStore, "pages", away)
+            gone.setattr(ElasticsearchStore, "find", away)
             with pytest.raises(StoreUnavailable):
                 self.eventually(lambda: store.similar((1,), since=SINCE) != [])
         self.followed(store, searched)
@@ -200,7 +193,6 @@ class TestMirror:
     def test_an_index_of_several_shards_is_copied_whole_and_so_is_the_one_that_replaces_it(
         self, elasticsearch_url: str, elasticsearch_prefix: str, searched: list[object], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(stories, "WORTH", 0)
         monkeypatch.setitem(schema.SETTINGS, "number_of_shards", 3)
         settings = StoreSettings(url=elasticsearch_url, prefix=elasticsearch_prefix)
         store, other = ElasticsearchStore.open(settings), ElasticsearchStore.open(settings)

@@ -87,31 +87,15 @@ class Cluster:
         fields: Sequence[str] = (),
         without: Sequence[str] = (),
         page: int = PAGE,
+        shard: int | None = None,
     ) -> Iterator[Stored]:
         """Documents that match, in the order of ``sort`` (whose last key must be unique), a page at a time.
 
-        They hold only ``fields`` where given, and never those of ``without``.
+        They hold only ``fields`` where given, and never those of ``without``.  Of one ``shard`` they are those that
+        the cluster shows by itself.
         """
-        self.refresh(kind)
-        for found in self.pages(
-            kind, query, sort=sort, limit=limit, after=after, fields=fields, without=without, page=page
-        ):
-            yield from found
-
-    def pages(
-        self,
-        kind: str,
-        query: Json,
-        *,
-        sort: Sequence[Json],
-        limit: int | None = None,
-        after: Sequence[Any] | None = None,
-        fields: Sequence[str] = (),
-        without: Sequence[str] = (),
-        preference: str | None = None,
-        page: int = PAGE,
-    ) -> Iterator[list[Stored]]:
-        """As `find`, among what the cluster shows by itself; of only some shards with ``preference``."""
+        if shard is None:
+            self.refresh(kind)
         while limit is None or limit > 0:
             size = page if limit is None else min(page, limit)
             with explained():
@@ -124,16 +108,13 @@ class Cluster:
                     source_includes=list(fields) or None,
                     source_excludes=list(without) or None,
                     seq_no_primary_term=True,
-                    preference=preference,
+                    preference=None if shard is None else f"_shards:{shard}",
                     track_total_hits=False,
                     allow_partial_search_results=False,
                 )
             hits = part(answer, "hits", "hits")
-            if hits:
-                yield [
-                    Stored(hit["_id"], hit["_source"], (hit["_seq_no"], hit["_primary_term"]), tuple(hit["sort"]))
-                    for hit in hits
-                ]
+            for hit in hits:
+                yield Stored(hit["_id"], hit["_source"], (hit["_seq_no"], hit["_primary_term"]), tuple(hit["sort"]))
             if len(hits) < size:
                 return
             after = hits[-1]["sort"]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 
+from monitor.batched import batched
 from monitor.errors import StoreRefused, StoreUnavailable
 from monitor.models import from_rfc3339, rfc3339
 from monitor.store.elasticsearch.client import explained, part
@@ -168,7 +169,7 @@ class Mirror:
         there = sorted({(copy["index"], copy["shard"]) for copies in part(answer, "shards") for copy in copies})
         self._shards = {key: self._shards.get(key, Shard()) for key in there}
         for (_, number), shard in self._shards.items():
-            for page in self._written(number, shard):
+            for page in batched(self._written(number, shard), PAGE):
                 if self._ended.is_set():
                     return
                 self._signatures.put(_sketch(stored) for stored in page)
@@ -176,17 +177,17 @@ class Mirror:
                 shard.met.extend(numbers)
                 shard.highest = max(shard.highest, *numbers)
 
-    def _written(self, number: int, shard: Shard) -> Iterator[list[Stored]]:
+    def _written(self, number: int, shard: Shard) -> Iterator[Stored]:
         recent: Json = {"range": {"first_seen_at": {"gte": rfc3339(self._since)}}}
         behind: Json = {"range": {"_seq_no": {"gt": shard.highest - OVERLAP}}}
         met: Json = {"terms": {"_seq_no": list(shard.met)}}
-        return self._cluster.pages(
+        return self._cluster.find(
             "stories",
             {"bool": {"filter": [behind, recent], "must_not": [met]}},
             sort=[{"_seq_no": "asc"}],
             fields=["cluster", "first_seen_at", "signature"],
-            preference=f"_shards:{number}",
             page=PAGE,
+            shard=number,
         )
 
 
