@@ -18,7 +18,7 @@ from monitor import similarity
 from monitor.changes import added, changed, sentences
 from monitor.errors import ExtractionError
 from monitor.extract import Reading
-from monitor.mail.schedule import due_at
+from monitor.mail.delivery_times import due_at
 from monitor.models import (
     Article,
     Disposition,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from monitor.config import Config, Outlet
     from monitor.errors import FetchError
     from monitor.extract import Extractor
-    from monitor.extract.furniture import Furniture
+    from monitor.extract.boilerplate import Furniture
     from monitor.query.rules import RuleSet
     from monitor.store import Store
 

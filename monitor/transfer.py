@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from monitor.batched import batched
 from monitor.errors import MonitorError, StoreRefused
+from monitor.itertools_compat import batched
 from monitor.models import Candidate, Json, Story, Visit, now, rfc3339
 from monitor.store.protocol import History
 from monitor.urls import story_id

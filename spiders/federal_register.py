@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from monitor.discovery.dates import moment
-from monitor.discovery.listing import Listing
+from monitor.discovery.feed_dates import moment
+from monitor.discovery.parsed_source import Listing
 from monitor.errors import FetchError
 from monitor.models import Candidate
 from spiders.outlets import OutletSpider

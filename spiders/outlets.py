@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import scrapy
 
 from monitor.crawl import sources
-from monitor.crawl.shift import Shift, crawl_settings
+from monitor.crawl.scheduler import Shift, crawl_settings
 from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
 
     from monitor.config.schema import Outlet
-    from monitor.discovery.listing import Listing
+    from monitor.discovery.parsed_source import Listing
     from monitor.models import Page
 
 

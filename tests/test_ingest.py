@@ -13,7 +13,7 @@ from monitor import models
 from monitor.config import Alert, Config, Outlet
 from monitor.config.schema import StoreSettings
 from monitor.errors import ExtractionError, FetchError, StoreUnavailable
-from monitor.extract.furniture import Furniture
+from monitor.extract.boilerplate import Furniture
 from monitor.ingest import RECHECKS, RETRIES, Ingest
 from monitor.models import Article, Candidate, Disposition, Filed, NotArticle, Page, Visit
 from monitor.query import parse

@@ -24,8 +24,8 @@ import apsw
 from monitor.errors import MonitorError
 from monitor.models import Filed
 from monitor.query import parse
-from monitor.query.to_sql import compile as compile_query
 from monitor.store.sqlite import SqliteStore
+from monitor.store.sqlite.query_compiler import compile as compile_query
 from monitor.store.sqlite.vocabulary import Vocabulary
 from search.stories import NOW, Generator, filing, word
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.context import ONLY_MATCHING, Context, MomentType, SpanType, ago, span, with_context
-from monitor.counted import counted
 from monitor.models import now, rfc3339
+from monitor.plural import counted
 
 WIDE = 110  # columns that have room for queries and addresses beside the numbers
 
@@ -73,7 +73,7 @@ def _table(
 ) -> None:
     from rich.table import Table  # noqa: PLC0415  not for --json
 
-    from monitor.cli.show import plain  # noqa: PLC0415
+    from monitor.cli.formatting import plain  # noqa: PLC0415
 
     caught = Counter(hit.alert for hit in hits)
     last: dict[str, datetime] = {}
@@ -175,7 +175,7 @@ def test_command(context: Context, *, name: str | None, query: str | None, since
                 newest = _newest(newest, samples)
     _tell(context, text, since=since, at=at, days=days)
     if total:
-        from monitor.cli.show import headline, quote  # noqa: PLC0415  not for --help
+        from monitor.cli.formatting import headline, quote  # noqa: PLC0415  not for --help
         from monitor.query.snippets import snippets  # noqa: PLC0415
 
         out = context.out
@@ -196,7 +196,7 @@ def _newest(stories: list[Story], number: int) -> list[Story]:
 
 
 def _tell(context: Context, text: str, *, since: datetime, at: datetime, days: Counter[str]) -> None:
-    from monitor.cli.show import bars, plain  # noqa: PLC0415  not for --help
+    from monitor.cli.formatting import bars, plain  # noqa: PLC0415  not for --help
 
     context.out.print(plain(text, before="Query: "))
     if not days:

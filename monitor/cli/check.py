@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli.context import Context, with_context
-from monitor.counted import counted
 from monitor.errors import MailError, StoreError
+from monitor.plural import counted
 
 if TYPE_CHECKING:
     from monitor.config import Config
@@ -48,7 +48,7 @@ def check_command(context: Context, *, offline: bool) -> int:
 
 
 def _lint(config: Config) -> list[str]:
-    from monitor.config.doubts import asked_too_often  # noqa: PLC0415  not for --help
+    from monitor.config.warnings import asked_too_often  # noqa: PLC0415  not for --help
     from monitor.query.lint import lint  # noqa: PLC0415
 
     return [*asked_too_often(config), *lint(config)]
@@ -92,7 +92,7 @@ def _spiders(context: Context) -> bool:
     from scrapy.settings import Settings  # noqa: PLC0415  Scrapy takes a second
     from scrapy.spiderloader import SpiderLoader  # noqa: PLC0415
 
-    from monitor.crawl.package import own_spiders  # noqa: PLC0415
+    from monitor.crawl.spider_package import own_spiders  # noqa: PLC0415
 
     known = SpiderLoader.from_settings(Settings({"SPIDER_MODULES": [own_spiders()]})).list()
     failed = False
@@ -126,10 +126,10 @@ def _mail(context: Context) -> bool:
     if settings.url is None:
         context.out.print("note  mail: no mail.url, so what matches waits in the outbox")
         return False
-    from monitor.mail import server  # noqa: PLC0415  not for --help
+    from monitor.mail import mail_url  # noqa: PLC0415  not for --help
     from monitor.mail.smtp import Connection  # noqa: PLC0415
 
-    address = server.parse(settings.url.get_secret_value())
+    address = mail_url.parse(settings.url.get_secret_value())
     try:
         with Connection(address, timeout=settings.timeout.total_seconds()) as connection:
             connection.open()

@@ -170,10 +170,10 @@ class MomentType(click.ParamType[datetime]):
         if isinstance(value, datetime):
             return value
         if _YEAR_OR_MONTH.fullmatch(value):
-            from monitor.query import moments  # noqa: PLC0415  few times are one
+            from monitor.query import time_ranges  # noqa: PLC0415  few times are one
 
             try:
-                return moments.span(value, now())[0]
+                return time_ranges.span(value, now())[0]
             except ValueError as error:
                 self.fail(str(error), param, ctx)
         if _NUMBER.fullmatch(value):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Self
 import click
 
 from monitor.cli.context import Context, unknown, with_context
-from monitor.counted import counted
 from monitor.models import Disposition
+from monitor.plural import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,7 +138,7 @@ def _summary(context: Context, report: CrawlReport) -> int:
     """Tells what the pass did; the exit status."""
     from rich.table import Table  # noqa: PLC0415  not for --help
 
-    from monitor.cli.show import plain  # noqa: PLC0415
+    from monitor.cli.formatting import plain  # noqa: PLC0415
 
     out, err = context.out, context.err
     if report.polls:

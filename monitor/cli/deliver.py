@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli.context import Context, ago, with_context
-from monitor.counted import counted
 from monitor.models import now
+from monitor.plural import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import click
 
 from monitor.cli.context import Context, with_context
-from monitor.counted import counted
 from monitor.errors import FetchError, MonitorError
+from monitor.plural import counted
 
 if TYPE_CHECKING:
     from monitor.config import CrawlSettings, Outlet

@@ -82,7 +82,7 @@ def _tree(explained: Explained, *, marks: bool) -> Tree:
     from rich.text import Text  # noqa: PLC0415  not for --json
     from rich.tree import Tree  # noqa: PLC0415
 
-    from monitor.cli.show import quote  # noqa: PLC0415
+    from monitor.cli.formatting import quote  # noqa: PLC0415
 
     sign, style = ("yes", "green") if explained.matched else ("no ", "red")
     label = Text(f"{sign}  ", style=style).append(explained.label, style="bold")

@@ -160,7 +160,7 @@ def _config(context: Context, outlet_name: str | None) -> Config:
 def _outlet(config: Config, outlet_name: str | None, url: str, render: str | None = None) -> Outlet:
     """The outlet whose page it is: the one named, else the configured one whose site it is on, else one of its own."""
     from monitor.config import Outlet  # noqa: PLC0415  as above
-    from monitor.discovery.addresses import Own  # noqa: PLC0415  as above
+    from monitor.discovery.url_rules import Own  # noqa: PLC0415  as above
 
     if outlet_name is not None:
         named = [outlet for outlet in config.outlets if outlet.name.casefold() == outlet_name.casefold()]
@@ -293,7 +293,7 @@ def _print_json(name: str, page: Page | None, story: Story | None, result: Resul
 
 
 def _show(context: Context, story: Story) -> None:
-    from monitor.cli.show import headline  # noqa: PLC0415  not for --json
+    from monitor.cli.formatting import headline  # noqa: PLC0415  not for --json
 
     context.out.print(headline(story))
     facts = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli.context import Context, find_story, with_context
-from monitor.counted import counted
+from monitor.plural import counted
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -39,7 +39,7 @@ def history_command(context: Context, *, story: str, as_json: bool) -> None:
             click.echo(orjson.dumps(version.to_json()))
         return
     out = context.out
-    from monitor.cli.show import plain  # noqa: PLC0415  not for --json
+    from monitor.cli.formatting import plain  # noqa: PLC0415  not for --json
 
     out.print(plain(versions[-1].title), style="bold")
     out.print(plain(versions[-1].url), style="blue")
@@ -78,7 +78,7 @@ def difference(before: str, after: str, *, colour: bool) -> Text:
     from rich.text import Text  # noqa: PLC0415  rich takes time that --json need not spend
 
     from monitor.changes import differences  # noqa: PLC0415  as above
-    from monitor.cli.show import line  # noqa: PLC0415
+    from monitor.cli.formatting import line  # noqa: PLC0415
 
     text = Text()
     for change in differences(before, after):

@@ -53,7 +53,7 @@ def match_command(context: Context, *, stories: str, as_json: bool) -> int:
 
 
 def _show(context: Context, story: Story, alerts: tuple[str, ...], topics: tuple[str, ...]) -> None:
-    from monitor.cli.show import plain  # noqa: PLC0415  not for --json
+    from monitor.cli.formatting import plain  # noqa: PLC0415  not for --json
 
     context.out.print(plain(story.title or story.url or story.id), style="bold")
     context.out.print(f"  alerts: {', '.join(alerts) or '-'}\n  topics: {', '.join(topics) or '-'}", markup=False)

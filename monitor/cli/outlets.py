@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.context import Context, ago, brief, unknown, with_context
-from monitor.counted import counted
 from monitor.models import OutletState, now, rfc3339
+from monitor.plural import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -150,7 +150,7 @@ def _table(
         return
     from rich.table import Table  # noqa: PLC0415  not for --json
 
-    from monitor.cli.show import plain  # noqa: PLC0415
+    from monitor.cli.formatting import plain  # noqa: PLC0415
 
     at = now()
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
@@ -203,7 +203,7 @@ def _cells(state: OutletState, at: datetime) -> tuple[str, str, str, str, str, s
 
 
 def _whole(context: Context, name: str, outlet: Outlet | None, state: OutletState | None) -> None:
-    from monitor.cli.show import plain  # noqa: PLC0415  not for --json
+    from monitor.cli.formatting import plain  # noqa: PLC0415  not for --json
 
     out = context.out
     out.print(plain(name), style="bold")
@@ -234,11 +234,11 @@ def _whole(context: Context, name: str, outlet: Outlet | None, state: OutletStat
 
 
 def _furniture(context: Context, names: Sequence[str], states: dict[str, OutletState], *, as_json: bool) -> None:
-    from monitor.extract import furniture  # noqa: PLC0415  only for this
+    from monitor.extract import boilerplate  # noqa: PLC0415  only for this
 
     for name in names:
         state = states.get(name)
-        blocks = furniture.shown(state.memory.get("furniture", {})) if state else []
+        blocks = boilerplate.shown(state.memory.get("furniture", {})) if state else []
         if as_json:
             import orjson  # noqa: PLC0415  as above
 

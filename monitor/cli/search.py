@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli.context import ONLY_MATCHING, Context, MomentType, with_context
-from monitor.counted import counted
 from monitor.models import now
+from monitor.plural import counted
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -69,7 +69,7 @@ def search_command(
 
 
 def _show(context: Context, text: str, found: Found, *, node: Node | None, offset: int) -> None:
-    from monitor.cli.show import headline, quote  # noqa: PLC0415  rich takes time that --json need not spend
+    from monitor.cli.formatting import headline, quote  # noqa: PLC0415  rich takes time that --json need not spend
     from monitor.query.snippets import snippets  # noqa: PLC0415
 
     stories, total = found.stories, found.total

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli.context import Context, with_context
-from monitor.counted import counted
+from monitor.plural import counted
 
 if TYPE_CHECKING:
     from monitor.store.elasticsearch import ElasticsearchStore
@@ -32,7 +32,7 @@ def setup_command(context: Context, *, kibana: str | None, space: str | None, ap
     """
     prefix = context.config.store.prefix
     if api_key:
-        from monitor.store.elasticsearch.keys import calls  # noqa: PLC0415  not for --help
+        from monitor.store.elasticsearch.privileges import calls  # noqa: PLC0415  not for --help
 
         click.echo(calls(prefix), nl=False)
         return 0

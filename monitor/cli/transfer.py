@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 import click
 
 from monitor.cli.context import Context, MomentType, with_context
-from monitor.counted import counted
 from monitor.errors import MonitorError
 from monitor.models import now
+from monitor.plural import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints, WrapValidator
 
 from monitor.errors import QueryError
-from monitor.mail import schedule, server
+from monitor.mail import delivery_times, mail_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -181,7 +181,7 @@ def query(value: str) -> str:
 
 def deliver(value: str) -> str:
     """``instant``, ``hourly``, ``daily HH:MM`` or ``weekly DAY HH:MM``."""
-    schedule.parse(value)
+    delivery_times.parse(value)
     return value
 
 
@@ -251,7 +251,7 @@ def server_address(value: str) -> SplitResult:
         _ = parts.port
     except ValueError:
         raise ValueError(f"a port or bracket in it cannot be read; {encoded}") from None
-    if server.has_stray_at(parts):
+    if mail_url.has_stray_at(parts):
         raise ValueError(f"there is an @ after the host; {encoded}")
     return parts
 
@@ -276,5 +276,5 @@ Prefix: TypeAlias = Annotated[str, AfterValidator(prefix)]
 StoreUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_secret(store_address))]
 ApiKey: TypeAlias = Annotated[SecretStr, AfterValidator(_secret(api_key))]
 Password: TypeAlias = Annotated[SecretStr, WrapValidator(_as_written), AfterValidator(_secret(line))]
-MailUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_secret(server.parse))]
+MailUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_secret(mail_url.parse))]
 Workers: TypeAlias = Annotated[int | Literal["auto"], BeforeValidator(workers)]

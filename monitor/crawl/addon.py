@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
 
 _SCRAPY = "scrapy.downloadermiddlewares"
-_HANDLER = "monitor.rendering.handler.RenderingHandler"
+_HANDLER = "monitor.rendering.download_handler.RenderingHandler"
 
 SETTINGS = {
     "ROBOTSTXT_OBEY": False,  # robots.py does, with a memory that expires
@@ -20,7 +20,7 @@ SETTINGS = {
     "DOWNLOAD_DELAY": 0.0,  # politeness.py sets each host's
     "DOWNLOAD_DELAY_JITTER": 0.0,
     "DOWNLOAD_WARNSIZE": 0,
-    "DOWNLOAD_VERIFY_CERTIFICATES": True,  # but for outlets with `verify: false`, see monitor/reach/handler.py
+    "DOWNLOAD_VERIFY_CERTIFICATES": True,  # but for outlets with `verify: false`, see monitor/egress/http_handler.py
     "CONCURRENT_REQUESTS": 0,  # the handler counts what is really under way
     "COOKIES_ENABLED": True,  # consent and paywall redirects loop without
     "DNSCACHE_ENABLED": False,  # it never expires
@@ -30,7 +30,7 @@ SETTINGS = {
 HANDLERS = {"http": _HANDLER, "https": _HANDLER, "data": None, "file": None, "ftp": None, "s3": None}
 MIDDLEWARES = {
     f"{_SCRAPY}.offsite.OffsiteMiddleware": None,
-    "monitor.reach.guard.AddressGuard": 40,  # before anything asks for robots.txt
+    "monitor.egress.address_guard.AddressGuard": 40,  # before anything asks for robots.txt
     "monitor.crawl.robots.Robots": 100,
     "monitor.crawl.politeness.Politeness": 800,  # last: it sees the host a redirect leads to
     "monitor.rendering.splash.SplashCookiesMiddleware": 820,  # next to the downloader: all others see the page's own

@@ -11,8 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from monitor.crawl.sources import Answer, Source, read
-from monitor.discovery import find
-from monitor.discovery.sift import sift
+from monitor.discovery import autodiscovery
+from monitor.discovery.filter_candidates import sift
 from monitor.errors import FetchError
 from monitor.models import from_rfc3339, rfc3339
 from monitor.rendering.auto import unwritten
@@ -58,7 +58,7 @@ async def discover(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> Disc
     Raises FetchError where the home page itself cannot be had and nothing else answers.
     """
     problem: FetchError | None = None
-    home, itself = find.Leads(), tuple[str, ...]()
+    home, itself = autodiscovery.Leads(), tuple[str, ...]()
     announced = await fetcher.announced(outlet)
     try:
         fetched = await fetcher.source(outlet, outlet.url)
@@ -66,7 +66,7 @@ async def discover(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> Disc
             if _DATA.search(fetched.page.content_type):  # somebody gave the address of a feed
                 itself = (outlet.url,)
             home = await asyncio.to_thread(
-                find.find,
+                autodiscovery.find,
                 fetched.page.body,
                 url=fetched.page.url,
                 outlet=outlet,
@@ -74,8 +74,8 @@ async def discover(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> Disc
                 charset=fetched.page.encoding,
             )
     except FetchError as error:
-        problem, home = error, find.Leads(sitemaps=announced)
-    common = find.guesses(outlet.url)
+        problem, home = error, autodiscovery.Leads(sitemaps=announced)
+    common = autodiscovery.guesses(outlet.url)
     tries = partial(_try, outlet=outlet, fetcher=fetcher, since=since)
     # What is announced may be gone: a template outlives its feed.
     feeds = await tries("feed", (*itself, *home.feeds)) or await tries("feed", common.feeds)

@@ -27,15 +27,15 @@ from twisted.web.client import ResponseFailed
 
 from monitor.crawl.limits import WANTS_TEXT
 from monitor.crawl.politeness import Resting
+from monitor.crawl.poll_interval import max_age, retry_after
 from monitor.crawl.robots import DELAY, Forbidden, Robots, Unreachable
-from monitor.crawl.schedule import max_age, retry_after
-from monitor.discovery.addresses import Own
 from monitor.discovery.markup import LARGEST
+from monitor.discovery.url_rules import Own
+from monitor.egress.address_guard import TRUSTED, VERIFY, Refused, trusted
+from monitor.egress.http_handler import Untrusted
 from monitor.errors import FetchError, MonitorError, RenderingUnavailable
 from monitor.models import Page, now
-from monitor.reach.guard import TRUSTED, VERIFY, Refused, trusted
-from monitor.reach.handler import Untrusted
-from monitor.rendering import reading
+from monitor.rendering import engine_choice
 from monitor.rendering.auto import Memory
 from monitor.rendering.rendering import Rendering
 
@@ -121,7 +121,7 @@ class Fetcher:
 
         if outlet.render != "auto":
             return await by(outlet.render)
-        return await reading.read(url, memory=memory or Memory(), available=self.engines(), fetch=by)
+        return await engine_choice.read(url, memory=memory or Memory(), available=self.engines(), fetch=by)
 
     async def _page(
         self, outlet: Outlet, url: str, engine: str, etag: str | None, last_modified: str | None

@@ -7,18 +7,18 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from monitor.counted import counted
-from monitor.crawl.schedule import CEILING, WEIGHTS
-from monitor.discovery.addresses import Own
+from monitor.crawl.poll_interval import CEILING, WEIGHTS
+from monitor.discovery.url_rules import Own
 from monitor.models import Disposition
+from monitor.plural import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from monitor.config.schema import Outlet
+    from monitor.crawl.poll_interval import NextPoll
     from monitor.crawl.report import PollReport
-    from monitor.crawl.schedule import NextPoll
     from monitor.crawl.sources import Answer
     from monitor.models import OutletState
 

@@ -9,8 +9,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor.errors import LeaseLost
-from monitor.holder import is_dead
 from monitor.models import now as clock
+from monitor.process_identity import is_dead
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from scrapy.exceptions import IgnoreRequest
 
+from monitor.crawl.poll_interval import retry_after
 from monitor.crawl.robots import CRAWL_DELAY, DELAY
-from monitor.crawl.schedule import retry_after
-from monitor.discovery.addresses import host_of
+from monitor.discovery.url_rules import host_of
 from monitor.rendering.splash import PAGE
 
 if TYPE_CHECKING:

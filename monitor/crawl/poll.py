@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from monitor.crawl import discover, health, sources
 from monitor.crawl.lease import Lease
+from monitor.crawl.poll_interval import FLOOR, Seen, plan
 from monitor.crawl.report import PollReport
-from monitor.crawl.schedule import FLOOR, Seen, plan
-from monitor.discovery.sift import sift
+from monitor.discovery.filter_candidates import sift
 from monitor.errors import FetchError, LeaseLost, RenderingUnavailable
-from monitor.extract.furniture import Furniture
+from monitor.extract.boilerplate import Furniture
 from monitor.ingest import RETRIES
 from monitor.models import Disposition, now
 from monitor.rendering.auto import Memory
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from monitor.config.schema import Outlet
     from monitor.crawl.fetch import Fetcher
     from monitor.crawl.sources import Answer
-    from monitor.discovery.listing import Listing
+    from monitor.discovery.parsed_source import Listing
     from monitor.models import Candidate, OutletState, Page, Visit
     from monitor.service import Service
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from scrapy.settings import Settings
 
-from monitor.counted import counted
 from monitor.crawl.lease import reclaim
 from monitor.crawl.report import CrawlReport
 from monitor.errors import ConfigError, MonitorError, StoreError
 from monitor.models import now
+from monitor.plural import counted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -70,7 +70,7 @@ def run(config: Config, base: Path, *, told: Callable[[PollReport], None] | None
 
 def errand(settings: CrawlSettings, do: Callable[[Fetcher], Awaitable[T]]) -> T:
     """Runs one coroutine with a fetcher, robots.txt, guard and limits as in a crawl; for `discover` and `extract`."""
-    from monitor.crawl.errand import Errand  # noqa: PLC0415
+    from monitor.crawl.one_off import Errand  # noqa: PLC0415
 
     process = _process()
     kept: list[T] = []
@@ -92,7 +92,7 @@ def errand(settings: CrawlSettings, do: Callable[[Fetcher], Awaitable[T]]) -> T:
 
 
 def _work(service: Service, *, forever: bool, names: Sequence[str], everything: bool, told: Any) -> CrawlReport:
-    from monitor.crawl.shift import Shift  # noqa: PLC0415
+    from monitor.crawl.scheduler import Shift  # noqa: PLC0415
 
     process = _process()
     outlets = [outlet for outlet in service.config.outlets if not names or outlet.name in set(names)]
@@ -154,7 +154,7 @@ def _listen(stopping: asyncio.Event, received: list[signal.Signals]) -> None:
 
 def _cancel_when_told(process: AsyncCrawlerProcess) -> list[signal.Signals]:
     """Nothing is kept of an errand, so the first signal ends it: what is under way is not waited for."""
-    from monitor.crawl.errand import Errand  # noqa: PLC0415
+    from monitor.crawl.one_off import Errand  # noqa: PLC0415
 
     loop, received = asyncio.get_event_loop(), list[signal.Signals]()
 

@@ -14,7 +14,7 @@ from scrapy.exceptions import IgnoreRequest
 from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.httpobj import urlparse_cached
 
-from monitor.reach.guard import TRUSTED, VERIFY
+from monitor.egress.address_guard import TRUSTED, VERIFY
 
 if TYPE_CHECKING:
     from typing import Self

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from monitor.config.schema import Outlet
     from monitor.crawl.fetch import Fetcher
-    from monitor.discovery.listing import Listing
+    from monitor.discovery.parsed_source import Listing
     from monitor.models import Page
 
     Parse = Callable[[str, Page, Outlet, datetime], Listing]

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
-from monitor.demo import listings, pages
-from monitor.demo.dispatches import Dispatch, bundled
-from monitor.demo.listings import Entry
+from monitor.demo import feeds, pages
+from monitor.demo.feeds import Entry
 from monitor.demo.pages import Look, Teaser, Words
+from monitor.demo.stories import Dispatch, bundled
 from monitor.demo.web import Fault, Site
 from monitor.models import now
 
@@ -271,13 +271,13 @@ class House:
         name, language, entries = self.profile.name, self.profile.language, self._entries()
         match self.profile.listing:
             case "rss":
-                return listings.rss(name, language, entries, charset=self.profile.charset)
+                return feeds.rss(name, language, entries, charset=self.profile.charset)
             case "atom":
-                return listings.atom(name, language, entries)
+                return feeds.atom(name, language, entries)
             case "json":
-                return listings.json_feed(name, language, entries)
+                return feeds.json_feed(name, language, entries)
             case _:
-                return listings.gzipped(listings.news_sitemap(name, language, entries))
+                return feeds.gzipped(feeds.news_sitemap(name, language, entries))
 
     def _put(self, path: str, make: Callable[[], str]) -> None:
         charset = self.profile.charset

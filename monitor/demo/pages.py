@@ -15,7 +15,7 @@ from html import escape
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from monitor.demo.dispatches import Dispatch
+    from monitor.demo.stories import Dispatch
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,10 +14,10 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
-from monitor.demo.dispatches import Dispatch, model_story
+from monitor.demo.config_file import write_config
 from monitor.demo.newsroom import Newsroom
-from monitor.demo.setting import write_config
 from monitor.demo.sink import MailSink
+from monitor.demo.stories import Dispatch, model_story
 from monitor.models import now
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from monitor.discovery import markup
-from monitor.discovery.dates import moment
-from monitor.discovery.listing import Listing, newest
+from monitor.discovery.feed_dates import moment
+from monitor.discovery.parsed_source import Listing, newest
 from monitor.errors import FetchError
 from monitor.models import Candidate
 from monitor.urls import same_site

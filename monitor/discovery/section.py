@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urldefrag, urljoin
 
 from monitor.discovery import markup
-from monitor.discovery.addresses import Own, looks_like_article
-from monitor.discovery.listing import LONGEST, Listing
+from monitor.discovery.parsed_source import LONGEST, Listing
+from monitor.discovery.url_rules import Own, looks_like_article
 from monitor.errors import FetchError
 from monitor.models import Candidate
 from monitor.urls import is_route

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from monitor.discovery import markup
-from monitor.discovery.dates import moment
-from monitor.discovery.listing import LONGEST, Child, Listing
+from monitor.discovery.feed_dates import moment
+from monitor.discovery.parsed_source import LONGEST, Child, Listing
 from monitor.errors import FetchError
 from monitor.models import Candidate
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from monitor.extract.options import Reading
 from monitor.extract.pool import Extractor
-from monitor.extract.reading import Reading
 
 if TYPE_CHECKING:
     from monitor.models import Article, NotArticle, Page

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from monitor.extract.zones import TAG_ZONES, Zone, zones
+from monitor.extract.regions import TAG_ZONES, Zone, zones
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from monitor.extract import phrases
 from monitor.extract.blocks import CAPTION, ENDS, HEADINGS, ITEMS, announces, letters
+from monitor.extract.regions import FOREIGN, Zone
 from monitor.extract.trim import NO_HINTS, heads_items, trimmed
-from monitor.extract.zones import FOREIGN, Zone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

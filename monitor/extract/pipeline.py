@@ -14,7 +14,18 @@ from lxml import etree
 from trafilatura import bare_extraction
 
 from monitor.calendar import day_of
-from monitor.extract import blocks, body, clocks, dates, facts, furniture, kinds, language, trust, visible
+from monitor.extract import (
+    blocks,
+    body,
+    boilerplate,
+    confidence,
+    dates,
+    language,
+    metadata,
+    page_kinds,
+    timezones,
+    visible_metadata,
+)
 from monitor.extract.decoding import decode
 from monitor.extract.trim import Hints
 from monitor.models import Article, NotArticle
@@ -24,8 +35,8 @@ if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
     from monitor.extract.blocks import Block, Layout
-    from monitor.extract.facts import Facts
-    from monitor.extract.reading import Reading
+    from monitor.extract.metadata import Facts
+    from monitor.extract.options import Reading
     from monitor.models import Page
 
 MOST_CHARACTERS = 4_000_000  # of markup that is read; the largest real pages have two million
@@ -44,7 +55,7 @@ logging.getLogger("htmldate").setLevel(logging.CRITICAL)
 
 def read(page: Page, reading: Reading) -> Article | NotArticle:
     """What the page is, and what it says where it is a story."""
-    refused = kinds.of_bytes(page)
+    refused = page_kinds.of_bytes(page)
     if refused:
         return refused
     root = _parse(decode(page.body, page.encoding)[:MOST_CHARACTERS])
@@ -53,19 +64,19 @@ def read(page: Page, reading: Reading) -> Article | NotArticle:
     for selector in reading.remove:
         for element in root.cssselect(selector):
             _drop(element)
-    known = facts.read(root, page.url, outlet=reading.outlet, latest=page.fetched_at + DAY, country=reading.country)
+    known = metadata.read(root, page.url, outlet=reading.outlet, latest=page.fetched_at + DAY, country=reading.country)
     layout = blocks.read(_story_root(root, reading))
     kept, method = _text(root, layout, known, page, reading)
-    kept, names, left_out = furniture.without(layout, kept, reading.furniture)
+    kept, names, left_out = boilerplate.without(layout, kept, reading.furniture)
     gave_up = bool(names) and not left_out
     if (gave_up or blocks.amount(kept) < _LITTLE) and not reading.furniture.isdisjoint(names):
         hints = Hints.of(known.title, known.titles, known.description)
-        again = furniture.without(layout, body.choose(layout, "", hints), reading.furniture)
+        again = boilerplate.without(layout, body.choose(layout, "", hints), reading.furniture)
         if again[2] and (gave_up or blocks.amount(again[0]) > blocks.amount(kept)):
             (kept, names, left_out), method = again, "blocks"  # it was boxes that were taken for the story
 
     text = "\n\n".join(block.text for block in kept)
-    refused = kinds.refuse(page, root, layout, known, kept)
+    refused = page_kinds.refuse(page, root, layout, known, kept)
     if refused:
         return refused
     spoken = language.of(
@@ -83,7 +94,7 @@ def read(page: Page, reading: Reading) -> Article | NotArticle:
         tags=known.tags,
         image=known.image,
         method=method,
-        flags=kinds.flags(layout, known, kept),
+        flags=page_kinds.flags(layout, known, kept),
         blocks=names,
         left_out=left_out,
     )
@@ -120,18 +131,20 @@ def _text(root: HtmlElement, layout: Layout, known: Facts, page: Page, reading: 
     hints = Hints.of(known.title, known.titles, known.description)
     if reading.article and layout.nodes and layout.nodes[0].element is not root:
         return body.choose(layout, "", hints), "selector"
-    stated = known.body if not known.live and trust.believable(layout, known.body) else ""
+    stated = known.body if not known.live and confidence.believable(layout, known.body) else ""
     if stated:
         return body.choose(layout, stated, hints), "json-ld"
     own = body.choose(layout, "", hints)
-    if trust.sure(layout, own):
+    if confidence.sure(layout, own):
         return own, "markup"
     kept = body.choose(layout, _trafilatura(root, layout, page.url), hints)
     if known.own and not known.live and blocks.amount(kept) < 0.5 * len(known.body):
-        return trust.stated(known.body, kept), "json-ld"  # the page writes its text with JavaScript, or holds it back
-    if trust.poor(layout, kept) and blocks.amount(own) > 2 * blocks.amount(kept):
+        return confidence.stated(
+            known.body, kept
+        ), "json-ld"  # the page writes its text with JavaScript, or holds it back
+    if confidence.poor(layout, kept) and blocks.amount(own) > 2 * blocks.amount(kept):
         return own, "blocks"
-    if blocks.amount(trust.passed_over(layout, own, kept, hints)) > 0.5 * blocks.amount(kept):
+    if blocks.amount(confidence.passed_over(layout, own, kept, hints)) > 0.5 * blocks.amount(kept):
         return own, "blocks"  # what trafilatura found is boxes among the story, or readers' comments below it
     return kept, "trafilatura"
 
@@ -158,7 +171,7 @@ def _published(
     more from the feed's word are believed unless they are later, no more than a <time>, or the line on the page bears
     the feed out.
     """
-    latest, clock = page.fetched_at + DAY, clocks.of_country(reading.country)
+    latest, clock = page.fetched_at + DAY, timezones.of_country(reading.country)
     stated, listed = known.published_at, reading.listed_at
     if listed is not None and not dates.EARLIEST <= listed <= latest:
         listed = None
@@ -168,7 +181,7 @@ def _published(
     if not (whole or doubted):
         return stated
     told_as = partial(day_of, country=reading.country, latest=latest)
-    seen = visible.published(layout.blocks, kept, known.titles, told_as) if kept else None
+    seen = visible_metadata.published(layout.blocks, kept, known.titles, told_as) if kept else None
     seen = seen.by(clock) if seen else None
     if stated is not None and listed is not None and doubted:
         borne_out = seen is not None and abs(seen.at - listed) < 1.5 * DAY
@@ -184,9 +197,9 @@ def _published(
         return None
     guess = datetime.fromisoformat(found).replace(tzinfo=UTC)
     # htmldate looks at titles and at every <time>, too.
-    others = (*(visible.read(title, told_as) for title in known.titles), *map(dates.parse, known.others))
+    others = (*(visible_metadata.read(title, told_as) for title in known.titles), *map(dates.parse, known.others))
     return None if any(moment and moment.at.date() == guess.date() for moment in others) else guess
 
 
 def _signed(layout: Layout, kept: list[Block], reading: Reading) -> tuple[str, ...]:
-    return visible.authors(layout, kept[0].index, kept[-1].index, [reading.outlet]) if kept else ()
+    return visible_metadata.authors(layout, kept[0].index, kept[-1].index, [reading.outlet]) if kept else ()

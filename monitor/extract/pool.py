@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pebble import ProcessFuture
 
-    from monitor.extract.reading import Reading
+    from monitor.extract.options import Reading
     from monitor.models import Article, NotArticle, Page
 
 TIMEOUT = 20.0  # seconds for one page; the slowest of 500 real ones takes one

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from monitor.extract import phrases
 from monitor.extract.blocks import ENDS, HEADINGS, ITEMS, amount, announces, letters, width
-from monitor.extract.zones import FOREIGN, Zone
+from monitor.extract.regions import FOREIGN, Zone
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

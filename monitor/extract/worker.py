@@ -14,10 +14,10 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from monitor.extract.reading import Reading
+    from monitor.extract.options import Reading
     from monitor.models import Article, NotArticle, Page
 
-PRELOAD = "monitor.extract.warm"  # what the workers' server imports once for all of them
+PRELOAD = "monitor.extract.worker_preload"  # what the workers' server imports once for all of them
 _PR_SET_PDEATHSIG = 1
 
 

@@ -20,8 +20,8 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from monitor.counted import counted
-from monitor.mail import schedule
+from monitor.mail import delivery_times
+from monitor.plural import counted
 from monitor.query import parse
 from monitor.query.snippets import Snippet, highlight, snippets
 
@@ -198,7 +198,7 @@ def _bytes(message: EmailMessage) -> bytes:
 
 def _subject(name: str, alert: Alert | None, entries: Sequence[Entry], local: datetime) -> str:
     first = clean(entries[0].title.text)
-    every = schedule.parse(alert.deliver).every if alert else "instant"
+    every = delivery_times.parse(alert.deliver).every if alert else "instant"
     digest = "" if every == "instant" else f"{every} digest, {local.day} {local:%b}: "
     if len(entries) == 1:
         return f"[{name}] {digest}{first} - {clean(entries[0].facts[0])}"

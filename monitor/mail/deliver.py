@@ -16,21 +16,21 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from monitor.batched import batched
-from monitor.counted import counted
 from monitor.errors import LeaseLost, MailError, MailRefused, MailUnavailable, StoreUnavailable
-from monitor.holder import is_dead, this_process
-from monitor.mail import compose, schedule, server
-from monitor.mail.ops import tell_failing
+from monitor.itertools_compat import batched
+from monitor.mail import compose, delivery_times, mail_url
+from monitor.mail.ops_mail import tell_failing
 from monitor.mail.smtp import Connection, Handover, Unsure
 from monitor.models import now as clock
+from monitor.plural import counted
+from monitor.process_identity import is_dead, this_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from monitor.config import Config
-    from monitor.mail.server import Server
+    from monitor.mail.mail_url import Server
     from monitor.models import Hit, Json, Notice, Story
     from monitor.store import Store
 
@@ -99,7 +99,7 @@ def deliver_due(
     if config.mail.url is None:
         due = sum(notice.due_at <= now() for notice in store.outbox(limit=CLAIMED_AT_MOST))
         return Report(queued=due)
-    return _Round(store, config, server.parse(config.mail.url.get_secret_value()), now, stopping).run()
+    return _Round(store, config, mail_url.parse(config.mail.url.get_secret_value()), now, stopping).run()
 
 
 def recall(store: Store, config: Config, *, now: Callable[[], datetime] = clock) -> None:
@@ -243,7 +243,7 @@ class _Round:
             stories = self.store.stories([notice.story for notice in due])
             group = self._filed(due, stories)
             events = compose.events(group, stories)
-            every = schedule.parse(deliver.get(alert, "instant")).every
+            every = delivery_times.parse(deliver.get(alert, "instant")).every
             apart = every == "instant" and len(events) <= BUNDLED_ABOVE
             size = 1 if apart else LARGEST_MAIL
             for some in batched(events, size):

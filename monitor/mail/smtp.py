@@ -14,7 +14,7 @@ from monitor.errors import MailRefused, MailUnavailable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from monitor.mail.server import Server
+    from monitor.mail.mail_url import Server
 
 MOST_ON_ONE_CONNECTION = 50  # many servers hang up at 100
 # A server may look at a mail for long before it answers (RFC 5321 says ten minutes): given up on too soon, it delivers

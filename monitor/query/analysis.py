@@ -7,7 +7,7 @@ Katakana by run, Thai, Lao, Khmer and Burmese by run.  Each token has three form
 - exact: raw in lower case without diacritics;
 - stem: exact without Russian and English endings (Snowball).
 
-`monitor.query.elasticsearch_analysis` says the same to Elasticsearch, and a test compares the two on a real server.
+`monitor.store.elasticsearch.analysis` says the same to Elasticsearch, and a test compares the two on a real server.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from monitor.models import DIRECTIONS
 from monitor.query import folding
+from monitor.query.segmentation import LOOKALIKES, boundaries, cut
 from monitor.query.stemming import stem
-from monitor.query.words import LOOKALIKES, boundaries, cut
 
 if TYPE_CHECKING:
     from monitor.query.syntax import Phrase, Word

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from monitor.models import now as current_time
-from monitor.query import folding, moments
+from monitor.query import folding, time_ranges
 from monitor.query.analysis import Form, Pattern, Step, Term, steps
 from monitor.query.occurrences import covers
 from monitor.query.parse import parse, tokens_of
@@ -158,9 +158,9 @@ def _never(node: Node, now: datetime) -> Iterator[Doubt]:
 
 def _empty(node: Range, now: datetime) -> bool:
     if node.field in NUMBER_FIELDS:
-        low, high = moments.numbers(node.low, node.high)
+        low, high = time_ranges.numbers(node.low, node.high)
         return low is not None and high is not None and low >= high
-    start, end = moments.interval(node.low, node.high, now)
+    start, end = time_ranges.interval(node.low, node.high, now)
     return start is not None and end is not None and start >= end
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias, assert_never, cast
 
-from monitor.query import folding, moments
+from monitor.query import folding, time_ranges
 from monitor.query.analysis import FORMS, Pattern, Term, Tokens, steps
 from monitor.query.occurrences import alternatives, occurrences
 from monitor.query.syntax import NUMBER_FIELDS, And, Near, Node, Not, Or, Phrase, Range, Value, Word
@@ -144,7 +144,7 @@ def _value_test(node: Value) -> Test:
 
 def _range_test(node: Range) -> Test:
     if node.field in NUMBER_FIELDS:
-        low, high = moments.numbers(node.low, node.high)
+        low, high = time_ranges.numbers(node.low, node.high)
 
         def within(found: Document, now: datetime) -> bool:  # noqa: ARG001  a Test's shape
             value: int | None = getattr(found.story, node.field)
@@ -156,8 +156,8 @@ def _range_test(node: Range) -> Test:
         value: datetime | None = getattr(found.story, node.field)
         if value is None:
             return False
-        start, end = moments.interval(node.low, node.high, now)
-        value = moments.floor(value)
+        start, end = time_ranges.interval(node.low, node.high, now)
+        value = time_ranges.floor(value)
         return (start is None or start <= value) and (end is None or value < end)
 
     return in_time

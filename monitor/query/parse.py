@@ -12,10 +12,10 @@ from lark.exceptions import UnexpectedInput
 
 from monitor.errors import QueryError
 from monitor.query.analysis import steps
-from monitor.query.clauses import EXAMPLES, bounds, checked, scoped
-from monitor.query.mistakes import check_tokens, column_of, explained
 from monitor.query.syntax import RANGE_FIELDS, And, Near, Node, Not, Or, Phrase, Range, Word
 from monitor.query.syntax import positive as is_positive
+from monitor.query.syntax_errors import check_tokens, column_of, explained
+from monitor.query.validation import EXAMPLES, bounds, checked, scoped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from monitor.query.moments import Bound
+    from monitor.query.time_ranges import Bound
 
 
 #: Fields compared as whole values, in any case.

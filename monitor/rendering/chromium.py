@@ -22,8 +22,8 @@ from playwright.async_api import Error as PlaywrightError
 from scrapy.http import Headers
 from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
 
+from monitor.egress.address_guard import VERIFY
 from monitor.errors import FetchError, RenderingUnavailable
-from monitor.reach.guard import VERIFY
 from monitor.rendering.tab import Tab, browser_is_gone
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import HtmlResponse
 
-    from monitor.rendering.guard import Guard, Pass
-    from monitor.rendering.pace import Pace
-    from monitor.rendering.plan import Plan
+    from monitor.rendering.egress_proxy import Guard, Pass
+    from monitor.rendering.render_options import Plan
+    from monitor.rendering.throttle import Pace
 
 log = logging.getLogger(__name__)
 logging.getLogger("scrapy-playwright").setLevel(logging.ERROR)  # it logs each failed page with a traceback

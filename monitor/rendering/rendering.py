@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 from scrapy import signals
 from scrapy.http import HtmlResponse
 
-from monitor.discovery.addresses import host_of
+from monitor.discovery.url_rules import host_of
+from monitor.egress.address_guard import TRUSTED
 from monitor.errors import RenderingUnavailable
-from monitor.reach.guard import TRUSTED
-from monitor.rendering import browser, engines, gate, splash
-from monitor.rendering.guard import Guard
-from monitor.rendering.pace import Pace
-from monitor.rendering.plan import Plan
+from monitor.rendering import browser, engines, splash, splash_pool
+from monitor.rendering.egress_proxy import Guard
+from monitor.rendering.render_options import Plan
+from monitor.rendering.throttle import Pace
 
 if TYPE_CHECKING:
     from typing import Self
@@ -47,7 +47,7 @@ class Rendering:
         self._guards: dict[tuple[str, int], Guard] = {}
         self._starting = asyncio.Lock()
         self.pace = Pace(crawler)
-        self._gate: gate.Gate | None = None
+        self._gate: splash_pool.Gate | None = None
         self._chromium: ChromiumHandler | None = None
         crawler.signals.connect(self.close, signals.engine_stopped)
 
@@ -98,11 +98,11 @@ class Rendering:
 
     # ---- Splash
 
-    def splash(self) -> gate.Gate:
+    def splash(self) -> splash_pool.Gate:
         if self._gate is None:
             assert self._splash_url is not None
             assert self._crawler.stats is not None
-            self._gate = gate.Gate(self._splash_url, self._crawler.stats)
+            self._gate = splash_pool.Gate(self._splash_url, self._crawler.stats)
         return self._gate
 
     async def _for_splash(

@@ -22,15 +22,15 @@ if not hasattr(scrapy.utils.url, "canonicalize_url"):
 import scrapy_splash
 
 from monitor.errors import FetchError
-from monitor.rendering import plan as rule
-from monitor.rendering.gate import place_of
-from monitor.rendering.guard import REFUSAL
+from monitor.rendering import render_options as rule
+from monitor.rendering.egress_proxy import REFUSAL
+from monitor.rendering.splash_pool import place_of
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import Request, Response
 
-    from monitor.rendering.plan import Plan
+    from monitor.rendering.render_options import Plan
 
 _SCRIPT = resources.files(__package__).joinpath("render.lua").read_text("utf-8")
 LOOK = resources.files(__package__).joinpath("look.js").read_text("utf-8")

@@ -11,15 +11,15 @@ from playwright.async_api import Error as PlaywrightError
 from scrapy.http import Headers, HtmlResponse
 
 from monitor.errors import FetchError
-from monitor.rendering import plan as rule
-from monitor.rendering.guard import REFUSAL
+from monitor.rendering import render_options as rule
+from monitor.rendering.egress_proxy import REFUSAL
 from monitor.rendering.splash import LOOK
 
 if TYPE_CHECKING:
     import scrapy
     from playwright.async_api import Frame, Page, Request, Response
 
-    from monitor.rendering.plan import Plan
+    from monitor.rendering.render_options import Plan
 
 LOOK_TIMEOUT = 8.0  # seconds in which a page has to answer a look; one that does not, hangs
 _CONSENT_FRAMES = ("consent", "privacy-mgmt", "sp-prod", "sourcepoint", "cmp", "trustarc", "cookie")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from monitor.demo.dispatches import Dispatch
+from monitor.demo.stories import Dispatch
 from monitor.models import now
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from monitor.demo.dispatches import bundled, model_story
 from monitor.demo.newsroom import PROFILES, Newsroom
+from monitor.demo.stories import bundled, model_story
 from servers import elasticsearch_node, missing
 
 from .harness import SBERBANK, Monitor, dispatch, end_group, settings, wait_for
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from monitor.config.schema import StoreSettings
-    from monitor.demo.dispatches import Dispatch
     from monitor.demo.sink import MailSink
+    from monitor.demo.stories import Dispatch
 
 pytestmark = [pytest.mark.elasticsearch, pytest.mark.timeout(900)]
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.demo.dispatches import bundled, model_story
 from monitor.demo.newsroom import PROFILES, Newsroom
 from monitor.demo.pages import STYLES
+from monitor.demo.stories import bundled, model_story
 from monitor.models import rfc3339
 
 from .harness import BRICS, SBERBANK, Monitor, settings

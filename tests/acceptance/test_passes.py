@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.demo.dispatches import bundled, model_story
 from monitor.demo.newsroom import PROFILES, Newsroom
+from monitor.demo.stories import bundled, model_story
 
 from .harness import Monitor, dispatch, settings
 

@@ -16,8 +16,8 @@ from scrapy.settings import Settings
 from scrapy.utils.reactor import install_reactor
 
 from monitor.config.schema import Config, CrawlSettings, Outlet
-from monitor.crawl.errand import Errand
-from monitor.crawl.shift import Shift
+from monitor.crawl.one_off import Errand
+from monitor.crawl.scheduler import Shift
 from monitor.errors import LeaseLost
 from monitor.models import Disposition, Outcome, OutletState, Visit, now
 from monitor.urls import story_id
@@ -40,7 +40,7 @@ class Engine:
         install_reactor("twisted.internet.asyncioreactor.AsyncioSelectorReactor")
         from twisted.internet import reactor
 
-        from monitor.reach.resolver import ExpiringResolver
+        from monitor.egress.resolver import ExpiringResolver
 
         self.reactor: Any = reactor
         self.loop: asyncio.AbstractEventLoop = self.reactor._asyncioEventloop

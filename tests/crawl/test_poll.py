@@ -15,10 +15,10 @@ from monitor.config.schema import Outlet
 from monitor.crawl import sources
 from monitor.crawl.lease import TERM, Lease
 from monitor.crawl.poll import Desk, poll
-from monitor.crawl.shift import Shift
+from monitor.crawl.scheduler import Shift
 from monitor.demo.web import Fault, Site
 from monitor.discovery import feed
-from monitor.discovery.sift import sift
+from monitor.discovery.filter_candidates import sift
 from monitor.errors import FetchError, StoreUnavailable
 from monitor.models import Candidate, Disposition, now
 
@@ -277,7 +277,7 @@ class Outage:
 
     def __init__(self, service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
         self.time, self.over = now(), False
-        monkeypatch.setattr("monitor.crawl.shift.now", lambda: self.time)
+        monkeypatch.setattr("monitor.crawl.scheduler.now", lambda: self.time)
         monkeypatch.setattr("monitor.crawl.lease.clock", lambda: self.time)
         for name in ("lease", "renew"):
             monkeypatch.setattr(service.store, name, self.first_away(getattr(service.store, name)))

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from mail.server import mail_server
-from monitor import holder
+from monitor import process_identity
 from monitor.config import load
 from monitor.crawl.lease import reclaim
 from monitor.demo.web import Fault, Site
@@ -256,13 +256,13 @@ def test_an_outlet_with_a_spider_of_its_own_is_read_by_it(tmp_path: Path, site: 
 
 
 def test_this_process_is_not_dead() -> None:
-    assert not holder.is_dead(holder.this_process())
+    assert not process_identity.is_dead(process_identity.this_process())
 
 
 def ours(**other: object) -> str:
     """How this process would be called if some of its name were different."""
     names = ("host", "pid", "began", "boot", "namespace", "nonce")
-    parts = dict(zip(names, holder.this_process().split(":"), strict=True))
+    parts = dict(zip(names, process_identity.this_process().split(":"), strict=True))
     return ":".join(str(part) for part in (parts | other).values())
 
 
@@ -275,48 +275,52 @@ def ended() -> int:
 
 
 def test_a_process_that_ended_is_dead(ended: int) -> None:
-    assert holder.is_dead(ours(pid=ended, began=1))
+    assert process_identity.is_dead(ours(pid=ended, began=1))
 
 
 def test_a_holder_is_called_by_its_host_and_number_first() -> None:
-    assert holder.this_process().startswith(f"{socket.gethostname()}:{os.getpid()}:")
+    assert process_identity.this_process().startswith(f"{socket.gethostname()}:{os.getpid()}:")
 
 
 @pytest.mark.parametrize(
     "elsewhere", [{"host": "another"}, {"boot": "another-boot"}, {"namespace": "4026539999"}], ids=str
 )
 def test_of_a_process_whose_number_counts_elsewhere_nobody_can_tell(ended: int, elsewhere: dict[str, str]) -> None:
-    assert not holder.is_dead(ours(pid=ended, began=1, **elsewhere))
+    assert not process_identity.is_dead(ours(pid=ended, began=1, **elsewhere))
 
 
 def test_of_a_name_as_it_was_written_before_nobody_can_tell(ended: int) -> None:
-    assert not holder.is_dead(f"{socket.gethostname()}:{ended}:1")
+    assert not process_identity.is_dead(f"{socket.gethostname()}:{ended}:1")
 
 
 def test_a_number_that_another_process_got_since_is_not_the_holder() -> None:
-    assert holder.is_dead(ours(began=1))
+    assert process_identity.is_dead(ours(began=1))
 
 
 def test_a_process_whose_start_is_not_told_may_live() -> None:
-    assert not holder.is_dead(ours(began=""))
+    assert not process_identity.is_dead(ours(began=""))
 
 
 def test_without_proc_the_host_and_the_number_tell(ended: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(holder, "_PROC", Path("/nowhere"))
-    assert ":::" in holder.this_process()
-    assert holder.is_dead(ours(pid=ended))
-    assert not holder.is_dead(holder.this_process())
+    monkeypatch.setattr(process_identity, "_PROC", Path("/nowhere"))
+    assert ":::" in process_identity.this_process()
+    assert process_identity.is_dead(ours(pid=ended))
+    assert not process_identity.is_dead(process_identity.this_process())
 
 
 def test_no_two_processes_have_one_name() -> None:
-    name = [sys.executable, "-c", "from monitor import holder; print(holder.this_process().split(':')[-1])"]
+    name = [
+        sys.executable,
+        "-c",
+        "from monitor import process_identity; print(process_identity.this_process().split(':')[-1])",
+    ]
     first, second = (subprocess.run(name, capture_output=True, check=True).stdout for _ in range(2))
     assert first != second
 
 
 def test_only_what_dead_processes_hold_is_freed() -> None:
     store, moment = Memory(), now()
-    for name, who in {"dead": ours(began=1), "alive": holder.this_process()}.items():
+    for name, who in {"dead": ours(began=1), "alive": process_identity.this_process()}.items():
         store.lease([name], holder=who, now=moment, term=timedelta(minutes=2), limit=1)
     assert reclaim(store, now=moment) == ["dead"]  # type: ignore[arg-type]
     assert store.states["dead"].holder is None

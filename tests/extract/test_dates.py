@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extract import pages
-from monitor.discovery.dates import moment
-from monitor.extract import Reading, clocks, dates, read
+from monitor.discovery.feed_dates import moment
+from monitor.extract import Reading, dates, read, timezones
 from monitor.models import Article, Page, now
 
 TEXT = "".join(f"<p>{text}</p>" for text in pages.PARAGRAPHS)
@@ -84,7 +84,7 @@ def test_two_numbers_are_a_day_as_the_country_writes_it_or_else_the_latest_that_
     text: str, country: str | None, day: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = datetime(2026, 11, 23, 12, tzinfo=UTC)
-    monkeypatch.setattr("monitor.discovery.dates.now", lambda: seen)
+    monkeypatch.setattr("monitor.discovery.feed_dates.now", lambda: seen)
     told = dates.parse(text, country=country, latest=seen + timedelta(days=1))
     assert told is not None
     assert (told.at.month, told.at.day) == day
@@ -110,7 +110,7 @@ def test_no_text_makes_the_reader_fail(text: str) -> None:
 
 def _best(*texts: str, country: str = "") -> str:
     moments = [moment for moment in map(dates.parse, texts) if moment]
-    found = dates.best(moments, latest=LATEST, clock=clocks.of_country(country) if country else None)
+    found = dates.best(moments, latest=LATEST, clock=timezones.of_country(country) if country else None)
     return found.isoformat(timespec="minutes") if found else ""
 
 
@@ -147,8 +147,8 @@ def test_a_moment_to_come_and_one_before_the_web_are_not_believed() -> None:
 
 def test_every_country_that_the_database_lists_has_a_clock_and_an_unknown_one_none() -> None:
     for code in ("GB", "TR", "JP", "US", "BR", "gb", "KZ"):
-        assert clocks.of_country(code) is not None
-    assert clocks.of_country("ZZ") is None
+        assert timezones.of_country(code) is not None
+    assert timezones.of_country("ZZ") is None
 
 
 def _told(line: str, *, at: datetime | None = None, title: str = pages.TITLE, **reading: str | None) -> datetime | None:

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.extract import Reading, furniture, phrases, read
-from monitor.extract.furniture import Furniture
+from monitor.extract import Reading, boilerplate, phrases, read
+from monitor.extract.boilerplate import Furniture
 from monitor.models import Article, Page, now
 
 TITLE = "Ministers agree on rules for machines"
@@ -237,7 +237,7 @@ def test_form_letters_of_an_outlet_keep_what_each_of_them_says() -> None:
         assert isinstance(story, Article)
         assert f"Sberbank{number}" in story.text
         memory.learn(story)
-    assert furniture.shown(memory.memory), "the form itself is furniture by now"
+    assert boilerplate.shown(memory.memory), "the form itself is furniture by now"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mail.server import free_port, mail_server
-from monitor import holder
+from monitor import process_identity
 from monitor.config import Alert, Config, MailSettings
 from monitor.errors import StoreUnavailable
 from monitor.mail import deliver
@@ -388,10 +388,10 @@ def test_what_a_dead_process_of_this_machine_had_claimed_is_sent_at_once(
 ) -> None:
     put(store, "first")
     put(store, "second")
-    monkeypatch.setattr(deliver, "_under_way", {f"{holder.this_process()}/abc"})
-    host, _pid, began, *place = holder.this_process().split(":")
+    monkeypatch.setattr(deliver, "_under_way", {f"{process_identity.this_process()}/abc"})
+    host, _pid, began, *place = process_identity.this_process().split(":")
     dead = ":".join((host, "999999999", began, *place))
-    for name, number in ((f"{dead}/abc", 1), (f"{holder.this_process()}/abc", 1)):
+    for name, number in ((f"{dead}/abc", 1), (f"{process_identity.this_process()}/abc", 1)):
         assert len(store.claim(holder=name, now=NOW, term=deliver.CLAIM, limit=number)) == 1
     with mail_server() as (manners, port):
         assert send(store, config(port), clock).mails == 1

@@ -11,7 +11,7 @@ import pytest
 
 from mail.server import free_port, mail_server
 from monitor.errors import MailRefused, MailUnavailable
-from monitor.mail import server
+from monitor.mail import mail_url
 from monitor.mail.smtp import Connection, Handover
 from servers.certificate import make
 
@@ -35,7 +35,7 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def send(url: str, *, to: tuple[str, ...] = ("desk@example.org",), timeout: float = 5) -> Handover:
-    with Connection(server.parse(url), timeout=timeout) as connection:
+    with Connection(mail_url.parse(url), timeout=timeout) as connection:
         return connection.send(MAIL, sender="monitor@example.org", to=to)
 
 
@@ -174,7 +174,7 @@ def test_refused_recipients_are_told_apart() -> None:
 def test_a_connection_lost_between_two_mails_is_made_anew() -> None:
     port = free_port()
     with mail_server(port=port) as (manners, _):
-        connection = Connection(server.parse(f"smtp://127.0.0.1:{port}"), timeout=5)
+        connection = Connection(mail_url.parse(f"smtp://127.0.0.1:{port}"), timeout=5)
         connection.send(MAIL, sender="a@example.org", to=("b@example.org",))
     with mail_server(port=port) as (again, _):
         connection.send(MAIL, sender="a@example.org", to=("b@example.org",))
@@ -195,7 +195,7 @@ def test_a_connection_lost_between_two_mails_is_made_anew() -> None:
     ],
 )
 def test_addresses_are_read(url: str, expected: tuple[object, ...]) -> None:
-    found = server.parse(url)
+    found = mail_url.parse(url)
     assert (found.host, found.port, found.tls, found.starttls, found.user) == expected
 
 
@@ -220,11 +220,11 @@ def test_addresses_are_read(url: str, expected: tuple[object, ...]) -> None:
 )
 def test_an_address_that_is_none_is_refused_without_showing_its_password(url: str) -> None:
     with pytest.raises(ValueError, match=r"\w") as caught:
-        server.parse(url)
+        mail_url.parse(url)
     assert "same" not in str(caught.value)
 
 
 def test_the_name_of_a_server_in_messages_has_no_password() -> None:
-    found = server.parse("smtp://user:sesame@mail.example.org")
+    found = mail_url.parse("smtp://user:sesame@mail.example.org")
     assert "sesame" not in f"{found} {found!r}"
     assert "user" not in str(found)

@@ -20,17 +20,18 @@ from hypothesis import strategies as st
 
 from monitor.config.schema import StoreSettings
 from monitor.models import Candidate, Disposition, Filed, Filing, Outcome, Story, Visit
-from monitor.query import parse, to_elasticsearch
-from monitor.query.elasticsearch_analysis import (
+from monitor.query import parse
+from monitor.query.matcher import document, matches
+from monitor.query.rules import RuleSet
+from monitor.query.syntax import TIME_FIELDS, Node, positive
+from monitor.store.elasticsearch import query_compiler
+from monitor.store.elasticsearch.analysis import (
     ANALYSIS,
     AUTHOR_MAPPING,
     TEXT_MAPPING,
     URL_MAPPING,
     VALUE_MAPPING,
 )
-from monitor.query.matcher import document, matches
-from monitor.query.rules import RuleSet
-from monitor.query.syntax import TIME_FIELDS, Node, positive
 from query.examples import STORY
 from query.generate import NOW, corpora, many_queries
 
@@ -91,7 +92,7 @@ def by_elasticsearch(elasticsearch_url: str) -> Iterator[Found]:
         assert not answer["errors"], answer
         lines = []
         for node in nodes:
-            query = node if isinstance(node, dict) else to_elasticsearch.compile(node, NOW)
+            query = node if isinstance(node, dict) else query_compiler.compile(node, NOW)
             both = {"bool": {"must": [query], "filter": [{"term": {"batch": batch}}]}}
             lines += [{}, {"query": both, "_source": False, "size": len(stories)}]
         answers = call("POST", "/_msearch", _lines(lines))["responses"]

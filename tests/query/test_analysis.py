@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.models import DIRECTIONS, tidy
-from monitor.query import folding, words
+from monitor.query import folding, segmentation
 from monitor.query.analysis import Form, tokens
-from monitor.query.elasticsearch_analysis import ANALYSIS, AUTHOR_MAPPING, TEXT_MAPPING, URL_MAPPING
 from monitor.query.stemming import OVERRIDES, stem
+from monitor.store.elasticsearch.analysis import ANALYSIS, AUTHOR_MAPPING, TEXT_MAPPING, URL_MAPPING
 from query.generate import WORDS, texts
 
 
@@ -132,10 +132,10 @@ _any = st.text(
 @settings(max_examples=1000, deadline=None)
 @given(_any | texts)
 def test_the_fast_pattern_cuts_as_the_whole_one_does(text: str) -> None:
-    plain = text.translate(words.LOOKALIKES)
-    whole = [match.span() for match in words._whole.finditer(plain) if match[0].strip("\u0640")]
-    assert words.boundaries(text) == whole
-    assert words.cut(text) == [text[start:end] for start, end in words.boundaries(text)]
+    plain = text.translate(segmentation.LOOKALIKES)
+    whole = [match.span() for match in segmentation._whole.finditer(plain) if match[0].strip("\u0640")]
+    assert segmentation.boundaries(text) == whole
+    assert segmentation.cut(text) == [text[start:end] for start, end in segmentation.boundaries(text)]
 
 
 def test_every_token_of_a_text_has_its_place_in_it() -> None:
@@ -146,7 +146,7 @@ def test_every_token_of_a_text_has_its_place_in_it() -> None:
 
 
 def test_a_very_long_token_is_cut_as_lucene_cuts_it() -> None:
-    assert [len(token) for token in words.cut("a" * 600)] == [255, 255, 90]
+    assert [len(token) for token in segmentation.cut("a" * 600)] == [255, 255, 90]
 
 
 # ---- the same from a real server

@@ -13,7 +13,7 @@ from monitor.errors import FetchError, RenderingUnavailable
 from monitor.models import Page
 from monitor.rendering import auto
 from monitor.rendering.auto import Memory, kind_of, unwritten
-from monitor.rendering.reading import read
+from monitor.rendering.engine_choice import read
 from rendering import pages
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -18,7 +18,7 @@ from monitor.config.schema import Outlet
 from monitor.demo.web import Site
 from monitor.errors import FetchError, RenderingUnavailable
 from monitor.models import Disposition
-from monitor.rendering import engines, gate, rendering
+from monitor.rendering import engines, rendering, splash_pool
 from rendering import pages
 from rendering.test_engines import crawl_settings, outlet
 
@@ -99,7 +99,7 @@ def test_no_browser_is_left_behind(engine: Engine, site: Site, chromium_path: st
 def test_a_splash_that_does_not_come_back_is_one_clear_message_and_no_page_is_given_up(
     engine: Engine, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gate, "PING_TIMEOUT", 0.2)
+    monkeypatch.setattr(splash_pool, "PING_TIMEOUT", 0.2)
     site.put("/feed", feed(site, "/a", "/b"), "application/rss+xml")
     service = FakeService(
         Outlet(name="Script Times", url=site.url, feeds=(f"{site.url}feed",), render="splash"),

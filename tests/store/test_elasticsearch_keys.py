@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from monitor.store.elasticsearch import schema
-from monitor.store.elasticsearch.keys import calls, roles
+from monitor.store.elasticsearch.privileges import calls, roles
 
 if TYPE_CHECKING:
     from monitor.models import Json

@@ -9,7 +9,7 @@ from monitor.models import Notice, from_rfc3339, rfc3339
 from monitor.store.elasticsearch import documents
 from monitor.store.elasticsearch.bulk import Write
 from monitor.store.elasticsearch.documents import digest
-from monitor.store.elasticsearch.notes import Notes
+from monitor.store.elasticsearch.settings import Notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from monitor.query.elasticsearch_analysis import (
+from monitor.store.elasticsearch.analysis import (
     ANALYSIS,
     AUTHOR_MAPPING,
     TEXT_MAPPING,

@@ -6,12 +6,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from monitor.counted import counted
 from monitor.errors import StoreUnavailable
+from monitor.plural import counted
 from monitor.store.elasticsearch import client, migration, schema
-from monitor.store.elasticsearch.aside import Aside
 from monitor.store.elasticsearch.client import explained
-from monitor.store.elasticsearch.copying import Copying
+from monitor.store.elasticsearch.dead_letters import Aside
+from monitor.store.elasticsearch.dump import Copying
 
 if TYPE_CHECKING:
     from monitor.config.schema import StoreSettings

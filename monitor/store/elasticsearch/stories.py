@@ -10,7 +10,7 @@ from monitor.store.elasticsearch import documents
 from monitor.store.elasticsearch.bulk import Write, Written
 from monitor.store.elasticsearch.cluster import Cluster, Stored
 from monitor.store.elasticsearch.documents import digest
-from monitor.store.elasticsearch.mirror import WORTH, Mirror, Sketch
+from monitor.store.elasticsearch.signature_cache import WORTH, Mirror, Sketch
 from monitor.store.protocol import Found
 
 if TYPE_CHECKING:
@@ -287,9 +287,9 @@ def _compiled(query: Node | None, now: datetime, since: datetime | None) -> Json
     if query is None:
         compiled: Json = {"match_all": {}}
     else:
-        from monitor.query import to_elasticsearch  # noqa: PLC0415  a plain list needs no query language
+        from monitor.store.elasticsearch import query_compiler  # noqa: PLC0415  a plain list needs no query language
 
-        compiled = to_elasticsearch.compile(query, now)
+        compiled = query_compiler.compile(query, now)
     if since is None:
         return compiled
     return {"bool": {"must": [compiled], "filter": [{"range": {"date": {"gte": rfc3339(since)}}}]}}

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from monitor.counted import counted
+from monitor.plural import counted
 from monitor.store.sqlite import sql
-from monitor.store.sqlite.copying import Copying
 from monitor.store.sqlite.database import Database
+from monitor.store.sqlite.dump import Copying
 from monitor.store.sqlite.frontier import Frontier
 from monitor.store.sqlite.search import Search
 

@@ -252,7 +252,7 @@ def inflate(data: bytes, size: int) -> bytes:
 
 
 def _places_match(row: apsw.FTS5ExtensionApi, *arguments: apsw.SQLiteValue) -> bool:
-    """Calls a `monitor.store.sqlite.places.Checker` that is bound to the statement."""
+    """Calls a `monitor.store.sqlite.positions.Checker` that is bound to the statement."""
     return cast("Callable[[apsw.FTS5ExtensionApi], bool]", arguments[0])(row)
 
 

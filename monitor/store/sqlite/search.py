@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from monitor.batched import batched
 from monitor.errors import StoreRefused
+from monitor.itertools_compat import batched
 from monitor.query.matcher import document, matches
-from monitor.query.to_sql import Check, Plan
-from monitor.query.to_sql import compile as compile_query
 from monitor.store.protocol import Found
 from monitor.store.sqlite import rows, sql
 from monitor.store.sqlite.part import Part
-from monitor.store.sqlite.places import Checker
+from monitor.store.sqlite.positions import Checker
+from monitor.store.sqlite.query_compiler import Check, Plan
+from monitor.store.sqlite.query_compiler import compile as compile_query
 from monitor.store.sqlite.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING
 
-from monitor.batched import batched
+from monitor.itertools_compat import batched
 from monitor.models import Filed
-from monitor.store.sqlite import fulltext, rows, similar, sql
+from monitor.store.sqlite import fulltext, near_duplicates, rows, sql
 from monitor.store.sqlite.part import Part
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Stories(Part):
     def similar(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
         """See `Store.similar`; the most alike first, a hundred at most, of the last `similar.REMEMBERED`."""
         with self.database.read() as connection:
-            return similar.find(connection, signature, since=since)
+            return near_duplicates.find(connection, signature, since=since)
 
     def hits(self, alert: str | None = None, *, since: datetime | None = None, limit: int = 1000) -> list[Hit]:
         oldest = rows.micros(since) if since else -(1 << 63)
@@ -115,7 +115,7 @@ class Writing:
         """To be called before the commit."""
         if self._entries:
             fulltext.put(self._connection, self._entries, self._words)
-            similar.put(self._connection, self._signatures)
+            near_duplicates.put(self._connection, self._signatures)
 
     def committed(self) -> None:
         """To be called after it."""
@@ -126,7 +126,7 @@ class Writing:
         self._connection.execute(sql.KEEP_VERSION, (old.id, old.version, rows.pack(old)))
         self._connection.execute(sql.DROP_STORY, (moment,))
         self._connection.execute(sql.UNINDEX, (moment,))
-        similar.drop(self._connection, moment)
+        near_duplicates.drop(self._connection, moment)
         self._entries.pop(moment, None)
         self._signatures.pop(moment, None)
 

@@ -19,7 +19,7 @@ _LAST = "\U0010ffff"
 
 
 class Vocabulary:
-    """`monitor.query.to_sql.Vocabulary` as the file has it now."""
+    """`monitor.store.sqlite.query_compiler.Vocabulary` as the file has it now."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection

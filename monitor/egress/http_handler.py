@@ -1,0 +1,132 @@
+"""Scrapy's own HTTP handler, with every connection behind the address guard and a bound on what is under way."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from copy import copy
+from typing import TYPE_CHECKING, Any
+
+import certifi
+from scrapy.core.downloader.handlers import http11
+from scrapy.exceptions import DownloadFailedError
+from scrapy.utils._download_handlers import normalize_bind_address, wrap_twisted_exceptions
+from scrapy.utils.defer import maybe_deferred_to_future
+from scrapy.utils.httpobj import urlparse_cached
+from twisted.web.client import Agent, _StandardEndpointFactory
+from twisted.web.iweb import IAgentEndpointFactory
+from zope.interface import implementer
+
+from monitor.discovery.url_rules import host_of
+from monitor.egress.address_guard import TRUSTED, VERIFY, GuardedReactor, Refused, is_public
+
+if TYPE_CHECKING:
+    from scrapy import Request
+    from scrapy.crawler import Crawler
+    from scrapy.http import Response
+    from twisted.web.client import URI
+
+
+class Untrusted(DownloadFailedError):
+    """Who answers cannot show to be who they say."""
+
+
+class GuardedHandler(http11.HTTP11DownloadHandler):
+    """For http and https.  ``MONITOR_CONCURRENCY`` is the number of requests under way in all."""
+
+    lazy = False
+
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        self._free = asyncio.Semaphore(crawler.settings.getint("MONITOR_CONCURRENCY", 64))
+        if sys.platform in {"darwin", "win32"}:  # where OpenSSL's wheels know no authorities
+            os.environ.setdefault("SSL_CERT_FILE", certifi.where())
+        self._lenient = copy(self._contextFactory)
+        self._lenient._verify_certificates = False  # noqa: SLF001  one setting for all is Scrapy's way
+
+    async def download_request(self, request: Request) -> Response:
+        trusted = request.meta.get(TRUSTED, frozenset())
+        host = host_of(request.url)
+        if host is None:
+            raise Refused(f"not an http or https address: {request.url[:200]}")
+        if request.meta.get("proxy"):
+            await self._check_behind_proxy(host, trusted)
+        verify = request.meta.get(VERIFY, True)
+        agent = _Agent(
+            trusted,
+            contextFactory=self._contextFactory if verify else self._lenient,
+            bindAddress=self._bind_address,
+            pool=self._pool,
+            maxsize=self._default_maxsize,
+            warnsize=0,
+            fail_on_dataloss=self._fail_on_dataloss,
+            crawler=self._crawler,
+        )
+        async with self._free:
+            try:
+                with wrap_twisted_exceptions():
+                    response: Response = await maybe_deferred_to_future(agent.download_request(request))
+            except DownloadFailedError as error:
+                if fault := _of_certificate(str(error)):
+                    message = f"the certificate of {host[0]} {fault}; `verify: false` takes it all the same"
+                    raise Untrusted(message) from error
+                raise
+        return response
+
+    async def _check_behind_proxy(self, host: tuple[str, int], trusted: frozenset[tuple[str, int]]) -> None:
+        """The proxy makes the connection: all that can be done here is to look the name up as it will."""
+        if host in trusted:
+            return
+        try:
+            answers = await asyncio.get_running_loop().getaddrinfo(host[0], host[1])
+        except OSError:
+            return  # known to the proxy alone
+        for *_, address in answers:
+            if not is_public(str(address[0])):
+                raise Refused(f"{host[0]} leads to {address[0]}, which is not a public address")
+
+
+def _of_certificate(words: str) -> str:
+    """What is wrong with the certificate, where that is what the words of Twisted's failure say."""
+    if "certificate verify failed" in words:
+        return "is not signed by an authority that is trusted here, or has expired"
+    return "is for another name" if "VerificationError" in words or "CertificateError" in words else ""
+
+
+class _Agent(http11._ScrapyAgent):  # noqa: SLF001  Scrapy has no seam here; the tests of guard.py hold it in place
+    def __init__(self, trusted: frozenset[tuple[str, int]], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._trusted = trusted
+
+    def _get_agent(self, request: Request, timeout: float) -> Agent:
+        if request.meta.get("proxy"):
+            return super()._get_agent(request, timeout)
+        from twisted.internet import reactor  # noqa: PLC0415  importing it installs one
+
+        bind = normalize_bind_address(self._bindAddress)
+        doors = _Doors(reactor, self._trusted, self._contextFactory, timeout, bind)
+        agent: _PooledAgent = _PooledAgent.usingEndpointFactory(  # type: ignore[no-untyped-call]
+            reactor, doors, self._pool
+        )
+        # A connection made for an outlet that may use it must not serve one that may not.
+        verified = request.meta.get(VERIFY, True)
+        agent.key = (bind, host_of(request.url) in self._trusted, verified, urlparse_cached(request).scheme)
+        return agent
+
+
+class _PooledAgent(Agent):
+    key: tuple[Any, ...] = ()
+
+    def _requestWithEndpoint(self, key: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N802  Twisted's name
+        return super()._requestWithEndpoint((*key, *self.key), *args, **kwargs)
+
+
+@implementer(IAgentEndpointFactory)
+class _Doors:
+    def __init__(self, reactor: Any, trusted: frozenset[tuple[str, int]], *how: Any) -> None:
+        self._reactor, self._trusted, self._how = reactor, trusted, how
+
+    def endpointForURI(self, uri: URI) -> Any:  # noqa: N802  Twisted's name
+        reactor = GuardedReactor(self._reactor, (uri.host.decode("ascii"), uri.port), self._trusted)
+        return _StandardEndpointFactory(reactor, *self._how).endpointForURI(uri)  # type: ignore[no-untyped-call]

@@ -1,0 +1,156 @@
+"""Bylines become people."""
+
+from __future__ import annotations
+
+import pytest
+
+from extract import pages
+from monitor.extract import Reading, bylines, read
+from monitor.models import Article, Page, now
+
+
+@pytest.mark.parametrize(
+    ("byline", "expected"),
+    [
+        ("By Marta Lindqvist", ("Marta Lindqvist",)),
+        ("By Marta Lindqvist and Joon-ho Park", ("Marta Lindqvist", "Joon-ho Park")),
+        ("Marta Lindqvist, Science Correspondent", ("Marta Lindqvist",)),
+        ("Lindqvist, Marta", ("Marta Lindqvist",)),
+        ("Von Marta Lindqvist und Karl Ott, Berlin", ("Marta Lindqvist", "Karl Ott")),
+        ("Di Wu", ("Di Wu",)),
+        ("di Mario Rossi", ("Mario Rossi",)),
+        ("José Ortega y Gasset", ("José Ortega y Gasset",)),
+        ("Ana Ruiz y Luis Gil", ("Ana Ruiz", "Luis Gil")),
+        ("John Smith, Jr.", ("John Smith",)),
+        ("By Reuters", ("Reuters",)),
+        ("Автор: Мария Орлова", ("Мария Орлова",)),
+        ("記者 王小明", ("王小明",)),
+        ("Marta Lindqvist (marta@tech.example) Published 5 May 2024", ("Marta Lindqvist",)),
+        ("Marta Lindqvist | Tech Example", ("Marta Lindqvist",)),
+        ("<a href='/m'>Marta Lindqvist</a>", ("Marta Lindqvist",)),
+        ("Marta Lindqvist on June 30, 2014 08:08 am", ("Marta Lindqvist",)),
+        ("By Marta Lindqvist Tuesday, Aug. 17, 2010", ("Marta Lindqvist",)),
+        ("Marta Lindqvist posted Aug 18th 2010", ("Marta Lindqvist",)),
+        ("Marta Lindqvist 30 juin 2014", ("Marta Lindqvist",)),
+        ("Marta Lindqvist Senior Washington Correspondent", ("Marta Lindqvist",)),
+        ("Marta Lindqvist journaliste", ("Marta Lindqvist",)),
+        ("Guardian staff reporter", ("Guardian staff reporter",)),
+        ("Marta Lindqvist, View Author Page", ("Marta Lindqvist",)),
+        ("Marta Lindqvist, Moscow", ("Marta Lindqvist",)),
+        ("Marta Lindqvist, AFP", ("Marta Lindqvist", "AFP")),
+        ("ABC Institute for Public Affairs", ("ABC Institute for Public Affairs",)),
+        ("Marta Lindqvist in Moscow and Karl Ott in London", ("Marta Lindqvist", "Karl Ott")),
+        ("Marta Lindqvist for Daily Herald", ("Marta Lindqvist",)),
+        ("Marta Lindqvist Technology Reporter", ("Marta Lindqvist",)),
+        ("Reporting by Marta Lindqvist; Editing by Karl Ott", ("Marta Lindqvist",)),
+        (
+            "Reporting by Marta Lindqvist and Karl Ott; additional reporting by Di Wu",
+            ("Marta Lindqvist", "Karl Ott", "Di Wu"),
+        ),
+        ("Marta Lindqvist and agencies", ("Marta Lindqvist",)),
+        ("Von Trier, Lars", ("Lars Von Trier",)),
+        ("Van der Berg, Anna", ("Anna Van der Berg",)),
+        ("Von Marta Lindqvist, Berlin", ("Marta Lindqvist",)),
+        ("Marta Lindqvist, Joon-ho Park, and Di Wu", ("Marta Lindqvist", "Joon-ho Park", "Di Wu")),
+        ("Analysis by Marta Lindqvist", ("Marta Lindqvist",)),
+        ("Marta Lindqvist, MS, RD", ("Marta Lindqvist",)),
+        ("Ma, Jun", ("Jun Ma",)),
+        ("Marta Lindqvist News reporter @marta", ("Marta Lindqvist",)),
+        ("株式会社ライン ／", ("株式会社ライン",)),
+        ("Share this article", ()),
+        ("Follow Marta Lindqvist on X", ()),
+        ("https://tech.example/authors/marta", ()),
+        ("admin", ()),
+        ("", ()),
+        ("x" * 400, ()),
+    ],
+)
+def test_a_byline_names_these_people(byline: str, expected: tuple[str, ...]) -> None:
+    assert bylines.names([[byline]]) == expected
+
+
+def test_the_outlet_s_own_name_is_no_author_and_signs_only_where_no_person_does() -> None:
+    sources = (["Tech Example"], ["Tech Example Newsdesk"])
+    assert bylines.names((["Tech Example"], ["Marta Lindqvist"]), ["Tech Example"]) == ("Marta Lindqvist",)
+    assert bylines.names(sources[:1], ["Tech Example"]) == ()
+    assert bylines.house(sources) == ("Tech Example",)
+
+
+def test_a_name_said_again_with_more_behind_it_counts_once() -> None:
+    assert bylines.names([["Marta Lindqvist", "Marta Lindqvist Science"]]) == ("Marta Lindqvist",)
+
+
+def test_the_first_source_that_names_people_is_believed() -> None:
+    assert bylines.names((["admin"], ["Marta Lindqvist"], ["Somebody Else"])) == ("Marta Lindqvist",)
+
+
+@pytest.mark.parametrize("account", ["mlindqvist", "ML2024", "marta_l"])
+def test_an_account_s_name_stands_only_where_no_person_is_named(account: str) -> None:
+    assert bylines.names(([account], ["By Marta Lindqvist"])) == ("Marta Lindqvist",)
+    assert bylines.names(([account], [])) == (account,)
+
+
+def _authors(head: str, before: str = "", behind: str = "") -> tuple[str, ...]:
+    body = "".join(f"<p>{text}</p>" for text in pages.PARAGRAPHS)
+    html = (
+        f"<html><head><meta property='og:site_name' content='Tech Example'>{head}</head><body>"
+        f"<article><h1>{pages.TITLE}</h1>{before}{body}{behind}</article></body></html>"
+    )
+    story = read(Page(url=pages.URL, body=html.encode(), fetched_at=now()), Reading(outlet="Tech Example"))
+    assert isinstance(story, Article)
+    return story.authors
+
+
+@pytest.mark.parametrize(
+    ("head", "before", "behind"),
+    [
+        ("<meta name='author' content='Marta Lindqvist'>", "", ""),
+        ("<meta name='author' content='Tech Example'>", "<p class='byline'>Marta Lindqvist</p>", ""),
+        ("", "<ul class='metaInfoAuthorList'><li>Marta Lindqvist</li></ul>", ""),
+        ("", "<ul class='authorList'><script>icons.load('x')</script><li>Marta Lindqvist</li></ul>", ""),
+        ("", "<a rel='author' href='/people/7'>Marta Lindqvist</a>", ""),
+        ("", "<div>By Marta Lindqvist</div>", ""),
+        ("<meta name='author' content='Tech Example'>", "", "<p style='text-align:right'><b>Marta Lindqvist</b></p>"),
+        (
+            "<script type='application/ld+json'>{'@type':'NewsArticle','author':{'@type':'Person','name':"
+            "'Marta Lindqvist'}}</script>".replace("'", '"').replace('"application/ld+json"', "'application/ld+json'"),
+            "",
+            "",
+        ),
+    ],
+)  # fmt: skip
+def test_the_author_is_found_wherever_the_page_signs(head: str, before: str, behind: str) -> None:
+    assert _authors(head, before, behind) == ("Marta Lindqvist",)
+
+
+def test_who_signs_beside_the_first_to_sign_is_an_author_too_and_who_signs_elsewhere_is_not() -> None:
+    signed = "<p class='byline vcard'>By Marta Lindqvist and Joon-ho Park on 5 May 2026 at 9:30, 12 Comments</p>"
+    apart = "<div class='m1'><div><h3>Another story</h3><p class='byline'>By Somebody Else</p></div></div>"
+    assert _authors("", f"<div><div><div>{signed}</div></div></div>", apart) == ("Marta Lindqvist", "Joon-ho Park")
+
+
+def test_who_wrote_a_related_story_did_not_write_this_one() -> None:
+    assert _authors("", "", "<aside class='related'><p class='author'>Somebody Else</p></aside>") == ()
+
+
+@pytest.mark.parametrize("names", ["itemprop='comment' itemscope", "class='comment even depth-1'"])
+def test_who_comments_is_no_author(names: str) -> None:
+    comment = f"<li {names}><span itemprop='author'><span itemprop='name'>Somebody Else</span></span></li>"
+    assert _authors("", "<p class='byline'>Marta Lindqvist</p>", f"<ul>{comment}</ul>") == ("Marta Lindqvist",)
+
+
+def test_a_page_that_says_whether_it_has_comments_is_no_comment() -> None:
+    signed = "<div class='comments-disabled'><h1>T</h1><span itemprop='author'>Marta Lindqvist</span></div>"
+    assert _authors("", signed) == ("Marta Lindqvist",)
+
+
+@pytest.mark.parametrize("name", ["author-bio", "author-box", "author-card", "author-info"])
+def test_what_is_told_of_an_author_is_no_name(name: str) -> None:
+    box = f"<div class='{name}'>Marta Lindqvist covers Sberbank and other banks for our readers.</div>"
+    assert _authors("", "", box) == ()
+    assert _authors("", "<p class='byline'>Marta Lindqvist</p>", box) == ("Marta Lindqvist",)
+    assert _authors("", f"<div class='{name}'>By Marta Lindqvist</div>") == ("Marta Lindqvist",)
+
+
+def test_a_page_that_only_the_outlet_signs_is_the_outlet_s() -> None:
+    assert _authors("<meta name='author' content='Tech Example'>") == ("Tech Example",)

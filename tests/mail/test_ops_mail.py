@@ -1,0 +1,113 @@
+"""Who runs the monitor hears of outlets that fail for long, once."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mail.server import free_port, mail_server
+from monitor.config import Config, MailSettings, Outlet
+from monitor.mail.deliver import deliver_due
+from monitor.mail.ops_mail import AGAIN, LOOK_EVERY
+from monitor.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from monitor.store import Store
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = SqliteStore(tmp_path / "monitor.db", timeout=timedelta(seconds=30))
+    store.setup()
+    yield store
+    store.close()
+
+
+def config(port: int) -> Config:
+    url = f"smtp://127.0.0.1:{port}?starttls=never"
+    mail = MailSettings.model_validate({"url": url, "ops": ["ops@example.org"], "timeout": 5})
+    return Config(mail=mail, outlets=tuple(Outlet(name=name, url=f"https://{name}.example/") for name in "abc"))
+
+
+def polled(store: Store, name: str, *, ok: timedelta | None, failures: float) -> None:
+    """Writes an outlet's state as a poll would; ``ok`` is how long ago it last went well."""
+    (state,) = store.lease([name], holder="x", now=NOW, term=timedelta(minutes=5), limit=1, due_only=False)
+    good = None if ok is None else NOW - ok
+    store.release(replace(state, last_ok_at=good, failures=failures, error="http-500\r\nBcc: x@example.org"))
+
+
+def test_outlets_that_fail_for_long_are_told_once_and_again_after_a_week(store: Store) -> None:
+    polled(store, "a", ok=timedelta(days=2), failures=9)
+    polled(store, "b", ok=timedelta(hours=2), failures=9)
+    polled(store, "c", ok=None, failures=9)
+    with mail_server() as (manners, port):
+        for later in (timedelta(0), LOOK_EVERY, timedelta(hours=3)):
+            deliver_due(store, config(port), now=lambda later=later: NOW + later)
+        (mail,) = manners.taken
+        assert mail.recipients == ("ops@example.org",)
+        assert mail.message["Subject"] == "[media-monitor] 2 outlets fail: a, c"
+        assert "Bcc" not in mail.message
+        deliver_due(store, config(port), now=lambda: NOW + AGAIN)
+        assert len(manners.taken) == 2
+
+
+def test_of_processes_that_look_at_once_one_tells(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    polled(store, "a", ok=timedelta(days=2), failures=9)
+    stores = [SqliteStore(tmp_path / "monitor.db", timeout=timedelta(seconds=30)) for _ in range(4)]
+    together = threading.Barrier(4)
+    notes = SqliteStore.notes
+
+    def looked(own: SqliteStore, prefix: str = "") -> Any:
+        kept = notes(own, prefix)
+        if prefix == "ops/looked":
+            together.wait(10)
+        return kept
+
+    monkeypatch.setattr(SqliteStore, "notes", looked)
+    with mail_server() as (manners, port), ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda own: deliver_due(own, config(port), now=lambda: NOW), stores))
+        assert len(manners.taken) == 1
+    for own in stores:
+        own.close()
+
+
+def test_a_mail_told_once_more_has_the_same_id_and_the_next_weeks_another(store: Store) -> None:
+    polled(store, "a", ok=timedelta(days=2), failures=9)
+    moments = (NOW, NOW + LOOK_EVERY, NOW + LOOK_EVERY + AGAIN)
+    with mail_server() as (manners, port):
+        for moment in moments:
+            if moment == moments[1]:
+                store.note("ops/failing/a", None)  # as if killed before it was written down
+            deliver_due(store, config(port), now=lambda moment=moment: moment)
+        once, again, later = (mail.message["Message-ID"] for mail in manners.taken)
+    assert once == again != later
+
+
+def test_one_that_came_back_and_fails_again_is_news(store: Store) -> None:
+    with mail_server() as (manners, port):
+        for step, failures in enumerate((9, 0, 9)):
+            polled(store, "a", ok=timedelta(days=2) if failures else timedelta(0), failures=failures)
+            deliver_due(store, config(port), now=lambda step=step: NOW + step * LOOK_EVERY)
+        assert len(manners.taken) == 2
+
+
+def test_where_the_mail_server_is_away_it_is_told_later(store: Store) -> None:
+    polled(store, "a", ok=timedelta(days=2), failures=9)
+    port = free_port()
+    report = deliver_due(store, config(port), now=lambda: NOW)
+    assert "failing outlets" in report.errors[0]
+    with mail_server(port=port) as (manners, _):
+        deliver_due(store, config(port), now=lambda: NOW + LOOK_EVERY)
+        assert len(manners.taken) == 1
