@@ -25,7 +25,7 @@ from typing import Any, Self
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from monitor.config.schema import CrawlSettings, Outlet
-from monitor.crawl.process import errand
+from monitor.crawl.process import run_one_off
 from monitor.demo.web import Fault, Site
 from monitor.errors import FetchError
 from rendering import pages
@@ -105,7 +105,7 @@ def engine(site: Site, name: str, **values: Any) -> None:
         return [*zip((*quick, *slow, *quick[:17]), ends, strict=True)], downloaded, rendered
 
     with Memory() as memory:
-        results, downloaded, rendered = errand(settings(**values), work)
+        results, downloaded, rendered = run_one_off(settings(**values), work)
     right = Counter[str]()
     wrong = []
     for url, end in results:
@@ -145,7 +145,7 @@ def cost_of_auto(site: Site) -> None:
             rounds.append(tuple(times))
         return rounds
 
-    ratios = sorted(auto / plain for plain, auto in errand(settings(), work)[1:])
+    ratios = sorted(auto / plain for plain, auto in run_one_off(settings(), work)[1:])
     middle, least, most = ratios[len(ratios) // 2], ratios[0], ratios[-1]
     print(f"auto: {middle:.2f} times plain on pages that need no rendering ({least:.2f} to {most:.2f})")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from monitor.models import tidy
+from monitor.models import normalize_text
 from monitor.similarity import UNSPACED
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ _END = re.compile(r"(?<![.!?…।॥؟۔])([.!?…।॥؟۔]++)[\"'”’»)\]
 # What is compared: words, and characters where no space stands between words.
 _UNIT = re.compile(rf"{UNSPACED}|(?:(?!{UNSPACED})\S)+")
 _RUN = re.compile(rf"\s+|{UNSPACED}|(?:(?!{UNSPACED})[^\W_])+|.")
-EDITED = 0.6  # a sentence this like a removed one was corrected, not added
+EDITED_SENTENCE_SIMILARITY = 0.6  # a sentence this like a removed one was corrected, not added
 # Sentences and words: beyond, a rewrite is all new, and comparing each with each would cost seconds.
-LONGEST_PAIRING = 200
-MOST_WORDS = 4000
+MAX_PAIRED_SENTENCES = 200
+MAX_COMPARED_WORDS = 4000
 # A line that counts readers or tells the time; its numbers change by themselves.
 _COUNTER = re.compile(
     r"\d (?:people|readers) (?:have )?read\b|\bread(?: by)? \d|\d\W*(?:views?|reads|likes|comments)\b|\bviews\W*\d"
@@ -40,7 +40,7 @@ _COUNTER = re.compile(
 _CLOCK = re.compile(r"(?<![\d:])\d{1,2}:\d\d(?![\d:])")
 _WORDED = re.compile(r"(?=[^\W\d_]*[^\W\d_A-ZА-Я])[^\W\d_]{4,}")  # a word that is no abbreviation
 _NUMBER = re.compile(r"\d+(?:[.,'’\u00a0\u202f ]\d+)*")
-LONGEST_COUNTER = 120  # characters
+MAX_COUNTER_CHARACTERS = 120  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,8 @@ def added(old: str, new: str) -> str:
     kept, still = set(before), set(after)
     gone = [_UNIT.findall(s) for s in before if s not in still]
     come = [s for s in after if s not in kept]
-    few = len(gone) * len(come) <= LONGEST_PAIRING**2
-    if few and sum(map(len, gone)) * sum(len(_UNIT.findall(s)) for s in come) <= MOST_WORDS**2:
+    few = len(gone) * len(come) <= MAX_PAIRED_SENTENCES**2
+    if few and sum(map(len, gone)) * sum(len(_UNIT.findall(s)) for s in come) <= MAX_COMPARED_WORDS**2:
         come = [s for s in come if not _edited(s, gone)]
     return "\n".join(come)
 
@@ -94,10 +94,10 @@ def differences(old: str, new: str) -> Iterator[Change]:
 def changed(known: Story, read: Story, *, left_out: Sequence[str] = ()) -> bool:
     """Whether a reader would see another title or text.
 
-    White space does not count, nor do paragraphs that were learnt since to be furniture (``left_out``), nor the numbers
+    White space does not count, nor do paragraphs that were learnt since to be boilerplate, nor the numbers
     in a line that counts readers or tells how long ago it was written.
     """
-    furniture = {line for block in left_out for line in tidy(block).splitlines()}
+    furniture = {line for block in left_out for line in normalize_text(block).splitlines()}
     before = [line for line in known.text.splitlines() if line not in furniture]
     return (known.title.split(), _lasting(before)) != (read.title.split(), _lasting(read.text.splitlines()))
 
@@ -108,7 +108,7 @@ def _lasting(lines: Iterable[str]) -> list[str]:
 
 
 def _counts(line: str) -> bool:
-    if len(line) >= LONGEST_COUNTER or not any(map(str.isdigit, line)):
+    if len(line) >= MAX_COUNTER_CHARACTERS or not any(map(str.isdigit, line)):
         return False
     return bool(_COUNTER.search(line) or (_CLOCK.search(line) and not _WORDED.search(line)))
 
@@ -120,6 +120,10 @@ def _edited(new: str, gone: Iterable[list[str]]) -> bool:
     )  # it keeps what it learns of its second sequence
     for old in gone:
         matcher.set_seq1(old)
-        if matcher.real_quick_ratio() >= EDITED and matcher.quick_ratio() >= EDITED and matcher.ratio() >= EDITED:
+        if (
+            matcher.real_quick_ratio() >= EDITED_SENTENCE_SIMILARITY
+            and matcher.quick_ratio() >= EDITED_SENTENCE_SIMILARITY
+            and matcher.ratio() >= EDITED_SENTENCE_SIMILARITY
+        ):
             return True
     return False

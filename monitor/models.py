@@ -51,7 +51,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Visit:
+class FrontierEntry:
     """A candidate's place in the crawl frontier: what is known of an address the monitor has met.
 
     A visit with ``next_at`` is waiting to be fetched from then on; without, it is finished.
@@ -88,7 +88,7 @@ class Article:
     """What extraction reads in one page.
 
     ``flags`` are among ``truncated``, ``paywall``, ``consent``, ``live``; ``method`` names what found the text.
-    ``blocks`` are hashes of the paragraphs with their place in the page: what an outlet's furniture is learnt from.
+    ``block_hashes`` are hashes of the paragraphs with their position in the page; boilerplate is learned from them.
     """
 
     title: str
@@ -103,8 +103,8 @@ class Article:
     image: str | None = None
     method: str = ""
     flags: tuple[str, ...] = ()
-    blocks: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()  # paragraphs that are the outlet's furniture
+    block_hashes: tuple[str, ...] = ()
+    boilerplate: tuple[str, ...] = ()  # paragraphs that are the outlet's furniture
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,10 +143,10 @@ class Story:
     method: str = ""  # with flags, "extraction" in JSON
     flags: tuple[str, ...] = ()
 
-    def tidied(self) -> Story:
+    def normalized(self) -> Story:
         """The story with its words in the letters that queries have, see `tidy`."""
         told = self.title, self.text, *self.authors
-        title, text, *authors = map(tidy, told)
+        title, text, *authors = map(normalize_text, told)
         same = (title, text, *authors) == told
         return self if same else replace(self, title=title, text=text, authors=tuple(authors))
 
@@ -205,7 +205,7 @@ class Hit:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Notice:
+class Notification:
     """One hit waiting in the outbox to be mailed.  (alert, story, version) is its key: put twice, it is there once."""
 
     alert: str
@@ -215,7 +215,7 @@ class Notice:
     due_at: datetime
     created_at: datetime
     attempts: int = 0
-    batch: str | None = None  # the Message-ID it was first sent under, so that a repeat carries the same
+    message_id: str | None = None  # the Message-ID it was first sent under, so that a repeat carries the same
     error: str = ""
 
     @property
@@ -224,19 +224,19 @@ class Notice:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Filing:
+class PageCommit:
     """All that one fetched page leads to, written as one: the visit is settled only with its story and hits."""
 
-    visit: Visit  # as it is to be from now on
+    entry: FrontierEntry  # as it is to be from now on
     outcome: Outcome
     story: Story | None = None  # to be written; None where nothing of it changes
     aliases: tuple[str, ...] = ()  # ids of other addresses of the same story: they count as visited
     signature: tuple[int, ...] = ()  # the story's near-duplicate fingerprint, see similarity.py
     hits: tuple[Hit, ...] = ()
-    notices: tuple[Notice, ...] = ()
+    notifications: tuple[Notification, ...] = ()
 
 
-class Filed(enum.Enum):
+class CommitResult(enum.Enum):
     """What became of a filing in the store."""
 
     WRITTEN = "written"
@@ -261,7 +261,7 @@ class OutletState:
     """An outlet's crawl state: its schedule, health, sources, and who holds it.
 
     ``memory`` is JSON that components keep about the outlet between polls (rendering, furniture).
-    ``token`` fences writes: it changes whenever the lease changes hands, and a stale one is refused.
+    ``fencing_token`` fences writes: it changes whenever the lease changes hands, and a stale one is refused.
     """
 
     name: str
@@ -269,26 +269,26 @@ class OutletState:
     interval: timedelta
     holder: str | None = None
     lease_until: datetime | None = None
-    token: str = ""
+    fencing_token: str = ""
     last_poll_at: datetime | None = None
     last_ok_at: datetime | None = None
     last_story_at: datetime | None = None
     failures: float = 0.0  # weighted: a timeout counts less than a 404
     error: str = ""
     sources: dict[str, SourceState] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)  # dispositions since the beginning
+    dispositions: dict[str, int] = field(default_factory=dict)  # dispositions since the beginning
     memory: Json = field(default_factory=dict)
 
 
 #: Marks that turn the direction of writing: unseen, but part of the word beside them.
-DIRECTIONS = dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
-_DIRECTION = re.compile(f"[{''.join(map(chr, DIRECTIONS))}]")
+DIRECTION_MARKS = dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+_DIRECTION_MARK = re.compile(f"[{''.join(map(chr, DIRECTION_MARKS))}]")
 
 
-def tidy(text: str) -> str:
+def normalize_text(text: str) -> str:
     """Text with й and が as one sign each (NFC), which some outlets write as two, and without marks of direction."""
-    if _DIRECTION.search(text):
-        text = text.translate(DIRECTIONS)
+    if _DIRECTION_MARK.search(text):
+        text = text.translate(DIRECTION_MARKS)
     return unicodedata.normalize("NFC", text)  # as it is, and quickly, where it is so already
 
 
@@ -297,9 +297,9 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def rfc3339(moment: datetime) -> str:
+def rfc3339(time: datetime) -> str:
     """``2026-11-22T07:30:00Z``, with microseconds only where there are any."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def from_rfc3339(text: str) -> datetime:

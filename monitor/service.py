@@ -28,18 +28,20 @@ P = ParamSpec("P")
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-PATIENCE = timedelta(minutes=2)  # with a store that is away, in a pass that somebody waits for
-LONGEST_PAUSE = 30.0  # seconds between two tries of a store that is away
+STORE_RETRY_TIMEOUT = timedelta(minutes=2)  # with a store that is away, in a pass that somebody waits for
+MAX_RETRY_PAUSE_SECONDS = 30.0  # seconds between two tries of a store that is away
 
 
 class Service:
     """The parts of a crawling process.  Made by `open_service`."""
 
-    def __init__(self, config: Config, store: Store, extractor: Extractor, *, patience: timedelta | None) -> None:
+    def __init__(
+        self, config: Config, store: Store, extractor: Extractor, *, store_retry_timeout: timedelta | None
+    ) -> None:
         self.config = config
         self.store = store
         self.extractor = extractor
-        self.patience = patience
+        self.patience = store_retry_timeout
         self.rules = RuleSet.of(config)
         self.ingest = Ingest(config=config, store=store, extractor=extractor, rules=self.rules, call=self.call)
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="store")
@@ -69,7 +71,7 @@ class Service:
                         log.warning("crawling pauses until the store is back: %s", error)
                         self.away = True
                     await asyncio.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311  spreads processes, no secret
-                    pause = min(pause * 2, LONGEST_PAUSE)
+                    pause = min(pause * 2, MAX_RETRY_PAUSE_SECONDS)
                 else:
                     if failed or not self._waiting:  # on a full disk what only reads goes well all the while
                         self._returned()
@@ -91,7 +93,7 @@ class Service:
 
 
 @contextmanager
-def open_service(config: Config, base: Path, *, patience: timedelta | None = None) -> Iterator[Service]:
+def open_service(config: Config, base: Path, *, store_retry_timeout: timedelta | None = None) -> Iterator[Service]:
     """Opens all parts, the store migrated and ready; relative paths in the configuration start at ``base``.
 
     Raises StoreUnavailable or StoreRefused before anything is fetched.
@@ -99,7 +101,7 @@ def open_service(config: Config, base: Path, *, patience: timedelta | None = Non
     store = open_store(config.store, base)
     try:
         store.setup()
-        service = Service(config, store, Extractor(config.crawl.workers), patience=patience)
+        service = Service(config, store, Extractor(config.crawl.workers), store_retry_timeout=store_retry_timeout)
     except BaseException:
         store.close()
         raise

@@ -17,12 +17,14 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-REPRINT = 0.3  # from this much of the shorter text on, two stories are one; benchmarks/extraction/duplicates.py
-SIZE = 100  # hashes of a signature
+MIN_REPRINT_SIMILARITY = (
+    0.3  # from this much of the shorter text on, two stories are one; benchmarks/extraction/duplicates.py
+)
+SIGNATURE_HASHES = 100  # hashes of a signature
 BANDS = 24  # the smallest of them, which stores index
-BRIEF = 60  # shingles of a text so short that the formulas of a lede are a good part of it
-SAME_BRIEF = 0.7  # likeness below which that is all two briefs share
-FEWEST = 3  # shared hashes below which likeness is chance
+SHORT_TEXT_SHINGLES = 60  # shingles of a text so short that the formulas of a lede are a good part of it
+MIN_SHORT_TEXT_SIMILARITY = 0.7  # likeness below which that is all two briefs share
+MIN_SHINGLES = 3  # shared hashes below which likeness is chance
 
 _TOKEN = re.compile(r"[^\W_]+")
 UNSPACED = "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"  # scripts without spaces
@@ -32,15 +34,15 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 def signature(text: str) -> tuple[int, ...]:
-    """The text's sketch: up to `SIZE` numbers, ascending, each below 2**53 (so that JSON keeps them whole).
+    """The text's sketch: up to `SIGNATURE_HASHES` numbers, ascending, each below 2**53 (so that JSON keeps them whole).
 
     Empty where the text is too short to tell a reprint by.
     """
     hashes = _shingles(text)
-    if len(hashes) < 2 * FEWEST:
+    if len(hashes) < 2 * MIN_SHINGLES:
         return ()
-    if len(hashes) > SIZE:
-        hashes = hashes[:SIZE]
+    if len(hashes) > SIGNATURE_HASHES:
+        hashes = hashes[:SIGNATURE_HASHES]
     return tuple(hashes.tolist())
 
 
@@ -52,19 +54,19 @@ def bands(signature: Sequence[int]) -> tuple[int, ...]:
     return tuple(signature[:BANDS])
 
 
-def alike(one: Sequence[int], other: Sequence[int]) -> float:
-    """How much of the shorter text the other holds, from 0 to 1; `REPRINT` or more means they are one story."""
+def similarity(one: Sequence[int], other: Sequence[int]) -> float:
+    """Share of the shorter text that the other one contains, 0 to 1; from `MIN_REPRINT_SIMILARITY` on they are one story."""
     if not one or not other:
         return 0.0
     # Below the smaller of both horizons, each sketch holds all of its text's hashes.
-    horizon = min(sketch[-1] if len(sketch) >= SIZE else 1 << 53 for sketch in (one, other))
+    horizon = min(sketch[-1] if len(sketch) >= SIGNATURE_HASHES else 1 << 53 for sketch in (one, other))
     seen = {number for number in one if number <= horizon}
     others = {number for number in other if number <= horizon}
     shared = len(seen & others)
-    if shared < FEWEST:
+    if shared < MIN_SHINGLES:
         return 0.0
     likeness = shared / min(len(seen), len(others))
-    return 0.0 if likeness < SAME_BRIEF and min(len(one), len(other)) < BRIEF else likeness
+    return 0.0 if likeness < MIN_SHORT_TEXT_SIMILARITY and min(len(one), len(other)) < SHORT_TEXT_SHINGLES else likeness
 
 
 def _shingles(text: str) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
@@ -82,11 +84,11 @@ def _shingles(text: str) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
     count = len(words) - length + 1
     mixed = np.zeros(count, dtype=np.uint64)
     for place in range(length):
-        mixed = _scramble(mixed + words[place : place + count])
+        mixed = _hash_mix(mixed + words[place : place + count])
     return np.unique(mixed >> np.uint64(11))
 
 
-def _scramble(numbers: np.ndarray[tuple[int], np.dtype[np.uint64]]) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+def _hash_mix(numbers: np.ndarray[tuple[int], np.dtype[np.uint64]]) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
     """The finalizer of SplitMix64 (Steele et al. 2014): every bit of the input changes every bit of the output."""
     numbers = numbers + _MIX
     numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

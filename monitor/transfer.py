@@ -17,7 +17,7 @@ import orjson
 
 from monitor.errors import MonitorError, StoreRefused
 from monitor.itertools_compat import batched
-from monitor.models import Candidate, Json, Story, Visit, now, rfc3339
+from monitor.models import Candidate, FrontierEntry, Json, Story, now, rfc3339
 from monitor.store.protocol import History
 from monitor.urls import story_id
 
@@ -34,8 +34,8 @@ COLUMNS = (
     "id url outlet title text authors published_at modified_at first_seen_at fetched_at updated_at language country "
     "section tags image word_count topics alerts cluster version method flags"
 ).split()
-AT_ONCE = 200
-ROWS_IN_A_GROUP = 1000  # of a Parquet file: some megabytes in memory
+IMPORT_BATCH = 200
+PARQUET_ROW_GROUP = 1000  # of a Parquet file: some megabytes in memory
 
 _TEXTS = ("id", "url", "outlet", "title", "text", "cluster", "method")
 _MAYBE_TEXTS = ("language", "country", "section", "image")
@@ -43,9 +43,11 @@ _LISTS = ("authors", "tags", "topics", "alerts", "flags")
 _TIMES = ("published_at", "modified_at", "first_seen_at", "fetched_at", "updated_at")
 _NUMBERS = {"word_count": (0, 2**31 - 1), "version": (1, 10_000)}  # a history is read version by version
 
-LONGEST_ID = 500  # bytes: Elasticsearch takes 512, of which some are for the version's number
-LONGEST_VALUE = 8000  # bytes of what is compared whole: a term of Elasticsearch has 32,766 at most, small letters too
-LONGEST_FIELD = 50_000_000  # characters of a CSV's cell: Python's own limit is shorter than some stories
+MAX_ID_LENGTH = 500  # bytes: Elasticsearch takes 512, of which some are for the version's number
+MAX_VALUE_LENGTH = (
+    8000  # bytes of what is compared whole: a term of Elasticsearch has 32,766 at most, small letters too
+)
+MAX_CSV_FIELD_LENGTH = 50_000_000  # characters of a CSV's cell: Python's own limit is shorter than some stories
 _FORMULA = {"=", "+", "-", "@", "\t", "\r"}  # what begins one in a spreadsheet
 _VALUES = ("url", "outlet", "language", "country", "section", "method", *_LISTS)
 
@@ -95,12 +97,12 @@ def _cell(value: object) -> object:
 
 def _to_parquet(stories: Iterable[Story], out: BinaryIO) -> int:
     pa = _pyarrow()
-    from pyarrow import parquet  # noqa: PLC0415  as above
+    from pyarrow import parquet
 
     schema = _schema()
     written = 0
     with parquet.ParquetWriter(out, schema, compression="zstd") as writer:
-        for group in batched(stories, ROWS_IN_A_GROUP):
+        for group in batched(stories, PARQUET_ROW_GROUP):
             rows = [{name: getattr(story, name) for name in COLUMNS} for story in group]
             writer.write_table(pa.Table.from_pylist(rows, schema=schema))
             written += len(group)
@@ -109,7 +111,7 @@ def _to_parquet(stories: Iterable[Story], out: BinaryIO) -> int:
 
 def _pyarrow() -> ModuleType:
     try:
-        import pyarrow as pa  # noqa: PLC0415  large, and an extra
+        import pyarrow as pa
     except ImportError:
         raise MonitorError(
             "Parquet needs pyarrow, which is not installed", hint="pip install 'media-monitor[parquet]'"
@@ -119,7 +121,7 @@ def _pyarrow() -> ModuleType:
 
 
 def _schema() -> pa.Schema:
-    import pyarrow as pa  # noqa: PLC0415  as above
+    import pyarrow as pa
 
     kinds = {
         **dict.fromkeys((*_TEXTS, *_MAYBE_TEXTS), pa.string()),
@@ -179,7 +181,7 @@ def rows(file: BinaryIO, form: str) -> Iterator[tuple[int, bytes | Json]]:
 
 
 def _from_csv(file: BinaryIO) -> Iterator[tuple[int, Json]]:
-    csv.field_size_limit(LONGEST_FIELD)
+    csv.field_size_limit(MAX_CSV_FIELD_LENGTH)
     reader = csv.DictReader(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
     number = reader.line_num
     while True:
@@ -202,11 +204,11 @@ def _uncell(name: str, value: str) -> object:
 
 def _from_parquet(file: BinaryIO) -> Iterator[tuple[int, Json]]:
     pa = _pyarrow()
-    from pyarrow import parquet  # noqa: PLC0415  as above
+    from pyarrow import parquet
 
     try:
         source = parquet.ParquetFile(file if file.seekable() else io.BytesIO(file.read()))
-        records = (record for batch in source.iter_batches(AT_ONCE) for record in batch.to_pylist())
+        records = (record for batch in source.iter_batches(IMPORT_BATCH) for record in batch.to_pylist())
         for number, record in enumerate(records, start=1):
             yield number, _json({name: _plain(value) for name, value in record.items() if value is not None})
     except pa.ArrowInvalid as error:
@@ -235,7 +237,7 @@ def import_stories(
     what is there stays.  The crawl does not fetch the stories again.
     """
     done = Imported()
-    for batch in batched(_read(lines, refused), AT_ONCE):
+    for batch in batched(_read(lines, refused), IMPORT_BATCH):
         told = {number: story for number, story in batch if story is not None}
         new, reasons = _load(store, _newest(told.values()))
         there = store.stories([story.id for story in told.values()])
@@ -320,7 +322,7 @@ def read_story(data: object) -> Story:
     }
     check(whole)
     try:
-        story = Story.from_json(whole).tidied()
+        story = Story.from_json(whole).normalized()
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ValueError(f"no story: {error}") from None
     _check_length(story)
@@ -357,18 +359,18 @@ def _check_length(story: Story) -> None:
     if not story.id:
         raise ValueError("id: empty")
     for name in ("id", "cluster"):
-        if len(getattr(story, name).encode()) > LONGEST_ID:
-            raise ValueError(f"{name}: longer than {LONGEST_ID} bytes")
+        if len(getattr(story, name).encode()) > MAX_ID_LENGTH:
+            raise ValueError(f"{name}: longer than {MAX_ID_LENGTH} bytes")
     for name in _VALUES:
         value = getattr(story, name) or ""
-        if any(len(one.encode()) > LONGEST_VALUE for one in ([value] if isinstance(value, str) else value)):
-            raise ValueError(f"{name}: longer than {LONGEST_VALUE} bytes")
+        if any(len(one.encode()) > MAX_VALUE_LENGTH for one in ([value] if isinstance(value, str) else value)):
+            raise ValueError(f"{name}: longer than {MAX_VALUE_LENGTH} bytes")
 
 
-def _visit(story: Story) -> Visit:
+def _visit(story: Story) -> FrontierEntry:
     """The story's address as visited, for good."""
     candidate = Candidate(url=story.url, outlet=story.outlet, title=story.title, published_at=story.published_at)
-    return Visit(
+    return FrontierEntry(
         id=story_id(story.url), candidate=candidate, first_seen_at=story.first_seen_at, next_at=None, story=story.id
     )
 
@@ -384,7 +386,7 @@ def copy(source: Store, target: Store, *, progress: Callable[[int, int], None] =
     crawls or mails from the source, or what happens meanwhile may be missing.
     """
     copied = new = 0
-    for batch in batched(source.dump(), AT_ONCE):
+    for batch in batched(source.dump(), IMPORT_BATCH):
         new += target.load(batch)
         copied += len(batch)
         progress(copied, new)

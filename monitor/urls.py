@@ -20,7 +20,7 @@ from w3lib.url import canonicalize_url
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-LONGEST = 10_000  # characters; no server takes longer ones
+MAX_URL_LENGTH = 10_000  # characters; no server takes longer ones
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _BLANK = re.compile(r"[\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202f\u2060\ufeff]+")
 
@@ -80,7 +80,7 @@ def canonical(url: str) -> str:
 
     Idempotent; what is no web address comes back stripped and else unchanged.  Never raises.
     """
-    if len(url) > LONGEST:
+    if len(url) > MAX_URL_LENGTH:
         return ""
     url = _BLANK.sub(_unblanked, url.strip())
     for _ in range(5):  # cleaning one part can bring forth what is cleaned in its turn: "\\" is a "/", "%2e" a "."
@@ -206,7 +206,7 @@ def is_home(url: str) -> bool:
     return parts is not None and not parts.query and not parts.fragment and _INDEX.sub("/", parts.path) in {"", "/"}
 
 
-def declared(page: str, candidates: Iterable[str]) -> str | None:
+def declared_canonical(page: str, candidates: Iterable[str]) -> str | None:
     """The first address a page gives for itself that may be believed, cleaned; relative ones are resolved.
 
     Another site's address is not (a page could take over a foreign story), nor a front page, nor an address

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from monitor.discovery.feed_dates import moment
-from monitor.discovery.parsed_source import Listing
+from monitor.discovery.feed_dates import parse_time
+from monitor.discovery.parsed_source import ParsedSource
 from monitor.errors import FetchError
 from monitor.models import Candidate
 from spiders.outlets import OutletSpider
@@ -37,9 +37,9 @@ class FederalRegisterSpider(OutletSpider):
 
     name = "federal-register"
 
-    def listing(self, kind: str, page: Page, outlet: Outlet, since: datetime) -> Listing:
+    def parse_source(self, kind: str, page: Page, outlet: Outlet, since: datetime) -> ParsedSource:
         if page.content_type != "application/json":
-            return super().listing(kind, page, outlet, since)
+            return super().parse_source(kind, page, outlet, since)
         try:
             documents = orjson.loads(page.body)["results"]
             found = [
@@ -48,10 +48,10 @@ class FederalRegisterSpider(OutletSpider):
                     outlet=outlet.name,
                     source=page.url,
                     title=document["title"] or "",
-                    published_at=moment(document.get("publication_date")),
+                    published_at=parse_time(document.get("publication_date")),
                 )
                 for document in documents
             ]
         except (orjson.JSONDecodeError, KeyError, TypeError) as error:
             raise FetchError(f"the API answers something new: {error!r}", kind="malformed") from error
-        return Listing(candidates=tuple(found), offered=len(found))
+        return ParsedSource(candidates=tuple(found), offered=len(found))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import scrapy
 
 from monitor.crawl import sources
-from monitor.crawl.scheduler import Shift, crawl_settings
+from monitor.crawl.scheduler import OutletScheduler, crawl_settings
 from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
 
     from monitor.config.schema import Outlet
-    from monitor.discovery.parsed_source import Listing
+    from monitor.discovery.parsed_source import ParsedSource
     from monitor.models import Page
 
 
@@ -33,16 +33,16 @@ class OutletSpider(scrapy.Spider):
 
     name = "outlets"
 
-    def __init__(self, shift: Shift, **kwargs: Any) -> None:
+    def __init__(self, scheduler: OutletScheduler, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.shift = shift
+        self.scheduler = scheduler
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
-        shift = kwargs.pop("shift", None)
-        if shift is None:
+        scheduler = kwargs.pop("scheduler", None)
+        if scheduler is None:
             try:
-                shift = Shift.from_arguments(
+                scheduler = OutletScheduler.from_arguments(
                     cls.name,
                     config=kwargs.pop("config", "monitor.yaml"),
                     outlets=kwargs.pop("outlets", ""),
@@ -51,18 +51,18 @@ class OutletSpider(scrapy.Spider):
             except ConfigError as error:  # told in lines of its own: Scrapy would show where it was raised
                 sys.stderr.write("\n".join(error.faults) + "\n")
                 raise SystemExit(2) from None
-        crawler.settings.setdict(crawl_settings(shift.config.crawl), priority="spider")
-        spider = super().from_crawler(crawler, *args, shift=shift, **kwargs)
-        crawler.signals.connect(shift.finish, signal=scrapy.signals.spider_closed)
+        crawler.settings.setdict(crawl_settings(scheduler.config.crawl), priority="spider")
+        spider = super().from_crawler(crawler, *args, scheduler=scheduler, **kwargs)
+        crawler.signals.connect(scheduler.finish, signal=scrapy.signals.spider_closed)
         return spider
 
     async def start(self) -> AsyncIterator[dict[str, str]]:
-        async for item in self.shift.work(self.crawler, self.listing):
+        async for item in self.scheduler.work(self.crawler, self.parse_source):
             yield item
 
-    def listing(self, kind: str, page: Page, outlet: Outlet, since: datetime) -> Listing:
+    def parse_source(self, kind: str, page: Page, outlet: Outlet, since: datetime) -> ParsedSource:
         """The candidates on the page of a feed, sitemap or section (``kind``): what a subclass overrides.
 
         Runs in a thread.  Raises FetchError (kind malformed) where the page is not what it should be.
         """
-        return sources.listing(kind, page, outlet, since)
+        return sources.parse_source(kind, page, outlet, since)

@@ -13,9 +13,9 @@ from monitor import models
 from monitor.config import Alert, Config, Outlet
 from monitor.config.schema import StoreSettings
 from monitor.errors import ExtractionError, FetchError, StoreUnavailable
-from monitor.extract.boilerplate import Furniture
-from monitor.ingest import RECHECKS, RETRIES, Ingest
-from monitor.models import Article, Candidate, Disposition, Filed, NotArticle, Page, Visit
+from monitor.extract.boilerplate import Boilerplate
+from monitor.ingest import RECHECK_AGES, RETRY_DELAYS, Ingest
+from monitor.models import Article, Candidate, CommitResult, Disposition, FrontierEntry, NotArticle, Page
 from monitor.query import parse
 from monitor.query.rules import RuleSet
 from monitor.store import Store, open_store
@@ -63,18 +63,18 @@ class Desk:
     async def call(self, work, *args, **kwargs):
         return await asyncio.to_thread(work, *args, **kwargs)
 
-    def candidate(self, url: str = "https://gazette.example/ministers-agree") -> Visit:
+    def candidate(self, url: str = "https://gazette.example/ministers-agree") -> FrontierEntry:
         (visit,) = self.store.enqueue([Candidate(url=url, outlet=OUTLET.name)], now=models.now())
         return visit
 
-    def page(self, visit: Visit, read=None, url: str | None = None) -> Disposition:
+    def page(self, visit: FrontierEntry, read=None, url: str | None = None) -> Disposition:
         if read is not None:
             self.reader.reads = read
         page = Page(url=url or visit.candidate.url, body=b"", fetched_at=models.now(), etag='"1"')
-        return asyncio.run(self.ingest.page(OUTLET, visit, page, Furniture())).disposition
+        return asyncio.run(self.ingest.page(OUTLET, visit, page, Boilerplate())).disposition
 
-    def due(self, after: timedelta = timedelta(0)) -> list[Visit]:
-        return self.store.waiting(OUTLET.name, now=models.now() + after, limit=10)
+    def due(self, after: timedelta = timedelta(0)) -> list[FrontierEntry]:
+        return self.store.due_entries(OUTLET.name, now=models.now() + after, limit=10)
 
     def mails(self) -> list[tuple[str, int]]:
         return sorted((notice.alert, notice.version) for notice in self.store.outbox())
@@ -204,7 +204,7 @@ def test_two_addresses_of_one_story_at_once_store_it_once(desk):
     async def all_at_once():
         pages = [Page(url=visit.candidate.url, body=b"", fetched_at=models.now()) for visit in visits]
         return await asyncio.gather(
-            *(desk.ingest.page(OUTLET, visit, page, Furniture()) for visit, page in zip(visits, pages, strict=True))
+            *(desk.ingest.page(OUTLET, visit, page, Boilerplate()) for visit, page in zip(visits, pages, strict=True))
         )
 
     dispositions = sorted(outcome.disposition for outcome in asyncio.run(all_at_once()))
@@ -219,7 +219,7 @@ def test_an_address_read_while_its_story_is_being_written_is_a_duplicate(desk):
 
     async def call(work, *args, **kwargs):
         result = await asyncio.to_thread(work, *args, **kwargs)
-        if work == desk.store.file and not written.is_set():
+        if work == desk.store.commit and not written.is_set():
             written.set()
             await prepared.wait()  # the store has the story, and its writer does not know yet
         elif written.is_set():
@@ -228,7 +228,7 @@ def test_an_address_read_while_its_story_is_being_written_is_a_duplicate(desk):
 
     async def read(visit):
         page = Page(url=visit.candidate.url, body=b"", fetched_at=models.now())
-        return (await desk.ingest.page(OUTLET, visit, page, Furniture())).disposition
+        return (await desk.ingest.page(OUTLET, visit, page, Boilerplate())).disposition
 
     async def both():
         one = asyncio.create_task(read(first))
@@ -247,7 +247,7 @@ def test_an_unchanged_story_is_asked_for_again_at_growing_intervals_for_three_da
         seen.append(round((visit.next_at - visit.first_seen_at) / timedelta(hours=1)))
         monkeypatch.setattr("monitor.ingest.now", lambda at=visit.next_at: at + timedelta(seconds=1))
         assert desk.page(visit) is Disposition.UNCHANGED
-    assert seen == [wait // timedelta(hours=1) for wait in RECHECKS]
+    assert seen == [wait // timedelta(hours=1) for wait in RECHECK_AGES]
     assert start
 
 
@@ -313,7 +313,7 @@ def test_white_space_alone_is_no_correction(desk):
 def test_a_paragraph_learnt_to_be_furniture_makes_no_new_version(desk):
     desk.page(desk.candidate(), replace(ARTICLE, text=ARTICLE.text + "\n\nSubscribe to our letter"))
     (visit,) = desk.due(SECOND_LOOK)
-    assert desk.page(visit, replace(ARTICLE, left_out=("Subscribe to our letter",))) is Disposition.UNCHANGED
+    assert desk.page(visit, replace(ARTICLE, boilerplate=("Subscribe to our letter",))) is Disposition.UNCHANGED
 
 
 def test_a_reprint_joins_the_cluster_of_the_first(desk):
@@ -335,7 +335,7 @@ def test_reprints_read_in_the_same_moment_join_one_cluster(desk):
     async def read_all():
         pages = [Page(url=visit.candidate.url, body=b"", fetched_at=models.now()) for visit in visits]
         return await asyncio.gather(
-            *(desk.ingest.page(OUTLET, visit, page, Furniture()) for visit, page in zip(visits, pages, strict=True))
+            *(desk.ingest.page(OUTLET, visit, page, Boilerplate()) for visit, page in zip(visits, pages, strict=True))
         )
 
     asyncio.run(read_all())
@@ -368,7 +368,7 @@ def test_a_wall_in_place_of_what_a_feed_lists_is_tried_again_and_at_last_given_u
             break
         (visit,) = due
         waits.append(visit.next_at - moment)
-    assert waits == list(RETRIES)
+    assert waits == list(RETRY_DELAYS)
 
 
 def test_a_wall_that_falls_lets_the_listed_story_in(desk):
@@ -423,7 +423,7 @@ def test_a_page_that_hangs_its_reader_is_tried_again_later_and_at_last_given_up(
             break
         (visit,) = due
         waits.append(visit.next_at - moment)
-    assert waits == list(RETRIES)
+    assert waits == list(RETRY_DELAYS)
 
 
 def test_a_missing_page_is_given_up_at_once_and_a_busy_server_gets_the_time_it_asked_for(desk):
@@ -443,7 +443,7 @@ def test_a_visit_killed_before_it_was_settled_finds_its_own_story(desk):
     assert len(desk.due(SECOND_LOOK)) == 1
 
 
-def two_addresses(desk: Desk) -> list[Visit]:
+def two_addresses(desk: Desk) -> list[FrontierEntry]:
     offered = [Candidate(url=f"https://gazette.example/short/{n}", outlet=OUTLET.name) for n in range(2)]
     return desk.store.enqueue(offered, now=models.now())
 
@@ -460,8 +460,10 @@ def test_a_story_whose_process_died_before_its_visit_was_settled_is_rechecked_by
 
 
 def test_a_story_whose_filing_got_no_answer_is_rechecked(desk, monkeypatch):
-    file, (visit, other) = desk.store.file, two_addresses(desk)
-    monkeypatch.setattr(desk.store, "file", lambda filings: [file(filings), file(filings)][1])  # written, then repeated
+    file, (visit, other) = desk.store.commit, two_addresses(desk)
+    monkeypatch.setattr(
+        desk.store, "commit", lambda filings: [file(filings), file(filings)][1]
+    )  # written, then repeated
     assert desk.page(visit) is Disposition.UNCHANGED
     monkeypatch.undo()
     assert desk.page(other) is Disposition.DUPLICATE
@@ -469,7 +471,7 @@ def test_a_story_whose_filing_got_no_answer_is_rechecked(desk, monkeypatch):
 
 
 def test_a_story_that_the_store_rejects_is_counted_as_failed(desk, monkeypatch):
-    monkeypatch.setattr(desk.store, "file", lambda filings: [Filed.REJECTED] * len(filings))
+    monkeypatch.setattr(desk.store, "commit", lambda filings: [CommitResult.REJECTED] * len(filings))
     assert desk.page(desk.candidate()) is Disposition.FAILED
 
 
@@ -479,12 +481,12 @@ def test_a_fault_in_the_store_reaches_everyone_who_waits_for_it(desk, monkeypatc
     def broken(filings):
         raise StoreUnavailable("away")
 
-    monkeypatch.setattr(desk.store, "file", broken)
+    monkeypatch.setattr(desk.store, "commit", broken)
 
     async def all_at_once():
         page = Page(url="https://gazette.example/x", body=b"", fetched_at=models.now())
         return await asyncio.gather(
-            *(desk.ingest.page(OUTLET, visit, page, Furniture()) for visit in visits), return_exceptions=True
+            *(desk.ingest.page(OUTLET, visit, page, Boilerplate()) for visit in visits), return_exceptions=True
         )
 
     assert [type(error) for error in asyncio.run(all_at_once())] == [StoreUnavailable] * 3
@@ -492,7 +494,7 @@ def test_a_fault_in_the_store_reaches_everyone_who_waits_for_it(desk, monkeypatc
 
 def test_an_error_of_any_kind_ends_only_the_filings_it_met(desk, monkeypatch):
     visits = [desk.candidate(f"https://gazette.example/{n}") for n in range(3)]
-    file, calls = desk.store.file, []
+    file, calls = desk.store.commit, []
 
     def faulty(filings):
         calls.append(len(filings))
@@ -500,8 +502,8 @@ def test_an_error_of_any_kind_ends_only_the_filings_it_met(desk, monkeypatch):
             raise ZeroDivisionError
         return file(filings)
 
-    monkeypatch.setattr(desk.store, "file", faulty)
-    monkeypatch.setattr("monitor.ingest.LARGEST_BATCH", 1)
+    monkeypatch.setattr(desk.store, "commit", faulty)
+    monkeypatch.setattr("monitor.ingest.MAX_COMMIT_BATCH", 1)
 
     async def all_at_once():
         gone = FetchError("404", kind="http-404", permanent=True)
@@ -514,7 +516,7 @@ def test_an_error_of_any_kind_ends_only_the_filings_it_met(desk, monkeypatch):
 
 def test_a_writer_that_is_stopped_leaves_nobody_waiting(desk, monkeypatch):
     visits = [desk.candidate(f"https://gazette.example/{n}") for n in range(3)]
-    monkeypatch.setattr("monitor.ingest.LARGEST_BATCH", 1)
+    monkeypatch.setattr("monitor.ingest.MAX_COMMIT_BATCH", 1)
 
     async def stopped(*_):
         raise asyncio.CancelledError

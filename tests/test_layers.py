@@ -31,12 +31,12 @@ def imported(room: str) -> set[str]:
     ("room", "unknown"),
     [
         ("models", {"store", "crawl", "mail", "cli"}),
-        ("discovery", {"store", "crawl", "rendering", "reach"}),
+        ("discovery", {"store", "crawl", "rendering", "egress"}),
         ("extract", {"store", "crawl", "ingest", "mail"}),
         ("query", {"mail", "crawl", "store", "cli"}),
         ("store", {"mail", "crawl", "cli", "ingest"}),
         ("mail", {"crawl", "rendering", "cli"}),
-        ("reach", {"crawl", "rendering", "store", "ingest", "cli"}),
+        ("egress", {"crawl", "rendering", "store", "ingest", "cli"}),
         ("rendering", {"crawl", "store", "ingest", "cli"}),
     ],
 )

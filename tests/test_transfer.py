@@ -232,7 +232,7 @@ def test_an_unknown_format_is_refused() -> None:
 
 def test_an_export_goes_on_behind_the_last_story_written(make: Callable[[str], SqliteStore]) -> None:
     store = make("one")
-    store.file([filing(story(f"s{number}")) for number in range(20)])
+    store.commit([filing(story(f"s{number}")) for number in range(20)])
     whole = exported(list(store.scan(now=NOW)), "jsonl")
     written = whole.splitlines(keepends=True)[:7]
     last = orjson.loads(written[-1])["id"]
@@ -241,7 +241,7 @@ def test_an_export_goes_on_behind_the_last_story_written(make: Callable[[str], S
 
 def test_a_copy_may_be_broken_off_and_repeated(make: Callable[[str], SqliteStore]) -> None:
     source, target = make("one"), make("two")
-    source.file([filing(story(f"s{number}"), alerts=("ai",)) for number in range(450)])
+    source.commit([filing(story(f"s{number}"), alerts=("ai",)) for number in range(450)])
 
     class Broken(Exception):
         pass

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.urls import canonical, declared, identity, is_home, same_site, story_id
+from monitor.urls import canonical, declared_canonical, identity, is_home, same_site, story_id
 
 HOSTS = [
     "example.org",
@@ -149,16 +149,19 @@ def test_different_stories_stay_apart(one: str, other: str) -> None:
 
 def test_only_the_owner_s_own_addresses_are_believed() -> None:
     page = "https://www.example.co.uk/2026/story"
-    assert declared(page, ["https://example.co.uk/2026/story?utm_source=x"]) == "https://example.co.uk/2026/story"
-    assert declared(page, ["/2026/canonical"]) == "https://www.example.co.uk/2026/canonical"
     assert (
-        declared(page, ["https://other.co.uk/2026/story", "https://news.example.co.uk/s"])
+        declared_canonical(page, ["https://example.co.uk/2026/story?utm_source=x"])
+        == "https://example.co.uk/2026/story"
+    )
+    assert declared_canonical(page, ["/2026/canonical"]) == "https://www.example.co.uk/2026/canonical"
+    assert (
+        declared_canonical(page, ["https://other.co.uk/2026/story", "https://news.example.co.uk/s"])
         == "https://news.example.co.uk/s"
     )
-    assert declared(page, ["https://www.example.co.uk/"]) is None
-    assert declared(page, ["javascript:void(0)", "http://[", ""]) is None
-    assert declared("https://a.blogspot.com/x", ["https://b.blogspot.com/x"]) is None
-    assert declared("http://127.0.0.1:8001/x", ["http://127.0.0.1:8002/x"]) is None
+    assert declared_canonical(page, ["https://www.example.co.uk/"]) is None
+    assert declared_canonical(page, ["javascript:void(0)", "http://[", ""]) is None
+    assert declared_canonical("https://a.blogspot.com/x", ["https://b.blogspot.com/x"]) is None
+    assert declared_canonical("http://127.0.0.1:8001/x", ["http://127.0.0.1:8002/x"]) is None
 
 
 @pytest.mark.parametrize(
@@ -181,8 +184,8 @@ def test_only_the_owner_s_own_addresses_are_believed() -> None:
 def test_an_address_that_drops_what_tells_the_story_from_its_neighbours_is_not_believed(
     page: str, claimed: str
 ) -> None:
-    assert declared(page, [claimed]) is None
-    assert declared(page, [claimed, page]) == canonical(page)
+    assert declared_canonical(page, [claimed]) is None
+    assert declared_canonical(page, [claimed, page]) == canonical(page)
 
 
 @pytest.mark.parametrize(
@@ -205,4 +208,4 @@ def test_an_address_that_drops_what_tells_the_story_from_its_neighbours_is_not_b
     ],
 )
 def test_an_address_that_drops_only_a_view_or_a_page_of_the_story_is_believed(page: str, claimed: str) -> None:
-    assert declared(page, [claimed]) == canonical(claimed)
+    assert declared_canonical(page, [claimed]) == canonical(claimed)

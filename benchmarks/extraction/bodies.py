@@ -21,7 +21,7 @@ import trafilatura
 
 from benchmarks.extraction import corpus
 from benchmarks.extraction.measures import page_score, score
-from monitor.extract import Reading, read
+from monitor.extract import ExtractionOptions, read
 from monitor.models import Article, Page, now
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def monitor(sample: Sample) -> str:
-    story = read(Page(url=sample.url, body=sample.html, fetched_at=now()), Reading())
+    story = read(Page(url=sample.url, body=sample.html, fetched_at=now()), ExtractionOptions())
     return story.text if isinstance(story, Article) else ""
 
 

@@ -19,8 +19,8 @@ import argparse
 import random
 from dataclasses import dataclass
 
-from monitor.extract import Reading, read
-from monitor.extract.boilerplate import Furniture
+from monitor.extract import ExtractionOptions, read
+from monitor.extract.boilerplate import Boilerplate
 from monitor.models import Article, Page, now
 
 ALERT = "Sberbank"
@@ -78,7 +78,7 @@ def main() -> None:
 def outlet(seed: int, pages: int) -> Outcome:
     """What the reader makes of an outlet's pages, in the order they came out."""
     chance = random.Random(seed)
-    furniture, outcome = Furniture(), Outcome(last=[0, 0])
+    furniture, outcome = Boilerplate(), Outcome(last=[0, 0])
     number = 0
     old: frozenset[str] = frozenset()
     for turn in range(2):
@@ -102,9 +102,9 @@ def outlet(seed: int, pages: int) -> Outcome:
     return outcome
 
 
-def _read(furniture: Furniture, html: str, seed: int, number: int) -> str:
+def _read(furniture: Boilerplate, html: str, seed: int, number: int) -> str:
     page = Page(url=f"https://outlet{seed}.example/2026/story-{number}", body=html.encode(), fetched_at=now())
-    story = read(page, Reading(furniture=furniture.known()))
+    story = read(page, ExtractionOptions(boilerplate=furniture.known()))
     if not isinstance(story, Article):
         raise TypeError(f"page {number} of outlet {seed} was taken for {story}")
     furniture.learn(story)

@@ -20,7 +20,7 @@ import time
 import apsw
 
 from benchmarks.extraction import corpus
-from monitor.similarity import REPRINT, alike, bands, signature
+from monitor.similarity import MIN_REPRINT_SIMILARITY, bands, signature, similarity
 
 STYLE = [
     ("per cent", "percent"), ("%", " percent"), ("“", '"'), ("”", '"'), ("’", "'"), ("U.S.", "US"), ("U.K.", "UK"),
@@ -44,7 +44,7 @@ def main() -> None:
     chance = random.Random(1)
     samples = [*corpus.public(options.corpus), *corpus.dev(options.corpus)]
     texts = list(dict.fromkeys(sample.body for sample in samples if sample.body and len(sample.body) > 800))
-    print(f"{len(texts)} stories; a pair is a reprint from a likeness of {REPRINT} on")
+    print(f"{len(texts)} stories; a pair is a reprint from a likeness of {MIN_REPRINT_SIMILARITY} on")
     signed = {text: signature(text) for text in texts}
 
     apart = []
@@ -70,7 +70,7 @@ def main() -> None:
 
 def _found(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
     """As ingest finds it: by a shared band first."""
-    return bool(set(bands(one)) & set(bands(other))) and alike(one, other) >= REPRINT
+    return bool(set(bands(one)) & set(bands(other))) and similarity(one, other) >= MIN_REPRINT_SIMILARITY
 
 
 def _reprint(text: str, kept: float, texts: list[str], chance: random.Random) -> str:

@@ -11,8 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from monitor.extract import Reading, read
-from monitor.extract.pool import TIMEOUT
+from monitor.extract import ExtractionOptions, read
+from monitor.extract.pool import PAGE_TIMEOUT_SECONDS
 from monitor.models import NotArticle, Page, now
 
 sys.path.append(str(Path(__file__).parents[2] / "tests"))
@@ -24,7 +24,7 @@ def main() -> None:
     honest = hostile.story(hostile.PARAGRAPHS * 40)
     _timed(honest)
     bound = min(_timed(honest)[0] for _ in range(3))
-    print(f"an honest page of 330 paragraphs: {bound:.3f} s; a worker has {TIMEOUT:g} s")
+    print(f"an honest page of 330 paragraphs: {bound:.3f} s; a worker has {PAGE_TIMEOUT_SECONDS:g} s")
     for name, make in hostile.PAGES.items():
         seconds, end = _timed(make())
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
@@ -33,7 +33,7 @@ def main() -> None:
 
 def _timed(body: bytes) -> tuple[float, str]:
     started = time.process_time()
-    story = read(Page(url="https://news.example/2026/a", body=body, fetched_at=now()), Reading())
+    story = read(Page(url="https://news.example/2026/a", body=body, fetched_at=now()), ExtractionOptions())
     return time.process_time() - started, story.kind if isinstance(story, NotArticle) else "story"
 
 

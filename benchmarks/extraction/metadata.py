@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import trafilatura
 
 from benchmarks.extraction import corpus
-from monitor.extract import Reading, read
+from monitor.extract import ExtractionOptions, read
 from monitor.models import Article, Page, now
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Told:
 
 
 def monitor(sample: Sample) -> Told:
-    story = read(Page(url=sample.url, body=sample.html, fetched_at=now()), Reading())
+    story = read(Page(url=sample.url, body=sample.html, fetched_at=now()), ExtractionOptions())
     if not isinstance(story, Article):
         return Told()
     return Told(title=story.title, at=story.published_at, authors=story.authors)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import trafilatura
 
 from benchmarks.extraction import corpus
-from monitor.extract import Reading, read
+from monitor.extract import ExtractionOptions, read
 from monitor.models import Page, now
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _timed(reader: Callable[[Sample], None], sample: Sample) -> float:
 
 
 def _monitor(sample: Sample) -> None:
-    read(Page(url=sample.url, body=sample.html, fetched_at=now()), Reading())
+    read(Page(url=sample.url, body=sample.html, fetched_at=now()), ExtractionOptions())
 
 
 def _trafilatura(sample: Sample) -> None:

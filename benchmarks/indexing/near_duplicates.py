@@ -22,9 +22,9 @@ from elasticsearch import helpers
 
 from benchmarks.indexing.speed import drop, opened
 from monitor.models import rfc3339
-from monitor.similarity import SIZE, bands
+from monitor.similarity import SIGNATURE_HASHES, bands
 from monitor.store.elasticsearch import stories
-from monitor.store.elasticsearch.signature_cache import Mirror
+from monitor.store.elasticsearch.signature_cache import SignatureCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -40,7 +40,7 @@ SHINGLES = 500  # of a story, of which its signature holds the smallest
 def sketched(count: int) -> Iterator[tuple[int, ...]]:
     chance = np.random.default_rng(3)
     for _ in range(0, count, 1000):
-        for hashes in np.sort(chance.integers(1 << 53, size=(1000, SHINGLES)), axis=1)[:, :SIZE].tolist():
+        for hashes in np.sort(chance.integers(1 << 53, size=(1000, SHINGLES)), axis=1)[:, :SIGNATURE_HASHES].tolist():
             yield tuple(hashes)
 
 
@@ -67,7 +67,7 @@ def fill(store: ElasticsearchStore, count: int) -> list[tuple[str, tuple[int, ..
 def reprint(signature: Sequence[int], chance: random.Random) -> tuple[int, ...]:
     """The signature of a text with two fifths of the other's."""
     kept = [number for number in signature if chance.random() < 0.4]
-    rest = [chance.randrange(signature[-1]) for _ in range(SIZE - len(kept))]
+    rest = [chance.randrange(signature[-1]) for _ in range(SIGNATURE_HASHES - len(kept))]
     return tuple(sorted({*kept, *rest}))
 
 
@@ -101,15 +101,15 @@ def main() -> None:
     try:
         some = fill(store, options.stories)
         wanted = [
-            reprint(signature, chance) if place % 2 else tuple(sorted(chance.sample(range(1 << 53), SIZE)))
+            reprint(signature, chance) if place % 2 else tuple(sorted(chance.sample(range(1 << 53), SIGNATURE_HASHES)))
             for place, (_, signature) in enumerate(some)
         ]
         bound = timed(lambda signature: store.client.search(index=index, query=one(signature), size=1), wanted)
-        stories.WORTH = len(wanted) + 1
-        searched = timed(lambda signature: store.similar(signature, since=SINCE), wanted)
+        stories.MIN_LOOKUPS = len(wanted) + 1
+        searched = timed(lambda signature: store.near_duplicates(signature, since=SINCE), wanted)
         memory = resident()
         began = time.perf_counter()
-        mirror = Mirror(store, since=SINCE)
+        mirror = SignatureCache(store, since=SINCE)
         while mirror.similar(wanted[0], since=SINCE) is None:
             time.sleep(0.1)
         copied = time.perf_counter() - began

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.indexing.speed import BATCH, caught, drop, opened
 from benchmarks.search.stories import NOW, Generator, word
-from monitor.models import Filed
+from monitor.models import CommitResult
 from monitor.query import parse
 from monitor.similarity import signature
 from monitor.store.sqlite import SqliteStore
@@ -52,7 +52,7 @@ def fill(store: Store, count: int) -> float:
         batch.append(caught(story))
         if len(batch) == BATCH or number == count:
             began = time.perf_counter()
-            assert set(store.file(batch)) == {Filed.WRITTEN}
+            assert set(store.commit(batch)) == {CommitResult.WRITTEN}
             spent += time.perf_counter() - began
             batch = []
     return count / spent
@@ -79,7 +79,7 @@ def likened(store: Store) -> float:
         text = story.text if number % 2 else " ".join(reversed(story.text.split()))
         wanted = signature(text)
         began = time.perf_counter()
-        found = store.similar(wanted, since=since)
+        found = store.near_duplicates(wanted, since=since)
         took.append((time.perf_counter() - began) * 1000)
         assert not number % 2 or story.id in {name for name, _, _ in found}
     return statistics.median(took)

@@ -19,19 +19,19 @@ from elasticsearch import helpers
 
 from benchmarks.search.stories import Generator, filing
 from monitor.config.schema import StoreSettings
-from monitor.models import Filed, Hit, Notice
+from monitor.models import CommitResult, Hit, Notification
 from monitor.store.elasticsearch import ElasticsearchStore, documents
 from monitor.store.elasticsearch.documents import digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from monitor.models import Filing, Story
+    from monitor.models import PageCommit, Story
 
 BATCH = 200
 
 
-def caught(story: Story) -> Filing:
+def caught(story: Story) -> PageCommit:
     """The story as a crawl files it, with a hit and its mail for each of its alerts."""
     at = story.first_seen_at
     hits = [
@@ -48,25 +48,25 @@ def caught(story: Story) -> Filing:
         for alert in story.alerts
     ]
     notices = [
-        Notice(alert=alert, story=story.id, version=1, to=("a@b.example",), due_at=at, created_at=at)
+        Notification(alert=alert, story=story.id, version=1, to=("a@b.example",), due_at=at, created_at=at)
         for alert in story.alerts
     ]
-    return replace(filing(story), hits=tuple(hits), notices=tuple(notices))
+    return replace(filing(story), hits=tuple(hits), notifications=tuple(notices))
 
 
-def actions(prefix: str, batch: list[Filing]) -> Iterator[dict[str, Any]]:
+def actions(prefix: str, batch: list[PageCommit]) -> Iterator[dict[str, Any]]:
     """What the helper is given: the documents that the store writes."""
     for one in batch:
         assert one.story is not None
         for hit in one.hits:
             name = digest(hit.alert, hit.story, hit.version)
             yield {"_index": f"{prefix}-hits", "_id": name, "_source": documents.hit(hit)}
-        for notice in one.notices:
-            yield {"_index": f"{prefix}-outbox", "_id": digest(*notice.key), "_source": documents.notice(notice)}
+        for notice in one.notifications:
+            yield {"_index": f"{prefix}-outbox", "_id": digest(*notice.key), "_source": documents.notification(notice)}
         story = documents.story(one.story, one.signature)
         yield {"_index": f"{prefix}-stories", "_id": one.story.id, "_source": story}
-        visit = documents.visit(one.visit, one.outcome)
-        yield {"_index": f"{prefix}-urls", "_id": one.visit.id, "_source": visit}
+        visit = documents.frontier_entry(one.entry, one.outcome)
+        yield {"_index": f"{prefix}-urls", "_id": one.entry.id, "_source": visit}
 
 
 def opened(url: str) -> ElasticsearchStore:
@@ -80,22 +80,22 @@ def drop(store: ElasticsearchStore) -> None:
         store.client.indices.delete(index=name)
 
 
-def batches(made: list[Filing]) -> Iterator[list[Filing]]:
+def batches(made: list[PageCommit]) -> Iterator[list[PageCommit]]:
     for start in range(0, len(made), BATCH):
         yield made[start : start + BATCH]
 
 
-def through_the_store(url: str, made: list[Filing]) -> float:
+def through_the_store(url: str, made: list[PageCommit]) -> float:
     store = opened(url)
     began = time.perf_counter()
     for batch in batches(made):
-        assert set(store.file(batch)) == {Filed.WRITTEN}
+        assert set(store.commit(batch)) == {CommitResult.WRITTEN}
     seconds = time.perf_counter() - began
     drop(store)
     return len(made) / seconds
 
 
-def through_the_helper(url: str, made: list[Filing]) -> float:
+def through_the_helper(url: str, made: list[PageCommit]) -> float:
     store = opened(url)
     began = time.perf_counter()
     for batch in batches(made):

@@ -22,7 +22,7 @@ from pathlib import Path
 import apsw
 
 from monitor.errors import MonitorError
-from monitor.models import Filed
+from monitor.models import CommitResult
 from monitor.query import parse
 from monitor.store.sqlite import SqliteStore
 from monitor.store.sqlite.query_compiler import compile as compile_query
@@ -94,7 +94,7 @@ def build(path: Path, count: int) -> None:
     def file() -> None:
         nonlocal spent
         start = time.perf_counter()
-        assert set(store.file(batch)) == {Filed.WRITTEN}
+        assert set(store.commit(batch)) == {CommitResult.WRITTEN}
         spent += time.perf_counter() - start
         batch.clear()
 
@@ -105,7 +105,7 @@ def build(path: Path, count: int) -> None:
             file()
     if batch:
         file()
-    store.note("benchmark", {"text": size})
+    store.put_setting("benchmark", {"text": size})
     store.close()
     print(f"filed {count:,} stories in {time.perf_counter() - began:.0f} s, {count / spent:.0f} a second in the store")
 

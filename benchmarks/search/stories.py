@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from monitor.models import Candidate, Disposition, Filing, Outcome, Story, Visit
+from monitor.models import Candidate, Disposition, FrontierEntry, Outcome, PageCommit, Story
 from monitor.similarity import signature
 from monitor.urls import story_id
 
@@ -97,12 +97,14 @@ class Generator:
         return " ".join(said)
 
 
-def filing(story: Story) -> Filing:
+def filing(story: Story) -> PageCommit:
     """The story with its visit, as a crawl files it."""
     candidate = Candidate(url=story.url, outlet=story.outlet, title=story.title, published_at=story.published_at)
-    visit = Visit(id=story.id, candidate=candidate, first_seen_at=story.first_seen_at, next_at=None, story=story.id)
-    return Filing(
-        visit=visit,
+    visit = FrontierEntry(
+        id=story.id, candidate=candidate, first_seen_at=story.first_seen_at, next_at=None, story=story.id
+    )
+    return PageCommit(
+        entry=visit,
         outcome=Outcome(disposition=Disposition.STORED),
         story=story,
         signature=signature(story.text),

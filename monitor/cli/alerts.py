@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.context import ONLY_MATCHING, Context, MomentType, SpanType, ago, span, with_context
+from monitor.cli.context import ONLY_MATCHING, Context, SpanType, TimeType, ago, span, with_context
 from monitor.models import now, rfc3339
-from monitor.plural import counted
+from monitor.plural import plural
 
 WIDE = 110  # columns that have room for queries and addresses beside the numbers
 
 if TYPE_CHECKING:
-    from monitor.models import Hit, Notice, Story
+    from monitor.models import Hit, Notification, Story
 
 
 @click.group("alerts")
@@ -47,9 +47,9 @@ def list_command(context: Context, *, as_json: bool) -> None:
     with context.stored() as store:
         hits = store.hits(since=at - timedelta(days=7), limit=100_000)
         waiting = store.outbox(limit=100_000)
-        snoozed = {name: until for name, until in store.snoozed().items() if until > at}
+        snoozed = {name: until for name, until in store.snoozes().items() if until > at}
     if as_json:
-        import orjson  # noqa: PLC0415  quick, but not for every command
+        import orjson
 
         for alert in context.config.alerts:
             click.echo(orjson.dumps(_json(alert.name, alert.model_dump(), hits, waiting, snoozed)))
@@ -64,16 +64,16 @@ def list_command(context: Context, *, as_json: bool) -> None:
         said = f"Mail is waiting for alerts that are no longer configured: {names}; it will still be sent."
         context.err.print(said, markup=False)
     for notice in [notice for notice in waiting if notice.error][:10]:
-        tried = f"tried {counted(notice.attempts, 'time')}, again {ago(notice.due_at, at)}"
+        tried = f"tried {plural(notice.attempts, 'time')}, again {ago(notice.due_at, at)}"
         context.err.print(f"{notice.alert} to {', '.join(notice.to)}: {notice.error} ({tried})", markup=False)
 
 
 def _table(
-    context: Context, hits: list[Hit], waiting: list[Notice], snoozed: dict[str, datetime], at: datetime
+    context: Context, hits: list[Hit], waiting: list[Notification], snoozed: dict[str, datetime], at: datetime
 ) -> None:
-    from rich.table import Table  # noqa: PLC0415  not for --json
+    from rich.table import Table
 
-    from monitor.cli.formatting import plain  # noqa: PLC0415
+    from monitor.cli.formatting import plain
 
     caught = Counter(hit.alert for hit in hits)
     last: dict[str, datetime] = {}
@@ -104,8 +104,8 @@ def _table(
     if wide:
         context.show(table)
         return
-    from rich.padding import Padding  # noqa: PLC0415  as above
-    from rich.segment import Segment, Segments  # noqa: PLC0415
+    from rich.padding import Padding
+    from rich.segment import Segment, Segments
 
     head, *rows = context.out.render_lines(table, pad=False)  # no column folds: a line each
     context.show(Segments([*head, Segment.line()]))
@@ -116,7 +116,7 @@ def _table(
 
 
 def _json(
-    name: str, alert: dict[str, Any], hits: list[Hit], waiting: list[Notice], snoozed: dict[str, datetime]
+    name: str, alert: dict[str, Any], hits: list[Hit], waiting: list[Notification], snoozed: dict[str, datetime]
 ) -> dict[str, Any]:
     own = [hit for hit in hits if hit.alert == name]
     unsent = [notice for notice in waiting if notice.alert == name]
@@ -133,7 +133,7 @@ def _json(
 @alerts_command.command("test")
 @click.argument("name", required=False)
 @click.option("--query", help="A query that is not in the file yet.")
-@click.option("--since", type=MomentType(), default="30d", show_default=True, help="How far back: 30d, 2026-11-01 ...")
+@click.option("--since", type=TimeType(), default="30d", show_default=True, help="How far back: 30d, 2026-11-01 ...")
 @click.option("--samples", type=click.IntRange(0, 1000), default=5, show_default=True, help="Stories to show.")
 @with_context
 def test_command(context: Context, *, name: str | None, query: str | None, since: datetime, samples: int) -> None:
@@ -150,10 +150,10 @@ def test_command(context: Context, *, name: str | None, query: str | None, since
     if (name is None) == (query is None):
         raise click.UsageError("give the NAME of an alert, or a --query")
     text = query if query is not None else context.alert(name or "").query
-    from monitor.query import parse  # noqa: PLC0415  not for --help
+    from monitor.query import parse
 
     node = parse(text, positive=True)
-    context.doubt(text, kind="alert")
+    context.warn_about_query(text, kind="alert")
     own = None if query is not None else context.alert(name or "").name
     at = now()
     days: Counter[str] = Counter()
@@ -175,12 +175,12 @@ def test_command(context: Context, *, name: str | None, query: str | None, since
                 newest = _newest(newest, samples)
     _tell(context, text, since=since, at=at, days=days)
     if total:
-        from monitor.cli.formatting import headline, quote  # noqa: PLC0415  not for --help
-        from monitor.query.snippets import snippets  # noqa: PLC0415
+        from monitor.cli.formatting import headline, quote
+        from monitor.query.snippets import snippets
 
         out = context.out
         each_day = total / max((at - since).total_seconds() / 86400, 1)
-        out.print(f"{counted(total, 'story', 'stories')} of {counted(len(events), 'event')}, {each_day:.1f} a day.")
+        out.print(f"{plural(total, 'story', 'stories')} of {plural(len(events), 'event')}, {each_day:.1f} a day.")
         if others:
             most = ", ".join(f"{other} ({count})" for other, count in others.most_common(5))
             out.print(f"Other alerts had caught {already:,} of them already: {most}.", markup=False)
@@ -196,7 +196,7 @@ def _newest(stories: list[Story], number: int) -> list[Story]:
 
 
 def _tell(context: Context, text: str, *, since: datetime, at: datetime, days: Counter[str]) -> None:
-    from monitor.cli.formatting import bars, plain  # noqa: PLC0415  not for --help
+    from monitor.cli.formatting import bars, plain
 
     context.out.print(plain(text, before="Query: "))
     if not days:

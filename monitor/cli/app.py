@@ -96,7 +96,7 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from difflib import get_close_matches  # noqa: PLC0415  only for a slip
+            from difflib import get_close_matches
 
             close = get_close_matches(args[0], COMMANDS, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
@@ -121,7 +121,7 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.pass_context
 def program(ctx: click.Context, config: str | None, verbose: bool) -> None:
     """Watches news outlets for topics and terms, keeps the stories that matter, mails you minutes after one appears."""
-    from monitor.cli.context import Context  # noqa: PLC0415  not for --help
+    from monitor.cli.context import Context
 
     ctx.obj = Context()
     ctx.obj.path = config

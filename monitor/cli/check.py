@@ -8,7 +8,7 @@ import click
 
 from monitor.cli.context import Context, with_context
 from monitor.errors import MailError, StoreError
-from monitor.plural import counted
+from monitor.plural import plural
 
 if TYPE_CHECKING:
     from monitor.config import Config
@@ -32,7 +32,7 @@ def check_command(context: Context, *, offline: bool) -> int:
     """
     config, out = context.config, context.out
     parts = [(len(config.outlets), "outlet"), (len(config.topics), "topic"), (len(config.alerts), "alert")]
-    summary = ", ".join(counted(number, name) for number, name in parts)
+    summary = ", ".join(plural(number, name) for number, name in parts)
     out.print(f"ok    {context.config_path}: {summary}", markup=False)
     failed = not config.outlets
     if failed:
@@ -48,8 +48,8 @@ def check_command(context: Context, *, offline: bool) -> int:
 
 
 def _lint(config: Config) -> list[str]:
-    from monitor.config.warnings import asked_too_often  # noqa: PLC0415  not for --help
-    from monitor.query.lint import lint  # noqa: PLC0415
+    from monitor.config.warnings import asked_too_often
+    from monitor.query.lint import lint
 
     return [*asked_too_often(config), *lint(config)]
 
@@ -59,7 +59,7 @@ def _engines(context: Context, *, start: bool) -> bool:
     asking = {outlet.render for outlet in context.config.outlets} - {"none", "auto"}
     if not asking:
         return False
-    from monitor.rendering.engines import missing, splash_of  # noqa: PLC0415  not for --help
+    from monitor.rendering.engines import missing, splash_of
 
     crawl, failed = context.config.crawl, False
     for engine in sorted(asking):
@@ -76,8 +76,8 @@ def _engines(context: Context, *, start: bool) -> bool:
 
 
 def _browser(configured: str | None) -> RenderingUnavailable | None:
-    from monitor.rendering import browser  # noqa: PLC0415  not for --help
-    from monitor.rendering.chromium import trial  # noqa: PLC0415  needs the extra
+    from monitor.rendering import browser
+    from monitor.rendering.chromium import trial
 
     path = browser.find(configured)
     assert path is not None, "it was there a moment ago"
@@ -89,10 +89,10 @@ def _spiders(context: Context) -> bool:
     named = [outlet for outlet in context.config.outlets if outlet.spider != "outlets"]
     if not named:
         return False
-    from scrapy.settings import Settings  # noqa: PLC0415  Scrapy takes a second
-    from scrapy.spiderloader import SpiderLoader  # noqa: PLC0415
+    from scrapy.settings import Settings
+    from scrapy.spiderloader import SpiderLoader
 
-    from monitor.crawl.spider_package import own_spiders  # noqa: PLC0415
+    from monitor.crawl.spider_package import own_spiders
 
     known = SpiderLoader.from_settings(Settings({"SPIDER_MODULES": [own_spiders()]})).list()
     failed = False
@@ -116,7 +116,7 @@ def _store(context: Context) -> bool:
     refused = [notice for notice in waiting if notice.error]
     if refused:
         context.out.print(
-            f"note  outbox: {counted(len(refused), 'notice')} could not be mailed yet; `alerts list` shows why"
+            f"note  outbox: {plural(len(refused), 'notice')} could not be mailed yet; `alerts list` shows why"
         )
     return False
 
@@ -126,8 +126,8 @@ def _mail(context: Context) -> bool:
     if settings.url is None:
         context.out.print("note  mail: no mail.url, so what matches waits in the outbox")
         return False
-    from monitor.mail import mail_url  # noqa: PLC0415  not for --help
-    from monitor.mail.smtp import Connection  # noqa: PLC0415
+    from monitor.mail import mail_url
+    from monitor.mail.smtp import Connection
 
     address = mail_url.parse(settings.url.get_secret_value())
     try:

@@ -50,7 +50,7 @@ class Context:
     @cached_property
     def config(self) -> Config:
         """Raises ConfigError."""
-        from monitor.config import load  # noqa: PLC0415  costs 0.1 s that `--help` need not wait
+        from monitor.config import load
 
         if self.verbose:
             logging.getLogger("monitor").setLevel(logging.INFO)
@@ -72,18 +72,18 @@ class Context:
     def stored(self) -> Iterator[Store]:
         """The configured store for a command that only reads: it is not made.  Raises StoreError."""
         with self._opened() as store:
-            store.expect()
+            store.require_exists()
             store.setup()
             yield store
 
-    def expect_store(self) -> None:
+    def require_store(self) -> None:
         """Raises StoreRefused where nobody has made the store yet."""
         with self._opened() as store:
-            store.expect()
+            store.require_exists()
 
     @contextmanager
     def _opened(self) -> Iterator[Store]:
-        from monitor.store import open_store  # noqa: PLC0415  as above
+        from monitor.store import open_store
 
         store = open_store(self.config.store, self.base)
         try:
@@ -94,7 +94,7 @@ class Context:
     @cached_property
     def out(self) -> Console:
         """For people; plain where stdout is no terminal."""
-        from rich.console import Console  # noqa: PLC0415  as above
+        from rich.console import Console
 
         terminal = sys.stdout.isatty()
         width = None if terminal or os.environ.get("COLUMNS", "").isdecimal() else UNFOLDED
@@ -103,7 +103,7 @@ class Context:
     @cached_property
     def err(self) -> Console:
         """For progress and complaints."""
-        from rich.console import Console  # noqa: PLC0415  as above
+        from rich.console import Console
 
         return Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
@@ -113,7 +113,7 @@ class Context:
 
     def progress(self, *, shown: bool = True) -> Progress:
         """A bar on a terminal."""
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         return Progress(*columns, console=self.err, transient=True, disable=not (shown and self.err.is_terminal))
@@ -135,11 +135,11 @@ class Context:
             raise click.UsageError(unknown("alert", name, [alert.name for alert in self.config.alerts]))
         return found
 
-    def doubt(self, query: str, *, kind: str) -> None:
+    def warn_about_query(self, query: str, *, kind: str) -> None:
         """Says on stderr what in the query can hardly be meant."""
-        from monitor.query.lint import known_of, notes  # noqa: PLC0415  as above
+        from monitor.query.lint import configured_values, notes
 
-        for note in notes(query, known=known_of(self.config), kind=kind):
+        for note in notes(query, known=configured_values(self.config), kind=kind):
             self.err.print(f"note: {note}", markup=False)
 
 
@@ -161,7 +161,7 @@ def with_context(command: F) -> F:
     return wrapped  # type: ignore[return-value]  # click hands over what the wrapper takes
 
 
-class MomentType(click.ParamType[datetime]):
+class TimeType(click.ParamType[datetime]):
     """``7d``, ``12h`` (ago), ``2026``, ``2026-11``, ``2026-11-01`` or an RFC 3339 time; a moment in UTC."""
 
     name = "7d|DATE"
@@ -170,7 +170,7 @@ class MomentType(click.ParamType[datetime]):
         if isinstance(value, datetime):
             return value
         if _YEAR_OR_MONTH.fullmatch(value):
-            from monitor.query import time_ranges  # noqa: PLC0415  few times are one
+            from monitor.query import time_ranges
 
             try:
                 return time_ranges.span(value, now())[0]
@@ -207,7 +207,7 @@ class SpanType(click.ParamType[timedelta]):
 
 def span(text: str) -> timedelta:
     """Reads a duration as monitor.yaml does.  Raises ValueError."""
-    from monitor.config.types import duration  # noqa: PLC0415  costs time that `--help` need not wait
+    from monitor.config.types import duration
 
     value = duration(text)
     assert isinstance(value, timedelta)
@@ -216,7 +216,7 @@ def span(text: str) -> timedelta:
 
 def unknown(kind: str, name: str, known: list[str]) -> str:
     """``no alert "sberbnk"; did you mean "sberbank"?``"""
-    from difflib import get_close_matches  # noqa: PLC0415  only for a slip
+    from difflib import get_close_matches
 
     close = get_close_matches(name.lower(), [each.lower() for each in known], n=1, cutoff=0.5)
     meant = next((each for each in known if close and each.lower() == close[0]), None)
@@ -245,7 +245,7 @@ def brief(length: timedelta) -> str:
 
 def find_story(store: Store, reference: str) -> Story:
     """A story by id, beginning of an id of at least 6 characters, or address.  Raises click.UsageError."""
-    from monitor.urls import story_id  # noqa: PLC0415  tldextract takes 0.3 s to import
+    from monitor.urls import story_id
 
     key = reference.strip()
     ids = [key] if re.fullmatch(r"[0-9a-f]{32}", key) else [story_id(key)] if "://" in key else []

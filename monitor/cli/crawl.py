@@ -10,7 +10,7 @@ import click
 
 from monitor.cli.context import Context, unknown, with_context
 from monitor.models import Disposition
-from monitor.plural import counted
+from monitor.plural import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,18 +42,18 @@ def crawl_command(
     """
     chosen = _outlets(context, names)
     _log(context)
-    from monitor.crawl import process  # noqa: PLC0415  seconds of imports that wrong usage need not wait for
+    from monitor.crawl import process
 
     with _Progress(context, len(chosen)) as told:
-        report = process.crawl(context.config, context.base, names=chosen, everything=everything, told=told)
+        report = process.crawl(context.config, context.base, names=chosen, ignore_schedule=everything, on_poll=told)
     status = _summary(context, report)
     if no_mail:
         return status
-    from monitor.cli.deliver import tell  # noqa: PLC0415
-    from monitor.mail.deliver import deliver_due, recall  # noqa: PLC0415
+    from monitor.cli.deliver import tell
+    from monitor.mail.deliver import deliver_due, release_dead_claims
 
     with context.store() as store:
-        recall(store, context.config)
+        release_dead_claims(store, context.config)
         mail = deliver_due(store, context.config)
         waiting = store.outbox(limit=100_000)
     return max(status, tell(context, mail, waiting))
@@ -74,17 +74,17 @@ def run_command(context: Context) -> int:
     """
     _outlets(context, ())
     _log(context, level=logging.INFO)
-    from monitor.crawl import process  # noqa: PLC0415  seconds of imports
+    from monitor.crawl import process
 
     log = logging.getLogger("monitor.run")
     if context.config.mail.url is None:
         log.warning("no mail.url: what matches waits in the outbox")
-    outlets, alerts = counted(len(context.config.outlets), "outlet"), counted(len(context.config.alerts), "alert")
+    outlets, alerts = plural(len(context.config.outlets), "outlet"), plural(len(context.config.alerts), "alert")
     log.info("watching %s with %s", outlets, alerts)
-    report = process.run(context.config, context.base, told=_logged)
+    report = process.run(context.config, context.base, on_poll=_logged)
     for error in report.errors:
         log.error("%s", error)
-    log.info("ended; %s, %s", counted(report.polled, "poll"), counted(sum(report.outcomes.values()), "page"))
+    log.info("ended; %s, %s", plural(report.polled, "poll"), plural(sum(report.outcomes.values()), "page"))
     return 1 if report.errors else 0
 
 
@@ -131,14 +131,14 @@ class _Progress:
         if self._verbose:
             _logged(poll)
         self._stories += poll.count(Disposition.STORED)
-        self._bar.update(self._task, advance=1, description=counted(self._stories, "story", "stories"))
+        self._bar.update(self._task, advance=1, description=plural(self._stories, "story", "stories"))
 
 
 def _summary(context: Context, report: CrawlReport) -> int:
     """Tells what the pass did; the exit status."""
-    from rich.table import Table  # noqa: PLC0415  not for --help
+    from rich.table import Table
 
-    from monitor.cli.formatting import plain  # noqa: PLC0415
+    from monitor.cli.formatting import plain
 
     out, err = context.out, context.err
     if report.polls:
@@ -156,13 +156,13 @@ def _summary(context: Context, report: CrawlReport) -> int:
     for (disposition, _), number in report.outcomes.items():
         total[disposition] += number
     ends = ", ".join(f"{total[each]:,} {each.value}" for each in Disposition if total[each])
-    polled, pages = counted(len(report.polls), "outlet"), counted(sum(total.values()), "page")
+    polled, pages = plural(len(report.polls), "outlet"), plural(sum(total.values()), "page")
     out.print(f"{polled} polled, {pages} in {report.seconds:.1f} s{': ' * bool(ends)}{ends}")
     if report.not_due:
-        waiting = counted(len(report.not_due), "outlet is", "outlets are")
+        waiting = plural(len(report.not_due), "outlet is", "outlets are")
         out.print(f"{waiting} not due yet; --all polls {'it' if len(report.not_due) == 1 else 'them'} now.")
     if report.held:
-        held = counted(len(report.held), "outlet is", "outlets are")
+        held = plural(len(report.held), "outlet is", "outlets are")
         out.print(f"{held} polled by another process: {', '.join(report.held)}", markup=False)
     for poll in report.polls:
         for line in _complaints(poll):
@@ -170,7 +170,7 @@ def _summary(context: Context, report: CrawlReport) -> int:
     for error in report.errors:
         err.print(f"error: {error}", markup=False)
     if report.interrupted:
-        left = counted(len(report.unpolled), "outlet was", "outlets were")
+        left = plural(len(report.unpolled), "outlet was", "outlets were")
         which = f": {left} not polled; the next crawl takes {'it' if len(report.unpolled) == 1 else 'them'}"
         err.print(f"interrupted{which if report.unpolled else '; the next crawl takes what is left'}")
         return 128 + report.interrupted

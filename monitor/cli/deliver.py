@@ -8,13 +8,13 @@ import click
 
 from monitor.cli.context import Context, ago, with_context
 from monitor.models import now
-from monitor.plural import counted
+from monitor.plural import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from monitor.mail.deliver import Report
-    from monitor.models import Notice
+    from monitor.mail.deliver import DeliveryReport
+    from monitor.models import Notification
 
 
 @click.command("deliver")
@@ -29,41 +29,41 @@ def deliver_command(context: Context) -> int:
       media-monitor deliver
       media-monitor crawl --no-mail; media-monitor deliver
     """
-    from monitor.mail.deliver import deliver_due, recall  # noqa: PLC0415  not for --help
+    from monitor.mail.deliver import deliver_due, release_dead_claims
 
     with context.store() as store:
-        recall(store, context.config)
+        release_dead_claims(store, context.config)
         report = deliver_due(store, context.config)
         waiting = store.outbox(limit=100_000)
     return tell(context, report, waiting)
 
 
-def tell(context: Context, report: Report, waiting: Sequence[Notice]) -> int:
-    """Says what was delivered and what is ``waiting`` for its time; the exit status."""
+def tell(context: Context, report: DeliveryReport, waiting: Sequence[Notification]) -> int:
+    """Says what was delivered and what is ``due_entries`` for its time; the exit status."""
     if report.mails:
         context.out.print(
-            f"Mail: {counted(report.mails, 'mail')} sent, {counted(report.notices, 'story', 'stories')} "
+            f"Mail: {plural(report.mails, 'mail')} sent, {plural(report.notifications, 'story', 'stories')} "
             f"in {'it' if report.mails == 1 else 'them'}."
         )
     elif not (report.queued or report.postponed or report.refused or report.errors):
         context.out.print(f"Mail: nothing is due{_later(waiting)}.")
     if report.queued:
-        queued = counted(report.queued, "notice")
+        queued = plural(report.queued, "notice")
         context.err.print(f"Mail: {queued} in the outbox; set mail.url (or MONITOR_MAIL__URL) to have them sent.")
     if report.held:
-        context.out.print(f"Mail: {counted(report.held, 'notice')} held, their alerts are snoozed.")
+        context.out.print(f"Mail: {plural(report.held, 'notice')} held, their alerts are snoozed.")
     if report.postponed:
-        context.err.print(f"Mail: {counted(report.postponed, 'notice')} kept in the outbox to be sent later.")
+        context.err.print(f"Mail: {plural(report.postponed, 'notice')} kept in the outbox to be sent later.")
     if report.refused:
         context.err.print(
-            f"Mail: {counted(report.refused, 'notice')} refused; kept in the outbox and tried again in a day."
+            f"Mail: {plural(report.refused, 'notice')} refused; kept in the outbox and tried again in a day."
         )
     for error in dict.fromkeys(report.errors):
         context.err.print(f"Mail: {error}", markup=False)
     return 1 if report.errors else 0
 
 
-def _later(waiting: Sequence[Notice]) -> str:
+def _later(waiting: Sequence[Notification]) -> str:
     """How much waits for its time, and until when; tries that failed before what has only to wait for its digest."""
     at = now()
     later = [notice for notice in waiting if notice.due_at > at]
@@ -72,6 +72,6 @@ def _later(waiting: Sequence[Notice]) -> str:
     if not told:
         return ""
     what, hint = ("try", "why") if failed else ("mail", "them")
-    number = counted(len(told), "notice waits", "notices wait")
+    number = plural(len(told), "notice waits", "notices wait")
     following = ago(min(notice.due_at for notice in told), at)
     return f"; {number}, the next {what} {following}; `alerts list` shows {hint}"

@@ -9,14 +9,14 @@ import click
 
 from monitor.cli.context import Context, with_context
 from monitor.errors import FetchError, MonitorError
-from monitor.plural import counted
+from monitor.plural import plural
 
 if TYPE_CHECKING:
     from monitor.config import CrawlSettings, Outlet
     from monitor.crawl.discover import Discovered
     from monitor.crawl.fetch import Fetcher
 
-OTHERS = 10  # sections told beside those that would be polled
+MAX_OTHER_SOURCES = 10  # sections told beside those that would be polled
 
 
 @click.command("discover")
@@ -33,9 +33,9 @@ def discover_command(context: Context, *, url: str, name: str | None) -> int:
       media-monitor discover https://www.nationaltechnology.co.uk/
       media-monitor discover tass.com | sed -i '/^outlets:/r /dev/stdin' monitor.yaml
     """
-    from pydantic import ValidationError  # noqa: PLC0415  costs time that --help need not spend
+    from pydantic import ValidationError
 
-    from monitor.config import Outlet  # noqa: PLC0415
+    from monitor.config import Outlet
 
     address = url if "://" in url else f"https://{url}/"
     host = (urlsplit(address).hostname or "").removeprefix("www.")
@@ -60,30 +60,34 @@ def _settings(context: Context) -> CrawlSettings:
     """Those of the configuration, if there is one: a newcomer discovers before there is."""
     if context.path or context.config_path.exists():
         return context.config.crawl
-    from monitor.config import CrawlSettings  # noqa: PLC0415
+    from monitor.config import CrawlSettings
 
     return CrawlSettings()
 
 
 def _ask(outlet: Outlet, settings: CrawlSettings) -> tuple[Discovered, str | None]:
     """What was found, and why the stories have to be rendered, if they do."""
-    from monitor.crawl.discover import discover, scripted, with_pages  # noqa: PLC0415  seconds of imports
-    from monitor.crawl.process import errand  # noqa: PLC0415
-    from monitor.models import now  # noqa: PLC0415
+    from monitor.crawl.discover import discover, scripted, with_pages
+    from monitor.crawl.process import run_one_off
+    from monitor.models import now
 
     async def do(fetcher: Fetcher) -> tuple[Discovered, str | None]:
         since = now() - settings.max_age
         found = await with_pages(await discover(outlet, fetcher, since=since), outlet, fetcher, since=since)
         return found, await scripted(outlet, found, fetcher, since=since)
 
-    return errand(settings, do)
+    return run_one_off(settings, do)
 
 
 def _yaml(outlet: Outlet, found: Discovered, scripted: str | None) -> str:
     """An entry for outlets: with what would be polled, each address with what it lists; the others as comments."""
     lines = [f"  - name: {_scalar(outlet.name)}", f"    url: {_scalar(outlet.url)}"]
     polled = found.chosen(outlet)
-    for kind, addresses in (("feed", found.feeds), ("sitemap", found.sitemaps), ("section", found.sections[:OTHERS])):
+    for kind, addresses in (
+        ("feed", found.feeds),
+        ("sitemap", found.sitemaps),
+        ("section", found.sections[:MAX_OTHER_SOURCES]),
+    ):
         chosen = [source.url for source in polled if source.kind == kind]
         left = [url for url in addresses if url not in chosen]
         if chosen:
@@ -99,12 +103,12 @@ def _yaml(outlet: Outlet, found: Discovered, scripted: str | None) -> str:
 
 def _counted(address: str, found: Discovered) -> str:
     number = found.stories.get(address)
-    return _scalar(address) + ("" if number is None else f"  # {counted(number, 'recent story', 'recent stories')}")
+    return _scalar(address) + ("" if number is None else f"  # {plural(number, 'recent story', 'recent stories')}")
 
 
 def _scalar(text: str) -> str:
     """Quoted: an address or name may hold what YAML reads as its own."""
-    import json  # noqa: PLC0415  a JSON string is a YAML scalar
+    import json
 
     plain = all(c.isalnum() or c in " ._-/:?=&%+~" for c in text) and ": " not in text and not text.endswith(":")
     return text if plain and text[:1].isalnum() else json.dumps(text, ensure_ascii=False)

@@ -35,13 +35,13 @@ def explain_command(context: Context, *, query: str, story: str, as_json: bool) 
       media-monitor explain sberbank https://example.org/story
       media-monitor extract page.html --json > story.json && media-monitor explain sberbank story.json
     """
-    from monitor.query import parse  # noqa: PLC0415  not for --help
-    from monitor.query.explain import explain  # noqa: PLC0415
+    from monitor.query import parse
+    from monitor.query.explain import explain
 
     node = parse(_query(context, query))
     explained = explain(node, _story(context, story), now=now())
     if as_json:
-        import orjson  # noqa: PLC0415  quick, but not for every command
+        import orjson
 
         click.echo(orjson.dumps(_json(explained)))
     else:
@@ -63,7 +63,7 @@ def _story(context: Context, reference: str) -> Story:
     if "://" in reference or not path.is_file():
         with context.stored() as store:
             return find_story(store, reference)
-    from monitor.cli.match import read_stories  # noqa: PLC0415  only for files
+    from monitor.cli.match import read_stories
 
     with path.open("rb") as lines:
         _, found = next(read_stories(lines), (0, "the file is empty"))
@@ -79,10 +79,10 @@ def _show(context: Context, explained: Explained) -> None:
 
 
 def _tree(explained: Explained, *, marks: bool) -> Tree:
-    from rich.text import Text  # noqa: PLC0415  not for --json
-    from rich.tree import Tree  # noqa: PLC0415
+    from rich.text import Text
+    from rich.tree import Tree
 
-    from monitor.cli.formatting import quote  # noqa: PLC0415
+    from monitor.cli.formatting import quote
 
     sign, style = ("yes", "green") if explained.matched else ("no ", "red")
     label = Text(f"{sign}  ", style=style).append(explained.label, style="bold")

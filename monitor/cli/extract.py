@@ -17,7 +17,7 @@ import click
 
 from monitor.cli.context import Context, unknown, with_context
 from monitor.errors import ExtractionError, FetchError
-from monitor.models import Article, Candidate, Page, Story, Visit, now
+from monitor.models import Article, Candidate, FrontierEntry, Page, Story, now
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -38,7 +38,7 @@ _OWN_ADDRESS = re.compile(
 )
 _TAG = re.compile(rb"<[a-z!?]", re.IGNORECASE)
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")  # 1b shifts ISO 2022
-SNIFFED = 4096  # bytes of a file that show whether it is a page
+SNIFFED_BYTES = 4096  # bytes of a file that show whether it is a page
 
 
 @click.command("extract")
@@ -140,7 +140,7 @@ def _missing(name: str) -> str:
 
 def _check(url: str) -> None:
     """Raises click.UsageError where it is no address."""
-    from monitor.config.types import web_address  # noqa: PLC0415  as below
+    from monitor.config.types import web_address
 
     try:
         web_address(url)
@@ -150,7 +150,7 @@ def _check(url: str) -> None:
 
 def _config(context: Context, outlet_name: str | None) -> Config:
     """The configuration, if there is one: a newcomer extracts before there is."""
-    from monitor.config import Config  # noqa: PLC0415  costs time that --help need not spend
+    from monitor.config import Config
 
     if outlet_name is None and not context.path and not context.config_path.exists():
         return Config()
@@ -159,8 +159,8 @@ def _config(context: Context, outlet_name: str | None) -> Config:
 
 def _outlet(config: Config, outlet_name: str | None, url: str, render: str | None = None) -> Outlet:
     """The outlet whose page it is: the one named, else the configured one whose site it is on, else one of its own."""
-    from monitor.config import Outlet  # noqa: PLC0415  as above
-    from monitor.discovery.url_rules import Own  # noqa: PLC0415  as above
+    from monitor.config import Outlet
+    from monitor.discovery.url_rules import OutletScope
 
     if outlet_name is not None:
         named = [outlet for outlet in config.outlets if outlet.name.casefold() == outlet_name.casefold()]
@@ -169,7 +169,7 @@ def _outlet(config: Config, outlet_name: str | None, url: str, render: str | Non
         outlet = named[0]
     else:
         stranger = Outlet.model_construct(name=urlsplit(url).hostname or "", url=url)
-        outlet = next((known for known in config.outlets if url in Own(known)), stranger)
+        outlet = next((known for known in config.outlets if url in OutletScope(known)), stranger)
     return outlet.model_copy(update={"render": render}) if render else outlet
 
 
@@ -177,7 +177,7 @@ def _fetch(config: Config, urls: Sequence[str], outlet_name: str | None, render:
     """Each address's page, or why it could not be had; with robots.txt, guard and limits as in a crawl."""
     if not urls:
         return {}
-    from monitor.crawl.process import errand  # noqa: PLC0415  seconds of imports
+    from monitor.crawl.process import run_one_off
 
     async def fetch(fetcher: Fetcher, url: str) -> Brought:
         try:
@@ -189,7 +189,7 @@ def _fetch(config: Config, urls: Sequence[str], outlet_name: str | None, render:
         distinct = list(dict.fromkeys(urls))
         return dict(zip(distinct, await asyncio.gather(*(fetch(fetcher, url) for url in distinct)), strict=True))
 
-    return errand(config.crawl, do)
+    return run_one_off(config.crawl, do)
 
 
 async def _read(
@@ -200,7 +200,7 @@ async def _read(
     outlet_name: str | None,
 ) -> AsyncIterator[tuple[str, Outlet, Page | None, Result]]:
     """Each page with what it is, in order; a few are read at once, and no more are held than that."""
-    from monitor.extract import Extractor, Reading  # noqa: PLC0415  as above
+    from monitor.extract import ExtractionOptions, Extractor
 
     async with Extractor(config.crawl.workers if len(names) > 1 else 1) as extractor:
 
@@ -211,7 +211,7 @@ async def _read(
             if not isinstance(page, Page):
                 return name, outlet, None, page or FetchError("no page came", kind="empty")
             try:
-                return name, outlet, page, await extractor.read(page, Reading.of(outlet))
+                return name, outlet, page, await extractor.read(page, ExtractionOptions.for_outlet(outlet))
             except ExtractionError as error:
                 return name, outlet, page, error
 
@@ -254,17 +254,17 @@ def _is_page(body: bytes) -> bool:
     """Whether a file begins like HTML: a tag, and hardly any byte that no encoding of text has."""
     if body.startswith((b"\xff\xfe", b"\xfe\xff")):
         return True  # UTF-16
-    head = body[:SNIFFED]
+    head = body[:SNIFFED_BYTES]
     controls = len(_CONTROL.findall(head))
     return _TAG.search(head) is not None and controls <= len(head) // 50
 
 
 def _story(outlet: Outlet, page: Page, article: Article) -> Story:
-    from monitor.ingest import story_of  # noqa: PLC0415  as above
-    from monitor.urls import story_id  # noqa: PLC0415
+    from monitor.ingest import story_of
+    from monitor.urls import story_id
 
     candidate = Candidate(url=page.url, outlet=outlet.name)
-    visit = Visit(id=story_id(page.url), candidate=candidate, first_seen_at=page.fetched_at, next_at=None)
+    visit = FrontierEntry(id=story_id(page.url), candidate=candidate, first_seen_at=page.fetched_at, next_at=None)
     return story_of(outlet, visit, page, article)
 
 
@@ -281,7 +281,7 @@ def _problem(result: Result) -> str:
 
 
 def _print_json(name: str, page: Page | None, story: Story | None, result: Result, problem: str) -> None:
-    import orjson  # noqa: PLC0415  quick, but not for every command
+    import orjson
 
     data: Json
     if story is not None:
@@ -293,7 +293,7 @@ def _print_json(name: str, page: Page | None, story: Story | None, result: Resul
 
 
 def _show(context: Context, story: Story) -> None:
-    from monitor.cli.formatting import headline  # noqa: PLC0415  not for --json
+    from monitor.cli.formatting import headline
 
     context.out.print(headline(story))
     facts = {

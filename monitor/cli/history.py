@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli.context import Context, find_story, with_context
-from monitor.plural import counted
+from monitor.plural import plural
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -33,13 +33,13 @@ def history_command(context: Context, *, story: str, as_json: bool) -> None:
         found = find_story(store, story)
         versions = store.history(found.id) or [found]
     if as_json:
-        import orjson  # noqa: PLC0415  quick, but not for every command
+        import orjson
 
         for version in versions:
             click.echo(orjson.dumps(version.to_json()))
         return
     out = context.out
-    from monitor.cli.formatting import plain  # noqa: PLC0415  not for --json
+    from monitor.cli.formatting import plain
 
     out.print(plain(versions[-1].title), style="bold")
     out.print(plain(versions[-1].url), style="blue")
@@ -47,7 +47,7 @@ def history_command(context: Context, *, story: str, as_json: bool) -> None:
     for version in versions:
         out.print(f"\nversion {version.version}, fetched {version.fetched_at:%Y-%m-%d %H:%M} UTC", style="bold")
         if before is None:
-            out.print("  " + counted(version.word_count, "word"))
+            out.print("  " + plural(version.word_count, "word"))
             before = version
             continue
         if before.title != version.title:
@@ -75,10 +75,10 @@ def changed_paragraphs(before: str, after: str) -> list[tuple[str, str]]:
 
 def difference(before: str, after: str, *, colour: bool) -> Text:
     """Words taken out and put in: red and green, or [-out-] and {+in+} where there is no colour."""
-    from rich.text import Text  # noqa: PLC0415  rich takes time that --json need not spend
+    from rich.text import Text
 
-    from monitor.changes import differences  # noqa: PLC0415  as above
-    from monitor.cli.formatting import line  # noqa: PLC0415
+    from monitor.changes import differences
+    from monitor.cli.formatting import line
 
     text = Text()
     for change in differences(before, after):

@@ -14,7 +14,7 @@ from monitor.models import Story, now, rfc3339
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LONGEST_LINE = 50_000_000  # bytes
+MAX_LINE_BYTES = 50_000_000  # bytes
 
 
 @click.command("match")
@@ -31,7 +31,7 @@ def match_command(context: Context, *, stories: str, as_json: bool) -> int:
       media-monitor match --json stories.jsonl
       media-monitor extract --json page.html | media-monitor match -
     """
-    from monitor.query.rules import RuleSet  # noqa: PLC0415  not for --help
+    from monitor.query.rules import RuleSet
 
     rules = RuleSet.of(context.config)
     status = 0
@@ -43,7 +43,7 @@ def match_command(context: Context, *, stories: str, as_json: bool) -> int:
                 continue
             matched = rules.match(found)
             if as_json:
-                import orjson  # noqa: PLC0415  quick, but not for every command
+                import orjson
 
                 names = {"alerts": list(matched.alerts), "topics": list(matched.topics)}
                 click.echo(orjson.dumps({"id": found.id, "url": found.url, **names}))
@@ -53,7 +53,7 @@ def match_command(context: Context, *, stories: str, as_json: bool) -> int:
 
 
 def _show(context: Context, story: Story, alerts: tuple[str, ...], topics: tuple[str, ...]) -> None:
-    from monitor.cli.formatting import plain  # noqa: PLC0415  not for --json
+    from monitor.cli.formatting import plain
 
     context.out.print(plain(story.title or story.url or story.id), style="bold")
     context.out.print(f"  alerts: {', '.join(alerts) or '-'}\n  topics: {', '.join(topics) or '-'}", markup=False)
@@ -70,9 +70,9 @@ def _opened(name: str) -> IO[bytes]:
 
 def read_stories(lines: IO[bytes]) -> Iterator[tuple[int, Story | str]]:
     """Each line's number with its story, or what is wrong with it."""
-    import orjson  # noqa: PLC0415  quick, but not for --help
+    import orjson
 
-    for number, line in enumerate(iter(lambda: lines.readline(LONGEST_LINE), b""), start=1):
+    for number, line in enumerate(iter(lambda: lines.readline(MAX_LINE_BYTES), b""), start=1):
         if not line.strip():
             continue
         try:
@@ -91,7 +91,7 @@ def read_stories(lines: IO[bytes]) -> Iterator[tuple[int, Story | str]]:
 
 def _story(data: dict[str, object]) -> Story:
     """A story of which only what a query can read need be there.  Raises ValueError, saying what is wrong with it."""
-    from monitor.transfer import check  # noqa: PLC0415  not for --help
+    from monitor.transfer import check
 
     given = {name: value for name, value in data.items() if value is not None}
     if not any(given.get(name) for name in ("title", "text", "url", "id")):
@@ -101,7 +101,7 @@ def _story(data: dict[str, object]) -> Story:
     defaults: dict[str, object] = {"id": "", "outlet": "", "title": "", "text": "", "url": url}
     defaults |= dict.fromkeys(("first_seen_at", "fetched_at", "updated_at"), rfc3339(now()))
     if url and not given.get("id"):
-        from monitor.urls import story_id  # noqa: PLC0415  only for stories without one
+        from monitor.urls import story_id
 
         given["id"] = story_id(url)
-    return Story.from_json({**defaults, **given}).tidied()
+    return Story.from_json({**defaults, **given}).normalized()

@@ -9,7 +9,7 @@ import click
 
 from monitor.cli.context import Context, ago, brief, unknown, with_context
 from monitor.models import OutletState, now, rfc3339
-from monitor.plural import counted
+from monitor.plural import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 WIDE = 80  # columns of a terminal that has room for all the numbers
 WIDER = 110  # and for the notes beside them
-LONGEST_NAME = 40  # columns
+MAX_NAME_WIDTH = 40  # columns
 
 
 @click.command("outlets")
@@ -55,12 +55,12 @@ def outlets_command(
     if failing:
         wanted = [name for name in asked if name in states and states[name].failures]
     if asked and not wanted and not as_json:
-        context.err.print(f"No outlet is failing ({counted(len(asked), 'outlet')}).")
+        context.err.print(f"No outlet is failing ({plural(len(asked), 'outlet')}).")
         return
     if furniture:
         _furniture(context, wanted, states, as_json=as_json)
     elif as_json:
-        import orjson  # noqa: PLC0415  quick, but not for every command
+        import orjson
 
         for name in wanted:
             click.echo(orjson.dumps(_json(name, configured.get(name), states.get(name))))
@@ -102,7 +102,7 @@ def _json(name: str, outlet: Outlet | None, state: OutletState | None) -> dict[s
         "error": state.error,
         "holder": state.holder if held else None,
         "lease_until": _when(state.lease_until) if held else None,
-        "counts": state.counts,
+        "counts": state.dispositions,
         "sources": {
             url: {
                 "kind": source.kind,
@@ -148,14 +148,14 @@ def _table(
     if not names:
         context.err.print("No outlets: add some under outlets: in the configuration, or write a starter with `init`.")
         return
-    from rich.table import Table  # noqa: PLC0415  not for --json
+    from rich.table import Table
 
-    from monitor.cli.formatting import plain  # noqa: PLC0415
+    from monitor.cli.formatting import plain
 
     at = now()
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     wide = context.out.width >= WIDE
-    table.add_column("OUTLET", overflow="fold", min_width=min(max(map(len, names)), LONGEST_NAME))
+    table.add_column("OUTLET", overflow="fold", min_width=min(max(map(len, names)), MAX_NAME_WIDTH))
     for head in ("STATUS", "POLLED", "NEXT", *(["EVERY"] if wide else [])):
         table.add_column(head, no_wrap=True)
     table.add_column("STORIES", justify="right", no_wrap=True)
@@ -196,14 +196,14 @@ def _cells(state: OutletState, at: datetime) -> tuple[str, str, str, str, str, s
         ago(state.last_poll_at, at),
         "now" if state.next_poll_at <= at else ago(state.next_poll_at, at),
         brief(state.interval),
-        f"{state.counts.get('stored', 0):,}",
+        f"{state.dispositions.get('stored', 0):,}",
         ago(state.last_story_at, at),
         "; ".join(filter(None, (state.error, f"polled by {held}" if held else ""))),
     )
 
 
 def _whole(context: Context, name: str, outlet: Outlet | None, state: OutletState | None) -> None:
-    from monitor.cli.formatting import plain  # noqa: PLC0415  not for --json
+    from monitor.cli.formatting import plain
 
     out = context.out
     out.print(plain(name), style="bold")
@@ -223,33 +223,31 @@ def _whole(context: Context, name: str, outlet: Outlet | None, state: OutletStat
         ]
         if state.holder and state.lease_until and state.lease_until > at:
             rows.append(("polled by", f"{state.holder}, until {_moment(state.lease_until, at)}"))
-        rows += [(f"pages {disposition}", f"{count:,}") for disposition, count in sorted(state.counts.items())]
+        rows += [(f"pages {disposition}", f"{count:,}") for disposition, count in sorted(state.dispositions.items())]
     width = max(len(label) for label, _ in rows)
     for label, value in rows:
         out.print(plain(value, before=f"  {label:<{width}}  "))
     for url, source in (state.sources if state else {}).items():
-        problem = f", {counted(source.failures, 'failure')}: {source.error}" if source.failures or source.error else ""
+        problem = f", {plural(source.failures, 'failure')}: {source.error}" if source.failures or source.error else ""
         out.print(f"  {source.kind:<{width}}  {url} (whole {ago(source.fetched_at)}{problem})", markup=False)
     out.print()
 
 
 def _furniture(context: Context, names: Sequence[str], states: dict[str, OutletState], *, as_json: bool) -> None:
-    from monitor.extract import boilerplate  # noqa: PLC0415  only for this
+    from monitor.extract import boilerplate
 
     for name in names:
         state = states.get(name)
         blocks = boilerplate.shown(state.memory.get("furniture", {})) if state else []
         if as_json:
-            import orjson  # noqa: PLC0415  as above
+            import orjson
 
             told = [{"text": text, "stories": pages} for text, pages in blocks]
             click.echo(orjson.dumps({"name": name, "furniture": told}))
             continue
-        context.out.print(
-            f"{name}: {counted(len(blocks), 'block')} left out of its stories", style="bold", markup=False
-        )
+        context.out.print(f"{name}: {plural(len(blocks), 'block')} left out of its stories", style="bold", markup=False)
         for text, pages in blocks:
-            context.out.print(f"  left out of {counted(pages, 'story', 'stories')}  {text}", markup=False)
+            context.out.print(f"  left out of {plural(pages, 'story', 'stories')}  {text}", markup=False)
 
 
 def _moment(moment: datetime | None, at: datetime) -> str:

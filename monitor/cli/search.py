@@ -6,22 +6,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.context import ONLY_MATCHING, Context, MomentType, with_context
+from monitor.cli.context import ONLY_MATCHING, Context, TimeType, with_context
 from monitor.models import now
-from monitor.plural import counted
+from monitor.plural import plural
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.query import Node
-    from monitor.store import Found
+    from monitor.store import SearchResult
 
 
 @click.command("search")
 @click.argument("query", nargs=-1)
-@click.option(
-    "--since", type=MomentType(), help="Only stories published (or else first seen) since: 7d, 2026-11-01 ..."
-)
+@click.option("--since", type=TimeType(), help="Only stories published (or else first seen) since: 7d, 2026-11-01 ...")
 @click.option("--limit", "-n", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Stories to show.")
 @click.option("--offset", type=click.IntRange(0), default=0, help="Stories to pass over first.")
 @click.option("--relevance", is_flag=True, help="Most relevant first, not newest.")
@@ -48,15 +46,15 @@ def search_command(
     text = " ".join(query)
     node = None
     if text.strip():
-        from monitor.query import parse  # noqa: PLC0415  not needed to show the newest
+        from monitor.query import parse
 
         node = parse(text)
         if not as_json:
-            context.doubt(text, kind="search")
+            context.warn_about_query(text, kind="search")
     with context.stored() as store:
         found = store.search(node, now=now(), since=since, limit=limit, offset=offset, relevance=relevance)
         if as_json:
-            import orjson  # noqa: PLC0415  quick, but not for every command
+            import orjson
 
             for story in found.stories:
                 click.echo(orjson.dumps(story.to_json()))
@@ -68,13 +66,13 @@ def search_command(
     _show(context, text, found, node=node, offset=offset)
 
 
-def _show(context: Context, text: str, found: Found, *, node: Node | None, offset: int) -> None:
-    from monitor.cli.formatting import headline, quote  # noqa: PLC0415  rich takes time that --json need not spend
-    from monitor.query.snippets import snippets  # noqa: PLC0415
+def _show(context: Context, text: str, found: SearchResult, *, node: Node | None, offset: int) -> None:
+    from monitor.cli.formatting import headline, quote
+    from monitor.query.snippets import snippets
 
     stories, total = found.stories, found.total
     if not stories and offset and total != 0:
-        number = "No more stories" if total is None else counted(total, "story", "stories")
+        number = "No more stories" if total is None else plural(total, "story", "stories")
         context.err.print(f"{number}, none beyond the first {offset:,}.")
         return
     if not stories:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli.context import Context, with_context
-from monitor.plural import counted
+from monitor.plural import plural
 
 if TYPE_CHECKING:
     from monitor.store.elasticsearch import ElasticsearchStore
@@ -32,12 +32,12 @@ def setup_command(context: Context, *, kibana: str | None, space: str | None, ap
     """
     prefix = context.config.store.prefix
     if api_key:
-        from monitor.store.elasticsearch.privileges import calls  # noqa: PLC0415  not for --help
+        from monitor.store.elasticsearch.privileges import calls
 
         click.echo(calls(prefix), nl=False)
         return 0
     if bundle:
-        from monitor.kibana import bundle as ndjson  # noqa: PLC0415  not for --help
+        from monitor.kibana import bundle as ndjson
 
         click.echo(ndjson(prefix), nl=False)
         return 0
@@ -51,12 +51,10 @@ def setup_command(context: Context, *, kibana: str | None, space: str | None, ap
                 context.out.print(f"ok    template {name}", markup=False)
         context.out.print(f"ok    {store.ping()}", markup=False)
     if kibana:
-        from monitor.kibana import import_bundle  # noqa: PLC0415  not for --help
+        from monitor.kibana import import_bundle
 
         imported = import_bundle(kibana, context.config.store, space=space, base=context.base)
-        context.out.print(
-            f"ok    Kibana {imported.version}: {counted(imported.count, 'object')} imported", markup=False
-        )
+        context.out.print(f"ok    Kibana {imported.version}: {plural(imported.count, 'object')} imported", markup=False)
         context.out.print(f"      {imported.dashboard}", markup=False)
     return 0
 
@@ -97,7 +95,7 @@ def _elasticsearch(context: Context) -> bool:
 
 
 def _cluster(store: object) -> ElasticsearchStore:
-    from monitor.store.elasticsearch import ElasticsearchStore  # noqa: PLC0415  not for --help
+    from monitor.store.elasticsearch import ElasticsearchStore
 
     assert isinstance(store, ElasticsearchStore)
     return store

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 import click
 
-from monitor.cli.context import Context, MomentType, with_context
+from monitor.cli.context import Context, TimeType, with_context
 from monitor.errors import MonitorError
 from monitor.models import now
-from monitor.plural import counted
+from monitor.plural import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("jsonl", "csv", "parquet")
 GZIP = b"\x1f\x8b"
-SNIFFED = 8192  # bytes that show what a file holds
+SNIFFED_BYTES = 8192  # bytes that show what a file holds
 REFUSED_SHOWN = 20  # lines of a file
 
 
@@ -39,9 +39,7 @@ REFUSED_SHOWN = 20  # lines of a file
     "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Default: stdout."
 )
 @click.option("--query", help="Only stories that match.")
-@click.option(
-    "--since", type=MomentType(), help="Only stories published (or else first seen) since: 7d, 2026-11-01 ..."
-)
+@click.option("--since", type=TimeType(), help="Only stories published (or else first seen) since: 7d, 2026-11-01 ...")
 @click.option("--after", metavar="ID", help="Only stories after this id: continues where an export ended.")
 @click.option("--resume", is_flag=True, help="Continue after what FILE (jsonl) already holds.")
 @with_context
@@ -71,11 +69,11 @@ def export_command(
         raise click.UsageError("--resume goes with a jsonl FILE, and without --after")
     if form == "parquet" and output is None and sys.stdout.isatty():
         raise click.UsageError("Parquet is binary and cannot be shown on a terminal; name a file with --output")
-    from monitor.transfer import export  # noqa: PLC0415  not for --help
+    from monitor.transfer import export
 
     node = None
     if query is not None:
-        from monitor.query import parse  # noqa: PLC0415  as above
+        from monitor.query import parse
 
         node = parse(query)
     if resume and output is not None:
@@ -84,7 +82,7 @@ def export_command(
         stories = _told(store.scan(node, now=now(), since=since, after=after), told)
         written = export(stories, out, form)
     if output is not None:
-        context.err.print(f"{counted(written, 'story', 'stories')} written to {output}.", markup=False)
+        context.err.print(f"{plural(written, 'story', 'stories')} written to {output}.", markup=False)
 
 
 @contextmanager
@@ -106,7 +104,7 @@ def _writing(path: Path | None, form: str, *, append: bool) -> Iterator[BinaryIO
 
 def _last_id(path: Path) -> str | None:
     """The id of the last whole line; what a kill left of one behind it is cut off."""
-    import orjson  # noqa: PLC0415  not for --help
+    import orjson
 
     if not path.exists():
         return None
@@ -135,7 +133,7 @@ def _told(stories: Iterator[Story], told: Callable[[int], None]) -> Iterator[Sto
 @contextmanager
 def _counting(context: Context) -> Iterator[Callable[[int], None]]:
     """A running number on a terminal."""
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415  not for --help
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f}"), TimeElapsedColumn())
     with Progress(*columns, console=context.err, transient=True, disable=not context.err.is_terminal) as progress:
@@ -159,7 +157,7 @@ def import_command(context: Context, *, files: tuple[str, ...]) -> int:
       media-monitor import archive/*.csv.gz
       media-monitor search --json 'Sberbank' -n 1000 -c other.yaml | media-monitor import -
     """
-    from monitor.transfer import import_stories, rows  # noqa: PLC0415  not for --help
+    from monitor.transfer import import_stories, rows
 
     forms = [_form(name) for name in files]  # all of them before the first is read
     stored = known = bad = 0
@@ -184,18 +182,18 @@ def import_command(context: Context, *, files: tuple[str, ...]) -> int:
                 context.err.print(f"{name}: and {done.bad - REFUSED_SHOWN:,} lines more", markup=False)
             stored, known, bad = stored + done.stored, known + done.known, bad + done.bad
     context.out.print(
-        f"{counted(stored, 'story', 'stories')} stored, {known:,} known already, {counted(bad, 'line')} refused."
+        f"{plural(stored, 'story', 'stories')} stored, {known:,} known already, {plural(bad, 'line')} refused."
     )
     return 1 if bad else 0
 
 
 def _form(name: str) -> str:
     """What a file holds; of standard input nothing is used up.  Raises click.UsageError."""
-    from monitor.transfer import form_of  # noqa: PLC0415  as above
+    from monitor.transfer import form_of
 
     with _opened(name) as file:
         try:
-            head = file.peek(SNIFFED)[:SNIFFED]
+            head = file.peek(SNIFFED_BYTES)[:SNIFFED_BYTES]
             if head.startswith(GZIP):
                 head = zlib.decompressobj(wbits=31).decompress(head)
             return form_of(head)
@@ -239,36 +237,36 @@ def copy_command(context: Context, *, target: str) -> None:
       media-monitor copy elasticsearch.yaml
       media-monitor copy https://user:password@es.example.org:9200
     """
-    from monitor.store import open_store  # noqa: PLC0415  not for --help
-    from monitor.transfer import copy  # noqa: PLC0415
+    from monitor.store import open_store
+    from monitor.transfer import copy
 
     settings, base = _target(context, target)
     if _place(settings, base) == _place(context.config.store, context.base):
         raise click.UsageError("the target is the store itself")
-    context.expect_store()
+    context.require_store()
     other = open_store(settings, base)
     try:
         other.setup()
         with context.store() as store, _counting(context) as told:
             new = copy(store, other, progress=lambda copied, _new: told(copied))
-            context.out.print(f"{counted(new, 'record')} written, from {store.ping()} to {other.ping()}.", markup=False)
+            context.out.print(f"{plural(new, 'record')} written, from {store.ping()} to {other.ping()}.", markup=False)
     finally:
         other.close()
 
 
 def _target(context: Context, target: str) -> tuple[StoreSettings, Path]:
     """The other store's settings, and where its relative paths start."""
-    import os  # noqa: PLC0415
+    import os
 
     if not target.startswith(("sqlite:", "http://", "https://")):
-        from monitor.config import load  # noqa: PLC0415  not for --help
+        from monitor.config import load
 
         # The environment speaks of this monitor: over the other one's file it would make the two stores one.
         others = {name: value for name, value in os.environ.items() if not name.startswith("MONITOR_STORE__")}
         return load(Path(target), others).store, Path(target).parent
-    from pydantic import ValidationError  # noqa: PLC0415  as above
+    from pydantic import ValidationError
 
-    from monitor.config import StoreSettings  # noqa: PLC0415
+    from monitor.config import StoreSettings
 
     try:
         ours = context.config.store.model_dump(include={"prefix", "timeout"})  # no key of ours to another host

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 Path: TypeAlias = tuple[str | int, ...]
 
-LARGEST = 8_000_000  # bytes: some 50,000 alerts
-DEEPEST = 20  # levels of nesting; the schema has 4
-MOST_VALUES = 500_000  # with aliases expanded
+MAX_FILE_BYTES = 8_000_000  # bytes: some 50,000 alerts
+MAX_NESTING = 20  # levels of nesting; the schema has 4
+MAX_VALUES = 500_000  # with aliases expanded
 
 _Loader: type[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # libyaml where the wheel has it: ten times faster
 _QUOTE = "put the whole value between single quotes: '...'"
@@ -51,8 +51,10 @@ class Document:
 
 def read(raw: bytes) -> Document:
     """Reads one YAML document.  Raises DocumentError where nothing can be made of it."""
-    if len(raw) > LARGEST:
-        raise DocumentError([Fault(0, f"larger than {LARGEST // 1_000_000} MB; that is too large for a configuration")])
+    if len(raw) > MAX_FILE_BYTES:
+        raise DocumentError(
+            [Fault(0, f"larger than {MAX_FILE_BYTES // 1_000_000} MB; that is too large for a configuration")]
+        )
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -70,7 +72,7 @@ def read(raw: bytes) -> Document:
         raise DocumentError([Fault(0, " ".join(str(error).split()))]) from None
     document = Document()
     if root is not None:
-        budget = iter(range(MOST_VALUES))
+        budget = iter(range(MAX_VALUES))
         document.data = _value(root, (), document, budget, open_=set())
     return document
 
@@ -91,8 +93,8 @@ def _refuse(text: str) -> None:
         line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
             depth += 1
-            if depth > DEEPEST:
-                raise DocumentError([Fault(line, f"nested more than {DEEPEST} levels deep")])
+            if depth > MAX_NESTING:
+                raise DocumentError([Fault(line, f"nested more than {MAX_NESTING} levels deep")])
         elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
             depth -= 1
         elif isinstance(event, yaml.DocumentStartEvent):
@@ -110,7 +112,7 @@ def _value(node: yaml.Node, path: Path, document: Document, budget: Iterator[int
     line = node.start_mark.line + 1
     document.lines.setdefault(path, line)
     if next(budget, None) is None:
-        raise DocumentError([Fault(line, f"aliases make more than {MOST_VALUES:,} values of this file")])
+        raise DocumentError([Fault(line, f"aliases make more than {MAX_VALUES:,} values of this file")])
     if isinstance(node, yaml.ScalarNode):
         plain = not node.style  # libyaml says "", PyYAML None
         return None if plain and node.value in ("", "~", "null", "Null", "NULL") else node.value

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PREFIX = "MONITOR_"
-LARGEST_SECRET = 1_000_000  # bytes
+MAX_SECRET_BYTES = 1_000_000  # bytes
 
 
 @dataclass(slots=True)
@@ -96,8 +96,8 @@ def _whole(kind: Any, text: str) -> bool:
 def _content(path: str) -> str:
     try:
         with Path(path).open("rb") as file:
-            raw = file.read(LARGEST_SECRET + 1)
-        if len(raw) > LARGEST_SECRET:
+            raw = file.read(MAX_SECRET_BYTES + 1)
+        if len(raw) > MAX_SECRET_BYTES:
             raise ValueError(f"{path} is larger than a secret may be")
         return raw.decode("utf-8-sig").strip("\r\n")  # spaces may be a password's own; the schema strips other values
     except UnicodeDecodeError:

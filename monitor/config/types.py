@@ -139,7 +139,7 @@ def country(value: str) -> str:
 
 def selector(value: str) -> str:
     """A CSS selector."""
-    from cssselect import HTMLTranslator, SelectorError  # noqa: PLC0415  few configurations have one
+    from cssselect import HTMLTranslator, SelectorError
 
     try:
         HTMLTranslator().css_to_xpath(value)
@@ -170,7 +170,7 @@ def wait(value: str) -> str:
 
 def query(value: str) -> str:
     """A query of a topic or alert: it parses and asks for something."""
-    from monitor.query import parse  # noqa: PLC0415  the grammar costs time that `--help` need not spend
+    from monitor.query import parse
 
     try:
         parse(value, positive=True)

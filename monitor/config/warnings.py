@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from monitor.config.schema import Config
 
-OFTEN = timedelta(minutes=1)  # between two polls: a slip of the finger, or a test
+MIN_SENSIBLE_INTERVAL = timedelta(minutes=1)  # between two polls: a slip of the finger, or a test
 
 
 def asked_too_often(config: Config) -> list[str]:
@@ -17,5 +17,5 @@ def asked_too_often(config: Config) -> list[str]:
         f"outlets.{outlet.name}: every: {outlet.every.total_seconds():g}s asks it more often than once a minute; "
         "write 5m or more"
         for outlet in config.outlets
-        if outlet.every and outlet.every < OFTEN
+        if outlet.every and outlet.every < MIN_SENSIBLE_INTERVAL
     ]

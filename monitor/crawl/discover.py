@@ -10,12 +10,12 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from monitor.crawl.sources import Answer, Source, read
+from monitor.crawl.sources import Source, SourceResult, read_source
 from monitor.discovery import autodiscovery
-from monitor.discovery.filter_candidates import sift
+from monitor.discovery.filter_candidates import filter_candidates
 from monitor.errors import FetchError
 from monitor.models import from_rfc3339, rfc3339
-from monitor.rendering.auto import unwritten
+from monitor.rendering.auto import needs_rendering
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from monitor.crawl.fetch import Fetcher
     from monitor.models import OutletState
 
-REMEMBERED = timedelta(days=7)
-REMEMBERED_FAILING = timedelta(hours=6)  # a site that moved its feed is looked through again
+DISCOVERY_LIFETIME = timedelta(days=7)
+FAILED_DISCOVERY_LIFETIME = timedelta(hours=6)  # a site that moved its feed is looked through again
 _DATA = re.compile(r"(?<!xhtml\+)xml|json")  # as a type of content
-TRIED = 12  # addresses of one kind
+MAX_TRIED_ADDRESSES = 12  # addresses of one kind
 FEEDS, SITEMAPS, SECTIONS = 5, 3, 5  # of an outlet that names none
 
 
@@ -58,7 +58,7 @@ async def discover(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> Disc
     Raises FetchError where the home page itself cannot be had and nothing else answers.
     """
     problem: FetchError | None = None
-    home, itself = autodiscovery.Leads(), tuple[str, ...]()
+    home, itself = autodiscovery.DiscoveryHints(), tuple[str, ...]()
     announced = await fetcher.announced(outlet)
     try:
         fetched = await fetcher.source(outlet, outlet.url)
@@ -66,7 +66,7 @@ async def discover(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> Disc
             if _DATA.search(fetched.page.content_type):  # somebody gave the address of a feed
                 itself = (outlet.url,)
             home = await asyncio.to_thread(
-                autodiscovery.find,
+                autodiscovery.discovery_hints,
                 fetched.page.body,
                 url=fetched.page.url,
                 outlet=outlet,
@@ -74,7 +74,7 @@ async def discover(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> Disc
                 charset=fetched.page.encoding,
             )
     except FetchError as error:
-        problem, home = error, autodiscovery.Leads(sitemaps=announced)
+        problem, home = error, autodiscovery.DiscoveryHints(sitemaps=announced)
     common = autodiscovery.guesses(outlet.url)
     tries = partial(_try, outlet=outlet, fetcher=fetcher, since=since)
     # What is announced may be gone: a template outlives its feed.
@@ -103,8 +103,8 @@ async def scripted(outlet: Outlet, found: Discovered, fetcher: Fetcher, *, since
     for kind, listed in (("feed", found.feeds), ("sitemap", found.sitemaps)):
         best = max(listed, key=lambda address: found.stories.get(address, 0), default=None)
         if best is not None and found.stories.get(best):
-            answers = await read(Source(kind, best), {}, outlet=outlet, fetcher=fetcher, since=since)
-            listings = [answer.listing for answer in answers if answer.listing is not None]
+            answers = await read_source(Source(kind, best), {}, outlet=outlet, fetcher=fetcher, since=since)
+            listings = [answer.parsed for answer in answers if answer.parsed is not None]
             addresses = [candidate.url for listing in listings for candidate in listing.candidates][:2]
             break
     reasons = []
@@ -112,7 +112,7 @@ async def scripted(outlet: Outlet, found: Discovered, fetcher: Fetcher, *, since
         with suppress(FetchError):
             page = await fetcher.page(outlet.model_copy(update={"render": "none"}), address)
             if page is not None:
-                reasons.append(await asyncio.to_thread(unwritten, page))
+                reasons.append(await asyncio.to_thread(needs_rendering, page))
     return reasons[0] if reasons and all(reasons) else None
 
 
@@ -121,18 +121,18 @@ async def _try(
 ) -> dict[str, int]:
     """Those that can be read, with the number of recent own stories each lists."""
     found: dict[str, int] = {}
-    for address in list(dict.fromkeys(addresses))[:TRIED]:
-        answers = await read(Source(kind, address), {}, outlet=outlet, fetcher=fetcher, since=since)
+    for address in list(dict.fromkeys(addresses))[:MAX_TRIED_ADDRESSES]:
+        answers = await read_source(Source(kind, address), {}, outlet=outlet, fetcher=fetcher, since=since)
         if answers[0].error is None:
             found[address] = sum(_stories(answer, outlet, since) for answer in answers)
     return found
 
 
-def _stories(answer: Answer, outlet: Outlet, since: datetime) -> int:
-    if answer.listing is None:
+def _stories(answer: SourceResult, outlet: Outlet, since: datetime) -> int:
+    if answer.parsed is None:
         return 0
-    feed = answer.source.kind == "feed" or answer.listing.news
-    return len(sift(answer.listing.candidates, outlet=outlet, since=since, feed=feed).kept)
+    feed = answer.source.kind == "feed" or answer.parsed.news
+    return len(filter_candidates(answer.parsed.candidates, outlet=outlet, since=since, feed=feed).kept)
 
 
 def remembered(state: OutletState, *, now: datetime) -> tuple[Source, ...]:
@@ -140,7 +140,7 @@ def remembered(state: OutletState, *, now: datetime) -> tuple[Source, ...]:
     memory = state.memory.get("found") or {}
     if not memory.get("sources"):
         return ()
-    life = REMEMBERED_FAILING if state.failures else REMEMBERED
+    life = FAILED_DISCOVERY_LIFETIME if state.failures else DISCOVERY_LIFETIME
     if now - from_rfc3339(memory["at"]) > life:
         return ()
     return tuple(Source(kind, url) for kind, url in memory["sources"])

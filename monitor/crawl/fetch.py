@@ -26,17 +26,17 @@ from twisted.internet.error import ConnectError, ConnectionClosed
 from twisted.web.client import ResponseFailed
 
 from monitor.crawl.limits import WANTS_TEXT
-from monitor.crawl.politeness import Resting
+from monitor.crawl.politeness import HostResting
 from monitor.crawl.poll_interval import max_age, retry_after
 from monitor.crawl.robots import DELAY, Forbidden, Robots, Unreachable
-from monitor.discovery.markup import LARGEST
-from monitor.discovery.url_rules import Own
-from monitor.egress.address_guard import TRUSTED, VERIFY, Refused, trusted
-from monitor.egress.http_handler import Untrusted
+from monitor.discovery.markup import MAX_UNPACKED_BYTES
+from monitor.discovery.url_rules import OutletScope
+from monitor.egress.address_guard import TRUSTED_HOSTS_KEY, VERIFY_CERTIFICATE_KEY, AddressRefused, trusted
+from monitor.egress.http_handler import CertificateNotTrusted
 from monitor.errors import FetchError, MonitorError, RenderingUnavailable
 from monitor.models import Page, now
 from monitor.rendering import engine_choice
-from monitor.rendering.auto import Memory
+from monitor.rendering.auto import EngineMemory
 from monitor.rendering.rendering import Rendering
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Fetcher:
 
         Raises FetchError; kind rendering where the engine is not there.
         """
-        meta = {"download_maxsize": LARGEST} if sitemap else {}
+        meta = {"download_maxsize": MAX_UNPACKED_BYTES} if sitemap else {}
         try:
             return await self._fetch(outlet, url, etag, last_modified, meta, engine=engine)
         except RenderingUnavailable as error:
@@ -108,7 +108,7 @@ class Fetcher:
         *,
         etag: str | None = None,
         last_modified: str | None = None,
-        memory: Memory | None = None,
+        memory: EngineMemory | None = None,
     ) -> Page | None:
         """A story's page, None where it has not changed; refused where it leads away from the outlet's own hosts.
 
@@ -121,7 +121,9 @@ class Fetcher:
 
         if outlet.render != "auto":
             return await by(outlet.render)
-        return await engine_choice.read(url, memory=memory or Memory(), available=self.engines(), fetch=by)
+        return await engine_choice.fetch_with_engines(
+            url, memory=memory or EngineMemory(), available=self.engines(), fetch=by
+        )
 
     async def _page(
         self, outlet: Outlet, url: str, engine: str, etag: str | None, last_modified: str | None
@@ -129,7 +131,7 @@ class Fetcher:
         if engine != "none":  # a rendered page has no version that could be asked about
             etag = last_modified = None
         fetched = await self._fetch(outlet, url, etag, last_modified, {WANTS_TEXT: True}, engine=engine)
-        if fetched.page is not None and fetched.page.url not in Own(outlet):
+        if fetched.page is not None and fetched.page.url not in OutletScope(outlet):
             raise FetchError(f"it leads to {fetched.page.url[:200]}", kind="foreign", permanent=True)
         return fetched.page
 
@@ -186,8 +188,8 @@ class Fetcher:
         """What every request for an outlet carries, robots.txt included."""
         return {
             "cookiejar": outlet.name,
-            TRUSTED: trusted(outlet),
-            VERIFY: outlet.verify,
+            TRUSTED_HOSTS_KEY: trusted(outlet),
+            VERIFY_CERTIFICATE_KEY: outlet.verify,
             DELAY: self._delay(outlet),
         }
 
@@ -205,7 +207,7 @@ def _request(url: str, **options: object) -> Request:
 async def _answer(download: Awaitable[Response]) -> Response:
     try:
         return await download
-    except Resting as error:
+    except HostResting as error:
         raise FetchError(str(error), kind="resting", retry_after=error.seconds) from error
     except _EXPECTED as error:
         words = _plain(str(error)) or type(error).__name__
@@ -265,7 +267,7 @@ def _is(*types: type[Exception]) -> Callable[[Exception, str], bool]:
 
 # What an exception means: the first that applies, as kind, message (the exception's own if empty), permanent.
 _MEANINGS: tuple[tuple[Callable[[Exception, str], bool], str, str, bool], ...] = (
-    (_is(Refused), "private-address", "", True),
+    (_is(AddressRefused), "private-address", "", True),
     (_is(Forbidden), "robots", "", True),
     (_is(Unreachable), "robots-unreachable", "", False),
     (lambda _, words: "max redirections" in words, "redirects", "redirected too often", True),
@@ -276,7 +278,7 @@ _MEANINGS: tuple[tuple[Callable[[Exception, str], bool], str, str, bool], ...] =
     (_is(DownloadCancelledError), "too-large", _TOO_LARGE, True),
     (_is(ResponseDataLossError), "connection", "the answer breaks off", False),
     (_is(UnsupportedURLSchemeError), "address", "", True),
-    (_is(Untrusted, SSL.Error, VerificationError), "tls", "", False),
+    (_is(CertificateNotTrusted, SSL.Error, VerificationError), "tls", "", False),
     (lambda _, words: "SSL" in words or "TLS" in words, "tls", "", False),
     (_is(OSError, EOFError, ValueError), "broken", "", False),  # a body that is not what its Content-Encoding says
     (lambda *_: True, "connection", "", False),

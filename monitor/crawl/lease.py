@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from monitor.service import Service
     from monitor.store import Store
 
-TERM = timedelta(minutes=2)  # of a lease; renewed three times as often
+LEASE_TERM = timedelta(minutes=2)  # of a lease; renewed three times as often
 
 
 class Lease:
@@ -32,15 +32,17 @@ class Lease:
     async def keep(self) -> None:
         """Never ends but by LeaseLost."""
         while True:
-            await asyncio.sleep(TERM.total_seconds() / 3)
+            await asyncio.sleep(LEASE_TERM.total_seconds() / 3)
             self.state = await self._service.call(self._renew)
 
     def _renew(self) -> OutletState:
         """From the moment the store is asked: it may have been away for longer than the term."""
-        return self._service.store.renew(self.state, now=clock(), term=TERM)
+        return self._service.store.renew(self.state, now=clock(), term=LEASE_TERM)
 
     async def give_back(self, state: OutletState) -> None:
-        held = replace(state, holder=self.state.holder, lease_until=self.state.lease_until, token=self.state.token)
+        held = replace(
+            state, holder=self.state.holder, lease_until=self.state.lease_until, fencing_token=self.state.fencing_token
+        )
         await self._service.call(self._service.store.release, held)
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from monitor.config import CrawlSettings
 
 
-class Errand(scrapy.Spider):
-    """See `monitor.crawl.process.errand`."""
+class OneOffSpider(scrapy.Spider):
+    """See `monitor.crawl.process.run_one_off`."""
 
     name = "errand"
 
@@ -32,7 +32,7 @@ class Errand(scrapy.Spider):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
-        from monitor.crawl.scheduler import crawl_settings  # noqa: PLC0415
+        from monitor.crawl.scheduler import crawl_settings
 
         crawler.settings.setdict(crawl_settings(kwargs["settings"]), priority="spider")
         return super().from_crawler(crawler, *args, **kwargs)

@@ -11,7 +11,7 @@ from scrapy.exceptions import IgnoreRequest
 from monitor.crawl.poll_interval import retry_after
 from monitor.crawl.robots import CRAWL_DELAY, DELAY
 from monitor.discovery.url_rules import host_of
-from monitor.rendering.splash import PAGE
+from monitor.rendering.splash import PAGE_URL_KEY
 
 if TYPE_CHECKING:
     from typing import Self
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import Response
 
-HOSTS = 10_000  # remembered at once
-SLOWEST = 60.0  # seconds between two requests, however often a host says it is too much
-PATIENCE = 10.0  # seconds; a host that wants a longer rest is left alone until then
-FORGET = 3600.0  # seconds after which a host's bad hour is forgotten
+MAX_REMEMBERED_HOSTS = 10_000  # remembered at once
+MAX_EXTRA_DELAY_SECONDS = 60.0  # seconds between two requests, however often a host says it is too much
+MAX_WAIT_SECONDS = 10.0  # seconds; a host that wants a longer rest is left alone until then
+SLOWDOWN_LIFETIME_SECONDS = 3600.0  # seconds after which a host's bad hour is forgotten
 _BUSY = frozenset({429, 503})
 
 
-class Resting(IgnoreRequest):
+class HostResting(IgnoreRequest):
     """The host asked for a rest that is not over."""
 
     def __init__(self, seconds: float) -> None:
@@ -59,13 +59,13 @@ class Politeness:
         key = _slot(request)
         request.meta["download_slot"] = key  # a redirect carries its first host's
         slowdown, now = self._slowdowns.get(key, Slowdown()), monotonic()
-        if slowdown.rests_until - now > PATIENCE:
-            raise Resting(slowdown.rests_until - now)
+        if slowdown.rests_until - now > MAX_WAIT_SECONDS:
+            raise HostResting(slowdown.rests_until - now)
         downloader = self._crawler.engine.downloader
         queued = downloader.slots[key].active if key in downloader.slots else ()
         delay = max(map(_wished, (request, *queued))) + slowdown.extra  # the slowest of those that share a host
         delay = max(delay, slowdown.rests_until - now)
-        if len(downloader.per_slot_settings) > HOSTS:
+        if len(downloader.per_slot_settings) > MAX_REMEMBERED_HOSTS:
             downloader.per_slot_settings.clear()  # all slots in use keep their delay
         downloader.per_slot_settings[key] = {"delay": delay, "jitter": 0.0}
         if key in downloader.slots:
@@ -76,7 +76,7 @@ class Politeness:
         if response.status in _BUSY:
             asked = retry_after(response.headers.get("Retry-After"))
             slowdown = self._slowdowns.setdefault(key, Slowdown())
-            slowdown.extra = min(max(2 * slowdown.extra, 1.0), SLOWEST)
+            slowdown.extra = min(max(2 * slowdown.extra, 1.0), MAX_EXTRA_DELAY_SECONDS)
             slowdown.rests_until = max(slowdown.rests_until, now + (asked or slowdown.extra))
             slowdown.seen = now
             self._crawler.stats.inc_value("monitor/slowed")
@@ -86,7 +86,9 @@ class Politeness:
             if not slowdown.extra and now > slowdown.rests_until:
                 del self._slowdowns[key]
         if len(self._slowdowns) > 1000:
-            self._slowdowns = {host: each for host, each in self._slowdowns.items() if now - each.seen < FORGET}
+            self._slowdowns = {
+                host: each for host, each in self._slowdowns.items() if now - each.seen < SLOWDOWN_LIFETIME_SECONDS
+            }
         return response
 
 
@@ -95,5 +97,5 @@ def _wished(request: Request) -> float:
 
 
 def _slot(request: Request) -> str:
-    host, port = host_of(request.meta.get(PAGE, request.url)) or ("", 0)
+    host, port = host_of(request.meta.get(PAGE_URL_KEY, request.url)) or ("", 0)
     return f"{host}:{port}"

@@ -13,14 +13,14 @@ from email.utils import parsedate_to_datetime
 
 from monitor.models import now as clock
 
-FLOOR = timedelta(minutes=5)
-CEILING = timedelta(hours=1)
-FAILING_CEILING = timedelta(hours=6)  # of an outlet without ``every`` that keeps failing
-LONGEST_REST = timedelta(hours=24)  # however long a server asks us to stay away
-GROWS, SHRINKS = 1.5, 0.5
-MANY_NEW = 2
+MIN_INTERVAL = timedelta(minutes=5)
+MAX_INTERVAL = timedelta(hours=1)
+MAX_FAILING_INTERVAL = timedelta(hours=6)  # of an outlet without ``every`` that keeps failing
+MAX_RETRY_AFTER = timedelta(hours=24)  # however long a server asks us to stay away
+INTERVAL_GROWTH, INTERVAL_SHRINKAGE = 1.5, 0.5
+MANY_NEW_ENTRIES = 2
 
-WEIGHTS = {  # what a failed poll counts; anything else 1
+FAILURE_WEIGHTS = {  # what a failed poll counts; anything else 1
     "timeout": 0.25,
     "http-429": 0.25,
     "http-503": 0.25,
@@ -36,7 +36,7 @@ WEIGHTS = {  # what a failed poll counts; anything else 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Seen:
+class PollSummary:
     """What a poll met: ``listed`` candidates of which ``new`` were never met; hints of servers as durations."""
 
     listed: int = 0
@@ -55,31 +55,31 @@ class NextPoll:
     pause: timedelta  # from now to the next poll
 
 
-def plan(interval: timedelta, failures: float, seen: Seen, *, every: timedelta | None) -> NextPoll:
+def next_poll(interval: timedelta, failures: float, seen: PollSummary, *, every: timedelta | None) -> NextPoll:
     """The next interval and pause of an outlet with this interval and these weighted failures so far."""
-    ceiling = every or CEILING
-    floor = min(FLOOR, ceiling)
+    ceiling = every or MAX_INTERVAL
+    floor = min(MIN_INTERVAL, ceiling)
     if seen.failure is not None:
-        failures += WEIGHTS.get(seen.failure, 1.0)
-        backed_off = min(interval.total_seconds() * 2 ** min(failures, 16.0), FAILING_CEILING.total_seconds())
+        failures += FAILURE_WEIGHTS.get(seen.failure, 1.0)
+        backed_off = min(interval.total_seconds() * 2 ** min(failures, 16.0), MAX_FAILING_INTERVAL.total_seconds())
         pause = timedelta(seconds=min(backed_off, every.total_seconds()) if every else backed_off)
     else:
         failures = 0.0
         interval = min(max(_adapted(interval, seen), floor), ceiling)
         pause = min(max(interval, seen.fresh_for), ceiling)
         if seen.unfinished:
-            pause = min(pause, FLOOR / 5)
+            pause = min(pause, MIN_INTERVAL / 5)
         if seen.waiting is not None:
             pause = min(pause, max(seen.waiting, floor))
-    return NextPoll(interval=interval, failures=failures, pause=max(pause, min(seen.rest, LONGEST_REST)))
+    return NextPoll(interval=interval, failures=failures, pause=max(pause, min(seen.rest, MAX_RETRY_AFTER)))
 
 
-def _adapted(interval: timedelta, seen: Seen) -> timedelta:
+def _adapted(interval: timedelta, seen: PollSummary) -> timedelta:
     known = (seen.listed - seen.new) / seen.listed if seen.listed else 1.0
     if known < 1 / 3:
-        return interval * SHRINKS
-    if known > 2 / 3 and seen.new < MANY_NEW:
-        return interval * GROWS
+        return interval * INTERVAL_SHRINKAGE
+    if known > 2 / 3 and seen.new < MANY_NEW_ENTRIES:
+        return interval * INTERVAL_GROWTH
     return interval
 
 
@@ -90,7 +90,7 @@ def retry_after(value: bytes | str | None, *, now: datetime | None = None) -> fl
         return None
     text = text.strip()
     if text.isascii() and text.isdecimal():
-        return float(min(int(text[:9]), LONGEST_REST.total_seconds()))
+        return float(min(int(text[:9]), MAX_RETRY_AFTER.total_seconds()))
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
@@ -98,7 +98,7 @@ def retry_after(value: bytes | str | None, *, now: datetime | None = None) -> fl
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     seconds = (moment - (now or clock())).total_seconds()
-    return min(max(seconds, 0.0), LONGEST_REST.total_seconds())
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER.total_seconds())
 
 
 def max_age(value: bytes | str | None) -> timedelta:

@@ -19,7 +19,7 @@ from monitor.crawl.lease import reclaim
 from monitor.crawl.report import CrawlReport
 from monitor.errors import ConfigError, MonitorError, StoreError
 from monitor.models import now
-from monitor.plural import counted
+from monitor.plural import plural
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -38,7 +38,7 @@ else:
 
 log = logging.getLogger(__name__)
 
-MAIL_EVERY = 10.0  # seconds between two looks into the outbox
+MAIL_INTERVAL_SECONDS = 10.0  # seconds between two looks into the outbox
 
 
 def crawl(
@@ -46,35 +46,35 @@ def crawl(
     base: Path,
     *,
     names: Sequence[str] = (),
-    everything: bool = False,
-    told: Callable[[PollReport], None] | None = None,
+    ignore_schedule: bool = False,
+    on_poll: Callable[[PollReport], None] | None = None,
 ) -> CrawlReport:
     """Polls each outlet that is due once (``everything``: due or not; ``names``: only these) and says how it went.
 
     ``told`` is called with each poll's report as it ends.  Raises StoreUnavailable, StoreRefused or ConfigError before
     anything is fetched; what fails later is in the report.
     """
-    from monitor.service import PATIENCE, open_service  # noqa: PLC0415  seconds of imports
+    from monitor.service import STORE_RETRY_TIMEOUT, open_service
 
-    with open_service(config, base, patience=PATIENCE) as service:
-        return _work(service, names=names, everything=everything, forever=False, told=told)
+    with open_service(config, base, store_retry_timeout=STORE_RETRY_TIMEOUT) as service:
+        return _work(service, names=names, ignore_schedule=ignore_schedule, continuous=False, on_poll=on_poll)
 
 
-def run(config: Config, base: Path, *, told: Callable[[PollReport], None] | None = None) -> CrawlReport:
+def run(config: Config, base: Path, *, on_poll: Callable[[PollReport], None] | None = None) -> CrawlReport:
     """Polls the outlets whenever they are due and sends mail as it gets due, until SIGTERM or SIGINT."""
-    from monitor.service import open_service  # noqa: PLC0415
+    from monitor.service import open_service
 
     with open_service(config, base) as service:
-        return _work(service, names=(), everything=False, forever=True, told=told)
+        return _work(service, names=(), ignore_schedule=False, continuous=True, on_poll=on_poll)
 
 
-def errand(settings: CrawlSettings, do: Callable[[Fetcher], Awaitable[T]]) -> T:
+def run_one_off(settings: CrawlSettings, do: Callable[[Fetcher], Awaitable[T]]) -> T:
     """Runs one coroutine with a fetcher, robots.txt, guard and limits as in a crawl; for `discover` and `extract`."""
-    from monitor.crawl.one_off import Errand  # noqa: PLC0415
+    from monitor.crawl.one_off import OneOffSpider
 
     process = _process()
     kept: list[T] = []
-    task = process.crawl(Errand, settings=settings, do=do, keep=kept.append)
+    task = process.crawl(OneOffSpider, settings=settings, do=do, keep=kept.append)
     received = _cancel_when_told(process)
     process.start(install_signal_handlers=False)
     if received:
@@ -91,8 +91,10 @@ def errand(settings: CrawlSettings, do: Callable[[Fetcher], Awaitable[T]]) -> T:
 # ---- the steps
 
 
-def _work(service: Service, *, forever: bool, names: Sequence[str], everything: bool, told: Any) -> CrawlReport:
-    from monitor.crawl.scheduler import Shift  # noqa: PLC0415
+def _work(
+    service: Service, *, continuous: bool, names: Sequence[str], ignore_schedule: bool, on_poll: Any
+) -> CrawlReport:
+    from monitor.crawl.scheduler import OutletScheduler
 
     process = _process()
     outlets = [outlet for outlet in service.config.outlets if not names or outlet.name in set(names)]
@@ -109,13 +111,15 @@ def _work(service: Service, *, forever: bool, names: Sequence[str], everything: 
     stopping = asyncio.Event()
     shifts, tasks = [], []
     for spider, own in by_spider.items():
-        shift = Shift(service, own, everything=everything, forever=forever, stopping=stopping, told=told)
+        shift = OutletScheduler(
+            service, own, ignore_schedule=ignore_schedule, continuous=continuous, stop=stopping, on_poll=on_poll
+        )
         shifts.append(shift)
-        tasks.append(process.crawl(spider, shift=shift))
+        tasks.append(process.crawl(spider, scheduler=shift))
     received: list[signal.Signals] = []
     if tasks:
         _listen(stopping, received)
-        if forever:
+        if continuous:
             _send_mail_beside(service, stopping)
         process.start(install_signal_handlers=False)
     report = _summed([shift.report for shift in shifts], tasks)
@@ -123,7 +127,7 @@ def _work(service: Service, *, forever: bool, names: Sequence[str], everything: 
 
 
 def _process() -> AsyncCrawlerProcess:
-    from scrapy.crawler import AsyncCrawlerProcess  # noqa: PLC0415  it installs a reactor when it is made
+    from scrapy.crawler import AsyncCrawlerProcess
 
     settings = Settings()
     settings.setmodule("monitor.crawl.settings", priority="project")
@@ -154,7 +158,7 @@ def _listen(stopping: asyncio.Event, received: list[signal.Signals]) -> None:
 
 def _cancel_when_told(process: AsyncCrawlerProcess) -> list[signal.Signals]:
     """Nothing is kept of an errand, so the first signal ends it: what is under way is not waited for."""
-    from monitor.crawl.one_off import Errand  # noqa: PLC0415
+    from monitor.crawl.one_off import OneOffSpider
 
     loop, received = asyncio.get_event_loop(), list[signal.Signals]()
 
@@ -164,7 +168,7 @@ def _cancel_when_told(process: AsyncCrawlerProcess) -> list[signal.Signals]:
             loop.remove_signal_handler(each)
             signal.signal(each, signal.SIG_DFL)
         for crawler in process.crawlers:
-            if isinstance(crawler.spider, Errand):
+            if isinstance(crawler.spider, OneOffSpider):
                 crawler.spider.cancel()
 
     for each in (signal.SIGTERM, signal.SIGINT):
@@ -174,15 +178,15 @@ def _cancel_when_told(process: AsyncCrawlerProcess) -> list[signal.Signals]:
 
 async def _send_mail(service: Service, stopping: asyncio.Event) -> None:
     """Looks into the outbox again and again."""
-    from monitor.mail.deliver import deliver_due, recall  # noqa: PLC0415
+    from monitor.mail.deliver import deliver_due, release_dead_claims
 
     recalled = False
     while not stopping.is_set():
         try:
             if not recalled:
                 recalled = True
-                await asyncio.to_thread(recall, service.store, service.config)
-            report = await asyncio.to_thread(deliver_due, service.store, service.config, stopping=stopping.is_set)
+                await asyncio.to_thread(release_dead_claims, service.store, service.config)
+            report = await asyncio.to_thread(deliver_due, service.store, service.config, stop=stopping.is_set)
         except StoreError as error:
             recalled = False  # it may not have got so far, and may be repeated
             log.warning("no mail is sent for now: %s", error)
@@ -192,17 +196,17 @@ async def _send_mail(service: Service, stopping: asyncio.Event) -> None:
             for line in report.errors:
                 log.error("mail: %s", line)
             if report.mails:
-                log.info("%s sent", counted(report.mails, "mail"))
+                log.info("%s sent", plural(report.mails, "mail"))
         try:
-            await asyncio.wait_for(stopping.wait(), MAIL_EVERY)
+            await asyncio.wait_for(stopping.wait(), MAIL_INTERVAL_SECONDS)
         except TimeoutError:
             continue
 
 
 def _send_mail_beside(service: Service, stopping: asyncio.Event) -> None:
     """Keeps sending mail; the process ends as soon as the mail under way is sent and marked."""
-    from scrapy.utils.defer import deferred_from_coro  # noqa: PLC0415
-    from twisted.internet import reactor  # noqa: PLC0415
+    from scrapy.utils.defer import deferred_from_coro
+    from twisted.internet import reactor
 
     task = asyncio.get_event_loop().create_task(_send_mail(service, stopping))
 

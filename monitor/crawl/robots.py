@@ -14,7 +14,7 @@ from scrapy.exceptions import IgnoreRequest
 from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.httpobj import urlparse_cached
 
-from monitor.egress.address_guard import TRUSTED, VERIFY
+from monitor.egress.address_guard import TRUSTED_HOSTS_KEY, VERIFY_CERTIFICATE_KEY
 
 if TYPE_CHECKING:
     from typing import Self
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 DELAY = "outlet_delay"  # request.meta: the configured delay, in seconds
 CRAWL_DELAY = "crawl_delay"  # request.meta: what robots.txt asks for, in seconds
-LIFE = 24 * 3600.0  # seconds rules are remembered (RFC 9309, 2.4)
-FAILURE_LIFE = 300.0  # seconds until an unreachable robots.txt is asked for again
-LARGEST = 500_000  # bytes that are read of it (RFC 9309, 2.5)
-DOWNLOADED = 10_000_000  # bytes that are taken for it, however small pages have to be
-LONGEST_DELAY = 300.0  # seconds; a host that asks for more would never be read to its end
-SLOW = 50_000  # characters; at 500,000 one match takes a third of a second
-HOSTS = 10_000  # remembered at once
+RULES_SECONDS = 24 * 3600.0  # seconds rules are remembered (RFC 9309, 2.4)
+FAILED_RULES_SECONDS = 300.0  # seconds until an unreachable robots.txt is asked for again
+MAX_ROBOTS_BYTES = 500_000  # bytes that are read of it (RFC 9309, 2.5)
+MAX_ROBOTS_DOWNLOAD_BYTES = 10_000_000  # bytes that are taken for it, however small pages have to be
+MAX_CRAWL_DELAY_SECONDS = 300.0  # seconds; a host that asks for more would never be read to its end
+SLOW_ROBOTS_BYTES = 50_000  # characters; at 500,000 one match takes a third of a second
+MAX_CACHED_HOSTS = 10_000  # remembered at once
 
 
 class Forbidden(IgnoreRequest):
@@ -55,7 +55,7 @@ class Rules:
         return self.parsed is None or bool(self.parsed.can_fetch(url, agent))
 
     def delay(self, agent: str) -> float:
-        return min(float((self.parsed and self.parsed.crawl_delay(agent)) or 0.0), LONGEST_DELAY)
+        return min(float((self.parsed and self.parsed.crawl_delay(agent)) or 0.0), MAX_CRAWL_DELAY_SECONDS)
 
     @property
     def sitemaps(self) -> tuple[str, ...]:
@@ -108,12 +108,12 @@ class Robots:
     async def _ask(self, key: str, request: Request, before: Rules | None) -> Rules:
         meta = {
             "dont_obey_robotstxt": True,
-            TRUSTED: request.meta.get(TRUSTED, frozenset()),
-            VERIFY: request.meta.get(VERIFY, True),
+            TRUSTED_HOSTS_KEY: request.meta.get(TRUSTED_HOSTS_KEY, frozenset()),
+            VERIFY_CERTIFICATE_KEY: request.meta.get(VERIFY_CERTIFICATE_KEY, True),
             "cookiejar": request.meta.get("cookiejar"),
             DELAY: request.meta.get(DELAY, 0.0),  # other requests of the host wait in one line with it
             CRAWL_DELAY: before.delay(self._agent) if before else 0.0,
-            "download_maxsize": DOWNLOADED,
+            "download_maxsize": MAX_ROBOTS_DOWNLOAD_BYTES,
         }
         try:
             response = await self._crawler.engine.download_async(
@@ -121,12 +121,14 @@ class Robots:
             )
             rules = await asyncio.to_thread(_read, response)
         except Exception as error:  # noqa: BLE001  whatever kept us from reading it is told in the problem
-            rules = Rules(None, monotonic() + FAILURE_LIFE, problem=str(error) or type(error).__name__)
+            rules = Rules(None, monotonic() + FAILED_RULES_SECONDS, problem=str(error) or type(error).__name__)
             if isinstance(error, IgnoreRequest) and "max redirections" in rules.problem:
-                rules = Rules(None, monotonic() + LIFE)  # there are none to read (RFC 9309, 2.3.1.2)
+                rules = Rules(None, monotonic() + RULES_SECONDS)  # there are none to read (RFC 9309, 2.3.1.2)
         if rules.problem and before is not None and not before.problem:
-            rules = replace(before, until=monotonic() + FAILURE_LIFE)  # what it said last is better than nothing
-        if len(self._known) >= HOSTS:
+            rules = replace(
+                before, until=monotonic() + FAILED_RULES_SECONDS
+            )  # what it said last is better than nothing
+        if len(self._known) >= MAX_CACHED_HOSTS:
             self._known.clear()
         self._known[key] = rules
         return rules
@@ -138,8 +140,8 @@ def _key(parts: SplitResult | ParseResult) -> str:
 
 def _read(response: Response) -> Rules:
     if response.status == 200:
-        text = response.body[:LARGEST].decode("utf-8-sig", errors="ignore")
-        return Rules(Protego.parse(text), monotonic() + LIFE, slow=len(text) > SLOW)
+        text = response.body[:MAX_ROBOTS_BYTES].decode("utf-8-sig", errors="ignore")
+        return Rules(Protego.parse(text), monotonic() + RULES_SECONDS, slow=len(text) > SLOW_ROBOTS_BYTES)
     if response.status == 429 or response.status >= 500:
-        return Rules(None, monotonic() + FAILURE_LIFE, problem=f"status {response.status}")
-    return Rules(None, monotonic() + LIFE)
+        return Rules(None, monotonic() + FAILED_RULES_SECONDS, problem=f"status {response.status}")
+    return Rules(None, monotonic() + RULES_SECONDS)

@@ -14,8 +14,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from monitor.crawl.fetch import Fetcher
-from monitor.crawl.lease import TERM, reclaim
-from monitor.crawl.poll import Desk, poll
+from monitor.crawl.lease import LEASE_TERM, reclaim
+from monitor.crawl.poll import PollContext, poll
 from monitor.crawl.report import CrawlReport, PollReport
 from monitor.errors import ConfigError, LeaseLost, MonitorError, StoreError
 from monitor.models import now
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOOK = 5.0  # seconds between two looks at what is due
-SHARE = 8  # outlets that one look takes, so that what is due at once is shared among processes that look
-GRACE = 45.0  # seconds that pages under way have to end in when the process is told to stop
-PARTING = 5.0  # seconds that a lease under way then has
-STEP = timedelta(minutes=1)  # by which a clock must have been set back to be noticed
-BROKEN = timedelta(hours=1)  # until an outlet whose poll broke is tried again
+LEASE_SCAN_SECONDS = 5.0  # seconds between two looks at what is due
+SLOTS_PER_POLL = 8  # outlets that one look takes, so that what is due at once is shared among processes that look
+SHUTDOWN_GRACE_SECONDS = 45.0  # seconds that pages under way have to end in when the process is told to stop
+RELEASE_TIMEOUT_SECONDS = 5.0  # seconds that a lease under way then has
+MIN_CLOCK_STEP = timedelta(minutes=1)  # by which a clock must have been set back to be noticed
+BROKEN_POLL_DELAY = timedelta(hours=1)  # until an outlet whose poll broke is tried again
 
 
 def crawl_settings(crawl: CrawlSettings) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def crawl_settings(crawl: CrawlSettings) -> dict[str, Any]:
     }
 
 
-class Shift:
+class OutletScheduler:
     """Polls the outlets ``names`` (of one spider), once each or, ``forever``, whenever they are due."""
 
     def __init__(
@@ -64,17 +64,17 @@ class Shift:
         service: Service,
         names: Sequence[str],
         *,
-        everything: bool = False,
-        forever: bool = False,
-        stopping: asyncio.Event | None = None,
-        told: Callable[[PollReport], None] | None = None,
+        ignore_schedule: bool = False,
+        continuous: bool = False,
+        stop: asyncio.Event | None = None,
+        on_poll: Callable[[PollReport], None] | None = None,
     ) -> None:
         self.service = service
         self.config = service.config
         self.report = CrawlReport()
-        self.stopping = stopping or asyncio.Event()
+        self.stopping = stop or asyncio.Event()
         self._outlets = {outlet.name: outlet for outlet in self.config.outlets if outlet.name in set(names)}
-        self._everything, self._forever, self._told = everything, forever, told
+        self._everything, self._forever, self._told = ignore_schedule, continuous, on_poll
         self._holder = this_process()
         self._held: dict[str, OutletState] = {}
         self._polls: dict[asyncio.Task[PollReport], Outlet] = {}
@@ -86,9 +86,9 @@ class Shift:
     @classmethod
     def from_arguments(cls, spider: str, *, config: str, outlets: str, everything: str) -> Self:
         """For `scrapy crawl`: opens a service of its own, which `finish` closes."""
-        from monitor.cli.context import unknown  # noqa: PLC0415  `media-monitor` has done all this already
-        from monitor.config import load  # noqa: PLC0415
-        from monitor.service import PATIENCE, open_service  # noqa: PLC0415
+        from monitor.cli.context import unknown
+        from monitor.config import load
+        from monitor.service import STORE_RETRY_TIMEOUT, open_service
 
         path = Path(config)
         loaded, opened = load(path, os.environ), ExitStack()
@@ -96,18 +96,20 @@ class Shift:
         own = [outlet.name for outlet in loaded.outlets if outlet.spider == spider]
         if strange := sorted(wanted.difference(own)):
             raise ConfigError([unknown("outlet", name, own) for name in strange])
-        service = opened.enter_context(open_service(loaded, path.absolute().parent, patience=PATIENCE))
+        service = opened.enter_context(
+            open_service(loaded, path.absolute().parent, store_retry_timeout=STORE_RETRY_TIMEOUT)
+        )
         reclaim(service.store, now=now())
         names = [name for name in own if not wanted or name in wanted]
-        shift = cls(service, names, everything=bool(everything) and everything != "0")
+        shift = cls(service, names, ignore_schedule=bool(everything) and everything != "0")
         shift._own = opened
         return shift
 
     async def work(self, crawler: Crawler, parse: Parse) -> AsyncIterator[dict[str, str]]:
-        """Yields an item for each page; ends when all is polled, or soon after ``stopping`` is set."""
+        """Yields an item for each page; ends when all is polled, or soon after ``stop`` is set."""
         began = monotonic()
         fetcher = Fetcher(crawler, self.config.crawl)
-        desk = Desk(service=self.service, fetcher=fetcher, parse=parse, stopping=self.stopping)
+        desk = PollContext(service=self.service, fetcher=fetcher, parse=parse, stop=self.stopping)
         remaining = list(self._outlets)
         stop = asyncio.create_task(self.stopping.wait())
         try:
@@ -123,7 +125,9 @@ class Shift:
                     self._start(state, desk)
                 if not self._polls and not self._forever:
                     break
-                await asyncio.wait({*self._polls, stop}, timeout=LOOK, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(
+                    {*self._polls, stop}, timeout=LEASE_SCAN_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                )
                 for report in self._ended(crawler):
                     for item in report.items:
                         yield item
@@ -163,7 +167,7 @@ class Shift:
 
         The store may be away for long: nobody waits for that.
         """
-        await asyncio.wait({leasing}, timeout=PARTING)
+        await asyncio.wait({leasing}, timeout=RELEASE_TIMEOUT_SECONDS)
         if leasing.done():
             self._held.update((state.name, state) for state in leasing.result())
         else:
@@ -174,16 +178,18 @@ class Shift:
         names = [name for name in names if name not in self._held]  # not from ourselves, however late a renewal is
         if room <= 0 or not names:
             return []
-        return await self.service.call(self._take, names, min(room, SHARE) if self._forever else room)
+        return await self.service.call(self._take, names, min(room, SLOTS_PER_POLL) if self._forever else room)
 
     def _take(self, names: Sequence[str], limit: int) -> list[OutletState]:
         """From the moment the store is asked: it may have been away for longer than the term."""
         moment = now()
-        if self._looked_at is None or moment < self._looked_at - STEP:
+        if self._looked_at is None or moment < self._looked_at - MIN_CLOCK_STEP:
             states = self.service.store.outlets()
-            self._ahead = {state.name for state in states if state.last_poll_at and state.last_poll_at > moment + STEP}
+            self._ahead = {
+                state.name for state in states if state.last_poll_at and state.last_poll_at > moment + MIN_CLOCK_STEP
+            }
         self._looked_at = moment
-        lease = partial(self.service.store.lease, holder=self._holder, now=moment, term=TERM)
+        lease = partial(self.service.store.lease, holder=self._holder, now=moment, term=LEASE_TERM)
         ahead = [name for name in names if name in self._ahead]  # their next poll may be years away
         taken = lease(ahead, limit=limit, due_only=False) if ahead else []
         self._ahead.difference_update(state.name for state in taken)
@@ -192,14 +198,14 @@ class Shift:
             taken += lease(others, limit=limit - len(taken), due_only=not self._everything)
         return taken
 
-    def _start(self, state: OutletState, desk: Desk) -> None:
+    def _start(self, state: OutletState, desk: PollContext) -> None:
         outlet = self._outlets[state.name]
         if self._warmed is None:
             self._warmed = asyncio.create_task(asyncio.to_thread(self.service.extractor.start))
         self._held[outlet.name] = state
         self._polls[asyncio.create_task(self._poll(outlet, state, desk))] = outlet
 
-    async def _poll(self, outlet: Outlet, state: OutletState, desk: Desk) -> PollReport:
+    async def _poll(self, outlet: Outlet, state: OutletState, desk: PollContext) -> PollReport:
         try:
             report = await poll(outlet, state, desk)
         except StoreError:
@@ -208,7 +214,9 @@ class Shift:
             log.exception("%s: the poll broke", outlet.name)
             reason = f"the poll broke: {error!r}"
             report = PollReport(outlet=outlet.name, failed=True, failures=[reason])
-            broken = replace(state, failures=state.failures + 1, error=reason[:500], next_poll_at=now() + BROKEN)
+            broken = replace(
+                state, failures=state.failures + 1, error=reason[:500], next_poll_at=now() + BROKEN_POLL_DELAY
+            )
             with suppress(LeaseLost):
                 await self.service.call(self.service.store.release, broken)
         self._held.pop(outlet.name, None)
@@ -235,7 +243,7 @@ class Shift:
     async def _wind_up(self) -> None:
         """Waits for the pages under way, not for ever."""
         if self._polls:
-            _, late = await asyncio.wait(set(self._polls), timeout=GRACE)
+            _, late = await asyncio.wait(set(self._polls), timeout=SHUTDOWN_GRACE_SECONDS)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from monitor.demo import feeds, pages
 from monitor.demo.feeds import Entry
-from monitor.demo.pages import Look, Teaser, Words
-from monitor.demo.stories import Dispatch, bundled
+from monitor.demo.pages import PageLayout, Teaser, Words
+from monitor.demo.stories import DemoStory, bundled
 from monitor.demo.web import Fault, Site
 from monitor.models import now
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
-ON_A_LISTING = 60  # stories a feed, sitemap or front page shows, newest first
-BELOW_A_STORY = 6  # teasers
+MAX_SOURCE_ENTRIES = 60  # stories a feed, sitemap or front page shows, newest first
+TEASERS_PER_STORY = 6  # teasers
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +32,7 @@ class Profile:
     name: str
     language: str
     country: str
-    listing: str  # rss, atom, json, sitemap or front
+    source_kind: str  # rss, atom, json, sitemap or front
     style: str  # one of pages.STYLES, or script
     words: Words = field(default_factory=Words)
     sections: tuple[str, ...] = ("World", "Technology", "Business")
@@ -82,7 +82,7 @@ PROFILES = (
         name="Meridian Technology News",
         language="en",
         country="GB",
-        listing="rss",
+        source_kind="rss",
         style="plain",
         habit="RSS feed",
     ),
@@ -91,7 +91,7 @@ PROFILES = (
         name="Harbour Wire",
         language="en",
         country="SG",
-        listing="sitemap",
+        source_kind="sitemap",
         style="json-ld",
         zone=timedelta(hours=8),
         habit="news sitemap only, gzipped",
@@ -101,7 +101,7 @@ PROFILES = (
         name="The Foundry Ledger",
         language="en",
         country="US",
-        listing="front",
+        source_kind="front",
         style="divs",
         sections=("policy", "industry"),
         path="{section}/{date:%Y/%m/%d}/{slug}",
@@ -114,7 +114,7 @@ PROFILES = (
         name="Невская хроника",
         language="ru",
         country="RU",
-        listing="rss",
+        source_kind="rss",
         style="microdata",
         words=RUSSIAN,
         zone=timedelta(hours=3),
@@ -126,7 +126,7 @@ PROFILES = (
         name="晨港科技报",
         language="zh",
         country="CN",
-        listing="atom",
+        source_kind="atom",
         style="json-ld",
         words=CHINESE,
         zone=timedelta(hours=8),
@@ -138,7 +138,7 @@ PROFILES = (
         name="L'Observateur continental",
         language="fr",
         country="BE",
-        listing="rss",
+        source_kind="rss",
         style="plain",
         words=FRENCH,
         zone=timedelta(hours=1),
@@ -150,7 +150,7 @@ PROFILES = (
         name="Chip & Policy Review",
         language="en",
         country="TH",
-        listing="json",
+        source_kind="json",
         style="microdata",
         zone=timedelta(hours=7),
         declared=False,
@@ -161,7 +161,7 @@ PROFILES = (
         name="Ministry of Digital Trade",
         language="en",
         country="CH",
-        listing="rss",
+        source_kind="rss",
         style="script",
         habit="its pages are written by JavaScript",
     ),
@@ -170,7 +170,7 @@ PROFILES = (
         name="The Unreliable Gazette",
         language="en",
         country="GB",
-        listing="rss",
+        source_kind="rss",
         style="plain",
         failing=True,
         habit="answers with errors",
@@ -178,13 +178,13 @@ PROFILES = (
 )
 
 
-class House:
+class DemoOutlet:
     """An outlet of the newsroom: its stories, and the site that serves them."""
 
     def __init__(self, profile: Profile, site: Site | None = None) -> None:
         self.profile = profile
         self.site = site or Site(delay=profile.delay)
-        self.look = Look(
+        self.look = PageLayout(
             name=profile.name,
             language=profile.language,
             base=self.site.url,
@@ -194,12 +194,12 @@ class House:
             charset=profile.charset,
         )
         self._lock = threading.Lock()
-        self._stories: dict[str, Dispatch] = {}
+        self._stories: dict[str, DemoStory] = {}
         self._open()
 
     # ---- the desk
 
-    def publish(self, story: Dispatch) -> str:
+    def publish(self, story: DemoStory) -> str:
         """Puts a story on the site and into its listing; returns its address."""
         with self._lock:
             self._stories[story.slug] = story
@@ -214,21 +214,21 @@ class House:
         with self._lock:
             self._stories[slug] = replace(self._stories[slug], **changes)
 
-    def path(self, story: Dispatch) -> str:
+    def path(self, story: DemoStory) -> str:
         local = story.published_at + self.profile.zone
         return "/" + self.profile.path.format(slug=story.slug, date=local, section=story.section.lower())
 
-    def address(self, story: Dispatch) -> str:
+    def address(self, story: DemoStory) -> str:
         return self.site.url + self.path(story).removeprefix("/")
 
     @property
-    def stories(self) -> list[Dispatch]:
+    def stories(self) -> list[DemoStory]:
         """What is published, newest first."""
         with self._lock:
             latest_first = reversed(list(self._stories.values()))  # of one minute, too
             return sorted(latest_first, key=lambda story: story.published_at, reverse=True)
 
-    def asked(self, story: Dispatch) -> int:
+    def asked(self, story: DemoStory) -> int:
         """How often the story's page was asked for."""
         return self.site.count(self.path(story))
 
@@ -238,12 +238,12 @@ class House:
         outlet = {"name": profile.name, "url": self.site.url, "language": profile.language, "country": profile.country}
         if profile.style == "script":
             outlet["render"] = "auto"
-        if not profile.declared or profile.listing == "front":
+        if not profile.declared or profile.source_kind == "front":
             return outlet
         if profile.failing:
             return outlet | {"feeds": [self.site.url + "feed.xml", self.site.url + "news.rss"]}
-        key = "sitemaps" if profile.listing == "sitemap" else "feeds"
-        return outlet | {key: [self.site.url + LISTING_PATHS[profile.listing].removeprefix("/")]}
+        key = "sitemaps" if profile.source_kind == "sitemap" else "feeds"
+        return outlet | {key: [self.site.url + SOURCE_PATHS[profile.source_kind].removeprefix("/")]}
 
     # ---- the site
 
@@ -258,18 +258,18 @@ class House:
         for section in profile.sections:
             self._put(f"/{section}", self._front)
         robots = "User-agent: *\nDisallow: /members/\n"
-        if profile.listing == "sitemap":
+        if profile.source_kind == "sitemap":
             robots += f"Sitemap: {site.url}sitemap.xml.gz\n"
         site.put("/robots.txt", robots.encode(), "text/plain")
-        if profile.listing in LISTING_PATHS:
-            kind = {"json": "feed+json", "sitemap": "gzip"}.get(profile.listing, f"{profile.listing}+xml")
-            site.put(LISTING_PATHS[profile.listing], self._listing, f"application/{kind}", conditional=True)
+        if profile.source_kind in SOURCE_PATHS:
+            kind = {"json": "feed+json", "sitemap": "gzip"}.get(profile.source_kind, f"{profile.source_kind}+xml")
+            site.put(SOURCE_PATHS[profile.source_kind], self._listing, f"application/{kind}", conditional=True)
         else:
             self._put("/video/recycling-line-tour", lambda: pages.video(self.look))
 
     def _listing(self) -> bytes:
         name, language, entries = self.profile.name, self.profile.language, self._entries()
-        match self.profile.listing:
+        match self.profile.source_kind:
             case "rss":
                 return feeds.rss(name, language, entries, charset=self.profile.charset)
             case "atom":
@@ -288,15 +288,15 @@ class House:
     def _page(self, slug: str) -> str:
         story = self._stories[slug]
         style = pages.script if self.profile.style == "script" else pages.STYLES[self.profile.style]
-        others = [self._teaser(other) for other in self.stories if other.slug != slug][:BELOW_A_STORY]
+        others = [self._teaser(other) for other in self.stories if other.slug != slug][:TEASERS_PER_STORY]
         return style(story, self.address(story), self.look, others)
 
     def _front(self) -> str:
-        teasers = [self._teaser(story) for story in self.stories[:ON_A_LISTING]]
+        teasers = [self._teaser(story) for story in self.stories[:MAX_SOURCE_ENTRIES]]
         extra = ""
-        if self.profile.listing == "json":
+        if self.profile.source_kind == "json":
             extra = '<link rel="alternate" type="application/feed+json" href="/feed.json">'
-        if self.profile.listing == "front":
+        if self.profile.source_kind == "front":
             base = self.site.url
             teasers.append(Teaser(url=base + "video/recycling-line-tour", title="Watch: a recycling line", words=""))
             teasers.append(
@@ -308,7 +308,7 @@ class House:
             )
         return pages.front(self.look, teasers, extra=extra)
 
-    def _teaser(self, story: Dispatch) -> Teaser:
+    def _teaser(self, story: DemoStory) -> Teaser:
         # The opening words of the story, as teasers have them: the very traps an alert must not fall into.
         return Teaser(url=self.address(story), title=story.title, words=f"{story.standfirst} {_opening(story)}")
 
@@ -320,11 +320,11 @@ class House:
                 summary=story.standfirst,
                 published_at=story.published_at,
             )
-            for story in self.stories[:ON_A_LISTING]
+            for story in self.stories[:MAX_SOURCE_ENTRIES]
         ]
 
 
-def _opening(story: Dispatch) -> str:
+def _opening(story: DemoStory) -> str:
     """The first words, as many as fit on two lines."""
     return (
         textwrap.shorten(story.paragraphs[0], 140, placeholder=" …")
@@ -333,7 +333,7 @@ def _opening(story: Dispatch) -> str:
     )
 
 
-LISTING_PATHS = {"rss": "/rss.xml", "atom": "/atom.xml", "json": "/feed.json", "sitemap": "/sitemap.xml.gz"}
+SOURCE_PATHS = {"rss": "/rss.xml", "atom": "/atom.xml", "json": "/feed.json", "sitemap": "/sitemap.xml.gz"}
 
 
 class Newsroom:
@@ -345,14 +345,14 @@ class Newsroom:
     def __init__(
         self,
         profiles: Iterable[Profile] = PROFILES,
-        stories: Sequence[Dispatch] | None = None,
+        stories: Sequence[DemoStory] | None = None,
     ) -> None:
-        self.houses = {profile.key: House(profile) for profile in profiles}
+        self.houses = {profile.key: DemoOutlet(profile) for profile in profiles}
         for story in bundled() if stories is None else stories:
             if story.outlet in self.houses:
                 self.houses[story.outlet].publish(story)
 
-    def __getitem__(self, key: str) -> House:
+    def __getitem__(self, key: str) -> DemoOutlet:
         return self.houses[key]
 
     def outlets(self) -> list[dict[str, Any]]:
@@ -383,4 +383,4 @@ class Newsroom:
         self._sites.close()
 
 
-__all__ = ["PROFILES", "Fault", "House", "Newsroom", "Profile", "Site"]
+__all__ = ["PROFILES", "DemoOutlet", "Fault", "Newsroom", "Profile", "Site"]

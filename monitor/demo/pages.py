@@ -15,7 +15,7 @@ from html import escape
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from monitor.demo.stories import Dispatch
+    from monitor.demo.stories import DemoStory
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +33,7 @@ class Words:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Look:
+class PageLayout:
     """What all pages of an outlet have in common."""
 
     name: str
@@ -54,13 +54,13 @@ class Teaser:
     words: str
 
 
-Style: TypeAlias = Callable[["Dispatch", str, Look, Sequence[Teaser]], str]
+Style: TypeAlias = Callable[["DemoStory", str, PageLayout, Sequence[Teaser]], str]
 
 
 # ---- the styles: a dispatch, its address, the outlet's look and the teasers below it, as HTML
 
 
-def plain(story: Dispatch, url: str, look: Look, teasers: Sequence[Teaser]) -> str:
+def plain(story: DemoStory, url: str, look: PageLayout, teasers: Sequence[Teaser]) -> str:
     """A page that says what it is: <article>, <time>, a byline."""
     local = _local(story.published_at, look)
     head = f"""<meta property="og:title" content="{escape(story.title)} | {escape(look.name)}">
@@ -77,7 +77,7 @@ def plain(story: Dispatch, url: str, look: Look, teasers: Sequence[Teaser]) -> s
     return _page(story, look, head, body)
 
 
-def json_ld(story: Dispatch, url: str, look: Look, teasers: Sequence[Teaser]) -> str:
+def json_ld(story: DemoStory, url: str, look: PageLayout, teasers: Sequence[Teaser]) -> str:
     """A page whose facts stand in JSON-LD, in a graph as publishing systems write it."""
     local = _local(story.published_at, look)
     article = {
@@ -103,7 +103,7 @@ def json_ld(story: Dispatch, url: str, look: Look, teasers: Sequence[Teaser]) ->
     return _page(story, look, head, body)
 
 
-def divs(story: Dispatch, url: str, look: Look, teasers: Sequence[Teaser]) -> str:
+def divs(story: DemoStory, url: str, look: PageLayout, teasers: Sequence[Teaser]) -> str:
     """A page of nameless boxes, classes as a build step leaves them; only the meta elements know the time."""
     local = _local(story.published_at, look)
     head = f"""<meta name="author" content="{escape(story.author)}">
@@ -118,7 +118,7 @@ def divs(story: Dispatch, url: str, look: Look, teasers: Sequence[Teaser]) -> st
     return _page(story, look, head, body)
 
 
-def microdata(story: Dispatch, url: str, look: Look, teasers: Sequence[Teaser]) -> str:
+def microdata(story: DemoStory, url: str, look: PageLayout, teasers: Sequence[Teaser]) -> str:
     """A page whose facts stand on its elements."""
     local = _local(story.published_at, look)
     head = f'<link rel="canonical" href="{url}">'
@@ -136,7 +136,7 @@ def microdata(story: Dispatch, url: str, look: Look, teasers: Sequence[Teaser]) 
     return _page(story, look, head, body)
 
 
-def script(story: Dispatch, url: str, look: Look, teasers: Sequence[Teaser]) -> str:  # noqa: ARG001  as its sisters
+def script(story: DemoStory, url: str, look: PageLayout, teasers: Sequence[Teaser]) -> str:  # noqa: ARG001  as its sisters
     """An application's empty root: the browser asks for the story (see `data`) and writes it."""
     return f"""<!DOCTYPE html>
 <html lang="{look.language}"><head><meta charset="{look.charset}"><title>{escape(look.name)}</title></head>
@@ -164,7 +164,7 @@ setTimeout(function () {{ request.send(); }}, 300);
 </script></body></html>"""
 
 
-def data(story: Dispatch) -> bytes:
+def data(story: DemoStory) -> bytes:
     """What the page in `script` style asks for."""
     return json.dumps(
         {
@@ -181,7 +181,7 @@ STYLES: dict[str, Style] = {"plain": plain, "json-ld": json_ld, "divs": divs, "m
 # ---- pages that are no stories
 
 
-def front(look: Look, teasers: Sequence[Teaser], *, extra: str = "") -> str:
+def front(look: PageLayout, teasers: Sequence[Teaser], *, extra: str = "") -> str:
     """A home or section page."""
     items = "".join(
         f'<li><h2><a href="{t.url}">{escape(t.title)}</a></h2><p>{escape(t.words)}</p></li>\n' for t in teasers
@@ -191,7 +191,7 @@ def front(look: Look, teasers: Sequence[Teaser], *, extra: str = "") -> str:
 <body>{_navigation(look)}<main><ul class="river">{items}</ul></main>{_footer(look)}</body></html>"""
 
 
-def video(look: Look) -> str:
+def video(look: PageLayout) -> str:
     """A page around a player, with no words of its own."""
     return f"""<!DOCTYPE html>
 <html lang="{look.language}"><head><meta charset="{look.charset}"><title>Video | {escape(look.name)}</title>
@@ -203,7 +203,7 @@ def video(look: Look) -> str:
 # ---- what stands around every story
 
 
-def _page(story: Dispatch, look: Look, head: str, body: str) -> str:
+def _page(story: DemoStory, look: PageLayout, head: str, body: str) -> str:
     return f"""<!DOCTYPE html>
 <html lang="{look.language}"><head><meta charset="{look.charset}">
 <title>{escape(story.title)} | {escape(look.name)}</title>
@@ -215,20 +215,20 @@ def _page(story: Dispatch, look: Look, head: str, body: str) -> str:
 {_footer(look)}</body></html>"""
 
 
-def _navigation(look: Look) -> str:
+def _navigation(look: PageLayout) -> str:
     links = "".join(f'<li><a href="{look.base}{section}">{escape(section)}</a></li>' for section in look.sections)
     return f'<header><a href="{look.base}">{escape(look.name)}</a><nav><ul>{links}</ul></nav></header>'
 
 
-def _footer(look: Look) -> str:
+def _footer(look: PageLayout) -> str:
     return f"<footer><p>&copy; {escape(look.name)}. {look.words.rights}</p></footer>"
 
 
-def _newsletter(look: Look) -> str:
+def _newsletter(look: PageLayout) -> str:
     return f'<div class="newsletter"><p>{look.words.newsletter}</p><form><input type="email"></form></div>'
 
 
-def _tail(look: Look, teasers: Sequence[Teaser]) -> str:
+def _tail(look: PageLayout, teasers: Sequence[Teaser]) -> str:
     items = "".join(f'<li><a href="{t.url}">{escape(t.title)}</a><p>{escape(t.words)}</p></li>\n' for t in teasers)
     return f"""<div class="share">{look.words.share} <a href="#">E-mail</a> <a href="#">Copy link</a></div>
 <div class="recent"><h3>{look.words.recent}</h3><ul>{items}</ul></div>"""
@@ -240,12 +240,12 @@ def _nameless(html: str) -> str:
     return re.sub(r'class="(\w+)"', lambda name: f'class="z{len(name[1])}"', html)
 
 
-def _paragraphs(story: Dispatch, *, insert: str = "") -> str:
+def _paragraphs(story: DemoStory, *, insert: str = "") -> str:
     paragraphs = [f"<p>{escape(paragraph)}</p>" for paragraph in story.paragraphs]
     if insert:
         paragraphs.insert(min(2, len(paragraphs)), insert)
     return "\n".join(paragraphs)
 
 
-def _local(moment: datetime, look: Look) -> datetime:
+def _local(moment: datetime, look: PageLayout) -> datetime:
     return moment.astimezone(timezone(look.zone))

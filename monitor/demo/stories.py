@@ -19,7 +19,7 @@ UNITS = {"m": "minutes", "h": "hours", "d": "days"}  # of the ages in stories.ya
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Dispatch:
+class DemoStory:
     """One story before it becomes a page."""
 
     outlet: str  # key of the house that publishes it
@@ -41,20 +41,20 @@ def _bundled() -> tuple[dict[str, str], ...]:
     return tuple(yaml.safe_load(files(__package__).joinpath("stories.yaml").read_text(encoding="utf-8")))
 
 
-def bundled(*, opened_at: datetime | None = None) -> list[Dispatch]:
+def bundled(*, opened_at: datetime | None = None) -> list[DemoStory]:
     """The stories that come with the demo, their ages counted back from ``opened_at`` (now), to the minute."""
     opened_at = (opened_at or now()).replace(second=0, microsecond=0)
     return [_dispatch(story, opened_at) for story in _bundled()]
 
 
-def model_story() -> Dispatch:
+def model_story() -> DemoStory:
     """The story the project is measured by: both alerts of the demo must catch it, and nothing of its page's tail."""
     return bundled()[0]
 
 
-def _dispatch(story: dict[str, str], opened_at: datetime) -> Dispatch:
+def _dispatch(story: dict[str, str], opened_at: datetime) -> DemoStory:
     age = timedelta(**{UNITS[story["age"][-1]]: int(story["age"][:-1])})
-    return Dispatch(
+    return DemoStory(
         outlet=story["outlet"],
         slug=story["slug"],
         title=story["title"],

@@ -17,13 +17,13 @@ from rich.text import Text
 from monitor.demo.config_file import write_config
 from monitor.demo.newsroom import Newsroom
 from monitor.demo.sink import MailSink
-from monitor.demo.stories import Dispatch, model_story
+from monitor.demo.stories import DemoStory, model_story
 from monitor.models import now
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PATIENCE = 150  # seconds a command may take
+COMMAND_TIMEOUT_SECONDS = 150  # seconds a command may take
 
 
 class TourFailed(Exception):
@@ -207,7 +207,7 @@ class Tour:
         """Runs a command of media-monitor, showing it and its output."""
         self._say(f"$ media-monitor {shlex.join(words)}", style="bold green")
         sys.stdout.flush()
-        done = subprocess.run(self._line(words), timeout=PATIENCE, check=False)  # noqa: S603  our own program
+        done = subprocess.run(self._line(words), timeout=COMMAND_TIMEOUT_SECONDS, check=False)  # noqa: S603  our own program
         if done.returncode not in expect:
             raise TourFailed(f"media-monitor {shlex.join(words)} ended with status {done.returncode}")
         self.console.print()
@@ -215,7 +215,7 @@ class Tour:
     def _objects(self, *words: str) -> list[dict[str, Any]]:
         """What a command prints with --json."""
         line = self._line((*words, "--json"))
-        done = subprocess.run(line, timeout=PATIENCE, check=False, capture_output=True)  # noqa: S603  our own program
+        done = subprocess.run(line, timeout=COMMAND_TIMEOUT_SECONDS, check=False, capture_output=True)  # noqa: S603  our own program
         if done.returncode:
             raise TourFailed(f"media-monitor {shlex.join(words)}: {done.stderr.decode()}")
         return [json.loads(each) for each in done.stdout.decode().splitlines()]
@@ -235,8 +235,8 @@ class Tour:
         self.console.print(Text(words, style=style), soft_wrap=True)
 
 
-def _late_story() -> Dispatch:
-    return Dispatch(
+def _late_story() -> DemoStory:
+    return DemoStory(
         outlet="meridian",
         slug="bank-publishes-weights-of-its-largest-model",
         title="Bank publishes the weights of its largest model",

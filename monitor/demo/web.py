@@ -44,7 +44,7 @@ class Fault:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class RecordedRequest:
     """A request as it came and how it was answered."""
 
     path: str
@@ -64,7 +64,7 @@ class Site:
         self._lock = threading.Lock()
         self._resources: dict[str, Resource] = {}
         self._faults: dict[str, Fault] = {}
-        self._asked: list[Asked] = []
+        self._asked: list[RecordedRequest] = []
         self._closing = threading.Event()
         self._server = _Server((host, port), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
@@ -111,7 +111,7 @@ class Site:
     # ---- what was asked of it
 
     @property
-    def asked(self) -> list[Asked]:
+    def asked(self) -> list[RecordedRequest]:
         """Every request so far, in the order they were answered."""
         with self._lock:
             return list(self._asked)
@@ -163,7 +163,7 @@ class Site:
                     del self._faults[key]
         return resource or Resource(status=404, body=b"<h1>Not found</h1>"), fault
 
-    def _record(self, asked: Asked) -> None:
+    def _record(self, asked: RecordedRequest) -> None:
         with self._lock:
             self._asked.append(asked)
 
@@ -187,7 +187,7 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             path = parts.path + (f"?{parts.query}" if parts.query else "")
             resource, fault = site._answer(path)  # noqa: SLF001 - the handler is the site's other half
             if site._closing.wait(site.delay + fault.delay) or fault.hang:  # noqa: SLF001
-                site._record(Asked(path=path, status=0, headers=self._asked_headers(), at=time.time()))  # noqa: SLF001
+                site._record(RecordedRequest(path=path, status=0, headers=self._asked_headers(), at=time.time()))  # noqa: SLF001
                 site._closing.wait()  # noqa: SLF001
                 self.close_connection = True
                 return
@@ -199,7 +199,7 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
                 headers.append(("ETag", etag))
                 if self.headers.get("If-None-Match") == etag:
                     status, body = 304, b""
-            site._record(Asked(path=path, status=status, headers=self._asked_headers(), at=time.time()))  # noqa: SLF001
+            site._record(RecordedRequest(path=path, status=status, headers=self._asked_headers(), at=time.time()))  # noqa: SLF001
             self.send_response(status)
             for name, value in headers:
                 self.send_header(name, value)

@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 
 from monitor.discovery import markup
 from monitor.discovery.section import links
-from monitor.discovery.url_rules import Own, looks_like_article, never_article
+from monitor.discovery.url_rules import OutletScope, looks_like_article, never_article
 
 if TYPE_CHECKING:
     from monitor.config.schema import Outlet
@@ -22,7 +22,7 @@ _LESSER = re.compile(r"comment|/tag/|/author/|podcast|oembed|wlwmanifest", re.IG
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Leads:
+class DiscoveryHints:
     """Addresses worth trying, best first; whether they hold what their names say is for the caller to see."""
 
     feeds: tuple[str, ...] = ()
@@ -30,11 +30,13 @@ class Leads:
     sections: tuple[str, ...] = ()
 
 
-def find(home: bytes, *, url: str, outlet: Outlet, robots: tuple[str, ...] = (), charset: str | None = None) -> Leads:
+def discovery_hints(
+    home: bytes, *, url: str, outlet: Outlet, robots: tuple[str, ...] = (), charset: str | None = None
+) -> DiscoveryHints:
     """What a home page links to, ``robots`` being the sitemaps of robots.txt."""
     root = markup.page(home, charset=charset)
     if root is None:
-        return Leads(sitemaps=robots, sections=())
+        return DiscoveryHints(sitemaps=robots, sections=())
     announced = [
         address
         for element in root.iter("link")
@@ -42,23 +44,23 @@ def find(home: bytes, *, url: str, outlet: Outlet, robots: tuple[str, ...] = (),
         and (address := markup.address(url, element.get("href")))
     ]
     menu = list(links(root, url, menus=True))
-    own = Own(outlet)
+    own = OutletScope(outlet)
     linked = [address for address, _ in menu if address in own and _FEED_ADDRESS.search(urlsplit(address).path)]
     feeds = sorted(dict.fromkeys((*announced, *linked)), key=lambda address: bool(_LESSER.search(address)))
     named = filter(None, (markup.address(url, address) for address in robots))
     sitemaps = sorted(dict.fromkeys(named), key=lambda address: "news" not in urlsplit(address).path.lower())
-    return Leads(feeds=tuple(feeds), sitemaps=tuple(sitemaps), sections=_sections(menu, own, url))
+    return DiscoveryHints(feeds=tuple(feeds), sitemaps=tuple(sitemaps), sections=_sections(menu, own, url))
 
 
-def guesses(url: str) -> Leads:
+def guesses(url: str) -> DiscoveryHints:
     """Where feeds and sitemaps commonly are, for sites that announce none."""
-    return Leads(
+    return DiscoveryHints(
         feeds=tuple(urljoin(url, path) for path in FEED_PATHS),
         sitemaps=tuple(urljoin(url, path) for path in SITEMAP_PATHS),
     )
 
 
-def _sections(menu: list[tuple[str, str]], own: Own, home: str) -> tuple[str, ...]:
+def _sections(menu: list[tuple[str, str]], own: OutletScope, home: str) -> tuple[str, ...]:
     found = dict[str, None]()
     for address, words in menu:
         parts = urlsplit(address)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from monitor.discovery import markup
-from monitor.discovery.feed_dates import moment
-from monitor.discovery.parsed_source import Listing, newest
+from monitor.discovery.feed_dates import parse_time
+from monitor.discovery.parsed_source import ParsedSource, newest
 from monitor.errors import FetchError
 from monitor.models import Candidate
 from monitor.urls import same_site
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
     from lxml import etree
 
-MOST = 50_000  # entries that are read
+MAX_ENTRIES = 50_000  # entries that are read
 _PUBLISHED = ("pubDate", "published", "issued", "date", "created", "updated", "modified")  # the first that can be read
 _PERIODS = {"hourly": 1, "daily": 24, "weekly": 168, "monthly": 720, "yearly": 8760}
 _XML_BASE = "{http://www.w3.org/XML/1998/namespace}base"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
-def read(body: bytes, *, url: str, outlet: str, charset: str | None = None) -> Listing:
+def parse_feed(body: bytes, *, url: str, outlet: str, charset: str | None = None) -> ParsedSource:
     """The candidates of a feed, in its order.  Raises FetchError (kind malformed) where it is no feed."""
     body = markup.unpacked(body)  # a file that is kept packed, sent without a word of it
     if body.lstrip().removeprefix(b"\xef\xbb\xbf").startswith(b"{"):
@@ -43,7 +43,7 @@ def read(body: bytes, *, url: str, outlet: str, charset: str | None = None) -> L
     found: list[Candidate] = []
     offered = 0
     for entry in _entries(root, head):
-        if (offered := offered + 1) > MOST:
+        if (offered := offered + 1) > MAX_ENTRIES:
             break
         if address := _address(entry, base, home):
             found.append(
@@ -52,7 +52,7 @@ def read(body: bytes, *, url: str, outlet: str, charset: str | None = None) -> L
                     outlet=outlet,
                     source=url,
                     title=markup.plain(_text(entry, "title")),
-                    published_at=next(filter(None, (moment(_text(entry, tag)) for tag in _PUBLISHED)), None),
+                    published_at=next(filter(None, (parse_time(_text(entry, tag)) for tag in _PUBLISHED)), None),
                     language=markup.language(entry.get(_XML_LANG)) or language,
                 )
             )
@@ -118,7 +118,7 @@ def _ttl(head: etree._Element) -> timedelta | None:
     return timedelta(hours=period) / (int(often) if often.isdecimal() and 0 < int(often) < 10000 else 1)
 
 
-def _json(body: bytes, *, url: str, outlet: str) -> Listing:
+def _json(body: bytes, *, url: str, outlet: str) -> ParsedSource:
     try:
         data: Any = orjson.loads(body.strip().removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:
@@ -127,7 +127,7 @@ def _json(body: bytes, *, url: str, outlet: str) -> Listing:
     if "jsonfeed.org/version" not in str(data.get("version")) or not isinstance(items, list):
         raise FetchError("JSON, but not a JSON Feed", kind="malformed")
     found = []
-    for item in items[:MOST]:
+    for item in items[:MAX_ENTRIES]:
         told = isinstance(item, dict) and (item.get("url") or item.get("external_url"))
         address = markup.address(url, told) if isinstance(told, str) else None
         if address is None:
@@ -138,7 +138,7 @@ def _json(body: bytes, *, url: str, outlet: str) -> Listing:
                 outlet=outlet,
                 source=url,
                 title=markup.plain(str(item.get("title") or "")),
-                published_at=moment(str(item.get("date_published") or item.get("date_modified") or "")),
+                published_at=parse_time(str(item.get("date_published") or item.get("date_modified") or "")),
                 language=markup.language(_string(item.get("language")))
                 or markup.language(_string(data.get("language"))),
             )
@@ -146,10 +146,10 @@ def _json(body: bytes, *, url: str, outlet: str) -> Listing:
     return _listing(found, len(items))
 
 
-def _listing(found: list[Candidate], offered: int, *, ttl: timedelta | None = None) -> Listing:
+def _listing(found: list[Candidate], offered: int, *, ttl: timedelta | None = None) -> ParsedSource:
     if offered and not found:  # cut off, or changed beyond recognition: not the same as a feed with nothing new
         raise FetchError(f"its entries have no addresses ({offered} of them)", kind="malformed")
-    return Listing(candidates=newest(found), offered=offered, ttl=ttl)
+    return ParsedSource(candidates=newest(found), offered=offered, ttl=ttl)
 
 
 def _string(value: Any) -> str | None:

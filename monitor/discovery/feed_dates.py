@@ -11,12 +11,12 @@ from dateutil import parser
 from monitor.calendar import ZONES, unambiguous
 from monitor.models import now
 
-EARLIEST = 1990  # no page of the web is older: 1970 and 0001 are what programs write where they know no date
+EARLIEST_YEAR = 1990  # no page of the web is older: 1970 and 0001 are what programs write where they know no date
 _UNSET = re.compile(r"\b0001\b")  # as a year; the mail format would read it as 2001
 _W3C = re.compile(r"(\d{4})(?:-(\d{2}))?$")  # the two W3C forms that are no ISO day
 
 
-def moment(text: str | None, *, free: bool = True) -> datetime | None:
+def parse_time(text: str | None, *, free: bool = True) -> datetime | None:
     """The time in UTC, None where it cannot be made out; without a zone it is taken as UTC.
 
     ``free`` also tries forms that no standard knows, half a millisecond each: for feeds, not for long sitemaps.
@@ -30,7 +30,7 @@ def moment(text: str | None, *, free: bool = True) -> datetime | None:
             found = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
         except (ValueError, TypeError, OverflowError, IndexError):
             continue
-        return found if found.year >= EARLIEST else None
+        return found if found.year >= EARLIEST_YEAR else None
     return None
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from monitor.discovery.url_rules import Own, day_in, looks_like_article, never_listed
+from monitor.discovery.url_rules import OutletScope, day_in, looks_like_article, never_listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,22 +16,24 @@ if TYPE_CHECKING:
     from monitor.config.schema import Outlet
     from monitor.models import Candidate
 
-DATELESS = 45  # days a path's month may be older than max_age: it tells the first of the month only
+MAX_UNDATED_CANDIDATES = 45  # days a path's month may be older than max_age: it tells the first of the month only
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sifted:
+class FilteredCandidates:
     kept: tuple[Candidate, ...]
     dropped: Counter[str] = field(default_factory=Counter)  # foreign, old, excluded, no-article
 
 
-def sift(candidates: Iterable[Candidate], *, outlet: Outlet, since: datetime, feed: bool) -> Sifted:
+def filter_candidates(
+    candidates: Iterable[Candidate], *, outlet: Outlet, since: datetime, feed: bool
+) -> FilteredCandidates:
     """Keeps the outlet's own, recent ones that look like stories, each address once.
 
     A feed lists stories by its nature, so its addresses need only not look like something else.  ``include`` decides
     alone where the outlet has it; ``exclude`` always.
     """
-    own = Own(outlet)
+    own = OutletScope(outlet)
     include = [re.compile(pattern) for pattern in outlet.include]
     exclude = [re.compile(pattern) for pattern in outlet.exclude]
     kept: dict[str, Candidate] = {}
@@ -50,7 +52,7 @@ def sift(candidates: Iterable[Candidate], *, outlet: Outlet, since: datetime, fe
             dropped["no-article"] += 1
         else:
             kept[url] = candidate
-    return Sifted(kept=tuple(kept.values()), dropped=dropped)
+    return FilteredCandidates(kept=tuple(kept.values()), dropped=dropped)
 
 
 def _matches(patterns: Sequence[re.Pattern[str]], url: str) -> bool:
@@ -61,4 +63,4 @@ def _old(candidate: Candidate, since: datetime) -> bool:
     if candidate.published_at is not None:
         return candidate.published_at < since
     day = day_in(candidate.url)
-    return day is not None and (since - day).days > (0 if day.day > 1 else DATELESS)
+    return day is not None and (since - day).days > (0 if day.day > 1 else MAX_UNDATED_CANDIDATES)

@@ -13,7 +13,7 @@ from lxml import etree, html
 
 from monitor.errors import FetchError
 
-LARGEST = 50_000_000  # bytes unpacked: the bound that sitemaps.org sets
+MAX_UNPACKED_BYTES = 50_000_000  # bytes unpacked: the bound that sitemaps.org sets
 _GZIP = b"\x1f\x8b"
 _HTML = re.compile(rb"<(?:!doctype\s+)?html", re.IGNORECASE)
 # What a listing begins with: the warnings of a script may stand before it.
@@ -92,7 +92,7 @@ def address(base: str, text: str | None) -> str | None:
         return None
 
 
-def unpacked(body: bytes, *, largest: int = LARGEST) -> bytes:
+def unpacked(body: bytes, *, largest: int = MAX_UNPACKED_BYTES) -> bytes:
     """The body as it was before gzip, if it was packed.  Raises FetchError where it is a bomb or broken."""
     whole = b""
     while body.startswith(_GZIP):  # packed in parts, one behind the other, as it may be

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
     from monitor.models import Candidate
 
-LONGEST = 5000  # entries of one listing that are looked at, the newest
+MAX_CANDIDATES = 5000  # entries of one listing that are looked at, the newest
 _LAST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Child:
+class ChildSitemap:
     """A sitemap that a sitemap index names."""
 
     url: str
@@ -25,11 +25,11 @@ class Child:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Listing:
+class ParsedSource:
     """``offered`` counts the entries met; ``candidates`` are those with an address; ``note`` is a word to people."""
 
     candidates: tuple[Candidate, ...] = ()
-    children: tuple[Child, ...] = ()
+    children: tuple[ChildSitemap, ...] = ()
     offered: int = 0
     ttl: timedelta | None = None  # how long the publisher says it stays as it is
     news: bool = False  # a sitemap in the news format, or an index of such
@@ -38,6 +38,6 @@ class Listing:
 
 def newest(found: Sequence[Candidate]) -> tuple[Candidate, ...]:
     """In their order; of more than are looked at the newest, and what bears no date: some list the oldest first."""
-    if len(found) <= LONGEST:
+    if len(found) <= MAX_CANDIDATES:
         return tuple(found)
-    return tuple(sorted(found, key=lambda candidate: candidate.published_at or _LAST, reverse=True)[:LONGEST])
+    return tuple(sorted(found, key=lambda candidate: candidate.published_at or _LAST, reverse=True)[:MAX_CANDIDATES])

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urldefrag, urljoin
 
 from monitor.discovery import markup
-from monitor.discovery.parsed_source import LONGEST, Listing
-from monitor.discovery.url_rules import Own, looks_like_article
+from monitor.discovery.parsed_source import MAX_CANDIDATES, ParsedSource
+from monitor.discovery.url_rules import OutletScope, looks_like_article
 from monitor.errors import FetchError
 from monitor.models import Candidate
 from monitor.urls import is_route
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
     from monitor.config.schema import Outlet
 
-ANCHORS = 20_000  # of a page that are looked at
+MAX_LINKS = 20_000  # of a page that are looked at
 _MENUS = frozenset({"nav", "footer"})
 
 
-def read(
+def parse_section(
     body: bytes,
     *,
     url: str,
     outlet: Outlet,
     charset: str | None = None,
     likely: Callable[[str, str], bool] = looks_like_article,
-) -> Listing:
+) -> ParsedSource:
     """The links of a page that lead to the outlet's own stories, in the page's order, each once.
 
     Raises FetchError (kind malformed) where it is no page at all.
@@ -39,27 +39,27 @@ def read(
     root = markup.page(body, charset=charset)
     if root is None:
         raise FetchError("the page is empty", kind="malformed")
-    own, titles = Own(outlet), dict[str, str]()
+    own, titles = OutletScope(outlet), dict[str, str]()
     for address, words in links(root, url):
         if address not in own:
             continue
         if len(words) > len(titles.get(address, "")) or address not in titles:
             titles[address] = words  # the picture's link comes without words, the headline's with
-        if len(titles) >= LONGEST:
+        if len(titles) >= MAX_CANDIDATES:
             break
     found = [
         Candidate(url=address, outlet=outlet.name, source=url, title=words)
         for address, words in titles.items()
         if likely(address, words)
     ]
-    return Listing(candidates=tuple(found), offered=len(titles))
+    return ParsedSource(candidates=tuple(found), offered=len(titles))
 
 
 def links(root: HtmlElement, url: str, *, menus: bool = False) -> Iterator[tuple[str, str]]:
     """Absolute http addresses a page links to, with the link's words; those of its menus only if asked for."""
     base = next((element.get("href") for element in root.iter("base") if element.get("href")), None)
     base = markup.address(url, base) or url
-    for element in islice(root.iter("a"), ANCHORS):
+    for element in islice(root.iter("a"), MAX_LINKS):
         href = (element.get("href") or "").strip()
         if (
             not href

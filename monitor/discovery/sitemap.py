@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from monitor.discovery import markup
-from monitor.discovery.feed_dates import moment
-from monitor.discovery.parsed_source import LONGEST, Child, Listing
+from monitor.discovery.feed_dates import parse_time
+from monitor.discovery.parsed_source import MAX_CANDIDATES, ChildSitemap, ParsedSource
 from monitor.errors import FetchError
 from monitor.models import Candidate
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from lxml import etree
 
-UNDATED = 500  # a sitemap of more addresses without dates is an archive, not news
+MAX_UNDATED_ENTRIES = 500  # a sitemap of more addresses without dates is an archive, not news
 _NEWS = frozenset({"publication_date", "title", "language"})
 _NEWS_NAME = re.compile(r"news|latest|recent", re.IGNORECASE)
 
 
-def read(body: bytes, *, url: str, outlet: str, since: datetime, charset: str | None = None) -> Listing:
+def parse_sitemap(body: bytes, *, url: str, outlet: str, since: datetime, charset: str | None = None) -> ParsedSource:
     """The candidates of a sitemap dated ``since`` or later (or undated, in a short one), or the children of an index.
 
     Raises FetchError: malformed where it is no sitemap, too-large where it unpacks to more than 50 MB.
@@ -52,27 +52,30 @@ def read(body: bytes, *, url: str, outlet: str, since: datetime, charset: str | 
             dated.append((day, candidate))
     dated.sort(key=itemgetter(0), reverse=True)
     note = ""
-    if len(undated) > UNDATED and not news:
+    if len(undated) > MAX_UNDATED_ENTRIES and not news:
         note = f"{len(undated)} entries without a date skipped: name a news sitemap, a feed or sections instead"
         undated = []
-    return Listing(
-        candidates=(*(candidate for _, candidate in dated), *undated)[:LONGEST], offered=offered, news=news, note=note
+    return ParsedSource(
+        candidates=(*(candidate for _, candidate in dated), *undated)[:MAX_CANDIDATES],
+        offered=offered,
+        news=news,
+        note=note,
     )
 
 
-def _index(root: etree._Element, url: str, since: datetime) -> Listing:
-    found: list[tuple[bool, float, Child]] = []
+def _index(root: etree._Element, url: str, since: datetime) -> ParsedSource:
+    found: list[tuple[bool, float, ChildSitemap]] = []
     for element in root:
         if markup.name(element) != "sitemap":
             continue
         texts = {markup.name(child): (child.text or "").strip() for child in element}
-        address, changed = markup.address(url, texts.get("loc")), moment(texts.get("lastmod"), free=False)
+        address, changed = markup.address(url, texts.get("loc")), parse_time(texts.get("lastmod"), free=False)
         if address is None:
             continue
-        child = Child(url=address, fresh=changed is None or changed >= since)
+        child = ChildSitemap(url=address, fresh=changed is None or changed >= since)
         found.append((bool(_NEWS_NAME.search(urlsplit(address).path)), changed.timestamp() if changed else 0.0, child))
     found.sort(key=lambda entry: entry[:2], reverse=True)  # news first, then what changed last
-    return Listing(children=tuple(child for _, _, child in found), offered=len(found))
+    return ParsedSource(children=tuple(child for _, _, child in found), offered=len(found))
 
 
 def _entry(element: etree._Element, source: str, outlet: str) -> tuple[Candidate | None, datetime | None, bool]:
@@ -90,7 +93,7 @@ def _entry(element: etree._Element, source: str, outlet: str) -> tuple[Candidate
             texts[tag] = (child.text or "").strip()
     if (address := markup.address(source, texts.get("loc"))) is None:
         return None, None, news
-    published_at = moment(texts.get("news-publication_date"), free=False)
+    published_at = parse_time(texts.get("news-publication_date"), free=False)
     candidate = Candidate(
         url=address,
         outlet=outlet,
@@ -99,4 +102,4 @@ def _entry(element: etree._Element, source: str, outlet: str) -> tuple[Candidate
         published_at=published_at,
         language=markup.language(texts.get("news-language")),
     )
-    return candidate, published_at or moment(texts.get("lastmod"), free=False), news
+    return candidate, published_at or parse_time(texts.get("lastmod"), free=False), news

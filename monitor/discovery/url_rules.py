@@ -14,7 +14,7 @@ from monitor.urls import is_route, site
 if TYPE_CHECKING:
     from monitor.config.schema import Outlet
 
-LONG_SLUG = 5  # words, from which on a path's last segment is a headline
+MIN_SLUG_WORDS = 5  # words, from which on a path's last segment is a headline
 _PORTS = {"http": 80, "https": 443}
 _FILES = re.compile(
     r"\.(?:jpe?g|png|gif|webp|svg|ico|css|js|json|xml|rss|atom|pdf|docx?|xlsx?|pptx?|zip|gz|rar|mp3|m4a|mp4|m3u8|avi|mov|webm)$",
@@ -60,7 +60,7 @@ def host_of(url: str) -> tuple[str, int] | None:
     return (parts.hostname.rstrip("."), port) if parts.hostname else None
 
 
-class Own:
+class OutletScope:
     """Whether an address belongs to an outlet: its site with all subdomains, its sections' and the hosts it names.
 
     Hosts without a registrable domain (addresses of numbers, names of a local network) must agree in the port as well.
@@ -81,7 +81,7 @@ def never_article(url: str) -> bool:
     *places, last = _segments(url) or [""]
     if not _LISTS.isdisjoint(places):
         return True
-    story = _KEY.fullmatch(last) or len(_WORD.findall(last)) >= LONG_SLUG
+    story = _KEY.fullmatch(last) or len(_WORD.findall(last)) >= MIN_SLUG_WORDS
     return not story and not _SECTIONS.isdisjoint(places)
 
 

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
     from monitor.config.schema import Outlet
 
-TRUSTED = "trusted_hosts"  # request.meta: (host, port) pairs that may be anywhere
-VERIFY = "verify_certificate"  # request.meta: False where the outlet's certificate is taken as it is
+TRUSTED_HOSTS_KEY = "trusted_hosts"  # request.meta: (host, port) pairs that may be anywhere
+VERIFY_CERTIFICATE_KEY = "verify_certificate"  # request.meta: False where the outlet's certificate is taken as it is
 
 Hosts = frozenset[tuple[str, int]]
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
-class Refused(IgnoreRequest):
+class AddressRefused(IgnoreRequest):
     """The address is not public, and not the outlet's own."""
 
 
@@ -78,11 +78,11 @@ class AddressGuard:
     def process_request(self, request: Request) -> None:
         host = host_of(request.url)
         if host is None:
-            raise Refused(f"not an http or https address: {request.url[:200]}")
+            raise AddressRefused(f"not an http or https address: {request.url[:200]}")
         literal = _literal(host[0])
         if literal is not None and not is_public(literal):
-            if host not in request.meta.get(TRUSTED, ()):
-                raise Refused(f"{host[0]} is not a public address")
+            if host not in request.meta.get(TRUSTED_HOSTS_KEY, ()):
+                raise AddressRefused(f"{host[0]} is not a public address")
             if self._proxied:
                 request.meta["proxy"] = None
 
@@ -98,7 +98,7 @@ def _literal(host: str) -> str | None:
     if not host.replace(".", "").isalnum() or not host[:1].isdigit():
         return None
     try:
-        import socket  # noqa: PLC0415  inet_aton is the one reader of the old spellings
+        import socket
 
         return socket.inet_ntoa(socket.inet_aton(host))
     except OSError:
@@ -116,7 +116,7 @@ class GuardedReactor:
 
     def connectTCP(self, host: str, port: int, *args: Any, **kwargs: Any) -> Any:  # noqa: N802  Twisted's name
         if not self._open and not is_public(host):
-            raise Refused(f"{self._host} leads to {host}, which is not a public address")
+            raise AddressRefused(f"{self._host} leads to {host}, which is not a public address")
         return self._reactor.connectTCP(host, port, *args, **kwargs)
 
     def installNameResolver(self, resolver: Any) -> Any:  # noqa: N802

@@ -19,7 +19,13 @@ from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
 from monitor.discovery.url_rules import host_of
-from monitor.egress.address_guard import TRUSTED, VERIFY, GuardedReactor, Refused, is_public
+from monitor.egress.address_guard import (
+    TRUSTED_HOSTS_KEY,
+    VERIFY_CERTIFICATE_KEY,
+    AddressRefused,
+    GuardedReactor,
+    is_public,
+)
 
 if TYPE_CHECKING:
     from scrapy import Request
@@ -28,7 +34,7 @@ if TYPE_CHECKING:
     from twisted.web.client import URI
 
 
-class Untrusted(DownloadFailedError):
+class CertificateNotTrusted(DownloadFailedError):
     """Who answers cannot show to be who they say."""
 
 
@@ -46,13 +52,13 @@ class GuardedHandler(http11.HTTP11DownloadHandler):
         self._lenient._verify_certificates = False  # noqa: SLF001  one setting for all is Scrapy's way
 
     async def download_request(self, request: Request) -> Response:
-        trusted = request.meta.get(TRUSTED, frozenset())
+        trusted = request.meta.get(TRUSTED_HOSTS_KEY, frozenset())
         host = host_of(request.url)
         if host is None:
-            raise Refused(f"not an http or https address: {request.url[:200]}")
+            raise AddressRefused(f"not an http or https address: {request.url[:200]}")
         if request.meta.get("proxy"):
             await self._check_behind_proxy(host, trusted)
-        verify = request.meta.get(VERIFY, True)
+        verify = request.meta.get(VERIFY_CERTIFICATE_KEY, True)
         agent = _Agent(
             trusted,
             contextFactory=self._contextFactory if verify else self._lenient,
@@ -70,7 +76,7 @@ class GuardedHandler(http11.HTTP11DownloadHandler):
             except DownloadFailedError as error:
                 if fault := _of_certificate(str(error)):
                     message = f"the certificate of {host[0]} {fault}; `verify: false` takes it all the same"
-                    raise Untrusted(message) from error
+                    raise CertificateNotTrusted(message) from error
                 raise
         return response
 
@@ -84,7 +90,7 @@ class GuardedHandler(http11.HTTP11DownloadHandler):
             return  # known to the proxy alone
         for *_, address in answers:
             if not is_public(str(address[0])):
-                raise Refused(f"{host[0]} leads to {address[0]}, which is not a public address")
+                raise AddressRefused(f"{host[0]} leads to {address[0]}, which is not a public address")
 
 
 def _of_certificate(words: str) -> str:
@@ -102,7 +108,7 @@ class _Agent(http11._ScrapyAgent):  # noqa: SLF001  Scrapy has no seam here; the
     def _get_agent(self, request: Request, timeout: float) -> Agent:
         if request.meta.get("proxy"):
             return super()._get_agent(request, timeout)
-        from twisted.internet import reactor  # noqa: PLC0415  importing it installs one
+        from twisted.internet import reactor
 
         bind = normalize_bind_address(self._bindAddress)
         doors = _Doors(reactor, self._trusted, self._contextFactory, timeout, bind)
@@ -110,7 +116,7 @@ class _Agent(http11._ScrapyAgent):  # noqa: SLF001  Scrapy has no seam here; the
             reactor, doors, self._pool
         )
         # A connection made for an outlet that may use it must not serve one that may not.
-        verified = request.meta.get(VERIFY, True)
+        verified = request.meta.get(VERIFY_CERTIFICATE_KEY, True)
         agent.key = (bind, host_of(request.url) in self._trusted, verified, urlparse_cached(request).scheme)
         return agent
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
-LIFE = 300.0  # seconds an answer is remembered
-LARGEST = 10_000  # names
+CACHE_SECONDS = 300.0  # seconds an answer is remembered
+MAX_CACHED_NAMES = 10_000  # names
 
 
 @implementer(IHostnameResolver)
@@ -55,9 +55,9 @@ class ExpiringResolver:
         return self._system.resolveHostName(listener, hostName, portNumber, addressTypes, transportSemantics)
 
     def _remember(self, name: str, addresses: list[Any]) -> None:
-        self._known[name] = (monotonic() + LIFE, addresses)
+        self._known[name] = (monotonic() + CACHE_SECONDS, addresses)
         self._known.move_to_end(name)
-        while len(self._known) > LARGEST:
+        while len(self._known) > MAX_CACHED_NAMES:
             self._known.popitem(last=False)
 
 

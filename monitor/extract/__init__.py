@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.extract.options import Reading
+from monitor.extract.options import ExtractionOptions
 from monitor.extract.pool import Extractor
 
 if TYPE_CHECKING:
     from monitor.models import Article, NotArticle, Page
 
-__all__ = ["Extractor", "Reading", "read"]
+__all__ = ["ExtractionOptions", "Extractor", "read"]
 
 
-def read(page: Page, reading: Reading) -> Article | NotArticle:
+def read(page: Page, reading: ExtractionOptions) -> Article | NotArticle:
     """What the page is, read in this process: a page made to harm may take long or raise what it likes."""
-    from monitor.extract import pipeline  # noqa: PLC0415  a second of imports that most commands never need
+    from monitor.extract import pipeline
 
     return pipeline.read(page, reading)

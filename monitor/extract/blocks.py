@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from monitor.extract.regions import TAG_ZONES, Zone, zones
+from monitor.extract.regions import TAG_REGIONS, Region, regions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
 
-MOST_BLOCKS = 6000  # the richest of 500 real pages had 3,000
-_INHERITED = ~(Zone.LEAD | Zone.TITLE)
+MAX_BLOCKS = 6000  # the richest of 500 real pages had 3,000
+_INHERITED = ~(Region.LEAD | Region.TITLE)
 
 _SKIPPED = frozenset(
     "script style noscript template svg math canvas iframe object embed applet audio video source track map area select"
@@ -34,7 +34,7 @@ _INLINE = frozenset(
     "a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd label mark meter nobr q ruby s"
     " samp small span strike strong sub sup time tt u var wbr amp-img picture center-span o:p".split()
 )
-_ASIDE = 60  # characters
+_MAX_ASIDE_CHARACTERS = 60  # characters
 CAPTION = 25  # characters of what a picture is said to show, from which on it may be its caption
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _SPACE = re.compile(r"[\s\x01-\x1f\x7f]+")  # all but the NUL that stands for a line break here
@@ -56,7 +56,7 @@ class Node:
     names: str  # class and id as written
     markup: int  # zones it opens by its tag and names
     own: int  # those of them that are believed, see `body.settle`
-    zone: int  # zones it stands in, its own included
+    region: int  # zones it stands in, its own included
     element: HtmlElement
     depth: int
 
@@ -65,7 +65,7 @@ class Node:
 class Block:
     text: str
     node: int
-    zone: int
+    region: int
     tag: str  # the nearest block element's
     linked: int  # characters inside links
     bold: bool
@@ -175,7 +175,7 @@ def _in_line(element: HtmlElement, tag: str) -> bool:
     return outer is not None and (outer.tag in _INLINE or outer.tag in {"p", "li", "td", "blockquote"})
 
 
-def read(root: HtmlElement, limit: int = MOST_BLOCKS) -> Layout:  # noqa: PLR0912, PLR0915  one hot loop
+def read(root: HtmlElement, limit: int = MAX_BLOCKS) -> Layout:  # noqa: PLR0912, PLR0915  one hot loop
     """The page's blocks, up to ``limit`` of them."""
     layout = Layout()
     nodes, blocks = layout.nodes, layout.blocks
@@ -205,7 +205,7 @@ def read(root: HtmlElement, limit: int = MOST_BLOCKS) -> Layout:  # noqa: PLR091
                 Block(
                     text=text,
                     node=current,
-                    zone=(node.zone if node else 0) | inline,
+                    region=(node.region if node else 0) | inline,
                     inline=inline,
                     tag=node.tag if node else "body",
                     linked=min(linked, len(text)),
@@ -273,11 +273,11 @@ def read(root: HtmlElement, limit: int = MOST_BLOCKS) -> Layout:  # noqa: PLR091
                     style = value
                 elif name == "hidden" or (name == "aria-hidden" and value == "true"):
                     hidden = True
-            own = zones(tag, names, role) if names or role else TAG_ZONES.get(tag, 0)
+            own = regions(tag, names, role) if names or role else TAG_REGIONS.get(tag, 0)
             if hidden or (style and _HIDDEN.search(style)):
-                own |= Zone.HIDDEN
+                own |= Region.HIDDEN
             if _in_line(element, tag):
-                if own & Zone.HIDDEN and pieces and sum(map(len, element.itertext())) < _ASIDE:
+                if own & Region.HIDDEN and pieces and sum(map(len, element.itertext())) < _MAX_ASIDE_CHARACTERS:
                     unsaid = element
                     walker.skip_subtree()
                     continue
@@ -293,7 +293,7 @@ def read(root: HtmlElement, limit: int = MOST_BLOCKS) -> Layout:  # noqa: PLR091
                     layout.cut = True
                     break
                 outer = nodes[current] if current >= 0 else None
-                zone = own | ((outer.zone & _INHERITED) if outer else 0)
+                zone = own | ((outer.region & _INHERITED) if outer else 0)
                 nodes.append(
                     Node(
                         parent=current,
@@ -301,7 +301,7 @@ def read(root: HtmlElement, limit: int = MOST_BLOCKS) -> Layout:  # noqa: PLR091
                         names=names,
                         markup=own,
                         own=own,
-                        zone=zone,
+                        region=zone,
                         element=element,
                         depth=outer.depth + 1 if outer else 0,
                     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from monitor.extract import phrases
 from monitor.extract.blocks import CAPTION, ENDS, HEADINGS, ITEMS, announces, letters
-from monitor.extract.regions import FOREIGN, Zone
+from monitor.extract.regions import FOREIGN_REGIONS, Region
 from monitor.extract.trim import NO_HINTS, heads_items, trimmed
 
 if TYPE_CHECKING:
@@ -87,13 +87,13 @@ def _home(layout: Layout, heading: int) -> int:
 
 
 def _is_foreign(block: Block, chosen: bool) -> bool:
-    zone = block.zone & FOREIGN
-    if block.zone & Zone.QUOTE:
-        zone &= ~Zone.SHARE  # posts of social networks
+    zone = block.region & FOREIGN_REGIONS
+    if block.region & Region.QUOTE:
+        zone &= ~Region.SHARE  # posts of social networks
     if chosen:
-        zone &= ~Zone.HIDDEN
-        if block.zone & Zone.TABLE:
-            zone &= ~Zone.CAPTION
+        zone &= ~Region.HIDDEN
+        if block.region & Region.TABLE:
+            zone &= ~Region.CAPTION
     return bool(zone)
 
 
@@ -125,19 +125,19 @@ def settle(layout: Layout, weights: Sequence[float], *, thorough: bool) -> None:
     whole = sum(weights)
     named: dict[tuple[str, int], float] = {}
     for node, amount in zip(nodes, below, strict=True):
-        if node.own & FOREIGN:
+        if node.own & FOREIGN_REGIONS:
             named[node.names, node.own] = named.get((node.names, node.own), 0.0) + amount
     for node in nodes:
-        mine = MINE_DESPITE if node.own & Zone.COMMENTS else MINE
-        if node.own & FOREIGN and named[node.names, node.own] > mine * whole:
-            node.own &= ~FOREIGN
+        mine = MINE_DESPITE if node.own & Region.COMMENTS else MINE
+        if node.own & FOREIGN_REGIONS and named[node.names, node.own] > mine * whole:
+            node.own &= ~FOREIGN_REGIONS
     _inherit(layout, 0)
     if not thorough:
         return
     meant_else = 0
-    for bit in (1 << place for place in range(FOREIGN.bit_length()) if FOREIGN >> place & 1):
-        mine = MINE_DESPITE if bit & Zone.COMMENTS else MINE
-        if sum(w for w, b in zip(weights, layout.blocks, strict=True) if w and b.zone & bit) > mine * whole:
+    for bit in (1 << place for place in range(FOREIGN_REGIONS.bit_length()) if FOREIGN_REGIONS >> place & 1):
+        mine = MINE_DESPITE if bit & Region.COMMENTS else MINE
+        if sum(w for w, b in zip(weights, layout.blocks, strict=True) if w and b.region & bit) > mine * whole:
             meant_else |= bit
     if meant_else:
         for node in nodes:
@@ -149,11 +149,11 @@ def _inherit(layout: Layout, meant_else: int) -> None:
     """Spreads the zones that are believed; inline elements' own ones are, except ``meant_else``."""
     nodes = layout.nodes
     for node in nodes:
-        outer = nodes[node.parent].zone & ~(Zone.LEAD | Zone.TITLE) if node.parent >= 0 else 0
-        node.zone = node.own | outer
+        outer = nodes[node.parent].region & ~(Region.LEAD | Region.TITLE) if node.parent >= 0 else 0
+        node.region = node.own | outer
     for block in layout.blocks:
         if block.node >= 0:
-            block.zone = nodes[block.node].zone | (block.inline & ~meant_else)
+            block.region = nodes[block.node].region | (block.inline & ~meant_else)
 
 
 def _below(layout: Layout, weights: Sequence[float]) -> list[float]:
@@ -216,7 +216,7 @@ def _fill(
     )
     kept: list[Block] = []
     for index, block in enumerate(blocks):
-        if not block.letters or foreign[index] or block.zone & Zone.TITLE:
+        if not block.letters or foreign[index] or block.region & Region.TITLE:
             continue
         if chosen is not None and chosen[index] and (block.node in around or core[index]):
             if block.density < 0.75 or (first < index < last and block.density < 0.95 and block.tag == "p"):
@@ -225,7 +225,7 @@ def _fill(
             if (
                 block.weight
                 or (block.tag in HEADINGS and block.density < 0.5)
-                or block.zone & Zone.QUOTE
+                or block.region & Region.QUOTE
                 or (chosen is None and block.density < 0.5 and block.tag in _LINES)
                 or (index > places[-1] and block.density < 0.5)
             ):

@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from monitor.extract.blocks import Block, Layout
     from monitor.models import Article, Json
 
-SIGHTINGS = 3  # stories that a text must stand on, in a place of its own
-AMONG_TEXT = 5  # the same among paragraphs, and on 60 of 100 pages
-SHARE = 0.6
-FORGOTTEN = 30  # stories without a sight of it: the layout has changed
-MOST_NAMES = 800
-MOST_STORIES = 60  # remembered, so that a story read twice counts once
-MOST_SHOWN = 50
-SAMPLE = 80  # characters of a block left out, for people
+MIN_SIGHTINGS = 3  # stories that a text must stand on, in a place of its own
+MIN_SIGHTINGS_IN_TEXT = 5  # the same among paragraphs, and on 60 of 100 pages
+MIN_STORY_SHARE = 0.6
+FORGET_AFTER_STORIES = 30  # stories without a sight of it: the layout has changed
+MAX_REMEMBERED_BLOCKS = 800
+MAX_REMEMBERED_STORIES = 60  # remembered, so that a story read twice counts once
+MAX_SHOWN_BLOCKS = 50
+SAMPLE_CHARACTERS = 80  # characters of a block left out, for people
 
 
 @dataclass(slots=True)
-class Furniture:
+class Boilerplate:
     """What one outlet's pages have taught, while the outlet is polled; ``memory`` is kept between polls."""
 
     memory: Json = field(default_factory=dict)
@@ -81,24 +81,24 @@ def learn(memory: Json, article: Article) -> Json:
     """
     story = _hash(article.canonical_url or article.title)
     stories: list[str] = memory.get("stories", [])
-    if story in stories or not article.blocks:
+    if story in stories or not article.block_hashes:
         return memory
     page = memory.get("pages", 0) + 1
     seen: dict[str, list[int]] = {
-        name: entry for name, entry in memory.get("seen", {}).items() if page - entry[1] <= FORGOTTEN
+        name: entry for name, entry in memory.get("seen", {}).items() if page - entry[1] <= FORGET_AFTER_STORIES
     }
-    for name in dict.fromkeys(article.blocks):
+    for name in dict.fromkeys(article.block_hashes):
         count, _, first = seen.get(name, [0, page, page])
         seen[name] = [count + 1, page, first]
-    if len(seen) > MOST_NAMES:
+    if len(seen) > MAX_REMEMBERED_BLOCKS:
         likely = sorted(seen.items(), key=lambda item: (item[1][0], item[1][1]), reverse=True)
-        seen = dict(likely[:MOST_NAMES])
+        seen = dict(likely[:MAX_REMEMBERED_BLOCKS])
     shown: dict[str, int] = dict(memory.get("shown", {}))
-    for text in article.left_out:
-        sample = text[:SAMPLE]
+    for text in article.boilerplate:
+        sample = text[:SAMPLE_CHARACTERS]
         shown[sample] = shown.pop(sample, 0) + 1
-    shown = dict(list(shown.items())[-MOST_SHOWN:])
-    return {"pages": page, "seen": seen, "stories": [*stories, story][-MOST_STORIES:], "shown": shown}
+    shown = dict(list(shown.items())[-MAX_SHOWN_BLOCKS:])
+    return {"pages": page, "seen": seen, "stories": [*stories, story][-MAX_REMEMBERED_STORIES:], "shown": shown}
 
 
 def shown(memory: Json) -> list[tuple[str, int]]:
@@ -116,16 +116,16 @@ def known(memory: Json) -> frozenset[str]:
     found: set[str] = set()
     for place, entries in places.items():
         sightings = sum(count for count, _, _ in entries.values())
-        recurring = sum(count for count, _, _ in entries.values() if count >= SIGHTINGS)
-        if recurring >= 0.8 * sightings and len(entries) > 1 and sightings >= 3 * SIGHTINGS:
-            found |= {place, *(name for name, (count, _, _) in entries.items() if count >= SIGHTINGS)}
+        recurring = sum(count for count, _, _ in entries.values() if count >= MIN_SIGHTINGS)
+        if recurring >= 0.8 * sightings and len(entries) > 1 and sightings >= 3 * MIN_SIGHTINGS:
+            found |= {place, *(name for name, (count, _, _) in entries.items() if count >= MIN_SIGHTINGS)}
             continue
         among_text = sightings - recurring > max(2, recurring)
         for name, (count, _, first) in entries.items():
             if among_text:
-                if count >= AMONG_TEXT and count >= SHARE * (pages - first + 1):
+                if count >= MIN_SIGHTINGS_IN_TEXT and count >= MIN_STORY_SHARE * (pages - first + 1):
                     found.add(name)
-            elif count >= SIGHTINGS:
+            elif count >= MIN_SIGHTINGS:
                 found.add(name)
     return frozenset(found)
 

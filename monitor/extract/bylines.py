@@ -25,7 +25,7 @@ _SPLIT = re.compile(
     re.IGNORECASE,
 )
 _NOISE = re.compile(
-    r"https?://\S+|www\.\S+|\S+@\S+|@\w+|\([^)]*\)|\[[^\]]*\]|\b(?:Published|Updated|Posted|Last|Stand)\b.*$"
+    r"https?://\S+|www\.\S+|\S+@\S+|@\w+|\([^)]*\)|\[[^\]]*\]|\b(?:Published|Updated|OutboxRecord|Last|Stand)\b.*$"
 )
 _WHEN = re.compile(  # "... on Tuesday, Aug. 17, 2010"
     r"(?:^|[\s,|]+)(?:\b(?:posted|published|updated|on|at|le|am|el|em|den)\s+)*"
@@ -113,7 +113,7 @@ def names(sources: Iterable[Iterable[str]], not_people: Iterable[str] = ()) -> t
 _ACCOUNT = re.compile(r"[a-z][a-z0-9_.-]*|[A-Za-z_.-]+\d[\w.-]*")  # a user's name for the site's own software
 
 
-def house(sources: Iterable[Iterable[str]]) -> tuple[str, ...]:
+def newsroom(sources: Iterable[Iterable[str]]) -> tuple[str, ...]:
     """The first name at all, the outlet's own too: who signs where no person does."""
     return next((tuple(found.values())[:1] for values in sources if (found := _named(values))), ())
 

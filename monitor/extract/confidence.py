@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from monitor.extract.blocks import Block, amount, letters
-from monitor.extract.regions import FOREIGN, Zone
+from monitor.extract.regions import FOREIGN_REGIONS, Region
 from monitor.extract.titles import clean
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ def sure(layout: Layout, kept: Sequence[Block]) -> bool:
     found = amount(kept)
     if found < 800:
         return False
-    marked = sum(block.weight for block in kept if block.zone & Zone.BODY)
+    marked = sum(block.weight for block in kept if block.region & Region.BODY)
     paragraphs = sum(block.weight for block in kept if block.tag == "p")
-    own = sum(block.weight for block in layout.blocks if not block.zone & FOREIGN)
+    own = sum(block.weight for block in layout.blocks if not block.region & FOREIGN_REGIONS)
     return marked > 0.9 * found and paragraphs > 0.8 * found and found > 0.6 * own
 
 
@@ -56,7 +56,7 @@ def believable(layout: Layout, stated: str) -> bool:
     for block in layout.blocks:
         if block.weight and block.letters in known:
             inside += block.weight
-        elif block.tag == "p" and block.density < 0.2 and not block.zone & FOREIGN:
+        elif block.tag == "p" and block.density < 0.2 and not block.region & FOREIGN_REGIONS:
             beside += block.weight
     return inside > 0.8 * len(stated) * 0.9 and beside < 0.5 * inside
 
@@ -65,7 +65,7 @@ def stated(text: str, kept: Sequence[Block]) -> list[Block]:
     """The paragraphs of a text that the markup does not hold, in the place of the few that it does."""
     place = kept[0].index if kept else 0
     paragraphs = map(clean, _BREAK.split(text))
-    return [Block(text=p, node=-1, zone=0, tag="p", linked=0, bold=False, index=place) for p in paragraphs if p]
+    return [Block(text=p, node=-1, region=0, tag="p", linked=0, bold=False, index=place) for p in paragraphs if p]
 
 
 _BREAK = re.compile(r"\s*(?:\n|</?(?:p|div|br|li|ul|ol|h\d|blockquote)\b[^>]{0,200}>)\s*", re.IGNORECASE)

@@ -24,21 +24,21 @@ EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class ParsedTime:
     """A time, with how exactly it was stated."""
 
     at: datetime  # aware
     timed: bool  # to the minute or finer, not the day alone
     zoned: bool  # its zone was stated; taken as UTC else
 
-    def by(self, clock: tzinfo | None) -> Moment:
+    def by(self, clock: tzinfo | None) -> ParsedTime:
         """The same time read off ``clock``, where no zone was stated."""
         if clock is None or self.zoned or not self.timed:
             return self
         return replace(self, at=self.at.replace(tzinfo=clock))
 
 
-def parse(text: str, *, country: str | None = None, latest: datetime | None = None) -> Moment | None:
+def parse(text: str, *, country: str | None = None, latest: datetime | None = None) -> ParsedTime | None:
     """What the text says, if it is a date at all; times without a zone count as UTC.
 
     ``country`` and ``latest`` tell apart the days that "05/11/2026" can mean, see `day_of`.
@@ -60,7 +60,7 @@ def parse(text: str, *, country: str | None = None, latest: datetime | None = No
     return None
 
 
-def _iso(text: str) -> Moment | None:
+def _iso(text: str) -> ParsedTime | None:
     match = _ISO.match(text)
     if not match:
         return None
@@ -69,7 +69,7 @@ def _iso(text: str) -> Moment | None:
     if rest and zone is None and rest.split()[0].strip("()").upper() in ZONES:
         zone = rest.split()[0].strip("()").upper()
     if hour is None:
-        return Moment(datetime(int(year), int(month), int(day), tzinfo=UTC), timed=False, zoned=False)
+        return ParsedTime(datetime(int(year), int(month), int(day), tzinfo=UTC), timed=False, zoned=False)
     hours = int(hour)
     if half:
         hours = hours % 12 + (12 if half.lower().startswith("p") else 0)
@@ -77,10 +77,10 @@ def _iso(text: str) -> Moment | None:
     if hours == 24:
         hours = 0
     at = datetime(int(year), int(month), int(day), hours, int(minute), int(second or 0), micro, tzinfo=zone_of(zone))
-    return Moment(at, timed=True, zoned=zone is not None)
+    return ParsedTime(at, timed=True, zoned=zone is not None)
 
 
-def _compact(text: str) -> Moment | None:
+def _compact(text: str) -> ParsedTime | None:
     match = _COMPACT.match(text)
     if not match:
         return None
@@ -88,24 +88,24 @@ def _compact(text: str) -> Moment | None:
     at = datetime(
         int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=zone_of(zone)
     )
-    return Moment(at, timed=hour is not None, zoned=zone is not None)
+    return ParsedTime(at, timed=hour is not None, zoned=zone is not None)
 
 
-def _epoch(text: str) -> Moment | None:
+def _epoch(text: str) -> ParsedTime | None:
     match = _EPOCH.match(text)
     if not match:
         return None
-    return Moment(datetime.fromtimestamp(int(match[1]), tz=UTC), timed=True, zoned=True)
+    return ParsedTime(datetime.fromtimestamp(int(match[1]), tz=UTC), timed=True, zoned=True)
 
 
-def _rfc822(text: str) -> Moment | None:
+def _rfc822(text: str) -> ParsedTime | None:
     if "," not in text[:5]:
         return None
     at = parsedate_to_datetime(text)
-    return Moment(at if at.tzinfo else at.replace(tzinfo=UTC), timed=True, zoned=at.tzinfo is not None)
+    return ParsedTime(at if at.tzinfo else at.replace(tzinfo=UTC), timed=True, zoned=at.tzinfo is not None)
 
 
-def _fuzzy(text: str) -> Moment | None:
+def _fuzzy(text: str) -> ParsedTime | None:
     """English prose: ``May 5, 2024 3:07 PM EDT``."""
     if not re.search(r"(?:19|20)\d\d", text) or not re.search(r"[A-Za-z]{3}", text):
         return None
@@ -115,7 +115,7 @@ def _fuzzy(text: str) -> Moment | None:
     if at.year == 1:
         return None
     timed = bool(re.search(r"\d[:.]\d\d", text))
-    return Moment(at if at.tzinfo else at.replace(tzinfo=UTC), timed=timed, zoned=at.tzinfo is not None)
+    return ParsedTime(at if at.tzinfo else at.replace(tzinfo=UTC), timed=timed, zoned=at.tzinfo is not None)
 
 
 def _offset(name: str | None, offset: int | None) -> tzinfo | None:
@@ -136,7 +136,7 @@ def zone_of(text: str | None) -> tzinfo:
     return timezone(sign * timedelta(hours=hours, minutes=minutes))
 
 
-def best(candidates: list[Moment], *, latest: datetime, clock: tzinfo | None = None) -> datetime | None:
+def best(candidates: list[ParsedTime], *, latest: datetime, clock: tzinfo | None = None) -> datetime | None:
     """The first plausible moment, told more exactly by a later one where that speaks of the same day.
 
     Moments after ``latest`` or before 1990 are not believed.  Times without a zone are read off ``clock``, or as UTC.
@@ -155,7 +155,7 @@ def best(candidates: list[Moment], *, latest: datetime, clock: tzinfo | None = N
     return exact.astimezone(UTC)
 
 
-def _tells_time_of(moment: Moment, day: date) -> bool:
+def _tells_time_of(moment: ParsedTime, day: date) -> bool:
     return moment.timed and moment.at.time() != time(0) and day in {moment.at.date(), moment.at.astimezone(UTC).date()}
 
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 Thing: TypeAlias = dict[str, Any]
 
-MOST_SCRIPTS = 60
-MOST_CHARACTERS = 3_000_000
-MOST_THINGS = 3000
+MAX_SCRIPTS = 60
+MAX_SCRIPT_CHARACTERS = 3_000_000
+MAX_ITEMS = 3000
 
 _ARTICLES = re.compile(
     r"(?:Article|BlogPosting|Report|Review|SocialMediaPosting|Story|AnalysisNews|ClaimReview)$|^News"
@@ -44,17 +44,17 @@ def things(scripts: Iterable[str]) -> list[Thing]:
     """Every object in the scripts that may describe the page, in order, references between them resolved."""
     found: list[Thing] = []
     named: dict[str, Thing] = {}
-    left = MOST_CHARACTERS
+    left = MAX_SCRIPT_CHARACTERS
     for number, script in enumerate(scripts):
         left -= len(script)
-        if number >= MOST_SCRIPTS or left < 0:
+        if number >= MAX_SCRIPTS or left < 0:
             break
         for thing in _walk(_parse(script)):
             found.append(thing)
             name = thing.get("@id")
             if isinstance(name, str) and len(thing) > 1:
                 named.setdefault(name, thing)
-            if len(found) >= MOST_THINGS:
+            if len(found) >= MAX_ITEMS:
                 break
     for thing in found:
         for key in ("author", "creator", "publisher", "image"):
@@ -104,7 +104,7 @@ def _walk(root: Any) -> Iterator[Thing]:
     """All objects below, outer ones first; a stack, because pages nest deeper than Python recurses."""
     stack = [root]
     seen = 0
-    while stack and seen < MOST_THINGS * 4:
+    while stack and seen < MAX_ITEMS * 4:
         seen += 1
         node = stack.pop()
         if isinstance(node, list):

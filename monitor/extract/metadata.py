@@ -15,7 +15,7 @@ from lxml import etree
 
 from monitor.extract import bylines, dates, jsonld, timezones, titles
 from monitor.extract.blocks import ENDS, letters, width
-from monitor.extract.regions import CAMEL, Zone, zones
+from monitor.extract.regions import CAMEL, Region, regions
 from monitor.extract.visible_metadata import UPDATED
 from monitor.urls import same_site, story_id
 
@@ -52,7 +52,7 @@ _KEYWORDS = "news_keywords keywords article:tag parsely-tags sailthru.tags".spli
 _SECTIONS = "article:section parsely-section og:section section cxenseparse:recs:category category".split()
 _IMAGES = "og:image og:image:secure_url og:image:url twitter:image twitter:image:src thumbnail".split()
 _SPACE = re.compile(r"\s+")
-_ELSEWHERE = Zone.RELATED | Zone.COMMENTS | Zone.FOOTER | Zone.NAV | Zone.ASIDE | Zone.PROMO | Zone.EMBED
+_ELSEWHERE = Region.RELATED | Region.COMMENTS | Region.FOOTER | Region.NAV | Region.ASIDE | Region.PROMO | Region.EMBED
 _SIGNED: Callable[[HtmlElement], list[HtmlElement]] = etree.XPath(  # type: ignore[assignment]  # of elements alone
     '//*[(@itemprop and not(self::meta)) or @rel="author" or contains(@class, "yline") or contains(@class, "uthor")]'
 )
@@ -71,11 +71,11 @@ _BYLINE = re.compile(
 
 
 @dataclass(slots=True)
-class Facts:
+class Metadata:
     title: str = ""
     titles: tuple[str, ...] = ()  # every title the page gives itself
     authors: tuple[str, ...] = ()  # people
-    house: tuple[str, ...] = ()  # who signs where no person does
+    newsroom: tuple[str, ...] = ()  # who signs where no person does
     published_at: datetime | None = None
     guessed: bool = False  # of when it came out, only a <time> tells
     others: tuple[str, ...] = ()  # dates of other stories and of what happened
@@ -113,7 +113,7 @@ class _Raw:
     looked: int = 0  # at how many <time> elements
 
 
-def read(root: HtmlElement, url: str, *, outlet: str = "", latest: datetime, country: str | None = None) -> Facts:
+def read(root: HtmlElement, url: str, *, outlet: str = "", latest: datetime, country: str | None = None) -> Metadata:
     """All facts of the page at ``url``.
 
     Dates after ``latest`` are not believed; they are read as ``country`` writes them, and times without a zone off its
@@ -123,7 +123,7 @@ def read(root: HtmlElement, url: str, *, outlet: str = "", latest: datetime, cou
     things = jsonld.things(raw.scripts)
     describes = _describes(url, raw)
     thing = _article(things, describes)
-    facts = Facts()
+    facts = Metadata()
     facts.types = frozenset(name for item in things for name in jsonld.types(item))
     facts.own = bool(thing) and jsonld.is_article(thing) and describes(thing) > 0
     facts.articles = sum(1 for item in things if jsonld.is_article(item))
@@ -142,7 +142,7 @@ def read(root: HtmlElement, url: str, *, outlet: str = "", latest: datetime, cou
     )
     credited = _bylines(thing, raw)
     facts.authors = bylines.names(credited, sites)
-    facts.house = () if facts.authors else bylines.house(credited)
+    facts.newsroom = () if facts.authors else bylines.newsroom(credited)
     parse, clock = partial(dates.parse, country=country, latest=latest), timezones.of_country(country)
     published = [*_stated(thing, "datePublished", raw, _PUBLISHED), *raw.times[:4], *_created(thing, raw)]
     facts.published_at = dates.best(list(filter(None, map(parse, published))), latest=latest, clock=clock)
@@ -295,7 +295,7 @@ def _elsewhere(element: HtmlElement) -> bool:
         if outer is None or not isinstance(outer.tag, str):
             break
         names = f"{outer.get('class', '')} {outer.get('id', '')}".strip()
-        place |= zones(outer.tag, names, outer.get("itemprop") or "")
+        place |= regions(outer.tag, names, outer.get("itemprop") or "")
         outer = outer.getparent()
     return bool(place & _ELSEWHERE)
 
@@ -333,7 +333,7 @@ def _commented(element: HtmlElement) -> bool:
         if outer.get("itemprop") == "comment":
             return True
         names = f"{outer.get('class', '')} {outer.get('id', '')}".strip()
-        if zones(outer.tag, names, "") & Zone.COMMENTS:
+        if regions(outer.tag, names, "") & Region.COMMENTS:
             return next(outer.iter("h1"), None) is None  # "has-comments" is the page's
     return False
 

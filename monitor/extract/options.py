@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reading:
-    """How the pages of one outlet are to be read; ``furniture`` is what `furniture.known` found in its memory."""
+class ExtractionOptions:
+    """How the pages of one outlet are to be read; ``boilerplate`` is what `furniture.known` found in its memory."""
 
     article: str | None = None  # CSS selector of the story's container
     remove: tuple[str, ...] = ()  # CSS selectors of what is not the story
@@ -21,12 +21,12 @@ class Reading:
     country: str | None = None
     listed_at: datetime | None = None  # when the page came out, as the feed says that led to it
     outlet: str = ""  # its name, which is no author's and no part of a title
-    furniture: frozenset[str] = frozenset()
+    boilerplate: frozenset[str] = frozenset()
 
     @classmethod
-    def of(
+    def for_outlet(
         cls, outlet: Outlet, furniture: frozenset[str] = frozenset(), *, listed_at: datetime | None = None
-    ) -> Reading:
+    ) -> ExtractionOptions:
         return cls(
             article=outlet.article,
             remove=outlet.remove,
@@ -34,5 +34,5 @@ class Reading:
             country=outlet.country,
             listed_at=listed_at,
             outlet=outlet.name,
-            furniture=furniture,
+            boilerplate=furniture,
         )

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from monitor.extract import phrases, titles
 from monitor.extract.blocks import amount
-from monitor.extract.regions import Zone
+from monitor.extract.regions import Region
 from monitor.models import NotArticle
 from monitor.urls import is_home
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
     from monitor.extract.blocks import Block, Layout
-    from monitor.extract.metadata import Facts
+    from monitor.extract.metadata import Metadata
     from monitor.models import Page
 
 _MEDIA = re.compile(
@@ -90,7 +90,7 @@ def of_bytes(page: Page) -> NotArticle | None:
     return None
 
 
-def refuse(page: Page, root: HtmlElement, layout: Layout, known: Facts, kept: Sequence[Block]) -> NotArticle | None:
+def refuse(page: Page, root: HtmlElement, layout: Layout, known: Metadata, kept: Sequence[Block]) -> NotArticle | None:
     """What kind of page it is where it is no story; None where it is one."""
     length = amount(kept)
     path = urlsplit(page.url).path
@@ -134,14 +134,14 @@ _STORY_TYPES = frozenset(
 _LIST_TYPES = frozenset({"CollectionPage", "SearchResultsPage", "ProfilePage"})
 
 
-def _is_listing(layout: Layout, known: Facts, url: str, length: float, *, claims: bool) -> bool:
+def _is_listing(layout: Layout, known: Metadata, url: str, length: float, *, claims: bool) -> bool:
     """Many linked headlines, and little text of its own."""
     if claims and known.articles <= 2 and known.published_at:
         return False
     headlines = sum(
         1
         for block in layout.blocks
-        if block.density > 0.8 and 25 <= len(block.text) <= 200 and not block.zone & (Zone.NAV | Zone.FOOTER)
+        if block.density > 0.8 and 25 <= len(block.text) <= 200 and not block.region & (Region.NAV | Region.FOOTER)
     )
     if known.articles > 5 and headlines >= 10 and not known.own:
         return length < 1500
@@ -152,7 +152,7 @@ def _is_listing(layout: Layout, known: Facts, url: str, length: float, *, claims
     return headlines >= (8 if is_home(url) else 15) and length < min(400, 25 * headlines)
 
 
-def _is_cards(layout: Layout, known: Facts, kept: Sequence[Block]) -> bool:
+def _is_cards(layout: Layout, known: Metadata, kept: Sequence[Block]) -> bool:
     """Nearly all of its text stands below linked headlines, and nothing says that it is a story told so."""
     if known.own or known.kind == "article" or (0 < known.articles <= 2 and known.published_at):
         return False
@@ -165,7 +165,7 @@ def _below_headline(layout: Layout, block: Block) -> bool:
     return any(title.density > 0.9 and 25 <= len(title.text) <= 200 for title in near)
 
 
-def _tells_of_title(known: Facts, kept: Sequence[Block]) -> bool:
+def _tells_of_title(known: Metadata, kept: Sequence[Block]) -> bool:
     """Whether a paragraph speaks of what the title does, as no wall or dialogue in its place would: of two things where
     it could be either."""
     title = _stems(known.title)
@@ -202,18 +202,18 @@ def _said(root: HtmlElement, layout: Layout, length: float) -> str:
 def _looks_like_consent(layout: Layout, kept: Sequence[Block], length: float) -> bool:
     if kept and _CONSENT.search(" ".join(block.text for block in kept[:3])):
         return True
-    shown = [block for block in layout.blocks[:40] if length < _HARDLY or not block.zone & Zone.CONSENT]
+    shown = [block for block in layout.blocks[:40] if length < _HARDLY or not block.region & Region.CONSENT]
     return length < _SHORT and bool(_CONSENT.search(" ".join(block.text for block in shown)[:4000]))
 
 
-def flags(layout: Layout, known: Facts, kept: Sequence[Block]) -> tuple[str, ...]:
+def flags(layout: Layout, known: Metadata, kept: Sequence[Block]) -> tuple[str, ...]:
     """What a reader of the story should know: its text may be cut, paid for, a dialogue's, or still growing."""
     found = []
     near = layout.blocks[kept[0].index : kept[-1].index + 15] if kept else layout.blocks
     length = amount(kept)
-    told = near if length < 1500 else [block for block in near if block.zone & Zone.PAYWALL]
+    told = near if length < 1500 else [block for block in near if block.region & Region.PAYWALL]
     walls = [block for block in told if len(block.text) < 300 and _WALL.search(block.text)]
-    walled = any(block.zone & Zone.PAYWALL for block in walls) or (bool(walls) and length < 1500)
+    walled = any(block.region & Region.PAYWALL for block in walls) or (bool(walls) and length < 1500)
     if known.paid or walled:
         found.append("paywall")
     last = kept[-1].text if kept else ""

@@ -29,20 +29,20 @@ from monitor.extract import (
 from monitor.extract.decoding import decode
 from monitor.extract.trim import Hints
 from monitor.models import Article, NotArticle
-from monitor.urls import declared
+from monitor.urls import declared_canonical
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
     from monitor.extract.blocks import Block, Layout
-    from monitor.extract.metadata import Facts
-    from monitor.extract.options import Reading
+    from monitor.extract.metadata import Metadata
+    from monitor.extract.options import ExtractionOptions
     from monitor.models import Page
 
-MOST_CHARACTERS = 4_000_000  # of markup that is read; the largest real pages have two million
-MOST_ELEMENTS = 25_000  # beyond, the page is not shown to trafilatura, whose time grows faster than the page
-DEEPEST = 240  # levels of elements, for the same reason
-MOST_ATTRIBUTES = 1000  # of one element: the parser compares each with all before it
+MAX_CHARACTERS = 4_000_000  # of markup that is read; the largest real pages have two million
+MAX_ELEMENTS = 25_000  # beyond, the page is not shown to trafilatura, whose time grows faster than the page
+MAX_DEPTH = 240  # levels of elements, for the same reason
+MAX_ATTRIBUTES = 1000  # of one element: the parser compares each with all before it
 _LONG_TAG = re.compile(r"<[A-Za-z][^>]{10000,}>?")
 _LITTLE = 600  # characters of running text, of which a story may have lost most
 DAY = timedelta(days=1)
@@ -53,12 +53,12 @@ logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # remarks on every 
 logging.getLogger("htmldate").setLevel(logging.CRITICAL)
 
 
-def read(page: Page, reading: Reading) -> Article | NotArticle:
+def read(page: Page, reading: ExtractionOptions) -> Article | NotArticle:
     """What the page is, and what it says where it is a story."""
     refused = page_kinds.of_bytes(page)
     if refused:
         return refused
-    root = _parse(decode(page.body, page.encoding)[:MOST_CHARACTERS])
+    root = _parse(decode(page.body, page.encoding)[:MAX_CHARACTERS])
     if root is None:
         return NotArticle(kind="empty", detail="no markup")
     for selector in reading.remove:
@@ -67,11 +67,11 @@ def read(page: Page, reading: Reading) -> Article | NotArticle:
     known = metadata.read(root, page.url, outlet=reading.outlet, latest=page.fetched_at + DAY, country=reading.country)
     layout = blocks.read(_story_root(root, reading))
     kept, method = _text(root, layout, known, page, reading)
-    kept, names, left_out = boilerplate.without(layout, kept, reading.furniture)
+    kept, names, left_out = boilerplate.without(layout, kept, reading.boilerplate)
     gave_up = bool(names) and not left_out
-    if (gave_up or blocks.amount(kept) < _LITTLE) and not reading.furniture.isdisjoint(names):
+    if (gave_up or blocks.amount(kept) < _LITTLE) and not reading.boilerplate.isdisjoint(names):
         hints = Hints.of(known.title, known.titles, known.description)
-        again = boilerplate.without(layout, body.choose(layout, "", hints), reading.furniture)
+        again = boilerplate.without(layout, body.choose(layout, "", hints), reading.boilerplate)
         if again[2] and (gave_up or blocks.amount(again[0]) > blocks.amount(kept)):
             (kept, names, left_out), method = again, "blocks"  # it was boxes that were taken for the story
 
@@ -85,8 +85,8 @@ def read(page: Page, reading: Reading) -> Article | NotArticle:
     return Article(
         title=known.title,
         text=text,
-        canonical_url=declared(page.url, known.addresses),
-        authors=known.authors or _signed(layout, kept, reading) or known.house,
+        canonical_url=declared_canonical(page.url, known.addresses),
+        authors=known.authors or _signed(layout, kept, reading) or known.newsroom,
         published_at=_published(root, layout, kept, known, page=page, reading=reading),
         modified_at=known.modified_at,
         language=spoken,
@@ -95,13 +95,13 @@ def read(page: Page, reading: Reading) -> Article | NotArticle:
         image=known.image,
         method=method,
         flags=page_kinds.flags(layout, known, kept),
-        blocks=names,
-        left_out=left_out,
+        block_hashes=names,
+        boilerplate=left_out,
     )
 
 
 def _parse(text: str) -> HtmlElement | None:
-    text = _LONG_TAG.sub(lambda tag: " " if tag[0].count("=") > MOST_ATTRIBUTES else tag[0], text)
+    text = _LONG_TAG.sub(lambda tag: " " if tag[0].count("=") > MAX_ATTRIBUTES else tag[0], text)
     parser = lxml.html.HTMLParser(encoding="utf-8", remove_pis=True)
     parser.set_element_class_lookup(_PLAIN)
     try:
@@ -117,7 +117,7 @@ def _drop(element: HtmlElement) -> None:
         element.drop_tree()
 
 
-def _story_root(root: HtmlElement, reading: Reading) -> HtmlElement:
+def _story_root(root: HtmlElement, reading: ExtractionOptions) -> HtmlElement:
     """The container that the configuration names, where the page has it with any text in it."""
     if reading.article:
         found = max(root.cssselect(reading.article), key=lambda e: len(e.text_content()), default=None)
@@ -126,7 +126,9 @@ def _story_root(root: HtmlElement, reading: Reading) -> HtmlElement:
     return root
 
 
-def _text(root: HtmlElement, layout: Layout, known: Facts, page: Page, reading: Reading) -> tuple[list[Block], str]:
+def _text(
+    root: HtmlElement, layout: Layout, known: Metadata, page: Page, reading: ExtractionOptions
+) -> tuple[list[Block], str]:
     """The story's blocks, and what found them."""
     hints = Hints.of(known.title, known.titles, known.description)
     if reading.article and layout.nodes and layout.nodes[0].element is not root:
@@ -150,7 +152,7 @@ def _text(root: HtmlElement, layout: Layout, known: Facts, page: Page, reading: 
 
 
 def _trafilatura(root: HtmlElement, layout: Layout, url: str) -> str:
-    if layout.cut or layout.elements > MOST_ELEMENTS or layout.deepest > DEEPEST:
+    if layout.cut or layout.elements > MAX_ELEMENTS or layout.deepest > MAX_DEPTH:
         return ""
     document = bare_extraction(root, url=url, fast=True, include_comments=False)
     return getattr(document, "text", None) or ""
@@ -160,10 +162,10 @@ def _published(
     root: HtmlElement,
     layout: Layout,
     kept: list[Block],
-    known: Facts,
+    known: Metadata,
     *,
     page: Page,
-    reading: Reading,
+    reading: ExtractionOptions,
 ) -> datetime | None:
     """When the story came out: as the page's facts say, else the feed that led to it, else the line beside its text.
 
@@ -175,7 +177,11 @@ def _published(
     stated, listed = known.published_at, reading.listed_at
     if listed is not None and not dates.EARLIEST <= listed <= latest:
         listed = None
-    told = dates.Moment(listed.astimezone(clock or UTC), timed=listed.time() != time(0), zoned=True) if listed else None
+    told = (
+        dates.ParsedTime(listed.astimezone(clock or UTC), timed=listed.time() != time(0), zoned=True)
+        if listed
+        else None
+    )
     whole = stated is None or stated.time() == time(0)
     doubted = stated is not None and listed is not None and abs(stated - listed) > 1.5 * DAY
     if not (whole or doubted):
@@ -186,9 +192,9 @@ def _published(
     if stated is not None and listed is not None and doubted:
         borne_out = seen is not None and abs(seen.at - listed) < 1.5 * DAY
         return listed if stated > listed or known.guessed or borne_out else stated
-    day = dates.Moment(stated, timed=False, zoned=False) if stated else None
+    day = dates.ParsedTime(stated, timed=False, zoned=False) if stated else None
     best = dates.best([moment for moment in (day, told, seen) if moment], latest=latest)
-    if best is not None or layout.cut or layout.elements > MOST_ELEMENTS:
+    if best is not None or layout.cut or layout.elements > MAX_ELEMENTS:
         return best
     found = find_date(
         root, url=page.url, original_date=True, extensive_search=False, max_date=latest.strftime("%Y-%m-%d")
@@ -201,5 +207,5 @@ def _published(
     return None if any(moment and moment.at.date() == guess.date() for moment in others) else guess
 
 
-def _signed(layout: Layout, kept: list[Block], reading: Reading) -> tuple[str, ...]:
+def _signed(layout: Layout, kept: list[Block], reading: ExtractionOptions) -> tuple[str, ...]:
     return visible_metadata.authors(layout, kept[0].index, kept[-1].index, [reading.outlet]) if kept else ()

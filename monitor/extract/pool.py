@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     from pebble import ProcessFuture
 
-    from monitor.extract.options import Reading
+    from monitor.extract.options import ExtractionOptions
     from monitor.models import Article, NotArticle, Page
 
-TIMEOUT = 20.0  # seconds for one page; the slowest of 500 real ones takes one
+PAGE_TIMEOUT_SECONDS = 20.0  # seconds for one page; the slowest of 500 real ones takes one
 PAGES_PER_WORKER = 2000  # then it is replaced: lxml and trafilatura keep memory
-MEMORY = 1_500_000_000  # bytes of address space a worker may take beyond what it starts with
-QUEUED = 4  # pages in the pool for each worker; further ones wait in their own tasks
+WORKER_MEMORY_BYTES = 1_500_000_000  # bytes of address space a worker may take beyond what it starts with
+QUEUED_PAGES_PER_WORKER = 4  # pages in the pool for each worker; further ones wait in their own tasks
 
 
 class Extractor:
@@ -38,8 +38,8 @@ class Extractor:
         self,
         workers: int | Literal["auto"] = "auto",
         *,
-        timeout: float = TIMEOUT,
-        memory: int = MEMORY,
+        timeout: float = PAGE_TIMEOUT_SECONDS,
+        memory: int = WORKER_MEMORY_BYTES,
         pages_per_worker: int = PAGES_PER_WORKER,
     ) -> None:
         self.workers = cores() if workers == "auto" else max(1, workers)
@@ -48,7 +48,7 @@ class Extractor:
         self._pages = pages_per_worker
         self._pool: ProcessPool | None = None
         self._starting = threading.Lock()
-        self._places = asyncio.Semaphore(self.workers * QUEUED)
+        self._places = asyncio.Semaphore(self.workers * QUEUED_PAGES_PER_WORKER)
 
     def start(self) -> None:
         """Starts the workers, so that the first page does not wait for their imports.  Does nothing twice.
@@ -73,7 +73,7 @@ class Extractor:
                 pool.schedule(worker.warm)
             self._pool = pool
 
-    async def read(self, page: Page, reading: Reading) -> Article | NotArticle:
+    async def read(self, page: Page, reading: ExtractionOptions) -> Article | NotArticle:
         """What the page is.  Waits while the pool is full.
 
         Raises ExtractionError: ``timeout`` after `timeout` seconds, ``crash`` where the worker died,
@@ -98,7 +98,7 @@ class Extractor:
             except Exception as error:  # whatever a page makes a parser raise: it costs this page, and is counted
                 raise ExtractionError(f"{page.url}: {type(error).__name__}: {error}", kind="error") from error
 
-    def _schedule(self, page: Page, reading: Reading) -> ProcessFuture[Article | NotArticle]:
+    def _schedule(self, page: Page, reading: ExtractionOptions) -> ProcessFuture[Article | NotArticle]:
         assert self._pool is not None
         return self._pool.schedule(worker.read, args=(page, reading), timeout=self.timeout)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from monitor.extract import phrases
 from monitor.extract.blocks import ENDS, HEADINGS, ITEMS, amount, announces, letters, width
-from monitor.extract.regions import FOREIGN, Zone
+from monitor.extract.regions import FOREIGN_REGIONS, Region
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -219,7 +219,9 @@ def _with_lead(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
             block.letters.startswith(hints.description[:60]) or hints.description.startswith(block.letters[:60])
         )
         marked = (
-            block.zone & Zone.LEAD and block.zone & (Zone.ARTICLE | Zone.MAIN | Zone.BODY) and not block.zone & FOREIGN
+            block.region & Region.LEAD
+            and block.region & (Region.ARTICLE | Region.MAIN | Region.BODY)
+            and not block.region & FOREIGN_REGIONS
         )
         if described or marked:
             return [block, *kept]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from monitor.calendar import MONTHS, ZONES, western
 from monitor.extract import bylines, dates
 from monitor.extract.blocks import ENDS, letters
-from monitor.extract.regions import Zone
+from monitor.extract.regions import Region
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -46,7 +46,7 @@ _SIGNED = re.compile(
 
 _FLUSH_RIGHT = re.compile(r"text-align\s*:\s*(?:right|end)", re.IGNORECASE)
 _NAME = re.compile(r"(?!\d)\w[\w.'’-]*(?: (?!\d)\w[\w.'’-]*){1,4}")
-_ELSEWHERE = Zone.RELATED | Zone.COMMENTS | Zone.FOOTER | Zone.CAPTION | Zone.FIGURE
+_ELSEWHERE = Region.RELATED | Region.COMMENTS | Region.FOOTER | Region.CAPTION | Region.FIGURE
 
 
 UPDATED = re.compile(
@@ -60,18 +60,18 @@ UPDATED = re.compile(
 
 def published(
     blocks: Sequence[Block], kept: Sequence[Block], titles: Iterable[str], day_of: DayOf
-) -> dates.Moment | None:
+) -> dates.ParsedTime | None:
     """The date in the lines just above the story's first block or just below its last one.
 
     Titles and sentences speak of other days.  A line that tells of an update is believed where no other has a date.
     """
     first, last = kept[0].index, kept[-1].index
-    below = [block for block in blocks[last + 1 : last + 13] if not block.zone & (Zone.SHARE | Zone.FORM)]
+    below = [block for block in blocks[last + 1 : last + 13] if not block.region & (Region.SHARE | Region.FORM)]
     near = [*blocks[max(0, first - 12) : first][::-1], *blocks[first : first + 1], *below[:4]]
     known = {letters(title) for title in titles}
     updated = None
     for block in near:
-        if len(block.text) > 160 or block.zone & _ELSEWHERE or _tells(block) or block.letters in known:
+        if len(block.text) > 160 or block.region & _ELSEWHERE or _tells(block) or block.letters in known:
             continue
         moment = read(block.text, day_of)
         if moment is not None and not UPDATED.match(block.text):
@@ -82,12 +82,12 @@ def published(
 
 def _tells(block: Block) -> bool:
     """Whether it is a title or a sentence, whose date is that of what it tells."""
-    if block.zone & Zone.TITLE or block.tag == "h1":
+    if block.region & Region.TITLE or block.tag == "h1":
         return True
-    return len(block.text) > 40 and not block.zone & Zone.META and ENDS.search(block.text) is not None
+    return len(block.text) > 40 and not block.region & Region.META and ENDS.search(block.text) is not None
 
 
-def read(text: str, day_of: DayOf) -> dates.Moment | None:
+def read(text: str, day_of: DayOf) -> dates.ParsedTime | None:
     """The first date in a line, with the time beside it."""
     text = western(text)
     match = _DATE.search(text)
@@ -104,8 +104,8 @@ def read(text: str, day_of: DayOf) -> dates.Moment | None:
         if hour < 24 and minute < 60:
             zone = time["offset"] or time["hours"] or time["zone"]
             at = day.replace(hour=hour, minute=minute, tzinfo=dates.zone_of(zone))
-            return dates.Moment(at, timed=True, zoned=zone is not None)
-    return dates.Moment(day, timed=False, zoned=False)
+            return dates.ParsedTime(at, timed=True, zoned=zone is not None)
+    return dates.ParsedTime(day, timed=False, zoned=False)
 
 
 def _time_before(text: str, end: int) -> re.Match[str] | None:
@@ -134,12 +134,12 @@ def authors(layout: Layout, first: int, last: int, sites: Sequence[str]) -> tupl
     """Who signs: in a short line above the story, or flush right under it, where ``first`` and ``last`` are its blocks'
     indexes."""
     for block in layout.blocks[max(0, first - 8) : first][::-1]:
-        if len(block.text) < 80 and _SIGNED.match(block.text) and not block.zone & (Zone.RELATED | Zone.CAPTION):
+        if len(block.text) < 80 and _SIGNED.match(block.text) and not block.region & (Region.RELATED | Region.CAPTION):
             found = bylines.names([[block.text]], sites)
             if found:
                 return found
     for block in layout.blocks[max(first, last - 1) : last + 3]:
         style = layout.nodes[block.node].element.get("style", "")
-        if _FLUSH_RIGHT.search(style) and _NAME.fullmatch(block.text) and not block.zone & _ELSEWHERE:
+        if _FLUSH_RIGHT.search(style) and _NAME.fullmatch(block.text) and not block.region & _ELSEWHERE:
             return bylines.names([[block.text]], sites)
     return ()

@@ -14,7 +14,7 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from monitor.extract.options import Reading
+    from monitor.extract.options import ExtractionOptions
     from monitor.models import Article, NotArticle, Page
 
 PRELOAD = "monitor.extract.worker_preload"  # what the workers' server imports once for all of them
@@ -34,8 +34,8 @@ def warm() -> None:
     __import__(PRELOAD)
 
 
-def read(page: Page, reading: Reading) -> Article | NotArticle:
-    from monitor.extract import pipeline  # noqa: PLC0415  the parent, which imports this module, must not load it
+def read(page: Page, reading: ExtractionOptions) -> Article | NotArticle:
+    from monitor.extract import pipeline
 
     return pipeline.read(page, reading)
 
@@ -59,7 +59,7 @@ def _limit(memory: int) -> None:
     """Lets the address space grow by ``memory`` bytes and no further."""
     if sys.platform != "linux":  # elsewhere the limit is not enforced
         return
-    import resource  # noqa: PLC0415  exists on Unix alone
+    import resource
 
     with open("/proc/self/statm") as file:  # noqa: PTH123  a Path would be one more import in each worker
         used = int(file.read().split()[0]) * resource.getpagesize()

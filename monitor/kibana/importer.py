@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from monitor.config.schema import StoreSettings
 
 OLDEST = (8, 9)  # that takes the stamps of the bundle
-TIMEOUT = 60.0  # seconds; a first import waits for Kibana's own indices
+TIMEOUT_SECONDS = 60.0  # seconds; a first import waits for Kibana's own indices
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,7 +104,7 @@ class _Kibana:
     def _ask(self, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Any:
         request = urllib.request.Request(f"{self.shown}{path}", body, {**self._headers, **(headers or {})})  # noqa: S310  http or https, see __init__
         try:
-            with self._opener.open(request, timeout=TIMEOUT) as response:
+            with self._opener.open(request, timeout=TIMEOUT_SECONDS) as response:
                 return json.load(response)
         except urllib.error.HTTPError as error:
             raise self._refusal(error, path) from error

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from monitor.mail import delivery_times
-from monitor.plural import counted
+from monitor.plural import plural
 from monitor.query import parse
 from monitor.query.snippets import Snippet, highlight, snippets
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.config import Alert, Config
-    from monitor.models import Hit, Notice, OutletState, Story
+    from monitor.models import Hit, Notification, OutletState, Story
     from monitor.query import Node
 
-LONGEST_SUBJECT = 180  # characters
+MAX_SUBJECT_LENGTH = 180  # characters
 _UNSEEN = re.compile(r"[\u202a-\u202e\u2066-\u2069\u200b\ufeff]")  # turns or hides what is beside it
 _STYLE = {
     "body": "font:16px/1.5 system-ui,sans-serif;color:#1a1a1a;max-width:42em;margin:0 auto;padding:1em",
@@ -44,12 +44,12 @@ _STYLE = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
+class MailEntry:
     """One event in a mail: a story, and who else brings it."""
 
     title: Snippet
     url: str
-    facts: tuple[str, ...]  # outlet, time, authors, flags
+    details: tuple[str, ...]  # outlet, time, authors, flags
     contexts: tuple[Snippet, ...]
     others: tuple[tuple[str, str], ...]  # (outlet, address)
 
@@ -57,19 +57,19 @@ class Entry:
 def alert_mail(
     config: Config,
     message_id: str,
-    notices: Sequence[Notice],
+    notifications: Sequence[Notification],
     stories: Mapping[str, Story],
     hits: Mapping[str, Hit],
     *,
     at: datetime,
 ) -> bytes:
     """The mail of one alert's notices, as bytes for SMTP.  ``hits`` stand in for stories that are no longer stored."""
-    name = notices[0].alert
+    name = notifications[0].alert
     alert = next((alert for alert in config.alerts if alert.name == name), None)
     zone = ZoneInfo(alert.timezone) if alert else ZoneInfo("UTC")
     node = parse(alert.query) if alert else None
-    entries = [_entry(event, stories, hits, node, zone) for event in events(notices, stories)]
-    message = _message(config, message_id, notices[0].to, _subject(name, alert, entries, at.astimezone(zone)), at)
+    entries = [_entry(event, stories, hits, node, zone) for event in events(notifications, stories)]
+    message = _message(config, message_id, notifications[0].to, _subject(name, alert, entries, at.astimezone(zone)), at)
     domain = box(config.mail.sender).rpartition("@")[2]
     message["List-Id"] = f"{_ascii(name)} <{_slug(name)}.media-monitor.{domain}>"
     why = f"Alert {clean(name)}: {clean(alert.query)}" if alert else f"Alert {clean(name)}, no longer configured"
@@ -81,26 +81,26 @@ def alert_mail(
 
 def refusal(
     config: Config,
-    notices: Sequence[Notice],
+    notifications: Sequence[Notification],
     stories: Mapping[str, Story],
     reasons: Mapping[str, str],
     *,
     at: datetime,
 ) -> bytes:
     """What ``mail.ops`` is told of a mail that the server will not take."""
-    name = clean(notices[0].alert)
+    name = clean(notifications[0].alert)
     subject = f"[media-monitor] mail of alert {name} is refused"
     text = [f"The mail server will not take a mail of the alert {name}.", ""]
     text += [f"  {clean(address)}: {clean(why)}" for address, why in reasons.items()]
     text += ["", "It stays in the outbox and is tried again once a day. It is about:", ""]
-    for notice in notices:
+    for notice in notifications:
         story = stories.get(notice.story)
         text.append(f"  {clean(story.title)}\n  {story.url}" if story else f"  story {notice.story}")
     text += [
         "",
         f"Correct the address under alerts: {name} in the configuration; then: media-monitor deliver",
     ]
-    key = hashlib.sha256(f"{notices[0].batch}{sorted(reasons.items())}".encode()).hexdigest()[:32]
+    key = hashlib.sha256(f"{notifications[0].message_id}{sorted(reasons.items())}".encode()).hexdigest()[:32]
     domain = box(config.mail.sender).rpartition("@")[2]
     message = _message(config, f"<ops-{key}@{domain}>", config.mail.ops, subject, at)
     message.set_content("\n".join(text) + "\n")
@@ -128,10 +128,10 @@ def failing(config: Config, states: Sequence[OutletState], before: Mapping[str, 
     return _bytes(message)
 
 
-def events(notices: Sequence[Notice], stories: Mapping[str, Story]) -> list[list[Notice]]:
+def events(notifications: Sequence[Notification], stories: Mapping[str, Story]) -> list[list[Notification]]:
     """Notices grouped by the event they tell of: near-duplicates are one.  In order of the first of each."""
-    grouped: dict[str, list[Notice]] = defaultdict(list)
-    for notice in notices:
+    grouped: dict[str, list[Notification]] = defaultdict(list)
+    for notice in notifications:
         story = stories.get(notice.story)
         grouped[(story.cluster if story else "") or notice.story].append(notice)
     return list(grouped.values())
@@ -184,7 +184,7 @@ def _message(config: Config, message_id: str, to: Sequence[str], subject: str, a
     message["From"] = _sender(config.mail.sender)
     message["To"] = ", ".join(to)
     # An encoded word is decoded when it is set, and may hold a line break: nothing from the web may begin one.
-    message["Subject"] = _cut(clean(subject).replace("=?", "= ?"), LONGEST_SUBJECT)
+    message["Subject"] = _cut(clean(subject).replace("=?", "= ?"), MAX_SUBJECT_LENGTH)
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's out-of-office answers it
     message["X-Auto-Response-Suppress"] = "All"
     return message
@@ -196,35 +196,35 @@ def _bytes(message: EmailMessage) -> bytes:
     return re.sub(rb"(?m)^([A-Za-z-]+):\r\n (?=\S)", rb"\1: ", head) + gap + body
 
 
-def _subject(name: str, alert: Alert | None, entries: Sequence[Entry], local: datetime) -> str:
+def _subject(name: str, alert: Alert | None, entries: Sequence[MailEntry], local: datetime) -> str:
     first = clean(entries[0].title.text)
     every = delivery_times.parse(alert.deliver).every if alert else "instant"
     digest = "" if every == "instant" else f"{every} digest, {local.day} {local:%b}: "
     if len(entries) == 1:
-        return f"[{name}] {digest}{first} - {clean(entries[0].facts[0])}"
+        return f"[{name}] {digest}{first} - {clean(entries[0].details[0])}"
     more = f"and {len(entries) - 1} more"
-    begin = f"[{name}] {digest}{counted(len(entries), 'story', 'stories')}:"
-    room = LONGEST_SUBJECT - len(f"{begin}   {more}")
+    begin = f"[{name}] {digest}{plural(len(entries), 'story', 'stories')}:"
+    room = MAX_SUBJECT_LENGTH - len(f"{begin}   {more}")
     return f"{begin} {_cut(first, max(room, 20))} {more}"
 
 
 def _entry(
-    event: Sequence[Notice],
+    event: Sequence[Notification],
     stories: Mapping[str, Story],
     hits: Mapping[str, Hit],
     node: Node | None,
     zone: ZoneInfo,
-) -> Entry:
+) -> MailEntry:
     told = [stories[notice.story] for notice in event if notice.story in stories]
     if not told:
         return _lost(event[0], hits.get(event[0].story), zone)
     story = next((story for story in told if story.cluster == story.id), told[0])
     others = {other.id: (other.outlet, other.url) for other in told if other.id != story.id}
     version = max(notice.version for notice in event if notice.story == story.id)
-    return Entry(
+    return MailEntry(
         title=highlight(node, story, "title") if node and story.title else _unmarked(story.title or story.url),
         url=story.url,
-        facts=(story.outlet, *_facts(story, zone, corrected=version > 1)),
+        details=(story.outlet, *_facts(story, zone, corrected=version > 1)),
         contexts=tuple(each for each in snippets(node, story, most=4) if each.field != "title")[:3] if node else (),
         others=tuple(others.values()),
     )
@@ -241,14 +241,14 @@ def _facts(story: Story, zone: ZoneInfo, *, corrected: bool) -> list[str]:
     return facts + list(story.flags)
 
 
-def _lost(notice: Notice, hit: Hit | None, zone: ZoneInfo) -> Entry:
+def _lost(notice: Notification, hit: Hit | None, zone: ZoneInfo) -> MailEntry:
     """A story that was removed from the store meanwhile: the hit remembers what matters."""
     if hit is None:
         title = _unmarked(f"story {notice.story}")
-        return Entry(title=title, url="", facts=("no longer stored",), contexts=(), others=())
+        return MailEntry(title=title, url="", details=("no longer stored",), contexts=(), others=())
     facts = (hit.outlet, _moment(hit.published_at or hit.matched_at, zone), "no longer stored")
     contexts = (_unmarked(hit.context),) if hit.context else ()
-    return Entry(title=_unmarked(hit.title or hit.url), url=hit.url, facts=facts, contexts=contexts, others=())
+    return MailEntry(title=_unmarked(hit.title or hit.url), url=hit.url, details=facts, contexts=contexts, others=())
 
 
 def _unmarked(text: str) -> Snippet:
@@ -263,10 +263,10 @@ def _moment(moment: datetime, zone: ZoneInfo) -> str:
 # ---- the two bodies
 
 
-def _text(entries: Sequence[Entry], why: str, hold: str) -> str:
+def _text(entries: Sequence[MailEntry], why: str, hold: str) -> str:
     parts = []
     for entry in entries:
-        lines = [clean(entry.title.text), " · ".join(map(clean, entry.facts)), *filter(None, [_address(entry.url)])]
+        lines = [clean(entry.title.text), " · ".join(map(clean, entry.details)), *filter(None, [_address(entry.url)])]
         for context in entry.contexts:
             lines += ["", f"  {clean(context.marked('*', '*'))}"]
         if entry.others:
@@ -275,11 +275,11 @@ def _text(entries: Sequence[Entry], why: str, hold: str) -> str:
     return "\n\n\n".join(parts) + f"\n\n-- \n{why}\n{hold}\n"
 
 
-def _html(entries: Sequence[Entry], why: str, hold: str) -> str:
+def _html(entries: Sequence[MailEntry], why: str, hold: str) -> str:
     parts = []
     for entry in entries:
         title = _link(entry.url, _marked(entry.title))
-        facts = escape(" · ".join(map(clean, entry.facts)))
+        facts = escape(" · ".join(map(clean, entry.details)))
         quotes = "".join(f'<p style="{_STYLE["quote"]}">{_marked(context)}</p>' for context in entry.contexts)
         others = ", ".join(_link(url, escape(clean(outlet))) for outlet, url in entry.others)
         also = f'<p style="{_STYLE["meta"]}">Also in: {others}</p>' if others else ""

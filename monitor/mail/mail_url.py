@@ -14,7 +14,7 @@ _KEYS = ("starttls", "ca")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Server:
+class MailServer:
     """Where mail is handed over, and how far the way there is trusted."""
 
     host: str
@@ -45,7 +45,7 @@ def has_stray_at(parts: SplitResult) -> bool:
     return "@" in parts.path + parts.query + parts.fragment
 
 
-def parse(url: str) -> Server:
+def parse(url: str) -> MailServer:
     """Reads ``smtp://`` or ``smtps://``.  Raises ValueError, whose message never holds the password.
 
     ``starttls`` is ``required`` where a password is given, else ``optional``: taken where the server offers it.
@@ -76,7 +76,7 @@ def parse(url: str) -> Server:
         raise ValueError(f"starttls={starttls} is none of required, optional, never")
     if tls and "starttls" in options:
         raise ValueError("smtps:// is encrypted from the start; starttls is for smtp://")
-    return Server(
+    return MailServer(
         host=parts.hostname,
         port=port or _PORTS[parts.scheme],
         tls=tls,

@@ -18,25 +18,27 @@ if TYPE_CHECKING:
     from monitor.models import OutletState
     from monitor.store import Store
 
-LOOK_EVERY = timedelta(minutes=10)
-LONG = timedelta(days=1)  # without a success
-NEVER_GOOD = 5  # failures of an outlet that never succeeded
-AGAIN = timedelta(days=7)
+CHECK_INTERVAL = timedelta(minutes=10)
+MIN_FAILING_TIME = timedelta(days=1)  # without a success
+MIN_FAILED_FIRST_POLLS = 5  # failures of an outlet that never succeeded
+REMINDER_INTERVAL = timedelta(days=7)
 
 _LOOKED = "ops/looked"
 _TOLD = "ops/failing/"  # and the outlet's name
 
 
-def tell_failing(store: Store, config: Config, connection: Connection, *, now: datetime) -> str | None:
+def report_failing_outlets(store: Store, config: Config, connection: Connection, *, now: datetime) -> str | None:
     """Looks now and then, whichever process comes first, and mails what is new.  Returns why it could not, if so."""
-    if not config.mail.ops or not _turn(store, now):
+    if not config.mail.ops or not _claim_check(store, now):
         return None
     failing = {state.name: state for state in _failing(store, config, now)}
-    told = {key.removeprefix(_TOLD): value for key, value in store.notes(_TOLD).items()}
+    told = {key.removeprefix(_TOLD): value for key, value in store.settings(_TOLD).items()}
     for name in told.keys() - failing.keys():
-        store.note(_TOLD + name, None)  # it came back; the next time is news again
+        store.put_setting(_TOLD + name, None)  # it came back; the next time is news again
     fresh = [
-        state for name, state in failing.items() if name not in told or from_rfc3339(told[name]["at"]) + AGAIN <= now
+        state
+        for name, state in failing.items()
+        if name not in told or from_rfc3339(told[name]["at"]) + REMINDER_INTERVAL <= now
     ]
     if not fresh:
         return None
@@ -48,16 +50,16 @@ def tell_failing(store: Store, config: Config, connection: Connection, *, now: d
     except MailError as error:
         return f"mail.ops could not be told of failing outlets: {error}"
     for state in fresh:
-        store.note(_TOLD + state.name, {"at": rfc3339(now)})
+        store.put_setting(_TOLD + state.name, {"at": rfc3339(now)})
     return None
 
 
-def _turn(store: Store, now: datetime) -> bool:
+def _claim_check(store: Store, now: datetime) -> bool:
     """Whether nobody has looked for a while; from now on somebody has.  Of several who ask at once, one is told so."""
-    looked = store.notes(_LOOKED).get(_LOOKED)
-    if looked and from_rfc3339(looked["at"]) + LOOK_EVERY > now:
+    looked = store.settings(_LOOKED).get(_LOOKED)
+    if looked and from_rfc3339(looked["at"]) + CHECK_INTERVAL > now:
         return False
-    return store.swap(_LOOKED, looked, {"at": rfc3339(now)})
+    return store.compare_and_set(_LOOKED, looked, {"at": rfc3339(now)})
 
 
 def _failing(store: Store, config: Config, now: datetime) -> Iterable[OutletState]:
@@ -65,6 +67,6 @@ def _failing(store: Store, config: Config, now: datetime) -> Iterable[OutletStat
     for state in store.outlets():
         if state.name not in configured or not state.failures:
             continue
-        never = state.last_ok_at is None and state.failures >= NEVER_GOOD
-        if never or (state.last_ok_at is not None and state.last_ok_at + LONG <= now):
+        never = state.last_ok_at is None and state.failures >= MIN_FAILED_FIRST_POLLS
+        if never or (state.last_ok_at is not None and state.last_ok_at + MIN_FAILING_TIME <= now):
             yield state

@@ -14,31 +14,31 @@ from monitor.errors import MailRefused, MailUnavailable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from monitor.mail.mail_url import Server
+    from monitor.mail.mail_url import MailServer
 
-MOST_ON_ONE_CONNECTION = 50  # many servers hang up at 100
+MAX_MAILS_PER_CONNECTION = 50  # many servers hang up at 100
 # A server may look at a mail for long before it answers (RFC 5321 says ten minutes): given up on too soon, it delivers
 # the mail and each repeat.  Half of that, for a delivery's claim has to outlive it.
-ACCEPTING = 300.0  # seconds
+DATA_TIMEOUT_SECONDS = 300.0  # seconds
 TOO_LARGE = 552  # what MAIL FROM is answered where the size it names is too much
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Handover:
+class RefusedRecipients:
     """What the server said to each recipient of a mail; who is in neither of the two will get it."""
 
     later: dict[str, str] = field(default_factory=dict)  # address -> why; ask again
     never: dict[str, str] = field(default_factory=dict)
 
 
-class Unsure(MailUnavailable):
+class DeliveryUnknown(MailUnavailable):
     """The connection broke after the mail was handed over: it may have arrived."""
 
 
 class Connection:
     """Connects when first needed and again when the server has hung up.  Not for several threads."""
 
-    def __init__(self, server: Server, *, timeout: float) -> None:
+    def __init__(self, server: MailServer, *, timeout: float) -> None:
         self.server = server
         self.timeout = timeout
         self._smtp: smtplib.SMTP | None = None
@@ -53,7 +53,7 @@ class Connection:
     def open(self) -> None:
         """Makes sure that the server listens.  Raises MailUnavailable, or MailRefused where it wants other settings."""
         if self._smtp is not None:
-            if self._sent < MOST_ON_ONE_CONNECTION and _alive(self._smtp):
+            if self._sent < MAX_MAILS_PER_CONNECTION and _alive(self._smtp):
                 return
             self.close()
         with _told(self.server, "connect"):
@@ -65,11 +65,11 @@ class Connection:
                 raise
         self._smtp, self._sent = smtp, 0
 
-    def send(self, mail: bytes, *, sender: str, to: Sequence[str]) -> Handover:
+    def send(self, mail: bytes, *, sender: str, to: Sequence[str]) -> RefusedRecipients:
         """Hands one mail over for all recipients the server takes.
 
         Raises MailRefused where the mail will never be taken, MailUnavailable where it was surely
-        not taken, Unsure where that cannot be known.
+        not taken, DeliveryUnknown where that cannot be known.
         """
         self.open()
         smtp = self._smtp
@@ -88,7 +88,7 @@ class Connection:
                         (later if 400 <= code < 500 else never)[address] = _answer(code, text)
             if len(later) + len(never) < len(to):
                 with _told(self.server, "mail"):
-                    self._wait(max(self.timeout, ACCEPTING))
+                    self._wait(max(self.timeout, DATA_TIMEOUT_SECONDS))
                     _expect(smtp.data(mail))
                     self._wait(self.timeout)
                 self._sent += 1
@@ -98,7 +98,7 @@ class Connection:
         except (MailUnavailable, MailRefused):
             self.close()
             raise
-        return Handover(later=later, never=never)
+        return RefusedRecipients(later=later, never=never)
 
     def _wait(self, seconds: float) -> None:
         if self._smtp is not None and self._smtp.sock is not None:
@@ -152,7 +152,7 @@ def _own_name(smtp: smtplib.SMTP) -> str:
     return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
 
 
-def _context(server: Server, *, verified: bool) -> ssl.SSLContext:
+def _context(server: MailServer, *, verified: bool) -> ssl.SSLContext:
     context = ssl.create_default_context()
     if server.ca:
         try:
@@ -184,7 +184,7 @@ def _answer(code: int, text: bytes | str) -> str:
 
 
 @contextmanager
-def _told(server: Server, stage: str) -> Iterator[None]:
+def _told(server: MailServer, stage: str) -> Iterator[None]:
     """Turns what smtplib, ssl and sockets raise into the errors there are, with the next step."""
     try:
         yield
@@ -216,5 +216,5 @@ def _told(server: Server, stage: str) -> Iterator[None]:
     except (smtplib.SMTPException, OSError) as error:
         words = (error.strerror if isinstance(error, OSError) else None) or str(error)
         reason = " ".join(words.split()) or type(error).__name__
-        kind = Unsure if stage == "mail" else MailUnavailable
+        kind = DeliveryUnknown if stage == "mail" else MailUnavailable
         raise kind(f"{server} does not answer: {reason}") from None

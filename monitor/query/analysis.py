@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from monitor.models import DIRECTIONS
+from monitor.models import DIRECTION_MARKS
 from monitor.query import folding
-from monitor.query.segmentation import LOOKALIKES, boundaries, cut
+from monitor.query.segmentation import LOOKALIKES, boundaries, segment
 from monitor.query.stemming import stem
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ ARTICLES = frozenset(
         "quell",
     ]
 )
-MOST_REMEMBERED = 400_000  # words whose forms are kept in memory: some 100 MB
+MAX_CACHED_FORMS = 400_000  # words whose forms are kept in memory: some 100 MB
 
 
 class Form(enum.StrEnum):
@@ -87,11 +87,11 @@ class Tokens:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._words = [_known.get(surface) or forms(surface) for surface in cut(text)]
+        self._words = [_known.get(surface) or forms(surface) for surface in segment(text)]
         self._positions: list[dict[str, list[int]] | None] = [None, None, None]
         self._sorted: dict[Form, list[str]] = {}
         self._offsets: list[tuple[int, int]] | None = None
-        self.remembered: dict[Step, list[int]] = {}  # positions of patterns, for queries that share them
+        self.remembered: dict[TokenMatch, list[int]] = {}  # positions of patterns, for queries that share them
 
     def __len__(self) -> int:
         return len(self._words)
@@ -136,7 +136,7 @@ def tokens(text: str) -> Tokens:
 
 
 _known: dict[str, Forms] = {}
-_UNSEEN = {**folding.INVISIBLE, **DIRECTIONS}  # Elasticsearch gets stories that have no marks of direction
+_UNSEEN = {**folding.INVISIBLE, **DIRECTION_MARKS}  # Elasticsearch gets stories that have no marks of direction
 
 
 def forms(surface: str) -> Forms:
@@ -145,7 +145,7 @@ def forms(surface: str) -> Forms:
     if found is None:
         raw = _unelided(_unpossessed(surface.translate(LOOKALIKES).translate(_UNSEEN)))
         exact = folding.fold(raw)
-        if len(_known) >= MOST_REMEMBERED:
+        if len(_known) >= MAX_CACHED_FORMS:
             _known.clear()
         found = _known[surface] = Forms(raw, exact, stem(exact))
     return found
@@ -198,7 +198,7 @@ class Fuzzy:
     distance: int
 
 
-Step: TypeAlias = Term | Pattern | Fuzzy
+TokenMatch: TypeAlias = Term | Pattern | Fuzzy
 
 # Letters that stand for wildcards while a word is cut into tokens: no script in use has them.
 _STAR, _ONE = "\u01c0", "\u01c3"
@@ -207,7 +207,7 @@ _SHOW = str.maketrans({_STAR: "*", _ONE: "?"})
 
 
 @lru_cache(maxsize=65536)
-def steps(leaf: Word | Phrase) -> tuple[Step, ...]:
+def token_matches(leaf: Word | Phrase) -> tuple[TokenMatch, ...]:
     """The tokens that a word or phrase asks for, side by side; empty where it has none.
 
     Raises ValueError, saying why, where a wildcard stands alone or at a word's beginning.
@@ -218,10 +218,10 @@ def steps(leaf: Word | Phrase) -> tuple[Step, ...]:
     text = unicodedata.normalize("NFC", leaf.text)
     text = text if quoted else text.translate(_HIDE)
     text = text.translate(folding.URL_PUNCTUATION) if leaf.field == "url" else text
-    return tuple(_step(surface, form, distance) for surface in _joined(text))
+    return tuple(_token_match(surface, form, distance) for surface in _joined(text))
 
 
-def _step(surface: str, form: Form, distance: int) -> Step:
+def _token_match(surface: str, form: Form, distance: int) -> TokenMatch:
     word = forms(surface)
     if _STAR in word.exact or _ONE in word.exact:
         literal = Form.EXACT if form is Form.STEM else form

@@ -8,7 +8,7 @@ from itertools import islice, product
 from typing import TYPE_CHECKING, assert_never
 
 from monitor.models import rfc3339
-from monitor.query.analysis import Form, Term, Tokens, steps
+from monitor.query.analysis import Form, Term, Tokens, token_matches
 from monitor.query.matcher import Document, matches
 from monitor.query.occurrences import Span, positions, spans
 from monitor.query.snippets import Snippet, snippets
@@ -86,20 +86,20 @@ def _why_no_words(node: Word | Phrase | Near, found: Document) -> str:
     texts = found.texts(node.field)
     if isinstance(node, Near):
         return _why_not_near(node, texts)
-    missing = [step.value for step in steps(node) if not any(positions(text, step) for text in texts)]
-    if len(steps(node)) > 1 and not missing:
+    missing = [step.value for step in token_matches(node) if not any(positions(text, step) for text in texts)]
+    if len(token_matches(node)) > 1 and not missing:
         return "all of its words are there, but not side by side in this order"
     if other := _other_forms(node, texts):
         return f"there is {', '.join(other)} instead"
-    return f"there is no {', no '.join(missing)}" if len(missing) < len(steps(node)) else ""
+    return f"there is no {', no '.join(missing)}" if len(missing) < len(token_matches(node)) else ""
 
 
 def _other_forms(node: Word | Phrase, texts: Iterable[Tokens]) -> list[str]:
     """Ways in which a single word is there although not in the form asked for."""
-    wanted = steps(node)
+    wanted = token_matches(node)
     if len(wanted) != 1 or not isinstance(wanted[0], Term):
         return []
-    looser = steps(Word(re.sub(r"[*?]", " ", node.text), field=node.field))  # in quotes these are signs
+    looser = token_matches(Word(re.sub(r"[*?]", " ", node.text), field=node.field))  # in quotes these are signs
     found = {
         text[place][0]
         for text in texts

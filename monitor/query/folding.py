@@ -14,7 +14,7 @@ INVISIBLE = dict.fromkeys((0x00AD, 0x2060, 0xFEFF))
 
 #: What asciifolding leaves alone and readers take for the same: ё, final sigma, stress and other combining marks,
 #: Arabic vowel signs, tatweel and alef with hamza or madda, the non-joiner of Persian.
-LIKE = {
+COMBINING_MARKS = {
     **dict.fromkeys((*range(0x0300, 0x0370), 0x0640, *range(0x064B, 0x0660), 0x0670, 0x200C), ""),
     **{ord(a): b for a, b in zip("ёЁςأإآٱ", "еЕσاااا", strict=True)},
 }
@@ -86,7 +86,7 @@ def fold(token: str) -> str:
     """The token in lower case, without diacritics, full-width forms in their usual width."""
     if token.isascii():
         return token.lower()
-    token = fold_case(token.translate(LIKE))
+    token = fold_case(token.translate(COMBINING_MARKS))
     return token if token.isascii() else "".join(map(_ascii, token))
 
 

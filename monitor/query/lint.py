@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from monitor.models import now as current_time
 from monitor.query import folding, time_ranges
-from monitor.query.analysis import Form, Pattern, Step, Term, steps
+from monitor.query.analysis import Form, Pattern, Term, TokenMatch, token_matches
 from monitor.query.occurrences import covers
 from monitor.query.parse import parse, tokens_of
 from monitor.query.syntax import (
@@ -50,12 +50,12 @@ WORDS_ELSEWHERE = {
     "ES": {"es": "es", "de": "es"},
 }
 _COUNTRY_LANGUAGES = {"IT": "it", "PT": "pt", "BR": "pt", "FR": "fr", "ES": "es", "DE": "de", "RO": "ro"}
-MOST_COMPARED = 150  # clauses side by side, each of which is compared with each
+MAX_COMPARED_CLAUSES = 150  # clauses side by side, each of which is compared with each
 _BROAD = 3  # letters before a star that still leave thousands of words
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class LintNote:
     column: int
     message: str
     better: str = ""
@@ -66,14 +66,14 @@ class Doubt:
 
 def lint(config: Config) -> list[str]:
     """One line for each doubt about the configured topics and alerts."""
-    known = known_of(config)
+    known = configured_values(config)
     found = [(f"topics.{name}", query, "topic") for name, query in config.topics.items()]
     found += [(f"alerts.{alert.name}", alert.query, "alert") for alert in config.alerts]
     return [f"{place}: {note}" for place, query, kind in found for note in notes(query, known=known, kind=kind)]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ConfiguredValues:
     """What a configuration has, for clauses that name it."""
 
     outlets: Mapping[str, str] = field(default_factory=dict)  # in lower case: as written
@@ -81,7 +81,7 @@ class Known:
     languages: frozenset[str] = frozenset()
 
 
-def known_of(config: Config) -> Known:
+def configured_values(config: Config) -> ConfiguredValues:
     """What the configuration has, with the languages its outlets are likely to write."""
     languages = {outlet.language.lower()[:2] for outlet in config.outlets if outlet.language}
     languages |= {
@@ -89,14 +89,16 @@ def known_of(config: Config) -> Known:
         for outlet in config.outlets
         if not outlet.language and outlet.country and outlet.country.upper() in _COUNTRY_LANGUAGES
     }
-    return Known(
+    return ConfiguredValues(
         outlets={folding.fold_case(outlet.name): outlet.name for outlet in config.outlets},
         topics=frozenset(map(folding.fold_case, config.topics)),
         languages=frozenset(languages),
     )
 
 
-def notes(text: str, *, known: Known | None = None, kind: str = "search", now: datetime | None = None) -> list[Doubt]:
+def notes(
+    text: str, *, known: ConfiguredValues | None = None, kind: str = "search", now: datetime | None = None
+) -> list[LintNote]:
     """The doubts about one query, by column.  ``kind`` is topic, alert or search.  Raises QueryError."""
     node, now = parse(text), now or current_time()
     found = [
@@ -113,7 +115,7 @@ def notes(text: str, *, known: Known | None = None, kind: str = "search", now: d
     return sorted(set(found), key=lambda note: (note.column, note.message))
 
 
-def _mixed(text: str, node: Node) -> Iterator[Doubt]:
+def _mixed(text: str, node: Node) -> Iterator[LintNote]:
     """AND and OR at one level, where people disagree on what binds tighter."""
     levels: list[set[str]] = [set()]
     before = ""
@@ -124,7 +126,9 @@ def _mixed(text: str, node: Node) -> Iterator[Doubt]:
             levels[-1].add(token.type)
         if len(levels[-1]) == 2:
             better = f"write {node}"
-            yield Doubt((token.start_pos or 0) + 1, "AND and OR are mixed without brackets; AND binds tighter", better)
+            yield LintNote(
+                (token.start_pos or 0) + 1, "AND and OR are mixed without brackets; AND binds tighter", better
+            )
             return
         if token.type == "LPAR":
             levels.append(set())
@@ -133,25 +137,25 @@ def _mixed(text: str, node: Node) -> Iterator[Doubt]:
         before = "operand" if token.type in {"WORD", "PHRASE", "RANGE"} else token.type
 
 
-def _never(node: Node, now: datetime) -> Iterator[Doubt]:
+def _never(node: Node, now: datetime) -> Iterator[LintNote]:
     for part in walk(node):
         match part:
             case And(nodes):
                 refused = [child for child in nodes if isinstance(child, Not)]
-                for child in nodes if len(nodes) <= MOST_COMPARED else ():
+                for child in nodes if len(nodes) <= MAX_COMPARED_CLAUSES else ():
                     for no in refused:
                         if child is not no and implies(child, no.node):
-                            yield Doubt(no.at, f"this can never match: {child} asks for what {no} excludes")
+                            yield LintNote(no.at, f"this can never match: {child} asks for what {no} excludes")
                 single = [
                     child for child in nodes if isinstance(child, Value) and child.field not in {"topic", "alert"}
                 ]
                 for one, other in _pairs(single):
                     if one.field == other.field and folding.fold_case(one.text) != folding.fold_case(other.text):
                         better = f'write {one.field}:("{one.text}" OR "{other.text}")'
-                        yield Doubt(other.at, f"this can never match: a story has one {one.field}", better)
+                        yield LintNote(other.at, f"this can never match: a story has one {one.field}", better)
             case Range():
                 if _empty(part, now):
-                    yield Doubt(part.at, f"this can never match: {part} ends before it begins", "swap its ends")
+                    yield LintNote(part.at, f"this can never match: {part} ends before it begins", "swap its ends")
             case _:
                 pass
 
@@ -164,19 +168,19 @@ def _empty(node: Range, now: datetime) -> bool:
     return start is not None and end is not None and start >= end
 
 
-def _everything(node: Node) -> Iterator[Doubt]:
+def _everything(node: Node) -> Iterator[LintNote]:
     for part in walk(node):
         if isinstance(part, Or):
             for child in part.nodes:
                 if not positive(child):
                     better = "put AND in the place of OR, or leave the clause out"
-                    yield Doubt(child.at, f"nearly every story matches {child}, and that is enough here", better)
+                    yield LintNote(child.at, f"nearly every story matches {child}, and that is enough here", better)
 
 
-def _idle(node: Node) -> Iterator[Doubt]:
+def _idle(node: Node) -> Iterator[LintNote]:
     """Clauses without which the query would mean the same."""
     for part in walk(node):
-        if not isinstance(part, And | Or) or len(part.nodes) > MOST_COMPARED:
+        if not isinstance(part, And | Or) or len(part.nodes) > MAX_COMPARED_CLAUSES:
             continue
         for place, child in enumerate(part.nodes):
             for other_place, other in enumerate(part.nodes):
@@ -186,35 +190,37 @@ def _idle(node: Node) -> Iterator[Doubt]:
                 if place < other_place and implies(looser, stricter):
                     continue  # of two that say the same, the later one is named
                 why = "finds all that it does" if isinstance(part, Or) else "asks for more"
-                yield Doubt(child.at, f"{child} adds nothing: {other} {why}", "leave it out")
+                yield LintNote(child.at, f"{child} adds nothing: {other} {why}", "leave it out")
                 break
 
 
-def _broad(node: Node) -> Iterator[Doubt]:
+def _broad(node: Node) -> Iterator[LintNote]:
     for part in walk(node):
         if isinstance(part, Word):
-            for step in steps(part):
+            for step in token_matches(part):
                 if isinstance(step, Pattern) and len(step.prefix) <= _BROAD and step.prefix.isascii():
                     message = f'{part} stands for every word that begins with "{step.prefix}"'
-                    yield Doubt(part.at, message, "put more letters before the wildcard, or list the words with OR")
+                    yield LintNote(part.at, message, "put more letters before the wildcard, or list the words with OR")
 
 
-def _small_operators(node: Node) -> Iterator[Doubt]:
+def _small_operators(node: Node) -> Iterator[LintNote]:
     for part in walk(node):
         if isinstance(part, Word) and part.text in {"and", "or", "not"}:
             better = f'write {part.text.upper()} for the operator, "{part.text}" for the word'
-            yield Doubt(part.at, f'in lower case "{part.text}" is a word that a story must have', better)
+            yield LintNote(part.at, f'in lower case "{part.text}" is a word that a story must have', better)
 
 
-def _signs(node: Node) -> Iterator[Doubt]:
+def _signs(node: Node) -> Iterator[LintNote]:
     """C++ and #AI, whose signs are no part of any word."""
     for part in walk(node):
         if isinstance(part, Word | Phrase) and part.field != "url" and re.search(r"[+#@$€%]", part.text):
-            kept = " ".join(step.value for step in steps(part))
-            yield Doubt(part.at, f'signs are not searched for: {part.text} is read as "{kept}"', "add a word beside it")
+            kept = " ".join(step.value for step in token_matches(part))
+            yield LintNote(
+                part.at, f'signs are not searched for: {part.text} is read as "{kept}"', "add a word beside it"
+            )
 
 
-def _unlikely_values(node: Node, known: Known | None, kind: str) -> Iterator[Doubt]:
+def _unlikely_values(node: Node, known: ConfiguredValues | None, kind: str) -> Iterator[LintNote]:
     for leaf in leaves(node):
         if not isinstance(leaf, Value):
             continue
@@ -222,28 +228,28 @@ def _unlikely_values(node: Node, known: Known | None, kind: str) -> Iterator[Dou
         match leaf.field:
             case "alert" if kind == "alert":
                 better = "write topic:, or repeat the other alert's words"
-                yield Doubt(leaf.at, "an alert cannot ask for alert:, which is not known before it", better)
+                yield LintNote(leaf.at, "an alert cannot ask for alert:, which is not known before it", better)
             case "topic" | "alert" if kind == "topic":
-                yield Doubt(leaf.at, f"a topic cannot ask for {leaf.field}:, which is not known before it")
+                yield LintNote(leaf.at, f"a topic cannot ask for {leaf.field}:, which is not known before it")
             case "topic" if known and value not in known.topics:
                 there = ", ".join(sorted(known.topics))
                 better = f"topics are {there}" if there else "no topics are configured"
-                yield Doubt(leaf.at, f'there is no topic "{leaf.text}"', better)
+                yield LintNote(leaf.at, f'there is no topic "{leaf.text}"', better)
             case "outlet" if known and known.outlets and value not in known.outlets:
                 near = [name for folded, name in known.outlets.items() if value in folded]
                 better = f'write outlet:"{near[0]}"' if near else "outlet: compares whole names; see `outlets`"
-                yield Doubt(leaf.at, f'there is no outlet "{leaf.text}"', better)
+                yield LintNote(leaf.at, f'there is no outlet "{leaf.text}"', better)
             case "language" if not re.fullmatch("[a-z]{2}", value):
-                yield Doubt(leaf.at, f'languages are two letters, not "{leaf.text}"', "write language:en")
+                yield LintNote(leaf.at, f'languages are two letters, not "{leaf.text}"', "write language:en")
             case "country" if value == "uk":
-                yield Doubt(leaf.at, "the code of the United Kingdom is GB, not UK", "write country:GB")
+                yield LintNote(leaf.at, "the code of the United Kingdom is GB, not UK", "write country:GB")
             case "country" if not re.fullmatch("[a-z]{2}", value):
-                yield Doubt(leaf.at, f'countries are two letters, not "{leaf.text}"', "write country:GB")
+                yield LintNote(leaf.at, f'countries are two letters, not "{leaf.text}"', "write country:GB")
             case _:
                 pass
 
 
-def _acronyms(node: Node, known: Known | None) -> Iterator[Doubt]:
+def _acronyms(node: Node, known: ConfiguredValues | None) -> Iterator[LintNote]:
     if known is None:
         return
     for part in walk(node):
@@ -252,7 +258,7 @@ def _acronyms(node: Node, known: Known | None) -> Iterator[Doubt]:
         words = WORDS_ELSEWHERE.get(part.text, {})
         for language in sorted(words.keys() & known.languages):
             message = f'{part.text} also finds "{words[language]}" in stories in {language}'
-            yield Doubt(part.at, message, f"write raw:{part.text}")
+            yield LintNote(part.at, message, f"write raw:{part.text}")
             break
 
 
@@ -306,14 +312,14 @@ def _unfielded(leaf: Word | Phrase) -> Word | Phrase:
 
 
 def _words_imply(one: Word | Phrase, other: Word | Phrase) -> bool:
-    have, want = steps(one), steps(other)
+    have, want = token_matches(one), token_matches(other)
     if getattr(one, "slop", 0) and len(want) > 1:
         return False
     starts = range(len(have) - len(want) + 1)
     return any(all(map(_step_implies, have[start:], want)) for start in starts)
 
 
-def _step_implies(have: Step, want: Step) -> bool:
+def _step_implies(have: TokenMatch, want: TokenMatch) -> bool:
     if have == want:
         return True
     if not isinstance(have, Term):
@@ -334,7 +340,7 @@ def _as_form(term: Term, form: Form) -> str:
     """The term's token in a looser form."""
     if term.form is form:
         return term.value
-    return "".join(step.value for step in steps(Word(term.value) if form is Form.STEM else Phrase(term.value)))
+    return "".join(step.value for step in token_matches(Word(term.value) if form is Form.STEM else Phrase(term.value)))
 
 
 def _pairs(items: list[Value]) -> Iterable[tuple[Value, Value]]:

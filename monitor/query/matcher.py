@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias, assert_never, cast
 
 from monitor.query import folding, time_ranges
-from monitor.query.analysis import FORMS, Pattern, Term, Tokens, steps
+from monitor.query.analysis import FORMS, Pattern, Term, Tokens, token_matches
 from monitor.query.occurrences import alternatives, occurrences
 from monitor.query.syntax import NUMBER_FIELDS, And, Near, Node, Not, Or, Phrase, Range, Value, Word
 
@@ -128,7 +128,7 @@ def _cost(node: Node) -> int:
         case Value() | Range():
             return 0
         case Word() | Phrase():
-            return 1 + len(steps(node)) + 10 * any(not isinstance(step, Term) for step in steps(node))
+            return 1 + len(token_matches(node)) + 10 * any(not isinstance(step, Term) for step in token_matches(node))
         case Near(left, right):
             return 5 + _cost(left) + _cost(right)
         case Not(inner):
@@ -190,7 +190,7 @@ def presence(node: Word | Phrase | Near) -> Callable[[Tokens], bool]:
         ways = alternatives(node)
         return lambda text: any(way(text) for way in ways)
     if not getattr(node, "slop", 0):
-        wanted = steps(node)
+        wanted = token_matches(node)
         if all(isinstance(step, Term) for step in wanted):
             return _terms_in_a_row([step for step in wanted if isinstance(step, Term)])
         if len(wanted) == 1 and isinstance(step := wanted[0], Pattern) and step.simple:
@@ -200,7 +200,7 @@ def presence(node: Word | Phrase | Near) -> Callable[[Tokens], bool]:
 
 
 def _single_term(node: Node) -> Term | None:
-    if not isinstance(node, Word | Phrase) or len(found := steps(node)) != 1:
+    if not isinstance(node, Word | Phrase) or len(found := token_matches(node)) != 1:
         return None
     return found[0] if isinstance(found[0], Term) else None
 

@@ -17,10 +17,10 @@ from typing import TypeAlias
 
 from rapidfuzz.distance import OSA
 
-from monitor.query.analysis import Fuzzy, Pattern, Step, Term, Tokens, steps
+from monitor.query.analysis import Fuzzy, Pattern, Term, TokenMatch, Tokens, token_matches
 from monitor.query.syntax import Near, Node, Or, Phrase, Word
 
-Spot: TypeAlias = tuple[int, int]  # first and last position of adjacent tokens
+Occurrence: TypeAlias = tuple[int, int]  # first and last position of adjacent tokens
 Occurs: TypeAlias = Callable[[Tokens], "list[Span]"]
 
 
@@ -30,7 +30,7 @@ class Span:
 
     start: int
     end: int
-    parts: tuple[Spot, ...]
+    parts: tuple[Occurrence, ...]
 
 
 def spans(node: Word | Phrase | Near, text: Tokens) -> list[Span]:
@@ -45,8 +45,8 @@ def occurrences(node: Word | Phrase | Near) -> Occurs:
         ways = alternatives(node)
         return lambda text: [span for way in ways for span in way(text)]
     if isinstance(node, Phrase) and node.slop:
-        return lambda text: _sloppy(text, steps(node), node.slop)
-    return lambda text: _adjacent(text, steps(node))
+        return lambda text: _sloppy(text, token_matches(node), node.slop)
+    return lambda text: _adjacent(text, token_matches(node))
 
 
 def alternatives(node: Node) -> list[Occurs]:
@@ -70,12 +70,12 @@ def alternatives(node: Node) -> list[Occurs]:
             raise ValueError(f"{node} is no operand of NEAR")
 
 
-def split(nodes: Iterable[Node]) -> tuple[list[Step], list[Occurs]]:
+def split(nodes: Iterable[Node]) -> tuple[list[TokenMatch], list[Occurs]]:
     """A group's single words, which can be looked for at once, and everything else."""
-    single: list[Step] = []
+    single: list[TokenMatch] = []
     ways: list[Occurs] = []
     for child in nodes:
-        if isinstance(child, Word | Phrase) and len(found := steps(child)) == 1:
+        if isinstance(child, Word | Phrase) and len(found := token_matches(child)) == 1:
             single += found
         else:
             ways += alternatives(child)
@@ -107,12 +107,12 @@ def _followed(first: Occurs, second: Occurs, gap: int) -> Occurs:
     return occurs
 
 
-def _singles(text: Tokens, wanted: Sequence[Step]) -> list[Span]:
+def _singles(text: Tokens, wanted: Sequence[TokenMatch]) -> list[Span]:
     places = sorted({place for step in wanted for place in positions(text, step)})
     return [Span(place, place, ((place, place),)) for place in places]
 
 
-def _adjacent(text: Tokens, wanted: Sequence[Step]) -> list[Span]:
+def _adjacent(text: Tokens, wanted: Sequence[TokenMatch]) -> list[Span]:
     """Where the steps stand side by side."""
     starts: set[int] | None = None
     for offset, step in enumerate(wanted):
@@ -129,7 +129,7 @@ def _adjacent(text: Tokens, wanted: Sequence[Step]) -> list[Span]:
     return [Span(start, start + last, ((start, start + last),)) for start in sorted(starts or ())]
 
 
-def _sloppy(text: Tokens, wanted: Sequence[Step], slop: int) -> list[Span]:
+def _sloppy(text: Tokens, wanted: Sequence[TokenMatch], slop: int) -> list[Span]:
     """Where the steps, each moved back by its place in the phrase, lie within ``slop`` of one another.
 
     That is Lucene's measure for a phrase of different words: two words the wrong way round cost two.
@@ -145,7 +145,7 @@ def _sloppy(text: Tokens, wanted: Sequence[Step], slop: int) -> list[Span]:
     return found
 
 
-def positions(text: Tokens, step: Step) -> Sequence[int]:
+def positions(text: Tokens, step: TokenMatch) -> Sequence[int]:
     """Where a step stands in a text, in ascending order."""
     match step:
         case Term(form, value):

@@ -11,19 +11,19 @@ from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedInput
 
 from monitor.errors import QueryError
-from monitor.query.analysis import steps
+from monitor.query.analysis import token_matches
 from monitor.query.syntax import RANGE_FIELDS, And, Near, Node, Not, Or, Phrase, Range, Word
 from monitor.query.syntax import positive as is_positive
 from monitor.query.syntax_errors import check_tokens, column_of, explained
-from monitor.query.validation import EXAMPLES, bounds, checked, scoped
+from monitor.query.validation import EXAMPLES, bounds, scoped, validated_leaf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Generous for people, small enough that no store is brought down by one query.
-LONGEST = 20_000  # characters
-MOST_ALTERNATIVES = 64  # orders and phrases that one NEAR may stand for
-WIDEST_GAP = 1_000  # words
+MAX_QUERY_LENGTH = 20_000  # characters
+MAX_NEAR_ALTERNATIVES = 64  # orders and phrases that one NEAR may stand for
+MAX_GAP_WORDS = 1_000  # words
 
 
 def parse(text: str, *, positive: bool = False) -> Node:
@@ -33,9 +33,11 @@ def parse(text: str, *, positive: bool = False) -> Node:
     that has to be there, as an alert must.
     """
     text = unicodedata.normalize("NFC", text)
-    if len(text) > LONGEST:
+    if len(text) > MAX_QUERY_LENGTH:
         raise QueryError(
-            f"the query is longer than {LONGEST:,} characters", column=LONGEST + 1, hint="split it into several"
+            f"the query is longer than {MAX_QUERY_LENGTH:,} characters",
+            column=MAX_QUERY_LENGTH + 1,
+            hint="split it into several",
         )
     if not text.strip():
         raise QueryError("the query is empty", column=1, hint="write at least one word")
@@ -75,9 +77,9 @@ def _check_depth(node: Node) -> None:
         case Not(inner):
             _check_depth(inner)
         case Near():
-            if alternatives(node) > MOST_ALTERNATIVES:
+            if alternatives(node) > MAX_NEAR_ALTERNATIVES:
                 raise QueryError(
-                    f"this NEAR stands for more than {MOST_ALTERNATIVES} orders and phrases",
+                    f"this NEAR stands for more than {MAX_NEAR_ALTERNATIVES} orders and phrases",
                     column=node.at,
                     hint="use fewer phrases in its groups, fewer NEARs in one another, or ONEAR",
                 )
@@ -91,7 +93,7 @@ def alternatives(node: Node) -> int:
         case Near(left, right, ordered=ordered):
             return alternatives(left) * alternatives(right) * (1 if ordered else 2)
         case Or(nodes):
-            long = [child for child in nodes if not isinstance(child, Word | Phrase) or len(steps(child)) > 1]
+            long = [child for child in nodes if not isinstance(child, Word | Phrase) or len(token_matches(child)) > 1]
             return sum(map(alternatives, long)) + (len(long) < len(nodes))
         case _:
             return 1
@@ -115,14 +117,14 @@ class _Tree(Transformer[Token, Node]):
                 raise QueryError(
                     f"edit distance {distance} is not 1 or 2", column=column_of(token), hint=f"write {text}~1"
                 )
-        return checked(Word(_unescaped(text), distance=distance, at=column_of(token)))
+        return validated_leaf(Word(_unescaped(text), distance=distance, at=column_of(token)))
 
     def phrase(self, token: Token) -> Node:
         text, slop = str(token), 0
         if found := re.search(r"~(\d+)$", text):
             text, slop = text[: found.start()], int(found[1])
-            if slop > WIDEST_GAP:
-                raise QueryError(f"a slop of more than {WIDEST_GAP:,}", column=column_of(token), hint="use AND")
+            if slop > MAX_GAP_WORDS:
+                raise QueryError(f"a slop of more than {MAX_GAP_WORDS:,}", column=column_of(token), hint="use AND")
         inside = text[1:-1]
         if found := re.search(r"(?<!\\)\w\*|(?<!\\)\*\w", inside):
             raise QueryError(
@@ -130,7 +132,7 @@ class _Tree(Transformer[Token, Node]):
                 column=column_of(token) + 1 + found.start(),
                 hint="write export ONEAR/0 contr*",
             )
-        return checked(Phrase(re.sub(r"\\(.)", r"\1", inside, flags=re.DOTALL), slop=slop, at=column_of(token)))
+        return validated_leaf(Phrase(re.sub(r"\\(.)", r"\1", inside, flags=re.DOTALL), slop=slop, at=column_of(token)))
 
     def range(self, token: Token) -> Node:
         name, _, rest = re.split(r"([:：])", str(token), maxsplit=1)
@@ -152,8 +154,8 @@ class _Tree(Transformer[Token, Node]):
 
     def near(self, left: Node, token: Token, right: Node) -> Node:
         name, _, gap = str(token).partition("/")
-        if int(gap[:9]) > WIDEST_GAP:
-            raise QueryError(f"NEAR over more than {WIDEST_GAP:,} words", column=column_of(token), hint="use AND")
+        if int(gap[:9]) > MAX_GAP_WORDS:
+            raise QueryError(f"NEAR over more than {MAX_GAP_WORDS:,} words", column=column_of(token), hint="use AND")
         for operand in (left, right):
             _check_operand(operand, str(token))
         return Near(left, right, int(gap), ordered=name == "ONEAR", at=column_of(token))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from monitor.models import now as current_time
 from monitor.query import folding
-from monitor.query.analysis import Form, Fuzzy, Pattern, Step, Term, steps
+from monitor.query.analysis import Form, Fuzzy, Pattern, Term, TokenMatch, token_matches
 from monitor.query.matcher import Document, Test, test
 from monitor.query.parse import parse
 from monitor.query.snippets import context
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Matched:
+class RuleMatches:
     """The names of the topics and alerts that match a story, in the order of the configuration."""
 
     topics: tuple[str, ...]
@@ -39,8 +39,8 @@ class RuleSet:
 
     def __init__(self, *, topics: Mapping[str, Node], alerts: Mapping[str, Node]) -> None:
         self._alerts = dict(alerts)
-        self._of_topics = Index(topics)
-        self._of_alerts = Index(alerts)
+        self._of_topics = RuleIndex(topics)
+        self._of_alerts = RuleIndex(alerts)
 
     @classmethod
     def of(cls, config: Config) -> RuleSet:
@@ -50,14 +50,14 @@ class RuleSet:
             alerts={alert.name: parse(alert.query, positive=True) for alert in config.alerts},
         )
 
-    def match(self, story: Story, *, now: datetime | None = None) -> Matched:
+    def match(self, story: Story, *, now: datetime | None = None) -> RuleMatches:
         """Which rules match: topics first, so that an alert can ask for ``topic:``."""
         now = now or current_time()
         found = Document(story)
         topics = self._of_topics.match(found, now)
         if topics != story.topics:
             found = found.as_of(replace(story, topics=topics))
-        return Matched(topics, self._of_alerts.match(found, now))
+        return RuleMatches(topics, self._of_alerts.match(found, now))
 
     def context(self, alert: str, story: Story) -> str:
         """The words around the alert's first match in the story; "" where nothing of it can be shown."""
@@ -78,10 +78,10 @@ class Anchor:
     complete: bool = False  # having one of them is all that the rule asks for
 
 
-LONGEST = 4  # letters of a wildcard's beginning that it is filed under
+MAX_PREFIX_KEY_LENGTH = 4  # letters of a wildcard's beginning that it is filed under
 
 
-class Index:
+class RuleIndex:
     """Rules by their anchors."""
 
     def __init__(self, rules: Mapping[str, Node]) -> None:
@@ -151,7 +151,7 @@ def anchored(node: Node) -> Anchor | None:
         case Value(field, text):
             return Anchor(frozenset({(f"value {field}", folding.fold_case(text))}), _OF_VALUES[field], complete=True)
         case Word(field=field) | Phrase(field=field):
-            return _of_steps(steps(node), field)
+            return _of_steps(token_matches(node), field)
         case Near(left, right, field=field):
             sides = [anchor for side in (left, right) if (anchor := _of_operand(side, field))]
             return _demanding(min(sides, key=_commonness)) if sides else None
@@ -164,7 +164,7 @@ def _of_operand(node: Node, field: str) -> Anchor | None:
         case Or(nodes):
             return _any_of([_of_operand(child, field) for child in nodes])
         case Word() | Phrase():
-            return _of_steps(steps(node), field)
+            return _of_steps(token_matches(node), field)
         case Near(left, right):
             sides = [anchor for side in (left, right) if (anchor := _of_operand(side, field))]
             return _demanding(min(sides, key=_commonness)) if sides else None
@@ -183,7 +183,7 @@ def _any_of(anchors: list[Anchor | None]) -> Anchor | None:
     )
 
 
-def _of_steps(wanted: tuple[Step, ...], field: str) -> Anchor | None:
+def _of_steps(wanted: tuple[TokenMatch, ...], field: str) -> Anchor | None:
     found = [anchor for step in wanted if (anchor := _of_step(step, field))]
     if not found:
         return None
@@ -191,12 +191,12 @@ def _of_steps(wanted: tuple[Step, ...], field: str) -> Anchor | None:
     return rarest if len(wanted) == 1 else _demanding(rarest)
 
 
-def _of_step(step: Step, field: str) -> Anchor | None:
+def _of_step(step: TokenMatch, field: str) -> Anchor | None:
     match step:
         case Term(form, value):
             return Anchor(frozenset({(f"{form}/{field}", value)}), _rarity(value), complete=True)
         case Pattern(form):
-            start = step.prefix[:LONGEST]
+            start = step.prefix[:MAX_PREFIX_KEY_LENGTH]
             return Anchor(frozenset({(f"{form}/{field}/{len(start)}", start)}), 2 * _rarity(start))
         case Fuzzy():
             return None

@@ -9,7 +9,7 @@ import re
 
 import regex
 
-LONGEST = 255  # UTF-16 units of a token; what is longer is cut, as Lucene does
+MAX_TOKEN_LENGTH = 255  # UTF-16 units of a token; what is longer is cut, as Lucene does
 
 #: Signs that count as others, one for one so that offsets stay: apostrophes, and the narrow space that French
 #: typography puts beside quotes and digits, which would else join the words around it.
@@ -134,19 +134,19 @@ def boundaries(text: str) -> list[tuple[int, int]]:
         found += [match.span() for match in _whole.finditer(text, start, end)]
         place = end
     found += [match.span() for match in _quick.finditer(text, place)]
-    if any(end - start > LONGEST // 2 for start, end in found):
+    if any(end - start > MAX_TOKEN_LENGTH // 2 for start, end in found):
         found = [part for start, end in found for part in _cut_long(text, start, end)]
     if "\u0640" in text:
         found = [(start, end) for start, end in found if not _FILLER.fullmatch(text, start, end)]
     return found
 
 
-def cut(text: str) -> list[str]:
+def segment(text: str) -> list[str]:
     """The words of a text, in order."""
     if _UNLIKE.search(text) or _rare.search(text):
         return [text[start:end] for start, end in boundaries(text)]
     found = _quick.findall(text)
-    if any(len(word) > LONGEST // 2 for word in found):
+    if any(len(word) > MAX_TOKEN_LENGTH // 2 for word in found):
         return [text[start:end] for start, end in boundaries(text)]
     return found
 
@@ -155,7 +155,7 @@ def _cut_long(text: str, start: int, end: int) -> list[tuple[int, int]]:
     parts, units, begin = [], 0, start
     for place in range(start, end):
         width = 2 if ord(text[place]) > 0xFFFF else 1
-        if units + width > LONGEST:
+        if units + width > MAX_TOKEN_LENGTH:
             parts.append((begin, place))
             begin, units = place, 0
         units += width

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from monitor.models import Story
     from monitor.query.analysis import Tokens
 
-BEFORE, AFTER = 60, 100  # characters of context
+CONTEXT_BEFORE, CONTEXT_AFTER = 60, 100  # characters of context
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def _windows(field: str, text: str, marks: list[_Mark]) -> Iterator[_Window]:
     """The marks in pieces of text that do not overlap, each begun and ended between words."""
     group: list[_Mark] = []
     for mark in marks:
-        if group and mark[0] - BEFORE > group[0][1] + AFTER:
+        if group and mark[0] - CONTEXT_BEFORE > group[0][1] + CONTEXT_AFTER:
             yield _window(field, text, group)
             group = []
         group.append(mark)
@@ -139,7 +139,7 @@ def _windows(field: str, text: str, marks: list[_Mark]) -> Iterator[_Window]:
 
 
 def _window(field: str, text: str, group: list[_Mark]) -> _Window:
-    start, end = max(0, group[0][0] - BEFORE), min(len(text), group[-1][1] + AFTER)
+    start, end = max(0, group[0][0] - CONTEXT_BEFORE), min(len(text), group[-1][1] + CONTEXT_AFTER)
     if field == "title":
         start, end = 0, len(text)
     if start and (space := text.find(" ", start, group[0][0])) >= 0:

@@ -30,7 +30,7 @@ class Word:
     """A bare word: any inflected form of it, or as written with ``raw``.
 
     ``text`` may hold wildcards (``*``, ``?``); ``distance`` is the edit distance of ``word~1``, else 0.
-    A word of several tokens (GPT-4) is those tokens side by side: see `monitor.query.analysis.steps`.
+    A word of several tokens (GPT-4) is those tokens side by side: see `monitor.query.analysis.token_matches`.
     """
 
     text: str

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from lark import Token
 
-MOST_CLAUSES = 1_000  # words, phrases and ranges
-DEEPEST = 12  # brackets and negations inside one another; Elasticsearch takes 30 clauses, two of each
+MAX_CLAUSES = 1_000  # words, phrases and ranges
+MAX_NESTING = 12  # brackets and negations inside one another; Elasticsearch takes 30 clauses, two of each
 
 _FIELDS = ("title", "text", "author", "url", "raw", *VALUE_FIELDS, *RANGE_FIELDS)
 _TILDE = re.compile(r"~\d+$")
@@ -40,11 +40,11 @@ def check_tokens(tokens: Iterable[Token], text: str) -> None:
                 raise QueryError('unmatched ")"', column=column, hint='take it away or add a "(" before it')
             opened.pop()
         _check_token(token, text, before)
-        if max(len(opened), negations) > DEEPEST:
-            raise QueryError(f"more than {DEEPEST} brackets or NOTs inside one another", column=column)
-        if clauses > MOST_CLAUSES:
+        if max(len(opened), negations) > MAX_NESTING:
+            raise QueryError(f"more than {MAX_NESTING} brackets or NOTs inside one another", column=column)
+        if clauses > MAX_CLAUSES:
             raise QueryError(
-                f"more than {MOST_CLAUSES:,} words and phrases", column=column, hint="split it into several queries"
+                f"more than {MAX_CLAUSES:,} words and phrases", column=column, hint="split it into several queries"
             )
         before = token
     if opened:

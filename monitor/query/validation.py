@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from monitor.errors import QueryError
 from monitor.query import time_ranges
-from monitor.query.analysis import Pattern, steps
+from monitor.query.analysis import Pattern, token_matches
 from monitor.query.syntax import (
     NUMBER_FIELDS,
     TIME_FIELDS,
@@ -30,10 +30,10 @@ EXAMPLES = {
 }
 
 
-def checked(leaf: Word | Phrase) -> Word | Phrase:
+def validated_leaf(leaf: Word | Phrase) -> Word | Phrase:
     """The leaf, if it asks for anything a story can have; raises QueryError else."""
     try:
-        found = steps(leaf)
+        found = token_matches(leaf)
     except ValueError as error:
         raise QueryError(str(error), column=leaf.at, hint="put at least two letters before it") from None
     if not found:
@@ -78,7 +78,7 @@ def scoped(node: Node, name: str, column: int) -> Node:
             return replace(node, left=left, right=right)
         case Word() | Phrase() if name == "raw":
             _refuse_raw(node.field, column)
-            return checked(replace(node, raw=True, at=column))
+            return validated_leaf(replace(node, raw=True, at=column))
         case Value() | Range():
             raise QueryError(f"{node.field}: inside {name}:", column=node.at, hint="one field to a clause")
         case Word() | Phrase() | Near() if node.field:
@@ -94,7 +94,7 @@ def scoped(node: Node, name: str, column: int) -> Node:
 def _worded(leaf: Word | Phrase, name: str, column: int) -> Word | Phrase:
     if leaf.raw:
         _refuse_raw(name, leaf.at)
-    return checked(replace(leaf, field=name, at=column))
+    return validated_leaf(replace(leaf, field=name, at=column))
 
 
 def _refuse_raw(name: str, column: int) -> None:

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from monitor.models import Json, Page
 
-ASK_AGAIN = timedelta(days=7)  # after which the plain page is looked at again
-HOPELESS = timedelta(days=1)  # for which a kind of page that no engine helps is not rendered
-KINDS = 50  # of pages, remembered for an outlet
-ENOUGH = 400  # characters of text outside navigation: then there is something to read
-LITTLE = 120  # fewer are as good as none
+RETRY_PLAIN_AFTER = timedelta(days=7)  # after which the plain page is looked at again
+HOPELESS_LIFETIME = timedelta(days=1)  # for which a kind of page that no engine helps is not rendered
+MAX_ADDRESS_PATTERNS = 50  # of pages, remembered for an outlet
+MIN_TEXT_LETTERS = 400  # characters of text outside navigation: then there is something to read
+MAX_EMPTY_PAGE_LETTERS = 120  # fewer are as good as none
 
 _PARAGRAPH = re.compile(rb"<p[\s>][^<]{40,}")
 _ASKS = re.compile(r"java\s?script|ява\s?скрипт|джава\s?скрипт", re.IGNORECASE)
@@ -28,7 +28,7 @@ _ROOTS = frozenset({"root", "app", "__next", "__nuxt", "__layout", "svelte", "ap
 _SILENT = frozenset({"script", "style", "noscript", "template", "svg", "nav", "header", "footer", "aside", "iframe"})
 
 
-def unwritten(page: Page) -> str | None:
+def needs_rendering(page: Page) -> str | None:
     """Why a page seems to wait for a script to write its story; None where there is something to read already.
 
     Costs a fraction of a millisecond on a page with paragraphs, and one parse on any other.
@@ -47,15 +47,15 @@ def unwritten(page: Page) -> str | None:
     if body is None:
         return "it has no body"
     text = _text(body)
-    if text >= ENOUGH:
+    if text >= MIN_TEXT_LETTERS:
         return None
     noscript = " ".join(str(part) for element in body.iter("noscript") for part in element.itertext())
     if _ASKS.search(noscript) or _ASKS.search(_words(body)):
         return "it asks for JavaScript"
     for element in body.iter("div", "main", "section", "app-root"):
-        if (element.get("id") or str(element.tag)) in _ROOTS and _text(element) < LITTLE:
+        if (element.get("id") or str(element.tag)) in _ROOTS and _text(element) < MAX_EMPTY_PAGE_LETTERS:
             return f"its application's root ({element.get('id') or element.tag}) is empty"
-    return "its body has no text" if text < LITTLE else None
+    return "its body has no text" if text < MAX_EMPTY_PAGE_LETTERS else None
 
 
 def _has_paragraphs(body: bytes) -> bool:
@@ -66,7 +66,7 @@ def _has_paragraphs(body: bytes) -> bool:
         end = len(body) if script < 0 else script
         for paragraph in _PARAGRAPH.finditer(body, start, end):
             found += paragraph.end() - paragraph.start()
-            if found > 2 * ENOUGH:
+            if found > 2 * MIN_TEXT_LETTERS:
                 return True
         start = body.find(b"</script", end)
         if start < 0:
@@ -90,14 +90,14 @@ def _text(element: Any) -> int:
     return total
 
 
-def kind_of(url: str) -> str:
+def address_pattern(url: str) -> str:
     """What addresses of one kind of page share: host and folders, with numbers left open."""
     parts = urlsplit(url)
     folders = [re.sub(r"\d+", "#", folder) for folder in parts.path.split("/")[1:-1]]
     return "/".join([parts.hostname or "", *folders[:3], "*"])
 
 
-class Memory:
+class EngineMemory:
     """What worked for an outlet's pages, by kind; made of, and kept as, ``OutletState.memory["rendering"]``."""
 
     def __init__(self, known: Json | None = None) -> None:
@@ -107,26 +107,26 @@ class Memory:
 
     def engines(self, url: str, available: Sequence[str], *, now: datetime) -> list[str]:
         """The engines to try, in this order; ``available`` are those installed, the cheapest first."""
-        known = self._known.get(kind_of(url))
+        known = self._known.get(address_pattern(url))
         age = now - from_rfc3339(known["at"]) if known else timedelta.max
-        if known and known["engine"] == "hopeless" and age < HOPELESS:
+        if known and known["engine"] == "hopeless" and age < HOPELESS_LIFETIME:
             return ["none"]
-        if known and known["engine"] in available and age < ASK_AGAIN:
+        if known and known["engine"] in available and age < RETRY_PLAIN_AFTER:
             return list(available[available.index(known["engine"]) :])
         return ["none", *available]
 
     def learn(self, url: str, engine: str, *, worked: bool, now: datetime) -> None:
         """Notes that the engine (``none``, too) read the page, or that with it as the last one nothing did."""
-        kind = kind_of(url)
+        kind = address_pattern(url)
         found = engine if worked else "hopeless"
         known = self._known.get(kind)
-        if known and known["engine"] == found and now - from_rfc3339(known["at"]) < ASK_AGAIN:
+        if known and known["engine"] == found and now - from_rfc3339(known["at"]) < RETRY_PLAIN_AFTER:
             return  # its age is what makes us ask again
         if found == "none":
             self._known.pop(kind, None)
             return
         self._known[kind] = {"engine": found, "at": rfc3339(now)}
-        while len(self._known) > KINDS:
+        while len(self._known) > MAX_ADDRESS_PATTERNS:
             del self._known[min(self._known, key=lambda kind: self._known[kind]["at"])]
 
     def to_json(self) -> Json:

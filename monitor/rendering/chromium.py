@@ -22,7 +22,7 @@ from playwright.async_api import Error as PlaywrightError
 from scrapy.http import Headers
 from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
 
-from monitor.egress.address_guard import VERIFY
+from monitor.egress.address_guard import VERIFY_CERTIFICATE_KEY
 from monitor.errors import FetchError, RenderingUnavailable
 from monitor.rendering.tab import Tab, browser_is_gone
 
@@ -32,21 +32,21 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import HtmlResponse
 
-    from monitor.rendering.egress_proxy import Guard, Pass
-    from monitor.rendering.render_options import Plan
-    from monitor.rendering.throttle import Pace
+    from monitor.rendering.egress_proxy import EgressProxy, ProxyPass
+    from monitor.rendering.render_options import RenderOptions
+    from monitor.rendering.throttle import HostThrottle
 
 log = logging.getLogger(__name__)
 logging.getLogger("scrapy-playwright").setLevel(logging.ERROR)  # it logs each failed page with a traceback
 
-PAGES = max(2, 2 * (os.cpu_count() or 1))  # at once
-CONTEXT_PAGES = 50  # pages of one outlet, after which its context is made anew
-CONTEXTS = 8  # kept open; the one longest unused goes
-BROWSER_PAGES = 1000  # pages, after which the browser is started anew: its memory only grows
+CONCURRENT_PAGES = max(2, 2 * (os.cpu_count() or 1))  # at once
+PAGES_PER_CONTEXT = 50  # pages of one outlet, after which its context is made anew
+MAX_CONTEXTS = 8  # kept open; the one longest unused goes
+PAGES_PER_BROWSER = 1000  # pages, after which the browser is started anew: its memory only grows
 RENDERER_MEMORY = 512  # MB of JavaScript heap a renderer may take
 CLOSE_TIMEOUT = 10.0  # seconds
 OPEN_TIMEOUT = 15.0  # seconds
-TRIES = 4  # of one page, where the browser dies under it
+MAX_RENDER_ATTEMPTS = 4  # of one page, where the browser dies under it
 TRIAL_TIMEOUT = 20.0  # seconds; less than a container's probe has
 SANDBOX = "MONITOR_CHROMIUM_SANDBOX"
 MEMORY_FLAG = f"--js-flags=--max-old-space-size={RENDERER_MEMORY}"
@@ -104,11 +104,11 @@ def _does_not_start(path: str, told: str, reason: str) -> RenderingUnavailable:
 class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  # scrapy_playwright has no types
     """Renders requests whose meta hold ``playwright``, ``plan`` and ``pass`` (see rendering.py)."""
 
-    def __init__(self, crawler: Crawler, path: str, guard: Guard, pace: Pace) -> None:
+    def __init__(self, crawler: Crawler, path: str, guard: EgressProxy, pace: HostThrottle) -> None:
         super().__init__(crawler)
         self._guard = guard
         self._pace = pace
-        self._free = asyncio.Semaphore(PAGES)
+        self._free = asyncio.Semaphore(CONCURRENT_PAGES)
         self._served = 0
         self._generation = 0  # of drivers
         self._used: dict[str, int] = {}  # pages of each context, the longest unused first
@@ -123,7 +123,7 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
             "handle_sigterm": False,
             "handle_sighup": False,
         }
-        self.config.max_pages_per_context = PAGES
+        self.config.max_pages_per_context = CONCURRENT_PAGES
         self.process_request_headers = None
         self.abort_request = _is_unwanted
 
@@ -135,7 +135,7 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
         """The page once its story is written; raises FetchError, or RenderingUnavailable where no browser starts."""
         async with self._free:
             self._served += 1
-            for attempt in range(TRIES):
+            for attempt in range(MAX_RENDER_ATTEMPTS):
                 await self._start()
                 generation = self._generation
                 try:
@@ -160,7 +160,7 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
         async with self._started:
             if not hasattr(self, "browser_provider"):
                 await self._launch()
-            if self._served >= BROWSER_PAGES and not self._open and hasattr(self, "browser"):
+            if self._served >= PAGES_PER_BROWSER and not self._open and hasattr(self, "browser"):
                 self._served = 0
                 await self.browser.close()
                 while hasattr(self, "browser"):  # noqa: ASYNC110  scrapy-playwright notices in a callback of its own
@@ -179,9 +179,9 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
             for name in ("browser", "browser_provider"):
                 self.__dict__.pop(name, None)
 
-    async def _page(self, request: scrapy.Request, plan: Plan, admitted: Pass) -> tuple[Page, str]:
+    async def _page(self, request: scrapy.Request, plan: RenderOptions, admitted: ProxyPass) -> tuple[Page, str]:
         outlet = request.meta["outlet"]
-        context = f"{outlet}/{self._used.get(outlet, 0) // CONTEXT_PAGES}"
+        context = f"{outlet}/{self._used.get(outlet, 0) // PAGES_PER_CONTEXT}"
         self._used[outlet] = self._used.pop(outlet, 0) + 1
         self._open[context] = self._open.get(context, 0) + 1
         request.meta["playwright_context"] = context
@@ -189,7 +189,7 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
             "proxy": {"server": self._proxy, "username": admitted.user, "password": admitted.password},
             "user_agent": request.meta["user_agent"],
             "accept_downloads": False,
-            "ignore_https_errors": not request.meta[VERIFY],
+            "ignore_https_errors": not request.meta[VERIFY_CERTIFICATE_KEY],
             "service_workers": "block",  # their requests could not be intercepted
             "viewport": {"width": 1280, "height": 2400},  # tall: what loads on sight is seen
         }
@@ -227,10 +227,10 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
         """Closes contexts that nobody uses: worn out, or beyond the number kept."""
         idle = [name for name in self.context_wrappers if name not in self._open]
         current = {
-            f"{outlet}/{used // CONTEXT_PAGES}": place for place, (outlet, used) in enumerate(self._used.items())
+            f"{outlet}/{used // PAGES_PER_CONTEXT}": place for place, (outlet, used) in enumerate(self._used.items())
         }
         idle.sort(key=lambda name: current.get(name, -1))
-        surplus = len(self.context_wrappers) - CONTEXTS
+        surplus = len(self.context_wrappers) - MAX_CONTEXTS
         for place, name in enumerate(idle):
             if name not in current or place < surplus:
                 with contextlib.suppress(PlaywrightError, TimeoutError):

@@ -57,7 +57,7 @@ def _endpoint(url: str) -> Endpoint:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pass:
+class ProxyPass:
     """What one outlet's pages show the proxy."""
 
     user: str
@@ -65,14 +65,14 @@ class Pass:
     hosts: Hosts
 
 
-class Guard:
+class EgressProxy:
     """The proxy.  ``async with Guard() as guard``; then `admit` an outlet and hand its pass to a browser."""
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         self.host = host
         self.port = port
         self.refused: Counter[str] = Counter()  # by kind
-        self._passes: dict[str, Pass] = {}
+        self._passes: dict[str, ProxyPass] = {}
         self._reasons: OrderedDict[tuple[str, Endpoint], NotConnected] = OrderedDict()
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
@@ -98,17 +98,17 @@ class Guard:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def admit(self, outlet: Outlet) -> Pass:
+    def admit(self, outlet: Outlet) -> ProxyPass:
         """The outlet's pass; the same one each time, as long as its hosts are the same."""
         known, hosts = self._passes.get(outlet.name), trusted(outlet)
         if known is None or known.hosts != hosts:
             if known is not None:
                 del self._passes[known.user]
-            known = Pass(user=secrets.token_hex(8), password=secrets.token_hex(16), hosts=hosts)
+            known = ProxyPass(user=secrets.token_hex(8), password=secrets.token_hex(16), hosts=hosts)
             self._passes[outlet.name] = self._passes[known.user] = known
         return known
 
-    def reason(self, admitted: Pass, url: str) -> NotConnected | None:
+    def reason(self, admitted: ProxyPass, url: str) -> NotConnected | None:
         """Why the last connection to the URL's host was not made, if it was not."""
         return self._reasons.get((admitted.user, _endpoint(url)))
 
@@ -166,7 +166,7 @@ class Guard:
         finally:
             site_writer.close()
 
-    def _admitted(self, headers: dict[bytes, bytes]) -> Pass | None:
+    def _admitted(self, headers: dict[bytes, bytes]) -> ProxyPass | None:
         scheme, _, encoded = headers.get(b"proxy-authorization", b"").partition(b" ")
         try:
             user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
@@ -177,7 +177,9 @@ class Guard:
             return None
         return known if secrets.compare_digest(password, known.password) else None
 
-    async def _connect(self, admitted: Pass, endpoint: Endpoint) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _connect(
+        self, admitted: ProxyPass, endpoint: Endpoint
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         host, port = endpoint
         if is_tracker(host) and endpoint not in admitted.hosts:
             raise NotConnected("tracker", f"{host} is a known tracker")
@@ -194,7 +196,7 @@ class Guard:
             raise NotConnected("private-address", f"{host} is not a public address")
         return await _first_to_answer(addresses, port, host)
 
-    def _note(self, admitted: Pass, endpoint: Endpoint, refused: NotConnected) -> None:
+    def _note(self, admitted: ProxyPass, endpoint: Endpoint, refused: NotConnected) -> None:
         self.refused[refused.kind] += 1
         if refused.kind == "private-address":
             log.warning("a page wanted %s:%d, which is not a public address: refused", *endpoint)

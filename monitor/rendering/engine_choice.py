@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 from monitor.errors import FetchError, RenderingUnavailable
 from monitor.models import now
-from monitor.rendering.auto import unwritten
+from monitor.rendering.auto import needs_rendering
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from monitor.models import Page
-    from monitor.rendering.auto import Memory
+    from monitor.rendering.auto import EngineMemory
 
 
-async def read(
-    url: str, *, memory: Memory, available: Sequence[str], fetch: Callable[[str], Awaitable[Page | None]]
+async def fetch_with_engines(
+    url: str, *, memory: EngineMemory, available: Sequence[str], fetch: Callable[[str], Awaitable[Page | None]]
 ) -> Page | None:
     """The page, None where it has not changed; ``memory`` learns which engine it took.
 
@@ -37,7 +37,7 @@ async def read(
         if found is None:
             return None
         page = found
-        if unwritten(page) is None:
+        if needs_rendering(page) is None:
             memory.learn(url, engine, worked=True, now=now())
             return page
     if problem is not None:

@@ -10,14 +10,14 @@ from monitor.config.types import duration
 if TYPE_CHECKING:
     from monitor.config.schema import CrawlSettings, Outlet
 
-TICK = 0.1  # seconds between two looks
-QUIET = 0.5  # seconds without a change of the text: it is written
-STALL = 3.0  # seconds without any answer: what is still under way is a long poll
+PROBE_INTERVAL_SECONDS = 0.1  # seconds between two looks
+QUIET_SECONDS = 0.5  # seconds without a change of the text: it is written
+STALL_SECONDS = 3.0  # seconds without any answer: what is still under way is a long poll
 PART_TIMEOUT = 6.0  # seconds for a script or a style of a page
-ENOUGH = 400  # characters of text a page with a story has; with fewer we wait longer, up to
-THIN = 4.0  # seconds
-LIMIT = 10.0  # seconds for all waiting, once the page has come
-CLICKS = 4  # consent dialogues have a second layer at times
+ENOUGH_TEXT_CHARACTERS = 400  # characters of text a page with a story has; with fewer we wait longer, up to
+THIN_TEXT_SECONDS = 4.0  # seconds
+MAX_SETTLE_SECONDS = 10.0  # seconds for all waiting, once the page has come
+MAX_CONSENT_CLICKS = 4  # consent dialogues have a second layer at times
 
 # The usual platforms' buttons, refusal before consent.  Each is the platform's own id or class, never a word:
 # a word would click through a story's own buttons.
@@ -72,19 +72,19 @@ PLATFORMS = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
+class RenderOptions:
     """How one page is rendered.  Times are seconds, sizes bytes."""
 
     timeout: float  # for the whole page
     max_size: int
-    limit: float = LIMIT  # for waiting, once the page has come
+    limit: float = MAX_SETTLE_SECONDS  # for waiting, once the page has come
     selector: str | None = None  # wait until it is there
     idle: bool = False  # wait until nothing is under way
     pause: float | None = None  # wait that long
     consent: tuple[str, ...] = PLATFORMS
 
     @classmethod
-    def of(cls, outlet: Outlet, crawl: CrawlSettings) -> Plan:
+    def of(cls, outlet: Outlet, crawl: CrawlSettings) -> RenderOptions:
         """The outlet's plan: ``wait`` is ``idle``, a duration or else a CSS selector."""
         timeout = crawl.timeout.total_seconds()
         selector, pause = outlet.wait, None
@@ -99,7 +99,7 @@ class Plan:
         return cls(
             timeout=timeout,
             max_size=crawl.max_size,
-            limit=min(timeout / 2, max(LIMIT, (pause or 0) + 1)),
+            limit=min(timeout / 2, max(MAX_SETTLE_SECONDS, (pause or 0) + 1)),
             selector=None if idle else selector,
             idle=idle,
             pause=pause,

@@ -13,12 +13,12 @@ from scrapy import signals
 from scrapy.http import HtmlResponse
 
 from monitor.discovery.url_rules import host_of
-from monitor.egress.address_guard import TRUSTED
+from monitor.egress.address_guard import TRUSTED_HOSTS_KEY
 from monitor.errors import RenderingUnavailable
 from monitor.rendering import browser, engines, splash, splash_pool
-from monitor.rendering.egress_proxy import Guard
-from monitor.rendering.render_options import Plan
-from monitor.rendering.throttle import Pace
+from monitor.rendering.egress_proxy import EgressProxy
+from monitor.rendering.render_options import RenderOptions
+from monitor.rendering.throttle import HostThrottle
 
 if TYPE_CHECKING:
     from typing import Self
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOOK_AGAIN = 60.0  # seconds until it is looked up anew whether an engine is there
+ENGINE_RECHECK_SECONDS = 60.0  # seconds until it is looked up anew whether an engine is there
 
 
 class Rendering:
@@ -44,10 +44,10 @@ class Rendering:
             crawler.settings.get(name) for name in engines.SETTINGS
         )
         self._looked: dict[str, tuple[float, RenderingUnavailable | None]] = {}  # until when, and what was missing
-        self._guards: dict[tuple[str, int], Guard] = {}
+        self._guards: dict[tuple[str, int], EgressProxy] = {}
         self._starting = asyncio.Lock()
-        self.pace = Pace(crawler)
-        self._gate: splash_pool.Gate | None = None
+        self.pace = HostThrottle(crawler)
+        self._gate: splash_pool.SplashPool | None = None
         self._chromium: ChromiumHandler | None = None
         crawler.signals.connect(self.close, signals.engine_stopped)
 
@@ -68,7 +68,7 @@ class Rendering:
         until, problem = self._looked.get(engine, (0.0, None))
         if monotonic() >= until:
             problem = engines.missing(engine, splash=self._splash_url, chromium_path=self._chromium_path)
-            self._looked[engine] = monotonic() + LOOK_AGAIN, problem
+            self._looked[engine] = monotonic() + ENGINE_RECHECK_SECONDS, problem
         return problem
 
     def available(self) -> list[str]:
@@ -83,7 +83,7 @@ class Rendering:
         """
         if problem := self.missing(engine):
             raise problem.with_traceback(None)  # the same one for a minute
-        plan = Plan.of(outlet, crawl)
+        plan = RenderOptions.of(outlet, crawl)
         if engine == "splash":
             meta = await self._for_splash(request, outlet, plan, crawl)
         else:
@@ -98,15 +98,15 @@ class Rendering:
 
     # ---- Splash
 
-    def splash(self) -> splash_pool.Gate:
+    def splash(self) -> splash_pool.SplashPool:
         if self._gate is None:
             assert self._splash_url is not None
             assert self._crawler.stats is not None
-            self._gate = splash_pool.Gate(self._splash_url, self._crawler.stats)
+            self._gate = splash_pool.SplashPool(self._splash_url, self._crawler.stats)
         return self._gate
 
     async def _for_splash(
-        self, request: Request, outlet: Outlet, plan: Plan, crawl: CrawlSettings
+        self, request: Request, outlet: Outlet, plan: RenderOptions, crawl: CrawlSettings
     ) -> dict[str, object]:
         assert self._splash_url is not None
         proxy = None
@@ -118,7 +118,9 @@ class Rendering:
             request.url, plan, server=self._splash_url, session=outlet.name, user_agent=crawl.user_agent, proxy=proxy
         )
         # The server may be anywhere: it is configured.  What its pages reach is the guard's business.
-        return meta | {TRUSTED: request.meta.get(TRUSTED, frozenset()) | {host_of(self._splash_url)}}
+        return meta | {
+            TRUSTED_HOSTS_KEY: request.meta.get(TRUSTED_HOSTS_KEY, frozenset()) | {host_of(self._splash_url)}
+        }
 
     async def _guard_for_splash(self) -> tuple[str, int]:
         """Where to listen so that Splash can come: as configured, else where this machine faces it."""
@@ -156,12 +158,12 @@ class Rendering:
             assert path is not None
             guard = await self._guard("127.0.0.1", 0)
             if self._chromium is None:  # nobody else made it meanwhile
-                from monitor.rendering.chromium import ChromiumHandler  # noqa: PLC0415  an extra
+                from monitor.rendering.chromium import ChromiumHandler
 
                 self._chromium = ChromiumHandler(self._crawler, path, guard, self.pace)
         return self._chromium
 
-    async def _for_chromium(self, outlet: Outlet, plan: Plan, crawl: CrawlSettings) -> dict[str, object]:
+    async def _for_chromium(self, outlet: Outlet, plan: RenderOptions, crawl: CrawlSettings) -> dict[str, object]:
         guard = await self._guard("127.0.0.1", 0)
         return {
             "playwright": True,
@@ -173,10 +175,10 @@ class Rendering:
 
     # ---- both
 
-    async def _guard(self, host: str, port: int) -> Guard:
+    async def _guard(self, host: str, port: int) -> EgressProxy:
         async with self._starting:
             if (host, port) not in self._guards:
-                guard = Guard(host, port)
+                guard = EgressProxy(host, port)
                 try:
                     await guard.start()
                 except OSError as error:

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import Request, Response
 
-    from monitor.rendering.render_options import Plan
+    from monitor.rendering.render_options import RenderOptions
 
 _SCRIPT = resources.files(__package__).joinpath("render.lua").read_text("utf-8")
-LOOK = resources.files(__package__).joinpath("look.js").read_text("utf-8")
-PAGE = "page_url"  # request.meta: the page that a request to Splash is for
+PROBE_SCRIPT = resources.files(__package__).joinpath("look.js").read_text("utf-8")
+PAGE_URL_KEY = "page_url"  # request.meta: the page that a request to Splash is for
 _OURS = frozenset({"accept-encoding", "if-none-match", "if-modified-since", "cookie"})
 
 
@@ -76,25 +76,27 @@ class ProxyUnreachable(Exception):
     """Splash could not connect to the proxy it was told to go through."""
 
 
-def meta(url: str, plan: Plan, *, server: str, session: str, user_agent: str, proxy: str | None) -> dict[str, Any]:
+def meta(
+    url: str, plan: RenderOptions, *, server: str, session: str, user_agent: str, proxy: str | None
+) -> dict[str, Any]:
     """What a request carries so that the middlewares above send it through Splash.
 
     ``session`` names whose cookies it takes and leaves; ``proxy`` is the guard's address with the outlet's pass.
     """
     arguments: dict[str, Any] = {
         "lua_source": _SCRIPT,
-        "look": LOOK,
+        "look": PROBE_SCRIPT,
         "user_agent": user_agent,
         "timeout": plan.timeout,
         "resource_timeout": plan.timeout,
         "load_timeout": plan.timeout / 2,
         "part_timeout": rule.PART_TIMEOUT,
         "limit": plan.limit,
-        "quiet": rule.QUIET,
-        "stall": rule.STALL,
-        "enough": rule.ENOUGH,
-        "thin": rule.THIN,
-        "clicks": rule.CLICKS,
+        "quiet": rule.QUIET_SECONDS,
+        "stall": rule.STALL_SECONDS,
+        "enough": rule.ENOUGH_TEXT_CHARACTERS,
+        "thin": rule.THIN_TEXT_SECONDS,
+        "clicks": rule.MAX_CONSENT_CLICKS,
         "idle": plan.idle,
         "consent": list(plan.consent),
         "max_size": plan.max_size,
@@ -111,7 +113,7 @@ def meta(url: str, plan: Plan, *, server: str, session: str, user_agent: str, pr
         splash_headers=credentials,
         slot_policy=scrapy_splash.SlotPolicy.SCRAPY_DEFAULT,  # politeness.py knows whose page it is
     )
-    return {**request.meta, PAGE: url}
+    return {**request.meta, PAGE_URL_KEY: url}
 
 
 def check(response: Response) -> Response:

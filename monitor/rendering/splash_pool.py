@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PAGES = 10  # at once
-PATIENCE = 60.0  # seconds a server that stopped has to come back
+CONCURRENT_PAGES = 10  # at once
+MAX_QUEUE_SECONDS = 60.0  # seconds a server that stopped has to come back
 PING_TIMEOUT = 3.0  # seconds
-AWAY = 30.0  # seconds in which a server that did not come back is not asked again
+OUTAGE_SECONDS = 30.0  # seconds in which a server that did not come back is not asked again
 _STOPPED = (
     DownloadConnectionRefusedError,
     DownloadFailedError,
@@ -72,8 +72,8 @@ def ping(splash: str, timeout: float = PING_TIMEOUT) -> str | None:
     return None
 
 
-class Gate:
-    """Lets `PAGES` pages at once through to one Splash server, or one suspect alone."""
+class SplashPool:
+    """Lets `CONCURRENT_PAGES` pages at once through to one Splash server, or one suspect alone."""
 
     def __init__(self, splash: str, stats: StatsCollector) -> None:
         self.splash = splash
@@ -116,7 +116,7 @@ class Gate:
                 self._suspects += 1
                 await self._change.wait_for(lambda: not self._inside)
             else:
-                await self._change.wait_for(lambda: not self._suspects and self._inside < PAGES)
+                await self._change.wait_for(lambda: not self._suspects and self._inside < CONCURRENT_PAGES)
             self._inside += 1
         try:
             yield
@@ -128,11 +128,11 @@ class Gate:
 
     async def _until_back(self, down: str | None) -> None:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + (PATIENCE if self._was_up else 2 * PING_TIMEOUT)
+        deadline = loop.time() + (MAX_QUEUE_SECONDS if self._was_up else 2 * PING_TIMEOUT)
         while down:
             if loop.time() > deadline:
                 self._problem, self._was_up = down, False
-                self._away_until = loop.time() + AWAY
+                self._away_until = loop.time() + OUTAGE_SECONDS
                 raise self._unavailable()
             await asyncio.sleep(0.5)
             down = await asyncio.to_thread(ping, self.splash)

@@ -13,15 +13,15 @@ from scrapy.http import Headers, HtmlResponse
 from monitor.errors import FetchError
 from monitor.rendering import render_options as rule
 from monitor.rendering.egress_proxy import REFUSAL
-from monitor.rendering.splash import LOOK
+from monitor.rendering.splash import PROBE_SCRIPT
 
 if TYPE_CHECKING:
     import scrapy
     from playwright.async_api import Frame, Page, Request, Response
 
-    from monitor.rendering.render_options import Plan
+    from monitor.rendering.render_options import RenderOptions
 
-LOOK_TIMEOUT = 8.0  # seconds in which a page has to answer a look; one that does not, hangs
+PROBE_TIMEOUT_SECONDS = 8.0  # seconds in which a page has to answer a look; one that does not, hangs
 _CONSENT_FRAMES = ("consent", "privacy-mgmt", "sp-prod", "sourcepoint", "cmp", "trustarc", "cookie")
 _HTML = "() => document.documentElement ? document.documentElement.outerHTML : ''"
 
@@ -39,7 +39,7 @@ def browser_is_gone(error: PlaywrightError) -> bool:
 class Tab:
     """Follows one page from its address to its finished text."""
 
-    def __init__(self, page: Page, plan: Plan) -> None:
+    def __init__(self, page: Page, plan: RenderOptions) -> None:
         self._page = page
         self._plan = plan
         self._landed: Response | None = None
@@ -104,40 +104,40 @@ class Tab:
         while (now := self._now()) - began < plan.limit:
             look = await self._look(consent)
             if look is None:  # between two documents
-                await asyncio.sleep(rule.TICK)
+                await asyncio.sleep(rule.PROBE_INTERVAL_SECONDS)
                 continue
             clicked = look["clicked"] or await self._consent_in_frames(consent)
             if clicked:
                 clicks += 1
-                consent = consent if clicks < rule.CLICKS else []
+                consent = consent if clicks < rule.MAX_CONSENT_CLICKS else []
             if look["text"] != text or clicked:
                 text, changed = look["text"], now
             if self._is_finished(look, now - began, now - changed):
                 return
-            await asyncio.sleep(rule.TICK)
+            await asyncio.sleep(rule.PROBE_INTERVAL_SECONDS)
 
     def _is_finished(self, look: dict[str, Any], waited: float, still: float) -> bool:
         plan, silent = self._plan, self._now() - self._activity
         if plan.pause is not None:
             return waited >= plan.pause
         if plan.idle:
-            return not self._under_way and silent >= rule.QUIET
-        if still < rule.QUIET:
+            return not self._under_way and silent >= rule.QUIET_SECONDS
+        if still < rule.QUIET_SECONDS:
             return False
         if plan.selector:
             return bool(look["found"])
-        if look["text"] >= rule.ENOUGH and still >= rule.STALL:
+        if look["text"] >= rule.ENOUGH_TEXT_CHARACTERS and still >= rule.STALL_SECONDS:
             return True  # what is under way still is no part of the text
-        if not look["ready"] or (self._under_way and silent < rule.STALL):
+        if not look["ready"] or (self._under_way and silent < rule.STALL_SECONDS):
             return False
         failed = self._landed is not None and self._landed.status >= 400
-        return failed or look["text"] >= rule.ENOUGH or waited >= rule.THIN
+        return failed or look["text"] >= rule.ENOUGH_TEXT_CHARACTERS or waited >= rule.THIN_TEXT_SECONDS
 
     async def _look(self, consent: list[str]) -> dict[str, Any] | None:
         try:
-            async with asyncio.timeout(LOOK_TIMEOUT):
+            async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
                 look: dict[str, Any] = await self._page.evaluate(
-                    LOOK, {"consent": consent, "selector": self._plan.selector}
+                    PROBE_SCRIPT, {"consent": consent, "selector": self._plan.selector}
                 )
         except TimeoutError as error:
             raise FetchError("a script of the page loops for ever", kind="hang") from error
@@ -152,8 +152,8 @@ class Tab:
         for frame in self._page.frames[1:]:
             if consent and any(word in frame.url for word in _CONSENT_FRAMES):
                 with contextlib.suppress(PlaywrightError, TimeoutError):
-                    async with asyncio.timeout(LOOK_TIMEOUT):
-                        look = await frame.evaluate(LOOK, {"consent": consent, "selector": None})
+                    async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
+                        look = await frame.evaluate(PROBE_SCRIPT, {"consent": consent, "selector": None})
                     if look["clicked"]:
                         return True
         return False
@@ -161,14 +161,14 @@ class Tab:
     async def _html(self) -> str:
         for _ in range(3):
             try:
-                async with asyncio.timeout(LOOK_TIMEOUT):
+                async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
                     html: str = await self._page.evaluate(_HTML)
             except TimeoutError as error:
                 raise FetchError("a script of the page loops for ever", kind="hang") from error
             except PlaywrightError as error:
                 if browser_is_gone(error):
                     raise
-                await asyncio.sleep(rule.TICK)  # it went on to another document in this moment
+                await asyncio.sleep(rule.PROBE_INTERVAL_SECONDS)  # it went on to another document in this moment
             else:
                 if len(html) > self._plan.max_size:
                     raise FetchError("larger than max_size once rendered", kind="too-large", permanent=True)

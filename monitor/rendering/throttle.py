@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.crawler import Crawler
 
-HOSTS = 1000  # remembered at once
+MAX_THROTTLED_HOSTS = 1000  # remembered at once
 
 
-class Pace:
+class HostThrottle:
     """Spaces requests that have their engine by the delay of their download slot."""
 
     def __init__(self, crawler: Crawler) -> None:
@@ -24,7 +24,7 @@ class Pace:
         assert self._crawler.engine is not None
         slot = self._crawler.engine.downloader.slots.get(key := request.meta.get("download_slot", ""))
         now = asyncio.get_running_loop().time()
-        if len(self._next) > HOSTS:
+        if len(self._next) > MAX_THROTTLED_HOSTS:
             self._next = {host: at for host, at in self._next.items() if at > now}
         turn = max(now, self._next.get(key, now))
         self._next[key] = turn + (slot.delay if slot else 0.0)

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.errors import StoreRefused
-from monitor.store.protocol import Found, Store
+from monitor.store.protocol import SearchResult, Store
 
 if TYPE_CHECKING:
     from monitor.config.schema import StoreSettings
 
-__all__ = ["Found", "Store", "open_store"]
+__all__ = ["SearchResult", "Store", "open_store"]
 
 
 def open_store(settings: StoreSettings, base: Path) -> Store:
@@ -22,12 +22,12 @@ def open_store(settings: StoreSettings, base: Path) -> Store:
     url = settings.url.get_secret_value()
     scheme, _, rest = url.partition(":")
     if scheme == "sqlite" and rest and not settings.cloud_id:
-        from monitor.store.sqlite import SqliteStore  # noqa: PLC0415  only what is used is loaded
+        from monitor.store.sqlite import SqliteStore
 
         path = rest.removeprefix("//") if rest.startswith("///") else rest  # sqlite:///absolute is written by many
         return SqliteStore((base / Path(path).expanduser()).absolute(), timeout=settings.timeout)
     if scheme in {"http", "https"} or settings.cloud_id:
-        from monitor.store.elasticsearch import ElasticsearchStore  # noqa: PLC0415  as above
+        from monitor.store.elasticsearch import ElasticsearchStore
 
         return ElasticsearchStore.open(settings, base)
     raise StoreRefused(

@@ -17,7 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from monitor.models import Candidate, Filed, Filing, Hit, Json, Notice, OutletState, Story, Visit
+    from monitor.models import (
+        Candidate,
+        CommitResult,
+        FrontierEntry,
+        Hit,
+        Json,
+        Notification,
+        OutletState,
+        PageCommit,
+        Story,
+    )
     from monitor.query.syntax import Node
 
 #: Between polls of an outlet never met before, until its first poll says better.
@@ -25,7 +35,7 @@ FIRST_INTERVAL = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class SearchResult:
     """A page of search results; ``total`` is exact, or None where counting them all would be slow."""
 
     stories: tuple[Story, ...]
@@ -51,10 +61,10 @@ class Alias:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Posted:
+class OutboxRecord:
     """A notice of the outbox, and when it was sent if it was."""
 
-    notice: Notice
+    notification: Notification
     sent_at: datetime | None
 
 
@@ -67,14 +77,14 @@ class Snooze:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Note:
+class Setting:
     """A small JSON document."""
 
     key: str
     value: Json
 
 
-Record: TypeAlias = "History | Hit | Posted | Visit | Alias | OutletState | Snooze | Note"
+Record: TypeAlias = "History | Hit | OutboxRecord | FrontierEntry | Alias | OutletState | Snooze | Setting"
 
 
 class Store(Protocol):
@@ -83,7 +93,7 @@ class Store(Protocol):
     def setup(self) -> None:
         """Makes what is missing and migrates what is older; StoreRefused where it is newer than this program."""
 
-    def expect(self) -> None:
+    def require_exists(self) -> None:
         """Raises StoreRefused where nobody has made this store yet, as far as can be told without asking a server."""
 
     def ping(self) -> str:
@@ -93,13 +103,13 @@ class Store(Protocol):
 
     # ---- the crawl frontier
 
-    def enqueue(self, candidates: Sequence[Candidate], *, now: datetime) -> list[Visit]:
+    def enqueue(self, candidates: Sequence[Candidate], *, now: datetime) -> list[FrontierEntry]:
         """Makes a waiting visit of each candidate whose address was never met, and returns these."""
 
-    def waiting(self, outlet: str, *, now: datetime, limit: int) -> list[Visit]:
+    def due_entries(self, outlet: str, *, now: datetime, limit: int) -> list[FrontierEntry]:
         """Visits of the outlet that are due, longest due first: new, failed before, or to be asked again."""
 
-    def file(self, filings: Sequence[Filing]) -> list[Filed]:
+    def commit(self, commits: Sequence[PageCommit]) -> list[CommitResult]:
         """Writes each filing whole, in this order where it cannot be one transaction: hits and notices, then the
         story, then its visit and aliases.  So a kill in between leaves a visit that is still waiting, and the repeat
         meets either no story (and puts the same hits again) or a story whose hits are all there.
@@ -127,7 +137,7 @@ class Store(Protocol):
         limit: int = 20,
         offset: int = 0,
         relevance: bool = False,
-    ) -> Found:
+    ) -> SearchResult:
         """Stories that match (all, for None): newest first by publication or else first sight, or by relevance."""
 
     def scan(
@@ -140,7 +150,7 @@ class Store(Protocol):
     ) -> Iterator[Story]:
         """All that match, in order of id, beginning behind ``after``; streams, so memory stays bounded."""
 
-    def similar(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
+    def near_duplicates(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
         """(story, cluster, signature) of stories first seen since then that share a band with the signature."""
 
     def hits(self, alert: str | None = None, *, since: datetime | None = None, limit: int = 1000) -> list[Hit]:
@@ -174,45 +184,45 @@ class Store(Protocol):
 
     # ---- the outbox
 
-    def claim(self, *, holder: str, now: datetime, term: timedelta, limit: int = 1000) -> list[Notice]:
+    def claim(self, *, holder: str, now: datetime, term: timedelta, limit: int = 1000) -> list[Notification]:
         """Takes notices that are due, unsent and nobody's (or whose claim ran out), oldest first."""
 
-    def unclaim(self, gone: Callable[[str], bool]) -> int:
+    def release_claims(self, is_dead: Callable[[str], bool]) -> int:
         """Takes back the claims of holders of which ``gone`` says that they died; returns how many notices they had."""
 
-    def stamp(self, batches: Mapping[str, Sequence[Notice]], *, holder: str) -> None:
+    def assign_message_ids(self, batches: Mapping[str, Sequence[Notification]], *, holder: str) -> None:
         """Records under which Message-ID each claimed notice is about to be sent, before it is sent.
 
         LeaseLost where a claim is another's by now: then nothing is stamped.
         """
 
-    def sent(self, notices: Sequence[Notice], *, now: datetime) -> None:
+    def mark_sent(self, notifications: Sequence[Notification], *, now: datetime) -> None:
         """Marks notices as sent, for good."""
 
-    def postpone(self, notices: Sequence[Notice], *, holder: str) -> None:
+    def postpone(self, notifications: Sequence[Notification], *, holder: str) -> None:
         """Gives claimed notices back as they are now: with attempts, error, due_at, and who has still to get them.
 
         What was sent meanwhile, or is another holder's by now, is left alone.
         """
 
-    def outbox(self, *, limit: int = 1000) -> list[Notice]:
+    def outbox(self, *, limit: int = 1000) -> list[Notification]:
         """Unsent notices, the next due first."""
 
     def snooze(self, alert: str, until: datetime | None) -> None:
         """Holds an alert's mail back until then (None: no longer)."""
 
-    def snoozed(self) -> dict[str, datetime]:
+    def snoozes(self) -> dict[str, datetime]:
         """Until when each snoozed alert's mail is held back."""
 
     # ---- small state of the monitor as a whole
 
-    def note(self, key: str, value: Json | None) -> None:
+    def put_setting(self, key: str, value: Json | None) -> None:
         """Keeps a small JSON document (None removes it)."""
 
-    def swap(self, key: str, old: Json | None, new: Json) -> bool:
+    def compare_and_set(self, key: str, old: Json | None, new: Json) -> bool:
         """Keeps ``new`` if ``old`` is what is kept now (None: nothing): of several who try at once, one does it."""
 
-    def notes(self, prefix: str = "") -> dict[str, Json]:
+    def settings(self, prefix: str = "") -> dict[str, Json]:
         """The documents whose key begins with ``prefix``."""
 
     # ---- copying

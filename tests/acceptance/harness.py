@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from monitor.demo.stories import Dispatch
+from monitor.demo.stories import DemoStory
 from monitor.models import now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from monitor.demo.newsroom import House, Newsroom
+    from monitor.demo.newsroom import DemoOutlet, Newsroom
 
 SBERBANK = {"name": "sberbank", "query": "Sberbank OR Сбербанк", "to": ["desk@example.org"]}
 BRICS = {"name": "brics-ai", "query": "BRICS NEAR/10 AI", "to": ["desk@example.org"]}
@@ -109,7 +109,7 @@ class Monitor:
         return [sys.executable, *program, words[0], "--config", str(self.config), *words[1:]]
 
 
-def settings(newsroom: Newsroom | Sequence[House], mail_url: str | None, **changes: Any) -> dict[str, Any]:
+def settings(newsroom: Newsroom | Sequence[DemoOutlet], mail_url: str | None, **changes: Any) -> dict[str, Any]:
     """A monitor.yaml for these outlets, with the two alerts of the model story."""
     houses = newsroom if isinstance(newsroom, list | tuple) else list(newsroom.houses.values())
     values: dict[str, Any] = {
@@ -123,7 +123,7 @@ def settings(newsroom: Newsroom | Sequence[House], mail_url: str | None, **chang
     return values | changes
 
 
-def dispatch(outlet: str, number: int, *, word: str = "") -> Dispatch:
+def dispatch(outlet: str, number: int, *, word: str = "") -> DemoStory:
     """A story of some 130 words that is like no other, with ``word`` in its middle."""
     chance = random.Random(f"{outlet} {number}")
     nouns, qualities, deeds = NOUNS.split(), QUALITIES.split(), DEEDS.split()
@@ -140,7 +140,7 @@ def dispatch(outlet: str, number: int, *, word: str = "") -> Dispatch:
     sentences = [sentence() for _ in range(8)]
     sentences.insert(4, f"Then came {word or 'nobody'} to look.")
     place = chance.choice(nouns)
-    return Dispatch(
+    return DemoStory(
         outlet=outlet,
         slug=f"what-the-{place}-of-{outlet}-did-in-week-{number}",
         title=f"What the {place} of {outlet} did in week {number}",

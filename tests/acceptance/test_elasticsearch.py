@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from monitor.config.schema import StoreSettings
     from monitor.demo.sink import MailSink
-    from monitor.demo.stories import Dispatch
+    from monitor.demo.stories import DemoStory
 
 pytestmark = [pytest.mark.elasticsearch, pytest.mark.timeout(900)]
 
@@ -37,7 +37,7 @@ ALERTS = [SBERBANK]
 
 SHORT_LEASES = f"""
 import datetime, monitor.crawl.lease
-monitor.crawl.lease.TERM = datetime.timedelta(seconds={LEASE})
+monitor.crawl.lease.LEASE_TERM = datetime.timedelta(seconds={LEASE})
 from monitor.cli import main
 main()
 """
@@ -70,7 +70,7 @@ def on(store: StoreSettings | str, newsroom: Newsroom, sink: MailSink) -> dict[s
     return values
 
 
-def town(outlets: int, each: int) -> tuple[list[Any], list[Dispatch]]:
+def town(outlets: int, each: int) -> tuple[list[Any], list[DemoStory]]:
     """So many outlets with so many stories each, of which every fourth is for the alert."""
     profiles = [replace(PROFILES[0], key=f"house{n}", name=f"House {n}") for n in range(outlets)]
     return profiles, [dispatch(p.key, n, word="" if n % 4 else "Sberbank") for p in profiles for n in range(each)]
@@ -86,13 +86,13 @@ def ended(processes: list[subprocess.Popen[bytes]]) -> Iterator[None]:
             end_group(process)
 
 
-def wait_for_mail(stories: list[Dispatch], sink: MailSink) -> None:
+def wait_for_mail(stories: list[DemoStory], sink: MailSink) -> None:
     """Returns when as much was mailed as there is to mail."""
     expected = sum("Sberbank" in story.text for story in stories)
     wait_for(lambda: sum(mail.text.count("What the ") for mail in sink.received) >= expected, seconds=120)
 
 
-def assert_each_once(monitor: Monitor, stories: list[Dispatch], sink: MailSink) -> None:
+def assert_each_once(monitor: Monitor, stories: list[DemoStory], sink: MailSink) -> None:
     assert Counter(story["title"] for story in monitor.stories()) == Counter(story.title for story in stories)
     # A process killed between the server's yes and its own note sends the same Message-ID again.
     mails = {mail.message["Message-ID"]: mail for mail in sink.received}.values()

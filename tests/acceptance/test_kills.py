@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.demo.newsroom import ON_A_LISTING, PROFILES, Newsroom
+from monitor.demo.newsroom import MAX_SOURCE_ENTRIES, PROFILES, Newsroom
 from monitor.demo.sink import MailSink
 
 from .harness import SBERBANK, Monitor, dispatch, end_group, kill, settings, wait_for
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KILLS = 20
-NEWS = ON_A_LISTING // KILLS  # stories of each house for each kill: no feed drops one that a killed crawl did not see
+NEWS = (
+    MAX_SOURCE_ENTRIES // KILLS
+)  # stories of each house for each kill: no feed drops one that a killed crawl did not see
 ALERTS = [SBERBANK, {"name": "visitor", "query": "nobody", "to": ["desk@example.org"]}]
 
 

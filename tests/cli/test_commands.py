@@ -23,8 +23,20 @@ from monitor.cli.context import Context
 from monitor.cli.crawl import _rest, _summary
 from monitor.cli.deliver import tell
 from monitor.crawl.report import CrawlReport, PollReport
-from monitor.mail.deliver import Report
-from monitor.models import Candidate, Disposition, Filing, Hit, Notice, Outcome, OutletState, Story, Visit, now, rfc3339
+from monitor.mail.deliver import DeliveryReport
+from monitor.models import (
+    Candidate,
+    Disposition,
+    FrontierEntry,
+    Hit,
+    Notification,
+    Outcome,
+    OutletState,
+    PageCommit,
+    Story,
+    now,
+    rfc3339,
+)
 from monitor.store.sqlite import SqliteStore
 from monitor.urls import story_id
 from servers.faulty import Answer, Request, serve
@@ -83,7 +95,7 @@ def home(tmp_path: Path) -> Path:
         story("old", "Sberbank long ago.", hours=24 * 40),
     ]
     for told in stories:
-        visit = Visit(
+        visit = FrontierEntry(
             id=told.id,
             candidate=Candidate(url=told.url, outlet=told.outlet),
             first_seen_at=told.first_seen_at,
@@ -95,11 +107,11 @@ def home(tmp_path: Path) -> Path:
             for a in told.alerts
         )
         notices = tuple(
-            Notice(alert=a, story=told.id, version=1, to=("desk@example.org",), due_at=now(), created_at=now())
+            Notification(alert=a, story=told.id, version=1, to=("desk@example.org",), due_at=now(), created_at=now())
             for a in told.alerts
         )
         outcome = Outcome(disposition=Disposition.STORED)
-        store.file([Filing(visit=visit, outcome=outcome, story=told, hits=hits, notices=notices)])
+        store.commit([PageCommit(entry=visit, outcome=outcome, story=told, hits=hits, notifications=notices)])
     (state,) = store.lease(["Meridian"], holder="here:1:1", now=now(), term=timedelta(minutes=5), limit=1)
     store.release(state)
     store.close()
@@ -354,7 +366,7 @@ def test_a_narrow_terminal_shows_numbers_and_notes_whole_and_a_pipe_folds_nothin
     with open_(home) as store:
         (state,) = store.lease(["Meridian"], holder="here:1:1", now=now(), term=timedelta(minutes=5), limit=1)
         counts = {"stored": 1234567}
-        store.release(replace(state, last_poll_at=now(), failures=1, error=error * 4, counts=counts))
+        store.release(replace(state, last_poll_at=now(), failures=1, error=error * 4, dispositions=counts))
     monkeypatch.delenv("COLUMNS", raising=False)
     assert error * 4 in command("outlets").out
     monkeypatch.setenv("COLUMNS", "60")
@@ -401,11 +413,11 @@ def test_too_little_of_an_id_names_no_story(home: Path, command: Callable[..., R
     assert (run.status, "at least 6 characters of the id" in run.err) == (2, True)
     other = key[:12] + ("0" * 20 if key[12:] != "0" * 20 else "1" * 20)
     told = story("other", "Another.", id=other)
-    visit = Visit(
+    visit = FrontierEntry(
         id=other, candidate=Candidate(url=told.url, outlet=told.outlet), first_seen_at=now(), next_at=None, story=other
     )
     with open_(home) as store:
-        store.file([Filing(visit=visit, outcome=Outcome(disposition=Disposition.STORED), story=told)])
+        store.commit([PageCommit(entry=visit, outcome=Outcome(disposition=Disposition.STORED), story=told)])
     run = command("history", key[:8])
     assert run.status == 2
     assert key in run.err
@@ -443,9 +455,9 @@ def test_an_interrupted_crawl_says_what_it_left_and_ends_with_the_signals_status
 
 
 def test_one_mail_is_counted_as_one(capfd: pytest.CaptureFixture[str]) -> None:
-    tell(Context(), Report(mails=1, notices=1), [])
-    tell(Context(), Report(mails=1, notices=2), [])
-    tell(Context(), Report(mails=2, notices=2), [])
+    tell(Context(), DeliveryReport(mails=1, notifications=1), [])
+    tell(Context(), DeliveryReport(mails=1, notifications=2), [])
+    tell(Context(), DeliveryReport(mails=2, notifications=2), [])
     assert capfd.readouterr().out.splitlines() == [
         "Mail: 1 mail sent, 1 story in it.",
         "Mail: 1 mail sent, 2 stories in it.",

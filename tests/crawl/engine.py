@@ -16,10 +16,10 @@ from scrapy.settings import Settings
 from scrapy.utils.reactor import install_reactor
 
 from monitor.config.schema import Config, CrawlSettings, Outlet
-from monitor.crawl.one_off import Errand
-from monitor.crawl.scheduler import Shift
+from monitor.crawl.one_off import OneOffSpider
+from monitor.crawl.scheduler import OutletScheduler
 from monitor.errors import LeaseLost
-from monitor.models import Disposition, Outcome, OutletState, Visit, now
+from monitor.models import Disposition, FrontierEntry, Outcome, OutletState, now
 from monitor.urls import story_id
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Engine:
 
         async def whole() -> None:
             runner = AsyncCrawlerRunner(self.settings)
-            await runner.crawl(Errand, settings=settings, do=work, keep=kept.append)
+            await runner.crawl(OneOffSpider, settings=settings, do=work, keep=kept.append)
 
         self.run(whole(), timeout=timeout)
         if isinstance(kept[0], BaseException):
@@ -72,8 +72,8 @@ class Engine:
 
         async def whole() -> CrawlReport:
             names = [outlet.name for outlet in service.config.outlets]
-            shift = Shift(service, names, **options)
-            await AsyncCrawlerRunner(self.settings).crawl(spider, shift=shift)
+            shift = OutletScheduler(service, names, **options)
+            await AsyncCrawlerRunner(self.settings).crawl(spider, scheduler=shift)
             return shift.report
 
         return self.run(whole())
@@ -89,20 +89,20 @@ class Memory:
     """As much of a store as a poll needs."""
 
     def __init__(self) -> None:
-        self.visits: dict[str, Visit] = {}
+        self.visits: dict[str, FrontierEntry] = {}
         self.states: dict[str, OutletState] = {}
         self.lock = threading.Lock()
 
-    def enqueue(self, candidates: Sequence[Candidate], *, now: datetime) -> list[Visit]:
+    def enqueue(self, candidates: Sequence[Candidate], *, now: datetime) -> list[FrontierEntry]:
         new = []
         for candidate in candidates:
             key = story_id(candidate.url)
             if key not in self.visits:
-                self.visits[key] = Visit(id=key, candidate=candidate, first_seen_at=now, next_at=now)
+                self.visits[key] = FrontierEntry(id=key, candidate=candidate, first_seen_at=now, next_at=now)
                 new.append(self.visits[key])
         return new
 
-    def waiting(self, outlet: str, *, now: datetime, limit: int) -> list[Visit]:
+    def due_entries(self, outlet: str, *, now: datetime, limit: int) -> list[FrontierEntry]:
         due = [v for v in self.visits.values() if v.candidate.outlet == outlet and v.next_at and v.next_at <= now]
         return sorted(due, key=lambda visit: visit.next_at or now)[:limit]
 
@@ -116,21 +116,21 @@ class Memory:
                 state = self.states.get(name, fresh)
                 free = state.lease_until is None or state.lease_until <= now
                 if free and (not due_only or state.next_poll_at <= now) and len(taken) < limit:
-                    state = replace(state, holder=holder, lease_until=now + term, token=f"{holder}{now}")
+                    state = replace(state, holder=holder, lease_until=now + term, fencing_token=f"{holder}{now}")
                     self.states[name] = state
                     taken.append(state)
         return taken
 
     def renew(self, state: OutletState, *, now: datetime, term: timedelta) -> OutletState:
-        if self.states[state.name].token != state.token:
+        if self.states[state.name].fencing_token != state.fencing_token:
             raise LeaseLost(state.name)
         return replace(state, lease_until=now + term)
 
     def release(self, state: OutletState) -> None:
         with self.lock:
-            if self.states[state.name].token != state.token:
+            if self.states[state.name].fencing_token != state.fencing_token:
                 raise LeaseLost(state.name)
-            self.states[state.name] = replace(state, holder=None, lease_until=None, token="")
+            self.states[state.name] = replace(state, holder=None, lease_until=None, fencing_token="")
 
     def outlets(self) -> list[OutletState]:
         return list(self.states.values())
@@ -148,19 +148,19 @@ class FakeIngest:
     kind: str = ""
     slow: float = 0.0
 
-    async def page(self, outlet: Outlet, visit: Visit, page: Page, furniture: object) -> Outcome:
+    async def page(self, outlet: Outlet, visit: FrontierEntry, page: Page, furniture: object) -> Outcome:
         await asyncio.sleep(self.slow)
         self.pages.append(page)
         settled = replace(visit, next_at=None, story=visit.id, etag=page.etag, last_modified=page.last_modified)
         self.memory.visits[visit.id] = settled
         return Outcome(disposition=self.disposition, kind=self.kind)
 
-    async def not_modified(self, visit: Visit) -> Outcome:
+    async def not_modified(self, visit: FrontierEntry) -> Outcome:
         self.unchanged.append(visit.candidate.url)
         self.memory.visits[visit.id] = replace(visit, next_at=None)
         return Outcome(disposition=Disposition.UNCHANGED)
 
-    async def failed(self, visit: Visit, error: FetchError) -> Outcome:
+    async def failed(self, visit: FrontierEntry, error: FetchError) -> Outcome:
         self.failures[visit.candidate.url] = error
         again = None if error.permanent else now() + timedelta(minutes=5)
         self.memory.visits[visit.id] = replace(visit, next_at=again, attempts=visit.attempts + 1)

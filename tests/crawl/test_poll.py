@@ -13,12 +13,12 @@ import pytest
 
 from monitor.config.schema import Outlet
 from monitor.crawl import sources
-from monitor.crawl.lease import TERM, Lease
-from monitor.crawl.poll import Desk, poll
-from monitor.crawl.scheduler import Shift
+from monitor.crawl.lease import LEASE_TERM, Lease
+from monitor.crawl.poll import PollContext, poll
+from monitor.crawl.scheduler import OutletScheduler
 from monitor.demo.web import Fault, Site
 from monitor.discovery import feed
-from monitor.discovery.filter_candidates import sift
+from monitor.discovery.filter_candidates import filter_candidates
 from monitor.errors import FetchError, StoreUnavailable
 from monitor.models import Candidate, Disposition, now
 
@@ -52,7 +52,7 @@ def test_new_stories_are_fetched_once(engine: Engine, site: Site) -> None:
     site.put("/rss", rss(stories(site, 5)), "application/rss+xml")
     service = FakeService(outlet(site))
     first = engine.shift(service)
-    again = engine.shift(service, everything=True)
+    again = engine.shift(service, ignore_schedule=True)
     assert first.polls[0].outcomes == {(Disposition.STORED, ""): 5}
     assert again.polls[0].outcomes == {}
     assert [site.count(f"/2026/story-with-number-{index}") for index in range(5)] == [1] * 5
@@ -62,7 +62,7 @@ def test_a_feed_that_has_not_changed_is_not_sent_again(engine: Engine, site: Sit
     site.put("/rss", rss(stories(site, 2)), "application/rss+xml", conditional=True)
     service = FakeService(outlet(site))
     engine.shift(service)
-    report = engine.shift(service, everything=True)
+    report = engine.shift(service, ignore_schedule=True)
     assert site.count("/rss", status=304) == 1
     assert (report.polls[0].unchanged, report.polls[0].failed) == (1, False)
 
@@ -74,7 +74,7 @@ def test_now_and_then_a_feed_is_fetched_whole(engine: Engine, site: Site) -> Non
     state = service.store.states["x"]
     old = {url: replace(s, fetched_at=now() - timedelta(hours=13)) for url, s in state.sources.items()}
     service.store.states["x"] = replace(state, sources=old)
-    engine.shift(service, everything=True)
+    engine.shift(service, ignore_schedule=True)
     assert site.count("/rss", status=200) == 2
 
 
@@ -83,12 +83,12 @@ def test_after_a_failure_a_feed_must_come_whole_before_it_counts_as_read(engine:
     service = FakeService(outlet(site))
     engine.shift(service)
     site.fault("/rss", Fault(status=500, times=1))
-    engine.shift(service, everything=True)
+    engine.shift(service, ignore_schedule=True)
     assert service.store.states["x"].failures == 0.5
     site.fault("/rss", Fault(status=304, times=1))
-    engine.shift(service, everything=True)
+    engine.shift(service, ignore_schedule=True)
     assert service.store.states["x"].failures > 0.5
-    engine.shift(service, everything=True)
+    engine.shift(service, ignore_schedule=True)
     assert service.store.states["x"].failures == 0
     assert site.asked[-1].status == 200
 
@@ -104,7 +104,7 @@ def test_an_outlet_that_is_not_due_is_left_alone(engine: Engine, site: Site) -> 
 def test_an_outlet_another_process_holds_is_left_to_it(engine: Engine, site: Site) -> None:
     service = FakeService(outlet(site))
     service.store.lease(["x"], holder="other:1:1", now=now(), term=timedelta(minutes=1), limit=1)
-    assert engine.shift(service, everything=True).held == ("x",)
+    assert engine.shift(service, ignore_schedule=True).held == ("x",)
 
 
 def test_old_foreign_and_useless_candidates_are_not_fetched(engine: Engine, site: Site) -> None:
@@ -208,7 +208,7 @@ def test_no_more_pages_than_wanted_are_fetched_in_one_poll(engine: Engine, site:
     report = engine.shift(service).polls[0]
     assert (report.pages, report.left) == (5, 1)
     assert service.store.states["x"].next_poll_at < now() + timedelta(minutes=2)
-    assert engine.shift(service, everything=True).polls[0].pages == 2
+    assert engine.shift(service, ignore_schedule=True).polls[0].pages == 2
 
 
 def test_told_to_stop_it_finishes_pages_under_way_and_gives_the_lease_back(engine: Engine, site: Site) -> None:
@@ -221,7 +221,7 @@ def test_told_to_stop_it_finishes_pages_under_way_and_gives_the_lease_back(engin
         asyncio.get_running_loop().call_later(1.0, stopping.set)
         return stopping
 
-    report = engine.shift(service, stopping=engine.run(stopped()))
+    report = engine.shift(service, stop=engine.run(stopped()))
     pages = sum(poll.pages for poll in report.polls)
     assert 0 < pages < 60
     assert len(service.ingest.pages) == pages
@@ -242,7 +242,7 @@ def test_told_to_stop_it_does_not_wait_for_a_store_that_is_away(engine: Engine, 
         return stopping
 
     service.call = away  # type: ignore[method-assign]
-    report = engine.shift(service, forever=True, stopping=engine.run(stopped()))
+    report = engine.shift(service, continuous=True, stop=engine.run(stopped()))
     assert (report.polled, report.errors) == (0, [])
 
 
@@ -267,7 +267,7 @@ def test_told_to_stop_amid_a_lease_it_gives_back_at_once_what_that_brings(engine
         release(state)
 
     service.store.lease, service.store.release = leased, released  # type: ignore[method-assign]
-    report = engine.shift(service, forever=True, stopping=stopping)
+    report = engine.shift(service, continuous=True, stop=stopping)
     assert (report.polled, report.errors) == (0, [])
     assert {name: state.holder for name, state in service.store.states.items()} == {"x": None, "y": None}
 
@@ -304,15 +304,15 @@ class Outage:
 def test_a_lease_taken_after_an_outage_begins_when_the_store_is_back(site: Site, monkeypatch: Any) -> None:
     service = FakeService(outlet(site))
     outage = Outage(service, monkeypatch)
-    (state,) = asyncio.run(Shift(service, ["x"])._lease(["x"]))  # type: ignore[arg-type]  # as much as it asks of it
-    assert state.lease_until == outage.time + TERM
+    (state,) = asyncio.run(OutletScheduler(service, ["x"])._lease(["x"]))  # type: ignore[arg-type]  # as much as it asks of it
+    assert state.lease_until == outage.time + LEASE_TERM
 
 
 def test_a_lease_renewed_after_an_outage_lasts_from_when_the_store_is_back(site: Site, monkeypatch: Any) -> None:
     service = FakeService(outlet(site))
-    (state,) = service.store.lease(["x"], holder="me", now=now(), term=TERM, limit=1)
+    (state,) = service.store.lease(["x"], holder="me", now=now(), term=LEASE_TERM, limit=1)
     outage = Outage(service, monkeypatch)
-    monkeypatch.setattr("monitor.crawl.lease.TERM", timedelta(seconds=0.3))
+    monkeypatch.setattr("monitor.crawl.lease.LEASE_TERM", timedelta(seconds=0.3))
     lease = Lease(service, state)  # type: ignore[arg-type]  # as much as it asks of it
 
     async def one_renewal() -> None:
@@ -323,13 +323,13 @@ def test_a_lease_renewed_after_an_outage_lasts_from_when_the_store_is_back(site:
 
 
 def test_a_lease_that_was_lost_ends_the_poll_without_writing(engine: Engine, site: Site, monkeypatch: Any) -> None:
-    monkeypatch.setattr("monitor.crawl.lease.TERM", timedelta(seconds=0.6))
+    monkeypatch.setattr("monitor.crawl.lease.LEASE_TERM", timedelta(seconds=0.6))
     site.put("/rss", rss(stories(site, 60)), "application/rss+xml")
     service = FakeService(outlet(site))
     service.ingest.slow = 0.3
 
     def stolen(state: Any, **_: Any) -> Any:
-        service.store.states["x"] = replace(service.store.states["x"], token="another's", holder="other")
+        service.store.states["x"] = replace(service.store.states["x"], fencing_token="another's", holder="other")
         return type(service.store).renew(service.store, state, **_)
 
     service.store.renew = stolen  # type: ignore[method-assign]
@@ -346,9 +346,9 @@ def test_a_fault_in_one_poll_is_told_and_the_others_go_on(engine: Engine, site: 
     def breaking(candidates: Any, *, outlet: Outlet, **options: Any) -> Any:
         if outlet.name == "broken":
             raise RecursionError("a bug of ours")
-        return sift(candidates, outlet=outlet, **options)
+        return filter_candidates(candidates, outlet=outlet, **options)
 
-    monkeypatch.setattr("monitor.crawl.poll.sift", breaking)
+    monkeypatch.setattr("monitor.crawl.poll.filter_candidates", breaking)
     service = FakeService(broken, outlet(site))
     report = engine.shift(service)
     assert {poll.outlet: poll.failed for poll in report.polls} == {"broken": True, "x": False}
@@ -362,7 +362,7 @@ def test_an_outlet_that_names_nothing_is_found_by_itself(engine: Engine, site: S
     service = FakeService(outlet(site, feeds=()))
     assert engine.shift(service).polls[0].pages == 3
     site.forget()
-    engine.shift(service, everything=True)
+    engine.shift(service, ignore_schedule=True)
     assert site.count("/the-feed") == 1
     assert site.count("/") == 0
 
@@ -409,7 +409,7 @@ def test_a_story_announced_before_it_is_shown_is_asked_for_once_more(engine: Eng
     (visit,) = service.store.visits.values()
     assert visit.next_at is not None
     service.store.visits[visit.id] = replace(visit, next_at=now())
-    engine.shift(service, everything=True)
+    engine.shift(service, ignore_schedule=True)
     assert service.store.visits[visit.id].next_at is None
 
 
@@ -473,14 +473,14 @@ def test_a_fault_in_reading_one_source_costs_that_source_alone(
 ) -> None:
     site.put("/rss", rss(stories(site, 2)), "application/rss+xml")
     site.put("/other", rss([]), "application/rss+xml")
-    real = feed.read
+    real = feed.parse_feed
 
     def breaking(body: bytes, *, url: str, **options: Any) -> Any:
         if url.endswith("other"):
             raise RecursionError("a bug of ours")
         return real(body, url=url, **options)
 
-    monkeypatch.setattr("monitor.discovery.feed.read", breaking)
+    monkeypatch.setattr("monitor.discovery.feed.parse_feed", breaking)
     service = FakeService(outlet(site, feeds=(f"{site.url}other", f"{site.url}rss")))
     report = engine.shift(service).polls[0]
     assert (report.pages, report.failed) == (2, False)
@@ -507,7 +507,7 @@ def test_a_sitemap_that_an_index_names_is_not_sent_again_unchanged(engine: Engin
     site.put("/map.xml", sitemap_of(*stories(site, 1)), "text/xml", conditional=True)
     service = FakeService(outlet(site, feeds=(), sitemaps=(f"{site.url}top.xml",)))
     engine.shift(service)
-    engine.shift(service, everything=True)
+    engine.shift(service, ignore_schedule=True)
     assert (site.count("/map.xml", status=304), site.count("/top.xml", status=200)) == (1, 2)
 
 
@@ -541,8 +541,8 @@ def test_cookies_last_for_a_poll(engine: Engine, site: Site) -> None:
 
     async def two_polls(fetcher: Fetcher) -> None:
         for _ in range(2):
-            (state,) = service.store.lease(["x"], holder="me", now=now(), term=TERM, limit=1, due_only=False)
-            desk = Desk(service=service, fetcher=fetcher, parse=sources.listing, stopping=asyncio.Event())  # type: ignore[arg-type]
+            (state,) = service.store.lease(["x"], holder="me", now=now(), term=LEASE_TERM, limit=1, due_only=False)
+            desk = PollContext(service=service, fetcher=fetcher, parse=sources.parse_source, stop=asyncio.Event())  # type: ignore[arg-type]
             await poll(service.config.outlets[0], state, desk)
 
     engine.do(two_polls)
@@ -558,8 +558,8 @@ def test_a_page_whose_host_rests_is_not_counted_as_tried(engine: Engine, site: S
         with pytest.raises(FetchError):
             await fetcher.source(outlet(site), f"{site.url}busy")
         service.store.enqueue([Candidate(url=f"{site.url}2026/story-with-number-0", outlet="x")], now=now())
-        (state,) = service.store.lease(["x"], holder="me", now=now(), term=TERM, limit=1)
-        desk = Desk(service=service, fetcher=fetcher, parse=sources.listing, stopping=asyncio.Event())  # type: ignore[arg-type]
+        (state,) = service.store.lease(["x"], holder="me", now=now(), term=LEASE_TERM, limit=1)
+        desk = PollContext(service=service, fetcher=fetcher, parse=sources.parse_source, stop=asyncio.Event())  # type: ignore[arg-type]
         return await poll(service.config.outlets[0], state, desk)
 
     report = engine.do(a_poll_of_a_resting_host)
@@ -575,7 +575,7 @@ def test_a_feed_that_has_moved_for_good_is_told_of(engine: Engine, site: Site) -
     assert engine.shift(service).polls[0].pages == 1
     assert f"{site.url}rss has moved for good: it is {site.url}new now" in service.store.states["x"].error
     site.put("/rss", status=302, headers=(("Location", "/new"),))
-    engine.shift(service, everything=True)
+    engine.shift(service, ignore_schedule=True)
     assert service.store.states["x"].error == ""
 
 
@@ -601,5 +601,5 @@ def test_a_server_that_only_keeps_one_of_its_lists_does_not_hold_an_outlet_up_fo
         engine.shift(service)
         assert service.store.states["x"].next_poll_at < now() + timedelta(minutes=61)
         site.put("/rss", **busy)
-        engine.shift(service, everything=True)
+        engine.shift(service, ignore_schedule=True)
         assert service.store.states["x"].next_poll_at > now() + timedelta(hours=23)

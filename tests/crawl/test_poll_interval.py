@@ -8,73 +8,80 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.crawl.poll_interval import FAILING_CEILING, LONGEST_REST, Seen, max_age, plan, retry_after
+from monitor.crawl.poll_interval import (
+    MAX_FAILING_INTERVAL,
+    MAX_RETRY_AFTER,
+    PollSummary,
+    max_age,
+    next_poll,
+    retry_after,
+)
 
 MINUTE = timedelta(minutes=1)
 
 
-def pause(seen: Seen, *, interval: int = 15, failures: float = 0, every: int | None = None) -> timedelta:
-    return plan(interval * MINUTE, failures, seen, every=(every and every * MINUTE) or None).pause
+def pause(seen: PollSummary, *, interval: int = 15, failures: float = 0, every: int | None = None) -> timedelta:
+    return next_poll(interval * MINUTE, failures, seen, every=(every and every * MINUTE) or None).pause
 
 
 def test_all_known_slows_down() -> None:
-    assert pause(Seen(listed=30, new=0)) == 22.5 * MINUTE
+    assert pause(PollSummary(listed=30, new=0)) == 22.5 * MINUTE
 
 
 def test_nothing_listed_counts_as_known() -> None:
-    assert pause(Seen()) == 22.5 * MINUTE
+    assert pause(PollSummary()) == 22.5 * MINUTE
 
 
 def test_mostly_new_speeds_up() -> None:
-    assert pause(Seen(listed=30, new=25)) == 7.5 * MINUTE
+    assert pause(PollSummary(listed=30, new=25)) == 7.5 * MINUTE
 
 
 def test_several_new_ones_keep_the_pace() -> None:
-    assert pause(Seen(listed=30, new=5)) == 15 * MINUTE
+    assert pause(PollSummary(listed=30, new=5)) == 15 * MINUTE
 
 
 def test_half_known_keeps_the_pace() -> None:
-    assert pause(Seen(listed=30, new=15)) == 15 * MINUTE
+    assert pause(PollSummary(listed=30, new=15)) == 15 * MINUTE
 
 
 def test_a_ttl_slows_down_as_far_as_the_ceiling() -> None:
-    assert pause(Seen(listed=30, new=5, fresh_for=40 * MINUTE)) == 40 * MINUTE
-    assert pause(Seen(listed=30, new=5, fresh_for=40 * MINUTE), every=30) == 30 * MINUTE
+    assert pause(PollSummary(listed=30, new=5, fresh_for=40 * MINUTE)) == 40 * MINUTE
+    assert pause(PollSummary(listed=30, new=5, fresh_for=40 * MINUTE), every=30) == 30 * MINUTE
 
 
 def test_unfinished_work_comes_back_soon() -> None:
-    assert pause(Seen(listed=30, unfinished=True)) == MINUTE
+    assert pause(PollSummary(listed=30, unfinished=True)) == MINUTE
 
 
 def test_a_failed_page_brings_the_outlet_back_when_it_is_due() -> None:
-    assert pause(Seen(listed=30, waiting=5 * MINUTE), interval=60) == 5 * MINUTE
+    assert pause(PollSummary(listed=30, waiting=5 * MINUTE), interval=60) == 5 * MINUTE
 
 
 def test_failures_add_up_by_their_kind_and_a_success_forgets_them() -> None:
     failures = 0.0
     for kind, total in [("timeout", 0.25), ("connection", 0.75), ("http-404", 1.75), ("malformed", 2.75)]:
-        failures = plan(15 * MINUTE, failures, Seen(failure=kind), every=None).failures
+        failures = next_poll(15 * MINUTE, failures, PollSummary(failure=kind), every=None).failures
         assert failures == total
-    assert plan(15 * MINUTE, failures, Seen(listed=1), every=None).failures == 0
+    assert next_poll(15 * MINUTE, failures, PollSummary(listed=1), every=None).failures == 0
 
 
 def test_a_failing_outlet_is_asked_ever_more_rarely_but_always_again() -> None:
-    pauses = [pause(Seen(failure="http-404"), failures=number) for number in range(12)]
+    pauses = [pause(PollSummary(failure="http-404"), failures=number) for number in range(12)]
     assert pauses == sorted(pauses)
-    assert pauses[-1] == FAILING_CEILING
+    assert pauses[-1] == MAX_FAILING_INTERVAL
 
 
 def test_every_is_the_ceiling_of_a_failing_outlet_too() -> None:
-    assert pause(Seen(failure="http-404"), failures=50, every=20) == 20 * MINUTE
+    assert pause(PollSummary(failure="http-404"), failures=50, every=20) == 20 * MINUTE
 
 
 def test_a_rest_that_is_asked_for_goes_before_everything_but_a_day() -> None:
-    assert pause(Seen(failure="http-429", rest=120 * MINUTE), every=5) == 120 * MINUTE
-    assert pause(Seen(rest=timedelta(days=30))) == LONGEST_REST
+    assert pause(PollSummary(failure="http-429", rest=120 * MINUTE), every=5) == 120 * MINUTE
+    assert pause(PollSummary(rest=timedelta(days=30))) == MAX_RETRY_AFTER
 
 
 seens = st.builds(
-    Seen,
+    PollSummary,
     listed=st.integers(0, 500),
     new=st.integers(0, 500),
     failure=st.sampled_from([None, "timeout", "http-404", "dns"]),
@@ -85,12 +92,12 @@ seens = st.builds(
 
 
 @given(st.lists(seens, min_size=1, max_size=40), st.none() | st.timedeltas(timedelta(seconds=1), timedelta(days=2)))
-def test_no_outlet_is_asked_too_often_or_forgotten(polls: list[Seen], every: timedelta | None) -> None:
+def test_no_outlet_is_asked_too_often_or_forgotten(polls: list[PollSummary], every: timedelta | None) -> None:
     interval, failures = 15 * MINUTE, 0.0
     for seen in polls:
-        made = plan(interval, failures, seen, every=every)
+        made = next_poll(interval, failures, seen, every=every)
         interval, failures = made.interval, made.failures
-        assert made.pause <= (every or FAILING_CEILING)
+        assert made.pause <= (every or MAX_FAILING_INTERVAL)
         assert made.pause >= min(MINUTE, every or MINUTE)
 
 
@@ -99,7 +106,7 @@ def test_no_outlet_is_asked_too_often_or_forgotten(polls: list[Seen], every: tim
     [
         (b"120", 120),
         ("0", 0),
-        ("99999999999999", LONGEST_REST.total_seconds()),
+        ("99999999999999", MAX_RETRY_AFTER.total_seconds()),
         ("Sun, 22 Nov 2026 12:01:00 GMT", 60),
         ("Sun, 22 Nov 2026 11:00:00 GMT", 0),
         ("-5", None),

@@ -115,7 +115,7 @@ def test_the_first_signal_ends_a_pass_cleanly(place: Place, site: Site, number: 
     state = place.states()["X"]
     assert state.holder is None
     assert state.next_poll_at < now() + timedelta(minutes=2)
-    assert sum(state.counts.values()) == fetched(site)
+    assert sum(state.dispositions.values()) == fetched(site)
 
 
 @pytest.mark.parametrize("command", ["discover", "extract"])
@@ -154,7 +154,7 @@ def test_a_signal_ends_a_mail_round_after_the_mail_under_way(place: Place) -> No
         path.write_text(yaml.safe_dump(settings), encoding="utf-8")
         store = open_store(load(path, {}).store, place.path)
         store.setup()
-        store.file([filing(story("x"), alerts=tuple(names))])
+        store.commit([filing(story("x"), alerts=tuple(names))])
         process = place.start("monitor", "run")
         until(lambda: manners.taken)
         process.send_signal(signal.SIGTERM)
@@ -249,7 +249,7 @@ def test_an_outlet_with_a_spider_of_its_own_is_read_by_it(tmp_path: Path, site: 
     place = Place(tmp_path, site, spider="federal-register", feeds=[], sections=[f"{site.url}api"])
     status, _, err = place.run("monitor", "crawl")
     assert status == 0, err
-    assert place.states()["X"].counts == {"stored": 1}
+    assert place.states()["X"].dispositions == {"stored": 1}
 
 
 # ---- who holds a lease

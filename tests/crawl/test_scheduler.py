@@ -12,9 +12,9 @@ from monitor.config import Config, Outlet
 from monitor.crawl import process
 from monitor.crawl import scheduler as shift_module
 from monitor.crawl.report import PollReport
-from monitor.crawl.scheduler import Shift
+from monitor.crawl.scheduler import OutletScheduler
 from monitor.errors import StoreUnavailable
-from monitor.mail.deliver import Report
+from monitor.mail.deliver import DeliveryReport
 from monitor.models import OutletState, now
 from monitor.store.protocol import FIRST_INTERVAL
 
@@ -46,14 +46,14 @@ class Asked:
 
 def test_what_it_polls_itself_is_not_asked_for_though_its_lease_ran_out_while_the_store_was_away() -> None:
     service = Asked()
-    shift = Shift(service, NAMES, forever=True)  # type: ignore[arg-type]  # it plays the service
+    shift = OutletScheduler(service, NAMES, continuous=True)  # type: ignore[arg-type]  # it plays the service
     shift._held["Two"] = OutletState(name="Two", next_poll_at=now(), interval=FIRST_INTERVAL)
     asyncio.run(shift._lease(NAMES))
     assert service.names == ["One", "Three"]
 
 
 def test_a_pass_that_is_stopped_says_which_outlets_it_did_not_come_to() -> None:
-    shift = Shift(Asked(), NAMES, everything=True)  # type: ignore[arg-type]  # it plays the service
+    shift = OutletScheduler(Asked(), NAMES, ignore_schedule=True)  # type: ignore[arg-type]  # it plays the service
     shift.report.add(PollReport(outlet="Two"))
     shift.stopping.set()
     asyncio.run(shift._left_out(["Three"]))
@@ -71,16 +71,16 @@ def test_a_round_of_mail_that_breaks_is_not_the_last(monkeypatch: pytest.MonkeyP
             raise StoreUnavailable("away")
         raise ZeroDivisionError("a bug of ours")
 
-    def deliver(*_: Any, **__: Any) -> Report:
+    def deliver(*_: Any, **__: Any) -> DeliveryReport:
         rounds.append(len(rounds))
         if len(rounds) == 1:
             raise ZeroDivisionError("a bug of ours")
         stopping.set()
-        return Report()
+        return DeliveryReport()
 
-    monkeypatch.setattr("monitor.mail.deliver.recall", recall)
+    monkeypatch.setattr("monitor.mail.deliver.release_dead_claims", recall)
     monkeypatch.setattr("monitor.mail.deliver.deliver_due", deliver)
-    monkeypatch.setattr(process, "MAIL_EVERY", 0.01)
+    monkeypatch.setattr(process, "MAIL_INTERVAL_SECONDS", 0.01)
     service: Any = SimpleNamespace(store=None, config=None)
     asyncio.run(asyncio.wait_for(process._send_mail(service, stopping), 30))
     assert (recalled, rounds) == ([0, 1], [0, 1])
@@ -90,7 +90,7 @@ def test_an_outlet_polled_while_the_clock_was_ahead_is_polled_again_once_it_is_s
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     service, right = FakeService(*CONFIG.outlets), now()
-    shift = Shift(service, NAMES, forever=True)  # type: ignore[arg-type]  # it plays the service
+    shift = OutletScheduler(service, NAMES, continuous=True)  # type: ignore[arg-type]  # it plays the service
 
     def take() -> list[str]:
         states = asyncio.run(shift._lease(NAMES))

@@ -27,7 +27,7 @@ class Nothing:
 @pytest.fixture
 def service() -> Iterator[Service]:
     nothing: Any = Nothing()
-    made = Service(Config(), nothing, nothing, patience=timedelta(seconds=1.5))
+    made = Service(Config(), nothing, nothing, store_retry_timeout=timedelta(seconds=1.5))
     yield made
     made.close()
 

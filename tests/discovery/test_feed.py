@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,9 @@ from hypothesis import strategies as st
 
 from monitor.discovery import feed
 from monitor.errors import FetchError
+
+if TYPE_CHECKING:
+    from monitor.discovery.parsed_source import ParsedSource
 
 RSS = """<?xml version="1.0" encoding="{encoding}"?>
 <rss version="2.0" xmlns:dc="http://purl.org/dc/elements/1.1/"
@@ -26,9 +30,9 @@ RSS = """<?xml version="1.0" encoding="{encoding}"?>
 </channel></rss>"""
 
 
-def read(body: bytes | str, **options: str) -> feed.Listing:
+def read(body: bytes | str, **options: str) -> ParsedSource:
     body = body.encode() if isinstance(body, str) else body
-    return feed.read(body, url="https://news.example/rss.xml", outlet="News", **options)
+    return feed.parse_feed(body, url="https://news.example/rss.xml", outlet="News", **options)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "windows-1251", "koi8-r", "utf-16"])

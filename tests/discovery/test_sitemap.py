@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import gzip
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
 from monitor.discovery import sitemap
 from monitor.errors import FetchError
 
+if TYPE_CHECKING:
+    from monitor.discovery.parsed_source import ParsedSource
+
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SINCE = NOW - timedelta(days=7)
 
 
-def read(body: str | bytes) -> sitemap.Listing:
+def read(body: str | bytes) -> ParsedSource:
     body = body.encode() if isinstance(body, str) else body
-    return sitemap.read(body, url="https://news.example/sitemap.xml", outlet="News", since=SINCE)
+    return sitemap.parse_sitemap(body, url="https://news.example/sitemap.xml", outlet="News", since=SINCE)
 
 
 def urlset(*entries: str) -> str:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from monitor.config.schema import Outlet
 from monitor.discovery import autodiscovery, section
-from monitor.discovery.filter_candidates import sift
-from monitor.discovery.url_rules import Own, day_in, looks_like_article
+from monitor.discovery.filter_candidates import filter_candidates
+from monitor.discovery.url_rules import OutletScope, day_in, looks_like_article
 from monitor.errors import FetchError
 from monitor.models import Candidate
 
@@ -43,11 +43,11 @@ def outlet(**changes: Any) -> Outlet:
 )
 def test_own_hosts_are_the_site_its_sections_and_what_it_names(url: str, own: bool) -> None:
     named = outlet(hosts=("partner.example.org",), sections=("https://live.example.net/world",))
-    assert (url in Own(named)) is own
+    assert (url in OutletScope(named)) is own
 
 
 def test_hosts_without_a_domain_agree_in_the_port() -> None:
-    own = Own(outlet(url="http://127.0.0.1:8001/"))
+    own = OutletScope(outlet(url="http://127.0.0.1:8001/"))
     assert "http://127.0.0.1:8001/a" in own
     assert "http://127.0.0.1:8002/a" not in own
 
@@ -116,7 +116,7 @@ def test_a_path_tells_its_day(url: str, day: tuple[int, int, int] | None) -> Non
 
 
 def kept(*candidates: Candidate, feed: bool = True, **changes: Any) -> tuple[list[str], dict[str, int]]:
-    found = sift(candidates, outlet=outlet(**changes), since=NOW - timedelta(days=7), feed=feed)
+    found = filter_candidates(candidates, outlet=outlet(**changes), since=NOW - timedelta(days=7), feed=feed)
     return [candidate.url.rpartition("/")[2] for candidate in found.kept], dict(found.dropped)
 
 
@@ -178,7 +178,7 @@ PAGE = """<html><head><base href="https://www.news.example.co.uk/world/">
 
 
 def test_a_section_offers_its_own_headlines_once_without_its_menus() -> None:
-    listing = section.read(PAGE.encode(), url="https://www.news.example.co.uk/world", outlet=outlet())
+    listing = section.parse_section(PAGE.encode(), url="https://www.news.example.co.uk/world", outlet=outlet())
     (found,) = listing.candidates
     assert found.url == "https://www.news.example.co.uk/world/china-and-russia-agree-on-chips"
     assert found.title == "China and Russia agree on chips after long talks"
@@ -188,13 +188,15 @@ def test_a_section_offers_the_stories_of_a_page_that_tells_them_apart_by_their_f
     titles = ("China and Russia agree on chips after long talks", "Ministers of both countries agree on data centres")
     for mark in ("#/", "#!/"):
         page = "".join(f"<a href='{mark}story/{n}'>{title}</a>" for n, title in enumerate(titles, 10001))
-        listing = section.read(page.encode(), url="https://www.news.example.co.uk/", outlet=outlet())
+        listing = section.parse_section(page.encode(), url="https://www.news.example.co.uk/", outlet=outlet())
         assert [found.url.partition(mark)[2] for found in listing.candidates] == ["story/10001", "story/10002"]
 
 
 def test_a_home_page_tells_of_feeds_sitemaps_and_sections() -> None:
     robots = ("https://www.news.example.co.uk/sitemap.xml", "https://www.news.example.co.uk/news-map.xml")
-    site = autodiscovery.find(PAGE.encode(), url="https://www.news.example.co.uk/", outlet=outlet(), robots=robots)
+    site = autodiscovery.discovery_hints(
+        PAGE.encode(), url="https://www.news.example.co.uk/", outlet=outlet(), robots=robots
+    )
     assert [url.rpartition("/")[2] for url in site.feeds] == ["atom.xml", "rss", "comments.xml"]
     assert [url.rpartition("/")[2] for url in site.sitemaps] == ["news-map.xml", "sitemap.xml"]
     assert [url.rpartition("/")[2] for url in site.sections] == ["technology", "world"]
@@ -202,22 +204,24 @@ def test_a_home_page_tells_of_feeds_sitemaps_and_sections() -> None:
 
 def test_an_empty_page_is_told() -> None:
     with pytest.raises(FetchError, match="empty"):
-        section.read(b"", url="https://x.com/", outlet=outlet())
+        section.parse_section(b"", url="https://x.com/", outlet=outlet())
 
 
 @given(st.binary(max_size=200), st.sampled_from([None, "utf-8", "windows-1251", "hex", "no-such"]))
 def test_no_bytes_break_a_section(body: bytes, charset: str | None) -> None:
     with suppress(FetchError):
-        section.read(b"<a href=" + body, url="https://x.com/", outlet=outlet(), charset=charset)
+        section.parse_section(b"<a href=" + body, url="https://x.com/", outlet=outlet(), charset=charset)
 
 
 @given(st.text(max_size=80))
 def test_no_address_breaks_the_sieve(url: str) -> None:
     for address in (url, f"https://www.news.example.co.uk/{url}", f"http://{url}"):
-        sift([Candidate(url=address, outlet="News")], outlet=outlet(), since=NOW, feed=False)
+        filter_candidates([Candidate(url=address, outlet="News")], outlet=outlet(), since=NOW, feed=False)
 
 
 def test_what_a_site_announces_at_no_address_is_left_out() -> None:
     page = '<base href="http://[oops"><link rel="alternate" type="application/rss+xml" href="http://[oops">'
-    site = autodiscovery.find(page.encode(), url="https://x.com/", outlet=outlet(), robots=("http://[oops", "/map.xml"))
+    site = autodiscovery.discovery_hints(
+        page.encode(), url="https://x.com/", outlet=outlet(), robots=("http://[oops", "/map.xml")
+    )
     assert (site.feeds, site.sitemaps) == ((), ("https://x.com/map.xml",))

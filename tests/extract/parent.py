@@ -6,7 +6,7 @@ import asyncio
 import signal
 
 from extract import hurtful
-from monitor.extract import Extractor, Reading, pool
+from monitor.extract import ExtractionOptions, Extractor, pool
 from monitor.models import Page, now
 
 PAGE = Page(url="https://news.example/", body=hurtful.HARM, fetched_at=now())
@@ -19,9 +19,9 @@ async def main() -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
     async with Extractor(1) as extractor:
         pool.worker.read = hurtful.children  # type: ignore[assignment]
-        print(await extractor.read(PAGE, Reading()), flush=True)
+        print(await extractor.read(PAGE, ExtractionOptions()), flush=True)
         pool.worker.read = hurtful.hang
-        await extractor.read(PAGE, Reading())
+        await extractor.read(PAGE, ExtractionOptions())
 
 
 if __name__ == "__main__":

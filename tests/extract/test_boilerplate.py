@@ -10,7 +10,7 @@ import random
 import pytest
 
 from extract import pages
-from monitor.extract import Reading, boilerplate, read
+from monitor.extract import ExtractionOptions, boilerplate, read
 from monitor.models import Article, Page, now
 
 BOX = "Our weekly briefing on Sberbank and its rivals comes every Friday, with charts and a quiz for you."
@@ -56,7 +56,7 @@ def page(number: int, *, popular: list[str] = POPULAR, frame: str = "story-frame
 def poll(memory: dict[str, object], number: int, body: bytes) -> tuple[dict[str, object], Article]:
     story = read(
         Page(url=f"https://bank.example/2026/{number}", body=body, fetched_at=now()),
-        Reading(furniture=boilerplate.known(memory)),
+        ExtractionOptions(boilerplate=boilerplate.known(memory)),
     )
     assert isinstance(story, Article)
     return boilerplate.learn(memory, story), story
@@ -96,15 +96,18 @@ def test_furniture_is_forgotten_when_the_layout_changes() -> None:
         memory, _ = poll(memory, number, page(number))
     old = boilerplate.known(memory)
     assert old
-    for number in range(11, 11 + boilerplate.FORGOTTEN + 1):
+    for number in range(11, 11 + boilerplate.FORGET_AFTER_STORIES + 1):
         memory, _ = poll(memory, number, page(number, frame="redesign", popular=[]).replace(b"class='b", b"class='c"))
     assert not old & boilerplate.known(memory)
 
 
 def test_a_page_that_is_all_furniture_keeps_its_text() -> None:
-    story = read(Page(url=pages.URL, body=pages.plain(), fetched_at=now()), Reading())
+    story = read(Page(url=pages.URL, body=pages.plain(), fetched_at=now()), ExtractionOptions())
     assert isinstance(story, Article)
-    again = read(Page(url=pages.URL, body=pages.plain(), fetched_at=now()), Reading(furniture=frozenset(story.blocks)))
+    again = read(
+        Page(url=pages.URL, body=pages.plain(), fetched_at=now()),
+        ExtractionOptions(boilerplate=frozenset(story.block_hashes)),
+    )
     assert isinstance(again, Article)
     assert again.text == story.text
 

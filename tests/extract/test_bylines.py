@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from extract import pages
-from monitor.extract import Reading, bylines, read
+from monitor.extract import ExtractionOptions, bylines, read
 from monitor.models import Article, Page, now
 
 
@@ -73,7 +73,7 @@ def test_the_outlet_s_own_name_is_no_author_and_signs_only_where_no_person_does(
     sources = (["Tech Example"], ["Tech Example Newsdesk"])
     assert bylines.names((["Tech Example"], ["Marta Lindqvist"]), ["Tech Example"]) == ("Marta Lindqvist",)
     assert bylines.names(sources[:1], ["Tech Example"]) == ()
-    assert bylines.house(sources) == ("Tech Example",)
+    assert bylines.newsroom(sources) == ("Tech Example",)
 
 
 def test_a_name_said_again_with_more_behind_it_counts_once() -> None:
@@ -96,7 +96,7 @@ def _authors(head: str, before: str = "", behind: str = "") -> tuple[str, ...]:
         f"<html><head><meta property='og:site_name' content='Tech Example'>{head}</head><body>"
         f"<article><h1>{pages.TITLE}</h1>{before}{body}{behind}</article></body></html>"
     )
-    story = read(Page(url=pages.URL, body=html.encode(), fetched_at=now()), Reading(outlet="Tech Example"))
+    story = read(Page(url=pages.URL, body=html.encode(), fetched_at=now()), ExtractionOptions(outlet="Tech Example"))
     assert isinstance(story, Article)
     return story.authors
 

@@ -8,7 +8,7 @@ import pytest
 
 from extract import hostile
 from monitor.errors import ExtractionError
-from monitor.extract import Extractor, Reading
+from monitor.extract import ExtractionOptions, Extractor
 from monitor.models import Article, NotArticle, Page, now
 
 pytestmark = pytest.mark.timeout(600)
@@ -27,7 +27,9 @@ def test_no_page_stops_the_reading_of_others() -> None:
 
 async def _read(extractor: Extractor, body: bytes) -> str:
     try:
-        story = await extractor.read(Page(url="https://news.example/2026/a", body=body, fetched_at=now()), Reading())
+        story = await extractor.read(
+            Page(url="https://news.example/2026/a", body=body, fetched_at=now()), ExtractionOptions()
+        )
     except ExtractionError as error:
         return error.kind
     if isinstance(story, NotArticle):

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.extract import Reading, boilerplate, phrases, read
-from monitor.extract.boilerplate import Furniture
+from monitor.extract import ExtractionOptions, boilerplate, phrases, read
+from monitor.extract.boilerplate import Boilerplate
 from monitor.models import Article, Page, now
 
 TITLE = "Ministers agree on rules for machines"
@@ -27,7 +27,9 @@ def text_of(body: str, *, head: str = "", body_class: str = "article-body", titl
         f"<html lang='en'><head><meta charset='utf-8'><meta property='og:title' content='{title}'>{head}</head>"
         f"<body><article><h1>{title}</h1><div class='{body_class}'>{body}</div></article></body></html>"
     )
-    story = read(Page(url="https://tech.example/2026/a-story", body=html.encode(), fetched_at=now()), Reading())
+    story = read(
+        Page(url="https://tech.example/2026/a-story", body=html.encode(), fetched_at=now()), ExtractionOptions()
+    )
     assert isinstance(story, Article), story
     return story.text
 
@@ -203,7 +205,9 @@ def test_a_text_that_stands_in_json_ld_alone_is_the_story_s(markup: str, shown: 
     }
     head = f"<script type='application/ld+json'>{json.dumps(facts)}</script>"
     html = f"<html><head><title>{TITLE}</title>{head}</head><body><div id='__next'>{paragraphs(0, shown)}</div></body></html>"
-    story = read(Page(url="https://tech.example/2026/a-story", body=html.encode(), fetched_at=now()), Reading())
+    story = read(
+        Page(url="https://tech.example/2026/a-story", body=html.encode(), fetched_at=now()), ExtractionOptions()
+    )
     assert isinstance(story, Article)
     assert story.text.split("\n\n") == told
     assert story.method == "json-ld"
@@ -221,7 +225,7 @@ def test_a_short_story_that_lists_related_ones_in_its_json_ld_is_a_story() -> No
 
 
 def test_form_letters_of_an_outlet_keep_what_each_of_them_says() -> None:
-    memory = Furniture()
+    memory = Boilerplate()
     form = "".join(
         f"<p>Rule {n} of this court says that who is named in a notice has ten days to answer it.</p>" for n in range(8)
     )
@@ -233,7 +237,7 @@ def test_form_letters_of_an_outlet_keep_what_each_of_them_says() -> None:
             f"<div class='txt'>{own}{form}</div></article></body></html>"
         )
         page = Page(url=f"https://court.example/notices/{number}", body=html.encode(), fetched_at=now())
-        story = read(page, Reading(furniture=memory.known()))
+        story = read(page, ExtractionOptions(boilerplate=memory.known()))
         assert isinstance(story, Article)
         assert f"Sberbank{number}" in story.text
         memory.learn(story)
@@ -254,7 +258,7 @@ def test_a_title_keeps_words_that_only_begin_like_the_site(title: str, site: str
         f"<html><head><title>{title}</title><meta property='og:title' content='{title}'>"
         f"<meta property='og:site_name' content='{site}'></head><body><article>{paragraphs(0, 6)}</article></body></html>"
     )
-    story = read(Page(url="https://news.example/a-story", body=html.encode(), fetched_at=now()), Reading())
+    story = read(Page(url="https://news.example/a-story", body=html.encode(), fetched_at=now()), ExtractionOptions())
     assert isinstance(story, Article)
     assert story.title == title
 

@@ -9,7 +9,7 @@ import json
 import pytest
 
 from extract.test_losses import MONTHS, paragraphs
-from monitor.extract import Reading, read
+from monitor.extract import ExtractionOptions, read
 from monitor.models import Article, Page, now
 
 STORY = "https://tech.example/2026/a-story"
@@ -18,7 +18,7 @@ STORY = "https://tech.example/2026/a-story"
 def seen(body: str, head: str = "", *, title: str = "Daily Herald", url: str = STORY) -> str:
     """The kind of page, or the text of a story."""
     html = f"<html lang='en'><head><meta charset='utf-8'><title>{title}</title>{head}</head><body>{body}</body></html>"
-    story = read(Page(url=url, body=html.encode(), fetched_at=now()), Reading())
+    story = read(Page(url=url, body=html.encode(), fetched_at=now()), ExtractionOptions())
     return story.text if isinstance(story, Article) else story.kind
 
 

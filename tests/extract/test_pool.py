@@ -15,7 +15,7 @@ import pytest
 
 from extract import hurtful
 from monitor.errors import ExtractionError
-from monitor.extract import Extractor, Reading, pool
+from monitor.extract import ExtractionOptions, Extractor, pool
 from monitor.models import Article, Page, now
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def page(body: bytes = STORY) -> Page:
     return Page(url="https://news.example/2026/bridge", body=body, fetched_at=now())
 
 
-def hurt(monkeypatch: pytest.MonkeyPatch, how: Callable[[Page, Reading], Article]) -> None:
+def hurt(monkeypatch: pytest.MonkeyPatch, how: Callable[[Page, ExtractionOptions], Article]) -> None:
     """Makes the workers run ``how`` on each page; it is pickled by name, so the pool need not know."""
     monkeypatch.setattr(pool.worker, "read", how)
 
@@ -40,7 +40,10 @@ def test_many_pages_are_read_at_once_and_each_comes_back_to_its_caller() -> None
     async def main() -> list[str]:
         async with Extractor(2) as extractor:
             stories = await asyncio.gather(
-                *(extractor.read(page(STORY.replace(b"bridge", f"bridge{n}".encode())), Reading()) for n in range(30))
+                *(
+                    extractor.read(page(STORY.replace(b"bridge", f"bridge{n}".encode())), ExtractionOptions())
+                    for n in range(30)
+                )
             )
         return [story.text for story in stories if isinstance(story, Article)]
 
@@ -59,14 +62,14 @@ def test_many_pages_are_read_at_once_and_each_comes_back_to_its_caller() -> None
     ],
 )
 def test_a_page_that_harms_its_worker_fails_alone(
-    monkeypatch: pytest.MonkeyPatch, how: Callable[[Page, Reading], Article], kind: str
+    monkeypatch: pytest.MonkeyPatch, how: Callable[[Page, ExtractionOptions], Article], kind: str
 ) -> None:
     hurt(monkeypatch, how)
 
     async def main() -> tuple[str, list[str]]:
         async with Extractor(1, timeout=1.5, memory=400_000_000) as extractor:
-            bad = asyncio.create_task(extractor.read(page(hurtful.HARM), Reading()))
-            good = [asyncio.create_task(extractor.read(page(), Reading())) for _ in range(3)]
+            bad = asyncio.create_task(extractor.read(page(hurtful.HARM), ExtractionOptions()))
+            good = [asyncio.create_task(extractor.read(page(), ExtractionOptions())) for _ in range(3)]
             with pytest.raises(ExtractionError) as caught:
                 await bad
             return caught.value.kind, [(await story).title for story in good]  # type: ignore[union-attr]
@@ -77,7 +80,7 @@ def test_a_page_that_harms_its_worker_fails_alone(
 def test_workers_are_replaced_after_their_share_of_pages() -> None:
     async def main() -> int:
         async with Extractor(1, pages_per_worker=3) as extractor:
-            return len([await extractor.read(page(), Reading()) for _ in range(10)])
+            return len([await extractor.read(page(), ExtractionOptions()) for _ in range(10)])
 
     assert asyncio.run(main()) == 10
 
@@ -95,7 +98,7 @@ def test_the_event_loop_runs_on_while_the_workers_start() -> None:
 
         ticking = asyncio.create_task(tick())
         extractor = Extractor(1)
-        await extractor.read(page(), Reading())
+        await extractor.read(page(), ExtractionOptions())
         ticking.cancel()
         extractor.close()
         return longest, time.monotonic() - began

@@ -7,18 +7,18 @@ from __future__ import annotations
 import pytest
 
 from extract import pages
-from monitor.extract import Reading, read
+from monitor.extract import ExtractionOptions, read
 from monitor.models import Article, NotArticle, Page, now
 
 
 def article(body: bytes, url: str = pages.URL, **reading: object) -> Article:
-    story = read(Page(url=url, body=body, fetched_at=now()), Reading(**reading))  # type: ignore[arg-type]
+    story = read(Page(url=url, body=body, fetched_at=now()), ExtractionOptions(**reading))  # type: ignore[arg-type]
     assert isinstance(story, Article), story
     return story
 
 
 def kind(body: bytes, url: str = pages.URL, content_type: str = "text/html") -> str:
-    story = read(Page(url=url, body=body, fetched_at=now(), content_type=content_type), Reading())
+    story = read(Page(url=url, body=body, fetched_at=now(), content_type=content_type), ExtractionOptions())
     return story.kind if isinstance(story, NotArticle) else "article"
 
 
@@ -85,7 +85,7 @@ def test_a_page_is_read_in_its_own_letters_whatever_it_declares(encoding: str, d
     body = f"<html><head><title>Сбербанк и ИИ</title></head><body><article>{'<p>' + words * 3 + '</p>'}".encode(
         encoding
     )
-    story = read(Page(url=pages.URL, body=body, fetched_at=now(), encoding=declared), Reading())
+    story = read(Page(url=pages.URL, body=body, fetched_at=now(), encoding=declared), ExtractionOptions())
     assert isinstance(story, Article)
     assert story.title == "Сбербанк и ИИ"
     assert story.language == "ru"
@@ -100,7 +100,7 @@ def test_a_page_is_read_in_its_own_letters_whatever_it_declares(encoding: str, d
 )
 def test_east_asian_encodings_are_found_from_the_bytes(encoding: str, text: str) -> None:
     body = f"<html><head><title>{text[:8]}</title></head><body><article>{('<p>' + text + '</p>') * 6}".encode(encoding)
-    story = read(Page(url=pages.URL, body=body, fetched_at=now()), Reading())
+    story = read(Page(url=pages.URL, body=body, fetched_at=now()), ExtractionOptions())
     assert isinstance(story, Article)
     assert text in story.text
 

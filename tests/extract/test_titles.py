@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from extract import pages
-from monitor.extract import Reading, read, titles
+from monitor.extract import ExtractionOptions, read, titles
 from monitor.models import Article, Page, now
 
 TITLE = "Ministries told to build AI with China"
@@ -47,6 +47,6 @@ def test_a_link_to_the_front_page_tells_the_site_s_name() -> None:
         f"<html><head><title>{TITLE} - Der Morgenbote Online</title></head><body>"
         f"<a href='https://www.tech.example'>Der Morgenbote</a><article>{body}</article></body></html>"
     )
-    story = read(Page(url=pages.URL, body=html.encode(), fetched_at=now()), Reading())
+    story = read(Page(url=pages.URL, body=html.encode(), fetched_at=now()), ExtractionOptions())
     assert isinstance(story, Article)
     assert story.title == TITLE

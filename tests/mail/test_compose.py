@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from monitor.config import Alert, Config, MailSettings
 from monitor.mail import compose
-from monitor.models import Notice, Story
+from monitor.models import Notification, Story
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -57,8 +57,8 @@ def config(*, deliver: str = "instant", timezone: str = "UTC", name: str = "sber
     return Config(mail=MailSettings(sender="Monitor <monitor@example.org>"), alerts=(alert,))
 
 
-def notice(story: Story, alert: str = "sberbank", **more: Any) -> Notice:
-    return Notice(
+def notice(story: Story, alert: str = "sberbank", **more: Any) -> Notification:
+    return Notification(
         alert=alert, story=story.id, version=story.version, to=("desk@example.org",), due_at=NOW, created_at=NOW, **more
     )
 
@@ -128,7 +128,7 @@ def test_a_correction_says_that_it_is_one() -> None:
 def test_the_subject_stays_short_and_tells_how_many() -> None:
     long = [replace(STORY, id=f"{n:032}", cluster=f"{n:032}", title="word " * 100) for n in range(3)]
     subject = str(mail(*long)["Subject"])
-    assert len(subject) <= compose.LONGEST_SUBJECT
+    assert len(subject) <= compose.MAX_SUBJECT_LENGTH
     assert subject.endswith("and 2 more")
 
 
@@ -145,7 +145,7 @@ def test_a_long_subject_reads_as_it_was_written_in_any_script(title: str) -> Non
     ours = [lines[0], *takewhile(lambda line: line.startswith(b" "), lines[1:])]
     assert max(map(len, ours)) <= 78
     subject = str(make_header(decode_header(b"".join(ours).decode("ascii"))))
-    assert subject == compose._cut(f"[sberbank] {title} - Outlet & Sons", compose.LONGEST_SUBJECT)
+    assert subject == compose._cut(f"[sberbank] {title} - Outlet & Sons", compose.MAX_SUBJECT_LENGTH)
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from monitor import process_identity
 from monitor.config import Alert, Config, MailSettings
 from monitor.errors import StoreUnavailable
 from monitor.mail import deliver
-from monitor.mail.deliver import Report, deliver_due
+from monitor.mail.deliver import DeliveryReport, deliver_due
 from monitor.mail.smtp import Connection
-from monitor.models import Candidate, Disposition, Filing, Hit, Notice, Outcome, Story, Visit
+from monitor.models import Candidate, Disposition, FrontierEntry, Hit, Notification, Outcome, PageCommit, Story
 from monitor.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -76,7 +76,9 @@ def put(
         cluster=cluster or key,
         **{**values, **more},
     )
-    visit = Visit(id=key, candidate=Candidate(url=url, outlet="Outlet"), first_seen_at=NOW, next_at=None, story=key)
+    visit = FrontierEntry(
+        id=key, candidate=Candidate(url=url, outlet="Outlet"), first_seen_at=NOW, next_at=None, story=key
+    )
     hit = Hit(
         alert=alert,
         story=key,
@@ -87,9 +89,9 @@ def put(
         matched_at=NOW,
         context="context",
     )
-    notice = Notice(alert=alert, story=key, version=1, to=to, due_at=due_at, created_at=NOW)
+    notice = Notification(alert=alert, story=key, version=1, to=to, due_at=due_at, created_at=NOW)
     outcome = Outcome(disposition=Disposition.STORED)
-    store.file([Filing(visit=visit, outcome=outcome, story=story, hits=(hit,), notices=(notice,))])
+    store.commit([PageCommit(entry=visit, outcome=outcome, story=story, hits=(hit,), notifications=(notice,))])
     return story
 
 
@@ -108,28 +110,28 @@ def config(
     )
 
 
-def send(store: Store, config: Config, clock: Clock) -> Report:
+def send(store: Store, config: Config, clock: Clock) -> DeliveryReport:
     return deliver_due(store, config, now=clock)
 
 
 def test_each_story_of_an_instant_alert_is_a_mail_of_its_own_and_comes_once(store: Store, clock: Clock) -> None:
-    for number in range(deliver.BUNDLED_ABOVE):
+    for number in range(deliver.MAX_SINGLE_MAILS):
         put(store, f"s{number}")
     with mail_server() as (manners, port):
         report = send(store, config(port), clock)
-        assert (report.mails, report.notices, report.errors) == (5, 5, [])
+        assert (report.mails, report.notifications, report.errors) == (5, 5, [])
         assert [mail.message["Subject"] for mail in manners.taken] == [
             f"[sberbank] Title of s{number} - Outlet" for number in range(5)
         ]
         assert manners.connections == 1, "one connection for all"
         clock.time += timedelta(days=3)
-        assert send(store, config(port), clock) == Report()
+        assert send(store, config(port), clock) == DeliveryReport()
         assert len(manners.taken) == 5
     assert store.outbox() == []
 
 
 def test_many_stories_at_once_are_bundled(store: Store, clock: Clock) -> None:
-    stories = [put(store, f"s{number}") for number in range(deliver.BUNDLED_ABOVE + 1)]
+    stories = [put(store, f"s{number}") for number in range(deliver.MAX_SINGLE_MAILS + 1)]
     with mail_server() as (manners, port):
         send(store, config(port), clock)
     (mail,) = manners.taken
@@ -138,7 +140,7 @@ def test_many_stories_at_once_are_bundled(store: Store, clock: Clock) -> None:
 
 
 def test_a_large_digest_is_cut_into_mails_of_a_hundred(store: Store, clock: Clock) -> None:
-    for number in range(deliver.LARGEST_MAIL + 1):
+    for number in range(deliver.MAX_ENTRIES_PER_MAIL + 1):
         put(store, f"s{number}")
     with mail_server() as (manners, port):
         send(store, config(port, deliver="daily 07:00"), clock)
@@ -179,7 +181,7 @@ def test_an_alert_that_was_removed_from_the_file_is_still_mailed(store: Store, c
 
 def test_without_a_server_notices_stay_queued_and_are_counted(store: Store, clock: Clock) -> None:
     put(store, "first")
-    assert send(store, config(None), clock) == Report(queued=1)
+    assert send(store, config(None), clock) == DeliveryReport(queued=1)
     assert len(store.outbox()) == 1
 
 
@@ -191,13 +193,13 @@ def test_a_server_that_is_away_costs_nothing_but_time(store: Store, clock: Clock
     assert report.postponed == 3
     assert len(report.errors) == 1
     assert "127.0.0.1" in report.errors[0]
-    assert {notice.due_at for notice in store.outbox()} == {NOW + deliver.LATER[0]}
-    assert send(store, config(port), clock) == Report(), "it is not asked again at once"
+    assert {notice.due_at for notice in store.outbox()} == {NOW + deliver.RETRY_DELAYS[0]}
+    assert send(store, config(port), clock) == DeliveryReport(), "it is not asked again at once"
     for number in range(3, 8):
         put(store, f"s{number}")
-    clock.time += deliver.LATER[0]
+    clock.time += deliver.RETRY_DELAYS[0]
     with mail_server(port=port) as (manners, _):
-        assert send(store, config(port), clock).notices == 8
+        assert send(store, config(port), clock).notifications == 8
         assert len(manners.taken) == 1, "what came meanwhile is bundled with it"
 
 
@@ -249,7 +251,7 @@ def test_a_refusal_for_good_is_told_to_ops_once_and_kept_in_sight(store: Store, 
         assert kept.to == ("gone@example.org",)
         assert "550" in kept.error
         clock.time += timedelta(hours=1)
-        assert send(store, told, clock) == Report(), "nobody likes to be asked often"
+        assert send(store, told, clock) == DeliveryReport(), "nobody likes to be asked often"
         clock.time = kept.due_at
         assert send(store, told, clock).refused == 1
         assert len(manners.taken) == 2, "ops knows already"
@@ -265,9 +267,9 @@ def test_a_corrected_address_gets_at_once_what_the_wrong_one_was_refused(store: 
         manners.recipient = lambda address: "550 no such user" if address.startswith("dsek") else None
         assert send(store, config(port, to=("dsek@example.org",)), clock).refused == 1
         clock.time += timedelta(minutes=5)
-        deliver.recall(store, config(port, to=("dsek@example.org",)), now=clock)
-        assert send(store, config(port, to=("dsek@example.org",)), clock) == Report(), "nothing was corrected"
-        deliver.recall(store, config(port), now=clock)
+        deliver.release_dead_claims(store, config(port, to=("dsek@example.org",)), now=clock)
+        assert send(store, config(port, to=("dsek@example.org",)), clock) == DeliveryReport(), "nothing was corrected"
+        deliver.release_dead_claims(store, config(port), now=clock)
         assert send(store, config(port), clock).mails == 1
     assert manners.taken[-1].recipients == DESK
     assert store.outbox() == []
@@ -279,10 +281,10 @@ def test_who_got_a_mail_gets_it_no_second_time_where_anothers_address_is_correct
     with mail_server() as (manners, port):
         manners.recipient = lambda address: "550 no such user" if address.startswith("dsek") else None
         send(store, config(port, to=wrong), clock)
-        deliver.recall(store, config(port, to=right), now=clock)
+        deliver.release_dead_claims(store, config(port, to=right), now=clock)
         send(store, config(port, to=right), clock)
     assert [mail.recipients for mail in manners.taken] == [DESK, ("desk2@example.org",)]
-    assert (store.outbox(), store.notes("mail/")) == ([], {})
+    assert (store.outbox(), store.settings("mail/")) == ([], {})
 
 
 def test_a_reader_who_is_taken_out_of_an_alert_is_owed_nothing(store: Store, clock: Clock) -> None:
@@ -291,10 +293,10 @@ def test_a_reader_who_is_taken_out_of_an_alert_is_owed_nothing(store: Store, clo
     with mail_server() as (manners, port):
         manners.recipient = lambda address: "550 no such user" if address.startswith("gone") else None
         send(store, config(port, to=readers), clock)
-        deliver.recall(store, config(port), now=clock)
-        assert send(store, config(port), clock) == Report()
+        deliver.release_dead_claims(store, config(port), now=clock)
+        assert send(store, config(port), clock) == DeliveryReport()
     assert [mail.recipients for mail in manners.taken] == [DESK]
-    assert (store.outbox(), store.notes("mail/")) == ([], {})
+    assert (store.outbox(), store.settings("mail/")) == ([], {})
 
 
 @pytest.mark.parametrize(
@@ -351,7 +353,7 @@ class Killed(BaseException):
     """The process ends here."""
 
 
-@pytest.mark.parametrize("place", ["claim", "stamp", "send", "sent"])
+@pytest.mark.parametrize("place", ["claim", "assign_message_ids", "send", "mark_sent"])
 def test_killed_at_any_step_every_notice_goes_out_and_a_repeat_has_the_same_id(
     place: str, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -372,7 +374,7 @@ def test_killed_at_any_step_every_notice_goes_out_and_a_repeat_has_the_same_id(
                 send(store, config(port), clock)
         put(store, "s2")
         send(store, config(port), clock)
-        clock.time += deliver.CLAIM
+        clock.time += deliver.CLAIM_TERM
         send(store, config(port), clock)
         assert store.outbox() == []
     by_id: dict[str, set[str]] = {}
@@ -392,7 +394,7 @@ def test_what_a_dead_process_of_this_machine_had_claimed_is_sent_at_once(
     host, _pid, began, *place = process_identity.this_process().split(":")
     dead = ":".join((host, "999999999", began, *place))
     for name, number in ((f"{dead}/abc", 1), (f"{process_identity.this_process()}/abc", 1)):
-        assert len(store.claim(holder=name, now=NOW, term=deliver.CLAIM, limit=number)) == 1
+        assert len(store.claim(holder=name, now=NOW, term=deliver.CLAIM_TERM, limit=number)) == 1
     with mail_server() as (manners, port):
         assert send(store, config(port), clock).mails == 1
         assert manners.taken[0].message["Subject"] == "[sberbank] Title of first - Outlet"
@@ -408,19 +410,19 @@ def test_what_a_round_had_claimed_when_its_store_went_away_is_sent_by_the_next(
 
     with mail_server() as (_, port):
         with monkeypatch.context() as patched:
-            patched.setattr(store, "stamp", away)
+            patched.setattr(store, "assign_message_ids", away)
             with pytest.raises(StoreUnavailable):
                 send(store, config(port), clock)
         assert send(store, config(port), clock).mails == 1
 
 
-@pytest.mark.parametrize("place", ["sent", "postpone", "stories"])
+@pytest.mark.parametrize("place", ["mark_sent", "postpone", "stories"])
 def test_a_store_that_goes_away_between_a_mail_and_its_mark_makes_no_second_mail(
     place: str, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A mail that one of two readers refuses is marked by giving it back, after telling ops of the story."""
-    monkeypatch.setattr(deliver, "PAUSES", (0.01, 0.01))
-    readers = DESK if place == "sent" else (*DESK, "gone@example.org")
+    monkeypatch.setattr(deliver, "STORE_RETRY_PAUSES_SECONDS", (0.01, 0.01))
+    readers = DESK if place == "mark_sent" else (*DESK, "gone@example.org")
     put(store, "first", to=readers)
     real, tries = getattr(store, place), 0
 
@@ -447,16 +449,16 @@ def test_a_store_that_goes_away_between_a_mail_and_its_mark_makes_no_second_mail
 def test_told_to_stop_it_does_not_wait_for_the_store_for_ever(
     store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliver, "PAUSES", (0.01, 0.01))
-    monkeypatch.setattr(deliver, "GRACE", 0.1)
+    monkeypatch.setattr(deliver, "STORE_RETRY_PAUSES_SECONDS", (0.01, 0.01))
+    monkeypatch.setattr(deliver, "SHUTDOWN_GRACE_SECONDS", 0.1)
     put(store, "first")
 
     def away(*_: object, **__: object) -> None:
         raise StoreUnavailable("nobody answers")
 
-    monkeypatch.setattr(store, "sent", away)
+    monkeypatch.setattr(store, "mark_sent", away)
     with mail_server() as (manners, port), pytest.raises(StoreUnavailable):
-        deliver_due(store, config(port), now=clock, stopping=lambda: len(manners.taken) > 0)
+        deliver_due(store, config(port), now=clock, stop=lambda: len(manners.taken) > 0)
 
 
 def test_told_to_stop_it_ends_after_the_mail_under_way_and_others_can_send_the_rest_at_once(
@@ -465,31 +467,31 @@ def test_told_to_stop_it_ends_after_the_mail_under_way_and_others_can_send_the_r
     for number in range(4):
         put(store, f"s{number}")
     with mail_server() as (manners, port):
-        report = deliver_due(store, config(port), now=clock, stopping=lambda: len(manners.taken) >= 2)
+        report = deliver_due(store, config(port), now=clock, stop=lambda: len(manners.taken) >= 2)
         assert report.mails == len(manners.taken) == 2
-        rest = store.claim(holder="another", now=NOW, term=deliver.CLAIM)
+        rest = store.claim(holder="another", now=NOW, term=deliver.CLAIM_TERM)
         assert len(rest) == 2
-        assert {(notice.attempts, notice.batch) for notice in rest} == {(0, None)}
+        assert {(notice.attempts, notice.message_id) for notice in rest} == {(0, None)}
 
 
 def test_told_to_stop_while_the_mail_server_is_away_the_rest_is_as_it_was(store: Store, clock: Clock) -> None:
     for number in range(3):
         put(store, f"s{number}")
     told = iter([False, False, *[True] * 9])  # asked before the claim and before each mail
-    deliver_due(store, config(free_port()), now=clock, stopping=lambda: next(told))
+    deliver_due(store, config(free_port()), now=clock, stop=lambda: next(told))
     assert sorted(notice.attempts for notice in store.outbox()) == [0, 0, 1]
 
 
 def test_in_a_long_round_nobody_else_can_claim_a_mail_under_way(store: Store, clock: Clock) -> None:
     for number in range(5):
         put(store, f"s{number}")
-    taken: list[Notice] = []
+    taken: list[Notification] = []
 
     with mail_server() as (manners, port):
 
         def slow() -> None:
             clock.time += timedelta(minutes=6)
-            taken.extend(store.claim(holder="another", now=clock.time, term=deliver.CLAIM))
+            taken.extend(store.claim(holder="another", now=clock.time, term=deliver.CLAIM_TERM))
 
         manners.data = slow
         assert send(store, config(port), clock).mails == len(manners.taken) == 5
@@ -522,15 +524,15 @@ def test_a_claim_that_was_lost_is_left_to_the_other_process(
 ) -> None:
     put(store, "first")
     with mail_server() as (manners, port):
-        real = SqliteStore.stamp
+        real = SqliteStore.assign_message_ids
 
         def late(own: SqliteStore, *args: Any, **kwargs: Any) -> None:
-            monkeypatch.setattr(SqliteStore, "stamp", real)
-            clock.time += deliver.CLAIM + timedelta(seconds=1)  # it was asleep, and somebody else woke up
+            monkeypatch.setattr(SqliteStore, "assign_message_ids", real)
+            clock.time += deliver.CLAIM_TERM + timedelta(seconds=1)  # it was asleep, and somebody else woke up
             send(store, config(port), clock)
             real(own, *args, **kwargs)
 
-        monkeypatch.setattr(SqliteStore, "stamp", late)
+        monkeypatch.setattr(SqliteStore, "assign_message_ids", late)
         assert send(store, config(port), clock).mails == 0
         assert len(manners.taken) == 1
 
@@ -539,7 +541,7 @@ def test_a_story_that_is_no_longer_stored_is_told_from_its_hit(store: Store, clo
     put(store, "first")
     with mail_server() as (manners, port), pytest.MonkeyPatch.context() as patched:
         patched.setattr(SqliteStore, "stories", lambda *_: {})
-        clock.time += deliver.FILING
+        clock.time += deliver.COMMIT_GRACE
         send(store, config(port), clock)
     assert "no longer stored" in manners.taken[0].part("plain")
     assert "https://outlet.example/first" in manners.taken[0].part("plain")
@@ -550,9 +552,11 @@ def test_mail_of_a_story_that_is_still_being_filed_waits_for_it(store: Store, cl
     """Where the store has no transactions its mail is written first, and the process may die in between."""
     story = put(store, "first")
     if version == 2:
-        notice = Notice(alert="sberbank", story=story.id, version=2, to=DESK, due_at=NOW, created_at=NOW)
-        visit = Visit(id="v", candidate=Candidate(url="u", outlet="Outlet"), first_seen_at=NOW, next_at=None)
-        store.file([Filing(visit=visit, outcome=Outcome(disposition=Disposition.UPDATED), notices=(notice,))])
+        notice = Notification(alert="sberbank", story=story.id, version=2, to=DESK, due_at=NOW, created_at=NOW)
+        visit = FrontierEntry(id="v", candidate=Candidate(url="u", outlet="Outlet"), first_seen_at=NOW, next_at=None)
+        store.commit(
+            [PageCommit(entry=visit, outcome=Outcome(disposition=Disposition.UPDATED), notifications=(notice,))]
+        )
     with mail_server() as (manners, port), pytest.MonkeyPatch.context() as patched:
         stored = {} if version == 1 else {story.id: story}
         patched.setattr(SqliteStore, "stories", lambda *_: stored)
@@ -562,7 +566,7 @@ def test_mail_of_a_story_that_is_still_being_filed_waits_for_it(store: Store, cl
         stored[story.id] = replace(story, version=version)
         send(store, config(port), clock)
         assert len(manners.taken) == version - 1  # not yet due again
-        clock.time += deliver.SOON
+        clock.time += deliver.SHORT_RETRY_DELAY
         send(store, config(port), clock)
         assert len(manners.taken) == version
         assert "no longer stored" not in manners.taken[-1].part("plain")
@@ -570,9 +574,9 @@ def test_mail_of_a_story_that_is_still_being_filed_waits_for_it(store: Store, cl
 
 def test_ten_thousand_waiting_notices_are_sent_in_bounded_turns(store: Store, clock: Clock) -> None:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(deliver, "CLAIMED_AT_ONCE", 4)
-        patched.setattr(deliver, "CLAIMED_AT_MOST", 8)
+        patched.setattr(deliver, "CLAIM_BATCH", 4)
+        patched.setattr(deliver, "MAX_CLAIMED", 8)
         for number in range(10):
             put(store, f"s{number}")
         with mail_server() as (_, port):
-            assert [send(store, config(port), clock).notices for _ in range(3)] == [8, 2, 0]
+            assert [send(store, config(port), clock).notifications for _ in range(3)] == [8, 2, 0]

@@ -13,7 +13,7 @@ import pytest
 from mail.server import free_port, mail_server
 from monitor.config import Config, MailSettings, Outlet
 from monitor.mail.deliver import deliver_due
-from monitor.mail.ops_mail import AGAIN, LOOK_EVERY
+from monitor.mail.ops_mail import CHECK_INTERVAL, REMINDER_INTERVAL
 from monitor.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -51,13 +51,13 @@ def test_outlets_that_fail_for_long_are_told_once_and_again_after_a_week(store: 
     polled(store, "b", ok=timedelta(hours=2), failures=9)
     polled(store, "c", ok=None, failures=9)
     with mail_server() as (manners, port):
-        for later in (timedelta(0), LOOK_EVERY, timedelta(hours=3)):
+        for later in (timedelta(0), CHECK_INTERVAL, timedelta(hours=3)):
             deliver_due(store, config(port), now=lambda later=later: NOW + later)
         (mail,) = manners.taken
         assert mail.recipients == ("ops@example.org",)
         assert mail.message["Subject"] == "[media-monitor] 2 outlets fail: a, c"
         assert "Bcc" not in mail.message
-        deliver_due(store, config(port), now=lambda: NOW + AGAIN)
+        deliver_due(store, config(port), now=lambda: NOW + REMINDER_INTERVAL)
         assert len(manners.taken) == 2
 
 
@@ -67,7 +67,7 @@ def test_of_processes_that_look_at_once_one_tells(
     polled(store, "a", ok=timedelta(days=2), failures=9)
     stores = [SqliteStore(tmp_path / "monitor.db", timeout=timedelta(seconds=30)) for _ in range(4)]
     together = threading.Barrier(4)
-    notes = SqliteStore.notes
+    notes = SqliteStore.settings
 
     def looked(own: SqliteStore, prefix: str = "") -> Any:
         kept = notes(own, prefix)
@@ -75,7 +75,7 @@ def test_of_processes_that_look_at_once_one_tells(
             together.wait(10)
         return kept
 
-    monkeypatch.setattr(SqliteStore, "notes", looked)
+    monkeypatch.setattr(SqliteStore, "settings", looked)
     with mail_server() as (manners, port), ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda own: deliver_due(own, config(port), now=lambda: NOW), stores))
         assert len(manners.taken) == 1
@@ -85,11 +85,11 @@ def test_of_processes_that_look_at_once_one_tells(
 
 def test_a_mail_told_once_more_has_the_same_id_and_the_next_weeks_another(store: Store) -> None:
     polled(store, "a", ok=timedelta(days=2), failures=9)
-    moments = (NOW, NOW + LOOK_EVERY, NOW + LOOK_EVERY + AGAIN)
+    moments = (NOW, NOW + CHECK_INTERVAL, NOW + CHECK_INTERVAL + REMINDER_INTERVAL)
     with mail_server() as (manners, port):
         for moment in moments:
             if moment == moments[1]:
-                store.note("ops/failing/a", None)  # as if killed before it was written down
+                store.put_setting("ops/failing/a", None)  # as if killed before it was written down
             deliver_due(store, config(port), now=lambda moment=moment: moment)
         once, again, later = (mail.message["Message-ID"] for mail in manners.taken)
     assert once == again != later
@@ -99,7 +99,7 @@ def test_one_that_came_back_and_fails_again_is_news(store: Store) -> None:
     with mail_server() as (manners, port):
         for step, failures in enumerate((9, 0, 9)):
             polled(store, "a", ok=timedelta(days=2) if failures else timedelta(0), failures=failures)
-            deliver_due(store, config(port), now=lambda step=step: NOW + step * LOOK_EVERY)
+            deliver_due(store, config(port), now=lambda step=step: NOW + step * CHECK_INTERVAL)
         assert len(manners.taken) == 2
 
 
@@ -109,5 +109,5 @@ def test_where_the_mail_server_is_away_it_is_told_later(store: Store) -> None:
     report = deliver_due(store, config(port), now=lambda: NOW)
     assert "failing outlets" in report.errors[0]
     with mail_server(port=port) as (manners, _):
-        deliver_due(store, config(port), now=lambda: NOW + LOOK_EVERY)
+        deliver_due(store, config(port), now=lambda: NOW + CHECK_INTERVAL)
         assert len(manners.taken) == 1

@@ -12,7 +12,7 @@ import pytest
 from mail.server import free_port, mail_server
 from monitor.errors import MailRefused, MailUnavailable
 from monitor.mail import mail_url
-from monitor.mail.smtp import Connection, Handover
+from monitor.mail.smtp import Connection, RefusedRecipients
 from servers.certificate import make
 
 if TYPE_CHECKING:
@@ -34,14 +34,14 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make(tmp_path_factory.mktemp("tls"), host="elsewhere.example")
 
 
-def send(url: str, *, to: tuple[str, ...] = ("desk@example.org",), timeout: float = 5) -> Handover:
+def send(url: str, *, to: tuple[str, ...] = ("desk@example.org",), timeout: float = 5) -> RefusedRecipients:
     with Connection(mail_url.parse(url), timeout=timeout) as connection:
         return connection.send(MAIL, sender="monitor@example.org", to=to)
 
 
 def test_a_mail_arrives_as_it_was_written() -> None:
     with mail_server() as (manners, port):
-        assert send(f"smtp://127.0.0.1:{port}") == Handover()
+        assert send(f"smtp://127.0.0.1:{port}") == RefusedRecipients()
     assert manners.taken[0].content == MAIL
 
 
@@ -139,7 +139,7 @@ def test_a_server_that_looks_at_a_mail_for_long_is_waited_for() -> None:
     """Given up on, it would deliver the mail all the same, and each repeat of it."""
     with mail_server() as (manners, port):
         manners.data = lambda: time.sleep(0.6)
-        assert send(f"smtp://127.0.0.1:{port}", timeout=0.3) == Handover()
+        assert send(f"smtp://127.0.0.1:{port}", timeout=0.3) == RefusedRecipients()
         assert len(manners.taken) == 1
 
 
@@ -163,7 +163,7 @@ def test_refused_recipients_are_told_apart() -> None:
     with mail_server() as (manners, port):
         manners.recipient = answers.get
         told = send(f"smtp://127.0.0.1:{port}", to=("desk@example.org", *answers))
-        assert told == Handover(
+        assert told == RefusedRecipients(
             later={"later@example.org": "451 greylisted"}, never={"never@example.org": "550 unknown"}
         )
         assert manners.taken[0].recipients == ("desk@example.org",)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from monitor.errors import QueryError
 from monitor.models import Story
 from monitor.query import folding, parse
-from monitor.query.analysis import steps
+from monitor.query.analysis import token_matches
 from monitor.query.syntax import Phrase
 
 NOW = datetime(2026, 11, 22, 12, 30, 15, 250_999, tzinfo=UTC)
@@ -307,7 +307,7 @@ def _leaf(random: Random, script: str) -> str:
 
 
 def _distinct(words: list[str]) -> bool:
-    tokens = [step.value for step in steps(Phrase(" ".join(words)))]
+    tokens = [step.value for step in token_matches(Phrase(" ".join(words)))]
     return len(set(tokens)) == len(tokens)
 
 

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from monitor.config.schema import StoreSettings
-from monitor.models import Candidate, Disposition, Filed, Filing, Outcome, Story, Visit
+from monitor.models import Candidate, CommitResult, Disposition, FrontierEntry, Outcome, PageCommit, Story
 from monitor.query import parse
 from monitor.query.matcher import document, matches
 from monitor.query.rules import RuleSet
@@ -202,10 +202,12 @@ def test_what_lucene_has_too_finds_what_its_own_parser_finds(
         assert ids == by_matcher(parse(text), stories), text
 
 
-def _filing(story: Story) -> Filing:
+def _filing(story: Story) -> PageCommit:
     candidate = Candidate(url=story.url, outlet=story.outlet)
-    visit = Visit(id=story.id, candidate=candidate, first_seen_at=story.first_seen_at, next_at=None, story=story.id)
-    return Filing(visit=visit, outcome=Outcome(disposition=Disposition.STORED), story=story)
+    visit = FrontierEntry(
+        id=story.id, candidate=candidate, first_seen_at=story.first_seen_at, next_at=None, story=story.id
+    )
+    return PageCommit(entry=visit, outcome=Outcome(disposition=Disposition.STORED), story=story)
 
 
 @pytest.mark.timeout(600)
@@ -220,7 +222,7 @@ def test_sqlite_finds_what_the_matcher_matches(
     store = open_store(StoreSettings.model_validate({"url": "sqlite:agreement.db"}), base)
     try:
         store.setup()
-        assert set(store.file([_filing(story) for story in stories])) == {Filed.WRITTEN}
+        assert set(store.commit([_filing(story) for story in stories])) == {CommitResult.WRITTEN}
         for text in texts:
             node = parse(text)
             ids = {story.id for story in store.search(node, now=NOW, limit=STORIES).stories}

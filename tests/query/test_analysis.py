@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.models import DIRECTIONS, tidy
+from monitor.models import DIRECTION_MARKS, normalize_text
 from monitor.query import folding, segmentation
 from monitor.query.analysis import Form, tokens
 from monitor.query.stemming import OVERRIDES, stem
@@ -135,7 +135,7 @@ def test_the_fast_pattern_cuts_as_the_whole_one_does(text: str) -> None:
     plain = text.translate(segmentation.LOOKALIKES)
     whole = [match.span() for match in segmentation._whole.finditer(plain) if match[0].strip("\u0640")]
     assert segmentation.boundaries(text) == whole
-    assert segmentation.cut(text) == [text[start:end] for start, end in segmentation.boundaries(text)]
+    assert segmentation.segment(text) == [text[start:end] for start, end in segmentation.boundaries(text)]
 
 
 def test_every_token_of_a_text_has_its_place_in_it() -> None:
@@ -146,7 +146,7 @@ def test_every_token_of_a_text_has_its_place_in_it() -> None:
 
 
 def test_a_very_long_token_is_cut_as_lucene_cuts_it() -> None:
-    assert [len(token) for token in segmentation.cut("a" * 600)] == [255, 255, 90]
+    assert [len(token) for token in segmentation.segment("a" * 600)] == [255, 255, 90]
 
 
 # ---- the same from a real server
@@ -184,7 +184,7 @@ FIELDS = {Form.STEM: "text", Form.EXACT: "text.exact", Form.RAW: "text.raw"}
 @settings(max_examples=300, deadline=None)
 @given(text=texts)
 def test_elasticsearch_makes_the_same_tokens_at_the_same_places(analyze: Analyze, form: Form, text: str) -> None:
-    text = tidy(text)  # as stories are stored
+    text = normalize_text(text)  # as stories are stored
     assert analyze(FIELDS[form], text) == [(token, place) for place, token in enumerate(forms(text, form))]
 
 
@@ -193,7 +193,9 @@ def test_elasticsearch_makes_the_same_tokens_at_the_same_places(analyze: Analyze
 def test_elasticsearch_treats_every_letter_the_same(analyze: Analyze, form: Form) -> None:
     """Every character of the plane most text is in, inside a word; but for the few hundred newer than Lucene's data."""
     different = set()
-    codes = [code for code in range(0x20, 0xD800) if code not in DIRECTIONS and unicodedata.category(chr(code)) != "Cn"]
+    codes = [
+        code for code in range(0x20, 0xD800) if code not in DIRECTION_MARKS and unicodedata.category(chr(code)) != "Cn"
+    ]
     for start in range(0, len(codes), 500):
         part = [chr(code) for code in codes[start : start + 500]]
         theirs = _groups([token for token, _ in analyze(FIELDS[form], "\n".join(f"zzz a{one}b" for one in part))])

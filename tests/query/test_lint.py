@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from monitor.config.schema import Alert, Config, Outlet
 from monitor.query import lint as linting
 from monitor.query import parse
-from monitor.query.lint import Known, implies, lint, notes
+from monitor.query.lint import ConfiguredValues, implies, lint, notes
 from monitor.query.matcher import document, matches
 from query.generate import NOW, corpora, many_queries
 
-KNOWN = Known(outlets={"bbc news": "BBC News"}, topics=frozenset({"ai"}), languages=frozenset({"fr", "it"}))
+KNOWN = ConfiguredValues(outlets={"bbc news": "BBC News"}, topics=frozenset({"ai"}), languages=frozenset({"fr", "it"}))
 
 
 @pytest.mark.parametrize(

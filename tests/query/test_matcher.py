@@ -13,7 +13,7 @@ from monitor.config.schema import Alert, Config
 from monitor.query import parse
 from monitor.query.explain import Explained, explain
 from monitor.query.matcher import document, matches
-from monitor.query.rules import Matched, RuleSet
+from monitor.query.rules import RuleMatches, RuleSet
 from monitor.query.snippets import context, highlight, snippets
 from monitor.query.syntax import Near, Phrase, Word
 from query.examples import NOON, STORY
@@ -96,14 +96,14 @@ RULES = RuleSet(
 
 def test_topics_are_matched_before_the_alerts_that_ask_for_them() -> None:
     untold = replace(STORY, topics=())
-    assert RULES.match(untold, now=NOON) == Matched(
+    assert RULES.match(untold, now=NOON) == RuleMatches(
         topics=("ai",), alerts=("sberbank", "brics", "ours", "wild", "fuzzy", "all new")
     )
 
 
 def test_a_rule_set_is_made_of_a_configuration() -> None:
     config = Config(topics={"t": "chip"}, alerts=(Alert(name="a", query="topic:t", to=("a@b.example",)),))
-    assert RuleSet.of(config).match(STORY) == Matched(topics=("t",), alerts=("a",))
+    assert RuleSet.of(config).match(STORY) == RuleMatches(topics=("t",), alerts=("a",))
 
 
 def test_the_context_of_a_hit_is_one_line_with_its_words_marked() -> None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from monitor.errors import FetchError, RenderingUnavailable
 from monitor.models import Page
 from monitor.rendering import auto
-from monitor.rendering.auto import Memory, kind_of, unwritten
-from monitor.rendering.engine_choice import read
+from monitor.rendering.auto import EngineMemory, address_pattern, needs_rendering
+from monitor.rendering.engine_choice import fetch_with_engines
 from rendering import pages
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -38,7 +38,7 @@ def page(body: bytes | str, *, content_type: str = "text/html", engine: str = "n
     ],
 )
 def test_a_page_that_waits_for_its_script_is_seen(body: bytes | str, word: str) -> None:
-    assert word in str(unwritten(page(body)))
+    assert word in str(needs_rendering(page(body)))
 
 
 @pytest.mark.parametrize(
@@ -55,26 +55,26 @@ def test_a_page_that_waits_for_its_script_is_seen(body: bytes | str, word: str) 
     ],
 )
 def test_a_page_with_something_to_read_or_nothing_to_run_is_left_alone(body: bytes | str) -> None:
-    assert unwritten(page(body)) is None
+    assert needs_rendering(page(body)) is None
 
 
 def test_what_is_no_html_is_left_alone() -> None:
-    assert unwritten(page(b"{}<script", content_type="application/json")) is None
+    assert needs_rendering(page(b"{}<script", content_type="application/json")) is None
 
 
 @given(st.binary(max_size=2000))
 def test_no_page_breaks_the_look_at_it(body: bytes) -> None:
-    unwritten(page(b"<html><script>" + body))
+    needs_rendering(page(b"<html><script>" + body))
 
 
 def test_pages_of_one_kind_share_their_folders_but_not_their_numbers() -> None:
-    assert kind_of("https://a.org/news/2026/11/x") == kind_of("https://a.org/news/2027/01/y?z=1")
-    assert kind_of("https://a.org/news/x") != kind_of("https://a.org/video/x")
-    assert kind_of("https://a.org/x") != kind_of("https://b.org/x")
+    assert address_pattern("https://a.org/news/2026/11/x") == address_pattern("https://a.org/news/2027/01/y?z=1")
+    assert address_pattern("https://a.org/news/x") != address_pattern("https://a.org/video/x")
+    assert address_pattern("https://a.org/x") != address_pattern("https://b.org/x")
 
 
 def test_what_worked_is_tried_first_from_then_on_and_the_weaker_ones_not_at_all() -> None:
-    memory = Memory()
+    memory = EngineMemory()
     memory.learn(URL, "splash", worked=True, now=NOON)
     assert memory.engines(URL, ["splash", "playwright"], now=NOON) == ["splash", "playwright"]
     memory.learn(URL, "playwright", worked=True, now=NOON)
@@ -83,37 +83,37 @@ def test_what_worked_is_tried_first_from_then_on_and_the_weaker_ones_not_at_all(
 
 
 def test_the_plain_page_is_asked_for_again_now_and_then() -> None:
-    memory = Memory()
+    memory = EngineMemory()
     memory.learn(URL, "splash", worked=True, now=NOON)
     memory.learn(URL, "splash", worked=True, now=NOON + timedelta(days=6))
-    later = NOON + auto.ASK_AGAIN + timedelta(seconds=1)
+    later = NOON + auto.RETRY_PLAIN_AFTER + timedelta(seconds=1)
     assert memory.engines(URL, ["splash"], now=later) == ["none", "splash"]
     memory.learn(URL, "none", worked=True, now=later)
     assert memory.to_json() == {}
 
 
 def test_a_kind_of_page_no_engine_helps_is_not_rendered_for_a_day() -> None:
-    memory = Memory()
+    memory = EngineMemory()
     memory.learn(URL, "playwright", worked=False, now=NOON)
     assert memory.engines(URL, ["splash", "playwright"], now=NOON) == ["none"]
-    assert memory.engines(URL, ["splash"], now=NOON + auto.HOPELESS) == ["none", "splash"]
+    assert memory.engines(URL, ["splash"], now=NOON + auto.HOPELESS_LIFETIME) == ["none", "splash"]
 
 
 def test_an_engine_that_is_no_longer_there_is_not_asked() -> None:
-    memory = Memory()
+    memory = EngineMemory()
     memory.learn(URL, "playwright", worked=True, now=NOON)
     assert memory.engines(URL, [], now=NOON) == ["none"]
 
 
 def test_memory_survives_being_stored_and_stays_small() -> None:
-    memory = Memory()
-    for number in range(3 * auto.KINDS):
+    memory = EngineMemory()
+    for number in range(3 * auto.MAX_ADDRESS_PATTERNS):
         url = f"https://example.org/{'x' * number}/story"
         memory.learn(url, "splash", worked=True, now=NOON + timedelta(seconds=number))
-    again = Memory(memory.to_json())
-    assert len(again.to_json()) == auto.KINDS
+    again = EngineMemory(memory.to_json())
+    assert len(again.to_json()) == auto.MAX_ADDRESS_PATTERNS
     assert again.engines(url, ["splash"], now=NOON) == ["splash"]
-    assert Memory({"broken": "entry", "other": {}}).to_json() == {}
+    assert EngineMemory({"broken": "entry", "other": {}}).to_json() == {}
 
 
 class Engines:
@@ -130,8 +130,12 @@ class Engines:
             raise answer
         return answer
 
-    def read(self, memory: Memory | None = None, available: tuple[str, ...] = ("splash", "playwright")) -> Page | None:
-        return asyncio.run(read(URL, memory=memory or Memory(), available=available, fetch=self.fetch))
+    def read(
+        self, memory: EngineMemory | None = None, available: tuple[str, ...] = ("splash", "playwright")
+    ) -> Page | None:
+        return asyncio.run(
+            fetch_with_engines(URL, memory=memory or EngineMemory(), available=available, fetch=self.fetch)
+        )
 
 
 def test_a_page_that_needs_no_script_costs_one_request() -> None:
@@ -141,7 +145,7 @@ def test_a_page_that_needs_no_script_costs_one_request() -> None:
 
 
 def test_the_cheapest_engine_that_reads_it_is_used_and_remembered() -> None:
-    memory, full = Memory(), page(FULL, engine="playwright")
+    memory, full = EngineMemory(), page(FULL, engine="playwright")
     engines = Engines(none=page(EMPTY), splash=page(EMPTY, engine="splash"), playwright=full)
     assert engines.read(memory) == full
     assert engines.read(memory) == full
@@ -174,6 +178,6 @@ def test_an_unchanged_page_is_not_rendered() -> None:
 
 
 def test_without_any_engine_the_plain_page_is_all_there_is() -> None:
-    memory = Memory()
+    memory = EngineMemory()
     assert Engines(none=page(EMPTY)).read(memory, available=()) == page(EMPTY)
     assert memory.to_json() == {}

@@ -13,7 +13,7 @@ import pytest
 from monitor.config.schema import Outlet
 from monitor.demo.web import Fault, Site
 from monitor.rendering import egress_proxy as module
-from monitor.rendering.egress_proxy import REFUSAL, Guard, Pass
+from monitor.rendering.egress_proxy import REFUSAL, EgressProxy, ProxyPass
 from monitor.rendering.trackers import is_tracker
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ def outlet(url: str) -> Outlet:
     return Outlet(name="Own", url=url)
 
 
-def ask(guard: Guard, admitted: Pass | None, target: str, *, method: str = "GET", extra: str = "") -> Awaitable[bytes]:
+def ask(
+    guard: EgressProxy, admitted: ProxyPass | None, target: str, *, method: str = "GET", extra: str = ""
+) -> Awaitable[bytes]:
     """The proxy's whole answer to one request."""
     authorization = ""
     if admitted is not None:
@@ -45,9 +47,9 @@ def ask(guard: Guard, admitted: Pass | None, target: str, *, method: str = "GET"
     return whole()
 
 
-def with_guard(work: Callable[[Guard], Awaitable[Any]]) -> Any:
+def with_guard(work: Callable[[EgressProxy], Awaitable[Any]]) -> Any:
     async def whole() -> Any:
-        async with Guard() as guard:
+        async with EgressProxy() as guard:
             return await work(guard)
 
     return asyncio.run(whole())
@@ -77,7 +79,7 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str
 def test_an_outlets_own_private_host_is_reached_for_its_own_pages_only(site: Site) -> None:
     site.put("/story", b"the story")
 
-    async def work(guard: Guard) -> tuple[bytes, bytes]:
+    async def work(guard: EgressProxy) -> tuple[bytes, bytes]:
         own, other = guard.admit(outlet(site.url)), guard.admit(Outlet(name="Other", url="https://example.org/"))
         return await ask(guard, own, f"{site.url}story"), await ask(guard, other, f"{site.url}story")
 
@@ -91,7 +93,7 @@ def test_an_outlets_own_private_host_is_reached_for_its_own_pages_only(site: Sit
 def test_another_port_of_an_outlets_own_private_host_is_not_its_own(site: Site) -> None:
     with Site() as neighbour:
 
-        async def work(guard: Guard) -> bytes:
+        async def work(guard: EgressProxy) -> bytes:
             return await ask(guard, guard.admit(outlet(site.url)), neighbour.url)
 
         assert with_guard(work).startswith(b"HTTP/1.1 403")
@@ -103,7 +105,7 @@ def test_a_name_with_a_private_address_is_refused(method: str, monkeypatch: pyte
     connected = resolve_to(monkeypatch, ["10.0.0.7"])
     target = "evil.example:443" if method == "CONNECT" else "http://evil.example/"
 
-    async def work(guard: Guard) -> tuple[bytes, str]:
+    async def work(guard: EgressProxy) -> tuple[bytes, str]:
         admitted = guard.admit(outlet("https://example.org/"))
         answer = await ask(guard, admitted, target, method=method)
         reason = guard.reason(admitted, "https://evil.example/" if method == "CONNECT" else target)
@@ -119,7 +121,7 @@ def test_a_name_with_a_private_address_is_refused(method: str, monkeypatch: pyte
 def test_of_a_name_with_both_kinds_of_addresses_only_the_public_one_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     connected = resolve_to(monkeypatch, ["127.0.0.1", "8.8.8.8", "::1"])
 
-    async def work(guard: Guard) -> bytes:
+    async def work(guard: EgressProxy) -> bytes:
         return await ask(guard, guard.admit(outlet("https://example.org/")), "http://mixed.example/")
 
     assert with_guard(work).startswith(b"HTTP/1.1 502")
@@ -129,7 +131,7 @@ def test_of_a_name_with_both_kinds_of_addresses_only_the_public_one_is_used(monk
 def test_a_name_that_changes_its_address_after_the_look_gains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     connected = resolve_to(monkeypatch, ["8.8.8.8"], ["127.0.0.1"], ["127.0.0.1"])
 
-    async def work(guard: Guard) -> list[bytes]:
+    async def work(guard: EgressProxy) -> list[bytes]:
         admitted = guard.admit(outlet("https://example.org/"))
         return [await ask(guard, admitted, "http://rebinding.example:80/") for _ in range(2)]
 
@@ -140,10 +142,10 @@ def test_a_name_that_changes_its_address_after_the_look_gains_nothing(monkeypatc
 
 
 def test_without_a_pass_or_with_a_wrong_one_nothing_is_fetched(site: Site) -> None:
-    async def work(guard: Guard) -> list[bytes]:
+    async def work(guard: EgressProxy) -> list[bytes]:
         known = guard.admit(outlet(site.url))
-        wrong = Pass(user=known.user, password="guessed", hosts=known.hosts)
-        by_name = Pass(user="Own", password=known.password, hosts=known.hosts)
+        wrong = ProxyPass(user=known.user, password="guessed", hosts=known.hosts)
+        by_name = ProxyPass(user="Own", password=known.password, hosts=known.hosts)
         return [await ask(guard, who, site.url) for who in (None, wrong, by_name)]
 
     for answer in with_guard(work):
@@ -155,7 +157,7 @@ def test_without_a_pass_or_with_a_wrong_one_nothing_is_fetched(site: Site) -> No
 def test_the_pass_and_other_hop_by_hop_headers_are_not_handed_on(site: Site) -> None:
     site.put("/", b"x")
 
-    async def work(guard: Guard) -> bytes:
+    async def work(guard: EgressProxy) -> bytes:
         extra = "Proxy-Connection: keep-alive\r\nUpgrade: h2c\r\nAccept: text/html\r\n"
         return await ask(guard, guard.admit(outlet(site.url)), site.url, extra=extra)
 
@@ -167,7 +169,7 @@ def test_the_pass_and_other_hop_by_hop_headers_are_not_handed_on(site: Site) -> 
 
 @pytest.mark.parametrize("target", ["/", "ftp://example.org/x", "http:///x", "http://a:b/", "nonsense"])
 def test_what_is_no_proxy_request_is_told_so(target: str) -> None:
-    async def work(guard: Guard) -> bytes:
+    async def work(guard: EgressProxy) -> bytes:
         return await ask(guard, guard.admit(outlet("https://example.org/")), target)
 
     assert with_guard(work).startswith(b"HTTP/1.1 400")
@@ -178,7 +180,7 @@ def test_a_site_that_drops_its_answer_takes_nothing_else_down(site: Site) -> Non
     site.put("/fine", b"fine")
     site.fault("/broken", Fault(drop=True))
 
-    async def work(guard: Guard) -> tuple[bytes, bytes]:
+    async def work(guard: EgressProxy) -> tuple[bytes, bytes]:
         admitted = guard.admit(outlet(site.url))
         return await ask(guard, admitted, f"{site.url}broken"), await ask(guard, admitted, f"{site.url}fine")
 
@@ -191,7 +193,7 @@ def test_what_one_connection_may_bring_is_bounded(site: Site, monkeypatch: pytes
     monkeypatch.setattr(module, "CONNECTION_LIMIT", 100_000)
     site.put("/film", b"x" * 5_000_000)
 
-    async def work(guard: Guard) -> bytes:
+    async def work(guard: EgressProxy) -> bytes:
         return await ask(guard, guard.admit(outlet(site.url)), f"{site.url}film")
 
     assert len(with_guard(work)) < 300_000
@@ -203,7 +205,7 @@ def test_trackers_are_refused_by_their_domain_and_only_by_that(monkeypatch: pyte
     assert not is_tracker("notgoogle-analytics.com")
     connected = resolve_to(monkeypatch)
 
-    async def work(guard: Guard) -> bytes:
+    async def work(guard: EgressProxy) -> bytes:
         return await ask(guard, guard.admit(outlet("https://example.org/")), "http://stats.doubleclick.net/")
 
     assert f"{REFUSAL}: tracker".encode() in with_guard(work)

@@ -13,7 +13,7 @@ from monitor.config.schema import CrawlSettings, Outlet
 from monitor.demo.web import Site
 from monitor.rendering import engines, rendering
 from monitor.rendering import render_options as rule
-from monitor.rendering.render_options import PLATFORMS, Plan
+from monitor.rendering.render_options import PLATFORMS, RenderOptions
 from rendering import pages
 from rendering.test_engines import ENGINES, crawl_settings
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from crawl.engine import Engine
 
 
-def plan(timeout: int = 30, **values: Any) -> Plan:
+def plan(timeout: int = 30, **values: Any) -> RenderOptions:
     outlet = Outlet(name="x", url="https://example.org/", **values)
-    return Plan.of(outlet, CrawlSettings(timeout=timedelta(seconds=timeout)))
+    return RenderOptions.of(outlet, CrawlSettings(timeout=timedelta(seconds=timeout)))
 
 
 def test_wait_is_idle_a_duration_or_else_a_selector() -> None:
@@ -37,7 +37,7 @@ def test_waiting_never_takes_more_than_half_of_the_pages_time() -> None:
     assert plan(wait="10m").pause == 15
     assert plan(wait="10m").limit == 15
     assert plan(timeout=8).limit == 4
-    assert plan().limit == rule.LIMIT
+    assert plan().limit == rule.MAX_SETTLE_SECONDS
 
 
 def test_an_outlets_own_consent_buttons_come_before_the_platforms() -> None:
@@ -168,9 +168,9 @@ def test_a_worn_out_context_is_made_anew_and_only_a_few_are_kept(
 ) -> None:
     from monitor.rendering import chromium
 
-    monkeypatch.setattr(chromium, "CONTEXT_PAGES", 2)
-    monkeypatch.setattr(chromium, "CONTEXTS", 2)
-    monkeypatch.setattr(chromium, "BROWSER_PAGES", 6)
+    monkeypatch.setattr(chromium, "PAGES_PER_CONTEXT", 2)
+    monkeypatch.setattr(chromium, "MAX_CONTEXTS", 2)
+    monkeypatch.setattr(chromium, "PAGES_PER_BROWSER", 6)
     site.put("/a", pages.app(pages.WRITE))
 
     async def fetch(fetcher: Any) -> tuple[int, int, int]:

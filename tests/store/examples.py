@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from monitor.models import Candidate, Disposition, Filing, Hit, Notice, Outcome, Story, Visit
+from monitor.models import Candidate, Disposition, FrontierEntry, Hit, Notification, Outcome, PageCommit, Story
 from monitor.similarity import signature
 from monitor.urls import story_id
 
@@ -21,9 +21,9 @@ def candidate(name: str = "first", outlet: str = "Outlet", **more: Any) -> Candi
     return Candidate(url=address(name), outlet=outlet, **more)
 
 
-def visit(name: str = "first", **more: Any) -> Visit:
+def visit(name: str = "first", **more: Any) -> FrontierEntry:
     given = {"id": story_id(address(name)), "candidate": candidate(name), "first_seen_at": NOW, "next_at": None}
-    return Visit(**{**given, **more})
+    return FrontierEntry(**{**given, **more})
 
 
 def story(name: str = "first", **more: Any) -> Story:
@@ -43,18 +43,18 @@ def story(name: str = "first", **more: Any) -> Story:
     return Story(**{**given, **more})
 
 
-def filing(told: Story, *, alerts: tuple[str, ...] = (), **more: Any) -> Filing:
+def filing(told: Story, *, alerts: tuple[str, ...] = (), **more: Any) -> PageCommit:
     """A story as ingest files it: with its finished visit, and a hit and a notice for each alert."""
     name = told.url.rpartition("/")[2]
     given: dict[str, Any] = {
-        "visit": visit(name, story=told.id),
+        "entry": visit(name, story=told.id),
         "outcome": Outcome(disposition=Disposition.STORED),
         "story": told,
         "signature": signature(told.text),
         "hits": tuple(hit(alert, told) for alert in alerts),
-        "notices": tuple(notice(alert, told) for alert in alerts),
+        "notifications": tuple(notice(alert, told) for alert in alerts),
     }
-    return Filing(**{**given, **more})
+    return PageCommit(**{**given, **more})
 
 
 def hit(alert: str, told: Story, **more: Any) -> Hit:
@@ -73,7 +73,7 @@ def hit(alert: str, told: Story, **more: Any) -> Hit:
     return Hit(**{**given, **more})
 
 
-def notice(alert: str, told: Story, **more: Any) -> Notice:
+def notice(alert: str, told: Story, **more: Any) -> Notification:
     given: dict[str, Any] = {
         "alert": alert,
         "story": told.id,
@@ -82,4 +82,4 @@ def notice(alert: str, told: Story, **more: Any) -> Notice:
         "due_at": NOW,
         "created_at": NOW,
     }
-    return Notice(**{**given, **more})
+    return Notification(**{**given, **more})

@@ -77,7 +77,7 @@ def test_credentials_that_were_good_are_waited_for_while_a_cluster_starts(monkey
         answers.append(Answer(401, EXPIRED))
         with pytest.raises(StoreRefused, match="expired"):
             store.get("stories", ["a"])
-        monkeypatch.setattr(client, "STARTING", 0.0)
+        monkeypatch.setattr(client, "STARTUP_REFUSAL_SECONDS", 0.0)
         answers.append(Answer(401, NOT_READY))
         with pytest.raises(StoreRefused, match="refuses the credentials"):
             store.get("stories", ["a"])
@@ -185,7 +185,7 @@ def test_a_shard_that_is_not_back_yet_is_a_reason_to_wait() -> None:
         (lambda store: store.get("stories", ["a"]), "docs"),
         (lambda store: list(store.scan(now=now())), "hits"),
         (lambda store: store.count("stories", {"match_all": {}}), "_shards"),
-        (lambda store: store.note("key", {"a": 1}), "items"),
+        (lambda store: store.put_setting("key", {"a": 1}), "items"),
     ],
 )
 def test_an_answer_that_is_not_the_servers_is_a_reason_to_wait(
@@ -290,7 +290,7 @@ def test_items_refused_for_want_of_room_are_sent_again_and_only_they() -> None:
 
 
 def test_a_server_that_stays_full_is_a_reason_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "PATIENCE", 0.5)
+    monkeypatch.setattr(bulk, "BULK_RETRY_SECONDS", 0.5)
 
     def answer(request: Request) -> Answer:
         if "_mget" in request.path:

@@ -13,7 +13,17 @@ import pytest
 
 from monitor.config.schema import StoreSettings
 from monitor.errors import LeaseLost, StoreRefused, StoreUnavailable
-from monitor.models import Candidate, Disposition, Filed, Filing, Hit, Notice, Outcome, Story, Visit
+from monitor.models import (
+    Candidate,
+    CommitResult,
+    Disposition,
+    FrontierEntry,
+    Hit,
+    Notification,
+    Outcome,
+    PageCommit,
+    Story,
+)
 from monitor.store.elasticsearch import ElasticsearchStore, migration, schema
 from monitor.store.elasticsearch.bulk import Write
 from monitor.store.protocol import History
@@ -24,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from monitor.models import Json, OutletState
-    from monitor.store.elasticsearch.cluster import Stored
+    from monitor.store.elasticsearch.cluster import StoredDocument
 
 pytestmark = pytest.mark.elasticsearch
 
@@ -60,7 +70,7 @@ def own(fresh: StoreSettings) -> Iterator[ElasticsearchStore]:
     opened.close()
 
 
-def filing(number: int = 1, **changes: Any) -> Filing:
+def filing(number: int = 1, **changes: Any) -> PageCommit:
     """A story that an alert caught, with its visit and its mail."""
     name = f"{number:032x}"
     url = f"https://a.example/{number}"
@@ -79,14 +89,16 @@ def filing(number: int = 1, **changes: Any) -> Filing:
     )
     story = replace(story, **changes)
     hit = Hit(alert="bank", story=name, version=story.version, outlet="A", title=story.title, url=url, matched_at=NOON)
-    return Filing(
-        visit=Visit(id=name, candidate=candidate, first_seen_at=NOON, next_at=None, story=name),
+    return PageCommit(
+        entry=FrontierEntry(id=name, candidate=candidate, first_seen_at=NOON, next_at=None, story=name),
         outcome=Outcome(disposition=Disposition.STORED),
         story=story,
         signature=tuple(range(number * 1000, number * 1000 + 100)),
         hits=(hit,),
-        notices=(
-            Notice(alert="bank", story=name, version=story.version, to=("a@b.example",), due_at=NOON, created_at=NOON),
+        notifications=(
+            Notification(
+                alert="bank", story=name, version=story.version, to=("a@b.example",), due_at=NOON, created_at=NOON
+            ),
         ),
     )
 
@@ -131,7 +143,7 @@ def test_an_index_of_a_newer_program_is_refused(store: ElasticsearchStore, monke
 def test_a_store_that_was_never_set_up_says_so_and_no_index_is_made_by_writing(fresh: StoreSettings) -> None:
     store = ElasticsearchStore.open(fresh)
     with pytest.raises(StoreRefused, match="not set up"):
-        store.note("key", {"a": 1})
+        store.put_setting("key", {"a": 1})
     with pytest.raises(StoreRefused, match="media-monitor setup"):
         store.outlets()
     assert not store.client.indices.get(index=f"{fresh.prefix}-*").body
@@ -146,13 +158,13 @@ def test_an_index_in_the_way_of_an_alias_is_named(fresh: StoreSettings) -> None:
 
 
 def test_an_index_that_lost_its_alias_gets_it_back_with_what_it_holds(own: ElasticsearchStore) -> None:
-    own.file([filing()])
+    own.commit([filing()])
     for kind in ("stories", "urls"):
         own.client.indices.delete_alias(index=schema.index(own.prefix, kind), name=own.alias(kind))
     with pytest.raises(StoreRefused, match="not set up"):
-        own.file([filing(2)])
+        own.commit([filing(2)])
     own.setup()
-    assert own.file([filing(2)]) == [Filed.WRITTEN]
+    assert own.commit([filing(2)]) == [CommitResult.WRITTEN]
     assert len(list(own.scan(now=NOON))) == 2
 
 
@@ -217,23 +229,23 @@ def test_a_story_that_the_mapping_rejects_is_kept_aside_and_the_rest_goes_on(
     store: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     bad = filing(1, word_count=1 << 40)  # an integer of Elasticsearch ends at 2**31
-    assert store.file([bad, filing(2)]) == [Filed.REJECTED, Filed.WRITTEN]
-    assert set(store.stories([bad.visit.id, filing(2).visit.id])) == {filing(2).visit.id}
+    assert store.commit([bad, filing(2)]) == [CommitResult.REJECTED, CommitResult.WRITTEN]
+    assert set(store.stories([bad.entry.id, filing(2).entry.id])) == {filing(2).entry.id}
     assert store.rejections() == 1
     (rejected,) = store.rejected()
-    assert (rejected.index, rejected.id) == (store.alias("stories"), bad.visit.id)
+    assert (rejected.index, rejected.id) == (store.alias("stories"), bad.entry.id)
     assert "word_count" in rejected.reason
     assert "word_count" in caplog.text
-    visit = store.get("urls", [bad.visit.id])[bad.visit.id].document
+    visit = store.get("urls", [bad.entry.id])[bad.entry.id].document
     assert (visit["disposition"], visit["kind"]) == ("failed", "rejected")
-    assert {hit.story for hit in store.hits()} == {bad.visit.id, filing(2).visit.id}
+    assert {hit.story for hit in store.hits()} == {bad.entry.id, filing(2).entry.id}
 
 
 def test_what_was_kept_aside_is_written_when_the_reason_is_gone(
     own: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad = filing(1, word_count=1 << 40)
-    own.file([bad])
+    own.commit([bad])
     assert own.replay().rejected == 1
     assert own.rejections() == 1
 
@@ -242,11 +254,11 @@ def test_what_was_kept_aside_is_written_when_the_reason_is_gone(
     own.setup()
     assert own.replay().written == 1
     assert own.rejections() == 0
-    assert own.stories([bad.visit.id])[bad.visit.id] == bad.story
+    assert own.stories([bad.entry.id])[bad.entry.id] == bad.story
 
 
 def test_a_replay_leaves_what_is_rejected_again_where_it_is_and_so_comes_to_an_end(own: ElasticsearchStore) -> None:
-    own.file([filing(number, word_count=1 << 40) for number in range(10)])
+    own.commit([filing(number, word_count=1 << 40) for number in range(10)])
     first = {rejected.id: rejected.failed_at for rejected in own.rejected()}
     assert own.replay().rejected == 10
     assert {rejected.id: rejected.failed_at for rejected in own.rejected()} == first
@@ -254,18 +266,18 @@ def test_a_replay_leaves_what_is_rejected_again_where_it_is_and_so_comes_to_an_e
 
 def test_a_replay_never_puts_an_older_version_over_a_newer(store: ElasticsearchStore) -> None:
     bad = filing(1, word_count=1 << 40)
-    store.file([bad])
-    store.file([filing(1, title="As corrected")])
+    store.commit([bad])
+    store.commit([filing(1, title="As corrected")])
     assert store.replay().superseded == 1
     assert store.rejections() == 0
-    assert store.stories([bad.visit.id])[bad.visit.id].title == "As corrected"
+    assert store.stories([bad.entry.id])[bad.entry.id].title == "As corrected"
 
 
 def test_a_replay_never_puts_an_older_visit_over_a_newer(store: ElasticsearchStore) -> None:
     told = filing(1)
-    bad = replace(told.visit, rechecks=1 << 40)
-    store.file([Filing(visit=bad, outcome=told.outcome)])
-    store.file([told])
+    bad = replace(told.entry, rechecks=1 << 40)
+    store.commit([PageCommit(entry=bad, outcome=told.outcome)])
+    store.commit([told])
     assert store.replay().superseded == 1
     assert store.rejections() == 0
     assert store.get("urls", [bad.id])[bad.id].document["rechecks"] == 0
@@ -293,8 +305,8 @@ def test_a_record_that_the_mapping_rejects_is_named_and_not_taken_for_known(stor
         store.load([History(versions=(bad.story,)), History(versions=(fine.story,))])
     assert store.load([History(versions=(fine.story,))]) == 0
     assert store.rejections() == 0
-    with pytest.raises(StoreRefused, match=f"{bad.visit.id}.*rechecks"):
-        store.load([replace(bad.visit, rechecks=1 << 40)])
+    with pytest.raises(StoreRefused, match=f"{bad.entry.id}.*rechecks"):
+        store.load([replace(bad.entry, rechecks=1 << 40)])
 
 
 # ---- an index that takes no writes
@@ -304,12 +316,12 @@ def test_a_read_only_index_is_a_reason_to_wait_and_nothing_is_half_done_after_it
     index = schema.index(store.prefix, "stories")
     store.client.indices.put_settings(index=index, settings={"index.blocks.read_only_allow_delete": True})
     with pytest.raises(StoreUnavailable, match="takes no writes"):
-        store.file([filing()])
-    assert store.stories([filing().visit.id]) == {}
-    assert store.get("urls", [filing().visit.id]) == {}
+        store.commit([filing()])
+    assert store.stories([filing().entry.id]) == {}
+    assert store.get("urls", [filing().entry.id]) == {}
 
     store.client.indices.put_settings(index=index, settings={"index.blocks.read_only_allow_delete": None})
-    assert store.file([filing()]) == [Filed.WRITTEN]
+    assert store.commit([filing()]) == [CommitResult.WRITTEN]
     assert len(store.hits()) == len(store.outbox()) == 1
 
 
@@ -334,7 +346,7 @@ def test_of_many_that_reach_for_the_same_outlets_each_outlet_goes_to_one(setting
 
 def test_of_many_that_claim_the_same_mail_each_notice_goes_to_one(settings: StoreSettings) -> None:
     first = ElasticsearchStore.open(settings)
-    first.file([filing(number) for number in range(50)])
+    first.commit([filing(number) for number in range(50)])
     first.close()
     ready = threading.Barrier(4)
 
@@ -347,7 +359,7 @@ def test_of_many_that_claim_the_same_mail_each_notice_goes_to_one(settings: Stor
 
     with ThreadPoolExecutor(4) as pool:
         shares = list(pool.map(deliver, ["a", "b", "c", "d"]))
-    assert sorted(name for share in shares for name in share) == [filing(n).visit.id for n in range(50)]
+    assert sorted(name for share in shares for name in share) == [filing(n).entry.id for n in range(50)]
 
 
 def test_clocks_that_differ_by_seconds_take_no_lease_before_its_time(settings: StoreSettings) -> None:
@@ -376,7 +388,7 @@ def test_a_release_that_meets_a_renewal_of_its_own_is_written_all_the_same(
     (state,) = store.lease(["A"], holder="me", now=NOON, term=MINUTE, limit=1)
     held = store._held
 
-    def interrupted(state: OutletState) -> Stored:
+    def interrupted(state: OutletState) -> StoredDocument:
         stored = held(state)
         monkeypatch.setattr(store, "_held", held)
         store.renew(state, now=NOON, term=MINUTE)
@@ -391,24 +403,24 @@ def test_a_release_that_meets_a_renewal_of_its_own_is_written_all_the_same(
 def test_what_another_process_just_finished_is_not_waiting_any_more(settings: StoreSettings) -> None:
     mine, other = ElasticsearchStore.open(settings), ElasticsearchStore.open(settings)
     visits = mine.enqueue([Candidate(url=f"https://a.example/{n}", outlet="A") for n in range(3)], now=NOON)
-    assert len(mine.waiting("A", now=NOON, limit=10)) == 3
+    assert len(mine.due_entries("A", now=NOON, limit=10)) == 3
     done = replace(visits[0], next_at=None)
-    other.file([Filing(visit=done, outcome=Outcome(disposition=Disposition.OFF_TOPIC))])
-    assert {visit.id for visit in mine.waiting("A", now=NOON, limit=10)} == {visits[1].id, visits[2].id}
+    other.commit([PageCommit(entry=done, outcome=Outcome(disposition=Disposition.OFF_TOPIC))])
+    assert {visit.id for visit in mine.due_entries("A", now=NOON, limit=10)} == {visits[1].id, visits[2].id}
 
 
 def test_a_story_that_two_file_at_once_is_stored_once_and_the_other_is_told(settings: StoreSettings) -> None:
     ready = threading.Barrier(4)
 
-    def file(title: str) -> Filed:
+    def file(title: str) -> CommitResult:
         store = ElasticsearchStore.open(settings)
         ready.wait()
-        (filed,) = store.file([filing(1, title=title)])
+        (filed,) = store.commit([filing(1, title=title)])
         store.close()
         return filed
 
     with ThreadPoolExecutor(4) as pool:
-        assert Counter(pool.map(file, "abcd")) == {Filed.CONFLICT: 3, Filed.WRITTEN: 1}
+        assert Counter(pool.map(file, "abcd")) == {CommitResult.CONFLICT: 3, CommitResult.WRITTEN: 1}
     store = ElasticsearchStore.open(settings)
     (kept,) = store.scan(now=NOON)
     (hit,) = store.hits()
@@ -430,8 +442,8 @@ def test_a_server_with_no_room_is_given_time_and_nothing_is_lost(tmp_path: Path)
         long = "word " * 20_000
         filings = [filing(number, text=long) for number in range(12)]
         with ThreadPoolExecutor(6) as pool:
-            results = list(pool.map(lambda one: store.file([one]), filings))
-        assert results == [[Filed.WRITTEN]] * 12
+            results = list(pool.map(lambda one: store.commit([one]), filings))
+        assert results == [[CommitResult.WRITTEN]] * 12
         stats = store.client.nodes.stats(metric="indexing_pressure").body["nodes"]
         rejected = sum(one["indexing_pressure"]["memory"]["total"]["coordinating_rejections"] for one in stats.values())
         assert rejected > 0, "the server had room for all: this shows nothing"

@@ -14,13 +14,13 @@ import pytest
 from monitor.config.schema import StoreSettings
 from monitor.errors import StoreUnavailable
 from monitor.store.elasticsearch import ElasticsearchStore, schema, signature_cache, stories
-from monitor.store.elasticsearch.signature_cache import Signatures, Sketch
+from monitor.store.elasticsearch.signature_cache import SignatureTable, StorySignature
 from store.examples import filing, story
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from monitor.models import Filing
+    from monitor.models import PageCommit
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SINCE = NOON - timedelta(days=14)
@@ -30,22 +30,22 @@ CHANCE = random.Random(5)
 WORDS = [CHANCE.randrange(1 << 53) for _ in range(400)]
 
 
-def signed(name: str, chance: random.Random, **more: object) -> Filing:
+def signed(name: str, chance: random.Random, **more: object) -> PageCommit:
     """A story whose signature has hashes in common with others."""
     told = story(name, first_seen_at=NOON - timedelta(minutes=chance.randrange(30 * 1440)), **more)
     return replace(filing(told), signature=tuple(sorted(chance.sample(WORDS, 40))))
 
 
 def answers(store: ElasticsearchStore, signature: Sequence[int]) -> set[tuple[str, str, tuple[int, ...]]]:
-    return set(store.similar(signature, since=SINCE))
+    return set(store.near_duplicates(signature, since=SINCE))
 
 
 class TestSignatures:
     """The table by itself."""
 
     def test_what_is_put_again_replaces_what_was_there(self) -> None:
-        table = Signatures()
-        first = Sketch(story="a", cluster="a", first_seen_at=NOON, signature=(1, 2, 3))
+        table = SignatureTable()
+        first = StorySignature(story="a", cluster="a", first_seen_at=NOON, signature=(1, 2, 3))
         table.put([first, first])
         table.put([replace(first, signature=(7, 8, 9), cluster="b")])
         assert table.find((1, 2, 3), since=SINCE) == []
@@ -54,8 +54,8 @@ class TestSignatures:
         assert table.find((9,), since=SINCE) == []
 
     def test_old_stories_are_forgotten_whole_and_may_come_again(self) -> None:
-        table = Signatures()
-        old = Sketch(story="old", cluster="old", first_seen_at=NOON - timedelta(days=31), signature=(1, 2, 3))
+        table = SignatureTable()
+        old = StorySignature(story="old", cluster="old", first_seen_at=NOON - timedelta(days=31), signature=(1, 2, 3))
         table.put([old])
         table.put([replace(old, story="new", first_seen_at=NOON)])
         assert [name for name, *_ in table.find((1,), since=NOON - timedelta(days=99))] == ["new"]
@@ -67,7 +67,7 @@ class TestSignatures:
 class TestMirror:
     @pytest.fixture(autouse=True)
     def at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(stories, "WORTH", 0)
+        monkeypatch.setattr(stories, "MIN_LOOKUPS", 0)
 
     @pytest.fixture
     def another(self, another_on_elasticsearch: Callable[[], ElasticsearchStore]) -> Callable[[], ElasticsearchStore]:
@@ -95,7 +95,7 @@ class TestMirror:
         deadline = time.monotonic() + PATIENCE
         while True:
             before = len(searched)
-            store.similar((1,), since=SINCE)
+            store.near_duplicates((1,), since=SINCE)
             if len(searched) == before:
                 return
             assert time.monotonic() < deadline, "the copy never answers"
@@ -110,10 +110,10 @@ class TestMirror:
     def test_the_copy_answers_as_the_cluster_does(
         self, another: Callable[[], ElasticsearchStore], searched: list[object], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(signature_cache, "PAGE", 7)
+        monkeypatch.setattr(signature_cache, "PAGE_SIGNATURES", 7)
         chance = random.Random(1)
         store, other = another(), another()
-        store.file([signed(f"s{number}", chance) for number in range(60)])
+        store.commit([signed(f"s{number}", chance) for number in range(60)])
         store.refresh_all()
         self.followed(other, searched)
         for wanted in (tuple(sorted(chance.sample(WORDS, 40))) for _ in range(50)):
@@ -128,14 +128,14 @@ class TestMirror:
     ) -> None:
         self.followed(store, searched)
         first = replace(filing(story("first", first_seen_at=NOON)), signature=(1, 2, 3))
-        store.file([first])
+        store.commit([first])
         assert first.story is not None
         assert answers(store, (1,)) == {(first.story.id, first.story.cluster, (1, 2, 3))}
         second = replace(filing(story("first", first_seen_at=NOON, version=2)), signature=(4, 5, 6))
-        store.file([second])
+        store.commit([second])
         assert answers(store, (1,)) == set()
         assert len(answers(store, (4,))) == 1
-        time.sleep(signature_cache.EVERY * 2)
+        time.sleep(signature_cache.FOLLOW_SECONDS * 2)
         assert answers(store, (1,)) == set()
 
     def test_what_another_process_files_or_corrects_is_found_soon(
@@ -143,9 +143,9 @@ class TestMirror:
     ) -> None:
         store, other = another(), another()
         self.followed(store, searched)
-        other.file([replace(filing(story("first", first_seen_at=NOON)), signature=(1, 2, 3))])
+        other.commit([replace(filing(story("first", first_seen_at=NOON)), signature=(1, 2, 3))])
         self.eventually(lambda: len(answers(store, (1,))) == 1)
-        other.file([replace(filing(story("first", first_seen_at=NOON, version=2)), signature=(4, 5, 6))])
+        other.commit([replace(filing(story("first", first_seen_at=NOON, version=2)), signature=(4, 5, 6))])
         self.eventually(lambda: len(answers(store, (4,))) == 1)
         assert answers(store, (1,)) == set()
 
@@ -153,8 +153,8 @@ class TestMirror:
         self, store: ElasticsearchStore, searched: list[object], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         self.followed(store, searched)
-        monkeypatch.setattr(signature_cache, "FRESH", -1.0)
-        store.similar((1, 2), since=SINCE)
+        monkeypatch.setattr(signature_cache, "MAX_LAG_SECONDS", -1.0)
+        store.near_duplicates((1, 2), since=SINCE)
         assert searched[-1] == (1, 2)
 
     def test_a_cluster_that_is_away_is_told_of_and_followed_again_when_it_is_back(
@@ -166,10 +166,10 @@ class TestMirror:
             raise StoreUnavailable("away")
 
         with monkeypatch.context() as gone:
-            gone.setattr(signature_cache, "FRESH", 0.5)
+            gone.setattr(signature_cache, "MAX_LAG_SECONDS", 0.5)
             gone.setattr(ElasticsearchStore, "find", away)
             with pytest.raises(StoreUnavailable):
-                self.eventually(lambda: store.similar((1,), since=SINCE) != [])
+                self.eventually(lambda: store.near_duplicates((1,), since=SINCE) != [])
         self.followed(store, searched)
 
     def test_a_temporary_file_that_fails_leaves_the_search(
@@ -184,8 +184,8 @@ class TestMirror:
         def full(*_: object, **__: object) -> None:
             raise apsw.FullError("database or disk is full")
 
-        monkeypatch.setattr(Signatures, "put", full)
-        store.file([replace(filing(story("first", first_seen_at=NOON)), signature=(1, 2, 3))])
+        monkeypatch.setattr(SignatureTable, "put", full)
+        store.commit([replace(filing(story("first", first_seen_at=NOON)), signature=(1, 2, 3))])
         assert len(answers(store, (1,))) == 1
         assert searched[-1] == (1,)
         assert "database or disk is full" in caplog.text
@@ -197,7 +197,9 @@ class TestMirror:
         settings = StoreSettings(url=elasticsearch_url, prefix=elasticsearch_prefix)
         store, other = ElasticsearchStore.open(settings), ElasticsearchStore.open(settings)
         store.setup()
-        store.file([replace(filing(story(f"s{number}", first_seen_at=NOON)), signature=(1, 2)) for number in range(30)])
+        store.commit(
+            [replace(filing(story(f"s{number}", first_seen_at=NOON)), signature=(1, 2)) for number in range(30)]
+        )
         store.refresh_all()
         self.followed(other, searched)
         assert len(answers(other, (1,))) == 30
@@ -210,7 +212,7 @@ class TestMirror:
         ]
         store.client.indices.update_aliases(actions=turn)
         store.client.indices.put_settings(index=store.alias("stories"), settings={"index.blocks.write": None})
-        store.file([replace(filing(story("later", first_seen_at=NOON)), signature=(1, 2))])
+        store.commit([replace(filing(story("later", first_seen_at=NOON)), signature=(1, 2))])
         self.eventually(lambda: len(answers(other, (1,))) == 31)
         store.close()
         other.close()

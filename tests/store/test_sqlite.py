@@ -23,7 +23,7 @@ from pydantic import SecretStr
 
 from monitor.config.schema import StoreSettings
 from monitor.errors import StoreRefused, StoreUnavailable
-from monitor.models import Filed
+from monitor.models import CommitResult
 from monitor.query import parse
 from monitor.store import open_store
 from monitor.store.sqlite import SqliteStore
@@ -54,7 +54,7 @@ def opened(path: Path, *, seconds: float = 30) -> SqliteStore:
 def test_a_file_that_nobody_made_is_not_there_and_asking_does_not_make_it(path: Path) -> None:
     for _ in range(2):
         with pytest.raises(StoreRefused, match=f"there is no store at {path} yet"):
-            opened(path).expect()
+            opened(path).require_exists()
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_an_older_schema_asks_for_setup(path: Path) -> None:
 
 
 def test_a_damaged_file_is_refused_with_what_to_do(store: SqliteStore, path: Path) -> None:
-    store.file([filing(story(f"s{number}", text="many words " * 400)) for number in range(200)])
+    store.commit([filing(story(f"s{number}", text="many words " * 400)) for number in range(200)])
     store.close()
     with path.open("r+b") as file:
         file.seek(8192)
@@ -146,16 +146,16 @@ def test_a_writer_elsewhere_makes_the_store_unavailable_for_now(store: SqliteSto
 
 
 def test_a_full_disk_makes_the_store_unavailable_and_loses_nothing(store: SqliteStore) -> None:
-    store.file([filing(story("first"))])
+    store.commit([filing(story("first"))])
     with store.database.read() as connection:
         connection.pragma("max_page_count", int(connection.pragma("page_count")) + 2)
     many = [filing(story(f"s{number}", text=random.Random(number).randbytes(3000).hex())) for number in range(50)]
     with pytest.raises(StoreUnavailable, match="no room"):
-        store.file(many)
+        store.commit(many)
     assert store.search(None, now=NOW).total == 1
     with store.database.read() as connection:
         connection.pragma("max_page_count", 1 << 30)
-    assert set(store.file(many)) == {Filed.WRITTEN}
+    assert set(store.commit(many)) == {CommitResult.WRITTEN}
     assert store.search(None, now=NOW, limit=100).total == 51
 
 
@@ -178,7 +178,7 @@ def shown_to_another_user(path: Path) -> Iterator[Path]:
 
 
 def test_a_file_that_may_not_be_written_is_read_and_nothing_else(store: SqliteStore, path: Path) -> None:
-    store.file([filing(story("first"))])
+    store.commit([filing(story("first"))])
     store.close()
     assert not path.with_name(f"{path.name}-wal").exists()
     with shown_to_another_user(path) as shown, contextlib.closing(opened(shown)) as reader:
@@ -189,7 +189,7 @@ def test_a_file_that_may_not_be_written_is_read_and_nothing_else(store: SqliteSt
 
 
 def test_a_file_that_another_user_writes_to_is_read_with_what_was_written_last(store: SqliteStore, path: Path) -> None:
-    store.file([filing(story("first"))])
+    store.commit([filing(story("first"))])
     with shown_to_another_user(path) as shown, contextlib.closing(opened(shown)) as reader:
         assert shown.with_name(f"{path.name}-wal").exists()
         reader.setup()
@@ -197,23 +197,23 @@ def test_a_file_that_another_user_writes_to_is_read_with_what_was_written_last(s
 
 
 def test_what_raises_inside_a_transaction_leaves_nothing(store: SqliteStore) -> None:
-    broken = filing(story("second"), notices=(None,))  # type: ignore[arg-type]  # on purpose
+    broken = filing(story("second"), notifications=(None,))  # type: ignore[arg-type]  # on purpose
     with pytest.raises(AttributeError):
-        store.file([filing(story("first")), broken])
+        store.commit([filing(story("first")), broken])
     assert store.search(None, now=NOW).total == 0
-    assert store.file([filing(story("first"))]) == [Filed.WRITTEN]
+    assert store.commit([filing(story("first"))]) == [CommitResult.WRITTEN]
     assert store.search(parse("text"), now=NOW).total == 1
 
 
 def test_half_a_surrogate_pair_is_stored_as_a_question_mark(store: SqliteStore) -> None:
     told = story("first", title="a\ud800b", text="c \udfff d", authors=("e\ud83d",))
-    assert store.file([filing(told, alerts=("ai",))]) == [Filed.WRITTEN]
+    assert store.commit([filing(told, alerts=("ai",))]) == [CommitResult.WRITTEN]
     assert store.search(None, now=NOW).stories[0].title == "a?b"
     assert store.history(told.id)[0].authors == ("e?",)
 
 
 def test_the_sqlite_shell_reads_the_stories(store: SqliteStore, path: Path) -> None:
-    store.file([filing(story("first", text="Первый абзац.\n\nSecond. " * 20, topics=("ai",)))])
+    store.commit([filing(story("first", text="Первый абзац.\n\nSecond. " * 20, topics=("ai",)))])
     shell = shutil.which("sqlite3")
     if shell is None:
         pytest.skip("no sqlite3 shell on this machine")
@@ -227,8 +227,8 @@ def test_the_sqlite_shell_reads_the_stories(store: SqliteStore, path: Path) -> N
 def test_thousands_of_stories_of_one_moment_all_have_their_place(store: SqliteStore) -> None:
     for start in range(0, 3000, 500):
         batch = [filing(story(f"s{start + number}", published_at=NOW)) for number in range(500)]
-        assert set(store.file(batch)) == {Filed.WRITTEN}
-    store.file([filing(story("later", published_at=NOW + MINUTE))])
+        assert set(store.commit(batch)) == {CommitResult.WRITTEN}
+    store.commit([filing(story("later", published_at=NOW + MINUTE))])
     assert store.search(None, now=NOW).stories[0].title.endswith("later")
     assert store.search(None, now=NOW, limit=5000).total == 3001
 
@@ -236,8 +236,8 @@ def test_thousands_of_stories_of_one_moment_all_have_their_place(store: SqliteSt
 def test_a_search_that_takes_too_long_is_stopped_with_what_to_do(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.file([filing(story(f"s{number}")) for number in range(2000)])
-    monkeypatch.setattr(searching, "LONGEST_SEARCH", 0.0)
+    store.commit([filing(story(f"s{number}")) for number in range(2000)])
+    monkeypatch.setattr(searching, "MAX_SEARCH_SECONDS", 0.0)
     monkeypatch.setattr(searching, "STEPS_BETWEEN_LOOKS", 10)
     with pytest.raises(StoreRefused, match="--since"):
         store.search(parse("text"), now=NOW, limit=2000)
@@ -246,8 +246,8 @@ def test_a_search_that_takes_too_long_is_stopped_with_what_to_do(
 
 
 def test_a_total_that_takes_long_to_count_is_left_out(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    store.file([filing(story(f"s{number}")) for number in range(2000)])
-    monkeypatch.setattr(searching, "LONGEST_COUNT", 0.0)
+    store.commit([filing(story(f"s{number}")) for number in range(2000)])
+    monkeypatch.setattr(searching, "MAX_COUNT_SECONDS", 0.0)
     monkeypatch.setattr(searching, "STEPS_BETWEEN_LOOKS", 10)
     found = store.search(parse("text"), now=NOW)
     assert len(found.stories) == 20
@@ -266,7 +266,7 @@ WRITER = textwrap.dedent(
     while True:
         names = [uuid.uuid4().hex for _ in range(5)]
         store.enqueue([candidate(name) for name in names], now=NOW)
-        store.file([filing(story(name), alerts=("ai",)) for name in names])
+        store.commit([filing(story(name), alerts=("ai",)) for name in names])
         print(*names, flush=True)
     """
 )
@@ -289,7 +289,7 @@ def test_a_kill_at_any_moment_leaves_every_story_whole_or_waiting(store: SqliteS
     assert said <= stored.keys()
     assert {hit.story for hit in store.hits(limit=100_000)} == set(stored.values())
     assert {put.story for put in store.outbox(limit=100_000)} == set(stored.values())
-    waiting = store.waiting("Outlet", now=NOW, limit=100_000)
+    waiting = store.due_entries("Outlet", now=NOW, limit=100_000)
     assert {visit.id for visit in waiting}.isdisjoint(stored.values())
     assert store.search(parse("text"), now=NOW, limit=100_000).total == len(stored)
     with store.database.read() as connection:

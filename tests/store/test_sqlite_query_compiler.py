@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from monitor.errors import QueryError
-from monitor.models import Candidate, Disposition, Filed, Filing, Outcome, Story, Visit
+from monitor.models import Candidate, CommitResult, Disposition, FrontierEntry, Outcome, PageCommit, Story
 from monitor.query import parse
 from monitor.query.matcher import document, matches
 from monitor.store.sqlite import SqliteStore, query_compiler
@@ -43,10 +43,10 @@ PAIRS = int(os.environ.get("MONITOR_TEST_PAIRS", "20000"))
 STORIES, QUERIES = 20, 25
 
 
-def filing(story: Story) -> Filing:
+def filing(story: Story) -> PageCommit:
     candidate = Candidate(url=story.url, outlet=story.outlet)
-    visit = Visit(id=story.id, candidate=candidate, first_seen_at=story.first_seen_at, next_at=None)
-    return Filing(visit=visit, outcome=Outcome(disposition=Disposition.STORED), story=story)
+    visit = FrontierEntry(id=story.id, candidate=candidate, first_seen_at=story.first_seen_at, next_at=None)
+    return PageCommit(entry=visit, outcome=Outcome(disposition=Disposition.STORED), story=story)
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def stored(stories: list[Story]) -> Iterator[SqliteStore]:
         store = SqliteStore(Path(folder) / "monitor.db", timeout=timedelta(seconds=30))
         try:
             store.setup()
-            assert set(store.file([filing(story) for story in stories])) == {Filed.WRITTEN}
+            assert set(store.commit([filing(story) for story in stories])) == {CommitResult.WRITTEN}
             yield store
         finally:
             store.close()
@@ -89,10 +89,10 @@ CASES = {
     "words are looked up, not their endings": ("sanction", Check.NOTHING),
     "a NEAR of two different words is FTS5's own": ("chip NEAR/5 AI", Check.NOTHING),
     "a NEAR of groups is one of each pair": ("(chip OR export) NEAR/5 (AI OR control)", Check.NOTHING),
-    "FTS5 knows no order": ("chip ONEAR/5 AI", Check.PLACES),
-    "FTS5 knows no slop": ('"chips AI"~3', Check.PLACES),
-    "FTS5 lets a word be near itself": ("chip NEAR/5 (chip OR AI)", Check.PLACES),
-    "what is not certain is not excluded": ("AI NOT (chip ONEAR/5 AI)", Check.PLACES),
+    "FTS5 knows no order": ("chip ONEAR/5 AI", Check.POSITIONS),
+    "FTS5 knows no slop": ('"chips AI"~3', Check.POSITIONS),
+    "FTS5 lets a word be near itself": ("chip NEAR/5 (chip OR AI)", Check.POSITIONS),
+    "what is not certain is not excluded": ("AI NOT (chip ONEAR/5 AI)", Check.POSITIONS),
     "a range is a column": ("chip published_at:>=now-7d", Check.NOTHING),
     "no places from another part of the statement": ("word_count:>5 OR (chip ONEAR/5 AI)", Check.TEXT),
     "each author is a text of its own": ('author:"jane smith"~2', Check.TEXT),
@@ -121,10 +121,10 @@ def many_words(count: int) -> Story:
 def test_a_wildcard_for_many_words_is_a_prefix_of_the_index_and_for_too_many_left_to_the_matcher(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(query_compiler, "MOST_FORMS", 10)
+    monkeypatch.setattr(query_compiler, "MAX_WORD_FORMS", 10)
     stories = [STORY, many_words(300)]
     for widest, check in ((1000, Check.NOTHING), (20, Check.TEXT)):
-        monkeypatch.setattr(query_compiler, "WIDEST_PREFIX", widest)
+        monkeypatch.setattr(query_compiler, "MAX_PREFIX_WORDS", widest)
         with stored(stories) as store:
             with store.database.read() as connection:
                 assert compile_query(parse("w1*"), Vocabulary(connection), NOW).check is check

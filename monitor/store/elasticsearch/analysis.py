@@ -38,7 +38,7 @@ _EXACT = [*_RAW, "asciifolding", "lowercase"]
 ANALYSIS: dict[str, Any] = {
     "char_filter": {
         "monitor_signs": _mapping(LOOKALIKES, folding.INVISIBLE),
-        "monitor_letters": _mapping(folding.LIKE),
+        "monitor_letters": _mapping(folding.COMBINING_MARKS),
         "monitor_address": _mapping(folding.URL_PUNCTUATION),
     },
     "filter": {

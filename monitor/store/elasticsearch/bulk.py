@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from monitor.models import Json
 
-LARGEST_REQUEST = 5_000_000  # bytes of one request
-MOST_OPERATIONS = 1000  # of one request
-PATIENCE = 30.0  # seconds that items the server has no room for are sent again
+MAX_REQUEST_BYTES = 5_000_000  # bytes of one request
+MAX_REQUEST_OPERATIONS = 1000  # of one request
+BULK_RETRY_SECONDS = 30.0  # seconds that items the server has no room for are sent again
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +44,7 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WriteResult:
     """What became of a write: done, in conflict with what is there, or rejected for good with the reason."""
 
     status: int
@@ -67,16 +67,16 @@ class Written:
 
 def bulk(
     client: Elasticsearch, writes: Sequence[Write], *, names: Mapping[str, str], aliases: bool = True
-) -> list[Written]:
+) -> list[WriteResult]:
     """Writes all and tells the fate of each, in order.
 
     ``names`` gives the index of each kind, or with ``aliases`` the alias, which must exist.  Items refused for want
     of room (429) are sent again.  Raises StoreUnavailable where the server stays full, is away or takes no writes,
     StoreRefused where the request as a whole is not allowed: then any of the writes may have been done.
     """
-    results: list[Written | None] = [None] * len(writes)
-    todo, most = list(range(len(writes))), MOST_OPERATIONS
-    deadline, pause = time.monotonic() + PATIENCE, 0.1
+    results: list[WriteResult | None] = [None] * len(writes)
+    todo, most = list(range(len(writes))), MAX_REQUEST_OPERATIONS
+    deadline, pause = time.monotonic() + BULK_RETRY_SECONDS, 0.1
     while todo:
         full = ""
         left: list[int] = []
@@ -118,7 +118,7 @@ def _requests(
     for place in todo:
         item = _lines(writes[place], names[writes[place].kind])
         length = sum(map(len, item))
-        if places and (size + length > LARGEST_REQUEST or len(places) == most):
+        if places and (size + length > MAX_REQUEST_BYTES or len(places) == most):
             yield places, b"\n".join([*lines, b""])
             places, lines, size = [], [], 0
         places.append(place)
@@ -138,7 +138,7 @@ def _lines(write: Write, index: str) -> list[bytes]:
     return [head, dumps({"doc": write.document} if write.op == "update" else write.document)]
 
 
-def _send(client: Elasticsearch, body: bytes, count: int, *, aliases: bool) -> list[Written]:
+def _send(client: Elasticsearch, body: bytes, count: int, *, aliases: bool) -> list[WriteResult]:
     """One request.  A whole request that finds no room answers as all of its items would."""
     with explained():
         answer: Any = client.options(ignore_status=(429, 413)).bulk(
@@ -148,12 +148,14 @@ def _send(client: Elasticsearch, body: bytes, count: int, *, aliases: bool) -> l
         )
     if answer.meta.status != 200:
         said = answer.body
-        return [Written(answer.meta.status, reason_of(said.get("error") if isinstance(said, dict) else said))] * count
+        return [
+            WriteResult(answer.meta.status, reason_of(said.get("error") if isinstance(said, dict) else said))
+        ] * count
     items = [next(iter(item.values())) for item in part(answer, "items")]
     if len(items) != count:
         raise StoreUnavailable(f"Elasticsearch tells the fate of {len(items)} of {count} writes")
     return [
-        Written(
+        WriteResult(
             item["status"],
             reason_of(item["error"]) if "error" in item else "",
             (item["_seq_no"], item["_primary_term"]) if "_seq_no" in item else None,

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
     from monitor.config.schema import StoreSettings
 
-CONNECTIONS = 8  # threads of one process that may ask at the same time
+CONNECTIONS_PER_NODE = 8  # threads of one process that may ask at the same time
 HEADERS = ("accept", "content-type")
-STARTING = 300.0  # seconds that a cluster may refuse good credentials for while it starts
+STARTUP_REFUSAL_SECONDS = 300.0  # seconds that a cluster may refuse good credentials for while it starts
 _KEY_IS_GONE = ("expired", "invalidated")
 _TOO_WIDE = ("too many terms", "too_many_clauses", "too_many_nested_clauses", "too_complex_to_determinize")
 
 
-class Unrecognized(elastic_transport.ConnectionError):
+class UnrecognizedServer(elastic_transport.ConnectionError):
     """The server refuses credentials that it took before: its security index may not be ready."""
 
 
@@ -51,8 +51,8 @@ class CompatibleTransport(elastic_transport.Transport):
             self._admitted, self._refused_since = self._admitted or answer.meta.status < 300, None
         elif self._admitted and not any(sign in str(answer.body) for sign in _KEY_IS_GONE):
             self._refused_since = self._refused_since or time.monotonic()
-            if time.monotonic() - self._refused_since < STARTING:
-                raise Unrecognized(_reason(answer.body))
+            if time.monotonic() - self._refused_since < STARTUP_REFUSAL_SECONDS:
+                raise UnrecognizedServer(_reason(answer.body))
         return answer
 
 
@@ -80,7 +80,7 @@ def connect(settings: StoreSettings, base: Path = Path()) -> Elasticsearch:
             **credentials,
             serializers={"application/json": OrjsonSerializer()},
             transport_class=CompatibleTransport,
-            connections_per_node=CONNECTIONS,
+            connections_per_node=CONNECTIONS_PER_NODE,
             request_timeout=settings.timeout.total_seconds(),
             max_retries=max(1, len(target.get("hosts", "_")) - 1),
             retry_on_status=(),
@@ -160,7 +160,7 @@ def explained() -> Iterator[None]:
             f"the store's certificate is not accepted: {cause}",
             hint="store.ca_file names the authority that signed it",
         ) from error
-    except Unrecognized as error:
+    except UnrecognizedServer as error:
         raise StoreUnavailable(
             f"Elasticsearch refuses credentials that it took before: {_short(error.message)}",
             hint="as it does while it starts; after five minutes it is taken at its word",

@@ -12,7 +12,7 @@ from monitor.errors import StoreRefused, StoreUnavailable
 from monitor.itertools_compat import batched
 from monitor.models import now, rfc3339
 from monitor.store.elasticsearch import bulk, schema
-from monitor.store.elasticsearch.bulk import Write, Written
+from monitor.store.elasticsearch.bulk import Write, WriteResult
 from monitor.store.elasticsearch.client import explained, part, reason_of, refusal
 from monitor.store.elasticsearch.documents import digest
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PAGE = 1000  # documents of one answer
+PAGE_DOCUMENTS = 1000  # documents of one answer
 COORDINATING = frozenset({"outbox", "outlets", "notes"})  # small, and refreshed before every search
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredDocument:
     """A document as the cluster has it; ``version`` is what a write can be made conditional on."""
 
     id: str
@@ -60,11 +60,11 @@ class Cluster:
 
     # ---- reading
 
-    def get(self, kind: str, ids: Sequence[str], *, fields: Sequence[str] | None = None) -> dict[str, Stored]:
+    def get(self, kind: str, ids: Sequence[str], *, fields: Sequence[str] | None = None) -> dict[str, StoredDocument]:
         """The stored documents among ``ids``, of which only ``fields`` where given; empty ones where these are none."""
-        found: dict[str, Stored] = {}
+        found: dict[str, StoredDocument] = {}
         source = fields or fields is None
-        for page in batched(ids, PAGE):
+        for page in batched(ids, PAGE_DOCUMENTS):
             with explained():
                 answer = self.client.mget(index=self.alias(kind), ids=page, source=source, realtime=True)
             for item in part(answer, "docs"):
@@ -73,7 +73,7 @@ class Cluster:
                     raise refusal(404 if absent else 503, reason_of(item["error"]))
                 if item["found"]:
                     version = item["_seq_no"], item["_primary_term"]
-                    found[item["_id"]] = Stored(item["_id"], item.get("_source", {}), version)
+                    found[item["_id"]] = StoredDocument(item["_id"], item.get("_source", {}), version)
         return found
 
     def find(
@@ -86,9 +86,9 @@ class Cluster:
         after: Sequence[Any] | None = None,
         fields: Sequence[str] = (),
         without: Sequence[str] = (),
-        page: int = PAGE,
+        page: int = PAGE_DOCUMENTS,
         shard: int | None = None,
-    ) -> Iterator[Stored]:
+    ) -> Iterator[StoredDocument]:
         """Documents that match, in the order of ``sort`` (whose last key must be unique), a page at a time.
 
         They hold only ``fields`` where given, and never those of ``without``.  Of one ``shard`` they are those that
@@ -114,7 +114,9 @@ class Cluster:
                 )
             hits = part(answer, "hits", "hits")
             for hit in hits:
-                yield Stored(hit["_id"], hit["_source"], (hit["_seq_no"], hit["_primary_term"]), tuple(hit["sort"]))
+                yield StoredDocument(
+                    hit["_id"], hit["_source"], (hit["_seq_no"], hit["_primary_term"]), tuple(hit["sort"])
+                )
             if len(hits) < size:
                 return
             after = hits[-1]["sort"]
@@ -157,7 +159,7 @@ class Cluster:
 
     # ---- writing
 
-    def write(self, writes: Sequence[Write], *, keep: bool = False) -> list[Written]:
+    def write(self, writes: Sequence[Write], *, keep: bool = False) -> list[WriteResult]:
         """Writes all and tells the fate of each, in order; see `bulk.bulk`.
 
         A document that the mapping rejects is, with ``keep``, set aside with its reason; without, StoreRefused.
@@ -169,10 +171,10 @@ class Cluster:
                 raise StoreRefused(
                     f"Elasticsearch rejects the document {write.id} of {self.alias(write.kind)}: {why.reason}"
                 )
-            self._keep(rejected)
+            self._keep_rejected(rejected)
         return results
 
-    def _bulk(self, writes: Sequence[Write]) -> list[Written]:
+    def _bulk(self, writes: Sequence[Write]) -> list[WriteResult]:
         if not writes:
             return []
         try:
@@ -181,21 +183,21 @@ class Cluster:
             with self._lock:
                 self._written.update(write.kind for write in writes)
 
-    def _keep(self, rejected: Sequence[tuple[Write, Written]]) -> None:
+    def _keep_rejected(self, rejected: Sequence[tuple[Write, WriteResult]]) -> None:
         """Sets rejected documents aside, to be shown and replayed.
 
         One that is too large even for that (a proxy's limit) leaves its id and the reason.
         """
         for write, result in rejected:
             log.error("%s rejects the document %s: %s", self.alias(write.kind), write.id, result.reason)
-        refused = [pair for pair, kept in self._set_aside(rejected, bodies=True) if not kept.done]
-        for (write, _), kept in self._set_aside(refused, bodies=False):
+        refused = [pair for pair, kept in self._put_dead_letters(rejected, bodies=True) if not kept.done]
+        for (write, _), kept in self._put_dead_letters(refused, bodies=False):
             if not kept.done:
                 log.error("%s cannot be kept in %s: %s", write.id, self.alias("failed"), kept.reason)
 
-    def _set_aside(
-        self, rejected: Sequence[tuple[Write, Written]], *, bodies: bool
-    ) -> list[tuple[tuple[Write, Written], Written]]:
+    def _put_dead_letters(
+        self, rejected: Sequence[tuple[Write, WriteResult]], *, bodies: bool
+    ) -> list[tuple[tuple[Write, WriteResult], WriteResult]]:
         moment = rfc3339(now())
         writes = [
             Write(
@@ -206,7 +208,7 @@ class Cluster:
                     "document": write.id,
                     "op": write.op,
                     "body": bulk.dumps(write.document).decode() if bodies else "",
-                    "reason": result.reason[: schema.LONGEST_KEYWORD],
+                    "reason": result.reason[: schema.MAX_KEYWORD_BYTES],
                     "failed_at": moment,
                 },
             )

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.models import Json
-    from monitor.store.elasticsearch.cluster import Stored
+    from monitor.store.elasticsearch.cluster import StoredDocument
 
-BATCH = 200
+REPLAY_BATCH = 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +42,7 @@ class Replayed:
     rejected: int = 0  # still
 
 
-class Aside(Cluster):
+class DeadLetters(Cluster):
     """The part of the store that keeps what was rejected."""
 
     def rejected(self, *, limit: int = 1000) -> list[Rejected]:
@@ -69,7 +69,7 @@ class Aside(Cluster):
         """
         order: list[Json] = [{"failed_at": "asc"}, {"kind": "asc"}, {"document": "asc"}]
         written = superseded = rejected = 0
-        for batch in batched(self.find("failed", {"match_all": {}}, sort=order), BATCH):
+        for batch in batched(self.find("failed", {"match_all": {}}, sort=order), REPLAY_BATCH):
             whole = [stored for stored in batch if stored.document["body"]]
             rejected += len(batch) - len(whole)
             writes = self._again(whole)
@@ -88,7 +88,7 @@ class Aside(Cluster):
             self.write(done)
         return Replayed(written=written, superseded=superseded, rejected=rejected)
 
-    def _again(self, batch: Sequence[Stored]) -> list[Write | None]:
+    def _again(self, batch: Sequence[StoredDocument]) -> list[Write | None]:
         """The writes that were rejected, None where something newer took the place."""
         names: defaultdict[str, list[str]] = defaultdict(list)
         for stored in batch:
@@ -97,7 +97,7 @@ class Aside(Cluster):
         return [_rewritten(stored, known[stored.document["kind"]]) for stored in batch]
 
 
-def _rewritten(aside: Stored, stored: Mapping[str, Stored]) -> Write | None:
+def _rewritten(aside: StoredDocument, stored: Mapping[str, StoredDocument]) -> Write | None:
     """The write that was rejected, unless something newer took its place.
 
     Of anything but a story whatever is stored is at least as good: it was written later, or, of a visit that is

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from monitor.models import (
     Candidate,
+    FrontierEntry,
     Hit,
     Json,
-    Notice,
+    Notification,
     Outcome,
     OutletState,
     SourceState,
     Story,
-    Visit,
     from_rfc3339,
     rfc3339,
 )
@@ -36,7 +36,7 @@ def story(value: Story, signature: Sequence[int]) -> Json:
     document = value.to_json()
     document["date"] = rfc3339(value.published_at or value.first_seen_at)
     if signature:
-        from monitor.similarity import bands  # noqa: PLC0415  numpy takes its time, and a search needs none of it
+        from monitor.similarity import bands
 
         document["signature"] = list(signature)
         document["bands"] = list(bands(signature))
@@ -51,7 +51,7 @@ def read_hit(document: Json) -> Hit:
     return Hit(**_times(document, "matched_at", "published_at"))
 
 
-def visit(value: Visit, outcome: Outcome | None = None) -> Json:
+def frontier_entry(value: FrontierEntry, outcome: Outcome | None = None) -> Json:
     document = asdict(value)
     document |= document.pop("candidate")
     if outcome:
@@ -59,7 +59,7 @@ def visit(value: Visit, outcome: Outcome | None = None) -> Json:
     return _plain(document)
 
 
-def alias(value: str, of: Visit, story: str | None) -> Json:
+def alias(value: str, of: FrontierEntry, story: str | None) -> Json:
     """An address that led to another one's story and is finished with it."""
     return {
         "id": value,
@@ -70,22 +70,22 @@ def alias(value: str, of: Visit, story: str | None) -> Json:
     }
 
 
-def read_visit(document: Json) -> Visit:
+def read_frontier_entry(document: Json) -> FrontierEntry:
     document = {"next_at": None, **_times(document, "published_at", "first_seen_at", "next_at")}
-    return Visit(
+    return FrontierEntry(
         candidate=Candidate(**{name: document[name] for name in Candidate.__dataclass_fields__ if name in document}),
-        **{name: document[name] for name in Visit.__dataclass_fields__ if name in document},
+        **{name: document[name] for name in FrontierEntry.__dataclass_fields__ if name in document},
     )
 
 
-def notice(value: Notice) -> Json:
+def notification(value: Notification) -> Json:
     return _plain(asdict(value))
 
 
-def read_notice(document: Json) -> Notice:
+def read_notification(document: Json) -> Notification:
     document = _times(document, "due_at", "created_at")
-    values = {name: document[name] for name in Notice.__dataclass_fields__ if name in document}
-    return Notice(**values | {"to": tuple(document["to"])})
+    values = {name: document[name] for name in Notification.__dataclass_fields__ if name in document}
+    return Notification(**values | {"to": tuple(document["to"])})
 
 
 def outlet(value: OutletState) -> Json:

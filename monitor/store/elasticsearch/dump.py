@@ -6,29 +6,29 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from monitor.itertools_compat import batched
-from monitor.models import Hit, OutletState, Story, Visit, rfc3339
+from monitor.models import FrontierEntry, Hit, OutletState, Story, rfc3339
 from monitor.store.elasticsearch import documents
 from monitor.store.elasticsearch.bulk import Write
-from monitor.store.elasticsearch.cluster import PAGE
+from monitor.store.elasticsearch.cluster import PAGE_DOCUMENTS
 from monitor.store.elasticsearch.documents import digest
 from monitor.store.elasticsearch.frontier import Frontier
 from monitor.store.elasticsearch.outbox import SNOOZE, Outbox
 from monitor.store.elasticsearch.outlets import Outlets
-from monitor.store.elasticsearch.settings import NOTE, written_note
+from monitor.store.elasticsearch.settings import SETTING, setting_write
 from monitor.store.elasticsearch.stories import Stories, written_version
-from monitor.store.protocol import Alias, History, Note, Posted, Record, Snooze
+from monitor.store.protocol import Alias, History, OutboxRecord, Record, Setting, Snooze
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from monitor.models import Json
-    from monitor.store.elasticsearch.cluster import Stored
+    from monitor.store.elasticsearch.cluster import StoredDocument
 
 BY_KEY: list[Json] = [{"story": "asc"}, {"alert": "asc"}, {"version": "asc"}]
 ALL: Json = {"match_all": {}}
 
 
-class Copying(Stories, Frontier, Outlets, Outbox):
+class Dump(Stories, Frontier, Outlets, Outbox):
     """The part of the store that is copied from and into."""
 
     def dump(self) -> Iterator[Record]:
@@ -37,18 +37,18 @@ class Copying(Stories, Frontier, Outlets, Outbox):
             yield documents.read_hit(stored.document)
         for stored in self.find("outbox", ALL, sort=BY_KEY):
             sent_at = documents.read_time(stored.document.get("sent_at"))
-            yield Posted(notice=documents.read_notice(stored.document), sent_at=sent_at)
+            yield OutboxRecord(notification=documents.read_notification(stored.document), sent_at=sent_at)
         for stored in self.find("urls", ALL, sort=[{"id": "asc"}]):
             if stored.document.get("alias"):
                 yield Alias(id=stored.id, story=stored.document.get("story"))
             else:
-                yield documents.read_visit(stored.document)
-        yield from (replace(state, holder=None, lease_until=None, token="") for state in self.outlets())
-        yield from (Snooze(alert=alert, until=until) for alert, until in self.snoozed().items())
-        yield from (Note(key=key, value=value) for key, value in self.notes().items())
+                yield documents.read_frontier_entry(stored.document)
+        yield from (replace(state, holder=None, lease_until=None, fencing_token="") for state in self.outlets())
+        yield from (Snooze(alert=alert, until=until) for alert, until in self.snoozes().items())
+        yield from (Setting(key=key, value=value) for key, value in self.settings().items())
 
     def _histories(self) -> Iterator[History]:
-        for page in batched(self.find("stories", ALL, sort=[{"id": "asc"}], without=documents.HIDDEN), PAGE):
+        for page in batched(self.find("stories", ALL, sort=[{"id": "asc"}], without=documents.HIDDEN), PAGE_DOCUMENTS):
             stories = [Story.from_json(stored.document) for stored in page]
             earlier = self.earlier([story for story in stories if story.version > 1])
             for story in stories:
@@ -75,7 +75,7 @@ class Copying(Stories, Frontier, Outlets, Outbox):
 
     def _load_stories(self, told: Sequence[tuple[Story, ...]]) -> int:
         """Writes those that are newer than what is stored, which becomes history; no story comes twice."""
-        from monitor.similarity import signature  # noqa: PLC0415  numpy takes its time
+        from monitor.similarity import signature
 
         stored = self.get("stories", [versions[-1].id for versions in told], fields=("version",))
         newer = [versions for versions in told if versions[-1].version > _version(stored.get(versions[-1].id))]
@@ -104,7 +104,7 @@ class Copying(Stories, Frontier, Outlets, Outbox):
             for name, known in self.get(kind, list(given), fields=("sent_at", "holder", "last_poll_at")).items():
                 record, write = given[name]
                 match record:
-                    case Posted() if record.sent_at and not known.document.get("sent_at"):
+                    case OutboxRecord() if record.sent_at and not known.document.get("sent_at"):
                         change: Json = {"sent_at": rfc3339(record.sent_at), "holder": None, "claimed_until": None}
                         changes.append(Write(kind=kind, id=name, document=change, op="update", version=known.version))
                     case OutletState() if _later(record, known):
@@ -112,7 +112,7 @@ class Copying(Stories, Frontier, Outlets, Outbox):
         return sum(result.done for result in self.write(changes))
 
 
-def _later(record: OutletState, known: Stored) -> bool:
+def _later(record: OutletState, known: StoredDocument) -> bool:
     """Whether the outlet was polled later than is known, and nobody is at it."""
     if known.document.get("holder") is not None or record.last_poll_at is None:
         return False
@@ -120,20 +120,24 @@ def _later(record: OutletState, known: Stored) -> bool:
     return before is None or record.last_poll_at > before
 
 
-def _version(stored: Stored | None) -> int:
+def _version(stored: StoredDocument | None) -> int:
     return int(stored.document["version"]) if stored else 0
 
 
-def _created(record: Hit | Posted | Visit | Alias | OutletState | Snooze | Note) -> Write:
+def _created(record: Hit | OutboxRecord | FrontierEntry | Alias | OutletState | Snooze | Setting) -> Write:
     match record:
         case Hit():
             kind, name, document = "hits", digest(record.alert, record.story, record.version), documents.hit(record)
-        case Posted():
-            kind, name, document = "outbox", digest(*record.notice.key), documents.notice(record.notice)
+        case OutboxRecord():
+            kind, name, document = (
+                "outbox",
+                digest(*record.notification.key),
+                documents.notification(record.notification),
+            )
             if record.sent_at:
                 document["sent_at"] = rfc3339(record.sent_at)
-        case Visit():
-            kind, name, document = "urls", record.id, documents.visit(record)
+        case FrontierEntry():
+            kind, name, document = "urls", record.id, documents.frontier_entry(record)
         case Alias():
             kind, name = "urls", record.id
             document = {"id": record.id, "alias": True, **({"story": record.story} if record.story else {})}
@@ -141,9 +145,9 @@ def _created(record: Hit | Posted | Visit | Alias | OutletState | Snooze | Note)
             kind, name = "outlets", digest(record.name)
             document = documents.outlet(replace(record, holder=None, lease_until=None))
         case Snooze():
-            return written_note(SNOOZE, record.alert, {"until": rfc3339(record.until)}, op="create")
-        case Note():
-            return written_note(NOTE, record.key, record.value, op="create")
+            return setting_write(SNOOZE, record.alert, {"until": rfc3339(record.until)}, op="create")
+        case Setting():
+            return setting_write(SETTING, record.key, record.value, op="create")
         case _:
             assert_never(record)
     return Write(kind=kind, id=name, document=document, op="create")

@@ -12,7 +12,7 @@ from monitor.errors import StoreRefused
 from monitor.store.elasticsearch import bulk, schema
 from monitor.store.elasticsearch.bulk import Write
 from monitor.store.elasticsearch.client import explained, not_elasticsearch, part
-from monitor.store.elasticsearch.cluster import PAGE, Cluster
+from monitor.store.elasticsearch.cluster import PAGE_DOCUMENTS, Cluster
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -165,7 +165,7 @@ def _copy(cluster: Cluster, kind: str, old: str, new: str, transform: Callable[[
             with explained():
                 answer = client.search(
                     pit={"id": view, "keep_alive": KEEP_ALIVE},
-                    size=PAGE,
+                    size=PAGE_DOCUMENTS,
                     sort=[{"_shard_doc": "asc"}],
                     search_after=after,
                     track_total_hits=False,

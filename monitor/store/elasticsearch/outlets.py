@@ -10,7 +10,7 @@ from monitor.errors import LeaseLost
 from monitor.models import OutletState, rfc3339
 from monitor.store.elasticsearch import documents
 from monitor.store.elasticsearch.bulk import Write
-from monitor.store.elasticsearch.cluster import Cluster, Stored
+from monitor.store.elasticsearch.cluster import Cluster, StoredDocument
 from monitor.store.elasticsearch.documents import digest
 from monitor.store.protocol import FIRST_INTERVAL
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from monitor.models import Json
 
-ROUNDS = 5  # how often others may be faster at all the outlets we try to take
+MAX_LEASE_ATTEMPTS = 5  # how often others may be faster at all the outlets we try to take
 
 
 class Outlets(Cluster):
@@ -38,7 +38,7 @@ class Outlets(Cluster):
     ) -> list[OutletState]:
         """See `Store.lease`.  Of processes that reach for an outlet at once, one gets it."""
         taken: list[OutletState] = []
-        for _ in range(ROUNDS):
+        for _ in range(MAX_LEASE_ATTEMPTS):
             wanted = limit - len(taken)
             if wanted <= 0:
                 break
@@ -51,7 +51,7 @@ class Outlets(Cluster):
 
     def _free(
         self, names: Sequence[str], *, now: datetime, due_only: bool, limit: int
-    ) -> list[tuple[OutletState, Stored | None]]:
+    ) -> list[tuple[OutletState, StoredDocument | None]]:
         """Outlets that may be taken, most overdue first, then those never met.
 
         The cluster picks them: an outlet's memory is large, and few of many outlets are due at a time.
@@ -64,7 +64,7 @@ class Outlets(Cluster):
             ],
         }
         order: list[Json] = [{"next_poll_at": "asc"}, {"name": "asc"}]
-        free: list[tuple[OutletState, Stored | None]] = [
+        free: list[tuple[OutletState, StoredDocument | None]] = [
             (documents.read_outlet(stored.document), stored)
             for stored in self.find("outlets", {"bool": due}, sort=order, limit=limit)
         ]
@@ -75,18 +75,20 @@ class Outlets(Cluster):
         return free[:limit]
 
     def _take(
-        self, free: Sequence[tuple[OutletState, Stored | None]], *, holder: str, now: datetime, term: timedelta
+        self, free: Sequence[tuple[OutletState, StoredDocument | None]], *, holder: str, now: datetime, term: timedelta
     ) -> list[OutletState]:
-        mine = [replace(state, holder=holder, lease_until=now + term, token=uuid.uuid4().hex) for state, _ in free]
+        mine = [
+            replace(state, holder=holder, lease_until=now + term, fencing_token=uuid.uuid4().hex) for state, _ in free
+        ]
         writes = [_write(state, known.version if known else None) for state, (_, known) in zip(mine, free, strict=True)]
         results = self.write(writes)
         taken = {state.name: state for state, result in zip(mine, results, strict=True) if result.done}
         if len(taken) < len(mine):
             # A request repeated after a broken connection may have lost to itself: the token tells.
-            now_stored = self.get("outlets", [digest(state.name) for state in mine], fields=("token",))
+            now_stored = self.get("outlets", [digest(state.name) for state in mine], fields=("fencing_token",))
             for state in mine:
                 stored = now_stored.get(digest(state.name))
-                if stored and stored.document.get("token") == state.token:
+                if stored and stored.document.get("fencing_token") == state.fencing_token:
                     taken[state.name] = state
         return [state for state in mine if state.name in taken]
 
@@ -106,10 +108,10 @@ class Outlets(Cluster):
         while not self.write([_write(free, self._held(state).version)])[0].done:
             pass  # a renewal of our own came in between; of another's `_held` tells
 
-    def _held(self, state: OutletState) -> Stored:
+    def _held(self, state: OutletState) -> StoredDocument:
         """The stored outlet, if it is still held under the token of ``state``.  Raises LeaseLost."""
-        stored = self.get("outlets", [digest(state.name)], fields=("token", "holder")).get(digest(state.name))
-        if stored is None or stored.document.get("token") != state.token:
+        stored = self.get("outlets", [digest(state.name)], fields=("fencing_token", "holder")).get(digest(state.name))
+        if stored is None or stored.document.get("fencing_token") != state.fencing_token:
             holder = stored.document.get("holder") if stored else None
             raise LeaseLost(f"{state.name} is polled by {holder or 'another process'} now")
         return stored

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 
 from monitor.models import rfc3339
 from monitor.query import folding, time_ranges
-from monitor.query.analysis import Form, Fuzzy, Pattern, Step, Term, steps
+from monitor.query.analysis import Form, Fuzzy, Pattern, Term, TokenMatch, token_matches
 from monitor.query.syntax import NUMBER_FIELDS, And, Near, Node, Not, Or, Phrase, Range, Value, Word
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _range(node: Range, now: datetime) -> Json:
 def _words(node: Word | Phrase | Near, field: str) -> Json:
     if isinstance(node, Near):
         return {"intervals": {_sub(field, Form.EXACT): {**_any_of(_alternatives(node, field)), **_boost(field)}}}
-    wanted = steps(node)
+    wanted = token_matches(node)
     if len(wanted) == 1:
         return _single(wanted[0], field)
     if any(isinstance(step, Pattern) for step in wanted):
@@ -91,7 +91,7 @@ def _words(node: Word | Phrase | Near, field: str) -> Json:
     return {"match_phrase": {_sub(field, form): phrase}}
 
 
-def _single(step: Step, field: str) -> Json:
+def _single(step: TokenMatch, field: str) -> Json:
     name = _sub(field, step.form)
     match step:
         case Term(_, value):
@@ -133,13 +133,13 @@ def _alternatives(node: Node, field: str) -> list[Json]:
             pairs += [] if ordered else [(b, a) for a, b in pairs]
             return [_followed(a, b, gap, field) for a, b in pairs]
         case Or(nodes):
-            single = [child for child in nodes if isinstance(child, Word | Phrase) and len(steps(child)) == 1]
+            single = [child for child in nodes if isinstance(child, Word | Phrase) and len(token_matches(child)) == 1]
             ways = [way for child in nodes if child not in single for way in _alternatives(child, field)]
-            return ([_any_of([_interval(steps(one)[0], field) for one in single])] if single else []) + ways
+            return ([_any_of([_interval(token_matches(one)[0], field) for one in single])] if single else []) + ways
         case Phrase(slop=slop) if slop:
             raise ValueError(f"{node} is no operand of NEAR")
         case Word() | Phrase():
-            return [_adjacent(steps(node), field)]
+            return [_adjacent(token_matches(node), field)]
         case _:
             raise ValueError(f"{node} is no operand of NEAR")
 
@@ -156,7 +156,7 @@ def _followed(first: Json, second: Json, gap: int, field: str) -> Json:
     return {"all_of": {"ordered": True, "max_gaps": gap, "intervals": [first, second]}}
 
 
-def _adjacent(wanted: tuple[Step, ...], field: str) -> Json:
+def _adjacent(wanted: tuple[TokenMatch, ...], field: str) -> Json:
     intervals = [_interval(step, field) for step in wanted]
     if len(intervals) == 1:
         return intervals[0]
@@ -167,7 +167,7 @@ def _any_of(rules: list[Json]) -> Json:
     return rules[0] if len(rules) == 1 else {"any_of": {"intervals": rules}}
 
 
-def _interval(step: Step, field: str) -> Json:
+def _interval(step: TokenMatch, field: str) -> Json:
     name = _sub(field, step.form)
     match step:
         case Term(_, value):

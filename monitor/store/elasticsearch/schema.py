@@ -19,9 +19,9 @@ from monitor.store.elasticsearch.analysis import (
 if TYPE_CHECKING:
     from monitor.models import Json
 
-LONGEST_KEYWORD = 8191  # characters: 32,764 bytes in UTF-8, a little less than Lucene's longest term
+MAX_KEYWORD_BYTES = 8191  # characters: 32,764 bytes in UTF-8, a little less than Lucene's longest term
 
-KEYWORD: Final[Json] = {"type": "keyword", "ignore_above": LONGEST_KEYWORD}
+KEYWORD: Final[Json] = {"type": "keyword", "ignore_above": MAX_KEYWORD_BYTES}
 KEPT: Final[Json] = {"type": "keyword", "index": False, "doc_values": False}  # text that is shown, never searched
 DATE: Final[Json] = {"type": "date"}
 LONG: Final[Json] = {"type": "long"}
@@ -97,14 +97,14 @@ PROPERTIES: Final[dict[str, Json]] = {
         "interval": {"type": "double"},
         "holder": KEYWORD,
         "lease_until": DATE,
-        "token": KEYWORD,
+        "fencing_token": KEYWORD,
         "last_poll_at": DATE,
         "last_ok_at": DATE,
         "last_story_at": DATE,
         "failures": {"type": "double"},
         "error": {"type": "text", "fields": {"keyword": KEYWORD}},
         "sources": OPAQUE,
-        "counts": {"type": "object", "dynamic": True},
+        "dispositions": {"type": "object", "dynamic": True},
         "memory": OPAQUE,
     },
     "outbox": {
@@ -115,7 +115,7 @@ PROPERTIES: Final[dict[str, Json]] = {
         "due_at": DATE,
         "created_at": DATE,
         "attempts": {"type": "integer"},
-        "batch": KEYWORD,
+        "message_id": KEYWORD,
         "error": {"type": "text"},
         "holder": KEYWORD,
         "claimed_until": DATE,
@@ -148,8 +148,8 @@ def mapping(kind: str) -> Json:
     properties = PROPERTIES[kind]
     made: Json = {"dynamic": "strict", "_meta": {"version": VERSIONS[kind]}, "properties": properties}
     if kind == "outlets":
-        counts = {"path_match": "counts.*", "match_mapping_type": "long", "mapping": LONG}
-        made["dynamic_templates"] = [{"counts": counts}]
+        counts = {"path_match": "dispositions.*", "match_mapping_type": "long", "mapping": LONG}
+        made["dynamic_templates"] = [{"dispositions": counts}]
     return made
 
 

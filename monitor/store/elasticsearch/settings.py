@@ -12,17 +12,17 @@ from monitor.store.elasticsearch.documents import digest
 if TYPE_CHECKING:
     from monitor.models import Json
 
-NOTE = "note"
+SETTING = "note"
 
 
-class Notes(Cluster):
+class Settings(Cluster):
     """The part of the store that keeps small state."""
 
-    def note(self, key: str, value: Json | None) -> None:
-        self.put(NOTE, key, value)
+    def put_setting(self, key: str, value: Json | None) -> None:
+        self.put(SETTING, key, value)
 
-    def swap(self, key: str, old: Json | None, new: Json) -> bool:
-        write = written_note(NOTE, key, new, op="create")
+    def compare_and_set(self, key: str, old: Json | None, new: Json) -> bool:
+        write = setting_write(SETTING, key, new, op="create")
         known = self.get("notes", [write.id]).get(write.id)
         if (known.document["value"] if known else None) != old:
             return False
@@ -30,21 +30,21 @@ class Notes(Cluster):
             write = replace(write, op="index", version=known.version)
         return self.write([write])[0].done
 
-    def notes(self, prefix: str = "") -> dict[str, Json]:
-        return {key: value for key, value in self.kept(NOTE).items() if key.startswith(prefix)}
+    def settings(self, prefix: str = "") -> dict[str, Json]:
+        return {key: value for key, value in self.stored_settings(SETTING).items() if key.startswith(prefix)}
 
     def put(self, kind: str, key: str, value: Json | None) -> None:
         """Keeps a value under its kind and key, or removes it."""
         if value is None:
             self.write([Write(kind="notes", id=digest(kind, key), document={}, op="delete")])
         else:
-            self.write([written_note(kind, key, value)])
+            self.write([setting_write(kind, key, value)])
 
-    def kept(self, kind: str) -> dict[str, Json]:
+    def stored_settings(self, kind: str) -> dict[str, Json]:
         """All values of a kind by their key, in order."""
         found = self.find("notes", {"term": {"kind": kind}}, sort=[{"key": "asc"}])
         return {stored.document["key"]: stored.document["value"] for stored in found}
 
 
-def written_note(kind: str, key: str, value: Json, *, op: Literal["index", "create"] = "index") -> Write:
+def setting_write(kind: str, key: str, value: Json, *, op: Literal["index", "create"] = "index") -> Write:
     return Write(kind="notes", id=digest(kind, key), document={"kind": kind, "key": key, "value": value}, op=op)

@@ -27,16 +27,18 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.models import Json
-    from monitor.store.elasticsearch.cluster import Cluster, Stored
+    from monitor.store.elasticsearch.cluster import Cluster, StoredDocument
 
 log = logging.getLogger(__name__)
 
-EVERY = 1.0  # seconds between two looks at what was written; as often as the server shows it
-FRESH = 3.0  # seconds after a look began within which nobody need ask the cluster instead
-OVERLAP = 2000  # writes that a look goes back: of those at once, one may show later than another with a higher number
-WORTH = 500  # look-ups that are searches before a copy is begun: who crawls once reads no two weeks of stories
-PAGE = 2000  # signatures of one answer
-MEMORY = 64 << 20  # bytes of the file's pages that are kept in memory
+FOLLOW_SECONDS = 1.0  # seconds between two looks at what was written; as often as the server shows it
+MAX_LAG_SECONDS = 3.0  # seconds after a look began within which nobody need ask the cluster instead
+OVERLAP_SEQUENCE_NUMBERS = (
+    2000  # writes that a look goes back: of those at once, one may show later than another with a higher number
+)
+MIN_LOOKUPS = 500  # look-ups that are searches before a copy is begun: who crawls once reads no two weeks of stories
+PAGE_SIGNATURES = 2000  # signatures of one answer
+CACHE_BYTES = 64 << 20  # bytes of the file's pages that are kept in memory
 
 _TABLES = """
 CREATE TABLE story (moment INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, cluster TEXT NOT NULL);
@@ -50,7 +52,7 @@ _PUT = "INSERT OR REPLACE INTO story (moment, id, cluster) VALUES (?, ?, ?)"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sketch:
+class StorySignature:
     """A stored story as far as likeness is concerned; without a signature nothing is like it."""
 
     story: str
@@ -59,18 +61,18 @@ class Sketch:
     signature: tuple[int, ...]
 
 
-class Signatures:
+class SignatureTable:
     """A table of sketches in a temporary file, for several threads."""
 
     def __init__(self) -> None:
         self._connection = apsw.Connection("")
         self._connection.pragma("journal_mode", "OFF")
-        self._connection.pragma("cache_size", -MEMORY >> 10)
+        self._connection.pragma("cache_size", -CACHE_BYTES >> 10)
         self._connection.execute(_TABLES)
         self._lock = threading.Lock()
         self._moment = 0
 
-    def put(self, sketches: Iterable[Sketch]) -> None:
+    def put(self, sketches: Iterable[StorySignature]) -> None:
         """Keeps sketches, each instead of what was kept of its story."""
         with self._lock, self._connection:
             latest = {sketch.story: sketch for sketch in sketches}
@@ -88,7 +90,7 @@ class Signatures:
             near_duplicates.put(self._connection, put)
 
     def find(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
-        """See `Store.similar`."""
+        """See `Store.near_duplicates`."""
         with self._lock:
             return near_duplicates.find(self._connection, signature, since=since)
 
@@ -98,30 +100,30 @@ class Signatures:
 
 
 @dataclass(kw_only=True, slots=True)
-class Shard:
+class ShardProgress:
     """How far a shard was read: the highest sequence number, and the latest of those that were met."""
 
     highest: int = -1
-    met: deque[int] = field(default_factory=lambda: deque(maxlen=OVERLAP))
+    met: deque[int] = field(default_factory=lambda: deque(maxlen=OVERLAP_SEQUENCE_NUMBERS))
 
 
-class Mirror:
+class SignatureCache:
     """Sketches that follow an index of stories in a thread of their own, as long as they are asked for."""
 
     def __init__(self, cluster: Cluster, *, since: datetime) -> None:
         self._cluster = cluster
         self._since = since
-        self._signatures = Signatures()
-        self._shards: dict[tuple[str, int], Shard] = {}  # by index and number
+        self._signatures = SignatureTable()
+        self._shards: dict[tuple[str, int], ShardProgress] = {}  # by index and number
         self._looked_at = float("-inf")  # when the last look that reached the end began
         self._asked, self._ended = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._follow, name="mirror of signatures", daemon=True)
         self._thread.start()
 
     def similar(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]] | None:
-        """See `Store.similar`; None where the cluster must be asked, as the copy is not whole or not fresh."""
+        """See `Store.near_duplicates`; None where the cluster must be asked, as the copy is not whole or not fresh."""
         self._asked.set()
-        if self._ended.is_set() or time.monotonic() - self._looked_at > FRESH:
+        if self._ended.is_set() or time.monotonic() - self._looked_at > MAX_LAG_SECONDS:
             return None
         try:
             return self._signatures.find(signature, since=since)
@@ -129,7 +131,7 @@ class Mirror:
             self._give_up(error)
             return None
 
-    def put(self, sketches: Iterable[Sketch]) -> None:
+    def put(self, sketches: Iterable[StorySignature]) -> None:
         """Shows at once what this process has written."""
         if not self._ended.is_set():
             try:
@@ -160,40 +162,40 @@ class Mirror:
                 log.debug("signatures are not followed for now: %s", error)
             except (StoreRefused, apsw.Error) as error:
                 self._give_up(error)
-            self._ended.wait(EVERY)
+            self._ended.wait(FOLLOW_SECONDS)
 
     def _look(self) -> None:
         """Reads what was written since the last look, of an index that may be another by now."""
         with explained():
             answer = self._cluster.client.search_shards(index=self._cluster.alias("stories"))
         there = sorted({(copy["index"], copy["shard"]) for copies in part(answer, "shards") for copy in copies})
-        self._shards = {key: self._shards.get(key, Shard()) for key in there}
+        self._shards = {key: self._shards.get(key, ShardProgress()) for key in there}
         for (_, number), shard in self._shards.items():
-            for page in batched(self._written(number, shard), PAGE):
+            for page in batched(self._written(number, shard), PAGE_SIGNATURES):
                 if self._ended.is_set():
                     return
-                self._signatures.put(_sketch(stored) for stored in page)
+                self._signatures.put(_story_signature(stored) for stored in page)
                 numbers = [stored.version[0] for stored in page]
                 shard.met.extend(numbers)
                 shard.highest = max(shard.highest, *numbers)
 
-    def _written(self, number: int, shard: Shard) -> Iterator[Stored]:
+    def _written(self, number: int, shard: ShardProgress) -> Iterator[StoredDocument]:
         recent: Json = {"range": {"first_seen_at": {"gte": rfc3339(self._since)}}}
-        behind: Json = {"range": {"_seq_no": {"gt": shard.highest - OVERLAP}}}
+        behind: Json = {"range": {"_seq_no": {"gt": shard.highest - OVERLAP_SEQUENCE_NUMBERS}}}
         met: Json = {"terms": {"_seq_no": list(shard.met)}}
         return self._cluster.find(
             "stories",
             {"bool": {"filter": [behind, recent], "must_not": [met]}},
             sort=[{"_seq_no": "asc"}],
             fields=["cluster", "first_seen_at", "signature"],
-            page=PAGE,
+            page=PAGE_SIGNATURES,
             shard=number,
         )
 
 
-def _sketch(stored: Stored) -> Sketch:
+def _story_signature(stored: StoredDocument) -> StorySignature:
     document = stored.document
-    return Sketch(
+    return StorySignature(
         story=stored.id,
         cluster=document["cluster"],
         first_seen_at=from_rfc3339(document["first_seen_at"]),

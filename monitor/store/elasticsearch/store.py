@@ -7,20 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.errors import StoreUnavailable
-from monitor.plural import counted
+from monitor.plural import plural
 from monitor.store.elasticsearch import client, migration, schema
 from monitor.store.elasticsearch.client import explained
-from monitor.store.elasticsearch.dead_letters import Aside
-from monitor.store.elasticsearch.dump import Copying
+from monitor.store.elasticsearch.dead_letters import DeadLetters
+from monitor.store.elasticsearch.dump import Dump
 
 if TYPE_CHECKING:
     from monitor.config.schema import StoreSettings
 
 
-PARTING = 5.0  # seconds that a server may take to answer when the store is closed
+CLOSE_TIMEOUT_SECONDS = 5.0  # seconds that a server may take to answer when the store is closed
 
 
-class ElasticsearchStore(Copying, Aside):
+class ElasticsearchStore(Dump, DeadLetters):
     """`monitor.store.Store` on Elasticsearch 8 and 9, for many processes on many machines."""
 
     @classmethod
@@ -35,7 +35,7 @@ class ElasticsearchStore(Copying, Aside):
     def setup(self) -> None:
         migration.setup(self)
 
-    def expect(self) -> None:
+    def require_exists(self) -> None:
         """See `Store.expect`: a cluster is there, and `setup` makes what it lacks."""
 
     def put_templates(self) -> list[str]:
@@ -48,10 +48,10 @@ class ElasticsearchStore(Copying, Aside):
         missing = [kind for kind in schema.KINDS if kind not in versions]
         state = f"not set up: {', '.join(missing)} missing" if missing else "set up"
         if not missing and (rejected := self.rejections()):
-            state += f", {counted(rejected, 'rejected document')} set aside (media-monitor replay)"
+            state += f", {plural(rejected, 'rejected document')} set aside (media-monitor replay)"
         with explained():
             health = self.client.cluster.health()
-        nodes = counted(health["number_of_nodes"], "node")
+        nodes = plural(health["number_of_nodes"], "node")
         return (
             f"Elasticsearch cluster {health['cluster_name']!r} at {self.where}, {nodes}, {health['status']}, "
             f"prefix {self.prefix!r}, {state}"
@@ -60,8 +60,8 @@ class ElasticsearchStore(Copying, Aside):
     def close(self) -> None:
         """Shows everybody what was written last, and closes the connections."""
         if self._mirror:
-            self._mirror.close(PARTING)
-        self.client = self.client.options(request_timeout=PARTING)
+            self._mirror.close(CLOSE_TIMEOUT_SECONDS)
+        self.client = self.client.options(request_timeout=CLOSE_TIMEOUT_SECONDS)
         try:
             with suppress(StoreUnavailable):  # what was written shows by itself a second later
                 self.refresh_all()

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from monitor.models import Disposition, Filed, Hit, Outcome, Story, rfc3339
+from monitor.models import CommitResult, Disposition, Hit, Outcome, Story, rfc3339
 from monitor.store.elasticsearch import documents
-from monitor.store.elasticsearch.bulk import Write, Written
-from monitor.store.elasticsearch.cluster import Cluster, Stored
+from monitor.store.elasticsearch.bulk import Write, WriteResult
+from monitor.store.elasticsearch.cluster import Cluster, StoredDocument
 from monitor.store.elasticsearch.documents import digest
-from monitor.store.elasticsearch.signature_cache import WORTH, Mirror, Sketch
-from monitor.store.protocol import Found
+from monitor.store.elasticsearch.signature_cache import MIN_LOOKUPS, SignatureCache, StorySignature
+from monitor.store.protocol import SearchResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from elasticsearch import Elasticsearch
 
-    from monitor.models import Filing, Json
+    from monitor.models import Json, PageCommit
     from monitor.query.syntax import Node
 
-MOST_SIMILAR = 100  # those that share most bands: a wire report on hundreds of sites has one cluster anyway
-EARLIER_AT_ONCE = 100  # versions of one answer: whole stories
+MAX_NEAR_DUPLICATES = 100  # those that share most bands: a wire report on hundreds of sites has one cluster anyway
+VERSIONS_BATCH = 100  # versions of one answer: whole stories
 
 
 class Stories(Cluster):
@@ -31,31 +31,31 @@ class Stories(Cluster):
 
     def __init__(self, client: Elasticsearch, prefix: str) -> None:
         super().__init__(client, prefix)
-        self._mirror: Mirror | None = None
+        self._mirror: SignatureCache | None = None
         self._likened = 0  # look-ups so far
 
     # ---- filing
 
-    def file(self, filings: Sequence[Filing]) -> list[Filed]:
+    def commit(self, commits: Sequence[PageCommit]) -> list[CommitResult]:
         """See `Store.file`.  Three bulk requests in order, so that a kill between them loses nothing."""
-        results = [Filed.CONFLICT] * len(filings)
-        todo = list(range(len(filings)))
+        results = [CommitResult.CONFLICT] * len(commits)
+        todo = list(range(len(commits)))
         while todo:  # one story twice in a batch: its second version is written after the first
             turn: dict[str, int] = {}
             for place in todo:
-                story = filings[place].story
+                story = commits[place].story
                 turn.setdefault(story.id if story else f"visit {place}", place)
-            for place, done in self._file({place: filings[place] for place in turn.values()}).items():
+            for place, done in self._commit({place: commits[place] for place in turn.values()}).items():
                 results[place] = done
             todo = [place for place in todo if place not in set(turn.values())]
         return results
 
-    def _file(self, filings: dict[int, Filing]) -> dict[int, Filed]:
+    def _commit(self, commits: dict[int, PageCommit]) -> dict[int, CommitResult]:
         """Files what has no story in common."""
-        stored = self._stored(filings.values())
+        stored = self._stored(commits.values())
         fit = {
             place: filing
-            for place, filing in filings.items()
+            for place, filing in commits.items()
             if filing.story is None or _follows(filing.story, stored.get(filing.story.id))
         }
         before = [(place, write) for place, filing in fit.items() for write in _before(filing, stored)]
@@ -71,7 +71,7 @@ class Stories(Cluster):
         written = self.write([_story(filing, stored) for filing in fit.values() if filing.story], keep=True)
         fates = dict(zip(placed, written, strict=True))
         if self._mirror:
-            self._mirror.put(_sketch(filings[place]) for place, fate in fates.items() if fate.done)
+            self._mirror.put(_story_signature(commits[place]) for place, fate in fates.items() if fate.done)
         fit = {place: filing for place, filing in fit.items() if place not in fates or not fates[place].conflict}
 
         rejected = {place: fate.reason for place, fate in fates.items() if fate.rejected}
@@ -82,8 +82,12 @@ class Stories(Cluster):
         self._settle(rest, self.write(rest, keep=True))
         self._put_storyless(storyless)
         return {
-            place: Filed.CONFLICT if place not in fit else Filed.REJECTED if place in rejected else Filed.WRITTEN
-            for place in filings
+            place: CommitResult.CONFLICT
+            if place not in fit
+            else CommitResult.REJECTED
+            if place in rejected
+            else CommitResult.WRITTEN
+            for place in commits
         }
 
     def _put_storyless(self, visits: Sequence[Write]) -> None:
@@ -98,7 +102,7 @@ class Stories(Cluster):
             results = self.write(writes, keep=True)
             visits = [visit for visit, result in zip(visits, results, strict=True) if result.conflict]
 
-    def _settle(self, writes: Sequence[Write], results: Sequence[Written]) -> None:
+    def _settle(self, writes: Sequence[Write], results: Sequence[WriteResult]) -> None:
         """Another address that waits itself to be fetched for the first time need not be fetched any more."""
         met = {write.id: write for write, result in zip(writes, results, strict=True) if result.conflict}
         if met:
@@ -116,7 +120,7 @@ class Stories(Cluster):
             ]
             self.write(settled)
 
-    def _stored(self, filings: Iterable[Filing]) -> dict[str, Stored]:
+    def _stored(self, filings: Iterable[PageCommit]) -> dict[str, StoredDocument]:
         """What is stored of the stories to be written.
 
         A new story without hits is not asked for: writing it tells whether it is known.
@@ -124,7 +128,7 @@ class Stories(Cluster):
         ids = [
             filing.story.id
             for filing in filings
-            if filing.story and (filing.story.version > 1 or filing.hits or filing.notices)
+            if filing.story and (filing.story.version > 1 or filing.hits or filing.notifications)
         ]
         return self.get("stories", ids)
 
@@ -144,7 +148,7 @@ class Stories(Cluster):
         earlier: dict[str, list[Story]] = {}
         if latest:
             order: list[Json] = [{"story": "asc"}, {"version": "asc"}]
-            for stored in self.find("versions", {"terms": {"story": list(latest)}}, sort=order, page=EARLIER_AT_ONCE):
+            for stored in self.find("versions", {"terms": {"story": list(latest)}}, sort=order, page=VERSIONS_BATCH):
                 if stored.document["version"] < latest[stored.document["story"]]:
                     version = Story.from_json(stored.document["body"])
                     earlier.setdefault(version.id, []).append(version)
@@ -159,13 +163,13 @@ class Stories(Cluster):
         limit: int = 20,
         offset: int = 0,
         relevance: bool = False,
-    ) -> Found:
+    ) -> SearchResult:
         newest: list[Json] = [{"date": "desc"}, {"id": "asc"}]
         sort = [{"_score": "desc"}, *newest] if relevance else newest
         compiled = _compiled(query, now, since)
         found = self.find("stories", compiled, sort=sort, limit=offset + limit, without=documents.HIDDEN)
         stories = tuple(Story.from_json(stored.document) for place, stored in enumerate(found) if place >= offset)
-        return Found(stories=stories, total=self.count("stories", compiled))
+        return SearchResult(stories=stories, total=self.count("stories", compiled))
 
     def scan(
         self,
@@ -185,22 +189,22 @@ class Stories(Cluster):
         for stored in found:
             yield Story.from_json(stored.document)
 
-    def similar(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
-        """See `Store.similar`; those that share most first, and no more than `MOST_SIMILAR`."""
-        copy = self._mirror_from(since)
+    def near_duplicates(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
+        """See `Store.near_duplicates`; those that share most first, and no more than `MAX_NEAR_DUPLICATES`."""
+        copy = self._signature_cache(since)
         found = copy.similar(signature, since=since) if copy else None
         return self._search_similar(signature, since) if found is None else found
 
-    def _mirror_from(self, since: datetime) -> Mirror | None:
+    def _signature_cache(self, since: datetime) -> SignatureCache | None:
         """The copy of signatures beside this process, from when it has looked so often that one is worth making."""
         with self._lock:
             self._likened += 1
-            if self._mirror is None and self._likened > WORTH:
-                self._mirror = Mirror(self, since=since)
+            if self._mirror is None and self._likened > MIN_LOOKUPS:
+                self._mirror = SignatureCache(self, since=since)
             return self._mirror
 
     def _search_similar(self, signature: Sequence[int], since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
-        from monitor.similarity import bands  # noqa: PLC0415  numpy takes its time, and a search needs none of it
+        from monitor.similarity import bands
 
         shares = [{"constant_score": {"filter": {"term": {"bands": str(band)}}}} for band in bands(signature)]
         if not shares:
@@ -210,7 +214,7 @@ class Stories(Cluster):
             "stories",
             {"bool": {"should": shares, "minimum_should_match": 1, "filter": [recent]}},
             sort=[{"_score": "desc"}, {"first_seen_at": "desc"}, {"id": "asc"}],
-            limit=MOST_SIMILAR,
+            limit=MAX_NEAR_DUPLICATES,
             fields=["cluster", "signature"],
         )
         return [(stored.id, stored.document["cluster"], tuple(stored.document["signature"])) for stored in found]
@@ -226,22 +230,22 @@ class Stories(Cluster):
         return [documents.read_hit(stored.document) for stored in found]
 
 
-def _follows(story: Story, stored: Stored | None) -> bool:
+def _follows(story: Story, stored: StoredDocument | None) -> bool:
     return story.version == (stored.document["version"] + 1 if stored else 1)
 
 
-def _before(filing: Filing, stored: dict[str, Stored]) -> Iterator[Write]:
+def _before(filing: PageCommit, stored: dict[str, StoredDocument]) -> Iterator[Write]:
     """What must be there before the story is: its hits, the mail of them, and the version it replaces."""
     for hit in filing.hits:
         name = digest(hit.alert, hit.story, hit.version)
         yield Write(kind="hits", id=name, document=documents.hit(hit), op="create")
-    for notice in filing.notices:
-        yield Write(kind="outbox", id=digest(*notice.key), document=documents.notice(notice), op="create")
+    for notice in filing.notifications:
+        yield Write(kind="outbox", id=digest(*notice.key), document=documents.notification(notice), op="create")
     if filing.story and (old := stored.get(filing.story.id)):
         yield written_version({name: value for name, value in old.document.items() if name not in documents.HIDDEN})
 
 
-def _story(filing: Filing, stored: dict[str, Stored]) -> Write:
+def _story(filing: PageCommit, stored: dict[str, StoredDocument]) -> Write:
     assert filing.story is not None
     document = documents.story(filing.story, filing.signature)
     old = stored.get(filing.story.id)
@@ -250,10 +254,10 @@ def _story(filing: Filing, stored: dict[str, Stored]) -> Write:
     return Write(kind="stories", id=filing.story.id, document=document, version=old.version)
 
 
-def _sketch(filing: Filing) -> Sketch:
+def _story_signature(filing: PageCommit) -> StorySignature:
     story = filing.story
     assert story is not None
-    return Sketch(
+    return StorySignature(
         story=story.id, cluster=story.cluster, first_seen_at=story.first_seen_at, signature=tuple(filing.signature)
     )
 
@@ -262,15 +266,15 @@ def _is_storyless(write: Write) -> bool:
     return write.op == "index" and not write.document.get("story")
 
 
-def _after(filing: Filing, rejected: str | None) -> Iterator[Write]:
+def _after(filing: PageCommit, rejected: str | None) -> Iterator[Write]:
     """The visit, as finished as the filing says; of a story that was set aside it tells so."""
     outcome = filing.outcome
     if rejected is not None:
         outcome = Outcome(disposition=Disposition.FAILED, kind="rejected", detail=rejected)
-    yield Write(kind="urls", id=filing.visit.id, document=documents.visit(filing.visit, outcome))
-    story = filing.story.id if filing.story else filing.visit.story
+    yield Write(kind="urls", id=filing.entry.id, document=documents.frontier_entry(filing.entry, outcome))
+    story = filing.story.id if filing.story else filing.entry.story
     for alias in filing.aliases:
-        yield Write(kind="urls", id=alias, document=documents.alias(alias, filing.visit, story), op="create")
+        yield Write(kind="urls", id=alias, document=documents.alias(alias, filing.entry, story), op="create")
 
 
 def written_version(body: Json) -> Write:
@@ -287,7 +291,7 @@ def _compiled(query: Node | None, now: datetime, since: datetime | None) -> Json
     if query is None:
         compiled: Json = {"match_all": {}}
     else:
-        from monitor.store.elasticsearch import query_compiler  # noqa: PLC0415  a plain list needs no query language
+        from monitor.store.elasticsearch import query_compiler
 
         compiled = query_compiler.compile(query, now)
     if since is None:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from monitor.plural import counted
+from monitor.plural import plural
 from monitor.store.sqlite import sql
 from monitor.store.sqlite.database import Database
-from monitor.store.sqlite.dump import Copying
+from monitor.store.sqlite.dump import Dump
 from monitor.store.sqlite.frontier import Frontier
 from monitor.store.sqlite.search import Search
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class SqliteStore(Copying, Search, Frontier):
+class SqliteStore(Dump, Search, Frontier):
     """`monitor.store.protocol.Store` in one file; the parts of the protocol are in the modules beside this one."""
 
     def __init__(self, path: Path, *, timeout: timedelta) -> None:
@@ -27,14 +27,14 @@ class SqliteStore(Copying, Search, Frontier):
     def setup(self) -> None:
         self.database.setup()
 
-    def expect(self) -> None:
-        self.database.expect()
+    def require_exists(self) -> None:
+        self.database.require_exists()
 
     def ping(self) -> str:
         with self.database.read() as connection:
             count = connection.execute(sql.STORY_COUNT).get
         version, path = self.database.version(), self.database.path
-        return f"SQLite {apsw.sqlite_lib_version()}, schema {version}, {path}: {counted(count, 'story', 'stories')}"
+        return f"SQLite {apsw.sqlite_lib_version()}, schema {version}, {path}: {plural(count, 'story', 'stories')}"
 
     def close(self) -> None:
         self.database.close()

@@ -106,7 +106,7 @@ class Database:
             finally:
                 connection.close()
 
-    def expect(self) -> None:
+    def require_exists(self) -> None:
         """Raises StoreRefused where there is no file."""
         if not self.path.exists():
             raise StoreRefused(f"there is no store at {self.path} yet", hint="`media-monitor crawl` makes it")
@@ -159,7 +159,7 @@ class Database:
         if not self.path.parent.is_dir():
             raise StoreRefused(f"the directory {self.path.parent} does not exist", hint="make it first")
         if not flags & apsw.SQLITE_OPEN_CREATE:
-            self.expect()
+            self.require_exists()
         name = str(self.path)
         if flags & apsw.SQLITE_OPEN_READONLY and not self.path.with_name(f"{self.path.name}-wal").exists():
             # Nobody has it open, and who may only read cannot make the files that readers and writers share.
@@ -252,7 +252,7 @@ def inflate(data: bytes, size: int) -> bytes:
 
 
 def _places_match(row: apsw.FTS5ExtensionApi, *arguments: apsw.SQLiteValue) -> bool:
-    """Calls a `monitor.store.sqlite.positions.Checker` that is bound to the statement."""
+    """Calls a `monitor.store.sqlite.positions.PositionMatcher` that is bound to the statement."""
     return cast("Callable[[apsw.FTS5ExtensionApi], bool]", arguments[0])(row)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
-from monitor.models import Hit, OutletState, Visit
-from monitor.store.protocol import Alias, History, Note, Posted, Snooze
+from monitor.models import FrontierEntry, Hit, OutletState
+from monitor.store.protocol import Alias, History, OutboxRecord, Setting, Snooze
 from monitor.store.sqlite import fulltext, rows, sql
 from monitor.store.sqlite.outbox import Outbox
 from monitor.store.sqlite.outlets import Outlets
-from monitor.store.sqlite.stories import Stories, Writing
+from monitor.store.sqlite.stories import Stories, StoryWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from monitor.store.protocol import Record
 
-AT_ONCE = 500
+DUMP_BATCH = 500
 
 _Key: TypeAlias = tuple[str | int, ...]
 
 
-class Copying(Stories, Outlets, Outbox):
+class Dump(Stories, Outlets, Outbox):
     """The copying methods of the store's protocol."""
 
     def dump(self) -> Iterator[Record]:
@@ -32,23 +32,23 @@ class Copying(Stories, Outlets, Outbox):
         for row in self._rows(sql.DUMP_HITS, ("", "", -1)):
             yield rows.hit(row)
         for row in self._rows(sql.DUMP_NOTICES, ("", "", -1)):
-            yield Posted(notice=rows.notice(row), sent_at=rows.maybe_time(row[-1]))
+            yield OutboxRecord(notification=rows.notification(row), sent_at=rows.maybe_time(row[-1]))
         for row in self._rows(sql.DUMP_VISITS, ("",)):
-            yield rows.visit(row)
+            yield rows.frontier_entry(row)
         for identity, story in self._rows(sql.DUMP_ALIASES, ("",)):
             yield Alias(id=identity, story=story)
         yield from self.outlets()
-        yield from (Snooze(alert=alert, until=until) for alert, until in self.snoozed().items())
-        yield from (Note(key=key, value=value) for key, value in self.notes().items())
+        yield from (Snooze(alert=alert, until=until) for alert, until in self.snoozes().items())
+        yield from (Setting(key=key, value=value) for key, value in self.settings().items())
 
     def load(self, records: Sequence[Record]) -> int:
-        from monitor.similarity import signature  # noqa: PLC0415  numpy takes its time
+        from monitor.similarity import signature
 
         told = [record.versions for record in records if isinstance(record, History)]
         analysed = [fulltext.entry(versions[-1]) for versions in told]
         new = 0
         with self.database.write() as connection:
-            writing = Writing(connection, self._words)
+            writing = StoryWriter(connection, self._words)
             for versions, entry in zip(told, analysed, strict=True):
                 *earlier, latest = versions
                 if latest.version > writing.version(latest.id):
@@ -64,9 +64,9 @@ class Copying(Stories, Outlets, Outbox):
         """All rows behind a key that they begin with, some at a time: between them nothing of the file is held."""
         while True:
             with self.database.read() as connection:
-                found = rows.fetch(connection, statement, (*after, AT_ONCE))
+                found = rows.fetch(connection, statement, (*after, DUMP_BATCH))
             yield from found
-            if len(found) < AT_ONCE:
+            if len(found) < DUMP_BATCH:
                 return
             after = found[-1][: len(after)]
 
@@ -79,10 +79,13 @@ def _load(connection: apsw.Connection, record: Record) -> bool:
             return False
         case Hit():
             statement, values = sql.LOAD_HIT, rows.hit_row(record)
-        case Posted():
-            statement, values = sql.LOAD_NOTICE, (*rows.notice_row(record.notice), rows.maybe_micros(record.sent_at))
-        case Visit():
-            statement, values = sql.LOAD_VISIT, rows.visit_row(record)
+        case OutboxRecord():
+            statement, values = (
+                sql.LOAD_NOTICE,
+                (*rows.notification_row(record.notification), rows.maybe_micros(record.sent_at)),
+            )
+        case FrontierEntry():
+            statement, values = sql.LOAD_VISIT, rows.frontier_row(record)
         case Alias():
             statement, values = sql.LOAD_ALIAS, (record.id, record.story)
         case OutletState():
@@ -90,7 +93,7 @@ def _load(connection: apsw.Connection, record: Record) -> bool:
             values = (record.name, rows.micros(record.next_poll_at), rows.state_json(record))
         case Snooze():
             statement, values = sql.LOAD_SNOOZE, (record.alert, rows.micros(record.until))
-        case Note():
+        case Setting():
             statement, values = sql.LOAD_NOTE, (record.key, rows.json(record.value))
         case _:
             assert_never(record)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from monitor.models import Visit
+from monitor.models import FrontierEntry
 from monitor.store.sqlite import rows, sql
-from monitor.store.sqlite.part import Part
+from monitor.store.sqlite.part import StorePart
 from monitor.urls import story_id
 
 if TYPE_CHECKING:
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from monitor.models import Candidate
 
 
-class Frontier(Part):
+class Frontier(StorePart):
     """The frontier methods of the store's protocol."""
 
-    def enqueue(self, candidates: Sequence[Candidate], *, now: datetime) -> list[Visit]:
+    def enqueue(self, candidates: Sequence[Candidate], *, now: datetime) -> list[FrontierEntry]:
         met = {story_id(candidate.url): candidate for candidate in reversed(candidates)}
         with self.database.read() as connection:  # most polls bring nothing new, and need not wait to write
             ids = orjson.dumps(list(met)).decode()
             known = {identity for (identity,) in connection.execute(sql.KNOWN, (ids,))}
         visits = [
-            Visit(id=identity, candidate=candidate, first_seen_at=now, next_at=now)
+            FrontierEntry(id=identity, candidate=candidate, first_seen_at=now, next_at=now)
             for identity, candidate in met.items()
             if identity not in known
         ]
@@ -35,9 +35,9 @@ class Frontier(Part):
             return []
         visits.reverse()
         with self.database.write() as connection:
-            return [visit for visit in visits if connection.execute(sql.ADD_VISIT, rows.visit_row(visit)).get]
+            return [visit for visit in visits if connection.execute(sql.ADD_VISIT, rows.frontier_row(visit)).get]
 
-    def waiting(self, outlet: str, *, now: datetime, limit: int) -> list[Visit]:
+    def due_entries(self, outlet: str, *, now: datetime, limit: int) -> list[FrontierEntry]:
         with self.database.read() as connection:
             found = connection.execute(sql.WAITING, (outlet, rows.micros(now), limit))
-            return [rows.visit(row) for row in found]
+            return [rows.frontier_entry(row) for row in found]

@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from monitor.models import Story
     from monitor.query.analysis import Forms
 
-MOST_REMEMBERED = 400_000  # words known to be in the tables: some 100 MB, shared with the analysis
+MAX_CACHED_WORDS = 400_000  # words known to be in the tables: some 100 MB, shared with the analysis
 _GAP = term("", "")  # between two authors, so that no phrase spans them
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class IndexEntry:
     """An analysed story: what each column of the index gets, and the words it consists of."""
 
     columns: tuple[str, ...]
     words: set[Forms]
 
 
-def entry(story: Story) -> Entry:
+def entry(story: Story) -> IndexEntry:
     """Analyses a story: the costly part of filing, done before anything is locked."""
     words: set[Forms] = set()
     title = _column(tokens(story.title), words)
@@ -45,7 +45,7 @@ def entry(story: Story) -> Entry:
     url = _column(tokens(story.url.translate(folding.URL_PUNCTUATION)), words)
     facts = NEXT.join(_facts(story))
     columns = (title, text, f"{NEXT}{_GAP}{NEXT}".join(authors), url, facts)
-    return Entry(tuple(map(rows.clean, columns)), words)
+    return IndexEntry(tuple(map(rows.clean, columns)), words)
 
 
 def _column(analysed: Tokens, words: set[Forms]) -> str:
@@ -70,25 +70,25 @@ def _facts(story: Story) -> Iterator[str]:
         yield fact("alert", alert)
 
 
-class Words:
+class WordCache:
     """The words that the tables have for certain, so that most are not put again."""
 
     def __init__(self) -> None:
         self._known: set[Forms] = set()
         self._lock = threading.Lock()
 
-    def missing(self, entries: Iterable[Entry]) -> list[Forms]:
+    def missing(self, entries: Iterable[IndexEntry]) -> list[Forms]:
         """The entries' words, in order; some may be there already."""
         return sorted({forms for entry in entries for forms in entry.words - self._known})
 
-    def remember(self, entries: Iterable[Entry]) -> None:
+    def remember(self, entries: Iterable[IndexEntry]) -> None:
         """To be called once they are committed."""
         with self._lock:
-            known = self._known if len(self._known) < MOST_REMEMBERED else set()
+            known = self._known if len(self._known) < MAX_CACHED_WORDS else set()
             self._known = known.union(*(entry.words for entry in entries))
 
 
-def put(connection: apsw.Connection, entries: dict[int, Entry], words: Words) -> None:
+def put(connection: apsw.Connection, entries: dict[int, IndexEntry], words: WordCache) -> None:
     """Indexes stories under their moments, in ascending order, which the index takes fastest."""
     missing = words.missing(entries.values())
     connection.executemany(

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
     import apsw
 
-REMEMBERED = timedelta(days=30)  # before the newest story: who looks for reprints looks back two weeks
-FORGOTTEN_AT_ONCE = 500
-MOST_IN_A_BAND = 200  # the newest; a band with more is boilerplate
-MOST_SIMILAR = 100
+SIGNATURE_RETENTION = timedelta(days=30)  # before the newest story: who looks for reprints looks back two weeks
+MAX_EXPIRED_PER_WRITE = 500
+MAX_BAND_STORIES = 200  # the newest; a band with more is boilerplate
+MAX_NEAR_DUPLICATES = 100
 
 
 def put(connection: apsw.Connection, signatures: Mapping[int, tuple[datetime, Sequence[int]]]) -> None:
     """Remembers when each story was first seen and its signature, by its moment, and forgets some of the oldest."""
-    from monitor.similarity import bands  # noqa: PLC0415  numpy takes its time, and a search needs none of it
+    from monitor.similarity import bands
 
     ((known,),) = rows.fetch(connection, sql.NEWEST_SIGNATURE)
     found = [
@@ -32,7 +32,7 @@ def put(connection: apsw.Connection, signatures: Mapping[int, tuple[datetime, Se
         if signature
     ]
     newest = max([known or 0, *(first_seen_at for _, first_seen_at, _ in found)])
-    oldest = newest - REMEMBERED // timedelta(microseconds=1)
+    oldest = newest - SIGNATURE_RETENTION // timedelta(microseconds=1)
     kept = [(moment, first_seen_at, signature) for moment, first_seen_at, signature in found if first_seen_at >= oldest]
     connection.executemany(
         sql.PUT_SIGNATURE,
@@ -40,13 +40,13 @@ def put(connection: apsw.Connection, signatures: Mapping[int, tuple[datetime, Se
     )
     pairs = sorted((_low(band), moment) for moment, _, signature in kept for band in bands(signature))
     connection.executemany(sql.PUT_BAND, pairs)
-    for (moment,) in rows.fetch(connection, sql.OLD_SIGNATURES, (oldest, FORGOTTEN_AT_ONCE)):
+    for (moment,) in rows.fetch(connection, sql.OLD_SIGNATURES, (oldest, MAX_EXPIRED_PER_WRITE)):
         drop(connection, moment)
 
 
 def drop(connection: apsw.Connection, moment: int) -> None:
     """Forgets the signature of the story at this moment, if there is one."""
-    from monitor.similarity import bands  # noqa: PLC0415  as above
+    from monitor.similarity import bands
 
     data = connection.execute(sql.DROP_SIGNATURE, (moment,)).get
     if data is not None:
@@ -57,12 +57,12 @@ def find(
     connection: apsw.Connection, signature: Sequence[int], *, since: datetime
 ) -> list[tuple[str, str, tuple[int, ...]]]:
     """(story, cluster, signature) of those that share a band, the most shared first."""
-    from monitor.similarity import bands  # noqa: PLC0415  as above
+    from monitor.similarity import bands
 
     wanted = bands(signature)
     shared: Counter[int] = Counter()
     for band in wanted:
-        shared.update(moment for (moment,) in rows.fetch(connection, sql.IN_BAND, (_low(band), MOST_IN_A_BAND)))
+        shared.update(moment for (moment,) in rows.fetch(connection, sql.IN_BAND, (_low(band), MAX_BAND_STORIES)))
     found = []
     for moment, _ in shared.most_common():
         row = connection.execute(sql.SIMILAR, (moment, rows.micros(since))).get
@@ -73,7 +73,7 @@ def find(
         if set(wanted).isdisjoint(bands(other)):  # the same 32 bits by chance
             continue
         found.append((story, cluster, other))
-        if len(found) == MOST_SIMILAR:
+        if len(found) == MAX_NEAR_DUPLICATES:
             break
     return found
 

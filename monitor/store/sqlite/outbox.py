@@ -8,49 +8,55 @@ import orjson
 
 from monitor.errors import LeaseLost
 from monitor.store.sqlite import rows, sql
-from monitor.store.sqlite.part import Part
+from monitor.store.sqlite.part import StorePart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime, timedelta
 
-    from monitor.models import Json, Notice
+    from monitor.models import Json, Notification
 
 
-class Outbox(Part):
+class Outbox(StorePart):
     """The mail methods of the store's protocol, and its notes."""
 
-    def claim(self, *, holder: str, now: datetime, term: timedelta, limit: int = 1000) -> list[Notice]:
+    def claim(self, *, holder: str, now: datetime, term: timedelta, limit: int = 1000) -> list[Notification]:
         wanted = {"holder": holder, "until": rows.micros(now + term), "now": rows.micros(now), "limit": limit}
         with self.database.write() as connection:
-            claimed = [rows.notice(row) for row in connection.execute(sql.CLAIM, wanted)]
+            claimed = [rows.notification(row) for row in connection.execute(sql.CLAIM, wanted)]
         return sorted(claimed, key=lambda notice: (notice.due_at, notice.created_at, notice.key))
 
-    def unclaim(self, gone: Callable[[str], bool]) -> int:
+    def release_claims(self, is_dead: Callable[[str], bool]) -> int:
         with self.database.write() as connection:
-            holders = [holder for (holder,) in connection.execute(sql.HOLDERS) if gone(holder)]
+            holders = [holder for (holder,) in connection.execute(sql.HOLDERS) if is_dead(holder)]
             return sum(len(connection.execute(sql.UNCLAIM, (holder,)).fetchall()) for holder in holders)
 
-    def stamp(self, batches: Mapping[str, Sequence[Notice]], *, holder: str) -> None:
+    def assign_message_ids(self, batches: Mapping[str, Sequence[Notification]], *, holder: str) -> None:
         with self.database.write() as connection:
             for batch, notices in batches.items():
                 for notice in notices:
                     if not connection.execute(sql.STAMP, (batch, *notice.key, holder)).get:
                         raise LeaseLost(f"another process mails {notice.alert} now")
 
-    def sent(self, notices: Sequence[Notice], *, now: datetime) -> None:
+    def mark_sent(self, notifications: Sequence[Notification], *, now: datetime) -> None:
         with self.database.write() as connection:
-            connection.executemany(sql.SENT, [(rows.micros(now), *notice.key) for notice in notices])
+            connection.executemany(sql.SENT, [(rows.micros(now), *notice.key) for notice in notifications])
 
-    def postpone(self, notices: Sequence[Notice], *, holder: str) -> None:
+    def postpone(self, notifications: Sequence[Notification], *, holder: str) -> None:
         with self.database.write() as connection:
-            for notice in notices:
-                state = (rows.json(notice.to), rows.micros(notice.due_at), notice.attempts, notice.batch, notice.error)
+            for notice in notifications:
+                state = (
+                    rows.json(notice.to),
+                    rows.micros(notice.due_at),
+                    notice.attempts,
+                    notice.message_id,
+                    notice.error,
+                )
                 connection.execute(sql.POSTPONE, (*state, *notice.key, holder))
 
-    def outbox(self, *, limit: int = 1000) -> list[Notice]:
+    def outbox(self, *, limit: int = 1000) -> list[Notification]:
         with self.database.read() as connection:
-            return [rows.notice(row) for row in connection.execute(sql.OUTBOX, (limit,))]
+            return [rows.notification(row) for row in connection.execute(sql.OUTBOX, (limit,))]
 
     def snooze(self, alert: str, until: datetime | None) -> None:
         with self.database.write() as connection:
@@ -59,18 +65,18 @@ class Outbox(Part):
             else:
                 connection.execute(sql.SNOOZE, (alert, rows.micros(until)))
 
-    def snoozed(self) -> dict[str, datetime]:
+    def snoozes(self) -> dict[str, datetime]:
         with self.database.read() as connection:
             return {alert: rows.time(until) for alert, until in connection.execute(sql.SNOOZED)}
 
-    def note(self, key: str, value: Json | None) -> None:
+    def put_setting(self, key: str, value: Json | None) -> None:
         with self.database.write() as connection:
             if value is None:
                 connection.execute(sql.DROP_NOTE, (key,))
             else:
                 connection.execute(sql.PUT_NOTE, (key, rows.json(value)))
 
-    def swap(self, key: str, old: Json | None, new: Json) -> bool:
+    def compare_and_set(self, key: str, old: Json | None, new: Json) -> bool:
         with self.database.write() as connection:
             (kept,) = rows.fetch(connection, sql.NOTE, (key,)) or [(None,)]
             same = (orjson.loads(kept[0]) if kept[0] is not None else None) == old
@@ -78,6 +84,6 @@ class Outbox(Part):
                 connection.execute(sql.PUT_NOTE, (key, rows.json(new)))
             return same
 
-    def notes(self, prefix: str = "") -> dict[str, Json]:
+    def settings(self, prefix: str = "") -> dict[str, Json]:
         with self.database.read() as connection:
             return {key: orjson.loads(value) for key, value in connection.execute(sql.NOTES, (prefix,))}

@@ -9,14 +9,14 @@ from monitor.errors import LeaseLost
 from monitor.models import OutletState
 from monitor.store.protocol import FIRST_INTERVAL
 from monitor.store.sqlite import rows, sql
-from monitor.store.sqlite.part import Part
+from monitor.store.sqlite.part import StorePart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, timedelta
 
 
-class Outlets(Part):
+class Outlets(StorePart):
     """The outlet methods of the store's protocol."""
 
     def lease(
@@ -46,14 +46,14 @@ class Outlets(Part):
     def renew(self, state: OutletState, *, now: datetime, term: timedelta) -> OutletState:
         with self.database.write() as connection:
             until = rows.micros(now + term)
-            held = connection.execute(sql.RENEW, (until, state.name, state.token, state.holder)).get
+            held = connection.execute(sql.RENEW, (until, state.name, state.fencing_token, state.holder)).get
             if not held:
                 raise LeaseLost(f"another process polls {state.name} now")
         return replace(state, lease_until=now + term)
 
     def release(self, state: OutletState) -> None:
         with self.database.write() as connection:
-            values = (rows.micros(state.next_poll_at), rows.state_json(state), state.name, state.token)
+            values = (rows.micros(state.next_poll_at), rows.state_json(state), state.name, state.fencing_token)
             if not connection.execute(sql.RELEASE, values).get:
                 raise LeaseLost(f"another process polls {state.name} now")
 

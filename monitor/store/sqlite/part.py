@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from monitor.store.sqlite.database import Database
 
 
-class Part:
+class StorePart:
     """Some methods of the store's protocol, on one database."""
 
     def __init__(self, database: Database) -> None:

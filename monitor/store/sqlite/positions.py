@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import apsw
 
-    from monitor.query.analysis import Form, Step, Tokens
+    from monitor.query.analysis import Form, TokenMatch, Tokens
     from monitor.query.syntax import Node
     from monitor.store.sqlite.query_compiler import Adjacent, Asked
 
@@ -24,7 +24,7 @@ _COLUMNS = {"title": (0,), "text": (1,), "": (0, 1), "author": (2,), "url": (3,)
 _FACTS = 4
 
 
-class Checker:
+class PositionMatcher:
     """Whether a row of the index that was found matches these nodes; to be bound to `sql.PLACES`."""
 
     def __init__(self, nodes: Sequence[Node], asked: Asked, now: datetime) -> None:
@@ -41,7 +41,7 @@ class _Row:
     """A `monitor.query.matcher.Document` made of what FTS5 found in one row."""
 
     def __init__(self, row: apsw.FTS5ExtensionApi, asked: Asked) -> None:
-        self._columns = tuple(_Places() for _ in range(_FACTS))
+        self._columns = tuple(_RowTokens() for _ in range(_FACTS))
         self._values: list[Value] = []
         for number, one in enumerate(asked, start=1):
             if isinstance(one, Value):
@@ -58,11 +58,11 @@ class _Row:
         return [value.text for value in self._values if value.field == field]
 
 
-class _Places:
+class _RowTokens:
     """As much of `monitor.query.analysis.Tokens` as the matcher needs to find occurrences."""
 
     def __init__(self) -> None:
-        self.remembered: dict[Step, list[int]] = {}
+        self.remembered: dict[TokenMatch, list[int]] = {}
         self._terms: dict[Form, dict[str, list[int]]] = {}
 
     def positions(self, form: Form) -> dict[str, list[int]]:

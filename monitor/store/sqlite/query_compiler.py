@@ -16,21 +16,21 @@ from itertools import product
 from typing import TYPE_CHECKING, Protocol, TypeAlias, assert_never
 
 from monitor.query import time_ranges
-from monitor.query.analysis import Form, Pattern, Step, steps
+from monitor.query.analysis import Form, Pattern, TokenMatch, token_matches
 from monitor.query.syntax import NUMBER_FIELDS, And, Near, Node, Not, Or, Phrase, Range, Value, Word, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-MOST_FORMS = 256  # written forms that one step of a phrase may stand for; each slows every row down
-MOST_ALTERNATIVES = 64  # phrases that a NEAR between groups may be multiplied out to
-WIDEST_PREFIX = 20_000  # words that begin with a prefix, where the index merges their rows itself
+MAX_WORD_FORMS = 256  # written forms that one step of a phrase may stand for; each slows every row down
+MAX_ALTERNATIVES = 64  # phrases that a NEAR between groups may be multiplied out to
+MAX_PREFIX_WORDS = 20_000  # words that begin with a prefix, where the index merges their rows itself
 
 
 class Vocabulary(Protocol):
     """The words of the index, and how it writes them."""
 
-    def terms(self, step: Step, *, most: int) -> Sequence[str] | None:
+    def terms(self, step: TokenMatch, *, most: int) -> Sequence[str] | None:
         """The terms that a step stands for, or None where there are more than ``most``."""
 
     def fact(self, field: str, value: str) -> str:
@@ -44,7 +44,7 @@ class Check(enum.IntEnum):
     """What has to be looked at to tell whether a story that was found matches."""
 
     NOTHING = 0
-    PLACES = 1  # where the words stand
+    POSITIONS = 1  # where the words stand
     TEXT = 2
 
 
@@ -53,7 +53,7 @@ class Adjacent:
     """A phrase of the FTS5 expression: these steps side by side in a field."""
 
     field: str
-    steps: tuple[Step, ...]
+    steps: tuple[TokenMatch, ...]
 
 
 #: What phrases of an FTS5 expression ask for.
@@ -61,7 +61,7 @@ Asked: TypeAlias = "tuple[Adjacent | Value, ...]"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class CompiledQuery:
     """Where to look for the stories that match a query.
 
     ``match`` is an FTS5 expression (None: any story), ``where`` a condition on the columns of `story` ("" for none)
@@ -121,13 +121,13 @@ class _None:
 _Clause: TypeAlias = _Words | _Columns | _Any | _None
 
 
-def compile(node: Node, vocabulary: Vocabulary, now: datetime) -> Plan:  # noqa: A001  what it is, in both back ends
+def compile(node: Node, vocabulary: Vocabulary, now: datetime) -> CompiledQuery:  # noqa: A001  what it is, in both back ends
     """The plan for a query; relative times count from ``now``."""
     compiler = _Compiler(vocabulary, now)
     nodes = node.nodes if isinstance(node, And) else (node,)
     clauses = [compiler.clause(child) for child in nodes]
     if any(isinstance(clause, _None) for clause in clauses):
-        return Plan(never=True)
+        return CompiledQuery(never=True)
     words = [clause for clause in clauses if isinstance(clause, _Words)]
     columns = [clause for clause in clauses if isinstance(clause, _Columns)]
     match = compiler.positive(_all_of(words)) if words else None
@@ -136,7 +136,7 @@ def compile(node: Node, vocabulary: Vocabulary, now: datetime) -> Plan:  # noqa:
     if any(isinstance(part, Range) for child in unsure for part in walk(child)):
         check = Check.TEXT  # a part of it may have been left out that can never match, but the matcher asks
     asked: Asked = ()
-    if match is not None and check is Check.PLACES:
+    if match is not None and check is Check.POSITIONS:
         asked = tuple(dict.fromkeys(one for clause in words if clause.check for one in clause.asked))
         match = compiler.with_places(match, asked)
     bounds = [
@@ -144,7 +144,7 @@ def compile(node: Node, vocabulary: Vocabulary, now: datetime) -> Plan:  # noqa:
         for child in nodes
         if isinstance(child, Range) and child.field == "published_at"
     ]
-    return Plan(
+    return CompiledQuery(
         match=match,
         asked=asked,
         where=" AND ".join(clause.where for clause in columns),
@@ -232,7 +232,7 @@ class _Compiler:
 
     def _not(self, clause: _Clause) -> _Clause:
         match clause:
-            case _Words(check=Check.PLACES):
+            case _Words(check=Check.POSITIONS):
                 return self._any_with(clause)
             case _ if clause.check:
                 return _Any(Check.TEXT)
@@ -277,7 +277,7 @@ class _Compiler:
         return _Columns(f"({where})", tuple(value for _, value in bounds))
 
     def _leaf(self, leaf: Word | Phrase) -> _Clause:
-        wanted = steps(leaf)
+        wanted = token_matches(leaf)
         known = [self._known(step) for step in wanted]
         if not wanted or any(forms is not None and not forms for forms in known):
             return _None()
@@ -297,11 +297,11 @@ class _Compiler:
             check=_places(leaf.field),
         )
 
-    def _adjacent(self, field: str, wanted: tuple[Step, ...]) -> _Words:
+    def _adjacent(self, field: str, wanted: tuple[TokenMatch, ...]) -> _Words:
         asked = Adjacent(field, wanted)
         return _Words(self._string(asked), (asked,))
 
-    def _each(self, field: str, wanted: Iterable[Step]) -> _Clause:
+    def _each(self, field: str, wanted: Iterable[TokenMatch]) -> _Clause:
         """All of the steps, wherever; those that stand for too many words are left out."""
         words = [self._adjacent(field, (step,)) for step in wanted if self._known(step) or self._is_prefix(step)]
         return replace(_all_of(words), check=Check.TEXT) if words else _Any(Check.TEXT)
@@ -310,7 +310,7 @@ class _Compiler:
         left, right = self._operand(near.left, near.field), self._operand(near.right, near.field)
         if left == [] or right == []:
             return _None()
-        if left is not None and right is not None and len(left) * len(right) <= MOST_ALTERNATIVES:
+        if left is not None and right is not None and len(left) * len(right) <= MAX_ALTERNATIVES:
             return _any_of([self._pair(near, one, other) for one, other in product(left, right)])
         found = self._and([self.clause(_within(side, near.field)) for side in (near.left, near.right)])
         return found if isinstance(found, _None) else replace(found, check=max(found.check, _places(near.field)))
@@ -330,7 +330,7 @@ class _Compiler:
         """The phrases that a side of a NEAR may be; None where it is something else or too many words."""
         match node:
             case Word() | Phrase():
-                wanted = steps(replace(node, field=field))
+                wanted = token_matches(replace(node, field=field))
                 if isinstance(node, Phrase) and node.slop and len(wanted) > 1:
                     return None
                 known = [self._known(step) for step in wanted]
@@ -347,14 +347,14 @@ class _Compiler:
 
     # ---- words
 
-    def _known(self, step: Step) -> Sequence[str] | None:
-        return self.vocabulary.terms(step, most=MOST_FORMS)
+    def _known(self, step: TokenMatch) -> Sequence[str] | None:
+        return self.vocabulary.terms(step, most=MAX_WORD_FORMS)
 
-    def _is_prefix(self, step: Step) -> bool:
+    def _is_prefix(self, step: TokenMatch) -> bool:
         """A prefix of too many words for a list of them, which the index can merge itself."""
         if not isinstance(step, Pattern) or not step.simple or step.form is Form.RAW:
             return False
-        return self._known(step) is None and self.vocabulary.terms(step, most=WIDEST_PREFIX) is not None
+        return self._known(step) is None and self.vocabulary.terms(step, most=MAX_PREFIX_WORDS) is not None
 
     def _string(self, asked: Adjacent | Value) -> str:
         """The FTS5 expression for one phrase."""
@@ -362,7 +362,7 @@ class _Compiler:
             return f"facts : {self.vocabulary.quoted([[self.vocabulary.fact(asked.field, asked.text)]])}"
         return f"{_columns(asked.field)} : {self._quoted(asked.steps)}"
 
-    def _quoted(self, wanted: Sequence[Step]) -> str:
+    def _quoted(self, wanted: Sequence[TokenMatch]) -> str:
         if len(wanted) == 1 and self._is_prefix(step := wanted[0]):
             assert isinstance(step, Pattern)
             return f"{self.vocabulary.quoted([[step.prefix]])} *"
@@ -424,7 +424,7 @@ def _joined(operator: str, columns: Sequence[_Columns], check: Check = Check.NOT
 
 def _places(field: str) -> Check:
     """Several authors are one column of the index and several texts for the matcher."""
-    return Check.TEXT if field == "author" else Check.PLACES
+    return Check.TEXT if field == "author" else Check.POSITIONS
 
 
 def _columns(field: str) -> str:

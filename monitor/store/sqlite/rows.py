@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 
-from monitor.models import Candidate, Hit, Notice, OutletState, SourceState, Story, Visit, from_rfc3339, rfc3339
+from monitor.models import (
+    Candidate,
+    FrontierEntry,
+    Hit,
+    Notification,
+    OutletState,
+    SourceState,
+    Story,
+    from_rfc3339,
+    rfc3339,
+)
 from monitor.store.sqlite.database import deflate, inflate
 
 if TYPE_CHECKING:
@@ -132,7 +142,7 @@ def unpack(data: bytes) -> Story:
     return Story.from_json(orjson.loads(zlib.decompress(data)))
 
 
-def visit_row(visit: Visit) -> Row:
+def frontier_row(visit: FrontierEntry) -> Row:
     candidate = visit.candidate
     return _clean(
         (
@@ -154,8 +164,8 @@ def visit_row(visit: Visit) -> Row:
     )
 
 
-def visit(row: Row) -> Visit:
-    return Visit(
+def frontier_entry(row: Row) -> FrontierEntry:
+    return FrontierEntry(
         id=row[0],
         candidate=Candidate(
             outlet=row[1],
@@ -207,7 +217,7 @@ def hit(row: Row) -> Hit:
     )
 
 
-def notice_row(notice: Notice) -> Row:
+def notification_row(notice: Notification) -> Row:
     return _clean(
         (
             notice.alert,
@@ -217,14 +227,14 @@ def notice_row(notice: Notice) -> Row:
             micros(notice.due_at),
             micros(notice.created_at),
             notice.attempts,
-            notice.batch,
+            notice.message_id,
             notice.error,
         )
     )
 
 
-def notice(row: Row) -> Notice:
-    return Notice(
+def notification(row: Row) -> Notification:
+    return Notification(
         alert=row[0],
         story=row[1],
         version=row[2],
@@ -232,7 +242,7 @@ def notice(row: Row) -> Notice:
         due_at=time(row[4]),
         created_at=time(row[5]),
         attempts=row[6],
-        batch=row[7],
+        message_id=row[7],
         error=row[8],
     )
 
@@ -258,7 +268,7 @@ def state_json(state: OutletState) -> str:
                 }
                 for url, source in state.sources.items()
             },
-            "counts": state.counts,
+            "counts": state.dispositions,
             "memory": state.memory,
         }
     )
@@ -273,14 +283,14 @@ def outlet(row: Row) -> OutletState:
         interval=timedelta(seconds=data["interval"]),
         holder=holder,
         lease_until=maybe_time(lease_until),
-        token=token,
+        fencing_token=token,
         last_poll_at=_maybe_moment(data["last_poll_at"]),
         last_ok_at=_maybe_moment(data["last_ok_at"]),
         last_story_at=_maybe_moment(data["last_story_at"]),
         failures=data["failures"],
         error=data["error"],
         sources={url: _source(source) for url, source in data["sources"].items()},
-        counts=data["counts"],
+        dispositions=data["counts"],
         memory=data["memory"],
     )
 

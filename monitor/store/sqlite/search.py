@@ -13,11 +13,11 @@ import apsw
 from monitor.errors import StoreRefused
 from monitor.itertools_compat import batched
 from monitor.query.matcher import document, matches
-from monitor.store.protocol import Found
+from monitor.store.protocol import SearchResult
 from monitor.store.sqlite import rows, sql
-from monitor.store.sqlite.part import Part
-from monitor.store.sqlite.positions import Checker
-from monitor.store.sqlite.query_compiler import Check, Plan
+from monitor.store.sqlite.part import StorePart
+from monitor.store.sqlite.positions import PositionMatcher
+from monitor.store.sqlite.query_compiler import Check, CompiledQuery
 from monitor.store.sqlite.query_compiler import compile as compile_query
 from monitor.store.sqlite.vocabulary import Vocabulary
 
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
     from monitor.models import Story
     from monitor.query.syntax import Node
 
-LONGEST_SEARCH = 1.0  # seconds of computing, so that a busy machine refuses nothing
-LONGEST_COUNT = 0.03  # seconds of computing that the exact total is worth
-MOST_RANKED = 30_000  # of more matches the newest are ranked: what is older is hardly what one looks for
+MAX_SEARCH_SECONDS = 1.0  # seconds of computing, so that a busy machine refuses nothing
+MAX_COUNT_SECONDS = 0.03  # seconds of computing that the exact total is worth
+MAX_RANKED_MATCHES = 30_000  # of more matches the newest are ranked: what is older is hardly what one looks for
 MOVED_AT_MOST = 24 * 3600 * 1_000_000  # microseconds a story's place may lie behind its time, see stories.py
-AT_ONCE = 200  # stories read at a time
+SCAN_BATCH = 200  # stories read at a time
 STEPS_BETWEEN_LOOKS = 2000  # of SQLite's virtual machine: some 0.1 ms
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class _SearchStatement:
     """A search as it is run: its statements' variable parts and their parameters."""
 
-    plan: Plan
+    plan: CompiledQuery
     now: datetime
     where: str
     places: str
@@ -59,9 +59,9 @@ class _Wanted:
             yield moment
 
     def _ranked(self, connection: apsw.Connection) -> tuple[apsw.SQLiteValue, ...]:
-        """The parameters for no more than the newest `MOST_RANKED` matches."""
+        """The parameters for no more than the newest `MAX_RANKED_MATCHES` matches."""
         match, low, high = self.parameters[:3]
-        found = rows.fetch(connection, sql.OLDEST_RANKED.format(places="true"), (match, low, high, MOST_RANKED))
+        found = rows.fetch(connection, sql.OLDEST_RANKED.format(places="true"), (match, low, high, MAX_RANKED_MATCHES))
         return (match, found[0][0] if found else low, *self.parameters[2:])
 
     def count(self, connection: apsw.Connection) -> int:
@@ -89,10 +89,10 @@ class _Wanted:
                 story = document(found[moment])
                 if all(matches(node, story, self.now) for node in self.plan.unsure):
                     yield moment, found[moment]
-            size = AT_ONCE
+            size = SCAN_BATCH
 
 
-class Search(Part):
+class Search(StorePart):
     """The search methods of the store's protocol."""
 
     def search(
@@ -104,12 +104,12 @@ class Search(Part):
         limit: int = 20,
         offset: int = 0,
         relevance: bool = False,
-    ) -> Found:
+    ) -> SearchResult:
         """See `Store.search`.  Raises StoreRefused where it takes too long."""
-        with self.database.snapshot() as connection, _limited(connection, LONGEST_SEARCH):
+        with self.database.snapshot() as connection, _limited(connection, MAX_SEARCH_SECONDS):
             wanted = _wanted(connection, query, now=now, since=since)
             if wanted is None:
-                return Found(stories=(), total=0)
+                return SearchResult(stories=(), total=0)
             moments = wanted.moments(connection, relevance=relevance and wanted.plan.scored)
             if wanted.sure:
                 page = list(islice(moments, offset, offset + limit))
@@ -119,9 +119,9 @@ class Search(Part):
                 matching = islice(wanted.matching(connection, moments), offset, offset + limit)
                 stories = [story for _, story in matching]
             if len(stories) < limit and (stories or not offset):
-                return Found(stories=tuple(stories), total=offset + len(stories))
+                return SearchResult(stories=tuple(stories), total=offset + len(stories))
             total = _total(connection, wanted) if wanted.sure else None
-            return Found(stories=tuple(stories), total=total)
+            return SearchResult(stories=tuple(stories), total=total)
 
     def scan(
         self,
@@ -154,15 +154,15 @@ class Search(Part):
             moments = wanted.moments(connection, relevance=False)
             if not wanted.sure:
                 moments = (moment for moment, _ in wanted.matching(connection, moments))
-            for some in batched(moments, AT_ONCE):
+            for some in batched(moments, SCAN_BATCH):
                 connection.execute(sql.ADD_FOUND, (rows.json(some),))
 
 
 def _wanted(
     connection: apsw.Connection, query: Node | None, *, now: datetime, since: datetime | None
-) -> _Wanted | None:
+) -> _SearchStatement | None:
     """How to find the stories that match; None where there is none."""
-    plan = Plan() if query is None else compile_query(query, Vocabulary(connection), now)
+    plan = CompiledQuery() if query is None else compile_query(query, Vocabulary(connection), now)
     if plan.never:
         return None
     lowest = max((rows.micros(bound) // 1000 for bound in (since, plan.low) if bound), default=-(1 << 63))
@@ -175,10 +175,10 @@ def _wanted(
     if plan.match is not None:
         parameters.insert(0, plan.match)
     places = "true"
-    if plan.check is Check.PLACES:
+    if plan.check is Check.POSITIONS:
         places = sql.PLACES
-        parameters.append(apsw.pyobject(Checker(plan.unsure, plan.asked, now)))
-    return _Wanted(plan=plan, now=now, where=where, places=places, parameters=tuple(parameters))
+        parameters.append(apsw.pyobject(PositionMatcher(plan.unsure, plan.asked, now)))
+    return _SearchStatement(plan=plan, now=now, where=where, places=places, parameters=tuple(parameters))
 
 
 def _read(connection: apsw.Connection, moments: Sequence[int]) -> dict[int, Story]:
@@ -187,16 +187,16 @@ def _read(connection: apsw.Connection, moments: Sequence[int]) -> dict[int, Stor
 
 def _batches(connection: apsw.Connection, statement: str, after: str, parameters: tuple[int, ...]) -> Iterator[Story]:
     """All rows behind ``after``, some at a time: between them nothing of the file is held."""
-    while found := connection.execute(statement, (after, *parameters, AT_ONCE)).fetchall():
+    while found := connection.execute(statement, (after, *parameters, SCAN_BATCH)).fetchall():
         for row in found:
             story = rows.story(row)
             after = story.id
             yield story
 
 
-def _total(connection: apsw.Connection, wanted: _Wanted) -> int | None:
+def _total(connection: apsw.Connection, wanted: _SearchStatement) -> int | None:
     try:
-        with _stopping(connection, LONGEST_COUNT):
+        with _stopping(connection, MAX_COUNT_SECONDS):
             return wanted.count(connection)
     except apsw.InterruptError:
         return None

@@ -6,9 +6,9 @@ import zlib
 from typing import TYPE_CHECKING
 
 from monitor.itertools_compat import batched
-from monitor.models import Filed
+from monitor.models import CommitResult
 from monitor.store.sqlite import fulltext, near_duplicates, rows, sql
-from monitor.store.sqlite.part import Part
+from monitor.store.sqlite.part import StorePart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,33 +16,33 @@ if TYPE_CHECKING:
 
     import apsw
 
-    from monitor.models import Filing, Hit, Story
+    from monitor.models import Hit, PageCommit, Story
     from monitor.store.sqlite.database import Database
 
-IDS_AT_ONCE = 500
+IDS_BATCH = 500
 
 
-class Stories(Part):
+class Stories(StorePart):
     """The story methods of the store's protocol, without searching."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self._words = fulltext.Words()
+        self._words = fulltext.WordCache()
 
-    def file(self, filings: Sequence[Filing]) -> list[Filed]:
+    def commit(self, commits: Sequence[PageCommit]) -> list[CommitResult]:
         """See `Store.file`; a batch is one transaction."""
-        analysed = {place: fulltext.entry(filing.story) for place, filing in enumerate(filings) if filing.story}
+        analysed = {place: fulltext.entry(filing.story) for place, filing in enumerate(commits) if filing.story}
         results = []
         with self.database.write() as connection:
-            writing = Writing(connection, self._words)
-            for place, filing in enumerate(filings):
+            writing = StoryWriter(connection, self._words)
+            for place, filing in enumerate(commits):
                 if filing.story is not None:
                     if filing.story.version != writing.version(filing.story.id) + 1:
-                        results.append(Filed.CONFLICT)
+                        results.append(CommitResult.CONFLICT)
                         continue
                     writing.story(filing.story, analysed[place], filing.signature)
                 _settle(connection, filing)
-                results.append(Filed.WRITTEN)
+                results.append(CommitResult.WRITTEN)
             writing.finish()
         writing.committed()
         return results
@@ -51,7 +51,7 @@ class Stories(Part):
         with self.database.read() as connection:
             found = [
                 rows.story(row)
-                for wanted in batched(dict.fromkeys(ids), IDS_AT_ONCE)
+                for wanted in batched(dict.fromkeys(ids), IDS_BATCH)
                 for row in connection.execute(sql.STORIES, (rows.json(wanted),))
             ]
         return {story.id: story for story in found}
@@ -62,8 +62,8 @@ class Stories(Part):
             latest = [rows.story(row) for row in connection.execute(sql.STORIES, (rows.json([story]),))]
         return earlier + latest
 
-    def similar(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
-        """See `Store.similar`; the most alike first, a hundred at most, of the last `similar.REMEMBERED`."""
+    def near_duplicates(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
+        """See `Store.near_duplicates`; the most alike first, a hundred at most, of the last `similar.REMEMBERED`."""
         with self.database.read() as connection:
             return near_duplicates.find(connection, signature, since=since)
 
@@ -77,24 +77,24 @@ class Stories(Part):
             return [rows.hit(row) for row in found]
 
 
-def _settle(connection: apsw.Connection, filing: Filing) -> None:
+def _settle(connection: apsw.Connection, filing: PageCommit) -> None:
     """What a filing says beside the story: hits, notices, its visit and the other addresses."""
     connection.executemany(sql.PUT_HIT, [rows.hit_row(hit) for hit in filing.hits])
-    connection.executemany(sql.ADD_NOTICE, [rows.notice_row(notice) for notice in filing.notices])
-    connection.execute(sql.PUT_VISIT, rows.visit_row(filing.visit))
-    story = filing.story.id if filing.story else filing.visit.story
+    connection.executemany(sql.ADD_NOTICE, [rows.notification_row(notice) for notice in filing.notifications])
+    connection.execute(sql.PUT_VISIT, rows.frontier_row(filing.entry))
+    story = filing.story.id if filing.story else filing.entry.story
     for alias in filing.aliases:
         connection.execute(sql.PUT_ALIAS, (alias, story))
         connection.execute(sql.SETTLE_ALIAS, (story, alias))
 
 
-class Writing:
+class StoryWriter:
     """The stories of one transaction: their rows at once, the indexes at the end, in the order these take fastest."""
 
-    def __init__(self, connection: apsw.Connection, words: fulltext.Words) -> None:
+    def __init__(self, connection: apsw.Connection, words: fulltext.WordCache) -> None:
         self._connection = connection
         self._words = words
-        self._entries: dict[int, fulltext.Entry] = {}
+        self._entries: dict[int, fulltext.IndexEntry] = {}
         self._signatures: dict[int, tuple[datetime, Sequence[int]]] = {}
 
     def version(self, story: str) -> int:
@@ -102,7 +102,7 @@ class Writing:
         found = rows.fetch(self._connection, sql.STORY_KEY, (story,))
         return found[0][1] if found else 0
 
-    def story(self, story: Story, entry: fulltext.Entry, signature: Sequence[int]) -> None:
+    def story(self, story: Story, entry: fulltext.IndexEntry, signature: Sequence[int]) -> None:
         """Writes a story; what was stored of it becomes history."""
         for moment, _ in rows.fetch(self._connection, sql.STORY_KEY, (story.id,)):
             self._retire(story.id, moment)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from monitor.query import folding
-from monitor.query.analysis import Form, Fuzzy, Pattern, Step, Term
+from monitor.query.analysis import Form, Fuzzy, Pattern, Term, TokenMatch
 from monitor.query.stemming import stem
 from monitor.store.sqlite import rows, sql
 from monitor.store.sqlite.tokens import NEXT, OR, fact, term
@@ -23,9 +23,9 @@ class Vocabulary:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        self._found: dict[tuple[Step, int], Sequence[str] | None] = {}
+        self._found: dict[tuple[TokenMatch, int], Sequence[str] | None] = {}
 
-    def terms(self, step: Step, *, most: int) -> Sequence[str] | None:
+    def terms(self, step: TokenMatch, *, most: int) -> Sequence[str] | None:
         if (step, most) not in self._found:
             terms = self._terms(step, most)
             self._found[step, most] = terms if len(terms) <= most else None
@@ -38,7 +38,7 @@ class Vocabulary:
         text = NEXT.join(OR.join(forms) for forms in words)
         return '"' + text.replace('"', '""') + '"'
 
-    def _terms(self, step: Step, most: int) -> list[str]:
+    def _terms(self, step: TokenMatch, most: int) -> list[str]:
         """The terms, or one more than ``most`` of them."""
         match step:
             case Term(Form.RAW, value):
@@ -79,8 +79,8 @@ class Vocabulary:
 
         The candidates come as one string: a row for each would take longer than comparing them.
         """
-        from rapidfuzz.distance import OSA  # noqa: PLC0415  few searches need it
-        from rapidfuzz.process import extract_iter  # noqa: PLC0415
+        from rapidfuzz.distance import OSA
+        from rapidfuzz.process import extract_iter
 
         length = len(step.value)
         statement = sql.RAW_OF_LENGTH if step.form is Form.RAW else sql.EXACT_OF_LENGTH
