@@ -1,19 +1,19 @@
-"""Every error the monitor raises on purpose.
+"""The error tree of the monitor.
 
 MonitorError                     one line for the user, and what to do next
 ├── ConfigError                  faults in monitor.yaml or the environment, all at once
 ├── QueryError                   a query that does not parse, with its column and a hint
 ├── StoreError
-│   ├── StoreUnavailable         nobody answers or it is overloaded: wait and try again
-│   └── StoreRefused             it answers and says no: wrong password, wrong server, newer schema
-├── LeaseLost                    another process holds the outlet now: stop, write nothing
-├── FetchError                   a page or feed that could not be had, with its kind
-├── ExtractionError              a page that killed, hung or broke its worker
-├── KibanaError                  Kibana does not answer, refuses, or did not take every object
-├── RenderingUnavailable         the engine an outlet asks for is not there
+│   ├── StoreUnavailable         no answer, or overloaded: wait and try again
+│   └── StoreRefused             the store refuses: wrong password, wrong server, newer schema
+├── LeaseLost                    another process holds the outlet: stop, write nothing
+├── FetchError                   a page or feed that could not be fetched, with its kind
+├── ExtractionError              a page that crashed, hung or failed in its worker
+├── KibanaError                  Kibana does not answer, refuses, or rejects an object
+├── RenderingUnavailable         the rendering engine of an outlet is missing
 └── MailError
     ├── MailUnavailable          try again later
-    └── MailRefused              this mail will never be taken as it is
+    └── MailRefused              the server rejects this mail permanently
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class MonitorError(Exception):
-    """Something the user can be told in one line; ``hint`` says what to do next."""
+    """An error that is reported to the user in one line; ``hint`` names the next step."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -37,7 +37,7 @@ class MonitorError(Exception):
 
 
 class ConfigError(MonitorError):
-    """The configuration has faults; ``faults`` holds one line for each, with its place."""
+    """The configuration is invalid; ``faults`` has one line per fault, each with its location."""
 
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__("\n".join(faults))
@@ -45,7 +45,7 @@ class ConfigError(MonitorError):
 
 
 class QueryError(MonitorError):
-    """A query does not mean anything; ``column`` counts from 1."""
+    """A query is invalid; ``column`` counts from 1."""
 
     def __init__(self, message: str, *, column: int, hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -57,26 +57,26 @@ class QueryError(MonitorError):
 
 
 class StoreError(MonitorError):
-    """The store could not do what was asked."""
+    """A call of the store failed."""
 
 
 class StoreUnavailable(StoreError):
-    """Nobody answers, or the server has too much to do: the same call may succeed later."""
+    """The store does not answer or is overloaded; the same call may succeed later."""
 
 
 class StoreRefused(StoreError):
-    """The store answers and says no: trying again without a change is of no use."""
+    """The store refuses the call; it fails again until something is changed."""
 
 
 class LeaseLost(MonitorError):
-    """Another process took the outlet over: what was not written yet is its work now."""
+    """Another process took over the outlet and does the work that is not written yet."""
 
 
 class FetchError(MonitorError):
-    """A page or feed could not be had; ``kind`` names why in one word for counting.
+    """A page or feed could not be fetched; ``kind`` is the reason in one word, for counting.
 
-    ``permanent`` is true where asking again is of no use (404, refused by robots.txt).
-    ``retry_after`` is the number of seconds the server asked us to wait, if it did.
+    ``permanent`` is True if a retry is useless (404, forbidden by robots.txt).
+    ``retry_after`` is the delay that the server asked for, in seconds, or None.
     """
 
     def __init__(self, message: str, *, kind: str, permanent: bool = False, retry_after: float | None = None) -> None:
@@ -87,7 +87,7 @@ class FetchError(MonitorError):
 
 
 class ExtractionError(MonitorError):
-    """A page killed, hung or broke the worker that read it; ``kind`` is timeout, crash or error."""
+    """Extraction of a page failed in the worker; ``kind`` is timeout, crash or error."""
 
     def __init__(self, message: str, *, kind: str) -> None:
         super().__init__(message)
@@ -95,11 +95,11 @@ class ExtractionError(MonitorError):
 
 
 class RenderingUnavailable(MonitorError):
-    """The engine an outlet asks for is not installed or does not answer."""
+    """The rendering engine of an outlet is not installed or does not answer."""
 
 
 class KibanaError(MonitorError):
-    """Kibana does not answer, refuses the import, or did not take every object."""
+    """Kibana does not answer, refuses the import, or rejects an object."""
 
 
 class MailError(MonitorError):
@@ -107,8 +107,8 @@ class MailError(MonitorError):
 
 
 class MailUnavailable(MailError):
-    """The mail server does not answer or says later: the mail stays in the outbox."""
+    """The mail server does not answer or asks to retry later; the mail stays in the outbox."""
 
 
 class MailRefused(MailError):
-    """The mail server will never take this mail as it is."""
+    """The mail server rejects this mail permanently."""

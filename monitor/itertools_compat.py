@@ -1,4 +1,4 @@
-"""Many things, some at a time."""
+"""Parts of `itertools` that Python 3.11 lacks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of at most ``size`` items, each made when it is asked for: `itertools.batched`, which Python 3.11 lacks."""
+    """Yields lists of at most ``size`` items, lazily, as `itertools.batched` of Python 3.12 yields tuples."""
     remaining = iter(items)
     while batch := list(islice(remaining, size)):
         yield batch

@@ -1,5 +1,7 @@
-"""What travels through the monitor: a Candidate is fetched as a Page, read as an Article,
-kept as a Story, and each Hit of an alert puts a Notice into the outbox.  No I/O here.
+"""The data of the monitor, without I/O.
+
+A Candidate is fetched as a Page, extracted to an Article and stored as a Story; each Hit of an alert puts a
+Notification into the outbox.
 
 All times are UTC and aware."""
 
@@ -16,22 +18,22 @@ Json: TypeAlias = dict[str, Any]
 
 
 class Disposition(enum.StrEnum):
-    """How a fetched page ended; every page ends in exactly one."""
+    """How a fetched page ended; every page ends in exactly one disposition."""
 
-    STORED = "stored"  # a story not seen before
+    STORED = "stored"  # a new story
     UPDATED = "updated"  # a stored story whose title or text changed: a new version
-    UNCHANGED = "unchanged"  # a story asked for again, and nothing new
-    DUPLICATE = "duplicate"  # another address of a stored story
+    UNCHANGED = "unchanged"  # a stored story was fetched again and has not changed
+    DUPLICATE = "duplicate"  # another URL of a stored story
     OFF_TOPIC = "off-topic"  # a story that matches no topic and no alert, with keep: matching
     NOT_ARTICLE = "not-an-article"  # an index, video, login or error page
-    TOO_OLD = "too-old"  # published before max_age, which only the page told
-    FAILED = "failed"  # not fetched, not extracted or not stored; the reason says why
+    TOO_OLD = "too-old"  # published before max_age, according to the page
+    FAILED = "failed"  # not fetched, not extracted or not stored; Outcome.kind gives the reason
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """A disposition with its reason: a short kind for counting (``http-404``, ``robots``,
-    ``timeout``, ``video`` ...) and a detail for people."""
+    """A disposition with its reason: ``kind`` in one word for counting (``http-404``, ``robots``, ``timeout``),
+    ``detail`` as text for people."""
 
     disposition: Disposition
     kind: str = ""
@@ -40,11 +42,11 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
-    """An address that a feed, sitemap or section offers as a story, with what that source says of it."""
+    """A URL that a feed, sitemap or section page lists as a story, with the metadata given there."""
 
     url: str
     outlet: str
-    source: str = ""  # the address of the feed, sitemap or section
+    source: str = ""  # URL of the feed, sitemap or section page
     title: str = ""
     published_at: datetime | None = None
     language: str | None = None
@@ -52,32 +54,32 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FrontierEntry:
-    """A candidate's place in the crawl frontier: what is known of an address the monitor has met.
+    """The crawl state of one URL.
 
-    A visit with ``next_at`` is waiting to be fetched from then on; without, it is finished.
+    The URL is due from ``next_at`` on; None means that it is finished.
     """
 
-    id: str  # story id of the candidate's address
+    id: str  # story id of the candidate's URL
     candidate: Candidate
     first_seen_at: datetime
     next_at: datetime | None
-    attempts: int = 0  # failed ones since the last success
-    rechecks: int = 0  # how often a stored story was asked for again
-    story: str | None = None  # id of the story it led to
+    attempts: int = 0  # failures since the last success
+    rechecks: int = 0  # times a stored story was fetched again
+    story: str | None = None  # id of the story that this URL belongs to
     etag: str | None = None
     last_modified: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Page:
-    """A fetched document, whichever engine brought it."""
+    """A fetched document, from plain HTTP or a rendering engine."""
 
-    url: str  # where it landed, after redirects
+    url: str  # after redirects
     body: bytes  # decompressed
     fetched_at: datetime
     status: int = 200
     content_type: str = ""
-    encoding: str | None = None  # what the response's header says, if anything
+    encoding: str | None = None  # from the Content-Type header
     engine: str = "none"  # none, splash or playwright
     etag: str | None = None
     last_modified: str | None = None
@@ -85,9 +87,9 @@ class Page:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Article:
-    """What extraction reads in one page.
+    """The article on one page, as extraction found it.
 
-    ``flags`` are among ``truncated``, ``paywall``, ``consent``, ``live``; ``method`` names what found the text.
+    ``flags`` are among ``truncated``, ``paywall``, ``consent``, ``live``; ``method`` names the text extractor used.
     ``block_hashes`` are hashes of the paragraphs with their position in the page; boilerplate is learned from them.
     """
 
@@ -97,19 +99,19 @@ class Article:
     authors: tuple[str, ...] = ()
     published_at: datetime | None = None
     modified_at: datetime | None = None
-    language: str | None = None  # ISO 639-1, found from the text
+    language: str | None = None  # ISO 639-1, detected in the text
     section: str | None = None
     tags: tuple[str, ...] = ()
     image: str | None = None
     method: str = ""
     flags: tuple[str, ...] = ()
     block_hashes: tuple[str, ...] = ()
-    boilerplate: tuple[str, ...] = ()  # paragraphs that are the outlet's furniture
+    boilerplate: tuple[str, ...] = ()  # paragraphs removed as the outlet's boilerplate
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NotArticle:
-    """A page that is no story; ``kind`` is index, tag, video, login, error, consent, empty, script or media."""
+    """A page without an article; ``kind`` is index, tag, video, login, error, consent, empty, script or media."""
 
     kind: str
     detail: str = ""
@@ -117,7 +119,7 @@ class NotArticle:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Story:
-    """A story as it is stored, shown and exported: the same names everywhere."""
+    """A story under the field names that every store, command and export uses."""
 
     id: str
     url: str
@@ -138,20 +140,20 @@ class Story:
     word_count: int = 0
     topics: tuple[str, ...] = ()
     alerts: tuple[str, ...] = ()
-    cluster: str = ""  # id of the first of its near-duplicates; its own id where it is the first
+    cluster: str = ""  # id of the first story of its near-duplicates, which may be this one
     version: int = 1
-    method: str = ""  # with flags, "extraction" in JSON
+    method: str = ""  # with ``flags`` under "extraction" in JSON
     flags: tuple[str, ...] = ()
 
     def normalized(self) -> Story:
-        """The story with its words in the letters that queries have, see `tidy`."""
-        told = self.title, self.text, *self.authors
-        title, text, *authors = map(normalize_text, told)
-        same = (title, text, *authors) == told
+        """Returns the story with title, text and authors normalized as queries are, see `normalize_text`."""
+        stored_texts = self.title, self.text, *self.authors
+        title, text, *authors = map(normalize_text, stored_texts)
+        same = (title, text, *authors) == stored_texts
         return self if same else replace(self, title=title, text=text, authors=tuple(authors))
 
     def to_json(self) -> Json:
-        """The story under the contract's names, dates in RFC 3339, ready for ``json.dumps``."""
+        """Returns the story under its public field names, times as RFC 3339, ready for ``json.dumps``."""
         data = asdict(self)
         data["extraction"] = {"method": data.pop("method"), "flags": list(data.pop("flags"))}
         for name, value in data.items():
@@ -163,9 +165,9 @@ class Story:
 
     @classmethod
     def from_json(cls, data: Json) -> Story:
-        """The inverse of `to_json`; unknown names are ignored, so that a newer export can be read.
+        """Reads what `to_json` returns; ignores unknown fields, so that exports of newer versions can be read.
 
-        Raises KeyError, TypeError or ValueError where the data are no story.
+        Raises KeyError, TypeError or ValueError if the data are not a story.
         """
         extraction = data.get("extraction") or {}
         values: Json = {
@@ -190,7 +192,7 @@ _LISTS = frozenset({"authors", "tags", "topics", "alerts"})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hit:
-    """An alert caught a story: for Kibana, for ``alerts``, and the reason for a mail."""
+    """One alert that matched one version of one story."""
 
     alert: str
     story: str
@@ -206,16 +208,16 @@ class Hit:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Notification:
-    """One hit waiting in the outbox to be mailed.  (alert, story, version) is its key: put twice, it is there once."""
+    """One hit that waits in the outbox.  Its key is (alert, story, version), so putting it twice has no effect."""
 
     alert: str
     story: str
     version: int
-    to: tuple[str, ...]  # who has still to get it
+    to: tuple[str, ...]  # recipients that have not received it
     due_at: datetime
     created_at: datetime
     attempts: int = 0
-    message_id: str | None = None  # the Message-ID it was first sent under, so that a repeat carries the same
+    message_id: str | None = None  # of the first attempt, so that a repeat carries the same
     error: str = ""
 
     @property
@@ -225,43 +227,43 @@ class Notification:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageCommit:
-    """All that one fetched page leads to, written as one: the visit is settled only with its story and hits."""
+    """Everything that one fetched page changes in the store, written as a unit."""
 
-    entry: FrontierEntry  # as it is to be from now on
+    entry: FrontierEntry  # the new state
     outcome: Outcome
-    story: Story | None = None  # to be written; None where nothing of it changes
-    aliases: tuple[str, ...] = ()  # ids of other addresses of the same story: they count as visited
-    signature: tuple[int, ...] = ()  # the story's near-duplicate fingerprint, see similarity.py
+    story: Story | None = None  # the new version, or None if no story changes
+    aliases: tuple[str, ...] = ()  # ids of other URLs of the story, which need no fetch
+    signature: tuple[int, ...] = ()  # of the story's text, see similarity.py
     hits: tuple[Hit, ...] = ()
     notifications: tuple[Notification, ...] = ()
 
 
 class CommitResult(enum.Enum):
-    """What became of a filing in the store."""
+    """How a store answered one PageCommit."""
 
     WRITTEN = "written"
-    CONFLICT = "conflict"  # somebody else changed the story meanwhile: nothing is written, prepare it anew
-    REJECTED = "rejected"  # the server will not take this story: it is kept aside, its visit is settled as failed
+    CONFLICT = "conflict"  # another writer changed the story first: nothing is written, decide again
+    REJECTED = "rejected"  # the server refuses the story: it becomes a dead letter, its frontier entry is finished
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceState:
-    """What the last answer of one feed, sitemap or section told."""
+    """The state of one feed, sitemap or section page after its last fetch."""
 
     kind: str  # feed, sitemap or section
     etag: str | None = None
     last_modified: str | None = None
-    fetched_at: datetime | None = None  # last time it came whole: a 304 does not count
+    fetched_at: datetime | None = None  # of the last complete answer; a 304 does not count
     failures: int = 0
     error: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutletState:
-    """An outlet's crawl state: its schedule, health, sources, and who holds it.
+    """An outlet's crawl state: schedule, health, sources and lease.
 
-    ``memory`` is JSON that components keep about the outlet between polls (rendering, furniture).
-    ``fencing_token`` fences writes: it changes whenever the lease changes hands, and a stale one is refused.
+    ``memory`` is JSON that components keep about the outlet between polls (rendering, boilerplate).
+    ``fencing_token`` changes with every lease; a store refuses writes that carry an old one.
     """
 
     name: str
@@ -273,36 +275,36 @@ class OutletState:
     last_poll_at: datetime | None = None
     last_ok_at: datetime | None = None
     last_story_at: datetime | None = None
-    failures: float = 0.0  # weighted: a timeout counts less than a 404
+    failures: float = 0.0  # weighted by kind: a timeout counts less than a 404
     error: str = ""
     sources: dict[str, SourceState] = field(default_factory=dict)
-    dispositions: dict[str, int] = field(default_factory=dict)  # dispositions since the beginning
+    dispositions: dict[str, int] = field(default_factory=dict)  # pages by disposition since the outlet was added
     memory: Json = field(default_factory=dict)
 
 
-#: Marks that turn the direction of writing: unseen, but part of the word beside them.
+#: Invisible marks of writing direction, which would become part of a word.
 DIRECTION_MARKS = dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 _DIRECTION_MARK = re.compile(f"[{''.join(map(chr, DIRECTION_MARKS))}]")
 
 
 def normalize_text(text: str) -> str:
-    """Text with й and が as one sign each (NFC), which some outlets write as two, and without marks of direction."""
+    """Returns text in Unicode NFC (some outlets write й or が as two characters), without direction marks."""
     if _DIRECTION_MARK.search(text):
         text = text.translate(DIRECTION_MARKS)
-    return unicodedata.normalize("NFC", text)  # as it is, and quickly, where it is so already
+    return unicodedata.normalize("NFC", text)
 
 
 def now() -> datetime:
-    """The time, to the microsecond; the one clock everything reads, so that a test can turn one hand."""
+    """Returns the current UTC time.  All code reads this clock, so that tests can replace it."""
     return datetime.now(UTC)
 
 
 def rfc3339(time: datetime) -> str:
-    """``2026-11-22T07:30:00Z``, with microseconds only where there are any."""
+    """Formats a time as ``2026-11-22T07:30:00Z``, with microseconds only if they are not zero."""
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def from_rfc3339(text: str) -> datetime:
-    """Reads what `rfc3339` writes and any other offset.  Raises ValueError."""
-    moment = datetime.fromisoformat(text)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    """Parses an RFC 3339 time with any offset; without one it is UTC.  Raises ValueError."""
+    time = datetime.fromisoformat(text)
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)

@@ -1,8 +1,8 @@
-"""Numbers in sentences."""
+"""Counts in messages."""
 
 from __future__ import annotations
 
 
 def plural(number: int, one: str, many: str = "") -> str:
-    """``1 outlet``, ``1,200 outlets``, ``2 stories``; ``many`` where it is not ``one`` with an s."""
+    """Returns ``1 outlet``, ``1,200 outlets`` or ``2 stories``; ``many`` is for plurals without a plain s."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -1,4 +1,6 @@
-"""Who holds a lease or a claim: host, process and where its number counts, so that a dead one here is known as dead."""
+"""The name under which a process holds leases and claims.
+
+It contains enough (host, boot, PID namespace, PID, start time) for a neighbour to tell that the process is dead."""
 
 from __future__ import annotations
 
@@ -8,40 +10,44 @@ import socket
 from pathlib import Path
 
 _PROC = Path("/proc")
-_NONCE = secrets.token_hex(4)  # what tells this process from all others, where nothing else does
+_NONCE = secrets.token_hex(4)  # distinguishes processes where /proc is missing
 
 
 def this_process() -> str:
-    """``host:pid:start:boot:namespace:nonce``, the same as long as this process lives and never again."""
-    host, boot, namespace = _place()
-    return f"{host}:{os.getpid()}:{_began(os.getpid())}:{boot}:{namespace}:{_NONCE}"
+    """Returns ``host:pid:start:boot:namespace:nonce``, which is unique to this process."""
+    host, boot, namespace = _host_boot_namespace()
+    return f"{host}:{os.getpid()}:{_start_ticks(os.getpid())}:{boot}:{namespace}:{_NONCE}"
 
 
 def is_dead(holder: str) -> bool:
-    """Whether the holder was a process that this one could see, and is gone; of all others nobody can tell.
+    """Returns True if the holder was a process of this boot and PID namespace and no longer runs.
 
-    Only a number of the same PID namespace of the same boot says anything: machines and pods share host names.
+    Returns False for processes elsewhere: host names alone identify nothing, since machines and pods share them.
     """
     match holder.split(":"):
-        case [host, pid, began, boot, namespace, _nonce] if (host, boot, namespace) == _place() and pid.isdecimal():
+        case [host, pid, began, boot, namespace, _nonce] if (
+            host,
+            boot,
+            namespace,
+        ) == _host_boot_namespace() and pid.isdecimal():
             return _is_gone(int(pid), began)
         case _:
             return False
 
 
-def _is_gone(pid: int, began: str) -> bool:
+def _is_gone(pid: int, start_ticks: str) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
     except OSError:
         return False
-    runs_since = _began(pid)
-    return "" not in {began, runs_since} and runs_since != began
+    current_start_ticks = _start_ticks(pid)
+    return "" not in {start_ticks, current_start_ticks} and current_start_ticks != start_ticks
 
 
-def _place() -> tuple[str, str, str]:
-    """Host, boot and PID namespace; the latter two are empty where the system does not tell."""
+def _host_boot_namespace() -> tuple[str, str, str]:
+    """Returns host, boot id and PID namespace; the last two are empty without a readable /proc."""
     try:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").replace("-", "")[:12]
         namespace = (_PROC / "self/ns/pid").readlink().name.strip("pid:[]")
@@ -50,11 +56,11 @@ def _place() -> tuple[str, str, str]:
     return socket.gethostname(), boot, namespace
 
 
-def _began(pid: int) -> str:
-    """Clock ticks from boot to the process's start; empty where the system does not tell."""
+def _start_ticks(pid: int) -> str:
+    """Returns the process's start time in clock ticks since boot, empty without a readable /proc."""
     try:
         if (_PROC / "self").readlink().name != str(os.getpid()):
-            return ""  # /proc shows another PID namespace, with other processes behind the numbers
+            return ""  # /proc belongs to another PID namespace, so its numbers mean other processes
         fields = (_PROC / f"{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:
         return ""

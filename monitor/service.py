@@ -1,4 +1,4 @@
-"""What one process needs to work: configuration, store, extraction pool, ingest; opened once, closed once."""
+"""The parts of one crawling process (store, extraction pool, rules, ingest), opened and closed together."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ P = ParamSpec("P")
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-STORE_RETRY_TIMEOUT = timedelta(minutes=2)  # with a store that is away, in a pass that somebody waits for
-MAX_RETRY_PAUSE_SECONDS = 30.0  # seconds between two tries of a store that is away
+STORE_RETRY_TIMEOUT = timedelta(minutes=2)  # for a single pass; `run` waits without limit
+MAX_RETRY_PAUSE_SECONDS = 30.0  # between two attempts while the store is unavailable
 
 
 class Service:
-    """The parts of a crawling process.  Made by `open_service`."""
+    """The parts of a crawling process; use `open_service` to make one."""
 
     def __init__(
         self, config: Config, store: Store, extractor: Extractor, *, store_retry_timeout: timedelta | None
@@ -41,52 +41,55 @@ class Service:
         self.config = config
         self.store = store
         self.extractor = extractor
-        self.patience = store_retry_timeout
+        self.store_retry_timeout = store_retry_timeout
         self.rules = RuleSet.of(config)
         self.ingest = Ingest(config=config, store=store, extractor=extractor, rules=self.rules, call=self.call)
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="store")
-        self.away = False  # the store does not answer, and calls wait for it
-        self._since: float | None = None  # the first of these calls failed
-        self._waiting = 0
+        self.store_away = False  # the store is unavailable and calls are waiting
+        self._failing_since: float | None = None  # loop time of the first failed call
+        self._waiting_calls = 0
 
     async def call(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Runs a blocking call of the store off the loop; while the store is away it waits and tries again.
+        """Runs a blocking store call in a thread and retries it while the store is unavailable.
 
-        Callers hold few pages each, so crawling pauses by itself.  Raises StoreUnavailable once calls have failed for
-        ``patience``, where there is one.
+        Waiting callers hold only a few pages each, so crawling pauses without further measures.  Raises
+        StoreUnavailable when calls have failed for ``store_retry_timeout``; None retries without limit.
         """
         loop = asyncio.get_running_loop()
         failed, pause = False, 0.5
         try:
             while True:
                 try:
-                    answer = await loop.run_in_executor(self._threads, partial(work, *args, **kwargs))
+                    result = await loop.run_in_executor(self._threads, partial(work, *args, **kwargs))
                 except StoreUnavailable as error:
-                    self._waiting += not failed
+                    self._waiting_calls += not failed
                     failed = True
-                    self._since = loop.time() if self._since is None else self._since
-                    if self.patience is not None and loop.time() - self._since > self.patience.total_seconds():
+                    self._failing_since = loop.time() if self._failing_since is None else self._failing_since
+                    if (
+                        self.store_retry_timeout is not None
+                        and loop.time() - self._failing_since > self.store_retry_timeout.total_seconds()
+                    ):
                         raise
-                    if not self.away:
+                    if not self.store_away:
                         log.warning("crawling pauses until the store is back: %s", error)
-                        self.away = True
-                    await asyncio.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311  spreads processes, no secret
+                        self.store_away = True
+                    await asyncio.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311  jitter, no secret
                     pause = min(pause * 2, MAX_RETRY_PAUSE_SECONDS)
                 else:
-                    if failed or not self._waiting:  # on a full disk what only reads goes well all the while
-                        self._returned()
-                    return answer
+                    if failed or not self._waiting_calls:  # on a full disk reads succeed while writes still wait
+                        self._store_returned()
+                    return result
         finally:
-            self._waiting -= failed
+            self._waiting_calls -= failed
 
-    def _returned(self) -> None:
-        self._since = None
-        if self.away:
-            log.warning("the store is back: crawling goes on")
-            self.away = False
+    def _store_returned(self) -> None:
+        self._failing_since = None
+        if self.store_away:
+            log.warning("the store is back: crawling continues")
+            self.store_away = False
 
     def close(self) -> None:
-        """Ends workers and threads; what they were doing is lost, and its visits still wait in the store."""
+        """Stops workers and threads.  Work in progress is lost; its frontier entries are still due in the store."""
         self.extractor.close()
         self._threads.shutdown(wait=True, cancel_futures=True)
         self.store.close()
@@ -94,7 +97,7 @@ class Service:
 
 @contextmanager
 def open_service(config: Config, base: Path, *, store_retry_timeout: timedelta | None = None) -> Iterator[Service]:
-    """Opens all parts, the store migrated and ready; relative paths in the configuration start at ``base``.
+    """Opens all parts with the store migrated; ``base`` resolves relative paths of the configuration.
 
     Raises StoreUnavailable or StoreRefused before anything is fetched.
     """

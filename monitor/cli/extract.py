@@ -260,12 +260,12 @@ def _is_page(body: bytes) -> bool:
 
 
 def _story(outlet: Outlet, page: Page, article: Article) -> Story:
-    from monitor.ingest import story_of
+    from monitor.ingest.decision import story_from
     from monitor.urls import story_id
 
     candidate = Candidate(url=page.url, outlet=outlet.name)
     visit = FrontierEntry(id=story_id(page.url), candidate=candidate, first_seen_at=page.fetched_at, next_at=None)
-    return story_of(outlet, visit, page, article)
+    return story_from(outlet, visit, page, article)
 
 
 def _problem(result: Result) -> str:

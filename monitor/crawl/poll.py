@@ -19,7 +19,7 @@ from monitor.crawl.report import PollReport
 from monitor.discovery.filter_candidates import filter_candidates
 from monitor.errors import FetchError, LeaseLost, RenderingUnavailable
 from monitor.extract.boilerplate import Boilerplate
-from monitor.ingest import RETRY_DELAYS
+from monitor.ingest.retry_policy import RETRY_DELAYS
 from monitor.models import Disposition, now
 from monitor.rendering.auto import EngineMemory
 

@@ -151,7 +151,7 @@ class OutletScheduler:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if not self.service.away:  # else the leases run out by themselves
+        if not self.service.store_away:  # else the leases run out by themselves
             await asyncio.gather(*map(self._release, self._held.values()))
         self._held.clear()
         self._own.close()

@@ -79,7 +79,7 @@ def alert_mail(
     return _bytes(message)
 
 
-def refusal(
+def refused_recipients_mail(
     config: Config,
     notifications: Sequence[Notification],
     stories: Mapping[str, Story],
@@ -107,7 +107,9 @@ def refusal(
     return _bytes(message)
 
 
-def failing(config: Config, states: Sequence[OutletState], before: Mapping[str, str], *, at: datetime) -> bytes:
+def failing_outlets_mail(
+    config: Config, states: Sequence[OutletState], reported_before: Mapping[str, str], *, at: datetime
+) -> bytes:
     """What ``mail.ops`` is told of outlets that have failed for long.
 
     ``before`` is when it was told last, by outlet: a mail that is sent once more has the same Message-ID.
@@ -115,10 +117,10 @@ def failing(config: Config, states: Sequence[OutletState], before: Mapping[str, 
     names = ", ".join(clean(state.name) for state in states)
     text = ["These outlets have not been read for long, and are asked again at growing intervals:", ""]
     for state in states:
-        good = f"last read {_moment(state.last_ok_at, ZoneInfo('UTC'))}" if state.last_ok_at else "never read yet"
+        good = f"last read {_local_time(state.last_ok_at, ZoneInfo('UTC'))}" if state.last_ok_at else "never read yet"
         text += [f"  {clean(state.name)}: {good}", f"    {clean(state.error)}"]
     text += ["", "media-monitor outlets --failing shows their sources; media-monitor discover URL finds new ones.", ""]
-    known = "\n".join(f"{state.name}\t{state.last_ok_at}\t{before.get(state.name)}" for state in states)
+    known = "\n".join(f"{state.name}\t{state.last_ok_at}\t{reported_before.get(state.name)}" for state in states)
     key = hashlib.sha256(known.encode()).hexdigest()[:32]
     domain = box(config.mail.sender).rpartition("@")[2]
     count = "an outlet fails" if len(states) == 1 else f"{len(states)} outlets fail"
@@ -217,21 +219,21 @@ def _entry(
 ) -> MailEntry:
     told = [stories[notice.story] for notice in event if notice.story in stories]
     if not told:
-        return _lost(event[0], hits.get(event[0].story), zone)
+        return _deleted_story_entry(event[0], hits.get(event[0].story), zone)
     story = next((story for story in told if story.cluster == story.id), told[0])
     others = {other.id: (other.outlet, other.url) for other in told if other.id != story.id}
     version = max(notice.version for notice in event if notice.story == story.id)
     return MailEntry(
         title=highlight(node, story, "title") if node and story.title else _unmarked(story.title or story.url),
         url=story.url,
-        details=(story.outlet, *_facts(story, zone, corrected=version > 1)),
+        details=(story.outlet, *_details(story, zone, corrected=version > 1)),
         contexts=tuple(each for each in snippets(node, story, most=4) if each.field != "title")[:3] if node else (),
         others=tuple(others.values()),
     )
 
 
-def _facts(story: Story, zone: ZoneInfo, *, corrected: bool) -> list[str]:
-    facts = [_moment(story.published_at or story.first_seen_at, zone)]
+def _details(story: Story, zone: ZoneInfo, *, corrected: bool) -> list[str]:
+    facts = [_local_time(story.published_at or story.first_seen_at, zone)]
     if story.published_at is None:
         facts[0] = f"first seen {facts[0]}"
     if story.authors:
@@ -241,12 +243,12 @@ def _facts(story: Story, zone: ZoneInfo, *, corrected: bool) -> list[str]:
     return facts + list(story.flags)
 
 
-def _lost(notice: Notification, hit: Hit | None, zone: ZoneInfo) -> MailEntry:
+def _deleted_story_entry(notification: Notification, hit: Hit | None, zone: ZoneInfo) -> MailEntry:
     """A story that was removed from the store meanwhile: the hit remembers what matters."""
     if hit is None:
-        title = _unmarked(f"story {notice.story}")
+        title = _unmarked(f"story {notification.story}")
         return MailEntry(title=title, url="", details=("no longer stored",), contexts=(), others=())
-    facts = (hit.outlet, _moment(hit.published_at or hit.matched_at, zone), "no longer stored")
+    facts = (hit.outlet, _local_time(hit.published_at or hit.matched_at, zone), "no longer stored")
     contexts = (_unmarked(hit.context),) if hit.context else ()
     return MailEntry(title=_unmarked(hit.title or hit.url), url=hit.url, details=facts, contexts=contexts, others=())
 
@@ -255,8 +257,8 @@ def _unmarked(text: str) -> Snippet:
     return Snippet("", text, ())
 
 
-def _moment(moment: datetime, zone: ZoneInfo) -> str:
-    local = moment.astimezone(zone)
+def _local_time(time: datetime, zone: ZoneInfo) -> str:
+    local = time.astimezone(zone)
     return f"{local.day} {local:%b %Y, %H:%M %Z}"
 
 

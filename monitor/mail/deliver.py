@@ -118,13 +118,13 @@ def release_dead_claims(store: Store, config: Config, *, now: Callable[[], datet
         store.postpone(wrong, holder="")
 
 
-_under_way: set[str] = set()  # holders of this process's rounds
+_deliveries_running: set[str] = set()  # holders of this process's rounds
 
 
 def _is_over(holder: str) -> bool:
     """Whether nobody works on this holder's claims: its process died, or its round in this one broke off."""
     process = holder.partition("/")[0]
-    return is_dead(process) or (process == this_process() and holder not in _under_way)
+    return is_dead(process) or (process == this_process() and holder not in _deliveries_running)
 
 
 class _Delivery:
@@ -148,19 +148,19 @@ class _Delivery:
         self.report = DeliveryReport()
 
     def run(self) -> DeliveryReport:
-        _under_way.add(self.holder)
+        _deliveries_running.add(self.holder)
         try:
             return self._run()
         finally:
-            _under_way.discard(self.holder)
+            _deliveries_running.discard(self.holder)
 
     def _run(self) -> DeliveryReport:
         with self.connection:
-            while self._turn():
+            while self._deliver_batch():
                 pass
         return self.report
 
-    def _turn(self) -> bool:
+    def _deliver_batch(self) -> bool:
         """Sends what it can claim; whether it ended before that because it took long."""
         until = self.now() + MAX_BATCH_TIME
         away = ""
@@ -174,12 +174,12 @@ class _Delivery:
                 self._send(mail)
         else:
             if not away and not self.stopping():
-                self._tell_failing()
+                self._report_failing_outlets()
             return False
         self.store.release_claims(lambda holder: holder == self.holder)
         return not self.stopping()
 
-    def _tell_failing(self) -> None:
+    def _report_failing_outlets(self) -> None:
         if problem := report_failing_outlets(self.store, self.config, self.connection, now=self.now()):
             self.report.errors.append(problem)
 
@@ -209,14 +209,14 @@ class _Delivery:
             self.report.held += len(held)
         return self._addressed([notice for notice in claimed if notice.alert not in snoozed])
 
-    def _addressed(self, notices: Sequence[Notification]) -> list[Notification]:
+    def _addressed(self, notifications: Sequence[Notification]) -> list[Notification]:
         """The notices for those the configuration names now, but for who got them already."""
         readers = {alert.name: alert.to for alert in self.config.alerts}
         got: dict[str, Json] = {}
-        if any(notice.message_id for notice in notices):
+        if any(notice.message_id for notice in notifications):
             got = {key.removeprefix(_GOT): value["to"] for key, value in self.store.settings(_GOT).items()}
         addressed = []
-        for notice in notices:
+        for notice in notifications:
             wanted = readers.get(notice.alert, notice.to)
             addressed.append(
                 replace(notice, to=tuple(each for each in wanted if each not in got.get(notice.message_id or "", ())))
@@ -228,12 +228,12 @@ class _Delivery:
                 self.store.put_setting(f"{_GOT}{batch}", None)
         return [notice for notice in addressed if notice.to]
 
-    def _mails(self, notices: Sequence[Notification]) -> list[Mail]:
+    def _mails(self, notifications: Sequence[Notification]) -> list[Mail]:
         """Which notices go out together: those once stamped together, else those of one alert to the same people."""
         deliver = {alert.name: alert.deliver for alert in self.config.alerts}
         stamped: dict[tuple[str, tuple[str, ...]], list[Notification]] = defaultdict(list)
         fresh: dict[tuple[str, tuple[str, ...]], list[Notification]] = defaultdict(list)
-        for notice in sorted(notices, key=lambda notice: (notice.due_at, notice.created_at, notice.key)):
+        for notice in sorted(notifications, key=lambda notice: (notice.due_at, notice.created_at, notice.key)):
             if notice.message_id:
                 stamped[notice.message_id, notice.to].append(notice)
             else:
@@ -241,7 +241,7 @@ class _Delivery:
         mails = [Mail(id=batch, notifications=tuple(group)) for (batch, _), group in stamped.items()]
         for (alert, _), due in fresh.items():
             stories = self.store.stories([notice.story for notice in due])
-            group = self._filed(due, stories)
+            group = self._is_committed(due, stories)
             events = compose.events(group, stories)
             every = delivery_times.parse(deliver.get(alert, "instant")).every
             apart = every == "instant" and len(events) <= MAX_SINGLE_MAILS
@@ -251,7 +251,7 @@ class _Delivery:
                 mails.append(Mail(id=_message_id(together, self.sender), notifications=together))
         return mails
 
-    def _filed(self, notices: Sequence[Notification], stories: Mapping[str, Story]) -> list[Notification]:
+    def _is_committed(self, notifications: Sequence[Notification], stories: Mapping[str, Story]) -> list[Notification]:
         """Those whose story is stored; the others, unless they have waited for long, go back for a moment."""
         at = self.now()
 
@@ -259,10 +259,10 @@ class _Delivery:
             story = stories.get(notice.story)
             return (story is None or story.version < notice.version) and at - notice.created_at < COMMIT_GRACE
 
-        early = [replace(notice, due_at=at + SHORT_RETRY_DELAY) for notice in notices if is_early(notice)]
+        early = [replace(notice, due_at=at + SHORT_RETRY_DELAY) for notice in notifications if is_early(notice)]
         if early:
             self.store.postpone(early, holder=self.holder)
-        return [notice for notice in notices if not is_early(notice)]
+        return [notice for notice in notifications if not is_early(notice)]
 
     def _send(self, mail: Mail) -> None:
         stories = self.store.stories([notice.story for notice in mail.notifications])
@@ -287,39 +287,39 @@ class _Delivery:
         else:
             self._settle(stamped, handover)
 
-    def _settle(self, mail: Mail, handover: RefusedRecipients) -> None:
+    def _settle(self, mail: Mail, refused: RefusedRecipients) -> None:
         """Marks as sent what everybody got; keeps for the others what they did not."""
-        left = handover.later | handover.never
+        left = refused.later | refused.never
         if len(left) < len(mail.to):
             self.report.mails += 1
             self.report.notifications += len(mail.notifications)
         note = _GOT + mail.id
         if not left:
             at = self.now()
-            self._surely(lambda: self.store.mark_sent(mail.notifications, now=at))
+            self._with_store_retry(lambda: self.store.mark_sent(mail.notifications, now=at))
             if any(notice.attempts for notice in mail.notifications):
-                self._surely(lambda: self.store.put_setting(note, None))
+                self._with_store_retry(lambda: self.store.put_setting(note, None))
             return
         if got := [each for each in mail.to if each not in left]:
-            known = self._surely(lambda: self.store.settings(note)).get(note, {"to": []})
-            self._surely(lambda: self.store.put_setting(note, {"to": [*known["to"], *got]}))
+            known = self._with_store_retry(lambda: self.store.settings(note)).get(note, {"to": []})
+            self._with_store_retry(lambda: self.store.put_setting(note, {"to": [*known["to"], *got]}))
         error = "; ".join(f"{address}: {why}" for address, why in left.items())
         self.report.errors.append(f"alert {mail.alert}: {error}")
-        if handover.never:
+        if refused.never:
             self.report.refused += len(mail.notifications)
-            self._tell_ops(mail, handover.never)
+            self._report_refusal(mail, refused.never)
         else:
             self.report.postponed += len(mail.notifications)
-        self._put_back(mail, to=tuple(left), error=error, wait=None if handover.later else REFUSED_RETRY_DELAY)
+        self._put_back(mail, to=tuple(left), error=error, wait=None if refused.later else REFUSED_RETRY_DELAY)
 
-    def _tell_ops(self, mail: Mail, reasons: dict[str, str]) -> None:
+    def _report_refusal(self, mail: Mail, reasons: dict[str, str]) -> None:
         """Tells `mail.ops` of a refusal not yet told, before it is written down: a kill in between tells twice."""
         to = tuple(address for address in self.config.mail.ops if address not in reasons)
         known = all(why in notice.error for why in reasons.values() for notice in mail.notifications)
         if not to or known:
             return
-        stories = self._surely(lambda: self.store.stories([notice.story for notice in mail.notifications]))
-        message = compose.refusal(self.config, mail.notifications, stories, reasons, at=self.now())
+        stories = self._with_store_retry(lambda: self.store.stories([notice.story for notice in mail.notifications]))
+        message = compose.refused_recipients_mail(self.config, mail.notifications, stories, reasons, at=self.now())
         try:
             self.connection.open()
             handover = self.connection.send(message, sender=self.sender, to=to)
@@ -349,16 +349,16 @@ class _Delivery:
             )
             for notice in mail.notifications
         ]
-        self._surely(lambda: self.store.postpone(back, holder=self.holder))
+        self._with_store_retry(lambda: self.store.postpone(back, holder=self.holder))
 
-    def _surely(self, ask: Callable[[], T]) -> T:
+    def _with_store_retry(self, call: Callable[[], T]) -> T:
         """What comes between a mail and its mark: repeated until the store is back, as another round would send the
         mail again.  Raises StoreUnavailable where the process is to stop before that."""
         pause, longest = STORE_RETRY_PAUSES_SECONDS
         stopped: float | None = None
         while True:
             try:
-                return ask()
+                return call()
             except StoreUnavailable as error:
                 if pause == STORE_RETRY_PAUSES_SECONDS[0]:
                     log.warning("a mail is not marked until the store is back: %s", error)
@@ -376,7 +376,9 @@ class _Delivery:
         return {hit.story: hit for hit in self.store.hits(alert, limit=10_000) if hit.story in missing}
 
 
-def _message_id(notices: Sequence[Notification], sender: str) -> str:
+def _message_id(notifications: Sequence[Notification], sender: str) -> str:
     """The same for the same notices and readers, whoever computes it and when."""
-    text = "\n".join([*sorted(f"{n.alert}\t{n.story}\t{n.version}" for n in notices), *sorted(notices[0].to)])
+    text = "\n".join(
+        [*sorted(f"{n.alert}\t{n.story}\t{n.version}" for n in notifications), *sorted(notifications[0].to)]
+    )
     return f"<{hashlib.sha256(text.encode()).hexdigest()[:32]}@{sender.rpartition('@')[2]}>"

@@ -23,8 +23,8 @@ MIN_FAILING_TIME = timedelta(days=1)  # without a success
 MIN_FAILED_FIRST_POLLS = 5  # failures of an outlet that never succeeded
 REMINDER_INTERVAL = timedelta(days=7)
 
-_LOOKED = "ops/looked"
-_TOLD = "ops/failing/"  # and the outlet's name
+_CHECKED = "ops/looked"
+_REPORTED = "ops/failing/"  # and the outlet's name
 
 
 def report_failing_outlets(store: Store, config: Config, connection: Connection, *, now: datetime) -> str | None:
@@ -32,9 +32,9 @@ def report_failing_outlets(store: Store, config: Config, connection: Connection,
     if not config.mail.ops or not _claim_check(store, now):
         return None
     failing = {state.name: state for state in _failing(store, config, now)}
-    told = {key.removeprefix(_TOLD): value for key, value in store.settings(_TOLD).items()}
+    told = {key.removeprefix(_REPORTED): value for key, value in store.settings(_REPORTED).items()}
     for name in told.keys() - failing.keys():
-        store.put_setting(_TOLD + name, None)  # it came back; the next time is news again
+        store.put_setting(_REPORTED + name, None)  # it came back; the next time is news again
     fresh = [
         state
         for name, state in failing.items()
@@ -43,23 +43,23 @@ def report_failing_outlets(store: Store, config: Config, connection: Connection,
     if not fresh:
         return None
     before = {state.name: told[state.name]["at"] for state in fresh if state.name in told}
-    message = compose.failing(config, fresh, before, at=now)
+    message = compose.failing_outlets_mail(config, fresh, before, at=now)
     try:
         connection.open()
         connection.send(message, sender=compose.box(config.mail.sender), to=config.mail.ops)
     except MailError as error:
         return f"mail.ops could not be told of failing outlets: {error}"
     for state in fresh:
-        store.put_setting(_TOLD + state.name, {"at": rfc3339(now)})
+        store.put_setting(_REPORTED + state.name, {"at": rfc3339(now)})
     return None
 
 
 def _claim_check(store: Store, now: datetime) -> bool:
     """Whether nobody has looked for a while; from now on somebody has.  Of several who ask at once, one is told so."""
-    looked = store.settings(_LOOKED).get(_LOOKED)
+    looked = store.settings(_CHECKED).get(_CHECKED)
     if looked and from_rfc3339(looked["at"]) + CHECK_INTERVAL > now:
         return False
-    return store.compare_and_set(_LOOKED, looked, {"at": rfc3339(now)})
+    return store.compare_and_set(_CHECKED, looked, {"at": rfc3339(now)})
 
 
 def _failing(store: Store, config: Config, now: datetime) -> Iterable[OutletState]:

@@ -56,7 +56,7 @@ class Connection:
             if self._sent < MAX_MAILS_PER_CONNECTION and _alive(self._smtp):
                 return
             self.close()
-        with _told(self.server, "connect"):
+        with _unavailable(self.server, "connect"):
             smtp = self._connect()
             try:
                 self._greet(smtp)
@@ -77,23 +77,23 @@ class Connection:
         later: dict[str, str] = {}
         never: dict[str, str] = {}
         try:
-            with _told(self.server, "sender"):
+            with _unavailable(self.server, "sender"):
                 _expect(smtp.mail(sender, ["size=" + str(len(mail))] if smtp.has_extn("size") else []))
-            with _told(self.server, "recipient"):
+            with _unavailable(self.server, "recipient"):
                 for address in to:
                     code, text = smtp.rcpt(address)
                     if code == 421:
                         raise smtplib.SMTPResponseException(code, text)  # it says goodbye
                     if code not in (250, 251):
-                        (later if 400 <= code < 500 else never)[address] = _answer(code, text)
+                        (later if 400 <= code < 500 else never)[address] = _error_of_answer(code, text)
             if len(later) + len(never) < len(to):
-                with _told(self.server, "mail"):
+                with _unavailable(self.server, "mail"):
                     self._wait(max(self.timeout, DATA_TIMEOUT_SECONDS))
                     _expect(smtp.data(mail))
                     self._wait(self.timeout)
                 self._sent += 1
             else:
-                with _told(self.server, "reset"):
+                with _unavailable(self.server, "reset"):
                     smtp.rset()
         except (MailUnavailable, MailRefused):
             self.close()
@@ -178,23 +178,23 @@ def _expect(answer: tuple[int, bytes]) -> None:
         raise smtplib.SMTPResponseException(code, text)
 
 
-def _answer(code: int, text: bytes | str) -> str:
+def _error_of_answer(code: int, text: bytes | str) -> str:
     words = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     return f"{code} {' '.join(words.split())[:300]}"
 
 
 @contextmanager
-def _told(server: MailServer, stage: str) -> Iterator[None]:
+def _unavailable(server: MailServer, stage: str) -> Iterator[None]:
     """Turns what smtplib, ssl and sockets raise into the errors there are, with the next step."""
     try:
         yield
     except smtplib.SMTPAuthenticationError as error:
-        answer = _answer(error.smtp_code, error.smtp_error)
+        answer = _error_of_answer(error.smtp_code, error.smtp_error)
         raise MailRefused(
             f"{server} refuses the login: {answer}", hint="check the user and password in mail.url"
         ) from None
     except smtplib.SMTPResponseException as error:
-        answer = _answer(error.smtp_code, error.smtp_error)
+        answer = _error_of_answer(error.smtp_code, error.smtp_error)
         if error.smtp_code >= 500 and (stage == "mail" or (stage == "sender" and error.smtp_code == TOO_LARGE)):
             raise MailRefused(f"{server} refuses the mail: {answer}") from None
         if error.smtp_code >= 500 and stage == "sender":  # it is not the mail's fault: the next may be taken as it is

@@ -70,6 +70,6 @@ def test_a_store_that_is_back_is_waited_for_anew(service: Service) -> None:
     async def crawl() -> None:
         for _ in range(2):
             assert await service.call(work) == "read"
-            assert (service.away, service._since) == (False, None)
+            assert (service.store_away, service._failing_since) == (False, None)
 
     asyncio.run(crawl())

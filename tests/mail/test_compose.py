@@ -232,7 +232,7 @@ def test_list_ids_of_alerts_in_other_scripts_are_their_own() -> None:
 
 
 def test_a_refusal_names_the_mailbox_the_reason_and_the_story() -> None:
-    raw = compose.refusal(
+    raw = compose.refused_recipients_mail(
         config().model_copy(update={"mail": MailSettings(sender="m@example.org", ops=("ops@example.org",))}),
         [notice(STORY)],
         {STORY.id: STORY},

@@ -1,0 +1,252 @@
+"""What an article is to the store: a new story, a known one, a correction, or off-topic."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from monitor import similarity
+from monitor.changes import added, changed, sentences
+from monitor.ingest.retry_policy import recheck_at
+from monitor.mail.delivery_times import due_at
+from monitor.models import Disposition, Hit, Notification, Outcome, PageCommit, Story
+from monitor.query.analysis import tokens
+from monitor.urls import canonical, story_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from monitor.config import Config, Outlet
+    from monitor.ingest.commit_queue import CommitQueue
+    from monitor.models import Article, FrontierEntry, Page
+    from monitor.query.rules import RuleSet
+    from monitor.store import Store
+
+CLUSTER_WINDOW = timedelta(days=14)  # reprints appear within days; an older similar story is another event
+WALL_FLAGS = frozenset({"truncated", "paywall", "consent"})  # flags of a page that shows only part of its story
+MIN_WALLED_TEXT_SHARE = 0.6  # of the stored text's length; a shorter text from a walled page is no update
+STUB_WORDS = 100  # a breaking story starts with fewer words
+
+
+class Clusters:
+    """Assigns stories to clusters of near-duplicates; safe to use from several threads."""
+
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._now = now
+        # Stories decided but not committed: the store cannot find them yet, and reprints are often read together.
+        self._pending: dict[str, tuple[tuple[int, ...], str]] = {}
+        self._lock = threading.Lock()
+
+    def assign(self, story: Story, signature: tuple[int, ...]) -> str:
+        """Returns the cluster of the most similar recent story, or a new cluster; pending until `release`."""
+        with self._lock:  # of two reprints decided at the same time, the second must see the cluster of the first
+            # A copy, as `release` takes no lock: it runs on the event loop, which must not wait for the store.
+            pending = [(cluster, other) for key, (other, cluster) in list(self._pending.items()) if key != story.id]
+            stored = self._store.near_duplicates(signature, since=self._now() - CLUSTER_WINDOW)
+            best, cluster = max(
+                (
+                    (similarity.similarity(signature, other), cluster)
+                    for cluster, other in (*((cluster, other) for _, cluster, other in stored), *pending)
+                ),
+                default=(0.0, story.id),
+            )
+            if best < similarity.MIN_REPRINT_SIMILARITY:
+                cluster = story.id
+            self._pending[story.id] = signature, cluster
+        return cluster
+
+    def release(self, story: str) -> None:
+        """Forgets a pending story after its commit."""
+        self._pending.pop(story, None)
+
+
+class Decider:
+    """Turns articles into page commits.  Its calls block on the store."""
+
+    def __init__(
+        self, *, config: Config, store: Store, rules: RuleSet, commits: CommitQueue, now: Callable[[], datetime]
+    ) -> None:
+        self.clusters = Clusters(store, now)
+        self._keep = config.keep
+        self._alerts = {alert.name: alert for alert in config.alerts}
+        self._store = store
+        self._rules = rules
+        self._commits = commits
+        self._now = now
+
+    def decide(self, outlet: Outlet, entry: FrontierEntry, page: Page, article: Article) -> PageCommit:
+        """Decides whether the article is new, another URL of a known story, unchanged or corrected."""
+        story = story_from(outlet, entry, page, article)
+        landed_id = story_id(page.url)
+        entry = replace(entry, etag=page.etag, last_modified=page.last_modified, attempts=0)
+
+        ids = [story_id for story_id in (entry.story, story.id, landed_id, entry.id) if story_id]
+        stored_by_id = self._store.stories(ids)
+        stored = next((stored_by_id[story_id] for story_id in ids if story_id in stored_by_id), None)
+        is_new_url = entry.story is None
+        if is_new_url and stored is not None and landed_id != story.id and _claims_other_story(story, stored):
+            story = replace(story, id=landed_id, url=canonical(page.url))
+            stored = stored_by_id.get(landed_id, stored_by_id.get(entry.id))
+        of_other_stories = {key for key, other in stored_by_id.items() if stored is None or other.id != stored.id}
+        aliases = tuple({story.id, landed_id} - {entry.id} - of_other_stories)
+        if stored is None:
+            return self._new_story(entry, story, aliases)
+        if is_new_url and not self._is_interrupted_commit(entry, stored):
+            settled = replace(entry, story=stored.id, next_at=None)
+            outcome = Outcome(disposition=Disposition.DUPLICATE, detail=stored.url)
+            return PageCommit(entry=settled, outcome=outcome, aliases=aliases)
+
+        rechecked = replace(entry, story=stored.id, rechecks=entry.rechecks + (not is_new_url))
+        rechecked = replace(rechecked, next_at=recheck_at(rechecked, now=self._now()))
+        if not _is_walled(stored, story) and changed(stored, story, left_out=article.boilerplate):
+            return self._correction(rechecked, stored, story, aliases)
+        return PageCommit(entry=rechecked, outcome=Outcome(disposition=Disposition.UNCHANGED), aliases=aliases)
+
+    def _is_interrupted_commit(self, entry: FrontierEntry, stored: Story) -> bool:
+        """Returns True if a crash happened after the story was stored but before this URL was marked done.
+
+        Several URLs of one story can be first seen together; only the first one that is fetched again counts.
+        """
+        first_seen = (entry.candidate.outlet, entry.first_seen_at)
+        if first_seen != (stored.outlet, stored.first_seen_at):
+            return False
+        return entry.id == stored.id or not self._commits.has_settled(stored.id)
+
+    def _new_story(self, entry: FrontierEntry, story: Story, aliases: Sequence[str]) -> PageCommit:
+        matches = self._rules.match(story)
+        if self._keep == "matching" and not matches.topics and not matches.alerts:
+            next_at = recheck_at(entry, now=self._now()) if _may_grow(story) else None
+            rechecked = replace(entry, rechecks=entry.rechecks + 1, next_at=next_at)
+            disposition = Disposition.UNCHANGED if entry.rechecks else Disposition.OFF_TOPIC
+            return PageCommit(entry=rechecked, outcome=Outcome(disposition=disposition), aliases=tuple(aliases))
+        signature = similarity.signature(story.text)
+        cluster = self.clusters.assign(story, signature)
+        story = replace(story, topics=matches.topics, alerts=matches.alerts, cluster=cluster)
+        entry = replace(entry, story=story.id)
+        return PageCommit(
+            entry=replace(entry, next_at=recheck_at(entry, now=self._now())),
+            outcome=Outcome(disposition=Disposition.STORED),
+            story=story,
+            aliases=tuple(aliases),
+            signature=signature,
+            hits=tuple(self._hit(alert, story) for alert in matches.alerts),
+            notifications=tuple(self._notification(alert, story) for alert in matches.alerts),
+        )
+
+    def _correction(
+        self, entry: FrontierEntry, stored: Story, corrected: Story, aliases: tuple[str, ...]
+    ) -> PageCommit:
+        """Makes a new version.
+
+        An alert fires if it matches the added text, or if it matches the new version and matched none before.
+        """
+        story = replace(
+            corrected,
+            id=stored.id,
+            url=stored.url,
+            outlet=stored.outlet,
+            cluster=stored.cluster,
+            first_seen_at=stored.first_seen_at,
+            published_at=stored.published_at or corrected.published_at,
+            version=stored.version + 1,
+        )
+        earlier = self._store.history(stored.id) if stored.version > 1 else []
+        earlier_sentences = {sentence for version in earlier for sentence in sentences(version.text)}
+        new_lines = added(stored.text, story.text).splitlines()
+        additions = replace(
+            story,
+            title=added(stored.title, story.title),
+            # A sentence of an earlier version that comes back is not new.
+            text="\n".join(line for line in new_lines if line not in earlier_sentences),
+        )
+        matches, matches_before = self._rules.match(story), self._rules.match(stored)
+        newly_matching = {*matches.alerts}.difference(matches_before.alerts, stored.alerts)
+        # Both must match: the words that an alert excludes may be in the unchanged part of the story.
+        matching_additions = {*matches.alerts}.intersection(self._rules.match(additions).alerts)
+        fired = sorted(newly_matching | matching_additions)
+        alerts = tuple(sorted({*stored.alerts, *matches.alerts, *fired}))
+        story = replace(story, topics=matches.topics, alerts=alerts)
+        return PageCommit(
+            entry=entry,
+            outcome=Outcome(disposition=Disposition.UPDATED),
+            story=story,
+            aliases=aliases,
+            signature=similarity.signature(story.text),
+            hits=tuple(self._hit(alert, story) for alert in fired),
+            notifications=tuple(self._notification(alert, story) for alert in fired),
+        )
+
+    def _hit(self, alert: str, story: Story) -> Hit:
+        return Hit(
+            alert=alert,
+            story=story.id,
+            version=story.version,
+            outlet=story.outlet,
+            title=story.title,
+            url=story.url,
+            matched_at=story.updated_at,
+            published_at=story.published_at,
+            language=story.language,
+            context=self._rules.context(alert, story),
+        )
+
+    def _notification(self, alert: str, story: Story) -> Notification:
+        settings, created_at = self._alerts[alert], self._now()
+        return Notification(
+            alert=alert,
+            story=story.id,
+            version=story.version,
+            to=settings.to,
+            due_at=due_at(settings.deliver, settings.timezone, created_at),
+            created_at=created_at,
+        )
+
+
+def story_from(outlet: Outlet, entry: FrontierEntry, page: Page, article: Article) -> Story:
+    """Returns the article as a story under its canonical URL, without topics, alerts or cluster."""
+    url = canonical(article.canonical_url or page.url) or entry.candidate.url
+    return Story(
+        id=story_id(url),
+        url=url,
+        outlet=outlet.name,
+        title=article.title or entry.candidate.title,
+        text=article.text,
+        authors=article.authors,
+        published_at=article.published_at,
+        modified_at=article.modified_at,
+        first_seen_at=entry.first_seen_at,
+        fetched_at=page.fetched_at,
+        updated_at=page.fetched_at,
+        language=article.language or entry.candidate.language or outlet.language,
+        country=outlet.country,
+        section=article.section,
+        tags=article.tags,
+        image=article.image,
+        word_count=len(tokens(article.text)),
+        method=article.method,
+        flags=article.flags,
+    ).normalized()
+
+
+def _claims_other_story(story: Story, stored: Story) -> bool:
+    """Returns True if the page names another story of its outlet as canonical: neither title nor text is similar."""
+    if story.id != stored.id or story.outlet != stored.outlet or story.title.split() == stored.title.split():
+        return False
+    new_signature, stored_signature = similarity.signature(story.text), similarity.signature(stored.text)
+    if not new_signature or not stored_signature:
+        return False
+    return similarity.similarity(new_signature, stored_signature) < similarity.MIN_REPRINT_SIMILARITY
+
+
+def _is_walled(stored: Story, story: Story) -> bool:
+    """Returns True if a wall or cut that the stored version did not meet leaves too little text to compare."""
+    new_walls = WALL_FLAGS.intersection(story.flags).difference(stored.flags)
+    return bool(new_walls) and len(story.text) < MIN_WALLED_TEXT_SHARE * len(stored.text)
+
+
+def _may_grow(story: Story) -> bool:
+    """Returns True for a live blog and for the first lines of a breaking story."""
+    return "live" in story.flags or story.word_count < STUB_WORDS
