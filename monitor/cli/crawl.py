@@ -50,10 +50,10 @@ def crawl_command(
     if no_mail:
         return status
     from monitor.cli.deliver import tell
-    from monitor.mail.deliver import deliver_due, release_dead_claims
+    from monitor.mail.deliver import deliver_due, requeue_corrected_recipients
 
     with context.store() as store:
-        release_dead_claims(store, context.config)
+        requeue_corrected_recipients(store, context.config)
         mail = deliver_due(store, context.config)
         waiting = store.outbox(limit=100_000)
     return max(status, tell(context, mail, waiting))

@@ -29,10 +29,10 @@ def deliver_command(context: Context) -> int:
       media-monitor deliver
       media-monitor crawl --no-mail; media-monitor deliver
     """
-    from monitor.mail.deliver import deliver_due, release_dead_claims
+    from monitor.mail.deliver import deliver_due, requeue_corrected_recipients
 
     with context.store() as store:
-        release_dead_claims(store, context.config)
+        requeue_corrected_recipients(store, context.config)
         report = deliver_due(store, context.config)
         waiting = store.outbox(limit=100_000)
     return tell(context, report, waiting)

@@ -251,7 +251,7 @@ def server_address(value: str) -> SplitResult:
         _ = parts.port
     except ValueError:
         raise ValueError(f"a port or bracket in it cannot be read; {encoded}") from None
-    if mail_url.has_stray_at(parts):
+    if mail_url.has_at_after_host(parts):
         raise ValueError(f"there is an @ after the host; {encoded}")
     return parts
 

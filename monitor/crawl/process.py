@@ -178,14 +178,14 @@ def _cancel_when_told(process: AsyncCrawlerProcess) -> list[signal.Signals]:
 
 async def _send_mail(service: Service, stopping: asyncio.Event) -> None:
     """Looks into the outbox again and again."""
-    from monitor.mail.deliver import deliver_due, release_dead_claims
+    from monitor.mail.deliver import deliver_due, requeue_corrected_recipients
 
     recalled = False
     while not stopping.is_set():
         try:
             if not recalled:
                 recalled = True
-                await asyncio.to_thread(release_dead_claims, service.store, service.config)
+                await asyncio.to_thread(requeue_corrected_recipients, service.store, service.config)
             report = await asyncio.to_thread(deliver_due, service.store, service.config, stop=stopping.is_set)
         except StoreError as error:
             recalled = False  # it may not have got so far, and may be repeated

@@ -1,1 +1,1 @@
-"""Mail: notices in the outbox to MIME to SMTP.  Knows nothing of rules or crawling."""
+"""E-mail: notifications of the outbox to MIME messages to SMTP."""

@@ -1,6 +1,6 @@
-"""Notices and their stories to a mail: what happened, where, why it matched, with the words in context.
+"""Composes mails from notifications and their stories: title, outlet, time and the matching words in context.
 
-Titles, names and texts come from the web: nothing of them becomes a header of its own or HTML.
+Titles, names and texts come from the web, so they are cleaned before they enter a header and escaped in HTML.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from monitor.query import Node
 
 MAX_SUBJECT_LENGTH = 180  # characters
-_UNSEEN = re.compile(r"[\u202a-\u202e\u2066-\u2069\u200b\ufeff]")  # turns or hides what is beside it
+_INVISIBLE = re.compile(r"[\u202a-\u202e\u2066-\u2069\u200b\ufeff]")  # these reorder or hide the text beside them
 _STYLE = {
     "body": "font:16px/1.5 system-ui,sans-serif;color:#1a1a1a;max-width:42em;margin:0 auto;padding:1em",
     "meta": "color:#5f6368;font-size:14px;margin:0 0 .5em",
@@ -45,13 +45,13 @@ _STYLE = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MailEntry:
-    """One event in a mail: a story, and who else brings it."""
+    """One cluster in a mail: a story, and the same story at other outlets."""
 
     title: Snippet
     url: str
     details: tuple[str, ...]  # outlet, time, authors, flags
     contexts: tuple[Snippet, ...]
-    others: tuple[tuple[str, str], ...]  # (outlet, address)
+    others: tuple[tuple[str, str], ...]  # (outlet, URL)
 
 
 def alert_mail(
@@ -63,19 +63,21 @@ def alert_mail(
     *,
     at: datetime,
 ) -> bytes:
-    """The mail of one alert's notices, as bytes for SMTP.  ``hits`` stand in for stories that are no longer stored."""
+    """Returns the mail of one alert as bytes for SMTP.  ``hits`` replace stories that are no longer stored."""
     name = notifications[0].alert
     alert = next((alert for alert in config.alerts if alert.name == name), None)
     zone = ZoneInfo(alert.timezone) if alert else ZoneInfo("UTC")
     node = parse(alert.query) if alert else None
-    entries = [_entry(event, stories, hits, node, zone) for event in events(notifications, stories)]
+    entries = [_entry(cluster, stories, hits, node, zone) for cluster in group_by_cluster(notifications, stories)]
     message = _message(config, message_id, notifications[0].to, _subject(name, alert, entries, at.astimezone(zone)), at)
-    domain = box(config.mail.sender).rpartition("@")[2]
+    domain = bare_address(config.mail.sender).rpartition("@")[2]
     message["List-Id"] = f"{_ascii(name)} <{_slug(name)}.media-monitor.{domain}>"
-    why = f"Alert {clean(name)}: {clean(alert.query)}" if alert else f"Alert {clean(name)}, no longer configured"
-    hold = f"To hold this alert's mail: media-monitor alerts snooze {shlex.quote(clean(name))} 2d"
-    message.set_content(_text(entries, why, hold))
-    message.add_alternative(_html(entries, why, hold), subtype="html")
+    reason = (
+        f"Alert {one_line(name)}: {one_line(alert.query)}" if alert else f"Alert {one_line(name)}, no longer configured"
+    )
+    snooze = f"To hold this alert's mail: media-monitor alerts snooze {shlex.quote(one_line(name))} 2d"
+    message.set_content(_text(entries, reason, snooze))
+    message.add_alternative(_html(entries, reason, snooze), subtype="html")
     return _bytes(message)
 
 
@@ -87,21 +89,21 @@ def refused_recipients_mail(
     *,
     at: datetime,
 ) -> bytes:
-    """What ``mail.ops`` is told of a mail that the server will not take."""
-    name = clean(notifications[0].alert)
+    """Returns the report to ``mail.ops`` on recipients that the mail server refuses permanently."""
+    name = one_line(notifications[0].alert)
     subject = f"[media-monitor] mail of alert {name} is refused"
-    text = [f"The mail server will not take a mail of the alert {name}.", ""]
-    text += [f"  {clean(address)}: {clean(why)}" for address, why in reasons.items()]
-    text += ["", "It stays in the outbox and is tried again once a day. It is about:", ""]
-    for notice in notifications:
-        story = stories.get(notice.story)
-        text.append(f"  {clean(story.title)}\n  {story.url}" if story else f"  story {notice.story}")
+    text = [f"The mail server refuses a mail of the alert {name}.", ""]
+    text += [f"  {one_line(address)}: {one_line(reason)}" for address, reason in reasons.items()]
+    text += ["", "It stays in the outbox and is tried again once a day. Its stories:", ""]
+    for notification in notifications:
+        story = stories.get(notification.story)
+        text.append(f"  {one_line(story.title)}\n  {story.url}" if story else f"  story {notification.story}")
     text += [
         "",
         f"Correct the address under alerts: {name} in the configuration; then: media-monitor deliver",
     ]
     key = hashlib.sha256(f"{notifications[0].message_id}{sorted(reasons.items())}".encode()).hexdigest()[:32]
-    domain = box(config.mail.sender).rpartition("@")[2]
+    domain = bare_address(config.mail.sender).rpartition("@")[2]
     message = _message(config, f"<ops-{key}@{domain}>", config.mail.ops, subject, at)
     message.set_content("\n".join(text) + "\n")
     return _bytes(message)
@@ -110,19 +112,21 @@ def refused_recipients_mail(
 def failing_outlets_mail(
     config: Config, states: Sequence[OutletState], reported_before: Mapping[str, str], *, at: datetime
 ) -> bytes:
-    """What ``mail.ops`` is told of outlets that have failed for long.
+    """Returns the report to ``mail.ops`` on outlets that have failed for a long time.
 
-    ``before`` is when it was told last, by outlet: a mail that is sent once more has the same Message-ID.
+    ``reported_before`` is the time of the previous report by outlet; a repeated mail gets the same Message-ID.
     """
-    names = ", ".join(clean(state.name) for state in states)
-    text = ["These outlets have not been read for long, and are asked again at growing intervals:", ""]
+    names = ", ".join(one_line(state.name) for state in states)
+    text = ["These outlets have failed for a long time; they are polled again at growing intervals:", ""]
     for state in states:
-        good = f"last read {_local_time(state.last_ok_at, ZoneInfo('UTC'))}" if state.last_ok_at else "never read yet"
-        text += [f"  {clean(state.name)}: {good}", f"    {clean(state.error)}"]
+        last_success = (
+            f"last read {_local_time(state.last_ok_at, ZoneInfo('UTC'))}" if state.last_ok_at else "never read yet"
+        )
+        text += [f"  {one_line(state.name)}: {last_success}", f"    {one_line(state.error)}"]
     text += ["", "media-monitor outlets --failing shows their sources; media-monitor discover URL finds new ones.", ""]
-    known = "\n".join(f"{state.name}\t{state.last_ok_at}\t{reported_before.get(state.name)}" for state in states)
-    key = hashlib.sha256(known.encode()).hexdigest()[:32]
-    domain = box(config.mail.sender).rpartition("@")[2]
+    identity = "\n".join(f"{state.name}\t{state.last_ok_at}\t{reported_before.get(state.name)}" for state in states)
+    key = hashlib.sha256(identity.encode()).hexdigest()[:32]
+    domain = bare_address(config.mail.sender).rpartition("@")[2]
     count = "an outlet fails" if len(states) == 1 else f"{len(states)} outlets fail"
     subject = f"[media-monitor] {count}: {names}"
     message = _message(config, f"<ops-{key}@{domain}>", config.mail.ops, subject, at)
@@ -130,37 +134,39 @@ def failing_outlets_mail(
     return _bytes(message)
 
 
-def events(notifications: Sequence[Notification], stories: Mapping[str, Story]) -> list[list[Notification]]:
-    """Notices grouped by the event they tell of: near-duplicates are one.  In order of the first of each."""
+def group_by_cluster(notifications: Sequence[Notification], stories: Mapping[str, Story]) -> list[list[Notification]]:
+    """Groups notifications by the cluster of their story, in the order of each cluster's first notification."""
     grouped: dict[str, list[Notification]] = defaultdict(list)
-    for notice in notifications:
-        story = stories.get(notice.story)
-        grouped[(story.cluster if story else "") or notice.story].append(notice)
+    for notification in notifications:
+        story = stories.get(notification.story)
+        grouped[(story.cluster if story else "") or notification.story].append(notification)
     return list(grouped.values())
 
 
-def box(sender: str) -> str:
-    """The bare address of ``Media Monitor <monitor@example.org>``."""
+def bare_address(sender: str) -> str:
+    """Returns the bare address of ``Media Monitor <monitor@example.org>``."""
     return sender.rpartition("<")[2].rstrip(">").strip()
 
 
 def _sender(sender: str) -> Address:
-    """The sender's name may hold commas and colons, in quotes or not: it is one name all the same."""
+    """Parses ``mail.sender``; commas and colons belong to the display name, quoted or not."""
     name, bracket, _ = sender.rpartition("<")
-    name = clean(name.strip().removeprefix('"').removesuffix('"').replace("\\", "")) if bracket else ""
-    return Address(display_name=name.replace("=?", "= ?"), addr_spec=box(sender))
+    name = one_line(name.strip().removeprefix('"').removesuffix('"').replace("\\", "")) if bracket else ""
+    return Address(display_name=name.replace("=?", "= ?"), addr_spec=bare_address(sender))
 
 
-def clean(text: str) -> str:
-    """One line of text that shows what it says: no controls, no turned direction, nothing that cannot be encoded."""
-    text = _UNSEEN.sub("", text).encode("utf-8", "replace").decode()
+def one_line(text: str) -> str:
+    """Returns text as one line without control characters, direction overrides and lone surrogates."""
+    text = _INVISIBLE.sub("", text).encode("utf-8", "replace").decode()
     text = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text)
     return " ".join(text.split())
 
 
 class _Headers(EmailPolicy):
-    """Folds a subject and a sender's name as RFC 2047 has it: Python's own way loses blanks between encoded words,
-    and cuts some in the middle of a character."""
+    """Folds Subject and From as RFC 2047 requires.
+
+    Python's EmailPolicy loses blanks between encoded words and splits characters between them.
+    """
 
     def fold_binary(self, name: str, value: Any) -> bytes:
         text = str(value)
@@ -175,7 +181,7 @@ class _Headers(EmailPolicy):
         return f"{name}: {encoded}{self.linesep}".encode("ascii")
 
 
-#: Not every server on the way takes 8-bit bodies, and none needs them.
+#: 7-bit bodies, as some relays reject 8-bit ones.
 _POLICY = _Headers(linesep="\r\n", cte_type="7bit")
 
 
@@ -185,44 +191,44 @@ def _message(config: Config, message_id: str, to: Sequence[str], subject: str, a
     message["Date"] = format_datetime(at)
     message["From"] = _sender(config.mail.sender)
     message["To"] = ", ".join(to)
-    # An encoded word is decoded when it is set, and may hold a line break: nothing from the web may begin one.
-    message["Subject"] = _cut(clean(subject).replace("=?", "= ?"), MAX_SUBJECT_LENGTH)
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's out-of-office answers it
+    # EmailMessage decodes encoded words, which may contain line breaks, so text from the web must not start one.
+    message["Subject"] = _cut(one_line(subject).replace("=?", "= ?"), MAX_SUBJECT_LENGTH)
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: suppresses out-of-office replies
     message["X-Auto-Response-Suppress"] = "All"
     return message
 
 
 def _bytes(message: EmailMessage) -> bytes:
-    """For SMTP.  Python may begin a header's text on its second line, which some programs show as an empty subject."""
+    """Serializes for SMTP, without header text that starts on its second line: some clients show it as empty."""
     head, gap, body = message.as_bytes().partition(b"\r\n\r\n")
     return re.sub(rb"(?m)^([A-Za-z-]+):\r\n (?=\S)", rb"\1: ", head) + gap + body
 
 
 def _subject(name: str, alert: Alert | None, entries: Sequence[MailEntry], local: datetime) -> str:
-    first = clean(entries[0].title.text)
+    first_title = one_line(entries[0].title.text)
     every = delivery_times.parse(alert.deliver).every if alert else "instant"
     digest = "" if every == "instant" else f"{every} digest, {local.day} {local:%b}: "
     if len(entries) == 1:
-        return f"[{name}] {digest}{first} - {clean(entries[0].details[0])}"
+        return f"[{name}] {digest}{first_title} - {one_line(entries[0].details[0])}"
     more = f"and {len(entries) - 1} more"
-    begin = f"[{name}] {digest}{plural(len(entries), 'story', 'stories')}:"
-    room = MAX_SUBJECT_LENGTH - len(f"{begin}   {more}")
-    return f"{begin} {_cut(first, max(room, 20))} {more}"
+    start = f"[{name}] {digest}{plural(len(entries), 'story', 'stories')}:"
+    title_length = MAX_SUBJECT_LENGTH - len(f"{start}   {more}")
+    return f"{start} {_cut(first_title, max(title_length, 20))} {more}"
 
 
 def _entry(
-    event: Sequence[Notification],
+    cluster: Sequence[Notification],
     stories: Mapping[str, Story],
     hits: Mapping[str, Hit],
     node: Node | None,
     zone: ZoneInfo,
 ) -> MailEntry:
-    told = [stories[notice.story] for notice in event if notice.story in stories]
-    if not told:
-        return _deleted_story_entry(event[0], hits.get(event[0].story), zone)
-    story = next((story for story in told if story.cluster == story.id), told[0])
-    others = {other.id: (other.outlet, other.url) for other in told if other.id != story.id}
-    version = max(notice.version for notice in event if notice.story == story.id)
+    available = [stories[notification.story] for notification in cluster if notification.story in stories]
+    if not available:
+        return _entry_of_deleted_story(cluster[0], hits.get(cluster[0].story), zone)
+    story = next((story for story in available if story.cluster == story.id), available[0])
+    others = {other.id: (other.outlet, other.url) for other in available if other.id != story.id}
+    version = max(notification.version for notification in cluster if notification.story == story.id)
     return MailEntry(
         title=highlight(node, story, "title") if node and story.title else _unmarked(story.title or story.url),
         url=story.url,
@@ -233,24 +239,24 @@ def _entry(
 
 
 def _details(story: Story, zone: ZoneInfo, *, corrected: bool) -> list[str]:
-    facts = [_local_time(story.published_at or story.first_seen_at, zone)]
+    details = [_local_time(story.published_at or story.first_seen_at, zone)]
     if story.published_at is None:
-        facts[0] = f"first seen {facts[0]}"
+        details[0] = f"first seen {details[0]}"
     if story.authors:
-        facts.append("by " + ", ".join(story.authors[:3]))
+        details.append("by " + ", ".join(story.authors[:3]))
     if corrected:
-        facts.append("newly matches since the outlet changed it")
-    return facts + list(story.flags)
+        details.append("newly matches since the outlet changed it")
+    return details + list(story.flags)
 
 
-def _deleted_story_entry(notification: Notification, hit: Hit | None, zone: ZoneInfo) -> MailEntry:
-    """A story that was removed from the store meanwhile: the hit remembers what matters."""
+def _entry_of_deleted_story(notification: Notification, hit: Hit | None, zone: ZoneInfo) -> MailEntry:
+    """Returns the entry of a story that was removed from the store, with the data of its hit."""
     if hit is None:
         title = _unmarked(f"story {notification.story}")
         return MailEntry(title=title, url="", details=("no longer stored",), contexts=(), others=())
-    facts = (hit.outlet, _local_time(hit.published_at or hit.matched_at, zone), "no longer stored")
+    details = (hit.outlet, _local_time(hit.published_at or hit.matched_at, zone), "no longer stored")
     contexts = (_unmarked(hit.context),) if hit.context else ()
-    return MailEntry(title=_unmarked(hit.title or hit.url), url=hit.url, details=facts, contexts=contexts, others=())
+    return MailEntry(title=_unmarked(hit.title or hit.url), url=hit.url, details=details, contexts=contexts, others=())
 
 
 def _unmarked(text: str) -> Snippet:
@@ -262,32 +268,36 @@ def _local_time(time: datetime, zone: ZoneInfo) -> str:
     return f"{local.day} {local:%b %Y, %H:%M %Z}"
 
 
-# ---- the two bodies
+# ---- plain text and HTML
 
 
-def _text(entries: Sequence[MailEntry], why: str, hold: str) -> str:
+def _text(entries: Sequence[MailEntry], reason: str, snooze: str) -> str:
     parts = []
     for entry in entries:
-        lines = [clean(entry.title.text), " · ".join(map(clean, entry.details)), *filter(None, [_address(entry.url)])]
+        lines = [
+            one_line(entry.title.text),
+            " · ".join(map(one_line, entry.details)),
+            *filter(None, [_address(entry.url)]),
+        ]
         for context in entry.contexts:
-            lines += ["", f"  {clean(context.marked('*', '*'))}"]
+            lines += ["", f"  {one_line(context.marked('*', '*'))}"]
         if entry.others:
-            lines += ["", "  Also in:", *(f"  {clean(outlet)}: {_address(url)}" for outlet, url in entry.others)]
+            lines += ["", "  Also in:", *(f"  {one_line(outlet)}: {_address(url)}" for outlet, url in entry.others)]
         parts.append("\n".join(lines))
-    return "\n\n\n".join(parts) + f"\n\n-- \n{why}\n{hold}\n"
+    return "\n\n\n".join(parts) + f"\n\n-- \n{reason}\n{snooze}\n"
 
 
-def _html(entries: Sequence[MailEntry], why: str, hold: str) -> str:
+def _html(entries: Sequence[MailEntry], reason: str, snooze: str) -> str:
     parts = []
     for entry in entries:
         title = _link(entry.url, _marked(entry.title))
-        facts = escape(" · ".join(map(clean, entry.details)))
+        details = escape(" · ".join(map(one_line, entry.details)))
         quotes = "".join(f'<p style="{_STYLE["quote"]}">{_marked(context)}</p>' for context in entry.contexts)
-        others = ", ".join(_link(url, escape(clean(outlet))) for outlet, url in entry.others)
+        others = ", ".join(_link(url, escape(one_line(outlet))) for outlet, url in entry.others)
         also = f'<p style="{_STYLE["meta"]}">Also in: {others}</p>' if others else ""
         heading = f'<h2 style="font-size:18px;margin:1.4em 0 .1em">{title}</h2>'
-        parts.append(f'{heading}\n<p style="{_STYLE["meta"]}">{facts}</p>\n{quotes}{also}')
-    foot = f'<p style="{_STYLE["foot"]}">{escape(why)}<br>{escape(hold)}</p>'
+        parts.append(f'{heading}\n<p style="{_STYLE["meta"]}">{details}</p>\n{quotes}{also}')
+    foot = f'<p style="{_STYLE["foot"]}">{escape(reason)}<br>{escape(snooze)}</p>'
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
     body = "\n".join(parts)
     return (
@@ -296,10 +306,10 @@ def _html(entries: Sequence[MailEntry], why: str, hold: str) -> str:
 
 
 def _marked(snippet: Snippet) -> str:
-    """Its HTML, with the words that matched marked."""
-    start, end = "\ue000", "\ue001"  # private characters: `escape` leaves them alone, and no text has them
-    bare = snippet.marked(start, end) if start not in snippet.text and end not in snippet.text else snippet.text
-    return escape(clean(bare)).replace(start, '<mark style="background:#fde68a">').replace(end, "</mark>")
+    """Returns the snippet as HTML with the matching words in <mark>."""
+    start, end = "\ue000", "\ue001"  # private-use characters, which `escape` keeps
+    text = snippet.marked(start, end) if start not in snippet.text and end not in snippet.text else snippet.text
+    return escape(one_line(text)).replace(start, '<mark style="background:#fde68a">').replace(end, "</mark>")
 
 
 def _link(url: str, shown: str) -> str:
@@ -308,8 +318,8 @@ def _link(url: str, shown: str) -> str:
 
 
 def _address(url: str) -> str:
-    """The address if a browser should open it."""
-    address = clean(url).replace(" ", "%20")
+    """Returns the URL if its scheme is http or https, else an empty string."""
+    address = one_line(url).replace(" ", "%20")
     return address if address.startswith(("https://", "http://")) else ""
 
 
@@ -318,11 +328,11 @@ def _cut(text: str, length: int) -> str:
 
 
 def _ascii(text: str) -> str:
-    plain = unicodedata.normalize("NFKD", clean(text)).encode("ascii", "ignore").decode()
+    plain = unicodedata.normalize("NFKD", one_line(text)).encode("ascii", "ignore").decode()
     return re.sub(r'[<>"\\,;:()@\[\]?]', " ", plain).strip() or "alert"
 
 
 def _slug(name: str) -> str:
-    """A label for List-Id that is the alert's own, whatever its script."""
+    """Returns a label for List-Id that is unique to the alert's name in any script."""
     plain = re.sub(r"[^a-z0-9]+", "-", _ascii(name).lower()).strip("-")[:40]
     return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}".lstrip("-")

@@ -1,4 +1,4 @@
-"""When an alert's mail is due: at once, on the hour, or at an hour of the day or week in a time zone."""
+"""Delivery times of alerts: instant, hourly, or at a time of the day or week in a time zone."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Every: TypeAlias = Literal["instant", "hourly", "daily", "weekly"]
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
-_SHAPE = re.compile(r"(?P<every>daily|weekly)(?:\s+(?P<day>[a-z]+))?\s+(?P<hour>\d{1,2}):(?P<minute>\d{2})")
+_DIGEST = re.compile(r"(?P<every>daily|weekly)(?:\s+(?P<day>[a-z]+))?\s+(?P<hour>\d{1,2}):(?P<minute>\d{2})")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Schedule:
-    """``instant``, ``hourly``, ``daily 07:00`` or ``weekly mon 07:00``, read."""
+    """A parsed ``instant``, ``hourly``, ``daily 07:00`` or ``weekly mon 07:00``."""
 
     every: Every
     day: int = 0  # of the week, Monday is 0
@@ -26,15 +26,15 @@ class Schedule:
 
 
 def parse(deliver: str) -> Schedule:
-    """Reads an alert's ``deliver``.  Raises ValueError with what to write instead."""
+    """Parses an alert's ``deliver``.  Raises ValueError with the valid forms."""
     text = " ".join(deliver.lower().split())
     if text == "instant":
         return Schedule(every="instant")
     if text == "hourly":
         return Schedule(every="hourly")
-    match = _SHAPE.fullmatch(text)
+    match = _DIGEST.fullmatch(text)
     if match is None:
-        raise ValueError(f"{deliver!r} is no delivery time; write instant, hourly, daily 07:00 or weekly mon 07:00")
+        raise ValueError(f"{deliver!r} is not a delivery time; write instant, hourly, daily 07:00 or weekly mon 07:00")
     hour, minute = int(match["hour"]), int(match["minute"])
     if hour > 23 or minute > 59:
         raise ValueError(f"{match['hour']}:{match['minute']} is not a time of day; write it as 07:00 or 18:30")
@@ -48,9 +48,9 @@ def parse(deliver: str) -> Schedule:
 
 
 def due_at(deliver: str, timezone: str, now: datetime) -> datetime:
-    """The first moment after ``now`` (UTC) at which such an alert's mail goes out; ``now`` itself for instant.
+    """Returns the first delivery time after ``now`` (UTC); ``now`` itself for instant.
 
-    An hour that a clock change skips is taken an hour later, one that it repeats the first time.
+    A local time that a clock change skips is delivered an hour later, one that it repeats at its first occurrence.
     """
     schedule = parse(deliver)
     if schedule.every == "instant":

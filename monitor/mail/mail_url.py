@@ -1,4 +1,4 @@
-"""The address of a mail server: ``smtp://user:password@host:587?starttls=required``, read."""
+"""Parses the URL of a mail server: ``smtp://user:password@host:587?starttls=required``."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ _KEYS = ("starttls", "ca")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MailServer:
-    """Where mail is handed over, and how far the way there is trusted."""
+    """A mail server with its login and encryption settings."""
 
     host: str
     port: int
-    tls: bool = False  # from the first byte on (smtps)
+    tls: bool = False  # TLS from the first byte (smtps)
     starttls: StartTls = "optional"
     user: str = ""
     password: str = field(default="", repr=False)
-    ca: str | None = None  # a PEM file trusted beside the system's own
+    ca: str | None = None  # PEM file of a CA that is trusted besides the system's
 
     def __str__(self) -> str:
-        """Its name for messages: without user or password."""
+        """Returns the URL without user and password, for messages."""
         return f"{'smtps' if self.tls else 'smtp'}://{self.host}:{self.port}"
 
     @property
-    def local(self) -> bool:
-        """Whether it is on this machine, so that a password cannot be overheard on the way."""
+    def is_local(self) -> bool:
+        """True if the server is on this machine, so that an unencrypted password does not leave it."""
         if self.host == "localhost":
             return True
         try:
@@ -40,15 +40,15 @@ class MailServer:
             return False
 
 
-def has_stray_at(parts: SplitResult) -> bool:
-    """Whether an @ stands behind the host, so that a password may have ended it: user:12/ss@h is the host "user"."""
+def has_at_after_host(parts: SplitResult) -> bool:
+    """Returns True if an @ follows the host, as with an unquoted password: user:12/ss@h parses as the host "user"."""
     return "@" in parts.path + parts.query + parts.fragment
 
 
 def parse(url: str) -> MailServer:
-    """Reads ``smtp://`` or ``smtps://``.  Raises ValueError, whose message never holds the password.
+    """Parses ``smtp://`` and ``smtps://`` URLs.  Raises ValueError, whose message never contains the password.
 
-    ``starttls`` is ``required`` where a password is given, else ``optional``: taken where the server offers it.
+    ``starttls`` defaults to ``required`` with a password, else to ``optional`` (used if the server offers it).
     """
     try:
         parts = urlsplit(url)
@@ -63,7 +63,7 @@ def parse(url: str) -> MailServer:
         raise ValueError("it names no host; percent-encode special characters of the password: / as %2F, @ as %40")
     if parts.path not in ("", "/") or parts.fragment:
         raise ValueError("nothing may follow the port; percent-encode # of the password as %23, / as %2F, ? as %3F")
-    if has_stray_at(parts):
+    if has_at_after_host(parts):
         raise ValueError("there is an @ after the ?; percent-encode ? of the password as %3F, @ of a file as %40")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     for key in options:
@@ -73,14 +73,14 @@ def parse(url: str) -> MailServer:
     tls = parts.scheme == "smtps"
     starttls = options.get("starttls", "required" if password else "optional")
     if starttls not in ("required", "optional", "never"):
-        raise ValueError(f"starttls={starttls} is none of required, optional, never")
+        raise ValueError(f"starttls={starttls} must be required, optional or never")
     if tls and "starttls" in options:
         raise ValueError("smtps:// is encrypted from the start; starttls is for smtp://")
     return MailServer(
         host=parts.hostname,
         port=port or _PORTS[parts.scheme],
         tls=tls,
-        starttls=starttls,  # type: ignore[arg-type]  # one of three, checked above
+        starttls=starttls,  # type: ignore[arg-type]  # checked above
         user=unquote(parts.username or ""),
         password=password,
         ca=options.get("ca"),

@@ -1,4 +1,4 @@
-"""Who runs the monitor is told of outlets that have failed for long: when it begins, and once a week while it lasts."""
+"""Reports to ``mail.ops`` on outlets that fail for a long time: when it starts, then once a week."""
 
 from __future__ import annotations
 
@@ -20,46 +20,49 @@ if TYPE_CHECKING:
 
 CHECK_INTERVAL = timedelta(minutes=10)
 MIN_FAILING_TIME = timedelta(days=1)  # without a success
-MIN_FAILED_FIRST_POLLS = 5  # failures of an outlet that never succeeded
+MIN_FAILED_FIRST_POLLS = 5  # of an outlet that never succeeded
 REMINDER_INTERVAL = timedelta(days=7)
 
 _CHECKED = "ops/looked"
-_REPORTED = "ops/failing/"  # and the outlet's name
+_REPORTED = "ops/failing/"  # + the outlet's name
 
 
 def report_failing_outlets(store: Store, config: Config, connection: Connection, *, now: datetime) -> str | None:
-    """Looks now and then, whichever process comes first, and mails what is new.  Returns why it could not, if so."""
+    """Mails newly failing outlets, at most once per `CHECK_INTERVAL` in all processes.
+
+    Returns the error if the mail could not be sent, else None.  Raises StoreError.
+    """
     if not config.mail.ops or not _claim_check(store, now):
         return None
     failing = {state.name: state for state in _failing(store, config, now)}
-    told = {key.removeprefix(_REPORTED): value for key, value in store.settings(_REPORTED).items()}
-    for name in told.keys() - failing.keys():
-        store.put_setting(_REPORTED + name, None)  # it came back; the next time is news again
-    fresh = [
+    reported = {key.removeprefix(_REPORTED): value for key, value in store.settings(_REPORTED).items()}
+    for name in reported.keys() - failing.keys():
+        store.put_setting(_REPORTED + name, None)  # it recovered; its next failure is reported at once
+    to_report = [
         state
         for name, state in failing.items()
-        if name not in told or from_rfc3339(told[name]["at"]) + REMINDER_INTERVAL <= now
+        if name not in reported or from_rfc3339(reported[name]["at"]) + REMINDER_INTERVAL <= now
     ]
-    if not fresh:
+    if not to_report:
         return None
-    before = {state.name: told[state.name]["at"] for state in fresh if state.name in told}
-    message = compose.failing_outlets_mail(config, fresh, before, at=now)
+    reported_before = {state.name: reported[state.name]["at"] for state in to_report if state.name in reported}
+    message = compose.failing_outlets_mail(config, to_report, reported_before, at=now)
     try:
         connection.open()
-        connection.send(message, sender=compose.box(config.mail.sender), to=config.mail.ops)
+        connection.send(message, sender=compose.bare_address(config.mail.sender), to=config.mail.ops)
     except MailError as error:
-        return f"mail.ops could not be told of failing outlets: {error}"
-    for state in fresh:
+        return f"the report of failing outlets to mail.ops failed: {error}"
+    for state in to_report:
         store.put_setting(_REPORTED + state.name, {"at": rfc3339(now)})
     return None
 
 
 def _claim_check(store: Store, now: datetime) -> bool:
-    """Whether nobody has looked for a while; from now on somebody has.  Of several who ask at once, one is told so."""
-    looked = store.settings(_CHECKED).get(_CHECKED)
-    if looked and from_rfc3339(looked["at"]) + CHECK_INTERVAL > now:
+    """Claims the periodic check.  Returns True for exactly one caller per interval."""
+    last_check = store.settings(_CHECKED).get(_CHECKED)
+    if last_check and from_rfc3339(last_check["at"]) + CHECK_INTERVAL > now:
         return False
-    return store.compare_and_set(_CHECKED, looked, {"at": rfc3339(now)})
+    return store.compare_and_set(_CHECKED, last_check, {"at": rfc3339(now)})
 
 
 def _failing(store: Store, config: Config, now: datetime) -> Iterable[OutletState]:
@@ -67,6 +70,6 @@ def _failing(store: Store, config: Config, now: datetime) -> Iterable[OutletStat
     for state in store.outlets():
         if state.name not in configured or not state.failures:
             continue
-        never = state.last_ok_at is None and state.failures >= MIN_FAILED_FIRST_POLLS
-        if never or (state.last_ok_at is not None and state.last_ok_at + MIN_FAILING_TIME <= now):
+        never_read = state.last_ok_at is None and state.failures >= MIN_FAILED_FIRST_POLLS
+        if never_read or (state.last_ok_at is not None and state.last_ok_at + MIN_FAILING_TIME <= now):
             yield state

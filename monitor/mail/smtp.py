@@ -1,4 +1,4 @@
-"""One connection to a mail server, for as many mails as there are."""
+"""A connection to a mail server that sends any number of mails."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 
     from monitor.mail.mail_url import MailServer
 
-MAX_MAILS_PER_CONNECTION = 50  # many servers hang up at 100
-# A server may look at a mail for long before it answers (RFC 5321 says ten minutes): given up on too soon, it delivers
-# the mail and each repeat.  Half of that, for a delivery's claim has to outlive it.
-DATA_TIMEOUT_SECONDS = 300.0  # seconds
-TOO_LARGE = 552  # what MAIL FROM is answered where the size it names is too much
+MAX_MAILS_PER_CONNECTION = 50  # many servers disconnect after 100
+# A server may check a mail for ten minutes before it answers (RFC 5321, 4.5.3.2.6); after a shorter timeout it delivers
+# the mail and every repeat.  Half of that, as the claim on the notifications must last longer.
+DATA_TIMEOUT_SECONDS = 300.0
+TOO_LARGE = 552  # reply to MAIL FROM if the mail's size exceeds the server's limit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RefusedRecipients:
-    """What the server said to each recipient of a mail; who is in neither of the two will get it."""
+    """The recipients that the server refused, with its answer; all others receive the mail."""
 
-    later: dict[str, str] = field(default_factory=dict)  # address -> why; ask again
-    never: dict[str, str] = field(default_factory=dict)
+    temporarily: dict[str, str] = field(default_factory=dict)  # address -> answer; retry later
+    permanently: dict[str, str] = field(default_factory=dict)
 
 
 class DeliveryUnknown(MailUnavailable):
-    """The connection broke after the mail was handed over: it may have arrived."""
+    """The connection broke after the mail was transmitted: it may have been accepted."""
 
 
 class Connection:
-    """Connects when first needed and again when the server has hung up.  Not for several threads."""
+    """Connects on first use and reconnects when the server disconnects.  Not thread-safe."""
 
     def __init__(self, server: MailServer, *, timeout: float) -> None:
         self.server = server
@@ -51,12 +51,12 @@ class Connection:
         self.close()
 
     def open(self) -> None:
-        """Makes sure that the server listens.  Raises MailUnavailable, or MailRefused where it wants other settings."""
+        """Connects and logs in if necessary.  Raises MailUnavailable, or MailRefused if the settings are wrong."""
         if self._smtp is not None:
             if self._sent < MAX_MAILS_PER_CONNECTION and _alive(self._smtp):
                 return
             self.close()
-        with _unavailable(self.server, "connect"):
+        with _mail_errors(self.server, "connect"):
             smtp = self._connect()
             try:
                 self._greet(smtp)
@@ -66,46 +66,47 @@ class Connection:
         self._smtp, self._sent = smtp, 0
 
     def send(self, mail: bytes, *, sender: str, to: Sequence[str]) -> RefusedRecipients:
-        """Hands one mail over for all recipients the server takes.
+        """Sends one mail to all recipients that the server accepts and returns the others.
 
-        Raises MailRefused where the mail will never be taken, MailUnavailable where it was surely
-        not taken, DeliveryUnknown where that cannot be known.
+        Raises MailRefused if the server rejects the mail permanently, MailUnavailable if it was not accepted, and
+        DeliveryUnknown if it may have been accepted.
         """
         self.open()
         smtp = self._smtp
         assert smtp is not None
-        later: dict[str, str] = {}
-        never: dict[str, str] = {}
+        temporarily: dict[str, str] = {}
+        permanently: dict[str, str] = {}
         try:
-            with _unavailable(self.server, "sender"):
-                _expect(smtp.mail(sender, ["size=" + str(len(mail))] if smtp.has_extn("size") else []))
-            with _unavailable(self.server, "recipient"):
+            with _mail_errors(self.server, "sender"):
+                _check_answer(smtp.mail(sender, ["size=" + str(len(mail))] if smtp.has_extn("size") else []))
+            with _mail_errors(self.server, "recipient"):
                 for address in to:
                     code, text = smtp.rcpt(address)
                     if code == 421:
-                        raise smtplib.SMTPResponseException(code, text)  # it says goodbye
+                        raise smtplib.SMTPResponseException(code, text)  # the server closes the connection
                     if code not in (250, 251):
-                        (later if 400 <= code < 500 else never)[address] = _error_of_answer(code, text)
-            if len(later) + len(never) < len(to):
-                with _unavailable(self.server, "mail"):
-                    self._wait(max(self.timeout, DATA_TIMEOUT_SECONDS))
-                    _expect(smtp.data(mail))
-                    self._wait(self.timeout)
+                        refused = temporarily if 400 <= code < 500 else permanently
+                        refused[address] = _error_of_answer(code, text)
+            if len(temporarily) + len(permanently) < len(to):
+                with _mail_errors(self.server, "mail"):
+                    self._set_timeout(max(self.timeout, DATA_TIMEOUT_SECONDS))
+                    _check_answer(smtp.data(mail))
+                    self._set_timeout(self.timeout)
                 self._sent += 1
             else:
-                with _unavailable(self.server, "reset"):
+                with _mail_errors(self.server, "reset"):
                     smtp.rset()
         except (MailUnavailable, MailRefused):
             self.close()
             raise
-        return RefusedRecipients(later=later, never=never)
+        return RefusedRecipients(temporarily=temporarily, permanently=permanently)
 
-    def _wait(self, seconds: float) -> None:
+    def _set_timeout(self, seconds: float) -> None:
         if self._smtp is not None and self._smtp.sock is not None:
             self._smtp.sock.settimeout(seconds)
 
     def close(self) -> None:
-        """Says goodbye, if anybody still listens."""
+        """Sends QUIT if the connection is open, and closes it."""
         smtp, self._smtp = self._smtp, None
         if smtp is not None:
             try:
@@ -115,20 +116,20 @@ class Connection:
 
     def _connect(self) -> smtplib.SMTP:
         address = self.server.host, self.server.port
-        name = "localhost"  # for now, see `_own_name`; smtplib's own way asks the DNS, which may take its time
+        name = "localhost"  # until `_ehlo_name`; smtplib's default asks the DNS, which can be slow
         if self.server.tls:
             context = _context(self.server, verified=True)
             return smtplib.SMTP_SSL(*address, local_hostname=name, timeout=self.timeout, context=context)
         return smtplib.SMTP(*address, local_hostname=name, timeout=self.timeout)
 
     def _greet(self, smtp: smtplib.SMTP) -> None:
-        smtp.local_hostname = _own_name(smtp)
+        smtp.local_hostname = _ehlo_name(smtp)
         smtp.ehlo_or_helo_if_needed()
         encrypted = self.server.tls
         if not encrypted and self.server.starttls != "never":
             required = self.server.starttls == "required"
             if smtp.has_extn("starttls"):
-                # An optional encryption whose certificate is not checked still beats none (RFC 7435).
+                # Opportunistic encryption without a verified certificate is better than none (RFC 7435).
                 smtp.starttls(context=_context(self.server, verified=required))
                 smtp.ehlo()
                 encrypted = True
@@ -136,15 +137,15 @@ class Connection:
                 raise MailRefused(f"{self.server} offers no STARTTLS", hint="use smtps://, or ?starttls=never")
         if not self.server.user:
             return
-        if not (encrypted or self.server.local or self.server.starttls == "never"):
+        if not (encrypted or self.server.is_local or self.server.starttls == "never"):
             raise MailRefused(f"{self.server} would get the password unencrypted", hint="add ?starttls=required")
         if not smtp.has_extn("auth"):
-            raise MailRefused(f"{self.server} takes no login here", hint="try port 587, or drop user:password")
+            raise MailRefused(f"{self.server} offers no login", hint="try port 587, or drop user:password")
         smtp.login(self.server.user, self.server.password)
 
 
-def _own_name(smtp: smtplib.SMTP) -> str:
-    """What the server is greeted with: a host name with its domain, else the address, for many refuse a bare name."""
+def _ehlo_name(smtp: smtplib.SMTP) -> str:
+    """Returns the name for EHLO: a qualified host name, else an address literal; many servers refuse bare names."""
     name = socket.gethostname()
     if "." in name.strip(".") and name.isascii():
         return name
@@ -172,20 +173,20 @@ def _alive(smtp: smtplib.SMTP) -> bool:
         return False
 
 
-def _expect(answer: tuple[int, bytes]) -> None:
+def _check_answer(answer: tuple[int, bytes]) -> None:
     code, text = answer
     if code != 250:
         raise smtplib.SMTPResponseException(code, text)
 
 
 def _error_of_answer(code: int, text: bytes | str) -> str:
-    words = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return f"{code} {' '.join(words.split())[:300]}"
+    message = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    return f"{code} {' '.join(message.split())[:300]}"
 
 
 @contextmanager
-def _unavailable(server: MailServer, stage: str) -> Iterator[None]:
-    """Turns what smtplib, ssl and sockets raise into the errors there are, with the next step."""
+def _mail_errors(server: MailServer, stage: str) -> Iterator[None]:
+    """Translates errors of smtplib, ssl and sockets to MailUnavailable, DeliveryUnknown or MailRefused."""
     try:
         yield
     except smtplib.SMTPAuthenticationError as error:
@@ -197,7 +198,7 @@ def _unavailable(server: MailServer, stage: str) -> Iterator[None]:
         answer = _error_of_answer(error.smtp_code, error.smtp_error)
         if error.smtp_code >= 500 and (stage == "mail" or (stage == "sender" and error.smtp_code == TOO_LARGE)):
             raise MailRefused(f"{server} refuses the mail: {answer}") from None
-        if error.smtp_code >= 500 and stage == "sender":  # it is not the mail's fault: the next may be taken as it is
+        if error.smtp_code >= 500 and stage == "sender":  # the sender is wrong, not this mail
             raise MailUnavailable(f"{server} refuses the sender: {answer}", hint="check mail.sender") from None
         raise MailUnavailable(f"{server} cannot take mail now: {answer}") from None
     except ssl.SSLCertVerificationError as error:
@@ -211,10 +212,11 @@ def _unavailable(server: MailServer, stage: str) -> Iterator[None]:
             hint="smtps:// is for port 465, smtp:// with STARTTLS for 587 and 25",
         ) from None
     except socket.gaierror:
-        why = f"no host is called {server.host}"
-        raise MailUnavailable(f"{server} does not answer: {why}", hint="check mail.url") from None
+        raise MailUnavailable(
+            f"{server} does not answer: no host is called {server.host}", hint="check mail.url"
+        ) from None
     except (smtplib.SMTPException, OSError) as error:
-        words = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        reason = " ".join(words.split()) or type(error).__name__
-        kind = DeliveryUnknown if stage == "mail" else MailUnavailable
-        raise kind(f"{server} does not answer: {reason}") from None
+        message = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        reason = " ".join(message.split()) or type(error).__name__
+        error_type = DeliveryUnknown if stage == "mail" else MailUnavailable
+        raise error_type(f"{server} does not answer: {reason}") from None

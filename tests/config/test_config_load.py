@@ -168,7 +168,7 @@ BROKEN = {
     ),
     "delivery": (
         ALERT + "x\n    deliver: dayly 07:00\n",
-        "monitor.yaml:5: alerts[0].deliver: 'dayly 07:00' is no delivery time",
+        "monitor.yaml:5: alerts[0].deliver: 'dayly 07:00' is not a delivery time",
     ),
     "time of day": (
         ALERT + "x\n    deliver: daily 25:00\n",

@@ -1,4 +1,4 @@
-"""A mail server that can be told to misbehave."""
+"""A mail server whose answers a test can change."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Taken:
-    """A mail the server took."""
+class ReceivedMail:
+    """A mail that the server accepted."""
 
     recipients: tuple[str, ...]
     content: bytes
@@ -38,55 +38,55 @@ class Taken:
 
 
 @dataclass
-class Manners:
-    """What the server answers; change it while it runs.  None is yes."""
+class ServerBehavior:
+    """The server's answers, which a test can change while it runs; None accepts."""
 
     sender: Callable[[str], str | None] = lambda _: None
     recipient: Callable[[str], str | None] = lambda _: None
     data: Callable[[], str | None] = lambda: None
     hang_up_after_data: bool = False
-    taken: list[Taken] = field(default_factory=list)
+    taken: list[ReceivedMail] = field(default_factory=list)
     connections: int = 0
-    greeting: str = ""  # the name that the last client gave
+    greeting: str = ""  # EHLO name of the last client
 
-    async def handle_EHLO(  # noqa: N802
+    async def handle_EHLO(  # noqa: N802  aiosmtpd's name
         self, _server: Any, session: Any, _envelope: Any, hostname: str, responses: list[str]
     ) -> list[str]:
         self.connections += 1
         session.host_name = self.greeting = hostname
         return responses
 
-    async def handle_MAIL(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802
+    async def handle_MAIL(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802  aiosmtpd's name
         answer = self.sender(address)
         if answer:
             return answer
         envelope.mail_from = address
         return "250 OK"
 
-    async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802
+    async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802  aiosmtpd's name
         answer = self.recipient(address)
         if answer:
             return answer
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  aiosmtpd's name
         answer = self.data()
         if answer:
             return answer
         user = session.auth_data.login.decode() if session.auth_data else None
         encrypted = server.transport.get_extra_info("sslcontext") is not None
-        self.taken.append(Taken(tuple(envelope.rcpt_tos), bytes(envelope.content), encrypted, user))
+        self.taken.append(ReceivedMail(tuple(envelope.rcpt_tos), bytes(envelope.content), encrypted, user))
         if self.hang_up_after_data:
             server.transport.abort()
         return "250 kept"
 
 
 class _Controller(Controller):
-    def __init__(self, manners: Manners, *, implicit: bool, port: int, **options: Any) -> None:
+    def __init__(self, behavior: ServerBehavior, *, implicit: bool, port: int, **options: Any) -> None:
         self._options = options
         context = options.pop("implicit_context", None)
-        super().__init__(manners, hostname="127.0.0.1", port=port, ssl_context=context if implicit else None)
+        super().__init__(behavior, hostname="127.0.0.1", port=port, ssl_context=context if implicit else None)
 
     def factory(self) -> SMTP:
         return SMTP(self.handler, **self._options)
@@ -95,9 +95,9 @@ class _Controller(Controller):
 @contextmanager
 def mail_server(
     *, certificate: Path | None = None, implicit: bool = False, login: tuple[str, str] | None = None, port: int = 0
-) -> Iterator[tuple[Manners, int]]:
-    """Runs a server; with a certificate it offers STARTTLS, or with ``implicit`` speaks TLS from the start."""
-    manners = Manners()
+) -> Iterator[tuple[ServerBehavior, int]]:
+    """Runs a server; with a certificate it offers STARTTLS or, with ``implicit``, uses TLS from the start."""
+    behavior = ServerBehavior()
     options: dict[str, Any] = {}
     context = None
     if certificate is not None:
@@ -111,10 +111,10 @@ def mail_server(
             return AuthResult(success=right, handled=False, auth_data=given)
 
         options |= {"authenticator": authenticate, "auth_required": True, "auth_require_tls": False}
-    controller = _Controller(manners, implicit=implicit, port=port or free_port(), **options)
+    controller = _Controller(behavior, implicit=implicit, port=port or free_port(), **options)
     controller.start()
     try:
-        yield manners, controller.port
+        yield behavior, controller.port
     finally:
         controller.stop()
 

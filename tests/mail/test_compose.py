@@ -1,4 +1,4 @@
-"""What a mail says, and that nothing of a page becomes a header or HTML of its own."""
+"""The content of mails, and that text from the web injects no header or HTML."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def config(*, deliver: str = "instant", timezone: str = "UTC", name: str = "sber
     return Config(mail=MailSettings(sender="Monitor <monitor@example.org>"), alerts=(alert,))
 
 
-def notice(story: Story, alert: str = "sberbank", **more: Any) -> Notification:
+def notification(story: Story, alert: str = "sberbank", **more: Any) -> Notification:
     return Notification(
         alert=alert, story=story.id, version=story.version, to=("desk@example.org",), due_at=NOW, created_at=NOW, **more
     )
@@ -71,7 +71,7 @@ def raw_mail(*stories: Story, settings: Config | None = None, alert: str = "sber
     return compose.alert_mail(
         settings or config(),
         "<id@example.org>",
-        [notice(story, alert) for story in stories],
+        [notification(story, alert) for story in stories],
         {story.id: story for story in stories},
         {},
         at=NOW,
@@ -79,12 +79,12 @@ def raw_mail(*stories: Story, settings: Config | None = None, alert: str = "sber
 
 
 def part(message: EmailMessage, kind: str) -> str:
-    found = message.get_body((kind,))
-    assert found is not None
-    return str(found.get_content()).replace("\r\n", "\n")
+    body = message.get_body((kind,))
+    assert body is not None
+    return str(body.get_content()).replace("\r\n", "\n")
 
 
-def test_a_mail_says_what_where_when_and_why() -> None:
+def test_a_mail_has_title_outlet_time_query_and_context() -> None:
     message = mail(STORY)
     assert message["Subject"] == "[sberbank] Sberbank's <new> model - Outlet & Sons"
     assert message["From"] == "Monitor <monitor@example.org>"
@@ -102,7 +102,7 @@ def test_a_mail_says_what_where_when_and_why() -> None:
     assert "Alert sberbank: Sberbank" in text
 
 
-def test_the_html_marks_the_words_and_escapes_the_rest() -> None:
+def test_the_html_marks_matching_words_and_escapes_the_rest() -> None:
     tree = lxml.html.document_fromstring(part(mail(STORY), "html"))
     assert [mark.text for mark in tree.iter("mark")] == ["Sberbank's", "Sberbank"]
     (link,) = tree.xpath("//h2/a")
@@ -111,21 +111,21 @@ def test_the_html_marks_the_words_and_escapes_the_rest() -> None:
     assert tree.xpath("//new") == []
 
 
-def test_times_are_told_in_the_alerts_zone() -> None:
+def test_times_are_shown_in_the_time_zone_of_the_alert() -> None:
     assert "22 Nov 2026, 19:00 JST" in part(mail(STORY, settings=config(timezone="Asia/Tokyo")), "plain")
 
 
-def test_a_digest_says_that_it_is_one() -> None:
+def test_the_subject_of_a_digest_names_its_period() -> None:
     other = replace(STORY, id="b" * 32, cluster="b" * 32, title="Another one")
     message = mail(STORY, other, settings=config(deliver="daily 07:00"))
     assert message["Subject"] == "[sberbank] daily digest, 22 Nov: 2 stories: Sberbank's <new> model and 1 more"
 
 
-def test_a_correction_says_that_it_is_one() -> None:
+def test_a_correction_is_marked_as_such() -> None:
     assert "newly matches since the outlet changed it" in part(mail(replace(STORY, version=2)), "plain")
 
 
-def test_the_subject_stays_short_and_tells_how_many() -> None:
+def test_the_subject_is_short_and_gives_the_number_of_stories() -> None:
     long = [replace(STORY, id=f"{n:032}", cluster=f"{n:032}", title="word " * 100) for n in range(3)]
     subject = str(mail(*long)["Subject"])
     assert len(subject) <= compose.MAX_SUBJECT_LENGTH
@@ -139,7 +139,7 @@ _pieces = st.sampled_from([*_words, "人工智能出口管制", "café", "—", 
 @given(st.lists(_pieces, min_size=1, max_size=16).map(" ".join))
 @example("чат-боты и ИИ в государственном управлении стран БРИКС и ШОС за рубежом")
 @settings(deadline=None, max_examples=200)
-def test_a_long_subject_reads_as_it_was_written_in_any_script(title: str) -> None:
+def test_a_long_subject_decodes_unchanged_in_any_script(title: str) -> None:
     raw = raw_mail(replace(STORY, title=title)).partition(b"\r\n\r\n")[0]
     lines = raw[raw.index(b"Subject: ") + 9 :].split(b"\r\n")
     ours = [lines[0], *takewhile(lambda line: line.startswith(b" "), lines[1:])]
@@ -159,7 +159,7 @@ def test_a_long_subject_reads_as_it_was_written_in_any_script(title: str) -> Non
         ("m@example.org", ""),
     ],
 )
-def test_a_senders_name_is_one_whatever_signs_it_holds(sender: str, name: str | None) -> None:
+def test_punctuation_in_the_senders_name_does_not_split_it(sender: str, name: str | None) -> None:
     settings = config().model_copy(update={"mail": MailSettings(sender=sender)})
     shown, address = parseaddr(message_from_bytes(raw_mail(STORY, settings=settings))["From"])
     wanted = sender.partition(" <")[0] if name is None else name
@@ -167,7 +167,7 @@ def test_a_senders_name_is_one_whatever_signs_it_holds(sender: str, name: str | 
 
 
 @pytest.mark.parametrize("text", ["Sberbank kurz: ü.", "Sberbank. " + "字" * 2000, "Sberbank. " + "word " * 2000])
-def test_a_mail_passes_servers_that_know_seven_bits_and_short_lines_only(text: str) -> None:
+def test_a_mail_has_only_seven_bit_bytes_and_short_lines(text: str) -> None:
     raw = raw_mail(replace(STORY, title="Ü", text=text, outlet="Ö"))
     assert raw.isascii()
     assert max(map(len, raw.split(b"\r\n"))) <= 998
@@ -188,7 +188,7 @@ def test_a_mail_passes_servers_that_know_seven_bits_and_short_lines_only(text: s
         "字" * 5000,
     ],
 )
-def test_no_title_becomes_a_header_or_a_script(title: str) -> None:
+def test_no_title_injects_a_header_or_a_script(title: str) -> None:
     story = replace(STORY, title=title, outlet=title, authors=(title,), text=f"Sberbank {title}")
     message = mail(story)
     assert set(message.keys()) == HEADERS
@@ -208,7 +208,7 @@ def test_only_web_addresses_become_links(url: str) -> None:
 
 @given(st.text(max_size=80), st.text(max_size=80), st.text(max_size=200), st.text(max_size=80))
 @settings(deadline=None, max_examples=200)
-def test_any_story_becomes_a_mail_with_the_same_headers(title: str, outlet: str, text: str, name: str) -> None:
+def test_any_text_yields_a_mail_with_the_same_headers(title: str, outlet: str, text: str, name: str) -> None:
     story = replace(STORY, title=title, outlet=outlet, text=f"{text} Sberbank {text}", flags=(name,))
     message = mail(story, alert="gone")
     assert message["To"] == "desk@example.org"
@@ -218,12 +218,12 @@ def test_any_story_becomes_a_mail_with_the_same_headers(title: str, outlet: str,
 
 @given(st.text(alphabet="=?utf-8qb_0dA\r\n: ", max_size=60), st.text(alphabet="=?utf-8qb_0dA\r\n: ", max_size=60))
 @settings(deadline=None)
-def test_no_encoded_word_smuggles_a_header_in(title: str, name: str) -> None:
+def test_an_encoded_word_injects_no_header(title: str, name: str) -> None:
     message = mail(replace(STORY, title=title, outlet=name), alert=name or "x")
     assert set(message.keys()) == HEADERS
 
 
-def test_list_ids_of_alerts_in_other_scripts_are_their_own() -> None:
+def test_alert_names_in_other_scripts_have_distinct_list_ids() -> None:
     ids = {
         str(mail(STORY, settings=config(name=name), alert=name)["List-Id"]) for name in ("Сбербанк", "人工智能", "a b")
     }
@@ -231,10 +231,10 @@ def test_list_ids_of_alerts_in_other_scripts_are_their_own() -> None:
     assert all(each.isascii() for each in ids)
 
 
-def test_a_refusal_names_the_mailbox_the_reason_and_the_story() -> None:
+def test_a_refusal_report_names_mailbox_reason_and_story() -> None:
     raw = compose.refused_recipients_mail(
         config().model_copy(update={"mail": MailSettings(sender="m@example.org", ops=("ops@example.org",))}),
-        [notice(STORY)],
+        [notification(STORY)],
         {STORY.id: STORY},
         {"gone@example.org": "550 no such user"},
         at=NOW,

@@ -1,4 +1,4 @@
-"""When an alert's mail is due."""
+"""Delivery times of alerts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def at(text: str) -> datetime:
         ("daily 01:30", "Europe/London", "2026-10-25T00:45:00", "2026-10-26T01:30:00"),  # and is taken once
     ],
 )
-def test_a_mail_is_due_at_the_next_such_time_of_its_zone(deliver: str, zone: str, now: str, due: str) -> None:
+def test_a_mail_is_due_at_the_next_delivery_time_of_its_zone(deliver: str, zone: str, now: str, due: str) -> None:
     assert due_at(deliver, zone, at(now)) == at(due)
 
 
@@ -59,14 +59,14 @@ def test_a_weekly_mail_is_due_within_a_week_on_its_day(now: datetime, zone: str,
 
 
 @given(st.sampled_from(["hourly", "daily 07:00", "weekly mon 07:00"]), moments, zones)
-def test_all_that_comes_before_a_mail_is_due_is_in_it(deliver: str, now: datetime, zone: str) -> None:
+def test_every_notification_before_the_delivery_time_is_due_then(deliver: str, now: datetime, zone: str) -> None:
     due = due_at(deliver, zone, now)
     assert due_at(deliver, zone, now + (due - now) / 2) == due
 
 
 @given(st.text(max_size=30))
-def test_a_delivery_is_read_or_refused_with_what_to_write(text: str) -> None:
+def test_an_invalid_delivery_time_is_refused_with_the_valid_forms(text: str) -> None:
     try:
         assert isinstance(parse(text), Schedule)
     except ValueError as error:
-        assert "write" in str(error)  # noqa: PT017  either outcome is right
+        assert "write" in str(error)  # noqa: PT017  parsing may succeed or fail

@@ -1,4 +1,4 @@
-"""Who runs the monitor hears of outlets that fail for long, once."""
+"""Reports to mail.ops on outlets that fail for a long time."""
 
 from __future__ import annotations
 
@@ -40,30 +40,28 @@ def config(port: int) -> Config:
 
 
 def polled(store: Store, name: str, *, ok: timedelta | None, failures: float) -> None:
-    """Writes an outlet's state as a poll would; ``ok`` is how long ago it last went well."""
+    """Writes an outlet's state as a poll would; ``ok`` is the age of the last success."""
     (state,) = store.lease([name], holder="x", now=NOW, term=timedelta(minutes=5), limit=1, due_only=False)
     good = None if ok is None else NOW - ok
     store.release(replace(state, last_ok_at=good, failures=failures, error="http-500\r\nBcc: x@example.org"))
 
 
-def test_outlets_that_fail_for_long_are_told_once_and_again_after_a_week(store: Store) -> None:
+def test_failing_outlets_are_reported_once_and_after_a_week(store: Store) -> None:
     polled(store, "a", ok=timedelta(days=2), failures=9)
     polled(store, "b", ok=timedelta(hours=2), failures=9)
     polled(store, "c", ok=None, failures=9)
-    with mail_server() as (manners, port):
+    with mail_server() as (behavior, port):
         for later in (timedelta(0), CHECK_INTERVAL, timedelta(hours=3)):
             deliver_due(store, config(port), now=lambda later=later: NOW + later)
-        (mail,) = manners.taken
+        (mail,) = behavior.taken
         assert mail.recipients == ("ops@example.org",)
         assert mail.message["Subject"] == "[media-monitor] 2 outlets fail: a, c"
         assert "Bcc" not in mail.message
         deliver_due(store, config(port), now=lambda: NOW + REMINDER_INTERVAL)
-        assert len(manners.taken) == 2
+        assert len(behavior.taken) == 2
 
 
-def test_of_processes_that_look_at_once_one_tells(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_one_of_several_processes_reports(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     polled(store, "a", ok=timedelta(days=2), failures=9)
     stores = [SqliteStore(tmp_path / "monitor.db", timeout=timedelta(seconds=30)) for _ in range(4)]
     together = threading.Barrier(4)
@@ -76,38 +74,38 @@ def test_of_processes_that_look_at_once_one_tells(
         return kept
 
     monkeypatch.setattr(SqliteStore, "settings", looked)
-    with mail_server() as (manners, port), ThreadPoolExecutor(4) as threads:
+    with mail_server() as (behavior, port), ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda own: deliver_due(own, config(port), now=lambda: NOW), stores))
-        assert len(manners.taken) == 1
+        assert len(behavior.taken) == 1
     for own in stores:
         own.close()
 
 
-def test_a_mail_told_once_more_has_the_same_id_and_the_next_weeks_another(store: Store) -> None:
+def test_a_repeated_report_keeps_its_id_and_a_reminder_has_a_new_one(store: Store) -> None:
     polled(store, "a", ok=timedelta(days=2), failures=9)
-    moments = (NOW, NOW + CHECK_INTERVAL, NOW + CHECK_INTERVAL + REMINDER_INTERVAL)
-    with mail_server() as (manners, port):
-        for moment in moments:
-            if moment == moments[1]:
-                store.put_setting("ops/failing/a", None)  # as if killed before it was written down
-            deliver_due(store, config(port), now=lambda moment=moment: moment)
-        once, again, later = (mail.message["Message-ID"] for mail in manners.taken)
+    times = (NOW, NOW + CHECK_INTERVAL, NOW + CHECK_INTERVAL + REMINDER_INTERVAL)
+    with mail_server() as (behavior, port):
+        for time in times:
+            if time == times[1]:
+                store.put_setting("ops/failing/a", None)  # as if killed before the report was stored
+            deliver_due(store, config(port), now=lambda time=time: time)
+        once, again, later = (mail.message["Message-ID"] for mail in behavior.taken)
     assert once == again != later
 
 
-def test_one_that_came_back_and_fails_again_is_news(store: Store) -> None:
-    with mail_server() as (manners, port):
+def test_an_outlet_that_recovered_and_fails_again_is_reported(store: Store) -> None:
+    with mail_server() as (behavior, port):
         for step, failures in enumerate((9, 0, 9)):
             polled(store, "a", ok=timedelta(days=2) if failures else timedelta(0), failures=failures)
             deliver_due(store, config(port), now=lambda step=step: NOW + step * CHECK_INTERVAL)
-        assert len(manners.taken) == 2
+        assert len(behavior.taken) == 2
 
 
-def test_where_the_mail_server_is_away_it_is_told_later(store: Store) -> None:
+def test_the_report_is_sent_later_if_the_mail_server_is_away(store: Store) -> None:
     polled(store, "a", ok=timedelta(days=2), failures=9)
     port = free_port()
     report = deliver_due(store, config(port), now=lambda: NOW)
     assert "failing outlets" in report.errors[0]
-    with mail_server(port=port) as (manners, _):
+    with mail_server(port=port) as (behavior, _):
         deliver_due(store, config(port), now=lambda: NOW + CHECK_INTERVAL)
-        assert len(manners.taken) == 1
+        assert len(behavior.taken) == 1

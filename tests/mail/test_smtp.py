@@ -1,4 +1,4 @@
-"""The way to the mail server: encryption, login, and what is said when it fails."""
+"""Connections to the mail server: encryption, login and error messages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAIL = b"Subject: x\r\n\r\nA line.\r\n.\r\nThe dot above is not the end.\r\n"
-# aiosmtpd warns that a login without encryption is offered: that is what is tested.
+# aiosmtpd warns that it offers a login without encryption, which these tests need.
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 LOGIN = ("user", "p@ss/word")
 
@@ -39,65 +39,65 @@ def send(url: str, *, to: tuple[str, ...] = ("desk@example.org",), timeout: floa
         return connection.send(MAIL, sender="monitor@example.org", to=to)
 
 
-def test_a_mail_arrives_as_it_was_written() -> None:
-    with mail_server() as (manners, port):
+def test_a_mail_arrives_unchanged() -> None:
+    with mail_server() as (behavior, port):
         assert send(f"smtp://127.0.0.1:{port}") == RefusedRecipients()
-    assert manners.taken[0].content == MAIL
+    assert behavior.taken[0].content == MAIL
 
 
 @pytest.mark.parametrize(("name", "said"), [("mx.example.org", "mx.example.org"), ("laptop", "[127.0.0.1]")])
-def test_a_server_is_greeted_with_a_whole_name_or_an_address(
+def test_ehlo_carries_a_qualified_name_or_an_address_literal(
     name: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: name)
-    with mail_server() as (manners, port):
+    with mail_server() as (behavior, port):
         send(f"smtp://127.0.0.1:{port}")
-        assert manners.greeting == said
+        assert behavior.greeting == said
 
 
-def test_a_login_is_sent_once_starttls_has_encrypted_the_way(certificate: Path) -> None:
-    with mail_server(certificate=certificate, login=LOGIN) as (manners, port):
+def test_a_login_is_sent_after_starttls(certificate: Path) -> None:
+    with mail_server(certificate=certificate, login=LOGIN) as (behavior, port):
         send(f"smtp://user:p%40ss%2Fword@127.0.0.1:{port}?starttls=required&ca={certificate}")
-    assert (manners.taken[0].encrypted, manners.taken[0].user) == (True, "user")
+    assert (behavior.taken[0].encrypted, behavior.taken[0].user) == (True, "user")
 
 
 def test_smtps_is_encrypted_from_the_start(certificate: Path) -> None:
-    with mail_server(certificate=certificate, implicit=True, login=LOGIN) as (manners, port):
+    with mail_server(certificate=certificate, implicit=True, login=LOGIN) as (behavior, port):
         send(f"smtps://user:p%40ss%2Fword@127.0.0.1:{port}?ca={certificate}")
-    assert manners.taken[0].encrypted
+    assert behavior.taken[0].encrypted
 
 
-def test_optional_encryption_is_taken_where_it_is_offered_and_done_without_where_not(foreign: Path) -> None:
-    with mail_server(certificate=foreign) as (manners, port):
+def test_optional_starttls_is_used_only_if_offered(foreign: Path) -> None:
+    with mail_server(certificate=foreign) as (behavior, port):
         send(f"smtp://127.0.0.1:{port}")
-    assert manners.taken[0].encrypted
-    with mail_server() as (manners, port):
+    assert behavior.taken[0].encrypted
+    with mail_server() as (behavior, port):
         send(f"smtp://127.0.0.1:{port}?starttls=optional")
-    assert not manners.taken[0].encrypted
+    assert not behavior.taken[0].encrypted
 
 
-def test_never_means_never(certificate: Path) -> None:
-    with mail_server(certificate=certificate) as (manners, port):
+def test_starttls_never_is_obeyed(certificate: Path) -> None:
+    with mail_server(certificate=certificate) as (behavior, port):
         send(f"smtp://127.0.0.1:{port}?starttls=never")
-    assert not manners.taken[0].encrypted
+    assert not behavior.taken[0].encrypted
 
 
 @pytest.mark.parametrize("ca", ["", "own"])
-def test_a_certificate_that_is_not_trusted_or_not_the_hosts_is_refused(ca: str, foreign: Path) -> None:
+def test_an_untrusted_or_foreign_certificate_is_refused(ca: str, foreign: Path) -> None:
     trusted = f"&ca={foreign}" if ca else ""
     untrusted = pytest.raises(MailRefused, match=r"certificate of smtp://127\.0\.0\.1")
-    with mail_server(certificate=foreign) as (manners, port), untrusted:
+    with mail_server(certificate=foreign) as (behavior, port), untrusted:
         send(f"smtp://127.0.0.1:{port}?starttls=required{trusted}")
-    assert manners.taken == []
+    assert behavior.taken == []
 
 
-def test_required_encryption_that_is_not_offered_is_refused_before_the_password_is_sent() -> None:
-    with mail_server(login=LOGIN) as (manners, port), pytest.raises(MailRefused, match="offers no STARTTLS"):
+def test_without_required_starttls_no_password_is_sent() -> None:
+    with mail_server(login=LOGIN) as (behavior, port), pytest.raises(MailRefused, match="offers no STARTTLS"):
         send(f"smtp://user:p%40ss%2Fword@127.0.0.1:{port}")
-    assert manners.taken == []
+    assert behavior.taken == []
 
 
-def test_a_wrong_password_is_told_without_showing_it(certificate: Path) -> None:
+def test_a_wrong_password_is_reported_without_showing_it(certificate: Path) -> None:
     refused = pytest.raises(MailRefused, match="refuses the login: 535")
     with mail_server(certificate=certificate, login=LOGIN) as (_, port), refused as caught:
         send(f"smtp://user:sesame@127.0.0.1:{port}?starttls=required&ca={certificate}")
@@ -105,29 +105,29 @@ def test_a_wrong_password_is_told_without_showing_it(certificate: Path) -> None:
     assert "mail.url" in caught.value.hint
 
 
-def test_a_login_where_none_is_offered_is_told() -> None:
-    with mail_server() as (_, port), pytest.raises(MailRefused, match="takes no login"):
+def test_a_server_without_login_is_reported() -> None:
+    with mail_server() as (_, port), pytest.raises(MailRefused, match="offers no login"):
         send(f"smtp://user:x@127.0.0.1:{port}?starttls=never")
 
 
-def test_a_ca_file_that_is_not_there_is_told() -> None:
+def test_a_missing_ca_file_is_reported() -> None:
     with mail_server(certificate=None) as (_, port), pytest.raises(MailRefused, match=r"CA file /nowhere\.pem"):
         send(f"smtps://127.0.0.1:{port}?ca=/nowhere.pem")
 
 
-def test_tls_with_a_server_that_speaks_none_says_which_port_is_for_what() -> None:
+def test_tls_to_a_plain_server_names_the_usual_ports() -> None:
     with mail_server() as (_, port), pytest.raises(MailUnavailable, match="no encryption") as caught:
         send(f"smtps://127.0.0.1:{port}")
     assert "465" in caught.value.hint
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "no-such-host.invalid"])
-def test_nobody_there_is_unavailable(address: str) -> None:
+def test_a_server_that_does_not_listen_is_unavailable(address: str) -> None:
     with pytest.raises(MailUnavailable, match=r"does not answer: (Connection refused|no host is called no-such-host)"):
         send(f"smtp://{address}:{free_port()}")
 
 
-def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
+def test_a_silent_server_times_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         began = time.monotonic()
         with pytest.raises(MailUnavailable, match="does not answer"):
@@ -135,15 +135,15 @@ def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
         assert time.monotonic() - began < 5
 
 
-def test_a_server_that_looks_at_a_mail_for_long_is_waited_for() -> None:
-    """Given up on, it would deliver the mail all the same, and each repeat of it."""
-    with mail_server() as (manners, port):
-        manners.data = lambda: time.sleep(0.6)
+def test_a_slow_answer_after_data_is_waited_for() -> None:
+    """After a timeout the server would deliver the mail and each repeat of it."""
+    with mail_server() as (behavior, port):
+        behavior.data = lambda: time.sleep(0.6)
         assert send(f"smtp://127.0.0.1:{port}", timeout=0.3) == RefusedRecipients()
-        assert len(manners.taken) == 1
+        assert len(behavior.taken) == 1
 
 
-def test_a_server_that_is_closing_is_unavailable() -> None:
+def test_a_server_that_closes_the_connection_is_unavailable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def greet() -> None:
@@ -158,31 +158,31 @@ def test_a_server_that_is_closing_is_unavailable() -> None:
         thread.join()
 
 
-def test_refused_recipients_are_told_apart() -> None:
+def test_temporary_and_permanent_refusals_are_distinguished() -> None:
     answers = {"later@example.org": "451 greylisted", "never@example.org": "550 unknown"}
-    with mail_server() as (manners, port):
-        manners.recipient = answers.get
-        told = send(f"smtp://127.0.0.1:{port}", to=("desk@example.org", *answers))
-        assert told == RefusedRecipients(
-            later={"later@example.org": "451 greylisted"}, never={"never@example.org": "550 unknown"}
+    with mail_server() as (behavior, port):
+        behavior.recipient = answers.get
+        refused = send(f"smtp://127.0.0.1:{port}", to=("desk@example.org", *answers))
+        assert refused == RefusedRecipients(
+            temporarily={"later@example.org": "451 greylisted"}, permanently={"never@example.org": "550 unknown"}
         )
-        assert manners.taken[0].recipients == ("desk@example.org",)
-        assert send(f"smtp://127.0.0.1:{port}", to=tuple(answers)) == told
-        assert len(manners.taken) == 1, "a mail nobody gets is not handed over"
+        assert behavior.taken[0].recipients == ("desk@example.org",)
+        assert send(f"smtp://127.0.0.1:{port}", to=tuple(answers)) == refused
+        assert len(behavior.taken) == 1, "a mail nobody gets is not handed over"
 
 
-def test_a_connection_lost_between_two_mails_is_made_anew() -> None:
+def test_a_connection_lost_between_two_mails_is_reopened() -> None:
     port = free_port()
-    with mail_server(port=port) as (manners, _):
+    with mail_server(port=port) as (behavior, _):
         connection = Connection(mail_url.parse(f"smtp://127.0.0.1:{port}"), timeout=5)
         connection.send(MAIL, sender="a@example.org", to=("b@example.org",))
     with mail_server(port=port) as (again, _):
         connection.send(MAIL, sender="a@example.org", to=("b@example.org",))
         connection.close()
-    assert (len(manners.taken), len(again.taken)) == (1, 1)
+    assert (len(behavior.taken), len(again.taken)) == (1, 1)
 
 
-# ---- the address
+# ---- the URL
 
 
 @pytest.mark.parametrize(
@@ -194,9 +194,9 @@ def test_a_connection_lost_between_two_mails_is_made_anew() -> None:
         ("smtp://u%40x:p@[::1]:26?starttls=never", ("::1", 26, False, "never", "u@x")),
     ],
 )
-def test_addresses_are_read(url: str, expected: tuple[object, ...]) -> None:
-    found = mail_url.parse(url)
-    assert (found.host, found.port, found.tls, found.starttls, found.user) == expected
+def test_mail_urls_are_parsed(url: str, expected: tuple[object, ...]) -> None:
+    server = mail_url.parse(url)
+    assert (server.host, server.port, server.tls, server.starttls, server.user) == expected
 
 
 @pytest.mark.parametrize(
@@ -218,13 +218,13 @@ def test_addresses_are_read(url: str, expected: tuple[object, ...]) -> None:
         "smtp://h h",
     ],
 )
-def test_an_address_that_is_none_is_refused_without_showing_its_password(url: str) -> None:
+def test_an_invalid_mail_url_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(ValueError, match=r"\w") as caught:
         mail_url.parse(url)
     assert "same" not in str(caught.value)
 
 
-def test_the_name_of_a_server_in_messages_has_no_password() -> None:
-    found = mail_url.parse("smtp://user:sesame@mail.example.org")
-    assert "sesame" not in f"{found} {found!r}"
-    assert "user" not in str(found)
+def test_the_server_in_messages_has_no_password() -> None:
+    server = mail_url.parse("smtp://user:sesame@mail.example.org")
+    assert "sesame" not in f"{server} {server!r}"
+    assert "user" not in str(server)
