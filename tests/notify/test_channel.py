@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from monitor.config import Alert, Config
 from monitor.errors import DeliveryUnavailable
-from monitor.models import Hit, Story
 from monitor.notify.channel import Channel, Message, Refusals
 from monitor.notify.dispatcher import DeliveryReport, Dispatcher
 from monitor.store.sqlite import SqliteStore
 from notify.test_dispatcher import put
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from monitor.models import Hit, Story
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 CONFIG = Config(alerts=(Alert(name="sberbank", query="Sberbank", to=("desk@example.org",)),))
