@@ -11,9 +11,10 @@ MonitorError                     one line for the user, and what to do next
 ├── ExtractionError              a page that crashed, hung or failed in its worker
 ├── KibanaError                  Kibana does not answer, refuses, or rejects an object
 ├── RenderingUnavailable         the rendering engine of an outlet is missing
-└── MailError
-    ├── MailUnavailable          try again later
-    └── MailRefused              the server rejects this mail permanently
+└── DeliveryError
+    ├── DeliveryUnavailable      not delivered: try again later
+    │   └── DeliveryUnknown      perhaps delivered: try again under the same message id
+    └── DeliveryRefused          rejected permanently
 """
 
 from __future__ import annotations
@@ -102,13 +103,17 @@ class KibanaError(MonitorError):
     """Kibana does not answer, refuses the import, or rejects an object."""
 
 
-class MailError(MonitorError):
-    """A mail was not sent."""
+class DeliveryError(MonitorError):
+    """A message was not delivered."""
 
 
-class MailUnavailable(MailError):
-    """The mail server does not answer or asks to retry later; the mail stays in the outbox."""
+class DeliveryUnavailable(DeliveryError):
+    """The server does not answer or asks to retry later; the message stays in the outbox."""
 
 
-class MailRefused(MailError):
-    """The mail server rejects this mail permanently."""
+class DeliveryUnknown(DeliveryUnavailable):
+    """The connection broke after the message was transmitted: it may have been accepted."""
+
+
+class DeliveryRefused(DeliveryError):
+    """The server rejects this message, or the settings, permanently."""

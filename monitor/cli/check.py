@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli.context import Context, with_context
-from monitor.errors import MailError, StoreError
+from monitor.errors import DeliveryError, StoreError
 from monitor.plural import plural
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _mail(context: Context) -> bool:
     try:
         with Connection(address, timeout=settings.timeout.total_seconds()) as connection:
             connection.open()
-    except MailError as error:
+    except DeliveryError as error:
         context.out.print(f"FAIL  mail: {error}", markup=False)
         return True
     login = f", as {address.user}" if address.user else ""

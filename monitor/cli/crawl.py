@@ -50,11 +50,11 @@ def crawl_command(
     if no_mail:
         return status
     from monitor.cli.deliver import tell
-    from monitor.mail.deliver import deliver_due, requeue_corrected_recipients
+    from monitor.notify.dispatcher import open_dispatcher
 
     with context.store() as store:
-        requeue_corrected_recipients(store, context.config)
-        mail = deliver_due(store, context.config)
+        with open_dispatcher(store, context.config) as dispatcher:
+            mail = dispatcher.deliver()
         waiting = store.outbox(limit=100_000)
     return max(status, tell(context, mail, waiting))
 

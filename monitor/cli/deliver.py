@@ -13,8 +13,8 @@ from monitor.plural import plural
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from monitor.mail.deliver import DeliveryReport
     from monitor.models import Notification
+    from monitor.notify.dispatcher import DeliveryReport
 
 
 @click.command("deliver")
@@ -29,11 +29,11 @@ def deliver_command(context: Context) -> int:
       media-monitor deliver
       media-monitor crawl --no-mail; media-monitor deliver
     """
-    from monitor.mail.deliver import deliver_due, requeue_corrected_recipients
+    from monitor.notify.dispatcher import open_dispatcher
 
     with context.store() as store:
-        requeue_corrected_recipients(store, context.config)
-        report = deliver_due(store, context.config)
+        with open_dispatcher(store, context.config) as dispatcher:
+            report = dispatcher.deliver()
         waiting = store.outbox(limit=100_000)
     return tell(context, report, waiting)
 

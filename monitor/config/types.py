@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints, WrapValidator
 
 from monitor.errors import QueryError
-from monitor.mail import delivery_times, mail_url
+from monitor.mail import mail_url
+from monitor.notify import delivery_times
 
 if TYPE_CHECKING:
     from collections.abc import Callable

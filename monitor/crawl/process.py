@@ -10,6 +10,7 @@ import asyncio
 import logging
 import signal
 from collections import Counter, defaultdict
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from monitor.config import Config, CrawlSettings
     from monitor.crawl.fetch import Fetcher
     from monitor.crawl.report import PollReport
+    from monitor.notify.dispatcher import Dispatcher
     from monitor.service import Service
 
     T = TypeVar("T")
@@ -178,29 +180,27 @@ def _cancel_when_told(process: AsyncCrawlerProcess) -> list[signal.Signals]:
 
 async def _send_mail(service: Service, stopping: asyncio.Event) -> None:
     """Looks into the outbox again and again."""
-    from monitor.mail.deliver import deliver_due, requeue_corrected_recipients
+    from monitor.notify.dispatcher import open_dispatcher
 
-    recalled = False
-    while not stopping.is_set():
-        try:
-            if not recalled:
-                recalled = True
-                await asyncio.to_thread(requeue_corrected_recipients, service.store, service.config)
-            report = await asyncio.to_thread(deliver_due, service.store, service.config, stop=stopping.is_set)
-        except StoreError as error:
-            recalled = False  # it may not have got so far, and may be repeated
-            log.warning("no mail is sent for now: %s", error)
-        except Exception:  # one round's fault must not end the mail of a process that runs for months
-            log.exception("a round of mail broke")
-        else:
-            for line in report.errors:
-                log.error("mail: %s", line)
-            if report.mails:
-                log.info("%s sent", plural(report.mails, "mail"))
-        try:
-            await asyncio.wait_for(stopping.wait(), MAIL_INTERVAL_SECONDS)
-        except TimeoutError:
-            continue
+    with open_dispatcher(service.store, service.config) as dispatcher:
+        while not stopping.is_set():
+            await _deliver(dispatcher, stopping)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), MAIL_INTERVAL_SECONDS)
+
+
+async def _deliver(dispatcher: Dispatcher, stopping: asyncio.Event) -> None:
+    try:
+        report = await asyncio.to_thread(dispatcher.deliver, stop=stopping.is_set)
+    except StoreError as error:
+        log.warning("no mail is sent for now: %s", error)
+    except Exception:  # one round's fault must not end the mail of a process that runs for months
+        log.exception("a round of mail broke")
+    else:
+        for line in report.errors:
+            log.error("mail: %s", line)
+        if report.mails:
+            log.info("%s sent", plural(report.mails, "mail"))
 
 
 def _send_mail_beside(service: Service, stopping: asyncio.Event) -> None:

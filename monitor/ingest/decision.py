@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from monitor import similarity
 from monitor.changes import added, changed, sentences
 from monitor.ingest.retry_policy import recheck_at
-from monitor.mail.delivery_times import due_at
 from monitor.models import Disposition, Hit, Notification, Outcome, PageCommit, Story
+from monitor.notify.delivery_times import due_at
 from monitor.query.analysis import tokens
 from monitor.urls import canonical, story_id
 

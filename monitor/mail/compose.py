@@ -9,7 +9,6 @@ import hashlib
 import re
 import shlex
 import unicodedata
-from collections import defaultdict
 from dataclasses import dataclass
 from email.header import Header
 from email.headerregistry import Address
@@ -20,7 +19,8 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from monitor.mail import delivery_times
+from monitor.notify import delivery_times
+from monitor.notify.grouping import group_by_cluster
 from monitor.plural import plural
 from monitor.query import parse
 from monitor.query.snippets import Snippet, highlight, snippets
@@ -132,15 +132,6 @@ def failing_outlets_mail(
     message = _message(config, f"<ops-{key}@{domain}>", config.mail.ops, subject, at)
     message.set_content("\n".join(text))
     return _bytes(message)
-
-
-def group_by_cluster(notifications: Sequence[Notification], stories: Mapping[str, Story]) -> list[list[Notification]]:
-    """Groups notifications by the cluster of their story, in the order of each cluster's first notification."""
-    grouped: dict[str, list[Notification]] = defaultdict(list)
-    for notification in notifications:
-        story = stories.get(notification.story)
-        grouped[(story.cluster if story else "") or notification.story].append(notification)
-    return list(grouped.values())
 
 
 def bare_address(sender: str) -> str:

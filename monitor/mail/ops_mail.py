@@ -1,21 +1,21 @@
-"""Reports to ``mail.ops`` on outlets that fail for a long time: when it starts, then once a week."""
+"""Reports to ``mail.ops``: refused recipients at once; failing outlets when they start to fail, then once a week."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from monitor.errors import MailError
+from monitor.errors import DeliveryError
 from monitor.mail import compose
 from monitor.models import from_rfc3339, rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from monitor.config import Config
-    from monitor.mail.smtp import Connection
-    from monitor.models import OutletState
+    from monitor.models import OutletState, Story
+    from monitor.notify.channel import Channel, Message
     from monitor.store import Store
 
 CHECK_INTERVAL = timedelta(minutes=10)
@@ -27,34 +27,57 @@ _CHECKED = "ops/looked"
 _REPORTED = "ops/failing/"  # + the outlet's name
 
 
-def report_failing_outlets(store: Store, config: Config, connection: Connection, *, now: datetime) -> str | None:
-    """Mails newly failing outlets, at most once per `CHECK_INTERVAL` in all processes.
+class OpsMail:
+    """Implements `monitor.notify.OperatorReports` through the e-mail channel."""
 
-    Returns the error if the mail could not be sent, else None.  Raises StoreError.
-    """
-    if not config.mail.ops or not _claim_check(store, now):
+    def __init__(self, config: Config, channel: Channel) -> None:
+        self._config = config
+        self._channel = channel
+
+    def refused(
+        self, message: Message, stories: Mapping[str, Story], reasons: Mapping[str, str], *, at: datetime
+    ) -> list[str]:
+        """Mails the recipients that the server refuses permanently, to the ops addresses that are not among them."""
+        to = tuple(address for address in self._config.mail.ops if address not in reasons)
+        if not to:
+            return []
+        content = compose.refused_recipients_mail(self._config, message.notifications, stories, reasons, at=at)
+        try:
+            self._channel.open()
+            refusals = self._channel.send(content, to=to)
+        except DeliveryError as error:
+            return [f"the mail to mail.ops failed: {error}"]
+        failed = refusals.temporarily | refusals.permanently
+        return [f"the mail to mail.ops failed: {address}: {reason}" for address, reason in failed.items()]
+
+    def failing_outlets(self, store: Store, *, now: datetime) -> str | None:
+        """Mails newly failing outlets, at most once per `CHECK_INTERVAL` in all processes.
+
+        Returns the error if the mail could not be sent, else None.  Raises StoreError.
+        """
+        if not self._config.mail.ops or not _claim_check(store, now):
+            return None
+        failing = {state.name: state for state in _failing(store, self._config, now)}
+        reported = {key.removeprefix(_REPORTED): value for key, value in store.settings(_REPORTED).items()}
+        for name in reported.keys() - failing.keys():
+            store.put_setting(_REPORTED + name, None)  # it recovered; its next failure is reported at once
+        to_report = [
+            state
+            for name, state in failing.items()
+            if name not in reported or from_rfc3339(reported[name]["at"]) + REMINDER_INTERVAL <= now
+        ]
+        if not to_report:
+            return None
+        reported_before = {state.name: reported[state.name]["at"] for state in to_report if state.name in reported}
+        content = compose.failing_outlets_mail(self._config, to_report, reported_before, at=now)
+        try:
+            self._channel.open()
+            self._channel.send(content, to=self._config.mail.ops)
+        except DeliveryError as error:
+            return f"the report of failing outlets to mail.ops failed: {error}"
+        for state in to_report:
+            store.put_setting(_REPORTED + state.name, {"at": rfc3339(now)})
         return None
-    failing = {state.name: state for state in _failing(store, config, now)}
-    reported = {key.removeprefix(_REPORTED): value for key, value in store.settings(_REPORTED).items()}
-    for name in reported.keys() - failing.keys():
-        store.put_setting(_REPORTED + name, None)  # it recovered; its next failure is reported at once
-    to_report = [
-        state
-        for name, state in failing.items()
-        if name not in reported or from_rfc3339(reported[name]["at"]) + REMINDER_INTERVAL <= now
-    ]
-    if not to_report:
-        return None
-    reported_before = {state.name: reported[state.name]["at"] for state in to_report if state.name in reported}
-    message = compose.failing_outlets_mail(config, to_report, reported_before, at=now)
-    try:
-        connection.open()
-        connection.send(message, sender=compose.bare_address(config.mail.sender), to=config.mail.ops)
-    except MailError as error:
-        return f"the report of failing outlets to mail.ops failed: {error}"
-    for state in to_report:
-        store.put_setting(_REPORTED + state.name, {"at": rfc3339(now)})
-    return None
 
 
 def _claim_check(store: Store, now: datetime) -> bool:

@@ -6,10 +6,10 @@ import smtplib
 import socket
 import ssl
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from monitor.errors import MailRefused, MailUnavailable
+from monitor.errors import DeliveryRefused, DeliveryUnavailable, DeliveryUnknown
+from monitor.notify.channel import Refusals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,18 +21,6 @@ MAX_MAILS_PER_CONNECTION = 50  # many servers disconnect after 100
 # the mail and every repeat.  Half of that, as the claim on the notifications must last longer.
 DATA_TIMEOUT_SECONDS = 300.0
 TOO_LARGE = 552  # reply to MAIL FROM if the mail's size exceeds the server's limit
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RefusedRecipients:
-    """The recipients that the server refused, with its answer; all others receive the mail."""
-
-    temporarily: dict[str, str] = field(default_factory=dict)  # address -> answer; retry later
-    permanently: dict[str, str] = field(default_factory=dict)
-
-
-class DeliveryUnknown(MailUnavailable):
-    """The connection broke after the mail was transmitted: it may have been accepted."""
 
 
 class Connection:
@@ -51,7 +39,10 @@ class Connection:
         self.close()
 
     def open(self) -> None:
-        """Connects and logs in if necessary.  Raises MailUnavailable, or MailRefused if the settings are wrong."""
+        """Connects and logs in if necessary.
+
+        Raises DeliveryUnavailable, or DeliveryRefused if the settings are wrong.
+        """
         if self._smtp is not None:
             if self._sent < MAX_MAILS_PER_CONNECTION and _alive(self._smtp):
                 return
@@ -65,11 +56,11 @@ class Connection:
                 raise
         self._smtp, self._sent = smtp, 0
 
-    def send(self, mail: bytes, *, sender: str, to: Sequence[str]) -> RefusedRecipients:
+    def send(self, mail: bytes, *, sender: str, to: Sequence[str]) -> Refusals:
         """Sends one mail to all recipients that the server accepts and returns the others.
 
-        Raises MailRefused if the server rejects the mail permanently, MailUnavailable if it was not accepted, and
-        DeliveryUnknown if it may have been accepted.
+        Raises DeliveryRefused if the server rejects the mail permanently, DeliveryUnavailable if it was not accepted,
+        and DeliveryUnknown if it may have been accepted.
         """
         self.open()
         smtp = self._smtp
@@ -96,10 +87,10 @@ class Connection:
             else:
                 with _mail_errors(self.server, "reset"):
                     smtp.rset()
-        except (MailUnavailable, MailRefused):
+        except (DeliveryUnavailable, DeliveryRefused):
             self.close()
             raise
-        return RefusedRecipients(temporarily=temporarily, permanently=permanently)
+        return Refusals(temporarily=temporarily, permanently=permanently)
 
     def _set_timeout(self, seconds: float) -> None:
         if self._smtp is not None and self._smtp.sock is not None:
@@ -134,13 +125,13 @@ class Connection:
                 smtp.ehlo()
                 encrypted = True
             elif required:
-                raise MailRefused(f"{self.server} offers no STARTTLS", hint="use smtps://, or ?starttls=never")
+                raise DeliveryRefused(f"{self.server} offers no STARTTLS", hint="use smtps://, or ?starttls=never")
         if not self.server.user:
             return
         if not (encrypted or self.server.is_local or self.server.starttls == "never"):
-            raise MailRefused(f"{self.server} would get the password unencrypted", hint="add ?starttls=required")
+            raise DeliveryRefused(f"{self.server} would get the password unencrypted", hint="add ?starttls=required")
         if not smtp.has_extn("auth"):
-            raise MailRefused(f"{self.server} offers no login", hint="try port 587, or drop user:password")
+            raise DeliveryRefused(f"{self.server} offers no login", hint="try port 587, or drop user:password")
         smtp.login(self.server.user, self.server.password)
 
 
@@ -159,7 +150,8 @@ def _context(server: MailServer, *, verified: bool) -> ssl.SSLContext:
         try:
             context.load_verify_locations(cafile=server.ca)
         except (OSError, ssl.SSLError) as error:
-            raise MailRefused(f"the CA file {server.ca} cannot be read: {error}", hint="see ca= in mail.url") from None
+            message = f"the CA file {server.ca} cannot be read: {error}"
+            raise DeliveryRefused(message, hint="see ca= in mail.url") from None
     if not verified:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -186,37 +178,37 @@ def _error_of_answer(code: int, text: bytes | str) -> str:
 
 @contextmanager
 def _mail_errors(server: MailServer, stage: str) -> Iterator[None]:
-    """Translates errors of smtplib, ssl and sockets to MailUnavailable, DeliveryUnknown or MailRefused."""
+    """Translates errors of smtplib, ssl and sockets to DeliveryUnavailable, DeliveryUnknown or DeliveryRefused."""
     try:
         yield
     except smtplib.SMTPAuthenticationError as error:
         answer = _error_of_answer(error.smtp_code, error.smtp_error)
-        raise MailRefused(
+        raise DeliveryRefused(
             f"{server} refuses the login: {answer}", hint="check the user and password in mail.url"
         ) from None
     except smtplib.SMTPResponseException as error:
         answer = _error_of_answer(error.smtp_code, error.smtp_error)
         if error.smtp_code >= 500 and (stage == "mail" or (stage == "sender" and error.smtp_code == TOO_LARGE)):
-            raise MailRefused(f"{server} refuses the mail: {answer}") from None
+            raise DeliveryRefused(f"{server} refuses the mail: {answer}") from None
         if error.smtp_code >= 500 and stage == "sender":  # the sender is wrong, not this mail
-            raise MailUnavailable(f"{server} refuses the sender: {answer}", hint="check mail.sender") from None
-        raise MailUnavailable(f"{server} cannot take mail now: {answer}") from None
+            raise DeliveryUnavailable(f"{server} refuses the sender: {answer}", hint="check mail.sender") from None
+        raise DeliveryUnavailable(f"{server} cannot take mail now: {answer}") from None
     except ssl.SSLCertVerificationError as error:
-        raise MailRefused(
+        raise DeliveryRefused(
             f"the certificate of {server} is not trusted: {error.verify_message}",
             hint="name its CA with ?ca=FILE in mail.url",
         ) from None
     except ssl.SSLError as error:
-        raise MailUnavailable(
+        raise DeliveryUnavailable(
             f"no encryption with {server}: {error.reason or error}",
             hint="smtps:// is for port 465, smtp:// with STARTTLS for 587 and 25",
         ) from None
     except socket.gaierror:
-        raise MailUnavailable(
+        raise DeliveryUnavailable(
             f"{server} does not answer: no host is called {server.host}", hint="check mail.url"
         ) from None
     except (smtplib.SMTPException, OSError) as error:
         message = (error.strerror if isinstance(error, OSError) else None) or str(error)
         reason = " ".join(message.split()) or type(error).__name__
-        error_type = DeliveryUnknown if stage == "mail" else MailUnavailable
+        error_type = DeliveryUnknown if stage == "mail" else DeliveryUnavailable
         raise error_type(f"{server} does not answer: {reason}") from None

@@ -23,7 +23,6 @@ from monitor.cli.context import Context
 from monitor.cli.crawl import _rest, _summary
 from monitor.cli.deliver import tell
 from monitor.crawl.report import CrawlReport, PollReport
-from monitor.mail.deliver import DeliveryReport
 from monitor.models import (
     Candidate,
     Disposition,
@@ -37,6 +36,7 @@ from monitor.models import (
     now,
     rfc3339,
 )
+from monitor.notify.dispatcher import DeliveryReport
 from monitor.store.sqlite import SqliteStore
 from monitor.urls import story_id
 from servers.faulty import Answer, Request, serve

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -14,8 +15,8 @@ from monitor.crawl import scheduler as shift_module
 from monitor.crawl.report import PollReport
 from monitor.crawl.scheduler import OutletScheduler
 from monitor.errors import StoreUnavailable
-from monitor.mail.deliver import DeliveryReport
 from monitor.models import OutletState, now
+from monitor.notify.dispatcher import DeliveryReport
 from monitor.store.protocol import FIRST_INTERVAL
 
 from .engine import FakeService
@@ -60,30 +61,25 @@ def test_a_pass_that_is_stopped_says_which_outlets_it_did_not_come_to() -> None:
     assert (shift.report.unpolled, shift.report.not_due) == (("One", "Three"), ())
 
 
-def test_a_round_of_mail_that_breaks_is_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    rounds: list[int] = []
-    recalled: list[int] = []
-    stopping = asyncio.Event()
+def test_a_delivery_that_fails_does_not_end_later_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    deliveries: list[int] = []
+    stop = asyncio.Event()
 
-    def recall(*_: Any) -> None:
-        recalled.append(len(recalled))
-        if len(recalled) == 1:
-            raise StoreUnavailable("away")
-        raise ZeroDivisionError("a bug of ours")
+    class FailingDispatcher:
+        def deliver(self, **_: Any) -> DeliveryReport:
+            deliveries.append(len(deliveries))
+            if len(deliveries) == 1:
+                raise StoreUnavailable("away")
+            if len(deliveries) == 2:
+                raise ZeroDivisionError("a bug of ours")
+            stop.set()
+            return DeliveryReport()
 
-    def deliver(*_: Any, **__: Any) -> DeliveryReport:
-        rounds.append(len(rounds))
-        if len(rounds) == 1:
-            raise ZeroDivisionError("a bug of ours")
-        stopping.set()
-        return DeliveryReport()
-
-    monkeypatch.setattr("monitor.mail.deliver.release_dead_claims", recall)
-    monkeypatch.setattr("monitor.mail.deliver.deliver_due", deliver)
+    monkeypatch.setattr("monitor.notify.dispatcher.open_dispatcher", lambda *_: nullcontext(FailingDispatcher()))
     monkeypatch.setattr(process, "MAIL_INTERVAL_SECONDS", 0.01)
     service: Any = SimpleNamespace(store=None, config=None)
-    asyncio.run(asyncio.wait_for(process._send_mail(service, stopping), 30))
-    assert (recalled, rounds) == ([0, 1], [0, 1])
+    asyncio.run(asyncio.wait_for(process._send_mail(service, stop), 30))
+    assert deliveries == [0, 1, 2]
 
 
 def test_an_outlet_polled_while_the_clock_was_ahead_is_polled_again_once_it_is_set_back(

@@ -12,12 +12,12 @@ import pytest
 
 from mail.server import free_port, mail_server
 from monitor.config import Config, MailSettings, Outlet
-from monitor.mail.deliver import deliver_due
 from monitor.mail.ops_mail import CHECK_INTERVAL, REMINDER_INTERVAL
+from monitor.notify.dispatcher import DeliveryReport, open_dispatcher
 from monitor.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from monitor.store import Store
@@ -31,6 +31,11 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store.setup()
     yield store
     store.close()
+
+
+def deliver(store: Store, config: Config, *, now: Callable[[], datetime]) -> DeliveryReport:
+    with open_dispatcher(store, config, now=now) as dispatcher:
+        return dispatcher.deliver()
 
 
 def config(port: int) -> Config:
@@ -52,12 +57,12 @@ def test_failing_outlets_are_reported_once_and_after_a_week(store: Store) -> Non
     polled(store, "c", ok=None, failures=9)
     with mail_server() as (behavior, port):
         for later in (timedelta(0), CHECK_INTERVAL, timedelta(hours=3)):
-            deliver_due(store, config(port), now=lambda later=later: NOW + later)
+            deliver(store, config(port), now=lambda later=later: NOW + later)
         (mail,) = behavior.taken
         assert mail.recipients == ("ops@example.org",)
         assert mail.message["Subject"] == "[media-monitor] 2 outlets fail: a, c"
         assert "Bcc" not in mail.message
-        deliver_due(store, config(port), now=lambda: NOW + REMINDER_INTERVAL)
+        deliver(store, config(port), now=lambda: NOW + REMINDER_INTERVAL)
         assert len(behavior.taken) == 2
 
 
@@ -75,7 +80,7 @@ def test_only_one_of_several_processes_reports(store: Store, tmp_path: Path, mon
 
     monkeypatch.setattr(SqliteStore, "settings", looked)
     with mail_server() as (behavior, port), ThreadPoolExecutor(4) as threads:
-        list(threads.map(lambda own: deliver_due(own, config(port), now=lambda: NOW), stores))
+        list(threads.map(lambda own: deliver(own, config(port), now=lambda: NOW), stores))
         assert len(behavior.taken) == 1
     for own in stores:
         own.close()
@@ -88,7 +93,7 @@ def test_a_repeated_report_keeps_its_id_and_a_reminder_has_a_new_one(store: Stor
         for time in times:
             if time == times[1]:
                 store.put_setting("ops/failing/a", None)  # as if killed before the report was stored
-            deliver_due(store, config(port), now=lambda time=time: time)
+            deliver(store, config(port), now=lambda time=time: time)
         once, again, later = (mail.message["Message-ID"] for mail in behavior.taken)
     assert once == again != later
 
@@ -97,15 +102,15 @@ def test_an_outlet_that_recovered_and_fails_again_is_reported(store: Store) -> N
     with mail_server() as (behavior, port):
         for step, failures in enumerate((9, 0, 9)):
             polled(store, "a", ok=timedelta(days=2) if failures else timedelta(0), failures=failures)
-            deliver_due(store, config(port), now=lambda step=step: NOW + step * CHECK_INTERVAL)
+            deliver(store, config(port), now=lambda step=step: NOW + step * CHECK_INTERVAL)
         assert len(behavior.taken) == 2
 
 
 def test_the_report_is_sent_later_if_the_mail_server_is_away(store: Store) -> None:
     polled(store, "a", ok=timedelta(days=2), failures=9)
     port = free_port()
-    report = deliver_due(store, config(port), now=lambda: NOW)
+    report = deliver(store, config(port), now=lambda: NOW)
     assert "failing outlets" in report.errors[0]
     with mail_server(port=port) as (behavior, _):
-        deliver_due(store, config(port), now=lambda: NOW + CHECK_INTERVAL)
+        deliver(store, config(port), now=lambda: NOW + CHECK_INTERVAL)
         assert len(behavior.taken) == 1

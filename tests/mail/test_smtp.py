@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mail.server import free_port, mail_server
-from monitor.errors import MailRefused, MailUnavailable
+from monitor.errors import DeliveryRefused, DeliveryUnavailable
 from monitor.mail import mail_url
-from monitor.mail.smtp import Connection, RefusedRecipients
+from monitor.mail.smtp import Connection, Refusals
 from servers.certificate import make
 
 if TYPE_CHECKING:
@@ -34,14 +34,14 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make(tmp_path_factory.mktemp("tls"), host="elsewhere.example")
 
 
-def send(url: str, *, to: tuple[str, ...] = ("desk@example.org",), timeout: float = 5) -> RefusedRecipients:
+def send(url: str, *, to: tuple[str, ...] = ("desk@example.org",), timeout: float = 5) -> Refusals:
     with Connection(mail_url.parse(url), timeout=timeout) as connection:
         return connection.send(MAIL, sender="monitor@example.org", to=to)
 
 
 def test_a_mail_arrives_unchanged() -> None:
     with mail_server() as (behavior, port):
-        assert send(f"smtp://127.0.0.1:{port}") == RefusedRecipients()
+        assert send(f"smtp://127.0.0.1:{port}") == Refusals()
     assert behavior.taken[0].content == MAIL
 
 
@@ -85,20 +85,20 @@ def test_starttls_never_is_obeyed(certificate: Path) -> None:
 @pytest.mark.parametrize("ca", ["", "own"])
 def test_an_untrusted_or_foreign_certificate_is_refused(ca: str, foreign: Path) -> None:
     trusted = f"&ca={foreign}" if ca else ""
-    untrusted = pytest.raises(MailRefused, match=r"certificate of smtp://127\.0\.0\.1")
+    untrusted = pytest.raises(DeliveryRefused, match=r"certificate of smtp://127\.0\.0\.1")
     with mail_server(certificate=foreign) as (behavior, port), untrusted:
         send(f"smtp://127.0.0.1:{port}?starttls=required{trusted}")
     assert behavior.taken == []
 
 
 def test_without_required_starttls_no_password_is_sent() -> None:
-    with mail_server(login=LOGIN) as (behavior, port), pytest.raises(MailRefused, match="offers no STARTTLS"):
+    with mail_server(login=LOGIN) as (behavior, port), pytest.raises(DeliveryRefused, match="offers no STARTTLS"):
         send(f"smtp://user:p%40ss%2Fword@127.0.0.1:{port}")
     assert behavior.taken == []
 
 
 def test_a_wrong_password_is_reported_without_showing_it(certificate: Path) -> None:
-    refused = pytest.raises(MailRefused, match="refuses the login: 535")
+    refused = pytest.raises(DeliveryRefused, match="refuses the login: 535")
     with mail_server(certificate=certificate, login=LOGIN) as (_, port), refused as caught:
         send(f"smtp://user:sesame@127.0.0.1:{port}?starttls=required&ca={certificate}")
     assert "sesame" not in str(caught.value)
@@ -106,31 +106,31 @@ def test_a_wrong_password_is_reported_without_showing_it(certificate: Path) -> N
 
 
 def test_a_server_without_login_is_reported() -> None:
-    with mail_server() as (_, port), pytest.raises(MailRefused, match="offers no login"):
+    with mail_server() as (_, port), pytest.raises(DeliveryRefused, match="offers no login"):
         send(f"smtp://user:x@127.0.0.1:{port}?starttls=never")
 
 
 def test_a_missing_ca_file_is_reported() -> None:
-    with mail_server(certificate=None) as (_, port), pytest.raises(MailRefused, match=r"CA file /nowhere\.pem"):
+    with mail_server(certificate=None) as (_, port), pytest.raises(DeliveryRefused, match=r"CA file /nowhere\.pem"):
         send(f"smtps://127.0.0.1:{port}?ca=/nowhere.pem")
 
 
 def test_tls_to_a_plain_server_names_the_usual_ports() -> None:
-    with mail_server() as (_, port), pytest.raises(MailUnavailable, match="no encryption") as caught:
+    with mail_server() as (_, port), pytest.raises(DeliveryUnavailable, match="no encryption") as caught:
         send(f"smtps://127.0.0.1:{port}")
     assert "465" in caught.value.hint
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "no-such-host.invalid"])
 def test_a_server_that_does_not_listen_is_unavailable(address: str) -> None:
-    with pytest.raises(MailUnavailable, match=r"does not answer: (Connection refused|no host is called no-such-host)"):
+    with pytest.raises(DeliveryUnavailable, match=r"does not answer: (Connection refused|no host is called)"):
         send(f"smtp://{address}:{free_port()}")
 
 
 def test_a_silent_server_times_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         began = time.monotonic()
-        with pytest.raises(MailUnavailable, match="does not answer"):
+        with pytest.raises(DeliveryUnavailable, match="does not answer"):
             send(f"smtp://127.0.0.1:{silent.getsockname()[1]}", timeout=0.5)
         assert time.monotonic() - began < 5
 
@@ -139,7 +139,7 @@ def test_a_slow_answer_after_data_is_waited_for() -> None:
     """After a timeout the server would deliver the mail and each repeat of it."""
     with mail_server() as (behavior, port):
         behavior.data = lambda: time.sleep(0.6)
-        assert send(f"smtp://127.0.0.1:{port}", timeout=0.3) == RefusedRecipients()
+        assert send(f"smtp://127.0.0.1:{port}", timeout=0.3) == Refusals()
         assert len(behavior.taken) == 1
 
 
@@ -153,7 +153,7 @@ def test_a_server_that_closes_the_connection_is_unavailable() -> None:
 
         thread = threading.Thread(target=greet)
         thread.start()
-        with pytest.raises(MailUnavailable, match="421 closing"):
+        with pytest.raises(DeliveryUnavailable, match="421 closing"):
             send(f"smtp://127.0.0.1:{listener.getsockname()[1]}")
         thread.join()
 
@@ -163,7 +163,7 @@ def test_temporary_and_permanent_refusals_are_distinguished() -> None:
     with mail_server() as (behavior, port):
         behavior.recipient = answers.get
         refused = send(f"smtp://127.0.0.1:{port}", to=("desk@example.org", *answers))
-        assert refused == RefusedRecipients(
+        assert refused == Refusals(
             temporarily={"later@example.org": "451 greylisted"}, permanently={"never@example.org": "550 unknown"}
         )
         assert behavior.taken[0].recipients == ("desk@example.org",)

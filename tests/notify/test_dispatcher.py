@@ -13,14 +13,14 @@ from mail.server import free_port, mail_server
 from monitor import process_identity
 from monitor.config import Alert, Config, MailSettings
 from monitor.errors import StoreUnavailable
-from monitor.mail import deliver
-from monitor.mail.deliver import DeliveryReport, deliver_due
 from monitor.mail.smtp import Connection
 from monitor.models import Candidate, Disposition, FrontierEntry, Hit, Notification, Outcome, PageCommit, Story
+from monitor.notify import dispatcher
+from monitor.notify.dispatcher import DeliveryReport, open_dispatcher
 from monitor.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from monitor.store import Store
@@ -110,40 +110,41 @@ def config(
     )
 
 
-def send(store: Store, config: Config, clock: Clock) -> DeliveryReport:
-    return deliver_due(store, config, now=clock)
+def deliver(store: Store, config: Config, clock: Clock, *, stop: Callable[[], bool] = lambda: False) -> DeliveryReport:
+    with open_dispatcher(store, config, now=clock) as opened:
+        return opened.deliver(stop=stop)
 
 
 def test_each_story_of_an_instant_alert_is_mailed_once_by_itself(store: Store, clock: Clock) -> None:
-    for number in range(deliver.MAX_SINGLE_MAILS):
+    for number in range(dispatcher.MAX_SINGLE_MESSAGES):
         put(store, f"s{number}")
     with mail_server() as (behavior, port):
-        report = send(store, config(port), clock)
+        report = deliver(store, config(port), clock)
         assert (report.mails, report.notifications, report.errors) == (5, 5, [])
         assert [mail.message["Subject"] for mail in behavior.taken] == [
             f"[sberbank] Title of s{number} - Outlet" for number in range(5)
         ]
         assert behavior.connections == 1, "one connection for all"
         clock.time += timedelta(days=3)
-        assert send(store, config(port), clock) == DeliveryReport()
+        assert deliver(store, config(port), clock) == DeliveryReport()
         assert len(behavior.taken) == 5
     assert store.outbox() == []
 
 
 def test_many_stories_at_once_share_one_mail(store: Store, clock: Clock) -> None:
-    stories = [put(store, f"s{number}") for number in range(deliver.MAX_SINGLE_MAILS + 1)]
+    stories = [put(store, f"s{number}") for number in range(dispatcher.MAX_SINGLE_MESSAGES + 1)]
     with mail_server() as (behavior, port):
-        send(store, config(port), clock)
+        deliver(store, config(port), clock)
     (mail,) = behavior.taken
     assert mail.message["Subject"] == "[sberbank] 6 stories: Title of s0 and 5 more"
     assert all(mail.part("plain").count(story.url) == 1 for story in stories)
 
 
 def test_a_large_digest_is_split_into_mails_of_a_hundred_entries(store: Store, clock: Clock) -> None:
-    for number in range(deliver.MAX_ENTRIES_PER_MAIL + 1):
+    for number in range(dispatcher.MAX_ENTRIES_PER_MESSAGE + 1):
         put(store, f"s{number}")
     with mail_server() as (behavior, port):
-        send(store, config(port, deliver="daily 07:00"), clock)
+        deliver(store, config(port, deliver="daily 07:00"), clock)
     assert len(behavior.taken) == 2
 
 
@@ -151,7 +152,7 @@ def test_stories_of_one_cluster_are_one_entry(store: Store, clock: Clock) -> Non
     first = put(store, "first")
     put(store, "second", cluster=first.id, outlet="Other Outlet")
     with mail_server() as (behavior, port):
-        send(store, config(port), clock)
+        deliver(store, config(port), clock)
     (mail,) = behavior.taken
     text = mail.part("plain")
     assert text.startswith("Title of first\nOutlet")
@@ -163,25 +164,25 @@ def test_notifications_that_are_not_due_or_snoozed_wait(store: Store, clock: Clo
     put(store, "snoozed", alert="held")
     store.snooze("held", NOW + timedelta(hours=2))
     with mail_server() as (behavior, port):
-        assert send(store, config(port), clock).mails == 0
+        assert deliver(store, config(port), clock).mails == 0
         clock.time += timedelta(hours=1)
-        assert send(store, config(port), clock).mails == 1
+        assert deliver(store, config(port), clock).mails == 1
         clock.time += timedelta(hours=1)
-        assert send(store, config(port), clock).mails == 1
+        assert deliver(store, config(port), clock).mails == 1
         assert len(behavior.taken) == 2
 
 
 def test_notifications_of_a_removed_alert_are_still_mailed(store: Store, clock: Clock) -> None:
     put(store, "first", alert="gone", to=("old@example.org",))
     with mail_server() as (behavior, port):
-        send(store, config(port), clock)
+        deliver(store, config(port), clock)
     assert behavior.taken[0].recipients == ("old@example.org",)
     assert "no longer configured" in behavior.taken[0].part("plain")
 
 
 def test_without_a_mail_server_notifications_stay_queued_and_counted(store: Store, clock: Clock) -> None:
     put(store, "first")
-    assert send(store, config(None), clock) == DeliveryReport(queued=1)
+    assert deliver(store, config(None), clock) == DeliveryReport(queued=1)
     assert len(store.outbox()) == 1
 
 
@@ -189,17 +190,17 @@ def test_an_unavailable_server_only_delays_mail(store: Store, clock: Clock) -> N
     for number in range(3):
         put(store, f"s{number}")
     port = free_port()
-    report = send(store, config(port), clock)
+    report = deliver(store, config(port), clock)
     assert report.postponed == 3
     assert len(report.errors) == 1
     assert "127.0.0.1" in report.errors[0]
-    assert {notification.due_at for notification in store.outbox()} == {NOW + deliver.RETRY_DELAYS[0]}
-    assert send(store, config(port), clock) == DeliveryReport(), "it is not asked again at once"
+    assert {notification.due_at for notification in store.outbox()} == {NOW + dispatcher.RETRY_DELAYS[0]}
+    assert deliver(store, config(port), clock) == DeliveryReport(), "it is not asked again at once"
     for number in range(3, 8):
         put(store, f"s{number}")
-    clock.time += deliver.RETRY_DELAYS[0]
+    clock.time += dispatcher.RETRY_DELAYS[0]
     with mail_server(port=port) as (behavior, _):
-        assert send(store, config(port), clock).notifications == 8
+        assert deliver(store, config(port), clock).notifications == 8
         assert len(behavior.taken) == 1, "what came meanwhile is bundled with it"
 
 
@@ -208,7 +209,7 @@ def test_retry_delays_grow_up_to_four_hours(store: Store, clock: Clock) -> None:
     port = free_port()
     waits = []
     for _ in range(9):
-        send(store, config(port), clock)
+        deliver(store, config(port), clock)
         (notification,) = store.outbox()
         waits.append(notification.due_at - clock.time)
         clock.time = notification.due_at
@@ -222,13 +223,13 @@ def test_only_temporarily_refused_recipients_are_retried(store: Store, clock: Cl
     put(store, "first", to=recipients)
     with mail_server() as (behavior, port):
         behavior.recipient = lambda address: "450 mailbox full" if address.startswith("full") else None
-        report = send(store, config(port, to=recipients), clock)
+        report = deliver(store, config(port, to=recipients), clock)
         assert (report.mails, report.postponed, report.refused) == (1, 1, 0)
         assert "full@example.org: 450 mailbox full" in report.errors[0]
         assert store.outbox()[0].to == ("full@example.org",)
         behavior.recipient = lambda _: None
         clock.time += timedelta(hours=1)
-        send(store, config(port, to=recipients), clock)
+        deliver(store, config(port, to=recipients), clock)
         first, second = behavior.taken
         assert (first.recipients, second.recipients) == (DESK, ("full@example.org",))
         assert first.message["Message-ID"] == second.message["Message-ID"]
@@ -240,7 +241,7 @@ def test_a_permanent_refusal_is_reported_to_ops_once_and_kept(store: Store, cloc
     with mail_server() as (behavior, port):
         behavior.recipient = lambda address: "550 no such user" if address.startswith("gone") else None
         settings = config(port, to=("gone@example.org", *DESK), ops=["ops@example.org"])
-        report = send(store, settings, clock)
+        report = deliver(store, settings, clock)
         assert (report.mails, report.refused) == (1, 1)
         mail, notice_of_it = behavior.taken
         assert mail.recipients == DESK
@@ -251,13 +252,13 @@ def test_a_permanent_refusal_is_reported_to_ops_once_and_kept(store: Store, cloc
         assert kept.to == ("gone@example.org",)
         assert "550" in kept.error
         clock.time += timedelta(hours=1)
-        assert send(store, settings, clock) == DeliveryReport(), "a refused recipient is retried once a day"
+        assert deliver(store, settings, clock) == DeliveryReport(), "a refused recipient is retried once a day"
         clock.time = kept.due_at
-        assert send(store, settings, clock).refused == 1
+        assert deliver(store, settings, clock).refused == 1
         assert len(behavior.taken) == 2, "ops knows already"
         behavior.recipient = lambda _: None
         clock.time += timedelta(days=2)
-        assert send(store, settings, clock).mails == 1
+        assert deliver(store, settings, clock).mails == 1
     assert store.outbox() == []
 
 
@@ -265,12 +266,12 @@ def test_a_corrected_address_receives_refused_mail_at_once(store: Store, clock: 
     put(store, "first", to=("dsek@example.org",))
     with mail_server() as (behavior, port):
         behavior.recipient = lambda address: "550 no such user" if address.startswith("dsek") else None
-        assert send(store, config(port, to=("dsek@example.org",)), clock).refused == 1
+        assert deliver(store, config(port, to=("dsek@example.org",)), clock).refused == 1
         clock.time += timedelta(minutes=5)
-        deliver.requeue_corrected_recipients(store, config(port, to=("dsek@example.org",)), now=clock)
-        assert send(store, config(port, to=("dsek@example.org",)), clock) == DeliveryReport(), "nothing was corrected"
-        deliver.requeue_corrected_recipients(store, config(port), now=clock)
-        assert send(store, config(port), clock).mails == 1
+        assert deliver(store, config(port, to=("dsek@example.org",)), clock) == DeliveryReport(), (
+            "nothing was corrected"
+        )
+        assert deliver(store, config(port), clock).mails == 1
     assert behavior.taken[-1].recipients == DESK
     assert store.outbox() == []
 
@@ -280,9 +281,8 @@ def test_correcting_an_address_resends_nothing_to_the_others(store: Store, clock
     put(store, "first", to=wrong)
     with mail_server() as (behavior, port):
         behavior.recipient = lambda address: "550 no such user" if address.startswith("dsek") else None
-        send(store, config(port, to=wrong), clock)
-        deliver.requeue_corrected_recipients(store, config(port, to=right), now=clock)
-        send(store, config(port, to=right), clock)
+        deliver(store, config(port, to=wrong), clock)
+        deliver(store, config(port, to=right), clock)
     assert [mail.recipients for mail in behavior.taken] == [DESK, ("desk2@example.org",)]
     assert (store.outbox(), store.settings("mail/")) == ([], {})
 
@@ -292,9 +292,8 @@ def test_a_recipient_removed_from_an_alert_gets_no_more_mail(store: Store, clock
     put(store, "first", to=recipients)
     with mail_server() as (behavior, port):
         behavior.recipient = lambda address: "550 no such user" if address.startswith("gone") else None
-        send(store, config(port, to=recipients), clock)
-        deliver.requeue_corrected_recipients(store, config(port), now=clock)
-        assert send(store, config(port), clock) == DeliveryReport()
+        deliver(store, config(port, to=recipients), clock)
+        assert deliver(store, config(port), clock) == DeliveryReport()
     assert [mail.recipients for mail in behavior.taken] == [DESK]
     assert (store.outbox(), store.settings("mail/")) == ([], {})
 
@@ -315,14 +314,14 @@ def test_a_mail_that_the_server_refuses_is_kept(
     put(store, "first")
     with mail_server() as (behavior, port):
         setattr(behavior, stage, (lambda: answer) if stage == "data" else (lambda _: answer))
-        report = send(store, config(port), clock)
+        report = deliver(store, config(port), clock)
         assert (report.refused, report.postponed) == ((1, 0) if refused else (0, 1))
         assert answer in report.errors[0]
         (kept,) = store.outbox()
         assert answer in kept.error
         setattr(behavior, stage, (lambda: None) if stage == "data" else (lambda _: None))
         clock.time = kept.due_at
-        assert send(store, config(port), clock).mails == 1
+        assert deliver(store, config(port), clock).mails == 1
 
 
 def test_a_refused_mail_does_not_delay_the_next(store: Store, clock: Clock) -> None:
@@ -330,7 +329,7 @@ def test_a_refused_mail_does_not_delay_the_next(store: Store, clock: Clock) -> N
     put(store, "second")
     with mail_server() as (behavior, port):
         behavior.recipient = lambda address: "550 no" if address.startswith("gone") else None
-        report = send(store, config(port), clock)
+        report = deliver(store, config(port), clock)
         assert (report.mails, report.refused) == (1, 1)
         assert behavior.connections == 1
 
@@ -339,11 +338,11 @@ def test_a_mail_that_may_have_arrived_is_repeated_with_the_same_id(store: Store,
     put(store, "first")
     with mail_server() as (behavior, port):
         behavior.hang_up_after_data = True
-        assert send(store, config(port), clock).postponed == 1
+        assert deliver(store, config(port), clock).postponed == 1
         put(store, "second")
         behavior.hang_up_after_data = False
         clock.time += timedelta(hours=1)
-        send(store, config(port), clock)
+        deliver(store, config(port), clock)
     once, again, other = behavior.taken
     assert once.message["Message-ID"] == again.message["Message-ID"]
     assert once.message["Message-ID"] != other.message["Message-ID"]
@@ -371,11 +370,11 @@ def test_after_a_kill_at_any_step_repeats_have_the_same_id(
         with monkeypatch.context() as patched:
             patched.setattr(owner, step, dies)
             with pytest.raises(Killed):
-                send(store, config(port), clock)
+                deliver(store, config(port), clock)
         put(store, "s2")
-        send(store, config(port), clock)
-        clock.time += deliver.CLAIM_TERM
-        send(store, config(port), clock)
+        deliver(store, config(port), clock)
+        clock.time += dispatcher.CLAIM_TERM
+        deliver(store, config(port), clock)
         assert store.outbox() == []
     by_id: dict[str, set[str]] = {}
     for mail in behavior.taken:
@@ -390,13 +389,13 @@ def test_claims_of_a_dead_local_process_are_sent_at_once(
 ) -> None:
     put(store, "first")
     put(store, "second")
-    monkeypatch.setattr(deliver, "_deliveries_running", {f"{process_identity.this_process()}/abc"})
+    monkeypatch.setattr(dispatcher, "_deliveries_running", {f"{process_identity.this_process()}/abc"})
     host, _pid, began, *identity = process_identity.this_process().split(":")
     dead = ":".join((host, "999999999", began, *identity))
     for name, number in ((f"{dead}/abc", 1), (f"{process_identity.this_process()}/abc", 1)):
-        assert len(store.claim(holder=name, now=NOW, term=deliver.CLAIM_TERM, limit=number)) == 1
+        assert len(store.claim(holder=name, now=NOW, term=dispatcher.CLAIM_TERM, limit=number)) == 1
     with mail_server() as (behavior, port):
-        assert send(store, config(port), clock).mails == 1
+        assert deliver(store, config(port), clock).mails == 1
         assert behavior.taken[0].message["Subject"] == "[sberbank] Title of first - Outlet"
 
 
@@ -412,8 +411,8 @@ def test_claims_of_an_interrupted_delivery_are_sent_by_the_next(
         with monkeypatch.context() as patched:
             patched.setattr(store, "assign_message_ids", away)
             with pytest.raises(StoreUnavailable):
-                send(store, config(port), clock)
-        assert send(store, config(port), clock).mails == 1
+                deliver(store, config(port), clock)
+        assert deliver(store, config(port), clock).mails == 1
 
 
 @pytest.mark.parametrize("step", ["mark_sent", "postpone", "stories"])
@@ -421,7 +420,7 @@ def test_a_store_outage_between_mail_and_mark_sends_no_second_mail(
     step: str, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A mail that one of two recipients refuses is returned to the outbox after the report to ops."""
-    monkeypatch.setattr(deliver, "STORE_RETRY_PAUSES_SECONDS", (0.01, 0.01))
+    monkeypatch.setattr(dispatcher, "STORE_RETRY_PAUSES_SECONDS", (0.01, 0.01))
     recipients = DESK if step == "mark_sent" else (*DESK, "gone@example.org")
     put(store, "first", to=recipients)
     real, tries = getattr(store, step), 0
@@ -438,19 +437,19 @@ def test_a_store_outage_between_mail_and_mark_sends_no_second_mail(
 
         monkeypatch.setattr(store, step, away)
         settings = config(port, to=recipients, ops=["ops@example.org"])
-        assert send(store, settings, clock).mails == 1
+        assert deliver(store, settings, clock).mails == 1
         assert tries >= 4
-        send(store, settings, clock)
+        deliver(store, settings, clock)
         clock.time += timedelta(days=2)
-        send(store, settings, clock)
+        deliver(store, settings, clock)
         assert [mail.recipients for mail in behavior.taken].count(DESK) == 1
 
 
 def test_a_stopped_delivery_waits_for_the_store_only_briefly(
     store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliver, "STORE_RETRY_PAUSES_SECONDS", (0.01, 0.01))
-    monkeypatch.setattr(deliver, "SHUTDOWN_GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(dispatcher, "STORE_RETRY_PAUSES_SECONDS", (0.01, 0.01))
+    monkeypatch.setattr(dispatcher, "SHUTDOWN_GRACE_SECONDS", 0.1)
     put(store, "first")
 
     def away(*_: object, **__: object) -> None:
@@ -458,16 +457,16 @@ def test_a_stopped_delivery_waits_for_the_store_only_briefly(
 
     monkeypatch.setattr(store, "mark_sent", away)
     with mail_server() as (behavior, port), pytest.raises(StoreUnavailable):
-        deliver_due(store, config(port), now=clock, stop=lambda: len(behavior.taken) > 0)
+        deliver(store, config(port), clock, stop=lambda: len(behavior.taken) > 0)
 
 
 def test_a_stopped_delivery_finishes_its_mail_and_frees_the_rest(store: Store, clock: Clock) -> None:
     for number in range(4):
         put(store, f"s{number}")
     with mail_server() as (behavior, port):
-        report = deliver_due(store, config(port), now=clock, stop=lambda: len(behavior.taken) >= 2)
+        report = deliver(store, config(port), clock, stop=lambda: len(behavior.taken) >= 2)
         assert report.mails == len(behavior.taken) == 2
-        rest = store.claim(holder="another", now=NOW, term=deliver.CLAIM_TERM)
+        rest = store.claim(holder="another", now=NOW, term=dispatcher.CLAIM_TERM)
         assert len(rest) == 2
         assert {(notification.attempts, notification.message_id) for notification in rest} == {(0, None)}
 
@@ -476,7 +475,7 @@ def test_a_stopped_delivery_without_server_leaves_the_rest_unchanged(store: Stor
     for number in range(3):
         put(store, f"s{number}")
     stop = iter([False, False, *[True] * 9])  # called before the claim and before each mail
-    deliver_due(store, config(free_port()), now=clock, stop=lambda: next(stop))
+    deliver(store, config(free_port()), clock, stop=lambda: next(stop))
     assert sorted(notification.attempts for notification in store.outbox()) == [0, 0, 1]
 
 
@@ -489,10 +488,10 @@ def test_no_other_process_claims_a_mail_that_a_long_delivery_sends(store: Store,
 
         def slow() -> None:
             clock.time += timedelta(minutes=6)
-            taken.extend(store.claim(holder="another", now=clock.time, term=deliver.CLAIM_TERM))
+            taken.extend(store.claim(holder="another", now=clock.time, term=dispatcher.CLAIM_TERM))
 
         behavior.data = slow
-        assert send(store, config(port), clock).mails == len(behavior.taken) == 5
+        assert deliver(store, config(port), clock).mails == len(behavior.taken) == 5
     assert (taken, store.outbox()) == ([], [])
 
 
@@ -505,7 +504,7 @@ def test_two_processes_never_send_the_same_notification(store: Store, tmp_path: 
 
         def work(own: Store) -> None:
             start.wait()
-            send(own, config(port), clock)
+            deliver(own, config(port), clock)
 
         threads = [threading.Thread(target=work, args=(own,)) for own in (store, other)]
         for thread in threads:
@@ -524,12 +523,12 @@ def test_a_lost_claim_is_left_to_the_other_process(store: Store, clock: Clock, m
 
         def late(own: SqliteStore, *args: Any, **kwargs: Any) -> None:
             monkeypatch.setattr(SqliteStore, "assign_message_ids", real)
-            clock.time += deliver.CLAIM_TERM + timedelta(seconds=1)  # the process slept past its claim
-            send(store, config(port), clock)
+            clock.time += dispatcher.CLAIM_TERM + timedelta(seconds=1)  # the process slept past its claim
+            deliver(store, config(port), clock)
             real(own, *args, **kwargs)
 
         monkeypatch.setattr(SqliteStore, "assign_message_ids", late)
-        assert send(store, config(port), clock).mails == 0
+        assert deliver(store, config(port), clock).mails == 0
         assert len(behavior.taken) == 1
 
 
@@ -537,8 +536,8 @@ def test_a_deleted_story_is_mailed_with_the_data_of_its_hit(store: Store, clock:
     put(store, "first")
     with mail_server() as (behavior, port), pytest.MonkeyPatch.context() as patched:
         patched.setattr(SqliteStore, "stories", lambda *_: {})
-        clock.time += deliver.COMMIT_GRACE
-        send(store, config(port), clock)
+        clock.time += dispatcher.COMMIT_GRACE
+        deliver(store, config(port), clock)
     assert "no longer stored" in behavior.taken[0].part("plain")
     assert "https://outlet.example/first" in behavior.taken[0].part("plain")
 
@@ -556,23 +555,23 @@ def test_a_notification_waits_until_its_story_is_stored(store: Store, clock: Clo
     with mail_server() as (behavior, port), pytest.MonkeyPatch.context() as patched:
         stored = {} if version == 1 else {story.id: story}
         patched.setattr(SqliteStore, "stories", lambda *_: stored)
-        send(store, config(port), clock)
+        deliver(store, config(port), clock)
         assert len(behavior.taken) == version - 1
         assert [notification.version for notification in store.outbox()] == [version]
         stored[story.id] = replace(story, version=version)
-        send(store, config(port), clock)
+        deliver(store, config(port), clock)
         assert len(behavior.taken) == version - 1  # not yet due again
-        clock.time += deliver.SHORT_RETRY_DELAY
-        send(store, config(port), clock)
+        clock.time += dispatcher.SHORT_RETRY_DELAY
+        deliver(store, config(port), clock)
         assert len(behavior.taken) == version
         assert "no longer stored" not in behavior.taken[-1].part("plain")
 
 
 def test_ten_thousand_notifications_are_sent_in_bounded_batches(store: Store, clock: Clock) -> None:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(deliver, "CLAIM_BATCH", 4)
-        patched.setattr(deliver, "MAX_CLAIMED", 8)
+        patched.setattr(dispatcher, "CLAIM_BATCH", 4)
+        patched.setattr(dispatcher, "MAX_CLAIMED", 8)
         for number in range(10):
             put(store, f"s{number}")
         with mail_server() as (_, port):
-            assert [send(store, config(port), clock).notifications for _ in range(3)] == [8, 2, 0]
+            assert [deliver(store, config(port), clock).notifications for _ in range(3)] == [8, 2, 0]

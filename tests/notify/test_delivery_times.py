@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.mail.delivery_times import Schedule, due_at, parse
+from monitor.notify.delivery_times import Schedule, due_at, parse
 
 moments = st.integers(1_577_836_800, 2_051_222_400).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
 zones = st.sampled_from(["UTC", "Europe/London", "America/New_York", "Asia/Tokyo", "Asia/Kolkata", "Pacific/Chatham"])

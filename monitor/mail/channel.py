@@ -1,0 +1,41 @@
+"""The e-mail channel: composes messages and sends them through one SMTP connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor.mail import compose, mail_url
+from monitor.mail.smtp import Connection
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from monitor.config import Config
+    from monitor.models import Hit, Story
+    from monitor.notify.channel import Message, Refusals
+
+
+class EmailChannel:
+    """Implements `monitor.notify.Channel` for ``mail.url``, which must be set."""
+
+    def __init__(self, config: Config) -> None:
+        assert config.mail.url is not None
+        self._config = config
+        self._sender = compose.bare_address(config.mail.sender)
+        server = mail_url.parse(config.mail.url.get_secret_value())
+        self._connection = Connection(server, timeout=config.mail.timeout.total_seconds())
+
+    def open(self) -> None:
+        self._connection.open()
+
+    def compose(
+        self, message: Message, stories: Mapping[str, Story], hits: Mapping[str, Hit], *, at: datetime
+    ) -> bytes:
+        return compose.alert_mail(self._config, message.id, message.notifications, stories, hits, at=at)
+
+    def send(self, content: bytes, *, to: Sequence[str]) -> Refusals:
+        return self._connection.send(content, sender=self._sender, to=to)
+
+    def close(self) -> None:
+        self._connection.close()
