@@ -50,7 +50,7 @@ def crawl_command(
     if no_mail:
         return status
     from monitor.cli.deliver import tell
-    from monitor.notify.dispatcher import open_dispatcher
+    from monitor.delivery import open_dispatcher
 
     with context.store() as store:
         with open_dispatcher(store, context.config) as dispatcher:

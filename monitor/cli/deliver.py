@@ -29,7 +29,7 @@ def deliver_command(context: Context) -> int:
       media-monitor deliver
       media-monitor crawl --no-mail; media-monitor deliver
     """
-    from monitor.notify.dispatcher import open_dispatcher
+    from monitor.delivery import open_dispatcher
 
     with context.store() as store:
         with open_dispatcher(store, context.config) as dispatcher:

@@ -180,7 +180,7 @@ def _cancel_when_told(process: AsyncCrawlerProcess) -> list[signal.Signals]:
 
 async def _send_mail(service: Service, stopping: asyncio.Event) -> None:
     """Looks into the outbox again and again."""
-    from monitor.notify.dispatcher import open_dispatcher
+    from monitor.delivery import open_dispatcher
 
     with open_dispatcher(service.store, service.config) as dispatcher:
         while not stopping.is_set():

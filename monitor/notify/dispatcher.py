@@ -12,7 +12,6 @@ import logging
 import time
 import uuid
 from collections import defaultdict
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
@@ -28,18 +27,18 @@ from monitor.errors import (
 from monitor.itertools_compat import batched
 from monitor.models import now as clock
 from monitor.notify import delivery_times
-from monitor.notify.channel import Channel, Message, Refusals
+from monitor.notify.channel import Message, Refusals
 from monitor.notify.grouping import group_by_cluster
 from monitor.plural import plural
 from monitor.process_identity import is_dead, this_process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from monitor.config import Config
     from monitor.models import Hit, Json, Notification, Story
-    from monitor.notify.channel import OperatorReports
+    from monitor.notify.channel import Channel, OperatorReports
     from monitor.store import Store
 
 T = TypeVar("T")
@@ -72,22 +71,6 @@ class DeliveryReport:
     refused: int = 0
     held: int = 0  # of snoozed alerts
     errors: list[str] = field(default_factory=list)
-
-
-@contextmanager
-def open_dispatcher(store: Store, config: Config, *, now: Callable[[], datetime] = clock) -> Iterator[Dispatcher]:
-    """Opens a dispatcher with the channel that the configuration names; connections are made when first needed."""
-    with ExitStack() as opened:
-        channel: Channel | None = None
-        reports: OperatorReports | None = None
-        if config.mail.url is not None:
-            from monitor.mail.channel import EmailChannel
-            from monitor.mail.ops_mail import OpsMail
-
-            email = EmailChannel(config)
-            opened.callback(email.close)
-            channel, reports = email, OpsMail(config, email)
-        yield Dispatcher(store, config, channel, reports, now=now)
 
 
 class Dispatcher:

@@ -75,7 +75,7 @@ def test_a_delivery_that_fails_does_not_end_later_ones(monkeypatch: pytest.Monke
             stop.set()
             return DeliveryReport()
 
-    monkeypatch.setattr("monitor.notify.dispatcher.open_dispatcher", lambda *_: nullcontext(FailingDispatcher()))
+    monkeypatch.setattr("monitor.delivery.open_dispatcher", lambda *_: nullcontext(FailingDispatcher()))
     monkeypatch.setattr(process, "MAIL_INTERVAL_SECONDS", 0.01)
     service: Any = SimpleNamespace(store=None, config=None)
     asyncio.run(asyncio.wait_for(process._send_mail(service, stop), 30))

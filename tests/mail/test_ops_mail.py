@@ -12,8 +12,9 @@ import pytest
 
 from mail.server import free_port, mail_server
 from monitor.config import Config, MailSettings, Outlet
+from monitor.delivery import open_dispatcher
 from monitor.mail.ops_mail import CHECK_INTERVAL, REMINDER_INTERVAL
-from monitor.notify.dispatcher import DeliveryReport, open_dispatcher
+from monitor.notify.dispatcher import DeliveryReport
 from monitor.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:

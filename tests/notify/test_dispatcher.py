@@ -12,11 +12,12 @@ import pytest
 from mail.server import free_port, mail_server
 from monitor import process_identity
 from monitor.config import Alert, Config, MailSettings
+from monitor.delivery import open_dispatcher
 from monitor.errors import StoreUnavailable
 from monitor.mail.smtp import Connection
 from monitor.models import Candidate, Disposition, FrontierEntry, Hit, Notification, Outcome, PageCommit, Story
 from monitor.notify import dispatcher
-from monitor.notify.dispatcher import DeliveryReport, open_dispatcher
+from monitor.notify.dispatcher import DeliveryReport
 from monitor.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
