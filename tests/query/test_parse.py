@@ -1,4 +1,4 @@
-"""The grammar: what is accepted, what it means, and what people are told of a mistake."""
+"""The grammar: accepted queries, their trees, and the messages for errors."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ from query.generate import queries
         ("NOTE ANDES", And((Word("NOTE"), Word("ANDES")))),
     ],
 )
-def test_a_query_means_its_tree(text: str, tree: object) -> None:
+def test_a_query_parses_to_this_tree(text: str, tree: object) -> None:
     assert parse(text) == tree
 
 
@@ -117,32 +117,32 @@ def test_a_query_means_its_tree(text: str, tree: object) -> None:
         ("title:(language:en)", 8, "inside title:"),
         ("outlet:BBC*", 8, "whole values"),
         ("outlet:(a NEAR/1 b)", 11, "NEAR inside outlet:"),
-        ("author:raw:A", 8, "raw: does not go with author:"),
+        ("author:raw:A", 8, "raw: cannot be combined with author:"),
         ("published_at:yesterday", 14, "not a time"),
         ("published_at:[2026-11-31 TO *]", 14, "not a date"),
         ("published_at:[2026-11-01]", 14, "not a range"),
         ("published_at:[now-7d TO now", 14, 'unmatched "["'),
         ("published_at:>*", 14, "nothing is > *"),
         ("word_count:many", 12, "not a number"),
-        ("[a TO b]", 1, "no range is"),
+        ("[a TO b]", 1, "not part of a range"),
         ("a\\", 2, "escapes nothing"),
     ],
 )
-def test_a_mistake_is_named_with_its_column_and_a_hint(text: str, column: int, words: str) -> None:
+def test_an_error_has_a_message_with_column_and_hint(text: str, column: int, words: str) -> None:
     with pytest.raises(QueryError) as caught:
         parse(text)
     assert (caught.value.column, words in str(caught.value)) == (column, True), str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["NOT a", "-a -b", "a OR NOT b", "NOT (a b) AND NOT c", "NOT a OR language:en"])
-def test_an_alert_must_ask_for_something(text: str) -> None:
+def test_an_alert_must_require_something(text: str) -> None:
     parse(text)
-    with pytest.raises(QueryError, match="has to be there"):
+    with pytest.raises(QueryError, match="has to be present"):
         parse(text, positive=True)
 
 
 @pytest.mark.parametrize("text", ["a -b", "language:en", "NOT (NOT a)", "a OR (b -c)", "published_at:>=now-7d"])
-def test_an_alert_may_exclude_what_it_likes_beside_that(text: str) -> None:
+def test_an_alert_may_also_exclude_something(text: str) -> None:
     parse(text, positive=True)
 
 
@@ -171,14 +171,14 @@ def test_an_alert_may_exclude_what_it_likes_beside_that(text: str) -> None:
 )
 def test_a_query_too_large_is_refused_in_less_than_a_second(text: str) -> None:
     parse("warm up")
-    began = time.process_time()
+    started = time.process_time()
     with pytest.raises(QueryError):
         parse(text)
-    assert time.process_time() - began < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize("text", ["LINEAR/5", r"\NEAR/5b", r"a\NEAR/5", r"\near/5", r"x\ONEAR/2b", '"NEAR/5"'])
-def test_a_word_like_an_operator_is_one_where_it_cannot_be_the_other(text: str) -> None:
+def test_text_that_only_resembles_an_operator_is_a_word(text: str) -> None:
     tree = parse(text)
     assert isinstance(tree, Word | Phrase)
     assert parse(str(tree)) == tree
@@ -192,7 +192,7 @@ def test_a_printed_tree_parses_to_itself(text: str) -> None:
     assert str(parse(str(tree))) == str(tree)
 
 
-_signs = st.text(
+_characters = st.text(
     st.sampled_from(
         "ab中И \t\n\"“”«»()（）[]{}:^~*?+-!&|/\\<>=.,'’_019ANDORTNEAR\u0301\u3000\u202f\x00\ud7ff\U0001f600"
     ),
@@ -228,14 +228,14 @@ _words = st.lists(
             "b",
         ]
     )
-    | _signs,
+    | _characters,
     max_size=12,
 ).map(" ".join)
 
 
 @settings(max_examples=2000, deadline=None)
-@given(_signs | _words | st.text(max_size=30))
-def test_parsing_raises_nothing_but_the_languages_own_error(text: str) -> None:
+@given(_characters | _words | st.text(max_size=30))
+def test_parsing_raises_only_query_errors(text: str) -> None:
     try:
         tree = parse(text)
     except QueryError as error:
