@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -58,6 +60,75 @@ from query.generate import queries
 )
 def test_a_query_parses_to_this_tree(text: str, tree: object) -> None:
     assert parse(text) == tree
+
+
+A, B, C, D = Word("a"), Word("b"), Word("c"), Word("d")
+
+
+@pytest.mark.parametrize(
+    ("text", "tree"),
+    [
+        # A field binds tighter than NEAR, NOT, AND and OR.
+        ("raw:a NEAR/5 b", Near(Word("a", raw=True), B, 5)),
+        ("NOT title:a b", And((Not(Word("a", field="title")), B))),
+        ("title:a b", And((Word("a", field="title"), B))),
+        ("title:a OR b", Or((Word("a", field="title"), B))),
+        # NEAR binds tighter than NOT, AND and OR, and joins from left to right.
+        ("NOT a NEAR/5 b", Not(Near(A, B, 5))),
+        ("-a NEAR/5 b", Not(Near(A, B, 5))),
+        ("!a ONEAR/5 b", Not(Near(A, B, 5, ordered=True))),
+        ("a b NEAR/5 c", And((A, Near(B, C, 5)))),
+        ("a AND b NEAR/5 c AND d", And((A, Near(B, C, 5), D))),
+        ("a OR b NEAR/5 c OR d", Or((A, Near(B, C, 5), D))),
+        ("a NEAR/1 b NEAR/2 c", Near(Near(A, B, 1), C, 2)),
+        ("a ONEAR/1 b NEAR/2 c", Near(Near(A, B, 1, ordered=True), C, 2)),
+        ("a NEAR/1 (b NEAR/2 c)", Near(A, Near(B, C, 2), 1)),
+        # NOT binds tighter than AND and OR.
+        ("NOT a b", And((Not(A), B))),
+        ("NOT a AND b", And((Not(A), B))),
+        ("NOT a OR b", Or((Not(A), B))),
+        ("NOT NOT a b", And((Not(Not(A)), B))),
+        # AND, also without an operator, binds tighter than OR.
+        ("a OR b AND c", Or((A, And((B, C))))),
+        ("a b OR c d", Or((And((A, B)), And((C, D))))),
+        # All of them together.
+        ("a OR NOT b NEAR/5 c d", Or((A, And((Not(Near(B, C, 5)), D))))),
+        ("a AND NOT b NEAR/5 c OR d", Or((And((A, Not(Near(B, C, 5)))), D))),
+        # Brackets override the order.
+        ("NOT (a OR b) c", And((Not(Or((A, B))), C))),
+        ("(a OR b) AND c", And((Or((A, B)), C))),
+        ("(a OR b) NEAR/5 c", Near(Or((A, B)), C, 5)),
+    ],
+)
+def test_a_field_near_not_and_or_bind_in_this_order(text: str, tree: object) -> None:
+    assert parse(text) == tree
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "message"),
+    [
+        ("a NEAR/5 NOT b", 10, "NEAR/5 cannot be followed by NOT"),
+        ("a NEAR/5 -b", 10, "NEAR/5 cannot be followed by -"),
+        ("a NEAR/5 (NOT b)", 11, "NEAR/5 cannot join NOT"),
+        ("(NOT a) NEAR/5 b", 2, "NEAR/5 cannot join NOT"),
+        ("(a b) NEAR/5 c", 2, "NEAR/5 cannot join AND"),
+        ("title:NOT a", 7, "title: cannot be followed by NOT"),
+        ("title:-a", 7, "title: cannot be followed by -"),
+    ],
+)
+def test_a_looser_operator_is_refused_in_a_tighter_one(text: str, column: int, message: str) -> None:
+    with pytest.raises(QueryError) as caught:
+        parse(text)
+    assert (caught.value.column, message in str(caught.value)) == (column, True), str(caught.value)
+
+
+def test_the_precedence_table_of_the_docs_agrees_with_the_parser() -> None:
+    docs = Path(__file__).parents[2] / "docs" / "query-language.md"
+    section = docs.read_text("utf-8").partition("## Precedence")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| \d \| .* \| `(.+)` \| `(.+)` \|$", section, re.MULTILINE)
+    assert len(rows) == 5
+    for written, with_brackets in rows:
+        assert parse(written) == parse(with_brackets)
 
 
 @pytest.mark.parametrize(
