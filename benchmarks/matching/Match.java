@@ -33,9 +33,9 @@ import org.apache.lucene.search.Query;
 import org.apache.lucene.search.TermQuery;
 
 /**
- * Lucene Monitor on the same rules and stories: Match RULES STORIES ROUNDS. Rules are a line each, kind and words
- * divided by tabs; stories a line each. Prints stories a second of CPU time in the best round, and
- * hits in all.
+ * Runs Lucene Monitor on the same rules and stories: Match RULES STORIES REPEAT. Each line of RULES is a rule, its kind
+ * and words separated by tabs; each line of STORIES is a story. Prints the stories per second of CPU time of the fastest
+ * of REPEAT measurements, and the total number of hits.
  */
 public class Match {
   static final ThreadMXBean CPU = ManagementFactory.getThreadMXBean();
@@ -83,10 +83,10 @@ public class Match {
       }
       monitor.register(rules);
       List<String> stories = Files.readAllLines(Path.of(args[1]));
-        double seconds = Double.MAX_VALUE;
+      double seconds = Double.MAX_VALUE;
       long hits = 0;
-      for (int round = 0; round < Integer.parseInt(args[2]); round++) {
-        long began = CPU.getCurrentThreadCpuTime();
+      for (int measurement = 0; measurement < Integer.parseInt(args[2]); measurement++) {
+        long started = CPU.getCurrentThreadCpuTime();
         hits = 0;
         for (String story : stories) {
           Document document = new Document();
@@ -94,7 +94,7 @@ public class Match {
           document.add(new TextField("exact", story, Field.Store.NO));
           hits += monitor.match(document, QueryMatch.SIMPLE_MATCHER).getMatchCount();
         }
-        seconds = Math.min(seconds, (CPU.getCurrentThreadCpuTime() - began) / 1e9);
+        seconds = Math.min(seconds, (CPU.getCurrentThreadCpuTime() - started) / 1e9);
       }
       System.out.printf("%.1f %d%n", stories.size() / seconds, hits);
     }

@@ -49,9 +49,9 @@ def check_command(context: Context, *, offline: bool) -> int:
 
 def _lint(config: Config) -> list[str]:
     from monitor.config.warnings import asked_too_often
-    from monitor.query.lint import lint
+    from monitor.query.lint import lint_config
 
-    return [*asked_too_often(config), *lint(config)]
+    return [*asked_too_often(config), *lint_config(config)]
 
 
 def _engines(context: Context, *, start: bool) -> bool:

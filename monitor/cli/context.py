@@ -137,9 +137,9 @@ class Context:
 
     def warn_about_query(self, query: str, *, kind: str) -> None:
         """Says on stderr what in the query can hardly be meant."""
-        from monitor.query.lint import configured_values, notes
+        from monitor.query.lint import configured_values, lint_query
 
-        for note in notes(query, known=configured_values(self.config), kind=kind):
+        for note in lint_query(query, configured=configured_values(self.config), kind=kind):
             self.err.print(f"note: {note}", markup=False)
 
 
@@ -173,7 +173,7 @@ class TimeType(click.ParamType[datetime]):
             from monitor.query import time_ranges
 
             try:
-                return time_ranges.span(value, now())[0]
+                return time_ranges.period(value, now())[0]
             except ValueError as error:
                 self.fail(str(error), param, ctx)
         if _NUMBER.fullmatch(value):

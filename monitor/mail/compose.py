@@ -224,7 +224,7 @@ def _entry(
         title=highlight(node, story, "title") if node and story.title else _unmarked(story.title or story.url),
         url=story.url,
         details=(story.outlet, *_details(story, zone, corrected=version > 1)),
-        contexts=tuple(each for each in snippets(node, story, most=4) if each.field != "title")[:3] if node else (),
+        contexts=tuple(each for each in snippets(node, story, limit=4) if each.field != "title")[:3] if node else (),
         others=tuple(others.values()),
     )
 

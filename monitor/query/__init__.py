@@ -1,6 +1,7 @@
 """The query language of topics, alerts and search: one grammar, one meaning, three back ends.
 
-text -> parse -> Node -> matcher (alerts, topics), to_sql, to_elasticsearch
+A text is parsed to a Node.  The matcher evaluates it for alerts and topics; the compilers in
+`monitor.store.sqlite.query_compiler` and `monitor.store.elasticsearch.query_compiler` translate it for searches.
 """
 
 from monitor.query.parse import parse

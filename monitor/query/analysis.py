@@ -1,13 +1,13 @@
-"""How text becomes tokens, the one definition behind every back end.
+"""Text analysis: splits text into tokens.  Every back end follows this definition.
 
-Tokens are words by Unicode's UAX #29 as Lucene's standard tokenizer cuts them: Han and Hiragana by character,
-Katakana by run, Thai, Lao, Khmer and Burmese by run.  Each token has three forms at one position:
+Token boundaries are those of Lucene's standard tokenizer (Unicode's UAX #29): each Han or Hiragana character is a
+token; each run of Katakana, Thai, Lao, Khmer or Burmese is a token.  Each token has three forms at one position:
 
-- raw: as written, without a possessive 's or an elided article (l', d', dell');
+- raw: the written form without a possessive 's or an elided article (l', d', dell');
 - exact: raw in lower case without diacritics;
 - stem: exact without Russian and English endings (Snowball).
 
-`monitor.store.elasticsearch.analysis` says the same to Elasticsearch, and a test compares the two on a real server.
+`monitor.store.elasticsearch.analysis` configures Elasticsearch accordingly; a test compares both on a real server.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from monitor.query.stemming import stem
 if TYPE_CHECKING:
     from monitor.query.syntax import Phrase, Word
 
-#: Elided articles, prepositions and conjunctions of French and Italian, without their apostrophe.
+#: French and Italian articles, prepositions and conjunctions that are elided, without the apostrophe.
 ARTICLES = frozenset(
     [
         "l",
@@ -61,7 +61,7 @@ ARTICLES = frozenset(
         "quell",
     ]
 )
-MAX_CACHED_FORMS = 400_000  # words whose forms are kept in memory: some 100 MB
+MAX_CACHED_FORMS = 400_000  # words with their forms; about 100 MB
 
 
 class Form(enum.StrEnum):
@@ -70,7 +70,7 @@ class Form(enum.StrEnum):
     STEM = "stem"
 
 
-#: In the order of `Forms`.
+#: The order of the fields of `Forms`.
 FORMS = (Form.RAW, Form.EXACT, Form.STEM)
 
 
@@ -81,17 +81,17 @@ class Forms(NamedTuple):
 
 
 class Tokens:
-    """An analysed text: for each form the list of tokens, the same position being the same word."""
+    """An analysed text: the tokens in order, each in three forms; a position is an index into that order."""
 
-    __slots__ = ("_offsets", "_positions", "_sorted", "_words", "remembered", "text")
+    __slots__ = ("_offsets", "_positions", "_sorted", "_words", "position_cache", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._words = [_known.get(surface) or forms(surface) for surface in segment(text)]
+        self._words = [_forms_cache.get(surface) or forms(surface) for surface in segment(text)]
         self._positions: list[dict[str, list[int]] | None] = [None, None, None]
         self._sorted: dict[Form, list[str]] = {}
         self._offsets: list[tuple[int, int]] | None = None
-        self.remembered: dict[TokenMatch, list[int]] = {}  # positions of patterns, for queries that share them
+        self.position_cache: dict[TokenMatch, list[int]] = {}  # of patterns and fuzzy words that queries share
 
     def __len__(self) -> int:
         return len(self._words)
@@ -100,32 +100,32 @@ class Tokens:
         return self._words[position]
 
     def positions(self, form: Form) -> dict[str, list[int]]:
-        """Where each token of that form stands, in ascending order."""
-        return self.positions_of(FORMS.index(form))
+        """Returns the positions of each distinct token of that form, in ascending order."""
+        return self.positions_by_form_index(FORMS.index(form))
 
-    def positions_of(self, index: int) -> dict[str, list[int]]:
-        """The same by the form's place in `FORMS`, which is quicker to look up."""
-        found = self._positions[index]
-        if found is None:
-            found = {}
+    def positions_by_form_index(self, form_index: int) -> dict[str, list[int]]:
+        """Returns the same as `positions` for an index into `FORMS`, which is faster to look up."""
+        positions = self._positions[form_index]
+        if positions is None:
+            positions = {}
             for position, word in enumerate(self._words):
-                token = word[index]
-                if token in found:
-                    found[token].append(position)
+                token = word[form_index]
+                if token in positions:
+                    positions[token].append(position)
                 else:
-                    found[token] = [position]
-            self._positions[index] = found  # complete before another thread sees it
-        return found
+                    positions[token] = [position]
+            self._positions[form_index] = positions  # assigned when complete, for other threads
+        return positions
 
     def sorted(self, form: Form) -> list[str]:
-        """The different tokens of that form, in order."""
-        found = self._sorted.get(form)
-        if found is None:
-            found = self._sorted[form] = sorted(self.positions(form))
-        return found
+        """Returns the distinct tokens of that form in sorted order."""
+        tokens_in_order = self._sorted.get(form)
+        if tokens_in_order is None:
+            tokens_in_order = self._sorted[form] = sorted(self.positions(form))
+        return tokens_in_order
 
     def offsets(self) -> list[tuple[int, int]]:
-        """Start and end of each token in the text, in characters."""
+        """Returns the start and end of each token in the text, in characters."""
         if self._offsets is None:
             self._offsets = boundaries(self.text)
         return self._offsets
@@ -135,27 +135,28 @@ def tokens(text: str) -> Tokens:
     return Tokens(text)
 
 
-_known: dict[str, Forms] = {}
-_UNSEEN = {**folding.INVISIBLE, **DIRECTION_MARKS}  # Elasticsearch gets stories that have no marks of direction
+_forms_cache: dict[str, Forms] = {}
+# Elasticsearch needs no rule for direction marks, because stories are stored without them.
+_REMOVED_CHARACTERS = {**folding.INVISIBLE, **DIRECTION_MARKS}
 
 
 def forms(surface: str) -> Forms:
-    """The three forms of one word."""
-    found = _known.get(surface)
-    if found is None:
-        raw = _unelided(_unpossessed(surface.translate(LOOKALIKES).translate(_UNSEEN)))
+    """Returns the three forms of one word."""
+    cached = _forms_cache.get(surface)
+    if cached is None:
+        raw = _without_article(_without_possessive(surface.translate(LOOKALIKES).translate(_REMOVED_CHARACTERS)))
         exact = folding.fold(raw)
-        if len(_known) >= MAX_CACHED_FORMS:
-            _known.clear()
-        found = _known[surface] = Forms(raw, exact, stem(exact))
-    return found
+        if len(_forms_cache) >= MAX_CACHED_FORMS:
+            _forms_cache.clear()
+        cached = _forms_cache[surface] = Forms(raw, exact, stem(exact))
+    return cached
 
 
-def _unpossessed(token: str) -> str:
+def _without_possessive(token: str) -> str:
     return token[:-2] if token[-2:] in {"'s", "'S"} else token
 
 
-def _unelided(token: str) -> str:
+def _without_article(token: str) -> str:
     article, apostrophe, rest = token.partition("'")
     return rest if apostrophe and article.lower() in ARTICLES else token
 
@@ -165,7 +166,7 @@ def _unelided(token: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A token that equals ``value``."""
+    """Matches the token that equals ``value``."""
 
     form: Form
     value: str
@@ -173,25 +174,25 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A token that a glob of ``*`` (any characters) and ``?`` (one character) covers whole; it begins with a letter."""
+    """Matches a complete token by a glob of ``*`` (any characters) and ``?`` (one character); begins with a letter."""
 
     form: Form
     value: str
 
     @property
     def prefix(self) -> str:
-        """What comes before the first wildcard."""
-        return self.value[: min(place for sign in "*?" if (place := self.value.find(sign)) >= 0)]
+        """The text before the first wildcard."""
+        return self.value[: min(index for wildcard in "*?" if (index := self.value.find(wildcard)) >= 0)]
 
     @property
     def simple(self) -> bool:
-        """Whether it is a prefix and a star, no more."""
+        """True if the pattern is a prefix followed by one star."""
         return self.value == self.prefix + "*"
 
 
 @dataclass(frozen=True, slots=True)
 class Fuzzy:
-    """A token at most ``distance`` insertions, deletions, changes or swaps of neighbours away from ``value``."""
+    """Matches a token at most ``distance`` insertions, deletions, substitutions or transpositions from ``value``."""
 
     form: Form
     value: str
@@ -200,63 +201,64 @@ class Fuzzy:
 
 TokenMatch: TypeAlias = Term | Pattern | Fuzzy
 
-# Letters that stand for wildcards while a word is cut into tokens: no script in use has them.
-_STAR, _ONE = "\u01c0", "\u01c3"
-_HIDE = str.maketrans({"*": _STAR, "?": _ONE})
-_SHOW = str.maketrans({_STAR: "*", _ONE: "?"})
+# Click letters of Khoisan languages, which replace wildcards during segmentation.
+_STAR, _QUESTION_MARK = "\u01c0", "\u01c3"
+_ENCODE_WILDCARDS = str.maketrans({"*": _STAR, "?": _QUESTION_MARK})
+_DECODE_WILDCARDS = str.maketrans({_STAR: "*", _QUESTION_MARK: "?"})
 
 
 @lru_cache(maxsize=65536)
 def token_matches(leaf: Word | Phrase) -> tuple[TokenMatch, ...]:
-    """The tokens that a word or phrase asks for, side by side; empty where it has none.
+    """Returns the matches that a word or phrase requires at consecutive positions; empty if it contains no token.
 
-    Raises ValueError, saying why, where a wildcard stands alone or at a word's beginning.
+    Raises ValueError with the reason if a wildcard stands alone or begins a word.
     """
     quoted = not hasattr(leaf, "distance")
     distance = getattr(leaf, "distance", 0)
     form = Form.RAW if leaf.raw else Form.EXACT if quoted or leaf.field in {"author", "url"} else Form.STEM
     text = unicodedata.normalize("NFC", leaf.text)
-    text = text if quoted else text.translate(_HIDE)
+    text = text if quoted else text.translate(_ENCODE_WILDCARDS)
     text = text.translate(folding.URL_PUNCTUATION) if leaf.field == "url" else text
-    return tuple(_token_match(surface, form, distance) for surface in _joined(text))
+    return tuple(_token_match(surface, form, distance) for surface in _surfaces(text))
 
 
 def _token_match(surface: str, form: Form, distance: int) -> TokenMatch:
     word = forms(surface)
-    if _STAR in word.exact or _ONE in word.exact:
+    if _STAR in word.exact or _QUESTION_MARK in word.exact:
         literal = Form.EXACT if form is Form.STEM else form
-        return Pattern(literal, getattr(word, literal).translate(_SHOW))
+        return Pattern(literal, getattr(word, literal).translate(_DECODE_WILDCARDS))
     if distance:
         literal = Form.EXACT if form is Form.STEM else form
         return Fuzzy(literal, getattr(word, literal), distance)
     return Term(form, getattr(word, form))
 
 
-def _joined(text: str) -> list[str]:
-    """The words of the text, a wildcard rejoined to the Katakana or Thai run that the rules cut it from.
+def _surfaces(text: str) -> list[str]:
+    """Returns the words of the text, each wildcard joined to the word that segmentation separated it from.
 
-    After a script whose characters are words each, a star says nothing and is dropped.
+    Segmentation separates a wildcard from Katakana and Thai runs.  A star after a script in which each character is a
+    token has no effect and is dropped.
     """
-    found: list[str] = []
+    surfaces: list[str] = []
     last_end = -1
     for start, end in boundaries(text):
         surface = text[start:end]
-        if surface[0] not in (_STAR, _ONE):
-            if found and start == last_end and found[-1][-1] in (_STAR, _ONE):
-                found[-1] += surface
+        if surface[0] not in (_STAR, _QUESTION_MARK):
+            if surfaces and start == last_end and surfaces[-1][-1] in (_STAR, _QUESTION_MARK):
+                surfaces[-1] += surface
             else:
-                found.append(surface)
-        elif not found or start != last_end:
+                surfaces.append(surface)
+        elif not surfaces or start != last_end:
             raise ValueError("a wildcard needs letters before it")
-        elif _ideograph(found[-1][-1]):
+        elif _is_ideograph(surfaces[-1][-1]):
             if surface.strip(_STAR):
-                raise ValueError("a wildcard cannot follow a character that is a word of its own")
+                raise ValueError("a wildcard cannot follow a character that is a word by itself")
             continue
         else:
-            found[-1] += surface
+            surfaces[-1] += surface
         last_end = end
-    return found
+    return surfaces
 
 
-def _ideograph(character: str) -> bool:
+def _is_ideograph(character: str) -> bool:
     return unicodedata.name(character, "").startswith(("CJK", "HIRAGANA"))

@@ -1,4 +1,4 @@
-"""Why a query matches a story, or which clause fails: the tree, clause by clause, with the words in context."""
+"""Explains why a query matches a story, or which clause fails: each node of the tree, with the words in context."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 
     from monitor.models import Story
 
+MAX_COMPARED_PAIRS = 100_000  # pairs of occurrences of a NEAR's operands
+
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A node of the query and what became of it.
+    """A node of the query and its result.
 
-    ``reason`` says in a few words why a clause fails, where more can be said than that it is not there.
-    ``contexts`` shows where a clause of words matches; branches have ``parts`` instead.
+    ``reason`` says why a clause fails, "" if the clause is simply absent.  ``contexts`` shows the matches of a clause
+    of words.  Branches have ``parts`` instead.
     """
 
     node: Node
@@ -37,7 +39,7 @@ class Explained:
 
     @property
     def label(self) -> str:
-        """``all of``, ``any of``, ``not`` for branches, the clause as it is written for leaves."""
+        """``all of``, ``any of`` or ``not`` for a branch; the query text of a clause."""
         match self.node:
             case And():
                 return "all of"
@@ -50,86 +52,92 @@ class Explained:
 
 
 def explain(node: Node, story: Story, *, now: datetime) -> Explained:
-    """The whole tree; relative times count from ``now``."""
+    """Explains each node of the tree; relative times count from ``now``."""
     return _explained(node, Document(story), now)
 
 
-def _explained(node: Node, found: Document, now: datetime) -> Explained:
-    matched = matches(node, found, now)
+def _explained(node: Node, document: Document, now: datetime) -> Explained:
+    matched = matches(node, document, now)
     match node:
         case And() | Or() | Not():
-            return Explained(node, matched, parts=tuple(_explained(child, found, now) for child in children(node)))
+            return Explained(node, matched, parts=tuple(_explained(child, document, now) for child in children(node)))
         case Word() | Phrase() | Near():
             if matched:
-                return Explained(node, matched=True, contexts=tuple(snippets(node, found, most=2)))
-            return Explained(node, matched=False, reason=_why_no_words(node, found))
+                return Explained(node, matched=True, contexts=tuple(snippets(node, document, limit=2)))
+            return Explained(node, matched=False, reason=_words_reason(node, document))
         case Value(field):
-            has = ", ".join(found.values(field))
-            return Explained(node, matched, reason="" if matched else f"the story has {has}" if has else _NONE)
+            values = ", ".join(document.values(field))
+            return Explained(
+                node, matched, reason="" if matched else f"the story has {values}" if values else _NO_VALUE
+            )
         case Range():
-            return Explained(node, matched, reason="" if matched else _why_out_of_range(node, found.story))
+            return Explained(node, matched, reason="" if matched else _range_reason(node, document.story))
         case _:
             assert_never(node)
 
 
-_NONE = "the story has none"
+_NO_VALUE = "the story has none"
 
 
-def _why_out_of_range(node: Range, story: Story) -> str:
+def _range_reason(node: Range, story: Story) -> str:
     if node.field in NUMBER_FIELDS:
         return f"the story has {getattr(story, node.field)}"
-    moment: datetime | None = getattr(story, node.field)
-    return f"the story has {rfc3339(moment)}" if moment else _NONE
+    time: datetime | None = getattr(story, node.field)
+    return f"the story has {rfc3339(time)}" if time else _NO_VALUE
 
 
-def _why_no_words(node: Word | Phrase | Near, found: Document) -> str:
-    texts = found.texts(node.field)
+def _words_reason(node: Word | Phrase | Near, document: Document) -> str:
+    texts = document.texts(node.field)
     if isinstance(node, Near):
-        return _why_not_near(node, texts)
-    missing = [step.value for step in token_matches(node) if not any(positions(text, step) for text in texts)]
-    if len(token_matches(node)) > 1 and not missing:
-        return "all of its words are there, but not side by side in this order"
-    if other := _other_forms(node, texts):
-        return f"there is {', '.join(other)} instead"
-    return f"there is no {', no '.join(missing)}" if len(missing) < len(token_matches(node)) else ""
+        return _near_reason(node, texts)
+    sequence = token_matches(node)
+    missing = [token_match.value for token_match in sequence if not any(positions(text, token_match) for text in texts)]
+    if len(sequence) > 1 and not missing:
+        return "all of its words occur, but not next to each other in this order"
+    if written_forms := _other_written_forms(node, texts):
+        return f"there is {', '.join(written_forms)} instead"
+    return f"there is no {', no '.join(missing)}" if len(missing) < len(sequence) else ""
 
 
-def _other_forms(node: Word | Phrase, texts: Iterable[Tokens]) -> list[str]:
-    """Ways in which a single word is there although not in the form asked for."""
-    wanted = token_matches(node)
-    if len(wanted) != 1 or not isinstance(wanted[0], Term):
+def _other_written_forms(node: Word | Phrase, texts: Iterable[Tokens]) -> list[str]:
+    """Returns up to three written forms that have the stem of a single word but not the required form."""
+    sequence = token_matches(node)
+    if len(sequence) != 1 or not isinstance(sequence[0], Term):
         return []
-    looser = token_matches(Word(re.sub(r"[*?]", " ", node.text), field=node.field))  # in quotes these are signs
-    found = {
-        text[place][0]
+    stems = token_matches(Word(re.sub(r"[*?]", " ", node.text), field=node.field))  # * and ? are literal in quotes
+    written_forms = {
+        text[position][0]
         for text in texts
-        if looser and isinstance(looser[0], Term) and looser[0].form is Form.STEM
-        for place in text.positions(Form.STEM).get(looser[0].value, ())
+        if stems and isinstance(stems[0], Term) and stems[0].form is Form.STEM
+        for position in text.positions(Form.STEM).get(stems[0].value, ())
     }
-    return sorted(found)[:3]
+    return sorted(written_forms)[:3]
 
 
-def _why_not_near(node: Near, texts: Iterable[Tokens]) -> str:
-    absent = [str(side) for side in (node.left, node.right) if not any(_spans(side, text) for text in texts)]
+def _near_reason(node: Near, texts: Iterable[Tokens]) -> str:
+    absent = [str(side) for side in (node.left, node.right) if not any(_operand_spans(side, text) for text in texts)]
     if absent:
         return f"there is no {' and no '.join(absent)}"
     gaps = [gap for text in texts for gap in _gaps(node, text)]
     if gaps:
-        return f"the nearest they come is {min(gaps)} words apart" + (" in this order" if node.ordered else "")
-    return "both are there, but not " + ("in this order" if node.ordered else "together in title or text")
+        return f"the smallest distance is {min(gaps)} words" + (" in this order" if node.ordered else "")
+    return "both occur, but not " + ("in this order" if node.ordered else "together in title or text")
 
 
 def _gaps(node: Near, text: Tokens) -> list[int]:
-    lefts, rights = _spans(node.left, text), _spans(node.right, text)
-    pairs = list(islice(product(lefts, rights), 100_000))  # of very many, the first tell enough
-    gaps = [b.start - a.end - 1 for a, b in pairs if a.end < b.start]
-    return gaps if node.ordered else gaps + [a.start - b.end - 1 for a, b in pairs if b.end < a.start]
+    """Returns the number of words between each pair of operand spans, for the first MAX_COMPARED_PAIRS pairs."""
+    lefts, rights = _operand_spans(node.left, text), _operand_spans(node.right, text)
+    pairs = list(islice(product(lefts, rights), MAX_COMPARED_PAIRS))
+    gaps = [right.start - left.end - 1 for left, right in pairs if left.end < right.start]
+    return (
+        gaps if node.ordered else gaps + [left.start - right.end - 1 for left, right in pairs if right.end < left.start]
+    )
 
 
-def _spans(node: Node, text: Tokens) -> list[Span]:
+def _operand_spans(node: Node, text: Tokens) -> list[Span]:
     match node:
         case Or(nodes):
-            return [span for child in nodes for span in _spans(child, text)]
+            return [span for child in nodes for span in _operand_spans(child, text)]
         case Word() | Phrase() | Near():
             return spans(node, text)
         case _:

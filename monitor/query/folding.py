@@ -1,6 +1,7 @@
-"""Letters without case and diacritics, as Elasticsearch's asciifolding and lowercase filters fold them.
+"""Folds case and diacritics as Elasticsearch's asciifolding and lowercase filters do.
 
-A test compares every letter with a real server.  The few dozen that differ are phonetic or newer than Lucene's data.
+A test compares every letter with a real server.  A few dozen letters differ: phonetic ones and those that are newer
+than Lucene's data.
 """
 
 from __future__ import annotations
@@ -9,18 +10,18 @@ import re
 import unicodedata
 from functools import cache
 
-#: Soft hyphen, word joiner, byte order mark: nobody sees them and nobody types them.
+#: Soft hyphen, word joiner and byte order mark: readers do not see them and do not type them in queries.
 INVISIBLE = dict.fromkeys((0x00AD, 0x2060, 0xFEFF))
 
-#: What asciifolding leaves alone and readers take for the same: ё, final sigma, stress and other combining marks,
-#: Arabic vowel signs, tatweel and alef with hamza or madda, the non-joiner of Persian.
+#: Characters that asciifolding keeps although readers treat them as equal to another or to none: ё, final sigma, stress
+#: and other combining marks, Arabic vowel signs, tatweel and alef with hamza or madda, the Persian non-joiner.
 COMBINING_MARKS = {
     **dict.fromkeys((*range(0x0300, 0x0370), 0x0640, *range(0x064B, 0x0660), 0x0670, 0x200C), ""),
     **{ord(a): b for a, b in zip("ёЁςأإآٱ", "еЕσاااا", strict=True)},
 }
 
-#: Letters whose names do not say what asciifolding makes of them; most are phonetic.
-_PLAIN = {
+#: Results of asciifolding that do not follow from a letter's Unicode name; most of these letters are phonetic.
+_FOLDED_LETTERS = {
     "a": "ɐəɚᴀᶕₐₔⓐ",
     "ae": "ᴁᴂ",
     "b": "ʙᴃⓑ",
@@ -70,33 +71,33 @@ _PLAIN = {
     "!?": "⁉",
     "/": "⁄",
 }
-_LETTERS = {letter: plain for plain, letters in _PLAIN.items() for letter in letters}
-_NAMED = re.compile(r"LATIN (?:SMALL|CAPITAL) (?:LETTER|LIGATURE) ([A-Z]{1,2})(?: WITH .*)?")
+_FOLDING = {letter: folded for folded, letters in _FOLDED_LETTERS.items() for letter in letters}
+_LATIN_NAME = re.compile(r"LATIN (?:SMALL|CAPITAL) (?:LETTER|LIGATURE) ([A-Z]{1,2})(?: WITH .*)?")
 
-#: In an address these divide words; so outlet.example/a_b is outlet, example, a, b.
+#: Characters that separate words in a URL: outlet.example/a_b has the words outlet, example, a, b.
 URL_PUNCTUATION = {ord(character): " " for character in "/._-:?&=%#+~@,;!*'()$|"}
 
 
 def fold_case(text: str) -> str:
-    """A whole value in lower case, letter by letter as Elasticsearch's lowercase filter does it."""
+    """Returns the text in lower case, converted letter by letter as Elasticsearch's lowercase filter does."""
     return text.lower() if text.isascii() else text.replace("İ", "i").replace("Σ", "σ").lower()
 
 
 def fold(token: str) -> str:
-    """The token in lower case, without diacritics, full-width forms in their usual width."""
+    """Returns the token in lower case, without diacritics, and with full-width forms in their usual width."""
     if token.isascii():
         return token.lower()
     token = fold_case(token.translate(COMBINING_MARKS))
-    return token if token.isascii() else "".join(map(_ascii, token))
+    return token if token.isascii() else "".join(map(_folded_letter, token))
 
 
 @cache
-def _ascii(letter: str) -> str:
+def _folded_letter(letter: str) -> str:
     if letter <= "\x7f":
         return letter
-    if (plain := _LETTERS.get(letter)) is not None:
-        return plain
+    if (folded := _FOLDING.get(letter)) is not None:
+        return folded
     if "\uff01" <= letter <= "\uff5e":  # full-width forms
         return chr(ord(letter) - 0xFEE0)
-    named = _NAMED.fullmatch(unicodedata.name(letter, "")) if letter < "\ua790" and letter not in "ƣꝫꝭ" else None
-    return named[1].lower() if named else letter
+    match = _LATIN_NAME.fullmatch(unicodedata.name(letter, "")) if letter < "\ua790" and letter not in "ƣꝫꝭ" else None
+    return match[1].lower() if match else letter

@@ -1,4 +1,4 @@
-"""Queries that parse but probably do not mean what they say, each with the place and a better way to write it."""
+"""Warnings about queries that parse but are probably a mistake, each with its column and a suggestion."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from monitor.query.syntax import (
     Range,
     Value,
     Word,
+    is_positive,
     leaves,
-    positive,
     walk,
 )
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from monitor.config import Config
 
-#: Acronyms that are words in other languages.
-WORDS_ELSEWHERE = {
+#: Acronyms that are words in other languages: acronym -> language -> word.
+AMBIGUOUS_ACRONYMS = {
     "AI": {"it": "ai", "pt": "aí", "fr": "j'ai"},
     "UN": {"fr": "un", "it": "un", "es": "un", "ro": "un", "pt": "un"},
     "US": {"en": "us"},
@@ -50,39 +50,43 @@ WORDS_ELSEWHERE = {
     "ES": {"es": "es", "de": "es"},
 }
 _COUNTRY_LANGUAGES = {"IT": "it", "PT": "pt", "BR": "pt", "FR": "fr", "ES": "es", "DE": "de", "RO": "ro"}
-MAX_COMPARED_CLAUSES = 150  # clauses side by side, each of which is compared with each
-_BROAD = 3  # letters before a star that still leave thousands of words
+MAX_COMPARED_CLAUSES = 150  # operands of one AND or OR that are compared in pairs
+MAX_BROAD_PREFIX = 3  # letters; a wildcard with a prefix this short matches thousands of words
 
 
 @dataclass(frozen=True, slots=True)
 class LintNote:
+    """A warning about the part of a query that begins at ``column``."""
+
     column: int
     message: str
-    better: str = ""
+    suggestion: str = ""
 
     def __str__(self) -> str:
-        return f"column {self.column}: {self.message}" + (f"; {self.better}" if self.better else "")
+        return f"column {self.column}: {self.message}" + (f"; {self.suggestion}" if self.suggestion else "")
 
 
-def lint(config: Config) -> list[str]:
-    """One line for each doubt about the configured topics and alerts."""
-    known = configured_values(config)
-    found = [(f"topics.{name}", query, "topic") for name, query in config.topics.items()]
-    found += [(f"alerts.{alert.name}", alert.query, "alert") for alert in config.alerts]
-    return [f"{place}: {note}" for place, query, kind in found for note in notes(query, known=known, kind=kind)]
+def lint_config(config: Config) -> list[str]:
+    """Returns one line for each warning about the configured topics and alerts."""
+    configured = configured_values(config)
+    rules = [(f"topics.{name}", query, "topic") for name, query in config.topics.items()]
+    rules += [(f"alerts.{alert.name}", alert.query, "alert") for alert in config.alerts]
+    return [
+        f"{name}: {note}" for name, query, kind in rules for note in lint_query(query, configured=configured, kind=kind)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredValues:
-    """What a configuration has, for clauses that name it."""
+    """The values of a configuration that clauses can name."""
 
-    outlets: Mapping[str, str] = field(default_factory=dict)  # in lower case: as written
+    outlets: Mapping[str, str] = field(default_factory=dict)  # name in lower case: name
     topics: frozenset[str] = frozenset()
     languages: frozenset[str] = frozenset()
 
 
 def configured_values(config: Config) -> ConfiguredValues:
-    """What the configuration has, with the languages its outlets are likely to write."""
+    """Returns the names in the configuration, and the languages of its outlets or else of their countries."""
     languages = {outlet.language.lower()[:2] for outlet in config.outlets if outlet.language}
     languages |= {
         _COUNTRY_LANGUAGES[outlet.country.upper()]
@@ -96,71 +100,75 @@ def configured_values(config: Config) -> ConfiguredValues:
     )
 
 
-def notes(
-    text: str, *, known: ConfiguredValues | None = None, kind: str = "search", now: datetime | None = None
+def lint_query(
+    query: str, *, configured: ConfiguredValues | None = None, kind: str = "search", now: datetime | None = None
 ) -> list[LintNote]:
-    """The doubts about one query, by column.  ``kind`` is topic, alert or search.  Raises QueryError."""
-    node, now = parse(text), now or current_time()
-    found = [
-        *_mixed(text, node),
-        *_never(node, now),
-        *_everything(node),
-        *_idle(node),
-        *_broad(node),
-        *_small_operators(node),
-        *_signs(node),
-        *_unlikely_values(node, known, kind),
-        *_acronyms(node, known),
+    """Returns the warnings about one query, by column.  ``kind`` is topic, alert or search.  Raises QueryError."""
+    node, now = parse(query), now or current_time()
+    notes = [
+        *_mixed_operators(query, node),
+        *_contradictions(node, now),
+        *_excluding_alternatives(node),
+        *_redundant_clauses(node),
+        *_broad_wildcards(node),
+        *_lower_case_operators(node),
+        *_ignored_symbols(node),
+        *_unlikely_values(node, configured, kind),
+        *_ambiguous_acronyms(node, configured),
     ]
-    return sorted(set(found), key=lambda note: (note.column, note.message))
+    return sorted(set(notes), key=lambda note: (note.column, note.message))
 
 
-def _mixed(text: str, node: Node) -> Iterator[LintNote]:
-    """AND and OR at one level, where people disagree on what binds tighter."""
+def _mixed_operators(query: str, node: Node) -> Iterator[LintNote]:
+    """Notes AND and OR in one bracket level, because languages differ on which of them binds tighter."""
     levels: list[set[str]] = [set()]
-    before = ""
-    for token in tokens_of(text):
-        if token.type in {"WORD", "PHRASE", "RANGE", "FIELD", "LPAR", "NOT"} and before in {"operand", "RPAR"}:
+    previous = ""
+    for token in tokens_of(query):
+        if token.type in {"WORD", "PHRASE", "RANGE", "FIELD", "LPAR", "NOT"} and previous in {"operand", "RPAR"}:
             levels[-1].add("AND")
         if token.type in {"AND", "OR"}:
             levels[-1].add(token.type)
         if len(levels[-1]) == 2:
-            better = f"write {node}"
+            suggestion = f"write {node}"
             yield LintNote(
-                (token.start_pos or 0) + 1, "AND and OR are mixed without brackets; AND binds tighter", better
+                (token.start_pos or 0) + 1, "AND and OR are mixed without brackets; AND binds tighter", suggestion
             )
             return
         if token.type == "LPAR":
             levels.append(set())
         if token.type == "RPAR":
             levels.pop()
-        before = "operand" if token.type in {"WORD", "PHRASE", "RANGE"} else token.type
+        previous = "operand" if token.type in {"WORD", "PHRASE", "RANGE"} else token.type
 
 
-def _never(node: Node, now: datetime) -> Iterator[LintNote]:
+def _contradictions(node: Node, now: datetime) -> Iterator[LintNote]:
+    """Notes clauses that no story can match together."""
     for part in walk(node):
         match part:
             case And(nodes):
-                refused = [child for child in nodes if isinstance(child, Not)]
+                negations = [child for child in nodes if isinstance(child, Not)]
                 for child in nodes if len(nodes) <= MAX_COMPARED_CLAUSES else ():
-                    for no in refused:
-                        if child is not no and implies(child, no.node):
-                            yield LintNote(no.at, f"this can never match: {child} asks for what {no} excludes")
-                single = [
+                    for negation in negations:
+                        if child is not negation and implies(child, negation.node):
+                            message = f"this can never match: {child} requires what {negation} excludes"
+                            yield LintNote(negation.column, message)
+                single_values = [
                     child for child in nodes if isinstance(child, Value) and child.field not in {"topic", "alert"}
                 ]
-                for one, other in _pairs(single):
-                    if one.field == other.field and folding.fold_case(one.text) != folding.fold_case(other.text):
-                        better = f'write {one.field}:("{one.text}" OR "{other.text}")'
-                        yield LintNote(other.at, f"this can never match: a story has one {one.field}", better)
+                for first, second in _pairs(single_values):
+                    if first.field == second.field and folding.fold_case(first.text) != folding.fold_case(second.text):
+                        suggestion = f'write {first.field}:("{first.text}" OR "{second.text}")'
+                        message = f"this can never match: a story has one {first.field}"
+                        yield LintNote(second.column, message, suggestion)
             case Range():
-                if _empty(part, now):
-                    yield LintNote(part.at, f"this can never match: {part} ends before it begins", "swap its ends")
+                if _is_empty(part, now):
+                    message = f"this can never match: {part} ends before it begins"
+                    yield LintNote(part.column, message, "swap its ends")
             case _:
                 pass
 
 
-def _empty(node: Range, now: datetime) -> bool:
+def _is_empty(node: Range, now: datetime) -> bool:
     if node.field in NUMBER_FIELDS:
         low, high = time_ranges.numbers(node.low, node.high)
         return low is not None and high is not None and low >= high
@@ -168,142 +176,160 @@ def _empty(node: Range, now: datetime) -> bool:
     return start is not None and end is not None and start >= end
 
 
-def _everything(node: Node) -> Iterator[LintNote]:
+def _excluding_alternatives(node: Node) -> Iterator[LintNote]:
+    """Notes operands of OR that only exclude."""
     for part in walk(node):
         if isinstance(part, Or):
             for child in part.nodes:
-                if not positive(child):
-                    better = "put AND in the place of OR, or leave the clause out"
-                    yield LintNote(child.at, f"nearly every story matches {child}, and that is enough here", better)
+                if not is_positive(child):
+                    message = f"nearly every story matches {child}, and OR needs no other match"
+                    yield LintNote(child.column, message, "use AND instead of OR, or remove the clause")
 
 
-def _idle(node: Node) -> Iterator[LintNote]:
-    """Clauses without which the query would mean the same."""
+def _redundant_clauses(node: Node) -> Iterator[LintNote]:
+    """Notes clauses that can be removed without changing the result."""
     for part in walk(node):
         if not isinstance(part, And | Or) or len(part.nodes) > MAX_COMPARED_CLAUSES:
             continue
-        for place, child in enumerate(part.nodes):
-            for other_place, other in enumerate(part.nodes):
-                looser, stricter = (other, child) if isinstance(part, Or) else (child, other)
-                if place == other_place or not implies(stricter, looser):
+        for index, child in enumerate(part.nodes):
+            for sibling_index, sibling in enumerate(part.nodes):
+                looser, stricter = (sibling, child) if isinstance(part, Or) else (child, sibling)
+                if index == sibling_index or not implies(stricter, looser):
                     continue
-                if place < other_place and implies(looser, stricter):
-                    continue  # of two that say the same, the later one is named
-                why = "finds all that it does" if isinstance(part, Or) else "asks for more"
-                yield LintNote(child.at, f"{child} adds nothing: {other} {why}", "leave it out")
+                if index < sibling_index and implies(looser, stricter):
+                    continue  # of two equivalent clauses, only the later one is noted
+                reason = "already finds the same stories" if isinstance(part, Or) else "already requires it"
+                yield LintNote(child.column, f"{child} adds nothing: {sibling} {reason}", "remove it")
                 break
 
 
-def _broad(node: Node) -> Iterator[LintNote]:
+def _broad_wildcards(node: Node) -> Iterator[LintNote]:
     for part in walk(node):
         if isinstance(part, Word):
-            for step in token_matches(part):
-                if isinstance(step, Pattern) and len(step.prefix) <= _BROAD and step.prefix.isascii():
-                    message = f'{part} stands for every word that begins with "{step.prefix}"'
-                    yield LintNote(part.at, message, "put more letters before the wildcard, or list the words with OR")
+            for token_match in token_matches(part):
+                if (
+                    isinstance(token_match, Pattern)
+                    and len(token_match.prefix) <= MAX_BROAD_PREFIX
+                    and token_match.prefix.isascii()
+                ):
+                    message = f'{part} matches every word that begins with "{token_match.prefix}"'
+                    suggestion = "put more letters before the wildcard, or list the words with OR"
+                    yield LintNote(part.column, message, suggestion)
 
 
-def _small_operators(node: Node) -> Iterator[LintNote]:
+def _lower_case_operators(node: Node) -> Iterator[LintNote]:
     for part in walk(node):
         if isinstance(part, Word) and part.text in {"and", "or", "not"}:
-            better = f'write {part.text.upper()} for the operator, "{part.text}" for the word'
-            yield LintNote(part.at, f'in lower case "{part.text}" is a word that a story must have', better)
+            suggestion = f'write {part.text.upper()} for the operator, "{part.text}" for the word'
+            message = f'in lower case "{part.text}" is a word that a story must contain'
+            yield LintNote(part.column, message, suggestion)
 
 
-def _signs(node: Node) -> Iterator[LintNote]:
-    """C++ and #AI, whose signs are no part of any word."""
+def _ignored_symbols(node: Node) -> Iterator[LintNote]:
+    """Notes words such as C++ and #AI, whose symbols are not part of a token."""
     for part in walk(node):
         if isinstance(part, Word | Phrase) and part.field != "url" and re.search(r"[+#@$€%]", part.text):
-            kept = " ".join(step.value for step in token_matches(part))
-            yield LintNote(
-                part.at, f'signs are not searched for: {part.text} is read as "{kept}"', "add a word beside it"
-            )
+            tokens = " ".join(token_match.value for token_match in token_matches(part))
+            message = f'symbols are not searched for: {part.text} is read as "{tokens}"'
+            yield LintNote(part.column, message, "add another word")
 
 
-def _unlikely_values(node: Node, known: ConfiguredValues | None, kind: str) -> Iterator[LintNote]:
+def _unlikely_values(node: Node, configured: ConfiguredValues | None, kind: str) -> Iterator[LintNote]:
+    """Notes values that stories cannot have, or that the configuration does not contain."""
     for leaf in leaves(node):
         if not isinstance(leaf, Value):
             continue
         value = folding.fold_case(leaf.text)
         match leaf.field:
             case "alert" if kind == "alert":
-                better = "write topic:, or repeat the other alert's words"
-                yield LintNote(leaf.at, "an alert cannot ask for alert:, which is not known before it", better)
+                suggestion = "write topic:, or repeat the other alert's words"
+                message = "an alert cannot use alert:, because alerts are not known before it is matched"
+                yield LintNote(leaf.column, message, suggestion)
             case "topic" | "alert" if kind == "topic":
-                yield LintNote(leaf.at, f"a topic cannot ask for {leaf.field}:, which is not known before it")
-            case "topic" if known and value not in known.topics:
-                there = ", ".join(sorted(known.topics))
-                better = f"topics are {there}" if there else "no topics are configured"
-                yield LintNote(leaf.at, f'there is no topic "{leaf.text}"', better)
-            case "outlet" if known and known.outlets and value not in known.outlets:
-                near = [name for folded, name in known.outlets.items() if value in folded]
-                better = f'write outlet:"{near[0]}"' if near else "outlet: compares whole names; see `outlets`"
-                yield LintNote(leaf.at, f'there is no outlet "{leaf.text}"', better)
+                message = f"a topic cannot use {leaf.field}:, because {leaf.field}s are not known before it is matched"
+                yield LintNote(leaf.column, message)
+            case "topic" if configured and value not in configured.topics:
+                topics = ", ".join(sorted(configured.topics))
+                suggestion = f"topics are {topics}" if topics else "no topics are configured"
+                yield LintNote(leaf.column, f'there is no topic "{leaf.text}"', suggestion)
+            case "outlet" if configured and configured.outlets and value not in configured.outlets:
+                similar = [name for folded, name in configured.outlets.items() if value in folded]
+                suggestion = (
+                    f'write outlet:"{similar[0]}"' if similar else "outlet: compares whole names; see `outlets`"
+                )
+                yield LintNote(leaf.column, f'there is no outlet "{leaf.text}"', suggestion)
             case "language" if not re.fullmatch("[a-z]{2}", value):
-                yield LintNote(leaf.at, f'languages are two letters, not "{leaf.text}"', "write language:en")
+                yield LintNote(leaf.column, f'languages are two letters, not "{leaf.text}"', "write language:en")
             case "country" if value == "uk":
-                yield LintNote(leaf.at, "the code of the United Kingdom is GB, not UK", "write country:GB")
+                yield LintNote(leaf.column, "the code of the United Kingdom is GB, not UK", "write country:GB")
             case "country" if not re.fullmatch("[a-z]{2}", value):
-                yield LintNote(leaf.at, f'countries are two letters, not "{leaf.text}"', "write country:GB")
+                yield LintNote(leaf.column, f'countries are two letters, not "{leaf.text}"', "write country:GB")
             case _:
                 pass
 
 
-def _acronyms(node: Node, known: ConfiguredValues | None) -> Iterator[LintNote]:
-    if known is None:
+def _ambiguous_acronyms(node: Node, configured: ConfiguredValues | None) -> Iterator[LintNote]:
+    """Notes acronyms without raw: that are words in a language of the configured outlets."""
+    if configured is None:
         return
     for part in walk(node):
         if not isinstance(part, Word | Phrase) or part.raw or part.field in {"author", "url"}:
             continue
-        words = WORDS_ELSEWHERE.get(part.text, {})
-        for language in sorted(words.keys() & known.languages):
+        words = AMBIGUOUS_ACRONYMS.get(part.text, {})
+        for language in sorted(words.keys() & configured.languages):
             message = f'{part.text} also finds "{words[language]}" in stories in {language}'
-            yield LintNote(part.at, message, f"write raw:{part.text}")
+            yield LintNote(part.column, message, f"write raw:{part.text}")
             break
 
 
-# ---- what implies what, as far as the words themselves tell
+# ---- implication between queries, as far as their text shows it
 
 
-def implies(one: Node, other: Node) -> bool:
-    """Whether every story that matches ``one`` certainly matches ``other``; false where that takes more thought."""
-    if one == other:
+def implies(premise: Node, conclusion: Node) -> bool:
+    """Returns True if every story that matches ``premise`` certainly matches ``conclusion``; False if in doubt."""
+    if premise == conclusion:
         return True
-    match one:
+    match premise:
         case Or(nodes):
-            return all(implies(child, other) for child in nodes)
-        case And(nodes) if any(implies(child, other) for child in nodes):
+            return all(implies(child, conclusion) for child in nodes)
+        case And(nodes) if any(implies(child, conclusion) for child in nodes):
             return True
         case _:
             pass
-    match other:
+    match conclusion:
         case Or(nodes):
-            return any(implies(one, child) for child in nodes)
+            return any(implies(premise, child) for child in nodes)
         case And(nodes):
-            return all(implies(one, child) for child in nodes)
+            return all(implies(premise, child) for child in nodes)
         case _:
-            return _clause_implies(one, other)
+            return _clause_implies(premise, conclusion)
 
 
-def _clause_implies(one: Node, other: Node) -> bool:
-    match one, other:
+def _clause_implies(premise: Node, conclusion: Node) -> bool:
+    match premise, conclusion:
         case Near(), Near():
-            same = (one.left, one.right, one.field) == (other.left, other.right, other.field)
-            return same and one.gap <= other.gap and (one.ordered or not other.ordered)
+            same_operands = (premise.left, premise.right, premise.field) == (
+                conclusion.left,
+                conclusion.right,
+                conclusion.field,
+            )
+            return same_operands and premise.gap <= conclusion.gap and (premise.ordered or not conclusion.ordered)
         case Near(left, right), Word() | Phrase():
-            sides = [side for side in (left, right) if not isinstance(side, Or)]
-            return _within(one.field, other.field) and any(implies(side, _unfielded(other)) for side in sides)
+            operands = [side for side in (left, right) if not isinstance(side, Or)]
+            return _field_implies(premise.field, conclusion.field) and any(
+                implies(side, _without_field(conclusion)) for side in operands
+            )
         case Word() | Phrase(), Word() | Phrase():
-            return _within(one.field, other.field) and _words_imply(one, other)
+            return _field_implies(premise.field, conclusion.field) and _words_imply(premise, conclusion)
         case _:
             return False
 
 
-def _within(field: str, other: str) -> bool:
-    return field == other or (other == "" and field in {"title", "text"})
+def _field_implies(premise: str, conclusion: str) -> bool:
+    return premise == conclusion or (conclusion == "" and premise in {"title", "text"})
 
 
-def _unfielded(leaf: Word | Phrase) -> Word | Phrase:
+def _without_field(leaf: Word | Phrase) -> Word | Phrase:
     return (
         Word(leaf.text, raw=leaf.raw, distance=leaf.distance)
         if isinstance(leaf, Word)
@@ -311,37 +337,38 @@ def _unfielded(leaf: Word | Phrase) -> Word | Phrase:
     )
 
 
-def _words_imply(one: Word | Phrase, other: Word | Phrase) -> bool:
-    have, want = token_matches(one), token_matches(other)
-    if getattr(one, "slop", 0) and len(want) > 1:
+def _words_imply(premise: Word | Phrase, conclusion: Word | Phrase) -> bool:
+    premises, conclusions = token_matches(premise), token_matches(conclusion)
+    if getattr(premise, "slop", 0) and len(conclusions) > 1:
         return False
-    starts = range(len(have) - len(want) + 1)
-    return any(all(map(_step_implies, have[start:], want)) for start in starts)
+    starts = range(len(premises) - len(conclusions) + 1)
+    return any(all(map(_token_implies, premises[start:], conclusions)) for start in starts)
 
 
-def _step_implies(have: TokenMatch, want: TokenMatch) -> bool:
-    if have == want:
+def _token_implies(premise: TokenMatch, conclusion: TokenMatch) -> bool:
+    if premise == conclusion:
         return True
-    if not isinstance(have, Term):
+    if not isinstance(premise, Term):
         return False
-    match want:
+    match conclusion:
         case Term(form, value):
-            if have.form is Form.STEM or (have.form is Form.EXACT and form is Form.RAW):
+            if premise.form is Form.STEM or (premise.form is Form.EXACT and form is Form.RAW):
                 return False
-            return _as_form(have, form) == value
+            return _as_form(premise, form) == value
         case Pattern(form, value):
-            known = have.form is Form.RAW or (have.form is Form.EXACT and form is Form.EXACT)
-            return known and covers(value, _as_form(have, form))
+            is_determined = premise.form is Form.RAW or (premise.form is Form.EXACT and form is Form.EXACT)
+            return is_determined and covers(value, _as_form(premise, form))
         case _:
             return False
 
 
 def _as_form(term: Term, form: Form) -> str:
-    """The term's token in a looser form."""
+    """Returns the term's token in a form that the term's own form determines."""
     if term.form is form:
         return term.value
-    return "".join(step.value for step in token_matches(Word(term.value) if form is Form.STEM else Phrase(term.value)))
+    leaf = Word(term.value) if form is Form.STEM else Phrase(term.value)
+    return "".join(token_match.value for token_match in token_matches(leaf))
 
 
-def _pairs(items: list[Value]) -> Iterable[tuple[Value, Value]]:
-    return ((one, other) for place, one in enumerate(items) for other in items[place + 1 :])
+def _pairs(values: list[Value]) -> Iterable[tuple[Value, Value]]:
+    return ((first, second) for index, first in enumerate(values) for second in values[index + 1 :])

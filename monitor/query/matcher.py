@@ -1,7 +1,7 @@
-"""Whether a story matches a query: the meaning of the language, which the stores' searches reproduce.
+"""Evaluates queries on stories.  This defines the meaning of the language; the stores' searches reproduce it.
 
-Words, phrases and NEARs are looked for in one field at a time; without a field of their own, in title and text.
-What counts as an occurrence of them is said in occurrences.py; here most are asked for in a quicker way.
+Words, phrases and NEARs match within one field; without a field, within the title or within the text.
+`monitor.query.occurrences` defines their occurrences; this module tests for presence, in most cases by a faster way.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias, assert_never, cast
 
 from monitor.query import folding, time_ranges
 from monitor.query.analysis import FORMS, Pattern, Term, Tokens, token_matches
-from monitor.query.occurrences import alternatives, occurrences
+from monitor.query.occurrences import alternatives, span_finder
 from monitor.query.syntax import NUMBER_FIELDS, And, Near, Node, Not, Or, Phrase, Range, Value, Word
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Document:
-    """A story, analysed as far as its queries need."""
+    """A story whose fields are analysed when a query first needs them."""
 
     __slots__ = ("_fields", "story")
 
@@ -32,14 +32,14 @@ class Document:
         self._fields = {} if fields is None else fields
 
     def texts(self, field: str) -> tuple[Tokens, ...]:
-        """The analysed texts of a field of words: title and text for none."""
-        found = self._fields.get(field)
-        if found is None:
-            found = self._fields[field] = self._analysed(field)
-        return found
+        """Returns the analysed texts of a field of words; for "" those of title and text."""
+        texts = self._fields.get(field)
+        if texts is None:
+            texts = self._fields[field] = self._analysed(field)
+        return texts
 
-    def as_of(self, story: Story) -> Document:
-        """The same words with another story's values, as when its topics are known."""
+    def with_story(self, story: Story) -> Document:
+        """Returns a document with the same analysed texts and the values of another version of the story."""
         return Document(story, self._fields)
 
     def _analysed(self, field: str) -> tuple[Tokens, ...]:
@@ -55,10 +55,10 @@ class Document:
             case "url":
                 return (Tokens(self.story.url.translate(folding.URL_PUNCTUATION)),)
             case _:
-                raise ValueError(f"{field} is no field of words")
+                raise ValueError(f"{field} is not a field of words")
 
     def values(self, field: str) -> Iterable[str]:
-        """What a field of values has."""
+        """Returns the story's values of a value field."""
         match field:
             case "topic":
                 return self.story.topics
@@ -73,62 +73,63 @@ def document(story: Story) -> Document:
     return Document(story)
 
 
-def matches(node: Node, found: Document, now: datetime) -> bool:
-    """Whether the story matches the query; relative times count from ``now``."""
-    return test(node)(found, now)
+def matches(node: Node, document: Document, now: datetime) -> bool:
+    """Returns True if the story matches the query; relative times count from ``now``."""
+    return predicate(node)(document, now)
 
 
-Test: TypeAlias = Callable[[Document, "datetime"], bool]
+Predicate: TypeAlias = Callable[[Document, "datetime"], bool]
 
 
 @lru_cache(maxsize=65536)
-def test(node: Node) -> Test:
-    """The query as a function of a document and the time, for many stories."""
+def predicate(node: Node) -> Predicate:
+    """Compiles the query to a function of a document and the current time, to evaluate it on many stories."""
     match node:
         case And(nodes):
-            return _all_of(tuple(map(test, sorted(nodes, key=_cost))))
+            return _all_of(tuple(map(predicate, sorted(nodes, key=_cost))))
         case Or(nodes):
-            return _any_of(tuple(map(test, sorted(nodes, key=_cost))))
+            return _any_of(tuple(map(predicate, sorted(nodes, key=_cost))))
         case Not(inner):
-            inverse = test(inner)
-            return lambda found, now: not inverse(found, now)
+            inverse = predicate(inner)
+            return lambda document, now: not inverse(document, now)
         case Value():
-            return _value_test(node)
+            return _value_predicate(node)
         case Range():
-            return _range_test(node)
+            return _range_predicate(node)
         case Word() | Phrase() | Near():
-            return _words_test(node)
+            return _words_predicate(node)
         case _:
             assert_never(node)
 
 
-def _all_of(tests: tuple[Test, ...]) -> Test:
-    def every(found: Document, now: datetime) -> bool:
-        for one in tests:  # noqa: SIM110  a generator would take twice as long
-            if not one(found, now):
+def _all_of(predicates: tuple[Predicate, ...]) -> Predicate:
+    def all_match(document: Document, now: datetime) -> bool:
+        for is_match in predicates:  # noqa: SIM110  a generator would take twice as long
+            if not is_match(document, now):
                 return False
         return True
 
-    return every
+    return all_match
 
 
-def _any_of(tests: tuple[Test, ...]) -> Test:
-    def some(found: Document, now: datetime) -> bool:
-        for one in tests:  # noqa: SIM110  as above
-            if one(found, now):
+def _any_of(predicates: tuple[Predicate, ...]) -> Predicate:
+    def any_matches(document: Document, now: datetime) -> bool:
+        for is_match in predicates:  # noqa: SIM110  a generator would take twice as long
+            if is_match(document, now):
                 return True
         return False
 
-    return some
+    return any_matches
 
 
 def _cost(node: Node) -> int:
-    """What is cheap to ask is asked first."""
+    """Estimates the cost of evaluating a node, to evaluate cheap nodes first."""
     match node:
         case Value() | Range():
             return 0
         case Word() | Phrase():
-            return 1 + len(token_matches(node)) + 10 * any(not isinstance(step, Term) for step in token_matches(node))
+            sequence = token_matches(node)
+            return 1 + len(sequence) + 10 * any(not isinstance(token_match, Term) for token_match in sequence)
         case Near(left, right):
             return 5 + _cost(left) + _cost(right)
         case Not(inner):
@@ -137,126 +138,135 @@ def _cost(node: Node) -> int:
             return sum(map(_cost, nodes))
 
 
-def _value_test(node: Value) -> Test:
+def _value_predicate(node: Value) -> Predicate:
     wanted, field = folding.fold_case(node.text), node.field
-    return lambda found, now: any(folding.fold_case(value) == wanted for value in found.values(field))  # noqa: ARG005  a Test's shape
+    return lambda document, now: any(folding.fold_case(value) == wanted for value in document.values(field))  # noqa: ARG005  the signature of Predicate
 
 
-def _range_test(node: Range) -> Test:
+def _range_predicate(node: Range) -> Predicate:
     if node.field in NUMBER_FIELDS:
         low, high = time_ranges.numbers(node.low, node.high)
 
-        def within(found: Document, now: datetime) -> bool:  # noqa: ARG001  a Test's shape
-            value: int | None = getattr(found.story, node.field)
+        def is_within(document: Document, now: datetime) -> bool:  # noqa: ARG001  the signature of Predicate
+            value: int | None = getattr(document.story, node.field)
             return value is not None and (low is None or low <= value) and (high is None or value < high)
 
-        return within
+        return is_within
 
-    def in_time(found: Document, now: datetime) -> bool:
-        value: datetime | None = getattr(found.story, node.field)
-        if value is None:
+    def is_in_time(document: Document, now: datetime) -> bool:
+        time: datetime | None = getattr(document.story, node.field)
+        if time is None:
             return False
         start, end = time_ranges.interval(node.low, node.high, now)
-        value = time_ranges.floor(value)
-        return (start is None or start <= value) and (end is None or value < end)
+        time = time_ranges.floor(time)
+        return (start is None or start <= time) and (end is None or time < end)
 
-    return in_time
+    return is_in_time
 
 
-def _words_test(node: Word | Phrase | Near) -> Test:
-    field, is_in = node.field, presence(node)
+def _words_predicate(node: Word | Phrase | Near) -> Predicate:
+    field, occurs_in = node.field, text_predicate(node)
 
-    def words_in(found: Document, now: datetime) -> bool:  # noqa: ARG001  a Test's shape
-        for text in found.texts(field):  # noqa: SIM110  a generator would take twice as long
-            if is_in(text):
+    def has_words(document: Document, now: datetime) -> bool:  # noqa: ARG001  the signature of Predicate
+        for text in document.texts(field):  # noqa: SIM110  a generator would take twice as long
+            if occurs_in(text):
                 return True
         return False
 
-    return words_in
+    return has_words
 
 
-# ---- whether words occur in one text: what most questions are, asked in the quickest way
+# ---- presence of words in one text, the most frequent test
 #
-# Of a text these ask for `positions_of`, `sorted` and `remembered` only: the SQLite store has texts that know no more.
+# These functions use only `positions_by_form_index`, `sorted` and `position_cache` of a text, because the SQLite store
+# passes objects that have no more than these.
 
 
 @lru_cache(maxsize=65536)
-def presence(node: Word | Phrase | Near) -> Callable[[Tokens], bool]:
-    """The clause as a function that tells whether it occurs in a text at all."""
+def text_predicate(node: Word | Phrase | Near) -> Callable[[Tokens], bool]:
+    """Compiles the clause to a function that returns True if it occurs in a text."""
     if isinstance(node, Near):
-        sides = _single_term(node.left), _single_term(node.right)
-        if sides[0] and sides[1]:
-            return _near_terms(sides[0], sides[1], node.gap, ordered=node.ordered)
-        ways = alternatives(node)
-        return lambda text: any(way(text) for way in ways)
+        operands = _single_term(node.left), _single_term(node.right)
+        if operands[0] and operands[1]:
+            return _near_terms(operands[0], operands[1], node.gap, ordered=node.ordered)
+        finders = alternatives(node)
+        return lambda text: any(find(text) for find in finders)
     if not getattr(node, "slop", 0):
-        wanted = token_matches(node)
-        if all(isinstance(step, Term) for step in wanted):
-            return _terms_in_a_row([step for step in wanted if isinstance(step, Term)])
-        if len(wanted) == 1 and isinstance(step := wanted[0], Pattern) and step.simple:
-            return _begins(step)
-    occurs = occurrences(node)
-    return lambda text: bool(occurs(text))
+        sequence = token_matches(node)
+        if all(isinstance(token_match, Term) for token_match in sequence):
+            return _adjacent_terms([token_match for token_match in sequence if isinstance(token_match, Term)])
+        if len(sequence) == 1 and isinstance(pattern := sequence[0], Pattern) and pattern.simple:
+            return _has_prefix(pattern)
+    find_spans = span_finder(node)
+    return lambda text: bool(find_spans(text))
 
 
 def _single_term(node: Node) -> Term | None:
-    if not isinstance(node, Word | Phrase) or len(found := token_matches(node)) != 1:
+    if not isinstance(node, Word | Phrase) or len(sequence := token_matches(node)) != 1:
         return None
-    return found[0] if isinstance(found[0], Term) else None
+    return sequence[0] if isinstance(sequence[0], Term) else None
 
 
-def _terms_in_a_row(wanted: list[Term]) -> Callable[[Tokens], bool]:
-    form = FORMS.index(wanted[0].form)
-    values = [term.value for term in wanted]
+def _adjacent_terms(terms: list[Term]) -> Callable[[Tokens], bool]:
+    form_index = FORMS.index(terms[0].form)
+    values = [term.value for term in terms]
     if len(values) == 1:
         value = values[0]
-        return lambda text: value in text.positions_of(form)
+        return lambda text: value in text.positions_by_form_index(form_index)
 
     def occurs(text: Tokens) -> bool:
-        tokens = text.positions_of(form)
-        found = [tokens.get(value) for value in values]
-        if not all(found):
+        token_positions = text.positions_by_form_index(form_index)
+        term_positions = [token_positions.get(value) for value in values]
+        if not all(term_positions):
             return False
-        places = cast("list[list[int]]", found)
-        rarest = min(range(len(values)), key=lambda offset: len(places[offset]))
-        others = [(offset - rarest, places[offset]) for offset in range(len(values)) if offset != rarest]
-        return any(all(_holds(among, place + offset) for offset, among in others) for place in places[rarest])
+        positions = cast("list[list[int]]", term_positions)
+        rarest = min(range(len(values)), key=lambda offset: len(positions[offset]))
+        rest = [(offset - rarest, positions[offset]) for offset in range(len(values)) if offset != rarest]
+        return any(
+            all(_contains(other_positions, position + offset) for offset, other_positions in rest)
+            for position in positions[rarest]
+        )
 
     return occurs
 
 
-def _holds(places: list[int], place: int) -> bool:
-    found = bisect_left(places, place)
-    return found < len(places) and places[found] == place
+def _contains(positions: list[int], position: int) -> bool:
+    """Returns True if the ascending list contains the position."""
+    index = bisect_left(positions, position)
+    return index < len(positions) and positions[index] == position
 
 
-def _begins(step: Pattern) -> Callable[[Tokens], bool]:
-    prefix, form = step.prefix, step.form
+def _has_prefix(pattern: Pattern) -> Callable[[Tokens], bool]:
+    prefix, form = pattern.prefix, pattern.form
 
     def occurs(text: Tokens) -> bool:
-        known = text.remembered.get(step)
-        if known is not None:
-            return bool(known)
+        cached = text.position_cache.get(pattern)
+        if cached is not None:
+            return bool(cached)
         tokens = text.sorted(form)
-        place = bisect_left(tokens, prefix)
-        return place < len(tokens) and tokens[place].startswith(prefix)
+        index = bisect_left(tokens, prefix)
+        return index < len(tokens) and tokens[index].startswith(prefix)
 
     return occurs
 
 
-def _near_terms(one: Term, other: Term, gap: int, *, ordered: bool) -> Callable[[Tokens], bool]:
-    first, second = FORMS.index(one.form), FORMS.index(other.form)
+def _near_terms(left: Term, right: Term, gap: int, *, ordered: bool) -> Callable[[Tokens], bool]:
+    left_form, right_form = FORMS.index(left.form), FORMS.index(right.form)
 
     def occurs(text: Tokens) -> bool:
-        lefts = text.positions_of(first).get(one.value)
-        rights = text.positions_of(second).get(other.value)
-        if not lefts or not rights:
+        left_positions = text.positions_by_form_index(left_form).get(left.value)
+        right_positions = text.positions_by_form_index(right_form).get(right.value)
+        if not left_positions or not right_positions:
             return False
-        for left in lefts:
-            behind = bisect_right(rights, left)
-            if behind < len(rights) and rights[behind] - left - 1 <= gap:
+        for position in left_positions:
+            after = bisect_right(right_positions, position)
+            if after < len(right_positions) and right_positions[after] - position - 1 <= gap:
                 return True
-            if not ordered and (before := bisect_left(rights, left) - 1) >= 0 and left - rights[before] - 1 <= gap:
+            if (
+                not ordered
+                and (before := bisect_left(right_positions, position) - 1) >= 0
+                and position - right_positions[before] - 1 <= gap
+            ):
                 return True
         return False
 

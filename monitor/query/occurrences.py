@@ -1,7 +1,7 @@
-"""Where the words of a clause stand in one text.
+"""Finds the occurrences of a clause in one text.
 
-A NEAR's operands never overlap, and its gap is the number of words between them.  Inside another NEAR, a NEAR
-stands for its shortest occurrences (minimal intervals, as in Clarke, Cormack and Burkowski's region algebra and in
+The operands of a NEAR never overlap; its gap is the number of words between them.  Within another NEAR, a NEAR stands
+for its shortest occurrences (minimal intervals, as in the region algebra of Clarke, Cormack and Burkowski and in
 Lucene's interval queries).
 """
 
@@ -21,12 +21,12 @@ from monitor.query.analysis import Fuzzy, Pattern, Term, TokenMatch, Tokens, tok
 from monitor.query.syntax import Near, Node, Or, Phrase, Word
 
 Occurrence: TypeAlias = tuple[int, int]  # first and last position of adjacent tokens
-Occurs: TypeAlias = Callable[[Tokens], "list[Span]"]
+SpanFinder: TypeAlias = Callable[[Tokens], "list[Span]"]
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """An occurrence of words in a field: from the first to the last of them, and where each part of it stands."""
+    """A stretch of a text in which a clause occurs: its first and last position, and the occurrences of its parts."""
 
     start: int
     end: int
@@ -34,157 +34,167 @@ class Span:
 
 
 def spans(node: Word | Phrase | Near, text: Tokens) -> list[Span]:
-    """All occurrences of a clause in a text."""
-    return occurrences(node)(text)
+    """Returns all spans of a clause in a text."""
+    return span_finder(node)(text)
 
 
 @lru_cache(maxsize=65536)
-def occurrences(node: Word | Phrase | Near) -> Occurs:
-    """The clause as a function from a text to its occurrences there."""
+def span_finder(node: Word | Phrase | Near) -> SpanFinder:
+    """Compiles the clause to a function that returns its spans in a text."""
     if isinstance(node, Near):
-        ways = alternatives(node)
-        return lambda text: [span for way in ways for span in way(text)]
+        finders = alternatives(node)
+        return lambda text: [span for find in finders for span in find(text)]
     if isinstance(node, Phrase) and node.slop:
         return lambda text: _sloppy(text, token_matches(node), node.slop)
     return lambda text: _adjacent(text, token_matches(node))
 
 
-def alternatives(node: Node) -> list[Occurs]:
-    """The sequences that a NEAR's operand stands for, one by one.
+def alternatives(node: Node) -> list[SpanFinder]:
+    """Returns a finder for each token sequence that a NEAR operand expands to.
 
-    They are kept apart, for among occurrences of different sequences none is to hide another.
+    Sequences stay separate so that a span of one does not hide a span of another when only the shortest are kept.
     """
     match node:
         case Near(left, right, gap, ordered):
-            pairs = [(a, b) for a in alternatives(left) for b in alternatives(right)]
-            pairs += [] if ordered else [(b, a) for a, b in pairs]
-            return [_followed(a, b, gap) for a, b in pairs]
+            pairs = [(first, second) for first in alternatives(left) for second in alternatives(right)]
+            pairs += [] if ordered else [(second, first) for first, second in pairs]
+            return [_followed(first, second, gap) for first, second in pairs]
         case Or(nodes):
-            single, ways = split(nodes)
-            if single:
-                ways.insert(0, lambda text: _singles(text, single))
-            return ways
+            single_tokens, finders = split_group(nodes)
+            if single_tokens:
+                finders.insert(0, lambda text: _single_token_spans(text, single_tokens))
+            return finders
         case Word() | Phrase():
-            return [occurrences(node)]
+            return [span_finder(node)]
         case _:
-            raise ValueError(f"{node} is no operand of NEAR")
+            raise ValueError(f"{node} is not an operand of NEAR")
 
 
-def split(nodes: Iterable[Node]) -> tuple[list[TokenMatch], list[Occurs]]:
-    """A group's single words, which can be looked for at once, and everything else."""
-    single: list[TokenMatch] = []
-    ways: list[Occurs] = []
+def split_group(nodes: Iterable[Node]) -> tuple[list[TokenMatch], list[SpanFinder]]:
+    """Returns a group's single tokens, which one finder can look up together, and finders for its other members."""
+    single_tokens: list[TokenMatch] = []
+    finders: list[SpanFinder] = []
     for child in nodes:
-        if isinstance(child, Word | Phrase) and len(found := token_matches(child)) == 1:
-            single += found
+        if isinstance(child, Word | Phrase) and len(sequence := token_matches(child)) == 1:
+            single_tokens += sequence
         else:
-            ways += alternatives(child)
-    return single, ways
+            finders += alternatives(child)
+    return single_tokens, finders
 
 
-def _followed(first: Occurs, second: Occurs, gap: int) -> Occurs:
-    """The shortest stretches from one occurrence to another behind it, if at most ``gap`` words lie between."""
+def _followed(find_first: SpanFinder, find_second: SpanFinder, gap: int) -> SpanFinder:
+    """Returns a finder for the shortest spans with at most ``gap`` words between a first and a later second span."""
 
-    def occurs(text: Tokens) -> list[Span]:
-        lefts = first(text)
+    def find(text: Tokens) -> list[Span]:
+        lefts = find_first(text)
         if not lefts:
             return []
-        rights = second(text)
-        found = []
-        place = 0
+        rights = find_second(text)
+        joined = []
+        next_right = 0
         for number, left in enumerate(lefts):
-            while place < len(rights) and rights[place].start <= left.end:
-                place += 1
-            if place == len(rights):
+            while next_right < len(rights) and rights[next_right].start <= left.end:
+                next_right += 1
+            if next_right == len(rights):
                 break
-            right = rights[place]
+            right = rights[next_right]
             if number + 1 < len(lefts) and lefts[number + 1].end < right.start:
-                continue  # the next one is nearer
+                continue  # the next left span is nearer
             if right.start - left.end - 1 <= gap:
-                found.append(Span(left.start, right.end, left.parts + right.parts))
-        return found
+                joined.append(Span(left.start, right.end, left.parts + right.parts))
+        return joined
 
-    return occurs
-
-
-def _singles(text: Tokens, wanted: Sequence[TokenMatch]) -> list[Span]:
-    places = sorted({place for step in wanted for place in positions(text, step)})
-    return [Span(place, place, ((place, place),)) for place in places]
+    return find
 
 
-def _adjacent(text: Tokens, wanted: Sequence[TokenMatch]) -> list[Span]:
-    """Where the steps stand side by side."""
+def _single_token_spans(text: Tokens, single_tokens: Sequence[TokenMatch]) -> list[Span]:
+    matched = sorted({position for token_match in single_tokens for position in positions(text, token_match)})
+    return [Span(position, position, ((position, position),)) for position in matched]
+
+
+def _adjacent(text: Tokens, sequence: Sequence[TokenMatch]) -> list[Span]:
+    """Returns the spans in which the sequence matches consecutive tokens."""
     starts: set[int] | None = None
-    for offset, step in enumerate(wanted):
-        places = positions(text, step)
-        if not places:
+    for offset, token_match in enumerate(sequence):
+        matched = positions(text, token_match)
+        if not matched:
             return []
-        if len(wanted) == 1:
-            return [Span(place, place, ((place, place),)) for place in places]
-        moved = {place - offset for place in places}
-        starts = moved if starts is None else starts & moved
+        if len(sequence) == 1:
+            return [Span(position, position, ((position, position),)) for position in matched]
+        possible_starts = {position - offset for position in matched}
+        starts = possible_starts if starts is None else starts & possible_starts
         if not starts:
             return []
-    last = len(wanted) - 1
+    last = len(sequence) - 1
     return [Span(start, start + last, ((start, start + last),)) for start in sorted(starts or ())]
 
 
-def _sloppy(text: Tokens, wanted: Sequence[TokenMatch], slop: int) -> list[Span]:
-    """Where the steps, each moved back by its place in the phrase, lie within ``slop`` of one another.
+def _sloppy(text: Tokens, sequence: Sequence[TokenMatch], slop: int) -> list[Span]:
+    """Returns the spans in which the positions, each minus its offset in the phrase, differ by at most ``slop``.
 
-    That is Lucene's measure for a phrase of different words: two words the wrong way round cost two.
+    This is Lucene's measure for a phrase of different words: two words in reverse order cost two.
     """
-    moved = sorted((place - offset, offset) for offset, step in enumerate(wanted) for place in positions(text, step))
-    latest: dict[int, int] = {}
-    found = []
-    for place, offset in moved:
-        latest[offset] = place
-        if len(latest) == len(wanted) and place - min(latest.values()) <= slop:
-            spots = sorted((at + number, at + number) for number, at in latest.items())
-            found.append(Span(spots[0][0], spots[-1][1], tuple(spots)))
-    return found
+    starts = sorted(
+        (position - offset, offset)
+        for offset, token_match in enumerate(sequence)
+        for position in positions(text, token_match)
+    )
+    latest: dict[int, int] = {}  # offset in the phrase: latest start
+    matched = []
+    for start, offset in starts:
+        latest[offset] = start
+        if len(latest) == len(sequence) and start - min(latest.values()) <= slop:
+            parts = sorted((begin + shifted, begin + shifted) for shifted, begin in latest.items())
+            matched.append(Span(parts[0][0], parts[-1][1], tuple(parts)))
+    return matched
 
 
-def positions(text: Tokens, step: TokenMatch) -> Sequence[int]:
-    """Where a step stands in a text, in ascending order."""
-    match step:
+def positions(text: Tokens, token_match: TokenMatch) -> Sequence[int]:
+    """Returns the positions at which a token of the text matches, in ascending order."""
+    match token_match:
         case Term(form, value):
             return text.positions(form).get(value, ())
         case Pattern() | Fuzzy():
-            found = text.remembered.get(step)
-            if found is None:
-                tokens = text.positions(step.form)
-                like = _like_pattern(text, step) if isinstance(step, Pattern) else _like_word(text, step)
-                found = text.remembered[step] = sorted(place for token in like for place in tokens[token])
-            return found
+            cached = text.position_cache.get(token_match)
+            if cached is None:
+                token_positions = text.positions(token_match.form)
+                matching_tokens = (
+                    _tokens_of_pattern(text, token_match)
+                    if isinstance(token_match, Pattern)
+                    else _tokens_within_distance(text, token_match)
+                )
+                cached = text.position_cache[token_match] = sorted(
+                    position for token in matching_tokens for position in token_positions[token]
+                )
+            return cached
 
 
-def _like_pattern(text: Tokens, step: Pattern) -> list[str]:
-    tokens = text.sorted(step.form)
-    start = bisect_left(tokens, step.prefix)
-    end = bisect_left(tokens, step.prefix + "\U0010ffff", start)
-    if step.simple:
+def _tokens_of_pattern(text: Tokens, pattern: Pattern) -> list[str]:
+    tokens = text.sorted(pattern.form)
+    start = bisect_left(tokens, pattern.prefix)
+    end = bisect_left(tokens, pattern.prefix + "\U0010ffff", start)
+    if pattern.simple:
         return tokens[start:end]
-    whole = _glob(step.value)
-    return [token for token in tokens[start:end] if whole(token)]
+    is_match = _glob(pattern.value)
+    return [token for token in tokens[start:end] if is_match(token)]
 
 
 @lru_cache(maxsize=4096)
 def _glob(pattern: str) -> Callable[[str], object]:
-    """Whether a token is covered by a glob, in time that its stars do not multiply."""
+    """Compiles a glob; the number of stars does not multiply the time of a match."""
     return re.compile(fnmatch.translate(pattern)).match
 
 
 def covers(pattern: str, token: str) -> bool:
-    """Whether a glob of `Pattern` covers a whole token."""
+    """Returns True if the glob of a `Pattern` matches the complete token."""
     return bool(_glob(pattern)(token))
 
 
-def _like_word(text: Tokens, step: Fuzzy) -> list[str]:
-    length = len(step.value)
+def _tokens_within_distance(text: Tokens, fuzzy: Fuzzy) -> list[str]:
+    length = len(fuzzy.value)
     return [
         token
-        for token in text.positions(step.form)
-        if abs(len(token) - length) <= step.distance
-        and OSA.distance(token, step.value, score_cutoff=step.distance) <= step.distance
+        for token in text.positions(fuzzy.form)
+        if abs(len(token) - length) <= fuzzy.distance
+        and OSA.distance(token, fuzzy.value, score_cutoff=fuzzy.distance) <= fuzzy.distance
     ]

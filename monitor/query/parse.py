@@ -1,4 +1,7 @@
-"""Text to tree, by the grammar in grammar.lark; clauses.py knows what clauses may ask, mistakes.py what went wrong."""
+"""Parses a query text into a tree by the grammar in grammar.lark.
+
+`monitor.query.validation` checks clauses against their fields; `monitor.query.syntax_errors` words the errors.
+"""
 
 from __future__ import annotations
 
@@ -12,25 +15,24 @@ from lark.exceptions import UnexpectedInput
 
 from monitor.errors import QueryError
 from monitor.query.analysis import token_matches
-from monitor.query.syntax import RANGE_FIELDS, And, Near, Node, Not, Or, Phrase, Range, Word
-from monitor.query.syntax import positive as is_positive
-from monitor.query.syntax_errors import check_tokens, column_of, explained
-from monitor.query.validation import EXAMPLES, bounds, scoped, validated_leaf
+from monitor.query.syntax import RANGE_FIELDS, And, Near, Node, Not, Or, Phrase, Range, Word, is_positive
+from monitor.query.syntax_errors import check_tokens, column_of, parse_error
+from monitor.query.validation import RANGE_EXAMPLES, apply_field, parse_bounds, validated_leaf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Generous for people, small enough that no store is brought down by one query.
+# Limits that no hand-written query reaches and that keep one query from overloading a store.
 MAX_QUERY_LENGTH = 20_000  # characters
-MAX_NEAR_ALTERNATIVES = 64  # orders and phrases that one NEAR may stand for
-MAX_GAP_WORDS = 1_000  # words
+MAX_NEAR_ALTERNATIVES = 64  # token sequences that one NEAR may expand to
+MAX_GAP_WORDS = 1_000
 
 
 def parse(text: str, *, positive: bool = False) -> Node:
-    """The query's tree.
+    """Returns the tree of a query.
 
-    Raises QueryError, and nothing else, where the text is no query; with ``positive`` also where it asks for nothing
-    that has to be there, as an alert must.
+    Raises QueryError, and no other error, if the text is not a query.  With ``positive`` also raises QueryError if the
+    query requires no clause to be present, as an alert must.
     """
     text = unicodedata.normalize("NFC", text)
     if len(text) > MAX_QUERY_LENGTH:
@@ -43,58 +45,65 @@ def parse(text: str, *, positive: bool = False) -> Node:
         raise QueryError("the query is empty", column=1, hint="write at least one word")
     check_tokens(_parser().lex(text), text)
     try:
-        node = cast("Node", _parser().parse(text))  # what _Tree.start returns
+        node = cast("Node", _parser().parse(text))  # the result of _TreeBuilder.start
     except UnexpectedInput as error:
-        raise explained(error, _parser().lex(text)) from None
-    _check_depth(node)
+        raise parse_error(error, _parser().lex(text)) from None
+    _check_near_alternatives(node)
     if positive and not is_positive(node):
         raise QueryError(
-            "nothing in this query has to be there, so it would catch nearly every story",
+            "nothing in this query has to be present, so it would match nearly every story",
             column=1,
-            hint="add a word that a story must have",
+            hint="add a word that a story must contain",
         )
     return node
 
 
 def tokens_of(text: str) -> Iterator[Token]:
-    """The tokens of a query that parses."""
+    """Yields the tokens of a query that parses."""
     return _parser().lex(unicodedata.normalize("NFC", text))
 
 
 @cache
 def _parser() -> Lark:
     return Lark.open(
-        "grammar.lark", rel_to=__file__, parser="lalr", lexer="basic", maybe_placeholders=False, transformer=_Tree()
+        "grammar.lark",
+        rel_to=__file__,
+        parser="lalr",
+        lexer="basic",
+        maybe_placeholders=False,
+        transformer=_TreeBuilder(),
     )
 
 
-def _check_depth(node: Node) -> None:
-    """Negations and groups nest within bounds already; this bounds what NEARs stand for."""
+def _check_near_alternatives(node: Node) -> None:
+    """Raises QueryError if a NEAR expands to too many sequences.  The nesting depth is already bounded."""
     match node:
         case And(nodes) | Or(nodes):
             for child in nodes:
-                _check_depth(child)
+                _check_near_alternatives(child)
         case Not(inner):
-            _check_depth(inner)
+            _check_near_alternatives(inner)
         case Near():
-            if alternatives(node) > MAX_NEAR_ALTERNATIVES:
+            if count_alternatives(node) > MAX_NEAR_ALTERNATIVES:
                 raise QueryError(
-                    f"this NEAR stands for more than {MAX_NEAR_ALTERNATIVES} orders and phrases",
-                    column=node.at,
-                    hint="use fewer phrases in its groups, fewer NEARs in one another, or ONEAR",
+                    f"this NEAR expands to more than {MAX_NEAR_ALTERNATIVES} orders and phrases",
+                    column=node.column,
+                    hint="use fewer phrases in its groups, fewer nested NEARs, or ONEAR",
                 )
         case _:
             pass
 
 
-def alternatives(node: Node) -> int:
-    """How many sequences of words a Near's operand stands for; single words of a group count as one."""
+def count_alternatives(node: Node) -> int:
+    """Returns the number of token sequences that a NEAR operand expands to; a group's single words count as one."""
     match node:
         case Near(left, right, ordered=ordered):
-            return alternatives(left) * alternatives(right) * (1 if ordered else 2)
+            return count_alternatives(left) * count_alternatives(right) * (1 if ordered else 2)
         case Or(nodes):
-            long = [child for child in nodes if not isinstance(child, Word | Phrase) or len(token_matches(child)) > 1]
-            return sum(map(alternatives, long)) + (len(long) < len(nodes))
+            sequences = [
+                child for child in nodes if not isinstance(child, Word | Phrase) or len(token_matches(child)) > 1
+            ]
+            return sum(map(count_alternatives, sequences)) + (len(sequences) < len(nodes))
         case _:
             return 1
 
@@ -103,42 +112,43 @@ def alternatives(node: Node) -> int:
 
 
 @v_args(inline=True)
-class _Tree(Transformer[Token, Node]):
-    """Called by the parser as it goes, so that no tree is ever walked by recursion that a query could drive deep."""
+class _TreeBuilder(Transformer[Token, Node]):
+    """Builds nodes while the parser runs, so that no deep parse tree is walked recursively afterwards."""
 
     def start(self, node: Node) -> Node:
         return node
 
     def word(self, token: Token) -> Node:
         text, distance = str(token), 0
-        if found := re.search(r"(?<!\\)~(\d+)$", text):
-            text, distance = text[: found.start()], int(found[1])
+        if match := re.search(r"(?<!\\)~(\d+)$", text):
+            text, distance = text[: match.start()], int(match[1])
             if distance not in {1, 2}:
                 raise QueryError(
                     f"edit distance {distance} is not 1 or 2", column=column_of(token), hint=f"write {text}~1"
                 )
-        return validated_leaf(Word(_unescaped(text), distance=distance, at=column_of(token)))
+        return validated_leaf(Word(_unescaped(text), distance=distance, column=column_of(token)))
 
     def phrase(self, token: Token) -> Node:
         text, slop = str(token), 0
-        if found := re.search(r"~(\d+)$", text):
-            text, slop = text[: found.start()], int(found[1])
+        if match := re.search(r"~(\d+)$", text):
+            text, slop = text[: match.start()], int(match[1])
             if slop > MAX_GAP_WORDS:
                 raise QueryError(f"a slop of more than {MAX_GAP_WORDS:,}", column=column_of(token), hint="use AND")
-        inside = text[1:-1]
-        if found := re.search(r"(?<!\\)\w\*|(?<!\\)\*\w", inside):
+        quoted = text[1:-1]
+        if match := re.search(r"(?<!\\)\w\*|(?<!\\)\*\w", quoted):
             raise QueryError(
                 "wildcards do not work inside quotes",
-                column=column_of(token) + 1 + found.start(),
+                column=column_of(token) + 1 + match.start(),
                 hint="write export ONEAR/0 contr*",
             )
-        return validated_leaf(Phrase(re.sub(r"\\(.)", r"\1", inside, flags=re.DOTALL), slop=slop, at=column_of(token)))
+        unescaped = re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL)
+        return validated_leaf(Phrase(unescaped, slop=slop, column=column_of(token)))
 
     def range(self, token: Token) -> Node:
-        name, _, rest = re.split(r"([:：])", str(token), maxsplit=1)
+        name, _, bounds = re.split(r"([:：])", str(token), maxsplit=1)
         name = name.strip().lower()
-        offset = column_of(token) + len(str(token)) - len(rest)
-        return Range(name, *bounds(name, rest, offset), at=column_of(token))
+        bounds_column = column_of(token) + len(str(token)) - len(bounds)
+        return Range(name, *parse_bounds(name, bounds, bounds_column), column=column_of(token))
 
     def group(self, _open: Token, node: Node, _close: Token) -> Node:
         return node
@@ -146,11 +156,11 @@ class _Tree(Transformer[Token, Node]):
     def scoped(self, token: Token, node: Node) -> Node:
         name = str(token)[:-1].lower()
         if name in RANGE_FIELDS:
-            raise QueryError(f"{name}: takes a range", column=column_of(token), hint=f"write {EXAMPLES[name]}")
-        return scoped(node, name, column_of(token))
+            raise QueryError(f"{name}: takes a range", column=column_of(token), hint=f"write {RANGE_EXAMPLES[name]}")
+        return apply_field(node, name, column_of(token))
 
     def negation(self, token: Token, node: Node) -> Node:
-        return Not(node, at=column_of(token))
+        return Not(node, column=column_of(token))
 
     def near(self, left: Node, token: Token, right: Node) -> Node:
         name, _, gap = str(token).partition("/")
@@ -158,47 +168,49 @@ class _Tree(Transformer[Token, Node]):
             raise QueryError(f"NEAR over more than {MAX_GAP_WORDS:,} words", column=column_of(token), hint="use AND")
         for operand in (left, right):
             _check_operand(operand, str(token))
-        return Near(left, right, int(gap), ordered=name == "ONEAR", at=column_of(token))
+        return Near(left, right, int(gap), ordered=name == "ONEAR", column=column_of(token))
 
-    def all_of(self, *nodes: Any) -> Node:
-        return _joined(And, nodes)
+    def all_of(self, *parts: Any) -> Node:
+        return _flattened(And, parts)
 
-    def any_of(self, *nodes: Any) -> Node:
-        return _joined(Or, nodes)
+    def any_of(self, *parts: Any) -> Node:
+        return _flattened(Or, parts)
 
 
-def _joined(kind: type[And | Or], parts: tuple[Any, ...]) -> Node:
+def _flattened(kind: type[And | Or], parts: tuple[Any, ...]) -> Node:
+    """Returns one node of that kind, with nested nodes of the same kind merged and operator tokens dropped."""
     nodes: list[Node] = []
     for part in parts:
         if not isinstance(part, Token):
             nodes.extend(part.nodes if isinstance(part, kind) else (part,))
-    return nodes[0] if len(nodes) == 1 else kind(tuple(nodes), at=nodes[0].at)
+    return nodes[0] if len(nodes) == 1 else kind(tuple(nodes), column=nodes[0].column)
 
 
 def _unescaped(text: str) -> str:
-    """Without backslashes; an escaped wildcard is a sign like any other, and parts words as such."""
-    return re.sub(r"\\(.)", lambda found: " " if found[1] in "*?" else found[1], text, flags=re.DOTALL)
+    """Removes backslashes.  An escaped wildcard becomes a space, because it separates words like any other symbol."""
+    return re.sub(r"\\(.)", lambda match: " " if match[1] in "*?" else match[1], text, flags=re.DOTALL)
 
 
 def _check_operand(node: Node, operator: str) -> None:
-    wrong = ""
+    """Raises QueryError if the node cannot be an operand of NEAR."""
+    refused = ""
     match node:
         case Word(field=name) | Phrase(field=name) | Near(field=name) if name:
-            wrong = f"{name}:"
-            hint = f"write {name}:(a {operator} b), with the field before the whole"
+            refused = f"{name}:"
+            hint = f"write {name}:(a {operator} b), with the field before the brackets"
         case Word() | Near():
             pass
         case Phrase(slop=slop):
             if slop:
-                wrong, hint = "a phrase with slop", f"join its words with {operator}"
+                refused, hint = "a phrase with slop", f"join its words with {operator}"
         case Or(nodes):
             for child in nodes:
                 _check_operand(child, operator)
         case And():
-            wrong, hint = "AND", "its operands are words, phrases, wildcards and groups of these joined by OR"
+            refused, hint = "AND", "its operands are words, phrases, wildcards and groups of these joined by OR"
         case Not():
-            wrong, hint = "NOT", "put NOT outside: (a NEAR/5 b) AND NOT c"
+            refused, hint = "NOT", "put NOT outside: (a NEAR/5 b) AND NOT c"
         case _:
-            wrong, hint = f"{node.field}:", "join it with AND"
-    if wrong:
-        raise QueryError(f"{operator} cannot join {wrong}", column=node.at, hint=hint)
+            refused, hint = f"{node.field}:", "join it with AND"
+    if refused:
+        raise QueryError(f"{operator} cannot join {refused}", column=node.column, hint=hint)

@@ -1,7 +1,7 @@
-"""Topics and alerts, thousands of them, on story after story.
+"""Matches thousands of topics and alerts against each story.
 
-Each rule is filed under the rarest words it cannot do without; a story's own words then lead to the few rules worth
-asking.  (A presearcher, in the terms of Lucene Monitor and of Elasticsearch's percolator.)
+An index holds each rule under the rarest tokens that it requires, so that only rules whose tokens occur in a story are
+evaluated on it (a presearcher, in the terms of Lucene Monitor and of Elasticsearch's percolator).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias, assert_never
 from monitor.models import now as current_time
 from monitor.query import folding
 from monitor.query.analysis import Form, Fuzzy, Pattern, Term, TokenMatch, token_matches
-from monitor.query.matcher import Document, Test, test
+from monitor.query.matcher import Document, Predicate, predicate
 from monitor.query.parse import parse
 from monitor.query.snippets import context
 from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Range, Value, Word
@@ -35,186 +35,188 @@ class RuleMatches:
 
 
 class RuleSet:
-    """The configured topics and alerts, ready to be asked about stories by any number of threads."""
+    """The compiled topics and alerts of a configuration; any number of threads may use it."""
 
     def __init__(self, *, topics: Mapping[str, Node], alerts: Mapping[str, Node]) -> None:
         self._alerts = dict(alerts)
-        self._of_topics = RuleIndex(topics)
-        self._of_alerts = RuleIndex(alerts)
+        self._topic_index = RuleIndex(topics)
+        self._alert_index = RuleIndex(alerts)
 
     @classmethod
     def of(cls, config: Config) -> RuleSet:
-        """The rules of a configuration.  Raises QueryError."""
+        """Compiles the rules of a configuration.  Raises QueryError."""
         return cls(
             topics={name: parse(query, positive=True) for name, query in config.topics.items()},
             alerts={alert.name: parse(alert.query, positive=True) for alert in config.alerts},
         )
 
     def match(self, story: Story, *, now: datetime | None = None) -> RuleMatches:
-        """Which rules match: topics first, so that an alert can ask for ``topic:``."""
+        """Returns the rules that match: topics first, so that an alert can use ``topic:``."""
         now = now or current_time()
-        found = Document(story)
-        topics = self._of_topics.match(found, now)
+        document = Document(story)
+        topics = self._topic_index.match(document, now)
         if topics != story.topics:
-            found = found.as_of(replace(story, topics=topics))
-        return RuleMatches(topics, self._of_alerts.match(found, now))
+            document = document.with_story(replace(story, topics=topics))
+        return RuleMatches(topics, self._alert_index.match(document, now))
 
     def context(self, alert: str, story: Story) -> str:
-        """The words around the alert's first match in the story; "" where nothing of it can be shown."""
+        """Returns the text around the alert's best match in the story, "" if no words of the story matched."""
         return context(self._alerts[alert], story)
 
 
-# ---- finding the rules worth asking
+# ---- the index
 
-Key: TypeAlias = tuple[str, str]  # a kind of key, and what a story has to have of it
+IndexKey: TypeAlias = tuple[str, str]  # a kind of key, and the token, prefix or value
 
 
 @dataclass(frozen=True, slots=True)
-class Anchor:
-    """Keys of which a matching story has at least one; ``commonness`` estimates how many stories have."""
+class RequiredKeys:
+    """Index keys of a rule: every matching story has at least one of them."""
 
-    keys: frozenset[Key]
-    commonness: float
-    complete: bool = False  # having one of them is all that the rule asks for
+    keys: frozenset[IndexKey]
+    frequency: float  # estimated share of stories that have one of the keys
+    sufficient: bool = False  # True if every story that has one of the keys matches
 
 
-MAX_PREFIX_KEY_LENGTH = 4  # letters of a wildcard's beginning that it is filed under
+MAX_PREFIX_KEY_LENGTH = 4  # characters of a wildcard's prefix that are used as its key
 
 
 class RuleIndex:
-    """Rules by their anchors."""
+    """Finds the rules that may match a story by their required keys."""
 
     def __init__(self, rules: Mapping[str, Node]) -> None:
         self._names = tuple(rules)
-        self._tests: tuple[Test, ...] = tuple(map(test, rules.values()))
-        self._always: list[int] = []
-        self._certain: ByKey = {}
-        self._possible: ByKey = {}
+        self._predicates: tuple[Predicate, ...] = tuple(map(predicate, rules.values()))
+        self._without_keys: list[int] = []
+        self._sufficient: RulesByKey = {}
+        self._necessary: RulesByKey = {}
         for number, node in enumerate(rules.values()):
-            anchor = anchored(node)
-            if anchor is None:
-                self._always.append(number)
+            required = required_keys(node)
+            if required is None:
+                self._without_keys.append(number)
                 continue
-            filed = self._certain if anchor.complete else self._possible
-            for kind, key in anchor.keys:
-                filed.setdefault(kind, {}).setdefault(key, []).append(number)
+            rules_by_key = self._sufficient if required.sufficient else self._necessary
+            for kind, key in required.keys:
+                rules_by_key.setdefault(kind, {}).setdefault(key, []).append(number)
 
-    def match(self, found: Document, now: datetime) -> tuple[str, ...]:
-        """The names of the rules that match."""
-        certain = _led_to(self._certain, found)
-        possible = _led_to(self._possible, found)
-        possible.update(self._always)
-        possible -= certain
-        tests = self._tests
-        certain.update([number for number in possible if tests[number](found, now)])
-        return tuple([self._names[number] for number in sorted(certain)])
+    def match(self, document: Document, now: datetime) -> tuple[str, ...]:
+        """Returns the names of the rules that match, in the order of the configuration."""
+        matched = _lookup(self._sufficient, document)
+        possible = _lookup(self._necessary, document)
+        possible.update(self._without_keys)
+        possible -= matched
+        predicates = self._predicates
+        matched.update([number for number in possible if predicates[number](document, now)])
+        return tuple([self._names[number] for number in sorted(matched)])
 
-    def candidates(self, found: Document) -> int:
-        """How many rules a story's words lead to, for measuring."""
-        return len(_led_to(self._certain, found) | _led_to(self._possible, found)) + len(self._always)
-
-
-ByKey: TypeAlias = dict[str, dict[str, list[int]]]  # rules by kind of key, and by key
+    def count_selected(self, document: Document) -> int:
+        """Returns the number of rules that the index selects for a story; used by benchmarks."""
+        return len(_lookup(self._sufficient, document) | _lookup(self._necessary, document)) + len(self._without_keys)
 
 
-def _led_to(filed: ByKey, found: Document) -> set[int]:
+RulesByKey: TypeAlias = dict[str, dict[str, list[int]]]  # kind of key: key: numbers of rules
+
+
+def _lookup(rules_by_key: RulesByKey, document: Document) -> set[int]:
+    """Returns the numbers of the rules of which the story has a key."""
     numbers: set[int] = set()
-    for kind, rules in filed.items():
-        for keys in _keys(kind, found):
+    for kind, rules in rules_by_key.items():
+        for keys in _story_keys(kind, document):
             for key in rules.keys() & keys:
                 numbers.update(rules[key])
     return numbers
 
 
-def _keys(kind: str, found: Document) -> list[AbstractSet[str]]:
-    """What a story has of a kind of key."""
+def _story_keys(kind: str, document: Document) -> list[AbstractSet[str]]:
+    """Returns the story's keys of one kind, as one or more sets."""
     if kind.startswith("value "):
-        return [{folding.fold_case(value) for value in found.values(kind.removeprefix("value "))}]
+        return [{folding.fold_case(value) for value in document.values(kind.removeprefix("value "))}]
     form, field, *length = kind.split("/")
-    texts = [text.positions(Form(form)) for text in found.texts(field)]
+    texts = [text.positions(Form(form)) for text in document.texts(field)]
     if length:
         size = int(length[0])
         return [{token[:size] for text in texts for token in text}]
     return [text.keys() for text in texts]
 
 
-def anchored(node: Node) -> Anchor | None:
-    """Where to file a rule; None where nothing that a story has leads to it."""
+def required_keys(node: Node) -> RequiredKeys | None:
+    """Returns the keys under which the index holds a rule, None if a story can match it without any key."""
     match node:
         case And(nodes):
-            found = [anchor for child in nodes if (anchor := anchored(child))]
-            return _demanding(min(found, key=_commonness)) if found else None
+            of_nodes = [required for child in nodes if (required := required_keys(child))]
+            return _not_sufficient(min(of_nodes, key=_frequency)) if of_nodes else None
         case Or(nodes):
-            return _any_of([anchored(child) for child in nodes])
+            return _any_of([required_keys(child) for child in nodes])
         case Not() | Range():
             return None
         case Value(field, text):
-            return Anchor(frozenset({(f"value {field}", folding.fold_case(text))}), _OF_VALUES[field], complete=True)
+            keys = frozenset({(f"value {field}", folding.fold_case(text))})
+            return RequiredKeys(keys, _VALUE_FREQUENCIES[field], sufficient=True)
         case Word(field=field) | Phrase(field=field):
-            return _of_steps(token_matches(node), field)
+            return _keys_of_sequence(token_matches(node), field)
         case Near(left, right, field=field):
-            sides = [anchor for side in (left, right) if (anchor := _of_operand(side, field))]
-            return _demanding(min(sides, key=_commonness)) if sides else None
+            operands = [required for side in (left, right) if (required := _keys_of_operand(side, field))]
+            return _not_sufficient(min(operands, key=_frequency)) if operands else None
         case _:
             assert_never(node)
 
 
-def _of_operand(node: Node, field: str) -> Anchor | None:
+def _keys_of_operand(node: Node, field: str) -> RequiredKeys | None:
     match node:
         case Or(nodes):
-            return _any_of([_of_operand(child, field) for child in nodes])
+            return _any_of([_keys_of_operand(child, field) for child in nodes])
         case Word() | Phrase():
-            return _of_steps(token_matches(node), field)
+            return _keys_of_sequence(token_matches(node), field)
         case Near(left, right):
-            sides = [anchor for side in (left, right) if (anchor := _of_operand(side, field))]
-            return _demanding(min(sides, key=_commonness)) if sides else None
+            operands = [required for side in (left, right) if (required := _keys_of_operand(side, field))]
+            return _not_sufficient(min(operands, key=_frequency)) if operands else None
         case _:
             return None
 
 
-def _any_of(anchors: list[Anchor | None]) -> Anchor | None:
-    known = [anchor for anchor in anchors if anchor]
-    if len(known) < len(anchors):
+def _any_of(alternatives: list[RequiredKeys | None]) -> RequiredKeys | None:
+    with_keys = [required for required in alternatives if required]
+    if len(with_keys) < len(alternatives):
         return None
-    return Anchor(
-        frozenset().union(*(anchor.keys for anchor in known)),
-        sum(map(_commonness, known)),
-        complete=all(anchor.complete for anchor in known),
+    return RequiredKeys(
+        frozenset().union(*(required.keys for required in with_keys)),
+        sum(map(_frequency, with_keys)),
+        sufficient=all(required.sufficient for required in with_keys),
     )
 
 
-def _of_steps(wanted: tuple[TokenMatch, ...], field: str) -> Anchor | None:
-    found = [anchor for step in wanted if (anchor := _of_step(step, field))]
-    if not found:
+def _keys_of_sequence(sequence: tuple[TokenMatch, ...], field: str) -> RequiredKeys | None:
+    of_tokens = [required for token_match in sequence if (required := _keys_of_token(token_match, field))]
+    if not of_tokens:
         return None
-    rarest = min(found, key=_commonness)
-    return rarest if len(wanted) == 1 else _demanding(rarest)
+    rarest = min(of_tokens, key=_frequency)
+    return rarest if len(sequence) == 1 else _not_sufficient(rarest)
 
 
-def _of_step(step: TokenMatch, field: str) -> Anchor | None:
-    match step:
+def _keys_of_token(token_match: TokenMatch, field: str) -> RequiredKeys | None:
+    match token_match:
         case Term(form, value):
-            return Anchor(frozenset({(f"{form}/{field}", value)}), _rarity(value), complete=True)
+            return RequiredKeys(frozenset({(f"{form}/{field}", value)}), _token_frequency(value), sufficient=True)
         case Pattern(form):
-            start = step.prefix[:MAX_PREFIX_KEY_LENGTH]
-            return Anchor(frozenset({(f"{form}/{field}/{len(start)}", start)}), 2 * _rarity(start))
+            prefix = token_match.prefix[:MAX_PREFIX_KEY_LENGTH]
+            return RequiredKeys(frozenset({(f"{form}/{field}/{len(prefix)}", prefix)}), 2 * _token_frequency(prefix))
         case Fuzzy():
             return None
         case _:
-            assert_never(step)
+            assert_never(token_match)
 
 
-def _rarity(token: str) -> float:
-    """How common a token is, as far as its length tells: long words are rare, single characters are not."""
+def _token_frequency(token: str) -> float:
+    """Estimates the share of stories with a token by its length: long words are rare, single characters are not."""
     return float(0.5 ** min(len(token), 12)) if token.isascii() or len(token) > 1 else 0.1
 
 
-def _demanding(anchor: Anchor) -> Anchor:
-    return replace(anchor, complete=False)
+def _not_sufficient(required: RequiredKeys) -> RequiredKeys:
+    return replace(required, sufficient=False)
 
 
-def _commonness(anchor: Anchor) -> float:
-    return anchor.commonness
+def _frequency(required: RequiredKeys) -> float:
+    return required.frequency
 
 
-_OF_VALUES = {"outlet": 0.02, "country": 0.3, "language": 0.5, "topic": 0.3, "alert": 0.1}
+_VALUE_FREQUENCIES = {"outlet": 0.02, "country": 0.3, "language": 0.5, "topic": 0.3, "alert": 0.1}

@@ -1,6 +1,6 @@
-"""Where words begin and end: Unicode's UAX #29 as Lucene's standard tokenizer applies it.
+"""Word boundaries by Unicode's UAX #29, as Lucene's standard tokenizer applies it.
 
-Two patterns say the same: a fast one for the scripts most stories are in, and a whole one for the rest.
+Two patterns give the same boundaries: a fast one for the scripts of most stories, and a full one for all characters.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import re
 
 import regex
 
-MAX_TOKEN_LENGTH = 255  # UTF-16 units of a token; what is longer is cut, as Lucene does
+MAX_TOKEN_LENGTH = 255  # UTF-16 units; longer tokens are split, as in Lucene
 
-#: Signs that count as others, one for one so that offsets stay: apostrophes, and the narrow space that French
-#: typography puts beside quotes and digits, which would else join the words around it.
+#: Characters that are replaced before segmentation, one for one so that offsets stay valid: apostrophes, and the narrow
+#: no-break space of French typography, which would otherwise join the words around it.
 LOOKALIKES = {**dict.fromkeys((0x2018, 0x2019, 0x201B, 0x02BC, 0xFF07), "'"), 0x202F: " "}
 
-# Lucene's data are of Unicode 12: what became a letter, digit or sign between letters since is left out by name.
+# Lucene's data are those of Unicode 12: characters that later versions added to these classes are excluded by code.
 _NUMBER_SIGNS = r"\u0600-\u0605\u06DD\u08E2"
 _EXTEND = rf"[\p{{WB=Format}}\p{{WB=Extend}}\p{{WB=ZWJ}}{_NUMBER_SIGNS}]*"
 _CLASSES = {
@@ -29,8 +29,8 @@ _CLASSES = {
     "single": r"\p{WB=Single_Quote}",
     "double": r"\p{WB=Double_Quote}",
 }
-# Unicode 12's Extended_Pictographic (later versions took the signs back that are no emoji), and skin tones.
-_PICTURE = (
+# Unicode 12's Extended_Pictographic (later versions removed symbols that are not emoji), and skin tones.
+_PICTOGRAPH = (
     r"[\u00A9\u00AE\u203C\u2049\u2122\u2139\u2194-\u2199\u21A9\u21AA\u231A\u231B\u2328\u2388\u23CF\u23E9-\u23F3"
     r"\u23F8-\u23FA\u25AA\u25AB\u25B6\u25C0\u25FB-\u25FE\u2600-\u2605\u2607-\u2612\u2614-\u2685\u2690-\u2705"
     r"\u2708-\u2712\u2714\u2716\u271D\u2721\u2728\u2733\u2734\u2744\u2747\u274C\u274E\u2753-\u2755\u2757"
@@ -42,37 +42,37 @@ _PICTURE = (
     r"\U0001F888-\U0001F88F\U0001F8AE-\U0001F8FF\U0001F90C-\U0001F93A\U0001F93C-\U0001F945\U0001F947-\U0001FAFF]"
 )
 _EMOJI = (
-    rf"(?:\u200D*{_PICTURE}{_EXTEND}(?:(?<=\u200D){_PICTURE}{_EXTEND})*"
+    rf"(?:\u200D*{_PICTOGRAPH}{_EXTEND}(?:(?<=\u200D){_PICTOGRAPH}{_EXTEND})*"
     rf"|\p{{RI}}{_EXTEND}\p{{RI}}{_EXTEND}|[0-9#*]\uFE0F\u20E3)"
 )
-_SOUTH_EAST = r"[\p{LB=SA}]"
+_SOUTH_EAST_ASIAN = r"[\p{LB=SA}]"
 
 
-def _grammar(classes: dict[str, str], extend: str) -> str:
-    """Lucene's StandardTokenizer rules over these character classes."""
+def _word_pattern(classes: dict[str, str], extend: str) -> str:
+    """Returns the rules of Lucene's StandardTokenizer for these character classes, as a regular expression."""
     c = {name: f"(?:{characters}{extend})" for name, characters in classes.items()}
     digits = f"{c['digit']}(?:(?:{c['join']}*|{c['midnumber']}){c['digit']})*"
     letters = f"{c['letter']}(?:(?:{c['join']}*|{c['midletter']}){c['letter']})*"
-    # A Hebrew word may end in an apostrophe (a geresh) and hold double quotes before a letter (gershayim).
+    # A Hebrew word may end in an apostrophe (geresh) and contain double quotes before a letter (gershayim).
     hebrew = (
         f"(?:(?<={c['hebrew']})(?<!{c['midletter']}{c['hebrew']})(?:{c['single']}|{c['double']}(?={c['hebrew']})))?"
     )
-    parts = [digits, letters + hebrew]
-    runs = f"(?:{'|'.join(parts)})+"
+    alternatives = [digits, letters + hebrew]
+    runs = f"(?:{'|'.join(alternatives)})+"
     runs = f"(?:{c['kana']}(?:{c['join']}*{c['kana']})*|{runs})"
     return f"{c['join']}*{runs}(?:{c['join']}+{runs})*{c['join']}*"
 
 
-_whole = regex.compile(
-    rf"{_EMOJI}|{_grammar(_CLASSES, _EXTEND)}|{_SOUTH_EAST}+"
+_full_pattern = regex.compile(
+    rf"{_EMOJI}|{_word_pattern(_CLASSES, _EXTEND)}|{_SOUTH_EAST_ASIAN}+"
     rf"|\p{{Script=Han}}{_EXTEND}|\p{{Script=Hiragana}}{_EXTEND}",
     regex.VERSION1,
 )
 
-# The fast pattern knows these: Latin, Greek, Cyrillic, punctuation, Chinese, Japanese, Korean, full-width forms.
+# Characters of the fast pattern: Latin, Greek, Cyrillic, punctuation, Chinese, Japanese, Korean, full-width forms.
 _HAN = ((0x3400, 0x4DB5), (0x4E00, 0x9FEF))
 _HANGUL = (0xAC00, 0xD7A3)
-_COMMON = (
+_COMMON_RANGES = (
     *(
         (0x0000, 0x00AC),
         (0x00AE, 0x02FF),
@@ -87,18 +87,22 @@ _COMMON = (
 )
 
 
-def _fast() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """The whole pattern in terms of the standard library, for common characters; and what finds any other."""
-    known = "".join(chr(code) for start, end in _COMMON for code in range(start, end + 1))
-    emoji = set(regex.findall(_EMOJI, known, regex.VERSION1)) | set("#*")  # these two begin a keycap
+def _compile_fast_pattern() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Returns the pattern for common characters, for the standard library, and a pattern for any other character."""
+    common = "".join(chr(code) for start, end in _COMMON_RANGES for code in range(start, end + 1))
+    emoji = set(regex.findall(_EMOJI, common, regex.VERSION1)) | set("#*")  # both can begin a keycap emoji
 
-    def characters(kind: str) -> str:
-        found = regex.findall(kind, known, regex.VERSION1)
-        return "".join(re.escape(character) for character in found if character not in emoji)
+    def members(character_class: str) -> str:
+        characters = regex.findall(character_class, common, regex.VERSION1)
+        return "".join(re.escape(character) for character in characters if character not in emoji)
 
     ranges = "".join(f"{chr(start)}-{chr(end)}" for start, end in (*_HAN, _HANGUL))
-    rare = re.compile(f"[^{characters('.')}#*\n{ranges}]")
-    classes = {name: characters(kind) for name, kind in _CLASSES.items() if name not in {"hebrew", "single", "double"}}
+    uncommon = re.compile(f"[^{members('.')}#*\n{ranges}]")
+    classes = {
+        name: members(character_class)
+        for name, character_class in _CLASSES.items()
+        if name not in {"hebrew", "single", "double"}
+    }
     letter, digit, join, kana = (
         classes["letter"] + "{}-{}".format(*map(chr, _HANGUL)),
         *map(classes.__getitem__, ("digit", "join", "kana")),
@@ -107,56 +111,59 @@ def _fast() -> tuple[re.Pattern[str], re.Pattern[str]]:
         f"[{letter}{digit}]+(?:(?:[{join}]+|(?<=[{letter}])[{classes['midletter']}](?=[{letter}])"
         f"|(?<=[{digit}])[{classes['midnumber']}](?=[{digit}]))[{letter}{digit}]+)*"
     )
-    part = f"(?:{letters}|[{kana}]+)"
+    run = f"(?:{letters}|[{kana}]+)"
     han = "".join(f"{chr(start)}-{chr(end)}" for start, end in _HAN)
-    single = characters(r"[\p{Script=Han}\p{Script=Hiragana}]")
-    return re.compile(f"[{join}]*{part}(?:[{join}]+{part})*[{join}]*|[{han}{single}]"), rare
+    single = members(r"[\p{Script=Han}\p{Script=Hiragana}]")
+    return re.compile(f"[{join}]*{run}(?:[{join}]+{run})*[{join}]*|[{han}{single}]"), uncommon
 
 
-_quick, _rare = _fast()
-_UNLIKE = re.compile("[\u02bc\u201b\u202f]")  # of the lookalikes, those that cut words in another way by themselves
-_FILLER = re.compile("\u0640[\u0640\u064b-\u065f\u0670\u200c]*")  # tatweel alone: a dash of Arabic, no word
+_fast_pattern, _uncommon_character = _compile_fast_pattern()
+# Those of LOOKALIKES that segmentation treats differently from their replacements.
+_SEGMENTED_LOOKALIKES = re.compile("[\u02bc\u201b\u202f]")
+# Tatweel without a letter is a dash in Arabic text, not a word.
+_TATWEEL_ONLY = re.compile("\u0640[\u0640\u064b-\u065f\u0670\u200c]*")
 
 
 def boundaries(text: str) -> list[tuple[int, int]]:
-    """Start and end of each word, in characters."""
+    """Returns the start and end of each word, in characters."""
     text = text.translate(LOOKALIKES)
-    found: list[tuple[int, int]] = []
-    place = 0
-    for rare in _rare.finditer(text):
-        if rare.start() < place:
+    words: list[tuple[int, int]] = []
+    done = 0  # the text before this offset is segmented
+    for uncommon in _uncommon_character.finditer(text):
+        if uncommon.start() < done:
             continue
-        # Between two blanks the whole pattern; up to there, the fast one.
-        start = text.rfind(" ", place, rare.start()) + 1 or place
-        end = text.find(" ", rare.end())
+        # The full pattern from the space before the character to the space after it, the fast one before that.
+        start = text.rfind(" ", done, uncommon.start()) + 1 or done
+        end = text.find(" ", uncommon.end())
         end = len(text) if end < 0 else end
-        found += [match.span() for match in _quick.finditer(text, place, start)]
-        found += [match.span() for match in _whole.finditer(text, start, end)]
-        place = end
-    found += [match.span() for match in _quick.finditer(text, place)]
-    if any(end - start > MAX_TOKEN_LENGTH // 2 for start, end in found):
-        found = [part for start, end in found for part in _cut_long(text, start, end)]
+        words += [match.span() for match in _fast_pattern.finditer(text, done, start)]
+        words += [match.span() for match in _full_pattern.finditer(text, start, end)]
+        done = end
+    words += [match.span() for match in _fast_pattern.finditer(text, done)]
+    if any(end - start > MAX_TOKEN_LENGTH // 2 for start, end in words):
+        words = [part for start, end in words for part in _split_long(text, start, end)]
     if "\u0640" in text:
-        found = [(start, end) for start, end in found if not _FILLER.fullmatch(text, start, end)]
-    return found
+        words = [(start, end) for start, end in words if not _TATWEEL_ONLY.fullmatch(text, start, end)]
+    return words
 
 
 def segment(text: str) -> list[str]:
-    """The words of a text, in order."""
-    if _UNLIKE.search(text) or _rare.search(text):
+    """Returns the words of a text in order."""
+    if _SEGMENTED_LOOKALIKES.search(text) or _uncommon_character.search(text):
         return [text[start:end] for start, end in boundaries(text)]
-    found = _quick.findall(text)
-    if any(len(word) > MAX_TOKEN_LENGTH // 2 for word in found):
+    words = _fast_pattern.findall(text)
+    if any(len(word) > MAX_TOKEN_LENGTH // 2 for word in words):
         return [text[start:end] for start, end in boundaries(text)]
-    return found
+    return words
 
 
-def _cut_long(text: str, start: int, end: int) -> list[tuple[int, int]]:
-    parts, units, begin = [], 0, start
-    for place in range(start, end):
-        width = 2 if ord(text[place]) > 0xFFFF else 1
+def _split_long(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """Returns the word in parts of at most MAX_TOKEN_LENGTH UTF-16 units."""
+    parts, units, part_start = [], 0, start
+    for index in range(start, end):
+        width = 2 if ord(text[index]) > 0xFFFF else 1
         if units + width > MAX_TOKEN_LENGTH:
-            parts.append((begin, place))
-            begin, units = place, 0
+            parts.append((part_start, index))
+            part_start, units = index, 0
         units += width
-    return [*parts, (begin, end)]
+    return [*parts, (part_start, end)]

@@ -1,11 +1,11 @@
-"""The words a query matches, in their context: for terminals, mails and hits, the same from every store."""
+"""The words that a query matches, in their context: for terminals, mails and hits, independent of the store."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.query.matcher import Document, presence
+from monitor.query.matcher import Document, text_predicate
 from monitor.query.occurrences import spans
 from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Word
 
@@ -20,71 +20,74 @@ CONTEXT_BEFORE, CONTEXT_AFTER = 60, 100  # characters of context
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """A piece of a story's text, and where in it the marked words are (start and end, in characters)."""
+    """A piece of a story's title or text, with the start and end of the marked words in it, in characters."""
 
     field: str
     text: str
     marks: tuple[tuple[int, int], ...]
 
     def marked(self, before: str = "", after: str = "") -> str:
-        """The text with signs around each mark."""
-        pieces, place = [], 0
+        """Returns the text with ``before`` and ``after`` inserted around each mark."""
+        pieces, copied = [], 0
         for start, end in self.marks:
-            pieces += [self.text[place:start], before, self.text[start:end], after]
-            place = end
-        return "".join([*pieces, self.text[place:]])
+            pieces += [self.text[copied:start], before, self.text[start:end], after]
+            copied = end
+        return "".join([*pieces, self.text[copied:]])
 
 
-def snippets(node: Node, story: Story | Document, *, most: int = 3) -> list[Snippet]:
-    """Pieces of title and text around what matches, the ones that show most of the query first chosen.
+def snippets(node: Node, story: Story | Document, *, limit: int = 3) -> list[Snippet]:
+    """Returns up to ``limit`` pieces of title and text around matches, those with most of the query's clauses.
 
-    They come in the order of the story.  Where the query asks for no words, there are none.
+    They are in the order of the story.  Empty if the query contains no words.
     """
-    found = story if isinstance(story, Document) else Document(story)
+    document = story if isinstance(story, Document) else Document(story)
     windows: list[_Window] = []
     for field in ("title", "text"):
-        for text in found.texts(field):
+        for text in document.texts(field):
             marks = sorted({mark for clause in _clauses(node, field) for mark in _marks(clause, text)})
             windows += _windows(field, text.text, _merged(marks))
-    best = sorted(windows, key=lambda window: -window.worth)[:most]
+    best = sorted(windows, key=lambda window: -window.score)[:limit]
     return [window.snippet() for window in windows if window in best]
 
 
 def highlight(node: Node, story: Story | Document, field: str) -> Snippet:
-    """The whole of title or text, with all that matches marked."""
-    found = story if isinstance(story, Document) else Document(story)
-    (text,) = found.texts(field)
+    """Returns the complete title or text with all matches marked."""
+    document = story if isinstance(story, Document) else Document(story)
+    (text,) = document.texts(field)
     marks = {mark for clause in _clauses(node, field) for mark in _marks(clause, text)}
     return Snippet(field, text.text, tuple((start, end) for start, end, _ in _merged(sorted(marks))))
 
 
 def context(node: Node, story: Story | Document) -> str:
-    """One line of context around the best match, with the words that match between ** and **."""
-    found = snippets(node, story, most=1)
-    return " ".join(found[0].marked("**", "**").split()) if found else ""
+    """Returns one line of context around the best match, with the matching words between ** and **; "" without one."""
+    best = snippets(node, story, limit=1)
+    return " ".join(best[0].marked("**", "**").split()) if best else ""
 
 
-# ---- where the marks are
+# ---- marks
 
-_Mark = tuple[int, int, int]  # start, end, and number of the clause
+_Mark = tuple[int, int, int]  # start, end, and hash of the clause
 
 
 def _clauses(node: Node, field: str) -> Iterator[Word | Phrase | Near]:
-    """The clauses whose words are worth showing: what is not negated, in the field."""
+    """Yields the clauses of words in the field that are not negated."""
     match node:
         case And(nodes) | Or(nodes):
             for child in nodes:
                 yield from _clauses(child, field)
         case Not(Not(inner)):
             yield from _clauses(inner, field)
-        case Word(field=own) | Phrase(field=own) | Near(field=own) if own in {"", field}:
+        case Word(field=clause_field) | Phrase(field=clause_field) | Near(field=clause_field) if clause_field in {
+            "",
+            field,
+        }:
             yield node
         case _:
             pass
 
 
 def _marks(clause: Word | Phrase | Near, text: Tokens) -> Iterator[_Mark]:
-    if not presence(clause)(text):
+    if not text_predicate(clause)(text):
         return
     offsets = text.offsets()
     for span in spans(clause, text):
@@ -93,7 +96,7 @@ def _marks(clause: Word | Phrase | Near, text: Tokens) -> Iterator[_Mark]:
 
 
 def _merged(marks: list[_Mark]) -> list[_Mark]:
-    """Overlapping marks as one."""
+    """Returns the sorted marks with overlapping ones merged."""
     merged: list[_Mark] = []
     for start, end, clause in marks:
         if merged and start < merged[-1][1]:
@@ -105,6 +108,8 @@ def _merged(marks: list[_Mark]) -> list[_Mark]:
 
 @dataclass(frozen=True, slots=True)
 class _Window:
+    """A piece of a text with the marks in it; all offsets are those of the complete text."""
+
     field: str
     text: str
     start: int
@@ -112,8 +117,8 @@ class _Window:
     marks: tuple[_Mark, ...]
 
     @property
-    def worth(self) -> float:
-        """More different clauses are worth more, then more marks; what stands early breaks ties."""
+    def score(self) -> float:
+        """Ranks by the number of different clauses, then by the number of marks, then by earlier start."""
         clauses = len({clause for _, _, clause in self.marks})
         return clauses + min(len(self.marks), 5) / 10 - self.start / (10 * len(self.text) + 10)
 
@@ -121,13 +126,13 @@ class _Window:
         piece = self.text[self.start : self.end]
         before = "…" if self.start else ""
         after = "…" if self.end < len(self.text) else ""
-        shift = self.start - len(before)
-        marks = tuple((start - shift, end - shift) for start, end, _ in self.marks)
+        offset = self.start - len(before)
+        marks = tuple((start - offset, end - offset) for start, end, _ in self.marks)
         return Snippet(self.field, before + piece + after, marks)
 
 
 def _windows(field: str, text: str, marks: list[_Mark]) -> Iterator[_Window]:
-    """The marks in pieces of text that do not overlap, each begun and ended between words."""
+    """Yields a window around each group of nearby marks, starting and ending between words."""
     group: list[_Mark] = []
     for mark in marks:
         if group and mark[0] - CONTEXT_BEFORE > group[0][1] + CONTEXT_AFTER:

@@ -1,4 +1,4 @@
-"""Words without their Russian and English endings, by the Snowball algorithms in the edition that Lucene has."""
+"""Removes Russian and English endings with the Snowball algorithms, in the version that Lucene contains."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from snowballstemmer.english_stemmer import EnglishStemmer
 from snowballstemmer.russian_stemmer import RussianStemmer
 
 _english, _russian = EnglishStemmer(), RussianStemmer()
-_lock = threading.Lock()  # the stemmers keep their state in themselves
+_lock = threading.Lock()  # the stemmers store the current word as an attribute
 
-#: Words that Snowball would throw together with others of another meaning (in brackets), and the stem they get
-#: instead, which no other word has.  Elasticsearch gets the same list.
+#: Words that Snowball conflates with a word of another meaning (in brackets), and a unique stem to use instead.
+#: Elasticsearch is configured with the same list.
 OVERRIDES = {
     word: stem
     for stem, words in {
@@ -50,18 +50,18 @@ OVERRIDES = {
     for word in words.split()
 }
 
-# Lucene leaves "add" and its like whole where the older edition takes one of the two consonants away.
+# Lucene keeps both consonants of a stem like "add"; this version of the stemmer removes one.
 _SHORT_DOUBLE = re.compile(r"[aeo](bb|dd|ff|gg|mm|nn|pp|rr|tt)(ed|ing)")
 
 
 def stem(word: str) -> str:
-    """The stem of a folded word."""
-    kept = OVERRIDES.get(word)
-    if kept is not None:
-        return kept
+    """Returns the stem of a folded word."""
+    override = OVERRIDES.get(word)
+    if override is not None:
+        return override
     with _lock:
-        found: str = word if word.isascii() else _russian.stemWord(word)
-        found = _english.stemWord(found)
-    if len(found) == 2 and _SHORT_DOUBLE.match(word) and word.startswith(found + found[1]):
-        return found + found[1]
-    return found
+        stemmed: str = word if word.isascii() else _russian.stemWord(word)
+        stemmed = _english.stemWord(stemmed)
+    if len(stemmed) == 2 and _SHORT_DOUBLE.match(word) and word.startswith(stemmed + stemmed[1]):
+        return stemmed + stemmed[1]
+    return stemmed

@@ -1,7 +1,7 @@
-"""The language's abstract syntax tree: what parse() makes and every back end reads.
+"""The abstract syntax tree of the query language: `parse` builds it, every back end reads it.
 
-``str(node)`` prints a tree as a query again; parsing that gives an equal tree.  ``at`` is the column (from 1)
-where a node stands in the text it was parsed from; it takes no part in comparisons.
+``str(node)`` prints a tree as a query; parsing that query gives an equal tree.  ``column`` is the position of a node
+in the query text, counted from 1; comparisons ignore it.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ if TYPE_CHECKING:
     from monitor.query.time_ranges import Bound
 
 
-#: Fields compared as whole values, in any case.
+#: Fields that are compared as complete values, ignoring case.
 VALUE_FIELDS = ("outlet", "language", "country", "topic", "alert")
 TIME_FIELDS = ("published_at", "first_seen_at", "fetched_at", "updated_at", "modified_at")
 NUMBER_FIELDS = ("word_count",)
 RANGE_FIELDS = TIME_FIELDS + NUMBER_FIELDS
 
-_at = field(default=0, compare=False, repr=False)
+_column = field(default=0, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A bare word: any inflected form of it, or as written with ``raw``.
+    """A bare word: matches any of its inflected forms, or with ``raw`` only the written form.
 
-    ``text`` may hold wildcards (``*``, ``?``); ``distance`` is the edit distance of ``word~1``, else 0.
-    A word of several tokens (GPT-4) is those tokens side by side: see `monitor.query.analysis.token_matches`.
+    ``text`` may contain wildcards (``*``, ``?``); ``distance`` is the edit distance of ``word~1``, 0 without ``~``.
+    A word of several tokens (GPT-4) matches them as a phrase; see `monitor.query.analysis.token_matches`.
     """
 
     text: str
     field: str = ""
     raw: bool = False
     distance: int = 0
-    at: int = _at
+    column: int = _column
 
     def __str__(self) -> str:
         suffix = f"~{self.distance}" if self.distance else ""
@@ -46,13 +46,13 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """Quoted words: these exact forms side by side, or at most ``slop`` moves away from that, as Lucene counts."""
+    """Quoted words: matches these exact forms in sequence, or within ``slop`` moves of that, as Lucene counts moves."""
 
     text: str
     field: str = ""
     raw: bool = False
     slop: int = 0
-    at: int = _at
+    column: int = _column
 
     def __str__(self) -> str:
         suffix = f"~{self.slop}" if self.slop else ""
@@ -61,9 +61,9 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """Two things with at most ``gap`` words between them, in any order or in this one.
+    """Two operands with at most ``gap`` words between them, in any order or, with ``ordered``, left before right.
 
-    Operands are Word, Phrase, Or of those, or Near; none of them has a field of its own: the Near has it.
+    Operands are Word, Phrase, Or of those, or Near.  Operands have no field; the outermost Near has it.
     """
 
     left: Node
@@ -71,7 +71,7 @@ class Near:
     gap: int
     ordered: bool = False
     field: str = ""
-    at: int = _at
+    column: int = _column
 
     def __str__(self) -> str:
         left = str(self.left) if not isinstance(self.left, Or) else f"({self.left})"
@@ -82,11 +82,11 @@ class Near:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A field that has this whole value (one of its values, for topic and alert), in any case."""
+    """A field whose complete value equals ``text``, ignoring case.  For topic and alert one of the values must."""
 
     field: str
     text: str
-    at: int = _at
+    column: int = _column
 
     def __str__(self) -> str:
         return f'{self.field}:"{_quote(self.text)}"'
@@ -94,12 +94,12 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A time or number between two bounds; None is open.  A story without the field never matches."""
+    """A time or number between two bounds; None is an open end.  A story without the field never matches."""
 
     field: str
     low: Bound | None
     high: Bound | None
-    at: int = _at
+    column: int = _column
 
     def __str__(self) -> str:
         opening = "{" if self.low and not self.low.inclusive else "["
@@ -109,8 +109,10 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Not:
+    """Matches the stories that ``node`` does not match."""
+
     node: Node
-    at: int = _at
+    column: int = _column
 
     def __str__(self) -> str:
         return f"NOT ({self.node})" if isinstance(self.node, And | Or) else f"NOT {self.node}"
@@ -118,10 +120,10 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """All of two or more nodes, none of them an And."""
+    """Matches if all nodes match.  Has two or more nodes, none of them an And."""
 
     nodes: tuple[Node, ...]
-    at: int = _at
+    column: int = _column
 
     def __str__(self) -> str:
         return " AND ".join(f"({node})" if isinstance(node, Or) else str(node) for node in self.nodes)
@@ -129,10 +131,10 @@ class And:
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """Any of two or more nodes, none of them an Or."""
+    """Matches if any node matches.  Has two or more nodes, none of them an Or."""
 
     nodes: tuple[Node, ...]
-    at: int = _at
+    column: int = _column
 
     def __str__(self) -> str:
         return " OR ".join(f"({node})" if isinstance(node, And) else str(node) for node in self.nodes)
@@ -155,14 +157,14 @@ def children(node: Node) -> tuple[Node, ...]:
 
 
 def walk(node: Node) -> Iterator[Node]:
-    """The node and everything under it, in the order it is written."""
+    """Yields the node and all its descendants in query order."""
     yield node
     for child in children(node):
         yield from walk(child)
 
 
 def leaves(node: Node) -> Iterator[Leaf]:
-    """The clauses that and, or and not connect; a Near is one clause."""
+    """Yields the clauses that AND, OR and NOT connect; a Near is one clause."""
     match node:
         case And(nodes) | Or(nodes):
             for child in nodes:
@@ -173,35 +175,37 @@ def leaves(node: Node) -> Iterator[Leaf]:
             yield node
 
 
-def positive(node: Node) -> bool:
-    """Whether something has to be there for a story to match; false for ``NOT a`` and ``a OR NOT b``."""
+def is_positive(node: Node) -> bool:
+    """Returns True if a matching story must have at least one clause; False for ``NOT a`` and ``a OR NOT b``."""
     match node:
         case Not(inner):
-            return negative(inner)
+            return is_negative(inner)
         case And(nodes):
-            return any(positive(child) for child in nodes)
+            return any(is_positive(child) for child in nodes)
         case Or(nodes):
-            return all(positive(child) for child in nodes)
+            return all(is_positive(child) for child in nodes)
         case _:
             return True
 
 
-def negative(node: Node) -> bool:
-    """Whether NOT of the node asks for something that has to be there."""
+def is_negative(node: Node) -> bool:
+    """Returns True if NOT of the node is positive (see `is_positive`)."""
     match node:
         case Not(inner):
-            return positive(inner)
+            return is_positive(inner)
         case And(nodes):
-            return all(negative(child) for child in nodes)
+            return all(is_negative(child) for child in nodes)
         case Or(nodes):
-            return any(negative(child) for child in nodes)
+            return any(is_negative(child) for child in nodes)
         case _:
             return False
 
 
-_SPECIAL = re.compile(r"""([\s\\"“”„‟«»()（）\[\]{}:：^~]|^[-+!/.<>=&|]|&(?=&)|\|(?=\|)|(?<=&)&|(?<=\|)\|)""")
+_SPECIAL_CHARACTERS = re.compile(
+    r"""([\s\\"“”„‟«»()（）\[\]{}:：^~]|^[-+!/.<>=&|]|&(?=&)|\|(?=\|)|(?<=&)&|(?<=\|)\|)"""
+)
 _OPERATOR = re.compile(r"(AND|OR|NOT|TO|O?NEAR(/\d+)?|W/\d+|PRE/\d+)", re.IGNORECASE)
-_GLUED = re.compile(r"(?<![A-Z\\])(?=O?NEAR/)")
+_NEAR_INSIDE_WORD = re.compile(r"(?<![A-Z\\])(?=O?NEAR/)")
 
 
 def _prefix(leaf: Word | Phrase) -> str:
@@ -209,7 +213,7 @@ def _prefix(leaf: Word | Phrase) -> str:
 
 
 def _escape(text: str) -> str:
-    escaped = _GLUED.sub(r"\\", _SPECIAL.sub(r"\\\1", text))
+    escaped = _NEAR_INSIDE_WORD.sub(r"\\", _SPECIAL_CHARACTERS.sub(r"\\\1", text))
     if escaped.startswith("\\"):
         return escaped
     return "\\" + escaped if _OPERATOR.fullmatch(text) else escaped

@@ -1,4 +1,4 @@
-"""What is wrong with a text that is no query, in words that say what to write instead."""
+"""Error messages for texts that are not queries, with the column and a correction."""
 
 from __future__ import annotations
 
@@ -17,55 +17,60 @@ if TYPE_CHECKING:
     from lark import Token
 
 MAX_CLAUSES = 1_000  # words, phrases and ranges
-MAX_NESTING = 12  # brackets and negations inside one another; Elasticsearch takes 30 clauses, two of each
+MAX_NESTING = 12  # nested brackets or negations; Elasticsearch allows 30 nested clauses, and each level takes two
 
 _FIELDS = ("title", "text", "author", "url", "raw", *VALUE_FIELDS, *RANGE_FIELDS)
 _TILDE = re.compile(r"~\d+$")
-_CLOSING = {"“": "”", "„": "“", "«": "»", '"': '"'}
+_CLOSING_QUOTES = {"“": "”", "„": "“", "«": "»", '"': '"'}
 
 
 def check_tokens(tokens: Iterable[Token], text: str) -> None:
-    """Raises QueryError at what a look at the tokens tells better than a parser can."""
-    opened: list[Token] = []
+    """Raises QueryError for errors that the tokens alone show, with a better message than the parser's."""
+    open_brackets: list[Token] = []
     clauses = negations = 0
-    before: Token | None = None
+    previous: Token | None = None
     for token in tokens:
         column = column_of(token)
         negations = negations + 1 if token.type == "NOT" else 0
         clauses += token.type in {"WORD", "PHRASE", "RANGE"}
         if token.type == "LPAR":
-            opened.append(token)
+            open_brackets.append(token)
         elif token.type == "RPAR":
-            if not opened:
-                raise QueryError('unmatched ")"', column=column, hint='take it away or add a "(" before it')
-            opened.pop()
-        _check_token(token, text, before)
-        if max(len(opened), negations) > MAX_NESTING:
-            raise QueryError(f"more than {MAX_NESTING} brackets or NOTs inside one another", column=column)
+            if not open_brackets:
+                raise QueryError('unmatched ")"', column=column, hint='remove it or add a "(" before it')
+            open_brackets.pop()
+        _check_token(token, text, previous)
+        if max(len(open_brackets), negations) > MAX_NESTING:
+            raise QueryError(f"more than {MAX_NESTING} nested brackets or NOTs", column=column)
         if clauses > MAX_CLAUSES:
             raise QueryError(
                 f"more than {MAX_CLAUSES:,} words and phrases", column=column, hint="split it into several queries"
             )
-        before = token
-    if opened:
-        raise QueryError('unmatched "("', column=column_of(opened[-1]), hint='add a ")"')
+        previous = token
+    if open_brackets:
+        raise QueryError('unmatched "("', column=column_of(open_brackets[-1]), hint='add a ")"')
 
 
-def _check_token(token: Token, text: str, before: Token | None) -> None:
-    if before is not None and before.end_pos == token.start_pos and token.type == "WORD" and _TILDE.search(before):
+def _check_token(token: Token, text: str, previous: Token | None) -> None:
+    if (
+        previous is not None
+        and previous.end_pos == token.start_pos
+        and token.type == "WORD"
+        and _TILDE.search(previous)
+    ):
         column = column_of(token)
-        raise QueryError('"~" needs a whole number', column=column, hint=f'"{token}" stands behind it without a blank')
+        raise QueryError('"~" needs a whole number', column=column, hint=f'"{token}" follows it without a space')
     match token.type:
-        case "WORD" if hint := _foreign_operator(token):
+        case "WORD" if hint := _foreign_operator_hint(token):
             raise QueryError(f'"{token}" is not an operator', column=column_of(token), hint=hint)
         case "FIELD":
             _check_field(token)
         case "UNCLOSED":
             raise QueryError(
-                f"unmatched {token}", column=column_of(token), hint=f"close it with {_CLOSING[str(token)]}"
+                f"unmatched {token}", column=column_of(token), hint=f"close it with {_CLOSING_QUOTES[str(token)]}"
             )
         case "STRAY":
-            raise _stray(token, text, before)
+            raise _stray_character_error(token, text, previous)
         case _:
             pass
 
@@ -73,107 +78,117 @@ def _check_token(token: Token, text: str, before: Token | None) -> None:
 def _check_field(token: Token) -> None:
     name = str(token)[:-1]
     if name.lower() not in _FIELDS:
-        near = difflib.get_close_matches(name.lower(), _FIELDS, 1)
-        hint = f"did you mean {near[0]}:?" if near else f"fields are {', '.join(_FIELDS)}"
+        similar = difflib.get_close_matches(name.lower(), _FIELDS, 1)
+        hint = f"did you mean {similar[0]}:?" if similar else f"fields are {', '.join(_FIELDS)}"
         raise QueryError(
-            f'unknown field "{name}"', column=column_of(token), hint=f"{hint}; text with a colon goes into quotes"
+            f'unknown field "{name}"', column=column_of(token), hint=f"{hint}; put text with a colon into quotes"
         )
 
 
-def _foreign_operator(token: str) -> str:
-    """What to write for an operator of another language, or one in lower case with a number; '' for words."""
-    if found := re.fullmatch(r"(o?near)(?:/|~|/f)?(\d*)f?", token, re.IGNORECASE):
-        name, number = found.groups()
+def _foreign_operator_hint(token: str) -> str:
+    """Returns the correction for an operator of another language or in lower case, "" for ordinary words."""
+    if match := re.fullmatch(r"(o?near)(?:/|~|/f)?(\d*)f?", token, re.IGNORECASE):
+        name, number = match.groups()
         if name.isupper() or "/" in token or number:
             return f"write {name.upper()}/{number or 10}, with spaces around it"
-    if found := re.search(r"(?<![A-Z\\])(O?NEAR)/\W*(\d*)", token):  # a LINEAR/5 is a word
-        return f"write {found[1]}/{found[2] or 10}, with spaces around it"
-    if found := re.fullmatch(r"(w|pre|p|n)/(\d+)", token, re.IGNORECASE):
-        kind = "NEAR" if found[1].lower() in {"w", "n"} else "ONEAR"
-        return f"write {kind}/{found[2]}"
+    if match := re.search(r"(?<![A-Z\\])(O?NEAR)/\W*(\d*)", token):  # LINEAR/5 is a word
+        return f"write {match[1]}/{match[2] or 10}, with spaces around it"
+    if match := re.fullmatch(r"(w|pre|p|n)/(\d+)", token, re.IGNORECASE):
+        operator = "NEAR" if match[1].lower() in {"w", "n"} else "ONEAR"
+        return f"write {operator}/{match[2]}"
     if token in {"TO", "ANDNOT", "XOR", "WITHIN", "ADJ"}:
-        return f'in quotes, "{token}", it is a word'
+        return f'to search for the word, write it in quotes: "{token}"'
     return ""
 
 
-def _stray(token: Token, text: str, before: Token | None) -> QueryError:
-    column, sign = column_of(token), str(token)
+def _stray_character_error(token: Token, text: str, previous: Token | None) -> QueryError:
+    column, character = column_of(token), str(token)
     rest = text[(token.start_pos or 0) + 1 :]
-    if sign in "*?":
+    if character in "*?":
         return QueryError("a wildcard cannot begin a word", column=column, hint="put at least two letters before it")
-    if sign == "+":
-        return QueryError('"+" is not needed', column=column, hint="every word is required unless OR stands between")
-    if sign in "-!":
+    if character == "+":
         return QueryError(
-            f'"{sign}" stands alone', column=column, hint=f"write {sign}word to exclude a word, or leave it out"
+            '"+" is not needed', column=column, hint="every word is required, except between operands of OR"
         )
-    if sign == "^":
-        return QueryError("boosts are not part of the language", column=column, hint="leave ^ and its number out")
-    if sign == "~":
-        if before is not None and before.type in {"WORD", "PHRASE"}:
-            hint = "write word~1 or word~2" if before.type == "WORD" else 'write "two words"~5'
+    if character in "-!":
+        return QueryError(
+            f'"{character}" stands alone', column=column, hint=f"write {character}word to exclude a word, or remove it"
+        )
+    if character == "^":
+        return QueryError("boosts are not supported", column=column, hint="remove ^ and its number")
+    if character == "~":
+        if previous is not None and previous.type in {"WORD", "PHRASE"}:
+            hint = "write word~1 or word~2" if previous.type == "WORD" else 'write "two words"~5'
         else:
             hint = 'it follows a word or phrase: word~1, "two words"~5'
         return QueryError('"~" needs a number', column=column, hint=hint)
-    if sign == "/":
+    if character == "/":
         return QueryError(
-            "regular expressions are not part of the language",
+            "regular expressions are not supported",
             column=column,
             hint="use wildcards as in Sber*, or put text with slashes into quotes",
         )
-    if sign in "[{]}":
+    if character in "[{]}":
         return QueryError(
-            f'"{sign}" stands where no range is', column=column, hint="ranges are written published_at:[now-7d TO now]"
+            f'"{character}" is not part of a range',
+            column=column,
+            hint="ranges are written published_at:[now-7d TO now]",
         )
-    if sign in ":：":
-        name = str(before) if before is not None and before.type == "WORD" else ""
+    if character in ":：":
+        name = str(previous) if previous is not None and previous.type == "WORD" else ""
         return QueryError(
-            "a colon stands where no field is",
+            "there is no field before this colon",
             column=column,
             hint=f'fields are {", ".join(_FIELDS)}; or put the text into quotes, "{name}:..."',
         )
-    if sign == "\\" and not rest:
-        return QueryError('"\\" at the end escapes nothing', column=column, hint="leave it out")
-    return QueryError(f'"{sign}" does not belong here', column=column, hint="put it into quotes, or leave it out")
+    if character == "\\" and not rest:
+        return QueryError('"\\" at the end escapes nothing', column=column, hint="remove it")
+    return QueryError(f'"{character}" does not belong here', column=column, hint="put it into quotes, or remove it")
 
 
-def explained(error: UnexpectedInput, tokens: Iterable[Token]) -> QueryError:
-    """A parse error in words; brackets and stray characters were looked at before, see `check_tokens`."""
+def parse_error(error: UnexpectedInput, tokens: Iterable[Token]) -> QueryError:
+    """Words a parser error.  `check_tokens` has already rejected unmatched brackets and stray characters."""
     token = error.token if isinstance(error, UnexpectedToken) else None
     if token is None:
         return QueryError("this is not a query", column=(error.pos_in_stream or 0) + 1)
-    before = _token_before(token, tokens)
-    if before is not None and before.type in {"AND", "OR", "NOT", "NEAR", "FIELD"} and token.type != "NOT":
-        return QueryError(f"{before} needs something after it", column=column_of(before), hint=_AFTER[before.type])
-    if token.type in {"AND", "OR", "NEAR"}:
-        return QueryError(f"{token} needs something before it", column=column_of(token), hint=_AFTER[token.type])
-    if token.type == "RPAR":
-        return QueryError("nothing between the brackets", column=column_of(token), hint="take them away")
-    if token.type == "NOT" and before is not None:
+    previous = _token_before(token, tokens)
+    if previous is not None and previous.type in {"AND", "OR", "NOT", "NEAR", "FIELD"} and token.type != "NOT":
         return QueryError(
-            f"{before} cannot be followed by {token}", column=column_of(token), hint="put NOT before the whole clause"
+            f"{previous} needs something after it", column=column_of(previous), hint=_OPERATOR_HINTS[previous.type]
+        )
+    if token.type in {"AND", "OR", "NEAR"}:
+        return QueryError(
+            f"{token} needs something before it", column=column_of(token), hint=_OPERATOR_HINTS[token.type]
+        )
+    if token.type == "RPAR":
+        return QueryError("nothing between the brackets", column=column_of(token), hint="remove them")
+    if token.type == "NOT" and previous is not None:
+        return QueryError(
+            f"{previous} cannot be followed by {token}",
+            column=column_of(token),
+            hint="put NOT before the complete clause",
         )
     return QueryError(f"{token} does not belong here", column=column_of(token))
 
 
-_AFTER = {
+_OPERATOR_HINTS = {
     "AND": "it joins two clauses: a AND b",
     "OR": "it joins two clauses: a OR b",
     "NEAR": "it joins two words, phrases or groups of them: a NEAR/5 b",
-    "NOT": "write what is not to be there: NOT a",
+    "NOT": "write the clause to exclude: NOT a",
     "FIELD": 'write its words directly after it: title:word, title:"two words", title:(a OR b)',
 }
 
 
-def _token_before(token: Token, tokens: Iterable[Token]) -> Token | None:
-    before = None
-    for one in tokens:
-        if token.type != "$END" and one.start_pos == token.start_pos:
-            return before
-        before = one
-    return before
+def _token_before(target: Token, tokens: Iterable[Token]) -> Token | None:
+    previous = None
+    for token in tokens:
+        if target.type != "$END" and token.start_pos == target.start_pos:
+            return previous
+        previous = token
+    return previous
 
 
 def column_of(token: Token) -> int:
-    """Where it stands, counting from 1."""
+    """Returns the column of a token, counted from 1."""
     return (token.start_pos or 0) + 1

@@ -1,6 +1,6 @@
-"""Bounds of ranges: days, moments, moments relative to now, numbers.
+"""Bounds of ranges: days, times, times relative to now, and numbers.
 
-Times are compared to the millisecond, which is what Elasticsearch keeps.
+Times are compared in milliseconds, the precision that Elasticsearch stores.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _DATE = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?(Z|[+-]\d\d:?\d\d)?)?)?)?",
     re.IGNORECASE,
 )
-_TICK = timedelta(milliseconds=1)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """One end of a range, as written: ``2026-11-01``, ``now-7d``, ``2026-11-01T07:30Z``, ``300``."""
+    """One end of a range in its written form: ``2026-11-01``, ``now-7d``, ``2026-11-01T07:30Z``, ``300``."""
 
     text: str
     inclusive: bool = True
@@ -35,24 +35,24 @@ class Bound:
         return self.text
 
 
-def check(text: str) -> None:
-    """Raises ValueError, saying what to write, where the text is no time."""
-    span(text, datetime(2026, 1, 1, tzinfo=UTC))
+def check_time(text: str) -> None:
+    """Raises ValueError with the reason if the text is not a time."""
+    period(text, datetime(2026, 1, 1, tzinfo=UTC))
 
 
-def span(text: str, now: datetime) -> tuple[datetime, datetime]:
-    """The time a text stands for, as (first moment, first moment after it): all of a day for a day.
+def period(text: str, now: datetime) -> tuple[datetime, datetime]:
+    """Returns the start (inclusive) and end (exclusive) of the period that a text names: a full day for a date.
 
-    Raises ValueError.
+    Relative times count from ``now``.  Raises ValueError if the text is not a time.
     """
     if match := _RELATIVE.fullmatch(text):
         sign, amount, unit = match.groups()
         offset = int(amount) * _UNITS[unit.lower()] if amount else timedelta()
         try:
-            moment = floor(now - offset if sign == "-" else now + offset)
-            return moment, moment + _TICK
+            start = floor(now - offset if sign == "-" else now + offset)
+            return start, start + _MILLISECOND
         except OverflowError:
-            raise ValueError(f"{text} is out of the calendar") from None
+            raise ValueError(f"{text} is outside the calendar") from None
     if not (match := _DATE.fullmatch(text)):
         raise ValueError(f"{text!r} is not a time")
     year, month, day, hour, minute, second, fraction, zone = match.groups()
@@ -61,8 +61,8 @@ def span(text: str, now: datetime) -> tuple[datetime, datetime]:
         start = start.replace(second=int(second or 0), microsecond=int((fraction or "").ljust(6, "0")))
         if zone and zone.upper() != "Z":
             hours, minutes = int(zone[1:3]), int(zone[-2:])
-            shift = timedelta(hours=hours, minutes=minutes)
-            start += shift if zone[0] == "-" else -shift
+            utc_offset = timedelta(hours=hours, minutes=minutes)
+            start += utc_offset if zone[0] == "-" else -utc_offset
         if month is None:
             return start, start.replace(year=start.year + 1)
         if day is None:
@@ -70,30 +70,30 @@ def span(text: str, now: datetime) -> tuple[datetime, datetime]:
         if hour is None:
             return start, start + timedelta(days=1)
         start = floor(start)
-        return start, start + (_TICK if fraction else timedelta(seconds=1) if second else timedelta(minutes=1))
+        return start, start + (_MILLISECOND if fraction else timedelta(seconds=1) if second else timedelta(minutes=1))
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{text} is not a date of the calendar: {error}") from None
 
 
 def interval(low: Bound | None, high: Bound | None, now: datetime) -> tuple[datetime | None, datetime | None]:
-    """A time range as half-open: a time t is in it where ``start <= floor(t) < end``; None is open."""
+    """Returns a time range as a half-open interval: it contains t if ``start <= floor(t) < end``; None is open."""
     start = end = None
     if low:
-        first, after = span(low.text, now)
+        first, after = period(low.text, now)
         start = first if low.inclusive else after
     if high:
-        first, after = span(high.text, now)
+        first, after = period(high.text, now)
         end = after if high.inclusive else first
     return start, end
 
 
 def numbers(low: Bound | None, high: Bound | None) -> tuple[int | None, int | None]:
-    """A number range as half-open."""
+    """Returns a number range as a half-open interval; None is open."""
     start = int(low.text) + (not low.inclusive) if low else None
     end = int(high.text) + high.inclusive if high else None
     return start, end
 
 
-def floor(moment: datetime) -> datetime:
-    """To the millisecond."""
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+def floor(time: datetime) -> datetime:
+    """Rounds a time down to the millisecond."""
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)

@@ -1,4 +1,4 @@
-"""A story that most tests of matching look at, in the project's own words."""
+"""The example story of most matching tests."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Random stories and queries over the whole language, in many scripts, made so that they often meet."""
+"""Random stories and queries in the full language and many scripts, built so that queries often match."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ COUNTRIES = ("GB", "NO", "ru", None)
 NAMES = ("ai-geopolitics", "Chips", "éxport", "BRICS")
 AUTHORS = ("Jane Smith", "Jean d'Arc", "Иван Петров", "王小明", "Smith Jane-Marie")
 PATHS = ("", "politics/2026/ai-chips.html", "Politics/a_b?id=12&x=export", "новости/сбербанк", "live")
-MOMENTS = (
+TIMES = (
     NOW,
     NOW - timedelta(days=1),
     NOW - timedelta(days=7),
@@ -163,41 +163,41 @@ MOMENTS = (
 _LETTERS = "aiАИé中テひ한'’-.,_:&1 \u0301😀"
 
 
-def text(random: Random, longest: int = 25) -> str:
-    """Words of a few scripts at a time, so that queries find several of theirs together."""
+def text(random: Random, max_words: int = 25) -> str:
+    """Returns words of one or two scripts, so that a query often finds several of its words together."""
     words = [word for script in random.sample(SCRIPTS, random.randint(1, 2)) for word in script]
     pieces = []
-    for _ in range(random.randint(0, longest)):
-        odd = random.random() < 0.03
-        pieces.append("".join(random.choices(_LETTERS, k=4)) if odd else random.choice(words))
+    for _ in range(random.randint(0, max_words)):
+        mixed_scripts = random.random() < 0.03
+        pieces.append("".join(random.choices(_LETTERS, k=4)) if mixed_scripts else random.choice(words))
         pieces.append(random.choice(SEPARATORS))
     return "".join(pieces)
 
 
-def story(random: Random, identity: str) -> Story:
-    moments = [moment for moment in MOMENTS if moment]
+def story(random: Random, story_id: str) -> Story:
+    times = [time for time in TIMES if time]
     return Story(
-        id=identity,
-        url=f"https://www.outlet.example/{random.choice(PATHS)}#{identity}",
+        id=story_id,
+        url=f"https://www.outlet.example/{random.choice(PATHS)}#{story_id}",
         outlet=random.choice(OUTLETS),
         title=text(random, 5),
         text=text(random),
         authors=tuple(random.sample(AUTHORS, random.randint(0, 2))),
-        first_seen_at=random.choice(moments),
-        fetched_at=random.choice(moments),
-        updated_at=random.choice(moments),
-        published_at=random.choice(MOMENTS),
-        modified_at=random.choice(MOMENTS),
+        first_seen_at=random.choice(times),
+        fetched_at=random.choice(times),
+        updated_at=random.choice(times),
+        published_at=random.choice(TIMES),
+        modified_at=random.choice(TIMES),
         language=random.choice(LANGUAGES),
         country=random.choice(COUNTRIES),
         topics=tuple(random.sample(NAMES, random.randint(0, 2))),
         alerts=tuple(random.sample(NAMES, random.randint(0, 2))),
         word_count=random.choice((0, 10, 300, 301)),
-        cluster=identity,
+        cluster=story_id,
     )
 
 
-# ---- queries, as people write them
+# ---- queries
 
 _SEARCHABLE = {
     name: [word for word in script if not set(word) & set(":()/+") and word not in {"OR", "NOT", "🚀"}]
@@ -248,7 +248,7 @@ _DATES = [
     "now-2w",
     "*",
 ]
-_OTHER_FIELDS = (
+_AUTHOR_AND_URL_CLAUSES = (
     *("author:smith", 'author:"Jane Smith"', "author:Sm*", "author:jane-marie", 'author:"小明"', "author:Arc"),
     *("author:петров~1", "author:(jane OR иван)", "url:politics", "url:outlet.example", "url:export", "url:сбербанк"),
     *("url:chip*", "url:a_b", "url:live", 'url:"politics/2026"', "url:новост*"),
@@ -256,12 +256,12 @@ _OTHER_FIELDS = (
 
 
 def query(random: Random, depth: int = 2) -> str:
-    """Any query of the language; its words are of one script, as a rule."""
+    """Returns a query that parses; nearly all of its words are of one script."""
     text = _clause(random, random.choice(list(_SEARCHABLE)), depth)
     try:
         parse(text)
     except QueryError as error:
-        assert "stands for more than" in str(error), text  # noqa: PT017  the one limit that chance runs into
+        assert "expands to more than" in str(error), text  # noqa: PT017  the only limit that random queries exceed
         return query(random, depth)
     return text
 
@@ -300,14 +300,14 @@ def _leaf(random: Random, script: str) -> str:
         case 16:
             return _value(random)
         case 17:
-            return random.choice(_OTHER_FIELDS)
+            return random.choice(_AUTHOR_AND_URL_CLAUSES)
         case _:
-            inside = f"({_near(random, script)})" if random.random() < 0.5 else _words(random, script)
-            return f"{random.choice(('title', 'text'))}:{inside}"
+            scoped = f"({_near(random, script)})" if random.random() < 0.5 else _words(random, script)
+            return f"{random.choice(('title', 'text'))}:{scoped}"
 
 
 def _distinct(words: list[str]) -> bool:
-    tokens = [step.value for step in token_matches(Phrase(" ".join(words)))]
+    tokens = [token_match.value for token_match in token_matches(Phrase(" ".join(words)))]
     return len(set(tokens)) == len(tokens)
 
 
@@ -365,7 +365,7 @@ def _value(random: Random) -> str:
     )
 
 
-# ---- as strategies: what is drawn is a seed, for large trees drawn piece by piece come out poor in variety
+# ---- strategies: they draw a seed, because large trees drawn piece by piece vary too little
 
 _seeds = st.integers(0, 2**64 - 1).map(Random)
 queries = _seeds.map(query)
@@ -373,9 +373,10 @@ texts = _seeds.map(text)
 
 
 def corpora(count: int) -> st.SearchStrategy[list[Story]]:
-    """So many stories, each with an id of its own."""
+    """Draws ``count`` stories with different ids."""
     return _seeds.map(lambda random: [story(random, str(number)) for number in range(count)])
 
 
 def many_queries(count: int) -> st.SearchStrategy[list[str]]:
+    """Draws ``count`` queries."""
     return _seeds.map(lambda random: [query(random) for _ in range(count)])

@@ -1,6 +1,6 @@
-"""One meaning on every store: the same stories from the matcher, SQLite and a real Elasticsearch.
+"""The matcher, SQLite and a real Elasticsearch find the same stories for every query.
 
-MONITOR_TEST_PAIRS sets how many pairs of query and story are compared with Elasticsearch; by default 20,000.
+MONITOR_TEST_PAIRS sets the number of pairs of a query and a story compared with Elasticsearch (default 20,000).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from monitor.models import Candidate, CommitResult, Disposition, FrontierEntry, 
 from monitor.query import parse
 from monitor.query.matcher import document, matches
 from monitor.query.rules import RuleSet
-from monitor.query.syntax import TIME_FIELDS, Node, positive
+from monitor.query.syntax import TIME_FIELDS, Node, is_positive
 from monitor.store.elasticsearch import query_compiler
 from monitor.store.elasticsearch.analysis import (
     ANALYSIS,
@@ -52,12 +52,12 @@ def by_matcher(node: Node, stories: list[Story]) -> set[str]:
     return {story.id for story in stories if matches(node, document(story), NOW)}
 
 
-Found = Callable[[list[Node | dict[str, object]], list[Story]], list[set[str]]]
+Search = Callable[[list[Node | dict[str, object]], list[Story]], list[set[str]]]
 
 
 @pytest.fixture(scope="module")
-def by_elasticsearch(elasticsearch_url: str) -> Iterator[Found]:
-    """Indexes the stories and returns which of them each query finds; what was there before is told apart by batch."""
+def by_elasticsearch(elasticsearch_url: str) -> Iterator[Search]:
+    """Yields a function that indexes stories as a new batch and returns the ids that each query finds in it."""
     index = f"test-agreement-{uuid.uuid4().hex[:12]}"
 
     def call(method: str, path: str, body: bytes | None = None) -> dict[str, list[dict[str, object]]]:
@@ -66,7 +66,7 @@ def by_elasticsearch(elasticsearch_url: str) -> Iterator[Found]:
         with urllib.request.urlopen(request, timeout=120) as response:
             return json.load(response)
 
-    values = {name: VALUE_MAPPING for name in ("outlet", "language", "country", "topics", "alerts")}  # noqa: C420  a reader takes it for what it is
+    values = {name: VALUE_MAPPING for name in ("outlet", "language", "country", "topics", "alerts")}  # noqa: C420  a comprehension like the next one
     dates = {name: {"type": "date"} for name in TIME_FIELDS}
     properties = {
         **values,
@@ -83,22 +83,22 @@ def by_elasticsearch(elasticsearch_url: str) -> Iterator[Found]:
     call("PUT", "", json.dumps({"settings": settings, "mappings": mappings}).encode())
     batches = itertools.count()
 
-    def found(nodes: list[Node | dict[str, object]], stories: list[Story]) -> list[set[str]]:
+    def search(nodes: list[Node | dict[str, object]], stories: list[Story]) -> list[set[str]]:
         batch = str(next(batches))
         lines: list[object] = []
         for story in stories:
             lines += [{"index": {"_id": f"{batch}/{story.id}"}}, {**story.to_json(), "batch": batch}]
-        answer = call("POST", "/_bulk?refresh=true", _lines(lines))
-        assert not answer["errors"], answer
+        bulk_response = call("POST", "/_bulk?refresh=true", _lines(lines))
+        assert not bulk_response["errors"], bulk_response
         lines = []
         for node in nodes:
             query = node if isinstance(node, dict) else query_compiler.compile(node, NOW)
-            both = {"bool": {"must": [query], "filter": [{"term": {"batch": batch}}]}}
-            lines += [{}, {"query": both, "_source": False, "size": len(stories)}]
-        answers = call("POST", "/_msearch", _lines(lines))["responses"]
-        return [_ids(node, answer) for node, answer in zip(nodes, answers, strict=True)]
+            in_batch = {"bool": {"must": [query], "filter": [{"term": {"batch": batch}}]}}
+            lines += [{}, {"query": in_batch, "_source": False, "size": len(stories)}]
+        responses = call("POST", "/_msearch", _lines(lines))["responses"]
+        return [_ids(node, response) for node, response in zip(nodes, responses, strict=True)]
 
-    yield found
+    yield search
     call("DELETE", "")
 
 
@@ -106,14 +106,14 @@ def _lines(lines: list[object]) -> bytes:
     return "".join(json.dumps(line) + "\n" for line in lines).encode()
 
 
-def _ids(node: object, answer: dict[str, object]) -> set[str]:
-    assert "hits" in answer, f"{node}: {answer}"
-    hits = answer["hits"]["hits"]  # type: ignore[index]  # JSON
+def _ids(node: object, response: dict[str, object]) -> set[str]:
+    assert "hits" in response, f"{node}: {response}"
+    hits = response["hits"]["hits"]  # type: ignore[index]  # JSON
     return {hit["_id"].partition("/")[2] for hit in hits}
 
 
 @pytest.mark.elasticsearch
-def test_elasticsearch_counts_no_gaps_inside_a_phrase_that_comes_twice(by_elasticsearch: Found) -> None:
+def test_elasticsearch_counts_no_gaps_inside_a_repeated_phrase(by_elasticsearch: Search) -> None:
     text = "出口管制 a b 出口管制"
     stories = [replace(STORY, id=f"{gap}", title="", text=text.replace("a b", "x " * gap)) for gap in range(5)]
     nodes = [parse(f"出口管制 {near}/2 出口管制") for near in ("NEAR", "ONEAR")]
@@ -125,14 +125,14 @@ def test_elasticsearch_counts_no_gaps_inside_a_phrase_that_comes_twice(by_elasti
 @examples
 @drawn
 def test_elasticsearch_finds_what_the_matcher_matches(
-    by_elasticsearch: Found, stories: list[Story], texts: list[str]
+    by_elasticsearch: Search, stories: list[Story], texts: list[str]
 ) -> None:
     nodes = [parse(text) for text in texts]
     for node, ids in zip(nodes, by_elasticsearch(nodes, stories), strict=True):
         assert ids == by_matcher(node, stories), str(node)
 
 
-LUCENE = {
+QUERY_STRING = {
     "query_string": {
         "fields": ["title", "text"],
         "quote_field_suffix": ".exact",
@@ -143,12 +143,12 @@ LUCENE = {
 }
 
 
-def _lucene(text: str) -> dict[str, object]:
-    return {"query_string": {**LUCENE["query_string"], "query": text}}
+def _query_string(text: str) -> dict[str, object]:
+    return {"query_string": {**QUERY_STRING["query_string"], "query": text}}
 
 
 def lucene_queries(random: Random) -> str:
-    """The part of the language that Lucene has too, with every operator written out."""
+    """Returns a query of the syntax that Lucene has too, with every operator explicit."""
     words = [
         "AI",
         "chip",
@@ -169,22 +169,22 @@ def lucene_queries(random: Random) -> str:
 
     def clause(depth: int) -> str:
         if depth and random.random() < 0.6:
-            sign = random.choice((" AND ", " OR ", " && ", " || "))
-            return f"({sign.join(clause(depth - 1) for _ in range(random.randint(2, 3)))})"
-        one, other = random.sample(words, 2)
+            operator = random.choice((" AND ", " OR ", " && ", " || "))
+            return f"({operator.join(clause(depth - 1) for _ in range(random.randint(2, 3)))})"
+        first, second = random.sample(words, 2)
         match random.randrange(7):
             case 0:
-                return f'"{one} {other}"'
+                return f'"{first} {second}"'
             case 1:
-                return f'"{one} {other}"~{random.randint(1, 6)}'
+                return f'"{first} {second}"~{random.randint(1, 6)}'
             case 2:
-                return f"{random.choice(('title', 'text'))}:{one}"
+                return f"{random.choice(('title', 'text'))}:{first}"
             case 3:
-                return f"({one} AND NOT {other})"
+                return f"({first} AND NOT {second})"
             case 4:
-                return f"({one} AND -{other})"
+                return f"({first} AND -{second})"
             case _:
-                return one
+                return first
 
     return clause(2)
 
@@ -192,22 +192,22 @@ def lucene_queries(random: Random) -> str:
 @pytest.mark.elasticsearch
 @settings(examples, max_examples=20)
 @given(stories=corpora(STORIES), random=st.integers(0, 2**64).map(Random))
-def test_what_lucene_has_too_finds_what_its_own_parser_finds(
-    by_elasticsearch: Found, stories: list[Story], random: Random
+def test_queries_that_lucene_has_too_find_what_its_parser_finds(
+    by_elasticsearch: Search, stories: list[Story], random: Random
 ) -> None:
-    """But for what docs/query-language.md names: blanks, wildcards and a NOT that stands alone or beside OR."""
+    """Excludes the differences in docs/query-language.md: blanks, wildcards and a NOT alone or in an OR."""
     texts = [lucene_queries(random) for _ in range(QUERIES)]
-    found = by_elasticsearch([_lucene(text) for text in texts], stories)
-    for text, ids in zip(texts, found, strict=True):
+    found_ids = by_elasticsearch([_query_string(text) for text in texts], stories)
+    for text, ids in zip(texts, found_ids, strict=True):
         assert ids == by_matcher(parse(text), stories), text
 
 
-def _filing(story: Story) -> PageCommit:
+def _page_commit(story: Story) -> PageCommit:
     candidate = Candidate(url=story.url, outlet=story.outlet)
-    visit = FrontierEntry(
+    entry = FrontierEntry(
         id=story.id, candidate=candidate, first_seen_at=story.first_seen_at, next_at=None, story=story.id
     )
-    return PageCommit(entry=visit, outcome=Outcome(disposition=Disposition.STORED), story=story)
+    return PageCommit(entry=entry, outcome=Outcome(disposition=Disposition.STORED), story=story)
 
 
 @pytest.mark.timeout(600)
@@ -222,7 +222,7 @@ def test_sqlite_finds_what_the_matcher_matches(
     store = open_store(StoreSettings.model_validate({"url": "sqlite:agreement.db"}), base)
     try:
         store.setup()
-        assert set(store.commit([_filing(story) for story in stories])) == {CommitResult.WRITTEN}
+        assert set(store.commit([_page_commit(story) for story in stories])) == {CommitResult.WRITTEN}
         for text in texts:
             node = parse(text)
             ids = {story.id for story in store.search(node, now=NOW, limit=STORIES).stories}
@@ -233,15 +233,11 @@ def test_sqlite_finds_what_the_matcher_matches(
 
 @settings(examples, max_examples=40)
 @drawn
-def test_a_rule_set_matches_what_its_rules_match_one_by_one(stories: list[Story], texts: list[str]) -> None:
-    nodes = {f"{number} {text}": node for number, text in enumerate(texts) if positive(node := parse(text))}
+def test_a_rule_set_matches_like_its_rules_one_by_one(stories: list[Story], texts: list[str]) -> None:
+    nodes = {f"{number} {text}": node for number, text in enumerate(texts) if is_positive(node := parse(text))}
     rules = RuleSet(topics={}, alerts=nodes)
     for story in stories:
-        found = document(story)
-        one_by_one = tuple(name for name, node in nodes.items() if matches(node, found.as_of(_untopical(story)), NOW))
-        assert rules.match(_untopical(story), now=NOW).alerts == one_by_one
-
-
-def _untopical(story: Story) -> Story:
-    """A rule set finds a story's topics itself; here there are none to find."""
-    return replace(story, topics=())
+        without_topics = replace(story, topics=())  # a rule set matches topics itself, and this one has none
+        analysed = document(story).with_story(without_topics)
+        one_by_one = tuple(name for name, node in nodes.items() if matches(node, analysed, NOW))
+        assert rules.match(without_topics, now=NOW).alerts == one_by_one

@@ -1,4 +1,4 @@
-"""Tokens: what each script gets, and that a real Elasticsearch makes the same of every text."""
+"""Tokens of each script, and a comparison with the tokens of a real Elasticsearch."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from query.generate import WORDS, texts
 
 
 def forms(text: str, form: Form) -> list[str]:
-    found = tokens(text)
-    return [getattr(found[place], form) for place in range(len(found))]
+    analysed = tokens(text)
+    return [getattr(analysed[position], form) for position in range(len(analysed))]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def forms(text: str, form: Form) -> list[str]:
         ("€ … —", []),
     ],
 )
-def test_text_becomes_these_folded_tokens(text: str, exact: list[str]) -> None:
+def test_text_is_split_into_folded_tokens(text: str, exact: list[str]) -> None:
     assert forms(text, Form.EXACT) == exact
 
 
@@ -71,14 +71,14 @@ def test_text_becomes_these_folded_tokens(text: str, exact: list[str]) -> None:
         ("president presidents", "preside"),
     ],
 )
-def test_inflected_forms_have_one_stem_and_other_words_have_another(together: str, apart: str) -> None:
+def test_inflected_forms_share_a_stem_that_other_words_do_not_have(together: str, apart: str) -> None:
     stems = set(forms(together, Form.STEM))
     assert len(stems) == 1
     assert not stems & set(forms(apart, Form.STEM))
 
 
-def test_a_stem_given_by_hand_is_not_that_of_the_words_it_is_to_be_kept_from() -> None:
-    rivals = [
+def test_an_override_stem_differs_from_the_stems_of_similar_words() -> None:
+    similar_words = [
         "account",
         "apart",
         "appoint",
@@ -112,7 +112,7 @@ def test_a_stem_given_by_hand_is_not_that_of_the_words_it_is_to_be_kept_from() -
         "units",
         "universe",
     ]
-    assert not {stem(word) for word in rivals} & set(OVERRIDES.values())
+    assert not {stem(word) for word in similar_words} & set(OVERRIDES.values())
 
 
 def test_raw_keeps_case_and_diacritics_but_no_possessive() -> None:
@@ -131,25 +131,25 @@ _any = st.text(
 
 @settings(max_examples=1000, deadline=None)
 @given(_any | texts)
-def test_the_fast_pattern_cuts_as_the_whole_one_does(text: str) -> None:
-    plain = text.translate(segmentation.LOOKALIKES)
-    whole = [match.span() for match in segmentation._whole.finditer(plain) if match[0].strip("\u0640")]
-    assert segmentation.boundaries(text) == whole
+def test_the_fast_pattern_gives_the_boundaries_of_the_full_pattern(text: str) -> None:
+    replaced = text.translate(segmentation.LOOKALIKES)
+    expected = [match.span() for match in segmentation._full_pattern.finditer(replaced) if match[0].strip("\u0640")]
+    assert segmentation.boundaries(text) == expected
     assert segmentation.segment(text) == [text[start:end] for start, end in segmentation.boundaries(text)]
 
 
-def test_every_token_of_a_text_has_its_place_in_it() -> None:
-    found = tokens("\u02bctwas the n\u201bth \u02bcdraft\u02bc of Sberbank")
-    places = [found.text[start:end] for start, end in found.offsets()]
-    assert places == ["twas", "the", "n\u201bth", "draft", "of", "Sberbank"]
-    assert len(places) == len(found)
+def test_the_offsets_of_each_token_give_its_text() -> None:
+    analysed = tokens("\u02bctwas the n\u201bth \u02bcdraft\u02bc of Sberbank")
+    words = [analysed.text[start:end] for start, end in analysed.offsets()]
+    assert words == ["twas", "the", "n\u201bth", "draft", "of", "Sberbank"]
+    assert len(words) == len(analysed)
 
 
-def test_a_very_long_token_is_cut_as_lucene_cuts_it() -> None:
+def test_a_very_long_token_is_split_as_in_lucene() -> None:
     assert [len(token) for token in segmentation.segment("a" * 600)] == [255, 255, 90]
 
 
-# ---- the same from a real server
+# ---- comparison with a real server
 
 Analyze = Callable[[str, str], list[tuple[str, int]]]
 
@@ -169,8 +169,8 @@ def analyze(elasticsearch_url: str) -> Iterator[Analyze]:
     call("PUT", "", {"settings": settings, "mappings": {"properties": properties}})
 
     def analyzed(field: str, text: str) -> list[tuple[str, int]]:
-        found = call("POST", "/_analyze", {"field": field, "text": text})["tokens"]
-        return [(str(token["token"]), int(str(token["position"]))) for token in found]
+        response = call("POST", "/_analyze", {"field": field, "text": text})
+        return [(str(token["token"]), int(str(token["position"]))) for token in response["tokens"]]
 
     yield analyzed
     call("DELETE", "")
@@ -183,32 +183,38 @@ FIELDS = {Form.STEM: "text", Form.EXACT: "text.exact", Form.RAW: "text.raw"}
 @pytest.mark.parametrize("form", Form)
 @settings(max_examples=300, deadline=None)
 @given(text=texts)
-def test_elasticsearch_makes_the_same_tokens_at_the_same_places(analyze: Analyze, form: Form, text: str) -> None:
+def test_elasticsearch_gives_the_same_tokens_at_the_same_positions(analyze: Analyze, form: Form, text: str) -> None:
     text = normalize_text(text)  # as stories are stored
-    assert analyze(FIELDS[form], text) == [(token, place) for place, token in enumerate(forms(text, form))]
+    assert analyze(FIELDS[form], text) == [(token, position) for position, token in enumerate(forms(text, form))]
 
 
 @pytest.mark.elasticsearch
 @pytest.mark.parametrize("form", Form)
-def test_elasticsearch_treats_every_letter_the_same(analyze: Analyze, form: Form) -> None:
-    """Every character of the plane most text is in, inside a word; but for the few hundred newer than Lucene's data."""
+def test_elasticsearch_folds_every_letter_the_same_way(analyze: Analyze, form: Form) -> None:
+    """Checks each basic-plane character inside a word; about 200 that are newer than Lucene's data may differ."""
     different = set()
     codes = [
         code for code in range(0x20, 0xD800) if code not in DIRECTION_MARKS and unicodedata.category(chr(code)) != "Cn"
     ]
     for start in range(0, len(codes), 500):
-        part = [chr(code) for code in codes[start : start + 500]]
-        theirs = _groups([token for token, _ in analyze(FIELDS[form], "\n".join(f"zzz a{one}b" for one in part))])
-        ours = _groups(forms("\n".join(f"zzz a{one}b" for one in part), form))
-        different |= {one for one, a, b in zip(part, theirs, ours, strict=True) if a != b}
-    old = {one for one in different if one < "\u0860" or "\u2000" < one < "\u2c00" or "\u3000" < one < "\u31bb"}
+        letters = [chr(code) for code in codes[start : start + 500]]
+        text = "\n".join(f"zzz a{letter}b" for letter in letters)
+        theirs = _groups([token for token, _ in analyze(FIELDS[form], text)])
+        ours = _groups(forms(text, form))
+        different |= {letter for letter, a, b in zip(letters, theirs, ours, strict=True) if a != b}
+    old = {
+        letter
+        for letter in different
+        if letter < "\u0860" or "\u2000" < letter < "\u2c00" or "\u3000" < letter < "\u31bb"
+    }
     assert "".join(sorted(old - set("ƖƦỼ\u070f\u212b\u2183"))) == ""
     assert len(different) < 220
 
 
-def _groups(found: list[str]) -> list[list[str]]:
+def _groups(tokens_of_letters: list[str]) -> list[list[str]]:
+    """Splits the tokens at each "zzz"."""
     groups: list[list[str]] = []
-    for token in found:
+    for token in tokens_of_letters:
         if token == "zzz":
             groups.append([])
         else:
@@ -217,8 +223,8 @@ def _groups(found: list[str]) -> list[list[str]]:
 
 
 @pytest.mark.elasticsearch
-def test_elasticsearch_has_the_same_stems(analyze: Analyze) -> None:
-    """Some thousand English and Russian words, real and made up, and all stems given by hand."""
+def test_elasticsearch_gives_the_same_stems(analyze: Analyze) -> None:
+    """Checks several thousand English and Russian words, real and made up, and all overrides."""
     roots = [
         "sanction",
         "organ",
@@ -260,8 +266,8 @@ def test_elasticsearch_has_the_same_stems(analyze: Analyze) -> None:
         "ейш",
         "ую",
     ]
-    made = [root + one + two for root in roots for one in ["", *endings] for two in ["", *endings]]
-    text = " ".join([*made, *OVERRIDES, *WORDS])
+    made_up = [root + first + second for root in roots for first in ["", *endings] for second in ["", *endings]]
+    text = " ".join([*made_up, *OVERRIDES, *WORDS])
     theirs = [token for token, _ in analyze("text", text)]
     assert theirs == forms(text, Form.STEM)
 
@@ -269,8 +275,8 @@ def test_elasticsearch_has_the_same_stems(analyze: Analyze) -> None:
 @pytest.mark.elasticsearch
 @settings(max_examples=50, deadline=None)
 @given(name=texts)
-def test_elasticsearch_reads_names_and_addresses_the_same(analyze: Analyze, name: str) -> None:
+def test_elasticsearch_splits_names_and_urls_the_same_way(analyze: Analyze, name: str) -> None:
     assert [token for token, _ in analyze("authors.words", name)] == forms(name, Form.EXACT)
-    address = f"https://www.outlet.example/{name}?id=1&x=a_b"
-    ours = forms(address.translate(folding.URL_PUNCTUATION), Form.EXACT)
-    assert [token for token, _ in analyze("url.words", address)] == ours
+    url = f"https://www.outlet.example/{name}?id=1&x=a_b"
+    ours = forms(url.translate(folding.URL_PUNCTUATION), Form.EXACT)
+    assert [token for token, _ in analyze("url.words", url)] == ours

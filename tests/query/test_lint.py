@@ -1,4 +1,4 @@
-"""Doubts about queries that parse."""
+"""Warnings about queries that parse but are probably a mistake."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from monitor.config.schema import Alert, Config, Outlet
 from monitor.query import lint as linting
 from monitor.query import parse
-from monitor.query.lint import ConfiguredValues, implies, lint, notes
+from monitor.query.lint import ConfiguredValues, implies, lint_config, lint_query
 from monitor.query.matcher import document, matches
 from query.generate import NOW, corpora, many_queries
 
-KNOWN = ConfiguredValues(outlets={"bbc news": "BBC News"}, topics=frozenset({"ai"}), languages=frozenset({"fr", "it"}))
+CONFIGURED = ConfiguredValues(
+    outlets={"bbc news": "BBC News"}, topics=frozenset({"ai"}), languages=frozenset({"fr", "it"})
+)
 
 
 @pytest.mark.parametrize(
@@ -27,8 +29,8 @@ KNOWN = ConfiguredValues(outlets={"bbc news": "BBC News"}, topics=frozenset({"ai
         ("chip OR chips", 9, "adds nothing"),
         ('Sberbank OR "Sberbank"', 13, "adds nothing"),
         ('sanct* OR "sanctions"', 11, "adds nothing"),
-        ('a AND "a b"', 1, 'a adds nothing: "a b" asks for more'),
-        ("a NEAR/3 b OR a NEAR/5 b", 3, "a NEAR/5 b finds all"),
+        ('a AND "a b"', 1, 'a adds nothing: "a b" already requires it'),
+        ("a NEAR/3 b OR a NEAR/5 b", 3, "a NEAR/5 b already finds the same stories"),
         ("a AND NOT a", 7, "never match"),
         ('"a b" AND NOT a', 11, "never match"),
         ("language:en AND language:ru", 17, 'language:("en" OR "ru")'),
@@ -46,16 +48,16 @@ KNOWN = ConfiguredValues(outlets={"bbc news": "BBC News"}, topics=frozenset({"ai
         ("alert:x", 1, "not known before it"),
     ],
 )
-def test_a_doubtful_query_is_named_with_its_place_and_a_better_way(query: str, column: int, words: str) -> None:
-    found = notes(query, known=KNOWN, kind="alert", now=NOW)
-    assert [note.column for note in found if words in str(note)] == [column], [str(note) for note in found]
+def test_a_questionable_query_gets_a_note_with_column_and_suggestion(query: str, column: int, words: str) -> None:
+    notes = lint_query(query, configured=CONFIGURED, kind="alert", now=NOW)
+    assert [note.column for note in notes if words in str(note)] == [column], [str(note) for note in notes]
 
 
 @pytest.mark.parametrize(
     "query",
     [
         '(raw:AI OR "artificial intelligence" OR ИИ OR 人工智能) AND (China OR Russia OR sanction OR export)',
-        "sanction* OR sanctions",  # the inflected word finds "sanctioned" too, but the wildcard not every stem
+        "sanction* OR sanctions",  # the text does not show that the wildcard covers every inflected form
         "raw:AI -raw:AIs",
         'outlet:"BBC News" topic:AI language:en',
         "BRICS NEAR/10 raw:AI",
@@ -63,40 +65,41 @@ def test_a_doubtful_query_is_named_with_its_place_and_a_better_way(query: str, c
         "title:chip chip NEAR/3 act",
     ],
 )
-def test_a_sound_query_is_left_alone(query: str) -> None:
-    assert notes(query, known=KNOWN, kind="alert", now=NOW) == []
+def test_a_sound_query_gets_no_note(query: str) -> None:
+    assert lint_query(query, configured=CONFIGURED, kind="alert", now=NOW) == []
 
 
-def test_every_rule_of_a_configuration_is_looked_at() -> None:
+def test_every_rule_of_a_configuration_is_checked() -> None:
     config = Config(
         outlets=(Outlet(name="Il Giorno", url="https://a.example/", language="it", every=timedelta(hours=1)),),
         topics={"ai": "AI OR chip OR chips"},
         alerts=(Alert(name="deal", query="topic:ia", to=("a@b.example",)),),
     )
-    assert lint(config) == [
+    assert lint_config(config) == [
         'topics.ai: column 1: AI also finds "ai" in stories in it; write raw:AI',
-        "topics.ai: column 15: chips adds nothing: chip finds all that it does; leave it out",
+        "topics.ai: column 15: chips adds nothing: chip already finds the same stories; remove it",
         'alerts.deal: column 1: there is no topic "ia"; topics are ai',
     ]
 
 
-def test_a_topic_is_missed_where_none_is_configured_too() -> None:
+def test_an_unknown_topic_is_noted_if_no_topic_is_configured() -> None:
     config = Config(alerts=(Alert(name="deal", query="topic:ia", to=("a@b.example",)),))
-    assert lint(config) == ['alerts.deal: column 1: there is no topic "ia"; no topics are configured']
+    assert lint_config(config) == ['alerts.deal: column 1: there is no topic "ia"; no topics are configured']
 
 
 @settings(max_examples=60, deadline=None)
 @given(stories=corpora(10), texts=many_queries(20))
-def test_what_is_said_to_follow_does_follow(stories: list, texts: list[str]) -> None:
-    """If one query implies another, no story matches the first alone."""
+def test_a_query_that_implies_another_matches_no_story_alone(stories: list, texts: list[str]) -> None:
     nodes = [parse(text) for text in texts]
     parts = nodes + [child for node in nodes for child in getattr(node, "nodes", ())]
     documents = [document(story) for story in stories]
-    for one in parts:
-        for other in parts:
-            if one is not other and implies(one, other):
-                for found in documents:
-                    assert matches(other, found, NOW) or not matches(one, found, NOW), f"{one} => {other}"
+    for premise in parts:
+        for conclusion in parts:
+            if premise is not conclusion and implies(premise, conclusion):
+                for analysed in documents:
+                    assert matches(conclusion, analysed, NOW) or not matches(premise, analysed, NOW), (
+                        f"{premise} => {conclusion}"
+                    )
 
 
 @given(st.data())
@@ -108,7 +111,7 @@ def test_a_query_implies_itself_and_its_alternatives(data: st.DataObject) -> Non
     assert implies(parse(f"({text}) AND zzz"), node)
 
 
-def test_of_very_many_clauses_not_each_is_compared_with_each(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_very_many_clauses_are_not_compared_in_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     compared = 0
 
     def implies(*_: object) -> bool:
@@ -117,5 +120,5 @@ def test_of_very_many_clauses_not_each_is_compared_with_each(monkeypatch: pytest
         return False
 
     monkeypatch.setattr(linting, "implies", implies)
-    notes(" ".join(f"word{n} -other{n}" for n in range(400)))
+    lint_query(" ".join(f"word{n} -other{n}" for n in range(400)))
     assert compared == 0

@@ -1,5 +1,5 @@
-# ruff: noqa: E501  lists of words read better as they are
-"""What queries match, rule sets, explanations and the words in context."""
+# ruff: noqa: E501  the lists of queries are easier to read in long lines
+"""Matching of queries, rule sets, explanations and words in context."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from query.generate import NOW, corpora, many_queries
 if TYPE_CHECKING:
     from monitor.models import Story
 
-YES = """
+MATCHING = """
 Sberbank|Сбербанк|"Сбербанка"|raw:Sberbank|BRICS NEAR/10 AI|BRICS NEAR/6 AI|BRICS AI|"BRICS AI"~10|"AI BRICS"~8
 人工智能|出口管制|人工*|chip|"chips"|sanction|sanct*|Sber*|ex?ort*|sbrebank~1|sbreabnk~2|raw:AI|raw:IA|IA|l'IA|elysee|raw:Élysée
 AT&T|GPT-4|GPT-4*|"GPT 4"|"gpt-4"|title:(China AI)|text:Sberbank|author:smith|author:"jane smith"|author:(Jane Petrov)
@@ -32,7 +32,7 @@ published_at:<=2026-11-22T12:00:00Z|word_count:[300 TO 300]|word_count:>299|NOT 
 (BRICS NEAR/3 partners) ONEAR/2 countries|(advance OR "export controls") NEAR/30 (chip* OR "other countries")|tightened ONEAR/1 elysee
 "the chips" ONEAR/2 "and the"|sberbank ONEAR/0 chief|published_at:2026-11-22T13:00+01:00|Sberbank OR Rosatom|kremlin AND (rosatom OR 管制)
 """
-NO = """
+NOT_MATCHING = """
 Rosatom|"Сбербанк"|raw:sberbank|BRICS NEAR/5 AI|"BRICS AI"|"BRICS AI"~5|"AI BRICS"~7|智能人工|"chip"|raw:ai|raw:Ai|raw:elysee|sbrebank~1 Rosatom
 title:chip|text:Kremlin|author:"Jane Petrov"|author:"Smith Jane"|url:polit|outlet:National|language:ru|topic:ai|alert:x|countries ONEAR/9 BRICS
 published_at:>2026-11-22|published_at:<2026-11-22|published_at:[* TO 2026-11-21]|modified_at:[* TO *]|word_count:>300|word_count:{300 TO 400]
@@ -45,13 +45,13 @@ def _queries(text: str) -> list[str]:
     return [query for line in text.split("\n") for query in line.split("|") if query]
 
 
-@pytest.mark.parametrize("query", _queries(YES))
+@pytest.mark.parametrize("query", _queries(MATCHING))
 def test_this_query_matches_the_story(query: str) -> None:
     assert matches(parse(query), document(STORY), NOON)
 
 
-@pytest.mark.parametrize("query", _queries(NO))
-def test_this_query_does_not(query: str) -> None:
+@pytest.mark.parametrize("query", _queries(NOT_MATCHING))
+def test_this_query_does_not_match_the_story(query: str) -> None:
     assert not matches(parse(query), document(STORY), NOON)
 
 
@@ -75,7 +75,7 @@ def test_this_query_does_not(query: str) -> None:
         ("a b x x a c", "(a NEAR/9 b) ONEAR/0 c", True),
     ],
 )
-def test_distance_is_counted_in_words_between(text: str, query: str, expected: bool) -> None:
+def test_distance_is_the_number_of_words_between(text: str, query: str, expected: bool) -> None:
     story = replace(STORY, title="", text=text)
     assert matches(parse(query), document(story), NOON) is expected
 
@@ -94,25 +94,25 @@ RULES = RuleSet(
 )
 
 
-def test_topics_are_matched_before_the_alerts_that_ask_for_them() -> None:
-    untold = replace(STORY, topics=())
-    assert RULES.match(untold, now=NOON) == RuleMatches(
+def test_topics_are_matched_before_the_alerts_that_use_them() -> None:
+    without_topics = replace(STORY, topics=())
+    assert RULES.match(without_topics, now=NOON) == RuleMatches(
         topics=("ai",), alerts=("sberbank", "brics", "ours", "wild", "fuzzy", "all new")
     )
 
 
-def test_a_rule_set_is_made_of_a_configuration() -> None:
+def test_a_rule_set_is_compiled_from_a_configuration() -> None:
     config = Config(topics={"t": "chip"}, alerts=(Alert(name="a", query="topic:t", to=("a@b.example",)),))
     assert RuleSet.of(config).match(STORY) == RuleMatches(topics=("t",), alerts=("a",))
 
 
-def test_the_context_of_a_hit_is_one_line_with_its_words_marked() -> None:
+def test_the_context_of_a_hit_is_one_line_with_marked_words() -> None:
     line = RULES.context("brics", STORY)
     assert "\n" not in line
     assert "**BRICS** partners and other countries to advance **AI**." in line
 
 
-def test_a_snippet_marks_whole_words_and_says_where_it_was_cut() -> None:
+def test_a_snippet_marks_complete_words_and_shows_where_it_is_cut() -> None:
     story = replace(
         STORY, title="Chips", text="lorem " * 50 + "the Sberbank's chips " + "ipsum " * 50 + "sanctions end"
     )
@@ -123,12 +123,12 @@ def test_a_snippet_marks_whole_words_and_says_where_it_was_cut() -> None:
     assert third.marked("[", "]").endswith("[sanctions] end")
 
 
-def test_what_is_negated_is_not_marked() -> None:
+def test_negated_clauses_are_not_marked() -> None:
     assert highlight(parse("BRICS -Rosatom"), STORY, "title").marks == ()
     assert context(parse("NOT Rosatom"), STORY) == ""
 
 
-def test_highlighting_the_title_gives_all_of_it() -> None:
+def test_highlighting_the_title_returns_the_complete_title() -> None:
     assert highlight(parse("China ONEAR/1 raw:AI"), STORY, "title").marked("[", "]") == (
         "Kremlin 'tells' ministries to work with [China] on [AI]"
     )
@@ -136,7 +136,7 @@ def test_highlighting_the_title_gives_all_of_it() -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(stories=corpora(5), texts=many_queries(10))
-def test_every_matching_clause_of_words_is_marked_and_no_other(stories: list[Story], texts: list[str]) -> None:
+def test_exactly_the_matching_clauses_of_words_are_marked(stories: list[Story], texts: list[str]) -> None:
     for node in map(parse, texts):
         if not isinstance(node, Word | Phrase | Near) or node.field in {"author", "url"}:
             continue
@@ -148,18 +148,18 @@ def test_every_matching_clause_of_words_is_marked_and_no_other(stories: list[Sto
                 assert snippet.marked("", "") == snippet.text
 
 
-def test_an_explanation_says_of_each_clause_what_is_there_instead() -> None:
+def test_an_explanation_names_what_occurs_instead_of_each_clause() -> None:
     query = """(BRICS NEAR/3 AI OR "BRICS AI" OR raw:ai OR "chip" OR Rosatom OR countries ONEAR/2 BRICS)
         AND language:fr AND modified_at:>=now AND NOT Sberbank"""
-    found = explain(parse(query), STORY, now=NOON)
-    words, language, modified, negated = found.parts
+    explained = explain(parse(query), STORY, now=NOON)
+    words, language, modified, negated = explained.parts
     assert [part.reason for part in words.parts] == [
-        "the nearest they come is 6 words apart",
-        "all of its words are there, but not side by side in this order",
+        "the smallest distance is 6 words",
+        "all of its words occur, but not next to each other in this order",
         "there is AI instead",
         "there is chips instead",
         "",
-        "both are there, but not in this order",
+        "both occur, but not in this order",
     ]
     assert (language.reason, modified.reason) == ("the story has en", "the story has none")
     assert not negated.matched
@@ -167,16 +167,16 @@ def test_an_explanation_says_of_each_clause_what_is_there_instead() -> None:
 
 
 @pytest.mark.parametrize("query", ['"? why"', '"* footnote"', 'raw:"?! chips"'])
-def test_signs_in_quotes_are_no_wildcards_to_an_explanation(query: str) -> None:
+def test_an_explanation_takes_quoted_wildcards_literally(query: str) -> None:
     assert not explain(parse(query), replace(STORY, title="", text="The chip."), now=NOON).matched
 
 
 @settings(max_examples=50, deadline=None)
 @given(stories=corpora(5), texts=many_queries(10))
-def test_an_explanation_agrees_with_the_matcher_at_every_clause(stories: list[Story], texts: list[str]) -> None:
-    def check(found: Explained, story: Story) -> None:
-        assert found.matched is matches(found.node, document(story), NOW)
-        for part in found.parts:
+def test_an_explanation_agrees_with_the_matcher_on_every_clause(stories: list[Story], texts: list[str]) -> None:
+    def check(explained: Explained, story: Story) -> None:
+        assert explained.matched is matches(explained.node, document(story), NOW)
+        for part in explained.parts:
             check(part, story)
 
     for node in map(parse, texts):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from monitor.query.analysis import FORMS, Term
-from monitor.query.matcher import Document, test
+from monitor.query.matcher import Document, predicate
 from monitor.query.syntax import Value
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class PositionMatcher:
     """Whether a row of the index that was found matches these nodes; to be bound to `sql.PLACES`."""
 
     def __init__(self, nodes: Sequence[Node], asked: Asked, now: datetime) -> None:
-        self._tests = [test(node) for node in nodes]
+        self._tests = [predicate(node) for node in nodes]
         self._asked = asked
         self._now = now
 
@@ -62,14 +62,14 @@ class _RowTokens:
     """As much of `monitor.query.analysis.Tokens` as the matcher needs to find occurrences."""
 
     def __init__(self) -> None:
-        self.remembered: dict[TokenMatch, list[int]] = {}
+        self.position_cache: dict[TokenMatch, list[int]] = {}
         self._terms: dict[Form, dict[str, list[int]]] = {}
 
     def positions(self, form: Form) -> dict[str, list[int]]:
         return self._terms.get(form, {})
 
-    def positions_of(self, index: int) -> dict[str, list[int]]:
-        return self.positions(FORMS[index])
+    def positions_by_form_index(self, form_index: int) -> dict[str, list[int]]:
+        return self.positions(FORMS[form_index])
 
     def sorted(self, form: Form) -> list[str]:  # noqa: ARG002  of a pattern that was not asked for nothing is known
         return []
@@ -82,7 +82,7 @@ class _RowTokens:
                 if places:
                     _merge(self._terms.setdefault(step.form, {}), step.value, places)
             else:
-                _merge(self.remembered, step, places)
+                _merge(self.position_cache, step, places)
 
 
 def _merge(known: dict[_K, list[int]], key: _K, places: list[int]) -> None:
