@@ -12,7 +12,7 @@ from monitor.rendering import browser
 if TYPE_CHECKING:
     from monitor.config.schema import CrawlSettings
 
-SETTINGS = {  # Scrapy settings of the rendering components
+SETTING_NAMES = {  # Scrapy settings of the rendering components
     "MONITOR_SPLASH": "URL of Splash",
     "MONITOR_SPLASH_PROXY": "host:port at which a Splash elsewhere reaches the egress proxy, or off",
     "MONITOR_CHROMIUM": "path of the browser",
@@ -27,7 +27,7 @@ def configured_splash(crawl: CrawlSettings) -> str | None:
 
 def scrapy_settings(crawl: CrawlSettings) -> dict[str, str | None]:
     """Returns the Scrapy settings that pass the configuration to the rendering components."""
-    return dict(zip(SETTINGS, (configured_splash(crawl), crawl.splash_proxy, crawl.chromium), strict=True))
+    return dict(zip(SETTING_NAMES, (configured_splash(crawl), crawl.splash_proxy, crawl.chromium), strict=True))
 
 
 def unavailable_reason(

@@ -42,7 +42,7 @@ class Rendering:
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
         self._splash_url, self._splash_proxy, self._chromium_path = (
-            crawler.settings.get(name) for name in engines.SETTINGS
+            crawler.settings.get(name) for name in engines.SETTING_NAMES
         )
         self._availability: dict[str, tuple[float, RenderingUnavailable | None]] = {}  # engine -> (expiry, problem)
         self._proxies: dict[tuple[str, int], EgressProxy] = {}  # by configured host and port
