@@ -75,7 +75,7 @@ async def discover(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> Disc
             )
     except FetchError as error:
         problem, home = error, autodiscovery.DiscoveryHints(sitemaps=announced)
-    common = autodiscovery.guesses(outlet.url)
+    common = autodiscovery.common_locations(outlet.url)
     tries = partial(_try, outlet=outlet, fetcher=fetcher, since=since)
     # What is announced may be gone: a template outlives its feed.
     feeds = await tries("feed", (*itself, *home.feeds)) or await tries("feed", common.feeds)

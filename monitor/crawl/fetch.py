@@ -99,7 +99,7 @@ class Fetcher:
 
     def engines(self) -> list[str]:
         """The rendering engines that are there, the cheapest first."""
-        return Rendering.of(self._crawler).available()
+        return Rendering.for_crawler(self._crawler).available()
 
     async def page(
         self,
@@ -169,7 +169,9 @@ class Fetcher:
         if engine == "none":
             response = await _answer(self._crawler.engine.download_async(request))
         else:
-            response = await _answer(Rendering.of(self._crawler).download(request, outlet, engine, self._settings))
+            response = await _answer(
+                Rendering.for_crawler(self._crawler).download(request, outlet, engine, self._settings)
+            )
         conditional = bool(etag or last_modified)
         if response.status == 304:
             if not conditional:

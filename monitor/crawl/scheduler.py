@@ -52,7 +52,7 @@ def crawl_settings(crawl: CrawlSettings) -> dict[str, Any]:
         "DOWNLOAD_MAXSIZE": crawl.max_size,
         "MONITOR_CONCURRENCY": crawl.concurrency,
         "MONITOR_OBEY_ROBOTS": crawl.obey_robots,
-        **engines.settings(crawl),
+        **engines.scrapy_settings(crawl),
     }
 
 

@@ -1,4 +1,4 @@
-"""The two engines, real ones, and sites for them."""
+"""Fixtures: the two real engines, and sites for them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def engine() -> Engine:
 
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
-    path = browser.find(os.environ.get("MONITOR_TEST_CHROMIUM"))
+    path = browser.find_chromium(os.environ.get("MONITOR_TEST_CHROMIUM"))
     if path is None:
         missing("there is no Chromium: apt-get install chromium, or set MONITOR_TEST_CHROMIUM")
     return path
@@ -32,7 +32,7 @@ def chromium_path() -> str:
 
 @pytest.fixture(scope="session")
 def splash(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Splash]:
-    """A Splash of this test run's own, that a test may stop and kill."""
+    """A Splash server for this test run only, which a test may stop and kill."""
     try:
         server = Splash(tmp_path_factory.mktemp("splash") / "log", stuck=4).wait()
     except Missing as reason:
@@ -43,7 +43,7 @@ def splash(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Splash]:
 
 @pytest.fixture(scope="session")
 def splash_url(request: pytest.FixtureRequest) -> str:
-    """Address of a real Splash: MONITOR_TEST_SPLASH, or our own."""
+    """URL of a real Splash: MONITOR_TEST_SPLASH, or the `splash` fixture."""
     if url := os.environ.get("MONITOR_TEST_SPLASH"):
         return url
     url = request.getfixturevalue("splash").url
