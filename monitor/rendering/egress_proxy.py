@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeAlias
 from urllib.parse import urlsplit
 
-from monitor.egress.address_guard import Hosts, is_public, trusted
+from monitor.egress.address_guard import Hosts, is_public, trusted_hosts
 from monitor.rendering.trackers import is_tracker
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class EgressProxy:
 
     def admit(self, outlet: Outlet) -> ProxyPass:
         """The outlet's pass; the same one each time, as long as its hosts are the same."""
-        known, hosts = self._passes.get(outlet.name), trusted(outlet)
+        known, hosts = self._passes.get(outlet.name), trusted_hosts(outlet)
         if known is None or known.hosts != hosts:
             if known is not None:
                 del self._passes[known.user]

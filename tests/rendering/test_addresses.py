@@ -159,7 +159,7 @@ def test_nothing_a_page_asks_for_reaches_this_machine(
             refused.update(guard.refused)
         return results, refused
 
-    results, refused = engine.do(fetch_all, settings, timeout=200)
+    results, refused = engine.with_fetcher(fetch_all, settings, timeout=200)
     assert inside.knocks == []
     # They did try.  Not all get so far: an engine may lack the way, a page may be taken before its request.
     assert refused["private-address"] > len(tried) / 2

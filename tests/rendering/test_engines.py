@@ -80,7 +80,7 @@ def rendered(request: pytest.FixtureRequest, engine: Engine) -> Iterator[Rendere
             asked = [fetcher.page(outlet(site, name, path), site.url + path) for path in wanted]
             return dict(zip(wanted, await asyncio.gather(*asked, return_exceptions=True), strict=True))
 
-        yield Rendered(site, settings, name, engine.do(fetch_all, settings, timeout=120))
+        yield Rendered(site, settings, name, engine.with_fetcher(fetch_all, settings, timeout=120))
 
 
 def crawl_settings(**values: Any) -> CrawlSettings:
@@ -154,7 +154,7 @@ def test_a_page_that_loops_for_ever_costs_itself_alone(rendered: Rendered, engin
         asked = [fetcher.page(outlet(rendered.site, rendered.engine, path), rendered.site.url + path) for path in names]
         return dict(zip(names, await asyncio.gather(*asked, return_exceptions=True), strict=True))
 
-    results = engine.do(fetch_all, rendered.settings, timeout=150)
+    results = engine.with_fetcher(fetch_all, rendered.settings, timeout=150)
     for name in names:
         if name.startswith("loop"):
             assert isinstance(results[name], FetchError)

@@ -43,7 +43,7 @@ def read_while(
     killer = threading.Thread(target=kill)
     killer.start()
     try:
-        return list(engine.do(fetch_all, settings, timeout=60))
+        return list(engine.with_fetcher(fetch_all, settings, timeout=60))
     finally:
         killer.join()
 
@@ -105,12 +105,12 @@ def test_a_splash_that_does_not_come_back_is_one_clear_message_and_no_page_is_gi
         Outlet(name="Script Times", url=site.url, feeds=(f"{site.url}feed",), render="splash"),
         crawl=crawl_settings(splash="http://127.0.0.1:9"),
     )
-    report = engine.shift(service)
+    report = engine.crawl(service)
     assert "Splash at http://127.0.0.1:9 does not answer" in service.store.states["Script Times"].error
     assert "crawl.splash" in service.store.states["Script Times"].error
     assert report.polls[0].pages == 0
-    assert all(visit.next_at is not None and not visit.attempts for visit in service.store.visits.values())
-    assert len(service.store.visits) == 2
+    assert all(visit.next_at is not None and not visit.attempts for visit in service.store.entries.values())
+    assert len(service.store.entries) == 2
 
 
 def feed(site: Site, *paths: str) -> bytes:
@@ -135,7 +135,7 @@ def test_an_engine_that_was_never_there_is_named_in_the_outlets_health_and_the_o
             Outlet(name="Plain", url=plain.url, feeds=(f"{plain.url}feed",)),
             crawl=crawl_settings(chromium="/nowhere/chromium"),
         )
-        report = engine.shift(service)
+        report = engine.crawl(service)
     assert words in service.store.states["Scripted"].error
     assert service.store.states["Plain"].error == ""
     assert {poll.outlet: poll.count(Disposition.STORED) for poll in report.polls} == {"Scripted": 0, "Plain": 1}
@@ -151,7 +151,7 @@ def test_a_browser_that_does_not_start_is_told_with_what_to_do(engine: Engine, s
         await fetcher.page(outlet(site, "playwright", "a"), site.url)
 
     with pytest.raises(RenderingUnavailable, match=r"does not start.*crawl\.chromium"):
-        engine.do(fetch, crawl_settings(chromium=str(broken)))
+        engine.with_fetcher(fetch, crawl_settings(chromium=str(broken)))
 
 
 def test_a_browser_page_that_was_never_opened_names_what_to_install() -> None:
@@ -170,7 +170,7 @@ def test_a_proxy_splash_cannot_reach_is_told_with_what_to_do(engine: Engine, sit
         await fetcher.page(outlet(site, "splash", "a"), site.url)
 
     with pytest.raises((RenderingUnavailable, FetchError), match=r"crawl\.splash_proxy"):
-        engine.do(fetch, crawl_settings(splash=splash_url))
+        engine.with_fetcher(fetch, crawl_settings(splash=splash_url))
 
 
 # ---- processes of ours

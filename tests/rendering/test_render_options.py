@@ -79,7 +79,7 @@ def test_an_outlets_pages_share_its_cookies_and_no_other_outlets(
         await fetcher.page(one, f"{site.url}again")
         await fetcher.page(one.model_copy(update={"name": "Two"}), f"{site.url}stranger")
 
-    engine.do(fetch, with_engine(name, request))
+    engine.with_fetcher(fetch, with_engine(name, request))
     cookies = {asked.path: asked.headers.get("cookie") for asked in site.asked if asked.path != "/robots.txt"}
     assert cookies == {"/first": None, "/again": "visited=yes", "/stranger": None}
 
@@ -100,7 +100,7 @@ def test_rendered_pages_keep_to_each_hosts_own_delay(name: str, engine: Engine, 
                 *(fetcher.page(outlet, f"{outlet.url}{number}") for number in range(3) for outlet in outlets)
             )
 
-        engine.do(
+        engine.with_fetcher(
             fetch,
             with_engine(name, request),
         )
@@ -119,7 +119,7 @@ def test_a_duration_is_waited_for(name: str, engine: Engine, site: Site, request
         patient = quick.model_copy(update={"wait": "2500ms"})
         return await fetcher.page(quick, f"{site.url}clock"), await fetcher.page(patient, f"{site.url}clock")
 
-    quick, patient = engine.do(fetch, with_engine(name, request))
+    quick, patient = engine.with_fetcher(fetch, with_engine(name, request))
     assert b"<title>later" not in quick.body
     assert b"<title>later" in patient.body
 
@@ -144,7 +144,7 @@ def test_idle_is_waited_for(name: str, engine: Engine, site: Site, request: pyte
     async def fetch(fetcher: Any) -> Any:
         return await fetcher.page(Outlet(name="One", url=site.url, render=name, wait="idle"), f"{site.url}chain")
 
-    assert pages.PARAGRAPHS[-1] in engine.do(fetch, with_engine(name, request)).body.decode()
+    assert pages.PARAGRAPHS[-1] in engine.with_fetcher(fetch, with_engine(name, request)).body.decode()
 
 
 @pytest.mark.parametrize("name", ENGINES)
@@ -158,7 +158,7 @@ def test_what_robots_txt_forbids_is_not_rendered(
         return await fetcher.page(Outlet(name="One", url=site.url, render=name), f"{site.url}private/story")
 
     with pytest.raises(Exception, match=r"robots\.txt"):
-        engine.do(fetch, with_engine(name, request))
+        engine.with_fetcher(fetch, with_engine(name, request))
     assert site.count("/private/story") == 0
 
 
@@ -183,7 +183,7 @@ def test_a_worn_out_context_is_made_anew_and_only_a_few_are_kept(
         stats = fetcher._crawler.stats
         return most, stats.get_value("playwright/context_count"), stats.get_value("playwright/browser_count")
 
-    most, contexts, browsers = engine.do(fetch, crawl_settings(chromium=chromium_path))
+    most, contexts, browsers = engine.with_fetcher(fetch, crawl_settings(chromium=chromium_path))
     assert most == 2
     assert contexts > 4
     assert browsers == 2

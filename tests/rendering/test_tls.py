@@ -45,7 +45,7 @@ def test_a_page_over_tls_is_read_as_its_outlet_verifies_and_one_of_another_priva
             asked = ((careless, "late"), (careless, "away"), (outlet(site, name, "late"), "late"))
             return [await _outcome(fetcher.page(house, url + path)) for house, path in asked]
 
-        page, away, unverified = engine.do(fetch, settings, timeout=100)
+        page, away, unverified = engine.with_fetcher(fetch, settings, timeout=100)
         assert pages.PARAGRAPHS[-1] in page.body.decode()
         assert isinstance(away, FetchError), away
         assert other.count() == 0
