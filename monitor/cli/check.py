@@ -92,9 +92,9 @@ def _spiders(context: Context) -> bool:
     from scrapy.settings import Settings
     from scrapy.spiderloader import SpiderLoader
 
-    from monitor.crawl.spider_package import own_spiders
+    from monitor.crawl.spider_package import spider_package
 
-    known = SpiderLoader.from_settings(Settings({"SPIDER_MODULES": [own_spiders()]})).list()
+    known = SpiderLoader.from_settings(Settings({"SPIDER_MODULES": [spider_package()]})).list()
     failed = False
     for outlet in named:
         if outlet.spider not in known:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeAlias
 from urllib.parse import urlsplit
 
-from monitor.egress.address_guard import Hosts, is_public, trusted
+from monitor.egress.address_guard import Hosts, is_public, trusted_hosts
 from monitor.rendering.trackers import is_tracker
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class EgressProxy:
 
     def pass_for(self, outlet: Outlet) -> ProxyPass:
         """Returns the outlet's pass: the same one until the outlet's configured hosts change."""
-        proxy_pass, hosts = self._passes.get(outlet.name), trusted(outlet)
+        proxy_pass, hosts = self._passes.get(outlet.name), trusted_hosts(outlet)
         if proxy_pass is None or proxy_pass.hosts != hosts:
             if proxy_pass is not None:
                 del self._passes[proxy_pass.user]

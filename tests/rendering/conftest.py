@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from crawl.engine import Engine, shared
+from crawl.engine import Engine, shared_engine
 from monitor.demo.web import Site
 from monitor.rendering import browser
 from servers import missing
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def engine() -> Engine:
-    return shared()
+    return shared_engine()
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ def render_while(
     killer = threading.Thread(target=kill)
     killer.start()
     try:
-        return list(engine.do(fetch_all, settings, timeout=60))
+        return list(engine.with_fetcher(fetch_all, settings, timeout=60))
     finally:
         killer.join()
 
@@ -105,12 +105,12 @@ def test_an_absent_splash_is_reported_and_its_pages_wait(
         Outlet(name="Script Times", url=site.url, feeds=(f"{site.url}feed",), render="splash"),
         crawl=crawl_settings(splash="http://127.0.0.1:9"),
     )
-    report = engine.shift(service)
+    report = engine.crawl(service)
     assert "Splash at http://127.0.0.1:9 does not answer" in service.store.states["Script Times"].error
     assert "crawl.splash" in service.store.states["Script Times"].error
     assert report.polls[0].pages == 0
-    assert all(entry.next_at is not None and not entry.attempts for entry in service.store.visits.values())
-    assert len(service.store.visits) == 2
+    assert all(entry.next_at is not None and not entry.attempts for entry in service.store.entries.values())
+    assert len(service.store.entries) == 2
 
 
 def feed(site: Site, *paths: str) -> bytes:
@@ -135,7 +135,7 @@ def test_a_missing_engine_is_reported_and_other_outlets_go_on(
             Outlet(name="Plain", url=plain.url, feeds=(f"{plain.url}feed",)),
             crawl=crawl_settings(chromium="/nowhere/chromium"),
         )
-        report = engine.shift(service)
+        report = engine.crawl(service)
     assert message in service.store.states["Scripted"].error
     assert service.store.states["Plain"].error == ""
     assert {poll.outlet: poll.count(Disposition.STORED) for poll in report.polls} == {"Scripted": 0, "Plain": 1}
@@ -151,7 +151,7 @@ def test_a_browser_that_does_not_start_is_reported_with_a_hint(engine: Engine, s
         await fetcher.page(outlet(site, "playwright", "a"), site.url)
 
     with pytest.raises(RenderingUnavailable, match=r"does not start.*crawl\.chromium"):
-        engine.do(fetch, crawl_settings(chromium=str(broken)))
+        engine.with_fetcher(fetch, crawl_settings(chromium=str(broken)))
 
 
 def test_the_unavailable_reason_names_what_to_install() -> None:
@@ -170,7 +170,7 @@ def test_an_unreachable_proxy_is_reported_with_a_hint(engine: Engine, site: Site
         await fetcher.page(outlet(site, "splash", "a"), site.url)
 
     with pytest.raises((RenderingUnavailable, FetchError), match=r"crawl\.splash_proxy"):
-        engine.do(fetch, crawl_settings(splash=splash_url))
+        engine.with_fetcher(fetch, crawl_settings(splash=splash_url))
 
 
 # ---- child processes

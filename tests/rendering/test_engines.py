@@ -80,7 +80,7 @@ def rendered(request: pytest.FixtureRequest, engine: Engine) -> Iterator[Rendere
             fetches = [fetcher.page(outlet(site, name, path), site.url + path) for path in paths]
             return dict(zip(paths, await asyncio.gather(*fetches, return_exceptions=True), strict=True))
 
-        yield Rendered(site, settings, name, engine.do(fetch_all, settings, timeout=120))
+        yield Rendered(site, settings, name, engine.with_fetcher(fetch_all, settings, timeout=120))
 
 
 def crawl_settings(**values: Any) -> CrawlSettings:
@@ -156,7 +156,7 @@ def test_an_endless_loop_fails_only_its_own_page(rendered: Rendered, engine: Eng
         ]
         return dict(zip(names, await asyncio.gather(*fetches, return_exceptions=True), strict=True))
 
-    results = engine.do(fetch_all, rendered.settings, timeout=150)
+    results = engine.with_fetcher(fetch_all, rendered.settings, timeout=150)
     for name in names:
         if name.startswith("loop"):
             assert isinstance(results[name], FetchError)

@@ -162,7 +162,7 @@ def test_no_connection_of_a_page_reaches_this_machine(
             refusals.update(proxy.refusals)
         return results, refusals
 
-    results, refusals = engine.do(fetch_all, settings, timeout=200)
+    results, refusals = engine.with_fetcher(fetch_all, settings, timeout=200)
     assert listener.contacts == []
     # At least half of the attempts happened: an engine may lack the API, or finish the page before the request.
     assert refusals["private-address"] > len(attempts) / 2

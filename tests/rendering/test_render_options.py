@@ -82,7 +82,7 @@ def test_cookies_are_shared_within_an_outlet_only(
         await fetcher.page(outlet, f"{site.url}again")
         await fetcher.page(outlet.model_copy(update={"name": "Two"}), f"{site.url}foreign")
 
-    engine.do(fetch, settings_for(name, request))
+    engine.with_fetcher(fetch, settings_for(name, request))
     cookies = {
         recorded.path: recorded.headers.get("cookie") for recorded in site.asked if recorded.path != "/robots.txt"
     }
@@ -107,7 +107,7 @@ def test_rendered_pages_respect_the_delay_of_their_host(
                 *(fetcher.page(outlet, f"{outlet.url}{number}") for number in range(3) for outlet in outlets)
             )
 
-        engine.do(
+        engine.with_fetcher(
             fetch,
             settings_for(name, request),
         )
@@ -131,7 +131,7 @@ def test_wait_may_be_a_duration(name: str, engine: Engine, site: Site, request: 
             await fetcher.page(waiting_outlet, f"{site.url}clock"),
         )
 
-    without_wait, with_wait = engine.do(fetch, settings_for(name, request))
+    without_wait, with_wait = engine.with_fetcher(fetch, settings_for(name, request))
     assert b"<title>later" not in without_wait.body
     assert b"<title>later" in with_wait.body
 
@@ -156,7 +156,7 @@ def test_wait_may_be_idle(name: str, engine: Engine, site: Site, request: pytest
     async def fetch(fetcher: Any) -> Any:
         return await fetcher.page(Outlet(name="One", url=site.url, render=name, wait="idle"), f"{site.url}chain")
 
-    assert pages.PARAGRAPHS[-1] in engine.do(fetch, settings_for(name, request)).body.decode()
+    assert pages.PARAGRAPHS[-1] in engine.with_fetcher(fetch, settings_for(name, request)).body.decode()
 
 
 @pytest.mark.parametrize("name", ENGINES)
@@ -170,7 +170,7 @@ def test_a_page_that_robots_txt_forbids_is_not_rendered(
         return await fetcher.page(Outlet(name="One", url=site.url, render=name), f"{site.url}private/story")
 
     with pytest.raises(Exception, match=r"robots\.txt"):
-        engine.do(fetch, settings_for(name, request))
+        engine.with_fetcher(fetch, settings_for(name, request))
     assert site.count("/private/story") == 0
 
 
@@ -195,7 +195,7 @@ def test_worn_out_contexts_are_replaced_and_few_are_kept(
         stats = fetcher._crawler.stats
         return max_contexts, stats.get_value("playwright/context_count"), stats.get_value("playwright/browser_count")
 
-    max_contexts, contexts, browsers = engine.do(fetch, crawl_settings(chromium=chromium_path))
+    max_contexts, contexts, browsers = engine.with_fetcher(fetch, crawl_settings(chromium=chromium_path))
     assert max_contexts == 2
     assert contexts > 4
     assert browsers == 2

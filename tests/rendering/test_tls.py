@@ -46,7 +46,7 @@ def test_tls_pages_follow_the_outlets_verify_and_egress_rules(
             fetches = ((not_verifying, "late"), (not_verifying, "away"), (verifying, "late"))
             return [await _page_or_error(fetcher.page(config, url + path)) for config, path in fetches]
 
-        page, foreign, self_signed = engine.do(fetch, settings, timeout=100)
+        page, foreign, self_signed = engine.with_fetcher(fetch, settings, timeout=100)
         assert pages.PARAGRAPHS[-1] in page.body.decode()
         assert isinstance(foreign, FetchError), foreign
         assert other_site.count() == 0
