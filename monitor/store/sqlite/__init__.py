@@ -32,7 +32,7 @@ class SqliteStore(Dump, Search, Frontier):
 
     def ping(self) -> str:
         with self.database.read() as connection:
-            count = connection.execute(sql.STORY_COUNT).get
+            count = connection.execute(sql.COUNT_STORIES).get
         version, path = self.database.version(), self.database.path
         return f"SQLite {apsw.sqlite_lib_version()}, schema {version}, {path}: {plural(count, 'story', 'stories')}"
 

@@ -168,7 +168,7 @@ class Database:
         connection.set_busy_timeout(int(self._timeout.total_seconds() * 1000))
         connection.pragma("schema_version")  # what is no database fails here, and says so
         connection.register_fts5_tokenizer("media_monitor", tokenizer)
-        connection.register_fts5_function("places_match", _places_match)
+        connection.register_fts5_function("positions_match", _positions_match)
         connection.create_scalar_function("covers", _covers, 2, deterministic=True)
         connection.create_scalar_function("sqlar_uncompress", _inflate, 2, deterministic=True)
         connection.pragma("synchronous", "normal")
@@ -251,7 +251,7 @@ def inflate(data: bytes, size: int) -> bytes:
     return bytes(data) if len(data) == size else zlib.decompress(data)
 
 
-def _places_match(row: apsw.FTS5ExtensionApi, *arguments: apsw.SQLiteValue) -> bool:
+def _positions_match(row: apsw.FTS5ExtensionApi, *arguments: apsw.SQLiteValue) -> bool:
     """Calls a `monitor.store.sqlite.positions.PositionMatcher` that is bound to the statement."""
     return cast("Callable[[apsw.FTS5ExtensionApi], bool]", arguments[0])(row)
 

@@ -27,13 +27,13 @@ class Dump(Stories, Outlets, Outbox):
     """The copying methods of the store's protocol."""
 
     def dump(self) -> Iterator[Record]:
-        for (story,) in self._rows(sql.DUMP_STORIES, ("",)):
+        for (story,) in self._rows(sql.DUMP_STORY_IDS, ("",)):
             yield History(versions=tuple(self.history(story)))
         for row in self._rows(sql.DUMP_HITS, ("", "", -1)):
             yield rows.hit(row)
-        for row in self._rows(sql.DUMP_NOTICES, ("", "", -1)):
+        for row in self._rows(sql.DUMP_OUTBOX, ("", "", -1)):
             yield OutboxRecord(notification=rows.notification(row), sent_at=rows.maybe_time(row[-1]))
-        for row in self._rows(sql.DUMP_VISITS, ("",)):
+        for row in self._rows(sql.DUMP_FRONTIER, ("",)):
             yield rows.frontier_entry(row)
         for identity, story in self._rows(sql.DUMP_ALIASES, ("",)):
             yield Alias(id=identity, story=story)
@@ -53,7 +53,7 @@ class Dump(Stories, Outlets, Outbox):
                 *earlier, latest = versions
                 if latest.version > writing.version(latest.id):
                     writing.story(latest, entry, signature(latest.text))
-                    connection.executemany(sql.KEEP_VERSION, [(old.id, old.version, rows.pack(old)) for old in earlier])
+                    connection.executemany(sql.PUT_VERSION, [(old.id, old.version, rows.pack(old)) for old in earlier])
                     new += 1
             writing.finish()
             new += sum(_load(connection, record) for record in records)
@@ -81,11 +81,11 @@ def _load(connection: apsw.Connection, record: Record) -> bool:
             statement, values = sql.LOAD_HIT, rows.hit_row(record)
         case OutboxRecord():
             statement, values = (
-                sql.LOAD_NOTICE,
+                sql.LOAD_NOTIFICATION,
                 (*rows.notification_row(record.notification), rows.maybe_micros(record.sent_at)),
             )
         case FrontierEntry():
-            statement, values = sql.LOAD_VISIT, rows.frontier_row(record)
+            statement, values = sql.LOAD_FRONTIER_ENTRY, rows.frontier_row(record)
         case Alias():
             statement, values = sql.LOAD_ALIAS, (record.id, record.story)
         case OutletState():
@@ -94,7 +94,7 @@ def _load(connection: apsw.Connection, record: Record) -> bool:
         case Snooze():
             statement, values = sql.LOAD_SNOOZE, (record.alert, rows.micros(record.until))
         case Setting():
-            statement, values = sql.LOAD_NOTE, (record.key, rows.json(record.value))
+            statement, values = sql.LOAD_SETTING, (record.key, rows.json(record.value))
         case _:
             assert_never(record)
     return bool(connection.execute(statement, values).get)

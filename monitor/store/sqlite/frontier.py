@@ -25,7 +25,7 @@ class Frontier(StorePart):
         met = {story_id(candidate.url): candidate for candidate in reversed(candidates)}
         with self.database.read() as connection:  # most polls bring nothing new, and need not wait to write
             ids = orjson.dumps(list(met)).decode()
-            known = {identity for (identity,) in connection.execute(sql.KNOWN, (ids,))}
+            known = {identity for (identity,) in connection.execute(sql.STORED_IDS, (ids,))}
         visits = [
             FrontierEntry(id=identity, candidate=candidate, first_seen_at=now, next_at=now)
             for identity, candidate in met.items()
@@ -35,9 +35,11 @@ class Frontier(StorePart):
             return []
         visits.reverse()
         with self.database.write() as connection:
-            return [visit for visit in visits if connection.execute(sql.ADD_VISIT, rows.frontier_row(visit)).get]
+            return [
+                visit for visit in visits if connection.execute(sql.ADD_FRONTIER_ENTRY, rows.frontier_row(visit)).get
+            ]
 
     def due_entries(self, outlet: str, *, now: datetime, limit: int) -> list[FrontierEntry]:
         with self.database.read() as connection:
-            found = connection.execute(sql.WAITING, (outlet, rows.micros(now), limit))
+            found = connection.execute(sql.DUE_ENTRIES, (outlet, rows.micros(now), limit))
             return [rows.frontier_entry(row) for row in found]

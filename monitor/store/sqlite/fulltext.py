@@ -97,4 +97,4 @@ def put(connection: apsw.Connection, entries: dict[int, IndexEntry], words: Word
     connection.executemany(
         sql.ADD_STEM, [(rows.clean(stem), rows.clean(exact)) for _, exact, stem in missing if stem != exact]
     )
-    connection.executemany(sql.INDEX, [(moment, *entries[moment].columns) for moment in sorted(entries)])
+    connection.executemany(sql.INDEX_STORY, [(moment, *entries[moment].columns) for moment in sorted(entries)])

@@ -25,7 +25,7 @@ def put(connection: apsw.Connection, signatures: Mapping[int, tuple[datetime, Se
     """Remembers when each story was first seen and its signature, by its moment, and forgets some of the oldest."""
     from monitor.similarity import bands
 
-    ((known,),) = rows.fetch(connection, sql.NEWEST_SIGNATURE)
+    ((known,),) = rows.fetch(connection, sql.NEWEST_SIGNATURE_TIME)
     found = [
         (moment, rows.micros(first_seen_at), signature)
         for moment, (first_seen_at, signature) in signatures.items()
@@ -40,7 +40,7 @@ def put(connection: apsw.Connection, signatures: Mapping[int, tuple[datetime, Se
     )
     pairs = sorted((_low(band), moment) for moment, _, signature in kept for band in bands(signature))
     connection.executemany(sql.PUT_BAND, pairs)
-    for (moment,) in rows.fetch(connection, sql.OLD_SIGNATURES, (oldest, MAX_EXPIRED_PER_WRITE)):
+    for (moment,) in rows.fetch(connection, sql.EXPIRED_SIGNATURES, (oldest, MAX_EXPIRED_PER_WRITE)):
         drop(connection, moment)
 
 
@@ -48,9 +48,9 @@ def drop(connection: apsw.Connection, moment: int) -> None:
     """Forgets the signature of the story at this moment, if there is one."""
     from monitor.similarity import bands
 
-    data = connection.execute(sql.DROP_SIGNATURE, (moment,)).get
+    data = connection.execute(sql.DELETE_SIGNATURE, (moment,)).get
     if data is not None:
-        connection.executemany(sql.DROP_BAND, [(_low(band), moment) for band in bands(_unpack(data))])
+        connection.executemany(sql.DELETE_BAND, [(_low(band), moment) for band in bands(_unpack(data))])
 
 
 def find(
@@ -62,10 +62,12 @@ def find(
     wanted = bands(signature)
     shared: Counter[int] = Counter()
     for band in wanted:
-        shared.update(moment for (moment,) in rows.fetch(connection, sql.IN_BAND, (_low(band), MAX_BAND_STORIES)))
+        shared.update(
+            moment for (moment,) in rows.fetch(connection, sql.SORT_KEYS_IN_BAND, (_low(band), MAX_BAND_STORIES))
+        )
     found = []
     for moment, _ in shared.most_common():
-        row = connection.execute(sql.SIMILAR, (moment, rows.micros(since))).get
+        row = connection.execute(sql.SIGNED_STORY, (moment, rows.micros(since))).get
         if row is None:
             continue
         story, cluster, data = row

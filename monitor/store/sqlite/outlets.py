@@ -40,13 +40,13 @@ class Outlets(StorePart):
         }
         with self.database.write() as connection:
             connection.execute(sql.ADD_OUTLETS, (wanted["names"], wanted["now"], fresh))
-            taken = [rows.outlet(row) for row in connection.execute(sql.LEASE, wanted)]
+            taken = [rows.outlet(row) for row in connection.execute(sql.LEASE_OUTLETS, wanted)]
         return sorted(taken, key=lambda state: (state.next_poll_at, state.name))
 
     def renew(self, state: OutletState, *, now: datetime, term: timedelta) -> OutletState:
         with self.database.write() as connection:
             until = rows.micros(now + term)
-            held = connection.execute(sql.RENEW, (until, state.name, state.fencing_token, state.holder)).get
+            held = connection.execute(sql.RENEW_LEASE, (until, state.name, state.fencing_token, state.holder)).get
             if not held:
                 raise LeaseLost(f"another process polls {state.name} now")
         return replace(state, lease_until=now + term)
@@ -54,7 +54,7 @@ class Outlets(StorePart):
     def release(self, state: OutletState) -> None:
         with self.database.write() as connection:
             values = (rows.micros(state.next_poll_at), rows.state_json(state), state.name, state.fencing_token)
-            if not connection.execute(sql.RELEASE, values).get:
+            if not connection.execute(sql.RELEASE_LEASE, values).get:
                 raise LeaseLost(f"another process polls {state.name} now")
 
     def outlets(self) -> list[OutletState]:

@@ -25,7 +25,7 @@ _FACTS = 4
 
 
 class PositionMatcher:
-    """Whether a row of the index that was found matches these nodes; to be bound to `sql.PLACES`."""
+    """Whether a row of the index that was found matches these nodes; to be bound to `sql.POSITIONS_MATCH`."""
 
     def __init__(self, nodes: Sequence[Node], asked: Asked, now: datetime) -> None:
         self._tests = [test(node) for node in nodes]

@@ -409,7 +409,7 @@ def _without(words: _Words, unwanted: _Words) -> _Words:
 
 def _as_columns(words: _Words) -> _Columns:
     """The words as a condition on a story, where the places of words are not to be had."""
-    where = "story.moment IN (SELECT rowid FROM fulltext WHERE fulltext MATCH ?)"
+    where = "story.sort_key IN (SELECT rowid FROM fulltext WHERE fulltext MATCH ?)"
     return _Columns(
         f"NOT {where}" if words.negated else where, (words.match,), Check.TEXT if words.check else words.check
     )

@@ -268,7 +268,7 @@ def state_json(state: OutletState) -> str:
                 }
                 for url, source in state.sources.items()
             },
-            "counts": state.dispositions,
+            "dispositions": state.dispositions,
             "memory": state.memory,
         }
     )
@@ -290,7 +290,7 @@ def outlet(row: Row) -> OutletState:
         failures=data["failures"],
         error=data["error"],
         sources={url: _source(source) for url, source in data["sources"].items()},
-        dispositions=data["counts"],
+        dispositions=data["dispositions"],
         memory=data["memory"],
     )
 

@@ -43,7 +43,7 @@ class _SearchStatement:
     plan: CompiledQuery
     now: datetime
     where: str
-    places: str
+    positions_match: str
     parameters: tuple[apsw.SQLiteValue, ...]
 
     def moments(self, connection: apsw.Connection, *, relevance: bool) -> Iterator[int]:
@@ -61,7 +61,9 @@ class _SearchStatement:
     def _ranked(self, connection: apsw.Connection) -> tuple[apsw.SQLiteValue, ...]:
         """The parameters for no more than the newest `MAX_RANKED_MATCHES` matches."""
         match, low, high = self.parameters[:3]
-        found = rows.fetch(connection, sql.OLDEST_RANKED.format(places="true"), (match, low, high, MAX_RANKED_MATCHES))
+        found = rows.fetch(
+            connection, sql.OLDEST_RANKED_MATCH.format(positions_match="true"), (match, low, high, MAX_RANKED_MATCHES)
+        )
         return (match, found[0][0] if found else low, *self.parameters[2:])
 
     def count(self, connection: apsw.Connection) -> int:
@@ -73,7 +75,7 @@ class _SearchStatement:
         return int(connection.execute(self._filled(statement), self.parameters).get)
 
     def _filled(self, statement: str) -> str:
-        return statement.format(where=self.where or "true", places=self.places)
+        return statement.format(where=self.where or "true", positions_match=self.positions_match)
 
     @property
     def sure(self) -> bool:
@@ -136,17 +138,17 @@ class Search(StorePart):
         with self.database.read() as connection:
             if query is None:
                 oldest = rows.micros(since) if since else -(1 << 63)
-                yield from _batches(connection, sql.STORIES_AFTER, after, (oldest,))
+                yield from _batches(connection, sql.STORIES_AFTER_ID, after, (oldest,))
                 return
             try:
                 self._collect(connection, query, now=now, since=since)
-                yield from _batches(connection, sql.FOUND_AFTER, after, ())
+                yield from _batches(connection, sql.SCAN_MATCHES_AFTER_ID, after, ())
             finally:
-                connection.execute(sql.DROP_FOUND)
+                connection.execute(sql.DROP_SCAN_MATCHES)
 
     def _collect(self, connection: apsw.Connection, query: Node, *, now: datetime, since: datetime | None) -> None:
         """Writes the ids of all stories that match to a table of this connection's own, on disk if need be."""
-        connection.execute(sql.MAKE_FOUND)
+        connection.execute(sql.CREATE_SCAN_MATCHES)
         with connection:
             wanted = _wanted(connection, query, now=now, since=since)
             if wanted is None:
@@ -155,7 +157,7 @@ class Search(StorePart):
             if not wanted.sure:
                 moments = (moment for moment, _ in wanted.matching(connection, moments))
             for some in batched(moments, SCAN_BATCH):
-                connection.execute(sql.ADD_FOUND, (rows.json(some),))
+                connection.execute(sql.ADD_SCAN_MATCHES, (rows.json(some),))
 
 
 def _wanted(
@@ -176,13 +178,13 @@ def _wanted(
         parameters.insert(0, plan.match)
     places = "true"
     if plan.check is Check.POSITIONS:
-        places = sql.PLACES
+        places = sql.POSITIONS_MATCH
         parameters.append(apsw.pyobject(PositionMatcher(plan.unsure, plan.asked, now)))
-    return _SearchStatement(plan=plan, now=now, where=where, places=places, parameters=tuple(parameters))
+    return _SearchStatement(plan=plan, now=now, where=where, positions_match=places, parameters=tuple(parameters))
 
 
 def _read(connection: apsw.Connection, moments: Sequence[int]) -> dict[int, Story]:
-    return {row[0]: rows.story(row) for row in connection.execute(sql.STORIES_AT, (rows.json(list(moments)),))}
+    return {row[0]: rows.story(row) for row in connection.execute(sql.STORIES_BY_SORT_KEY, (rows.json(list(moments)),))}
 
 
 def _batches(connection: apsw.Connection, statement: str, after: str, parameters: tuple[int, ...]) -> Iterator[Story]:

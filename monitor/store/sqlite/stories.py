@@ -52,14 +52,14 @@ class Stories(StorePart):
             found = [
                 rows.story(row)
                 for wanted in batched(dict.fromkeys(ids), IDS_BATCH)
-                for row in connection.execute(sql.STORIES, (rows.json(wanted),))
+                for row in connection.execute(sql.STORIES_BY_ID, (rows.json(wanted),))
             ]
         return {story.id: story for story in found}
 
     def history(self, story: str) -> list[Story]:
         with self.database.snapshot() as connection:
             earlier = [rows.unpack(data) for (data,) in connection.execute(sql.VERSIONS, (story,))]
-            latest = [rows.story(row) for row in connection.execute(sql.STORIES, (rows.json([story]),))]
+            latest = [rows.story(row) for row in connection.execute(sql.STORIES_BY_ID, (rows.json([story]),))]
         return earlier + latest
 
     def near_duplicates(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
@@ -73,19 +73,19 @@ class Stories(StorePart):
             if alert is None:
                 found = connection.execute(sql.HITS, (oldest, limit))
             else:
-                found = connection.execute(sql.HITS_OF, (alert, oldest, limit))
+                found = connection.execute(sql.HITS_OF_ALERT, (alert, oldest, limit))
             return [rows.hit(row) for row in found]
 
 
 def _settle(connection: apsw.Connection, filing: PageCommit) -> None:
     """What a filing says beside the story: hits, notices, its visit and the other addresses."""
     connection.executemany(sql.PUT_HIT, [rows.hit_row(hit) for hit in filing.hits])
-    connection.executemany(sql.ADD_NOTICE, [rows.notification_row(notice) for notice in filing.notifications])
-    connection.execute(sql.PUT_VISIT, rows.frontier_row(filing.entry))
+    connection.executemany(sql.ADD_NOTIFICATION, [rows.notification_row(notice) for notice in filing.notifications])
+    connection.execute(sql.PUT_FRONTIER_ENTRY, rows.frontier_row(filing.entry))
     story = filing.story.id if filing.story else filing.entry.story
     for alias in filing.aliases:
         connection.execute(sql.PUT_ALIAS, (alias, story))
-        connection.execute(sql.SETTLE_ALIAS, (story, alias))
+        connection.execute(sql.FINISH_ALIAS_ENTRY, (story, alias))
 
 
 class StoryWriter:
@@ -99,12 +99,12 @@ class StoryWriter:
 
     def version(self, story: str) -> int:
         """The stored version of a story, 0 for none."""
-        found = rows.fetch(self._connection, sql.STORY_KEY, (story,))
+        found = rows.fetch(self._connection, sql.SORT_KEY_AND_VERSION, (story,))
         return found[0][1] if found else 0
 
     def story(self, story: Story, entry: fulltext.IndexEntry, signature: Sequence[int]) -> None:
         """Writes a story; what was stored of it becomes history."""
-        for moment, _ in rows.fetch(self._connection, sql.STORY_KEY, (story.id,)):
+        for moment, _ in rows.fetch(self._connection, sql.SORT_KEY_AND_VERSION, (story.id,)):
             self._retire(story.id, moment)
         moment = _moment(self._connection, story)
         self._connection.execute(sql.PUT_STORY, rows.story_row(story, moment))
@@ -122,10 +122,10 @@ class StoryWriter:
         self._words.remember(self._entries.values())
 
     def _retire(self, story: str, moment: int) -> None:
-        old = rows.story(self._connection.execute(sql.STORIES, (rows.json([story]),)).get)
-        self._connection.execute(sql.KEEP_VERSION, (old.id, old.version, rows.pack(old)))
-        self._connection.execute(sql.DROP_STORY, (moment,))
-        self._connection.execute(sql.UNINDEX, (moment,))
+        old = rows.story(self._connection.execute(sql.STORIES_BY_ID, (rows.json([story]),)).get)
+        self._connection.execute(sql.PUT_VERSION, (old.id, old.version, rows.pack(old)))
+        self._connection.execute(sql.DELETE_STORY, (moment,))
+        self._connection.execute(sql.UNINDEX_STORY, (moment,))
         near_duplicates.drop(self._connection, moment)
         self._entries.pop(moment, None)
         self._signatures.pop(moment, None)
@@ -138,13 +138,13 @@ def _moment(connection: apsw.Connection, story: Story) -> int:
     one, more are strewn over ever longer stretches.
     """
     moment = rows.micros(story.published_at or story.first_seen_at) // 1000
-    if not connection.execute(sql.MOMENT_TAKEN, (moment,)).get:
+    if not connection.execute(sql.SORT_KEY_TAKEN, (moment,)).get:
         return moment
-    free: int | None = connection.execute(sql.MOMENT_FREE, (moment,)).get
+    free: int | None = connection.execute(sql.NEXT_FREE_SORT_KEY, (moment,)).get
     stretch = 1000
     while free is None:
         stretch *= 2
         strewn = moment + 1000 + zlib.crc32(f"{story.id}{stretch}".encode()) % stretch
-        if not connection.execute(sql.MOMENT_TAKEN, (strewn,)).get:
+        if not connection.execute(sql.SORT_KEY_TAKEN, (strewn,)).get:
             free = strewn
     return free

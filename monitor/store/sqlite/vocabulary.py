@@ -50,7 +50,7 @@ class Vocabulary:
             case Pattern():
                 return self._like(step, most)
             case Fuzzy(Form.EXACT, value, 1):
-                return self._select(sql.WORDS_AMONG, (rows.json(sorted(self._one_away(value))),))
+                return self._select(sql.WORDS_IN, (rows.json(sorted(self._one_away(value))),))
             case Fuzzy():
                 return self._fuzzy(step, most)
             case _:
@@ -59,8 +59,8 @@ class Vocabulary:
     def _like(self, step: Pattern, most: int) -> list[str]:
         start = folding.fold(step.prefix)
         if step.simple and step.form is Form.EXACT:
-            return self._select(sql.WORDS_FROM, (start, start + _LAST, most + 1))
-        statement = sql.WORDS_RAW_LIKE if step.form is Form.RAW else sql.WORDS_LIKE
+            return self._select(sql.WORDS_BETWEEN, (start, start + _LAST, most + 1))
+        statement = sql.RAW_WORDS_LIKE if step.form is Form.RAW else sql.WORDS_LIKE
         return self._select(statement, (start, start + _LAST, step.value, most + 1))
 
     def _one_away(self, word: str) -> set[str]:
@@ -83,7 +83,7 @@ class Vocabulary:
         from rapidfuzz.process import extract_iter
 
         length = len(step.value)
-        statement = sql.RAW_OF_LENGTH if step.form is Form.RAW else sql.EXACT_OF_LENGTH
+        statement = sql.RAW_FORMS_OF_LENGTH if step.form is Form.RAW else sql.EXACT_FORMS_OF_LENGTH
         joined: str | None = self._connection.execute(
             statement, (NEXT, length - step.distance, length + step.distance)
         ).get
