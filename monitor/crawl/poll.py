@@ -63,11 +63,11 @@ class OutletMemory:
     @classmethod
     def from_state(cls, state: OutletState) -> OutletMemory:
         memory = state.memory
-        return cls(EngineMemory(memory.get("rendering")), Boilerplate(memory.get("furniture", {})))
+        return cls(EngineMemory(memory.get("rendering")), Boilerplate(memory.get("boilerplate", {})))
 
     def saved_in(self, state: OutletState) -> OutletState:
         """Returns the state with this memory in it."""
-        learned = {"rendering": self.rendering.to_json(), "furniture": self.boilerplate.memory}
+        learned = {"rendering": self.rendering.to_json(), "boilerplate": self.boilerplate.memory}
         return replace(state, memory={**state.memory, **learned})
 
 

@@ -23,7 +23,7 @@ from monitor.crawl.lease import release_dead_leases
 from monitor.demo.web import Fault, Site
 from monitor.models import now
 from monitor.store import open_store
-from store.examples import filing, story
+from store.examples import page_commit, story
 
 from .engine import InMemoryStore
 from .test_poll import put_stories, rss
@@ -154,7 +154,7 @@ def test_a_signal_ends_a_mail_delivery_after_the_current_mail(workspace: Workspa
         path.write_text(yaml.safe_dump(settings), encoding="utf-8")
         store = open_store(load(path, {}).store, workspace.path)
         store.setup()
-        store.commit([filing(story("x"), alerts=tuple(names))])
+        store.commit([page_commit(story("x"), alerts=tuple(names))])
         process = workspace.start("monitor", "run")
         wait_until(lambda: manners.taken)
         process.send_signal(signal.SIGTERM)
