@@ -33,7 +33,7 @@ def page(body: bytes = STORY) -> Page:
 
 def hurt(monkeypatch: pytest.MonkeyPatch, how: Callable[[Page, ExtractionOptions], Article]) -> None:
     """Makes the workers run ``how`` on each page; it is pickled by name, so the pool need not know."""
-    monkeypatch.setattr(pool.worker, "read", how)
+    monkeypatch.setattr(pool.worker, "extract_article", how)
 
 
 def test_many_pages_are_read_at_once_and_each_comes_back_to_its_caller() -> None:
@@ -67,7 +67,7 @@ def test_a_page_that_harms_its_worker_fails_alone(
     hurt(monkeypatch, how)
 
     async def main() -> tuple[str, list[str]]:
-        async with Extractor(1, timeout=1.5, memory=400_000_000) as extractor:
+        async with Extractor(1, timeout_seconds=1.5, memory_bytes=400_000_000) as extractor:
             bad = asyncio.create_task(extractor.read(page(hurtful.HARM), ExtractionOptions()))
             good = [asyncio.create_task(extractor.read(page(), ExtractionOptions())) for _ in range(3)]
             with pytest.raises(ExtractionError) as caught:

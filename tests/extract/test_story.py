@@ -62,10 +62,12 @@ def test_a_canonical_address_of_the_front_page_is_not_believed() -> None:
 def test_configured_selectors_say_what_is_the_story_and_what_is_not() -> None:
     body = pages.anonymous().replace(b"<div>By", b"<div id='who'>By").replace(b"<h1>", b"<h1 class='t'>")
     body = body.replace(b"<div>Analysts", b"<div class='pull'>Analysts")
-    story = article(body, remove=(".pull",))
+    story = article(body, remove_selectors=(".pull",))
     assert "Analysts doubt" not in story.text
     assert pages.PARAGRAPHS[-1] in story.text
-    chosen = article(body.replace(b"<div><div><div>", b"<div><div><div class='the-story'>"), article=".the-story")
+    chosen = article(
+        body.replace(b"<div><div><div>", b"<div><div><div class='the-story'>"), article_selector=".the-story"
+    )
     assert chosen.method == "selector"
     assert pages.PARAGRAPHS[0] in chosen.text
     assert pages.TEASERS[0] not in chosen.text
