@@ -136,14 +136,14 @@ _LIST_TYPES = frozenset({"CollectionPage", "SearchResultsPage", "ProfilePage"})
 
 def _is_listing(layout: Layout, known: Metadata, url: str, length: float, *, claims: bool) -> bool:
     """Many linked headlines, and little text of its own."""
-    if claims and known.json_ld_articles <= 2 and known.published_at:
+    if claims and known.json_ld_article_count <= 2 and known.published_at:
         return False
     headlines = sum(
         1
         for block in layout.blocks
         if block.link_density > 0.8 and 25 <= len(block.text) <= 200 and not block.region & (Region.NAV | Region.FOOTER)
     )
-    if known.json_ld_articles > 5 and headlines >= 10 and not known.has_own_json_ld:
+    if known.json_ld_article_count > 5 and headlines >= 10 and not known.has_own_json_ld:
         return length < 1500
     if claims:
         return False
@@ -154,7 +154,11 @@ def _is_listing(layout: Layout, known: Metadata, url: str, length: float, *, cla
 
 def _is_cards(layout: Layout, known: Metadata, kept: Sequence[Block]) -> bool:
     """Nearly all of its text stands below linked headlines, and nothing says that it is a story told so."""
-    if known.has_own_json_ld or known.og_type == "article" or (0 < known.json_ld_articles <= 2 and known.published_at):
+    if (
+        known.has_own_json_ld
+        or known.og_type == "article"
+        or (0 < known.json_ld_article_count <= 2 and known.published_at)
+    ):
         return False
     cards = [block for block in kept if block.weight and len(block.text) <= 400 and _below_headline(layout, block)]
     return len(cards) >= 5 and total_weight(cards) > 0.7 * total_weight(kept)
