@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--run", choices=["poll", "plain"], help=argparse.SUPPRESS)
     options = parser.parse_args()
     if any(argument.startswith("--rounds") for argument in sys.argv):
-        print("--rounds is now --repeats", file=sys.stderr)
+        print("note: --rounds is now --repeats; the next version will not accept the old name", file=sys.stderr)
     if options.run:
         sites = json.load(sys.stdin)
         started = time.perf_counter()

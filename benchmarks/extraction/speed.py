@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--repeats", "--rounds", type=int, default=3, help="runs of all pages (default: 3)")
     options = parser.parse_args()
     if any(argument.startswith("--rounds") for argument in sys.argv):
-        print("--rounds is now --repeats", file=sys.stderr)
+        print("note: --rounds is now --repeats; the next version will not accept the old name", file=sys.stderr)
     logging.disable(logging.CRITICAL)
     samples = [*corpus.public_samples(options.corpus), *corpus.dev_samples(options.corpus)]
     samples = samples[:: max(1, len(samples) // options.pages)]

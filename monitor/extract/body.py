@@ -32,22 +32,22 @@ MISNAMED_REGION_SHARE = 0.35
 MISNAMED_COMMENTS_SHARE = 0.95  # the same for comments, which can be longer than the story
 
 
-def choose_blocks(layout: Layout, found_text: str, hints: Hints = NO_HINTS) -> list[Block]:
+def choose_blocks(layout: Layout, reference_text: str, hints: Hints = NO_HINTS) -> list[Block]:
     """Returns the story's blocks in order.
 
-    ``found_text`` is the text that trafilatura found or that the metadata states; if empty, the markup alone decides.
+    ``reference_text`` is the text that trafilatura found or the metadata states; if empty, the markup alone decides.
     """
     blocks = layout.blocks
     weights = [block.weight for block in blocks]
     if not any(weights):
         return []
-    found_letters = fold_letters(found_text)
-    in_found_text = _in_found_text(blocks, found_text, found_letters) if found_letters else None
-    trusted = [w if in_found_text is None or in_found_text[i] else 0.0 for i, w in enumerate(weights)]
-    resolve_regions(layout, trusted, thorough=in_found_text is not None)
+    reference_letters = fold_letters(reference_text)
+    in_reference_text = _in_reference_text(blocks, reference_text, reference_letters) if reference_letters else None
+    trusted = [w if in_reference_text is None or in_reference_text[i] else 0.0 for i, w in enumerate(weights)]
+    resolve_regions(layout, trusted, thorough=in_reference_text is not None)
     captions = _captions(layout, hints)
     foreign = [
-        i in captions or _is_foreign(block, in_found_text is not None and in_found_text[i])
+        i in captions or _is_foreign(block, in_reference_text is not None and in_reference_text[i])
         for i, block in enumerate(blocks)
     ]
     core = [0.0 if f else w for w, f in zip(trusted, foreign, strict=True)]
@@ -56,8 +56,8 @@ def choose_blocks(layout: Layout, found_text: str, hints: Hints = NO_HINTS) -> l
     end = _next_story(layout, core, hints)
     foreign[end:] = [True] * len(foreign[end:])
     core[end:] = [0.0] * len(core[end:])
-    container = _container(layout, core, certain=in_found_text is not None)
-    story_blocks = _select_blocks(layout, container, core, in_found_text, foreign)
+    container = _container(layout, core, certain=in_reference_text is not None)
+    story_blocks = _select_blocks(layout, container, core, in_reference_text, foreign)
     return trimmed(layout, story_blocks, hints)
 
 
@@ -110,11 +110,11 @@ def _heading_container(layout: Layout, heading: int) -> int:
     return next((index for index in outer if layout.nodes[index].tag not in {"header", "hgroup"}), -1)
 
 
-def _is_foreign(block: Block, is_in_found_text: bool) -> bool:
+def _is_foreign(block: Block, is_in_reference_text: bool) -> bool:
     foreign_regions = block.region & FOREIGN_REGIONS
     if block.region & Region.QUOTE:
         foreign_regions &= ~Region.SHARE  # posts of social networks
-    if is_in_found_text:
+    if is_in_reference_text:
         foreign_regions &= ~Region.HIDDEN
         if block.region & Region.TABLE:
             foreign_regions &= ~Region.CAPTION
@@ -138,12 +138,12 @@ def _captions(layout: Layout, hints: Hints) -> set[int]:
     return captions
 
 
-def _in_found_text(blocks: Sequence[Block], found_text: str, found_letters: str) -> list[bool]:
-    """Returns for each block whether the found text holds it: a long block anywhere, a short one as a whole line."""
-    lines = {fold_letters(line.lstrip("- |")) for line in found_text.replace("|", "\n").split("\n")}
+def _in_reference_text(blocks: Sequence[Block], reference_text: str, reference_letters: str) -> list[bool]:
+    """Returns for each block whether the reference text holds it: a long block anywhere, a short one as a line."""
+    lines = {fold_letters(line.lstrip("- |")) for line in reference_text.replace("|", "\n").split("\n")}
     return [
         bool(b.folded_letters)
-        and (b.folded_letters in lines or (len(b.folded_letters) > 24 and b.folded_letters in found_letters))
+        and (b.folded_letters in lines or (len(b.folded_letters) > 24 and b.folded_letters in reference_letters))
         for b in blocks
     ]
 
@@ -244,7 +244,11 @@ def _paragraphs(layout: Layout, core: Sequence[float]) -> dict[int, int]:
 
 
 def _select_blocks(
-    layout: Layout, container: int, core: Sequence[float], in_found_text: Sequence[bool] | None, foreign: Sequence[bool]
+    layout: Layout,
+    container: int,
+    core: Sequence[float],
+    in_reference_text: Sequence[bool] | None,
+    foreign: Sequence[bool],
 ) -> list[Block]:
     """Returns the core blocks, and those between them, right behind them, or in the same kind of element."""
     blocks, nodes = layout.blocks, layout.nodes
@@ -271,7 +275,7 @@ def _select_blocks(
     for index, block in enumerate(blocks):
         if not block.folded_letters or foreign[index] or block.region & Region.TITLE:
             continue
-        if in_found_text is not None and in_found_text[index] and (block.node_index in around or core[index]):
+        if in_reference_text is not None and in_reference_text[index] and (block.node_index in around or core[index]):
             if block.link_density < 0.75 or (first < index < last and block.link_density < 0.95 and block.tag == "p"):
                 story_blocks.append(block)
         elif within[index] and first <= index <= last:
@@ -279,7 +283,7 @@ def _select_blocks(
                 block.weight
                 or (block.tag in HEADING_TAGS and block.link_density < 0.5)
                 or block.region & Region.QUOTE
-                or (in_found_text is None and block.link_density < 0.5 and block.tag in _LINE_TAGS)
+                or (in_reference_text is None and block.link_density < 0.5 and block.tag in _LINE_TAGS)
                 or (index > core_indexes[-1] and block.link_density < 0.5)
             ):
                 story_blocks.append(block)

@@ -63,13 +63,13 @@ def is_complete_text(layout: Layout, stated: str) -> bool:
     stated_letters = fold_letters(stated)
     if len(stated_letters) < 500:
         return False
-    inside = beside = 0.0
+    stated_weight = unstated_weight = 0.0
     for block in layout.blocks:
         if block.weight and block.folded_letters in stated_letters:
-            inside += block.weight
+            stated_weight += block.weight
         elif block.tag == "p" and block.link_density < 0.2 and not block.region & FOREIGN_REGIONS:
-            beside += block.weight
-    return inside > 0.8 * len(stated) * 0.9 and beside < 0.5 * inside
+            unstated_weight += block.weight
+    return stated_weight > 0.8 * len(stated) * 0.9 and unstated_weight < 0.5 * stated_weight
 
 
 def blocks_from_text(text: str, story_blocks: Sequence[Block]) -> list[Block]:

@@ -158,17 +158,17 @@ def choose_time(
     ]
     if not candidates:
         return None
-    first, others = candidates[0], candidates[1:]
+    first, later = candidates[0], candidates[1:]
     exact = first.time
     if not first.has_time or first.time.time() == time(0):
         day = datetime.combine(first.time.date(), time(0), tzinfo=UTC)
-        exact = next((other.time for other in others if _states_time_on(other, day.date())), day)
+        exact = next((candidate.time for candidate in later if _states_time_on(candidate, day.date())), day)
     elif not first.has_timezone:
         exact = next(
             (
-                other.time
-                for other in others
-                if other.has_timezone and _wall_clock_minute(other.time) == _wall_clock_minute(first.time)
+                candidate.time
+                for candidate in later
+                if candidate.has_timezone and _wall_clock_minute(candidate.time) == _wall_clock_minute(first.time)
             ),
             exact,
         )

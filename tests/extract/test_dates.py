@@ -123,7 +123,7 @@ def test_day_takes_its_time_from_a_source_with_the_same_day() -> None:
     assert _chosen_time("2026-01-06", "2026-01-07T08:00Z") == "2026-01-06T00:00+00:00"
 
 
-def test_time_takes_its_timezone_from_the_same_time_with_one() -> None:
+def test_time_takes_its_timezone_from_an_equal_time() -> None:
     assert _chosen_time("2026-01-06T12:42", "2026-01-06T12:42:10+03:00") == "2026-01-06T09:42+00:00"
 
 
