@@ -33,8 +33,14 @@ def reached(role: Json, name: str) -> bool:
 def test_keys_reach_every_alias_and_every_version_of_its_index(name: str) -> None:
     role = roles("desk")[name]
     for kind in schema.KINDS:
-        names = [f"desk-{kind}", *(schema.index("desk", kind, version) for version in (1, 2, 10))]
+        names = [f"desk-{kind}", *(schema.index_name("desk", kind, version) for version in (1, 2, 10))]
         assert [one for one in names if not reached(role, one)] == []
+
+
+def test_only_the_setup_key_covers_an_index_under_its_former_name() -> None:
+    made = roles("desk")
+    for name in ("desk-notes", "desk-notes-v1"):
+        assert [key for key, role in made.items() if reached(role, name)] == ["setup"]
 
 
 @pytest.mark.parametrize("name", ["setup", "crawler", "reader"])

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from monitor.models import Json, OutletState
+    from monitor.models import OutletState
     from monitor.store.elasticsearch.cluster import StoredDocument
 
 pytestmark = pytest.mark.elasticsearch
@@ -153,14 +153,14 @@ def test_a_store_that_was_never_set_up_says_so_and_no_index_is_made_by_writing(f
 def test_an_index_in_the_way_of_an_alias_is_named(fresh: StoreSettings) -> None:
     store = ElasticsearchStore.open(fresh)
     store.client.indices.create(index=f"{fresh.prefix}-hits")
-    with pytest.raises(StoreRefused, match=r"in the way of the alias .*-hits"):
+    with pytest.raises(StoreRefused, match=r"has the name of the alias .*-hits"):
         store.setup()
 
 
 def test_an_index_that_lost_its_alias_gets_it_back_with_what_it_holds(own: ElasticsearchStore) -> None:
     own.commit([filing()])
     for kind in ("stories", "urls"):
-        own.client.indices.delete_alias(index=schema.index(own.prefix, kind), name=own.alias(kind))
+        own.client.indices.delete_alias(index=schema.index_name(own.prefix, kind), name=own.alias(kind))
     with pytest.raises(StoreRefused, match="not set up"):
         own.commit([filing(2)])
     own.setup()
@@ -213,8 +213,8 @@ def test_a_migration_that_was_killed_is_taken_up_and_two_at_once_do_no_harm(newe
 
 
 def test_a_migration_that_a_document_refuses_leaves_the_old_index_in_use(newer: ElasticsearchStore) -> None:
-    def broken(document: Json) -> Json:
-        return {**document, "weight": "heavy"}
+    def broken(write: Write) -> Write:
+        return replace(write, document={**write.document, "weight": "heavy"})
 
     with pytest.raises(StoreRefused, match=r"does not fit .*-urls-v2"):
         migration.migrate(newer, "urls", 1, broken)
@@ -313,7 +313,7 @@ def test_a_record_that_the_mapping_rejects_is_named_and_not_taken_for_known(stor
 
 
 def test_a_read_only_index_is_a_reason_to_wait_and_nothing_is_half_done_after_it(store: ElasticsearchStore) -> None:
-    index = schema.index(store.prefix, "stories")
+    index = schema.index_name(store.prefix, "stories")
     store.client.indices.put_settings(index=index, settings={"index.blocks.read_only_allow_delete": True})
     with pytest.raises(StoreUnavailable, match="takes no writes"):
         store.commit([filing()])

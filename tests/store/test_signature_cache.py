@@ -193,7 +193,7 @@ class TestMirror:
     def test_an_index_of_several_shards_is_copied_whole_and_so_is_the_one_that_replaces_it(
         self, elasticsearch_url: str, elasticsearch_prefix: str, searched: list[object], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setitem(schema.SETTINGS, "number_of_shards", 3)
+        monkeypatch.setitem(schema.INDEX_SETTINGS, "number_of_shards", 3)
         settings = StoreSettings(url=elasticsearch_url, prefix=elasticsearch_prefix)
         store, other = ElasticsearchStore.open(settings), ElasticsearchStore.open(settings)
         store.setup()
@@ -203,7 +203,7 @@ class TestMirror:
         store.refresh_all()
         self.followed(other, searched)
         assert len(answers(other, (1,))) == 30
-        index = schema.index(store.prefix, "stories")
+        index = schema.index_name(store.prefix, "stories")
         store.client.indices.add_block(index=index, block="write")
         store.client.indices.clone(index=index, target=f"{store.alias('stories')}-v9")
         turn = [

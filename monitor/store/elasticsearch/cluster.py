@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PAGE_DOCUMENTS = 1000  # documents of one answer
-COORDINATING = frozenset({"outbox", "outlets", "notes"})  # small, and refreshed before every search
+COORDINATING = frozenset({"outbox", "outlets", "settings"})  # small, and refreshed before every search
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Cluster:
         self._refreshing: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def alias(self, kind: str) -> str:
-        return f"{self.prefix}-{kind}"
+        return schema.alias(self.prefix, kind)
 
     # ---- reading
 
@@ -208,7 +208,7 @@ class Cluster:
                     "document": write.id,
                     "op": write.op,
                     "body": bulk.dumps(write.document).decode() if bodies else "",
-                    "reason": result.reason[: schema.MAX_KEYWORD_BYTES],
+                    "reason": result.reason[: schema.MAX_KEYWORD_CHARACTERS],
                     "failed_at": moment,
                 },
             )
