@@ -177,7 +177,7 @@ def test_a_migration_that_another_process_completes_does_no_harm(
     open_store: Callable[[], ElasticsearchStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process completes the migration of the settings before one of each kind of request in turn."""
-    store, other = open_store(), open_store()
+    store, other_store = open_store(), open_store()
     store.setup()
     for request in (
         r"GET /[^/]+-notes-v1\b",
@@ -194,27 +194,27 @@ def test_a_migration_that_another_process_completes_does_no_harm(
         completed: list[str] = []
 
         def complete(completed: list[str] = completed, request: str = request) -> None:
-            other.setup()
+            other_store.setup()
             completed.append(request)
 
         with monkeypatch.context() as patch:
             before_request(patch, store, lambda line, request=request: bool(re.match(request, line)), complete)
             store.setup()
         assert completed == [request]
-        assert_migrated(other)
+        assert_migrated(other_store)
 
 
 def test_a_failed_migration_keeps_a_copy_that_another_process_completed(
     open_store: Callable[[], ElasticsearchStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, other = open_store(), open_store()
+    store, other_store = open_store(), open_store()
     versions = migration.versions
 
     def outdated(cluster: ElasticsearchStore) -> dict[str, int]:
         """As read just before the other process switches the alias."""
         read = versions(cluster)
         if cluster is store:
-            other.setup()
+            other_store.setup()
         return read
 
     def refused(write: Write) -> Write:
@@ -225,7 +225,7 @@ def test_a_failed_migration_keeps_a_copy_that_another_process_completed(
         patch.setattr(migration, "versions", outdated)
         with pytest.raises(StoreRefused, match="does not fit"):
             migration.migrate(store, "settings", 0, refused)
-    assert_migrated(other)
+    assert_migrated(other_store)
 
 
 def test_a_note_that_does_not_fit_leaves_the_notes_in_use(open_store: Callable[[], ElasticsearchStore]) -> None:

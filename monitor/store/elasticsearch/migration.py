@@ -13,7 +13,7 @@ from elasticsearch import ApiError
 from monitor.errors import StoreRefused
 from monitor.store.elasticsearch import bulk, schema
 from monitor.store.elasticsearch.bulk import Write
-from monitor.store.elasticsearch.client import explained, not_elasticsearch, part
+from monitor.store.elasticsearch.client import nested_value, not_elasticsearch, translated_errors
 from monitor.store.elasticsearch.cluster import PAGE_DOCUMENTS, Cluster
 from monitor.store.elasticsearch.documents import digest
 
@@ -62,13 +62,12 @@ TRANSFORMS: Final[dict[str, dict[int, Transform]]] = {
 
 def transform_from(kind: str, version: int) -> Transform:
     """Returns the transform of a document of that version into one of the current version."""
-    steps = [
-        TRANSFORMS[kind][step] for step in range(version, schema.VERSIONS[kind]) if step in TRANSFORMS.get(kind, {})
-    ]
+    transforms = TRANSFORMS.get(kind, {})
+    chain = [transforms[older] for older in range(version, schema.VERSIONS[kind]) if older in transforms]
 
     def transform(write: Write) -> Write:
-        for step in steps:
-            write = step(write)
+        for transform_once in chain:
+            write = transform_once(write)
         return write
 
     return transform
@@ -109,7 +108,7 @@ def setup(cluster: Cluster) -> None:
 
 def versions(cluster: Cluster) -> dict[str, int]:
     """Returns the mapping version of each kind that has an alias."""
-    with explained():
+    with translated_errors():
         response = cluster.client.options(ignore_status=404).indices.get_alias(
             name=[cluster.alias(kind) for kind in schema.KINDS]
         )
@@ -131,11 +130,11 @@ def _version_without_alias(cluster: Cluster, kind: str) -> int | None:
     """
     if kind in schema.FORMER_KINDS:
         former = schema.index_name(cluster.prefix, kind, 0)
-        with explained():
+        with translated_errors():
             response = cluster.client.options(ignore_status=404).indices.get(index=former, features="aliases")
         if response.meta.status != 404:
             return 0
-    with explained():
+    with translated_errors():
         indices = cluster.client.indices.get(index=schema.index_pattern(cluster.prefix, kind), features="aliases")
     matches = [re.fullmatch(re.escape(cluster.alias(kind)) + r"-v(\d+)", index) for index in indices]
     return min((int(match[1]) for match in matches if match), default=None)
@@ -144,7 +143,7 @@ def _version_without_alias(cluster: Cluster, kind: str) -> int | None:
 def _put_alias(cluster: Cluster, kind: str, version: int) -> None:
     index, alias = schema.index_name(cluster.prefix, kind, version), cluster.alias(kind)
     log.info("restoring the alias %s of %s", alias, index)
-    with explained():
+    with translated_errors():
         cluster.client.indices.update_aliases(
             actions=[{"add": {"index": index, "alias": alias, "is_write_index": True}}]
         )
@@ -152,7 +151,7 @@ def _put_alias(cluster: Cluster, kind: str, version: int) -> None:
 
 def put_templates(cluster: Cluster) -> list[str]:
     """Writes the component and index templates and returns their names."""
-    with explained():
+    with translated_errors():
         for name, template in schema.component_templates(cluster.prefix).items():
             cluster.client.cluster.put_component_template(name=name, **template)
         for name, template in schema.index_templates(cluster.prefix).items():
@@ -163,7 +162,7 @@ def put_templates(cluster: Cluster) -> list[str]:
 
 def _delete_former_templates(cluster: Cluster) -> None:
     client = cluster.client.options(ignore_status=404)
-    with explained():
+    with translated_errors():
         for name in schema.former_index_templates(cluster.prefix):  # before the component templates they are made of
             client.indices.delete_index_template(name=name)
         for name in schema.former_component_templates(cluster.prefix):
@@ -177,7 +176,7 @@ def _create_index(cluster: Cluster, kind: str, *, alias: bool) -> None:
     """
     name = schema.index_name(cluster.prefix, kind)
     aliases = {cluster.alias(kind): {"is_write_index": True}} if alias else None
-    with explained():
+    with translated_errors():
         try:
             cluster.client.indices.create(index=name, aliases=aliases)
         except ApiError as error:
@@ -207,10 +206,10 @@ def migrate(cluster: Cluster, kind: str, old_version: int, transform: Transform 
     log.info("copying %s to %s", old, new)
     _create_index(cluster, kind, alias=False)
     try:
-        with explained():
+        with translated_errors():
             cluster.client.indices.add_block(index=old, block="write")
         count = _copy(cluster, kind, old, new, transform)
-        with explained():
+        with translated_errors():
             cluster.client.indices.update_aliases(
                 actions=[
                     {"add": {"index": new, "alias": cluster.alias(kind), "is_write_index": True}},
@@ -239,7 +238,7 @@ def _abandon(cluster: Cluster, kind: str, old_version: int) -> None:
         {"add": {"index": old, "alias": alias, "is_write_index": True}},
         {"remove_index": {"index": schema.index_name(cluster.prefix, kind)}},
     ]
-    with explained():
+    with translated_errors():
         client.indices.update_aliases(actions=actions)
         client.indices.put_settings(index=old, settings={"index.blocks.write": None})
 
@@ -250,13 +249,13 @@ def _copy(cluster: Cluster, kind: str, old: str, new: str, transform: Transform)
     Raises StoreRefused if ``new`` rejects a document or has fewer than ``old``.
     """
     client = cluster.client
-    with explained():
+    with translated_errors():
         client.indices.refresh(index=old)
         point_in_time = client.open_point_in_time(index=old, keep_alive=KEEP_ALIVE)["id"]
     after = None
     try:
         while True:
-            with explained():
+            with translated_errors():
                 response = client.search(
                     pit={"id": point_in_time, "keep_alive": KEEP_ALIVE},
                     size=PAGE_DOCUMENTS,
@@ -265,19 +264,19 @@ def _copy(cluster: Cluster, kind: str, old: str, new: str, transform: Transform)
                     track_total_hits=False,
                     allow_partial_search_results=False,
                 )
-            hits = part(response, "hits", "hits")
+            hits = nested_value(response, "hits", "hits")
             if not hits:
                 break
             point_in_time, after = response["pit_id"], hits[-1]["sort"]
             copies = [transform(Write(kind=kind, id=hit["_id"], document=hit["_source"], op="create")) for hit in hits]
-            results = bulk.bulk(client, copies, names={kind: new}, aliases=False)
+            results = bulk.write_all(client, copies, targets={kind: new}, require_alias=False)
             for write, result in zip(copies, results, strict=True):
                 if result.rejected:
                     raise StoreRefused(f"the document {write.id} does not fit {new}: {result.reason}")
     finally:
-        with explained():
+        with translated_errors():
             client.options(ignore_status=404).close_point_in_time(id=point_in_time)
-    with explained():
+    with translated_errors():
         client.indices.refresh(index=new)
         old_count, new_count = (client.count(index=index)["count"] for index in (old, new))
     if old_count > new_count:

@@ -27,7 +27,7 @@ class Settings(Cluster):
         if (stored.document["value"] if stored else None) != old:
             return False
         if stored:
-            write = replace(write, op="index", version=stored.version)
+            write = replace(write, op="index", revision=stored.revision)
         return self.write([write])[0].done
 
     def settings(self, prefix: str = "") -> dict[str, Json]:
