@@ -14,7 +14,7 @@ import pytest
 from monitor.errors import MonitorError
 from monitor.store.protocol import History
 from monitor.store.sqlite import SqliteStore
-from monitor.transfer import COLUMNS, copy, export, form_of, import_stories, read_story, rows
+from monitor.transfer import COLUMNS, copy_store, detect_format, export, import_stories, read_rows, story_from_json
 from store.examples import MINUTE, NOW, address, candidate, filing, story
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ def test_what_jsonl_takes_out_it_brings_back(make: Callable[[str], SqliteStore])
     stories = sorted([WHOLE, story("second"), replace(story("third"), version=4)], key=lambda told: told.id)
     lines = exported(stories, "jsonl")
     store = make("one")
-    done = import_stories(rows(io.BytesIO(lines), "jsonl"), store, refused=refuse)
-    assert (done.stored, done.known, done.bad) == (3, 0, 0)
+    done = import_stories(read_rows(io.BytesIO(lines), "jsonl"), store, on_refused=refuse)
+    assert (done.stored, done.already_stored, done.refused) == (3, 0, 0)
     assert list(store.scan(now=NOW)) == stories
     assert exported(list(store.scan(now=NOW)), "jsonl") == lines
 
@@ -83,30 +83,30 @@ def test_what_a_table_takes_out_it_brings_back(make: Callable[[str], SqliteStore
     evil = story("evil", title='=HYPERLINK("http://evil.example")', text="-1+1")
     stories = sorted([WHOLE, evil, replace(story("third"), version=4)], key=lambda told: told.id)
     table = exported(stories, form)
-    assert form_of(table[:100]) == form
+    assert detect_format(table[:100]) == form
     store = make("one")
-    done = import_stories(rows(io.BytesIO(table), form), store, refused=refuse)
-    assert (done.stored, done.known, done.bad) == (3, 0, 0)
+    done = import_stories(read_rows(io.BytesIO(table), form), store, on_refused=refuse)
+    assert (done.stored, done.already_stored, done.refused) == (3, 0, 0)
     assert list(store.scan(now=NOW)) == stories
 
 
 @pytest.mark.parametrize("head", [b'[{"url": "x"}]', b"<html>", b"a,b,c\n1,2,3", b"\x00\x01"])
 def test_what_holds_no_stories_is_no_format(head: bytes) -> None:
     with pytest.raises(ValueError, match=r"JSON array|no stories"):
-        form_of(head)
+        detect_format(head)
 
 
 def test_an_import_may_be_repeated(make: Callable[[str], SqliteStore]) -> None:
     store, lines = make("one"), exported([WHOLE, story("second")], "jsonl")
-    import_stories(rows(io.BytesIO(lines), "jsonl"), store, refused=refuse)
-    done = import_stories(rows(io.BytesIO(lines), "jsonl"), store, refused=refuse)
-    assert (done.stored, done.known) == (0, 2)
+    import_stories(read_rows(io.BytesIO(lines), "jsonl"), store, on_refused=refuse)
+    done = import_stories(read_rows(io.BytesIO(lines), "jsonl"), store, on_refused=refuse)
+    assert (done.stored, done.already_stored) == (0, 2)
     assert store.history(WHOLE.id) == [WHOLE]
 
 
 def test_the_crawl_does_not_fetch_an_imported_story(make: Callable[[str], SqliteStore]) -> None:
     store = make("one")
-    import_stories(rows(io.BytesIO(exported([WHOLE], "jsonl")), "jsonl"), store, refused=refuse)
+    import_stories(read_rows(io.BytesIO(exported([WHOLE], "jsonl")), "jsonl"), store, on_refused=refuse)
     assert store.enqueue([candidate("whole")], now=NOW) == []
 
 
@@ -130,8 +130,8 @@ def test_bad_lines_are_named_and_the_rest_goes_on(make: Callable[[str], SqliteSt
     ]
     bad: dict[int, str] = {}
     store = make("one")
-    done = import_stories(enumerate(lines, start=1), store, refused=bad.__setitem__)
-    assert (done.stored, done.bad) == (2, 11)
+    done = import_stories(enumerate(lines, start=1), store, on_refused=bad.__setitem__)
+    assert (done.stored, done.refused) == (2, 11)
     assert sorted(bad) == [1, 3, 5, 6, 7, 8, 9, 10, 11, 12, 14]
     assert bad[9].startswith("published_at:")
     assert bad[6].startswith("url:")
@@ -164,8 +164,8 @@ def test_a_line_that_a_store_would_lose_is_refused_by_name_and_the_others_are_st
     store, bad = make("one"), dict[int, str]()
     lines = [orjson.dumps({"url": address(str(number)), "title": "T"}) for number in range(3)]
     lines[1] = orjson.dumps({**orjson.loads(lines[1]), name: value})
-    done = import_stories(enumerate(lines, start=1), store, refused=bad.__setitem__)
-    assert (done.stored, done.known, done.bad) == (2, 0, 1)
+    done = import_stories(enumerate(lines, start=1), store, on_refused=bad.__setitem__)
+    assert (done.stored, done.already_stored, done.refused) == (2, 0, 1)
     assert list(bad) == [2]
     assert bad[2].startswith(f"{name}: ")
     assert [told.candidate.url for told in store.enqueue([candidate("1")], now=NOW)] == [address("1")]
@@ -182,9 +182,9 @@ def test_what_the_store_does_not_take_is_refused_and_may_still_be_fetched(
 
     monkeypatch.setattr(store, "load", picky)
     done = import_stories(
-        rows(io.BytesIO(exported([WHOLE, story("second")], "jsonl")), "jsonl"), store, refused=bad.__setitem__
+        read_rows(io.BytesIO(exported([WHOLE, story("second")], "jsonl")), "jsonl"), store, on_refused=bad.__setitem__
     )
-    assert (done.stored, done.known, done.bad) == (1, 0, 1)
+    assert (done.stored, done.already_stored, done.refused) == (1, 0, 1)
     assert list(bad) == [1]
     assert len(store.enqueue([candidate("whole"), candidate("second")], now=NOW)) == 1
 
@@ -192,13 +192,13 @@ def test_what_the_store_does_not_take_is_refused_and_may_still_be_fetched(
 def test_of_several_versions_of_a_story_the_newest_is_imported(make: Callable[[str], SqliteStore]) -> None:
     store = make("one")
     versions = [replace(WHOLE, version=version, title=f"Title {version}") for version in (2, 3, 1)]
-    done = import_stories(rows(io.BytesIO(exported(versions, "jsonl")), "jsonl"), store, refused=refuse)
-    assert (done.stored, done.known, done.bad) == (1, 2, 0)
+    done = import_stories(read_rows(io.BytesIO(exported(versions, "jsonl")), "jsonl"), store, on_refused=refuse)
+    assert (done.stored, done.already_stored, done.refused) == (1, 2, 0)
     assert store.stories([WHOLE.id])[WHOLE.id] == versions[1]
 
 
 def test_a_story_from_elsewhere_needs_little() -> None:
-    told = read_story({"url": address("first"), "title": "A title", "published_at": "2026-11-22T12:00:00+02:00"})
+    told = story_from_json({"url": address("first"), "title": "A title", "published_at": "2026-11-22T12:00:00+02:00"})
     assert (told.id, told.cluster, told.outlet) == (story("first").id, story("first").id, "outlet.example")
     assert told.published_at == told.first_seen_at == NOW - timedelta(hours=2)
 
@@ -251,8 +251,8 @@ def test_a_copy_may_be_broken_off_and_repeated(make: Callable[[str], SqliteStore
             raise Broken
 
     with pytest.raises(Broken):
-        copy(source, target, progress=breaking)
-    assert copy(source, target) == 4 * 450 - 400  # a story, hit, notice and visit of each
+        copy_store(source, target, on_progress=breaking)
+    assert copy_store(source, target) == 4 * 450 - 400  # a story, hit, notice and visit of each
     assert list(target.scan(now=NOW)) == list(source.scan(now=NOW))
     assert target.outbox(limit=1000) == source.outbox(limit=1000)
-    assert copy(source, target) == 0
+    assert copy_store(source, target) == 0

@@ -86,7 +86,7 @@ class OutletScheduler:
     @classmethod
     def from_arguments(cls, spider: str, *, config: str, outlets: str, everything: str) -> Self:
         """For `scrapy crawl`: opens a service of its own, which `finish` closes."""
-        from monitor.cli.context import unknown
+        from monitor.cli.context import unknown_name
         from monitor.config import load
         from monitor.service import STORE_RETRY_TIMEOUT, open_service
 
@@ -95,7 +95,7 @@ class OutletScheduler:
         wanted = {name.strip() for name in outlets.split(",") if name.strip()}
         own = [outlet.name for outlet in loaded.outlets if outlet.spider == spider]
         if strange := sorted(wanted.difference(own)):
-            raise ConfigError([unknown("outlet", name, own) for name in strange])
+            raise ConfigError([unknown_name("outlet", name, own) for name in strange])
         service = opened.enter_context(
             open_service(loaded, path.absolute().parent, store_retry_timeout=STORE_RETRY_TIMEOUT)
         )
