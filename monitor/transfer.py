@@ -245,7 +245,7 @@ def import_stories(
         store.load([_finished_entry(story) for story in stories.values() if story.id in stored])
         refused_lines = [number for number, story in stories.items() if story.id not in stored]
         for number in refused_lines:
-            on_refused(number, reasons.get(stories[number].id, "the store does not take it"))
+            on_refused(number, reasons.get(stories[number].id, "the store does not accept it"))
         counts = ImportCounts(
             stored=counts.stored + new,
             already_stored=counts.already_stored + len(stories) - len(refused_lines) - new,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from monitor.store.protocol import Record
 
 COMPLETE = story(
-    "whole",
+    "complete",
     title="Заголовок, with “quotes”\nand a second line",
     authors=("Ann Lee", "Bo"),
     published_at=NOW - MINUTE + timedelta(microseconds=5),
@@ -108,7 +108,7 @@ def test_an_import_may_be_repeated(make: Callable[[str], SqliteStore]) -> None:
 def test_the_crawl_does_not_fetch_an_imported_story(make: Callable[[str], SqliteStore]) -> None:
     store = make("one")
     import_stories(read_rows(io.BytesIO(exported([COMPLETE], "jsonl")), "jsonl"), store, on_refused=fail_on_refusal)
-    assert store.enqueue([candidate("whole")], now=NOW) == []
+    assert store.enqueue([candidate("complete")], now=NOW) == []
 
 
 def test_invalid_lines_are_reported_and_the_others_imported(make: Callable[[str], SqliteStore]) -> None:
@@ -193,7 +193,7 @@ def test_a_story_the_store_refuses_is_reported_and_may_be_fetched(
     )
     assert (counts.stored, counts.already_stored, counts.refused) == (1, 0, 1)
     assert list(refused) == [1]
-    assert len(store.enqueue([candidate("whole"), candidate("second")], now=NOW)) == 1
+    assert len(store.enqueue([candidate("complete"), candidate("second")], now=NOW)) == 1
 
 
 def test_the_newest_of_several_versions_of_a_story_is_imported(make: Callable[[str], SqliteStore]) -> None:

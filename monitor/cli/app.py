@@ -103,7 +103,7 @@ class Commands(click.Group):
             raise click.UsageError(f"no command {args[0]!r}{hint}", ctx)
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  as above
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's signature
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
@@ -116,13 +116,13 @@ def _print_version(ctx: click.Context, _: click.Parameter, requested: bool) -> N
 
 @click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--config", "-c", metavar="FILE", help="Configuration (default: monitor.yaml, or MONITOR_CONFIG).")
-@click.option("--verbose", "-v", is_flag=True, help="Log what is done, to stderr.")
+@click.option("--verbose", "-v", is_flag=True, help="Log progress to stderr.")
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
 )
 @click.pass_context
 def program(ctx: click.Context, config: str | None, verbose: bool) -> None:
-    """Watches news outlets for topics and terms, keeps the stories that matter, mails you minutes after one appears."""
+    """Monitors news outlets for topics and terms, stores the matching stories and sends mail within minutes."""
     from monitor.cli.context import Context
 
     ctx.obj = Context()
@@ -209,7 +209,7 @@ def _is_file(stream: TextIO) -> bool:
 def _query_hint(arguments: list[str], *, read_as_config: bool = False) -> str:
     """Returns how to write a query that was read as an option, or as -c with a file if ``read_as_config``.
 
-    Returns an empty string when the arguments hold no query of this kind.
+    Returns an empty string when the arguments contain no query of this kind.
     """
     command = next((word for word in arguments if word in {"search", "explain"}), None)
     if (

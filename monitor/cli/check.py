@@ -1,4 +1,4 @@
-"""``check``: validates the configuration and tries what it names."""
+"""``check``: validates the configuration and connects to the store and the mail server."""
 
 from __future__ import annotations
 
@@ -136,5 +136,5 @@ def _check_mail(context: Context) -> bool:
         context.out.print(f"FAIL  mail: {error}", markup=False)
         return True
     login = f", as {address.user}" if address.user else ""
-    context.out.print(f"ok    mail: {address} takes mail{login}", markup=False)
+    context.out.print(f"ok    mail: {address} accepts mail{login}", markup=False)
     return False

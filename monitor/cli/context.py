@@ -152,7 +152,7 @@ def with_context(command: F) -> F:
     @click.option(
         "--config", "-c", "config_", metavar="FILE", help="Configuration (default: monitor.yaml, or MONITOR_CONFIG)."
     )
-    @click.option("--verbose", "-v", "verbose_", is_flag=True, help="Log what is done, to stderr.")
+    @click.option("--verbose", "-v", "verbose_", is_flag=True, help="Log progress to stderr.")
     @click.pass_context
     @functools.wraps(command)
     def wrapped(ctx: click.Context, config_: str | None, verbose_: bool, *args: Any, **kwargs: Any) -> Any:

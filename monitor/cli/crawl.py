@@ -137,7 +137,7 @@ class _Progress:
 
 
 def _print_summary(context: Context, report: CrawlReport) -> int:
-    """Prints what the pass did.  Returns the exit status."""
+    """Prints a summary of the pass.  Returns the exit status."""
     from rich.table import Table
 
     from monitor.cli.formatting import plain_text
@@ -181,7 +181,7 @@ def _print_summary(context: Context, report: CrawlReport) -> int:
     if report.interrupted:
         unpolled = plural(len(report.unpolled), "outlet was", "outlets were")
         unpolled_note = f": {unpolled} not polled; the next crawl takes {'it' if len(report.unpolled) == 1 else 'them'}"
-        err.print(f"interrupted{unpolled_note if report.unpolled else '; the next crawl takes what is left'}")
+        err.print(f"interrupted{unpolled_note if report.unpolled else '; the next crawl continues'}")
         return 128 + report.interrupted
     return 1 if report.errors or report.failed else 0
 

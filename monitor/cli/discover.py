@@ -21,7 +21,7 @@ MAX_OTHER_SOURCES = 10  # sections shown in all, polled or not
 
 @click.command("discover")
 @click.argument("url")
-@click.option("--name", help="The outlet's name in what is printed (default: the host's).")
+@click.option("--name", help="The outlet's name in the output (default: the host).")
 @with_context
 def discover_command(context: Context, *, url: str, name: str | None) -> int:
     """Find the feeds, sitemaps and sections of a site, as YAML to paste under outlets:.

@@ -41,7 +41,7 @@ MAX_SHOWN_REFUSALS = 20  # refused lines of one file; the others are only counte
 @click.option("--query", help="Only stories that match.")
 @click.option("--since", type=TimeType(), help="Only stories published (or else first seen) since: 7d, 2026-11-01 ...")
 @click.option("--after", metavar="ID", help="Only stories after this id, to continue an export that ended there.")
-@click.option("--resume", is_flag=True, help="Continue after what FILE (jsonl) already holds.")
+@click.option("--resume", is_flag=True, help="Continue after the last story in FILE (jsonl).")
 @with_context
 def export_command(
     context: Context,

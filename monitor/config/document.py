@@ -110,7 +110,9 @@ def _check_events(text: str) -> None:
                 )
         tag = getattr(event, "tag", None)
         if tag is not None:
-            faults.append(DocumentFault(line, f"tag {tag[:60]} is not allowed; where ! begins a query, {_QUOTE_HINT}"))
+            faults.append(
+                DocumentFault(line, f"tag {tag[:60]} is not allowed; if a query begins with !, {_QUOTE_HINT}")
+            )
     if faults:
         raise DocumentError(faults)
 
@@ -182,7 +184,7 @@ def _fault_of_yaml_error(error: yaml.MarkedYAMLError, text: str) -> DocumentFaul
     if "\t" in line[: len(line) - len(line.lstrip())]:
         message += "; indent with spaces, not tabs"
     elif "alias" in problem:
-        message += f"; where * begins a value, {_QUOTE_HINT}"
+        message += f"; if a value begins with *, {_QUOTE_HINT}"
     elif unclosed:
         return DocumentFault(context_line_number, f"not YAML: {unclosed} is not closed; close it, or {_QUOTE_HINT}")
     elif _holds_yaml_syntax(line) or (_holds_yaml_syntax(previous_line) and "mapping values" not in problem):

@@ -78,7 +78,7 @@ _MAPPING_EXAMPLES = {  # by top-level key
 _MESSAGES_BY_ERROR_TYPE = {  # pydantic's error types
     "missing": "is missing",
     "literal_error": "must be {expected}",
-    "string_type": "must be text; where [ or {{ begins it, put the whole value between single quotes: '...'",
+    "string_type": "must be text; if it begins with [ or {{, put the whole value between single quotes: '...'",
     "string_too_short": "must not be empty",
     "too_short": "must not be empty",
     "string_too_long": "must be no longer than {max_length} characters",
@@ -88,7 +88,7 @@ _MESSAGES_BY_ERROR_TYPE = {  # pydantic's error types
     "bool_parsing": "must be true or false",
     "bool_type": "must be true or false",
     "int_parsing": "must be a whole number",
-    "int_parsing_size": "must be a whole number, and a smaller one",
+    "int_parsing_size": "must be a smaller whole number",
     "int_type": "must be a whole number",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",

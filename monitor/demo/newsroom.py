@@ -309,7 +309,7 @@ class DemoOutlet:
         return pages.front_page(self.layout, teasers, head=head)
 
     def _teaser(self, story: DemoStory) -> Teaser:
-        # Teasers contain the story's first words, so that alerts would match them if headction kept teasers.
+        # Teasers contain the story's first words, so that alerts would match them if extraction kept teasers.
         return Teaser(url=self.url(story), title=story.title, text=f"{story.standfirst} {_opening(story)}")
 
     def _entries(self) -> list[FeedEntry]:

@@ -64,12 +64,12 @@ def test_a_conditional_page_answers_304_until_it_changes() -> None:
 
 def test_a_fault_lasts_for_the_given_number_of_requests() -> None:
     with Site() as site:
-        url = site.put("/a", b"whole")
+        url = site.put("/a", b"complete")
         site.fault("/a", Fault(status=503, times=2))
         for _ in range(2):
             with pytest.raises(urllib.error.HTTPError, match="503"):
                 urllib.request.urlopen(url)
-        assert urllib.request.urlopen(url).read() == b"whole"
+        assert urllib.request.urlopen(url).read() == b"complete"
         site.fault("*", Fault(drop=True))
         with pytest.raises(http.client.IncompleteRead):
             urllib.request.urlopen(url).read()

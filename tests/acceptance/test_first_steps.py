@@ -71,7 +71,7 @@ def test_a_correction_is_in_history_and_found_by_search(tmp_path: Path, sink: Ma
         newsroom["meridian"].correct(
             story.slug, paragraphs=(*story.paragraphs, "An earlier version left out the role of Gazprom in the deal.")
         )
-        monitor("crawl", "--all", later=timedelta(hours=3))
+        monitor("crawl", "--all", clock_ahead=timedelta(hours=3))
         (story_data,) = monitor("search", "Gazprom", "--json").objects
         assert story_data["version"] == 2
         history = monitor("history", story_data["id"]).out

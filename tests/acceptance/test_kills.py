@@ -27,7 +27,7 @@ ALERTS = [SBERBANK, {"name": "visitor", "query": "nobody", "to": ["desk@example.
 
 
 @pytest.mark.timeout(900)  # twenty starts of the program, on a busy machine
-def test_after_twenty_kills_one_pass_stores_and_mails_everything_once(tmp_path: Path) -> None:
+def test_after_twenty_kills_one_pass_stores_and_mails_all_once(tmp_path: Path) -> None:
     """Every story is stored once, and every hit is mailed once (a repeated mail has the same Message-ID)."""
     rng = random.Random(20)
     profiles = [replace(PROFILES[0], key=f"outlet{n}", name=f"Outlet {n}") for n in range(4)]

@@ -24,10 +24,10 @@ def test_a_digest_waits_for_its_time_and_holds_every_story_once(tmp_path: Path, 
         monitor("crawl")
         monitor("deliver")
         assert sink.received == []
-        monitor("deliver", later=timedelta(days=1))
+        monitor("deliver", clock_ahead=timedelta(days=1))
         (digest,) = sink.received
         assert all(digest.text.count(story.title) == 1 for story in stories)
-        monitor("deliver", later=timedelta(days=2))
+        monitor("deliver", clock_ahead=timedelta(days=2))
         assert len(sink.received) == 1
 
 
@@ -40,9 +40,9 @@ def test_mail_waits_for_an_unavailable_server_and_is_sent_once(tmp_path: Path) -
         assert "mail" in crawled.err.lower()
         assert len(monitor.stories()) == 1, "the story is stored although its mail failed"
         with MailSink(port=port) as sink:
-            monitor("deliver", later=timedelta(days=1))
+            monitor("deliver", clock_ahead=timedelta(days=1))
             assert len(sink.received) == 1
-            monitor("deliver", later=timedelta(days=2))
+            monitor("deliver", clock_ahead=timedelta(days=2))
             assert len(sink.received) == 1
 
 
@@ -59,7 +59,7 @@ def test_a_refused_recipient_does_not_prevent_mail_to_the_others(tmp_path: Path)
         crawled = monitor("crawl", status=1)
         assert "gone@example.org" in crawled.err + crawled.out
         assert [mail.recipients for mail in sink.received] == [("desk@example.org",)]
-        monitor("deliver", status=None, later=timedelta(days=1))
+        monitor("deliver", status=None, clock_ahead=timedelta(days=1))
         assert [mail.recipients for mail in sink.received] == [("desk@example.org",)]
 
 
@@ -82,6 +82,6 @@ def test_a_reprint_is_one_entry_of_a_digest(tmp_path: Path, sink: MailSink) -> N
         stories = [story for story in monitor.stories() if "sberbank" in story["alerts"]]
         assert len(stories) == 2
         assert len({story["cluster"] for story in stories}) == 1
-        monitor("deliver", later=timedelta(days=1))
+        monitor("deliver", clock_ahead=timedelta(days=1))
         (digest,) = sink.received
         assert all(newsroom[key].profile.name in digest.text for key in newsroom.outlets)

@@ -43,7 +43,7 @@ def test_the_model_story_is_exact_and_each_alert_fires_once(style: str, tmp_path
         assert story["language"] == "en"
         assert set(story["alerts"]) - {"lender"} == {"sberbank", "brics-ai"}
 
-        alerts_of_others = [other["alerts"] for other in monitor.stories() if other["title"] != model.title]
+        alerts_of_others = [neighbour["alerts"] for neighbour in monitor.stories() if neighbour["title"] != model.title]
         assert sorted(alert for alerts in alerts_of_others for alert in alerts) == ["power"]
 
         mails = [mail for mail in sink.received if model.title in mail.text]

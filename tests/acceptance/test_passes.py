@@ -102,7 +102,7 @@ def test_a_correction_is_a_new_version_and_only_additions_are_mailed(tmp_path: P
         outlet.correct(first.slug, paragraphs=(*first.paragraphs, "The lender named in the papers is Sberbank."))
         outlet.correct(second.slug, paragraphs=(*second.paragraphs, "A spokesman for the town declined to comment."))
 
-        monitor("crawl", "--all", later=timedelta(hours=2))
+        monitor("crawl", "--all", clock_ahead=timedelta(hours=2))
         assert monitor.story(first.title)["version"] == 2
         assert monitor.story(second.title)["version"] == 2
         assert len(sink.received) == 2
@@ -119,6 +119,6 @@ def test_a_failed_page_is_fetched_again_later(tmp_path: Path, sink: MailSink) ->
         monitor("crawl", status=None)
         assert monitor.stories() == []
         outlet.site.mend()
-        monitor("crawl", "--all", later=timedelta(minutes=10))
+        monitor("crawl", "--all", clock_ahead=timedelta(minutes=10))
         assert len(monitor.stories()) == 1
         assert len(sink.received) == 2, "mailed although late"

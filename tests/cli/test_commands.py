@@ -711,7 +711,7 @@ def test_a_query_read_as_an_option_gets_a_hint(query: str, command: Callable[...
     written = query if query in {"-chip", "-nuclear"} else f"'{query}'"
     assert f"a query that begins with - goes after --: media-monitor search -- {written}" in run.err
     assert command("search", "--", query).status == 0
-    assert "behind --" not in command("search", "--limit", "0", "chip").err
+    assert "after --" not in command("search", "--limit", "0", "chip").err
 
 
 @pytest.mark.parametrize("words", ["--help", "search tea", "alerts list", "outlets"])
@@ -762,7 +762,7 @@ def test_explain_names_the_failing_clause_and_shows_matching_words(home: Path, c
     run = command("explain", "Sberbank AND tea", address)
     assert run.status == 1
     assert [line.strip("│├└─ ") for line in run.out.splitlines()][:2] == ["does not match", "no   all of"]
-    assert command("explain", "sberbank", address).status == 0, "the name of an alert stands for its query"
+    assert command("explain", "sberbank", address).status == 0, "an alert's name is replaced by its query"
     (home / "story.json").write_text(command("search", "tea", "--json").out, encoding="utf-8")
     explanation = json.loads(command("explain", "raw:Tea", "story.json", "--json").out)
     assert explanation["matched"] is False

@@ -88,8 +88,14 @@ BROKEN = {
     "empty query": (ALERT + "''", "monitor.yaml:4: alerts[0].query: the query is empty at column 1"),
     "topic that does not parse": ("topics:\n  a: x\n  b: 'x AND'\n", "monitor.yaml:3: topics.b: "),
     "query unquoted": (ALERT + '"BRICS AI"~10', "monitor.yaml:4: not YAML: "),
-    "query with a tag's !": (ALERT + "!Sberbank x", "monitor.yaml:4: tag !Sberbank is not allowed; where ! begins"),
-    "query with an alias's *": (ALERT + "*bank", "monitor.yaml:4: not YAML: found undefined alias; where * begins"),
+    "query with a tag's !": (
+        ALERT + "!Sberbank x",
+        "monitor.yaml:4: tag !Sberbank is not allowed; if a query begins with !",
+    ),
+    "query with an alias's *": (
+        ALERT + "*bank",
+        "monitor.yaml:4: not YAML: found undefined alias; if a value begins with *",
+    ),
     "query as list": (ALERT + "[a, b]", "monitor.yaml:4: alerts[0].query: must be text"),
     "unknown key": (
         OUTLET + "    feed: https://a.example/rss",
