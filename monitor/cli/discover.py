@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from monitor.crawl.discover import Discovered
     from monitor.crawl.fetch import Fetcher
 
-MAX_OTHER_SOURCES = 10  # sections shown in all, polled or not
+MAX_SHOWN_SECTIONS = 10  # polled or not
 
 
 @click.command("discover")
@@ -86,7 +86,7 @@ def _outlet_yaml(outlet: Outlet, discovered: Discovered, script_reason: str | No
     for kind, urls in (
         ("feed", discovered.feeds),
         ("sitemap", discovered.sitemaps),
-        ("section", discovered.sections[:MAX_OTHER_SOURCES]),
+        ("section", discovered.sections[:MAX_SHOWN_SECTIONS]),
     ):
         polled_urls = [source.url for source in polled if source.kind == kind]
         unpolled = [url for url in urls if url not in polled_urls]
