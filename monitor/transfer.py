@@ -1,4 +1,4 @@
-"""Stories out of a store and into one, and a whole monitor from one store to another; streaming, so of any size."""
+"""Exports and imports stories, and copies all data of a monitor between stores.  Streams, so the size has no limit."""
 
 # ruff: noqa: SIM905  names read better in a line
 
@@ -35,35 +35,33 @@ COLUMNS = (
     "section tags image word_count topics alerts cluster version method flags"
 ).split()
 IMPORT_BATCH = 200
-PARQUET_ROW_GROUP = 1000  # of a Parquet file: some megabytes in memory
+PARQUET_ROW_GROUP = 1000  # rows held in memory at a time: some megabytes
 
-_TEXTS = ("id", "url", "outlet", "title", "text", "cluster", "method")
-_MAYBE_TEXTS = ("language", "country", "section", "image")
-_LISTS = ("authors", "tags", "topics", "alerts", "flags")
-_TIMES = ("published_at", "modified_at", "first_seen_at", "fetched_at", "updated_at")
-_NUMBERS = {"word_count": (0, 2**31 - 1), "version": (1, 10_000)}  # a history is read version by version
+_TEXT_FIELDS = ("id", "url", "outlet", "title", "text", "cluster", "method")
+_OPTIONAL_TEXT_FIELDS = ("language", "country", "section", "image")
+_LIST_FIELDS = ("authors", "tags", "topics", "alerts", "flags")
+_TIME_FIELDS = ("published_at", "modified_at", "first_seen_at", "fetched_at", "updated_at")
+_NUMBER_RANGES = {"word_count": (0, 2**31 - 1), "version": (1, 10_000)}  # history() reads one version at a time
 
-MAX_ID_LENGTH = 500  # bytes: Elasticsearch takes 512, of which some are for the version's number
-MAX_VALUE_LENGTH = (
-    8000  # bytes of what is compared whole: a term of Elasticsearch has 32,766 at most, small letters too
-)
-MAX_CSV_FIELD_LENGTH = 50_000_000  # characters of a CSV's cell: Python's own limit is shorter than some stories
-_FORMULA = {"=", "+", "-", "@", "\t", "\r"}  # what begins one in a spreadsheet
-_VALUES = ("url", "outlet", "language", "country", "section", "method", *_LISTS)
+MAX_ID_BYTES = 500  # Elasticsearch's limit is 512, and the version number is appended
+MAX_KEYWORD_BYTES = 8000  # of a value indexed as one term; Elasticsearch's limit of 32,766 counts it lower-cased
+MAX_CSV_CELL_CHARACTERS = 50_000_000  # Python's default limit is shorter than some stories
+_FORMULA_STARTS = {"=", "+", "-", "@", "\t", "\r"}  # a spreadsheet reads a cell that begins so as a formula
+_KEYWORD_FIELDS = ("url", "outlet", "language", "country", "section", "method", *_LIST_FIELDS)
 
 
-# ---- out
+# ---- export
 
 
-def export(stories: Iterable[Story], out: BinaryIO, form: str) -> int:
-    """Writes stories, in the order they come, and returns how many.
+def export(stories: Iterable[Story], out: BinaryIO, format_name: str) -> int:
+    """Writes stories in the order given.  Returns their number.
 
-    Streams in id order, as `Store.scan` gives them, can be resumed behind the last id that was written; a Parquet
-    file is whole only once this returns.  Raises MonitorError where the format needs what is not installed.
+    An export in id order, as `Store.scan` streams, can be resumed after the last id written.  A Parquet file is
+    complete only when this returns.  Raises MonitorError for an unknown format, or when its library is not installed.
     """
-    match form:
+    match format_name:
         case "jsonl":
-            return _count(
+            return _consume(
                 out.write(orjson.dumps(story.to_json(), option=orjson.OPT_APPEND_NEWLINE)) for story in stories
             )
         case "csv":
@@ -71,7 +69,7 @@ def export(stories: Iterable[Story], out: BinaryIO, form: str) -> int:
         case "parquet":
             return _to_parquet(stories, out)
         case _:
-            raise MonitorError(f"{form!r} is not a format", hint=f"one of {', '.join(FORMATS)}")
+            raise MonitorError(f"{format_name!r} is not a format", hint=f"one of {', '.join(FORMATS)}")
 
 
 def _to_csv(stories: Iterable[Story], out: BinaryIO) -> int:
@@ -79,27 +77,27 @@ def _to_csv(stories: Iterable[Story], out: BinaryIO) -> int:
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     try:
-        return _count(writer.writerow([_cell(getattr(story, name)) for name in COLUMNS]) for story in stories)
+        return _consume(writer.writerow([_csv_cell(getattr(story, name)) for name in COLUMNS]) for story in stories)
     finally:
         text.detach()
 
 
-def _cell(value: object) -> object:
-    """A value for a spreadsheet: text that a page may have written is never taken for a formula there."""
+def _csv_cell(value: object) -> object:
+    """Formats a value for CSV.  Prefixes text that a spreadsheet would read as a formula with a single quote."""
     if isinstance(value, datetime):
         return rfc3339(value)
     if isinstance(value, tuple):
         value = "; ".join(value)
-    if isinstance(value, str) and value[:1] in _FORMULA:
+    if isinstance(value, str) and value[:1] in _FORMULA_STARTS:
         return f"'{value}"
     return value
 
 
 def _to_parquet(stories: Iterable[Story], out: BinaryIO) -> int:
-    pa = _pyarrow()
+    pa = _import_pyarrow()
     from pyarrow import parquet
 
-    schema = _schema()
+    schema = _parquet_schema()
     written = 0
     with parquet.ParquetWriter(out, schema, compression="zstd") as writer:
         for group in batched(stories, PARQUET_ROW_GROUP):
@@ -109,7 +107,7 @@ def _to_parquet(stories: Iterable[Story], out: BinaryIO) -> int:
     return written
 
 
-def _pyarrow() -> ModuleType:
+def _import_pyarrow() -> ModuleType:
     try:
         import pyarrow as pa
     except ImportError:
@@ -120,56 +118,56 @@ def _pyarrow() -> ModuleType:
     return module
 
 
-def _schema() -> pa.Schema:
+def _parquet_schema() -> pa.Schema:
     import pyarrow as pa
 
-    kinds = {
-        **dict.fromkeys((*_TEXTS, *_MAYBE_TEXTS), pa.string()),
-        **dict.fromkeys(_LISTS, pa.list_(pa.string())),
-        **dict.fromkeys(_TIMES, pa.timestamp("us", tz="UTC")),
-        **dict.fromkeys(_NUMBERS, pa.int64()),
+    types = {
+        **dict.fromkeys((*_TEXT_FIELDS, *_OPTIONAL_TEXT_FIELDS), pa.string()),
+        **dict.fromkeys(_LIST_FIELDS, pa.list_(pa.string())),
+        **dict.fromkeys(_TIME_FIELDS, pa.timestamp("us", tz="UTC")),
+        **dict.fromkeys(_NUMBER_RANGES, pa.int64()),
     }
-    return pa.schema([(name, kinds[name]) for name in COLUMNS])
+    return pa.schema([(name, types[name]) for name in COLUMNS])
 
 
-def _count(done: Iterable[object]) -> int:
-    return sum(1 for _ in done)
+def _consume(written: Iterable[object]) -> int:
+    return sum(1 for _ in written)
 
 
-# ---- in
+# ---- import
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Imported:
-    """What became of the lines of a file."""
+class ImportCounts:
+    """How many lines of a file were stored, already stored and refused."""
 
-    stored: int = 0  # new, or newer than what was there
-    known: int = 0  # there already
-    bad: int = 0
+    stored: int = 0  # new, or a newer version than the stored one
+    already_stored: int = 0
+    refused: int = 0
 
 
-def form_of(head: bytes) -> str:
-    """The format of a file that begins like this.  Raises ValueError, saying what to do, where `import` reads none."""
+def detect_format(head: bytes) -> str:
+    """Returns the format of a file from its first bytes.  Raises ValueError with a hint for an unsupported format."""
     head = head.removeprefix(b"\xef\xbb\xbf")
-    begin = head.lstrip()
+    start = head.lstrip()
     if head.startswith(b"PAR1"):
         return "parquet"
-    if begin.startswith(b"["):
-        raise ValueError("a JSON array; one object a line is read: jq -c '.[]' FILE | media-monitor import -")
-    if not begin or any(line.lstrip().startswith(b"{") for line in head.splitlines()):
+    if start.startswith(b"["):
+        raise ValueError("a JSON array; write one object per line: jq -c '.[]' FILE | media-monitor import -")
+    if not start or any(line.lstrip().startswith(b"{") for line in head.splitlines()):
         return "jsonl"
     if b"url" in head.split(b"\n")[0].strip().replace(b'"', b"").split(b","):
         return "csv"
     raise ValueError("no stories: neither jsonl, nor CSV with a line of names, nor Parquet, as `export` writes them")
 
 
-def rows(file: BinaryIO, form: str) -> Iterator[tuple[int, bytes | Json]]:
-    """Each line, row or record with its number: JSON as it is, the others as JSON would have them.
+def read_rows(file: BinaryIO, format_name: str) -> Iterator[tuple[int, bytes | Json]]:
+    """Yields (number, line) for jsonl, and (number, story JSON) for CSV rows and Parquet records.
 
-    Raises MonitorError where the file cannot be read on.
+    Raises MonitorError when the file is damaged.
     """
     try:
-        match form:
+        match format_name:
             case "csv":
                 yield from _from_csv(file)
             case "parquet":
@@ -177,50 +175,53 @@ def rows(file: BinaryIO, form: str) -> Iterator[tuple[int, bytes | Json]]:
             case _:
                 yield from enumerate(file, start=1)
     except (csv.Error, UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise MonitorError(f"cannot be read on: {error}") from None
+        raise MonitorError(f"damaged, cannot be read further: {error}") from None
 
 
 def _from_csv(file: BinaryIO) -> Iterator[tuple[int, Json]]:
-    csv.field_size_limit(MAX_CSV_FIELD_LENGTH)
+    csv.field_size_limit(MAX_CSV_CELL_CHARACTERS)
     reader = csv.DictReader(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
-    number = reader.line_num
+    line_number = reader.line_num
     while True:
         try:
             row = next(reader)
         except StopIteration:
             return
-        yield number + 1, _json({name: _uncell(name, value) for name, value in row.items() if name and value})
-        number = reader.line_num
+        yield (
+            line_number + 1,
+            _story_json({name: _from_csv_cell(name, value) for name, value in row.items() if name and value}),
+        )
+        line_number = reader.line_num
 
 
-def _uncell(name: str, value: str) -> object:
-    """The inverse of `_cell`."""
-    if value[:1] == "'" and value[1:2] in _FORMULA:
+def _from_csv_cell(name: str, value: str) -> object:
+    """Parses a CSV cell: the inverse of `_csv_cell`."""
+    if value[:1] == "'" and value[1:2] in _FORMULA_STARTS:
         value = value[1:]
-    if name in _LISTS:
+    if name in _LIST_FIELDS:
         return value.split("; ")
-    return int(value) if name in _NUMBERS and value.isdecimal() else value
+    return int(value) if name in _NUMBER_RANGES and value.isdecimal() else value
 
 
 def _from_parquet(file: BinaryIO) -> Iterator[tuple[int, Json]]:
-    pa = _pyarrow()
+    pa = _import_pyarrow()
     from pyarrow import parquet
 
     try:
-        source = parquet.ParquetFile(file if file.seekable() else io.BytesIO(file.read()))
-        records = (record for batch in source.iter_batches(IMPORT_BATCH) for record in batch.to_pylist())
+        parquet_file = parquet.ParquetFile(file if file.seekable() else io.BytesIO(file.read()))
+        records = (record for batch in parquet_file.iter_batches(IMPORT_BATCH) for record in batch.to_pylist())
         for number, record in enumerate(records, start=1):
-            yield number, _json({name: _plain(value) for name, value in record.items() if value is not None})
+            yield number, _story_json({name: _json_value(value) for name, value in record.items() if value is not None})
     except pa.ArrowInvalid as error:
-        raise MonitorError(f"no whole Parquet file: {error}") from None
+        raise MonitorError(f"not a complete Parquet file: {error}") from None
 
 
-def _plain(value: object) -> object:
+def _json_value(value: object) -> object:
     return rfc3339(value) if isinstance(value, datetime) else value
 
 
-def _json(row: Json) -> Json:
-    """A row with what JSON keeps under ``extraction`` there."""
+def _story_json(row: Json) -> Json:
+    """Moves ``method`` and ``flags`` under ``extraction``, as in a story's JSON."""
     return {**row, "extraction": {name: row.pop(name) for name in ("method", "flags") if name in row}}
 
 
@@ -228,37 +229,40 @@ def import_stories(
     lines: Iterable[tuple[int, bytes | Json]],
     store: Store,
     *,
-    refused: Callable[[int, str], None],
-    progress: Callable[[Imported], None] = lambda _: None,
-) -> Imported:
-    """Stores the stories of `rows`, as `export` and ``search --json`` write them.
+    on_refused: Callable[[int, str], None],
+    on_progress: Callable[[ImportCounts], None] = lambda _: None,
+) -> ImportCounts:
+    """Stores the stories that `read_rows` yields, and marks their URLs as fetched so that a crawl skips them.
 
-    ``refused`` is told the number of each bad line, and why; the rest goes on.  May be repeated, also after a kill:
-    what is there stays.  The crawl does not fetch the stories again.
+    Calls ``on_refused`` with the number of each invalid line and the reason, and continues.  Repeating an import,
+    also after a kill, keeps the stories that are stored already.  Raises StoreError.
     """
-    done = Imported()
-    for batch in batched(_read(lines, refused), IMPORT_BATCH):
-        told = {number: story for number, story in batch if story is not None}
-        new, reasons = _load(store, _newest(told.values()))
-        there = store.stories([story.id for story in told.values()])
-        store.load([_visit(story) for story in told.values() if story.id in there])
-        lost = [number for number, story in told.items() if story.id not in there]
-        for number in lost:
-            refused(number, reasons.get(told[number].id, "the store does not take it"))
-        done = Imported(
-            stored=done.stored + new,
-            known=done.known + len(told) - len(lost) - new,
-            bad=done.bad + len(batch) - len(told) + len(lost),
+    counts = ImportCounts()
+    for batch in batched(_parse_lines(lines, on_refused), IMPORT_BATCH):
+        stories = {number: story for number, story in batch if story is not None}
+        new, reasons = _load_stories(store, _newest_versions(stories.values()))
+        stored = store.stories([story.id for story in stories.values()])
+        store.load([_finished_entry(story) for story in stories.values() if story.id in stored])
+        refused_lines = [number for number, story in stories.items() if story.id not in stored]
+        for number in refused_lines:
+            on_refused(number, reasons.get(stories[number].id, "the store does not accept it"))
+        counts = ImportCounts(
+            stored=counts.stored + new,
+            already_stored=counts.already_stored + len(stories) - len(refused_lines) - new,
+            refused=counts.refused + len(batch) - len(stories) + len(refused_lines),
         )
-        progress(done)
-    return done
+        on_progress(counts)
+    return counts
 
 
-def _load(store: Store, stories: Sequence[Story]) -> tuple[int, dict[str, str]]:
-    """How many were new, and why others were refused, by their ids.  Raises StoreError where none is taken."""
+def _load_stories(store: Store, stories: Sequence[Story]) -> tuple[int, dict[str, str]]:
+    """Returns the number of new stories, and the reasons of refused ones by id.
+
+    Raises StoreRefused when the store refuses every one of several stories.
+    """
     try:
         return store.load([History(versions=(story,)) for story in stories]), {}
-    except StoreRefused as refusal:  # of one of them, or of all: told apart one by one
+    except StoreRefused as refusal:  # retried one by one, to find the refused ones
         new, reasons, last = 0, {}, refusal
     for story in stories:
         try:
@@ -270,8 +274,8 @@ def _load(store: Store, stories: Sequence[Story]) -> tuple[int, dict[str, str]]:
     return new, reasons
 
 
-def _newest(stories: Iterable[Story]) -> list[Story]:
-    """Of each story the highest version, the first of equals."""
+def _newest_versions(stories: Iterable[Story]) -> list[Story]:
+    """Returns the highest version of each story; the first of equal versions."""
     newest: dict[str, Story] = {}
     for story in stories:
         if story.id not in newest or story.version > newest[story.id].version:
@@ -279,38 +283,38 @@ def _newest(stories: Iterable[Story]) -> list[Story]:
     return list(newest.values())
 
 
-def _read(
-    lines: Iterable[tuple[int, bytes | Json]], refused: Callable[[int, str], None]
+def _parse_lines(
+    lines: Iterable[tuple[int, bytes | Json]], on_refused: Callable[[int, str], None]
 ) -> Iterator[tuple[int, Story | None]]:
     for number, line in lines:
         if isinstance(line, bytes) and not line.strip():
             continue
         try:
-            yield number, read_story(orjson.loads(line) if isinstance(line, bytes) else line)
+            yield number, story_from_json(orjson.loads(line) if isinstance(line, bytes) else line)
         except orjson.JSONDecodeError as error:
-            refused(number, f"not JSON: {error}")
+            on_refused(number, f"not JSON: {error}")
             yield number, None
         except ValueError as error:
-            refused(number, str(error))
+            on_refused(number, str(error))
             yield number, None
 
 
-def read_story(data: object) -> Story:
-    """A story from JSON of ours or of somebody else's: it needs a url and a title or a text.
+def story_from_json(data: object) -> Story:
+    """Builds a story from JSON, of this program or another: a url, and a title or a text, are enough.
 
-    Raises ValueError, saying what is wrong with which name.
+    Raises ValueError with the name of the invalid field.
     """
     if not isinstance(data, dict):
-        raise ValueError("not an object")  # noqa: TRY004  one kind of error for whatever is wrong with a line
+        raise ValueError("not an object")  # noqa: TRY004  one type of error for every invalid line
     url = data.get("url")
     if not isinstance(url, str) or urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
         raise ValueError("url: not the address of a page")
     if not data.get("title") and not data.get("text"):
         raise ValueError("neither title nor text")
-    moment = rfc3339(now())
+    time = rfc3339(now())
     given = {name: value for name, value in data.items() if value is not None}
-    first_seen_at = given.get("first_seen_at") or given.get("published_at") or moment
-    whole: Json = {
+    first_seen_at = given.get("first_seen_at") or given.get("published_at") or time
+    complete: Json = {
         "id": story_id(url),
         "outlet": urlsplit(url).hostname,
         "title": "",
@@ -320,33 +324,33 @@ def read_story(data: object) -> Story:
         "updated_at": first_seen_at,
         **given,
     }
-    check(whole)
+    check_types(complete)
     try:
-        story = Story.from_json(whole).normalized()
+        story = Story.from_json(complete).normalized()
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise ValueError(f"no story: {error}") from None
-    _check_length(story)
+        raise ValueError(f"not a story: {error}") from None
+    _check_lengths(story)
     return story if story.cluster else replace(story, cluster=story.id)
 
 
-def check(data: Json) -> None:
-    """Raises ValueError, saying what is wrong with which name, where a value is not of its kind."""
-    for name in (*_TEXTS, *_MAYBE_TEXTS, *_TIMES):
+def check_types(data: Json) -> None:
+    """Raises ValueError with the field's name when a value has the wrong type or range."""
+    for name in (*_TEXT_FIELDS, *_OPTIONAL_TEXT_FIELDS, *_TIME_FIELDS):
         if name in data and not isinstance(data[name], str):
             raise ValueError(f"{name}: not a text")
-    for name, (least, most) in _NUMBERS.items():
-        value = data.get(name, least)
+    for name, (minimum, maximum) in _NUMBER_RANGES.items():
+        value = data.get(name, minimum)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise ValueError(f"{name}: not a number")  # noqa: TRY004  as above
-        if not least <= value <= most:
-            raise ValueError(f"{name}: {value} is not between {least} and {most}")
+            raise ValueError(f"{name}: not a number")  # noqa: TRY004  one type of error for every invalid line
+        if not minimum <= value <= maximum:
+            raise ValueError(f"{name}: {value} is not between {minimum} and {maximum}")
     extraction = data.get("extraction", {})
     if not isinstance(extraction, dict) or not isinstance(extraction.get("method") or "", str):
-        raise ValueError("extraction: not an object with a method")  # noqa: TRY004  as above
-    for name, value in (*((name, data.get(name)) for name in _LISTS[:-1]), ("flags", extraction.get("flags"))):
-        if value is not None and not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
+        raise ValueError("extraction: not an object with a method")  # noqa: TRY004  one type of error for every line
+    for name, value in (*((name, data.get(name)) for name in _LIST_FIELDS[:-1]), ("flags", extraction.get("flags"))):
+        if value is not None and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
             raise ValueError(f"{name}: not a list of texts")
-    for name in _TIMES:
+    for name in _TIME_FIELDS:
         if name in data:
             try:
                 datetime.fromisoformat(data[name])
@@ -354,40 +358,41 @@ def check(data: Json) -> None:
                 raise ValueError(f"{name}: {data[name]!r} is not a time; write 2026-11-22T07:30:00Z") from None
 
 
-def _check_length(story: Story) -> None:
-    """Refuses what a store would: there it would be missing and nobody told."""
+def _check_lengths(story: Story) -> None:
+    """Raises ValueError for values that are too long for a store, which would drop them without a report."""
     if not story.id:
         raise ValueError("id: empty")
     for name in ("id", "cluster"):
-        if len(getattr(story, name).encode()) > MAX_ID_LENGTH:
-            raise ValueError(f"{name}: longer than {MAX_ID_LENGTH} bytes")
-    for name in _VALUES:
+        if len(getattr(story, name).encode()) > MAX_ID_BYTES:
+            raise ValueError(f"{name}: longer than {MAX_ID_BYTES} bytes")
+    for name in _KEYWORD_FIELDS:
         value = getattr(story, name) or ""
-        if any(len(one.encode()) > MAX_VALUE_LENGTH for one in ([value] if isinstance(value, str) else value)):
-            raise ValueError(f"{name}: longer than {MAX_VALUE_LENGTH} bytes")
+        if any(len(text.encode()) > MAX_KEYWORD_BYTES for text in ([value] if isinstance(value, str) else value)):
+            raise ValueError(f"{name}: longer than {MAX_KEYWORD_BYTES} bytes")
 
 
-def _visit(story: Story) -> FrontierEntry:
-    """The story's address as visited, for good."""
+def _finished_entry(story: Story) -> FrontierEntry:
+    """Returns a frontier entry that marks the story's URL as fetched, with no next fetch."""
     candidate = Candidate(url=story.url, outlet=story.outlet, title=story.title, published_at=story.published_at)
     return FrontierEntry(
         id=story_id(story.url), candidate=candidate, first_seen_at=story.first_seen_at, next_at=None, story=story.id
     )
 
 
-# ---- from store to store
+# ---- copy
 
 
-def copy(source: Store, target: Store, *, progress: Callable[[int, int], None] = lambda _all, _new: None) -> int:
-    """Copies a whole monitor: stories with their versions, hits, outbox, frontier, outlets, notes; returns how many
-    records were new there.
+def copy_store(
+    source: Store, target: Store, *, on_progress: Callable[[int, int], None] = lambda _all, _new: None
+) -> int:
+    """Copies all records: stories with their versions, hits, outbox, frontier, outlets, settings.
 
-    May be repeated, also after a kill: what is there stays, and mail that was sent stays sent.  To be run while nobody
-    crawls or mails from the source, or what happens meanwhile may be missing.
+    Returns the number of records that were new in the target.  Repeating a copy, also after a kill, keeps the records
+    that are there and does not send sent mail again.  Changes that a crawl or delivery makes meanwhile may be missing.
     """
     copied = new = 0
     for batch in batched(source.dump(), IMPORT_BATCH):
         new += target.load(batch)
         copied += len(batch)
-        progress(copied, new)
+        on_progress(copied, new)
     return new

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -120,7 +121,7 @@ def test_no_configuration_key_uses_a_retired_word() -> None:
 
 
 def test_no_name_in_an_sqlite_file_uses_a_retired_word(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / "monitor.db")
+    store = SqliteStore(tmp_path / "monitor.db", timeout=timedelta(seconds=30))
     store.setup()
     with store.database.read() as connection:
         tables = [str(name) for (name,) in connection.execute("SELECT name FROM sqlite_schema")]

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Installs Splash 3.5 into DIR (default .cache/splash), apart from the project's own packages.
-# Its engine comes from Debian or Ubuntu: apt-get install --no-install-recommends python3-pyqt5.qtwebkit fonts-dejavu-core
+# Installs Splash 3.5 into DIR (default .cache/splash), separate from the project's own packages.
+# Its engine is a package of Debian or Ubuntu: apt-get install --no-install-recommends python3-pyqt5.qtwebkit fonts-dejavu-core
 set -eu
 dir=${1:-.cache/splash}
-# PyQt5 is built for the system's Python, which need not be the first on PATH.
+# The package's PyQt5 is built for the system's Python, which may not be the first on PATH.
 python=/usr/bin/python3
 qt=$($python -c 'import os, PyQt5.QtWebKit as q; print(os.path.dirname(q.__file__))') || {
   echo "Splash needs QtWebKit: apt-get install --no-install-recommends python3-pyqt5.qtwebkit fonts-dejavu-core" >&2

@@ -1,4 +1,4 @@
-"""The command line.  Commands are imported when they are called, so that each answers at once."""
+"""The command line.  A command's module is imported when the command is called, so that each starts quickly."""
 
 from monitor.cli.app import main
 

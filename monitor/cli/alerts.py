@@ -1,4 +1,4 @@
-"""``alerts``: list, test and snooze."""
+"""``alerts``: lists, tests and snoozes alerts."""
 
 from __future__ import annotations
 
@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.context import ONLY_MATCHING, Context, SpanType, TimeType, ago, span, with_context
+from monitor.cli.context import (
+    KEEP_MATCHING_HINT,
+    Context,
+    DurationType,
+    TimeType,
+    parse_duration,
+    relative_time,
+    with_context,
+)
 from monitor.models import now, rfc3339
 from monitor.plural import plural
 
-WIDE = 110  # columns that have room for queries and addresses beside the numbers
+MIN_WIDTH_FOR_QUERIES = 110  # terminal width from which queries and addresses fit beside the numbers
 
 if TYPE_CHECKING:
     from monitor.models import Hit, Notification, Story
@@ -36,57 +44,59 @@ def alerts_command(context: Context) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per alert, one per line.")
 @with_context
 def list_command(context: Context, *, as_json: bool) -> None:
-    """Show each alert: what it caught lately, what waits to be mailed, and what was refused.
+    """Show each alert: its recent hits, the mail that waits, and the mail that was refused.
 
     \b
     Examples:
       media-monitor alerts list
       media-monitor alerts list --json | jq -r 'select(.waiting > 0) | .name'
     """
-    at = now()
-    with context.stored() as store:
-        hits = store.hits(since=at - timedelta(days=7), limit=100_000)
+    current_time = now()
+    with context.existing_store() as store:
+        hits = store.hits(since=current_time - timedelta(days=7), limit=100_000)
         waiting = store.outbox(limit=100_000)
-        snoozed = {name: until for name, until in store.snoozes().items() if until > at}
+        snoozed = {name: until for name, until in store.snoozes().items() if until > current_time}
     if as_json:
         import orjson
 
         for alert in context.config.alerts:
-            click.echo(orjson.dumps(_json(alert.name, alert.model_dump(), hits, waiting, snoozed)))
+            click.echo(orjson.dumps(_alert_json(alert.name, alert.model_dump(), hits, waiting, snoozed)))
         return
     if not context.config.alerts:
         context.err.print("No alerts: add some under alerts: in the configuration.")
     else:
-        _table(context, hits, waiting, snoozed, at)
-    gone = {notice.alert for notice in waiting} - {alert.name for alert in context.config.alerts}
-    if gone:
-        names = ", ".join(sorted(gone))
-        said = f"Mail is waiting for alerts that are no longer configured: {names}; it will still be sent."
-        context.err.print(said, markup=False)
-    for notice in [notice for notice in waiting if notice.error][:10]:
-        tried = f"tried {plural(notice.attempts, 'time')}, again {ago(notice.due_at, at)}"
-        context.err.print(f"{notice.alert} to {', '.join(notice.to)}: {notice.error} ({tried})", markup=False)
+        _print_table(context, hits, waiting, snoozed, current_time)
+    removed_alerts = {notification.alert for notification in waiting} - {alert.name for alert in context.config.alerts}
+    if removed_alerts:
+        names = ", ".join(sorted(removed_alerts))
+        message = f"Mail is waiting for alerts that are no longer configured: {names}; it will still be sent."
+        context.err.print(message, markup=False)
+    for notification in [notification for notification in waiting if notification.error][:10]:
+        next_attempt = relative_time(notification.due_at, current_time)
+        attempts = f"tried {plural(notification.attempts, 'time')}, again {next_attempt}"
+        recipients = ", ".join(notification.to)
+        context.err.print(f"{notification.alert} to {recipients}: {notification.error} ({attempts})", markup=False)
 
 
-def _table(
-    context: Context, hits: list[Hit], waiting: list[Notification], snoozed: dict[str, datetime], at: datetime
+def _print_table(
+    context: Context, hits: list[Hit], waiting: list[Notification], snoozed: dict[str, datetime], current_time: datetime
 ) -> None:
     from rich.table import Table
 
-    from monitor.cli.formatting import plain
+    from monitor.cli.formatting import plain_text
 
-    caught = Counter(hit.alert for hit in hits)
-    last: dict[str, datetime] = {}
+    hit_counts = Counter(hit.alert for hit in hits)
+    last_hit_at: dict[str, datetime] = {}
     for hit in hits:
-        last[hit.alert] = max(last.get(hit.alert, hit.matched_at), hit.matched_at)
-    queued = Counter(notice.alert for notice in waiting)
+        last_hit_at[hit.alert] = max(last_hit_at.get(hit.alert, hit.matched_at), hit.matched_at)
+    waiting_counts = Counter(notification.alert for notification in waiting)
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     table.add_column("ALERT", no_wrap=True)
     table.add_column("DELIVER", no_wrap=True)
     table.add_column("7 DAYS", justify="right", no_wrap=True)
     table.add_column("LAST", no_wrap=True)
     table.add_column("WAITING", justify="right", no_wrap=True)
-    wide = context.out.width >= WIDE
+    wide = context.out.width >= MIN_WIDTH_FOR_QUERIES
     if wide:
         table.add_column("TO", overflow="fold")
         table.add_column("QUERY", overflow="fold")
@@ -94,38 +104,38 @@ def _table(
         until = snoozed.get(alert.name)
         deliver = f"snoozed until {until:%a %H:%M} UTC" if until else alert.deliver
         table.add_row(
-            plain(alert.name),
+            plain_text(alert.name),
             deliver,
-            f"{caught[alert.name]:,}",
-            ago(last.get(alert.name), at),
-            f"{queued[alert.name]:,}",
-            *([plain(", ".join(alert.to)), plain(alert.query)] if wide else []),
+            f"{hit_counts[alert.name]:,}",
+            relative_time(last_hit_at.get(alert.name), current_time),
+            f"{waiting_counts[alert.name]:,}",
+            *([plain_text(", ".join(alert.to)), plain_text(alert.query)] if wide else []),
         )
     if wide:
-        context.show(table)
+        context.print_table(table)
         return
     from rich.padding import Padding
     from rich.segment import Segment, Segments
 
-    head, *rows = context.out.render_lines(table, pad=False)  # no column folds: a line each
-    context.show(Segments([*head, Segment.line()]))
+    header, *rows = context.out.render_lines(table, pad=False)  # one line per row, because no column folds
+    context.print_table(Segments([*header, Segment.line()]))
     for row, alert in zip(rows, context.config.alerts, strict=True):
-        context.show(Segments([*row, Segment.line()]))
+        context.print_table(Segments([*row, Segment.line()]))
         for line in (alert.query, f"to {', '.join(alert.to)}"):
-            context.show(Padding(plain(line), (0, 0, 0, 4)))
+            context.print_table(Padding(plain_text(line), (0, 0, 0, 4)))
 
 
-def _json(
+def _alert_json(
     name: str, alert: dict[str, Any], hits: list[Hit], waiting: list[Notification], snoozed: dict[str, datetime]
 ) -> dict[str, Any]:
-    own = [hit for hit in hits if hit.alert == name]
-    unsent = [notice for notice in waiting if notice.alert == name]
+    alert_hits = [hit for hit in hits if hit.alert == name]
+    unsent = [notification for notification in waiting if notification.alert == name]
     return {
         **alert,
-        "hits_7d": len(own),
-        "last_hit_at": rfc3339(max(hit.matched_at for hit in own)) if own else None,
+        "hits_7d": len(alert_hits),
+        "last_hit_at": rfc3339(max(hit.matched_at for hit in alert_hits)) if alert_hits else None,
         "waiting": len(unsent),
-        "errors": sorted({notice.error for notice in unsent if notice.error}),
+        "errors": sorted({notification.error for notification in unsent if notification.error}),
         "snoozed_until": rfc3339(snoozed[name]) if name in snoozed else None,
     }
 
@@ -137,9 +147,9 @@ def _json(
 @click.option("--samples", type=click.IntRange(0, 1000), default=5, show_default=True, help="Stories to show.")
 @with_context
 def test_command(context: Context, *, name: str | None, query: str | None, since: datetime, samples: int) -> None:
-    """Show what an alert would have caught, day by day, with samples in context.  Sends nothing.
+    """Show which stories an alert would have caught, day by day, with samples in context.  Sends nothing.
 
-    NAME is an alert of the configuration; --query tries one that is not in it yet.
+    NAME is an alert of the configuration; --query tries one that is not in the configuration yet.
 
     \b
     Examples:
@@ -154,85 +164,89 @@ def test_command(context: Context, *, name: str | None, query: str | None, since
 
     node = parse(text, positive=True)
     context.warn_about_query(text, kind="alert")
-    own = None if query is not None else context.alert(name or "").name
-    at = now()
-    days: Counter[str] = Counter()
-    others: Counter[str] = Counter()
-    events: set[str] = set()
-    already = total = 0
+    alert_name = None if query is not None else context.alert(name or "").name
+    current_time = now()
+    daily_counts: Counter[str] = Counter()
+    other_alert_counts: Counter[str] = Counter()
+    clusters: set[str] = set()
+    already_caught = total = 0
     newest: list[Story] = []
-    with context.stored() as store:
-        for story in store.scan(node, now=at, since=since):
+    with context.existing_store() as store:
+        for story in store.scan(node, now=current_time, since=since):
             total += 1
-            moment = story.published_at or story.first_seen_at
-            days[f"{moment:%Y-%m-%d}"] += 1
-            events.add(story.cluster or story.id)
-            caught = [alert for alert in story.alerts if alert != own]
-            others.update(caught)
-            already += bool(caught)
+            time = story.published_at or story.first_seen_at
+            daily_counts[f"{time:%Y-%m-%d}"] += 1
+            clusters.add(story.cluster or story.id)
+            other_alerts = [alert for alert in story.alerts if alert != alert_name]
+            other_alert_counts.update(other_alerts)
+            already_caught += bool(other_alerts)
             newest.append(story)
             if len(newest) > 4 * samples + 100:
-                newest = _newest(newest, samples)
-    _tell(context, text, since=since, at=at, days=days)
+                newest = _newest_stories(newest, samples)
+    _print_daily_counts(context, text, since=since, current_time=current_time, daily_counts=daily_counts)
     if total:
-        from monitor.cli.formatting import headline, quote
+        from monitor.cli.formatting import headline, marked_snippet
         from monitor.query.snippets import snippets
 
         out = context.out
-        each_day = total / max((at - since).total_seconds() / 86400, 1)
-        out.print(f"{plural(total, 'story', 'stories')} of {plural(len(events), 'event')}, {each_day:.1f} a day.")
-        if others:
-            most = ", ".join(f"{other} ({count})" for other, count in others.most_common(5))
-            out.print(f"Other alerts had caught {already:,} of them already: {most}.", markup=False)
-        for story in _newest(newest, samples):
+        daily_average = total / max((current_time - since).total_seconds() / 86400, 1)
+        out.print(
+            f"{plural(total, 'story', 'stories')} of {plural(len(clusters), 'event')}, {daily_average:.1f} a day."
+        )
+        if other_alert_counts:
+            most_common = ", ".join(f"{name} ({count})" for name, count in other_alert_counts.most_common(5))
+            out.print(f"Other alerts had caught {already_caught:,} of them already: {most_common}.", markup=False)
+        for story in _newest_stories(newest, samples):
             out.print()
             out.print(headline(story))
-            for snippet in (each for each in snippets(node, story) if each.field != "title"):
-                out.print(quote(snippet, marks=not out.is_terminal))
+            for snippet in (snippet for snippet in snippets(node, story) if snippet.field != "title"):
+                out.print(marked_snippet(snippet, asterisks=not out.is_terminal))
 
 
-def _newest(stories: list[Story], number: int) -> list[Story]:
-    return sorted(stories, key=lambda story: story.published_at or story.first_seen_at, reverse=True)[:number]
+def _newest_stories(stories: list[Story], limit: int) -> list[Story]:
+    return sorted(stories, key=lambda story: story.published_at or story.first_seen_at, reverse=True)[:limit]
 
 
-def _tell(context: Context, text: str, *, since: datetime, at: datetime, days: Counter[str]) -> None:
-    from monitor.cli.formatting import bars, plain
+def _print_daily_counts(
+    context: Context, text: str, *, since: datetime, current_time: datetime, daily_counts: Counter[str]
+) -> None:
+    from monitor.cli.formatting import bar_chart, plain_text
 
-    context.out.print(plain(text, before="Query: "))
-    if not days:
+    context.out.print(plain_text(text, prefix="Query: "))
+    if not daily_counts:
         context.out.print(f"It would have caught nothing since {since:%Y-%m-%d}.")
         if context.config.keep == "matching":
-            context.err.print(ONLY_MATCHING)
+            context.err.print(KEEP_MATCHING_HINT)
         return
-    length = max((at.date() - since.date()).days, 0)
-    first = min(datetime.strptime(day, "%Y-%m-%d").date() for day in days)  # noqa: DTZ007  days of UTC
-    start = max(since.date(), first - timedelta(days=1)) if length > 60 else since.date()
-    shown = [(start + timedelta(days=n)).isoformat() for n in range((at.date() - start).days + 1)]
-    for line in bars([(day, days[day]) for day in shown]):
+    day_count = max((current_time.date() - since.date()).days, 0)
+    first_hit_date = min(datetime.strptime(day, "%Y-%m-%d").date() for day in daily_counts)  # noqa: DTZ007  a UTC date
+    start_date = max(since.date(), first_hit_date - timedelta(days=1)) if day_count > 60 else since.date()
+    dates = [(start_date + timedelta(days=n)).isoformat() for n in range((current_time.date() - start_date).days + 1)]
+    for line in bar_chart([(day, daily_counts[day]) for day in dates]):
         context.out.print(line, markup=False)
 
 
 @alerts_command.command("snooze")
 @click.argument("name")
-@click.argument("how_long", type=SpanType(), required=False, metavar="SPAN")
+@click.argument("duration", type=DurationType(), required=False, metavar="SPAN")
 @click.option("--off", is_flag=True, help="Send its mail again, from now on.")
 @with_context
-def snooze_command(context: Context, *, name: str, how_long: timedelta | None, off: bool) -> None:
+def snooze_command(context: Context, *, name: str, duration: timedelta | None, off: bool) -> None:
     """Hold an alert's mail back for SPAN (2d, 12h).
 
-    It goes on catching stories; their mail follows when SPAN is over.
+    The alert still catches stories; their mail follows when SPAN is over.
 
     \b
     Examples:
       media-monitor alerts snooze sberbank 2d
       media-monitor alerts snooze sberbank --off
     """
-    if off == (how_long is not None):
+    if off == (duration is not None):
         raise click.UsageError("give a SPAN such as 2d, or --off")
     alert = context.alert(name)
-    if how_long is not None and how_long <= span("0"):
-        raise click.UsageError("a SPAN greater than zero, or --off")
-    until = None if how_long is None else now() + how_long
+    if duration is not None and duration <= parse_duration("0"):
+        raise click.UsageError("give a SPAN greater than zero, or --off")
+    until = None if duration is None else now() + duration
     with context.store() as store:
         store.snooze(alert.name, until)
     if until is None:

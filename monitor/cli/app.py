@@ -1,4 +1,4 @@
-"""The program: its commands by name, what they share, and how an error is told."""
+"""The program: its commands by name, their shared options, and the report of errors."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from monitor.errors import ConfigError, MonitorError, QueryError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-# name -> (module, one line for --help); the order is the order of a first day's use
+# name -> (module, one line for --help), in the order in which a new user needs them
 COMMANDS = {
     "init": ("init", "Write a commented starter monitor.yaml."),
     "check": ("check", "Validate the file, its queries, the store and the mail server."),
     "discover": ("discover", "Find the feeds, sitemaps and sections of a site."),
     "crawl": ("crawl", "Make one pass over the outlets that are due, then send mail."),
-    "run": ("crawl", "Crawl and mail for ever, each outlet at its own pace."),
+    "run": ("crawl", "Crawl and mail continuously, each outlet at its own pace."),
     "deliver": ("deliver", "Send the mail that is due."),
     "search": ("search", "Find stories."),
     "history": ("history", "Show what an outlet changed in a story."),
     "alerts": ("alerts", "List, test and snooze alerts."),
-    "explain": ("explain", "Say why a query matches a story, or why not."),
+    "explain": ("explain", "Explain why a query matches a story, or why not."),
     "outlets": ("outlets", "Show the health of each outlet."),
-    "extract": ("extract", "Read stories out of pages."),
-    "match": ("match", "Say which alerts and topics match stories."),
+    "extract": ("extract", "Extract stories from pages."),
+    "match": ("match", "Show which alerts and topics match stories."),
     "export": ("transfer", "Write stories to a file."),
     "import": ("transfer", "Read stories from a file."),
-    "copy": ("transfer", "Copy a whole monitor into another store."),
+    "copy": ("transfer", "Copy all data of a monitor into another store."),
     "setup": ("setup", "Prepare Elasticsearch and Kibana."),
-    "replay": ("setup", "File again what Elasticsearch had rejected."),
+    "replay": ("setup", "Store again the documents that Elasticsearch rejected."),
 }
 
 EPILOG = """\b
@@ -58,34 +58,34 @@ Exit status: 0 done, 1 something failed (named on stderr), 2 usage or configurat
 
 
 @contextmanager
-def _read_or_not() -> Iterator[None]:
-    """A reader of stdout that goes away ends the command with 0; click and rich would end it with 1."""
+def _ignore_broken_pipe() -> Iterator[None]:
+    """Exits with status 0 when the reader of stdout closes the pipe; click and rich would exit with 1."""
     try:
         yield
     except (BrokenPipeError, SystemExit) as error:
         if not isinstance(error, BrokenPipeError) and not isinstance(error.__context__, BrokenPipeError):
             raise
-        _stop_writing()
+        _discard_stdout()
         raise click.exceptions.Exit(0) from None
 
 
 class Commands(click.Group):
-    """A group whose commands live in modules of their own."""
+    """A group that imports a command's module when the command is called."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        with _read_or_not():  # --help is printed here
+        with _ignore_broken_pipe():  # --help is printed here
             return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with _read_or_not():
+        with _ignore_broken_pipe():
             return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's signature
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"monitor.cli.{COMMANDS[cmd_name][0]}")
@@ -98,29 +98,31 @@ class Commands(click.Group):
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             from difflib import get_close_matches
 
-            close = get_close_matches(args[0], COMMANDS, n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
+            matches = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"; did you mean {matches[0]}?" if matches else ""
             raise click.UsageError(f"no command {args[0]!r}{hint}", ctx)
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's signature
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
-def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if wanted:
+def _print_version(ctx: click.Context, _: click.Parameter, requested: bool) -> None:
+    if requested:
         click.echo(f"media-monitor {__version__}")
         ctx.exit()
 
 
 @click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--config", "-c", metavar="FILE", help="Configuration (default: monitor.yaml, or MONITOR_CONFIG).")
-@click.option("--verbose", "-v", is_flag=True, help="Log what is done, to stderr.")
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+@click.option("--verbose", "-v", is_flag=True, help="Log progress to stderr.")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
+)
 @click.pass_context
 def program(ctx: click.Context, config: str | None, verbose: bool) -> None:
-    """Watches news outlets for topics and terms, keeps the stories that matter, mails you minutes after one appears."""
+    """Monitors news outlets for topics and terms, stores the matching stories and sends mail within minutes."""
     from monitor.cli.context import Context
 
     ctx.obj = Context()
@@ -130,108 +132,120 @@ def program(ctx: click.Context, config: str | None, verbose: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and exits with its status."""
-    _open_streams()
+    _prepare_streams()
     debug = bool(os.environ.get("MONITOR_DEBUG"))
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     try:
         status = program.main(args=arguments, prog_name="media-monitor", standalone_mode=False)
-        with _read_or_not():
+        with _ignore_broken_pipe():
             sys.stdout.flush()
     except click.exceptions.Exit as exit_:
         status = exit_.exit_code
     except (click.Abort, KeyboardInterrupt):
         status = 130
     except (click.ClickException, ConfigError) as error:
-        status = _refuse(error, list(sys.argv[1:] if arguments is None else arguments))
+        status = _report_usage_error(error, list(sys.argv[1:] if arguments is None else arguments))
     except QueryError as error:
-        _say(f"query: {error}")
+        _print_error(f"query: {error}")
         status = 2
-    except Exception as error:  # the last resort: told in one line, whole with MONITOR_DEBUG
+    except Exception as error:  # reported in one line; with MONITOR_DEBUG as a traceback
         if debug:
             raise
-        _say(_failure(error))
+        _print_error(_error_line(error))
         status = 1
-    sys.exit(_code(status))
+    sys.exit(_exit_status(status))
 
 
-def _refuse(error: click.ClickException | ConfigError, words: list[str]) -> int:
-    """Tells wrong usage or a faulty configuration; the exit status."""
+def _report_usage_error(error: click.ClickException | ConfigError, arguments: list[str]) -> int:
+    """Prints a usage or configuration error.  Returns the exit status."""
     if isinstance(error, ConfigError):
-        hint = _query_hint(words, config=True)
-        _say(f"media-monitor: -c names the configuration{hint}" if hint else "\n".join(error.faults))
+        hint = _query_hint(arguments, read_as_config=True)
+        _print_error(f"media-monitor: -c names the configuration{hint}" if hint else "\n".join(error.faults))
         return 2
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        _say(error.format_message())
+        _print_error(error.format_message())
     else:
-        path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "media-monitor"
-        _say(f"{path}: {error.format_message().rstrip('.')}{_query_hint(words)} ({path} --help shows how)")
+        command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "media-monitor"
+        message = f"{error.format_message().rstrip('.')}{_query_hint(arguments)}"
+        _print_error(f"{command}: {message} ({command} --help shows how)")
     return error.exit_code
 
 
-def _failure(error: Exception) -> str:
+def _error_line(error: Exception) -> str:
     if isinstance(error, MonitorError):
         return f"error: {error}"
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        if not _can_be_full(sys.stdout):
+        if not _is_file(sys.stdout):
             return f"error: {error.strerror}"
-        _stop_writing()
+        _discard_stdout()
         return f"stdout: {error.strerror}"
     return f"internal error: {type(error).__name__}: {error} (MONITOR_DEBUG=1 shows where; please report it)"
 
 
-def _open_streams() -> None:
-    """stdout and stderr take anything: what their encoding lacks is a question mark, what is closed takes it all."""
+def _prepare_streams() -> None:
+    """Makes every write to stdout and stderr succeed.
+
+    Characters that the encoding lacks become question marks; a closed stream is replaced by the null device.
+    """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  as long as the process
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  open until the process ends
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
 
-def _stop_writing() -> None:
-    """What is still to be written goes nowhere; Python would complain of it at the end."""
+def _discard_stdout() -> None:
+    """Sends the rest of stdout to the null device, because Python's flush at exit would fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
 
 
-def _can_be_full(stream: TextIO) -> bool:
-    """Whether it goes to a file: terminals and pipes have room."""
+def _is_file(stream: TextIO) -> bool:
+    """Returns True if the stream writes to a file or a device other than a terminal, which can run out of space."""
     mode = os.fstat(stream.fileno()).st_mode
     return stat.S_ISREG(mode) or (stat.S_ISCHR(mode) and not stream.isatty())
 
 
-def _query_hint(words: list[str], *, config: bool = False) -> str:
-    """How to write a query that was read as an option, or with ``config`` as the option -c and its file."""
-    name = next((word for word in words if word in {"search", "explain"}), None)
-    if name is None or "--" in words or not any(_excludes(word, config=config) for word in words):
+def _query_hint(arguments: list[str], *, read_as_config: bool = False) -> str:
+    """Returns how to write a query that was read as an option, or as -c with a file if ``read_as_config``.
+
+    Returns an empty string when the arguments contain no query of this kind.
+    """
+    command = next((word for word in arguments if word in {"search", "explain"}), None)
+    if (
+        command is None
+        or "--" in arguments
+        or not any(_is_excluded_term(word, read_as_config=read_as_config) for word in arguments)
+    ):
         return ""
-    before, query = [], []
-    following = iter(words[words.index(name) + 1 :])
-    for word in following:
-        if word in _WITH_VALUE:
-            before += [word, next(following, "")]
+    options, query = [], []
+    remaining = iter(arguments[arguments.index(command) + 1 :])
+    for word in remaining:
+        if word in _OPTIONS_WITH_VALUE:
+            options += [word, next(remaining, "")]
         elif word.startswith("--"):
-            before.append(word)
+            options.append(word)
         else:
             query.append(word)
-    rest = [quote(" ".join(query))] if name == "search" else map(quote, query)  # `explain` takes a query and a story
-    line = " ".join(["media-monitor", name, *map(quote, before), "--", *rest])
+    # `explain` takes a query and a story: two words.
+    quoted_query = [quote(" ".join(query))] if command == "search" else map(quote, query)
+    line = " ".join(["media-monitor", command, *map(quote, options), "--", *quoted_query])
     return f"; a query that begins with - goes after --: {line}"
 
 
-_WITH_VALUE = frozenset({"--since", "--limit", "-n", "--offset", "--config", "-c"})
+_OPTIONS_WITH_VALUE = frozenset({"--since", "--limit", "-n", "--offset", "--config", "-c"})
 
 
-def _excludes(word: str, *, config: bool) -> bool:
-    """Whether it is rather a word that no story may have than an option: -Nvidia, -v1, but not -n5."""
-    if config:
+def _is_excluded_term(word: str, *, read_as_config: bool) -> bool:
+    """Returns True for a word that is probably an excluded query term, not an option: -Nvidia, -v1, but not -n5."""
+    if read_as_config:
         return re.match(r"-c\S", word) is not None and not Path(word[2:]).exists()
     return re.match(r"-([^-\d\s]\D|[^-\d\sn]\d)", word) is not None
 
 
-def _code(status: Any) -> int:
+def _exit_status(status: Any) -> int:
     return status if isinstance(status, int) else 0
 
 
-def _say(text: str) -> None:
+def _print_error(text: str) -> None:
     click.echo(text, err=True)

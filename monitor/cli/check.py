@@ -1,4 +1,4 @@
-"""``check``: is everything in order, before anything starts?"""
+"""``check``: validates the configuration and connects to the store and the mail server."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 @click.option("--offline", is_flag=True, help="Leave the store, the mail server and the browser alone.")
 @with_context
 def check_command(context: Context, *, offline: bool) -> int:
-    """Validate the file, its queries, the store, the mail server and the browser; sends nothing, fetches nothing.
+    """Validate the file, its queries, the store, the mail server and the browser.  Sends and fetches nothing.
 
-    Faults of the file come all at once, each with its line and key (exit status 2).  Queries that parse but can hardly
-    mean what they say are named with a better way to write them.
+    All faults of the file are reported at once, each with its line and key (exit status 2).  A query that is valid but
+    probably a mistake gets a note with a better way to write it.
 
     \b
     Examples:
@@ -31,41 +31,41 @@ def check_command(context: Context, *, offline: bool) -> int:
       media-monitor check --config other.yaml
     """
     config, out = context.config, context.out
-    parts = [(len(config.outlets), "outlet"), (len(config.topics), "topic"), (len(config.alerts), "alert")]
-    summary = ", ".join(plural(number, name) for number, name in parts)
+    counts = [(len(config.outlets), "outlet"), (len(config.topics), "topic"), (len(config.alerts), "alert")]
+    summary = ", ".join(plural(number, name) for number, name in counts)
     out.print(f"ok    {context.config_path}: {summary}", markup=False)
     failed = not config.outlets
     if failed:
         out.print("FAIL  outlets: none are configured; `init` writes a starter with some")
-    for line in _lint(config):
+    for line in _config_notes(config):
         out.print(f"note  {line}", markup=False)
-    failed |= _engines(context, start=not offline)
-    failed |= _spiders(context)
+    failed |= _check_engines(context, start=not offline)
+    failed |= _check_spiders(context)
     if not offline:
-        failed |= _store(context)
-        failed |= _mail(context)
+        failed |= _check_store(context)
+        failed |= _check_mail(context)
     return 1 if failed else 0
 
 
-def _lint(config: Config) -> list[str]:
-    from monitor.config.warnings import asked_too_often
+def _config_notes(config: Config) -> list[str]:
+    from monitor.config.warnings import too_frequent_polls
     from monitor.query.lint import lint_config
 
-    return [*asked_too_often(config), *lint_config(config)]
+    return [*too_frequent_polls(config), *lint_config(config)]
 
 
-def _engines(context: Context, *, start: bool) -> bool:
-    """Whether an outlet asks for a rendering engine that is not there or, if it may, does not start."""
-    asking = {outlet.render for outlet in context.config.outlets} - {"none", "auto"}
-    if not asking:
+def _check_engines(context: Context, *, start: bool) -> bool:
+    """Returns True if a rendering engine that an outlet needs is missing, or with ``start`` fails to start."""
+    engines = {outlet.render for outlet in context.config.outlets} - {"none", "auto"}
+    if not engines:
         return False
     from monitor.rendering.engines import configured_splash, unavailable_reason
 
     crawl, failed = context.config.crawl, False
-    for engine in sorted(asking):
+    for engine in sorted(engines):
         problem = unavailable_reason(engine, splash_url=configured_splash(crawl), chromium_path=crawl.chromium)
         if problem is None and start and engine == "playwright":
-            problem = _browser(crawl.chromium)
+            problem = _browser_problem(crawl.chromium)
         names = [outlet.name for outlet in context.config.outlets if outlet.render == engine]
         if problem is None:
             context.out.print(f"ok    {engine}: renders {', '.join(names)}", markup=False)
@@ -75,37 +75,37 @@ def _engines(context: Context, *, start: bool) -> bool:
     return failed
 
 
-def _browser(configured: str | None) -> RenderingUnavailable | None:
+def _browser_problem(configured: str | None) -> RenderingUnavailable | None:
     from monitor.rendering import browser
     from monitor.rendering.chromium import try_launch
 
     path = browser.find_chromium(configured)
-    assert path is not None, "it was there a moment ago"
+    assert path is not None, "unavailable_reason() found the browser just before"
     return try_launch(path)
 
 
-def _spiders(context: Context) -> bool:
-    """Whether an outlet names a spider that does not exist."""
-    named = [outlet for outlet in context.config.outlets if outlet.spider != "outlets"]
-    if not named:
+def _check_spiders(context: Context) -> bool:
+    """Returns True if an outlet names a spider that does not exist."""
+    custom = [outlet for outlet in context.config.outlets if outlet.spider != "outlets"]
+    if not custom:
         return False
     from scrapy.settings import Settings
     from scrapy.spiderloader import SpiderLoader
 
     from monitor.crawl.spider_package import spider_package
 
-    known = SpiderLoader.from_settings(Settings({"SPIDER_MODULES": [spider_package()]})).list()
+    spider_names = SpiderLoader.from_settings(Settings({"SPIDER_MODULES": [spider_package()]})).list()
     failed = False
-    for outlet in named:
-        if outlet.spider not in known:
+    for outlet in custom:
+        if outlet.spider not in spider_names:
             context.out.print(
-                f"FAIL  {outlet.name}: no spider {outlet.spider}; known are {', '.join(known)}", markup=False
+                f"FAIL  {outlet.name}: no spider {outlet.spider}; known are {', '.join(spider_names)}", markup=False
             )
             failed = True
     return failed
 
 
-def _store(context: Context) -> bool:
+def _check_store(context: Context) -> bool:
     try:
         with context.store() as store:
             context.out.print(f"ok    store: {store.ping()}", markup=False)
@@ -113,18 +113,17 @@ def _store(context: Context) -> bool:
     except StoreError as error:
         context.out.print(f"FAIL  store: {error}", markup=False)
         return True
-    refused = [notice for notice in waiting if notice.error]
-    if refused:
-        context.out.print(
-            f"note  outbox: {plural(len(refused), 'notice')} could not be mailed yet; `alerts list` shows why"
-        )
+    failed = [notification for notification in waiting if notification.error]
+    if failed:
+        notifications = plural(len(failed), "notification")
+        context.out.print(f"note  outbox: {notifications} could not be mailed yet; `alerts list` shows why")
     return False
 
 
-def _mail(context: Context) -> bool:
+def _check_mail(context: Context) -> bool:
     settings = context.config.mail
     if settings.url is None:
-        context.out.print("note  mail: no mail.url, so what matches waits in the outbox")
+        context.out.print("note  mail: no mail.url, so notifications wait in the outbox")
         return False
     from monitor.mail import mail_url
     from monitor.mail.smtp import Connection
@@ -137,5 +136,5 @@ def _mail(context: Context) -> bool:
         context.out.print(f"FAIL  mail: {error}", markup=False)
         return True
     login = f", as {address.user}" if address.user else ""
-    context.out.print(f"ok    mail: {address} takes mail{login}", markup=False)
+    context.out.print(f"ok    mail: {address} accepts mail{login}", markup=False)
     return False

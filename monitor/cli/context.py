@@ -1,4 +1,4 @@
-"""What one call of a command needs: the configuration, the store, a console.  Each is opened when first asked for."""
+"""The context of one command call: configuration, store and consoles, each opened at its first use."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., Any]")
 _YEAR_OR_MONTH = re.compile(r"(19|20)\d\d(-\d\d)?", re.ASCII)
-CANDIDATES = 5  # stories named where the beginning of an id fits several
-ONLY_MATCHING = "With keep: matching only stories of a topic or alert are stored; others are not here to find."
-UNFOLDED = 10_000  # columns of what is no terminal: a pipe wants a row on a line
-_NUMBER = re.compile(r"\s*\d+(\.\d*)?\s*")
+MAX_LISTED_IDS = 5  # stories listed when the beginning of an id is ambiguous
+KEEP_MATCHING_HINT = "With keep: matching only stories of a topic or alert are stored; others cannot be found here."
+PIPE_WIDTH_COLUMNS = 10_000  # wide enough that each row of a table is one line in a pipe
+_BARE_NUMBER = re.compile(r"\s*\d+(\.\d*)?\s*")
 
 
 class Context:
-    """Passed to every command as its first argument."""
+    """The first argument of every command."""
 
     path: str | None = None
     verbose = False
@@ -49,7 +49,7 @@ class Context:
 
     @cached_property
     def config(self) -> Config:
-        """Raises ConfigError."""
+        """The configuration, loaded at the first use.  Raises ConfigError."""
         from monitor.config import load
 
         if self.verbose:
@@ -58,31 +58,34 @@ class Context:
 
     @property
     def base(self) -> Path:
-        """Where relative paths of the configuration start."""
+        """The directory that relative paths of the configuration start from."""
         return self.config_path.parent
 
     @contextmanager
     def store(self) -> Iterator[Store]:
-        """The configured store, made and migrated where it is the first time.  Raises StoreError."""
-        with self._opened() as store:
+        """Opens the configured store; creates or migrates it when needed.  Raises StoreError."""
+        with self._open_store() as store:
             store.setup()
             yield store
 
     @contextmanager
-    def stored(self) -> Iterator[Store]:
-        """The configured store for a command that only reads: it is not made.  Raises StoreError."""
-        with self._opened() as store:
+    def existing_store(self) -> Iterator[Store]:
+        """Opens the configured store for a command that only reads.
+
+        Raises StoreRefused when the store does not exist, StoreError for other failures.
+        """
+        with self._open_store() as store:
             store.require_exists()
             store.setup()
             yield store
 
     def require_store(self) -> None:
-        """Raises StoreRefused where nobody has made the store yet."""
-        with self._opened() as store:
+        """Raises StoreRefused when the store does not exist."""
+        with self._open_store() as store:
             store.require_exists()
 
     @contextmanager
-    def _opened(self) -> Iterator[Store]:
+    def _open_store(self) -> Iterator[Store]:
         from monitor.store import open_store
 
         store = open_store(self.config.store, self.base)
@@ -93,50 +96,50 @@ class Context:
 
     @cached_property
     def out(self) -> Console:
-        """For people; plain where stdout is no terminal."""
+        """The console for results; without colour and wrapping when stdout is not a terminal."""
         from rich.console import Console
 
         terminal = sys.stdout.isatty()
-        width = None if terminal or os.environ.get("COLUMNS", "").isdecimal() else UNFOLDED
+        width = None if terminal or os.environ.get("COLUMNS", "").isdecimal() else PIPE_WIDTH_COLUMNS
         return Console(highlight=False, width=width, emoji=False, soft_wrap=not terminal)
 
     @cached_property
     def err(self) -> Console:
-        """For progress and complaints."""
+        """The console for progress, notes and errors."""
         from rich.console import Console
 
         return Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
-    def waiting(self, what: str) -> Status | nullcontext[None]:
-        """A spinner on a terminal, for what takes seconds and has no number."""
-        return self.err.status(what) if self.err.is_terminal else nullcontext()
+    def spinner(self, text: str) -> Status | nullcontext[None]:
+        """Shows a spinner on a terminal, for work of unknown length; does nothing elsewhere."""
+        return self.err.status(text) if self.err.is_terminal else nullcontext()
 
-    def progress(self, *, shown: bool = True) -> Progress:
-        """A bar on a terminal."""
+    def progress_bar(self, *, shown: bool = True) -> Progress:
+        """Shows a progress bar on a terminal; does nothing elsewhere."""
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         return Progress(*columns, console=self.err, transient=True, disable=not (shown and self.err.is_terminal))
 
-    def show(self, table: RenderableType) -> None:
-        """Prints a table or a part of one; in a pipe without the blanks that fill its last column."""
+    def print_table(self, table: RenderableType) -> None:
+        """Prints a table or part of one; in a pipe without trailing spaces."""
         if self.out.is_terminal:
             self.out.print(table, soft_wrap=False)
             return
-        with self.out.capture() as printed:
+        with self.out.capture() as capture:
             self.out.print(table, soft_wrap=False)
-        for line in printed.get().splitlines():
+        for line in capture.get().splitlines():
             click.echo(line.rstrip())
 
     def alert(self, name: str) -> Alert:
-        """The configured alert of that name, any case.  Raises click.UsageError."""
-        found = next((alert for alert in self.config.alerts if alert.name.casefold() == name.casefold()), None)
-        if found is None:
-            raise click.UsageError(unknown("alert", name, [alert.name for alert in self.config.alerts]))
-        return found
+        """Returns the configured alert with this name, in any case.  Raises click.UsageError when there is none."""
+        alert = next((alert for alert in self.config.alerts if alert.name.casefold() == name.casefold()), None)
+        if alert is None:
+            raise click.UsageError(unknown_name("alert", name, [alert.name for alert in self.config.alerts]))
+        return alert
 
     def warn_about_query(self, query: str, *, kind: str) -> None:
-        """Says on stderr what in the query can hardly be meant."""
+        """Prints notes about probable mistakes in the query to stderr."""
         from monitor.query.lint import configured_values, lint_query
 
         for note in lint_query(query, configured=configured_values(self.config), kind=kind):
@@ -144,12 +147,12 @@ class Context:
 
 
 def with_context(command: F) -> F:
-    """Gives a command ``--config`` behind its name too, and the context as its first argument."""
+    """Passes the context as first argument, and accepts ``--config`` and ``--verbose`` after the command's name too."""
 
     @click.option(
         "--config", "-c", "config_", metavar="FILE", help="Configuration (default: monitor.yaml, or MONITOR_CONFIG)."
     )
-    @click.option("--verbose", "-v", "verbose_", is_flag=True, help="Log what is done, to stderr.")
+    @click.option("--verbose", "-v", "verbose_", is_flag=True, help="Log progress to stderr.")
     @click.pass_context
     @functools.wraps(command)
     def wrapped(ctx: click.Context, config_: str | None, verbose_: bool, *args: Any, **kwargs: Any) -> Any:
@@ -158,11 +161,11 @@ def with_context(command: F) -> F:
         context.verbose = verbose_ or context.verbose
         return command(context, *args, **kwargs)
 
-    return wrapped  # type: ignore[return-value]  # click hands over what the wrapper takes
+    return wrapped  # type: ignore[return-value]  # click calls the wrapper with other parameters than the command's
 
 
 class TimeType(click.ParamType[datetime]):
-    """``7d``, ``12h`` (ago), ``2026``, ``2026-11``, ``2026-11-01`` or an RFC 3339 time; a moment in UTC."""
+    """``7d``, ``12h`` (ago), ``2026``, ``2026-11``, ``2026-11-01`` or an RFC 3339 time, as a datetime in UTC."""
 
     name = "7d|DATE"
 
@@ -176,37 +179,37 @@ class TimeType(click.ParamType[datetime]):
                 return time_ranges.period(value, now())[0]
             except ValueError as error:
                 self.fail(str(error), param, ctx)
-        if _NUMBER.fullmatch(value):
-            self.fail(f"{value!r} of what? write 7d, 12h or a date", param, ctx)
+        if _BARE_NUMBER.fullmatch(value):
+            self.fail(f"{value!r} has no unit; write 7d, 12h or a date", param, ctx)
         try:
-            return now() - span(value)
+            return now() - parse_duration(value)
         except ValueError:
             pass
         try:
-            moment = datetime.fromisoformat(value)
+            time = datetime.fromisoformat(value)
         except ValueError:
             self.fail(f"{value!r} is not a time; write 7d, 12h, 2026-11-01 or 2026-11-01T12:00", param, ctx)
-        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+        return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
 
 
-class SpanType(click.ParamType[timedelta]):
-    """``2d``, ``12h``, ``1h30m``."""
+class DurationType(click.ParamType[timedelta]):
+    """``2d``, ``12h`` or ``1h30m``, as a timedelta."""
 
     name = "SPAN"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         if isinstance(value, timedelta):
             return value
-        if _NUMBER.fullmatch(value):
-            self.fail(f"{value!r} of what? write 2d or 12h", param, ctx)
+        if _BARE_NUMBER.fullmatch(value):
+            self.fail(f"{value!r} has no unit; write 2d or 12h", param, ctx)
         try:
-            return span(value)
+            return parse_duration(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
 
-def span(text: str) -> timedelta:
-    """Reads a duration as monitor.yaml does.  Raises ValueError."""
+def parse_duration(text: str) -> timedelta:
+    """Parses a duration as in monitor.yaml.  Raises ValueError."""
     from monitor.config.types import duration
 
     value = duration(text)
@@ -214,29 +217,29 @@ def span(text: str) -> timedelta:
     return value
 
 
-def unknown(kind: str, name: str, known: list[str]) -> str:
-    """``no alert "sberbnk"; did you mean "sberbank"?``"""
+def unknown_name(kind: str, name: str, names: list[str]) -> str:
+    """Returns the error message for an unknown name: ``no alert "sberbnk"; did you mean "sberbank"?``."""
     from difflib import get_close_matches
 
-    close = get_close_matches(name.lower(), [each.lower() for each in known], n=1, cutoff=0.5)
-    meant = next((each for each in known if close and each.lower() == close[0]), None)
-    if meant:
-        return f'no {kind} "{name}"; did you mean "{meant}"?'
-    return f'no {kind} "{name}"; there are: {", ".join(known) or "none"}'
+    close_matches = get_close_matches(name.lower(), [each.lower() for each in names], n=1, cutoff=0.5)
+    suggestion = next((each for each in names if close_matches and each.lower() == close_matches[0]), None)
+    if suggestion:
+        return f'no {kind} "{name}"; did you mean "{suggestion}"?'
+    return f'no {kind} "{name}"; there are: {", ".join(names) or "none"}'
 
 
-def ago(moment: datetime | None, at: datetime | None = None) -> str:
-    """``3m ago``, ``in 2h``, ``-`` for never."""
-    if moment is None:
+def relative_time(time: datetime | None, reference: datetime | None = None) -> str:
+    """Formats a time relative to ``reference`` (default: now): ``3m ago``, ``in 2h``, or ``-`` for None."""
+    if time is None:
         return "-"
-    seconds = ((at or now()) - moment).total_seconds()
-    text = brief(timedelta(seconds=abs(seconds)))
+    seconds = ((reference or now()) - time).total_seconds()
+    text = short_duration(timedelta(seconds=abs(seconds)))
     return f"{text} ago" if seconds >= 0 else f"in {text}"
 
 
-def brief(length: timedelta) -> str:
-    """A duration in its largest unit: ``45s``, ``3m``, ``2h``, ``5d``."""
-    seconds = int(length.total_seconds())
+def short_duration(duration: timedelta) -> str:
+    """Formats a duration in its largest unit: ``45s``, ``3m``, ``2h``, ``5d``."""
+    seconds = int(duration.total_seconds())
     for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
         if seconds >= 2 * size or (unit == "m" and seconds >= size):
             return f"{seconds // size}{unit}"
@@ -244,23 +247,23 @@ def brief(length: timedelta) -> str:
 
 
 def find_story(store: Store, reference: str) -> Story:
-    """A story by id, beginning of an id of at least 6 characters, or address.  Raises click.UsageError."""
+    """Returns the story with this id, beginning of an id (at least 6 characters) or URL.  Raises click.UsageError."""
     from monitor.urls import story_id
 
     key = reference.strip()
     ids = [key] if re.fullmatch(r"[0-9a-f]{32}", key) else [story_id(key)] if "://" in key else []
-    found = store.stories(ids)
-    if found:
-        return next(iter(found.values()))
+    stories = store.stories(ids)
+    if stories:
+        return next(iter(stories.values()))
     if re.fullmatch(r"[0-9a-f]{1,5}", key):
         raise click.UsageError(f"{reference!r} is too short; give at least 6 characters of the id")
     if re.fullmatch(r"[0-9a-f]{6,31}", key):
-        before = f"{int(key, 16) - 1:0{len(key)}x}" + "f" * (32 - len(key)) if int(key, 16) else None
-        following = islice(store.scan(None, now=now(), after=before), CANDIDATES)
-        begun = [story for story in following if story.id.startswith(key)]
-        if len(begun) > 1:
-            which = ", ".join(story.id for story in begun)
-            raise click.UsageError(f"{reference!r} begins the ids of several stories; give more of it: {which}")
-        if begun:
-            return begun[0]
+        previous_id = f"{int(key, 16) - 1:0{len(key)}x}" + "f" * (32 - len(key)) if int(key, 16) else None
+        later_stories = islice(store.scan(None, now=now(), after=previous_id), MAX_LISTED_IDS)
+        matching = [story for story in later_stories if story.id.startswith(key)]
+        if len(matching) > 1:
+            listed_ids = ", ".join(story.id for story in matching)
+            raise click.UsageError(f"{reference!r} begins the ids of several stories; give more of it: {listed_ids}")
+        if matching:
+            return matching[0]
     raise click.UsageError(f"no stored story {reference!r}; give the id or address that `search` shows")

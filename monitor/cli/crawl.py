@@ -1,4 +1,4 @@
-"""``crawl`` and ``run``."""
+"""``crawl`` and ``run``: one pass over the outlets, and continuous crawling."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
-from monitor.cli.context import Context, unknown, with_context
+from monitor.cli.context import Context, unknown_name, with_context
 from monitor.models import Disposition
 from monitor.plural import plural
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
     from monitor.crawl.report import CrawlReport, PollReport
 
-FAILURES_SHOWN = 5  # of one outlet; `outlets NAME` and --verbose show more
+MAX_SHOWN_FAILURES = 5  # per outlet; `outlets NAME` and --verbose show more
 
 
 @click.command("crawl")
 @click.option("--outlet", "-o", "names", multiple=True, metavar="NAME", help="Only this outlet; may be repeated.")
-@click.option("--all", "everything", is_flag=True, help="Due or not.")
+@click.option("--all", "ignore_schedule", is_flag=True, help="Poll outlets that are not due too.")
 @click.option("--no-mail", is_flag=True, help="Leave the mail in the outbox.")
 @with_context
 def crawl_command(
     context: Context,
     *,
     names: tuple[str, ...],
-    everything: bool,
+    ignore_schedule: bool,
     no_mail: bool,
 ) -> int:
-    """Make one pass over the outlets that are due, then send what mail is due.  For cron; `run` does it for ever.
+    """Poll the outlets that are due once, then send the mail that is due.  For cron; `run` crawls continuously.
 
     \b
     Examples:
@@ -40,82 +40,84 @@ def crawl_command(
       media-monitor crawl --all
       media-monitor crawl --outlet "National Technology News" --all
     """
-    chosen = _outlets(context, names)
-    _log(context)
+    outlet_names = _outlet_names(context, names)
+    _set_log_level(context)
     from monitor.crawl import process
 
-    with _Progress(context, len(chosen)) as told:
-        report = process.crawl(context.config, context.base, names=chosen, ignore_schedule=everything, on_poll=told)
-    status = _summary(context, report)
+    with _Progress(context, len(outlet_names)) as progress:
+        report = process.crawl(
+            context.config, context.base, names=outlet_names, ignore_schedule=ignore_schedule, on_poll=progress
+        )
+    status = _print_summary(context, report)
     if no_mail:
         return status
-    from monitor.cli.deliver import tell
+    from monitor.cli.deliver import print_delivery
     from monitor.delivery import open_dispatcher
 
     with context.store() as store:
         with open_dispatcher(store, context.config) as dispatcher:
-            mail = dispatcher.deliver()
+            delivery = dispatcher.deliver()
         waiting = store.outbox(limit=100_000)
-    return max(status, tell(context, mail, waiting))
+    return max(status, print_delivery(context, delivery, waiting))
 
 
 @click.command("run")
 @with_context
 def run_command(context: Context) -> int:
-    """Crawl and send mail for ever, each outlet at its own pace.
+    """Crawl and send mail continuously, each outlet at its own pace.
 
-    Several processes may run on one store: they share the outlets, and each mail is sent by one of them.  SIGTERM or
-    Ctrl-C ends it cleanly; a second one at once.
+    Several processes may run on one store: they share the outlets, and one of them sends each mail.  SIGTERM or Ctrl-C
+    ends the process after the pages under way; a second one ends it at once.
 
     \b
     Examples:
       media-monitor run
       media-monitor run --verbose 2>> run.log
     """
-    _outlets(context, ())
-    _log(context, level=logging.INFO)
+    _outlet_names(context, ())
+    _set_log_level(context, level=logging.INFO)
     from monitor.crawl import process
 
     log = logging.getLogger("monitor.run")
     if context.config.mail.url is None:
-        log.warning("no mail.url: what matches waits in the outbox")
+        log.warning("no mail.url: notifications wait in the outbox")
     outlets, alerts = plural(len(context.config.outlets), "outlet"), plural(len(context.config.alerts), "alert")
     log.info("watching %s with %s", outlets, alerts)
-    report = process.run(context.config, context.base, on_poll=_logged)
+    report = process.run(context.config, context.base, on_poll=_log_poll)
     for error in report.errors:
         log.error("%s", error)
     log.info("ended; %s, %s", plural(report.poll_count, "poll"), plural(sum(report.outcomes.values()), "page"))
     return 1 if report.errors else 0
 
 
-def _logged(poll: PollReport) -> None:
-    log, line = logging.getLogger("monitor.run"), f"{poll.outlet}: {_pages(poll)}"
+def _log_poll(poll: PollReport) -> None:
+    log, line = logging.getLogger("monitor.run"), f"{poll.outlet}: {_page_counts(poll)}"
     if poll.failed:
         log.warning("%s; %s", line, "; ".join(poll.failures[:1] or poll.notes[:1]) or "failed")
     else:
         log.info("%s", line)
 
 
-def _outlets(context: Context, names: tuple[str, ...]) -> list[str]:
-    """The configured names of the outlets asked for; all where none is named.  Raises click.UsageError."""
-    configured = {outlet.name.casefold(): outlet.name for outlet in context.config.outlets}
-    if not configured:
+def _outlet_names(context: Context, names: tuple[str, ...]) -> list[str]:
+    """Returns the configured spelling of these names, or all names without any.  Raises click.UsageError."""
+    names_by_casefold = {outlet.name.casefold(): outlet.name for outlet in context.config.outlets}
+    if not names_by_casefold:
         raise click.UsageError(f"no outlets in {context.config_path}; add some under outlets:, or see `init`")
     for name in names:
-        if name.casefold() not in configured:
-            raise click.UsageError(unknown("outlet", name, list(configured.values())))
-    return [configured[name.casefold()] for name in names] or list(configured.values())
+        if name.casefold() not in names_by_casefold:
+            raise click.UsageError(unknown_name("outlet", name, list(names_by_casefold.values())))
+    return [names_by_casefold[name.casefold()] for name in names] or list(names_by_casefold.values())
 
 
-def _log(context: Context, *, level: int = logging.WARNING) -> None:
+def _set_log_level(context: Context, *, level: int = logging.WARNING) -> None:
     logging.getLogger("monitor").setLevel(logging.INFO if context.verbose else level)
 
 
 class _Progress:
-    """A bar on a terminal; nothing elsewhere but what failed."""
+    """Shows a progress bar on a terminal, and logs polls with ``--verbose``."""
 
     def __init__(self, context: Context, outlets: int) -> None:
-        self._bar = context.progress()
+        self._bar = context.progress_bar()
         self._task = self._bar.add_task("outlets", total=outlets)
         self._stories = 0
         self._verbose = context.verbose
@@ -129,70 +131,77 @@ class _Progress:
 
     def __call__(self, poll: PollReport) -> None:
         if self._verbose:
-            _logged(poll)
+            _log_poll(poll)
         self._stories += poll.count(Disposition.STORED)
         self._bar.update(self._task, advance=1, description=plural(self._stories, "story", "stories"))
 
 
-def _summary(context: Context, report: CrawlReport) -> int:
-    """Tells what the pass did; the exit status."""
+def _print_summary(context: Context, report: CrawlReport) -> int:
+    """Prints a summary of the pass.  Returns the exit status."""
     from rich.table import Table
 
-    from monitor.cli.formatting import plain
+    from monitor.cli.formatting import plain_text
 
     out, err = context.out, context.err
     if report.polls:
         table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
         table.add_column("OUTLET", overflow="fold")
-        for head in ("LISTED", "NEW", "PAGES", "STORED"):
-            table.add_column(head, justify="right")
+        for header in ("LISTED", "NEW", "PAGES", "STORED"):
+            table.add_column(header, justify="right")
         table.add_column("THE REST", overflow="fold")
         for poll in report.polls:
             listed = "unchanged" if poll.sources and poll.unchanged_sources == poll.sources else f"{poll.listed:,}"
-            row = (poll.new, poll.pages, poll.count(Disposition.STORED))
-            table.add_row(plain(poll.outlet), listed, *(f"{number:,}" for number in row), plain(", ".join(_rest(poll))))
-        context.show(table)
-    total: Counter[Disposition] = Counter()
+            numbers = (poll.new, poll.pages, poll.count(Disposition.STORED))
+            table.add_row(
+                plain_text(poll.outlet),
+                listed,
+                *(f"{number:,}" for number in numbers),
+                plain_text(", ".join(_other_pages(poll))),
+            )
+        context.print_table(table)
+    totals: Counter[Disposition] = Counter()
     for (disposition, _), number in report.outcomes.items():
-        total[disposition] += number
-    ends = ", ".join(f"{total[each]:,} {each.value}" for each in Disposition if total[each])
-    polled, pages = plural(len(report.polls), "outlet"), plural(sum(total.values()), "page")
-    out.print(f"{polled} polled, {pages} in {report.seconds:.1f} s{': ' * bool(ends)}{ends}")
+        totals[disposition] += number
+    disposition_counts = ", ".join(f"{totals[each]:,} {each.value}" for each in Disposition if totals[each])
+    polled, pages = plural(len(report.polls), "outlet"), plural(sum(totals.values()), "page")
+    out.print(
+        f"{polled} polled, {pages} in {report.seconds:.1f} s{': ' * bool(disposition_counts)}{disposition_counts}"
+    )
     if report.not_due:
-        waiting = plural(len(report.not_due), "outlet is", "outlets are")
-        out.print(f"{waiting} not due yet; --all polls {'it' if len(report.not_due) == 1 else 'them'} now.")
+        not_due = plural(len(report.not_due), "outlet is", "outlets are")
+        out.print(f"{not_due} not due yet; --all polls {'it' if len(report.not_due) == 1 else 'them'} now.")
     if report.leased_elsewhere:
         held = plural(len(report.leased_elsewhere), "outlet is", "outlets are")
         out.print(f"{held} polled by another process: {', '.join(report.leased_elsewhere)}", markup=False)
     for poll in report.polls:
-        for line in _complaints(poll):
+        for line in _problem_lines(poll):
             err.print(line, markup=False)
     for error in report.errors:
         err.print(f"error: {error}", markup=False)
     if report.stop_signal:
-        left = plural(len(report.unpolled), "outlet was", "outlets were")
-        which = f": {left} not polled; the next crawl takes {'it' if len(report.unpolled) == 1 else 'them'}"
-        err.print(f"interrupted{which if report.unpolled else '; the next crawl takes what is left'}")
+        unpolled = plural(len(report.unpolled), "outlet was", "outlets were")
+        unpolled_note = f": {unpolled} not polled; the next crawl takes {'it' if len(report.unpolled) == 1 else 'them'}"
+        err.print(f"interrupted{unpolled_note if report.unpolled else '; the next crawl continues'}")
         return 128 + report.stop_signal
     return 1 if report.errors or report.failed else 0
 
 
-def _rest(poll: PollReport) -> Iterator[str]:
-    """Every page that was not stored, by what became of it; then why candidates were left out."""
+def _other_pages(poll: PollReport) -> Iterator[str]:
+    """Yields the counts of pages that were not stored, by disposition, then the reasons for dropped candidates."""
     for (disposition, kind), number in sorted(poll.outcomes.items(), key=lambda item: -item[1]):
         if disposition is not Disposition.STORED:
             yield f"{number:,} {disposition.value}{f' ({kind})' * bool(kind)}"
     if poll.dropped and not poll.candidates:
-        why = ", ".join(f"{number:,} {reason}" for reason, number in poll.dropped.most_common())
-        yield f"{poll.dropped.total():,} not wanted: {why}"
+        reasons = ", ".join(f"{number:,} {reason}" for reason, number in poll.dropped.most_common())
+        yield f"{poll.dropped.total():,} not wanted: {reasons}"
     if poll.deferred_pages:
         yield f"{poll.deferred_pages:,} left for the next poll"
     if poll.failed and not poll.pages:
         yield "failed"
 
 
-def _complaints(poll: PollReport) -> Iterator[str]:
-    shown = poll.failures[:FAILURES_SHOWN]
+def _problem_lines(poll: PollReport) -> Iterator[str]:
+    shown = poll.failures[:MAX_SHOWN_FAILURES]
     for line in (*poll.notes, *shown):
         yield f"{poll.outlet}: {line}"
     if len(poll.failures) > len(shown):
@@ -201,9 +210,9 @@ def _complaints(poll: PollReport) -> Iterator[str]:
         yield f"{poll.outlet}: failed; `media-monitor outlets` shows why"
 
 
-def _pages(poll: PollReport) -> str:
-    counted: Counter[str] = Counter()
+def _page_counts(poll: PollReport) -> str:
+    counts: Counter[str] = Counter()
     for (disposition, _), number in poll.outcomes.items():
-        counted[disposition.value] += number
-    what = ", ".join(f"{number} {name}" for name, number in counted.most_common())
-    return f"{poll.new} new of {poll.listed} listed{': ' * bool(what)}{what}, {poll.seconds:.1f} s"
+        counts[disposition.value] += number
+    text = ", ".join(f"{number} {name}" for name, number in counts.most_common())
+    return f"{poll.new} new of {poll.listed} listed{': ' * bool(text)}{text}, {poll.seconds:.1f} s"

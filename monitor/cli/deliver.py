@@ -1,4 +1,4 @@
-"""``deliver``: the mail that is due, and how its end is told."""
+"""``deliver``: sends the mail that is due and prints a summary."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.context import Context, ago, with_context
+from monitor.cli.context import Context, relative_time, with_context
 from monitor.models import now
 from monitor.plural import plural
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 @click.command("deliver")
 @with_context
 def deliver_command(context: Context) -> int:
-    """Send the mail that is due, and nothing else.  For cron beside `crawl`, so that digests keep their time.
+    """Send the mail that is due, without crawling.  For cron beside `crawl`, so that digests are sent on time.
 
-    What the mail server does not take now stays in the outbox and is tried again; `alerts list` shows it.
+    Mail that the server does not accept stays in the outbox and is tried again; `alerts list` shows it.
 
     \b
     Examples:
@@ -35,43 +35,42 @@ def deliver_command(context: Context) -> int:
         with open_dispatcher(store, context.config) as dispatcher:
             report = dispatcher.deliver()
         waiting = store.outbox(limit=100_000)
-    return tell(context, report, waiting)
+    return print_delivery(context, report, waiting)
 
 
-def tell(context: Context, report: DeliveryReport, waiting: Sequence[Notification]) -> int:
-    """Says what was delivered and what is ``due_entries`` for its time; the exit status."""
+def print_delivery(context: Context, report: DeliveryReport, waiting: Sequence[Notification]) -> int:
+    """Prints how many mails were sent and how many notifications wait.  Returns the exit status."""
     if report.mails:
         context.out.print(
             f"Mail: {plural(report.mails, 'mail')} sent, {plural(report.notifications, 'story', 'stories')} "
             f"in {'it' if report.mails == 1 else 'them'}."
         )
     elif not (report.queued or report.postponed or report.refused or report.errors):
-        context.out.print(f"Mail: nothing is due{_later(waiting)}.")
+        context.out.print(f"Mail: nothing is due{_waiting_note(waiting)}.")
     if report.queued:
-        queued = plural(report.queued, "notice")
+        queued = plural(report.queued, "notification")
         context.err.print(f"Mail: {queued} in the outbox; set mail.url (or MONITOR_MAIL__URL) to have them sent.")
     if report.held:
-        context.out.print(f"Mail: {plural(report.held, 'notice')} held, their alerts are snoozed.")
+        context.out.print(f"Mail: {plural(report.held, 'notification')} held, their alerts are snoozed.")
     if report.postponed:
-        context.err.print(f"Mail: {plural(report.postponed, 'notice')} kept in the outbox to be sent later.")
+        context.err.print(f"Mail: {plural(report.postponed, 'notification')} kept in the outbox to be sent later.")
     if report.refused:
-        context.err.print(
-            f"Mail: {plural(report.refused, 'notice')} refused; kept in the outbox and tried again in a day."
-        )
+        refused = plural(report.refused, "notification")
+        context.err.print(f"Mail: {refused} refused; kept in the outbox and tried again in a day.")
     for error in dict.fromkeys(report.errors):
         context.err.print(f"Mail: {error}", markup=False)
     return 1 if report.errors else 0
 
 
-def _later(waiting: Sequence[Notification]) -> str:
-    """How much waits for its time, and until when; tries that failed before what has only to wait for its digest."""
-    at = now()
-    later = [notice for notice in waiting if notice.due_at > at]
-    failed = [notice for notice in later if notice.error]
-    told = failed or later
-    if not told:
+def _waiting_note(waiting: Sequence[Notification]) -> str:
+    """Returns how many notifications wait and until when: those with a failed attempt, or else those not due yet."""
+    current_time = now()
+    later = [notification for notification in waiting if notification.due_at > current_time]
+    failed = [notification for notification in later if notification.error]
+    shown = failed or later
+    if not shown:
         return ""
-    what, hint = ("try", "why") if failed else ("mail", "them")
-    number = plural(len(told), "notice waits", "notices wait")
-    following = ago(min(notice.due_at for notice in told), at)
-    return f"; {number}, the next {what} {following}; `alerts list` shows {hint}"
+    event, hint = ("try", "why") if failed else ("mail", "them")
+    number = plural(len(shown), "notification waits", "notifications wait")
+    next_time = relative_time(min(notification.due_at for notification in shown), current_time)
+    return f"; {number}, the next {event} {next_time}; `alerts list` shows {hint}"

@@ -1,4 +1,4 @@
-"""``discover``: where a site announces its stories."""
+"""``discover``: finds the feeds, sitemaps and sections of a site."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from monitor.crawl.discover import DiscoveredSources
     from monitor.crawl.fetch import Fetcher
 
-MAX_OTHER_SOURCES = 10  # sections told beside those that would be polled
+MAX_SHOWN_SECTIONS = 10  # polled or not
 
 
 @click.command("discover")
 @click.argument("url")
-@click.option("--name", help="The outlet's name in what is printed (default: the host's).")
+@click.option("--name", help="The outlet's name in the output (default: the host).")
 @with_context
 def discover_command(context: Context, *, url: str, name: str | None) -> int:
     """Find the feeds, sitemaps and sections of a site, as YAML to paste under outlets:.
 
-    It names what the monitor would poll of itself; what else was found stands behind #.
+    It prints the sources that the monitor would poll by default; other sources it found are comments, after #.
 
     \b
     Examples:
@@ -44,20 +44,20 @@ def discover_command(context: Context, *, url: str, name: str | None) -> int:
     except ValidationError as error:
         raise click.UsageError(str(error.errors()[0].get("ctx", {}).get("error", "not an address"))) from None
     try:
-        with context.waiting(f"looking through {host}"):
-            found, scripted = _ask(outlet, _settings(context))
+        with context.spinner(f"looking through {host}"):
+            discovered, script_reason = _discover(outlet, _crawl_settings(context))
     except FetchError as error:
         if "://" in url or error.kind not in {"tls", "connection", "timeout", "robots-unreachable"}:
             raise
         raise MonitorError(f"{address}: {error.message}", hint=f"https:// was assumed; or write http://{url}") from None
-    click.echo(_yaml(outlet, found, scripted), nl=False)
-    if not (found.feeds or found.sitemaps):
-        context.err.print("No feed and no sitemap answered; the monitor will read the home page and its sections.")
+    click.echo(_outlet_yaml(outlet, discovered, script_reason), nl=False)
+    if not (discovered.feeds or discovered.sitemaps):
+        context.err.print("No feed and no sitemap found; the monitor will read the home page and its sections.")
     return 0
 
 
-def _settings(context: Context) -> CrawlSettings:
-    """Those of the configuration, if there is one: a newcomer discovers before there is."""
+def _crawl_settings(context: Context) -> CrawlSettings:
+    """Returns the settings of the configuration, or defaults when there is no configuration yet."""
     if context.path or context.config_path.exists():
         return context.config.crawl
     from monitor.config import CrawlSettings
@@ -65,50 +65,52 @@ def _settings(context: Context) -> CrawlSettings:
     return CrawlSettings()
 
 
-def _ask(outlet: Outlet, settings: CrawlSettings) -> tuple[DiscoveredSources, str | None]:
-    """What was found, and why the stories have to be rendered, if they do."""
+def _discover(outlet: Outlet, settings: CrawlSettings) -> tuple[DiscoveredSources, str | None]:
+    """Returns the discovered sources, and why story pages need rendering, or None.  Raises FetchError."""
     from monitor.crawl.discover import discover, rendering_reason, with_section_counts
     from monitor.crawl.process import run_one_off
     from monitor.models import now
 
-    async def do(fetcher: Fetcher) -> tuple[DiscoveredSources, str | None]:
+    async def work(fetcher: Fetcher) -> tuple[DiscoveredSources, str | None]:
         since = now() - settings.max_age
-        found = await with_section_counts(await discover(outlet, fetcher, since=since), outlet, fetcher, since=since)
-        return found, await rendering_reason(outlet, found, fetcher, since=since)
+        discovered = await with_section_counts(
+            await discover(outlet, fetcher, since=since), outlet, fetcher, since=since
+        )
+        return discovered, await rendering_reason(outlet, discovered, fetcher, since=since)
 
-    return run_one_off(settings, do)
+    return run_one_off(settings, work)
 
 
-def _yaml(outlet: Outlet, found: DiscoveredSources, scripted: str | None) -> str:
-    """An entry for outlets: with what would be polled, each address with what it lists; the others as comments."""
-    lines = [f"  - name: {_scalar(outlet.name)}", f"    url: {_scalar(outlet.url)}"]
-    polled = found.sources_to_poll(outlet)
-    for kind, addresses in (
-        ("feed", found.feeds),
-        ("sitemap", found.sitemaps),
-        ("section", found.sections[:MAX_OTHER_SOURCES]),
+def _outlet_yaml(outlet: Outlet, discovered: DiscoveredSources, script_reason: str | None) -> str:
+    """Returns a YAML entry for ``outlets:`` with the polled sources and their story counts; others are comments."""
+    lines = [f"  - name: {_yaml_scalar(outlet.name)}", f"    url: {_yaml_scalar(outlet.url)}"]
+    polled = discovered.sources_to_poll(outlet)
+    for kind, urls in (
+        ("feed", discovered.feeds),
+        ("sitemap", discovered.sitemaps),
+        ("section", discovered.sections[:MAX_SHOWN_SECTIONS]),
     ):
-        chosen = [source.url for source in polled if source.kind == kind]
-        left = [url for url in addresses if url not in chosen]
-        if chosen:
+        polled_urls = [source.url for source in polled if source.kind == kind]
+        unpolled = [url for url in urls if url not in polled_urls]
+        if polled_urls:
             lines.append(f"    {kind}s:")
-            lines += [f"      - {_counted(url, found)}" for url in chosen]
-        elif left:
+            lines += [f"      - {_url_with_count(url, discovered)}" for url in polled_urls]
+        elif unpolled:
             lines.append(f"    # {kind}s:")
-        lines += [f"    #   - {_counted(url, found)}" for url in left]
-    if scripted:
-        lines.append(f"    render: auto  # a story's page waits for a script: {scripted}")
+        lines += [f"    #   - {_url_with_count(url, discovered)}" for url in unpolled]
+    if script_reason:
+        lines.append(f"    render: auto  # a story's page waits for a script: {script_reason}")
     return "\n".join(lines) + "\n"
 
 
-def _counted(address: str, found: DiscoveredSources) -> str:
-    number = found.story_counts.get(address)
-    return _scalar(address) + ("" if number is None else f"  # {plural(number, 'recent story', 'recent stories')}")
+def _url_with_count(url: str, discovered: DiscoveredSources) -> str:
+    number = discovered.story_counts.get(url)
+    return _yaml_scalar(url) + ("" if number is None else f"  # {plural(number, 'recent story', 'recent stories')}")
 
 
-def _scalar(text: str) -> str:
-    """Quoted: an address or name may hold what YAML reads as its own."""
+def _yaml_scalar(text: str) -> str:
+    """Quotes text that YAML might not read as a plain scalar."""
     import json
 
-    plain = all(c.isalnum() or c in " ._-/:?=&%+~" for c in text) and ": " not in text and not text.endswith(":")
-    return text if plain and text[:1].isalnum() else json.dumps(text, ensure_ascii=False)
+    is_plain = all(c.isalnum() or c in " ._-/:?=&%+~" for c in text) and ": " not in text and not text.endswith(":")
+    return text if is_plain and text[:1].isalnum() else json.dumps(text, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""``explain``: why a query matches a story, or which clause fails."""
+"""``explain``: shows why a query matches a story, or which clause fails."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="The tree as one JSON object.")
 @with_context
 def explain_command(context: Context, *, query: str, story: str, as_json: bool) -> int:
-    """Say why QUERY matches STORY, or which clause fails, with the words in context.
+    """Explain why QUERY matches STORY, or which clause fails, with the words in context.
 
     QUERY may be the name of an alert or topic of the configuration.  STORY is an id or address as `search` shows it,
-    or a file with a story as `extract --json` or `search --json` prints it.  Exit status 1 where it does not match.
+    or a file with a story as `extract --json` or `search --json` prints it.  Exit status 1 if QUERY does not match.
 
     \b
     Examples:
@@ -38,74 +38,74 @@ def explain_command(context: Context, *, query: str, story: str, as_json: bool) 
     from monitor.query import parse
     from monitor.query.explain import explain
 
-    node = parse(_query(context, query))
-    explained = explain(node, _story(context, story), now=now())
+    node = parse(_named_query(context, query))
+    explained = explain(node, _load_story(context, story), now=now())
     if as_json:
         import orjson
 
-        click.echo(orjson.dumps(_json(explained)))
+        click.echo(orjson.dumps(_explanation_json(explained)))
     else:
-        _show(context, explained)
+        _print_explanation(context, explained)
     return 0 if explained.matched else 1
 
 
-def _query(context: Context, text: str) -> str:
-    """The query of the alert or topic of that name, else the text itself."""
+def _named_query(context: Context, text: str) -> str:
+    """Returns the query of the alert or topic with this name, else the text itself."""
     if not context.config_path.exists() and not context.path:
         return text
-    named = {name.casefold(): query for name, query in context.config.topics.items()}
-    named |= {alert.name.casefold(): alert.query for alert in context.config.alerts}
-    return named.get(text.strip().casefold(), text)
+    queries_by_name = {name.casefold(): query for name, query in context.config.topics.items()}
+    queries_by_name |= {alert.name.casefold(): alert.query for alert in context.config.alerts}
+    return queries_by_name.get(text.strip().casefold(), text)
 
 
-def _story(context: Context, reference: str) -> Story:
+def _load_story(context: Context, reference: str) -> Story:
     path = Path(reference)
     if "://" in reference or not path.is_file():
-        with context.stored() as store:
+        with context.existing_store() as store:
             return find_story(store, reference)
     from monitor.cli.match import read_stories
 
     with path.open("rb") as lines:
-        _, found = next(read_stories(lines), (0, "the file is empty"))
-    if isinstance(found, str):
-        raise click.UsageError(f"{reference}: {found}")
-    return found
+        _, story_or_error = next(read_stories(lines), (0, "the file is empty"))
+    if isinstance(story_or_error, str):
+        raise click.UsageError(f"{reference}: {story_or_error}")
+    return story_or_error
 
 
-def _show(context: Context, explained: Explained) -> None:
+def _print_explanation(context: Context, explained: Explained) -> None:
     verdict = "matches" if explained.matched else "does not match"
     context.out.print(verdict, style="bold green" if explained.matched else "bold red")
-    context.out.print(_tree(explained, marks=not context.out.is_terminal))
+    context.out.print(_tree(explained, asterisks=not context.out.is_terminal))
 
 
-def _tree(explained: Explained, *, marks: bool) -> Tree:
+def _tree(explained: Explained, *, asterisks: bool) -> Tree:
     from rich.text import Text
     from rich.tree import Tree
 
-    from monitor.cli.formatting import quote
+    from monitor.cli.formatting import marked_snippet
 
-    sign, style = ("yes", "green") if explained.matched else ("no ", "red")
-    label = Text(f"{sign}  ", style=style).append(explained.label, style="bold")
+    verdict, style = ("yes", "green") if explained.matched else ("no ", "red")
+    label = Text(f"{verdict}  ", style=style).append(explained.label, style="bold")
     if explained.reason:
         label.append(f": {explained.reason}", style="dim")
     tree = Tree(label)
     for snippet in explained.contexts:
-        tree.add(quote(snippet, marks=marks))
+        tree.add(marked_snippet(snippet, asterisks=asterisks))
     for part in explained.parts:
-        tree.add(_tree(part, marks=marks))
+        tree.add(_tree(part, asterisks=asterisks))
     return tree
 
 
-def _json(explained: Explained) -> Json:
+def _explanation_json(explained: Explained) -> Json:
     data: Json = {"clause": explained.label, "query": str(explained.node), "matched": explained.matched}
     if explained.reason:
         data["reason"] = explained.reason
     if explained.contexts:
-        data["contexts"] = [_context(snippet) for snippet in explained.contexts]
+        data["contexts"] = [_snippet_json(snippet) for snippet in explained.contexts]
     if explained.parts:
-        data["parts"] = [_json(part) for part in explained.parts]
+        data["parts"] = [_explanation_json(part) for part in explained.parts]
     return data
 
 
-def _context(snippet: Snippet) -> Json:
+def _snippet_json(snippet: Snippet) -> Json:
     return {"field": snippet.field, "text": snippet.text, "marks": [list(mark) for mark in snippet.marks]}

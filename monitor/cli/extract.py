@@ -1,4 +1,4 @@
-"""``extract``: pages to stories, through the same readers as a crawl."""
+"""``extract``: extracts stories from pages, with the same code as a crawl."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 
 import click
 
-from monitor.cli.context import Context, unknown, with_context
+from monitor.cli.context import Context, unknown_name, with_context
 from monitor.errors import ExtractionError, FetchError
 from monitor.models import Article, Candidate, FrontierEntry, Page, Story, now
 
@@ -28,26 +28,26 @@ if TYPE_CHECKING:
     from monitor.crawl.fetch import Fetcher
     from monitor.models import Json, NotArticle
 
-    Brought: TypeAlias = Page | FetchError | OSError | None
-    Result: TypeAlias = Article | NotArticle | ExtractionError | FetchError | OSError
+    FetchResult: TypeAlias = Page | FetchError | OSError | None
+    ExtractResult: TypeAlias = Article | NotArticle | ExtractionError | FetchError | OSError
 
-_OWN_ADDRESS = re.compile(
+_CANONICAL_URL = re.compile(
     rb"""<link[^>]+rel=["']?canonical["']?[^>]+href=["']?(https?://[^"'\s>]+)"""
     rb"""|<meta[^>]+property=["']og:url["'][^>]+content=["'](https?://[^"'\s>]+)""",
     re.IGNORECASE,
 )
-_TAG = re.compile(rb"<[a-z!?]", re.IGNORECASE)
-_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")  # 1b shifts ISO 2022
-SNIFFED_BYTES = 4096  # bytes of a file that show whether it is a page
+_HTML_TAG = re.compile(rb"<[a-z!?]", re.IGNORECASE)
+_CONTROL_BYTE = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")  # 1b is part of ISO 2022 text
+SNIFFED_BYTES = 4096  # checked at a file's start to decide whether it is HTML
 
 
 @click.command("extract")
 @click.argument("pages", nargs=-1, required=True, metavar="FILE_OR_URL...")
 @click.option("--url", "urls", multiple=True, help="The address of the FILE's page; once for all, or once for each.")
+@click.option("--outlet", "outlet_name", metavar="NAME", help="Use this outlet's selectors, language and rendering.")
 @click.option(
-    "--outlet", "outlet_name", metavar="NAME", help="Read as this outlet's: its selectors, language, rendering."
+    "--render", type=click.Choice(["none", "splash", "playwright", "auto"]), help="Engine that renders a URL."
 )
-@click.option("--render", type=click.Choice(["none", "splash", "playwright", "auto"]), help="Have a URL rendered.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per page, one per line.")
 @with_context
 def extract_command(
@@ -59,10 +59,10 @@ def extract_command(
     render: str | None,
     as_json: bool,
 ) -> int:
-    """Read stories out of pages, in the order given.  - is standard input.
+    """Extract stories from pages, in the order given.  - is standard input.
 
-    A page that is no story, or cannot be read, is named on stderr with the reason; with --json it still has its line,
-    with "error" in it.
+    A page that is not a story, or cannot be read, is reported on stderr with the reason; with --json it also has a
+    line, with "error" in it.
 
     \b
     Examples:
@@ -73,35 +73,35 @@ def extract_command(
     if len(urls) not in (0, 1, len(pages)):
         raise click.UsageError(f"{len(pages)} pages but {len(urls)} --url; give one for all, or one for each")
     for url in urls:
-        _check(url)
-    addresses = urls * len(pages) if len(urls) == 1 else urls or ("",) * len(pages)
+        _check_url(url)
+    page_urls = urls * len(pages) if len(urls) == 1 else urls or ("",) * len(pages)
     if all(_is_missing(name) for name in pages) and not as_json:
         for name in pages:
-            context.err.print(f"{name}: {_missing(name)}", markup=False)
+            context.err.print(f"{name}: {_missing_file_message(name)}", markup=False)
         return 1
-    config = _config(context, outlet_name)
-    with context.waiting("fetching"):
-        fetched = _fetch(config, [name for name in pages if _is_url(name)], outlet_name, render)
+    config = _load_config(context, outlet_name)
+    with context.spinner("fetching"):
+        fetched = _fetch_pages(config, [name for name in pages if _is_url(name)], outlet_name, render)
     status = 0
 
     async def read(bar: Progress) -> None:
         nonlocal status
-        _end_when_told()
+        _cancel_on_interrupt()
         task = bar.add_task("pages", total=len(pages))
-        async for name, outlet, page, result in _read(config, pages, addresses, fetched, outlet_name):
+        async for name, outlet, page, result in _extract_pages(config, pages, page_urls, fetched, outlet_name):
             bar.advance(task)
-            problem = _problem(result)
-            story = None if page is None or not isinstance(result, Article) else _story(outlet, page, result)
+            problem = _problem_text(result)
+            story = None if page is None or not isinstance(result, Article) else _story_of(outlet, page, result)
             if as_json:
                 _print_json(name, page, story, result, problem)
             elif story is not None:
-                _show(context, story)
+                _print_story(context, story)
             if problem:
                 context.err.print(f"{name}: {problem}", markup=False)
                 status = 1
 
-    # between stories on the same terminal a bar would only flicker
-    with context.progress(shown=len(pages) > 1 and not context.out.is_terminal) as bar:
+    # A bar between stories on the same terminal would only flicker.
+    with context.progress_bar(shown=len(pages) > 1 and not context.out.is_terminal) as bar:
         try:
             asyncio.run(read(bar))
         except asyncio.CancelledError:
@@ -109,10 +109,11 @@ def extract_command(
     return status
 
 
-def _end_when_told() -> None:
+def _cancel_on_interrupt() -> None:
     """Cancels this task at the first Ctrl-C; the second ends the process.
 
-    asyncio does the same, but sleeps over a signal that comes just before it waits: it wakes for those it is to watch.
+    asyncio.run does the same, but may miss a signal that arrives just before it waits: only a signal with a handler
+    in the loop wakes it.
     """
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
@@ -132,14 +133,14 @@ def _is_missing(name: str) -> bool:
     return name != "-" and not _is_url(name) and not Path(name).exists()
 
 
-def _missing(name: str) -> str:
-    """That there is no such file, and how to write what looks like an address."""
-    address = re.match(r"(www\.|[\w-]+(\.[\w-]+)+/)", name)
-    return os.strerror(errno.ENOENT) + "; an address begins with https://" * bool(address)
+def _missing_file_message(name: str) -> str:
+    """Returns the message for a missing file, with a hint when its name looks like an address without a scheme."""
+    looks_like_url = re.match(r"(www\.|[\w-]+(\.[\w-]+)+/)", name)
+    return os.strerror(errno.ENOENT) + "; an address begins with https://" * bool(looks_like_url)
 
 
-def _check(url: str) -> None:
-    """Raises click.UsageError where it is no address."""
+def _check_url(url: str) -> None:
+    """Raises click.UsageError when the text is not a web address."""
     from monitor.config.types import web_address
 
     try:
@@ -148,8 +149,8 @@ def _check(url: str) -> None:
         raise click.UsageError(f"--url: {error}") from None
 
 
-def _config(context: Context, outlet_name: str | None) -> Config:
-    """The configuration, if there is one: a newcomer extracts before there is."""
+def _load_config(context: Context, outlet_name: str | None) -> Config:
+    """Returns the configuration, or defaults when there is no configuration yet and no outlet is named."""
     from monitor.config import Config
 
     if outlet_name is None and not context.path and not context.config_path.exists():
@@ -157,118 +158,123 @@ def _config(context: Context, outlet_name: str | None) -> Config:
     return context.config
 
 
-def _outlet(config: Config, outlet_name: str | None, url: str, render: str | None = None) -> Outlet:
-    """The outlet whose page it is: the one named, else the configured one whose site it is on, else one of its own."""
+def _outlet_of(config: Config, outlet_name: str | None, url: str, render: str | None = None) -> Outlet:
+    """Returns the named outlet, else the configured outlet of the URL's site, else an outlet named after its host.
+
+    Raises click.UsageError when no outlet has the name.
+    """
     from monitor.config import Outlet
     from monitor.discovery.url_rules import OutletScope
 
     if outlet_name is not None:
         named = [outlet for outlet in config.outlets if outlet.name.casefold() == outlet_name.casefold()]
         if not named:
-            raise click.UsageError(unknown("outlet", outlet_name, [outlet.name for outlet in config.outlets]))
+            raise click.UsageError(unknown_name("outlet", outlet_name, [outlet.name for outlet in config.outlets]))
         outlet = named[0]
     else:
-        stranger = Outlet.model_construct(name=urlsplit(url).hostname or "", url=url)
-        outlet = next((known for known in config.outlets if url in OutletScope(known)), stranger)
+        unconfigured = Outlet.model_construct(name=urlsplit(url).hostname or "", url=url)
+        outlet = next((outlet for outlet in config.outlets if url in OutletScope(outlet)), unconfigured)
     return outlet.model_copy(update={"render": render}) if render else outlet
 
 
-def _fetch(config: Config, urls: Sequence[str], outlet_name: str | None, render: str | None) -> dict[str, Brought]:
-    """Each address's page, or why it could not be had; with robots.txt, guard and limits as in a crawl."""
+def _fetch_pages(
+    config: Config, urls: Sequence[str], outlet_name: str | None, render: str | None
+) -> dict[str, FetchResult]:
+    """Fetches pages under the rules of a crawl (robots.txt, address guard, limits).  Returns a result for each URL."""
     if not urls:
         return {}
     from monitor.crawl.process import run_one_off
 
-    async def fetch(fetcher: Fetcher, url: str) -> Brought:
+    async def fetch(fetcher: Fetcher, url: str) -> FetchResult:
         try:
-            return await fetcher.page(_outlet(config, outlet_name, url, render), url)
+            return await fetcher.page(_outlet_of(config, outlet_name, url, render), url)
         except FetchError as error:
             return error
 
-    async def do(fetcher: Fetcher) -> dict[str, Brought]:
+    async def work(fetcher: Fetcher) -> dict[str, FetchResult]:
         distinct = list(dict.fromkeys(urls))
         return dict(zip(distinct, await asyncio.gather(*(fetch(fetcher, url) for url in distinct)), strict=True))
 
-    return run_one_off(config.crawl, do)
+    return run_one_off(config.crawl, work)
 
 
-async def _read(
+async def _extract_pages(
     config: Config,
     names: Sequence[str],
-    addresses: Sequence[str],
-    fetched: dict[str, Brought],
+    page_urls: Sequence[str],
+    fetched: dict[str, FetchResult],
     outlet_name: str | None,
-) -> AsyncIterator[tuple[str, Outlet, Page | None, Result]]:
-    """Each page with what it is, in order; a few are read at once, and no more are held than that."""
+) -> AsyncIterator[tuple[str, Outlet, Page | None, ExtractResult]]:
+    """Yields (name, outlet, page, result) in the order given.  Reads at most four pages per worker ahead."""
     from monitor.extract import ExtractionOptions, Extractor
 
     async with Extractor(config.crawl.workers if len(names) > 1 else 1) as extractor:
 
-        async def one(name: str, address: str) -> tuple[str, Outlet, Page | None, Result]:
-            page = fetched[name] if name in fetched else _file(name, address, config.crawl.max_size)
-            url = page.url if isinstance(page, Page) else address
-            outlet = _outlet(config, outlet_name, url)
+        async def extract_one(name: str, page_url: str) -> tuple[str, Outlet, Page | None, ExtractResult]:
+            page = fetched[name] if name in fetched else _page_from_file(name, page_url, config.crawl.max_size)
+            url = page.url if isinstance(page, Page) else page_url
+            outlet = _outlet_of(config, outlet_name, url)
             if not isinstance(page, Page):
-                return name, outlet, None, page or FetchError("no page came", kind="empty")
+                return name, outlet, None, page or FetchError("no page received", kind="empty")
             try:
                 return name, outlet, page, await extractor.read(page, ExtractionOptions.for_outlet(outlet))
             except ExtractionError as error:
                 return name, outlet, page, error
 
-        under_way: deque[asyncio.Task[tuple[str, Outlet, Page | None, Result]]] = deque()
-        for name, address in zip(names, addresses, strict=True):
-            under_way.append(asyncio.create_task(one(name, address)))
-            if len(under_way) >= 4 * extractor.workers:
-                yield await under_way.popleft()
-        while under_way:
-            yield await under_way.popleft()
+        pending: deque[asyncio.Task[tuple[str, Outlet, Page | None, ExtractResult]]] = deque()
+        for name, page_url in zip(names, page_urls, strict=True):
+            pending.append(asyncio.create_task(extract_one(name, page_url)))
+            if len(pending) >= 4 * extractor.workers:
+                yield await pending.popleft()
+        while pending:
+            yield await pending.popleft()
 
 
-def _file(name: str, address: str, largest: int) -> Page | FetchError | OSError:
+def _page_from_file(name: str, url: str, max_bytes: int) -> Page | FetchError | OSError:
     try:
         if name == "-":
-            body = sys.stdin.buffer.read(largest + 1)
+            body = sys.stdin.buffer.read(max_bytes + 1)
         else:
             with Path(name).open("rb") as file:
-                body = file.read(largest + 1)
+                body = file.read(max_bytes + 1)
     except FileNotFoundError as error:
-        return FileNotFoundError(error.errno, _missing(name))
+        return FileNotFoundError(error.errno, _missing_file_message(name))
     except OSError as error:
         return error
-    if len(body) > largest:
-        return FetchError(f"larger than crawl.max_size ({largest:,} bytes)", kind="too-large", permanent=True)
+    if len(body) > max_bytes:
+        return FetchError(f"larger than crawl.max_size ({max_bytes:,} bytes)", kind="too-large", permanent=True)
     if not body.strip():
-        return FetchError("nothing in it", kind="empty", permanent=True)
+        return FetchError("no content", kind="empty", permanent=True)
     if body.startswith(b"\x1f\x8b"):
-        return FetchError("packed by gzip; unpack it first: zcat FILE | media-monitor extract -", kind="not-html")
-    if not _is_page(body):
+        return FetchError("gzip-compressed; unpack it first: zcat FILE | media-monitor extract -", kind="not-html")
+    if not _is_html(body):
         return FetchError("not a web page", kind="not-html", permanent=True)
-    if not address:
-        found = _OWN_ADDRESS.search(body)
-        own = next((group for group in found.groups() if group), b"") if found else b""
-        address = own.decode("ascii", "ignore") or f"https://file.invalid/{quote(Path(name).name)}"
-    return Page(url=address, body=body, fetched_at=now())
+    if not url:
+        match = _CANONICAL_URL.search(body)
+        canonical = next((group for group in match.groups() if group), b"") if match else b""
+        url = canonical.decode("ascii", "ignore") or f"https://file.invalid/{quote(Path(name).name)}"
+    return Page(url=url, body=body, fetched_at=now())
 
 
-def _is_page(body: bytes) -> bool:
-    """Whether a file begins like HTML: a tag, and hardly any byte that no encoding of text has."""
+def _is_html(body: bytes) -> bool:
+    """Returns True if a file starts like HTML: it has a tag, and at most 2% control bytes."""
     if body.startswith((b"\xff\xfe", b"\xfe\xff")):
         return True  # UTF-16
     head = body[:SNIFFED_BYTES]
-    controls = len(_CONTROL.findall(head))
-    return _TAG.search(head) is not None and controls <= len(head) // 50
+    controls = len(_CONTROL_BYTE.findall(head))
+    return _HTML_TAG.search(head) is not None and controls <= len(head) // 50
 
 
-def _story(outlet: Outlet, page: Page, article: Article) -> Story:
+def _story_of(outlet: Outlet, page: Page, article: Article) -> Story:
     from monitor.ingest.decision import story_from
     from monitor.urls import story_id
 
     candidate = Candidate(url=page.url, outlet=outlet.name)
-    visit = FrontierEntry(id=story_id(page.url), candidate=candidate, first_seen_at=page.fetched_at, next_at=None)
-    return story_from(outlet, visit, page, article)
+    entry = FrontierEntry(id=story_id(page.url), candidate=candidate, first_seen_at=page.fetched_at, next_at=None)
+    return story_from(outlet, entry, page, article)
 
 
-def _problem(result: Result) -> str:
+def _problem_text(result: ExtractResult) -> str:
     if isinstance(result, Article):
         return ""
     if isinstance(result, FetchError):
@@ -280,7 +286,7 @@ def _problem(result: Result) -> str:
     return f"not an article: {result.kind}{f', {result.detail}' * bool(result.detail)}"
 
 
-def _print_json(name: str, page: Page | None, story: Story | None, result: Result, problem: str) -> None:
+def _print_json(name: str, page: Page | None, story: Story | None, result: ExtractResult, problem: str) -> None:
     import orjson
 
     data: Json
@@ -292,11 +298,11 @@ def _print_json(name: str, page: Page | None, story: Story | None, result: Resul
     click.echo(orjson.dumps({"source": name, **data}))
 
 
-def _show(context: Context, story: Story) -> None:
+def _print_story(context: Context, story: Story) -> None:
     from monitor.cli.formatting import headline
 
     context.out.print(headline(story))
-    facts = {
+    details = {
         "language": story.language,
         "section": story.section,
         "tags": ", ".join(story.tags),
@@ -304,7 +310,7 @@ def _show(context: Context, story: Story) -> None:
         "words": f"{story.word_count:,}",
     }
     context.out.print(
-        " · ".join(f"{name} {value}" for name, value in facts.items() if value), style="dim", markup=False
+        " · ".join(f"{name} {value}" for name, value in details.items() if value), style="dim", markup=False
     )
     context.out.print()
     context.out.print(story.text, markup=False)

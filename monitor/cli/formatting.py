@@ -1,4 +1,4 @@
-"""Stories and numbers on a terminal."""
+"""Formats stories and numbers for a terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from monitor.cli.context import ago
+from monitor.cli.context import relative_time
 from monitor.models import now
 
 if TYPE_CHECKING:
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 def headline(story: Story) -> Text:
-    """Title, then outlet, time, authors, flags and what it matched, then the address."""
+    """Returns title, then outlet, time, authors, flags and alerts, then URL and id, on three lines."""
     text = Text()
-    text.append(line(story.title) or story.url, style="bold")
+    text.append(printable(story.title) or story.url, style="bold")
     text.append("\n")
-    moment = story.published_at or story.first_seen_at
-    facts = [line(story.outlet), f"{moment:%Y-%m-%d %H:%M} UTC ({ago(moment, now())})"]
+    time = story.published_at or story.first_seen_at
+    details = [printable(story.outlet), f"{time:%Y-%m-%d %H:%M} UTC ({relative_time(time, now())})"]
     if story.authors:
-        facts.append(line(", ".join(story.authors[:3])))
-    text.append(" · ".join(facts), style="dim")
+        details.append(printable(", ".join(story.authors[:3])))
+    text.append(" · ".join(details), style="dim")
     if story.flags:
         text.append(f" · {', '.join(story.flags)}", style="yellow")
     if story.alerts:
@@ -37,35 +37,38 @@ def headline(story: Story) -> Text:
     return text
 
 
-def quote(snippet: Snippet, *, marks: bool) -> Text:
-    """A line of context with the matching words marked: by colour, or between *asterisks* where there is none."""
-    text, place = Text("  "), 0
+def marked_snippet(snippet: Snippet, *, asterisks: bool) -> Text:
+    """Returns a line of context with the matching words marked: between *asterisks*, or by colour only."""
+    text, position = Text("  "), 0
     for start, end in snippet.marks:
-        text.append(line(snippet.text[place:start], strip=False))
-        word = line(snippet.text[start:end], strip=False)
-        text.append(f"*{word}*" if marks else word, style="bold black on yellow")
-        place = end
-    text.append(line(snippet.text[place:], strip=False))
+        text.append(printable(snippet.text[position:start], strip=False))
+        word = printable(snippet.text[start:end], strip=False)
+        text.append(f"*{word}*" if asterisks else word, style="bold black on yellow")
+        position = end
+    text.append(printable(snippet.text[position:], strip=False))
     return text
 
 
-def bars(counts: Sequence[tuple[str, int]], *, width: int = 40) -> list[str]:
-    """A bar chart, a line for each label."""
-    most = max((count for _, count in counts), default=0)
-    labels = max((len(label) for label, _ in counts), default=0)
+def bar_chart(counts: Sequence[tuple[str, int]], *, max_width: int = 40) -> list[str]:
+    """Returns a bar chart of (label, count), one line for each label."""
+    maximum = max((count for _, count in counts), default=0)
+    label_width = max((len(label) for label, _ in counts), default=0)
     lines = []
     for label, count in counts:
-        bar = "█" * max(round(count * width / most), 1 if count else 0) if most else ""
-        lines.append(f"{label:<{labels}}  {count:>5}  {bar}".rstrip())
+        bar = "█" * max(round(count * max_width / maximum), 1 if count else 0) if maximum else ""
+        lines.append(f"{label:<{label_width}}  {count:>5}  {bar}".rstrip())
     return lines
 
 
-def plain(text: str, *, before: str = "") -> Text:
-    """Text as it is, on one line: its brackets are no markup, its controls no commands."""
-    return Text(before + line(text))
+def plain_text(text: str, *, prefix: str = "") -> Text:
+    """Returns the text on one line, without rich markup and control characters."""
+    return Text(prefix + printable(text))
 
 
-def line(text: str, *, strip: bool = True) -> str:
-    """Nothing a page wrote may steer the terminal."""
-    shown = "".join(c if c.isprintable() or c == " " else " " for c in text)
-    return " ".join(shown.split()) if strip else shown
+def printable(text: str, *, strip: bool = True) -> str:
+    """Replaces unprintable characters by spaces, so that a page's text cannot control the terminal.
+
+    With ``strip``, also collapses white space.
+    """
+    cleaned = "".join(c if c.isprintable() or c == " " else " " for c in text)
+    return " ".join(cleaned.split()) if strip else cleaned

@@ -1,4 +1,4 @@
-"""``history``: what an outlet changed in a story."""
+"""``history``: shows what an outlet changed in a story."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("history")
 @click.argument("story")
-@click.option("--json", "as_json", is_flag=True, help="Every version whole, a JSON object a line, oldest first.")
+@click.option("--json", "as_json", is_flag=True, help="Every version as a JSON object, one per line, oldest first.")
 @with_context
 def history_command(context: Context, *, story: str, as_json: bool) -> None:
     """Show what an outlet changed in a story, version by version, in words.
@@ -29,9 +29,9 @@ def history_command(context: Context, *, story: str, as_json: bool) -> None:
       media-monitor history https://www.nationaltechnology.co.uk/story
       media-monitor history 3f9a01bc --json | jq -r .title
     """
-    with context.stored() as store:
-        found = find_story(store, story)
-        versions = store.history(found.id) or [found]
+    with context.existing_store() as store:
+        current = find_story(store, story)
+        versions = store.history(current.id) or [current]
     if as_json:
         import orjson
 
@@ -39,28 +39,28 @@ def history_command(context: Context, *, story: str, as_json: bool) -> None:
             click.echo(orjson.dumps(version.to_json()))
         return
     out = context.out
-    from monitor.cli.formatting import plain
+    from monitor.cli.formatting import plain_text
 
-    out.print(plain(versions[-1].title), style="bold")
-    out.print(plain(versions[-1].url), style="blue")
-    before = None
+    out.print(plain_text(versions[-1].title), style="bold")
+    out.print(plain_text(versions[-1].url), style="blue")
+    previous = None
     for version in versions:
         out.print(f"\nversion {version.version}, fetched {version.fetched_at:%Y-%m-%d %H:%M} UTC", style="bold")
-        if before is None:
+        if previous is None:
             out.print("  " + plural(version.word_count, "word"))
-            before = version
+            previous = version
             continue
-        if before.title != version.title:
-            out.print("  title: ", difference(before.title, version.title, colour=out.is_terminal), sep="")
-        for line in changed_paragraphs(before.text, version.text):
-            out.print("  ", difference(*line, colour=out.is_terminal), sep="")
-        before = version
+        if previous.title != version.title:
+            out.print("  title: ", marked_changes(previous.title, version.title, colour=out.is_terminal), sep="")
+        for line in changed_paragraphs(previous.text, version.text):
+            out.print("  ", marked_changes(*line, colour=out.is_terminal), sep="")
+        previous = version
     if len(versions) == 1:
         context.err.print("The outlet has not changed it since.")
 
 
 def changed_paragraphs(before: str, after: str) -> list[tuple[str, str]]:
-    """Pairs of what a paragraph was and is; empty where it is new or gone."""
+    """Returns (old, new) for each changed paragraph; the missing side is empty if it was added or removed."""
     old, new = before.split("\n\n"), after.split("\n\n")
     pairs: list[tuple[str, str]] = []
     for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
@@ -73,20 +73,20 @@ def changed_paragraphs(before: str, after: str) -> list[tuple[str, str]]:
     return pairs
 
 
-def difference(before: str, after: str, *, colour: bool) -> Text:
-    """Words taken out and put in: red and green, or [-out-] and {+in+} where there is no colour."""
+def marked_changes(before: str, after: str, *, colour: bool) -> Text:
+    """Marks removed and added words: red and green, or [-removed-] and {+added+} without colour."""
     from rich.text import Text
 
     from monitor.changes import differences
-    from monitor.cli.formatting import line
+    from monitor.cli.formatting import printable
 
     text = Text()
     for change in differences(before, after):
-        said = line(change.text, strip=False)
+        words = printable(change.text, strip=False)
         if change.kind == "same":
-            text.append(said if len(said) < 160 else f"{said[:70]} … {said[-70:]}")
+            text.append(words if len(words) < 160 else f"{words[:70]} … {words[-70:]}")
         elif change.kind == "removed":
-            text.append(said if colour else f"[-{said}-]", style="red strike")
+            text.append(words if colour else f"[-{words}-]", style="red strike")
         else:
-            text.append(said if colour else f"{{+{said}+}}", style="green")
+            text.append(words if colour else f"{{+{words}+}}", style="green")
     return text

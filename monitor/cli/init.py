@@ -1,4 +1,4 @@
-"""``init``: a starter to change rather than an empty file."""
+"""``init``: writes a starter configuration to edit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from monitor.errors import MonitorError
 @click.argument("directory", default=".", metavar="[DIR]")
 @with_context
 def init_command(context: Context, *, directory: str) -> None:
-    """Write a commented starter monitor.yaml into DIR (default: here): real outlets, topics and alerts of this field.
+    """Write a commented starter monitor.yaml into DIR (default: here), with real outlets, topics and alerts.
 
     It never overwrites a file.
 
@@ -34,7 +34,7 @@ def init_command(context: Context, *, directory: str) -> None:
         with target.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise MonitorError(f"{target} exists and is left as it is", hint="name another directory") from None
+        raise MonitorError(f"{target} exists and was not changed", hint="name another directory") from None
     except OSError as error:
         raise MonitorError(f"{target} cannot be written: {error.strerror}") from None
     out = context.out

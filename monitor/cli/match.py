@@ -1,4 +1,4 @@
-"""``match``: what the rules say of stories."""
+"""``match``: shows which alerts and topics match stories."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from monitor.models import Story, now, rfc3339
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAX_LINE_BYTES = 50_000_000  # bytes
+MAX_LINE_BYTES = 50_000_000
 
 
 @click.command("match")
 @click.argument("stories", metavar="STORIES.jsonl")
-@click.option("--json", "as_json", is_flag=True, help='{"id", "url", "alerts", "topics"}, a line a story.')
+@click.option("--json", "as_json", is_flag=True, help='{"id", "url", "alerts", "topics"}, one line per story.')
 @with_context
 def match_command(context: Context, *, stories: str, as_json: bool) -> int:
-    """Say which alerts and topics of the configuration match stories, in the order given.  - is standard input.
+    """Show which alerts and topics of the configuration match stories, in the order given.  - is standard input.
 
-    STORIES are as `extract --json`, `search --json` or `export` print them; of each, "text" or "title" is enough.
+    STORIES are as `extract --json`, `search --json` or `export` print them; a "text" or "title" is enough.
 
     \b
     Examples:
@@ -35,31 +35,32 @@ def match_command(context: Context, *, stories: str, as_json: bool) -> int:
 
     rules = RuleSet.of(context.config)
     status = 0
-    with _opened(stories) as lines:
-        for number, found in read_stories(lines):
-            if isinstance(found, str):
-                context.err.print(f"{stories}:{number}: {found}", markup=False)
+    with _open_lines(stories) as lines:
+        for number, story_or_error in read_stories(lines):
+            if isinstance(story_or_error, str):
+                context.err.print(f"{stories}:{number}: {story_or_error}", markup=False)
                 status = 1
                 continue
-            matched = rules.match(found)
+            story = story_or_error
+            matched = rules.match(story)
             if as_json:
                 import orjson
 
                 names = {"alerts": list(matched.alerts), "topics": list(matched.topics)}
-                click.echo(orjson.dumps({"id": found.id, "url": found.url, **names}))
+                click.echo(orjson.dumps({"id": story.id, "url": story.url, **names}))
             else:
-                _show(context, found, matched.alerts, matched.topics)
+                _print_matches(context, story, matched.alerts, matched.topics)
     return status
 
 
-def _show(context: Context, story: Story, alerts: tuple[str, ...], topics: tuple[str, ...]) -> None:
-    from monitor.cli.formatting import plain
+def _print_matches(context: Context, story: Story, alerts: tuple[str, ...], topics: tuple[str, ...]) -> None:
+    from monitor.cli.formatting import plain_text
 
-    context.out.print(plain(story.title or story.url or story.id), style="bold")
+    context.out.print(plain_text(story.title or story.url or story.id), style="bold")
     context.out.print(f"  alerts: {', '.join(alerts) or '-'}\n  topics: {', '.join(topics) or '-'}", markup=False)
 
 
-def _opened(name: str) -> IO[bytes]:
+def _open_lines(name: str) -> IO[bytes]:
     if name == "-":
         return sys.stdin.buffer
     try:
@@ -69,7 +70,7 @@ def _opened(name: str) -> IO[bytes]:
 
 
 def read_stories(lines: IO[bytes]) -> Iterator[tuple[int, Story | str]]:
-    """Each line's number with its story, or what is wrong with it."""
+    """Yields each line's number with its story, or with an error message."""
     import orjson
 
     for number, line in enumerate(iter(lambda: lines.readline(MAX_LINE_BYTES), b""), start=1):
@@ -84,19 +85,19 @@ def read_stories(lines: IO[bytes]) -> Iterator[tuple[int, Story | str]]:
             yield number, "not a story: a JSON object is expected"
             continue
         try:
-            yield number, _story(data)
+            yield number, _partial_story(data)
         except ValueError as error:
             yield number, str(error)
 
 
-def _story(data: dict[str, object]) -> Story:
-    """A story of which only what a query can read need be there.  Raises ValueError, saying what is wrong with it."""
-    from monitor.transfer import check
+def _partial_story(data: dict[str, object]) -> Story:
+    """Builds a story from JSON in which fields may be missing.  Raises ValueError with the reason."""
+    from monitor.transfer import check_types
 
     given = {name: value for name, value in data.items() if value is not None}
     if not any(given.get(name) for name in ("title", "text", "url", "id")):
         raise ValueError("neither title nor text")
-    check(given)
+    check_types(given)
     url = str(given.get("url", ""))
     defaults: dict[str, object] = {"id": "", "outlet": "", "title": "", "text": "", "url": url}
     defaults |= dict.fromkeys(("first_seen_at", "fetched_at", "updated_at"), rfc3339(now()))

@@ -1,4 +1,4 @@
-"""``outlets``: the health of each, or all that is known of one."""
+"""``outlets``: shows the health of all outlets, or the details of some."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.context import Context, ago, brief, unknown, with_context
+from monitor.cli.context import Context, relative_time, short_duration, unknown_name, with_context
 from monitor.models import OutletState, now, rfc3339
 from monitor.plural import plural
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from monitor.config import Outlet
 
-WIDE = 80  # columns of a terminal that has room for all the numbers
-WIDER = 110  # and for the notes beside them
-MAX_NAME_WIDTH = 40  # columns
+MIN_WIDTH_FOR_ALL_NUMBERS = 80  # terminal columns
+MIN_WIDTH_FOR_NOTES = 110  # terminal columns for a column of notes beside the numbers
+MAX_NAME_WIDTH = 40  # terminal columns
 
 
 @click.command("outlets")
@@ -27,8 +27,9 @@ MAX_NAME_WIDTH = 40  # columns
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per outlet, one per line.")
 @click.option("--failing", is_flag=True, help="Only those whose last poll failed.")
 @click.option(
-    "--furniture", is_flag=True, help="The blocks that recur on an outlet's pages and are left out of its stories."
+    "--boilerplate", is_flag=True, help="The blocks that recur on an outlet's pages and are left out of its stories."
 )
+@click.option("--furniture", "old_option", is_flag=True, hidden=True)  # former name of --boilerplate
 @with_context
 def outlets_command(
     context: Context,
@@ -36,55 +37,58 @@ def outlets_command(
     names: tuple[str, ...],
     as_json: bool,
     failing: bool,
-    furniture: bool,
+    boilerplate: bool,
+    old_option: bool,
 ) -> None:
-    """Show the health of each outlet: when it was polled, what came of it, and who polls it now.
+    """Show the health of each outlet: its last poll, the result, and the process that polls it now.
 
     \b
     Examples:
       media-monitor outlets
       media-monitor outlets --failing
       media-monitor outlets "National Technology News"
-      media-monitor outlets "National Technology News" --furniture
+      media-monitor outlets "National Technology News" --boilerplate
       media-monitor outlets --json | jq -r 'select(.failures > 3) | .name'
     """
+    if old_option:
+        context.err.print("note: --furniture is now --boilerplate; the next version will not accept the old name")
     configured = {outlet.name: outlet for outlet in context.config.outlets}
-    with context.stored() as store:
+    with context.existing_store() as store:
         states = {state.name: state for state in store.outlets()}
-    asked = wanted = _wanted(names, [*configured, *(name for name in states if name not in configured)])
+    requested = shown = _requested_names(names, [*configured, *(name for name in states if name not in configured)])
     if failing:
-        wanted = [name for name in asked if name in states and states[name].failures]
-    if asked and not wanted and not as_json:
-        context.err.print(f"No outlet is failing ({plural(len(asked), 'outlet')}).")
+        shown = [name for name in requested if name in states and states[name].failures]
+    if requested and not shown and not as_json:
+        context.err.print(f"No outlet is failing ({plural(len(requested), 'outlet')}).")
         return
-    if furniture:
-        _furniture(context, wanted, states, as_json=as_json)
+    if boilerplate or old_option:
+        _print_boilerplate(context, shown, states, as_json=as_json)
     elif as_json:
         import orjson
 
-        for name in wanted:
-            click.echo(orjson.dumps(_json(name, configured.get(name), states.get(name))))
+        for name in shown:
+            click.echo(orjson.dumps(_outlet_json(name, configured.get(name), states.get(name))))
     elif names:
-        for name in wanted:
-            _whole(context, name, configured.get(name), states.get(name))
+        for name in shown:
+            _print_details(context, name, configured.get(name), states.get(name))
     else:
-        _table(context, wanted, configured, states, asked=len(asked))
+        _print_table(context, shown, configured, states, requested=len(requested))
 
 
-def _wanted(names: Sequence[str], known: list[str]) -> list[str]:
+def _requested_names(names: Sequence[str], all_names: list[str]) -> list[str]:
     if not names:
-        return known
-    by_fold = {name.casefold(): name for name in known}
+        return all_names
+    names_by_casefold = {name.casefold(): name for name in all_names}
     for name in names:
-        if name.casefold() not in by_fold:
-            raise click.UsageError(unknown("outlet", name, known))
-    return [by_fold[name.casefold()] for name in names]
+        if name.casefold() not in names_by_casefold:
+            raise click.UsageError(unknown_name("outlet", name, all_names))
+    return [names_by_casefold[name.casefold()] for name in names]
 
 
-def _json(name: str, outlet: Outlet | None, state: OutletState | None) -> dict[str, Any]:
-    never = state is None
+def _outlet_json(name: str, outlet: Outlet | None, state: OutletState | None) -> dict[str, Any]:
+    never_polled = state is None
     state = state or OutletState(name=name, next_poll_at=now(), interval=timedelta(0))
-    held = bool(state.holder and state.lease_until and state.lease_until > now())
+    is_leased = bool(state.holder and state.lease_until and state.lease_until > now())
     return {
         "name": name,
         "url": outlet.url if outlet else None,
@@ -92,148 +96,153 @@ def _json(name: str, outlet: Outlet | None, state: OutletState | None) -> dict[s
         "render": outlet.render if outlet else None,
         "language": outlet.language if outlet else None,
         "country": outlet.country if outlet else None,
-        "status": _status(outlet, None if never else state),
-        "last_poll_at": _when(state.last_poll_at),
-        "last_ok_at": _when(state.last_ok_at),
-        "last_story_at": _when(state.last_story_at),
-        "next_poll_at": None if never else _when(state.next_poll_at),
-        "interval_seconds": None if never else state.interval.total_seconds(),
+        "status": _status(outlet, None if never_polled else state),
+        "last_poll_at": _rfc3339_or_none(state.last_poll_at),
+        "last_ok_at": _rfc3339_or_none(state.last_ok_at),
+        "last_story_at": _rfc3339_or_none(state.last_story_at),
+        "next_poll_at": None if never_polled else _rfc3339_or_none(state.next_poll_at),
+        "interval_seconds": None if never_polled else state.interval.total_seconds(),
         "failures": state.failures,
         "error": state.error,
-        "holder": state.holder if held else None,
-        "lease_until": _when(state.lease_until) if held else None,
+        "holder": state.holder if is_leased else None,
+        "lease_until": _rfc3339_or_none(state.lease_until) if is_leased else None,
         "counts": state.dispositions,
         "sources": {
             url: {
                 "kind": source.kind,
-                "fetched_at": _when(source.fetched_at),
+                "fetched_at": _rfc3339_or_none(source.fetched_at),
                 "failures": source.failures,
                 "error": source.error,
             }
             for url, source in state.sources.items()
         },
-        "engine": _engine(state),
+        "engine": _rendering_engine(state),
     }
 
 
-def _engine(state: OutletState) -> str | None:
-    """What its pages are rendered with; None where none of them is."""
-    kinds = state.memory.get("rendering") or {}
-    return next((each["engine"] for each in kinds.values() if each["engine"] != "hopeless"), None)
+def _rendering_engine(state: OutletState) -> str | None:
+    """Returns the engine that renders the outlet's pages, or None when none is rendered."""
+    patterns = state.memory.get("rendering") or {}
+    return next((pattern["engine"] for pattern in patterns.values() if pattern["engine"] != "hopeless"), None)
 
 
 def _status(outlet: Outlet | None, state: OutletState | None) -> str:
-    """One word for the eye."""
+    """Returns ``removed``, ``new``, ``failing`` or ``ok``."""
     if outlet is None:
         return "removed"
     if state is None or state.last_poll_at is None:
         return "new"
-    if state.failures:  # an error alone is of one source or some pages: the others were read
+    if state.failures:  # an error without failures concerns one source or some pages
         return "failing"
     return "ok"
 
 
-_COLOURS = {"ok": "green", "failing": "red", "new": "cyan", "removed": "dim"}
+_STATUS_COLOURS = {"ok": "green", "failing": "red", "new": "cyan", "removed": "dim"}
 
 
-def _table(
+def _print_table(
     context: Context,
     names: Sequence[str],
     configured: dict[str, Outlet],
     states: dict[str, OutletState],
     *,
-    asked: int,
+    requested: int,
 ) -> None:
-    """``asked`` is of how many the names are what was asked for."""
+    """Prints a table of these outlets.  ``requested`` is their number before ``--failing`` selected some."""
     if not names:
         context.err.print("No outlets: add some under outlets: in the configuration, or write a starter with `init`.")
         return
     from rich.table import Table
 
-    from monitor.cli.formatting import plain
+    from monitor.cli.formatting import plain_text
 
-    at = now()
+    current_time = now()
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    wide = context.out.width >= WIDE
+    wide = context.out.width >= MIN_WIDTH_FOR_ALL_NUMBERS
     table.add_column("OUTLET", overflow="fold", min_width=min(max(map(len, names)), MAX_NAME_WIDTH))
-    for head in ("STATUS", "POLLED", "NEXT", *(["EVERY"] if wide else [])):
-        table.add_column(head, no_wrap=True)
+    for header in ("STATUS", "POLLED", "NEXT", *(["EVERY"] if wide else [])):
+        table.add_column(header, no_wrap=True)
     table.add_column("STORIES", justify="right", no_wrap=True)
     if wide:
         table.add_column("LAST STORY", no_wrap=True)
-    beside = context.out.width >= WIDER
-    if beside:
+    note_column = context.out.width >= MIN_WIDTH_FOR_NOTES
+    if note_column:
         table.add_column("NOTE", overflow="fold", min_width=8)
     notes = []
     for name in names:
         state = states.get(name)
         status = _status(configured.get(name), state)
-        shown = f"[{_COLOURS[status]}]{status}[/]"
-        polled, following, every, stories, last, note = _cells(state, at) if state else ("-", "now", "-", "0", "-", "")
+        status_cell = f"[{_STATUS_COLOURS[status]}]{status}[/]"
+        polled, following, every, stories, last, note = (
+            _row_cells(state, current_time) if state else ("-", "now", "-", "0", "-", "")
+        )
         table.add_row(
-            plain(name),
-            shown,
+            plain_text(name),
+            status_cell,
             polled,
             following,
             *([every] if wide else []),
             stories,
             *([last] if wide else []),
-            *([plain(note)] if beside else []),
+            *([plain_text(note)] if note_column else []),
         )
-        if note and not beside:
+        if note and not note_column:
             notes.append(f"{name}: {note}")
-    context.show(table)
+    context.print_table(table)
     for line in notes:
-        context.out.print(plain(line))
+        context.out.print(plain_text(line))
     failing = [name for name in names if _status(configured.get(name), states.get(name)) == "failing"]
     if failing:
-        context.err.print(f"{len(failing)} of {asked} failing; `outlets NAME` shows why.", markup=False)
+        context.err.print(f"{len(failing)} of {requested} failing; `outlets NAME` shows why.", markup=False)
 
 
-def _cells(state: OutletState, at: datetime) -> tuple[str, str, str, str, str, str]:
-    held = state.holder if state.holder and state.lease_until and state.lease_until > at else None
+def _row_cells(state: OutletState, current_time: datetime) -> tuple[str, str, str, str, str, str]:
+    holder = state.holder if state.holder and state.lease_until and state.lease_until > current_time else None
     return (
-        ago(state.last_poll_at, at),
-        "now" if state.next_poll_at <= at else ago(state.next_poll_at, at),
-        brief(state.interval),
+        relative_time(state.last_poll_at, current_time),
+        "now" if state.next_poll_at <= current_time else relative_time(state.next_poll_at, current_time),
+        short_duration(state.interval),
         f"{state.dispositions.get('stored', 0):,}",
-        ago(state.last_story_at, at),
-        "; ".join(filter(None, (state.error, f"polled by {held}" if held else ""))),
+        relative_time(state.last_story_at, current_time),
+        "; ".join(filter(None, (state.error, f"polled by {holder}" if holder else ""))),
     )
 
 
-def _whole(context: Context, name: str, outlet: Outlet | None, state: OutletState | None) -> None:
-    from monitor.cli.formatting import plain
+def _print_details(context: Context, name: str, outlet: Outlet | None, state: OutletState | None) -> None:
+    from monitor.cli.formatting import plain_text
 
     out = context.out
-    out.print(plain(name), style="bold")
+    out.print(plain_text(name), style="bold")
     rows: list[tuple[str, str]] = [("status", _status(outlet, state))]
     if outlet is not None:
         rows += [("url", outlet.url), ("rendering", outlet.render)]
     if state is not None:
-        at = now()
+        current_time = now()
         rows += [
-            ("last poll", _moment(state.last_poll_at, at)),
-            ("last success", _moment(state.last_ok_at, at)),
-            ("last story", _moment(state.last_story_at, at)),
-            ("next poll", _moment(state.next_poll_at, at)),
-            ("interval", brief(state.interval)),
+            ("last poll", _time_text(state.last_poll_at, current_time)),
+            ("last success", _time_text(state.last_ok_at, current_time)),
+            ("last story", _time_text(state.last_story_at, current_time)),
+            ("next poll", _time_text(state.next_poll_at, current_time)),
+            ("interval", short_duration(state.interval)),
             ("failures", f"{state.failures:g}"),
             ("error", state.error or "-"),
         ]
-        if state.holder and state.lease_until and state.lease_until > at:
-            rows.append(("polled by", f"{state.holder}, until {_moment(state.lease_until, at)}"))
+        if state.holder and state.lease_until and state.lease_until > current_time:
+            rows.append(("polled by", f"{state.holder}, until {_time_text(state.lease_until, current_time)}"))
         rows += [(f"pages {disposition}", f"{count:,}") for disposition, count in sorted(state.dispositions.items())]
     width = max(len(label) for label, _ in rows)
     for label, value in rows:
-        out.print(plain(value, before=f"  {label:<{width}}  "))
+        out.print(plain_text(value, prefix=f"  {label:<{width}}  "))
     for url, source in (state.sources if state else {}).items():
         problem = f", {plural(source.failures, 'failure')}: {source.error}" if source.failures or source.error else ""
-        out.print(f"  {source.kind:<{width}}  {url} (whole {ago(source.fetched_at)}{problem})", markup=False)
+        fetched = f"last full fetch {relative_time(source.fetched_at)}"
+        out.print(f"  {source.kind:<{width}}  {url} ({fetched}{problem})", markup=False)
     out.print()
 
 
-def _furniture(context: Context, names: Sequence[str], states: dict[str, OutletState], *, as_json: bool) -> None:
+def _print_boilerplate(
+    context: Context, names: Sequence[str], states: dict[str, OutletState], *, as_json: bool
+) -> None:
     from monitor.extract import boilerplate
 
     for name in names:
@@ -242,17 +251,17 @@ def _furniture(context: Context, names: Sequence[str], states: dict[str, OutletS
         if as_json:
             import orjson
 
-            told = [{"text": text, "stories": pages} for text, pages in blocks]
-            click.echo(orjson.dumps({"name": name, "furniture": told}))
+            blocks_json = [{"text": text, "stories": pages} for text, pages in blocks]
+            click.echo(orjson.dumps({"name": name, "boilerplate": blocks_json}))
             continue
         context.out.print(f"{name}: {plural(len(blocks), 'block')} left out of its stories", style="bold", markup=False)
         for text, pages in blocks:
             context.out.print(f"  left out of {plural(pages, 'story', 'stories')}  {text}", markup=False)
 
 
-def _moment(moment: datetime | None, at: datetime) -> str:
-    return "never" if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC ({ago(moment, at)})"
+def _time_text(time: datetime | None, current_time: datetime) -> str:
+    return "never" if time is None else f"{time:%Y-%m-%d %H:%M} UTC ({relative_time(time, current_time)})"
 
 
-def _when(moment: datetime | None) -> str | None:
-    return None if moment is None else rfc3339(moment)
+def _rfc3339_or_none(time: datetime | None) -> str | None:
+    return None if time is None else rfc3339(time)

@@ -1,4 +1,4 @@
-"""``search``."""
+"""``search``: finds stories and shows the matching words in context."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.context import ONLY_MATCHING, Context, TimeType, with_context
+from monitor.cli.context import KEEP_MATCHING_HINT, Context, TimeType, with_context
 from monitor.models import now
 from monitor.plural import plural
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 @click.argument("query", nargs=-1)
 @click.option("--since", type=TimeType(), help="Only stories published (or else first seen) since: 7d, 2026-11-01 ...")
 @click.option("--limit", "-n", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Stories to show.")
-@click.option("--offset", type=click.IntRange(0), default=0, help="Stories to pass over first.")
-@click.option("--relevance", is_flag=True, help="Most relevant first, not newest.")
-@click.option("--json", "as_json", is_flag=True, help="Whole stories, one JSON object per line.")
+@click.option("--offset", type=click.IntRange(0), default=0, help="Stories to skip first.")
+@click.option("--relevance", is_flag=True, help="Most relevant first instead of newest first.")
+@click.option("--json", "as_json", is_flag=True, help="Complete stories, one JSON object per line.")
 @with_context
 def search_command(
     context: Context,
@@ -51,46 +51,46 @@ def search_command(
         node = parse(text)
         if not as_json:
             context.warn_about_query(text, kind="search")
-    with context.stored() as store:
-        found = store.search(node, now=now(), since=since, limit=limit, offset=offset, relevance=relevance)
+    with context.existing_store() as store:
+        result = store.search(node, now=now(), since=since, limit=limit, offset=offset, relevance=relevance)
         if as_json:
             import orjson
 
-            for story in found.stories:
+            for story in result.stories:
                 click.echo(orjson.dumps(story.to_json()))
             return
-        empty = not found.stories and store.search(None, now=now(), limit=1).total == 0
+        empty = not result.stories and store.search(None, now=now(), limit=1).total == 0
     if empty:
         context.err.print("The store is empty; `media-monitor crawl` fills it.")
         return
-    _show(context, text, found, node=node, offset=offset)
+    _print_result(context, text, result, node=node, offset=offset)
 
 
-def _show(context: Context, text: str, found: SearchResult, *, node: Node | None, offset: int) -> None:
-    from monitor.cli.formatting import headline, quote
+def _print_result(context: Context, text: str, result: SearchResult, *, node: Node | None, offset: int) -> None:
+    from monitor.cli.formatting import headline, marked_snippet
     from monitor.query.snippets import snippets
 
-    stories, total = found.stories, found.total
+    stories, total = result.stories, result.total
     if not stories and offset and total != 0:
         number = "No more stories" if total is None else plural(total, "story", "stories")
         context.err.print(f"{number}, none beyond the first {offset:,}.")
         return
     if not stories:
-        shown = f" for {text}" if text else ""
-        context.err.print(f"No stories{shown}.", markup=False)
+        query_note = f" for {text}" if text else ""
+        context.err.print(f"No stories{query_note}.", markup=False)
         if context.config.keep == "matching":
-            context.err.print(ONLY_MATCHING)
+            context.err.print(KEEP_MATCHING_HINT)
         return
-    marks = not context.out.is_terminal
+    asterisks = not context.out.is_terminal
     for story in stories:
         context.out.print(headline(story))
         for snippet in snippets(node, story) if node is not None else ():
             if snippet.field != "title":
-                context.out.print(quote(snippet, marks=marks))
+                context.out.print(marked_snippet(snippet, asterisks=asterisks))
         context.out.print()
     last = offset + len(stories)
     more = "" if total is None else f" of {total:,}"
-    span = f"{last}{more}" if offset + 1 == last else f"{offset + 1} to {last}{more}"
-    span = span if offset or (total or 0) > last else f"{last}"
+    shown_range = f"{last}{more}" if offset + 1 == last else f"{offset + 1} to {last}{more}"
+    shown_range = shown_range if offset or (total or 0) > last else f"{last}"
     hint = "; --limit and --offset show more" if total is None or total > last else ""
-    context.err.print(f"{span} {'story' if span == '1' else 'stories'}{hint}", markup=False)
+    context.err.print(f"{shown_range} {'story' if shown_range == '1' else 'stories'}{hint}", markup=False)

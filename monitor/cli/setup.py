@@ -1,4 +1,4 @@
-"""``setup`` and ``replay``: what the team's store needs once, and what it refused."""
+"""``setup`` and ``replay``: prepare the store and Kibana, and store rejected documents again."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from monitor.plural import plural
 if TYPE_CHECKING:
     from monitor.store.elasticsearch import ElasticsearchStore
 
-SHOWN = 20  # rejected documents that `replay` lists
+MAX_SHOWN_REJECTIONS = 20  # rejected documents listed by `replay`
 
 
 @click.command("setup")
 @click.option("--kibana", metavar="URL", help="Import data views, searches and the dashboard into this Kibana.")
 @click.option("--space", metavar="NAME", help="The Kibana space to import into (default: the default space).")
-@click.option("--api-key", is_flag=True, help="Only print the calls that make API keys of the least privilege.")
-@click.option("--bundle", is_flag=True, help="Only print what Kibana would import, as NDJSON.")
+@click.option("--api-key", is_flag=True, help="Only print the calls that create API keys of the least privilege.")
+@click.option("--bundle", is_flag=True, help="Only print the objects that Kibana would import, as NDJSON.")
 @with_context
 def setup_command(context: Context, *, kibana: str | None, space: str | None, api_key: bool, bundle: bool) -> int:
-    """Make or migrate the store: for Elasticsearch its templates, indices and aliases; and prepare Kibana.
+    """Create or migrate the store (for Elasticsearch its templates, indices and aliases), and prepare Kibana.
 
     \b
     Examples:
@@ -42,12 +42,12 @@ def setup_command(context: Context, *, kibana: str | None, space: str | None, ap
         click.echo(ndjson(prefix), nl=False)
         return 0
     if space and not kibana:
-        raise click.UsageError("--space says where in Kibana: --kibana URL is needed too")
-    if kibana and not _elasticsearch(context):
-        raise click.UsageError("Kibana shows what is in Elasticsearch; store.url names a file")
+        raise click.UsageError("--space is a space of Kibana: --kibana URL is needed too")
+    if kibana and not _uses_elasticsearch(context):
+        raise click.UsageError("Kibana shows data of Elasticsearch, but store.url names a file")
     with context.store() as store:
-        if _elasticsearch(context):
-            for name in _cluster(store).put_templates():
+        if _uses_elasticsearch(context):
+            for name in _as_elasticsearch(store).put_templates():
                 context.out.print(f"ok    template {name}", markup=False)
         context.out.print(f"ok    {store.ping()}", markup=False)
     if kibana:
@@ -60,41 +60,43 @@ def setup_command(context: Context, *, kibana: str | None, space: str | None, ap
 
 
 @click.command("replay")
-@click.option("--list", "list_only", is_flag=True, help="Only list what was rejected, and why.")
+@click.option("--list", "list_only", is_flag=True, help="Only list the rejected documents and the reasons.")
 @with_context
 def replay_command(context: Context, *, list_only: bool) -> int:
-    """File again what Elasticsearch rejected, once the reason is gone; nothing newer is overwritten.
+    """Store again the documents that Elasticsearch rejected, once the reason is gone.  Overwrites nothing newer.
 
     \b
     Examples:
       media-monitor replay --list
       media-monitor replay
     """
-    if not _elasticsearch(context):
-        context.out.print("An SQLite store rejects nothing, so there is nothing to replay.")
+    if not _uses_elasticsearch(context):
+        context.out.print("An SQLite store rejects no documents, so there is nothing to replay.")
         return 0
     with context.store() as opened:
-        store = _cluster(opened)
+        store = _as_elasticsearch(opened)
         if not list_only:
             replayed = store.replay()
             context.out.print(
                 f"{replayed.written:,} written, {replayed.superseded:,} superseded by something newer, "
                 f"{replayed.rejected:,} still rejected"
             )
-        left = store.rejections()
-        for one in store.rejected(limit=SHOWN):
-            context.out.print(f"{one.index} {one.id}  {one.failed_at:%Y-%m-%d %H:%M}  {one.reason}", markup=False)
-        if left > SHOWN:
-            context.out.print(f"... and {left - SHOWN:,} more")
-    return 1 if left and not list_only else 0
+        remaining = store.rejections()
+        for rejected in store.rejected(limit=MAX_SHOWN_REJECTIONS):
+            context.out.print(
+                f"{rejected.index} {rejected.id}  {rejected.failed_at:%Y-%m-%d %H:%M}  {rejected.reason}", markup=False
+            )
+        if remaining > MAX_SHOWN_REJECTIONS:
+            context.out.print(f"... and {remaining - MAX_SHOWN_REJECTIONS:,} more")
+    return 1 if remaining and not list_only else 0
 
 
-def _elasticsearch(context: Context) -> bool:
+def _uses_elasticsearch(context: Context) -> bool:
     settings = context.config.store
     return bool(settings.cloud_id) or not settings.url.get_secret_value().startswith("sqlite:")
 
 
-def _cluster(store: object) -> ElasticsearchStore:
+def _as_elasticsearch(store: object) -> ElasticsearchStore:
     from monitor.store.elasticsearch import ElasticsearchStore
 
     assert isinstance(store, ElasticsearchStore)

@@ -1,4 +1,4 @@
-"""``export``, ``import`` and ``copy``: stories out of a store and back, and a whole monitor into another store."""
+"""``export``, ``import`` and ``copy``: move stories, or all the data of a monitor, out of and into stores."""
 
 from __future__ import annotations
 
@@ -25,35 +25,35 @@ if TYPE_CHECKING:
 
     from monitor.config import StoreSettings
     from monitor.models import Story
-    from monitor.transfer import Imported
+    from monitor.transfer import ImportCounts
 
 FORMATS = ("jsonl", "csv", "parquet")
-GZIP = b"\x1f\x8b"
-SNIFFED_BYTES = 8192  # bytes that show what a file holds
-REFUSED_SHOWN = 20  # lines of a file
+GZIP_MAGIC = b"\x1f\x8b"
+SNIFFED_BYTES = 8192  # read from a file's start to detect its format
+MAX_SHOWN_REFUSALS = 20  # refused lines of one file; the others are only counted
 
 
 @click.command("export")
-@click.option("--format", "form", type=click.Choice(FORMATS), help="Default: as FILE is called, else jsonl.")
+@click.option("--format", "format_name", type=click.Choice(FORMATS), help="Default: FILE's extension, else jsonl.")
 @click.option(
     "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Default: stdout."
 )
 @click.option("--query", help="Only stories that match.")
 @click.option("--since", type=TimeType(), help="Only stories published (or else first seen) since: 7d, 2026-11-01 ...")
-@click.option("--after", metavar="ID", help="Only stories after this id: continues where an export ended.")
-@click.option("--resume", is_flag=True, help="Continue after what FILE (jsonl) already holds.")
+@click.option("--after", metavar="ID", help="Only stories after this id, to continue an export that ended there.")
+@click.option("--resume", is_flag=True, help="Continue after the last story in FILE (jsonl).")
 @with_context
 def export_command(
     context: Context,
     *,
-    form: str | None,
+    format_name: str | None,
     output: Path | None,
     query: str | None,
     since: datetime | None,
     after: str | None,
     resume: bool,
 ) -> None:
-    """Write stories, in the order of their ids, as they stream from the store.
+    """Write stories in the order of their ids, streaming them from the store.
 
     \b
     Examples:
@@ -62,12 +62,12 @@ def export_command(
       media-monitor export -o stories.jsonl --resume
     """
     suffix = output.suffix.lstrip(".") if output else ""
-    if suffix and not form and suffix not in FORMATS:
-        raise click.UsageError(f"{output}: .{suffix} names no format; write {', '.join(FORMATS)}, or add --format")
-    form = form or suffix or "jsonl"
-    if resume and (output is None or form != "jsonl" or after):
-        raise click.UsageError("--resume goes with a jsonl FILE, and without --after")
-    if form == "parquet" and output is None and sys.stdout.isatty():
+    if suffix and not format_name and suffix not in FORMATS:
+        raise click.UsageError(f"{output}: .{suffix} names no format; use {', '.join(FORMATS)}, or add --format")
+    format_name = format_name or suffix or "jsonl"
+    if resume and (output is None or format_name != "jsonl" or after):
+        raise click.UsageError("--resume needs a jsonl FILE and excludes --after")
+    if format_name == "parquet" and output is None and sys.stdout.isatty():
         raise click.UsageError("Parquet is binary and cannot be shown on a terminal; name a file with --output")
     from monitor.transfer import export
 
@@ -78,21 +78,25 @@ def export_command(
         node = parse(query)
     if resume and output is not None:
         after = _last_id(output)
-    with context.stored() as store, _writing(output, form, append=resume) as out, _counting(context) as told:
-        stories = _told(store.scan(node, now=now(), since=since, after=after), told)
-        written = export(stories, out, form)
+    with (
+        context.existing_store() as store,
+        _open_output(output, format_name, append=resume) as out,
+        _counter(context) as show_count,
+    ):
+        stories = _with_progress(store.scan(node, now=now(), since=since, after=after), show_count)
+        written = export(stories, out, format_name)
     if output is not None:
         context.err.print(f"{plural(written, 'story', 'stories')} written to {output}.", markup=False)
 
 
 @contextmanager
-def _writing(path: Path | None, form: str, *, append: bool) -> Iterator[BinaryIO]:
-    """Where the stories go; a Parquet file takes its name only when it is whole."""
+def _open_output(path: Path | None, format_name: str, *, append: bool) -> Iterator[BinaryIO]:
+    """Opens the output.  A Parquet file is written beside ``path`` and renamed when complete.  Raises MonitorError."""
     if path is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    partial = path.with_name(f"{path.name}.part") if form == "parquet" else path
+    partial = path.with_name(f"{path.name}.part") if format_name == "parquet" else path
     try:
         with partial.open("ab" if append else "wb") as out:
             yield out
@@ -103,20 +107,23 @@ def _writing(path: Path | None, form: str, *, append: bool) -> Iterator[BinaryIO
 
 
 def _last_id(path: Path) -> str | None:
-    """The id of the last whole line; what a kill left of one behind it is cut off."""
+    """Returns the id on the last complete line, and truncates an incomplete line after it.
+
+    Returns None for a missing or empty file.  Raises MonitorError when the last line is not a story.
+    """
     import orjson
 
     if not path.exists():
         return None
-    last, whole = None, 0
+    last, complete_bytes = None, 0
     with path.open("rb") as file:
         for line in file:
             if not line.endswith(b"\n"):
                 break
-            last, whole = line, whole + len(line)
-    if whole < path.stat().st_size:
+            last, complete_bytes = line, complete_bytes + len(line)
+    if complete_bytes < path.stat().st_size:
         with path.open("r+b") as file:
-            file.truncate(whole)
+            file.truncate(complete_bytes)
     if last is None:
         return None
     with suppress(orjson.JSONDecodeError, KeyError, TypeError):
@@ -124,15 +131,15 @@ def _last_id(path: Path) -> str | None:
     raise MonitorError(f"{path}: its last line is not a story", hint="export to another file")
 
 
-def _told(stories: Iterator[Story], told: Callable[[int], None]) -> Iterator[Story]:
+def _with_progress(stories: Iterator[Story], show_count: Callable[[int], None]) -> Iterator[Story]:
     for number, story in enumerate(stories, start=1):
         yield story
-        told(number)
+        show_count(number)
 
 
 @contextmanager
-def _counting(context: Context) -> Iterator[Callable[[int], None]]:
-    """A running number on a terminal."""
+def _counter(context: Context) -> Iterator[Callable[[int], None]]:
+    """Yields a function that shows a count on a terminal and does nothing elsewhere."""
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f}"), TimeElapsedColumn())
@@ -147,9 +154,9 @@ def _counting(context: Context) -> Iterator[Callable[[int], None]]:
 def import_command(context: Context, *, files: tuple[str, ...]) -> int:
     """Read stories (jsonl, CSV or Parquet, as `export` and `search --json` write them) into the store.
 
-    - is standard input; what gzip packed is unpacked.  A line that is no story is named with its number, and the rest
-    goes on.  May be repeated, also after a kill: what is there stays.  No alert fires; `alerts test` shows what would
-    have matched.
+    - is standard input; gzip files are unpacked.  A line that is not a story is reported with its number and skipped.
+    Repeating an import, also after a kill, keeps the stories that are stored already.  Imported stories set off no
+    alerts; `alerts test` shows what would have matched.
 
     \b
     Examples:
@@ -157,59 +164,61 @@ def import_command(context: Context, *, files: tuple[str, ...]) -> int:
       media-monitor import archive/*.csv.gz
       media-monitor search --json 'Sberbank' -n 1000 -c other.yaml | media-monitor import -
     """
-    from monitor.transfer import import_stories, rows
+    from monitor.transfer import import_stories, read_rows
 
-    forms = [_form(name) for name in files]  # all of them before the first is read
-    stored = known = bad = 0
+    formats = [_format_of(name) for name in files]  # check all files before reading the first
+    stored = already_stored = refused = 0
     with context.store() as store:
-        for name, form in zip(files, forms, strict=True):
-            said = count(1)
+        for name, format_name in zip(files, formats, strict=True):
+            refusals = count(1)
 
-            def refused(number: int, reason: str, name: str = name, said: count[int] = said) -> None:
-                if next(said) <= REFUSED_SHOWN:
-                    context.err.print(f"{name}:{number}: {reason}", markup=False)
+            def print_refusal(line: int, reason: str, name: str = name, refusals: count[int] = refusals) -> None:
+                if next(refusals) <= MAX_SHOWN_REFUSALS:
+                    context.err.print(f"{name}:{line}: {reason}", markup=False)
 
-            with _reading(name) as file, _counting(context) as told:
+            with _open_unpacked(name) as file, _counter(context) as show_count:
 
-                def progress(done: Imported, told: Callable[[int], None] = told) -> None:
-                    told(done.stored + done.known)
+                def on_progress(counts: ImportCounts, show_count: Callable[[int], None] = show_count) -> None:
+                    show_count(counts.stored + counts.already_stored)
 
+                lines = read_rows(file, format_name)
                 try:
-                    done = import_stories(rows(file, form), store, refused=refused, progress=progress)
+                    counts = import_stories(lines, store, on_refused=print_refusal, on_progress=on_progress)
                 except MonitorError as error:
                     raise type(error)(f"{name}: {error.message}", hint=error.hint) from None
-            if done.bad > REFUSED_SHOWN:
-                context.err.print(f"{name}: and {done.bad - REFUSED_SHOWN:,} lines more", markup=False)
-            stored, known, bad = stored + done.stored, known + done.known, bad + done.bad
-    context.out.print(
-        f"{plural(stored, 'story', 'stories')} stored, {known:,} known already, {plural(bad, 'line')} refused."
-    )
-    return 1 if bad else 0
+            if counts.refused > MAX_SHOWN_REFUSALS:
+                context.err.print(f"{name}: and {counts.refused - MAX_SHOWN_REFUSALS:,} lines more", markup=False)
+            stored += counts.stored
+            already_stored += counts.already_stored
+            refused += counts.refused
+    stories, lines_refused = plural(stored, "story", "stories"), plural(refused, "line")
+    context.out.print(f"{stories} stored, {already_stored:,} known already, {lines_refused} refused.")
+    return 1 if refused else 0
 
 
-def _form(name: str) -> str:
-    """What a file holds; of standard input nothing is used up.  Raises click.UsageError."""
-    from monitor.transfer import form_of
+def _format_of(name: str) -> str:
+    """Detects a file's format without consuming its bytes.  Raises click.UsageError."""
+    from monitor.transfer import detect_format
 
-    with _opened(name) as file:
+    with _open_input(name) as file:
         try:
             head = file.peek(SNIFFED_BYTES)[:SNIFFED_BYTES]
-            if head.startswith(GZIP):
+            if head.startswith(GZIP_MAGIC):
                 head = zlib.decompressobj(wbits=31).decompress(head)
-            return form_of(head)
+            return detect_format(head)
         except (ValueError, OSError, zlib.error) as error:
             raise click.UsageError(f"{name}: {getattr(error, 'strerror', None) or error}") from None
 
 
 @contextmanager
-def _reading(name: str) -> Iterator[BinaryIO]:
-    """The file, unpacked where it is gzip's.  Raises click.UsageError."""
-    with _opened(name) as file:
-        yield cast("BinaryIO", gzip.GzipFile(fileobj=file) if file.peek(2).startswith(GZIP) else file)
+def _open_unpacked(name: str) -> Iterator[BinaryIO]:
+    """Opens a file and unpacks it if it is gzip.  Raises click.UsageError."""
+    with _open_input(name) as file:
+        yield cast("BinaryIO", gzip.GzipFile(fileobj=file) if file.peek(2).startswith(GZIP_MAGIC) else file)
 
 
 @contextmanager
-def _opened(name: str) -> Iterator[BufferedReader]:
+def _open_input(name: str) -> Iterator[BufferedReader]:
     if name == "-":
         yield cast("BufferedReader", sys.stdin.buffer)
         return
@@ -225,12 +234,12 @@ def _opened(name: str) -> Iterator[BufferedReader]:
 @click.argument("target")
 @with_context
 def copy_command(context: Context, *, target: str) -> None:
-    """Copy a whole monitor into another store: stories with their versions, hits, crawl state and outbox.
+    """Copy all data of this monitor into another store: stories with their versions, hits, crawl state and outbox.
 
     TARGET is the monitor.yaml that names the other store, or that store's address, which may carry user:password@.
-    This store's credentials are not sent there: what needs an API key or a CA of its own is named by a monitor.yaml.
-    Stop crawling first.  May be repeated, also after a kill: what is there stays, and mail that was sent is not sent
-    again.
+    This store's credentials are not sent there: for a target with an API key or a CA, give a monitor.yaml.  Stop
+    crawling first.  Repeating a copy, also after a kill, keeps the records that are there already; mail that was sent
+    is not sent again.
 
     \b
     Examples:
@@ -238,45 +247,50 @@ def copy_command(context: Context, *, target: str) -> None:
       media-monitor copy https://user:password@es.example.org:9200
     """
     from monitor.store import open_store
-    from monitor.transfer import copy
+    from monitor.transfer import copy_store
 
-    settings, base = _target(context, target)
-    if _place(settings, base) == _place(context.config.store, context.base):
+    settings, base = _target_settings(context, target)
+    if _store_identity(settings, base) == _store_identity(context.config.store, context.base):
         raise click.UsageError("the target is the store itself")
     context.require_store()
-    other = open_store(settings, base)
+    target_store = open_store(settings, base)
     try:
-        other.setup()
-        with context.store() as store, _counting(context) as told:
-            new = copy(store, other, progress=lambda copied, _new: told(copied))
-            context.out.print(f"{plural(new, 'record')} written, from {store.ping()} to {other.ping()}.", markup=False)
+        target_store.setup()
+        with context.store() as store, _counter(context) as show_count:
+            new = copy_store(store, target_store, on_progress=lambda copied, _new: show_count(copied))
+            context.out.print(
+                f"{plural(new, 'record')} written, from {store.ping()} to {target_store.ping()}.", markup=False
+            )
     finally:
-        other.close()
+        target_store.close()
 
 
-def _target(context: Context, target: str) -> tuple[StoreSettings, Path]:
-    """The other store's settings, and where its relative paths start."""
+def _target_settings(context: Context, target: str) -> tuple[StoreSettings, Path]:
+    """Returns the other store's settings and the directory that its relative paths start from.
+
+    Raises ConfigError or click.UsageError.
+    """
     import os
 
     if not target.startswith(("sqlite:", "http://", "https://")):
         from monitor.config import load
 
-        # The environment speaks of this monitor: over the other one's file it would make the two stores one.
-        others = {name: value for name, value in os.environ.items() if not name.startswith("MONITOR_STORE__")}
-        return load(Path(target), others).store, Path(target).parent
+        # MONITOR_STORE__* names this monitor's store; applied to the other file, it would copy the store onto itself.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("MONITOR_STORE__")}
+        return load(Path(target), environment).store, Path(target).parent
     from pydantic import ValidationError
 
     from monitor.config import StoreSettings
 
     try:
-        ours = context.config.store.model_dump(include={"prefix", "timeout"})  # no key of ours to another host
-        return StoreSettings.model_validate({**ours, "url": target}), context.base
+        inherited = context.config.store.model_dump(include={"prefix", "timeout"})  # no credentials to another host
+        return StoreSettings.model_validate({**inherited, "url": target}), context.base
     except ValidationError as error:
         raise click.UsageError(str(error.errors()[0].get("ctx", {}).get("error", "not a store"))) from None
 
 
-def _place(settings: StoreSettings, base: Path) -> tuple[str, str]:
-    """What tells one store from another, whoever asks."""
+def _store_identity(settings: StoreSettings, base: Path) -> tuple[str, str]:
+    """Returns a key that is equal for two settings of one store, whatever their credentials."""
     url = settings.url.get_secret_value()
     if settings.cloud_id:
         return settings.cloud_id, settings.prefix

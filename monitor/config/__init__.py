@@ -1,4 +1,4 @@
-"""The configuration: monitor.yaml and the environment to frozen models, with every fault told at once."""
+"""The configuration: reads monitor.yaml and the environment into frozen models, and reports all faults at once."""
 
 from monitor.config.load import load
 from monitor.config.schema import Alert, Config, CrawlSettings, MailSettings, Outlet, Render, StoreSettings

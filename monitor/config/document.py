@@ -1,7 +1,7 @@
-"""YAML to plain data in which every value knows its line.
+"""Parses YAML into plain data and records the line of each value.
 
-Scalars stay text until the schema says what they are, so ``country: NO`` is Norway and ``name: 007`` keeps its leading
-zeros.  Tags are refused, aliases are allowed as long as they stay small, a key stands once.
+Scalars stay text until the schema converts them, so ``country: NO`` is Norway and ``name: 007`` keeps its leading
+zeros.  Tags and duplicate keys are refused; aliases are expanded up to MAX_VALUES values.
 """
 
 from __future__ import annotations
@@ -14,79 +14,84 @@ import yaml
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Path: TypeAlias = tuple[str | int, ...]
+KeyPath: TypeAlias = tuple[str | int, ...]
 
-MAX_FILE_BYTES = 8_000_000  # bytes: some 50,000 alerts
-MAX_NESTING = 20  # levels of nesting; the schema has 4
+MAX_FILE_BYTES = 8_000_000  # some 50,000 alerts
+MAX_NESTING = 20  # levels; the schema has 4
 MAX_VALUES = 500_000  # with aliases expanded
 
-_Loader: type[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # libyaml where the wheel has it: ten times faster
-_QUOTE = "put the whole value between single quotes: '...'"
+_Loader: type[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # libyaml is ten times faster, but optional
+_QUOTE_HINT = "put the whole value between single quotes: '...'"
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong, on which line (0: unknown)."""
+class DocumentFault:
+    """An error message with its line number (0: unknown)."""
 
     line: int
     message: str
 
 
 class DocumentError(Exception):
-    """The text is not a document at all."""
+    """The text cannot be parsed as a document."""
 
-    def __init__(self, faults: list[Fault]) -> None:
+    def __init__(self, faults: list[DocumentFault]) -> None:
         super().__init__(faults)
         self.faults = faults
 
 
 @dataclass(slots=True)
 class Document:
-    """``data`` of dicts, lists, strings and None, the line of each path, and what can be told of it already."""
+    """Parsed YAML: dicts, lists, strings and None, with the line of each path and the faults found so far."""
 
     data: Any = None
-    lines: dict[Path, int] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
+    lines: dict[KeyPath, int] = field(default_factory=dict)
+    faults: list[DocumentFault] = field(default_factory=list)
 
 
-def read(raw: bytes) -> Document:
-    """Reads one YAML document.  Raises DocumentError where nothing can be made of it."""
+def parse_document(raw: bytes) -> Document:
+    """Parses one YAML document.  Raises DocumentError when it cannot be parsed."""
     if len(raw) > MAX_FILE_BYTES:
         raise DocumentError(
-            [Fault(0, f"larger than {MAX_FILE_BYTES // 1_000_000} MB; that is too large for a configuration")]
+            [DocumentFault(0, f"larger than {MAX_FILE_BYTES // 1_000_000} MB; that is too large for a configuration")]
         )
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise DocumentError([Fault(line, "not UTF-8 text; save the file with encoding UTF-8")]) from None
+        raise DocumentError([DocumentFault(line, "not UTF-8 text; save the file with encoding UTF-8")]) from None
     try:
-        _refuse(text)
+        _check_events(text)
         root = yaml.compose(text, _Loader)
     except yaml.MarkedYAMLError as error:
-        raise DocumentError([_explained(error, text)]) from None
+        raise DocumentError([_fault_of_yaml_error(error, text)]) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise DocumentError([Fault(line, f"character #x{error.character:04x} is not allowed in YAML")]) from None
+        raise DocumentError(
+            [DocumentFault(line, f"character #x{error.character:04x} is not allowed in YAML")]
+        ) from None
     except yaml.YAMLError as error:
-        raise DocumentError([Fault(0, " ".join(str(error).split()))]) from None
+        raise DocumentError([DocumentFault(0, " ".join(str(error).split()))]) from None
     document = Document()
     if root is not None:
         budget = iter(range(MAX_VALUES))
-        document.data = _value(root, (), document, budget, open_=set())
+        document.data = _node_value(root, (), document, budget, enclosing=set())
     return document
 
 
-def value(text: str) -> Any:
-    """A value written in flow style, as an environment variable holds it.  Raises DocumentError."""
-    document = read(text.encode())
+def parse_value(text: str) -> Any:
+    """Parses a value in flow style, as in an environment variable.  Raises DocumentError."""
+    document = parse_document(text.encode())
     if document.faults:
         raise DocumentError(document.faults)
     return document.data
 
 
-def _refuse(text: str) -> None:
-    """Goes through the events, which costs no recursion, for what must not reach the composer."""
+def _check_events(text: str) -> None:
+    """Raises DocumentError for deep nesting, a second document or tags.
+
+    Checks the parser's events, because the composer recurses on nested nodes.
+    """
     depth = documents = 0
     faults = []
     for event in yaml.parse(text, _Loader):
@@ -94,100 +99,109 @@ def _refuse(text: str) -> None:
         if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
             depth += 1
             if depth > MAX_NESTING:
-                raise DocumentError([Fault(line, f"nested more than {MAX_NESTING} levels deep")])
+                raise DocumentError([DocumentFault(line, f"nested more than {MAX_NESTING} levels deep")])
         elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
             depth -= 1
         elif isinstance(event, yaml.DocumentStartEvent):
             documents += 1
             if documents > 1:
-                raise DocumentError([Fault(line, "a second document begins here; a configuration is one, without ---")])
+                raise DocumentError(
+                    [DocumentFault(line, "a second document begins here; a configuration is one document, without ---")]
+                )
         tag = getattr(event, "tag", None)
         if tag is not None:
-            faults.append(Fault(line, f"tag {tag[:60]} is not allowed; where ! begins a query, {_QUOTE}"))
+            faults.append(
+                DocumentFault(line, f"tag {tag[:60]} is not allowed; if a query begins with !, {_QUOTE_HINT}")
+            )
     if faults:
         raise DocumentError(faults)
 
 
-def _value(node: yaml.Node, path: Path, document: Document, budget: Iterator[int], open_: set[int]) -> Any:
+def _node_value(node: yaml.Node, path: KeyPath, document: Document, budget: Iterator[int], enclosing: set[int]) -> Any:
     line = node.start_mark.line + 1
     document.lines.setdefault(path, line)
     if next(budget, None) is None:
-        raise DocumentError([Fault(line, f"aliases make more than {MAX_VALUES:,} values of this file")])
+        raise DocumentError([DocumentFault(line, f"aliases make more than {MAX_VALUES:,} values of this file")])
     if isinstance(node, yaml.ScalarNode):
-        plain = not node.style  # libyaml says "", PyYAML None
+        plain = not node.style  # "" with libyaml, None with PyYAML
         return None if plain and node.value in ("", "~", "null", "Null", "NULL") else node.value
-    if id(node) in open_:
-        raise DocumentError([Fault(line, "an alias (*) contains itself")])
-    open_.add(id(node))
+    if id(node) in enclosing:
+        raise DocumentError([DocumentFault(line, "an alias (*) contains itself")])
+    enclosing.add(id(node))
     result: Any
     if isinstance(node, yaml.SequenceNode):
-        result = [_value(child, (*path, i), document, budget, open_) for i, child in enumerate(node.value)]
+        result = [_node_value(child, (*path, i), document, budget, enclosing) for i, child in enumerate(node.value)]
     elif isinstance(node, yaml.MappingNode):
-        result = _mapping(node, path, document, budget, open_)
-    open_.discard(id(node))
+        result = _node_mapping(node, path, document, budget, enclosing)
+    enclosing.discard(id(node))
     return result
 
 
-def _mapping(
-    node: yaml.MappingNode, path: Path, document: Document, budget: Iterator[int], open_: set[int]
+def _node_mapping(
+    node: yaml.MappingNode, path: KeyPath, document: Document, budget: Iterator[int], enclosing: set[int]
 ) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for key_node, child in node.value:
         line = key_node.start_mark.line + 1
         if not isinstance(key_node, yaml.ScalarNode):
-            document.faults.append(Fault(line, "a key must be a word, not a list or a mapping"))
+            document.faults.append(DocumentFault(line, "a key must be a word, not a list or a mapping"))
             continue
         key = key_node.value
-        here = (*path, key)
+        key_path = (*path, key)
         if key in result:
-            document.faults.append(Fault(line, f"{dotted(here)}: appears twice, first on line {document.lines[here]}"))
+            document.faults.append(
+                DocumentFault(line, f"{dotted_path(key_path)}: appears twice, first on line {document.lines[key_path]}")
+            )
             continue
         if key == "<<":
-            document.faults.append(Fault(line, f"{dotted(path)}: merge keys (<<) are not read; write the keys out"))
+            document.faults.append(
+                DocumentFault(line, f"{dotted_path(path)}: merge keys (<<) are not supported; write the keys out")
+            )
             continue
-        document.lines[here] = line
-        result[key] = _value(child, here, document, budget, open_)
+        document.lines[key_path] = line
+        result[key] = _node_value(child, key_path, document, budget, enclosing)
     return result
 
 
-def dotted(path: Path) -> str:
-    """``alerts[0].query``"""
+def dotted_path(path: KeyPath) -> str:
+    """Formats a path: ``alerts[0].query``."""
     text = ""
-    for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    for key in path:
+        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else key
     return text
 
 
-def _explained(error: yaml.MarkedYAMLError, text: str) -> Fault:
+def _fault_of_yaml_error(error: yaml.MarkedYAMLError, text: str) -> DocumentFault:
     mark = error.problem_mark or error.context_mark
-    line = mark.line + 1 if mark else 0
+    line_number = mark.line + 1 if mark else 0
     lines = text.splitlines()
-    written = lines[line - 1] if 0 < line <= len(lines) else ""
-    before = lines[line - 2] if 1 < line <= len(lines) else ""
-    words, began = f"{error.context} {error.problem}", error.context_mark.line + 1 if error.context_mark else line
+    line = lines[line_number - 1] if 0 < line_number <= len(lines) else ""
+    previous_line = lines[line_number - 2] if 1 < line_number <= len(lines) else ""
+    problem = f"{error.context} {error.problem}"
+    context_line_number = error.context_mark.line + 1 if error.context_mark else line_number
     message = f"not YAML: {error.problem or error.context or 'cannot be read'}"
-    opened = next((sign for kind, sign in _OPENED.items() if kind in words), None)
-    if "\t" in written[: len(written) - len(written.lstrip())]:
+    unclosed = next((sign for kind, sign in _UNCLOSED.items() if kind in problem), None)
+    if "\t" in line[: len(line) - len(line.lstrip())]:
         message += "; indent with spaces, not tabs"
-    elif "alias" in words:
-        message += f"; where * begins a value, {_QUOTE}"
-    elif opened:
-        return Fault(began, f"not YAML: {opened} is not closed; close it, or {_QUOTE}")
-    elif _nested(written) or (_nested(before) and "mapping values" not in words):
-        message += f"; {_QUOTE}"
-    elif "cannot start any token" in words:
-        return Fault(line, f"not YAML: no value begins with that sign; {_QUOTE}")
-    elif "':'" in words:
-        return Fault(began, "not YAML: a key needs a colon behind it")
-    elif any(kind in words for kind in _MISALIGNED):
-        return Fault(line, "not YAML: indented otherwise than what it belongs to; align it with the key above")
-    return Fault(line, message)
+    elif "alias" in problem:
+        message += f"; if a value begins with *, {_QUOTE_HINT}"
+    elif unclosed:
+        return DocumentFault(context_line_number, f"not YAML: {unclosed} is not closed; close it, or {_QUOTE_HINT}")
+    elif _holds_yaml_syntax(line) or (_holds_yaml_syntax(previous_line) and "mapping values" not in problem):
+        message += f"; {_QUOTE_HINT}"
+    elif "cannot start any token" in problem:
+        return DocumentFault(line_number, f"not YAML: no value begins with this character; {_QUOTE_HINT}")
+    elif "':'" in problem:
+        return DocumentFault(context_line_number, "not YAML: a key needs a colon after it")
+    elif any(kind in problem for kind in _MISALIGNED):
+        return DocumentFault(line_number, "not YAML: wrong indentation; align it with the key above")
+    return DocumentFault(line_number, message)
 
 
-_OPENED = {"flow sequence": "a [", "flow mapping": "a {", "quoted scalar": "a quote"}  # libyaml's word: the sign
+_UNCLOSED = {"flow sequence": "a [", "flow mapping": "a {", "quoted scalar": "a quote"}  # by libyaml's term
 _MISALIGNED = ("mapping values", "expected key", "'-' indicator", "block collection", "block mapping", "document start")
 
 
-def _nested(row: str) -> bool:
-    """Whether its value holds what YAML reads as its own."""
-    return '"' in row or ": " in row.partition(": ")[2] or "[" in row
+def _holds_yaml_syntax(line: str) -> bool:
+    """Returns True if the line's value contains characters that YAML interprets."""
+    return '"' in line or ": " in line.partition(": ")[2] or "[" in line

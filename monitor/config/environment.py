@@ -1,7 +1,7 @@
-"""The environment over the file: ``MONITOR_MAIL__URL``, ``MONITOR_ALERTS__0__TO``, ``MONITOR_STORE__API_KEY_FILE``.
+"""Environment variables that override the file: ``MONITOR_MAIL__URL``, ``MONITOR_ALERTS__0__TO``.
 
-Two underscores go one level down, a number is the place in a list (the next free one appends), a list or mapping may be
-given whole in YAML's flow style, and a name with ``_FILE`` names a file that holds the value.
+Two underscores go one level down; a number is an index into a list (the next free one appends).  A list or mapping may
+be written in YAML's flow style.  ``MONITOR_STORE__API_KEY_FILE`` names a file that holds the value.
 """
 
 from __future__ import annotations
@@ -13,121 +13,129 @@ from typing import TYPE_CHECKING, Any, get_origin
 from pydantic import BaseModel
 
 from monitor.config import document
-from monitor.config.schema import keys_at, type_at, unknown_key
+from monitor.config.schema import keys_at, type_at, unknown_key_message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PREFIX = "MONITOR_"
-MAX_SECRET_BYTES = 1_000_000  # bytes
+MAX_SECRET_BYTES = 1_000_000
 
 
 @dataclass(slots=True)
-class Overlay:
-    """Which variable set which place, and what was wrong with others."""
+class EnvironmentOverrides:
+    """The variable that set each path, and the faults of other variables."""
 
-    variables: dict[document.Path, str] = field(default_factory=dict)
+    variables: dict[document.KeyPath, str] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
-    def variable_of(self, place: document.Path) -> str | None:
-        """The variable that set this place or what it is part of."""
-        for length in range(len(place), 0, -1):
-            if place[:length] in self.variables:
-                return self.variables[place[:length]]
+    def variable_for(self, path: document.KeyPath) -> str | None:
+        """Returns the variable that set this path or a part of the document that contains it, or None."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.variables:
+                return self.variables[path[:length]]
         return None
 
 
-def overlay(data: dict[str, Any], environ: Mapping[str, str]) -> Overlay:
-    """Puts the variables' values into ``data``, in order of their names."""
-    result = Overlay()
-    for variable in sorted(environ, key=_in_order):
+def apply_environment(data: dict[str, Any], environ: Mapping[str, str]) -> EnvironmentOverrides:
+    """Sets the variables' values in ``data``, in order of their names."""
+    overrides = EnvironmentOverrides()
+    for variable in sorted(environ, key=_numeric_order):
         if not variable.startswith(PREFIX):
             continue
-        place, kind, from_file = _place(variable.removeprefix(PREFIX))
-        if kind is None:
-            # Without two underscores it is somebody else's: Kubernetes sets MONITOR_PORT for a service called monitor.
+        path, value_type, from_file = _target(variable.removeprefix(PREFIX))
+        if value_type is None:
+            # Without "__" it belongs to other software: Kubernetes sets MONITOR_PORT for a service called monitor.
             if "__" in variable:
-                result.faults.append(f"{variable}: {_unknown(place)}")
+                overrides.faults.append(f"{variable}: {_unknown_path_message(path)}")
             continue
         try:
-            text = _content(environ[variable]) if from_file else environ[variable]
-            value = document.value(text) if _whole(kind, text) else text
-            _set(data, place, value)
+            text = _secret_text(environ[variable]) if from_file else environ[variable]
+            value = document.parse_value(text) if _is_flow_collection(value_type, text) else text
+            _set_value(data, path, value)
         except document.DocumentError as error:
-            result.faults.append(f"{variable}: {error.faults[0].message}")
+            overrides.faults.append(f"{variable}: {error.faults[0].message}")
         except ValueError as error:
-            result.faults.append(f"{variable}: {error}")
+            overrides.faults.append(f"{variable}: {error}")
         else:
-            if place in result.variables:
-                result.faults.append(f"{variable}: {result.variables[place]} sets the same; keep one of them")
-            result.variables[place] = variable
-    return result
+            if path in overrides.variables:
+                overrides.faults.append(f"{variable}: {overrides.variables[path]} sets the same; keep one of them")
+            overrides.variables[path] = variable
+    return overrides
 
 
-def _in_order(variable: str) -> list[tuple[int, str]]:
-    """Item 10 of a list behind item 9."""
+def _numeric_order(variable: str) -> list[tuple[int, str]]:
+    """Returns a key that sorts item 10 of a list after item 9."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in variable.split("__")]
 
 
-def _place(name: str) -> tuple[document.Path, Any, bool]:
-    """The place a variable names, the type the schema has there (None: no such place), whether it names a file."""
-    place = _path(name)
-    kind = type_at(place)
-    if kind is None and name.upper().endswith("_FILE"):
-        secret = _path(name[: -len("_FILE")])
-        return secret, type_at(secret), True
-    return place, kind, False
+def _target(name: str) -> tuple[document.KeyPath, Any, bool]:
+    """Returns the path a variable sets, its type in the schema (None: no such path), and True for a ``_FILE`` name."""
+    path = _key_path(name)
+    value_type = type_at(path)
+    if value_type is None and name.upper().endswith("_FILE"):
+        secret_path = _key_path(name[: -len("_FILE")])
+        return secret_path, type_at(secret_path), True
+    return path, value_type, False
 
 
-def _path(name: str) -> document.Path:
-    steps: list[str | int] = []
+def _key_path(name: str) -> document.KeyPath:
+    keys: list[str | int] = []
     for part in name.split("__"):
-        named = steps[:1] == ["topics"]  # a topic's name keeps its case
-        steps.append(int(part) if part.isdigit() and part.isascii() and not named else part if named else part.lower())
-    return tuple(steps)
+        is_topic_name = keys[:1] == ["topics"]  # keeps its case
+        keys.append(
+            int(part)
+            if part.isdigit() and part.isascii() and not is_topic_name
+            else part
+            if is_topic_name
+            else part.lower()
+        )
+    return tuple(keys)
 
 
-def _whole(kind: Any, text: str) -> bool:
-    """Whether the value is a list or mapping in flow style."""
-    container = get_origin(kind) in (tuple, dict) or (isinstance(kind, type) and issubclass(kind, BaseModel))
-    return container and text.lstrip()[:1] in ("[", "{")
+def _is_flow_collection(value_type: Any, text: str) -> bool:
+    """Returns True if the value is a list or mapping in flow style."""
+    is_collection = get_origin(value_type) in (tuple, dict) or (
+        isinstance(value_type, type) and issubclass(value_type, BaseModel)
+    )
+    return is_collection and text.lstrip()[:1] in ("[", "{")
 
 
-def _content(path: str) -> str:
+def _secret_text(path: str) -> str:
     try:
         with Path(path).open("rb") as file:
             raw = file.read(MAX_SECRET_BYTES + 1)
         if len(raw) > MAX_SECRET_BYTES:
-            raise ValueError(f"{path} is larger than a secret may be")
-        return raw.decode("utf-8-sig").strip("\r\n")  # spaces may be a password's own; the schema strips other values
+            raise ValueError(f"{path} is larger than {MAX_SECRET_BYTES // 1_000_000} MB, too large for a secret")
+        return raw.decode("utf-8-sig").strip("\r\n")  # spaces may be part of a password; the schema strips other values
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not UTF-8 text") from None
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def _set(data: dict[str, Any], place: document.Path, value: Any) -> None:
-    into: Any = data
-    for step, following in zip(place, (*place[1:], None), strict=True):
-        fresh: Any = value if following is None else [] if isinstance(following, int) else {}
-        if isinstance(step, int):
-            if not isinstance(into, list) or step > len(into):
-                have = len(into) if isinstance(into, list) else 0
-                raise ValueError(f"there is no item {step}: the list has {have}, and the next to add is {have}")
-            if step == len(into):
-                into.append(fresh)
-            elif following is None:
-                into[step] = value
-        elif not isinstance(into, dict):
-            raise ValueError(f"{document.dotted(place)}: the file has no keys and values there")  # noqa: TRY004  a value
-        elif following is None or into.get(step) is None:
-            into[step] = fresh
-        into = into[step]
+def _set_value(data: dict[str, Any], path: document.KeyPath, value: Any) -> None:
+    container: Any = data
+    for key, next_key in zip(path, (*path[1:], None), strict=True):
+        new_value: Any = value if next_key is None else [] if isinstance(next_key, int) else {}
+        if isinstance(key, int):
+            if not isinstance(container, list) or key > len(container):
+                length = len(container) if isinstance(container, list) else 0
+                raise ValueError(f"there is no item {key}: the list has {length}, and the next to add is {length}")
+            if key == len(container):
+                container.append(new_value)
+            elif next_key is None:
+                container[key] = value
+        elif not isinstance(container, dict):
+            raise ValueError(f"{document.dotted_path(path)}: the file has no keys and values there")  # noqa: TRY004  the caller reports ValueError
+        elif next_key is None or container.get(key) is None:
+            container[key] = new_value
+        container = container[key]
 
 
-def _unknown(place: document.Path) -> str:
-    for length in range(len(place)):
-        known = keys_at(place[:length])
-        if known and place[length] not in known:
-            return unknown_key(str(place[length]).removesuffix("_file"), known)
-    return f"there is no key {document.dotted(place)}"
+def _unknown_path_message(path: document.KeyPath) -> str:
+    for length in range(len(path)):
+        keys = keys_at(path[:length])
+        if keys and path[length] not in keys:
+            return unknown_key_message(str(path[length]).removesuffix("_file"), keys)
+    return f"there is no key {document.dotted_path(path)}"

@@ -1,4 +1,4 @@
-"""monitor.yaml and the environment to a Config, with every fault told at once and where it stands."""
+"""Loads monitor.yaml and the environment into a Config; reports all faults at once, each with its line or variable."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from monitor.config import document, environment
-from monitor.config.document import Document, DocumentError, dotted
-from monitor.config.schema import Config, keys_at, unknown_key
+from monitor.config.document import Document, DocumentError, dotted_path
+from monitor.config.schema import Config, keys_at, unknown_key_message
 from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
-    """Reads the file, puts the environment's values over it, and checks all of it, queries included.
+    """Reads the file, applies the environment's values, and validates the result including its queries.
 
-    Raises ConfigError with a line for each fault: ``monitor.yaml:12: alerts[0].query: ...`` or
-    ``MONITOR_MAIL__URL: mail.url: ...``, in the order of the file.
+    Raises ConfigError with one line per fault, in the order of the file: ``monitor.yaml:12: alerts[0].query: ...`` or
+    ``MONITOR_MAIL__URL: mail.url: ...``.
     """
     try:
         raw = path.read_bytes()
@@ -32,42 +32,42 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
     try:
-        read = document.read(raw)
+        parsed = document.parse_document(raw)
     except DocumentError as error:
-        raise ConfigError([_told(str(path), fault.line, fault.message) for fault in error.faults]) from None
-    if read.data is None:
-        read.data = {}
-    if not isinstance(read.data, dict):
-        raise ConfigError([_told(str(path), 1, "must be keys and values (store:, outlets:, alerts: ...)")])
-    overlay = environment.overlay(read.data, environ)
-    faults = [(fault.line, fault.message) for fault in read.faults]
-    outside = list(overlay.faults)
-    data = _without_nulls(read.data)
+        raise ConfigError([_fault_line(str(path), fault.line, fault.message) for fault in error.faults]) from None
+    if parsed.data is None:
+        parsed.data = {}
+    if not isinstance(parsed.data, dict):
+        raise ConfigError([_fault_line(str(path), 1, "must be keys and values (store:, outlets:, alerts: ...)")])
+    overrides = environment.apply_environment(parsed.data, environ)
+    faults = [(fault.line, fault.message) for fault in parsed.faults]
+    environment_faults = list(overrides.faults)
+    data = _without_nulls(parsed.data)
     config, problems = _validated(data)
-    for found, message in (*problems, *_double_names(data), *_double_credentials(data)):
-        place = _written(data, found)
-        named = f"{dotted(place)}: {message}" if place else message
-        variable = overlay.variable_of(place)
+    for problem_path, message in (*problems, *_duplicate_names(data), *_credential_conflicts(data)):
+        key_path = _path_in_file(data, problem_path)
+        text = f"{dotted_path(key_path)}: {message}" if key_path else message
+        variable = overrides.variable_for(key_path)
         if variable:
-            outside.append(f"{variable}: {named}")
+            environment_faults.append(f"{variable}: {text}")
         else:
-            faults.append((_line_of(read, place), named))
-    if faults or outside or config is None:
-        told = [_told(str(path), line, message) for line, message in sorted(set(faults))]
-        raise ConfigError([*told, *dict.fromkeys(outside)])
+            faults.append((_line_number(parsed, key_path), text))
+    if faults or environment_faults or config is None:
+        file_faults = [_fault_line(str(path), line, message) for line, message in sorted(set(faults))]
+        raise ConfigError([*file_faults, *dict.fromkeys(environment_faults)])
     return config
 
 
-def _validated(data: dict[str, Any]) -> tuple[Config | None, list[tuple[document.Path, str]]]:
+def _validated(data: dict[str, Any]) -> tuple[Config | None, list[tuple[document.KeyPath, str]]]:
     try:
         return Config.model_validate(data), []
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=True, include_input=False)
-        return None, [_problem(detail) for detail in details]
+        return None, [_path_and_message(detail) for detail in details]
 
 
-_KEYS = "must be keys and values"
-_EXAMPLES = {  # of keys and values, by what they belong to
+_MAPPING_EXPECTED = "must be keys and values"
+_MAPPING_EXAMPLES = {  # by top-level key
     "store": '{url: "sqlite:monitor.db"}',
     "mail": '{url: "smtp://mail.example.org:25", sender: monitor@example.org}',
     "topics": "{chips: 'chip AND export'}",
@@ -75,20 +75,20 @@ _EXAMPLES = {  # of keys and values, by what they belong to
     "alerts": "{name: bank, query: Sberbank, to: desk@example.org}",
 }
 
-_MESSAGES = {  # by pydantic's type of error
+_MESSAGES_BY_ERROR_TYPE = {  # pydantic's error types
     "missing": "is missing",
     "literal_error": "must be {expected}",
-    "string_type": "must be text; where [ or {{ begins it, put the whole value between single quotes: '...'",
+    "string_type": "must be text; if it begins with [ or {{, put the whole value between single quotes: '...'",
     "string_too_short": "must not be empty",
     "too_short": "must not be empty",
     "string_too_long": "must be no longer than {max_length} characters",
     "tuple_type": "must be a list: [a, b], or a line for each with a dash",
-    "dict_type": _KEYS,
-    "model_type": _KEYS,
+    "dict_type": _MAPPING_EXPECTED,
+    "model_type": _MAPPING_EXPECTED,
     "bool_parsing": "must be true or false",
     "bool_type": "must be true or false",
     "int_parsing": "must be a whole number",
-    "int_parsing_size": "must be a whole number, and a smaller one",
+    "int_parsing_size": "must be a smaller whole number",
     "int_type": "must be a whole number",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
@@ -96,52 +96,52 @@ _MESSAGES = {  # by pydantic's type of error
 }
 
 
-def _problem(detail: ErrorDetails) -> tuple[document.Path, str]:
-    place = tuple(step for step in detail["loc"] if step != "[key]")
+def _path_and_message(detail: ErrorDetails) -> tuple[document.KeyPath, str]:
+    path = tuple(step for step in detail["loc"] if step != "[key]")
     if detail["type"] == "extra_forbidden":
-        return place, unknown_key(str(place[-1]), keys_at(place[:-1]))
-    message = _MESSAGES.get(detail["type"])
-    if message == _KEYS and place and place[0] in _EXAMPLES:
-        message += f": {_EXAMPLES[str(place[0])]}"
-        return place, message
-    return place, message.format(**detail.get("ctx", {})) if message else detail["msg"]
+        return path, unknown_key_message(str(path[-1]), keys_at(path[:-1]))
+    message = _MESSAGES_BY_ERROR_TYPE.get(detail["type"])
+    if message == _MAPPING_EXPECTED and path and path[0] in _MAPPING_EXAMPLES:
+        message += f": {_MAPPING_EXAMPLES[str(path[0])]}"
+        return path, message
+    return path, message.format(**detail.get("ctx", {})) if message else detail["msg"]
 
 
-def _written(data: Any, place: document.Path) -> document.Path:
-    """The place without the 0 of a list that was written as its only item."""
-    for i, step in enumerate(place):
+def _path_in_file(data: Any, path: document.KeyPath) -> document.KeyPath:
+    """Returns the path as written in the file: without the index 0 when a list is written as its only item."""
+    for i, key in enumerate(path):
         if isinstance(data, str):
-            return place[:i]
+            return path[:i]
         if isinstance(data, dict):
-            data = data.get(str(step))
-        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
-            data = data[step]
-    return place
+            data = data.get(str(key))
+        elif isinstance(data, list) and isinstance(key, int) and key < len(data):
+            data = data[key]
+    return path
 
 
-def _double_names(data: dict[str, Any]) -> Iterator[tuple[document.Path, str]]:
-    """Names are compared without case, as the query language does with ``outlet:`` and ``alert:``."""
+def _duplicate_names(data: dict[str, Any]) -> Iterator[tuple[document.KeyPath, str]]:
+    """Yields a fault for each repeated name, ignoring case as ``outlet:`` and ``alert:`` queries do."""
     for kind in ("outlets", "alerts"):
         entries = data.get(kind)
         if not isinstance(entries, list):
             continue
-        first: dict[str, int] = {}
+        index_by_name: dict[str, int] = {}
         for i, entry in enumerate(entries):
             name = entry.get("name") if isinstance(entry, dict) else None
             if not isinstance(name, str):
                 continue
-            earlier = first.setdefault(name.strip().casefold(), i)
+            earlier = index_by_name.setdefault(name.strip().casefold(), i)
             if earlier != i:
                 yield (kind, i, "name"), f'"{name.strip()[:60]}" is the name of {kind}[{earlier}] already'
     topics = data.get("topics")
     if isinstance(topics, dict):
-        counted = Counter(str(name).strip().casefold() for name in topics)
+        name_counts = Counter(str(name).strip().casefold() for name in topics)
         for name in topics:
-            if counted[str(name).strip().casefold()] > 1:
-                yield ("topics", name), "another topic has the same name but for its case"
+            if name_counts[str(name).strip().casefold()] > 1:
+                yield ("topics", name), "another topic has the same name in another case"
 
 
-def _double_credentials(data: dict[str, Any]) -> Iterator[tuple[document.Path, str]]:
+def _credential_conflicts(data: dict[str, Any]) -> Iterator[tuple[document.KeyPath, str]]:
     store = data.get("store")
     if not isinstance(store, dict):
         return
@@ -154,7 +154,7 @@ def _double_credentials(data: dict[str, Any]) -> Iterator[tuple[document.Path, s
 
 
 def _without_nulls(data: Any) -> Any:
-    """A key with nothing behind it means its default."""
+    """Removes keys without a value, so that they have their defaults."""
     if isinstance(data, dict):
         return {key: _without_nulls(value) for key, value in data.items() if value is not None}
     if isinstance(data, list):
@@ -162,12 +162,12 @@ def _without_nulls(data: Any) -> Any:
     return data
 
 
-def _line_of(read: Document, place: document.Path) -> int:
-    """The line of a place or, where it is not in the file, of what it is missing from."""
-    while place and place not in read.lines:
-        place = place[:-1]
-    return read.lines.get(place, 1)
+def _line_number(parsed: Document, path: document.KeyPath) -> int:
+    """Returns the line of a path, or of its nearest ancestor when the path is not in the file."""
+    while path and path not in parsed.lines:
+        path = path[:-1]
+    return parsed.lines.get(path, 1)
 
 
-def _told(name: str, line: int, message: str) -> str:
-    return f"{name}:{line}: {message}" if line else f"{name}: {message}"
+def _fault_line(file_name: str, line: int, message: str) -> str:
+    return f"{file_name}:{line}: {message}" if line else f"{file_name}: {message}"

@@ -1,4 +1,4 @@
-"""The schema of monitor.yaml.  docs/configuration.md explains every key; a test sees to it."""
+"""The schema of monitor.yaml.  A test checks that docs/configuration.md explains every key."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from monitor.config.types import (
     Name,
     Password,
     Pattern,
+    PositiveDuration,
     Prefix,
     Query,
     Selector,
     Sender,
     StoreUrl,
-    Term,
     Timezone,
     Url,
     Wait,
     Workers,
-    line,
-    one_or_many,
+    as_list,
+    single_line,
 )
 
 if TYPE_CHECKING:
@@ -44,12 +44,12 @@ USER_AGENT = f"media-monitor/{__version__.rpartition('.')[0]}"
 
 Render: TypeAlias = Literal["none", "splash", "playwright", "auto"]
 
-# A list may be written as its only item.
-Hosts: TypeAlias = Annotated[tuple[Host, ...], BeforeValidator(one_or_many)]
-Urls: TypeAlias = Annotated[tuple[Url, ...], BeforeValidator(one_or_many)]
-Mailboxes: TypeAlias = Annotated[tuple[Mailbox, ...], BeforeValidator(one_or_many)]
-Patterns: TypeAlias = Annotated[tuple[Pattern, ...], BeforeValidator(one_or_many)]
-Selectors: TypeAlias = Annotated[tuple[Selector, ...], BeforeValidator(one_or_many)]
+# A single value may be written instead of a list with one item.
+Hosts: TypeAlias = Annotated[tuple[Host, ...], BeforeValidator(as_list)]
+Urls: TypeAlias = Annotated[tuple[Url, ...], BeforeValidator(as_list)]
+Mailboxes: TypeAlias = Annotated[tuple[Mailbox, ...], BeforeValidator(as_list)]
+Patterns: TypeAlias = Annotated[tuple[Pattern, ...], BeforeValidator(as_list)]
+Selectors: TypeAlias = Annotated[tuple[Selector, ...], BeforeValidator(as_list)]
 
 
 class _Model(BaseModel):
@@ -65,29 +65,29 @@ class StoreSettings(_Model):
     cloud_id: Line | None = None
     ca_file: Line | None = None
     verify: bool = True
-    timeout: Term = timedelta(seconds=30)
+    timeout: PositiveDuration = timedelta(seconds=30)
 
 
 class MailSettings(_Model):
     url: MailUrl | None = None  # smtp://, smtps://, with ?starttls=required|optional|never; none: mail stays queued
     sender: Sender = "media-monitor@localhost"
-    ops: Mailboxes = ()  # told when outlets fail for long or mail is refused
-    timeout: Term = timedelta(seconds=30)
+    ops: Mailboxes = ()  # get mail about refused mail and outlets that keep failing
+    timeout: PositiveDuration = timedelta(seconds=30)
 
 
 class CrawlSettings(_Model):
-    user_agent: Annotated[str, Field(min_length=1, max_length=300), AfterValidator(line)] = USER_AGENT
+    user_agent: Annotated[str, Field(min_length=1, max_length=300), AfterValidator(single_line)] = USER_AGENT
     delay: Duration = timedelta(seconds=1)  # between two requests to one host
-    concurrency: int = Field(default=64, ge=1, le=1000)  # requests under way in all
+    concurrency: int = Field(default=64, ge=1, le=1000)  # simultaneous requests in all
     workers: Workers = "auto"  # extraction processes
     obey_robots: bool = True
-    timeout: Term = timedelta(seconds=30)  # for a whole response
+    timeout: PositiveDuration = timedelta(seconds=30)  # for a complete response
     max_size: int = Field(default=10_000_000, ge=1000)  # bytes of a page, decompressed
-    max_age: Term = timedelta(days=7)
+    max_age: PositiveDuration = timedelta(days=7)
     pages_per_poll: int = Field(default=200, ge=1)  # of one outlet; the rest wait for its next poll
-    splash: Url | None = None  # http://127.0.0.1:8050; SPLASH_URL names it too
-    splash_proxy: Line | None = None  # host:port where a Splash elsewhere reaches our guarding proxy, or off
-    chromium: Line | None = None  # path of the browser; looked for on PATH without it
+    splash: Url | None = None  # http://127.0.0.1:8050; SPLASH_URL sets it too
+    splash_proxy: Line | None = None  # host:port at which a Splash elsewhere reaches the egress proxy, or off
+    chromium: Line | None = None  # path of the browser; default: searched on PATH
 
 
 class Outlet(_Model):
@@ -96,28 +96,28 @@ class Outlet(_Model):
     feeds: Urls = ()
     sitemaps: Urls = ()
     sections: Urls = ()
-    hosts: Hosts = ()  # further hosts whose stories are this outlet's own
-    verify: bool = True  # TLS: only a certificate that is trusted; false takes any
+    hosts: Hosts = ()  # further hosts of this outlet
+    verify: bool = True  # TLS: require a trusted certificate; false accepts any
     language: Language | None = None
     country: Country | None = None
-    every: Term | None = None  # a ceiling of the time between polls
-    max_age: Term | None = None
+    every: PositiveDuration | None = None  # longest time between polls
+    max_age: PositiveDuration | None = None
     delay: Duration | None = None
     render: Render = "none"
     wait: Wait | None = None  # rendering: a CSS selector, "idle" or a duration
     consent: Selectors = ()  # rendering: selectors of buttons that dismiss a consent dialogue
     article: Selector | None = None  # CSS selector of the story's container
-    remove: Selectors = ()  # CSS selectors of what is not the story
-    include: Patterns = ()  # regular expressions of the addresses that are stories
-    exclude: Patterns = ()
-    spider: Name = "outlets"  # a spider of its own, by name
+    remove: Selectors = ()  # CSS selectors of elements that are not part of the story
+    include: Patterns = ()  # regular expressions for the URLs of stories
+    exclude: Patterns = ()  # regular expressions for URLs that are not stories
+    spider: Name = "outlets"  # name of a spider in spiders/
 
 
 class Alert(_Model):
     name: Name
     query: Query
     to: Annotated[Mailboxes, Field(min_length=1)]
-    deliver: Deliver = "instant"  # hourly, daily HH:MM, weekly DAY HH:MM; UTC unless `timezone` says else
+    deliver: Deliver = "instant"  # hourly, daily HH:MM, weekly DAY HH:MM, in `timezone`
     timezone: Timezone = "UTC"
 
 
@@ -131,46 +131,46 @@ class Config(_Model):
     alerts: tuple[Alert, ...] = ()
 
 
-# ---- what stands where, for messages and the environment
+# ---- types and keys by path, for messages and the environment
 
 
-def type_at(place: Sequence[str | int]) -> Any:
-    """The type the schema has at a place, without its validators and ``| None``; None where it has none."""
-    kind: Any = Config
-    for step in place:
-        if _is_model(kind) and isinstance(step, str):
-            known = kind.model_fields.get(step)
-            kind = known.annotation if known else None
-        elif get_origin(kind) is tuple and isinstance(step, int):
-            kind = get_args(kind)[0]
-        elif get_origin(kind) is dict and step:
-            kind = get_args(kind)[1]
+def type_at(path: Sequence[str | int]) -> Any:
+    """Returns the schema's type at a path, without validators and ``| None``; None when the schema has no such path."""
+    value_type: Any = Config
+    for key in path:
+        if _is_model(value_type) and isinstance(key, str):
+            field = value_type.model_fields.get(key)
+            value_type = field.annotation if field else None
+        elif get_origin(value_type) is tuple and isinstance(key, int):
+            value_type = get_args(value_type)[0]
+        elif get_origin(value_type) is dict and key:
+            value_type = get_args(value_type)[1]
         else:
             return None
-        kind = _plain(kind)
-    return kind
+        value_type = _unwrapped(value_type)
+    return value_type
 
 
-def keys_at(place: Sequence[str | int]) -> list[str]:
-    """The keys the schema knows at a place."""
-    kind = type_at(place)
-    return list(kind.model_fields) if _is_model(kind) else []
+def keys_at(path: Sequence[str | int]) -> list[str]:
+    """Returns the keys that the schema allows at a path."""
+    value_type = type_at(path)
+    return list(value_type.model_fields) if _is_model(value_type) else []
 
 
-def unknown_key(key: str, known: Sequence[str]) -> str:
-    """The message about a key that is not known, with the one that was probably meant."""
-    close = get_close_matches(key.lower(), known, n=1, cutoff=0.6)
-    hint = f'did you mean "{close[0]}"?' if close else f"known here are {', '.join(known)}"
+def unknown_key_message(key: str, allowed: Sequence[str]) -> str:
+    """Returns the error message for an unknown key, with a similar allowed key or all of them."""
+    close_matches = get_close_matches(key.lower(), allowed, n=1, cutoff=0.6)
+    hint = f'did you mean "{close_matches[0]}"?' if close_matches else f"known here are {', '.join(allowed)}"
     return f'unknown key "{key[:60]}"; {hint}'
 
 
-def _is_model(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)
+def _is_model(value_type: Any) -> bool:
+    return isinstance(value_type, type) and issubclass(value_type, BaseModel)
 
 
-def _plain(kind: Any) -> Any:
-    while get_origin(kind) is Annotated:
-        kind = get_args(kind)[0]
-    if get_origin(kind) in (Union, types.UnionType):
-        return _plain(next(inner for inner in get_args(kind) if inner is not types.NoneType))
-    return kind
+def _unwrapped(annotation: Any) -> Any:
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) in (Union, types.UnionType):
+        return _unwrapped(next(inner for inner in get_args(annotation) if inner is not types.NoneType))
+    return annotation

@@ -1,4 +1,4 @@
-"""The kinds of value monitor.yaml holds.  Each refuses what it is not with a sentence that says what to write."""
+"""The types of values in monitor.yaml.  Each validator raises ValueError with a message that says what to write."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
     from pydantic import ValidatorFunctionWrapHandler
 
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_LONGEST = 3650 * 86400.0  # seconds: ten years is a slip of the finger
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
-_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
-_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_MAX_DURATION_SECONDS = 3650 * 86400.0  # ten years; a longer duration is a typing error
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_HOST_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST = re.compile(rf"{_HOST_LABEL}(?:\.{_HOST_LABEL})*\.?")
+_MAILBOX_LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 
 
 def duration(value: Any) -> Any:
-    """``15m``, ``1h30m``, ``7d`` or a plain number of seconds, as a timedelta.  Raises ValueError."""
+    """Parses ``15m``, ``1h30m``, ``7d`` or a plain number of seconds into a timedelta.  Raises ValueError."""
     if isinstance(value, timedelta):
         return value
     text = str(value).strip().lower()
@@ -36,10 +36,10 @@ def duration(value: Any) -> Any:
     if re.fullmatch(r"\d{1,15}(\.\d{1,9})?", text):
         seconds = float(text)
     elif re.fullmatch(r"(\d{1,15}(\.\d{1,9})?(ms|[smhdw]))+", text):
-        seconds = sum(float(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+(?:\.\d+)?)(ms|[smhdw])", text))
+        seconds = sum(float(n) * _UNIT_SECONDS[unit] for n, unit in re.findall(r"(\d+(?:\.\d+)?)(ms|[smhdw])", text))
     else:
         raise ValueError(f"{str(value)[:40]!r} is not a duration; write 30s, 15m, 6h, 7d or 1h30m")
-    if seconds > _LONGEST:
+    if seconds > _MAX_DURATION_SECONDS:
         raise ValueError(f"{text[:40]} is longer than ten years; the units are ms, s, m, h, d and w")
     return timedelta(seconds=seconds)
 
@@ -50,38 +50,38 @@ def _positive(value: timedelta) -> timedelta:
     return value
 
 
-def one_or_many(value: Any) -> Any:
-    """A single value where a list may stand: ``to: desk@example.org``."""
+def as_list(value: Any) -> Any:
+    """Accepts a single value for a list: ``to: desk@example.org``."""
     return (value,) if isinstance(value, str) and value.strip() else value
 
 
-def line(value: str) -> str:
-    """Text for names and headers: printable, on one line."""
-    found = _CONTROL.search(value)
-    if found:
-        raise ValueError(f"holds the control character {found.group()!r}; it must be one line of plain text")
+def single_line(value: str) -> str:
+    """Validates text for names and headers: one line without control characters."""
+    match = _CONTROL_CHARACTER.search(value)
+    if match:
+        raise ValueError(f"contains the control character {match.group()!r}; it must be one line of plain text")
     return value
 
 
 def host(value: str) -> str:
-    """A host name, in lower case and ASCII."""
+    """Validates a host name and returns it in lower-case ASCII."""
     name = value.strip().lower()
     if "://" in name or "/" in name:
         raise ValueError(f"{value[:80]!r} is an address; write the host alone, as in news.example.org")
     try:
-        ascii_ = name.encode("idna").decode() if not name.isascii() else name
+        ascii_name = name.encode("idna").decode() if not name.isascii() else name
     except UnicodeError:
-        ascii_ = ""
-    if len(ascii_) > 253 or not _HOST.fullmatch(ascii_):
+        ascii_name = ""
+    if len(ascii_name) > 253 or not _HOST.fullmatch(ascii_name):
         raise ValueError(f"{value[:80]!r} is not a host name; write it as in news.example.org")
-    return ascii_
+    return ascii_name
 
 
 def web_address(value: str) -> str:
-    """An http or https URL with a host and no password."""
-    line(value)
+    """Validates an http or https URL with a host and without a password."""
+    single_line(value)
     if any(c.isspace() for c in value):
-        raise ValueError("holds a space; percent-encode it as %20")
+        raise ValueError("contains a space; percent-encode it as %20")
     try:
         parts = urlsplit(value)
         port = parts.port
@@ -91,7 +91,7 @@ def web_address(value: str) -> str:
     if parts.scheme not in ("http", "https"):
         raise ValueError(f"{value[:80]!r} is not an address; it must begin with https:// or http://")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("must not hold a user or password")
+        raise ValueError("must not contain a user or password")
     if not name or port == 0:
         raise ValueError(f"{value[:80]!r} names no host")
     if ":" not in name:  # not an IPv6 address
@@ -100,13 +100,13 @@ def web_address(value: str) -> str:
 
 
 def mailbox(value: str) -> str:
-    """An e-mail address, ``desk@example.org``; its domain in ASCII and lower case."""
-    line(value)
+    """Validates an e-mail address, ``desk@example.org``; returns it with its domain in lower-case ASCII."""
+    single_line(value)
     local, at, domain = value.strip().rpartition("@")
     if not at or "@" in local:
         raise ValueError(f"{value[:80]!r} is not an e-mail address; write it as in desk@example.org")
-    if not local.isascii() or len(local) > 64 or not _LOCAL.fullmatch(local):
-        raise ValueError(f"{value[:80]!r} is not an e-mail address: {local[:40]!r} cannot stand before the @")
+    if not local.isascii() or len(local) > 64 or not _MAILBOX_LOCAL_PART.fullmatch(local):
+        raise ValueError(f"{value[:80]!r} is not an e-mail address: {local[:40]!r} is not allowed before the @")
     try:
         return f"{local}@{host(domain)}"
     except ValueError:
@@ -114,8 +114,8 @@ def mailbox(value: str) -> str:
 
 
 def sender(value: str) -> str:
-    """``monitor@example.org`` or ``Media Monitor <monitor@example.org>``."""
-    line(value)
+    """Validates ``monitor@example.org`` or ``Media Monitor <monitor@example.org>``."""
+    single_line(value)
     match = re.fullmatch(r"(?P<name>[^<>]*)<(?P<box>[^<>]+)>", value)
     if match is None:
         return mailbox(value)
@@ -123,14 +123,14 @@ def sender(value: str) -> str:
 
 
 def language(value: str) -> str:
-    """An ISO 639 code, of which a region is dropped: ``pt-BR`` is ``pt``."""
+    """Validates an ISO 639 code and drops its region: ``pt-BR`` becomes ``pt``."""
     if not re.fullmatch(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*", value):
         raise ValueError(f"{value[:40]!r} is not a language code; write en, ru, zh ...")
     return re.split(r"[-_]", value)[0].lower()
 
 
 def country(value: str) -> str:
-    """An ISO 3166 code of two letters."""
+    """Validates an ISO 3166 code of two letters; returns it in upper case."""
     if not re.fullmatch(r"[A-Za-z]{2}", value):
         raise ValueError(f"{value[:40]!r} is not a country code of two letters; write GB, RU, CN ...")
     if value.upper() == "UK":
@@ -139,7 +139,7 @@ def country(value: str) -> str:
 
 
 def selector(value: str) -> str:
-    """A CSS selector."""
+    """Validates a CSS selector."""
     from cssselect import HTMLTranslator, SelectorError
 
     try:
@@ -152,7 +152,7 @@ def selector(value: str) -> str:
 
 
 def pattern(value: str) -> str:
-    """A regular expression."""
+    """Validates a regular expression of at most 1000 characters."""
     if len(value) > 1000:
         raise ValueError("a regular expression of more than 1000 characters; split it into several")
     try:
@@ -162,15 +162,15 @@ def pattern(value: str) -> str:
     return value
 
 
-def wait(value: str) -> str:
-    """What a rendered page is waited for: a selector, ``idle`` or a duration."""
+def wait_condition(value: str) -> str:
+    """Validates the condition that rendering waits for: a CSS selector, ``idle`` or a duration."""
     if value == "idle" or re.fullmatch(r"[\d.]+(ms|s|m)?", value):
         return value if value == "idle" else f"{duration(value).total_seconds():g}s"
     return selector(value)
 
 
 def query(value: str) -> str:
-    """A query of a topic or alert: it parses and asks for something."""
+    """Validates the query of a topic or alert: it must parse, and require at least one term."""
     from monitor.query import parse
 
     try:
@@ -181,13 +181,13 @@ def query(value: str) -> str:
 
 
 def deliver(value: str) -> str:
-    """``instant``, ``hourly``, ``daily HH:MM`` or ``weekly DAY HH:MM``."""
+    """Validates ``instant``, ``hourly``, ``daily HH:MM`` or ``weekly DAY HH:MM``."""
     delivery_times.parse(value)
     return value
 
 
 def timezone(value: str) -> str:
-    """A name of the time zone database."""
+    """Validates a name of the IANA time zone database."""
     try:
         ZoneInfo(value)
     except (ValueError, OSError, ZoneInfoNotFoundError):
@@ -196,14 +196,14 @@ def timezone(value: str) -> str:
 
 
 def prefix(value: str) -> str:
-    """What Elasticsearch index names may begin with."""
+    """Validates the prefix of Elasticsearch index names."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,99}", value):
         raise ValueError("must be lower-case letters, digits, - and _, and begin with a letter or digit")
     return value
 
 
 def workers(value: Any) -> Any:
-    """A number of processes, or ``auto``: as many as there are processors."""
+    """Validates a number of processes from 1 to 256, or ``auto`` for one per processor."""
     text = str(value).strip().lower()
     if text == "auto":
         return text
@@ -212,7 +212,7 @@ def workers(value: Any) -> Any:
     return int(text)
 
 
-def _secret(check: Callable[[str], object]) -> Callable[[SecretStr], SecretStr]:
+def _secret_checked_by(check: Callable[[str], object]) -> Callable[[SecretStr], SecretStr]:
     def checked(value: SecretStr) -> SecretStr:
         check(value.get_secret_value())
         return value
@@ -220,21 +220,21 @@ def _secret(check: Callable[[str], object]) -> Callable[[SecretStr], SecretStr]:
     return checked
 
 
-def _as_written(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
-    """A secret with the spaces around it, which the models strip elsewhere."""
-    stripped = read(value)
-    return SecretStr(value) if isinstance(value, str) else stripped
+def _keep_spaces(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    """Keeps the spaces around a secret, which the models strip from other values."""
+    secret = handler(value)
+    return SecretStr(value) if isinstance(value, str) else secret
 
 
 def api_key(value: str) -> None:
-    """A key as it goes into a header."""
+    """Validates an Elasticsearch API key, which is sent in a header."""
     if not re.fullmatch(r"[!-~]+", value):
-        raise ValueError("must be one line of ASCII without spaces: the `encoded` of what Elasticsearch answered")
+        raise ValueError("must be one line of ASCII without spaces: the `encoded` value of Elasticsearch's response")
 
 
 def store_address(value: str) -> None:
-    """``sqlite:FILE``, or one or more Elasticsearch addresses separated by commas."""
-    line(value)
+    """Validates ``sqlite:FILE``, or one or more Elasticsearch addresses separated by commas."""
+    single_line(value)
     if value.startswith("sqlite:"):
         if not value.removeprefix("sqlite:").strip():
             raise ValueError("it names no file; write sqlite:monitor.db")
@@ -245,22 +245,22 @@ def store_address(value: str) -> None:
 
 
 def server_address(value: str) -> SplitResult:
-    """The parts of an address that may carry user and password.  Raises ValueError, which shows nothing of it."""
-    encoded = "percent-encode special characters of a password: / as %2F, # as %23, ? as %3F, @ as %40"
+    """Parses a URL that may contain user and password.  Raises ValueError, whose message shows no part of the URL."""
+    hint = "percent-encode special characters of a password: / as %2F, # as %23, ? as %3F, @ as %40"
     try:
         parts = urlsplit(value)
         _ = parts.port
     except ValueError:
-        raise ValueError(f"a port or bracket in it cannot be read; {encoded}") from None
+        raise ValueError(f"its port or brackets cannot be read; {hint}") from None
     if mail_url.has_at_after_host(parts):
-        raise ValueError(f"there is an @ after the host; {encoded}")
+        raise ValueError(f"it has an @ after the host; {hint}")
     return parts
 
 
 Duration: TypeAlias = Annotated[timedelta, BeforeValidator(duration)]
-Term: TypeAlias = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_positive)]  # longer than nothing
-Line: TypeAlias = Annotated[str, AfterValidator(line)]
-Name: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(line)]
+PositiveDuration: TypeAlias = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_positive)]
+Line: TypeAlias = Annotated[str, AfterValidator(single_line)]
+Name: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(single_line)]
 Host: TypeAlias = Annotated[str, AfterValidator(host)]
 Url: TypeAlias = Annotated[str, AfterValidator(web_address)]
 Mailbox: TypeAlias = Annotated[str, AfterValidator(mailbox)]
@@ -269,13 +269,13 @@ Language: TypeAlias = Annotated[str, AfterValidator(language)]
 Country: TypeAlias = Annotated[str, AfterValidator(country)]
 Selector: TypeAlias = Annotated[str, AfterValidator(selector)]
 Pattern: TypeAlias = Annotated[str, AfterValidator(pattern)]
-Wait: TypeAlias = Annotated[str, AfterValidator(wait)]
+Wait: TypeAlias = Annotated[str, AfterValidator(wait_condition)]
 Query: TypeAlias = Annotated[str, AfterValidator(query)]
 Deliver: TypeAlias = Annotated[str, AfterValidator(deliver)]
 Timezone: TypeAlias = Annotated[str, AfterValidator(timezone)]
 Prefix: TypeAlias = Annotated[str, AfterValidator(prefix)]
-StoreUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_secret(store_address))]
-ApiKey: TypeAlias = Annotated[SecretStr, AfterValidator(_secret(api_key))]
-Password: TypeAlias = Annotated[SecretStr, WrapValidator(_as_written), AfterValidator(_secret(line))]
-MailUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_secret(mail_url.parse))]
+StoreUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_secret_checked_by(store_address))]
+ApiKey: TypeAlias = Annotated[SecretStr, AfterValidator(_secret_checked_by(api_key))]
+Password: TypeAlias = Annotated[SecretStr, WrapValidator(_keep_spaces), AfterValidator(_secret_checked_by(single_line))]
+MailUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_secret_checked_by(mail_url.parse))]
 Workers: TypeAlias = Annotated[int | Literal["auto"], BeforeValidator(workers)]

@@ -1,4 +1,4 @@
-"""What is valid in a configuration, and hardly meant.  Doubts about its queries are in monitor/query/lint.py."""
+"""Warnings: valid configuration that is probably a mistake.  monitor/query/lint.py has the warnings about queries."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from monitor.config.schema import Config
 
-MIN_SENSIBLE_INTERVAL = timedelta(minutes=1)  # between two polls: a slip of the finger, or a test
+MIN_SENSIBLE_INTERVAL = timedelta(minutes=1)  # between two polls; a shorter one is a typing error, or a test
 
 
-def asked_too_often(config: Config) -> list[str]:
-    """One line for each outlet whose ``every`` is shorter than any outlet should be asked."""
+def too_frequent_polls(config: Config) -> list[str]:
+    """Returns one line for each outlet whose ``every`` is shorter than MIN_SENSIBLE_INTERVAL."""
     return [
-        f"outlets.{outlet.name}: every: {outlet.every.total_seconds():g}s asks it more often than once a minute; "
+        f"outlets.{outlet.name}: every: {outlet.every.total_seconds():g}s polls it more often than once a minute; "
         "write 5m or more"
         for outlet in config.outlets
         if outlet.every and outlet.every < MIN_SENSIBLE_INTERVAL

@@ -1,4 +1,4 @@
-"""A newsroom and a mail sink on this machine, to try the monitor on and to test it with.
+"""A newsroom and a mail sink on this machine, for the demo and the tests.
 
-Nothing else in the monitor knows of this package.
+No other package of the monitor imports this one.
 """

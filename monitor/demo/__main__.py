@@ -1,4 +1,4 @@
-"""``python -m monitor.demo``: the real commands on a bundled newsroom, from empty directory to mail."""
+"""``python -m monitor.demo``: runs the real commands on a bundled newsroom, from an empty directory to mail."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ def main() -> int:
         prog="python -m monitor.demo",
         description="Runs media-monitor on a newsroom of nine outlets and a mail server, all on this machine.",
     )
-    parser.add_argument("--out", type=Path, default=Path("demo-out"), help="where its files go (default: demo-out)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("demo-out"), help="directory for its files (default: demo-out)"
+    )
     parser.add_argument("--stay", action="store_true", help="keep newsroom and mail server open until Ctrl-C")
     options = parser.parse_args()
     try:

@@ -1,4 +1,4 @@
-"""The monitor.yaml of the demo."""
+"""Writes the demo's monitor.yaml."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-HEAD = """\
-# The demo's configuration.  Its outlets live on this machine and end with the demo;
+CONFIG_HEAD = """\
+# The demo's configuration.  Its outlets run on this machine and stop with the demo;
 # `media-monitor init` writes a starter with real ones.
 
 store: {url: "sqlite:monitor.db"}
 mail: {url: "%s", sender: monitor@example.org, ops: [ops@example.org]}
-crawl: {delay: 0s}        # the newsroom is our own: no need to be gentle
-keep: matching            # stories that match no topic and no alert are not kept
+crawl: {delay: 0s}        # no delay between requests, because the sites are local
+keep: matching            # stories that match no topic and no alert are not stored
 
 topics:
-  # The technology by its names in five languages, next to the means of power.  `raw:` keeps the case: Italian and
-  # Portuguese "ai" is a preposition.
+  # The technology by its names in five languages, with a country or an instrument of power.  `raw:` keeps the case:
+  # "ai" is a preposition in Italian.
   ai-geopolitics: >-
     (raw:AI OR raw:IA OR "artificial intelligence" OR "intelligence artificielle" OR ИИ OR
     "искусственного интеллекта" OR 人工智能)
@@ -35,7 +35,7 @@ alerts:
     query: 'Sberbank OR Сбербанк'
     to: [desk@example.org]
     deliver: instant
-  # Close to each other in any order; the phrase "BRICS AI" itself hardly occurs.
+  # Close to each other in any order; the phrase "BRICS AI" itself is rare.
   - name: brics-ai
     query: 'BRICS NEAR/10 raw:AI'
     to: [desk@example.org]
@@ -48,6 +48,6 @@ alerts:
 
 
 def write_config(path: Path, *, outlets: Sequence[dict[str, Any]], mail_url: str) -> None:
-    """Writes the demo's monitor.yaml."""
-    listed = yaml.safe_dump({"outlets": list(outlets)}, allow_unicode=True, sort_keys=False, width=110)
-    path.write_text(f"{HEAD % mail_url}\n{listed}", encoding="utf-8")
+    """Writes monitor.yaml with these outlets and mail server."""
+    outlets_yaml = yaml.safe_dump({"outlets": list(outlets)}, allow_unicode=True, sort_keys=False, width=110)
+    path.write_text(f"{CONFIG_HEAD % mail_url}\n{outlets_yaml}", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What an outlet offers its stories by: feeds in four formats, and a news sitemap."""
+"""Builds an outlet's sources: RSS, Atom and JSON feeds, news sitemaps and sitemap indexes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
+class FeedEntry:
     url: str
     title: str
     summary: str
     published_at: datetime
 
 
-def rss(name: str, language: str, entries: Sequence[Entry], *, charset: str = "utf-8") -> bytes:
+def rss(name: str, language: str, entries: Sequence[FeedEntry], *, charset: str = "utf-8") -> bytes:
     items = "".join(
         f"<item><title>{escape(e.title)}</title><link>{escape(e.url)}</link><guid>{escape(e.url)}</guid>"
         f"<description>{escape(e.summary)}</description><pubDate>{format_datetime(e.published_at)}</pubDate></item>\n"
@@ -34,7 +34,7 @@ def rss(name: str, language: str, entries: Sequence[Entry], *, charset: str = "u
     return document.encode(charset, "xmlcharrefreplace")
 
 
-def atom(name: str, language: str, entries: Sequence[Entry]) -> bytes:
+def atom(name: str, language: str, entries: Sequence[FeedEntry]) -> bytes:
     items = "".join(
         f'<entry><id>{escape(e.url)}</id><title>{escape(e.title)}</title><link href="{escape(e.url)}"/>'
         f"<updated>{e.published_at.isoformat()}</updated><published>{e.published_at.isoformat()}</published>"
@@ -46,7 +46,7 @@ def atom(name: str, language: str, entries: Sequence[Entry]) -> bytes:
 {items}</feed>""".encode()
 
 
-def json_feed(name: str, language: str, entries: Sequence[Entry]) -> bytes:
+def json_feed(name: str, language: str, entries: Sequence[FeedEntry]) -> bytes:
     feed = {
         "version": "https://jsonfeed.org/version/1.1",
         "title": name,
@@ -65,7 +65,7 @@ def json_feed(name: str, language: str, entries: Sequence[Entry]) -> bytes:
     return json.dumps(feed, ensure_ascii=False).encode()
 
 
-def news_sitemap(name: str, language: str, entries: Sequence[Entry]) -> bytes:
+def news_sitemap(name: str, language: str, entries: Sequence[FeedEntry]) -> bytes:
     items = "".join(
         f"<url><loc>{escape(e.url)}</loc><news:news><news:publication><news:name>{escape(name)}</news:name>"
         f"<news:language>{language}</news:language></news:publication>"
@@ -86,5 +86,5 @@ def sitemap_index(addresses: Sequence[str]) -> bytes:
 
 
 def gzipped(document: bytes) -> bytes:
-    """The same bytes each time, so that an ETag made of them holds."""
+    """Compresses without a timestamp, so that equal documents have equal bytes and ETags."""
     return gzip.compress(document, mtime=0)

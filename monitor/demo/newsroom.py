@@ -1,4 +1,4 @@
-"""A newsroom of several outlets on loopback, each with its own address, language, page style and habits."""
+"""A newsroom of several outlets on loopback, each with its own address, language and page style."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from monitor.demo import feeds, pages
-from monitor.demo.feeds import Entry
-from monitor.demo.pages import PageLayout, Teaser, Words
-from monitor.demo.stories import DemoStory, bundled
+from monitor.demo.feeds import FeedEntry
+from monitor.demo.pages import PageLabels, PageLayout, Teaser
+from monitor.demo.stories import DemoStory, bundled_stories
 from monitor.demo.web import Fault, Site
 from monitor.models import now
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
-MAX_SOURCE_ENTRIES = 60  # stories a feed, sitemap or front page shows, newest first
-TEASERS_PER_STORY = 6  # teasers
+MAX_SOURCE_ENTRIES = 60  # stories in a feed, sitemap or front page, newest first
+TEASERS_PER_STORY = 6  # below each story
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Profile:
-    """An outlet's habits."""
+    """An outlet's properties."""
 
     key: str
     name: str
@@ -34,18 +34,18 @@ class Profile:
     country: str
     source_kind: str  # rss, atom, json, sitemap or front
     style: str  # one of pages.STYLES, or script
-    words: Words = field(default_factory=Words)
+    labels: PageLabels = field(default_factory=PageLabels)
     sections: tuple[str, ...] = ("World", "Technology", "Business")
     path: str = "news/{slug}"
-    zone: timedelta = timedelta(0)
+    utc_offset: timedelta = timedelta(0)
     charset: str = "utf-8"
-    declared: bool = True  # monitor.yaml names its feed or sitemap; otherwise it has to be found
-    delay: float = 0.0  # seconds that every answer takes
+    sources_configured: bool = True  # monitor.yaml names its feed or sitemap; otherwise it must be discovered
+    delay_seconds: float = 0.0  # before every response
     failing: bool = False
-    habit: str = ""  # for people: what is special about it
+    description: str = ""  # shown by the demo
 
 
-FRENCH = Words(
+FRENCH = PageLabels(
     home="Accueil",
     by="Par",
     share="Partager :",
@@ -55,7 +55,7 @@ FRENCH = Words(
     newsletter="Recevez chaque vendredi l'essentiel de la semaine. Saisissez votre adresse pour vous inscrire.",
     rights="Tous droits réservés.",
 )
-RUSSIAN = Words(
+RUSSIAN = PageLabels(
     home="Главная",
     by="Автор:",
     share="Поделиться:",
@@ -65,7 +65,7 @@ RUSSIAN = Words(
     newsletter="Главное за неделю в вашей почте по пятницам. Введите адрес, чтобы подписаться.",
     rights="Все права защищены.",
 )
-CHINESE = Words(
+CHINESE = PageLabels(
     home="首页",
     by="记者",
     share="分享到：",
@@ -84,7 +84,7 @@ PROFILES = (
         country="GB",
         source_kind="rss",
         style="plain",
-        habit="RSS feed",
+        description="RSS feed",
     ),
     Profile(
         key="harbour",
@@ -93,8 +93,8 @@ PROFILES = (
         country="SG",
         source_kind="sitemap",
         style="json-ld",
-        zone=timedelta(hours=8),
-        habit="news sitemap only, gzipped",
+        utc_offset=timedelta(hours=8),
+        description="news sitemap only, gzipped",
     ),
     Profile(
         key="ledger",
@@ -105,9 +105,9 @@ PROFILES = (
         style="divs",
         sections=("policy", "industry"),
         path="{section}/{date:%Y/%m/%d}/{slug}",
-        zone=timedelta(hours=-5),
-        declared=False,
-        habit="no feed at all: read from its front page",
+        utc_offset=timedelta(hours=-5),
+        sources_configured=False,
+        description="no feed: read from its front page",
     ),
     Profile(
         key="nevskaya",
@@ -116,10 +116,10 @@ PROFILES = (
         country="RU",
         source_kind="rss",
         style="microdata",
-        words=RUSSIAN,
-        zone=timedelta(hours=3),
+        labels=RUSSIAN,
+        utc_offset=timedelta(hours=3),
         charset="windows-1251",
-        habit="Russian, in windows-1251",
+        description="Russian, in windows-1251",
     ),
     Profile(
         key="morning",
@@ -128,10 +128,10 @@ PROFILES = (
         country="CN",
         source_kind="atom",
         style="json-ld",
-        words=CHINESE,
-        zone=timedelta(hours=8),
+        labels=CHINESE,
+        utc_offset=timedelta(hours=8),
         charset="gb18030",
-        habit="Chinese, Atom feed, in gb18030",
+        description="Chinese, Atom feed, in gb18030",
     ),
     Profile(
         key="observateur",
@@ -140,10 +140,10 @@ PROFILES = (
         country="BE",
         source_kind="rss",
         style="plain",
-        words=FRENCH,
-        zone=timedelta(hours=1),
-        delay=1.5,
-        habit="French, and slow",
+        labels=FRENCH,
+        utc_offset=timedelta(hours=1),
+        delay_seconds=1.5,
+        description="French, and slow",
     ),
     Profile(
         key="review",
@@ -152,9 +152,9 @@ PROFILES = (
         country="TH",
         source_kind="json",
         style="microdata",
-        zone=timedelta(hours=7),
-        declared=False,
-        habit="JSON feed, to be found by itself",
+        utc_offset=timedelta(hours=7),
+        sources_configured=False,
+        description="JSON feed, must be discovered",
     ),
     Profile(
         key="ministry",
@@ -163,7 +163,7 @@ PROFILES = (
         country="CH",
         source_kind="rss",
         style="script",
-        habit="its pages are written by JavaScript",
+        description="pages written by JavaScript",
     ),
     Profile(
         key="gazette",
@@ -173,101 +173,101 @@ PROFILES = (
         source_kind="rss",
         style="plain",
         failing=True,
-        habit="answers with errors",
+        description="responds with errors",
     ),
 )
 
 
 class DemoOutlet:
-    """An outlet of the newsroom: its stories, and the site that serves them."""
+    """An outlet of the newsroom: its stories and the site that serves them."""
 
     def __init__(self, profile: Profile, site: Site | None = None) -> None:
         self.profile = profile
-        self.site = site or Site(delay=profile.delay)
-        self.look = PageLayout(
+        self.site = site or Site(delay=profile.delay_seconds)
+        self.layout = PageLayout(
             name=profile.name,
             language=profile.language,
             base=self.site.url,
             sections=profile.sections,
-            words=profile.words,
-            zone=profile.zone,
+            labels=profile.labels,
+            utc_offset=profile.utc_offset,
             charset=profile.charset,
         )
         self._lock = threading.Lock()
         self._stories: dict[str, DemoStory] = {}
-        self._open()
+        self._set_up_site()
 
-    # ---- the desk
+    # ---- stories
 
     def publish(self, story: DemoStory) -> str:
-        """Puts a story on the site and into its listing; returns its address."""
+        """Puts a story on the site and into its feed, sitemap or front page.  Returns its URL."""
         with self._lock:
             self._stories[story.slug] = story
         path = self.path(story)
-        self._put(path, lambda: self._page(story.slug))
+        self._put_html(path, lambda: self._page(story.slug))
         if self.profile.style == "script":
-            self.site.put(f"{path}.json", lambda: pages.data(self._stories[story.slug]), "application/json")
-        return self.address(story)
+            self.site.put(f"{path}.json", lambda: pages.script_data(self._stories[story.slug]), "application/json")
+        return self.url(story)
 
     def correct(self, slug: str, **changes: Any) -> None:
-        """Changes fields of a published story in place; its address stays."""
+        """Changes fields of a published story; its URL stays the same."""
         with self._lock:
             self._stories[slug] = replace(self._stories[slug], **changes)
 
     def path(self, story: DemoStory) -> str:
-        local = story.published_at + self.profile.zone
-        return "/" + self.profile.path.format(slug=story.slug, date=local, section=story.section.lower())
+        local_time = story.published_at + self.profile.utc_offset
+        return "/" + self.profile.path.format(slug=story.slug, date=local_time, section=story.section.lower())
 
-    def address(self, story: DemoStory) -> str:
+    def url(self, story: DemoStory) -> str:
         return self.site.url + self.path(story).removeprefix("/")
 
     @property
     def stories(self) -> list[DemoStory]:
-        """What is published, newest first."""
+        """The published stories, newest first."""
         with self._lock:
-            latest_first = reversed(list(self._stories.values()))  # of one minute, too
-            return sorted(latest_first, key=lambda story: story.published_at, reverse=True)
+            last_published_first = reversed(list(self._stories.values()))  # the order within one minute
+            return sorted(last_published_first, key=lambda story: story.published_at, reverse=True)
 
-    def asked(self, story: DemoStory) -> int:
-        """How often the story's page was asked for."""
+    def page_requests(self, story: DemoStory) -> int:
+        """Returns the number of requests for the story's page."""
         return self.site.count(self.path(story))
 
-    def outlet(self) -> dict[str, Any]:
-        """This outlet as it stands in monitor.yaml."""
+    def config_entry(self) -> dict[str, Any]:
+        """Returns this outlet's entry in monitor.yaml."""
         profile = self.profile
-        outlet = {"name": profile.name, "url": self.site.url, "language": profile.language, "country": profile.country}
+        entry = {"name": profile.name, "url": self.site.url, "language": profile.language, "country": profile.country}
         if profile.style == "script":
-            outlet["render"] = "auto"
-        if not profile.declared or profile.source_kind == "front":
-            return outlet
+            entry["render"] = "auto"
+        if not profile.sources_configured or profile.source_kind == "front":
+            return entry
         if profile.failing:
-            return outlet | {"feeds": [self.site.url + "feed.xml", self.site.url + "news.rss"]}
+            return entry | {"feeds": [self.site.url + "feed.xml", self.site.url + "news.rss"]}
         key = "sitemaps" if profile.source_kind == "sitemap" else "feeds"
-        return outlet | {key: [self.site.url + SOURCE_PATHS[profile.source_kind].removeprefix("/")]}
+        return entry | {key: [self.site.url + SOURCE_PATHS[profile.source_kind].removeprefix("/")]}
 
     # ---- the site
 
-    def _open(self) -> None:
+    def _set_up_site(self) -> None:
         profile, site = self.profile, self.site
         if profile.failing:
             site.put("/feed.xml", b"", "application/rss+xml", status=500)
             site.put("/news.rss", b"<rss><channel><item><title>Under maint", "application/rss+xml")
             site.put("/", b"<h1>Service unavailable</h1>", status=503)
             return
-        self._put("/", self._front)
+        self._put_html("/", self._front_page)
         for section in profile.sections:
-            self._put(f"/{section}", self._front)
+            self._put_html(f"/{section}", self._front_page)
         robots = "User-agent: *\nDisallow: /members/\n"
         if profile.source_kind == "sitemap":
             robots += f"Sitemap: {site.url}sitemap.xml.gz\n"
         site.put("/robots.txt", robots.encode(), "text/plain")
         if profile.source_kind in SOURCE_PATHS:
-            kind = {"json": "feed+json", "sitemap": "gzip"}.get(profile.source_kind, f"{profile.source_kind}+xml")
-            site.put(SOURCE_PATHS[profile.source_kind], self._listing, f"application/{kind}", conditional=True)
+            subtype = {"json": "feed+json", "sitemap": "gzip"}.get(profile.source_kind, f"{profile.source_kind}+xml")
+            site.put(SOURCE_PATHS[profile.source_kind], self._source, f"application/{subtype}", conditional=True)
         else:
-            self._put("/video/recycling-line-tour", lambda: pages.video(self.look))
+            self._put_html("/video/recycling-line-tour", lambda: pages.video_page(self.layout))
 
-    def _listing(self) -> bytes:
+    def _source(self) -> bytes:
         name, language, entries = self.profile.name, self.profile.language, self._entries()
         match self.profile.source_kind:
             case "rss":
@@ -279,43 +279,43 @@ class DemoOutlet:
             case _:
                 return feeds.gzipped(feeds.news_sitemap(name, language, entries))
 
-    def _put(self, path: str, make: Callable[[], str]) -> None:
+    def _put_html(self, path: str, render: Callable[[], str]) -> None:
         charset = self.profile.charset
-        # Half of the web declares its charset in the header, half in the page.
-        kind = "text/html" if charset == "windows-1251" else f"text/html; charset={charset}"
-        self.site.put(path, lambda: make().encode(charset, "xmlcharrefreplace"), kind, conditional=True)
+        # Some sites declare their charset in the header, others in the page only.
+        content_type = "text/html" if charset == "windows-1251" else f"text/html; charset={charset}"
+        self.site.put(path, lambda: render().encode(charset, "xmlcharrefreplace"), content_type, conditional=True)
 
     def _page(self, slug: str) -> str:
         story = self._stories[slug]
         style = pages.script if self.profile.style == "script" else pages.STYLES[self.profile.style]
-        others = [self._teaser(other) for other in self.stories if other.slug != slug][:TEASERS_PER_STORY]
-        return style(story, self.address(story), self.look, others)
+        teasers = [self._teaser(teased) for teased in self.stories if teased.slug != slug][:TEASERS_PER_STORY]
+        return style(story, self.url(story), self.layout, teasers)
 
-    def _front(self) -> str:
+    def _front_page(self) -> str:
         teasers = [self._teaser(story) for story in self.stories[:MAX_SOURCE_ENTRIES]]
-        extra = ""
+        head = ""
         if self.profile.source_kind == "json":
-            extra = '<link rel="alternate" type="application/feed+json" href="/feed.json">'
+            head = '<link rel="alternate" type="application/feed+json" href="/feed.json">'
         if self.profile.source_kind == "front":
             base = self.site.url
-            teasers.append(Teaser(url=base + "video/recycling-line-tour", title="Watch: a recycling line", words=""))
+            teasers.append(Teaser(url=base + "video/recycling-line-tour", title="Watch: a recycling line", text=""))
             teasers.append(
                 Teaser(
                     url=f"{base}policy/{now():%Y/%m/%d}/a-story-that-was-taken-down-and-is-still-linked",
                     title="A story that was taken down and is still linked",
-                    words="",
+                    text="",
                 )
             )
-        return pages.front(self.look, teasers, extra=extra)
+        return pages.front_page(self.layout, teasers, head=head)
 
     def _teaser(self, story: DemoStory) -> Teaser:
-        # The opening words of the story, as teasers have them: the very traps an alert must not fall into.
-        return Teaser(url=self.address(story), title=story.title, words=f"{story.standfirst} {_opening(story)}")
+        # Teasers contain the story's first words, so that alerts would match them if extraction kept teasers.
+        return Teaser(url=self.url(story), title=story.title, text=f"{story.standfirst} {_opening(story)}")
 
-    def _entries(self) -> list[Entry]:
+    def _entries(self) -> list[FeedEntry]:
         return [
-            Entry(
-                url=self.address(story),
+            FeedEntry(
+                url=self.url(story),
                 title=story.title,
                 summary=story.standfirst,
                 published_at=story.published_at,
@@ -325,7 +325,7 @@ class DemoOutlet:
 
 
 def _opening(story: DemoStory) -> str:
-    """The first words, as many as fit on two lines."""
+    """Returns the first words of the story, as many as fit on two lines."""
     return (
         textwrap.shorten(story.paragraphs[0], 140, placeholder=" …")
         if " " in story.paragraphs[0]
@@ -337,9 +337,9 @@ SOURCE_PATHS = {"rss": "/rss.xml", "atom": "/atom.xml", "json": "/feed.json", "s
 
 
 class Newsroom:
-    """All outlets, each on a port of its own; open it with ``with``.
+    """All demo outlets, each on its own port, as a context manager.
 
-    ``newsroom["meridian"]`` is one of them.  Stories may be published, corrected and broken while it serves.
+    ``newsroom["meridian"]`` returns one outlet.  Stories may be published, corrected and made to fail while it serves.
     """
 
     def __init__(
@@ -347,39 +347,41 @@ class Newsroom:
         profiles: Iterable[Profile] = PROFILES,
         stories: Sequence[DemoStory] | None = None,
     ) -> None:
-        self.houses = {profile.key: DemoOutlet(profile) for profile in profiles}
-        for story in bundled() if stories is None else stories:
-            if story.outlet in self.houses:
-                self.houses[story.outlet].publish(story)
+        self.outlets = {profile.key: DemoOutlet(profile) for profile in profiles}
+        for story in bundled_stories() if stories is None else stories:
+            if story.outlet in self.outlets:
+                self.outlets[story.outlet].publish(story)
 
     def __getitem__(self, key: str) -> DemoOutlet:
-        return self.houses[key]
+        return self.outlets[key]
 
-    def outlets(self) -> list[dict[str, Any]]:
-        """The outlets as they stand in monitor.yaml."""
-        return [house.outlet() for house in self.houses.values()]
+    def config_entries(self) -> list[dict[str, Any]]:
+        """Returns the outlets' entries in monitor.yaml."""
+        return [outlet.config_entry() for outlet in self.outlets.values()]
 
     @property
     def requests(self) -> int:
-        """How many requests all sites have answered."""
-        return sum(len(house.site.asked) for house in self.houses.values())
+        """The number of requests that all sites have answered."""
+        return sum(len(outlet.site.asked) for outlet in self.outlets.values())
 
     def story_requests(self) -> int:
-        """How many of them were for pages of stories."""
-        return sum(house.asked(story) for house in self.houses.values() for story in house.stories)
+        """Returns the number of requests for pages of stories."""
+        return sum(outlet.page_requests(story) for outlet in self.outlets.values() for story in outlet.stories)
 
-    def forget(self) -> None:
-        """Begins to count requests anew."""
-        for house in self.houses.values():
-            house.site.forget()
+    def clear_requests(self) -> None:
+        """Resets the request counts of all sites."""
+        for outlet in self.outlets.values():
+            outlet.site.forget()
 
     def __enter__(self) -> Self:
         self._sites = ExitStack()
-        for house in self.houses.values():
-            self._sites.enter_context(house.site)
+        for outlet in self.outlets.values():
+            self._sites.enter_context(outlet.site)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self._sites.close()
 
 

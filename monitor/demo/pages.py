@@ -1,7 +1,7 @@
-"""A dispatch as the page of an outlet, in the styles outlets write them.
+"""Renders a demo story as an outlet's page, in several styles of markup.
 
-Around each story stands what stands around stories: navigation, a cookie notice, a newsletter box, sharing links and
-teasers of other stories, whose words must not count as the story's own.
+Each page also has navigation, a cookie notice, a newsletter box, sharing links and teasers of other stories.
+Extraction must leave their text out of the story.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Words:
-    """What an outlet's pages say in its language."""
+class PageLabels:
+    """The fixed texts of an outlet's pages, in its language."""
 
     home: str = "Home"
     by: str = "By"
@@ -34,93 +34,93 @@ class Words:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageLayout:
-    """What all pages of an outlet have in common."""
+    """The properties that all pages of an outlet share."""
 
     name: str
     language: str
-    base: str  # the outlet's address, with a slash at its end
+    base: str  # the outlet's URL, ending with a slash
     sections: tuple[str, ...] = ()
-    words: Words = Words()
-    zone: timedelta = timedelta(0)  # ahead of UTC
+    labels: PageLabels = PageLabels()
+    utc_offset: timedelta = timedelta(0)  # ahead of UTC
     charset: str = "utf-8"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Teaser:
-    """A link to a story with its first words."""
+    """A link to a story, with its first words."""
 
     url: str
     title: str
-    words: str
+    text: str
 
 
 Style: TypeAlias = Callable[["DemoStory", str, PageLayout, Sequence[Teaser]], str]
 
 
-# ---- the styles: a dispatch, its address, the outlet's look and the teasers below it, as HTML
+# ---- styles: functions of story, URL, layout and teasers that return HTML
 
 
-def plain(story: DemoStory, url: str, look: PageLayout, teasers: Sequence[Teaser]) -> str:
-    """A page that says what it is: <article>, <time>, a byline."""
-    local = _local(story.published_at, look)
-    head = f"""<meta property="og:title" content="{escape(story.title)} | {escape(look.name)}">
-<meta property="og:type" content="article"><meta property="og:site_name" content="{escape(look.name)}">
+def plain(story: DemoStory, url: str, layout: PageLayout, teasers: Sequence[Teaser]) -> str:
+    """Renders semantic HTML: <article>, <time>, a byline."""
+    local_time = _local_time(story.published_at, layout)
+    head = f"""<meta property="og:title" content="{escape(story.title)} | {escape(layout.name)}">
+<meta property="og:type" content="article"><meta property="og:site_name" content="{escape(layout.name)}">
 <link rel="canonical" href="{url}">"""
     body = f"""<article>
 <header><p class="kicker">{escape(story.section)}</p><h1>{escape(story.title)}</h1>
 <p class="standfirst">{escape(story.standfirst)}</p>
-<p class="byline">{look.words.by} <a rel="author" href="{look.base}authors">{escape(story.author)}</a>
-<time datetime="{local.isoformat()}">{local:%d.%m.%Y %H:%M}</time></p></header>
-{_paragraphs(story, insert=_newsletter(look))}
+<p class="byline">{layout.labels.by} <a rel="author" href="{layout.base}authors">{escape(story.author)}</a>
+<time datetime="{local_time.isoformat()}">{local_time:%d.%m.%Y %H:%M}</time></p></header>
+{_paragraphs(story, insert=_newsletter(layout))}
 </article>
-{_tail(look, teasers)}"""
-    return _page(story, look, head, body)
+{_after_story(layout, teasers)}"""
+    return _page(story, layout, head, body)
 
 
-def json_ld(story: DemoStory, url: str, look: PageLayout, teasers: Sequence[Teaser]) -> str:
-    """A page whose facts stand in JSON-LD, in a graph as publishing systems write it."""
-    local = _local(story.published_at, look)
+def json_ld(story: DemoStory, url: str, layout: PageLayout, teasers: Sequence[Teaser]) -> str:
+    """Renders a page with its metadata in JSON-LD, in a @graph as publishing systems write it."""
+    local_time = _local_time(story.published_at, layout)
     article = {
         "@type": "NewsArticle",
         "@id": f"{url}#article",
         "mainEntityOfPage": url,
         "headline": story.title,
         "description": story.standfirst,
-        "datePublished": local.isoformat(),
-        "dateModified": (local + timedelta(minutes=2)).isoformat(),
+        "datePublished": local_time.isoformat(),
+        "dateModified": (local_time + timedelta(minutes=2)).isoformat(),
         "author": [{"@type": "Person", "name": story.author}],
-        "publisher": {"@type": "NewsMediaOrganization", "name": look.name},
+        "publisher": {"@type": "NewsMediaOrganization", "name": layout.name},
         "articleSection": story.section,
-        "inLanguage": look.language,
+        "inLanguage": layout.language,
     }
-    graph = {"@context": "https://schema.org", "@graph": [{"@type": "WebSite", "name": look.name}, article]}
+    graph = {"@context": "https://schema.org", "@graph": [{"@type": "WebSite", "name": layout.name}, article]}
     data = json.dumps(graph, ensure_ascii=False).replace("</", "<\\/")
     head = f'<link rel="canonical" href="{url}"><script type="application/ld+json">{data}</script>'
     body = f"""<main><div class="story"><h1>{escape(story.title)}</h1>
 <div class="story-body">{_paragraphs(story)}</div></div></main>
-{_newsletter(look)}
-{_tail(look, teasers)}"""
-    return _page(story, look, head, body)
+{_newsletter(layout)}
+{_after_story(layout, teasers)}"""
+    return _page(story, layout, head, body)
 
 
-def divs(story: DemoStory, url: str, look: PageLayout, teasers: Sequence[Teaser]) -> str:
-    """A page of nameless boxes, classes as a build step leaves them; only the meta elements know the time."""
-    local = _local(story.published_at, look)
+def divs(story: DemoStory, url: str, layout: PageLayout, teasers: Sequence[Teaser]) -> str:
+    """Renders <div> elements with generated class names; only meta elements contain the date."""
+    local_time = _local_time(story.published_at, layout)
     head = f"""<meta name="author" content="{escape(story.author)}">
-<meta property="article:published_time" content="{local.isoformat()}">
+<meta property="article:published_time" content="{local_time.isoformat()}">
 <meta property="og:url" content="{url}">"""
-    inner = "".join(f'<div class="x7a k2">{escape(paragraph)}</div>\n' for paragraph in story.paragraphs)
+    paragraphs = "".join(f'<div class="x7a k2">{escape(paragraph)}</div>\n' for paragraph in story.paragraphs)
     body = f"""<div class="q1"><div class="q2"><div class="r9">{escape(story.title)}</div>
-<div class="r4">{escape(story.author)} &middot; {local:%H:%M}</div>
-<div class="v0">{inner}</div></div></div>
-{_newsletter(look)}
-{_nameless(_tail(look, teasers))}"""
-    return _page(story, look, head, body)
+<div class="r4">{escape(story.author)} &middot; {local_time:%H:%M}</div>
+<div class="v0">{paragraphs}</div></div></div>
+{_newsletter(layout)}
+{_without_semantics(_after_story(layout, teasers))}"""
+    return _page(story, layout, head, body)
 
 
-def microdata(story: DemoStory, url: str, look: PageLayout, teasers: Sequence[Teaser]) -> str:
-    """A page whose facts stand on its elements."""
-    local = _local(story.published_at, look)
+def microdata(story: DemoStory, url: str, layout: PageLayout, teasers: Sequence[Teaser]) -> str:
+    """Renders a page with its metadata as microdata attributes."""
+    local_time = _local_time(story.published_at, layout)
     head = f'<link rel="canonical" href="{url}">'
     body = f"""<div itemscope itemtype="https://schema.org/NewsArticle">
 <meta itemprop="mainEntityOfPage" content="{url}">
@@ -128,18 +128,18 @@ def microdata(story: DemoStory, url: str, look: PageLayout, teasers: Sequence[Te
 <p itemprop="description">{escape(story.standfirst)}</p>
 <p><span itemprop="author" itemscope itemtype="https://schema.org/Person">
 <span itemprop="name">{escape(story.author)}</span></span>
-<time itemprop="datePublished" datetime="{local.isoformat()}">{local:%H:%M}</time></p>
+<time itemprop="datePublished" datetime="{local_time.isoformat()}">{local_time:%H:%M}</time></p>
 <div itemprop="articleBody">{_paragraphs(story)}</div>
 </div>
-{_newsletter(look)}
-{_tail(look, teasers)}"""
-    return _page(story, look, head, body)
+{_newsletter(layout)}
+{_after_story(layout, teasers)}"""
+    return _page(story, layout, head, body)
 
 
-def script(story: DemoStory, url: str, look: PageLayout, teasers: Sequence[Teaser]) -> str:  # noqa: ARG001  as its sisters
-    """An application's empty root: the browser asks for the story (see `data`) and writes it."""
+def script(story: DemoStory, url: str, layout: PageLayout, teasers: Sequence[Teaser]) -> str:  # noqa: ARG001  a Style's signature
+    """Renders an empty page whose script requests the story (see `script_data`) and writes it into the page."""
     return f"""<!DOCTYPE html>
-<html lang="{look.language}"><head><meta charset="{look.charset}"><title>{escape(look.name)}</title></head>
+<html lang="{layout.language}"><head><meta charset="{layout.charset}"><title>{escape(layout.name)}</title></head>
 <body><noscript>You need to enable JavaScript to run this app.</noscript><div id="root"></div>
 <script>
 var request = new XMLHttpRequest();
@@ -164,8 +164,8 @@ setTimeout(function () {{ request.send(); }}, 300);
 </script></body></html>"""
 
 
-def data(story: DemoStory) -> bytes:
-    """What the page in `script` style asks for."""
+def script_data(story: DemoStory) -> bytes:
+    """Returns the JSON that a page in `script` style requests."""
     return json.dumps(
         {
             "title": story.title,
@@ -178,64 +178,64 @@ def data(story: DemoStory) -> bytes:
 STYLES: dict[str, Style] = {"plain": plain, "json-ld": json_ld, "divs": divs, "microdata": microdata}
 
 
-# ---- pages that are no stories
+# ---- pages that are not stories
 
 
-def front(look: PageLayout, teasers: Sequence[Teaser], *, extra: str = "") -> str:
-    """A home or section page."""
+def front_page(layout: PageLayout, teasers: Sequence[Teaser], *, head: str = "") -> str:
+    """Renders a home or section page."""
     items = "".join(
-        f'<li><h2><a href="{t.url}">{escape(t.title)}</a></h2><p>{escape(t.words)}</p></li>\n' for t in teasers
+        f'<li><h2><a href="{t.url}">{escape(t.title)}</a></h2><p>{escape(t.text)}</p></li>\n' for t in teasers
     )
     return f"""<!DOCTYPE html>
-<html lang="{look.language}"><head><meta charset="{look.charset}"><title>{escape(look.name)}</title>{extra}</head>
-<body>{_navigation(look)}<main><ul class="river">{items}</ul></main>{_footer(look)}</body></html>"""
+<html lang="{layout.language}"><head><meta charset="{layout.charset}"><title>{escape(layout.name)}</title>{head}</head>
+<body>{_navigation(layout)}<main><ul class="river">{items}</ul></main>{_footer(layout)}</body></html>"""
 
 
-def video(look: PageLayout) -> str:
-    """A page around a player, with no words of its own."""
+def video_page(layout: PageLayout) -> str:
+    """Renders a page with a video player and no text."""
     return f"""<!DOCTYPE html>
-<html lang="{look.language}"><head><meta charset="{look.charset}"><title>Video | {escape(look.name)}</title>
+<html lang="{layout.language}"><head><meta charset="{layout.charset}"><title>Video | {escape(layout.name)}</title>
 <meta property="og:type" content="video.other"></head>
-<body>{_navigation(look)}<main><h1>Watch: a tour of the recycling line</h1>
-<video src="/media/tour.mp4" controls></video></main>{_footer(look)}</body></html>"""
+<body>{_navigation(layout)}<main><h1>Watch: a tour of the recycling line</h1>
+<video src="/media/tour.mp4" controls></video></main>{_footer(layout)}</body></html>"""
 
 
-# ---- what stands around every story
+# ---- parts of every story page
 
 
-def _page(story: DemoStory, look: PageLayout, head: str, body: str) -> str:
+def _page(story: DemoStory, layout: PageLayout, head: str, body: str) -> str:
     return f"""<!DOCTYPE html>
-<html lang="{look.language}"><head><meta charset="{look.charset}">
-<title>{escape(story.title)} | {escape(look.name)}</title>
+<html lang="{layout.language}"><head><meta charset="{layout.charset}">
+<title>{escape(story.title)} | {escape(layout.name)}</title>
 <meta name="description" content="{escape(story.standfirst)}">
 {head}</head>
-<body>{_navigation(look)}
-<div class="cookie-notice" role="dialog"><p>{look.words.cookies}</p><button>{look.words.accept}</button></div>
+<body>{_navigation(layout)}
+<div class="cookie-notice" role="dialog"><p>{layout.labels.cookies}</p><button>{layout.labels.accept}</button></div>
 {body}
-{_footer(look)}</body></html>"""
+{_footer(layout)}</body></html>"""
 
 
-def _navigation(look: PageLayout) -> str:
-    links = "".join(f'<li><a href="{look.base}{section}">{escape(section)}</a></li>' for section in look.sections)
-    return f'<header><a href="{look.base}">{escape(look.name)}</a><nav><ul>{links}</ul></nav></header>'
+def _navigation(layout: PageLayout) -> str:
+    links = "".join(f'<li><a href="{layout.base}{section}">{escape(section)}</a></li>' for section in layout.sections)
+    return f'<header><a href="{layout.base}">{escape(layout.name)}</a><nav><ul>{links}</ul></nav></header>'
 
 
-def _footer(look: PageLayout) -> str:
-    return f"<footer><p>&copy; {escape(look.name)}. {look.words.rights}</p></footer>"
+def _footer(layout: PageLayout) -> str:
+    return f"<footer><p>&copy; {escape(layout.name)}. {layout.labels.rights}</p></footer>"
 
 
-def _newsletter(look: PageLayout) -> str:
-    return f'<div class="newsletter"><p>{look.words.newsletter}</p><form><input type="email"></form></div>'
+def _newsletter(layout: PageLayout) -> str:
+    return f'<div class="newsletter"><p>{layout.labels.newsletter}</p><form><input type="email"></form></div>'
 
 
-def _tail(look: PageLayout, teasers: Sequence[Teaser]) -> str:
-    items = "".join(f'<li><a href="{t.url}">{escape(t.title)}</a><p>{escape(t.words)}</p></li>\n' for t in teasers)
-    return f"""<div class="share">{look.words.share} <a href="#">E-mail</a> <a href="#">Copy link</a></div>
-<div class="recent"><h3>{look.words.recent}</h3><ul>{items}</ul></div>"""
+def _after_story(layout: PageLayout, teasers: Sequence[Teaser]) -> str:
+    items = "".join(f'<li><a href="{t.url}">{escape(t.title)}</a><p>{escape(t.text)}</p></li>\n' for t in teasers)
+    return f"""<div class="share">{layout.labels.share} <a href="#">E-mail</a> <a href="#">Copy link</a></div>
+<div class="recent"><h3>{layout.labels.recent}</h3><ul>{items}</ul></div>"""
 
 
-def _nameless(html: str) -> str:
-    """The same in boxes that do not tell what they are."""
+def _without_semantics(html: str) -> str:
+    """Replaces semantic elements by <div>, and class names by meaningless ones."""
     html = re.sub(r"<(/?)(?:p|li|ul|h3)>", r"<\1div>", html)
     return re.sub(r'class="(\w+)"', lambda name: f'class="z{len(name[1])}"', html)
 
@@ -247,5 +247,5 @@ def _paragraphs(story: DemoStory, *, insert: str = "") -> str:
     return "\n".join(paragraphs)
 
 
-def _local(moment: datetime, look: PageLayout) -> datetime:
-    return moment.astimezone(timezone(look.zone))
+def _local_time(time: datetime, layout: PageLayout) -> datetime:
+    return time.astimezone(timezone(layout.utc_offset))

@@ -1,4 +1,4 @@
-"""A mail server on loopback that keeps what it gets, to look at.  Needs the ``demo`` extra (aiosmtpd)."""
+"""A mail server on loopback that keeps the mail it receives.  Needs the ``demo`` extra (aiosmtpd)."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Received:
-    """A mail as it came: its envelope and its content."""
+class ReceivedMail:
+    """A received mail: its envelope and content."""
 
     sender: str
     recipients: tuple[str, ...]
@@ -46,10 +46,10 @@ class Received:
 
 
 class MailSink:
-    """Accepts every mail on a port of its own; open it with ``with``.
+    """An SMTP server that accepts every mail, as a context manager.
 
-    ``refuse`` may look at a recipient and give an SMTP answer such as ``450 later`` to refuse with.
-    With ``keep``, each mail is also written there as ``01.eml``, ``02.eml`` and so on.
+    ``refuse`` is called with each recipient and may return an SMTP reply such as ``450 later`` to refuse it.
+    With ``keep``, each mail is also written to that directory as ``01.eml``, ``02.eml`` and so on.
     """
 
     def __init__(
@@ -58,18 +58,18 @@ class MailSink:
         self._keep = keep
         self._refuse = refuse
         self._lock = threading.Lock()
-        self._received: list[Received] = []
+        self._received: list[ReceivedMail] = []
         self.port = port or _free_port()
         self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
 
     @property
     def url(self) -> str:
-        """What ``mail.url`` is set to."""
+        """The value for ``mail.url``."""
         return f"smtp://127.0.0.1:{self.port}?starttls=never"
 
     @property
-    def received(self) -> list[Received]:
-        """Every mail so far, in the order they came."""
+    def received(self) -> list[ReceivedMail]:
+        """All mails so far, in the order received."""
         with self._lock:
             return list(self._received)
 
@@ -79,22 +79,24 @@ class MailSink:
         self._controller.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self._controller.stop()
 
     # ---- called by aiosmtpd, on the server's thread
 
-    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+    async def handle_RCPT(  # noqa: N802  aiosmtpd's name
         self, _server: Any, _session: Any, envelope: Any, address: str, _options: list[str]
     ) -> str:
-        answer = self._refuse(address) if self._refuse else None
-        if answer:
-            return answer
+        refusal = self._refuse(address) if self._refuse else None
+        if refusal:
+            return refusal
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
-        mail = Received(
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802  aiosmtpd's name
+        mail = ReceivedMail(
             sender=envelope.mail_from, recipients=tuple(envelope.rcpt_tos), content=bytes(envelope.original_content)
         )
         with self._lock:
@@ -106,7 +108,7 @@ class MailSink:
 
 
 def _free_port() -> int:
-    """A port that was free a moment ago; aiosmtpd cannot choose one itself."""
+    """Returns a free port, because aiosmtpd cannot choose one itself."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

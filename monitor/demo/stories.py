@@ -1,4 +1,4 @@
-"""The stories a newsroom publishes, as its desk wrote them."""
+"""The stories that the demo's newsroom publishes, from stories.yaml."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from monitor.models import now
 if TYPE_CHECKING:
     from datetime import datetime
 
-UNITS = {"m": "minutes", "h": "hours", "d": "days"}  # of the ages in stories.yaml
+AGE_UNITS = {"m": "minutes", "h": "hours", "d": "days"}  # of ``age`` in stories.yaml
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DemoStory:
-    """One story before it becomes a page."""
+    """A story before it is rendered as a page."""
 
-    outlet: str  # key of the house that publishes it
+    outlet: str  # key of the outlet that publishes it
     slug: str
     title: str
     paragraphs: tuple[str, ...]
@@ -37,30 +37,30 @@ class DemoStory:
 
 
 @cache
-def _bundled() -> tuple[dict[str, str], ...]:
+def _story_records() -> tuple[dict[str, str], ...]:
     return tuple(yaml.safe_load(files(__package__).joinpath("stories.yaml").read_text(encoding="utf-8")))
 
 
-def bundled(*, opened_at: datetime | None = None) -> list[DemoStory]:
-    """The stories that come with the demo, their ages counted back from ``opened_at`` (now), to the minute."""
+def bundled_stories(*, opened_at: datetime | None = None) -> list[DemoStory]:
+    """Returns the demo's stories, with ages counted back from ``opened_at`` (default: now), to the minute."""
     opened_at = (opened_at or now()).replace(second=0, microsecond=0)
-    return [_dispatch(story, opened_at) for story in _bundled()]
+    return [_demo_story(story, opened_at) for story in _story_records()]
 
 
 def model_story() -> DemoStory:
-    """The story the project is measured by: both alerts of the demo must catch it, and nothing of its page's tail."""
-    return bundled()[0]
+    """Returns the story that the acceptance tests check in detail: both instant alerts of the demo must match it."""
+    return bundled_stories()[0]
 
 
-def _dispatch(story: dict[str, str], opened_at: datetime) -> DemoStory:
-    age = timedelta(**{UNITS[story["age"][-1]]: int(story["age"][:-1])})
+def _demo_story(record: dict[str, str], opened_at: datetime) -> DemoStory:
+    age = timedelta(**{AGE_UNITS[record["age"][-1]]: int(record["age"][:-1])})
     return DemoStory(
-        outlet=story["outlet"],
-        slug=story["slug"],
-        title=story["title"],
-        standfirst=story["standfirst"],
-        author=story["author"],
-        section=story["section"],
-        paragraphs=tuple(paragraph.strip() for paragraph in story["text"].strip().split("\n\n")),
+        outlet=record["outlet"],
+        slug=record["slug"],
+        title=record["title"],
+        standfirst=record["standfirst"],
+        author=record["author"],
+        section=record["section"],
+        paragraphs=tuple(paragraph.strip() for paragraph in record["text"].strip().split("\n\n")),
         published_at=opened_at - age,
     )

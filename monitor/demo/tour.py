@@ -1,4 +1,4 @@
-"""The demo, step by step: what it runs, what it shows, and what it makes sure of."""
+"""The demo: runs the real commands step by step, shows their output and checks the results."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from monitor.models import now
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMMAND_TIMEOUT_SECONDS = 150  # seconds a command may take
+COMMAND_TIMEOUT_SECONDS = 150
 
 
 class TourFailed(Exception):
-    """A step did not do what it promises; the message says which."""
+    """A step of the demo failed; the message says why."""
 
 
 class Tour:
-    """One run of the demo in ``out``, whose former contents it replaces."""
+    """One run of the demo in the directory ``out``; replaces the files of an earlier run."""
 
     def __init__(self, out: Path) -> None:
         self.out = out
@@ -39,11 +39,11 @@ class Tour:
         self.console = Console(highlight=False)
 
     def run(self, *, stay: bool = False) -> None:
-        """Runs every step and prints what it shows; raises TourFailed at the first that goes wrong."""
-        self._clear()
+        """Runs all steps.  Raises TourFailed when one fails."""
+        self._clear_output()
         began = time.monotonic()
         with Newsroom() as newsroom, MailSink(keep=self.out / "mail") as sink:
-            write_config(self.config, outlets=newsroom.outlets(), mail_url=sink.url)
+            write_config(self.config, outlets=newsroom.config_entries(), mail_url=sink.url)
             self._introduce(newsroom)
             self._first_pass(newsroom)
             stories = self._search(sink)
@@ -53,80 +53,80 @@ class Tour:
             self._outlets()
             self._summary(newsroom, sink, stories, again, time.monotonic() - began)
             if stay:
-                self._stay(newsroom)
+                self._serve_until_interrupted(newsroom)
 
     # ---- the steps
 
     def _introduce(self, newsroom: Newsroom) -> None:
         self._heading("A newsroom opens on this machine")
-        houses = list(newsroom.houses.values())
-        width = max(cell_len(house.profile.name) for house in houses)
-        for house in houses:
-            name = set_cell_size(house.profile.name, width)
-            self._say(f"  {name}  {house.site.url}  {house.profile.habit}")
-        self._say(f"Its outlets, two topics and three alerts stand in {self.config}.")
+        outlets = list(newsroom.outlets.values())
+        width = max(cell_len(outlet.profile.name) for outlet in outlets)
+        for outlet in outlets:
+            name = set_cell_size(outlet.profile.name, width)
+            self._print(f"  {name}  {outlet.site.url}  {outlet.profile.description}")
+        self._print(f"Its outlets, two topics and three alerts are configured in {self.config}.")
 
     def _first_pass(self, newsroom: Newsroom) -> None:
-        self._heading("First pass: fetch what is new, read it, keep what matters, send the mail")
-        self._say("One outlet answers with errors all the time; the others must not suffer.")
-        # Exit status 1 says that an outlet failed, as one does here.
+        self._heading("First pass: fetch new pages, extract and store stories, send mail")
+        self._print("One outlet always responds with errors; this must not affect the others.")
+        # Exit status 1, because one outlet fails.
         self._command("crawl", expect=(1,))
         if not newsroom.story_requests():
             raise TourFailed("the first pass fetched no story")
 
     def _search(self, sink: MailSink) -> list[dict[str, Any]]:
-        self._heading("Search what was kept")
+        self._heading("Search the stored stories")
         self._command("search", "BRICS NEAR/10 AI", "--limit", "3")
         stories = self._stories("topic:ai-geopolitics OR alert:sberbank")
-        model = model_story()
-        found = next((story for story in stories if story["title"] == model.title), None)
-        if found is None:
-            raise TourFailed(f"the story {model.title!r} was not kept")
-        if found["text"].removeprefix(model.standfirst).split() != model.text.split():
-            raise TourFailed(f"the text of {model.title!r} is not the whole article and nothing else")
-        if not {"sberbank", "brics-ai"} <= set(found["alerts"]):
-            raise TourFailed(f"{model.title!r} should have set off sberbank and brics-ai, not {found['alerts']}")
+        expected = model_story()
+        stored = next((story for story in stories if story["title"] == expected.title), None)
+        if stored is None:
+            raise TourFailed(f"the story {expected.title!r} was not stored")
+        if stored["text"].removeprefix(expected.standfirst).split() != expected.text.split():
+            raise TourFailed(f"the text of {expected.title!r} is not exactly the article")
+        if not {"sberbank", "brics-ai"} <= set(stored["alerts"]):
+            raise TourFailed(f"{expected.title!r} should have set off sberbank and brics-ai, not {stored['alerts']}")
         if not sink.received:
-            raise TourFailed("no mail came")
+            raise TourFailed("no mail was received")
         return stories
 
     def _mail(self, sink: MailSink) -> None:
-        self._heading("The mail, as the desk received it")
+        self._heading("The mail, as received")
         for mail in sink.received:
-            self._say(f"  To {', '.join(mail.recipients)}: {mail.subject}")
+            self._print(f"  To {', '.join(mail.recipients)}: {mail.subject}")
         title = model_story().title
-        shown = next((m for m in sink.received if title in m.text), sink.received[0])
+        shown = next((mail for mail in sink.received if title in mail.text), sink.received[0])
         self.console.rule(style="dim")
         for name in ("From", "To", "Subject"):
-            self._say(f"{name}: {shown.message[name]}", style="bold")
-        self._say(f"\n{shown.text.strip()}")
+            self._print(f"{name}: {shown.message[name]}", style="bold")
+        self._print(f"\n{shown.text.strip()}")
         self.console.rule(style="dim")
 
     def _second_pass(self, newsroom: Newsroom, sink: MailSink) -> tuple[int, int]:
-        """Returns how many stories were fetched again and how many mails came: both must be none."""
+        """Returns the numbers of stories fetched again and of mails received; raises TourFailed unless both are 0."""
         self._heading("Second pass: nothing new, so nothing is fetched or mailed again")
-        newsroom.forget()
-        mails = len(sink.received)
+        newsroom.clear_requests()
+        mails_before = len(sink.received)
         self._command("crawl", "--all", expect=(1,))
-        unchanged = sum(house.site.count(status=304) for house in newsroom.houses.values())
-        again = newsroom.story_requests(), len(sink.received) - mails
-        self._say(
+        unchanged = sum(outlet.site.count(status=304) for outlet in newsroom.outlets.values())
+        again = newsroom.story_requests(), len(sink.received) - mails_before
+        self._print(
             f"Stories fetched again: {again[0]}. Mails sent again: {again[1]}. "
-            f"{unchanged} feeds and pages answered that nothing had changed."
+            f"{unchanged} feeds and pages responded that nothing had changed."
         )
         if again != (0, 0):
-            raise TourFailed("the second pass fetched or mailed what was known")
+            raise TourFailed("the second pass fetched or mailed stories again")
         return again
 
     def _late_story(self, newsroom: Newsroom, sink: MailSink) -> None:
         self._heading("A story breaks: one more pass brings one more mail")
-        mails = len(sink.received)
+        mails_before = len(sink.received)
         newsroom["meridian"].publish(_late_story())
         self._command("crawl", "--all", "--outlet", newsroom["meridian"].profile.name)
-        came = [mail.subject for mail in sink.received[mails:]]
-        if len(came) != 1:
-            raise TourFailed(f"one mail should have come for the late story, not {len(came)}: {came}")
-        self._say(f"Mail: {came[0]}")
+        subjects = [mail.subject for mail in sink.received[mails_before:]]
+        if len(subjects) != 1:
+            raise TourFailed(f"expected one mail for the late story, received {len(subjects)}: {subjects}")
+        self._print(f"Mail: {subjects[0]}")
 
     def _outlets(self) -> None:
         self._heading("The health of the outlets")
@@ -141,98 +141,98 @@ class Tour:
         seconds: float,
     ) -> None:
         self._heading("What happened")
-        kept = {story["outlet"] for story in stories}
+        outlets = {story["outlet"] for story in stories}
         languages = {story["language"] for story in stories}
         reprints = sum(story["cluster"] != story["id"] for story in stories)
-        published = sum(len(house.stories) for house in newsroom.houses.values())
-        say = self._say
-        say(f"  Crawled   {len(newsroom.houses)} outlets with {published} stories in {seconds:.0f} seconds.")
-        say(
-            f"  Kept      {len(stories)} stories of {len(kept)} outlets in {len(languages)} languages; "
+        published = sum(len(outlet.stories) for outlet in newsroom.outlets.values())
+        print_line = self._print
+        print_line(f"  Crawled   {len(newsroom.outlets)} outlets with {published} stories in {seconds:.0f} seconds.")
+        print_line(
+            f"  Kept      {len(stories)} stories of {len(outlets)} outlets in {len(languages)} languages; "
             f"reprints among them: {reprints}."
         )
-        say(f"  Mailed    {len(sink.received)} mails; the daily digest of export-controls waits for 07:00 UTC.")
-        say(f"  Repeated  {again[0]} pages fetched and {again[1]} mails sent a second time.")
-        say(f"  Scripts   {self._rendering(newsroom, stories)}")
+        print_line(f"  Mailed    {len(sink.received)} mails; the daily digest of export-controls waits for 07:00 UTC.")
+        print_line(f"  Repeated  {again[0]} pages fetched and {again[1]} mails sent a second time.")
+        print_line(f"  Scripts   {self._rendering_result(newsroom, stories)}")
         self._heading("Files to look at")
-        say(f"  {self.config}  the outlets, topics and alerts of this demo, commented")
-        say(f"  {self.out / 'monitor.db'}    every story, hit and mail: one SQLite file")
-        say(f"  {self.out / 'mail'}/         the mails as received, to open in a mail program")
+        print_line(f"  {self.config}  the outlets, topics and alerts of this demo, commented")
+        print_line(f"  {self.out / 'monitor.db'}    every story, hit and mail: one SQLite file")
+        print_line(f"  {self.out / 'mail'}/         the mails as received, to open in a mail program")
         self._heading("What to type next")
         program = ".venv/bin/media-monitor"
-        at = f"--config {shlex.quote(str(self.config))}"
-        for words, purpose in (
-            (f"{program} search '人工智能 OR ИИ' {at}", "other words, other languages"),
-            (f"{program} alerts test export-controls {at}", "what a rule would have caught"),
-            (".venv/bin/python -m monitor.demo --stay", "the demo again, and the newsroom stays open"),
+        option = f"--config {shlex.quote(str(self.config))}"
+        for command, purpose in (
+            (f"{program} search '人工智能 OR ИИ' {option}", "other words, other languages"),
+            (f"{program} alerts test export-controls {option}", "stories that an alert would have caught"),
+            (".venv/bin/python -m monitor.demo --stay", "the demo again; the newsroom stays open"),
             (f"{program} init my-monitor", "your own monitor, with real outlets to choose from"),
         ):
-            say(f"  {words}", style="bold")
-            say(f"      {purpose}", style="dim")
+            print_line(f"  {command}", style="bold")
+            print_line(f"      {purpose}", style="dim")
 
-    def _rendering(self, newsroom: Newsroom, stories: list[dict[str, Any]]) -> str:
-        """A clear word on the outlet whose pages are written by JavaScript."""
+    def _rendering_result(self, newsroom: Newsroom, stories: list[dict[str, Any]]) -> str:
+        """Returns a line about the outlet whose pages are written by JavaScript."""
         name = newsroom["ministry"].profile.name
         if any(story["outlet"] == name for story in stories):
-            engine = next(outlet["engine"] for outlet in self._objects("outlets") if outlet["name"] == name)
-            return f"{name} writes its pages by JavaScript; they were read with {engine}."
+            engine = next(outlet["engine"] for outlet in self._json_output("outlets") if outlet["name"] == name)
+            return f"{name} writes its pages by JavaScript; they were rendered with {engine}."
         return (
-            f"{name} writes its pages by JavaScript and could not be read: no rendering engine is here.\n"
+            f"{name} writes its pages by JavaScript and could not be read: no rendering engine is installed.\n"
             "            Install Chromium (apt install chromium; .venv/bin/pip install scrapy-playwright),\n"
             "            or name a Splash server in SPLASH_URL, and run the demo again."
         )
 
-    def _stay(self, newsroom: Newsroom) -> None:
+    def _serve_until_interrupted(self, newsroom: Newsroom) -> None:
         self._heading("The newsroom and its mail server stay open until Ctrl-C")
-        self._say(f"Try, in another terminal: .venv/bin/media-monitor run --config {self.config}")
-        self._say(f"Read the newsroom in a browser: {newsroom['meridian'].site.url}")
+        self._print(f"Try, in another terminal: .venv/bin/media-monitor run --config {self.config}")
+        self._print(f"Read the newsroom in a browser: {newsroom['meridian'].site.url}")
         try:
             while True:
                 time.sleep(3600)
         except KeyboardInterrupt:
             return
 
-    # ---- how it runs and shows
+    # ---- running commands and printing
 
-    def _clear(self) -> None:
-        """Removes what an earlier demo left, and nothing else."""
+    def _clear_output(self) -> None:
+        """Removes the files of an earlier run.  Raises TourFailed for a directory with other files."""
         if self.out.exists() and any(self.out.iterdir()) and not self.config.exists():
-            raise TourFailed(f"{self.out} is not empty and not a demo's; name another directory with --out")
+            raise TourFailed(f"{self.out} is not empty and not from a demo; name another directory with --out")
         self.out.mkdir(parents=True, exist_ok=True)
         for path in self.out.glob("monitor.*"):
             path.unlink()
         shutil.rmtree(self.out / "mail", ignore_errors=True)
 
     def _command(self, *words: str, expect: tuple[int, ...] = (0,)) -> None:
-        """Runs a command of media-monitor, showing it and its output."""
-        self._say(f"$ media-monitor {shlex.join(words)}", style="bold green")
+        """Shows and runs a media-monitor command.  Raises TourFailed unless its exit status is in ``expect``."""
+        self._print(f"$ media-monitor {shlex.join(words)}", style="bold green")
         sys.stdout.flush()
-        done = subprocess.run(self._line(words), timeout=COMMAND_TIMEOUT_SECONDS, check=False)  # noqa: S603  our own program
-        if done.returncode not in expect:
-            raise TourFailed(f"media-monitor {shlex.join(words)} ended with status {done.returncode}")
+        completed = subprocess.run(self._arguments(words), timeout=COMMAND_TIMEOUT_SECONDS, check=False)  # noqa: S603  our own program
+        if completed.returncode not in expect:
+            raise TourFailed(f"media-monitor {shlex.join(words)} ended with status {completed.returncode}")
         self.console.print()
 
-    def _objects(self, *words: str) -> list[dict[str, Any]]:
-        """What a command prints with --json."""
-        line = self._line((*words, "--json"))
-        done = subprocess.run(line, timeout=COMMAND_TIMEOUT_SECONDS, check=False, capture_output=True)  # noqa: S603  our own program
-        if done.returncode:
-            raise TourFailed(f"media-monitor {shlex.join(words)}: {done.stderr.decode()}")
-        return [json.loads(each) for each in done.stdout.decode().splitlines()]
+    def _json_output(self, *words: str) -> list[dict[str, Any]]:
+        """Runs a command with --json and returns its output.  Raises TourFailed when it fails."""
+        arguments = self._arguments((*words, "--json"))
+        completed = subprocess.run(arguments, timeout=COMMAND_TIMEOUT_SECONDS, check=False, capture_output=True)  # noqa: S603  our own program
+        if completed.returncode:
+            raise TourFailed(f"media-monitor {shlex.join(words)}: {completed.stderr.decode()}")
+        return [json.loads(line) for line in completed.stdout.decode().splitlines()]
 
     def _stories(self, query: str) -> list[dict[str, Any]]:
-        return self._objects("search", query, "--limit", "100")
+        return self._json_output("search", query, "--limit", "100")
 
-    def _line(self, words: tuple[str, ...]) -> list[str]:
+    def _arguments(self, words: tuple[str, ...]) -> list[str]:
         return [sys.executable, "-m", "monitor", words[0], "--config", str(self.config), *words[1:]]
 
-    def _heading(self, words: str) -> None:
-        self._say(f"\n{words}", style="bold")
-        self._say("─" * len(words), style="dim")
+    def _heading(self, title: str) -> None:
+        self._print(f"\n{title}", style="bold")
+        self._print("─" * len(title), style="dim")
 
-    def _say(self, words: str, *, style: str = "") -> None:
-        """A line, as long as it is; colour only on a terminal."""
-        self.console.print(Text(words, style=style), soft_wrap=True)
+    def _print(self, text: str, *, style: str = "") -> None:
+        """Prints a line without wrapping; style only on a terminal."""
+        self.console.print(Text(text, style=style), soft_wrap=True)
 
 
 def _late_story() -> DemoStory:

@@ -1,4 +1,6 @@
-"""A small web site on loopback whose pages can be changed, counted and made to fail while it runs."""
+"""A small web site on loopback.  Pages can be changed, counted and made to fail while it runs."""
+
+# ruff: noqa: SLF001  the request handler is part of the site
 
 from __future__ import annotations
 
@@ -21,31 +23,31 @@ Body: TypeAlias = bytes | Callable[[], bytes]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Resource:
-    """What a path answers.  A callable body is made anew for each request."""
+    """The response of a path.  A callable body is called for each request."""
 
     body: Body = b""
     content_type: str = "text/html; charset=utf-8"
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
-    conditional: bool = False  # has an ETag and answers 304 to who knows it
+    conditional: bool = False  # has an ETag, and answers 304 to a request with a matching If-None-Match
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fault:
-    """How a path misbehaves; ``times`` bounds how often (None: until mended)."""
+    """A way in which a path fails, for ``times`` requests (None: until `Site.mend`)."""
 
-    status: int | None = None  # answers with this status and no page
+    status: int | None = None  # responds with this status and no body
     headers: tuple[tuple[str, str], ...] = ()
-    delay: float = 0.0  # seconds before the answer begins
+    delay: float = 0.0  # seconds before the response begins
     drip: float = 0.0  # seconds between two bytes of the body
-    hang: bool = False  # never answers
-    drop: bool = False  # closes the connection half-way through the body
+    hang: bool = False  # never responds
+    drop: bool = False  # closes the connection in the middle of the body
     times: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecordedRequest:
-    """A request as it came and how it was answered."""
+    """A request and the status of its response."""
 
     path: str
     status: int
@@ -54,23 +56,23 @@ class RecordedRequest:
 
 
 class Site:
-    """A web server on 127.0.0.1 with a port of its own; start it with ``with`` or `start`.
+    """A web server on its own port of 127.0.0.1, started by ``with`` or `start`.
 
     All methods may be called from any thread while it serves.
     """
 
     def __init__(self, *, host: str = "127.0.0.1", port: int = 0, delay: float = 0.0) -> None:
-        self.delay = delay  # seconds that every answer takes
+        self.delay = delay  # seconds before every response
         self._lock = threading.Lock()
         self._resources: dict[str, Resource] = {}
         self._faults: dict[str, Fault] = {}
-        self._asked: list[RecordedRequest] = []
+        self._requests: list[RecordedRequest] = []
         self._closing = threading.Event()
-        self._server = _Server((host, port), _handler(self))
+        self._server = _Server((host, port), _handler_class(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self.url = f"http://{host}:{self._server.server_port}/"
 
-    # ---- its pages
+    # ---- pages
 
     def put(
         self,
@@ -82,7 +84,7 @@ class Site:
         headers: tuple[tuple[str, str], ...] = (),
         conditional: bool = False,
     ) -> str:
-        """Answers ``path`` with this from now on; returns its address."""
+        """Sets the response of ``path``.  Returns its URL."""
         resource = Resource(
             body=body, content_type=content_type, status=status, headers=headers, conditional=conditional
         )
@@ -91,52 +93,52 @@ class Site:
         return self.url + path.removeprefix("/")
 
     def remove(self, path: str) -> None:
-        """Answers ``path`` with 404 from now on."""
+        """Makes ``path`` respond with 404."""
         with self._lock:
             self._resources.pop(path, None)
 
     def fault(self, path: str, fault: Fault) -> None:
-        """Lets ``path`` fail; ``*`` stands for every path that has no fault of its own."""
+        """Makes ``path`` fail; ``*`` stands for all paths without another fault."""
         with self._lock:
             self._faults[path] = fault
 
     def mend(self, path: str = "") -> None:
-        """Ends the fault of ``path``, or all faults."""
+        """Removes the fault of ``path``, or all faults."""
         with self._lock:
             if path:
                 self._faults.pop(path, None)
             else:
                 self._faults.clear()
 
-    # ---- what was asked of it
+    # ---- recorded requests
 
     @property
     def asked(self) -> list[RecordedRequest]:
-        """Every request so far, in the order they were answered."""
+        """All requests so far, in the order of their responses."""
         with self._lock:
-            return list(self._asked)
+            return list(self._requests)
 
     def count(self, path: str | None = None, *, status: int | None = None) -> int:
-        """How often a path (all, without one) was asked for, or answered with ``status``."""
+        """Returns the number of requests for ``path`` (default: all) answered with ``status`` (default: any)."""
         return sum(path in (None, a.path) and status in (None, a.status) for a in self.asked)
 
     def counts(self) -> Counter[str]:
-        """How often each path was asked for."""
-        return Counter(asked.path for asked in self.asked)
+        """Returns the number of requests for each path."""
+        return Counter(request.path for request in self.asked)
 
     def forget(self) -> None:
-        """Begins to count anew."""
+        """Forgets all recorded requests."""
         with self._lock:
-            self._asked.clear()
+            self._requests.clear()
 
-    # ---- its life
+    # ---- start and stop
 
     def start(self) -> Self:
         self._thread.start()
         return self
 
     def close(self) -> None:
-        """Stops serving; requests that hang are dropped."""
+        """Stops serving and drops hanging requests."""
         self._closing.set()
         if self._thread.is_alive():
             self._server.shutdown()
@@ -146,12 +148,14 @@ class Site:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self.close()
 
-    # ---- answering, on the connection's thread
+    # ---- responding, on the connection's thread
 
-    def _answer(self, path: str) -> tuple[Resource, Fault]:
+    def _resource_and_fault(self, path: str) -> tuple[Resource, Fault]:
         with self._lock:
             resource = self._resources.get(path)
             key = path if path in self._faults else "*"
@@ -163,9 +167,9 @@ class Site:
                     del self._faults[key]
         return resource or Resource(status=404, body=b"<h1>Not found</h1>"), fault
 
-    def _record(self, asked: RecordedRequest) -> None:
+    def _record(self, request: RecordedRequest) -> None:
         with self._lock:
-            self._asked.append(asked)
+            self._requests.append(request)
 
 
 class _Server(ThreadingHTTPServer):
@@ -174,10 +178,10 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is what tests do, not an error worth a traceback."""
+        """Prints no traceback, because tests close connections early."""
 
 
-def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
+def _handler_class(site: Site) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         timeout = 60
@@ -185,21 +189,21 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             path = parts.path + (f"?{parts.query}" if parts.query else "")
-            resource, fault = site._answer(path)  # noqa: SLF001 - the handler is the site's other half
-            if site._closing.wait(site.delay + fault.delay) or fault.hang:  # noqa: SLF001
-                site._record(RecordedRequest(path=path, status=0, headers=self._asked_headers(), at=time.time()))  # noqa: SLF001
-                site._closing.wait()  # noqa: SLF001
+            resource, fault = site._resource_and_fault(path)
+            if site._closing.wait(site.delay + fault.delay) or fault.hang:
+                site._record(RecordedRequest(path=path, status=0, headers=self._request_headers(), at=time.time()))
+                site._closing.wait()
                 self.close_connection = True
                 return
             status = fault.status or resource.status
-            body = b"" if fault.status else _made(resource.body)
+            body = b"" if fault.status else _body_bytes(resource.body)
             headers = [("Content-Type", resource.content_type), *resource.headers, *fault.headers]
             if resource.conditional and status == 200:
                 etag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
                 headers.append(("ETag", etag))
                 if self.headers.get("If-None-Match") == etag:
                     status, body = 304, b""
-            site._record(RecordedRequest(path=path, status=status, headers=self._asked_headers(), at=time.time()))  # noqa: SLF001
+            site._record(RecordedRequest(path=path, status=status, headers=self._request_headers(), at=time.time()))
             self.send_response(status)
             for name, value in headers:
                 self.send_header(name, value)
@@ -209,9 +213,9 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             if self.command != "HEAD":
                 self._send(body, fault)
 
-        do_HEAD = do_GET  # noqa: N815 - http.server's name
+        do_HEAD = do_GET  # noqa: N815  http.server's name
 
-        def _asked_headers(self) -> dict[str, str]:
+        def _request_headers(self) -> dict[str, str]:
             return {name.lower(): value for name, value in self.headers.items()}
 
         def _send(self, body: bytes, fault: Fault) -> None:
@@ -223,16 +227,16 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             elif fault.drip:
                 for byte in body:
                     self.wfile.write(bytes([byte]))
-                    if site._closing.wait(fault.drip):  # noqa: SLF001
+                    if site._closing.wait(fault.drip):
                         return
             else:
                 self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name http.server gives it
-            """Says nothing: `Site.asked` has it all."""
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  http.server's name
+            """Logs nothing, because `Site.asked` records all requests."""
 
     return Handler
 
 
-def _made(body: Body) -> bytes:
+def _body_bytes(body: Body) -> bytes:
     return body() if callable(body) else body

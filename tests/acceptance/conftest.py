@@ -1,4 +1,4 @@
-"""Every test here runs the real command against a newsroom and a mail sink of its own."""
+"""Each test here runs the real command against its own newsroom and mail sink."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Feeds and pages written badly or to do harm cost themselves alone."""
+"""Malformed and malicious feeds and pages do not affect other outlets and pages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from monitor.demo.newsroom import PROFILES, Newsroom
 from monitor.demo.web import Body, Fault, Site
 
-from .harness import Monitor, dispatch, settings
+from .harness import Monitor, demo_story, settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,8 +39,8 @@ FEEDS: dict[str, Body] = {
 }
 
 
-def test_healthy_outlets_go_on_beside_feeds_of_every_bad_kind(tmp_path: Path, sink: MailSink) -> None:
-    healthy = dispatch("meridian", 1, word="Sberbank")
+def test_malformed_feeds_do_not_affect_a_healthy_outlet(tmp_path: Path, sink: MailSink) -> None:
+    healthy = demo_story("meridian", 1, word="Sberbank")
     sites = {kind: Site().start() for kind in FEEDS}
     try:
         with Newsroom(PROFILES[:1], [healthy]) as newsroom:
@@ -84,7 +84,7 @@ def test_an_external_entity_is_not_read(tmp_path: Path, sink: MailSink) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "declared"),
+    ("encoding", "content_type"),
     [
         ("windows-1251", "text/html; charset=utf-8"),
         ("windows-1251", "text/html"),
@@ -92,36 +92,35 @@ def test_an_external_entity_is_not_read(tmp_path: Path, sink: MailSink) -> None:
         ("koi8-r", "text/html; charset=koi8-r"),
     ],
 )
-def test_a_page_in_the_wrong_charset_is_read_all_the_same(
-    written: str, declared: str, tmp_path: Path, sink: MailSink
+def test_a_page_with_a_wrong_or_missing_charset_is_decoded(
+    encoding: str, content_type: str, tmp_path: Path, sink: MailSink
 ) -> None:
     profile = next(replace(p, charset="utf-8") for p in PROFILES if p.key == "nevskaya")
     with Newsroom([profile]) as newsroom:
-        house = newsroom["nevskaya"]
-        for story in house.stories:
-            page = house._page(story.slug).replace('<meta charset="utf-8">', "")
-            house.site.put(house.path(story), page.encode(written, "xmlcharrefreplace"), declared)
+        outlet = newsroom["nevskaya"]
+        for story in outlet.stories:
+            page = outlet._page(story.slug).replace('<meta charset="utf-8">', "")
+            outlet.site.put(outlet.path(story), page.encode(encoding, "xmlcharrefreplace"), content_type)
         monitor = Monitor(tmp_path, settings(newsroom, sink.url))
         monitor("crawl")
-        kept = {story["title"]: story["text"] for story in monitor.stories()}
-        for story in house.stories:
-            assert kept[story.title].removeprefix(story.standfirst).strip() == story.text
+        stored = {story["title"]: story["text"] for story in monitor.stories()}
+        for story in outlet.stories:
+            assert stored[story.title].removeprefix(story.standfirst).strip() == story.text
 
 
-def test_pages_that_hang_break_off_or_answer_errors_are_counted_and_the_others_kept(
-    tmp_path: Path, sink: MailSink
-) -> None:
-    stories = [dispatch("meridian", number) for number in range(8)]
+def test_failing_pages_are_counted_and_the_others_stored(tmp_path: Path, sink: MailSink) -> None:
+    """Pages that hang, break off in the middle, drip or respond with errors."""
+    stories = [demo_story("meridian", number) for number in range(8)]
     faults = (Fault(hang=True), Fault(drop=True), Fault(status=500), Fault(status=404), Fault(drip=0.5))
     with Newsroom(PROFILES[:1], stories) as newsroom:
-        house = newsroom["meridian"]
+        outlet = newsroom["meridian"]
         for story, fault in zip(stories, faults, strict=False):
-            house.site.fault(house.path(story), fault)
+            outlet.site.fault(outlet.path(story), fault)
         monitor = Monitor(tmp_path, settings(newsroom, sink.url, crawl={"delay": "0s", "timeout": "2s"}))
         crawled = monitor("crawl", status=None)
-        kept = {story["title"] for story in monitor.stories()}
-        assert kept == {story.title for story in stories[len(faults) :]}
-        counts = monitor.outlets()[house.profile.name]["counts"]
+        stored = {story["title"] for story in monitor.stories()}
+        assert stored == {story.title for story in stories[len(faults) :]}
+        counts = monitor.outlets()[outlet.profile.name]["counts"]
         assert counts["failed"] == len(faults)
         assert counts["stored"] == len(stories) - len(faults)
         assert str(len(faults)) in crawled.out

@@ -1,4 +1,4 @@
-"""What a newcomer types first, on a site of their own: init, check, discover, extract, crawl, search."""
+"""The first commands of a new user: init, check, discover, extract, crawl, search."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import yaml
 
 from monitor.demo.newsroom import PROFILES, Newsroom
 
-from .harness import Monitor, dispatch, settings
+from .harness import Monitor, demo_story, settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from monitor.demo.sink import MailSink
 
 
-def test_the_starter_passes_its_check_but_for_the_mail_server_that_nobody_named(tmp_path: Path) -> None:
+def test_the_starter_configuration_passes_check(tmp_path: Path) -> None:
     home = tmp_path / "desk"
-    made = subprocess.run(
+    created = subprocess.run(
         [sys.executable, "-m", "monitor", "init", str(home)], capture_output=True, text=True, check=True
     )
-    assert "check" in made.stdout, "it says what comes next"
+    assert "check" in created.stdout, "init prints the next commands"
     checked = subprocess.run(
         [sys.executable, "-m", "monitor", "check"], cwd=home, capture_output=True, text=True, check=False
     )
@@ -36,21 +36,20 @@ def test_the_starter_passes_its_check_but_for_the_mail_server_that_nobody_named(
     again = subprocess.run(
         [sys.executable, "-m", "monitor", "init", str(home)], capture_output=True, text=True, check=False
     )
-    assert (again.returncode, "monitor.yaml" in again.stderr) == (1, True), "what is there is not written over"
+    assert (again.returncode, "monitor.yaml" in again.stderr) == (1, True), "an existing file is not overwritten"
 
 
 @pytest.mark.parametrize(
     "profile", PROFILES[:4], ids=lambda profile: profile.key
 )  # by feed, sitemap, front page, in Russian
-def test_a_site_by_its_address_alone_is_discovered_pasted_crawled_and_searched(
-    profile: Profile, tmp_path: Path, sink: MailSink
-) -> None:
-    stories = [dispatch(profile.key, number, word="Sberbank" if number == 1 else "") for number in range(3)]
+def test_a_discovered_site_can_be_crawled_and_searched(profile: Profile, tmp_path: Path, sink: MailSink) -> None:
+    """The output of `discover` for a URL, pasted into monitor.yaml, is a working outlet."""
+    stories = [demo_story(profile.key, number, word="Sberbank" if number == 1 else "") for number in range(3)]
     with Newsroom([profile], stories) as newsroom:
-        house = newsroom[profile.key]
+        demo_outlet = newsroom[profile.key]
         monitor = Monitor(tmp_path, settings(newsroom, sink.url))
-        found = monitor("discover", house.site.url, "--name", profile.name)
-        (outlet,) = yaml.safe_load(found.out)
+        discovered = monitor("discover", demo_outlet.site.url, "--name", profile.name)
+        (outlet,) = yaml.safe_load(discovered.out)
         assert outlet["name"] == profile.name
         assert {"feeds", "sitemaps", "sections"} & outlet.keys()
 
@@ -59,21 +58,21 @@ def test_a_site_by_its_address_alone_is_discovered_pasted_crawled_and_searched(
         (hit,) = monitor("search", "Sberbank", "--json").objects
         assert hit["title"] == stories[1].title
 
-        (read,) = monitor("extract", house.address(stories[1]), "--json").objects
-        assert (read["title"], read["authors"]) == (stories[1].title, [stories[1].author])
-        assert read["text"] == hit["text"]
+        (extracted,) = monitor("extract", demo_outlet.url(stories[1]), "--json").objects
+        assert (extracted["title"], extracted["authors"]) == (stories[1].title, [stories[1].author])
+        assert extracted["text"] == hit["text"]
 
 
-def test_a_correction_is_seen_in_history_and_search_finds_the_new_words(tmp_path: Path, sink: MailSink) -> None:
-    story = dispatch("meridian", 1)
+def test_a_correction_is_in_history_and_found_by_search(tmp_path: Path, sink: MailSink) -> None:
+    story = demo_story("meridian", 1)
     with Newsroom(PROFILES[:1], [story]) as newsroom:
         monitor = Monitor(tmp_path, settings(newsroom, sink.url))
         monitor("crawl")
         newsroom["meridian"].correct(
             story.slug, paragraphs=(*story.paragraphs, "An earlier version left out the role of Gazprom in the deal.")
         )
-        monitor("crawl", "--all", later=timedelta(hours=3))
-        (found,) = monitor("search", "Gazprom", "--json").objects
-        assert found["version"] == 2
-        history = monitor("history", found["id"]).out
+        monitor("crawl", "--all", clock_ahead=timedelta(hours=3))
+        (story_data,) = monitor("search", "Gazprom", "--json").objects
+        assert story_data["version"] == 2
+        history = monitor("history", story_data["id"]).out
         assert "An earlier version left out the role of Gazprom in the deal." in history

@@ -1,4 +1,4 @@
-"""The story the project is measured by, told to the letter in four page styles."""
+"""The model story is extracted exactly from pages of four styles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from monitor.demo.newsroom import PROFILES, Newsroom
 from monitor.demo.pages import STYLES
-from monitor.demo.stories import bundled, model_story
+from monitor.demo.stories import bundled_stories, model_story
 from monitor.models import rfc3339
 
 from .harness import BRICS, SBERBANK, Monitor, settings
@@ -19,39 +19,38 @@ if TYPE_CHECKING:
 
     from monitor.demo.sink import MailSink
 
-# Words of teasers: the model story is teased below its neighbours, and they below it.
-TEASED = [
+# Alerts on words of teasers: the model story and its neighbours have teasers of each other.
+TEASER_ALERTS = [
     {"name": "lender", "query": '"instructions published by the kremlin"', "to": ["desk@example.org"]},
     {"name": "power", "query": "electricity", "to": ["desk@example.org"]},
 ]
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_every_paragraph_is_kept_and_nothing_of_the_tail_and_each_alert_fires_once(
-    style: str, tmp_path: Path, sink: MailSink
-) -> None:
+def test_the_model_story_is_exact_and_each_alert_fires_once(style: str, tmp_path: Path, sink: MailSink) -> None:
+    """The text has every paragraph and nothing that follows the story on the page."""
     profile = replace(PROFILES[0], style=style)
-    stories = [story for story in bundled() if story.outlet == profile.key]
+    stories = [story for story in bundled_stories() if story.outlet == profile.key]
     model = next(story for story in stories if story.title == model_story().title)
     with Newsroom([profile], stories) as newsroom:
-        monitor = Monitor(tmp_path, settings(newsroom, sink.url, alerts=[SBERBANK, BRICS, *TEASED]))
+        monitor = Monitor(tmp_path, settings(newsroom, sink.url, alerts=[SBERBANK, BRICS, *TEASER_ALERTS]))
         monitor("crawl")
         story = monitor.story(model.title)
         assert story["text"].removeprefix(model.standfirst).strip() == model.text
         assert story["authors"] == [model.author]
         assert story["published_at"][:16] == rfc3339(model.published_at)[:16]
-        assert story["url"] == newsroom[profile.key].address(model)
+        assert story["url"] == newsroom[profile.key].url(model)
         assert story["language"] == "en"
         assert set(story["alerts"]) - {"lender"} == {"sberbank", "brics-ai"}
 
-        caught = {each["title"]: each["alerts"] for each in monitor.stories() if each["title"] != model.title}
-        assert sorted(alert for alerts in caught.values() for alert in alerts) == ["power"]
+        alerts_of_others = [neighbour["alerts"] for neighbour in monitor.stories() if neighbour["title"] != model.title]
+        assert sorted(alert for alerts in alerts_of_others for alert in alerts) == ["power"]
 
-        about_it = [mail for mail in sink.received if model.title in mail.text]
-        assert sorted(alert for mail in about_it for alert in ("sberbank", "brics-ai") if alert in mail.subject) == [
+        mails = [mail for mail in sink.received if model.title in mail.text]
+        assert sorted(alert for mail in mails for alert in ("sberbank", "brics-ai") if alert in mail.subject) == [
             "brics-ai",
             "sberbank",
         ]
 
-        assert [each["id"] for each in monitor("search", "BRICS AI", "--json").objects] == [story["id"]]
+        assert [hit["id"] for hit in monitor("search", "BRICS AI", "--json").objects] == [story["id"]]
         assert monitor("search", '"BRICS AI"', "--json").objects == []

@@ -1,4 +1,4 @@
-"""``run``: the same for ever."""
+"""``run``: continuous crawling."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from monitor.demo.newsroom import PROFILES, Newsroom
 
-from .harness import Monitor, dispatch, end_group, settings, wait_for
+from .harness import Monitor, demo_story, end_group, settings, wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from monitor.demo.sink import MailSink
 
 
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT], ids=lambda each: each.name)
-def test_a_story_published_later_is_found_and_mailed_and_a_signal_ends_it_cleanly(
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT], ids=lambda stop: stop.name)
+def test_run_mails_a_later_story_and_a_signal_ends_it_cleanly(
     stop: signal.Signals, tmp_path: Path, sink: MailSink
 ) -> None:
-    with Newsroom(PROFILES[:1], [dispatch("meridian", 1)]) as newsroom:
-        house = newsroom["meridian"]
+    with Newsroom(PROFILES[:1], [demo_story("meridian", 1)]) as newsroom:
+        outlet = newsroom["meridian"]
         values = settings(newsroom, sink.url)
         values["outlets"][0]["every"] = "2s"
         monitor = Monitor(tmp_path, values)
         process = monitor.start("run")
         try:
-            wait_for(lambda: house.asked(dispatch("meridian", 1)))
-            late = dispatch("meridian", 2, word="Sberbank")
-            house.publish(late)
+            wait_for(lambda: outlet.page_requests(demo_story("meridian", 1)))
+            late = demo_story("meridian", 2, word="Sberbank")
+            outlet.publish(late)
             wait_for(lambda: sink.received)
             assert late.title in sink.received[0].text
             process.send_signal(stop)
@@ -43,11 +43,11 @@ def test_a_story_published_later_is_found_and_mailed_and_a_signal_ends_it_cleanl
         assert [outlet["holder"] for outlet in monitor.outlets().values()] == [None]
 
 
-def test_two_processes_share_the_outlets_and_file_and_mail_each_story_once(tmp_path: Path, sink: MailSink) -> None:
+def test_two_processes_store_and_mail_each_story_once(tmp_path: Path, sink: MailSink) -> None:
     from dataclasses import replace
 
-    profiles = [replace(PROFILES[0], key=f"house{n}", name=f"House {n}") for n in range(6)]
-    stories = [dispatch(p.key, number, word="Sberbank") for p in profiles for number in range(5)]
+    profiles = [replace(PROFILES[0], key=f"outlet{n}", name=f"Outlet {n}") for n in range(6)]
+    stories = [demo_story(p.key, number, word="Sberbank") for p in profiles for number in range(5)]
     with Newsroom(profiles, stories) as newsroom:
         monitor = Monitor(tmp_path, settings(newsroom, sink.url))
         processes = [monitor.start("run") for _ in range(2)]

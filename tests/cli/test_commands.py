@@ -1,4 +1,4 @@
-"""The commands on a store that holds a few stories: what they print, where, and with which exit status."""
+"""The commands on a store with a few stories: output, stream and exit status."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ import pytest
 from monitor.cli import main
 from monitor.cli.app import COMMANDS
 from monitor.cli.context import Context
-from monitor.cli.crawl import _rest, _summary
-from monitor.cli.deliver import tell
+from monitor.cli.crawl import _other_pages, _print_summary
+from monitor.cli.deliver import print_delivery
 from monitor.crawl.report import CrawlReport, PollReport
 from monitor.models import (
     Candidate,
@@ -57,33 +57,35 @@ alerts:
 
 
 class Run:
-    """How a command ended."""
+    """A command's exit status and output."""
 
     def __init__(self, status: int, out: str, err: str) -> None:
         self.status, self.out, self.err = status, out, err
 
 
-def story(name: str, text: str, *, hours: float = 1, **more: object) -> Story:
+def story(name: str, text: str, *, hours: float = 1, **fields: object) -> Story:
+    """A story published ``hours`` ago; ``fields`` override its defaults."""
     url = f"https://meridian.example/{name}"
-    moment = now() - timedelta(hours=hours)
+    published_at = now() - timedelta(hours=hours)
     values: dict[str, object] = {
         "id": story_id(url),
         "url": url,
         "outlet": "Meridian",
         "title": f"Title of {name}",
         "text": text,
-        "published_at": moment,
-        "first_seen_at": moment,
-        "fetched_at": moment,
-        "updated_at": moment,
+        "published_at": published_at,
+        "first_seen_at": published_at,
+        "fetched_at": published_at,
+        "updated_at": published_at,
         "cluster": story_id(url),
         "word_count": len(text.split()),
     }
-    return Story(**(values | more))  # type: ignore[arg-type]  # names of fields
+    return Story(**(values | fields))  # type: ignore[arg-type]  # the values' types vary by field
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
+    """A directory with a monitor.yaml and a store of three stories, one of them with a hit and a notification."""
     (tmp_path / "monitor.yaml").write_text(CONFIG, encoding="utf-8")
     store = SqliteStore(tmp_path / "monitor.db", timeout=timedelta(seconds=30))
     store.setup()
@@ -94,24 +96,24 @@ def home(tmp_path: Path) -> Path:
         story("tea", "Nobody drank the tea [bold]at all[/bold].", hours=30, flags=("paywall",)),
         story("old", "Sberbank long ago.", hours=24 * 40),
     ]
-    for told in stories:
-        visit = FrontierEntry(
-            id=told.id,
-            candidate=Candidate(url=told.url, outlet=told.outlet),
-            first_seen_at=told.first_seen_at,
+    for s in stories:
+        entry = FrontierEntry(
+            id=s.id,
+            candidate=Candidate(url=s.url, outlet=s.outlet),
+            first_seen_at=s.first_seen_at,
             next_at=None,
-            story=told.id,
+            story=s.id,
         )
         hits = tuple(
-            Hit(alert=a, story=told.id, version=1, outlet="Meridian", title=told.title, url=told.url, matched_at=now())
-            for a in told.alerts
+            Hit(alert=a, story=s.id, version=1, outlet="Meridian", title=s.title, url=s.url, matched_at=now())
+            for a in s.alerts
         )
-        notices = tuple(
-            Notification(alert=a, story=told.id, version=1, to=("desk@example.org",), due_at=now(), created_at=now())
-            for a in told.alerts
+        notifications = tuple(
+            Notification(alert=a, story=s.id, version=1, to=("desk@example.org",), due_at=now(), created_at=now())
+            for a in s.alerts
         )
         outcome = Outcome(disposition=Disposition.STORED)
-        store.commit([PageCommit(entry=visit, outcome=outcome, story=told, hits=hits, notifications=notices)])
+        store.commit([PageCommit(entry=entry, outcome=outcome, story=s, hits=hits, notifications=notifications)])
     (state,) = store.lease(["Meridian"], holder="here:1:1", now=now(), term=timedelta(minutes=5), limit=1)
     store.release(state)
     store.close()
@@ -119,7 +121,7 @@ def home(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def open_(home: Path) -> Iterator[SqliteStore]:
+def open_store(home: Path) -> Iterator[SqliteStore]:
     store = SqliteStore(home / "monitor.db", timeout=timedelta(seconds=30))
     yield store
     store.close()
@@ -127,48 +129,49 @@ def open_(home: Path) -> Iterator[SqliteStore]:
 
 @pytest.fixture
 def command(home: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
+    """Runs a command in this process, in the directory ``home``."""
     monkeypatch.chdir(home)
 
     def command(*words: str) -> Run:
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(SystemExit) as exit_:
             main(list(words))
-        told = capfd.readouterr()
-        assert "Traceback" not in told.err
-        assert isinstance(ended.value.code, int)
-        return Run(ended.value.code, told.out, told.err)
+        captured = capfd.readouterr()
+        assert "Traceback" not in captured.err
+        assert isinstance(exit_.value.code, int)
+        return Run(exit_.value.code, captured.out, captured.err)
 
     return command
 
 
-def test_search_shows_title_outlet_time_address_and_the_words_in_context(command: Callable[..., Run]) -> None:
+def test_search_shows_title_outlet_time_url_and_words_in_context(command: Callable[..., Run]) -> None:
     run = command("search", "Sberbank", "--since", "7d")
     assert run.status == 0
-    title, facts, address, context, *_ = run.out.splitlines()
+    title, details, url, context, *_ = run.out.splitlines()
     assert title == "Title of bank"
-    assert facts.startswith("Meridian · ")
-    assert facts.endswith("(60m ago) · A B · alerts: sberbank") or "1h ago" in facts
-    assert address.startswith("https://meridian.example/bank  ")
+    assert details.startswith("Meridian · ")
+    assert details.endswith("(60m ago) · A B · alerts: sberbank") or "1h ago" in details
+    assert url.startswith("https://meridian.example/bank  ")
     assert "*Sberbank's* model" in context
     assert "Title of old" not in run.out
 
 
-def test_search_json_prints_whole_stories_and_nothing_else(command: Callable[..., Run]) -> None:
+def test_search_json_prints_complete_stories_and_nothing_else(command: Callable[..., Run]) -> None:
     run = command("search", "Sberbank", "--json")
     stories = [json.loads(line) for line in run.out.splitlines()]
-    assert [each["title"] for each in stories] == ["Title of bank", "Title of old"]
+    assert [story["title"] for story in stories] == ["Title of bank", "Title of old"]
     assert stories[0]["text"].startswith("On Monday")
     assert run.err == ""
 
 
 @pytest.mark.parametrize("length", [4, 7])
-def test_a_year_or_month_is_a_time(length: int, command: Callable[..., Run]) -> None:
-    begun = rfc3339(now() - timedelta(days=365 if length == 4 else 31))[:length]
-    assert "Title of tea" in command("search", "--since", begun).out
+def test_since_accepts_a_year_or_month(length: int, command: Callable[..., Run]) -> None:
+    earlier = rfc3339(now() - timedelta(days=365 if length == 4 else 31))[:length]
+    assert "Title of tea" in command("search", "--since", earlier).out
     later = rfc3339(now() + timedelta(days=400))[:length]
     assert "Title of tea" not in command("search", "--since", later).out
 
 
-def test_search_shows_text_as_it_is(command: Callable[..., Run]) -> None:
+def test_search_does_not_interpret_markup_in_text(command: Callable[..., Run]) -> None:
     assert "[bold]at all[/bold]" in command("search", "tea").out
     assert "paywall" in command("search", "tea").out
 
@@ -179,7 +182,7 @@ def test_search_without_a_query_shows_the_newest(command: Callable[..., Run]) ->
     assert "1 of 3 stories" in run.err
 
 
-def test_search_says_that_there_are_stories_but_fewer(command: Callable[..., Run]) -> None:
+def test_search_beyond_the_last_story_says_how_many_there_are(command: Callable[..., Run]) -> None:
     assert command("search", "--offset", "100").err == "3 stories, none beyond the first 100.\n"
     assert command("search", "unheard", "--offset", "100").err == "No stories for unheard.\n"
 
@@ -187,7 +190,7 @@ def test_search_says_that_there_are_stories_but_fewer(command: Callable[..., Run
 @pytest.mark.parametrize(
     "words", ["search", "search tea --json", "outlets", "alerts list", "alerts test sberbank", "history 6eeeee"]
 )
-def test_a_command_that_only_reads_makes_no_store(words: str, home: Path, command: Callable[..., Run]) -> None:
+def test_a_command_that_only_reads_creates_no_store(words: str, home: Path, command: Callable[..., Run]) -> None:
     (home / "monitor.db").unlink()
     run = command(*words.split())
     assert (run.status, run.out) == (1, "")
@@ -195,14 +198,14 @@ def test_a_command_that_only_reads_makes_no_store(words: str, home: Path, comman
     assert not (home / "monitor.db").exists()
 
 
-def test_search_says_on_stderr_that_there_is_nothing(command: Callable[..., Run]) -> None:
+def test_search_without_matches_says_so_on_stderr(command: Callable[..., Run]) -> None:
     run = command("search", "unheard")
     assert (run.status, run.out) == (0, "")
     assert "No stories for unheard" in run.err
     assert "keep: matching" not in run.err
 
 
-def test_search_says_why_nothing_may_be_there(home: Path, command: Callable[..., Run]) -> None:
+def test_search_without_matches_explains_keep_and_an_empty_store(home: Path, command: Callable[..., Run]) -> None:
     (home / "monitor.yaml").write_text(CONFIG.replace("keep: all", "keep: matching"), encoding="utf-8")
     assert "With keep: matching only stories of a topic or alert are stored" in command("search", "unheard").err
     (home / "new.yaml").write_text(f'store: {{url: "sqlite:new.db"}}\n{CONFIG}', encoding="utf-8")
@@ -210,22 +213,29 @@ def test_search_says_why_nothing_may_be_there(home: Path, command: Callable[...,
     assert command("search", "chip", "-c", "new.yaml").err == "The store is empty; `media-monitor crawl` fills it.\n"
 
 
-def test_one_story_of_several_is_counted_as_one(command: Callable[..., Run]) -> None:
+def test_search_counts_one_story_in_the_singular(command: Callable[..., Run]) -> None:
     assert command("search", "-n", "1").err.startswith("1 of 3 stories")
     assert command("search", "-n", "1", "--offset", "1").err.startswith("2 of 3 stories")
     assert command("search", "-n", "2").err.startswith("1 to 2 of 3 stories")
 
 
 @pytest.mark.parametrize("words", ["outlets", "alerts list"])
-def test_a_table_in_a_pipe_ends_with_its_words(words: str, command: Callable[..., Run]) -> None:
+def test_a_table_in_a_pipe_has_no_trailing_spaces(words: str, command: Callable[..., Run]) -> None:
     assert all(line == line.rstrip() for line in command(*words.split()).out.splitlines())
 
 
-def test_what_is_left_out_of_an_outlets_stories_has_its_json(command: Callable[..., Run]) -> None:
-    assert json.loads(command("outlets", "meridian", "--furniture", "--json").out) == {
-        "name": "Meridian",
-        "furniture": [],
-    }
+def test_outlets_prints_boilerplate_as_json(command: Callable[..., Run]) -> None:
+    run = command("outlets", "meridian", "--boilerplate", "--json")
+    assert json.loads(run.out) == {"name": "Meridian", "boilerplate": []}
+    assert run.err == ""
+
+
+def test_the_former_name_of_boilerplate_is_accepted_with_a_note(command: Callable[..., Run]) -> None:
+    run = command("outlets", "meridian", "--furniture", "--json")
+    assert run.status == 0
+    assert run.out == command("outlets", "meridian", "--boilerplate", "--json").out
+    assert run.err == "note: --furniture is now --boilerplate; the next version will not accept the old name\n"
+    assert "--furniture" not in command("outlets", "--help").out
 
 
 @pytest.mark.parametrize(
@@ -236,32 +246,30 @@ def test_help_has_examples(words: str, command: Callable[..., Run]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "told"),
+    ("query", "note"),
     [
         ("topic:nope", 'no topic "nope"; topics are banks'),
         ("outlet:Harbour", 'write outlet:"Harbour Wire"'),
         ("tea and cake", "write AND"),
     ],
 )
-def test_a_query_that_can_hardly_be_meant_is_named_beside_what_it_finds(
-    query: str, told: str, command: Callable[..., Run]
-) -> None:
+def test_a_query_that_is_probably_a_mistake_gets_a_note(query: str, note: str, command: Callable[..., Run]) -> None:
     for words in (["search", query], ["alerts", "test", "--query", query]):
         run = command(*words)
         assert run.status == 0
-        assert told in run.err
+        assert note in run.err
     assert command("search", query, "--json").err == ""
 
 
 @pytest.mark.parametrize("query", ["(a", '"a', "a AND", "nosuch:a", "*a", "published_at:[x TO y]"])
-def test_a_query_with_a_mistake_is_told_with_its_column(query: str, command: Callable[..., Run]) -> None:
+def test_a_query_syntax_error_is_reported_with_its_column(query: str, command: Callable[..., Run]) -> None:
     run = command("search", query)
     assert (run.status, run.out) == (2, "")
     assert "at column" in run.err
     assert len(run.err.splitlines()) == 1
 
 
-def test_alerts_list_shows_what_was_caught_and_what_waits(command: Callable[..., Run]) -> None:
+def test_alerts_list_counts_hits_and_waiting_mail(command: Callable[..., Run]) -> None:
     run = command("alerts", "list")
     assert run.status == 0
     assert [word for word in run.out.splitlines()[1].split() if word in ("sberbank", "instant", "1")] == [
@@ -283,51 +291,51 @@ def test_alerts_test_counts_by_day_and_sends_nothing(command: Callable[..., Run]
     assert json.loads(command("alerts", "list", "--json").out)["waiting"] == 1
 
 
-def test_alerts_test_takes_a_query_not_yet_in_the_file(command: Callable[..., Run]) -> None:
+def test_alerts_test_accepts_a_query_not_in_the_file(command: Callable[..., Run]) -> None:
     run = command("alerts", "test", "--query", "BRICS", "--since", "7d")
     assert "1 story of 1 event" in run.out
     assert "Other alerts had caught 1 of them already: sberbank (1)." in run.out
 
 
-def test_a_snoozed_alert_says_so_until_it_is_woken(command: Callable[..., Run]) -> None:
+def test_alerts_list_shows_a_snooze_until_it_is_ended(command: Callable[..., Run]) -> None:
     assert command("alerts", "snooze", "sberbank", "2d").status == 0
     assert "snoozed until" in command("alerts", "list").out
     assert command("alerts", "snooze", "sberbank", "--off").status == 0
     assert "snoozed" not in command("alerts", "list").out
 
 
-def test_deliver_says_what_waits_for_want_of_a_server(command: Callable[..., Run]) -> None:
+def test_deliver_without_a_server_says_what_waits(command: Callable[..., Run]) -> None:
     run = command("deliver")
     assert run.status == 0
-    assert "1 notice in the outbox; set mail.url" in run.err
+    assert "1 notification in the outbox; set mail.url" in run.err
 
 
-def test_deliver_says_what_waits_for_its_next_try(home: Path, command: Callable[..., Run]) -> None:
+def test_deliver_says_what_waits_for_its_next_attempt(home: Path, command: Callable[..., Run]) -> None:
     mailed = CONFIG + 'mail: {url: "smtp://127.0.0.1:1"}\n'
     (home / "monitor.yaml").write_text(mailed, encoding="utf-8")
     assert command("deliver").status == 1
     run = command("deliver")
     assert run.status == 0
-    assert "nothing is due; 1 notice waits, the next try in " in run.out
+    assert "nothing is due; 1 notification waits, the next try in " in run.out
     assert "`alerts list` shows why" in run.out
 
 
-def test_outlets_shows_all_and_one(command: Callable[..., Run]) -> None:
+def test_outlets_shows_all_outlets_or_one(command: Callable[..., Run]) -> None:
     table = command("outlets").out
     assert "Meridian" in table
     assert "Harbour Wire" in table
     assert "next poll" in command("outlets", "meridian").out
-    found = [json.loads(line) for line in command("outlets", "--json").out.splitlines()]
-    assert [each["name"] for each in found] == ["Meridian", "Harbour Wire"]
-    assert {each["status"] for each in found} == {"new"}
-    assert all(each["holder"] is None for each in found)
+    outlets = [json.loads(line) for line in command("outlets", "--json").out.splitlines()]
+    assert [outlet["name"] for outlet in outlets] == ["Meridian", "Harbour Wire"]
+    assert {outlet["status"] for outlet in outlets} == {"new"}
+    assert all(outlet["holder"] is None for outlet in outlets)
 
 
-def test_outlets_failing_says_of_how_many(home: Path, command: Callable[..., Run]) -> None:
+def test_outlets_failing_shows_the_total_number(home: Path, command: Callable[..., Run]) -> None:
     run = command("outlets", "--failing")
     assert (run.status, run.out) == (0, "")
     assert run.err == "No outlet is failing (2 outlets).\n"
-    with open_(home) as store:
+    with open_store(home) as store:
         (state,) = store.lease(["Meridian"], holder="here:1:1", now=now(), term=timedelta(minutes=5), limit=1)
         store.release(replace(state, last_poll_at=now(), failures=1, error="the server answered 500"))
     run = command("outlets", "--failing")
@@ -335,21 +343,19 @@ def test_outlets_failing_says_of_how_many(home: Path, command: Callable[..., Run
     assert "1 of 2 failing" in run.err
 
 
-def test_outlets_names_who_polls_an_outlet_that_fails_beside_its_error(home: Path, command: Callable[..., Run]) -> None:
-    def leased(holder: str) -> OutletState:
+def test_outlets_shows_the_polling_process_beside_an_error(home: Path, command: Callable[..., Run]) -> None:
+    def lease(holder: str) -> OutletState:
         (state,) = store.lease(["Meridian"], holder=holder, now=now(), term=timedelta(minutes=5), limit=1)
         return state
 
-    with open_(home) as store:
-        store.release(replace(leased("here:1:1"), last_poll_at=now(), failures=1, error="the server answered 500"))
-        leased("there:2:2")
+    with open_store(home) as store:
+        store.release(replace(lease("here:1:1"), last_poll_at=now(), failures=1, error="the server answered 500"))
+        lease("there:2:2")
     assert "the server answered 500; polled by there:2:2" in command("outlets").out
 
 
-def test_an_outlet_that_could_be_read_is_ok_with_its_dead_link_as_a_note(
-    home: Path, command: Callable[..., Run]
-) -> None:
-    with open_(home) as store:
+def test_an_outlet_with_failed_pages_only_is_ok_with_a_note(home: Path, command: Callable[..., Run]) -> None:
+    with open_store(home) as store:
         (state,) = store.lease(["Meridian"], holder="here:1:1", now=now(), term=timedelta(minutes=5), limit=1)
         store.release(replace(state, last_poll_at=now(), error="1 of 1 pages failed, such as /gone: 404"))
     run = command("outlets")
@@ -359,11 +365,12 @@ def test_an_outlet_that_could_be_read_is_ok_with_its_dead_link_as_a_note(
     assert command("outlets", "--failing").out == ""
 
 
-def test_a_narrow_terminal_shows_numbers_and_notes_whole_and_a_pipe_folds_nothing(
+def test_outlets_truncates_nothing_on_a_narrow_terminal_or_in_a_pipe(
     home: Path, command: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A narrow terminal shows notes below the table; a pipe has each row on one line."""
     error = "feed https://gazette.example/feed.xml: the server answered 500"
-    with open_(home) as store:
+    with open_store(home) as store:
         (state,) = store.lease(["Meridian"], holder="here:1:1", now=now(), term=timedelta(minutes=5), limit=1)
         counts = {"stored": 1234567}
         store.release(replace(state, last_poll_at=now(), failures=1, error=error * 4, dispositions=counts))
@@ -378,9 +385,10 @@ def test_a_narrow_terminal_shows_numbers_and_notes_whole_and_a_pipe_folds_nothin
     assert lines[2:] == [f"Meridian: {error * 4}"]
 
 
-def test_alerts_list_on_a_narrow_terminal_has_queries_and_addresses_below_the_numbers(
+def test_alerts_list_on_a_narrow_terminal_has_queries_below_numbers(
     home: Path, command: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Queries and recipients follow each alert's row on a terminal too narrow for their columns."""
     query = " OR ".join(f"term{number}" for number in range(8))
     (home / "monitor.yaml").write_text(
         CONFIG + f"  - {{name: terms, query: {query}, to: [a@example.org, b@example.org]}}\n", encoding="utf-8"
@@ -395,7 +403,7 @@ def test_alerts_list_on_a_narrow_terminal_has_queries_and_addresses_below_the_nu
     assert "QUERY" in command("alerts", "list").out.splitlines()[0]
 
 
-def test_history_shows_a_story_that_did_not_change(command: Callable[..., Run]) -> None:
+def test_history_of_an_unchanged_story_shows_one_version(command: Callable[..., Run]) -> None:
     run = command("history", "https://meridian.example/bank")
     assert "version 1" in run.out
     assert "has not changed" in run.err
@@ -407,60 +415,58 @@ def test_a_story_is_found_by_the_beginning_of_its_id(command: Callable[..., Run]
     assert command("history", "ffffffffffff").status == 2
 
 
-def test_too_little_of_an_id_names_no_story(home: Path, command: Callable[..., Run]) -> None:
+def test_an_id_too_short_or_ambiguous_is_an_error(home: Path, command: Callable[..., Run]) -> None:
     key = story_id("https://meridian.example/tea")
     run = command("history", key[:4])
     assert (run.status, "at least 6 characters of the id" in run.err) == (2, True)
-    other = key[:12] + ("0" * 20 if key[12:] != "0" * 20 else "1" * 20)
-    told = story("other", "Another.", id=other)
-    visit = FrontierEntry(
-        id=other, candidate=Candidate(url=told.url, outlet=told.outlet), first_seen_at=now(), next_at=None, story=other
-    )
-    with open_(home) as store:
-        store.commit([PageCommit(entry=visit, outcome=Outcome(disposition=Disposition.STORED), story=told)])
+    second_key = key[:12] + ("0" * 20 if key[12:] != "0" * 20 else "1" * 20)
+    second = story("other", "Another.", id=second_key)
+    candidate = Candidate(url=second.url, outlet=second.outlet)
+    entry = FrontierEntry(id=second_key, candidate=candidate, first_seen_at=now(), next_at=None, story=second_key)
+    with open_store(home) as store:
+        store.commit([PageCommit(entry=entry, outcome=Outcome(disposition=Disposition.STORED), story=second)])
     run = command("history", key[:8])
     assert run.status == 2
     assert key in run.err
-    assert other in run.err
+    assert second_key in run.err
     assert "Title of tea" in command("history", key[:20]).out
 
 
-def test_init_says_that_a_file_is_in_the_way(home: Path, command: Callable[..., Run]) -> None:
+def test_init_fails_when_the_directory_is_a_file(home: Path, command: Callable[..., Run]) -> None:
     (home / "desk").write_text("", encoding="utf-8")
     run = command("init", "desk")
     assert (run.status, run.err) == (1, "error: desk is a file, not a directory (name another directory)\n")
 
 
-def test_crawl_counts_what_its_listings_hold_of_no_use() -> None:
+def test_crawl_counts_unwanted_candidates_with_their_reasons() -> None:
     poll = PollReport(outlet="A", listed=20, dropped=Counter(excluded=19, old=1))
-    assert list(_rest(poll)) == ["20 not wanted: 19 excluded, 1 old"]
-    assert list(_rest(replace(poll, candidates=3))) == []
+    assert list(_other_pages(poll)) == ["20 not wanted: 19 excluded, 1 old"]
+    assert list(_other_pages(replace(poll, candidates=3))) == []
 
 
-def test_crawl_says_that_a_listing_is_unchanged_and_not_that_it_is_empty(capfd: pytest.CaptureFixture[str]) -> None:
+def test_crawl_shows_unchanged_sources_as_unchanged_not_as_empty(capfd: pytest.CaptureFixture[str]) -> None:
     polls = [
         PollReport(outlet="A", sources=2, unchanged_sources=2),
         PollReport(outlet="B", sources=2, unchanged_sources=1),
     ]
-    assert _summary(Context(), CrawlReport(polls=polls)) == 0
+    assert _print_summary(Context(), CrawlReport(polls=polls)) == 0
     lines = [line.split() for line in capfd.readouterr().out.splitlines()]
     assert lines[1:3] == [["A", "unchanged", "0", "0", "0"], ["B", "0", "0", "0", "0"]]
 
 
-def test_an_interrupted_crawl_says_what_it_left_and_ends_with_the_signals_status(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
+def test_an_interrupted_crawl_names_unpolled_outlets_and_exits_130(capfd: pytest.CaptureFixture[str]) -> None:
+    """The exit status is 128 plus the signal's number."""
     report = CrawlReport(unpolled=("A", "B", "C"), stop_signal=2)
-    assert _summary(Context(), report) == 130
-    told = capfd.readouterr()
-    assert told.err == "interrupted: 3 outlets were not polled; the next crawl takes them\n"
-    assert "not due" not in told.out
+    assert _print_summary(Context(), report) == 130
+    captured = capfd.readouterr()
+    assert captured.err == "interrupted: 3 outlets were not polled; the next crawl takes them\n"
+    assert "not due" not in captured.out
 
 
-def test_one_mail_is_counted_as_one(capfd: pytest.CaptureFixture[str]) -> None:
-    tell(Context(), DeliveryReport(mails=1, notifications=1), [])
-    tell(Context(), DeliveryReport(mails=1, notifications=2), [])
-    tell(Context(), DeliveryReport(mails=2, notifications=2), [])
+def test_deliver_counts_one_mail_in_the_singular(capfd: pytest.CaptureFixture[str]) -> None:
+    print_delivery(Context(), DeliveryReport(mails=1, notifications=1), [])
+    print_delivery(Context(), DeliveryReport(mails=1, notifications=2), [])
+    print_delivery(Context(), DeliveryReport(mails=2, notifications=2), [])
     assert capfd.readouterr().out.splitlines() == [
         "Mail: 1 mail sent, 1 story in it.",
         "Mail: 1 mail sent, 2 stories in it.",
@@ -476,9 +482,7 @@ def test_a_verbose_crawl_logs_its_polls(home: Path) -> None:
     assert "0 new of 0 listed" not in shell(line, home).stderr
 
 
-def test_match_names_alerts_and_topics_of_each_line_and_says_which_lines_are_none(
-    home: Path, command: Callable[..., Run]
-) -> None:
+def test_match_names_alerts_and_topics_and_reports_invalid_lines(home: Path, command: Callable[..., Run]) -> None:
     lines = [
         json.dumps(story("bank", "Sberbank is a bank.").to_json()),
         "not JSON",
@@ -492,8 +496,8 @@ def test_match_names_alerts_and_topics_of_each_line_and_says_which_lines_are_non
     (home / "stories.jsonl").write_text("\n".join(lines), encoding="utf-8")
     run = command("match", "--json", "stories.jsonl")
     assert run.status == 1
-    found = [json.loads(line) for line in run.out.splitlines()]
-    assert [(each["alerts"], each["topics"]) for each in found] == [
+    matches = [json.loads(line) for line in run.out.splitlines()]
+    assert [(match["alerts"], match["topics"]) for match in matches] == [
         (["sberbank"], ["banks"]),
         ([], ["banks"]),
         ([], []),
@@ -502,7 +506,7 @@ def test_match_names_alerts_and_topics_of_each_line_and_says_which_lines_are_non
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("invalid_line", "message"),
     [
         ('{"text": "Sberbank", "language": 5}', "language: not a text"),
         ('{"text": "Sberbank", "word_count": "many"}', "word_count: not a number"),
@@ -513,26 +517,26 @@ def test_match_names_alerts_and_topics_of_each_line_and_says_which_lines_are_non
         ("{}", "neither title nor text"),
     ],
 )
-def test_match_names_a_value_of_the_wrong_kind_and_answers_the_other_lines(
-    wrong: str, told: str, home: Path, command: Callable[..., Run]
+def test_match_reports_a_value_of_the_wrong_type_and_continues(
+    invalid_line: str, message: str, home: Path, command: Callable[..., Run]
 ) -> None:
     queries = "  - {name: asked, query: 'language:en OR word_count:>300 OR author:Bob', to: a@example.org}\n"
     (home / "monitor.yaml").write_text(CONFIG + queries, encoding="utf-8")
-    (home / "s.jsonl").write_text(f'{{"text": "tea"}}\n{wrong}\n{{"text": "Sberbank"}}\n', encoding="utf-8")
+    (home / "s.jsonl").write_text(f'{{"text": "tea"}}\n{invalid_line}\n{{"text": "Sberbank"}}\n', encoding="utf-8")
     run = command("match", "--json", "s.jsonl")
     assert run.status == 1
     assert [json.loads(line)["alerts"] for line in run.out.splitlines()] == [[], ["sberbank"]]
-    assert run.err.startswith(f"s.jsonl:2: {told}")
+    assert run.err.startswith(f"s.jsonl:2: {message}")
 
 
-def test_match_and_import_read_decomposed_letters_as_composed_ones(home: Path, command: Callable[..., Run]) -> None:
+def test_match_and_import_compose_decomposed_letters(home: Path, command: Callable[..., Run]) -> None:
     alert = "  - {name: office, query: 'Київ ガラス', to: a@example.org}\n"
     (home / "monitor.yaml").write_text(CONFIG + alert, encoding="utf-8")
-    told = {"url": "https://a.example/x", "title": "x", "text": unicodedata.normalize("NFD", "Київ, ガラス")}
-    (home / "s.jsonl").write_text(json.dumps(told), encoding="utf-8")
+    decomposed = {"url": "https://a.example/x", "title": "x", "text": unicodedata.normalize("NFD", "Київ, ガラス")}
+    (home / "s.jsonl").write_text(json.dumps(decomposed), encoding="utf-8")
     assert json.loads(command("match", "--json", "s.jsonl").out)["alerts"] == ["office"]
     assert command("import", "s.jsonl").status == 0
-    assert json.loads(command("search", "Київ", "--json").out)["url"] == told["url"]
+    assert json.loads(command("search", "Київ", "--json").out)["url"] == decomposed["url"]
 
 
 def test_extract_prints_a_line_for_each_page_in_order(home: Path, command: Callable[..., Run]) -> None:
@@ -543,16 +547,16 @@ def test_extract_prints_a_line_for_each_page_in_order(home: Path, command: Calla
         (home / f"{number}.html").write_text(page, encoding="utf-8")
     urls = [word for number in range(4) for word in ("--url", f"https://a.example/{number}.html")]
     run = command("extract", "--json", "0.html", "1.html", "missing.html", "2.html", *urls)
-    found = [json.loads(line) for line in run.out.splitlines()]
-    assert [each["title"] for each in found] == ["Number 0", "Number 1", "", "Number 2"]
-    assert found[0]["url"] == "https://a.example/0.html"
-    assert "harbour" in found[3]["text"]
-    assert found[2]["error"]
+    stories = [json.loads(line) for line in run.out.splitlines()]
+    assert [story["title"] for story in stories] == ["Number 0", "Number 1", "", "Number 2"]
+    assert stories[0]["url"] == "https://a.example/0.html"
+    assert "harbour" in stories[3]["text"]
+    assert stories[2]["error"]
     assert run.status == 1
     assert "missing.html: No such file" in run.err
 
 
-def test_a_page_on_a_configured_site_is_read_as_its_outlets(home: Path, command: Callable[..., Run]) -> None:
+def test_extract_uses_the_configured_outlet_of_the_site(home: Path, command: Callable[..., Run]) -> None:
     body = "<p>The harbour was measured again on Monday, and the people counted their boats once more.</p>" * 9
     (home / "page.html").write_text(f"<html><body><article><h1>Boats</h1>{body}", encoding="utf-8")
     for url, outlet in (
@@ -562,7 +566,7 @@ def test_a_page_on_a_configured_site_is_read_as_its_outlets(home: Path, command:
         assert json.loads(command("extract", "page.html", "--url", url, "--json").out)["outlet"] == outlet
 
 
-def test_a_file_that_is_no_page_is_no_story(home: Path, command: Callable[..., Run]) -> None:
+def test_extract_refuses_a_file_that_is_not_a_web_page(home: Path, command: Callable[..., Run]) -> None:
     (home / "program").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(range(256)) * 40)
     for name in ("monitor.yaml", "monitor.db", "program"):
         run = command("extract", name)
@@ -570,33 +574,33 @@ def test_a_file_that_is_no_page_is_no_story(home: Path, command: Callable[..., R
         assert f"{name}: not a web page" in run.err
 
 
-def test_a_file_that_cannot_be_a_page_is_told_what_it_is(home: Path, command: Callable[..., Run]) -> None:
+def test_extract_says_why_a_file_cannot_be_a_page(home: Path, command: Callable[..., Run]) -> None:
     (home / "empty.html").write_bytes(b"\n")
     (home / "page.html.gz").write_bytes(gzip.compress(b"<html>"))
     run = command("extract", "empty.html", "page.html.gz", "www.example.org/x")
     assert (run.status, run.out) == (1, "")
-    assert "empty.html: nothing in it" in run.err
-    assert "page.html.gz: packed by gzip" in run.err
+    assert "empty.html: no content" in run.err
+    assert "page.html.gz: gzip-compressed" in run.err
     assert "www.example.org/x: No such file or directory; an address begins with https://" in run.err
     assert "an address begins with https://" in command("extract", "example.org/a/b").err
 
 
-def test_a_missing_file_is_told_at_once(home: Path) -> None:
+def test_extract_reports_a_missing_file_without_heavy_imports(home: Path) -> None:
     program = (
         "import sys\n"
         "from monitor.cli import main\n"
         "try:\n    main(['extract', 'nope.html'])\nexcept SystemExit as ended: assert ended.code == 1\n"
         "sys.exit(bool({'trafilatura', 'pydantic', 'lxml'} & set(sys.modules)))\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=home, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "nope.html: No such file or directory\n")
+    completed = subprocess.run([sys.executable, "-c", program], cwd=home, capture_output=True, text=True, check=False)
+    assert (completed.returncode, completed.stderr) == (0, "nope.html: No such file or directory\n")
 
 
 # ---- usage
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["serch"], "did you mean search?"),
         (["search", "--limit", "0"], "--limit"),
@@ -607,11 +611,11 @@ def test_a_missing_file_is_told_at_once(home: Path) -> None:
         (["alerts", "snooze", "sberbnk", "2d"], 'did you mean "sberbank"?'),
         (["alerts", "snooze", "sberbank", "soon"], "is not a duration"),
         (["alerts", "snooze", "sberbank"], "give a SPAN"),
-        (["alerts", "snooze", "sberbank", "2"], "'2' of what? write 2d or 12h"),
+        (["alerts", "snooze", "sberbank", "2"], "'2' has no unit; write 2d or 12h"),
         (["search", "chip", "-Nvidia"], "media-monitor search -- 'chip -Nvidia'"),
         (["search", "AI", "-china"], "media-monitor search -- 'AI -china'"),
         (["search", "chip", "-v1", "--since", "7d"], "media-monitor search --since 7d -- 'chip -v1'"),
-        (["setup", "--kibana", "http://127.0.0.1:1"], "Kibana shows what is in Elasticsearch"),
+        (["setup", "--kibana", "http://127.0.0.1:1"], "Kibana shows data of Elasticsearch"),
         (["alerts", "test"], "give the NAME of an alert, or a --query"),
         (["crawl", "--outlet", "Meridiann"], 'no outlet "Meridiann"; did you mean "Meridian"?'),
         (["outlets", "Nowhere"], 'no outlet "Nowhere"'),
@@ -622,16 +626,16 @@ def test_a_missing_file_is_told_at_once(home: Path) -> None:
         (["search", "x", "--config", "elsewhere.yaml"], "no such file"),
     ],
 )
-def test_wrong_usage_is_one_line_with_what_to_do_and_status_2(
-    words: list[str], told: str, command: Callable[..., Run]
+def test_wrong_usage_is_one_line_with_a_hint_and_exits_2(
+    words: list[str], message: str, command: Callable[..., Run]
 ) -> None:
     run = command(*words)
     assert (run.status, run.out) == (2, "")
-    assert told in run.err
+    assert message in run.err
     assert len(run.err.splitlines()) == 1
 
 
-def test_the_configuration_is_named_before_or_behind_the_command_or_by_the_environment(
+def test_config_is_taken_from_either_side_of_the_command_or_environment(
     home: Path, command: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = home / "other"
@@ -643,7 +647,7 @@ def test_the_configuration_is_named_before_or_behind_the_command_or_by_the_envir
     assert command("alerts", "--config", path, "list").status == 0
     monkeypatch.setenv("MONITOR_CONFIG", path)
     assert "Title of tea" in command("search", "tea").out
-    assert list(other.iterdir()) == [], "the store is where the file is"
+    assert list(other.iterdir()) == [], "the store is in the configuration's directory"
 
 
 @pytest.mark.parametrize("name", [*COMMANDS, "alerts list", "alerts test", "alerts snooze"])
@@ -656,8 +660,8 @@ def test_every_command_has_help(name: str, command: Callable[..., Run]) -> None:
 
 def test_help_names_every_command_in_the_order_of_use(command: Callable[..., Run]) -> None:
     out = command("--help").out
-    places = [out.index(f"\n  {name} ") for name in COMMANDS]
-    assert places == sorted(places)
+    offsets = [out.index(f"\n  {name} ") for name in COMMANDS]
+    assert offsets == sorted(offsets)
 
 
 def shell(line: str, home: Path, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -669,52 +673,52 @@ def shell(line: str, home: Path, **environ: str) -> subprocess.CompletedProcess[
 
 
 @pytest.mark.parametrize("words", ["search --json", "export", "search", "outlets", "--help"])
-def test_a_reader_that_stops_early_is_no_error(words: str, home: Path) -> None:
-    done = shell(f"media-monitor {words} | true", home)
-    assert done.returncode == 0, done.stderr
-    assert "rror" not in done.stderr
+def test_a_closed_pipe_is_not_an_error(words: str, home: Path) -> None:
+    completed = shell(f"media-monitor {words} | true", home)
+    assert completed.returncode == 0, completed.stderr
+    assert "rror" not in completed.stderr
 
 
 @pytest.mark.parametrize("words", ["search --json", "export", "search", "outlets", "--help"])
-def test_a_full_disk_is_one_line(words: str, home: Path) -> None:
-    done = shell(f"media-monitor {words} > /dev/full", home)
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == "stdout: No space left on device"
-    assert "internal error" not in done.stderr
+def test_a_full_disk_is_reported_in_one_line(words: str, home: Path) -> None:
+    completed = shell(f"media-monitor {words} > /dev/full", home)
+    assert completed.returncode == 1
+    assert completed.stderr.splitlines()[-1] == "stdout: No space left on device"
+    assert "internal error" not in completed.stderr
 
 
 @pytest.mark.parametrize("words", ["search", "search --json", "alerts test sberbank", "explain Sberbank ffffffff"])
-def test_what_an_encoding_lacks_is_no_fault(words: str, home: Path) -> None:
-    done = shell(f"media-monitor {words}", home, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
-    assert "internal error" not in done.stderr
-    assert done.returncode == (2 if "explain" in words else 0), done.stderr
+def test_characters_missing_in_the_encoding_are_not_an_error(words: str, home: Path) -> None:
+    completed = shell(f"media-monitor {words}", home, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert "internal error" not in completed.stderr
+    assert completed.returncode == (2 if "explain" in words else 0), completed.stderr
 
 
 @pytest.mark.parametrize("words", ["search", "search --json", "outlets", "export", "--help"])
-def test_a_closed_stdout_is_no_fault(words: str, home: Path) -> None:
-    done = shell(f"media-monitor {words} >&-", home)
-    assert (done.returncode, "rror" in done.stderr) == (0, False), done.stderr
+def test_a_closed_stdout_is_not_an_error(words: str, home: Path) -> None:
+    completed = shell(f"media-monitor {words} >&-", home)
+    assert (completed.returncode, "rror" in completed.stderr) == (0, False), completed.stderr
 
 
 @pytest.mark.parametrize("words", [[], ["alerts"]])
-def test_a_group_alone_shows_its_plain_help(words: list[str], command: Callable[..., Run]) -> None:
+def test_a_group_without_a_command_shows_its_help(words: list[str], command: Callable[..., Run]) -> None:
     run = command(*words)
     assert (run.status, run.out) == (2, "")
     assert run.err == command(*words, "--help").out
 
 
 @pytest.mark.parametrize("query", ["-chip", "-nuclear", "-export controls", "-Сбербанк"])
-def test_a_query_read_as_an_option_is_told_how_to_write_it(query: str, command: Callable[..., Run]) -> None:
+def test_a_query_read_as_an_option_gets_a_hint(query: str, command: Callable[..., Run]) -> None:
     run = command("search", query)
     assert run.status == 2
     written = query if query in {"-chip", "-nuclear"} else f"'{query}'"
     assert f"a query that begins with - goes after --: media-monitor search -- {written}" in run.err
     assert command("search", "--", query).status == 0
-    assert "behind --" not in command("search", "--limit", "0", "chip").err
+    assert "after --" not in command("search", "--limit", "0", "chip").err
 
 
 @pytest.mark.parametrize("words", ["--help", "search tea", "alerts list", "outlets"])
-def test_answers_import_nothing_heavy(words: str, home: Path) -> None:
+def test_light_commands_import_nothing_heavy(words: str, home: Path) -> None:
     program = (
         "import sys\n"
         "from monitor.cli import main\n"
@@ -724,37 +728,35 @@ def test_answers_import_nothing_heavy(words: str, home: Path) -> None:
         "sys.exit(f'imported {heavy}' if heavy else 0)\n"
     )
     line = [sys.executable, "-c", program, *words.split()]
-    done = subprocess.run(line, cwd=home, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    completed = subprocess.run(line, cwd=home, capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stderr
 
 
-def test_history_shows_a_change_in_words() -> None:
-    from monitor.cli.history import changed_paragraphs, difference
+def test_history_marks_changed_words() -> None:
+    from monitor.cli.history import changed_paragraphs, marked_changes
 
     before = "The first paragraph.\n\nThe bank had 3 models in May.\n\nThe end."
     after = "The first paragraph.\n\nThe bank had 4 models in May.\n\nIt is new.\n\nThe end."
     pairs = changed_paragraphs(before, after)
-    assert [difference(*pair, colour=False).plain for pair in pairs] == [
+    assert [marked_changes(*pair, colour=False).plain for pair in pairs] == [
         "The bank had [-3-]{+4+} models in May.",
         "{+It is new.+}",
     ]
 
 
-def test_history_lets_no_page_steer_the_terminal(home: Path, command: Callable[..., Run]) -> None:
-    from monitor.cli.history import difference
+def test_history_prints_no_control_characters_of_a_page(home: Path, command: Callable[..., Run]) -> None:
+    from monitor.cli.history import marked_changes
 
-    told = {"url": "https://a.example/x", "title": "Sberbank\x1b]0;owned\x07 \x1b[2J", "text": "words"}
-    (home / "s.jsonl").write_text(json.dumps(told), encoding="utf-8")
+    data = {"url": "https://a.example/x", "title": "Sberbank\x1b]0;owned\x07 \x1b[2J", "text": "words"}
+    (home / "s.jsonl").write_text(json.dumps(data), encoding="utf-8")
     assert command("import", "s.jsonl").status == 0
-    run = command("history", told["url"])
+    run = command("history", data["url"])
     assert "\x1b" not in run.out
     assert run.out.startswith("Sberbank")
-    assert "\x1b" not in difference("a \x1b[2J", "b \x1b[31m", colour=False).plain
+    assert "\x1b" not in marked_changes("a \x1b[2J", "b \x1b[31m", colour=False).plain
 
 
-def test_explain_names_the_clause_that_fails_and_shows_the_words_of_those_that_match(
-    home: Path, command: Callable[..., Run]
-) -> None:
+def test_explain_names_the_failing_clause_and_shows_matching_words(home: Path, command: Callable[..., Run]) -> None:
     address = "https://meridian.example/bank"
     run = command("explain", "Sberbank AND (tea OR BRICS)", address)
     assert run.status == 0
@@ -763,15 +765,15 @@ def test_explain_names_the_clause_that_fails_and_shows_the_words_of_those_that_m
     run = command("explain", "Sberbank AND tea", address)
     assert run.status == 1
     assert [line.strip("│├└─ ") for line in run.out.splitlines()][:2] == ["does not match", "no   all of"]
-    assert command("explain", "sberbank", address).status == 0, "the name of an alert stands for its query"
+    assert command("explain", "sberbank", address).status == 0, "an alert's name is replaced by its query"
     (home / "story.json").write_text(command("search", "tea", "--json").out, encoding="utf-8")
-    whole = json.loads(command("explain", "raw:Tea", "story.json", "--json").out)
-    assert whole["matched"] is False
+    explanation = json.loads(command("explain", "raw:Tea", "story.json", "--json").out)
+    assert explanation["matched"] is False
     assert command("explain", "(a", address).status == 2
     assert command("explain", "a", "https://nowhere.example/").status == 2
 
 
-def test_check_tells_doubtful_queries_and_an_unreachable_mail_server(home: Path, command: Callable[..., Run]) -> None:
+def test_check_reports_query_notes_and_an_unreachable_mail_server(home: Path, command: Callable[..., Run]) -> None:
     run = command("check")
     assert run.status == 0
     assert "2 outlets, 1 topic, 1 alert" in run.out
@@ -786,13 +788,13 @@ def test_check_tells_doubtful_queries_and_an_unreachable_mail_server(home: Path,
     assert command("check", "--offline").status == 0
 
 
-def test_stories_exported_and_imported_elsewhere_are_the_same(home: Path, command: Callable[..., Run]) -> None:
-    whole = command("export").out
+def test_exported_stories_import_unchanged_into_another_store(home: Path, command: Callable[..., Run]) -> None:
+    complete = command("export").out
     assert command("export", "-o", "stories.jsonl").status == 0
     lines = (home / "stories.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
     (home / "stories.jsonl").write_text(lines[0] + lines[1][:50], encoding="utf-8")
     assert command("export", "-o", "stories.jsonl", "--resume").status == 0
-    assert (home / "stories.jsonl").read_text(encoding="utf-8") == whole, "a torn line is written anew"
+    assert (home / "stories.jsonl").read_text(encoding="utf-8") == complete, "an incomplete line is written again"
     (home / "other.yaml").write_text(f'store: {{url: "sqlite:other.db"}}\n{CONFIG}', encoding="utf-8")
     with (home / "stories.jsonl").open("a", encoding="utf-8") as file:
         file.write("not a story\n")
@@ -800,12 +802,11 @@ def test_stories_exported_and_imported_elsewhere_are_the_same(home: Path, comman
     assert run.status == 1
     assert "stories.jsonl:4: not JSON" in run.err
     assert "3 stories stored, 0 known already, 1 line refused" in run.out
-    assert command("export", "--config", "other.yaml").out == whole
+    assert command("export", "--config", "other.yaml").out == complete
 
 
-def test_an_import_unpacks_and_shows_twenty_refused_lines_and_counts_the_others(
-    home: Path, command: Callable[..., Run]
-) -> None:
+def test_import_unpacks_gzip_and_shows_twenty_refused_lines(home: Path, command: Callable[..., Run]) -> None:
+    """Further refused lines are only counted."""
     (home / "other.yaml").write_text(f'store: {{url: "sqlite:other.db"}}\n{CONFIG}', encoding="utf-8")
     lines = command("export").out + '{"title": "nowhere"}\n' * 50
     (home / "s.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
@@ -815,7 +816,7 @@ def test_an_import_unpacks_and_shows_twenty_refused_lines_and_counts_the_others(
     assert run.err.endswith("s.jsonl.gz: and 30 lines more\n")
 
 
-def test_an_import_looks_at_all_files_before_it_reads_the_first(home: Path, command: Callable[..., Run]) -> None:
+def test_import_checks_all_files_before_reading_the_first(home: Path, command: Callable[..., Run]) -> None:
     (home / "other.yaml").write_text(f'store: {{url: "sqlite:other.db"}}\n{CONFIG}', encoding="utf-8")
     (home / "s.jsonl").write_text(command("export").out, encoding="utf-8")
     (home / "a.json").write_text("[\n" + '{"title": "x"},\n' * 50, encoding="utf-8")
@@ -826,7 +827,7 @@ def test_an_import_looks_at_all_files_before_it_reads_the_first(home: Path, comm
     assert not (home / "other.db").exists()
 
 
-def test_an_export_to_another_ending_asks_for_its_format(home: Path, command: Callable[..., Run]) -> None:
+def test_export_with_an_unknown_extension_requires_format(home: Path, command: Callable[..., Run]) -> None:
     for name in ("s.xlsx", "s.jsonl.gz"):
         run = command("export", "-o", name)
         assert run.status == 2
@@ -836,7 +837,7 @@ def test_an_export_to_another_ending_asks_for_its_format(home: Path, command: Ca
 
 
 @pytest.mark.parametrize("words", ["export", "export -o s.jsonl", "copy sqlite:copy.db"])
-def test_what_takes_stories_out_of_no_store_says_so_and_makes_none(
+def test_export_and_copy_without_a_store_fail_and_create_none(
     words: str, home: Path, command: Callable[..., Run]
 ) -> None:
     (home / "none.yaml").write_text(f'store: {{url: "sqlite:none.db"}}\n{CONFIG}', encoding="utf-8")
@@ -846,7 +847,7 @@ def test_what_takes_stories_out_of_no_store_says_so_and_makes_none(
     assert {path.name for path in home.iterdir()} & {"none.db", "copy.db", "s.jsonl"} == set()
 
 
-def test_a_whole_monitor_is_copied_and_copying_again_adds_nothing(home: Path, command: Callable[..., Run]) -> None:
+def test_copy_copies_all_data_and_repeating_adds_nothing(home: Path, command: Callable[..., Run]) -> None:
     for _ in range(2):
         assert command("copy", "sqlite:copy.db").status == 0
     (home / "copy.yaml").write_text(f'store: {{url: "sqlite:copy.db"}}\n{CONFIG}', encoding="utf-8")
@@ -859,31 +860,31 @@ def elasticsearch_that_refuses(request: Request) -> Answer:
     return Answer(401, {"error": {"type": "security_exception", "reason": "missing credentials"}, "status": 401})
 
 
-@pytest.mark.parametrize("ours", ["api_key: our-secret", "{username: ada, password: our-secret}"])
-def test_the_stores_credentials_are_not_sent_to_the_copys_host(
-    home: Path, command: Callable[..., Run], ours: str
+@pytest.mark.parametrize("credentials", ["api_key: our-secret", "{username: ada, password: our-secret}"])
+def test_copy_does_not_send_the_stores_credentials_to_the_target(
+    home: Path, command: Callable[..., Run], credentials: str
 ) -> None:
-    store = f'{{url: "https://127.0.0.1:1", verify: false, {ours.strip("{}")}}}'
+    store = f'{{url: "https://127.0.0.1:1", verify: false, {credentials.strip("{}")}}}'
     (home / "ours.yaml").write_text(f"store: {store}\n{CONFIG}", encoding="utf-8")
-    with serve(elasticsearch_that_refuses) as other:
-        assert command("copy", other.url, "--config", "ours.yaml").status == 1
-        assert command("copy", other.url.replace("//", "//bo:theirs@"), "--config", "ours.yaml").status == 1
-    sent = {request.headers.get("authorization") for request in other.requests}
+    with serve(elasticsearch_that_refuses) as target:
+        assert command("copy", target.url, "--config", "ours.yaml").status == 1
+        assert command("copy", target.url.replace("//", "//bo:theirs@"), "--config", "ours.yaml").status == 1
+    sent = {request.headers.get("authorization") for request in target.requests}
     assert sent == {None, "Basic Ym86dGhlaXJz"}
 
 
-def test_a_copy_goes_to_the_file_it_names_and_not_to_the_configured_cloud(
-    home: Path, command: Callable[..., Run]
-) -> None:
+def test_copy_writes_to_the_named_file_not_the_configured_cloud(home: Path, command: Callable[..., Run]) -> None:
     cloud = base64.b64encode(b"127.0.0.1:1$0$").decode()
     (home / "cloud.yaml").write_text(f'store: {{cloud_id: "c:{cloud}", api_key: k}}\n{CONFIG}', encoding="utf-8")
     run = command("copy", "sqlite:backup.db", "--config", "cloud.yaml")
-    assert run.status == 1, "the cloud that is read from is away"
+    assert run.status == 1, "the source, the cloud, cannot be reached"
     assert (home / "backup.db").exists()
 
 
 @pytest.mark.parametrize("target", ["http://es:9200", "http://bo:theirs@es:9200"])
-def test_a_copy_onto_itself_is_refused_whoever_asks(home: Path, command: Callable[..., Run], target: str) -> None:
+def test_copy_onto_the_same_store_is_refused_for_any_credentials(
+    home: Path, command: Callable[..., Run], target: str
+) -> None:
     (home / "ours.yaml").write_text(f'store: {{url: "http://es:9200", api_key: k}}\n{CONFIG}', encoding="utf-8")
     run = command("copy", target, "--config", "ours.yaml")
     assert run.status == 2

@@ -1,4 +1,4 @@
-"""monitor.yaml and the environment to a Config, or to every fault at once."""
+"""Loading monitor.yaml and the environment: a Config, or all faults at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from monitor.cli.app import main
 from monitor.config import Config, load
-from monitor.config.document import DocumentError, read
+from monitor.config.document import DocumentError, parse_document
 from monitor.config.types import duration
 from monitor.errors import ConfigError
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-WHOLE = """\
+COMPLETE = """\
 store: {url: "sqlite:monitor.db"}
 mail:
   url: "smtp://user:secret@mail.example.org:587?starttls=required"
@@ -62,8 +62,8 @@ def faults(path: Path, environ: dict[str, str] | None = None) -> list[str]:
     return [fault.replace(f"{path.parent}/", "") for fault in caught.value.faults]
 
 
-def test_the_whole_contract_is_read(write: Callable[[str], Path]) -> None:
-    config = load(write(WHOLE), {})
+def test_a_complete_configuration_is_read(write: Callable[[str], Path]) -> None:
+    config = load(write(COMPLETE), {})
     assert config.mail.url is not None
     assert config.mail.url.get_secret_value().startswith("smtp://user:secret@")
     assert config.outlets[0].every == timedelta(minutes=15)
@@ -78,7 +78,7 @@ def test_an_empty_file_is_all_defaults(write: Callable[[str], Path]) -> None:
 ALERT = "alerts:\n  - name: a\n    to: [a@example.org]\n    query: "
 OUTLET = "outlets:\n  - name: A\n    url: https://a.example/\n"
 
-# What is written, and the beginning of the one fault told of it.
+# The text of a file, and the beginning of its one fault.
 BROKEN = {
     "unbalanced bracket": (ALERT + "'(Sberbank OR AI'", 'monitor.yaml:4: alerts[0].query: unmatched "(" at column 1'),
     "unbalanced quote": (ALERT + "'\"Sberbank'", "monitor.yaml:4: alerts[0].query: "),
@@ -88,8 +88,14 @@ BROKEN = {
     "empty query": (ALERT + "''", "monitor.yaml:4: alerts[0].query: the query is empty at column 1"),
     "topic that does not parse": ("topics:\n  a: x\n  b: 'x AND'\n", "monitor.yaml:3: topics.b: "),
     "query unquoted": (ALERT + '"BRICS AI"~10', "monitor.yaml:4: not YAML: "),
-    "query with a tag's !": (ALERT + "!Sberbank x", "monitor.yaml:4: tag !Sberbank is not allowed; where ! begins"),
-    "query with an alias's *": (ALERT + "*bank", "monitor.yaml:4: not YAML: found undefined alias; where * begins"),
+    "query with a tag's !": (
+        ALERT + "!Sberbank x",
+        "monitor.yaml:4: tag !Sberbank is not allowed; if a query begins with !",
+    ),
+    "query with an alias's *": (
+        ALERT + "*bank",
+        "monitor.yaml:4: not YAML: found undefined alias; if a value begins with *",
+    ),
     "query as list": (ALERT + "[a, b]", "monitor.yaml:4: alerts[0].query: must be text"),
     "unknown key": (
         OUTLET + "    feed: https://a.example/rss",
@@ -109,15 +115,15 @@ BROKEN = {
     "double topic": ("topics: {a: x, A: y}\n", "monitor.yaml:1: topics.A: another topic has the same name"),
     "address with a line break": (
         'alerts:\n  - {name: a, query: x, to: ["a@example.org\\nBcc: b@example.org"]}\n',
-        "monitor.yaml:2: alerts[0].to[0]: holds the control character",
+        "monitor.yaml:2: alerts[0].to[0]: contains the control character",
     ),
     "sender with a line break": (
         'mail: {sender: "a@example.org\\r\\nBcc: b@x.org"}\n',
-        "monitor.yaml:1: mail.sender: holds the control character",
+        "monitor.yaml:1: mail.sender: contains the control character",
     ),
     "name with a line break": (
         'outlets:\n  - {name: "A\\nB", url: "https://a.example/"}\n',
-        "monitor.yaml:2: outlets[0].name: holds the control",
+        "monitor.yaml:2: outlets[0].name: contains the control",
     ),
     "not an address": (
         "alerts:\n  - {name: a, query: x, to: desk}\n",
@@ -135,11 +141,11 @@ BROKEN = {
     "file address": ("outlets:\n  - {name: A, url: 'file:///etc/passwd'}\n", "monitor.yaml:2: outlets[0].url: "),
     "address with a password": (
         "outlets:\n  - {name: A, url: 'https://u:p@a.example/'}\n",
-        "monitor.yaml:2: outlets[0].url: must not hold a user",
+        "monitor.yaml:2: outlets[0].url: must not contain a user",
     ),
     "address with a space": (
         OUTLET + "    feeds: ['https://a.example/r s']\n",
-        "monitor.yaml:4: outlets[0].feeds[0]: holds a space",
+        "monitor.yaml:4: outlets[0].feeds[0]: contains a space",
     ),
     "host with a scheme": (OUTLET + "    hosts: [https://b.example/]\n", "monitor.yaml:4: outlets[0].hosts[0]: "),
     "port out of range": (
@@ -179,7 +185,7 @@ BROKEN = {
     "mail scheme": ("mail: {url: 'http://mail.example.org'}\n", "monitor.yaml:1: mail.url: it must begin with smtp://"),
     "mail option": (
         "mail: {url: 'smtp://m.example.org?starttls=maybe'}\n",
-        "monitor.yaml:1: mail.url: starttls=maybe is none of",
+        "monitor.yaml:1: mail.url: starttls=maybe must be",
     ),
     "password with a slash": ("mail: {url: 'smtp://u:pa/ss@m.example.org'}\n", "monitor.yaml:1: mail.url: "),
     "store": ("store: {url: 'postgres://x'}\n", "monitor.yaml:1: store.url: must be sqlite:FILE or https://HOST:9200"),
@@ -211,11 +217,11 @@ BROKEN = {
     ),
     "key out of line": (
         OUTLET + "   every: 5m\n",
-        "monitor.yaml:4: not YAML: indented otherwise than what it belongs to",
+        "monitor.yaml:4: not YAML: wrong indentation",
     ),
     "bracket left open": ("outlets: [a, b\nalerts: []\n", "monitor.yaml:1: not YAML: a [ is not closed"),
     "quote left open": ("keep: 'all\nmail:\n", "monitor.yaml:1: not YAML: a quote is not closed"),
-    "key without colon": ("keep: all\nfoo\n", "monitor.yaml:2: not YAML: a key needs a colon behind it"),
+    "key without colon": ("keep: all\nfoo\n", "monitor.yaml:2: not YAML: a key needs a colon after it"),
     "keys instead of a list": ("outlets: {name: A}\n", "monitor.yaml:1: outlets: must be a list"),
     "Python object": (
         "store: !!python/object/apply:os.system [echo]\n",
@@ -231,33 +237,33 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_a_fault_is_told_with_its_line_and_key(kind: str, write: Callable[[str], Path]) -> None:
+def test_a_fault_is_reported_with_its_line_and_key(kind: str, write: Callable[[str], Path]) -> None:
     text, expected = BROKEN[kind]
     assert faults(write(text))[0].startswith(expected)
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_check_refuses_a_broken_file_with_status_2_and_no_traceback(
+def test_check_refuses_a_broken_file_with_status_2(
     kind: str, write: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write(BROKEN[kind][0])
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_:
         main(["check", "--config", str(path)])
-    told = capsys.readouterr()
-    assert ended.value.code == 2
-    assert told.err.startswith(str(path))
-    assert "Traceback" not in told.err
+    captured = capsys.readouterr()
+    assert exit_.value.code == 2
+    assert captured.err.startswith(str(path))
+    assert "Traceback" not in captured.err
     assert not list(path.parent.glob("*.db")), "nothing was started"
 
 
-def test_every_fault_is_told_at_once_in_the_order_of_the_file(write: Callable[[str], Path]) -> None:
-    told = faults(
+def test_all_faults_are_reported_at_once_in_the_order_of_the_file(write: Callable[[str], Path]) -> None:
+    reported = faults(
         write(f"keep: some\ncrawl: {{delay: x}}\n{OUTLET}    country: Norway\n{ALERT}'(a'\n    dliver: hourly\n")
     )
-    assert [fault.split(": ")[0] for fault in told] == [f"monitor.yaml:{n}" for n in (1, 2, 6, 10, 11)]
+    assert [fault.split(": ")[0] for fault in reported] == [f"monitor.yaml:{n}" for n in (1, 2, 6, 10, 11)]
 
 
-def test_scalars_mean_what_people_mean(write: Callable[[str], Path]) -> None:
+def test_scalars_are_read_as_text(write: Callable[[str], Path]) -> None:
     config = load(
         write(
             "outlets:\n  - {name: 007, url: 'https://a.example/', country: NO, language: no, every: 1:30}\n".replace(
@@ -274,11 +280,11 @@ def test_a_list_may_be_written_as_its_only_item(write: Callable[[str], Path]) ->
     assert config.alerts[0].to == ("a@example.org",)
 
 
-def test_a_key_with_nothing_behind_it_has_its_default(write: Callable[[str], Path]) -> None:
+def test_a_key_without_a_value_has_its_default(write: Callable[[str], Path]) -> None:
     assert load(write(f"mail:\n  url:\ncrawl:\ntopics:\n{OUTLET}    feeds:\n"), {}).outlets[0].feeds == ()
 
 
-def test_aliases_are_read(write: Callable[[str], Path]) -> None:
+def test_yaml_aliases_are_expanded(write: Callable[[str], Path]) -> None:
     text = "alerts:\n  - {name: a, query: x, to: &desk [a@example.org]}\n  - {name: b, query: y, to: *desk}\n"
     assert load(write(text), {}).alerts[1].to == ("a@example.org",)
 
@@ -287,7 +293,7 @@ def test_an_alias_bomb_is_refused_at_once() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
     with pytest.raises(DocumentError) as caught:
-        read("\n".join(lines).encode())
+        parse_document("\n".join(lines).encode())
     assert "aliases make more than" in caught.value.faults[0].message
 
 
@@ -296,7 +302,7 @@ def test_deep_nesting_is_refused_at_once(text: str, write: Callable[[str], Path]
     assert "nested more than" in faults(write(text))[0]
 
 
-def test_what_is_not_utf_8_is_told_with_its_line(write: Callable[[bytes], Path]) -> None:
+def test_text_that_is_not_utf_8_is_reported_with_its_line(write: Callable[[bytes], Path]) -> None:
     assert faults(write("keep: all\ntopics: {a: Сбербанк}\n".encode("windows-1251")))[0].startswith(
         "monitor.yaml:2: not UTF-8"
     )
@@ -310,9 +316,9 @@ def test_a_file_too_large_or_missing_is_refused(tmp_path: Path, write: Callable[
 
 
 @given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
-def test_whatever_bytes_the_file_holds_nothing_else_is_raised(raw: bytes) -> None:
+def test_arbitrary_bytes_raise_no_other_error_than_document_error(raw: bytes) -> None:
     try:
-        read(raw)
+        parse_document(raw)
     except DocumentError as error:
         assert error.faults  # noqa: PT017  either outcome is right
 
@@ -320,11 +326,11 @@ def test_whatever_bytes_the_file_holds_nothing_else_is_raised(raw: bytes) -> Non
 # ---- the environment
 
 
-def test_the_environment_is_put_over_the_file(write: Callable[[str], Path], tmp_path: Path) -> None:
+def test_the_environment_overrides_the_file(write: Callable[[str], Path], tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("smtp://u:p%40ss@mail.example.org:587\n")
     config = load(
-        write(WHOLE),
+        write(COMPLETE),
         {
             "MONITOR_STORE__URL": "https://es:9200",
             "MONITOR_STORE__CA_FILE": "/etc/ca.pem",
@@ -355,7 +361,7 @@ def test_the_environment_is_put_over_the_file(write: Callable[[str], Path], tmp_
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "told"),
+    ("variable", "value", "message"),
     [
         ("MONITOR_STORE__URLL", "x", 'unknown key "urll"; did you mean "url"?'),
         ("MONITOR_STROE__URL", "x", 'unknown key "stroe"; did you mean "store"?'),
@@ -370,10 +376,10 @@ def test_the_environment_is_put_over_the_file(write: Callable[[str], Path], tmp_
     ],
 )
 def test_a_fault_of_the_environment_names_the_variable(
-    variable: str, value: str, told: str, write: Callable[[str], Path]
+    variable: str, value: str, message: str, write: Callable[[str], Path]
 ) -> None:
-    (fault,) = faults(write(WHOLE), {variable: value})
-    assert fault.startswith(f"{variable}: {told}")
+    (fault,) = faults(write(COMPLETE), {variable: value})
+    assert fault.startswith(f"{variable}: {message}")
     assert "sesame" not in fault
 
 
@@ -385,29 +391,30 @@ def test_two_variables_for_one_value_are_a_fault(write: Callable[[str], Path], t
 
 def test_no_fault_ever_shows_a_secret(write: Callable[[str], Path]) -> None:
     text = "store: {url: 'x://u:sesame@h', api_key: [sesame], password: sesame}\nmail: {url: 'smtp://u:ses/ame@h'}\n"
-    told = "\n".join(faults(write(text)))
-    assert "sesame" not in told
-    assert "ses/ame" not in told
+    reported = "\n".join(faults(write(text)))
+    assert "sesame" not in reported
+    assert "ses/ame" not in reported
 
 
 @pytest.mark.parametrize("key", ["ses ame", "sesame\nsesame", "sesame\r\nx-sesame: y", "sésame", "sesame\x07", "", " "])
-@pytest.mark.parametrize("way", ["file", "variable", "document"])
-def test_a_key_that_fits_no_header_is_a_fault_with_its_place_that_does_not_show_it(
-    key: str, way: str, write: Callable[[str], Path], tmp_path: Path
+@pytest.mark.parametrize("origin", ["file", "variable", "document"])
+def test_an_invalid_api_key_is_a_fault_that_does_not_show_the_key(
+    key: str, origin: str, write: Callable[[str], Path], tmp_path: Path
 ) -> None:
+    """A key that cannot be sent in a header; the fault names the variable or line that it comes from."""
     secret = tmp_path / "key"
     secret.write_bytes(key.encode())
     (fault,) = {
         "file": lambda: faults(write(""), {"MONITOR_STORE__API_KEY_FILE": str(secret)}),
         "variable": lambda: faults(write(""), {"MONITOR_STORE__API_KEY": key}),
         "document": lambda: faults(write(f"store:\n  api_key: {json.dumps(key)}\n")),
-    }[way]()
-    place = {"file": "MONITOR_STORE__API_KEY_FILE", "variable": "MONITOR_STORE__API_KEY", "document": "monitor.yaml:2"}
-    assert fault.startswith(f"{place[way]}: store.api_key: must be one line of ASCII without spaces")
+    }[origin]()
+    named = {"file": "MONITOR_STORE__API_KEY_FILE", "variable": "MONITOR_STORE__API_KEY", "document": "monitor.yaml:2"}
+    assert fault.startswith(f"{named[origin]}: store.api_key: must be one line of ASCII without spaces")
     assert "same" not in fault
 
 
-def test_the_blanks_around_a_key_are_not_part_of_it_and_those_around_a_password_are(
+def test_spaces_are_stripped_from_an_api_key_but_not_from_a_password(
     write: Callable[[str], Path], tmp_path: Path
 ) -> None:
     for name, text in {"key": "\ufeff\n \tc2VzYW1l=\t\r\n\r\n", "password": "\ufeff\n open sesame \r\n"}.items():
@@ -415,8 +422,8 @@ def test_the_blanks_around_a_key_are_not_part_of_it_and_those_around_a_password_
     store = load(write(""), {"MONITOR_STORE__API_KEY_FILE": str(tmp_path / "key")}).store
     assert store.api_key is not None
     assert store.api_key.get_secret_value() == "c2VzYW1l="
-    given = {"MONITOR_STORE__USERNAME": "ada", "MONITOR_STORE__PASSWORD_FILE": str(tmp_path / "password")}
-    store = load(write(""), given).store
+    environ = {"MONITOR_STORE__USERNAME": "ada", "MONITOR_STORE__PASSWORD_FILE": str(tmp_path / "password")}
+    store = load(write(""), environ).store
     assert store.password is not None
     assert store.password.get_secret_value() == " open sesame "
     store = load(write("store: {username: ada, password: ' open sesame '}\n"), {}).store
@@ -424,17 +431,18 @@ def test_the_blanks_around_a_key_are_not_part_of_it_and_those_around_a_password_
     assert store.password.get_secret_value() == " open sesame "
 
 
-def test_a_password_of_two_lines_is_a_fault_that_does_not_show_it(write: Callable[[str], Path]) -> None:
+def test_a_password_with_a_line_break_is_a_fault_that_hides_it(write: Callable[[str], Path]) -> None:
     (fault,) = faults(write(""), {"MONITOR_STORE__USERNAME": "ada", "MONITOR_STORE__PASSWORD": "sesame\nsesame"})
-    assert fault.startswith("MONITOR_STORE__PASSWORD: store.password: holds the control character")
+    assert fault.startswith("MONITOR_STORE__PASSWORD: store.password: contains the control character")
     assert "same" not in fault
 
 
 @pytest.mark.parametrize("password", ["12/sesame", "12#sesame", "12?sesame", "12/@sesame", "/sesame", "Ab/sesame"])
 @pytest.mark.parametrize("key", ["store", "mail"])
-def test_a_password_that_would_be_taken_for_port_and_path_is_refused_and_not_shown(
+def test_an_unencoded_password_in_a_url_is_refused_and_not_shown(
     key: str, password: str, write: Callable[[str], Path]
 ) -> None:
+    """Without percent-encoding, a part of the password would be read as port or path."""
     scheme = {"store": "https", "mail": "smtp"}[key]
     (fault,) = faults(write(f"{key}: {{url: '{scheme}://user:{password}@h.example'}}\n"))
     assert fault.startswith(f"monitor.yaml:1: {key}.url: ")
@@ -442,7 +450,7 @@ def test_a_password_that_would_be_taken_for_port_and_path_is_refused_and_not_sho
     assert "sesame" not in fault
 
 
-# ---- kinds of value
+# ---- types of values
 
 
 @pytest.mark.parametrize(
@@ -453,24 +461,24 @@ def test_a_duration_is_a_number_with_a_unit_or_several(text: str, seconds: float
 
 
 @given(st.text(max_size=20))
-def test_a_duration_is_read_or_refused_with_a_hint(text: str) -> None:
+def test_arbitrary_text_is_a_duration_or_refused_with_a_hint(text: str) -> None:
     try:
         assert isinstance(duration(text), timedelta)
     except ValueError as error:
         assert "write" in str(error) or "longer" in str(error)  # noqa: PT017  either outcome is right
 
 
-def test_the_starter_is_a_configuration_without_a_fault(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit) as ended:
+def test_the_starter_configuration_is_valid_and_never_overwritten(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as exit_:
         main(["init", str(tmp_path)])
-    assert ended.value.code == 0
+    assert exit_.value.code == 0
     config = load(tmp_path / "monitor.yaml", {})
     assert len(config.outlets) >= 25
     assert {"en", "ru", "zh"} <= {outlet.language for outlet in config.outlets}
     assert len(config.topics) >= 3
     assert len(config.alerts) >= 3
     before = (tmp_path / "monitor.yaml").read_bytes()
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_:
         main(["init", str(tmp_path)])
-    assert ended.value.code == 1
+    assert exit_.value.code == 1
     assert (tmp_path / "monitor.yaml").read_bytes() == before

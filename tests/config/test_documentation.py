@@ -1,4 +1,4 @@
-"""docs/configuration.md explains every key there is, and none that there is not."""
+"""docs/configuration.md explains every key of the schema and no other; docs/commands.md every command."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def every_key() -> set[str]:
-    found = set()
+    keys = set()
     for name in Config.model_fields:
-        kind: Any = type_at((name,))
-        inner = get_args(kind)[0] if get_origin(kind) is tuple else kind
+        value_type: Any = type_at((name,))
+        inner = get_args(value_type)[0] if get_origin(value_type) is tuple else value_type
         if isinstance(inner, type) and issubclass(inner, BaseModel):
-            prefix = f"{name}[]" if get_origin(kind) is tuple else name
-            found |= {f"{prefix}.{key}" for key in inner.model_fields}
-    return found
+            prefix = f"{name}[]" if get_origin(value_type) is tuple else name
+            keys |= {f"{prefix}.{key}" for key in inner.model_fields}
+    return keys
 
 
-def test_every_key_is_explained_and_no_other() -> None:
+def test_every_key_of_the_schema_is_explained_and_no_other() -> None:
     text = (DOCS / "configuration.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (`[^|]*?`(?:, `[^|]*?`)*) \|", text, re.MULTILINE)
     explained = {
@@ -36,11 +36,11 @@ def test_every_key_is_explained_and_no_other() -> None:
     assert {"## keep and topics", "## outlets", "## alerts"} <= set(text.splitlines())
 
 
-def test_the_defaults_told_are_those_of_the_schema() -> None:
+def test_the_documented_defaults_are_those_of_the_schema() -> None:
     text = (DOCS / "configuration.md").read_text(encoding="utf-8")
-    for section, key, told in re.findall(r"^\| `(store|mail|crawl)\.(\w+)` \| `([^`]+)` \|", text, re.MULTILINE):
+    for section, key, default in re.findall(r"^\| `(store|mail|crawl)\.(\w+)` \| `([^`]+)` \|", text, re.MULTILINE):
         model = type_at((section,))
-        assert model.model_validate({key: [] if told == "[]" else told}) == model(), f"{section}.{key}"
+        assert model.model_validate({key: [] if default == "[]" else default}) == model(), f"{section}.{key}"
         assert key in keys_at((section,))
 
 

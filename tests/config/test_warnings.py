@@ -1,15 +1,15 @@
-"""What is valid in a configuration, and hardly meant."""
+"""Warnings about valid configuration that is probably a mistake."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 from monitor.config import Config, Outlet
-from monitor.config.warnings import asked_too_often
+from monitor.config.warnings import too_frequent_polls
 
 
-def test_an_outlet_asked_more_often_than_once_a_minute_is_named() -> None:
+def test_an_outlet_polled_more_often_than_once_a_minute_is_named() -> None:
     every = {"hasty": timedelta(seconds=1), "calm": timedelta(minutes=1), "own": None}
     config = Config(outlets=tuple(Outlet(name=n, url="https://a.example/", every=every[n]) for n in every))
-    (line,) = asked_too_often(config)
-    assert line.startswith("outlets.hasty: every: 1s asks it more often than once a minute")
+    (line,) = too_frequent_polls(config)
+    assert line.startswith("outlets.hasty: every: 1s polls it more often than once a minute")

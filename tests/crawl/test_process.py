@@ -110,7 +110,7 @@ def test_the_first_signal_ends_a_pass_cleanly(workspace: Workspace, site: Site, 
     assert "Traceback" not in err
     assert number.name in err
     assert process.returncode == 128 + number
-    assert "interrupted; the next crawl takes what is left" in err
+    assert "interrupted; the next crawl continues" in err
     assert fetched_stories(site) < 12
     state = workspace.states()["X"]
     assert state.holder is None

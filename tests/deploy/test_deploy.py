@@ -1,4 +1,4 @@
-"""What deploy/ holds fits the program and the systems that read it."""
+"""The files of deploy/ are valid for the program and for the systems that read them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose/compose.yaml").read_text())
-OBJECTS: list[dict[str, Any]] = list(yaml.safe_load_all((DEPLOY / "kubernetes/monitor.yaml").read_text()))
+MANIFESTS: list[dict[str, Any]] = list(yaml.safe_load_all((DEPLOY / "kubernetes/monitor.yaml").read_text()))
 UNITS = sorted((DEPLOY / "systemd").glob("media-monitor*"))
 DROP_IN = DEPLOY / "systemd/sqlite.conf"
 STATE = "/var/lib/media-monitor"
@@ -32,16 +32,16 @@ SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]
 
 
 def configured(path: Path, tmp_path: Path, environment: dict[str, str]) -> Config:
-    """The configuration of a file with this environment, whose secret files are made; raises for an unknown key."""
+    """Loads a file with this environment, creating its secret files.  Raises ConfigError for an unknown key."""
     secret = tmp_path / "secret"
     secret.write_text("smtp://user:secret@mail.example.org")
-    given = {name: str(secret) if name.endswith("_FILE") else value for name, value in environment.items()}
-    return load(path, given)
+    environ = {name: str(secret) if name.endswith("_FILE") else value for name, value in environment.items()}
+    return load(path, environ)
 
 
 def kubernetes(kind: str) -> dict[str, Any]:
-    (found,) = [one for one in OBJECTS if one["kind"] == kind]
-    return found
+    (manifest,) = [manifest for manifest in MANIFESTS if manifest["kind"] == kind]
+    return manifest
 
 
 # ---- the image
@@ -53,7 +53,7 @@ def instructions() -> list[tuple[str, str]]:
     return [(line.split(maxsplit=1)[0], line.split(maxsplit=1)[1]) for line in lines]
 
 
-def test_the_image_runs_as_nobody_in_particular_and_starts_the_program() -> None:
+def test_the_image_runs_as_an_unprivileged_user_and_starts_run() -> None:
     last = dict(instructions())
     assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", last["USER"])
     assert last["ENTRYPOINT"] == '["media-monitor"]'
@@ -61,58 +61,58 @@ def test_the_image_runs_as_nobody_in_particular_and_starts_the_program() -> None
     assert all(":" in name and not name.endswith(":latest") for word, name in instructions() if word == "FROM")
 
 
-def test_the_image_copies_what_is_there_and_the_ignore_file_lets_it_in() -> None:
+def test_the_image_copies_existing_files_that_the_ignore_file_allows() -> None:
     root = DEPLOY.parent
-    let_in = {line[1:] for line in (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines() if line[0] == "!"}
+    allowed = {line[1:] for line in (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines() if line[0] == "!"}
     copied = {
         source
         for word, words in instructions()
         if word == "COPY" and not words.startswith("--from")
         for source in (part.removeprefix("./") for part in words.split()[:-1])
     }
-    assert copied == let_in
+    assert copied == allowed
     assert all((root / name).exists() for name in copied)
 
 
-def test_the_image_installs_what_is_locked() -> None:
+def test_the_image_installs_the_locked_requirements() -> None:
     assert any("--require-hashes -r requirements.lock" in words for word, words in instructions() if word == "RUN")
 
 
 # ---- compose
 
 
-def test_every_service_is_limited_and_says_when_it_is_well() -> None:
-    once = {"setup", "kibana-password"}
+def test_every_service_has_a_memory_limit_and_a_health_check() -> None:
+    one_off = {"setup", "kibana-password"}
     for name, service in COMPOSE["services"].items():
         assert "mem_limit" in service, name
-        assert name in once or ("healthcheck" in service and "restart" in service), name
+        assert name in one_off or ("healthcheck" in service and "restart" in service), name
         assert ":" in service["image"] or "build" in service, name
 
 
-def test_services_depend_on_services_that_are_there_and_on_health_that_is_checked() -> None:
+def test_services_depend_on_existing_services_with_health_checks() -> None:
     for name, service in COMPOSE["services"].items():
-        for other, condition in service.get("depends_on", {}).items():
-            assert other in COMPOSE["services"], name
+        for dependency, condition in service.get("depends_on", {}).items():
+            assert dependency in COMPOSE["services"], name
             if condition["condition"] == "service_healthy":
-                assert "healthcheck" in COMPOSE["services"][other]
+                assert "healthcheck" in COMPOSE["services"][dependency]
 
 
-def test_there_are_two_crawlers_and_nothing_is_open_to_the_world() -> None:
+def test_there_are_two_crawlers_and_only_local_ports() -> None:
     assert COMPOSE["services"]["crawler"]["deploy"]["replicas"] == 2
     ports = [port for service in COMPOSE["services"].values() for port in service.get("ports", [])]
     assert ports
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
-def test_the_example_of_the_environment_has_every_variable_and_no_secret() -> None:
+def test_the_example_environment_has_every_variable_and_no_secret() -> None:
     used = set(re.findall(r"(?<!\$)\$\{(\w+)", (DEPLOY / "compose/compose.yaml").read_text()))
     text = (DEPLOY / "compose/env.example").read_text()
-    told = dict(re.findall(r"^(?:# )?([A-Z_]+)=(.*)$", text, re.MULTILINE))
-    assert used == set(told)
-    assert all(told[name] == "" for name in ("ELASTIC_PASSWORD", "KIBANA_PASSWORD", "KIBANA_KEY"))
+    variables = dict(re.findall(r"^(?:# )?([A-Z_]+)=(.*)$", text, re.MULTILINE))
+    assert used == set(variables)
+    assert all(variables[name] == "" for name in ("ELASTIC_PASSWORD", "KIBANA_PASSWORD", "KIBANA_KEY"))
 
 
-def test_the_composed_monitor_is_configured_as_the_program_reads_it(tmp_path: Path) -> None:
+def test_the_compose_configuration_is_valid(tmp_path: Path) -> None:
     for name in ("setup", "crawler"):
         service = COMPOSE["services"][name]
         environment = {
@@ -125,30 +125,28 @@ def test_the_composed_monitor_is_configured_as_the_program_reads_it(tmp_path: Pa
         assert service["command"][0] in COMMANDS
 
 
-# ---- a file as the store
+# ---- SQLite as the store
 
 
 def environment_of_the_drop_in() -> dict[str, str]:
-    given = [value.split("=", 1) for key, value in settings_of(DROP_IN) if key == "Environment"]
-    return dict(given)
+    return dict(value.split("=", 1) for key, value in settings_of(DROP_IN) if key == "Environment")
 
 
 def environment_of_the_documented_container() -> dict[str, str]:
-    told = re.findall(r"-e (\w+)=(\S+)", (DEPLOY.parent / "docs/deploy.md").read_text())
-    return dict(told)
+    return dict(re.findall(r"-e (\w+)=(\S+)", (DEPLOY.parent / "docs/deploy.md").read_text()))
 
 
-@pytest.mark.parametrize("given", [environment_of_the_drop_in, environment_of_the_documented_container])
-def test_without_elasticsearch_nothing_is_written_beside_the_configuration(
-    given: Callable[[], dict[str, str]], tmp_path: Path
+@pytest.mark.parametrize("environ", [environment_of_the_drop_in, environment_of_the_documented_container])
+def test_sqlite_deployments_write_nothing_beside_the_configuration(
+    environ: Callable[[], dict[str, str]], tmp_path: Path
 ) -> None:
     etc, state = tmp_path / "etc", tmp_path / "state"
     etc.mkdir()
     state.mkdir()
     shutil.copy(DEPLOY / "compose/monitor.yaml", etc)
     etc.chmod(0o555)
-    environment = {name: value.replace(STATE, str(state)) for name, value in given().items()}
-    done = subprocess.run(
+    environment = {name: value.replace(STATE, str(state)) for name, value in environ().items()}
+    completed = subprocess.run(
         [sys.executable, "-m", "monitor", "check"],
         env={**os.environ, "MONITOR_CONFIG": str(etc / "monitor.yaml"), **environment},
         cwd=state,
@@ -156,16 +154,16 @@ def test_without_elasticsearch_nothing_is_written_beside_the_configuration(
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert completed.returncode == 0, completed.stdout + completed.stderr
     assert [path.name for path in etc.iterdir()] == ["monitor.yaml"]
     assert (state / "monitor.db").exists()
 
 
-def test_the_image_says_nothing_of_the_store_so_that_the_configuration_does() -> None:
+def test_the_image_does_not_set_the_store() -> None:
     assert "MONITOR_STORE" not in (DEPLOY / "Dockerfile").read_text()
 
 
-def test_the_units_file_is_where_they_may_write_and_needs_no_key() -> None:
+def test_the_sqlite_drop_in_uses_the_state_directory_and_no_api_key() -> None:
     for name in ("media-monitor.service", "media-monitor-crawl.service"):
         unit = dict(settings_of(DEPLOY / "systemd" / name))
         assert f"/var/lib/{unit['StateDirectory']}" == STATE
@@ -187,42 +185,42 @@ def settings_of(unit: Path) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
-def test_systemd_finds_no_fault_with_a_unit(unit: Path, tmp_path: Path) -> None:
+def test_systemd_accepts_every_unit(unit: Path, tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         missing("there is no systemd-analyze: apt-get install systemd")
     program = tmp_path / "media-monitor"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
-    for other in UNITS:  # as installed, but for where the program is
-        text = re.sub(r"/opt/media-monitor/.venv/bin/media-monitor", str(program), other.read_text())
-        (tmp_path / other.name).write_text(text)
-        if other.suffix == ".service":
-            (tmp_path / f"{other.name}.d").mkdir()
-            shutil.copy(DROP_IN, tmp_path / f"{other.name}.d")
+    for installed in UNITS:  # all units are installed, with the program at another path
+        text = re.sub(r"/opt/media-monitor/.venv/bin/media-monitor", str(program), installed.read_text())
+        (tmp_path / installed.name).write_text(text)
+        if installed.suffix == ".service":
+            (tmp_path / f"{installed.name}.d").mkdir()
+            shutil.copy(DROP_IN, tmp_path / f"{installed.name}.d")
     name = unit.name.replace("@.", "@1.")
     if name != unit.name:
         (tmp_path / name).symlink_to(tmp_path / unit.name)
-    done = subprocess.run(
+    completed = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", tmp_path / name],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    assert str(tmp_path) not in done.stderr
+    assert completed.returncode == 0, completed.stderr
+    assert str(tmp_path) not in completed.stderr
 
 
 @pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
-def test_a_unit_starts_commands_and_sets_keys_that_the_program_has(unit: Path, tmp_path: Path) -> None:
+def test_a_unit_uses_existing_commands_and_configuration_keys(unit: Path, tmp_path: Path) -> None:
     environment = {}
     credentials = {value.partition(":")[0] for key, value in settings_of(unit) if key == "LoadCredential"}
     for key, value in settings_of(unit):
         if key in ("ExecStart", "ExecStartPre"):
             assert value.split()[1] in COMMANDS
         elif key == "Environment":
-            name, _, said = value.partition("=")
-            environment[name] = said
-            assert not said.startswith("%d/") or said.removeprefix("%d/") in credentials
+            name, _, setting = value.partition("=")
+            environment[name] = setting
+            assert not setting.startswith("%d/") or setting.removeprefix("%d/") in credentials
     del environment["MONITOR_CONFIG"]
     config = configured(DEPLOY / "compose/monitor.yaml", tmp_path, environment)
     assert config.store.api_key is not None
@@ -230,14 +228,16 @@ def test_a_unit_starts_commands_and_sets_keys_that_the_program_has(unit: Path, t
 
 
 @pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
-def test_a_status_that_ends_the_trying_is_that_of_the_main_process(unit: Path) -> None:
+def test_no_unit_combines_a_pre_check_with_restart_prevention(unit: Path) -> None:
+    """RestartPreventExitStatus= applies to the main process only, so a failing ExecStartPre= would restart forever."""
     keys = {key for key, _ in settings_of(unit)}
-    assert not {"ExecStartPre", "RestartPreventExitStatus"} <= keys, "systemd heeds the main process only"
+    assert not {"ExecStartPre", "RestartPreventExitStatus"} <= keys
 
 
-def test_run_itself_ends_a_wrong_configuration_with_the_status_that_is_not_tried_again(tmp_path: Path) -> None:
+def test_run_exits_with_the_status_that_prevents_a_restart(tmp_path: Path) -> None:
+    """The status of `run` with an invalid configuration is the units' RestartPreventExitStatus=."""
     (tmp_path / "monitor.yaml").write_text("keep: some\n")
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-m", "monitor", "run"],
         env={**os.environ, "MONITOR_CONFIG": str(tmp_path / "monitor.yaml")},
         capture_output=True,
@@ -245,10 +245,10 @@ def test_run_itself_ends_a_wrong_configuration_with_the_status_that_is_not_tried
         check=False,
     )
     prevented = {value for unit in SERVICES for key, value in settings_of(unit) if key == "RestartPreventExitStatus"}
-    assert prevented == {str(done.returncode)}, done.stderr
+    assert prevented == {str(completed.returncode)}, completed.stderr
 
 
-def test_the_timer_calls_the_pass_and_workers_are_told_apart() -> None:
+def test_the_timer_has_its_service_and_workers_have_own_directories() -> None:
     names = {unit.name for unit in UNITS}
     assert {"media-monitor-crawl.timer", "media-monitor-crawl.service", "media-monitor@.service"} <= names
     worker = dict(settings_of(DEPLOY / "systemd/media-monitor@.service"))
@@ -259,16 +259,16 @@ def test_the_timer_calls_the_pass_and_workers_are_told_apart() -> None:
 # ---- Kubernetes
 
 
-def test_kubernetes_finds_no_fault_with_the_manifests() -> None:
+def test_kubernetes_accepts_the_manifests() -> None:
     try:
         import kubernetes_validate
     except ImportError:
         missing("there is no kubernetes-validate: pip install kubernetes-validate")
-    for one in OBJECTS:
-        kubernetes_validate.validate(one, "1.31", strict=True)
+    for manifest in MANIFESTS:
+        kubernetes_validate.validate(manifest, "1.31", strict=True)
 
 
-def test_the_deployment_mounts_what_there_is_and_selects_its_own_pods() -> None:
+def test_the_deployment_mounts_existing_volumes_and_selects_its_pods() -> None:
     deployment = kubernetes("Deployment")["spec"]
     pod = deployment["template"]["spec"]
     assert deployment["selector"]["matchLabels"] == deployment["template"]["metadata"]["labels"]
@@ -285,7 +285,7 @@ def test_the_deployment_mounts_what_there_is_and_selects_its_own_pods() -> None:
         assert command in COMMANDS
 
 
-def test_the_pods_monitor_is_configured_as_the_program_reads_it(tmp_path: Path) -> None:
+def test_the_kubernetes_configuration_is_valid(tmp_path: Path) -> None:
     (crawler,) = kubernetes("Deployment")["spec"]["template"]["spec"]["containers"]
     path = tmp_path / "monitor.yaml"
     path.write_text(kubernetes("ConfigMap")["data"]["monitor.yaml"])

@@ -72,7 +72,9 @@ class TestSignatureCache:
         monkeypatch.setattr(stories, "MIN_LOOKUPS", 0)
 
     @pytest.fixture
-    def open_another(self, open_elasticsearch_again: Callable[[], ElasticsearchStore]) -> Callable[[], ElasticsearchStore]:
+    def open_another(
+        self, open_elasticsearch_again: Callable[[], ElasticsearchStore]
+    ) -> Callable[[], ElasticsearchStore]:
         return open_elasticsearch_again
 
     @pytest.fixture
