@@ -29,12 +29,36 @@ MAX_PAIRED_SENTENCES = 200
 MAX_COMPARED_WORDS = 4000
 # A line that counts readers or tells the time; its numbers change by themselves.
 _COUNTER = re.compile(
-    r"\d (?:people|readers) (?:have )?read\b|\bread(?: by)? \d|\d\W*(?:views?|reads|likes|comments)\b|\bviews\W*\d"
-    r"|\bupdated\b|\d\s?(?:s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|days?)\sago\b"
-    r"|\bvor \d+ (?:sekunden|minuten|stunden?|tag)|\bil y a \d+ (?:secondes?|minutes?|heures?|jours?)"
-    r"|\bhace \d+ (?:segundos?|minutos?|horas?|días?)|\d\s(?:минут|час|секунд)\w*\sназад|\d\s?(?:分钟|小时|分|時間)前"
-    r"|\b(?:aktualisiert|aufrufe|mis à jour|vues|actualizad[oa]|aggiornato|visualizaciones|visualizações|просмотр\w*"
-    r"|обновлено|прочитал\w*|оновлено|перегляд\w*)\b|阅读|浏览|閱讀|瀏覽|更新",
+    "|".join(
+        (
+            # en
+            r"\bread(?: by)? \d",
+            r"\bupdated\b",
+            r"\bviews\W*\d",
+            r"\d (?:people|readers) (?:have )?read\b",
+            r"\d\W*(?:comments|likes|reads|views?)\b",
+            r"\d\s?(?:s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|days?)\sago\b",
+            # de
+            r"\b(?:aktualisiert|aufrufe)\b",
+            r"\bvor \d+ (?:sekunden|minuten|stunden?|tag)",
+            # es, pt
+            r"\b(?:actualizad[oa]|visualizaciones|visualizações)\b",
+            r"\bhace \d+ (?:segundos?|minutos?|horas?|días?)",
+            # fr
+            r"\b(?:mis à jour|vues)\b",
+            r"\bil y a \d+ (?:secondes?|minutes?|heures?|jours?)",
+            # it
+            r"\baggiornato\b",
+            # ja, zh
+            r"\d\s?(?:分钟|小时|分|時間)前",
+            r"浏览|瀏覽|更新|閱讀|阅读",
+            # ru
+            r"\b(?:обновлено|просмотр\w*|прочитал\w*)\b",
+            r"\d\s(?:минут|секунд|час)\w*\sназад",
+            # uk
+            r"\b(?:оновлено|перегляд\w*)\b",
+        )
+    ),
     re.IGNORECASE,
 )
 _CLOCK = re.compile(r"(?<![\d:])\d{1,2}:\d\d(?![\d:])")

@@ -55,7 +55,10 @@ def bands(signature: Sequence[int]) -> tuple[int, ...]:
 
 
 def similarity(one: Sequence[int], other: Sequence[int]) -> float:
-    """Share of the shorter text that the other one contains, 0 to 1; from `MIN_REPRINT_SIMILARITY` on they are one story."""
+    """The share of the shorter text that the other one contains, from 0 to 1.
+
+    From `MIN_REPRINT_SIMILARITY` on, the texts are one story.
+    """
     if not one or not other:
         return 0.0
     # Below the smaller of both horizons, each sketch holds all of its text's hashes.

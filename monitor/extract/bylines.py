@@ -1,7 +1,5 @@
 """Bylines to names."""
 
-# ruff: noqa: E501, SIM905  words of many languages, lists that read best as words
-
 from __future__ import annotations
 
 import re
@@ -10,22 +8,26 @@ from typing import TYPE_CHECKING
 
 from monitor.calendar import MONTHS
 from monitor.extract.blocks import letters
+from monitor.extract.vocabulary import alternatives, entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _BY = re.compile(
     r"^\W*(?:(?:analysis|opinion|commentary|review|column|exclusive|interview|essay|explainer|perspective)\s(?=by\b))?"
-    r"(?:(?:article |story |written |reported |posted |published |words? |text |author|autor(?:in|a|es)?|auteur|autore|автор|текст)?\s*[:：]?\s*)?"
-    r"(?:\b(?:by|von|par|por|di|da|de|door|av|af|przez|από|от|od|oleh|bởi|yazan)\s*[:：]?\s+|(?:作者|文|記者|记者|責任編輯)\s*[:：/]?\s*)?",
+    r"(?:(?:article |story |written |reported |posted |published |words? |text "
+    r"|author|autor(?:in|a|es)?|auteur|autore|автор|текст)?\s*[:：]?\s*)?"
+    r"(?:\b(?:by|von|par|por|di|da|de|door|av|af|przez|από|от|od|oleh|bởi|yazan)\s*[:：]?\s+"
+    r"|(?:作者|文|記者|记者|責任編輯)\s*[:：/]?\s*)?",
     re.IGNORECASE,
 )
 _SPLIT = re.compile(
-    r"\s*(?:[;|\n•·]|\s/\s|,\s(?:(?:and|und|et|og|och|en|и|та|ja|ve)\s)?|\s(?:and|und|et|og|och|en|и|та|ja|ve|with|mit|avec|con|com)\s|\s&\s|、|，)\s*",
+    r"\s*(?:[;|\n•·]|\s/\s|,\s(?:(?:and|und|et|og|och|en|и|та|ja|ve)\s)?"
+    r"|\s(?:and|und|et|og|och|en|и|та|ja|ve|with|mit|avec|con|com)\s|\s&\s|、|，)\s*",
     re.IGNORECASE,
 )
 _NOISE = re.compile(
-    r"https?://\S+|www\.\S+|\S+@\S+|@\w+|\([^)]*\)|\[[^\]]*\]|\b(?:Published|Updated|OutboxRecord|Last|Stand)\b.*$"
+    r"https?://\S+|www\.\S+|\S+@\S+|@\w+|\([^)]*\)|\[[^\]]*\]|\b(?:Published|Updated|Posted|Last|Stand)\b.*$"
 )
 _WHEN = re.compile(  # "... on Tuesday, Aug. 17, 2010"
     r"(?:^|[\s,|]+)(?:\b(?:posted|published|updated|on|at|le|am|el|em|den)\s+)*"
@@ -33,23 +35,17 @@ _WHEN = re.compile(  # "... on Tuesday, Aug. 17, 2010"
     rf"(?:\b(?:{'|'.join(MONTHS)})\b\.?,?\s+)?\d.*$",
     re.IGNORECASE | re.DOTALL,
 )
-_ROLES = (
-    r"reporter|correspondent|editor|writer|contributor|columnist|journalist|redakteur(?:in)?|redaktion|bureau|"
-    r"korrespondent(?:in)?|chefredakteur(?:in)?|politics|producer|photograph\w*|chief|desk|staff|journaliste|"
-    r"envoyée?s?|correspondante?|rédact(?:eur|rice)|periodista|redactora?|corresponsal|giornalista|redattore|inviat[oa]|"
-    r"jornalista|repórter|dziennikarz|dziennikarka|корреспондент|журналист|обозреватель|редактор"
-)
+_ROLES = alternatives("byline_roles")
 _ROLE = re.compile(rf"\b(?:{_ROLES})\b|特派員|編集委員|기자", re.IGNORECASE)
 # A name and, without so much as a comma, the role: "Marta Lindqvist Senior Science Correspondent".
 _NAME_AND_ROLE = re.compile(
-    rf"((?:[^\W\d_][\w.'’-]*\s){{1,2}}?[^\W\d_][\w.'’-]+?)\s(?:(?:senior|chief|staff|special|deputy|associate|assistant|"
-    rf"managing|contributing|foreign|political|business|science|technology|tech|economics?|financial|finance|markets|energy|"
-    rf"defen[cs]e|security|diplomatic|news|breaking|digital|features|investigations|entertainment|royal|city|home|data|health|education|environment|climate|legal|crime|sports?|culture|media|world|national)\s.*)?\b(?:{_ROLES})\b.*",
+    r"((?:[^\W\d_][\w.'’-]*\s){1,2}?[^\W\d_][\w.'’-]+?)\s"
+    rf"(?:(?:{alternatives('byline_role_modifiers')})\s.*)?\b(?:{_ROLES})\b.*",
     re.IGNORECASE | re.DOTALL,
 )
 _SERVICE = re.compile(
-    r"\b(?:follow|view|archives?|author page|on twitter|on facebook|more (?:from|by)|see all|full bio|profile|subscribe|"
-    r"share (?:this|on)|read more|send (?:an )?e-?mail)\b",
+    r"\b(?:follow|view|archives?|author page|on twitter|on facebook|more (?:from|by)|see all|full bio|profile"
+    r"|subscribe|share (?:this|on)|read more|send (?:an )?e-?mail)\b",
     re.IGNORECASE,
 )
 _PLACED = re.compile(  # "Marta Lindqvist in Moscow", "... for Tech Example"
@@ -59,37 +55,7 @@ _PLACED = re.compile(  # "Marta Lindqvist in Moscow", "... for Tech Example"
 _BODY = re.compile(r"[A-Z]{2}|\b(?i:institute|cent(?:er|re)|council|committee|foundation|association|campaign)\b")
 _EDITED = re.compile(r"\W*\b(?:edited|editing) by\b.*", re.IGNORECASE | re.DOTALL)
 _REPORTED = re.compile(r"\b(?:(?:additional|further) )?(?:reporting|writing) by\s", re.IGNORECASE)
-_EMPTY = frozenset(
-    {
-        "agencies",
-        "newsagencies",
-        "wires",
-        "wireservices",
-        "agenturen",
-        "admin",
-        "administrator",
-        "editor",
-        "editors",
-        "staff",
-        "author",
-        "redaktion",
-        "redaction",
-        "webmaster",
-        "root",
-        "user",
-        "none",
-        "null",
-        "unknown",
-        "anonymous",
-        "guest",
-        "newsroom",
-        "by",
-        "undefined",
-        "n/a",
-        "wpadmin",
-        "superuser",
-    }
-)
+_EMPTY = frozenset(entries("byline_placeholders"))
 
 
 def names(sources: Iterable[Iterable[str]], not_people: Iterable[str] = ()) -> tuple[str, ...]:
@@ -188,8 +154,9 @@ _SURNAME_FIRST = re.compile(
     re.IGNORECASE,
 )
 _TITLES = frozenset({"jr", "sr", "phd", "md", "ii", "iii", "esq"})
-_DEGREES = frozenset(
-    "MA BA MS BS BSc MSc MPH MBA MPhil MSW MEd RD RDN LDN RN NP DO DDS DMD DVM JD LLM LLB PsyD EdD DPhil PharmD CPA CFA".split()
+_DEGREES = frozenset(  # as written in bylines
+    "MA BA MS BS BSc MSc MPH MBA MPhil MSW MEd RD RDN LDN RN NP DO DDS DMD DVM "  # noqa: SIM905  reads best as words
+    "JD LLM LLB PsyD EdD DPhil PharmD CPA CFA".split()
 )
 _DASHED = re.compile(r"\s[-–—|].*$", re.DOTALL)
 _EDGES = " \t,.;:-–—|/／：*\"'“”"

@@ -1,7 +1,5 @@
 """Is a page a story at all, and what is to be said of it if it is."""
 
-# ruff: noqa: E501, SIM905  as in phrases.py: vocabularies
-
 from __future__ import annotations
 
 import re
@@ -11,6 +9,7 @@ from urllib.parse import urlsplit
 from monitor.extract import phrases, titles
 from monitor.extract.blocks import amount
 from monitor.extract.regions import Region
+from monitor.extract.vocabulary import alternatives, entries
 from monitor.models import NotArticle
 from monitor.urls import is_home
 
@@ -27,40 +26,23 @@ _MEDIA = re.compile(
     rb"\s*(?:%PDF|\x89PNG|\xff\xd8\xff|GIF8|RIFF|PK\x03\x04|\x1f\x8b|OggS|ID3|\x00\x00\x00.ftyp)", re.DOTALL
 )
 _FEED = re.compile(
-    rb"\s*(?:<\?xml[^>]{0,200}\?>\s*(?:<\?[^>]{0,500}\?>\s*|<!--.{0,500}?-->\s*)*)?<(?:rss|feed|urlset|sitemapindex|rdf:RDF)\b",
+    rb"\s*(?:<\?xml[^>]{0,200}\?>\s*(?:<\?[^>]{0,500}\?>\s*|<!--.{0,500}?-->\s*)*)?"
+    rb"<(?:rss|feed|urlset|sitemapindex|rdf:RDF)\b",
     re.DOTALL,
 )
 _LISTING = re.compile(
-    r"/(?:tags?|topics?|categor(?:y|ies|ia|ie)|sections?|authors?|autor(?:es)?|search|suche|buscar|archive[s]?|themen?|thema|rubri[ck]s?|rubrique|temas?|hashtag|label|page|latest|all-news|stories)(?:/|$)"
-    r"|[?&](?:s|q|query|search|tag|cat|category|author|page|paged)=",
+    rf"/(?:{alternatives('index_paths')})(?:/|$)|[?&](?:s|q|query|search|tag|cat|category|author|page|paged)=",
     re.IGNORECASE,
 )
 _VIDEO = re.compile(
-    r"/(?:video|videos|watch|live-tv|tv|mediathek|podcasts?|audio|gallery|galleries|photos?|fotos?|slideshow|bildergalerie)(?:/|$|-)",
+    r"/(?:video|videos|watch|live-tv|tv|mediathek|podcasts?|audio|gallery|galleries|photos?|fotos?|slideshow"
+    r"|bildergalerie)(?:/|$|-)",
     re.IGNORECASE,
 )
-_ERROR = re.compile(
-    r"\b(?:404|403|410|500|502|503)\b.{0,40}(?:error|not found|forbidden|gone|unavailable)|\b(?:error|fehler|erreur|ошибка|błąd) (?:404|403|410|500)|page (?:not|cannot be|can.t be|could not be|isn.t) (?:found|available)"
-    r"|not found|access denied|forbidden|just a moment|attention required|are you (?:a )?(?:human|robot)|pardon our interruption|service unavailable|bad gateway"
-    r"|seite (?:wurde )?nicht gefunden|page (?:introuvable|non trouvée)|página no encontrada|página não encontrada|pagina (?:non trovata|niet gevonden)|страница не (?:найдена|существует)|сторінк\w+ не знайдено|nie znaleziono|sayfa bulunamadı|页面不存在|ページが見つかりません|페이지를 찾을 수 없",
-    re.IGNORECASE,
-)
-_SCRIPT = re.compile(
-    r"(?:enable|activate|turn on|requires?|without|need) (?:\w+ ){0,3}javascript|javascript (?:is|must be|to be|deaktiviert|désactivé|отключен)|включите javascript|bitte aktivieren sie javascript",
-    re.IGNORECASE,
-)
-_CONSENT = re.compile(
-    r"we (?:and our (?:\d+ )?(?:partners|vendors)|value your privacy|use cookies|care about your privacy)|before you continue|accept (?:all )?cookies|your privacy (?:choices|matters)|manage (?:your )?consent"
-    r"|wir (?:und unsere (?:\d+ )?partner|verwenden cookies|benötigen ihre zustimmung)|mit werbung weiterlesen|zustimmung|nous et nos (?:\d+ )?partenaires|nous utilisons des cookies|continuer sans accepter"
-    r"|nosotros y nuestros socios|utilizamos cookies|noi e i nostri (?:\d+ )?(?:partner|fornitori)|utilizziamo (?:i )?cookie|wij en onze (?:\d+ )?partners|мы используем (?:файлы )?cookie|używamy (?:plików )?cookie",
-    re.IGNORECASE,
-)
-_WALL = re.compile(
-    r"(?:subscribe|sign in|log in|register|become a (?:member|subscriber)) (?:now |today |here )?(?:to|and) (?:continue|keep|read|access|unlock|view)|to (?:continue|keep) reading|(?:this|the) (?:article|content|story) is (?:for|available to|exclusive|reserved|only)|subscribers? only|already a (?:subscriber|member)|unlock this|you.ve (?:reached|read) your"
-    r"|weiterlesen mit|jetzt weiterlesen|um (?:diesen|den) artikel (?:zu|weiter)|nur für abonnenten|bereits abonnent|exklusiv für abonnenten|réservé aux abonnés|pour lire la suite|il vous reste .{0,20} à lire|déjà abonné|contenido (?:exclusivo|para suscriptores)|solo para suscriptores|suscríbete para|conteúdo exclusivo|assine para|contenuto riservato|abbonati per"
-    r"|доступно (?:только )?(?:по подписке|подписчикам)|только для подписчиков|dostęp tylko dla|artykuł dostępny|alleen voor abonnees|kun for abonnenter|för prenumeranter|tilaajille|会員限定|有料会員|残り\d+文字|구독자 전용|订阅后",
-    re.IGNORECASE,
-)
+_ERROR = re.compile(alternatives("error_titles"), re.IGNORECASE)
+_SCRIPT = re.compile(alternatives("javascript_walls"), re.IGNORECASE)
+_CONSENT = re.compile(alternatives("consent_walls"), re.IGNORECASE)
+_WALL = re.compile(alternatives("paywalls"), re.IGNORECASE)
 _WALLS = re.compile(f"{_CONSENT.pattern}|{_SCRIPT.pattern}|{_WALL.pattern}", re.IGNORECASE)
 _ENDS_OPEN = re.compile(r"(?:…|\.\.\.|\[…\]|\[\.\.\.\])\W{0,3}$")
 _SHORT = 140  # characters of running text below which nothing but its facts makes a page a story
@@ -68,9 +50,7 @@ _HARDLY = 60  # the same below which it is none
 _WORD = re.compile(r"\w+")
 _LETTERS = re.compile(r"[^\W\d]+")
 # What an error's title says besides.
-_PADDING = frozenset(
-    "a an the this that it we you your i is are was were be has have been for on of at to looking requested page url file content resource document link server site website sorry oops whoops ooops uh oh error http https status code".split()
-)
+_PADDING = frozenset(entries("error_fillers"))
 _LOGIN = re.compile(
     r"/(?:login|signin|sign-in|log-in|anmelden|account|register|subscribe|abo)(?:[/?.]|$)", re.IGNORECASE
 )

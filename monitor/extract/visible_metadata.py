@@ -10,6 +10,7 @@ from monitor.calendar import MONTHS, ZONES, western
 from monitor.extract import bylines, dates
 from monitor.extract.blocks import ENDS, letters
 from monitor.extract.regions import Region
+from monitor.extract.vocabulary import alternatives
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -51,9 +52,7 @@ _ELSEWHERE = Region.RELATED | Region.COMMENTS | Region.FOOTER | Region.CAPTION |
 
 UPDATED = re.compile(
     r"\W*(?:last |latest |page |letzte |zuletzt |dernière |última |ultimo )?"
-    r"(?:update|modified|edited|revised|aktualisi|geändert"
-    r"|mise? à jour|màj|modifi|actualiza|atualiza|aggiorna|bijgewerkt|zaktualizowano|aktualizováno|opdateret|oppdatert"
-    r"|uppdaterad|päivitetty|güncelle|ενημ|обновл|изменен|оновлен|更新)",
+    rf"(?:{alternatives('update_labels')})",
     re.IGNORECASE,
 )
 

@@ -26,6 +26,7 @@ from monitor.models import Article, Page, now
         ("Автор: Мария Орлова", ("Мария Орлова",)),
         ("記者 王小明", ("王小明",)),
         ("Marta Lindqvist (marta@tech.example) Published 5 May 2024", ("Marta Lindqvist",)),
+        ("Marta Lindqvist Posted in World", ("Marta Lindqvist",)),
         ("Marta Lindqvist | Tech Example", ("Marta Lindqvist",)),
         ("<a href='/m'>Marta Lindqvist</a>", ("Marta Lindqvist",)),
         ("Marta Lindqvist on June 30, 2014 08:08 am", ("Marta Lindqvist",)),
