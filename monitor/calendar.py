@@ -59,7 +59,7 @@ _NUMERIC = re.compile(r"(?<![\d./-])(\d{1,2})([./-])(\d{1,2})[./-](\d{4})(?!\d)[
 _MONTH_FIRST = frozenset({"US", "PH"})
 
 
-def western(text: str) -> str:
+def ascii_digits(text: str) -> str:
     """The text with its digits, of whichever script, as 0 to 9."""
     return text if text.isascii() else _FOREIGN_DIGIT.sub(lambda digit: str(int(digit[0])), text)
 
@@ -84,7 +84,7 @@ def day_of(numbers: tuple[int, int, int], *, dotted: bool, country: str | None, 
     return datetime(year, *order, tzinfo=UTC)
 
 
-def unambiguous(text: str, *, country: str | None, latest: datetime) -> str:
+def with_iso_day(text: str, *, country: str | None, latest: datetime) -> str:
     """The text with its day in the ISO form, where it is written as two numbers and a year, see `day_of`.
 
     Raises ValueError where there is no such day.

@@ -8,21 +8,21 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from monitor.models import normalize_text
-from monitor.similarity import UNSPACED
+from monitor.similarity import UNSPACED_SCRIPTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from monitor.models import Story
 
-Kind: TypeAlias = Literal["same", "removed", "added"]
+ChangeKind: TypeAlias = Literal["same", "removed", "added"]
 
 # A sentence ends at its marks, with closing quotes, before a space (none follows in Chinese and Japanese).  Each run of
 # marks is looked at once: a line of nothing else must not cost the square of its length.
 _END = re.compile(r"(?<![.!?…।॥؟۔])([.!?…।॥؟۔]++)[\"'”’»)\]]*+(?=\s|$)|([。！？]++)[”’」』）]*+")
 # What is compared: words, and characters where no space stands between words.
-_UNIT = re.compile(rf"{UNSPACED}|(?:(?!{UNSPACED})\S)+")
-_RUN = re.compile(rf"\s+|{UNSPACED}|(?:(?!{UNSPACED})[^\W_])+|.")
+_UNIT = re.compile(rf"{UNSPACED_SCRIPTS}|(?:(?!{UNSPACED_SCRIPTS})\S)+")
+_RUN = re.compile(rf"\s+|{UNSPACED_SCRIPTS}|(?:(?!{UNSPACED_SCRIPTS})[^\W_])+|.")
 EDITED_SENTENCE_SIMILARITY = 0.6  # a sentence this like a removed one was corrected, not added
 # Sentences and words: beyond, a rewrite is all new, and comparing each with each would cost seconds.
 MAX_PAIRED_SENTENCES = 200
@@ -71,7 +71,7 @@ MAX_COUNTER_CHARACTERS = 120  # characters
 class Change:
     """A run of words that stayed, went or came."""
 
-    kind: Kind
+    kind: ChangeKind
     text: str
 
 
@@ -90,7 +90,7 @@ def _of_line(line: str) -> Iterator[str]:
     yield line[start:]
 
 
-def added(old: str, new: str) -> str:
+def added_sentences(old: str, new: str) -> str:
     """The sentences of ``new`` that are not in ``old``, one a line; one that was merely corrected is not among them."""
     before, after = sentences(old), sentences(new)
     kept, still = set(before), set(after)
@@ -115,15 +115,15 @@ def differences(old: str, new: str) -> Iterator[Change]:
             yield Change("added", "".join(after[c:d]))
 
 
-def changed(known: Story, read: Story, *, left_out: Sequence[str] = ()) -> bool:
+def is_changed(stored: Story, fetched: Story, *, boilerplate: Sequence[str] = ()) -> bool:
     """Whether a reader would see another title or text.
 
     White space does not count, nor do paragraphs that were learnt since to be boilerplate, nor the numbers
     in a line that counts readers or tells how long ago it was written.
     """
-    furniture = {line for block in left_out for line in normalize_text(block).splitlines()}
-    before = [line for line in known.text.splitlines() if line not in furniture]
-    return (known.title.split(), _lasting(before)) != (read.title.split(), _lasting(read.text.splitlines()))
+    furniture = {line for block in boilerplate for line in normalize_text(block).splitlines()}
+    before = [line for line in stored.text.splitlines() if line not in furniture]
+    return (stored.title.split(), _lasting(before)) != (fetched.title.split(), _lasting(fetched.text.splitlines()))
 
 
 def _lasting(lines: Iterable[str]) -> list[str]:

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from monitor import similarity
-from monitor.changes import added, changed, sentences
+from monitor.changes import added_sentences, is_changed, sentences
 from monitor.errors import ExtractionError
 from monitor.extract import ExtractionOptions
 from monitor.mail.delivery_times import due_at
@@ -90,7 +90,9 @@ class Ingest:
     async def page(self, outlet: Outlet, visit: FrontierEntry, page: Page, furniture: Boilerplate) -> Outcome:
         """Takes a fetched page to its end; the outcome says which.  ``boilerplate`` learns from it."""
         try:
-            reading = ExtractionOptions.for_outlet(outlet, furniture.known(), listed_at=visit.candidate.published_at)
+            reading = ExtractionOptions.for_outlet(
+                outlet, furniture.recurring(), listed_at=visit.candidate.published_at
+            )
             article = await self.extractor.read(page, reading)
         except ExtractionError as error:
             return await self._postpone(
@@ -158,7 +160,7 @@ class Ingest:
 
         checked = replace(visit, story=known.id, rechecks=visit.rechecks + (visit.story is not None))
         checked = replace(checked, next_at=_recheck_at(checked))
-        if not _is_walled(known, story) and changed(known, story, left_out=article.boilerplate):
+        if not _is_walled(known, story) and is_changed(known, story, boilerplate=article.boilerplate):
             return self._correction(checked, known, story, aliases)
         return PageCommit(entry=checked, outcome=Outcome(disposition=Disposition.UNCHANGED), aliases=aliases)
 
@@ -206,8 +208,8 @@ class Ingest:
         told = {sentence for version in earlier for sentence in sentences(version.text)}  # it may leave and come back
         news = replace(
             story,
-            title=added(known.title, story.title),
-            text="\n".join(line for line in added(known.text, story.text).splitlines() if line not in told),
+            title=added_sentences(known.title, story.title),
+            text="\n".join(line for line in added_sentences(known.text, story.text).splitlines() if line not in told),
         )
         matched, before = self.rules.match(story), self.rules.match(known)
         fresh = {name for name in matched.alerts if name not in {*before.alerts, *known.alerts}}

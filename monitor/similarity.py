@@ -27,8 +27,10 @@ MIN_SHORT_TEXT_SIMILARITY = 0.7  # likeness below which that is all two briefs s
 MIN_SHINGLES = 3  # shared hashes below which likeness is chance
 
 _TOKEN = re.compile(r"[^\W_]+")
-UNSPACED = "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"  # scripts without spaces
-_UNSPACED = re.compile(UNSPACED)
+UNSPACED_SCRIPTS = (
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"  # scripts without spaces
+)
+_UNSPACED = re.compile(UNSPACED_SCRIPTS)
 _WORDS, _CHARACTERS = 4, 8  # in a shingle
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
@@ -54,22 +56,24 @@ def bands(signature: Sequence[int]) -> tuple[int, ...]:
     return tuple(signature[:BANDS])
 
 
-def similarity(one: Sequence[int], other: Sequence[int]) -> float:
+def similarity(first: Sequence[int], second: Sequence[int]) -> float:
     """The share of the shorter text that the other one contains, from 0 to 1.
 
     From `MIN_REPRINT_SIMILARITY` on, the texts are one story.
     """
-    if not one or not other:
+    if not first or not second:
         return 0.0
     # Below the smaller of both horizons, each sketch holds all of its text's hashes.
-    horizon = min(sketch[-1] if len(sketch) >= SIGNATURE_HASHES else 1 << 53 for sketch in (one, other))
-    seen = {number for number in one if number <= horizon}
-    others = {number for number in other if number <= horizon}
+    horizon = min(sketch[-1] if len(sketch) >= SIGNATURE_HASHES else 1 << 53 for sketch in (first, second))
+    seen = {number for number in first if number <= horizon}
+    others = {number for number in second if number <= horizon}
     shared = len(seen & others)
     if shared < MIN_SHINGLES:
         return 0.0
     likeness = shared / min(len(seen), len(others))
-    return 0.0 if likeness < MIN_SHORT_TEXT_SIMILARITY and min(len(one), len(other)) < SHORT_TEXT_SHINGLES else likeness
+    return (
+        0.0 if likeness < MIN_SHORT_TEXT_SIMILARITY and min(len(first), len(second)) < SHORT_TEXT_SHINGLES else likeness
+    )
 
 
 def _shingles(text: str) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:

@@ -206,18 +206,23 @@ def is_home(url: str) -> bool:
     return parts is not None and not parts.query and not parts.fragment and _INDEX.sub("/", parts.path) in {"", "/"}
 
 
-def declared_canonical(page: str, candidates: Iterable[str]) -> str | None:
+def declared_canonical(page_url: str, claimed_urls: Iterable[str]) -> str | None:
     """The first address a page gives for itself that may be believed, cleaned; relative ones are resolved.
 
     Another site's address is not (a page could take over a foreign story), nor a front page, nor an address
     that drops what tells this page from its neighbours.
     """
-    for candidate in filter(None, candidates):
+    for candidate in filter(None, claimed_urls):
         try:
-            url = canonical(urljoin(page, candidate.strip()))
+            url = canonical(urljoin(page_url, candidate.strip()))
         except ValueError:
             continue
-        if _web(url) and same_site(page, url) and not (is_home(url) and not is_home(page)) and not _vaguer(url, page):
+        if (
+            _web(url)
+            and same_site(page_url, url)
+            and not (is_home(url) and not is_home(page_url))
+            and not _vaguer(url, page_url)
+        ):
             return url
     return None
 

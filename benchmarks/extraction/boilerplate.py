@@ -82,7 +82,7 @@ def outlet(seed: int, pages: int) -> Outcome:
     number = 0
     old: frozenset[str] = frozenset()
     for turn in range(2):
-        old = furniture.known()
+        old = furniture.recurring()
         layout = _layout(chance)
         popular = [_headline(chance) for _ in range(chance.randint(3, 6))]
         for place in range(1, pages + 1):
@@ -98,13 +98,13 @@ def outlet(seed: int, pages: int) -> Outcome:
             if ALERT in text:
                 outcome.last[turn] = place
                 outcome.late += place > SETTLED
-    outcome.remembered = len(old & furniture.known())
+    outcome.remembered = len(old & furniture.recurring())
     return outcome
 
 
 def _read(furniture: Boilerplate, html: str, seed: int, number: int) -> str:
     page = Page(url=f"https://outlet{seed}.example/2026/story-{number}", body=html.encode(), fetched_at=now())
-    story = read(page, ExtractionOptions(boilerplate=furniture.known()))
+    story = read(page, ExtractionOptions(boilerplate=furniture.recurring()))
     if not isinstance(story, Article):
         raise TypeError(f"page {number} of outlet {seed} was taken for {story}")
     furniture.learn(story)

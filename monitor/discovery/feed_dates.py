@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 
 from dateutil import parser
 
-from monitor.calendar import ZONES, unambiguous
+from monitor.calendar import ZONES, with_iso_day
 from monitor.models import now
 
 EARLIEST_YEAR = 1990  # no page of the web is older: 1970 and 0001 are what programs write where they know no date
@@ -56,5 +56,5 @@ def _partial(text: str) -> datetime:
 def _free(text: str) -> datetime:
     if sum(c.isdigit() for c in text) < 6:  # dateutil fills what is missing from today: "Monday" is no date
         raise ValueError(text)
-    text = unambiguous(text, country=None, latest=now() + timedelta(days=1))
+    text = with_iso_day(text, country=None, latest=now() + timedelta(days=1))
     return parser.parse(text, tzinfos=ZONES)

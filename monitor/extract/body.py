@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from monitor.extract import phrases
 from monitor.extract.blocks import CAPTION, ENDS, HEADINGS, ITEMS, announces, letters
 from monitor.extract.regions import FOREIGN_REGIONS, Region
-from monitor.extract.trim import NO_HINTS, heads_items, trimmed
+from monitor.extract.trim import NO_HINTS, is_list_heading, trim_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +44,7 @@ def choose(layout: Layout, found: str, hints: Hints = NO_HINTS) -> list[Block]:
     core[end:] = [0.0] * len(core[end:])
     container = _container(layout, core, certain=chosen is not None)
     kept = _fill(layout, container, core, chosen, foreign)
-    return trimmed(layout, kept, hints)
+    return trim_blocks(layout, kept, hints)
 
 
 def _next_story(layout: Layout, core: Sequence[float], hints: Hints) -> int:
@@ -243,9 +243,9 @@ def _ends_text(layout: Layout, index: int, beside: set[int]) -> bool:
         return True
     if block.linked or block.node < 0 or layout.nodes[block.node].parent not in beside:
         return False
-    if phrases.is_pointer(block.text) or phrases.is_appeal(block.text) or phrases.is_dateline(block.text):
+    if phrases.is_related_label(block.text) or phrases.is_appeal(block.text) or phrases.is_dateline(block.text):
         return False
-    return (block.tag == "p" and bool(ENDS.search(block.text))) or heads_items(layout.blocks[index : index + 2])
+    return (block.tag == "p" and bool(ENDS.search(block.text))) or is_list_heading(layout.blocks[index : index + 2])
 
 
 def _usual_places(layout: Layout, core: Sequence[float]) -> set[tuple[str, ...]]:

@@ -38,11 +38,11 @@ class Boilerplate:
     def learn(self, article: Article) -> None:
         self.memory = learn(self.memory, article)
 
-    def known(self) -> frozenset[str]:
-        return known(self.memory)
+    def recurring(self) -> frozenset[str]:
+        return recurring(self.memory)
 
 
-def without(
+def drop_recurring(
     layout: Layout, kept: list[Block], furniture: frozenset[str]
 ) -> tuple[list[Block], tuple[str, ...], tuple[str, ...]]:
     """The blocks that are no furniture; the names of them all, which `learn` reads; the texts left out.
@@ -101,13 +101,13 @@ def learn(memory: Json, article: Article) -> Json:
     return {"pages": page, "seen": seen, "stories": [*stories, story][-MAX_REMEMBERED_STORIES:], "shown": shown}
 
 
-def shown(memory: Json) -> list[tuple[str, int]]:
+def samples(memory: Json) -> list[tuple[str, int]]:
     """The beginnings of the blocks that were left out lately, each with the number of stories it was left out of."""
     found: dict[str, int] = memory.get("shown", {})
     return sorted(found.items(), key=lambda item: -item[1])
 
 
-def known(memory: Json) -> frozenset[str]:
+def recurring(memory: Json) -> frozenset[str]:
     """The furniture that the memory knows: names of blocks, and of whole places."""
     pages, seen = memory.get("pages", 0), memory.get("seen", {})
     places: dict[str, dict[str, list[int]]] = {}

@@ -58,12 +58,12 @@ _REPORTED = re.compile(r"\b(?:(?:additional|further) )?(?:reporting|writing) by\
 _EMPTY = frozenset(entries("byline_placeholders"))
 
 
-def names(sources: Iterable[Iterable[str]], not_people: Iterable[str] = ()) -> tuple[str, ...]:
+def names(sources: Iterable[Iterable[str]], outlet_names: Iterable[str] = ()) -> tuple[str, ...]:
     """The people that the first source to name any names, in order, each once.
 
     ``sources`` hold the byline texts of a page, most trusted source first.  ``not_people`` are names of the outlet.
     """
-    outlets = {letters(name) for name in not_people if name}
+    outlets = {letters(name) for name in outlet_names if name}
     account: tuple[str, ...] = ()
     for values in sources:
         people = [name for plain, name in _named(values).items() if plain not in outlets]

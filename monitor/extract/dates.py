@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 
 from dateutil import parser as fuzzy
 
-from monitor.calendar import ZONES, unambiguous, western
+from monitor.calendar import ZONES, ascii_digits, with_iso_day
 from monitor.models import now
 
 _ISO = re.compile(
@@ -43,11 +43,11 @@ def parse(text: str, *, country: str | None = None, latest: datetime | None = No
 
     ``country`` and ``latest`` tell apart the days that "05/11/2026" can mean, see `day_of`.
     """
-    text = _OFFSET_FROM.sub("", western(text.strip()[:80]))
+    text = _OFFSET_FROM.sub("", ascii_digits(text.strip()[:80]))
     if not any(character.isdigit() for character in text):
         return None
     try:
-        text = unambiguous(text, country=country, latest=latest or now() + timedelta(days=1))
+        text = with_iso_day(text, country=country, latest=latest or now() + timedelta(days=1))
     except ValueError:
         return None
     for reader in (_iso, _compact, _epoch, _rfc822, _fuzzy):

@@ -34,9 +34,9 @@ def identifier() -> Any:
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
-def of(text: str, hint: str | None = None) -> str | None:
+def detect(text: str, hint: str | None = None) -> str | None:
     """The text's language as ISO 639-1, or the hint's (a language tag) where the text is too short to tell."""
-    said = code(hint)
+    said = _primary_subtag(hint)
     letters = sum(map(str.isalpha, text[:_SAMPLE]))
     if letters < _ENOUGH:
         return said
@@ -50,7 +50,7 @@ def of(text: str, hint: str | None = None) -> str | None:
     return found
 
 
-def code(tag: str | None) -> str | None:
+def _primary_subtag(tag: str | None) -> str | None:
     """``en`` of ``en-GB``; None of what is no language tag."""
     if not tag:
         return None

@@ -15,8 +15,8 @@ from lxml import etree
 
 from monitor.extract import bylines, dates, jsonld, timezones, titles
 from monitor.extract.blocks import ENDS, letters, width
-from monitor.extract.regions import CAMEL, Region, regions
-from monitor.extract.visible_metadata import UPDATED
+from monitor.extract.regions import CAMEL_CASE_BOUNDARY, Region, regions
+from monitor.extract.visible_metadata import UPDATE_LABEL
 from monitor.urls import same_site, story_id
 
 if TYPE_CHECKING:
@@ -285,7 +285,7 @@ def _of_update(element: HtmlElement) -> bool:
         label = (previous.tail or "").strip() or (_text(previous) if named else "")
     else:
         label = (outer.text or "") if outer is not None else ""
-    return UPDATED.match(label) is not None
+    return UPDATE_LABEL.match(label) is not None
 
 
 def _elsewhere(element: HtmlElement) -> bool:
@@ -339,7 +339,7 @@ def _commented(element: HtmlElement) -> bool:
 
 
 def _byline(element: HtmlElement) -> bool:
-    return bool(_BYLINE.search(CAMEL.sub("-", element.get("class", ""))))
+    return bool(_BYLINE.search(CAMEL_CASE_BOUNDARY.sub("-", element.get("class", ""))))
 
 
 def _article(things: Sequence[Thing], describes: Callable[[Thing], int]) -> Thing:

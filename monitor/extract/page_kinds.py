@@ -56,7 +56,7 @@ _LOGIN = re.compile(
 )
 
 
-def of_bytes(page: Page) -> NotArticle | None:
+def reject_bytes(page: Page) -> NotArticle | None:
     """What is no page at all, told by its first bytes and its content type."""
     kind = page.content_type.lower()
     if _MEDIA.match(page.body[:100]) or kind.startswith(("image/", "video/", "audio/", "application/pdf")):
@@ -70,26 +70,33 @@ def of_bytes(page: Page) -> NotArticle | None:
     return None
 
 
-def refuse(page: Page, root: HtmlElement, layout: Layout, known: Metadata, kept: Sequence[Block]) -> NotArticle | None:
+def reject_page(
+    page: Page, root: HtmlElement, layout: Layout, metadata: Metadata, kept: Sequence[Block]
+) -> NotArticle | None:
     """What kind of page it is where it is no story; None where it is one."""
     length = amount(kept)
     path = urlsplit(page.url).path
-    claims = bool(known.types & _STORY_TYPES) or known.kind == "article" or "json-ld" in known.found
+    claims = bool(metadata.types & _STORY_TYPES) or metadata.kind == "article" or "json-ld" in metadata.found
     # Only short texts are doubted.
-    proven = length < 600 and (claims or known.published_at is not None) and _tells_of_title(known, kept)
+    proven = length < 600 and (claims or metadata.published_at is not None) and _tells_of_title(metadata, kept)
 
-    if length < 600 and not proven and not known.published_at and any(map(_is_error, (known.title, *known.titles))):
-        return NotArticle(kind="error", detail=known.title[:200])
+    if (
+        length < 600
+        and not proven
+        and not metadata.published_at
+        and any(map(_is_error, (metadata.title, *metadata.titles)))
+    ):
+        return NotArticle(kind="error", detail=metadata.title[:200])
     if length < 600 and not proven and _looks_like_consent(layout, kept, length):
         return NotArticle(kind="consent", detail=" ".join(block.text for block in layout.blocks[:40])[:200])
     if length < 400 and not claims and _asks_for_password(root, path, proven=proven):
-        return NotArticle(kind="login", detail=known.title[:200])
-    if _is_listing(layout, known, page.url, length, claims=claims) or _is_cards(layout, known, kept):
-        return NotArticle(kind="tag" if _LISTING.search(page.url) else "index", detail=known.title[:200])
-    if length < 300 and (known.kind.startswith("video") or (_VIDEO.search(path) and length < _SHORT)):
-        return NotArticle(kind="video", detail=known.title[:200])
-    if length < _SHORT and "VideoObject" in known.types:
-        return NotArticle(kind="video", detail=known.title[:200])
+        return NotArticle(kind="login", detail=metadata.title[:200])
+    if _is_listing(layout, metadata, page.url, length, claims=claims) or _is_cards(layout, metadata, kept):
+        return NotArticle(kind="tag" if _LISTING.search(page.url) else "index", detail=metadata.title[:200])
+    if length < 300 and (metadata.kind.startswith("video") or (_VIDEO.search(path) and length < _SHORT)):
+        return NotArticle(kind="video", detail=metadata.title[:200])
+    if length < _SHORT and "VideoObject" in metadata.types:
+        return NotArticle(kind="video", detail=metadata.title[:200])
     if length < _SHORT and not proven and _SCRIPT.search(_said(root, layout, length)):
         return NotArticle(kind="script", detail="asks for JavaScript")
     if not kept or length < _HARDLY:
@@ -186,7 +193,7 @@ def _looks_like_consent(layout: Layout, kept: Sequence[Block], length: float) ->
     return length < _SHORT and bool(_CONSENT.search(" ".join(block.text for block in shown)[:4000]))
 
 
-def flags(layout: Layout, known: Metadata, kept: Sequence[Block]) -> tuple[str, ...]:
+def flags(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -> tuple[str, ...]:
     """What a reader of the story should know: its text may be cut, paid for, a dialogue's, or still growing."""
     found = []
     near = layout.blocks[kept[0].index : kept[-1].index + 15] if kept else layout.blocks
@@ -194,14 +201,14 @@ def flags(layout: Layout, known: Metadata, kept: Sequence[Block]) -> tuple[str, 
     told = near if length < 1500 else [block for block in near if block.region & Region.PAYWALL]
     walls = [block for block in told if len(block.text) < 300 and _WALL.search(block.text)]
     walled = any(block.region & Region.PAYWALL for block in walls) or (bool(walls) and length < 1500)
-    if known.paid or walled:
+    if metadata.paid or walled:
         found.append("paywall")
     last = kept[-1].text if kept else ""
-    states_more = bool(kept) and len(known.body) > max(400, 2 * sum(len(block.text) for block in kept))
-    if _ENDS_OPEN.search(last) or (walled and length < 1200) or (known.paid and length < 600) or states_more:
+    states_more = bool(kept) and len(metadata.body) > max(400, 2 * sum(len(block.text) for block in kept))
+    if _ENDS_OPEN.search(last) or (walled and length < 1200) or (metadata.paid and length < 600) or states_more:
         found.append("truncated")
     if any(_CONSENT.search(block.text) for block in kept[:2]):
         found.append("consent")
-    if known.live or (phrases.LIVE.search(known.title) and len(kept) > 20):
+    if metadata.live or (phrases.LIVE_TITLE.search(metadata.title) and len(kept) > 20):
         found.append("live")
     return tuple(found)

@@ -11,12 +11,12 @@ from monitor.extract.blocks import width
 from monitor.extract.vocabulary import alternatives
 
 # The label or the whole of a pointer to other stories.
-RELATED = re.compile(rf"\W*(?:{alternatives('related')})", re.IGNORECASE)
+_RELATED = re.compile(rf"\W*(?:{alternatives('related')})", re.IGNORECASE)
 
 
-def is_pointer(text: str) -> bool:
+def is_related_label(text: str) -> bool:
     """The label of a pointer to other stories, by itself or before what it points at."""
-    found = RELATED.match(text)
+    found = _RELATED.match(text)
     if found is None or found.end() in {0, len(text)}:
         return found is not None
     # "More in" is no label in "More investment": it ends where a word does.
@@ -31,7 +31,7 @@ _COMMENTS = re.compile(rf"\W*(?:\d+\W+)?(?:{alternatives('comment_headings')})\W
 _RIGHTS = re.compile(alternatives("rights"), re.IGNORECASE)
 
 
-def keeps_rights(text: str) -> bool:
+def is_rights_statement(text: str) -> bool:
     """A notice of whose the page is."""
     return len(text) < 500 and bool(_RIGHTS.search(text)) and (bool(_MARK.search(text)) or len(text) < 120)
 
@@ -39,13 +39,13 @@ def keeps_rights(text: str) -> bool:
 _MARK = re.compile(r"[©ⓒ]|^\W*(?:\(c\)|copyright)", re.IGNORECASE)
 
 
-def heads_comments(text: str) -> bool:
+def is_comments_heading(text: str) -> bool:
     """The heading of readers' comments."""
     return len(text) < 160 and bool(_COMMENTS.fullmatch(text))
 
 
 # Invitations: to subscribe, follow, share, comment, donate, install.
-APPEAL = re.compile(
+APPEAL_START = re.compile(
     rf"\W*(?:{alternatives('appeals')})"
     r"(?:(?<![A-Za-z\u00c0-\u052f])|(?![A-Za-z\u00c0-\u052f]))",  # "dela" is no beginning of "Delays"
     re.IGNORECASE,
@@ -59,7 +59,7 @@ _ADDRESS = re.compile(
 
 def is_appeal(text: str) -> bool:
     """A line or sentence that asks the reader for something, or tells of the page's rights and authors."""
-    if len(text) >= 300 or not APPEAL.match(text):
+    if len(text) >= 300 or not APPEAL_START.match(text):
         return False
     ended = _is_ended(text)
     if ended and _SUBJECT.match(text):
@@ -107,7 +107,7 @@ def is_credit(text: str) -> bool:
 
 
 # A line that only dates or signs the story.
-DATELINE = re.compile(
+_DATELINE = re.compile(
     rf"\W*(?:(?:{alternatives('datelines')})\b"
     r"|(?:by|von|par|por|de|di|da|av|af|door|autor|автор|από|作者|記者|记者|文)[:：]?\s\w+)",
     re.IGNORECASE,
@@ -120,10 +120,10 @@ _DATE = re.compile(
 
 def is_dateline(text: str) -> bool:
     """A short line that names a date or a signature and says nothing else."""
-    return len(text) < 90 and (bool(_DATE.search(text)) or (len(text) < 50 and bool(DATELINE.match(text))))
+    return len(text) < 90 and (bool(_DATE.search(text)) or (len(text) < 50 and bool(_DATELINE.match(text))))
 
 
-LIVE = re.compile(
+LIVE_TITLE = re.compile(
     r"^(?:live(?:blog|ticker)?|en direct|en vivo|ao vivo|в прямом эфире|онлайн)\b\s*[:|–-]"
     r"|\b(?:liveblog|liveticker|live updates)\b|[–-] live$",
     re.IGNORECASE,

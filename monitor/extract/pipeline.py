@@ -55,7 +55,7 @@ logging.getLogger("htmldate").setLevel(logging.CRITICAL)
 
 def read(page: Page, reading: ExtractionOptions) -> Article | NotArticle:
     """What the page is, and what it says where it is a story."""
-    refused = page_kinds.of_bytes(page)
+    refused = page_kinds.reject_bytes(page)
     if refused:
         return refused
     root = _parse(decode(page.body, page.encoding)[:MAX_CHARACTERS])
@@ -67,19 +67,19 @@ def read(page: Page, reading: ExtractionOptions) -> Article | NotArticle:
     known = metadata.read(root, page.url, outlet=reading.outlet, latest=page.fetched_at + DAY, country=reading.country)
     layout = blocks.read(_story_root(root, reading))
     kept, method = _text(root, layout, known, page, reading)
-    kept, names, left_out = boilerplate.without(layout, kept, reading.boilerplate)
+    kept, names, left_out = boilerplate.drop_recurring(layout, kept, reading.boilerplate)
     gave_up = bool(names) and not left_out
     if (gave_up or blocks.amount(kept) < _LITTLE) and not reading.boilerplate.isdisjoint(names):
         hints = Hints.of(known.title, known.titles, known.description)
-        again = boilerplate.without(layout, body.choose(layout, "", hints), reading.boilerplate)
+        again = boilerplate.drop_recurring(layout, body.choose(layout, "", hints), reading.boilerplate)
         if again[2] and (gave_up or blocks.amount(again[0]) > blocks.amount(kept)):
             (kept, names, left_out), method = again, "blocks"  # it was boxes that were taken for the story
 
     text = "\n\n".join(block.text for block in kept)
-    refused = page_kinds.refuse(page, root, layout, known, kept)
+    refused = page_kinds.reject_page(page, root, layout, known, kept)
     if refused:
         return refused
-    spoken = language.of(
+    spoken = language.detect(
         text, hint=reading.language or root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang")
     )
     return Article(
@@ -187,7 +187,7 @@ def _published(
     if not (whole or doubted):
         return stated
     told_as = partial(day_of, country=reading.country, latest=latest)
-    seen = visible_metadata.published(layout.blocks, kept, known.titles, told_as) if kept else None
+    seen = visible_metadata.find_published(layout.blocks, kept, known.titles, told_as) if kept else None
     seen = seen.by(clock) if seen else None
     if stated is not None and listed is not None and doubted:
         borne_out = seen is not None and abs(seen.at - listed) < 1.5 * DAY
@@ -203,9 +203,9 @@ def _published(
         return None
     guess = datetime.fromisoformat(found).replace(tzinfo=UTC)
     # htmldate looks at titles and at every <time>, too.
-    others = (*(visible_metadata.read(title, told_as) for title in known.titles), *map(dates.parse, known.others))
+    others = (*(visible_metadata.first_date(title, told_as) for title in known.titles), *map(dates.parse, known.others))
     return None if any(moment and moment.at.date() == guess.date() for moment in others) else guess
 
 
 def _signed(layout: Layout, kept: list[Block], reading: ExtractionOptions) -> tuple[str, ...]:
-    return visible_metadata.authors(layout, kept[0].index, kept[-1].index, [reading.outlet]) if kept else ()
+    return visible_metadata.find_authors(layout, kept[0].index, kept[-1].index, [reading.outlet]) if kept else ()

@@ -81,7 +81,7 @@ TAG_REGIONS = {
 }
 
 
-CAMEL = re.compile(r"(?<=[a-z\d])(?=[A-Z])")
+CAMEL_CASE_BOUNDARY = re.compile(r"(?<=[a-z\d])(?=[A-Z])")
 
 
 _ROLES = {
@@ -146,7 +146,7 @@ _BEGINNING = re.compile(r"(?:^|(?<=-))[a-z]")
 @lru_cache(maxsize=50_000)
 def _named(name: str) -> int:
     """The zones that one class or id stands for."""
-    name = CAMEL.sub("-", name).lower().replace("_", "-")
+    name = CAMEL_CASE_BOUNDARY.sub("-", name).lower().replace("_", "-")
     found = 0
     for beginning in _BEGINNING.finditer(name):
         for zone, words in _PATTERNS.get(beginning[0], ()):

@@ -34,7 +34,7 @@ class Hints:
 NO_HINTS = Hints()
 
 
-def trimmed(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
+def trim_blocks(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
     """Takes off what stands before, behind and between the running text, and puts the standfirst in front."""
     kept = _without_teasers(layout, kept)
     kept = [b for b in kept if not _is_title(b, hints.titles) and (_is_signpost(b) or not _is_aside(b))]
@@ -56,7 +56,7 @@ def trimmed(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
             return False
         if block.weight:
             return True
-        if index > last and heads_items(kept[index : index + 2]):
+        if index > last and is_list_heading(kept[index : index + 2]):
             return True
         if block.tag in HEADINGS or block.density > 0.3:
             return False
@@ -81,7 +81,7 @@ def _is_title(block: Block, titles: frozenset[str]) -> bool:
 def _is_aside(block: Block) -> bool:
     """A pointer to another story, an invitation or a picture's credit that stands in the text itself."""
     text = block.text
-    if len(text) < 250 and phrases.is_pointer(text) and (block.density > 0.3 or _is_label(text)):
+    if len(text) < 250 and phrases.is_related_label(text) and (block.density > 0.3 or _is_label(text)):
         return True
     if phrases.is_credit(text):
         return True
@@ -90,7 +90,7 @@ def _is_aside(block: Block) -> bool:
 
 def _is_signpost(block: Block) -> bool:
     """The label of other stories that stands over them: it is no text, and tells where the story ends."""
-    return (block.tag in HEADINGS or block.bold or announces(block.text)) and phrases.is_pointer(block.text)
+    return (block.tag in HEADINGS or block.bold or announces(block.text)) and phrases.is_related_label(block.text)
 
 
 def _is_label(text: str) -> bool:
@@ -163,7 +163,7 @@ def _cut(layout: Layout, kept: list[Block]) -> list[Block]:
         if (
             begun
             and before > 300
-            and (phrases.heads_comments(block.text) or phrases.keeps_rights(block.text))
+            and (phrases.is_comments_heading(block.text) or phrases.is_rights_statement(block.text))
             and not _goes_on(layout, kept[:index], kept[index + 1 :])
         ):
             return kept[:index]
@@ -172,7 +172,7 @@ def _cut(layout: Layout, kept: list[Block]) -> list[Block]:
             and before > 0.3 * total
             and len(block.text) < 60
             and not ENDS.search(block.text)
-            and phrases.is_pointer(block.text)
+            and phrases.is_related_label(block.text)
             and (block.tag in HEADINGS or announces(block.text) or before > 0.7 * total)
             and not _goes_on(layout, kept[:index], kept[index + 1 :])
         ):
@@ -193,7 +193,7 @@ def _goes_on(layout: Layout, before: Sequence[Block], behind: Sequence[Block]) -
         if block.density < 0.2
         and block.tag == "p"
         and layout.around(block)[1:] in places
-        and not phrases.APPEAL.match(block.text)
+        and not phrases.APPEAL_START.match(block.text)
     ]
     same = amount(paragraphs)
     if same > 300 and same > 0.8 * amount(behind):
@@ -228,6 +228,6 @@ def _with_lead(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
     return kept
 
 
-def heads_items(blocks: Sequence[Block]) -> bool:
+def is_list_heading(blocks: Sequence[Block]) -> bool:
     """Whether the first of two is a heading, and the second an item of a list of the story's own."""
     return len(blocks) == 2 and blocks[0].tag in HEADINGS and blocks[1].tag in ITEMS and not blocks[1].linked

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from monitor.calendar import MONTHS, ZONES, western
+from monitor.calendar import MONTHS, ZONES, ascii_digits
 from monitor.extract import bylines, dates
 from monitor.extract.blocks import ENDS, letters
 from monitor.extract.regions import Region
@@ -50,14 +50,14 @@ _NAME = re.compile(r"(?!\d)\w[\w.'’-]*(?: (?!\d)\w[\w.'’-]*){1,4}")
 _ELSEWHERE = Region.RELATED | Region.COMMENTS | Region.FOOTER | Region.CAPTION | Region.FIGURE
 
 
-UPDATED = re.compile(
+UPDATE_LABEL = re.compile(
     r"\W*(?:last |latest |page |letzte |zuletzt |dernière |última |ultimo )?"
     rf"(?:{alternatives('update_labels')})",
     re.IGNORECASE,
 )
 
 
-def published(
+def find_published(
     blocks: Sequence[Block], kept: Sequence[Block], titles: Iterable[str], day_of: DayOf
 ) -> dates.ParsedTime | None:
     """The date in the lines just above the story's first block or just below its last one.
@@ -72,8 +72,8 @@ def published(
     for block in near:
         if len(block.text) > 160 or block.region & _ELSEWHERE or _tells(block) or block.letters in known:
             continue
-        moment = read(block.text, day_of)
-        if moment is not None and not UPDATED.match(block.text):
+        moment = first_date(block.text, day_of)
+        if moment is not None and not UPDATE_LABEL.match(block.text):
             return moment
         updated = updated or moment
     return updated
@@ -86,9 +86,9 @@ def _tells(block: Block) -> bool:
     return len(block.text) > 40 and not block.region & Region.META and ENDS.search(block.text) is not None
 
 
-def read(text: str, day_of: DayOf) -> dates.ParsedTime | None:
+def first_date(text: str, day_of: DayOf) -> dates.ParsedTime | None:
     """The first date in a line, with the time beside it."""
-    text = western(text)
+    text = ascii_digits(text)
     match = _DATE.search(text)
     if not match:
         return None
@@ -129,7 +129,7 @@ def _day(match: re.Match[str], day_of: DayOf) -> datetime | None:
         return None
 
 
-def authors(layout: Layout, first: int, last: int, sites: Sequence[str]) -> tuple[str, ...]:
+def find_authors(layout: Layout, first: int, last: int, sites: Sequence[str]) -> tuple[str, ...]:
     """Who signs: in a short line above the story, or flush right under it, where ``first`` and ``last`` are its blocks'
     indexes."""
     for block in layout.blocks[max(0, first - 8) : first][::-1]:

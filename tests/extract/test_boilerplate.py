@@ -56,7 +56,7 @@ def page(number: int, *, popular: list[str] = POPULAR, frame: str = "story-frame
 def poll(memory: dict[str, object], number: int, body: bytes) -> tuple[dict[str, object], Article]:
     story = read(
         Page(url=f"https://bank.example/2026/{number}", body=body, fetched_at=now()),
-        ExtractionOptions(boilerplate=boilerplate.known(memory)),
+        ExtractionOptions(boilerplate=boilerplate.recurring(memory)),
     )
     assert isinstance(story, Article)
     return boilerplate.learn(memory, story), story
@@ -87,18 +87,18 @@ def test_a_story_read_again_teaches_nothing_new() -> None:
     memory: dict[str, object] = {}
     for _ in range(10):
         memory, _ = poll(memory, 7, page(7))
-    assert boilerplate.known(memory) == frozenset()
+    assert boilerplate.recurring(memory) == frozenset()
 
 
 def test_furniture_is_forgotten_when_the_layout_changes() -> None:
     memory: dict[str, object] = {}
     for number in range(1, 11):
         memory, _ = poll(memory, number, page(number))
-    old = boilerplate.known(memory)
+    old = boilerplate.recurring(memory)
     assert old
     for number in range(11, 11 + boilerplate.FORGET_AFTER_STORIES + 1):
         memory, _ = poll(memory, number, page(number, frame="redesign", popular=[]).replace(b"class='b", b"class='c"))
-    assert not old & boilerplate.known(memory)
+    assert not old & boilerplate.recurring(memory)
 
 
 def test_a_page_that_is_all_furniture_keeps_its_text() -> None:
@@ -143,7 +143,7 @@ def test_a_story_s_own_items_and_subheadings_stay_where_standing_ones_were_learn
         memory, story = poll(memory, number, html.encode())
         assert ("Sberbank" in story.text) == (number > 20)
         assert ("Huawei" in story.text) == (number > 20)
-    assert boilerplate.known(memory), "what stands on each page is furniture by now"
+    assert boilerplate.recurring(memory), "what stands on each page is furniture by now"
 
 
 @pytest.mark.parametrize("place", [2, 5], ids=["among", "behind"])

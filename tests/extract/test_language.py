@@ -31,8 +31,8 @@ SERBIAN = (
 def test_a_text_that_is_surely_in_one_language_is_in_it_whatever_the_markup_says(
     text: str, hint: str, expected: str
 ) -> None:
-    assert language.of(text, hint) == expected
+    assert language.detect(text, hint) == expected
 
 
 def test_the_markup_decides_where_the_text_is_too_short_to_tell() -> None:
-    assert language.of("Министр", "uk") == "uk"
+    assert language.detect("Министр", "uk") == "uk"

@@ -237,11 +237,11 @@ def test_form_letters_of_an_outlet_keep_what_each_of_them_says() -> None:
             f"<div class='txt'>{own}{form}</div></article></body></html>"
         )
         page = Page(url=f"https://court.example/notices/{number}", body=html.encode(), fetched_at=now())
-        story = read(page, ExtractionOptions(boilerplate=memory.known()))
+        story = read(page, ExtractionOptions(boilerplate=memory.recurring()))
         assert isinstance(story, Article)
         assert f"Sberbank{number}" in story.text
         memory.learn(story)
-    assert boilerplate.shown(memory.memory), "the form itself is furniture by now"
+    assert boilerplate.samples(memory.memory), "the form itself is furniture by now"
 
 
 @pytest.mark.parametrize(
