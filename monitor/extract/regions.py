@@ -1,4 +1,4 @@
-"""What the markup says of a place in a page: its tags, and the words that publishers' style sheets use."""
+"""Regions of a page, as its tags, roles and class names mark them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from monitor.extract.vocabulary import sections
 
 
 class Region:
-    """What the markup says of a place; several may hold.  Plain numbers: an IntFlag's arithmetic is 20 times slower."""
+    """Bits of a region mask; an element may open several regions.
+
+    Plain numbers, because the arithmetic of an IntFlag is 20 times slower.
+    """
 
     NAV = 1  # menus, breadcrumbs, site header
     FOOTER = 2
@@ -29,7 +32,7 @@ class Region:
     EMBED = 32768  # posts of social networks
     CONSENT = 65536
     PAYWALL = 131072
-    BODY = 262144  # what the markup itself calls the article's body
+    BODY = 262144  # named as the article's body
     ARTICLE = 524288
     HEADER = 1048576  # <header>
     LEAD = 2097152  # standfirst
@@ -38,7 +41,7 @@ class Region:
     TITLE = 16777216
 
 
-# Places whose text is not the story's.
+# Regions whose text is not the story's.
 FOREIGN_REGIONS = (
     Region.NAV
     | Region.FOOTER
@@ -80,11 +83,10 @@ TAG_REGIONS = {
     "h1": Region.TITLE,
 }
 
-
 CAMEL_CASE_BOUNDARY = re.compile(r"(?<=[a-z\d])(?=[A-Z])")
 
 
-_ROLES = {
+_ROLE_REGIONS = {
     "navigation": Region.NAV,
     "menu": Region.NAV,
     "menubar": Region.NAV,
@@ -110,46 +112,49 @@ _ROLES = {
 
 
 def regions(tag: str, names: str, role: str) -> int:
-    """The zones that an element opens; ``names`` are its class and id, ``role`` its role or itemprop."""
-    if len(names) + len(role) < 200:  # what is remembered has a bound
-        return _opened(tag, names, role)
-    return _opened.__wrapped__(tag, names, role)
+    """Returns the mask of the regions that an element opens.
+
+    ``names`` are its class and id, ``role`` its role or itemprop.
+    """
+    if len(names) + len(role) < 200:  # bounds the size of the cache's keys
+        return _element_regions(tag, names, role)
+    return _element_regions.__wrapped__(tag, names, role)
 
 
 @lru_cache(maxsize=20_000)
-def _opened(tag: str, names: str, role: str) -> int:
-    found = TAG_REGIONS.get(tag, 0)
+def _element_regions(tag: str, names: str, role: str) -> int:
+    mask = TAG_REGIONS.get(tag, 0)
     if role:
-        found |= _ROLES.get(role, 0)
+        mask |= _ROLE_REGIONS.get(role, 0)
     if names and tag not in {"html", "body"}:
         for name in names[:500].split():
-            found |= _named(name)
-    return found
+            mask |= _name_regions(name)
+    return mask
 
 
-def _by_letter() -> dict[str, list[tuple[int, re.Pattern[str]]]]:
-    """The patterns by the letter they begin with: a name has few beginnings, and most fit no pattern at all."""
+def _patterns_by_letter() -> dict[str, list[tuple[int, re.Pattern[str]]]]:
+    """The patterns of each region by first letter: a name has few word starts, and most match no pattern at all."""
     grouped: dict[str, dict[int, list[str]]] = {}
-    for zone, words in sections("class_names").items():
-        for word in words:
-            grouped.setdefault(word[0], {}).setdefault(getattr(Region, zone), []).append(word)
+    for heading, entries in sections("class_names").items():
+        for entry in entries:
+            grouped.setdefault(entry[0], {}).setdefault(getattr(Region, heading), []).append(entry)
     return {
-        letter: [(zone, re.compile(rf"(?:{'|'.join(words)})(?=[-\d]|$)")) for zone, words in zones.items()]
-        for letter, zones in grouped.items()
+        letter: [(region, re.compile(rf"(?:{'|'.join(entries)})(?=[-\d]|$)")) for region, entries in by_region.items()]
+        for letter, by_region in grouped.items()
     }
 
 
-_PATTERNS = _by_letter()
-_BEGINNING = re.compile(r"(?:^|(?<=-))[a-z]")
+_PATTERNS = _patterns_by_letter()
+_WORD_START = re.compile(r"(?:^|(?<=-))[a-z]")
 
 
 @lru_cache(maxsize=50_000)
-def _named(name: str) -> int:
-    """The zones that one class or id stands for."""
+def _name_regions(name: str) -> int:
+    """Returns the mask of the regions that one class or id names."""
     name = CAMEL_CASE_BOUNDARY.sub("-", name).lower().replace("_", "-")
-    found = 0
-    for beginning in _BEGINNING.finditer(name):
-        for zone, words in _PATTERNS.get(beginning[0], ()):
-            if not found & zone and words.match(name, beginning.start()):
-                found |= zone
-    return found
+    mask = 0
+    for start in _WORD_START.finditer(name):
+        for region, pattern in _PATTERNS.get(start[0], ()):
+            if not mask & region and pattern.match(name, start.start()):
+                mask |= region
+    return mask
