@@ -76,7 +76,7 @@ def drop_recurring(
 
 
 def _box(layout: Layout, block: Block) -> int:
-    """The node index of the innermost element around a block that has a class or id; -1 if there is none."""
+    """The node index of the innermost element around a block that has a class or id, or -1."""
     return next((index for index in layout.chain(block.node) if layout.nodes[index].names), -1)
 
 

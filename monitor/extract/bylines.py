@@ -84,14 +84,14 @@ def names(sources: Iterable[Iterable[str]], outlet_names: Iterable[str] = ()) ->
     outlets = {letters(name) for name in outlet_names if name}
     accounts: tuple[str, ...] = ()
     for bylines in sources:
-        people = [name for plain, name in _names_by_letters(bylines).items() if plain not in outlets]
-        if len(people) > 1:
-            people = [name for name in people if not _is_department(name, outlets)] or people
-            full_names = [person for person in people if " " in person]
-            people = [name for name in people if not any(name.startswith(f"{person} ") for person in full_names)]
-        if people and not all(map(_ACCOUNT.fullmatch, people)):
-            return tuple(people[:20])
-        accounts = accounts or tuple(people[:20])
+        authors = [name for plain, name in _names_by_letters(bylines).items() if plain not in outlets]
+        if len(authors) > 1:
+            authors = [name for name in authors if not _is_department(name, outlets)] or authors
+            full_names = [person for person in authors if " " in person]
+            authors = [name for name in authors if not any(name.startswith(f"{person} ") for person in full_names)]
+        if authors and not all(map(_ACCOUNT.fullmatch, authors)):
+            return tuple(authors[:20])
+        accounts = accounts or tuple(authors[:20])
     return accounts
 
 
