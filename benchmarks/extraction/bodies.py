@@ -90,7 +90,7 @@ def run(reader: Reader, samples: list[Sample]) -> tuple[dict[str, str], int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    corpus.argument(parser)
+    corpus.add_corpus_argument(parser)
     parser.add_argument("--peers", help="directory that the peers were installed into")
     parser.add_argument("--worst", type=int, default=0, help="also name so many of the monitor's worst pages")
     options = parser.parse_args()
@@ -98,7 +98,7 @@ def main() -> None:
         sys.path.append(options.peers)
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    public, dev = corpus.public(options.corpus), corpus.dev(options.corpus)
+    public, dev = corpus.public_samples(options.corpus), corpus.dev_samples(options.corpus)
     full = [s for s in dev if s.body is not None]
     snippets = [s for s in dev if s.kind == "snippets"]
     groups = {name: [s for s in full if s.language in codes] for name, codes in _GROUPS.items()}

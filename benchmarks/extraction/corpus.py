@@ -32,7 +32,7 @@ class Sample:
     kind: str = "full"
 
 
-def public(corpus: Path) -> list[Sample]:
+def public_samples(corpus: Path) -> list[Sample]:
     """The public article-extraction-benchmark."""
     root = corpus / "article-extraction-benchmark"
     truth = json.loads((root / "ground-truth.json").read_text())
@@ -42,7 +42,7 @@ def public(corpus: Path) -> list[Sample]:
     ]
 
 
-def dev(corpus: Path) -> list[Sample]:
+def dev_samples(corpus: Path) -> list[Sample]:
     """Pages in many languages, with their facts."""
     root = corpus / "dev"
     truth = json.loads((root / "truth.json").read_text())
@@ -64,7 +64,7 @@ def dev(corpus: Path) -> list[Sample]:
     ]
 
 
-def argument(parser: argparse.ArgumentParser) -> None:
+def add_corpus_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--corpus",
         type=Path,

@@ -52,11 +52,11 @@ def trafilatura_says(sample: Sample) -> Told:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    corpus.argument(parser)
+    corpus.add_corpus_argument(parser)
     parser.add_argument("--wrong", action="store_true", help="list what the monitor gets wrong")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
-    samples = corpus.dev(options.corpus)
+    samples = corpus.dev_samples(options.corpus)
     print(f"{'':16}{'title':>16}{'day':>16}{'minute':>16}{'authors':>16}")
     for name, reader in (("media-monitor", monitor), ("trafilatura", trafilatura_says)):
         told = {sample.name: reader(sample) for sample in samples}

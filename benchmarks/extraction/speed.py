@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    corpus.argument(parser)
+    corpus.add_corpus_argument(parser)
     parser.add_argument("--pages", type=int, default=150)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
-    samples = [*corpus.public(options.corpus), *corpus.dev(options.corpus)]
+    samples = [*corpus.public_samples(options.corpus), *corpus.dev_samples(options.corpus)]
     samples = samples[:: max(1, len(samples) // options.pages)]
     ours, theirs = [], []
     for sample in samples[:5]:

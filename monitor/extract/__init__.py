@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["ExtractionOptions", "Extractor", "read"]
 
 
-def read(page: Page, reading: ExtractionOptions) -> Article | NotArticle:
+def read(page: Page, options: ExtractionOptions) -> Article | NotArticle:
     """What the page is, read in this process: a page made to harm may take long or raise what it likes."""
     from monitor.extract import pipeline
 
-    return pipeline.read(page, reading)
+    return pipeline.extract_article(page, options)

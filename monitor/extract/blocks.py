@@ -35,27 +35,27 @@ _INLINE = frozenset(
     " samp small span strike strong sub sup time tt u var wbr amp-img picture center-span o:p".split()
 )
 _MAX_ASIDE_CHARACTERS = 60  # characters
-CAPTION = 25  # characters of what a picture is said to show, from which on it may be its caption
+MIN_CAPTION_CHARACTERS = 25  # characters of what a picture is said to show, from which on it may be its caption
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _SPACE = re.compile(r"[\s\x01-\x1f\x7f]+")  # all but the NUL that stands for a line break here
 # A place where a sentence pauses or ends, and a text that ends with one.
-SENTENCE = re.compile(r"[.!?…。！？।؟۔։።។၊။;:,，、،][\"'”’»)\]」』]*(?:\s|$)|[。！？，、።፣၊။។]")
-ENDS = re.compile(r"[.!?…。！？।؟۔։።။។][\"'”’»)\]」』]*\W*$")
+SENTENCE_MARK = re.compile(r"[.!?…。！？।؟۔։።។၊။;:,，、،][\"'”’»)\]」』]*(?:\s|$)|[。！？，、።፣၊။។]")
+SENTENCE_END = re.compile(r"[.!?…。！？।؟۔։።။។][\"'”’»)\]」』]*\W*$")
 # Thai, Lao, Burmese, Khmer: sentences end with a blank.
 _UNMARKED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
-HEADINGS = frozenset({"h2", "h3", "h4", "h5", "h6"})  # within a story: its title is no block of it
-ITEMS = frozenset({"li", "td", "th", "dd", "dt"})
+HEADING_TAGS = frozenset({"h2", "h3", "h4", "h5", "h6"})  # within a story: its title is no block of it
+ITEM_TAGS = frozenset({"li", "td", "th", "dd", "dt"})
 
 
 @dataclass(slots=True)
 class Node:
     """A block element that holds text somewhere below it."""
 
-    parent: int  # index of the block element around it, -1 for the outermost
+    parent_index: int  # index of the block element around it, -1 for the outermost
     tag: str
-    names: str  # class and id as written
-    markup: int  # zones it opens by its tag and names
-    own: int  # those of them that are believed, see `body.settle`
+    class_and_id: str  # class and id as written
+    markup_regions: int  # zones it opens by its tag and names
+    own_regions: int  # those of them that are believed, see `body.settle`
     region: int  # zones it stands in, its own included
     element: HtmlElement
     depth: int
@@ -64,21 +64,21 @@ class Node:
 @dataclass(slots=True)
 class Block:
     text: str
-    node: int
+    node_index: int
     region: int
     tag: str  # the nearest block element's
-    linked: int  # characters inside links
-    bold: bool
-    inline: int = 0  # the zones of inline elements around it
+    linked_characters: int  # characters inside links
+    is_bold: bool
+    inline_regions: int = 0  # the zones of inline elements around it
     index: int = 0
     _letters: str | None = None
     _weight: float | None = None
 
     @property
-    def letters(self) -> str:
+    def folded_letters(self) -> str:
         """The text's letters and digits alone, folded: what two copies of it share."""
         if self._letters is None:
-            self._letters = letters(self.text)
+            self._letters = fold_letters(self.text)
         return self._letters
 
     @property
@@ -89,25 +89,25 @@ class Block:
         return self._weight
 
     def _weigh(self) -> float:
-        density = self.density
+        density = self.link_density
         if density > 0.6:
             return 0.0
         text = self.text
-        length = width(text)
+        length = alphabetic_length(text)
         if length > 60 and "\u0e00" <= max(text[:60]) <= "\u17ff" and _UNMARKED.search(text[:60]):
             return length * (1.0 - density)
         if length < 25 or (length < 120 and self.tag in {"h1", "h2", "h3", "h4", "th"}):
             return 0.0
-        if length < 80 and not ENDS.search(text[-12:]):
+        if length < 80 and not SENTENCE_END.search(text[-12:]):
             return 0.0
-        if (length < 40 or self.tag not in {"p", "blockquote"}) and not SENTENCE.search(text):
+        if (length < 40 or self.tag not in {"p", "blockquote"}) and not SENTENCE_MARK.search(text):
             return 0.0
         return length * (1.0 - density)
 
     @property
-    def density(self) -> float:
+    def link_density(self) -> float:
         """The share of the text that is links."""
-        return self.linked / max(1, len(self.text))
+        return self.linked_characters / max(1, len(self.text))
 
 
 @dataclass(slots=True)
@@ -116,29 +116,29 @@ class Layout:
 
     blocks: list[Block] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
-    elements: int = 0
-    deepest: int = 0  # levels of elements
-    cut: bool = False  # there was more than is read
-    pictures: list[tuple[int, str]] = field(default_factory=list)  # block at or behind it, `letters` of what it shows
+    element_count: int = 0
+    max_depth: int = 0  # levels of elements
+    is_truncated: bool = False  # there was more than is read
+    image_descriptions: list[tuple[int, str]] = field(default_factory=list)  # block at or behind it, `letters` of what it shows
 
-    def chain(self, node: int) -> list[int]:
+    def ancestors_or_self(self, node: int) -> list[int]:
         """The block elements around, innermost first."""
         found = []
         while node >= 0:
             found.append(node)
-            node = self.nodes[node].parent
+            node = self.nodes[node].parent_index
         return found
 
-    def around(self, block: Block) -> tuple[str, ...]:
+    def element_path(self, block: Block) -> tuple[str, ...]:
         """The names of the elements around a block, innermost first."""
-        return tuple(self.nodes[index].tag + " " + self.nodes[index].names for index in self.chain(block.node)[:4])
+        return tuple(self.nodes[index].tag + " " + self.nodes[index].class_and_id for index in self.ancestors_or_self(block.node_index)[:4])
 
-    def place(self, block: Block) -> str:
+    def path_hash(self, block: Block) -> str:
         """A name of the block's place that its neighbours on the site's other pages share."""
         parts = []
-        for index in self.chain(block.node)[:6]:
+        for index in self.ancestors_or_self(block.node_index)[:6]:
             node = self.nodes[index]
-            parts.append(node.tag + "." + _DIGITS.sub("", node.names))
+            parts.append(node.tag + "." + _DIGITS.sub("", node.class_and_id))
         return blake2b("/".join(parts).encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
 
 
@@ -146,22 +146,22 @@ _DIGITS = re.compile(r"[\d]+|[0-9a-f]{8,}|css-\w+|sc-\w+")
 _NOT_LETTERS = re.compile(r"[\W_]+")
 
 
-def width(text: str) -> int:
+def alphabetic_length(text: str) -> int:
     """How long a text would be in an alphabet: a character of Chinese, Japanese or Korean says more."""
     return int(len(text) * (2.5 if ord(max(text[:60])) > 0x2E80 else 1.0))
 
 
-def amount(kept: Sequence[Block]) -> float:
+def total_weight(kept: Sequence[Block]) -> float:
     """How much running text the blocks hold."""
     return sum(block.weight for block in kept)
 
 
-def announces(text: str) -> bool:
+def ends_with_colon(text: str) -> bool:
     """Whether something has to follow."""
     return text.endswith((":", "："))
 
 
-def letters(text: str) -> str:
+def fold_letters(text: str) -> str:
     return _NOT_LETTERS.sub("", text).casefold()
 
 
@@ -175,7 +175,7 @@ def _in_line(element: HtmlElement, tag: str) -> bool:
     return outer is not None and (outer.tag in _INLINE or outer.tag in {"p", "li", "td", "blockquote"})
 
 
-def read(root: HtmlElement, limit: int = MAX_BLOCKS) -> Layout:  # noqa: PLR0912, PLR0915  one hot loop
+def parse_layout(root: HtmlElement, limit: int = MAX_BLOCKS) -> Layout:  # noqa: PLR0912, PLR0915  one hot loop
     """The page's blocks, up to ``limit`` of them."""
     layout = Layout()
     nodes, blocks = layout.nodes, layout.blocks
@@ -204,12 +204,12 @@ def read(root: HtmlElement, limit: int = MAX_BLOCKS) -> Layout:  # noqa: PLR0912
             blocks.append(
                 Block(
                     text=text,
-                    node=current,
+                    node_index=current,
                     region=(node.region if node else 0) | inline,
-                    inline=inline,
+                    inline_regions=inline,
                     tag=node.tag if node else "body",
-                    linked=min(linked, len(text)),
-                    bold=bold * 10 > len(text) * 9,
+                    linked_characters=min(linked, len(text)),
+                    is_bold=bold * 10 > len(text) * 9,
                     index=len(blocks),
                 )
             )
@@ -235,13 +235,13 @@ def read(root: HtmlElement, limit: int = MAX_BLOCKS) -> Layout:  # noqa: PLR0912
     for event, element in walker:
         tag = element.tag
         if not isinstance(tag, str):  # what follows a comment is text of its parent
-            layout.elements += 1
+            layout.element_count += 1
             add(element.tail)
             continue
         if event == "start":
-            layout.elements += 1
+            layout.element_count += 1
             level += 1
-            layout.deepest = max(layout.deepest, level)
+            layout.max_depth = max(layout.max_depth, level)
             if tag in _SKIPPED:
                 walker.skip_subtree()
                 continue
@@ -257,8 +257,8 @@ def read(root: HtmlElement, limit: int = MAX_BLOCKS) -> Layout:  # noqa: PLR0912
                 continue
             if tag == "img":
                 shows = element.get("alt", "")
-                if len(shows) >= CAPTION:
-                    layout.pictures.append((len(blocks), letters(shows[:1000])))
+                if len(shows) >= MIN_CAPTION_CHARACTERS:
+                    layout.image_descriptions.append((len(blocks), fold_letters(shows[:1000])))
                 continue
             names = role = style = ""
             hidden = False
@@ -290,17 +290,17 @@ def read(root: HtmlElement, limit: int = MAX_BLOCKS) -> Layout:  # noqa: PLR0912
             else:
                 flush()
                 if len(blocks) >= limit:
-                    layout.cut = True
+                    layout.is_truncated = True
                     break
                 outer = nodes[current] if current >= 0 else None
                 zone = own | ((outer.region & _INHERITED) if outer else 0)
                 nodes.append(
                     Node(
-                        parent=current,
+                        parent_index=current,
                         tag=tag,
-                        names=names,
-                        markup=own,
-                        own=own,
+                        class_and_id=names,
+                        markup_regions=own,
+                        own_regions=own,
                         region=zone,
                         element=element,
                         depth=outer.depth + 1 if outer else 0,
@@ -321,7 +321,7 @@ def read(root: HtmlElement, limit: int = MAX_BLOCKS) -> Layout:  # noqa: PLR0912
                     inline_zone.pop()
             else:
                 flush()
-                current = nodes[current].parent
+                current = nodes[current].parent_index
             if element is not root:
                 add(element.tail)
     flush()

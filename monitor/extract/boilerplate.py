@@ -50,13 +50,13 @@ def drop_recurring(
     ``boilerplate`` holds the names that `recurring` returns.  A page that would lose all its text keeps it: its layout
     has changed.
     """
-    names = tuple(f"{layout.place(block)}:{_hash(block.letters)}" for block in kept)
+    names = tuple(f"{layout.path_hash(block)}:{_hash(block.folded_letters)}" for block in kept)
     text_recurs = [name in boilerplate for name in names]
     container_recurs = [name.partition(":")[0] in boilerplate for name in names]
     story_boxes = {-1}  # elements with text of the story, and the outside of all elements
     for block, by_text, by_container in zip(kept, text_recurs, container_recurs, strict=True):
         if block.weight and not by_text and not by_container:
-            story_boxes.update(layout.chain(block.node))
+            story_boxes.update(layout.ancestors_or_self(block.node_index))
     dropped = [
         by_text or (by_container and _box(layout, block) not in story_boxes)
         for block, by_text, by_container in zip(kept, text_recurs, container_recurs, strict=True)
@@ -77,7 +77,7 @@ def drop_recurring(
 
 def _box(layout: Layout, block: Block) -> int:
     """The node index of the innermost element around a block that has a class or id, or -1."""
-    return next((index for index in layout.chain(block.node) if layout.nodes[index].names), -1)
+    return next((index for index in layout.ancestors_or_self(block.node_index) if layout.nodes[index].class_and_id), -1)
 
 
 def learn(memory: Json, article: Article) -> Json:

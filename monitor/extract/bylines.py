@@ -7,7 +7,7 @@ from html import unescape
 from typing import TYPE_CHECKING
 
 from monitor.calendar import MONTHS
-from monitor.extract.blocks import letters
+from monitor.extract.blocks import fold_letters
 from monitor.extract.vocabulary import alternatives, entries
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def names(sources: Iterable[Iterable[str]], outlet_names: Iterable[str] = ()) ->
     ``sources`` hold the byline texts of a page, most trusted source first.  ``outlet_names`` are not authors.  Account
     names are returned only if no source names a person.
     """
-    outlets = {letters(name) for name in outlet_names if name}
+    outlets = {fold_letters(name) for name in outlet_names if name}
     accounts: tuple[str, ...] = ()
     for bylines in sources:
         authors = [name for plain, name in _names_by_letters(bylines).items() if plain not in outlets]
@@ -104,12 +104,12 @@ def newsroom(sources: Iterable[Iterable[str]]) -> tuple[str, ...]:
 
 def _names_by_letters(bylines: Iterable[str]) -> dict[str, str]:
     """The names in the byline texts, by their `letters`."""
-    return {letters(name): name for byline in bylines for name in _split_names(byline)}
+    return {fold_letters(name): name for byline in bylines for name in _split_names(byline)}
 
 
 def _is_department(name: str, outlets: set[str]) -> bool:
     """Returns True if the name is that of an outlet with a word after it."""
-    first_word = letters(name.split(maxsplit=1)[0])
+    first_word = fold_letters(name.split(maxsplit=1)[0])
     return len(first_word) > 2 and first_word in outlets
 
 
@@ -143,7 +143,7 @@ def _split_names(byline: str) -> list[str]:
         for part in parts
         if 2 <= len(part) <= 60
         and not re.search(r"\w\.\w+/|:", part)  # addresses, labels
-        and letters(part) not in _PLACEHOLDERS
+        and fold_letters(part) not in _PLACEHOLDERS
         and not _LINK_TEXT.search(part)
         and len(part.split()) <= 6
         and re.search(r"[^\W\d_]{2}", part)

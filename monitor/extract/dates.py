@@ -20,25 +20,25 @@ _ISO = re.compile(
 _COMPACT = re.compile(r"^\s*(\d{4})(\d{2})(\d{2})(?:T?(\d{2})(\d{2})(\d{2})?)?(Z|[+-]\d{2}:?\d{2})?\s*$")
 _EPOCH = re.compile(r"^\s*(\d{10})(\d{3})?\s*$")
 _OFFSET_FROM = re.compile(r"\b(?:GMT|UTC)\s?(?=[+-]\d)")  # what dateutil turns the sign of
-EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+EARLIEST_TIME = datetime(1990, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedTime:
     """A time, with how exactly it was stated."""
 
-    at: datetime  # aware
-    timed: bool  # to the minute or finer, not the day alone
-    zoned: bool  # its zone was stated; taken as UTC else
+    time: datetime  # aware
+    has_time: bool  # to the minute or finer, not the day alone
+    has_timezone: bool  # its zone was stated; taken as UTC else
 
-    def by(self, clock: tzinfo | None) -> ParsedTime:
+    def with_default_timezone(self, clock: tzinfo | None) -> ParsedTime:
         """The same time read off ``clock``, where no zone was stated."""
-        if clock is None or self.zoned or not self.timed:
+        if clock is None or self.has_timezone or not self.has_time:
             return self
-        return replace(self, at=self.at.replace(tzinfo=clock))
+        return replace(self, at=self.time.replace(tzinfo=clock))
 
 
-def parse(text: str, *, country: str | None = None, latest: datetime | None = None) -> ParsedTime | None:
+def parse_date(text: str, *, country: str | None = None, latest: datetime | None = None) -> ParsedTime | None:
     """What the text says, if it is a date at all; times without a zone count as UTC.
 
     ``country`` and ``latest`` tell apart the days that "05/11/2026" can mean, see `day_of`.
@@ -56,7 +56,7 @@ def parse(text: str, *, country: str | None = None, latest: datetime | None = No
         except (ValueError, OverflowError, TypeError):
             continue
         if moment is not None:
-            return moment if moment.at.year >= EARLIEST.year else None
+            return moment if moment.time.year >= EARLIEST_TIME.year else None
     return None
 
 
@@ -69,15 +69,15 @@ def _iso(text: str) -> ParsedTime | None:
     if rest and zone is None and rest.split()[0].strip("()").upper() in ZONES:
         zone = rest.split()[0].strip("()").upper()
     if hour is None:
-        return ParsedTime(datetime(int(year), int(month), int(day), tzinfo=UTC), timed=False, zoned=False)
+        return ParsedTime(datetime(int(year), int(month), int(day), tzinfo=UTC), has_time=False, has_timezone=False)
     hours = int(hour)
     if half:
         hours = hours % 12 + (12 if half.lower().startswith("p") else 0)
     micro = int((fraction or "0")[:6].ljust(6, "0"))
     if hours == 24:
         hours = 0
-    at = datetime(int(year), int(month), int(day), hours, int(minute), int(second or 0), micro, tzinfo=zone_of(zone))
-    return ParsedTime(at, timed=True, zoned=zone is not None)
+    at = datetime(int(year), int(month), int(day), hours, int(minute), int(second or 0), micro, tzinfo=parse_timezone(zone))
+    return ParsedTime(at, has_time=True, has_timezone=zone is not None)
 
 
 def _compact(text: str) -> ParsedTime | None:
@@ -86,23 +86,23 @@ def _compact(text: str) -> ParsedTime | None:
         return None
     year, month, day, hour, minute, second, zone = match.groups()
     at = datetime(
-        int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=zone_of(zone)
+        int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=parse_timezone(zone)
     )
-    return ParsedTime(at, timed=hour is not None, zoned=zone is not None)
+    return ParsedTime(at, has_time=hour is not None, has_timezone=zone is not None)
 
 
 def _epoch(text: str) -> ParsedTime | None:
     match = _EPOCH.match(text)
     if not match:
         return None
-    return ParsedTime(datetime.fromtimestamp(int(match[1]), tz=UTC), timed=True, zoned=True)
+    return ParsedTime(datetime.fromtimestamp(int(match[1]), tz=UTC), has_time=True, has_timezone=True)
 
 
 def _rfc822(text: str) -> ParsedTime | None:
     if "," not in text[:5]:
         return None
     at = parsedate_to_datetime(text)
-    return ParsedTime(at if at.tzinfo else at.replace(tzinfo=UTC), timed=True, zoned=at.tzinfo is not None)
+    return ParsedTime(at if at.tzinfo else at.replace(tzinfo=UTC), has_time=True, has_timezone=at.tzinfo is not None)
 
 
 def _fuzzy(text: str) -> ParsedTime | None:
@@ -115,7 +115,7 @@ def _fuzzy(text: str) -> ParsedTime | None:
     if at.year == 1:
         return None
     timed = bool(re.search(r"\d[:.]\d\d", text))
-    return ParsedTime(at if at.tzinfo else at.replace(tzinfo=UTC), timed=timed, zoned=at.tzinfo is not None)
+    return ParsedTime(at if at.tzinfo else at.replace(tzinfo=UTC), has_time=timed, has_timezone=at.tzinfo is not None)
 
 
 def _offset(name: str | None, offset: int | None) -> tzinfo | None:
@@ -124,7 +124,7 @@ def _offset(name: str | None, offset: int | None) -> tzinfo | None:
     return ZONES.get((name or "").upper())
 
 
-def zone_of(text: str | None) -> tzinfo:
+def parse_timezone(text: str | None) -> tzinfo:
     """The zone of a name or an offset; UTC where there is none."""
     if not text or text in {"Z", "z", "UTC", "GMT"}:
         return UTC
@@ -136,27 +136,27 @@ def zone_of(text: str | None) -> tzinfo:
     return timezone(sign * timedelta(hours=hours, minutes=minutes))
 
 
-def best(candidates: list[ParsedTime], *, latest: datetime, clock: tzinfo | None = None) -> datetime | None:
+def choose_time(candidates: list[ParsedTime], *, latest: datetime, default_timezone: tzinfo | None = None) -> datetime | None:
     """The first plausible moment, told more exactly by a later one where that speaks of the same day.
 
     Moments after ``latest`` or before 1990 are not believed.  Times without a zone are read off ``clock``, or as UTC.
     Midnight, in whichever zone, stands for its day: where nothing tells the time of that day, it is the day in UTC.
     """
-    candidates = [moment for told in candidates if EARLIEST <= (moment := told.by(clock)).at <= latest]
+    candidates = [moment for told in candidates if EARLIEST_TIME <= (moment := told.with_default_timezone(default_timezone)).time <= latest]
     if not candidates:
         return None
     first, others = candidates[0], candidates[1:]
-    exact = first.at
-    if not first.timed or first.at.time() == time(0):
-        day = datetime.combine(first.at.date(), time(0), tzinfo=UTC)
-        exact = next((other.at for other in others if _tells_time_of(other, day.date())), day)
-    elif not first.zoned:
-        exact = next((other.at for other in others if other.zoned and _minute(other.at) == _minute(first.at)), exact)
+    exact = first.time
+    if not first.has_time or first.time.time() == time(0):
+        day = datetime.combine(first.time.date(), time(0), tzinfo=UTC)
+        exact = next((other.time for other in others if _tells_time_of(other, day.date())), day)
+    elif not first.has_timezone:
+        exact = next((other.time for other in others if other.has_timezone and _minute(other.time) == _minute(first.time)), exact)
     return exact.astimezone(UTC)
 
 
 def _tells_time_of(moment: ParsedTime, day: date) -> bool:
-    return moment.timed and moment.at.time() != time(0) and day in {moment.at.date(), moment.at.astimezone(UTC).date()}
+    return moment.has_time and moment.time.time() != time(0) and day in {moment.time.date(), moment.time.astimezone(UTC).date()}
 
 
 def _minute(moment: datetime) -> datetime:

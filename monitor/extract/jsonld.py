@@ -14,7 +14,7 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-Thing: TypeAlias = dict[str, Any]
+Item: TypeAlias = dict[str, Any]
 
 MAX_SCRIPTS = 60
 MAX_SCRIPT_CHARACTERS = 3_000_000
@@ -40,10 +40,10 @@ _TYPE = re.compile(r'"@type"\s*:\s*\[?\s*"([^"]{1,100})"')
 _AUTHOR = re.compile(r'"author"\s*:\s*[\[{][^\]}]{0,300}?"name"\s*:\s*"((?:[^"\\]|\\.){1,100})"')
 
 
-def things(scripts: Iterable[str]) -> list[Thing]:
+def items(scripts: Iterable[str]) -> list[Item]:
     """Every object in the scripts that may describe the page, in order, references between them resolved."""
-    found: list[Thing] = []
-    named: dict[str, Thing] = {}
+    found: list[Item] = []
+    named: dict[str, Item] = {}
     left = MAX_SCRIPT_CHARACTERS
     for number, script in enumerate(scripts):
         left -= len(script)
@@ -84,7 +84,7 @@ def _salvage(text: str) -> Any:
     kinds = _TYPE.findall(text[:5000])
     if not any(map(_ARTICLES.search, kinds)) and '"datePublished"' not in text:
         return None
-    thing: Thing = {"@type": "NewsArticle"}
+    thing: Item = {"@type": "NewsArticle"}
     for key, value in _PAIR.findall(text):
         thing.setdefault(key, _unquoted(value))
     authors = _AUTHOR.findall(text)
@@ -100,7 +100,7 @@ def _unquoted(value: str) -> str:
         return value
 
 
-def _walk(root: Any) -> Iterator[Thing]:
+def _walk(root: Any) -> Iterator[Item]:
     """All objects below, outer ones first; a stack, because pages nest deeper than Python recurses."""
     stack = [root]
     seen = 0
@@ -117,7 +117,7 @@ def _walk(root: Any) -> Iterator[Thing]:
                     stack.append(value)
 
 
-def _resolved(value: Any, named: dict[str, Thing]) -> Any:
+def _resolved(value: Any, named: dict[str, Item]) -> Any:
     if isinstance(value, list):
         return [_resolved(item, named) for item in value[:50]]
     if isinstance(value, dict) and set(value) <= {"@id", "@type"}:
@@ -125,22 +125,22 @@ def _resolved(value: Any, named: dict[str, Thing]) -> Any:
     return value
 
 
-def types(thing: Thing) -> list[str]:
+def item_types(thing: Item) -> list[str]:
     """The thing's types without their namespace."""
     value = thing.get("@type")
     names = value if isinstance(value, list) else [value]
     return [name.rsplit("/", 1)[-1].rsplit(":", 1)[-1] for name in names if isinstance(name, str)]
 
 
-def is_article(thing: Thing) -> bool:
-    return any(_ARTICLES.search(name) or name == _LIVE for name in types(thing))
+def is_article(thing: Item) -> bool:
+    return any(_ARTICLES.search(name) or name == _LIVE for name in item_types(thing))
 
 
-def is_live(thing: Thing) -> bool:
-    return _LIVE in types(thing)
+def is_live_blog(thing: Item) -> bool:
+    return _LIVE in item_types(thing)
 
 
-def text(value: Any) -> str:
+def property_text(value: Any) -> str:
     """A property's text, whichever way it is wrapped."""
     for _ in range(4):
         if isinstance(value, list):
@@ -152,7 +152,7 @@ def text(value: Any) -> str:
     return unescape(value).strip() if isinstance(value, str) else ""
 
 
-def texts(value: Any) -> list[str]:
+def property_texts(value: Any) -> list[str]:
     """A list property's texts."""
     values = value if isinstance(value, list) else [value]
-    return [found for found in (text(item) for item in values[:100]) if found]
+    return [found for found in (property_text(item) for item in values[:100]) if found]

@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 from lxml import etree
 
 from monitor.extract import bylines, dates, jsonld, timezones, titles
-from monitor.extract.blocks import ENDS, letters, width
+from monitor.extract.blocks import SENTENCE_END, fold_letters, alphabetic_length
 from monitor.extract.regions import CAMEL_CASE_BOUNDARY, Region, regions
 from monitor.extract.visible_metadata import UPDATE_LABEL
 from monitor.urls import same_site, story_id
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from lxml.html import HtmlElement
 
-    from monitor.extract.jsonld import Thing
+    from monitor.extract.jsonld import Item
 
 _PUBLISHED = (
     "article:published_time article:published og:article:published_time og:published_time article.published"
@@ -77,27 +77,27 @@ class Metadata:
     authors: tuple[str, ...] = ()  # people
     newsroom: tuple[str, ...] = ()  # who signs where no person does
     published_at: datetime | None = None
-    guessed: bool = False  # of when it came out, only a <time> tells
-    others: tuple[str, ...] = ()  # dates of other stories and of what happened
+    is_dated_by_time_element: bool = False  # of when it came out, only a <time> tells
+    unrelated_dates: tuple[str, ...] = ()  # dates of other stories and of what happened
     modified_at: datetime | None = None
     description: str = ""
     section: str | None = None
     tags: tuple[str, ...] = ()
     image: str | None = None
-    addresses: tuple[str, ...] = ()  # it claims for itself, most trusted first
-    body: str = ""  # JSON-LD's articleBody
-    kind: str = ""  # og:type
-    types: frozenset[str] = frozenset()  # of its JSON-LD
-    live: bool = False
-    paid: bool = False  # it says it is not free to read
-    own: bool = False  # one of its JSON-LD's articles has its address or its title
-    articles: int = 0  # how many articles its JSON-LD tells of
-    redirect: bool = False
-    found: list[str] = field(default_factory=list)  # which sources spoke: "json-ld", "meta" ...
+    declared_urls: tuple[str, ...] = ()  # it claims for itself, most trusted first
+    json_ld_body: str = ""  # JSON-LD's articleBody
+    og_type: str = ""  # og:type
+    json_ld_types: frozenset[str] = frozenset()  # of its JSON-LD
+    is_live_blog: bool = False
+    is_paid: bool = False  # it says it is not free to read
+    has_own_json_ld: bool = False  # one of its JSON-LD's articles has its address or its title
+    json_ld_article_count: int = 0  # how many articles its JSON-LD tells of
+    is_redirect: bool = False
+    sources: list[str] = field(default_factory=list)  # which sources spoke: "json-ld", "meta" ...
 
 
 @dataclass(slots=True)
-class _Raw:
+class _RawMetadata:
     meta: dict[str, list[str]] = field(default_factory=dict)
     scripts: list[str] = field(default_factory=list)
     props: dict[str, list[str]] = field(default_factory=dict)  # microdata
@@ -113,24 +113,24 @@ class _Raw:
     looked: int = 0  # at how many <time> elements
 
 
-def read(root: HtmlElement, url: str, *, outlet: str = "", latest: datetime, country: str | None = None) -> Metadata:
+def read_metadata(root: HtmlElement, url: str, *, outlet: str = "", latest: datetime, country: str | None = None) -> Metadata:
     """All facts of the page at ``url``.
 
     Dates after ``latest`` are not believed; they are read as ``country`` writes them, and times without a zone off its
     clock.
     """
     raw = _gather(root, url)
-    things = jsonld.things(raw.scripts)
+    things = jsonld.items(raw.scripts)
     describes = _describes(url, raw)
     thing = _article(things, describes)
     facts = Metadata()
-    facts.types = frozenset(name for item in things for name in jsonld.types(item))
-    facts.own = bool(thing) and jsonld.is_article(thing) and describes(thing) > 0
-    facts.articles = sum(1 for item in things if jsonld.is_article(item))
+    facts.json_ld_types = frozenset(name for item in things for name in jsonld.item_types(item))
+    facts.has_own_json_ld = bool(thing) and jsonld.is_article(thing) and describes(thing) > 0
+    facts.json_ld_article_count = sum(1 for item in things if jsonld.is_article(item))
     if thing:
-        facts.found.append("json-ld")
+        facts.sources.append("json-ld")
     sites = _sites(raw, things, url, outlet)
-    headline = jsonld.text(thing.get("headline") or "") or jsonld.text(thing.get("name") or "")
+    headline = jsonld.property_text(thing.get("headline") or "") or jsonld.property_text(thing.get("name") or "")
     offered = [headline, *_first(raw.meta, _TITLES), *raw.props.get("headline", ())[:1]]
     facts.title = titles.choose(offered, raw.headings, raw.page_title, sites)
     facts.titles = tuple(
@@ -143,17 +143,17 @@ def read(root: HtmlElement, url: str, *, outlet: str = "", latest: datetime, cou
     credited = _bylines(thing, raw)
     facts.authors = bylines.names(credited, sites)
     facts.newsroom = () if facts.authors else bylines.newsroom(credited)
-    parse, clock = partial(dates.parse, country=country, latest=latest), timezones.of_country(country)
+    parse, clock = partial(dates.parse_date, country=country, latest=latest), timezones.of_country(country)
     published = [*_stated(thing, "datePublished", raw, _PUBLISHED), *raw.times[:4], *_created(thing, raw)]
-    facts.published_at = dates.best(list(filter(None, map(parse, published))), latest=latest, clock=clock)
-    facts.others = tuple(raw.others)
-    facts.guessed = bool(raw.times) and published[0] == raw.times[0]
+    facts.published_at = dates.choose_time(list(filter(None, map(parse, published))), latest=latest, default_timezone=clock)
+    facts.unrelated_dates = tuple(raw.others)
+    facts.is_dated_by_time_element = bool(raw.times) and published[0] == raw.times[0]
     modified = [*_stated(thing, "dateModified", raw, _MODIFIED), *raw.updates[:1]]
-    facts.modified_at = dates.best(list(filter(None, map(parse, modified))), latest=latest, clock=clock)
+    facts.modified_at = dates.choose_time(list(filter(None, map(parse, modified))), latest=latest, default_timezone=clock)
     facts.description = titles.clean(
-        next(iter(_first(raw.meta, _DESCRIPTIONS)), "") or jsonld.text(thing.get("description") or "")
+        next(iter(_first(raw.meta, _DESCRIPTIONS)), "") or jsonld.property_text(thing.get("description") or "")
     )
-    section = jsonld.text(thing.get("articleSection") or "") or next(iter(_first(raw.meta, _SECTIONS)), "")
+    section = jsonld.property_text(thing.get("articleSection") or "") or next(iter(_first(raw.meta, _SECTIONS)), "")
     facts.section = titles.clean(section)[:100] or None
     facts.tags = _tags(thing, raw)
     image = _image(thing) or next(iter(_first(raw.meta, _IMAGES)), "")
@@ -161,21 +161,21 @@ def read(root: HtmlElement, url: str, *, outlet: str = "", latest: datetime, cou
     addresses = [
         *raw.canonical,
         *raw.meta.get("og:url", ()),
-        jsonld.text(thing.get("url") or ""),
-        jsonld.text(thing.get("mainEntityOfPage") or ""),
+        jsonld.property_text(thing.get("url") or ""),
+        jsonld.property_text(thing.get("mainEntityOfPage") or ""),
     ]
-    facts.addresses = tuple(address for address in addresses if address)
-    facts.body = jsonld.text(thing.get("articleBody") or "")
-    facts.kind = next(iter(raw.meta.get("og:type", ())), "").lower()
-    facts.live = any(jsonld.is_live(item) for item in things)
-    facts.paid = _paid(thing, raw)
+    facts.declared_urls = tuple(address for address in addresses if address)
+    facts.json_ld_body = jsonld.property_text(thing.get("articleBody") or "")
+    facts.og_type = next(iter(raw.meta.get("og:type", ())), "").lower()
+    facts.is_live_blog = any(jsonld.is_live_blog(item) for item in things)
+    facts.is_paid = _paid(thing, raw)
     refresh = next(iter(raw.meta.get("refresh", ())), "")
-    facts.redirect = bool(re.match(r"\s*[0-5]\s*;\s*url=", refresh, re.IGNORECASE))
+    facts.is_redirect = bool(re.match(r"\s*[0-5]\s*;\s*url=", refresh, re.IGNORECASE))
     return facts
 
 
-def _gather(root: HtmlElement, url: str) -> _Raw:  # noqa: PLR0912  one pass, a branch for each kind of element
-    raw = _Raw()
+def _gather(root: HtmlElement, url: str) -> _RawMetadata:  # noqa: PLR0912  one pass, a branch for each kind of element
+    raw = _RawMetadata()
     for element in root.iter("a", "meta", "link", "script", "time", "title", "h1"):
         tag, attributes = element.tag, element.attrib
         if tag == "a":
@@ -211,7 +211,7 @@ def _gather(root: HtmlElement, url: str) -> _Raw:  # noqa: PLR0912  one pass, a 
     return raw
 
 
-def _home(link: HtmlElement, url: str, raw: _Raw) -> None:
+def _home(link: HtmlElement, url: str, raw: _RawMetadata) -> None:
     home = _HOME.fullmatch(link.get("href", ""))
     if home and len(raw.home) < 10 and (not home[1] or same_site(home[1], url)):
         name = _text(link)
@@ -219,7 +219,7 @@ def _home(link: HtmlElement, url: str, raw: _Raw) -> None:
             raw.home.append(name)
 
 
-def _time(element: HtmlElement, url: str, raw: _Raw) -> None:
+def _time(element: HtmlElement, url: str, raw: _RawMetadata) -> None:
     stated = element.get("datetime") or element.get("content") or _text(element)
     if not stated or raw.looked >= _TIMES:
         return
@@ -234,7 +234,7 @@ def _in_sentence(element: HtmlElement) -> bool:
     """Whether the story itself speaks of that day."""
     around = next(element.iterancestors("p", "li", "blockquote"), None)
     text = _text(around) if around is not None else ""
-    return len(text) > len(_text(element)) + 40 and ENDS.search(text) is not None
+    return len(text) > len(_text(element)) + 40 and SENTENCE_END.search(text) is not None
 
 
 def _in_teaser(element: HtmlElement, url: str) -> bool:
@@ -255,7 +255,7 @@ def _in_teaser(element: HtmlElement, url: str) -> bool:
         links += before.iter("a")
     links = [link for link in links if _leads_away(link, url)]
     names = [_text(link) for link in links]
-    return any(listed or len(name.split()) > 3 or (name and width(name) > _NAME) for name in names)
+    return any(listed or len(name.split()) > 3 or (name and alphabetic_length(name) > _NAME) for name in names)
 
 
 def _leads_away(link: HtmlElement, url: str) -> bool:
@@ -300,7 +300,7 @@ def _elsewhere(element: HtmlElement) -> bool:
     return bool(place & _ELSEWHERE)
 
 
-def _microdata(element: HtmlElement, raw: _Raw) -> None:
+def _microdata(element: HtmlElement, raw: _RawMetadata) -> None:
     prop = element.get("itemprop")
     if prop in _OF_COMMENTS and _commented(element):
         return
@@ -342,7 +342,7 @@ def _byline(element: HtmlElement) -> bool:
     return bool(_BYLINE.search(CAMEL_CASE_BOUNDARY.sub("-", element.get("class", ""))))
 
 
-def _article(things: Sequence[Thing], describes: Callable[[Thing], int]) -> Thing:
+def _article(things: Sequence[Item], describes: Callable[[Item], int]) -> Item:
     """The object that describes this page: the one with its address or title, not one that it only points to."""
     articles = [thing for thing in things if jsonld.is_article(thing)]
     if len(articles) <= 1:
@@ -351,11 +351,11 @@ def _article(things: Sequence[Thing], describes: Callable[[Thing], int]) -> Thin
         dated = [
             t
             for t in things
-            if t.get("datePublished") and not {"VideoObject", "ImageObject", "Comment"} & set(jsonld.types(t))
+            if t.get("datePublished") and not {"VideoObject", "ImageObject", "Comment"} & set(jsonld.item_types(t))
         ]
         return dated[0] if dated else {}
 
-    def fits(thing: Thing) -> int:
+    def fits(thing: Item) -> int:
         complete = sum(key in thing for key in ("datePublished", "author", "headline", "articleBody"))
         return 8 * describes(thing) + complete
 
@@ -369,55 +369,55 @@ def _article(things: Sequence[Thing], describes: Callable[[Thing], int]) -> Thin
     return merged
 
 
-def _describes(url: str, raw: _Raw) -> Callable[[Thing], int]:
+def _describes(url: str, raw: _RawMetadata) -> Callable[[Item], int]:
     """Tells of an object whether it has the page's address, its title, or both: 0 to 2."""
     here = story_id(url)
-    shown = {letters(text) for text in (*raw.headings, *raw.meta.get("og:title", ()))}
+    shown = {fold_letters(text) for text in (*raw.headings, *raw.meta.get("og:title", ()))}
 
-    def tells(thing: Thing) -> int:
-        addresses = [jsonld.text(thing.get(key) or "") for key in ("url", "@id", "mainEntityOfPage")]
+    def tells(thing: Item) -> int:
+        addresses = [jsonld.property_text(thing.get(key) or "") for key in ("url", "@id", "mainEntityOfPage")]
         same = any(address and story_id(urljoin(url, address)) == here for address in addresses)
-        title = letters(jsonld.text(thing.get("headline") or thing.get("name") or ""))
+        title = fold_letters(jsonld.property_text(thing.get("headline") or thing.get("name") or ""))
         return same + bool(title and title in shown)
 
     return tells
 
 
-def _stated(thing: Thing, key: str, raw: _Raw, names: Iterable[str]) -> list[str]:
+def _stated(thing: Item, key: str, raw: _RawMetadata, names: Iterable[str]) -> list[str]:
     """What each source says of when it was, most trusted first."""
-    stated = [jsonld.text(thing.get(key) or ""), *_first(raw.meta, names), *raw.props.get(key, ())]
+    stated = [jsonld.property_text(thing.get(key) or ""), *_first(raw.meta, names), *raw.props.get(key, ())]
     return [text for text in stated if text]
 
 
-def _created(thing: Thing, raw: _Raw) -> list[str]:
-    stated = [jsonld.text(thing.get("dateCreated") or ""), *raw.props.get("dateCreated", ())]
+def _created(thing: Item, raw: _RawMetadata) -> list[str]:
+    stated = [jsonld.property_text(thing.get("dateCreated") or ""), *raw.props.get("dateCreated", ())]
     return [text for text in stated if text]
 
 
-def _bylines(thing: Thing, raw: _Raw) -> tuple[list[str], ...]:
+def _bylines(thing: Item, raw: _RawMetadata) -> tuple[list[str], ...]:
     """What each source says of who wrote it, most trusted first."""
     stated = thing.get("author") or thing.get("creator") or []
     return (
-        [jsonld.text(item) for item in (stated if isinstance(stated, list) else [stated])],
+        [jsonld.property_text(item) for item in (stated if isinstance(stated, list) else [stated])],
         [value for name in _AUTHORS for value in raw.meta.get(name, ())],
         raw.props.get("author", []),
         raw.bylines[:2],
     )
 
 
-def _sites(raw: _Raw, things: Iterable[Thing], url: str, outlet: str) -> list[str]:
+def _sites(raw: _RawMetadata, things: Iterable[Item], url: str, outlet: str) -> list[str]:
     host = (urlsplit(url).hostname or "").removeprefix("www.")
     names = [outlet, host, *host.split(".")[:-1], *raw.home, *_first(raw.meta, _SITES)]
     for thing in things:
-        kinds = set(jsonld.types(thing))
+        kinds = set(jsonld.item_types(thing))
         if kinds & {"Organization", "NewsMediaOrganization", "WebSite"}:
-            names += [jsonld.text(thing.get("name") or ""), *jsonld.texts(thing.get("alternateName") or [])]
-        names.append(jsonld.text(thing.get("publisher") or ""))
+            names += [jsonld.property_text(thing.get("name") or ""), *jsonld.property_texts(thing.get("alternateName") or [])]
+        names.append(jsonld.property_text(thing.get("publisher") or ""))
     return [name.lstrip("@") for name in names if name and len(name) > 1]
 
 
-def _tags(thing: Thing, raw: _Raw) -> tuple[str, ...]:
-    values = jsonld.texts(thing.get("keywords") or []) or [v for name in _KEYWORDS for v in raw.meta.get(name, ())]
+def _tags(thing: Item, raw: _RawMetadata) -> tuple[str, ...]:
+    values = jsonld.property_texts(thing.get("keywords") or []) or [v for name in _KEYWORDS for v in raw.meta.get(name, ())]
     found: dict[str, str] = {}
     for value in values:
         for tag in re.split(r"[,;]", value):
@@ -427,17 +427,17 @@ def _tags(thing: Thing, raw: _Raw) -> tuple[str, ...]:
     return tuple(found.values())[:30]
 
 
-def _image(thing: Thing) -> str:
+def _image(thing: Item) -> str:
     image = thing.get("image") or thing.get("thumbnailUrl") or ""
     if isinstance(image, list):
         image = image[0] if image else ""
     if isinstance(image, dict):
         image = image.get("url") or image.get("contentUrl") or ""
-    return jsonld.text(image)
+    return jsonld.property_text(image)
 
 
-def _paid(thing: Thing, raw: _Raw) -> bool:
-    free = jsonld.text(thing.get("isAccessibleForFree") if isinstance(thing.get("isAccessibleForFree"), str) else "")
+def _paid(thing: Item, raw: _RawMetadata) -> bool:
+    free = jsonld.property_text(thing.get("isAccessibleForFree") if isinstance(thing.get("isAccessibleForFree"), str) else "")
     if thing.get("isAccessibleForFree") is False or free.lower() in {"false", "http://schema.org/false"}:
         return True
     tier = next(iter(_first(raw.meta, ("article:content_tier", "og:article:content_tier"))), "").lower()

@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 class ExtractionOptions:
     """How the pages of one outlet are to be read; ``boilerplate`` is what `furniture.known` found in its memory."""
 
-    article: str | None = None  # CSS selector of the story's container
-    remove: tuple[str, ...] = ()  # CSS selectors of what is not the story
+    article_selector: str | None = None  # CSS selector of the story's container
+    remove_selectors: tuple[str, ...] = ()  # CSS selectors of what is not the story
     language: str | None = None  # believed only where the text is too short to tell
     country: str | None = None
     listed_at: datetime | None = None  # when the page came out, as the feed says that led to it
-    outlet: str = ""  # its name, which is no author's and no part of a title
+    outlet_name: str = ""  # its name, which is no author's and no part of a title
     boilerplate: frozenset[str] = frozenset()
 
     @classmethod
     def for_outlet(
-        cls, outlet: Outlet, furniture: frozenset[str] = frozenset(), *, listed_at: datetime | None = None
+        cls, outlet: Outlet, boilerplate: frozenset[str] = frozenset(), *, listed_at: datetime | None = None
     ) -> ExtractionOptions:
         return cls(
             article=outlet.article,
@@ -34,5 +34,5 @@ class ExtractionOptions:
             country=outlet.country,
             listed_at=listed_at,
             outlet=outlet.name,
-            boilerplate=furniture,
+            boilerplate=boilerplate,
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from monitor.extract import phrases, titles
-from monitor.extract.blocks import amount
+from monitor.extract.blocks import total_weight
 from monitor.extract.regions import Region
 from monitor.extract.vocabulary import alternatives, entries
 from monitor.models import NotArticle
@@ -90,9 +90,9 @@ def reject_page(
     page: Page, root: HtmlElement, layout: Layout, metadata: Metadata, kept: Sequence[Block]
 ) -> NotArticle | None:
     """Returns why the page is no story; None if it is one.  ``kept`` are the blocks of its text."""
-    length = amount(kept)
+    length = total_weight(kept)
     path = urlsplit(page.url).path
-    claims_story = bool(metadata.types & _STORY_TYPES) or metadata.kind == "article" or "json-ld" in metadata.found
+    claims_story = bool(metadata.json_ld_types & _STORY_TYPES) or metadata.og_type == "article" or "json-ld" in metadata.sources
     # A text of 600 characters or more needs no proof.
     proven = length < 600 and (claims_story or metadata.published_at is not None) and _speaks_of_title(metadata, kept)
 
@@ -110,10 +110,10 @@ def reject_page(
     if _is_index(layout, metadata, page.url, length, claims_story=claims_story) or _is_cards(layout, metadata, kept):
         return NotArticle(kind="tag" if _INDEX_URL.search(page.url) else "index", detail=metadata.title[:200])
     if length < 300 and (
-        metadata.kind.startswith("video") or (_VIDEO_PATH.search(path) and length < _SHORT_TEXT_CHARACTERS)
+        metadata.og_type.startswith("video") or (_VIDEO_PATH.search(path) and length < _SHORT_TEXT_CHARACTERS)
     ):
         return NotArticle(kind="video", detail=metadata.title[:200])
-    if length < _SHORT_TEXT_CHARACTERS and "VideoObject" in metadata.types:
+    if length < _SHORT_TEXT_CHARACTERS and "VideoObject" in metadata.json_ld_types:
         return NotArticle(kind="video", detail=metadata.title[:200])
     if length < _SHORT_TEXT_CHARACTERS and not proven and _JAVASCRIPT_WALL.search(_visible_text(root, layout, length)):
         return NotArticle(kind="script", detail="asks for JavaScript")
@@ -127,34 +127,34 @@ def reject_page(
 
 def _is_index(layout: Layout, metadata: Metadata, url: str, length: float, *, claims_story: bool) -> bool:
     """Returns True if the page holds many linked headlines and little running text (``length`` characters)."""
-    if claims_story and metadata.articles <= 2 and metadata.published_at:
+    if claims_story and metadata.json_ld_article_count <= 2 and metadata.published_at:
         return False
     headlines = sum(
         1
         for block in layout.blocks
-        if block.density > 0.8 and 25 <= len(block.text) <= 200 and not block.region & (Region.NAV | Region.FOOTER)
+        if block.link_density > 0.8 and 25 <= len(block.text) <= 200 and not block.region & (Region.NAV | Region.FOOTER)
     )
-    if metadata.articles > 5 and headlines >= 10 and not metadata.own:
+    if metadata.json_ld_article_count > 5 and headlines >= 10 and not metadata.has_own_json_ld:
         return length < 1500
     if claims_story:
         return False
-    if _INDEX_URL.search(url) or metadata.types & _LIST_TYPES:
+    if _INDEX_URL.search(url) or metadata.json_ld_types & _LIST_TYPES:
         return headlines >= 5 and length < 60 * headlines and length < 1500
     return headlines >= (8 if is_home(url) else 15) and length < min(400, 25 * headlines)
 
 
 def _is_cards(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -> bool:
     """Returns True if nearly all of the text stands below linked headlines and the metadata names no single story."""
-    if metadata.own or metadata.kind == "article" or (0 < metadata.articles <= 2 and metadata.published_at):
+    if metadata.has_own_json_ld or metadata.og_type == "article" or (0 < metadata.json_ld_article_count <= 2 and metadata.published_at):
         return False
     cards = [block for block in kept if block.weight and len(block.text) <= 400 and _is_below_headline(layout, block)]
-    return len(cards) >= 5 and amount(cards) > 0.7 * amount(kept)
+    return len(cards) >= 5 and total_weight(cards) > 0.7 * total_weight(kept)
 
 
 def _is_below_headline(layout: Layout, block: Block) -> bool:
     """Returns True if a linked headline stands just above the block."""
     near = layout.blocks[max(0, block.index - 2) : block.index]  # a date may stand between
-    return any(title.density > 0.9 and 25 <= len(title.text) <= 200 for title in near)
+    return any(title.link_density > 0.9 and 25 <= len(title.text) <= 200 for title in near)
 
 
 def _speaks_of_title(metadata: Metadata, kept: Sequence[Block]) -> bool:
@@ -211,18 +211,18 @@ def flags(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -> tuple[st
     """
     names = []
     near = layout.blocks[kept[0].index : kept[-1].index + 15] if kept else layout.blocks
-    length = amount(kept)
+    length = total_weight(kept)
     searched = near if length < 1500 else [block for block in near if block.region & Region.PAYWALL]
     walls = [block for block in searched if len(block.text) < 300 and _PAYWALL.search(block.text)]
     walled = any(block.region & Region.PAYWALL for block in walls) or (bool(walls) and length < 1500)
-    if metadata.paid or walled:
+    if metadata.is_paid or walled:
         names.append("paywall")
     last_text = kept[-1].text if kept else ""
-    states_more = bool(kept) and len(metadata.body) > max(400, 2 * sum(len(block.text) for block in kept))
-    if _CUT_OFF.search(last_text) or (walled and length < 1200) or (metadata.paid and length < 600) or states_more:
+    states_more = bool(kept) and len(metadata.json_ld_body) > max(400, 2 * sum(len(block.text) for block in kept))
+    if _CUT_OFF.search(last_text) or (walled and length < 1200) or (metadata.is_paid and length < 600) or states_more:
         names.append("truncated")
     if any(_CONSENT_WALL.search(block.text) for block in kept[:2]):
         names.append("consent")
-    if metadata.live or (phrases.LIVE_TITLE.search(metadata.title) and len(kept) > 20):
+    if metadata.is_live_blog or (phrases.LIVE_TITLE.search(metadata.title) and len(kept) > 20):
         names.append("live")
     return tuple(names)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from monitor.extract.blocks import width
+from monitor.extract.blocks import alphabetic_length
 from monitor.extract.vocabulary import alternatives
 
 _RELATED = re.compile(rf"\W*(?:{alternatives('related')})", re.IGNORECASE)
@@ -92,7 +92,7 @@ def is_appeal(text: str) -> bool:
     ended = _is_ended(text)
     if ended and _STORY_SENTENCE.match(text):
         return False
-    return not ended or width(text) < 60 or bool(_DIRECT_ADDRESS.search(text))
+    return not ended or alphabetic_length(text) < 60 or bool(_DIRECT_ADDRESS.search(text))
 
 
 def _is_ended(text: str) -> bool:

@@ -53,7 +53,7 @@ logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # remarks on every 
 logging.getLogger("htmldate").setLevel(logging.CRITICAL)
 
 
-def read(page: Page, reading: ExtractionOptions) -> Article | NotArticle:
+def extract_article(page: Page, reading: ExtractionOptions) -> Article | NotArticle:
     """What the page is, and what it says where it is a story."""
     refused = page_kinds.reject_bytes(page)
     if refused:
@@ -61,18 +61,18 @@ def read(page: Page, reading: ExtractionOptions) -> Article | NotArticle:
     root = _parse(decode(page.body, page.encoding)[:MAX_CHARACTERS])
     if root is None:
         return NotArticle(kind="empty", detail="no markup")
-    for selector in reading.remove:
+    for selector in reading.remove_selectors:
         for element in root.cssselect(selector):
             _drop(element)
-    known = metadata.read(root, page.url, outlet=reading.outlet, latest=page.fetched_at + DAY, country=reading.country)
-    layout = blocks.read(_story_root(root, reading))
+    known = metadata.read_metadata(root, page.url, outlet=reading.outlet_name, latest=page.fetched_at + DAY, country=reading.country)
+    layout = blocks.parse_layout(_story_root(root, reading))
     kept, method = _text(root, layout, known, page, reading)
     kept, names, left_out = boilerplate.drop_recurring(layout, kept, reading.boilerplate)
     gave_up = bool(names) and not left_out
-    if (gave_up or blocks.amount(kept) < _LITTLE) and not reading.boilerplate.isdisjoint(names):
+    if (gave_up or blocks.total_weight(kept) < _LITTLE) and not reading.boilerplate.isdisjoint(names):
         hints = Hints.of(known.title, known.titles, known.description)
-        again = boilerplate.drop_recurring(layout, body.choose(layout, "", hints), reading.boilerplate)
-        if again[2] and (gave_up or blocks.amount(again[0]) > blocks.amount(kept)):
+        again = boilerplate.drop_recurring(layout, body.choose_blocks(layout, "", hints), reading.boilerplate)
+        if again[2] and (gave_up or blocks.total_weight(again[0]) > blocks.total_weight(kept)):
             (kept, names, left_out), method = again, "blocks"  # it was boxes that were taken for the story
 
     text = "\n\n".join(block.text for block in kept)
@@ -85,7 +85,7 @@ def read(page: Page, reading: ExtractionOptions) -> Article | NotArticle:
     return Article(
         title=known.title,
         text=text,
-        canonical_url=declared_canonical(page.url, known.addresses),
+        canonical_url=declared_canonical(page.url, known.declared_urls),
         authors=known.authors or _signed(layout, kept, reading) or known.newsroom,
         published_at=_published(root, layout, kept, known, page=page, reading=reading),
         modified_at=known.modified_at,
@@ -119,8 +119,8 @@ def _drop(element: HtmlElement) -> None:
 
 def _story_root(root: HtmlElement, reading: ExtractionOptions) -> HtmlElement:
     """The container that the configuration names, where the page has it with any text in it."""
-    if reading.article:
-        found = max(root.cssselect(reading.article), key=lambda e: len(e.text_content()), default=None)
+    if reading.article_selector:
+        found = max(root.cssselect(reading.article_selector), key=lambda e: len(e.text_content()), default=None)
         if found is not None and len(found.text_content()) > 100:
             return found
     return root
@@ -131,28 +131,28 @@ def _text(
 ) -> tuple[list[Block], str]:
     """The story's blocks, and what found them."""
     hints = Hints.of(known.title, known.titles, known.description)
-    if reading.article and layout.nodes and layout.nodes[0].element is not root:
-        return body.choose(layout, "", hints), "selector"
-    stated = known.body if not known.live and confidence.believable(layout, known.body) else ""
+    if reading.article_selector and layout.nodes and layout.nodes[0].element is not root:
+        return body.choose_blocks(layout, "", hints), "selector"
+    stated = known.json_ld_body if not known.is_live_blog and confidence.is_complete_text(layout, known.json_ld_body) else ""
     if stated:
-        return body.choose(layout, stated, hints), "json-ld"
-    own = body.choose(layout, "", hints)
-    if confidence.sure(layout, own):
+        return body.choose_blocks(layout, stated, hints), "json-ld"
+    own = body.choose_blocks(layout, "", hints)
+    if confidence.is_certain(layout, own):
         return own, "markup"
-    kept = body.choose(layout, _trafilatura(root, layout, page.url), hints)
-    if known.own and not known.live and blocks.amount(kept) < 0.5 * len(known.body):
-        return confidence.stated(
-            known.body, kept
+    kept = body.choose_blocks(layout, _trafilatura(root, layout, page.url), hints)
+    if known.has_own_json_ld and not known.is_live_blog and blocks.total_weight(kept) < 0.5 * len(known.json_ld_body):
+        return confidence.blocks_from_text(
+            known.json_ld_body, kept
         ), "json-ld"  # the page writes its text with JavaScript, or holds it back
-    if confidence.poor(layout, kept) and blocks.amount(own) > 2 * blocks.amount(kept):
+    if confidence.is_poor(layout, kept) and blocks.total_weight(own) > 2 * blocks.total_weight(kept):
         return own, "blocks"
-    if blocks.amount(confidence.passed_over(layout, own, kept, hints)) > 0.5 * blocks.amount(kept):
+    if blocks.total_weight(confidence.missed_blocks(layout, own, kept, hints)) > 0.5 * blocks.total_weight(kept):
         return own, "blocks"  # what trafilatura found is boxes among the story, or readers' comments below it
     return kept, "trafilatura"
 
 
 def _trafilatura(root: HtmlElement, layout: Layout, url: str) -> str:
-    if layout.cut or layout.elements > MAX_ELEMENTS or layout.deepest > MAX_DEPTH:
+    if layout.is_truncated or layout.element_count > MAX_ELEMENTS or layout.max_depth > MAX_DEPTH:
         return ""
     document = bare_extraction(root, url=url, fast=True, include_comments=False)
     return getattr(document, "text", None) or ""
@@ -175,10 +175,10 @@ def _published(
     """
     latest, clock = page.fetched_at + DAY, timezones.of_country(reading.country)
     stated, listed = known.published_at, reading.listed_at
-    if listed is not None and not dates.EARLIEST <= listed <= latest:
+    if listed is not None and not dates.EARLIEST_TIME <= listed <= latest:
         listed = None
     told = (
-        dates.ParsedTime(listed.astimezone(clock or UTC), timed=listed.time() != time(0), zoned=True)
+        dates.ParsedTime(listed.astimezone(clock or UTC), has_time=listed.time() != time(0), has_timezone=True)
         if listed
         else None
     )
@@ -188,13 +188,13 @@ def _published(
         return stated
     told_as = partial(day_of, country=reading.country, latest=latest)
     seen = visible_metadata.find_published(layout.blocks, kept, known.titles, told_as) if kept else None
-    seen = seen.by(clock) if seen else None
+    seen = seen.with_default_timezone(clock) if seen else None
     if stated is not None and listed is not None and doubted:
-        borne_out = seen is not None and abs(seen.at - listed) < 1.5 * DAY
-        return listed if stated > listed or known.guessed or borne_out else stated
-    day = dates.ParsedTime(stated, timed=False, zoned=False) if stated else None
-    best = dates.best([moment for moment in (day, told, seen) if moment], latest=latest)
-    if best is not None or layout.cut or layout.elements > MAX_ELEMENTS:
+        borne_out = seen is not None and abs(seen.time - listed) < 1.5 * DAY
+        return listed if stated > listed or known.is_dated_by_time_element or borne_out else stated
+    day = dates.ParsedTime(stated, has_time=False, has_timezone=False) if stated else None
+    best = dates.choose_time([moment for moment in (day, told, seen) if moment], latest=latest)
+    if best is not None or layout.is_truncated or layout.element_count > MAX_ELEMENTS:
         return best
     found = find_date(
         root, url=page.url, original_date=True, extensive_search=False, max_date=latest.strftime("%Y-%m-%d")
@@ -203,9 +203,9 @@ def _published(
         return None
     guess = datetime.fromisoformat(found).replace(tzinfo=UTC)
     # htmldate looks at titles and at every <time>, too.
-    others = (*(visible_metadata.first_date(title, told_as) for title in known.titles), *map(dates.parse, known.others))
-    return None if any(moment and moment.at.date() == guess.date() for moment in others) else guess
+    others = (*(visible_metadata.first_date(title, told_as) for title in known.titles), *map(dates.parse_date, known.unrelated_dates))
+    return None if any(moment and moment.time.date() == guess.date() for moment in others) else guess
 
 
 def _signed(layout: Layout, kept: list[Block], reading: ExtractionOptions) -> tuple[str, ...]:
-    return visible_metadata.find_authors(layout, kept[0].index, kept[-1].index, [reading.outlet]) if kept else ()
+    return visible_metadata.find_authors(layout, kept[0].index, kept[-1].index, [reading.outlet_name]) if kept else ()

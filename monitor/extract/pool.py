@@ -38,13 +38,13 @@ class Extractor:
         self,
         workers: int | Literal["auto"] = "auto",
         *,
-        timeout: float = PAGE_TIMEOUT_SECONDS,
-        memory: int = WORKER_MEMORY_BYTES,
+        timeout_seconds: float = PAGE_TIMEOUT_SECONDS,
+        memory_bytes: int = WORKER_MEMORY_BYTES,
         pages_per_worker: int = PAGES_PER_WORKER,
     ) -> None:
-        self.workers = cores() if workers == "auto" else max(1, workers)
-        self.timeout = timeout
-        self._memory = memory
+        self.workers = available_cores() if workers == "auto" else max(1, workers)
+        self.timeout_seconds = timeout_seconds
+        self._memory = memory_bytes
         self._pages = pages_per_worker
         self._pool: ProcessPool | None = None
         self._starting = threading.Lock()
@@ -61,19 +61,19 @@ class Extractor:
             # Children of a small server process: they inherit its imports and nothing of the reactor, its threads
             # or its sockets, as they would from a plain fork.
             context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload([worker.__name__, worker.PRELOAD])
+            context.set_forkserver_preload([worker.__name__, worker.PRELOAD_MODULE])
             pool = ProcessPool(
                 max_workers=self.workers,
                 max_tasks=self._pages,
-                initializer=worker.prepare,
+                initializer=worker.initialize,
                 initargs=(self._memory,),
                 context=context,
             )
             for _ in range(self.workers):
-                pool.schedule(worker.warm)
+                pool.schedule(worker.preload)
             self._pool = pool
 
-    async def read(self, page: Page, reading: ExtractionOptions) -> Article | NotArticle:
+    async def read(self, page: Page, options: ExtractionOptions) -> Article | NotArticle:
         """What the page is.  Waits while the pool is full.
 
         Raises ExtractionError: ``timeout`` after `timeout` seconds, ``crash`` where the worker died,
@@ -82,11 +82,11 @@ class Extractor:
         async with self._places:
             if self._pool is None:
                 await asyncio.to_thread(self.start)
-            future: ProcessFuture[Article | NotArticle] = self._schedule(page, reading)
+            future: ProcessFuture[Article | NotArticle] = self._schedule(page, options)
             try:
                 return await asyncio.wrap_future(future)
             except TaskTimeout as error:
-                raise ExtractionError(f"{page.url}: not read within {self.timeout:g} s", kind="timeout") from error
+                raise ExtractionError(f"{page.url}: not read within {self.timeout_seconds:g} s", kind="timeout") from error
             except ProcessExpired as error:
                 raise ExtractionError(
                     f"{page.url}: the worker that read it died ({error.exitcode})", kind="crash"
@@ -100,7 +100,7 @@ class Extractor:
 
     def _schedule(self, page: Page, reading: ExtractionOptions) -> ProcessFuture[Article | NotArticle]:
         assert self._pool is not None
-        return self._pool.schedule(worker.read, args=(page, reading), timeout=self.timeout)
+        return self._pool.schedule(worker.extract_article, args=(page, reading), timeout=self.timeout_seconds)
 
     def close(self) -> None:
         """Ends the workers; pages still being read are given up."""
@@ -119,7 +119,7 @@ class Extractor:
         await asyncio.to_thread(self.close)
 
 
-def cores() -> int:
+def available_cores() -> int:
     """How many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -6,7 +6,7 @@ import re
 from html import unescape
 from typing import TYPE_CHECKING
 
-from monitor.extract.blocks import letters
+from monitor.extract.blocks import fold_letters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,38 +34,38 @@ def choose(stated_titles: Sequence[str], headings: Sequence[str], page_title: st
 
     A kicker before the title or a suffix after it is removed if another title of the page lacks it.
     """
-    site_names = {letters(site) for site in sites if site}
-    heading_letters = {letters(clean(heading)) for heading in headings}
+    site_names = {fold_letters(site) for site in sites if site}
+    heading_letters = {fold_letters(clean(heading)) for heading in headings}
 
     def without_suffix(text: str) -> str:
-        return text if letters(text) in heading_letters else without_site(text, site_names)
+        return text if fold_letters(text) in heading_letters else without_site(text, site_names)
 
     def usable(texts: Sequence[str]) -> list[str]:
         stripped = [without_suffix(clean(text)) for text in texts if text]
-        return [text for text in stripped if len(letters(text)) > 3 and letters(text) not in site_names]
+        return [text for text in stripped if len(fold_letters(text)) > 3 and fold_letters(text) not in site_names]
 
     page = clean(page_title)
     page_without_site = without_site(page, site_names)
     stated = usable(stated_titles)
-    stated_letters = set(map(letters, stated))
+    stated_letters = set(map(fold_letters, stated))
     shown = usable(headings)
     confirmed = [
-        text for text in shown if not page or letters(text) in stated_letters or _shared_words(text, page) >= 0.6
+        text for text in shown if not page or fold_letters(text) in stated_letters or _shared_words(text, page) >= 0.6
     ]
     if len(shown) == 1 and all(_is_generic(text, heading=shown[0]) for text in (page, *stated)):
         return shown[0]
     if stated:
-        first, confirmed_letters = letters(stated[0]), set(map(letters, confirmed))
-        repeated = next((text for text in confirmed if letters(text) in set(map(letters, stated[1:]))), None)
+        first, confirmed_letters = fold_letters(stated[0]), set(map(fold_letters, confirmed))
+        repeated = next((text for text in confirmed if fold_letters(text) in set(map(fold_letters, stated[1:]))), None)
         if repeated and first not in confirmed_letters:
             return repeated  # the page shows it and a second source repeats it
         main_part = _main_part(stated[0])
-        echoed = first == letters(page_without_site) and first not in confirmed_letters
+        echoed = first == fold_letters(page_without_site) and first not in confirmed_letters
         if echoed and 0.6 * len(stated[0]) < len(main_part) < len(stated[0]):
             return main_part  # the same words in two elements of the head prove nothing; a heading would
         return _shortened(stated[0], [*confirmed, *stated[1:]])
     if confirmed:
-        return max(confirmed, key=lambda text: len(letters(text)))
+        return max(confirmed, key=lambda text: len(fold_letters(text)))
     # If the site's name stood at the end, the part before it is the title.
     from_page = _main_part(page) if page_without_site == page else _SECTION.sub("", page_without_site)
     return from_page or next(iter(shown), "")
@@ -90,24 +90,24 @@ def _shared_words(text: str, reference: str) -> float:
 
 def _shortened(title: str, alternatives: Sequence[str]) -> str:
     """The title without a suffix or kicker that another title of the page lacks."""
-    plain = letters(title)
+    plain = fold_letters(title)
     for alternative in alternatives:
-        short = letters(alternative)
+        short = fold_letters(alternative)
         if not 12 <= len(short) < len(plain):
             continue
         if title.startswith(alternative) and re.match(r"\s*[|–—:·•»/-]", title[len(alternative) :]):
             return alternative
         kicker = title[: -len(alternative)] if title.endswith(alternative) else ""
-        if len(letters(kicker)) < len(short) and re.search(r"[|–—:·•»/-]\s*$", kicker):
+        if len(fold_letters(kicker)) < len(short) and re.search(r"[|–—:·•»/-]\s*$", kicker):
             return alternative
     return title
 
 
 def _main_part(title: str) -> str:
     """The title up to the first separator before which enough of it stands."""
-    longest = max((len(letters(part)) for part in SEPARATOR.split(title) if part), default=0)
+    longest = max((len(fold_letters(part)) for part in SEPARATOR.split(title) if part), default=0)
     for separator in SEPARATOR.finditer(title):
-        if len(letters(title[: separator.start()])) >= max(8, 0.4 * longest):
+        if len(fold_letters(title[: separator.start()])) >= max(8, 0.4 * longest):
             return title[: separator.start()].strip()
     return title
 
@@ -122,7 +122,7 @@ def without_site(title: str, site_names: set[str]) -> str:
         tail, head = title[last.end() :], title[: first.start()]
         if _is_site(tail, site_names) and last.start() > 0:
             title = title[: last.start()].strip()
-        elif letters(head) in site_names and title[first.end() :].strip():
+        elif fold_letters(head) in site_names and title[first.end() :].strip():
             title = title[first.end() :].strip()
         else:
             return title
@@ -131,12 +131,12 @@ def without_site(title: str, site_names: set[str]) -> str:
 
 def _is_site(text: str, site_names: set[str]) -> bool:
     """Returns True if the text is a site's name or domain, or such a name with one or two words of a section."""
-    if len(text) > 60 or not letters(text):
+    if len(text) > 60 or not fold_letters(text):
         return False
-    if letters(text) in site_names or _DOMAIN.fullmatch(text.strip()):
+    if fold_letters(text) in site_names or _DOMAIN.fullmatch(text.strip()):
         return True
     words = text.split()
     counts = range(max(1, len(words) - 2), len(words))
-    return any(letters(" ".join(words[:count])) in site_names for count in counts) or any(
-        len(letters(text)) > 3 and name.startswith(letters(text)) and len(words) > 1 for name in site_names
+    return any(fold_letters(" ".join(words[:count])) in site_names for count in counts) or any(
+        len(fold_letters(text)) > 3 and name.startswith(fold_letters(text)) and len(words) > 1 for name in site_names
     )

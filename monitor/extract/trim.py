@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.extract import phrases
-from monitor.extract.blocks import ENDS, HEADINGS, ITEMS, amount, announces, letters, width
+from monitor.extract.blocks import SENTENCE_END, HEADING_TAGS, ITEM_TAGS, total_weight, ends_with_colon, fold_letters, alphabetic_length
 from monitor.extract.regions import FOREIGN_REGIONS, Region
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Hints:
 
     @classmethod
     def of(cls, title: str, titles: Collection[str], description: str) -> Hints:
-        return cls(letters(title), frozenset(filter(None, map(letters, titles))), letters(description))
+        return cls(fold_letters(title), frozenset(filter(None, map(fold_letters, titles))), fold_letters(description))
 
 
 NO_HINTS = Hints()
@@ -43,11 +43,11 @@ def trim_blocks(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
     if not strong:
         return kept
     first, last = strong[0], strong[-1]
-    parents = {kept[index].node for index in strong} | {layout.nodes[kept[index].node].parent for index in strong}
+    parents = {kept[index].node_index for index in strong} | {layout.nodes[kept[index].node_index].parent_index for index in strong}
 
     def is_sibling(block: Block) -> bool:
         """Returns True if the block stands among the siblings of running text."""
-        return block.node in parents or (block.tag == "p" and layout.nodes[block.node].parent in parents)
+        return block.node_index in parents or (block.tag == "p" and layout.nodes[block.node_index].parent_index in parents)
 
     def stays(index: int, block: Block) -> bool:
         if first <= index <= last:
@@ -58,44 +58,44 @@ def trim_blocks(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
             return True
         if index > last and is_list_heading(kept[index : index + 2]):
             return True
-        if block.tag in HEADINGS or block.density > 0.3:
+        if block.tag in HEADING_TAGS or block.link_density > 0.3:
             return False
         if index > last:
-            before_items = index + 1 < len(kept) and kept[index + 1].tag in ITEMS and announces(block.text)
-            return block.tag in ITEMS or before_items or (is_sibling(block) and bool(ENDS.search(block.text)))
-        return is_sibling(block) and (len(block.text) > 60 or bool(ENDS.search(block.text)))
+            before_items = index + 1 < len(kept) and kept[index + 1].tag in ITEM_TAGS and ends_with_colon(block.text)
+            return block.tag in ITEM_TAGS or before_items or (is_sibling(block) and bool(SENTENCE_END.search(block.text)))
+        return is_sibling(block) and (len(block.text) > 60 or bool(SENTENCE_END.search(block.text)))
 
     kept = [block for index, block in enumerate(kept) if stays(index, block)]
     while kept and phrases.is_appeal(kept[-1].text):
         kept.pop()
-    while kept and kept[-1].tag in HEADINGS:
+    while kept and kept[-1].tag in HEADING_TAGS:
         kept.pop()
     return _with_standfirst(layout, kept, hints)
 
 
 def _is_title(block: Block, titles: frozenset[str]) -> bool:
-    text = block.letters
+    text = block.folded_letters
     return text in titles or (len(text) >= 15 and any(title.startswith(text) for title in titles))
 
 
 def _is_inserted_line(block: Block) -> bool:
     """Returns True if the block is a link to another story, an appeal or a picture's credit within the text."""
     text = block.text
-    if len(text) < 250 and phrases.is_related_label(text) and (block.density > 0.3 or _is_label(text)):
+    if len(text) < 250 and phrases.is_related_label(text) and (block.link_density > 0.3 or _is_label(text)):
         return True
     if phrases.is_credit(text):
         return True
-    return len(text) < 200 and block.density > 0.3 and phrases.is_appeal(text)
+    return len(text) < 200 and block.link_density > 0.3 and phrases.is_appeal(text)
 
 
 def _is_related_heading(block: Block) -> bool:
     """Returns True if the block is a heading of related stories.  It is no text, but marks where the story ends."""
-    return (block.tag in HEADINGS or block.bold or announces(block.text)) and phrases.is_related_label(block.text)
+    return (block.tag in HEADING_TAGS or block.is_bold or ends_with_colon(block.text)) and phrases.is_related_label(block.text)
 
 
 def _is_label(text: str) -> bool:
     """Returns True if the text is short and does not end as a sentence does."""
-    return width(text) < 40 and not ENDS.search(text)
+    return alphabetic_length(text) < 40 and not SENTENCE_END.search(text)
 
 
 def _without_teasers(layout: Layout, kept: list[Block]) -> list[Block]:
@@ -108,29 +108,29 @@ def _without_teasers(layout: Layout, kept: list[Block]) -> list[Block]:
         end -= 1
     items, story = kept[end:], kept[:end]
     teasers = [block for block in items if not phrases.is_dateline(block.text)]
-    alike = len({layout.around(block) for block in teasers}) == 1
-    if len(teasers) < 2 or not alike or not amount(story):
+    alike = len({layout.element_path(block) for block in teasers}) == 1
+    if len(teasers) < 2 or not alike or not total_weight(story):
         return kept
     cut_off = 2 * sum(block.text.rstrip().endswith(("…", "...")) for block in teasers) > len(teasers)
     # A story may be a list of linked titles itself; the text below each of them is then complete.
-    return story if cut_off or amount(items) < amount(story) else kept
+    return story if cut_off or total_weight(items) < total_weight(story) else kept
 
 
 def _is_teaser(layout: Layout, block: Block) -> bool:
     """Returns True if the block is short and follows a linked title in the same item."""
     return len(block.text) <= 400 and any(
-        title.density > 0.9 and len(title.text) >= 8 and _same_item(layout, title, block)
+        title.link_density > 0.9 and len(title.text) >= 8 and _same_item(layout, title, block)
         for title in layout.blocks[max(0, block.index - 2) : block.index]  # a date may stand between
     )
 
 
 def _same_item(layout: Layout, title: Block, block: Block) -> bool:
     """Returns True if one block encloses the other, or both stand in a box that the title opens."""
-    if title.node in layout.chain(block.node)[:2] or block.node in layout.chain(title.node)[:2]:
+    if title.node_index in layout.ancestors_or_self(block.node_index)[:2] or block.node_index in layout.ancestors_or_self(title.node_index)[:2]:
         return True
-    box = layout.nodes[title.node].parent
-    before = layout.blocks[title.index - 1].node if title.index else -1
-    return box >= 0 and box in layout.chain(block.node)[:2] and box not in layout.chain(before)
+    box = layout.nodes[title.node_index].parent_index
+    before = layout.blocks[title.index - 1].node_index if title.index else -1
+    return box >= 0 and box in layout.ancestors_or_self(block.node_index)[:2] and box not in layout.ancestors_or_self(before)
 
 
 def _without_repeats(kept: list[Block]) -> list[Block]:
@@ -139,16 +139,16 @@ def _without_repeats(kept: list[Block]) -> list[Block]:
     first: list[Block] = []  # a copy of the complete text contains these
     unique: list[Block] = []
     for block in kept:
-        if len(block.letters) > 60:
-            if block.letters in seen:
+        if len(block.folded_letters) > 60:
+            if block.folded_letters in seen:
                 continue
-            quoted = [b for b in first if len(b.letters) < len(block.letters) and b.letters in block.letters]
-            if sum(len(b.letters) for b in quoted) > 0.8 * len(block.letters):
+            quoted = [b for b in first if len(b.folded_letters) < len(block.folded_letters) and b.folded_letters in block.folded_letters]
+            if sum(len(b.folded_letters) for b in quoted) > 0.8 * len(block.folded_letters):
                 continue
             for quote in quoted:  # the paragraph says more than the quote that was pulled from it
                 unique.remove(quote)
                 first.remove(quote)
-            seen.add(block.letters)
+            seen.add(block.folded_letters)
             if len(first) < 20:
                 first.append(block)
         unique.append(block)
@@ -175,9 +175,9 @@ def _cut_at_end(layout: Layout, kept: list[Block]) -> list[Block]:
             begun
             and before > 0.3 * total
             and len(block.text) < 60
-            and not ENDS.search(block.text)
+            and not SENTENCE_END.search(block.text)
             and phrases.is_related_label(block.text)
-            and (block.tag in HEADINGS or announces(block.text) or before > 0.7 * total)
+            and (block.tag in HEADING_TAGS or ends_with_colon(block.text) or before > 0.7 * total)
             and not _continues(layout, kept[:index], kept[index + 1 :])
         ):
             return kept[:index]
@@ -192,25 +192,25 @@ def _continues(layout: Layout, before: Sequence[Block], after: Sequence[Block]) 
     The paragraphs without links that stand in the same kinds of container as the text before must make up most of what
     follows, or stand in the element that holds most of the text before.
     """
-    text_before = [block for block in before if block.weight > 60 and block.node >= 0]
-    containers = {layout.around(block)[1:] for block in text_before}
+    text_before = [block for block in before if block.weight > 60 and block.node_index >= 0]
+    containers = {layout.element_path(block)[1:] for block in text_before}
     paragraphs = [
         block
         for block in after
-        if block.density < 0.2
+        if block.link_density < 0.2
         and block.tag == "p"
-        and layout.around(block)[1:] in containers
+        and layout.element_path(block)[1:] in containers
         and not phrases.APPEAL_START.match(block.text)
     ]
-    length = amount(paragraphs)
-    if length > 300 and length > 0.8 * amount(after):
+    length = total_weight(paragraphs)
+    if length > 300 and length > 0.8 * total_weight(after):
         return True
     held: dict[int, float] = {}  # running text by the element around its block
     for block in text_before:
-        held[layout.nodes[block.node].parent] = held.get(layout.nodes[block.node].parent, 0.0) + block.weight
+        held[layout.nodes[block.node_index].parent_index] = held.get(layout.nodes[block.node_index].parent_index, 0.0) + block.weight
     home = max(held, key=lambda node: held[node], default=-1)
-    inside = amount([block for block in paragraphs if layout.nodes[block.node].parent == home])
-    return held.get(home, 0.0) > 0.5 * amount(text_before) and inside > 150
+    inside = total_weight([block for block in paragraphs if layout.nodes[block.node_index].parent_index == home])
+    return held.get(home, 0.0) > 0.5 * total_weight(text_before) and inside > 150
 
 
 def _with_standfirst(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
@@ -218,12 +218,12 @@ def _with_standfirst(layout: Layout, kept: list[Block], hints: Hints) -> list[Bl
     if not kept:
         return kept
     first = kept[0].index
-    text = "".join(block.letters for block in kept)
+    text = "".join(block.folded_letters for block in kept)
     for block in layout.blocks[max(0, first - 40) : first]:
-        if len(block.letters) < 40 or block.density > 0.5 or block.letters in text or _is_title(block, hints.titles):
+        if len(block.folded_letters) < 40 or block.link_density > 0.5 or block.folded_letters in text or _is_title(block, hints.titles):
             continue
         described = len(hints.description) > 40 and (
-            block.letters.startswith(hints.description[:60]) or hints.description.startswith(block.letters[:60])
+            block.folded_letters.startswith(hints.description[:60]) or hints.description.startswith(block.folded_letters[:60])
         )
         marked = (
             block.region & Region.LEAD
@@ -237,4 +237,4 @@ def _with_standfirst(layout: Layout, kept: list[Block], hints: Hints) -> list[Bl
 
 def is_list_heading(blocks: Sequence[Block]) -> bool:
     """Returns True if the first of two blocks is a heading and the second a list item without links."""
-    return len(blocks) == 2 and blocks[0].tag in HEADINGS and blocks[1].tag in ITEMS and not blocks[1].linked
+    return len(blocks) == 2 and blocks[0].tag in HEADING_TAGS and blocks[1].tag in ITEM_TAGS and not blocks[1].linked_characters

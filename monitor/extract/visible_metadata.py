@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from monitor.calendar import MONTHS, ZONES, ascii_digits
 from monitor.extract import bylines, dates
-from monitor.extract.blocks import ENDS, letters
+from monitor.extract.blocks import SENTENCE_END, fold_letters
 from monitor.extract.regions import Region
 from monitor.extract.vocabulary import alternatives
 
@@ -66,10 +66,10 @@ def find_published(
     first, last = kept[0].index, kept[-1].index
     below = [block for block in blocks[last + 1 : last + 13] if not block.region & (Region.SHARE | Region.FORM)]
     near = [*blocks[max(0, first - 12) : first][::-1], *blocks[first : first + 1], *below[:4]]
-    title_letters = {letters(title) for title in titles}
+    title_letters = {fold_letters(title) for title in titles}
     updated = None
     for block in near:
-        if len(block.text) > 160 or block.region & _OTHER_REGIONS or _is_prose(block) or block.letters in title_letters:
+        if len(block.text) > 160 or block.region & _OTHER_REGIONS or _is_prose(block) or block.folded_letters in title_letters:
             continue
         time = first_date(block.text, day_of)
         if time is not None and not UPDATE_LABEL.match(block.text):
@@ -82,7 +82,7 @@ def _is_prose(block: Block) -> bool:
     """Returns True if the block is a title or a sentence, whose date is that of the event."""
     if block.region & Region.TITLE or block.tag == "h1":
         return True
-    return len(block.text) > 40 and not block.region & Region.META and ENDS.search(block.text) is not None
+    return len(block.text) > 40 and not block.region & Region.META and SENTENCE_END.search(block.text) is not None
 
 
 def first_date(text: str, day_of: DayOf) -> dates.ParsedTime | None:
@@ -101,9 +101,9 @@ def first_date(text: str, day_of: DayOf) -> dates.ParsedTime | None:
             hour = hour % 12 + (12 if half in _AFTERNOON or half[0] in "pP" else 0)
         if hour < 24 and minute < 60:
             zone = time["offset"] or time["hours"] or time["zone"]
-            at = day.replace(hour=hour, minute=minute, tzinfo=dates.zone_of(zone))
-            return dates.ParsedTime(at, timed=True, zoned=zone is not None)
-    return dates.ParsedTime(day, timed=False, zoned=False)
+            at = day.replace(hour=hour, minute=minute, tzinfo=dates.parse_timezone(zone))
+            return dates.ParsedTime(at, has_time=True, has_timezone=zone is not None)
+    return dates.ParsedTime(day, has_time=False, has_timezone=False)
 
 
 def _time_before(text: str, end: int) -> re.Match[str] | None:
@@ -141,7 +141,7 @@ def find_authors(layout: Layout, first: int, last: int, sites: Sequence[str]) ->
             if authors:
                 return authors
     for block in layout.blocks[max(first, last - 1) : last + 3]:
-        style = layout.nodes[block.node].element.get("style", "")
+        style = layout.nodes[block.node_index].element.get("style", "")
         if _FLUSH_RIGHT.search(style) and _NAME.fullmatch(block.text) and not block.region & _OTHER_REGIONS:
             return bylines.names([[block.text]], sites)
     return ()

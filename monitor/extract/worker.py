@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from monitor.extract.options import ExtractionOptions
     from monitor.models import Article, NotArticle, Page
 
-PRELOAD = "monitor.extract.worker_preload"  # what the workers' server imports once for all of them
+PRELOAD_MODULE = "monitor.extract.worker_preload"  # what the workers' server imports once for all of them
 _PR_SET_PDEATHSIG = 1
 
 
-def prepare(memory: int) -> None:
+def initialize(memory: int) -> None:
     """Makes this process end with its parent and keeps it from taking all the machine's memory."""
     _end_with_parent()
     _limit(memory)
@@ -29,15 +29,15 @@ def prepare(memory: int) -> None:
     gc.freeze()
 
 
-def warm() -> None:
+def preload() -> None:
     """Imports what reading needs, where the server process could not."""
-    __import__(PRELOAD)
+    __import__(PRELOAD_MODULE)
 
 
-def read(page: Page, reading: ExtractionOptions) -> Article | NotArticle:
+def extract_article(page: Page, reading: ExtractionOptions) -> Article | NotArticle:
     from monitor.extract import pipeline
 
-    return pipeline.read(page, reading)
+    return pipeline.extract_article(page, reading)
 
 
 def _end_with_parent() -> None:

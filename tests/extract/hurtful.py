@@ -16,7 +16,7 @@ HARM = b"<p>harm</p>"
 
 
 def _else_read(page: Page, reading: ExtractionOptions) -> Article | NotArticle | None:
-    return None if page.body == HARM else pipeline.read(page, reading)
+    return None if page.body == HARM else pipeline.extract_article(page, reading)
 
 
 def hang(page: Page, reading: ExtractionOptions) -> Article | NotArticle:

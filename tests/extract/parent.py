@@ -18,9 +18,9 @@ async def main() -> None:
     # asyncio's own handler may sleep over a signal that comes just before it waits.
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
     async with Extractor(1) as extractor:
-        pool.worker.read = hurtful.children  # type: ignore[assignment]
+        pool.worker.extract_article = hurtful.children  # type: ignore[assignment]
         print(await extractor.read(PAGE, ExtractionOptions()), flush=True)
-        pool.worker.read = hurtful.hang
+        pool.worker.extract_article = hurtful.hang
         await extractor.read(PAGE, ExtractionOptions())
 
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(600)
 
 def test_no_page_stops_the_reading_of_others() -> None:
     async def main() -> dict[str, str]:
-        async with Extractor(2, timeout=60) as extractor:
+        async with Extractor(2, timeout_seconds=60) as extractor:
             tasks = {name: asyncio.create_task(_read(extractor, make())) for name, make in hostile.PAGES.items()}
             return {name: await task for name, task in tasks.items()}
 

@@ -67,7 +67,7 @@ def test_a_page_that_harms_its_worker_fails_alone(
     hurt(monkeypatch, how)
 
     async def main() -> tuple[str, list[str]]:
-        async with Extractor(1, timeout=1.5, memory=400_000_000) as extractor:
+        async with Extractor(1, timeout_seconds=1.5, memory_bytes=400_000_000) as extractor:
             bad = asyncio.create_task(extractor.read(page(hurtful.HARM), ExtractionOptions()))
             good = [asyncio.create_task(extractor.read(page(), ExtractionOptions())) for _ in range(3)]
             with pytest.raises(ExtractionError) as caught:
