@@ -1,4 +1,4 @@
-"""What a new version of a story changed: for alerts, which read only what was added, and for people."""
+"""Compares two versions of a story: for alerts, which match only added text, and for display."""
 
 from __future__ import annotations
 
@@ -8,79 +8,108 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from monitor.models import normalize_text
-from monitor.similarity import UNSPACED
+from monitor.similarity import UNSPACED_SCRIPTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from monitor.models import Story
 
-Kind: TypeAlias = Literal["same", "removed", "added"]
+ChangeKind: TypeAlias = Literal["same", "removed", "added"]
 
-# A sentence ends at its marks, with closing quotes, before a space (none follows in Chinese and Japanese).  Each run of
-# marks is looked at once: a line of nothing else must not cost the square of its length.
-_END = re.compile(r"(?<![.!?…।॥؟۔])([.!?…।॥؟۔]++)[\"'”’»)\]]*+(?=\s|$)|([。！？]++)[”’」』）]*+")
-# What is compared: words, and characters where no space stands between words.
-_UNIT = re.compile(rf"{UNSPACED}|(?:(?!{UNSPACED})\S)+")
-_RUN = re.compile(rf"\s+|{UNSPACED}|(?:(?!{UNSPACED})[^\W_])+|.")
-EDITED_SENTENCE_SIMILARITY = 0.6  # a sentence this like a removed one was corrected, not added
-# Sentences and words: beyond, a rewrite is all new, and comparing each with each would cost seconds.
+# A sentence ends at its marks, with closing quotes, before white space (none follows in Chinese and Japanese).  Runs of
+# marks are matched possessively: a line of marks alone must not take quadratic time.
+_SENTENCE_END = re.compile(r"(?<![.!?…।॥؟۔])([.!?…।॥؟۔]++)[\"'”’»)\]]*+(?=\s|$)|([。！？]++)[”’」』）]*+")
+# The units of comparison: words, and single characters in scripts without spaces.
+_UNIT = re.compile(rf"{UNSPACED_SCRIPTS}|(?:(?!{UNSPACED_SCRIPTS})\S)+")
+_UNIT_OR_SEPARATOR = re.compile(rf"\s+|{UNSPACED_SCRIPTS}|(?:(?!{UNSPACED_SCRIPTS})[^\W_])+|.")
+EDITED_SENTENCE_SIMILARITY = 0.6  # from which on a sentence is a correction of a removed one, not an addition
+# Larger changes count as a rewrite that is all new: comparing each sentence with each would take seconds.
 MAX_PAIRED_SENTENCES = 200
 MAX_COMPARED_WORDS = 4000
-# A line that counts readers or tells the time; its numbers change by themselves.
-_COUNTER = re.compile(
-    r"\d (?:people|readers) (?:have )?read\b|\bread(?: by)? \d|\d\W*(?:views?|reads|likes|comments)\b|\bviews\W*\d"
-    r"|\bupdated\b|\d\s?(?:s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|days?)\sago\b"
-    r"|\bvor \d+ (?:sekunden|minuten|stunden?|tag)|\bil y a \d+ (?:secondes?|minutes?|heures?|jours?)"
-    r"|\bhace \d+ (?:segundos?|minutos?|horas?|días?)|\d\s(?:минут|час|секунд)\w*\sназад|\d\s?(?:分钟|小时|分|時間)前"
-    r"|\b(?:aktualisiert|aufrufe|mis à jour|vues|actualizad[oa]|aggiornato|visualizaciones|visualizações|просмотр\w*"
-    r"|обновлено|прочитал\w*|оновлено|перегляд\w*)\b|阅读|浏览|閱讀|瀏覽|更新",
-    re.IGNORECASE,
-)
-_CLOCK = re.compile(r"(?<![\d:])\d{1,2}:\d\d(?![\d:])")
-_WORDED = re.compile(r"(?=[^\W\d_]*[^\W\d_A-ZА-Я])[^\W\d_]{4,}")  # a word that is no abbreviation
+# A line with a number of readers or an age, which changes by itself.
+_COUNTER_PHRASES = {
+    "de": (
+        r"\b(?:aktualisiert|aufrufe)\b",
+        r"\bvor \d+ (?:sekunden|minuten|stunden?|tag)",
+    ),
+    "en": (
+        r"\bread(?: by)? \d",
+        r"\bupdated\b",
+        r"\bviews\W*\d",
+        r"\d (?:people|readers) (?:have )?read\b",
+        r"\d\W*(?:views?|reads|likes|comments)\b",
+        r"\d\s?(?:s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|days?)\sago\b",
+    ),
+    "es": (
+        r"\b(?:actualizad[oa]|visualizaciones)\b",
+        r"\bhace \d+ (?:segundos?|minutos?|horas?|días?)",
+    ),
+    "fr": (
+        r"\b(?:mis à jour|vues)\b",
+        r"\bil y a \d+ (?:secondes?|minutes?|heures?|jours?)",
+    ),
+    "it": (r"\baggiornato\b",),
+    "ja": (
+        r"\d\s?(?:分|時間)前",
+        r"更新",
+    ),
+    "pt": (r"\bvisualizações\b",),
+    "ru": (
+        r"\b(?:обновлено|просмотр\w*|прочитал\w*)\b",
+        r"\d\s(?:минут|час|секунд)\w*\sназад",
+    ),
+    "uk": (r"\b(?:оновлено|перегляд\w*)\b",),
+    "zh": (
+        r"\d\s?(?:分钟|小时)前",
+        r"阅读|浏览|閱讀|瀏覽",
+    ),
+}
+_COUNTER = re.compile("|".join(phrase for phrases in _COUNTER_PHRASES.values() for phrase in phrases), re.IGNORECASE)
+_TIME_OF_DAY = re.compile(r"(?<![\d:])\d{1,2}:\d\d(?![\d:])")
+_FULL_WORD = re.compile(r"(?=[^\W\d_]*[^\W\d_A-ZА-Я])[^\W\d_]{4,}")  # four letters or more and not all capitals
 _NUMBER = re.compile(r"\d+(?:[.,'’\u00a0\u202f ]\d+)*")
-MAX_COUNTER_CHARACTERS = 120  # characters
+MAX_COUNTER_CHARACTERS = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A run of words that stayed, went or came."""
+    """A run of words that stayed, was removed or was added."""
 
-    kind: Kind
+    kind: ChangeKind
     text: str
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text, trimmed, none empty."""
-    return [found for line in text.split("\n") for sentence in _of_line(line) if (found := sentence.strip())]
+    """The sentences of a text, stripped, without empty ones."""
+    return [stripped for line in text.split("\n") for sentence in _of_line(line) if (stripped := sentence.strip())]
 
 
 def _of_line(line: str) -> Iterator[str]:
     start = 0
-    for end in _END.finditer(line):
+    for end in _SENTENCE_END.finditer(line):
         if end.start() == start and len(end[1] or end[2]) == 1:
-            continue  # a mark with nothing before it
+            continue  # a mark with no text before it
         yield line[start : end.end()]
         start = end.end()
     yield line[start:]
 
 
-def added(old: str, new: str) -> str:
-    """The sentences of ``new`` that are not in ``old``, one a line; one that was merely corrected is not among them."""
+def added_sentences(old: str, new: str) -> str:
+    """Returns the sentences of ``new`` that ``old`` lacks, one a line, without those that correct a removed one."""
     before, after = sentences(old), sentences(new)
-    kept, still = set(before), set(after)
-    gone = [_UNIT.findall(s) for s in before if s not in still]
-    come = [s for s in after if s not in kept]
-    few = len(gone) * len(come) <= MAX_PAIRED_SENTENCES**2
-    if few and sum(map(len, gone)) * sum(len(_UNIT.findall(s)) for s in come) <= MAX_COMPARED_WORDS**2:
-        come = [s for s in come if not _edited(s, gone)]
-    return "\n".join(come)
+    old_set, new_set = set(before), set(after)
+    removed = [_UNIT.findall(sentence) for sentence in before if sentence not in new_set]
+    added = [sentence for sentence in after if sentence not in old_set]
+    few = len(removed) * len(added) <= MAX_PAIRED_SENTENCES**2
+    if few and sum(map(len, removed)) * sum(len(_UNIT.findall(s)) for s in added) <= MAX_COMPARED_WORDS**2:
+        added = [sentence for sentence in added if not _is_correction(sentence, removed)]
+    return "\n".join(added)
 
 
 def differences(old: str, new: str) -> Iterator[Change]:
-    """The way from ``old`` to ``new`` in words, in order."""
-    before, after = _RUN.findall(old), _RUN.findall(new)
+    """Yields the changes in words that lead from ``old`` to ``new``, in order."""
+    before, after = _UNIT_OR_SEPARATOR.findall(old), _UNIT_OR_SEPARATOR.findall(new)
     for tag, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if tag == "equal":
             yield Change("same", "".join(before[a:b]))
@@ -91,35 +120,38 @@ def differences(old: str, new: str) -> Iterator[Change]:
             yield Change("added", "".join(after[c:d]))
 
 
-def changed(known: Story, read: Story, *, left_out: Sequence[str] = ()) -> bool:
-    """Whether a reader would see another title or text.
+def is_changed(stored: Story, fetched: Story, *, boilerplate: Sequence[str] = ()) -> bool:
+    """Returns True if the title or the text differs for a reader.
 
-    White space does not count, nor do paragraphs that were learnt since to be boilerplate, nor the numbers
-    in a line that counts readers or tells how long ago it was written.
+    Ignores white space, the stored paragraphs that are ``boilerplate`` by now, and the numbers in a line that counts
+    readers or states an age.
     """
-    furniture = {line for block in left_out for line in normalize_text(block).splitlines()}
-    before = [line for line in known.text.splitlines() if line not in furniture]
-    return (known.title.split(), _lasting(before)) != (read.title.split(), _lasting(read.text.splitlines()))
+    ignored = {line for block in boilerplate for line in normalize_text(block).splitlines()}
+    before = [line for line in stored.text.splitlines() if line not in ignored]
+    return (stored.title.split(), _stable_words(before)) != (
+        fetched.title.split(),
+        _stable_words(fetched.text.splitlines()),
+    )
 
 
-def _lasting(lines: Iterable[str]) -> list[str]:
-    """The words of the lines, without the numbers that change by themselves."""
-    return [word for line in lines for word in (_NUMBER.sub("0", line) if _counts(line) else line).split()]
+def _stable_words(lines: Iterable[str]) -> list[str]:
+    """The words of the lines, with the numbers of counters replaced by 0."""
+    return [word for line in lines for word in (_NUMBER.sub("0", line) if _is_counter(line) else line).split()]
 
 
-def _counts(line: str) -> bool:
+def _is_counter(line: str) -> bool:
+    """Returns True if the line counts readers, or states an age or a time of day without a sentence around it."""
     if len(line) >= MAX_COUNTER_CHARACTERS or not any(map(str.isdigit, line)):
         return False
-    return bool(_COUNTER.search(line) or (_CLOCK.search(line) and not _WORDED.search(line)))
+    return bool(_COUNTER.search(line) or (_TIME_OF_DAY.search(line) and not _FULL_WORD.search(line)))
 
 
-def _edited(new: str, gone: Iterable[list[str]]) -> bool:
-    """Whether ``new`` is one of the gone sentences corrected: most of it the same, in order."""
-    matcher = SequenceMatcher(
-        None, [], _UNIT.findall(new), autojunk=False
-    )  # it keeps what it learns of its second sequence
-    for old in gone:
-        matcher.set_seq1(old)
+def _is_correction(sentence: str, removed: Iterable[list[str]]) -> bool:
+    """Returns True if most words of the sentence are those of a removed sentence, in the same order."""
+    # A SequenceMatcher caches its analysis of the second sequence.
+    matcher = SequenceMatcher(None, [], _UNIT.findall(sentence), autojunk=False)
+    for words in removed:
+        matcher.set_seq1(words)
         if (
             matcher.real_quick_ratio() >= EDITED_SENTENCE_SIMILARITY
             and matcher.quick_ratio() >= EDITED_SENTENCE_SIMILARITY

@@ -1,8 +1,8 @@
-"""One address for one story.
+"""Canonical URLs and story ids: one URL for one story.
 
-`canonical` cleans an address and leaves one that still opens: it never guesses that another host or path exists.
-`story_id` goes further, because a wrong guess there costs nothing: scheme, ``www.``, mobile and AMP hosts, print
-views and trailing slashes make no difference to it.
+`canonical` cleans a URL and returns one that still opens: it never guesses that another host or path exists.
+`story_id` guesses more, because its result is not opened: it ignores scheme, ``www.``, mobile and AMP hosts, print
+views and trailing slashes.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from w3lib.url import canonicalize_url
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MAX_URL_LENGTH = 10_000  # characters; no server takes longer ones
+MAX_URL_LENGTH = 10_000  # characters; servers accept no longer ones
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_BLANK = re.compile(r"[\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202f\u2060\ufeff]+")
+_BLANKS = re.compile(r"[\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202f\u2060\ufeff]+")
 
-# Parameters that tell who sent the reader, never what is read.  Only names that no publisher is known to key its
-# stories by: two addresses for one story are found by their text, two stories under one address lose one of them.
-_TRACKING = re.compile(
+# Parameters that name the referrer, not the story.  Only names that no publisher is known to identify its stories by:
+# near-duplicate detection finds one story at two URLs, but of two stories at one URL one is lost.
+_TRACKING_PARAMETER = re.compile(
     r"(?:utm|mtm|pk|piwik|matomo|hsa|vero|oly|mkt|stm|itm|ga|at|ns|wt|trk|fb|__hs|_hs|soc|xt|pf_rd|_branch|guce?)_\w+"
     r"|(?:fb|g|d|y|yc|ysc|tw|tt|msclk|wbra|gbra|msclk|irclick)cl?id|li_fat_id|rdt_cid|s_c?cid|zanpid|gclsrc|epik"
     r"|_ga|_gl|_ke|_openstat|__s|__source|__twitter_impression|igsh(?:id)?|mibextid|wickedid|rtid|mc_[ce]id|mkcid"
@@ -37,73 +37,78 @@ _TRACKING = re.compile(
     r"|isappinstalled|wt\.\w+|xing_share|dicbo|oborigurl|spm|scm|yptr|originalsubdomain",
     re.IGNORECASE,
 )
-# These do the same, unless their value looks like a number in a database.
-_NUMBERED = re.compile(r"cid|ads?|mod", re.IGNORECASE)  # of which any number may be one
-_WEAK_TRACKING = re.compile(
+# Tracking parameters too, unless their value looks like a database key: three digits or more.
+_WEAK_TRACKING_PARAMETER = re.compile(
     r"ref|source|src|share|feed|rss|partner|social|campaign|track|tracking|from|via|medium|newsletter|nl|mod|cid|ad|ads",
     re.IGNORECASE,
 )
-# Views of a story that are not the story's own address.
-_VIEW = re.compile(r"(?:amp|print|printable|printer|isprint|print_?view|mobile|m|nomobile|desktop)", re.IGNORECASE)
-_OUTPUT = re.compile(r"(?:output|outputtype|view|mode|format|tmpl|layout|display)", re.IGNORECASE)
-_OUTPUT_VIEWS = {"amp", "print", "printable", "mobile", "component"}
+_NUMBERED_PARAMETER = re.compile(r"cid|ads?|mod", re.IGNORECASE)  # any number may be a key here
+# Parameters, hosts and paths of a view of a story: AMP, print or mobile.
+_VIEW_PARAMETER = re.compile(
+    r"(?:amp|print|printable|printer|isprint|print_?view|mobile|m|nomobile|desktop)", re.IGNORECASE
+)
+_OUTPUT_PARAMETER = re.compile(r"(?:output|outputtype|view|mode|format|tmpl|layout|display)", re.IGNORECASE)
+_VIEW_OUTPUTS = {"amp", "print", "printable", "mobile", "component"}
 _VIEW_HOST = re.compile(r"^(?:(?:www|m|mobile|mobil|amp|touch|wap)\d?\.)+(?=[^.]+\.[^.])", re.IGNORECASE)
 _VIEW_PATH = re.compile(
     r"^/(?:amp|m|mobile|print)(?=/[^/]{3})|(?:/|\.|(?<=\d)-)(?:amp|print)(?=(?:\.html?)?/?$)", re.IGNORECASE
 )
-_INDEX = re.compile(r"/(?:index|default)\.(?:html?|php|aspx?|jsp)$", re.IGNORECASE)
-# What a view of a story may have more in its path, or a page of it; a bare number only behind what may be a story.
+_INDEX_FILE = re.compile(r"/(?:index|default)\.(?:html?|php|aspx?|jsp)$", re.IGNORECASE)
+# The end of a path by which a view or a page of a story differs from the story.
 _VIEW_TAIL = re.compile(
     r"(?:(?:amp|print|printable|mobile|m|all|full|single|comments|(?:index|default)\.\w+"
     r"|(?:page|seite|pagina|p)(?:[-_/]?\d{1,3})?)(?:/|$))+",
     re.IGNORECASE,
 )
 _PAGE_NUMBER = re.compile(r"\d{1,2}")
-# Parameters that publishers key their stories by.
-_KEY = re.compile(r"\w*id|p|a|n|art|articles?|news|story|item|doc|nr|no", re.IGNORECASE)
-_WORD = re.compile(r"[^\W_]{3,}")
+# Parameters that publishers identify their stories by.
+_KEY_PARAMETER = re.compile(r"\w*id|p|a|n|art|articles?|news|story|item|doc|nr|no", re.IGNORECASE)
+_LONG_WORD = re.compile(r"[^\W_]{3,}")
 _HEADLINE = re.compile(r"[^\W_]+(?:[-_][^\W_]+){3}")
-_SLUG = re.compile(rf"\d{{5}}|{_HEADLINE.pattern}")  # in a path's last segment: it tells the story by itself
-_HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_-])?")
+_STORY_SLUG = re.compile(rf"\d{{5}}|{_HEADLINE.pattern}")  # in a path's last segment: identifies the story
+_HOST_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_-])?")
 _SESSION_PATH = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/?#]*", re.IGNORECASE)
 _AMP_CACHE = re.compile(
     r"^https?://(?:[^/]+\.cdn\.ampproject\.org/\w|(?:www\.)?google\.[a-z.]+/amp)/(s/)?(.+)$", re.IGNORECASE
 )
 
-# The list that ships with the library, and the domains below which strangers live side by side (blogspot.com).
-_suffixes = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
+# The list that ships with the library, with the domains whose subdomains have different owners (blogspot.com).
+_public_suffixes = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
 
 
 def canonical(url: str) -> str:
-    """The address cleaned of what does not matter: tracking parameters, fragment, default port, user name, AMP cache,
-    session ids, needless percent-encoding, dot segments, order of parameters, case of scheme and host.
+    """Returns the URL without the parts that do not select the page.
 
-    Idempotent; what is no web address comes back stripped and else unchanged.  Never raises.
+    Removes tracking parameters, fragment, default port, user name, AMP cache and session ids.  Normalizes
+    percent-encoding, dot segments, order of parameters, and case of scheme and host.
+
+    Idempotent.  Text that is no web URL is only stripped; a URL longer than `MAX_URL_LENGTH` becomes empty.  Never
+    raises.
     """
     if len(url) > MAX_URL_LENGTH:
         return ""
-    url = _BLANK.sub(_unblanked, url.strip())
-    for _ in range(5):  # cleaning one part can bring forth what is cleaned in its turn: "\\" is a "/", "%2e" a "."
+    url = _BLANKS.sub(_replace_blanks, url.strip())
+    for _ in range(5):  # one change can enable another: "\\" becomes "/", "%2e" becomes "."
         try:
-            again = _cleaned(url)
+            cleaned = _cleaned(url)
         except ValueError:  # a port that is no number, a bracket in the host
             return url
-        if again == url:
+        if cleaned == url:
             break
-        url = again
+        url = cleaned
     return url
 
 
-def _unblanked(blank: re.Match[str]) -> str:
-    """Blanks are slips, but for spaces in a path or query: those belong there, and are written %20."""
-    behind_host = "/" in blank.string[len("https://") : blank.start()]
-    return "%20" * len(blank[0]) if behind_host and not blank[0].strip(" ") else ""
+def _replace_blanks(blanks: re.Match[str]) -> str:
+    """Encodes spaces in a path or query as %20 and removes all other blanks."""
+    after_host = "/" in blanks.string[len("https://") : blanks.start()]
+    return "%20" * len(blanks[0]) if after_host and not blanks[0].strip(" ") else ""
 
 
 def _cleaned(url: str) -> str:
-    cached = _AMP_CACHE.match(url)
-    if cached:
-        url = ("https://" if cached[1] else "http://") + cached[2]
+    amp_cache = _AMP_CACHE.match(url)
+    if amp_cache:
+        url = ("https://" if amp_cache[1] else "http://") + amp_cache[2]
     parts = urlsplit(url)
     host, port = _host(parts), parts.port
     scheme = parts.scheme.lower()
@@ -117,12 +122,12 @@ def _cleaned(url: str) -> str:
 
 
 def is_route(fragment: str) -> bool:
-    """Whether it tells which page is shown, as "#!" and "#/" do where JavaScript writes the pages."""
+    """Returns True if the fragment selects a page ("#!..." or "#/..."), as on sites that JavaScript renders."""
     return fragment.startswith(("!", "/")) and len(fragment) > 1
 
 
-def _web(url: str) -> SplitResult | None:
-    """The parts of a web address; None for anything else."""
+def _split_web_url(url: str) -> SplitResult | None:
+    """Returns the parts of a web URL; None for any other text."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -131,124 +136,139 @@ def _web(url: str) -> SplitResult | None:
 
 
 def _host(parts: SplitResult) -> str:
-    """Lower case, in the ASCII form, without a trailing dot; an IPv6 address in brackets.
+    """Returns the host in lower case and ASCII form, without a trailing dot; an IPv6 address in brackets.
 
-    Raises ValueError where it is no host name.
+    Raises ValueError if it is no host name.
     """
     host = (parts.hostname or "").rstrip(".")
     if ":" in host:
         return f"[{ipaddress.ip_address(host)}]"
     if not host.isascii():
         host = host.encode("idna").decode("ascii")
-    if host and not _HOST.fullmatch(host):
+    if host and not _HOST_NAME.fullmatch(host):
         raise ValueError(f"{host!r} is no host name")
     return host
 
 
 def _is_tracking(parameter: str) -> bool:
     name, _, value = parameter.partition("=")
-    if _TRACKING.fullmatch(name):
+    if _TRACKING_PARAMETER.fullmatch(name):
         return True
-    if not _WEAK_TRACKING.fullmatch(name) or sum(map(str.isdigit, value)) >= 3:
+    if not _WEAK_TRACKING_PARAMETER.fullmatch(name) or sum(map(str.isdigit, value)) >= 3:
         return False
-    return not (value.isdigit() and _NUMBERED.fullmatch(name))
+    return not (value.isdigit() and _NUMBERED_PARAMETER.fullmatch(name))
 
 
 def identity(url: str) -> str:
-    """What `story_id` hashes: the canonical address without scheme, ``www.`` and views of the same story.
+    """Returns the text that `story_id` hashes: the canonical URL without scheme, ``www.`` and views of the story.
 
-    Not an address to open.  ``identity(identity(url))`` has no meaning; ``identity(canonical(url))`` is the same.
+    The result is no URL, so ``identity(identity(url))`` has no meaning; ``identity(canonical(url))`` is the same as
+    ``identity(url)``.
     """
     url = canonical(url)
-    parts = _web(url)
+    parts = _split_web_url(url)
     if parts is None:
         return url
-    path = _INDEX.sub("/", parts.path)
+    path = _INDEX_FILE.sub("/", parts.path)
     path = _VIEW_PATH.sub("", path).rstrip("/") or "/"
-    kept = [part for part in parts.query.split("&") if part and not _is_view(part)]
-    query = f"?{'&'.join(kept)}" if kept else ""
+    parameters = [part for part in parts.query.split("&") if part and not _is_view(part)]
+    query = f"?{'&'.join(parameters)}" if parameters else ""
     fragment = f"#{parts.fragment}" if parts.fragment else ""
     return f"{_VIEW_HOST.sub('', parts.netloc)}{path}{query}{fragment}"
 
 
 def _is_view(parameter: str) -> bool:
     name, _, value = parameter.partition("=")
-    if _VIEW.fullmatch(name):
+    if _VIEW_PARAMETER.fullmatch(name):
         return value.lower() in {"", "1", "true", "yes", "y", "amp"}
-    return bool(_OUTPUT.fullmatch(name)) and value.lower() in _OUTPUT_VIEWS
+    return bool(_OUTPUT_PARAMETER.fullmatch(name)) and value.lower() in _VIEW_OUTPUTS
 
 
 def story_id(url: str) -> str:
-    """The story's id: 128 bits of the sha256 of its `identity`, as 32 hex digits."""
+    """Returns the story's id: 128 bits of the SHA-256 of its `identity`, as 32 hex digits."""
     return hashlib.sha256(identity(url).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 @lru_cache(maxsize=10_000)
 def site(url: str) -> str:
-    """The registrable domain that owns the address (``bbc.co.uk``); host and port where it has none (127.0.0.1:80)."""
+    """Returns the registrable domain of the URL (``bbc.co.uk``), or host and port if it has none (``127.0.0.1:80``)."""
     try:
         parts = urlsplit(url)
         host, port = _host(parts), parts.port
     except ValueError:
         return ""
-    registered = _suffixes(host).top_domain_under_public_suffix
+    registered = _public_suffixes(host).top_domain_under_public_suffix
     return registered or (f"{host}:{port}" if port else host)
 
 
-def same_site(url: str, other: str) -> bool:
-    """Whether both addresses belong to one owner, so that one may speak for the other."""
-    return bool(site(url)) and site(url) == site(other)
+def same_site(first: str, second: str) -> bool:
+    """Returns True if both URLs belong to one owner, so that one may make statements about the other."""
+    return bool(site(first)) and site(first) == site(second)
 
 
 def is_home(url: str) -> bool:
-    """A front page: no path that could name a story."""
-    parts = _web(canonical(url))
-    return parts is not None and not parts.query and not parts.fragment and _INDEX.sub("/", parts.path) in {"", "/"}
+    """Returns True if the URL is that of a front page: it has no path, query or fragment that could name a story."""
+    parts = _split_web_url(canonical(url))
+    return (
+        parts is not None and not parts.query and not parts.fragment and _INDEX_FILE.sub("/", parts.path) in {"", "/"}
+    )
 
 
-def declared_canonical(page: str, candidates: Iterable[str]) -> str | None:
-    """The first address a page gives for itself that may be believed, cleaned; relative ones are resolved.
+def declared_canonical(page_url: str, claimed_urls: Iterable[str]) -> str | None:
+    """Returns the first credible URL that a page claims for itself, as `canonical` returns it; None if none is.
 
-    Another site's address is not (a page could take over a foreign story), nor a front page, nor an address
-    that drops what tells this page from its neighbours.
+    Relative URLs are resolved.  Three kinds of URL are not credible: that of another site (a page could take over
+    another outlet's story), that of a front page, and one that drops the parts by which this page differs from others.
     """
-    for candidate in filter(None, candidates):
+    for claimed_url in filter(None, claimed_urls):
         try:
-            url = canonical(urljoin(page, candidate.strip()))
+            url = canonical(urljoin(page_url, claimed_url.strip()))
         except ValueError:
             continue
-        if _web(url) and same_site(page, url) and not (is_home(url) and not is_home(page)) and not _vaguer(url, page):
+        if (
+            _split_web_url(url)
+            and same_site(page_url, url)
+            and not (is_home(url) and not is_home(page_url))
+            and not _is_vaguer(url, page_url)
+        ):
             return url
     return None
 
 
-def _vaguer(url: str, page: str) -> bool:
-    """Whether ``url`` is the page's address without what tells the page from its neighbours: the directory it stands
-    in, or the script without the number of the story."""
-    here, there = urlsplit(canonical(page)), urlsplit(url)
-    keys, kept = _keys(here.query), _keys(there.query)
-    segments, fewer = ([part for part in _INDEX.sub("/", parts.path).split("/") if part] for parts in (here, there))
-    if segments == fewer:
-        told = bool(segments) and _SLUG.search(segments[-1]) is not None
-        return not told and not keys <= kept
-    if _placeholder(there, segments):
+def _is_vaguer(url: str, page_url: str) -> bool:
+    """Returns True if ``url`` lacks the parts that select the page: a parent directory, or a script without its key."""
+    page, claimed = urlsplit(canonical(page_url)), urlsplit(url)
+    page_keys, claimed_keys = _keys(page.query), _keys(claimed.query)
+    page_path, claimed_path = (
+        [part for part in _INDEX_FILE.sub("/", parts.path).split("/") if part] for parts in (page, claimed)
+    )
+    if page_path == claimed_path:
+        has_slug = bool(page_path) and _STORY_SLUG.search(page_path[-1]) is not None
+        return not has_slug and not page_keys <= claimed_keys
+    if _is_placeholder(claimed, page_path):
         return True
-    dropped = segments[len(fewer) :]
-    if kept or not dropped or segments[: len(fewer)] != fewer:
+    dropped = page_path[len(claimed_path) :]
+    if claimed_keys or not dropped or page_path[: len(claimed_path)] != claimed_path:
         return False
-    paged = _PAGE_NUMBER.fullmatch("/".join(dropped)) and fewer and re.search(r"[-\d]", fewer[-1])
+    # A bare number is a page number only after a segment that may name a story.
+    paged = _PAGE_NUMBER.fullmatch("/".join(dropped)) and claimed_path and re.search(r"[-\d]", claimed_path[-1])
     return not paged and not _VIEW_TAIL.fullmatch("/".join(dropped))
 
 
-def _placeholder(claimed: SplitResult, segments: list[str]) -> bool:
-    """Whether an address of a word or two has no number and nothing of the page's headline in it: ``/null``."""
-    words, own = (set(_WORD.findall(text.lower())) for text in (claimed.path, "".join(segments[-1:])))
-    last = _WORD.findall(claimed.path.rsplit("/", 1)[-1])
-    telling = bool(segments) and _HEADLINE.search(segments[-1]) is not None
-    return telling and len(last) < 3 and not words & own and not re.search(r"\d", claimed.path + claimed.query)
+def _is_placeholder(claimed: SplitResult, page_path: list[str]) -> bool:
+    """Returns True if a URL of one or two words has no number and no word of the page's headline, as ``/null``."""
+    words, headline_words = (set(_LONG_WORD.findall(text.lower())) for text in (claimed.path, "".join(page_path[-1:])))
+    last_words = _LONG_WORD.findall(claimed.path.rsplit("/", 1)[-1])
+    has_headline = bool(page_path) and _HEADLINE.search(page_path[-1]) is not None
+    return (
+        has_headline
+        and len(last_words) < 3
+        and not words & headline_words
+        and not re.search(r"\d", claimed.path + claimed.query)
+    )
 
 
 def _keys(query: str) -> set[str]:
-    """The values of a query's parameters that tell which story is meant."""
+    """The values of a query's parameters that identify a story."""
     pairs = (part.partition("=") for part in query.split("&"))
-    return {value for name, _, value in pairs if _KEY.fullmatch(name) and any(map(str.isdigit, value))}
+    return {value for name, _, value in pairs if _KEY_PARAMETER.fullmatch(name) and any(map(str.isdigit, value))}

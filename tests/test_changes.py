@@ -1,4 +1,4 @@
-"""What a new version of a story changed."""
+"""Versions of a story are compared."""
 
 import re
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from monitor.changes import added, changed, differences, sentences
+from monitor.changes import added_sentences, differences, is_changed, sentences
 from monitor.models import Story
 
 OLD = "The ministry met on Monday. It agreed on chip exports.\n\nNo date was given."
@@ -23,81 +23,81 @@ def test_sentences_end_at_their_marks_in_several_scripts():
 
 
 def test_an_appended_paragraph_is_added():
-    assert added(OLD, OLD + "\n\nSberbank declined to comment.") == "Sberbank declined to comment."
+    assert added_sentences(OLD, OLD + "\n\nSberbank declined to comment.") == "Sberbank declined to comment."
 
 
 def test_a_corrected_sentence_is_not_added():
-    assert added(OLD, OLD.replace("Monday", "Tuesday")) == ""
+    assert added_sentences(OLD, OLD.replace("Monday", "Tuesday")) == ""
 
 
-def test_a_corrected_character_of_a_script_without_spaces_is_not_added():
+def test_a_corrected_character_in_a_script_without_spaces_is_not_added():
     old = "俄罗斯储蓄银行周一宣布在喀山开设人工智能实验室。"
-    assert added(old, old.replace("周一", "周二")) == ""
-    assert added(old, "部长们没有说明芯片出口规则何时生效。") == "部长们没有说明芯片出口规则何时生效。"
+    assert added_sentences(old, old.replace("周一", "周二")) == ""
+    assert added_sentences(old, "部长们没有说明芯片出口规则何时生效。") == "部长们没有说明芯片出口规则何时生效。"
     changes = [(change.kind, change.text) for change in differences(old, old.replace("周一", "周二"))]
     assert [change for change in changes if change[0] != "same"] == [("removed", "一"), ("added", "二")]
 
 
 @pytest.mark.parametrize(
-    ("old", "more"),
+    ("old", "appended"),
     [
         ("मंत्रालय ने सोमवार को योजना पर सहमति दी।", "स्बेरबैंक ने कहा।"),
         ("هل وافقت الوزارة على الخطة يوم الاثنين؟", "رفض البنك التعليق."),
     ],
 )
-def test_a_sentence_added_to_a_paragraph_of_another_script_is_added(old, more):
-    assert added(old, f"{old} {more}") == more
+def test_a_sentence_appended_in_another_script_is_added(old, appended):
+    assert added_sentences(old, f"{old} {appended}") == appended
 
 
 def test_a_replaced_sentence_is_added():
-    assert added(OLD, OLD.replace("No date was given.", "Sberbank will build the first centre in Kazan by June.")) == (
-        "Sberbank will build the first centre in Kazan by June."
-    )
+    assert added_sentences(
+        OLD, OLD.replace("No date was given.", "Sberbank will build the first centre in Kazan by June.")
+    ) == ("Sberbank will build the first centre in Kazan by June.")
 
 
 def test_a_moved_paragraph_is_not_added():
     first, second = OLD.split("\n\n")
-    assert added(OLD, f"{second}\n\n{first}") == ""
+    assert added_sentences(OLD, f"{second}\n\n{first}") == ""
 
 
-def test_a_rewrite_of_a_very_long_text_is_all_new_and_quick():
+def test_a_rewrite_of_a_very_long_text_is_all_new():
     old = " ".join(f"Old sentence number {n} says little." for n in range(3000))
     new = " ".join(f"New words number {n} say more." for n in range(3000))
-    assert len(added(old, new).splitlines()) == 3000
+    assert len(added_sentences(old, new).splitlines()) == 3000
 
 
 @given(st.text(alphabet="ab .。\n", max_size=60), st.text(alphabet="ab .。\n", max_size=60))
-def test_the_differences_lead_from_the_old_text_to_the_new(old, new):
+def test_the_differences_transform_the_old_text_into_the_new(old, new):
     changes = list(differences(old, new))
     assert "".join(change.text for change in changes if change.kind != "added") == old
     assert "".join(change.text for change in changes if change.kind != "removed") == new
 
 
-# What a sentence is, as plainly as it can be said; it takes the square of the length of a run of marks.
-PLAIN = re.compile(r"[^\n]+?(?:[.!?…।॥؟۔]+[\"'”’»)\]]*(?=\s|$)|[。！？]+[”’」』）]*|(?=\n|$))")
+# The plain definition of a sentence, which takes quadratic time for a run of marks.
+PLAIN_SENTENCE = re.compile(r"[^\n]+?(?:[.!?…।॥؟۔]+[\"'”’»)\]]*(?=\s|$)|[。！？]+[”’」』）]*|(?=\n|$))")
 
 
 @given(st.text(alphabet="ab .!।。？”)\n\r", max_size=40))
 @example("。.. a")
 @example(".")
 @example("a.\n")
-def test_a_text_is_cut_into_sentences_where_the_plain_definition_cuts_it(text):
-    assert sentences(text) == [found for match in PLAIN.finditer(text) if (found := match.group().strip())]
+def test_sentences_are_those_of_the_plain_definition(text):
+    assert sentences(text) == [plain for match in PLAIN_SENTENCE.finditer(text) if (plain := match.group().strip())]
 
 
-def test_a_run_of_marks_however_long_is_read_at_once():
+def test_a_long_run_of_marks_takes_linear_time():
     for line in ("!" * 1_000_000 + "x", '!"' * 500_000 + "x", "。" * 500_000 + "x", "x" + "!" * 1_000_000):
         assert "".join(sentences(line)) == line
 
 
-def test_texts_of_very_many_sentences_are_compared_at_once():
+def test_texts_of_very_many_sentences_are_compared_quickly():
     old, new = ("\n".join(f"{name}{n}." for n in range(100_000)) for name in "ab")
-    assert added(old, new) == new
+    assert added_sentences(old, new) == new
 
 
-def test_two_long_lines_without_a_mark_are_compared_at_once():
+def test_two_long_lines_without_a_mark_are_compared_quickly():
     old, new = "a b " * 50_000, "a c " * 50_000
-    assert added(old, new) == new.strip()
+    assert added_sentences(old, new) == new.strip()
 
 
 def story(text: str) -> Story:
@@ -105,9 +105,9 @@ def story(text: str) -> Story:
     return Story(id="a", url="", outlet="", title="", text=text, first_seen_at=at, fetched_at=at, updated_at=at)
 
 
-def test_a_paragraph_of_two_lines_learnt_to_be_furniture_is_no_change():
+def test_dropping_a_boilerplate_paragraph_of_two_lines_is_no_change():
     note = "Thanks to all readers\nand good night to them."
-    assert not changed(story(f"{OLD}\n\n{note}"), story(OLD), left_out=(note,))
+    assert not is_changed(story(f"{OLD}\n\n{note}"), story(OLD), boilerplate=(note,))
 
 
 @pytest.mark.parametrize(
@@ -123,9 +123,9 @@ def test_a_paragraph_of_two_lines_learnt_to_be_furniture_is_no_change():
         ("Обновлено 6 января, 12:03", "Обновлено 7 января, 9:15"),
     ],
 )
-def test_a_counter_that_went_on_is_no_change(before, after):
-    assert not changed(story(f"{OLD}\n\n{before}"), story(f"{OLD}\n\n{after}"))
-    assert changed(story(f"{OLD}\n\n{before}"), story(f"{OLD}\n\n{after} More."))
+def test_another_number_in_a_counter_is_no_change(before, after):
+    assert not is_changed(story(f"{OLD}\n\n{before}"), story(f"{OLD}\n\n{after}"))
+    assert is_changed(story(f"{OLD}\n\n{before}"), story(f"{OLD}\n\n{after} More."))
 
 
 @pytest.mark.parametrize(
@@ -137,4 +137,4 @@ def test_a_counter_that_went_on_is_no_change(before, after):
     ],
 )
 def test_another_number_in_a_sentence_is_a_change(before, after):
-    assert changed(story(before), story(after))
+    assert is_changed(story(before), story(after))

@@ -1,6 +1,6 @@
-"""One address for one story."""
+"""Canonical URLs and story ids."""
 
-# ruff: noqa: E501  tables of addresses
+# ruff: noqa: E501  tables of URLs
 
 from __future__ import annotations
 
@@ -50,22 +50,22 @@ QUERIES = [
     "?a=%E9",
 ]
 FRAGMENTS = ["", "#", "#comments", "#!/story/1", "#:~:text=x"]
-ADDRESSES = [f"{scheme}://{host}{path}{query}{fragment}" for scheme in ("https", "HTTP") for host in HOSTS for path in PATHS for query in QUERIES for fragment in FRAGMENTS]  # fmt: skip
+URLS = [f"{scheme}://{host}{path}{query}{fragment}" for scheme in ("https", "HTTP") for host in HOSTS for path in PATHS for query in QUERIES for fragment in FRAGMENTS]  # fmt: skip
 
 
-def test_canonical_is_idempotent_on_thousands_of_addresses() -> None:
-    assert len(ADDRESSES) > 8_000
-    changed = [url for url in ADDRESSES if canonical(canonical(url)) != canonical(url)]
+def test_canonical_is_idempotent_on_thousands_of_urls() -> None:
+    assert len(URLS) > 8_000
+    changed = [url for url in URLS if canonical(canonical(url)) != canonical(url)]
     assert not changed
 
 
-def test_identity_is_the_same_for_an_address_and_its_canonical_form() -> None:
-    assert not [url for url in ADDRESSES if identity(canonical(url)) != identity(url)]
+def test_identity_is_the_same_for_a_url_and_its_canonical_form() -> None:
+    assert not [url for url in URLS if identity(canonical(url)) != identity(url)]
 
 
 @settings(max_examples=500, deadline=None)
 @given(st.text(max_size=60))
-def test_nothing_makes_it_raise_and_what_is_no_address_stays_so(text: str) -> None:
+def test_no_text_makes_a_function_raise(text: str) -> None:
     for url in (text, f"https://{text}", f"https://example.org/{text}", f"https://example.org/?{text}"):
         assert canonical(canonical(url)) == canonical(url)
         assert len(story_id(url)) == 32
@@ -93,12 +93,12 @@ def test_nothing_makes_it_raise_and_what_is_no_address_stays_so(text: str) -> No
         ("mailto:desk@example.org", "mailto:desk@example.org"),
     ],
 )
-def test_canonical_takes_off_what_does_not_matter_and_leaves_an_address_that_opens(url: str, expected: str) -> None:
+def test_canonical_removes_the_parts_that_do_not_select_the_page(url: str, expected: str) -> None:
     assert canonical(url) == expected
 
 
 @pytest.mark.parametrize(
-    "other",
+    "view",
     [
         "http://example.org/2026/story",
         "https://www.example.org/2026/story/",
@@ -115,17 +115,17 @@ def test_canonical_takes_off_what_does_not_matter_and_leaves_an_address_that_ope
         "https://example.org/2026/story/index.html",
     ],
 )
-def test_views_of_a_story_are_one_story(other: str) -> None:
-    assert story_id(other) == story_id("https://example.org/2026/story")
+def test_views_of_a_story_have_its_id(view: str) -> None:
+    assert story_id(view) == story_id("https://example.org/2026/story")
 
 
-def test_a_view_is_told_by_its_ending_behind_a_number() -> None:
+def test_a_view_is_recognized_by_an_ending_after_a_number() -> None:
     assert story_id("https://example.org/story-123-print.html") == story_id("https://example.org/story-123.html")
     assert story_id("https://example.org/story-123-amp") == story_id("https://example.org/story-123")
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         ("https://example.org/?p=12", "https://example.org/?p=13"),
         ("https://example.org/story?id=1", "https://example.org/story"),
@@ -143,11 +143,11 @@ def test_a_view_is_told_by_its_ending_behind_a_number() -> None:
         ("https://example.org:8001/a", "https://example.org:8002/a"),
     ],
 )
-def test_different_stories_stay_apart(one: str, other: str) -> None:
-    assert story_id(one) != story_id(other)
+def test_different_stories_have_different_ids(first: str, second: str) -> None:
+    assert story_id(first) != story_id(second)
 
 
-def test_only_the_owner_s_own_addresses_are_believed() -> None:
+def test_only_urls_of_the_same_site_are_credible() -> None:
     page = "https://www.example.co.uk/2026/story"
     assert (
         declared_canonical(page, ["https://example.co.uk/2026/story?utm_source=x"])
@@ -181,9 +181,7 @@ def test_only_the_owner_s_own_addresses_are_believed() -> None:
         ("https://x.org/news/ministers-agree-on-chips", "https://x.org/en/latest-news"),
     ],
 )
-def test_an_address_that_drops_what_tells_the_story_from_its_neighbours_is_not_believed(
-    page: str, claimed: str
-) -> None:
+def test_a_url_that_drops_the_part_that_selects_the_page_is_rejected(page: str, claimed: str) -> None:
     assert declared_canonical(page, [claimed]) is None
     assert declared_canonical(page, [claimed, page]) == canonical(page)
 
@@ -207,5 +205,5 @@ def test_an_address_that_drops_what_tells_the_story_from_its_neighbours_is_not_b
         ("https://x.org/2026/11/ministers-agree-on-chips", "https://x.org/a/7"),
     ],
 )
-def test_an_address_that_drops_only_a_view_or_a_page_of_the_story_is_believed(page: str, claimed: str) -> None:
+def test_a_url_that_drops_only_a_view_or_a_page_number_is_credible(page: str, claimed: str) -> None:
     assert declared_canonical(page, [claimed]) == canonical(claimed)

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 
 from dateutil import parser
 
-from monitor.calendar import ZONES, unambiguous
+from monitor.calendar import ZONES, with_iso_day
 from monitor.models import now
 
 EARLIEST_YEAR = 1990  # no web page is older; programs write 1970 or 0001 for an unknown date
@@ -59,5 +59,5 @@ def _parse_partial_date(text: str) -> datetime:
 def _parse_free_form(text: str) -> datetime:
     if sum(c.isdigit() for c in text) < MIN_FREE_FORM_DIGITS:
         raise ValueError(text)  # dateutil takes missing parts from today, so "Monday" would become a date
-    text = unambiguous(text, country=None, latest=now() + timedelta(days=1))
+    text = with_iso_day(text, country=None, latest=now() + timedelta(days=1))
     return parser.parse(text, tzinfos=ZONES)

@@ -18,7 +18,7 @@ from monitor.extract.blocks import (
     fold_letters,
 )
 from monitor.extract.regions import FOREIGN_REGIONS, Region
-from monitor.extract.trim import NO_HINTS, heads_items, trimmed
+from monitor.extract.trim import NO_HINTS, is_list_heading, trim_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +58,7 @@ def choose_blocks(layout: Layout, reference_text: str, hints: Hints = NO_HINTS) 
     core[end:] = [0.0] * len(core[end:])
     container = _container(layout, core, certain=in_reference_text is not None)
     story_blocks = _select_blocks(layout, container, core, in_reference_text, foreign)
-    return trimmed(layout, story_blocks, hints)
+    return trim_blocks(layout, story_blocks, hints)
 
 
 def _next_story(layout: Layout, core: Sequence[float], hints: Hints) -> int:
@@ -306,9 +306,11 @@ def _continues_text(layout: Layout, index: int, text_parents: set[int]) -> bool:
         or layout.nodes[block.node_index].parent_index not in text_parents
     ):
         return False
-    if phrases.is_pointer(block.text) or phrases.is_appeal(block.text) or phrases.is_dateline(block.text):
+    if phrases.is_related_label(block.text) or phrases.is_appeal(block.text) or phrases.is_dateline(block.text):
         return False
-    return (block.tag == "p" and bool(SENTENCE_END.search(block.text))) or heads_items(layout.blocks[index : index + 2])
+    return (block.tag == "p" and bool(SENTENCE_END.search(block.text))) or is_list_heading(
+        layout.blocks[index : index + 2]
+    )
 
 
 def _main_element_paths(layout: Layout, core: Sequence[float]) -> set[tuple[str, ...]]:

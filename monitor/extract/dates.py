@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 
 from dateutil import parser as dateutil_parser
 
-from monitor.calendar import ZONES, unambiguous, western
+from monitor.calendar import ZONES, ascii_digits, with_iso_day
 from monitor.models import now
 
 _ISO = re.compile(
@@ -43,11 +43,11 @@ def parse_date(text: str, *, country: str | None = None, latest: datetime | None
 
     ``country`` and ``latest`` resolve dates such as "05/11/2026", see `monitor.calendar.day_of`.
     """
-    text = _OFFSET_PREFIX.sub("", western(text.strip()[:80]))
+    text = _OFFSET_PREFIX.sub("", ascii_digits(text.strip()[:80]))
     if not any(character.isdigit() for character in text):
         return None
     try:
-        text = unambiguous(text, country=country, latest=latest or now() + timedelta(days=1))
+        text = with_iso_day(text, country=country, latest=latest or now() + timedelta(days=1))
     except ValueError:
         return None
     for parse in (_parse_iso, _parse_compact, _parse_epoch, _parse_rfc822, _parse_english):

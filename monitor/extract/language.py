@@ -1,4 +1,4 @@
-"""The language of a text, from the text."""
+"""Detects the language of a text."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-_SAMPLE = 600  # characters
-_ENOUGH = 60  # letters below which markup is believed more than the text
-_SURE = 0.98  # from which on the text is believed against markup whatever it says: templates are copied
-_POSSIBLE = 0.01  # below which markup names a language that the text is not in
-# Neighbours that a short text does not tell apart: markup decides between them.
+_SAMPLE_CHARACTERS = 600
+_MIN_LETTERS = 60  # in the sample; with fewer, the markup decides
+_SURE = 0.98  # probability from which a neighbour of the markup's language is believed: templates are copied
+_POSSIBLE = 0.01  # probability below which the markup's language is not that of the text
+# Languages that a short text does not tell apart: the markup decides between them.
 _NEIGHBOURS = (
     {"da", "no", "nb", "nn", "sv", "fo"},
     {"hr", "sr", "bs", "sl", "sh"},
@@ -26,34 +26,54 @@ _NEIGHBOURS = (
     {"fa", "ur", "ar", "ps"},
     {"nl", "af"},
 )
-_SAME = {"nb": "no", "nn": "no", "in": "id", "iw": "he", "sh": "sr", "mo": "ro", "cmn": "zh", "yue": "zh", "fil": "tl"}
+# Codes that the markup or the model uses, and the code that is stored.
+_SYNONYMS = {
+    "nb": "no",
+    "nn": "no",
+    "in": "id",
+    "iw": "he",
+    "sh": "sr",
+    "mo": "ro",
+    "cmn": "zh",
+    "yue": "zh",
+    "fil": "tl",
+}
 
 
 @cache
 def identifier() -> Any:
+    """The language model; loading it takes a noticeable time."""
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
-def of(text: str, hint: str | None = None) -> str | None:
-    """The text's language as ISO 639-1, or the hint's (a language tag) where the text is too short to tell."""
-    said = code(hint)
-    letters = sum(map(str.isalpha, text[:_SAMPLE]))
-    if letters < _ENOUGH:
-        return said
-    likely: dict[str, float] = {}
-    for name, chance in identifier().rank(text[:_SAMPLE]):
-        likely[_SAME.get(name, name)] = likely.get(_SAME.get(name, name), 0) + float(chance)
-    found = max(likely, key=lambda name: likely[name])
-    neighbours = any({said, found} <= group for group in _NEIGHBOURS)
-    if said and likely[found] < (_SURE if neighbours else 0.9) and (neighbours or likely.get(said, 0) > _POSSIBLE):
-        return said
-    return found
+def detect(text: str, hint: str | None = None) -> str | None:
+    """Returns the text's language as ISO 639-1 code.
+
+    ``hint`` is the language tag of the markup.  It decides for short texts and between neighbouring languages.
+    """
+    hinted = _primary_subtag(hint)
+    sample = text[:_SAMPLE_CHARACTERS]
+    if sum(map(str.isalpha, sample)) < _MIN_LETTERS:
+        return hinted
+    probabilities: dict[str, float] = {}
+    for name, probability in identifier().rank(sample):
+        code = _SYNONYMS.get(name, name)
+        probabilities[code] = probabilities.get(code, 0) + float(probability)
+    detected = max(probabilities, key=lambda code: probabilities[code])
+    neighbours = any({hinted, detected} <= group for group in _NEIGHBOURS)
+    if (
+        hinted
+        and probabilities[detected] < (_SURE if neighbours else 0.9)
+        and (neighbours or probabilities.get(hinted, 0) > _POSSIBLE)
+    ):
+        return hinted
+    return detected
 
 
-def code(tag: str | None) -> str | None:
-    """``en`` of ``en-GB``; None of what is no language tag."""
+def _primary_subtag(tag: str | None) -> str | None:
+    """Returns ``en`` for ``en-GB``; None for anything that is no language tag."""
     if not tag:
         return None
-    first = tag.strip().lower().replace("_", "-").split("-")[0]
-    first = _SAME.get(first, first)
-    return first if first.isalpha() and len(first) in {2, 3} else None
+    subtag = tag.strip().lower().replace("_", "-").split("-")[0]
+    subtag = _SYNONYMS.get(subtag, subtag)
+    return subtag if subtag.isalpha() and len(subtag) in {2, 3} else None

@@ -15,8 +15,8 @@ from lxml import etree
 
 from monitor.extract import bylines, dates, jsonld, timezones, titles
 from monitor.extract.blocks import SENTENCE_END, alphabetic_length, fold_letters
-from monitor.extract.regions import CAMEL, Region, regions
-from monitor.extract.visible_metadata import UPDATED
+from monitor.extract.regions import CAMEL_CASE_BOUNDARY, Region, regions
+from monitor.extract.visible_metadata import UPDATE_LABEL
 from monitor.urls import same_site, story_id
 
 if TYPE_CHECKING:
@@ -314,7 +314,7 @@ def _is_update_time(element: HtmlElement) -> bool:
         label = (previous.tail or "").strip() or (_element_text(previous) if is_label else "")
     else:
         label = (parent.text or "") if parent is not None else ""
-    return UPDATED.match(label) is not None
+    return UPDATE_LABEL.match(label) is not None
 
 
 def _is_in_unrelated_region(element: HtmlElement) -> bool:
@@ -371,7 +371,7 @@ def _is_in_comment(element: HtmlElement) -> bool:
 
 
 def _has_byline_class(element: HtmlElement) -> bool:
-    return bool(_BYLINE_CLASS.search(CAMEL.sub("-", element.get("class", ""))))
+    return bool(_BYLINE_CLASS.search(CAMEL_CASE_BOUNDARY.sub("-", element.get("class", ""))))
 
 
 def _article_item(items: Sequence[Item], count_matches: Callable[[Item], int]) -> Item:

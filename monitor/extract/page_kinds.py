@@ -1,6 +1,4 @@
-"""Is a page a story at all, and what is to be said of it if it is."""
-
-# ruff: noqa: E501, SIM905  as in phrases.py: vocabularies
+"""Decides whether a page is a story, and which flags the story carries."""
 
 from __future__ import annotations
 
@@ -11,6 +9,7 @@ from urllib.parse import urlsplit
 from monitor.extract import phrases, titles
 from monitor.extract.blocks import total_weight
 from monitor.extract.regions import Region
+from monitor.extract.vocabulary import alternatives, entries
 from monitor.models import NotArticle
 from monitor.urls import is_home
 
@@ -23,103 +22,40 @@ if TYPE_CHECKING:
     from monitor.extract.metadata import Metadata
     from monitor.models import Page
 
-_MEDIA = re.compile(
+_MEDIA_BYTES = re.compile(
     rb"\s*(?:%PDF|\x89PNG|\xff\xd8\xff|GIF8|RIFF|PK\x03\x04|\x1f\x8b|OggS|ID3|\x00\x00\x00.ftyp)", re.DOTALL
 )
-_FEED = re.compile(
-    rb"\s*(?:<\?xml[^>]{0,200}\?>\s*(?:<\?[^>]{0,500}\?>\s*|<!--.{0,500}?-->\s*)*)?<(?:rss|feed|urlset|sitemapindex|rdf:RDF)\b",
+_FEED_BYTES = re.compile(
+    rb"\s*(?:<\?xml[^>]{0,200}\?>\s*(?:<\?[^>]{0,500}\?>\s*|<!--.{0,500}?-->\s*)*)?"
+    rb"<(?:rss|feed|urlset|sitemapindex|rdf:RDF)\b",
     re.DOTALL,
 )
-_LISTING = re.compile(
-    r"/(?:tags?|topics?|categor(?:y|ies|ia|ie)|sections?|authors?|autor(?:es)?|search|suche|buscar|archive[s]?|themen?|thema|rubri[ck]s?|rubrique|temas?|hashtag|label|page|latest|all-news|stories)(?:/|$)"
-    r"|[?&](?:s|q|query|search|tag|cat|category|author|page|paged)=",
+_INDEX_URL = re.compile(
+    rf"/(?:{alternatives('index_paths')})(?:/|$)|[?&](?:s|q|query|search|tag|cat|category|author|page|paged)=",
     re.IGNORECASE,
 )
-_VIDEO = re.compile(
-    r"/(?:video|videos|watch|live-tv|tv|mediathek|podcasts?|audio|gallery|galleries|photos?|fotos?|slideshow|bildergalerie)(?:/|$|-)",
+_VIDEO_PATH = re.compile(
+    r"/(?:video|videos|watch|live-tv|tv|mediathek|podcasts?|audio|gallery|galleries|photos?|fotos?|slideshow"
+    r"|bildergalerie)(?:/|$|-)",
     re.IGNORECASE,
 )
-_ERROR = re.compile(
-    r"\b(?:404|403|410|500|502|503)\b.{0,40}(?:error|not found|forbidden|gone|unavailable)|\b(?:error|fehler|erreur|ошибка|błąd) (?:404|403|410|500)|page (?:not|cannot be|can.t be|could not be|isn.t) (?:found|available)"
-    r"|not found|access denied|forbidden|just a moment|attention required|are you (?:a )?(?:human|robot)|pardon our interruption|service unavailable|bad gateway"
-    r"|seite (?:wurde )?nicht gefunden|page (?:introuvable|non trouvée)|página no encontrada|página não encontrada|pagina (?:non trovata|niet gevonden)|страница не (?:найдена|существует)|сторінк\w+ не знайдено|nie znaleziono|sayfa bulunamadı|页面不存在|ページが見つかりません|페이지를 찾을 수 없",
-    re.IGNORECASE,
-)
-_SCRIPT = re.compile(
-    r"(?:enable|activate|turn on|requires?|without|need) (?:\w+ ){0,3}javascript|javascript (?:is|must be|to be|deaktiviert|désactivé|отключен)|включите javascript|bitte aktivieren sie javascript",
-    re.IGNORECASE,
-)
-_CONSENT = re.compile(
-    r"we (?:and our (?:\d+ )?(?:partners|vendors)|value your privacy|use cookies|care about your privacy)|before you continue|accept (?:all )?cookies|your privacy (?:choices|matters)|manage (?:your )?consent"
-    r"|wir (?:und unsere (?:\d+ )?partner|verwenden cookies|benötigen ihre zustimmung)|mit werbung weiterlesen|zustimmung|nous et nos (?:\d+ )?partenaires|nous utilisons des cookies|continuer sans accepter"
-    r"|nosotros y nuestros socios|utilizamos cookies|noi e i nostri (?:\d+ )?(?:partner|fornitori)|utilizziamo (?:i )?cookie|wij en onze (?:\d+ )?partners|мы используем (?:файлы )?cookie|używamy (?:plików )?cookie",
-    re.IGNORECASE,
-)
-_WALL = re.compile(
-    r"(?:subscribe|sign in|log in|register|become a (?:member|subscriber)) (?:now |today |here )?(?:to|and) (?:continue|keep|read|access|unlock|view)|to (?:continue|keep) reading|(?:this|the) (?:article|content|story) is (?:for|available to|exclusive|reserved|only)|subscribers? only|already a (?:subscriber|member)|unlock this|you.ve (?:reached|read) your"
-    r"|weiterlesen mit|jetzt weiterlesen|um (?:diesen|den) artikel (?:zu|weiter)|nur für abonnenten|bereits abonnent|exklusiv für abonnenten|réservé aux abonnés|pour lire la suite|il vous reste .{0,20} à lire|déjà abonné|contenido (?:exclusivo|para suscriptores)|solo para suscriptores|suscríbete para|conteúdo exclusivo|assine para|contenuto riservato|abbonati per"
-    r"|доступно (?:только )?(?:по подписке|подписчикам)|только для подписчиков|dostęp tylko dla|artykuł dostępny|alleen voor abonnees|kun for abonnenter|för prenumeranter|tilaajille|会員限定|有料会員|残り\d+文字|구독자 전용|订阅后",
-    re.IGNORECASE,
-)
-_WALLS = re.compile(f"{_CONSENT.pattern}|{_SCRIPT.pattern}|{_WALL.pattern}", re.IGNORECASE)
-_ENDS_OPEN = re.compile(r"(?:…|\.\.\.|\[…\]|\[\.\.\.\])\W{0,3}$")
-_SHORT = 140  # characters of running text below which nothing but its facts makes a page a story
-_HARDLY = 60  # the same below which it is none
-_WORD = re.compile(r"\w+")
-_LETTERS = re.compile(r"[^\W\d]+")
-# What an error's title says besides.
-_PADDING = frozenset(
-    "a an the this that it we you your i is are was were be has have been for on of at to looking requested page url file content resource document link server site website sorry oops whoops ooops uh oh error http https status code".split()
-)
-_LOGIN = re.compile(
+_LOGIN_PATH = re.compile(
     r"/(?:login|signin|sign-in|log-in|anmelden|account|register|subscribe|abo)(?:[/?.]|$)", re.IGNORECASE
 )
-
-
-def of_bytes(page: Page) -> NotArticle | None:
-    """What is no page at all, told by its first bytes and its content type."""
-    kind = page.content_type.lower()
-    if _MEDIA.match(page.body[:100]) or kind.startswith(("image/", "video/", "audio/", "application/pdf")):
-        return NotArticle(kind="media", detail=kind or "by its first bytes")
-    if _FEED.match(page.body[:2000].lstrip(b"\xef\xbb\xbf")):
-        return NotArticle(kind="index", detail="a feed or sitemap")
-    if kind.startswith("application/json") and page.body.lstrip()[:1] in {b"{", b"["}:
-        return NotArticle(kind="media", detail="JSON")
-    if not page.body.strip():
-        return NotArticle(kind="empty", detail="no bytes")
-    return None
-
-
-def refuse(page: Page, root: HtmlElement, layout: Layout, known: Metadata, kept: Sequence[Block]) -> NotArticle | None:
-    """What kind of page it is where it is no story; None where it is one."""
-    length = total_weight(kept)
-    path = urlsplit(page.url).path
-    claims = bool(known.json_ld_types & _STORY_TYPES) or known.og_type == "article" or "json-ld" in known.sources
-    # Only short texts are doubted.
-    proven = length < 600 and (claims or known.published_at is not None) and _tells_of_title(known, kept)
-
-    if length < 600 and not proven and not known.published_at and any(map(_is_error, (known.title, *known.titles))):
-        return NotArticle(kind="error", detail=known.title[:200])
-    if length < 600 and not proven and _looks_like_consent(layout, kept, length):
-        return NotArticle(kind="consent", detail=" ".join(block.text for block in layout.blocks[:40])[:200])
-    if length < 400 and not claims and _asks_for_password(root, path, proven=proven):
-        return NotArticle(kind="login", detail=known.title[:200])
-    if _is_listing(layout, known, page.url, length, claims=claims) or _is_cards(layout, known, kept):
-        return NotArticle(kind="tag" if _LISTING.search(page.url) else "index", detail=known.title[:200])
-    if length < 300 and (known.og_type.startswith("video") or (_VIDEO.search(path) and length < _SHORT)):
-        return NotArticle(kind="video", detail=known.title[:200])
-    if length < _SHORT and "VideoObject" in known.json_ld_types:
-        return NotArticle(kind="video", detail=known.title[:200])
-    if length < _SHORT and not proven and _SCRIPT.search(_said(root, layout, length)):
-        return NotArticle(kind="script", detail="asks for JavaScript")
-    if not kept or length < _HARDLY:
-        scripted = sum(len(block.text) for block in layout.blocks) < 400 and len(root.findall(".//script")) > 2
-        return NotArticle(
-            kind="script" if scripted else "empty", detail=f"{len(layout.blocks)} blocks, no running text"
-        )
-    return None
-
-
+_ERROR_TITLE = re.compile(alternatives("error_titles"), re.IGNORECASE)
+_ERROR_FILLERS = frozenset(entries("error_fillers"))
+_JAVASCRIPT_WALL = re.compile(alternatives("javascript_walls"), re.IGNORECASE)
+_CONSENT_WALL = re.compile(alternatives("consent_walls"), re.IGNORECASE)
+_PAYWALL = re.compile(alternatives("paywalls"), re.IGNORECASE)
+_ANY_WALL = re.compile(
+    f"{_CONSENT_WALL.pattern}|{_JAVASCRIPT_WALL.pattern}|{_PAYWALL.pattern}",
+    re.IGNORECASE,
+)
+_CUT_OFF = re.compile(r"(?:…|\.\.\.|\[…\]|\[\.\.\.\])\W{0,3}$")
+_SHORT_TEXT_CHARACTERS = 140  # of running text; a shorter text is a story only if the metadata proves it
+_MIN_TEXT_CHARACTERS = 60  # of running text; a shorter text is no story
+_WORD = re.compile(r"\w+")
+_LETTERS = re.compile(r"[^\W\d]+")
 _STORY_TYPES = frozenset(
     {
         "NewsArticle",
@@ -134,98 +70,165 @@ _STORY_TYPES = frozenset(
 _LIST_TYPES = frozenset({"CollectionPage", "SearchResultsPage", "ProfilePage"})
 
 
-def _is_listing(layout: Layout, known: Metadata, url: str, length: float, *, claims: bool) -> bool:
-    """Many linked headlines, and little text of its own."""
-    if claims and known.json_ld_article_count <= 2 and known.published_at:
+def reject_bytes(page: Page) -> NotArticle | None:
+    """Returns why the page is no HTML, as its first bytes and its content type show; None if it may be HTML."""
+    content_type = page.content_type.lower()
+    if _MEDIA_BYTES.match(page.body[:100]) or content_type.startswith(
+        ("image/", "video/", "audio/", "application/pdf")
+    ):
+        return NotArticle(kind="media", detail=content_type or "by its first bytes")
+    if _FEED_BYTES.match(page.body[:2000].lstrip(b"\xef\xbb\xbf")):
+        return NotArticle(kind="index", detail="a feed or sitemap")
+    if content_type.startswith("application/json") and page.body.lstrip()[:1] in {b"{", b"["}:
+        return NotArticle(kind="media", detail="JSON")
+    if not page.body.strip():
+        return NotArticle(kind="empty", detail="no bytes")
+    return None
+
+
+def reject_page(
+    page: Page, root: HtmlElement, layout: Layout, metadata: Metadata, kept: Sequence[Block]
+) -> NotArticle | None:
+    """Returns why the page is no story; None if it is one.  ``kept`` are the blocks of its text."""
+    length = total_weight(kept)
+    path = urlsplit(page.url).path
+    claims_story = (
+        bool(metadata.json_ld_types & _STORY_TYPES) or metadata.og_type == "article" or "json-ld" in metadata.sources
+    )
+    # A text of 600 characters or more needs no proof.
+    proven = length < 600 and (claims_story or metadata.published_at is not None) and _speaks_of_title(metadata, kept)
+
+    if (
+        length < 600
+        and not proven
+        and not metadata.published_at
+        and any(map(_is_error, (metadata.title, *metadata.titles)))
+    ):
+        return NotArticle(kind="error", detail=metadata.title[:200])
+    if length < 600 and not proven and _is_consent_wall(layout, kept, length):
+        return NotArticle(kind="consent", detail=" ".join(block.text for block in layout.blocks[:40])[:200])
+    if length < 400 and not claims_story and _is_login(root, path, proven=proven):
+        return NotArticle(kind="login", detail=metadata.title[:200])
+    if _is_index(layout, metadata, page.url, length, claims_story=claims_story) or _is_cards(layout, metadata, kept):
+        return NotArticle(kind="tag" if _INDEX_URL.search(page.url) else "index", detail=metadata.title[:200])
+    if length < 300 and (
+        metadata.og_type.startswith("video") or (_VIDEO_PATH.search(path) and length < _SHORT_TEXT_CHARACTERS)
+    ):
+        return NotArticle(kind="video", detail=metadata.title[:200])
+    if length < _SHORT_TEXT_CHARACTERS and "VideoObject" in metadata.json_ld_types:
+        return NotArticle(kind="video", detail=metadata.title[:200])
+    if length < _SHORT_TEXT_CHARACTERS and not proven and _JAVASCRIPT_WALL.search(_visible_text(root, layout, length)):
+        return NotArticle(kind="script", detail="asks for JavaScript")
+    if not kept or length < _MIN_TEXT_CHARACTERS:
+        scripted = sum(len(block.text) for block in layout.blocks) < 400 and len(root.findall(".//script")) > 2
+        return NotArticle(
+            kind="script" if scripted else "empty", detail=f"{len(layout.blocks)} blocks, no running text"
+        )
+    return None
+
+
+def _is_index(layout: Layout, metadata: Metadata, url: str, length: float, *, claims_story: bool) -> bool:
+    """Returns True if the page holds many linked headlines and little running text (``length`` characters)."""
+    if claims_story and metadata.json_ld_article_count <= 2 and metadata.published_at:
         return False
     headlines = sum(
         1
         for block in layout.blocks
         if block.link_density > 0.8 and 25 <= len(block.text) <= 200 and not block.region & (Region.NAV | Region.FOOTER)
     )
-    if known.json_ld_article_count > 5 and headlines >= 10 and not known.has_own_json_ld:
+    if metadata.json_ld_article_count > 5 and headlines >= 10 and not metadata.has_own_json_ld:
         return length < 1500
-    if claims:
+    if claims_story:
         return False
-    if _LISTING.search(url) or known.json_ld_types & _LIST_TYPES:
+    if _INDEX_URL.search(url) or metadata.json_ld_types & _LIST_TYPES:
         return headlines >= 5 and length < 60 * headlines and length < 1500
     return headlines >= (8 if is_home(url) else 15) and length < min(400, 25 * headlines)
 
 
-def _is_cards(layout: Layout, known: Metadata, kept: Sequence[Block]) -> bool:
-    """Nearly all of its text stands below linked headlines, and nothing says that it is a story told so."""
+def _is_cards(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -> bool:
+    """Returns True if nearly all of the text stands below linked headlines and the metadata names no single story."""
     if (
-        known.has_own_json_ld
-        or known.og_type == "article"
-        or (0 < known.json_ld_article_count <= 2 and known.published_at)
+        metadata.has_own_json_ld
+        or metadata.og_type == "article"
+        or (0 < metadata.json_ld_article_count <= 2 and metadata.published_at)
     ):
         return False
-    cards = [block for block in kept if block.weight and len(block.text) <= 400 and _below_headline(layout, block)]
+    cards = [block for block in kept if block.weight and len(block.text) <= 400 and _is_below_headline(layout, block)]
     return len(cards) >= 5 and total_weight(cards) > 0.7 * total_weight(kept)
 
 
-def _below_headline(layout: Layout, block: Block) -> bool:
+def _is_below_headline(layout: Layout, block: Block) -> bool:
+    """Returns True if a linked headline stands just above the block."""
     near = layout.blocks[max(0, block.index - 2) : block.index]  # a date may stand between
     return any(title.link_density > 0.9 and 25 <= len(title.text) <= 200 for title in near)
 
 
-def _tells_of_title(known: Metadata, kept: Sequence[Block]) -> bool:
-    """Whether a paragraph speaks of what the title does, as no wall or dialogue in its place would: of two things where
-    it could be either."""
-    title = _stems(known.title)
+def _speaks_of_title(metadata: Metadata, kept: Sequence[Block]) -> bool:
+    """Returns True if a paragraph shares a word with the title, which the text of a wall or dialogue seldom does.
+
+    A paragraph that reads like a wall must share two words.
+    """
+    title = _stems(metadata.title)
     return any(
-        block.weight and len(title & _stems(block.text)) >= (2 if _WALLS.search(block.text) else 1) for block in kept
+        block.weight and len(title & _stems(block.text)) >= (2 if _ANY_WALL.search(block.text) else 1) for block in kept
     )
 
 
 def _stems(text: str) -> set[str]:
-    """The beginnings of its longer words, which inflection leaves alone."""
+    """The first five letters of the text's longer words, which inflection does not change."""
     return {word[:5] for word in _WORD.findall(text.casefold()) if len(word) > 3}
 
 
 def _is_error(title: str) -> bool:
-    """Whether a title, or a part of it beside the site's name, says nothing but that there is no such page."""
+    """Returns True if a part of the title, split from the site's name, says only that the page does not exist."""
     return any(
-        _ERROR.search(part) and not set(_LETTERS.findall(_ERROR.sub(" ", part).casefold())) - _PADDING
+        _ERROR_TITLE.search(part) and not set(_LETTERS.findall(_ERROR_TITLE.sub(" ", part).casefold())) - _ERROR_FILLERS
         for part in titles.SEPARATOR.split(title)
         if part
     )
 
 
-def _asks_for_password(root: HtmlElement, path: str, *, proven: bool) -> bool:
-    return bool(_LOGIN.search(path)) or (not proven and bool(root.xpath('boolean(//input[@type="password"])')))
+def _is_login(root: HtmlElement, path: str, *, proven: bool) -> bool:
+    return bool(_LOGIN_PATH.search(path)) or (not proven and bool(root.xpath('boolean(//input[@type="password"])')))
 
 
-def _said(root: HtmlElement, layout: Layout, length: float) -> str:
-    """What the page shows; with hardly any text in it, also what it would show without its scripts."""
-    if length < _HARDLY:
+def _visible_text(root: HtmlElement, layout: Layout, length: float) -> str:
+    """The page's visible text; for a page with hardly any text, also the text shown without JavaScript."""
+    if length < _MIN_TEXT_CHARACTERS:
         return str(root.text_content())[:200_000]
     return "\n".join(block.text for block in layout.blocks)[:200_000]
 
 
-def _looks_like_consent(layout: Layout, kept: Sequence[Block], length: float) -> bool:
-    if kept and _CONSENT.search(" ".join(block.text for block in kept[:3])):
+def _is_consent_wall(layout: Layout, kept: Sequence[Block], length: float) -> bool:
+    if kept and _CONSENT_WALL.search(" ".join(block.text for block in kept[:3])):
         return True
-    shown = [block for block in layout.blocks[:40] if length < _HARDLY or not block.region & Region.CONSENT]
-    return length < _SHORT and bool(_CONSENT.search(" ".join(block.text for block in shown)[:4000]))
+    shown = [
+        block for block in layout.blocks[:40] if length < _MIN_TEXT_CHARACTERS or not block.region & Region.CONSENT
+    ]
+    return length < _SHORT_TEXT_CHARACTERS and bool(
+        _CONSENT_WALL.search(" ".join(block.text for block in shown)[:4000])
+    )
 
 
-def flags(layout: Layout, known: Metadata, kept: Sequence[Block]) -> tuple[str, ...]:
-    """What a reader of the story should know: its text may be cut, paid for, a dialogue's, or still growing."""
-    found = []
+def flags(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -> tuple[str, ...]:
+    """The story's flags.
+
+    ``paywall``, ``truncated``, ``consent`` (the text is that of a dialogue) or ``live`` (the text still grows).
+    """
+    names = []
     near = layout.blocks[kept[0].index : kept[-1].index + 15] if kept else layout.blocks
     length = total_weight(kept)
-    told = near if length < 1500 else [block for block in near if block.region & Region.PAYWALL]
-    walls = [block for block in told if len(block.text) < 300 and _WALL.search(block.text)]
+    searched = near if length < 1500 else [block for block in near if block.region & Region.PAYWALL]
+    walls = [block for block in searched if len(block.text) < 300 and _PAYWALL.search(block.text)]
     walled = any(block.region & Region.PAYWALL for block in walls) or (bool(walls) and length < 1500)
-    if known.is_paid or walled:
-        found.append("paywall")
-    last = kept[-1].text if kept else ""
-    states_more = bool(kept) and len(known.json_ld_body) > max(400, 2 * sum(len(block.text) for block in kept))
-    if _ENDS_OPEN.search(last) or (walled and length < 1200) or (known.is_paid and length < 600) or states_more:
-        found.append("truncated")
-    if any(_CONSENT.search(block.text) for block in kept[:2]):
-        found.append("consent")
-    if known.is_live_blog or (phrases.LIVE.search(known.title) and len(kept) > 20):
-        found.append("live")
-    return tuple(found)
+    if metadata.is_paid or walled:
+        names.append("paywall")
+    last_text = kept[-1].text if kept else ""
+    states_more = bool(kept) and len(metadata.json_ld_body) > max(400, 2 * sum(len(block.text) for block in kept))
+    if _CUT_OFF.search(last_text) or (walled and length < 1200) or (metadata.is_paid and length < 600) or states_more:
+        names.append("truncated")
+    if any(_CONSENT_WALL.search(block.text) for block in kept[:2]):
+        names.append("consent")
+    if metadata.is_live_blog or (phrases.LIVE_TITLE.search(metadata.title) and len(kept) > 20):
+        names.append("live")
+    return tuple(names)

@@ -55,7 +55,7 @@ logging.getLogger("htmldate").setLevel(logging.CRITICAL)
 
 def extract_article(page: Page, options: ExtractionOptions) -> Article | NotArticle:
     """Returns the page's article, or the kind of the page if it is no article."""
-    not_article = page_kinds.of_bytes(page)
+    not_article = page_kinds.reject_bytes(page)
     if not_article:
         return not_article
     root = _parse_html(decode(page.body, page.encoding)[:MAX_CHARACTERS])
@@ -69,20 +69,20 @@ def extract_article(page: Page, options: ExtractionOptions) -> Article | NotArti
     )
     layout = blocks.parse_layout(_story_root(root, options))
     story_blocks, method = _find_story_blocks(root, layout, metadata, page, options)
-    story_blocks, block_hashes, left_out = boilerplate.without(layout, story_blocks, options.boilerplate)
+    story_blocks, block_hashes, left_out = boilerplate.drop_recurring(layout, story_blocks, options.boilerplate)
     nothing_left_out = bool(block_hashes) and not left_out
     is_short = nothing_left_out or blocks.total_weight(story_blocks) < _SHORT_TEXT_CHARACTERS
     if is_short and not options.boilerplate.isdisjoint(block_hashes):
         hints = Hints.of(metadata.title, metadata.titles, metadata.description)
-        retry = boilerplate.without(layout, body.choose_blocks(layout, "", hints), options.boilerplate)
+        retry = boilerplate.drop_recurring(layout, body.choose_blocks(layout, "", hints), options.boilerplate)
         if retry[2] and (nothing_left_out or blocks.total_weight(retry[0]) > blocks.total_weight(story_blocks)):
             (story_blocks, block_hashes, left_out), method = retry, "blocks"  # the first choice was boilerplate
 
     text = "\n\n".join(block.text for block in story_blocks)
-    not_article = page_kinds.refuse(page, root, layout, metadata, story_blocks)
+    not_article = page_kinds.reject_page(page, root, layout, metadata, story_blocks)
     if not_article:
         return not_article
-    text_language = language.of(
+    text_language = language.detect(
         text, hint=options.language or root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang")
     )
     return Article(
@@ -203,7 +203,7 @@ def _published_at(
         return stated_at
     outlet_day_of = partial(day_of, country=options.country, latest=latest)
     visible_time = (
-        visible_metadata.published(layout.blocks, story_blocks, metadata.titles, outlet_day_of)
+        visible_metadata.find_published(layout.blocks, story_blocks, metadata.titles, outlet_day_of)
         if story_blocks
         else None
     )
@@ -227,7 +227,7 @@ def _published_at(
     guessed_at = datetime.fromisoformat(htmldate_day).replace(tzinfo=UTC)
     # htmldate also reads titles and every <time> element.
     unrelated_times = (
-        *(visible_metadata.read(title, outlet_day_of) for title in metadata.titles),
+        *(visible_metadata.first_date(title, outlet_day_of) for title in metadata.titles),
         *map(dates.parse_date, metadata.unrelated_dates),
     )
     if any(parsed and parsed.time.date() == guessed_at.date() for parsed in unrelated_times):
@@ -238,4 +238,4 @@ def _published_at(
 def _visible_authors(layout: Layout, story_blocks: list[Block], options: ExtractionOptions) -> tuple[str, ...]:
     if not story_blocks:
         return ()
-    return visible_metadata.authors(layout, story_blocks[0].index, story_blocks[-1].index, [options.outlet_name])
+    return visible_metadata.find_authors(layout, story_blocks[0].index, story_blocks[-1].index, [options.outlet_name])

@@ -1,4 +1,4 @@
-"""The clock that an outlet's times are told by, where its pages state no zone."""
+"""The time zone of an outlet's country, for times whose zone its pages do not state."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from functools import cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
-# Where a country has several clocks, the one that its national press writes by.
-_PRESS = {
+# The zone that the national press uses, for countries with several zones.
+_PRESS_ZONES = {
     "AR": "America/Argentina/Buenos_Aires",
     "AU": "Australia/Sydney",
     "BR": "America/Sao_Paulo",
@@ -31,19 +31,19 @@ _PRESS = {
 
 @cache
 def of_country(code: str | None) -> ZoneInfo | None:
-    """The zone of a country by its ISO 3166 code, or None where that is not known to the time zone database."""
+    """Returns the zone of a country by its ISO 3166 code; None if the time zone database does not list the country."""
     if code is None:
         return None
-    name = _PRESS.get(code.upper()) or _first_zones().get(code.upper())
+    name = _PRESS_ZONES.get(code.upper()) or _first_zones().get(code.upper())
     return ZoneInfo(name) if name else None
 
 
 @cache
 def _first_zones() -> dict[str, str]:
-    """The first zone that the database lists for each country."""
+    """The first zone that the time zone database lists for each country."""
     table = files("tzdata").joinpath("zoneinfo", "zone.tab").read_text("utf-8")
     rows = (line.split("\t") for line in table.splitlines() if not line.startswith("#"))
-    found: dict[str, str] = {}
-    for row in rows:
-        found.setdefault(row[0], row[2])
-    return found
+    zones: dict[str, str] = {}
+    for country, _, zone, *_ in rows:
+        zones.setdefault(country, zone)
+    return zones

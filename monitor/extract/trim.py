@@ -1,6 +1,6 @@
-"""What of the blocks found is still not the story: repeated titles, teasers, pointers, credits, all that stands behind.
+"""Trims the chosen blocks to the story: drops repeated titles, teasers, labels, credits and all that follows the end.
 
-Only the standfirst is put in front: it stands above the text's container.
+The only block that is added is the standfirst, which often stands above the container of the text.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """What the page's facts say that helps to tell its text; all as `letters`."""
+    """The parts of the page's metadata that help to find its text, each as `letters`."""
 
-    title: str = ""  # the one that was chosen
+    title: str = ""  # the title that was chosen
     titles: frozenset[str] = frozenset()
     description: str = ""
 
@@ -42,11 +42,11 @@ class Hints:
 NO_HINTS = Hints()
 
 
-def trimmed(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
-    """Takes off what stands before, behind and between the running text, and puts the standfirst in front."""
+def trim_blocks(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
+    """Drops what stands before, after and between the running text, and puts the standfirst in front."""
     kept = _without_teasers(layout, kept)
-    kept = [b for b in kept if not _is_title(b, hints.titles) and (_is_signpost(b) or not _is_aside(b))]
-    kept = [b for b in _cut(layout, _without_repeats(kept)) if not _is_aside(b)]
+    kept = [b for b in kept if not _is_title(b, hints.titles) and (_is_related_heading(b) or not _is_inserted_line(b))]
+    kept = [b for b in _cut_at_end(layout, _without_repeats(kept)) if not _is_inserted_line(b)]
     strong = [index for index, block in enumerate(kept) if block.weight > 60]
     if not strong:
         return kept
@@ -55,8 +55,8 @@ def trimmed(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
         layout.nodes[kept[index].node_index].parent_index for index in strong
     }
 
-    def near(block: Block) -> bool:
-        """Among the siblings of running text."""
+    def is_sibling(block: Block) -> bool:
+        """Returns True if the block stands among the siblings of running text."""
         return block.node_index in parents or (
             block.tag == "p" and layout.nodes[block.node_index].parent_index in parents
         )
@@ -68,21 +68,23 @@ def trimmed(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
             return False
         if block.weight:
             return True
-        if index > last and heads_items(kept[index : index + 2]):
+        if index > last and is_list_heading(kept[index : index + 2]):
             return True
         if block.tag in HEADING_TAGS or block.link_density > 0.3:
             return False
         if index > last:
             before_items = index + 1 < len(kept) and kept[index + 1].tag in ITEM_TAGS and ends_with_colon(block.text)
-            return block.tag in ITEM_TAGS or before_items or (near(block) and bool(SENTENCE_END.search(block.text)))
-        return near(block) and (len(block.text) > 60 or bool(SENTENCE_END.search(block.text)))
+            return (
+                block.tag in ITEM_TAGS or before_items or (is_sibling(block) and bool(SENTENCE_END.search(block.text)))
+            )
+        return is_sibling(block) and (len(block.text) > 60 or bool(SENTENCE_END.search(block.text)))
 
     kept = [block for index, block in enumerate(kept) if stays(index, block)]
     while kept and phrases.is_appeal(kept[-1].text):
         kept.pop()
     while kept and kept[-1].tag in HEADING_TAGS:
         kept.pop()
-    return _with_lead(layout, kept, hints)
+    return _with_standfirst(layout, kept, hints)
 
 
 def _is_title(block: Block, titles: frozenset[str]) -> bool:
@@ -90,46 +92,48 @@ def _is_title(block: Block, titles: frozenset[str]) -> bool:
     return text in titles or (len(text) >= 15 and any(title.startswith(text) for title in titles))
 
 
-def _is_aside(block: Block) -> bool:
-    """A pointer to another story, an invitation or a picture's credit that stands in the text itself."""
+def _is_inserted_line(block: Block) -> bool:
+    """Returns True if the block is a link to another story, an appeal or a picture's credit within the text."""
     text = block.text
-    if len(text) < 250 and phrases.is_pointer(text) and (block.link_density > 0.3 or _is_label(text)):
+    if len(text) < 250 and phrases.is_related_label(text) and (block.link_density > 0.3 or _is_label(text)):
         return True
     if phrases.is_credit(text):
         return True
     return len(text) < 200 and block.link_density > 0.3 and phrases.is_appeal(text)
 
 
-def _is_signpost(block: Block) -> bool:
-    """The label of other stories that stands over them: it is no text, and tells where the story ends."""
-    return (block.tag in HEADING_TAGS or block.is_bold or ends_with_colon(block.text)) and phrases.is_pointer(
+def _is_related_heading(block: Block) -> bool:
+    """Returns True if the block is a heading of related stories.  It is no text, but marks where the story ends."""
+    return (block.tag in HEADING_TAGS or block.is_bold or ends_with_colon(block.text)) and phrases.is_related_label(
         block.text
     )
 
 
 def _is_label(text: str) -> bool:
-    """So short, and no sentence."""
+    """Returns True if the text is short and does not end as a sentence does."""
     return alphabetic_length(text) < 40 and not SENTENCE_END.search(text)
 
 
 def _without_teasers(layout: Layout, kept: list[Block]) -> list[Block]:
-    """Takes off a list of other stories at the end, told by its form: two or more items in the same kind of place,
-    each a title that is a link and a few words below it."""
+    """Drops a list of teasers at the end, recognized by its form.
+
+    A list has two or more items in the same kind of container, each a linked title with a few words below it.
+    """
     end = len(kept)
     while end and _is_teaser(layout, kept[end - 1]):
         end -= 1
-    items, rest = kept[end:], kept[:end]
-    told = [block for block in items if not phrases.is_dateline(block.text)]
-    alike = len({layout.element_path(block) for block in told}) == 1
-    if len(told) < 2 or not alike or not total_weight(rest):
+    items, story = kept[end:], kept[:end]
+    teasers = [block for block in items if not phrases.is_dateline(block.text)]
+    alike = len({layout.element_path(block) for block in teasers}) == 1
+    if len(teasers) < 2 or not alike or not total_weight(story):
         return kept
-    cut_short = 2 * sum(block.text.rstrip().endswith(("…", "...")) for block in told) > len(told)
-    # A story may be a list of links itself, but it tells each of them to its end.
-    return rest if cut_short or total_weight(items) < total_weight(rest) else kept
+    cut_off = 2 * sum(block.text.rstrip().endswith(("…", "...")) for block in teasers) > len(teasers)
+    # A story may be a list of linked titles itself; the text below each of them is then complete.
+    return story if cut_off or total_weight(items) < total_weight(story) else kept
 
 
 def _is_teaser(layout: Layout, block: Block) -> bool:
-    """Whether a block is short and stands behind a title, in the same item, that is nothing but a link."""
+    """Returns True if the block is short and follows a linked title in the same item."""
     return len(block.text) <= 400 and any(
         title.link_density > 0.9 and len(title.text) >= 8 and _same_item(layout, title, block)
         for title in layout.blocks[max(0, block.index - 2) : block.index]  # a date may stand between
@@ -137,7 +141,7 @@ def _is_teaser(layout: Layout, block: Block) -> bool:
 
 
 def _same_item(layout: Layout, title: Block, block: Block) -> bool:
-    """Whether one is around the other, or both stand in a box that the title opens."""
+    """Returns True if one block encloses the other, or both stand in a box that the title opens."""
     if (
         title.node_index in layout.ancestors_or_self(block.node_index)[:2]
         or block.node_index in layout.ancestors_or_self(title.node_index)[:2]
@@ -153,34 +157,36 @@ def _same_item(layout: Layout, title: Block, block: Block) -> bool:
 
 
 def _without_repeats(kept: list[Block]) -> list[Block]:
-    """Drops what is said twice: a paragraph of a summary, a quote pulled out of its paragraph, a hidden copy of the
-    whole."""
+    """Drops text that occurs twice: a summary's paragraph, a pulled quote, a hidden copy of the complete text."""
     seen: set[str] = set()
-    first: list[Block] = []  # a copy of the whole holds these
-    once: list[Block] = []
+    first: list[Block] = []  # a copy of the complete text contains these
+    unique: list[Block] = []
     for block in kept:
         if len(block.folded_letters) > 60:
             if block.folded_letters in seen:
                 continue
-            within = [
-                one
-                for one in first
-                if len(one.folded_letters) < len(block.folded_letters) and one.folded_letters in block.folded_letters
+            quoted = [
+                b
+                for b in first
+                if len(b.folded_letters) < len(block.folded_letters) and b.folded_letters in block.folded_letters
             ]
-            if sum(len(one.folded_letters) for one in within) > 0.8 * len(block.folded_letters):
+            if sum(len(b.folded_letters) for b in quoted) > 0.8 * len(block.folded_letters):
                 continue
-            for one in within:  # the paragraph says more than what was pulled out of it
-                once.remove(one)
-                first.remove(one)
+            for quote in quoted:  # the paragraph says more than the quote that was pulled from it
+                unique.remove(quote)
+                first.remove(quote)
             seen.add(block.folded_letters)
             if len(first) < 20:
                 first.append(block)
-        once.append(block)
-    return once
+        unique.append(block)
+    return unique
 
 
-def _cut(layout: Layout, kept: list[Block]) -> list[Block]:
-    """Ends the story at a heading of other stories, if most of it stands before and it does not go on behind."""
+def _cut_at_end(layout: Layout, kept: list[Block]) -> list[Block]:
+    """Ends the story at a heading of comments or related stories, or at a statement of rights.
+
+    Most of the story must stand before it, and the story must not continue after it.
+    """
     total = sum(block.weight for block in kept)
     before = 0.0
     begun = False
@@ -188,8 +194,8 @@ def _cut(layout: Layout, kept: list[Block]) -> list[Block]:
         if (
             begun
             and before > 300
-            and (phrases.heads_comments(block.text) or phrases.keeps_rights(block.text))
-            and not _goes_on(layout, kept[:index], kept[index + 1 :])
+            and (phrases.is_comments_heading(block.text) or phrases.is_rights_statement(block.text))
+            and not _continues(layout, kept[:index], kept[index + 1 :])
         ):
             return kept[:index]
         if (
@@ -197,9 +203,9 @@ def _cut(layout: Layout, kept: list[Block]) -> list[Block]:
             and before > 0.3 * total
             and len(block.text) < 60
             and not SENTENCE_END.search(block.text)
-            and phrases.is_pointer(block.text)
+            and phrases.is_related_label(block.text)
             and (block.tag in HEADING_TAGS or ends_with_colon(block.text) or before > 0.7 * total)
-            and not _goes_on(layout, kept[:index], kept[index + 1 :])
+            and not _continues(layout, kept[:index], kept[index + 1 :])
         ):
             return kept[:index]
         before += block.weight
@@ -207,34 +213,37 @@ def _cut(layout: Layout, kept: list[Block]) -> list[Block]:
     return kept
 
 
-def _goes_on(layout: Layout, before: Sequence[Block], behind: Sequence[Block]) -> bool:
-    """Whether paragraphs without links stand behind in the places of those before: most of what is there, or in the
-    same element as most of the text before."""
-    told = [block for block in before if block.weight > 60 and block.node_index >= 0]
-    places = {layout.element_path(block)[1:] for block in told}
+def _continues(layout: Layout, before: Sequence[Block], after: Sequence[Block]) -> bool:
+    """Returns True if the story continues after a heading.
+
+    The paragraphs without links that stand in the same kinds of container as the text before must make up most of what
+    follows, or stand in the element that holds most of the text before.
+    """
+    text_before = [block for block in before if block.weight > 60 and block.node_index >= 0]
+    containers = {layout.element_path(block)[1:] for block in text_before}
     paragraphs = [
         block
-        for block in behind
+        for block in after
         if block.link_density < 0.2
         and block.tag == "p"
-        and layout.element_path(block)[1:] in places
-        and not phrases.APPEAL.match(block.text)
+        and layout.element_path(block)[1:] in containers
+        and not phrases.APPEAL_START.match(block.text)
     ]
-    same = total_weight(paragraphs)
-    if same > 300 and same > 0.8 * total_weight(behind):
+    length = total_weight(paragraphs)
+    if length > 300 and length > 0.8 * total_weight(after):
         return True
-    holds: dict[int, float] = {}
-    for block in told:
-        holds[layout.nodes[block.node_index].parent_index] = (
-            holds.get(layout.nodes[block.node_index].parent_index, 0.0) + block.weight
+    held: dict[int, float] = {}  # running text by the element around its block
+    for block in text_before:
+        held[layout.nodes[block.node_index].parent_index] = (
+            held.get(layout.nodes[block.node_index].parent_index, 0.0) + block.weight
         )
-    home = max(holds, key=lambda node: holds[node], default=-1)
+    home = max(held, key=lambda node: held[node], default=-1)
     inside = total_weight([block for block in paragraphs if layout.nodes[block.node_index].parent_index == home])
-    return holds.get(home, 0.0) > 0.5 * total_weight(told) and inside > 150
+    return held.get(home, 0.0) > 0.5 * total_weight(text_before) and inside > 150
 
 
-def _with_lead(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
-    """The standfirst stands above the text's container, and tells what the rest takes for granted."""
+def _with_standfirst(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
+    """Puts the standfirst in front: it stands above the text's container, and the text relies on it."""
     if not kept:
         return kept
     first = kept[0].index
@@ -261,8 +270,8 @@ def _with_lead(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
     return kept
 
 
-def heads_items(blocks: Sequence[Block]) -> bool:
-    """Whether the first of two is a heading, and the second an item of a list of the story's own."""
+def is_list_heading(blocks: Sequence[Block]) -> bool:
+    """Returns True if the first of two blocks is a heading and the second a list item without links."""
     return (
         len(blocks) == 2
         and blocks[0].tag in HEADING_TAGS

@@ -1,4 +1,4 @@
-"""Dates and signatures that stand in the text alone: the line under a title, the line under a story."""
+"""Finds dates and signatures in a page's text: the line below the title, the line below the story."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from monitor.calendar import MONTHS, ZONES, western
+from monitor.calendar import MONTHS, ZONES, ascii_digits
 from monitor.extract import bylines, dates
 from monitor.extract.blocks import SENTENCE_END, fold_letters
 from monitor.extract.regions import Region
+from monitor.extract.vocabulary import alternatives
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
         def __call__(self, numbers: tuple[int, int, int], /, *, dotted: bool) -> datetime: ...
 
 
-_MONTH = r"(?:[\u0900-\u0963]{2,12}|[^\W\d]{3,12})"  # vowel signs of Devanagari are no word characters
-# A year of another calendar, such as 1405/09/03, has no day in it.
+_MONTH = r"(?:[\u0900-\u0963]{2,12}|[^\W\d]{3,12})"  # Devanagari's vowel signs are no word characters
+# A year of another calendar, such as 1405/09/03, is no date here.
 _DATE = re.compile(
     r"(?<!\d)(?P<year>(?:19|20)\d\d)\s?[./\-年]\s?(?P<month>\d{1,2})\s?[./\-月]\s?(?P<day>\d{1,2})"
     r"|(?<!\d)(?<!\d[./-])(?P<first>\d{1,2})\s?[./-]\s?(?P<second>\d{1,2})\s?[./-]\s?(?P<last>(?:19|20)?\d\d)(?!\d)"
@@ -37,59 +38,61 @@ _TIME = re.compile(
     rf"(?:\s?\(?(?:(?:UTC|GMT)?(?P<offset>[+-]\d{{2}}:?\d{{2}})|(?:UTC|GMT)(?P<hours>[+-]\d{{1,2}})|(?P<zone>{'|'.join(ZONES)}))\b)?"
 )
 _AFTERNOON = frozenset({"下午", "午後", "오후"})
-_BETWEEN = re.compile(r"[\s,|·()–—-]*(?:[^\W\d]+\.?)?[\s,|·()–—-]*")  # a time and the date behind it: a weekday at most
+_TIME_TO_DATE = re.compile(
+    r"[\s,|·()–—-]*(?:[^\W\d]+\.?)?[\s,|·()–—-]*"
+)  # between a time and its date: at most a weekday
 _SIGNED = re.compile(
     r"\s*(?:by|von|par|por|de|di|door|av|af|przez|от|autor(?:in)?|auteur|автор|от автора|作者|記者|记者|文)[:：]?\s+\S",
     re.IGNORECASE,
 )
-
-
 _FLUSH_RIGHT = re.compile(r"text-align\s*:\s*(?:right|end)", re.IGNORECASE)
 _NAME = re.compile(r"(?!\d)\w[\w.'’-]*(?: (?!\d)\w[\w.'’-]*){1,4}")
-_ELSEWHERE = Region.RELATED | Region.COMMENTS | Region.FOOTER | Region.CAPTION | Region.FIGURE
-
-
-UPDATED = re.compile(
+_OTHER_REGIONS = Region.RELATED | Region.COMMENTS | Region.FOOTER | Region.CAPTION | Region.FIGURE
+UPDATE_LABEL = re.compile(
     r"\W*(?:last |latest |page |letzte |zuletzt |dernière |última |ultimo )?"
-    r"(?:update|modified|edited|revised|aktualisi|geändert"
-    r"|mise? à jour|màj|modifi|actualiza|atualiza|aggiorna|bijgewerkt|zaktualizowano|aktualizováno|opdateret|oppdatert"
-    r"|uppdaterad|päivitetty|güncelle|ενημ|обновл|изменен|оновлен|更新)",
+    rf"(?:{alternatives('update_labels')})",
     re.IGNORECASE,
 )
 
 
-def published(
+def find_published(
     blocks: Sequence[Block], kept: Sequence[Block], titles: Iterable[str], day_of: DayOf
 ) -> dates.ParsedTime | None:
-    """The date in the lines just above the story's first block or just below its last one.
+    """Returns the date in the lines just above the story's first block or just below its last one.
 
-    Titles and sentences speak of other days.  A line that tells of an update is believed where no other has a date.
+    Titles and sentences are skipped, because they mention other days.  The date of an update is returned only if no
+    other line has a date.
     """
     first, last = kept[0].index, kept[-1].index
     below = [block for block in blocks[last + 1 : last + 13] if not block.region & (Region.SHARE | Region.FORM)]
     near = [*blocks[max(0, first - 12) : first][::-1], *blocks[first : first + 1], *below[:4]]
-    known = {fold_letters(title) for title in titles}
+    title_letters = {fold_letters(title) for title in titles}
     updated = None
     for block in near:
-        if len(block.text) > 160 or block.region & _ELSEWHERE or _tells(block) or block.folded_letters in known:
+        if (
+            len(block.text) > 160
+            or block.region & _OTHER_REGIONS
+            or _is_prose(block)
+            or block.folded_letters in title_letters
+        ):
             continue
-        moment = read(block.text, day_of)
-        if moment is not None and not UPDATED.match(block.text):
-            return moment
-        updated = updated or moment
+        time = first_date(block.text, day_of)
+        if time is not None and not UPDATE_LABEL.match(block.text):
+            return time
+        updated = updated or time
     return updated
 
 
-def _tells(block: Block) -> bool:
-    """Whether it is a title or a sentence, whose date is that of what it tells."""
+def _is_prose(block: Block) -> bool:
+    """Returns True if the block is a title or a sentence, whose date is that of the event."""
     if block.region & Region.TITLE or block.tag == "h1":
         return True
     return len(block.text) > 40 and not block.region & Region.META and SENTENCE_END.search(block.text) is not None
 
 
-def read(text: str, day_of: DayOf) -> dates.ParsedTime | None:
-    """The first date in a line, with the time beside it."""
-    text = western(text)
+def first_date(text: str, day_of: DayOf) -> dates.ParsedTime | None:
+    """Returns the first date in a line, with the time of day beside it; None if there is no date."""
+    text = ascii_digits(text)
     match = _DATE.search(text)
     if not match:
         return None
@@ -109,11 +112,13 @@ def read(text: str, day_of: DayOf) -> dates.ParsedTime | None:
 
 
 def _time_before(text: str, end: int) -> re.Match[str] | None:
+    """Returns the time of day that stands directly before the date at ``end``."""
     times = _TIME.finditer(text, max(0, end - 40), end)
-    return next((time for time in times if _BETWEEN.fullmatch(text, time.end(), end)), None)
+    return next((time for time in times if _TIME_TO_DATE.fullmatch(text, time.end(), end)), None)
 
 
 def _day(match: re.Match[str], day_of: DayOf) -> datetime | None:
+    """Returns the day of a `_DATE` match; None if there is no such day."""
     try:
         if match["year"]:
             return datetime(int(match["year"]), int(match["month"]), int(match["day"]), tzinfo=UTC)
@@ -130,16 +135,18 @@ def _day(match: re.Match[str], day_of: DayOf) -> datetime | None:
         return None
 
 
-def authors(layout: Layout, first: int, last: int, sites: Sequence[str]) -> tuple[str, ...]:
-    """Who signs: in a short line above the story, or flush right under it, where ``first`` and ``last`` are its blocks'
-    indexes."""
+def find_authors(layout: Layout, first: int, last: int, sites: Sequence[str]) -> tuple[str, ...]:
+    """Returns the authors that sign in a short line above the story or flush right below it.
+
+    ``first`` and ``last`` are the indexes of the story's outermost blocks.
+    """
     for block in layout.blocks[max(0, first - 8) : first][::-1]:
         if len(block.text) < 80 and _SIGNED.match(block.text) and not block.region & (Region.RELATED | Region.CAPTION):
-            found = bylines.names([[block.text]], sites)
-            if found:
-                return found
+            authors = bylines.names([[block.text]], sites)
+            if authors:
+                return authors
     for block in layout.blocks[max(first, last - 1) : last + 3]:
         style = layout.nodes[block.node_index].element.get("style", "")
-        if _FLUSH_RIGHT.search(style) and _NAME.fullmatch(block.text) and not block.region & _ELSEWHERE:
+        if _FLUSH_RIGHT.search(style) and _NAME.fullmatch(block.text) and not block.region & _OTHER_REGIONS:
             return bylines.names([[block.text]], sites)
     return ()

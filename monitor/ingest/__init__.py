@@ -59,7 +59,9 @@ class Ingest:
     async def page(self, outlet: Outlet, entry: FrontierEntry, page: Page, boilerplate: Boilerplate) -> Outcome:
         """Ingests a fetched page and returns its outcome; ``boilerplate`` learns from the article."""
         try:
-            options = ExtractionOptions.for_outlet(outlet, boilerplate.known(), listed_at=entry.candidate.published_at)
+            options = ExtractionOptions.for_outlet(
+                outlet, boilerplate.recurring(), listed_at=entry.candidate.published_at
+            )
             article = await self.extractor.read(page, options)
         except ExtractionError as error:
             outcome = Outcome(disposition=Disposition.FAILED, kind=error.kind, detail=str(error))

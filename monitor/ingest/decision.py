@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from monitor import similarity
-from monitor.changes import added, changed, sentences
+from monitor.changes import added_sentences, is_changed, sentences
 from monitor.ingest.retry_policy import recheck_at
 from monitor.models import Disposition, Hit, Notification, Outcome, PageCommit, Story
 from monitor.notify.delivery_times import due_at
@@ -101,7 +101,7 @@ class Decider:
 
         rechecked = replace(entry, story=stored.id, rechecks=entry.rechecks + (not is_new_url))
         rechecked = replace(rechecked, next_at=recheck_at(rechecked, now=self._now()))
-        if not _is_walled(stored, story) and changed(stored, story, left_out=article.boilerplate):
+        if not _is_walled(stored, story) and is_changed(stored, story, boilerplate=article.boilerplate):
             return self._correction(rechecked, stored, story, aliases)
         return PageCommit(entry=rechecked, outcome=Outcome(disposition=Disposition.UNCHANGED), aliases=aliases)
 
@@ -155,10 +155,10 @@ class Decider:
         )
         earlier = self._store.history(stored.id) if stored.version > 1 else []
         earlier_sentences = {sentence for version in earlier for sentence in sentences(version.text)}
-        new_lines = added(stored.text, story.text).splitlines()
+        new_lines = added_sentences(stored.text, story.text).splitlines()
         additions = replace(
             story,
-            title=added(stored.title, story.title),
+            title=added_sentences(stored.title, story.title),
             # A sentence of an earlier version that comes back is not new.
             text="\n".join(line for line in new_lines if line not in earlier_sentences),
         )

@@ -1,4 +1,4 @@
-"""What recurs on an outlet's pages is dropped from the fourth page on; what its stories say is not."""
+"""Text that recurs on an outlet's pages is dropped from the fourth page on; sentences of stories are kept."""
 
 # ruff: noqa: E501  markup reads better whole
 
@@ -20,7 +20,7 @@ BACKGROUND = "The war that began in February 2022 cut Russian banks off from mos
 
 
 def page(number: int, *, popular: list[str] = POPULAR, frame: str = "story-frame") -> bytes:
-    """A story of its own words in a container that holds the outlet's boxes too, under names that say nothing."""
+    """A story with random words in a container that also holds the outlet's boxes, under meaningless class names."""
     chance = random.Random(number)
     words = [
         "council",
@@ -56,13 +56,13 @@ def page(number: int, *, popular: list[str] = POPULAR, frame: str = "story-frame
 def poll(memory: dict[str, object], number: int, body: bytes) -> tuple[dict[str, object], Article]:
     story = read(
         Page(url=f"https://bank.example/2026/{number}", body=body, fetched_at=now()),
-        ExtractionOptions(boilerplate=boilerplate.known(memory)),
+        ExtractionOptions(boilerplate=boilerplate.recurring(memory)),
     )
     assert isinstance(story, Article)
     return boilerplate.learn(memory, story), story
 
 
-def test_boxes_lists_and_blurbs_are_gone_after_the_third_page_and_no_sentence_with_them() -> None:
+def test_boxes_lists_and_blurbs_are_dropped_after_the_third_page() -> None:
     memory: dict[str, object] = {}
     for number in range(1, 41):
         memory, story = poll(memory, number, page(number))
@@ -72,7 +72,7 @@ def test_boxes_lists_and_blurbs_are_gone_after_the_third_page_and_no_sentence_wi
     assert len(json.dumps(memory)) < 60_000
 
 
-def test_a_list_whose_headlines_change_is_furniture_as_a_place() -> None:
+def test_a_list_whose_headlines_change_is_dropped_by_its_container() -> None:
     memory: dict[str, object] = {}
     for number in range(1, 30):
         _, story = memory, None
@@ -83,25 +83,25 @@ def test_a_list_whose_headlines_change_is_furniture_as_a_place() -> None:
     assert "Sberbank" not in story.text
 
 
-def test_a_story_read_again_teaches_nothing_new() -> None:
+def test_a_story_that_is_read_again_changes_nothing() -> None:
     memory: dict[str, object] = {}
     for _ in range(10):
         memory, _ = poll(memory, 7, page(7))
-    assert boilerplate.known(memory) == frozenset()
+    assert boilerplate.recurring(memory) == frozenset()
 
 
-def test_furniture_is_forgotten_when_the_layout_changes() -> None:
+def test_boilerplate_is_forgotten_when_the_layout_changes() -> None:
     memory: dict[str, object] = {}
     for number in range(1, 11):
         memory, _ = poll(memory, number, page(number))
-    old = boilerplate.known(memory)
-    assert old
+    learned = boilerplate.recurring(memory)
+    assert learned
     for number in range(11, 11 + boilerplate.FORGET_AFTER_STORIES + 1):
         memory, _ = poll(memory, number, page(number, frame="redesign", popular=[]).replace(b"class='b", b"class='c"))
-    assert not old & boilerplate.known(memory)
+    assert not learned & boilerplate.recurring(memory)
 
 
-def test_a_page_that_is_all_furniture_keeps_its_text() -> None:
+def test_a_page_that_is_all_boilerplate_keeps_its_text() -> None:
     story = read(Page(url=pages.URL, body=pages.plain(), fetched_at=now()), ExtractionOptions())
     assert isinstance(story, Article)
     again = read(
@@ -113,7 +113,7 @@ def test_a_page_that_is_all_furniture_keeps_its_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("standing", "own"),
+    ("recurring", "own"),
     [
         (
             "<ul><li>Follow our Telegram channel.</li><li>Subscribe to the podcast now.</li></ul>",
@@ -127,35 +127,35 @@ def test_a_page_that_is_all_furniture_keeps_its_text() -> None:
     ids=["items", "subheadings"],
 )
 @pytest.mark.parametrize("names", [" class='article-body'", ""])
-def test_a_story_s_own_items_and_subheadings_stay_where_standing_ones_were_learnt(
-    standing: str, own: str, names: str
-) -> None:
+def test_a_storys_items_and_subheadings_stay_beside_recurring_ones(recurring: str, own: str, names: str) -> None:
     memory: dict[str, object] = {}
     for number in range(1, 26):
-        said = [
+        sentences = [
             f"Story {number} says in its part {n} that the council of town {number} voted {n} times." for n in range(9)
         ]
-        last = own.format(*said[:3], number) if number > 20 else ""
-        body = "".join(f"<p>{text}</p>" for text in said[3:]) + last + standing.format(*said)
+        last = own.format(*sentences[:3], number) if number > 20 else ""
+        body = "".join(f"<p>{text}</p>" for text in sentences[3:]) + last + recurring.format(*sentences)
         title = f"Headline of story {number} of the council"
         markup = f"<div><h1>{title}</h1><div{names}>{body}</div></div>"
         html = f"<html><head><title>{title}</title></head><body>{markup}</body></html>"
         memory, story = poll(memory, number, html.encode())
         assert ("Sberbank" in story.text) == (number > 20)
         assert ("Huawei" in story.text) == (number > 20)
-    assert boilerplate.known(memory), "what stands on each page is furniture by now"
+    assert boilerplate.recurring(memory), "the text on each page is boilerplate by now"
 
 
-@pytest.mark.parametrize("place", [2, 5], ids=["among", "behind"])
-def test_a_short_story_in_plain_lines_is_found_beside_boxes_of_paragraphs(place: int) -> None:
+@pytest.mark.parametrize("position", [2, 5], ids=["among", "behind"])
+def test_a_short_story_in_plain_lines_is_found_beside_boxes(position: int) -> None:
     memory: dict[str, object] = {}
     boxes = "".join(f"<div class='q{n}'><p>{text}</p></div>" for n, text in enumerate([BOX, BLURB, *POPULAR]))
     for number in range(1, 9):
-        said = [f"Story {number} says in its part {n} that town {number} voted {n} times, as agreed." for n in range(5)]
-        lines = [f"<div>{text}</div>" for text in said]
-        lines.insert(place, boxes)
+        sentences = [
+            f"Story {number} says in its part {n} that town {number} voted {n} times, as agreed." for n in range(5)
+        ]
+        lines = [f"<div>{text}</div>" for text in sentences]
+        lines.insert(position, boxes)
         title = f"Headline of story {number} of the council"
         html = f"<html><head><title>{title}</title></head><body><div class='x'><h1>{title}</h1>{''.join(lines)}</div></body></html>"
         memory, story = poll(memory, number, html.encode())
-        assert all(text in story.text for text in said)
+        assert all(text in story.text for text in sentences)
         assert ("Sberbank" in story.text) == (number <= 3)

@@ -1,4 +1,4 @@
-"""Bylines become people."""
+"""Authors are extracted from bylines."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from monitor.models import Article, Page, now
         ("Автор: Мария Орлова", ("Мария Орлова",)),
         ("記者 王小明", ("王小明",)),
         ("Marta Lindqvist (marta@tech.example) Published 5 May 2024", ("Marta Lindqvist",)),
+        ("Marta Lindqvist Posted in World", ("Marta Lindqvist",)),
         ("Marta Lindqvist | Tech Example", ("Marta Lindqvist",)),
         ("<a href='/m'>Marta Lindqvist</a>", ("Marta Lindqvist",)),
         ("Marta Lindqvist on June 30, 2014 08:08 am", ("Marta Lindqvist",)),
@@ -65,27 +66,28 @@ from monitor.models import Article, Page, now
         ("x" * 400, ()),
     ],
 )
-def test_a_byline_names_these_people(byline: str, expected: tuple[str, ...]) -> None:
+def test_names_are_extracted_from_a_byline(byline: str, expected: tuple[str, ...]) -> None:
     assert bylines.names([[byline]]) == expected
 
 
-def test_the_outlet_s_own_name_is_no_author_and_signs_only_where_no_person_does() -> None:
+def test_the_outlets_own_name_is_no_author() -> None:
+    """`newsroom` returns it, for pages that no person signs."""
     sources = (["Tech Example"], ["Tech Example Newsdesk"])
     assert bylines.names((["Tech Example"], ["Marta Lindqvist"]), ["Tech Example"]) == ("Marta Lindqvist",)
     assert bylines.names(sources[:1], ["Tech Example"]) == ()
     assert bylines.newsroom(sources) == ("Tech Example",)
 
 
-def test_a_name_said_again_with_more_behind_it_counts_once() -> None:
+def test_a_name_that_is_repeated_with_a_suffix_counts_once() -> None:
     assert bylines.names([["Marta Lindqvist", "Marta Lindqvist Science"]]) == ("Marta Lindqvist",)
 
 
-def test_the_first_source_that_names_people_is_believed() -> None:
+def test_the_first_source_that_names_authors_wins() -> None:
     assert bylines.names((["admin"], ["Marta Lindqvist"], ["Somebody Else"])) == ("Marta Lindqvist",)
 
 
 @pytest.mark.parametrize("account", ["mlindqvist", "ML2024", "marta_l"])
-def test_an_account_s_name_stands_only_where_no_person_is_named(account: str) -> None:
+def test_an_account_name_is_used_only_if_no_person_is_named(account: str) -> None:
     assert bylines.names(([account], ["By Marta Lindqvist"])) == ("Marta Lindqvist",)
     assert bylines.names(([account], [])) == (account,)
 
@@ -121,38 +123,39 @@ def _authors(head: str, before: str = "", behind: str = "") -> tuple[str, ...]:
         ),
     ],
 )  # fmt: skip
-def test_the_author_is_found_wherever_the_page_signs(head: str, before: str, behind: str) -> None:
+def test_the_author_is_found_wherever_pages_state_one(head: str, before: str, behind: str) -> None:
     assert _authors(head, before, behind) == ("Marta Lindqvist",)
 
 
-def test_who_signs_beside_the_first_to_sign_is_an_author_too_and_who_signs_elsewhere_is_not() -> None:
+def test_only_bylines_beside_the_first_byline_name_authors() -> None:
+    """A byline elsewhere on the page signs another story."""
     signed = "<p class='byline vcard'>By Marta Lindqvist and Joon-ho Park on 5 May 2026 at 9:30, 12 Comments</p>"
     apart = "<div class='m1'><div><h3>Another story</h3><p class='byline'>By Somebody Else</p></div></div>"
     assert _authors("", f"<div><div><div>{signed}</div></div></div>", apart) == ("Marta Lindqvist", "Joon-ho Park")
 
 
-def test_who_wrote_a_related_story_did_not_write_this_one() -> None:
+def test_the_author_of_a_related_story_is_no_author() -> None:
     assert _authors("", "", "<aside class='related'><p class='author'>Somebody Else</p></aside>") == ()
 
 
 @pytest.mark.parametrize("names", ["itemprop='comment' itemscope", "class='comment even depth-1'"])
-def test_who_comments_is_no_author(names: str) -> None:
+def test_the_writer_of_a_comment_is_no_author(names: str) -> None:
     comment = f"<li {names}><span itemprop='author'><span itemprop='name'>Somebody Else</span></span></li>"
     assert _authors("", "<p class='byline'>Marta Lindqvist</p>", f"<ul>{comment}</ul>") == ("Marta Lindqvist",)
 
 
-def test_a_page_that_says_whether_it_has_comments_is_no_comment() -> None:
+def test_a_class_of_the_page_that_mentions_comments_is_no_comment() -> None:
     signed = "<div class='comments-disabled'><h1>T</h1><span itemprop='author'>Marta Lindqvist</span></div>"
     assert _authors("", signed) == ("Marta Lindqvist",)
 
 
 @pytest.mark.parametrize("name", ["author-bio", "author-box", "author-card", "author-info"])
-def test_what_is_told_of_an_author_is_no_name(name: str) -> None:
+def test_an_authors_biography_is_no_name(name: str) -> None:
     box = f"<div class='{name}'>Marta Lindqvist covers Sberbank and other banks for our readers.</div>"
     assert _authors("", "", box) == ()
     assert _authors("", "<p class='byline'>Marta Lindqvist</p>", box) == ("Marta Lindqvist",)
     assert _authors("", f"<div class='{name}'>By Marta Lindqvist</div>") == ("Marta Lindqvist",)
 
 
-def test_a_page_that_only_the_outlet_signs_is_the_outlet_s() -> None:
+def test_a_page_that_only_the_outlet_signs_has_the_outlet_as_author() -> None:
     assert _authors("<meta name='author' content='Tech Example'>") == ("Tech Example",)

@@ -1,4 +1,4 @@
-"""Where one story ends and the page goes on with others."""
+"""A story ends where the page continues with comments, rights or other stories."""
 
 # ruff: noqa: E501  markup reads better whole
 
@@ -30,15 +30,15 @@ def text_of(body: str, head: str = "", title: str = TITLE) -> str:
     return story.text
 
 
-def json_ld(**facts: str) -> str:
-    return f"<script type='application/ld+json'>{json.dumps({'@type': 'NewsArticle', 'headline': TITLE, **facts})}</script>"
+def json_ld(**properties: str) -> str:
+    return f"<script type='application/ld+json'>{json.dumps({'@type': 'NewsArticle', 'headline': TITLE, **properties})}</script>"
 
 
 BODY = paragraphs(0, 8).replace("</p>", " ").replace("<p>", "")
 
 
 @pytest.mark.parametrize(
-    "head", ["", json_ld(), json_ld(articleBody=BODY)], ids=["no facts", "a headline", "the whole text"]
+    "head", ["", json_ld(), json_ld(articleBody=BODY)], ids=["no metadata", "a headline", "the complete text"]
 )
 @pytest.mark.parametrize("others", [OTHERS, OTHERS[: len(OTHERS) // 4]], ids=["longer", "shorter"])
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ BODY = paragraphs(0, 8).replace("</p>", " ").replace("<p>", "")
         "<div><article><h2>{}</h2>{}</article></div><div><article><h2>{}</h2>{}</article></div>",
     ],
 )
-def test_the_next_story_of_a_page_without_end_is_no_part_of_this_one(markup: str, others: str, head: str) -> None:
+def test_the_next_story_of_an_endless_page_is_dropped(markup: str, others: str, head: str) -> None:
     text = text_of(markup.format(TITLE, paragraphs(0, 8), NEXT, others), head)
     assert "Sberbank" not in text
     assert text.count("In paragraph") == 8
@@ -66,7 +66,7 @@ def test_the_next_story_of_a_page_without_end_is_no_part_of_this_one(markup: str
         "<h1>The Daily Herald</h1><p>All that the town talks about today, from the river to the hills, on one page.</p><article><h1>{}</h1>{}{}</article>",
     ],
 )
-def test_a_story_goes_on_behind_titles_of_its_parts(markup: str) -> None:
+def test_a_story_continues_after_titles_of_its_parts(markup: str) -> None:
     text = text_of(markup.format(TITLE, paragraphs(0, 4), paragraphs(4, 8)))
     assert text.count("In paragraph") == 8
 
@@ -90,22 +90,22 @@ HOME = "<h1>{}</h1><div class='k1'>{}</div>"
     ],
 )
 def test_a_story_ends_at_the_heading_of_its_comments(heading: str) -> None:
-    said = OTHERS.replace("The bridge", "I say that the bridge")
+    comments = OTHERS.replace("The bridge", "I say that the bridge")
     heading = heading.replace("Two", "2")
     text = text_of(
-        f"<h1>{TITLE}</h1><div class='k1'>{paragraphs(0, 8)}</div><div class='k2'><h3>{heading}</h3>{said}</div>"
+        f"<h1>{TITLE}</h1><div class='k1'>{paragraphs(0, 8)}</div><div class='k2'><h3>{heading}</h3>{comments}</div>"
     )
     assert "paragraph 7" in text
     assert "bridge" not in text
 
 
-def test_a_heading_that_only_speaks_of_comments_does_not_end_a_story() -> None:
+def test_a_heading_about_comments_within_a_story_does_not_end_it() -> None:
     text = text_of(f"<h1>{TITLE}</h1><div class='k1'>{paragraphs(0, 5)}<h2>Comments</h2>{paragraphs(5, 10)}</div>")
     assert "paragraph 9" in text
 
 
 @pytest.mark.parametrize(
-    "notice",
+    "statement",
     [
         "© 2026 Tech Example. All rights reserved.",
         "Copyright 2026 Tech Example GmbH, alle Rechte vorbehalten",
@@ -113,23 +113,23 @@ def test_a_heading_that_only_speaks_of_comments_does_not_end_a_story() -> None:
         "Copyright © 2026 版权所有",
     ],
 )
-def test_a_story_ends_at_the_latest_where_the_site_keeps_its_rights(notice: str) -> None:
-    tail = f"<div class='k2'><div>{notice}</div><div>Tech Example Ltd, 7 Quay Road, lends to Sberbank, ISSN 1728.</div></div>"
+def test_a_story_ends_at_the_sites_statement_of_rights(statement: str) -> None:
+    tail = f"<div class='k2'><div>{statement}</div><div>Tech Example Ltd, 7 Quay Road, lends to Sberbank, ISSN 1728.</div></div>"
     text = text_of(f"<div><h1>{TITLE}</h1><div class='k1'>{paragraphs(0, 8)}</div>{tail}</div>")
     assert text.endswith("asked to leave the table.")
     assert "Sberbank" not in text
 
 
 @pytest.mark.parametrize("label", ["Related:", "Read on the Cheap", "Recommended"])
-def test_a_story_goes_on_behind_a_list_of_others_where_its_paragraphs_do(label: str) -> None:
-    """The list stands among the story's own paragraphs; what comes last is in a box of another kind."""
+def test_a_story_continues_after_a_list_among_its_paragraphs(label: str) -> None:
+    """The list stands among the story's paragraphs; the last paragraphs stand in a box of another kind."""
     listed = f"<h3>{label}</h3><ul><li><a href='/x'>{NEXT}</a></li></ul>"
     box = "<div class='k3'>" + "".join(f"<p>{sentence}</p>" for sentence in BODY.split("table.")[:3]) + "</div>"
     text = text_of(f"<h1>{TITLE}</h1><div class='k1'>{paragraphs(0, 7)}{listed}{paragraphs(7, 10)}{box}</div>")
     assert "paragraph 9" in text
 
 
-def test_a_story_stands_before_its_comments_though_only_they_are_marked_as_articles() -> None:
+def test_a_story_is_found_above_comments_marked_as_articles() -> None:
     comments = "".join(f"<li><article><p>{text}</p></article></li>" for text in OTHERS.split("<p>")[1:7])
     story = "".join(f"<div>{text}</div>" for text in paragraphs(0, 11).split("<p>")[1:])
     text = text_of(f"<h1>{TITLE}</h1><div>{story}</div><ul>{comments}</ul>")
@@ -137,7 +137,7 @@ def test_a_story_stands_before_its_comments_though_only_they_are_marked_as_artic
 
 
 @pytest.mark.parametrize("name", ["read-more-content", "toggle-group", "x7"])
-def test_a_story_whose_rest_unfolds_in_a_box_has_its_beginning(name: str) -> None:
+def test_a_story_that_unfolds_in_a_box_keeps_its_beginning(name: str) -> None:
     folded = f"<div class='{name}'>{paragraphs(3, 11)}</div>"
     text = text_of(f"<h1>{TITLE}</h1><div class='story-body'>{paragraphs(0, 3)}<div>{folded}</div></div>")
     assert "paragraph 0" in text

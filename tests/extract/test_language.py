@@ -1,4 +1,4 @@
-"""The language is the text's."""
+"""The language is detected from the text."""
 
 from __future__ import annotations
 
@@ -28,11 +28,9 @@ SERBIAN = (
     ("text", "hint", "expected"),
     [(UKRAINIAN, "ru", "uk"), (BULGARIAN, "ru", "bg"), (PERSIAN, "ar", "fa"), (SERBIAN, "en", "sr")],
 )
-def test_a_text_that_is_surely_in_one_language_is_in_it_whatever_the_markup_says(
-    text: str, hint: str, expected: str
-) -> None:
-    assert language.of(text, hint) == expected
+def test_a_text_of_certain_language_overrides_the_markup(text: str, hint: str, expected: str) -> None:
+    assert language.detect(text, hint) == expected
 
 
-def test_the_markup_decides_where_the_text_is_too_short_to_tell() -> None:
-    assert language.of("Министр", "uk") == "uk"
+def test_the_markup_decides_the_language_of_a_short_text() -> None:
+    assert language.detect("Министр", "uk") == "uk"

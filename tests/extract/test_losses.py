@@ -233,11 +233,11 @@ def test_form_letters_keep_their_own_sentences() -> None:
             f"<div class='txt'>{sentence}{form}</div></article></body></html>"
         )
         page = Page(url=f"https://court.example/notices/{number}", body=html.encode(), fetched_at=now())
-        story = read(page, ExtractionOptions(boilerplate=outlet_boilerplate.known()))
+        story = read(page, ExtractionOptions(boilerplate=outlet_boilerplate.recurring()))
         assert isinstance(story, Article)
         assert f"Sberbank{number}" in story.text
         outlet_boilerplate.learn(story)
-    assert boilerplate.shown(outlet_boilerplate.memory), "by now, the form itself is boilerplate"
+    assert boilerplate.samples(outlet_boilerplate.memory), "by now, the form itself is boilerplate"
 
 
 @pytest.mark.parametrize(

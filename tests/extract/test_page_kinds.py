@@ -1,4 +1,4 @@
-"""What is a story and what is not: front pages, walls and errors, however much or little they say."""
+"""Front pages, walls and errors are distinguished from stories, with much text and with little."""
 
 # ruff: noqa: E501  markup reads better whole
 
@@ -15,15 +15,15 @@ from monitor.models import Article, Page, now
 STORY = "https://tech.example/2026/a-story"
 
 
-def seen(body: str, head: str = "", *, title: str = "Daily Herald", url: str = STORY) -> str:
-    """The kind of page, or the text of a story."""
+def kind_or_text(body: str, head: str = "", *, title: str = "Daily Herald", url: str = STORY) -> str:
+    """The text of a story, or the kind of a page that is not a story."""
     html = f"<html lang='en'><head><meta charset='utf-8'><title>{title}</title>{head}</head><body>{body}</body></html>"
-    story = read(Page(url=url, body=html.encode(), fetched_at=now()), ExtractionOptions())
-    return story.text if isinstance(story, Article) else story.kind
+    result = read(Page(url=url, body=html.encode(), fetched_at=now()), ExtractionOptions())
+    return result.text if isinstance(result, Article) else result.kind
 
 
-def json_ld(kind: str = "NewsArticle", **facts: str) -> str:
-    return f"<script type='application/ld+json'>{json.dumps({'@type': kind, **facts})}</script>"
+def json_ld(kind: str = "NewsArticle", **properties: str) -> str:
+    return f"<script type='application/ld+json'>{json.dumps({'@type': kind, **properties})}</script>"
 
 
 def cards(count: int) -> str:
@@ -37,11 +37,11 @@ def cards(count: int) -> str:
 @pytest.mark.parametrize("path", ["/", "/world/", "/category/world/"])
 @pytest.mark.parametrize("count", [6, 10, 20])
 @pytest.mark.parametrize(
-    "facts", ["", json_ld("CollectionPage", name="World"), json_ld("WebPage", datePublished="2020-01-01")]
+    "metadata", ["", json_ld("CollectionPage", name="World"), json_ld("WebPage", datePublished="2020-01-01")]
 )
-def test_a_page_of_headlines_with_excerpts_is_no_story(facts: str, count: int, path: str) -> None:
-    head = "<meta property='og:type' content='website'>" + facts
-    assert seen(f"<main>{cards(count)}</main>", head, url="https://tech.example" + path) in {"index", "tag"}
+def test_a_page_of_headlines_with_excerpts_is_an_index(metadata: str, count: int, path: str) -> None:
+    head = "<meta property='og:type' content='website'>" + metadata
+    assert kind_or_text(f"<main>{cards(count)}</main>", head, url="https://tech.example" + path) in {"index", "tag"}
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,12 @@ def test_a_page_of_headlines_with_excerpts_is_no_story(facts: str, count: int, p
         "<meta property='og:type' content='article'>",
     ],
 )
-def test_a_story_told_below_linked_headlines_is_one(head: str) -> None:
-    assert "the ministers met" in seen(f"<article><h1>Ten rules in a year</h1>{cards(10)}</article>", head)
+def test_a_story_in_sections_below_linked_headlines_is_a_story(head: str) -> None:
+    assert "the ministers met" in kind_or_text(f"<article><h1>Ten rules in a year</h1>{cards(10)}</article>", head)
 
 
-def test_a_story_with_cards_below_it_is_one() -> None:
-    assert "In paragraph 7" in seen(f"<h1>Rules</h1><div>{paragraphs(0, 8)}</div><div>{cards(10)}</div>")
+def test_a_story_with_teaser_cards_below_it_is_a_story() -> None:
+    assert "In paragraph 7" in kind_or_text(f"<h1>Rules</h1><div>{paragraphs(0, 8)}</div><div>{cards(10)}</div>")
 
 
 FLASH = "<article><h1>Hackers halt Sberbank</h1><p>Sberbank has stopped all payments after an attack by hackers, the bank said on Monday night.</p></article>"
@@ -79,8 +79,8 @@ LOGIN = "<form class='login'><input name='user'><input type='password'></form>"
         (LOGIN, "<meta property='article:published_time' content='2026-11-20T10:00:00Z'>"),
     ],
 )
-def test_a_flash_is_a_story_whatever_stands_around_it(around: str, head: str) -> None:
-    assert "stopped all payments" in seen(FLASH + around, head, title="Hackers halt Sberbank")
+def test_a_flash_is_a_story_beside_a_banner_a_login_or_comments(around: str, head: str) -> None:
+    assert "stopped all payments" in kind_or_text(FLASH + around, head, title="Hackers halt Sberbank")
 
 
 @pytest.mark.parametrize(
@@ -90,19 +90,21 @@ def test_a_flash_is_a_story_whatever_stands_around_it(around: str, head: str) ->
         ("Bank asks customers to enable scripts", "The bank asks customers to enable JavaScript again, because its own pages do not work without it, the ministry said."),
     ],
 )  # fmt: skip
-def test_a_brief_about_a_wall_is_no_wall(title: str, words: str) -> None:
-    assert words in seen(f"<article><h1>{title}</h1><p>{words}</p></article>", json_ld(headline=title), title=title)
+def test_a_brief_about_cookies_or_scripts_is_a_story(title: str, words: str) -> None:
+    assert words in kind_or_text(
+        f"<article><h1>{title}</h1><p>{words}</p></article>", json_ld(headline=title), title=title
+    )
 
 
 @pytest.mark.parametrize(
     "title",
     ["Missing child not found after search of the river", "Protest forbidden by Moscow court", "Sberbank: access denied to clients abroad"],
 )  # fmt: skip
-def test_a_headline_that_holds_the_words_of_an_error_is_none(title: str) -> None:
+def test_a_headline_that_contains_words_of_an_error_is_a_story(title: str) -> None:
     text = (
         "The search went on until the night, said the town, and will be taken up again when there is light to see by."
     )
-    assert text in seen(f"<article><h1>{title}</h1><p>{text}</p></article>", title=title)
+    assert text in kind_or_text(f"<article><h1>{title}</h1><p>{text}</p></article>", title=title)
 
 
 @pytest.mark.parametrize(
@@ -113,9 +115,9 @@ def test_a_headline_that_holds_the_words_of_an_error_is_none(title: str) -> None
         "Oops! That page can’t be found.", "Страница не найдена — Вестник", "HTTP 404 Not Found", "Bloomberg - Are you a robot?",
     ],
 )  # fmt: skip
-def test_a_title_that_says_nothing_but_an_error_is_one(title: str) -> None:
+def test_a_title_that_states_only_an_error_is_an_error(title: str) -> None:
     text = "You may have followed a link that is too old, or it was moved to another place since you came here."
-    assert seen(f"<h1>{title}</h1><p>{text}</p>", title=title) == "error"
+    assert kind_or_text(f"<h1>{title}</h1><p>{text}</p>", title=title) == "error"
 
 
 @pytest.mark.parametrize(
@@ -126,6 +128,6 @@ def test_a_title_that_says_nothing_but_an_error_is_one(title: str) -> None:
         (LOGIN + "<p>Enter the name and the word that you chose when you came here for the first time, please.</p>", "login"),
     ],
 )  # fmt: skip
-def test_a_wall_in_a_story_s_place_is_no_story(body: str, kind: str) -> None:
-    facts = "" if kind == "login" else HEADLINE
-    assert seen(body, facts, title="Hackers halt Sberbank") == kind
+def test_a_wall_in_place_of_a_story_is_rejected(body: str, kind: str) -> None:
+    metadata = "" if kind == "login" else HEADLINE
+    assert kind_or_text(body, metadata, title="Hackers halt Sberbank") == kind

@@ -1,4 +1,4 @@
-"""Lists of other stories in boxes that do not say what they are."""
+"""Lists of other stories are dropped from boxes whose markup does not name them."""
 
 # ruff: noqa: E501  markup and sentences read better whole
 
@@ -35,15 +35,15 @@ def _text(items: dict[str, str]) -> str:
     return article.text
 
 
-def test_titles_that_are_links_with_words_cut_short_below_them_are_other_stories() -> None:
+def test_linked_titles_with_truncated_text_are_dropped() -> None:
     assert _text(TEASERS) == "\n\n".join(PARAGRAPHS)
 
 
-def test_a_story_that_goes_through_a_list_of_links_keeps_what_it_tells_of_each() -> None:
-    told = {
+def test_a_story_that_is_a_list_of_linked_titles_keeps_its_text() -> None:
+    items = {
         title: words.replace(" …", ", and so it was decided in the evening.") * 2 for title, words in TEASERS.items()
     }
-    assert all(words in _text(told) for words in told.values())
+    assert all(words in _text(items) for words in items.values())
 
 
 OTHERS = {
@@ -79,7 +79,7 @@ def _cards(card: str) -> str:
         "<p><a href='/x'>{}</a> {}</p>",
     ],
 )
-def test_what_a_label_of_other_stories_stands_over_is_left_out(card: str, label: str, body_class: str) -> None:
+def test_teasers_below_a_label_of_related_stories_are_dropped(card: str, label: str, body_class: str) -> None:
     text = text_of(paragraphs(0, 8) + label + _cards(card), body_class=body_class)
     assert text.count("In paragraph") == 8
     assert not any(words in text for item in OTHERS.items() for words in item)
@@ -93,13 +93,13 @@ def test_what_a_label_of_other_stories_stands_over_is_left_out(card: str, label:
         "<div><h4><a href='/x'>{}</a></h4><span>3 May 2026</span><p>{}</p></div>",
     ],
 )
-def test_cards_of_a_linked_title_and_words_beside_it_are_other_stories_without_a_label(card: str) -> None:
+def test_cards_with_a_linked_title_are_dropped_without_a_label(card: str) -> None:
     text = text_of(paragraphs(0, 8) + _cards(card))
     assert text.count("In paragraph") == 8
     assert not any(words in text for item in OTHERS.items() for words in item)
 
 
-def test_a_story_goes_on_behind_a_pointer_in_its_middle_and_the_pointer_goes() -> None:
+def test_a_story_continues_after_a_related_link_in_its_middle() -> None:
     pointer = "<h3>Read next</h3><p><a href='/x'>Farmers block roads in Poland</a></p>"
     text = text_of(paragraphs(0, 5) + pointer + paragraphs(5, 10))
     assert text.count("In paragraph") == 10

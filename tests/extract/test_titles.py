@@ -1,4 +1,4 @@
-"""A title without site, section or kicker around it."""
+"""Titles are chosen and stripped of site, section and kicker."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TITLE = "Ministries told to build AI with China"
 
 
 @pytest.mark.parametrize(
-    ("offered", "headings", "page_title", "expected"),
+    ("stated_titles", "headings", "page_title", "expected"),
     [
         ([f"{TITLE} | Tech Example"], [], "", TITLE),
         ([f"{TITLE} - tech.example"], [], "", TITLE),
@@ -37,11 +37,13 @@ TITLE = "Ministries told to build AI with China"
         (["The F-35 - and what it costs"], ["The F-35 - and what it costs"], "", "The F-35 - and what it costs"),
     ],
 )
-def test_this_title_is_chosen(offered: list[str], headings: list[str], page_title: str, expected: str) -> None:
-    assert titles.choose(offered, headings, page_title, ["Tech Example", "tech.example"]) == expected
+def test_the_title_is_chosen_and_cleaned(
+    stated_titles: list[str], headings: list[str], page_title: str, expected: str
+) -> None:
+    assert titles.choose(stated_titles, headings, page_title, ["Tech Example", "tech.example"]) == expected
 
 
-def test_a_link_to_the_front_page_tells_the_site_s_name() -> None:
+def test_a_link_to_the_front_page_names_the_site() -> None:
     body = "".join(f"<p>{text}</p>" for text in pages.PARAGRAPHS)
     html = (
         f"<html><head><title>{TITLE} - Der Morgenbote Online</title></head><body>"
