@@ -25,7 +25,7 @@ from monitor.errors import MonitorError
 from monitor.models import CommitResult
 from monitor.query import parse
 from monitor.store.sqlite import SqliteStore
-from monitor.store.sqlite.query_compiler import compile as compile_query
+from monitor.store.sqlite.query_compiler import compile_query
 from monitor.store.sqlite.vocabulary import Vocabulary
 from search.stories import NOW, Generator, filing, word
 

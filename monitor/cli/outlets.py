@@ -238,7 +238,7 @@ def _furniture(context: Context, names: Sequence[str], states: dict[str, OutletS
 
     for name in names:
         state = states.get(name)
-        blocks = boilerplate.shown(state.memory.get("furniture", {})) if state else []
+        blocks = boilerplate.shown(state.memory.get("boilerplate", {})) if state else []
         if as_json:
             import orjson
 

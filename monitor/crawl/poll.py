@@ -63,10 +63,10 @@ class OutletMemory:
     @classmethod
     def of(cls, state: OutletState) -> OutletMemory:
         memory = state.memory
-        return cls(EngineMemory(memory.get("rendering")), Boilerplate(memory.get("furniture", {})))
+        return cls(EngineMemory(memory.get("rendering")), Boilerplate(memory.get("boilerplate", {})))
 
     def kept_in(self, state: OutletState) -> OutletState:
-        learnt = {"rendering": self.rendering.to_json(), "furniture": self.boilerplate.memory}
+        learnt = {"rendering": self.rendering.to_json(), "boilerplate": self.boilerplate.memory}
         return replace(state, memory={**state.memory, **learnt})
 
 

@@ -1,4 +1,4 @@
-"""The store: one protocol, two homes for it.  `open_store` picks by the address in the configuration."""
+"""The store: one protocol with two implementations.  `open_store` chooses one by the configured URL."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ __all__ = ["SearchResult", "Store", "open_store"]
 
 
 def open_store(settings: StoreSettings, base: Path) -> Store:
-    """The store at the configured address, not set up yet; a relative file is one below ``base``.
+    """Opens the configured store without setting it up; a relative file path is resolved against ``base``.
 
-    Raises StoreRefused where the address names no store.
+    Raises StoreRefused if the URL is not that of a store.
     """
     url = settings.url.get_secret_value()
     scheme, _, rest = url.partition(":")
     if scheme == "sqlite" and rest and not settings.cloud_id:
         from monitor.store.sqlite import SqliteStore
 
-        path = rest.removeprefix("//") if rest.startswith("///") else rest  # sqlite:///absolute is written by many
+        path = rest.removeprefix("//") if rest.startswith("///") else rest  # many write sqlite:///absolute
         return SqliteStore((base / Path(path).expanduser()).absolute(), timeout=settings.timeout)
     if scheme in {"http", "https"} or settings.cloud_id:
         from monitor.store.elasticsearch import ElasticsearchStore
 
         return ElasticsearchStore.open(settings, base)
     raise StoreRefused(
-        "store.url names no store", hint="write sqlite:monitor.db, or https://host:9200 for Elasticsearch"
+        "store.url is not the address of a store",
+        hint="write sqlite:monitor.db, or https://host:9200 for Elasticsearch",
     )

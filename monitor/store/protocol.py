@@ -1,10 +1,10 @@
-"""What a store promises; tests/store/contract.py holds every store to it.
+"""The protocol of a store; tests/store/contract.py tests every implementation.
 
-All methods block (call them off the event loop), may be called from any thread, and raise
-StoreUnavailable where the same call may succeed later, StoreRefused where it never will.
-Each may be repeated after a kill at any instant: a repeat overwrites itself and adds nothing.
-Times are passed in, never read from a clock here: leases of several machines are compared by their own clocks,
-so a lease's term must be well above their skew.
+All methods block, so call them outside the event loop.  They may be called from any thread.  They raise
+StoreUnavailable if the same call may succeed later, and StoreRefused if it never will.
+Each call may be repeated after a kill at any instant: a repeat overwrites the same records and adds nothing.
+Callers pass the time in, and stores read no clock.  Processes on several machines compare lease times by their own
+clocks, so a lease's term must be well above the difference between these clocks.
 """
 
 from __future__ import annotations
@@ -30,31 +30,31 @@ if TYPE_CHECKING:
     )
     from monitor.query.syntax import Node
 
-#: Between polls of an outlet never met before, until its first poll says better.
+#: Poll interval of a new outlet; its first poll sets another.
 FIRST_INTERVAL = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SearchResult:
-    """A page of search results; ``total`` is exact, or None where counting them all would be slow."""
+    """A page of search results; ``total`` is exact, or None if counting all matches would be slow."""
 
     stories: tuple[Story, ...]
     total: int | None = None
 
 
-# ---- what a store consists of, for copying it into another
+# ---- the records of a store, for copying it to another store
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class History:
-    """A story in all its versions, oldest first."""
+    """All versions of a story, oldest first."""
 
     versions: tuple[Story, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Alias:
-    """Another address of a story, by its id."""
+    """The id of another URL of a story."""
 
     id: str
     story: str | None
@@ -62,7 +62,7 @@ class Alias:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutboxRecord:
-    """A notice of the outbox, and when it was sent if it was."""
+    """A notification of the outbox; ``sent_at`` is None if it is unsent."""
 
     notification: Notification
     sent_at: datetime | None
@@ -70,7 +70,7 @@ class OutboxRecord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Snooze:
-    """An alert whose mail is held back until then."""
+    """An alert whose mail is held back until a time."""
 
     alert: str
     until: datetime
@@ -78,7 +78,7 @@ class Snooze:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setting:
-    """A small JSON document."""
+    """A small JSON document of the monitor's own state."""
 
     key: str
     value: Json
@@ -91,42 +91,44 @@ class Store(Protocol):
     # ---- the store itself
 
     def setup(self) -> None:
-        """Makes what is missing and migrates what is older; StoreRefused where it is newer than this program."""
+        """Creates what is missing and migrates older schemas; StoreRefused if the store is newer than this program."""
 
     def require_exists(self) -> None:
-        """Raises StoreRefused where nobody has made this store yet, as far as can be told without asking a server."""
+        """Raises StoreRefused if the store is known not to exist; asks no server."""
 
     def ping(self) -> str:
-        """One line that names the store and its version, for ``check``."""
+        """Returns one line with the store's name and version, for ``check``."""
 
     def close(self) -> None: ...
 
     # ---- the crawl frontier
 
     def enqueue(self, candidates: Sequence[Candidate], *, now: datetime) -> list[FrontierEntry]:
-        """Makes a waiting visit of each candidate whose address was never met, and returns these."""
+        """Adds an entry, due now, for each candidate whose URL is new, and returns these entries."""
 
     def due_entries(self, outlet: str, *, now: datetime, limit: int) -> list[FrontierEntry]:
-        """Visits of the outlet that are due, longest due first: new, failed before, or to be asked again."""
+        """Returns the outlet's due entries, the longest due first: new, failed before, or due for a recheck."""
 
     def commit(self, commits: Sequence[PageCommit]) -> list[CommitResult]:
-        """Writes each filing whole, in this order where it cannot be one transaction: hits and notices, then the
-        story, then its visit and aliases.  So a kill in between leaves a visit that is still waiting, and the repeat
-        meets either no story (and puts the same hits again) or a story whose hits are all there.
+        """Writes each commit completely.
 
-        CONFLICT is the answer where somebody else had changed the story meanwhile (its version is not the stored one
-        plus one, or it is new and the id is taken): its story and visit are not written; prepare it anew.  A notice
-        whose key is known stays as it is, sent or not.  The version before an update is kept for `history`.
-        A visit without a story stays unwritten where one with a story is stored.
+        Where that cannot be one transaction, the order is: hits and notifications, then the story, then its frontier
+        entry and aliases.  A kill in between leaves an entry that is still due.  Its repeat finds either no story, and
+        puts the same hits again, or a story whose hits are all stored.
+
+        Returns CONFLICT if another process has changed the story: its version is not the stored one plus one, or it is
+        new and its id is taken.  Its story and entry are then not written; prepare the commit again.
+        A notification whose key is stored stays as it is, sent or not.  The version before an update is kept for
+        `history`.  An entry without a story does not overwrite a stored entry with a story.
         """
 
     # ---- stories
 
     def stories(self, ids: Sequence[str]) -> dict[str, Story]:
-        """The stored stories among ``ids``, in their latest version."""
+        """Returns the stored stories among ``ids`` by id, in their latest version."""
 
     def history(self, story: str) -> list[Story]:
-        """All versions of a story, oldest first; empty where it is not stored."""
+        """Returns all versions of a story, oldest first; an empty list if it is not stored."""
 
     def search(
         self,
@@ -138,7 +140,10 @@ class Store(Protocol):
         offset: int = 0,
         relevance: bool = False,
     ) -> SearchResult:
-        """Stories that match (all, for None): newest first by publication or else first sight, or by relevance."""
+        """Returns a page of the stories that match (None: all).
+
+        The order is by relevance, or else newest first by publication time, or by first sight if that is unknown.
+        """
 
     def scan(
         self,
@@ -148,13 +153,16 @@ class Store(Protocol):
         since: datetime | None = None,
         after: str | None = None,
     ) -> Iterator[Story]:
-        """All that match, in order of id, beginning behind ``after``; streams, so memory stays bounded."""
+        """Yields all stories that match, in order of id, from the first id greater than ``after``.
+
+        It streams, so memory stays bounded.
+        """
 
     def near_duplicates(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
-        """(story, cluster, signature) of stories first seen since then that share a band with the signature."""
+        """Returns (story, cluster, signature) of stories first seen since then that share a band with the signature."""
 
     def hits(self, alert: str | None = None, *, since: datetime | None = None, limit: int = 1000) -> list[Hit]:
-        """Hits, newest first."""
+        """Returns hits, newest first."""
 
     # ---- outlets
 
@@ -168,72 +176,75 @@ class Store(Protocol):
         limit: int,
         due_only: bool = True,
     ) -> list[OutletState]:
-        """Takes up to ``limit`` of the named outlets that nobody holds (and that are due), most overdue first.
+        """Leases up to ``limit`` of the named outlets that nobody holds, the most overdue first.
 
-        An outlet never met before is due at once.  A lease that ran out is nobody's.
+        With ``due_only``, leases only outlets that are due; a new outlet is due at once.  An expired lease is free.
         """
 
     def renew(self, state: OutletState, *, now: datetime, term: timedelta) -> OutletState:
-        """Prolongs a lease; LeaseLost where it is another's by now."""
+        """Extends a lease.  Raises LeaseLost if another process holds it."""
 
     def release(self, state: OutletState) -> None:
-        """Writes the state as given and gives the lease up; LeaseLost where it is another's by now."""
+        """Writes the state and ends the lease.  Raises LeaseLost if another process holds it."""
 
     def outlets(self) -> list[OutletState]:
-        """All outlets ever met, by name."""
+        """Returns all outlets ever leased, by name."""
 
     # ---- the outbox
 
     def claim(self, *, holder: str, now: datetime, term: timedelta, limit: int = 1000) -> list[Notification]:
-        """Takes notices that are due, unsent and nobody's (or whose claim ran out), oldest first."""
+        """Claims due unsent notifications that have no claim or an expired one, and returns them, oldest first."""
 
     def release_claims(self, is_dead: Callable[[str], bool]) -> int:
-        """Takes back the claims of holders of which ``gone`` says that they died; returns how many notices they had."""
+        """Releases the claims of holders for which ``is_dead`` is True; returns how many notifications they had."""
 
     def assign_message_ids(self, batches: Mapping[str, Sequence[Notification]], *, holder: str) -> None:
-        """Records under which Message-ID each claimed notice is about to be sent, before it is sent.
+        """Stores the Message-ID under which each claimed notification is about to be sent; call it before sending.
 
-        LeaseLost where a claim is another's by now: then nothing is stamped.
+        Raises LeaseLost if another process holds one of the claims; then no Message-ID is stored.
         """
 
     def mark_sent(self, notifications: Sequence[Notification], *, now: datetime) -> None:
-        """Marks notices as sent, for good."""
+        """Marks notifications as sent, permanently."""
 
     def postpone(self, notifications: Sequence[Notification], *, holder: str) -> None:
-        """Gives claimed notices back as they are now: with attempts, error, due_at, and who has still to get them.
+        """Writes claimed notifications as given (attempts, error, due_at, recipients) and ends their claims.
 
-        What was sent meanwhile, or is another holder's by now, is left alone.
+        Leaves those alone that are sent or that another holder has claimed.
         """
 
     def outbox(self, *, limit: int = 1000) -> list[Notification]:
-        """Unsent notices, the next due first."""
+        """Returns unsent notifications, the next due first."""
 
     def snooze(self, alert: str, until: datetime | None) -> None:
-        """Holds an alert's mail back until then (None: no longer)."""
+        """Holds an alert's mail back until a time; None ends the snooze."""
 
     def snoozes(self) -> dict[str, datetime]:
-        """Until when each snoozed alert's mail is held back."""
+        """Returns the end of each snooze by alert."""
 
-    # ---- small state of the monitor as a whole
+    # ---- small state of the whole monitor
 
     def put_setting(self, key: str, value: Json | None) -> None:
-        """Keeps a small JSON document (None removes it)."""
+        """Stores a small JSON document; None removes it."""
 
     def compare_and_set(self, key: str, old: Json | None, new: Json) -> bool:
-        """Keeps ``new`` if ``old`` is what is kept now (None: nothing): of several who try at once, one does it."""
+        """Stores ``new`` if the stored document equals ``old`` (None: there is none), and returns whether it did.
+
+        Of several callers at once, one succeeds.
+        """
 
     def settings(self, prefix: str = "") -> dict[str, Json]:
-        """The documents whose key begins with ``prefix``."""
+        """Returns the documents whose key begins with ``prefix``, by key."""
 
     # ---- copying
 
     def dump(self) -> Iterator[Record]:
-        """Everything, story by story and record by record, so that memory stays bounded; claims and leases left out."""
+        """Yields all records one by one, so memory stays bounded; leaves out claims and leases."""
 
     def load(self, records: Sequence[Record]) -> int:
-        """Writes records as they are, and returns how many were new or newer than what was there.
+        """Writes records unchanged and returns how many were new or newer than the stored ones.
 
-        A story whose stored version is the same or later stays as it is, as does a notice that is marked sent and an
-        outlet that is held or was polled as late.  StoreRefused, with the id, where the store does not take a record:
-        then any of the others may have been written.
+        Keeps a stored story of the same or a later version, a notification that is marked sent, and an outlet that is
+        held or was polled at the same time or later.  Raises StoreRefused, with the id, if the store does not accept a
+        record; any of the other records may have been written then.
         """

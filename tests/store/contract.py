@@ -444,7 +444,7 @@ class Leases:
                 "https://outlet.example/map": SourceState(kind="sitemap", failures=2, error="http-404"),
             },
             dispositions={"stored": 3, "failed": 1},
-            memory={"render": {"engine": "splash"}, "furniture": ["a", 1]},
+            memory={"render": {"engine": "splash"}, "boilerplate": ["a", 1]},
         )
         store.release(done)
         (kept,) = store.outlets()

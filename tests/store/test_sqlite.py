@@ -238,7 +238,7 @@ def test_a_search_that_takes_too_long_is_stopped_with_what_to_do(
 ) -> None:
     store.commit([filing(story(f"s{number}")) for number in range(2000)])
     monkeypatch.setattr(searching, "MAX_SEARCH_SECONDS", 0.0)
-    monkeypatch.setattr(searching, "STEPS_BETWEEN_LOOKS", 10)
+    monkeypatch.setattr(searching, "INSTRUCTIONS_PER_CHECK", 10)
     with pytest.raises(StoreRefused, match="--since"):
         store.search(parse("text"), now=NOW, limit=2000)
     monkeypatch.undo()
@@ -248,7 +248,7 @@ def test_a_search_that_takes_too_long_is_stopped_with_what_to_do(
 def test_a_total_that_takes_long_to_count_is_left_out(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.commit([filing(story(f"s{number}")) for number in range(2000)])
     monkeypatch.setattr(searching, "MAX_COUNT_SECONDS", 0.0)
-    monkeypatch.setattr(searching, "STEPS_BETWEEN_LOOKS", 10)
+    monkeypatch.setattr(searching, "INSTRUCTIONS_PER_CHECK", 10)
     found = store.search(parse("text"), now=NOW)
     assert len(found.stories) == 20
     assert found.total is None

@@ -1,4 +1,4 @@
-"""What SQLite finds is what the matcher matches."""
+"""SQLite finds exactly the stories that the matcher matches."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from monitor.models import Candidate, CommitResult, Disposition, FrontierEntry, 
 from monitor.query import parse
 from monitor.query.matcher import document, matches
 from monitor.store.sqlite import SqliteStore, query_compiler
-from monitor.store.sqlite.query_compiler import Check
-from monitor.store.sqlite.query_compiler import compile as compile_query
+from monitor.store.sqlite.query_compiler import Verification, compile_query
 from monitor.store.sqlite.vocabulary import Vocabulary
 from query.generate import NOW, corpora, many_queries
 
@@ -39,23 +38,23 @@ STORY = Story(
     updated_at=NOW,
 )
 
-PAIRS = int(os.environ.get("MONITOR_TEST_PAIRS", "20000"))
-STORIES, QUERIES = 20, 25
+PAIRS = int(os.environ.get("MONITOR_TEST_PAIRS", "20000"))  # of a story and a query
+STORIES, QUERIES = 20, 25  # in one example
 
 
-def filing(story: Story) -> PageCommit:
+def page_commit(story: Story) -> PageCommit:
     candidate = Candidate(url=story.url, outlet=story.outlet)
-    visit = FrontierEntry(id=story.id, candidate=candidate, first_seen_at=story.first_seen_at, next_at=None)
-    return PageCommit(entry=visit, outcome=Outcome(disposition=Disposition.STORED), story=story)
+    entry = FrontierEntry(id=story.id, candidate=candidate, first_seen_at=story.first_seen_at, next_at=None)
+    return PageCommit(entry=entry, outcome=Outcome(disposition=Disposition.STORED), story=story)
 
 
 @contextmanager
-def stored(stories: list[Story]) -> Iterator[SqliteStore]:
+def store_with(stories: list[Story]) -> Iterator[SqliteStore]:
     with tempfile.TemporaryDirectory() as folder:
         store = SqliteStore(Path(folder) / "monitor.db", timeout=timedelta(seconds=30))
         try:
             store.setup()
-            assert set(store.commit([filing(story) for story in stories])) == {CommitResult.WRITTEN}
+            assert set(store.commit([page_commit(story) for story in stories])) == {CommitResult.WRITTEN}
             yield store
         finally:
             store.close()
@@ -65,69 +64,68 @@ def stored(stories: list[Story]) -> Iterator[SqliteStore]:
     max_examples=max(1, PAIRS // (STORIES * QUERIES)),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # to make such a case smaller takes longer than to read it
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking such an example takes longer than reading it
 )
 @given(stories=corpora(STORIES), texts=many_queries(QUERIES))
 def test_search_and_scan_find_what_the_matcher_matches(stories: list[Story], texts: list[str]) -> None:
     documents = [document(story) for story in stories]
-    with stored(stories) as store:
+    with store_with(stories) as store:
         for text in texts:
             try:
                 node = parse(text)
             except QueryError:
                 continue
-            expected = sorted(found.story.id for found in documents if matches(node, found, NOW))
-            assert sorted(found.id for found in store.scan(node, now=NOW)) == expected, text
+            expected = sorted(analysed.story.id for analysed in documents if matches(node, analysed, NOW))
+            assert sorted(story.id for story in store.scan(node, now=NOW)) == expected, text
             newest = store.search(node, now=NOW, limit=100)
-            assert sorted(found.id for found in newest.stories) == expected, text
+            assert sorted(story.id for story in newest.stories) == expected, text
             assert newest.total == len(expected), text
             best = store.search(node, now=NOW, limit=100, relevance=True)
-            assert sorted(found.id for found in best.stories) == expected, text
+            assert sorted(story.id for story in best.stories) == expected, text
 
 
 CASES = {
-    "words are looked up, not their endings": ("sanction", Check.NOTHING),
-    "a NEAR of two different words is FTS5's own": ("chip NEAR/5 AI", Check.NOTHING),
-    "a NEAR of groups is one of each pair": ("(chip OR export) NEAR/5 (AI OR control)", Check.NOTHING),
-    "FTS5 knows no order": ("chip ONEAR/5 AI", Check.POSITIONS),
-    "FTS5 knows no slop": ('"chips AI"~3', Check.POSITIONS),
-    "FTS5 lets a word be near itself": ("chip NEAR/5 (chip OR AI)", Check.POSITIONS),
-    "what is not certain is not excluded": ("AI NOT (chip ONEAR/5 AI)", Check.POSITIONS),
-    "a range is a column": ("chip published_at:>=now-7d", Check.NOTHING),
-    "no places from another part of the statement": ("word_count:>5 OR (chip ONEAR/5 AI)", Check.TEXT),
-    "each author is a text of its own": ('author:"jane smith"~2', Check.TEXT),
+    "words are looked up, not their endings": ("sanction", Verification.NONE),
+    "FTS5 decides a NEAR of two different words": ("chip NEAR/5 AI", Verification.NONE),
+    "a NEAR of groups becomes one of each pair": ("(chip OR export) NEAR/5 (AI OR control)", Verification.NONE),
+    "FTS5's NEAR has no order": ("chip ONEAR/5 AI", Verification.POSITIONS),
+    "FTS5's phrases have no slop": ('"chips AI"~3', Verification.POSITIONS),
+    "FTS5 lets a word be near itself": ("chip NEAR/5 (chip OR AI)", Verification.POSITIONS),
+    "a clause to be verified excludes nothing": ("AI NOT (chip ONEAR/5 AI)", Verification.POSITIONS),
+    "a range is a condition on a column": ("chip published_at:>=now-7d", Verification.NONE),
+    "a subquery reports no positions": ("word_count:>5 OR (chip ONEAR/5 AI)", Verification.TEXT),
+    "each author is a text of its own": ('author:"jane smith"~2', Verification.TEXT),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_only_what_sql_cannot_say_is_checked(case: str) -> None:
-    text, check = CASES[case]
-    with stored([STORY]) as store, store.database.read() as connection:
-        plan = compile_query(parse(text), Vocabulary(connection), NOW)
-    assert plan.check is check, case
+def test_only_what_sql_cannot_decide_is_verified(case: str) -> None:
+    text, verification = CASES[case]
+    with store_with([STORY]) as store, store.database.read() as connection:
+        compiled = compile_query(parse(text), Vocabulary(connection), NOW)
+    assert compiled.verification is verification, case
 
 
-def test_a_query_with_an_unknown_word_asks_for_nothing() -> None:
-    with stored([STORY]) as store, store.database.read() as connection:
-        plan = compile_query(parse("chip AND (zyzzyva OR zyzzyvas)"), Vocabulary(connection), NOW)
-    assert plan.never
+def test_a_query_with_an_unknown_word_matches_nothing() -> None:
+    with store_with([STORY]) as store, store.database.read() as connection:
+        compiled = compile_query(parse("chip AND (zyzzyva OR zyzzyvas)"), Vocabulary(connection), NOW)
+    assert compiled.matches_nothing
 
 
-def many_words(count: int) -> Story:
+def story_of_many_words(count: int) -> Story:
     words = [f"w{number:x}" for number in range(count)]
     return replace(STORY, id="many", text=" ".join(words))
 
 
-def test_a_wildcard_for_many_words_is_a_prefix_of_the_index_and_for_too_many_left_to_the_matcher(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_wide_wildcards_are_prefixes_and_wider_ones_are_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wildcard for many words is a prefix of the index; one for too many words is left to the matcher."""
     monkeypatch.setattr(query_compiler, "MAX_WORD_FORMS", 10)
-    stories = [STORY, many_words(300)]
-    for widest, check in ((1000, Check.NOTHING), (20, Check.TEXT)):
-        monkeypatch.setattr(query_compiler, "MAX_PREFIX_WORDS", widest)
-        with stored(stories) as store:
+    stories = [STORY, story_of_many_words(300)]
+    for max_prefix_words, verification in ((1000, Verification.NONE), (20, Verification.TEXT)):
+        monkeypatch.setattr(query_compiler, "MAX_PREFIX_WORDS", max_prefix_words)
+        with store_with(stories) as store:
             with store.database.read() as connection:
-                assert compile_query(parse("w1*"), Vocabulary(connection), NOW).check is check
+                assert compile_query(parse("w1*"), Vocabulary(connection), NOW).verification is verification
             for text in (
                 "w1*",
                 "chip NOT w1*",
@@ -137,13 +135,13 @@ def test_a_wildcard_for_many_words_is_a_prefix_of_the_index_and_for_too_many_lef
                 "w1?? AI OR w1*",
             ):
                 node = parse(text)
-                expected = sorted(one.id for one in stories if matches(node, document(one), NOW))
-                assert sorted(one.id for one in store.search(node, now=NOW).stories) == expected, text
+                expected = sorted(story.id for story in stories if matches(node, document(story), NOW))
+                assert sorted(story.id for story in store.search(node, now=NOW).stories) == expected, text
 
 
 @pytest.mark.parametrize("word", ["a" * 250, "ab" * 120])
-def test_a_glob_of_many_stars_takes_no_time(word: str) -> None:
-    with stored([replace(STORY, text=f"{word} {word}c")]) as store:
-        began = time.monotonic()
+def test_a_glob_of_many_stars_is_fast(word: str) -> None:
+    with store_with([replace(STORY, text=f"{word} {word}c")]) as store:
+        start = time.monotonic()
         assert store.search(parse("a*a*a*a*a*a*a*a*a*a*a*a*a*z"), now=NOW).total == 0
-        assert time.monotonic() - began < 20  # a naive one takes longer than anybody lives
+        assert time.monotonic() - start < 20  # a backtracking glob takes exponential time

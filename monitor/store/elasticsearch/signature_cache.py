@@ -41,14 +41,14 @@ PAGE_SIGNATURES = 2000  # signatures of one answer
 CACHE_BYTES = 64 << 20  # bytes of the file's pages that are kept in memory
 
 _TABLES = """
-CREATE TABLE story (moment INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, cluster TEXT NOT NULL);
-CREATE TABLE signature (moment INTEGER PRIMARY KEY, first_seen_at INTEGER NOT NULL, data BLOB NOT NULL);
+CREATE TABLE story (sort_key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, cluster TEXT NOT NULL);
+CREATE TABLE signature (sort_key INTEGER PRIMARY KEY, first_seen_at INTEGER NOT NULL, data BLOB NOT NULL);
 CREATE INDEX signature_first_seen ON signature (first_seen_at);
-CREATE TABLE band (band INTEGER NOT NULL, moment INTEGER NOT NULL, PRIMARY KEY (band, moment)) WITHOUT ROWID;
-CREATE TRIGGER forget AFTER DELETE ON signature BEGIN DELETE FROM story WHERE moment = old.moment; END;
+CREATE TABLE band (band INTEGER NOT NULL, sort_key INTEGER NOT NULL, PRIMARY KEY (band, sort_key)) WITHOUT ROWID;
+CREATE TRIGGER forget AFTER DELETE ON signature BEGIN DELETE FROM story WHERE sort_key = old.sort_key; END;
 """
-_KNOWN = "SELECT moment, cluster, data FROM story JOIN signature USING (moment) WHERE id = ?"
-_PUT = "INSERT OR REPLACE INTO story (moment, id, cluster) VALUES (?, ?, ?)"
+_KNOWN = "SELECT sort_key, cluster, data FROM story JOIN signature USING (sort_key) WHERE id = ?"
+_PUT = "INSERT OR REPLACE INTO story (sort_key, id, cluster) VALUES (?, ?, ?)"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

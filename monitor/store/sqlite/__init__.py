@@ -1,4 +1,4 @@
-"""The embedded store: one SQLite file, no server."""
+"""The embedded store: one SQLite file, without a server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class SqliteStore(Dump, Search, Frontier):
-    """`monitor.store.protocol.Store` in one file; the parts of the protocol are in the modules beside this one."""
+    """Implements `monitor.store.protocol.Store` in one file; the other modules of this package hold its parts."""
 
     def __init__(self, path: Path, *, timeout: timedelta) -> None:
         super().__init__(Database(path, timeout=timeout))
@@ -32,7 +32,7 @@ class SqliteStore(Dump, Search, Frontier):
 
     def ping(self) -> str:
         with self.database.read() as connection:
-            count = connection.execute(sql.STORY_COUNT).get
+            count = connection.execute(sql.COUNT_STORIES).get
         version, path = self.database.version(), self.database.path
         return f"SQLite {apsw.sqlite_lib_version()}, schema {version}, {path}: {plural(count, 'story', 'stories')}"
 

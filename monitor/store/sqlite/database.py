@@ -1,4 +1,4 @@
-"""Connections to one SQLite file: opened, shared among threads, migrated; its errors in the monitor's own words."""
+"""Connections to one SQLite file: opens, pools and migrates them, and translates SQLite's errors."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
-APPLICATION = 0x4D4D4F4E  # "MMON" in the file's header: this database is ours
+APPLICATION_ID = 0x4D4D4F4E  # "MMON" in the file's header marks a database of this program
 CACHE_KIB = 32_768  # for each connection
+MAX_IDLE_WAL_BYTES = 64 << 20  # size that SQLite cuts the write-ahead log to after a checkpoint
 
 
 class Database:
     """One file in WAL mode: many readers, one writer at a time, in this process and in others.
 
-    A commit survives the end of the process at any instant (synchronous=NORMAL).  A loss of power may take back the
-    last commits, whole and in order, never a part of one: their visits then still wait, and are fetched again.
+    A commit survives the end of the process at any instant (synchronous=NORMAL).  A power failure may undo the last
+    commits, but never part of a commit or one before another: their frontier entries are then due and fetched again.
     """
 
     def __init__(self, path: Path, *, timeout: timedelta) -> None:
@@ -37,13 +38,13 @@ class Database:
         self._timeout = timeout
         self._idle: list[apsw.Connection] = []
         self._lock = threading.Lock()
-        self._writing = threading.Lock()  # threads of one process queue here and not in SQLite's busy wait
+        self._write_lock = threading.Lock()  # threads of one process queue here instead of in SQLite's busy wait
         self._closed = False
 
     @contextmanager
     def read(self) -> Iterator[apsw.Connection]:
-        """A connection of one's own for a while."""
-        with self._translated():
+        """Lends a connection that no other thread uses meanwhile."""
+        with self._translated_errors():
             connection = self._take()
             healthy = False
             try:
@@ -53,11 +54,11 @@ class Database:
                 healthy = True
                 raise
             finally:
-                self._give(connection, healthy=healthy)
+                self._return(connection, healthy=healthy)
 
     @contextmanager
     def snapshot(self) -> Iterator[apsw.Connection]:
-        """A connection whose statements all see the file as it is now."""
+        """Lends a connection whose statements all see the same state of the file."""
         with self.read() as connection:
             connection.execute("BEGIN")
             try:
@@ -67,10 +68,10 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[apsw.Connection]:
-        """A transaction: all of it is written at the end of the block, or nothing where it raises."""
-        with self._translated():
-            if not self._writing.acquire(timeout=self._timeout.total_seconds()):
-                raise StoreUnavailable(f"{self.path} is being written to by another thread for too long")
+        """Lends a connection in a transaction: the end of the block commits it, an exception rolls it back."""
+        with self._translated_errors():
+            if not self._write_lock.acquire(timeout=self._timeout.total_seconds()):
+                raise StoreUnavailable(f"another thread has been writing to {self.path} for too long")
             try:
                 with self.read() as connection:
                     connection.execute("BEGIN IMMEDIATE")
@@ -82,20 +83,20 @@ class Database:
                             connection.execute("ROLLBACK")
                         raise
             finally:
-                self._writing.release()
+                self._write_lock.release()
 
     def setup(self) -> None:
-        """Makes the file or brings it up to date.  Raises StoreRefused where it is newer or another program's.
+        """Creates the file or migrates it.  Raises StoreRefused if it is newer than this program or another program's.
 
-        Who may only read the file finds out whether it is up to date.
+        If this user may only read the file, raises StoreRefused unless it is up to date.
         """
-        if not self._writable():
+        if not self._is_writable():
             with self.read():
                 return
-        with self._translated():
+        with self._translated_errors():
             connection = self._open(apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
             try:
-                self._check(connection, made=False)
+                self._check(connection, require_current=False)
                 mode = connection.pragma("journal_mode", "wal")
                 if mode != "wal":
                     raise StoreRefused(
@@ -107,17 +108,17 @@ class Database:
                 connection.close()
 
     def require_exists(self) -> None:
-        """Raises StoreRefused where there is no file."""
+        """Raises StoreRefused if there is no file."""
         if not self.path.exists():
             raise StoreRefused(f"there is no store at {self.path} yet", hint="`media-monitor crawl` makes it")
 
     def version(self) -> int:
-        """The schema's version."""
+        """Returns the schema's version."""
         with self.read() as connection:
             return int(connection.pragma("user_version"))
 
     def close(self) -> None:
-        """Closes what is idle; what is in use is closed when it is given back."""
+        """Closes idle connections now, and lent ones when they are returned."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
@@ -132,20 +133,20 @@ class Database:
                 raise StoreRefused(f"{self.path} is closed")
             if self._idle:
                 return self._idle.pop()
-        connection = self._open(apsw.SQLITE_OPEN_READWRITE if self._writable() else apsw.SQLITE_OPEN_READONLY)
+        connection = self._open(apsw.SQLITE_OPEN_READWRITE if self._is_writable() else apsw.SQLITE_OPEN_READONLY)
         try:
-            self._check(connection, made=True)
+            self._check(connection, require_current=True)
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _writable(self) -> bool:
-        """Whether this user may write to the file, or make it."""
-        effective = os.access in os.supports_effective_ids
-        return os.access(self.path, os.W_OK, effective_ids=effective) or not self.path.exists()
+    def _is_writable(self) -> bool:
+        """Returns True if this user may write to the file or the file does not exist."""
+        effective_ids = os.access in os.supports_effective_ids
+        return os.access(self.path, os.W_OK, effective_ids=effective_ids) or not self.path.exists()
 
-    def _give(self, connection: apsw.Connection, *, healthy: bool) -> None:
+    def _return(self, connection: apsw.Connection, *, healthy: bool) -> None:
         with self._lock:
             keep = healthy and not self._closed
             if keep:
@@ -162,24 +163,26 @@ class Database:
             self.require_exists()
         name = str(self.path)
         if flags & apsw.SQLITE_OPEN_READONLY and not self.path.with_name(f"{self.path.name}-wal").exists():
-            # Nobody has it open, and who may only read cannot make the files that readers and writers share.
+            # No process has the file open, and without write permission SQLite cannot create the shared-memory file.
             name, flags = f"file:{quote(name)}?immutable=1", flags | apsw.SQLITE_OPEN_URI
         connection = apsw.Connection(name, flags=flags)
         connection.set_busy_timeout(int(self._timeout.total_seconds() * 1000))
-        connection.pragma("schema_version")  # what is no database fails here, and says so
+        connection.pragma("schema_version")  # raises NotADBError for a file that is not a database
         connection.register_fts5_tokenizer("media_monitor", tokenizer)
-        connection.register_fts5_function("places_match", _places_match)
+        connection.register_fts5_function("positions_match", _positions_match)
         connection.create_scalar_function("covers", _covers, 2, deterministic=True)
         connection.create_scalar_function("sqlar_uncompress", _inflate, 2, deterministic=True)
         connection.pragma("synchronous", "normal")
         connection.pragma("cache_size", -CACHE_KIB)
-        connection.pragma("journal_size_limit", 64 << 20)
+        connection.pragma("journal_size_limit", MAX_IDLE_WAL_BYTES)
         return connection
 
-    def _check(self, connection: apsw.Connection, *, made: bool) -> None:
-        """Raises StoreRefused where the file is not this program's, too new, or (``made``) not up to date."""
-        application, version = connection.pragma("application_id"), connection.pragma("user_version")
-        if application != APPLICATION and (application or connection.execute("SELECT 1 FROM sqlite_schema").get):
+    def _check(self, connection: apsw.Connection, *, require_current: bool) -> None:
+        """Raises StoreRefused if the file is another program's or too new; with ``require_current`` also if too old."""
+        application_id, version = connection.pragma("application_id"), connection.pragma("user_version")
+        if application_id != APPLICATION_ID and (
+            application_id or connection.execute("SELECT 1 FROM sqlite_schema").get
+        ):
             raise StoreRefused(f"{self.path} belongs to another program", hint="name another file in store.url")
         newest = len(_migrations())
         if version > newest:
@@ -187,13 +190,14 @@ class Database:
                 f"{self.path} has schema {version}, newer than this program's {newest}",
                 hint="install the media-monitor that wrote it, or a newer one",
             )
-        if made and version < newest:
+        if require_current and version < newest:
             raise StoreRefused(
                 f"{self.path} has schema {version}, older than this program's {newest}",
-                hint="`media-monitor setup` or `crawl` brings it up to date",
+                hint="`media-monitor setup` or `crawl` migrates it",
             )
 
     def _migrate(self, connection: apsw.Connection) -> None:
+        """Applies the migrations that the file lacks, each in a transaction of its own that also sets the version."""
         migrations = _migrations()
         while True:
             connection.execute("BEGIN IMMEDIATE")
@@ -201,7 +205,7 @@ class Database:
                 version = int(connection.pragma("user_version"))
                 if version < len(migrations):
                     connection.execute(migrations[version])
-                    connection.pragma("application_id", APPLICATION)
+                    connection.pragma("application_id", APPLICATION_ID)
                     connection.pragma("user_version", version + 1)
                 connection.execute("COMMIT")
             except BaseException:
@@ -212,12 +216,14 @@ class Database:
                 return
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
-        """SQLite's errors as StoreUnavailable, where the same call may succeed later, or StoreRefused."""
+    def _translated_errors(self) -> Iterator[None]:
+        """Raises SQLite's errors as StoreUnavailable if the same call may succeed later, else as StoreRefused."""
         try:
             yield
         except (apsw.BusyError, apsw.LockedError, apsw.ProtocolError) as error:
-            raise StoreUnavailable(f"{self.path} is locked by another process", hint="it is tried again") from error
+            raise StoreUnavailable(
+                f"{self.path} is locked by another process", hint="the monitor tries again"
+            ) from error
         except apsw.FullError as error:
             raise StoreUnavailable(f"no room left on the disk of {self.path}", hint="free some space") from error
         except apsw.NoMemError as error:
@@ -228,7 +234,7 @@ class Database:
             raise StoreRefused(
                 f"{self.path} is not a database", hint="name another file in store.url, or move this one away"
             ) from error
-        except (apsw.CorruptError, apsw.NoFTS5Error) as error:  # a damaged schema hides FTS5
+        except (apsw.CorruptError, apsw.NoFTS5Error) as error:  # SQLite may raise NoFTS5Error for a damaged schema
             raise StoreRefused(
                 f"{self.path} is damaged: {error}", hint="restore a copy, or `sqlite3 FILE .recover` into a new file"
             ) from error
@@ -240,35 +246,35 @@ class Database:
 
 
 def deflate(text: str) -> tuple[bytes, int]:
-    """The text's UTF-8, compressed where that is smaller, and its size: as SQLite's own archives store files."""
-    plain = text.encode("utf-8", "replace")
-    packed = zlib.compress(plain, 6)
-    return (packed if len(packed) < len(plain) else plain), len(plain)
+    """Returns the text's UTF-8, compressed if that is smaller, and its size in bytes: the format of SQLite archives."""
+    data = text.encode("utf-8", "replace")
+    compressed = zlib.compress(data, 6)
+    return (compressed if len(compressed) < len(data) else data), len(data)
 
 
 def inflate(data: bytes, size: int) -> bytes:
-    """The inverse of `deflate`, by the name it has in the sqlite3 shell: ``sqlar_uncompress``."""
+    """Reverses `deflate`; in the sqlite3 shell this function is called ``sqlar_uncompress``."""
     return bytes(data) if len(data) == size else zlib.decompress(data)
 
 
-def _places_match(row: apsw.FTS5ExtensionApi, *arguments: apsw.SQLiteValue) -> bool:
-    """Calls a `monitor.store.sqlite.positions.PositionMatcher` that is bound to the statement."""
+def _positions_match(row: apsw.FTS5ExtensionApi, *arguments: apsw.SQLiteValue) -> bool:
+    """Calls the `monitor.store.sqlite.positions.PositionMatcher` that is bound to the statement."""
     return cast("Callable[[apsw.FTS5ExtensionApi], bool]", arguments[0])(row)
 
 
-def _covers(*values: apsw.SQLiteValue) -> bool:
-    """Whether a glob covers a word; SQLite's own operator takes for ever on ``a*a*a*a*a*b``."""
-    pattern, word = values
+def _covers(*arguments: apsw.SQLiteValue) -> bool:
+    """Returns True if a glob covers a word; SQLite's own GLOB takes exponential time on ``a*a*a*a*a*b``."""
+    pattern, word = arguments
     return covers(str(pattern), str(word))
 
 
-def _inflate(*values: apsw.SQLiteValue) -> apsw.SQLiteValue:
-    data, size = values
+def _inflate(*arguments: apsw.SQLiteValue) -> apsw.SQLiteValue:
+    data, size = arguments
     return inflate(data, size) if isinstance(data, bytes) and isinstance(size, int) else None
 
 
 def _migrations() -> list[str]:
-    """The migrations, in the order of their numbers: the nth brings a file from version n-1 to n."""
+    """Returns the migrations in the order of their numbers; the nth changes a file of version n-1 to version n."""
     folder = resources.files("monitor.store.sqlite") / "migrations"
     files = sorted((item.name, item) for item in folder.iterdir() if item.name.endswith(".sql"))
     return [item.read_text(encoding="utf-8") for _, item in files]

@@ -1,4 +1,4 @@
-"""A whole store as records, and records into a store."""
+"""Copies a complete store to records, and records to a store."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from monitor.store.protocol import Record
 
-DUMP_BATCH = 500
+DUMP_BATCH = 500  # rows
 
 _Key: TypeAlias = tuple[str | int, ...]
 
@@ -27,16 +27,16 @@ class Dump(Stories, Outlets, Outbox):
     """The copying methods of the store's protocol."""
 
     def dump(self) -> Iterator[Record]:
-        for (story,) in self._rows(sql.DUMP_STORIES, ("",)):
+        for (story,) in self._rows(sql.DUMP_STORY_IDS, ("",)):
             yield History(versions=tuple(self.history(story)))
         for row in self._rows(sql.DUMP_HITS, ("", "", -1)):
             yield rows.hit(row)
-        for row in self._rows(sql.DUMP_NOTICES, ("", "", -1)):
-            yield OutboxRecord(notification=rows.notification(row), sent_at=rows.maybe_time(row[-1]))
-        for row in self._rows(sql.DUMP_VISITS, ("",)):
+        for row in self._rows(sql.DUMP_OUTBOX, ("", "", -1)):
+            yield OutboxRecord(notification=rows.notification(row), sent_at=rows.maybe_from_micros(row[-1]))
+        for row in self._rows(sql.DUMP_FRONTIER, ("",)):
             yield rows.frontier_entry(row)
-        for identity, story in self._rows(sql.DUMP_ALIASES, ("",)):
-            yield Alias(id=identity, story=story)
+        for alias_id, story in self._rows(sql.DUMP_ALIASES, ("",)):
+            yield Alias(id=alias_id, story=story)
         yield from self.outlets()
         yield from (Snooze(alert=alert, until=until) for alert, until in self.snoozes().items())
         yield from (Setting(key=key, value=value) for key, value in self.settings().items())
@@ -44,35 +44,37 @@ class Dump(Stories, Outlets, Outbox):
     def load(self, records: Sequence[Record]) -> int:
         from monitor.similarity import signature
 
-        told = [record.versions for record in records if isinstance(record, History)]
-        analysed = [fulltext.entry(versions[-1]) for versions in told]
-        new = 0
+        histories = [record.versions for record in records if isinstance(record, History)]
+        entries = [fulltext.index_entry(versions[-1]) for versions in histories]
+        written = 0
         with self.database.write() as connection:
-            writing = StoryWriter(connection, self._words)
-            for versions, entry in zip(told, analysed, strict=True):
+            writer = StoryWriter(connection, self._word_cache)
+            for versions, entry in zip(histories, entries, strict=True):
                 *earlier, latest = versions
-                if latest.version > writing.version(latest.id):
-                    writing.story(latest, entry, signature(latest.text))
-                    connection.executemany(sql.KEEP_VERSION, [(old.id, old.version, rows.pack(old)) for old in earlier])
-                    new += 1
-            writing.finish()
-            new += sum(_load(connection, record) for record in records)
-        writing.committed()
-        return new
+                if latest.version > writer.stored_version(latest.id):
+                    writer.put(latest, entry, signature(latest.text))
+                    connection.executemany(
+                        sql.PUT_VERSION, [(old.id, old.version, rows.pack_version(old)) for old in earlier]
+                    )
+                    written += 1
+            writer.finish()
+            written += sum(_load(connection, record) for record in records)
+        writer.committed()
+        return written
 
     def _rows(self, statement: str, after: _Key) -> Iterator[rows.Row]:
-        """All rows behind a key that they begin with, some at a time: between them nothing of the file is held."""
+        """Yields rows whose key, their first columns, is greater than ``after``; holds no lock between batches."""
         while True:
             with self.database.read() as connection:
-                found = rows.fetch(connection, statement, (*after, DUMP_BATCH))
-            yield from found
-            if len(found) < DUMP_BATCH:
+                batch = rows.fetch(connection, statement, (*after, DUMP_BATCH))
+            yield from batch
+            if len(batch) < DUMP_BATCH:
                 return
-            after = found[-1][: len(after)]
+            after = batch[-1][: len(after)]
 
 
 def _load(connection: apsw.Connection, record: Record) -> bool:
-    """Writes one record that is no story; whether it was new."""
+    """Writes a record that is not a story.  Returns True if it was new or newer than the stored one."""
     values: rows.Row
     match record:
         case History():
@@ -80,12 +82,10 @@ def _load(connection: apsw.Connection, record: Record) -> bool:
         case Hit():
             statement, values = sql.LOAD_HIT, rows.hit_row(record)
         case OutboxRecord():
-            statement, values = (
-                sql.LOAD_NOTICE,
-                (*rows.notification_row(record.notification), rows.maybe_micros(record.sent_at)),
-            )
+            statement = sql.LOAD_NOTIFICATION
+            values = (*rows.notification_row(record.notification), rows.maybe_micros(record.sent_at))
         case FrontierEntry():
-            statement, values = sql.LOAD_VISIT, rows.frontier_row(record)
+            statement, values = sql.LOAD_FRONTIER_ENTRY, rows.frontier_row(record)
         case Alias():
             statement, values = sql.LOAD_ALIAS, (record.id, record.story)
         case OutletState():
@@ -94,7 +94,7 @@ def _load(connection: apsw.Connection, record: Record) -> bool:
         case Snooze():
             statement, values = sql.LOAD_SNOOZE, (record.alert, rows.micros(record.until))
         case Setting():
-            statement, values = sql.LOAD_NOTE, (record.key, rows.json(record.value))
+            statement, values = sql.LOAD_SETTING, (record.key, rows.json_text(record.value))
         case _:
             assert_never(record)
     return bool(connection.execute(statement, values).get)

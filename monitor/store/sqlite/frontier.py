@@ -1,4 +1,4 @@
-"""The crawl frontier: addresses the monitor has met, and when each is to be fetched."""
+"""The crawl frontier: every URL the monitor has been offered, and when it is to be fetched next."""
 
 from __future__ import annotations
 
@@ -22,22 +22,24 @@ class Frontier(StorePart):
     """The frontier methods of the store's protocol."""
 
     def enqueue(self, candidates: Sequence[Candidate], *, now: datetime) -> list[FrontierEntry]:
-        met = {story_id(candidate.url): candidate for candidate in reversed(candidates)}
-        with self.database.read() as connection:  # most polls bring nothing new, and need not wait to write
-            ids = orjson.dumps(list(met)).decode()
-            known = {identity for (identity,) in connection.execute(sql.KNOWN, (ids,))}
-        visits = [
-            FrontierEntry(id=identity, candidate=candidate, first_seen_at=now, next_at=now)
-            for identity, candidate in met.items()
-            if identity not in known
+        candidates_by_id = {story_id(candidate.url): candidate for candidate in reversed(candidates)}
+        with self.database.read() as connection:  # most polls offer nothing new and need no write lock
+            ids = orjson.dumps(list(candidates_by_id)).decode()
+            stored_ids = {entry_id for (entry_id,) in connection.execute(sql.STORED_IDS, (ids,))}
+        entries = [
+            FrontierEntry(id=entry_id, candidate=candidate, first_seen_at=now, next_at=now)
+            for entry_id, candidate in candidates_by_id.items()
+            if entry_id not in stored_ids
         ]
-        if not visits:
+        if not entries:
             return []
-        visits.reverse()
+        entries.reverse()
         with self.database.write() as connection:
-            return [visit for visit in visits if connection.execute(sql.ADD_VISIT, rows.frontier_row(visit)).get]
+            return [
+                entry for entry in entries if connection.execute(sql.ADD_FRONTIER_ENTRY, rows.frontier_row(entry)).get
+            ]
 
     def due_entries(self, outlet: str, *, now: datetime, limit: int) -> list[FrontierEntry]:
         with self.database.read() as connection:
-            found = connection.execute(sql.WAITING, (outlet, rows.micros(now), limit))
-            return [rows.frontier_entry(row) for row in found]
+            selected = connection.execute(sql.DUE_ENTRIES, (outlet, rows.micros(now), limit))
+            return [rows.frontier_entry(row) for row in selected]

@@ -1,8 +1,8 @@
-"""What of a story goes into the full-text index.
+"""What the full-text index stores of a story.
 
-Each word is there once, in the form it was written in, and the tables `word` and `stem` know the other forms of it:
-a search for a stem, a folded form, a wildcard or a misspelling becomes a search for the written forms it stands for.
-That takes a third of the space of indexing all forms.
+The index holds each word once, in its written form; the tables `word` and `stem` map its other forms to it.  A search
+for a stem, a folded form, a wildcard or a misspelling becomes a search for the written forms it stands for.  This takes
+a third of the space of an index of all forms.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from monitor.query import folding
 from monitor.query.analysis import Tokens, tokens
 from monitor.store.sqlite import rows, sql
-from monitor.store.sqlite.tokens import ANY, NEXT, fact, term
+from monitor.store.sqlite.tokens import ANY, NEXT, term, value_term
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,72 +24,72 @@ if TYPE_CHECKING:
     from monitor.models import Story
     from monitor.query.analysis import Forms
 
-MAX_CACHED_WORDS = 400_000  # words known to be in the tables: some 100 MB, shared with the analysis
-_GAP = term("", "")  # between two authors, so that no phrase spans them
+MAX_CACHED_WORDS = 400_000  # words that are certainly in the tables: about 100 MB, shared with the analysis
+_GAP = term("", "")  # a term between two authors, so that no phrase spans them
 
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:
-    """An analysed story: what each column of the index gets, and the words it consists of."""
+    """An analysed story: the text of each column of the index, and the words in them."""
 
     columns: tuple[str, ...]
     words: set[Forms]
 
 
-def entry(story: Story) -> IndexEntry:
-    """Analyses a story: the costly part of filing, done before anything is locked."""
+def index_entry(story: Story) -> IndexEntry:
+    """Analyses a story.  This is the slow part of a commit and needs no lock."""
     words: set[Forms] = set()
     title = _column(tokens(story.title), words)
     text = _column(tokens(story.text), words)
     authors = [_column(tokens(author), words) for author in story.authors]
     url = _column(tokens(story.url.translate(folding.URL_PUNCTUATION)), words)
-    facts = NEXT.join(_facts(story))
-    columns = (title, text, f"{NEXT}{_GAP}{NEXT}".join(authors), url, facts)
+    values = NEXT.join(_value_terms(story))
+    columns = (title, text, f"{NEXT}{_GAP}{NEXT}".join(authors), url, values)
     return IndexEntry(tuple(map(rows.clean, columns)), words)
 
 
 def _column(analysed: Tokens, words: set[Forms]) -> str:
     terms = []
-    for place in range(len(analysed)):
-        forms = analysed[place]
+    for position in range(len(analysed)):
+        forms = analysed[position]
         words.add(forms)
         terms.append(term(forms.exact, forms.raw))
     return NEXT.join(terms)
 
 
-def _facts(story: Story) -> Iterator[str]:
+def _value_terms(story: Story) -> Iterator[str]:
     yield ANY
-    yield fact("outlet", story.outlet)
+    yield value_term("outlet", story.outlet)
     if story.language is not None:
-        yield fact("language", story.language)
+        yield value_term("language", story.language)
     if story.country is not None:
-        yield fact("country", story.country)
+        yield value_term("country", story.country)
     for topic in story.topics:
-        yield fact("topic", topic)
+        yield value_term("topic", topic)
     for alert in story.alerts:
-        yield fact("alert", alert)
+        yield value_term("alert", alert)
 
 
 class WordCache:
-    """The words that the tables have for certain, so that most are not put again."""
+    """Words that are certainly in the tables `word` and `stem`, so that most words need no insert."""
 
     def __init__(self) -> None:
-        self._known: set[Forms] = set()
+        self._cached: set[Forms] = set()
         self._lock = threading.Lock()
 
     def missing(self, entries: Iterable[IndexEntry]) -> list[Forms]:
-        """The entries' words, in order; some may be there already."""
-        return sorted({forms for entry in entries for forms in entry.words - self._known})
+        """Returns the entries' words that are not cached, sorted; the tables may hold some of them."""
+        return sorted({forms for entry in entries for forms in entry.words - self._cached})
 
     def remember(self, entries: Iterable[IndexEntry]) -> None:
-        """To be called once they are committed."""
+        """Caches the words of entries that are committed."""
         with self._lock:
-            known = self._known if len(self._known) < MAX_CACHED_WORDS else set()
-            self._known = known.union(*(entry.words for entry in entries))
+            cached = self._cached if len(self._cached) < MAX_CACHED_WORDS else set()
+            self._cached = cached.union(*(entry.words for entry in entries))
 
 
 def put(connection: apsw.Connection, entries: dict[int, IndexEntry], words: WordCache) -> None:
-    """Indexes stories under their moments, in ascending order, which the index takes fastest."""
+    """Indexes stories by their sort keys, in ascending order, which is the fastest for FTS5."""
     missing = words.missing(entries.values())
     connection.executemany(
         sql.ADD_WORD, [(rows.clean(exact), "" if raw == exact else rows.clean(raw)) for raw, exact, _ in missing]
@@ -97,4 +97,4 @@ def put(connection: apsw.Connection, entries: dict[int, IndexEntry], words: Word
     connection.executemany(
         sql.ADD_STEM, [(rows.clean(stem), rows.clean(exact)) for _, exact, stem in missing if stem != exact]
     )
-    connection.executemany(sql.INDEX, [(moment, *entries[moment].columns) for moment in sorted(entries)])
+    connection.executemany(sql.INDEX_STORY, [(sort_key, *entries[sort_key].columns) for sort_key in sorted(entries)])

@@ -1,4 +1,4 @@
-"""Signatures of stories, and the bands that find those alike; forgotten after `REMEMBERED`."""
+"""Signatures of stories, and the bands that find near-duplicates; kept for `SIGNATURE_RETENTION`."""
 
 from __future__ import annotations
 
@@ -15,83 +15,87 @@ if TYPE_CHECKING:
 
     import apsw
 
-SIGNATURE_RETENTION = timedelta(days=30)  # before the newest story: who looks for reprints looks back two weeks
-MAX_EXPIRED_PER_WRITE = 500
-MAX_BAND_STORIES = 200  # the newest; a band with more is boilerplate
+SIGNATURE_RETENTION = timedelta(days=30)  # before the newest story; near-duplicates are looked up for two weeks
+MAX_EXPIRED_PER_WRITE = 500  # signatures
+MAX_BAND_STORIES = 200  # the newest; a band that more stories share is boilerplate
 MAX_NEAR_DUPLICATES = 100
 
 
 def put(connection: apsw.Connection, signatures: Mapping[int, tuple[datetime, Sequence[int]]]) -> None:
-    """Remembers when each story was first seen and its signature, by its moment, and forgets some of the oldest."""
+    """Stores signatures by sort key, each with its story's ``first_seen_at``, and deletes some expired ones."""
     from monitor.similarity import bands
 
-    ((known,),) = rows.fetch(connection, sql.NEWEST_SIGNATURE)
-    found = [
-        (moment, rows.micros(first_seen_at), signature)
-        for moment, (first_seen_at, signature) in signatures.items()
+    ((newest_stored,),) = rows.fetch(connection, sql.NEWEST_SIGNATURE_TIME)
+    signed = [
+        (sort_key, rows.micros(first_seen_at), signature)
+        for sort_key, (first_seen_at, signature) in signatures.items()
         if signature
     ]
-    newest = max([known or 0, *(first_seen_at for _, first_seen_at, _ in found)])
+    newest = max([newest_stored or 0, *(first_seen_at for _, first_seen_at, _ in signed)])
     oldest = newest - SIGNATURE_RETENTION // timedelta(microseconds=1)
-    kept = [(moment, first_seen_at, signature) for moment, first_seen_at, signature in found if first_seen_at >= oldest]
+    kept = [row for row in signed if row[1] >= oldest]
     connection.executemany(
         sql.PUT_SIGNATURE,
-        [(moment, first_seen_at, pack(signature)) for moment, first_seen_at, signature in kept],
+        [(sort_key, first_seen_at, pack(signature)) for sort_key, first_seen_at, signature in kept],
     )
-    pairs = sorted((_low(band), moment) for moment, _, signature in kept for band in bands(signature))
+    pairs = sorted((_low_bits(band), sort_key) for sort_key, _, signature in kept for band in bands(signature))
     connection.executemany(sql.PUT_BAND, pairs)
-    for (moment,) in rows.fetch(connection, sql.OLD_SIGNATURES, (oldest, MAX_EXPIRED_PER_WRITE)):
-        drop(connection, moment)
+    for (sort_key,) in rows.fetch(connection, sql.EXPIRED_SIGNATURES, (oldest, MAX_EXPIRED_PER_WRITE)):
+        drop(connection, sort_key)
 
 
-def drop(connection: apsw.Connection, moment: int) -> None:
-    """Forgets the signature of the story at this moment, if there is one."""
+def drop(connection: apsw.Connection, sort_key: int) -> None:
+    """Deletes the signature of the story with this sort key, if there is one."""
     from monitor.similarity import bands
 
-    data = connection.execute(sql.DROP_SIGNATURE, (moment,)).get
+    data = connection.execute(sql.DELETE_SIGNATURE, (sort_key,)).get
     if data is not None:
-        connection.executemany(sql.DROP_BAND, [(_low(band), moment) for band in bands(_unpack(data))])
+        connection.executemany(sql.DELETE_BAND, [(_low_bits(band), sort_key) for band in bands(_unpack(data))])
 
 
 def find(
     connection: apsw.Connection, signature: Sequence[int], *, since: datetime
 ) -> list[tuple[str, str, tuple[int, ...]]]:
-    """(story, cluster, signature) of those that share a band, the most shared first."""
+    """Returns (story, cluster, signature) of stories that share a band, those that share most bands first."""
     from monitor.similarity import bands
 
-    wanted = bands(signature)
-    shared: Counter[int] = Counter()
-    for band in wanted:
-        shared.update(moment for (moment,) in rows.fetch(connection, sql.IN_BAND, (_low(band), MAX_BAND_STORIES)))
-    found = []
-    for moment, _ in shared.most_common():
-        row = connection.execute(sql.SIMILAR, (moment, rows.micros(since))).get
+    query_bands = bands(signature)
+    shared_bands: Counter[int] = Counter()
+    for band in query_bands:
+        band_rows = rows.fetch(connection, sql.SORT_KEYS_IN_BAND, (_low_bits(band), MAX_BAND_STORIES))
+        shared_bands.update(sort_key for (sort_key,) in band_rows)
+    near_duplicates = []
+    for sort_key, _ in shared_bands.most_common():
+        row = connection.execute(sql.SIGNED_STORY, (sort_key, rows.micros(since))).get
         if row is None:
             continue
         story, cluster, data = row
-        other = _unpack(data)
-        if set(wanted).isdisjoint(bands(other)):  # the same 32 bits by chance
+        stored_signature = _unpack(data)
+        if set(query_bands).isdisjoint(bands(stored_signature)):  # only the low 32 bits are equal
             continue
-        found.append((story, cluster, other))
-        if len(found) == MAX_NEAR_DUPLICATES:
+        near_duplicates.append((story, cluster, stored_signature))
+        if len(near_duplicates) == MAX_NEAR_DUPLICATES:
             break
-    return found
+    return near_duplicates
 
 
-def _low(band: int) -> int:
-    """A band's low 32 bits as SQLite stores them in four bytes."""
+def _low_bits(band: int) -> int:
+    """Returns a band's low 32 bits as a signed integer, which SQLite stores in four bytes."""
     return (band & 0xFFFFFFFF) - 0x80000000
 
 
 def pack(signature: Sequence[int]) -> bytes:
-    """A signature in three quarters of the space: the steps between its ascending numbers, in as many bytes as the
-    largest needs, which is said first."""
-    steps = [signature[0], *(after - before for before, after in pairwise(signature))]
-    width = (max(steps).bit_length() + 7) // 8
-    return bytes([width]) + b"".join(step.to_bytes(width, "big") for step in steps)
+    """Returns a signature as its first number and the differences between its ascending numbers.
+
+    The first byte is the width of each number in bytes: that of the largest.  This takes three quarters of the space of
+    the numbers themselves.
+    """
+    differences = [signature[0], *(after - before for before, after in pairwise(signature))]
+    width = (max(differences).bit_length() + 7) // 8
+    return bytes([width]) + b"".join(difference.to_bytes(width, "big") for difference in differences)
 
 
 def _unpack(data: bytes) -> tuple[int, ...]:
     width = data[0]
-    steps = (int.from_bytes(data[place : place + width], "big") for place in range(1, len(data), width))
-    return tuple(accumulate(steps))
+    differences = (int.from_bytes(data[start : start + width], "big") for start in range(1, len(data), width))
+    return tuple(accumulate(differences))

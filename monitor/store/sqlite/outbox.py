@@ -1,4 +1,4 @@
-"""The outbox: notices until they are mailed, and for ever after, so that none is mailed twice."""
+"""The outbox: notifications, kept after they are sent so that none is sent twice."""
 
 from __future__ import annotations
 
@@ -18,72 +18,77 @@ if TYPE_CHECKING:
 
 
 class Outbox(StorePart):
-    """The mail methods of the store's protocol, and its notes."""
+    """The outbox, snooze and setting methods of the store's protocol."""
 
     def claim(self, *, holder: str, now: datetime, term: timedelta, limit: int = 1000) -> list[Notification]:
-        wanted = {"holder": holder, "until": rows.micros(now + term), "now": rows.micros(now), "limit": limit}
+        parameters = {"holder": holder, "until": rows.micros(now + term), "now": rows.micros(now), "limit": limit}
         with self.database.write() as connection:
-            claimed = [rows.notification(row) for row in connection.execute(sql.CLAIM, wanted)]
-        return sorted(claimed, key=lambda notice: (notice.due_at, notice.created_at, notice.key))
+            claimed = [rows.notification(row) for row in connection.execute(sql.CLAIM_NOTIFICATIONS, parameters)]
+        return sorted(
+            claimed, key=lambda notification: (notification.due_at, notification.created_at, notification.key)
+        )
 
     def release_claims(self, is_dead: Callable[[str], bool]) -> int:
         with self.database.write() as connection:
-            holders = [holder for (holder,) in connection.execute(sql.HOLDERS) if is_dead(holder)]
-            return sum(len(connection.execute(sql.UNCLAIM, (holder,)).fetchall()) for holder in holders)
+            holders = [holder for (holder,) in connection.execute(sql.CLAIM_HOLDERS) if is_dead(holder)]
+            return sum(len(connection.execute(sql.RELEASE_CLAIMS, (holder,)).fetchall()) for holder in holders)
 
     def assign_message_ids(self, batches: Mapping[str, Sequence[Notification]], *, holder: str) -> None:
         with self.database.write() as connection:
-            for batch, notices in batches.items():
-                for notice in notices:
-                    if not connection.execute(sql.STAMP, (batch, *notice.key, holder)).get:
-                        raise LeaseLost(f"another process mails {notice.alert} now")
+            for message_id, notifications in batches.items():
+                for notification in notifications:
+                    parameters = (message_id, *notification.key, holder)
+                    if not connection.execute(sql.ASSIGN_MESSAGE_ID, parameters).get:
+                        raise LeaseLost(f"another process mails {notification.alert} now")
 
     def mark_sent(self, notifications: Sequence[Notification], *, now: datetime) -> None:
         with self.database.write() as connection:
-            connection.executemany(sql.SENT, [(rows.micros(now), *notice.key) for notice in notifications])
+            connection.executemany(
+                sql.MARK_SENT, [(rows.micros(now), *notification.key) for notification in notifications]
+            )
 
     def postpone(self, notifications: Sequence[Notification], *, holder: str) -> None:
         with self.database.write() as connection:
-            for notice in notifications:
-                state = (
-                    rows.json(notice.to),
-                    rows.micros(notice.due_at),
-                    notice.attempts,
-                    notice.message_id,
-                    notice.error,
+            for notification in notifications:
+                values = (
+                    rows.json_text(notification.to),
+                    rows.micros(notification.due_at),
+                    notification.attempts,
+                    notification.message_id,
+                    notification.error,
                 )
-                connection.execute(sql.POSTPONE, (*state, *notice.key, holder))
+                connection.execute(sql.POSTPONE, (*values, *notification.key, holder))
 
     def outbox(self, *, limit: int = 1000) -> list[Notification]:
         with self.database.read() as connection:
-            return [rows.notification(row) for row in connection.execute(sql.OUTBOX, (limit,))]
+            return [rows.notification(row) for row in connection.execute(sql.UNSENT_NOTIFICATIONS, (limit,))]
 
     def snooze(self, alert: str, until: datetime | None) -> None:
         with self.database.write() as connection:
             if until is None:
-                connection.execute(sql.WAKE, (alert,))
+                connection.execute(sql.DELETE_SNOOZE, (alert,))
             else:
-                connection.execute(sql.SNOOZE, (alert, rows.micros(until)))
+                connection.execute(sql.PUT_SNOOZE, (alert, rows.micros(until)))
 
     def snoozes(self) -> dict[str, datetime]:
         with self.database.read() as connection:
-            return {alert: rows.time(until) for alert, until in connection.execute(sql.SNOOZED)}
+            return {alert: rows.from_micros(until) for alert, until in connection.execute(sql.SNOOZES)}
 
     def put_setting(self, key: str, value: Json | None) -> None:
         with self.database.write() as connection:
             if value is None:
-                connection.execute(sql.DROP_NOTE, (key,))
+                connection.execute(sql.DELETE_SETTING, (key,))
             else:
-                connection.execute(sql.PUT_NOTE, (key, rows.json(value)))
+                connection.execute(sql.PUT_SETTING, (key, rows.json_text(value)))
 
     def compare_and_set(self, key: str, old: Json | None, new: Json) -> bool:
         with self.database.write() as connection:
-            (kept,) = rows.fetch(connection, sql.NOTE, (key,)) or [(None,)]
-            same = (orjson.loads(kept[0]) if kept[0] is not None else None) == old
-            if same:
-                connection.execute(sql.PUT_NOTE, (key, rows.json(new)))
-            return same
+            (stored,) = rows.fetch(connection, sql.SETTING, (key,)) or [(None,)]
+            is_old = (orjson.loads(stored[0]) if stored[0] is not None else None) == old
+            if is_old:
+                connection.execute(sql.PUT_SETTING, (key, rows.json_text(new)))
+            return is_old
 
     def settings(self, prefix: str = "") -> dict[str, Json]:
         with self.database.read() as connection:
-            return {key: orjson.loads(value) for key, value in connection.execute(sql.NOTES, (prefix,))}
+            return {key: orjson.loads(value) for key, value in connection.execute(sql.SETTINGS, (prefix,))}

@@ -1,4 +1,4 @@
-"""Outlets: their crawl state, and leases on their polls."""
+"""Outlets: their crawl state, and the leases under which processes poll them."""
 
 from __future__ import annotations
 
@@ -29,34 +29,34 @@ class Outlets(StorePart):
         limit: int,
         due_only: bool = True,
     ) -> list[OutletState]:
-        fresh = rows.state_json(OutletState(name="", next_poll_at=now, interval=FIRST_INTERVAL))
-        wanted = {
+        initial_state = rows.state_json(OutletState(name="", next_poll_at=now, interval=FIRST_INTERVAL))
+        parameters = {
             "holder": holder,
             "until": rows.micros(now + term),
             "now": rows.micros(now),
-            "names": rows.json(list(names)),
+            "names": rows.json_text(list(names)),
             "due_only": due_only,
             "limit": limit,
         }
         with self.database.write() as connection:
-            connection.execute(sql.ADD_OUTLETS, (wanted["names"], wanted["now"], fresh))
-            taken = [rows.outlet(row) for row in connection.execute(sql.LEASE, wanted)]
-        return sorted(taken, key=lambda state: (state.next_poll_at, state.name))
+            connection.execute(sql.ADD_OUTLETS, (parameters["names"], parameters["now"], initial_state))
+            leased = [rows.outlet_state(row) for row in connection.execute(sql.LEASE_OUTLETS, parameters)]
+        return sorted(leased, key=lambda state: (state.next_poll_at, state.name))
 
     def renew(self, state: OutletState, *, now: datetime, term: timedelta) -> OutletState:
         with self.database.write() as connection:
             until = rows.micros(now + term)
-            held = connection.execute(sql.RENEW, (until, state.name, state.fencing_token, state.holder)).get
-            if not held:
+            parameters = (until, state.name, state.fencing_token, state.holder)
+            if not connection.execute(sql.RENEW_LEASE, parameters).get:
                 raise LeaseLost(f"another process polls {state.name} now")
         return replace(state, lease_until=now + term)
 
     def release(self, state: OutletState) -> None:
         with self.database.write() as connection:
-            values = (rows.micros(state.next_poll_at), rows.state_json(state), state.name, state.fencing_token)
-            if not connection.execute(sql.RELEASE, values).get:
+            parameters = (rows.micros(state.next_poll_at), rows.state_json(state), state.name, state.fencing_token)
+            if not connection.execute(sql.RELEASE_LEASE, parameters).get:
                 raise LeaseLost(f"another process polls {state.name} now")
 
     def outlets(self) -> list[OutletState]:
         with self.database.read() as connection:
-            return [rows.outlet(row) for row in connection.execute(sql.OUTLETS)]
+            return [rows.outlet_state(row) for row in connection.execute(sql.OUTLETS)]

@@ -1,4 +1,4 @@
-"""What the parts of the store have in common."""
+"""The base of the store's parts."""
 
 from __future__ import annotations
 

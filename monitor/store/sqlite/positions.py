@@ -1,4 +1,4 @@
-"""The matcher on the places of words that FTS5 found, without the text: for NEAR with order, slop and the like."""
+"""Runs the matcher on the token positions that FTS5 reports, without a story's text: for ordered NEAR and slop."""
 
 from __future__ import annotations
 
@@ -16,40 +16,43 @@ if TYPE_CHECKING:
 
     from monitor.query.analysis import Form, TokenMatch, Tokens
     from monitor.query.syntax import Node
-    from monitor.store.sqlite.query_compiler import Adjacent, Asked
+    from monitor.store.sqlite.query_compiler import AdjacentTokens, IndexPhrases
 
 _K = TypeVar("_K")
 
-_COLUMNS = {"title": (0,), "text": (1,), "": (0, 1), "author": (2,), "url": (3,)}
-_FACTS = 4
+_COLUMNS = {"title": (0,), "text": (1,), "": (0, 1), "author": (2,), "url": (3,)}  # of `fulltext`, by field
+_VALUES_COLUMN = 4
 
 
 class PositionMatcher:
-    """Whether a row of the index that was found matches these nodes; to be bound to `sql.PLACES`."""
+    """A predicate on a row that the index found: True if the row matches all of these nodes.
 
-    def __init__(self, nodes: Sequence[Node], asked: Asked, now: datetime) -> None:
+    A statement takes it as the parameter of `sql.POSITIONS_MATCH`.
+    """
+
+    def __init__(self, nodes: Sequence[Node], phrases: IndexPhrases, now: datetime) -> None:
         self._tests = [predicate(node) for node in nodes]
-        self._asked = asked
+        self._phrases = phrases
         self._now = now
 
     def __call__(self, row: apsw.FTS5ExtensionApi) -> bool:
-        found = cast("Document", _Row(row, self._asked))  # as much of one as a test of words and values asks for
-        return all(matches(found, self._now) for matches in self._tests)
+        document = cast("Document", _Row(row, self._phrases))  # has what the matcher reads for words and values
+        return all(matches(document, self._now) for matches in self._tests)
 
 
 class _Row:
-    """A `monitor.query.matcher.Document` made of what FTS5 found in one row."""
+    """The part of `monitor.query.matcher.Document` that FTS5 knows of one row."""
 
-    def __init__(self, row: apsw.FTS5ExtensionApi, asked: Asked) -> None:
-        self._columns = tuple(_RowTokens() for _ in range(_FACTS))
+    def __init__(self, row: apsw.FTS5ExtensionApi, phrases: IndexPhrases) -> None:
+        self._columns = tuple(_RowTokens() for _ in range(_VALUES_COLUMN))
         self._values: list[Value] = []
-        for number, one in enumerate(asked, start=1):
-            if isinstance(one, Value):
-                if row.phrase_column_offsets(number, _FACTS):
-                    self._values.append(one)
+        for number, phrase in enumerate(phrases, start=1):
+            if isinstance(phrase, Value):
+                if row.phrase_column_offsets(number, _VALUES_COLUMN):
+                    self._values.append(phrase)
             else:
-                for column in _COLUMNS[one.field]:
-                    self._columns[column].add(one, row.phrase_column_offsets(number, column))
+                for column in _COLUMNS[phrase.field]:
+                    self._columns[column].add(phrase, row.phrase_column_offsets(number, column))
 
     def texts(self, field: str) -> tuple[Tokens, ...]:
         return tuple(cast("Tokens", self._columns[column]) for column in _COLUMNS[field])
@@ -59,7 +62,7 @@ class _Row:
 
 
 class _RowTokens:
-    """As much of `monitor.query.analysis.Tokens` as the matcher needs to find occurrences."""
+    """The part of `monitor.query.analysis.Tokens` that the matcher needs to find occurrences."""
 
     def __init__(self) -> None:
         self.position_cache: dict[TokenMatch, list[int]] = {}
@@ -71,20 +74,20 @@ class _RowTokens:
     def positions_by_form_index(self, form_index: int) -> dict[str, list[int]]:
         return self.positions(FORMS[form_index])
 
-    def sorted(self, form: Form) -> list[str]:  # noqa: ARG002  of a pattern that was not asked for nothing is known
+    def sorted(self, form: Form) -> list[str]:  # noqa: ARG002  the matcher then finds no pattern that no phrase looks for
         return []
 
-    def add(self, phrase: Adjacent, starts: Sequence[int]) -> None:
-        """Notes where each step of a phrase stands, given where the phrase begins."""
-        for offset, step in enumerate(phrase.steps):
-            places = [start + offset for start in starts]
-            if isinstance(step, Term):
-                if places:
-                    _merge(self._terms.setdefault(step.form, {}), step.value, places)
+    def add(self, phrase: AdjacentTokens, starts: Sequence[int]) -> None:
+        """Records the positions of each token of a phrase, given the positions where the phrase begins."""
+        for offset, token_match in enumerate(phrase.token_matches):
+            positions = [start + offset for start in starts]
+            if isinstance(token_match, Term):
+                if positions:
+                    _merge(self._terms.setdefault(token_match.form, {}), token_match.value, positions)
             else:
-                _merge(self.position_cache, step, places)
+                _merge(self.position_cache, token_match, positions)
 
 
-def _merge(known: dict[_K, list[int]], key: _K, places: list[int]) -> None:
-    before = known.get(key)
-    known[key] = sorted({*before, *places}) if before else places
+def _merge(positions_by_key: dict[_K, list[int]], key: _K, positions: list[int]) -> None:
+    before = positions_by_key.get(key)
+    positions_by_key[key] = sorted({*before, *positions}) if before else positions

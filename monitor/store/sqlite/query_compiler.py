@@ -1,10 +1,11 @@
-"""The language as SQL: what SQLite's full-text index (FTS5) and the columns of a story can say of a query.
+"""Compiles queries to SQL: a full-text expression (FTS5) and a condition on a story's columns.
 
-A plan finds all stories that match, and some more where it is not exact, for FTS5 knows no order in NEAR and no slop,
-and some wildcards stand for too many words to look them all up.  The matcher sorts these out, by the places of words
-that FTS5 found where these suffice, else by the story's text.
+A compiled query finds every story that matches.  Where it is not exact it finds more, because FTS5's NEAR has neither
+order nor slop, and some wildcards stand for too many words to list.  The matcher then verifies the stories found: from
+the token positions that FTS5 reports if these suffice, else from the story's text.
 
-The index holds every word in its written form; a `Vocabulary` says which forms a step of the query stands for.
+The index holds every word in its written form; a `Vocabulary` lists the written forms that a token of the query
+stands for.
 """
 
 from __future__ import annotations
@@ -22,146 +23,152 @@ from monitor.query.syntax import NUMBER_FIELDS, And, Near, Node, Not, Or, Phrase
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-MAX_WORD_FORMS = 256  # written forms that one step of a phrase may stand for; each slows every row down
-MAX_ALTERNATIVES = 64  # phrases that a NEAR between groups may be multiplied out to
-MAX_PREFIX_WORDS = 20_000  # words that begin with a prefix, where the index merges their rows itself
+MAX_WORD_FORMS = 256  # written forms that one token of a phrase may stand for; each makes every row slower
+MAX_ALTERNATIVES = 64  # pairs of phrases that a NEAR between groups may be expanded to
+MAX_PREFIX_WORDS = 20_000  # words with one prefix, where FTS5 merges their rows itself
 
 
 class Vocabulary(Protocol):
-    """The words of the index, and how it writes them."""
+    """The words of the index, and how the index writes them."""
 
-    def terms(self, step: TokenMatch, *, most: int) -> Sequence[str] | None:
-        """The terms that a step stands for, or None where there are more than ``most``."""
+    def terms(self, token_match: TokenMatch, *, limit: int) -> Sequence[str] | None:
+        """Returns the index terms that a token stands for, or None if there are more than ``limit``."""
 
-    def fact(self, field: str, value: str) -> str:
-        """The term that stands for the whole value of a field."""
+    def value_term(self, field: str, value: str) -> str:
+        """Returns the index term for a field's complete value."""
 
-    def quoted(self, words: Sequence[Sequence[str]]) -> str:
-        """An FTS5 string: one word after another, each in one of its written forms."""
+    def quoted(self, positions: Sequence[Sequence[str]]) -> str:
+        """Returns an FTS5 string of consecutive positions, each with its alternative terms."""
 
 
-class Check(enum.IntEnum):
-    """What has to be looked at to tell whether a story that was found matches."""
+class Verification(enum.IntEnum):
+    """What the matcher must read to decide whether a story that was found matches."""
 
-    NOTHING = 0
-    POSITIONS = 1  # where the words stand
+    NONE = 0
+    POSITIONS = 1  # the token positions that FTS5 reports
     TEXT = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Adjacent:
-    """A phrase of the FTS5 expression: these steps side by side in a field."""
+class AdjacentTokens:
+    """A phrase of an FTS5 expression: tokens side by side in a field."""
 
     field: str
-    steps: tuple[TokenMatch, ...]
+    token_matches: tuple[TokenMatch, ...]
 
 
-#: What phrases of an FTS5 expression ask for.
-Asked: TypeAlias = "tuple[Adjacent | Value, ...]"
+#: What the phrases of an FTS5 expression look for.
+IndexPhrases: TypeAlias = "tuple[AdjacentTokens | Value, ...]"
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledQuery:
-    """Where to look for the stories that match a query.
+    """How to find the stories that match a query.
 
-    ``match`` is an FTS5 expression (None: any story), ``where`` a condition on the columns of `story` ("" for none)
-    with its parameters.  All stories that match are among those found; for the others the nodes in ``unsure`` have to
-    be checked as ``check`` says.  Where the places of words suffice for that, ``asked`` says what the expression's
-    phrases ask for, from its second on.  ``scored`` tells whether one story can be more relevant than another.
+    ``match`` is an FTS5 expression (None: any story), ``where`` a condition on the columns of `story` ("": no
+    condition) with its ``parameters``.  They find every story that matches; the nodes in ``unverified`` must be
+    verified as ``verification`` says.  If that is POSITIONS, ``phrases`` are the phrases of ``match`` from its second
+    on.  ``scored`` is True if stories can differ in relevance.
     """
 
     match: str | None = None
-    asked: Asked = ()
+    phrases: IndexPhrases = ()
     where: str = ""
     parameters: tuple[str | int, ...] = ()
-    unsure: tuple[Node, ...] = ()
-    check: Check = Check.NOTHING
-    never: bool = False
+    unverified: tuple[Node, ...] = ()
+    verification: Verification = Verification.NONE
+    matches_nothing: bool = False
     scored: bool = False
-    low: datetime | None = None  # every match is published from then on
-    high: datetime | None = None  # every match is published before then
+    published_from: datetime | None = None  # every match is published at or after this time
+    published_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Words:
-    """A condition on the full-text index; ``negated``: on those stories it does not find."""
+class _IndexClause:
+    """A condition on the full-text index; if ``negated``, the stories that ``match`` does not find."""
 
     match: str
-    asked: Asked
+    phrases: IndexPhrases
     negated: bool = False
-    check: Check = Check.NOTHING
+    verification: Verification = Verification.NONE
     scored: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class _Columns:
-    """A condition on the columns of a story."""
+class _ColumnClause:
+    """A condition on the columns of `story`."""
 
     where: str
     parameters: tuple[str | int, ...]
-    check: Check = Check.NOTHING
+    verification: Verification = Verification.NONE
 
 
 @dataclass(frozen=True, slots=True)
-class _Any:
-    """Every story, so far as SQL can say."""
+class _MatchAll:
+    """Every story, as far as SQL can decide."""
 
-    check: Check = Check.NOTHING
+    verification: Verification = Verification.NONE
 
 
 @dataclass(frozen=True, slots=True)
-class _None:
+class _MatchNone:
     """No story."""
 
     @property
-    def check(self) -> Check:
-        return Check.NOTHING
+    def verification(self) -> Verification:
+        return Verification.NONE
 
 
-_Clause: TypeAlias = _Words | _Columns | _Any | _None
+_Clause: TypeAlias = _IndexClause | _ColumnClause | _MatchAll | _MatchNone
 
 
-def compile(node: Node, vocabulary: Vocabulary, now: datetime) -> CompiledQuery:  # noqa: A001  what it is, in both back ends
-    """The plan for a query; relative times count from ``now``."""
+def compile_query(node: Node, vocabulary: Vocabulary, now: datetime) -> CompiledQuery:
+    """Compiles a query; relative times count from ``now``."""
     compiler = _Compiler(vocabulary, now)
     nodes = node.nodes if isinstance(node, And) else (node,)
     clauses = [compiler.clause(child) for child in nodes]
-    if any(isinstance(clause, _None) for clause in clauses):
-        return CompiledQuery(never=True)
-    words = [clause for clause in clauses if isinstance(clause, _Words)]
-    columns = [clause for clause in clauses if isinstance(clause, _Columns)]
-    match = compiler.positive(_all_of(words)) if words else None
-    check = max(clause.check for clause in clauses)
-    unsure = tuple(child for child, clause in zip(nodes, clauses, strict=True) if clause.check)
-    if any(isinstance(part, Range) for child in unsure for part in walk(child)):
-        check = Check.TEXT  # a part of it may have been left out that can never match, but the matcher asks
-    asked: Asked = ()
-    if match is not None and check is Check.POSITIONS:
-        asked = tuple(dict.fromkeys(one for clause in words if clause.check for one in clause.asked))
-        match = compiler.with_places(match, asked)
-    bounds = [
+    if any(isinstance(clause, _MatchNone) for clause in clauses):
+        return CompiledQuery(matches_nothing=True)
+    index_clauses = [clause for clause in clauses if isinstance(clause, _IndexClause)]
+    column_clauses = [clause for clause in clauses if isinstance(clause, _ColumnClause)]
+    match = compiler.positive(_all_of(index_clauses)) if index_clauses else None
+    verification = max(clause.verification for clause in clauses)
+    unverified = tuple(child for child, clause in zip(nodes, clauses, strict=True) if clause.verification)
+    if any(isinstance(part, Range) for child in unverified for part in walk(child)):
+        verification = (
+            Verification.TEXT
+        )  # the matcher reads a Range's value from a story, even if no clause was left of it
+    phrases: IndexPhrases = ()
+    if match is not None and verification is Verification.POSITIONS:
+        phrases = tuple(
+            dict.fromkeys(phrase for clause in index_clauses if clause.verification for phrase in clause.phrases)
+        )
+        match = compiler.with_positions(match, phrases)
+    publication_ranges = [
         time_ranges.interval(child.low, child.high, now)
         for child in nodes
         if isinstance(child, Range) and child.field == "published_at"
     ]
     return CompiledQuery(
         match=match,
-        asked=asked,
-        where=" AND ".join(clause.where for clause in columns),
-        parameters=tuple(value for clause in columns for value in clause.parameters),
-        unsure=unsure,
-        check=check,
-        scored=any(clause.scored for clause in words),
-        low=max((low for low, _ in bounds if low), default=None),
-        high=min((high for _, high in bounds if high), default=None),
+        phrases=phrases,
+        where=" AND ".join(clause.where for clause in column_clauses),
+        parameters=tuple(value for clause in column_clauses for value in clause.parameters),
+        unverified=unverified,
+        verification=verification,
+        scored=any(clause.scored for clause in index_clauses),
+        published_from=max((low for low, _ in publication_ranges if low), default=None),
+        published_before=min((high for _, high in publication_ranges if high), default=None),
     )
 
 
 class _Compiler:
+    """Turns the nodes of a query into clauses."""
+
     def __init__(self, vocabulary: Vocabulary, now: datetime) -> None:
         self.vocabulary = vocabulary
         self.now = now
-        self._any = f"facts : {vocabulary.quoted([[vocabulary.fact('any', '')]])}"
+        self._any_story = f"facts : {vocabulary.quoted([[vocabulary.value_term('any', '')]])}"
 
     def clause(self, node: Node) -> _Clause:
         match node:
@@ -173,9 +180,8 @@ class _Compiler:
                 return self._not(self.clause(inner))
             case Range():
                 return self._range(node)
-            case Value(field, text):
-                string = self.vocabulary.quoted([[self.vocabulary.fact(field, text)]])
-                return _Words(f"facts : {string}", (node,), scored=False)
+            case Value():
+                return _IndexClause(self._phrase(node), (node,), scored=False)
             case Word() | Phrase():
                 return self._leaf(node)
             case Near():
@@ -186,258 +192,279 @@ class _Compiler:
     # ---- and, or, not
 
     def _and(self, clauses: Iterable[_Clause]) -> _Clause:
-        words: list[_Words] = []
-        columns: list[_Columns] = []
-        check = Check.NOTHING
+        index_clauses: list[_IndexClause] = []
+        column_clauses: list[_ColumnClause] = []
+        verification = Verification.NONE
         for clause in clauses:
-            check = max(check, clause.check)
+            verification = max(verification, clause.verification)
             match clause:
-                case _None():
+                case _MatchNone():
                     return clause
-                case _Any():
+                case _MatchAll():
                     pass
-                case _Words():
-                    words.append(clause)
-                case _Columns():
-                    columns.append(clause)
-        if words and not columns:
-            return replace(_all_of(words), check=check)
-        if words:
-            columns.append(_as_columns(_all_of(words)))
-        return _joined("AND", columns, check) if columns else _Any(check)
+                case _IndexClause():
+                    index_clauses.append(clause)
+                case _ColumnClause():
+                    column_clauses.append(clause)
+        if index_clauses and not column_clauses:
+            return replace(_all_of(index_clauses), verification=verification)
+        if index_clauses:
+            column_clauses.append(_as_column_clause(_all_of(index_clauses)))
+        return _join_columns("AND", column_clauses, verification) if column_clauses else _MatchAll(verification)
 
     def _or(self, clauses: Iterable[_Clause]) -> _Clause:
-        words: list[_Words] = []
-        columns: list[_Columns] = []
-        everything: list[_Any] = []
+        index_clauses: list[_IndexClause] = []
+        column_clauses: list[_ColumnClause] = []
+        match_all: list[_MatchAll] = []
         for clause in clauses:
             match clause:
-                case _None():
+                case _MatchNone():
                     pass
-                case _Any():
-                    everything.append(clause)
-                case _Words():
-                    words.append(clause)
-                case _Columns():
-                    columns.append(clause)
-        if everything:
-            return min(everything, key=lambda clause: clause.check)
-        if not words:
-            return _joined("OR", columns) if columns else _None()
-        if any(clause.negated for clause in words) and any(clause.check for clause in words):
-            found = self._any_with(_operator("OR", words))
+                case _MatchAll():
+                    match_all.append(clause)
+                case _IndexClause():
+                    index_clauses.append(clause)
+                case _ColumnClause():
+                    column_clauses.append(clause)
+        if match_all:
+            return min(match_all, key=lambda clause: clause.verification)
+        if not index_clauses:
+            return _join_columns("OR", column_clauses) if column_clauses else _MatchNone()
+        if any(clause.negated for clause in index_clauses) and any(clause.verification for clause in index_clauses):
+            index_clause = self._any_story_verified(_join("OR", index_clauses))
         else:
-            found = _any_of(words)
-        return _joined("OR", [*columns, _as_columns(found)]) if columns else found
+            index_clause = _any_of(index_clauses)
+        if column_clauses:
+            return _join_columns("OR", [*column_clauses, _as_column_clause(index_clause)])
+        return index_clause
 
     def _not(self, clause: _Clause) -> _Clause:
         match clause:
-            case _Words(check=Check.POSITIONS):
-                return self._any_with(clause)
-            case _ if clause.check:
-                return _Any(Check.TEXT)
-            case _Any():
-                return _None()
-            case _None():
-                return _Any()
-            case _Words():
+            case _IndexClause(verification=Verification.POSITIONS):
+                return self._any_story_verified(clause)
+            case _ if clause.verification:
+                return _MatchAll(Verification.TEXT)
+            case _MatchAll():
+                return _MatchNone()
+            case _MatchNone():
+                return _MatchAll()
+            case _IndexClause():
                 return replace(clause, negated=not clause.negated)
-            case _Columns():
+            case _ColumnClause():
                 return replace(clause, where=f"NOT {clause.where}")
             case _:
                 assert_never(clause)
 
-    def _any_with(self, words: _Words) -> _Words:
-        """Any story, to be checked for these words."""
-        return replace(words, match=self._any, negated=False, scored=False)
+    def _any_story_verified(self, clause: _IndexClause) -> _IndexClause:
+        """Returns a clause that finds any story and reports the positions of this clause's phrases."""
+        return replace(clause, match=self._any_story, negated=False, scored=False)
 
-    def positive(self, words: _Words) -> str:
-        """The expression without negation: any story, NOT those."""
-        return f"({self._any} NOT {words.match})" if words.negated else words.match
+    def positive(self, clause: _IndexClause) -> str:
+        """Returns the clause's expression; a negated one becomes "any story NOT match"."""
+        return f"({self._any_story} NOT {clause.match})" if clause.negated else clause.match
 
-    def with_places(self, match: str, asked: Asked) -> str:
-        """The expression, with the places of these phrases before it.
+    def with_positions(self, match: str, phrases: IndexPhrases) -> str:
+        """Returns the expression with these phrases in front, so that FTS5 reports their positions.
 
-        They stand there once more and by themselves because FTS5 forgets, of phrases below an inner AND or NOT, the
-        places in stories to come, whenever one part of it fails to match.
+        FTS5 loses the positions of phrases below an inner AND or NOT, for the rows to come, whenever one operand does
+        not match.
         """
-        return f"({' OR '.join([self._any, *map(self._string, asked)])}) AND {match}"
+        return f"({' OR '.join([self._any_story, *map(self._phrase, phrases)])}) AND {match}"
 
     # ---- leaves
 
-    def _range(self, node: Range) -> _Columns:
+    def _range(self, node: Range) -> _ColumnClause:
         column = f"story.{node.field}"
         if node.field in NUMBER_FIELDS:
-            first, after = time_ranges.numbers(node.low, node.high)
+            first, end = time_ranges.numbers(node.low, node.high)
         else:
-            start, end = time_ranges.interval(node.low, node.high, self.now)
-            first, after = _micros(start), _micros(end)
-        bounds = [(sign, value) for sign, value in ((">=", first), ("<", after)) if value is not None]
-        where = " AND ".join([f"{column} IS NOT NULL", *(f"{column} {sign} ?" for sign, _ in bounds)])
-        return _Columns(f"({where})", tuple(value for _, value in bounds))
+            from_time, before_time = time_ranges.interval(node.low, node.high, self.now)
+            first, end = _micros(from_time), _micros(before_time)
+        bounds = [(operator, bound) for operator, bound in ((">=", first), ("<", end)) if bound is not None]
+        where = " AND ".join([f"{column} IS NOT NULL", *(f"{column} {operator} ?" for operator, _ in bounds)])
+        return _ColumnClause(f"({where})", tuple(bound for _, bound in bounds))
 
     def _leaf(self, leaf: Word | Phrase) -> _Clause:
-        wanted = token_matches(leaf)
-        known = [self._known(step) for step in wanted]
-        if not wanted or any(forms is not None and not forms for forms in known):
-            return _None()
-        sloppy = isinstance(leaf, Phrase) and leaf.slop and len(wanted) > 1
-        if any(forms is None and not self._is_prefix(step) for step, forms in zip(wanted, known, strict=True)) or (
-            len(wanted) > 1 and any(forms is None for forms in known)
-        ):
-            return self._each(leaf.field, wanted)
+        sequence = token_matches(leaf)
+        terms = [self._terms(token_match) for token_match in sequence]
+        if not sequence or any(forms is not None and not forms for forms in terms):
+            return _MatchNone()
+        sloppy = isinstance(leaf, Phrase) and leaf.slop and len(sequence) > 1
+        if any(
+            forms is None and not self._is_prefix(token_match)
+            for token_match, forms in zip(sequence, terms, strict=True)
+        ) or (len(sequence) > 1 and any(forms is None for forms in terms)):
+            return self._all_tokens(leaf.field, sequence)
         if not sloppy:
-            return self._adjacent(leaf.field, wanted)
+            return self._adjacent(leaf.field, sequence)
         assert isinstance(leaf, Phrase)
-        # Places that fit within the slop lie within it and the phrase's own length.
-        strings = " ".join(self._quoted((step,)) for step in wanted)
-        return _Words(
-            f"{_columns(leaf.field)} : NEAR({strings}, {leaf.slop + len(wanted) - 2})",
-            tuple(Adjacent(leaf.field, (step,)) for step in wanted),
-            check=_places(leaf.field),
+        # Positions that fit within the slop span at most the slop and the phrase's own length.
+        strings = " ".join(self._string((token_match,)) for token_match in sequence)
+        return _IndexClause(
+            f"{_index_columns(leaf.field)} : NEAR({strings}, {leaf.slop + len(sequence) - 2})",
+            tuple(AdjacentTokens(leaf.field, (token_match,)) for token_match in sequence),
+            verification=_positional_verification(leaf.field),
         )
 
-    def _adjacent(self, field: str, wanted: tuple[TokenMatch, ...]) -> _Words:
-        asked = Adjacent(field, wanted)
-        return _Words(self._string(asked), (asked,))
+    def _adjacent(self, field: str, sequence: tuple[TokenMatch, ...]) -> _IndexClause:
+        phrase = AdjacentTokens(field, sequence)
+        return _IndexClause(self._phrase(phrase), (phrase,))
 
-    def _each(self, field: str, wanted: Iterable[TokenMatch]) -> _Clause:
-        """All of the steps, wherever; those that stand for too many words are left out."""
-        words = [self._adjacent(field, (step,)) for step in wanted if self._known(step) or self._is_prefix(step)]
-        return replace(_all_of(words), check=Check.TEXT) if words else _Any(Check.TEXT)
+    def _all_tokens(self, field: str, sequence: Iterable[TokenMatch]) -> _Clause:
+        """Returns a clause for all of the tokens at any position, without those that stand for too many words."""
+        clauses = [
+            self._adjacent(field, (token_match,))
+            for token_match in sequence
+            if self._terms(token_match) or self._is_prefix(token_match)
+        ]
+        if not clauses:
+            return _MatchAll(Verification.TEXT)
+        return replace(_all_of(clauses), verification=Verification.TEXT)
 
     def _near(self, near: Near) -> _Clause:
         left, right = self._operand(near.left, near.field), self._operand(near.right, near.field)
         if left == [] or right == []:
-            return _None()
+            return _MatchNone()
         if left is not None and right is not None and len(left) * len(right) <= MAX_ALTERNATIVES:
-            return _any_of([self._pair(near, one, other) for one, other in product(left, right)])
-        found = self._and([self.clause(_within(side, near.field)) for side in (near.left, near.right)])
-        return found if isinstance(found, _None) else replace(found, check=max(found.check, _places(near.field)))
+            return _any_of([self._pair(near, *pair) for pair in product(left, right)])
+        clause = self._and([self.clause(_in_field(operand, near.field)) for operand in (near.left, near.right)])
+        if isinstance(clause, _MatchNone):
+            return clause
+        return replace(clause, verification=max(clause.verification, _positional_verification(near.field)))
 
-    def _pair(self, near: Near, one: Adjacent, other: Adjacent) -> _Words:
-        """FTS5's own NEAR: it knows no order, and two phrases may share words, unless they have none in common."""
-        forms = [{form for step in side.steps for form in self._known(step) or ()} for side in (one, other)]
-        sure = not near.ordered and forms[0].isdisjoint(forms[1]) and near.field != "author"
-        strings = f"{self._quoted(one.steps)} {self._quoted(other.steps)}"
-        return _Words(
-            f"{_columns(near.field)} : NEAR({strings}, {near.gap})",
-            (one, other),
-            check=Check.NOTHING if sure else _places(near.field),
+    def _pair(self, near: Near, left: AdjacentTokens, right: AdjacentTokens) -> _IndexClause:
+        """Returns FTS5's own NEAR, which has no order and lets two phrases share tokens that they have in common."""
+        left_terms, right_terms = (
+            {term for token_match in phrase.token_matches for term in self._terms(token_match) or ()}
+            for phrase in (left, right)
+        )
+        exact = not near.ordered and left_terms.isdisjoint(right_terms) and near.field != "author"
+        strings = f"{self._string(left.token_matches)} {self._string(right.token_matches)}"
+        return _IndexClause(
+            f"{_index_columns(near.field)} : NEAR({strings}, {near.gap})",
+            (left, right),
+            verification=Verification.NONE if exact else _positional_verification(near.field),
         )
 
-    def _operand(self, node: Node, field: str) -> list[Adjacent] | None:
-        """The phrases that a side of a NEAR may be; None where it is something else or too many words."""
+    def _operand(self, node: Node, field: str) -> list[AdjacentTokens] | None:
+        """Returns the alternative phrases of a NEAR's operand; None if it is no phrase or stands for too many words."""
         match node:
             case Word() | Phrase():
-                wanted = token_matches(replace(node, field=field))
-                if isinstance(node, Phrase) and node.slop and len(wanted) > 1:
+                sequence = token_matches(replace(node, field=field))
+                if isinstance(node, Phrase) and node.slop and len(sequence) > 1:
                     return None
-                known = [self._known(step) for step in wanted]
-                if not wanted or any(forms is not None and not forms for forms in known):
+                terms = [self._terms(token_match) for token_match in sequence]
+                if not sequence or any(forms is not None and not forms for forms in terms):
                     return []
-                return None if any(forms is None for forms in known) else [Adjacent(field, wanted)]
+                return None if any(forms is None for forms in terms) else [AdjacentTokens(field, sequence)]
             case Or(nodes):
-                sides = [self._operand(child, field) for child in nodes]
-                if any(side is None for side in sides):
+                alternatives = [self._operand(child, field) for child in nodes]
+                if any(phrases is None for phrases in alternatives):
                     return None
-                return [phrase for side in sides for phrase in side or ()]
+                return [phrase for phrases in alternatives for phrase in phrases or ()]
             case _:
                 return None
 
     # ---- words
 
-    def _known(self, step: TokenMatch) -> Sequence[str] | None:
-        return self.vocabulary.terms(step, most=MAX_WORD_FORMS)
+    def _terms(self, token_match: TokenMatch) -> Sequence[str] | None:
+        return self.vocabulary.terms(token_match, limit=MAX_WORD_FORMS)
 
-    def _is_prefix(self, step: TokenMatch) -> bool:
-        """A prefix of too many words for a list of them, which the index can merge itself."""
-        if not isinstance(step, Pattern) or not step.simple or step.form is Form.RAW:
+    def _is_prefix(self, token_match: TokenMatch) -> bool:
+        """Returns True for a prefix of too many words to list, but few enough for FTS5 to merge itself."""
+        if not isinstance(token_match, Pattern) or not token_match.simple or token_match.form is Form.RAW:
             return False
-        return self._known(step) is None and self.vocabulary.terms(step, most=MAX_PREFIX_WORDS) is not None
+        if self._terms(token_match) is not None:
+            return False
+        return self.vocabulary.terms(token_match, limit=MAX_PREFIX_WORDS) is not None
 
-    def _string(self, asked: Adjacent | Value) -> str:
-        """The FTS5 expression for one phrase."""
-        if isinstance(asked, Value):
-            return f"facts : {self.vocabulary.quoted([[self.vocabulary.fact(asked.field, asked.text)]])}"
-        return f"{_columns(asked.field)} : {self._quoted(asked.steps)}"
+    def _phrase(self, phrase: AdjacentTokens | Value) -> str:
+        """Returns the FTS5 expression for one phrase."""
+        if isinstance(phrase, Value):
+            return f"facts : {self.vocabulary.quoted([[self.vocabulary.value_term(phrase.field, phrase.text)]])}"
+        return f"{_index_columns(phrase.field)} : {self._string(phrase.token_matches)}"
 
-    def _quoted(self, wanted: Sequence[TokenMatch]) -> str:
-        if len(wanted) == 1 and self._is_prefix(step := wanted[0]):
-            assert isinstance(step, Pattern)
-            return f"{self.vocabulary.quoted([[step.prefix]])} *"
-        return self.vocabulary.quoted([self._known(step) or () for step in wanted])
-
-
-def _all_of(words: Sequence[_Words]) -> _Words:
-    wanted = [clause for clause in words if not clause.negated]
-    unwanted = [clause for clause in words if clause.negated]
-    if not wanted:
-        return replace(_operator("OR", unwanted), negated=True)
-    found = _operator("AND", wanted)
-    return _without(found, _operator("OR", unwanted)) if unwanted else found
+    def _string(self, sequence: Sequence[TokenMatch]) -> str:
+        """Returns the FTS5 string for adjacent tokens."""
+        if len(sequence) == 1 and self._is_prefix(token_match := sequence[0]):
+            assert isinstance(token_match, Pattern)
+            return f"{self.vocabulary.quoted([[token_match.prefix]])} *"
+        return self.vocabulary.quoted([self._terms(token_match) or () for token_match in sequence])
 
 
-def _any_of(words: Sequence[_Words]) -> _Words:
-    wanted = [clause for clause in words if not clause.negated]
-    unwanted = [clause for clause in words if clause.negated]
-    if not unwanted:
-        return _operator("OR", wanted)
-    found = _operator("AND", unwanted)  # a OR NOT b is NOT (b NOT a)
-    return replace(_without(found, _operator("OR", wanted)) if wanted else found, negated=True)
+def _all_of(clauses: Sequence[_IndexClause]) -> _IndexClause:
+    required = [clause for clause in clauses if not clause.negated]
+    excluded = [clause for clause in clauses if clause.negated]
+    if not required:
+        return replace(_join("OR", excluded), negated=True)
+    conjunction = _join("AND", required)
+    return _and_not(conjunction, _join("OR", excluded)) if excluded else conjunction
 
 
-def _operator(name: str, words: Sequence[_Words]) -> _Words:
-    if len(words) == 1:
-        return words[0]
-    return _Words(
-        f"({f' {name} '.join(clause.match for clause in words)})",
-        tuple(asked for clause in words for asked in clause.asked),
-        check=max(clause.check for clause in words),
-        scored=any(clause.scored for clause in words),
+def _any_of(clauses: Sequence[_IndexClause]) -> _IndexClause:
+    optional = [clause for clause in clauses if not clause.negated]
+    negated = [clause for clause in clauses if clause.negated]
+    if not negated:
+        return _join("OR", optional)
+    conjunction = _join("AND", negated)  # a OR NOT b is NOT (b NOT a)
+    return replace(_and_not(conjunction, _join("OR", optional)) if optional else conjunction, negated=True)
+
+
+def _join(operator: str, clauses: Sequence[_IndexClause]) -> _IndexClause:
+    if len(clauses) == 1:
+        return clauses[0]
+    return _IndexClause(
+        f"({f' {operator} '.join(clause.match for clause in clauses)})",
+        tuple(phrase for clause in clauses for phrase in clause.phrases),
+        verification=max(clause.verification for clause in clauses),
+        scored=any(clause.scored for clause in clauses),
     )
 
 
-def _without(words: _Words, unwanted: _Words) -> _Words:
-    return _Words(
-        f"({words.match} NOT {unwanted.match})",
-        words.asked + unwanted.asked,
-        check=max(words.check, unwanted.check),
-        scored=words.scored,
+def _and_not(required: _IndexClause, excluded: _IndexClause) -> _IndexClause:
+    return _IndexClause(
+        f"({required.match} NOT {excluded.match})",
+        required.phrases + excluded.phrases,
+        verification=max(required.verification, excluded.verification),
+        scored=required.scored,
     )
 
 
-def _as_columns(words: _Words) -> _Columns:
-    """The words as a condition on a story, where the places of words are not to be had."""
-    where = "story.moment IN (SELECT rowid FROM fulltext WHERE fulltext MATCH ?)"
-    return _Columns(
-        f"NOT {where}" if words.negated else where, (words.match,), Check.TEXT if words.check else words.check
+def _as_column_clause(clause: _IndexClause) -> _ColumnClause:
+    """Returns the clause as a condition on `story`; FTS5 reports no token positions there."""
+    where = "story.sort_key IN (SELECT rowid FROM fulltext WHERE fulltext MATCH ?)"
+    return _ColumnClause(
+        f"NOT {where}" if clause.negated else where,
+        (clause.match,),
+        Verification.TEXT if clause.verification else clause.verification,
     )
 
 
-def _joined(operator: str, columns: Sequence[_Columns], check: Check = Check.NOTHING) -> _Columns:
-    where = f" {operator} ".join(clause.where for clause in columns)
-    parameters = tuple(value for clause in columns for value in clause.parameters)
-    check = max(check, *(clause.check for clause in columns))
-    return _Columns(f"({where})", parameters, Check.TEXT if check else check)
+def _join_columns(
+    operator: str, clauses: Sequence[_ColumnClause], verification: Verification = Verification.NONE
+) -> _ColumnClause:
+    where = f" {operator} ".join(clause.where for clause in clauses)
+    parameters = tuple(value for clause in clauses for value in clause.parameters)
+    verification = max(verification, *(clause.verification for clause in clauses))
+    return _ColumnClause(f"({where})", parameters, Verification.TEXT if verification else verification)
 
 
-def _places(field: str) -> Check:
-    """Several authors are one column of the index and several texts for the matcher."""
-    return Check.TEXT if field == "author" else Check.POSITIONS
+def _positional_verification(field: str) -> Verification:
+    """Returns TEXT for authors, which are one column of the index but separate texts for the matcher."""
+    return Verification.TEXT if field == "author" else Verification.POSITIONS
 
 
-def _columns(field: str) -> str:
+def _index_columns(field: str) -> str:
     return field or "{title text}"
 
 
-def _within(node: Node, field: str) -> Node:
-    """The operand of a NEAR as a clause of its own, in the field of the NEAR."""
+def _in_field(node: Node, field: str) -> Node:
+    """Returns a NEAR's operand as a separate clause, in the field of the NEAR."""
     match node:
         case Word() | Phrase() | Near():
             return replace(node, field=field)
         case Or(nodes):
-            return Or(tuple(_within(child, field) for child in nodes))
+            return Or(tuple(_in_field(child, field) for child in nodes))
         case _:
             return node
 
@@ -445,5 +472,5 @@ def _within(node: Node, field: str) -> Node:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def _micros(moment: datetime | None) -> int | None:
-    return None if moment is None else (moment - _EPOCH) // timedelta(microseconds=1)
+def _micros(time: datetime | None) -> int | None:
+    return None if time is None else (time - _EPOCH) // timedelta(microseconds=1)

@@ -1,8 +1,8 @@
-"""Models as rows and back.  Times are microseconds since 1970, lists and small objects JSON."""
+"""Converts models to rows and back.  Times are microseconds since 1970; lists and small objects are JSON."""
 
 from __future__ import annotations
 
-import json as stdlib_json
+import json
 import zlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -32,7 +32,7 @@ Row: TypeAlias = tuple[Any, ...]
 
 
 def fetch(connection: apsw.Connection, statement: str, values: Row = ()) -> list[Row]:
-    """All rows of a statement; what its columns hold is known where it is written."""
+    """Returns all rows of a statement; the caller knows the types of its columns."""
     return [*connection.execute(statement, values)]
 
 
@@ -40,43 +40,43 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def micros(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
+def micros(time: datetime) -> int:
+    return (time - _EPOCH) // _MICROSECOND
 
 
-def maybe_micros(moment: datetime | None) -> int | None:
-    return None if moment is None else micros(moment)
+def maybe_micros(time: datetime | None) -> int | None:
+    return None if time is None else micros(time)
 
 
-def time(value: int) -> datetime:
-    return _EPOCH + value * _MICROSECOND
+def from_micros(microseconds: int) -> datetime:
+    return _EPOCH + microseconds * _MICROSECOND
 
 
-def maybe_time(value: int | None) -> datetime | None:
-    return None if value is None else time(value)
+def maybe_from_micros(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else from_micros(microseconds)
 
 
-def json(value: object) -> str:
+def json_text(value: object) -> str:
     try:
         return orjson.dumps(value).decode()
-    except TypeError:  # half of a surrogate pair, which pages may hold and UTF-8 cannot
-        return clean(stdlib_json.dumps(value, ensure_ascii=False))
+    except TypeError:  # a lone surrogate, which pages may contain and UTF-8 cannot encode
+        return clean(json.dumps(value, ensure_ascii=False))
 
 
 def clean(text: str) -> str:
-    """The text with what UTF-8 cannot write, halves of surrogate pairs, as question marks."""
+    """Returns the text with lone surrogates, which UTF-8 cannot encode, replaced by question marks."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def _clean(row: Row) -> Row:
+def _clean_row(row: Row) -> Row:
     return tuple(clean(value) if isinstance(value, str) else value for value in row)
 
 
-def story_row(story: Story, moment: int) -> Row:
+def story_row(story: Story, sort_key: int) -> Row:
     text, size = deflate(story.text)
-    return _clean(
+    return _clean_row(
         (
-            moment,
+            sort_key,
             story.id,
             story.url,
             story.outlet,
@@ -86,19 +86,19 @@ def story_row(story: Story, moment: int) -> Row:
             micros(story.updated_at),
             maybe_micros(story.published_at),
             maybe_micros(story.modified_at),
-            json(story.authors),
+            json_text(story.authors),
             story.language,
             story.country,
             story.section,
-            json(story.tags),
+            json_text(story.tags),
             story.image,
             story.word_count,
-            json(story.topics),
-            json(story.alerts),
+            json_text(story.topics),
+            json_text(story.alerts),
             story.cluster,
             story.version,
             story.method,
-            json(story.flags),
+            json_text(story.flags),
             size,
             text,
         )
@@ -111,11 +111,11 @@ def story(row: Row) -> Story:
         url=row[2],
         outlet=row[3],
         title=row[4],
-        first_seen_at=time(row[5]),
-        fetched_at=time(row[6]),
-        updated_at=time(row[7]),
-        published_at=maybe_time(row[8]),
-        modified_at=maybe_time(row[9]),
+        first_seen_at=from_micros(row[5]),
+        fetched_at=from_micros(row[6]),
+        updated_at=from_micros(row[7]),
+        published_at=maybe_from_micros(row[8]),
+        modified_at=maybe_from_micros(row[9]),
         authors=_strings(row[10]),
         language=row[11],
         country=row[12],
@@ -133,33 +133,33 @@ def story(row: Row) -> Story:
     )
 
 
-def pack(story: Story) -> bytes:
-    """A whole story in few bytes, for `history`."""
-    return zlib.compress(json(story.to_json()).encode(), 6)
+def pack_version(story: Story) -> bytes:
+    """Returns a version of a story as compressed JSON, for `history`."""
+    return zlib.compress(json_text(story.to_json()).encode(), 6)
 
 
-def unpack(data: bytes) -> Story:
+def unpack_version(data: bytes) -> Story:
     return Story.from_json(orjson.loads(zlib.decompress(data)))
 
 
-def frontier_row(visit: FrontierEntry) -> Row:
-    candidate = visit.candidate
-    return _clean(
+def frontier_row(entry: FrontierEntry) -> Row:
+    candidate = entry.candidate
+    return _clean_row(
         (
-            visit.id,
+            entry.id,
             candidate.outlet,
             candidate.url,
             candidate.source,
             candidate.title,
             maybe_micros(candidate.published_at),
             candidate.language,
-            micros(visit.first_seen_at),
-            maybe_micros(visit.next_at),
-            visit.attempts,
-            visit.rechecks,
-            visit.story,
-            visit.etag,
-            visit.last_modified,
+            micros(entry.first_seen_at),
+            maybe_micros(entry.next_at),
+            entry.attempts,
+            entry.rechecks,
+            entry.story,
+            entry.etag,
+            entry.last_modified,
         )
     )
 
@@ -172,11 +172,11 @@ def frontier_entry(row: Row) -> FrontierEntry:
             url=row[2],
             source=row[3],
             title=row[4],
-            published_at=maybe_time(row[5]),
+            published_at=maybe_from_micros(row[5]),
             language=row[6],
         ),
-        first_seen_at=time(row[7]),
-        next_at=maybe_time(row[8]),
+        first_seen_at=from_micros(row[7]),
+        next_at=maybe_from_micros(row[8]),
         attempts=row[9],
         rechecks=row[10],
         story=row[11],
@@ -186,7 +186,7 @@ def frontier_entry(row: Row) -> FrontierEntry:
 
 
 def hit_row(hit: Hit) -> Row:
-    return _clean(
+    return _clean_row(
         (
             hit.alert,
             hit.story,
@@ -210,25 +210,25 @@ def hit(row: Row) -> Hit:
         outlet=row[3],
         title=row[4],
         url=row[5],
-        matched_at=time(row[6]),
-        published_at=maybe_time(row[7]),
+        matched_at=from_micros(row[6]),
+        published_at=maybe_from_micros(row[7]),
         language=row[8],
         context=row[9],
     )
 
 
-def notification_row(notice: Notification) -> Row:
-    return _clean(
+def notification_row(notification: Notification) -> Row:
+    return _clean_row(
         (
-            notice.alert,
-            notice.story,
-            notice.version,
-            json(notice.to),
-            micros(notice.due_at),
-            micros(notice.created_at),
-            notice.attempts,
-            notice.message_id,
-            notice.error,
+            notification.alert,
+            notification.story,
+            notification.version,
+            json_text(notification.to),
+            micros(notification.due_at),
+            micros(notification.created_at),
+            notification.attempts,
+            notification.message_id,
+            notification.error,
         )
     )
 
@@ -239,8 +239,8 @@ def notification(row: Row) -> Notification:
         story=row[1],
         version=row[2],
         to=_strings(row[3]),
-        due_at=time(row[4]),
-        created_at=time(row[5]),
+        due_at=from_micros(row[4]),
+        created_at=from_micros(row[5]),
         attempts=row[6],
         message_id=row[7],
         error=row[8],
@@ -248,8 +248,8 @@ def notification(row: Row) -> Notification:
 
 
 def state_json(state: OutletState) -> str:
-    """All of an outlet's state but its name, its schedule and its lease, which have columns of their own."""
-    return json(
+    """Returns an outlet's state as JSON, without its name, next poll and lease, which have columns."""
+    return json_text(
         {
             "interval": state.interval.total_seconds(),
             "last_poll_at": state.last_poll_at and rfc3339(state.last_poll_at),
@@ -268,39 +268,39 @@ def state_json(state: OutletState) -> str:
                 }
                 for url, source in state.sources.items()
             },
-            "counts": state.dispositions,
+            "dispositions": state.dispositions,
             "memory": state.memory,
         }
     )
 
 
-def outlet(row: Row) -> OutletState:
-    name, next_poll_at, holder, lease_until, token, text = row
-    data: Json = orjson.loads(text)
+def outlet_state(row: Row) -> OutletState:
+    name, next_poll_at, holder, lease_until, fencing_token, state = row
+    data: Json = orjson.loads(state)
     return OutletState(
         name=name,
-        next_poll_at=time(next_poll_at),
+        next_poll_at=from_micros(next_poll_at),
         interval=timedelta(seconds=data["interval"]),
         holder=holder,
-        lease_until=maybe_time(lease_until),
-        fencing_token=token,
-        last_poll_at=_maybe_moment(data["last_poll_at"]),
-        last_ok_at=_maybe_moment(data["last_ok_at"]),
-        last_story_at=_maybe_moment(data["last_story_at"]),
+        lease_until=maybe_from_micros(lease_until),
+        fencing_token=fencing_token,
+        last_poll_at=_maybe_from_rfc3339(data["last_poll_at"]),
+        last_ok_at=_maybe_from_rfc3339(data["last_ok_at"]),
+        last_story_at=_maybe_from_rfc3339(data["last_story_at"]),
         failures=data["failures"],
         error=data["error"],
-        sources={url: _source(source) for url, source in data["sources"].items()},
-        dispositions=data["counts"],
+        sources={url: _source_state(source) for url, source in data["sources"].items()},
+        dispositions=data["dispositions"],
         memory=data["memory"],
     )
 
 
-def _source(data: Json) -> SourceState:
+def _source_state(data: Json) -> SourceState:
     source = SourceState(**{**data, "fetched_at": None})
-    return replace(source, fetched_at=_maybe_moment(data["fetched_at"]))
+    return replace(source, fetched_at=_maybe_from_rfc3339(data["fetched_at"]))
 
 
-def _maybe_moment(text: str | None) -> datetime | None:
+def _maybe_from_rfc3339(text: str | None) -> datetime | None:
     return None if text is None else from_rfc3339(text)
 
 

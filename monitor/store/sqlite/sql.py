@@ -1,70 +1,67 @@
-"""Every statement the SQLite store runs, by name; the tables are made in migrations/."""
+"""Every SQL statement of the SQLite store, by name; migrations/ creates the tables."""
 
-# ruff: noqa: S608, SIM905  the strings put together here are all written here; names read better in a line
+# ruff: noqa: S608, SIM905  only constants of this module are put together; a line of column names reads better
 
 from __future__ import annotations
 
 STORY_COLUMNS = (
-    "moment id url outlet title first_seen_at fetched_at updated_at published_at modified_at authors language country "
-    "section tags image word_count topics alerts cluster version method flags text_size text"
+    "sort_key id url outlet title first_seen_at fetched_at updated_at published_at modified_at authors language "
+    "country section tags image word_count topics alerts cluster version method flags text_size text"
 ).split()
-VISIT_COLUMNS = (
+FRONTIER_COLUMNS = (
     "id outlet url source title published_at language first_seen_at next_at attempts rechecks story etag last_modified"
 ).split()
 HIT_COLUMNS = "alert story version outlet title url matched_at published_at language context".split()
-NOTICE_COLUMNS = 'alert story version "to" due_at created_at attempts batch error'.split()
+OUTBOX_COLUMNS = 'alert story version "to" due_at created_at attempts message_id error'.split()
 
 
-def _holes(columns: list[str]) -> str:
+def _placeholders(columns: list[str]) -> str:
     return ", ".join("?" * len(columns))
 
 
-def _values(columns: list[str]) -> str:
-    return f"({', '.join(columns)}) VALUES ({_holes(columns)})"
+def _columns_values(columns: list[str]) -> str:
+    return f"({', '.join(columns)}) VALUES ({_placeholders(columns)})"
 
 
-_STORY = ", ".join(f"story.{name}" for name in STORY_COLUMNS)
-_VISIT = ", ".join(VISIT_COLUMNS)
+_STORY = ", ".join(f"story.{column}" for column in STORY_COLUMNS)
+_FRONTIER = ", ".join(FRONTIER_COLUMNS)
 _HIT = ", ".join(HIT_COLUMNS)
-_NOTICE = ", ".join(NOTICE_COLUMNS)
+_OUTBOX = ", ".join(OUTBOX_COLUMNS)
 
 # ---- stories
 
-STORIES = f"SELECT {_STORY} FROM story WHERE id IN (SELECT value FROM json_each(?))"
-STORIES_AT = f"SELECT {_STORY} FROM story WHERE moment IN (SELECT value FROM json_each(?))"
-STORIES_AFTER = f"""
+STORIES_BY_ID = f"SELECT {_STORY} FROM story WHERE id IN (SELECT value FROM json_each(?))"
+STORIES_BY_SORT_KEY = f"SELECT {_STORY} FROM story WHERE sort_key IN (SELECT value FROM json_each(?))"
+STORIES_AFTER_ID = f"""
 SELECT {_STORY} FROM story WHERE id > ? AND coalesce(published_at, first_seen_at) >= ? ORDER BY id LIMIT ?
 """
-FOUND_AFTER = f"""
-SELECT {_STORY} FROM story WHERE id IN (SELECT id FROM temp.found WHERE id > ? ORDER BY id LIMIT ?) ORDER BY id
+SORT_KEY_AND_VERSION = "SELECT sort_key, version FROM story WHERE id = ?"
+COUNT_STORIES = "SELECT count(*) FROM story"
+PUT_STORY = f"INSERT INTO story {_columns_values(STORY_COLUMNS)}"
+DELETE_STORY = "DELETE FROM story WHERE sort_key = ?"
+SORT_KEY_TAKEN = "SELECT 1 FROM story WHERE sort_key = ?"
+#: The first free sort key among the thousand from ?1 on, if ?1 itself is taken.
+NEXT_FREE_SORT_KEY = """
+SELECT sort_key + 1 FROM story AS taken WHERE sort_key BETWEEN ?1 AND ?1 + 998
+AND NOT EXISTS (SELECT 1 FROM story WHERE sort_key = taken.sort_key + 1) ORDER BY sort_key LIMIT 1
 """
-STORY_KEY = "SELECT moment, version FROM story WHERE id = ?"
-STORY_COUNT = "SELECT count(*) FROM story"
-PUT_STORY = f"INSERT INTO story {_values(STORY_COLUMNS)}"
-DROP_STORY = "DELETE FROM story WHERE moment = ?"
-MOMENT_TAKEN = "SELECT 1 FROM story WHERE moment = ?"
-#: The first free moment among the thousand from ?1 on, if the first itself is taken.
-MOMENT_FREE = """
-SELECT moment + 1 FROM story AS taken WHERE moment BETWEEN ?1 AND ?1 + 998
-AND NOT EXISTS (SELECT 1 FROM story WHERE moment = taken.moment + 1) ORDER BY moment LIMIT 1
-"""
-KEEP_VERSION = "INSERT OR REPLACE INTO version (story, version, data) VALUES (?, ?, ?)"
+PUT_VERSION = "INSERT OR REPLACE INTO version (story, version, data) VALUES (?, ?, ?)"
 VERSIONS = "SELECT data FROM version WHERE story = ? ORDER BY version"
 
 # ---- the full-text index
 
-INDEX = "INSERT OR REPLACE INTO fulltext (rowid, title, text, author, url, facts) VALUES (?, ?, ?, ?, ?, ?)"
-UNINDEX = "DELETE FROM fulltext WHERE rowid = ?"
+INDEX_STORY = "INSERT OR REPLACE INTO fulltext (rowid, title, text, author, url, facts) VALUES (?, ?, ?, ?, ?, ?)"
+UNINDEX_STORY = "DELETE FROM fulltext WHERE rowid = ?"
 ADD_WORD = "INSERT INTO word (exact, raw) VALUES (?, ?) ON CONFLICT DO NOTHING"
 ADD_STEM = "INSERT INTO stem (stem, exact) VALUES (?, ?) ON CONFLICT DO NOTHING"
 WORDS = "SELECT exact, raw FROM word WHERE exact = ?"
 WORDS_OF_STEM = "SELECT exact, raw FROM word WHERE exact IN (SELECT exact FROM stem WHERE stem = ?)"
-WORDS_FROM = "SELECT exact, raw FROM word WHERE exact >= ? AND exact < ? LIMIT ?"
+WORDS_BETWEEN = "SELECT exact, raw FROM word WHERE exact >= ? AND exact < ? LIMIT ?"
 WORDS_LIKE = "SELECT exact, raw FROM word WHERE exact >= ? AND exact < ? AND covers(?, exact) LIMIT ?"
-WORDS_RAW_LIKE = """
+RAW_WORDS_LIKE = """
 SELECT exact, raw FROM word WHERE exact >= ? AND exact < ? AND covers(?, iif(raw = '', exact, raw)) LIMIT ?
 """
-#: The characters that follow ?1 in words that begin with it, each found by one step in the index.
+#: The characters that follow ?1 in words that begin with it; one index seek finds each.
 NEXT_CHARACTERS = """
 WITH RECURSIVE following (character) AS (
   SELECT (SELECT substr(exact, length(?1) + 1, 1) FROM word WHERE exact > ?1 ORDER BY exact LIMIT 1)
@@ -76,166 +73,173 @@ WITH RECURSIVE following (character) AS (
 )
 SELECT character FROM following WHERE character IS NOT NULL
 """
-WORDS_AMONG = "SELECT exact, raw FROM word WHERE exact IN (SELECT value FROM json_each(?))"
-EXACT_OF_LENGTH = """
+WORDS_IN = "SELECT exact, raw FROM word WHERE exact IN (SELECT value FROM json_each(?))"
+EXACT_FORMS_OF_LENGTH = """
 SELECT group_concat(exact, ?1) FROM (SELECT DISTINCT exact FROM word WHERE length(exact) BETWEEN ?2 AND ?3)
 """
-RAW_OF_LENGTH = """
+RAW_FORMS_OF_LENGTH = """
 SELECT group_concat(raw, ?1) FROM (SELECT iif(raw = '', exact, raw) AS raw FROM word)
 WHERE length(raw) BETWEEN ?2 AND ?3
 """
 
-# ---- searching: {where} is a plan's, {places} PLACES or true
+# ---- searching: {where} is the condition of a compiled query, {positions_match} is POSITIONS_MATCH or true
 
-_FROM_INDEX = "FROM fulltext WHERE fulltext MATCH ? AND fulltext.rowid BETWEEN ? AND ? AND {places}"
-_FROM_BOTH = """
-FROM fulltext CROSS JOIN story ON story.moment = fulltext.rowid
-WHERE fulltext MATCH ? AND fulltext.rowid BETWEEN ? AND ? AND {where} AND {places}
+_FROM_INDEX = "FROM fulltext WHERE fulltext MATCH ? AND fulltext.rowid BETWEEN ? AND ? AND {positions_match}"
+_FROM_INDEX_AND_STORY = """
+FROM fulltext CROSS JOIN story ON story.sort_key = fulltext.rowid
+WHERE fulltext MATCH ? AND fulltext.rowid BETWEEN ? AND ? AND {where} AND {positions_match}
 """
-_FROM_STORY = "FROM story WHERE story.moment BETWEEN ? AND ? AND {where}"
+_FROM_STORY = "FROM story WHERE story.sort_key BETWEEN ? AND ? AND {where}"
 NEWEST_MATCHES = f"SELECT fulltext.rowid {_FROM_INDEX} ORDER BY fulltext.rowid DESC"
-NEWEST_MATCHES_WHERE = f"SELECT fulltext.rowid {_FROM_BOTH} ORDER BY fulltext.rowid DESC"
+NEWEST_MATCHES_WHERE = f"SELECT fulltext.rowid {_FROM_INDEX_AND_STORY} ORDER BY fulltext.rowid DESC"
 BEST_MATCHES = f"SELECT fulltext.rowid {_FROM_INDEX} ORDER BY rank, fulltext.rowid DESC"
-BEST_MATCHES_WHERE = f"SELECT fulltext.rowid {_FROM_BOTH} ORDER BY rank, fulltext.rowid DESC"
-NEWEST_WHERE = f"SELECT story.moment {_FROM_STORY} ORDER BY story.moment DESC"
-#: The match from which on the newest ones are ranked, see search.py.
-OLDEST_RANKED = f"{NEWEST_MATCHES} LIMIT 1 OFFSET ?"
+BEST_MATCHES_WHERE = f"SELECT fulltext.rowid {_FROM_INDEX_AND_STORY} ORDER BY rank, fulltext.rowid DESC"
+NEWEST_WHERE = f"SELECT story.sort_key {_FROM_STORY} ORDER BY story.sort_key DESC"
+#: The oldest match that is ranked, see MAX_RANKED_MATCHES in search.py.
+OLDEST_RANKED_MATCH = f"{NEWEST_MATCHES} LIMIT 1 OFFSET ?"
 COUNT_MATCHES = f"SELECT count(*) {_FROM_INDEX}"
-COUNT_MATCHES_WHERE = f"SELECT count(*) {_FROM_BOTH}"
+COUNT_MATCHES_WHERE = f"SELECT count(*) {_FROM_INDEX_AND_STORY}"
 COUNT_WHERE = f"SELECT count(*) {_FROM_STORY}"
-PLACES = "places_match(fulltext, ?)"  # see places.py
+POSITIONS_MATCH = "positions_match(fulltext, ?)"  # see positions.py
 SINCE = "coalesce(story.published_at, story.first_seen_at) >= ?"
-MAKE_FOUND = "CREATE TEMP TABLE found (id TEXT PRIMARY KEY) WITHOUT ROWID"
-ADD_FOUND = "INSERT OR IGNORE INTO temp.found SELECT id FROM story WHERE moment IN (SELECT value FROM json_each(?))"
-DROP_FOUND = "DROP TABLE IF EXISTS temp.found"
+CREATE_SCAN_MATCHES = "CREATE TEMP TABLE scan_match (id TEXT PRIMARY KEY) WITHOUT ROWID"
+ADD_SCAN_MATCHES = """
+INSERT OR IGNORE INTO temp.scan_match SELECT id FROM story WHERE sort_key IN (SELECT value FROM json_each(?))
+"""
+SCAN_MATCHES_AFTER_ID = f"""
+SELECT {_STORY} FROM story WHERE id IN (SELECT id FROM temp.scan_match WHERE id > ? ORDER BY id LIMIT ?) ORDER BY id
+"""
+DROP_SCAN_MATCHES = "DROP TABLE IF EXISTS temp.scan_match"
 
 # ---- near-duplicates
 
-PUT_SIGNATURE = "INSERT OR REPLACE INTO signature (moment, first_seen_at, data) VALUES (?, ?, ?)"
-DROP_SIGNATURE = "DELETE FROM signature WHERE moment = ? RETURNING data"
-OLD_SIGNATURES = "SELECT moment FROM signature WHERE first_seen_at < ? LIMIT ?"
-NEWEST_SIGNATURE = "SELECT max(first_seen_at) FROM signature"
-PUT_BAND = "INSERT OR IGNORE INTO band (band, moment) VALUES (?, ?)"
-DROP_BAND = "DELETE FROM band WHERE band = ? AND moment = ?"
-IN_BAND = "SELECT moment FROM band WHERE band = ? ORDER BY moment DESC LIMIT ?"
-SIMILAR = """
-SELECT id, cluster, data FROM signature JOIN story USING (moment) WHERE moment = ? AND signature.first_seen_at >= ?
+PUT_SIGNATURE = "INSERT OR REPLACE INTO signature (sort_key, first_seen_at, data) VALUES (?, ?, ?)"
+DELETE_SIGNATURE = "DELETE FROM signature WHERE sort_key = ? RETURNING data"
+EXPIRED_SIGNATURES = "SELECT sort_key FROM signature WHERE first_seen_at < ? LIMIT ?"
+NEWEST_SIGNATURE_TIME = "SELECT max(first_seen_at) FROM signature"
+PUT_BAND = "INSERT OR IGNORE INTO band (band, sort_key) VALUES (?, ?)"
+DELETE_BAND = "DELETE FROM band WHERE band = ? AND sort_key = ?"
+SORT_KEYS_IN_BAND = "SELECT sort_key FROM band WHERE band = ? ORDER BY sort_key DESC LIMIT ?"
+SIGNED_STORY = """
+SELECT id, cluster, data FROM signature JOIN story USING (sort_key) WHERE sort_key = ? AND signature.first_seen_at >= ?
 """
 
 # ---- hits
 
-PUT_HIT = f"INSERT OR REPLACE INTO hit {_values(HIT_COLUMNS)}"
+PUT_HIT = f"INSERT OR REPLACE INTO hit {_columns_values(HIT_COLUMNS)}"
 HITS = f"SELECT {_HIT} FROM hit WHERE matched_at >= ? ORDER BY matched_at DESC LIMIT ?"
-HITS_OF = f"SELECT {_HIT} FROM hit WHERE alert = ? AND matched_at >= ? ORDER BY matched_at DESC LIMIT ?"
+HITS_OF_ALERT = f"SELECT {_HIT} FROM hit WHERE alert = ? AND matched_at >= ? ORDER BY matched_at DESC LIMIT ?"
 
 # ---- the crawl frontier
 
-KNOWN = """
-SELECT value FROM json_each(?1) WHERE EXISTS (SELECT 1 FROM visit WHERE id = value)
+STORED_IDS = """
+SELECT value FROM json_each(?1) WHERE EXISTS (SELECT 1 FROM frontier WHERE id = value)
 OR EXISTS (SELECT 1 FROM alias WHERE id = value)
 """
-#: ?1 is the visit's id, the first of the columns.
-ADD_VISIT = f"""
-INSERT INTO visit ({_VISIT}) SELECT {_holes(VISIT_COLUMNS)}
+#: ?1 is the entry's id, the first of the columns.
+ADD_FRONTIER_ENTRY = f"""
+INSERT INTO frontier ({_FRONTIER}) SELECT {_placeholders(FRONTIER_COLUMNS)}
 WHERE NOT EXISTS (SELECT 1 FROM alias WHERE id = ?1) ON CONFLICT DO NOTHING RETURNING 1
 """
-#: A visit that came to no story is not written over one that did: another process was there first.
-PUT_VISIT = f"""
-INSERT INTO visit {_values(VISIT_COLUMNS)}
-ON CONFLICT DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in VISIT_COLUMNS)}
-WHERE excluded.story IS NOT NULL OR visit.story IS NULL
+#: An entry without a story does not overwrite one with a story, which another process wrote first.
+PUT_FRONTIER_ENTRY = f"""
+INSERT INTO frontier {_columns_values(FRONTIER_COLUMNS)}
+ON CONFLICT DO UPDATE SET {", ".join(f"{column} = excluded.{column}" for column in FRONTIER_COLUMNS)}
+WHERE excluded.story IS NOT NULL OR frontier.story IS NULL
 """
-WAITING = f"SELECT {_VISIT} FROM visit WHERE outlet = ? AND next_at <= ? ORDER BY next_at, id LIMIT ?"
+DUE_ENTRIES = f"SELECT {_FRONTIER} FROM frontier WHERE outlet = ? AND next_at <= ? ORDER BY next_at, id LIMIT ?"
 PUT_ALIAS = "INSERT OR REPLACE INTO alias (id, story) VALUES (?, ?)"
-#: Where the other address waits itself to be fetched for the first time, that is of no use any more.
-SETTLE_ALIAS = "UPDATE visit SET next_at = NULL, story = ? WHERE id = ? AND story IS NULL"
+#: Finishes the alias's own frontier entry if that has not led to a story: its URL need not be fetched any more.
+FINISH_ALIAS_ENTRY = "UPDATE frontier SET next_at = NULL, story = ? WHERE id = ? AND story IS NULL"
 
 # ---- outlets
 
-OUTLETS = "SELECT name, next_poll_at, holder, lease_until, token, state FROM outlet ORDER BY name"
+OUTLETS = "SELECT name, next_poll_at, holder, lease_until, fencing_token, state FROM outlet ORDER BY name"
 ADD_OUTLETS = """
-INSERT INTO outlet (name, next_poll_at, token, state) SELECT value, ?2, '', ?3 FROM json_each(?1) WHERE true
+INSERT INTO outlet (name, next_poll_at, fencing_token, state) SELECT value, ?2, '', ?3 FROM json_each(?1) WHERE true
 ON CONFLICT DO NOTHING
 """
-LEASE = """
-UPDATE outlet SET holder = :holder, lease_until = :until, token = lower(hex(randomblob(8)))
+LEASE_OUTLETS = """
+UPDATE outlet SET holder = :holder, lease_until = :until, fencing_token = lower(hex(randomblob(8)))
 WHERE name IN (
   SELECT name FROM outlet WHERE name IN (SELECT value FROM json_each(:names))
   AND (holder IS NULL OR lease_until <= :now) AND (next_poll_at <= :now OR NOT :due_only)
   ORDER BY next_poll_at, name LIMIT :limit
 )
-RETURNING name, next_poll_at, holder, lease_until, token, state
+RETURNING name, next_poll_at, holder, lease_until, fencing_token, state
 """
-RENEW = "UPDATE outlet SET lease_until = ? WHERE name = ? AND token = ? AND holder = ? RETURNING 1"
-RELEASE = """
-UPDATE outlet SET next_poll_at = ?, state = ?, holder = NULL, lease_until = NULL WHERE name = ? AND token = ?
+RENEW_LEASE = "UPDATE outlet SET lease_until = ? WHERE name = ? AND fencing_token = ? AND holder = ? RETURNING 1"
+RELEASE_LEASE = """
+UPDATE outlet SET next_poll_at = ?, state = ?, holder = NULL, lease_until = NULL WHERE name = ? AND fencing_token = ?
 RETURNING 1
 """
 
 # ---- the outbox
 
-ADD_NOTICE = f"INSERT INTO notice {_values(NOTICE_COLUMNS)} ON CONFLICT DO NOTHING"
-CLAIM = f"""
-UPDATE notice SET holder = :holder, claimed_until = :until
+ADD_NOTIFICATION = f"INSERT INTO outbox {_columns_values(OUTBOX_COLUMNS)} ON CONFLICT DO NOTHING"
+CLAIM_NOTIFICATIONS = f"""
+UPDATE outbox SET holder = :holder, claimed_until = :until
 WHERE (alert, story, version) IN (
-  SELECT alert, story, version FROM notice
+  SELECT alert, story, version FROM outbox
   WHERE sent_at IS NULL AND due_at <= :now AND (holder IS NULL OR claimed_until <= :now)
   AND alert NOT IN (SELECT alert FROM snooze WHERE until > :now)
   ORDER BY due_at, created_at LIMIT :limit
 )
-RETURNING {_NOTICE}
+RETURNING {_OUTBOX}
 """
-HOLDERS = "SELECT DISTINCT holder FROM notice WHERE sent_at IS NULL AND holder IS NOT NULL"
-UNCLAIM = """
-UPDATE notice SET holder = NULL, claimed_until = NULL WHERE sent_at IS NULL AND holder = ? RETURNING 1
+CLAIM_HOLDERS = "SELECT DISTINCT holder FROM outbox WHERE sent_at IS NULL AND holder IS NOT NULL"
+RELEASE_CLAIMS = """
+UPDATE outbox SET holder = NULL, claimed_until = NULL WHERE sent_at IS NULL AND holder = ? RETURNING 1
 """
-STAMP = """
-UPDATE notice SET batch = ? WHERE alert = ? AND story = ? AND version = ? AND holder = ? AND sent_at IS NULL
+ASSIGN_MESSAGE_ID = """
+UPDATE outbox SET message_id = ? WHERE alert = ? AND story = ? AND version = ? AND holder = ? AND sent_at IS NULL
 RETURNING 1
 """
-SENT = """
-UPDATE notice SET sent_at = ?, holder = NULL, claimed_until = NULL
+MARK_SENT = """
+UPDATE outbox SET sent_at = ?, holder = NULL, claimed_until = NULL
 WHERE alert = ? AND story = ? AND version = ? AND sent_at IS NULL
 """
 POSTPONE = """
-UPDATE notice SET "to" = ?, due_at = ?, attempts = ?, batch = ?, error = ?, holder = NULL, claimed_until = NULL
+UPDATE outbox SET "to" = ?, due_at = ?, attempts = ?, message_id = ?, error = ?, holder = NULL, claimed_until = NULL
 WHERE alert = ? AND story = ? AND version = ? AND sent_at IS NULL AND (holder IS NULL OR holder = ?)
 """
-OUTBOX = f"SELECT {_NOTICE} FROM notice WHERE sent_at IS NULL ORDER BY due_at, created_at LIMIT ?"
-SNOOZE = "INSERT OR REPLACE INTO snooze (alert, until) VALUES (?, ?)"
-WAKE = "DELETE FROM snooze WHERE alert = ?"
-SNOOZED = "SELECT alert, until FROM snooze"
+UNSENT_NOTIFICATIONS = f"SELECT {_OUTBOX} FROM outbox WHERE sent_at IS NULL ORDER BY due_at, created_at LIMIT ?"
+PUT_SNOOZE = "INSERT OR REPLACE INTO snooze (alert, until) VALUES (?, ?)"
+DELETE_SNOOZE = "DELETE FROM snooze WHERE alert = ?"
+SNOOZES = "SELECT alert, until FROM snooze"
 
-# ---- notes
+# ---- settings
 
-PUT_NOTE = "INSERT OR REPLACE INTO note (key, value) VALUES (?, ?)"
-DROP_NOTE = "DELETE FROM note WHERE key = ?"
-NOTE = "SELECT value FROM note WHERE key = ?"
-NOTES = "SELECT key, value FROM note WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key"
+PUT_SETTING = "INSERT OR REPLACE INTO setting (key, value) VALUES (?, ?)"
+DELETE_SETTING = "DELETE FROM setting WHERE key = ?"
+SETTING = "SELECT value FROM setting WHERE key = ?"
+SETTINGS = "SELECT key, value FROM setting WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key"
 
-# ---- copying: each table in the order of its key, some rows at a time behind the last one
+# ---- copying: each table in the order of its key, a batch of rows after the last key read
 
-DUMP_STORIES = "SELECT id FROM story WHERE id > ? ORDER BY id LIMIT ?"
+DUMP_STORY_IDS = "SELECT id FROM story WHERE id > ? ORDER BY id LIMIT ?"
 DUMP_HITS = f"SELECT {_HIT} FROM hit WHERE (alert, story, version) > (?, ?, ?) ORDER BY 1, 2, 3 LIMIT ?"
-DUMP_NOTICES = f"""
-SELECT {_NOTICE}, sent_at FROM notice WHERE (alert, story, version) > (?, ?, ?) ORDER BY 1, 2, 3 LIMIT ?
+DUMP_OUTBOX = f"""
+SELECT {_OUTBOX}, sent_at FROM outbox WHERE (alert, story, version) > (?, ?, ?) ORDER BY 1, 2, 3 LIMIT ?
 """
-DUMP_VISITS = f"SELECT {_VISIT} FROM visit WHERE id > ? ORDER BY id LIMIT ?"
+DUMP_FRONTIER = f"SELECT {_FRONTIER} FROM frontier WHERE id > ? ORDER BY id LIMIT ?"
 DUMP_ALIASES = "SELECT id, story FROM alias WHERE id > ? ORDER BY id LIMIT ?"
-LOAD_NOTICE = f"""
-INSERT INTO notice {_values([*NOTICE_COLUMNS, "sent_at"])}
+LOAD_NOTIFICATION = f"""
+INSERT INTO outbox {_columns_values([*OUTBOX_COLUMNS, "sent_at"])}
 ON CONFLICT DO UPDATE SET sent_at = excluded.sent_at WHERE sent_at IS NULL AND excluded.sent_at IS NOT NULL
 RETURNING 1
 """
 LOAD_OUTLET = """
-INSERT INTO outlet (name, next_poll_at, token, state) VALUES (?, ?, '', ?)
+INSERT INTO outlet (name, next_poll_at, fencing_token, state) VALUES (?, ?, '', ?)
 ON CONFLICT DO UPDATE SET next_poll_at = excluded.next_poll_at, state = excluded.state
 WHERE holder IS NULL
     AND ifnull(excluded.state ->> 'last_poll_at', '') > ifnull(outlet.state ->> 'last_poll_at', '')
 RETURNING 1
 """
-LOAD_VISIT = f"INSERT INTO visit {_values(VISIT_COLUMNS)} ON CONFLICT DO NOTHING RETURNING 1"
+LOAD_FRONTIER_ENTRY = f"""
+INSERT INTO frontier {_columns_values(FRONTIER_COLUMNS)} ON CONFLICT DO NOTHING RETURNING 1
+"""
 LOAD_ALIAS = "INSERT INTO alias (id, story) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING 1"
-LOAD_HIT = f"INSERT INTO hit {_values(HIT_COLUMNS)} ON CONFLICT DO NOTHING RETURNING 1"
+LOAD_HIT = f"INSERT INTO hit {_columns_values(HIT_COLUMNS)} ON CONFLICT DO NOTHING RETURNING 1"
 LOAD_SNOOZE = "INSERT INTO snooze (alert, until) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING 1"
-LOAD_NOTE = "INSERT INTO note (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING 1"
+LOAD_SETTING = "INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING 1"

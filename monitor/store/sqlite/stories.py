@@ -1,4 +1,4 @@
-"""Stories: filed with their hits, notices and visits in one transaction, and read again."""
+"""Stories: each is committed with its hits, notifications and frontier entry in one transaction."""
 
 from __future__ import annotations
 
@@ -27,43 +27,46 @@ class Stories(StorePart):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self._words = fulltext.WordCache()
+        self._word_cache = fulltext.WordCache()
 
     def commit(self, commits: Sequence[PageCommit]) -> list[CommitResult]:
-        """See `Store.file`; a batch is one transaction."""
-        analysed = {place: fulltext.entry(filing.story) for place, filing in enumerate(commits) if filing.story}
+        """See `Store.commit`; a batch is one transaction."""
+        entries = {index: fulltext.index_entry(commit.story) for index, commit in enumerate(commits) if commit.story}
         results = []
         with self.database.write() as connection:
-            writing = StoryWriter(connection, self._words)
-            for place, filing in enumerate(commits):
-                if filing.story is not None:
-                    if filing.story.version != writing.version(filing.story.id) + 1:
+            writer = StoryWriter(connection, self._word_cache)
+            for index, commit in enumerate(commits):
+                if commit.story is not None:
+                    if commit.story.version != writer.stored_version(commit.story.id) + 1:
                         results.append(CommitResult.CONFLICT)
                         continue
-                    writing.story(filing.story, analysed[place], filing.signature)
-                _settle(connection, filing)
+                    writer.put(commit.story, entries[index], commit.signature)
+                _put_page(connection, commit)
                 results.append(CommitResult.WRITTEN)
-            writing.finish()
-        writing.committed()
+            writer.finish()
+        writer.committed()
         return results
 
     def stories(self, ids: Sequence[str]) -> dict[str, Story]:
         with self.database.read() as connection:
-            found = [
+            stories = [
                 rows.story(row)
-                for wanted in batched(dict.fromkeys(ids), IDS_BATCH)
-                for row in connection.execute(sql.STORIES, (rows.json(wanted),))
+                for batch in batched(dict.fromkeys(ids), IDS_BATCH)
+                for row in connection.execute(sql.STORIES_BY_ID, (rows.json_text(batch),))
             ]
-        return {story.id: story for story in found}
+        return {story.id: story for story in stories}
 
     def history(self, story: str) -> list[Story]:
         with self.database.snapshot() as connection:
-            earlier = [rows.unpack(data) for (data,) in connection.execute(sql.VERSIONS, (story,))]
-            latest = [rows.story(row) for row in connection.execute(sql.STORIES, (rows.json([story]),))]
+            earlier = [rows.unpack_version(data) for (data,) in connection.execute(sql.VERSIONS, (story,))]
+            latest = [rows.story(row) for row in connection.execute(sql.STORIES_BY_ID, (rows.json_text([story]),))]
         return earlier + latest
 
     def near_duplicates(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
-        """See `Store.near_duplicates`; the most alike first, a hundred at most, of the last `similar.REMEMBERED`."""
+        """See `Store.near_duplicates`: the stories that share most bands first, at most `MAX_NEAR_DUPLICATES`.
+
+        Finds stories of the last `SIGNATURE_RETENTION` only.
+        """
         with self.database.read() as connection:
             return near_duplicates.find(connection, signature, since=since)
 
@@ -71,80 +74,82 @@ class Stories(StorePart):
         oldest = rows.micros(since) if since else -(1 << 63)
         with self.database.read() as connection:
             if alert is None:
-                found = connection.execute(sql.HITS, (oldest, limit))
+                selected = connection.execute(sql.HITS, (oldest, limit))
             else:
-                found = connection.execute(sql.HITS_OF, (alert, oldest, limit))
-            return [rows.hit(row) for row in found]
+                selected = connection.execute(sql.HITS_OF_ALERT, (alert, oldest, limit))
+            return [rows.hit(row) for row in selected]
 
 
-def _settle(connection: apsw.Connection, filing: PageCommit) -> None:
-    """What a filing says beside the story: hits, notices, its visit and the other addresses."""
-    connection.executemany(sql.PUT_HIT, [rows.hit_row(hit) for hit in filing.hits])
-    connection.executemany(sql.ADD_NOTICE, [rows.notification_row(notice) for notice in filing.notifications])
-    connection.execute(sql.PUT_VISIT, rows.frontier_row(filing.entry))
-    story = filing.story.id if filing.story else filing.entry.story
-    for alias in filing.aliases:
+def _put_page(connection: apsw.Connection, commit: PageCommit) -> None:
+    """Writes the hits, notifications, frontier entry and aliases of a page."""
+    connection.executemany(sql.PUT_HIT, [rows.hit_row(hit) for hit in commit.hits])
+    connection.executemany(
+        sql.ADD_NOTIFICATION, [rows.notification_row(notification) for notification in commit.notifications]
+    )
+    connection.execute(sql.PUT_FRONTIER_ENTRY, rows.frontier_row(commit.entry))
+    story = commit.story.id if commit.story else commit.entry.story
+    for alias in commit.aliases:
         connection.execute(sql.PUT_ALIAS, (alias, story))
-        connection.execute(sql.SETTLE_ALIAS, (story, alias))
+        connection.execute(sql.FINISH_ALIAS_ENTRY, (story, alias))
 
 
 class StoryWriter:
-    """The stories of one transaction: their rows at once, the indexes at the end, in the order these take fastest."""
+    """Writes the stories of one transaction: rows at once, indexes at the end in the order that is fastest."""
 
-    def __init__(self, connection: apsw.Connection, words: fulltext.WordCache) -> None:
+    def __init__(self, connection: apsw.Connection, word_cache: fulltext.WordCache) -> None:
         self._connection = connection
-        self._words = words
+        self._word_cache = word_cache
         self._entries: dict[int, fulltext.IndexEntry] = {}
         self._signatures: dict[int, tuple[datetime, Sequence[int]]] = {}
 
-    def version(self, story: str) -> int:
-        """The stored version of a story, 0 for none."""
-        found = rows.fetch(self._connection, sql.STORY_KEY, (story,))
-        return found[0][1] if found else 0
+    def stored_version(self, story: str) -> int:
+        """Returns the stored version of a story, 0 if it is not stored."""
+        stored = rows.fetch(self._connection, sql.SORT_KEY_AND_VERSION, (story,))
+        return stored[0][1] if stored else 0
 
-    def story(self, story: Story, entry: fulltext.IndexEntry, signature: Sequence[int]) -> None:
-        """Writes a story; what was stored of it becomes history."""
-        for moment, _ in rows.fetch(self._connection, sql.STORY_KEY, (story.id,)):
-            self._retire(story.id, moment)
-        moment = _moment(self._connection, story)
-        self._connection.execute(sql.PUT_STORY, rows.story_row(story, moment))
-        self._entries[moment] = entry
-        self._signatures[moment] = story.first_seen_at, signature
+    def put(self, story: Story, entry: fulltext.IndexEntry, signature: Sequence[int]) -> None:
+        """Writes a story; the version stored before becomes history."""
+        for sort_key, _ in rows.fetch(self._connection, sql.SORT_KEY_AND_VERSION, (story.id,)):
+            self._retire(story.id, sort_key)
+        sort_key = _free_sort_key(self._connection, story)
+        self._connection.execute(sql.PUT_STORY, rows.story_row(story, sort_key))
+        self._entries[sort_key] = entry
+        self._signatures[sort_key] = story.first_seen_at, signature
 
     def finish(self) -> None:
-        """To be called before the commit."""
+        """Writes the indexes; call it before the transaction commits."""
         if self._entries:
-            fulltext.put(self._connection, self._entries, self._words)
+            fulltext.put(self._connection, self._entries, self._word_cache)
             near_duplicates.put(self._connection, self._signatures)
 
     def committed(self) -> None:
-        """To be called after it."""
-        self._words.remember(self._entries.values())
+        """Caches the words that are in the tables now; call it after the transaction has committed."""
+        self._word_cache.remember(self._entries.values())
 
-    def _retire(self, story: str, moment: int) -> None:
-        old = rows.story(self._connection.execute(sql.STORIES, (rows.json([story]),)).get)
-        self._connection.execute(sql.KEEP_VERSION, (old.id, old.version, rows.pack(old)))
-        self._connection.execute(sql.DROP_STORY, (moment,))
-        self._connection.execute(sql.UNINDEX, (moment,))
-        near_duplicates.drop(self._connection, moment)
-        self._entries.pop(moment, None)
-        self._signatures.pop(moment, None)
+    def _retire(self, story: str, sort_key: int) -> None:
+        old = rows.story(self._connection.execute(sql.STORIES_BY_ID, (rows.json_text([story]),)).get)
+        self._connection.execute(sql.PUT_VERSION, (old.id, old.version, rows.pack_version(old)))
+        self._connection.execute(sql.DELETE_STORY, (sort_key,))
+        self._connection.execute(sql.UNINDEX_STORY, (sort_key,))
+        near_duplicates.drop(self._connection, sort_key)
+        self._entries.pop(sort_key, None)
+        self._signatures.pop(sort_key, None)
 
 
-def _moment(connection: apsw.Connection, story: Story) -> int:
-    """The key of a new story: its time in milliseconds, or the next one that is free.
+def _free_sort_key(connection: apsw.Connection, story: Story) -> int:
+    """Returns the sort key for a new story: its time in milliseconds, or the next free one.
 
-    Many stories bear one time, as outlets that tell the day only do: up to a thousand fill the second after it one by
-    one, more are strewn over ever longer stretches.
+    Many stories have the same time, as some outlets publish only the day.  Up to a thousand take consecutive keys;
+    further ones are spread over ranges that double in size.
     """
-    moment = rows.micros(story.published_at or story.first_seen_at) // 1000
-    if not connection.execute(sql.MOMENT_TAKEN, (moment,)).get:
-        return moment
-    free: int | None = connection.execute(sql.MOMENT_FREE, (moment,)).get
-    stretch = 1000
+    sort_key = rows.micros(story.published_at or story.first_seen_at) // 1000
+    if not connection.execute(sql.SORT_KEY_TAKEN, (sort_key,)).get:
+        return sort_key
+    free: int | None = connection.execute(sql.NEXT_FREE_SORT_KEY, (sort_key,)).get
+    range_size = 1000
     while free is None:
-        stretch *= 2
-        strewn = moment + 1000 + zlib.crc32(f"{story.id}{stretch}".encode()) % stretch
-        if not connection.execute(sql.MOMENT_TAKEN, (strewn,)).get:
-            free = strewn
+        range_size *= 2
+        spread = sort_key + 1000 + zlib.crc32(f"{story.id}{range_size}".encode()) % range_size
+        if not connection.execute(sql.SORT_KEY_TAKEN, (spread,)).get:
+            free = spread
     return free

@@ -1,4 +1,4 @@
-"""The words of the index: which written forms a stem, a folded form, a wildcard or a misspelling stands for."""
+"""The words of the index: the written forms that a stem, a folded form, a wildcard or a misspelling stands for."""
 
 from __future__ import annotations
 
@@ -8,95 +8,97 @@ from monitor.query import folding
 from monitor.query.analysis import Form, Fuzzy, Pattern, Term, TokenMatch
 from monitor.query.stemming import stem
 from monitor.store.sqlite import rows, sql
-from monitor.store.sqlite.tokens import NEXT, OR, fact, term
+from monitor.store.sqlite.tokens import NEXT, OR, term, value_term
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import apsw
 
-_LAST = "\U0010ffff"
+_LAST_CHARACTER = "\U0010ffff"
 
 
 class Vocabulary:
-    """`monitor.store.sqlite.query_compiler.Vocabulary` as the file has it now."""
+    """`monitor.store.sqlite.query_compiler.Vocabulary` on the current state of the file."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        self._found: dict[tuple[TokenMatch, int], Sequence[str] | None] = {}
+        self._cache: dict[tuple[TokenMatch, int], Sequence[str] | None] = {}
 
-    def terms(self, step: TokenMatch, *, most: int) -> Sequence[str] | None:
-        if (step, most) not in self._found:
-            terms = self._terms(step, most)
-            self._found[step, most] = terms if len(terms) <= most else None
-        return self._found[step, most]
+    def terms(self, token_match: TokenMatch, *, limit: int) -> Sequence[str] | None:
+        if (token_match, limit) not in self._cache:
+            terms = self._terms(token_match, limit)
+            self._cache[token_match, limit] = terms if len(terms) <= limit else None
+        return self._cache[token_match, limit]
 
-    def fact(self, field: str, value: str) -> str:
-        return fact(field, value)
+    def value_term(self, field: str, value: str) -> str:
+        return value_term(field, value)
 
-    def quoted(self, words: Sequence[Sequence[str]]) -> str:
-        text = NEXT.join(OR.join(forms) for forms in words)
+    def quoted(self, positions: Sequence[Sequence[str]]) -> str:
+        text = NEXT.join(OR.join(terms) for terms in positions)
         return '"' + text.replace('"', '""') + '"'
 
-    def _terms(self, step: TokenMatch, most: int) -> list[str]:
-        """The terms, or one more than ``most`` of them."""
-        match step:
+    def _terms(self, token_match: TokenMatch, limit: int) -> list[str]:
+        """Returns all terms, or more than ``limit`` of them."""
+        match token_match:
             case Term(Form.RAW, value):
                 return [term(folding.fold(value), value)]
             case Term(form, value):
-                found = self._select(sql.WORDS_OF_STEM, (value,)) if form is Form.STEM else []
-                own = form is Form.EXACT or stem(value) == value
-                return found + (self._select(sql.WORDS, (value,)) if own else [])
+                terms = self._select(sql.WORDS_OF_STEM, (value,)) if form is Form.STEM else []
+                include_exact = form is Form.EXACT or stem(value) == value
+                return terms + (self._select(sql.WORDS, (value,)) if include_exact else [])
             case Pattern():
-                return self._like(step, most)
+                return self._pattern_terms(token_match, limit)
             case Fuzzy(Form.EXACT, value, 1):
-                return self._select(sql.WORDS_AMONG, (rows.json(sorted(self._one_away(value))),))
+                return self._select(sql.WORDS_IN, (rows.json_text(sorted(self._edits(value))),))
             case Fuzzy():
-                return self._fuzzy(step, most)
+                return self._fuzzy_terms(token_match, limit)
             case _:
-                assert_never(step)
+                assert_never(token_match)
 
-    def _like(self, step: Pattern, most: int) -> list[str]:
-        start = folding.fold(step.prefix)
-        if step.simple and step.form is Form.EXACT:
-            return self._select(sql.WORDS_FROM, (start, start + _LAST, most + 1))
-        statement = sql.WORDS_RAW_LIKE if step.form is Form.RAW else sql.WORDS_LIKE
-        return self._select(statement, (start, start + _LAST, step.value, most + 1))
+    def _pattern_terms(self, pattern: Pattern, limit: int) -> list[str]:
+        start = folding.fold(pattern.prefix)
+        if pattern.simple and pattern.form is Form.EXACT:
+            return self._select(sql.WORDS_BETWEEN, (start, start + _LAST_CHARACTER, limit + 1))
+        statement = sql.RAW_WORDS_LIKE if pattern.form is Form.RAW else sql.WORDS_LIKE
+        return self._select(statement, (start, start + _LAST_CHARACTER, pattern.value, limit + 1))
 
-    def _one_away(self, word: str) -> set[str]:
-        """All that one insertion, deletion, change or swap makes of a word, with letters that words of the index have
-        at that place."""
-        made = {word}
-        for place in range(len(word) + 1):
-            head, tail = word[:place], word[place:]
-            made |= {head + tail[1:], head + tail[1:2] + tail[:1] + tail[2:]}
-            for (letter,) in self._connection.execute(sql.NEXT_CHARACTERS, (head,)):
-                made |= {f"{head}{letter}{tail}", f"{head}{letter}{tail[1:]}"}
-        return made - {""}
+    def _edits(self, word: str) -> set[str]:
+        """Returns the word and every string that one insertion, deletion, substitution or transposition makes of it.
 
-    def _fuzzy(self, step: Fuzzy, most: int) -> list[str]:
-        """Words whose distance is small enough, among those of about the length.
+        Inserted and substituted characters are those that words of the index have after the same beginning.
+        """
+        edits = {word}
+        for index in range(len(word) + 1):
+            head, tail = word[:index], word[index:]
+            edits |= {head + tail[1:], head + tail[1:2] + tail[:1] + tail[2:]}
+            for (character,) in self._connection.execute(sql.NEXT_CHARACTERS, (head,)):
+                edits |= {f"{head}{character}{tail}", f"{head}{character}{tail[1:]}"}
+        return edits - {""}
 
-        The candidates come as one string: a row for each would take longer than comparing them.
+    def _fuzzy_terms(self, fuzzy: Fuzzy, limit: int) -> list[str]:
+        """Returns the terms of words within the edit distance, out of the words of similar length.
+
+        One string holds all of these words: reading a row for each takes longer than comparing them.
         """
         from rapidfuzz.distance import OSA
         from rapidfuzz.process import extract_iter
 
-        length = len(step.value)
-        statement = sql.RAW_OF_LENGTH if step.form is Form.RAW else sql.EXACT_OF_LENGTH
+        length = len(fuzzy.value)
+        statement = sql.RAW_FORMS_OF_LENGTH if fuzzy.form is Form.RAW else sql.EXACT_FORMS_OF_LENGTH
         joined: str | None = self._connection.execute(
-            statement, (NEXT, length - step.distance, length + step.distance)
+            statement, (NEXT, length - fuzzy.distance, length + fuzzy.distance)
         ).get
-        found: list[str] = []
-        near = extract_iter(step.value, (joined or "").split(NEXT), scorer=OSA.distance, score_cutoff=step.distance)
-        for word, _, _ in near:
-            if step.form is Form.RAW:
-                found.append(term(folding.fold(word), word))
+        terms: list[str] = []
+        words = extract_iter(fuzzy.value, (joined or "").split(NEXT), scorer=OSA.distance, score_cutoff=fuzzy.distance)
+        for word, _, _ in words:
+            if fuzzy.form is Form.RAW:
+                terms.append(term(folding.fold(word), word))
             else:
-                found += self._select(sql.WORDS, (word,))
-            if len(found) > most:
+                terms += self._select(sql.WORDS, (word,))
+            if len(terms) > limit:
                 break
-        return found
+        return terms
 
     def _select(self, statement: str, values: tuple[str | int, ...]) -> list[str]:
         return [term(exact, raw or exact) for exact, raw in self._connection.execute(statement, values)]
