@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
@@ -12,10 +11,10 @@ from monitor.itertools_compat import batched
 from monitor.models import from_rfc3339
 from monitor.store.elasticsearch.bulk import Write
 from monitor.store.elasticsearch.cluster import Cluster
+from monitor.store.protocol import DeadLetter, ReplayResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from monitor.models import Json
     from monitor.store.elasticsearch.cluster import StoredDocument
@@ -23,33 +22,14 @@ if TYPE_CHECKING:
 REPLAY_BATCH = 200
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rejected:
-    """A document set aside."""
-
-    index: str
-    id: str
-    reason: str
-    failed_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Replayed:
-    """What became of the documents set aside."""
-
-    written: int = 0
-    superseded: int = 0  # something newer is stored by now
-    rejected: int = 0  # still
-
-
 class DeadLetters(Cluster):
     """The part of the store that keeps what was rejected."""
 
-    def rejected(self, *, limit: int = 1000) -> list[Rejected]:
+    def rejected(self, *, limit: int = 1000) -> list[DeadLetter]:
         """What was set aside, newest first."""
         order: list[Json] = [{"failed_at": "desc"}, {"kind": "asc"}, {"document": "asc"}]
         return [
-            Rejected(
+            DeadLetter(
                 index=self.alias(stored.document["kind"]),
                 id=stored.document["document"],
                 reason=stored.document["reason"],
@@ -62,7 +42,7 @@ class DeadLetters(Cluster):
         """How many documents are set aside."""
         return self.count("failed", {"match_all": {}})
 
-    def replay(self) -> Replayed:
+    def replay(self) -> ReplayResult:
         """Writes what was set aside again, and forgets what could be written or is older than what is stored.
 
         What was too large to be set aside whole stays as it is.
@@ -86,7 +66,7 @@ class DeadLetters(Cluster):
                     superseded += 1
                 done.append(Write(kind="failed", id=stored.id, document={}, op="delete"))
             self.write(done)
-        return Replayed(written=written, superseded=superseded, rejected=rejected)
+        return ReplayResult(written=written, superseded=superseded, rejected=rejected)
 
     def _again(self, batch: Sequence[StoredDocument]) -> list[Write | None]:
         """The writes that were rejected, None where something newer took the place."""
