@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import re
 import sys
 import zlib
 from contextlib import contextmanager, suppress
@@ -237,11 +236,11 @@ def copy_command(context: Context, *, target: str) -> None:
       media-monitor copy elasticsearch.yaml
       media-monitor copy https://user:password@es.example.org:9200
     """
-    from monitor.store import open_store
+    from monitor.store import open_store, store_identity
     from monitor.transfer import copy
 
     settings, base = _target(context, target)
-    if _place(settings, base) == _place(context.config.store, context.base):
+    if store_identity(settings, base) == store_identity(context.config.store, context.base):
         raise click.UsageError("the target is the store itself")
     context.require_store()
     other = open_store(settings, base)
@@ -258,7 +257,9 @@ def _target(context: Context, target: str) -> tuple[StoreSettings, Path]:
     """The other store's settings, and where its relative paths start."""
     import os
 
-    if not target.startswith(("sqlite:", "http://", "https://")):
+    from monitor.store import is_store_url
+
+    if not is_store_url(target):
         from monitor.config import load
 
         # The environment speaks of this monitor: over the other one's file it would make the two stores one.
@@ -273,13 +274,3 @@ def _target(context: Context, target: str) -> tuple[StoreSettings, Path]:
         return StoreSettings.model_validate({**ours, "url": target}), context.base
     except ValidationError as error:
         raise click.UsageError(str(error.errors()[0].get("ctx", {}).get("error", "not a store"))) from None
-
-
-def _place(settings: StoreSettings, base: Path) -> tuple[str, str]:
-    """What tells one store from another, whoever asks."""
-    url = settings.url.get_secret_value()
-    if settings.cloud_id:
-        return settings.cloud_id, settings.prefix
-    if url.startswith("sqlite:"):
-        return url, str(base.resolve())
-    return re.sub(r"//[^/,]*@", "//", url), settings.prefix
