@@ -67,12 +67,12 @@ def publish(site: Site, number: int) -> list[str]:
 
 def poll(sites: dict[str, list[str]]) -> int:
     sys.path.insert(0, str(ROOT / "tests"))
-    from crawl.engine import FAST, Engine, FakeService  # noqa: PLC0415  each process imports only its own side
+    from crawl.engine import FAST_SETTINGS, Engine, FakeService  # noqa: PLC0415  each process imports only its own side
     from monitor.config.schema import Outlet  # noqa: PLC0415
 
     outlets = [Outlet(name=url, url=url, feeds=(f"{url}rss",)) for url in sites]
-    crawl = FAST.model_copy(update={"pages_per_poll": 10_000})
-    report = Engine().shift(FakeService(*outlets, crawl=crawl))
+    crawl = FAST_SETTINGS.model_copy(update={"pages_per_poll": 10_000})
+    report = Engine().crawl(FakeService(*outlets, crawl=crawl))
     return report.outcomes.total()
 
 

@@ -1,10 +1,10 @@
-"""200 pages written by JavaScript through each engine, and what ``auto`` costs where nothing needs rendering.
+"""Render 200 pages written by JavaScript with each engine, and measure the cost of ``auto`` on plain pages.
 
 Usage: python benchmarks/rendering.py [splash] [playwright] [auto]
-Splash is that of SPLASH_URL, or what `make splash` installs.
+Splash is the server of SPLASH_URL, or else the one that `make splash` installs.
 
-Prints, for each engine, how many pages ended as they should, pages a second beside a plain download of the same pages
-in the same run, and the memory of engine and crawler at most.
+Prints for each engine the number of pages with the expected result, pages per second beside a plain download of the
+same pages in the same run, and the peak memory of engine and crawler.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from monitor.errors import FetchError
 from rendering import pages
 from servers.splash import Splash
 
-MIX = {  # kind of page: how many, and how each is to end
+PAGE_MIX = {  # page kind: number of pages, and the expected result
     "late": (80, "read"),
     "request": (30, "read"),
     "framework": (30, "read"),
@@ -48,13 +48,17 @@ MIX = {  # kind of page: how many, and how each is to end
     "loop": (1, "hang"),
     "loop-late": (1, "hang"),
 }
+SLOW_KINDS = ("hung", "loop", "loop-late")
+PAGES_BESIDE_SLOW = 17  # rendered again together with the slow pages
+AUTO_RUNS = 7  # the first one warms up
+AUTO_PAGES = 200  # fetched per run
 
 
-def main(wanted: list[str]) -> None:
-    if len(wanted) == 1:
-        measure(wanted[0])
+def main(names: list[str]) -> None:
+    if len(names) == 1:
+        measure(names[0])
         return
-    for name in wanted or ["splash", "playwright", "auto"]:  # each in a process of its own: a reactor starts once
+    for name in names or ["splash", "playwright", "auto"]:  # a reactor starts only once per process
         subprocess.run([sys.executable, __file__, name], check=True)
 
 
@@ -67,62 +71,66 @@ def measure(name: str) -> None:
             site.fault(path, Fault(hang=True))
         site.put("/plain", f"<html><body>{pages.STORY * 20}<script>x = 1</script></body></html>".encode())
         if name == "auto":
-            cost_of_auto(site)
+            measure_auto(site)
         elif name == "splash" and "SPLASH_URL" not in os.environ:
-            with tempfile.TemporaryDirectory() as place:
-                splash = Splash(Path(place) / "log").wait()
+            with tempfile.TemporaryDirectory() as folder:
+                splash = Splash(Path(folder) / "log").wait()
                 try:
-                    engine(site, name, splash=splash.url)
+                    measure_engine(site, name, splash=splash.url)
                 finally:
                     splash.stop()
         else:
-            engine(site, name, splash=os.environ.get("SPLASH_URL"))
+            measure_engine(site, name, splash=os.environ.get("SPLASH_URL"))
 
 
 def settings(**values: Any) -> CrawlSettings:
     return CrawlSettings(delay=timedelta(0), timeout=timedelta(seconds=30), obey_robots=False, **values)
 
 
-def engine(site: Site, name: str, **values: Any) -> None:
-    kinds = [kind for kind, (number, _) in MIX.items() for _ in range(number)]
+def measure_engine(site: Site, name: str, **values: Any) -> None:
+    kinds = [kind for kind, (number, _) in PAGE_MIX.items() for _ in range(number)]
     random.Random(7).shuffle(kinds)
     urls = [f"{site.url}{kind}" for kind in kinds]
 
     async def work(fetcher: Any) -> tuple[list[str], float, float]:
         outlet = Outlet(name="Script Times", url=site.url, render=name, consent=("button.ja",))
-        plain = outlet.model_copy(update={"render": "none"})
-        await end_of(fetcher, plain, f"{site.url}late")
-        await end_of(fetcher, outlet, f"{site.url}late")  # the engine's start is told apart
-        quick = [url for url in urls if not url.endswith(("hung", "loop", "loop-late"))]
-        began = time.perf_counter()
-        await asyncio.gather(*(end_of(fetcher, plain, url) for url in quick))
-        downloaded = len(quick) / (time.perf_counter() - began)
-        began = time.perf_counter()
-        ends = await asyncio.gather(*(end_of(fetcher, outlet, url) for url in quick))
-        rendered = len(quick) / (time.perf_counter() - began)
+        plain_outlet = outlet.model_copy(update={"render": "none"})
+        await result_of(fetcher, plain_outlet, f"{site.url}late")
+        await result_of(fetcher, outlet, f"{site.url}late")  # keeps the engine's start out of the measurement
+        quick = [url for url in urls if not url.endswith(SLOW_KINDS)]
+        start = time.perf_counter()
+        await asyncio.gather(*(result_of(fetcher, plain_outlet, url) for url in quick))
+        download_rate = len(quick) / (time.perf_counter() - start)
+        start = time.perf_counter()
+        results = await asyncio.gather(*(result_of(fetcher, outlet, url) for url in quick))
+        render_rate = len(quick) / (time.perf_counter() - start)
         slow = [url for url in urls if url not in set(quick)]
-        ends += await asyncio.gather(*(end_of(fetcher, outlet, url) for url in (*slow, *quick[:17])))
-        return [*zip((*quick, *slow, *quick[:17]), ends, strict=True)], downloaded, rendered
+        repeated = quick[:PAGES_BESIDE_SLOW]
+        results += await asyncio.gather(*(result_of(fetcher, outlet, url) for url in (*slow, *repeated)))
+        return [*zip((*quick, *slow, *repeated), results, strict=True)], download_rate, render_rate
 
-    with Memory() as memory:
-        results, downloaded, rendered = run_one_off(settings(**values), work)
+    with PeakMemory() as memory:
+        results, download_rate, render_rate = run_one_off(settings(**values), work)
     right = Counter[str]()
     wrong = []
-    for url, end in results:
+    for url, result in results:
         kind = url.rpartition("/")[2]
-        expected = MIX[kind][1]
+        expected = PAGE_MIX[kind][1]
         if name == "splash" and kind == "fetch":
-            expected = "unwritten"  # its JavaScript has no fetch
-        if end == expected or (end, expected) == ("timeout", "hang"):
+            expected = "unwritten"  # Splash's JavaScript has no fetch
+        if result == expected or (result, expected) == ("timeout", "hang"):
             right[kind] += 1
         else:
-            wrong.append(f"{kind}: {end}, not {expected}")
-    print(f"{name}: {right.total()} of {len(results)} pages ended as they should; wrong: {wrong or 'none'}")
-    print(f"  {rendered:.1f} pages a second beside {downloaded:.0f} downloaded: 1/{downloaded / rendered:.0f}")
-    print(f"  at most {memory.engine} MB in the engine, {memory.crawler} MB in the crawler", flush=True)
+            wrong.append(f"{kind}: {result}, not {expected}")
+    print(f"{name}: {right.total()} of {len(results)} pages ended as expected; wrong: {wrong or 'none'}")
+    print(
+        f"  {render_rate:.1f} pages/s, plain download {download_rate:.0f} pages/s: 1/{download_rate / render_rate:.0f}"
+    )
+    print(f"  peak memory: engine {memory.engine} MB, crawler {memory.crawler} MB", flush=True)
 
 
-async def end_of(fetcher: Any, outlet: Outlet, url: str) -> str:
+async def result_of(fetcher: Any, outlet: Outlet, url: str) -> str:
+    """Returns "read" for a page with its story, "unwritten" for one without, or the kind of the failure."""
     try:
         page = await fetcher.page(outlet, url)
     except FetchError as error:
@@ -131,27 +139,27 @@ async def end_of(fetcher: Any, outlet: Outlet, url: str) -> str:
     return "read" if f"<p>{pages.PARAGRAPHS[-1]}" in text.partition("<script>")[0] else "unwritten"
 
 
-def cost_of_auto(site: Site) -> None:
+def measure_auto(site: Site) -> None:
     async def work(fetcher: Any) -> list[tuple[float, float]]:
-        outlet = Outlet(name="Plain Times", url=site.url)
-        auto = outlet.model_copy(update={"render": "auto"})
-        rounds = []
-        for _ in range(7):
+        plain_outlet = Outlet(name="Plain Times", url=site.url)
+        auto_outlet = plain_outlet.model_copy(update={"render": "auto"})
+        runs = []
+        for _ in range(AUTO_RUNS):
             times = []
-            for which in (outlet, auto):
-                began = time.perf_counter()
-                await asyncio.gather(*(fetcher.page(which, f"{site.url}plain") for _ in range(200)))
-                times.append(time.perf_counter() - began)
-            rounds.append(tuple(times))
-        return rounds
+            for outlet in (plain_outlet, auto_outlet):
+                start = time.perf_counter()
+                await asyncio.gather(*(fetcher.page(outlet, f"{site.url}plain") for _ in range(AUTO_PAGES)))
+                times.append(time.perf_counter() - start)
+            runs.append(tuple(times))
+        return runs
 
     ratios = sorted(auto / plain for plain, auto in run_one_off(settings(), work)[1:])
-    middle, least, most = ratios[len(ratios) // 2], ratios[0], ratios[-1]
-    print(f"auto: {middle:.2f} times plain on pages that need no rendering ({least:.2f} to {most:.2f})")
+    median, lowest, highest = ratios[len(ratios) // 2], ratios[0], ratios[-1]
+    print(f"auto: {median:.2f} times plain on pages that need no rendering ({lowest:.2f} to {highest:.2f})")
 
 
-class Memory:
-    """Peak resident MB of this process and of the browsers or Splash under it."""
+class PeakMemory:
+    """Peak memory in MB of this process (``crawler``) and of its descendants (``engine``)."""
 
     def __init__(self) -> None:
         self.crawler = self.engine = 0
@@ -169,18 +177,20 @@ class Memory:
     def _watch(self) -> None:
         while not self._stop.wait(0.5):
             parents, sizes = {}, {}
-            for place in Path("/proc").glob("[0-9]*"):
+            for process in Path("/proc").glob("[0-9]*"):
                 try:
-                    parents[int(place.name)] = int((place / "stat").read_text().rpartition(")")[2].split()[1])
-                    pss = (place / "smaps_rollup").read_text().split("\nPss:")[1].split()[0]  # shared pages once
-                    sizes[int(place.name)] = int(pss) // 1024
+                    pid = int(process.name)
+                    parents[pid] = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+                    # Pss counts a page of memory that processes share only once.
+                    pss = (process / "smaps_rollup").read_text().split("\nPss:")[1].split()[0]
+                    sizes[pid] = int(pss) // 1024
                 except (OSError, ValueError, IndexError):
                     continue
-            below, wave = set(), {os.getpid()}
-            while wave := {pid for pid, parent in parents.items() if parent in wave}:
-                below |= wave
+            descendants, generation = set(), {os.getpid()}
+            while generation := {pid for pid, parent in parents.items() if parent in generation}:
+                descendants |= generation
             self.crawler = max(self.crawler, sizes.get(os.getpid(), 0))
-            self.engine = max(self.engine, sum(sizes.get(pid, 0) for pid in below))
+            self.engine = max(self.engine, sum(sizes.get(pid, 0) for pid in descendants))
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""One spider for any configured outlet (outlets.py), and a file each for outlets that need their own."""
+"""The spider of any configured outlet (outlets.py), and one module for each outlet that needs a spider of its own."""

@@ -1,6 +1,6 @@
-"""An outlet with a spider of its own: the Federal Register of the United States lists its documents by a JSON API.
+"""Example of an outlet-specific spider: the Federal Register of the United States lists its documents in a JSON API.
 
-In monitor.yaml, the API's address is the outlet's section and the spider is named:
+monitor.yaml names the API's address as a section, and the spider:
 
     - name: Federal Register
       url: https://www.federalregister.gov/
@@ -9,8 +9,8 @@ In monitor.yaml, the API's address is the outlet's section and the spider is nam
       country: US
       spider: federal-register
 
-Only the reading of that list is written here.  Conditional requests, politeness, the frontier, retries and everything
-that comes after are those of any outlet.
+The spider only parses that list.  Conditional requests, politeness, the frontier, retries and all later steps are the
+same as for any outlet.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class FederalRegisterSpider(OutletSpider):
-    """Reads ``results`` of the API, each with html_url, title and publication_date."""
+    """Parses the API's ``results``, each with html_url, title and publication_date."""
 
     name = "federal-register"
 
@@ -42,7 +42,7 @@ class FederalRegisterSpider(OutletSpider):
             return super().parse_source(kind, page, outlet, since)
         try:
             documents = orjson.loads(page.body)["results"]
-            found = [
+            candidates = [
                 Candidate(
                     url=document["html_url"],
                     outlet=outlet.name,
@@ -53,5 +53,5 @@ class FederalRegisterSpider(OutletSpider):
                 for document in documents
             ]
         except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-            raise FetchError(f"the API answers something new: {error!r}", kind="malformed") from error
-        return ParsedSource(candidates=tuple(found), offered=len(found))
+            raise FetchError(f"unexpected response of the API: {error!r}", kind="malformed") from error
+        return ParsedSource(candidates=tuple(candidates), offered=len(candidates))

@@ -1,4 +1,4 @@
-"""The spider of any outlet that monitor.yaml names."""
+"""The spider of any configured outlet."""
 
 from __future__ import annotations
 
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 class OutletSpider(scrapy.Spider):
     """Polls the outlets that are due and yields an item for every page: outlet, url, disposition, kind.
 
-    ``scrapy crawl outlets -a config=monitor.yaml [-a outlets=NAME,NAME] [-a everything=1]`` makes one pass.
-    An outlet with ``spider: NAME`` in monitor.yaml is polled by the spider of that name: a subclass that reads its
-    lists in its own way.
+    ``scrapy crawl outlets -a config=monitor.yaml [-a outlets=NAME,NAME] [-a ignore_schedule=1]`` makes one pass.
+    ``spider: NAME`` in monitor.yaml selects another spider for an outlet: a subclass that overrides `parse_source`.
     """
 
     name = "outlets"
@@ -46,23 +45,32 @@ class OutletSpider(scrapy.Spider):
                     cls.name,
                     config=kwargs.pop("config", "monitor.yaml"),
                     outlets=kwargs.pop("outlets", ""),
-                    everything=kwargs.pop("everything", ""),
+                    ignore_schedule=_ignore_schedule(kwargs),
                 )
-            except ConfigError as error:  # told in lines of its own: Scrapy would show where it was raised
+            except ConfigError as error:  # Scrapy would print a traceback
                 sys.stderr.write("\n".join(error.faults) + "\n")
                 raise SystemExit(2) from None
         crawler.settings.setdict(crawl_settings(scheduler.config.crawl), priority="spider")
         spider = super().from_crawler(crawler, *args, scheduler=scheduler, **kwargs)
-        crawler.signals.connect(scheduler.finish, signal=scrapy.signals.spider_closed)
+        crawler.signals.connect(scheduler.close, signal=scrapy.signals.spider_closed)
         return spider
 
     async def start(self) -> AsyncIterator[dict[str, str]]:
-        async for item in self.scheduler.work(self.crawler, self.parse_source):
+        async for item in self.scheduler.run(self.crawler, self.parse_source):
             yield item
 
     def parse_source(self, kind: str, page: Page, outlet: Outlet, since: datetime) -> ParsedSource:
-        """The candidates on the page of a feed, sitemap or section (``kind``): what a subclass overrides.
+        """Returns the candidates on the page of a feed, sitemap or section (``kind``); subclasses override it.
 
-        Runs in a thread.  Raises FetchError (kind malformed) where the page is not what it should be.
+        Runs in a thread.  Raises FetchError of kind malformed when the page cannot be parsed.
         """
         return sources.parse_source(kind, page, outlet, since)
+
+
+def _ignore_schedule(arguments: dict[str, Any]) -> str:
+    """Removes the argument from ``arguments`` and returns it; accepts its old name with a line on stderr."""
+    old_value = arguments.pop("everything", None)
+    if old_value is not None:
+        sys.stderr.write("-a everything is deprecated, use -a ignore_schedule\n")
+    value: str = arguments.pop("ignore_schedule", old_value or "")
+    return value

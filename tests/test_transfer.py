@@ -15,7 +15,7 @@ from monitor.errors import MonitorError
 from monitor.store.protocol import History
 from monitor.store.sqlite import SqliteStore
 from monitor.transfer import COLUMNS, copy, export, form_of, import_stories, read_story, rows
-from store.examples import MINUTE, NOW, address, candidate, filing, story
+from store.examples import MINUTE, NOW, candidate, page_commit, story, story_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -162,13 +162,13 @@ def test_a_line_that_a_store_would_lose_is_refused_by_name_and_the_others_are_st
     make: Callable[[str], SqliteStore], name: str, value: object
 ) -> None:
     store, bad = make("one"), dict[int, str]()
-    lines = [orjson.dumps({"url": address(str(number)), "title": "T"}) for number in range(3)]
+    lines = [orjson.dumps({"url": story_url(str(number)), "title": "T"}) for number in range(3)]
     lines[1] = orjson.dumps({**orjson.loads(lines[1]), name: value})
     done = import_stories(enumerate(lines, start=1), store, refused=bad.__setitem__)
     assert (done.stored, done.known, done.bad) == (2, 0, 1)
     assert list(bad) == [2]
     assert bad[2].startswith(f"{name}: ")
-    assert [told.candidate.url for told in store.enqueue([candidate("1")], now=NOW)] == [address("1")]
+    assert [told.candidate.url for told in store.enqueue([candidate("1")], now=NOW)] == [story_url("1")]
 
 
 def test_what_the_store_does_not_take_is_refused_and_may_still_be_fetched(
@@ -198,7 +198,7 @@ def test_of_several_versions_of_a_story_the_newest_is_imported(make: Callable[[s
 
 
 def test_a_story_from_elsewhere_needs_little() -> None:
-    told = read_story({"url": address("first"), "title": "A title", "published_at": "2026-11-22T12:00:00+02:00"})
+    told = read_story({"url": story_url("first"), "title": "A title", "published_at": "2026-11-22T12:00:00+02:00"})
     assert (told.id, told.cluster, told.outlet) == (story("first").id, story("first").id, "outlet.example")
     assert told.published_at == told.first_seen_at == NOW - timedelta(hours=2)
 
@@ -232,7 +232,7 @@ def test_an_unknown_format_is_refused() -> None:
 
 def test_an_export_goes_on_behind_the_last_story_written(make: Callable[[str], SqliteStore]) -> None:
     store = make("one")
-    store.commit([filing(story(f"s{number}")) for number in range(20)])
+    store.commit([page_commit(story(f"s{number}")) for number in range(20)])
     whole = exported(list(store.scan(now=NOW)), "jsonl")
     written = whole.splitlines(keepends=True)[:7]
     last = orjson.loads(written[-1])["id"]
@@ -241,7 +241,7 @@ def test_an_export_goes_on_behind_the_last_story_written(make: Callable[[str], S
 
 def test_a_copy_may_be_broken_off_and_repeated(make: Callable[[str], SqliteStore]) -> None:
     source, target = make("one"), make("two")
-    source.commit([filing(story(f"s{number}"), alerts=("ai",)) for number in range(450)])
+    source.commit([page_commit(story(f"s{number}"), alerts=("ai",)) for number in range(450)])
 
     class Broken(Exception):
         pass

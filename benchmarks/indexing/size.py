@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.indexing.speed import BATCH, caught, drop, opened
-from benchmarks.search.stories import NOW, Generator, word
+from benchmarks.search.stories import NOW, StoryGenerator, word
 from monitor.models import CommitResult
 from monitor.query import parse
 from monitor.similarity import signature
@@ -48,7 +48,7 @@ def fill(store: Store, count: int) -> float:
     """Files so many stories; the rate."""
     batch: list[Any] = []
     spent = 0.0
-    for number, story in enumerate(Generator().stories(count), 1):
+    for number, story in enumerate(StoryGenerator().stories(count), 1):
         batch.append(caught(story))
         if len(batch) == BATCH or number == count:
             began = time.perf_counter()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from elasticsearch import helpers
 
-from benchmarks.search.stories import Generator, filing
+from benchmarks.search.stories import StoryGenerator, page_commit
 from monitor.config.schema import StoreSettings
 from monitor.models import CommitResult, Hit, Notification
 from monitor.store.elasticsearch import ElasticsearchStore, documents
@@ -51,7 +51,7 @@ def caught(story: Story) -> PageCommit:
         Notification(alert=alert, story=story.id, version=1, to=("a@b.example",), due_at=at, created_at=at)
         for alert in story.alerts
     ]
-    return replace(filing(story), hits=tuple(hits), notifications=tuple(notices))
+    return replace(page_commit(story), hits=tuple(hits), notifications=tuple(notices))
 
 
 def actions(prefix: str, batch: list[PageCommit]) -> Iterator[dict[str, Any]]:
@@ -111,7 +111,7 @@ def main() -> None:
     parser.add_argument("--stories", type=int, default=4000)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    made = [caught(story) for story in Generator().stories(options.stories)]
+    made = [caught(story) for story in StoryGenerator().stories(options.stories)]
     through_the_helper(options.url, made[:1000])  # the server's first thousand warm it
     rates: dict[str, list[float]] = {"store": [], "helper": []}
     for number in range(options.rounds):

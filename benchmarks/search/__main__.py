@@ -1,10 +1,10 @@
-"""Searches in the SQLite store: how long a hundred of mixed kinds take, and what the file weighs.
+"""Measures a hundred searches of mixed kinds in the SQLite store, and the size of its file.
 
     python -m search [--stories 20000] [--store FILE]          (in benchmarks/)
 
-Without --store the stories are generated and filed first (300,000 take their time); a file that exists is used as it
-is.  The bound is FTS5 itself in the same run: the bare MATCH of each plan for the same first page, with neither
-planning, reading of stories nor counting.
+Without --store, the benchmark generates and commits the stories first, which takes long for 300,000; a file that exists
+is used unchanged.  The bound is FTS5 itself in the same run: the MATCH of each compiled query for the same first page,
+without compiling, reading stories or counting.
 """
 
 from __future__ import annotations
@@ -27,50 +27,52 @@ from monitor.query import parse
 from monitor.store.sqlite import SqliteStore
 from monitor.store.sqlite.query_compiler import compile_query
 from monitor.store.sqlite.vocabulary import Vocabulary
-from search.stories import NOW, Generator, filing, word
+from search.stories import NOW, StoryGenerator, page_commit, word
 
 LIMIT_MS = 150
 
 
 def queries(count: int = 100, seed: int = 4) -> list[tuple[str, str, bool]]:
-    """Kind, query and whether by relevance; words from the commonest to those of a few stories."""
+    """Returns (kind, query, by relevance); words range from the most frequent to those of a few stories."""
     rng = random.Random(seed)
 
-    def some(low: int = 20, high: int = 30_000) -> str:
+    def any_word(low: int = 20, high: int = 30_000) -> str:
         rank = int(low * (high / low) ** rng.random())
         return word(rank, rng.choice(["en", "en", "en", "ru"]))
 
-    def two(low: int = 5, high: int = 400) -> tuple[str, str]:
+    def two_words(low: int = 5, high: int = 400) -> tuple[str, str]:
         language = rng.choice(["en", "en", "ru"])
         return word(rng.randint(low, high), language), word(rng.randint(low, high), language)
 
     kinds = {
-        "a word": some,
-        "a common word": lambda: some(3, 60),
-        "an exact word": lambda: f'"{some()}"',
-        "a word as written": lambda: f"raw:{some(5, 500).title()}",
-        "all of two": lambda: " ".join(two(20, 5000)),
-        "any of four": lambda: " OR ".join(some() for _ in range(4)),
-        "groups": lambda: f"({some()} OR {some()}) ({some()} OR {some()}) -{some()}",
-        "a phrase": lambda: '"{} {}"'.format(*two(3, 80)),
-        "NEAR": lambda: "{} NEAR/10 {}".format(*two()),
-        "NEAR of groups": lambda: f"({some(5, 500)} OR {some(5, 500)}) NEAR/5 ({some(5, 500)} OR {some(5, 500)})",
-        "ONEAR": lambda: "{} ONEAR/5 {}".format(*two()),
-        "slop": lambda: '"{} {}"~4'.format(*two()),
-        "a prefix": lambda: f"{some()[: rng.randint(3, 5)]}*",
-        "a pattern": lambda: f"{(made := some(200))[:2]}?{made[3:]}*",
-        "a misspelling": lambda: f"{some(5000)}~1",
-        "a word of an outlet": lambda: f'outlet:"Outlet {rng.randrange(300)}" {some(5, 500)}',
-        "a word of a month": lambda: f"{some()} published_at:[2026-03-01 TO 2026-03-31]",
-        "a topic without a word": lambda: f"topic:ai language:en -{some()}",
-        "only NOT": lambda: f"NOT {some()}",
-        "a title": lambda: f"title:{some(5, 2000)} language:ru",
+        "a word": any_word,
+        "a common word": lambda: any_word(3, 60),
+        "an exact word": lambda: f'"{any_word()}"',
+        "a word as written": lambda: f"raw:{any_word(5, 500).title()}",
+        "all of two": lambda: " ".join(two_words(20, 5000)),
+        "any of four": lambda: " OR ".join(any_word() for _ in range(4)),
+        "groups": lambda: f"({any_word()} OR {any_word()}) ({any_word()} OR {any_word()}) -{any_word()}",
+        "a phrase": lambda: '"{} {}"'.format(*two_words(3, 80)),
+        "NEAR": lambda: "{} NEAR/10 {}".format(*two_words()),
+        "NEAR of groups": lambda: (
+            f"({any_word(5, 500)} OR {any_word(5, 500)}) NEAR/5 ({any_word(5, 500)} OR {any_word(5, 500)})"
+        ),
+        "ONEAR": lambda: "{} ONEAR/5 {}".format(*two_words()),
+        "slop": lambda: '"{} {}"~4'.format(*two_words()),
+        "a prefix": lambda: f"{any_word()[: rng.randint(3, 5)]}*",
+        "a pattern": lambda: f"{(pattern_word := any_word(200))[:2]}?{pattern_word[3:]}*",
+        "a misspelling": lambda: f"{any_word(5000)}~1",
+        "a word of an outlet": lambda: f'outlet:"Outlet {rng.randrange(300)}" {any_word(5, 500)}',
+        "a word of a month": lambda: f"{any_word()} published_at:[2026-03-01 TO 2026-03-31]",
+        "a topic without a word": lambda: f"topic:ai language:en -{any_word()}",
+        "only NOT": lambda: f"NOT {any_word()}",
+        "a title": lambda: f"title:{any_word(5, 2000)} language:ru",
     }
     names = list(kinds)
     return [(name := names[number % len(names)], kinds[name](), number % 3 == 0) for number in range(count)]
 
 
-ADVERSARIAL = {
+ADVERSARIAL_QUERIES = {
     "a thousand words": " OR ".join(word(rank) for rank in range(5, 990)),
     "a thousand words, all": " ".join(word(rank) for rank in range(5, 990)),
     "wide wildcards near": "be* NEAR/3 di* NEAR/3 mo*",
@@ -79,116 +81,118 @@ ADVERSARIAL = {
     "a pattern of one letter": "b?*n??a*",
     "fuzzy, short": "bean~1 OR dina~1 OR mona~1",
     "fuzzy, far": "beneagon~2 NEAR/2 dineagon~2",
-    "slop of the commonest": f'"{word(1)} {word(2)} {word(3)} {word(4)}"~1000',
-    "NEAR of NEAR of the commonest": f"(({word(1)} ONEAR/1 {word(2)}) NEAR/1 {word(3)}) ONEAR/1 {word(4)}",
+    "slop of the most frequent": f'"{word(1)} {word(2)} {word(3)} {word(4)}"~1000',
+    "NEAR of NEAR of the most frequent": f"(({word(1)} ONEAR/1 {word(2)}) NEAR/1 {word(3)}) ONEAR/1 {word(4)}",
     "nothing but NOT": f"NOT ({word(1)} ONEAR/1000 {word(2)})",
-    "text to be read for every story": f"word_count:>999 OR ({word(1)} ONEAR/0 {word(2)} ONEAR/0 {word(90_000)})",
+    "verification of every story's text": f"word_count:>999 OR ({word(1)} ONEAR/0 {word(2)} ONEAR/0 {word(90_000)})",
 }
 
 
 def build(path: Path, count: int) -> None:
     store = SqliteStore(path, timeout=timedelta(seconds=30))
     store.setup()
-    began, size, spent, batch = time.perf_counter(), 0, 0.0, []
+    start, text_bytes, commit_seconds, batch = time.perf_counter(), 0, 0.0, []
 
-    def file() -> None:
-        nonlocal spent
-        start = time.perf_counter()
+    def commit_batch() -> None:
+        nonlocal commit_seconds
+        commit_start = time.perf_counter()
         assert set(store.commit(batch)) == {CommitResult.WRITTEN}
-        spent += time.perf_counter() - start
+        commit_seconds += time.perf_counter() - commit_start
         batch.clear()
 
-    for story in Generator().stories(count):
-        size += len(story.text.encode()) + len(story.title.encode())
-        batch.append(filing(story))
+    for story in StoryGenerator().stories(count):
+        text_bytes += len(story.text.encode()) + len(story.title.encode())
+        batch.append(page_commit(story))
         if len(batch) == 200:
-            file()
+            commit_batch()
     if batch:
-        file()
-    store.put_setting("benchmark", {"text": size})
+        commit_batch()
+    store.put_setting("benchmark", {"text": text_bytes})
     store.close()
-    print(f"filed {count:,} stories in {time.perf_counter() - began:.0f} s, {count / spent:.0f} a second in the store")
-
-
-def weigh(store: SqliteStore, path: Path) -> None:
-    with store.database.read() as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        text = connection.execute("SELECT sum(text_size) + sum(length(CAST(title AS BLOB))) FROM story").get
-        words = connection.execute("SELECT count(*) FROM word").get
-    size = path.stat().st_size
     print(
-        f"{store.ping()}\nfile {size:,} bytes, text {text:,}: {size / text:.2f} times; {words:,} written forms of words"
+        f"committed {count:,} stories in {time.perf_counter() - start:.0f} s, "
+        f"{count / commit_seconds:.0f} a second in the store"
     )
 
 
-def bare(store: SqliteStore, text: str) -> float:
-    """Milliseconds that FTS5 alone needs for the first page."""
+def print_size(store: SqliteStore, path: Path) -> None:
     with store.database.read() as connection:
-        plan = compile_query(parse(text), Vocabulary(connection), NOW)
-        if plan.match is None:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        text_bytes = connection.execute("SELECT sum(text_size) + sum(length(CAST(title AS BLOB))) FROM story").get
+        words = connection.execute("SELECT count(*) FROM word").get
+    file_bytes = path.stat().st_size
+    print(f"{store.ping()}\nfile {file_bytes:,} bytes, text {text_bytes:,}: {file_bytes / text_bytes:.2f} times")
+    print(f"{words:,} written forms of words")
+
+
+def fts5_milliseconds(store: SqliteStore, text: str) -> float:
+    """Returns the milliseconds that FTS5 alone needs for the first page."""
+    with store.database.read() as connection:
+        compiled = compile_query(parse(text), Vocabulary(connection), NOW)
+        if compiled.match is None:
             return 0.0
         start = time.perf_counter()
         rows = connection.execute(
-            "SELECT rowid FROM fulltext WHERE fulltext MATCH ? ORDER BY rowid DESC LIMIT 20", (plan.match,)
+            "SELECT rowid FROM fulltext WHERE fulltext MATCH ? ORDER BY rowid DESC LIMIT 20", (compiled.match,)
         )
         rows.fetchall()
         return (time.perf_counter() - start) * 1000
 
 
-def measure(store: SqliteStore) -> None:
-    times: dict[str, list[float]] = defaultdict(list)
-    everything: list[tuple[float, float, str]] = []
+def measure_queries(store: SqliteStore) -> None:
+    times_by_kind: dict[str, list[float]] = defaultdict(list)
+    measurements: list[tuple[float, float, str]] = []  # milliseconds of the search and of FTS5 alone, description
     for kind, text, relevance in queries():
         start = time.perf_counter()
         try:
-            answer = f"{store.search(parse(text), now=NOW, relevance=relevance).total} found"
+            result = f"{store.search(parse(text), now=NOW, relevance=relevance).total} found"
         except MonitorError as error:
-            answer = str(error)
-        spent = (time.perf_counter() - start) * 1000
-        times[kind].append(spent)
-        everything.append((spent, bare(store, text), f"{text} ({answer}{', by relevance' * relevance})"))
+            result = str(error)
+        milliseconds = (time.perf_counter() - start) * 1000
+        times_by_kind[kind].append(milliseconds)
+        description = f"{text} ({result}{', by relevance' * relevance})"
+        measurements.append((milliseconds, fts5_milliseconds(store, text), description))
     print(f"{'kind':26}{'median ms':>10}{'worst':>8}")
-    for kind, spent in times.items():
-        print(f"{kind:26}{statistics.median(spent):10.1f}{max(spent):8.1f}")
-    under = sum(spent <= LIMIT_MS for spent, _, _ in everything)
-    spent = sorted(one for one, _, _ in everything)
-    print(f"{under} of {len(everything)} under {LIMIT_MS} ms")
-    print(f"median {spent[50]:.1f}, 95th {spent[94]:.1f}, worst {spent[-1]:.1f} ms")
-    alone = sum(one for _, one, _ in everything)
-    print(f"all together {sum(spent):.0f} ms, FTS5 alone {alone:.0f} ms: {sum(spent) / alone:.1f} times")
-    for took, _, text in sorted(everything, reverse=True)[:5]:
-        print(f"  {took:7.1f} ms  {text[:110]}")
+    for kind, times in times_by_kind.items():
+        print(f"{kind:26}{statistics.median(times):10.1f}{max(times):8.1f}")
+    times = sorted(search for search, _, _ in measurements)
+    print(f"{sum(search <= LIMIT_MS for search in times)} of {len(measurements)} under {LIMIT_MS} ms")
+    print(f"median {times[50]:.1f}, 95th {times[94]:.1f}, worst {times[-1]:.1f} ms")
+    fts5_alone = sum(fts5 for _, fts5, _ in measurements)
+    print(f"total {sum(times):.0f} ms, FTS5 alone {fts5_alone:.0f} ms: {sum(times) / fts5_alone:.1f} times")
+    for milliseconds, _, description in sorted(measurements, reverse=True)[:5]:
+        print(f"  {milliseconds:7.1f} ms  {description[:110]}")
 
 
-def attack(store: SqliteStore) -> None:
+def measure_adversarial_queries(store: SqliteStore) -> None:
     print("adversarial:")
-    for name, text in ADVERSARIAL.items():
+    for name, text in ADVERSARIAL_QUERIES.items():
         for relevance in (False, True):
             start = time.perf_counter()
             try:
-                answer = f"{len(store.search(parse(text), now=NOW, relevance=relevance).stories)} shown"
+                result = f"{len(store.search(parse(text), now=NOW, relevance=relevance).stories)} shown"
             except MonitorError as error:
-                answer = str(error)
-            spent = time.perf_counter() - start
-            print(f"  {name:34}{'relevance' if relevance else 'newest':10}{spent * 1000:8.0f} ms  {answer[:90]}")
-    print(f"most memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+                result = str(error)
+            milliseconds = (time.perf_counter() - start) * 1000
+            print(f"  {name:36}{'relevance' if relevance else 'newest':10}{milliseconds:8.0f} ms  {result[:90]}")
+    print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stories", type=int, default=20_000)
     parser.add_argument("--store", type=Path)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        path = asked.store or Path(folder) / "monitor.db"
+        path = arguments.store or Path(folder) / "monitor.db"
         if not path.exists():
-            build(path, asked.stories)
+            build(path, arguments.stories)
         store = SqliteStore(path.absolute(), timeout=timedelta(seconds=30))
-        weigh(store, path)
-        print(f"SQLite {apsw.sqlite_lib_version()}, a second run of the same queries follows the first:")
-        measure(store)
-        measure(store)
-        attack(store)
+        print_size(store, path)
+        print(f"SQLite {apsw.sqlite_lib_version()}, the same queries run twice:")
+        measure_queries(store)
+        measure_queries(store)
+        measure_adversarial_queries(store)
         store.close()
 
 

@@ -59,11 +59,11 @@ def _engines(context: Context, *, start: bool) -> bool:
     asking = {outlet.render for outlet in context.config.outlets} - {"none", "auto"}
     if not asking:
         return False
-    from monitor.rendering.engines import missing, splash_of
+    from monitor.rendering.engines import configured_splash, unavailable_reason
 
     crawl, failed = context.config.crawl, False
     for engine in sorted(asking):
-        problem = missing(engine, splash=splash_of(crawl), chromium_path=crawl.chromium)
+        problem = unavailable_reason(engine, splash_url=configured_splash(crawl), chromium_path=crawl.chromium)
         if problem is None and start and engine == "playwright":
             problem = _browser(crawl.chromium)
         names = [outlet.name for outlet in context.config.outlets if outlet.render == engine]
@@ -77,11 +77,11 @@ def _engines(context: Context, *, start: bool) -> bool:
 
 def _browser(configured: str | None) -> RenderingUnavailable | None:
     from monitor.rendering import browser
-    from monitor.rendering.chromium import trial
+    from monitor.rendering.chromium import try_launch
 
-    path = browser.find(configured)
+    path = browser.find_chromium(configured)
     assert path is not None, "it was there a moment ago"
-    return trial(path)
+    return try_launch(path)
 
 
 def _spiders(context: Context) -> bool:
@@ -92,9 +92,9 @@ def _spiders(context: Context) -> bool:
     from scrapy.settings import Settings
     from scrapy.spiderloader import SpiderLoader
 
-    from monitor.crawl.spider_package import own_spiders
+    from monitor.crawl.spider_package import spider_package
 
-    known = SpiderLoader.from_settings(Settings({"SPIDER_MODULES": [own_spiders()]})).list()
+    known = SpiderLoader.from_settings(Settings({"SPIDER_MODULES": [spider_package()]})).list()
     failed = False
     for outlet in named:
         if outlet.spider not in known:

@@ -84,7 +84,7 @@ def run_command(context: Context) -> int:
     report = process.run(context.config, context.base, on_poll=_logged)
     for error in report.errors:
         log.error("%s", error)
-    log.info("ended; %s, %s", plural(report.polled, "poll"), plural(sum(report.outcomes.values()), "page"))
+    log.info("ended; %s, %s", plural(report.poll_count, "poll"), plural(sum(report.outcomes.values()), "page"))
     return 1 if report.errors else 0
 
 
@@ -148,7 +148,7 @@ def _summary(context: Context, report: CrawlReport) -> int:
             table.add_column(head, justify="right")
         table.add_column("THE REST", overflow="fold")
         for poll in report.polls:
-            listed = "unchanged" if poll.sources and poll.unchanged == poll.sources else f"{poll.offered:,}"
+            listed = "unchanged" if poll.sources and poll.unchanged_sources == poll.sources else f"{poll.listed:,}"
             row = (poll.new, poll.pages, poll.count(Disposition.STORED))
             table.add_row(plain(poll.outlet), listed, *(f"{number:,}" for number in row), plain(", ".join(_rest(poll))))
         context.show(table)
@@ -161,19 +161,19 @@ def _summary(context: Context, report: CrawlReport) -> int:
     if report.not_due:
         waiting = plural(len(report.not_due), "outlet is", "outlets are")
         out.print(f"{waiting} not due yet; --all polls {'it' if len(report.not_due) == 1 else 'them'} now.")
-    if report.held:
-        held = plural(len(report.held), "outlet is", "outlets are")
-        out.print(f"{held} polled by another process: {', '.join(report.held)}", markup=False)
+    if report.leased_elsewhere:
+        held = plural(len(report.leased_elsewhere), "outlet is", "outlets are")
+        out.print(f"{held} polled by another process: {', '.join(report.leased_elsewhere)}", markup=False)
     for poll in report.polls:
         for line in _complaints(poll):
             err.print(line, markup=False)
     for error in report.errors:
         err.print(f"error: {error}", markup=False)
-    if report.interrupted:
+    if report.stop_signal:
         left = plural(len(report.unpolled), "outlet was", "outlets were")
         which = f": {left} not polled; the next crawl takes {'it' if len(report.unpolled) == 1 else 'them'}"
         err.print(f"interrupted{which if report.unpolled else '; the next crawl takes what is left'}")
-        return 128 + report.interrupted
+        return 128 + report.stop_signal
     return 1 if report.errors or report.failed else 0
 
 
@@ -185,8 +185,8 @@ def _rest(poll: PollReport) -> Iterator[str]:
     if poll.dropped and not poll.candidates:
         why = ", ".join(f"{number:,} {reason}" for reason, number in poll.dropped.most_common())
         yield f"{poll.dropped.total():,} not wanted: {why}"
-    if poll.left:
-        yield f"{poll.left:,} left for the next poll"
+    if poll.deferred_pages:
+        yield f"{poll.deferred_pages:,} left for the next poll"
     if poll.failed and not poll.pages:
         yield "failed"
 
@@ -206,4 +206,4 @@ def _pages(poll: PollReport) -> str:
     for (disposition, _), number in poll.outcomes.items():
         counted[disposition.value] += number
     what = ", ".join(f"{number} {name}" for name, number in counted.most_common())
-    return f"{poll.new} new of {poll.offered} listed{': ' * bool(what)}{what}, {poll.seconds:.1f} s"
+    return f"{poll.new} new of {poll.listed} listed{': ' * bool(what)}{what}, {poll.seconds:.1f} s"

@@ -13,7 +13,7 @@ from monitor.plural import plural
 
 if TYPE_CHECKING:
     from monitor.config import CrawlSettings, Outlet
-    from monitor.crawl.discover import Discovered
+    from monitor.crawl.discover import DiscoveredSources
     from monitor.crawl.fetch import Fetcher
 
 MAX_OTHER_SOURCES = 10  # sections told beside those that would be polled
@@ -65,24 +65,24 @@ def _settings(context: Context) -> CrawlSettings:
     return CrawlSettings()
 
 
-def _ask(outlet: Outlet, settings: CrawlSettings) -> tuple[Discovered, str | None]:
+def _ask(outlet: Outlet, settings: CrawlSettings) -> tuple[DiscoveredSources, str | None]:
     """What was found, and why the stories have to be rendered, if they do."""
-    from monitor.crawl.discover import discover, scripted, with_pages
+    from monitor.crawl.discover import discover, rendering_reason, with_section_counts
     from monitor.crawl.process import run_one_off
     from monitor.models import now
 
-    async def do(fetcher: Fetcher) -> tuple[Discovered, str | None]:
+    async def do(fetcher: Fetcher) -> tuple[DiscoveredSources, str | None]:
         since = now() - settings.max_age
-        found = await with_pages(await discover(outlet, fetcher, since=since), outlet, fetcher, since=since)
-        return found, await scripted(outlet, found, fetcher, since=since)
+        found = await with_section_counts(await discover(outlet, fetcher, since=since), outlet, fetcher, since=since)
+        return found, await rendering_reason(outlet, found, fetcher, since=since)
 
     return run_one_off(settings, do)
 
 
-def _yaml(outlet: Outlet, found: Discovered, scripted: str | None) -> str:
+def _yaml(outlet: Outlet, found: DiscoveredSources, scripted: str | None) -> str:
     """An entry for outlets: with what would be polled, each address with what it lists; the others as comments."""
     lines = [f"  - name: {_scalar(outlet.name)}", f"    url: {_scalar(outlet.url)}"]
-    polled = found.chosen(outlet)
+    polled = found.sources_to_poll(outlet)
     for kind, addresses in (
         ("feed", found.feeds),
         ("sitemap", found.sitemaps),
@@ -101,8 +101,8 @@ def _yaml(outlet: Outlet, found: Discovered, scripted: str | None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _counted(address: str, found: Discovered) -> str:
-    number = found.stories.get(address)
+def _counted(address: str, found: DiscoveredSources) -> str:
+    number = found.story_counts.get(address)
     return _scalar(address) + ("" if number is None else f"  # {plural(number, 'recent story', 'recent stories')}")
 
 

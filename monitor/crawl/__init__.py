@@ -1,1 +1,1 @@
-"""Scrapy glue: one add-on and small components around the poll of one outlet (poll.py: read that first)."""
+"""Scrapy integration: an add-on and small components around one outlet's poll; read poll.py first."""

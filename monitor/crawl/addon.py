@@ -1,4 +1,4 @@
-"""The one Scrapy add-on that wires the crawl's components, in place of Scrapy's own where those fall short."""
+"""The Scrapy add-on that installs the crawl's components and replaces Scrapy's own where those fall short."""
 
 from __future__ import annotations
 
@@ -11,41 +11,42 @@ _SCRAPY = "scrapy.downloadermiddlewares"
 _HANDLER = "monitor.rendering.download_handler.RenderingHandler"
 
 SETTINGS = {
-    "ROBOTSTXT_OBEY": False,  # robots.py does, with a memory that expires
-    "RETRY_ENABLED": False,  # the store's frontier is what tries again
+    "ROBOTSTXT_OBEY": False,  # robots.py obeys it, with a cache that expires
+    "RETRY_ENABLED": False,  # the store's frontier schedules retries
     "HTTPCACHE_ENABLED": False,
-    "REFERER_ENABLED": True,  # the redirect middlewares ask for it
+    "REFERER_ENABLED": True,  # the redirect middlewares require it
     "REDIRECT_MAX_TIMES": 5,
-    "METAREFRESH_MAXDELAY": 5,  # seconds; slower ones reload a live page, they lead nowhere
-    "DOWNLOAD_DELAY": 0.0,  # politeness.py sets each host's
+    "METAREFRESH_MAXDELAY": 5,  # seconds; a longer refresh reloads a live page instead of redirecting
+    "DOWNLOAD_DELAY": 0.0,  # politeness.py sets a delay for each host
     "DOWNLOAD_DELAY_JITTER": 0.0,
     "DOWNLOAD_WARNSIZE": 0,
-    "DOWNLOAD_VERIFY_CERTIFICATES": True,  # but for outlets with `verify: false`, see monitor/egress/http_handler.py
-    "CONCURRENT_REQUESTS": 0,  # the handler counts what is really under way
-    "COOKIES_ENABLED": True,  # consent and paywall redirects loop without
-    "DNSCACHE_ENABLED": False,  # it never expires
+    "DOWNLOAD_VERIFY_CERTIFICATES": True,  # except for outlets with `verify: false`, see monitor/egress/http_handler.py
+    "CONCURRENT_REQUESTS": 0,  # unlimited here: the download handler bounds the requests under way
+    "COOKIES_ENABLED": True,  # without cookies, consent and paywall redirects loop
+    "DNSCACHE_ENABLED": False,  # Scrapy's cache never expires
     "LOGSTATS_INTERVAL": 0.0,
     "STATS_DUMP": False,
 }
 HANDLERS = {"http": _HANDLER, "https": _HANDLER, "data": None, "file": None, "ftp": None, "s3": None}
 MIDDLEWARES = {
     f"{_SCRAPY}.offsite.OffsiteMiddleware": None,
-    "monitor.egress.address_guard.AddressGuard": 40,  # before anything asks for robots.txt
-    "monitor.crawl.robots.Robots": 100,
-    "monitor.crawl.politeness.Politeness": 800,  # last: it sees the host a redirect leads to
-    "monitor.rendering.splash.SplashCookiesMiddleware": 820,  # next to the downloader: all others see the page's own
-    "monitor.rendering.splash.SplashMiddleware": 830,  # status, not Splash's
+    "monitor.egress.address_guard.AddressGuard": 40,  # before robots.txt is requested
+    "monitor.crawl.robots.RobotsMiddleware": 100,
+    "monitor.crawl.politeness.Politeness": 800,  # last: it sees the host that a redirect leads to
+    # Next to the downloader: all other middlewares see the page's own status instead of Splash's.
+    "monitor.rendering.splash.SplashCookiesMiddleware": 820,
+    "monitor.rendering.splash.SplashMiddleware": 830,
 }
-EXTENSIONS = {"monitor.crawl.limits.Limits": 0, "monitor.rendering.rendering.Rendering": 0}
+EXTENSIONS = {"monitor.crawl.media_filter.MediaFilter": 0, "monitor.rendering.rendering.Rendering": 0}
 
 
 class MonitorAddon:
-    """Sets what the monitor needs, at the add-on's priority: a spider's own settings go before."""
+    """Applies the monitor's settings at add-on priority, so a spider's own settings override them."""
 
     def update_settings(self, settings: BaseSettings) -> None:
         for name, value in SETTINGS.items():
             settings.set(name, value, priority="addon")
         settings.set("DOWNLOAD_HANDLERS", HANDLERS, priority="addon")
         for scope, components in (("DOWNLOADER_MIDDLEWARES", MIDDLEWARES), ("EXTENSIONS", EXTENSIONS)):
-            for component, place in components.items():
-                settings[scope].set(component, place, priority="addon")
+            for component, order in components.items():
+                settings[scope].set(component, order, priority="addon")

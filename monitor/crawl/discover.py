@@ -1,4 +1,4 @@
-"""Finds where a site announces its stories, by asking."""
+"""Finds a site's feeds, sitemaps and sections by requesting the usual addresses."""
 
 from __future__ import annotations
 
@@ -26,86 +26,97 @@ if TYPE_CHECKING:
     from monitor.models import OutletState
 
 DISCOVERY_LIFETIME = timedelta(days=7)
-FAILED_DISCOVERY_LIFETIME = timedelta(hours=6)  # a site that moved its feed is looked through again
-_DATA = re.compile(r"(?<!xhtml\+)xml|json")  # as a type of content
-MAX_TRIED_ADDRESSES = 12  # addresses of one kind
-FEEDS, SITEMAPS, SECTIONS = 5, 3, 5  # of an outlet that names none
+FAILED_DISCOVERY_LIFETIME = timedelta(hours=6)  # while the outlet fails: the site may have moved its feed
+MAX_TRIED_ADDRESSES = 12  # of one source kind
+MAX_FEEDS, MAX_SITEMAPS, MAX_SECTIONS = 5, 3, 5  # polled for an outlet that configures none
+_DATA_CONTENT_TYPE = re.compile(r"(?<!xhtml\+)xml|json")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Discovered:
-    """What answered as it should.  ``stories`` counts, for each address, the recent own stories it lists."""
+class DiscoveredSources:
+    """The sources that could be read.  ``story_counts`` maps each address to the outlet's recent stories it lists."""
 
     url: str
     feeds: tuple[str, ...] = ()
     sitemaps: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
-    stories: dict[str, int]
+    story_counts: dict[str, int]
 
-    def chosen(self, outlet: Outlet) -> tuple[Source, ...]:
-        """What to poll where the configuration names nothing: feeds and sitemaps, else home page and sections."""
-        feeds = [Source("feed", url) for url in self.feeds if self.stories[url]][:FEEDS]
-        quiet = [Source("feed", url) for url in self.feeds[:1]]  # it may speak again, or be forgotten: read both
-        sitemaps = [Source("sitemap", url) for url in self.sitemaps if self.stories[url]]
-        listed = (*feeds, *sitemaps[: SITEMAPS if not feeds else 1])
-        pages = dict.fromkeys((outlet.url, *self.sections[:SECTIONS]))
-        return listed or (*quiet, *(Source("section", url) for url in pages))
+    def sources_to_poll(self, outlet: Outlet) -> tuple[Source, ...]:
+        """Returns the sources to poll for an outlet that configures none.
+
+        Feeds and sitemaps with recent stories; without any, the home page, its sections and one quiet feed.
+        """
+        feeds = [Source("feed", url) for url in self.feeds if self.story_counts[url]][:MAX_FEEDS]
+        quiet_feeds = [Source("feed", url) for url in self.feeds[:1]]  # it may be abandoned or publish again
+        sitemaps = [Source("sitemap", url) for url in self.sitemaps if self.story_counts[url]]
+        active_sources = (*feeds, *sitemaps[: MAX_SITEMAPS if not feeds else 1])
+        sections = dict.fromkeys((outlet.url, *self.sections[:MAX_SECTIONS]))
+        return active_sources or (*quiet_feeds, *(Source("section", url) for url in sections))
 
 
-async def discover(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> Discovered:
-    """Asks the home page, robots.txt and, where those announce nothing, the places sites commonly use.
+async def discover(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> DiscoveredSources:
+    """Requests the home page, robots.txt and, where those announce nothing, the addresses that sites commonly use.
 
-    Raises FetchError where the home page itself cannot be had and nothing else answers.
+    Raises FetchError when the home page cannot be fetched and no other source can be read.
     """
-    problem: FetchError | None = None
-    home, itself = autodiscovery.DiscoveryHints(), tuple[str, ...]()
-    announced = await fetcher.announced(outlet)
+    home_error: FetchError | None = None
+    hints, own_feed = autodiscovery.DiscoveryHints(), tuple[str, ...]()
+    announced_sitemaps = await fetcher.robots_sitemaps(outlet)
     try:
-        fetched = await fetcher.source(outlet, outlet.url)
-        if fetched.page is not None:
-            if _DATA.search(fetched.page.content_type):  # somebody gave the address of a feed
-                itself = (outlet.url,)
-            home = await asyncio.to_thread(
+        result = await fetcher.source(outlet, outlet.url)
+        if result.page is not None:
+            if _DATA_CONTENT_TYPE.search(result.page.content_type):  # the outlet's address is that of a feed
+                own_feed = (outlet.url,)
+            hints = await asyncio.to_thread(
                 autodiscovery.discovery_hints,
-                fetched.page.body,
-                url=fetched.page.url,
+                result.page.body,
+                url=result.page.url,
                 outlet=outlet,
-                robots=announced,
-                charset=fetched.page.encoding,
+                robots=announced_sitemaps,
+                charset=result.page.encoding,
             )
     except FetchError as error:
-        problem, home = error, autodiscovery.DiscoveryHints(sitemaps=announced)
-    common = autodiscovery.guesses(outlet.url)
-    tries = partial(_try, outlet=outlet, fetcher=fetcher, since=since)
-    # What is announced may be gone: a template outlives its feed.
-    feeds = await tries("feed", (*itself, *home.feeds)) or await tries("feed", common.feeds)
-    sitemaps = await tries("sitemap", home.sitemaps) or await tries("sitemap", common.sitemaps)
-    if problem is not None and not feeds and not sitemaps:
-        raise problem
-    return Discovered(
+        home_error, hints = error, autodiscovery.DiscoveryHints(sitemaps=announced_sitemaps)
+    common = autodiscovery.common_locations(outlet.url)
+    probe = partial(_probe, outlet=outlet, fetcher=fetcher, since=since)
+    # The announced addresses may be gone: a template outlives its feed.
+    feeds = await probe("feed", (*own_feed, *hints.feeds)) or await probe("feed", common.feeds)
+    sitemaps = await probe("sitemap", hints.sitemaps) or await probe("sitemap", common.sitemaps)
+    if home_error is not None and not feeds and not sitemaps:
+        raise home_error
+    return DiscoveredSources(
         url=outlet.url,
         feeds=tuple(feeds),
         sitemaps=tuple(sitemaps),
-        sections=home.sections,
-        stories={**feeds, **sitemaps},
+        sections=hints.sections,
+        story_counts={**feeds, **sitemaps},
     )
 
 
-async def with_pages(found: Discovered, outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> Discovered:
-    """With the stories of the pages that would be polled too, where those can be read."""
-    pages = [source.url for source in found.chosen(outlet) if source.kind == "section"]
-    return replace(found, stories={**found.stories, **await _try("section", pages, outlet, fetcher, since)})
+async def with_section_counts(
+    discovered: DiscoveredSources, outlet: Outlet, fetcher: Fetcher, *, since: datetime
+) -> DiscoveredSources:
+    """Adds the story counts of the sections that would be polled and can be read."""
+    sections = [source.url for source in discovered.sources_to_poll(outlet) if source.kind == "section"]
+    section_counts = await _probe("section", sections, outlet, fetcher, since)
+    return replace(discovered, story_counts={**discovered.story_counts, **section_counts})
 
 
-async def scripted(outlet: Outlet, found: Discovered, fetcher: Fetcher, *, since: datetime) -> str | None:
-    """Why the site's stories have to be rendered, going by a story or two (or else its home page); None where not."""
+async def rendering_reason(
+    outlet: Outlet, discovered: DiscoveredSources, fetcher: Fetcher, *, since: datetime
+) -> str | None:
+    """Returns why the site's stories need rendering, or None when they do not.
+
+    Judges by two stories of the feed or sitemap that lists the most, or by the home page when none lists any.
+    """
     addresses = [outlet.url]
-    for kind, listed in (("feed", found.feeds), ("sitemap", found.sitemaps)):
-        best = max(listed, key=lambda address: found.stories.get(address, 0), default=None)
-        if best is not None and found.stories.get(best):
-            answers = await read_source(Source(kind, best), {}, outlet=outlet, fetcher=fetcher, since=since)
-            listings = [answer.parsed for answer in answers if answer.parsed is not None]
-            addresses = [candidate.url for listing in listings for candidate in listing.candidates][:2]
+    for kind, urls in (("feed", discovered.feeds), ("sitemap", discovered.sitemaps)):
+        best = max(urls, key=lambda url: discovered.story_counts.get(url, 0), default=None)
+        if best is not None and discovered.story_counts.get(best):
+            results = await read_source(Source(kind, best), {}, outlet=outlet, fetcher=fetcher, since=since)
+            parsed_sources = [result.parsed for result in results if result.parsed is not None]
+            addresses = [candidate.url for parsed in parsed_sources for candidate in parsed.candidates][:2]
             break
     reasons = []
     for address in addresses:
@@ -116,36 +127,37 @@ async def scripted(outlet: Outlet, found: Discovered, fetcher: Fetcher, *, since
     return reasons[0] if reasons and all(reasons) else None
 
 
-async def _try(
+async def _probe(
     kind: str, addresses: Iterable[str], outlet: Outlet, fetcher: Fetcher, since: datetime
 ) -> dict[str, int]:
-    """Those that can be read, with the number of recent own stories each lists."""
-    found: dict[str, int] = {}
+    """Returns the addresses that can be read, with the number of the outlet's recent stories each lists."""
+    story_counts: dict[str, int] = {}
     for address in list(dict.fromkeys(addresses))[:MAX_TRIED_ADDRESSES]:
-        answers = await read_source(Source(kind, address), {}, outlet=outlet, fetcher=fetcher, since=since)
-        if answers[0].error is None:
-            found[address] = sum(_stories(answer, outlet, since) for answer in answers)
-    return found
+        results = await read_source(Source(kind, address), {}, outlet=outlet, fetcher=fetcher, since=since)
+        if results[0].error is None:
+            story_counts[address] = sum(_recent_stories(result, outlet, since) for result in results)
+    return story_counts
 
 
-def _stories(answer: SourceResult, outlet: Outlet, since: datetime) -> int:
-    if answer.parsed is None:
+def _recent_stories(result: SourceResult, outlet: Outlet, since: datetime) -> int:
+    if result.parsed is None:
         return 0
-    feed = answer.source.kind == "feed" or answer.parsed.news
-    return len(filter_candidates(answer.parsed.candidates, outlet=outlet, since=since, feed=feed).kept)
+    lists_stories = result.source.kind == "feed" or result.parsed.news
+    return len(filter_candidates(result.parsed.candidates, outlet=outlet, since=since, feed=lists_stories).kept)
 
 
-def remembered(state: OutletState, *, now: datetime) -> tuple[Source, ...]:
-    """What was found at an earlier poll, while it is good."""
-    memory = state.memory.get("found") or {}
-    if not memory.get("sources"):
+def remembered_sources(state: OutletState, *, now: datetime) -> tuple[Source, ...]:
+    """Returns the sources that an earlier poll discovered; empty when there are none or they have expired."""
+    discovery = state.memory.get("found") or {}
+    if not discovery.get("sources"):
         return ()
-    life = FAILED_DISCOVERY_LIFETIME if state.failures else DISCOVERY_LIFETIME
-    if now - from_rfc3339(memory["at"]) > life:
+    lifetime = FAILED_DISCOVERY_LIFETIME if state.failures else DISCOVERY_LIFETIME
+    if now - from_rfc3339(discovery["at"]) > lifetime:
         return ()
-    return tuple(Source(kind, url) for kind, url in memory["sources"])
+    return tuple(Source(kind, url) for kind, url in discovery["sources"])
 
 
-def remember(state: OutletState, sources: tuple[Source, ...], *, now: datetime) -> OutletState:
-    found = {"at": rfc3339(now), "sources": [[source.kind, source.url] for source in sources]}
-    return replace(state, memory={**state.memory, "found": found})
+def remember_sources(state: OutletState, sources: tuple[Source, ...], *, now: datetime) -> OutletState:
+    """Returns the state with the discovered sources and the time of their discovery."""
+    discovery = {"at": rfc3339(now), "sources": [[source.kind, source.url] for source in sources]}
+    return replace(state, memory={**state.memory, "found": discovery})

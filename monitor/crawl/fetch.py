@@ -1,4 +1,4 @@
-"""One address to one answer, through Scrapy's engine and all its middlewares; whatever goes wrong is a FetchError."""
+"""Fetches one address through Scrapy's engine and its middlewares.  Raises FetchError for every failure."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from service_identity import VerificationError
 from twisted.internet.error import ConnectError, ConnectionClosed
 from twisted.web.client import ResponseFailed
 
-from monitor.crawl.limits import WANTS_TEXT
+from monitor.crawl.media_filter import EXPECTS_TEXT_KEY
 from monitor.crawl.politeness import HostResting
-from monitor.crawl.poll_interval import max_age, retry_after
-from monitor.crawl.robots import DELAY, Forbidden, Robots, Unreachable
+from monitor.crawl.poll_interval import parse_max_age, parse_retry_after
+from monitor.crawl.robots import OUTLET_DELAY_KEY, RobotsDisallowed, RobotsMiddleware, RobotsUnreachable
 from monitor.discovery.markup import MAX_UNPACKED_BYTES
 from monitor.discovery.url_rules import OutletScope
-from monitor.egress.address_guard import TRUSTED_HOSTS_KEY, VERIFY_CERTIFICATE_KEY, AddressRefused, trusted
+from monitor.egress.address_guard import TRUSTED_HOSTS_KEY, VERIFY_CERTIFICATE_KEY, AddressRefused, trusted_hosts
 from monitor.egress.http_handler import CertificateNotTrusted
 from monitor.errors import FetchError, MonitorError, RenderingUnavailable
 from monitor.models import Page, now
@@ -48,20 +48,20 @@ if TYPE_CHECKING:
 
     from monitor.config.schema import CrawlSettings, Outlet
 
-_PERMANENT = frozenset({400, 401, 404, 405, 406, 410, 414, 451})  # 403 is often a bad hour of a bot filter
+_PERMANENT_STATUSES = frozenset({400, 401, 404, 405, 406, 410, 414, 451})  # not 403: bot filters send it temporarily
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Fetched:
-    """A page with what its headers say of the next request; ``page`` is None where it has not changed."""
+class FetchResult:
+    """A page and what its headers imply for the next request; ``page`` is None when it has not changed (304)."""
 
     page: Page | None
-    fresh_for: timedelta
-    moved: str = ""  # the address it has for good now
+    freshness_lifetime: timedelta  # from Cache-Control
+    moved_to: str = ""  # the target of a permanent redirect
 
 
 class Fetcher:
-    """Fetches for outlets: each request carries its outlet's delay, cookies and trusted hosts."""
+    """Fetches pages and sources of outlets; each request carries its outlet's delay, cookies and trusted hosts."""
 
     def __init__(self, crawler: Crawler, settings: CrawlSettings) -> None:
         self._crawler = crawler
@@ -76,10 +76,10 @@ class Fetcher:
         last_modified: str | None = None,
         engine: str = "none",
         sitemap: bool = False,
-    ) -> Fetched:
-        """A feed, sitemap or section, wherever it is kept; a section may need an ``engine``, as pages do.
+    ) -> FetchResult:
+        """Fetches a feed, sitemap or section, which may be on any site.
 
-        Raises FetchError; kind rendering where the engine is not there.
+        ``engine`` renders a section.  Raises FetchError, of kind rendering when the engine is not available.
         """
         meta = {"download_maxsize": MAX_UNPACKED_BYTES} if sitemap else {}
         try:
@@ -87,19 +87,19 @@ class Fetcher:
         except RenderingUnavailable as error:
             raise FetchError(str(error), kind="rendering") from error
 
-    def delay(self, outlet: Outlet) -> float:
-        """The seconds between two requests to the outlet's host, as its robots.txt wishes once that is known."""
-        robots = self._crawler.get_downloader_middleware(Robots)
-        return max(self._delay(outlet), robots.known_delay(outlet.url) if robots else 0.0)
+    def request_delay(self, outlet: Outlet) -> float:
+        """Returns the seconds between two requests to the outlet's host; its Crawl-delay counts once it is cached."""
+        robots = self._crawler.get_downloader_middleware(RobotsMiddleware)
+        return max(self._delay(outlet), robots.cached_crawl_delay(outlet.url) if robots else 0.0)
 
-    def forget(self, outlet: Outlet) -> None:
-        """Drops the outlet's cookies: a wall that counts what a reader has read must not count for months."""
+    def clear_cookies(self, outlet: Outlet) -> None:
+        """Drops the outlet's cookies, so that a metered paywall does not count articles across polls."""
         if cookies := self._crawler.get_downloader_middleware(CookiesMiddleware):
             cookies.jars.pop(outlet.name, None)
 
     def engines(self) -> list[str]:
-        """The rendering engines that are there, the cheapest first."""
-        return Rendering.of(self._crawler).available()
+        """Returns the available rendering engines, the cheapest first."""
+        return Rendering.for_crawler(self._crawler).available()
 
     async def page(
         self,
@@ -110,37 +110,37 @@ class Fetcher:
         last_modified: str | None = None,
         memory: EngineMemory | None = None,
     ) -> Page | None:
-        """A story's page, None where it has not changed; refused where it leads away from the outlet's own hosts.
+        """Fetches a story's page, rendered as ``outlet.render`` says; returns None when it has not changed.
 
-        It is rendered as ``outlet.render`` says; ``memory`` is what ``auto`` knows of the outlet.  Raises FetchError,
-        and RenderingUnavailable where the engine is not there.
+        ``memory`` is what ``render: auto`` has learned about the outlet.  Raises FetchError, also when the page leads
+        to a site that is not the outlet's, and RenderingUnavailable when the engine is not available.
         """
 
-        async def by(engine: str) -> Page | None:
-            return await self._page(outlet, url, engine, etag, last_modified)
+        async def fetch_with(engine: str) -> Page | None:
+            return await self._fetch_page(outlet, url, engine, etag, last_modified)
 
         if outlet.render != "auto":
-            return await by(outlet.render)
+            return await fetch_with(outlet.render)
         return await engine_choice.fetch_with_engines(
-            url, memory=memory or EngineMemory(), available=self.engines(), fetch=by
+            url, memory=memory or EngineMemory(), available=self.engines(), fetch=fetch_with
         )
 
-    async def _page(
+    async def _fetch_page(
         self, outlet: Outlet, url: str, engine: str, etag: str | None, last_modified: str | None
     ) -> Page | None:
-        if engine != "none":  # a rendered page has no version that could be asked about
+        if engine != "none":  # a rendered page has no validators for a conditional request
             etag = last_modified = None
-        fetched = await self._fetch(outlet, url, etag, last_modified, {WANTS_TEXT: True}, engine=engine)
-        if fetched.page is not None and fetched.page.url not in OutletScope(outlet):
-            raise FetchError(f"it leads to {fetched.page.url[:200]}", kind="foreign", permanent=True)
-        return fetched.page
+        result = await self._fetch(outlet, url, etag, last_modified, {EXPECTS_TEXT_KEY: True}, engine=engine)
+        if result.page is not None and result.page.url not in OutletScope(outlet):
+            raise FetchError(f"it leads to {result.page.url[:200]}", kind="foreign", permanent=True)
+        return result.page
 
-    async def announced(self, outlet: Outlet) -> tuple[str, ...]:
-        """The sitemaps that the outlet's robots.txt names; none where it cannot be read."""
-        robots = self._crawler.get_downloader_middleware(Robots)
+    async def robots_sitemaps(self, outlet: Outlet) -> tuple[str, ...]:
+        """Returns the sitemaps that the outlet's robots.txt names; empty when it cannot be read."""
+        robots = self._crawler.get_downloader_middleware(RobotsMiddleware)
         if robots is None:
             return ()
-        rules = await robots.rules(_request(outlet.url, meta=self._standing(outlet)))
+        rules = await robots.rules_for(_request(outlet.url, meta=self._outlet_meta(outlet)))
         return rules.sitemaps
 
     async def _fetch(
@@ -152,7 +152,7 @@ class Fetcher:
         meta: Mapping[str, object],
         *,
         engine: str = "none",
-    ) -> Fetched:
+    ) -> FetchResult:
         headers = {
             "If-None-Match": etag,
             "If-Modified-Since": last_modified,
@@ -161,36 +161,39 @@ class Fetcher:
         request = _request(
             url,
             headers={name: value for name, value in headers.items() if value},
-            meta={
-                **self._standing(outlet),
-                **meta,
-            },
+            meta={**self._outlet_meta(outlet), **meta},
         )
         if engine == "none":
-            response = await _answer(self._crawler.engine.download_async(request))
+            response = await _response(self._crawler.engine.download_async(request))
         else:
-            response = await _answer(Rendering.of(self._crawler).download(request, outlet, engine, self._settings))
+            response = await _response(
+                Rendering.for_crawler(self._crawler).download(request, outlet, engine, self._settings)
+            )
         conditional = bool(etag or last_modified)
         if response.status == 304:
             if not conditional:
-                raise FetchError("304 Not Modified, although nobody asked", kind="http-304")
-            return Fetched(page=None, fresh_for=_fresh_for(response))
+                raise FetchError("304 Not Modified for an unconditional request", kind="http-304")
+            return FetchResult(page=None, freshness_lifetime=_freshness_lifetime(response))
         if response.status not in {200, 203}:
             raise FetchError(
                 f"the server answered {response.status}",
                 kind=f"http-{response.status}",
-                permanent=response.status in _PERMANENT,
-                retry_after=retry_after(response.headers.get("Retry-After")),
+                permanent=response.status in _PERMANENT_STATUSES,
+                retry_after=parse_retry_after(response.headers.get("Retry-After")),
             )
-        return Fetched(page=_read(response, engine), fresh_for=_fresh_for(response), moved=_moved(response))
+        return FetchResult(
+            page=_page(response, engine),
+            freshness_lifetime=_freshness_lifetime(response),
+            moved_to=_permanent_redirect(response),
+        )
 
-    def _standing(self, outlet: Outlet) -> dict[str, object]:
-        """What every request for an outlet carries, robots.txt included."""
+    def _outlet_meta(self, outlet: Outlet) -> dict[str, object]:
+        """Returns the request.meta of every request for the outlet, including robots.txt."""
         return {
             "cookiejar": outlet.name,
-            TRUSTED_HOSTS_KEY: trusted(outlet),
+            TRUSTED_HOSTS_KEY: trusted_hosts(outlet),
             VERIFY_CERTIFICATE_KEY: outlet.verify,
-            DELAY: self._delay(outlet),
+            OUTLET_DELAY_KEY: self._delay(outlet),
         }
 
     def _delay(self, outlet: Outlet) -> float:
@@ -199,34 +202,35 @@ class Fetcher:
 
 def _request(url: str, **options: object) -> Request:
     try:
-        return Request(url, callback=NO_CALLBACK, dont_filter=True, **options)  # type: ignore[arg-type]
+        return Request(url, callback=NO_CALLBACK, dont_filter=True, **options)  # type: ignore[arg-type]  # passed on
     except ValueError as error:
         raise FetchError(f"not an address: {url[:200]}", kind="address", permanent=True) from error
 
 
-async def _answer(download: Awaitable[Response]) -> Response:
+async def _response(download: Awaitable[Response]) -> Response:
+    """Awaits a download.  Raises FetchError, or MonitorError as the download raises it."""
     try:
         return await download
     except HostResting as error:
         raise FetchError(str(error), kind="resting", retry_after=error.seconds) from error
-    except _EXPECTED as error:
-        words = _plain(str(error)) or type(error).__name__
-        _, kind, message, permanent = next(meaning for meaning in _MEANINGS if meaning[0](error, words))
-        raise FetchError((message or words)[:300], kind=kind, permanent=permanent) from error
+    except _DOWNLOAD_ERRORS as error:
+        text = _readable(str(error)) or type(error).__name__
+        _, kind, message, permanent = next(row for row in _FAILURE_KINDS if row[0](error, text))
+        raise FetchError((message or text)[:300], kind=kind, permanent=permanent) from error
     except MonitorError:
         raise
-    except Exception as error:  # decoders and parsers of all kinds raise errors of their own
-        raise FetchError(f"the answer cannot be read: {error!r}"[:300], kind="broken") from error
+    except Exception as error:  # decoders and parsers raise errors of many types
+        raise FetchError(f"the response cannot be read: {error!r}"[:300], kind="broken") from error
 
 
-def _plain(words: str) -> str:
-    """The words of Twisted and OpenSSL as a reader would say it."""
-    for pattern, plain in _PLAIN:
-        words = pattern.sub(plain, words)
-    return words
+def _readable(message: str) -> str:
+    """Replaces the error messages of Twisted and OpenSSL by readable ones."""
+    for pattern, replacement in _READABLE_MESSAGES:
+        message = pattern.sub(replacement, message)
+    return message
 
 
-_PLAIN = (
+_READABLE_MESSAGES = (
     (
         re.compile(
             r"(\[<twisted\S+ OpenSSL\.SSL\.Error: )?"
@@ -239,7 +243,7 @@ _PLAIN = (
     (re.compile(r"\[<twisted\.python\.failure\.Failure [\w.]+: (.*?)>\]"), r"\1"),
 )
 
-_EXPECTED = (
+_DOWNLOAD_ERRORS = (
     IgnoreRequest,
     DownloadTimeoutError,
     CannotResolveHostError,
@@ -261,31 +265,33 @@ _EXPECTED = (
 _TOO_LARGE = "larger than the size limit (crawl.max_size)"
 
 
-def _is(*types: type[Exception]) -> Callable[[Exception, str], bool]:
+def _instance_of(*types: type[Exception]) -> Callable[[Exception, str], bool]:
     return lambda error, _: isinstance(error, types)
 
 
-# What an exception means: the first that applies, as kind, message (the exception's own if empty), permanent.
-_MEANINGS: tuple[tuple[Callable[[Exception, str], bool], str, str, bool], ...] = (
-    (_is(AddressRefused), "private-address", "", True),
-    (_is(Forbidden), "robots", "", True),
-    (_is(Unreachable), "robots-unreachable", "", False),
-    (lambda _, words: "max redirections" in words, "redirects", "redirected too often", True),
-    (lambda _, words: "DOWNLOAD_MAXSIZE" in words, "too-large", f"{_TOO_LARGE} once unpacked", True),
-    (_is(IgnoreRequest), "refused", "", False),
-    (_is(DownloadTimeoutError), "timeout", "no whole answer in time (crawl.timeout)", False),
-    (_is(CannotResolveHostError), "dns", "", False),
-    (_is(DownloadCancelledError), "too-large", _TOO_LARGE, True),
-    (_is(ResponseDataLossError), "connection", "the answer breaks off", False),
-    (_is(UnsupportedURLSchemeError), "address", "", True),
-    (_is(CertificateNotTrusted, SSL.Error, VerificationError), "tls", "", False),
-    (lambda _, words: "SSL" in words or "TLS" in words, "tls", "", False),
-    (_is(OSError, EOFError, ValueError), "broken", "", False),  # a body that is not what its Content-Encoding says
+# (test, failure kind, message, permanent): the first row whose test returns True applies.  The test gets the exception
+# and its readable message; an empty message in the row stands for that one.
+_FAILURE_KINDS: tuple[tuple[Callable[[Exception, str], bool], str, str, bool], ...] = (
+    (_instance_of(AddressRefused), "private-address", "", True),
+    (_instance_of(RobotsDisallowed), "robots", "", True),
+    (_instance_of(RobotsUnreachable), "robots-unreachable", "", False),
+    (lambda _, text: "max redirections" in text, "redirects", "redirected too often", True),
+    (lambda _, text: "DOWNLOAD_MAXSIZE" in text, "too-large", f"{_TOO_LARGE} once unpacked", True),
+    (_instance_of(IgnoreRequest), "refused", "", False),
+    (_instance_of(DownloadTimeoutError), "timeout", "no complete response within crawl.timeout", False),
+    (_instance_of(CannotResolveHostError), "dns", "", False),
+    (_instance_of(DownloadCancelledError), "too-large", _TOO_LARGE, True),
+    (_instance_of(ResponseDataLossError), "connection", "the response ends early", False),
+    (_instance_of(UnsupportedURLSchemeError), "address", "", True),
+    (_instance_of(CertificateNotTrusted, SSL.Error, VerificationError), "tls", "", False),
+    (lambda _, text: "SSL" in text or "TLS" in text, "tls", "", False),
+    # Decoders raise these for a body that does not match its Content-Encoding.
+    (_instance_of(OSError, EOFError, ValueError), "broken", "", False),
     (lambda *_: True, "connection", "", False),
 )
 
 
-def _read(response: Response, engine: str) -> Page:
+def _page(response: Response, engine: str) -> Page:
     def header(name: str) -> str | None:
         value = response.headers.get(name)
         return value.decode("latin-1").strip() if value else None
@@ -305,10 +311,11 @@ def _read(response: Response, engine: str) -> Page:
     )
 
 
-def _moved(response: Response) -> str:
+def _permanent_redirect(response: Response) -> str:
+    """Returns the final address when every redirect was permanent (301, 308), else an empty string."""
     reasons = response.request.meta.get("redirect_reasons", ()) if response.request else ()
     return response.url if reasons and {301, 308}.issuperset(reasons) else ""
 
 
-def _fresh_for(response: Response) -> timedelta:
-    return max_age(response.headers.get("Cache-Control"))
+def _freshness_lifetime(response: Response) -> timedelta:
+    return parse_max_age(response.headers.get("Cache-Control"))

@@ -1,4 +1,4 @@
-"""What a poll says of an outlet's health, in the state the next poll and `outlets` read.  Pure."""
+"""Derives an outlet's health and schedule from a poll, for the next poll and the `outlets` command.  Pure functions."""
 
 from __future__ import annotations
 
@@ -22,73 +22,78 @@ if TYPE_CHECKING:
     from monitor.crawl.sources import SourceResult
     from monitor.models import OutletState
 
-_STORIES = (Disposition.STORED, Disposition.UPDATED)
+_STORY_DISPOSITIONS = (Disposition.STORED, Disposition.UPDATED)
 
 
-def failure(answers: Sequence[SourceResult]) -> str | None:
-    """The kind of failure where no source could be read, the gravest; None where one could.
+def failure_kind(results: Sequence[SourceResult]) -> str | None:
+    """Returns the gravest failure kind when no source could be read, and None when at least one could.
 
-    A source that failed before and now answers "not modified" still has to prove that it can be read.
+    Polls request a source unconditionally after a failure, so a 304 cannot pass for a recovery.
     """
-    if not answers:
+    if not results:
         return "no-source"
-    if any(answer.error is None for answer in answers):
+    if any(result.error is None for result in results):
         return None
-    kinds = [answer.error.kind for answer in answers if answer.error is not None]
+    kinds = [result.error.kind for result in results if result.error is not None]
     return max(kinds, key=lambda kind: FAILURE_WEIGHTS.get(kind, 1.0))
 
 
-def rest(answer: SourceResult, outlet: Outlet, *, alone: bool) -> timedelta:
-    """How long the outlet is left alone because the source's server asked for it.
+def requested_pause(result: SourceResult, outlet: Outlet, *, outlet_failed: bool) -> timedelta:
+    """Returns how long the outlet is not polled because the source's server sent Retry-After.
 
-    Where others were read, a server that only keeps a list of the outlet's must not hold it up for a day.
+    When other sources were read, a server outside the outlet's own site delays it by MAX_INTERVAL at most.
     """
-    asked = timedelta(seconds=(answer.error and answer.error.retry_after) or 0.0)
-    return asked if alone or answer.source.url in OutletScope(outlet) else min(asked, MAX_INTERVAL)
+    retry_after = timedelta(seconds=(result.error and result.error.retry_after) or 0.0)
+    is_own_site = result.source.url in OutletScope(outlet)
+    return retry_after if outlet_failed or is_own_site else min(retry_after, MAX_INTERVAL)
 
 
-def after(
-    state: OutletState, report: PollReport, answers: Sequence[SourceResult], plan: NextPoll, *, now: datetime
+def state_after_poll(
+    state: OutletState, report: PollReport, results: Sequence[SourceResult], plan: NextPoll, *, now: datetime
 ) -> OutletState:
-    """The outlet's state after a poll."""
-    found = Counter({disposition.value: report.count(disposition) for disposition in Disposition})
-    stories = any(report.count(disposition) for disposition in _STORIES)
+    """Returns the outlet's state after a poll that ended at ``now``."""
+    dispositions = Counter({disposition.value: report.count(disposition) for disposition in Disposition})
+    has_stories = any(report.count(disposition) for disposition in _STORY_DISPOSITIONS)
     return replace(
         state,
         next_poll_at=now + plan.pause,
         interval=plan.interval,
         last_poll_at=now,
         last_ok_at=state.last_ok_at if report.failed else now,
-        last_story_at=now if stories else state.last_story_at,
+        last_story_at=now if has_stories else state.last_story_at,
         failures=plan.failures,
-        error=_word(report, answers),
-        sources={answer.source.url: answer.state for answer in answers},
-        dispositions=dict(+(Counter(state.dispositions) + found)),
+        error=_error_line(report, results),
+        sources={result.source.url: result.state for result in results},
+        dispositions=dict(+(Counter(state.dispositions) + dispositions)),
     )
 
 
-def _word(report: PollReport, answers: Sequence[SourceResult]) -> str:
-    """One line on what is wrong, empty where nothing is."""
-    if not answers:
+def _error_line(report: PollReport, results: Sequence[SourceResult]) -> str:
+    """Returns one line that names the gravest problem of the poll; empty when there is none."""
+    if not results:
         return "no feed, sitemap or section was found: name one, see `media-monitor discover`"
-    failed = [answer for answer in answers if answer.error is not None]
+    failed = [result for result in results if result.error is not None]
     if failed:
         first = failed[0]
-        share = f"{len(failed)} of {len(answers)} sources failed: " if len(answers) > 1 else ""
+        share = f"{len(failed)} of {len(results)} sources failed: " if len(results) > 1 else ""
         return f"{share}{first.source.kind} {first.source.url}: {first.error.message if first.error else ''}"[:500]
-    if report.rendering:
-        return report.rendering[:500]
-    empty = [r.source.url for r in answers if r.source.kind == "section" and r.parsed and not r.parsed.candidates]
-    if empty and len(empty) == len(answers):
-        return f"no stories are listed at {empty[0]}: it may be written by JavaScript, set `render: auto`"
-    script = report.outcomes[Disposition.NOT_ARTICLE, "script"]
-    if script and script * 2 >= report.pages:
-        what = f"{plural(script, 'page is', 'pages are')} written by JavaScript and skipped"
-        return f"{what}: set `render: auto` for this outlet, and see that an engine is there (docs/rendering.md)"
-    lost = report.count(Disposition.FAILED)
-    if lost and lost * 2 >= report.pages:
-        return f"{lost} of {report.pages} pages failed, such as {report.failures[-1]}"[:500]
-    if moved := [answer for answer in answers if answer.moved]:
+    if report.rendering_problem:
+        return report.rendering_problem[:500]
+    empty_sections = [
+        result.source.url
+        for result in results
+        if result.source.kind == "section" and result.parsed and not result.parsed.candidates
+    ]
+    if empty_sections and len(empty_sections) == len(results):
+        return f"no stories are listed at {empty_sections[0]}: it may be written by JavaScript, set `render: auto`"
+    script_pages = report.outcomes[Disposition.NOT_ARTICLE, "script"]
+    if script_pages and script_pages * 2 >= report.pages:
+        skipped = f"{plural(script_pages, 'page is', 'pages are')} written by JavaScript and skipped"
+        return f"{skipped}: set `render: auto` for this outlet and install an engine (docs/rendering.md)"
+    failed_pages = report.count(Disposition.FAILED)
+    if failed_pages and failed_pages * 2 >= report.pages:
+        return f"{failed_pages} of {report.pages} pages failed, such as {report.failures[-1]}"[:500]
+    if moved := [result for result in results if result.moved_to]:
         source = moved[0].source
-        return f"{source.kind} {source.url} has moved for good: it is {moved[0].moved} now"[:500]
+        return f"{source.kind} {source.url} has moved permanently to {moved[0].moved_to}"[:500]
     return ""

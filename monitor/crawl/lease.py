@@ -1,4 +1,4 @@
-"""An outlet belongs to one process at a time: how long, how it is kept, and when a dead one's is taken over."""
+"""Leases: one process at a time polls an outlet; the leases of dead processes on this machine are released."""
 
 from __future__ import annotations
 
@@ -19,39 +19,40 @@ if TYPE_CHECKING:
     from monitor.service import Service
     from monitor.store import Store
 
-LEASE_TERM = timedelta(minutes=2)  # of a lease; renewed three times as often
+LEASE_TERM = timedelta(minutes=2)  # a lease is renewed after a third of it
 
 
 class Lease:
-    """A hold on an outlet, renewed until it is given back."""
+    """A lease on one outlet."""
 
     def __init__(self, service: Service, state: OutletState) -> None:
         self._service = service
         self.state = state
 
-    async def keep(self) -> None:
-        """Never ends but by LeaseLost."""
+    async def keep_renewed(self) -> None:
+        """Renews until cancelled.  Raises LeaseLost when another process holds the outlet."""
         while True:
             await asyncio.sleep(LEASE_TERM.total_seconds() / 3)
             self.state = await self._service.call(self._renew)
 
     def _renew(self) -> OutletState:
-        """From the moment the store is asked: it may have been away for longer than the term."""
+        # The term starts when the store is called: it may have been away for longer than the term.
         return self._service.store.renew(self.state, now=clock(), term=LEASE_TERM)
 
-    async def give_back(self, state: OutletState) -> None:
-        held = replace(
+    async def release(self, state: OutletState) -> None:
+        """Stores ``state`` and ends the lease.  Raises LeaseLost when another process holds the outlet."""
+        leased_state = replace(
             state, holder=self.state.holder, lease_until=self.state.lease_until, fencing_token=self.state.fencing_token
         )
-        await self._service.call(self._service.store.release, held)
+        await self._service.call(self._service.store.release, leased_state)
 
 
-def reclaim(store: Store, *, now: datetime) -> list[str]:
-    """Frees the outlets that a killed process of this machine held; they are due at once.  Returns their names."""
-    freed = []
+def release_dead_leases(store: Store, *, now: datetime) -> list[str]:
+    """Releases the leases of dead processes on this machine; returns the outlets' names, which are due at once."""
+    released = []
     for state in store.outlets():
         if state.holder and state.lease_until and state.lease_until > now and is_dead(state.holder):
-            with suppress(LeaseLost):  # somebody was faster
+            with suppress(LeaseLost):  # another process released it first
                 store.release(replace(state, next_poll_at=min(state.next_poll_at, now)))
-                freed.append(state.name)
-    return freed
+                released.append(state.name)
+    return released

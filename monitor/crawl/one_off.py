@@ -1,4 +1,4 @@
-"""A spider that runs one coroutine and is done."""
+"""A spider that runs one coroutine with a fetcher and closes."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 class OneOffSpider(scrapy.Spider):
-    """See `monitor.crawl.process.run_one_off`."""
+    """Runs ``work`` and passes its result, or the exception it raised, to ``on_result``; see `process.run_one_off`."""
 
-    name = "errand"
+    name = "one-off"
 
     def __init__(
-        self, settings: CrawlSettings, do: Callable[[Fetcher], Awaitable[Any]], keep: Callable[[Any], None]
+        self, settings: CrawlSettings, work: Callable[[Fetcher], Awaitable[Any]], on_result: Callable[[Any], None]
     ) -> None:
         super().__init__()
-        self._settings, self._do, self._keep = settings, do, keep
+        self._settings, self._work, self._on_result = settings, work, on_result
         self._task: asyncio.Task[Any] | None = None
 
     @classmethod
@@ -38,18 +38,18 @@ class OneOffSpider(scrapy.Spider):
         return super().from_crawler(crawler, *args, **kwargs)
 
     def cancel(self) -> None:
-        """Ends it at once, its requests too."""
+        """Cancels the coroutine and its requests."""
         if self._task:
             self._task.cancel()
 
     async def start(self) -> AsyncIterator[Any]:
         try:
-            self._task = asyncio.ensure_future(self._do(Fetcher(self.crawler, self._settings)))
-            self._keep(await self._task)
+            self._task = asyncio.ensure_future(self._work(Fetcher(self.crawler, self._settings)))
+            self._on_result(await self._task)
         except asyncio.CancelledError:
             pass
-        except Exception as error:  # noqa: BLE001  handed to whoever asked, who raises it
-            self._keep(error)
-        nothing: tuple[Any, ...] = ()
-        for item in nothing:  # an async generator must have a yield
+        except Exception as error:  # noqa: BLE001  the caller raises it
+            self._on_result(error)
+        no_items: tuple[Any, ...] = ()
+        for item in no_items:  # Scrapy requires an async generator
             yield item

@@ -1,6 +1,6 @@
-"""One outlet's poll, from its sources to its filed stories and its next date.  It runs under a lease on the outlet.
+"""Polls one outlet under a lease, from its sources to its stored stories and the time of its next poll.
 
-sources -> candidates -> frontier (in the store) -> pages -> ingest -> schedule and health -> lease given back
+sources -> candidates -> frontier (in the store) -> pages -> ingest -> schedule and health -> lease released
 """
 
 from __future__ import annotations
@@ -24,238 +24,248 @@ from monitor.models import Disposition, now
 from monitor.rendering.auto import EngineMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
     from monitor.config.schema import Outlet
     from monitor.crawl.fetch import Fetcher
-    from monitor.crawl.sources import SourceResult
-    from monitor.discovery.parsed_source import ParsedSource
-    from monitor.models import Candidate, FrontierEntry, OutletState, Page
+    from monitor.crawl.sources import SourceParser, SourceResult
+    from monitor.models import Candidate, FrontierEntry, OutletState
     from monitor.service import Service
 
 log = logging.getLogger(__name__)
 
-MAX_POLL_SECONDS = 600.0  # seconds after which a poll starts no further page: a slow host must not hold its sources up
-CONCURRENT_PAGES = 8  # pages of one outlet under way
-MAX_HOST_FAILURES = 5  # failures of the host in a row after which its other pages wait for the next poll
-_HOST = frozenset({"timeout", "dns", "connection", "tls", "robots-unreachable", "http-403", "http-429"})
-_BUSY = frozenset({"http-429", "http-503"})
+MAX_POLL_SECONDS = 600.0  # then a poll starts no further page, so that a slow host does not delay its sources
+CONCURRENT_PAGES = 8  # of one outlet
+MAX_HOST_FAILURES = 5  # in a row; then the host's other pages wait for the next poll
+DEFAULT_BUSY_PAUSE_SECONDS = 60  # for a busy host that sends no Retry-After
+UNCONDITIONAL_RECHECKS = 3  # every third recheck is unconditional: some servers send false 304s
+_HOST_FAILURE_KINDS = frozenset({"timeout", "dns", "connection", "tls", "robots-unreachable", "http-403", "http-429"})
+_BUSY_KINDS = frozenset({"http-429", "http-503"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class PollContext:
-    """What a poll works with."""
+    """The services that a poll uses."""
 
     service: Service
     fetcher: Fetcher
-    parse: Callable[[str, Page, Outlet, datetime], ParsedSource]
-    stop: asyncio.Event
+    parse: SourceParser
+    stop: asyncio.Event  # set: fetch no further page
 
 
 @dataclass(frozen=True)
 class OutletMemory:
-    """What the outlet's pages have taught: how to fetch them, and what on them is no story."""
+    """What earlier polls learned about the outlet's pages: how to render them, and which text is boilerplate."""
 
     rendering: EngineMemory
     boilerplate: Boilerplate
 
     @classmethod
-    def of(cls, state: OutletState) -> OutletMemory:
+    def from_state(cls, state: OutletState) -> OutletMemory:
         memory = state.memory
         return cls(EngineMemory(memory.get("rendering")), Boilerplate(memory.get("boilerplate", {})))
 
-    def kept_in(self, state: OutletState) -> OutletState:
-        learnt = {"rendering": self.rendering.to_json(), "boilerplate": self.boilerplate.memory}
-        return replace(state, memory={**state.memory, **learnt})
+    def saved_in(self, state: OutletState) -> OutletState:
+        """Returns the state with this memory in it."""
+        learned = {"rendering": self.rendering.to_json(), "boilerplate": self.boilerplate.memory}
+        return replace(state, memory={**state.memory, **learned})
 
 
-async def poll(outlet: Outlet, state: OutletState, desk: PollContext) -> PollReport:
-    """Polls a leased outlet once.  Raises StoreUnavailable or StoreRefused where its store fails for good.
+async def poll(outlet: Outlet, state: OutletState, context: PollContext) -> PollReport:
+    """Polls a leased outlet once.  Raises StoreUnavailable or StoreRefused when the store fails for good.
 
-    Where the lease is lost meanwhile the poll stops: what it did not write is the new holder's work.
+    When another process takes the lease over, the poll stops and leaves what it has not written to that process.
     """
     report = PollReport(outlet=outlet.name)
-    began = monotonic()
-    desk.fetcher.forget(outlet)
-    lease = Lease(desk.service, state)
-    keeper = asyncio.create_task(lease.keep())
-    work = asyncio.create_task(_poll(outlet, state, desk, report, lease))
+    started_at = monotonic()
+    context.fetcher.clear_cookies(outlet)
+    lease = Lease(context.service, state)
+    renewal = asyncio.create_task(lease.keep_renewed())
+    work = asyncio.create_task(_poll(outlet, state, context, report, lease))
     try:
-        await asyncio.wait({keeper, work}, return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():  # then the keeper ended, and it ends by an error only
-            await keeper
+        await asyncio.wait({renewal, work}, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():  # the renewal ended first, and it ends only by an exception
+            await renewal
         await work
     except LeaseLost:
         report.notes.append("another process took the outlet over")
         log.warning("%s: another process took the outlet over", outlet.name)
     finally:
-        keeper.cancel()
+        renewal.cancel()
         work.cancel()
-        await asyncio.gather(keeper, work, return_exceptions=True)
-        report.seconds = monotonic() - began
+        await asyncio.gather(renewal, work, return_exceptions=True)
+        report.seconds = monotonic() - started_at
     return report
 
 
-async def _poll(outlet: Outlet, state: OutletState, desk: PollContext, report: PollReport, lease: Lease) -> None:
-    since = now() - (outlet.max_age or desk.service.config.crawl.max_age)
-    listed, state = await _sources(outlet, state, desk, since)
-    answers = await _read(listed, outlet, state, desk, since)
-    candidates = await asyncio.to_thread(_candidates, answers, outlet, since, report)  # there may be thousands
+async def _poll(outlet: Outlet, state: OutletState, context: PollContext, report: PollReport, lease: Lease) -> None:
+    store = context.service.store
+    since = now() - (outlet.max_age or context.service.config.crawl.max_age)
+    outlet_sources, state = await _select_sources(outlet, state, context, since)
+    results = await _read_sources(outlet_sources, outlet, state, context, since)
+    candidates = await asyncio.to_thread(_candidates, results, outlet, since, report)  # there may be thousands
 
-    new = await desk.service.call(desk.service.store.enqueue, candidates, now=now())
-    report.candidates, report.new = len(candidates), len(new)
-    learnt = OutletMemory.of(state)
-    retries, rest = await _pages(outlet, desk, report, learnt)
-    state = learnt.kept_in(state)
+    new_entries = await context.service.call(store.enqueue, candidates, now=now())
+    report.candidates, report.new = len(candidates), len(new_entries)
+    memory = OutletMemory.from_state(state)
+    retry_delays, host_pause = await _process_pages(outlet, context, report, memory)
+    state = memory.saved_in(state)
 
-    failure = health.failure(answers)
+    failure = health.failure_kind(results)
     report.failed = failure is not None
-    seen = PollSummary(
-        listed=len(candidates),
-        new=len(new),
+    source_pauses = [health.requested_pause(result, outlet, outlet_failed=failure is not None) for result in results]
+    summary = PollSummary(
+        candidates=len(candidates),
+        new=len(new_entries),
         failure=failure,
-        fresh_for=max((answer.fresh_for for answer in answers), default=timedelta(0)),
-        rest=max([rest, *(health.rest(answer, outlet, alone=failure is not None) for answer in answers)]),
-        waiting=min(retries, default=None),
-        unfinished=report.left > 0 or desk.stop.is_set(),
+        freshness_lifetime=max((result.freshness_lifetime for result in results), default=timedelta(0)),
+        retry_after=max([host_pause, *source_pauses]),
+        next_retry=min(retry_delays, default=None),
+        unfinished=report.deferred_pages > 0 or context.stop.is_set(),
     )
-    next_plan = next_poll(state.interval, state.failures, seen, every=outlet.every)
-    await lease.give_back(health.after(state, report, answers, next_plan, now=now()))
+    plan = next_poll(state.interval, state.failures, summary, every=outlet.every)
+    await lease.release(health.state_after_poll(state, report, results, plan, now=now()))
 
 
-async def _sources(
-    outlet: Outlet, state: OutletState, desk: PollContext, since: datetime
+async def _select_sources(
+    outlet: Outlet, state: OutletState, context: PollContext, since: datetime
 ) -> tuple[tuple[sources.Source, ...], OutletState]:
-    """The sources configured, or else found by the site itself and remembered."""
-    if named := sources.configured(outlet):
-        return named, state
-    if remembered := discover.remembered(state, now=now()):
+    """Returns the configured sources, else those discovered on the site, which the returned state remembers."""
+    if configured := sources.configured_sources(outlet):
+        return configured, state
+    if remembered := discover.remembered_sources(state, now=now()):
         return remembered, state
     try:
-        site = await discover.discover(outlet, desk.fetcher, since=since)
-    except FetchError:  # its home page, asked as a section, will say the same in the outlet's health
+        discovered = await discover.discover(outlet, context.fetcher, since=since)
+    except FetchError:  # the home page, read as a section, fails again and shows up in the outlet's health
         return (sources.Source("section", outlet.url),), state
-    return site.chosen(outlet), discover.remember(state, site.chosen(outlet), now=now())
+    chosen = discovered.sources_to_poll(outlet)
+    return chosen, discover.remember_sources(state, chosen, now=now())
 
 
-async def _read(
-    listed: tuple[sources.Source, ...], outlet: Outlet, state: OutletState, desk: PollContext, since: datetime
+async def _read_sources(
+    outlet_sources: tuple[sources.Source, ...],
+    outlet: Outlet,
+    state: OutletState,
+    context: PollContext,
+    since: datetime,
 ) -> list[SourceResult]:
-    asked = [
+    reads = [
         sources.read_source(
             source,
             state.sources,
             outlet=outlet,
-            fetcher=desk.fetcher,
+            fetcher=context.fetcher,
             since=since,
-            parse=desk.parse,
+            parse=context.parse,
         )
-        for source in listed
+        for source in outlet_sources
     ]
-    return [answer for answers in await asyncio.gather(*asked) for answer in answers]
+    return [result for results in await asyncio.gather(*reads) for result in results]
 
 
-def _candidates(answers: list[SourceResult], outlet: Outlet, since: datetime, report: PollReport) -> list[Candidate]:
-    """What the sources offer and is worth fetching; the first source that lists a story is the one that tells of it."""
-    kept: dict[str, Candidate] = {}
-    for answer in answers:
+def _candidates(results: list[SourceResult], outlet: Outlet, since: datetime, report: PollReport) -> list[Candidate]:
+    """Returns the candidates worth fetching; one that several sources list comes from the first of them."""
+    candidates: dict[str, Candidate] = {}
+    for result in results:
         report.sources += 1
-        if answer.error is not None:
-            report.failures.append(f"{answer.source.kind} {answer.source.url}: {answer.error.message}")
-        elif answer.parsed is None:
-            report.unchanged += 1
+        if result.error is not None:
+            report.failures.append(f"{result.source.kind} {result.source.url}: {result.error.message}")
+        elif result.parsed is None:
+            report.unchanged_sources += 1
         else:
-            report.offered += answer.parsed.offered
-            if answer.parsed.note:
-                report.notes.append(f"{answer.source.url}: {answer.parsed.note}")
-            lists_stories = answer.source.kind == "feed" or answer.parsed.news
-            sifted = filter_candidates(answer.parsed.candidates, outlet=outlet, since=since, feed=lists_stories)
-            report.dropped.update(sifted.dropped)
-            for candidate in sifted.kept:
-                kept.setdefault(candidate.url, candidate)
-    return list(kept.values())
+            report.listed += result.parsed.offered
+            if result.parsed.note:
+                report.notes.append(f"{result.source.url}: {result.parsed.note}")
+            lists_stories = result.source.kind == "feed" or result.parsed.news
+            filtered = filter_candidates(result.parsed.candidates, outlet=outlet, since=since, feed=lists_stories)
+            report.dropped.update(filtered.dropped)
+            for candidate in filtered.kept:
+                candidates.setdefault(candidate.url, candidate)
+    return list(candidates.values())
 
 
-async def _pages(
-    outlet: Outlet, desk: PollContext, report: PollReport, learnt: OutletMemory
+async def _process_pages(
+    outlet: Outlet, context: PollContext, report: PollReport, memory: OutletMemory
 ) -> tuple[list[timedelta], timedelta]:
-    """Fetches and ingests what is due; returns when failed pages are to be tried again, and the rest the host wants."""
-    service, limit = desk.service, desk.service.config.crawl.pages_per_poll
-    visits = await service.call(service.store.due_entries, outlet.name, now=now(), limit=limit)
-    deadline, trouble = monotonic() + MAX_POLL_SECONDS, 0
-    left, retries, rest, unasked = iter(visits), list[timedelta](), timedelta(0), 0
+    """Fetches and ingests the pages that are due.
+
+    Returns the delays until failed pages are due again, and the pause that the host needs.
+    """
+    service, limit = context.service, context.service.config.crawl.pages_per_poll
+    entries = await service.call(service.store.due_entries, outlet.name, now=now(), limit=limit)
+    deadline, host_failures = monotonic() + MAX_POLL_SECONDS, 0
+    remaining, retry_delays, host_pause, resting_pages = iter(entries), list[timedelta](), timedelta(0), 0
 
     async def work() -> None:
-        nonlocal trouble, rest, unasked
-        while not desk.stop.is_set() and monotonic() < deadline and trouble < MAX_HOST_FAILURES:
-            visit = next(left, None)
-            if visit is None:
+        nonlocal host_failures, host_pause, resting_pages
+        while not context.stop.is_set() and monotonic() < deadline and host_failures < MAX_HOST_FAILURES:
+            entry = next(remaining, None)
+            if entry is None:
                 return
             try:
-                error = await _page(outlet, visit, desk, report, learnt)
-            except RenderingUnavailable as unavailable:  # the visit goes on waiting, for an engine
-                report.rendering = str(unavailable)
-                trouble += 1
+                error = await _process_page(outlet, entry, context, report, memory)
+            except RenderingUnavailable as unavailable:  # the entry stays due until an engine is available
+                report.rendering_problem = str(unavailable)
+                host_failures += 1
                 continue
-            trouble = trouble + 1 if error is not None and _of_host(error.kind) else 0
-            if error is not None and error.kind == "resting":  # another outlet of the host was told to wait
-                trouble, rest, unasked = (
-                    MAX_HOST_FAILURES,
-                    max(rest, timedelta(seconds=error.retry_after or 60)),
-                    unasked + 1,
-                )
+            host_failures = host_failures + 1 if error is not None and _is_host_failure(error.kind) else 0
+            if error is not None and error.kind == "resting":  # a request of another outlet got the Retry-After
+                host_failures, resting_pages = MAX_HOST_FAILURES, resting_pages + 1
+                host_pause = max(host_pause, _retry_after(error))
                 continue
-            if error is not None and error.kind in _BUSY:
-                trouble, rest = MAX_HOST_FAILURES, max(rest, timedelta(seconds=error.retry_after or 60))
-            if error is not None and not error.permanent and visit.attempts < len(RETRY_DELAYS):
-                retries.append(RETRY_DELAYS[visit.attempts])
+            if error is not None and error.kind in _BUSY_KINDS:
+                host_failures, host_pause = MAX_HOST_FAILURES, max(host_pause, _retry_after(error))
+            if error is not None and not error.permanent and entry.attempts < len(RETRY_DELAYS):
+                retry_delays.append(RETRY_DELAYS[entry.attempts])
 
-    at_once = max(1, int(CONCURRENT_PAGES / max(desk.fetcher.delay(outlet), 1)))
+    concurrency = max(1, int(CONCURRENT_PAGES / max(context.fetcher.request_delay(outlet), 1)))
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(at_once, len(visits))):
+            for _ in range(min(concurrency, len(entries))):
                 group.create_task(work())
-    except BaseExceptionGroup as errors:  # the first one ended the others; callers tell a store's failure from a bug
+    except BaseExceptionGroup as errors:  # the first one cancelled the other tasks; callers need its type
         raise errors.exceptions[0] from errors
-    if report.rendering:
-        log.warning("%s: %s", outlet.name, report.rendering)
+    if report.rendering_problem:
+        log.warning("%s: %s", outlet.name, report.rendering_problem)
     else:
-        report.left = unasked + sum(1 for _ in left) + (len(visits) == limit)
-        if trouble >= MAX_HOST_FAILURES and not rest:  # it is not asked for the others within the minute
-            rest = MIN_INTERVAL
-    return retries, rest
+        report.deferred_pages = resting_pages + sum(1 for _ in remaining) + (len(entries) == limit)
+        if host_failures >= MAX_HOST_FAILURES and not host_pause:  # otherwise the deferred pages are due in a minute
+            host_pause = MIN_INTERVAL
+    return retry_delays, host_pause
 
 
-def _of_host(kind: str) -> bool:
-    """Whether the failure is the host's rather than the page's: a server that is down, or a wall against programs."""
-    return kind in _HOST or kind.startswith("http-5")
+def _is_host_failure(kind: str) -> bool:
+    """Returns True when the failure is likely to hit the host's other pages too: an outage or a bot filter."""
+    return kind in _HOST_FAILURE_KINDS or kind.startswith("http-5")
 
 
-async def _page(
-    outlet: Outlet, visit: FrontierEntry, desk: PollContext, report: PollReport, learnt: OutletMemory
+def _retry_after(error: FetchError) -> timedelta:
+    return timedelta(seconds=error.retry_after or DEFAULT_BUSY_PAUSE_SECONDS)
+
+
+async def _process_page(
+    outlet: Outlet, entry: FrontierEntry, context: PollContext, report: PollReport, memory: OutletMemory
 ) -> FetchError | None:
-    """Takes one visit to its disposition; returns what kept its page from being fetched, if anything did."""
-    ingest = desk.service.ingest
-    ask_whole = visit.story is None or visit.rechecks % 3 == 2  # some servers answer false 304s
-    etag, last_modified = (None, None) if ask_whole else (visit.etag, visit.last_modified)
+    """Brings one entry to its disposition; returns the error when its page could not be fetched."""
+    ingest, url = context.service.ingest, entry.candidate.url
+    unconditional = entry.story is None or entry.rechecks % UNCONDITIONAL_RECHECKS == UNCONDITIONAL_RECHECKS - 1
+    etag, last_modified = (None, None) if unconditional else (entry.etag, entry.last_modified)
     try:
-        page = await desk.fetcher.page(
-            outlet, visit.candidate.url, etag=etag, last_modified=last_modified, memory=learnt.rendering
-        )
+        page = await context.fetcher.page(outlet, url, etag=etag, last_modified=last_modified, memory=memory.rendering)
     except FetchError as error:
-        if error.kind == "resting":  # it was not asked for, and goes on waiting
+        if error.kind == "resting":  # no request was sent: the entry stays due
             return error
-        if error.kind == "http-404" and visit.attempts == 0:  # some outlets announce a story before they show it
+        if error.kind == "http-404" and entry.attempts == 0:  # some outlets list a story before they publish it
             error = FetchError(error.message, kind=error.kind)
-        report.add(visit.candidate.url, await ingest.failed(visit, error))
+        report.add(url, await ingest.failed(entry, error))
         return error
     if page is None:
-        report.add(visit.candidate.url, await ingest.not_modified(visit))
+        report.add(url, await ingest.not_modified(entry))
         return None
-    outcome = await ingest.page(outlet, visit, page, learnt.boilerplate)
+    outcome = await ingest.page(outlet, entry, page, memory.boilerplate)
     report.engines[page.engine] += 1
-    report.add(visit.candidate.url, outcome)
+    report.add(url, outcome)
     if outcome.disposition in {Disposition.STORED, Disposition.UPDATED}:
-        log.info("%s: %s %s", outlet.name, outcome.disposition.value, visit.candidate.url)
+        log.info("%s: %s %s", outlet.name, outcome.disposition.value, url)
     return None

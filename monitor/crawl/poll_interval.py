@@ -1,8 +1,8 @@
-"""When an outlet is polled again.  Pure.
+"""Computes when an outlet is polled again.  Pure functions.
 
-After Media Cloud's rss-fetcher: an interval that grows while two thirds of what is listed is known and shrinks while
-less than a third is; failures count by kind and never disable an outlet.  Ours differs where freshness counts more
-than requests: as long as a poll brings several new stories the interval does not grow, and ``every`` is its ceiling.
+After Media Cloud's rss-fetcher: the interval grows while more than two thirds of the candidates are known and shrinks
+while fewer than a third are; failures weigh by kind and never disable an outlet.  Unlike there, freshness counts more
+than requests: the interval does not grow while a poll brings several new stories, and ``every`` is its upper bound.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from monitor.models import now as clock
 
 MIN_INTERVAL = timedelta(minutes=5)
 MAX_INTERVAL = timedelta(hours=1)
-MAX_FAILING_INTERVAL = timedelta(hours=6)  # of an outlet without ``every`` that keeps failing
-MAX_RETRY_AFTER = timedelta(hours=24)  # however long a server asks us to stay away
+MAX_FAILING_INTERVAL = timedelta(hours=6)  # for an outlet without ``every``
+MAX_RETRY_AFTER = timedelta(hours=24)  # a longer Retry-After is shortened to this
 INTERVAL_GROWTH, INTERVAL_SHRINKAGE = 1.5, 0.5
-MANY_NEW_ENTRIES = 2
+MANY_NEW_ENTRIES = 2  # with that many new candidates the interval does not grow
 
-FAILURE_WEIGHTS = {  # what a failed poll counts; anything else 1
+FAILURE_WEIGHTS = {  # by failure kind; any other kind weighs 1
     "timeout": 0.25,
     "http-429": 0.25,
     "http-503": 0.25,
@@ -37,73 +37,73 @@ FAILURE_WEIGHTS = {  # what a failed poll counts; anything else 1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PollSummary:
-    """What a poll met: ``listed`` candidates of which ``new`` were never met; hints of servers as durations."""
+    """The results of a poll that determine the next one; ``new`` counts the candidates not seen before."""
 
-    listed: int = 0
+    candidates: int = 0
     new: int = 0
-    failure: str | None = None  # the kind, where no source could be read
-    fresh_for: timedelta = timedelta(0)  # the longest a source says it stays as it is (ttl, Cache-Control)
-    rest: timedelta = timedelta(0)  # Retry-After
-    waiting: timedelta | None = None  # how soon a page is to be tried again, if one is
+    failure: str | None = None  # the kind, when no source could be read
+    freshness_lifetime: timedelta = timedelta(0)  # the longest that a source declares (ttl, Cache-Control)
+    retry_after: timedelta = timedelta(0)  # the longest that a server asked for
+    next_retry: timedelta | None = None  # until the first failed page is due again
     unfinished: bool = False  # pages were left for the next poll
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NextPoll:
     interval: timedelta
-    failures: float
+    failures: float  # weighted
     pause: timedelta  # from now to the next poll
 
 
-def next_poll(interval: timedelta, failures: float, seen: PollSummary, *, every: timedelta | None) -> NextPoll:
-    """The next interval and pause of an outlet with this interval and these weighted failures so far."""
+def next_poll(interval: timedelta, failures: float, summary: PollSummary, *, every: timedelta | None) -> NextPoll:
+    """Returns the next interval, failure weight and pause of an outlet with this interval and failure weight."""
     ceiling = every or MAX_INTERVAL
     floor = min(MIN_INTERVAL, ceiling)
-    if seen.failure is not None:
-        failures += FAILURE_WEIGHTS.get(seen.failure, 1.0)
+    if summary.failure is not None:
+        failures += FAILURE_WEIGHTS.get(summary.failure, 1.0)
         backed_off = min(interval.total_seconds() * 2 ** min(failures, 16.0), MAX_FAILING_INTERVAL.total_seconds())
         pause = timedelta(seconds=min(backed_off, every.total_seconds()) if every else backed_off)
     else:
         failures = 0.0
-        interval = min(max(_adapted(interval, seen), floor), ceiling)
-        pause = min(max(interval, seen.fresh_for), ceiling)
-        if seen.unfinished:
+        interval = min(max(_adapted_interval(interval, summary), floor), ceiling)
+        pause = min(max(interval, summary.freshness_lifetime), ceiling)
+        if summary.unfinished:
             pause = min(pause, MIN_INTERVAL / 5)
-        if seen.waiting is not None:
-            pause = min(pause, max(seen.waiting, floor))
-    return NextPoll(interval=interval, failures=failures, pause=max(pause, min(seen.rest, MAX_RETRY_AFTER)))
+        if summary.next_retry is not None:
+            pause = min(pause, max(summary.next_retry, floor))
+    return NextPoll(interval=interval, failures=failures, pause=max(pause, min(summary.retry_after, MAX_RETRY_AFTER)))
 
 
-def _adapted(interval: timedelta, seen: PollSummary) -> timedelta:
-    known = (seen.listed - seen.new) / seen.listed if seen.listed else 1.0
-    if known < 1 / 3:
+def _adapted_interval(interval: timedelta, summary: PollSummary) -> timedelta:
+    known_share = (summary.candidates - summary.new) / summary.candidates if summary.candidates else 1.0
+    if known_share < 1 / 3:
         return interval * INTERVAL_SHRINKAGE
-    if known > 2 / 3 and seen.new < MANY_NEW_ENTRIES:
+    if known_share > 2 / 3 and summary.new < MANY_NEW_ENTRIES:
         return interval * INTERVAL_GROWTH
     return interval
 
 
-def retry_after(value: bytes | str | None, *, now: datetime | None = None) -> float | None:
-    """Seconds a Retry-After header asks for (RFC 9110, 10.2.3: a number or a date), None where it asks for nothing."""
-    text = value.decode("latin-1") if isinstance(value, bytes) else value
+def parse_retry_after(header: bytes | str | None, *, now: datetime | None = None) -> float | None:
+    """Returns the seconds of a Retry-After header (RFC 9110, 10.2.3: a number or a date); None when it has none."""
+    text = header.decode("latin-1") if isinstance(header, bytes) else header
     if not text:
         return None
     text = text.strip()
     if text.isascii() and text.isdecimal():
         return float(min(int(text[:9]), MAX_RETRY_AFTER.total_seconds()))
     try:
-        moment = parsedate_to_datetime(text)
+        retry_at = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    seconds = (moment - (now or clock())).total_seconds()
+    if retry_at.tzinfo is None:
+        retry_at = retry_at.replace(tzinfo=UTC)
+    seconds = (retry_at - (now or clock())).total_seconds()
     return min(max(seconds, 0.0), MAX_RETRY_AFTER.total_seconds())
 
 
-def max_age(value: bytes | str | None) -> timedelta:
-    """How long Cache-Control says an answer stays fresh; zero where it does not say or forbids keeping it."""
-    text = (value.decode("latin-1") if isinstance(value, bytes) else value or "").lower()
+def parse_max_age(header: bytes | str | None) -> timedelta:
+    """Returns max-age of a Cache-Control header; zero when it has none or forbids storing the response."""
+    text = (header.decode("latin-1") if isinstance(header, bytes) else header or "").lower()
     directives = dict(part.strip().partition("=")[::2] for part in text.split(","))
     if "no-cache" in directives or "no-store" in directives:
         return timedelta(0)

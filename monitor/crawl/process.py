@@ -1,7 +1,7 @@
-"""A crawling process: `crawl` makes one pass, `run` goes on until it is told to stop.
+"""The crawling process: `crawl` makes one pass, `run` continues until a signal stops it.
 
-The first SIGTERM or SIGINT ends it cleanly: pages under way are filed, no further one is fetched, leases are given
-back.  The second one kills.  A process runs one of these functions once: Twisted's reactor cannot start again.
+The first SIGTERM or SIGINT stops it cleanly: pages under way are stored, no further page is fetched, leases are
+released.  The second one kills.  A process can call one of these functions once: Twisted's reactor cannot restart.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from scrapy.settings import Settings
 
-from monitor.crawl.lease import reclaim
+from monitor.crawl.lease import release_dead_leases
 from monitor.crawl.report import CrawlReport
 from monitor.errors import ConfigError, MonitorError, StoreError
 from monitor.models import now
@@ -40,7 +40,7 @@ else:
 
 log = logging.getLogger(__name__)
 
-MAIL_INTERVAL_SECONDS = 10.0  # seconds between two looks into the outbox
+MAIL_INTERVAL_SECONDS = 10.0  # between two deliveries of the outbox
 
 
 def crawl(
@@ -51,151 +51,165 @@ def crawl(
     ignore_schedule: bool = False,
     on_poll: Callable[[PollReport], None] | None = None,
 ) -> CrawlReport:
-    """Polls each outlet that is due once (``everything``: due or not; ``names``: only these) and says how it went.
+    """Polls each outlet that is due once; with ``ignore_schedule`` also the others, with ``names`` only these.
 
-    ``told`` is called with each poll's report as it ends.  Raises StoreUnavailable, StoreRefused or ConfigError before
-    anything is fetched; what fails later is in the report.
+    Calls ``on_poll`` with the report of each poll.  Raises StoreUnavailable, StoreRefused or ConfigError before
+    anything is fetched; the returned report has the later errors.
     """
     from monitor.service import STORE_RETRY_TIMEOUT, open_service
 
     with open_service(config, base, store_retry_timeout=STORE_RETRY_TIMEOUT) as service:
-        return _work(service, names=names, ignore_schedule=ignore_schedule, continuous=False, on_poll=on_poll)
+        return _crawl_outlets(service, names=names, ignore_schedule=ignore_schedule, continuous=False, on_poll=on_poll)
 
 
 def run(config: Config, base: Path, *, on_poll: Callable[[PollReport], None] | None = None) -> CrawlReport:
-    """Polls the outlets whenever they are due and sends mail as it gets due, until SIGTERM or SIGINT."""
+    """Polls the outlets and sends mail whenever they are due, until SIGTERM or SIGINT."""
     from monitor.service import open_service
 
     with open_service(config, base) as service:
-        return _work(service, names=(), ignore_schedule=False, continuous=True, on_poll=on_poll)
+        return _crawl_outlets(service, names=(), ignore_schedule=False, continuous=True, on_poll=on_poll)
 
 
-def run_one_off(settings: CrawlSettings, do: Callable[[Fetcher], Awaitable[T]]) -> T:
-    """Runs one coroutine with a fetcher, robots.txt, guard and limits as in a crawl; for `discover` and `extract`."""
+def run_one_off(settings: CrawlSettings, work: Callable[[Fetcher], Awaitable[T]]) -> T:
+    """Runs one coroutine with a fetcher, under the rules of a crawl (robots.txt, address guard, limits).
+
+    Returns its result or raises its exception.  Raises KeyboardInterrupt when SIGTERM or SIGINT stopped it.
+    """
     from monitor.crawl.one_off import OneOffSpider
 
-    process = _process()
-    kept: list[T] = []
-    task = process.crawl(OneOffSpider, settings=settings, do=do, keep=kept.append)
-    received = _cancel_when_told(process)
+    process = _new_process()
+    results: list[T] = []
+    task = process.crawl(OneOffSpider, settings=settings, work=work, on_result=results.append)
+    received = _cancel_on_signal(process)
     process.start(install_signal_handlers=False)
     if received:
         raise KeyboardInterrupt
     if task.done() and not task.cancelled() and (error := task.exception()) is not None:
         raise error
-    if not kept:
+    if not results:
         raise MonitorError("interrupted")
-    if isinstance(kept[0], BaseException):
-        raise kept[0]
-    return kept[0]
+    if isinstance(results[0], BaseException):
+        raise results[0]
+    return results[0]
 
 
-# ---- the steps
+# ---- one crawl
 
 
-def _work(
+def _crawl_outlets(
     service: Service, *, continuous: bool, names: Sequence[str], ignore_schedule: bool, on_poll: Any
 ) -> CrawlReport:
     from monitor.crawl.scheduler import OutletScheduler
 
-    process = _process()
+    process = _new_process()
     outlets = [outlet for outlet in service.config.outlets if not names or outlet.name in set(names)]
-    by_spider: dict[str, list[str]] = defaultdict(list)
+    names_by_spider: dict[str, list[str]] = defaultdict(list)
     for outlet in outlets:
-        by_spider[outlet.spider].append(outlet.name)
-    known = process.spider_loader.list()
-    if unknown := [outlet for outlet in outlets if outlet.spider not in known]:
+        names_by_spider[outlet.spider].append(outlet.name)
+    spiders = process.spider_loader.list()
+    if without_spider := [outlet for outlet in outlets if outlet.spider not in spiders]:
         raise ConfigError(
-            [f"outlet {o.name!r}: there is no spider {o.spider!r}; known are {', '.join(known)}" for o in unknown]
+            [
+                f"outlet {outlet.name!r}: there is no spider {outlet.spider!r}; there are {', '.join(spiders)}"
+                for outlet in without_spider
+            ]
         )
-    if freed := reclaim(service.store, now=now()):
-        log.info("taken over from a process that died: %s", ", ".join(freed))
-    stopping = asyncio.Event()
-    shifts, tasks = [], []
-    for spider, own in by_spider.items():
-        shift = OutletScheduler(
-            service, own, ignore_schedule=ignore_schedule, continuous=continuous, stop=stopping, on_poll=on_poll
+    if released := release_dead_leases(service.store, now=now()):
+        log.info("taken over from a process that died: %s", ", ".join(released))
+    stop = asyncio.Event()
+    schedulers, tasks = [], []
+    for spider, spider_outlets in names_by_spider.items():
+        scheduler = OutletScheduler(
+            service,
+            spider_outlets,
+            ignore_schedule=ignore_schedule,
+            continuous=continuous,
+            stop=stop,
+            on_poll=on_poll,
         )
-        shifts.append(shift)
-        tasks.append(process.crawl(spider, scheduler=shift))
+        schedulers.append(scheduler)
+        tasks.append(process.crawl(spider, scheduler=scheduler))
     received: list[signal.Signals] = []
     if tasks:
-        _listen(stopping, received)
+        _stop_on_signal(stop, received)
         if continuous:
-            _send_mail_beside(service, stopping)
+            _start_mail_delivery(service, stop)
         process.start(install_signal_handlers=False)
-    report = _summed([shift.report for shift in shifts], tasks)
-    return replace(report, interrupted=received[0]) if received else report
+    report = _combined_report([scheduler.report for scheduler in schedulers], tasks)
+    return replace(report, stop_signal=received[0]) if received else report
 
 
-def _process() -> AsyncCrawlerProcess:
+def _new_process() -> AsyncCrawlerProcess:
     from scrapy.crawler import AsyncCrawlerProcess
 
     settings = Settings()
     settings.setmodule("monitor.crawl.settings", priority="project")
     settings.set("LOG_INSTALL_ROOT_HANDLER", False, priority="cmdline")
-    logging.disable(logging.INFO)  # Scrapy lists its parts and their versions
+    logging.disable(logging.INFO)  # Scrapy lists its components and their versions
     try:
         process = AsyncCrawlerProcess(settings)
     finally:
         logging.disable(logging.NOTSET)
-    logging.getLogger("scrapy").setLevel(logging.ERROR)  # our own lines tell what happens
+    logging.getLogger("scrapy").setLevel(logging.ERROR)  # the monitor logs what happens
     return process
 
 
-def _listen(stopping: asyncio.Event, received: list[signal.Signals]) -> None:
+def _stop_on_signal(stop: asyncio.Event, received: list[signal.Signals]) -> None:
+    """Sets ``stop`` at the first SIGTERM or SIGINT; the second one kills the process."""
     loop = asyncio.get_event_loop()
 
-    def stop(number: signal.Signals) -> None:
+    def on_signal(number: signal.Signals) -> None:
         log.warning("%s: finishing the pages under way; once more to quit at once", number.name)
         received.append(number)
-        stopping.set()
-        for each in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(each)
-            signal.signal(each, signal.SIG_DFL)
+        stop.set()
+        _restore_default_handlers(loop)
 
-    for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, stop, each)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number)
 
 
-def _cancel_when_told(process: AsyncCrawlerProcess) -> list[signal.Signals]:
-    """Nothing is kept of an errand, so the first signal ends it: what is under way is not waited for."""
+def _cancel_on_signal(process: AsyncCrawlerProcess) -> list[signal.Signals]:
+    """Cancels the one-off spider at the first SIGTERM or SIGINT: its pages are not stored, so none is waited for."""
     from monitor.crawl.one_off import OneOffSpider
 
     loop, received = asyncio.get_event_loop(), list[signal.Signals]()
 
-    def stop(number: signal.Signals) -> None:
+    def on_signal(number: signal.Signals) -> None:
         received.append(number)
-        for each in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(each)
-            signal.signal(each, signal.SIG_DFL)
+        _restore_default_handlers(loop)
         for crawler in process.crawlers:
             if isinstance(crawler.spider, OneOffSpider):
                 crawler.spider.cancel()
 
-    for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, stop, each)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number)
     return received
 
 
-async def _send_mail(service: Service, stopping: asyncio.Event) -> None:
-    """Looks into the outbox again and again."""
+def _restore_default_handlers(loop: asyncio.AbstractEventLoop) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_DFL)
+
+
+async def _deliver_mail(service: Service, stop: asyncio.Event) -> None:
+    """Delivers the outbox every MAIL_INTERVAL_SECONDS until ``stop`` is set."""
     from monitor.delivery import open_dispatcher
 
     with open_dispatcher(service.store, service.config) as dispatcher:
-        while not stopping.is_set():
-            await _deliver(dispatcher, stopping)
+        while not stop.is_set():
+            await _deliver_once(dispatcher, stop)
             with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), MAIL_INTERVAL_SECONDS)
+                await asyncio.wait_for(stop.wait(), MAIL_INTERVAL_SECONDS)
 
 
-async def _deliver(dispatcher: Dispatcher, stopping: asyncio.Event) -> None:
+async def _deliver_once(dispatcher: Dispatcher, stop: asyncio.Event) -> None:
     try:
-        report = await asyncio.to_thread(dispatcher.deliver, stop=stopping.is_set)
+        report = await asyncio.to_thread(dispatcher.deliver, stop=stop.is_set)
     except StoreError as error:
         log.warning("no mail is sent for now: %s", error)
-    except Exception:  # one round's fault must not end the mail of a process that runs for months
-        log.exception("a round of mail broke")
+    except Exception:  # one failed delivery must not end the mail of a process that runs for months
+        log.exception("a mail delivery failed")
     else:
         for line in report.errors:
             log.error("mail: %s", line)
@@ -203,30 +217,30 @@ async def _deliver(dispatcher: Dispatcher, stopping: asyncio.Event) -> None:
             log.info("%s sent", plural(report.mails, "mail"))
 
 
-def _send_mail_beside(service: Service, stopping: asyncio.Event) -> None:
-    """Keeps sending mail; the process ends as soon as the mail under way is sent and marked."""
+def _start_mail_delivery(service: Service, stop: asyncio.Event) -> None:
+    """Delivers mail in the background; the process ends after the mail under way is sent and marked."""
     from scrapy.utils.defer import deferred_from_coro
     from twisted.internet import reactor
 
-    task = asyncio.get_event_loop().create_task(_send_mail(service, stopping))
+    task = asyncio.get_event_loop().create_task(_deliver_mail(service, stop))
 
-    async def end() -> None:
-        stopping.set()
+    async def finish() -> None:
+        stop.set()
         await asyncio.gather(task, return_exceptions=True)
 
-    reactor.addSystemEventTrigger("before", "shutdown", lambda: deferred_from_coro(end()))  # type: ignore[arg-type]  # as documented: phase, event, callable
+    reactor.addSystemEventTrigger("before", "shutdown", lambda: deferred_from_coro(finish()))  # type: ignore[arg-type]  # as documented: phase, event, callable
 
 
-def _summed(reports: Sequence[CrawlReport], tasks: Sequence[asyncio.Task[None]]) -> CrawlReport:
+def _combined_report(reports: Sequence[CrawlReport], tasks: Sequence[asyncio.Task[None]]) -> CrawlReport:
     errors = dict.fromkeys(error for report in reports for error in report.errors)
     for task in tasks:
         if task.done() and not task.cancelled() and (error := task.exception()) is not None:
             errors[str(error) or repr(error)] = None
     return CrawlReport(
-        polled=sum(report.polled for report in reports),
+        poll_count=sum(report.poll_count for report in reports),
         outcomes=sum((report.outcomes for report in reports), Counter()),
         polls=[poll for report in reports for poll in report.polls],
-        held=tuple(name for report in reports for name in report.held),
+        leased_elsewhere=tuple(name for report in reports for name in report.leased_elsewhere),
         not_due=tuple(name for report in reports for name in report.not_due),
         unpolled=tuple(name for report in reports for name in report.unpolled),
         errors=list(errors),

@@ -1,4 +1,4 @@
-"""What a poll did, for the summary, the log and Scrapy's statistics."""
+"""Reports of polls and crawls, for the summary, the log and Scrapy's statistics."""
 
 from __future__ import annotations
 
@@ -14,33 +14,34 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True, slots=True)
 class PollReport:
-    """One outlet's poll.  ``outcomes`` counts (disposition, kind); every page asked for is in it once."""
+    """Results of one outlet's poll.  ``outcomes`` counts each requested page once, by (disposition, kind)."""
 
     outlet: str
     sources: int = 0
-    unchanged: int = 0  # sources that answered 304
-    offered: int = 0  # entries listed
-    dropped: Counter[str] = field(default_factory=Counter)  # why candidates were not worth fetching
+    unchanged_sources: int = 0  # sources that answered 304
+    listed: int = 0  # entries in the sources
+    dropped: Counter[str] = field(default_factory=Counter)  # candidates not worth fetching, by reason
     candidates: int = 0
-    new: int = 0
+    new: int = 0  # candidates not seen before
     outcomes: Counter[tuple[Disposition, str]] = field(default_factory=Counter)
-    engines: Counter[str] = field(default_factory=Counter)
+    engines: Counter[str] = field(default_factory=Counter)  # fetched pages by rendering engine
     failures: list[str] = field(default_factory=list)  # one line each, with the address
     notes: list[str] = field(default_factory=list)
-    rendering: str = ""  # why pages wait for a rendering engine
-    failed: bool = False  # no source could be read, or the poll broke
-    left: int = 0  # pages waiting for the next poll because this one had enough
+    rendering_problem: str = ""  # why pages wait for a rendering engine
+    failed: bool = False  # no source could be read, or the poll raised an exception
+    deferred_pages: int = 0  # left for the next poll
     seconds: float = 0.0
-    items: list[dict[str, str]] = field(default_factory=list)
+    items: list[dict[str, str]] = field(default_factory=list)  # for Scrapy, one for each page
 
     @property
     def pages(self) -> int:
         return self.outcomes.total()
 
     def count(self, disposition: Disposition) -> int:
-        return sum(number for (found, _), number in self.outcomes.items() if found == disposition)
+        return sum(number for (counted, _), number in self.outcomes.items() if counted == disposition)
 
     def add(self, url: str, outcome: Outcome) -> None:
+        """Counts the page at ``url``."""
         self.outcomes[outcome.disposition, outcome.kind] += 1
         self.items.append(
             {"outlet": self.outlet, "url": url, "disposition": outcome.disposition.value, "kind": outcome.kind}
@@ -51,21 +52,22 @@ class PollReport:
 
 @dataclass(kw_only=True, slots=True)
 class CrawlReport:
-    """One pass over many outlets, or all that `run` did until it was stopped."""
+    """Results of one pass over many outlets, or of `run` until it was stopped."""
 
-    polls: list[PollReport] = field(default_factory=list)  # of `run`, which may last for months, each outlet's last one
-    polled: int = 0
+    polls: list[PollReport] = field(default_factory=list)  # the latest of each outlet: `run` may last for months
+    poll_count: int = 0
     outcomes: Counter[tuple[Disposition, str]] = field(default_factory=Counter)
-    held: tuple[str, ...] = ()  # outlets another process is polling
+    leased_elsewhere: tuple[str, ...] = ()  # outlets that another process is polling
     not_due: tuple[str, ...] = ()
-    unpolled: tuple[str, ...] = ()  # the pass ended before their turn, or amid it
-    interrupted: int = 0  # by this signal
-    errors: list[str] = field(default_factory=list)  # what stopped the crawl, or a poll that broke
+    unpolled: tuple[str, ...] = ()  # outlets whose poll had not ended when the pass was stopped
+    stop_signal: int = 0  # the signal that stopped the crawl
+    errors: list[str] = field(default_factory=list)  # what stopped the crawl
     seconds: float = 0.0
 
     def add(self, poll: PollReport) -> None:
-        self.polls = [*(known for known in self.polls if known.outlet != poll.outlet), poll]
-        self.polled += 1
+        """Adds the report of a poll, in place of an earlier one of the same outlet."""
+        self.polls = [*(earlier for earlier in self.polls if earlier.outlet != poll.outlet), poll]
+        self.poll_count += 1
         self.outcomes.update(poll.outcomes)
 
     @property

@@ -1,4 +1,4 @@
-"""robots.txt, obeyed as RFC 9309 says, with a memory that expires."""
+"""Obeys robots.txt (RFC 9309) and caches the rules of each host."""
 
 from __future__ import annotations
 
@@ -23,38 +23,39 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import Response
 
-DELAY = "outlet_delay"  # request.meta: the configured delay, in seconds
-CRAWL_DELAY = "crawl_delay"  # request.meta: what robots.txt asks for, in seconds
-RULES_SECONDS = 24 * 3600.0  # seconds rules are remembered (RFC 9309, 2.4)
-FAILED_RULES_SECONDS = 300.0  # seconds until an unreachable robots.txt is asked for again
-MAX_ROBOTS_BYTES = 500_000  # bytes that are read of it (RFC 9309, 2.5)
-MAX_ROBOTS_DOWNLOAD_BYTES = 10_000_000  # bytes that are taken for it, however small pages have to be
-MAX_CRAWL_DELAY_SECONDS = 300.0  # seconds; a host that asks for more would never be read to its end
-SLOW_ROBOTS_BYTES = 50_000  # characters; at 500,000 one match takes a third of a second
-MAX_CACHED_HOSTS = 10_000  # remembered at once
+OUTLET_DELAY_KEY = "outlet_delay"  # request.meta: the configured delay, in seconds
+CRAWL_DELAY_KEY = "crawl_delay"  # request.meta: the Crawl-delay of robots.txt, in seconds
+RULES_SECONDS = 24 * 3600.0  # rules are cached for this long (RFC 9309, 2.4)
+FAILED_RULES_SECONDS = 300.0  # until an unreachable robots.txt is requested again
+MAX_ROBOTS_BYTES = 500_000  # the rest is ignored (RFC 9309, 2.5)
+MAX_ROBOTS_DOWNLOAD_BYTES = 10_000_000  # replaces crawl.max_size
+MAX_CRAWL_DELAY_SECONDS = 300.0  # a longer Crawl-delay is shortened to this, else the outlet could not be read
+SLOW_ROBOTS_BYTES = 50_000  # larger ones are matched in a thread: at 500,000 one match takes a third of a second
+MAX_CACHED_HOSTS = 10_000
 
 
-class Forbidden(IgnoreRequest):
-    """robots.txt says no."""
+class RobotsDisallowed(IgnoreRequest):
+    """robots.txt disallows the address."""
 
 
-class Unreachable(IgnoreRequest):
-    """robots.txt could not be read: nobody knows what it allows, so nothing is fetched for now (RFC 9309, 2.3.1.4)."""
+class RobotsUnreachable(IgnoreRequest):
+    """robots.txt could not be read, so that nothing is fetched for now (RFC 9309, 2.3.1.4)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """What one host's robots.txt says; ``parsed`` is None where there is none, so that all is allowed."""
+class RobotsRules:
+    """One host's robots.txt; ``parsed`` is None when the host has none, and then everything is allowed."""
 
     parsed: Protego | None
-    until: float
-    problem: str = ""
-    slow: bool = False  # so many rules that matching them must not hold the loop up
+    expires_at: float  # of `time.monotonic`
+    problem: str = ""  # why it could not be read
+    slow_to_match: bool = False  # has so many rules that matching would block the event loop
 
     def allows(self, url: str, agent: str) -> bool:
         return self.parsed is None or bool(self.parsed.can_fetch(url, agent))
 
-    def delay(self, agent: str) -> float:
+    def crawl_delay(self, agent: str) -> float:
+        """Returns the Crawl-delay in seconds, MAX_CRAWL_DELAY_SECONDS at most; 0 when there is none."""
         return min(float((self.parsed and self.parsed.crawl_delay(agent)) or 0.0), MAX_CRAWL_DELAY_SECONDS)
 
     @property
@@ -62,15 +63,15 @@ class Rules:
         return tuple(self.parsed.sitemaps) if self.parsed else ()
 
 
-class Robots:
-    """Downloader middleware; asks each host once for its rules, whoever comes first."""
+class RobotsMiddleware:
+    """Downloader middleware: drops requests that robots.txt disallows; requests each host's robots.txt once."""
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
         self._obey = crawler.settings.getbool("MONITOR_OBEY_ROBOTS", True)
         self._agent = str(crawler.settings["USER_AGENT"]).partition("/")[0].strip() or "*"
-        self._known: dict[str, Rules] = {}
-        self._asking: dict[str, asyncio.Task[Rules]] = {}
+        self._rules: dict[str, RobotsRules] = {}
+        self._pending: dict[str, asyncio.Task[RobotsRules]] = {}
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -79,69 +80,72 @@ class Robots:
     async def process_request(self, request: Request) -> None:
         if not self._obey or request.meta.get("dont_obey_robotstxt"):
             return
-        rules = await self.rules(request)
+        rules = await self.rules_for(request)
         if rules.problem:
-            raise Unreachable(f"robots.txt: {rules.problem}")
-        if rules.slow:
+            raise RobotsUnreachable(f"robots.txt: {rules.problem}")
+        if rules.slow_to_match:
             allowed = await asyncio.to_thread(rules.allows, request.url, self._agent)
         else:
             allowed = rules.allows(request.url, self._agent)
         if not allowed:
-            raise Forbidden("robots.txt does not allow it")
-        request.meta[CRAWL_DELAY] = rules.delay(self._agent)
+            raise RobotsDisallowed("robots.txt does not allow it")
+        request.meta[CRAWL_DELAY_KEY] = rules.crawl_delay(self._agent)
 
-    def known_delay(self, url: str) -> float:
-        """The Crawl-delay of the address's host, if its robots.txt has been asked for."""
-        rules = self._known.get(_key(urlsplit(url)))
-        return rules.delay(self._agent) if rules and self._obey else 0.0
+    def cached_crawl_delay(self, url: str) -> float:
+        """Returns the Crawl-delay of the address's host in seconds; 0 while its robots.txt is not cached."""
+        rules = self._rules.get(_origin(urlsplit(url)))
+        return rules.crawl_delay(self._agent) if rules and self._obey else 0.0
 
-    async def rules(self, request: Request) -> Rules:
-        key = _key(urlparse_cached(request))
-        known = self._known.get(key)
-        if known is not None and monotonic() < known.until:
-            return known
-        if key not in self._asking:
-            self._asking[key] = asyncio.create_task(self._ask(key, request, known))
-            self._asking[key].add_done_callback(lambda _: self._asking.pop(key, None))
-        return await asyncio.shield(self._asking[key])  # a poll that ends must not take the answer from the others
+    async def rules_for(self, request: Request) -> RobotsRules:
+        """Returns the rules of the request's host, which are fetched when they are not cached or have expired."""
+        origin = _origin(urlparse_cached(request))
+        cached = self._rules.get(origin)
+        if cached is not None and monotonic() < cached.expires_at:
+            return cached
+        if origin not in self._pending:
+            self._pending[origin] = asyncio.create_task(self._fetch_rules(origin, request, cached))
+            self._pending[origin].add_done_callback(lambda _: self._pending.pop(origin, None))
+        return await asyncio.shield(self._pending[origin])  # other polls wait for it when this one is cancelled
 
-    async def _ask(self, key: str, request: Request, before: Rules | None) -> Rules:
+    async def _fetch_rules(self, origin: str, request: Request, expired: RobotsRules | None) -> RobotsRules:
         meta = {
             "dont_obey_robotstxt": True,
             TRUSTED_HOSTS_KEY: request.meta.get(TRUSTED_HOSTS_KEY, frozenset()),
             VERIFY_CERTIFICATE_KEY: request.meta.get(VERIFY_CERTIFICATE_KEY, True),
             "cookiejar": request.meta.get("cookiejar"),
-            DELAY: request.meta.get(DELAY, 0.0),  # other requests of the host wait in one line with it
-            CRAWL_DELAY: before.delay(self._agent) if before else 0.0,
+            # Requests of one host share a download slot, which must keep their delay.
+            OUTLET_DELAY_KEY: request.meta.get(OUTLET_DELAY_KEY, 0.0),
+            CRAWL_DELAY_KEY: expired.crawl_delay(self._agent) if expired else 0.0,
             "download_maxsize": MAX_ROBOTS_DOWNLOAD_BYTES,
         }
         try:
             response = await self._crawler.engine.download_async(
-                Request(f"{key}/robots.txt", meta=meta, callback=NO_CALLBACK, dont_filter=True)
+                Request(f"{origin}/robots.txt", meta=meta, callback=NO_CALLBACK, dont_filter=True)
             )
-            rules = await asyncio.to_thread(_read, response)
-        except Exception as error:  # noqa: BLE001  whatever kept us from reading it is told in the problem
-            rules = Rules(None, monotonic() + FAILED_RULES_SECONDS, problem=str(error) or type(error).__name__)
+            rules = await asyncio.to_thread(_parse_response, response)
+        except Exception as error:  # noqa: BLE001  any failure becomes the rules' problem
+            rules = RobotsRules(None, monotonic() + FAILED_RULES_SECONDS, problem=str(error) or type(error).__name__)
             if isinstance(error, IgnoreRequest) and "max redirections" in rules.problem:
-                rules = Rules(None, monotonic() + RULES_SECONDS)  # there are none to read (RFC 9309, 2.3.1.2)
-        if rules.problem and before is not None and not before.problem:
-            rules = replace(
-                before, until=monotonic() + FAILED_RULES_SECONDS
-            )  # what it said last is better than nothing
-        if len(self._known) >= MAX_CACHED_HOSTS:
-            self._known.clear()
-        self._known[key] = rules
+                # A redirect loop counts as no robots.txt (RFC 9309, 2.3.1.2).
+                rules = RobotsRules(None, monotonic() + RULES_SECONDS)
+        if rules.problem and expired is not None and not expired.problem:
+            rules = replace(expired, expires_at=monotonic() + FAILED_RULES_SECONDS)  # the last rules stay in force
+        if len(self._rules) >= MAX_CACHED_HOSTS:
+            self._rules.clear()
+        self._rules[origin] = rules
         return rules
 
 
-def _key(parts: SplitResult | ParseResult) -> str:
+def _origin(parts: SplitResult | ParseResult) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _read(response: Response) -> Rules:
+def _parse_response(response: Response) -> RobotsRules:
     if response.status == 200:
         text = response.body[:MAX_ROBOTS_BYTES].decode("utf-8-sig", errors="ignore")
-        return Rules(Protego.parse(text), monotonic() + RULES_SECONDS, slow=len(text) > SLOW_ROBOTS_BYTES)
+        return RobotsRules(
+            Protego.parse(text), monotonic() + RULES_SECONDS, slow_to_match=len(text) > SLOW_ROBOTS_BYTES
+        )
     if response.status == 429 or response.status >= 500:
-        return Rules(None, monotonic() + FAILED_RULES_SECONDS, problem=f"status {response.status}")
-    return Rules(None, monotonic() + RULES_SECONDS)
+        return RobotsRules(None, monotonic() + FAILED_RULES_SECONDS, problem=f"status {response.status}")
+    return RobotsRules(None, monotonic() + RULES_SECONDS)

@@ -1,4 +1,4 @@
-"""One spider's work in one process: lease what is due, poll it, give it back."""
+"""Schedules one spider's polls in one process: leases the outlets that are due, polls them, releases them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from monitor.crawl.fetch import Fetcher
-from monitor.crawl.lease import LEASE_TERM, reclaim
+from monitor.crawl.lease import LEASE_TERM, release_dead_leases
 from monitor.crawl.poll import PollContext, poll
 from monitor.crawl.report import CrawlReport, PollReport
 from monitor.errors import ConfigError, LeaseLost, MonitorError, StoreError
@@ -30,34 +30,34 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
 
     from monitor.config import CrawlSettings, Outlet
-    from monitor.crawl.sources import Parse
+    from monitor.crawl.sources import SourceParser
     from monitor.models import OutletState
     from monitor.service import Service
 
 log = logging.getLogger(__name__)
 
-LEASE_SCAN_SECONDS = 5.0  # seconds between two looks at what is due
-SLOTS_PER_POLL = 8  # outlets that one look takes, so that what is due at once is shared among processes that look
-SHUTDOWN_GRACE_SECONDS = 45.0  # seconds that pages under way have to end in when the process is told to stop
-RELEASE_TIMEOUT_SECONDS = 5.0  # seconds that a lease under way then has
-MIN_CLOCK_STEP = timedelta(minutes=1)  # by which a clock must have been set back to be noticed
-BROKEN_POLL_DELAY = timedelta(hours=1)  # until an outlet whose poll broke is tried again
+LEASE_SCAN_SECONDS = 5.0  # between two scans for outlets that are due
+MAX_LEASED_PER_SCAN = 8  # in continuous mode, so that several processes share what is due at the same time
+SHUTDOWN_GRACE_SECONDS = 45.0  # for the pages under way when the process is stopped
+RELEASE_TIMEOUT_SECONDS = 5.0  # for a lease call under way when the process is stopped
+MIN_CLOCK_STEP = timedelta(minutes=1)  # a smaller step back of the clock goes unnoticed
+BROKEN_POLL_DELAY = timedelta(hours=1)  # after a poll that raised an unexpected exception
 
 
 def crawl_settings(crawl: CrawlSettings) -> dict[str, Any]:
-    """Scrapy's settings that monitor.yaml decides."""
+    """Returns the Scrapy settings that monitor.yaml sets."""
     return {
         "USER_AGENT": crawl.user_agent,
         "DOWNLOAD_TIMEOUT": crawl.timeout.total_seconds(),
         "DOWNLOAD_MAXSIZE": crawl.max_size,
         "MONITOR_CONCURRENCY": crawl.concurrency,
         "MONITOR_OBEY_ROBOTS": crawl.obey_robots,
-        **engines.settings(crawl),
+        **engines.scrapy_settings(crawl),
     }
 
 
 class OutletScheduler:
-    """Polls the outlets ``names`` (of one spider), once each or, ``forever``, whenever they are due."""
+    """Polls the outlets ``names``, all of one spider: each once or, with ``continuous``, whenever it is due."""
 
     def __init__(
         self,
@@ -72,157 +72,161 @@ class OutletScheduler:
         self.service = service
         self.config = service.config
         self.report = CrawlReport()
-        self.stopping = stop or asyncio.Event()
+        self.stop = stop or asyncio.Event()
         self._outlets = {outlet.name: outlet for outlet in self.config.outlets if outlet.name in set(names)}
-        self._everything, self._forever, self._told = ignore_schedule, continuous, on_poll
+        self._ignore_schedule, self._continuous, self._on_poll = ignore_schedule, continuous, on_poll
         self._holder = this_process()
-        self._held: dict[str, OutletState] = {}
+        self._leased: dict[str, OutletState] = {}
         self._polls: dict[asyncio.Task[PollReport], Outlet] = {}
-        self._own = ExitStack()
-        self._looked_at: datetime | None = None
-        self._ahead: set[str] = set()  # outlets polled at a time that is still to come, when the clock was wrong
-        self._warmed: asyncio.Task[None] | None = None  # extraction starts while the first sources are read
+        self._resources = ExitStack()
+        self._last_scan_at: datetime | None = None
+        self._polled_in_future: set[str] = set()  # outlets last polled while the clock was ahead
+        self._extractor_start: asyncio.Task[None] | None = None
 
     @classmethod
-    def from_arguments(cls, spider: str, *, config: str, outlets: str, everything: str) -> Self:
-        """For `scrapy crawl`: opens a service of its own, which `finish` closes."""
+    def from_arguments(cls, spider: str, *, config: str, outlets: str, ignore_schedule: str) -> Self:
+        """Creates the scheduler of `scrapy crawl`, with a service that `close` closes.  Raises ConfigError."""
         from monitor.cli.context import unknown
         from monitor.config import load
         from monitor.service import STORE_RETRY_TIMEOUT, open_service
 
         path = Path(config)
-        loaded, opened = load(path, os.environ), ExitStack()
+        loaded, resources = load(path, os.environ), ExitStack()
         wanted = {name.strip() for name in outlets.split(",") if name.strip()}
-        own = [outlet.name for outlet in loaded.outlets if outlet.spider == spider]
-        if strange := sorted(wanted.difference(own)):
-            raise ConfigError([unknown("outlet", name, own) for name in strange])
-        service = opened.enter_context(
+        spider_outlets = [outlet.name for outlet in loaded.outlets if outlet.spider == spider]
+        if not_configured := sorted(wanted.difference(spider_outlets)):
+            raise ConfigError([unknown("outlet", name, spider_outlets) for name in not_configured])
+        service = resources.enter_context(
             open_service(loaded, path.absolute().parent, store_retry_timeout=STORE_RETRY_TIMEOUT)
         )
-        reclaim(service.store, now=now())
-        names = [name for name in own if not wanted or name in wanted]
-        shift = cls(service, names, ignore_schedule=bool(everything) and everything != "0")
-        shift._own = opened
-        return shift
+        release_dead_leases(service.store, now=now())
+        names = [name for name in spider_outlets if not wanted or name in wanted]
+        scheduler = cls(service, names, ignore_schedule=bool(ignore_schedule) and ignore_schedule != "0")
+        scheduler._resources = resources
+        return scheduler
 
-    async def work(self, crawler: Crawler, parse: Parse) -> AsyncIterator[dict[str, str]]:
-        """Yields an item for each page; ends when all is polled, or soon after ``stop`` is set."""
-        began = monotonic()
+    async def run(self, crawler: Crawler, parse: SourceParser) -> AsyncIterator[dict[str, str]]:
+        """Yields an item for each page; ends when all outlets are polled, or soon after ``stop`` is set."""
+        started_at = monotonic()
         fetcher = Fetcher(crawler, self.config.crawl)
-        desk = PollContext(service=self.service, fetcher=fetcher, parse=parse, stop=self.stopping)
+        context = PollContext(service=self.service, fetcher=fetcher, parse=parse, stop=self.stop)
         remaining = list(self._outlets)
-        stop = asyncio.create_task(self.stopping.wait())
+        stopped = asyncio.create_task(self.stop.wait())
         try:
-            while not self.stopping.is_set():
-                leasing = asyncio.create_task(self._lease(remaining))
-                await asyncio.wait({leasing, stop}, return_when=asyncio.FIRST_COMPLETED)
+            while not self.stop.is_set():
+                leasing = asyncio.create_task(self._lease_outlets(remaining))
+                await asyncio.wait({leasing, stopped}, return_when=asyncio.FIRST_COMPLETED)
                 if not leasing.done():
-                    await self._let_go(leasing)
+                    await self._finish_leasing(leasing)
                     break
                 for state in leasing.result():
-                    if not self._forever:
+                    if not self._continuous:
                         remaining.remove(state.name)
-                    self._start(state, desk)
-                if not self._polls and not self._forever:
+                    self._start_poll(state, context)
+                if not self._polls and not self._continuous:
                     break
                 await asyncio.wait(
-                    {*self._polls, stop}, timeout=LEASE_SCAN_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                    {*self._polls, stopped}, timeout=LEASE_SCAN_SECONDS, return_when=asyncio.FIRST_COMPLETED
                 )
-                for report in self._ended(crawler):
+                for report in self._collect_reports(crawler):
                     for item in report.items:
                         yield item
-            await self._wind_up()
-            for report in self._ended(crawler):
+            await self._finish_polls()
+            for report in self._collect_reports(crawler):
                 for item in report.items:
                     yield item
-            await self._left_out(remaining)
+            await self._record_unpolled(remaining)
         except StoreError as error:
-            self._stop(error)
-        except Exception as error:  # else Scrapy logs it and ends as if all had gone well
-            log.exception("crawling broke")
-            self._stop(error)
+            self._stop_on_error(error)
+        except Exception as error:  # Scrapy would log it and end as if the crawl had succeeded
+            log.exception("the crawl failed")
+            self._stop_on_error(error)
         finally:
-            stop.cancel()
-            self.report.seconds = monotonic() - began
+            stopped.cancel()
+            self.report.seconds = monotonic() - started_at
 
-    async def finish(self) -> None:
-        """Gives back what is still held: the spider is closed, whoever told it to."""
-        tasks = [*self._polls, *filter(None, [self._warmed])]
+    async def close(self) -> None:
+        """Cancels the polls under way and releases all leases; called when the spider is closed."""
+        tasks = [*self._polls, *filter(None, [self._extractor_start])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if not self.service.store_away:  # else the leases run out by themselves
-            await asyncio.gather(*map(self._release, self._held.values()))
-        self._held.clear()
-        self._own.close()
+        if not self.service.store_away:  # otherwise the leases expire
+            await asyncio.gather(*map(self._release, self._leased.values()))
+        self._leased.clear()
+        self._resources.close()
 
-    # ---- the steps
+    # ---- leases
 
     async def _release(self, state: OutletState) -> None:
-        with suppress(LeaseLost, StoreError):  # then its lease runs out by itself
+        with suppress(LeaseLost, StoreError):  # then the lease expires
             await asyncio.to_thread(self.service.store.release, replace(state, next_poll_at=now()))
 
-    async def _let_go(self, leasing: asyncio.Task[list[OutletState]]) -> None:
-        """Told to stop amid a lease: keeps what it brings for `finish` to give back.
+    async def _finish_leasing(self, leasing: asyncio.Task[list[OutletState]]) -> None:
+        """Keeps the leases of a call under way at the stop, for `close` to release.
 
-        The store may be away for long: nobody waits for that.
+        Waits RELEASE_TIMEOUT_SECONDS at most: the store may be away for long.
         """
         await asyncio.wait({leasing}, timeout=RELEASE_TIMEOUT_SECONDS)
         if leasing.done():
-            self._held.update((state.name, state) for state in leasing.result())
+            self._leased.update((state.name, state) for state in leasing.result())
         else:
             leasing.cancel()
 
-    async def _lease(self, names: Sequence[str]) -> list[OutletState]:
-        room = self.config.crawl.concurrency - len(self._polls)
-        names = [name for name in names if name not in self._held]  # not from ourselves, however late a renewal is
-        if room <= 0 or not names:
+    async def _lease_outlets(self, names: Sequence[str]) -> list[OutletState]:
+        free_slots = self.config.crawl.concurrency - len(self._polls)
+        names = [name for name in names if name not in self._leased]  # its own leases may have expired meanwhile
+        if free_slots <= 0 or not names:
             return []
-        return await self.service.call(self._take, names, min(room, SLOTS_PER_POLL) if self._forever else room)
+        limit = min(free_slots, MAX_LEASED_PER_SCAN) if self._continuous else free_slots
+        return await self.service.call(self._lease_from_store, names, limit)
 
-    def _take(self, names: Sequence[str], limit: int) -> list[OutletState]:
-        """From the moment the store is asked: it may have been away for longer than the term."""
-        moment = now()
-        if self._looked_at is None or moment < self._looked_at - MIN_CLOCK_STEP:
+    def _lease_from_store(self, names: Sequence[str], limit: int) -> list[OutletState]:
+        # The term starts when the store is called: it may have been away for longer than the term.
+        scan_at = now()
+        if self._last_scan_at is None or scan_at < self._last_scan_at - MIN_CLOCK_STEP:
             states = self.service.store.outlets()
-            self._ahead = {
-                state.name for state in states if state.last_poll_at and state.last_poll_at > moment + MIN_CLOCK_STEP
+            self._polled_in_future = {
+                state.name for state in states if state.last_poll_at and state.last_poll_at > scan_at + MIN_CLOCK_STEP
             }
-        self._looked_at = moment
-        lease = partial(self.service.store.lease, holder=self._holder, now=moment, term=LEASE_TERM)
-        ahead = [name for name in names if name in self._ahead]  # their next poll may be years away
-        taken = lease(ahead, limit=limit, due_only=False) if ahead else []
-        self._ahead.difference_update(state.name for state in taken)
-        others = [name for name in names if name not in ahead]
-        if others and len(taken) < limit:
-            taken += lease(others, limit=limit - len(taken), due_only=not self._everything)
-        return taken
+        self._last_scan_at = scan_at
+        lease = partial(self.service.store.lease, holder=self._holder, now=scan_at, term=LEASE_TERM)
+        polled_in_future = [name for name in names if name in self._polled_in_future]  # next poll may be years away
+        states = lease(polled_in_future, limit=limit, due_only=False) if polled_in_future else []
+        self._polled_in_future.difference_update(state.name for state in states)
+        scheduled = [name for name in names if name not in polled_in_future]
+        if scheduled and len(states) < limit:
+            states += lease(scheduled, limit=limit - len(states), due_only=not self._ignore_schedule)
+        return states
 
-    def _start(self, state: OutletState, desk: PollContext) -> None:
+    # ---- polls
+
+    def _start_poll(self, state: OutletState, context: PollContext) -> None:
         outlet = self._outlets[state.name]
-        if self._warmed is None:
-            self._warmed = asyncio.create_task(asyncio.to_thread(self.service.extractor.start))
-        self._held[outlet.name] = state
-        self._polls[asyncio.create_task(self._poll(outlet, state, desk))] = outlet
+        if self._extractor_start is None:  # extraction starts while the first sources are read
+            self._extractor_start = asyncio.create_task(asyncio.to_thread(self.service.extractor.start))
+        self._leased[outlet.name] = state
+        self._polls[asyncio.create_task(self._poll(outlet, state, context))] = outlet
 
-    async def _poll(self, outlet: Outlet, state: OutletState, desk: PollContext) -> PollReport:
+    async def _poll(self, outlet: Outlet, state: OutletState, context: PollContext) -> PollReport:
         try:
-            report = await poll(outlet, state, desk)
+            report = await poll(outlet, state, context)
         except StoreError:
             raise
-        except Exception as error:  # one outlet's fault must not end the others' polls; it is told in the summary
-            log.exception("%s: the poll broke", outlet.name)
-            reason = f"the poll broke: {error!r}"
+        except Exception as error:  # a bug in one outlet's poll must not end the others'; its report names the bug
+            log.exception("%s: the poll failed", outlet.name)
+            reason = f"the poll failed: {error!r}"
             report = PollReport(outlet=outlet.name, failed=True, failures=[reason])
-            broken = replace(
+            failed_state = replace(
                 state, failures=state.failures + 1, error=reason[:500], next_poll_at=now() + BROKEN_POLL_DELAY
             )
             with suppress(LeaseLost):
-                await self.service.call(self.service.store.release, broken)
-        self._held.pop(outlet.name, None)
+                await self.service.call(self.service.store.release, failed_state)
+        self._leased.pop(outlet.name, None)
         return report
 
-    def _ended(self, crawler: Crawler) -> list[PollReport]:
+    def _collect_reports(self, crawler: Crawler) -> list[PollReport]:
+        """Removes the polls that ended and returns their reports."""
         reports = []
         for task in [task for task in self._polls if task.done()]:
             del self._polls[task]
@@ -230,54 +234,55 @@ class OutletScheduler:
                 continue
             error = task.exception()
             if error is not None:
-                self._stop(error)
+                self._stop_on_error(error)
                 continue
             report = task.result()
-            _count(crawler, report)
+            _update_stats(crawler, report)
             self.report.add(report)
             reports.append(report)
-            if self._told:
-                self._told(report)
+            if self._on_poll:
+                self._on_poll(report)
         return reports
 
-    async def _wind_up(self) -> None:
-        """Waits for the pages under way, not for ever."""
+    async def _finish_polls(self) -> None:
+        """Waits for the polls under way, then cancels those that take longer than SHUTDOWN_GRACE_SECONDS."""
         if self._polls:
-            _, late = await asyncio.wait(set(self._polls), timeout=SHUTDOWN_GRACE_SECONDS)
-            for task in late:
+            _, pending = await asyncio.wait(set(self._polls), timeout=SHUTDOWN_GRACE_SECONDS)
+            for task in pending:
                 task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            await asyncio.gather(*pending, return_exceptions=True)
 
-    async def _left_out(self, names: Sequence[str]) -> None:
-        if self._forever:
+    async def _record_unpolled(self, names: Sequence[str]) -> None:
+        """Records in the report why a pass did not poll some outlets; ``names`` are those it could not lease."""
+        if self._continuous:
             return
-        if self.stopping.is_set():
+        if self.stop.is_set():
             polled = {poll.outlet for poll in self.report.polls}
             self.report.unpolled = tuple(name for name in self._outlets if name not in polled)
             return
         if not names:
             return
         states = {state.name: state for state in await self.service.call(self.service.store.outlets)}
-        moment = now()
-        held = {name for name in names if (s := states.get(name)) and s.lease_until and s.lease_until > moment}
-        self.report.held = tuple(name for name in names if name in held)
-        self.report.not_due = tuple(name for name in names if name not in held)
+        time = now()
+        leased = {name for name in names if (s := states.get(name)) and s.lease_until and s.lease_until > time}
+        self.report.leased_elsewhere = tuple(name for name in names if name in leased)
+        self.report.not_due = tuple(name for name in names if name not in leased)
 
-    def _stop(self, error: BaseException) -> None:
+    def _stop_on_error(self, error: BaseException) -> None:
         text = str(error) if isinstance(error, MonitorError) else repr(error)
         if text not in self.report.errors:
-            log.error("crawling stops: %s", text)
+            log.error("the crawl stops: %s", text)
             self.report.errors.append(text)
-        self.stopping.set()
+        self.stop.set()
 
 
-def _count(crawler: Crawler, report: PollReport) -> None:
-    """Scrapy's statistics, for its exporters and extensions."""
+def _update_stats(crawler: Crawler, report: PollReport) -> None:
+    """Adds the report to Scrapy's statistics, for its exporters and extensions."""
     stats = crawler.stats
     stats.inc_value("monitor/polls")
     stats.inc_value("monitor/polls/failed", int(report.failed))
     stats.inc_value("monitor/sources", report.sources)
-    stats.inc_value("monitor/sources/unchanged", report.unchanged)
+    stats.inc_value("monitor/sources/unchanged", report.unchanged_sources)
     stats.inc_value("monitor/candidates", report.candidates)
     stats.inc_value("monitor/candidates/new", report.new)
     for (disposition, kind), number in report.outcomes.items():

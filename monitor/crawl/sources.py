@@ -1,4 +1,4 @@
-"""An outlet's feeds, sitemaps and sections: which there are, and what each offers now."""
+"""Fetches an outlet's feeds, sitemaps and sections and parses their candidates."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from monitor.discovery.parsed_source import ParsedSource
     from monitor.models import Page
 
-    Parse = Callable[[str, Page, Outlet, datetime], ParsedSource]
+    SourceParser = Callable[[str, Page, Outlet, datetime], ParsedSource]
 
 log = logging.getLogger(__name__)
 
-UNCONDITIONAL_AFTER = timedelta(hours=12)  # a source is fetched whole at least so often: some servers answer false 304s
-MAX_CHILD_SITEMAPS = 5  # sitemaps of an index that are read in one poll, the freshest
-MAX_SITEMAP_DEPTH = 3  # of indices that name indices
+UNCONDITIONAL_AFTER = timedelta(hours=12)  # then a source is requested without validators: some servers send false 304s
+MAX_CHILD_SITEMAPS = 5  # of one sitemap index in one poll
+MAX_SITEMAP_DEPTH = 3  # of sitemap indexes that name other indexes
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +38,24 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceResult:
-    """What one source answered: ``listing`` is None where it failed or has not changed."""
+    """The result of reading one source; ``parsed`` is None when it failed or has not changed."""
 
     source: Source
-    state: SourceState
+    state: SourceState  # for the next poll
     parsed: ParsedSource | None = None
     error: FetchError | None = None
-    fresh_for: timedelta = timedelta(0)
-    moved: str = ""  # the source's new address, where its server says that it is for good
+    freshness_lifetime: timedelta = timedelta(0)
+    moved_to: str = ""  # the target of a permanent redirect
 
 
-def configured(outlet: Outlet) -> tuple[Source, ...]:
-    """The sources that monitor.yaml names."""
-    named = (("feed", outlet.feeds), ("sitemap", outlet.sitemaps), ("section", outlet.sections))
-    return tuple(Source(kind, url) for kind, urls in named for url in urls)
+def configured_sources(outlet: Outlet) -> tuple[Source, ...]:
+    """Returns the sources that monitor.yaml names."""
+    urls_by_kind = (("feed", outlet.feeds), ("sitemap", outlet.sitemaps), ("section", outlet.sections))
+    return tuple(Source(kind, url) for kind, urls in urls_by_kind for url in urls)
 
 
 def parse_source(kind: str, page: Page, outlet: Outlet, since: datetime) -> ParsedSource:
-    """The candidates on a source's page.  Raises FetchError where it is not what it should be."""
+    """Returns the candidates on a source's page.  Raises FetchError when the page is not of that kind."""
     if kind == "feed":
         return feed.parse_feed(page.body, url=page.url, outlet=outlet.name, charset=page.encoding)
     if kind == "sitemap":
@@ -65,26 +65,26 @@ def parse_source(kind: str, page: Page, outlet: Outlet, since: datetime) -> Pars
 
 async def read_source(
     source: Source,
-    known: Mapping[str, SourceState],
+    states: Mapping[str, SourceState],
     *,
     outlet: Outlet,
     fetcher: Fetcher,
     since: datetime,
-    parse: Parse = parse_source,
+    parse: SourceParser = parse_source,
 ) -> list[SourceResult]:
-    """Asks a source and the sitemaps it names if it is an index of them, conditionally where they answered before.
+    """Fetches and parses a source, and for a sitemap index the sitemaps it names.
 
-    ``known`` is what they answered, by their addresses.
+    ``states`` maps addresses to the states of earlier polls; their validators make the requests conditional.
     """
 
-    async def ask(source: Source) -> SourceResult:
-        before = known.get(source.url) or SourceState(kind=source.kind)
-        stale = before.fetched_at is None or now() - before.fetched_at > UNCONDITIONAL_AFTER
+    async def read(source: Source) -> SourceResult:
+        state = states.get(source.url) or SourceState(kind=source.kind)
+        stale = state.fetched_at is None or now() - state.fetched_at > UNCONDITIONAL_AFTER
         engine = outlet.render if source.kind == "section" and outlet.render != "auto" else "none"
-        whole = stale or before.failures or engine != "none"
-        etag, last_modified = (None, None) if whole else (before.etag, before.last_modified)
+        unconditional = stale or state.failures or engine != "none"
+        etag, last_modified = (None, None) if unconditional else (state.etag, state.last_modified)
         try:
-            fetched = await fetcher.source(
+            result = await fetcher.source(
                 outlet,
                 source.url,
                 etag=etag,
@@ -92,54 +92,60 @@ async def read_source(
                 engine=engine,
                 sitemap=source.kind == "sitemap",
             )
-            page = fetched.page
+            page = result.page
             if page is None:
-                return SourceResult(source=source, state=before, fresh_for=fetched.fresh_for)
-            found = await parsed(source, page)
-            if source.kind == "section" and outlet.render == "auto" and not found.candidates:
-                page, found = await rendered(source, page, found)
+                return SourceResult(source=source, state=state, freshness_lifetime=result.freshness_lifetime)
+            parsed = await parse_page(source, page)
+            if source.kind == "section" and outlet.render == "auto" and not parsed.candidates:
+                page, parsed = await render_section(source, page, parsed)
         except FetchError as error:
-            failed = replace(before, failures=before.failures + 1, error=error.message, etag=None, last_modified=None)
-            return SourceResult(source=source, state=failed, error=error)
-        state = SourceState(
-            kind=source.kind, etag=page.etag, last_modified=page.last_modified, fetched_at=page.fetched_at
+            failed_state = replace(
+                state, failures=state.failures + 1, error=error.message, etag=None, last_modified=None
+            )
+            return SourceResult(source=source, state=failed_state, error=error)
+        return SourceResult(
+            source=source,
+            state=SourceState(
+                kind=source.kind, etag=page.etag, last_modified=page.last_modified, fetched_at=page.fetched_at
+            ),
+            parsed=parsed,
+            freshness_lifetime=max(result.freshness_lifetime, parsed.ttl or timedelta(0)),
+            moved_to=result.moved_to,
         )
-        fresh_for = max(fetched.fresh_for, found.ttl or timedelta(0))
-        return SourceResult(source=source, state=state, parsed=found, fresh_for=fresh_for, moved=fetched.moved)
 
-    async def rendered(source: Source, page: Page, found: ParsedSource) -> tuple[Page, ParsedSource]:
-        """The section by the first engine that finds stories in it, as it was where none does."""
+    async def render_section(source: Source, plain_page: Page, plain_parsed: ParsedSource) -> tuple[Page, ParsedSource]:
+        """Returns the section from the first engine that finds candidates in it, else the one fetched without."""
         for engine in fetcher.engines():
-            fetched = await fetcher.source(outlet, source.url, engine=engine)
-            if fetched.page is None:
+            result = await fetcher.source(outlet, source.url, engine=engine)
+            if result.page is None:
                 continue
-            again = await parsed(source, fetched.page)
-            if again.candidates:
-                return replace(fetched.page, etag=None, last_modified=None), again
-        return page, found
+            parsed = await parse_page(source, result.page)
+            if parsed.candidates:
+                return replace(result.page, etag=None, last_modified=None), parsed
+        return plain_page, plain_parsed
 
-    async def parsed(source: Source, page: Page) -> ParsedSource:
+    async def parse_page(source: Source, page: Page) -> ParsedSource:
         try:
             return await asyncio.to_thread(parse, source.kind, page, outlet, since)
         except FetchError:
             raise
-        except Exception as error:  # a fault in reading one source must not cost the outlet's others
-            log.exception("%s: %s %s cannot be read", outlet.name, source.kind, source.url)
-            raise FetchError(f"reading it broke: {error!r}", kind="malformed") from error
+        except Exception as error:  # a bug in parsing one source must not stop the outlet's others
+            log.exception("%s: %s %s cannot be parsed", outlet.name, source.kind, source.url)
+            raise FetchError(f"parsing it failed: {error!r}", kind="malformed") from error
 
-    level, answers, asked = [source], list[SourceResult](), set[str]()
+    level, results, requested = [source], list[SourceResult](), set[str]()
     for _ in range(MAX_SITEMAP_DEPTH):
-        replies = [await ask(each) for each in level]
-        asked.update(each.url for each in level)
-        answers += [_always(reply) for reply in replies]
-        children = [child for reply in replies if reply.parsed for child in reply.parsed.children if child.fresh]
-        named = dict.fromkeys(child.url for child in children if child.url not in asked)
-        level = [Source("sitemap", url) for url in named][:MAX_CHILD_SITEMAPS]
-    return answers
+        level_results = [await read(level_source) for level_source in level]
+        requested.update(level_source.url for level_source in level)
+        results += [_without_index_validators(result) for result in level_results]
+        children = [child for result in level_results if result.parsed for child in result.parsed.children]
+        child_urls = dict.fromkeys(child.url for child in children if child.fresh and child.url not in requested)
+        level = [Source("sitemap", url) for url in child_urls][:MAX_CHILD_SITEMAPS]
+    return results
 
 
-def _always(answer: SourceResult) -> SourceResult:
-    """An index may stay the same while its sitemaps change: it is always read."""
-    if answer.parsed is None or not answer.parsed.children:
-        return answer
-    return replace(answer, state=replace(answer.state, etag=None, last_modified=None))
+def _without_index_validators(result: SourceResult) -> SourceResult:
+    """Drops a sitemap index's validators: it may stay the same while its sitemaps change, so it is always fetched."""
+    if result.parsed is None or not result.parsed.children:
+        return result
+    return replace(result, state=replace(result.state, etag=None, last_modified=None))

@@ -1,4 +1,4 @@
-"""Our own spiders: another package of that name would make Scrapy find none, and say nothing of it."""
+"""Finds the monitor's spiders: Scrapy finds none, without an error, when another package `spiders` comes first."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import monitor
 from monitor.errors import ConfigError
 
 
-def own_spiders() -> str:
-    """The name of the package with our spiders.  Raises ConfigError where another package of that name hides it."""
+def spider_package() -> str:
+    """Returns the name of the package with the monitor's spiders.
+
+    Raises ConfigError when another package of that name hides it.
+    """
     spiders = import_module("spiders")
-    where = [Path(place).resolve() for place in getattr(spiders, "__path__", [])]
-    if Path(monitor.__file__).resolve().parent.parent / "spiders" not in where:
-        found = spiders.__file__ or ", ".join(map(str, where))
-        hidden = f"another package called `spiders` ({found}) hides the monitor's own"
-        raise ConfigError([f"{hidden}: uninstall it, or start the program elsewhere"])
+    folders = [Path(folder).resolve() for folder in getattr(spiders, "__path__", [])]
+    if Path(monitor.__file__).resolve().parent.parent / "spiders" not in folders:
+        location = spiders.__file__ or ", ".join(map(str, folders))
+        problem = f"another package called `spiders` ({location}) hides the monitor's own"
+        raise ConfigError([f"{problem}: uninstall it, or start the program elsewhere"])
     return "spiders"

@@ -1,1 +1,1 @@
-"""From the bytes of feeds, sitemaps and pages to candidates: pure functions, no network, no store."""
+"""Turn the bytes of feeds, sitemaps and pages into candidates.  Pure functions: no network, no store."""

@@ -1,4 +1,4 @@
-"""Where a site announces its stories: read from its home page, its robots.txt and the places sites commonly use."""
+"""Find a site's feeds, sitemaps and sections: from its home page, its robots.txt and the commonly used paths."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from monitor.discovery import markup
-from monitor.discovery.section import links
-from monitor.discovery.url_rules import OutletScope, looks_like_article, never_article
+from monitor.discovery.section import page_links
+from monitor.discovery.url_rules import OutletScope, cannot_be_article, looks_like_article
 
 if TYPE_CHECKING:
     from monitor.config.schema import Outlet
 
 FEED_PATHS = ("/feed", "/rss", "/rss.xml", "/feed.xml", "/atom.xml", "/index.xml", "/feeds", "/rss/news.xml")
 SITEMAP_PATHS = ("/news-sitemap.xml", "/sitemap_news.xml", "/sitemap-news.xml", "/sitemap.xml", "/sitemap_index.xml")
+MAX_SECTIONS = 20  # sections offered for one site
+MAX_MENU_LABEL_LENGTH = 30  # characters; a link with a longer text is no menu entry
 _FEED_TYPES = frozenset({"application/rss+xml", "application/atom+xml", "application/feed+json", "application/rdf+xml"})
-_FEED_ADDRESS = re.compile(r"(?:^|[/._-])(?:rss|atom|feeds?)(?:$|[/._?-])", re.IGNORECASE)
-_LESSER = re.compile(r"comment|/tag/|/author/|podcast|oembed|wlwmanifest", re.IGNORECASE)
+_FEED_PATH = re.compile(r"(?:^|[/._-])(?:rss|atom|feeds?)(?:$|[/._?-])", re.IGNORECASE)
+_SECONDARY_FEED = re.compile(r"comment|/tag/|/author/|podcast|oembed|wlwmanifest", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DiscoveryHints:
-    """Addresses worth trying, best first; whether they hold what their names say is for the caller to see."""
+    """URLs worth trying, best first.  The caller must check that each one is what its name suggests."""
 
     feeds: tuple[str, ...] = ()
     sitemaps: tuple[str, ...] = ()
@@ -33,40 +35,43 @@ class DiscoveryHints:
 def discovery_hints(
     home: bytes, *, url: str, outlet: Outlet, robots: tuple[str, ...] = (), charset: str | None = None
 ) -> DiscoveryHints:
-    """What a home page links to, ``robots`` being the sitemaps of robots.txt."""
-    root = markup.page(home, charset=charset)
+    """Returns the feeds, sitemaps and sections that a home page links to.
+
+    ``url`` is the home page's URL, ``robots`` the sitemaps that robots.txt names.
+    """
+    root = markup.parse_html(home, charset=charset)
     if root is None:
         return DiscoveryHints(sitemaps=robots, sections=())
     announced = [
-        address
+        feed_url
         for element in root.iter("link")
         if element.get("type", "").lower().split(";")[0].strip() in _FEED_TYPES
-        and (address := markup.address(url, element.get("href")))
+        and (feed_url := markup.resolve_url(url, element.get("href")))
     ]
-    menu = list(links(root, url, menus=True))
-    own = OutletScope(outlet)
-    linked = [address for address, _ in menu if address in own and _FEED_ADDRESS.search(urlsplit(address).path)]
-    feeds = sorted(dict.fromkeys((*announced, *linked)), key=lambda address: bool(_LESSER.search(address)))
-    named = filter(None, (markup.address(url, address) for address in robots))
-    sitemaps = sorted(dict.fromkeys(named), key=lambda address: "news" not in urlsplit(address).path.lower())
-    return DiscoveryHints(feeds=tuple(feeds), sitemaps=tuple(sitemaps), sections=_sections(menu, own, url))
+    menu = list(page_links(root, url, include_menus=True))
+    scope = OutletScope(outlet)
+    linked = [link for link, _ in menu if link in scope and _FEED_PATH.search(urlsplit(link).path)]
+    feeds = sorted(dict.fromkeys((*announced, *linked)), key=lambda feed_url: bool(_SECONDARY_FEED.search(feed_url)))
+    robots_sitemaps = filter(None, (markup.resolve_url(url, sitemap) for sitemap in robots))
+    sitemaps = sorted(dict.fromkeys(robots_sitemaps), key=lambda sitemap: "news" not in urlsplit(sitemap).path.lower())
+    return DiscoveryHints(feeds=tuple(feeds), sitemaps=tuple(sitemaps), sections=_sections(menu, scope, url))
 
 
-def guesses(url: str) -> DiscoveryHints:
-    """Where feeds and sitemaps commonly are, for sites that announce none."""
+def common_locations(url: str) -> DiscoveryHints:
+    """Returns the URLs where sites commonly keep feeds and sitemaps, for a site that announces none."""
     return DiscoveryHints(
         feeds=tuple(urljoin(url, path) for path in FEED_PATHS),
         sitemaps=tuple(urljoin(url, path) for path in SITEMAP_PATHS),
     )
 
 
-def _sections(menu: list[tuple[str, str]], own: OutletScope, home: str) -> tuple[str, ...]:
-    found = dict[str, None]()
-    for address, words in menu:
-        parts = urlsplit(address)
+def _sections(menu: list[tuple[str, str]], scope: OutletScope, home: str) -> tuple[str, ...]:
+    sections = dict[str, None]()
+    for link, label in menu:
+        parts = urlsplit(link)
         depth = len([segment for segment in parts.path.split("/") if segment])
-        shaped = depth in {1, 2} and not parts.query and 0 < len(words) <= 30
-        listing = not never_article(address) and not looks_like_article(address, words)
-        if shaped and listing and address in own and address.rstrip("/") != home.rstrip("/"):
-            found[address] = None
-    return tuple(found)[:20]
+        has_section_shape = depth in {1, 2} and not parts.query and 0 < len(label) <= MAX_MENU_LABEL_LENGTH
+        may_list_stories = not cannot_be_article(link) and not looks_like_article(link, label)
+        if has_section_shape and may_list_stories and link in scope and link.rstrip("/") != home.rstrip("/"):
+            sections[link] = None
+    return tuple(sections)[:MAX_SECTIONS]

@@ -1,4 +1,4 @@
-"""RSS 0.9 to 2.0, RDF, Atom and JSON Feed to candidates."""
+"""Parse RSS 0.9 to 2.0, RDF, Atom and JSON Feed into candidates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import orjson
 
 from monitor.discovery import markup
 from monitor.discovery.feed_dates import parse_time
-from monitor.discovery.parsed_source import ParsedSource, newest
+from monitor.discovery.parsed_source import ParsedSource, newest_candidates
 from monitor.errors import FetchError
 from monitor.models import Candidate
 from monitor.urls import same_site
@@ -19,106 +19,112 @@ if TYPE_CHECKING:
 
     from lxml import etree
 
-MAX_ENTRIES = 50_000  # entries that are read
-_PUBLISHED = ("pubDate", "published", "issued", "date", "created", "updated", "modified")  # the first that can be read
-_PERIODS = {"hourly": 1, "daily": 24, "weekly": 168, "monthly": 720, "yearly": 8760}
+MAX_ENTRIES = 50_000  # entries read of one feed
+MAX_TTL_MINUTES = 44640  # 31 days; a longer ttl is ignored
+MAX_UPDATE_FREQUENCY = 10_000  # updates per period, exclusive
+_DATE_TAGS = ("pubDate", "published", "issued", "date", "created", "updated", "modified")  # the first readable one wins
+_PERIOD_HOURS = {"hourly": 1, "daily": 24, "weekly": 168, "monthly": 720, "yearly": 8760}
 _XML_BASE = "{http://www.w3.org/XML/1998/namespace}base"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
 def parse_feed(body: bytes, *, url: str, outlet: str, charset: str | None = None) -> ParsedSource:
-    """The candidates of a feed, in its order.  Raises FetchError (kind malformed) where it is no feed."""
-    body = markup.unpacked(body)  # a file that is kept packed, sent without a word of it
+    """Returns the candidates of a feed in the feed's order.
+
+    Raises FetchError (kind malformed) when ``body`` is not a feed.
+    """
+    body = markup.decompress(body)  # some servers send a stored .gz file without Content-Encoding
     if body.lstrip().removeprefix(b"\xef\xbb\xbf").startswith(b"{"):
-        return _json(body, url=url, outlet=outlet)
-    root = markup.xml(body, charset=charset)
-    kind = markup.name(root).lower()
-    if kind not in {"rss", "rdf", "feed", "channel"}:
-        what = "an HTML page" if kind == "html" else f"XML of another kind (<{kind[:40]}>)"
-        raise FetchError(f"{what}, not a feed", kind="malformed")
-    head = next((child for child in root if markup.name(child) == "channel"), root)
-    base = markup.address(url, root.get(_XML_BASE)) or url
-    home = _links(head).get("rss") or _links(head).get("atom") or url
-    language = markup.language(root.get(_XML_LANG)) or markup.language(_text(head, "language"))
-    found: list[Candidate] = []
+        return _parse_json_feed(body, url=url, outlet=outlet)
+    root = markup.parse_xml(body, charset=charset)
+    root_tag = markup.local_name(root).lower()
+    if root_tag not in {"rss", "rdf", "feed", "channel"}:
+        document = "an HTML page" if root_tag == "html" else f"XML of another kind (<{root_tag[:40]}>)"
+        raise FetchError(f"{document}, not a feed", kind="malformed")
+    channel = next((child for child in root if markup.local_name(child) == "channel"), root)
+    base = markup.resolve_url(url, root.get(_XML_BASE)) or url
+    home = _links(channel).get("rss") or _links(channel).get("atom") or url
+    language = markup.primary_language(root.get(_XML_LANG)) or markup.primary_language(_text(channel, "language"))
+    candidates: list[Candidate] = []
     offered = 0
-    for entry in _entries(root, head):
+    for entry in _entries(root, channel):
         if (offered := offered + 1) > MAX_ENTRIES:
             break
-        if address := _address(entry, base, home):
-            found.append(
+        if entry_url := _entry_url(entry, base, home):
+            candidates.append(
                 Candidate(
-                    url=address,
+                    url=entry_url,
                     outlet=outlet,
                     source=url,
-                    title=markup.plain(_text(entry, "title")),
-                    published_at=next(filter(None, (parse_time(_text(entry, tag)) for tag in _PUBLISHED)), None),
-                    language=markup.language(entry.get(_XML_LANG)) or language,
+                    title=markup.plain_text(_text(entry, "title")),
+                    published_at=next(filter(None, (parse_time(_text(entry, tag)) for tag in _DATE_TAGS)), None),
+                    language=markup.primary_language(entry.get(_XML_LANG)) or language,
                 )
             )
-    return _listing(found, offered, ttl=_ttl(head))
+    return _parsed_source(candidates, offered, ttl=_ttl(channel))
 
 
-def _entries(root: etree._Element, head: etree._Element) -> Iterator[etree._Element]:
-    for parent in (head,) if head is root else (head, root):  # RDF and RSS 1.0 put items beside the channel
+def _entries(root: etree._Element, channel: etree._Element) -> Iterator[etree._Element]:
+    for parent in (channel,) if channel is root else (channel, root):  # RDF and RSS 1.0 put items beside the channel
         for child in parent:
-            if markup.name(child) in {"item", "entry"}:
+            if markup.local_name(child) in {"item", "entry"}:
                 yield child
 
 
 def _text(element: etree._Element, tag: str) -> str:
-    """Of the tag of the element's own namespace, or else of another's: media:title is a picture's title."""
-    own = f"{str(element.tag)[: -len(markup.name(element))]}{tag}"
-    other: etree._Element | None = None
+    """Returns the text of the child ``tag``, preferring the element's own namespace: media:title titles a picture."""
+    own_tag = f"{str(element.tag)[: -len(markup.local_name(element))]}{tag}"
+    foreign: etree._Element | None = None
     for child in element:
-        if child.tag == own:
-            return markup.words(child)
-        if other is None and markup.name(child) == tag:
-            other = child
-    return "" if other is None else markup.words(other)
+        if child.tag == own_tag:
+            return markup.text_content(child)
+        if foreign is None and markup.local_name(child) == tag:
+            foreign = child
+    return "" if foreign is None else markup.text_content(foreign)
 
 
-def _address(entry: etree._Element, base: str, home: str) -> str | None:
-    base = markup.address(base, entry.get(_XML_BASE)) or base
+def _entry_url(entry: etree._Element, base: str, home: str) -> str | None:
+    base = markup.resolve_url(base, entry.get(_XML_BASE)) or base
     links = _links(entry)
     guid = links.get("guid", "")
-    found = next(filter(None, (markup.address(base, links.get(kind)) for kind in ("original", "rss", "atom"))), None)
-    if found is None:
-        own = guid or links.get("id", "")
-        return own if own.startswith(("http://", "https://")) else None
-    if guid not in {"", found} and not same_site(found, home) and same_site(guid, home):
-        return guid  # the link is that of a service which counts the readers
-    return found
+    link = next(filter(None, (markup.resolve_url(base, links.get(kind)) for kind in ("original", "rss", "atom"))), None)
+    if link is None:
+        identifier = guid or links.get("id", "")
+        return identifier if identifier.startswith(("http://", "https://")) else None
+    if guid not in {"", link} and not same_site(link, home) and same_site(guid, home):
+        return guid  # the link leads through a click-counting service
+    return link
 
 
 def _links(element: etree._Element) -> dict[str, str]:
-    """The addresses an entry or a channel names, by what they are."""
+    """Returns the URLs that an entry or channel names, by kind: original, rss, atom, guid, id."""
     links: dict[str, str] = {}
     for child in element:
-        tag = markup.name(child)
-        if tag == "origLink":  # FeedBurner keeps the publisher's own address here
+        tag = markup.local_name(child)
+        if tag == "origLink":  # FeedBurner keeps the publisher's own URL here
             links["original"] = (child.text or "").strip()
         elif tag == "link" and child.get("href"):
             if child.get("rel", "alternate") == "alternate":
                 links.setdefault("atom", child.get("href", "").strip())
         elif tag == "link":
-            links.setdefault("rss", markup.words(child))
+            links.setdefault("rss", markup.text_content(child))
         elif tag in {"guid", "id"} and child.get("isPermaLink", "true").strip().lower() != "false":
             links.setdefault(tag, (child.text or "").strip())
     return links
 
 
-def _ttl(head: etree._Element) -> timedelta | None:
-    minutes = _text(head, "ttl")
-    if minutes.isdecimal() and 0 < int(minutes) <= 44640:
+def _ttl(channel: etree._Element) -> timedelta | None:
+    minutes = _text(channel, "ttl")
+    if minutes.isdecimal() and 0 < int(minutes) <= MAX_TTL_MINUTES:
         return timedelta(minutes=int(minutes))
-    period, often = _PERIODS.get(_text(head, "updatePeriod").lower()), _text(head, "updateFrequency")
-    if period is None:
+    hours, frequency = _PERIOD_HOURS.get(_text(channel, "updatePeriod").lower()), _text(channel, "updateFrequency")
+    if hours is None:
         return None
-    return timedelta(hours=period) / (int(often) if often.isdecimal() and 0 < int(often) < 10000 else 1)
+    updates = int(frequency) if frequency.isdecimal() and 0 < int(frequency) < MAX_UPDATE_FREQUENCY else 1
+    return timedelta(hours=hours) / updates
 
 
-def _json(body: bytes, *, url: str, outlet: str) -> ParsedSource:
+def _parse_json_feed(body: bytes, *, url: str, outlet: str) -> ParsedSource:
     try:
         data: Any = orjson.loads(body.strip().removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:
@@ -126,30 +132,30 @@ def _json(body: bytes, *, url: str, outlet: str) -> ParsedSource:
     items = data.get("items")
     if "jsonfeed.org/version" not in str(data.get("version")) or not isinstance(items, list):
         raise FetchError("JSON, but not a JSON Feed", kind="malformed")
-    found = []
+    candidates = []
     for item in items[:MAX_ENTRIES]:
-        told = isinstance(item, dict) and (item.get("url") or item.get("external_url"))
-        address = markup.address(url, told) if isinstance(told, str) else None
-        if address is None:
+        link = isinstance(item, dict) and (item.get("url") or item.get("external_url"))
+        item_url = markup.resolve_url(url, link) if isinstance(link, str) else None
+        if item_url is None:
             continue
-        found.append(
+        candidates.append(
             Candidate(
-                url=address,
+                url=item_url,
                 outlet=outlet,
                 source=url,
-                title=markup.plain(str(item.get("title") or "")),
+                title=markup.plain_text(str(item.get("title") or "")),
                 published_at=parse_time(str(item.get("date_published") or item.get("date_modified") or "")),
-                language=markup.language(_string(item.get("language")))
-                or markup.language(_string(data.get("language"))),
+                language=markup.primary_language(_string(item.get("language")))
+                or markup.primary_language(_string(data.get("language"))),
             )
         )
-    return _listing(found, len(items))
+    return _parsed_source(candidates, len(items))
 
 
-def _listing(found: list[Candidate], offered: int, *, ttl: timedelta | None = None) -> ParsedSource:
-    if offered and not found:  # cut off, or changed beyond recognition: not the same as a feed with nothing new
-        raise FetchError(f"its entries have no addresses ({offered} of them)", kind="malformed")
-    return ParsedSource(candidates=newest(found), offered=offered, ttl=ttl)
+def _parsed_source(candidates: list[Candidate], offered: int, *, ttl: timedelta | None = None) -> ParsedSource:
+    if offered and not candidates:  # truncated or in an unknown form, which differs from a feed with nothing new
+        raise FetchError(f"none of its {offered} entries has an address", kind="malformed")
+    return ParsedSource(candidates=newest_candidates(candidates), offered=offered, ttl=ttl)
 
 
 def _string(value: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""Dates as feeds and sitemaps write them."""
+"""Parse dates as feeds and sitemaps write them."""
 
 from __future__ import annotations
 
@@ -11,50 +11,53 @@ from dateutil import parser
 from monitor.calendar import ZONES, unambiguous
 from monitor.models import now
 
-EARLIEST_YEAR = 1990  # no page of the web is older: 1970 and 0001 are what programs write where they know no date
-_UNSET = re.compile(r"\b0001\b")  # as a year; the mail format would read it as 2001
-_W3C = re.compile(r"(\d{4})(?:-(\d{2}))?$")  # the two W3C forms that are no ISO day
+EARLIEST_YEAR = 1990  # no web page is older; programs write 1970 or 0001 for an unknown date
+MAX_DATE_LENGTH = 64  # characters read of a date
+MIN_FREE_FORM_DIGITS = 6
+_YEAR_ONE = re.compile(r"\b0001\b")  # an unset date, which RFC 2822 parsing would take for 2001
+_PARTIAL_DATE = re.compile(r"(\d{4})(?:-(\d{2}))?$")  # YYYY and YYYY-MM: in W3C-DTF, but not read by fromisoformat
 
 
-def parse_time(text: str | None, *, free: bool = True) -> datetime | None:
-    """The time in UTC, None where it cannot be made out; without a zone it is taken as UTC.
+def parse_time(text: str | None, *, lenient: bool = True) -> datetime | None:
+    """Returns the time in UTC, or None when it cannot be read.  A time without a zone counts as UTC.
 
-    ``free`` also tries forms that no standard knows, half a millisecond each: for feeds, not for long sitemaps.
+    ``lenient`` also tries non-standard forms, at half a millisecond each: for feeds, not for long sitemaps.
     """
-    text = (text or "").strip()[:64]
-    if not text or _UNSET.search(text):
+    text = (text or "").strip()[:MAX_DATE_LENGTH]
+    if not text or _YEAR_ONE.search(text):
         return None
-    for read in (datetime.fromisoformat, _mail, _partial, _free)[: 4 if free else 3]:
+    parsers = (datetime.fromisoformat, _parse_mail_date, _parse_partial_date, _parse_free_form)
+    for parse in parsers[: 4 if lenient else 3]:
         try:
-            found = read(text)
-            found = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+            time = parse(text)
+            time = (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
         except (ValueError, TypeError, OverflowError, IndexError):
             continue
-        return found if found.year >= EARLIEST_YEAR else None
+        return time if time.year >= EARLIEST_YEAR else None
     return None
 
 
-_ZONE = re.compile(r"\b([A-Z]{2,4})$")
-_KNOWN = frozenset({"UTC", "GMT", "EST", "EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT"})  # to the mail format
-_NOT_MAIL = (ZONES.keys() - _KNOWN) | {"AM", "PM"}
+_FINAL_ZONE = re.compile(r"\b([A-Z]{2,4})$")
+_MAIL_ZONES = frozenset({"UTC", "GMT", "EST", "EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT"})  # defined by RFC 2822
+_NON_MAIL_ENDINGS = (ZONES.keys() - _MAIL_ZONES) | {"AM", "PM"}
 
 
-def _mail(text: str) -> datetime:
-    zone = _ZONE.search(text)
-    if zone and zone.group(1) in _NOT_MAIL:
-        raise ValueError(text)  # the mail format would take it as UTC, and the afternoon as the morning
+def _parse_mail_date(text: str) -> datetime:
+    zone = _FINAL_ZONE.search(text)
+    if zone and zone.group(1) in _NON_MAIL_ENDINGS:
+        raise ValueError(text)  # parsedate_to_datetime would read these zones as UTC, and PM as AM
     return parsedate_to_datetime(text)
 
 
-def _partial(text: str) -> datetime:
-    match = _W3C.match(text)
+def _parse_partial_date(text: str) -> datetime:
+    match = _PARTIAL_DATE.match(text)
     if not match:
         raise ValueError(text)
     return datetime(int(match.group(1)), int(match.group(2) or 1), 1, tzinfo=UTC)
 
 
-def _free(text: str) -> datetime:
-    if sum(c.isdigit() for c in text) < 6:  # dateutil fills what is missing from today: "Monday" is no date
-        raise ValueError(text)
+def _parse_free_form(text: str) -> datetime:
+    if sum(c.isdigit() for c in text) < MIN_FREE_FORM_DIGITS:
+        raise ValueError(text)  # dateutil takes missing parts from today, so "Monday" would become a date
     text = unambiguous(text, country=None, latest=now() + timedelta(days=1))
     return parser.parse(text, tzinfos=ZONES)

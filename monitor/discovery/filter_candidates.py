@@ -1,4 +1,4 @@
-"""Which candidates are worth fetching."""
+"""Select the candidates that are worth fetching."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from monitor.discovery.url_rules import OutletScope, day_in, looks_like_article, never_listed
+from monitor.discovery.url_rules import OutletScope, cannot_be_feed_story, date_in_path, looks_like_article
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,24 +16,25 @@ if TYPE_CHECKING:
     from monitor.config.schema import Outlet
     from monitor.models import Candidate
 
-MAX_UNDATED_CANDIDATES = 45  # days a path's month may be older than max_age: it tells the first of the month only
+MAX_CANDIDATE_URL_LENGTH = 2000  # characters
+MONTH_PATH_GRACE_DAYS = 45  # extra age allowed to a path with a month only: date_in_path gives that month's first day
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FilteredCandidates:
     kept: tuple[Candidate, ...]
-    dropped: Counter[str] = field(default_factory=Counter)  # foreign, old, excluded, no-article
+    dropped: Counter[str] = field(default_factory=Counter)  # number by reason: foreign, old, excluded, no-article
 
 
 def filter_candidates(
     candidates: Iterable[Candidate], *, outlet: Outlet, since: datetime, feed: bool
 ) -> FilteredCandidates:
-    """Keeps the outlet's own, recent ones that look like stories, each address once.
+    """Keeps the outlet's own recent candidates that look like stories, each URL once.
 
-    A feed lists stories by its nature, so its addresses need only not look like something else.  ``include`` decides
-    alone where the outlet has it; ``exclude`` always.
+    ``feed`` says that they come from a feed: its entries are stories, so their URLs need only not look like anything
+    else.  When the outlet has ``include``, it alone decides; ``exclude`` always applies.
     """
-    own = OutletScope(outlet)
+    scope = OutletScope(outlet)
     include = [re.compile(pattern) for pattern in outlet.include]
     exclude = [re.compile(pattern) for pattern in outlet.exclude]
     kept: dict[str, Candidate] = {}
@@ -42,25 +43,25 @@ def filter_candidates(
         url = candidate.url
         if url in kept:
             continue
-        if url not in own or len(url) > 2000:
+        if url not in scope or len(url) > MAX_CANDIDATE_URL_LENGTH:
             dropped["foreign"] += 1
-        elif _old(candidate, since):
+        elif _is_old(candidate, since):
             dropped["old"] += 1
-        elif _matches(exclude, url) or (include and not _matches(include, url)):
+        elif _matches_any(exclude, url) or (include and not _matches_any(include, url)):
             dropped["excluded"] += 1
-        elif not include and (never_listed(url) if feed else not looks_like_article(url, candidate.title)):
+        elif not include and (cannot_be_feed_story(url) if feed else not looks_like_article(url, candidate.title)):
             dropped["no-article"] += 1
         else:
             kept[url] = candidate
     return FilteredCandidates(kept=tuple(kept.values()), dropped=dropped)
 
 
-def _matches(patterns: Sequence[re.Pattern[str]], url: str) -> bool:
+def _matches_any(patterns: Sequence[re.Pattern[str]], url: str) -> bool:
     return any(pattern.search(url) for pattern in patterns)
 
 
-def _old(candidate: Candidate, since: datetime) -> bool:
+def _is_old(candidate: Candidate, since: datetime) -> bool:
     if candidate.published_at is not None:
         return candidate.published_at < since
-    day = day_in(candidate.url)
-    return day is not None and (since - day).days > (0 if day.day > 1 else MAX_UNDATED_CANDIDATES)
+    path_date = date_in_path(candidate.url)
+    return path_date is not None and (since - path_date).days > (0 if path_date.day > 1 else MONTH_PATH_GRACE_DAYS)

@@ -1,4 +1,4 @@
-"""XML and HTML of strangers, parsed without following anything they point at."""
+"""Parse untrusted XML and HTML without loading anything that the document refers to."""
 
 from __future__ import annotations
 
@@ -13,50 +13,51 @@ from lxml import etree, html
 
 from monitor.errors import FetchError
 
-MAX_UNPACKED_BYTES = 50_000_000  # bytes unpacked: the bound that sitemaps.org sets
-_GZIP = b"\x1f\x8b"
+MAX_UNPACKED_BYTES = 50_000_000  # decompressed size; the limit that sitemaps.org sets
+MAX_TITLE_CHARACTERS = 2000  # read of one title, markup included
+_GZIP_MAGIC = b"\x1f\x8b"
 _HTML = re.compile(rb"<(?:!doctype\s+)?html", re.IGNORECASE)
-# What a listing begins with: the warnings of a script may stand before it.
-_ROOT = re.compile(rb"<(?:\?xml\s|rss\b|feed\b|rdf:RDF\b|urlset\b|sitemapindex\b)")
-_ENTITY = re.compile(rb"<!ENTITY", re.IGNORECASE)
-_NAMED = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)([A-Za-z][A-Za-z0-9]{1,31});")
-# The halves that UTF-16 writes a character in, or one alone: libxml2 takes them for text that lxml cannot give.
-_HALVES = re.compile(r"(?:&#(?:x0*[dD][89a-fA-F][0-9a-fA-F]{2}|0*5(?:529[6-9]|5[3-9]\d\d|[67]\d{3}));?)+")
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-_DECLARATION = re.compile(r"^<\?xml[^>]*\?>")
-_DECLARED = re.compile(rb"""^\s*<\?xml[^>]{0,80}encoding=["']([A-Za-z0-9._-]{2,40})["']""")
+# The start of a feed or sitemap; a script's warnings may precede it.
+_SOURCE_START = re.compile(rb"<(?:\?xml\s|rss\b|feed\b|rdf:RDF\b|urlset\b|sitemapindex\b)")
+_ENTITY_DECLARATION = re.compile(rb"<!ENTITY", re.IGNORECASE)
+_HTML_ENTITY = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)([A-Za-z][A-Za-z0-9]{1,31});")
+# Character references to UTF-16 surrogates, paired or alone: libxml2 accepts them, but lxml cannot return the text.
+_SURROGATES = re.compile(r"(?:&#(?:x0*[dD][89a-fA-F][0-9a-fA-F]{2}|0*5(?:529[6-9]|5[3-9]\d\d|[67]\d{3}));?)+")
+_CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_XML_DECLARATION = re.compile(r"^<\?xml[^>]*\?>")
+_DECLARED_ENCODING = re.compile(rb"""^\s*<\?xml[^>]{0,80}encoding=["']([A-Za-z0-9._-]{2,40})["']""")
 _TAG = re.compile(r"<[^<>]{0,1000}>")
-_BLANK = re.compile(r"\s+")
+_WHITESPACE = re.compile(r"\s+")
 
 
-def xml(body: bytes, *, charset: str | None = None) -> etree._Element:
-    """The root of an XML document, mended where it is broken.
+def parse_xml(body: bytes, *, charset: str | None = None) -> etree._Element:
+    """Returns the root of an XML document; repairs a broken one.
 
-    Raises FetchError where it is empty, no XML at all, or declares entities: those serve bombs and the reading of
-    local files, and no feed needs them.
+    Raises FetchError (kind malformed) when the body is empty, is not XML or declares entities.  Entities allow
+    expansion bombs and the reading of local files, and no feed needs them.
     """
-    body = body.lstrip().removeprefix(codecs.BOM_UTF8).lstrip()  # its end may be half a character of UTF-16
+    body = body.lstrip().removeprefix(codecs.BOM_UTF8).lstrip()  # no rstrip: it could cut a UTF-16 character in half
     if not body:
-        raise FetchError("the answer is empty", kind="malformed")
-    if _ENTITY.search(body) or _ENTITY.search(body.replace(b"\x00", b"")):
+        raise FetchError("the response is empty", kind="malformed")
+    if _ENTITY_DECLARATION.search(body) or _ENTITY_DECLARATION.search(body.replace(b"\x00", b"")):
         raise FetchError("it declares XML entities, which are refused", kind="malformed")
     try:
-        root = etree.fromstring(body, _parser(recover=False))
+        root = etree.fromstring(body, _xml_parser(recover=False))
     except (etree.XMLSyntaxError, ValueError):
-        root = _mend(body, charset)
+        root = _parse_broken_xml(body, charset)
     if root is None:
-        what = "an HTML page, no XML" if _HTML.match(body) else "it is no XML"
-        raise FetchError(what, kind="malformed")
-    dtd: Any = root.getroottree().docinfo.internalDTD  # the stubs know none of its methods
+        problem = "an HTML page, not XML" if _HTML.match(body) else "it is not XML"
+        raise FetchError(problem, kind="malformed")
+    dtd: Any = root.getroottree().docinfo.internalDTD  # the stubs declare none of its methods
     if dtd is not None and next(dtd.iterentities(), None) is not None:
         raise FetchError("it declares XML entities, which are refused", kind="malformed")
     return root
 
 
-def page(body: bytes, *, charset: str | None = None) -> html.HtmlElement | None:
-    """The root of an HTML page, None where there is nothing in it."""
-    declared = _codec(charset)
-    parser = html.HTMLParser(encoding=declared or _guess(body), no_network=True, remove_comments=True, remove_pis=True)
+def parse_html(body: bytes, *, charset: str | None = None) -> html.HtmlElement | None:
+    """Returns the root of an HTML page, or None when the page is empty."""
+    encoding = _codec_name(charset) or _utf8_or_none(body)
+    parser = html.HTMLParser(encoding=encoding, no_network=True, remove_comments=True, remove_pis=True)
     try:
         root = html.document_fromstring(body.replace(b"\x00", b""), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError):
@@ -64,58 +65,61 @@ def page(body: bytes, *, charset: str | None = None) -> html.HtmlElement | None:
     return root if isinstance(root, html.HtmlElement) else None
 
 
-def name(element: etree._Element) -> str:
-    """The tag without its namespace, or the prefix of one never declared; empty for comments and the like."""
+def local_name(element: etree._Element) -> str:
+    """Returns the tag without its namespace or undeclared prefix; empty for comments and processing instructions."""
     tag = element.tag
     return tag.rpartition("}")[2].rpartition(":")[2] if isinstance(tag, str) else ""
 
 
-def language(text: str | None) -> str | None:
-    """The language that a tag like en-US begins with."""
-    tag = re.match(r"\s*([A-Za-z]{2,3})(?:[-_]|\s*$)", text or "")
-    return tag.group(1).lower() if tag else None
+def primary_language(text: str | None) -> str | None:
+    """Returns the primary subtag of a language tag: en for en-US.  Returns None when ``text`` is no such tag."""
+    match = re.match(r"\s*([A-Za-z]{2,3})(?:[-_]|\s*$)", text or "")
+    return match.group(1).lower() if match else None
 
 
-def words(element: etree._Element) -> str:
-    """All the text in an element."""
+def text_content(element: etree._Element) -> str:
+    """Returns all the text inside an element."""
     return "".join(str(part) for part in element.itertext()).strip()
 
 
-def address(base: str, text: str | None) -> str | None:
-    """Where a link found at ``base`` leads, written as carelessly as links are; None where it leads nowhere."""
-    text = (text or "").strip().replace("&amp;", "&")  # escaped once too often, as in CDATA
-    if not text:
+def resolve_url(base: str, link: str | None) -> str | None:
+    """Resolves a link against ``base``, tolerating common mistakes.  Returns None for an empty or malformed link."""
+    link = (link or "").strip().replace("&amp;", "&")  # some feeds escape twice, or escape inside CDATA
+    if not link:
         return None
     try:
-        return urljoin(base, f"//{text}" if text[:4].lower() == "www." else text)
-    except ValueError:  # "http://[" and the like
+        return urljoin(base, f"//{link}" if link[:4].lower() == "www." else link)
+    except ValueError:  # malformed, such as "http://["
         return None
 
 
-def unpacked(body: bytes, *, largest: int = MAX_UNPACKED_BYTES) -> bytes:
-    """The body as it was before gzip, if it was packed.  Raises FetchError where it is a bomb or broken."""
-    whole = b""
-    while body.startswith(_GZIP):  # packed in parts, one behind the other, as it may be
+def decompress(body: bytes, *, max_bytes: int = MAX_UNPACKED_BYTES) -> bytes:
+    """Returns the body without gzip compression, or unchanged when it has none.
+
+    Raises FetchError: kind malformed for broken gzip, too-large for more than ``max_bytes``.
+    """
+    unpacked = b""
+    while body.startswith(_GZIP_MAGIC):  # a gzip file may consist of several members
         inflate = zlib.decompressobj(wbits=31)
         try:
-            whole += inflate.decompress(body, largest - len(whole) + 1)
+            unpacked += inflate.decompress(body, max_bytes - len(unpacked) + 1)
         except zlib.error as error:
             raise FetchError(f"broken gzip: {error}", kind="malformed") from error
-        if len(whole) > largest:
-            raise FetchError(f"it unpacks to more than {largest // 1_000_000} MB", kind="too-large")
+        if len(unpacked) > max_bytes:
+            raise FetchError(f"it unpacks to more than {max_bytes // 1_000_000} MB", kind="too-large")
         body = inflate.unused_data
-    return whole or body
+    return unpacked or body
 
 
-def plain(text: str | None) -> str:
-    """A title as people read it: no tags, entities resolved (feeds escape them once too often), blanks single."""
+def plain_text(text: str | None) -> str:
+    """Returns a title without tags and entities, with single spaces.  Resolves entities that a feed escaped twice."""
     if not text:
         return ""
-    text = unescape(unescape(text[:2000]))
-    return _BLANK.sub(" ", _TAG.sub(" ", text)).strip()
+    text = unescape(unescape(text[:MAX_TITLE_CHARACTERS]))
+    return _WHITESPACE.sub(" ", _TAG.sub(" ", text)).strip()
 
 
-def _parser(*, recover: bool, encoding: str | None = None) -> etree.XMLParser:
+def _xml_parser(*, recover: bool, encoding: str | None = None) -> etree.XMLParser:
     return etree.XMLParser(
         recover=recover,
         resolve_entities=False,
@@ -128,52 +132,52 @@ def _parser(*, recover: bool, encoding: str | None = None) -> etree.XMLParser:
     )
 
 
-def _mend(body: bytes, charset: str | None) -> etree._Element | None:
-    begins = _ROOT.search(body)
-    if begins and not _HTML.search(body, 0, begins.start()):
-        body = body[begins.start() :]
+def _parse_broken_xml(body: bytes, charset: str | None) -> etree._Element | None:
+    source_start = _SOURCE_START.search(body)
+    if source_start and not _HTML.search(body, 0, source_start.start()):
+        body = body[source_start.start() :]
     text = _decode(body, charset)
     start = text.find("<")
     if start < 0:
         return None
-    text = _DECLARATION.sub("", text[start:])
-    text = _CONTROL.sub("", _NAMED.sub(lambda match: unescape(match.group(0)), text))
-    text = _HALVES.sub(_joined, text)
-    root: etree._Element | None = etree.fromstring(text.encode(), _parser(recover=True, encoding="utf-8"))
+    text = _XML_DECLARATION.sub("", text[start:])
+    text = _CONTROL_CHARACTERS.sub("", _HTML_ENTITY.sub(lambda match: unescape(match.group(0)), text))
+    text = _SURROGATES.sub(_join_surrogates, text)
+    root: etree._Element | None = etree.fromstring(text.encode(), _xml_parser(recover=True, encoding="utf-8"))
     return root
 
 
-def _joined(match: re.Match[str]) -> str:
+def _join_surrogates(match: re.Match[str]) -> str:
     numbers = re.findall(r"#(x?)(\w+)", match.group(0))
-    halves = "".join(chr(int(number, 16 if hexadecimal else 10) & 0xFFFF) for hexadecimal, number in numbers)
-    return halves.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    surrogates = "".join(chr(int(number, 16 if hexadecimal else 10) & 0xFFFF) for hexadecimal, number in numbers)
+    return surrogates.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _decode(body: bytes, charset: str | None) -> str:
-    declared = _DECLARED.match(body)
+    declared = _DECLARED_ENCODING.match(body)
     for encoding in (declared and declared.group(1).decode(), charset, "utf-8"):
-        if codec := _codec(encoding):
+        if codec := _codec_name(encoding):
             try:
                 return body.decode(codec)
             except UnicodeDecodeError:
                 continue
-    return body.decode(_codec(charset) or "utf-8", errors="replace")
+    return body.decode(_codec_name(charset) or "utf-8", errors="replace")
 
 
-def _codec(encoding: str | None) -> str | None:
-    """The name Python and libxml2 both know, if it is a text encoding at all."""
+def _codec_name(encoding: str | None) -> str | None:
+    """Returns a name that both Python and libxml2 know, or None when ``encoding`` is no text encoding."""
     if not encoding:
         return None
     try:
         info = codecs.lookup({"gb2312": "gb18030", "gbk": "gb18030"}.get(encoding.lower(), encoding))
-        "a".encode(info.name)  # hex, rot13 and their like are no encodings of text
+        "a".encode(info.name)  # raises for codecs that do not encode text, such as hex and rot13
     except (LookupError, TypeError, ValueError):
         return None
     return info.name
 
 
-def _guess(body: bytes) -> str | None:
-    """UTF-8 where the page is; else libxml2 reads what the page declares."""
+def _utf8_or_none(body: bytes) -> str | None:
+    """Returns "utf-8" for a UTF-8 body; otherwise None, and libxml2 uses the encoding that the page declares."""
     try:
         body.decode()
     except UnicodeDecodeError:

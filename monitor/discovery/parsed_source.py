@@ -1,4 +1,4 @@
-"""What one feed, sitemap or section offers."""
+"""The parsed contents of one feed, sitemap or section."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from monitor.models import Candidate
 
-MAX_CANDIDATES = 5000  # entries of one listing that are looked at, the newest
-_LAST = datetime.max.replace(tzinfo=UTC)
+MAX_CANDIDATES = 5000  # candidates kept of one source: the newest
+_LATEST_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,23 +21,27 @@ class ChildSitemap:
     """A sitemap that a sitemap index names."""
 
     url: str
-    fresh: bool  # changed lately, or it does not say
+    fresh: bool  # changed recently, or without a date of change
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ParsedSource:
-    """``offered`` counts the entries met; ``candidates`` are those with an address; ``note`` is a word to people."""
+    """What one source offers: ``offered`` counts all entries, ``candidates`` holds those with a URL."""
 
     candidates: tuple[Candidate, ...] = ()
     children: tuple[ChildSitemap, ...] = ()
     offered: int = 0
-    ttl: timedelta | None = None  # how long the publisher says it stays as it is
-    news: bool = False  # a sitemap in the news format, or an index of such
-    note: str = ""
+    ttl: timedelta | None = None  # how long the publisher says the source stays unchanged
+    news: bool = False  # the source is a sitemap in the news format
+    note: str = ""  # a remark for the operator
 
 
-def newest(found: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """In their order; of more than are looked at the newest, and what bears no date: some list the oldest first."""
-    if len(found) <= MAX_CANDIDATES:
-        return tuple(found)
-    return tuple(sorted(found, key=lambda candidate: candidate.published_at or _LAST, reverse=True)[:MAX_CANDIDATES])
+def newest_candidates(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """Returns the candidates in their order; of more than `MAX_CANDIDATES`, the undated and the newest.
+
+    Some sources list the oldest entries first, so cutting by position would lose the news.
+    """
+    if len(candidates) <= MAX_CANDIDATES:
+        return tuple(candidates)
+    newest_first = sorted(candidates, key=lambda candidate: candidate.published_at or _LATEST_TIME, reverse=True)
+    return tuple(newest_first[:MAX_CANDIDATES])

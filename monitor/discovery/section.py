@@ -1,4 +1,4 @@
-"""A section page or home page to candidates: links that look like stories."""
+"""Parse a section page or home page into candidates: its links that look like stories."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from monitor.config.schema import Outlet
 
-MAX_LINKS = 20_000  # of a page that are looked at
-_MENUS = frozenset({"nav", "footer"})
+MAX_LINKS = 20_000  # <a> elements read of one page
+MAX_LINK_LENGTH = 2000  # characters; a longer link is skipped
+_MENU_TAGS = frozenset({"nav", "footer"})
 
 
 def parse_section(
@@ -30,35 +31,38 @@ def parse_section(
     url: str,
     outlet: Outlet,
     charset: str | None = None,
-    likely: Callable[[str, str], bool] = looks_like_article,
+    is_article: Callable[[str, str], bool] = looks_like_article,
 ) -> ParsedSource:
-    """The links of a page that lead to the outlet's own stories, in the page's order, each once.
+    """Returns the links of a page that lead to the outlet's own stories, in page order, each URL once.
 
-    Raises FetchError (kind malformed) where it is no page at all.
+    ``is_article`` decides from a link's URL and text.  Raises FetchError (kind malformed) when the page is empty.
     """
-    root = markup.page(body, charset=charset)
+    root = markup.parse_html(body, charset=charset)
     if root is None:
         raise FetchError("the page is empty", kind="malformed")
-    own, titles = OutletScope(outlet), dict[str, str]()
-    for address, words in links(root, url):
-        if address not in own:
+    scope, titles = OutletScope(outlet), dict[str, str]()
+    for link, text in page_links(root, url):
+        if link not in scope:
             continue
-        if len(words) > len(titles.get(address, "")) or address not in titles:
-            titles[address] = words  # the picture's link comes without words, the headline's with
+        if len(text) > len(titles.get(link, "")) or link not in titles:
+            titles[link] = text  # the link around the picture has no text, the one around the headline has
         if len(titles) >= MAX_CANDIDATES:
             break
-    found = [
-        Candidate(url=address, outlet=outlet.name, source=url, title=words)
-        for address, words in titles.items()
-        if likely(address, words)
+    candidates = [
+        Candidate(url=link, outlet=outlet.name, source=url, title=title)
+        for link, title in titles.items()
+        if is_article(link, title)
     ]
-    return ParsedSource(candidates=tuple(found), offered=len(titles))
+    return ParsedSource(candidates=tuple(candidates), offered=len(titles))
 
 
-def links(root: HtmlElement, url: str, *, menus: bool = False) -> Iterator[tuple[str, str]]:
-    """Absolute http addresses a page links to, with the link's words; those of its menus only if asked for."""
+def page_links(root: HtmlElement, url: str, *, include_menus: bool = False) -> Iterator[tuple[str, str]]:
+    """Yields the absolute http(s) URLs that a page links to, each with its link text.
+
+    ``include_menus`` adds the links inside <nav> and <footer>.
+    """
     base = next((element.get("href") for element in root.iter("base") if element.get("href")), None)
-    base = markup.address(url, base) or url
+    base = markup.resolve_url(url, base) or url
     for element in islice(root.iter("a"), MAX_LINKS):
         href = (element.get("href") or "").strip()
         if (
@@ -67,13 +71,13 @@ def links(root: HtmlElement, url: str, *, menus: bool = False) -> Iterator[tuple
             or href.startswith(("javascript:", "mailto:", "tel:", "data:"))
         ):
             continue
-        if not menus and any(parent.tag in _MENUS for parent in element.iterancestors()):
+        if not include_menus and any(ancestor.tag in _MENU_TAGS for ancestor in element.iterancestors()):
             continue
         try:
-            address, fragment = urldefrag(urljoin(base, href))
-        except ValueError:  # "http://[" and the like
+            link, fragment = urldefrag(urljoin(base, href))
+        except ValueError:  # malformed, such as "http://["
             continue
         if is_route(fragment):
-            address = f"{address}#{fragment}"
-        if address.startswith(("http://", "https://")) and len(address) <= 2000:
-            yield address, markup.plain(element.get("title") or element.text_content())
+            link = f"{link}#{fragment}"
+        if link.startswith(("http://", "https://")) and len(link) <= MAX_LINK_LENGTH:
+            yield link, markup.plain_text(element.get("title") or element.text_content())

@@ -1,4 +1,4 @@
-"""Sitemaps, sitemap indices and news sitemaps to candidates; gzip or not."""
+"""Parse sitemaps, sitemap indexes and news sitemaps, compressed or not, into candidates."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ if TYPE_CHECKING:
 
     from lxml import etree
 
-MAX_UNDATED_ENTRIES = 500  # a sitemap of more addresses without dates is an archive, not news
-_NEWS = frozenset({"publication_date", "title", "language"})
-_NEWS_NAME = re.compile(r"news|latest|recent", re.IGNORECASE)
+MAX_UNDATED_ENTRIES = 500  # a sitemap with more undated entries is an archive, not news
+_NEWS_TAGS = frozenset({"publication_date", "title", "language"})
+_NEWS_PATH = re.compile(r"news|latest|recent", re.IGNORECASE)
 
 
 def parse_sitemap(body: bytes, *, url: str, outlet: str, since: datetime, charset: str | None = None) -> ParsedSource:
-    """The candidates of a sitemap dated ``since`` or later (or undated, in a short one), or the children of an index.
+    """Returns a sitemap's candidates dated ``since`` or later (or undated, in a short one), or an index's children.
 
-    Raises FetchError: malformed where it is no sitemap, too-large where it unpacks to more than 50 MB.
+    Raises FetchError: kind malformed when ``body`` is not a sitemap, too-large when it decompresses to more than 50 MB.
     """
-    root = markup.xml(markup.unpacked(body), charset=charset)
-    kind = markup.name(root).lower()
-    if kind == "sitemapindex":
-        return _index(root, url, since)
-    if kind != "urlset":
-        what = "an HTML page" if kind == "html" else f"XML of another kind (<{kind[:40]}>)"
-        raise FetchError(f"{what}, not a sitemap", kind="malformed")
+    root = markup.parse_xml(markup.decompress(body), charset=charset)
+    root_tag = markup.local_name(root).lower()
+    if root_tag == "sitemapindex":
+        return _parse_index(root, url, since)
+    if root_tag != "urlset":
+        document = "an HTML page" if root_tag == "html" else f"XML of another kind (<{root_tag[:40]}>)"
+        raise FetchError(f"{document}, not a sitemap", kind="malformed")
     dated: list[tuple[datetime, Candidate]] = []
     undated: list[Candidate] = []
     offered, news = 0, False
     for element in root:
-        if markup.name(element) != "url":
+        if markup.local_name(element) != "url":
             continue
         offered += 1
-        candidate, day, is_news = _entry(element, url, outlet)
+        candidate, entry_time, is_news = _parse_entry(element, url, outlet)
         news = news or is_news
         if candidate is None:
             continue
-        if day is None:
+        if entry_time is None:
             undated.append(candidate)
-        elif day >= since:
-            dated.append((day, candidate))
+        elif entry_time >= since:
+            dated.append((entry_time, candidate))
     dated.sort(key=itemgetter(0), reverse=True)
     note = ""
     if len(undated) > MAX_UNDATED_ENTRIES and not news:
@@ -63,43 +63,45 @@ def parse_sitemap(body: bytes, *, url: str, outlet: str, since: datetime, charse
     )
 
 
-def _index(root: etree._Element, url: str, since: datetime) -> ParsedSource:
-    found: list[tuple[bool, float, ChildSitemap]] = []
+def _parse_index(root: etree._Element, url: str, since: datetime) -> ParsedSource:
+    ranked: list[tuple[bool, float, ChildSitemap]] = []
     for element in root:
-        if markup.name(element) != "sitemap":
+        if markup.local_name(element) != "sitemap":
             continue
-        texts = {markup.name(child): (child.text or "").strip() for child in element}
-        address, changed = markup.address(url, texts.get("loc")), parse_time(texts.get("lastmod"), free=False)
-        if address is None:
+        texts = {markup.local_name(child): (child.text or "").strip() for child in element}
+        child_url = markup.resolve_url(url, texts.get("loc"))
+        changed_at = parse_time(texts.get("lastmod"), lenient=False)
+        if child_url is None:
             continue
-        child = ChildSitemap(url=address, fresh=changed is None or changed >= since)
-        found.append((bool(_NEWS_NAME.search(urlsplit(address).path)), changed.timestamp() if changed else 0.0, child))
-    found.sort(key=lambda entry: entry[:2], reverse=True)  # news first, then what changed last
-    return ParsedSource(children=tuple(child for _, _, child in found), offered=len(found))
+        child_sitemap = ChildSitemap(url=child_url, fresh=changed_at is None or changed_at >= since)
+        is_news = bool(_NEWS_PATH.search(urlsplit(child_url).path))
+        ranked.append((is_news, changed_at.timestamp() if changed_at else 0.0, child_sitemap))
+    ranked.sort(key=itemgetter(0, 1), reverse=True)  # news first, then the most recently changed
+    return ParsedSource(children=tuple(child_sitemap for _, _, child_sitemap in ranked), offered=len(ranked))
 
 
-def _entry(element: etree._Element, source: str, outlet: str) -> tuple[Candidate | None, datetime | None, bool]:
-    """What it offers, the day it was published or else last changed, and whether it is news."""
+def _parse_entry(element: etree._Element, source: str, outlet: str) -> tuple[Candidate | None, datetime | None, bool]:
+    """Returns the candidate, the time of its publication or else of its last change, and whether it is news."""
     texts: dict[str, str] = {}
     news = False
     for child in element:
-        tag = markup.name(child)
+        tag = markup.local_name(child)
         if tag == "news":
             news = True
-            for fact in child.iter():  # by their own names: their namespace is written in many ways
-                if (name := markup.name(fact)) in _NEWS:
-                    texts[f"news-{name}"] = (fact.text or "").strip()
+            for news_element in child.iter():  # by local name: sites write the namespace in many ways
+                if (news_tag := markup.local_name(news_element)) in _NEWS_TAGS:
+                    texts[f"news-{news_tag}"] = (news_element.text or "").strip()
         elif tag in {"loc", "lastmod"}:
             texts[tag] = (child.text or "").strip()
-    if (address := markup.address(source, texts.get("loc"))) is None:
+    if (entry_url := markup.resolve_url(source, texts.get("loc"))) is None:
         return None, None, news
-    published_at = parse_time(texts.get("news-publication_date"), free=False)
+    published_at = parse_time(texts.get("news-publication_date"), lenient=False)
     candidate = Candidate(
-        url=address,
+        url=entry_url,
         outlet=outlet,
         source=source,
-        title=markup.plain(texts.get("news-title")),
+        title=markup.plain_text(texts.get("news-title")),
         published_at=published_at,
-        language=markup.language(texts.get("news-language")),
+        language=markup.primary_language(texts.get("news-language")),
     )
-    return candidate, published_at or parse_time(texts.get("lastmod"), free=False), news
+    return candidate, published_at or parse_time(texts.get("lastmod"), lenient=False), news

@@ -1,1 +1,1 @@
-"""What may be connected to, and how: the address guard, names, certificates; crawling and rendering stand on it."""
+"""Outgoing connections: address guard, name resolution, certificates.  Crawling and rendering build on it."""

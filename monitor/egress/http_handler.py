@@ -1,4 +1,4 @@
-"""Scrapy's own HTTP handler, with every connection behind the address guard and a bound on what is under way."""
+"""Scrapy's HTTP handler with the address guard on every connection and a bound on the requests under way."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ if TYPE_CHECKING:
 
 
 class CertificateNotTrusted(DownloadFailedError):
-    """Who answers cannot show to be who they say."""
+    """The server's TLS certificate could not be verified."""
 
 
 class GuardedHandler(http11.HTTP11DownloadHandler):
-    """For http and https.  ``MONITOR_CONCURRENCY`` is the number of requests under way in all."""
+    """Handles http and https.  ``MONITOR_CONCURRENCY`` bounds the requests under way."""
 
     lazy = False
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
-        self._free = asyncio.Semaphore(crawler.settings.getint("MONITOR_CONCURRENCY", 64))
-        if sys.platform in {"darwin", "win32"}:  # where OpenSSL's wheels know no authorities
+        self._slots = asyncio.Semaphore(crawler.settings.getint("MONITOR_CONCURRENCY", 64))
+        if sys.platform in {"darwin", "win32"}:  # there OpenSSL's wheels have no certificate authorities
             os.environ.setdefault("SSL_CERT_FILE", certifi.where())
-        self._lenient = copy(self._contextFactory)
-        self._lenient._verify_certificates = False  # noqa: SLF001  one setting for all is Scrapy's way
+        self._unverified_context_factory = copy(self._contextFactory)
+        self._unverified_context_factory._verify_certificates = False  # noqa: SLF001  Scrapy has only one setting for all requests
 
     async def download_request(self, request: Request) -> Response:
         trusted = request.meta.get(TRUSTED_HOSTS_KEY, frozenset())
@@ -59,9 +59,9 @@ class GuardedHandler(http11.HTTP11DownloadHandler):
         if request.meta.get("proxy"):
             await self._check_behind_proxy(host, trusted)
         verify = request.meta.get(VERIFY_CERTIFICATE_KEY, True)
-        agent = _Agent(
+        agent = _GuardedAgent(
             trusted,
-            contextFactory=self._contextFactory if verify else self._lenient,
+            contextFactory=self._contextFactory if verify else self._unverified_context_factory,
             bindAddress=self._bind_address,
             pool=self._pool,
             maxsize=self._default_maxsize,
@@ -69,38 +69,38 @@ class GuardedHandler(http11.HTTP11DownloadHandler):
             fail_on_dataloss=self._fail_on_dataloss,
             crawler=self._crawler,
         )
-        async with self._free:
+        async with self._slots:
             try:
                 with wrap_twisted_exceptions():
                     response: Response = await maybe_deferred_to_future(agent.download_request(request))
             except DownloadFailedError as error:
-                if fault := _of_certificate(str(error)):
-                    message = f"the certificate of {host[0]} {fault}; `verify: false` takes it all the same"
+                if fault := _certificate_fault(str(error)):
+                    message = f"the certificate of {host[0]} {fault}; `verify: false` accepts it"
                     raise CertificateNotTrusted(message) from error
                 raise
         return response
 
     async def _check_behind_proxy(self, host: tuple[str, int], trusted: frozenset[tuple[str, int]]) -> None:
-        """The proxy makes the connection: all that can be done here is to look the name up as it will."""
+        """Resolves the name as the proxy, which makes the connection, will.  Raises AddressRefused."""
         if host in trusted:
             return
         try:
-            answers = await asyncio.get_running_loop().getaddrinfo(host[0], host[1])
+            infos = await asyncio.get_running_loop().getaddrinfo(host[0], host[1])
         except OSError:
-            return  # known to the proxy alone
-        for *_, address in answers:
+            return  # only the proxy can resolve it
+        for *_, address in infos:
             if not is_public(str(address[0])):
                 raise AddressRefused(f"{host[0]} leads to {address[0]}, which is not a public address")
 
 
-def _of_certificate(words: str) -> str:
-    """What is wrong with the certificate, where that is what the words of Twisted's failure say."""
-    if "certificate verify failed" in words:
+def _certificate_fault(message: str) -> str:
+    """Returns what is wrong with the certificate, from Twisted's error message; empty for other errors."""
+    if "certificate verify failed" in message:
         return "is not signed by an authority that is trusted here, or has expired"
-    return "is for another name" if "VerificationError" in words or "CertificateError" in words else ""
+    return "is for another name" if "VerificationError" in message or "CertificateError" in message else ""
 
 
-class _Agent(http11._ScrapyAgent):  # noqa: SLF001  Scrapy has no seam here; the tests of guard.py hold it in place
+class _GuardedAgent(http11._ScrapyAgent):  # noqa: SLF001  Scrapy has no hook here; test_address_guard.py covers it
     def __init__(self, trusted: frozenset[tuple[str, int]], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._trusted = trusted
@@ -111,17 +111,19 @@ class _Agent(http11._ScrapyAgent):  # noqa: SLF001  Scrapy has no seam here; the
         from twisted.internet import reactor
 
         bind = normalize_bind_address(self._bindAddress)
-        doors = _Doors(reactor, self._trusted, self._contextFactory, timeout, bind)
-        agent: _PooledAgent = _PooledAgent.usingEndpointFactory(  # type: ignore[no-untyped-call]
-            reactor, doors, self._pool
+        endpoints = _GuardedEndpointFactory(reactor, self._trusted, self._contextFactory, timeout, bind)
+        agent: _PooledAgent = _PooledAgent.usingEndpointFactory(  # type: ignore[no-untyped-call]  # Twisted's
+            reactor, endpoints, self._pool
         )
-        # A connection made for an outlet that may use it must not serve one that may not.
+        # An outlet must not reuse a connection of another one that it may not open itself.
         verified = request.meta.get(VERIFY_CERTIFICATE_KEY, True)
         agent.key = (bind, host_of(request.url) in self._trusted, verified, urlparse_cached(request).scheme)
         return agent
 
 
 class _PooledAgent(Agent):
+    """Adds ``key`` to the key of the connection pool."""
+
     key: tuple[Any, ...] = ()
 
     def _requestWithEndpoint(self, key: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N802  Twisted's name
@@ -129,10 +131,10 @@ class _PooledAgent(Agent):
 
 
 @implementer(IAgentEndpointFactory)
-class _Doors:
-    def __init__(self, reactor: Any, trusted: frozenset[tuple[str, int]], *how: Any) -> None:
-        self._reactor, self._trusted, self._how = reactor, trusted, how
+class _GuardedEndpointFactory:
+    def __init__(self, reactor: Any, trusted: frozenset[tuple[str, int]], *factory_args: Any) -> None:
+        self._reactor, self._trusted, self._factory_args = reactor, trusted, factory_args
 
     def endpointForURI(self, uri: URI) -> Any:  # noqa: N802  Twisted's name
         reactor = GuardedReactor(self._reactor, (uri.host.decode("ascii"), uri.port), self._trusted)
-        return _StandardEndpointFactory(reactor, *self._how).endpointForURI(uri)  # type: ignore[no-untyped-call]
+        return _StandardEndpointFactory(reactor, *self._factory_args).endpointForURI(uri)  # type: ignore[no-untyped-call]  # Twisted's

@@ -1,4 +1,4 @@
-"""Names to addresses, remembered for minutes: Scrapy's own cache never forgets, and a monitor runs for months."""
+"""A name resolver whose cache expires: the entries of Scrapy's own never do, and a monitor runs for months."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
-CACHE_SECONDS = 300.0  # seconds an answer is remembered
-MAX_CACHED_NAMES = 10_000  # names
+CACHE_SECONDS = 300.0
+MAX_CACHED_NAMES = 10_000
 
 
 @implementer(IHostnameResolver)
 class ExpiringResolver:
-    """The system's resolver (IPv4 and IPv6) with a memory of five minutes."""
+    """The system's resolver (IPv4 and IPv6) with a cache of CACHE_SECONDS."""
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
         self._system: Any = reactor.nameResolver
-        self._known: OrderedDict[str, tuple[float, list[Any]]] = OrderedDict()
+        self._cache: OrderedDict[str, tuple[float, list[Any]]] = OrderedDict()
 
     @classmethod
     def from_crawler(cls, crawler: Any, reactor: Any) -> Self:  # noqa: ARG003  Scrapy's signature
@@ -37,43 +37,45 @@ class ExpiringResolver:
 
     def resolveHostName(  # noqa: N802  Twisted's name
         self,
-        resolutionReceiver: Any,  # noqa: N803
-        hostName: str,  # noqa: N803
-        portNumber: int = 0,  # noqa: N803
-        addressTypes: Sequence[type[IAddress]] | None = None,  # noqa: N803
-        transportSemantics: str = "TCP",  # noqa: N803
+        resolutionReceiver: Any,  # noqa: N803  Twisted's name
+        hostName: str,  # noqa: N803  Twisted's name
+        portNumber: int = 0,  # noqa: N803  Twisted's name
+        addressTypes: Sequence[type[IAddress]] | None = None,  # noqa: N803  Twisted's name
+        transportSemantics: str = "TCP",  # noqa: N803  Twisted's name
     ) -> Any:
-        until, addresses = self._known.get(hostName, (0.0, []))
-        if monotonic() < until:
+        expires_at, addresses = self._cache.get(hostName, (0.0, []))
+        if monotonic() < expires_at:
             resolution = HostResolution(hostName)
             resolutionReceiver.resolutionBegan(resolution)
             for address in addresses:
                 resolutionReceiver.addressResolved(attr.evolve(address, port=portNumber))
             resolutionReceiver.resolutionComplete()
             return resolution
-        listener = _Remembering(resolutionReceiver, lambda found: self._remember(hostName, found))
+        listener = _CachingReceiver(resolutionReceiver, lambda addresses: self._store(hostName, addresses))
         return self._system.resolveHostName(listener, hostName, portNumber, addressTypes, transportSemantics)
 
-    def _remember(self, name: str, addresses: list[Any]) -> None:
-        self._known[name] = (monotonic() + CACHE_SECONDS, addresses)
-        self._known.move_to_end(name)
-        while len(self._known) > MAX_CACHED_NAMES:
-            self._known.popitem(last=False)
+    def _store(self, name: str, addresses: list[Any]) -> None:
+        self._cache[name] = (monotonic() + CACHE_SECONDS, addresses)
+        self._cache.move_to_end(name)
+        while len(self._cache) > MAX_CACHED_NAMES:
+            self._cache.popitem(last=False)
 
 
 @implementer(IResolutionReceiver)
-class _Remembering:
-    def __init__(self, receiver: Any, keep: Any) -> None:
-        self._receiver, self._keep, self._found = receiver, keep, list[Any]()
+class _CachingReceiver:
+    """Passes a resolution on to ``receiver`` and its addresses, if there are any, to ``on_complete``."""
+
+    def __init__(self, receiver: Any, on_complete: Any) -> None:
+        self._receiver, self._on_complete, self._addresses = receiver, on_complete, list[Any]()
 
     def resolutionBegan(self, resolutionInProgress: Any) -> None:  # noqa: N802, N803  Twisted's names
         self._receiver.resolutionBegan(resolutionInProgress)
 
-    def addressResolved(self, address: Any) -> None:  # noqa: N802
-        self._found.append(address)
+    def addressResolved(self, address: Any) -> None:  # noqa: N802  Twisted's name
+        self._addresses.append(address)
         self._receiver.addressResolved(address)
 
-    def resolutionComplete(self) -> None:  # noqa: N802
-        if self._found:
-            self._keep(self._found)
+    def resolutionComplete(self) -> None:  # noqa: N802  Twisted's name
+        if self._addresses:
+            self._on_complete(self._addresses)
         self._receiver.resolutionComplete()

@@ -132,21 +132,31 @@ class _Window:
 
 
 def _windows(field: str, text: str, marks: list[_Mark]) -> Iterator[_Window]:
-    """Yields a window around each group of nearby marks, starting and ending between words."""
-    group: list[_Mark] = []
-    for mark in marks:
-        if group and mark[0] - CONTEXT_BEFORE > group[0][1] + CONTEXT_AFTER:
-            yield _window(field, text, group)
-            group = []
-        group.append(mark)
-    if group:
-        yield _window(field, text, group)
+    """Yields a window around each group of nearby marks, starting and ending between words.
 
-
-def _window(field: str, text: str, group: list[_Mark]) -> _Window:
-    start, end = max(0, group[0][0] - CONTEXT_BEFORE), min(len(text), group[-1][1] + CONTEXT_AFTER)
+    Windows do not overlap, and every mark is in the window of its group only.  A title is shown complete.
+    """
     if field == "title":
-        start, end = 0, len(text)
+        if marks:
+            yield _Window(field, text, 0, len(text), tuple(marks))
+        return
+    groups: list[list[_Mark]] = []
+    for mark in marks:
+        if groups and mark[0] - CONTEXT_BEFORE <= groups[-1][0][1] + CONTEXT_AFTER:
+            groups[-1].append(mark)
+        else:
+            groups.append([mark])
+    previous_end = 0
+    for index, group in enumerate(groups):
+        next_mark = groups[index + 1][0][0] if index + 1 < len(groups) else len(text)
+        window = _window(field, text, group, earliest=previous_end, latest=next_mark)
+        previous_end = window.end
+        yield window
+
+
+def _window(field: str, text: str, group: list[_Mark], *, earliest: int, latest: int) -> _Window:
+    """Returns the window of a group, between the offsets ``earliest`` and ``latest``."""
+    start, end = max(earliest, group[0][0] - CONTEXT_BEFORE), min(latest, group[-1][1] + CONTEXT_AFTER)
     if start and (space := text.find(" ", start, group[0][0])) >= 0:
         start = space + 1
     if end < len(text) and (space := text.rfind(" ", group[-1][1], end)) >= 0:

@@ -1,1 +1,1 @@
-"""Pages written by JavaScript, through Splash or Chromium; rendering.py is the one interface to both."""
+"""Render pages written by JavaScript, through Splash or Chromium.  rendering.py is the interface to both engines."""

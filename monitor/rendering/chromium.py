@@ -1,8 +1,8 @@
-"""An installed Chromium, through scrapy-playwright: one browser, a context for each outlet, pages bounded and recycled.
+"""An installed Chromium through scrapy-playwright: one browser, one context per outlet, limited and recycled pages.
 
-scrapy-playwright launches the browser, keeps contexts and intercepts requests; what happens on a page, for how long
-and what becomes of a page that hangs is decided here, because its own steps wait without a limit on a page whose
-script loops for ever.
+scrapy-playwright launches the browser, keeps contexts and intercepts requests.  This module and tab.py decide what
+happens on a page, how long it may take, and what follows when it hangs, because scrapy-playwright's own steps wait
+without a limit on a page whose script loops for ever.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from playwright._impl._errors import TargetClosedError  # as scrapy-playwright does
+from playwright._impl._errors import TargetClosedError  # scrapy-playwright imports it from there, too
 from playwright.async_api import Error as PlaywrightError
 from scrapy.http import Headers
 from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
@@ -39,61 +39,63 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 logging.getLogger("scrapy-playwright").setLevel(logging.ERROR)  # it logs each failed page with a traceback
 
-CONCURRENT_PAGES = max(2, 2 * (os.cpu_count() or 1))  # at once
-PAGES_PER_CONTEXT = 50  # pages of one outlet, after which its context is made anew
-MAX_CONTEXTS = 8  # kept open; the one longest unused goes
-PAGES_PER_BROWSER = 1000  # pages, after which the browser is started anew: its memory only grows
-RENDERER_MEMORY = 512  # MB of JavaScript heap a renderer may take
-CLOSE_TIMEOUT = 10.0  # seconds
-OPEN_TIMEOUT = 15.0  # seconds
-MAX_RENDER_ATTEMPTS = 4  # of one page, where the browser dies under it
-TRIAL_TIMEOUT = 20.0  # seconds; less than a container's probe has
-SANDBOX = "MONITOR_CHROMIUM_SANDBOX"
-MEMORY_FLAG = f"--js-flags=--max-old-space-size={RENDERER_MEMORY}"
+CONCURRENT_CHROMIUM_PAGES = max(2, 2 * (os.cpu_count() or 1))
+PAGES_PER_CONTEXT = 50  # of one outlet, after which it gets a new context
+MAX_CONTEXTS = 8  # kept open; the least recently used one is closed
+PAGES_PER_BROWSER = 1000  # after which the browser is restarted, because its memory only grows
+RENDERER_HEAP_MB = 512  # of JavaScript heap per renderer
+CLOSE_LIMIT_SECONDS = 10.0  # for closing a page, a context or the browser
+OPEN_LIMIT_SECONDS = 15.0  # for opening a page
+BROWSER_RESTART_PAUSE_SECONDS = 1.0  # in which scrapy-playwright notices that the browser died
+MAX_RENDER_ATTEMPTS = 4  # of one page, when the browser dies during each
+LAUNCH_TIMEOUT_SECONDS = 20.0  # less than the timeout of a container's health check
+SANDBOX_VARIABLE = "MONITOR_CHROMIUM_SANDBOX"
+HEAP_FLAG = f"--js-flags=--max-old-space-size={RENDERER_HEAP_MB}"
 
-_NOT_LOADED = frozenset({"image", "media", "font", "texttrack", "manifest", "ping", "cspviolationreport"})
+_SKIPPED_RESOURCES = frozenset({"image", "media", "font", "texttrack", "manifest", "ping", "cspviolationreport"})
 
 
-def trial(path: str) -> RenderingUnavailable | None:
-    """Starts the browser on an empty page as it would be started for a crawl; None where that page comes back."""
+def try_launch(path: str) -> RenderingUnavailable | None:
+    """Starts the browser on an empty page with a crawl's options.  Returns None when it works, else the problem."""
     with tempfile.TemporaryDirectory(prefix="media-monitor-", ignore_cleanup_errors=True) as folder:
-        command = [path, "--headless", *_ARGUMENTS, *_without_sandbox(), f"--user-data-dir={folder}/profile"]
-        with (Path(folder) / "said").open("w+", encoding="utf-8", errors="replace") as said:
+        command = [path, "--headless", *_ARGUMENTS, *_sandbox_arguments(), f"--user-data-dir={folder}/profile"]
+        with (Path(folder) / "output").open("w+", encoding="utf-8", errors="replace") as output_file:
             try:
-                browser = subprocess.Popen(  # noqa: S603  the configured browser
+                browser = subprocess.Popen(  # noqa: S603  runs the configured browser
                     [*command, "--dump-dom", "about:blank"],
                     stdin=subprocess.DEVNULL,
-                    stdout=said,
-                    stderr=said,
+                    stdout=output_file,
+                    stderr=output_file,
                     start_new_session=True,
                 )
             except OSError as error:
-                return _does_not_start(path, "", str(error.strerror))
+                return _launch_failure(path, "", str(error.strerror))
             try:
-                browser.wait(TRIAL_TIMEOUT)
+                browser.wait(LAUNCH_TIMEOUT_SECONDS)
             except subprocess.TimeoutExpired:
-                return _does_not_start(path, "", f"no page after {TRIAL_TIMEOUT:g} s")
+                return _launch_failure(path, "", f"no page after {LAUNCH_TIMEOUT_SECONDS:g} s")
             finally:
                 with contextlib.suppress(ProcessLookupError):
-                    os.killpg(browser.pid, signal.SIGKILL)  # with all that it started
+                    os.killpg(browser.pid, signal.SIGKILL)  # includes the processes that it started
                 browser.wait()
-            said.seek(0)
-            told = said.read()
-    if browser.returncode == 0 and "<html" in told:
+            output_file.seek(0)
+            output = output_file.read()
+    if browser.returncode == 0 and "<html" in output:
         return None
-    return _does_not_start(path, told, next(reversed(told.split("\n")[:-1]), f"it ends with {browser.returncode}"))
+    last_line = next(reversed(output.split("\n")[:-1]), f"it ends with {browser.returncode}")
+    return _launch_failure(path, output, last_line)
 
 
-def _without_sandbox() -> list[str]:
-    """The argument that gives the sandbox up: for root, who cannot have one, and where the environment says so."""
-    return ["--no-sandbox"] if os.geteuid() == 0 or os.environ.get(SANDBOX) == "off" else []
+def _sandbox_arguments() -> list[str]:
+    """Returns the argument that disables the sandbox, for root (Chromium has none there) or when configured."""
+    return ["--no-sandbox"] if os.geteuid() == 0 or os.environ.get(SANDBOX_VARIABLE) == "off" else []
 
 
-def _does_not_start(path: str, told: str, reason: str) -> RenderingUnavailable:
-    if any(sign in told for sign in _NO_SANDBOX):
+def _launch_failure(path: str, output: str, reason: str) -> RenderingUnavailable:
+    if any(message in output for message in _SANDBOX_FAILURES):
         return RenderingUnavailable(
             f"{path} does not start: its sandbox needs user namespaces, which are forbidden here",
-            hint=f"allow them, or set {SANDBOX}=off; docs/rendering.md says what that costs",
+            hint=f"allow them, or set {SANDBOX_VARIABLE}=off; docs/rendering.md says what that costs",
         )
     return RenderingUnavailable(
         f"{path} does not start: {reason[:300]}",
@@ -102,108 +104,112 @@ def _does_not_start(path: str, told: str, reason: str) -> RenderingUnavailable:
 
 
 class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  # scrapy_playwright has no types
-    """Renders requests whose meta hold ``playwright``, ``plan`` and ``pass`` (see rendering.py)."""
+    """Renders requests whose meta hold ``playwright``, ``render_options`` and ``proxy_pass`` (see rendering.py)."""
 
-    def __init__(self, crawler: Crawler, path: str, guard: EgressProxy, pace: HostThrottle) -> None:
+    def __init__(self, crawler: Crawler, path: str, proxy: EgressProxy, throttle: HostThrottle) -> None:
         super().__init__(crawler)
-        self._guard = guard
-        self._pace = pace
-        self._free = asyncio.Semaphore(CONCURRENT_PAGES)
-        self._served = 0
-        self._generation = 0  # of drivers
-        self._used: dict[str, int] = {}  # pages of each context, the longest unused first
-        self._open: dict[str, int] = {}  # pages under way in each context
-        self._started = asyncio.Lock()
+        self._proxy = proxy
+        self._throttle = throttle
+        self._free = asyncio.Semaphore(CONCURRENT_CHROMIUM_PAGES)
+        self._served = 0  # pages since the browser was started
+        self._driver_generation = 0
+        self._pages_by_outlet: dict[str, int] = {}  # pages opened so far, the least recently used outlet first
+        self._open_pages: dict[str, int] = {}  # pages under way in each context
+        self._starting = asyncio.Lock()
         self.config.launch_options = {
             "executable_path": path,
-            "args": [*_ARGUMENTS, *_without_sandbox()],
-            "chromium_sandbox": not _without_sandbox(),
-            "proxy": {"server": self._proxy},
-            "handle_sigint": False,  # the process's own signals end it
+            "args": [*_ARGUMENTS, *_sandbox_arguments()],
+            "chromium_sandbox": not _sandbox_arguments(),
+            "proxy": {"server": self._proxy_url},
+            "handle_sigint": False,  # the monitor's own signal handlers close the browser
             "handle_sigterm": False,
             "handle_sighup": False,
         }
-        self.config.max_pages_per_context = CONCURRENT_PAGES
+        self.config.max_pages_per_context = CONCURRENT_CHROMIUM_PAGES
         self.process_request_headers = None
-        self.abort_request = _is_unwanted
+        self.abort_request = _is_skipped
 
     @property
-    def _proxy(self) -> str:
-        return f"http://{self._guard.host}:{self._guard.port}"
+    def _proxy_url(self) -> str:
+        return f"http://{self._proxy.host}:{self._proxy.port}"
 
     async def download_request(self, request: scrapy.Request) -> HtmlResponse:
-        """The page once its story is written; raises FetchError, or RenderingUnavailable where no browser starts."""
+        """Returns the finished page.  Raises FetchError, or RenderingUnavailable when the browser does not start."""
         async with self._free:
             self._served += 1
             for attempt in range(MAX_RENDER_ATTEMPTS):
                 await self._start()
-                generation = self._generation
+                generation = self._driver_generation
                 try:
                     return await self._render(request)
                 except PlaywrightError as error:
                     if not browser_is_gone(error):
                         raise self._as_fetch_error(error, request) from error
                     self.stats.inc_value("monitor/rendering/browser-died")
-                    await asyncio.sleep(1)  # until scrapy-playwright has noticed, too
-                    if attempt:  # it has not: the driver died as well
-                        self._forget(generation)
-        raise FetchError("the browser died under the page, again and again", kind="crash")
+                    await asyncio.sleep(BROWSER_RESTART_PAUSE_SECONDS)
+                    if attempt:  # scrapy-playwright did not notice, so the driver died as well
+                        self._discard_driver(generation)
+        raise FetchError(f"the browser died under the page {MAX_RENDER_ATTEMPTS} times", kind="crash")
 
     async def close(self) -> None:
         with contextlib.suppress(PlaywrightError, TimeoutError):
-            async with asyncio.timeout(CLOSE_TIMEOUT):
+            async with asyncio.timeout(CLOSE_LIMIT_SECONDS):
                 await super().close()
 
     # ---- the browser and its contexts
 
     async def _start(self) -> None:
-        async with self._started:
+        """Starts the driver and the browser where they do not run, and restarts a worn-out browser."""
+        async with self._starting:
             if not hasattr(self, "browser_provider"):
                 await self._launch()
-            if self._served >= PAGES_PER_BROWSER and not self._open and hasattr(self, "browser"):
+            if self._served >= PAGES_PER_BROWSER and not self._open_pages and hasattr(self, "browser"):
                 self._served = 0
                 await self.browser.close()
-                while hasattr(self, "browser"):  # noqa: ASYNC110  scrapy-playwright notices in a callback of its own
+                while hasattr(self, "browser"):  # noqa: ASYNC110  scrapy-playwright deletes it in its own callback
                     await asyncio.sleep(0.05)
             try:
                 await self._maybe_launch_browser()
             except PlaywrightError as error:
                 path = self.config.launch_options["executable_path"]
-                raise _does_not_start(path, error.message, error.message.strip().splitlines()[0]) from error
+                raise _launch_failure(path, error.message, error.message.strip().splitlines()[0]) from error
 
-    def _forget(self, generation: int) -> None:
-        """Drops a browser and a driver that are gone, once, so that `_start` makes new ones."""
-        if generation == self._generation:
-            self._generation += 1
+    def _discard_driver(self, generation: int) -> None:
+        """Drops a dead browser and driver once per generation, so that `_start` makes new ones."""
+        if generation == self._driver_generation:
+            self._driver_generation += 1
             self.context_wrappers.clear()
             for name in ("browser", "browser_provider"):
                 self.__dict__.pop(name, None)
 
-    async def _page(self, request: scrapy.Request, plan: RenderOptions, admitted: ProxyPass) -> tuple[Page, str]:
+    async def _open_page(
+        self, request: scrapy.Request, options: RenderOptions, proxy_pass: ProxyPass
+    ) -> tuple[Page, str]:
+        """Opens a page in the outlet's context.  Returns the page and the context's name."""
         outlet = request.meta["outlet"]
-        context = f"{outlet}/{self._used.get(outlet, 0) // PAGES_PER_CONTEXT}"
-        self._used[outlet] = self._used.pop(outlet, 0) + 1
-        self._open[context] = self._open.get(context, 0) + 1
+        context = f"{outlet}/{self._pages_by_outlet.get(outlet, 0) // PAGES_PER_CONTEXT}"
+        self._pages_by_outlet[outlet] = self._pages_by_outlet.pop(outlet, 0) + 1
+        self._open_pages[context] = self._open_pages.get(context, 0) + 1
         request.meta["playwright_context"] = context
         request.meta["playwright_context_kwargs"] = {
-            "proxy": {"server": self._proxy, "username": admitted.user, "password": admitted.password},
+            "proxy": {"server": self._proxy_url, "username": proxy_pass.user, "password": proxy_pass.password},
             "user_agent": request.meta["user_agent"],
             "accept_downloads": False,
             "ignore_https_errors": not request.meta[VERIFY_CERTIFICATE_KEY],
             "service_workers": "block",  # their requests could not be intercepted
-            "viewport": {"width": 1280, "height": 2400},  # tall: what loads on sight is seen
+            "viewport": {"width": 1280, "height": 2400},  # tall, so that lazily loaded content is in view
         }
         try:
-            async with asyncio.timeout(OPEN_TIMEOUT):
+            async with asyncio.timeout(OPEN_LIMIT_SECONDS):
                 page: Page = await self._create_page(request, self._crawler.spider)
                 await page.route("**", self._interception(request, context))
-        except TimeoutError as error:  # a browser that dies in this moment may leave its caller waiting for ever
-            self._leave(context)
+        except TimeoutError as error:  # when the browser dies at this point, the call may never return
+            self._release_page(context)
             raise TargetClosedError from error
         except BaseException:
-            self._leave(context)
+            self._release_page(context)
             raise
-        page.set_default_timeout(plan.timeout * 1000)
+        page.set_default_timeout(options.timeout * 1000)
         return page, context
 
     def _interception(self, request: scrapy.Request, context: str) -> Any:
@@ -218,56 +224,61 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
             initial_request_done=asyncio.Event(),
         )
 
-    def _leave(self, context: str) -> None:
-        self._open[context] -= 1
-        if not self._open[context]:
-            del self._open[context]
+    def _release_page(self, context: str) -> None:
+        self._open_pages[context] -= 1
+        if not self._open_pages[context]:
+            del self._open_pages[context]
 
-    async def _tidy(self) -> None:
-        """Closes contexts that nobody uses: worn out, or beyond the number kept."""
-        idle = [name for name in self.context_wrappers if name not in self._open]
-        current = {
-            f"{outlet}/{used // PAGES_PER_CONTEXT}": place for place, (outlet, used) in enumerate(self._used.items())
+    async def _close_idle_contexts(self) -> None:
+        """Closes contexts without open pages that are worn out or exceed `MAX_CONTEXTS`."""
+        idle = [name for name in self.context_wrappers if name not in self._open_pages]
+        recency = {
+            f"{outlet}/{pages // PAGES_PER_CONTEXT}": rank
+            for rank, (outlet, pages) in enumerate(self._pages_by_outlet.items())
         }
-        idle.sort(key=lambda name: current.get(name, -1))
+        idle.sort(key=lambda name: recency.get(name, -1))
         surplus = len(self.context_wrappers) - MAX_CONTEXTS
-        for place, name in enumerate(idle):
-            if name not in current or place < surplus:
+        for index, name in enumerate(idle):
+            if name not in recency or index < surplus:
                 with contextlib.suppress(PlaywrightError, TimeoutError):
-                    async with asyncio.timeout(CLOSE_TIMEOUT):
+                    async with asyncio.timeout(CLOSE_LIMIT_SECONDS):
                         await self.context_wrappers[name].context.close()
 
     # ---- one page
 
     async def _render(self, request: scrapy.Request) -> HtmlResponse:
-        plan, admitted = request.meta["plan"], request.meta["pass"]
-        page, context = await self._page(request, plan, admitted)
+        options, proxy_pass = request.meta["render_options"], request.meta["proxy_pass"]
+        page, context = await self._open_page(request, options, proxy_pass)
         try:
-            await self._pace.keep(request)
-            async with asyncio.timeout(plan.timeout):
-                return await Tab(page, plan).read(request)
+            await self._throttle.wait_for_slot(request)
+            async with asyncio.timeout(options.timeout):
+                return await Tab(page, options).load(request)
         except TimeoutError as error:
             raise FetchError("the page was not finished in time", kind="timeout") from error
         finally:
             with contextlib.suppress(PlaywrightError, TimeoutError):
-                async with asyncio.timeout(CLOSE_TIMEOUT):
+                async with asyncio.timeout(CLOSE_LIMIT_SECONDS):
                     await page.close()
-            self._leave(context)
-            await self._tidy()
+            self._release_page(context)
+            await self._close_idle_contexts()
 
     def _as_fetch_error(self, error: PlaywrightError, request: scrapy.Request) -> FetchError:
-        refused = self._guard.reason(request.meta["pass"], request.url)
-        if refused is not None and "net::ERR_TUNNEL" in error.message:
-            return FetchError(str(refused), kind=refused.kind, permanent=refused.kind == "private-address")
-        code = error.message.partition("net::")[2].split(maxsplit=1)
-        name = code[0] if code else error.message.strip().splitlines()[0][:200]
-        kind = next((kind for part, kind in _NETWORK if part in name), "render")
+        refusal = self._proxy.last_refusal(request.meta["proxy_pass"], request.url)
+        if refusal is not None and "net::ERR_TUNNEL" in error.message:
+            return FetchError(str(refusal), kind=refusal.kind, permanent=refusal.kind == "private-address")
+        net_error = error.message.partition("net::")[2].split(maxsplit=1)
+        name = net_error[0] if net_error else error.message.strip().splitlines()[0][:200]
+        kind = next((kind for part, kind in _KIND_BY_ERROR_NAME if part in name), "render")
         return FetchError(f"Chromium could not load the page: {name}", kind=kind, permanent=kind == "not-text")
 
 
-_NO_SANDBOX = ("No usable sandbox", "Failed to move to new namespace", "The setuid sandbox is not running as root")
+_SANDBOX_FAILURES = (
+    "No usable sandbox",
+    "Failed to move to new namespace",
+    "The setuid sandbox is not running as root",
+)
 
-_NETWORK = (
+_KIND_BY_ERROR_NAME = (
     ("TIMED_OUT", "timeout"),
     ("TUNNEL", "connection"),
     ("CONNECTION", "connection"),
@@ -279,20 +290,20 @@ _NETWORK = (
 )
 
 _ARGUMENTS = (
-    MEMORY_FLAG,
+    HEAP_FLAG,
     "--disable-quic",
     "--disable-dev-shm-usage",
     "--mute-audio",
     "--no-first-run",
     "--no-pings",
     "--dns-prefetch-disable",
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",  # names are the guard's to resolve
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",  # only the egress proxy resolves names
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--blink-settings=imagesEnabled=false",
 )
 
 
-def _is_unwanted(request: Request) -> bool:
+def _is_skipped(request: Request) -> bool:
     scheme = request.url.partition(":")[0]
-    return request.resource_type in _NOT_LOADED or scheme not in {"http", "https", "data", "blob"}
+    return request.resource_type in _SKIPPED_RESOURCES or scheme not in {"http", "https", "data", "blob"}

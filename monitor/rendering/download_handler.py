@@ -1,4 +1,4 @@
-"""The download handler: what is to be rendered goes to its engine, everything else to the plain handler."""
+"""Scrapy's download handler: sends requests that need rendering to their engine, all others to the plain handler."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class RenderingHandler(BaseDownloadHandler):
-    """For http and https."""
+    """Handles http and https."""
 
     lazy = False
 
@@ -27,16 +27,16 @@ class RenderingHandler(BaseDownloadHandler):
 
     async def download_request(self, request: Request) -> Response:
         if "playwright" in request.meta:
-            chromium = await Rendering.of(self._crawler).chromium()
+            chromium = await Rendering.for_crawler(self._crawler).chromium_handler()
             return await chromium.download_request(request)
         if "splash" in request.meta:
-            rendering = Rendering.of(self._crawler)
+            rendering = Rendering.for_crawler(self._crawler)
 
-            async def paced(request: Request) -> Response:
-                await rendering.pace.keep(request)
+            async def throttled(request: Request) -> Response:
+                await rendering.throttle.wait_for_slot(request)
                 return await self._plain.download_request(request)
 
-            return await rendering.splash().download(paced, request)
+            return await rendering.splash_pool().download(throttled, request)
         return await self._plain.download_request(request)
 
     async def close(self) -> None:

@@ -1,11 +1,11 @@
-"""The proxy that browsers are made to go through, so that no page reaches an address which is not public.
+"""The HTTP proxy that browsers must use, so that no page connects to a private address.
 
-A browser resolves names, follows redirects and fetches parts of a page without asking us.  Here every
-connection it wants is one request: the name is resolved once, every address it has is looked at, and the
-connection goes to the very address that was looked at, so a name that changes its address in between (DNS
-rebinding) gains nothing.  No library among the proxies does the last step, hence our own.
+A browser resolves names, follows redirects and loads parts of a page by itself.  Through this proxy, each connection
+it wants is one request: the proxy resolves the name once, checks every address, and connects to a checked address.
+A name that changes its address after the check (DNS rebinding) therefore has no effect.  No existing proxy library
+connects to the address that it checked.
 
-Each outlet has credentials of its own, for only its own configured hosts may be private, and only for its own pages.
+Each outlet has its own credentials, because only its own pages may connect to the private hosts of its configuration.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeAlias
 from urllib.parse import urlsplit
 
-from monitor.egress.address_guard import Hosts, is_public, trusted
+from monitor.egress.address_guard import Hosts, is_public, trusted_hosts
 from monitor.rendering.trackers import is_tracker
 
 if TYPE_CHECKING:
@@ -32,18 +32,20 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-HEAD_LIMIT = 64 * 1024  # bytes of a request's or response's head
-CONNECT_TIMEOUT = 10.0  # seconds, for the name and for the connection
-IDLE_TIMEOUT = 60.0  # seconds without a byte either way
-CONNECTION_LIMIT = 50_000_000  # bytes one connection may bring
-REFUSAL = "X-Media-Monitor-Refused"  # header of our own answers, with the kind of the refusal
+MAX_HEAD_BYTES = 64 * 1024  # of the head of a request or response
+CONNECT_TIMEOUT_SECONDS = 10.0  # for the name lookup, and for each connection attempt
+IDLE_TIMEOUT_SECONDS = 60.0  # without a byte in one direction
+MAX_CONNECTION_BYTES = 50_000_000  # that one connection may transfer in one direction
+MAX_REMEMBERED_REFUSALS = 1000
+CHUNK_BYTES = 65536
+REFUSAL_HEADER = "X-Media-Monitor-Refused"  # set on the proxy's own responses; its value is the kind of refusal
 _HOP_BY_HOP = frozenset({b"connection", b"proxy-connection", b"proxy-authorization", b"keep-alive", b"te", b"upgrade"})
 
-Endpoint: TypeAlias = tuple[str, int]
+Endpoint: TypeAlias = tuple[str, int]  # host and port
 
 
-class NotConnected(Exception):
-    """A connection that is not made; ``kind`` is private-address, tracker, dns, connection or protocol."""
+class ProxyRefusal(Exception):
+    """The proxy does not make a connection; ``kind`` is private-address, tracker, dns or connection."""
 
     def __init__(self, kind: str, detail: str, status: int = 403) -> None:
         super().__init__(detail)
@@ -58,7 +60,7 @@ def _endpoint(url: str) -> Endpoint:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProxyPass:
-    """What one outlet's pages show the proxy."""
+    """The credentials of one outlet's pages, and the private hosts that they may connect to."""
 
     user: str
     password: str
@@ -66,21 +68,21 @@ class ProxyPass:
 
 
 class EgressProxy:
-    """The proxy.  ``async with Guard() as guard``; then `admit` an outlet and hand its pass to a browser."""
+    """The proxy: ``async with EgressProxy() as proxy``, then give the result of `pass_for` to a browser."""
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         self.host = host
         self.port = port
-        self.refused: Counter[str] = Counter()  # by kind
-        self._passes: dict[str, ProxyPass] = {}
-        self._reasons: OrderedDict[tuple[str, Endpoint], NotConnected] = OrderedDict()
+        self.refusals: Counter[str] = Counter()  # number by kind
+        self._passes: dict[str, ProxyPass] = {}  # by outlet name, and by user
+        self._last_refusals: OrderedDict[tuple[str, Endpoint], ProxyRefusal] = OrderedDict()  # by user and endpoint
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self._closing = False
 
     async def start(self) -> None:
-        """Listens; raises OSError where the configured address is not this machine's or is taken."""
-        self._server = await asyncio.start_server(self._connected, self.host, self.port, limit=HEAD_LIMIT)
+        """Starts to listen.  Raises OSError when the address is not this machine's or the port is taken."""
+        self._server = await asyncio.start_server(self._on_connection, self.host, self.port, limit=MAX_HEAD_BYTES)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
@@ -98,30 +100,30 @@ class EgressProxy:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def admit(self, outlet: Outlet) -> ProxyPass:
-        """The outlet's pass; the same one each time, as long as its hosts are the same."""
-        known, hosts = self._passes.get(outlet.name), trusted(outlet)
-        if known is None or known.hosts != hosts:
-            if known is not None:
-                del self._passes[known.user]
-            known = ProxyPass(user=secrets.token_hex(8), password=secrets.token_hex(16), hosts=hosts)
-            self._passes[outlet.name] = self._passes[known.user] = known
-        return known
+    def pass_for(self, outlet: Outlet) -> ProxyPass:
+        """Returns the outlet's pass: the same one until the outlet's configured hosts change."""
+        proxy_pass, hosts = self._passes.get(outlet.name), trusted_hosts(outlet)
+        if proxy_pass is None or proxy_pass.hosts != hosts:
+            if proxy_pass is not None:
+                del self._passes[proxy_pass.user]
+            proxy_pass = ProxyPass(user=secrets.token_hex(8), password=secrets.token_hex(16), hosts=hosts)
+            self._passes[outlet.name] = self._passes[proxy_pass.user] = proxy_pass
+        return proxy_pass
 
-    def reason(self, admitted: ProxyPass, url: str) -> NotConnected | None:
-        """Why the last connection to the URL's host was not made, if it was not."""
-        return self._reasons.get((admitted.user, _endpoint(url)))
+    def last_refusal(self, proxy_pass: ProxyPass, url: str) -> ProxyRefusal | None:
+        """Returns the last refused connection to the URL's host and port, or None when there was none."""
+        return self._last_refusals.get((proxy_pass.user, _endpoint(url)))
 
     # ---- one connection of a browser
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._connections.add(task)
         try:
             await self._serve(reader, writer)
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
-            pass  # the browser or the site went away: the browser knows, and it is the browser that tells
+            pass  # the browser or the site closed the connection; the browser reports the failure
         except asyncio.CancelledError:
             if not self._closing:
                 raise
@@ -131,82 +133,82 @@ class EgressProxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
-            async with asyncio.timeout(IDLE_TIMEOUT):
+            async with asyncio.timeout(IDLE_TIMEOUT_SECONDS):
                 head = await reader.readuntil(b"\r\n\r\n")
             lines = head[:-4].split(b"\r\n")
             headers = [
-                (name.strip().lower(), value.strip()) for name, _, value in (x.partition(b":") for x in lines[1:])
+                (name.strip().lower(), value.strip()) for name, _, value in (line.partition(b":") for line in lines[1:])
             ]
-            admitted = self._admitted(dict(headers))
-            if admitted is not None:
+            proxy_pass = self._authenticate(dict(headers))
+            if proxy_pass is not None:
                 break
-            bodiless = not {b"content-length", b"transfer-encoding"} & dict(headers).keys()
-            await _answer(writer, 407, "pass", "a pass is needed", keep=bodiless)
-            if not bodiless:
+            has_no_body = not {b"content-length", b"transfer-encoding"} & dict(headers).keys()
+            await _respond(writer, 407, "pass", "a pass is needed", keep_alive=has_no_body)
+            if not has_no_body:
                 return
         try:
             method, target, _ = lines[0].split(b" ", 2)
-            endpoint, path = _wanted(method, target)
+            endpoint, path = _parse_target(method, target)
         except ValueError:
-            await _answer(writer, 400, "protocol", "not a proxy request")
+            await _respond(writer, 400, "protocol", "not a proxy request")
             return
         try:
-            site_reader, site_writer = await self._connect(admitted, endpoint)
-        except NotConnected as refused:
-            self._note(admitted, endpoint, refused)
-            await _answer(writer, refused.status, refused.kind, str(refused))
+            site_reader, site_writer = await self._connect(proxy_pass, endpoint)
+        except ProxyRefusal as refusal:
+            self._record_refusal(proxy_pass, endpoint, refusal)
+            await _respond(writer, refusal.status, refusal.kind, str(refusal))
             return
         try:
             if method == b"CONNECT":
                 writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
                 await _tunnel(reader, writer, site_reader, site_writer)
             else:
-                site_writer.write(_forwarded(method, path, lines[1:]))
+                site_writer.write(_forwarded_head(method, path, lines[1:]))
                 await _exchange(reader, writer, site_reader, site_writer)
         finally:
             site_writer.close()
 
-    def _admitted(self, headers: dict[bytes, bytes]) -> ProxyPass | None:
+    def _authenticate(self, headers: dict[bytes, bytes]) -> ProxyPass | None:
         scheme, _, encoded = headers.get(b"proxy-authorization", b"").partition(b" ")
         try:
             user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             return None
-        known = self._passes.get(user)
-        if scheme.lower() != b"basic" or known is None or user != known.user:
+        proxy_pass = self._passes.get(user)
+        if scheme.lower() != b"basic" or proxy_pass is None or user != proxy_pass.user:
             return None
-        return known if secrets.compare_digest(password, known.password) else None
+        return proxy_pass if secrets.compare_digest(password, proxy_pass.password) else None
 
     async def _connect(
-        self, admitted: ProxyPass, endpoint: Endpoint
+        self, proxy_pass: ProxyPass, endpoint: Endpoint
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         host, port = endpoint
-        if is_tracker(host) and endpoint not in admitted.hosts:
-            raise NotConnected("tracker", f"{host} is a known tracker")
+        if is_tracker(host) and endpoint not in proxy_pass.hosts:
+            raise ProxyRefusal("tracker", f"{host} is a known tracker")
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(CONNECT_TIMEOUT):
-                found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
+                address_infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError, TimeoutError) as error:
-            raise NotConnected("dns", f"{host} has no address: {error}", 502) from error
-        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-        if endpoint not in admitted.hosts:
+            raise ProxyRefusal("dns", f"{host} has no address: {error}", 502) from error
+        addresses = list(dict.fromkeys(str(address_info[4][0]) for address_info in address_infos))
+        if endpoint not in proxy_pass.hosts:
             addresses = [address for address in addresses if is_public(address)]
         if not addresses:
-            raise NotConnected("private-address", f"{host} is not a public address")
-        return await _first_to_answer(addresses, port, host)
+            raise ProxyRefusal("private-address", f"{host} is not a public address")
+        return await _connect_to_first(addresses, port, host)
 
-    def _note(self, admitted: ProxyPass, endpoint: Endpoint, refused: NotConnected) -> None:
-        self.refused[refused.kind] += 1
-        if refused.kind == "private-address":
-            log.warning("a page wanted %s:%d, which is not a public address: refused", *endpoint)
-        self._reasons[admitted.user, endpoint] = refused
-        while len(self._reasons) > 1000:
-            self._reasons.popitem(last=False)
+    def _record_refusal(self, proxy_pass: ProxyPass, endpoint: Endpoint, refusal: ProxyRefusal) -> None:
+        self.refusals[refusal.kind] += 1
+        if refusal.kind == "private-address":
+            log.warning("refused a page's connection to %s:%d, which is not a public address", *endpoint)
+        self._last_refusals[proxy_pass.user, endpoint] = refusal
+        while len(self._last_refusals) > MAX_REMEMBERED_REFUSALS:
+            self._last_refusals.popitem(last=False)
 
 
-def _wanted(method: bytes, target: bytes) -> tuple[Endpoint, bytes]:
-    """What a proxy request asks for; raises ValueError."""
+def _parse_target(method: bytes, target: bytes) -> tuple[Endpoint, bytes]:
+    """Returns the endpoint and the path that a proxy request asks for.  Raises ValueError when it is malformed."""
     if method == b"CONNECT":
         host, _, port = target.decode("ascii").rpartition(":")
         return (host.strip("[]").lower(), int(port)), b""
@@ -217,22 +219,27 @@ def _wanted(method: bytes, target: bytes) -> tuple[Endpoint, bytes]:
     return (parts.hostname.decode("ascii").lower(), parts.port or 80), path
 
 
-async def _first_to_answer(
+async def _connect_to_first(
     addresses: Iterable[str], port: int, host: str
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    error: Exception | None = None
+    """Connects to the first address that accepts.  Raises ProxyRefusal when none does."""
+    last_error: Exception | None = None
     for address in addresses:
         try:
-            async with asyncio.timeout(CONNECT_TIMEOUT):
-                return await asyncio.open_connection(address, port, limit=HEAD_LIMIT)
-        except (OSError, TimeoutError) as failure:
-            error = failure
-    raise NotConnected("connection", f"{host}:{port} does not answer: {error or 'timeout'}", 502) from error
+            async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
+                return await asyncio.open_connection(address, port, limit=MAX_HEAD_BYTES)
+        except (OSError, TimeoutError) as error:
+            last_error = error
+    raise ProxyRefusal("connection", f"{host}:{port} does not answer: {last_error or 'timeout'}", 502) from last_error
 
 
-def _forwarded(method: bytes, path: bytes, lines: list[bytes]) -> bytes:
-    kept = [line for line in lines if line.partition(b":")[0].strip().lower() not in _HOP_BY_HOP]
-    return b"\r\n".join([method + b" " + path + b" HTTP/1.1", *kept, b"Connection: close", b"", b""])
+def _forwarded_head(method: bytes, path: bytes, lines: list[bytes]) -> bytes:
+    return b"\r\n".join([method + b" " + path + b" HTTP/1.1", *_end_to_end(lines), b"Connection: close", b"", b""])
+
+
+def _end_to_end(lines: list[bytes]) -> list[bytes]:
+    """Returns the header lines without the hop-by-hop headers."""
+    return [line for line in lines if line.partition(b":")[0].strip().lower() not in _HOP_BY_HOP]
 
 
 async def _exchange(
@@ -241,22 +248,21 @@ async def _exchange(
     site_reader: asyncio.StreamReader,
     site_writer: asyncio.StreamWriter,
 ) -> None:
-    """One request's body up, one response down; then both sides are closed, so no body has to be measured."""
-    upward = asyncio.create_task(_pump(reader, site_writer))
+    """Forwards one request body and one response, then ends both connections, so no body length is needed."""
+    upload = asyncio.create_task(_pump(reader, site_writer))
     try:
-        async with asyncio.timeout(IDLE_TIMEOUT):
+        async with asyncio.timeout(IDLE_TIMEOUT_SECONDS):
             head = await site_reader.readuntil(b"\r\n\r\n")
-        first, *lines = head[:-4].split(b"\r\n")
-        kept = [line for line in lines if line.partition(b":")[0].strip().lower() not in _HOP_BY_HOP]
-        writer.write(b"\r\n".join([first, *kept, b"Connection: close", b"", b""]))
-        downward = asyncio.create_task(_pump(site_reader, writer))
-        # A browser that has the whole body hangs up, even where the site does not.
-        await asyncio.wait([upward, downward], return_when=asyncio.FIRST_COMPLETED)
-        downward.cancel()
-        await asyncio.gather(downward, return_exceptions=True)
+        status_line, *lines = head[:-4].split(b"\r\n")
+        writer.write(b"\r\n".join([status_line, *_end_to_end(lines), b"Connection: close", b"", b""]))
+        download = asyncio.create_task(_pump(site_reader, writer))
+        # A browser that has the full body closes the connection, even when the site does not.
+        await asyncio.wait([upload, download], return_when=asyncio.FIRST_COMPLETED)
+        download.cancel()
+        await asyncio.gather(download, return_exceptions=True)
     finally:
-        upward.cancel()
-        await asyncio.gather(upward, return_exceptions=True)
+        upload.cancel()
+        await asyncio.gather(upload, return_exceptions=True)
 
 
 async def _tunnel(
@@ -265,21 +271,21 @@ async def _tunnel(
     site_reader: asyncio.StreamReader,
     site_writer: asyncio.StreamWriter,
 ) -> None:
-    ways = [asyncio.create_task(_pump(reader, site_writer)), asyncio.create_task(_pump(site_reader, writer))]
+    pumps = [asyncio.create_task(_pump(reader, site_writer)), asyncio.create_task(_pump(site_reader, writer))]
     try:
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for way in ways:
-            way.cancel()
-        await asyncio.gather(*ways, return_exceptions=True)
+        for pump in pumps:
+            pump.cancel()
+        await asyncio.gather(*pumps, return_exceptions=True)
 
 
 async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    """Copies until the end, silence for `IDLE_TIMEOUT`, or `CONNECTION_LIMIT`."""
-    left = CONNECTION_LIMIT
+    """Copies bytes until the source ends, is idle for `IDLE_TIMEOUT_SECONDS`, or has sent `MAX_CONNECTION_BYTES`."""
+    left = MAX_CONNECTION_BYTES
     while left > 0:
-        async with asyncio.timeout(IDLE_TIMEOUT):
-            chunk = await source.read(65536)
+        async with asyncio.timeout(IDLE_TIMEOUT_SECONDS):
+            chunk = await source.read(CHUNK_BYTES)
         if not chunk:
             break
         left -= len(chunk)
@@ -287,14 +293,16 @@ async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
         await sink.drain()
 
 
-async def _answer(writer: asyncio.StreamWriter, status: int, kind: str, text: str, *, keep: bool = False) -> None:
+async def _respond(
+    writer: asyncio.StreamWriter, status: int, kind: str, text: str, *, keep_alive: bool = False
+) -> None:
     body = f"media-monitor: {text}\n".encode()
     lines = [
         f"HTTP/1.1 {status} {kind}",
         "Content-Type: text/plain; charset=utf-8",
         f"Content-Length: {len(body)}",
-        f"{REFUSAL}: {kind}",
-        "Connection: keep-alive" if keep else "Connection: close",
+        f"{REFUSAL_HEADER}: {kind}",
+        "Connection: keep-alive" if keep_alive else "Connection: close",
         *(['Proxy-Authenticate: Basic realm="media-monitor"'] if status == 407 else []),
     ]
     writer.write("\r\n".join([*lines, "", ""]).encode() + body)

@@ -1,4 +1,4 @@
-"""A page of an outlet whose ``render`` is ``auto``: by the first engine after which there is something to read."""
+"""Fetch a page of an outlet with ``render: auto``: try engines until the page has text to read."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
 async def fetch_with_engines(
     url: str, *, memory: EngineMemory, available: Sequence[str], fetch: Callable[[str], Awaitable[Page | None]]
 ) -> Page | None:
-    """The page, None where it has not changed; ``memory`` learns which engine it took.
+    """Returns the page, or None when it has not changed.  ``memory`` learns which engine the page needed.
 
-    ``fetch`` gets an engine's name.  What the site answers (404, 503) is the answer, whoever asked.  Where rendering
-    is needed and an engine fails the next one is tried; the last one's failure is raised.
+    ``fetch`` takes an engine's name.  An HTTP error of the site (404, 503) is raised at once, from any engine.  When
+    another failure happens during rendering, the next engine is tried; the last engine's failure is raised.
     """
     page: Page | None = None
     problem: FetchError | RenderingUnavailable | None = None
     engine = "none"
     for engine in memory.engines(url, available, now=now()):
         try:
-            found = await fetch(engine)
+            fetched = await fetch(engine)
         except (FetchError, RenderingUnavailable) as error:
             if engine == "none" or (isinstance(error, FetchError) and error.kind.startswith("http-")):
                 raise
             problem = error
             continue
-        if found is None:
+        if fetched is None:
             return None
-        page = found
+        page = fetched
         if needs_rendering(page) is None:
             memory.learn(url, engine, worked=True, now=now())
             return page

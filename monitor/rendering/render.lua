@@ -1,21 +1,23 @@
--- Renders one page in Splash.  Arguments: see splash.py.  When a page is finished is plan.py's rule.
--- Splash's sandbox has of Lua's string functions little more than find, sub and lower.
-local TICK = 0.1
+-- Renders one page in Splash.  splash.py lists the arguments; render_options.py defines when a page is finished.
+-- Of Lua's string functions, Splash's sandbox allows little more than find, sub and lower.
+local PROBE_INTERVAL_SECONDS = 0.1
 
-local FILES = {".woff", ".woff2", ".ttf", ".otf", ".eot", ".mp3", ".mp4", ".m4a", ".webm", ".ogg", ".m3u8", ".mpd"}
+local SKIPPED_FILE_ENDINGS = {
+  ".woff", ".woff2", ".ttf", ".otf", ".eot", ".mp3", ".mp4", ".m4a", ".webm", ".ogg", ".m3u8", ".mpd"
+}
 
-local function status(splash)
+local function http_status(splash)
   local history = splash:history()
   return #history > 0 and history[#history].response.status or 0
 end
 
-local function is_wanted(url)
+local function is_loaded(url)
   if not (url:find("^https?:") or url:find("^data:")) then
     return false
   end
   local query = url:find("[?#]")
   local path = (query and url:sub(1, query - 1) or url):lower()
-  for _, ending in ipairs(FILES) do
+  for _, ending in ipairs(SKIPPED_FILE_ENDINGS) do
     if path:sub(-#ending) == ending then
       return false
     end
@@ -24,7 +26,8 @@ local function is_wanted(url)
 end
 
 function main(splash, args)
-  local waiting, under_way, activity, time, place = {}, 0, 0, 0, nil
+  -- waiting: URL -> number of requests without a response; last_activity and elapsed are seconds since the first probe
+  local waiting, under_way, last_activity, elapsed, page_url = {}, 0, 0, 0, nil
   splash.images_enabled = false
   splash.plugins_enabled = false
   splash.resource_timeout = args.resource_timeout
@@ -34,71 +37,72 @@ function main(splash, args)
   if args.user_agent then
     splash:set_user_agent(args.user_agent)
   end
-  -- They ignore the proxy.  A frame can still have them, unless the server itself takes them away (deploy/splash).
+  -- WebSockets and workers bypass the proxy.  A frame can still use them unless the server removes them (deploy/splash).
   splash:autoload("window.WebSocket = undefined; window.Worker = undefined;")
   splash:on_request(function(request)
-    if not is_wanted(request.url) then
+    if not is_loaded(request.url) then
       request:abort()
     else
-      if place then  -- a part of the page, which it can do without
-        request:set_timeout(args.part_timeout)
+      if page_url then  -- the page can do without its parts
+        request:set_timeout(args.part_timeout_seconds)
       end
-      place = place or request.url
+      page_url = page_url or request.url
       waiting[request.url] = (waiting[request.url] or 0) + 1
-      under_way, activity = under_way + 1, time
+      under_way, last_activity = under_way + 1, elapsed
     end
   end)
   splash:on_response(function(response)
     local url = response.request.url
     if waiting[url] and waiting[url] > 0 then
       waiting[url] = waiting[url] - 1
-      under_way, activity = under_way - 1, time
+      under_way, last_activity = under_way - 1, elapsed
     end
   end)
 
-  local done, ok, reason = splash:with_timeout(function()
+  local loaded, ok, reason = splash:with_timeout(function()
     return splash:go{args.url, headers = args.headers}
-  end, args.load_timeout)
-  if not done then  -- some part never ends; what came so far may be all there is to read
-    if status(splash) == 0 then
+  end, args.load_timeout_seconds)
+  if not loaded then  -- some part never ends; the content loaded so far may be complete
+    if http_status(splash) == 0 then
       return {failure = "network4", url = splash:url()}
     end
   elseif not ok and not tostring(reason):find("^http") then
     return {failure = tostring(reason), url = splash:url()}
   end
 
-  local look = splash:jsfunc(args.look)
-  local want = {consent = args.consent, selector = args.selector}
-  local text, changed, clicks = -1, 0, 0
-  while time < args.limit do
-    local done, seen = pcall(look, want)
-    if done then
-      place = seen.url
-      if seen.clicked ~= "" then
+  local probe = splash:jsfunc(args.page_probe)
+  local probe_options = {consent = args.consent, selector = args.selector}
+  local text_length, last_change, clicks = -1, 0, 0
+  while elapsed < args.settle_limit_seconds do
+    local probed, result = pcall(probe, probe_options)
+    if probed then
+      page_url = result.url
+      if result.clicked ~= "" then
         clicks = clicks + 1
-        if clicks == args.clicks then
-          want.consent = {}
+        if clicks == args.max_consent_clicks then
+          probe_options.consent = {}
         end
       end
-      if seen.text ~= text or seen.clicked ~= "" then
-        text, changed = seen.text, time
+      if result.text_length ~= text_length or result.clicked ~= "" then
+        text_length, last_change = result.text_length, elapsed
       end
-      local quiet = under_way == 0 or time - activity >= args.stall
-      local still = time - changed >= args.quiet
-      if args.pause then
-        if time >= args.pause then break end
+      local network_quiet = under_way == 0 or elapsed - last_activity >= args.stall_seconds
+      local text_quiet = elapsed - last_change >= args.quiet_seconds
+      if args.pause_seconds then
+        if elapsed >= args.pause_seconds then break end
       elseif args.idle then
-        if under_way == 0 and time - activity >= args.quiet then break end
+        if under_way == 0 and elapsed - last_activity >= args.quiet_seconds then break end
       elseif args.selector then
-        if seen.found and still then break end
-      elseif text >= args.enough then
-        if still and ((seen.ready and quiet) or time - changed >= args.stall) then break end
-      elseif still and quiet and seen.ready and (time >= args.thin or status(splash) >= 400) then
+        if result.selector_found and text_quiet then break end
+      elseif text_length >= args.enough_text_characters then
+        if text_quiet and ((result.ready and network_quiet) or elapsed - last_change >= args.stall_seconds) then break end
+      elseif text_quiet and network_quiet and result.ready
+          and (elapsed >= args.thin_text_seconds or http_status(splash) >= 400) then
         break
       end
     end
-    splash:wait{TICK, cancel_on_redirect = false, cancel_on_error = false}
-    time = time + TICK
+    splash:wait{PROBE_INTERVAL_SECONDS, cancel_on_redirect = false, cancel_on_error = false}
+    elapsed = elapsed + PROBE_INTERVAL_SECONDS
   end
 
   local html = splash:html()
@@ -109,17 +113,17 @@ function main(splash, args)
   if #history == 0 then
     return {failure = "nothing", url = splash:url()}
   end
-  local last, headers = history[#history].response, {}
-  for _, header in ipairs(last.headers) do
+  local last_response, headers = history[#history].response, {}
+  for _, header in ipairs(last_response.headers) do
     local name = header.name:lower()
     if name ~= "content-encoding" and name ~= "content-length" and name ~= "transfer-encoding" then
       headers[header.name] = header.value
     end
   end
   return {
-    url = place or splash:url(),
+    url = page_url or splash:url(),
     html = html,
-    http_status = last.status,
+    http_status = last_response.status,
     headers = headers,
     cookies = splash:get_cookies(),
   }

@@ -1,4 +1,4 @@
-"""When a rendered page is finished, and what is dismissed on the way: one plan for both engines."""
+"""Rules for both engines: when a rendered page is finished, and which consent dialogues to dismiss."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from monitor.config.types import duration
 if TYPE_CHECKING:
     from monitor.config.schema import CrawlSettings, Outlet
 
-PROBE_INTERVAL_SECONDS = 0.1  # seconds between two looks
-QUIET_SECONDS = 0.5  # seconds without a change of the text: it is written
-STALL_SECONDS = 3.0  # seconds without any answer: what is still under way is a long poll
-PART_TIMEOUT = 6.0  # seconds for a script or a style of a page
-ENOUGH_TEXT_CHARACTERS = 400  # characters of text a page with a story has; with fewer we wait longer, up to
-THIN_TEXT_SECONDS = 4.0  # seconds
-MAX_SETTLE_SECONDS = 10.0  # seconds for all waiting, once the page has come
-MAX_CONSENT_CLICKS = 4  # consent dialogues have a second layer at times
+PROBE_INTERVAL_SECONDS = 0.1  # between two probes of the page
+QUIET_SECONDS = 0.5  # without a change of the text: the page is written
+STALL_SECONDS = 3.0  # without a response: the requests that remain are long polls
+PART_TIMEOUT_SECONDS = 6.0  # for one script or style sheet of a page
+ENOUGH_TEXT_CHARACTERS = 400  # a page with a story has as much text; with less it may take up to THIN_TEXT_SECONDS
+THIN_TEXT_SECONDS = 4.0  # from the first probe
+MAX_SETTLE_SECONDS = 10.0  # for the page to settle, from the first probe
+MAX_CONSENT_CLICKS = 4  # a consent dialogue may have a second layer
 
-# The usual platforms' buttons, refusal before consent.  Each is the platform's own id or class, never a word:
-# a word would click through a story's own buttons.
-PLATFORMS = (
+# Buttons of the common consent platforms, refusal before consent.  Each selector is the platform's own id or class:
+# matching the button's text could click through a story's own buttons.
+CONSENT_BUTTONS = (
     "#onetrust-reject-all-handler",  # OneTrust
     "#onetrust-accept-btn-handler",
     "#CybotCookiebotDialogBodyButtonDecline",  # Cookiebot
@@ -38,7 +38,7 @@ PLATFORMS = (
     "#truste-consent-button",
     ".fc-cta-do-not-consent",  # Google Funding Choices
     ".fc-cta-consent",
-    "button.sp_choice_type_13",  # Sourcepoint, inside its frame
+    "button.sp_choice_type_13",  # Sourcepoint, in its own frame
     "button.sp_choice_type_11",
     ".osano-cm-denyAll",  # Osano
     ".osano-cm-accept-all",
@@ -63,7 +63,7 @@ PLATFORMS = (
     "#tarteaucitronPersonalize2",
     "#hs-eu-decline-button",  # HubSpot
     "#hs-eu-confirmation-button",
-    ".cc-window .cc-deny",  # Cookie Consent by Osano, and its many descendants
+    ".cc-window .cc-deny",  # Cookie Consent by Osano, and its forks
     ".cc-window .cc-dismiss",
     ".cc-window .cc-allow",
     "#cookie-law-info-bar .cli_action_button",  # GDPR Cookie Consent for WordPress
@@ -73,19 +73,19 @@ PLATFORMS = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RenderOptions:
-    """How one page is rendered.  Times are seconds, sizes bytes."""
+    """How to render one page.  Times are in seconds, sizes in bytes."""
 
-    timeout: float  # for the whole page
+    timeout: float  # for loading and settling together
     max_size: int
-    limit: float = MAX_SETTLE_SECONDS  # for waiting, once the page has come
-    selector: str | None = None  # wait until it is there
-    idle: bool = False  # wait until nothing is under way
-    pause: float | None = None  # wait that long
-    consent: tuple[str, ...] = PLATFORMS
+    settle_limit: float = MAX_SETTLE_SECONDS  # for the page to settle, once it has loaded
+    selector: str | None = None  # wait until an element matches
+    idle: bool = False  # wait until no request is under way
+    pause: float | None = None  # wait for this time
+    consent: tuple[str, ...] = CONSENT_BUTTONS  # selectors of buttons to click
 
     @classmethod
-    def of(cls, outlet: Outlet, crawl: CrawlSettings) -> RenderOptions:
-        """The outlet's plan: ``wait`` is ``idle``, a duration or else a CSS selector."""
+    def for_outlet(cls, outlet: Outlet, crawl: CrawlSettings) -> RenderOptions:
+        """Returns the outlet's options.  Its ``wait`` is ``idle``, a duration, or else a CSS selector."""
         timeout = crawl.timeout.total_seconds()
         selector, pause = outlet.wait, None
         if outlet.wait:
@@ -99,9 +99,9 @@ class RenderOptions:
         return cls(
             timeout=timeout,
             max_size=crawl.max_size,
-            limit=min(timeout / 2, max(MAX_SETTLE_SECONDS, (pause or 0) + 1)),
+            settle_limit=min(timeout / 2, max(MAX_SETTLE_SECONDS, (pause or 0) + 1)),
             selector=None if idle else selector,
             idle=idle,
             pause=pause,
-            consent=(*outlet.consent, *PLATFORMS),
+            consent=(*outlet.consent, *CONSENT_BUTTONS),
         )

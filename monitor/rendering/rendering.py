@@ -1,4 +1,4 @@
-"""The one interface to the engines: a request and an engine's name in, the response of a finished page out."""
+"""The interface to both engines: takes a request and an engine's name, returns the response of the finished page."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from scrapy.http import HtmlResponse
 from monitor.discovery.url_rules import host_of
 from monitor.egress.address_guard import TRUSTED_HOSTS_KEY
 from monitor.errors import RenderingUnavailable
-from monitor.rendering import browser, engines, splash, splash_pool
+from monitor.rendering import browser, engines, splash
 from monitor.rendering.egress_proxy import EgressProxy
 from monitor.rendering.render_options import RenderOptions
+from monitor.rendering.splash_pool import SplashPool
 from monitor.rendering.throttle import HostThrottle
 
 if TYPE_CHECKING:
@@ -32,22 +33,22 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ENGINE_RECHECK_SECONDS = 60.0  # seconds until it is looked up anew whether an engine is there
+ENGINE_RECHECK_SECONDS = 60.0  # for which the result of an availability check is cached
 
 
 class Rendering:
-    """Extension: owns the engines of one crawler, starts each when a page first asks for it, and ends them."""
+    """Scrapy extension that owns one crawler's engines: starts each on its first page, closes all with the crawler."""
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
         self._splash_url, self._splash_proxy, self._chromium_path = (
-            crawler.settings.get(name) for name in engines.SETTINGS
+            crawler.settings.get(name) for name in engines.SETTING_NAMES
         )
-        self._looked: dict[str, tuple[float, RenderingUnavailable | None]] = {}  # until when, and what was missing
-        self._guards: dict[tuple[str, int], EgressProxy] = {}
+        self._availability: dict[str, tuple[float, RenderingUnavailable | None]] = {}  # engine -> (expiry, problem)
+        self._proxies: dict[tuple[str, int], EgressProxy] = {}  # by configured host and port
         self._starting = asyncio.Lock()
-        self.pace = HostThrottle(crawler)
-        self._gate: splash_pool.SplashPool | None = None
+        self.throttle = HostThrottle(crawler)
+        self._splash_pool: SplashPool | None = None
         self._chromium: ChromiumHandler | None = None
         crawler.signals.connect(self.close, signals.engine_stopped)
 
@@ -56,38 +57,38 @@ class Rendering:
         return cls(crawler)
 
     @classmethod
-    def of(cls, crawler: Crawler) -> Self:
-        """The crawler's rendering; raises LookupError where the add-on does not install it."""
-        found = crawler.get_extension(cls)
-        if found is None:
+    def for_crawler(cls, crawler: Crawler) -> Self:
+        """Returns the crawler's Rendering.  Raises LookupError when the add-on has not installed it."""
+        rendering = crawler.get_extension(cls)
+        if rendering is None:
             raise LookupError("the crawler has no rendering: is monitor.crawl.addon among its ADDONS?")
-        return found
+        return rendering
 
-    def missing(self, engine: str) -> RenderingUnavailable | None:
-        """See `engines.missing`; remembered for a minute, for it is asked for each page and looks on the disk."""
-        until, problem = self._looked.get(engine, (0.0, None))
-        if monotonic() >= until:
-            problem = engines.missing(engine, splash=self._splash_url, chromium_path=self._chromium_path)
-            self._looked[engine] = monotonic() + ENGINE_RECHECK_SECONDS, problem
+    def unavailable_reason(self, engine: str) -> RenderingUnavailable | None:
+        """Like `engines.unavailable_reason`, cached: it is called for each page and searches the file system."""
+        expiry, problem = self._availability.get(engine, (0.0, None))
+        if monotonic() >= expiry:
+            problem = engines.unavailable_reason(engine, splash_url=self._splash_url, chromium_path=self._chromium_path)
+            self._availability[engine] = monotonic() + ENGINE_RECHECK_SECONDS, problem
         return problem
 
     def available(self) -> list[str]:
-        """The engines that are installed or configured, the cheapest first."""
-        return [engine for engine in engines.ENGINES if self.missing(engine) is None]
+        """Returns the engines that are installed or configured, the cheapest first."""
+        return [engine for engine in engines.ENGINES if self.unavailable_reason(engine) is None]
 
     async def download(self, request: Request, outlet: Outlet, engine: str, crawl: CrawlSettings) -> Response:
-        """The finished page, with the status and the address it ended at.
+        """Renders the page; the response has the URL and the status that the page ended at.
 
-        The request goes through Scrapy's engine: robots.txt, delays and statistics hold as for any other.
-        Raises FetchError, RenderingUnavailable, and what Scrapy's engine raises.
+        The request passes through Scrapy's engine, so robots.txt, delays and statistics apply as for any other.
+        Raises FetchError, RenderingUnavailable, and whatever Scrapy's engine raises.
         """
-        if problem := self.missing(engine):
-            raise problem.with_traceback(None)  # the same one for a minute
-        plan = RenderOptions.of(outlet, crawl)
+        if problem := self.unavailable_reason(engine):
+            raise problem.with_traceback(None)  # the cached instance would collect one traceback per raise
+        options = RenderOptions.for_outlet(outlet, crawl)
         if engine == "splash":
-            meta = await self._for_splash(request, outlet, plan, crawl)
+            meta = await self._splash_meta(request, outlet, options, crawl)
         else:
-            meta = await self._for_chromium(outlet, plan, crawl)
+            meta = await self._chromium_meta(outlet, options, crawl)
         meta |= {"dont_merge_cookies": True, "dont_retry": True}
         assert self._crawler.engine is not None
         stats = self._crawler.stats
@@ -98,46 +99,51 @@ class Rendering:
 
     # ---- Splash
 
-    def splash(self) -> splash_pool.SplashPool:
-        if self._gate is None:
+    def splash_pool(self) -> SplashPool:
+        if self._splash_pool is None:
             assert self._splash_url is not None
             assert self._crawler.stats is not None
-            self._gate = splash_pool.SplashPool(self._splash_url, self._crawler.stats)
-        return self._gate
+            self._splash_pool = SplashPool(self._splash_url, self._crawler.stats)
+        return self._splash_pool
 
-    async def _for_splash(
-        self, request: Request, outlet: Outlet, plan: RenderOptions, crawl: CrawlSettings
+    async def _splash_meta(
+        self, request: Request, outlet: Outlet, options: RenderOptions, crawl: CrawlSettings
     ) -> dict[str, object]:
         assert self._splash_url is not None
-        proxy = None
+        proxy_url = None
         if self._splash_proxy != "off":
-            guard = await self._guard(*await self._guard_for_splash())
-            admitted = guard.admit(outlet)
-            proxy = f"http://{admitted.user}:{admitted.password}@{guard.host}:{guard.port}"
-        meta = splash.meta(
-            request.url, plan, server=self._splash_url, session=outlet.name, user_agent=crawl.user_agent, proxy=proxy
+            proxy = await self._egress_proxy(*await self._splash_proxy_address())
+            proxy_pass = proxy.pass_for(outlet)
+            proxy_url = f"http://{proxy_pass.user}:{proxy_pass.password}@{proxy.host}:{proxy.port}"
+        meta = splash.request_meta(
+            request.url,
+            options,
+            server=self._splash_url,
+            session=outlet.name,
+            user_agent=crawl.user_agent,
+            proxy_url=proxy_url,
         )
-        # The server may be anywhere: it is configured.  What its pages reach is the guard's business.
+        # The configured server may have a private address; the egress proxy restricts what its pages connect to.
         return meta | {
             TRUSTED_HOSTS_KEY: request.meta.get(TRUSTED_HOSTS_KEY, frozenset()) | {host_of(self._splash_url)}
         }
 
-    async def _guard_for_splash(self) -> tuple[str, int]:
-        """Where to listen so that Splash can come: as configured, else where this machine faces it."""
+    async def _splash_proxy_address(self) -> tuple[str, int]:
+        """Returns the listen address for Splash's proxy: as configured, else this machine's address towards Splash."""
         if self._splash_proxy:
             host, _, port = self._splash_proxy.rpartition(":")
             return host, int(port)
         parts = urlsplit(self._splash_url or "")
-        return await asyncio.to_thread(facing, parts.hostname or "", parts.port or 80), 0
+        return await asyncio.to_thread(local_address_towards, parts.hostname or "", parts.port or 80), 0
 
     async def _splash_page(self, response: Response) -> Response:
         try:
-            splash.check(response)
+            splash.check_response(response)
         except splash.ProxyUnreachable as error:
-            host, port = await self._guard_for_splash()
-            where = next((guard for (at, _), guard in self._guards.items() if at == host), None)
+            host, port = await self._splash_proxy_address()
+            proxy = next((proxy for (proxy_host, _), proxy in self._proxies.items() if proxy_host == host), None)
             raise RenderingUnavailable(
-                f"Splash cannot reach the monitor's guarding proxy at {host}:{where.port if where else port}",
+                f"Splash cannot reach the monitor's egress proxy at {host}:{proxy.port if proxy else port}",
                 hint="in a container, set crawl.splash_proxy to an address of this machine that it reaches, "
                 "such as 172.17.0.1:8051; see docs/rendering.md",
             ) from error
@@ -152,57 +158,57 @@ class Rendering:
 
     # ---- Chromium
 
-    async def chromium(self) -> ChromiumHandler:
+    async def chromium_handler(self) -> ChromiumHandler:
         if self._chromium is None:
-            path = browser.find(self._chromium_path)
+            path = browser.find_chromium(self._chromium_path)
             assert path is not None
-            guard = await self._guard("127.0.0.1", 0)
-            if self._chromium is None:  # nobody else made it meanwhile
+            proxy = await self._egress_proxy("127.0.0.1", 0)
+            if self._chromium is None:  # another task may have made it during the await
                 from monitor.rendering.chromium import ChromiumHandler
 
-                self._chromium = ChromiumHandler(self._crawler, path, guard, self.pace)
+                self._chromium = ChromiumHandler(self._crawler, path, proxy, self.throttle)
         return self._chromium
 
-    async def _for_chromium(self, outlet: Outlet, plan: RenderOptions, crawl: CrawlSettings) -> dict[str, object]:
-        guard = await self._guard("127.0.0.1", 0)
+    async def _chromium_meta(self, outlet: Outlet, options: RenderOptions, crawl: CrawlSettings) -> dict[str, object]:
+        proxy = await self._egress_proxy("127.0.0.1", 0)
         return {
             "playwright": True,
             "outlet": outlet.name,
             "user_agent": crawl.user_agent,
-            "plan": plan,
-            "pass": guard.admit(outlet),
+            "render_options": options,
+            "proxy_pass": proxy.pass_for(outlet),
         }
 
     # ---- both
 
-    async def _guard(self, host: str, port: int) -> EgressProxy:
+    async def _egress_proxy(self, host: str, port: int) -> EgressProxy:
         async with self._starting:
-            if (host, port) not in self._guards:
-                guard = EgressProxy(host, port)
+            if (host, port) not in self._proxies:
+                proxy = EgressProxy(host, port)
                 try:
-                    await guard.start()
+                    await proxy.start()
                 except OSError as error:
                     raise RenderingUnavailable(
-                        f"the guarding proxy cannot listen at {host}:{port}: {error}", hint="see crawl.splash_proxy"
+                        f"the egress proxy cannot listen at {host}:{port}: {error}", hint="see crawl.splash_proxy"
                     ) from error
-                self._guards[host, port] = guard
-        return self._guards[host, port]
+                self._proxies[host, port] = proxy
+        return self._proxies[host, port]
 
     async def close(self) -> None:
         if self._chromium is not None:
             await self._chromium.close()
-        for guard in self._guards.values():
-            await guard.close()
+        for proxy in self._proxies.values():
+            await proxy.close()
 
 
-def facing(host: str, port: int) -> str:
-    """This machine's address on the way to a host; raises nothing: 127.0.0.1 where there is no way.
+def local_address_towards(host: str, port: int) -> str:
+    """Returns this machine's address on the route to ``host``, or 127.0.0.1 when there is no route.
 
-    Blocks while the name is looked up.
+    Blocks during the name lookup.
     """
     try:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.connect((host, port))  # sends nothing
-            return str(probe.getsockname()[0])
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            udp.connect((host, port))  # sends nothing
+            return str(udp.getsockname()[0])
     except OSError:
         return "127.0.0.1"

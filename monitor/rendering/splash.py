@@ -1,8 +1,8 @@
-"""Splash, through scrapy-splash: its adapter to this Scrapy, the request for a page, and the page in the answer.
+"""Splash through scrapy-splash: an adapter to current Scrapy, the request for a page, and the page in the response.
 
-scrapy-splash 0.11.1 was written for Scrapy before 2.13.  What it needs today:
+scrapy-splash 0.11.1 was written for Scrapy before 2.13.  It now needs:
 
-* ``scrapy.utils.url.canonicalize_url``, gone since 2.16 (w3lib has it): without it the import itself fails;
+* ``scrapy.utils.url.canonicalize_url``, removed in Scrapy 2.16 (w3lib has it), without which the import fails;
 * middlewares that take no ``spider``, and ``allow_offsite`` on the requests addressed to Splash itself.
 
 Its slots (``Downloader._get_slot_key`` is gone, too) and its argument cache are not used.
@@ -17,14 +17,14 @@ import scrapy.utils.url
 import w3lib.url
 
 if not hasattr(scrapy.utils.url, "canonicalize_url"):
-    scrapy.utils.url.canonicalize_url = w3lib.url.canonicalize_url  # type: ignore[attr-defined]  # for scrapy_splash
+    scrapy.utils.url.canonicalize_url = w3lib.url.canonicalize_url  # type: ignore[attr-defined]  # scrapy_splash imports it
 
 import scrapy_splash
 
 from monitor.errors import FetchError
-from monitor.rendering import render_options as rule
-from monitor.rendering.egress_proxy import REFUSAL
-from monitor.rendering.splash_pool import place_of
+from monitor.rendering import render_options as rules
+from monitor.rendering.egress_proxy import REFUSAL_HEADER
+from monitor.rendering.splash_pool import split_credentials
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
@@ -32,19 +32,21 @@ if TYPE_CHECKING:
 
     from monitor.rendering.render_options import RenderOptions
 
-_SCRIPT = resources.files(__package__).joinpath("render.lua").read_text("utf-8")
-PROBE_SCRIPT = resources.files(__package__).joinpath("look.js").read_text("utf-8")
-PAGE_URL_KEY = "page_url"  # request.meta: the page that a request to Splash is for
-_OURS = frozenset({"accept-encoding", "if-none-match", "if-modified-since", "cookie"})
+RENDER_SCRIPT = resources.files(__package__).joinpath("render.lua").read_text("utf-8")
+PROBE_SCRIPT = resources.files(__package__).joinpath("page_probe.js").read_text("utf-8")
+PAGE_URL_KEY = "page_url"  # request.meta: URL of the page that a request to Splash renders
+_DROPPED_HEADERS = frozenset({"accept-encoding", "if-none-match", "if-modified-since", "cookie"})
 
 
 class SplashMiddleware(scrapy_splash.SplashMiddleware):  # type: ignore[misc]  # scrapy_splash has no types
-    """Turns a request with ``meta["splash"]`` into one to Splash, and Splash's answer into the page's."""
+    """Turns a request with ``meta["splash"]`` into one to Splash, and Splash's response into the page's."""
 
     def process_request(self, request: Request) -> Request | None:
         if "splash" not in request.meta or request.meta.get("_splash_processed"):
             return None
-        for name in _OURS:  # Qt decodes only what it asked for itself; a rendered page is always a whole one
+        # Qt decompresses a body only when it set Accept-Encoding itself; a rendered page is never a 304; Splash takes
+        # cookies as an argument.
+        for name in _DROPPED_HEADERS:
             request.headers.pop(name, None)
         to_splash = cast("Request", super().process_request(request, self.crawler.spider))
         to_splash.meta["allow_offsite"] = True
@@ -55,7 +57,7 @@ class SplashMiddleware(scrapy_splash.SplashMiddleware):  # type: ignore[misc]  #
 
 
 class SplashCookiesMiddleware(scrapy_splash.SplashCookiesMiddleware):  # type: ignore[misc]  # no types
-    """Keeps the cookies of each outlet's session in Splash, which itself forgets them after every page."""
+    """Keeps the cookies of each outlet's session and passes them to Splash, which forgets them after every page."""
 
     crawler: Crawler
 
@@ -73,54 +75,57 @@ class SplashCookiesMiddleware(scrapy_splash.SplashCookiesMiddleware):  # type: i
 
 
 class ProxyUnreachable(Exception):
-    """Splash could not connect to the proxy it was told to go through."""
+    """Splash could not connect to the egress proxy."""
 
 
-def meta(
-    url: str, plan: RenderOptions, *, server: str, session: str, user_agent: str, proxy: str | None
+def request_meta(
+    url: str, options: RenderOptions, *, server: str, session: str, user_agent: str, proxy_url: str | None
 ) -> dict[str, Any]:
-    """What a request carries so that the middlewares above send it through Splash.
+    """Returns the ``meta`` with which the middlewares above send a request through Splash.
 
-    ``session`` names whose cookies it takes and leaves; ``proxy`` is the guard's address with the outlet's pass.
+    Requests of the same ``session`` share cookies.  ``proxy_url`` is the egress proxy's URL with the outlet's pass.
     """
     arguments: dict[str, Any] = {
-        "lua_source": _SCRIPT,
-        "look": PROBE_SCRIPT,
+        "lua_source": RENDER_SCRIPT,
+        "page_probe": PROBE_SCRIPT,
         "user_agent": user_agent,
-        "timeout": plan.timeout,
-        "resource_timeout": plan.timeout,
-        "load_timeout": plan.timeout / 2,
-        "part_timeout": rule.PART_TIMEOUT,
-        "limit": plan.limit,
-        "quiet": rule.QUIET_SECONDS,
-        "stall": rule.STALL_SECONDS,
-        "enough": rule.ENOUGH_TEXT_CHARACTERS,
-        "thin": rule.THIN_TEXT_SECONDS,
-        "clicks": rule.MAX_CONSENT_CLICKS,
-        "idle": plan.idle,
-        "consent": list(plan.consent),
-        "max_size": plan.max_size,
+        "timeout": options.timeout,
+        "resource_timeout": options.timeout,
+        "load_timeout_seconds": options.timeout / 2,
+        "part_timeout_seconds": rules.PART_TIMEOUT_SECONDS,
+        "settle_limit_seconds": options.settle_limit,
+        "quiet_seconds": rules.QUIET_SECONDS,
+        "stall_seconds": rules.STALL_SECONDS,
+        "enough_text_characters": rules.ENOUGH_TEXT_CHARACTERS,
+        "thin_text_seconds": rules.THIN_TEXT_SECONDS,
+        "max_consent_clicks": rules.MAX_CONSENT_CLICKS,
+        "idle": options.idle,
+        "consent": list(options.consent),
+        "max_size": options.max_size,
     }
-    optional = {"selector": plan.selector, "pause": plan.pause, "proxy": proxy}
+    optional = {"selector": options.selector, "pause_seconds": options.pause, "proxy": proxy_url}
     arguments |= {name: value for name, value in optional.items() if value is not None}
-    place, credentials = place_of(server)
+    base_url, credentials = split_credentials(server)
     request = scrapy_splash.SplashRequest(
         url,
         endpoint="execute",
         args=arguments,
         session_id=session,
-        splash_url=place,
+        splash_url=base_url,
         splash_headers=credentials,
-        slot_policy=scrapy_splash.SlotPolicy.SCRAPY_DEFAULT,  # politeness.py knows whose page it is
+        slot_policy=scrapy_splash.SlotPolicy.SCRAPY_DEFAULT,  # politeness.py assigns the slot by PAGE_URL_KEY
     )
     return {**request.meta, PAGE_URL_KEY: url}
 
 
-def check(response: Response) -> Response:
-    """The page in Splash's answer; raises FetchError where the answer is a failure of Splash or of the page."""
+def check_response(response: Response) -> Response:
+    """Returns the response if it is a page.
+
+    Raises FetchError when Splash or the page failed, ProxyUnreachable when Splash could not reach the egress proxy.
+    """
     data = getattr(response, "data", None)
     if not isinstance(data, dict):
-        raise FetchError(f"Splash answered status {response.status} without a page", kind="render")
+        raise FetchError(f"Splash answered with status {response.status} and no page", kind="render")
     if "error" in data:
         info = data.get("info") or {}
         detail = info.get("message") or info.get("text") or data.get("description") or ""
@@ -128,21 +133,29 @@ def check(response: Response) -> Response:
             raise FetchError("the page was not finished in time", kind="timeout")
         raise FetchError(f"Splash: {data.get('type')}: {detail}", kind="render")
     if failure := data.get("failure"):
-        raise _failure(str(failure), guarded="proxy" in response.meta["splash"]["args"])
-    if refusal := response.headers.get(REFUSAL):
+        raise _failure(str(failure), proxied="proxy" in response.meta["splash"]["args"])
+    if refusal := response.headers.get(REFUSAL_HEADER):
         kind = refusal.decode("latin-1")
         raise FetchError(f"the page leads to an address that is refused: {data.get('url')}", kind=kind, permanent=True)
     return response
 
 
-_NETWORK = {"1": "connection", "2": "connection", "3": "dns", "4": "timeout", "5": "cancelled", "6": "tls"}
+_KIND_BY_NETWORK_ERROR = {
+    "1": "connection",
+    "2": "connection",
+    "3": "dns",
+    "4": "timeout",
+    "5": "cancelled",
+    "6": "tls",
+}
 
 
-def _failure(reason: str, *, guarded: bool) -> FetchError:
-    """``network3``, ``invalid_hostname`` and the like, as `splash:go` names them."""
+def _failure(reason: str, *, proxied: bool) -> FetchError:
+    """Returns the error for a failure that render.lua or `splash:go` names: ``network3``, ``invalid_hostname``, ..."""
     if reason == "too-large":
         return FetchError("the page is larger than max_size once rendered", kind="too-large", permanent=True)
-    if guarded and (reason == "network1" or reason.startswith("network10")):  # sites are refused by the guard itself
+    # A site that refuses the connection is reported by the proxy, so these Qt errors concern the proxy itself.
+    if proxied and (reason == "network1" or reason.startswith("network10")):
         raise ProxyUnreachable(reason)
-    kind = _NETWORK.get(reason.removeprefix("network"), "render")
+    kind = _KIND_BY_NETWORK_ERROR.get(reason.removeprefix("network"), "render")
     return FetchError(f"Splash could not load the page: {reason}", kind=kind)

@@ -1,7 +1,8 @@
-"""In front of a Splash server: pages at once, and what to do when one of them stops it.
+"""Access to one Splash server: limits the pages under way and finds the page that stops the server.
 
-Splash has one thread.  A page that loops for ever stops all pages under way, and nobody can tell which one it was.
-So once the server is back each of them is asked for again alone; the one that stops it again is the culprit.
+Splash has one thread.  A page that loops for ever stops all pages under way, and the server does not say which one
+looped.  So once the server is back, each of them is rendered again alone; the one that stops the server again is the
+culprit.
 """
 
 from __future__ import annotations
@@ -34,11 +35,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CONCURRENT_PAGES = 10  # at once
-MAX_QUEUE_SECONDS = 60.0  # seconds a server that stopped has to come back
-PING_TIMEOUT = 3.0  # seconds
-OUTAGE_SECONDS = 30.0  # seconds in which a server that did not come back is not asked again
-_STOPPED = (
+CONCURRENT_SPLASH_PAGES = 10
+MAX_QUEUE_SECONDS = 60.0  # for which pages wait for a stopped server to come back
+PING_TIMEOUT_SECONDS = 3.0
+RETRY_PAUSE_SECONDS = 0.5  # between two pings of a stopped server
+OUTAGE_SECONDS = 30.0  # for which a server that did not come back gets no requests
+MAX_PING_BYTES = 1000
+_CONNECTION_ERRORS = (
     DownloadConnectionRefusedError,
     DownloadFailedError,
     DownloadTimeoutError,
@@ -49,9 +52,9 @@ _STOPPED = (
 )
 
 
-def place_of(splash: str) -> tuple[str, dict[str, str]]:
-    """A server's address without the user and password it may carry, and these as a header."""
-    parts = urlsplit(splash)
+def split_credentials(splash_url: str) -> tuple[str, dict[str, str]]:
+    """Returns a server's URL without the user and password in it, and these as request headers."""
+    parts = urlsplit(splash_url)
     headers = {}
     if parts.username:
         credentials = basic_auth_header(unquote(parts.username), unquote(parts.password or ""))
@@ -59,86 +62,86 @@ def place_of(splash: str) -> tuple[str, dict[str, str]]:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), headers
 
 
-def ping(splash: str, timeout: float = PING_TIMEOUT) -> str | None:
-    """Why the server does not answer; None where it does.  Blocks for at most ``timeout`` seconds."""
-    place, headers = place_of(splash)
+def ping(splash_url: str, timeout: float = PING_TIMEOUT_SECONDS) -> str | None:
+    """Returns why the server does not respond, or None when it does.  Blocks for at most ``timeout`` seconds."""
+    base_url, headers = split_credentials(splash_url)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        question = urllib.request.Request(urljoin(place, "_ping"), headers=headers)  # noqa: S310  configured
-        with opener.open(question, timeout=timeout) as answer:
-            answer.read(1000)
+        request = urllib.request.Request(urljoin(base_url, "_ping"), headers=headers)  # noqa: S310  a configured URL
+        with opener.open(request, timeout=timeout) as response:
+            response.read(MAX_PING_BYTES)
     except (URLError, OSError, ValueError) as error:
         return str(getattr(error, "reason", error))
     return None
 
 
 class SplashPool:
-    """Lets `CONCURRENT_PAGES` pages at once through to one Splash server, or one suspect alone."""
+    """Passes up to `CONCURRENT_SPLASH_PAGES` pages at a time to one Splash server, or one suspect page alone."""
 
-    def __init__(self, splash: str, stats: StatsCollector) -> None:
-        self.splash = splash
+    def __init__(self, splash_url: str, stats: StatsCollector) -> None:
+        self.splash_url = splash_url
         self._stats = stats
-        self._inside = 0
-        self._suspects = 0  # waiting for their turn, or having it
+        self._under_way = 0
+        self._suspects = 0  # pages that wait to be rendered alone, or are being so
         self._change = asyncio.Condition()
         self._was_up = False
-        self._away_until = 0.0
+        self._outage_end = 0.0  # event loop time
         self._problem = ""
 
     async def download(self, download: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
-        """The server's answer.
+        """Returns the server's response.
 
-        Raises FetchError of kind ``hang`` for a page that stops the server, and RenderingUnavailable where the
-        server does not come back.
+        Raises FetchError: kind ``hang`` when the page stops the server, ``timeout`` when it does not finish.
+        Raises RenderingUnavailable when the server does not come back.
         """
         loop = asyncio.get_running_loop()
-        for alone in (False, True, True):  # alone twice: once may be somebody else's kill
-            async with self._through(alone=alone):
-                if loop.time() < self._away_until:
+        for alone in (False, True, True):  # alone twice, in case something else stopped the server the first time
+            async with self._admit(alone=alone):
+                if loop.time() < self._outage_end:
                     raise self._unavailable()
                 try:
-                    answer = await download(request)
-                except _STOPPED as error:
-                    down = await asyncio.to_thread(ping, self.splash)
-                    if isinstance(error, DownloadTimeoutError) and not down:
+                    response = await download(request)
+                except _CONNECTION_ERRORS as error:
+                    problem = await asyncio.to_thread(ping, self.splash_url)
+                    if isinstance(error, DownloadTimeoutError) and not problem:
                         raise FetchError("the page was not finished in time", kind="timeout") from error
                     self._stats.inc_value("monitor/rendering/splash-stopped")
-                    await self._until_back(down)
+                    await self._wait_until_up(problem)
                 else:
                     self._was_up = True
-                    return answer
-        raise FetchError("the page stops the rendering server each time it is asked for", kind="hang", permanent=True)
+                    return response
+        raise FetchError("the page stops the rendering server on every attempt", kind="hang", permanent=True)
 
     @contextlib.asynccontextmanager
-    async def _through(self, *, alone: bool) -> AsyncIterator[None]:
+    async def _admit(self, *, alone: bool) -> AsyncIterator[None]:
         async with self._change:
             if alone:
                 self._suspects += 1
-                await self._change.wait_for(lambda: not self._inside)
+                await self._change.wait_for(lambda: not self._under_way)
             else:
-                await self._change.wait_for(lambda: not self._suspects and self._inside < CONCURRENT_PAGES)
-            self._inside += 1
+                await self._change.wait_for(lambda: not self._suspects and self._under_way < CONCURRENT_SPLASH_PAGES)
+            self._under_way += 1
         try:
             yield
         finally:
             async with self._change:
-                self._inside -= 1
+                self._under_way -= 1
                 self._suspects -= alone
                 self._change.notify_all()
 
-    async def _until_back(self, down: str | None) -> None:
+    async def _wait_until_up(self, problem: str | None) -> None:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + (MAX_QUEUE_SECONDS if self._was_up else 2 * PING_TIMEOUT)
-        while down:
+        deadline = loop.time() + (MAX_QUEUE_SECONDS if self._was_up else 2 * PING_TIMEOUT_SECONDS)
+        while problem:
             if loop.time() > deadline:
-                self._problem, self._was_up = down, False
-                self._away_until = loop.time() + OUTAGE_SECONDS
+                self._problem, self._was_up = problem, False
+                self._outage_end = loop.time() + OUTAGE_SECONDS
                 raise self._unavailable()
-            await asyncio.sleep(0.5)
-            down = await asyncio.to_thread(ping, self.splash)
+            await asyncio.sleep(RETRY_PAUSE_SECONDS)
+            problem = await asyncio.to_thread(ping, self.splash_url)
 
     def _unavailable(self) -> RenderingUnavailable:
         return RenderingUnavailable(
-            f"Splash at {place_of(self.splash)[0]} does not answer: {self._problem}",
+            f"Splash at {split_credentials(self.splash_url)[0]} does not answer: {self._problem}",
             hint="start it (`make splash`, or your container), or name another in crawl.splash",
         )

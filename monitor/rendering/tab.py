@@ -1,4 +1,4 @@
-"""One page in Chromium: from its address to its finished text, with a limit on every step."""
+"""One page in Chromium, from its URL to its finished text, with a time limit on every step."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from playwright._impl._errors import TargetClosedError  # as scrapy-playwright does
+from playwright._impl._errors import TargetClosedError  # scrapy-playwright imports it from there, too
 from playwright.async_api import Error as PlaywrightError
 from scrapy.http import Headers, HtmlResponse
 
 from monitor.errors import FetchError
-from monitor.rendering import render_options as rule
-from monitor.rendering.egress_proxy import REFUSAL
+from monitor.rendering import render_options as rules
+from monitor.rendering.egress_proxy import REFUSAL_HEADER
 from monitor.rendering.splash import PROBE_SCRIPT
 
 if TYPE_CHECKING:
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 
     from monitor.rendering.render_options import RenderOptions
 
-PROBE_TIMEOUT_SECONDS = 8.0  # seconds in which a page has to answer a look; one that does not, hangs
-_CONSENT_FRAMES = ("consent", "privacy-mgmt", "sp-prod", "sourcepoint", "cmp", "trustarc", "cookie")
-_HTML = "() => document.documentElement ? document.documentElement.outerHTML : ''"
+PROBE_TIMEOUT_SECONDS = 8.0  # for one evaluation in the page; a page that takes longer hangs
+MAX_HTML_ATTEMPTS = 3  # to read the HTML of a page that navigates at the same time
+_CONSENT_FRAME_WORDS = ("consent", "privacy-mgmt", "sp-prod", "sourcepoint", "cmp", "trustarc", "cookie")
+_GET_HTML = "() => document.documentElement ? document.documentElement.outerHTML : ''"
 
 
 def browser_is_gone(error: PlaywrightError) -> bool:
+    """Returns True when the error means that the browser or its driver died."""
     message = error.message
     return (
         isinstance(error, TargetClosedError)
@@ -37,47 +39,48 @@ def browser_is_gone(error: PlaywrightError) -> bool:
 
 
 class Tab:
-    """Follows one page from its address to its finished text."""
+    """Loads one page and waits until its text is finished."""
 
-    def __init__(self, page: Page, plan: RenderOptions) -> None:
+    def __init__(self, page: Page, options: RenderOptions) -> None:
         self._page = page
-        self._plan = plan
-        self._landed: Response | None = None
+        self._options = options
+        self._navigation: Response | None = None  # the last response that the main frame navigated to
         self._under_way: set[Request] = set()
         self._crashed = asyncio.Event()
-        self._activity = self._now()
+        self._last_activity = self._now()
         page.on("request", self._on_request)
-        page.on("requestfinished", self._on_done)
-        page.on("requestfailed", self._on_done)
+        page.on("requestfinished", self._on_request_end)
+        page.on("requestfailed", self._on_request_end)
         page.on("response", self._on_response)
         page.on("crash", lambda _: self._crashed.set())
         page.on("dialog", lambda dialog: asyncio.ensure_future(dialog.dismiss()))
 
-    async def read(self, request: scrapy.Request) -> HtmlResponse:
-        work = asyncio.create_task(self._read(request))
+    async def load(self, request: scrapy.Request) -> HtmlResponse:
+        """Returns the finished page.  Raises FetchError when the page fails, PlaywrightError when the browser does."""
+        load = asyncio.create_task(self._load(request))
         crash = asyncio.create_task(self._crashed.wait())
         try:
-            await asyncio.wait([work, crash], return_when=asyncio.FIRST_COMPLETED)
-            if crash.done() and not work.done():
+            await asyncio.wait([load, crash], return_when=asyncio.FIRST_COMPLETED)
+            if crash.done() and not load.done():
                 raise FetchError(
                     "the page crashed its renderer, most likely out of memory", kind="crash", permanent=True
                 )
-            return work.result()
+            return load.result()
         finally:
-            for task in (work, crash):
+            for task in (load, crash):
                 task.cancel()
-            await asyncio.gather(work, crash, return_exceptions=True)
+            await asyncio.gather(load, crash, return_exceptions=True)
 
-    async def _read(self, request: scrapy.Request) -> HtmlResponse:
-        self._landed = await self._page.goto(request.url, wait_until="commit")
+    async def _load(self, request: scrapy.Request) -> HtmlResponse:
+        self._navigation = await self._page.goto(request.url, wait_until="commit")
         if self._is_text():
             await self._settle()
             html = await self._html()
         else:
             html = ""
-        landed = self._landed
-        headers = Headers(await landed.all_headers()) if landed else Headers()
-        if refusal := headers.get(REFUSAL):
+        navigation = self._navigation
+        headers = Headers(await navigation.all_headers()) if navigation else Headers()
+        if refusal := headers.get(REFUSAL_HEADER):
             kind = refusal.decode("latin-1")
             raise FetchError(f"it leads to {self._page.url[:200]}, which is refused", kind=kind, permanent=True)
         for name in ("Content-Encoding", "Content-Length", "Transfer-Encoding"):
@@ -86,7 +89,7 @@ class Tab:
             headers["Content-Type"] = "text/html; charset=utf-8"
         return HtmlResponse(
             self._page.url,
-            status=landed.status if landed else 200,
+            status=navigation.status if navigation else 200,
             headers=headers,
             body=html.encode("utf-8", "replace"),
             encoding="utf-8",
@@ -94,50 +97,54 @@ class Tab:
         )
 
     def _is_text(self) -> bool:
-        kind = (self._landed.headers.get("content-type", "text/html") if self._landed else "text/html").lower()
-        return kind.startswith("text/") or "html" in kind or "xml" in kind or "json" in kind
+        headers = self._navigation.headers if self._navigation else {}
+        content_type = headers.get("content-type", "text/html").lower()
+        return content_type.startswith("text/") or any(word in content_type for word in ("html", "xml", "json"))
 
     async def _settle(self) -> None:
-        """Looks again and again until the plan's condition holds, or its limit is over."""
-        plan, began = self._plan, self._now()
-        text, changed, clicks, consent = -1, began, 0, list(plan.consent)
-        while (now := self._now()) - began < plan.limit:
-            look = await self._look(consent)
-            if look is None:  # between two documents
-                await asyncio.sleep(rule.PROBE_INTERVAL_SECONDS)
+        """Probes the page until it is finished or the settle limit is over."""
+        options, start = self._options, self._now()
+        text_length, last_change, clicks, consent = -1, start, 0, list(options.consent)
+        while (now := self._now()) - start < options.settle_limit:
+            probe = await self._probe(consent)
+            if probe is None:  # between two documents
+                await asyncio.sleep(rules.PROBE_INTERVAL_SECONDS)
                 continue
-            clicked = look["clicked"] or await self._consent_in_frames(consent)
+            clicked = probe["clicked"] or await self._click_consent_in_frames(consent)
             if clicked:
                 clicks += 1
-                consent = consent if clicks < rule.MAX_CONSENT_CLICKS else []
-            if look["text"] != text or clicked:
-                text, changed = look["text"], now
-            if self._is_finished(look, now - began, now - changed):
+                consent = consent if clicks < rules.MAX_CONSENT_CLICKS else []
+            if probe["text_length"] != text_length or clicked:
+                text_length, last_change = probe["text_length"], now
+            if self._is_finished(probe, now - start, now - last_change):
                 return
-            await asyncio.sleep(rule.PROBE_INTERVAL_SECONDS)
+            await asyncio.sleep(rules.PROBE_INTERVAL_SECONDS)
 
-    def _is_finished(self, look: dict[str, Any], waited: float, still: float) -> bool:
-        plan, silent = self._plan, self._now() - self._activity
-        if plan.pause is not None:
-            return waited >= plan.pause
-        if plan.idle:
-            return not self._under_way and silent >= rule.QUIET_SECONDS
-        if still < rule.QUIET_SECONDS:
+    def _is_finished(self, probe: dict[str, Any], waited: float, unchanged: float) -> bool:
+        """Applies the outlet's wait condition; ``waited`` and ``unchanged`` are seconds."""
+        options, silent = self._options, self._now() - self._last_activity
+        if options.pause is not None:
+            return waited >= options.pause
+        if options.idle:
+            return not self._under_way and silent >= rules.QUIET_SECONDS
+        if unchanged < rules.QUIET_SECONDS:
             return False
-        if plan.selector:
-            return bool(look["found"])
-        if look["text"] >= rule.ENOUGH_TEXT_CHARACTERS and still >= rule.STALL_SECONDS:
-            return True  # what is under way still is no part of the text
-        if not look["ready"] or (self._under_way and silent < rule.STALL_SECONDS):
+        if options.selector:
+            return bool(probe["selector_found"])
+        if probe["text_length"] >= rules.ENOUGH_TEXT_CHARACTERS and unchanged >= rules.STALL_SECONDS:
+            return True  # the requests that are still under way do not change the text
+        if not probe["ready"] or (self._under_way and silent < rules.STALL_SECONDS):
             return False
-        failed = self._landed is not None and self._landed.status >= 400
-        return failed or look["text"] >= rule.ENOUGH_TEXT_CHARACTERS or waited >= rule.THIN_TEXT_SECONDS
+        failed = self._navigation is not None and self._navigation.status >= 400
+        has_enough_text = probe["text_length"] >= rules.ENOUGH_TEXT_CHARACTERS
+        return failed or has_enough_text or waited >= rules.THIN_TEXT_SECONDS
 
-    async def _look(self, consent: list[str]) -> dict[str, Any] | None:
+    async def _probe(self, consent: list[str]) -> dict[str, Any] | None:
+        """Returns the result of page_probe.js, or None while the page changes to another document."""
         try:
             async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
-                look: dict[str, Any] = await self._page.evaluate(
-                    PROBE_SCRIPT, {"consent": consent, "selector": self._plan.selector}
+                probe: dict[str, Any] = await self._page.evaluate(
+                    PROBE_SCRIPT, {"consent": consent, "selector": self._options.selector}
                 )
         except TimeoutError as error:
             raise FetchError("a script of the page loops for ever", kind="hang") from error
@@ -145,56 +152,56 @@ class Tab:
             if browser_is_gone(error):
                 raise
             return None
-        return look
+        return probe
 
-    async def _consent_in_frames(self, consent: list[str]) -> bool:
-        """Some platforms put their dialogue into a frame of their own host."""
+    async def _click_consent_in_frames(self, consent: list[str]) -> bool:
+        """Clicks a button in a consent platform's frame, if there is one.  Returns True after a click."""
         for frame in self._page.frames[1:]:
-            if consent and any(word in frame.url for word in _CONSENT_FRAMES):
+            if consent and any(word in frame.url for word in _CONSENT_FRAME_WORDS):
                 with contextlib.suppress(PlaywrightError, TimeoutError):
                     async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
-                        look = await frame.evaluate(PROBE_SCRIPT, {"consent": consent, "selector": None})
-                    if look["clicked"]:
+                        probe = await frame.evaluate(PROBE_SCRIPT, {"consent": consent, "selector": None})
+                    if probe["clicked"]:
                         return True
         return False
 
     async def _html(self) -> str:
-        for _ in range(3):
+        for _ in range(MAX_HTML_ATTEMPTS):
             try:
                 async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
-                    html: str = await self._page.evaluate(_HTML)
+                    html: str = await self._page.evaluate(_GET_HTML)
             except TimeoutError as error:
                 raise FetchError("a script of the page loops for ever", kind="hang") from error
             except PlaywrightError as error:
                 if browser_is_gone(error):
                     raise
-                await asyncio.sleep(rule.PROBE_INTERVAL_SECONDS)  # it went on to another document in this moment
+                await asyncio.sleep(rules.PROBE_INTERVAL_SECONDS)  # the page changes to another document
             else:
-                if len(html) > self._plan.max_size:
+                if len(html) > self._options.max_size:
                     raise FetchError("larger than max_size once rendered", kind="too-large", permanent=True)
                 return "<!DOCTYPE html>" + html
-        raise FetchError("the page goes from one document to the next", kind="render")
+        raise FetchError("the page keeps changing to another document", kind="render")
 
-    # ---- what the page does meanwhile
+    # ---- events of the page
 
     def _on_request(self, request: Request) -> None:
         self._under_way.add(request)
-        self._activity = self._now()
+        self._last_activity = self._now()
 
-    def _on_done(self, request: Request) -> None:
+    def _on_request_end(self, request: Request) -> None:
         self._under_way.discard(request)
-        self._activity = self._now()
+        self._last_activity = self._now()
 
     def _on_response(self, response: Response) -> None:
-        """The page's own response is the last one its main frame was sent to: scripts redirect, too."""
+        """Keeps the response of the last navigation of the main frame, which a script may have started."""
         if response.request.is_navigation_request() and self._frame(response) == self._page.main_frame:
-            self._landed = response
+            self._navigation = response
 
     @staticmethod
     def _frame(response: Response) -> Frame | None:
         try:
             return response.frame
-        except PlaywrightError:  # its frame is gone
+        except PlaywrightError:  # the frame no longer exists
             return None
 
     @staticmethod

@@ -1,4 +1,8 @@
-"""A host's delay, kept where pages wait for an engine: what waited there together must not be asked for together."""
+"""Keep each host's delay for rendered pages.
+
+Scrapy's downloader applies the delay before a request waits for a free engine, so requests that waited together
+would otherwise reach the host together.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +13,23 @@ if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.crawler import Crawler
 
-MAX_THROTTLED_HOSTS = 1000  # remembered at once
+MAX_THROTTLED_HOSTS = 1000  # download slots remembered before expired ones are dropped
 
 
 class HostThrottle:
-    """Spaces requests that have their engine by the delay of their download slot."""
+    """Spaces the requests of one download slot by the slot's delay, once they have an engine."""
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
-        self._next: dict[str, float] = {}  # when each slot's next page may start, on the loop's clock
+        self._next_start: dict[str, float] = {}  # slot -> earliest start of its next page, in event loop time
 
-    async def keep(self, request: Request) -> None:
-        """Waits for the request's turn."""
+    async def wait_for_slot(self, request: Request) -> None:
+        """Sleeps until the request may start."""
         assert self._crawler.engine is not None
         slot = self._crawler.engine.downloader.slots.get(key := request.meta.get("download_slot", ""))
         now = asyncio.get_running_loop().time()
-        if len(self._next) > MAX_THROTTLED_HOSTS:
-            self._next = {host: at for host, at in self._next.items() if at > now}
-        turn = max(now, self._next.get(key, now))
-        self._next[key] = turn + (slot.delay if slot else 0.0)
-        await asyncio.sleep(turn - now)
+        if len(self._next_start) > MAX_THROTTLED_HOSTS:
+            self._next_start = {host: start for host, start in self._next_start.items() if start > now}
+        start = max(now, self._next_start.get(key, now))
+        self._next_start[key] = start + (slot.delay if slot else 0.0)
+        await asyncio.sleep(start - now)

@@ -1,8 +1,8 @@
-"""Hosts that count visitors, sell advertisements or play films: no story comes from them, so no page gets them."""
+"""Hosts that track visitors, serve advertisements or stream video.  They serve no story, so no page may load them."""
 
 from __future__ import annotations
 
-_DOMAINS = frozenset(
+_TRACKER_DOMAINS = frozenset(
     """
     2mdn.net 33across.com 3lift.com a-mo.net ad.gt adform.net adfox.ru adkernel.com adlightning.com admixer.net
     adnxs.com adroll.com ads-twitter.com adsafeprotected.com adservice.google.com adsrvr.org adsystem.com
@@ -27,11 +27,11 @@ _DOMAINS = frozenset(
     tns-counter.ru top-fwz1.mail.ru tradedoubler.com treasuredata.com tremorhub.com triplelift.com truoptik.com tynt.com
     umeng.com undertone.com unrulymedia.com vidoomy.com visualwebsiteoptimizer.com weborama.fr webtrends.com
     yieldlab.net yieldmo.com yieldlove.com zemanta.com zergnet.com zqtk.net
-    """.split()  # noqa: SIM905  a list of quoted names is no better to read
+    """.split()  # noqa: SIM905  a long word list is easier to read as text
 )
 
 
 def is_tracker(host: str) -> bool:
-    """Whether a host is, or lies under, a domain known to serve no content."""
+    """Returns True when the host is a tracker's domain or a subdomain of one."""
     labels = host.lower().rstrip(".").split(".")
-    return any(".".join(labels[start:]) in _DOMAINS for start in range(len(labels)))
+    return any(".".join(labels[start:]) in _TRACKER_DOMAINS for start in range(len(labels)))

@@ -432,13 +432,16 @@ def test_init_says_that_a_file_is_in_the_way(home: Path, command: Callable[..., 
 
 
 def test_crawl_counts_what_its_listings_hold_of_no_use() -> None:
-    poll = PollReport(outlet="A", offered=20, dropped=Counter(excluded=19, old=1))
+    poll = PollReport(outlet="A", listed=20, dropped=Counter(excluded=19, old=1))
     assert list(_rest(poll)) == ["20 not wanted: 19 excluded, 1 old"]
     assert list(_rest(replace(poll, candidates=3))) == []
 
 
 def test_crawl_says_that_a_listing_is_unchanged_and_not_that_it_is_empty(capfd: pytest.CaptureFixture[str]) -> None:
-    polls = [PollReport(outlet="A", sources=2, unchanged=2), PollReport(outlet="B", sources=2, unchanged=1)]
+    polls = [
+        PollReport(outlet="A", sources=2, unchanged_sources=2),
+        PollReport(outlet="B", sources=2, unchanged_sources=1),
+    ]
     assert _summary(Context(), CrawlReport(polls=polls)) == 0
     lines = [line.split() for line in capfd.readouterr().out.splitlines()]
     assert lines[1:3] == [["A", "unchanged", "0", "0", "0"], ["B", "0", "0", "0", "0"]]
@@ -447,7 +450,7 @@ def test_crawl_says_that_a_listing_is_unchanged_and_not_that_it_is_empty(capfd: 
 def test_an_interrupted_crawl_says_what_it_left_and_ends_with_the_signals_status(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    report = CrawlReport(unpolled=("A", "B", "C"), interrupted=2)
+    report = CrawlReport(unpolled=("A", "B", "C"), stop_signal=2)
     assert _summary(Context(), report) == 130
     told = capfd.readouterr()
     assert told.err == "interrupted: 3 outlets were not polled; the next crawl takes them\n"

@@ -7,8 +7,8 @@ import yaml
 
 from monitor.cli.discover import _yaml
 from monitor.config.schema import Outlet
-from monitor.crawl.discover import Discovered
-from monitor.crawl.fetch import _plain
+from monitor.crawl.discover import DiscoveredSources
+from monitor.crawl.fetch import _readable
 
 HOME = "https://a.example/"
 SECTIONS = (f"{HOME}news", f"{HOME}world")
@@ -18,12 +18,12 @@ SECTIONS = (f"{HOME}news", f"{HOME}world")
 def test_what_is_printed_is_polled_as_what_is_found(feeds: tuple[str, ...]) -> None:
     stories = {f"{HOME}feed": 20, f"{HOME}empty": 0, HOME: 1}
     outlet = Outlet(name="A", url=HOME)
-    found = Discovered(url=HOME, feeds=feeds, sections=SECTIONS, stories=stories)
+    found = DiscoveredSources(url=HOME, feeds=feeds, sections=SECTIONS, story_counts=stories)
     text = _yaml(outlet, found, None)
     (entry,) = yaml.safe_load(text)
     pasted = Outlet(**entry)
     named = [("feed", url) for url in pasted.feeds] + [("section", url) for url in pasted.sections]
-    assert named == [(source.kind, source.url) for source in found.chosen(outlet)]
+    assert named == [(source.kind, source.url) for source in found.sources_to_poll(outlet)]
     for address in (*feeds, *SECTIONS):
         assert address in text, "what is not polled is told as well"
 
@@ -40,12 +40,12 @@ def test_what_is_printed_is_polled_as_what_is_found(feeds: tuple[str, ...]) -> N
     ],
 )
 def test_what_twisted_and_openssl_say_is_said_plainly(words: str, plain: str) -> None:
-    assert _plain(words) == plain
+    assert _readable(words) == plain
 
 
 def test_each_address_is_printed_with_its_stories() -> None:
     outlet = Outlet(name="A", url=HOME)
-    found = Discovered(url=HOME, feeds=(f"{HOME}feed",), sections=SECTIONS, stories={f"{HOME}feed": 20})
+    found = DiscoveredSources(url=HOME, feeds=(f"{HOME}feed",), sections=SECTIONS, story_counts={f"{HOME}feed": 20})
     assert f"      - {HOME}feed  # 20 recent stories" in _yaml(outlet, found, None)
-    found = Discovered(url=HOME, sections=SECTIONS, stories={HOME: 1})
+    found = DiscoveredSources(url=HOME, sections=SECTIONS, story_counts={HOME: 1})
     assert f"      - {HOME}  # 1 recent story\n" in _yaml(outlet, found, None)

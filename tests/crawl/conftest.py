@@ -1,4 +1,4 @@
-"""One engine for all tests of the crawl, and a web site for each."""
+"""One engine for all tests of the crawl, and one web site for each test."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from monitor.demo.web import Site
 
-from .engine import Engine, shared
+from .engine import Engine, shared_engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def engine() -> Engine:
-    return shared()
+    return shared_engine()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A Scrapy engine for tests: the reactor runs in a thread of its own for as long as the tests do."""
+"""A Scrapy engine for tests: the reactor runs in a background thread until the tests end."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from monitor.errors import FetchError
     from monitor.models import Candidate, Page
 
-FAST = CrawlSettings(delay=timedelta(0), timeout=timedelta(seconds=2), user_agent="media-monitor/test")
+FAST_SETTINGS = CrawlSettings(delay=timedelta(0), timeout=timedelta(seconds=2), user_agent="media-monitor/test")
 
 
 class Engine:
-    """The running reactor."""
+    """Runs coroutines, fetchers and crawls on the reactor."""
 
     def __init__(self) -> None:
         install_reactor("twisted.internet.asyncioreactor.AsyncioSelectorReactor")
@@ -49,47 +49,47 @@ class Engine:
         self.settings = Settings()
         self.settings.setmodule("monitor.crawl.settings", priority="project")
 
-    def run(self, work: Coroutine[Any, Any, Any], *, timeout: float = 60) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout)
+    def run(self, coroutine: Coroutine[Any, Any, Any], *, timeout: float = 60) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(timeout)
 
-    def do(
-        self, work: Callable[[Fetcher], Awaitable[Any]], settings: CrawlSettings = FAST, *, timeout: float = 60
+    def with_fetcher(
+        self, work: Callable[[Fetcher], Awaitable[Any]], settings: CrawlSettings = FAST_SETTINGS, *, timeout: float = 60
     ) -> Any:
-        """What the coroutine returns or raises, given a fetcher."""
-        kept: list[Any] = []
+        """Calls ``work`` with a fetcher; returns its result or raises its exception."""
+        results: list[Any] = []
 
-        async def whole() -> None:
+        async def crawl() -> None:
             runner = AsyncCrawlerRunner(self.settings)
-            await runner.crawl(OneOffSpider, settings=settings, do=work, keep=kept.append)
+            await runner.crawl(OneOffSpider, settings=settings, work=work, on_result=results.append)
 
-        self.run(whole(), timeout=timeout)
-        if isinstance(kept[0], BaseException):
-            raise kept[0]
-        return kept[0]
+        self.run(crawl(), timeout=timeout)
+        if isinstance(results[0], BaseException):
+            raise results[0]
+        return results[0]
 
-    def shift(self, service: Any, spider: str = "outlets", **options: Any) -> CrawlReport:
-        """The report of a shift over all of the service's outlets."""
+    def crawl(self, service: Any, spider: str = "outlets", **options: Any) -> CrawlReport:
+        """Runs a scheduler over all of the service's outlets; returns its report."""
 
-        async def whole() -> CrawlReport:
+        async def crawl() -> CrawlReport:
             names = [outlet.name for outlet in service.config.outlets]
-            shift = OutletScheduler(service, names, **options)
-            await AsyncCrawlerRunner(self.settings).crawl(spider, scheduler=shift)
-            return shift.report
+            scheduler = OutletScheduler(service, names, **options)
+            await AsyncCrawlerRunner(self.settings).crawl(spider, scheduler=scheduler)
+            return scheduler.report
 
-        return self.run(whole())
+        return self.run(crawl())
 
 
 @cache
-def shared() -> Engine:
-    """The one engine of this process: a reactor starts once."""
+def shared_engine() -> Engine:
+    """Returns the one engine of this process: a reactor starts once."""
     return Engine()
 
 
-class Memory:
-    """As much of a store as a poll needs."""
+class InMemoryStore:
+    """The part of a store that a poll needs."""
 
     def __init__(self) -> None:
-        self.visits: dict[str, FrontierEntry] = {}
+        self.entries: dict[str, FrontierEntry] = {}
         self.states: dict[str, OutletState] = {}
         self.lock = threading.Lock()
 
@@ -97,29 +97,29 @@ class Memory:
         new = []
         for candidate in candidates:
             key = story_id(candidate.url)
-            if key not in self.visits:
-                self.visits[key] = FrontierEntry(id=key, candidate=candidate, first_seen_at=now, next_at=now)
-                new.append(self.visits[key])
+            if key not in self.entries:
+                self.entries[key] = FrontierEntry(id=key, candidate=candidate, first_seen_at=now, next_at=now)
+                new.append(self.entries[key])
         return new
 
     def due_entries(self, outlet: str, *, now: datetime, limit: int) -> list[FrontierEntry]:
-        due = [v for v in self.visits.values() if v.candidate.outlet == outlet and v.next_at and v.next_at <= now]
-        return sorted(due, key=lambda visit: visit.next_at or now)[:limit]
+        due = [e for e in self.entries.values() if e.candidate.outlet == outlet and e.next_at and e.next_at <= now]
+        return sorted(due, key=lambda entry: entry.next_at or now)[:limit]
 
     def lease(
         self, names: Sequence[str], *, holder: str, now: datetime, term: timedelta, limit: int, due_only: bool = True
     ) -> list[OutletState]:
-        taken = []
+        leased = []
         with self.lock:
             for name in names:
                 fresh = OutletState(name=name, next_poll_at=now, interval=timedelta(minutes=15))
                 state = self.states.get(name, fresh)
                 free = state.lease_until is None or state.lease_until <= now
-                if free and (not due_only or state.next_poll_at <= now) and len(taken) < limit:
+                if free and (not due_only or state.next_poll_at <= now) and len(leased) < limit:
                     state = replace(state, holder=holder, lease_until=now + term, fencing_token=f"{holder}{now}")
                     self.states[name] = state
-                    taken.append(state)
-        return taken
+                    leased.append(state)
+        return leased
 
     def renew(self, state: OutletState, *, now: datetime, term: timedelta) -> OutletState:
         if self.states[state.name].fencing_token != state.fencing_token:
@@ -138,42 +138,42 @@ class Memory:
 
 @dataclass
 class FakeIngest:
-    """Stores every page as a story, and remembers what came."""
+    """Stores every page as a story and records the calls."""
 
-    memory: Memory
+    store: InMemoryStore
     pages: list[Page] = field(default_factory=list)
     failures: dict[str, FetchError] = field(default_factory=dict)
     unchanged: list[str] = field(default_factory=list)
     disposition: Disposition = Disposition.STORED
     kind: str = ""
-    slow: float = 0.0
+    seconds_per_page: float = 0.0
 
-    async def page(self, outlet: Outlet, visit: FrontierEntry, page: Page, furniture: object) -> Outcome:
-        await asyncio.sleep(self.slow)
+    async def page(self, outlet: Outlet, entry: FrontierEntry, page: Page, boilerplate: object) -> Outcome:
+        await asyncio.sleep(self.seconds_per_page)
         self.pages.append(page)
-        settled = replace(visit, next_at=None, story=visit.id, etag=page.etag, last_modified=page.last_modified)
-        self.memory.visits[visit.id] = settled
+        settled = replace(entry, next_at=None, story=entry.id, etag=page.etag, last_modified=page.last_modified)
+        self.store.entries[entry.id] = settled
         return Outcome(disposition=self.disposition, kind=self.kind)
 
-    async def not_modified(self, visit: FrontierEntry) -> Outcome:
-        self.unchanged.append(visit.candidate.url)
-        self.memory.visits[visit.id] = replace(visit, next_at=None)
+    async def not_modified(self, entry: FrontierEntry) -> Outcome:
+        self.unchanged.append(entry.candidate.url)
+        self.store.entries[entry.id] = replace(entry, next_at=None)
         return Outcome(disposition=Disposition.UNCHANGED)
 
-    async def failed(self, visit: FrontierEntry, error: FetchError) -> Outcome:
-        self.failures[visit.candidate.url] = error
-        again = None if error.permanent else now() + timedelta(minutes=5)
-        self.memory.visits[visit.id] = replace(visit, next_at=again, attempts=visit.attempts + 1)
+    async def failed(self, entry: FrontierEntry, error: FetchError) -> Outcome:
+        self.failures[entry.candidate.url] = error
+        retry_at = None if error.permanent else now() + timedelta(minutes=5)
+        self.store.entries[entry.id] = replace(entry, next_at=retry_at, attempts=entry.attempts + 1)
         return Outcome(disposition=Disposition.FAILED, kind=error.kind, detail=error.message)
 
 
 class FakeService:
-    """What a shift asks of `monitor.service.Service`."""
+    """The part of `monitor.service.Service` that a scheduler uses."""
 
-    def __init__(self, *outlets: Outlet, crawl: CrawlSettings = FAST) -> None:
+    def __init__(self, *outlets: Outlet, crawl: CrawlSettings = FAST_SETTINGS) -> None:
         self.config = Config(crawl=crawl, outlets=outlets)
-        self.away = False
-        self.store = Memory()
+        self.store_away = False
+        self.store = InMemoryStore()
         self.ingest = FakeIngest(self.store)
         self.extractor = SimpleNamespace(start=lambda: None)
         self.calls: defaultdict[str, int] = defaultdict(int)

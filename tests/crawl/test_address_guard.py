@@ -1,4 +1,4 @@
-"""Nobody makes the monitor reach into the network it runs in."""
+"""The monitor never connects to the network it runs in, except to configured hosts."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from twisted.internet.address import IPv4Address
 
 from monitor.config.schema import Outlet
 from monitor.demo.web import Site
-from monitor.egress.address_guard import is_public, trusted
+from monitor.egress.address_guard import is_public, trusted_hosts
 from monitor.errors import FetchError
 
-from .engine import FAST, Engine
-from .test_fetch import fetch, refusal
+from .engine import FAST_SETTINGS, Engine
+from .test_fetch import fetch, fetch_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,18 +34,23 @@ def test_public_addresses_are_public(address: str) -> None:
         "64:ff9b::7f00:1", "2002:7f00:1::", "not an address", "",
     ],
 )  # fmt: skip
-def test_other_addresses_are_not(address: str) -> None:
+def test_other_addresses_are_not_public(address: str) -> None:
     assert not is_public(address)
 
 
-def test_an_outlets_own_hosts_are_those_its_configuration_names() -> None:
+def test_the_configured_hosts_are_trusted() -> None:
     outlet = Outlet(
         name="x", url="https://Intranet.example/news", feeds=("http://127.0.0.1:8080/rss",), hosts=("10.0.0.5",)
     )
-    assert trusted(outlet) == {("intranet.example", 443), ("127.0.0.1", 8080), ("10.0.0.5", 80), ("10.0.0.5", 443)}
+    assert trusted_hosts(outlet) == {
+        ("intranet.example", 443),
+        ("127.0.0.1", 8080),
+        ("10.0.0.5", 80),
+        ("10.0.0.5", 443),
+    }
 
 
-INSIDE = [
+PRIVATE_URLS = [
     "http://127.0.0.1:{port}/secret",
     "http://localhost:{port}/secret",
     "http://app.localhost:{port}/secret",
@@ -62,50 +67,51 @@ INSIDE = [
 
 
 @pytest.fixture
-def inside() -> Iterator[Site]:
-    """A server on loopback that is no outlet's."""
-    with Site() as site:
-        site.put("/secret", b"<p>secret")
-        yield site
+def private_site() -> Iterator[Site]:
+    """Yields a server on loopback that belongs to no outlet."""
+    with Site() as private_site:
+        private_site.put("/secret", b"<p>secret")
+        yield private_site
 
 
 def port_of(site: Site) -> int:
     return int(site.url.rsplit(":", 1)[1].strip("/"))
 
 
-@pytest.mark.parametrize("target", INSIDE)
-def test_a_redirect_into_the_network_is_refused(engine: Engine, site: Site, inside: Site, target: str) -> None:
-    url = site.put("/a", status=302, headers=(("Location", target.format(port=port_of(inside))),))
-    error = refusal(engine, url)
+@pytest.mark.parametrize("target", PRIVATE_URLS)
+def test_a_redirect_to_a_private_address_is_refused(
+    engine: Engine, site: Site, private_site: Site, target: str
+) -> None:
+    url = site.put("/a", status=302, headers=(("Location", target.format(port=port_of(private_site))),))
+    error = fetch_error(engine, url)
     assert (error.kind, error.permanent) == ("private-address", True)
-    assert inside.count() == 0
+    assert private_site.count() == 0
 
 
-@pytest.mark.parametrize("target", INSIDE)
-def test_a_link_into_the_network_is_refused(engine: Engine, inside: Site, target: str) -> None:
-    error = refusal(engine, target.format(port=port_of(inside)), own="https://news.example/")
+@pytest.mark.parametrize("target", PRIVATE_URLS)
+def test_a_link_to_a_private_address_is_refused(engine: Engine, private_site: Site, target: str) -> None:
+    error = fetch_error(engine, target.format(port=port_of(private_site)), outlet_url="https://news.example/")
     assert (error.kind, error.permanent) == ("private-address", True)
-    assert inside.count() == 0
+    assert private_site.count() == 0
 
 
-class Names:
-    """A name server for tests; a name may change its address with each look-up."""
+class FakeResolver:
+    """Resolves ``addresses_by_name``; a name with several addresses has the next one at each look-up."""
 
-    def __init__(self, system: Any, names: dict[str, list[str]]) -> None:
-        self.system, self.names, self.asked = system, names, 0
+    def __init__(self, system: Any, addresses_by_name: dict[str, list[str]]) -> None:
+        self.system, self.addresses_by_name = system, addresses_by_name
 
     def resolveHostName(  # noqa: N802  Twisted's name
         self,
         receiver: Any,
         name: str,
-        portNumber: int = 0,  # noqa: N803
+        portNumber: int = 0,  # noqa: N803  Twisted's name
         *args: Any,
         **kwargs: Any,
     ) -> Any:
-        if name not in self.names:
+        if name not in self.addresses_by_name:
             return self.system.resolveHostName(receiver, name, portNumber, *args, **kwargs)
-        addresses = self.names[name]
-        self.asked += 1
+        addresses = self.addresses_by_name[name]
         receiver.resolutionBegan(self)
         receiver.addressResolved(IPv4Address("TCP", addresses[0], portNumber))
         if len(addresses) > 1:
@@ -115,69 +121,70 @@ class Names:
 
 
 @pytest.fixture
-def names(engine: Engine) -> Iterator[dict[str, list[str]]]:
-    known: dict[str, list[str]] = {}
-    before = engine.reactor.nameResolver
-    engine.reactor.installNameResolver(Names(before, known))
-    yield known
-    engine.reactor.installNameResolver(before)
+def dns(engine: Engine) -> Iterator[dict[str, list[str]]]:
+    """Yields the addresses by name that the engine's resolver returns."""
+    addresses_by_name: dict[str, list[str]] = {}
+    system = engine.reactor.nameResolver
+    engine.reactor.installNameResolver(FakeResolver(system, addresses_by_name))
+    yield addresses_by_name
+    engine.reactor.installNameResolver(system)
 
 
-def test_a_name_that_leads_into_the_network_is_refused(engine: Engine, inside: Site, names: Any) -> None:
-    names["evil.example"] = ["127.0.0.1"]
-    error = refusal(engine, f"http://evil.example:{port_of(inside)}/secret", own="https://news.example/")
+def test_a_name_with_a_private_address_is_refused(engine: Engine, private_site: Site, dns: Any) -> None:
+    dns["evil.example"] = ["127.0.0.1"]
+    error = fetch_error(
+        engine, f"http://evil.example:{port_of(private_site)}/secret", outlet_url="https://news.example/"
+    )
     assert error.kind in {"private-address", "robots-unreachable"}
     assert "not a public address" in error.message
-    assert inside.count() == 0
+    assert private_site.count() == 0
 
 
-def test_a_name_that_changes_its_address_wins_nothing(engine: Engine, inside: Site, names: Any) -> None:
-    names["evil.example"] = ["93.184.216.34", "127.0.0.1"]
-    settings = FAST.model_copy(update={"obey_robots": False})
-    url = f"http://evil.example:{port_of(inside)}/secret"
+def test_dns_rebinding_is_refused(engine: Engine, private_site: Site, dns: Any) -> None:
+    dns["evil.example"] = ["93.184.216.34", "127.0.0.1"]
+    settings = FAST_SETTINGS.model_copy(update={"obey_robots": False})
+    url = f"http://evil.example:{port_of(private_site)}/secret"
     for _ in range(3):
-        refusal(engine, url, own="https://news.example/", settings=settings)
-    assert inside.count() == 0
+        fetch_error(engine, url, outlet_url="https://news.example/", settings=settings)
+    assert private_site.count() == 0
 
 
-def test_an_outlet_of_ones_own_network_is_reached_by_its_name(engine: Engine, inside: Site, names: Any) -> None:
-    names["intranet.example"] = ["127.0.0.1"]
-    assert fetch(engine, f"http://intranet.example:{port_of(inside)}/secret").body == b"<p>secret"
+def test_a_configured_host_may_have_a_private_address(engine: Engine, private_site: Site, dns: Any) -> None:
+    dns["intranet.example"] = ["127.0.0.1"]
+    assert fetch(engine, f"http://intranet.example:{port_of(private_site)}/secret").body == b"<p>secret"
 
 
-def test_a_kept_connection_of_an_outlet_that_may_serves_none_that_may_not(
-    engine: Engine, inside: Site, names: Any
-) -> None:
-    names["intranet.example"] = ["127.0.0.1"]
-    url = f"http://intranet.example:{port_of(inside)}/secret"
-    mine, other = Outlet(name="mine", url=url), Outlet(name="other", url="https://news.example/", hosts=())
+def test_outlets_do_not_share_connections_to_private_addresses(engine: Engine, private_site: Site, dns: Any) -> None:
+    dns["intranet.example"] = ["127.0.0.1"]
+    url = f"http://intranet.example:{port_of(private_site)}/secret"
+    trusting, public = Outlet(name="trusting", url=url), Outlet(name="public", url="https://news.example/", hosts=())
 
     async def work(fetcher: Any) -> str:
-        await fetcher.page(mine, url)
+        await fetcher.page(trusting, url)
         with pytest.raises(FetchError) as caught:
-            await fetcher.page(other, url)
+            await fetcher.page(public, url)
         return str(caught.value.kind)
 
-    assert engine.do(work) == "private-address"
-    assert inside.count("/secret") == 1
+    assert engine.with_fetcher(work) == "private-address"
+    assert private_site.count("/secret") == 1
 
 
-def test_another_port_of_an_outlets_own_machine_is_refused(engine: Engine, site: Site, inside: Site) -> None:
-    url = site.put("/a", status=302, headers=(("Location", f"http://127.0.0.1:{port_of(inside)}/secret"),))
-    assert refusal(engine, url).kind == "private-address"
+def test_another_port_of_a_configured_host_is_refused(engine: Engine, site: Site, private_site: Site) -> None:
+    url = site.put("/a", status=302, headers=(("Location", f"http://127.0.0.1:{port_of(private_site)}/secret"),))
+    assert fetch_error(engine, url).kind == "private-address"
 
 
-def test_a_meta_refresh_into_the_network_is_refused(engine: Engine, site: Site, inside: Site) -> None:
-    body = f'<html><head><meta http-equiv="refresh" content="0; url={inside.url}secret"></head></html>'
-    assert refusal(engine, site.put("/a", body.encode())).kind == "private-address"
-    assert inside.count() == 0
+def test_a_meta_refresh_to_a_private_address_is_refused(engine: Engine, site: Site, private_site: Site) -> None:
+    body = f'<html><head><meta http-equiv="refresh" content="0; url={private_site.url}secret"></head></html>'
+    assert fetch_error(engine, site.put("/a", body.encode())).kind == "private-address"
+    assert private_site.count() == 0
 
 
-def test_a_robots_txt_that_redirects_into_the_network_is_refused(engine: Engine, site: Site, inside: Site) -> None:
-    site.put("/robots.txt", status=302, headers=(("Location", f"{inside.url}secret"),))
-    assert refusal(engine, site.put("/a", b"<p>a")).kind == "robots-unreachable"
-    assert inside.count() == 0
+def test_a_robots_txt_redirect_to_a_private_address_is_refused(engine: Engine, site: Site, private_site: Site) -> None:
+    site.put("/robots.txt", status=302, headers=(("Location", f"{private_site.url}secret"),))
+    assert fetch_error(engine, site.put("/a", b"<p>a")).kind == "robots-unreachable"
+    assert private_site.count() == 0
 
 
-def test_the_test_names_really_resolve_to_loopback() -> None:
+def test_short_forms_of_loopback_resolve_on_this_machine() -> None:
     assert socket.inet_ntoa(socket.inet_aton("127.1")) == "127.0.0.1"

@@ -1,4 +1,4 @@
-"""What comes of asking servers of every kind, through the real engine."""
+"""Fetching from servers of every kind, through the real engine."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import pytest
 from protego import Protego
 
 from monitor.config.schema import Outlet
-from monitor.crawl.robots import Robots, Rules
+from monitor.crawl.robots import RobotsMiddleware, RobotsRules
 from monitor.demo.web import Fault, Site
 from monitor.errors import FetchError
 
-from .engine import FAST, Engine
+from .engine import FAST_SETTINGS, Engine
 
 if TYPE_CHECKING:
     from monitor.config.schema import CrawlSettings
@@ -28,82 +28,85 @@ def fetch(
     engine: Engine,
     url: str,
     *,
-    own: str | None = None,
-    settings: CrawlSettings = FAST,
+    outlet_url: str | None = None,
+    settings: CrawlSettings = FAST_SETTINGS,
     verify: bool = True,
-    **conditions: Any,
+    **validators: Any,
 ) -> Any:
-    outlet = Outlet(name="x", url=own or url, verify=verify)
-    return engine.do(lambda fetcher: fetcher.page(outlet, url, **conditions), settings)
+    outlet = Outlet(name="x", url=outlet_url or url, verify=verify)
+    return engine.with_fetcher(lambda fetcher: fetcher.page(outlet, url, **validators), settings)
 
 
-def refusal(engine: Engine, url: str, **options: Any) -> FetchError:
+def fetch_error(engine: Engine, url: str, **options: Any) -> FetchError:
     with pytest.raises(FetchError) as caught:
         fetch(engine, url, **options)
     return caught.value
 
 
-def test_a_page_comes_with_its_facts(engine: Engine, site: Site) -> None:
+def test_a_page_has_its_url_status_encoding_and_etag(engine: Engine, site: Site) -> None:
     url = site.put("/a", "Привет".encode("cp1251"), "text/html; charset=Windows-1251", headers=(("ETag", '"x"'),))
     page = fetch(engine, url)
     assert (page.url, page.status, page.encoding, page.content_type) == (url, 200, "windows-1251", "text/html")
     assert (page.body.decode("cp1251"), page.etag) == ("Привет", '"x"')
 
 
-def test_a_page_that_has_not_changed_is_none(engine: Engine, site: Site) -> None:
+def test_an_unchanged_page_is_none(engine: Engine, site: Site) -> None:
     url = site.put("/a", b"<p>a", conditional=True)
     page = fetch(engine, url)
     assert fetch(engine, url, etag=page.etag) is None
 
 
-def test_a_304_that_nobody_asked_for_is_a_failure(engine: Engine, site: Site) -> None:
-    assert refusal(engine, site.put("/a", status=304)).kind == "http-304"
+def test_a_304_to_an_unconditional_request_is_a_failure(engine: Engine, site: Site) -> None:
+    assert fetch_error(engine, site.put("/a", status=304)).kind == "http-304"
 
 
 @pytest.mark.parametrize(
     ("status", "permanent"), [(404, True), (410, True), (403, False), (429, False), (500, False), (503, False)]
 )
-def test_a_status_says_whether_to_ask_again(engine: Engine, site: Site, status: int, permanent: bool) -> None:
-    error = refusal(engine, site.put("/a", b"<p>no", status=status))
+def test_the_status_decides_whether_a_failure_is_permanent(
+    engine: Engine, site: Site, status: int, permanent: bool
+) -> None:
+    error = fetch_error(engine, site.put("/a", b"<p>no", status=status))
     assert (error.kind, error.permanent) == (f"http-{status}", permanent)
 
 
-def test_retry_after_is_passed_on(engine: Engine, site: Site) -> None:
-    error = refusal(engine, site.put("/a", status=503, headers=(("Retry-After", "120"),)))
+def test_a_failure_has_the_retry_after_of_the_response(engine: Engine, site: Site) -> None:
+    error = fetch_error(engine, site.put("/a", status=503, headers=(("Retry-After", "120"),)))
     assert error.retry_after == 120
 
 
-def test_a_slow_drip_ends_at_the_time_limit(engine: Engine, site: Site) -> None:
+def test_a_slow_response_ends_at_the_time_limit(engine: Engine, site: Site) -> None:
     url = site.put("/a", b"x" * 1000)
     site.fault("/a", Fault(drip=0.05))
-    began = time.monotonic()
-    assert refusal(engine, url).kind == "timeout"
-    assert time.monotonic() - began < 10
+    started_at = time.monotonic()
+    assert fetch_error(engine, url).kind == "timeout"
+    assert time.monotonic() - started_at < 10
 
 
-def test_a_server_that_never_answers_ends_at_the_time_limit(engine: Engine, site: Site) -> None:
+def test_a_server_that_never_responds_ends_at_the_time_limit(engine: Engine, site: Site) -> None:
     url = site.put("/a", b"x")
     site.fault("/a", Fault(hang=True))
-    assert refusal(engine, url).kind == "timeout"
+    assert fetch_error(engine, url).kind == "timeout"
 
 
-def test_a_connection_dropped_half_way_is_no_page(engine: Engine, site: Site) -> None:
+def test_a_dropped_connection_is_a_connection_failure(engine: Engine, site: Site) -> None:
     url = site.put("/a", b"x" * 1000)
     site.fault("/a", Fault(drop=True))
-    assert refusal(engine, url).kind == "connection"
+    assert fetch_error(engine, url).kind == "connection"
 
 
-def test_a_server_that_is_not_there(engine: Engine, site: Site) -> None:
-    error = refusal(engine, "http://127.0.0.1:1/a")
+def test_a_refused_connection_is_a_connection_failure(engine: Engine, site: Site) -> None:
+    error = fetch_error(engine, "http://127.0.0.1:1/a")
     assert error.kind in {"connection", "robots-unreachable"}
 
 
-def small(**changes: Any) -> CrawlSettings:
-    return FAST.model_copy(update={"max_size": 100_000, **changes})
+def small_pages(**changes: Any) -> CrawlSettings:
+    """Returns settings with a page size limit of 100,000 bytes."""
+    return FAST_SETTINGS.model_copy(update={"max_size": 100_000, **changes})
 
 
 def test_a_page_larger_than_the_limit_is_not_read(engine: Engine, site: Site) -> None:
-    error = refusal(engine, site.put("/a", b"x" * 200_000), settings=small())
+    error = fetch_error(engine, site.put("/a", b"x" * 200_000), settings=small_pages())
     assert (error.kind, error.permanent) == ("too-large", True)
 
 
@@ -112,25 +115,25 @@ def test_a_compression_bomb_is_not_unpacked(engine: Engine, site: Site, encoding
     zeros = bytes(50_000_000)
     packed = gzip.compress(zeros) if encoding == "gzip" else zlib.compress(zeros)
     url = site.put("/a", packed, headers=(("Content-Encoding", encoding),))
-    assert refusal(engine, url, settings=small()).kind == "too-large"
+    assert fetch_error(engine, url, settings=small_pages()).kind == "too-large"
 
 
-def test_gzip_that_is_none_is_a_broken_answer(engine: Engine, site: Site) -> None:
+def test_a_body_that_is_not_gzip_is_broken(engine: Engine, site: Site) -> None:
     url = site.put("/a", b"not gzip at all", headers=(("Content-Encoding", "gzip"),))
-    assert refusal(engine, url).kind == "broken"
+    assert fetch_error(engine, url).kind == "broken"
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd"])
-def test_any_packing_that_is_none_is_a_broken_answer(engine: Engine, site: Site, encoding: str) -> None:
+def test_a_body_that_is_not_in_its_content_encoding_is_broken(engine: Engine, site: Site, encoding: str) -> None:
     url = site.put("/a", b"<p>plain", headers=(("Content-Encoding", encoding),))
-    assert refusal(engine, url).kind == "broken"
+    assert fetch_error(engine, url).kind == "broken"
 
 
-def test_a_charset_that_is_no_encoding_of_text_is_a_broken_answer(engine: Engine, site: Site) -> None:
-    assert refusal(engine, site.put("/a", b"<p>plain", "text/html; charset=hex")).kind == "broken"
+def test_a_charset_that_is_not_a_text_encoding_is_broken(engine: Engine, site: Site) -> None:
+    assert fetch_error(engine, site.put("/a", b"<p>plain", "text/html; charset=hex")).kind == "broken"
 
 
-def test_a_redirect_is_followed_to_where_it_lands(engine: Engine, site: Site) -> None:
+def test_a_redirect_is_followed(engine: Engine, site: Site) -> None:
     site.put("/b", b"<p>b")
     url = site.put("/a", status=301, headers=(("Location", "/b"),))
     assert fetch(engine, url).url == site.url + "b"
@@ -138,11 +141,11 @@ def test_a_redirect_is_followed_to_where_it_lands(engine: Engine, site: Site) ->
 
 def test_a_redirect_loop_ends(engine: Engine, site: Site) -> None:
     site.put("/b", status=302, headers=(("Location", "/a"),))
-    error = refusal(engine, site.put("/a", status=302, headers=(("Location", "/b"),)))
+    error = fetch_error(engine, site.put("/a", status=302, headers=(("Location", "/b"),)))
     assert (error.kind, error.permanent) == ("redirects", True)
 
 
-def test_a_film_is_cut_off_after_its_headers(engine: Engine, site: Site) -> None:
+def test_a_video_is_not_downloaded(engine: Engine, site: Site) -> None:
     page = fetch(engine, site.put("/a", b"x" * 5_000_000, "video/mp4"))
     assert (page.content_type, len(page.body) < 5_000_000) == ("video/mp4", True)
 
@@ -151,7 +154,7 @@ def test_a_film_is_cut_off_after_its_headers(engine: Engine, site: Site) -> None
     "url", ["file:///etc/passwd", "ftp://127.0.0.1/a", "data:text/html,a", "javascript:1", "//x", "http://[", "x"]
 )
 def test_only_http_and_https_are_fetched(engine: Engine, url: str) -> None:
-    error = refusal(engine, url, own="http://127.0.0.1/")
+    error = fetch_error(engine, url, outlet_url="http://127.0.0.1/")
     assert error.permanent
     assert error.kind in {"private-address", "address"}
 
@@ -162,85 +165,86 @@ def test_only_http_and_https_are_fetched(engine: Engine, url: str) -> None:
 def test_robots_txt_is_obeyed(engine: Engine, site: Site) -> None:
     site.put("/robots.txt", b"User-agent: *\nDisallow: /private\n", "text/plain")
     site.put("/private/a", b"<p>a")
-    assert refusal(engine, f"{site.url}private/a").kind == "robots"
+    assert fetch_error(engine, f"{site.url}private/a").kind == "robots"
     assert site.count("/private/a") == 0
 
 
-def test_a_robots_txt_of_thousands_of_rules_is_obeyed_too(engine: Engine, site: Site) -> None:
+def test_a_robots_txt_with_thousands_of_rules_is_obeyed(engine: Engine, site: Site) -> None:
     rules = "".join(f"Disallow: /*a{number}*b\n" for number in range(20_000))
     site.put("/robots.txt", f"User-agent: *\nDisallow: /private\n{rules}".encode(), "text/plain")
     site.put("/private/a", b"<p>a")
-    assert refusal(engine, f"{site.url}private/a").kind == "robots"
+    assert fetch_error(engine, f"{site.url}private/a").kind == "robots"
     assert fetch(engine, site.put("/a", b"<p>a")).status == 200
 
 
-def test_robots_txt_for_our_own_name_goes_before_the_rule_for_all(engine: Engine, site: Site) -> None:
+def test_robots_rules_for_the_user_agent_override_the_general_ones(engine: Engine, site: Site) -> None:
     site.put("/robots.txt", b"User-agent: *\nDisallow: /\n\nUser-agent: media-monitor\nAllow: /\n", "text/plain")
     assert fetch(engine, site.put("/a", b"<p>a")).status == 200
 
 
-def test_a_robots_txt_that_fails_forbids_for_now(engine: Engine, site: Site) -> None:
+def test_an_unreachable_robots_txt_disallows_for_now(engine: Engine, site: Site) -> None:
     site.put("/robots.txt", status=500)
-    error = refusal(engine, site.put("/a", b"<p>a"))
+    error = fetch_error(engine, site.put("/a", b"<p>a"))
     assert (error.kind, error.permanent, site.count("/a")) == ("robots-unreachable", False, 0)
 
 
-def test_no_robots_txt_allows_all(engine: Engine, site: Site) -> None:
+def test_a_missing_robots_txt_allows_all(engine: Engine, site: Site) -> None:
     assert fetch(engine, site.put("/a", b"<p>a")).status == 200
     assert site.count("/robots.txt") == 1
 
 
-def test_obey_robots_false_does_not_ask(engine: Engine, site: Site) -> None:
+def test_obey_robots_false_does_not_request_robots_txt(engine: Engine, site: Site) -> None:
     site.put("/robots.txt", b"User-agent: *\nDisallow: /\n", "text/plain")
-    settings = FAST.model_copy(update={"obey_robots": False})
+    settings = FAST_SETTINGS.model_copy(update={"obey_robots": False})
     assert fetch(engine, site.put("/a", b"<p>a"), settings=settings).status == 200
     assert site.count("/robots.txt") == 0
 
 
-def test_robots_txt_applies_to_where_a_redirect_leads(engine: Engine, site: Site) -> None:
+def test_robots_txt_applies_to_redirect_targets(engine: Engine, site: Site) -> None:
     site.put("/robots.txt", b"User-agent: *\nDisallow: /b\n", "text/plain")
     site.put("/b", b"<p>b")
-    assert refusal(engine, site.put("/a", status=302, headers=(("Location", "/b"),))).kind == "robots"
+    assert fetch_error(engine, site.put("/a", status=302, headers=(("Location", "/b"),))).kind == "robots"
     assert site.count("/b") == 0
 
 
-def test_rules_that_are_slow_to_match_are_so_while_robots_txt_fails(engine: Engine, site: Site) -> None:
+def test_expired_rules_stay_slow_to_match_while_robots_txt_fails(engine: Engine, site: Site) -> None:
     many = b"".join(b"Disallow: /private/%d\n" % number for number in range(5000))
     site.put("/robots.txt", b"User-agent: *\n" + many, "text/plain")
     outlet = Outlet(name="x", url=site.put("/a", b"<p>a"))
 
     async def work(fetcher: Any) -> list[bool]:
-        robots, slow = fetcher._crawler.get_downloader_middleware(Robots), []
+        robots, slow_to_match = fetcher._crawler.get_downloader_middleware(RobotsMiddleware), []
         for _ in range(2):
             await fetcher.page(outlet, outlet.url)
-            (key,) = robots._known
-            slow.append(robots._known[key].slow)
-            robots._known[key] = replace(robots._known[key], until=0.0)
+            (origin,) = robots._rules
+            slow_to_match.append(robots._rules[origin].slow_to_match)
+            robots._rules[origin] = replace(robots._rules[origin], expires_at=0.0)
             site.put("/robots.txt", status=500)
-        return slow
+        return slow_to_match
 
-    assert engine.do(work) == [True, True]
+    assert engine.with_fetcher(work) == [True, True]
 
 
-def test_a_robots_txt_that_leads_round_in_circles_is_none(engine: Engine, site: Site) -> None:
+def test_a_redirect_loop_counts_as_no_robots_txt(engine: Engine, site: Site) -> None:
     site.put("/robots.txt", status=302, headers=(("Location", "/robots.txt"),))
     assert fetch(engine, site.put("/a", b"<p>a")).status == 200
 
 
 def test_a_robots_txt_may_be_larger_than_a_page(engine: Engine, site: Site) -> None:
     site.put("/robots.txt", b"User-agent: *\nDisallow: /b\n" + b"# x\n" * 50_000, "text/plain")
-    assert fetch(engine, site.put("/a", b"<p>a"), settings=small()).status == 200
-    assert refusal(engine, f"{site.url}b", settings=small()).kind == "robots"
+    assert fetch(engine, site.put("/a", b"<p>a"), settings=small_pages()).status == 200
+    assert fetch_error(engine, f"{site.url}b", settings=small_pages()).kind == "robots"
 
 
-# ---- pace
+# ---- delays
 
 
-def moments(site: Site, prefix: str) -> list[float]:
-    return [asked.at for asked in site.asked if asked.path.startswith(prefix)]
+def request_times(site: Site, prefix: str) -> list[float]:
+    return [request.at for request in site.asked if request.path.startswith(prefix)]
 
 
-def several(engine: Engine, site: Site, number: int, settings: CrawlSettings) -> list[float]:
+def fetch_pages(engine: Engine, site: Site, number: int, settings: CrawlSettings) -> list[float]:
+    """Fetches ``number`` pages concurrently; returns the times of their requests."""
     outlet = Outlet(name="x", url=site.url)
     urls = [site.put(f"/p{index}", b"<p>a") for index in range(number)]
 
@@ -249,55 +253,55 @@ def several(engine: Engine, site: Site, number: int, settings: CrawlSettings) ->
 
         await asyncio.gather(*[fetcher.page(outlet, url) for url in urls], return_exceptions=True)
 
-    engine.do(work, settings)
-    return moments(site, "/p")
+    engine.with_fetcher(work, settings)
+    return request_times(site, "/p")
 
 
-def test_the_delay_lies_between_any_two_requests_to_a_host(engine: Engine, site: Site) -> None:
-    at = several(engine, site, 4, FAST.model_copy(update={"delay": timedelta(seconds=0.3)}))
-    assert all(after - before > 0.25 for before, after in pairwise(at))
+def test_the_delay_applies_between_all_requests_to_a_host(engine: Engine, site: Site) -> None:
+    times = fetch_pages(engine, site, 4, FAST_SETTINGS.model_copy(update={"delay": timedelta(seconds=0.3)}))
+    assert all(second - first > 0.25 for first, second in pairwise(times))
 
 
 def test_crawl_delay_is_obeyed(engine: Engine, site: Site) -> None:
     site.put("/robots.txt", b"User-agent: *\nCrawl-delay: 0.4\n", "text/plain")
-    at = several(engine, site, 3, FAST)
-    assert all(after - before > 0.35 for before, after in pairwise(at))
+    times = fetch_pages(engine, site, 3, FAST_SETTINGS)
+    assert all(second - first > 0.35 for first, second in pairwise(times))
 
 
-def test_of_outlets_that_share_a_host_the_slowest_is_waited_for(engine: Engine, site: Site) -> None:
+def test_outlets_that_share_a_host_use_the_longest_delay(engine: Engine, site: Site) -> None:
     slow, quick = (Outlet(name=f"{delay}", url=site.url, delay=f"{delay}s") for delay in (0.4, 0))
     urls = [site.put(f"/p{index}", b"<p>a") for index in range(4)]
 
     async def work(fetcher: Any) -> None:
         import asyncio
 
-        await fetcher.page(slow, site.put("/robots-are-known", b"<p>a"))
+        await fetcher.page(slow, site.put("/caches-robots-txt", b"<p>a"))
         pages = [fetcher.page(slow if index < 3 else quick, url) for index, url in enumerate(urls)]
         await asyncio.gather(*pages)
 
-    engine.do(work)
-    assert all(after - before > 0.35 for before, after in pairwise(moments(site, "/p")))
+    engine.with_fetcher(work)
+    assert all(second - first > 0.35 for first, second in pairwise(request_times(site, "/p")))
 
 
-def test_a_crawl_delay_of_days_is_no_reason_to_wait_for_ever() -> None:
-    rules = Rules(Protego.parse("User-agent: *\nCrawl-delay: 86400\n"), 0.0)
-    assert rules.delay("media-monitor") == 300
+def test_a_long_crawl_delay_is_shortened() -> None:
+    rules = RobotsRules(Protego.parse("User-agent: *\nCrawl-delay: 86400\n"), 0.0)
+    assert rules.crawl_delay("media-monitor") == 300
 
 
-def test_a_crawl_delay_bounds_how_many_pages_wait_for_the_host_at_once(engine: Engine, site: Site) -> None:
+def test_the_request_delay_includes_a_cached_crawl_delay(engine: Engine, site: Site) -> None:
     site.put("/robots.txt", b"User-agent: *\nCrawl-delay: 7\n", "text/plain")
     outlet = Outlet(name="x", url=site.put("/a", b"<p>a"))
 
     async def work(fetcher: Any) -> list[float]:
-        before = fetcher.delay(outlet)
+        delay_before = fetcher.request_delay(outlet)
         await fetcher.page(outlet, outlet.url)
-        return [before, fetcher.delay(outlet)]
+        return [delay_before, fetcher.request_delay(outlet)]
 
-    assert engine.do(work) == [0, 7]
+    assert engine.with_fetcher(work) == [0, 7]
 
 
-def test_asking_for_robots_txt_lets_no_other_request_go_early(engine: Engine, site: Site) -> None:
-    settings = FAST.model_copy(update={"delay": timedelta(seconds=0.3)})
+def test_a_robots_txt_request_does_not_shorten_the_delay(engine: Engine, site: Site) -> None:
+    settings = FAST_SETTINGS.model_copy(update={"delay": timedelta(seconds=0.3)})
     outlet = Outlet(name="x", url=site.url)
     urls = [site.put(f"/p{index}", b"<p>a") for index in range(4)]
 
@@ -307,14 +311,14 @@ def test_asking_for_robots_txt_lets_no_other_request_go_early(engine: Engine, si
         await fetcher.page(outlet, urls[0])
         waiting = [asyncio.ensure_future(fetcher.page(outlet, url)) for url in urls[1:]]
         await asyncio.sleep(0.05)
-        fetcher._crawler.get_downloader_middleware(Robots)._known.clear()  # as if the rules had expired
-        await asyncio.gather(*waiting, fetcher.announced(outlet))
+        fetcher._crawler.get_downloader_middleware(RobotsMiddleware)._rules.clear()  # like expired rules
+        await asyncio.gather(*waiting, fetcher.robots_sitemaps(outlet))
 
-    engine.do(work, settings)
-    assert all(after - before > 0.25 for before, after in pairwise(sorted(asked.at for asked in site.asked)[1:]))
+    engine.with_fetcher(work, settings)
+    assert all(second - first > 0.25 for first, second in pairwise(sorted(request.at for request in site.asked)[1:]))
 
 
-def test_a_host_that_wants_a_rest_gets_it(engine: Engine, site: Site) -> None:
+def test_a_host_with_a_retry_after_gets_no_request(engine: Engine, site: Site) -> None:
     site.put("/busy", status=429, headers=(("Retry-After", "60"),))
     url, outlet = site.put("/a", b"<p>a"), Outlet(name="x", url=site.url)
 
@@ -327,5 +331,5 @@ def test_a_host_that_wants_a_rest_gets_it(engine: Engine, site: Site) -> None:
                 kinds.append(error.kind)
         return kinds
 
-    assert engine.do(work) == ["http-429", "resting"]
+    assert engine.with_fetcher(work) == ["http-429", "resting"]
     assert site.count("/a") == 0

@@ -1,4 +1,4 @@
-"""Every kind of failure that the code can give stands in the table of docs/crawling.md, and no other."""
+"""docs/crawling.md lists exactly the failure kinds that the code can return."""
 
 from __future__ import annotations
 
@@ -7,29 +7,28 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from monitor.crawl.fetch import _MEANINGS
+from monitor.crawl.fetch import _FAILURE_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-# What a command says of a file, or what is no failure, is not counted under `failed`.
-ELSEWHERE = ("monitor/cli/", "monitor/extract/page_kinds.py", "monitor/extract/pipeline.py")
+# Kinds of these modules are not counted under `failed`: errors of commands, and reasons why a page is no article.
+IGNORED = ("monitor/cli/", "monitor/extract/page_kinds.py", "monitor/extract/pipeline.py")
 
 
-def given() -> set[str]:
-    """The kinds that are written in the code, those of a status as ``http-``."""
+def kinds_in_code() -> set[str]:
+    """Returns the kinds in the code; those of an HTTP status count as ``http-``."""
     files = [*ROOT.glob("monitor/**/*.py"), *ROOT.glob("spiders/*.py")]
-    places = {file.relative_to(ROOT).as_posix(): file for file in files}
-    found = {kind for _, kind, _, _ in _MEANINGS}
-    for place, file in places.items():
-        if not place.startswith(ELSEWHERE):
+    kinds = {kind for _, kind, _, _ in _FAILURE_KINDS}
+    for file in files:
+        if not file.relative_to(ROOT).as_posix().startswith(IGNORED):
             for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-                found.update(_of(node))
-    return {"http-" if kind.startswith("http-") else kind for kind in found}
+                kinds.update(kinds_in_node(node))
+    return {"http-" if kind.startswith("http-") else kind for kind in kinds}
 
 
-def _of(node: ast.AST) -> Iterator[str]:
+def kinds_in_node(node: ast.AST) -> Iterator[str]:
     match node:
         case ast.Call(func=ast.Name(id="FetchError" | "ExtractionError" | "Outcome"), keywords=keywords):
             for keyword in keywords:
@@ -38,16 +37,18 @@ def _of(node: ast.AST) -> Iterator[str]:
                         values=[ast.Constant(value=str(kind)), *_]
                     ):
                         yield kind
-        case ast.Call(func=ast.Name(id="NotConnected"), args=[ast.Constant(value=str(kind)), *_]):
-            yield kind  # which the page that a browser ends at hands on
-        case ast.Call(func=ast.Name(id="_answer"), args=[_, _, ast.Constant(value=str(kind)), *_]):
+        case ast.Call(func=ast.Name(id="ProxyRefusal"), args=[ast.Constant(value=str(kind)), *_]):
+            yield kind  # the download handler passes it on
+        case ast.Call(func=ast.Name(id="_respond"), args=[_, _, ast.Constant(value=str(kind)), *_]):
             yield kind
-        case ast.Assign(targets=[ast.Name(id="_NETWORK")], value=table):  # what the engines' own words mean
+        case ast.Assign(
+            targets=[ast.Name(id="_KIND_BY_NETWORK_ERROR" | "_KIND_BY_ERROR_NAME")], value=table
+        ):  # kinds of the engines' error messages
             pairs = ast.literal_eval(table)
             yield from (pairs.values() if isinstance(pairs, dict) else (kind for _, kind in pairs))
 
 
-def told() -> set[str]:
+def kinds_in_docs() -> set[str]:
     text = (ROOT / "docs/crawling.md").read_text("utf-8")
     table = text.partition("The kinds of `failed`:")[2].partition("\n\n")[2].partition("\n\n")[0]
     rows = [line.split("|")[1] for line in table.splitlines()]
@@ -55,5 +56,5 @@ def told() -> set[str]:
     return {"http-" if kind.startswith("http-") else kind for kind in kinds}
 
 
-def test_every_kind_of_failure_is_told_in_the_table_and_none_that_there_is_not() -> None:
-    assert told() == given()
+def test_the_documentation_lists_exactly_the_failure_kinds() -> None:
+    assert kinds_in_docs() == kinds_in_code()

@@ -1,4 +1,4 @@
-"""When an outlet is polled again."""
+"""The time of an outlet's next poll."""
 
 from __future__ import annotations
 
@@ -12,97 +12,100 @@ from monitor.crawl.poll_interval import (
     MAX_FAILING_INTERVAL,
     MAX_RETRY_AFTER,
     PollSummary,
-    max_age,
     next_poll,
-    retry_after,
+    parse_max_age,
+    parse_retry_after,
 )
 
 MINUTE = timedelta(minutes=1)
 
 
-def pause(seen: PollSummary, *, interval: int = 15, failures: float = 0, every: int | None = None) -> timedelta:
-    return next_poll(interval * MINUTE, failures, seen, every=(every and every * MINUTE) or None).pause
+def pause(summary: PollSummary, *, interval: int = 15, failures: float = 0, every: int | None = None) -> timedelta:
+    return next_poll(interval * MINUTE, failures, summary, every=(every and every * MINUTE) or None).pause
 
 
-def test_all_known_slows_down() -> None:
-    assert pause(PollSummary(listed=30, new=0)) == 22.5 * MINUTE
+def test_only_known_candidates_lengthen_the_interval() -> None:
+    assert pause(PollSummary(candidates=30, new=0)) == 22.5 * MINUTE
 
 
-def test_nothing_listed_counts_as_known() -> None:
+def test_no_candidates_lengthen_the_interval() -> None:
     assert pause(PollSummary()) == 22.5 * MINUTE
 
 
-def test_mostly_new_speeds_up() -> None:
-    assert pause(PollSummary(listed=30, new=25)) == 7.5 * MINUTE
+def test_mostly_new_candidates_shorten_the_interval() -> None:
+    assert pause(PollSummary(candidates=30, new=25)) == 7.5 * MINUTE
 
 
-def test_several_new_ones_keep_the_pace() -> None:
-    assert pause(PollSummary(listed=30, new=5)) == 15 * MINUTE
+def test_several_new_candidates_keep_the_interval() -> None:
+    assert pause(PollSummary(candidates=30, new=5)) == 15 * MINUTE
 
 
-def test_half_known_keeps_the_pace() -> None:
-    assert pause(PollSummary(listed=30, new=15)) == 15 * MINUTE
+def test_half_known_candidates_keep_the_interval() -> None:
+    assert pause(PollSummary(candidates=30, new=15)) == 15 * MINUTE
 
 
-def test_a_ttl_slows_down_as_far_as_the_ceiling() -> None:
-    assert pause(PollSummary(listed=30, new=5, fresh_for=40 * MINUTE)) == 40 * MINUTE
-    assert pause(PollSummary(listed=30, new=5, fresh_for=40 * MINUTE), every=30) == 30 * MINUTE
+def test_a_ttl_lengthens_the_pause_up_to_the_ceiling() -> None:
+    assert pause(PollSummary(candidates=30, new=5, freshness_lifetime=40 * MINUTE)) == 40 * MINUTE
+    assert pause(PollSummary(candidates=30, new=5, freshness_lifetime=40 * MINUTE), every=30) == 30 * MINUTE
 
 
-def test_unfinished_work_comes_back_soon() -> None:
-    assert pause(PollSummary(listed=30, unfinished=True)) == MINUTE
+def test_an_unfinished_poll_is_continued_within_a_minute() -> None:
+    assert pause(PollSummary(candidates=30, unfinished=True)) == MINUTE
 
 
-def test_a_failed_page_brings_the_outlet_back_when_it_is_due() -> None:
-    assert pause(PollSummary(listed=30, waiting=5 * MINUTE), interval=60) == 5 * MINUTE
+def test_the_next_poll_is_no_later_than_the_next_retry() -> None:
+    assert pause(PollSummary(candidates=30, next_retry=5 * MINUTE), interval=60) == 5 * MINUTE
 
 
-def test_failures_add_up_by_their_kind_and_a_success_forgets_them() -> None:
+def test_failures_add_up_by_weight_until_a_success() -> None:
     failures = 0.0
     for kind, total in [("timeout", 0.25), ("connection", 0.75), ("http-404", 1.75), ("malformed", 2.75)]:
         failures = next_poll(15 * MINUTE, failures, PollSummary(failure=kind), every=None).failures
         assert failures == total
-    assert next_poll(15 * MINUTE, failures, PollSummary(listed=1), every=None).failures == 0
+    assert next_poll(15 * MINUTE, failures, PollSummary(candidates=1), every=None).failures == 0
 
 
-def test_a_failing_outlet_is_asked_ever_more_rarely_but_always_again() -> None:
+def test_failures_lengthen_the_pause_up_to_a_limit() -> None:
     pauses = [pause(PollSummary(failure="http-404"), failures=number) for number in range(12)]
     assert pauses == sorted(pauses)
     assert pauses[-1] == MAX_FAILING_INTERVAL
 
 
-def test_every_is_the_ceiling_of_a_failing_outlet_too() -> None:
+def test_every_limits_the_pause_of_a_failing_outlet() -> None:
     assert pause(PollSummary(failure="http-404"), failures=50, every=20) == 20 * MINUTE
 
 
-def test_a_rest_that_is_asked_for_goes_before_everything_but_a_day() -> None:
-    assert pause(PollSummary(failure="http-429", rest=120 * MINUTE), every=5) == 120 * MINUTE
-    assert pause(PollSummary(rest=timedelta(days=30))) == MAX_RETRY_AFTER
+def test_retry_after_overrides_all_limits_up_to_a_day() -> None:
+    assert pause(PollSummary(failure="http-429", retry_after=120 * MINUTE), every=5) == 120 * MINUTE
+    assert pause(PollSummary(retry_after=timedelta(days=30))) == MAX_RETRY_AFTER
 
 
-seens = st.builds(
+poll_summaries = st.builds(
     PollSummary,
-    listed=st.integers(0, 500),
+    candidates=st.integers(0, 500),
     new=st.integers(0, 500),
     failure=st.sampled_from([None, "timeout", "http-404", "dns"]),
-    fresh_for=st.timedeltas(timedelta(0), timedelta(days=9)),
-    waiting=st.none() | st.timedeltas(timedelta(0), timedelta(days=1)),
+    freshness_lifetime=st.timedeltas(timedelta(0), timedelta(days=9)),
+    next_retry=st.none() | st.timedeltas(timedelta(0), timedelta(days=1)),
     unfinished=st.booleans(),
 )
 
 
-@given(st.lists(seens, min_size=1, max_size=40), st.none() | st.timedeltas(timedelta(seconds=1), timedelta(days=2)))
-def test_no_outlet_is_asked_too_often_or_forgotten(polls: list[PollSummary], every: timedelta | None) -> None:
+@given(
+    st.lists(poll_summaries, min_size=1, max_size=40),
+    st.none() | st.timedeltas(timedelta(seconds=1), timedelta(days=2)),
+)
+def test_the_pause_stays_within_its_limits(summaries: list[PollSummary], every: timedelta | None) -> None:
     interval, failures = 15 * MINUTE, 0.0
-    for seen in polls:
-        made = next_poll(interval, failures, seen, every=every)
-        interval, failures = made.interval, made.failures
-        assert made.pause <= (every or MAX_FAILING_INTERVAL)
-        assert made.pause >= min(MINUTE, every or MINUTE)
+    for summary in summaries:
+        plan = next_poll(interval, failures, summary, every=every)
+        interval, failures = plan.interval, plan.failures
+        assert plan.pause <= (every or MAX_FAILING_INTERVAL)
+        assert plan.pause >= min(MINUTE, every or MINUTE)
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"),
+    ("header", "seconds"),
     [
         (b"120", 120),
         ("0", 0),
@@ -116,12 +119,12 @@ def test_no_outlet_is_asked_too_often_or_forgotten(polls: list[PollSummary], eve
         (None, None),
     ],
 )
-def test_retry_after_is_a_number_or_a_date(value: bytes | str | None, seconds: float | None) -> None:
-    assert retry_after(value, now=datetime(2026, 11, 22, 12, tzinfo=UTC)) == seconds
+def test_retry_after_is_a_number_or_a_date(header: bytes | str | None, seconds: float | None) -> None:
+    assert parse_retry_after(header, now=datetime(2026, 11, 22, 12, tzinfo=UTC)) == seconds
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"),
+    ("header", "seconds"),
     [
         (b"public, max-age=300", 300),
         ("max-age=300, no-cache", 0),
@@ -132,5 +135,5 @@ def test_retry_after_is_a_number_or_a_date(value: bytes | str | None, seconds: f
         (None, 0),
     ],
 )
-def test_cache_control_says_how_long_it_stays_fresh(value: bytes | str | None, seconds: int) -> None:
-    assert max_age(value) == timedelta(seconds=seconds)
+def test_max_age_is_read_from_cache_control(header: bytes | str | None, seconds: int) -> None:
+    assert parse_max_age(header) == timedelta(seconds=seconds)

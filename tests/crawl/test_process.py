@@ -1,4 +1,4 @@
-"""The crawling process: how it begins, how it is ended, and what a killed one leaves behind."""
+"""The crawling process: its start, its end by signals, and the leases of killed processes."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ import yaml
 from mail.server import mail_server
 from monitor import process_identity
 from monitor.config import load
-from monitor.crawl.lease import reclaim
+from monitor.crawl.lease import release_dead_leases
 from monitor.demo.web import Fault, Site
 from monitor.models import now
 from monitor.store import open_store
-from store.examples import filing, story
+from store.examples import page_commit, story
 
-from .engine import Memory
-from .test_poll import rss, stories
+from .engine import InMemoryStore
+from .test_poll import put_stories, rss
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,8 +36,8 @@ pytestmark = pytest.mark.acceptance
 ROOT = Path(__file__).resolve().parents[2]
 
 
-class Place:
-    """A directory with a monitor.yaml, and commands run in it."""
+class Workspace:
+    """A directory with a monitor.yaml in which commands run."""
 
     def __init__(self, path: Path, site: Site, **outlet: Any) -> None:
         self.path = path
@@ -73,68 +73,68 @@ class Place:
             store.close()
 
 
-def until(true: Callable[[], object], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it never came true"
+def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition never held"
         time.sleep(0.05)
 
 
 def page(number: int) -> bytes:
-    words = " ".join(f"Sentence {sentence} of story {number} tells what happened next." for sentence in range(40))
+    text = " ".join(f"Sentence {sentence} of story {number} tells what happened next." for sentence in range(40))
     return (
-        f"<html><head><title>Story {number}</title></head><body><article><h1>Story {number}</h1><p>{words}</p>".encode()
+        f"<html><head><title>Story {number}</title></head><body><article><h1>Story {number}</h1><p>{text}</p>".encode()
     )
 
 
 @pytest.fixture
-def place(tmp_path: Path, site: Site) -> Place:
-    urls = stories(site, 12)
+def workspace(tmp_path: Path, site: Site) -> Workspace:
+    urls = put_stories(site, 12)
     for number, url in enumerate(urls):
         site.put("/" + url.removeprefix(site.url), page(number))
     site.put("/rss", rss(urls), "application/rss+xml")
-    return Place(tmp_path, site)
+    return Workspace(tmp_path, site)
 
 
-def fetched(site: Site) -> int:
-    return sum(asked.path.startswith("/2026/") for asked in site.asked)
+def fetched_stories(site: Site) -> int:
+    return sum(request.path.startswith("/2026/") for request in site.asked)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_first_signal_ends_a_pass_cleanly(place: Place, site: Site, number: signal.Signals) -> None:
+def test_the_first_signal_ends_a_pass_cleanly(workspace: Workspace, site: Site, number: signal.Signals) -> None:
     site.delay = 0.5
-    process = place.start("monitor", "crawl", "--all")
-    until(lambda: fetched(site) >= 1)
+    process = workspace.start("monitor", "crawl", "--all")
+    wait_until(lambda: fetched_stories(site) >= 1)
     process.send_signal(number)
     _, err = process.communicate(timeout=30)
     assert "Traceback" not in err
     assert number.name in err
     assert process.returncode == 128 + number
     assert "interrupted; the next crawl takes what is left" in err
-    assert fetched(site) < 12
-    state = place.states()["X"]
+    assert fetched_stories(site) < 12
+    state = workspace.states()["X"]
     assert state.holder is None
     assert state.next_poll_at < now() + timedelta(minutes=2)
-    assert sum(state.dispositions.values()) == fetched(site)
+    assert sum(state.dispositions.values()) == fetched_stories(site)
 
 
 @pytest.mark.parametrize("command", ["discover", "extract"])
-def test_the_first_signal_ends_an_errand_at_once(place: Place, site: Site, command: str) -> None:
+def test_the_first_signal_cancels_a_one_off_command(workspace: Workspace, site: Site, command: str) -> None:
     site.fault("*", Fault(delay=20))
-    process = place.start("monitor", command, site.url)
-    until(lambda: site.asked)
+    process = workspace.start("monitor", command, site.url)
+    wait_until(lambda: site.asked)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=15) == 128 + signal.SIGINT
     out, err = process.communicate()
     assert (out, "Traceback" in err) == ("", False)
 
 
-def test_a_second_signal_ends_it_at_once(place: Place, site: Site) -> None:
+def test_a_second_signal_kills_the_process(workspace: Workspace, site: Site) -> None:
     site.fault("*", Fault(delay=20))
     site.fault("/rss", Fault())
     site.fault("/robots.txt", Fault())
-    process = place.start("monitor", "crawl", "--all")
-    until(lambda: site.count("/rss"))
+    process = workspace.start("monitor", "crawl", "--all")
+    wait_until(lambda: site.count("/rss"))
     time.sleep(0.5)
     process.send_signal(signal.SIGTERM)
     time.sleep(0.5)
@@ -143,78 +143,98 @@ def test_a_second_signal_ends_it_at_once(place: Place, site: Site) -> None:
     process.communicate()
 
 
-def test_a_signal_ends_a_mail_round_after_the_mail_under_way(place: Place) -> None:
+def test_a_signal_ends_a_mail_delivery_after_the_current_mail(workspace: Workspace) -> None:
     names = [f"a{number}" for number in range(40)]
     with mail_server() as (manners, port):
         manners.data = lambda: time.sleep(1)
-        path = place.path / "monitor.yaml"
+        path = workspace.path / "monitor.yaml"
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
         settings["mail"] = {"url": f"smtp://127.0.0.1:{port}?starttls=never", "sender": "m@example.org"}
         settings["alerts"] = [{"name": name, "query": "words", "to": [f"{name}@example.org"]} for name in names]
         path.write_text(yaml.safe_dump(settings), encoding="utf-8")
-        store = open_store(load(path, {}).store, place.path)
+        store = open_store(load(path, {}).store, workspace.path)
         store.setup()
-        store.commit([filing(story("x"), alerts=tuple(names))])
-        process = place.start("monitor", "run")
-        until(lambda: manners.taken)
+        store.commit([page_commit(story("x"), alerts=tuple(names))])
+        process = workspace.start("monitor", "run")
+        wait_until(lambda: manners.taken)
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=30)
         assert process.returncode == 0, err
         assert len(manners.taken) < 10
-        left = len(names) - len(manners.taken)
-        assert len(store.claim(holder="another", now=now(), term=timedelta(minutes=1))) == left
+        unsent = len(names) - len(manners.taken)
+        assert len(store.claim(holder="another", now=now(), term=timedelta(minutes=1))) == unsent
         store.close()
 
 
-def test_what_a_killed_process_held_is_taken_over_at_once(place: Place, site: Site) -> None:
+def test_the_leases_of_a_killed_process_are_taken_over_at_once(workspace: Workspace, site: Site) -> None:
     site.delay = 0.5
-    process = place.start("monitor", "crawl")
-    until(lambda: fetched(site) >= 1)
+    process = workspace.start("monitor", "crawl")
+    wait_until(lambda: fetched_stories(site) >= 1)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    assert place.states()["X"].holder is not None
+    assert workspace.states()["X"].holder is not None
     site.delay = 0.0
-    status, _, err = place.run("monitor", "crawl")
+    status, _, err = workspace.run("monitor", "crawl")
     assert status == 0, err
-    state = place.states()["X"]
+    state = workspace.states()["X"]
     assert state.holder is None
     assert state.last_ok_at is not None
 
 
-def test_scrapy_knows_the_spiders_and_runs_them(place: Place, site: Site) -> None:
-    assert place.run("scrapy", "list", cwd=ROOT)[1].split() == ["federal-register", "outlets"]
-    config = place.path / "monitor.yaml"
-    items = place.path / "items.jsonl"
-    status, _, err = place.run("scrapy", "crawl", "outlets", "-a", f"config={config}", "-O", str(items), cwd=ROOT)
+def test_scrapy_lists_and_runs_the_spiders(workspace: Workspace, site: Site) -> None:
+    assert workspace.run("scrapy", "list", cwd=ROOT)[1].split() == ["federal-register", "outlets"]
+    config = workspace.path / "monitor.yaml"
+    items_path = workspace.path / "items.jsonl"
+    status, _, err = workspace.run(
+        "scrapy", "crawl", "outlets", "-a", f"config={config}", "-O", str(items_path), cwd=ROOT
+    )
     assert (status, "Traceback" in err) == (0, False), err
-    read = [json.loads(line) for line in items.read_text(encoding="utf-8").splitlines()]
-    assert len(read) == 12
-    assert {item["disposition"] for item in read} == {"stored"}
-    assert place.states()["X"].holder is None
+    items = [json.loads(line) for line in items_path.read_text(encoding="utf-8").splitlines()]
+    assert len(items) == 12
+    assert {item["disposition"] for item in items} == {"stored"}
+    assert workspace.states()["X"].holder is None
 
 
-def test_scrapy_is_told_in_a_line_what_it_cannot_crawl(place: Place) -> None:
-    config = place.path / "monitor.yaml"
-    for words, told in (
+def test_scrapy_prints_a_configuration_error_in_one_line(workspace: Workspace) -> None:
+    config = workspace.path / "monitor.yaml"
+    for arguments, message in (
         (("-a", f"config={config}", "-a", "outlets=Xx"), 'no outlet "Xx"; did you mean "X"?'),
-        (("-a", f"config={place.path / 'missing.yaml'}"), "missing.yaml: no such file"),
+        (("-a", f"config={workspace.path / 'missing.yaml'}"), "missing.yaml: no such file"),
     ):
-        status, _, err = place.run("scrapy", "crawl", "outlets", "-L", "ERROR", *words, cwd=ROOT)
+        status, _, err = workspace.run("scrapy", "crawl", "outlets", "-L", "ERROR", *arguments, cwd=ROOT)
         assert status == 2, err
-        assert told in err
+        assert message in err
         assert len(err.splitlines()) == 1, err
 
 
-def test_scrapys_own_interrupt_gives_the_lease_back(place: Place, site: Site) -> None:
+def test_the_old_name_of_a_scrapy_argument_is_accepted(workspace: Workspace, site: Site) -> None:
+    """``-a everything=1`` means ``-a ignore_schedule=1`` and prints one line on stderr."""
+    config = f"config={workspace.path / 'monitor.yaml'}"
+    polls = [
+        ((), 1, 0),
+        ((), 1, 0),
+        (("-a", "ignore_schedule=1"), 2, 0),
+        (("-a", "ignore_schedule=0"), 2, 0),
+        (("-a", "everything=1"), 3, 1),
+        (("-a", "everything=0"), 3, 1),
+    ]
+    for arguments, polled, lines in polls:
+        status, _, err = workspace.run("scrapy", "crawl", "outlets", "-a", config, *arguments, cwd=ROOT)
+        assert status == 0, err
+        assert site.count("/rss") == polled
+        assert err.count("-a everything is deprecated, use -a ignore_schedule\n") == len(err.splitlines()) == lines, err
+
+
+def test_an_interrupt_of_scrapy_releases_the_lease(workspace: Workspace, site: Site) -> None:
     site.delay = 0.5
-    process = place.start("scrapy", "crawl", "outlets", "-a", f"config={place.path / 'monitor.yaml'}", cwd=ROOT)
-    until(lambda: fetched(site) >= 1)
+    process = workspace.start("scrapy", "crawl", "outlets", "-a", f"config={workspace.path / 'monitor.yaml'}", cwd=ROOT)
+    wait_until(lambda: fetched_stories(site) >= 1)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
-    assert place.states()["X"].holder is None, err
+    assert workspace.states()["X"].holder is None, err
 
 
-def test_a_foreign_package_called_spiders_is_told_of(place: Place, tmp_path: Path) -> None:
+def test_another_package_called_spiders_is_reported(workspace: Workspace, tmp_path: Path) -> None:
     foreign = tmp_path / "elsewhere" / "spiders"
     foreign.mkdir(parents=True)
     (foreign / "__init__.py").write_text("", encoding="utf-8")
@@ -227,101 +247,106 @@ def test_a_foreign_package_called_spiders_is_told_of(place: Place, tmp_path: Pat
             text=True,
             timeout=60,
             check=False,
-            **({"cwd": place.path} | options),
+            **({"cwd": workspace.path} | options),
         )
         assert process.returncode != 0
         assert "another package called `spiders`" in process.stderr
 
 
-def test_a_spider_that_does_not_exist_is_named_before_anything_starts(tmp_path: Path, site: Site) -> None:
-    status, _, err = Place(tmp_path, site, spider="nowhere").run("monitor", "crawl")
+def test_an_unknown_spider_is_reported_before_any_request(tmp_path: Path, site: Site) -> None:
+    status, _, err = Workspace(tmp_path, site, spider="nowhere").run("monitor", "crawl")
     assert status == 2
     assert "there is no spider 'nowhere'" in err
     assert "federal-register, outlets" in err
     assert site.count() == 0
 
 
-def test_an_outlet_with_a_spider_of_its_own_is_read_by_it(tmp_path: Path, site: Site) -> None:
+def test_an_outlet_is_polled_by_its_configured_spider(tmp_path: Path, site: Site) -> None:
     site.put("/1234/a-document-of-the-register", page(1))
-    found = {"html_url": f"{site.url}1234/a-document-of-the-register", "title": "A", "publication_date": f"{now():%F}"}
-    untitled = {**found, "html_url": f"{site.url}api/ab", "title": None}
-    site.put("/api", json.dumps({"results": [untitled, found]}).encode(), "application/json")
-    place = Place(tmp_path, site, spider="federal-register", feeds=[], sections=[f"{site.url}api"])
-    status, _, err = place.run("monitor", "crawl")
+    document = {
+        "html_url": f"{site.url}1234/a-document-of-the-register",
+        "title": "A",
+        "publication_date": f"{now():%F}",
+    }
+    untitled = {**document, "html_url": f"{site.url}api/ab", "title": None}
+    site.put("/api", json.dumps({"results": [untitled, document]}).encode(), "application/json")
+    workspace = Workspace(tmp_path, site, spider="federal-register", feeds=[], sections=[f"{site.url}api"])
+    status, _, err = workspace.run("monitor", "crawl")
     assert status == 0, err
-    assert place.states()["X"].dispositions == {"stored": 1}
+    assert workspace.states()["X"].dispositions == {"stored": 1}
 
 
-# ---- who holds a lease
+# ---- process identities
 
 
 def test_this_process_is_not_dead() -> None:
     assert not process_identity.is_dead(process_identity.this_process())
 
 
-def ours(**other: object) -> str:
-    """How this process would be called if some of its name were different."""
+def own_identity(**changes: object) -> str:
+    """Returns the identity of this process with some of its parts changed."""
     names = ("host", "pid", "began", "boot", "namespace", "nonce")
     parts = dict(zip(names, process_identity.this_process().split(":"), strict=True))
-    return ":".join(str(part) for part in (parts | other).values())
+    return ":".join(str(part) for part in (parts | changes).values())
 
 
 @pytest.fixture
-def ended() -> int:
-    """The number of a process that is gone."""
+def dead_pid() -> int:
+    """Returns the pid of a process that has ended."""
     child = subprocess.Popen([sys.executable, "-c", "pass"])
     child.wait()
     return child.pid
 
 
-def test_a_process_that_ended_is_dead(ended: int) -> None:
-    assert process_identity.is_dead(ours(pid=ended, began=1))
+def test_an_ended_process_is_dead(dead_pid: int) -> None:
+    assert process_identity.is_dead(own_identity(pid=dead_pid, began=1))
 
 
-def test_a_holder_is_called_by_its_host_and_number_first() -> None:
+def test_a_process_identity_starts_with_host_and_pid() -> None:
     assert process_identity.this_process().startswith(f"{socket.gethostname()}:{os.getpid()}:")
 
 
 @pytest.mark.parametrize(
-    "elsewhere", [{"host": "another"}, {"boot": "another-boot"}, {"namespace": "4026539999"}], ids=str
+    "changes", [{"host": "another"}, {"boot": "another-boot"}, {"namespace": "4026539999"}], ids=str
 )
-def test_of_a_process_whose_number_counts_elsewhere_nobody_can_tell(ended: int, elsewhere: dict[str, str]) -> None:
-    assert not process_identity.is_dead(ours(pid=ended, began=1, **elsewhere))
+def test_a_process_of_another_pid_namespace_may_live(dead_pid: int, changes: dict[str, str]) -> None:
+    assert not process_identity.is_dead(own_identity(pid=dead_pid, began=1, **changes))
 
 
-def test_of_a_name_as_it_was_written_before_nobody_can_tell(ended: int) -> None:
-    assert not process_identity.is_dead(f"{socket.gethostname()}:{ended}:1")
+def test_a_process_with_an_identity_of_the_old_form_may_live(dead_pid: int) -> None:
+    assert not process_identity.is_dead(f"{socket.gethostname()}:{dead_pid}:1")
 
 
-def test_a_number_that_another_process_got_since_is_not_the_holder() -> None:
-    assert process_identity.is_dead(ours(began=1))
+def test_a_process_whose_pid_was_reused_is_dead() -> None:
+    assert process_identity.is_dead(own_identity(began=1))
 
 
-def test_a_process_whose_start_is_not_told_may_live() -> None:
-    assert not process_identity.is_dead(ours(began=""))
+def test_a_process_without_a_start_time_may_live() -> None:
+    assert not process_identity.is_dead(own_identity(began=""))
 
 
-def test_without_proc_the_host_and_the_number_tell(ended: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_proc_host_and_pid_identify_a_process(dead_pid: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process_identity, "_PROC", Path("/nowhere"))
     assert ":::" in process_identity.this_process()
-    assert process_identity.is_dead(ours(pid=ended))
+    assert process_identity.is_dead(own_identity(pid=dead_pid))
     assert not process_identity.is_dead(process_identity.this_process())
 
 
-def test_no_two_processes_have_one_name() -> None:
-    name = [
+def test_two_processes_have_different_identities() -> None:
+    command = [
         sys.executable,
         "-c",
         "from monitor import process_identity; print(process_identity.this_process().split(':')[-1])",
     ]
-    first, second = (subprocess.run(name, capture_output=True, check=True).stdout for _ in range(2))
+    first, second = (subprocess.run(command, capture_output=True, check=True).stdout for _ in range(2))
     assert first != second
 
 
-def test_only_what_dead_processes_hold_is_freed() -> None:
-    store, moment = Memory(), now()
-    for name, who in {"dead": ours(began=1), "alive": process_identity.this_process()}.items():
-        store.lease([name], holder=who, now=moment, term=timedelta(minutes=2), limit=1)
-    assert reclaim(store, now=moment) == ["dead"]  # type: ignore[arg-type]
+def test_only_leases_of_dead_processes_are_released() -> None:
+    store, leased_at = InMemoryStore(), now()
+    holders = {"dead": own_identity(began=1), "alive": process_identity.this_process()}
+    for name, holder in holders.items():
+        store.lease([name], holder=holder, now=leased_at, term=timedelta(minutes=2), limit=1)
+    assert release_dead_leases(store, now=leased_at) == ["dead"]  # type: ignore[arg-type]  # a part of a store
     assert store.states["dead"].holder is None
     assert store.states["alive"].holder is not None

@@ -1,4 +1,4 @@
-"""A process takes outlets to poll, shares them with others, and gives them back."""
+"""The scheduler leases outlets, shares them with other processes, and releases them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.config import Config, Outlet
 from monitor.crawl import process
-from monitor.crawl import scheduler as shift_module
+from monitor.crawl import scheduler as scheduler_module
 from monitor.crawl.report import PollReport
 from monitor.crawl.scheduler import OutletScheduler
 from monitor.errors import StoreUnavailable
@@ -29,8 +29,8 @@ NAMES = ("One", "Two", "Three")
 CONFIG = Config(outlets=tuple(Outlet(name=name, url=f"https://{name.lower()}.example/") for name in NAMES))
 
 
-class Asked:
-    """A service whose store notes which outlets are asked for, and gives none."""
+class NoLeaseService:
+    """A service whose store records the names of a lease call and leases none."""
 
     def __init__(self) -> None:
         self.config = CONFIG
@@ -45,20 +45,21 @@ class Asked:
         return work(*arguments)
 
 
-def test_what_it_polls_itself_is_not_asked_for_though_its_lease_ran_out_while_the_store_was_away() -> None:
-    service = Asked()
-    shift = OutletScheduler(service, NAMES, continuous=True)  # type: ignore[arg-type]  # it plays the service
-    shift._held["Two"] = OutletState(name="Two", next_poll_at=now(), interval=FIRST_INTERVAL)
-    asyncio.run(shift._lease(NAMES))
+def test_a_process_does_not_lease_what_it_polls_already() -> None:
+    """Its own lease may have expired while the store was away."""
+    service = NoLeaseService()
+    scheduler = OutletScheduler(service, NAMES, continuous=True)  # type: ignore[arg-type]  # a stub
+    scheduler._leased["Two"] = OutletState(name="Two", next_poll_at=now(), interval=FIRST_INTERVAL)
+    asyncio.run(scheduler._lease_outlets(NAMES))
     assert service.names == ["One", "Three"]
 
 
-def test_a_pass_that_is_stopped_says_which_outlets_it_did_not_come_to() -> None:
-    shift = OutletScheduler(Asked(), NAMES, ignore_schedule=True)  # type: ignore[arg-type]  # it plays the service
-    shift.report.add(PollReport(outlet="Two"))
-    shift.stopping.set()
-    asyncio.run(shift._left_out(["Three"]))
-    assert (shift.report.unpolled, shift.report.not_due) == (("One", "Three"), ())
+def test_a_stopped_pass_reports_the_outlets_it_did_not_poll() -> None:
+    scheduler = OutletScheduler(NoLeaseService(), NAMES, ignore_schedule=True)  # type: ignore[arg-type]  # a stub
+    scheduler.report.add(PollReport(outlet="Two"))
+    scheduler.stop.set()
+    asyncio.run(scheduler._record_unpolled(["Three"]))
+    assert (scheduler.report.unpolled, scheduler.report.not_due) == (("One", "Three"), ())
 
 
 def test_a_delivery_that_fails_does_not_end_later_ones(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,26 +79,25 @@ def test_a_delivery_that_fails_does_not_end_later_ones(monkeypatch: pytest.Monke
     monkeypatch.setattr("monitor.delivery.open_dispatcher", lambda *_: nullcontext(FailingDispatcher()))
     monkeypatch.setattr(process, "MAIL_INTERVAL_SECONDS", 0.01)
     service: Any = SimpleNamespace(store=None, config=None)
-    asyncio.run(asyncio.wait_for(process._send_mail(service, stop), 30))
+    asyncio.run(asyncio.wait_for(process._deliver_mail(service, stop), 30))
     assert deliveries == [0, 1, 2]
 
 
-def test_an_outlet_polled_while_the_clock_was_ahead_is_polled_again_once_it_is_set_back(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    service, right = FakeService(*CONFIG.outlets), now()
-    shift = OutletScheduler(service, NAMES, continuous=True)  # type: ignore[arg-type]  # it plays the service
+def test_outlets_are_due_again_after_the_clock_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An outlet polled while the clock was years ahead does not wait for its next poll in the future."""
+    service, correct_time = FakeService(*CONFIG.outlets), now()
+    scheduler = OutletScheduler(service, NAMES, continuous=True)  # type: ignore[arg-type]  # a stub
 
-    def take() -> list[str]:
-        states = asyncio.run(shift._lease(NAMES))
+    def poll_due() -> list[str]:
+        states = asyncio.run(scheduler._lease_outlets(NAMES))
         for state in states:
-            polled = replace(state, last_poll_at=shift_module.now(), next_poll_at=shift_module.now() + HOUR)
+            polled = replace(state, last_poll_at=scheduler_module.now(), next_poll_at=scheduler_module.now() + HOUR)
             service.store.release(polled)
         return [state.name for state in states]
 
-    monkeypatch.setattr(shift_module, "now", lambda: right + timedelta(days=3650))
-    assert take() == list(NAMES)
-    assert take() == []
-    monkeypatch.setattr(shift_module, "now", lambda: right)
-    assert take() == list(NAMES)
-    assert take() == []
+    monkeypatch.setattr(scheduler_module, "now", lambda: correct_time + timedelta(days=3650))
+    assert poll_due() == list(NAMES)
+    assert poll_due() == []
+    monkeypatch.setattr(scheduler_module, "now", lambda: correct_time)
+    assert poll_due() == list(NAMES)
+    assert poll_due() == []

@@ -1,4 +1,4 @@
-"""Calls of the store wait while it is away, and not for ever in a pass that somebody waits for."""
+"""Calls of the store wait while it is away, in a pass for a limited time."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Nothing:
-    """A store and an extractor of which nothing is asked."""
+class ClosableStub:
+    """Stands in for a store and an extractor that are only closed."""
 
     def close(self) -> None:
         pass
@@ -26,10 +26,10 @@ class Nothing:
 
 @pytest.fixture
 def service() -> Iterator[Service]:
-    nothing: Any = Nothing()
-    made = Service(Config(), nothing, nothing, store_retry_timeout=timedelta(seconds=1.5))
-    yield made
-    made.close()
+    stub: Any = ClosableStub()
+    service = Service(Config(), stub, stub, store_retry_timeout=timedelta(seconds=1.5))
+    yield service
+    service.close()
 
 
 def read() -> str:
@@ -40,19 +40,20 @@ def write() -> None:
     raise StoreUnavailable("the disk is full")
 
 
-def test_a_full_disk_ends_a_pass_after_one_patience_however_many_reads_go_well(
-    service: Service, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_full_disk_ends_a_pass_although_reads_succeed(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    """All waiting writes fail after one ``store_retry_timeout``, however many reads succeed meanwhile."""
+
     async def crawl() -> float:
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        started_at = loop.time()
         writes = [asyncio.create_task(service.call(write))]
         for _ in range(10):
             await asyncio.sleep(0.1)
             assert await service.call(read) == "read"
             writes.append(asyncio.create_task(service.call(write)))
-        assert all(isinstance(each, StoreUnavailable) for each in await asyncio.gather(*writes, return_exceptions=True))
-        return loop.time() - began
+        results = await asyncio.gather(*writes, return_exceptions=True)
+        assert all(isinstance(result, StoreUnavailable) for result in results)
+        return loop.time() - started_at
 
     with caplog.at_level(logging.WARNING):
         assert asyncio.run(crawl()) < 4.5
@@ -61,11 +62,11 @@ def test_a_full_disk_ends_a_pass_after_one_patience_however_many_reads_go_well(
     ]
 
 
-def test_a_store_that_is_back_is_waited_for_anew(service: Service) -> None:
-    answers = iter([write, read, write, read])
+def test_each_outage_of_the_store_has_a_new_timeout(service: Service) -> None:
+    calls = iter([write, read, write, read])
 
     def work() -> object:
-        return next(answers)()
+        return next(calls)()
 
     async def crawl() -> None:
         for _ in range(2):

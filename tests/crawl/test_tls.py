@@ -1,4 +1,4 @@
-"""https goes the same guarded way as http."""
+"""https requests pass the address guard and verify certificates."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 
 from servers import certificate
 
-from .engine import FAST
-from .test_fetch import fetch, refusal
+from .engine import FAST_SETTINGS
+from .test_fetch import fetch, fetch_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from .engine import Engine
 
 
-CARELESS = FAST.model_copy(update={"obey_robots": False})
+WITHOUT_ROBOTS = FAST_SETTINGS.model_copy(update={"obey_robots": False})
 
 
-class Answer(BaseHTTPRequestHandler):
+class OkHandler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(200 if self.path != "/robots.txt" else 404)
         self.send_header("Content-Length", "5")
@@ -34,13 +34,13 @@ class Answer(BaseHTTPRequestHandler):
         self.wfile.write(b"<p>ok")
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Logs nothing."""
 
 
 @contextmanager
 def serve(pem: Path) -> Iterator[str]:
-    """The address of an https server on loopback with the certificate in ``pem``."""
-    server = HTTPServer(("127.0.0.1", 0), Answer)
+    """Yields the address of an https server on loopback with the certificate in ``pem``."""
+    server = HTTPServer(("127.0.0.1", 0), OkHandler)
     server.socket = certificate.context(pem).wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"https://127.0.0.1:{server.server_port}/"
@@ -49,29 +49,29 @@ def serve(pem: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of an https server on loopback whose certificate is trusted."""
+def https_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Yields the address of an https server on loopback whose certificate is trusted."""
     pem = certificate.make(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(pem))
     with serve(pem) as url:
         yield url
 
 
-def test_a_page_comes_over_https(engine: Engine, secure: str) -> None:
-    assert fetch(engine, secure + "a").body == b"<p>ok"
+def test_a_page_is_fetched_over_https(engine: Engine, https_url: str) -> None:
+    assert fetch(engine, https_url + "a").body == b"<p>ok"
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused_unless_the_outlet_says_otherwise(
-    engine: Engine, tmp_path: Path
-) -> None:
+def test_an_untrusted_certificate_is_refused_unless_verify_is_false(engine: Engine, tmp_path: Path) -> None:
     with serve(certificate.make(tmp_path)) as url:
-        error = refusal(engine, url)
+        error = fetch_error(engine, url)
         assert (error.kind, error.permanent) == ("robots-unreachable", False)
         assert "not signed by an authority that is trusted here" in str(error)
         assert "verify: false" in str(error)
-        assert refusal(engine, url, settings=CARELESS).kind == "tls"
+        assert fetch_error(engine, url, settings=WITHOUT_ROBOTS).kind == "tls"
         assert fetch(engine, url, verify=False).body == b"<p>ok"
-        assert refusal(engine, url).kind == "robots-unreachable", "no connection is shared with the careless outlet"
+        assert fetch_error(engine, url).kind == "robots-unreachable", (
+            "the connection of the unverified outlet is not reused"
+        )
 
 
 def test_a_certificate_for_another_name_is_refused(
@@ -80,15 +80,15 @@ def test_a_certificate_for_another_name_is_refused(
     pem = certificate.make(tmp_path, "elsewhere.example")
     monkeypatch.setenv("SSL_CERT_FILE", str(pem))
     with serve(pem) as url:
-        assert "is for another name" in str(refusal(engine, url, settings=CARELESS))
+        assert "is for another name" in str(fetch_error(engine, url, settings=WITHOUT_ROBOTS))
 
 
-def test_a_redirect_to_https_inside_the_network_is_refused(engine: Engine, site: Site, secure: str) -> None:
-    url = site.put("/a", status=302, headers=(("Location", secure + "a"),))
-    assert refusal(engine, url).kind == "private-address"
+def test_a_redirect_to_a_private_https_address_is_refused(engine: Engine, site: Site, https_url: str) -> None:
+    url = site.put("/a", status=302, headers=(("Location", https_url + "a"),))
+    assert fetch_error(engine, url).kind == "private-address"
 
 
-def test_a_server_that_speaks_no_tls_is_a_tls_failure(engine: Engine, site: Site) -> None:
+def test_a_server_without_tls_is_a_tls_failure(engine: Engine, site: Site) -> None:
     url = site.url.replace("http:", "https:") + "a"
-    error = refusal(engine, url, settings=CARELESS)
+    error = fetch_error(engine, url, settings=WITHOUT_ROBOTS)
     assert (error.kind, error.permanent) == ("tls", False)

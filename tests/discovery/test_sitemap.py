@@ -1,4 +1,4 @@
-"""Sitemaps of all kinds."""
+"""Sitemaps, sitemap indexes and news sitemaps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SINCE = NOW - timedelta(days=7)
 
 
-def read(body: str | bytes) -> ParsedSource:
+def parse(body: str | bytes) -> ParsedSource:
     body = body.encode() if isinstance(body, str) else body
     return sitemap.parse_sitemap(body, url="https://news.example/sitemap.xml", outlet="News", since=SINCE)
 
@@ -34,95 +34,95 @@ def entry(number: int, lastmod: str = "") -> str:
     return f"<url><loc>https://news.example/{number}</loc>{tail}</url>"
 
 
-def test_what_changed_lately_comes_newest_first() -> None:
-    listing = read(urlset(entry(1, "2026-11-20"), entry(2, "2026-11-22T10:00:00Z"), entry(3, "2025-01-01")))
-    assert [candidate.url[-1] for candidate in listing.candidates] == ["2", "1"]
-    assert listing.offered == 3
+def test_recently_changed_entries_come_newest_first() -> None:
+    parsed = parse(urlset(entry(1, "2026-11-20"), entry(2, "2026-11-22T10:00:00Z"), entry(3, "2025-01-01")))
+    assert [candidate.url[-1] for candidate in parsed.candidates] == ["2", "1"]
+    assert parsed.offered == 3
 
 
-def test_a_news_sitemap_tells_title_date_and_language() -> None:
+def test_a_news_sitemap_gives_title_date_and_language() -> None:
     news = """<url><loc>https://news.example/a</loc><lastmod>2020-01-01</lastmod>
     <n:news xmlns:n="http://www.google.com/schemas/sitemap-news/0.9"><n:publication><n:name>N</n:name>
     <n:language>ru</n:language></n:publication><n:publication_date>2026-11-22T09:00:00+03:00</n:publication_date>
     <n:title>Сбербанк &amp; ИИ</n:title></n:news></url>"""
-    listing = read(urlset(news))
-    (candidate,) = listing.candidates
-    assert listing.news
+    parsed = parse(urlset(news))
+    (candidate,) = parsed.candidates
+    assert parsed.news
     assert (candidate.title, candidate.language) == ("Сбербанк & ИИ", "ru")
     assert candidate.published_at == datetime(2026, 11, 22, 6, tzinfo=UTC)
 
 
-def test_a_short_sitemap_without_dates_is_taken_whole() -> None:
-    assert len(read(urlset(*map(entry, range(300)))).candidates) == 300
+def test_a_short_sitemap_without_dates_is_kept() -> None:
+    assert len(parse(urlset(*map(entry, range(300)))).candidates) == 300
 
 
-def test_a_long_sitemap_without_dates_is_an_archive() -> None:
-    listing = read(urlset(*map(entry, range(2000)), entry(5, "2026-11-22")))
-    assert len(listing.candidates) == 1
-    assert "2000 entries without a date" in listing.note
+def test_undated_entries_of_a_long_sitemap_are_skipped() -> None:
+    parsed = parse(urlset(*map(entry, range(2000)), entry(5, "2026-11-22")))
+    assert len(parsed.candidates) == 1
+    assert "2000 entries without a date" in parsed.note
 
 
-def test_an_index_names_its_children_news_first_then_the_freshest() -> None:
+def test_children_of_an_index_come_news_first_then_newest_first() -> None:
     body = """<sitemapindex xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">
     <sitemap><loc>https://news.example/2019.xml</loc><lastmod>2019-01-01</lastmod></sitemap>
     <sitemap><loc>https://news.example/a.xml</loc><lastmod>2026-11-21</lastmod></sitemap>
     <sitemap><loc>https://news.example/b.xml</loc><lastmod>2026-11-22</lastmod></sitemap>
     <sitemap><loc>/news.xml</loc></sitemap></sitemapindex>"""
-    children = read(body).children
+    children = parse(body).children
     assert [child.url.rsplit("/", 1)[1] for child in children] == ["news.xml", "b.xml", "a.xml", "2019.xml"]
     assert [child.fresh for child in children] == [True, True, True, False]
 
 
-def test_dates_that_no_standard_knows_do_not_hold_a_long_sitemap_up() -> None:
-    listing = read(urlset(*(entry(number, "Sunday 22nd of November 2026, 10 pm") for number in range(400))))
-    assert all(candidate.published_at is None for candidate in listing.candidates)
-    assert len(listing.candidates) == 400
+def test_nonstandard_dates_are_not_parsed_in_sitemaps() -> None:
+    parsed = parse(urlset(*(entry(number, "Sunday 22nd of November 2026, 10 pm") for number in range(400))))
+    assert all(candidate.published_at is None for candidate in parsed.candidates)
+    assert len(parsed.candidates) == 400
 
 
-def test_gzip_is_unpacked() -> None:
-    assert len(read(gzip.compress(urlset(entry(1)).encode())).candidates) == 1
+def test_gzip_is_decompressed() -> None:
+    assert len(parse(gzip.compress(urlset(entry(1)).encode())).candidates) == 1
 
 
-def test_a_gzip_bomb_is_not_unpacked() -> None:
+def test_a_gzip_bomb_is_refused() -> None:
     with pytest.raises(FetchError) as caught:
-        read(gzip.compress(bytes(60_000_000)))
+        parse(gzip.compress(bytes(60_000_000)))
     assert caught.value.kind == "too-large"
 
 
 @pytest.mark.parametrize("body", [b"\x1f\x8bnonsense", b"", b"<rss/>", b"<html><p>x</p></html>", b"no xml"])
-def test_what_is_no_sitemap_is_refused(body: bytes) -> None:
+def test_other_documents_are_refused(body: bytes) -> None:
     with pytest.raises(FetchError) as caught:
-        read(body)
+        parse(body)
     assert caught.value.kind == "malformed"
 
 
 def test_entities_are_refused() -> None:
     with pytest.raises(FetchError, match="entities"):
-        read('<!DOCTYPE u [<!ENTITY a SYSTEM "file:///etc/passwd">]><urlset><url><loc>&a;</loc></url></urlset>')
+        parse('<!DOCTYPE u [<!ENTITY a SYSTEM "file:///etc/passwd">]><urlset><url><loc>&a;</loc></url></urlset>')
 
 
-def test_an_address_that_is_none_costs_its_entry_alone() -> None:
-    bad = "<url><loc>http://[oops/a</loc></url>"
-    assert [candidate.url for candidate in read(urlset(bad, entry(1))).candidates] == ["https://news.example/1"]
+def test_a_malformed_url_drops_only_its_entry() -> None:
+    malformed = "<url><loc>http://[oops/a</loc></url>"
+    assert [candidate.url for candidate in parse(urlset(malformed, entry(1))).candidates] == ["https://news.example/1"]
     index = (
         "<sitemapindex><sitemap><loc>http://[oops</loc></sitemap><sitemap><loc>/a.xml</loc></sitemap></sitemapindex>"
     )
-    assert [child.url for child in read(index).children] == ["https://news.example/a.xml"]
+    assert [child.url for child in parse(index).children] == ["https://news.example/a.xml"]
 
 
-def test_gzip_in_parts_is_unpacked_whole() -> None:
-    whole = urlset(entry(1)).encode()
-    assert len(read(gzip.compress(whole[:50]) + gzip.compress(whole[50:])).candidates) == 1
+def test_gzip_with_several_members_is_decompressed() -> None:
+    body = urlset(entry(1)).encode()
+    assert len(parse(gzip.compress(body[:50]) + gzip.compress(body[50:])).candidates) == 1
 
 
 @pytest.mark.parametrize(
     "namespace", ['xmlns:n="https://www.google.com/schemas/sitemap-news/0.9"', 'xmlns:n="google-news"', ""]
 )
-def test_a_news_sitemap_is_one_whatever_its_namespace(namespace: str) -> None:
+def test_a_news_sitemap_is_recognised_under_any_namespace(namespace: str) -> None:
     news = f"<n:news {namespace}><n:publication_date>2026-11-22</n:publication_date><n:title>A</n:title></n:news>"
-    (candidate,) = read(urlset(f"<url><loc>/a</loc>{news}</url>")).candidates
+    (candidate,) = parse(urlset(f"<url><loc>/a</loc>{news}</url>")).candidates
     assert (candidate.title, candidate.published_at) == ("A", datetime(2026, 11, 22, tzinfo=UTC))
 
 
-def test_a_lastmod_that_only_fills_its_place_is_no_date() -> None:
-    assert len(read(urlset(entry(1, "0001-01-01T00:00:00"))).candidates) == 1
+def test_a_placeholder_lastmod_is_no_date() -> None:
+    assert len(parse(urlset(entry(1, "0001-01-01T00:00:00"))).candidates) == 1

@@ -1,4 +1,4 @@
-"""What an address alone tells."""
+"""URL rules, the candidate filter, sections and autodiscovery."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from monitor.config.schema import Outlet
 from monitor.discovery import autodiscovery, section
 from monitor.discovery.filter_candidates import filter_candidates
-from monitor.discovery.url_rules import OutletScope, day_in, looks_like_article
+from monitor.discovery.url_rules import OutletScope, date_in_path, looks_like_article
 from monitor.errors import FetchError
 from monitor.models import Candidate
 
@@ -25,7 +25,7 @@ def outlet(**changes: Any) -> Outlet:
 
 
 @pytest.mark.parametrize(
-    ("url", "own"),
+    ("url", "in_scope"),
     [
         ("https://www.news.example.co.uk/a", True),
         ("http://m.example.co.uk/a", True),
@@ -41,15 +41,15 @@ def outlet(**changes: Any) -> Outlet:
         ("", False),
     ],
 )
-def test_own_hosts_are_the_site_its_sections_and_what_it_names(url: str, own: bool) -> None:
-    named = outlet(hosts=("partner.example.org",), sections=("https://live.example.net/world",))
-    assert (url in OutletScope(named)) is own
+def test_scope_is_the_site_its_sections_and_configured_hosts(url: str, in_scope: bool) -> None:
+    configured = outlet(hosts=("partner.example.org",), sections=("https://live.example.net/world",))
+    assert (url in OutletScope(configured)) is in_scope
 
 
-def test_hosts_without_a_domain_agree_in_the_port() -> None:
-    own = OutletScope(outlet(url="http://127.0.0.1:8001/"))
-    assert "http://127.0.0.1:8001/a" in own
-    assert "http://127.0.0.1:8002/a" not in own
+def test_hosts_without_a_domain_must_have_the_same_port() -> None:
+    scope = OutletScope(outlet(url="http://127.0.0.1:8001/"))
+    assert "http://127.0.0.1:8001/a" in scope
+    assert "http://127.0.0.1:8002/a" not in scope
 
 
 ARTICLES = [
@@ -67,7 +67,7 @@ ARTICLES = [
     "https://x.com/topics/ai/putin-orders-government-to-work-with-china",
     "https://x.com/2026/11/06/weather/how-ai-forecast-models-learn",
 ]
-OTHERS = [
+NON_ARTICLES = [
     "https://x.com/",
     "https://x.com/world",
     "https://x.com/tag/artificial-intelligence-and-more",
@@ -85,17 +85,17 @@ OTHERS = [
 
 
 @pytest.mark.parametrize("url", ARTICLES)
-def test_addresses_of_stories_look_like_articles(url: str) -> None:
+def test_story_urls_look_like_articles(url: str) -> None:
     assert looks_like_article(url, "A headline of more than five words")
 
 
-@pytest.mark.parametrize("url", OTHERS)
-def test_lists_files_and_doors_do_not_look_like_articles(url: str) -> None:
+@pytest.mark.parametrize("url", NON_ARTICLES)
+def test_lists_files_and_service_pages_do_not_look_like_articles(url: str) -> None:
     assert not looks_like_article(url, "")
 
 
 @pytest.mark.parametrize(
-    ("url", "day"),
+    ("url", "date"),
     [
         ("https://x.com/2026/11/22/a", (2026, 11, 22)),
         ("https://x.com/20261122/a", (2026, 11, 22)),
@@ -111,36 +111,37 @@ def test_lists_files_and_doors_do_not_look_like_articles(url: str) -> None:
         ("https://x.com/a", None),
     ],
 )
-def test_a_path_tells_its_day(url: str, day: tuple[int, int, int] | None) -> None:
-    assert day_in(url) == (datetime(*day, tzinfo=UTC) if day else None)
+def test_the_date_is_read_from_the_path(url: str, date: tuple[int, int, int] | None) -> None:
+    assert date_in_path(url) == (datetime(*date, tzinfo=UTC) if date else None)
 
 
-def kept(*candidates: Candidate, feed: bool = True, **changes: Any) -> tuple[list[str], dict[str, int]]:
-    found = filter_candidates(candidates, outlet=outlet(**changes), since=NOW - timedelta(days=7), feed=feed)
-    return [candidate.url.rpartition("/")[2] for candidate in found.kept], dict(found.dropped)
+def filtered(*candidates: Candidate, feed: bool = True, **changes: Any) -> tuple[list[str], dict[str, int]]:
+    """Returns the last path segments of the kept candidates, and the number dropped by reason."""
+    result = filter_candidates(candidates, outlet=outlet(**changes), since=NOW - timedelta(days=7), feed=feed)
+    return [candidate.url.rpartition("/")[2] for candidate in result.kept], dict(result.dropped)
 
 
 def candidate(path: str, *, days_ago: float | None = None) -> Candidate:
-    at = None if days_ago is None else NOW - timedelta(days=days_ago)
-    return Candidate(url=f"https://news.example.co.uk/{path}", outlet="News", published_at=at)
+    published_at = None if days_ago is None else NOW - timedelta(days=days_ago)
+    return Candidate(url=f"https://news.example.co.uk/{path}", outlet="News", published_at=published_at)
 
 
-def test_old_ones_are_dropped_by_their_date_or_their_path() -> None:
-    found = kept(
+def test_old_candidates_are_dropped_by_date_or_path() -> None:
+    result = filtered(
         candidate("a", days_ago=8), candidate("b", days_ago=6), candidate("2026/11/02/c"), candidate("2026/11/20/d"),
         candidate("2026/11/e"), candidate("2025/11/f"), candidate("g"),
     )  # fmt: skip
-    assert found == (["b", "d", "e", "g"], {"old": 3})
+    assert result == (["b", "d", "e", "g"], {"old": 3})
 
 
-def test_include_decides_alone_and_exclude_always() -> None:
+def test_include_alone_decides_and_exclude_always_applies() -> None:
     paths = ("world/a", "sport/b", "world/live/c")
-    assert kept(*map(candidate, paths), include=("/world/",), exclude=("/live/",)) == (["a"], {"excluded": 2})
+    assert filtered(*map(candidate, paths), include=("/world/",), exclude=("/live/",)) == (["a"], {"excluded": 2})
 
 
-def test_a_feed_is_believed_where_a_sitemap_is_not() -> None:
-    assert kept(candidate("short"), feed=True)[0] == ["short"]
-    assert kept(candidate("short"), feed=False)[0] == []
+def test_a_short_slug_is_kept_from_a_feed_but_not_from_a_sitemap() -> None:
+    assert filtered(candidate("short"), feed=True)[0] == ["short"]
+    assert filtered(candidate("short"), feed=False)[0] == []
 
 
 @pytest.mark.parametrize(
@@ -148,21 +149,21 @@ def test_a_feed_is_believed_where_a_sitemap_is_not() -> None:
     ["archives/12345", "2026/11/20/weather/ai-model", "topics/ai/putin-orders", "people/xi-jinping",
      "jobs/us-adds-jobs", "events/brics-2026", "search/google-ai", "tag/ai/story"],
 )  # fmt: skip
-def test_what_a_feed_lists_is_a_story_whatever_section_it_stands_in(path: str) -> None:
-    assert kept(candidate(path)) == ([path.rpartition("/")[2]], {})
+def test_a_feed_entry_is_a_story_in_any_section(path: str) -> None:
+    assert filtered(candidate(path)) == ([path.rpartition("/")[2]], {})
 
 
 @pytest.mark.parametrize("path", ["", "weather", "news/archive/", "wp-admin/a", "login/story", "a.jpg", "tag/rss"])
-def test_a_feed_s_doors_and_lists_are_no_stories(path: str) -> None:
-    assert kept(candidate(path)) == ([], {"no-article": 1})
+def test_service_pages_and_lists_in_a_feed_are_dropped(path: str) -> None:
+    assert filtered(candidate(path)) == ([], {"no-article": 1})
 
 
-def test_a_day_that_a_story_tells_of_does_not_make_it_old() -> None:
-    assert kept(candidate("annexation-of-2014-03-18-still-shapes-ai-policy"))[1] == {}
+def test_a_date_inside_the_slug_does_not_make_a_story_old() -> None:
+    assert filtered(candidate("annexation-of-2014-03-18-still-shapes-ai-policy"))[1] == {}
 
 
-def test_each_address_counts_once() -> None:
-    assert kept(candidate("a"), candidate("a"))[0] == ["a"]
+def test_each_url_is_kept_once() -> None:
+    assert filtered(candidate("a"), candidate("a"))[0] == ["a"]
 
 
 PAGE = """<html><head><base href="https://www.news.example.co.uk/world/">
@@ -177,51 +178,51 @@ PAGE = """<html><head><base href="https://www.news.example.co.uk/world/">
 <footer><a href="/2020/01/01/how-we-work-and-why-we-do">How we work and why we do it so</a></footer></body></html>"""
 
 
-def test_a_section_offers_its_own_headlines_once_without_its_menus() -> None:
-    listing = section.parse_section(PAGE.encode(), url="https://www.news.example.co.uk/world", outlet=outlet())
-    (found,) = listing.candidates
-    assert found.url == "https://www.news.example.co.uk/world/china-and-russia-agree-on-chips"
-    assert found.title == "China and Russia agree on chips after long talks"
+def test_a_section_offers_each_own_headline_once_without_menus() -> None:
+    parsed = section.parse_section(PAGE.encode(), url="https://www.news.example.co.uk/world", outlet=outlet())
+    (headline,) = parsed.candidates
+    assert headline.url == "https://www.news.example.co.uk/world/china-and-russia-agree-on-chips"
+    assert headline.title == "China and Russia agree on chips after long talks"
 
 
-def test_a_section_offers_the_stories_of_a_page_that_tells_them_apart_by_their_fragments() -> None:
+def test_routes_in_fragments_are_separate_stories() -> None:
     titles = ("China and Russia agree on chips after long talks", "Ministers of both countries agree on data centres")
-    for mark in ("#/", "#!/"):
-        page = "".join(f"<a href='{mark}story/{n}'>{title}</a>" for n, title in enumerate(titles, 10001))
-        listing = section.parse_section(page.encode(), url="https://www.news.example.co.uk/", outlet=outlet())
-        assert [found.url.partition(mark)[2] for found in listing.candidates] == ["story/10001", "story/10002"]
+    for prefix in ("#/", "#!/"):
+        page = "".join(f"<a href='{prefix}story/{n}'>{title}</a>" for n, title in enumerate(titles, 10001))
+        parsed = section.parse_section(page.encode(), url="https://www.news.example.co.uk/", outlet=outlet())
+        assert [story.url.partition(prefix)[2] for story in parsed.candidates] == ["story/10001", "story/10002"]
 
 
-def test_a_home_page_tells_of_feeds_sitemaps_and_sections() -> None:
+def test_a_home_page_yields_feeds_sitemaps_and_sections() -> None:
     robots = ("https://www.news.example.co.uk/sitemap.xml", "https://www.news.example.co.uk/news-map.xml")
-    site = autodiscovery.discovery_hints(
+    hints = autodiscovery.discovery_hints(
         PAGE.encode(), url="https://www.news.example.co.uk/", outlet=outlet(), robots=robots
     )
-    assert [url.rpartition("/")[2] for url in site.feeds] == ["atom.xml", "rss", "comments.xml"]
-    assert [url.rpartition("/")[2] for url in site.sitemaps] == ["news-map.xml", "sitemap.xml"]
-    assert [url.rpartition("/")[2] for url in site.sections] == ["technology", "world"]
+    assert [url.rpartition("/")[2] for url in hints.feeds] == ["atom.xml", "rss", "comments.xml"]
+    assert [url.rpartition("/")[2] for url in hints.sitemaps] == ["news-map.xml", "sitemap.xml"]
+    assert [url.rpartition("/")[2] for url in hints.sections] == ["technology", "world"]
 
 
-def test_an_empty_page_is_told() -> None:
+def test_an_empty_page_raises() -> None:
     with pytest.raises(FetchError, match="empty"):
         section.parse_section(b"", url="https://x.com/", outlet=outlet())
 
 
 @given(st.binary(max_size=200), st.sampled_from([None, "utf-8", "windows-1251", "hex", "no-such"]))
-def test_no_bytes_break_a_section(body: bytes, charset: str | None) -> None:
+def test_arbitrary_bytes_raise_only_fetch_errors(body: bytes, charset: str | None) -> None:
     with suppress(FetchError):
         section.parse_section(b"<a href=" + body, url="https://x.com/", outlet=outlet(), charset=charset)
 
 
 @given(st.text(max_size=80))
-def test_no_address_breaks_the_sieve(url: str) -> None:
-    for address in (url, f"https://www.news.example.co.uk/{url}", f"http://{url}"):
-        filter_candidates([Candidate(url=address, outlet="News")], outlet=outlet(), since=NOW, feed=False)
+def test_arbitrary_urls_do_not_break_the_filter(url: str) -> None:
+    for candidate_url in (url, f"https://www.news.example.co.uk/{url}", f"http://{url}"):
+        filter_candidates([Candidate(url=candidate_url, outlet="News")], outlet=outlet(), since=NOW, feed=False)
 
 
-def test_what_a_site_announces_at_no_address_is_left_out() -> None:
+def test_malformed_announced_urls_are_left_out() -> None:
     page = '<base href="http://[oops"><link rel="alternate" type="application/rss+xml" href="http://[oops">'
-    site = autodiscovery.discovery_hints(
+    hints = autodiscovery.discovery_hints(
         page.encode(), url="https://x.com/", outlet=outlet(), robots=("http://[oops", "/map.xml")
     )
-    assert (site.feeds, site.sitemaps) == ((), ("https://x.com/map.xml",))
+    assert (hints.feeds, hints.sitemaps) == ((), ("https://x.com/map.xml",))

@@ -14,13 +14,13 @@ from mail.server import free_port, mail_server
 from monitor.config import Config, MailSettings, Outlet
 from monitor.delivery import open_dispatcher
 from monitor.mail.ops_mail import CHECK_INTERVAL, REMINDER_INTERVAL
-from monitor.notify.dispatcher import DeliveryReport
 from monitor.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from monitor.notify.dispatcher import DeliveryReport
     from monitor.store import Store
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

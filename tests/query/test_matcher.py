@@ -123,6 +123,22 @@ def test_a_snippet_marks_complete_words_and_shows_where_it_is_cut() -> None:
     assert third.marked("[", "]").endswith("[sanctions] end")
 
 
+def test_snippets_do_not_overlap_and_mark_every_match() -> None:
+    """Matches at 0, 155 and 170 characters: the third one is too far from the first for one snippet."""
+    text = "Sberbank " + "a" * 145 + " Sberbank said Sberbank " + "b " * 100
+    pieces = [snippet.marked("[", "]") for snippet in snippets(parse("Sberbank"), replace(STORY, title="", text=text))]
+    assert pieces == [
+        f"[Sberbank] {'a' * 145} [Sberbank] said…",
+        f"…[Sberbank] {'b ' * 48}b…",
+    ]
+
+
+def test_a_title_is_one_snippet_with_all_its_matches() -> None:
+    title = "Sberbank " + "word " * 60 + "Sberbank"
+    marked = [snippet.marked("[", "]") for snippet in snippets(parse("title:Sberbank"), replace(STORY, title=title))]
+    assert marked == ["[Sberbank] " + "word " * 60 + "[Sberbank]"]
+
+
 def test_negated_clauses_are_not_marked() -> None:
     assert highlight(parse("BRICS -Rosatom"), STORY, "title").marks == ()
     assert context(parse("NOT Rosatom"), STORY) == ""

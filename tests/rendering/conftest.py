@@ -1,4 +1,4 @@
-"""The two engines, real ones, and sites for them."""
+"""Fixtures: the two real engines, and sites for them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from crawl.engine import Engine, shared
+from crawl.engine import Engine, shared_engine
 from monitor.demo.web import Site
 from monitor.rendering import browser
 from servers import missing
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def engine() -> Engine:
-    return shared()
+    return shared_engine()
 
 
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
-    path = browser.find(os.environ.get("MONITOR_TEST_CHROMIUM"))
+    path = browser.find_chromium(os.environ.get("MONITOR_TEST_CHROMIUM"))
     if path is None:
         missing("there is no Chromium: apt-get install chromium, or set MONITOR_TEST_CHROMIUM")
     return path
@@ -32,7 +32,7 @@ def chromium_path() -> str:
 
 @pytest.fixture(scope="session")
 def splash(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Splash]:
-    """A Splash of this test run's own, that a test may stop and kill."""
+    """A Splash server for this test run only, which a test may stop and kill."""
     try:
         server = Splash(tmp_path_factory.mktemp("splash") / "log", stuck=4).wait()
     except Missing as reason:
@@ -43,7 +43,7 @@ def splash(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Splash]:
 
 @pytest.fixture(scope="session")
 def splash_url(request: pytest.FixtureRequest) -> str:
-    """Address of a real Splash: MONITOR_TEST_SPLASH, or our own."""
+    """URL of a real Splash: MONITOR_TEST_SPLASH, or the `splash` fixture."""
     if url := os.environ.get("MONITOR_TEST_SPLASH"):
         return url
     url = request.getfixturevalue("splash").url

@@ -1,4 +1,4 @@
-"""Pages whose stories a script writes, each in another way."""
+"""Pages whose stories a script writes, each in a different way."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ PARAGRAPHS = [
     for number in range(8)
 ]
 STORY = "<h1>Controls on chips</h1>" + "".join(f"<p>{text}</p>" for text in PARAGRAPHS)
-_QUOTED = json.dumps(STORY).replace("</", "<\\/")
-WRITE = f"document.getElementById('root').innerHTML = {_QUOTED};"
+_QUOTED_STORY = json.dumps(STORY).replace("</", "<\\/")
+WRITE_STORY = f"document.getElementById('root').innerHTML = {_QUOTED_STORY};"
 
 
 def app(script: str, *, extra: str = "") -> bytes:
-    """An application's shell, whose script is given."""
+    """Returns a single-page application's shell with the given script."""
     page = (
         "<!DOCTYPE html><html><head><title>News</title></head><body><noscript>You need to enable JavaScript.</noscript>"
         f"{extra}<div id='root'></div><script>{script}</script></body></html>"
@@ -27,21 +27,21 @@ def app(script: str, *, extra: str = "") -> bytes:
 
 
 def late(milliseconds: int) -> bytes:
-    return app(f"setTimeout(function () {{ {WRITE} }}, {milliseconds});")
+    return app(f"setTimeout(function () {{ {WRITE_STORY} }}, {milliseconds});")
 
 
 def consent(button: str) -> bytes:
-    """A wall that hides the story until its button is clicked."""
+    """Returns a page whose consent wall hides the story until its button is clicked."""
     return app(
         f"document.querySelector('#wall button').onclick = function () {{"
-        f" document.getElementById('wall').remove(); setTimeout(function () {{ {WRITE} }}, 200); }};",
+        f" document.getElementById('wall').remove(); setTimeout(function () {{ {WRITE_STORY} }}, 200); }};",
         extra=f"<div id='wall'>We value your privacy. {button}</div>",
     )
 
 
 def put_all(site: Site) -> None:
-    """One page of each kind, under the path that names it."""
-    site.put("/at-once", app(WRITE))
+    """Adds one page of each kind to the site, under the path that names the kind."""
+    site.put("/at-once", app(WRITE_STORY))
     site.put("/late", late(300))
     site.put("/very-late", late(2500))
     site.put("/story.html", STORY.encode())
@@ -63,7 +63,7 @@ def put_all(site: Site) -> None:
         "/framework",
         app(
             "function show() { if (location.pathname === '/articles/7') { setTimeout(function () {"
-            + WRITE
+            + WRITE_STORY
             + "}, 100); } }"
             "history.pushState({}, '', '/articles/7'); show();"
         ),
@@ -76,7 +76,9 @@ def put_all(site: Site) -> None:
     site.put("/to-nowhere", app("setTimeout(function () { location.href = '/missing'; }, 100);"))
     site.put("/404", app("document.getElementById('root').textContent = 'Nothing here';"), status=404)
     site.put("/500", app("document.getElementById('root').textContent = 'Our fault';"), status=500)
-    site.put("/selector", app(f"setTimeout(function () {{ {WRITE} }}, 3500);", extra=f"<p>{'Teaser. ' * 100}</p>"))
-    site.put("/dialogs", app("alert('Hello'); confirm('Really?');" + WRITE))
+    site.put(
+        "/selector", app(f"setTimeout(function () {{ {WRITE_STORY} }}, 3500);", extra=f"<p>{'Teaser. ' * 100}</p>")
+    )
+    site.put("/dialogs", app("alert('Hello'); confirm('Really?');" + WRITE_STORY))
     site.put("/loop", app("while (true) {}"))
     site.put("/loop-late", app("setTimeout(function () { while (true) {} }, 300);"))

@@ -1,4 +1,4 @@
-"""``render: auto`` sees what needs a script, tries the cheapest engine first, and remembers what worked."""
+"""``render: auto`` detects pages that need a script, tries the cheapest engine first, and remembers what worked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rendering import pages
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 URL = "https://example.org/news/2026/11/a-story"
-EMPTY, FULL = pages.app(pages.WRITE), f"<html><body>{pages.STORY}</body></html>".encode()
+EMPTY, FULL = pages.app(pages.WRITE_STORY), f"<html><body>{pages.STORY}</body></html>".encode()
 
 
 def page(body: bytes | str, *, content_type: str = "text/html", engine: str = "none") -> Page:
@@ -27,7 +27,7 @@ def page(body: bytes | str, *, content_type: str = "text/html", engine: str = "n
 
 
 @pytest.mark.parametrize(
-    ("body", "word"),
+    ("body", "reason"),
     [
         (EMPTY, "JavaScript"),
         ("<html><body><div id='root'></div><script src='/a.js'></script></body></html>", "root"),
@@ -37,8 +37,8 @@ def page(body: bytes | str, *, content_type: str = "text/html", engine: str = "n
         ("<html><head><script src='/a.js'></script></head></html>", "no body"),
     ],
 )
-def test_a_page_that_waits_for_its_script_is_seen(body: bytes | str, word: str) -> None:
-    assert word in str(needs_rendering(page(body)))
+def test_a_page_that_needs_its_script_is_detected(body: bytes | str, reason: str) -> None:
+    assert reason in str(needs_rendering(page(body)))
 
 
 @pytest.mark.parametrize(
@@ -54,26 +54,26 @@ def test_a_page_that_waits_for_its_script_is_seen(body: bytes | str, word: str) 
         b"\x00\xff\xfe",
     ],
 )
-def test_a_page_with_something_to_read_or_nothing_to_run_is_left_alone(body: bytes | str) -> None:
+def test_a_page_with_text_or_without_scripts_needs_no_rendering(body: bytes | str) -> None:
     assert needs_rendering(page(body)) is None
 
 
-def test_what_is_no_html_is_left_alone() -> None:
+def test_a_document_other_than_html_needs_no_rendering() -> None:
     assert needs_rendering(page(b"{}<script", content_type="application/json")) is None
 
 
 @given(st.binary(max_size=2000))
-def test_no_page_breaks_the_look_at_it(body: bytes) -> None:
+def test_arbitrary_bytes_raise_nothing(body: bytes) -> None:
     needs_rendering(page(b"<html><script>" + body))
 
 
-def test_pages_of_one_kind_share_their_folders_but_not_their_numbers() -> None:
+def test_an_address_pattern_has_the_folders_without_numbers() -> None:
     assert address_pattern("https://a.org/news/2026/11/x") == address_pattern("https://a.org/news/2027/01/y?z=1")
     assert address_pattern("https://a.org/news/x") != address_pattern("https://a.org/video/x")
     assert address_pattern("https://a.org/x") != address_pattern("https://b.org/x")
 
 
-def test_what_worked_is_tried_first_from_then_on_and_the_weaker_ones_not_at_all() -> None:
+def test_the_engine_that_worked_is_tried_first_and_weaker_ones_skipped() -> None:
     memory = EngineMemory()
     memory.learn(URL, "splash", worked=True, now=NOON)
     assert memory.engines(URL, ["splash", "playwright"], now=NOON) == ["splash", "playwright"]
@@ -82,7 +82,7 @@ def test_what_worked_is_tried_first_from_then_on_and_the_weaker_ones_not_at_all(
     assert memory.engines("https://example.org/about/us", ["splash"], now=NOON) == ["none", "splash"]
 
 
-def test_the_plain_page_is_asked_for_again_now_and_then() -> None:
+def test_the_plain_page_is_tried_again_after_a_while() -> None:
     memory = EngineMemory()
     memory.learn(URL, "splash", worked=True, now=NOON)
     memory.learn(URL, "splash", worked=True, now=NOON + timedelta(days=6))
@@ -92,45 +92,45 @@ def test_the_plain_page_is_asked_for_again_now_and_then() -> None:
     assert memory.to_json() == {}
 
 
-def test_a_kind_of_page_no_engine_helps_is_not_rendered_for_a_day() -> None:
+def test_a_pattern_that_no_engine_can_read_is_not_rendered_for_a_day() -> None:
     memory = EngineMemory()
     memory.learn(URL, "playwright", worked=False, now=NOON)
     assert memory.engines(URL, ["splash", "playwright"], now=NOON) == ["none"]
     assert memory.engines(URL, ["splash"], now=NOON + auto.HOPELESS_LIFETIME) == ["none", "splash"]
 
 
-def test_an_engine_that_is_no_longer_there_is_not_asked() -> None:
+def test_an_engine_that_is_no_longer_installed_is_not_tried() -> None:
     memory = EngineMemory()
     memory.learn(URL, "playwright", worked=True, now=NOON)
     assert memory.engines(URL, [], now=NOON) == ["none"]
 
 
-def test_memory_survives_being_stored_and_stays_small() -> None:
+def test_the_memory_survives_storage_and_is_bounded() -> None:
     memory = EngineMemory()
     for number in range(3 * auto.MAX_ADDRESS_PATTERNS):
         url = f"https://example.org/{'x' * number}/story"
         memory.learn(url, "splash", worked=True, now=NOON + timedelta(seconds=number))
-    again = EngineMemory(memory.to_json())
-    assert len(again.to_json()) == auto.MAX_ADDRESS_PATTERNS
-    assert again.engines(url, ["splash"], now=NOON) == ["splash"]
+    restored = EngineMemory(memory.to_json())
+    assert len(restored.to_json()) == auto.MAX_ADDRESS_PATTERNS
+    assert restored.engines(url, ["splash"], now=NOON) == ["splash"]
     assert EngineMemory({"broken": "entry", "other": {}}).to_json() == {}
 
 
 class Engines:
-    """Answers as each engine would; remembers who was asked."""
+    """Fakes the engines: returns or raises the given result of each, and records the calls."""
 
-    def __init__(self, **answers: Page | Exception | None) -> None:
-        self.answers = answers
-        self.asked: list[str] = []
+    def __init__(self, **results: Page | Exception | None) -> None:
+        self.results = results
+        self.calls: list[str] = []
 
     async def fetch(self, engine: str) -> Page | None:
-        self.asked.append(engine)
-        answer = self.answers[engine]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        self.calls.append(engine)
+        result = self.results[engine]
+        if isinstance(result, Exception):
+            raise result
+        return result
 
-    def read(
+    def fetch_page(
         self, memory: EngineMemory | None = None, available: tuple[str, ...] = ("splash", "playwright")
     ) -> Page | None:
         return asyncio.run(
@@ -138,46 +138,46 @@ class Engines:
         )
 
 
-def test_a_page_that_needs_no_script_costs_one_request() -> None:
+def test_a_page_that_needs_no_script_takes_one_request() -> None:
     engines = Engines(none=page(FULL))
-    assert engines.read() == page(FULL)
-    assert engines.asked == ["none"]
+    assert engines.fetch_page() == page(FULL)
+    assert engines.calls == ["none"]
 
 
-def test_the_cheapest_engine_that_reads_it_is_used_and_remembered() -> None:
+def test_the_cheapest_engine_that_works_is_used_and_remembered() -> None:
     memory, full = EngineMemory(), page(FULL, engine="playwright")
     engines = Engines(none=page(EMPTY), splash=page(EMPTY, engine="splash"), playwright=full)
-    assert engines.read(memory) == full
-    assert engines.read(memory) == full
-    assert engines.asked == ["none", "splash", "playwright", "playwright"]
+    assert engines.fetch_page(memory) == full
+    assert engines.fetch_page(memory) == full
+    assert engines.calls == ["none", "splash", "playwright", "playwright"]
 
 
-def test_an_engine_that_fails_leaves_the_page_to_the_next_one() -> None:
+def test_the_next_engine_is_tried_when_one_fails() -> None:
     full = page(FULL, engine="playwright")
     for failure in (FetchError("it hangs", kind="hang", permanent=True), RenderingUnavailable("gone")):
-        assert Engines(none=page(EMPTY), splash=failure, playwright=full).read() == full
+        assert Engines(none=page(EMPTY), splash=failure, playwright=full).fetch_page() == full
 
 
-def test_where_an_engine_is_away_the_page_waits_instead_of_ending_as_empty() -> None:
+def test_an_unavailable_engine_raises_instead_of_yielding_an_empty_page() -> None:
     engines = Engines(none=page(EMPTY), splash=RenderingUnavailable("gone"))
     with pytest.raises(RenderingUnavailable):
-        engines.read(available=("splash",))
+        engines.fetch_page(available=("splash",))
 
 
-def test_what_the_site_answers_is_the_answer_whoever_asked() -> None:
+def test_an_http_error_is_raised_without_trying_another_engine() -> None:
     engines = Engines(none=page(EMPTY), splash=FetchError("404", kind="http-404", permanent=True))
     with pytest.raises(FetchError, match="404"):
-        engines.read()
-    assert engines.asked == ["none", "splash"]
+        engines.fetch_page()
+    assert engines.calls == ["none", "splash"]
 
 
 def test_an_unchanged_page_is_not_rendered() -> None:
     engines = Engines(none=None)
-    assert engines.read() is None
-    assert engines.asked == ["none"]
+    assert engines.fetch_page() is None
+    assert engines.calls == ["none"]
 
 
-def test_without_any_engine_the_plain_page_is_all_there_is() -> None:
+def test_without_any_engine_the_plain_page_is_returned() -> None:
     memory = EngineMemory()
-    assert Engines(none=page(EMPTY)).read(memory, available=()) == page(EMPTY)
+    assert Engines(none=page(EMPTY)).fetch_page(memory, available=()) == page(EMPTY)
     assert memory.to_json() == {}

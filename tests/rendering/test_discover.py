@@ -1,4 +1,4 @@
-"""`discover` tells whether a site's stories have to be rendered."""
+"""`discover` reports whether a site's stories must be rendered."""
 
 from __future__ import annotations
 
@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from monitor.config.schema import Outlet
-from monitor.crawl.discover import discover, scripted
+from monitor.crawl.discover import discover, rendering_reason
 from monitor.models import now
 from rendering import pages
+from rendering.test_engine_failures import feed
 from rendering.test_engines import crawl_settings
-from rendering.test_kills import feed
 
 if TYPE_CHECKING:
     from crawl.engine import Engine
     from monitor.demo.web import Site
 
 
-@pytest.mark.parametrize(("body", "told"), [(pages.app(pages.WRITE), True), (pages.STORY.encode(), False)])
-def test_a_site_whose_stories_wait_for_a_script_is_told(body: bytes, told: bool, engine: Engine, site: Site) -> None:
+@pytest.mark.parametrize(
+    ("body", "needs_rendering"), [(pages.app(pages.WRITE_STORY), True), (pages.STORY.encode(), False)]
+)
+def test_a_site_whose_stories_need_a_script_is_detected(
+    body: bytes, needs_rendering: bool, engine: Engine, site: Site
+) -> None:
     link = "<html><head><link rel='alternate' type='application/rss+xml' href='/feed'></head><body>Home</body></html>"
     site.put("/", link.encode())
     paths = ("/news/ministers-agree-on-controls", "/news/talks-on-chips-go-on")
@@ -28,8 +32,8 @@ def test_a_site_whose_stories_wait_for_a_script_is_told(body: bytes, told: bool,
     for path in paths:
         site.put(path, body)
 
-    async def ask(fetcher: Any) -> str | None:
+    async def detect(fetcher: Any) -> str | None:
         outlet, since = Outlet(name="x", url=site.url), now() - timedelta(days=7)
-        return await scripted(outlet, await discover(outlet, fetcher, since=since), fetcher, since=since)
+        return await rendering_reason(outlet, await discover(outlet, fetcher, since=since), fetcher, since=since)
 
-    assert bool(engine.do(ask, crawl_settings())) == told
+    assert bool(engine.with_fetcher(detect, crawl_settings())) == needs_rendering

@@ -1,4 +1,4 @@
-"""Both engines read what a script writes, and tell the truth about where it is and what the server said."""
+"""Both engines read what a script writes, and report the final URL and status of each page."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ENGINES = [
     pytest.param("splash", marks=pytest.mark.splash),
     pytest.param("playwright", marks=pytest.mark.chromium),
 ]
-WRITTEN = [
+SCRIPT_WRITTEN = [
     "at-once", "late", "very-late", "request", "framework", "consent-platform", "consent-own", "redirect-http",
     "redirect-meta", "redirect-script", "selector", "dialogs",
 ]  # fmt: skip
@@ -32,7 +32,7 @@ WRITTEN = [
 
 @dataclass(frozen=True)
 class Rendered:
-    """What became of each page, and the site that served them."""
+    """The result of each page, and the site that served them."""
 
     site: Site
     settings: CrawlSettings
@@ -57,7 +57,7 @@ def outlet(site: Site, engine: str, name: str) -> Outlet:
 
 @pytest.fixture(scope="module", params=ENGINES)
 def rendered(request: pytest.FixtureRequest, engine: Engine) -> Iterator[Rendered]:
-    """All pages, at once, through one engine."""
+    """Renders all pages at once with one engine."""
     name: str = request.param
     if name == "splash":
         settings = crawl_settings(splash=request.getfixturevalue("splash_url"))
@@ -74,13 +74,13 @@ def rendered(request: pytest.FixtureRequest, engine: Engine) -> Iterator[Rendere
             + b"<img src='/a.png'><style>@font-face{font-family:x;src:url(/f.woff2)}</style>"
             + b"<p style='font-family:x'>x</p>",
         )
-        wanted = [*WRITTEN, "to-nowhere", "404", "500", "missing", "stuck-part", "huge", "images", "fetch"]
+        paths = [*SCRIPT_WRITTEN, "to-nowhere", "404", "500", "missing", "stuck-part", "huge", "images", "fetch"]
 
         async def fetch_all(fetcher: Any) -> dict[str, Page | FetchError]:
-            asked = [fetcher.page(outlet(site, name, path), site.url + path) for path in wanted]
-            return dict(zip(wanted, await asyncio.gather(*asked, return_exceptions=True), strict=True))
+            fetches = [fetcher.page(outlet(site, name, path), site.url + path) for path in paths]
+            return dict(zip(paths, await asyncio.gather(*fetches, return_exceptions=True), strict=True))
 
-        yield Rendered(site, settings, name, engine.do(fetch_all, settings, timeout=120))
+        yield Rendered(site, settings, name, engine.with_fetcher(fetch_all, settings, timeout=120))
 
 
 def crawl_settings(**values: Any) -> CrawlSettings:
@@ -89,30 +89,30 @@ def crawl_settings(**values: Any) -> CrawlSettings:
     )
 
 
-@pytest.mark.parametrize("name", WRITTEN)
-def test_a_story_written_by_a_script_is_read_whole(rendered: Rendered, name: str) -> None:
+@pytest.mark.parametrize("name", SCRIPT_WRITTEN)
+def test_a_story_written_by_a_script_is_complete(rendered: Rendered, name: str) -> None:
     text = rendered.page(name).body.decode()
     body = text.partition("<script>")[0] if name != "selector" else text
     assert all(paragraph in body for paragraph in pages.PARAGRAPHS), body
 
 
-def test_chromium_reads_what_todays_javascript_writes_and_splash_leaves_the_page_empty(rendered: Rendered) -> None:
-    written = pages.PARAGRAPHS[0] in rendered.page("fetch").body.decode()
-    assert written == (rendered.engine == "playwright")
+def test_only_chromium_runs_modern_javascript(rendered: Rendered) -> None:
+    has_story = pages.PARAGRAPHS[0] in rendered.page("fetch").body.decode()
+    assert has_story == (rendered.engine == "playwright")
 
 
-def test_a_page_says_which_engine_read_it_and_has_no_validators(rendered: Rendered) -> None:
+def test_a_page_names_its_engine_and_has_no_validators(rendered: Rendered) -> None:
     page = rendered.page("late")
     assert (page.engine, page.encoding, page.content_type) == (rendered.engine, "utf-8", "text/html")
     assert (page.etag, page.last_modified) == (None, None)
 
 
 @pytest.mark.parametrize(
-    ("name", "landed"),
+    ("name", "final_path"),
     [("redirect-http", "late"), ("redirect-meta", "late"), ("redirect-script", "late"), ("framework", "articles/7")],
 )
-def test_a_page_is_where_it_landed(rendered: Rendered, name: str, landed: str) -> None:
-    assert rendered.page(name).url == rendered.site.url + landed
+def test_a_page_has_the_url_it_ended_at(rendered: Rendered, name: str, final_path: str) -> None:
+    assert rendered.page(name).url == rendered.site.url + final_path
 
 
 @pytest.mark.parametrize(
@@ -125,11 +125,11 @@ def test_a_page_is_where_it_landed(rendered: Rendered, name: str, landed: str) -
         ("huge", "too-large"),
     ],
 )
-def test_a_page_that_is_none_fails_for_its_true_reason(rendered: Rendered, name: str, kind: str) -> None:
+def test_a_failing_page_has_the_right_kind(rendered: Rendered, name: str, kind: str) -> None:
     assert rendered.error(name).kind == kind
 
 
-def test_a_part_that_never_comes_does_not_cost_the_page(rendered: Rendered) -> None:
+def test_a_part_that_never_loads_does_not_fail_the_page(rendered: Rendered) -> None:
     assert pages.PARAGRAPHS[-1] in rendered.page("stuck-part").body.decode()
 
 
@@ -138,23 +138,25 @@ def test_images_and_fonts_are_not_loaded(rendered: Rendered) -> None:
     assert rendered.site.count("/a.png") == rendered.site.count("/f.woff2") == 0
 
 
-def test_pages_are_asked_for_under_the_configured_name(rendered: Rendered) -> None:
-    agents = {asked.headers.get("user-agent") for asked in rendered.site.asked if asked.path == "/late"}
+def test_pages_are_requested_with_the_configured_user_agent(rendered: Rendered) -> None:
+    agents = {recorded.headers.get("user-agent") for recorded in rendered.site.asked if recorded.path == "/late"}
     assert agents == {"media-monitor/test"}
 
 
-def test_the_guards_password_goes_to_no_site(rendered: Rendered) -> None:
-    assert not any("proxy-authorization" in asked.headers for asked in rendered.site.asked)
+def test_no_site_receives_the_proxy_password(rendered: Rendered) -> None:
+    assert not any("proxy-authorization" in recorded.headers for recorded in rendered.site.asked)
 
 
-def test_a_page_that_loops_for_ever_costs_itself_alone(rendered: Rendered, engine: Engine) -> None:
+def test_an_endless_loop_fails_only_its_own_page(rendered: Rendered, engine: Engine) -> None:
     names = ["late", "loop", "at-once", "loop-late", "request", "framework"]
 
     async def fetch_all(fetcher: Any) -> dict[str, Page | FetchError]:
-        asked = [fetcher.page(outlet(rendered.site, rendered.engine, path), rendered.site.url + path) for path in names]
-        return dict(zip(names, await asyncio.gather(*asked, return_exceptions=True), strict=True))
+        fetches = [
+            fetcher.page(outlet(rendered.site, rendered.engine, path), rendered.site.url + path) for path in names
+        ]
+        return dict(zip(names, await asyncio.gather(*fetches, return_exceptions=True), strict=True))
 
-    results = engine.do(fetch_all, rendered.settings, timeout=150)
+    results = engine.with_fetcher(fetch_all, rendered.settings, timeout=150)
     for name in names:
         if name.startswith("loop"):
             assert isinstance(results[name], FetchError)

@@ -1,4 +1,4 @@
-"""What an outlet says of waiting and consent becomes a plan; settings and requests carry it to each engine."""
+"""An outlet's ``wait`` and ``consent`` become RenderOptions, which both engines follow."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from monitor.config.schema import CrawlSettings, Outlet
 from monitor.demo.web import Site
 from monitor.rendering import engines, rendering
-from monitor.rendering import render_options as rule
-from monitor.rendering.render_options import PLATFORMS, RenderOptions
+from monitor.rendering import render_options as rules
+from monitor.rendering.render_options import CONSENT_BUTTONS, RenderOptions
 from rendering import pages
 from rendering.test_engines import ENGINES, crawl_settings
 
@@ -21,75 +21,82 @@ if TYPE_CHECKING:
     from crawl.engine import Engine
 
 
-def plan(timeout: int = 30, **values: Any) -> RenderOptions:
+def options(timeout: int = 30, **values: Any) -> RenderOptions:
     outlet = Outlet(name="x", url="https://example.org/", **values)
-    return RenderOptions.of(outlet, CrawlSettings(timeout=timedelta(seconds=timeout)))
+    return RenderOptions.for_outlet(outlet, CrawlSettings(timeout=timedelta(seconds=timeout)))
 
 
-def test_wait_is_idle_a_duration_or_else_a_selector() -> None:
-    assert (plan().selector, plan().idle, plan().pause) == (None, False, None)
-    assert (plan(wait="idle").idle, plan(wait="idle").selector) == (True, None)
-    assert (plan(wait="1500ms").pause, plan(wait="1500ms").selector) == (1.5, None)
-    assert (plan(wait="article h1").selector, plan(wait="article h1").pause) == ("article h1", None)
+def test_wait_is_idle_or_a_duration_or_a_selector() -> None:
+    assert (options().selector, options().idle, options().pause) == (None, False, None)
+    assert (options(wait="idle").idle, options(wait="idle").selector) == (True, None)
+    assert (options(wait="1500ms").pause, options(wait="1500ms").selector) == (1.5, None)
+    assert (options(wait="article h1").selector, options(wait="article h1").pause) == ("article h1", None)
 
 
-def test_waiting_never_takes_more_than_half_of_the_pages_time() -> None:
-    assert plan(wait="10m").pause == 15
-    assert plan(wait="10m").limit == 15
-    assert plan(timeout=8).limit == 4
-    assert plan().limit == rule.MAX_SETTLE_SECONDS
+def test_waiting_takes_at_most_half_of_the_timeout() -> None:
+    assert options(wait="10m").pause == 15
+    assert options(wait="10m").settle_limit == 15
+    assert options(timeout=8).settle_limit == 4
+    assert options().settle_limit == rules.MAX_SETTLE_SECONDS
 
 
-def test_an_outlets_own_consent_buttons_come_before_the_platforms() -> None:
-    assert plan(consent=("button.ja",)).consent == ("button.ja", *PLATFORMS)
+def test_the_outlets_consent_buttons_come_before_the_platforms() -> None:
+    assert options(consent=("button.ja",)).consent == ("button.ja", *CONSENT_BUTTONS)
 
 
-def test_the_address_of_splash_comes_from_the_configuration_or_else_the_environment(
+def test_the_configured_splash_wins_over_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("SPLASH_URL", "http://other:8050")
-    assert engines.settings(CrawlSettings(splash="http://one:8050"))["MONITOR_SPLASH"] == "http://one:8050"
-    assert engines.settings(CrawlSettings())["MONITOR_SPLASH"] == "http://other:8050"
+    monkeypatch.setenv("SPLASH_URL", "http://environment:8050")
+    assert (
+        engines.scrapy_settings(CrawlSettings(splash="http://configured:8050"))["MONITOR_SPLASH"]
+        == "http://configured:8050"
+    )
+    assert engines.scrapy_settings(CrawlSettings())["MONITOR_SPLASH"] == "http://environment:8050"
     monkeypatch.delenv("SPLASH_URL")
-    assert engines.settings(CrawlSettings())["MONITOR_SPLASH"] is None
+    assert engines.scrapy_settings(CrawlSettings())["MONITOR_SPLASH"] is None
 
 
-def test_the_guard_listens_where_splash_can_come() -> None:
-    assert rendering.facing("127.0.0.1", 8050) == "127.0.0.1"
-    assert rendering.facing("no.such.host.invalid", 8050) == "127.0.0.1"
+def test_the_proxy_listens_on_the_address_towards_splash() -> None:
+    assert rendering.local_address_towards("127.0.0.1", 8050) == "127.0.0.1"
+    assert rendering.local_address_towards("no.such.host.invalid", 8050) == "127.0.0.1"
 
 
-def with_engine(name: str, request: pytest.FixtureRequest, **values: Any) -> CrawlSettings:
+def settings_for(name: str, request: pytest.FixtureRequest, **values: Any) -> CrawlSettings:
     if name == "splash":
         return crawl_settings(splash=request.getfixturevalue("splash_url"), **values)
     return crawl_settings(chromium=request.getfixturevalue("chromium_path"), **values)
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_an_outlets_pages_share_its_cookies_and_no_other_outlets(
+def test_cookies_are_shared_within_an_outlet_only(
     name: str, engine: Engine, site: Site, request: pytest.FixtureRequest
 ) -> None:
-    site.put("/first", pages.app(pages.WRITE), headers=(("Set-Cookie", "visited=yes; Path=/"),))
-    for path in ("/again", "/stranger"):
-        site.put(path, pages.app(pages.WRITE))
+    site.put("/first", pages.app(pages.WRITE_STORY), headers=(("Set-Cookie", "visited=yes; Path=/"),))
+    for path in ("/again", "/foreign"):
+        site.put(path, pages.app(pages.WRITE_STORY))
 
     async def fetch(fetcher: Any) -> None:
-        one = Outlet(name="One", url=site.url, render=name)
-        await fetcher.page(one, f"{site.url}first")
-        await fetcher.page(one, f"{site.url}again")
-        await fetcher.page(one.model_copy(update={"name": "Two"}), f"{site.url}stranger")
+        outlet = Outlet(name="One", url=site.url, render=name)
+        await fetcher.page(outlet, f"{site.url}first")
+        await fetcher.page(outlet, f"{site.url}again")
+        await fetcher.page(outlet.model_copy(update={"name": "Two"}), f"{site.url}foreign")
 
-    engine.do(fetch, with_engine(name, request))
-    cookies = {asked.path: asked.headers.get("cookie") for asked in site.asked if asked.path != "/robots.txt"}
-    assert cookies == {"/first": None, "/again": "visited=yes", "/stranger": None}
+    engine.with_fetcher(fetch, settings_for(name, request))
+    cookies = {
+        recorded.path: recorded.headers.get("cookie") for recorded in site.asked if recorded.path != "/robots.txt"
+    }
+    assert cookies == {"/first": None, "/again": "visited=yes", "/foreign": None}
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_rendered_pages_keep_to_each_hosts_own_delay(name: str, engine: Engine, request: pytest.FixtureRequest) -> None:
+def test_rendered_pages_respect_the_delay_of_their_host(
+    name: str, engine: Engine, request: pytest.FixtureRequest
+) -> None:
     with Site() as slow, Site() as fast:
         for site in (slow, fast):
             for number in range(3):
-                site.put(f"/{number}", pages.app(pages.WRITE))
+                site.put(f"/{number}", pages.app(pages.WRITE_STORY))
 
         async def fetch(fetcher: Any) -> None:
             outlets = [
@@ -100,32 +107,37 @@ def test_rendered_pages_keep_to_each_hosts_own_delay(name: str, engine: Engine, 
                 *(fetcher.page(outlet, f"{outlet.url}{number}") for number in range(3) for outlet in outlets)
             )
 
-        engine.do(
+        engine.with_fetcher(
             fetch,
-            with_engine(name, request),
+            settings_for(name, request),
         )
-        slowly, quickly = ([a.at for a in site.asked if a.path != "/robots.txt"] for site in (slow, fast))
-        assert len(slowly) == len(quickly) == 3
-        assert slowly[-1] - slowly[0] > 3.5
-        assert quickly[-1] < slowly[-1]
+        slow_times, fast_times = (
+            [recorded.at for recorded in site.asked if recorded.path != "/robots.txt"] for site in (slow, fast)
+        )
+        assert len(slow_times) == len(fast_times) == 3
+        assert slow_times[-1] - slow_times[0] > 3.5
+        assert fast_times[-1] < slow_times[-1]
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_a_duration_is_waited_for(name: str, engine: Engine, site: Site, request: pytest.FixtureRequest) -> None:
-    site.put("/clock", pages.app(pages.WRITE + "setTimeout(function () { document.title = 'later'; }, 1500);"))
+def test_wait_may_be_a_duration(name: str, engine: Engine, site: Site, request: pytest.FixtureRequest) -> None:
+    site.put("/clock", pages.app(pages.WRITE_STORY + "setTimeout(function () { document.title = 'later'; }, 1500);"))
 
     async def fetch(fetcher: Any) -> tuple[Any, Any]:
-        quick = Outlet(name="One", url=site.url, render=name)
-        patient = quick.model_copy(update={"wait": "2500ms"})
-        return await fetcher.page(quick, f"{site.url}clock"), await fetcher.page(patient, f"{site.url}clock")
+        default_outlet = Outlet(name="One", url=site.url, render=name)
+        waiting_outlet = default_outlet.model_copy(update={"wait": "2500ms"})
+        return (
+            await fetcher.page(default_outlet, f"{site.url}clock"),
+            await fetcher.page(waiting_outlet, f"{site.url}clock"),
+        )
 
-    quick, patient = engine.do(fetch, with_engine(name, request))
-    assert b"<title>later" not in quick.body
-    assert b"<title>later" in patient.body
+    without_wait, with_wait = engine.with_fetcher(fetch, settings_for(name, request))
+    assert b"<title>later" not in without_wait.body
+    assert b"<title>later" in with_wait.body
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_idle_is_waited_for(name: str, engine: Engine, site: Site, request: pytest.FixtureRequest) -> None:
+def test_wait_may_be_idle(name: str, engine: Engine, site: Site, request: pytest.FixtureRequest) -> None:
     site.put("/slow", b"done")
 
     def slow() -> bytes:
@@ -135,7 +147,7 @@ def test_idle_is_waited_for(name: str, engine: Engine, site: Site, request: pyte
     site.put("/slow", slow)
     script = (
         "var left = 6; function next() { var r = new XMLHttpRequest(); r.open('GET', '/slow?' + left);"
-        " r.onload = function () { if (--left) next(); else " + pages.WRITE + " }; r.send(); } next();"
+        " r.onload = function () { if (--left) next(); else " + pages.WRITE_STORY + " }; r.send(); } next();"
     )
     for number in range(7):
         site.put(f"/slow?{number}", slow)
@@ -144,26 +156,26 @@ def test_idle_is_waited_for(name: str, engine: Engine, site: Site, request: pyte
     async def fetch(fetcher: Any) -> Any:
         return await fetcher.page(Outlet(name="One", url=site.url, render=name, wait="idle"), f"{site.url}chain")
 
-    assert pages.PARAGRAPHS[-1] in engine.do(fetch, with_engine(name, request)).body.decode()
+    assert pages.PARAGRAPHS[-1] in engine.with_fetcher(fetch, settings_for(name, request)).body.decode()
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_what_robots_txt_forbids_is_not_rendered(
+def test_a_page_that_robots_txt_forbids_is_not_rendered(
     name: str, engine: Engine, site: Site, request: pytest.FixtureRequest
 ) -> None:
     site.put("/robots.txt", b"User-agent: *\nDisallow: /private/", "text/plain")
-    site.put("/private/story", pages.app(pages.WRITE))
+    site.put("/private/story", pages.app(pages.WRITE_STORY))
 
     async def fetch(fetcher: Any) -> Any:
         return await fetcher.page(Outlet(name="One", url=site.url, render=name), f"{site.url}private/story")
 
     with pytest.raises(Exception, match=r"robots\.txt"):
-        engine.do(fetch, with_engine(name, request))
+        engine.with_fetcher(fetch, settings_for(name, request))
     assert site.count("/private/story") == 0
 
 
 @pytest.mark.chromium
-def test_a_worn_out_context_is_made_anew_and_only_a_few_are_kept(
+def test_worn_out_contexts_are_replaced_and_few_are_kept(
     engine: Engine, site: Site, chromium_path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from monitor.rendering import chromium
@@ -171,29 +183,29 @@ def test_a_worn_out_context_is_made_anew_and_only_a_few_are_kept(
     monkeypatch.setattr(chromium, "PAGES_PER_CONTEXT", 2)
     monkeypatch.setattr(chromium, "MAX_CONTEXTS", 2)
     monkeypatch.setattr(chromium, "PAGES_PER_BROWSER", 6)
-    site.put("/a", pages.app(pages.WRITE))
+    site.put("/a", pages.app(pages.WRITE_STORY))
 
     async def fetch(fetcher: Any) -> tuple[int, int, int]:
-        most = 0
+        max_contexts = 0
         for number in range(9):
             await fetcher.page(Outlet(name=f"Outlet {number % 4}", url=site.url, render="playwright"), f"{site.url}a")
-            handler = rendering.Rendering.of(fetcher._crawler)._chromium
+            handler = rendering.Rendering.for_crawler(fetcher._crawler)._chromium
             assert handler is not None
-            most = max(most, len(handler.context_wrappers))
+            max_contexts = max(max_contexts, len(handler.context_wrappers))
         stats = fetcher._crawler.stats
-        return most, stats.get_value("playwright/context_count"), stats.get_value("playwright/browser_count")
+        return max_contexts, stats.get_value("playwright/context_count"), stats.get_value("playwright/browser_count")
 
-    most, contexts, browsers = engine.do(fetch, crawl_settings(chromium=chromium_path))
-    assert most == 2
+    max_contexts, contexts, browsers = engine.with_fetcher(fetch, crawl_settings(chromium=chromium_path))
+    assert max_contexts == 2
     assert contexts > 4
     assert browsers == 2
 
 
-def test_the_password_of_splash_is_sent_as_a_header_and_told_to_nobody() -> None:
-    from monitor.rendering.splash_pool import place_of
+def test_the_splash_password_is_moved_from_the_url_to_a_header() -> None:
+    from monitor.rendering.splash_pool import split_credentials
 
-    assert place_of("http://user:p%40ss@splash.example:8050") == (
+    assert split_credentials("http://user:p%40ss@splash.example:8050") == (
         "http://splash.example:8050",
         {"Authorization": "Basic dXNlcjpwQHNz"},
     )
-    assert place_of("http://splash.example:8050") == ("http://splash.example:8050", {})
+    assert split_credentials("http://splash.example:8050") == ("http://splash.example:8050", {})

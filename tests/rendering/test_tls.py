@@ -1,4 +1,4 @@
-"""Pages over TLS go through the guarding proxy's tunnel."""
+"""TLS pages pass through the egress proxy's tunnel."""
 
 from __future__ import annotations
 
@@ -19,42 +19,43 @@ if TYPE_CHECKING:
     from crawl.engine import Engine
 
 
-def secure(site: Site, place: Path) -> str:
-    """Lets the site speak TLS with a certificate it made itself; returns its address."""
-    context = certificate.context(certificate.make(place))
+def enable_tls(site: Site, folder: Path) -> str:
+    """Makes the site serve TLS with a self-signed certificate; returns its new URL."""
+    context = certificate.context(certificate.make(folder))
     site._server.socket = context.wrap_socket(site._server.socket, server_side=True)
     site.url = site.url.replace("http:", "https:")
     return site.url
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_a_page_over_tls_is_read_as_its_outlet_verifies_and_one_of_another_private_host_is_not(
+def test_tls_pages_follow_the_outlets_verify_and_egress_rules(
     name: str, engine: Engine, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     if name == "splash":
         settings = crawl_settings(splash=request.getfixturevalue("splash_url"))
     else:
         settings = crawl_settings(chromium=request.getfixturevalue("chromium_path"))
-    with Site() as site, Site() as other:
-        url = secure(site, tmp_path)
+    with Site() as site, Site() as other_site:
+        url = enable_tls(site, tmp_path)
         site.put("/late", pages.late(300))
-        site.put("/away", pages.app(f"location.href = '{secure(other, tmp_path)}';"))
+        site.put("/away", pages.app(f"location.href = '{enable_tls(other_site, tmp_path)}';"))
 
         async def fetch(fetcher: Any) -> list[Any]:
-            careless = outlet(site, name, "late").model_copy(update={"verify": False})
-            asked = ((careless, "late"), (careless, "away"), (outlet(site, name, "late"), "late"))
-            return [await _outcome(fetcher.page(house, url + path)) for house, path in asked]
+            not_verifying = outlet(site, name, "late").model_copy(update={"verify": False})
+            verifying = outlet(site, name, "late")
+            fetches = ((not_verifying, "late"), (not_verifying, "away"), (verifying, "late"))
+            return [await _page_or_error(fetcher.page(config, url + path)) for config, path in fetches]
 
-        page, away, unverified = engine.do(fetch, settings, timeout=100)
+        page, foreign, self_signed = engine.with_fetcher(fetch, settings, timeout=100)
         assert pages.PARAGRAPHS[-1] in page.body.decode()
-        assert isinstance(away, FetchError), away
-        assert other.count() == 0
-        if name == "chromium":  # Splash verifies none
-            assert isinstance(unverified, FetchError), unverified
+        assert isinstance(foreign, FetchError), foreign
+        assert other_site.count() == 0
+        if name == "chromium":  # Splash does not verify certificates
+            assert isinstance(self_signed, FetchError), self_signed
 
 
-async def _outcome(fetching: Awaitable[Any]) -> Any:
+async def _page_or_error(fetch: Awaitable[Any]) -> Any:
     try:
-        return await fetching
+        return await fetch
     except FetchError as error:
         return error

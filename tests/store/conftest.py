@@ -1,4 +1,4 @@
-"""Stores that several test modules open."""
+"""Fixtures that several test modules of the stores use."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def another_on_elasticsearch(elasticsearch_store: StoreSettings) -> Iterator[Callable[[], ElasticsearchStore]]:
-    """Opens the same store once more, as another process would; all are closed afterwards."""
+def open_elasticsearch_again(elasticsearch_store: StoreSettings) -> Iterator[Callable[[], ElasticsearchStore]]:
+    """A function that opens the same store once more, as another process does; the fixture closes them all."""
     opened: list[ElasticsearchStore] = []
 
-    def another() -> ElasticsearchStore:
+    def open_store() -> ElasticsearchStore:
         opened.append(ElasticsearchStore.open(elasticsearch_store))
         return opened[-1]
 
-    yield another
+    yield open_store
     for store in opened:
         store.close()

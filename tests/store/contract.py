@@ -1,7 +1,7 @@
-"""What every store promises, as tests.
+"""Tests of what every store must do.
 
-A store joins with a class that inherits from `Contract` and three fixtures: ``store``, empty and set up; ``another``,
-a function that opens the same store once more, as another process would; ``empty``, a second store, not the same.
+A store's test class inherits from `Contract` and has three fixtures: ``store``, empty and set up; ``open_another``, a
+function that opens the same store once more, as another process does; ``empty_store``, a second, different store.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from monitor.models import CommitResult, Disposition, Outcome, PageCommit, Sourc
 from monitor.query import parse
 from monitor.similarity import signature, similarity
 from monitor.store.protocol import History
-from store.examples import MINUTE, NOW, address, candidate, filing, hit, notice, story, visit
+from store.examples import MINUTE, NOW, candidate, frontier_entry, hit, notification, page_commit, story, story_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,79 +35,82 @@ LONG_TEXT = "\n\n".join(
 )
 
 
-def found(store: Store, query: str | None, **more: object) -> list[str]:
-    """The last parts of the addresses of what a search finds."""
-    answer = store.search(parse(query) if query is not None else None, now=NOW, **more)  # type: ignore[arg-type]  # passes on
-    return [told.url.rpartition("/")[2] for told in answer.stories]
+def search_names(store: Store, query: str | None, **options: object) -> list[str]:
+    """Returns the names of the stories that a search finds."""
+    node = parse(query) if query is not None else None
+    result = store.search(node, now=NOW, **options)  # type: ignore[arg-type]  # search checks the options
+    return [name_of(story_found) for story_found in result.stories]
 
 
-def lease(store: Store, *names: str, holder: str = "one", **more: object) -> list[OutletState]:
-    given: dict[str, object] = {"now": NOW, "term": TERM, "limit": 10}
-    return store.lease(names, holder=holder, **{**given, **more})  # type: ignore[arg-type]  # passes on
+def name_of(stored: Story) -> str:
+    return stored.url.rpartition("/")[2]
+
+
+def lease(store: Store, *names: str, holder: str = "one", **options: object) -> list[OutletState]:
+    arguments: dict[str, object] = {"now": NOW, "term": TERM, "limit": 10, **options}
+    return store.lease(names, holder=holder, **arguments)  # type: ignore[arg-type]  # lease checks the options
 
 
 class Frontier:
-    def test_a_new_address_is_returned_and_waits(self, store: Store) -> None:
-        offered = candidate("first", title="A title", published_at=NOW - MINUTE, language="en", source=address("rss"))
-        (made,) = store.enqueue([offered], now=NOW)
-        assert made == visit("first", candidate=offered, next_at=NOW)
-        assert store.due_entries("Outlet", now=NOW, limit=10) == [made]
+    def test_a_new_url_is_returned_and_due(self, store: Store) -> None:
+        offered = candidate("first", title="A title", published_at=NOW - MINUTE, language="en", source=story_url("rss"))
+        (entry,) = store.enqueue([offered], now=NOW)
+        assert entry == frontier_entry("first", candidate=offered, next_at=NOW)
+        assert store.due_entries("Outlet", now=NOW, limit=10) == [entry]
 
-    def test_a_known_address_is_not_returned_again(self, store: Store) -> None:
+    def test_a_stored_url_is_not_returned_again(self, store: Store) -> None:
         store.enqueue([candidate("first")], now=NOW)
-        assert [new.candidate.url for new in store.enqueue([candidate("first"), candidate("second")], now=NOW)] == [
-            address("second")
-        ]
+        (entry,) = store.enqueue([candidate("first"), candidate("second")], now=NOW)
+        assert entry.candidate.url == story_url("second")
 
-    def test_one_address_offered_twice_at_once_is_one_visit(self, store: Store) -> None:
+    def test_a_url_offered_twice_at_once_is_one_entry(self, store: Store) -> None:
         assert len(store.enqueue([candidate("first"), candidate("first", outlet="Other")], now=NOW)) == 1
 
-    def test_of_an_address_offered_by_many_threads_one_gets_it(self, store: Store) -> None:
+    def test_one_of_many_threads_gets_a_new_url(self, store: Store) -> None:
         offers = [candidate(f"story-{number}") for number in range(20)]
         with ThreadPoolExecutor(8) as threads:
-            answers = list(threads.map(lambda _: store.enqueue(offers, now=NOW), range(8)))
-        assert Counter(made.candidate.url for answer in answers for made in answer) == Counter(
+            batches = list(threads.map(lambda _: store.enqueue(offers, now=NOW), range(8)))
+        assert Counter(entry.candidate.url for entries in batches for entry in entries) == Counter(
             offer.url for offer in offers
         )
 
-    def test_waiting_gives_what_is_due_of_this_outlet_longest_due_first(self, store: Store) -> None:
+    def test_due_entries_of_an_outlet_come_longest_due_first(self, store: Store) -> None:
         store.enqueue([candidate("late")], now=NOW)
         store.enqueue([candidate("early")], now=NOW - MINUTE)
         store.enqueue([candidate("future")], now=NOW + MINUTE)
         store.enqueue([candidate("elsewhere", outlet="Other")], now=NOW)
-        due = [waiting.candidate.url for waiting in store.due_entries("Outlet", now=NOW, limit=10)]
-        assert due == [address("early"), address("late")]
+        due = [entry.candidate.url for entry in store.due_entries("Outlet", now=NOW, limit=10)]
+        assert due == [story_url("early"), story_url("late")]
         assert len(store.due_entries("Outlet", now=NOW, limit=1)) == 1
 
-    def test_a_filed_visit_is_as_the_filing_says(self, store: Store) -> None:
-        (made,) = store.enqueue([candidate("first")], now=NOW)
-        later = replace(made, attempts=2, next_at=NOW + MINUTE, etag='"e"', last_modified="yesterday", rechecks=1)
+    def test_a_committed_entry_is_as_the_commit_says(self, store: Store) -> None:
+        (entry,) = store.enqueue([candidate("first")], now=NOW)
+        later = replace(entry, attempts=2, next_at=NOW + MINUTE, etag='"e"', last_modified="yesterday", rechecks=1)
         store.commit([PageCommit(entry=later, outcome=Outcome(disposition=Disposition.FAILED, kind="timeout"))])
         assert store.due_entries("Outlet", now=NOW, limit=10) == []
         assert store.due_entries("Outlet", now=NOW + MINUTE, limit=10) == [later]
 
-    def test_a_finished_visit_never_waits_and_stays_known(self, store: Store) -> None:
-        (made,) = store.enqueue([candidate("first")], now=NOW)
-        store.commit(
-            [PageCommit(entry=replace(made, next_at=None), outcome=Outcome(disposition=Disposition.NOT_ARTICLE))]
-        )
+    def test_a_finished_entry_is_never_due_and_stays_stored(self, store: Store) -> None:
+        (entry,) = store.enqueue([candidate("first")], now=NOW)
+        not_article = Outcome(disposition=Disposition.NOT_ARTICLE)
+        store.commit([PageCommit(entry=replace(entry, next_at=None), outcome=not_article)])
         assert store.due_entries("Outlet", now=NOW + 365 * 24 * 60 * MINUTE, limit=10) == []
         assert store.enqueue([candidate("first")], now=NOW) == []
 
-    def test_another_address_of_a_story_counts_as_visited(self, store: Store) -> None:
-        store.commit([filing(story("first"), aliases=(visit("other").id,))])
+    def test_an_alias_of_a_story_is_not_enqueued(self, store: Store) -> None:
+        store.commit([page_commit(story("first"), aliases=(frontier_entry("other").id,))])
         assert store.enqueue([candidate("other")], now=NOW) == []
         assert store.due_entries("Outlet", now=NOW, limit=10) == []
 
-    def test_another_address_that_waits_itself_need_not_be_fetched(self, store: Store) -> None:
+    def test_an_entry_that_becomes_an_alias_is_not_due(self, store: Store) -> None:
         store.enqueue([candidate("other")], now=NOW)
-        store.commit([filing(story("first"), aliases=(visit("other").id,))])
+        store.commit([page_commit(story("first"), aliases=(frontier_entry("other").id,))])
         assert store.due_entries("Outlet", now=NOW, limit=10) == []
 
 
-class Filings:
-    def test_a_story_is_read_as_it_was_filed(self, store: Store) -> None:
-        told = story(
+class Commits:
+    def test_a_story_is_read_as_it_was_committed(self, store: Store) -> None:
+        example = story(
             "first",
             title='"Сбербанк" & 中国 <AI> \u2028 naïve',
             text="Первый абзац.\n\n第二段。\n\nThird — with “quotes” and 🛰.",
@@ -126,38 +129,38 @@ class Filings:
             method="json-ld",
             flags=("truncated",),
         )
-        assert store.commit([filing(told)]) == [CommitResult.WRITTEN]
-        assert store.stories([told.id, "0" * 32]) == {told.id: told}
+        assert store.commit([page_commit(example)]) == [CommitResult.WRITTEN]
+        assert store.stories([example.id, "0" * 32]) == {example.id: example}
 
-    def test_no_ids_are_no_stories(self, store: Store) -> None:
+    def test_no_ids_give_no_stories(self, store: Store) -> None:
         assert store.stories([]) == {}
         assert store.history("0" * 32) == []
 
     def test_a_new_story_whose_id_is_taken_is_not_written(self, store: Store) -> None:
         store.enqueue([candidate("second")], now=NOW)
-        store.commit([filing(story("first", text="the first text"))])
-        clash = filing(story("first", text="another text"), entry=visit("second"))
-        fine = filing(story("third"))
-        assert store.commit([clash, fine]) == [CommitResult.CONFLICT, CommitResult.WRITTEN]
-        assert store.stories([clash.entry.id, story("first").id])[story("first").id].text == "the first text"
-        assert [waiting.id for waiting in store.due_entries("Outlet", now=NOW, limit=9)] == [visit("second").id]
+        store.commit([page_commit(story("first", text="the first text"))])
+        conflicting = page_commit(story("first", text="another text"), entry=frontier_entry("second"))
+        valid = page_commit(story("third"))
+        assert store.commit([conflicting, valid]) == [CommitResult.CONFLICT, CommitResult.WRITTEN]
+        assert store.stories([conflicting.entry.id, story("first").id])[story("first").id].text == "the first text"
+        assert [entry.id for entry in store.due_entries("Outlet", now=NOW, limit=9)] == [frontier_entry("second").id]
         assert story("third").id in store.stories([story("third").id])
 
-    def test_of_two_new_stories_with_one_id_in_one_batch_the_first_is_written(self, store: Store) -> None:
-        filings = [filing(story("first", text="one text")), filing(story("first", text="two texts"))]
-        assert store.commit(filings) == [CommitResult.WRITTEN, CommitResult.CONFLICT]
+    def test_of_two_stories_with_one_id_the_first_is_written(self, store: Store) -> None:
+        commits = [page_commit(story("first", text="one text")), page_commit(story("first", text="two texts"))]
+        assert store.commit(commits) == [CommitResult.WRITTEN, CommitResult.CONFLICT]
         assert store.stories([story("first").id])[story("first").id].text == "one text"
 
-    def test_a_version_follows_the_stored_one(self, store: Store) -> None:
-        assert store.commit([filing(story("first", version=2))]) == [CommitResult.CONFLICT]
-        assert store.commit([filing(story("first"))]) == [CommitResult.WRITTEN]
-        assert store.commit([filing(story("first", version=3))]) == [CommitResult.CONFLICT]
-        assert store.commit([filing(story("first", version=2, text="new words"))]) == [CommitResult.WRITTEN]
+    def test_a_version_must_follow_the_stored_one(self, store: Store) -> None:
+        assert store.commit([page_commit(story("first", version=2))]) == [CommitResult.CONFLICT]
+        assert store.commit([page_commit(story("first"))]) == [CommitResult.WRITTEN]
+        assert store.commit([page_commit(story("first", version=3))]) == [CommitResult.CONFLICT]
+        assert store.commit([page_commit(story("first", version=2, text="new words"))]) == [CommitResult.WRITTEN]
         assert store.stories([story("first").id])[story("first").id].version == 2
 
-    def test_of_many_who_write_the_same_version_one_does(self, store: Store) -> None:
-        store.commit([filing(story("first"))])
-        updates = [filing(story("first", version=2, text=f"text number {number}")) for number in range(8)]
+    def test_one_of_many_writers_of_a_version_succeeds(self, store: Store) -> None:
+        store.commit([page_commit(story("first"))])
+        updates = [page_commit(story("first", version=2, text=f"text number {number}")) for number in range(8)]
         with ThreadPoolExecutor(8) as threads:
             results = list(threads.map(lambda update: store.commit([update])[0], updates))
         assert results.count(CommitResult.WRITTEN) == 1
@@ -165,135 +168,140 @@ class Filings:
         assert winner is not None
         assert store.stories([winner.id])[winner.id] == winner
 
-    def test_history_holds_every_version_whole(self, store: Store) -> None:
+    def test_history_holds_every_complete_version(self, store: Store) -> None:
         first = story("first", authors=("Ann",), published_at=NOW - MINUTE)
         versions = [
             replace(first, version=number, text=f"version {number}", updated_at=NOW + number * MINUTE)
             for number in (1, 2, 3)
         ]
         for version in versions:
-            assert store.commit([filing(version)]) == [CommitResult.WRITTEN]
+            assert store.commit([page_commit(version)]) == [CommitResult.WRITTEN]
         assert store.history(first.id) == versions
 
-    def test_a_repeated_filing_adds_nothing(self, store: Store) -> None:
-        once = filing(story("first"), alerts=("ai",))
-        store.commit([once])
-        store.commit([once])
+    def test_a_repeated_commit_adds_nothing(self, store: Store) -> None:
+        commit = page_commit(story("first"), alerts=("ai",))
+        store.commit([commit])
+        store.commit([commit])
         assert len(store.hits()) == len(store.outbox()) == 1
         assert len(store.history(story("first").id)) == 1
-        assert found(store, None) == ["first"]
+        assert search_names(store, None) == ["first"]
 
-    def test_a_filing_without_a_story_may_bring_hits_and_notices(self, store: Store) -> None:
-        told = story("first", alerts=("ai",))
-        store.commit([filing(told)])
-        store.commit([filing(told, story=None, hits=(hit("ai", told),), notifications=(notice("ai", told),))])
-        assert [put.key for put in store.outbox()] == [("ai", told.id, 1)]
+    def test_a_commit_without_a_story_writes_hits_and_notifications(self, store: Store) -> None:
+        example = story("first", alerts=("ai",))
+        store.commit([page_commit(example)])
+        store.commit(
+            [page_commit(example, story=None, hits=(hit("ai", example),), notifications=(notification("ai", example),))]
+        )
+        assert [queued.key for queued in store.outbox()] == [("ai", example.id, 1)]
 
-    def test_a_notice_once_sent_is_never_reset(self, store: Store) -> None:
-        told = story("first")
-        store.commit([filing(told, alerts=("ai",))])
+    def test_a_sent_notification_stays_sent(self, store: Store) -> None:
+        example = story("first")
+        store.commit([page_commit(example, alerts=("ai",))])
         store.mark_sent(store.claim(holder="one", now=NOW, term=TERM), now=NOW)
-        store.commit([filing(told, story=None, notifications=(notice("ai", told),))])
+        store.commit([page_commit(example, story=None, notifications=(notification("ai", example),))])
         assert store.outbox() == []
         assert store.claim(holder="two", now=NOW + 10 * TERM, term=TERM) == []
 
-    def test_a_notice_once_known_stays_as_it_is(self, store: Store) -> None:
-        told = story("first")
-        store.commit([filing(told, alerts=("ai",))])
+    def test_a_stored_notification_is_not_overwritten(self, store: Store) -> None:
+        example = story("first")
+        store.commit([page_commit(example, alerts=("ai",))])
         (claimed,) = store.claim(holder="one", now=NOW, term=TERM)
         store.postpone([replace(claimed, attempts=3, to=("chief@example.org",), error="451 later")], holder="one")
-        store.commit([filing(told, story=None, notifications=(notice("ai", told),))])
-        (kept,) = store.outbox()
-        assert (kept.attempts, kept.to, kept.error) == (3, ("chief@example.org",), "451 later")
+        store.commit([page_commit(example, story=None, notifications=(notification("ai", example),))])
+        (stored,) = store.outbox()
+        assert (stored.attempts, stored.to, stored.error) == (3, ("chief@example.org",), "451 later")
 
-    def test_a_visit_without_a_story_is_not_written_over_one_with_a_story(self, store: Store) -> None:
-        """As a process would that slept while another took its outlet over."""
-        (made,) = store.enqueue([candidate("first")], now=NOW)
-        again = replace(made, story=story("first").id, next_at=NOW + MINUTE, etag='"e"')
-        store.commit([filing(story("first"), entry=again)])
-        late = replace(made, attempts=1, next_at=NOW)
+    def test_an_entry_without_a_story_keeps_one_with_a_story(self, store: Store) -> None:
+        """A process commits a failure late, after another process has taken its outlet over and stored the story."""
+        (entry,) = store.enqueue([candidate("first")], now=NOW)
+        with_story = replace(entry, story=story("first").id, next_at=NOW + MINUTE, etag='"e"')
+        store.commit([page_commit(story("first"), entry=with_story)])
+        without_story = replace(entry, attempts=1, next_at=NOW)
         failed = Outcome(disposition=Disposition.FAILED, kind="timeout")
-        other = PageCommit(entry=visit("other", next_at=NOW, attempts=1), outcome=failed)
-        assert store.commit([PageCommit(entry=late, outcome=failed), other]) == [CommitResult.WRITTEN] * 2
-        assert store.due_entries("Outlet", now=NOW + MINUTE, limit=9) == [other.entry, again]
-        store.commit([PageCommit(entry=replace(again, rechecks=1), outcome=failed)])
+        other_page = PageCommit(entry=frontier_entry("other", next_at=NOW, attempts=1), outcome=failed)
+        late = PageCommit(entry=without_story, outcome=failed)
+        assert store.commit([late, other_page]) == [CommitResult.WRITTEN] * 2
+        assert store.due_entries("Outlet", now=NOW + MINUTE, limit=9) == [other_page.entry, with_story]
+        store.commit([PageCommit(entry=replace(with_story, rechecks=1), outcome=failed)])
         assert store.due_entries("Outlet", now=NOW + MINUTE, limit=9)[1].rechecks == 1
 
     def test_hits_come_newest_first_by_alert_and_time(self, store: Store) -> None:
         for number, name in enumerate(("first", "second", "third")):
-            told = story(name, updated_at=NOW + number * MINUTE)
-            store.commit([filing(told, alerts=("ai", "chips") if number == 1 else ("ai",))])
-        assert [kept.title[13:] for kept in store.hits("ai")] == ["third", "second", "first"]
-        assert [kept.title[13:] for kept in store.hits("ai", since=NOW + MINUTE)] == ["third", "second"]
+            example = story(name, updated_at=NOW + number * MINUTE)
+            store.commit([page_commit(example, alerts=("ai", "chips") if number == 1 else ("ai",))])
+        assert [stored.title[13:] for stored in store.hits("ai")] == ["third", "second", "first"]
+        assert [stored.title[13:] for stored in store.hits("ai", since=NOW + MINUTE)] == ["third", "second"]
         assert len(store.hits()) == 4
         assert store.hits("ai", limit=1) == [hit("ai", story("third", updated_at=NOW + 2 * MINUTE))]
         assert store.hits("nobody") == []
 
-    def test_what_one_process_writes_another_reads(self, store: Store, another: Callable[[], Store]) -> None:
-        other = another()
-        store.commit([filing(story("first"), alerts=("ai",))])
-        assert list(other.stories([story("first").id])) == [story("first").id]
-        assert other.enqueue([candidate("first")], now=NOW) == []
-        assert len(other.outbox()) == 1
+    def test_one_process_reads_what_another_writes(self, store: Store, open_another: Callable[[], Store]) -> None:
+        reader = open_another()
+        store.commit([page_commit(story("first"), alerts=("ai",))])
+        assert list(reader.stories([story("first").id])) == [story("first").id]
+        assert reader.enqueue([candidate("first")], now=NOW) == []
+        assert len(reader.outbox()) == 1
 
 
 class Searching:
-    def test_newest_by_publication_or_else_first_sight_comes_first(self, store: Store) -> None:
+    def test_the_newest_by_publication_or_first_sight_comes_first(self, store: Store) -> None:
         store.commit(
             [
-                filing(story("old", published_at=NOW - 60 * MINUTE)),
-                filing(story("new", published_at=NOW - MINUTE, first_seen_at=NOW - 90 * MINUTE)),
-                filing(story("undated", first_seen_at=NOW - 30 * MINUTE)),
+                page_commit(story("old", published_at=NOW - 60 * MINUTE)),
+                page_commit(story("new", published_at=NOW - MINUTE, first_seen_at=NOW - 90 * MINUTE)),
+                page_commit(story("undated", first_seen_at=NOW - 30 * MINUTE)),
             ]
         )
-        assert found(store, None) == ["new", "undated", "old"]
-        assert found(store, "words") == ["new", "undated", "old"]
+        assert search_names(store, None) == ["new", "undated", "old"]
+        assert search_names(store, "words") == ["new", "undated", "old"]
 
-    def test_limit_and_offset_turn_pages(self, store: Store) -> None:
-        store.commit([filing(story(f"s{number}", published_at=NOW - number * MINUTE)) for number in range(7)])
-        assert found(store, "text", limit=3) == ["s0", "s1", "s2"]
-        assert found(store, "text", limit=3, offset=3) == ["s3", "s4", "s5"]
-        assert found(store, "text", limit=3, offset=6) == ["s6"]
-        assert found(store, "text", limit=3, offset=9) == []
+    def test_limit_and_offset_select_a_page(self, store: Store) -> None:
+        store.commit([page_commit(story(f"s{number}", published_at=NOW - number * MINUTE)) for number in range(7)])
+        assert search_names(store, "text", limit=3) == ["s0", "s1", "s2"]
+        assert search_names(store, "text", limit=3, offset=3) == ["s3", "s4", "s5"]
+        assert search_names(store, "text", limit=3, offset=6) == ["s6"]
+        assert search_names(store, "text", limit=3, offset=9) == []
         assert store.search(parse("text"), now=NOW, limit=3).total in {7, None}
         assert store.search(parse("absent"), now=NOW).total == 0
 
-    def test_since_leaves_out_what_is_older(self, store: Store) -> None:
+    def test_since_leaves_out_older_stories(self, store: Store) -> None:
         store.commit(
             [
-                filing(story("old", published_at=NOW - 60 * MINUTE)),
-                filing(story("new", published_at=NOW - MINUTE)),
-                filing(story("undated", first_seen_at=NOW - 90 * MINUTE)),
+                page_commit(story("old", published_at=NOW - 60 * MINUTE)),
+                page_commit(story("new", published_at=NOW - MINUTE)),
+                page_commit(story("undated", first_seen_at=NOW - 90 * MINUTE)),
             ]
         )
-        assert found(store, None, since=NOW - MINUTE) == ["new"]
-        assert found(store, "text", since=NOW - 60 * MINUTE) == ["new", "old"]
+        assert search_names(store, None, since=NOW - MINUTE) == ["new"]
+        assert search_names(store, "text", since=NOW - 60 * MINUTE) == ["new", "old"]
 
     def test_stories_of_the_same_second_are_all_found(self, store: Store) -> None:
-        store.commit([filing(story(f"s{number}", published_at=NOW)) for number in range(50)])
-        assert len(found(store, "text", limit=100)) == len(found(store, None, limit=100)) == 50
+        store.commit([page_commit(story(f"s{number}", published_at=NOW)) for number in range(50)])
+        assert len(search_names(store, "text", limit=100)) == len(search_names(store, None, limit=100)) == 50
 
-    def test_the_more_relevant_story_comes_first_where_asked(self, store: Store) -> None:
+    def test_the_more_relevant_story_comes_first_on_request(self, store: Store) -> None:
         store.commit(
             [
-                filing(story("passing", published_at=NOW, text="gallium is named once among many other words " * 3)),
-                filing(story("about", published_at=NOW - MINUTE, title="Gallium", text="gallium gallium")),
+                page_commit(
+                    story("passing", published_at=NOW, text="gallium is named once among many other words " * 3)
+                ),
+                page_commit(story("about", published_at=NOW - MINUTE, title="Gallium", text="gallium gallium")),
             ]
         )
-        assert found(store, "gallium") == ["passing", "about"]
-        assert found(store, "gallium", relevance=True) == ["about", "passing"]
+        assert search_names(store, "gallium") == ["passing", "about"]
+        assert search_names(store, "gallium", relevance=True) == ["about", "passing"]
 
     def test_a_new_version_is_found_by_its_own_words_only(self, store: Store) -> None:
-        store.commit([filing(story("first", text="gallium"))])
-        store.commit([filing(story("first", version=2, text="germanium"))])
-        assert found(store, "gallium") == []
-        assert found(store, "germanium") == ["first"]
+        store.commit([page_commit(story("first", text="gallium"))])
+        store.commit([page_commit(story("first", version=2, text="germanium"))])
+        assert search_names(store, "gallium") == []
+        assert search_names(store, "germanium") == ["first"]
 
     def test_a_new_version_moves_to_its_own_time(self, store: Store) -> None:
-        store.commit([filing(story("first")), filing(story("second", published_at=NOW - MINUTE))])
-        store.commit([filing(story("first", version=2, published_at=NOW - 5 * MINUTE))])
-        assert found(store, None) == ["second", "first"]
-        assert found(store, "text") == ["second", "first"]
+        store.commit([page_commit(story("first")), page_commit(story("second", published_at=NOW - MINUTE))])
+        store.commit([page_commit(story("first", version=2, published_at=NOW - 5 * MINUTE))])
+        assert search_names(store, None) == ["second", "first"]
+        assert search_names(store, "text") == ["second", "first"]
 
     @pytest.mark.parametrize(
         ("query", "names"),
@@ -343,10 +351,10 @@ class Searching:
             ("AI AND NOT (BRICS NEAR/2 AI)", ["en", "it"]),
         ],
     )
-    def test_queries_find_what_they_mean(self, store: Store, query: str, names: list[str]) -> None:
+    def test_queries_find_the_stories_that_match(self, store: Store, query: str, names: list[str]) -> None:
         store.commit(
             [
-                filing(
+                page_commit(
                     story(
                         "en",
                         title="New sanctions",
@@ -356,7 +364,7 @@ class Searching:
                         alerts=("Sber",),
                     )
                 ),
-                filing(
+                page_commit(
                     story(
                         "ru",
                         text="Рассказал Сбербанком",
@@ -366,71 +374,75 @@ class Searching:
                         published_at=NOW - timedelta(days=2),
                     )
                 ),
-                filing(
+                page_commit(
                     story("zh", title="Gallium", text="中国的人工智能", language="zh", topics=("geo",), word_count=100)
                 ),
-                filing(story("it", text="ai cittadini", language="it", published_at=NOW - timedelta(hours=5))),
+                page_commit(story("it", text="ai cittadini", language="it", published_at=NOW - timedelta(hours=5))),
             ]
         )
-        assert sorted(found(store, query)) == names
-        assert sorted(found(store, query, relevance=True)) == names
-        assert sorted(told.url.rpartition("/")[2] for told in store.scan(parse(query), now=NOW)) == names
+        assert sorted(search_names(store, query)) == names
+        assert sorted(search_names(store, query, relevance=True)) == names
+        assert sorted(map(name_of, store.scan(parse(query), now=NOW))) == names
 
-    def test_scan_streams_in_order_of_id_from_where_one_stopped(self, store: Store) -> None:
-        told = sorted((story(f"s{number}") for number in range(450)), key=lambda one: one.id)
-        store.commit([filing(one) for one in told])
-        assert list(store.scan(now=NOW)) == told
-        assert list(store.scan(parse("text"), now=NOW)) == told
-        assert list(store.scan(now=NOW, after=told[400].id)) == told[401:]
-        assert list(store.scan(parse("text"), now=NOW, after=told[400].id)) == told[401:]
+    def test_scan_yields_stories_by_id_from_a_given_id(self, store: Store) -> None:
+        stories = sorted((story(f"s{number}") for number in range(450)), key=lambda example: example.id)
+        store.commit([page_commit(example) for example in stories])
+        assert list(store.scan(now=NOW)) == stories
+        assert list(store.scan(parse("text"), now=NOW)) == stories
+        assert list(store.scan(now=NOW, after=stories[400].id)) == stories[401:]
+        assert list(store.scan(parse("text"), now=NOW, after=stories[400].id)) == stories[401:]
         assert list(store.scan(parse("absent"), now=NOW)) == []
 
-    def test_scan_leaves_out_what_is_older(self, store: Store) -> None:
-        store.commit([filing(story("old", published_at=NOW - 60 * MINUTE)), filing(story("new", published_at=NOW))])
-        assert [one.url for one in store.scan(now=NOW, since=NOW - MINUTE)] == [address("new")]
-        assert [one.url for one in store.scan(parse("text"), now=NOW, since=NOW - MINUTE)] == [address("new")]
+    def test_scan_leaves_out_older_stories(self, store: Store) -> None:
+        store.commit(
+            [page_commit(story("old", published_at=NOW - 60 * MINUTE)), page_commit(story("new", published_at=NOW))]
+        )
+        assert [stored.url for stored in store.scan(now=NOW, since=NOW - MINUTE)] == [story_url("new")]
+        assert [stored.url for stored in store.scan(parse("text"), now=NOW, since=NOW - MINUTE)] == [story_url("new")]
 
-    def test_a_scan_left_half_way_leaves_the_store_in_order(self, store: Store) -> None:
-        store.commit([filing(story(f"s{number}")) for number in range(5)])
+    def test_an_unfinished_scan_does_not_harm_the_store(self, store: Store) -> None:
+        store.commit([page_commit(story(f"s{number}")) for number in range(5)])
         scan = store.scan(parse("text"), now=NOW)
         next(scan)
-        store.commit([filing(story("more"))])
-        scan.close()  # type: ignore[attr-defined]  # a generator
-        assert len(found(store, "text")) == 6
+        store.commit([page_commit(story("more"))])
+        scan.close()  # type: ignore[attr-defined]  # scan is a generator
+        assert len(search_names(store, "text")) == 6
 
-    def test_similar_finds_reprints(self, store: Store) -> None:
+    def test_near_duplicates_finds_reprints(self, store: Store) -> None:
         first = story("first", text=LONG_TEXT)
-        store.commit([filing(first), filing(story("other", text="quite another text about the weather " * 30))])
+        store.commit(
+            [page_commit(first), page_commit(story("other", text="quite another text about the weather " * 30))]
+        )
         reprint = signature(LONG_TEXT.partition("Paragraph 20")[0])
-        ((name, cluster, known),) = store.near_duplicates(reprint, since=NOW - MINUTE)
-        assert (name, cluster, known) == (first.id, first.cluster, signature(LONG_TEXT))
-        assert similarity(reprint, known) > 0.5
+        ((story_id, cluster, stored_signature),) = store.near_duplicates(reprint, since=NOW - MINUTE)
+        assert (story_id, cluster, stored_signature) == (first.id, first.cluster, signature(LONG_TEXT))
+        assert similarity(reprint, stored_signature) > 0.5
         assert store.near_duplicates(reprint, since=NOW + MINUTE) == []
         assert store.near_duplicates((), since=NOW - MINUTE) == []
 
-    def test_similar_knows_the_latest_version_only(self, store: Store) -> None:
-        store.commit([filing(story("first", text=LONG_TEXT))])
-        store.commit([filing(story("first", version=2, text="quite another text about the weather " * 30))])
+    def test_near_duplicates_uses_only_the_latest_version(self, store: Store) -> None:
+        store.commit([page_commit(story("first", text=LONG_TEXT))])
+        store.commit([page_commit(story("first", version=2, text="quite another text about the weather " * 30))])
         assert store.near_duplicates(signature(LONG_TEXT), since=NOW - MINUTE) == []
 
 
 class Leases:
-    def test_an_outlet_never_met_is_due_at_once(self, store: Store) -> None:
+    def test_a_new_outlet_is_due_at_once(self, store: Store) -> None:
         (state,) = lease(store, "Outlet")
         assert (state.name, state.holder, state.lease_until) == ("Outlet", "one", NOW + TERM)
         assert state.fencing_token
-        assert [known.name for known in store.outlets()] == ["Outlet"]
+        assert [outlet.name for outlet in store.outlets()] == ["Outlet"]
 
-    def test_a_held_outlet_is_nobody_elses_until_its_lease_runs_out(self, store: Store) -> None:
+    def test_a_leased_outlet_is_not_leased_again_until_expiry(self, store: Store) -> None:
         lease(store, "Outlet")
         assert lease(store, "Outlet", holder="two") == []
         assert lease(store, "Outlet", holder="two", due_only=False) == []
         (state,) = lease(store, "Outlet", holder="two", now=NOW + TERM)
         assert state.holder == "two"
 
-    def test_a_released_state_is_kept_whole(self, store: Store) -> None:
+    def test_a_released_state_is_stored_completely(self, store: Store) -> None:
         (state,) = lease(store, "Outlet")
-        done = replace(
+        released = replace(
             state,
             next_poll_at=NOW + MINUTE,
             interval=timedelta(minutes=7),
@@ -446,9 +458,9 @@ class Leases:
             dispositions={"stored": 3, "failed": 1},
             memory={"render": {"engine": "splash"}, "boilerplate": ["a", 1]},
         )
-        store.release(done)
-        (kept,) = store.outlets()
-        assert kept == replace(done, holder=None, lease_until=None, fencing_token=kept.fencing_token)
+        store.release(released)
+        (stored,) = store.outlets()
+        assert stored == replace(released, holder=None, lease_until=None, fencing_token=stored.fencing_token)
 
     def test_a_released_outlet_is_leased_again_when_it_is_due(self, store: Store) -> None:
         (state,) = lease(store, "Outlet")
@@ -457,7 +469,7 @@ class Leases:
         assert len(lease(store, "Outlet", due_only=False)) == 1
         assert lease(store, "Outlet", now=NOW + 2 * MINUTE) == []
 
-    def test_the_most_overdue_come_first_and_no_more_than_asked_for(self, store: Store) -> None:
+    def test_the_most_overdue_come_first_up_to_the_limit(self, store: Store) -> None:
         for number, name in enumerate(("c", "a", "b")):
             (state,) = lease(store, name)
             store.release(replace(state, next_poll_at=NOW - (number + 1) * MINUTE))
@@ -476,7 +488,7 @@ class Leases:
         assert renewed == replace(state, lease_until=NOW + 5 * MINUTE + TERM)
         assert lease(store, "Outlet", holder="two", now=NOW + TERM) == []
 
-    def test_who_lost_the_lease_can_neither_renew_nor_write(self, store: Store) -> None:
+    def test_a_lost_lease_can_be_neither_renewed_nor_released(self, store: Store) -> None:
         (state,) = lease(store, "Outlet")
         lease(store, "Outlet", holder="two", now=NOW + TERM)
         with pytest.raises(LeaseLost):
@@ -485,142 +497,150 @@ class Leases:
             store.release(replace(state, error="written too late"))
         assert store.outlets()[0].error == ""
 
-    def test_the_same_holder_starting_anew_has_another_token(self, store: Store) -> None:
+    def test_a_new_lease_of_the_same_holder_has_a_new_token(self, store: Store) -> None:
         (state,) = lease(store, "Outlet")
-        (again,) = lease(store, "Outlet", now=NOW + TERM)
-        assert again.fencing_token != state.fencing_token
+        (renewed,) = lease(store, "Outlet", now=NOW + TERM)
+        assert renewed.fencing_token != state.fencing_token
         with pytest.raises(LeaseLost):
             store.release(state)
 
     def test_a_repeated_release_is_harmless(self, store: Store) -> None:
         (state,) = lease(store, "Outlet")
-        done = replace(state, next_poll_at=NOW + MINUTE, error="once")
-        store.release(done)
-        store.release(done)
+        released = replace(state, next_poll_at=NOW + MINUTE, error="once")
+        store.release(released)
+        store.release(released)
         assert store.outlets()[0].error == "once"
 
-    def test_of_many_processes_each_outlet_goes_to_one(self, store: Store, another: Callable[[], Store]) -> None:
+    def test_each_outlet_is_leased_to_one_of_many_processes(
+        self, store: Store, open_another: Callable[[], Store]
+    ) -> None:
         names = [f"outlet-{number}" for number in range(30)]
-        stores = [store, another(), another()]
+        stores = [store, open_another(), open_another()]
 
-        def take(number: int) -> list[str]:
+        def lease_some(number: int) -> list[str]:
             return [state.name for state in lease(stores[number % 3], *names, holder=f"h{number}", limit=7)]
 
         with ThreadPoolExecutor(6) as threads:
-            taken = [name for names in threads.map(take, range(6)) for name in names]
-        assert sorted(taken) == sorted(set(taken))
-        rest = [state.name for state in lease(store, *names, holder="last", limit=30)]
-        assert sorted(taken + rest) == sorted(names)
+            leased = [name for batch in threads.map(lease_some, range(6)) for name in batch]
+        assert sorted(leased) == sorted(set(leased))
+        remaining = [state.name for state in lease(store, *names, holder="last", limit=30)]
+        assert sorted(leased + remaining) == sorted(names)
 
 
 class Mailing:
     @pytest.fixture
-    def told(self, store: Store) -> Story:
-        told = story("first")
-        store.commit([filing(told, alerts=("ai", "chips"))])
-        return told
+    def matched_story(self, store: Store) -> Story:
+        matched_story = story("first")
+        store.commit([page_commit(matched_story, alerts=("ai", "chips"))])
+        return matched_story
 
-    def test_a_notice_is_claimed_once(self, store: Store, told: Story) -> None:
+    def test_a_notification_is_claimed_once(self, store: Store, matched_story: Story) -> None:
         claimed = store.claim(holder="one", now=NOW, term=TERM)
-        assert sorted(put.alert for put in claimed) == ["ai", "chips"]
-        assert claimed[0] == notice(claimed[0].alert, told)
+        assert sorted(queued.alert for queued in claimed) == ["ai", "chips"]
+        assert claimed[0] == notification(claimed[0].alert, matched_story)
         assert store.claim(holder="two", now=NOW, term=TERM) == []
 
-    def test_a_claim_runs_out(self, store: Store, told: Story) -> None:
+    def test_a_claim_expires(self, store: Store, matched_story: Story) -> None:
         store.claim(holder="one", now=NOW, term=TERM)
         assert len(store.claim(holder="two", now=NOW + TERM, term=TERM)) == 2
 
-    def test_claims_of_the_dead_are_taken_back_and_those_of_the_living_are_not(self, store: Store) -> None:
-        store.commit([filing(story("first"), alerts=("ai",)), filing(story("second"), alerts=("ai",))])
-        (lost,) = store.claim(holder="dead", now=NOW, term=TERM, limit=1)
+    def test_only_claims_of_dead_holders_are_released(self, store: Store) -> None:
+        store.commit([page_commit(story("first"), alerts=("ai",)), page_commit(story("second"), alerts=("ai",))])
+        (of_dead_holder,) = store.claim(holder="dead", now=NOW, term=TERM, limit=1)
         assert len(store.claim(holder="living", now=NOW, term=TERM, limit=1)) == 1
         assert store.release_claims(lambda holder: holder == "dead") == 1
-        (again,) = store.claim(holder="other", now=NOW, term=TERM)
-        assert again == lost
-        store.mark_sent([again], now=NOW)
+        (claimed_again,) = store.claim(holder="other", now=NOW, term=TERM)
+        assert claimed_again == of_dead_holder
+        store.mark_sent([claimed_again], now=NOW)
         assert store.release_claims(lambda _: True) == 1
 
-    def test_only_what_is_due_is_claimed_oldest_first(self, store: Store) -> None:
-        told = story("first")
-        put = [notice(name, told, due_at=NOW + late * MINUTE) for late, name in enumerate(("a", "b", "c"), start=-1)]
-        store.commit([filing(told, notifications=(put[2], put[1], put[0]))])
-        assert [due.alert for due in store.outbox()] == ["a", "b", "c"]
-        assert [due.alert for due in store.claim(holder="one", now=NOW, term=TERM, limit=1)] == ["a"]
-        assert [due.alert for due in store.claim(holder="one", now=NOW, term=TERM)] == ["b"]
+    def test_only_due_notifications_are_claimed_oldest_first(self, store: Store) -> None:
+        example = story("first")
+        overdue, due, later = (
+            notification(alert, example, due_at=NOW + minutes * MINUTE)
+            for alert, minutes in (("a", -1), ("b", 0), ("c", 1))
+        )
+        store.commit([page_commit(example, notifications=(later, due, overdue))])
+        assert store.outbox() == [overdue, due, later]
+        assert store.claim(holder="one", now=NOW, term=TERM, limit=1) == [overdue]
+        assert store.claim(holder="one", now=NOW, term=TERM) == [due]
 
-    def test_what_is_sent_leaves_the_outbox_for_good(self, store: Store, told: Story) -> None:
+    def test_a_sent_notification_leaves_the_outbox_for_good(self, store: Store, matched_story: Story) -> None:
         claimed = store.claim(holder="one", now=NOW, term=TERM)
         store.mark_sent(claimed[:1], now=NOW)
         store.mark_sent(claimed[:1], now=NOW)
         store.postpone([replace(claimed[0], attempts=5)], holder="one")
-        assert [put.key for put in store.outbox()] == [claimed[1].key]
-        assert [put.key for put in store.claim(holder="two", now=NOW + TERM, term=TERM)] == [claimed[1].key]
+        assert [queued.key for queued in store.outbox()] == [claimed[1].key]
+        assert [queued.key for queued in store.claim(holder="two", now=NOW + TERM, term=TERM)] == [claimed[1].key]
 
-    def test_a_stamp_survives_for_the_next_who_tries(self, store: Store, told: Story) -> None:
+    def test_a_message_id_is_kept_for_the_next_claim(self, store: Store, matched_story: Story) -> None:
         claimed = store.claim(holder="one", now=NOW, term=TERM)
         store.assign_message_ids({"<1@monitor>": claimed[:1], "<2@monitor>": claimed[1:]}, holder="one")
-        again = {put.key: put.message_id for put in store.claim(holder="two", now=NOW + TERM, term=TERM)}
-        assert again == {claimed[0].key: "<1@monitor>", claimed[1].key: "<2@monitor>"}
+        message_ids = {queued.key: queued.message_id for queued in store.claim(holder="two", now=NOW + TERM, term=TERM)}
+        assert message_ids == {claimed[0].key: "<1@monitor>", claimed[1].key: "<2@monitor>"}
 
-    def test_nothing_is_stamped_where_a_claim_was_lost(self, store: Store, told: Story) -> None:
+    def test_no_message_id_is_assigned_if_a_claim_is_lost(self, store: Store, matched_story: Story) -> None:
         claimed = store.claim(holder="one", now=NOW, term=TERM)
         store.claim(holder="two", now=NOW + TERM, term=TERM, limit=1)
         with pytest.raises(LeaseLost):
             store.assign_message_ids({"<1@monitor>": claimed}, holder="one")
-        assert [put.message_id for put in store.outbox()] == [None, None]
+        assert [queued.message_id for queued in store.outbox()] == [None, None]
 
-    def test_a_sent_notice_cannot_be_stamped(self, store: Store, told: Story) -> None:
+    def test_a_sent_notification_takes_no_message_id(self, store: Store, matched_story: Story) -> None:
         claimed = store.claim(holder="one", now=NOW, term=TERM)
         store.mark_sent(claimed, now=NOW)
         with pytest.raises(LeaseLost):
             store.assign_message_ids({"<1@monitor>": claimed}, holder="one")
 
-    def test_a_postponed_notice_is_as_given_and_free(self, store: Store, told: Story) -> None:
-        (one, two) = store.claim(holder="one", now=NOW, term=TERM)
+    def test_a_postponed_notification_is_as_given_and_unclaimed(self, store: Store, matched_story: Story) -> None:
+        first, second = store.claim(holder="one", now=NOW, term=TERM)
         later = replace(
-            one, attempts=1, error="451 later", to=("chief@example.org",), due_at=NOW + MINUTE, message_id="<1>"
+            first, attempts=1, error="451 later", to=("chief@example.org",), due_at=NOW + MINUTE, message_id="<1>"
         )
-        store.postpone([later, two], holder="one")
-        assert [put.key for put in store.claim(holder="two", now=NOW, term=TERM)] == [two.key]
+        store.postpone([later, second], holder="one")
+        assert [queued.key for queued in store.claim(holder="two", now=NOW, term=TERM)] == [second.key]
         assert store.claim(holder="two", now=NOW + MINUTE, term=TERM) == [later]
 
-    def test_who_lost_a_claim_does_not_give_back_what_is_anothers_by_now(self, store: Store, told: Story) -> None:
-        late = store.claim(holder="one", now=NOW, term=TERM)
-        taken = store.claim(holder="two", now=NOW + TERM, term=TERM)
-        store.assign_message_ids({"<2@monitor>": taken}, holder="two")
-        store.postpone([replace(one, attempts=1, error="451 later") for one in late], holder="one")
+    def test_postpone_leaves_claims_of_other_holders_alone(self, store: Store, matched_story: Story) -> None:
+        expired = store.claim(holder="one", now=NOW, term=TERM)
+        claimed = store.claim(holder="two", now=NOW + TERM, term=TERM)
+        store.assign_message_ids({"<2@monitor>": claimed}, holder="two")
+        store.postpone([replace(late, attempts=1, error="451 later") for late in expired], holder="one")
         assert store.claim(holder="three", now=NOW + TERM, term=TERM) == []
-        assert {(put.message_id, put.attempts) for put in store.outbox()} == {("<2@monitor>", 0)}
+        assert {(queued.message_id, queued.attempts) for queued in store.outbox()} == {("<2@monitor>", 0)}
 
-    def test_a_snoozed_alert_waits_until_then(self, store: Store, told: Story) -> None:
+    def test_a_snoozed_alert_waits_until_its_time(self, store: Store, matched_story: Story) -> None:
         store.snooze("ai", NOW + MINUTE)
         assert store.snoozes() == {"ai": NOW + MINUTE}
-        assert [put.alert for put in store.claim(holder="one", now=NOW, term=TERM)] == ["chips"]
-        assert [put.alert for put in store.claim(holder="one", now=NOW + MINUTE, term=TERM)] == ["ai"]
+        assert [queued.alert for queued in store.claim(holder="one", now=NOW, term=TERM)] == ["chips"]
+        assert [queued.alert for queued in store.claim(holder="one", now=NOW + MINUTE, term=TERM)] == ["ai"]
 
-    def test_a_woken_alert_waits_no_longer(self, store: Store, told: Story) -> None:
+    def test_an_alert_whose_snooze_is_removed_waits_no_longer(self, store: Store, matched_story: Story) -> None:
         store.snooze("ai", NOW + MINUTE)
         store.snooze("ai", None)
         assert store.snoozes() == {}
         assert len(store.claim(holder="one", now=NOW, term=TERM)) == 2
 
-    def test_of_many_senders_each_notice_goes_to_one(self, store: Store, another: Callable[[], Store]) -> None:
-        told = story("first")
-        store.commit([filing(told, notifications=tuple(notice(f"a{number}", told) for number in range(40)))])
-        stores = [store, another()]
+    def test_each_notification_is_claimed_by_one_of_many_senders(
+        self, store: Store, open_another: Callable[[], Store]
+    ) -> None:
+        example = story("first")
+        notifications = tuple(notification(f"a{number}", example) for number in range(40))
+        store.commit([page_commit(example, notifications=notifications)])
+        stores = [store, open_another()]
 
-        def take(number: int) -> list[str]:
+        def claim_some(number: int) -> list[str]:
             claimed = stores[number % 2].claim(holder=f"h{number}", now=NOW, term=TERM, limit=9)
-            return [put.alert for put in claimed]
+            return [queued.alert for queued in claimed]
 
         with ThreadPoolExecutor(6) as threads:
-            taken = [alert for alerts in threads.map(take, range(6)) for alert in alerts]
-        assert sorted(taken) == sorted(set(taken))
-        assert len(taken) == 40
+            alerts = [alert for batch in threads.map(claim_some, range(6)) for alert in batch]
+        assert sorted(alerts) == sorted(set(alerts))
+        assert len(alerts) == 40
 
 
-class Notes:
-    def test_notes_are_kept_by_key_and_found_by_prefix(self, store: Store) -> None:
+class Settings:
+    def test_settings_are_stored_by_key_and_found_by_prefix(self, store: Store) -> None:
         store.put_setting("health/a", {"failing": True, "since": "2026-11-22T12:00:00Z"})
         store.put_setting("health/b", {"failing": False})
         store.put_setting("health_%", {"odd": "key"})
@@ -630,20 +650,22 @@ class Notes:
         }
         assert len(store.settings()) == 3
 
-    def test_of_several_who_swap_a_note_at_once_one_does(self, store: Store, another: Callable[[], Store]) -> None:
-        stores = [store, another()]
+    def test_one_of_several_compare_and_set_calls_succeeds(
+        self, store: Store, open_another: Callable[[], Store]
+    ) -> None:
+        stores = [store, open_another()]
         for old in (None, {"n": 0, "at": "2026-11-22T12:00:00Z"}):
 
-            def swap(number: int, old: Json | None = old) -> bool:
+            def set_new(number: int, old: Json | None = old) -> bool:
                 return stores[number % 2].compare_and_set(
                     "a", old, {"n": 0, "at": "2026-11-22T12:00:00Z"} if old is None else {}
                 )
 
             with ThreadPoolExecutor(6) as threads:
-                assert sum(threads.map(swap, range(6))) == 1
+                assert sum(threads.map(set_new, range(6))) == 1
         assert store.settings("a") == {"a": {}}
 
-    def test_a_note_is_replaced_and_removed(self, store: Store) -> None:
+    def test_a_setting_is_replaced_and_removed(self, store: Store) -> None:
         store.put_setting("a", {"n": 1})
         store.put_setting("a", {"n": 2})
         assert store.settings("a") == {"a": {"n": 2}}
@@ -653,93 +675,94 @@ class Notes:
 
 
 class Copying:
-    def test_a_copy_holds_everything(self, store: Store, empty: Store) -> None:
+    def test_a_copy_holds_every_record(self, store: Store, empty_store: Store) -> None:
         first = story("first", topics=("geo",))
-        store.commit([filing(first, alerts=("ai",), aliases=(visit("other").id,))])
-        store.commit([filing(replace(first, version=2, text=LONG_TEXT))])
+        store.commit([page_commit(first, alerts=("ai",), aliases=(frontier_entry("other").id,))])
+        store.commit([page_commit(replace(first, version=2, text=LONG_TEXT))])
         store.mark_sent(store.claim(holder="one", now=NOW, term=TERM), now=NOW)
-        store.commit([filing(story("second"), alerts=("chips",))])
+        store.commit([page_commit(story("second"), alerts=("chips",))])
         store.enqueue([candidate("waiting")], now=NOW)
         (state,) = lease(store, "Outlet")
         store.release(replace(state, error="http-503", next_poll_at=NOW + MINUTE))
         store.snooze("ai", NOW + MINUTE)
         store.put_setting("key", {"a": 1})
 
-        everything = list(store.dump())
-        assert empty.load(everything) > 0
-        assert list(empty.scan(now=NOW)) == list(store.scan(now=NOW))
-        assert empty.history(first.id) == store.history(first.id)
-        assert empty.hits() == store.hits()
-        assert empty.outbox() == store.outbox()
-        assert len(empty.outbox()) == 1
-        assert empty.due_entries("Outlet", now=NOW, limit=9) == store.due_entries("Outlet", now=NOW, limit=9)
-        assert empty.enqueue([candidate("first"), candidate("other"), candidate("second")], now=NOW) == []
-        assert [(kept.name, kept.error) for kept in empty.outlets()] == [("Outlet", "http-503")]
-        assert empty.snoozes() == store.snoozes()
-        assert empty.settings() == store.settings()
-        assert found(empty, "gallium") == ["first"]
-        assert len(empty.near_duplicates(signature(LONG_TEXT), since=NOW - MINUTE)) == 1
+        assert empty_store.load(list(store.dump())) > 0
+        assert list(empty_store.scan(now=NOW)) == list(store.scan(now=NOW))
+        assert empty_store.history(first.id) == store.history(first.id)
+        assert empty_store.hits() == store.hits()
+        assert empty_store.outbox() == store.outbox()
+        assert len(empty_store.outbox()) == 1
+        assert empty_store.due_entries("Outlet", now=NOW, limit=9) == store.due_entries("Outlet", now=NOW, limit=9)
+        assert empty_store.enqueue([candidate("first"), candidate("other"), candidate("second")], now=NOW) == []
+        assert [(outlet.name, outlet.error) for outlet in empty_store.outlets()] == [("Outlet", "http-503")]
+        assert empty_store.snoozes() == store.snoozes()
+        assert empty_store.settings() == store.settings()
+        assert search_names(empty_store, "gallium") == ["first"]
+        assert len(empty_store.near_duplicates(signature(LONG_TEXT), since=NOW - MINUTE)) == 1
 
-    def test_mail_that_was_sent_stays_sent_in_the_copy(self, store: Store, empty: Store) -> None:
-        told = story("first")
-        store.commit([filing(told, alerts=("ai",))])
-        empty.load(list(store.dump()))
+    def test_mail_that_was_sent_stays_sent_in_the_copy(self, store: Store, empty_store: Store) -> None:
+        example = story("first")
+        store.commit([page_commit(example, alerts=("ai",))])
+        empty_store.load(list(store.dump()))
         store.mark_sent(store.claim(holder="one", now=NOW, term=TERM), now=NOW)
-        empty.load(list(store.dump()))
-        empty.commit([filing(told, story=None, notifications=(notice("ai", told),))])
-        assert empty.claim(holder="one", now=NOW + TERM, term=TERM) == []
+        empty_store.load(list(store.dump()))
+        empty_store.commit([page_commit(example, story=None, notifications=(notification("ai", example),))])
+        assert empty_store.claim(holder="one", now=NOW + TERM, term=TERM) == []
 
-    def test_a_repeated_load_changes_nothing_and_a_newer_version_wins(self, store: Store, empty: Store) -> None:
-        store.commit([filing(story("first"))])
-        assert empty.load(list(store.dump())) > 0
-        assert empty.load(list(store.dump())) == 0
-        store.commit([filing(story("first", version=2, text="newer"))])
-        empty.load(list(store.dump()))
-        assert [version.text for version in empty.history(story("first").id)] == [story("first").text, "newer"]
+    def test_a_repeated_load_writes_only_newer_versions(self, store: Store, empty_store: Store) -> None:
+        store.commit([page_commit(story("first"))])
+        assert empty_store.load(list(store.dump())) > 0
+        assert empty_store.load(list(store.dump())) == 0
+        store.commit([page_commit(story("first", version=2, text="newer"))])
+        empty_store.load(list(store.dump()))
+        assert [version.text for version in empty_store.history(story("first").id)] == [story("first").text, "newer"]
 
     @pytest.mark.parametrize("numbers", [(1, 2), (2, 1), (1, 2, 2, 3)])
-    def test_of_one_story_twice_in_a_load_the_newest_is_kept(self, store: Store, numbers: tuple[int, ...]) -> None:
+    def test_the_newest_of_a_story_given_twice_is_kept(self, store: Store, numbers: tuple[int, ...]) -> None:
         versions = [story("first", version=number, text=f"version {number}") for number in numbers]
         store.load([History(versions=(version,)) for version in [*versions, story("second")]])
         assert store.stories([story("first").id])[story("first").id].version == max(numbers)
 
-    def test_what_a_loaded_version_replaces_is_history(self, store: Store) -> None:
+    def test_a_version_replaced_by_a_load_becomes_history(self, store: Store) -> None:
         versions = [story("first", version=number, text=f"version {number}") for number in (1, 2, 3)]
-        store.commit([filing(versions[0])])
+        store.commit([page_commit(versions[0])])
         assert store.load([History(versions=(versions[1],)), History(versions=(versions[2],))]) == 2
         assert store.history(versions[0].id) == versions
 
-    def test_a_story_of_an_absurd_version_is_copied_like_any_other(self, store: Store, empty: Store) -> None:
-        told = story("first", version=1_763_900_000)
-        assert store.load([History(versions=(told,))]) == 1
-        assert store.history(told.id) == [told]
-        assert [record for record in store.dump() if isinstance(record, History)] == [History(versions=(told,))]
-        assert empty.load(list(store.dump())) == 1
+    def test_a_story_with_a_huge_version_number_is_copied(self, store: Store, empty_store: Store) -> None:
+        example = story("first", version=1_763_900_000)
+        assert store.load([History(versions=(example,))]) == 1
+        assert store.history(example.id) == [example]
+        assert [record for record in store.dump() if isinstance(record, History)] == [History(versions=(example,))]
+        assert empty_store.load(list(store.dump())) == 1
 
-    def test_an_outlet_is_as_whoever_polled_it_last_left_it(self, store: Store, empty: Store) -> None:
-        def polled(at: Store, when: datetime, error: str) -> None:
-            (state,) = lease(at, "Outlet", now=when)
-            at.release(replace(state, last_poll_at=when, next_poll_at=when, error=error))
+    def test_the_outlet_state_of_the_latest_poll_is_kept(self, store: Store, empty_store: Store) -> None:
+        def poll(polled_store: Store, time: datetime, error: str) -> None:
+            (state,) = lease(polled_store, "Outlet", now=time)
+            polled_store.release(replace(state, last_poll_at=time, next_poll_at=time, error=error))
 
-        polled(store, NOW, "first")
-        assert empty.load(list(store.dump())) == 1
-        assert empty.load(list(store.dump())) == 0
-        polled(empty, NOW + MINUTE, "later")
-        assert empty.load(list(store.dump())) == 0
-        polled(store, NOW + 2 * MINUTE, "last")
-        assert empty.load(list(store.dump())) == 1
-        assert [state.error for state in empty.outlets()] == ["last"]
+        poll(store, NOW, "first")
+        assert empty_store.load(list(store.dump())) == 1
+        assert empty_store.load(list(store.dump())) == 0
+        poll(empty_store, NOW + MINUTE, "later")
+        assert empty_store.load(list(store.dump())) == 0
+        poll(store, NOW + 2 * MINUTE, "last")
+        assert empty_store.load(list(store.dump())) == 1
+        assert [state.error for state in empty_store.outlets()] == ["last"]
 
 
-class Itself:
-    def test_a_store_that_was_set_up_is_there_for_everybody(self, store: Store, another: Callable[[], Store]) -> None:
+class Setup:
+    def test_a_store_that_is_set_up_exists_for_every_process(
+        self, store: Store, open_another: Callable[[], Store]
+    ) -> None:
         store.require_exists()
-        another().require_exists()
+        open_another().require_exists()
 
     def test_setup_may_be_repeated(self, store: Store) -> None:
-        store.commit([filing(story("first"))])
+        store.commit([page_commit(story("first"))])
         store.setup()
-        assert found(store, None) == ["first"]
+        assert search_names(store, None) == ["first"]
 
     def test_ping_names_the_store_in_one_line(self, store: Store) -> None:
         line = store.ping()
@@ -747,5 +770,5 @@ class Itself:
         assert "\n" not in line
 
 
-class Contract(Frontier, Filings, Searching, Leases, Mailing, Notes, Copying, Itself):
-    """All of it."""
+class Contract(Frontier, Commits, Searching, Leases, Mailing, Settings, Copying, Setup):
+    """All tests of a store."""

@@ -1,4 +1,4 @@
-"""Stories, visits and filings for tests of stores."""
+"""Example stories, frontier entries and commits for tests of stores."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-def address(name: str) -> str:
+def story_url(name: str) -> str:
     return f"https://outlet.example/news/{name}"
 
 
-def candidate(name: str = "first", outlet: str = "Outlet", **more: Any) -> Candidate:
-    return Candidate(url=address(name), outlet=outlet, **more)
+def candidate(name: str = "first", outlet: str = "Outlet", **fields: Any) -> Candidate:
+    return Candidate(url=story_url(name), outlet=outlet, **fields)
 
 
-def visit(name: str = "first", **more: Any) -> FrontierEntry:
-    given = {"id": story_id(address(name)), "candidate": candidate(name), "first_seen_at": NOW, "next_at": None}
-    return FrontierEntry(**{**given, **more})
+def frontier_entry(name: str = "first", **fields: Any) -> FrontierEntry:
+    defaults = {"id": story_id(story_url(name)), "candidate": candidate(name), "first_seen_at": NOW, "next_at": None}
+    return FrontierEntry(**{**defaults, **fields})
 
 
-def story(name: str = "first", **more: Any) -> Story:
-    url = address(name)
-    given: dict[str, Any] = {
+def story(name: str = "first", **fields: Any) -> Story:
+    url = story_url(name)
+    defaults: dict[str, Any] = {
         "id": story_id(url),
         "url": url,
         "outlet": "Outlet",
@@ -40,46 +40,46 @@ def story(name: str = "first", **more: Any) -> Story:
         "language": "en",
         "cluster": story_id(url),
     }
-    return Story(**{**given, **more})
+    return Story(**{**defaults, **fields})
 
 
-def filing(told: Story, *, alerts: tuple[str, ...] = (), **more: Any) -> PageCommit:
-    """A story as ingest files it: with its finished visit, and a hit and a notice for each alert."""
-    name = told.url.rpartition("/")[2]
-    given: dict[str, Any] = {
-        "entry": visit(name, story=told.id),
+def page_commit(example: Story, *, alerts: tuple[str, ...] = (), **fields: Any) -> PageCommit:
+    """Returns a story's commit as ingest makes it: a finished entry, and a hit and a notification for each alert."""
+    name = example.url.rpartition("/")[2]
+    defaults: dict[str, Any] = {
+        "entry": frontier_entry(name, story=example.id),
         "outcome": Outcome(disposition=Disposition.STORED),
-        "story": told,
-        "signature": signature(told.text),
-        "hits": tuple(hit(alert, told) for alert in alerts),
-        "notifications": tuple(notice(alert, told) for alert in alerts),
+        "story": example,
+        "signature": signature(example.text),
+        "hits": tuple(hit(alert, example) for alert in alerts),
+        "notifications": tuple(notification(alert, example) for alert in alerts),
     }
-    return PageCommit(**{**given, **more})
+    return PageCommit(**{**defaults, **fields})
 
 
-def hit(alert: str, told: Story, **more: Any) -> Hit:
-    given: dict[str, Any] = {
+def hit(alert: str, example: Story, **fields: Any) -> Hit:
+    defaults: dict[str, Any] = {
         "alert": alert,
-        "story": told.id,
-        "version": told.version,
-        "outlet": told.outlet,
-        "title": told.title,
-        "url": told.url,
-        "matched_at": told.updated_at,
-        "published_at": told.published_at,
-        "language": told.language,
+        "story": example.id,
+        "version": example.version,
+        "outlet": example.outlet,
+        "title": example.title,
+        "url": example.url,
+        "matched_at": example.updated_at,
+        "published_at": example.published_at,
+        "language": example.language,
         "context": "the words around",
     }
-    return Hit(**{**given, **more})
+    return Hit(**{**defaults, **fields})
 
 
-def notice(alert: str, told: Story, **more: Any) -> Notification:
-    given: dict[str, Any] = {
+def notification(alert: str, example: Story, **fields: Any) -> Notification:
+    defaults: dict[str, Any] = {
         "alert": alert,
-        "story": told.id,
-        "version": told.version,
+        "story": example.id,
+        "version": example.version,
         "to": ("desk@example.org", "chief@example.org"),
         "due_at": NOW,
         "created_at": NOW,
     }
-    return Notification(**{**given, **more})
+    return Notification(**{**defaults, **fields})

@@ -1,4 +1,4 @@
-"""The Elasticsearch store keeps the contract, on a real server."""
+"""The Elasticsearch store passes the contract tests on a real server."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 @pytest.mark.elasticsearch
 class TestElasticsearch(Contract):
     @pytest.fixture
-    def another(self, another_on_elasticsearch: Callable[[], Store]) -> Callable[[], Store]:
-        return another_on_elasticsearch
+    def open_another(self, open_elasticsearch_again: Callable[[], Store]) -> Callable[[], Store]:
+        return open_elasticsearch_again
 
     @pytest.fixture
-    def store(self, another: Callable[[], Store]) -> Store:
-        return another()
+    def store(self, open_another: Callable[[], Store]) -> Store:
+        return open_another()
 
     @pytest.fixture
-    def empty(self, elasticsearch_other: StoreSettings) -> Iterator[Store]:
+    def empty_store(self, elasticsearch_other: StoreSettings) -> Iterator[Store]:
         store = ElasticsearchStore.open(elasticsearch_other)
         yield store
         store.close()

@@ -15,7 +15,7 @@ from monitor.config.schema import StoreSettings
 from monitor.errors import StoreUnavailable
 from monitor.store.elasticsearch import ElasticsearchStore, schema, signature_cache, stories
 from monitor.store.elasticsearch.signature_cache import SignatureTable, StorySignature
-from store.examples import filing, story
+from store.examples import page_commit, story
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ WORDS = [CHANCE.randrange(1 << 53) for _ in range(400)]
 def signed(name: str, chance: random.Random, **more: object) -> PageCommit:
     """A story whose signature has hashes in common with others."""
     told = story(name, first_seen_at=NOON - timedelta(minutes=chance.randrange(30 * 1440)), **more)
-    return replace(filing(told), signature=tuple(sorted(chance.sample(WORDS, 40))))
+    return replace(page_commit(told), signature=tuple(sorted(chance.sample(WORDS, 40))))
 
 
 def answers(store: ElasticsearchStore, signature: Sequence[int]) -> set[tuple[str, str, tuple[int, ...]]]:
@@ -70,8 +70,8 @@ class TestMirror:
         monkeypatch.setattr(stories, "MIN_LOOKUPS", 0)
 
     @pytest.fixture
-    def another(self, another_on_elasticsearch: Callable[[], ElasticsearchStore]) -> Callable[[], ElasticsearchStore]:
-        return another_on_elasticsearch
+    def another(self, open_elasticsearch_again: Callable[[], ElasticsearchStore]) -> Callable[[], ElasticsearchStore]:
+        return open_elasticsearch_again
 
     @pytest.fixture
     def store(self, another: Callable[[], ElasticsearchStore]) -> ElasticsearchStore:
@@ -127,11 +127,11 @@ class TestMirror:
         self, store: ElasticsearchStore, searched: list[object]
     ) -> None:
         self.followed(store, searched)
-        first = replace(filing(story("first", first_seen_at=NOON)), signature=(1, 2, 3))
+        first = replace(page_commit(story("first", first_seen_at=NOON)), signature=(1, 2, 3))
         store.commit([first])
         assert first.story is not None
         assert answers(store, (1,)) == {(first.story.id, first.story.cluster, (1, 2, 3))}
-        second = replace(filing(story("first", first_seen_at=NOON, version=2)), signature=(4, 5, 6))
+        second = replace(page_commit(story("first", first_seen_at=NOON, version=2)), signature=(4, 5, 6))
         store.commit([second])
         assert answers(store, (1,)) == set()
         assert len(answers(store, (4,))) == 1
@@ -143,9 +143,9 @@ class TestMirror:
     ) -> None:
         store, other = another(), another()
         self.followed(store, searched)
-        other.commit([replace(filing(story("first", first_seen_at=NOON)), signature=(1, 2, 3))])
+        other.commit([replace(page_commit(story("first", first_seen_at=NOON)), signature=(1, 2, 3))])
         self.eventually(lambda: len(answers(store, (1,))) == 1)
-        other.commit([replace(filing(story("first", first_seen_at=NOON, version=2)), signature=(4, 5, 6))])
+        other.commit([replace(page_commit(story("first", first_seen_at=NOON, version=2)), signature=(4, 5, 6))])
         self.eventually(lambda: len(answers(store, (4,))) == 1)
         assert answers(store, (1,)) == set()
 
@@ -185,7 +185,7 @@ class TestMirror:
             raise apsw.FullError("database or disk is full")
 
         monkeypatch.setattr(SignatureTable, "put", full)
-        store.commit([replace(filing(story("first", first_seen_at=NOON)), signature=(1, 2, 3))])
+        store.commit([replace(page_commit(story("first", first_seen_at=NOON)), signature=(1, 2, 3))])
         assert len(answers(store, (1,))) == 1
         assert searched[-1] == (1,)
         assert "database or disk is full" in caplog.text
@@ -198,7 +198,7 @@ class TestMirror:
         store, other = ElasticsearchStore.open(settings), ElasticsearchStore.open(settings)
         store.setup()
         store.commit(
-            [replace(filing(story(f"s{number}", first_seen_at=NOON)), signature=(1, 2)) for number in range(30)]
+            [replace(page_commit(story(f"s{number}", first_seen_at=NOON)), signature=(1, 2)) for number in range(30)]
         )
         store.refresh_all()
         self.followed(other, searched)
@@ -212,7 +212,7 @@ class TestMirror:
         ]
         store.client.indices.update_aliases(actions=turn)
         store.client.indices.put_settings(index=store.alias("stories"), settings={"index.blocks.write": None})
-        store.commit([replace(filing(story("later", first_seen_at=NOON)), signature=(1, 2))])
+        store.commit([replace(page_commit(story("later", first_seen_at=NOON)), signature=(1, 2))])
         self.eventually(lambda: len(answers(other, (1,))) == 31)
         store.close()
         other.close()

@@ -1,4 +1,4 @@
-"""The SQLite store keeps the contract."""
+"""The SQLite store passes the contract tests."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
 
 class TestSqlite(Contract):
     @pytest.fixture
-    def another(self, tmp_path: Path) -> Iterator[Callable[[], Store]]:
+    def open_another(self, tmp_path: Path) -> Iterator[Callable[[], Store]]:
         opened: list[Store] = []
 
-        def another() -> Store:
+        def open_store() -> Store:
             opened.append(SqliteStore(tmp_path / "monitor.db", timeout=timedelta(seconds=30)))
             return opened[-1]
 
-        yield another
+        yield open_store
         for store in opened:
             store.close()
 
     @pytest.fixture
-    def store(self, another: Callable[[], Store]) -> Store:
-        store = another()
+    def store(self, open_another: Callable[[], Store]) -> Store:
+        store = open_another()
         store.setup()
         return store
 
     @pytest.fixture
-    def empty(self, tmp_path: Path) -> Iterator[Store]:
+    def empty_store(self, tmp_path: Path) -> Iterator[Store]:
         store = SqliteStore(tmp_path / "copy.db", timeout=timedelta(seconds=30))
         store.setup()
         yield store

@@ -44,13 +44,13 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def store(path: Path) -> Iterator[SqliteStore]:
     """The file that the previous version wrote, opened and set up by this version."""
-    store = opened(path)
+    store = open_file(path)
     store.setup()
     yield store
     store.close()
 
 
-def opened(path: Path) -> SqliteStore:
+def open_file(path: Path) -> SqliteStore:
     return SqliteStore(path, timeout=timedelta(seconds=30))
 
 
@@ -61,7 +61,7 @@ def test_the_first_migration_never_changes() -> None:
 
 def test_a_file_of_version_1_asks_for_setup(path: Path) -> None:
     with pytest.raises(StoreRefused, match="schema 1, older than this program's 2"):
-        opened(path).ping()
+        open_file(path).ping()
 
 
 def test_search_finds_the_stories(store: SqliteStore) -> None:
@@ -96,8 +96,12 @@ def test_the_frontier_keeps_its_entries(store: SqliteStore) -> None:
     assert waiting.candidate.published_at == NOON - MINUTE
     assert (recheck.id, recheck.story, recheck.rechecks, recheck.etag) == (CHIPS, CHIPS, 1, '"e"')
     assert recheck.last_modified == "Sun, 22 Nov 2026 12:00:00 GMT"
-    known = [waiting.candidate, recheck.candidate, replace(waiting.candidate, url="https://outlet.example/news/bank")]
-    assert store.enqueue(known, now=NOON) == []
+    enqueued = [
+        waiting.candidate,
+        recheck.candidate,
+        replace(waiting.candidate, url="https://outlet.example/news/bank"),
+    ]
+    assert store.enqueue(enqueued, now=NOON) == []
     alias = replace(waiting.candidate, url="https://outlet.example/news/chips-amp")
     assert store.enqueue([alias], now=NOON) == []
     with store.database.read() as connection:
@@ -188,7 +192,7 @@ def test_the_view_stories_keeps_its_columns(store: SqliteStore) -> None:
 
 
 def test_a_migrated_file_has_the_schema_of_a_new_one(store: SqliteStore, tmp_path: Path) -> None:
-    fresh = opened(tmp_path / "fresh.db")
+    fresh = open_file(tmp_path / "fresh.db")
     fresh.setup()
     statement = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name"
     with store.database.read() as migrated, fresh.database.read() as new:
@@ -211,8 +215,8 @@ def test_a_kill_during_the_migration_leaves_version_1(path: Path) -> None:
         kills += 1
     assert exit_code == 0
     assert kills > 15
-    assert opened(path).database.version() == 2
-    assert [story.id for story in opened(path).search(parse("gallium"), now=NOON).stories] == [CHIPS]
+    assert open_file(path).database.version() == 2
+    assert [story.id for story in open_file(path).search(parse("gallium"), now=NOON).stories] == [CHIPS]
 
 
 def exit_code_of_setup(path: Path, *, killed_before: int) -> int | None:
@@ -234,7 +238,7 @@ def set_up_until(path: Path, killed_before: int) -> None:
         return True
 
     apsw.connection_hooks.append(lambda connection: setattr(connection, "exec_trace", trace))
-    opened(path).setup()
+    open_file(path).setup()
 
 
 def contents(path: Path) -> tuple[int, list[object]]:

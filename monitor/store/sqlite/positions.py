@@ -74,7 +74,7 @@ class _RowTokens:
     def positions_by_form_index(self, form_index: int) -> dict[str, list[int]]:
         return self.positions(FORMS[form_index])
 
-    def sorted(self, form: Form) -> list[str]:  # noqa: ARG002  the matcher then finds no pattern that no phrase looks for
+    def sorted(self, form: Form) -> list[str]:  # noqa: ARG002  has only patterns that phrases look for
         return []
 
     def add(self, phrase: AdjacentTokens, starts: Sequence[int]) -> None:

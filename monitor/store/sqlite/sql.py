@@ -1,6 +1,6 @@
 """Every SQL statement of the SQLite store, by name; migrations/ creates the tables."""
 
-# ruff: noqa: S608, SIM905  only constants of this module are put together; a line of column names reads better
+# ruff: noqa: S608, SIM905  statements interpolate constants of this module only; one string of column names is easier to read
 
 from __future__ import annotations
 
