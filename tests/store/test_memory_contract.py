@@ -23,11 +23,11 @@ class TestMemory(Contract):
         return store
 
     @pytest.fixture
-    def another(self, store: MemoryStore) -> Callable[[], MemoryStore]:
+    def open_another(self, store: MemoryStore) -> Callable[[], MemoryStore]:
         return lambda: MemoryStore(shared=store.state)
 
     @pytest.fixture
-    def empty(self) -> MemoryStore:
+    def empty_store(self) -> MemoryStore:
         return MemoryStore()
 
 
