@@ -1,9 +1,9 @@
-"""Crawls saved real pages through the real command, beside trafilatura alone on the same pages and cores.
+"""Crawls saved real pages with the real command, next to trafilatura alone on the same pages and cores.
 
     .venv/bin/python benchmarks/real_pages.py --corpus DIR [--copies 4] [--workers 2]
 
-DIR (or MONITOR_CORPUS) holds pages as NAME.html.gz, and truth.json that tells of each name its url and language.
-Each language becomes an outlet on loopback with an RSS feed; copies of a page have paths of their own.
+DIR (or MONITOR_CORPUS) holds pages as NAME.html.gz, and truth.json with the URL and language of each name.  Each
+language becomes an outlet on loopback with an RSS feed; each copy of a page has its own path.
 """
 
 from __future__ import annotations
@@ -39,8 +39,13 @@ ALERTS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, default=os.environ.get("MONITOR_CORPUS"))
-    parser.add_argument("--copies", type=int, default=4, help="how often each page is published (default: 4)")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes, for both (default: cores)")
+    parser.add_argument("--copies", type=int, default=4, help="copies published of each page (default: 4)")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=os.cpu_count() or 1,
+        help="processes for each of the two (default: number of cores)",
+    )
     options = parser.parse_args()
     if options.corpus is None:
         parser.error("name the pages with --corpus or MONITOR_CORPUS")
@@ -50,10 +55,10 @@ def main() -> None:
     print(f"{options.workers} workers on {os.cpu_count()} cores\n")
 
     bodies = [page["body"] for page in pages] * options.copies
-    before = plain_trafilatura(bodies, options.workers)
+    seconds_before = trafilatura_seconds(bodies, options.workers)
     crawled = crawl(pages, copies=options.copies, workers=options.workers)
-    after = plain_trafilatura(bodies, options.workers)
-    plain = len(bodies) / ((before + after) / 2)
+    seconds_after = trafilatura_seconds(bodies, options.workers)
+    trafilatura_rate = len(bodies) / ((seconds_before + seconds_after) / 2)
 
     print(crawled["summary"])
     print(f"pages fetched        {crawled['fetched']}")
@@ -62,55 +67,58 @@ def main() -> None:
         print(f"  {disposition:<19}{count}")
     print("alerts               " + ", ".join(f"{name} {count}" for name, count in crawled["alerts"].items()))
     print(f"mails                {crawled['mails']}")
-    print(f"second pass          {crawled['again']} pages fetched, {crawled['mails_again']} mails")
-    print(f"seconds              {crawled['seconds']:.1f} for the command, {crawled['busy']:.1f} of them with pages")
-    whole, steady = len(bodies) / crawled["seconds"], len(bodies) / crawled["busy"]
-    print(f"\npages a second       {whole:.1f} for the command, {steady:.1f} from first page to last")
-    print(f"trafilatura alone    {plain:.1f} (before {len(bodies) / before:.1f}, after {len(bodies) / after:.1f})")
-    print(f"ratio                {whole / plain:.2f} for the command, {steady / plain:.2f} from first page to last")
+    print(f"second crawl         {crawled['refetched']} pages fetched, {crawled['mails_again']} mails")
+    seconds, page_seconds = crawled["seconds"], crawled["page_seconds"]
+    print(f"seconds              {seconds:.1f} for the command, {page_seconds:.1f} since the first page")
+    command_rate, page_rate = len(bodies) / seconds, len(bodies) / page_seconds
+    rate_before, rate_after = len(bodies) / seconds_before, len(bodies) / seconds_after
+    print(f"\npages per second     {command_rate:.1f} for the command, {page_rate:.1f} since the first page")
+    print(f"trafilatura alone    {trafilatura_rate:.1f} (before {rate_before:.1f}, after {rate_after:.1f})")
+    command_ratio, page_ratio = command_rate / trafilatura_rate, page_rate / trafilatura_rate
+    print(f"ratio                {command_ratio:.2f} for the command, {page_ratio:.2f} since the first page")
 
 
 def read_corpus(corpus: Path) -> list[dict[str, Any]]:
-    truth = json.loads((corpus / "truth.json").read_text(encoding="utf-8"))
+    truths = json.loads((corpus / "truth.json").read_text(encoding="utf-8"))
     return [
-        {**facts, "name": name, "body": gzip.decompress((corpus / f"{name}.html.gz").read_bytes())}
-        for name, facts in sorted(truth.items())
+        {**truth, "name": name, "body": gzip.decompress((corpus / f"{name}.html.gz").read_bytes())}
+        for name, truth in sorted(truths.items())
     ]
 
 
-# ---- the bound: nothing but extraction, in as many processes
+# ---- the bound: only extraction, in the same number of processes
 
 
-def plain_trafilatura(bodies: list[bytes], workers: int) -> float:
-    """Seconds that a pool of warm processes takes for the pages."""
+def trafilatura_seconds(bodies: list[bytes], workers: int) -> float:
+    """Returns the seconds that a pool of warm processes takes for the pages."""
     with ProcessPoolExecutor(workers) as pool:
         list(pool.map(_extract, [b"<p>warm</p>"] * workers * 4))
-        began = time.perf_counter()
+        started = time.perf_counter()
         list(pool.map(_extract, bodies, chunksize=4))
-        return time.perf_counter() - began
+        return time.perf_counter() - started
 
 
 def _extract(body: bytes) -> bool:
     return trafilatura.bare_extraction(body, with_metadata=True) is not None
 
 
-# ---- the measured: the real command
+# ---- the measurement: the real command
 
 
 def crawl(pages: list[dict[str, Any]], *, copies: int, workers: int) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as directory, ExitStack() as opened:
-        sink = opened.enter_context(MailSink())
-        sites, listed = {}, defaultdict(list)
+    with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
+        sink = stack.enter_context(MailSink())
+        sites, page_urls = {}, defaultdict(list)
         for page in pages:
             language = page["language"] or "none"
             site = sites.get(language)
             if site is None:
-                site = sites[language] = opened.enter_context(Site())
+                site = sites[language] = stack.enter_context(Site())
             for copy in range(copies):
-                listed[language].append(site.put(_path(page, copy), page["body"], "text/html"))
-        paths = {language: {urlsplit(url).path for url in urls} for language, urls in listed.items()}
+                page_urls[language].append(site.put(_path(page, copy), page["body"], "text/html"))
+        paths = {language: {urlsplit(url).path for url in urls} for language, urls in page_urls.items()}
         for language, site in sites.items():
-            items = "".join(f"<item><link>{url.replace('&', '&amp;')}</link></item>" for url in listed[language])
+            items = "".join(f"<item><link>{url.replace('&', '&amp;')}</link></item>" for url in page_urls[language])
             feed = f'<rss version="2.0"><channel><title>{language}</title>{items}</channel></rss>'
             site.put("/rss.xml", feed.encode(), "application/rss+xml", conditional=True)
         config = Path(directory) / "monitor.yaml"
@@ -127,14 +135,14 @@ def crawl(pages: list[dict[str, Any]], *, copies: int, workers: int) -> dict[str
         }
         config.write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
 
-        began = time.time()
-        first = run(config, "crawl")
-        seconds = time.time() - began
-        asked = [
-            (each.path, each.at)
+        started = time.time()
+        result = run(config, "crawl")
+        seconds = time.time() - started
+        page_requests = [
+            (request.path, request.at)
             for language, site in sites.items()
-            for each in site.asked
-            if each.path.partition("?")[0] in paths[language]
+            for request in site.asked
+            if request.path.partition("?")[0] in paths[language]
         ]
         mails = len(sink.received)
         stories = [json.loads(line) for line in run(config, "export").stdout.splitlines()]
@@ -144,20 +152,22 @@ def crawl(pages: list[dict[str, Any]], *, copies: int, workers: int) -> dict[str
         for site in sites.values():
             site.forget()
         run(config, "crawl", "--all")
-        again = sum(
-            each.path.partition("?")[0] in paths[language] for language, site in sites.items() for each in site.asked
+        refetched = sum(
+            request.path.partition("?")[0] in paths[language]
+            for language, site in sites.items()
+            for request in site.asked
         )
         return {
-            "summary": first.stdout,
-            "fetched": len(asked),
+            "summary": result.stdout,
+            "fetched": len(page_requests),
             "stories": len(stories),
             "dispositions": dispositions,
             "alerts": {name: sum(name in story["alerts"] for story in stories) for name in ALERTS},
             "mails": mails,
             "seconds": seconds,
-            # From the first page asked for to the end of the command: the last page has still to be read.
-            "busy": began + seconds - min(at for _, at in asked),
-            "again": again,
+            # From the first page request to the end of the command, because the last page must still be extracted.
+            "page_seconds": started + seconds - min(requested_at for _, requested_at in page_requests),
+            "refetched": refetched,
             "mails_again": len(sink.received) - mails,
         }
 
@@ -168,12 +178,12 @@ def _path(page: dict[str, Any], copy: int) -> str:
     return f"/copy-{copy}{path}" + (f"?{parts.query}" if parts.query else "")
 
 
-def run(config: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "monitor", words[0], "--config", str(config), *words[1:]]
-    done = subprocess.run(line, capture_output=True, text=True, check=False)
-    if done.returncode not in {0, 1}:
-        sys.exit(f"media-monitor {' '.join(words)} ended with status {done.returncode}:\n{done.stderr}")
-    return done
+def run(config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "monitor", arguments[0], "--config", str(config), *arguments[1:]]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    if process.returncode not in {0, 1}:
+        sys.exit(f"media-monitor {' '.join(arguments)} ended with status {process.returncode}:\n{process.stderr}")
+    return process
 
 
 if __name__ == "__main__":

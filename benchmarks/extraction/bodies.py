@@ -1,10 +1,10 @@
-"""How well the text of real pages is found, beside the others, in one run.
+"""Scores the text that is extracted from real pages, next to other extractors, in one run.
 
     python -m benchmarks.extraction.bodies [--corpus DIR] [--peers DIR] [--worst N]
 
-Prints F1, precision and recall on the public article-extraction-benchmark and on ``dev`` (whole and by language),
-and of the pages of which only snippets are known, how many wanted ones were in and unwanted ones out.  Pages that are
-said to be no article count as an empty text.
+Prints F1, precision and recall on the public article-extraction-benchmark and on ``dev`` (in total and by language).
+For pages of which only snippets are known, prints the shares of wanted snippets present and unwanted ones absent.  A
+page classified as no article counts as an empty text.
 """
 
 from __future__ import annotations
@@ -29,92 +29,96 @@ if TYPE_CHECKING:
 
     from benchmarks.extraction.corpus import Sample
 
-    Reader = Callable[[Sample], str]
+    Extractor = Callable[[Sample], str]
 
 
-def monitor(sample: Sample) -> str:
-    story = read(Page(url=sample.url, body=sample.html, fetched_at=now()), ExtractionOptions())
-    return story.text if isinstance(story, Article) else ""
+def media_monitor(sample: Sample) -> str:
+    result = read(Page(url=sample.url, body=sample.html, fetched_at=now()), ExtractionOptions())
+    return result.text if isinstance(result, Article) else ""
 
 
-def trafilatura_with(**options: bool) -> Reader:
-    def run(sample: Sample) -> str:
+def trafilatura_with(**options: bool) -> Extractor:
+    def trafilatura_text(sample: Sample) -> str:
         document = trafilatura.bare_extraction(sample.html, url=sample.url, include_comments=False, **options)
         return getattr(document, "text", "") or ""
 
-    return run
+    return trafilatura_text
 
 
-def readers() -> dict[str, Reader]:
-    found: dict[str, Reader] = {
-        "media-monitor": monitor,
+def extractors() -> dict[str, Extractor]:
+    by_name: dict[str, Extractor] = {
+        "media-monitor": media_monitor,
         "trafilatura": trafilatura_with(),
         "trafilatura fast": trafilatura_with(fast=True),
         "trafilatura precision": trafilatura_with(favor_precision=True),
     }
     with contextlib.suppress(ImportError):
-        import lxml.html  # noqa: PLC0415
-        import readability  # noqa: PLC0415  a peer: may be missing
+        import lxml.html  # noqa: PLC0415  used only with readability
+        import readability  # noqa: PLC0415  optional
 
-        def readable(sample: Sample) -> str:
+        def readability_text(sample: Sample) -> str:
             summary = readability.Document(sample.html.decode("utf-8", "replace")).summary(html_partial=True)
             return "\n".join(lxml.html.fromstring(summary).itertext()) if summary.strip() else ""
 
-        found["readability-lxml"] = readable
+        by_name["readability-lxml"] = readability_text
     with contextlib.suppress(ImportError):
-        import newspaper  # noqa: PLC0415
+        import newspaper  # noqa: PLC0415  optional
 
-        def news(sample: Sample) -> str:
+        def newspaper_text(sample: Sample) -> str:
             article = newspaper.Article(sample.url, language=sample.language if len(sample.language) == 2 else "en")
             article.download(input_html=sample.html.decode("utf-8", "replace"))
             article.parse()
             return str(article.text)
 
-        found["newspaper4k"] = news
+        by_name["newspaper4k"] = newspaper_text
     with contextlib.suppress(ImportError):
-        from resiliparse.extract.html2text import extract_plain_text  # noqa: PLC0415
+        from resiliparse.extract.html2text import extract_plain_text  # noqa: PLC0415  optional
 
-        found["resiliparse"] = lambda s: str(extract_plain_text(s.html.decode("utf-8", "replace"), main_content=True))
-    return found
+        by_name["resiliparse"] = lambda s: str(extract_plain_text(s.html.decode("utf-8", "replace"), main_content=True))
+    return by_name
 
 
-def run(reader: Reader, samples: list[Sample]) -> tuple[dict[str, str], int]:
+def run(extractor: Extractor, samples: list[Sample]) -> tuple[dict[str, str], int]:
     texts, failed = {}, 0
     for sample in samples:
         try:
-            texts[sample.name] = reader(sample)
-        except Exception:  # noqa: BLE001  a peer that fails on a page has found nothing on it
+            texts[sample.name] = extractor(sample)
+        except Exception:  # noqa: BLE001  an extractor that fails on a page scores as an empty text
             texts[sample.name], failed = "", failed + 1
     return texts, failed
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    corpus.argument(parser)
-    parser.add_argument("--peers", help="directory that the peers were installed into")
-    parser.add_argument("--worst", type=int, default=0, help="also name so many of the monitor's worst pages")
+    corpus.add_corpus_argument(parser)
+    parser.add_argument("--peers", help="directory with the installed packages of the other extractors")
+    parser.add_argument(
+        "--worst", type=int, default=0, help="also list this number of the pages with media-monitor's lowest scores"
+    )
     options = parser.parse_args()
     if options.peers:
         sys.path.append(options.peers)
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    public, dev = corpus.public(options.corpus), corpus.dev(options.corpus)
+    public, dev = corpus.public_samples(options.corpus), corpus.dev_samples(options.corpus)
     full = [s for s in dev if s.body is not None]
-    snippets = [s for s in dev if s.kind == "snippets"]
+    snippets = [s for s in dev if s.truth_kind == "snippets"]
     groups = {name: [s for s in full if s.language in codes] for name, codes in _GROUPS.items()}
     groups["other"] = [s for s in full if not any(s.language in codes for codes in _GROUPS.values())]
     print(f"{'':22} {'public F1     P      R':22} {'dev    F1     P      R':22} in     out    pages/s failed", *groups)
-    for name, reader in readers().items():
+    for name, extractor in extractors().items():
         started = time.process_time()
-        texts, failed = run(reader, [*public, *dev])
+        texts, failed = run(extractor, [*public, *dev])
         rate = (len(public) + len(dev)) / (time.process_time() - started)
-        parts = [score((s.body or "", texts[s.name]) for s in part) for part in (public, full)]
-        inside = [_flat(t) in _flat(texts[s.name]) for s in snippets for t in s.present]
-        outside = [_flat(t) not in _flat(texts[s.name]) for s in snippets for t in s.absent]
+        scores = [score((s.body or "", texts[s.name]) for s in part) for part in (public, full)]
+        wanted_present = [_collapse_spaces(t) in _collapse_spaces(texts[s.name]) for s in snippets for t in s.present]
+        unwanted_absent = [
+            _collapse_spaces(t) not in _collapse_spaces(texts[s.name]) for s in snippets for t in s.absent
+        ]
         languages = [f"{score((s.body or '', texts[s.name]) for s in part).f1:.3f}" for part in groups.values()]
         print(
-            f"{name:22} {parts[0]!s:22} {parts[1]!s:22} {sum(inside) / len(inside):.3f}  "
-            f"{sum(outside) / len(outside):.3f}  {rate:7.1f} {failed:6}",
+            f"{name:22} {scores[0]!s:22} {scores[1]!s:22} {sum(wanted_present) / len(wanted_present):.3f}  "
+            f"{sum(unwanted_absent) / len(unwanted_absent):.3f}  {rate:7.1f} {failed:6}",
             *languages,
         )
         if name == "media-monitor" and options.worst:
@@ -138,7 +142,7 @@ def _f1(sample: Sample, text: str) -> float:
     return 2 * (precision or 0.0) * (recall or 0.0) / total if total else 0.0
 
 
-def _flat(text: str) -> str:
+def _collapse_spaces(text: str) -> str:
     return " ".join(text.split())
 
 

@@ -1,7 +1,7 @@
-"""The pages that the extraction benchmarks read: not in the repository, their text is their publishers'.
+"""Loads the pages for the extraction benchmarks.  They are not in the repository, because publishers own their text.
 
-A corpus directory holds ``article-extraction-benchmark`` (the public one: ``html/ID.html.gz``, ``ground-truth.json``)
-and, where there is one, ``dev`` (``NAME.html.gz`` and ``truth.json``, with dates, authors, titles, several languages).
+A corpus directory holds ``article-extraction-benchmark`` (``html/ID.html.gz``, ``ground-truth.json``) and optionally
+``dev`` (``NAME.html.gz`` and ``truth.json``, with dates, authors, titles and several languages).
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ class Sample:
     url: str
     html: bytes
     language: str = "en"
-    body: str | None = None  # the whole text, or None where only snippets of it are known
-    present: tuple[str, ...] = ()  # must be in the text
-    absent: tuple[str, ...] = ()  # must not
+    body: str | None = None  # the full text; None if only snippets of it are known
+    present: tuple[str, ...] = ()  # snippets that the text must contain
+    absent: tuple[str, ...] = ()  # snippets that it must not contain
     title: str | None = None
     date: str | None = None
     authors: tuple[str, ...] | None = None
-    kind: str = "full"
+    truth_kind: str = "full"  # "full", "snippets" or "none"
 
 
-def public(corpus: Path) -> list[Sample]:
-    """The public article-extraction-benchmark."""
+def public_samples(corpus: Path) -> list[Sample]:
+    """Returns the pages of the public article-extraction-benchmark."""
     root = corpus / "article-extraction-benchmark"
     truth = json.loads((root / "ground-truth.json").read_text())
     return [
@@ -42,8 +42,8 @@ def public(corpus: Path) -> list[Sample]:
     ]
 
 
-def dev(corpus: Path) -> list[Sample]:
-    """Pages in many languages, with their facts."""
+def dev_samples(corpus: Path) -> list[Sample]:
+    """Returns pages in many languages, with their metadata."""
     root = corpus / "dev"
     truth = json.loads((root / "truth.json").read_text())
     return [
@@ -58,13 +58,13 @@ def dev(corpus: Path) -> list[Sample]:
             title=entry["title"],
             date=entry["date"],
             authors=tuple(entry["authors"] or ()),
-            kind=entry["truth_kind"],
+            truth_kind=entry["truth_kind"],
         )
         for name, entry in truth.items()
     ]
 
 
-def argument(parser: argparse.ArgumentParser) -> None:
+def add_corpus_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--corpus",
         type=Path,

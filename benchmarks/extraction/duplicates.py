@@ -38,11 +38,11 @@ _SENTENCES = re.compile(r"(?<=[.!?。！？])\s*")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    corpus.argument(parser)
+    corpus.add_corpus_argument(parser)
     parser.add_argument("--stories", type=int, default=1_000_000, help="in the index whose lookups are timed")
     options = parser.parse_args()
     chance = random.Random(1)
-    samples = [*corpus.public(options.corpus), *corpus.dev(options.corpus)]
+    samples = [*corpus.public_samples(options.corpus), *corpus.dev_samples(options.corpus)]
     texts = list(dict.fromkeys(sample.body for sample in samples if sample.body and len(sample.body) > 800))
     print(f"{len(texts)} stories; a pair is a reprint from a likeness of {MIN_REPRINT_SIMILARITY} on")
     signed = {text: signature(text) for text in texts}

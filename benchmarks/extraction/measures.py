@@ -1,7 +1,7 @@
-"""How extracted text is scored against the truth: the measure of the public article-extraction-benchmark.
+"""Scores extracted text against the truth, as the public article-extraction-benchmark does.
 
-Texts are bags of 4-grams of ``\\w+`` tokens; precision and recall are means over pages, each page weighing the same,
-and F1 is the harmonic mean of these two means.
+Texts are multisets of 4-grams of ``\\w+`` tokens.  Precision and recall are means over pages, with equal weight; F1 is
+the harmonic mean of these two means.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ class Score:
         return f"{self.f1:.4f} {self.precision:.4f} {self.recall:.4f}"
 
 
-def page_score(truth: str, found: str) -> tuple[float | None, float | None]:
-    """Precision (None where nothing was found) and recall (None where nothing was to be found) of one page."""
-    true, got = _shingles(truth), _shingles(found)
-    shared = sum((true & got).values())
+def page_score(truth: str, extracted: str) -> tuple[float | None, float | None]:
+    """Returns precision (None if nothing was extracted) and recall (None if the truth is empty) of one page."""
+    true_shingles, extracted_shingles = _shingles(truth), _shingles(extracted)
+    shared = sum((true_shingles & extracted_shingles).values())
     return (
-        shared / sum(got.values()) if got else None,
-        shared / sum(true.values()) if true else None,
+        shared / sum(extracted_shingles.values()) if extracted_shingles else None,
+        shared / sum(true_shingles.values()) if true_shingles else None,
     )
 
 
 def score(pairs: Iterable[tuple[str, str]]) -> Score:
-    """The measure over (truth, found) pairs."""
-    pages = [page_score(truth, found) for truth, found in pairs]
+    """Returns the score over (truth, extracted) pairs."""
+    pages = [page_score(truth, extracted) for truth, extracted in pairs]
     precisions = [precision for precision, _ in pages if precision is not None]
     recalls = [recall for _, recall in pages if recall is not None]
     return Score(precision=mean(precisions or [0.0]), recall=mean(recalls or [0.0]))

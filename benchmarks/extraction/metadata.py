@@ -1,9 +1,9 @@
-"""How often title, day, minute and authors of real pages are right, beside trafilatura, in one run.
+"""Counts how often title, day, minute and authors of real pages are right, next to trafilatura, in one run.
 
     python -m benchmarks.extraction.metadata [--corpus DIR] [--wrong]
 
-A title counts where its words are the same; a day or minute where it is the same moment (truths without a zone: the
-same in some zone); authors where the same names are given.  Minutes and authors are asked of pages whose truth has any.
+A title is right if it has the same words; a day or minute if it is the same point in time (in some time zone, if the
+truth states none); authors if the same names are given.  Minutes and authors count only on pages whose truth has them.
 """
 
 from __future__ import annotations
@@ -27,78 +27,85 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class ExtractedMetadata:
     title: str = ""
-    at: datetime | None = None
-    timed: bool = True
+    published_at: datetime | None = None
+    has_time: bool = True
     authors: tuple[str, ...] = ()
 
 
-def monitor(sample: Sample) -> Told:
-    story = read(Page(url=sample.url, body=sample.html, fetched_at=now()), ExtractionOptions())
-    if not isinstance(story, Article):
-        return Told()
-    return Told(title=story.title, at=story.published_at, authors=story.authors)
+def media_monitor(sample: Sample) -> ExtractedMetadata:
+    article = read(Page(url=sample.url, body=sample.html, fetched_at=now()), ExtractionOptions())
+    if not isinstance(article, Article):
+        return ExtractedMetadata()
+    return ExtractedMetadata(title=article.title, published_at=article.published_at, authors=article.authors)
 
 
-def trafilatura_says(sample: Sample) -> Told:
+def trafilatura_alone(sample: Sample) -> ExtractedMetadata:
     document = trafilatura.bare_extraction(sample.html, url=sample.url, include_comments=False, with_metadata=True)
     if document is None or isinstance(document, dict):
-        return Told()
-    at = datetime.fromisoformat(document.date).replace(tzinfo=UTC) if document.date else None
+        return ExtractedMetadata()
+    day = datetime.fromisoformat(document.date).replace(tzinfo=UTC) if document.date else None
     authors = tuple(filter(None, (document.author or "").split("; ")))
-    return Told(title=document.title or "", at=at, timed=False, authors=authors)
+    return ExtractedMetadata(title=document.title or "", published_at=day, has_time=False, authors=authors)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    corpus.argument(parser)
-    parser.add_argument("--wrong", action="store_true", help="list what the monitor gets wrong")
+    corpus.add_corpus_argument(parser)
+    parser.add_argument("--wrong", action="store_true", help="list the pages that media-monitor gets wrong")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
-    samples = corpus.dev(options.corpus)
+    samples = corpus.dev_samples(options.corpus)
     print(f"{'':16}{'title':>16}{'day':>16}{'minute':>16}{'authors':>16}")
-    for name, reader in (("media-monitor", monitor), ("trafilatura", trafilatura_says)):
-        told = {sample.name: reader(sample) for sample in samples}
+    for name, extractor in (("media-monitor", media_monitor), ("trafilatura", trafilatura_alone)):
+        extracted = {sample.name: extractor(sample) for sample in samples}
         counts = {"title": [0, 0], "day": [0, 0], "minute": [0, 0], "authors": [0, 0]}
         for sample in samples:
-            for fact, right in _judged(sample, told[sample.name]).items():
-                counts[fact][0] += right
-                counts[fact][1] += 1
-                if options.wrong and name == "media-monitor" and not right:
-                    truth = {"title": sample.title, "authors": sample.authors}.get(fact, sample.date)
-                    print(f"    {fact:8}{sample.name}: {truth} / {told[sample.name]}")
+            for field, is_right in _compare(sample, extracted[sample.name]).items():
+                counts[field][0] += is_right
+                counts[field][1] += 1
+                if options.wrong and name == "media-monitor" and not is_right:
+                    truth = {"title": sample.title, "authors": sample.authors}.get(field, sample.date)
+                    print(f"    {field:8}{sample.name}: {truth} / {extracted[sample.name]}")
         print(f"{name:16}" + "".join(f"{f'{a}/{b} {a / b:.3f}':>16}" for a, b in counts.values()))
 
 
-def _judged(sample: Sample, told: Told) -> dict[str, bool]:
-    found: dict[str, bool] = {}
+def _compare(sample: Sample, extracted: ExtractedMetadata) -> dict[str, bool]:
+    """Returns for each field that the truth states whether it is right."""
+    is_right: dict[str, bool] = {}
     if sample.title:
-        found["title"] = _words(sample.title) == _words(told.title)
+        is_right["title"] = _words(sample.title) == _words(extracted.title)
     if sample.date:
-        true = datetime.fromisoformat(sample.date)
-        timed = len(sample.date) > 10 and (true.hour, true.minute, true.second) != (0, 0, 0)
-        found["day"] = told.at is not None and _same_day(true, told.at, timed=timed and told.timed)
-        if timed:
-            found["minute"] = told.timed and told.at is not None and _same_minute(true, told.at)
-        if sample.kind == "full":
-            found["authors"] = sorted(map(_words, sample.authors or ())) == sorted(map(_words, told.authors))
-    return found
+        true_time = datetime.fromisoformat(sample.date)
+        published_at = extracted.published_at
+        has_time = len(sample.date) > 10 and (true_time.hour, true_time.minute, true_time.second) != (0, 0, 0)
+        is_right["day"] = published_at is not None and _same_day(
+            true_time, published_at, has_time=has_time and extracted.has_time
+        )
+        if has_time:
+            is_right["minute"] = (
+                extracted.has_time and published_at is not None and _same_minute(true_time, published_at)
+            )
+        if sample.truth_kind == "full":
+            is_right["authors"] = sorted(map(_words, sample.authors or ())) == sorted(map(_words, extracted.authors))
+    return is_right
 
 
-def _same_day(true: datetime, at: datetime, *, timed: bool) -> bool:
-    if timed and true.tzinfo:
-        return abs(true - at) < timedelta(hours=24) and true.astimezone(UTC).date() == at.date()
-    apart = (at.replace(tzinfo=None) - true.replace(tzinfo=None)) / timedelta(hours=1)
-    return at.date() == true.date() or -14 <= apart <= (14 if timed else 38)
+def _same_day(true_time: datetime, published_at: datetime, *, has_time: bool) -> bool:
+    if has_time and true_time.tzinfo:
+        is_within_a_day = abs(true_time - published_at) < timedelta(hours=24)
+        return is_within_a_day and true_time.astimezone(UTC).date() == published_at.date()
+    hours_apart = (published_at.replace(tzinfo=None) - true_time.replace(tzinfo=None)) / timedelta(hours=1)
+    return published_at.date() == true_time.date() or -14 <= hours_apart <= (14 if has_time else 38)
 
 
-def _same_minute(true: datetime, at: datetime) -> bool:
-    if true.tzinfo:
-        return abs(true - at) < timedelta(seconds=60)
-    shift = at.replace(tzinfo=None, second=0, microsecond=0) - true.replace(second=0, microsecond=0)
-    apart = round(abs(shift).total_seconds() / 60)
-    return apart <= 14 * 60 and apart % 15 == 0
+def _same_minute(true_time: datetime, published_at: datetime) -> bool:
+    if true_time.tzinfo:
+        return abs(true_time - published_at) < timedelta(seconds=60)
+    difference = published_at.replace(tzinfo=None, second=0, microsecond=0) - true_time.replace(second=0, microsecond=0)
+    minutes_apart = round(abs(difference).total_seconds() / 60)
+    return minutes_apart <= 14 * 60 and minutes_apart % 15 == 0
 
 
 def _words(text: str) -> str:

@@ -1,8 +1,8 @@
-"""What many stories cost: filing, searching, finding the like of one, disk and heap, on Elasticsearch and on SQLite.
+"""Cost of many stories on Elasticsearch and on SQLite: commits, searches, near-duplicate lookups, disk and heap.
 
     python -m benchmarks.indexing.size URL [--stories 300000] [--only elasticsearch|sqlite]
 
-Prints a table.  Searches are five kinds of query, each asked often, in the order of a fixed random seed.
+Prints a table.  The searches are a fixed random sequence of five kinds of query.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.indexing.speed import BATCH, caught, drop, opened
+from benchmarks.indexing.speed import BATCH_COMMITS, commit_with_hits, delete, open_store
 from benchmarks.search.stories import NOW, StoryGenerator, word
 from monitor.models import CommitResult
 from monitor.query import parse
@@ -30,73 +30,72 @@ if TYPE_CHECKING:
 SEARCHES = 200
 
 
-def queries(chance: random.Random) -> list[str]:
-    def some(low: int, high: int) -> str:
-        return word(chance.randint(low, high))
+def queries(generator: random.Random) -> list[str]:
+    def word_between(low: int, high: int) -> str:
+        return word(generator.randint(low, high))
 
     kinds = [
-        lambda: some(100, 5000),
-        lambda: f"{some(50, 500)} {some(50, 500)}",
-        lambda: f'"{some(20, 100)} {some(20, 100)}"',
-        lambda: f"{some(50, 500)} NEAR/10 {some(50, 500)}",
-        lambda: f"({some(100, 2000)} OR {some(100, 2000)}) AND topic:ai",
+        lambda: word_between(100, 5000),
+        lambda: f"{word_between(50, 500)} {word_between(50, 500)}",
+        lambda: f'"{word_between(20, 100)} {word_between(20, 100)}"',
+        lambda: f"{word_between(50, 500)} NEAR/10 {word_between(50, 500)}",
+        lambda: f"({word_between(100, 2000)} OR {word_between(100, 2000)}) AND topic:ai",
     ]
-    return [chance.choice(kinds)() for _ in range(SEARCHES)]
+    return [generator.choice(kinds)() for _ in range(SEARCHES)]
 
 
 def fill(store: Store, count: int) -> float:
-    """Files so many stories; the rate."""
+    """Commits ``count`` stories and returns the stories a second."""
     batch: list[Any] = []
-    spent = 0.0
+    seconds = 0.0
     for number, story in enumerate(StoryGenerator().stories(count), 1):
-        batch.append(caught(story))
-        if len(batch) == BATCH or number == count:
+        batch.append(commit_with_hits(story))
+        if len(batch) == BATCH_COMMITS or number == count:
             began = time.perf_counter()
             assert set(store.commit(batch)) == {CommitResult.WRITTEN}
-            spent += time.perf_counter() - began
+            seconds += time.perf_counter() - began
             batch = []
-    return count / spent
+    return count / seconds
 
 
-def searched(store: Store) -> tuple[float, float]:
-    """Median and 95th percentile of a search for twenty stories, in milliseconds."""
-    took = []
+def search_times(store: Store) -> tuple[float, float]:
+    """Returns the median and the 95th percentile of a search for twenty stories, in milliseconds."""
+    times = []
     for text in queries(random.Random(7)):
         node = parse(text)
         began = time.perf_counter()
         store.search(node, now=NOW + timedelta(days=1), limit=20)
-        took.append((time.perf_counter() - began) * 1000)
-    cuts = statistics.quantiles(took, n=20)
-    return statistics.median(took), cuts[-1]
+        times.append((time.perf_counter() - began) * 1000)
+    return statistics.median(times), statistics.quantiles(times, n=20)[-1]
 
 
-def likened(store: Store) -> float:
-    """Median of a look for what is like a new story, in milliseconds: every other one is a reprint of a stored one."""
-    took = []
+def near_duplicate_time(store: Store) -> float:
+    """Returns the median of a near-duplicate lookup in milliseconds; half are reprints of stored stories."""
+    times = []
     since = NOW - timedelta(days=14)
     newest = store.search(None, now=NOW + timedelta(days=1), limit=2 * SEARCHES).stories
     for number, story in enumerate(story for story in newest if story.first_seen_at > since):
         text = story.text if number % 2 else " ".join(reversed(story.text.split()))
-        wanted = signature(text)
+        text_signature = signature(text)
         began = time.perf_counter()
-        found = store.near_duplicates(wanted, since=since)
-        took.append((time.perf_counter() - began) * 1000)
-        assert not number % 2 or story.id in {name for name, _, _ in found}
-    return statistics.median(took)
+        near_duplicates = store.near_duplicates(text_signature, since=since)
+        times.append((time.perf_counter() - began) * 1000)
+        assert not number % 2 or story.id in {name for name, _, _ in near_duplicates}
+    return statistics.median(times)
 
 
 def elasticsearch(url: str, count: int) -> dict[str, str]:
-    store: ElasticsearchStore = opened(url)
+    store: ElasticsearchStore = open_store(url)
     try:
         rate = fill(store, count)
         store.refresh_all()
-        median, slowest = searched(store)
+        median, slowest = search_times(store)
         size = store.client.indices.stats(index=f"{store.prefix}-*").body["_all"]["primaries"]["store"]["size_in_bytes"]
         nodes = store.client.nodes.stats(metric="jvm").body["nodes"].values()
         heap = sum(node["jvm"]["mem"]["heap_used_in_bytes"] for node in nodes)
-        return row(rate, median, slowest, likened(store), size) | {"heap in use": f"{heap / 1e6:,.0f} MB"}
+        return row(rate, median, slowest, near_duplicate_time(store), size) | {"heap in use": f"{heap / 1e6:,.0f} MB"}
     finally:
-        drop(store)
+        delete(store)
 
 
 def sqlite(count: int) -> dict[str, str]:
@@ -105,19 +104,19 @@ def sqlite(count: int) -> dict[str, str]:
         store = SqliteStore(path, timeout=timedelta(seconds=30))
         store.setup()
         rate = fill(store, count)
-        median, slowest = searched(store)
-        alike = likened(store)
+        median, slowest = search_times(store)
+        near_duplicates = near_duplicate_time(store)
         store.close()
-        size = sum(one.stat().st_size for one in path.parent.iterdir())
-        return row(rate, median, slowest, alike, size) | {"heap in use": "-"}
+        size = sum(file.stat().st_size for file in path.parent.iterdir())
+        return row(rate, median, slowest, near_duplicates, size) | {"heap in use": "-"}
 
 
-def row(rate: float, median: float, slowest: float, alike: float, size: int) -> dict[str, str]:
+def row(rate: float, median: float, slowest: float, near_duplicates: float, size: int) -> dict[str, str]:
     return {
-        "filed a second": f"{rate:,.0f}",
+        "commits a second": f"{rate:,.0f}",
         "search, median": f"{median:.1f} ms",
         "search, 95 %": f"{slowest:.1f} ms",
-        "look for the like, median": f"{alike:.2f} ms",
+        "near-duplicates, median": f"{near_duplicates:.2f} ms",
         "disk": f"{size / 1e6:,.0f} MB",
     }
 

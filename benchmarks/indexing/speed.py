@@ -1,9 +1,10 @@
-"""Stories a second into Elasticsearch through the store, beside the client's own bulk helper with the same documents.
+"""Stories a second that the store commits to Elasticsearch, compared with the client's bulk helper.
 
-    python -m benchmarks.indexing.speed URL [--stories 4000] [--rounds 3]
+    python -m benchmarks.indexing.speed URL [--stories 4000] [--repeats 3]
 
-Both write every document a filing leads to (story, hits, notices, visit) into indices of the same mapping, in batches
-of 200 filings; the helper writes them in any order and knows of no conflict.  Rounds alternate, the median counts.
+Both write the same documents of each commit (story, hits, notifications, frontier entry) into indices of the same
+mapping, in batches of 200 commits; the helper writes them in any order and detects no conflicts.  The two alternate;
+the result is the median of the repeats.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
 
     from monitor.models import PageCommit, Story
 
-BATCH = 200
+BATCH_COMMITS = 200
 
 
-def caught(story: Story) -> PageCommit:
-    """The story as a crawl files it, with a hit and its mail for each of its alerts."""
-    at = story.first_seen_at
+def commit_with_hits(story: Story) -> PageCommit:
+    """Returns the commit of a story, with a hit and a notification for each of its alerts."""
+    seen_at = story.first_seen_at
     hits = [
         Hit(
             alert=alert,
@@ -42,86 +43,91 @@ def caught(story: Story) -> PageCommit:
             outlet=story.outlet,
             title=story.title,
             url=story.url,
-            matched_at=at,
+            matched_at=seen_at,
             context=story.text[:200],
         )
         for alert in story.alerts
     ]
-    notices = [
-        Notification(alert=alert, story=story.id, version=1, to=("a@b.example",), due_at=at, created_at=at)
+    notifications = [
+        Notification(alert=alert, story=story.id, version=1, to=("a@b.example",), due_at=seen_at, created_at=seen_at)
         for alert in story.alerts
     ]
-    return replace(page_commit(story), hits=tuple(hits), notifications=tuple(notices))
+    return replace(page_commit(story), hits=tuple(hits), notifications=tuple(notifications))
 
 
 def actions(prefix: str, batch: list[PageCommit]) -> Iterator[dict[str, Any]]:
-    """What the helper is given: the documents that the store writes."""
-    for one in batch:
-        assert one.story is not None
-        for hit in one.hits:
+    """Yields the helper's actions for the documents that the store writes."""
+    for commit in batch:
+        assert commit.story is not None
+        for hit in commit.hits:
             name = digest(hit.alert, hit.story, hit.version)
             yield {"_index": f"{prefix}-hits", "_id": name, "_source": documents.hit(hit)}
-        for notice in one.notifications:
-            yield {"_index": f"{prefix}-outbox", "_id": digest(*notice.key), "_source": documents.notification(notice)}
-        story = documents.story(one.story, one.signature)
-        yield {"_index": f"{prefix}-stories", "_id": one.story.id, "_source": story}
-        visit = documents.frontier_entry(one.entry, one.outcome)
-        yield {"_index": f"{prefix}-urls", "_id": one.entry.id, "_source": visit}
+        for notification in commit.notifications:
+            document = documents.notification(notification)
+            yield {"_index": f"{prefix}-outbox", "_id": digest(*notification.key), "_source": document}
+        story = documents.story(commit.story, commit.signature)
+        yield {"_index": f"{prefix}-stories", "_id": commit.story.id, "_source": story}
+        entry = documents.frontier_entry(commit.entry, commit.outcome)
+        yield {"_index": f"{prefix}-urls", "_id": commit.entry.id, "_source": entry}
 
 
-def opened(url: str) -> ElasticsearchStore:
+def open_store(url: str) -> ElasticsearchStore:
+    """Sets up a store under a new prefix; see `delete`."""
     store = ElasticsearchStore.open(StoreSettings(url=url, prefix=f"bench-{uuid.uuid4().hex[:8]}"))
     store.setup()
     return store
 
 
-def drop(store: ElasticsearchStore) -> None:
+def delete(store: ElasticsearchStore) -> None:
+    """Deletes the indices of a store."""
     for name in store.client.indices.get(index=f"{store.prefix}-*").body:
         store.client.indices.delete(index=name)
 
 
-def batches(made: list[PageCommit]) -> Iterator[list[PageCommit]]:
-    for start in range(0, len(made), BATCH):
-        yield made[start : start + BATCH]
+def batches(commits: list[PageCommit]) -> Iterator[list[PageCommit]]:
+    for start in range(0, len(commits), BATCH_COMMITS):
+        yield commits[start : start + BATCH_COMMITS]
 
 
-def through_the_store(url: str, made: list[PageCommit]) -> float:
-    store = opened(url)
+def store_rate(url: str, commits: list[PageCommit]) -> float:
+    """Returns the stories a second that the store commits."""
+    store = open_store(url)
     began = time.perf_counter()
-    for batch in batches(made):
+    for batch in batches(commits):
         assert set(store.commit(batch)) == {CommitResult.WRITTEN}
     seconds = time.perf_counter() - began
-    drop(store)
-    return len(made) / seconds
+    delete(store)
+    return len(commits) / seconds
 
 
-def through_the_helper(url: str, made: list[PageCommit]) -> float:
-    store = opened(url)
+def helper_rate(url: str, commits: list[PageCommit]) -> float:
+    """Returns the stories a second whose documents the bulk helper writes."""
+    store = open_store(url)
     began = time.perf_counter()
-    for batch in batches(made):
+    for batch in batches(commits):
         helpers.bulk(store.client, actions(store.prefix, batch))
     seconds = time.perf_counter() - began
-    drop(store)
-    return len(made) / seconds
+    delete(store)
+    return len(commits) / seconds
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("url")
     parser.add_argument("--stories", type=int, default=4000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
-    made = [caught(story) for story in StoryGenerator().stories(options.stories)]
-    through_the_helper(options.url, made[:1000])  # the server's first thousand warm it
+    commits = [commit_with_hits(story) for story in StoryGenerator().stories(options.stories)]
+    helper_rate(options.url, commits[:1000])  # warms the server up
     rates: dict[str, list[float]] = {"store": [], "helper": []}
-    for number in range(options.rounds):
-        pair = [("store", through_the_store), ("helper", through_the_helper)]
-        for name, way in pair if number % 2 else reversed(pair):
-            rates[name].append(way(options.url, made))
+    for number in range(options.repeats):
+        pair = [("store", store_rate), ("helper", helper_rate)]
+        for name, measure in pair if number % 2 else reversed(pair):
+            rates[name].append(measure(options.url, commits))
     store, helper = (statistics.median(rates[name]) for name in ("store", "helper"))
-    print(f"through the store   {store:8.0f} stories/s")
+    print(f"store               {store:8.0f} stories/s")
     print(f"helpers.bulk        {helper:8.0f} stories/s")
-    print(f"ratio               {store / helper:8.2f}   (to be at least 0.8)")
+    print(f"ratio               {store / helper:8.2f}   (target: at least 0.8)")
 
 
 if __name__ == "__main__":

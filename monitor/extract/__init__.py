@@ -1,6 +1,7 @@
-"""From a fetched page to an article: the only room that knows trafilatura.
+"""Extracts articles from fetched pages; the only package that uses trafilatura.
 
-`Extractor` reads pages in worker processes; `read` does it here and now.  Nothing heavy is imported before it is used.
+`Extractor` reads pages in worker processes; `read` reads one in the calling process.  Heavy imports are deferred until
+the first page.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["ExtractionOptions", "Extractor", "read"]
 
 
-def read(page: Page, reading: ExtractionOptions) -> Article | NotArticle:
-    """What the page is, read in this process: a page made to harm may take long or raise what it likes."""
+def read(page: Page, options: ExtractionOptions) -> Article | NotArticle:
+    """Extracts a page in this process, without limits: a hostile page may hang, use much memory or raise anything."""
     from monitor.extract import pipeline
 
-    return pipeline.read(page, reading)
+    return pipeline.extract_article(page, options)

@@ -1,10 +1,10 @@
-"""A page as its blocks of text: one walk over the parsed tree that everything after it reads.
+"""Splits a page into blocks of text, in one walk over the parsed tree.
 
-A block is the text between two boundaries of block elements, with what surrounds it: how much of it is links, which
-kinds of places it stands in (navigation, a list of related stories, a caption ...) and in which container.
+A block is the text between two boundaries of block elements, with the amount of its links, the regions that it stands
+in (navigation, related stories, a caption ...) and its container.
 """
 
-# ruff: noqa: SIM905  lists of words read best as words
+# ruff: noqa: SIM905  lists of words are easier to read in one string
 
 from __future__ import annotations
 
@@ -24,172 +24,178 @@ if TYPE_CHECKING:
 
 
 MAX_BLOCKS = 6000  # the richest of 500 real pages had 3,000
-_INHERITED = ~(Region.LEAD | Region.TITLE)
+_INHERITED_REGIONS = ~(Region.LEAD | Region.TITLE)
 
-_SKIPPED = frozenset(
+_SKIPPED_TAGS = frozenset(
     "script style noscript template svg math canvas iframe object embed applet audio video source track map area select"
     " rp rt option optgroup datalist input textarea head title meta link base frame frameset noframes progress".split()
 )
-_INLINE = frozenset(
+_INLINE_TAGS = frozenset(
     "a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd label mark meter nobr q ruby s"
     " samp small span strike strong sub sup time tt u var wbr amp-img picture center-span o:p".split()
 )
-_MAX_ASIDE_CHARACTERS = 60  # characters
-CAPTION = 25  # characters of what a picture is said to show, from which on it may be its caption
-_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
-_SPACE = re.compile(r"[\s\x01-\x1f\x7f]+")  # all but the NUL that stands for a line break here
-# A place where a sentence pauses or ends, and a text that ends with one.
-SENTENCE = re.compile(r"[.!?…。！？।؟۔։።។၊။;:,，、،][\"'”’»)\]」』]*(?:\s|$)|[。！？，、።፣၊။។]")
-ENDS = re.compile(r"[.!?…。！？।؟۔։።။។][\"'”’»)\]」』]*\W*$")
-# Thai, Lao, Burmese, Khmer: sentences end with a blank.
-_UNMARKED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
-HEADINGS = frozenset({"h2", "h3", "h4", "h5", "h6"})  # within a story: its title is no block of it
-ITEMS = frozenset({"li", "td", "th", "dd", "dt"})
+_MAX_HIDDEN_INLINE_CHARACTERS = 60  # of hidden words in a sentence, meant for screen readers
+MIN_CAPTION_CHARACTERS = 25  # shorter alt texts and blocks are not compared as captions
+_HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_SPACE = re.compile(r"[\s\x01-\x1f\x7f]+")  # without NUL, which stands for a line break here
+# Punctuation inside a sentence or at its end; a text that ends with a sentence.
+SENTENCE_MARK = re.compile(r"[.!?…。！？।؟۔։።។၊။;:,，、،][\"'”’»)\]」』]*(?:\s|$)|[。！？，、።፣၊။។]")
+SENTENCE_END = re.compile(r"[.!?…。！？।؟۔։።။។][\"'”’»)\]」』]*\W*$")
+# Thai, Lao, Burmese, Khmer: sentences end with a space.
+_UNPUNCTUATED_SCRIPT = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
+HEADING_TAGS = frozenset({"h2", "h3", "h4", "h5", "h6"})  # without h1, the story's title
+ITEM_TAGS = frozenset({"li", "td", "th", "dd", "dt"})
 
 
 @dataclass(slots=True)
 class Node:
-    """A block element that holds text somewhere below it."""
+    """A block element that holds text, directly or in its descendants."""
 
-    parent: int  # index of the block element around it, -1 for the outermost
+    parent_index: int  # index in `Layout.nodes`, -1 for the outermost element
     tag: str
-    names: str  # class and id as written
-    markup: int  # zones it opens by its tag and names
-    own: int  # those of them that are believed, see `body.settle`
-    region: int  # zones it stands in, its own included
+    class_and_id: str
+    markup_regions: int  # regions that its tag and its names declare
+    own_regions: int  # the declared regions that are trusted, see `body.resolve_regions`
+    region: int  # all regions that it stands in, its own included
     element: HtmlElement
     depth: int
 
 
 @dataclass(slots=True)
 class Block:
+    """A block's text and surroundings."""
+
     text: str
-    node: int
-    region: int
-    tag: str  # the nearest block element's
-    linked: int  # characters inside links
-    bold: bool
-    inline: int = 0  # the zones of inline elements around it
-    index: int = 0
-    _letters: str | None = None
+    node_index: int  # of the innermost block element, in `Layout.nodes`; -1 for none
+    region: int  # all regions that it stands in
+    tag: str  # of the innermost block element
+    linked_characters: int
+    is_bold: bool  # more than nine tenths of its text
+    inline_regions: int = 0  # regions of the inline elements around it
+    index: int = 0  # in `Layout.blocks`
+    _folded_letters: str | None = None
     _weight: float | None = None
 
     @property
-    def letters(self) -> str:
-        """The text's letters and digits alone, folded: what two copies of it share."""
-        if self._letters is None:
-            self._letters = letters(self.text)
-        return self._letters
+    def folded_letters(self) -> str:
+        """The text's letters and digits, case-folded; equal for two copies of a text."""
+        if self._folded_letters is None:
+            self._folded_letters = fold_letters(self.text)
+        return self._folded_letters
 
     @property
     def weight(self) -> float:
-        """How much running text it holds, in characters of an alphabet: nothing for headlines, links and labels."""
+        """The amount of running text, in `alphabetic_length` characters; 0 for headlines, links and labels."""
         if self._weight is None:
-            self._weight = self._weigh()
+            self._weight = self._compute_weight()
         return self._weight
 
-    def _weigh(self) -> float:
-        density = self.density
-        if density > 0.6:
+    def _compute_weight(self) -> float:
+        link_density = self.link_density
+        if link_density > 0.6:
             return 0.0
         text = self.text
-        length = width(text)
-        if length > 60 and "\u0e00" <= max(text[:60]) <= "\u17ff" and _UNMARKED.search(text[:60]):
-            return length * (1.0 - density)
+        length = alphabetic_length(text)
+        if length > 60 and "\u0e00" <= max(text[:60]) <= "\u17ff" and _UNPUNCTUATED_SCRIPT.search(text[:60]):
+            return length * (1.0 - link_density)
         if length < 25 or (length < 120 and self.tag in {"h1", "h2", "h3", "h4", "th"}):
             return 0.0
-        if length < 80 and not ENDS.search(text[-12:]):
+        if length < 80 and not SENTENCE_END.search(text[-12:]):
             return 0.0
-        if (length < 40 or self.tag not in {"p", "blockquote"}) and not SENTENCE.search(text):
+        if (length < 40 or self.tag not in {"p", "blockquote"}) and not SENTENCE_MARK.search(text):
             return 0.0
-        return length * (1.0 - density)
+        return length * (1.0 - link_density)
 
     @property
-    def density(self) -> float:
-        """The share of the text that is links."""
-        return self.linked / max(1, len(self.text))
+    def link_density(self) -> float:
+        """The share of the text that is inside links, from 0 to 1."""
+        return self.linked_characters / max(1, len(self.text))
 
 
 @dataclass(slots=True)
 class Layout:
-    """All blocks of a page in order, and the block elements around them."""
+    """All blocks of a page in document order, and the block elements around them."""
 
     blocks: list[Block] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
-    elements: int = 0
-    deepest: int = 0  # levels of elements
-    cut: bool = False  # there was more than is read
-    pictures: list[tuple[int, str]] = field(default_factory=list)  # block at or behind it, `letters` of what it shows
+    element_count: int = 0
+    max_depth: int = 0  # of nested elements
+    is_truncated: bool = False  # the page has more blocks than the limit
+    # Index of the block at or behind an image, and the folded letters of the image's alt text.
+    image_descriptions: list[tuple[int, str]] = field(default_factory=list)
 
-    def chain(self, node: int) -> list[int]:
-        """The block elements around, innermost first."""
-        found = []
-        while node >= 0:
-            found.append(node)
-            node = self.nodes[node].parent
-        return found
+    def ancestors_or_self(self, node_index: int) -> list[int]:
+        """Returns the indexes of the node and of the nodes around it, innermost first."""
+        indexes = []
+        while node_index >= 0:
+            indexes.append(node_index)
+            node_index = self.nodes[node_index].parent_index
+        return indexes
 
-    def around(self, block: Block) -> tuple[str, ...]:
-        """The names of the elements around a block, innermost first."""
-        return tuple(self.nodes[index].tag + " " + self.nodes[index].names for index in self.chain(block.node)[:4])
+    def element_path(self, block: Block) -> tuple[str, ...]:
+        """Returns tag, class and id of the four innermost elements around a block, innermost first."""
+        return tuple(
+            self.nodes[index].tag + " " + self.nodes[index].class_and_id
+            for index in self.ancestors_or_self(block.node_index)[:4]
+        )
 
-    def place(self, block: Block) -> str:
-        """A name of the block's place that its neighbours on the site's other pages share."""
+    def path_hash(self, block: Block) -> str:
+        """Returns a hash of the elements around a block that is the same on the site's other pages."""
         parts = []
-        for index in self.chain(block.node)[:6]:
+        for index in self.ancestors_or_self(block.node_index)[:6]:
             node = self.nodes[index]
-            parts.append(node.tag + "." + _DIGITS.sub("", node.names))
+            parts.append(node.tag + "." + _VARYING_NAME_PART.sub("", node.class_and_id))
         return blake2b("/".join(parts).encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
 
 
-_DIGITS = re.compile(r"[\d]+|[0-9a-f]{8,}|css-\w+|sc-\w+")
+_VARYING_NAME_PART = re.compile(r"[\d]+|[0-9a-f]{8,}|css-\w+|sc-\w+")
 _NOT_LETTERS = re.compile(r"[\W_]+")
 
 
-def width(text: str) -> int:
-    """How long a text would be in an alphabet: a character of Chinese, Japanese or Korean says more."""
+def alphabetic_length(text: str) -> int:
+    """Returns the length that the text would have in an alphabet: Chinese, Japanese and Korean count 2.5 times."""
     return int(len(text) * (2.5 if ord(max(text[:60])) > 0x2E80 else 1.0))
 
 
-def amount(kept: Sequence[Block]) -> float:
-    """How much running text the blocks hold."""
-    return sum(block.weight for block in kept)
+def total_weight(blocks: Sequence[Block]) -> float:
+    """Returns the amount of running text in the blocks, see `Block.weight`."""
+    return sum(block.weight for block in blocks)
 
 
-def announces(text: str) -> bool:
-    """Whether something has to follow."""
+def ends_with_colon(text: str) -> bool:
     return text.endswith((":", "："))
 
 
-def letters(text: str) -> str:
+def fold_letters(text: str) -> str:
+    """Returns the text's letters and digits, case-folded: a key to compare texts by."""
     return _NOT_LETTERS.sub("", text).casefold()
 
 
-def _in_line(element: HtmlElement, tag: str) -> bool:
-    """Whether it stands in the line of text around it: as its tag says, or as a word that is a button or the like."""
-    if tag in _INLINE:
+def _is_inline(element: HtmlElement, tag: str) -> bool:
+    """Returns True for an inline element: by its tag, or a button or custom element within a line of text."""
+    if tag in _INLINE_TAGS:
         return True
     if (tag != "button" and "-" not in tag) or len(element):
         return False
-    outer = element.getparent()
-    return outer is not None and (outer.tag in _INLINE or outer.tag in {"p", "li", "td", "blockquote"})
+    parent = element.getparent()
+    return parent is not None and (parent.tag in _INLINE_TAGS or parent.tag in {"p", "li", "td", "blockquote"})
 
 
-def read(root: HtmlElement, limit: int = MAX_BLOCKS) -> Layout:  # noqa: PLR0912, PLR0915  one hot loop
-    """The page's blocks, up to ``limit`` of them."""
+def parse_layout(root: HtmlElement, max_blocks: int = MAX_BLOCKS) -> Layout:  # noqa: PLR0912, PLR0915  one hot loop
+    """Returns the page's blocks and block elements; stops after ``max_blocks`` blocks."""
     layout = Layout()
     nodes, blocks = layout.nodes, layout.blocks
-    current = -1
+    current_index = -1
     pieces: list[str] = []
-    linked = bold = 0
-    inside_a = inside_bold = 0
-    breaks = level = 0
-    unsaid: HtmlElement | None = None  # words within a sentence that only screen readers are told
-    inline_zone: list[tuple[HtmlElement, int]] = []
+    linked_characters = bold_characters = 0
+    links_open = bold_open = 0
+    line_breaks = depth = 0
+    skipped_inline: HtmlElement | None = None  # hidden words in a sentence, meant for screen readers
+    open_inline_regions: list[tuple[HtmlElement, int]] = []
 
     def flush() -> None:
-        nonlocal linked, bold, breaks
-        breaks = 0
+        nonlocal linked_characters, bold_characters, line_breaks
+        line_breaks = 0
         if not pieces:
             return
         text = _SPACE.sub(" ", "".join(pieces))
@@ -197,27 +203,27 @@ def read(root: HtmlElement, limit: int = MAX_BLOCKS) -> Layout:  # noqa: PLR0912
             text = text.replace(" \x00 ", "\n").replace("\x00 ", "\n").replace(" \x00", "\n").replace("\x00", "\n")
         text = text.strip()
         if text:
-            node = nodes[current] if current >= 0 else None
-            inline = 0
-            for _, own in inline_zone:
-                inline |= own
+            node = nodes[current_index] if current_index >= 0 else None
+            inline_regions = 0
+            for _, opened in open_inline_regions:
+                inline_regions |= opened
             blocks.append(
                 Block(
                     text=text,
-                    node=current,
-                    region=(node.region if node else 0) | inline,
-                    inline=inline,
+                    node_index=current_index,
+                    region=(node.region if node else 0) | inline_regions,
+                    inline_regions=inline_regions,
                     tag=node.tag if node else "body",
-                    linked=min(linked, len(text)),
-                    bold=bold * 10 > len(text) * 9,
+                    linked_characters=min(linked_characters, len(text)),
+                    is_bold=bold_characters * 10 > len(text) * 9,
                     index=len(blocks),
                 )
             )
         pieces.clear()
-        linked = bold = 0
+        linked_characters = bold_characters = 0
 
     def add(text: str | None) -> None:
-        nonlocal linked, bold, breaks
+        nonlocal linked_characters, bold_characters, line_breaks
         if not text:
             return
         if text.isspace():
@@ -225,29 +231,29 @@ def read(root: HtmlElement, limit: int = MAX_BLOCKS) -> Layout:  # noqa: PLR0912
                 pieces.append(text)
             return
         pieces.append(text)
-        breaks = 0
-        if inside_a:
-            linked += len(text)
-        if inside_bold:
-            bold += len(text)
+        line_breaks = 0
+        if links_open:
+            linked_characters += len(text)
+        if bold_open:
+            bold_characters += len(text)
 
     walker = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
     for event, element in walker:
         tag = element.tag
-        if not isinstance(tag, str):  # what follows a comment is text of its parent
-            layout.elements += 1
+        if not isinstance(tag, str):  # the text behind a comment belongs to its parent
+            layout.element_count += 1
             add(element.tail)
             continue
         if event == "start":
-            layout.elements += 1
-            level += 1
-            layout.deepest = max(layout.deepest, level)
-            if tag in _SKIPPED:
+            layout.element_count += 1
+            depth += 1
+            layout.max_depth = max(layout.max_depth, depth)
+            if tag in _SKIPPED_TAGS:
                 walker.skip_subtree()
                 continue
             if tag == "br":
-                breaks += 1
-                if breaks >= 2:
+                line_breaks += 1
+                if line_breaks >= 2:
                     flush()
                 elif pieces:
                     pieces.append("\x00")
@@ -256,72 +262,76 @@ def read(root: HtmlElement, limit: int = MAX_BLOCKS) -> Layout:  # noqa: PLR0912
                 flush()
                 continue
             if tag == "img":
-                shows = element.get("alt", "")
-                if len(shows) >= CAPTION:
-                    layout.pictures.append((len(blocks), letters(shows[:1000])))
+                alt_text = element.get("alt", "")
+                if len(alt_text) >= MIN_CAPTION_CHARACTERS:
+                    layout.image_descriptions.append((len(blocks), fold_letters(alt_text[:1000])))
                 continue
-            names = role = style = ""
-            hidden = False
+            class_and_id = role = style = ""
+            is_hidden = False
             for name, value in element.items():
                 if name == "class":
-                    names = f"{value} {names}" if names else value
+                    class_and_id = f"{value} {class_and_id}" if class_and_id else value
                 elif name == "id":
-                    names = f"{names} {value}" if names else value
+                    class_and_id = f"{class_and_id} {value}" if class_and_id else value
                 elif name == "role" or (name == "itemprop" and not role):
                     role = value
                 elif name == "style":
                     style = value
                 elif name == "hidden" or (name == "aria-hidden" and value == "true"):
-                    hidden = True
-            own = regions(tag, names, role) if names or role else TAG_REGIONS.get(tag, 0)
-            if hidden or (style and _HIDDEN.search(style)):
-                own |= Region.HIDDEN
-            if _in_line(element, tag):
-                if own & Region.HIDDEN and pieces and sum(map(len, element.itertext())) < _MAX_ASIDE_CHARACTERS:
-                    unsaid = element
+                    is_hidden = True
+            own_regions = regions(tag, class_and_id, role) if class_and_id or role else TAG_REGIONS.get(tag, 0)
+            if is_hidden or (style and _HIDDEN_STYLE.search(style)):
+                own_regions |= Region.HIDDEN
+            if _is_inline(element, tag):
+                if (
+                    own_regions & Region.HIDDEN
+                    and pieces
+                    and sum(map(len, element.itertext())) < _MAX_HIDDEN_INLINE_CHARACTERS
+                ):
+                    skipped_inline = element
                     walker.skip_subtree()
                     continue
                 if tag == "a":
-                    inside_a += 1
+                    links_open += 1
                 elif tag in {"b", "strong"}:
-                    inside_bold += 1
-                if own and tag in _INLINE and tag != "a":
-                    inline_zone.append((element, own))
+                    bold_open += 1
+                if own_regions and tag in _INLINE_TAGS and tag != "a":
+                    open_inline_regions.append((element, own_regions))
             else:
                 flush()
-                if len(blocks) >= limit:
-                    layout.cut = True
+                if len(blocks) >= max_blocks:
+                    layout.is_truncated = True
                     break
-                outer = nodes[current] if current >= 0 else None
-                zone = own | ((outer.region & _INHERITED) if outer else 0)
+                outer_node = nodes[current_index] if current_index >= 0 else None
+                region = own_regions | ((outer_node.region & _INHERITED_REGIONS) if outer_node else 0)
                 nodes.append(
                     Node(
-                        parent=current,
+                        parent_index=current_index,
                         tag=tag,
-                        names=names,
-                        markup=own,
-                        own=own,
-                        region=zone,
+                        class_and_id=class_and_id,
+                        markup_regions=own_regions,
+                        own_regions=own_regions,
+                        region=region,
                         element=element,
-                        depth=outer.depth + 1 if outer else 0,
+                        depth=outer_node.depth + 1 if outer_node else 0,
                     )
                 )
-                current = len(nodes) - 1
+                current_index = len(nodes) - 1
             add(element.text)
         else:
-            level -= 1
-            if tag in _SKIPPED or tag in {"br", "hr", "img"} or element is unsaid:
+            depth -= 1
+            if tag in _SKIPPED_TAGS or tag in {"br", "hr", "img"} or element is skipped_inline:
                 pass
-            elif _in_line(element, tag):
+            elif _is_inline(element, tag):
                 if tag == "a":
-                    inside_a -= 1
+                    links_open -= 1
                 elif tag in {"b", "strong"}:
-                    inside_bold -= 1
-                if inline_zone and inline_zone[-1][0] is element:
-                    inline_zone.pop()
+                    bold_open -= 1
+                if open_inline_regions and open_inline_regions[-1][0] is element:
+                    open_inline_regions.pop()
             else:
                 flush()
-                current = nodes[current].parent
+                current_index = nodes[current_index].parent_index
             if element is not root:
                 add(element.tail)
     flush()

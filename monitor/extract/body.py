@@ -1,7 +1,7 @@
-"""Which blocks of a page are the story.
+"""Chooses the blocks of a page that are the story.
 
-trafilatura says where the text is; the blocks' surroundings say what in it is not the story (related stories,
-newsletters, captions) and what it lost (a second container, subheadings).  trim.py then mends the edges.
+trafilatura finds where the text is.  The blocks' surroundings show which of it is not the story (related stories,
+newsletters, captions) and what it missed (a second container, subheadings).  `trim` then corrects the edges.
 """
 
 from __future__ import annotations
@@ -9,7 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.extract import phrases
-from monitor.extract.blocks import CAPTION, ENDS, HEADINGS, ITEMS, announces, letters
+from monitor.extract.blocks import (
+    HEADING_TAGS,
+    ITEM_TAGS,
+    MIN_CAPTION_CHARACTERS,
+    SENTENCE_END,
+    ends_with_colon,
+    fold_letters,
+)
 from monitor.extract.regions import FOREIGN_REGIONS, Region
 from monitor.extract.trim import NO_HINTS, heads_items, trimmed
 
@@ -19,249 +26,306 @@ if TYPE_CHECKING:
     from monitor.extract.blocks import Block, Layout
     from monitor.extract.trim import Hints
 
-_LINES = ITEMS | {"p", "div", "pre"}
-MINE = 0.35  # of the story's text: a foreign zone that holds so much of it was named for something else
-MINE_DESPITE = 0.95  # the same of comments, which can be longer than the story
+_LINE_TAGS = ITEM_TAGS | {"p", "div", "pre"}
+# Share of the story's text above which a foreign region is part of the story, and its name is misleading.
+MISNAMED_REGION_SHARE = 0.35
+MISNAMED_COMMENTS_SHARE = 0.95  # the same for comments, which can be longer than the story
 
 
-def choose(layout: Layout, found: str, hints: Hints = NO_HINTS) -> list[Block]:
-    """The story's blocks in order; ``found`` is the text that trafilatura found, or empty."""
+def choose_blocks(layout: Layout, reference_text: str, hints: Hints = NO_HINTS) -> list[Block]:
+    """Returns the story's blocks in order.
+
+    ``reference_text`` is the text that trafilatura found or the metadata states; if empty, the markup alone decides.
+    """
     blocks = layout.blocks
     weights = [block.weight for block in blocks]
     if not any(weights):
         return []
-    known = letters(found)
-    chosen = _in_text(blocks, found, known) if known else None
-    trusted = [w if chosen is None or chosen[i] else 0.0 for i, w in enumerate(weights)]
-    settle(layout, trusted, thorough=chosen is not None)
+    reference_letters = fold_letters(reference_text)
+    in_reference_text = _in_reference_text(blocks, reference_text, reference_letters) if reference_letters else None
+    trusted = [w if in_reference_text is None or in_reference_text[i] else 0.0 for i, w in enumerate(weights)]
+    resolve_regions(layout, trusted, thorough=in_reference_text is not None)
     captions = _captions(layout, hints)
-    foreign = [i in captions or _is_foreign(block, chosen is not None and chosen[i]) for i, block in enumerate(blocks)]
+    foreign = [
+        i in captions or _is_foreign(block, in_reference_text is not None and in_reference_text[i])
+        for i, block in enumerate(blocks)
+    ]
     core = [0.0 if f else w for w, f in zip(trusted, foreign, strict=True)]
     if not any(core):
         core = trusted
     end = _next_story(layout, core, hints)
     foreign[end:] = [True] * len(foreign[end:])
     core[end:] = [0.0] * len(core[end:])
-    container = _container(layout, core, certain=chosen is not None)
-    kept = _fill(layout, container, core, chosen, foreign)
-    return trimmed(layout, kept, hints)
+    container = _container(layout, core, certain=in_reference_text is not None)
+    story_blocks = _select_blocks(layout, container, core, in_reference_text, foreign)
+    return trimmed(layout, story_blocks, hints)
 
 
 def _next_story(layout: Layout, core: Sequence[float], hints: Hints) -> int:
-    """Where a page without end goes on with another story: at a title in a place that holds nothing of the text so far,
-    nor has the title before that text around it, as the title of a story told in sections has."""
-    whole = sum(core)
-    holding: set[int] = set()  # the elements around the text so far
+    """Returns the index of the block at which an endless page continues with another story.
+
+    Such a page has a title in an element that holds none of the text so far, and outside of the element around the
+    first title; in a story with sections, that element is around all of their titles.
+    """
+    total = sum(core)
+    text_nodes: set[int] = set()  # the elements around the text so far
     so_far = 0.0
-    title, certain = -1, False
-    for block, amount in zip(layout.blocks, core, strict=True):
-        if block.tag in {"h1", "h2"} and block.node >= 0:
-            said = block.letters == hints.title
-            if so_far <= 60 and (said or (block.tag == "h1" and not certain)):
-                title, certain = block.node, said
-            elif title >= 0 and so_far > (0.5 if said else 0.1) * whole:
-                article, outer = _article(layout, block.node), _article(layout, title)
-                apart = article >= 0 and article not in holding
+    title_node, is_title_certain = -1, False
+    for block, weight in zip(layout.blocks, core, strict=True):
+        if block.tag in {"h1", "h2"} and block.node_index >= 0:
+            is_story_title = block.folded_letters == hints.title
+            if so_far <= 60 and (is_story_title or (block.tag == "h1" and not is_title_certain)):
+                title_node, is_title_certain = block.node_index, is_story_title
+            elif title_node >= 0 and so_far > (0.5 if is_story_title else 0.1) * total:
+                article, first_article = _article(layout, block.node_index), _article(layout, title_node)
+                is_apart = article >= 0 and article not in text_nodes
                 if block.tag == "h1":
-                    home = _home(layout, block.node)
-                    apart = apart or (home not in holding and _home(layout, title) not in layout.chain(home))
+                    container = _heading_container(layout, block.node_index)
+                    is_apart = is_apart or (
+                        container not in text_nodes
+                        and _heading_container(layout, title_node) not in layout.ancestors_or_self(container)
+                    )
                 else:
-                    apart = apart and outer in holding and outer not in layout.chain(article)
-                if apart:
+                    is_apart = (
+                        is_apart
+                        and first_article in text_nodes
+                        and first_article not in layout.ancestors_or_self(article)
+                    )
+                if is_apart:
                     return block.index
-        if amount:
-            so_far += amount
-            holding.update(layout.chain(block.node))
+        if weight:
+            so_far += weight
+            text_nodes.update(layout.ancestors_or_self(block.node_index))
     return len(layout.blocks)
 
 
-def _article(layout: Layout, node: int) -> int:
-    """The nearest <article> around."""
-    return next((index for index in layout.chain(node) if layout.nodes[index].tag == "article"), -1)
+def _article(layout: Layout, node_index: int) -> int:
+    """Returns the index of the nearest <article> around a node, or -1."""
+    return next((index for index in layout.ancestors_or_self(node_index) if layout.nodes[index].tag == "article"), -1)
 
 
-def _home(layout: Layout, heading: int) -> int:
-    """What a heading stands in, headers aside."""
-    outer = layout.chain(heading)[1:]
+def _heading_container(layout: Layout, heading: int) -> int:
+    """Returns the index of the innermost element around a heading that is no header, or -1."""
+    outer = layout.ancestors_or_self(heading)[1:]
     return next((index for index in outer if layout.nodes[index].tag not in {"header", "hgroup"}), -1)
 
 
-def _is_foreign(block: Block, chosen: bool) -> bool:
-    zone = block.region & FOREIGN_REGIONS
+def _is_foreign(block: Block, is_in_reference_text: bool) -> bool:
+    foreign_regions = block.region & FOREIGN_REGIONS
     if block.region & Region.QUOTE:
-        zone &= ~Region.SHARE  # posts of social networks
-    if chosen:
-        zone &= ~Region.HIDDEN
+        foreign_regions &= ~Region.SHARE  # posts of social networks
+    if is_in_reference_text:
+        foreign_regions &= ~Region.HIDDEN
         if block.region & Region.TABLE:
-            zone &= ~Region.CAPTION
-    return bool(zone)
+            foreign_regions &= ~Region.CAPTION
+    return bool(foreign_regions)
 
 
 def _captions(layout: Layout, hints: Hints) -> set[int]:
-    """The blocks beside a picture that say what the picture says of itself, for those who do not see it."""
-    found: set[int] = set()
-    for place, shown in layout.pictures:
-        for block in layout.blocks[max(0, place - 1) : place + 3]:
-            if len(block.text) < CAPTION or block.tag in HEADINGS or hints.description.startswith(block.letters[:60]):
+    """Returns the indexes of the blocks next to an image that repeat its alt text."""
+    captions: set[int] = set()
+    for index, alt_text in layout.image_descriptions:
+        for block in layout.blocks[max(0, index - 1) : index + 3]:
+            if (
+                len(block.text) < MIN_CAPTION_CHARACTERS
+                or block.tag in HEADING_TAGS
+                or hints.description.startswith(block.folded_letters[:60])
+            ):
                 continue
-            short, long = sorted((shown, block.letters), key=len)
+            short, long = sorted((alt_text, block.folded_letters), key=len)
             if len(short) > 0.5 * len(long) and long.startswith(short):
-                found.add(block.index)
-    return found
+                captions.add(block.index)
+    return captions
 
 
-def _in_text(blocks: Sequence[Block], found: str, known: str) -> list[bool]:
-    """Which blocks trafilatura's text holds: long ones anywhere, short ones as a line of their own."""
-    lines = {letters(line.lstrip("- |")) for line in found.replace("|", "\n").split("\n")}
-    return [bool(b.letters) and (b.letters in lines or (len(b.letters) > 24 and b.letters in known)) for b in blocks]
+def _in_reference_text(blocks: Sequence[Block], reference_text: str, reference_letters: str) -> list[bool]:
+    """Returns for each block whether the reference text holds it: a long block anywhere, a short one as a line."""
+    lines = {fold_letters(line.lstrip("- |")) for line in reference_text.replace("|", "\n").split("\n")}
+    return [
+        bool(b.folded_letters)
+        and (b.folded_letters in lines or (len(b.folded_letters) > 24 and b.folded_letters in reference_letters))
+        for b in blocks
+    ]
 
 
-def settle(layout: Layout, weights: Sequence[float], *, thorough: bool) -> None:
-    """Takes foreign zones back where they hold a good part of the text: a layout's names are not always meant."""
+def resolve_regions(layout: Layout, weights: Sequence[float], *, thorough: bool) -> None:
+    """Removes foreign regions that hold a large part of the text, because class names can be misleading.
+
+    ``weights`` are the blocks' weights as far as they are trusted.  ``thorough`` also removes a kind of region that
+    holds so much text in all its elements together.
+    """
     nodes = layout.nodes
     for node in nodes:
-        node.own = node.markup
-    below = _below(layout, weights)
-    whole = sum(weights)
-    named: dict[tuple[str, int], float] = {}
-    for node, amount in zip(nodes, below, strict=True):
-        if node.own & FOREIGN_REGIONS:
-            named[node.names, node.own] = named.get((node.names, node.own), 0.0) + amount
+        node.own_regions = node.markup_regions
+    node_weights = _node_weights(layout, weights)
+    total = sum(weights)
+    weight_by_name: dict[tuple[str, int], float] = {}
+    for node, weight in zip(nodes, node_weights, strict=True):
+        if node.own_regions & FOREIGN_REGIONS:
+            weight_by_name[node.class_and_id, node.own_regions] = (
+                weight_by_name.get((node.class_and_id, node.own_regions), 0.0) + weight
+            )
     for node in nodes:
-        mine = MINE_DESPITE if node.own & Region.COMMENTS else MINE
-        if node.own & FOREIGN_REGIONS and named[node.names, node.own] > mine * whole:
-            node.own &= ~FOREIGN_REGIONS
-    _inherit(layout, 0)
+        max_share = MISNAMED_COMMENTS_SHARE if node.own_regions & Region.COMMENTS else MISNAMED_REGION_SHARE
+        if (
+            node.own_regions & FOREIGN_REGIONS
+            and weight_by_name[node.class_and_id, node.own_regions] > max_share * total
+        ):
+            node.own_regions &= ~FOREIGN_REGIONS
+    _inherit_regions(layout, 0)
     if not thorough:
         return
-    meant_else = 0
-    for bit in (1 << place for place in range(FOREIGN_REGIONS.bit_length()) if FOREIGN_REGIONS >> place & 1):
-        mine = MINE_DESPITE if bit & Region.COMMENTS else MINE
-        if sum(w for w, b in zip(weights, layout.blocks, strict=True) if w and b.region & bit) > mine * whole:
-            meant_else |= bit
-    if meant_else:
+    misnamed = 0
+    for region in (1 << bit for bit in range(FOREIGN_REGIONS.bit_length()) if FOREIGN_REGIONS >> bit & 1):
+        max_share = MISNAMED_COMMENTS_SHARE if region & Region.COMMENTS else MISNAMED_REGION_SHARE
+        if sum(w for w, b in zip(weights, layout.blocks, strict=True) if w and b.region & region) > max_share * total:
+            misnamed |= region
+    if misnamed:
         for node in nodes:
-            node.own &= ~meant_else
-        _inherit(layout, meant_else)
+            node.own_regions &= ~misnamed
+        _inherit_regions(layout, misnamed)
 
 
-def _inherit(layout: Layout, meant_else: int) -> None:
-    """Spreads the zones that are believed; inline elements' own ones are, except ``meant_else``."""
+def _inherit_regions(layout: Layout, misnamed: int) -> None:
+    """Passes the nodes' own regions on to all nodes and blocks inside; inline elements lose ``misnamed`` regions."""
     nodes = layout.nodes
     for node in nodes:
-        outer = nodes[node.parent].region & ~(Region.LEAD | Region.TITLE) if node.parent >= 0 else 0
-        node.region = node.own | outer
+        outer = nodes[node.parent_index].region & ~(Region.LEAD | Region.TITLE) if node.parent_index >= 0 else 0
+        node.region = node.own_regions | outer
     for block in layout.blocks:
-        if block.node >= 0:
-            block.region = nodes[block.node].region | (block.inline & ~meant_else)
+        if block.node_index >= 0:
+            block.region = nodes[block.node_index].region | (block.inline_regions & ~misnamed)
 
 
-def _below(layout: Layout, weights: Sequence[float]) -> list[float]:
-    below = [0.0] * len(layout.nodes)
-    for block, amount in zip(layout.blocks, weights, strict=True):
-        if amount and block.node >= 0:
-            below[block.node] += amount
-    for index in range(len(below) - 1, -1, -1):  # children come after their parents
-        parent = layout.nodes[index].parent
+def _node_weights(layout: Layout, weights: Sequence[float]) -> list[float]:
+    """Returns for each node the weight of the blocks inside of it."""
+    node_weights = [0.0] * len(layout.nodes)
+    for block, weight in zip(layout.blocks, weights, strict=True):
+        if weight and block.node_index >= 0:
+            node_weights[block.node_index] += weight
+    for index in range(len(node_weights) - 1, -1, -1):  # children come after their parents
+        parent = layout.nodes[index].parent_index
         if parent >= 0:
-            below[parent] += below[index]
-    return below
+            node_weights[parent] += node_weights[index]
+    return node_weights
 
 
 def _container(layout: Layout, core: Sequence[float], *, certain: bool) -> int:
-    """The innermost block element that holds the story."""
-    below = _below(layout, core)
+    """Returns the index of the innermost block element that holds the story, or -1."""
+    node_weights = _node_weights(layout, core)
     children: dict[int, list[int]] = {}
     for index, node in enumerate(layout.nodes):
-        children.setdefault(node.parent, []).append(index)
-    direct = _paragraphs(layout, core)
-    share = 0.85 if certain else 0.6
-    here = max(children.get(-1, [-1]), key=lambda index: below[index])
+        children.setdefault(node.parent_index, []).append(index)
+    paragraphs = _paragraphs(layout, core)
+    min_share = 0.85 if certain else 0.6
+    container = max(children.get(-1, [-1]), key=lambda index: node_weights[index])
     while True:
-        best = max(children.get(here, ()), key=lambda index: below[index], default=-1)
-        if best < 0 or below[best] < share * below[here] or direct.get(here, 0) >= 2:
-            return here
-        here = best
+        heaviest = max(children.get(container, ()), key=lambda index: node_weights[index], default=-1)
+        if (
+            heaviest < 0
+            or node_weights[heaviest] < min_share * node_weights[container]
+            or paragraphs.get(container, 0) >= 2
+        ):
+            return container
+        container = heaviest
 
 
 def _paragraphs(layout: Layout, core: Sequence[float]) -> dict[int, int]:
-    """How many paragraphs of text each block element holds itself: a story whose rest unfolds in a box begins there."""
-    found: dict[int, int] = {}
-    for block, amount in zip(layout.blocks, core, strict=True):
-        if amount > 60 and block.tag == "p" and block.density < 0.2:
-            parent = layout.nodes[block.node].parent
-            found[parent] = found.get(parent, 0) + 1
-    return found
+    """Returns the number of text paragraphs directly inside of each block element.
+
+    An element with several is the container, even if most of the story is in a nested box that unfolds.
+    """
+    counts: dict[int, int] = {}
+    for block, weight in zip(layout.blocks, core, strict=True):
+        if weight > 60 and block.tag == "p" and block.link_density < 0.2:
+            parent = layout.nodes[block.node_index].parent_index
+            counts[parent] = counts.get(parent, 0) + 1
+    return counts
 
 
-def _fill(
-    layout: Layout, container: int, core: Sequence[float], chosen: Sequence[bool] | None, foreign: Sequence[bool]
+def _select_blocks(
+    layout: Layout,
+    container: int,
+    core: Sequence[float],
+    in_reference_text: Sequence[bool] | None,
+    foreign: Sequence[bool],
 ) -> list[Block]:
+    """Returns the core blocks, and those between them, right behind them, or in the same kind of element."""
     blocks, nodes = layout.blocks, layout.nodes
-    inside = _inside(layout, container)
-    around = _inside(layout, max(container if container < 0 else nodes[container].parent, 0))
-    within = [b.node in inside for b in blocks]
-    places = [i for i, amount in enumerate(core) if amount and within[i]]
-    if not places:
+    inside = _descendants(layout, container)
+    around = _descendants(layout, max(container if container < 0 else nodes[container].parent_index, 0))
+    within = [b.node_index in inside for b in blocks]
+    core_indexes = [i for i, weight in enumerate(core) if weight and within[i]]
+    if not core_indexes:
         return []
-    first, last = places[0], places[-1]
-    beside = {nodes[blocks[i].node].parent for i in places if blocks[i].weight > 60}
+    first, last = core_indexes[0], core_indexes[-1]
+    text_parents = {nodes[blocks[i].node_index].parent_index for i in core_indexes if blocks[i].weight > 60}
     while (
-        last + 1 < len(blocks) and within[last + 1] and not foreign[last + 1] and _ends_text(layout, last + 1, beside)
+        last + 1 < len(blocks)
+        and within[last + 1]
+        and not foreign[last + 1]
+        and _continues_text(layout, last + 1, text_parents)
     ):
         last += 1
     between = [within[i] and first <= i <= last and not foreign[i] for i in range(len(blocks))]
-    usual = _usual_places(layout, core) | _usual_places(
-        layout, [block.weight if inside else 0.0 for block, inside in zip(blocks, between, strict=True)]
+    main_paths = _main_element_paths(layout, core) | _main_element_paths(
+        layout, [block.weight if is_between else 0.0 for block, is_between in zip(blocks, between, strict=True)]
     )
-    kept: list[Block] = []
+    story_blocks: list[Block] = []
     for index, block in enumerate(blocks):
-        if not block.letters or foreign[index] or block.region & Region.TITLE:
+        if not block.folded_letters or foreign[index] or block.region & Region.TITLE:
             continue
-        if chosen is not None and chosen[index] and (block.node in around or core[index]):
-            if block.density < 0.75 or (first < index < last and block.density < 0.95 and block.tag == "p"):
-                kept.append(block)
+        if in_reference_text is not None and in_reference_text[index] and (block.node_index in around or core[index]):
+            if block.link_density < 0.75 or (first < index < last and block.link_density < 0.95 and block.tag == "p"):
+                story_blocks.append(block)
         elif within[index] and first <= index <= last:
             if (
                 block.weight
-                or (block.tag in HEADINGS and block.density < 0.5)
+                or (block.tag in HEADING_TAGS and block.link_density < 0.5)
                 or block.region & Region.QUOTE
-                or (chosen is None and block.density < 0.5 and block.tag in _LINES)
-                or (index > places[-1] and block.density < 0.5)
+                or (in_reference_text is None and block.link_density < 0.5 and block.tag in _LINE_TAGS)
+                or (index > core_indexes[-1] and block.link_density < 0.5)
             ):
-                kept.append(block)
-        elif block.weight and block.node >= 0 and layout.around(block) in usual:
-            kept.append(block)
-    return kept
+                story_blocks.append(block)
+        elif block.weight and block.node_index >= 0 and layout.element_path(block) in main_paths:
+            story_blocks.append(block)
+    return story_blocks
 
 
-def _ends_text(layout: Layout, index: int, beside: set[int]) -> bool:
-    """Whether a block behind the running text goes on with it: "The banks are:", their names, "He was 83."; ``beside``
-    are the elements that hold the running text's own."""
+def _continues_text(layout: Layout, index: int, text_parents: set[int]) -> bool:
+    """Returns True if a block behind the running text belongs to it: "The banks are:", their names, "He was 83.".
+
+    ``text_parents`` are the indexes of the elements that hold the blocks of the running text.
+    """
     block = layout.blocks[index]
-    if block.tag in ITEMS or announces(block.text):
+    if block.tag in ITEM_TAGS or ends_with_colon(block.text):
         return True
-    if block.linked or block.node < 0 or layout.nodes[block.node].parent not in beside:
+    if (
+        block.linked_characters
+        or block.node_index < 0
+        or layout.nodes[block.node_index].parent_index not in text_parents
+    ):
         return False
     if phrases.is_pointer(block.text) or phrases.is_appeal(block.text) or phrases.is_dateline(block.text):
         return False
-    return (block.tag == "p" and bool(ENDS.search(block.text))) or heads_items(layout.blocks[index : index + 2])
+    return (block.tag == "p" and bool(SENTENCE_END.search(block.text))) or heads_items(layout.blocks[index : index + 2])
 
 
-def _usual_places(layout: Layout, core: Sequence[float]) -> set[tuple[str, ...]]:
-    """Where a good part of the story's text stands: what stands in such a place elsewhere belongs to it."""
-    amounts: dict[tuple[str, ...], float] = {}
-    for block, amount in zip(layout.blocks, core, strict=True):
-        if amount and block.node >= 0:
-            place = layout.around(block)
-            amounts[place] = amounts.get(place, 0.0) + amount
+def _main_element_paths(layout: Layout, core: Sequence[float]) -> set[tuple[str, ...]]:
+    """Returns the element paths that hold more than a fifth of the story's text; further blocks there belong to it."""
+    path_weights: dict[tuple[str, ...], float] = {}
+    for block, weight in zip(layout.blocks, core, strict=True):
+        if weight and block.node_index >= 0:
+            path = layout.element_path(block)
+            path_weights[path] = path_weights.get(path, 0.0) + weight
     total = sum(core)
-    return {place for place, amount in amounts.items() if amount > 0.2 * total}
+    return {path for path, weight in path_weights.items() if weight > 0.2 * total}
 
 
-def _inside(layout: Layout, container: int) -> set[int]:
-    inside = {container}
+def _descendants(layout: Layout, container: int) -> set[int]:
+    """Returns the indexes of the container and of all nodes inside of it."""
+    indexes = {container}
     for index in range(container + 1, len(layout.nodes)):
-        if layout.nodes[index].parent in inside:
-            inside.add(index)
-    return inside
+        if layout.nodes[index].parent_index in indexes:
+            indexes.add(index)
+    return indexes

@@ -49,13 +49,13 @@ def without(
 
     A page on which nothing else would be left keeps its text: then it is the layout that has changed.
     """
-    names = tuple(f"{layout.place(block)}:{_hash(block.letters)}" for block in kept)
+    names = tuple(f"{layout.path_hash(block)}:{_hash(block.folded_letters)}" for block in kept)
     recurs = [name in furniture for name in names]
     placed = [name.partition(":")[0] in furniture for name in names]
     own = {-1}  # boxes with text of the story, and what stands in no box
     for block, seen, there in zip(kept, recurs, placed, strict=True):
         if block.weight and not seen and not there:
-            own.update(layout.chain(block.node))
+            own.update(layout.ancestors_or_self(block.node_index))
     dropped = [
         seen or (there and _box(layout, block) not in own)
         for block, seen, there in zip(kept, recurs, placed, strict=True)
@@ -71,7 +71,7 @@ def without(
 
 def _box(layout: Layout, block: Block) -> int:
     """The innermost element around a block that has a name."""
-    return next((index for index in layout.chain(block.node) if layout.nodes[index].names), -1)
+    return next((index for index in layout.ancestors_or_self(block.node_index) if layout.nodes[index].class_and_id), -1)
 
 
 def learn(memory: Json, article: Article) -> Json:

@@ -9,7 +9,7 @@ from html import unescape
 from typing import TYPE_CHECKING
 
 from monitor.calendar import MONTHS
-from monitor.extract.blocks import letters
+from monitor.extract.blocks import fold_letters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -97,7 +97,7 @@ def names(sources: Iterable[Iterable[str]], not_people: Iterable[str] = ()) -> t
 
     ``sources`` hold the byline texts of a page, most trusted source first.  ``not_people`` are names of the outlet.
     """
-    outlets = {letters(name) for name in not_people if name}
+    outlets = {fold_letters(name) for name in not_people if name}
     account: tuple[str, ...] = ()
     for values in sources:
         people = [name for plain, name in _named(values).items() if plain not in outlets]
@@ -120,12 +120,12 @@ def newsroom(sources: Iterable[Iterable[str]]) -> tuple[str, ...]:
 
 def _named(values: Iterable[str]) -> dict[str, str]:
     """The names in the byline texts, by their letters."""
-    return {letters(name): name for value in values for name in _pieces(value)}
+    return {fold_letters(name): name for value in values for name in _pieces(value)}
 
 
 def _names_outlet(name: str, outlets: set[str]) -> bool:
     """A department or bureau: the outlet's name with a word behind it."""
-    first = letters(name.split(maxsplit=1)[0])
+    first = fold_letters(name.split(maxsplit=1)[0])
     return len(first) > 2 and first in outlets
 
 
@@ -157,7 +157,7 @@ def _pieces(value: str) -> list[str]:
         for part in parts
         if 2 <= len(part) <= 60
         and not re.search(r"\w\.\w+/|:", part)  # addresses, labels
-        and letters(part) not in _EMPTY
+        and fold_letters(part) not in _EMPTY
         and not _SERVICE.search(part)
         and len(part.split()) <= 6
         and re.search(r"[^\W\d_]{2}", part)

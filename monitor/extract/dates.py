@@ -1,4 +1,4 @@
-"""Points in time as pages state them."""
+"""Parses dates and times as pages state them, and chooses between several."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
 
-from dateutil import parser as fuzzy
+from dateutil import parser as dateutil_parser
 
 from monitor.calendar import ZONES, unambiguous, western
 from monitor.models import now
@@ -19,113 +19,119 @@ _ISO = re.compile(
 )
 _COMPACT = re.compile(r"^\s*(\d{4})(\d{2})(\d{2})(?:T?(\d{2})(\d{2})(\d{2})?)?(Z|[+-]\d{2}:?\d{2})?\s*$")
 _EPOCH = re.compile(r"^\s*(\d{10})(\d{3})?\s*$")
-_OFFSET_FROM = re.compile(r"\b(?:GMT|UTC)\s?(?=[+-]\d)")  # what dateutil turns the sign of
-EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+_OFFSET_PREFIX = re.compile(r"\b(?:GMT|UTC)\s?(?=[+-]\d)")  # dateutil inverts the sign of an offset behind it
+EARLIEST_TIME = datetime(1990, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedTime:
-    """A time, with how exactly it was stated."""
+    """A time, and how precisely it was stated."""
 
-    at: datetime  # aware
-    timed: bool  # to the minute or finer, not the day alone
-    zoned: bool  # its zone was stated; taken as UTC else
+    time: datetime  # aware
+    has_time: bool  # states a time of day, not only the day
+    has_timezone: bool  # states a time zone; otherwise `time` is in UTC
 
-    def by(self, clock: tzinfo | None) -> ParsedTime:
-        """The same time read off ``clock``, where no zone was stated."""
-        if clock is None or self.zoned or not self.timed:
+    def with_default_timezone(self, default_timezone: tzinfo | None) -> ParsedTime:
+        """Returns the same wall-clock time in ``default_timezone`` if no time zone was stated."""
+        if default_timezone is None or self.has_timezone or not self.has_time:
             return self
-        return replace(self, at=self.at.replace(tzinfo=clock))
+        return replace(self, time=self.time.replace(tzinfo=default_timezone))
 
 
-def parse(text: str, *, country: str | None = None, latest: datetime | None = None) -> ParsedTime | None:
-    """What the text says, if it is a date at all; times without a zone count as UTC.
+def parse_date(text: str, *, country: str | None = None, latest: datetime | None = None) -> ParsedTime | None:
+    """Parses a date with or without a time, in UTC unless it states a time zone; None if the text is no date.
 
-    ``country`` and ``latest`` tell apart the days that "05/11/2026" can mean, see `day_of`.
+    ``country`` and ``latest`` resolve dates such as "05/11/2026", see `monitor.calendar.day_of`.
     """
-    text = _OFFSET_FROM.sub("", western(text.strip()[:80]))
+    text = _OFFSET_PREFIX.sub("", western(text.strip()[:80]))
     if not any(character.isdigit() for character in text):
         return None
     try:
         text = unambiguous(text, country=country, latest=latest or now() + timedelta(days=1))
     except ValueError:
         return None
-    for reader in (_iso, _compact, _epoch, _rfc822, _fuzzy):
+    for parse in (_parse_iso, _parse_compact, _parse_epoch, _parse_rfc822, _parse_english):
         try:
-            moment = reader(text)
+            parsed = parse(text)
         except (ValueError, OverflowError, TypeError):
             continue
-        if moment is not None:
-            return moment if moment.at.year >= EARLIEST.year else None
+        if parsed is not None:
+            return parsed if parsed.time.year >= EARLIEST_TIME.year else None
     return None
 
 
-def _iso(text: str) -> ParsedTime | None:
+def _parse_iso(text: str) -> ParsedTime | None:
     match = _ISO.match(text)
     if not match:
         return None
-    year, month, day, hour, minute, second, fraction, half, zone = match.groups()
+    year, month, day, hour, minute, second, fraction, half_day, zone = match.groups()
     rest = text[match.end() :].strip(" .)")
     if rest and zone is None and rest.split()[0].strip("()").upper() in ZONES:
         zone = rest.split()[0].strip("()").upper()
     if hour is None:
-        return ParsedTime(datetime(int(year), int(month), int(day), tzinfo=UTC), timed=False, zoned=False)
+        return ParsedTime(datetime(int(year), int(month), int(day), tzinfo=UTC), has_time=False, has_timezone=False)
     hours = int(hour)
-    if half:
-        hours = hours % 12 + (12 if half.lower().startswith("p") else 0)
-    micro = int((fraction or "0")[:6].ljust(6, "0"))
+    if half_day:
+        hours = hours % 12 + (12 if half_day.lower().startswith("p") else 0)
+    microseconds = int((fraction or "0")[:6].ljust(6, "0"))
     if hours == 24:
         hours = 0
-    at = datetime(int(year), int(month), int(day), hours, int(minute), int(second or 0), micro, tzinfo=zone_of(zone))
-    return ParsedTime(at, timed=True, zoned=zone is not None)
+    time = datetime(
+        int(year), int(month), int(day), hours, int(minute), int(second or 0), microseconds, tzinfo=parse_timezone(zone)
+    )
+    return ParsedTime(time, has_time=True, has_timezone=zone is not None)
 
 
-def _compact(text: str) -> ParsedTime | None:
+def _parse_compact(text: str) -> ParsedTime | None:
     match = _COMPACT.match(text)
     if not match:
         return None
     year, month, day, hour, minute, second, zone = match.groups()
-    at = datetime(
-        int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=zone_of(zone)
+    time = datetime(
+        int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=parse_timezone(zone)
     )
-    return ParsedTime(at, timed=hour is not None, zoned=zone is not None)
+    return ParsedTime(time, has_time=hour is not None, has_timezone=zone is not None)
 
 
-def _epoch(text: str) -> ParsedTime | None:
+def _parse_epoch(text: str) -> ParsedTime | None:
     match = _EPOCH.match(text)
     if not match:
         return None
-    return ParsedTime(datetime.fromtimestamp(int(match[1]), tz=UTC), timed=True, zoned=True)
+    return ParsedTime(datetime.fromtimestamp(int(match[1]), tz=UTC), has_time=True, has_timezone=True)
 
 
-def _rfc822(text: str) -> ParsedTime | None:
+def _parse_rfc822(text: str) -> ParsedTime | None:
     if "," not in text[:5]:
         return None
-    at = parsedate_to_datetime(text)
-    return ParsedTime(at if at.tzinfo else at.replace(tzinfo=UTC), timed=True, zoned=at.tzinfo is not None)
+    time = parsedate_to_datetime(text)
+    return ParsedTime(
+        time if time.tzinfo else time.replace(tzinfo=UTC), has_time=True, has_timezone=time.tzinfo is not None
+    )
 
 
-def _fuzzy(text: str) -> ParsedTime | None:
-    """English prose: ``May 5, 2024 3:07 PM EDT``."""
+def _parse_english(text: str) -> ParsedTime | None:
+    """Parses English prose such as ``May 5, 2024 3:07 PM EDT``."""
     if not re.search(r"(?:19|20)\d\d", text) or not re.search(r"[A-Za-z]{3}", text):
         return None
-    unset = datetime(1, 1, 1)  # noqa: DTZ001  a default that no page states: naive, so that a stated zone shows
-    text = re.sub(r"\([^)]*\)", "", text)  # a zone's name behind its offset
-    at = fuzzy.parse(text, default=unset, tzinfos=_offset)
-    if at.year == 1:
+    unset = datetime(1, 1, 1)  # noqa: DTZ001  naive, so that a stated time zone shows; no page states the year 1
+    text = re.sub(r"\([^)]*\)", "", text)  # the name of the time zone behind its offset
+    time = dateutil_parser.parse(text, default=unset, tzinfos=_timezone_for_dateutil)
+    if time.year == 1:
         return None
-    timed = bool(re.search(r"\d[:.]\d\d", text))
-    return ParsedTime(at if at.tzinfo else at.replace(tzinfo=UTC), timed=timed, zoned=at.tzinfo is not None)
+    has_time = bool(re.search(r"\d[:.]\d\d", text))
+    return ParsedTime(
+        time if time.tzinfo else time.replace(tzinfo=UTC), has_time=has_time, has_timezone=time.tzinfo is not None
+    )
 
 
-def _offset(name: str | None, offset: int | None) -> tzinfo | None:
-    if offset is not None:
-        return timezone(timedelta(seconds=offset))
+def _timezone_for_dateutil(name: str | None, offset_seconds: int | None) -> tzinfo | None:
+    if offset_seconds is not None:
+        return timezone(timedelta(seconds=offset_seconds))
     return ZONES.get((name or "").upper())
 
 
-def zone_of(text: str | None) -> tzinfo:
-    """The zone of a name or an offset; UTC where there is none."""
+def parse_timezone(text: str | None) -> tzinfo:
+    """Returns the time zone that a name or an offset states; UTC for no text."""
     if not text or text in {"Z", "z", "UTC", "GMT"}:
         return UTC
     if text in ZONES:
@@ -136,29 +142,47 @@ def zone_of(text: str | None) -> tzinfo:
     return timezone(sign * timedelta(hours=hours, minutes=minutes))
 
 
-def best(candidates: list[ParsedTime], *, latest: datetime, clock: tzinfo | None = None) -> datetime | None:
-    """The first plausible moment, told more exactly by a later one where that speaks of the same day.
+def choose_time(
+    candidates: list[ParsedTime], *, latest: datetime, default_timezone: tzinfo | None = None
+) -> datetime | None:
+    """Returns the first plausible candidate, refined by a later one that states the same day more precisely; in UTC.
 
-    Moments after ``latest`` or before 1990 are not believed.  Times without a zone are read off ``clock``, or as UTC.
-    Midnight, in whichever zone, stands for its day: where nothing tells the time of that day, it is the day in UTC.
+    Candidates after ``latest`` or before 1990 are ignored.  Times without a time zone are in ``default_timezone``, or
+    in UTC.  Midnight in any time zone counts as a day without a time; without a refinement, the result is midnight UTC
+    of that day.
     """
-    candidates = [moment for told in candidates if EARLIEST <= (moment := told.by(clock)).at <= latest]
+    candidates = [
+        candidate
+        for parsed in candidates
+        if EARLIEST_TIME <= (candidate := parsed.with_default_timezone(default_timezone)).time <= latest
+    ]
     if not candidates:
         return None
-    first, others = candidates[0], candidates[1:]
-    exact = first.at
-    if not first.timed or first.at.time() == time(0):
-        day = datetime.combine(first.at.date(), time(0), tzinfo=UTC)
-        exact = next((other.at for other in others if _tells_time_of(other, day.date())), day)
-    elif not first.zoned:
-        exact = next((other.at for other in others if other.zoned and _minute(other.at) == _minute(first.at)), exact)
+    first, later = candidates[0], candidates[1:]
+    exact = first.time
+    if not first.has_time or first.time.time() == time(0):
+        day = datetime.combine(first.time.date(), time(0), tzinfo=UTC)
+        exact = next((candidate.time for candidate in later if _states_time_on(candidate, day.date())), day)
+    elif not first.has_timezone:
+        exact = next(
+            (
+                candidate.time
+                for candidate in later
+                if candidate.has_timezone and _wall_clock_minute(candidate.time) == _wall_clock_minute(first.time)
+            ),
+            exact,
+        )
     return exact.astimezone(UTC)
 
 
-def _tells_time_of(moment: ParsedTime, day: date) -> bool:
-    return moment.timed and moment.at.time() != time(0) and day in {moment.at.date(), moment.at.astimezone(UTC).date()}
+def _states_time_on(parsed: ParsedTime, day: date) -> bool:
+    return (
+        parsed.has_time
+        and parsed.time.time() != time(0)
+        and day in {parsed.time.date(), parsed.time.astimezone(UTC).date()}
+    )
 
 
-def _minute(moment: datetime) -> datetime:
-    """The time on the clock, whatever the zone."""
-    return moment.replace(tzinfo=UTC, second=0, microsecond=0)
+def _wall_clock_minute(time: datetime) -> datetime:
+    """Returns the time to the minute, without regard to its time zone."""
+    return time.replace(tzinfo=UTC, second=0, microsecond=0)

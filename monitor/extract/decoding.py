@@ -1,4 +1,4 @@
-"""Bytes to text: the header, the byte order mark and the page itself may each be wrong."""
+"""Decodes a page's bytes; the HTTP header, the byte order mark and the page's own declaration may each be wrong."""
 
 from __future__ import annotations
 
@@ -7,49 +7,56 @@ import re
 from charset_normalizer import from_bytes
 from w3lib.encoding import html_body_declared_encoding, read_bom, resolve_encoding
 
-_SAMPLE = 40_000  # bytes that the detection looks at: it is slow
-_DEFAULTS = frozenset({"cp1252", "iso8859-1", "latin-1"})  # which servers declare unasked
+_DETECTION_BYTES = 40_000  # sample for encoding detection, which is slow
+_SERVER_DEFAULT_ENCODINGS = frozenset({"cp1252", "iso8859-1", "latin-1"})  # often declared without being true
 _MARKUP = re.compile(rb"<[^>]{0,2000}>|[\x00-\x40]+")
 
 
 def decode(body: bytes, declared: str | None = None) -> str:
-    """The page as text; NUL, at which parsers stop, is left out.
+    """Returns the page as text, without NUL characters, at which parsers stop.
 
-    In this order: a byte order mark; UTF-8, where it is valid and says so by itself; what the header declares, then
-    what the page declares, where that fits, or the page first where the header says no more than servers do unasked;
-    what the bytes look like.
+    ``declared`` is the encoding of the HTTP header.  The first of these that fits is used: the byte order mark; UTF-8,
+    if the bytes are valid UTF-8; the header's encoding, then the page's own (the other way round if the header names a
+    server default); the encoding detected from the bytes.
     """
-    encoding, mark = read_bom(body)
-    if encoding is not None and mark is not None:
-        return _clean(body[len(mark) :].decode(encoding, "replace"))
+    encoding, byte_order_mark = read_bom(body)
+    if encoding is not None and byte_order_mark is not None:
+        return _without_nul(body[len(byte_order_mark) :].decode(encoding, "replace"))
     try:
-        return _clean(body.decode("utf-8"))  # no other encoding's text happens to be valid UTF-8
+        return _without_nul(body.decode("utf-8"))  # text in another encoding is practically never valid UTF-8
     except UnicodeDecodeError:
         pass
-    header, own = (resolve_encoding(name or "") for name in (declared, html_body_declared_encoding(body[:20_000])))
-    if header in _DEFAULTS and own and "\ufffd" not in (text := body.decode(own, "replace")) and _fits(text):
-        return _clean(text)
-    for encoding in filter(None, (header, own)):
+    header_encoding, page_encoding = (
+        resolve_encoding(name or "") for name in (declared, html_body_declared_encoding(body[:20_000]))
+    )
+    if (
+        header_encoding in _SERVER_DEFAULT_ENCODINGS
+        and page_encoding
+        and "\ufffd" not in (text := body.decode(page_encoding, "replace"))
+        and _is_plausible(text)
+    ):
+        return _without_nul(text)
+    for encoding in filter(None, (header_encoding, page_encoding)):
         text = body.decode(encoding, "replace")
-        if _fits(text):
-            return _clean(text)
-    return _clean(body.decode(_detected(body) or "utf-8", "replace"))
+        if _is_plausible(text):
+            return _without_nul(text)
+    return _without_nul(body.decode(_detect_encoding(body) or "utf-8", "replace"))
 
 
-def _fits(text: str) -> bool:
-    """Few characters that could not be decoded, and no alphabet made of another one's bytes."""
+def _is_plausible(text: str) -> bool:
+    """Returns False if many characters are undecodable, or if another alphabet was decoded as Western European."""
     sample = text[:200_000]
     if sample.count("\ufffd") > 3 + len(sample) // 2000:
         return False
-    # Cyrillic or Greek read as Western European is nearly all accented letters, one behind the other.
+    # Cyrillic or Greek decoded as Western European consists of long runs of accented letters.
     return not re.search(r"(?:[À-ÿ]{4,}[ ,.]+){4}", sample)
 
 
-def _detected(body: bytes) -> str | None:
-    sample = _MARKUP.sub(b" ", body[: _SAMPLE * 10])[:_SAMPLE]
-    best = from_bytes(sample, steps=5, chunk_size=1024).best()
-    return best.encoding if best else None
+def _detect_encoding(body: bytes) -> str | None:
+    sample = _MARKUP.sub(b" ", body[: _DETECTION_BYTES * 10])[:_DETECTION_BYTES]
+    best_match = from_bytes(sample, steps=5, chunk_size=1024).best()
+    return best_match.encoding if best_match else None
 
 
-def _clean(text: str) -> str:
+def _without_nul(text: str) -> str:
     return text.replace("\x00", "")

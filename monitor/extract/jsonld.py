@@ -1,6 +1,6 @@
-"""JSON-LD as pages really carry it: graphs, lists, several types, references, broken syntax, and worse on purpose."""
+"""Reads JSON-LD as pages carry it: graphs, lists, several types, references, invalid syntax, hostile input."""
 
-# ruff: noqa: SIM905  patterns and lists of words read best whole
+# ruff: noqa: SIM905  lists of words are easier to read in one string
 
 from __future__ import annotations
 
@@ -14,57 +14,57 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-Thing: TypeAlias = dict[str, Any]
+Item: TypeAlias = dict[str, Any]
 
 MAX_SCRIPTS = 60
-MAX_SCRIPT_CHARACTERS = 3_000_000
+MAX_SCRIPT_CHARACTERS = 3_000_000  # in all scripts of a page
 MAX_ITEMS = 3000
 
-_ARTICLES = re.compile(
+_ARTICLE_TYPE = re.compile(
     r"(?:Article|BlogPosting|Report|Review|SocialMediaPosting|Story|AnalysisNews|ClaimReview)$|^News"
 )
-_LIVE = "LiveBlogPosting"
-# What a story mentions or stands beside is not the story.
-_ELSEWHERE = frozenset(
+_LIVE_BLOG_TYPE = "LiveBlogPosting"
+# Properties that hold other things than the article itself.
+_UNRELATED_PROPERTIES = frozenset(
     "itemListElement mentions citation isPartOf relatedLink about comment liveBlogUpdate review associatedMedia"
     " publisher breadcrumb potentialAction isBasedOn significantLink".split()
 )
-_COMMENT = re.compile(
+_COMMENT_MARKS = re.compile(
     r"^\s*(?:<!--|//\s*<!\[CDATA\[|/\*\s*<!\[CDATA\[\s*\*/|<!\[CDATA\[)|(?:-->|//\s*\]\]>|/\*\s*\]\]>\s*\*/|\]\]>);?\s*$"
 )
 _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
-_PAIR = re.compile(
+_PROPERTY = re.compile(
     r'"(headline|datePublished|dateModified|dateCreated|articleSection|inLanguage)"\s*:\s*"((?:[^"\\]|\\.){1,400})"'
 )
 _TYPE = re.compile(r'"@type"\s*:\s*\[?\s*"([^"]{1,100})"')
 _AUTHOR = re.compile(r'"author"\s*:\s*[\[{][^\]}]{0,300}?"name"\s*:\s*"((?:[^"\\]|\\.){1,100})"')
 
 
-def things(scripts: Iterable[str]) -> list[Thing]:
-    """Every object in the scripts that may describe the page, in order, references between them resolved."""
-    found: list[Thing] = []
-    named: dict[str, Thing] = {}
-    left = MAX_SCRIPT_CHARACTERS
+def items(scripts: Iterable[str]) -> list[Item]:
+    """Returns the objects in the scripts that may describe the page, in document order, with references resolved."""
+    collected: list[Item] = []
+    by_id: dict[str, Item] = {}
+    characters_left = MAX_SCRIPT_CHARACTERS
     for number, script in enumerate(scripts):
-        left -= len(script)
-        if number >= MAX_SCRIPTS or left < 0:
+        characters_left -= len(script)
+        if number >= MAX_SCRIPTS or characters_left < 0:
             break
-        for thing in _walk(_parse(script)):
-            found.append(thing)
-            name = thing.get("@id")
-            if isinstance(name, str) and len(thing) > 1:
-                named.setdefault(name, thing)
-            if len(found) >= MAX_ITEMS:
+        for item in _walk(_parse(script)):
+            collected.append(item)
+            item_id = item.get("@id")
+            if isinstance(item_id, str) and len(item) > 1:
+                by_id.setdefault(item_id, item)
+            if len(collected) >= MAX_ITEMS:
                 break
-    for thing in found:
+    for item in collected:
         for key in ("author", "creator", "publisher", "image"):
-            if key in thing:
-                thing[key] = _resolved(thing[key], named)
-    return found
+            if key in item:
+                item[key] = _resolve_references(item[key], by_id)
+    return collected
 
 
 def _parse(script: str) -> Any:
-    text = _COMMENT.sub("", script.strip().strip(";")).strip()
+    text = _COMMENT_MARKS.sub("", script.strip().strip(";")).strip()
     if not text:
         return None
     try:
@@ -80,68 +80,68 @@ def _parse(script: str) -> Any:
 
 
 def _salvage(text: str) -> Any:
-    """What can be read of an object that is no JSON."""
-    kinds = _TYPE.findall(text[:5000])
-    if not any(map(_ARTICLES.search, kinds)) and '"datePublished"' not in text:
+    """Returns an article with the properties that can be read from invalid JSON, or None if it describes no article."""
+    type_names = _TYPE.findall(text[:5000])
+    if not any(map(_ARTICLE_TYPE.search, type_names)) and '"datePublished"' not in text:
         return None
-    thing: Thing = {"@type": "NewsArticle"}
-    for key, value in _PAIR.findall(text):
-        thing.setdefault(key, _unquoted(value))
+    item: Item = {"@type": "NewsArticle"}
+    for key, value in _PROPERTY.findall(text):
+        item.setdefault(key, _unescape_string(value))
     authors = _AUTHOR.findall(text)
     if authors:
-        thing["author"] = [_unquoted(author) for author in authors]
-    return thing
+        item["author"] = [_unescape_string(author) for author in authors]
+    return item
 
 
-def _unquoted(value: str) -> str:
+def _unescape_string(value: str) -> str:
     try:
         return str(json.loads(f'"{value}"', strict=False))
     except ValueError:
         return value
 
 
-def _walk(root: Any) -> Iterator[Thing]:
-    """All objects below, outer ones first; a stack, because pages nest deeper than Python recurses."""
+def _walk(root: Any) -> Iterator[Item]:
+    """Yields all nested objects, outer ones first.  Uses a stack, because pages nest deeper than Python recurses."""
     stack = [root]
     seen = 0
     while stack and seen < MAX_ITEMS * 4:
         seen += 1
-        node = stack.pop()
-        if isinstance(node, list):
-            stack.extend(reversed(node[:500]))
-        elif isinstance(node, dict):
-            if "@type" in node or "@id" in node or "headline" in node:
-                yield node
-            for key, value in reversed(list(node.items())[:200]):
-                if isinstance(value, (dict, list)) and key not in _ELSEWHERE:
-                    stack.append(value)
+        value = stack.pop()
+        if isinstance(value, list):
+            stack.extend(reversed(value[:500]))
+        elif isinstance(value, dict):
+            if "@type" in value or "@id" in value or "headline" in value:
+                yield value
+            for key, child in reversed(list(value.items())[:200]):
+                if isinstance(child, (dict, list)) and key not in _UNRELATED_PROPERTIES:
+                    stack.append(child)
 
 
-def _resolved(value: Any, named: dict[str, Thing]) -> Any:
+def _resolve_references(value: Any, by_id: dict[str, Item]) -> Any:
     if isinstance(value, list):
-        return [_resolved(item, named) for item in value[:50]]
+        return [_resolve_references(element, by_id) for element in value[:50]]
     if isinstance(value, dict) and set(value) <= {"@id", "@type"}:
-        return named.get(value.get("@id", ""), value)
+        return by_id.get(value.get("@id", ""), value)
     return value
 
 
-def types(thing: Thing) -> list[str]:
-    """The thing's types without their namespace."""
-    value = thing.get("@type")
+def item_types(item: Item) -> list[str]:
+    """Returns the item's types without their namespace."""
+    value = item.get("@type")
     names = value if isinstance(value, list) else [value]
     return [name.rsplit("/", 1)[-1].rsplit(":", 1)[-1] for name in names if isinstance(name, str)]
 
 
-def is_article(thing: Thing) -> bool:
-    return any(_ARTICLES.search(name) or name == _LIVE for name in types(thing))
+def is_article(item: Item) -> bool:
+    return any(_ARTICLE_TYPE.search(name) or name == _LIVE_BLOG_TYPE for name in item_types(item))
 
 
-def is_live(thing: Thing) -> bool:
-    return _LIVE in types(thing)
+def is_live_blog(item: Item) -> bool:
+    return _LIVE_BLOG_TYPE in item_types(item)
 
 
-def text(value: Any) -> str:
-    """A property's text, whichever way it is wrapped."""
+def property_text(value: Any) -> str:
+    """Returns a property's text from a string, a list or an object; "" if it has none."""
     for _ in range(4):
         if isinstance(value, list):
             value = value[0] if value else ""
@@ -152,7 +152,7 @@ def text(value: Any) -> str:
     return unescape(value).strip() if isinstance(value, str) else ""
 
 
-def texts(value: Any) -> list[str]:
-    """A list property's texts."""
+def property_texts(value: Any) -> list[str]:
+    """Returns the texts of a property that may hold a list."""
     values = value if isinstance(value, list) else [value]
-    return [found for found in (text(item) for item in values[:100]) if found]
+    return [text for text in (property_text(element) for element in values[:100]) if text]

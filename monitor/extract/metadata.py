@@ -1,6 +1,6 @@
-"""What a page says of itself: JSON-LD, OpenGraph and other meta elements, microdata, ``<time>``, read in one pass."""
+"""Reads a page's metadata from JSON-LD, OpenGraph and other meta elements, microdata and ``<time>``, in one pass."""
 
-# ruff: noqa: SIM905  lists of words read best as words
+# ruff: noqa: SIM905  lists of words are easier to read in one string
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 from lxml import etree
 
 from monitor.extract import bylines, dates, jsonld, timezones, titles
-from monitor.extract.blocks import ENDS, letters, width
+from monitor.extract.blocks import SENTENCE_END, alphabetic_length, fold_letters
 from monitor.extract.regions import CAMEL, Region, regions
 from monitor.extract.visible_metadata import UPDATED
 from monitor.urls import same_site, story_id
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from lxml.html import HtmlElement
 
-    from monitor.extract.jsonld import Thing
+    from monitor.extract.jsonld import Item
 
-_PUBLISHED = (
+_PUBLISHED_NAMES = (
     "article:published_time article:published og:article:published_time og:published_time article.published"
     " datepublished parsely-pub-date sailthru.date publishdate publish-date publish_date publication_date"
     " publication-date pubdate publicationdate cxenseparse:recs:publishtime cxenseparse:publishtime"
@@ -35,234 +35,263 @@ _PUBLISHED = (
     " originalpublicationdate ptime date bt:pubdate rnews:datepublished vr:published_time datecreated date_published"
     " citation_publication_date article:create_at mediator_published_time weibo:article:create_at"
 ).split()
-_MODIFIED = (
+_MODIFIED_NAMES = (
     "article:modified_time og:updated_time article:modified datemodified article.updated lastmod last-modified"
     " dcterms.modified dc.date.modified article:updated_time revised moddate cxenseparse:recs:modifiedtime"
 ).split()
-_TITLES = "og:title twitter:title dc.title dcterms.title title parsely-title sailthru.title headline".split()
-_AUTHORS = (
+_TITLE_NAMES = "og:title twitter:title dc.title dcterms.title title parsely-title sailthru.title headline".split()
+_AUTHOR_NAMES = (
     "author article:author parsely-author sailthru.author byl dc.creator dcterms.creator dc.contributor authors"
     " og:article:author article:author_name mediator_author cxenseparse:author creator vr:author twitter:data1"
 ).split()
-_SITES = (
+_SITE_NAMES = (
     "og:site_name application-name apple-mobile-web-app-title dc.publisher publisher twitter:site copyright".split()
 )
-_DESCRIPTIONS = "og:description description twitter:description dc.description".split()
-_KEYWORDS = "news_keywords keywords article:tag parsely-tags sailthru.tags".split()
-_SECTIONS = "article:section parsely-section og:section section cxenseparse:recs:category category".split()
-_IMAGES = "og:image og:image:secure_url og:image:url twitter:image twitter:image:src thumbnail".split()
+_DESCRIPTION_NAMES = "og:description description twitter:description dc.description".split()
+_KEYWORD_NAMES = "news_keywords keywords article:tag parsely-tags sailthru.tags".split()
+_SECTION_NAMES = "article:section parsely-section og:section section cxenseparse:recs:category category".split()
+_IMAGE_NAMES = "og:image og:image:secure_url og:image:url twitter:image twitter:image:src thumbnail".split()
 _SPACE = re.compile(r"\s+")
-_ELSEWHERE = Region.RELATED | Region.COMMENTS | Region.FOOTER | Region.NAV | Region.ASIDE | Region.PROMO | Region.EMBED
-_SIGNED: Callable[[HtmlElement], list[HtmlElement]] = etree.XPath(  # type: ignore[assignment]  # of elements alone
+_UNRELATED_REGIONS = (
+    Region.RELATED | Region.COMMENTS | Region.FOOTER | Region.NAV | Region.ASIDE | Region.PROMO | Region.EMBED
+)
+_BYLINE_ELEMENTS: Callable[[HtmlElement], list[HtmlElement]] = etree.XPath(  # type: ignore[assignment]  # the expression returns elements only
     '//*[(@itemprop and not(self::meta)) or @rel="author" or contains(@class, "yline") or contains(@class, "uthor")]'
 )
-_TIMES = 50  # <time> elements that are looked at
-_CARD = 400  # characters of a teaser with its headline, summary and date
-_NAME = 24  # letters of a name, beyond which a link is a headline
-_NO_STORY = re.compile(r"/(?:authors?|people|profiles?|categor(?:y|ies)|tags?|topics?|sections?)/", re.IGNORECASE)
-_UPDATE = re.compile(r"updat|modif|revis", re.IGNORECASE)
-_PUBLICATION = re.compile(r"publi|creat|issued", re.IGNORECASE)
-_HOME = re.compile(r"\s*(?:(https?://[^/?#\s]+)/?|/)\s*")
-_BIOGRAPHY = re.compile(r"bio|box|(?<!v)card|info|about|desc", re.IGNORECASE)
-_SIGNATURE = re.compile(r"\W*by\b|.*\d", re.IGNORECASE | re.DOTALL)  # a byline, or one with its date
-_BYLINE = re.compile(
+_MAX_TIME_ELEMENTS = 50  # of a page
+_MAX_TEASER_CHARACTERS = 400  # with its headline, summary and date
+_MAX_NAME_LENGTH = 24  # in alphabetic characters; a longer link text is a headline
+_NON_STORY_PATH = re.compile(r"/(?:authors?|people|profiles?|categor(?:y|ies)|tags?|topics?|sections?)/", re.IGNORECASE)
+_UPDATE_NAME = re.compile(r"updat|modif|revis", re.IGNORECASE)
+_PUBLICATION_NAME = re.compile(r"publi|creat|issued", re.IGNORECASE)
+_HOME_URL = re.compile(r"\s*(?:(https?://[^/?#\s]+)/?|/)\s*")
+_BIOGRAPHY_CLASS = re.compile(r"bio|box|(?<!v)card|info|about|desc", re.IGNORECASE)
+# A byline starts with "by", or has the digits of a date.
+_BYLINE_TEXT = re.compile(r"\W*by\b|.*\d", re.IGNORECASE | re.DOTALL)
+_BYLINE_CLASS = re.compile(
     r"(?:^|[\s_-])(?:by-?line|author(?:s|-?names?|-?links?)?|writer|autor|auteur)(?:[\s_-]|$)", re.IGNORECASE
 )
 
 
 @dataclass(slots=True)
 class Metadata:
+    """The statements of a page about its article; a field is empty if the page states nothing."""
+
     title: str = ""
-    titles: tuple[str, ...] = ()  # every title the page gives itself
-    authors: tuple[str, ...] = ()  # people
-    newsroom: tuple[str, ...] = ()  # who signs where no person does
+    titles: tuple[str, ...] = ()  # all titles that the page states, in no order
+    authors: tuple[str, ...] = ()  # persons
+    newsroom: tuple[str, ...] = ()  # the first byline, if none names a person
     published_at: datetime | None = None
-    guessed: bool = False  # of when it came out, only a <time> tells
-    others: tuple[str, ...] = ()  # dates of other stories and of what happened
+    is_dated_by_time_element: bool = False  # only a <time> element states `published_at`
+    unrelated_dates: tuple[str, ...] = ()  # dates of other stories and of events
     modified_at: datetime | None = None
     description: str = ""
     section: str | None = None
     tags: tuple[str, ...] = ()
     image: str | None = None
-    addresses: tuple[str, ...] = ()  # it claims for itself, most trusted first
-    body: str = ""  # JSON-LD's articleBody
-    kind: str = ""  # og:type
-    types: frozenset[str] = frozenset()  # of its JSON-LD
-    live: bool = False
-    paid: bool = False  # it says it is not free to read
-    own: bool = False  # one of its JSON-LD's articles has its address or its title
-    articles: int = 0  # how many articles its JSON-LD tells of
-    redirect: bool = False
-    found: list[str] = field(default_factory=list)  # which sources spoke: "json-ld", "meta" ...
+    declared_urls: tuple[str, ...] = ()  # its canonical and other declared URLs, most trusted first
+    json_ld_body: str = ""  # articleBody
+    og_type: str = ""
+    json_ld_types: frozenset[str] = frozenset()
+    is_live_blog: bool = False
+    is_paid: bool = False  # it declares that it is not free to read
+    has_own_json_ld: bool = False  # a JSON-LD article has the page's URL or its title
+    json_ld_article_count: int = 0
+    is_redirect: bool = False
+    sources: list[str] = field(default_factory=list)  # "json-ld" if it describes the article
 
 
 @dataclass(slots=True)
-class _Raw:
-    meta: dict[str, list[str]] = field(default_factory=dict)
-    scripts: list[str] = field(default_factory=list)
-    props: dict[str, list[str]] = field(default_factory=dict)  # microdata
-    times: list[str] = field(default_factory=list)  # of <time>, beside the title or the text
-    updates: list[str] = field(default_factory=list)  # of <time>, where it tells of a later version
-    canonical: list[str] = field(default_factory=list)
+class _RawMetadata:
+    meta: dict[str, list[str]] = field(default_factory=dict)  # contents of meta elements by lower-case name
+    scripts: list[str] = field(default_factory=list)  # JSON-LD
+    microdata: dict[str, list[str]] = field(default_factory=dict)
+    published_times: list[str] = field(default_factory=list)  # of <time> next to the title or the text
+    update_times: list[str] = field(default_factory=list)  # of <time> that states an update
+    unrelated_times: list[str] = field(default_factory=list)  # of <time> that states anything else
+    time_element_count: int = 0  # <time> elements read
+    canonical_urls: list[str] = field(default_factory=list)
     headings: list[str] = field(default_factory=list)
     bylines: list[str] = field(default_factory=list)
-    signed: HtmlElement | None = None  # what the first byline stands in
-    home: list[str] = field(default_factory=list)  # what its links to the site's first page say
+    byline_container: HtmlElement | None = None  # of the first byline
+    home_link_texts: list[str] = field(default_factory=list)  # of links to the site's front page
     page_title: str = ""
-    others: list[str] = field(default_factory=list)  # of <time>, where it tells of something else
-    looked: int = 0  # at how many <time> elements
 
 
-def read(root: HtmlElement, url: str, *, outlet: str = "", latest: datetime, country: str | None = None) -> Metadata:
-    """All facts of the page at ``url``.
+def read_metadata(
+    root: HtmlElement, url: str, *, outlet_name: str = "", latest: datetime, country: str | None = None
+) -> Metadata:
+    """Returns the metadata of the page at ``url``.
 
-    Dates after ``latest`` are not believed; they are read as ``country`` writes them, and times without a zone off its
-    clock.
+    Dates after ``latest`` are ignored.  ``country`` sets the order of day and month, and the time zone of times that
+    state none.  ``outlet_name`` is removed from titles and authors.
     """
-    raw = _gather(root, url)
-    things = jsonld.things(raw.scripts)
-    describes = _describes(url, raw)
-    thing = _article(things, describes)
-    facts = Metadata()
-    facts.types = frozenset(name for item in things for name in jsonld.types(item))
-    facts.own = bool(thing) and jsonld.is_article(thing) and describes(thing) > 0
-    facts.articles = sum(1 for item in things if jsonld.is_article(item))
-    if thing:
-        facts.found.append("json-ld")
-    sites = _sites(raw, things, url, outlet)
-    headline = jsonld.text(thing.get("headline") or "") or jsonld.text(thing.get("name") or "")
-    offered = [headline, *_first(raw.meta, _TITLES), *raw.props.get("headline", ())[:1]]
-    facts.title = titles.choose(offered, raw.headings, raw.page_title, sites)
-    facts.titles = tuple(
+    raw = _collect(root, url)
+    items = jsonld.items(raw.scripts)
+    count_matches = _page_match_counter(url, raw)
+    article = _article_item(items, count_matches)
+    metadata = Metadata()
+    metadata.json_ld_types = frozenset(name for item in items for name in jsonld.item_types(item))
+    metadata.has_own_json_ld = bool(article) and jsonld.is_article(article) and count_matches(article) > 0
+    metadata.json_ld_article_count = sum(1 for item in items if jsonld.is_article(item))
+    if article:
+        metadata.sources.append("json-ld")
+    site_names = _site_names(raw, items, url, outlet_name)
+    headline = jsonld.property_text(article.get("headline") or "") or jsonld.property_text(article.get("name") or "")
+    stated_titles = [headline, *_first_values(raw.meta, _TITLE_NAMES), *raw.microdata.get("headline", ())[:1]]
+    metadata.title = titles.choose(stated_titles, raw.headings, raw.page_title, site_names)
+    metadata.titles = tuple(
         {
             text
-            for text in (*offered, *raw.headings, raw.page_title, facts.title, *raw.props.get("headline", ()))
+            for text in (
+                *stated_titles,
+                *raw.headings,
+                raw.page_title,
+                metadata.title,
+                *raw.microdata.get("headline", ()),
+            )
             if text
         }
     )
-    credited = _bylines(thing, raw)
-    facts.authors = bylines.names(credited, sites)
-    facts.newsroom = () if facts.authors else bylines.newsroom(credited)
-    parse, clock = partial(dates.parse, country=country, latest=latest), timezones.of_country(country)
-    published = [*_stated(thing, "datePublished", raw, _PUBLISHED), *raw.times[:4], *_created(thing, raw)]
-    facts.published_at = dates.best(list(filter(None, map(parse, published))), latest=latest, clock=clock)
-    facts.others = tuple(raw.others)
-    facts.guessed = bool(raw.times) and published[0] == raw.times[0]
-    modified = [*_stated(thing, "dateModified", raw, _MODIFIED), *raw.updates[:1]]
-    facts.modified_at = dates.best(list(filter(None, map(parse, modified))), latest=latest, clock=clock)
-    facts.description = titles.clean(
-        next(iter(_first(raw.meta, _DESCRIPTIONS)), "") or jsonld.text(thing.get("description") or "")
-    )
-    section = jsonld.text(thing.get("articleSection") or "") or next(iter(_first(raw.meta, _SECTIONS)), "")
-    facts.section = titles.clean(section)[:100] or None
-    facts.tags = _tags(thing, raw)
-    image = _image(thing) or next(iter(_first(raw.meta, _IMAGES)), "")
-    facts.image = _web(url, image)
-    addresses = [
-        *raw.canonical,
-        *raw.meta.get("og:url", ()),
-        jsonld.text(thing.get("url") or ""),
-        jsonld.text(thing.get("mainEntityOfPage") or ""),
+    byline_texts = _byline_texts(article, raw)
+    metadata.authors = bylines.names(byline_texts, site_names)
+    metadata.newsroom = () if metadata.authors else bylines.newsroom(byline_texts)
+    parse, default_timezone = partial(dates.parse_date, country=country, latest=latest), timezones.of_country(country)
+    published = [
+        *_date_texts(article, "datePublished", raw, _PUBLISHED_NAMES),
+        *raw.published_times[:4],
+        *_creation_texts(article, raw),
     ]
-    facts.addresses = tuple(address for address in addresses if address)
-    facts.body = jsonld.text(thing.get("articleBody") or "")
-    facts.kind = next(iter(raw.meta.get("og:type", ())), "").lower()
-    facts.live = any(jsonld.is_live(item) for item in things)
-    facts.paid = _paid(thing, raw)
+    metadata.published_at = dates.choose_time(
+        list(filter(None, map(parse, published))), latest=latest, default_timezone=default_timezone
+    )
+    metadata.unrelated_dates = tuple(raw.unrelated_times)
+    metadata.is_dated_by_time_element = bool(raw.published_times) and published[0] == raw.published_times[0]
+    modified = [*_date_texts(article, "dateModified", raw, _MODIFIED_NAMES), *raw.update_times[:1]]
+    metadata.modified_at = dates.choose_time(
+        list(filter(None, map(parse, modified))), latest=latest, default_timezone=default_timezone
+    )
+    metadata.description = titles.clean(
+        next(iter(_first_values(raw.meta, _DESCRIPTION_NAMES)), "")
+        or jsonld.property_text(article.get("description") or "")
+    )
+    section = jsonld.property_text(article.get("articleSection") or "") or next(
+        iter(_first_values(raw.meta, _SECTION_NAMES)), ""
+    )
+    metadata.section = titles.clean(section)[:100] or None
+    metadata.tags = _tags(article, raw)
+    image = _image_url(article) or next(iter(_first_values(raw.meta, _IMAGE_NAMES)), "")
+    metadata.image = _absolute_url(url, image)
+    declared_urls = [
+        *raw.canonical_urls,
+        *raw.meta.get("og:url", ()),
+        jsonld.property_text(article.get("url") or ""),
+        jsonld.property_text(article.get("mainEntityOfPage") or ""),
+    ]
+    metadata.declared_urls = tuple(declared_url for declared_url in declared_urls if declared_url)
+    metadata.json_ld_body = jsonld.property_text(article.get("articleBody") or "")
+    metadata.og_type = next(iter(raw.meta.get("og:type", ())), "").lower()
+    metadata.is_live_blog = any(jsonld.is_live_blog(item) for item in items)
+    metadata.is_paid = _is_paid(article, raw)
     refresh = next(iter(raw.meta.get("refresh", ())), "")
-    facts.redirect = bool(re.match(r"\s*[0-5]\s*;\s*url=", refresh, re.IGNORECASE))
-    return facts
+    metadata.is_redirect = bool(re.match(r"\s*[0-5]\s*;\s*url=", refresh, re.IGNORECASE))
+    return metadata
 
 
-def _gather(root: HtmlElement, url: str) -> _Raw:  # noqa: PLR0912  one pass, a branch for each kind of element
-    raw = _Raw()
+def _collect(root: HtmlElement, url: str) -> _RawMetadata:  # noqa: PLR0912  one pass, a branch for each kind of element
+    raw = _RawMetadata()
     for element in root.iter("a", "meta", "link", "script", "time", "title", "h1"):
         tag, attributes = element.tag, element.attrib
         if tag == "a":
-            _home(element, url, raw)
+            _collect_home_link(element, url, raw)
         elif tag == "meta":
             content = attributes.get("content")
             if content:
                 for key in ("property", "name", "itemprop", "http-equiv"):
                     name = attributes.get(key)
                     if name:
-                        where = raw.props if key == "itemprop" else raw.meta
+                        values_by_name = raw.microdata if key == "itemprop" else raw.meta
                         name = name if key == "itemprop" else name.lower()
-                        values = where.setdefault(name, [])
+                        values = values_by_name.setdefault(name, [])
                         if len(values) < 50:
                             values.append(content[:5000])
         elif tag == "link":
             if "canonical" in attributes.get("rel", "").lower().split() and attributes.get("href"):
-                raw.canonical.append(attributes["href"])
+                raw.canonical_urls.append(attributes["href"])
         elif tag == "script":
             if "ld+json" in attributes.get("type", "").lower() and element.text:
                 raw.scripts.append(element.text)
         elif tag == "time":
-            _time(element, url, raw)
+            _collect_time(element, url, raw)
         elif tag == "title":
             if not raw.page_title and element.getparent() is not None and element.getparent().tag != "svg":
-                raw.page_title = _text(element)[:500]
+                raw.page_title = _element_text(element)[:500]
         elif len(raw.headings) < 5:
-            heading = _text(element)[:500]
+            heading = _element_text(element)[:500]
             if heading:
                 raw.headings.append(heading)
-    for element in _SIGNED(root)[:300]:
-        _microdata(element, raw)
+    for element in _BYLINE_ELEMENTS(root)[:300]:
+        _collect_microdata(element, raw)
     return raw
 
 
-def _home(link: HtmlElement, url: str, raw: _Raw) -> None:
-    home = _HOME.fullmatch(link.get("href", ""))
-    if home and len(raw.home) < 10 and (not home[1] or same_site(home[1], url)):
-        name = _text(link)
-        if 5 <= len(name) <= 40:  # a shorter one may begin a headline
-            raw.home.append(name)
+def _collect_home_link(link: HtmlElement, url: str, raw: _RawMetadata) -> None:
+    match = _HOME_URL.fullmatch(link.get("href", ""))
+    if match and len(raw.home_link_texts) < 10 and (not match[1] or same_site(match[1], url)):
+        text = _element_text(link)
+        if 5 <= len(text) <= 40:  # a shorter one may be the start of a headline
+            raw.home_link_texts.append(text)
 
 
-def _time(element: HtmlElement, url: str, raw: _Raw) -> None:
-    stated = element.get("datetime") or element.get("content") or _text(element)
-    if not stated or raw.looked >= _TIMES:
+def _collect_time(element: HtmlElement, url: str, raw: _RawMetadata) -> None:
+    stated = element.get("datetime") or element.get("content") or _element_text(element)
+    if not stated or raw.time_element_count >= _MAX_TIME_ELEMENTS:
         return
-    raw.looked += 1
-    if not (_elsewhere(element) or _in_sentence(element) or _in_teaser(element, url)):
-        (raw.updates if _of_update(element) else raw.times).append(stated)
+    raw.time_element_count += 1
+    if not (_is_in_unrelated_region(element) or _is_in_sentence(element) or _is_in_teaser(element, url)):
+        (raw.update_times if _is_update_time(element) else raw.published_times).append(stated)
     else:
-        raw.others.append(stated)
+        raw.unrelated_times.append(stated)
 
 
-def _in_sentence(element: HtmlElement) -> bool:
-    """Whether the story itself speaks of that day."""
-    around = next(element.iterancestors("p", "li", "blockquote"), None)
-    text = _text(around) if around is not None else ""
-    return len(text) > len(_text(element)) + 40 and ENDS.search(text) is not None
+def _is_in_sentence(element: HtmlElement) -> bool:
+    """Returns True if the story's own text states the date."""
+    paragraph = next(element.iterancestors("p", "li", "blockquote"), None)
+    text = _element_text(paragraph) if paragraph is not None else ""
+    return len(text) > len(_element_text(element)) + 40 and SENTENCE_END.search(text) is not None
 
 
-def _in_teaser(element: HtmlElement, url: str) -> bool:
-    """Whether it stands beside a link to another page: what belongs to this date alone is no line under a title."""
-    card = element
+def _is_in_teaser(element: HtmlElement, url: str) -> bool:
+    """Returns True if the element stands next to a link to another page, in a box that holds no other date or title."""
+    box = element
     for outer in islice(element.iterancestors(), 4):
         if len(list(islice(outer.iter("h1", "time"), 2))) > 1 or outer.tag in {"body", "html", "main", "article"}:
             break
-        if next(outer.iter("h1"), None) is not None or len(_text(outer)) > _CARD:
+        if next(outer.iter("h1"), None) is not None or len(_element_text(outer)) > _MAX_TEASER_CHARACTERS:
             break
-        card = outer
+        box = outer
         if outer.tag == "li":
             break
-    outer, before = card.getparent(), card.getprevious()
-    listed = outer is not None and len(list(islice(outer.iter("time"), 3))) > 2 and next(outer.iter("h1"), None) is None
-    links = [*islice(element.iterancestors("a"), 1), *card.iter("a")]
-    if listed and before is not None:
-        links += before.iter("a")
-    links = [link for link in links if _leads_away(link, url)]
-    names = [_text(link) for link in links]
-    return any(listed or len(name.split()) > 3 or (name and width(name) > _NAME) for name in names)
+    parent, previous = box.getparent(), box.getprevious()
+    is_in_list = (
+        parent is not None and len(list(islice(parent.iter("time"), 3))) > 2 and next(parent.iter("h1"), None) is None
+    )
+    links = [*islice(element.iterancestors("a"), 1), *box.iter("a")]
+    if is_in_list and previous is not None:
+        links += previous.iter("a")
+    links = [link for link in links if _links_to_other_page(link, url)]
+    link_texts = [_element_text(link) for link in links]
+    return any(
+        is_in_list or len(text.split()) > 3 or (text and alphabetic_length(text) > _MAX_NAME_LENGTH)
+        for text in link_texts
+    )
 
 
-def _leads_away(link: HtmlElement, url: str) -> bool:
+def _links_to_other_page(link: HtmlElement, url: str) -> bool:
     href = link.get("href", "").strip()
-    if not href or href.startswith(("#", "javascript:", "mailto:")) or _byline(link):
+    if not href or href.startswith(("#", "javascript:", "mailto:")) or _has_byline_class(link):
         return False
-    if _NO_STORY.search(href) or {"author", "tag", "category"}.intersection(link.get("rel", "").split()):
+    if _NON_STORY_PATH.search(href) or {"author", "tag", "category"}.intersection(link.get("rel", "").split()):
         return False
     try:
         return story_id(urljoin(url, href)) != story_id(url)
@@ -270,195 +299,212 @@ def _leads_away(link: HtmlElement, url: str) -> bool:
         return False
 
 
-def _of_update(element: HtmlElement) -> bool:
-    """Whether its name, or the words before it, say that it tells of a later version."""
-    outer, previous = element.getparent(), element.getprevious()
+def _is_update_time(element: HtmlElement) -> bool:
+    """Returns True if the element's class, or the text before it, says that it dates an update."""
+    parent, previous = element.getparent(), element.getprevious()
     names = f"{element.get('class', '')} {element.get('itemprop', '')}"
-    if outer is not None and outer.tag == "span":
-        names += f" {outer.get('class', '')}"
-    if _UPDATE.search(names):
-        return not _PUBLICATION.search(names)
+    if parent is not None and parent.tag == "span":
+        names += f" {parent.get('class', '')}"
+    if _UPDATE_NAME.search(names):
+        return not _PUBLICATION_NAME.search(names)
     while previous is not None and not isinstance(previous.tag, str) and not (previous.tail or "").strip():
         previous = previous.getprevious()  # a comment
     if previous is not None:
-        named = isinstance(previous.tag, str) and previous.tag != "time"
-        label = (previous.tail or "").strip() or (_text(previous) if named else "")
+        is_label = isinstance(previous.tag, str) and previous.tag != "time"
+        label = (previous.tail or "").strip() or (_element_text(previous) if is_label else "")
     else:
-        label = (outer.text or "") if outer is not None else ""
+        label = (parent.text or "") if parent is not None else ""
     return UPDATED.match(label) is not None
 
 
-def _elsewhere(element: HtmlElement) -> bool:
-    """Whether it stands in a place that speaks of other stories, or of none."""
-    place, outer = 0, element.getparent()
+def _is_in_unrelated_region(element: HtmlElement) -> bool:
+    """Returns True if the element stands in a region that belongs to other stories, or to none."""
+    enclosing_regions, outer = 0, element.getparent()
     for _ in range(6):
         if outer is None or not isinstance(outer.tag, str):
             break
-        names = f"{outer.get('class', '')} {outer.get('id', '')}".strip()
-        place |= regions(outer.tag, names, outer.get("itemprop") or "")
+        class_and_id = f"{outer.get('class', '')} {outer.get('id', '')}".strip()
+        enclosing_regions |= regions(outer.tag, class_and_id, outer.get("itemprop") or "")
         outer = outer.getparent()
-    return bool(place & _ELSEWHERE)
+    return bool(enclosing_regions & _UNRELATED_REGIONS)
 
 
-def _microdata(element: HtmlElement, raw: _Raw) -> None:
-    prop = element.get("itemprop")
-    if prop in _OF_COMMENTS and _commented(element):
+def _collect_microdata(element: HtmlElement, raw: _RawMetadata) -> None:
+    """Adds the element's microdata property, or its text if it is a byline."""
+    name = element.get("itemprop")
+    if name in _COMMENT_PROPERTIES and _is_in_comment(element):
         return
-    if prop in {"datePublished", "dateModified", "dateCreated"}:
-        value = element.get("content") or element.get("datetime") or _text(element)
-        raw.props.setdefault(prop, []).append(value[:100])
-    elif prop == "author":
-        named = element.xpath('.//*[@itemprop="name"]')
-        value = " ; ".join(filter(None, ((n.get("content") or _text(n)) for n in named))) or _text(element)
-        raw.props.setdefault(prop, []).append(value[:300])
-    elif prop in {"headline", "articleSection"}:
-        raw.props.setdefault(prop, []).append((element.get("content") or _text(element))[:500])
-    elif (element.get("rel") == "author" or _byline(element)) and len(raw.bylines) < 20:
-        text = _text(element)
-        biography = _BIOGRAPHY.search(element.get("class", "")) and len(text.split()) > 6
-        told = biography and not _SIGNATURE.match(text)
-        around = list(islice(element.iterancestors(), 6))
-        beside = raw.signed is None or raw.signed in around  # others sign other stories
-        if 3 <= len(text) <= 150 and not told and beside and not _elsewhere(element):
+    if name in {"datePublished", "dateModified", "dateCreated"}:
+        value = element.get("content") or element.get("datetime") or _element_text(element)
+        raw.microdata.setdefault(name, []).append(value[:100])
+    elif name == "author":
+        author_names = element.xpath('.//*[@itemprop="name"]')
+        value = " ; ".join(
+            filter(None, ((n.get("content") or _element_text(n)) for n in author_names))
+        ) or _element_text(element)
+        raw.microdata.setdefault(name, []).append(value[:300])
+    elif name in {"headline", "articleSection"}:
+        raw.microdata.setdefault(name, []).append((element.get("content") or _element_text(element))[:500])
+    elif (element.get("rel") == "author" or _has_byline_class(element)) and len(raw.bylines) < 20:
+        text = _element_text(element)
+        has_biography_class = _BIOGRAPHY_CLASS.search(element.get("class", "")) and len(text.split()) > 6
+        is_biography = has_biography_class and not _BYLINE_TEXT.match(text)
+        ancestors = list(islice(element.iterancestors(), 6))
+        is_near_first = raw.byline_container is None or raw.byline_container in ancestors  # others sign other stories
+        if 3 <= len(text) <= 150 and not is_biography and is_near_first and not _is_in_unrelated_region(element):
             raw.bylines.append(text)
-            raw.signed = raw.signed if raw.signed is not None else around[:3][-1]
+            raw.byline_container = raw.byline_container if raw.byline_container is not None else ancestors[:3][-1]
 
 
-_OF_COMMENTS = frozenset({"author", "datePublished", "dateModified", "dateCreated"})
+_COMMENT_PROPERTIES = frozenset({"author", "datePublished", "dateModified", "dateCreated"})
 
 
-def _commented(element: HtmlElement) -> bool:
-    """Whether it tells of a reader's comment."""
+def _is_in_comment(element: HtmlElement) -> bool:
+    """Returns True if the element belongs to a reader's comment."""
     for outer in islice(element.iterancestors(), 8):
         if outer.get("itemprop") == "comment":
             return True
-        names = f"{outer.get('class', '')} {outer.get('id', '')}".strip()
-        if regions(outer.tag, names, "") & Region.COMMENTS:
-            return next(outer.iter("h1"), None) is None  # "has-comments" is the page's
+        class_and_id = f"{outer.get('class', '')} {outer.get('id', '')}".strip()
+        if regions(outer.tag, class_and_id, "") & Region.COMMENTS:
+            return next(outer.iter("h1"), None) is None  # around an h1, a name such as "has-comments" is the page's
     return False
 
 
-def _byline(element: HtmlElement) -> bool:
-    return bool(_BYLINE.search(CAMEL.sub("-", element.get("class", ""))))
+def _has_byline_class(element: HtmlElement) -> bool:
+    return bool(_BYLINE_CLASS.search(CAMEL.sub("-", element.get("class", ""))))
 
 
-def _article(things: Sequence[Thing], describes: Callable[[Thing], int]) -> Thing:
-    """The object that describes this page: the one with its address or title, not one that it only points to."""
-    articles = [thing for thing in things if jsonld.is_article(thing)]
+def _article_item(items: Sequence[Item], count_matches: Callable[[Item], int]) -> Item:
+    """Returns the JSON-LD item that describes this page, rather than one that it refers to; {} if there is none."""
+    articles = [item for item in items if jsonld.is_article(item)]
     if len(articles) <= 1:
         if articles:
             return articles[0]
         dated = [
-            t
-            for t in things
-            if t.get("datePublished") and not {"VideoObject", "ImageObject", "Comment"} & set(jsonld.types(t))
+            item
+            for item in items
+            if item.get("datePublished")
+            and not {"VideoObject", "ImageObject", "Comment"} & set(jsonld.item_types(item))
         ]
         return dated[0] if dated else {}
 
-    def fits(thing: Thing) -> int:
-        complete = sum(key in thing for key in ("datePublished", "author", "headline", "articleBody"))
-        return 8 * describes(thing) + complete
+    def score(item: Item) -> int:
+        properties = sum(key in item for key in ("datePublished", "author", "headline", "articleBody"))
+        return 8 * count_matches(item) + properties
 
-    best = max(articles, key=fits)
-    # A page may split what it says of one article over several objects.
-    merged = dict(best)
-    for other in articles:
-        if fits(other) >= 8:
-            for key, value in other.items():
+    best_article = max(articles, key=score)
+    # A page may spread the properties of one article over several items.
+    merged = dict(best_article)
+    for article in articles:
+        if score(article) >= 8:
+            for key, value in article.items():
                 merged.setdefault(key, value)
     return merged
 
 
-def _describes(url: str, raw: _Raw) -> Callable[[Thing], int]:
-    """Tells of an object whether it has the page's address, its title, or both: 0 to 2."""
-    here = story_id(url)
-    shown = {letters(text) for text in (*raw.headings, *raw.meta.get("og:title", ()))}
+def _page_match_counter(url: str, raw: _RawMetadata) -> Callable[[Item], int]:
+    """Returns a function that counts how an item matches the page: 1 for its URL and 1 for its title."""
+    page_id = story_id(url)
+    page_titles = {fold_letters(text) for text in (*raw.headings, *raw.meta.get("og:title", ()))}
 
-    def tells(thing: Thing) -> int:
-        addresses = [jsonld.text(thing.get(key) or "") for key in ("url", "@id", "mainEntityOfPage")]
-        same = any(address and story_id(urljoin(url, address)) == here for address in addresses)
-        title = letters(jsonld.text(thing.get("headline") or thing.get("name") or ""))
-        return same + bool(title and title in shown)
+    def count_matches(item: Item) -> int:
+        urls = [jsonld.property_text(item.get(key) or "") for key in ("url", "@id", "mainEntityOfPage")]
+        has_page_url = any(item_url and story_id(urljoin(url, item_url)) == page_id for item_url in urls)
+        title = fold_letters(jsonld.property_text(item.get("headline") or item.get("name") or ""))
+        return has_page_url + bool(title and title in page_titles)
 
-    return tells
-
-
-def _stated(thing: Thing, key: str, raw: _Raw, names: Iterable[str]) -> list[str]:
-    """What each source says of when it was, most trusted first."""
-    stated = [jsonld.text(thing.get(key) or ""), *_first(raw.meta, names), *raw.props.get(key, ())]
-    return [text for text in stated if text]
+    return count_matches
 
 
-def _created(thing: Thing, raw: _Raw) -> list[str]:
-    stated = [jsonld.text(thing.get("dateCreated") or ""), *raw.props.get("dateCreated", ())]
-    return [text for text in stated if text]
+def _date_texts(article: Item, key: str, raw: _RawMetadata, names: Iterable[str]) -> list[str]:
+    """Returns the texts that state a date in JSON-LD, meta elements and microdata, most trusted first."""
+    texts = [jsonld.property_text(article.get(key) or ""), *_first_values(raw.meta, names), *raw.microdata.get(key, ())]
+    return [text for text in texts if text]
 
 
-def _bylines(thing: Thing, raw: _Raw) -> tuple[list[str], ...]:
-    """What each source says of who wrote it, most trusted first."""
-    stated = thing.get("author") or thing.get("creator") or []
+def _creation_texts(article: Item, raw: _RawMetadata) -> list[str]:
+    texts = [jsonld.property_text(article.get("dateCreated") or ""), *raw.microdata.get("dateCreated", ())]
+    return [text for text in texts if text]
+
+
+def _byline_texts(article: Item, raw: _RawMetadata) -> tuple[list[str], ...]:
+    """Returns the byline texts of each source, most trusted source first."""
+    json_ld_authors = article.get("author") or article.get("creator") or []
     return (
-        [jsonld.text(item) for item in (stated if isinstance(stated, list) else [stated])],
-        [value for name in _AUTHORS for value in raw.meta.get(name, ())],
-        raw.props.get("author", []),
+        [
+            jsonld.property_text(author)
+            for author in (json_ld_authors if isinstance(json_ld_authors, list) else [json_ld_authors])
+        ],
+        [value for name in _AUTHOR_NAMES for value in raw.meta.get(name, ())],
+        raw.microdata.get("author", []),
         raw.bylines[:2],
     )
 
 
-def _sites(raw: _Raw, things: Iterable[Thing], url: str, outlet: str) -> list[str]:
+def _site_names(raw: _RawMetadata, items: Iterable[Item], url: str, outlet_name: str) -> list[str]:
     host = (urlsplit(url).hostname or "").removeprefix("www.")
-    names = [outlet, host, *host.split(".")[:-1], *raw.home, *_first(raw.meta, _SITES)]
-    for thing in things:
-        kinds = set(jsonld.types(thing))
-        if kinds & {"Organization", "NewsMediaOrganization", "WebSite"}:
-            names += [jsonld.text(thing.get("name") or ""), *jsonld.texts(thing.get("alternateName") or [])]
-        names.append(jsonld.text(thing.get("publisher") or ""))
+    names = [outlet_name, host, *host.split(".")[:-1], *raw.home_link_texts, *_first_values(raw.meta, _SITE_NAMES)]
+    for item in items:
+        types = set(jsonld.item_types(item))
+        if types & {"Organization", "NewsMediaOrganization", "WebSite"}:
+            names += [
+                jsonld.property_text(item.get("name") or ""),
+                *jsonld.property_texts(item.get("alternateName") or []),
+            ]
+        names.append(jsonld.property_text(item.get("publisher") or ""))
     return [name.lstrip("@") for name in names if name and len(name) > 1]
 
 
-def _tags(thing: Thing, raw: _Raw) -> tuple[str, ...]:
-    values = jsonld.texts(thing.get("keywords") or []) or [v for name in _KEYWORDS for v in raw.meta.get(name, ())]
-    found: dict[str, str] = {}
+def _tags(article: Item, raw: _RawMetadata) -> tuple[str, ...]:
+    values = jsonld.property_texts(article.get("keywords") or []) or [
+        value for name in _KEYWORD_NAMES for value in raw.meta.get(name, ())
+    ]
+    tags: dict[str, str] = {}
     for value in values:
-        for tag in re.split(r"[,;]", value):
-            text = titles.clean(tag)
-            if 1 < len(text) <= 60:
-                found.setdefault(text.casefold(), text)
-    return tuple(found.values())[:30]
+        for part in re.split(r"[,;]", value):
+            tag = titles.clean(part)
+            if 1 < len(tag) <= 60:
+                tags.setdefault(tag.casefold(), tag)
+    return tuple(tags.values())[:30]
 
 
-def _image(thing: Thing) -> str:
-    image = thing.get("image") or thing.get("thumbnailUrl") or ""
+def _image_url(article: Item) -> str:
+    image = article.get("image") or article.get("thumbnailUrl") or ""
     if isinstance(image, list):
         image = image[0] if image else ""
     if isinstance(image, dict):
         image = image.get("url") or image.get("contentUrl") or ""
-    return jsonld.text(image)
+    return jsonld.property_text(image)
 
 
-def _paid(thing: Thing, raw: _Raw) -> bool:
-    free = jsonld.text(thing.get("isAccessibleForFree") if isinstance(thing.get("isAccessibleForFree"), str) else "")
-    if thing.get("isAccessibleForFree") is False or free.lower() in {"false", "http://schema.org/false"}:
+def _is_paid(article: Item, raw: _RawMetadata) -> bool:
+    accessible_for_free = jsonld.property_text(
+        article.get("isAccessibleForFree") if isinstance(article.get("isAccessibleForFree"), str) else ""
+    )
+    if article.get("isAccessibleForFree") is False or accessible_for_free.lower() in {
+        "false",
+        "http://schema.org/false",
+    }:
         return True
-    tier = next(iter(_first(raw.meta, ("article:content_tier", "og:article:content_tier"))), "").lower()
+    tier = next(iter(_first_values(raw.meta, ("article:content_tier", "og:article:content_tier"))), "").lower()
     return tier in {"locked", "metered"}
 
 
-def _first(values: dict[str, list[str]], names: Iterable[str]) -> list[str]:
-    """The first value of each name that has any."""
+def _first_values(values: dict[str, list[str]], names: Iterable[str]) -> list[str]:
+    """Returns the first value of each name that has one."""
     return [values[name][0] for name in names if values.get(name)]
 
 
-def _web(base: str, address: str) -> str | None:
+def _absolute_url(base_url: str, address: str) -> str | None:
     try:
-        url = urljoin(base, address.strip()) if address else ""
+        url = urljoin(base_url, address.strip()) if address else ""
     except ValueError:
         return None
     return url if url.startswith(("http://", "https://")) and len(url) < 2000 else None
 
 
-_READ = etree.XPath("descendant::text()[not(parent::script or parent::style)]")
+_TEXT_NODES = etree.XPath("descendant::text()[not(parent::script or parent::style)]")
 
 
-def _text(element: HtmlElement) -> str:
-    return _SPACE.sub(" ", " ".join(cast("list[str]", _READ(element)))).strip()
+def _element_text(element: HtmlElement) -> str:
+    return _SPACE.sub(" ", " ".join(cast("list[str]", _TEXT_NODES(element)))).strip()

@@ -1,4 +1,4 @@
-"""What an outlet's configuration and history say about reading its pages."""
+"""Per-outlet options for extraction."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExtractionOptions:
-    """How the pages of one outlet are to be read; ``boilerplate`` is what `furniture.known` found in its memory."""
+    """How the pages of one outlet are read; by default, nothing about the outlet is known."""
 
-    article: str | None = None  # CSS selector of the story's container
-    remove: tuple[str, ...] = ()  # CSS selectors of what is not the story
-    language: str | None = None  # believed only where the text is too short to tell
-    country: str | None = None
-    listed_at: datetime | None = None  # when the page came out, as the feed says that led to it
-    outlet: str = ""  # its name, which is no author's and no part of a title
-    boilerplate: frozenset[str] = frozenset()
+    article_selector: str | None = None  # CSS selector of the story's container
+    remove_selectors: tuple[str, ...] = ()  # CSS selectors of elements that are not part of the story
+    language: str | None = None  # used only when the text is too short for detection
+    country: str | None = None  # ISO 3166 code; sets the order of day and month, and the default time zone
+    listed_at: datetime | None = None  # publication time in the feed that listed the page
+    outlet_name: str = ""  # removed from titles and from authors
+    boilerplate: frozenset[str] = frozenset()  # blocks and element paths to drop, as learned per outlet
 
     @classmethod
     def for_outlet(
-        cls, outlet: Outlet, furniture: frozenset[str] = frozenset(), *, listed_at: datetime | None = None
+        cls, outlet: Outlet, boilerplate: frozenset[str] = frozenset(), *, listed_at: datetime | None = None
     ) -> ExtractionOptions:
         return cls(
-            article=outlet.article,
-            remove=outlet.remove,
+            article_selector=outlet.article,
+            remove_selectors=outlet.remove,
             language=outlet.language,
             country=outlet.country,
             listed_at=listed_at,
-            outlet=outlet.name,
-            boilerplate=furniture,
+            outlet_name=outlet.name,
+            boilerplate=boilerplate,
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from monitor.extract import phrases, titles
-from monitor.extract.blocks import amount
+from monitor.extract.blocks import total_weight
 from monitor.extract.regions import Region
 from monitor.models import NotArticle
 from monitor.urls import is_home
@@ -92,9 +92,9 @@ def of_bytes(page: Page) -> NotArticle | None:
 
 def refuse(page: Page, root: HtmlElement, layout: Layout, known: Metadata, kept: Sequence[Block]) -> NotArticle | None:
     """What kind of page it is where it is no story; None where it is one."""
-    length = amount(kept)
+    length = total_weight(kept)
     path = urlsplit(page.url).path
-    claims = bool(known.types & _STORY_TYPES) or known.kind == "article" or "json-ld" in known.found
+    claims = bool(known.json_ld_types & _STORY_TYPES) or known.og_type == "article" or "json-ld" in known.sources
     # Only short texts are doubted.
     proven = length < 600 and (claims or known.published_at is not None) and _tells_of_title(known, kept)
 
@@ -106,9 +106,9 @@ def refuse(page: Page, root: HtmlElement, layout: Layout, known: Metadata, kept:
         return NotArticle(kind="login", detail=known.title[:200])
     if _is_listing(layout, known, page.url, length, claims=claims) or _is_cards(layout, known, kept):
         return NotArticle(kind="tag" if _LISTING.search(page.url) else "index", detail=known.title[:200])
-    if length < 300 and (known.kind.startswith("video") or (_VIDEO.search(path) and length < _SHORT)):
+    if length < 300 and (known.og_type.startswith("video") or (_VIDEO.search(path) and length < _SHORT)):
         return NotArticle(kind="video", detail=known.title[:200])
-    if length < _SHORT and "VideoObject" in known.types:
+    if length < _SHORT and "VideoObject" in known.json_ld_types:
         return NotArticle(kind="video", detail=known.title[:200])
     if length < _SHORT and not proven and _SCRIPT.search(_said(root, layout, length)):
         return NotArticle(kind="script", detail="asks for JavaScript")
@@ -136,33 +136,37 @@ _LIST_TYPES = frozenset({"CollectionPage", "SearchResultsPage", "ProfilePage"})
 
 def _is_listing(layout: Layout, known: Metadata, url: str, length: float, *, claims: bool) -> bool:
     """Many linked headlines, and little text of its own."""
-    if claims and known.articles <= 2 and known.published_at:
+    if claims and known.json_ld_article_count <= 2 and known.published_at:
         return False
     headlines = sum(
         1
         for block in layout.blocks
-        if block.density > 0.8 and 25 <= len(block.text) <= 200 and not block.region & (Region.NAV | Region.FOOTER)
+        if block.link_density > 0.8 and 25 <= len(block.text) <= 200 and not block.region & (Region.NAV | Region.FOOTER)
     )
-    if known.articles > 5 and headlines >= 10 and not known.own:
+    if known.json_ld_article_count > 5 and headlines >= 10 and not known.has_own_json_ld:
         return length < 1500
     if claims:
         return False
-    if _LISTING.search(url) or known.types & _LIST_TYPES:
+    if _LISTING.search(url) or known.json_ld_types & _LIST_TYPES:
         return headlines >= 5 and length < 60 * headlines and length < 1500
     return headlines >= (8 if is_home(url) else 15) and length < min(400, 25 * headlines)
 
 
 def _is_cards(layout: Layout, known: Metadata, kept: Sequence[Block]) -> bool:
     """Nearly all of its text stands below linked headlines, and nothing says that it is a story told so."""
-    if known.own or known.kind == "article" or (0 < known.articles <= 2 and known.published_at):
+    if (
+        known.has_own_json_ld
+        or known.og_type == "article"
+        or (0 < known.json_ld_article_count <= 2 and known.published_at)
+    ):
         return False
     cards = [block for block in kept if block.weight and len(block.text) <= 400 and _below_headline(layout, block)]
-    return len(cards) >= 5 and amount(cards) > 0.7 * amount(kept)
+    return len(cards) >= 5 and total_weight(cards) > 0.7 * total_weight(kept)
 
 
 def _below_headline(layout: Layout, block: Block) -> bool:
     near = layout.blocks[max(0, block.index - 2) : block.index]  # a date may stand between
-    return any(title.density > 0.9 and 25 <= len(title.text) <= 200 for title in near)
+    return any(title.link_density > 0.9 and 25 <= len(title.text) <= 200 for title in near)
 
 
 def _tells_of_title(known: Metadata, kept: Sequence[Block]) -> bool:
@@ -210,18 +214,18 @@ def flags(layout: Layout, known: Metadata, kept: Sequence[Block]) -> tuple[str, 
     """What a reader of the story should know: its text may be cut, paid for, a dialogue's, or still growing."""
     found = []
     near = layout.blocks[kept[0].index : kept[-1].index + 15] if kept else layout.blocks
-    length = amount(kept)
+    length = total_weight(kept)
     told = near if length < 1500 else [block for block in near if block.region & Region.PAYWALL]
     walls = [block for block in told if len(block.text) < 300 and _WALL.search(block.text)]
     walled = any(block.region & Region.PAYWALL for block in walls) or (bool(walls) and length < 1500)
-    if known.paid or walled:
+    if known.is_paid or walled:
         found.append("paywall")
     last = kept[-1].text if kept else ""
-    states_more = bool(kept) and len(known.body) > max(400, 2 * sum(len(block.text) for block in kept))
-    if _ENDS_OPEN.search(last) or (walled and length < 1200) or (known.paid and length < 600) or states_more:
+    states_more = bool(kept) and len(known.json_ld_body) > max(400, 2 * sum(len(block.text) for block in kept))
+    if _ENDS_OPEN.search(last) or (walled and length < 1200) or (known.is_paid and length < 600) or states_more:
         found.append("truncated")
     if any(_CONSENT.search(block.text) for block in kept[:2]):
         found.append("consent")
-    if known.live or (phrases.LIVE.search(known.title) and len(kept) > 20):
+    if known.is_live_blog or (phrases.LIVE.search(known.title) and len(kept) > 20):
         found.append("live")
     return tuple(found)

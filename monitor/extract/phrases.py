@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from monitor.extract.blocks import width
+from monitor.extract.blocks import alphabetic_length
 
 # The label or the whole of a pointer to other stories.
 RELATED = re.compile(
@@ -115,7 +115,7 @@ def is_appeal(text: str) -> bool:
     ended = _is_ended(text)
     if ended and _SUBJECT.match(text):
         return False
-    return not ended or width(text) < 60 or bool(_ADDRESS.search(text))
+    return not ended or alphabetic_length(text) < 60 or bool(_ADDRESS.search(text))
 
 
 # Nouns that appeals begin with and sentences are about; and what a speaker asks for, in quotes.

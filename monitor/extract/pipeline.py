@@ -1,4 +1,4 @@
-"""One page to one article: decode, parse once, read the facts, find the text, tell whether it is a story at all."""
+"""Extracts an article from a page: decodes and parses it, reads the metadata, finds the text, checks the page kind."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from monitor.extract import (
     confidence,
     dates,
     language,
-    metadata,
     page_kinds,
     timezones,
     visible_metadata,
 )
 from monitor.extract.decoding import decode
+from monitor.extract.metadata import read_metadata
 from monitor.extract.trim import Hints
 from monitor.models import Article, NotArticle
 from monitor.urls import declared_canonical
@@ -39,173 +39,203 @@ if TYPE_CHECKING:
     from monitor.extract.options import ExtractionOptions
     from monitor.models import Page
 
-MAX_CHARACTERS = 4_000_000  # of markup that is read; the largest real pages have two million
-MAX_ELEMENTS = 25_000  # beyond, the page is not shown to trafilatura, whose time grows faster than the page
-MAX_DEPTH = 240  # levels of elements, for the same reason
-MAX_ATTRIBUTES = 1000  # of one element: the parser compares each with all before it
+MAX_CHARACTERS = 4_000_000  # of markup that is parsed; the largest real pages have two million
+MAX_ELEMENTS = 25_000  # for trafilatura, whose time grows faster than the page
+MAX_DEPTH = 240  # of nested elements, for the same reason
+MAX_ATTRIBUTES = 1000  # of one element, because the parser compares each with all before it
 _LONG_TAG = re.compile(r"<[A-Za-z][^>]{10000,}>?")
-_LITTLE = 600  # characters of running text, of which a story may have lost most
-DAY = timedelta(days=1)
-# One class for all elements: lxml.html would ask a function of Python for the class of each, at every look.
-_PLAIN = etree.ElementDefaultClassLookup(element=lxml.html.HtmlElement, comment=lxml.html.HtmlComment)
+_SHORT_TEXT_CHARACTERS = 600  # of running text; a shorter text may have lost most of itself as boilerplate
+ONE_DAY = timedelta(days=1)
+# One class for all elements: lxml.html would call a Python function for the class of each element at each access.
+_ELEMENT_CLASSES = etree.ElementDefaultClassLookup(element=lxml.html.HtmlElement, comment=lxml.html.HtmlComment)
 
-logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # remarks on every bad page; the outcome tells what matters
+logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # logs every bad page; the result says what went wrong
 logging.getLogger("htmldate").setLevel(logging.CRITICAL)
 
 
-def read(page: Page, reading: ExtractionOptions) -> Article | NotArticle:
-    """What the page is, and what it says where it is a story."""
-    refused = page_kinds.of_bytes(page)
-    if refused:
-        return refused
-    root = _parse(decode(page.body, page.encoding)[:MAX_CHARACTERS])
+def extract_article(page: Page, options: ExtractionOptions) -> Article | NotArticle:
+    """Returns the page's article, or the kind of the page if it is no article."""
+    not_article = page_kinds.of_bytes(page)
+    if not_article:
+        return not_article
+    root = _parse_html(decode(page.body, page.encoding)[:MAX_CHARACTERS])
     if root is None:
         return NotArticle(kind="empty", detail="no markup")
-    for selector in reading.remove:
+    for selector in options.remove_selectors:
         for element in root.cssselect(selector):
-            _drop(element)
-    known = metadata.read(root, page.url, outlet=reading.outlet, latest=page.fetched_at + DAY, country=reading.country)
-    layout = blocks.read(_story_root(root, reading))
-    kept, method = _text(root, layout, known, page, reading)
-    kept, names, left_out = boilerplate.without(layout, kept, reading.boilerplate)
-    gave_up = bool(names) and not left_out
-    if (gave_up or blocks.amount(kept) < _LITTLE) and not reading.boilerplate.isdisjoint(names):
-        hints = Hints.of(known.title, known.titles, known.description)
-        again = boilerplate.without(layout, body.choose(layout, "", hints), reading.boilerplate)
-        if again[2] and (gave_up or blocks.amount(again[0]) > blocks.amount(kept)):
-            (kept, names, left_out), method = again, "blocks"  # it was boxes that were taken for the story
+            _remove_element(element)
+    metadata = read_metadata(
+        root, page.url, outlet_name=options.outlet_name, latest=page.fetched_at + ONE_DAY, country=options.country
+    )
+    layout = blocks.parse_layout(_story_root(root, options))
+    story_blocks, method = _find_story_blocks(root, layout, metadata, page, options)
+    story_blocks, block_hashes, left_out = boilerplate.without(layout, story_blocks, options.boilerplate)
+    nothing_left_out = bool(block_hashes) and not left_out
+    is_short = nothing_left_out or blocks.total_weight(story_blocks) < _SHORT_TEXT_CHARACTERS
+    if is_short and not options.boilerplate.isdisjoint(block_hashes):
+        hints = Hints.of(metadata.title, metadata.titles, metadata.description)
+        retry = boilerplate.without(layout, body.choose_blocks(layout, "", hints), options.boilerplate)
+        if retry[2] and (nothing_left_out or blocks.total_weight(retry[0]) > blocks.total_weight(story_blocks)):
+            (story_blocks, block_hashes, left_out), method = retry, "blocks"  # the first choice was boilerplate
 
-    text = "\n\n".join(block.text for block in kept)
-    refused = page_kinds.refuse(page, root, layout, known, kept)
-    if refused:
-        return refused
-    spoken = language.of(
-        text, hint=reading.language or root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang")
+    text = "\n\n".join(block.text for block in story_blocks)
+    not_article = page_kinds.refuse(page, root, layout, metadata, story_blocks)
+    if not_article:
+        return not_article
+    text_language = language.of(
+        text, hint=options.language or root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang")
     )
     return Article(
-        title=known.title,
+        title=metadata.title,
         text=text,
-        canonical_url=declared_canonical(page.url, known.addresses),
-        authors=known.authors or _signed(layout, kept, reading) or known.newsroom,
-        published_at=_published(root, layout, kept, known, page=page, reading=reading),
-        modified_at=known.modified_at,
-        language=spoken,
-        section=known.section,
-        tags=known.tags,
-        image=known.image,
+        canonical_url=declared_canonical(page.url, metadata.declared_urls),
+        authors=metadata.authors or _visible_authors(layout, story_blocks, options) or metadata.newsroom,
+        published_at=_published_at(root, layout, story_blocks, metadata, page=page, options=options),
+        modified_at=metadata.modified_at,
+        language=text_language,
+        section=metadata.section,
+        tags=metadata.tags,
+        image=metadata.image,
         method=method,
-        flags=page_kinds.flags(layout, known, kept),
-        block_hashes=names,
+        flags=page_kinds.flags(layout, metadata, story_blocks),
+        block_hashes=block_hashes,
         boilerplate=left_out,
     )
 
 
-def _parse(text: str) -> HtmlElement | None:
+def _parse_html(text: str) -> HtmlElement | None:
     text = _LONG_TAG.sub(lambda tag: " " if tag[0].count("=") > MAX_ATTRIBUTES else tag[0], text)
     parser = lxml.html.HTMLParser(encoding="utf-8", remove_pis=True)
-    parser.set_element_class_lookup(_PLAIN)
+    parser.set_element_class_lookup(_ELEMENT_CLASSES)
     try:
         root = lxml.html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
-    except (etree.ParserError, ValueError):  # nothing but blanks or comments
+    except (etree.ParserError, ValueError):  # only blanks or comments
         return None
     return root if isinstance(root.tag, str) else None
 
 
-def _drop(element: HtmlElement) -> None:
-    """Removes an element and leaves the text behind it."""
+def _remove_element(element: HtmlElement) -> None:
+    """Removes an element, but not the text behind it."""
     if element.getparent() is not None:
         element.drop_tree()
 
 
-def _story_root(root: HtmlElement, reading: ExtractionOptions) -> HtmlElement:
-    """The container that the configuration names, where the page has it with any text in it."""
-    if reading.article:
-        found = max(root.cssselect(reading.article), key=lambda e: len(e.text_content()), default=None)
-        if found is not None and len(found.text_content()) > 100:
-            return found
+def _story_root(root: HtmlElement, options: ExtractionOptions) -> HtmlElement:
+    """Returns the configured container, or ``root`` if the page has none with more than 100 characters."""
+    if options.article_selector:
+        container = max(root.cssselect(options.article_selector), key=lambda e: len(e.text_content()), default=None)
+        if container is not None and len(container.text_content()) > 100:
+            return container
     return root
 
 
-def _text(
-    root: HtmlElement, layout: Layout, known: Metadata, page: Page, reading: ExtractionOptions
+def _find_story_blocks(
+    root: HtmlElement, layout: Layout, metadata: Metadata, page: Page, options: ExtractionOptions
 ) -> tuple[list[Block], str]:
-    """The story's blocks, and what found them."""
-    hints = Hints.of(known.title, known.titles, known.description)
-    if reading.article and layout.nodes and layout.nodes[0].element is not root:
-        return body.choose(layout, "", hints), "selector"
-    stated = known.body if not known.live and confidence.believable(layout, known.body) else ""
-    if stated:
-        return body.choose(layout, stated, hints), "json-ld"
-    own = body.choose(layout, "", hints)
-    if confidence.sure(layout, own):
-        return own, "markup"
-    kept = body.choose(layout, _trafilatura(root, layout, page.url), hints)
-    if known.own and not known.live and blocks.amount(kept) < 0.5 * len(known.body):
-        return confidence.stated(
-            known.body, kept
-        ), "json-ld"  # the page writes its text with JavaScript, or holds it back
-    if confidence.poor(layout, kept) and blocks.amount(own) > 2 * blocks.amount(kept):
-        return own, "blocks"
-    if blocks.amount(confidence.passed_over(layout, own, kept, hints)) > 0.5 * blocks.amount(kept):
-        return own, "blocks"  # what trafilatura found is boxes among the story, or readers' comments below it
-    return kept, "trafilatura"
+    """Returns the story's blocks, and the method that found them (`Article.method`)."""
+    hints = Hints.of(metadata.title, metadata.titles, metadata.description)
+    if options.article_selector and layout.nodes and layout.nodes[0].element is not root:
+        return body.choose_blocks(layout, "", hints), "selector"
+    json_ld_text = (
+        metadata.json_ld_body
+        if not metadata.is_live_blog and confidence.is_complete_text(layout, metadata.json_ld_body)
+        else ""
+    )
+    if json_ld_text:
+        return body.choose_blocks(layout, json_ld_text, hints), "json-ld"
+    markup_blocks = body.choose_blocks(layout, "", hints)
+    if confidence.is_certain(layout, markup_blocks):
+        return markup_blocks, "markup"
+    story_blocks = body.choose_blocks(layout, _trafilatura_text(root, layout, page.url), hints)
+    if (
+        metadata.has_own_json_ld
+        and not metadata.is_live_blog
+        and blocks.total_weight(story_blocks) < 0.5 * len(metadata.json_ld_body)
+    ):
+        # The page renders its text with JavaScript, or holds it back.
+        return confidence.blocks_from_text(metadata.json_ld_body, story_blocks), "json-ld"
+    if confidence.is_poor(layout, story_blocks) and blocks.total_weight(markup_blocks) > 2 * blocks.total_weight(
+        story_blocks
+    ):
+        return markup_blocks, "blocks"
+    missed_blocks = confidence.missed_blocks(layout, markup_blocks, story_blocks, hints)
+    if blocks.total_weight(missed_blocks) > 0.5 * blocks.total_weight(story_blocks):
+        return markup_blocks, "blocks"  # trafilatura found boxes within the story, or readers' comments below it
+    return story_blocks, "trafilatura"
 
 
-def _trafilatura(root: HtmlElement, layout: Layout, url: str) -> str:
-    if layout.cut or layout.elements > MAX_ELEMENTS or layout.deepest > MAX_DEPTH:
+def _trafilatura_text(root: HtmlElement, layout: Layout, url: str) -> str:
+    if layout.is_truncated or layout.element_count > MAX_ELEMENTS or layout.max_depth > MAX_DEPTH:
         return ""
     document = bare_extraction(root, url=url, fast=True, include_comments=False)
     return getattr(document, "text", None) or ""
 
 
-def _published(
+def _published_at(
     root: HtmlElement,
     layout: Layout,
-    kept: list[Block],
-    known: Metadata,
+    story_blocks: list[Block],
+    metadata: Metadata,
     *,
     page: Page,
-    reading: ExtractionOptions,
+    options: ExtractionOptions,
 ) -> datetime | None:
-    """When the story came out: as the page's facts say, else the feed that led to it, else the line beside its text.
+    """Returns the publication time from the page's metadata, else from the feed, else from a line next to the text.
 
-    Facts that only tell the day take the time from the others where they speak of that day.  Facts that lie a day or
-    more from the feed's word are believed unless they are later, no more than a <time>, or the line on the page bears
-    the feed out.
+    A metadata date without a time is refined by the feed or the line if they state the same day.  A metadata date that
+    differs from the feed's by more than a day and a half is replaced by the feed's date if it is later, if only a
+    <time> element states it, or if the line on the page confirms the feed.
     """
-    latest, clock = page.fetched_at + DAY, timezones.of_country(reading.country)
-    stated, listed = known.published_at, reading.listed_at
-    if listed is not None and not dates.EARLIEST <= listed <= latest:
-        listed = None
-    told = (
-        dates.ParsedTime(listed.astimezone(clock or UTC), timed=listed.time() != time(0), zoned=True)
-        if listed
+    latest, default_timezone = page.fetched_at + ONE_DAY, timezones.of_country(options.country)
+    stated_at, listed_at = metadata.published_at, options.listed_at
+    if listed_at is not None and not dates.EARLIEST_TIME <= listed_at <= latest:
+        listed_at = None
+    listed_time = (
+        dates.ParsedTime(
+            listed_at.astimezone(default_timezone or UTC), has_time=listed_at.time() != time(0), has_timezone=True
+        )
+        if listed_at
         else None
     )
-    whole = stated is None or stated.time() == time(0)
-    doubted = stated is not None and listed is not None and abs(stated - listed) > 1.5 * DAY
-    if not (whole or doubted):
-        return stated
-    told_as = partial(day_of, country=reading.country, latest=latest)
-    seen = visible_metadata.published(layout.blocks, kept, known.titles, told_as) if kept else None
-    seen = seen.by(clock) if seen else None
-    if stated is not None and listed is not None and doubted:
-        borne_out = seen is not None and abs(seen.at - listed) < 1.5 * DAY
-        return listed if stated > listed or known.guessed or borne_out else stated
-    day = dates.ParsedTime(stated, timed=False, zoned=False) if stated else None
-    best = dates.best([moment for moment in (day, told, seen) if moment], latest=latest)
-    if best is not None or layout.cut or layout.elements > MAX_ELEMENTS:
-        return best
-    found = find_date(
+    is_day_only = stated_at is None or stated_at.time() == time(0)
+    is_contradicted = stated_at is not None and listed_at is not None and abs(stated_at - listed_at) > 1.5 * ONE_DAY
+    if not (is_day_only or is_contradicted):
+        return stated_at
+    outlet_day_of = partial(day_of, country=options.country, latest=latest)
+    visible_time = (
+        visible_metadata.published(layout.blocks, story_blocks, metadata.titles, outlet_day_of)
+        if story_blocks
+        else None
+    )
+    visible_time = visible_time.with_default_timezone(default_timezone) if visible_time else None
+    if stated_at is not None and listed_at is not None and is_contradicted:
+        is_feed_confirmed = visible_time is not None and abs(visible_time.time - listed_at) < 1.5 * ONE_DAY
+        return (
+            listed_at if stated_at > listed_at or metadata.is_dated_by_time_element or is_feed_confirmed else stated_at
+        )
+    stated_day = dates.ParsedTime(stated_at, has_time=False, has_timezone=False) if stated_at else None
+    published_at = dates.choose_time(
+        [parsed for parsed in (stated_day, listed_time, visible_time) if parsed], latest=latest
+    )
+    if published_at is not None or layout.is_truncated or layout.element_count > MAX_ELEMENTS:
+        return published_at
+    htmldate_day = find_date(
         root, url=page.url, original_date=True, extensive_search=False, max_date=latest.strftime("%Y-%m-%d")
     )
-    if not found:
+    if not htmldate_day:
         return None
-    guess = datetime.fromisoformat(found).replace(tzinfo=UTC)
-    # htmldate looks at titles and at every <time>, too.
-    others = (*(visible_metadata.read(title, told_as) for title in known.titles), *map(dates.parse, known.others))
-    return None if any(moment and moment.at.date() == guess.date() for moment in others) else guess
+    guessed_at = datetime.fromisoformat(htmldate_day).replace(tzinfo=UTC)
+    # htmldate also reads titles and every <time> element.
+    unrelated_times = (
+        *(visible_metadata.read(title, outlet_day_of) for title in metadata.titles),
+        *map(dates.parse_date, metadata.unrelated_dates),
+    )
+    if any(parsed and parsed.time.date() == guessed_at.date() for parsed in unrelated_times):
+        return None
+    return guessed_at
 
 
-def _signed(layout: Layout, kept: list[Block], reading: ExtractionOptions) -> tuple[str, ...]:
-    return visible_metadata.authors(layout, kept[0].index, kept[-1].index, [reading.outlet]) if kept else ()
+def _visible_authors(layout: Layout, story_blocks: list[Block], options: ExtractionOptions) -> tuple[str, ...]:
+    if not story_blocks:
+        return ()
+    return visible_metadata.authors(layout, story_blocks[0].index, story_blocks[-1].index, [options.outlet_name])

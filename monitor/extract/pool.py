@@ -1,4 +1,4 @@
-"""Pages are read in processes of their own: a page that kills, hangs or bloats its reader costs that page alone."""
+"""A pool of worker processes for extraction: a page that crashes, hangs or bloats its worker loses only that page."""
 
 from __future__ import annotations
 
@@ -22,91 +22,95 @@ if TYPE_CHECKING:
     from monitor.extract.options import ExtractionOptions
     from monitor.models import Article, NotArticle, Page
 
-PAGE_TIMEOUT_SECONDS = 20.0  # seconds for one page; the slowest of 500 real ones takes one
-PAGES_PER_WORKER = 2000  # then it is replaced: lxml and trafilatura keep memory
-WORKER_MEMORY_BYTES = 1_500_000_000  # bytes of address space a worker may take beyond what it starts with
-QUEUED_PAGES_PER_WORKER = 4  # pages in the pool for each worker; further ones wait in their own tasks
+PAGE_TIMEOUT_SECONDS = 20.0  # the slowest of 500 real pages takes one second
+PAGES_PER_WORKER = 2000  # then the worker is replaced, because lxml and trafilatura retain memory
+WORKER_MEMORY_BYTES = 1_500_000_000  # address space that a worker may use beyond what it starts with
+QUEUED_PAGES_PER_WORKER = 4  # further pages wait in their callers' tasks
 
 
 class Extractor:
-    """Reads pages in ``workers`` processes (auto: one for each core).
+    """Extracts pages in ``workers`` processes (auto: one per core).
 
-    The processes start with the first page, or with `start`.  Bound to one event loop.
+    The processes start with the first page, or with `start`.  Each instance belongs to one event loop.
     """
 
     def __init__(
         self,
         workers: int | Literal["auto"] = "auto",
         *,
-        timeout: float = PAGE_TIMEOUT_SECONDS,
-        memory: int = WORKER_MEMORY_BYTES,
+        timeout_seconds: float = PAGE_TIMEOUT_SECONDS,
+        memory_bytes: int = WORKER_MEMORY_BYTES,
         pages_per_worker: int = PAGES_PER_WORKER,
     ) -> None:
-        self.workers = cores() if workers == "auto" else max(1, workers)
-        self.timeout = timeout
-        self._memory = memory
-        self._pages = pages_per_worker
+        self.workers = available_cores() if workers == "auto" else max(1, workers)
+        self.timeout_seconds = timeout_seconds
+        self._memory_bytes = memory_bytes
+        self._pages_per_worker = pages_per_worker
         self._pool: ProcessPool | None = None
-        self._starting = threading.Lock()
-        self._places = asyncio.Semaphore(self.workers * QUEUED_PAGES_PER_WORKER)
+        self._start_lock = threading.Lock()
+        self._slots = asyncio.Semaphore(self.workers * QUEUED_PAGES_PER_WORKER)
 
     def start(self) -> None:
-        """Starts the workers, so that the first page does not wait for their imports.  Does nothing twice.
+        """Starts the workers, so that the first page does not wait for their imports.  Further calls have no effect.
 
-        Blocks for a second; safe from any thread.
+        Blocks for about a second; may be called from any thread.
         """
-        with self._starting:
+        with self._start_lock:
             if self._pool is not None:
                 return
-            # Children of a small server process: they inherit its imports and nothing of the reactor, its threads
-            # or its sockets, as they would from a plain fork.
+            # Workers are forked from a small server process: they inherit its imports, but not this process's reactor,
+            # threads and sockets.
             context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload([worker.__name__, worker.PRELOAD])
+            context.set_forkserver_preload([worker.__name__, worker.PRELOAD_MODULE])
             pool = ProcessPool(
                 max_workers=self.workers,
-                max_tasks=self._pages,
-                initializer=worker.prepare,
-                initargs=(self._memory,),
+                max_tasks=self._pages_per_worker,
+                initializer=worker.initialize,
+                initargs=(self._memory_bytes,),
                 context=context,
             )
             for _ in range(self.workers):
-                pool.schedule(worker.warm)
+                pool.schedule(worker.preload)
             self._pool = pool
 
-    async def read(self, page: Page, reading: ExtractionOptions) -> Article | NotArticle:
-        """What the page is.  Waits while the pool is full.
+    async def read(self, page: Page, options: ExtractionOptions) -> Article | NotArticle:
+        """Extracts a page in a worker.  Waits while the pool is full.
 
-        Raises ExtractionError: ``timeout`` after `timeout` seconds, ``crash`` where the worker died,
-        ``memory`` where it wanted more than it may have, ``error`` for any fault in reading.
+        Raises ExtractionError of kind ``timeout`` after `timeout_seconds`, ``crash`` if the worker died, ``memory`` if
+        it exceeded its memory limit, ``error`` for any other exception during extraction.
         """
-        async with self._places:
+        async with self._slots:
             if self._pool is None:
                 await asyncio.to_thread(self.start)
-            future: ProcessFuture[Article | NotArticle] = self._schedule(page, reading)
+            future: ProcessFuture[Article | NotArticle] = self._schedule(page, options)
             try:
                 return await asyncio.wrap_future(future)
             except TaskTimeout as error:
-                raise ExtractionError(f"{page.url}: not read within {self.timeout:g} s", kind="timeout") from error
+                raise ExtractionError(
+                    f"{page.url}: extraction took longer than {self.timeout_seconds:g} s", kind="timeout"
+                ) from error
             except ProcessExpired as error:
                 raise ExtractionError(
-                    f"{page.url}: the worker that read it died ({error.exitcode})", kind="crash"
+                    f"{page.url}: the extraction worker died (exit code {error.exitcode})", kind="crash"
                 ) from error
             except MemoryError as error:
-                raise ExtractionError(f"{page.url}: takes too much memory to read", kind="memory") from error
+                raise ExtractionError(
+                    f"{page.url}: extraction needs more memory than allowed", kind="memory"
+                ) from error
             except asyncio.CancelledError:
                 raise
-            except Exception as error:  # whatever a page makes a parser raise: it costs this page, and is counted
+            except Exception as error:  # a hostile page can make a parser raise anything
                 raise ExtractionError(f"{page.url}: {type(error).__name__}: {error}", kind="error") from error
 
-    def _schedule(self, page: Page, reading: ExtractionOptions) -> ProcessFuture[Article | NotArticle]:
+    def _schedule(self, page: Page, options: ExtractionOptions) -> ProcessFuture[Article | NotArticle]:
         assert self._pool is not None
-        return self._pool.schedule(worker.read, args=(page, reading), timeout=self.timeout)
+        return self._pool.schedule(worker.extract_article, args=(page, options), timeout=self.timeout_seconds)
 
     def close(self) -> None:
-        """Ends the workers; pages still being read are given up."""
+        """Ends the workers and abandons the pages that are being extracted."""
         pool, self._pool = self._pool, None
         if pool is not None:
-            pool.stop()  # type: ignore[no-untyped-call]  # pebble leaves it out
+            pool.stop()  # type: ignore[no-untyped-call]  # pebble does not annotate it
             pool.join()
 
     async def __aenter__(self) -> Self:
@@ -119,8 +123,8 @@ class Extractor:
         await asyncio.to_thread(self.close)
 
 
-def cores() -> int:
-    """How many processors this process may use."""
+def available_cores() -> int:
+    """Returns the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

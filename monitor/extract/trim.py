@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.extract import phrases
-from monitor.extract.blocks import ENDS, HEADINGS, ITEMS, amount, announces, letters, width
+from monitor.extract.blocks import (
+    HEADING_TAGS,
+    ITEM_TAGS,
+    SENTENCE_END,
+    alphabetic_length,
+    ends_with_colon,
+    fold_letters,
+    total_weight,
+)
 from monitor.extract.regions import FOREIGN_REGIONS, Region
 
 if TYPE_CHECKING:
@@ -28,7 +36,7 @@ class Hints:
 
     @classmethod
     def of(cls, title: str, titles: Collection[str], description: str) -> Hints:
-        return cls(letters(title), frozenset(filter(None, map(letters, titles))), letters(description))
+        return cls(fold_letters(title), frozenset(filter(None, map(fold_letters, titles))), fold_letters(description))
 
 
 NO_HINTS = Hints()
@@ -43,11 +51,15 @@ def trimmed(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
     if not strong:
         return kept
     first, last = strong[0], strong[-1]
-    parents = {kept[index].node for index in strong} | {layout.nodes[kept[index].node].parent for index in strong}
+    parents = {kept[index].node_index for index in strong} | {
+        layout.nodes[kept[index].node_index].parent_index for index in strong
+    }
 
     def near(block: Block) -> bool:
         """Among the siblings of running text."""
-        return block.node in parents or (block.tag == "p" and layout.nodes[block.node].parent in parents)
+        return block.node_index in parents or (
+            block.tag == "p" and layout.nodes[block.node_index].parent_index in parents
+        )
 
     def stays(index: int, block: Block) -> bool:
         if first <= index <= last:
@@ -58,44 +70,46 @@ def trimmed(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
             return True
         if index > last and heads_items(kept[index : index + 2]):
             return True
-        if block.tag in HEADINGS or block.density > 0.3:
+        if block.tag in HEADING_TAGS or block.link_density > 0.3:
             return False
         if index > last:
-            before_items = index + 1 < len(kept) and kept[index + 1].tag in ITEMS and announces(block.text)
-            return block.tag in ITEMS or before_items or (near(block) and bool(ENDS.search(block.text)))
-        return near(block) and (len(block.text) > 60 or bool(ENDS.search(block.text)))
+            before_items = index + 1 < len(kept) and kept[index + 1].tag in ITEM_TAGS and ends_with_colon(block.text)
+            return block.tag in ITEM_TAGS or before_items or (near(block) and bool(SENTENCE_END.search(block.text)))
+        return near(block) and (len(block.text) > 60 or bool(SENTENCE_END.search(block.text)))
 
     kept = [block for index, block in enumerate(kept) if stays(index, block)]
     while kept and phrases.is_appeal(kept[-1].text):
         kept.pop()
-    while kept and kept[-1].tag in HEADINGS:
+    while kept and kept[-1].tag in HEADING_TAGS:
         kept.pop()
     return _with_lead(layout, kept, hints)
 
 
 def _is_title(block: Block, titles: frozenset[str]) -> bool:
-    text = block.letters
+    text = block.folded_letters
     return text in titles or (len(text) >= 15 and any(title.startswith(text) for title in titles))
 
 
 def _is_aside(block: Block) -> bool:
     """A pointer to another story, an invitation or a picture's credit that stands in the text itself."""
     text = block.text
-    if len(text) < 250 and phrases.is_pointer(text) and (block.density > 0.3 or _is_label(text)):
+    if len(text) < 250 and phrases.is_pointer(text) and (block.link_density > 0.3 or _is_label(text)):
         return True
     if phrases.is_credit(text):
         return True
-    return len(text) < 200 and block.density > 0.3 and phrases.is_appeal(text)
+    return len(text) < 200 and block.link_density > 0.3 and phrases.is_appeal(text)
 
 
 def _is_signpost(block: Block) -> bool:
     """The label of other stories that stands over them: it is no text, and tells where the story ends."""
-    return (block.tag in HEADINGS or block.bold or announces(block.text)) and phrases.is_pointer(block.text)
+    return (block.tag in HEADING_TAGS or block.is_bold or ends_with_colon(block.text)) and phrases.is_pointer(
+        block.text
+    )
 
 
 def _is_label(text: str) -> bool:
     """So short, and no sentence."""
-    return width(text) < 40 and not ENDS.search(text)
+    return alphabetic_length(text) < 40 and not SENTENCE_END.search(text)
 
 
 def _without_teasers(layout: Layout, kept: list[Block]) -> list[Block]:
@@ -106,29 +120,36 @@ def _without_teasers(layout: Layout, kept: list[Block]) -> list[Block]:
         end -= 1
     items, rest = kept[end:], kept[:end]
     told = [block for block in items if not phrases.is_dateline(block.text)]
-    alike = len({layout.around(block) for block in told}) == 1
-    if len(told) < 2 or not alike or not amount(rest):
+    alike = len({layout.element_path(block) for block in told}) == 1
+    if len(told) < 2 or not alike or not total_weight(rest):
         return kept
     cut_short = 2 * sum(block.text.rstrip().endswith(("…", "...")) for block in told) > len(told)
     # A story may be a list of links itself, but it tells each of them to its end.
-    return rest if cut_short or amount(items) < amount(rest) else kept
+    return rest if cut_short or total_weight(items) < total_weight(rest) else kept
 
 
 def _is_teaser(layout: Layout, block: Block) -> bool:
     """Whether a block is short and stands behind a title, in the same item, that is nothing but a link."""
     return len(block.text) <= 400 and any(
-        title.density > 0.9 and len(title.text) >= 8 and _same_item(layout, title, block)
+        title.link_density > 0.9 and len(title.text) >= 8 and _same_item(layout, title, block)
         for title in layout.blocks[max(0, block.index - 2) : block.index]  # a date may stand between
     )
 
 
 def _same_item(layout: Layout, title: Block, block: Block) -> bool:
     """Whether one is around the other, or both stand in a box that the title opens."""
-    if title.node in layout.chain(block.node)[:2] or block.node in layout.chain(title.node)[:2]:
+    if (
+        title.node_index in layout.ancestors_or_self(block.node_index)[:2]
+        or block.node_index in layout.ancestors_or_self(title.node_index)[:2]
+    ):
         return True
-    box = layout.nodes[title.node].parent
-    before = layout.blocks[title.index - 1].node if title.index else -1
-    return box >= 0 and box in layout.chain(block.node)[:2] and box not in layout.chain(before)
+    box = layout.nodes[title.node_index].parent_index
+    before = layout.blocks[title.index - 1].node_index if title.index else -1
+    return (
+        box >= 0
+        and box in layout.ancestors_or_self(block.node_index)[:2]
+        and box not in layout.ancestors_or_self(before)
+    )
 
 
 def _without_repeats(kept: list[Block]) -> list[Block]:
@@ -138,16 +159,20 @@ def _without_repeats(kept: list[Block]) -> list[Block]:
     first: list[Block] = []  # a copy of the whole holds these
     once: list[Block] = []
     for block in kept:
-        if len(block.letters) > 60:
-            if block.letters in seen:
+        if len(block.folded_letters) > 60:
+            if block.folded_letters in seen:
                 continue
-            within = [one for one in first if len(one.letters) < len(block.letters) and one.letters in block.letters]
-            if sum(len(one.letters) for one in within) > 0.8 * len(block.letters):
+            within = [
+                one
+                for one in first
+                if len(one.folded_letters) < len(block.folded_letters) and one.folded_letters in block.folded_letters
+            ]
+            if sum(len(one.folded_letters) for one in within) > 0.8 * len(block.folded_letters):
                 continue
             for one in within:  # the paragraph says more than what was pulled out of it
                 once.remove(one)
                 first.remove(one)
-            seen.add(block.letters)
+            seen.add(block.folded_letters)
             if len(first) < 20:
                 first.append(block)
         once.append(block)
@@ -171,9 +196,9 @@ def _cut(layout: Layout, kept: list[Block]) -> list[Block]:
             begun
             and before > 0.3 * total
             and len(block.text) < 60
-            and not ENDS.search(block.text)
+            and not SENTENCE_END.search(block.text)
             and phrases.is_pointer(block.text)
-            and (block.tag in HEADINGS or announces(block.text) or before > 0.7 * total)
+            and (block.tag in HEADING_TAGS or ends_with_colon(block.text) or before > 0.7 * total)
             and not _goes_on(layout, kept[:index], kept[index + 1 :])
         ):
             return kept[:index]
@@ -185,25 +210,27 @@ def _cut(layout: Layout, kept: list[Block]) -> list[Block]:
 def _goes_on(layout: Layout, before: Sequence[Block], behind: Sequence[Block]) -> bool:
     """Whether paragraphs without links stand behind in the places of those before: most of what is there, or in the
     same element as most of the text before."""
-    told = [block for block in before if block.weight > 60 and block.node >= 0]
-    places = {layout.around(block)[1:] for block in told}
+    told = [block for block in before if block.weight > 60 and block.node_index >= 0]
+    places = {layout.element_path(block)[1:] for block in told}
     paragraphs = [
         block
         for block in behind
-        if block.density < 0.2
+        if block.link_density < 0.2
         and block.tag == "p"
-        and layout.around(block)[1:] in places
+        and layout.element_path(block)[1:] in places
         and not phrases.APPEAL.match(block.text)
     ]
-    same = amount(paragraphs)
-    if same > 300 and same > 0.8 * amount(behind):
+    same = total_weight(paragraphs)
+    if same > 300 and same > 0.8 * total_weight(behind):
         return True
     holds: dict[int, float] = {}
     for block in told:
-        holds[layout.nodes[block.node].parent] = holds.get(layout.nodes[block.node].parent, 0.0) + block.weight
+        holds[layout.nodes[block.node_index].parent_index] = (
+            holds.get(layout.nodes[block.node_index].parent_index, 0.0) + block.weight
+        )
     home = max(holds, key=lambda node: holds[node], default=-1)
-    inside = amount([block for block in paragraphs if layout.nodes[block.node].parent == home])
-    return holds.get(home, 0.0) > 0.5 * amount(told) and inside > 150
+    inside = total_weight([block for block in paragraphs if layout.nodes[block.node_index].parent_index == home])
+    return holds.get(home, 0.0) > 0.5 * total_weight(told) and inside > 150
 
 
 def _with_lead(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
@@ -211,12 +238,18 @@ def _with_lead(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
     if not kept:
         return kept
     first = kept[0].index
-    text = "".join(block.letters for block in kept)
+    text = "".join(block.folded_letters for block in kept)
     for block in layout.blocks[max(0, first - 40) : first]:
-        if len(block.letters) < 40 or block.density > 0.5 or block.letters in text or _is_title(block, hints.titles):
+        if (
+            len(block.folded_letters) < 40
+            or block.link_density > 0.5
+            or block.folded_letters in text
+            or _is_title(block, hints.titles)
+        ):
             continue
         described = len(hints.description) > 40 and (
-            block.letters.startswith(hints.description[:60]) or hints.description.startswith(block.letters[:60])
+            block.folded_letters.startswith(hints.description[:60])
+            or hints.description.startswith(block.folded_letters[:60])
         )
         marked = (
             block.region & Region.LEAD
@@ -230,4 +263,9 @@ def _with_lead(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
 
 def heads_items(blocks: Sequence[Block]) -> bool:
     """Whether the first of two is a heading, and the second an item of a list of the story's own."""
-    return len(blocks) == 2 and blocks[0].tag in HEADINGS and blocks[1].tag in ITEMS and not blocks[1].linked
+    return (
+        len(blocks) == 2
+        and blocks[0].tag in HEADING_TAGS
+        and blocks[1].tag in ITEM_TAGS
+        and not blocks[1].linked_characters
+    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from monitor.calendar import MONTHS, ZONES, western
 from monitor.extract import bylines, dates
-from monitor.extract.blocks import ENDS, letters
+from monitor.extract.blocks import SENTENCE_END, fold_letters
 from monitor.extract.regions import Region
 
 if TYPE_CHECKING:
@@ -68,10 +68,10 @@ def published(
     first, last = kept[0].index, kept[-1].index
     below = [block for block in blocks[last + 1 : last + 13] if not block.region & (Region.SHARE | Region.FORM)]
     near = [*blocks[max(0, first - 12) : first][::-1], *blocks[first : first + 1], *below[:4]]
-    known = {letters(title) for title in titles}
+    known = {fold_letters(title) for title in titles}
     updated = None
     for block in near:
-        if len(block.text) > 160 or block.region & _ELSEWHERE or _tells(block) or block.letters in known:
+        if len(block.text) > 160 or block.region & _ELSEWHERE or _tells(block) or block.folded_letters in known:
             continue
         moment = read(block.text, day_of)
         if moment is not None and not UPDATED.match(block.text):
@@ -84,7 +84,7 @@ def _tells(block: Block) -> bool:
     """Whether it is a title or a sentence, whose date is that of what it tells."""
     if block.region & Region.TITLE or block.tag == "h1":
         return True
-    return len(block.text) > 40 and not block.region & Region.META and ENDS.search(block.text) is not None
+    return len(block.text) > 40 and not block.region & Region.META and SENTENCE_END.search(block.text) is not None
 
 
 def read(text: str, day_of: DayOf) -> dates.ParsedTime | None:
@@ -103,9 +103,9 @@ def read(text: str, day_of: DayOf) -> dates.ParsedTime | None:
             hour = hour % 12 + (12 if half in _AFTERNOON or half[0] in "pP" else 0)
         if hour < 24 and minute < 60:
             zone = time["offset"] or time["hours"] or time["zone"]
-            at = day.replace(hour=hour, minute=minute, tzinfo=dates.zone_of(zone))
-            return dates.ParsedTime(at, timed=True, zoned=zone is not None)
-    return dates.ParsedTime(day, timed=False, zoned=False)
+            at = day.replace(hour=hour, minute=minute, tzinfo=dates.parse_timezone(zone))
+            return dates.ParsedTime(at, has_time=True, has_timezone=zone is not None)
+    return dates.ParsedTime(day, has_time=False, has_timezone=False)
 
 
 def _time_before(text: str, end: int) -> re.Match[str] | None:
@@ -139,7 +139,7 @@ def authors(layout: Layout, first: int, last: int, sites: Sequence[str]) -> tupl
             if found:
                 return found
     for block in layout.blocks[max(first, last - 1) : last + 3]:
-        style = layout.nodes[block.node].element.get("style", "")
+        style = layout.nodes[block.node_index].element.get("style", "")
         if _FLUSH_RIGHT.search(style) and _NAME.fullmatch(block.text) and not block.region & _ELSEWHERE:
             return bylines.names([[block.text]], sites)
     return ()

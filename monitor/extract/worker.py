@@ -1,4 +1,4 @@
-"""What runs in a worker process.  Imports little itself, so that naming it costs the parent nothing."""
+"""Functions that run in a worker process.  Imports little, because the parent process imports this module too."""
 
 from __future__ import annotations
 
@@ -17,50 +17,50 @@ if TYPE_CHECKING:
     from monitor.extract.options import ExtractionOptions
     from monitor.models import Article, NotArticle, Page
 
-PRELOAD = "monitor.extract.worker_preload"  # what the workers' server imports once for all of them
+PRELOAD_MODULE = "monitor.extract.worker_preload"  # imported once by the fork server, for all workers
 _PR_SET_PDEATHSIG = 1
 
 
-def prepare(memory: int) -> None:
-    """Makes this process end with its parent and keeps it from taking all the machine's memory."""
+def initialize(memory_bytes: int) -> None:
+    """Makes this process end with its parent and limits its address space to ``memory_bytes`` more than now."""
     _end_with_parent()
-    _limit(memory)
-    logging.disable(logging.ERROR)  # the libraries' remarks on bad pages; the outcome says what matters
+    _limit_memory(memory_bytes)
+    logging.disable(logging.ERROR)  # the libraries log every bad page; the result already says what went wrong
     gc.freeze()
 
 
-def warm() -> None:
-    """Imports what reading needs, where the server process could not."""
-    __import__(PRELOAD)
+def preload() -> None:
+    """Imports the extraction libraries, where the fork server could not preload them."""
+    __import__(PRELOAD_MODULE)
 
 
-def read(page: Page, reading: ExtractionOptions) -> Article | NotArticle:
+def extract_article(page: Page, options: ExtractionOptions) -> Article | NotArticle:
     from monitor.extract import pipeline
 
-    return pipeline.read(page, reading)
+    return pipeline.extract_article(page, options)
 
 
 def _end_with_parent() -> None:
-    """Whatever kills the parent, its workers follow: a page being read is of no use to anybody then."""
+    """Makes this process exit when its parent does, however the parent ends."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return
-    threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True, name="end-with-parent").start()
-    if sys.platform == "linux":  # the thread waits for ever where a C library never lets go
+    threading.Thread(target=_exit_with, args=(parent.sentinel,), daemon=True, name="end-with-parent").start()
+    if sys.platform == "linux":  # the thread cannot run while a C library holds the interpreter lock
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _follow(sentinel: int) -> None:
+def _exit_with(sentinel: int) -> None:
     wait([sentinel])
     os._exit(0)
 
 
-def _limit(memory: int) -> None:
-    """Lets the address space grow by ``memory`` bytes and no further."""
-    if sys.platform != "linux":  # elsewhere the limit is not enforced
+def _limit_memory(memory_bytes: int) -> None:
+    """Lets the address space grow by ``memory_bytes`` and no further."""
+    if sys.platform != "linux":  # other systems do not enforce the limit
         return
     import resource
 
     with open("/proc/self/statm") as file:  # noqa: PTH123  a Path would be one more import in each worker
-        used = int(file.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + memory, resource.RLIM_INFINITY))
+        used_bytes = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used_bytes + memory_bytes, resource.RLIM_INFINITY))

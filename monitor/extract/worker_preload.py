@@ -1,4 +1,4 @@
-"""Imported by the workers' server process, so that each worker is born with the libraries and the language model."""
+"""Imported by the fork server, so that each worker starts with the libraries and the language model loaded."""
 
 from monitor.extract import (
     language,

@@ -1,6 +1,6 @@
-"""Kibana's views of a monitor: data views, searches and a dashboard, and their way into a Kibana."""
+"""Data views, searches and a dashboard for Kibana, and their import."""
 
 from monitor.kibana.bundle import bundle
-from monitor.kibana.importer import Imported, import_bundle
+from monitor.kibana.importer import ImportResult, import_bundle
 
-__all__ = ["Imported", "bundle", "import_bundle"]
+__all__ = ["ImportResult", "bundle", "import_bundle"]

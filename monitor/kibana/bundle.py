@@ -1,8 +1,8 @@
-"""The dashboard and what it stands on, from readable sources to the NDJSON that Kibana imports.
+"""Builds the NDJSON that Kibana imports from the saved objects in ``objects/``: data views, searches, the dashboard.
 
-The sources in ``objects/`` are saved objects as Kibana exports them, but with the JSON that Kibana keeps as text
-written as JSON, and ``{prefix}`` where the store's prefix goes.  Their stamps (``coreMigrationVersion``,
-``typeMigrationVersion``) are the oldest that Kibana 8.9 to 9.x takes without running migrations of version 6 and 7.
+The sources are saved objects as Kibana exports them, except that attributes which Kibana keeps as JSON text are plain
+JSON, and that ``{prefix}`` stands for the store's prefix.  Their versions (``coreMigrationVersion``,
+``typeMigrationVersion``) are the oldest that Kibana 8.9 to 9.x imports without the migrations of versions 6 and 7.
 """
 
 from __future__ import annotations
@@ -15,44 +15,45 @@ import orjson
 if TYPE_CHECKING:
     from monitor.models import Json
 
-# Which attributes Kibana keeps as JSON in a string, by type of object.
-ENCODED: Final = {
+# The attributes that Kibana keeps as JSON text, by type of object.
+JSON_TEXT_ATTRIBUTES: Final = {
     "index-pattern": ("fieldAttrs", "fields", "runtimeFieldMap", "fieldFormatMap", "typeMeta", "sourceFilters"),
     "search": ("kibanaSavedObjectMeta.searchSourceJSON",),
     "lens": (),
     "dashboard": ("optionsJSON", "panelsJSON", "kibanaSavedObjectMeta.searchSourceJSON"),
 }
-ORDER: Final = tuple(ENCODED)  # what others refer to comes first
+IMPORT_ORDER: Final = tuple(JSON_TEXT_ATTRIBUTES)  # an object comes after those that it refers to
 
 
 def sources() -> list[Json]:
-    """The saved objects as they stand in the repository, in the order in which they are imported."""
+    """Returns the saved objects of the repository in the order of their import."""
     folder = resources.files("monitor.kibana") / "objects"
     objects: list[Json] = [orjson.loads(path.read_bytes()) for path in folder.iterdir() if path.name.endswith(".json")]
-    return sorted(objects, key=lambda one: (ORDER.index(one["type"]), one["id"]))
+    return sorted(objects, key=lambda saved: (IMPORT_ORDER.index(saved["type"]), saved["id"]))
 
 
 def bundle(prefix: str) -> bytes:
-    """The NDJSON to import, for the indices of ``prefix``: an object a line."""
-    return b"".join(orjson.dumps(_encoded(_named(one, prefix))) + b"\n" for one in sources())
+    """Returns the NDJSON to import for the indices of ``prefix``: one object a line."""
+    return b"".join(orjson.dumps(_encoded(_with_prefix(saved, prefix))) + b"\n" for saved in sources())
 
 
-def _named(value: Any, prefix: str) -> Any:
-    """The value with the prefix in the place of ``{prefix}``, wherever it stands."""
+def _with_prefix(value: Any, prefix: str) -> Any:
+    """Returns the value with ``{prefix}`` replaced in all its strings."""
     if isinstance(value, str):
         return value.replace("{prefix}", prefix)
     if isinstance(value, list):
-        return [_named(item, prefix) for item in value]
+        return [_with_prefix(item, prefix) for item in value]
     if isinstance(value, dict):
-        return {key: _named(item, prefix) for key, item in value.items()}
+        return {key: _with_prefix(item, prefix) for key, item in value.items()}
     return value
 
 
-def _encoded(one: Json) -> Json:
-    for path in ENCODED[one["type"]]:
+def _encoded(saved: Json) -> Json:
+    """Turns the attributes that Kibana keeps as text into text, in place."""
+    for path in JSON_TEXT_ATTRIBUTES[saved["type"]]:
         *parents, name = path.split(".")
-        holder = one["attributes"]
+        attributes = saved["attributes"]
         for parent in parents:
-            holder = holder[parent]
-        holder[name] = orjson.dumps(holder[name]).decode()
-    return one
+            attributes = attributes[parent]
+        attributes[name] = orjson.dumps(attributes[name]).decode()
+    return saved

@@ -1,6 +1,6 @@
-"""One story in the four page styles that outlets use, in words of our own."""
+"""One invented story in the four page styles that outlets use."""
 
-# ruff: noqa: E501  markup reads better whole
+# ruff: noqa: E501  markup is easier to read on one line
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _paragraphs(tag: str = "p") -> str:
 
 
 def plain() -> bytes:
-    """An <article> with a byline and a <time>, and the tail inside it."""
+    """An <article> with a byline, a <time>, and a tail of teasers inside of it."""
     head = f"<title>{TITLE} | Tech Example</title><meta property='og:site_name' content='Tech Example'>"
     return _page(
         head,
@@ -57,7 +57,7 @@ def plain() -> bytes:
 
 
 def json_ld() -> bytes:
-    """Facts in a JSON-LD graph, the text in a body that style sheets name."""
+    """Metadata in a JSON-LD graph, the text in an element with the class "article-body"."""
     graph = [
         {"@type": "Organization", "@id": "#org", "name": "Tech Example"},
         {"@type": "Person", "@id": "#marta", "name": AUTHOR},
@@ -82,7 +82,7 @@ def json_ld() -> bytes:
 
 
 def anonymous() -> bytes:
-    """Nothing but <div>s without a name, dates in the text alone."""
+    """Only <div>s without class or id; the date is only in the text."""
     return _page(
         f"<title>{TITLE} :: Tech Example</title>",
         f"<div><div><div><h1>{TITLE}</h1><div>By {AUTHOR}</div><div>6 January 2026, 09:42</div>{_paragraphs('div')}</div>"
@@ -91,7 +91,7 @@ def anonymous() -> bytes:
 
 
 def microdata() -> bytes:
-    """schema.org in attributes."""
+    """Metadata as schema.org microdata."""
     return _page(
         f"<title>{TITLE}</title>",
         f"<div itemscope itemtype='https://schema.org/NewsArticle'><h1 itemprop='headline'>{TITLE}</h1>"

@@ -96,7 +96,9 @@ def _authors(head: str, before: str = "", behind: str = "") -> tuple[str, ...]:
         f"<html><head><meta property='og:site_name' content='Tech Example'>{head}</head><body>"
         f"<article><h1>{pages.TITLE}</h1>{before}{body}{behind}</article></body></html>"
     )
-    story = read(Page(url=pages.URL, body=html.encode(), fetched_at=now()), ExtractionOptions(outlet="Tech Example"))
+    story = read(
+        Page(url=pages.URL, body=html.encode(), fetched_at=now()), ExtractionOptions(outlet_name="Tech Example")
+    )
     assert isinstance(story, Article)
     return story.authors
 

@@ -1,4 +1,4 @@
-"""Whatever a page is made of, it ends as a story or as no story, within the time and memory of a worker."""
+"""Hostile pages end as an article or a page kind, within the time and memory of a worker."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from extract import hostile
+from extract import hostile_pages
 from monitor.errors import ExtractionError
 from monitor.extract import ExtractionOptions, Extractor
 from monitor.models import Article, NotArticle, Page, now
@@ -14,26 +14,31 @@ from monitor.models import Article, NotArticle, Page, now
 pytestmark = pytest.mark.timeout(600)
 
 
-def test_no_page_stops_the_reading_of_others() -> None:
+def test_hostile_pages_are_extracted_within_limits() -> None:
     async def main() -> dict[str, str]:
-        async with Extractor(2, timeout=60) as extractor:
-            tasks = {name: asyncio.create_task(_read(extractor, make())) for name, make in hostile.PAGES.items()}
+        async with Extractor(2, timeout_seconds=60) as extractor:
+            tasks = {
+                name: asyncio.create_task(_result(extractor, make())) for name, make in hostile_pages.PAGES.items()
+            }
             return {name: await task for name, task in tasks.items()}
 
-    ends = asyncio.run(main())
-    assert {name: end for name, end in ends.items() if end not in {"story", "empty"}} == {}
-    assert {name for name, end in ends.items() if end == "empty"} == {"JSON-LD without an end", "every byte there is"}
+    results = asyncio.run(main())
+    assert {name: result for name, result in results.items() if result not in {"story", "empty"}} == {}
+    assert {name for name, result in results.items() if result == "empty"} == {
+        "JSON-LD without an end",
+        "every byte there is",
+    }
 
 
-async def _read(extractor: Extractor, body: bytes) -> str:
+async def _result(extractor: Extractor, body: bytes) -> str:
     try:
-        story = await extractor.read(
+        result = await extractor.read(
             Page(url="https://news.example/2026/a", body=body, fetched_at=now()), ExtractionOptions()
         )
     except ExtractionError as error:
         return error.kind
-    if isinstance(story, NotArticle):
-        return story.kind
-    assert isinstance(story, Article)
-    assert "The minister said on day 7" in story.text or len(body) > 4_000_000
+    if isinstance(result, NotArticle):
+        return result.kind
+    assert isinstance(result, Article)
+    assert "The minister said on day 7" in result.text or len(body) > 4_000_000
     return "story"

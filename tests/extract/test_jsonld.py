@@ -1,4 +1,4 @@
-"""JSON-LD as pages really carry it."""
+"""JSON-LD is read in the forms in which pages carry it."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ PLAIN = '{"@context":"https://schema.org","@type":"NewsArticle","headline":"Chip
         f'{{"@type":"WebPage","mainEntity":{PLAIN}}}',
     ],
 )
-def test_an_article_is_read_however_it_is_wrapped_or_broken(script: str) -> None:
-    articles = [thing for thing in jsonld.things([script]) if jsonld.is_article(thing)]
-    assert [jsonld.text(thing["headline"]) for thing in articles] == ["Chips run short"]
-    assert jsonld.text(articles[0]["author"]) == "M. L."
+def test_article_is_read_from_wrapped_or_invalid_json(script: str) -> None:
+    articles = [item for item in jsonld.items([script]) if jsonld.is_article(item)]
+    assert [jsonld.property_text(item["headline"]) for item in articles] == ["Chips run short"]
+    assert jsonld.property_text(articles[0]["author"]) == "M. L."
 
 
-def test_a_reference_is_followed_even_to_another_script() -> None:
+def test_references_are_resolved_across_scripts() -> None:
     article = '{"@type":"NewsArticle","headline":"Chips run short","author":{"@id":"#m"}}'
-    (thing, *_) = jsonld.things([article, '{"@type":"Person","@id":"#m","name":"Marta Lindqvist"}'])
-    assert jsonld.text(thing["author"]) == "Marta Lindqvist"
+    (item, *_) = jsonld.items([article, '{"@type":"Person","@id":"#m","name":"Marta Lindqvist"}'])
+    assert jsonld.property_text(item["author"]) == "Marta Lindqvist"
 
 
-def test_stories_that_it_only_mentions_are_left_out() -> None:
-    listed = f'{{"@type":"ItemList","itemListElement":[{PLAIN}],"mentions":{PLAIN}}}'
-    assert not [thing for thing in jsonld.things([listed]) if jsonld.is_article(thing)]
+def test_listed_and_mentioned_articles_are_left_out() -> None:
+    item_list = f'{{"@type":"ItemList","itemListElement":[{PLAIN}],"mentions":{PLAIN}}}'
+    assert not [item for item in jsonld.items([item_list]) if jsonld.is_article(item)]
 
 
 @pytest.mark.parametrize(
@@ -58,10 +58,10 @@ def test_stories_that_it_only_mentions_are_left_out() -> None:
         '{"@id":"a",' * 9,
     ],
 )
-def test_what_is_no_json_ld_is_nothing_and_does_no_harm(script: str) -> None:
-    assert not [thing for thing in jsonld.things([script]) if jsonld.is_article(thing)]
+def test_invalid_json_ld_yields_no_article(script: str) -> None:
+    assert not [item for item in jsonld.items([script]) if jsonld.is_article(item)]
 
 
-def test_a_thing_that_refers_to_itself_ends() -> None:
-    (thing, *_) = jsonld.things(['{"@type":"NewsArticle","@id":"#a","author":{"@id":"#a"},"headline":"Chips"}'])
-    assert jsonld.is_article(thing)
+def test_self_reference_ends() -> None:
+    (item, *_) = jsonld.items(['{"@type":"NewsArticle","@id":"#a","author":{"@id":"#a"},"headline":"Chips"}'])
+    assert jsonld.is_article(item)

@@ -1,8 +1,10 @@
-"""Nothing that a story says is taken for what surrounds it: an alert may hang on any of its sentences."""
+"""Sentences of a story are not mistaken for the text around it, because an alert may depend on any of them."""
 
-# ruff: noqa: E501  sentences of many languages, whole
+# ruff: noqa: E501  sentences of many languages, on one line each
 
 from __future__ import annotations
+
+import json
 
 import pytest
 
@@ -11,7 +13,7 @@ from monitor.extract.boilerplate import Boilerplate
 from monitor.models import Article, Page, now
 
 TITLE = "Ministers agree on rules for machines"
-MONTHS = "January February March April May June July August September October November December".split()  # noqa: SIM905
+MONTHS = "January February March April May June July August September October November December".split()  # noqa: SIM905  a list of words is easier to read in one string
 
 
 def paragraphs(first: int, last: int) -> str:
@@ -47,7 +49,7 @@ def text_of(body: str, *, head: str = "", body_class: str = "article-body", titl
         "More investment by Sberbank is due before the year ends.",
     ],
 )
-def test_a_sentence_in_the_middle_is_no_credit_and_no_pointer(sentence: str, body_class: str) -> None:
+def test_sentence_in_the_middle_is_kept(sentence: str, body_class: str) -> None:
     text = text_of(f"{paragraphs(0, 5)}<p>{sentence}</p>{paragraphs(5, 10)}", body_class=body_class)
     assert sentence in text
 
@@ -81,7 +83,7 @@ def test_a_sentence_in_the_middle_is_no_credit_and_no_pointer(sentence: str, bod
         "Cet article du traité interdit la vente de puces aux banques russes depuis deux ans.",
     ],
 )
-def test_a_story_s_last_sentence_is_no_appeal(sentence: str) -> None:
+def test_last_sentence_is_kept(sentence: str) -> None:
     assert text_of(f"{paragraphs(0, 6)}<p>{sentence}</p>").endswith(sentence)
 
 
@@ -105,14 +107,14 @@ def test_a_story_s_last_sentence_is_no_appeal(sentence: str) -> None:
         "Abonnieren Sie unseren Newsletter, damit Ihnen keine Nachricht mehr entgeht, jeden Morgen.",
     ],
 )
-def test_an_appeal_to_the_reader_is_left_out(line: str) -> None:
+def test_appeal_to_readers_is_dropped(line: str) -> None:
     assert line not in text_of(f"{paragraphs(0, 6)}<p>{line}</p>")
 
 
 @pytest.mark.parametrize(
     "line", ["Jewels in a hall, installation views, photos © Inexample, 2018", "Photo: Jane Doe", "Photo by Jane Doe/Reuters", "A bridge at night (Photo by J. Doe/AFP)", "© Reuters. A bridge"]
 )  # fmt: skip
-def test_who_took_the_picture_is_no_text(line: str) -> None:
+def test_photo_credit_is_dropped(line: str) -> None:
     assert phrases.is_credit(line)
     assert line not in text_of(f"{paragraphs(0, 3)}<p>{line}</p>{paragraphs(3, 7)}")
 
@@ -121,7 +123,7 @@ def test_who_took_the_picture_is_no_text(line: str) -> None:
     "heading",
     ["More investment in chips by Chinese state banks", "Recommended safeguards for banks", "More on the talks", "Latest on the talks"],
 )  # fmt: skip
-def test_a_story_goes_on_behind_a_heading_in_its_middle(heading: str) -> None:
+def test_story_continues_after_a_heading_in_its_middle(heading: str) -> None:
     text = text_of(
         f"{paragraphs(0, 5)}<h2>{heading}</h2><p>Then Sberbank was named by all of them.</p>{paragraphs(5, 10)}"
     )
@@ -129,12 +131,12 @@ def test_a_story_goes_on_behind_a_heading_in_its_middle(heading: str) -> None:
     assert MONTHS[9] in text
 
 
-def test_a_list_of_other_stories_behind_such_a_heading_is_left_out() -> None:
+def test_list_of_other_stories_after_a_heading_is_dropped() -> None:
     links = "".join(f"<li><a href='/{n}'>A bank in town {n} closes its doors to robots</a></li>" for n in range(6))
     assert "closes its doors" not in text_of(f"{paragraphs(0, 8)}<h2>More on the talks</h2><ul>{links}</ul>")
 
 
-def test_a_quote_pulled_out_of_a_paragraph_goes_and_the_paragraph_stays() -> None:
+def test_pull_quote_is_dropped_and_its_paragraph_kept() -> None:
     quote = "“We were told to hand over the data within a week, and nobody in the ministry asked any question at all,” she said"
     text = text_of(
         f"{paragraphs(0, 4)}<blockquote><p>{quote}</p></blockquote><p>{quote}. Later it was said that Sberbank had the "
@@ -163,7 +165,7 @@ def test_a_quote_pulled_out_of_a_paragraph_goes_and_the_paragraph_stays() -> Non
 )  # fmt: skip
 @pytest.mark.parametrize("behind", ["", paragraphs(6, 9)], ids=["at the end", "in the middle"])
 @pytest.mark.parametrize("body_class", ["article-body", "x1"])
-def test_words_in_other_elements_stay_where_they_stand(
+def test_words_in_lists_tables_and_inline_elements_are_kept(
     body_class: str, behind: str, markup: str, words: list[str]
 ) -> None:
     text = text_of(paragraphs(0, 6) + markup + behind, body_class=body_class)
@@ -177,46 +179,40 @@ def test_words_in_other_elements_stay_where_they_stand(
         "የባንኩ ኃላፊዎች ስለ ሰው ሰራሽ አስተውሎት ሕጎች ተወያይተዋል፣ ውይይቱም በሚቀጥለው ወር እንደሚቀጥል አስታውቀዋል።",
     ],
 )
-def test_a_script_with_no_full_stop_of_ours_is_running_text(sentence: str) -> None:
+def test_scripts_without_latin_full_stops_are_running_text(sentence: str) -> None:
     text = text_of("".join(f"<div>{n} {sentence}</div>" for n in range(8)), body_class="x1")
     assert sentence in text
 
 
-def test_json_ld_that_holds_the_beginning_alone_is_not_taken_for_the_whole() -> None:
-    import json
-
+def test_partial_json_ld_body_does_not_replace_the_text() -> None:
     start = " ".join(paragraphs(0, 5).replace("</p>", "").split("<p>")).strip()
     data = json.dumps({"@type": "NewsArticle", "headline": TITLE, "articleBody": start})
     text = text_of(paragraphs(0, 10), head=f"<script type='application/ld+json'>{data}</script>")
     assert MONTHS[9] in text
 
 
-@pytest.mark.parametrize("shown", [0, 2])
+@pytest.mark.parametrize("shown_paragraphs", [0, 2])
 @pytest.mark.parametrize("markup", ["\n\n", "</p><p>", "<br/>"])
-def test_a_text_that_stands_in_json_ld_alone_is_the_story_s(markup: str, shown: int) -> None:
-    import json
-
-    told = [text.removeprefix("<p>") for text in paragraphs(0, 8).split("</p>") if text]
-    facts = {
+def test_text_that_is_only_in_json_ld_is_used(markup: str, shown_paragraphs: int) -> None:
+    texts = [text.removeprefix("<p>") for text in paragraphs(0, 8).split("</p>") if text]
+    item = {
         "@type": "NewsArticle",
         "headline": TITLE,
         "url": "https://tech.example/2026/a-story",
-        "articleBody": markup.join(told),
+        "articleBody": markup.join(texts),
     }
-    head = f"<script type='application/ld+json'>{json.dumps(facts)}</script>"
-    html = f"<html><head><title>{TITLE}</title>{head}</head><body><div id='__next'>{paragraphs(0, shown)}</div></body></html>"
+    head = f"<script type='application/ld+json'>{json.dumps(item)}</script>"
+    html = f"<html><head><title>{TITLE}</title>{head}</head><body><div id='__next'>{paragraphs(0, shown_paragraphs)}</div></body></html>"
     story = read(
         Page(url="https://tech.example/2026/a-story", body=html.encode(), fetched_at=now()), ExtractionOptions()
     )
     assert isinstance(story, Article)
-    assert story.text.split("\n\n") == told
+    assert story.text.split("\n\n") == texts
     assert story.method == "json-ld"
     assert story.flags == ()
 
 
-def test_a_short_story_that_lists_related_ones_in_its_json_ld_is_a_story() -> None:
-    import json
-
+def test_short_story_with_related_ones_in_json_ld_is_a_story() -> None:
     graph = [{"@type": "NewsArticle", "headline": TITLE, "datePublished": "2026-11-20T10:00:00Z"}]
     graph += [{"@type": "NewsArticle", "headline": f"Another story of the day, number {n}"} for n in range(8)]
     links = "".join(f"<p><a href='/{n}'>Another story of the day, number {n}</a></p>" for n in range(12))
@@ -224,24 +220,24 @@ def test_a_short_story_that_lists_related_ones_in_its_json_ld_is_a_story() -> No
     assert MONTHS[3] in text_of(paragraphs(0, 4) + f"<div class='related'>{links}</div>", head=head)
 
 
-def test_form_letters_of_an_outlet_keep_what_each_of_them_says() -> None:
-    memory = Boilerplate()
+def test_form_letters_keep_their_own_sentences() -> None:
+    outlet_boilerplate = Boilerplate()
     form = "".join(
         f"<p>Rule {n} of this court says that who is named in a notice has ten days to answer it.</p>" for n in range(8)
     )
     for number in range(10):
-        own = f"<p>The court names Sberbank{number} and asks that it pay what it owes to the town.</p>"
+        sentence = f"<p>The court names Sberbank{number} and asks that it pay what it owes to the town.</p>"
         html = (
             f"<html><head><meta property='og:title' content='Court notice number {number} of the town'></head><body><article>"
             f"<h1>Court notice number {number} of the town</h1><p class='standfirst'>Who is named in this notice, the {number}th, is to answer.</p>"
-            f"<div class='txt'>{own}{form}</div></article></body></html>"
+            f"<div class='txt'>{sentence}{form}</div></article></body></html>"
         )
         page = Page(url=f"https://court.example/notices/{number}", body=html.encode(), fetched_at=now())
-        story = read(page, ExtractionOptions(boilerplate=memory.known()))
+        story = read(page, ExtractionOptions(boilerplate=outlet_boilerplate.known()))
         assert isinstance(story, Article)
         assert f"Sberbank{number}" in story.text
-        memory.learn(story)
-    assert boilerplate.shown(memory.memory), "the form itself is furniture by now"
+        outlet_boilerplate.learn(story)
+    assert boilerplate.shown(outlet_boilerplate.memory), "by now, the form itself is boilerplate"
 
 
 @pytest.mark.parametrize(
@@ -253,7 +249,7 @@ def test_form_letters_of_an_outlet_keep_what_each_of_them_says() -> None:
         ("AI regulation – timeline of events", "Time"),
     ],
 )
-def test_a_title_keeps_words_that_only_begin_like_the_site(title: str, site: str) -> None:
+def test_title_keeps_words_that_start_like_the_site_name(title: str, site: str) -> None:
     html = (
         f"<html><head><title>{title}</title><meta property='og:title' content='{title}'>"
         f"<meta property='og:site_name' content='{site}'></head><body><article>{paragraphs(0, 6)}</article></body></html>"
@@ -263,13 +259,13 @@ def test_a_title_keeps_words_that_only_begin_like_the_site(title: str, site: str
     assert story.title == title
 
 
-def test_readers_comments_do_not_replace_a_short_story_however_long_they_are() -> None:
-    said = "".join(
+def test_long_comments_do_not_replace_a_short_story() -> None:
+    comments = "".join(
         f"<div class='comment_content'><p>Reader {n} does not think that the ministers know what they talk about, and "
         f"would rather see Sberbank asked, as it was in {MONTHS[n]}, when nobody listened either.</p></div>"
         for n in range(12)
     )
-    text = text_of(f"<div>{paragraphs(0, 4)}</div><div class='article_footer_comments'>{said}</div>")
+    text = text_of(f"<div>{paragraphs(0, 4)}</div><div class='article_footer_comments'>{comments}</div>")
     assert "In paragraph 3" in text
     assert "Sberbank" not in text
 
@@ -277,18 +273,18 @@ def test_readers_comments_do_not_replace_a_short_story_however_long_they_are() -
 CAPTION = "Ministers leave the hall in which Sberbank was named three times on Monday."
 
 
-@pytest.mark.parametrize("shown", [CAPTION, CAPTION + " (Jane Doe)", CAPTION[:50]])
+@pytest.mark.parametrize("alt_text", [CAPTION, CAPTION + " (Jane Doe)", CAPTION[:50]])
 @pytest.mark.parametrize(
-    "picture", ["<div><img alt='{}'></div><p>{}</p>", "<p><img alt='{}'><br>{}</p>", "<div>{1}</div><img alt='{0}'>"]
+    "image", ["<div><img alt='{}'></div><p>{}</p>", "<p><img alt='{}'><br>{}</p>", "<div>{1}</div><img alt='{0}'>"]
 )
-def test_what_a_picture_says_of_itself_is_its_caption(shown: str, picture: str) -> None:
-    text = text_of(f"{paragraphs(0, 3)}{picture.format(shown, CAPTION)}{paragraphs(3, 7)}", body_class="x1")
+def test_text_that_repeats_the_alt_text_is_a_caption(alt_text: str, image: str) -> None:
+    text = text_of(f"{paragraphs(0, 3)}{image.format(alt_text, CAPTION)}{paragraphs(3, 7)}", body_class="x1")
     assert "Sberbank" not in text
     assert "paragraph 6" in text
 
 
-def test_a_paragraph_that_a_distant_picture_repeats_and_a_standfirst_stay() -> None:
-    first = f"<div><img alt='{CAPTION}'></div>"
-    assert CAPTION in text_of(f"{first}{paragraphs(0, 6)}<p>{CAPTION}</p>", body_class="x1")
+def test_text_far_from_its_image_and_standfirst_are_kept() -> None:
+    image = f"<div><img alt='{CAPTION}'></div>"
+    assert CAPTION in text_of(f"{image}{paragraphs(0, 6)}<p>{CAPTION}</p>", body_class="x1")
     head = f"<meta name='description' content='{CAPTION}'>"
-    assert CAPTION in text_of(f"{first}<p>{CAPTION}</p>{paragraphs(0, 6)}", head=head, body_class="x1")
+    assert CAPTION in text_of(f"{image}<p>{CAPTION}</p>{paragraphs(0, 6)}", head=head, body_class="x1")

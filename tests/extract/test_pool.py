@@ -1,4 +1,4 @@
-"""The pool of workers: what a page does to its worker costs that page alone."""
+"""The pool of workers: a page that harms its worker loses only that page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from extract import hurtful
+from extract import faulty_readers
 from monitor.errors import ExtractionError
 from monitor.extract import ExtractionOptions, Extractor, pool
 from monitor.models import Article, Page, now
@@ -31,12 +31,12 @@ def page(body: bytes = STORY) -> Page:
     return Page(url="https://news.example/2026/bridge", body=body, fetched_at=now())
 
 
-def hurt(monkeypatch: pytest.MonkeyPatch, how: Callable[[Page, ExtractionOptions], Article]) -> None:
-    """Makes the workers run ``how`` on each page; it is pickled by name, so the pool need not know."""
-    monkeypatch.setattr(pool.worker, "read", how)
+def use_reader(monkeypatch: pytest.MonkeyPatch, reader: Callable[[Page, ExtractionOptions], Article]) -> None:
+    """Makes the workers call ``reader`` on each page; the function is pickled by name."""
+    monkeypatch.setattr(pool.worker, "extract_article", reader)
 
 
-def test_many_pages_are_read_at_once_and_each_comes_back_to_its_caller() -> None:
+def test_concurrent_pages_return_to_their_callers() -> None:
     async def main() -> list[str]:
         async with Extractor(2) as extractor:
             stories = await asyncio.gather(
@@ -52,32 +52,32 @@ def test_many_pages_are_read_at_once_and_each_comes_back_to_its_caller() -> None
 
 
 @pytest.mark.parametrize(
-    ("how", "kind"),
+    ("reader", "kind"),
     [
-        (hurtful.hang, "timeout"),
-        (hurtful.die, "crash"),
-        (hurtful.bloat, "memory"),
-        (hurtful.fail, "error"),
-        (hurtful.recurse, "error"),
+        (faulty_readers.hang, "timeout"),
+        (faulty_readers.die, "crash"),
+        (faulty_readers.bloat, "memory"),
+        (faulty_readers.fail, "error"),
+        (faulty_readers.recurse, "error"),
     ],
 )
-def test_a_page_that_harms_its_worker_fails_alone(
-    monkeypatch: pytest.MonkeyPatch, how: Callable[[Page, ExtractionOptions], Article], kind: str
+def test_page_that_harms_its_worker_loses_only_itself(
+    monkeypatch: pytest.MonkeyPatch, reader: Callable[[Page, ExtractionOptions], Article], kind: str
 ) -> None:
-    hurt(monkeypatch, how)
+    use_reader(monkeypatch, reader)
 
     async def main() -> tuple[str, list[str]]:
-        async with Extractor(1, timeout=1.5, memory=400_000_000) as extractor:
-            bad = asyncio.create_task(extractor.read(page(hurtful.HARM), ExtractionOptions()))
+        async with Extractor(1, timeout_seconds=1.5, memory_bytes=400_000_000) as extractor:
+            bad = asyncio.create_task(extractor.read(page(faulty_readers.HARM), ExtractionOptions()))
             good = [asyncio.create_task(extractor.read(page(), ExtractionOptions())) for _ in range(3)]
             with pytest.raises(ExtractionError) as caught:
                 await bad
-            return caught.value.kind, [(await story).title for story in good]  # type: ignore[union-attr]
+            return caught.value.kind, [(await story).title for story in good]  # type: ignore[union-attr]  # an article
 
     assert asyncio.run(main()) == (kind, ["Bridge reopens"] * 3)
 
 
-def test_workers_are_replaced_after_their_share_of_pages() -> None:
+def test_workers_are_replaced_after_their_number_of_pages() -> None:
     async def main() -> int:
         async with Extractor(1, pages_per_worker=3) as extractor:
             return len([await extractor.read(page(), ExtractionOptions()) for _ in range(10)])
@@ -85,33 +85,33 @@ def test_workers_are_replaced_after_their_share_of_pages() -> None:
     assert asyncio.run(main()) == 10
 
 
-def test_the_event_loop_runs_on_while_the_workers_start() -> None:
+def test_event_loop_keeps_running_while_workers_start() -> None:
     async def main() -> tuple[float, float]:
-        longest, began = 0.0, time.monotonic()
+        longest_block, began = 0.0, time.monotonic()
 
         async def tick() -> None:
-            nonlocal longest
+            nonlocal longest_block
             while True:
                 before = time.monotonic()
                 await asyncio.sleep(0.01)
-                longest = max(longest, time.monotonic() - before)
+                longest_block = max(longest_block, time.monotonic() - before)
 
-        ticking = asyncio.create_task(tick())
+        ticker = asyncio.create_task(tick())
         extractor = Extractor(1)
         await extractor.read(page(), ExtractionOptions())
-        ticking.cancel()
+        ticker.cancel()
         extractor.close()
-        return longest, time.monotonic() - began
+        return longest_block, time.monotonic() - began
 
-    longest, whole = asyncio.run(main())
-    assert longest < whole / 2
+    longest_block, total = asyncio.run(main())
+    assert longest_block < total / 2
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_workers_end_with_their_parent_and_say_nothing(by: signal.Signals) -> None:
+@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_workers_end_with_their_parent_without_output(signal_number: signal.Signals) -> None:
     parent = subprocess.Popen(
-        [sys.executable, "-m", "extract.parent"],
+        [sys.executable, "-m", "extract.parent_process"],
         cwd=Path(__file__).parents[1],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -121,19 +121,19 @@ def test_workers_end_with_their_parent_and_say_nothing(by: signal.Signals) -> No
     assert parent.stderr is not None
     workers = [int(word) for word in parent.stdout.readline().split()]
     assert workers
-    parent.send_signal(by)
+    parent.send_signal(signal_number)
     parent.wait(60)
     deadline = time.monotonic() + 60
-    while any(_runs(worker) for worker in workers) and time.monotonic() < deadline:
+    while any(_is_running(worker) for worker in workers) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not any(_runs(worker) for worker in workers)
+    assert not any(_is_running(worker) for worker in workers)
     assert "Process pebble" not in parent.stderr.read()
 
 
-def _runs(process: int) -> bool:
+def _is_running(process_id: int) -> bool:
     try:
-        os.kill(process, 0)
-        with open(f"/proc/{process}/stat") as file:  # noqa: PTH123  a path that may be gone
+        os.kill(process_id, 0)
+        with open(f"/proc/{process_id}/stat") as file:  # noqa: PTH123  the file may be gone
             return file.read().rpartition(")")[2].split()[0] != "Z"
     except (ProcessLookupError, FileNotFoundError):
         return False

@@ -1,6 +1,6 @@
-"""The same story comes out of every page style, whole and alone."""
+"""Every page style yields the same story, complete and without the text around it."""
 
-# ruff: noqa: E501  markup reads better whole
+# ruff: noqa: E501  markup is easier to read on one line
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from monitor.extract import ExtractionOptions, read
 from monitor.models import Article, NotArticle, Page, now
 
 
-def article(body: bytes, url: str = pages.URL, **reading: object) -> Article:
-    story = read(Page(url=url, body=body, fetched_at=now()), ExtractionOptions(**reading))  # type: ignore[arg-type]
+def article(body: bytes, url: str = pages.URL, **options: object) -> Article:
+    story = read(Page(url=url, body=body, fetched_at=now()), ExtractionOptions(**options))  # type: ignore[arg-type]  # of several types
     assert isinstance(story, Article), story
     return story
 
@@ -23,13 +23,13 @@ def kind(body: bytes, url: str = pages.URL, content_type: str = "text/html") -> 
 
 
 @pytest.mark.parametrize("style", pages.STYLES)
-def test_every_paragraph_is_there_and_nothing_of_the_tail(style: str) -> None:
+def test_text_is_every_paragraph_without_the_tail(style: str) -> None:
     story = article(pages.STYLES[style]())
     assert story.text == "\n\n".join(pages.PARAGRAPHS)
 
 
 @pytest.mark.parametrize("style", pages.STYLES)
-def test_title_author_and_minute_are_the_publisher_s(style: str) -> None:
+def test_title_author_and_time_match_the_publisher(style: str) -> None:
     story = article(pages.STYLES[style]())
     assert story.title == pages.TITLE
     assert story.authors == (pages.AUTHOR,)
@@ -38,7 +38,7 @@ def test_title_author_and_minute_are_the_publisher_s(style: str) -> None:
     assert story.language == "en"
 
 
-def test_json_ld_tells_the_rest() -> None:
+def test_json_ld_states_the_other_metadata() -> None:
     story = article(pages.json_ld())
     assert story.published_at == pages.PUBLISHED
     assert story.modified_at is not None
@@ -49,26 +49,28 @@ def test_json_ld_tells_the_rest() -> None:
     assert story.canonical_url == pages.URL
 
 
-def test_a_foreign_canonical_address_is_not_believed() -> None:
+def test_canonical_url_of_another_site_is_ignored() -> None:
     body = pages.json_ld().replace(f"href='{pages.URL}'".encode(), b"href='https://bank.example.net/their-story'")
     assert article(body).canonical_url is None
 
 
-def test_a_canonical_address_of_the_front_page_is_not_believed() -> None:
+def test_canonical_url_of_the_front_page_is_ignored() -> None:
     body = pages.json_ld().replace(f"href='{pages.URL}'".encode(), b"href='https://tech.example/'")
     assert article(body).canonical_url is None
 
 
-def test_configured_selectors_say_what_is_the_story_and_what_is_not() -> None:
+def test_configured_selectors_choose_and_remove_elements() -> None:
     body = pages.anonymous().replace(b"<div>By", b"<div id='who'>By").replace(b"<h1>", b"<h1 class='t'>")
     body = body.replace(b"<div>Analysts", b"<div class='pull'>Analysts")
-    story = article(body, remove=(".pull",))
+    story = article(body, remove_selectors=(".pull",))
     assert "Analysts doubt" not in story.text
     assert pages.PARAGRAPHS[-1] in story.text
-    chosen = article(body.replace(b"<div><div><div>", b"<div><div><div class='the-story'>"), article=".the-story")
-    assert chosen.method == "selector"
-    assert pages.PARAGRAPHS[0] in chosen.text
-    assert pages.TEASERS[0] not in chosen.text
+    selected = article(
+        body.replace(b"<div><div><div>", b"<div><div><div class='the-story'>"), article_selector=".the-story"
+    )
+    assert selected.method == "selector"
+    assert pages.PARAGRAPHS[0] in selected.text
+    assert pages.TEASERS[0] not in selected.text
 
 
 @pytest.mark.parametrize(
@@ -77,10 +79,10 @@ def test_configured_selectors_say_what_is_the_story_and_what_is_not() -> None:
         (encoding, declared)
         for encoding in ("windows-1251", "koi8-r", "utf-8", "utf-16")
         for declared in (None, "windows-1251", "iso-8859-1")
-        if (encoding, declared) != ("koi8-r", "windows-1251")  # Cyrillic letters both: nothing but sense would tell
+        if (encoding, declared) != ("koi8-r", "windows-1251")  # both decode to Cyrillic letters
     ],
 )
-def test_a_page_is_read_in_its_own_letters_whatever_it_declares(encoding: str, declared: str | None) -> None:
+def test_cyrillic_is_decoded_whatever_the_page_declares(encoding: str, declared: str | None) -> None:
     words = "Сбербанк сообщил, что новая модель искусственного интеллекта будет доступна министерствам с весны. "
     body = f"<html><head><title>Сбербанк и ИИ</title></head><body><article>{'<p>' + words * 3 + '</p>'}".encode(
         encoding
@@ -98,7 +100,7 @@ def test_a_page_is_read_in_its_own_letters_whatever_it_declares(encoding: str, d
         ("shift_jis", "政府は人工知能の輸出に関する新しい規則を発表した。企業は影響を受ける。"),
     ],
 )
-def test_east_asian_encodings_are_found_from_the_bytes(encoding: str, text: str) -> None:
+def test_east_asian_encodings_are_detected_from_the_bytes(encoding: str, text: str) -> None:
     body = f"<html><head><title>{text[:8]}</title></head><body><article>{('<p>' + text + '</p>') * 6}".encode(encoding)
     story = read(Page(url=pages.URL, body=body, fetched_at=now()), ExtractionOptions())
     assert isinstance(story, Article)
@@ -125,11 +127,11 @@ LINKS = "".join(
         ("index", "https://tech.example/rss", "<?xml version='1.0'?><rss version='2.0'><channel></channel></rss>"),
     ],
 )  # fmt: skip
-def test_what_is_no_story_is_told_apart(expected: str, url: str, body: str) -> None:
+def test_page_that_is_no_story_has_its_kind(expected: str, url: str, body: str) -> None:
     assert kind(body.encode(), url) == expected
 
 
-def test_a_paywall_and_a_cut_text_are_flagged() -> None:
+def test_paywall_and_truncated_text_are_flagged() -> None:
     short = f"<article><h1>{pages.TITLE}</h1><p>{pages.PARAGRAPHS[0]}</p><p>{pages.PARAGRAPHS[1][:-20]}…</p><div class='paywall'><p>Subscribe to continue reading this story.</p></div></article>"
     story = article(f"<html><title>{pages.TITLE}</title><body>{short}".encode())
     assert set(story.flags) == {"paywall", "truncated"}
@@ -137,17 +139,17 @@ def test_a_paywall_and_a_cut_text_are_flagged() -> None:
     assert article(pages.plain()).flags == ()
 
 
-def test_a_live_blog_is_flagged() -> None:
+def test_live_blog_is_flagged() -> None:
     body = pages.json_ld().replace(b'"NewsArticle", "Article"', b'"LiveBlogPosting"')
     assert "live" in article(body).flags
 
 
-def test_a_title_repeated_in_the_text_and_a_standfirst_are_each_there_once() -> None:
-    lead = "Kremlin papers name the state bank as partner, and give ministries until the spring to report."
+def test_repeated_title_is_dropped_and_standfirst_kept_once() -> None:
+    standfirst = "Kremlin papers name the state bank as partner, and give ministries until the spring to report."
     body = (
-        f"<html><head><title>{pages.TITLE}</title><meta name='description' content='{lead}'></head><body><article>"
-        f"<h1>{pages.TITLE}</h1><p class='standfirst'>{lead}</p><div class='article-body'><p>{pages.TITLE}</p>"
+        f"<html><head><title>{pages.TITLE}</title><meta name='description' content='{standfirst}'></head><body><article>"
+        f"<h1>{pages.TITLE}</h1><p class='standfirst'>{standfirst}</p><div class='article-body'><p>{pages.TITLE}</p>"
         + "".join(f"<p>{text}</p>" for text in pages.PARAGRAPHS)
     )
     story = article(body.encode())
-    assert story.text.split("\n\n") == [lead, *pages.PARAGRAPHS]
+    assert story.text.split("\n\n") == [standfirst, *pages.PARAGRAPHS]

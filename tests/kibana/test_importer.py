@@ -1,4 +1,4 @@
-"""The way of the bundle into a Kibana, against a server that answers as its API for saved objects does."""
+"""The import into Kibana, against a server that answers like its API for saved objects."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def kibana(
     version: str = "9.1.2",
     spaces: tuple[str, ...] = (),
     refuse: dict[str, dict[str, Any]] | None = None,
-    elsewhere: dict[str, str] | None = None,
+    destination_ids: dict[str, str] | None = None,
 ) -> Callable[[Request], Answer]:
-    """What a Kibana answers that has these spaces, refuses some objects and gives others the ids in ``elsewhere``."""
+    """Returns the responses of a Kibana that has these spaces, refuses some objects and gives others new ids."""
 
-    def answer(request: Request) -> Answer:
+    def respond(request: Request) -> Answer:
         if request.path == "/api/status":
             return Answer(200, {"version": {"number": version}, "status": {"overall": {"level": "available"}}})
         roots = ["", *(f"/s/{space}" for space in spaces)]
@@ -41,24 +41,28 @@ def kibana(
         objects = [orjson.loads(line) for line in content.splitlines()]
         errors = [
             {
-                "id": one["id"],
-                "type": one["type"],
-                "meta": {"title": one["attributes"]["title"]},
-                "error": refuse[one["id"]],
+                "id": saved["id"],
+                "type": saved["type"],
+                "meta": {"title": saved["attributes"]["title"]},
+                "error": refuse[saved["id"]],
             }
-            for one in objects
-            if refuse and one["id"] in refuse
+            for saved in objects
+            if refuse and saved["id"] in refuse
         ]
-        taken = [
-            {"id": one["id"], "type": one["type"], "meta": {"title": one["attributes"]["title"]}}
-            | ({"destinationId": elsewhere[one["id"]]} if elsewhere and one["id"] in elsewhere else {})
-            for one in objects
-            if not refuse or one["id"] not in refuse
+        imported = [
+            {"id": saved["id"], "type": saved["type"], "meta": {"title": saved["attributes"]["title"]}}
+            | (
+                {"destinationId": destination_ids[saved["id"]]}
+                if destination_ids and saved["id"] in destination_ids
+                else {}
+            )
+            for saved in objects
+            if not refuse or saved["id"] not in refuse
         ]
-        said = {"success": not errors, "successCount": len(taken), "successResults": taken}
-        return Answer(200, said | ({"errors": errors} if errors else {}))
+        result = {"success": not errors, "successCount": len(imported), "successResults": imported}
+        return Answer(200, result | ({"errors": errors} if errors else {}))
 
-    return answer
+    return respond
 
 
 def test_every_object_is_imported_and_the_dashboard_is_named() -> None:
@@ -70,26 +74,26 @@ def test_every_object_is_imported_and_the_dashboard_is_named() -> None:
     assert {request.headers["authorization"] for request in server.requests} == {"ApiKey abc"}
 
 
-def test_a_space_gets_its_own() -> None:
+def test_objects_are_imported_into_the_named_space() -> None:
     with serve(kibana(spaces=("desk",))) as server:
         imported = import_bundle(server.url, SETTINGS, space="desk")
     assert "/s/desk/app/dashboards" in imported.dashboard
     assert imported.count == len(bundle("desk").splitlines())
 
 
-def test_the_dashboard_of_a_second_space_is_named_by_the_id_it_got_there() -> None:
-    elsewhere = {"desk-search-hits": "0f1e", "desk-dashboard": "5d0c7a"}
-    with serve(kibana(spaces=("desk",), elsewhere=elsewhere)) as server:
+def test_the_dashboards_url_has_the_id_that_kibana_assigned() -> None:
+    destination_ids = {"desk-search-hits": "0f1e", "desk-dashboard": "5d0c7a"}
+    with serve(kibana(spaces=("desk",), destination_ids=destination_ids)) as server:
         imported = import_bundle(server.url, SETTINGS, space="desk")
     assert imported.dashboard == f"{server.url}/s/desk/app/dashboards#/view/5d0c7a"
 
 
-def test_a_space_that_is_not_there_is_named() -> None:
-    with serve(kibana()) as server, pytest.raises(KibanaError, match=r"/s/desk/api.*such a space"):
+def test_the_error_names_a_missing_space() -> None:
+    with serve(kibana()) as server, pytest.raises(KibanaError, match=r"/s/desk/api.*this space exist"):
         import_bundle(server.url, SETTINGS, space="desk")
 
 
-def test_objects_that_are_not_taken_are_named_with_the_reason() -> None:
+def test_the_error_names_rejected_objects_with_the_reason() -> None:
     refuse: dict[str, dict[str, Any]] = {
         "desk-dashboard": {"type": "missing_references", "references": [{"type": "lens", "id": "desk-lens-x"}]},
         "desk-search-hits": {"type": "unsupported_type"},
@@ -97,25 +101,25 @@ def test_objects_that_are_not_taken_are_named_with_the_reason() -> None:
     with serve(kibana(refuse=refuse)) as server, pytest.raises(KibanaError) as caught:
         import_bundle(server.url, SETTINGS)
     message = str(caught.value)
-    assert f"took {len(bundle('desk').splitlines()) - 2} objects" in message
+    assert f"imported {len(bundle('desk').splitlines()) - 2} objects" in message
     assert "dashboard Media monitor: refers to lens desk-lens-x, which is missing" in message
     assert "search Hits by alert: unsupported_type" in message
 
 
 @pytest.mark.parametrize("version", ["7.17.0", "8.8.2"])
-def test_a_kibana_that_is_too_old_is_refused_before_anything_is_sent(version: str) -> None:
+def test_a_kibana_that_is_too_old_is_refused_before_the_import(version: str) -> None:
     with serve(kibana(version)) as server, pytest.raises(KibanaError, match=f"{version} is too old"):
         import_bundle(server.url, SETTINGS)
     assert [request.path for request in server.requests] == ["/api/status"]
 
 
 @pytest.mark.parametrize("version", ["8.9.0", "8.19.0", "9.0.0", "9.5.3", "9.6.0-SNAPSHOT"])
-def test_a_kibana_that_takes_the_stamps_is_not(version: str) -> None:
+def test_a_supported_version_of_kibana_is_accepted(version: str) -> None:
     with serve(kibana(version)) as server:
         assert import_bundle(server.url, SETTINGS).version == version
 
 
-def test_a_user_in_the_address_outweighs_the_stores_key_and_is_never_shown() -> None:
+def test_a_user_in_the_url_overrides_the_stores_key_and_is_not_shown() -> None:
     with serve(kibana()) as server:
         imported = import_bundle(server.url.replace("//", "//ada:p%40ss@"), SETTINGS)
     assert server.requests[0].headers["authorization"] == "Basic YWRhOnBAc3M="
@@ -123,24 +127,26 @@ def test_a_user_in_the_address_outweighs_the_stores_key_and_is_never_shown() -> 
 
 
 @pytest.mark.parametrize(
-    "written",
+    "credentials",
     ["Ab1/cd", "Ab1#cd", "Ab1?cd", "12/cd", "12#cd", "12?cd", "/cd", "12/c@cd", "c@12/cd", "Ab1[cd", "Ab1\u2100cd"],
 )
-def test_an_address_that_a_password_cuts_short_is_refused_without_being_asked_or_shown(written: str) -> None:
+def test_an_unencoded_password_in_the_url_is_refused_and_not_shown(credentials: str) -> None:
+    """No request is sent either."""
     with serve(kibana()) as server, pytest.raises(KibanaError, match=r"percent-encode.*store's credentials") as caught:
-        import_bundle(server.url.replace("//", f"//elastic:{written}@"), SETTINGS)
+        import_bundle(server.url.replace("//", f"//elastic:{credentials}@"), SETTINGS)
     assert server.requests == []
     assert not any(part in str(caught.value) for part in ("Ab1", "cd", "elastic:"))
 
 
-def refused(status: int, body: object, headers: dict[str, str] | None = None) -> Faulty:
+def import_from(status: int, body: object, headers: dict[str, str] | None = None) -> Faulty:
+    """Imports into a server that answers every request with this response."""
     with serve(lambda _: Answer(status, body, headers or {})) as server:
         import_bundle(server.url, SETTINGS)
     return server
 
 
 @pytest.mark.parametrize(
-    ("status", "said", "expected"),
+    ("status", "message", "expected"),
     [
         (401, "Unauthorized", r"refuses the credentials: Unauthorized.*store\.api_key"),
         (403, "Unable to bulk_create dashboard", r"does not allow.*Saved Objects Management"),
@@ -148,60 +154,60 @@ def refused(status: int, body: object, headers: dict[str, str] | None = None) ->
         (500, "boom", r"answers 500: boom"),
     ],
 )
-def test_a_refusal_says_what_to_do(status: int, said: str, expected: str) -> None:
+def test_a_refusal_has_a_hint(status: int, message: str, expected: str) -> None:
     with pytest.raises(KibanaError, match=expected):
-        refused(status, {"message": said})
+        import_from(status, {"message": message})
 
 
-def test_what_is_no_kibana_is_said_to_be_none() -> None:
+def test_another_web_server_is_reported_as_not_kibana() -> None:
     with pytest.raises(KibanaError, match="not Kibana"):
-        refused(200, b"<html>Welcome</html>", {"Content-Type": "text/html"})
+        import_from(200, b"<html>Welcome</html>", {"Content-Type": "text/html"})
     with pytest.raises(KibanaError, match="not Kibana"):
-        refused(200, {"cluster_name": "elasticsearch"})
+        import_from(200, {"cluster_name": "elasticsearch"})
     with pytest.raises(KibanaError, match="not Kibana"):
-        refused(200, {"version": "9.1"})
+        import_from(200, {"version": "9.1"})
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_a_redirect_is_named_and_the_key_does_not_follow_it(status: int) -> None:
-    with serve(kibana()) as other:
-        to = {"Location": f"{other.url}/login?next=%2F"}
-        with pytest.raises(KibanaError, match=f"leads to {other.url}/login .*give that address"):
-            refused(status, {}, to)
-    assert other.requests == []
+def test_the_key_is_not_sent_to_the_target_of_a_redirect(status: int) -> None:
+    with serve(kibana()) as target:
+        location = {"Location": f"{target.url}/login?next=%2F"}
+        with pytest.raises(KibanaError, match=f"redirects to {target.url}/login .*use that address"):
+            import_from(status, {}, location)
+    assert target.requests == []
 
 
-def test_what_speaks_no_http_is_said_to_be_no_kibana() -> None:
+def test_a_server_without_http_is_reported_as_not_kibana() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
-        def answer() -> None:
+        def respond() -> None:
             connection, _ = server.accept()
             with connection:
                 connection.recv(65536)
                 connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
 
-        threading.Thread(target=answer, daemon=True).start()
+        threading.Thread(target=respond, daemon=True).start()
         with pytest.raises(KibanaError, match="not Kibana"):
             import_bundle(f"http://127.0.0.1:{server.getsockname()[1]}", SETTINGS)
 
 
 @pytest.mark.parametrize(
-    "said",
+    "body",
     [[], {}, {"success": False}, {"success": True}, {"success": False, "errors": []}, {"errors": "many"}],
     ids=str,
 )
-def test_an_answer_that_does_not_tell_what_became_of_the_import_is_not_taken_for_one(said: object) -> None:
-    def answer(request: Request) -> Answer:
-        return kibana()(request) if request.path == "/api/status" else Answer(200, said)
+def test_a_response_without_the_imports_result_is_an_error(body: object) -> None:
+    def respond(request: Request) -> Answer:
+        return kibana()(request) if request.path == "/api/status" else Answer(200, body)
 
-    with serve(answer) as server, pytest.raises(KibanaError, match="does not say what became of the import"):
+    with serve(respond) as server, pytest.raises(KibanaError, match="does not state the result of the import"):
         import_bundle(server.url, SETTINGS)
 
 
-def test_a_kibana_that_is_away_is_said_to_be() -> None:
+def test_an_unreachable_kibana_is_reported() -> None:
     with serve(kibana()) as server:
-        gone = server.url
+        stopped = server.url
     with pytest.raises(KibanaError, match="does not answer"):
-        import_bundle(gone, SETTINGS)
+        import_bundle(stopped, SETTINGS)
     with pytest.raises(KibanaError, match="not an address"):
         import_bundle("kibana:5601", SETTINGS)

@@ -1,4 +1,4 @@
-"""`setup` and `replay` as a user runs them."""
+"""The commands `setup` and `replay`."""
 
 from __future__ import annotations
 
@@ -21,48 +21,48 @@ if TYPE_CHECKING:
     from monitor.config.schema import StoreSettings
 
 
-def run(tmp_path: Path, store: dict[str, str], *words: str) -> Result:
+def run(tmp_path: Path, store: dict[str, str], *arguments: str) -> Result:
     config = tmp_path / "monitor.yaml"
     config.write_text(yaml.safe_dump({"store": store}))
-    return CliRunner().invoke(program, [words[0], "--config", str(config), *words[1:]], standalone_mode=False)
+    return CliRunner().invoke(program, [arguments[0], "--config", str(config), *arguments[1:]], standalone_mode=False)
 
 
-def on(settings: StoreSettings) -> dict[str, str]:
+def config_for(settings: StoreSettings) -> dict[str, str]:
     return {"url": settings.url.get_secret_value(), "prefix": settings.prefix}
 
 
-def test_the_bundle_and_the_keys_are_printed_without_asking_anybody(tmp_path: Path) -> None:
-    nowhere = {"url": "http://127.0.0.1:1", "prefix": "desk"}
-    printed = run(tmp_path, nowhere, "setup", "--bundle").stdout
+def test_the_bundle_and_the_keys_are_printed_without_a_request(tmp_path: Path) -> None:
+    unreachable = {"url": "http://127.0.0.1:1", "prefix": "desk"}
+    printed = run(tmp_path, unreachable, "setup", "--bundle").stdout
     assert [orjson.loads(line)["id"] for line in printed.splitlines()] == [
         orjson.loads(line)["id"] for line in bundle("desk").splitlines()
     ]
-    assert "POST /_security/api_key" in run(tmp_path, nowhere, "setup", "--api-key").stdout
+    assert "POST /_security/api_key" in run(tmp_path, unreachable, "setup", "--api-key").stdout
 
 
-def test_kibana_without_elasticsearch_is_a_mistake_that_is_named(tmp_path: Path) -> None:
-    done = run(tmp_path, {"url": "sqlite:monitor.db"}, "setup", "--kibana", "http://127.0.0.1:1")
-    assert "store.url names a file" in str(done.exception)
+def test_kibana_without_elasticsearch_is_a_usage_error(tmp_path: Path) -> None:
+    result = run(tmp_path, {"url": "sqlite:monitor.db"}, "setup", "--kibana", "http://127.0.0.1:1")
+    assert "store.url names a file" in str(result.exception)
 
 
 @pytest.mark.elasticsearch
-def test_setup_makes_the_store_and_fills_kibana(tmp_path: Path, elasticsearch_store: StoreSettings) -> None:
+def test_setup_creates_the_store_and_imports_into_kibana(tmp_path: Path, elasticsearch_store: StoreSettings) -> None:
     with serve(kibana(spaces=("desk",))) as server:
-        done = run(tmp_path, on(elasticsearch_store), "setup", "--kibana", server.url, "--space", "desk")
-    assert done.exception is None
-    assert f"template {elasticsearch_store.prefix}-stories" in done.stdout
-    assert "14 objects imported" in done.stdout
-    assert f"{server.url}/s/desk/app/dashboards" in done.stdout
+        result = run(tmp_path, config_for(elasticsearch_store), "setup", "--kibana", server.url, "--space", "desk")
+    assert result.exception is None
+    assert f"template {elasticsearch_store.prefix}-stories" in result.stdout
+    assert "14 objects imported" in result.stdout
+    assert f"{server.url}/s/desk/app/dashboards" in result.stdout
 
 
 @pytest.mark.elasticsearch
-def test_a_kibana_that_refuses_does_not_undo_the_store(tmp_path: Path, elasticsearch_store: StoreSettings) -> None:
-    done = run(tmp_path, on(elasticsearch_store), "setup", "--kibana", "http://127.0.0.1:1")
-    assert isinstance(done.exception, KibanaError)
-    assert "set up" in done.stdout
+def test_the_store_is_set_up_although_kibana_refuses(tmp_path: Path, elasticsearch_store: StoreSettings) -> None:
+    result = run(tmp_path, config_for(elasticsearch_store), "setup", "--kibana", "http://127.0.0.1:1")
+    assert isinstance(result.exception, KibanaError)
+    assert "set up" in result.stdout
 
 
 @pytest.mark.elasticsearch
-def test_replay_says_what_there_was(tmp_path: Path, elasticsearch_store: StoreSettings) -> None:
-    done = run(tmp_path, on(elasticsearch_store), "replay")
-    assert "0 written, 0 superseded by something newer, 0 still rejected" in done.stdout
+def test_replay_prints_how_many_documents_it_wrote(tmp_path: Path, elasticsearch_store: StoreSettings) -> None:
+    result = run(tmp_path, config_for(elasticsearch_store), "replay")
+    assert "0 written, 0 superseded by something newer, 0 still rejected" in result.stdout

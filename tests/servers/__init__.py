@@ -1,4 +1,4 @@
-"""Real servers for the tests, started on the loopback, and what to do where one cannot be had."""
+"""Real servers for the tests, started on the loopback interface."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 
 def missing(reason: str) -> NoReturn:
-    """Skips the test with the reason; fails it where MONITOR_TEST_REQUIRE=all says that everything must be there."""
+    """Skips the test with the reason, or fails it if MONITOR_TEST_REQUIRE=all requires all servers."""
     if os.environ.get("MONITOR_TEST_REQUIRE") == "all":
         pytest.fail(f"MONITOR_TEST_REQUIRE=all, but {reason}", pytrace=False)
     pytest.skip(reason)

@@ -1,9 +1,9 @@
-"""A real Elasticsearch without Docker: the server's own jars from Maven Central, run by a small Java class.
+"""Runs a real Elasticsearch without Docker: a small Java class starts the server's jars from Maven Central.
 
-It is the full server in what matters to a store (bulk, search, templates, aliases, sequence numbers, several nodes),
-without the modules of the full distribution: no security, scripts, reindex, data streams or ``GET /``.
+The server has all features that a store uses (bulk, search, templates, aliases, sequence numbers, several nodes), but
+not the modules of the full distribution: no security, scripts, reindex, data streams or ``GET /``.
 
-``python tests/servers/elasticsearch_node.py`` runs one for a developer on port 9200 until it is interrupted.
+``python tests/servers/elasticsearch_node.py`` runs a server for development on port 9200 until it is interrupted.
 """
 
 from __future__ import annotations
@@ -27,19 +27,20 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-HERE = Path(__file__).parent / "node"
-VERSION = re.search(r"<elasticsearch.version>(.*?)<", (HERE / "pom.xml").read_text()).group(1)  # type: ignore[union-attr]
-START_TIMEOUT = 120.0
+SOURCES = Path(__file__).parent / "node"
+_POM = (SOURCES / "pom.xml").read_text()
+VERSION = _POM.partition("<elasticsearch.version>")[2].partition("<")[0]
+START_TIMEOUT_SECONDS = 120.0
 
 
 class Missing(Exception):
-    """This machine lacks what the server needs; the message says what."""
+    """This machine lacks a program that the server needs; the message names it."""
 
 
 def java() -> str:
-    """Path of Java of 21 or newer: in ELASTICSEARCH_JAVA_HOME, JAVA_HOME or an installed one.  Raises Missing.
+    """Returns the path of Java 21 or newer: of ELASTICSEARCH_JAVA_HOME, of JAVA_HOME or an installed one.
 
-    A whole JDK is meant: the server's modules name some that trimmed runtimes lack.
+    It must be a full JDK, because trimmed runtimes lack some modules that the server requires.  Raises Missing.
     """
     homes = [Path(home) for name in ("ELASTICSEARCH_JAVA_HOME", "JAVA_HOME") if (home := os.environ.get(name))]
     homes += sorted(Path("/usr/lib/jvm").glob("*"), reverse=True)
@@ -47,15 +48,17 @@ def java() -> str:
     if on_path := shutil.which("java"):
         commands.append(Path(on_path))
     for command in commands:
-        if command.is_file() and _major(command) >= 21:
+        if command.is_file() and _major_version(command) >= 21:
             return str(command)
     raise Missing("no Java of 21 or newer: install a JDK, or name one in ELASTICSEARCH_JAVA_HOME")
 
 
-def _major(command: Path) -> int:
-    said = subprocess.run([command, "-version"], capture_output=True, text=True, env=_environment(), check=False).stderr
-    found = re.search(r'version "(\d+)', said)
-    return int(found.group(1)) if found else 0
+def _major_version(command: Path) -> int:
+    output = subprocess.run(
+        [command, "-version"], capture_output=True, text=True, env=_environment(), check=False
+    ).stderr
+    match = re.search(r'version "(\d+)', output)
+    return int(match.group(1)) if match else 0
 
 
 def _environment() -> dict[str, str]:
@@ -63,42 +66,42 @@ def _environment() -> dict[str, str]:
 
 
 def install(runtime: str) -> Path:
-    """The server's home directory, made on first use (needs Maven and the network once).  Raises Missing."""
+    """Returns the server's home directory, created on first use with Maven and the network.  Raises Missing."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "media-monitor"
     recipe = hashlib.sha256(
-        b"".join(path.read_bytes() for path in (Path(__file__), *sorted(HERE.iterdir())))
+        b"".join(path.read_bytes() for path in (Path(__file__), *sorted(SOURCES.iterdir())))
     ).hexdigest()
     home = cache / f"elasticsearch-{VERSION}"
     stamp = home / "made-from"
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "elasticsearch.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # of several test runs, one makes it
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one of several test runs creates it
         if stamp.exists() and stamp.read_text() == recipe:
             return home
         with tempfile.TemporaryDirectory(dir=cache) as scratch:
-            _make(Path(scratch) / "home", runtime)
+            _create_home(Path(scratch) / "home", runtime)
             (Path(scratch) / "home" / "made-from").write_text(recipe)
             shutil.rmtree(home, ignore_errors=True)
             (Path(scratch) / "home").rename(home)
     return home
 
 
-def _make(home: Path, runtime: str) -> None:
+def _create_home(home: Path, runtime: str) -> None:
     maven = shutil.which("mvn")
     if maven is None:
-        raise Missing("no Maven (mvn): it fetches the server's jars")
+        raise Missing("no Maven (mvn), which downloads the server's jars")
     libs, netty, filters = home / "libs", home / "modules/transport-netty4", home / "modules/analysis-filters"
     for directory in (libs, netty, filters, home / "config", home / "plugins", home / "compiler"):
         directory.mkdir(parents=True)
-    fetched = subprocess.run(
-        [maven, "-q", "-B", "-f", HERE / "pom.xml", "dependency:copy-dependencies", f"-DoutputDirectory={libs}"],
+    completed = subprocess.run(
+        [maven, "-q", "-B", "-f", SOURCES / "pom.xml", "dependency:copy-dependencies", f"-DoutputDirectory={libs}"],
         capture_output=True,
         text=True,
         check=False,
     )
-    if fetched.returncode:
-        raise Missing(f"Maven could not fetch the server's jars: {(fetched.stdout + fetched.stderr).strip()[:500]}")
-    # The HTTP and transport layer is a module of its own, with a descriptor that travels inside its jar.
+    if completed.returncode:
+        raise Missing(f"Maven could not fetch the server's jars: {(completed.stdout + completed.stderr).strip()[:500]}")
+    # The HTTP and transport layer is a separate module; its jar contains the module's descriptor.
     for jar in [*libs.glob("transport-netty4-*.jar"), *libs.glob("netty-*.jar")]:
         jar.rename(netty / jar.name)
     with zipfile.ZipFile(netty / f"transport-netty4-{VERSION}.jar") as archive:
@@ -107,7 +110,7 @@ def _make(home: Path, runtime: str) -> None:
     for jar in libs.glob("ecj-*.jar"):
         jar.rename(home / "compiler" / "ecj.jar")
     with tempfile.TemporaryDirectory() as classes:
-        _compile(home, runtime, HERE / "AnalysisFilters.java", Path(classes))
+        _compile(home, runtime, SOURCES / "AnalysisFilters.java", Path(classes))
         with zipfile.ZipFile(filters / "analysis-filters.jar", "w") as archive:
             for path in Path(classes).rglob("*.class"):
                 archive.write(path, path.relative_to(classes))
@@ -115,8 +118,8 @@ def _make(home: Path, runtime: str) -> None:
         f"description=filters\nversion={VERSION}\nname=analysis-filters\njava.version=21\n"
         f"elasticsearch.version={VERSION}\nclassname=monitor.testing.AnalysisFilters\n"
     )
-    _compile(home, runtime, HERE / "Node.java", home / "classes")
-    shutil.copy(HERE / "log4j2.properties", home / "config")
+    _compile(home, runtime, SOURCES / "Node.java", home / "classes")
+    shutil.copy(SOURCES / "log4j2.properties", home / "config")
 
 
 def _compile(home: Path, runtime: str, source: Path, classes: Path) -> None:
@@ -130,10 +133,10 @@ def _compile(home: Path, runtime: str, source: Path, classes: Path) -> None:
 
 @dataclass
 class Node:
-    """One server process; ends with the process that started it, however that ends."""
+    """One server process, which ends with the process that started it."""
 
     name: str
-    directory: Path  # its data and log; kept over a restart
+    directory: Path  # of the data and the log; kept over a restart
     port: int
     transport_port: int
     settings: dict[str, str] = field(default_factory=dict)
@@ -145,7 +148,7 @@ class Node:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Starts the process and returns at once; `wait` waits until it answers.  Raises Missing."""
+        """Starts the process and returns at once; see `wait`.  Raises Missing."""
         runtime = java()
         home = install(runtime)
         settings = {
@@ -155,7 +158,7 @@ class Node:
             "http.port": str(self.port),
             "transport.port": str(self.transport_port),
             "discovery.type": "single-node",
-            "cluster.routing.allocation.disk.threshold_enabled": "false",  # a full laptop is no reason to fail a test
+            "cluster.routing.allocation.disk.threshold_enabled": "false",  # a full disk does not fail a test
             **self.settings,
         }
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -181,16 +184,16 @@ class Node:
                 stdout=log,
                 stderr=log,
                 env=_environment(),
-                start_new_session=True,  # the terminal's Ctrl-C is for whoever started it
+                start_new_session=True,  # Ctrl-C in the terminal goes to the parent process only
             )
 
-    def wait(self, *, nodes: int = 1, timeout: float = START_TIMEOUT) -> None:
-        """Returns when the server answers and knows so many nodes.  Raises RuntimeError with the log's end."""
+    def wait(self, *, nodes: int = 1, timeout: float = START_TIMEOUT_SECONDS) -> None:
+        """Returns once the server answers and knows ``nodes`` nodes.  Raises RuntimeError with the end of the log."""
         assert self.process is not None
         deadline = time.monotonic() + timeout
         health = f"{self.url}/_cluster/health?wait_for_status=yellow&wait_for_nodes=>={nodes}&timeout=1s"
         while time.monotonic() < deadline and self.process.poll() is None:
-            # Refused while it starts, 408 while it forms a cluster.
+            # The connection is refused while it starts; the status is 408 while it forms a cluster.
             with contextlib.suppress(OSError), urllib.request.urlopen(health, timeout=5):
                 return
             time.sleep(0.2)
@@ -199,17 +202,17 @@ class Node:
         raise RuntimeError(f"Elasticsearch did not start:\n{log}")
 
     def kill(self) -> None:
-        """Ends it as a power cut does."""
+        """Ends the process like a power cut."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        """Ends it in good order."""
+        """Shuts the process down."""
         self._end(signal.SIGTERM)
 
-    def _end(self, number: int) -> None:
+    def _end(self, signal_number: int) -> None:
         if self.process is None:
             return
-        self.process.send_signal(number)
+        self.process.send_signal(signal_number)
         try:
             self.process.wait(30)
         except subprocess.TimeoutExpired:
@@ -221,25 +224,25 @@ class Node:
 
 
 def free_ports(count: int) -> list[int]:
-    """So many ports of the loopback that nobody listens on at the moment."""
+    """Returns ports of the loopback interface that are free now."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+        for free_socket in sockets:
+            free_socket.bind(("127.0.0.1", 0))
+        return [free_socket.getsockname()[1] for free_socket in sockets]
 
 
 def single(directory: Path, *, port: int = 0, heap: str = "512m", **settings: str) -> Node:
-    """A started server of one node that answers.  Raises Missing, RuntimeError."""
-    free = free_ports(2)
-    node = Node("node-1", directory, port or free[0], free[1], settings=settings, heap=heap)
+    """Starts a server of one node and waits until it answers.  Raises Missing, RuntimeError."""
+    ports = free_ports(2)
+    node = Node("node-1", directory, port or ports[0], ports[1], settings=settings, heap=heap)
     node.start()
     node.wait()
     return node
 
 
 def cluster(directory: Path, count: int, *, heap: str = "512m") -> list[Node]:
-    """So many started nodes that know each other, each fit to be master.  Raises Missing, RuntimeError."""
+    """Starts a cluster of ``count`` master-eligible nodes and waits for it.  Raises Missing, RuntimeError."""
     ports = free_ports(2 * count)
     names = [f"node-{number}" for number in range(1, count + 1)]
     settings = {
@@ -259,7 +262,7 @@ def cluster(directory: Path, count: int, *, heap: str = "512m") -> list[Node]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Runs a real Elasticsearch for development until interrupted.")
+    parser = argparse.ArgumentParser(description="Run a real Elasticsearch for development until interrupted.")
     parser.add_argument("--port", type=int, default=9200)
     parser.add_argument("--heap", default="1g")
     parser.add_argument("--data", type=Path, default=Path(".cache/elasticsearch"), help="kept between runs")
@@ -269,7 +272,7 @@ def main() -> int:
     except (Missing, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"Elasticsearch {VERSION} answers at {node.url}; data in {options.data}; Ctrl-C ends it.")
+    print(f"Elasticsearch {VERSION} runs at {node.url}; data in {options.data}; Ctrl-C stops it.")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         assert node.process is not None

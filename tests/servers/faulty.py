@@ -1,4 +1,4 @@
-"""An HTTP server that answers as a test says: for the faults that a healthy server does not show."""
+"""An HTTP server whose responses a test defines, for faults that a healthy server does not show."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Faulty:
 
 
 @contextmanager
-def serve(answer: Callable[[Request], Answer], *, tls: ssl.SSLContext | None = None) -> Iterator[Faulty]:
-    """A server on the loopback whose every answer is ``answer(request)``; it remembers what it was asked."""
+def serve(respond: Callable[[Request], Answer], *, tls: ssl.SSLContext | None = None) -> Iterator[Faulty]:
+    """Runs a server on the loopback interface that answers with ``respond(request)`` and records the requests."""
     requests: list[Request] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -49,17 +49,17 @@ def serve(answer: Callable[[Request], Answer], *, tls: ssl.SSLContext | None = N
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             request = Request(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body)
             requests.append(request)
-            given = answer(request)
-            data = given.body if isinstance(given.body, bytes) else json.dumps(given.body).encode()
-            self.send_response(given.status)
-            for name, value in {"Content-Type": "application/json", **given.headers}.items():
+            answer = respond(request)
+            data = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+            self.send_response(answer.status)
+            for name, value in {"Content-Type": "application/json", **answer.headers}.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(data)
 
-        do_POST = do_PUT = do_DELETE = do_HEAD = do_GET  # noqa: N815  names that the base class looks for
+        do_POST = do_PUT = do_DELETE = do_HEAD = do_GET  # noqa: N815  the base class requires these names
 
         def log_message(self, *args: Any) -> None:
             pass

@@ -1,4 +1,4 @@
-"""A real Splash for the tests: MONITOR_TEST_SPLASH, or one started from what `make splash` installs."""
+"""A real Splash for the tests: MONITOR_TEST_SPLASH, or the one that `make splash` installs."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from urllib.error import URLError
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".cache/splash/bin/python"
-START_TIMEOUT = 60.0  # seconds
+START_TIMEOUT_SECONDS = 60.0
 
 
 class Missing(Exception):
-    """There is no Splash, and why."""
+    """No Splash can be started; the message says why."""
 
 
 class Splash:
-    """A server with its supervisor, on a port of its own."""
+    """A server with its supervisor, on a free port."""
 
     def __init__(self, log: Path, *, stuck: float = 10) -> None:
         if not (ROOT / ".cache/splash/installed").exists():
             raise Missing("Splash is not installed: `make .cache/splash/installed` does it")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        with socket.socket() as free_socket:
+            free_socket.bind(("127.0.0.1", 0))
+            port = free_socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         with log.open("wb") as output:
             self._supervisor = subprocess.Popen(
@@ -40,8 +40,8 @@ class Splash:
         self.log = log
 
     def wait(self) -> Self:
-        """Until it answers."""
-        deadline = time.monotonic() + START_TIMEOUT
+        """Returns once the server answers.  Raises Missing if it does not start."""
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while True:
             try:
                 with urllib.request.urlopen(f"{self.url}/_ping", timeout=2):
@@ -54,7 +54,7 @@ class Splash:
 
     @property
     def pid(self) -> int:
-        """The serving process; the supervisor replaces it when it dies."""
+        """Id of the serving process, which the supervisor replaces when it dies."""
         parent = self._supervisor.pid
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
         return int(children[0])

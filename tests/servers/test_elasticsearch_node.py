@@ -1,4 +1,4 @@
-"""The Elasticsearch that the other tests run on."""
+"""The Elasticsearch server of the tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _post(url: str, body: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.elasticsearch
 def test_it_has_the_filters_that_the_analyzers_use(elasticsearch_url: str) -> None:
-    analysed = _post(
+    analyzed = _post(
         f"{elasticsearch_url}/_analyze",
         {
             "tokenizer": "standard",
@@ -33,10 +33,11 @@ def test_it_has_the_filters_that_the_analyzers_use(elasticsearch_url: str) -> No
             "text": "Sberbank's Münchner Сбербанком chips",
         },
     )
-    assert [token["token"] for token in analysed["tokens"]] == ["sberbank", "munchner", "сбербанк", "chip"]
+    assert [token["token"] for token in analyzed["tokens"]] == ["sberbank", "munchner", "сбербанк", "chip"]
 
 
-def test_a_missing_server_skips_and_where_everything_is_required_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_server_skips_or_fails_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It fails the test with MONITOR_TEST_REQUIRE=all."""
     monkeypatch.delenv("MONITOR_TEST_REQUIRE", raising=False)
     with pytest.raises(pytest.skip.Exception, match="no Java"):
         missing("no Java")

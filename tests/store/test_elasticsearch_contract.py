@@ -1,4 +1,4 @@
-"""The Elasticsearch store passes the contract tests on a real server."""
+"""The store contract, for the Elasticsearch store on a real server."""
 
 from __future__ import annotations
 

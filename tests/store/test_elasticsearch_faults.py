@@ -1,4 +1,4 @@
-"""What goes wrong between the store and a cluster, each with the message and the kind of error that says what to do."""
+"""Faults between the store and a cluster: each raises the right kind of error, with a hint for the user."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from monitor.models import Candidate, now
 from monitor.query import parse
 from monitor.store.elasticsearch import ElasticsearchStore, bulk, client
 from monitor.store.elasticsearch.bulk import Write
-from monitor.store.elasticsearch.client import addresses
+from monitor.store.elasticsearch.client import displayed_hosts
 from servers import certificate
 from servers.faulty import PRODUCT, Answer, Faulty, Request, serve
 
@@ -53,7 +53,7 @@ def test_an_expired_api_key_says_that_it_expired() -> None:
         opened(server.url, api_key="abc").setup()
 
 
-def test_a_privilege_that_lacks_is_named() -> None:
+def test_the_error_names_a_missing_privilege() -> None:
     reason = "action [indices:admin/create] is unauthorized for API key id [x] on indices [monitor-urls-v1]"
     expected = pytest.raises(StoreRefused, match=r"does not allow this.*indices:admin/create.*--api-key")
     with serve(lambda _: Answer(403, error("security_exception", reason))) as server, expected:
@@ -64,21 +64,22 @@ NOT_READY = error("security_exception", "unable to authenticate with provided cr
 EXPIRED = error("security_exception", "unable to authenticate", additional_unsuccessful_credentials="key is expired")
 
 
-def test_credentials_that_were_good_are_waited_for_while_a_cluster_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = [Answer(200, {"docs": []})]
-    with serve(lambda _: answers[-1]) as server:
+def test_refused_credentials_are_retried_if_they_were_accepted_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A starting cluster refuses them; after `STARTUP_REFUSAL_SECONDS` the refusal counts."""
+    responses = [Answer(200, {"docs": []})]
+    with serve(lambda _: responses[-1]) as server:
         store = opened(server.url, api_key="abc")
         store.get("stories", ["a"])
-        answers.append(Answer(401, NOT_READY))
-        with pytest.raises(StoreUnavailable, match="took before"):
+        responses.append(Answer(401, NOT_READY))
+        with pytest.raises(StoreUnavailable, match="accepted before"):
             store.get("stories", ["a"])
-        answers.append(Answer(200, {"docs": []}))
+        responses.append(Answer(200, {"docs": []}))
         assert store.get("stories", ["a"]) == {}
-        answers.append(Answer(401, EXPIRED))
+        responses.append(Answer(401, EXPIRED))
         with pytest.raises(StoreRefused, match="expired"):
             store.get("stories", ["a"])
         monkeypatch.setattr(client, "STARTUP_REFUSAL_SECONDS", 0.0)
-        answers.append(Answer(401, NOT_READY))
+        responses.append(Answer(401, NOT_READY))
         with pytest.raises(StoreRefused, match="refuses the credentials"):
             store.get("stories", ["a"])
 
@@ -93,7 +94,7 @@ def test_credentials_that_were_good_are_waited_for_while_a_cluster_starts(monkey
         (Answer(301, b"", {"Location": "https://es.example/"}), r"another address \(301\).*https"),
     ],
 )
-def test_a_web_server_in_place_of_elasticsearch_is_told_apart(answer: Answer, message: str) -> None:
+def test_another_web_server_is_reported_as_not_elasticsearch(answer: Answer, message: str) -> None:
     with serve(lambda _: answer) as server, pytest.raises(StoreRefused, match=message):
         opened(server.url).setup()
 
@@ -104,35 +105,35 @@ def test_opensearch_is_refused_by_name() -> None:
         opened(server.url).setup()
 
 
-def test_a_proxys_error_page_is_a_reason_to_wait() -> None:
+def test_a_proxys_error_page_makes_the_store_unavailable() -> None:
     page = Answer(502, b"<html>Bad gateway</html>", {"Content-Type": "text/html"})
     with serve(lambda _: page) as server, pytest.raises(StoreUnavailable, match="Bad gateway"):
         opened(server.url).setup()
 
 
-def test_a_login_page_in_place_of_json_is_a_reason_to_wait_too() -> None:
+def test_a_login_page_makes_the_store_unavailable() -> None:
     page = Answer(200, b"<html>Sign in</html>", {"Content-Type": "application/json", **PRODUCT})
-    with serve(lambda _: page) as server, pytest.raises(StoreUnavailable, match="speaks no JSON"):
+    with serve(lambda _: page) as server, pytest.raises(StoreUnavailable, match="sends no JSON"):
         opened(server.url).setup()
 
 
-def test_a_server_that_is_away_is_a_reason_to_wait() -> None:
+def test_an_unreachable_server_makes_the_store_unavailable() -> None:
     with serve(lambda _: Answer(200, {})) as server:
-        gone = server.url
+        stopped = server.url
     with pytest.raises(StoreUnavailable, match="does not answer"):
-        opened(gone).setup()
+        opened(stopped).setup()
 
 
-def test_of_several_hosts_one_that_answers_is_enough() -> None:
+def test_one_reachable_host_of_several_suffices() -> None:
     with serve(lambda _: Answer(200, {})) as server:
-        gone = server.url
+        stopped = server.url
     with serve(lambda _: Answer(200, {"docs": []})) as server:
-        store = opened(f"{gone},{server.url}")
+        store = opened(f"{stopped},{server.url}")
         for _ in range(4):
             assert store.get("stories", ["a"]) == {}
 
 
-def test_it_asks_for_the_api_that_versions_8_and_9_both_speak() -> None:
+def test_the_client_requests_the_api_of_version_8() -> None:
     with serve(lambda _: Answer(200, {"docs": []})) as server:
         opened(server.url, api_key="abc").get("stories", ["a"])
     headers = server.requests[0].headers
@@ -141,25 +142,27 @@ def test_it_asks_for_the_api_that_versions_8_and_9_both_speak() -> None:
     assert headers["authorization"] == "ApiKey abc"
 
 
-def test_user_and_password_may_stand_in_the_address() -> None:
+def test_user_and_password_may_be_part_of_the_url() -> None:
     with serve(lambda _: Answer(200, {"docs": []})) as server:
         url = server.url.replace("//", "//ada:p%40ss@")
         store = opened(url)
         store.get("stories", ["a"])
     assert server.requests[0].headers["authorization"] == "Basic YWRhOnBAc3M="
-    assert store.where == server.url
+    assert store.hosts == server.url
 
 
-def test_an_address_without_a_port_gets_the_usual_one() -> None:
-    assert addresses(StoreSettings(url="http://es-1,https://u:p@es-2/path")) == "http://es-1:9200, https://es-2:443"
+def test_a_url_without_a_port_gets_the_default_port() -> None:
+    assert (
+        displayed_hosts(StoreSettings(url="http://es-1,https://u:p@es-2/path")) == "http://es-1:9200, https://es-2:443"
+    )
 
 
-def test_a_missing_ca_file_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
+def test_a_missing_ca_file_is_refused_before_any_request(tmp_path: Path) -> None:
     with pytest.raises(StoreRefused, match="ca_file"):
         opened("https://localhost:9200", ca_file=str(tmp_path / "missing.pem"))
 
 
-def test_a_certificate_of_an_unknown_authority_is_refused_and_accepted_with_its_ca_file(tmp_path: Path) -> None:
+def test_a_certificate_of_an_unknown_authority_needs_its_ca_file(tmp_path: Path) -> None:
     pem = certificate.make(tmp_path, "localhost")
     with serve(lambda _: Answer(200, {"docs": []}), tls=certificate.context(pem)) as server:
         url = server.url.replace("127.0.0.1", "localhost")
@@ -169,7 +172,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused_and_accepted_with_its_
         assert store.get("stories", ["a"]) == {}
 
 
-def test_a_shard_that_is_not_back_yet_is_a_reason_to_wait() -> None:
+def test_an_unavailable_shard_makes_the_store_unavailable() -> None:
     item = {"_id": "a", "error": error("no_shard_available_action_exception", "No shard available for [get]")["error"]}
     expected = pytest.raises(StoreUnavailable, match=r"not ready.*No shard available")
     with serve(lambda _: Answer(200, {"docs": [item]})) as server, expected:
@@ -180,7 +183,7 @@ def test_a_shard_that_is_not_back_yet_is_a_reason_to_wait() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ask", "lacks"),
+    ("call", "missing"),
     [
         (lambda store: store.get("stories", ["a"]), "docs"),
         (lambda store: list(store.scan(now=now())), "hits"),
@@ -188,175 +191,179 @@ def test_a_shard_that_is_not_back_yet_is_a_reason_to_wait() -> None:
         (lambda store: store.put_setting("key", {"a": 1}), "items"),
     ],
 )
-def test_an_answer_that_is_not_the_servers_is_a_reason_to_wait(
-    ask: Callable[[ElasticsearchStore], object], lacks: str
+def test_an_unexpected_response_makes_the_store_unavailable(
+    call: Callable[[ElasticsearchStore], object], missing: str
 ) -> None:
-    expected = pytest.raises(StoreUnavailable, match=f"not Elasticsearch's answer.*{lacks}")
+    expected = pytest.raises(StoreUnavailable, match=f"response .* is not Elasticsearch's.*{missing}")
     with serve(lambda _: Answer(200, {})) as server, expected:
-        ask(opened(server.url))
+        call(opened(server.url))
 
 
-# ---- searching behind a write
+# ---- a search after a write
 
 
 class Refreshing:
-    """A server whose first refresh lasts until it is let go."""
+    """A server whose first refresh lasts until ``let_go`` is set."""
 
     def __init__(self) -> None:
         self.began, self.let_go = threading.Event(), threading.Event()
-        self.asked: list[str] = []
+        self.requests: list[str] = []
 
     def __call__(self, request: Request) -> Answer:
         if "_bulk" in request.path:
-            return answered(request, {})
-        self.asked.append("refresh" if "_refresh" in request.path else "search")
+            return bulk_response(request, {})
+        self.requests.append("refresh" if "_refresh" in request.path else "search")
         if "_refresh" in request.path and not self.began.is_set():
             self.began.set()
             assert self.let_go.wait(10)
         return Answer(200, {"hits": {"hits": []}})
 
 
-def look(store: ElasticsearchStore) -> None:
+def search(store: ElasticsearchStore) -> None:
     list(store.find("urls", {"match_all": {}}, sort=[{"id": "asc"}]))
 
 
-def test_a_search_waits_for_the_refresh_of_another_thread_that_shows_what_was_written() -> None:
-    answer = Refreshing()
-    with serve(answer) as server, ThreadPoolExecutor(2) as threads:
+def test_a_search_waits_for_a_refresh_that_another_thread_started() -> None:
+    respond = Refreshing()
+    with serve(respond) as server, ThreadPoolExecutor(2) as threads:
         store = ElasticsearchStore.open(StoreSettings(url=server.url, timeout="20s"))
         store.write([Write(kind="urls", id="a", document={})])
-        first = threads.submit(look, store)
-        assert answer.began.wait(10)
-        second = threads.submit(look, store)
+        first = threads.submit(search, store)
+        assert respond.began.wait(10)
+        second = threads.submit(search, store)
         assert not wait([second], timeout=0.5).done
-        assert answer.asked == ["refresh"]
-        answer.let_go.set()
+        assert respond.requests == ["refresh"]
+        respond.let_go.set()
         wait([first, second])
-    assert answer.asked == ["refresh", "search", "search"]
+    assert respond.requests == ["refresh", "search", "search"]
 
 
-def test_what_is_written_while_a_refresh_is_under_way_gets_one_of_its_own() -> None:
-    answer = Refreshing()
-    with serve(answer) as server, ThreadPoolExecutor(2) as threads:
+def test_a_write_during_a_refresh_needs_another_refresh() -> None:
+    respond = Refreshing()
+    with serve(respond) as server, ThreadPoolExecutor(2) as threads:
         store = ElasticsearchStore.open(StoreSettings(url=server.url, timeout="20s"))
         store.write([Write(kind="urls", id="a", document={})])
-        first = threads.submit(look, store)
-        assert answer.began.wait(10)
+        first = threads.submit(search, store)
+        assert respond.began.wait(10)
         store.write([Write(kind="urls", id="b", document={})])
-        answer.let_go.set()
+        respond.let_go.set()
         wait([first])
-        look(store)
-    assert answer.asked == ["refresh", "search", "refresh", "search"]
+        search(store)
+    assert respond.requests == ["refresh", "search", "refresh", "search"]
 
 
-# ---- bulk answers
+# ---- bulk responses
 
 
 def items(request: Request) -> list[tuple[str, dict[str, Any]]]:
-    """The actions of a bulk request, without their documents."""
+    """Returns the actions of a bulk request, without their documents."""
     lines = [orjson.loads(line) for line in request.body.splitlines()]
     return [next(iter(line.items())) for line in lines if set(line) & {"create", "index", "update", "delete"}]
 
 
-def answered(request: Request, status: dict[str, tuple[int, dict[str, Any] | None]]) -> Answer:
-    made = []
+def bulk_response(request: Request, results: dict[str, tuple[int, dict[str, Any] | None]]) -> Answer:
+    """Returns a response with the status and the error of each id, by default 201."""
+    result_items = []
     for op, action in items(request):
-        code, why = status.get(action["_id"], (201, None))
-        made.append({op: {"_id": action["_id"], "status": code, **({"error": why} if why else {})}})
-    return Answer(200, {"items": made})
+        status, reason = results.get(action["_id"], (201, None))
+        result_items.append({op: {"_id": action["_id"], "status": status, **({"error": reason} if reason else {})}})
+    return Answer(200, {"items": result_items})
 
 
 FULL = {"type": "es_rejected_execution_exception", "reason": "rejected execution, queue capacity = 1"}
 
 
 def enqueue(server: Faulty, count: int = 3) -> list[str]:
+    """Enqueues candidates and returns the last characters of the new URLs."""
     candidates = [Candidate(url=f"https://a.example/{number}", outlet="A") for number in range(count)]
-    return [visit.candidate.url[-1] for visit in opened(server.url).enqueue(candidates, now=now())]
+    return [entry.candidate.url[-1] for entry in opened(server.url).enqueue(candidates, now=now())]
 
 
-def test_items_refused_for_want_of_room_are_sent_again_and_only_they() -> None:
+def test_only_the_items_refused_for_lack_of_room_are_sent_again() -> None:
     bulks: list[Request] = []
 
-    def answer(request: Request) -> Answer:
+    def respond(request: Request) -> Answer:
         if "_mget" in request.path:
             return Answer(200, {"docs": []})
         bulks.append(request)
         refused = {action["_id"]: (429, FULL) for _, action in items(request)[1:]}
-        return answered(request, refused)
+        return bulk_response(request, refused)
 
-    with serve(answer) as server:
+    with serve(respond) as server:
         assert enqueue(server) == ["0", "1", "2"]
     assert [len(items(request)) for request in bulks] == [3, 2, 1]
 
 
-def test_a_server_that_stays_full_is_a_reason_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_stays_full_makes_the_store_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk, "BULK_RETRY_SECONDS", 0.5)
 
-    def answer(request: Request) -> Answer:
+    def respond(request: Request) -> Answer:
         if "_mget" in request.path:
             return Answer(200, {"docs": []})
         return Answer(429, error("es_rejected_execution_exception", "rejected execution"))
 
-    with serve(answer) as server, pytest.raises(StoreUnavailable, match=r"no room for 3 writes.*rejected execution"):
+    with serve(respond) as server, pytest.raises(StoreUnavailable, match=r"no room for 3 writes.*rejected execution"):
         enqueue(server)
     assert len(server.requests) > 3
 
 
-def test_a_request_that_a_proxy_finds_too_large_is_sent_in_pieces() -> None:
-    def answer(request: Request) -> Answer:
+def test_a_request_that_is_too_large_for_a_proxy_is_split() -> None:
+    def respond(request: Request) -> Answer:
         if "_mget" in request.path:
             return Answer(200, {"docs": []})
         if len(items(request)) > 1:
             return Answer(413, b"<html>Request Entity Too Large</html>", {"Content-Type": "text/html"})
-        return answered(request, {})
+        return bulk_response(request, {})
 
-    with serve(answer) as server:
+    with serve(respond) as server:
         assert enqueue(server) == ["0", "1", "2"]
 
 
 @pytest.mark.parametrize("limit", [2000, 100])
-def test_a_document_larger_than_a_proxy_lets_pass_leaves_its_reason_and_the_rest_goes_on(
+def test_a_document_that_is_too_large_for_a_proxy_leaves_its_reason(
     limit: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With the lower limit not even the reason passes."""
+    """The other documents are written.  With the lower limit not even the reason passes."""
     kept: list[Any] = []
 
-    def answer(request: Request) -> Answer:
+    def respond(request: Request) -> Answer:
         if "_mget" in request.path:
             return Answer(200, {"docs": []})
         if len(request.body) > limit:
             return Answer(413, b"<html>Request Entity Too Large</html>", {"Content-Type": "text/html"})
         if b"failed" in request.body:
             kept.append(orjson.loads(request.body.splitlines()[1]))
-        return answered(request, {})
+        return bulk_response(request, {})
 
     big = Candidate(url="https://a.example/big", outlet="A", title="word " * 1000)
-    with serve(answer) as server:
+    with serve(respond) as server:
         assert opened(server.url).enqueue([big], now=now()) == []
     assert "413" in caplog.text or "Too Large" in caplog.text
-    assert [(one["body"], "Too Large" in one["reason"]) for one in kept] == ([("", True)] if limit == 2000 else [])
+    assert [(letter["body"], "Too Large" in letter["reason"]) for letter in kept] == (
+        [("", True)] if limit == 2000 else []
+    )
 
 
-def test_a_full_disk_pauses_the_work_and_says_why() -> None:
+def test_a_full_disk_makes_the_store_unavailable_with_the_reason() -> None:
     reason = "index [monitor-urls-v1] blocked by: [TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage watermark];"
     block = {"type": "cluster_block_exception", "reason": reason}
 
-    def answer(request: Request) -> Answer:
+    def respond(request: Request) -> Answer:
         if "_mget" in request.path:
             return Answer(200, {"docs": []})
-        return answered(request, {action["_id"]: (429, block) for _, action in items(request)})
+        return bulk_response(request, {action["_id"]: (429, block) for _, action in items(request)})
 
-    with serve(answer) as server, pytest.raises(StoreUnavailable, match=r"flood-stage.*disk is full"):
+    with serve(respond) as server, pytest.raises(StoreUnavailable, match=r"flood-stage.*disk is full"):
         enqueue(server)
 
 
-def test_a_query_whose_wildcards_stand_for_too_many_words_is_refused_and_not_tried_again() -> None:
+def test_a_query_that_matches_too_many_words_is_refused_at_once() -> None:
     reason = "Automaton [ba*] expanded to too many terms (limit 4096)"
 
-    def answer(_request: Request) -> Answer:
+    def respond(_request: Request) -> Answer:
         return Answer(500, error("illegal_state_exception", reason))
 
-    with serve(answer) as server, pytest.raises(StoreRefused, match=r"too many words.*longer beginnings"):
+    with serve(respond) as server, pytest.raises(StoreRefused, match=r"too many words.*longer prefixes"):
         opened(server.url).search(parse("ba* NEAR/5 chips"), now=now())
     assert len([request for request in server.requests if "_search" in request.path]) == 1
 

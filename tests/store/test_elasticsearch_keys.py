@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from monitor.models import Json
 
 
-def test_each_call_is_one_that_kibanas_console_takes() -> None:
+def test_each_call_has_the_syntax_of_kibanas_console() -> None:
     requests = calls("desk").split("POST ")[1:]
     assert len(requests) == 3
     for request in requests:
@@ -24,43 +24,49 @@ def test_each_call_is_one_that_kibanas_console_takes() -> None:
         assert set(orjson.loads(body)) >= {"name", "role_descriptors"}
 
 
-def reached(role: Json, name: str) -> bool:
-    """Whether the role says anything of an index or alias of that name."""
+def covers(role: Json, name: str) -> bool:
+    """Returns True if the role has any privilege for an index or alias of that name."""
     return any(fnmatchcase(name, pattern) for index in role["indices"] for pattern in index["names"])
 
 
 @pytest.mark.parametrize("name", ["setup", "crawler", "reader"])
-def test_keys_reach_every_alias_and_every_version_of_its_index(name: str) -> None:
+def test_keys_cover_every_alias_and_every_version_of_its_index(name: str) -> None:
     role = roles("desk")[name]
     for kind in schema.KINDS:
-        names = [f"desk-{kind}", *(schema.index("desk", kind, version) for version in (1, 2, 10))]
-        assert [one for one in names if not reached(role, one)] == []
+        names = [f"desk-{kind}", *(schema.index_name("desk", kind, version) for version in (1, 2, 10))]
+        assert [name for name in names if not covers(role, name)] == []
+
+
+def test_only_the_setup_key_covers_an_index_under_its_former_name() -> None:
+    by_key = roles("desk")
+    for name in ("desk-notes", "desk-notes-v1"):
+        assert [key for key, role in by_key.items() if covers(role, name)] == ["setup"]
 
 
 @pytest.mark.parametrize("name", ["setup", "crawler", "reader"])
-@pytest.mark.parametrize("other", ["desk-eu", "desk-v2", "desk-eu-stories"])
-def test_keys_reach_nothing_of_another_monitor_whose_prefix_begins_alike(name: str, other: str) -> None:
-    theirs = [f"{other}-{kind}{version}" for kind in schema.KINDS for version in ("", "-v1")]
-    assert [one for one in theirs if reached(roles("desk")[name], one)] == []
+@pytest.mark.parametrize("prefix", ["desk-eu", "desk-v2", "desk-eu-stories"])
+def test_keys_cover_nothing_of_a_monitor_whose_prefix_begins_alike(name: str, prefix: str) -> None:
+    foreign = [f"{prefix}-{kind}{version}" for kind in schema.KINDS for version in ("", "-v1")]
+    assert [index for index in foreign if covers(roles("desk")[name], index)] == []
 
 
-def test_only_the_key_for_setting_up_may_make_indices_and_it_expires() -> None:
-    made = roles("desk")
-    assert "manage" in made["setup"]["indices"][0]["privileges"]
+def test_only_the_setup_key_may_create_indices_and_it_expires() -> None:
+    by_key = roles("desk")
+    assert "manage" in by_key["setup"]["indices"][0]["privileges"]
     assert '"expiration": "1d"' in calls("desk").split("POST ")[1]
     for name in ("crawler", "reader"):
-        assert made[name]["cluster"] == ["monitor"]
-        assert not {"manage", "all", "create_index"} & set(made[name]["indices"][0]["privileges"])
+        assert by_key[name]["cluster"] == ["monitor"]
+        assert not {"manage", "all", "create_index"} & set(by_key[name]["indices"][0]["privileges"])
 
 
 def test_a_reader_cannot_write() -> None:
     assert roles("desk")["reader"]["indices"][0]["privileges"] == ["read", "view_index_metadata"]
 
 
-def test_only_the_key_for_setting_up_may_import_into_kibana() -> None:
-    made = roles("desk")
-    (kibana,) = made["setup"]["applications"]
+def test_only_the_setup_key_may_import_into_kibana() -> None:
+    by_key = roles("desk")
+    (kibana,) = by_key["setup"]["applications"]
     assert kibana["application"] == "kibana-.kibana"
     assert {"feature_savedObjectsManagement.all", "feature_indexPatterns.all"} <= set(kibana["privileges"])
     assert kibana["resources"] == ["*"]
-    assert not any("applications" in made[name] for name in ("crawler", "reader"))
+    assert not any("applications" in by_key[name] for name in ("crawler", "reader"))

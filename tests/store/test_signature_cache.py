@@ -1,4 +1,4 @@
-"""What is like a story is found in a copy of the signatures beside the process, as the cluster itself would answer."""
+"""Near-duplicates are found in a per-process copy of the signatures, with the same result as a search."""
 
 from __future__ import annotations
 
@@ -24,26 +24,28 @@ if TYPE_CHECKING:
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SINCE = NOON - timedelta(days=14)
-PATIENCE = 20.0  # seconds
+TIMEOUT_SECONDS = 20.0
 
-CHANCE = random.Random(5)
-WORDS = [CHANCE.randrange(1 << 53) for _ in range(400)]
-
-
-def signed(name: str, chance: random.Random, **more: object) -> PageCommit:
-    """A story whose signature has hashes in common with others."""
-    told = story(name, first_seen_at=NOON - timedelta(minutes=chance.randrange(30 * 1440)), **more)
-    return replace(page_commit(told), signature=tuple(sorted(chance.sample(WORDS, 40))))
+RANDOM = random.Random(5)
+HASHES = [RANDOM.randrange(1 << 53) for _ in range(400)]
 
 
-def answers(store: ElasticsearchStore, signature: Sequence[int]) -> set[tuple[str, str, tuple[int, ...]]]:
+def with_signature(signature: tuple[int, ...], name: str = "first", **changes: object) -> PageCommit:
+    return replace(page_commit(story(name, **{"first_seen_at": NOON, **changes})), signature=signature)
+
+
+def with_random_signature(name: str, generator: random.Random) -> PageCommit:
+    """Returns the commit of a story whose signature shares hashes with others."""
+    first_seen_at = NOON - timedelta(minutes=generator.randrange(30 * 1440))
+    return with_signature(tuple(sorted(generator.sample(HASHES, 40))), name, first_seen_at=first_seen_at)
+
+
+def near_duplicates(store: ElasticsearchStore, signature: Sequence[int]) -> set[tuple[str, str, tuple[int, ...]]]:
     return set(store.near_duplicates(signature, since=SINCE))
 
 
-class TestSignatures:
-    """The table by itself."""
-
-    def test_what_is_put_again_replaces_what_was_there(self) -> None:
+class TestSignatureTable:
+    def test_a_signature_replaces_the_previous_one_of_its_story(self) -> None:
         table = SignatureTable()
         first = StorySignature(story="a", cluster="a", first_seen_at=NOON, signature=(1, 2, 3))
         table.put([first, first])
@@ -53,7 +55,7 @@ class TestSignatures:
         table.put([replace(first, signature=())])
         assert table.find((9,), since=SINCE) == []
 
-    def test_old_stories_are_forgotten_whole_and_may_come_again(self) -> None:
+    def test_old_stories_expire_and_may_be_added_again(self) -> None:
         table = SignatureTable()
         old = StorySignature(story="old", cluster="old", first_seen_at=NOON - timedelta(days=31), signature=(1, 2, 3))
         table.put([old])
@@ -64,155 +66,154 @@ class TestSignatures:
 
 
 @pytest.mark.elasticsearch
-class TestMirror:
+class TestSignatureCache:
     @pytest.fixture(autouse=True)
-    def at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_lookups_before_the_copy(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(stories, "MIN_LOOKUPS", 0)
 
     @pytest.fixture
-    def another(self, open_elasticsearch_again: Callable[[], ElasticsearchStore]) -> Callable[[], ElasticsearchStore]:
+    def open_another(
+        self, open_elasticsearch_again: Callable[[], ElasticsearchStore]
+    ) -> Callable[[], ElasticsearchStore]:
         return open_elasticsearch_again
 
     @pytest.fixture
-    def store(self, another: Callable[[], ElasticsearchStore]) -> ElasticsearchStore:
-        return another()
+    def store(self, open_another: Callable[[], ElasticsearchStore]) -> ElasticsearchStore:
+        return open_another()
 
     @pytest.fixture
     def searched(self, monkeypatch: pytest.MonkeyPatch) -> list[object]:
-        """The signatures that a search in the cluster was made for."""
-        made: list[object] = []
-        search = ElasticsearchStore._search_similar
+        """The signatures that were searched for in the cluster."""
+        signatures: list[object] = []
+        search = ElasticsearchStore._search_near_duplicates
 
-        def noted(store: ElasticsearchStore, signature: Sequence[int], since: datetime) -> object:
-            made.append(signature)
+        def recorded(store: ElasticsearchStore, signature: Sequence[int], since: datetime) -> object:
+            signatures.append(signature)
             return search(store, signature, since)
 
-        monkeypatch.setattr(ElasticsearchStore, "_search_similar", noted)
-        return made
+        monkeypatch.setattr(ElasticsearchStore, "_search_near_duplicates", recorded)
+        return signatures
 
-    def followed(self, store: ElasticsearchStore, searched: list[object]) -> None:
-        """Waits until the copy answers."""
-        deadline = time.monotonic() + PATIENCE
+    def wait_for_copy(self, store: ElasticsearchStore, searched: list[object]) -> None:
+        """Returns once a lookup needs no search."""
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while True:
             before = len(searched)
             store.near_duplicates((1,), since=SINCE)
             if len(searched) == before:
                 return
-            assert time.monotonic() < deadline, "the copy never answers"
+            assert time.monotonic() < deadline, "the copy is never used"
             time.sleep(0.05)
 
-    def eventually(self, holds: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + PATIENCE
+    def wait_until(self, holds: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while not holds():
             assert time.monotonic() < deadline
             time.sleep(0.1)
 
-    def test_the_copy_answers_as_the_cluster_does(
-        self, another: Callable[[], ElasticsearchStore], searched: list[object], monkeypatch: pytest.MonkeyPatch
+    def test_the_copy_finds_the_same_stories_as_a_search(
+        self, open_another: Callable[[], ElasticsearchStore], searched: list[object], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(signature_cache, "PAGE_SIGNATURES", 7)
-        chance = random.Random(1)
-        store, other = another(), another()
-        store.commit([signed(f"s{number}", chance) for number in range(60)])
+        generator = random.Random(1)
+        store, other_store = open_another(), open_another()
+        store.commit([with_random_signature(f"s{number}", generator) for number in range(60)])
         store.refresh_all()
-        self.followed(other, searched)
-        for wanted in (tuple(sorted(chance.sample(WORDS, 40))) for _ in range(50)):
-            by_search = set(other._search_similar(wanted, SINCE))
+        self.wait_for_copy(other_store, searched)
+        for signature in (tuple(sorted(generator.sample(HASHES, 40))) for _ in range(50)):
+            by_search = set(other_store._search_near_duplicates(signature, SINCE))
             before = len(searched)
-            assert answers(other, wanted) == by_search
+            assert near_duplicates(other_store, signature) == by_search
             assert len(searched) == before
             assert len(by_search) > 5
 
-    def test_what_this_process_files_is_found_at_once_and_in_its_latest_version(
-        self, store: ElasticsearchStore, searched: list[object]
-    ) -> None:
-        self.followed(store, searched)
-        first = replace(page_commit(story("first", first_seen_at=NOON)), signature=(1, 2, 3))
+    def test_stories_of_this_process_are_found_at_once(self, store: ElasticsearchStore, searched: list[object]) -> None:
+        """In their latest version."""
+        self.wait_for_copy(store, searched)
+        first = with_signature((1, 2, 3))
         store.commit([first])
         assert first.story is not None
-        assert answers(store, (1,)) == {(first.story.id, first.story.cluster, (1, 2, 3))}
-        second = replace(page_commit(story("first", first_seen_at=NOON, version=2)), signature=(4, 5, 6))
+        assert near_duplicates(store, (1,)) == {(first.story.id, first.story.cluster, (1, 2, 3))}
+        second = with_signature((4, 5, 6), version=2)
         store.commit([second])
-        assert answers(store, (1,)) == set()
-        assert len(answers(store, (4,))) == 1
+        assert near_duplicates(store, (1,)) == set()
+        assert len(near_duplicates(store, (4,))) == 1
         time.sleep(signature_cache.FOLLOW_SECONDS * 2)
-        assert answers(store, (1,)) == set()
+        assert near_duplicates(store, (1,)) == set()
 
-    def test_what_another_process_files_or_corrects_is_found_soon(
-        self, another: Callable[[], ElasticsearchStore], searched: list[object]
+    def test_stories_and_updates_of_other_processes_are_found_soon(
+        self, open_another: Callable[[], ElasticsearchStore], searched: list[object]
     ) -> None:
-        store, other = another(), another()
-        self.followed(store, searched)
-        other.commit([replace(page_commit(story("first", first_seen_at=NOON)), signature=(1, 2, 3))])
-        self.eventually(lambda: len(answers(store, (1,))) == 1)
-        other.commit([replace(page_commit(story("first", first_seen_at=NOON, version=2)), signature=(4, 5, 6))])
-        self.eventually(lambda: len(answers(store, (4,))) == 1)
-        assert answers(store, (1,)) == set()
+        store, other_store = open_another(), open_another()
+        self.wait_for_copy(store, searched)
+        other_store.commit([with_signature((1, 2, 3))])
+        self.wait_until(lambda: len(near_duplicates(store, (1,))) == 1)
+        other_store.commit([with_signature((4, 5, 6), version=2)])
+        self.wait_until(lambda: len(near_duplicates(store, (4,))) == 1)
+        assert near_duplicates(store, (1,)) == set()
 
-    def test_a_copy_that_nobody_asked_for_long_lets_the_cluster_answer(
+    def test_a_copy_that_is_out_of_date_is_not_used(
         self, store: ElasticsearchStore, searched: list[object], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        self.followed(store, searched)
+        self.wait_for_copy(store, searched)
         monkeypatch.setattr(signature_cache, "MAX_LAG_SECONDS", -1.0)
         store.near_duplicates((1, 2), since=SINCE)
         assert searched[-1] == (1, 2)
 
-    def test_a_cluster_that_is_away_is_told_of_and_followed_again_when_it_is_back(
+    def test_the_copy_is_used_again_after_an_outage_of_the_cluster(
         self, store: ElasticsearchStore, searched: list[object], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        self.followed(store, searched)
+        self.wait_for_copy(store, searched)
 
-        def away(*_: object, **__: object) -> None:
-            raise StoreUnavailable("away")
+        def unavailable(*_: object, **__: object) -> None:
+            raise StoreUnavailable("unavailable")
 
-        with monkeypatch.context() as gone:
-            gone.setattr(signature_cache, "MAX_LAG_SECONDS", 0.5)
-            gone.setattr(ElasticsearchStore, "find", away)
+        with monkeypatch.context() as patch:
+            patch.setattr(signature_cache, "MAX_LAG_SECONDS", 0.5)
+            patch.setattr(ElasticsearchStore, "find", unavailable)
             with pytest.raises(StoreUnavailable):
-                self.eventually(lambda: store.near_duplicates((1,), since=SINCE) != [])
-        self.followed(store, searched)
+                self.wait_until(lambda: store.near_duplicates((1,), since=SINCE) != [])
+        self.wait_for_copy(store, searched)
 
-    def test_a_temporary_file_that_fails_leaves_the_search(
+    def test_near_duplicates_are_searched_for_if_the_copy_fails(
         self,
         store: ElasticsearchStore,
         searched: list[object],
         monkeypatch: pytest.MonkeyPatch,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        self.followed(store, searched)
+        self.wait_for_copy(store, searched)
 
         def full(*_: object, **__: object) -> None:
             raise apsw.FullError("database or disk is full")
 
         monkeypatch.setattr(SignatureTable, "put", full)
-        store.commit([replace(page_commit(story("first", first_seen_at=NOON)), signature=(1, 2, 3))])
-        assert len(answers(store, (1,))) == 1
+        store.commit([with_signature((1, 2, 3))])
+        assert len(near_duplicates(store, (1,))) == 1
         assert searched[-1] == (1,)
         assert "database or disk is full" in caplog.text
 
-    def test_an_index_of_several_shards_is_copied_whole_and_so_is_the_one_that_replaces_it(
+    def test_all_shards_of_an_index_and_of_its_successor_are_copied(
         self, elasticsearch_url: str, elasticsearch_prefix: str, searched: list[object], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setitem(schema.SETTINGS, "number_of_shards", 3)
+        monkeypatch.setitem(schema.INDEX_SETTINGS, "number_of_shards", 3)
         settings = StoreSettings(url=elasticsearch_url, prefix=elasticsearch_prefix)
-        store, other = ElasticsearchStore.open(settings), ElasticsearchStore.open(settings)
+        store, other_store = ElasticsearchStore.open(settings), ElasticsearchStore.open(settings)
         store.setup()
-        store.commit(
-            [replace(page_commit(story(f"s{number}", first_seen_at=NOON)), signature=(1, 2)) for number in range(30)]
-        )
+        store.commit([with_signature((1, 2), f"s{number}") for number in range(30)])
         store.refresh_all()
-        self.followed(other, searched)
-        assert len(answers(other, (1,))) == 30
-        index = schema.index(store.prefix, "stories")
+        self.wait_for_copy(other_store, searched)
+        assert len(near_duplicates(other_store, (1,))) == 30
+        index = schema.index_name(store.prefix, "stories")
         store.client.indices.add_block(index=index, block="write")
         store.client.indices.clone(index=index, target=f"{store.alias('stories')}-v9")
-        turn = [
+        actions = [
             {"add": {"index": f"{store.alias('stories')}-v9", "alias": store.alias("stories"), "is_write_index": True}},
             {"remove_index": {"index": index}},
         ]
-        store.client.indices.update_aliases(actions=turn)
+        store.client.indices.update_aliases(actions=actions)
         store.client.indices.put_settings(index=store.alias("stories"), settings={"index.blocks.write": None})
-        store.commit([replace(page_commit(story("later", first_seen_at=NOON)), signature=(1, 2))])
-        self.eventually(lambda: len(answers(other, (1,))) == 31)
+        store.commit([with_signature((1, 2), "later")])
+        self.wait_until(lambda: len(near_duplicates(other_store, (1,))) == 31)
         store.close()
-        other.close()
+        other_store.close()

@@ -1,7 +1,7 @@
-"""The index settings and field mappings that make Elasticsearch read text as `monitor.query.analysis` does.
+"""Index settings and field mappings with which Elasticsearch analyzes text as `monitor.query.analysis` does.
 
-Each field of words is indexed by stem, with sub-fields ``.exact`` and ``.raw``; positions are the same in all three.
-The analyzers use what every distribution of Elasticsearch has, no plugins.
+Each text field is indexed by stem and has the sub-fields ``.exact`` and ``.raw``; token positions agree in all three.
+The analyzers need no plugins, only what every distribution of Elasticsearch contains.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from monitor.query.segmentation import LOOKALIKES
 from monitor.query.stemming import OVERRIDES
 
 
-def _mapping(*tables: dict[int, Any]) -> dict[str, Any]:
+def _mapping_filter(*tables: dict[int, Any]) -> dict[str, Any]:
+    """Returns a character filter that replaces characters as the tables for `str.translate` do."""
     rules = [
         f"{_escaped(chr(source))}=>{_escaped(target or '')}"
         for table in tables
@@ -27,19 +28,20 @@ def _escaped(text: str) -> str:
     return "".join(f"\\u{ord(character):04x}" for character in text)
 
 
-def _analyzer(characters: list[str], filters: list[str]) -> dict[str, Any]:
-    return {"type": "custom", "char_filter": characters, "tokenizer": "standard", "filter": filters}
+def _analyzer(char_filters: list[str], token_filters: list[str]) -> dict[str, Any]:
+    return {"type": "custom", "char_filter": char_filters, "tokenizer": "standard", "filter": token_filters}
 
 
-_RAW = ["monitor_possessive", "monitor_elision"]
-_EXACT = [*_RAW, "asciifolding", "lowercase"]
+_RAW_FILTERS = ["monitor_possessive", "monitor_elision"]
+_EXACT_FILTERS = [*_RAW_FILTERS, "asciifolding", "lowercase"]
+_STEM_FILTERS = [*_EXACT_FILTERS, "monitor_kept", "monitor_russian", "monitor_english"]
 
 #: For ``settings.analysis`` of an index template.
 ANALYSIS: dict[str, Any] = {
     "char_filter": {
-        "monitor_signs": _mapping(LOOKALIKES, folding.INVISIBLE),
-        "monitor_letters": _mapping(folding.COMBINING_MARKS),
-        "monitor_address": _mapping(folding.URL_PUNCTUATION),
+        "monitor_signs": _mapping_filter(LOOKALIKES, folding.INVISIBLE),
+        "monitor_letters": _mapping_filter(folding.COMBINING_MARKS),
+        "monitor_address": _mapping_filter(folding.URL_PUNCTUATION),
     },
     "filter": {
         "monitor_possessive": {"type": "stemmer", "language": "possessive_english"},
@@ -52,12 +54,10 @@ ANALYSIS: dict[str, Any] = {
         "monitor_english": {"type": "snowball", "language": "English"},
     },
     "analyzer": {
-        "monitor_raw": _analyzer(["monitor_signs"], _RAW),
-        "monitor_exact": _analyzer(["monitor_signs", "monitor_letters"], _EXACT),
-        "monitor_stem": _analyzer(
-            ["monitor_signs", "monitor_letters"], [*_EXACT, "monitor_kept", "monitor_russian", "monitor_english"]
-        ),
-        "monitor_address": _analyzer(["monitor_address", "monitor_signs", "monitor_letters"], _EXACT),
+        "monitor_raw": _analyzer(["monitor_signs"], _RAW_FILTERS),
+        "monitor_exact": _analyzer(["monitor_signs", "monitor_letters"], _EXACT_FILTERS),
+        "monitor_stem": _analyzer(["monitor_signs", "monitor_letters"], _STEM_FILTERS),
+        "monitor_address": _analyzer(["monitor_address", "monitor_signs", "monitor_letters"], _EXACT_FILTERS),
     },
     "normalizer": {"monitor_value": {"type": "custom", "filter": ["lowercase"]}},
 }
@@ -72,22 +72,22 @@ TEXT_MAPPING: dict[str, Any] = {
     },
 }
 
-#: For ``authors``: whole names for aggregations, words under ``.words``.
+#: For ``authors``: full names for aggregations, words under ``.words``.
 AUTHOR_MAPPING: dict[str, Any] = {
     "type": "keyword",
     "ignore_above": 256,
     "fields": {"words": {"type": "text", "analyzer": "monitor_exact"}},
 }
 
-#: For ``url``: the whole address, words under ``.words``.
+#: For ``url``: the full URL, words under ``.words``.
 URL_MAPPING: dict[str, Any] = {
     "type": "keyword",
     "ignore_above": 2048,
     "fields": {"words": {"type": "text", "analyzer": "monitor_address"}},
 }
 
-#: For ``outlet``, ``language``, ``country``, ``topics`` and ``alerts``: as written for aggregations (Kibana shows
-#: it), in lower case under ``.value`` for comparing.
+#: For ``outlet``, ``language``, ``country``, ``topics`` and ``alerts``: the original value for aggregations (Kibana
+#: shows it), and in lower case under ``.value`` for comparisons.
 VALUE_MAPPING: dict[str, Any] = {
     "type": "keyword",
     "fields": {"value": {"type": "keyword", "normalizer": "monitor_value"}},

@@ -1,7 +1,7 @@
-"""Bulk writes with limits, item-level retries and an answer for every item.
+"""Bulk writes with request limits, retries of single items and a result for every item.
 
-The client's own helper retries no rejected item unless told not to raise, answers retried items out of order and
-sleeps where it likes; a store needs each item's fate in its place.
+The client's own helper retries rejected items only if it does not raise on errors, returns retried items out of order
+and sleeps at points that the caller cannot control; the store needs the results in the order of the writes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import orjson
 
 from monitor.errors import StoreUnavailable
-from monitor.store.elasticsearch.client import explained, part, reason_of, refusal
+from monitor.store.elasticsearch.client import error_reason, nested_value, store_error, translated_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,32 +24,33 @@ if TYPE_CHECKING:
 
     from monitor.models import Json
 
-MAX_REQUEST_BYTES = 5_000_000  # bytes of one request
-MAX_REQUEST_OPERATIONS = 1000  # of one request
-BULK_RETRY_SECONDS = 30.0  # seconds that items the server has no room for are sent again
+MAX_REQUEST_BYTES = 5_000_000
+MAX_REQUEST_OPERATIONS = 1000
+BULK_RETRY_SECONDS = 30.0  # how long items are resent that the server has no room for
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Write:
-    """One document to be written.  ``create`` refuses a known id; ``update`` merges ``document`` into the known one.
+    """One document to be written.
 
-    With ``version`` (sequence number and primary term) it is written only where nobody wrote in between.
+    ``create`` conflicts if the id exists; ``update`` merges ``document`` into the stored one.  With ``revision``
+    (sequence number and primary term) the write conflicts if the stored document has another one.
     """
 
-    kind: str  # which of the monitor's indices: stories, hits ...
+    kind: str  # selects one of the monitor's indices: stories, hits, ...
     id: str
     document: Json
     op: Literal["index", "create", "update", "delete"] = "index"
-    version: tuple[int, int] | None = None
+    revision: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """What became of a write: done, in conflict with what is there, or rejected for good with the reason."""
+    """The result of a write: done, in conflict with another write, or rejected for good with a reason."""
 
     status: int
     reason: str = ""
-    version: tuple[int, int] | None = None
+    revision: tuple[int, int] | None = None
 
     @property
     def done(self) -> bool:
@@ -57,7 +58,7 @@ class WriteResult:
 
     @property
     def conflict(self) -> bool:
-        """Somebody else's write came first: the id is taken, was written meanwhile, or is gone."""
+        """True if another write came first: the id exists, the document has changed, or it is deleted."""
         return self.status in (404, 409)
 
     @property
@@ -65,44 +66,46 @@ class WriteResult:
         return not self.done and not self.conflict
 
 
-def bulk(
-    client: Elasticsearch, writes: Sequence[Write], *, names: Mapping[str, str], aliases: bool = True
+def write_all(
+    client: Elasticsearch, writes: Sequence[Write], *, targets: Mapping[str, str], require_alias: bool = True
 ) -> list[WriteResult]:
-    """Writes all and tells the fate of each, in order.
+    """Writes documents and returns the results in order.
 
-    ``names`` gives the index of each kind, or with ``aliases`` the alias, which must exist.  Items refused for want
-    of room (429) are sent again.  Raises StoreUnavailable where the server stays full, is away or takes no writes,
-    StoreRefused where the request as a whole is not allowed: then any of the writes may have been done.
+    ``targets`` maps each kind to its alias, which must exist, or without ``require_alias`` to its index.  Items that
+    the server has no room for (429) are sent again for up to `BULK_RETRY_SECONDS`.
+    Raises StoreUnavailable if the server stays full, is away or takes no writes, and StoreRefused if it does not
+    allow the request; some of the writes may then have been done.
     """
     results: list[WriteResult | None] = [None] * len(writes)
-    todo, most = list(range(len(writes))), MAX_REQUEST_OPERATIONS
+    pending, max_operations = list(range(len(writes))), MAX_REQUEST_OPERATIONS
     deadline, pause = time.monotonic() + BULK_RETRY_SECONDS, 0.1
-    while todo:
-        full = ""
-        left: list[int] = []
-        for places, body in _requests(writes, names, todo, most):
-            for place, written in zip(places, _send(client, body, len(places), aliases=aliases), strict=True):
-                if written.status == 429 and "cluster_block" not in written.reason:
-                    left.append(place)
-                    full = written.reason
-                elif written.status == 413 and len(places) > 1:  # a proxy's limit may be lower than ours
-                    left.append(place)
-                    most = 1
-                elif written.status in (403, 429) or written.status >= 500 or "index_not_found" in written.reason:
-                    raise refusal(written.status, written.reason)
+    while pending:
+        full_reason = ""
+        unwritten: list[int] = []
+        for numbers, body in _requests(writes, targets, pending, max_operations):
+            request_results = _send(client, body, len(numbers), require_alias=require_alias)
+            for number, result in zip(numbers, request_results, strict=True):
+                if result.status == 429 and "cluster_block" not in result.reason:
+                    unwritten.append(number)
+                    full_reason = result.reason
+                elif result.status == 413 and len(numbers) > 1:  # a proxy's limit may be lower than ours
+                    unwritten.append(number)
+                    max_operations = 1
+                elif result.status in (403, 429) or result.status >= 500 or "index_not_found" in result.reason:
+                    raise store_error(result.status, result.reason)
                 else:
-                    results[place] = written
-        todo = left
-        if full:
+                    results[number] = result
+        pending = unwritten
+        if full_reason:
             if time.monotonic() + pause > deadline:
-                raise StoreUnavailable(f"Elasticsearch has no room for {len(todo)} writes: {full}")
-            time.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311  spreads processes, no secret
+                raise StoreUnavailable(f"Elasticsearch has no room for {len(pending)} writes: {full_reason}")
+            time.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311  spreads the retries of processes, no secret
             pause = min(pause * 2, 5.0)
-    return [written for written in results if written is not None]
+    return [result for result in results if result is not None]
 
 
 def dumps(document: Json) -> bytes:
-    """JSON in UTF-8; half a surrogate pair, which some pages carry, becomes a question mark."""
+    """Returns JSON in UTF-8.  Half a surrogate pair, which some pages contain, becomes a question mark."""
     try:
         return orjson.dumps(document)
     except orjson.JSONEncodeError:
@@ -110,54 +113,53 @@ def dumps(document: Json) -> bytes:
 
 
 def _requests(
-    writes: Sequence[Write], names: Mapping[str, str], todo: Sequence[int], most: int
+    writes: Sequence[Write], targets: Mapping[str, str], pending: Sequence[int], max_operations: int
 ) -> Iterator[tuple[list[int], bytes]]:
-    places: list[int] = []
+    """Yields request bodies within the limits, each with the positions of its writes in ``writes``."""
+    numbers: list[int] = []
     lines: list[bytes] = []
     size = 0
-    for place in todo:
-        item = _lines(writes[place], names[writes[place].kind])
+    for number in pending:
+        item = _lines(writes[number], targets[writes[number].kind])
         length = sum(map(len, item))
-        if places and (size + length > MAX_REQUEST_BYTES or len(places) == most):
-            yield places, b"\n".join([*lines, b""])
-            places, lines, size = [], [], 0
-        places.append(place)
+        if numbers and (size + length > MAX_REQUEST_BYTES or len(numbers) == max_operations):
+            yield numbers, b"\n".join([*lines, b""])
+            numbers, lines, size = [], [], 0
+        numbers.append(number)
         lines += item
         size += length
-    if places:
-        yield places, b"\n".join([*lines, b""])
+    if numbers:
+        yield numbers, b"\n".join([*lines, b""])
 
 
-def _lines(write: Write, index: str) -> list[bytes]:
-    action: Json = {"_index": index, "_id": write.id}
-    if write.version:
-        action["if_seq_no"], action["if_primary_term"] = write.version
+def _lines(write: Write, target: str) -> list[bytes]:
+    action: Json = {"_index": target, "_id": write.id}
+    if write.revision:
+        action["if_seq_no"], action["if_primary_term"] = write.revision
     head = orjson.dumps({write.op: action})
     if write.op == "delete":
         return [head]
     return [head, dumps({"doc": write.document} if write.op == "update" else write.document)]
 
 
-def _send(client: Elasticsearch, body: bytes, count: int, *, aliases: bool) -> list[WriteResult]:
-    """One request.  A whole request that finds no room answers as all of its items would."""
-    with explained():
-        answer: Any = client.options(ignore_status=(429, 413)).bulk(
-            operations=body,  # type: ignore[arg-type]  # bytes go as they are, which the signature does not say
-            require_alias=aliases,  # a missing alias is an error, not a new index with a guessed mapping
+def _send(client: Elasticsearch, body: bytes, count: int, *, require_alias: bool) -> list[WriteResult]:
+    """Sends one request.  If the server refuses the request as too much (429, 413), all items get that result."""
+    with translated_errors():
+        response: Any = client.options(ignore_status=(429, 413)).bulk(
+            operations=body,  # type: ignore[arg-type]  # bytes are sent as they are, which the signature omits
+            require_alias=require_alias,  # a missing alias is then an error, not a new index with a guessed mapping
             filter_path="error,items.*.status,items.*.error,items.*._seq_no,items.*._primary_term",
         )
-    if answer.meta.status != 200:
-        said = answer.body
-        return [
-            WriteResult(answer.meta.status, reason_of(said.get("error") if isinstance(said, dict) else said))
-        ] * count
-    items = [next(iter(item.values())) for item in part(answer, "items")]
+    if response.meta.status != 200:
+        error = response.body.get("error") if isinstance(response.body, dict) else response.body
+        return [WriteResult(response.meta.status, error_reason(error))] * count
+    items = [next(iter(item.values())) for item in nested_value(response, "items")]
     if len(items) != count:
-        raise StoreUnavailable(f"Elasticsearch tells the fate of {len(items)} of {count} writes")
+        raise StoreUnavailable(f"Elasticsearch returned {len(items)} results for {count} writes")
     return [
         WriteResult(
             item["status"],
-            reason_of(item["error"]) if "error" in item else "",
+            error_reason(item["error"]) if "error" in item else "",
             (item["_seq_no"], item["_primary_term"]) if "_seq_no" in item else None,
         )
         for item in items

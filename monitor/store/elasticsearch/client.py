@@ -1,4 +1,4 @@
-"""The way to the cluster: the official client from the settings, and its errors in the user's words."""
+"""Builds the official Elasticsearch client from the settings, and translates its errors for users."""
 
 from __future__ import annotations
 
@@ -21,59 +21,61 @@ if TYPE_CHECKING:
 
     from monitor.config.schema import StoreSettings
 
-CONNECTIONS_PER_NODE = 8  # threads of one process that may ask at the same time
-HEADERS = ("accept", "content-type")
-STARTUP_REFUSAL_SECONDS = 300.0  # seconds that a cluster may refuse good credentials for while it starts
-_KEY_IS_GONE = ("expired", "invalidated")
-_TOO_WIDE = ("too many terms", "too_many_clauses", "too_many_nested_clauses", "too_complex_to_determinize")
+CONNECTIONS_PER_NODE = 8  # threads of one process that may send a request at the same time
+MEDIA_TYPE_HEADERS = ("accept", "content-type")
+STARTUP_REFUSAL_SECONDS = 300.0  # how long a starting cluster may refuse credentials that it accepted before
+_INVALID_KEY_SIGNS = ("expired", "invalidated")
+_TOO_MANY_TERMS_SIGNS = ("too many terms", "too_many_clauses", "too_many_nested_clauses", "too_complex_to_determinize")
 
 
 class UnrecognizedServer(elastic_transport.ConnectionError):
-    """The server refuses credentials that it took before: its security index may not be ready."""
+    """The server refuses credentials that it accepted before: its security index may not be ready."""
 
 
 class CompatibleTransport(elastic_transport.Transport):
-    """Asks for the API of version 8, which servers of version 8 speak natively and those of version 9 as well.
+    """Requests the API of version 8, which servers of versions 8 and 9 both provide.
 
-    For a while it takes a refusal of credentials that were good before for a server that starts.
+    Once the server has accepted the credentials, a refusal counts as a restart of the server for
+    `STARTUP_REFUSAL_SECONDS` and raises UnrecognizedServer.
     """
 
     _admitted = False
     _refused_since: float | None = None
 
     def perform_request(self, *args: Any, headers: Any = None, **kwargs: Any) -> Any:
-        asked = elastic_transport.HttpHeaders(headers or {})
-        for name in HEADERS:
-            if name in asked:
-                asked[name] = asked[name].replace("compatible-with=9", "compatible-with=8")
-        answer = super().perform_request(*args, headers=asked, **kwargs)
-        if answer.meta.status != 401:
-            self._admitted, self._refused_since = self._admitted or answer.meta.status < 300, None
-        elif self._admitted and not any(sign in str(answer.body) for sign in _KEY_IS_GONE):
+        compatible = elastic_transport.HttpHeaders(headers or {})
+        for name in MEDIA_TYPE_HEADERS:
+            if name in compatible:
+                compatible[name] = compatible[name].replace("compatible-with=9", "compatible-with=8")
+        response = super().perform_request(*args, headers=compatible, **kwargs)
+        if response.meta.status != 401:
+            self._admitted, self._refused_since = self._admitted or response.meta.status < 300, None
+        elif self._admitted and not any(sign in str(response.body) for sign in _INVALID_KEY_SIGNS):
             self._refused_since = self._refused_since or time.monotonic()
             if time.monotonic() - self._refused_since < STARTUP_REFUSAL_SECONDS:
-                raise UnrecognizedServer(_reason(answer.body))
-        return answer
+                raise UnrecognizedServer(_reason(response.body))
+        return response
 
 
 def connect(settings: StoreSettings, base: Path = Path()) -> Elasticsearch:
-    """The client for ``settings.url``: one or more addresses, separated by commas, which may carry a user.
+    """Returns the client for ``settings.url``: one or more addresses, separated by commas, with an optional user.
 
-    A relative ``ca_file`` is one below ``base``.
-    It retries nothing but on another host: whoever calls knows what may be repeated.  Raises StoreRefused.
+    A relative ``ca_file`` is resolved against ``base``.  The client retries a request only on another host; the
+    callers know which requests may be repeated.
+    Raises StoreRefused if the settings are unusable.
     """
-    # It logs every failed try with a traceback; whoever pauses says so once, and goes on saying what is wrong.
+    # The transport logs each failed attempt with a traceback; the callers that wait and retry report the error.
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)
     credentials = _credentials(settings)
     if settings.cloud_id:
         target: dict[str, Any] = {"cloud_id": settings.cloud_id}
     else:
-        target = {"hosts": [_node(url) for url in _addresses(settings)]}
+        target = {"hosts": [_node_config(url) for url in _urls(settings)]}
         if any(host["scheme"] == "https" for host in target["hosts"]):
             target["verify_certs"] = settings.verify
-            target["ssl_show_warn"] = False  # `check` says it, once
+            target["ssl_show_warn"] = False  # `check` warns about it once
             if settings.ca_file:
-                target["ca_certs"] = str(_readable(base / Path(settings.ca_file).expanduser()))
+                target["ca_certs"] = str(_checked_ca_file(base / Path(settings.ca_file).expanduser()))
     try:
         return Elasticsearch(
             **target,
@@ -89,23 +91,24 @@ def connect(settings: StoreSettings, base: Path = Path()) -> Elasticsearch:
         )
     except ValueError as error:
         raise StoreRefused(
-            f"the store's settings make no connection: {error}", hint="look at store.cloud_id"
+            f"no client can be made from the store's settings: {error}", hint="look at store.cloud_id"
         ) from error
 
 
-def addresses(settings: StoreSettings) -> str:
-    """The hosts as they may be shown: without user and password."""
+def displayed_hosts(settings: StoreSettings) -> str:
+    """Returns the hosts for display, without user and password."""
     if settings.cloud_id:
         return f"cloud {settings.cloud_id.split(':')[0]}"
-    return ", ".join(f"{n['scheme']}://{n['host']}:{n['port']}" for n in map(_node, _addresses(settings)))
+    nodes = map(_node_config, _urls(settings))
+    return ", ".join(f"{node['scheme']}://{node['host']}:{node['port']}" for node in nodes)
 
 
-def _addresses(settings: StoreSettings) -> list[str]:
+def _urls(settings: StoreSettings) -> list[str]:
     return [url.strip() for url in settings.url.get_secret_value().split(",") if url.strip()]
 
 
-def _node(url: str) -> dict[str, Any]:
-    """One address, whose form the configuration has made sure of, as the client wants it."""
+def _node_config(url: str) -> dict[str, Any]:
+    """Returns the client's arguments for one address, which the configuration has validated."""
     parts = urlsplit(url)
     node: dict[str, Any] = {
         "scheme": parts.scheme,
@@ -117,8 +120,8 @@ def _node(url: str) -> dict[str, Any]:
     return node
 
 
-def _readable(path: Path) -> Path:
-    """The file of certificates, tried once here lest every request fails on it."""
+def _checked_ca_file(path: Path) -> Path:
+    """Returns the path.  Raises StoreRefused if it is not a readable PEM file, before any request fails on it."""
     try:
         ssl.create_default_context(cafile=path)
     except OSError as error:
@@ -127,13 +130,13 @@ def _readable(path: Path) -> Path:
 
 
 def _credentials(settings: StoreSettings) -> dict[str, Any]:
-    """The API key, else user and password from the settings or else from the address."""
+    """Returns the API key, or user and password from the settings, or those in the address."""
     if settings.api_key:
         return {"api_key": settings.api_key.get_secret_value()}
     if settings.username:
         return {"basic_auth": (settings.username, settings.password.get_secret_value() if settings.password else "")}
     if not settings.cloud_id:
-        for url in _addresses(settings):
+        for url in _urls(settings):
             parts = urlsplit(url)
             if parts.username:
                 return {"basic_auth": (unquote(parts.username), unquote(parts.password or ""))}
@@ -144,8 +147,8 @@ def _credentials(settings: StoreSettings) -> dict[str, Any]:
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Turns the client's errors into StoreUnavailable and StoreRefused that say what to do."""
+def translated_errors() -> Iterator[None]:
+    """Turns the client's errors into StoreUnavailable and StoreRefused with a hint for the user."""
     try:
         yield
     except UnsupportedProductError as error:
@@ -153,7 +156,7 @@ def explained() -> Iterator[None]:
     except ApiError as error:
         if _is_foreign(error.meta):
             raise not_elasticsearch(error.meta.status) from error
-        raise refusal(error.meta.status, _reason(error.body) or str(error.message)) from error
+        raise store_error(error.meta.status, _reason(error.body) or str(error.message)) from error
     except elastic_transport.TlsError as error:
         cause = str(error.errors[0] if error.errors else error)
         raise StoreRefused(
@@ -162,93 +165,97 @@ def explained() -> Iterator[None]:
         ) from error
     except UnrecognizedServer as error:
         raise StoreUnavailable(
-            f"Elasticsearch refuses credentials that it took before: {_short(error.message)}",
-            hint="as it does while it starts; after five minutes it is taken at its word",
+            f"Elasticsearch refuses credentials that it accepted before: {_shortened(error.message)}",
+            hint="it may be starting; after five minutes this counts as a refusal",
         ) from error
     except (elastic_transport.ConnectionTimeout, elastic_transport.ConnectionError) as error:
         cause = str(error.errors[0] if error.errors else error)
         raise StoreUnavailable(
-            f"Elasticsearch does not answer: {_short(cause)}", hint="is it running, and store.url right?"
+            f"Elasticsearch does not answer: {_shortened(cause)}", hint="is it running, and store.url right?"
         ) from error
     except elastic_transport.SerializationError as error:
         raise StoreUnavailable(
-            f"what answers at store.url speaks no JSON: {_short(str(error))}", hint="a proxy's error page?"
+            f"the server at store.url sends no JSON: {_shortened(str(error))}", hint="is it a proxy's error page?"
         ) from error
 
 
 def not_elasticsearch(status: int | None = None) -> StoreRefused:
-    """The error of something else at the address."""
+    """Returns the error for a server that is not Elasticsearch."""
     if status is not None and 300 <= status < 400:
         return StoreRefused(
-            f"what answers at store.url redirects to another address ({status})", hint="https:// instead of http://?"
+            f"the server at store.url redirects to another address ({status})", hint="https:// instead of http://?"
         )
-    told = f" (it answers {status})" if status else ""
+    suffix = f" (it answers {status})" if status else ""
     return StoreRefused(
-        f"what answers at store.url is not Elasticsearch{told}",
+        f"the server at store.url is not Elasticsearch{suffix}",
         hint="it sends no X-Elastic-Product header: OpenSearch is not supported, and a proxy must pass it on",
     )
 
 
 def _is_foreign(meta: elastic_transport.ApiResponseMeta) -> bool:
-    """Whether no Elasticsearch can have given an answer; a proxy before one has errors of its own."""
-    ours = meta.headers.get("x-elastic-product") == "Elasticsearch"
-    return not ours and (300 <= meta.status < 400 or meta.status in {400, 404, 405, 501})
+    """Returns True if the response cannot come from Elasticsearch, nor from a proxy in front of it that failed."""
+    from_elasticsearch = meta.headers.get("x-elastic-product") == "Elasticsearch"
+    return not from_elasticsearch and (300 <= meta.status < 400 or meta.status in {400, 404, 405, 501})
 
 
-def refusal(status: int, reason: str) -> StoreUnavailable | StoreRefused:
-    """The error that a status and reason of the server amount to."""
+def store_error(status: int, reason: str) -> StoreUnavailable | StoreRefused:
+    """Returns the error for an HTTP status and reason of the server: StoreUnavailable if a retry may succeed."""
     if "cluster_block_exception" in reason or "blocked by: [" in reason:
         if "flood-stage" in reason or "disk usage exceeded" in reason:
-            hint = "a node's disk is full: free space, and writing goes on by itself"
+            hint = "a node's disk is full: free space, and writing resumes by itself"
         else:
-            hint = "an index is read-only, while it is migrated or by its settings: writing goes on when that ends"
-        return StoreUnavailable(f"Elasticsearch takes no writes: {_short(reason)}", hint=hint)
+            hint = "an index is read-only, because it is migrated or by its settings: writing resumes when that ends"
+        return StoreUnavailable(f"Elasticsearch takes no writes: {_shortened(reason)}", hint=hint)
     if status == 401:
         if "expired" in reason:
             return StoreRefused(
                 "the API key of the store has expired", hint="make another: media-monitor setup --api-key"
             )
         return StoreRefused(
-            f"Elasticsearch refuses the credentials: {_short(reason)}",
+            f"Elasticsearch refuses the credentials: {_shortened(reason)}",
             hint="store.api_key, or store.username and password",
         )
     if status == 403:
         return StoreRefused(
-            f"Elasticsearch does not allow this: {_short(reason)}",
-            hint="the privileges that are needed: media-monitor setup --api-key",
+            f"Elasticsearch does not allow this: {_shortened(reason)}",
+            hint="media-monitor setup --api-key prints the privileges that are needed",
         )
     if status == 404 and "index_not_found" in reason:
-        return StoreRefused(f"the store is not set up: {_short(reason)}", hint="media-monitor setup")
+        return StoreRefused(f"the store is not set up: {_shortened(reason)}", hint="media-monitor setup")
     if status == 429:
-        return StoreUnavailable(f"Elasticsearch has too much to do: {_short(reason)}")
+        return StoreUnavailable(f"Elasticsearch is overloaded: {_shortened(reason)}")
     if status in (408, 502, 503, 504):
-        return StoreUnavailable(f"Elasticsearch is not ready: {_short(reason)}")
+        return StoreUnavailable(f"Elasticsearch is not ready: {_shortened(reason)}")
     if status == 400 and "media_type_header_exception" in reason:
-        return StoreRefused(f"this Elasticsearch is too old: {_short(reason)}", hint="versions 8 and 9 are supported")
-    if any(sign in reason for sign in _TOO_WIDE):
         return StoreRefused(
-            "the query's wildcards or misspellings stand for too many words of the stories",
-            hint="write longer beginnings, most of all beside NEAR and in phrases",
+            f"this Elasticsearch is too old: {_shortened(reason)}", hint="versions 8 and 9 are supported"
+        )
+    if any(sign in reason for sign in _TOO_MANY_TERMS_SIGNS):
+        return StoreRefused(
+            "the query's wildcards or fuzzy words match too many words of the stories",
+            hint="write longer prefixes, above all in phrases and next to NEAR",
         )
     if status >= 500:
-        return StoreUnavailable(f"Elasticsearch failed ({status}): {_short(reason)}")
-    return StoreRefused(f"Elasticsearch refuses this ({status}): {_short(reason)}")
+        return StoreUnavailable(f"Elasticsearch failed ({status}): {_shortened(reason)}")
+    return StoreRefused(f"Elasticsearch refuses this ({status}): {_shortened(reason)}")
 
 
-def part(answer: Any, *names: str) -> Any:
-    """What an answer holds under these names.  StoreUnavailable where it does not: a proxy answered."""
+def nested_value(response: Any, *names: str) -> Any:
+    """Returns the value under these nested names.  Raises StoreUnavailable if there is none: a proxy answered."""
+    value = response
     for name in names:
         try:
-            answer = answer[name]
+            value = value[name]
         except (KeyError, TypeError) as error:
             raise StoreUnavailable(
-                f"what answers at store.url is not Elasticsearch's answer: it has no {name!r}", hint="a proxy's?"
+                f"the response from store.url is not Elasticsearch's: it has no {name!r}",
+                hint="does a proxy answer?",
             ) from error
-    return answer
+    return value
 
 
-def reason_of(error: Any) -> str:
-    """An error object of the server as ``type: reason``, with what caused it."""
+def error_reason(error: Any) -> str:
+    """Returns an error object of the server as ``type: reason``, followed by its causes."""
     if not isinstance(error, dict):
         return str(error)
     parts = [f"{error.get('type', 'error')}: {error.get('reason')}"]
@@ -260,17 +267,17 @@ def reason_of(error: Any) -> str:
     cause = error.get("caused_by")
     if isinstance(cause, dict) and cause.get("reason"):
         parts.append(str(cause["reason"]))
-    if tried := error.get("additional_unsuccessful_credentials"):  # why each of them failed: "API key: ... expired"
-        parts.append(str(tried))
+    if failed_credentials := error.get("additional_unsuccessful_credentials"):  # such as "API key: api key is expired"
+        parts.append(str(failed_credentials))
     return "; ".join(parts)
 
 
 def _reason(body: Any) -> str:
     if isinstance(body, dict) and "error" in body:
-        return reason_of(body["error"])
+        return error_reason(body["error"])
     return "" if body is None else str(body)
 
 
-def _short(text: str, length: int = 300) -> str:
+def _shortened(text: str, length: int = 300) -> str:
     text = " ".join(text.split())
     return text if len(text) <= length else f"{text[: length - 1]}…"

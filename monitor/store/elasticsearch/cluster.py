@@ -1,4 +1,4 @@
-"""What every part of the store asks of the cluster: documents by id, found documents in pages, bulk writes."""
+"""Access to the documents of one cluster, shared by all parts of the store: get by id, search in pages, bulk write."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from monitor.itertools_compat import batched
 from monitor.models import now, rfc3339
 from monitor.store.elasticsearch import bulk, schema
 from monitor.store.elasticsearch.bulk import Write, WriteResult
-from monitor.store.elasticsearch.client import explained, part, reason_of, refusal
+from monitor.store.elasticsearch.client import error_reason, nested_value, store_error, translated_errors
 from monitor.store.elasticsearch.documents import digest
 
 if TYPE_CHECKING:
@@ -25,56 +25,56 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PAGE_DOCUMENTS = 1000  # documents of one answer
-COORDINATING = frozenset({"outbox", "outlets", "notes"})  # small, and refreshed before every search
+PAGE_DOCUMENTS = 1000  # documents of one response
+ALWAYS_REFRESHED_KINDS = frozenset({"outbox", "outlets", "settings"})  # small; processes coordinate through them
 
 
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
-    """A document as the cluster has it; ``version`` is what a write can be made conditional on."""
+    """A document as the cluster has it."""
 
     id: str
     document: Json
-    version: tuple[int, int]
+    revision: tuple[int, int]  # sequence number and primary term; a write can be made conditional on it
     sort: tuple[Any, ...] = ()
 
 
 class Cluster:
     """A client and a prefix.
 
-    Reading by id sees every write at once.  A search sees all that was written through this object, because an index
-    that was written to is refreshed before it is searched; what others wrote it sees within a second, and at once
-    where processes coordinate (`COORDINATING`).
+    Reading by id sees every write at once.  A search sees everything that was written through this object, because
+    an index is refreshed before the first search after a write.  Writes of other processes are visible within a
+    second, and at once in `ALWAYS_REFRESHED_KINDS`.
     """
 
     def __init__(self, client: Elasticsearch, prefix: str) -> None:
         self.client = client
         self.prefix = prefix
         self._lock = threading.Lock()
-        self._written: Counter[str] = Counter()  # writes of each kind so far
-        self._shown: Counter[str] = Counter()  # how many of them a refresh has made visible
-        self._refreshing: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._written: Counter[str] = Counter()  # number of writes, by kind
+        self._refreshed: Counter[str] = Counter()  # number of those that a refresh has made visible
+        self._refresh_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def alias(self, kind: str) -> str:
-        return f"{self.prefix}-{kind}"
+        return schema.alias(self.prefix, kind)
 
     # ---- reading
 
     def get(self, kind: str, ids: Sequence[str], *, fields: Sequence[str] | None = None) -> dict[str, StoredDocument]:
-        """The stored documents among ``ids``, of which only ``fields`` where given; empty ones where these are none."""
-        found: dict[str, StoredDocument] = {}
+        """Returns the stored documents among ``ids``, by id, reduced to ``fields`` if given (none: empty documents)."""
+        stored: dict[str, StoredDocument] = {}
         source = fields or fields is None
         for page in batched(ids, PAGE_DOCUMENTS):
-            with explained():
-                answer = self.client.mget(index=self.alias(kind), ids=page, source=source, realtime=True)
-            for item in part(answer, "docs"):
-                if "error" in item:  # a shard that is away fails its items, not the request
+            with translated_errors():
+                response = self.client.mget(index=self.alias(kind), ids=page, source=source, realtime=True)
+            for item in nested_value(response, "docs"):
+                if "error" in item:  # an unavailable shard fails its items, not the request
                     absent = item["error"].get("type") == "index_not_found_exception"
-                    raise refusal(404 if absent else 503, reason_of(item["error"]))
+                    raise store_error(404 if absent else 503, error_reason(item["error"]))
                 if item["found"]:
-                    version = item["_seq_no"], item["_primary_term"]
-                    found[item["_id"]] = StoredDocument(item["_id"], item.get("_source", {}), version)
-        return found
+                    revision = item["_seq_no"], item["_primary_term"]
+                    stored[item["_id"]] = StoredDocument(item["_id"], item.get("_source", {}), revision)
+        return stored
 
     def find(
         self,
@@ -89,17 +89,17 @@ class Cluster:
         page: int = PAGE_DOCUMENTS,
         shard: int | None = None,
     ) -> Iterator[StoredDocument]:
-        """Documents that match, in the order of ``sort`` (whose last key must be unique), a page at a time.
+        """Yields the matching documents in the order of ``sort``, whose last key must be unique, page by page.
 
-        They hold only ``fields`` where given, and never those of ``without``.  Of one ``shard`` they are those that
-        the cluster shows by itself.
+        They hold only ``fields`` if given, and never those of ``without``.  With ``shard`` the search is limited to
+        that shard and does not refresh the index.
         """
         if shard is None:
             self.refresh(kind)
         while limit is None or limit > 0:
             size = page if limit is None else min(page, limit)
-            with explained():
-                answer = self.client.search(
+            with translated_errors():
+                response = self.client.search(
                     index=self.alias(kind),
                     query=query,
                     sort=list(sort),
@@ -112,7 +112,7 @@ class Cluster:
                     track_total_hits=False,
                     allow_partial_search_results=False,
                 )
-            hits = part(answer, "hits", "hits")
+            hits = nested_value(response, "hits", "hits")
             for hit in hits:
                 yield StoredDocument(
                     hit["_id"], hit["_source"], (hit["_seq_no"], hit["_primary_term"]), tuple(hit["sort"])
@@ -124,52 +124,52 @@ class Cluster:
 
     def count(self, kind: str, query: Json) -> int:
         self.refresh(kind)
-        with explained():
-            answer = self.client.count(index=self.alias(kind), query=query)
-        if part(answer, "_shards", "failed"):
-            raise StoreUnavailable(f"Elasticsearch could not count all of {self.alias(kind)}")
-        return int(part(answer, "count"))
+        with translated_errors():
+            response = self.client.count(index=self.alias(kind), query=query)
+        if nested_value(response, "_shards", "failed"):
+            raise StoreUnavailable(f"Elasticsearch could not count all documents of {self.alias(kind)}")
+        return int(nested_value(response, "count"))
 
     def refresh(self, kind: str) -> None:
-        """Makes what was written through this object visible to a search, whichever thread wrote it."""
-        if kind in COORDINATING:
+        """Makes everything that any thread wrote through this object visible to a search."""
+        if kind in ALWAYS_REFRESHED_KINDS:
             self._refresh(kind)
             return
         with self._lock:
-            written, refreshing = self._written[kind], self._refreshing[kind]
-        if self._shown[kind] < written:
-            with refreshing:  # one under way may have begun before the last write
-                if self._shown[kind] < written:
+            written, refresh_lock = self._written[kind], self._refresh_locks[kind]
+        if self._refreshed[kind] < written:
+            with refresh_lock:  # waits for a running refresh, which may have begun before the last write
+                if self._refreshed[kind] < written:
                     self._refresh(kind)
 
     def _refresh(self, kind: str) -> None:
         with self._lock:
             written = self._written[kind]
-        with explained():  # who may only read sees what is visible anyway
+        with translated_errors():  # a key that may only read may not refresh, and has written nothing
             self.client.options(ignore_status=403).indices.refresh(index=self.alias(kind))
         with self._lock:
-            self._shown[kind] = max(self._shown[kind], written)
+            self._refreshed[kind] = max(self._refreshed[kind], written)
 
     def refresh_all(self) -> None:
-        """Makes all that was written through this object visible to everybody's searches."""
+        """Makes everything that was written through this object visible to the searches of all processes."""
         with self._lock:
-            kinds = [kind for kind, written in self._written.items() if self._shown[kind] < written]
+            kinds = [kind for kind, written in self._written.items() if self._refreshed[kind] < written]
         for kind in sorted(kinds):
             self.refresh(kind)
 
     # ---- writing
 
     def write(self, writes: Sequence[Write], *, keep: bool = False) -> list[WriteResult]:
-        """Writes all and tells the fate of each, in order; see `bulk.bulk`.
+        """Writes documents and returns the results in order; see `bulk.write_all`.
 
-        A document that the mapping rejects is, with ``keep``, set aside with its reason; without, StoreRefused.
+        If the mapping rejects a document, it becomes a dead letter with ``keep``, and raises StoreRefused without.
         """
         results = self._bulk(writes)
         if rejected := [pair for pair in zip(writes, results, strict=True) if pair[1].rejected]:
             if not keep:
-                write, why = rejected[0]
+                write, result = rejected[0]
                 raise StoreRefused(
-                    f"Elasticsearch rejects the document {write.id} of {self.alias(write.kind)}: {why.reason}"
+                    f"Elasticsearch rejects the document {write.id} of {self.alias(write.kind)}: {result.reason}"
                 )
             self._keep_rejected(rejected)
         return results
@@ -178,27 +178,28 @@ class Cluster:
         if not writes:
             return []
         try:
-            return bulk.bulk(self.client, writes, names={write.kind: self.alias(write.kind) for write in writes})
+            return bulk.write_all(self.client, writes, targets={write.kind: self.alias(write.kind) for write in writes})
         finally:
             with self._lock:
                 self._written.update(write.kind for write in writes)
 
     def _keep_rejected(self, rejected: Sequence[tuple[Write, WriteResult]]) -> None:
-        """Sets rejected documents aside, to be shown and replayed.
+        """Stores rejected documents as dead letters, to be listed and replayed.
 
-        One that is too large even for that (a proxy's limit) leaves its id and the reason.
+        If a proxy's limit is too small even for that, only the id and the reason are stored.
         """
         for write, result in rejected:
             log.error("%s rejects the document %s: %s", self.alias(write.kind), write.id, result.reason)
-        refused = [pair for pair, kept in self._put_dead_letters(rejected, bodies=True) if not kept.done]
-        for (write, _), kept in self._put_dead_letters(refused, bodies=False):
+        too_large = [pair for pair, kept in self._put_dead_letters(rejected, bodies=True) if not kept.done]
+        for (write, _), kept in self._put_dead_letters(too_large, bodies=False):
             if not kept.done:
                 log.error("%s cannot be kept in %s: %s", write.id, self.alias("failed"), kept.reason)
 
     def _put_dead_letters(
         self, rejected: Sequence[tuple[Write, WriteResult]], *, bodies: bool
     ) -> list[tuple[tuple[Write, WriteResult], WriteResult]]:
-        moment = rfc3339(now())
+        """Returns each rejected write with the result of storing its dead letter."""
+        failed_at = rfc3339(now())
         writes = [
             Write(
                 kind="failed",
@@ -208,8 +209,8 @@ class Cluster:
                     "document": write.id,
                     "op": write.op,
                     "body": bulk.dumps(write.document).decode() if bodies else "",
-                    "reason": result.reason[: schema.MAX_KEYWORD_BYTES],
-                    "failed_at": moment,
+                    "reason": result.reason[: schema.MAX_KEYWORD_CHARACTERS],
+                    "failed_at": failed_at,
                 },
             )
             for write, result in rejected

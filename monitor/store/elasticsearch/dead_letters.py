@@ -1,4 +1,4 @@
-"""Documents that a mapping rejected: shown, and written again when the reason is gone."""
+"""Dead letters: documents that a mapping rejected, kept to be listed and to be written again later."""
 
 from __future__ import annotations
 
@@ -19,75 +19,76 @@ if TYPE_CHECKING:
     from monitor.models import Json
     from monitor.store.elasticsearch.cluster import StoredDocument
 
-REPLAY_BATCH = 200
+REPLAY_BATCH = 200  # dead letters
 
 
 class DeadLetters(Cluster):
-    """The part of the store that keeps what was rejected."""
+    """The part of the store that keeps rejected documents."""
 
     def rejected(self, *, limit: int = 1000) -> list[DeadLetter]:
-        """What was set aside, newest first."""
+        """Returns the dead letters, newest first."""
         order: list[Json] = [{"failed_at": "desc"}, {"kind": "asc"}, {"document": "asc"}]
         return [
             DeadLetter(
-                index=self.alias(stored.document["kind"]),
-                id=stored.document["document"],
-                reason=stored.document["reason"],
-                failed_at=from_rfc3339(stored.document["failed_at"]),
+                index=self.alias(letter.document["kind"]),
+                id=letter.document["document"],
+                reason=letter.document["reason"],
+                failed_at=from_rfc3339(letter.document["failed_at"]),
             )
-            for stored in self.find("failed", {"match_all": {}}, sort=order, limit=limit)
+            for letter in self.find("failed", {"match_all": {}}, sort=order, limit=limit)
         ]
 
     def rejections(self) -> int:
-        """How many documents are set aside."""
+        """Returns the number of dead letters."""
         return self.count("failed", {"match_all": {}})
 
     def replay(self) -> ReplayResult:
-        """Writes what was set aside again, and forgets what could be written or is older than what is stored.
+        """Writes the rejected documents again; deletes the dead letters that are written or superseded.
 
-        What was too large to be set aside whole stays as it is.
+        A dead letter without a body, which was too large to be kept, stays as it is.
         """
         order: list[Json] = [{"failed_at": "asc"}, {"kind": "asc"}, {"document": "asc"}]
         written = superseded = rejected = 0
         for batch in batched(self.find("failed", {"match_all": {}}, sort=order), REPLAY_BATCH):
-            whole = [stored for stored in batch if stored.document["body"]]
-            rejected += len(batch) - len(whole)
-            writes = self._again(whole)
-            fates = iter(self._bulk([write for write in writes if write]))  # what is rejected again is aside already
-            done: list[Write] = []
-            for stored, write in zip(whole, writes, strict=True):
-                fate = next(fates) if write else None
-                if fate is not None and fate.rejected:
+            letters = [letter for letter in batch if letter.document["body"]]
+            rejected += len(batch) - len(letters)
+            writes = self._rewrites(letters)
+            # `write` would make new dead letters of those rejected again.
+            results = iter(self._bulk([write for write in writes if write]))
+            deletions: list[Write] = []
+            for letter, write in zip(letters, writes, strict=True):
+                result = next(results) if write else None
+                if result is not None and result.rejected:
                     rejected += 1
                     continue
-                if fate is not None and fate.done:
+                if result is not None and result.done:
                     written += 1
                 else:
                     superseded += 1
-                done.append(Write(kind="failed", id=stored.id, document={}, op="delete"))
-            self.write(done)
+                deletions.append(Write(kind="failed", id=letter.id, document={}, op="delete"))
+            self.write(deletions)
         return ReplayResult(written=written, superseded=superseded, rejected=rejected)
 
-    def _again(self, batch: Sequence[StoredDocument]) -> list[Write | None]:
-        """The writes that were rejected, None where something newer took the place."""
-        names: defaultdict[str, list[str]] = defaultdict(list)
-        for stored in batch:
-            names[stored.document["kind"]].append(stored.document["document"])
-        known = {kind: self.get(kind, ids, fields=("version",)) for kind, ids in names.items()}
-        return [_rewritten(stored, known[stored.document["kind"]]) for stored in batch]
+    def _rewrites(self, letters: Sequence[StoredDocument]) -> list[Write | None]:
+        """Returns the rejected write of each dead letter, or None if a newer document is stored."""
+        ids_by_kind: defaultdict[str, list[str]] = defaultdict(list)
+        for letter in letters:
+            ids_by_kind[letter.document["kind"]].append(letter.document["document"])
+        stored = {kind: self.get(kind, ids, fields=("version",)) for kind, ids in ids_by_kind.items()}
+        return [_rewrite(letter, stored[letter.document["kind"]]) for letter in letters]
 
 
-def _rewritten(aside: StoredDocument, stored: Mapping[str, StoredDocument]) -> Write | None:
-    """The write that was rejected, unless something newer took its place.
+def _rewrite(letter: StoredDocument, stored_documents: Mapping[str, StoredDocument]) -> Write | None:
+    """Returns the rejected write, or None if a newer document is stored.
 
-    Of anything but a story whatever is stored is at least as good: it was written later, or, of a visit that is
-    waiting, its page is fetched again.
+    For every kind but stories any stored document counts as newer: it was written later, or it is a frontier entry
+    that is still due, so that its page is fetched again.
     """
-    kind, name = aside.document["kind"], aside.document["document"]
-    body: Json = orjson.loads(aside.document["body"])
-    known = stored.get(name)
-    if known is None:
+    kind, name = letter.document["kind"], letter.document["document"]
+    body: Json = orjson.loads(letter.document["body"])
+    stored = stored_documents.get(name)
+    if stored is None:
         return Write(kind=kind, id=name, document=body, op="create")
-    if kind != "stories" or known.document["version"] >= body["version"]:
+    if kind != "stories" or stored.document["version"] >= body["version"]:
         return None
-    return Write(kind=kind, id=name, document=body, version=known.version)
+    return Write(kind=kind, id=name, document=body, revision=stored.revision)

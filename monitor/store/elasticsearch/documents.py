@@ -1,4 +1,4 @@
-"""Models as documents and back.  A document's fields are named as the model's; times are RFC 3339."""
+"""Conversion of models to documents and back.  A document has the model's field names; times are RFC 3339."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from monitor.models import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-HIDDEN = ("date", "bands", "signature")  # fields of a story's document that are not the story's
+INDEX_ONLY_FIELDS = ("date", "bands", "signature")  # fields of a story's document that the model lacks
 
 
 def digest(*parts: object) -> str:
-    """A document's id from what identifies it, whatever the length of that."""
+    """Returns a document id of fixed length, derived from the parts that identify the document."""
     return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def story(value: Story, signature: Sequence[int]) -> Json:
-    document = value.to_json()
-    document["date"] = rfc3339(value.published_at or value.first_seen_at)
+def story(model: Story, signature: Sequence[int]) -> Json:
+    document = model.to_json()
+    document["date"] = rfc3339(model.published_at or model.first_seen_at)
     if signature:
         from monitor.similarity import bands
 
@@ -43,84 +43,85 @@ def story(value: Story, signature: Sequence[int]) -> Json:
     return document
 
 
-def hit(value: Hit) -> Json:
-    return _plain(asdict(value))
+def hit(model: Hit) -> Json:
+    return _plain(asdict(model))
 
 
 def read_hit(document: Json) -> Hit:
-    return Hit(**_times(document, "matched_at", "published_at"))
+    return Hit(**_with_times(document, "matched_at", "published_at"))
 
 
-def frontier_entry(value: FrontierEntry, outcome: Outcome | None = None) -> Json:
-    document = asdict(value)
+def frontier_entry(model: FrontierEntry, outcome: Outcome | None = None) -> Json:
+    document = asdict(model)
     document |= document.pop("candidate")
     if outcome:
         document |= asdict(outcome)
     return _plain(document)
 
 
-def alias(value: str, of: FrontierEntry, story: str | None) -> Json:
-    """An address that led to another one's story and is finished with it."""
+def alias(url_id: str, entry: FrontierEntry, story: str | None) -> Json:
+    """Returns the document of a URL that led to the story of another frontier entry and is done with it."""
     return {
-        "id": value,
-        "outlet": of.candidate.outlet,
-        "first_seen_at": rfc3339(of.first_seen_at),
+        "id": url_id,
+        "outlet": entry.candidate.outlet,
+        "first_seen_at": rfc3339(entry.first_seen_at),
         "alias": True,
         **({"story": story} if story else {}),
     }
 
 
 def read_frontier_entry(document: Json) -> FrontierEntry:
-    document = {"next_at": None, **_times(document, "published_at", "first_seen_at", "next_at")}
+    document = {"next_at": None, **_with_times(document, "published_at", "first_seen_at", "next_at")}
     return FrontierEntry(
         candidate=Candidate(**{name: document[name] for name in Candidate.__dataclass_fields__ if name in document}),
         **{name: document[name] for name in FrontierEntry.__dataclass_fields__ if name in document},
     )
 
 
-def notification(value: Notification) -> Json:
-    return _plain(asdict(value))
+def notification(model: Notification) -> Json:
+    return _plain(asdict(model))
 
 
 def read_notification(document: Json) -> Notification:
-    document = _times(document, "due_at", "created_at")
+    document = _with_times(document, "due_at", "created_at")
     values = {name: document[name] for name in Notification.__dataclass_fields__ if name in document}
     return Notification(**values | {"to": tuple(document["to"])})
 
 
-def outlet(value: OutletState) -> Json:
-    document = asdict(value)
-    document["interval"] = value.interval.total_seconds()
+def outlet(model: OutletState) -> Json:
+    document = asdict(model)
+    document["interval"] = model.interval.total_seconds()
     document["sources"] = {name: _plain(source) for name, source in document["sources"].items()}
     return _plain(document)
 
 
 def read_outlet(document: Json) -> OutletState:
-    document = _times(document, "next_poll_at", "lease_until", "last_poll_at", "last_ok_at", "last_story_at")
+    document = _with_times(document, "next_poll_at", "lease_until", "last_poll_at", "last_ok_at", "last_story_at")
     document["interval"] = timedelta(seconds=document["interval"])
     document["sources"] = {
-        name: SourceState(**_times(source, "fetched_at")) for name, source in document.get("sources", {}).items()
+        name: SourceState(**_with_times(source, "fetched_at")) for name, source in document.get("sources", {}).items()
     }
     return OutletState(**document)
 
 
 def _plain(document: Json) -> Json:
-    """Times as text, tuples as lists, and what is None left out: an absent field is what Elasticsearch knows."""
-    return {name: _value(value) for name, value in document.items() if value is not None}
+    """Returns a document with times as text and tuples as lists, without the fields that are None."""
+    return {name: _plain_value(value) for name, value in document.items() if value is not None}
 
 
-def _value(value: object) -> object:
+def _plain_value(value: object) -> object:
     if isinstance(value, datetime):
         return rfc3339(value)
     return list(value) if isinstance(value, tuple) else value
 
 
-def _times(document: Json, *names: str) -> Json:
-    read = dict(document)
+def _with_times(document: Json, *names: str) -> Json:
+    """Returns a copy of the document with these fields, if present, as datetimes."""
+    copy = dict(document)
     for name in names:
-        if read.get(name) is not None:
-            read[name] = from_rfc3339(read[name])
-    return read
+        if copy.get(name) is not None:
+            copy[name] = from_rfc3339(copy[name])
+    return copy
 
 
 def read_time(text: str | None) -> datetime | None:

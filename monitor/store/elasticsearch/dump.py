@@ -1,4 +1,4 @@
-"""Everything out of a store and into another, record by record."""
+"""Copies all records out of a store and into another, one by one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from monitor.store.elasticsearch.frontier import Frontier
 from monitor.store.elasticsearch.outbox import SNOOZE, Outbox
 from monitor.store.elasticsearch.outlets import Outlets
 from monitor.store.elasticsearch.settings import SETTING, setting_write
-from monitor.store.elasticsearch.stories import Stories, written_version
+from monitor.store.elasticsearch.stories import Stories, version_write
 from monitor.store.protocol import Alias, History, OutboxRecord, Record, Setting, Snooze
 
 if TYPE_CHECKING:
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
     from monitor.store.elasticsearch.cluster import StoredDocument
 
 BY_KEY: list[Json] = [{"story": "asc"}, {"alert": "asc"}, {"version": "asc"}]
-ALL: Json = {"match_all": {}}
+ALL_QUERY: Json = {"match_all": {}}
 
 
 class Dump(Stories, Frontier, Outlets, Outbox):
-    """The part of the store that is copied from and into."""
+    """The parts of the store whose records can be copied from it and into it."""
 
     def dump(self) -> Iterator[Record]:
         yield from self._histories()
-        for stored in self.find("hits", ALL, sort=BY_KEY):
+        for stored in self.find("hits", ALL_QUERY, sort=BY_KEY):
             yield documents.read_hit(stored.document)
-        for stored in self.find("outbox", ALL, sort=BY_KEY):
+        for stored in self.find("outbox", ALL_QUERY, sort=BY_KEY):
             sent_at = documents.read_time(stored.document.get("sent_at"))
             yield OutboxRecord(notification=documents.read_notification(stored.document), sent_at=sent_at)
-        for stored in self.find("urls", ALL, sort=[{"id": "asc"}]):
+        for stored in self.find("urls", ALL_QUERY, sort=[{"id": "asc"}]):
             if stored.document.get("alias"):
                 yield Alias(id=stored.id, story=stored.document.get("story"))
             else:
@@ -48,92 +48,90 @@ class Dump(Stories, Frontier, Outlets, Outbox):
         yield from (Setting(key=key, value=value) for key, value in self.settings().items())
 
     def _histories(self) -> Iterator[History]:
-        for page in batched(self.find("stories", ALL, sort=[{"id": "asc"}], without=documents.HIDDEN), PAGE_DOCUMENTS):
+        stored_stories = self.find("stories", ALL_QUERY, sort=[{"id": "asc"}], without=documents.INDEX_ONLY_FIELDS)
+        for page in batched(stored_stories, PAGE_DOCUMENTS):
             stories = [Story.from_json(stored.document) for stored in page]
             earlier = self.earlier([story for story in stories if story.version > 1])
             for story in stories:
                 yield History(versions=(*earlier.get(story.id, ()), story))
 
     def load(self, records: Sequence[Record]) -> int:
-        """See `Store.load`.  Stories come first, as nothing else may be there without them."""
-        new = 0
-        told = [record.versions for record in records if isinstance(record, History)]
-        while told:  # one story twice in a batch: the second is compared with what the first has left
-            turn: dict[str, tuple[Story, ...]] = {}
-            for versions in told:
-                turn.setdefault(versions[-1].id, versions)
-            new += self._load_stories(list(turn.values()))
-            taken = set(map(id, turn.values()))
-            told = [versions for versions in told if id(versions) not in taken]
+        """See `Store.load`.  Writes the stories first, because all other records refer to them."""
+        changed = 0
+        histories = [record.versions for record in records if isinstance(record, History)]
+        while histories:  # if a story comes twice, the second is compared with the result of the first
+            first_of_story: dict[str, tuple[Story, ...]] = {}
+            for versions in histories:
+                first_of_story.setdefault(versions[-1].id, versions)
+            changed += self._load_stories(list(first_of_story.values()))
+            loaded = set(map(id, first_of_story.values()))
+            histories = [versions for versions in histories if id(versions) not in loaded]
         others = [record for record in records if not isinstance(record, History)]
-        writes = [_created(record) for record in others]
+        writes = [_create(record) for record in others]
         results = self.write(writes)
-        known = [
+        existing = [
             (record, write) for record, write, result in zip(others, writes, results, strict=True) if result.conflict
         ]
-        return new + sum(result.done for result in results) + self._load_over(known)
+        return changed + sum(result.done for result in results) + self._update_existing(existing)
 
-    def _load_stories(self, told: Sequence[tuple[Story, ...]]) -> int:
-        """Writes those that are newer than what is stored, which becomes history; no story comes twice."""
+    def _load_stories(self, histories: Sequence[tuple[Story, ...]]) -> int:
+        """Writes the stories that are newer than the stored ones, which become history.  No story may come twice."""
         from monitor.similarity import signature
 
-        stored = self.get("stories", [versions[-1].id for versions in told], fields=("version",))
-        newer = [versions for versions in told if versions[-1].version > _version(stored.get(versions[-1].id))]
+        stored = self.get("stories", [versions[-1].id for versions in histories], fields=("version",))
+        newer = [versions for versions in histories if versions[-1].version > _version(stored.get(versions[-1].id))]
         replaced = self.stories([versions[-1].id for versions in newer if versions[-1].id in stored]).values()
-        self.write([written_version(old.to_json()) for old in replaced])
-        self.write([written_version(old.to_json()) for *earlier, _ in newer for old in earlier])
+        self.write([version_write(old.to_json()) for old in replaced])
+        self.write([version_write(old.to_json()) for *earlier, _ in newer for old in earlier])
         writes = []
         for *_, story in newer:
-            known = stored.get(story.id)
+            current = stored.get(story.id)
             writes.append(
                 Write(
                     kind="stories",
                     id=story.id,
                     document=documents.story(story, signature(story.text)),
-                    op="index" if known else "create",
-                    version=known.version if known else None,
+                    op="index" if current else "create",
+                    revision=current.revision if current else None,
                 )
             )
         return sum(result.done for result in self.write(writes))
 
-    def _load_over(self, taken: Sequence[tuple[Record, Write]]) -> int:
-        """Of what is there already, mail is sent where its copy is, and an outlet polled later is as its copy."""
+    def _update_existing(self, existing: Sequence[tuple[Record, Write]]) -> int:
+        """Marks stored notifications as sent if the record was, and overwrites outlets that were polled later."""
         changes = []
         for kind in ("outbox", "outlets"):
-            given = {write.id: (record, write) for record, write in taken if write.kind == kind}
-            for name, known in self.get(kind, list(given), fields=("sent_at", "holder", "last_poll_at")).items():
-                record, write = given[name]
+            by_id = {write.id: (record, write) for record, write in existing if write.kind == kind}
+            for name, stored in self.get(kind, list(by_id), fields=("sent_at", "holder", "last_poll_at")).items():
+                record, write = by_id[name]
                 match record:
-                    case OutboxRecord() if record.sent_at and not known.document.get("sent_at"):
-                        change: Json = {"sent_at": rfc3339(record.sent_at), "holder": None, "claimed_until": None}
-                        changes.append(Write(kind=kind, id=name, document=change, op="update", version=known.version))
-                    case OutletState() if _later(record, known):
-                        changes.append(Write(kind=kind, id=name, document=write.document, version=known.version))
+                    case OutboxRecord() if record.sent_at and not stored.document.get("sent_at"):
+                        sent: Json = {"sent_at": rfc3339(record.sent_at), "holder": None, "claimed_until": None}
+                        changes.append(Write(kind=kind, id=name, document=sent, op="update", revision=stored.revision))
+                    case OutletState() if _is_later(record, stored):
+                        changes.append(Write(kind=kind, id=name, document=write.document, revision=stored.revision))
         return sum(result.done for result in self.write(changes))
 
 
-def _later(record: OutletState, known: StoredDocument) -> bool:
-    """Whether the outlet was polled later than is known, and nobody is at it."""
-    if known.document.get("holder") is not None or record.last_poll_at is None:
+def _is_later(record: OutletState, stored: StoredDocument) -> bool:
+    """Returns True if the record was polled later than the stored outlet, which no process holds."""
+    if stored.document.get("holder") is not None or record.last_poll_at is None:
         return False
-    before = documents.read_time(known.document.get("last_poll_at"))
-    return before is None or record.last_poll_at > before
+    stored_poll_at = documents.read_time(stored.document.get("last_poll_at"))
+    return stored_poll_at is None or record.last_poll_at > stored_poll_at
 
 
 def _version(stored: StoredDocument | None) -> int:
     return int(stored.document["version"]) if stored else 0
 
 
-def _created(record: Hit | OutboxRecord | FrontierEntry | Alias | OutletState | Snooze | Setting) -> Write:
+def _create(record: Hit | OutboxRecord | FrontierEntry | Alias | OutletState | Snooze | Setting) -> Write:
     match record:
         case Hit():
             kind, name, document = "hits", digest(record.alert, record.story, record.version), documents.hit(record)
         case OutboxRecord():
-            kind, name, document = (
-                "outbox",
-                digest(*record.notification.key),
-                documents.notification(record.notification),
-            )
+            kind, name = "outbox", digest(*record.notification.key)
+            document = documents.notification(record.notification)
             if record.sent_at:
                 document["sent_at"] = rfc3339(record.sent_at)
         case FrontierEntry():

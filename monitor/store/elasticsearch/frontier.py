@@ -1,4 +1,4 @@
-"""The crawl frontier: an address met once is a document of ``urls`` for ever, waiting while it has a ``next_at``."""
+"""The crawl frontier: every URL ever offered has a document in ``urls``, and is due once its ``next_at`` is reached."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ if TYPE_CHECKING:
 
 
 class Frontier(Cluster):
-    """The part of the store that knows which addresses were met and which are to be fetched."""
+    """The part of the store that keeps the frontier entries."""
 
     def enqueue(self, candidates: Sequence[Candidate], *, now: datetime) -> list[FrontierEntry]:
-        """See `Store.enqueue`.  Most of a feed is known: asking which costs less than writing them in vain."""
+        """See `Store.enqueue`.  Looks up the known URLs first: most are, and conflicting writes cost more."""
         offered: dict[str, Candidate] = {}
         for candidate in candidates:
             offered.setdefault(story_id(candidate.url), candidate)
         known = self.get("urls", list(offered), fields=())
-        visits = [
+        entries = [
             FrontierEntry(id=name, candidate=candidate, first_seen_at=now, next_at=now)
             for name, candidate in offered.items()
             if name not in known
         ]
         writes = [
-            Write(kind="urls", id=visit.id, document=documents.frontier_entry(visit), op="create") for visit in visits
+            Write(kind="urls", id=entry.id, document=documents.frontier_entry(entry), op="create") for entry in entries
         ]
-        written = self.write(writes, keep=True)
-        return [visit for visit, result in zip(visits, written, strict=True) if result.done]
+        results = self.write(writes, keep=True)
+        return [entry for entry, result in zip(entries, results, strict=True) if result.done]
 
     def due_entries(self, outlet: str, *, now: datetime, limit: int) -> list[FrontierEntry]:
         query = {"bool": {"filter": [{"term": {"outlet": outlet}}, {"range": {"next_at": {"lte": rfc3339(now)}}}]}}
-        found = [
-            stored.id for stored in self.find("urls", query, sort=[{"next_at": "asc"}, {"id": "asc"}], limit=limit)
-        ]
-        # Who held the outlet before may have finished some within the second that a search is behind.
-        read = self.get("urls", found)
-        visits = (documents.read_frontier_entry(read[name].document) for name in found if name in read)
-        return [visit for visit in visits if visit.next_at is not None and visit.next_at <= now]
+        ids = [stored.id for stored in self.find("urls", query, sort=[{"next_at": "asc"}, {"id": "asc"}], limit=limit)]
+        # Reads them by id, as the outlet's previous holder may have finished some in the second that a search lags.
+        stored_entries = self.get("urls", ids)
+        entries = (
+            documents.read_frontier_entry(stored_entries[name].document) for name in ids if name in stored_entries
+        )
+        return [entry for entry in entries if entry.next_at is not None and entry.next_at <= now]

@@ -1,40 +1,93 @@
-"""Templates and indices made, and documents moved to a newer mapping: a new index, a copy, and the alias turned."""
+"""Creates templates and indices, and moves documents to a newer mapping: new index, copy, switch of the alias."""
 
 from __future__ import annotations
 
 import logging
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from elasticsearch import ApiError
 
 from monitor.errors import StoreRefused
 from monitor.store.elasticsearch import bulk, schema
 from monitor.store.elasticsearch.bulk import Write
-from monitor.store.elasticsearch.client import explained, not_elasticsearch, part
+from monitor.store.elasticsearch.client import nested_value, not_elasticsearch, translated_errors
 from monitor.store.elasticsearch.cluster import PAGE_DOCUMENTS, Cluster
+from monitor.store.elasticsearch.documents import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from monitor.models import Json
 
 log = logging.getLogger(__name__)
 
-KEEP_ALIVE = "5m"  # between two pages of a copy
+KEEP_ALIVE = "5m"  # how long the point in time of a copy lives after each page
+
+Transform: TypeAlias = Callable[[Write], Write]  # of a document's id and body
+
+
+# ---- transforms of stored documents
+
+
+def _renamed(document: Json, names: dict[str, str]) -> Json:
+    return {names.get(name, name): value for name, value in document.items()}
+
+
+def _outlet_from_1(write: Write) -> Write:
+    document = _renamed(write.document, {"token": "fencing_token", "counts": "dispositions"})
+    if "memory" in document:
+        document["memory"] = _renamed(document["memory"], {"furniture": "boilerplate"})
+    return replace(write, document=document)
+
+
+def _outbox_from_1(write: Write) -> Write:
+    return replace(write, document=_renamed(write.document, {"batch": "message_id"}))
+
+
+def _setting_from_note(write: Write) -> Write:
+    """Notes become settings; snoozes, which share the index, keep their id."""
+    if write.document["kind"] != "note":
+        return write
+    return replace(write, id=digest("setting", write.document["key"]), document={**write.document, "kind": "setting"})
+
+
+#: By kind and version, the transform of a document into one of the next version; without an entry it stays the same.
+TRANSFORMS: Final[dict[str, dict[int, Transform]]] = {
+    "outlets": {1: _outlet_from_1},
+    "outbox": {1: _outbox_from_1},
+    "settings": {0: _setting_from_note},
+}
+
+
+def transform_from(kind: str, version: int) -> Transform:
+    """Returns the transform of a document of that version into one of the current version."""
+    transforms = TRANSFORMS.get(kind, {})
+    chain = [transforms[older] for older in range(version, schema.VERSIONS[kind]) if older in transforms]
+
+    def transform(write: Write) -> Write:
+        for transform_once in chain:
+            write = transform_once(write)
+        return write
+
+    return transform
+
+
+# ---- setup
 
 
 def setup(cluster: Cluster) -> None:
-    """Makes what is missing and migrates what is older.
+    """Creates missing indices and migrates older ones.
 
-    Asks first and writes only where something is to be done: a crawler's key may not make indices.
-    Raises StoreRefused where an index is newer than this program, or is no alias of ours.
+    Reads first and writes only if something is to be done, because a crawler's key may not create indices.
+    Raises StoreRefused if an index is newer than this program, or if an index has the name of an alias.
     """
     current = versions(cluster)
     for kind in schema.KINDS:
-        if kind not in current and (found := _without_alias(cluster, kind)) is not None:
-            _put_alias(cluster, kind, found)
-            current[kind] = found
+        if kind not in current and (version := _version_without_alias(cluster, kind)) is not None:
+            if version > 0:
+                _put_alias(cluster, kind, version)
+            current[kind] = version
     for kind, version in current.items():
         if version > schema.VERSIONS[kind]:
             raise StoreRefused(
@@ -46,42 +99,51 @@ def setup(cluster: Cluster) -> None:
     if missing or older:
         put_templates(cluster)
     for kind in missing:
-        _make(cluster, kind, alias=True)
+        _create_index(cluster, kind, alias=True)
+    if older:
+        _delete_former_templates(cluster)
     for kind in older:
-        migrate(cluster, kind, current[kind])
+        migrate(cluster, kind, current[kind], transform_from(kind, current[kind]))
 
 
 def versions(cluster: Cluster) -> dict[str, int]:
-    """The mapping's version of each kind of document that is there."""
-    with explained():
-        answer = cluster.client.options(ignore_status=404).indices.get_alias(
+    """Returns the mapping version of each kind that has an alias."""
+    with translated_errors():
+        response = cluster.client.options(ignore_status=404).indices.get_alias(
             name=[cluster.alias(kind) for kind in schema.KINDS]
         )
-    if not isinstance(answer.body, dict):
-        raise not_elasticsearch(answer.meta.status)
-    found: dict[str, int] = {}
-    for index, value in answer.body.items():
+    if not isinstance(response.body, dict):
+        raise not_elasticsearch(response.meta.status)
+    by_kind: dict[str, int] = {}
+    for index, value in response.body.items():
         match = re.fullmatch(re.escape(cluster.prefix) + r"-(\w+)-v(\d+)", index)
         if match and isinstance(value, dict) and f"{cluster.prefix}-{match[1]}" in value.get("aliases", {}):
-            found[match[1]] = int(match[2])
-    return {kind: version for kind, version in found.items() if kind in schema.KINDS}
+            by_kind[match[1]] = int(match[2])
+    return {kind: version for kind, version in by_kind.items() if kind in schema.KINDS}
 
 
-def _without_alias(cluster: Cluster, kind: str) -> int | None:
-    """The version of an index that lost its alias, as one does that is restored from a snapshot.
+def _version_without_alias(cluster: Cluster, kind: str) -> int | None:
+    """Returns the version of a kind's index although the kind has no alias, or None if there is no such index.
 
-    Of several it is the oldest: a migration deletes that when its copy is whole.
+    An index restored from a snapshot has lost its alias.  Version 0 is the index under the kind's former name.
+    Of several indices the oldest counts, because a migration deletes it only when its copy is complete.
     """
-    with explained():
-        answer = cluster.client.indices.get(index=f"{cluster.alias(kind)}-v*", features="aliases")
-    found = [re.fullmatch(re.escape(cluster.alias(kind)) + r"-v(\d+)", index) for index in answer]
-    return min((int(match[1]) for match in found if match), default=None)
+    if kind in schema.FORMER_KINDS:
+        former = schema.index_name(cluster.prefix, kind, 0)
+        with translated_errors():
+            response = cluster.client.options(ignore_status=404).indices.get(index=former, features="aliases")
+        if response.meta.status != 404:
+            return 0
+    with translated_errors():
+        indices = cluster.client.indices.get(index=schema.index_pattern(cluster.prefix, kind), features="aliases")
+    matches = [re.fullmatch(re.escape(cluster.alias(kind)) + r"-v(\d+)", index) for index in indices]
+    return min((int(match[1]) for match in matches if match), default=None)
 
 
 def _put_alias(cluster: Cluster, kind: str, version: int) -> None:
-    index, alias = schema.index(cluster.prefix, kind, version), cluster.alias(kind)
-    log.info("%s gets its alias %s back", index, alias)
-    with explained():
+    index, alias = schema.index_name(cluster.prefix, kind, version), cluster.alias(kind)
+    log.info("restoring the alias %s of %s", alias, index)
+    with translated_errors():
         cluster.client.indices.update_aliases(
             actions=[{"add": {"index": index, "alias": alias, "is_write_index": True}}]
         )
@@ -89,7 +151,7 @@ def _put_alias(cluster: Cluster, kind: str, version: int) -> None:
 
 def put_templates(cluster: Cluster) -> list[str]:
     """Writes the component and index templates and returns their names."""
-    with explained():
+    with translated_errors():
         for name, template in schema.component_templates(cluster.prefix).items():
             cluster.client.cluster.put_component_template(name=name, **template)
         for name, template in schema.index_templates(cluster.prefix).items():
@@ -98,93 +160,125 @@ def put_templates(cluster: Cluster) -> list[str]:
     return [*schema.component_templates(cluster.prefix), *schema.index_templates(cluster.prefix)]
 
 
-def _make(cluster: Cluster, kind: str, *, alias: bool) -> None:
-    """Makes an index of the current version, with its alias where there is none yet; one that is there is fine."""
-    name = schema.index(cluster.prefix, kind)
+def _delete_former_templates(cluster: Cluster) -> None:
+    client = cluster.client.options(ignore_status=404)
+    with translated_errors():
+        for name in schema.former_index_templates(cluster.prefix):  # before the component templates they are made of
+            client.indices.delete_index_template(name=name)
+        for name in schema.former_component_templates(cluster.prefix):
+            client.cluster.delete_component_template(name=name)
+
+
+def _create_index(cluster: Cluster, kind: str, *, alias: bool) -> None:
+    """Creates an index of the current version, on request with its alias; does nothing if the index exists.
+
+    Raises StoreRefused if another index has the name of the alias.
+    """
+    name = schema.index_name(cluster.prefix, kind)
     aliases = {cluster.alias(kind): {"is_write_index": True}} if alias else None
-    with explained():
+    with translated_errors():
         try:
             cluster.client.indices.create(index=name, aliases=aliases)
         except ApiError as error:
-            kind_of = error.body.get("error", {}).get("type") if isinstance(error.body, dict) else ""
-            if kind_of == "invalid_alias_name_exception" or "index with the same name" in str(error.body):
+            error_type = error.body.get("error", {}).get("type") if isinstance(error.body, dict) else ""
+            if error_type == "invalid_alias_name_exception" or "index with the same name" in str(error.body):
                 raise StoreRefused(
-                    f"an index is in the way of the alias {cluster.alias(kind)}",
+                    f"an index has the name of the alias {cluster.alias(kind)}",
                     hint="choose another store.prefix, or delete that index",
                 ) from error
-            if kind_of != "resource_already_exists_exception":
+            if error_type != "resource_already_exists_exception":
                 raise
 
 
-def migrate(
-    cluster: Cluster,
-    kind: str,
-    old_version: int,
-    transform: Callable[[Json], Json] = lambda document: document,
-) -> int:
-    """Copies a kind's documents into an index of the current mapping, turns the alias and returns how many there are.
+# ---- migration
 
-    Writers wait meanwhile: the old index is read-only from the first document to the turn.  Killed in between, it is
-    taken up by whoever calls `setup` next; two at the same time do no harm, as no copy overwrites a document.
-    Raises StoreRefused where a document does not fit the new mapping: then the old index is writable again and still
-    the one in use.
+
+def migrate(cluster: Cluster, kind: str, old_version: int, transform: Transform = lambda write: write) -> int:
+    """Copies a kind's documents into an index of the current mapping, switches the alias and returns their number.
+
+    Writers wait meanwhile: the old index is read-only from the first copied document until the switch, which also
+    deletes it.  After a kill the next `setup` resumes the copy.  Two processes may migrate at the same time, because
+    a copy never overwrites a document.
+    Raises StoreRefused if a document does not fit the new mapping; the old index is then writable and in use again.
     """
-    old, new = schema.index(cluster.prefix, kind, old_version), schema.index(cluster.prefix, kind)
+    old = schema.index_name(cluster.prefix, kind, old_version)
+    new = schema.index_name(cluster.prefix, kind)
     log.info("copying %s to %s", old, new)
-    _make(cluster, kind, alias=False)
-    with explained():
-        cluster.client.indices.add_block(index=old, block="write")
+    _create_index(cluster, kind, alias=False)
     try:
+        with translated_errors():
+            cluster.client.indices.add_block(index=old, block="write")
         count = _copy(cluster, kind, old, new, transform)
-        with explained():
-            turn: list[Json] = [
-                {"add": {"index": new, "alias": cluster.alias(kind), "is_write_index": True}},
-                {"remove_index": {"index": old}},
-            ]
-            cluster.client.indices.update_aliases(actions=turn)
+        with translated_errors():
+            cluster.client.indices.update_aliases(
+                actions=[
+                    {"add": {"index": new, "alias": cluster.alias(kind), "is_write_index": True}},
+                    {"remove_index": {"index": old}},
+                ]
+            )
     except StoreRefused:
         if versions(cluster).get(kind) == schema.VERSIONS[kind]:
-            return cluster.count(kind, {"match_all": {}})  # another process was there first
-        with explained():
-            cluster.client.indices.delete(index=new)
-            cluster.client.indices.put_settings(index=old, settings={"index.blocks.write": None})
+            return cluster.count(kind, {"match_all": {}})  # another process has completed the migration
+        _abandon(cluster, kind, old_version)
         raise
-    log.info("%s holds %d documents, %s is gone", new, count, old)
+    log.info("%s holds %d documents; %s is deleted", new, count, old)
     return count
 
 
-def _copy(cluster: Cluster, kind: str, old: str, new: str, transform: Callable[[Json], Json]) -> int:
-    """Copies what ``new`` does not have yet, counts both, and returns how many documents there are."""
+def _abandon(cluster: Cluster, kind: str, old_version: int) -> None:
+    """Deletes the copy and makes the old index writable again.
+
+    Does nothing if another process has switched the alias meanwhile: the request that deletes the copy also names the
+    old index, and fails as a unit when that is gone.
+    """
+    old = schema.index_name(cluster.prefix, kind, old_version)
+    client = cluster.client.options(ignore_status=404)
+    alias = schema.alias(cluster.prefix, kind, old_version)
+    actions: list[Json] = [
+        {"add": {"index": old, "alias": alias, "is_write_index": True}},
+        {"remove_index": {"index": schema.index_name(cluster.prefix, kind)}},
+    ]
+    with translated_errors():
+        client.indices.update_aliases(actions=actions)
+        client.indices.put_settings(index=old, settings={"index.blocks.write": None})
+
+
+def _copy(cluster: Cluster, kind: str, old: str, new: str, transform: Transform) -> int:
+    """Copies the documents that ``new`` lacks and returns how many it then has.
+
+    Raises StoreRefused if ``new`` rejects a document or has fewer than ``old``.
+    """
     client = cluster.client
-    with explained():
+    with translated_errors():
         client.indices.refresh(index=old)
-        view = client.open_point_in_time(index=old, keep_alive=KEEP_ALIVE)["id"]
+        point_in_time = client.open_point_in_time(index=old, keep_alive=KEEP_ALIVE)["id"]
     after = None
     try:
         while True:
-            with explained():
-                answer = client.search(
-                    pit={"id": view, "keep_alive": KEEP_ALIVE},
+            with translated_errors():
+                response = client.search(
+                    pit={"id": point_in_time, "keep_alive": KEEP_ALIVE},
                     size=PAGE_DOCUMENTS,
                     sort=[{"_shard_doc": "asc"}],
                     search_after=after,
                     track_total_hits=False,
                     allow_partial_search_results=False,
                 )
-            hits = part(answer, "hits", "hits")
+            hits = nested_value(response, "hits", "hits")
             if not hits:
                 break
-            view, after = answer["pit_id"], hits[-1]["sort"]
-            copies = [Write(kind=kind, id=hit["_id"], document=transform(hit["_source"]), op="create") for hit in hits]
-            for write, written in zip(copies, bulk.bulk(client, copies, names={kind: new}, aliases=False), strict=True):
-                if written.rejected:
-                    raise StoreRefused(f"the document {write.id} does not fit {new}: {written.reason}")
+            point_in_time, after = response["pit_id"], hits[-1]["sort"]
+            copies = [transform(Write(kind=kind, id=hit["_id"], document=hit["_source"], op="create")) for hit in hits]
+            results = bulk.write_all(client, copies, targets={kind: new}, require_alias=False)
+            for write, result in zip(copies, results, strict=True):
+                if result.rejected:
+                    raise StoreRefused(f"the document {write.id} does not fit {new}: {result.reason}")
     finally:
-        with explained():
-            client.options(ignore_status=404).close_point_in_time(id=view)
-    with explained():
+        with translated_errors():
+            client.options(ignore_status=404).close_point_in_time(id=point_in_time)
+    with translated_errors():
         client.indices.refresh(index=new)
-        had, has = (client.count(index=index)["count"] for index in (old, new))
-    if had > has:
-        raise StoreRefused(f"{old} has {had} documents, its copy {new} only {has}")
-    return int(has)
+        old_count, new_count = (client.count(index=index)["count"] for index in (old, new))
+    if old_count > new_count:
+        raise StoreRefused(f"{old} has {old_count} documents, its copy {new} only {new_count}")
+    return int(new_count)

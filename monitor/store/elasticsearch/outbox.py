@@ -1,4 +1,4 @@
-"""The outbox: notices wait for their mail, are claimed by one process for a while, and are sent once."""
+"""The outbox: notifications wait for their mail, are claimed by one process for a while, and are sent once."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ SNOOZE = "snooze"
 
 
 class Outbox(Settings):
-    """The part of the store that keeps what is to be mailed."""
+    """The part of the store that keeps notifications and snoozes."""
 
     def claim(self, *, holder: str, now: datetime, term: timedelta, limit: int = 1000) -> list[Notification]:
-        """See `Store.claim`.  Of processes that claim a notice at once one gets it; the others reach for the next."""
-        asleep = [alert for alert, until in self.snoozes().items() if until > now]
+        """See `Store.claim`.  If several processes claim a notification at once, one gets it; the others look again."""
+        snoozed = [alert for alert, until in self.snoozes().items() if until > now]
         query = {
             "bool": {
                 "filter": [{"range": {"due_at": {"lte": rfc3339(now)}}}],
                 "must_not": [
                     SENT_QUERY,
                     {"range": {"claimed_until": {"gt": rfc3339(now)}}},
-                    {"terms": {"alert": asleep}},
+                    {"terms": {"alert": snoozed}},
                 ],
             }
         }
@@ -49,31 +49,46 @@ class Outbox(Settings):
         claimed: list[StoredDocument] = []
         while len(claimed) < limit:
             due = list(self.find("outbox", query, sort=OLDEST_FIRST, limit=limit - len(claimed)))
-            writes = [Write(kind="outbox", id=one.id, document=claim, op="update", version=one.version) for one in due]
+            writes = [
+                Write(kind="outbox", id=stored.id, document=claim, op="update", revision=stored.revision)
+                for stored in due
+            ]
             results = self.write(writes)
-            claimed += [one for one, result in zip(due, results, strict=True) if result.done]
-            if all(result.done for result in results):  # nobody was faster: there is no more
+            claimed += [stored for stored, result in zip(due, results, strict=True) if result.done]
+            if all(result.done for result in results):  # no other process was faster, so nothing else is due
                 break
-        notices = [documents.read_notification(one.document) for one in claimed]
-        return sorted(notices, key=lambda notice: (notice.due_at, notice.created_at, notice.key))
+        notifications = [documents.read_notification(stored.document) for stored in claimed]
+        return sorted(
+            notifications, key=lambda notification: (notification.due_at, notification.created_at, notification.key)
+        )
 
     def release_claims(self, is_dead: Callable[[str], bool]) -> int:
-        """See `Store.release_claims`.  A claim that changes hands meanwhile stays as it is."""
-        free: Json = {"holder": None, "claimed_until": None}
+        """See `Store.release_claims`.  A claim that passes to another holder meanwhile stays as it is."""
+        unclaimed: Json = {"holder": None, "claimed_until": None}
         query = {"bool": {"filter": [{"exists": {"field": "holder"}}], "must_not": [SENT_QUERY]}}
         writes = [
-            Write(kind="outbox", id=stored.id, document=free, op="update", version=stored.version)
+            Write(kind="outbox", id=stored.id, document=unclaimed, op="update", revision=stored.revision)
             for stored in self.find("outbox", query, sort=OLDEST_FIRST)
             if is_dead(stored.document["holder"])
         ]
         return sum(result.done for result in self.write(writes))
 
     def assign_message_ids(self, batches: Mapping[str, Sequence[Notification]], *, holder: str) -> None:
-        batch_of = {digest(*notice.key): batch for batch, notices in batches.items() for notice in notices}
-        stored = self._claimed(list(batch_of), holder)
+        message_ids = {
+            digest(*notification.key): message_id
+            for message_id, notifications in batches.items()
+            for notification in notifications
+        }
+        claimed = self._claimed(list(message_ids), holder)
         writes = [
-            Write(kind="outbox", id=name, document={"message_id": batch_of[name]}, op="update", version=known.version)
-            for name, known in stored.items()
+            Write(
+                kind="outbox",
+                id=name,
+                document={"message_id": message_ids[name]},
+                op="update",
+                revision=stored.revision,
+            )
+            for name, stored in claimed.items()
         ]
         results = self.write(writes)
         if any(result.conflict for result in results):
@@ -81,48 +96,48 @@ class Outbox(Settings):
                 Write(
                     kind="outbox",
                     id=name,
-                    document={"message_id": known.document.get("message_id")},
+                    document={"message_id": stored.document.get("message_id")},
                     op="update",
-                    version=result.version,
+                    revision=result.revision,
                 )
-                for (name, known), result in zip(stored.items(), results, strict=True)
+                for (name, stored), result in zip(claimed.items(), results, strict=True)
                 if result.done
             ]
             self.write(undo)
             raise LeaseLost("another process took over mail that was about to be sent")
 
     def _claimed(self, ids: Sequence[str], holder: str) -> dict[str, StoredDocument]:
-        """The notices as stored, if all are claimed by ``holder``.  Raises LeaseLost."""
-        stored = self.get("outbox", ids)
-        if len(stored) < len(ids) or any(not _ours(known, holder) for known in stored.values()):
+        """Returns the stored notifications.  Raises LeaseLost unless all are unsent and claimed by ``holder``."""
+        claimed = self.get("outbox", ids)
+        if len(claimed) < len(ids) or any(not _is_claimed_by(stored, holder) for stored in claimed.values()):
             raise LeaseLost("another process took over mail that was about to be sent")
-        return stored
+        return claimed
 
     def mark_sent(self, notifications: Sequence[Notification], *, now: datetime) -> None:
-        """See `Store.sent`.  Sent is sent, whoever holds the claim by now."""
-        done = {"sent_at": rfc3339(now), "holder": None, "claimed_until": None}
-        ids = [digest(*notice.key) for notice in notifications]
-        self.write([Write(kind="outbox", id=name, document=done, op="update") for name in ids])
+        """See `Store.mark_sent`.  Marks them also if another process holds the claim by now."""
+        sent = {"sent_at": rfc3339(now), "holder": None, "claimed_until": None}
+        ids = [digest(*notification.key) for notification in notifications]
+        self.write([Write(kind="outbox", id=name, document=sent, op="update") for name in ids])
 
     def postpone(self, notifications: Sequence[Notification], *, holder: str) -> None:
-        given = {digest(*notice.key): notice for notice in notifications}
-        free = {"holder": None, "claimed_until": None, "message_id": None}
+        postponed = {digest(*notification.key): notification for notification in notifications}
+        unclaimed = {"holder": None, "claimed_until": None, "message_id": None}
         writes = [
             Write(
                 kind="outbox",
                 id=name,
-                document={**free, **documents.notification(given[name])},
+                document={**unclaimed, **documents.notification(postponed[name])},
                 op="update",
-                version=known.version,
+                revision=stored.revision,
             )
-            for name, known in self.get("outbox", list(given), fields=("holder", "sent_at")).items()
-            if not known.document.get("sent_at") and known.document.get("holder") in (None, holder)
+            for name, stored in self.get("outbox", list(postponed), fields=("holder", "sent_at")).items()
+            if not stored.document.get("sent_at") and stored.document.get("holder") in (None, holder)
         ]
         self.write(writes)
 
     def outbox(self, *, limit: int = 1000) -> list[Notification]:
-        found = self.find("outbox", {"bool": {"must_not": [SENT_QUERY]}}, sort=OLDEST_FIRST, limit=limit)
-        return [documents.read_notification(stored.document) for stored in found]
+        unsent = self.find("outbox", {"bool": {"must_not": [SENT_QUERY]}}, sort=OLDEST_FIRST, limit=limit)
+        return [documents.read_notification(stored.document) for stored in unsent]
 
     def snooze(self, alert: str, until: datetime | None) -> None:
         self.put(SNOOZE, alert, {"until": rfc3339(until)} if until else None)
@@ -131,5 +146,5 @@ class Outbox(Settings):
         return {alert: from_rfc3339(value["until"]) for alert, value in self.stored_settings(SNOOZE).items()}
 
 
-def _ours(known: StoredDocument, holder: str) -> bool:
-    return known.document.get("holder") == holder and not known.document.get("sent_at")
+def _is_claimed_by(stored: StoredDocument, holder: str) -> bool:
+    return stored.document.get("holder") == holder and not stored.document.get("sent_at")

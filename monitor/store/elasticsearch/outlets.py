@@ -1,4 +1,4 @@
-"""Outlets and their leases.  A lease changes hands by a write that fails if anybody wrote in between."""
+"""Outlets and their leases.  A lease changes hands by a write that conflicts if any other write came in between."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from monitor.models import Json
 
-MAX_LEASE_ATTEMPTS = 5  # how often others may be faster at all the outlets we try to take
+MAX_LEASE_ATTEMPTS = 5  # how often other processes may be faster at all outlets that one tries to lease
 
 
 class Outlets(Cluster):
-    """The part of the store that keeps outlets' crawl state and says who may poll them."""
+    """The part of the store that keeps outlets' crawl state and their leases."""
 
     def lease(
         self,
@@ -36,31 +36,31 @@ class Outlets(Cluster):
         limit: int,
         due_only: bool = True,
     ) -> list[OutletState]:
-        """See `Store.lease`.  Of processes that reach for an outlet at once, one gets it."""
-        taken: list[OutletState] = []
+        """See `Store.lease`.  If several processes try to lease an outlet at once, one gets it."""
+        leased: list[OutletState] = []
         for _ in range(MAX_LEASE_ATTEMPTS):
-            wanted = limit - len(taken)
+            wanted = limit - len(leased)
             if wanted <= 0:
                 break
-            others = [name for name in dict.fromkeys(names) if name not in {state.name for state in taken}]
-            free = self._free(others, now=now, due_only=due_only, limit=wanted)
+            remaining = [name for name in dict.fromkeys(names) if name not in {state.name for state in leased}]
+            free = self._free(remaining, now=now, due_only=due_only, limit=wanted)
             if not free:
                 break
-            taken += self._take(free, holder=holder, now=now, term=term)
-        return taken
+            leased += self._take(free, holder=holder, now=now, term=term)
+        return leased
 
     def _free(
         self, names: Sequence[str], *, now: datetime, due_only: bool, limit: int
     ) -> list[tuple[OutletState, StoredDocument | None]]:
-        """Outlets that may be taken, most overdue first, then those never met.
+        """Returns outlets that may be leased with their stored documents, most overdue first, then unknown outlets.
 
-        The cluster picks them: an outlet's memory is large, and few of many outlets are due at a time.
+        The search selects them, because an outlet's memory is large and few of many outlets are due at a time.
         """
-        moment, named = rfc3339(now), {"terms": {"name": list(names)}}
+        time, named = rfc3339(now), {"terms": {"name": list(names)}}
         due: Json = {
-            "filter": [named, *([{"range": {"next_poll_at": {"lte": moment}}}] if due_only else [])],
+            "filter": [named, *([{"range": {"next_poll_at": {"lte": time}}}] if due_only else [])],
             "must_not": [
-                {"bool": {"filter": [{"exists": {"field": "holder"}}, {"range": {"lease_until": {"gt": moment}}}]}}
+                {"bool": {"filter": [{"exists": {"field": "holder"}}, {"range": {"lease_until": {"gt": time}}}]}}
             ],
         }
         order: list[Json] = [{"next_poll_at": "asc"}, {"name": "asc"}]
@@ -69,28 +69,31 @@ class Outlets(Cluster):
             for stored in self.find("outlets", {"bool": due}, sort=order, limit=limit)
         ]
         if len(free) < limit and self.count("outlets", named) < len(names):
-            met = self.get("outlets", [digest(name) for name in names], fields=())
-            new = [name for name in names if digest(name) not in met]
+            known = self.get("outlets", [digest(name) for name in names], fields=())
+            new = [name for name in names if digest(name) not in known]
             free += [(OutletState(name=name, next_poll_at=now, interval=FIRST_INTERVAL), None) for name in new]
         return free[:limit]
 
     def _take(
         self, free: Sequence[tuple[OutletState, StoredDocument | None]], *, holder: str, now: datetime, term: timedelta
     ) -> list[OutletState]:
-        mine = [
+        """Leases outlets and returns those that no other process has leased first."""
+        states = [
             replace(state, holder=holder, lease_until=now + term, fencing_token=uuid.uuid4().hex) for state, _ in free
         ]
-        writes = [_write(state, known.version if known else None) for state, (_, known) in zip(mine, free, strict=True)]
+        writes = [
+            _write(state, stored.revision if stored else None) for state, (_, stored) in zip(states, free, strict=True)
+        ]
         results = self.write(writes)
-        taken = {state.name: state for state, result in zip(mine, results, strict=True) if result.done}
-        if len(taken) < len(mine):
-            # A request repeated after a broken connection may have lost to itself: the token tells.
-            now_stored = self.get("outlets", [digest(state.name) for state in mine], fields=("fencing_token",))
-            for state in mine:
-                stored = now_stored.get(digest(state.name))
+        leased = {state.name: state for state, result in zip(states, results, strict=True) if result.done}
+        if len(leased) < len(states):
+            # A request repeated after a broken connection conflicts with itself; then the stored token is ours.
+            stored_now = self.get("outlets", [digest(state.name) for state in states], fields=("fencing_token",))
+            for state in states:
+                stored = stored_now.get(digest(state.name))
                 if stored and stored.document.get("fencing_token") == state.fencing_token:
-                    taken[state.name] = state
-        return [state for state in mine if state.name in taken]
+                    leased[state.name] = state
+        return [state for state in states if state.name in leased]
 
     def renew(self, state: OutletState, *, now: datetime, term: timedelta) -> OutletState:
         until = now + term
@@ -98,18 +101,18 @@ class Outlets(Cluster):
         while True:
             stored = self._held(state)
             if stored.document.get("holder") != state.holder:
-                raise LeaseLost(f"{state.name} was given up, and is anybody's now")
-            write = Write(kind="outlets", id=stored.id, document=lease, op="update", version=stored.version)
+                raise LeaseLost(f"the lease of {state.name} has been released")
+            write = Write(kind="outlets", id=stored.id, document=lease, op="update", revision=stored.revision)
             if self.write([write])[0].done:
                 return replace(state, lease_until=until)
 
     def release(self, state: OutletState) -> None:
-        free = replace(state, holder=None, lease_until=None)  # the token stays, so that a repeat finds it
-        while not self.write([_write(free, self._held(state).version)])[0].done:
-            pass  # a renewal of our own came in between; of another's `_held` tells
+        released = replace(state, holder=None, lease_until=None)  # keeps the token, so that a repeat succeeds
+        while not self.write([_write(released, self._held(state).revision)])[0].done:
+            pass  # a renewal of our own came in between; after another process's lease `_held` raises
 
     def _held(self, state: OutletState) -> StoredDocument:
-        """The stored outlet, if it is still held under the token of ``state``.  Raises LeaseLost."""
+        """Returns the stored outlet.  Raises LeaseLost if its fencing token is not that of ``state``."""
         stored = self.get("outlets", [digest(state.name)], fields=("fencing_token", "holder")).get(digest(state.name))
         if stored is None or stored.document.get("fencing_token") != state.fencing_token:
             holder = stored.document.get("holder") if stored else None
@@ -117,15 +120,15 @@ class Outlets(Cluster):
         return stored
 
     def outlets(self) -> list[OutletState]:
-        found = self.find("outlets", {"match_all": {}}, sort=[{"name": "asc"}])
-        return [documents.read_outlet(stored.document) for stored in found]
+        stored_outlets = self.find("outlets", {"match_all": {}}, sort=[{"name": "asc"}])
+        return [documents.read_outlet(stored.document) for stored in stored_outlets]
 
 
-def _write(state: OutletState, version: tuple[int, int] | None) -> Write:
+def _write(state: OutletState, revision: tuple[int, int] | None) -> Write:
     return Write(
         kind="outlets",
         id=digest(state.name),
         document=documents.outlet(state),
-        op="index" if version else "create",
-        version=version,
+        op="index" if revision else "create",
+        revision=revision,
     )

@@ -1,4 +1,4 @@
-"""The API keys that a monitor needs, each with no more than it uses."""
+"""The API keys that a monitor needs, each with the least privileges that its commands use."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from monitor.models import Json
 
 
-# What importing data views, searches and a dashboard needs, under the names of Kibana 8.9 to 9.x; Kibana and
-# Elasticsearch pass over names that they do not have.
+# For importing data views, searches and a dashboard: the names of these privileges in Kibana 8.9 to 9.x.  Kibana and
+# Elasticsearch ignore names that they do not have.
 KIBANA: Json = {
     "application": "kibana-.kibana",
     "privileges": [
@@ -31,34 +31,39 @@ KIBANA: Json = {
 
 
 def roles(prefix: str) -> dict[str, Json]:
-    """What each kind of key may do: ``setup`` once, ``crawler`` for `run` and `crawl`, ``reader`` for `search`."""
-    # Each by name: PREFIX-* would be another monitor's too whose prefix is PREFIX-eu.
-    own = [name for kind in schema.KINDS for name in (f"{prefix}-{kind}", schema.every_index(prefix, kind))]
+    """Returns the role of each key: ``setup`` for setup, ``crawler`` for `run` and `crawl`, ``reader`` for `search`."""
+    # Each index by name: PREFIX-* would also match another monitor with the prefix PREFIX-eu.
+    names = [name for kind in schema.KINDS for name in (f"{prefix}-{kind}", schema.index_pattern(prefix, kind))]
+    former_names = [
+        name
+        for kind in schema.FORMER_KINDS
+        for name in (schema.alias(prefix, kind, 0), schema.index_name(prefix, kind, 0))
+    ]
     return {
         "setup": {
             "cluster": ["monitor", "manage_index_templates"],
-            "indices": [{"names": own, "privileges": ["manage", "read", "write"]}],
+            "indices": [{"names": names + former_names, "privileges": ["manage", "read", "write"]}],
             "applications": [KIBANA],
         },
         "crawler": {
             "cluster": ["monitor"],
-            "indices": [{"names": own, "privileges": ["read", "write", "maintenance", "view_index_metadata"]}],
+            "indices": [{"names": names, "privileges": ["read", "write", "maintenance", "view_index_metadata"]}],
         },
         "reader": {
             "cluster": ["monitor"],
-            "indices": [{"names": own, "privileges": ["read", "view_index_metadata"]}],
+            "indices": [{"names": names, "privileges": ["read", "view_index_metadata"]}],
         },
     }
 
 
 def calls(prefix: str) -> str:
-    """The requests that make the keys, as Kibana's console and curl take them."""
-    made = []
+    """Returns the requests that create the keys, in the syntax of Kibana's console."""
+    requests = []
     for name, role in roles(prefix).items():
         body: Json = {"name": f"{prefix}-{name}", "role_descriptors": {f"{prefix}-{name}": role}}
         if name != "setup":
             body["metadata"] = {"application": "media-monitor"}
         else:
             body["expiration"] = "1d"
-        made.append(f"POST /_security/api_key\n{orjson.dumps(body, option=orjson.OPT_INDENT_2).decode()}\n")
-    return "\n".join(made)
+        requests.append(f"POST /_security/api_key\n{orjson.dumps(body, option=orjson.OPT_INDENT_2).decode()}\n")
+    return "\n".join(requests)

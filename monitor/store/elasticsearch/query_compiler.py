@@ -1,7 +1,7 @@
-"""The language as Elasticsearch's query DSL, for fields mapped as `monitor.store.elasticsearch.analysis` says.
+"""Compiles queries to Elasticsearch's query DSL, for the field mappings of `monitor.store.elasticsearch.analysis`.
 
-Words and phrases of a query are analysed here and sent as terms, so that nothing is analysed twice.  What depends on
-order and distance becomes an intervals query whose disjunctions are multiplied out, as the matcher does it.
+Words and phrases of a query are analyzed here and sent as terms, so that the server does not analyze them again.  NEAR
+becomes an intervals query with its disjunctions expanded, as in the matcher.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 Json: TypeAlias = dict[str, Any]
 
-NEVER = "\x00"  # a token that no text has
+ABSENT_WORD = "\x00"  # occurs in no text
 
 
-def compile(node: Node, now: datetime) -> Json:  # noqa: A001  what it is, in both back ends
-    """The query as a body for ``query``; relative times count from ``now``."""
+def compile(node: Node, now: datetime) -> Json:  # noqa: A001  same name in both stores' compilers
+    """Returns the query as the body of ``query``; relative times count from ``now``."""
     match node:
         case And(nodes):
             return _all_of(nodes, now)
@@ -31,23 +31,29 @@ def compile(node: Node, now: datetime) -> Json:  # noqa: A001  what it is, in bo
         case Not(inner):
             return {"bool": {"must_not": [compile(inner, now)]}}
         case Value(field, text):
-            return {"term": {f"{_VALUES.get(field, field)}.value": {"value": folding.fold_case(text)}}}
+            return {"term": {f"{_VALUE_FIELDS.get(field, field)}.value": {"value": folding.fold_case(text)}}}
         case Range():
             return _range(node, now)
         case Word() | Phrase() | Near():
-            queries = [_words(node, field) for field in _FIELDS[node.field]]
+            queries = [_text_query(node, field) for field in _TEXT_FIELDS[node.field]]
             return queries[0] if len(queries) == 1 else {"dis_max": {"queries": queries, "tie_breaker": 0.3}}
         case _:
             assert_never(node)
 
 
-_VALUES = {"topic": "topics", "alert": "alerts"}
-_FIELDS = {"": ("title", "text"), "title": ("title",), "text": ("text",), "author": ("authors",), "url": ("url",)}
-_BOOST = {"title": 2.0}
+_VALUE_FIELDS = {"topic": "topics", "alert": "alerts"}
+_TEXT_FIELDS = {
+    "": ("title", "text"),
+    "title": ("title",),
+    "text": ("text",),
+    "author": ("authors",),
+    "url": ("url",),
+}
+_BOOSTS = {"title": 2.0}
 
 
 def _all_of(nodes: tuple[Node, ...], now: datetime) -> Json:
-    """What says how relevant a story is goes into must; what only is or is not, into filter and must_not."""
+    """Puts the clauses that contribute to the score into must, and the others into filter and must_not."""
     must, filtered, excluded = [], [], []
     for child in nodes:
         match child:
@@ -76,46 +82,46 @@ def _range(node: Range, now: datetime) -> Json:
 # ---- words
 
 
-def _words(node: Word | Phrase | Near, field: str) -> Json:
+def _text_query(node: Word | Phrase | Near, field: str) -> Json:
     if isinstance(node, Near):
-        return {"intervals": {_sub(field, Form.EXACT): {**_any_of(_alternatives(node, field)), **_boost(field)}}}
-    wanted = token_matches(node)
-    if len(wanted) == 1:
-        return _single(wanted[0], field)
-    if any(isinstance(step, Pattern) for step in wanted):
-        return {"intervals": {_sub(field, Form.EXACT): {**_adjacent(wanted, field), **_boost(field)}}}
-    form = wanted[0].form
-    text = " ".join(step.value for step in wanted)
+        return {"intervals": {_sub_field(field, Form.EXACT): {**_any_of(_alternatives(node, field)), **_boost(field)}}}
+    matches = token_matches(node)
+    if len(matches) == 1:
+        return _token_query(matches[0], field)
+    if any(isinstance(token_match, Pattern) for token_match in matches):
+        return {"intervals": {_sub_field(field, Form.EXACT): {**_adjacent(matches, field), **_boost(field)}}}
+    form = matches[0].form
+    text = " ".join(token_match.value for token_match in matches)
     slop = node.slop if isinstance(node, Phrase) else 0
     phrase = {"query": text, "analyzer": "whitespace", **({"slop": slop} if slop else {}), **_boost(field)}
-    return {"match_phrase": {_sub(field, form): phrase}}
+    return {"match_phrase": {_sub_field(field, form): phrase}}
 
 
-def _single(step: TokenMatch, field: str) -> Json:
-    name = _sub(field, step.form)
-    match step:
+def _token_query(token_match: TokenMatch, field: str) -> Json:
+    name = _sub_field(field, token_match.form)
+    match token_match:
         case Term(_, value):
             return {"term": {name: {"value": value, **_boost(field)}}}
-        case Pattern(_, value) if step.simple:
-            return {"prefix": {name: {"value": step.prefix, **_boost(field)}}}
+        case Pattern(_, value) if token_match.simple:
+            return {"prefix": {name: {"value": token_match.prefix, **_boost(field)}}}
         case Pattern(_, value):
             return {"wildcard": {name: {"value": _escaped(value), **_boost(field)}}}
         case Fuzzy(_, value, distance):
-            # Constant score: else the query keeps the best few words only, and a story with another is missed.
+            # Constant score: other rewrites keep only the best few words, and miss stories with further ones.
             fuzzy = {"value": value, "fuzziness": distance, "rewrite": "constant_score", "transpositions": True}
             return {"fuzzy": {name: {**fuzzy, **_boost(field)}}}
         case _:
-            assert_never(step)
+            assert_never(token_match)
 
 
-def _sub(field: str, form: Form) -> str:
+def _sub_field(field: str, form: Form) -> str:
     if field in {"authors", "url"}:
         return f"{field}.words"
     return field if form is Form.STEM else f"{field}.{form}"
 
 
 def _boost(field: str) -> Json:
-    return {"boost": _BOOST[field]} if field in _BOOST else {}
+    return {"boost": _BOOSTS[field]} if field in _BOOSTS else {}
 
 
 def _escaped(pattern: str) -> str:
@@ -126,7 +132,7 @@ def _escaped(pattern: str) -> str:
 
 
 def _alternatives(node: Node, field: str) -> list[Json]:
-    """The sequences that a NEAR's operand stands for, one by one, as in `occurrences.alternatives`."""
+    """Returns an interval rule for each sequence that an operand of NEAR matches, like `occurrences.alternatives`."""
     match node:
         case Near(left, right, gap, ordered):
             pairs = [(a, b) for a in _alternatives(left, field) for b in _alternatives(right, field)]
@@ -134,30 +140,31 @@ def _alternatives(node: Node, field: str) -> list[Json]:
             return [_followed(a, b, gap, field) for a, b in pairs]
         case Or(nodes):
             single = [child for child in nodes if isinstance(child, Word | Phrase) and len(token_matches(child)) == 1]
-            ways = [way for child in nodes if child not in single for way in _alternatives(child, field)]
-            return ([_any_of([_interval(token_matches(one)[0], field) for one in single])] if single else []) + ways
+            rules = [rule for child in nodes if child not in single for rule in _alternatives(child, field)]
+            words = [_interval(token_matches(child)[0], field) for child in single]
+            return ([_any_of(words)] if words else []) + rules
         case Phrase(slop=slop) if slop:
-            raise ValueError(f"{node} is no operand of NEAR")
+            raise ValueError(f"{node} cannot be an operand of NEAR")
         case Word() | Phrase():
             return [_adjacent(token_matches(node), field)]
         case _:
-            raise ValueError(f"{node} is no operand of NEAR")
+            raise ValueError(f"{node} cannot be an operand of NEAR")
 
 
 def _followed(first: Json, second: Json, gap: int, field: str) -> Json:
-    """One interval and another behind it, with at most ``gap`` words between.
+    """Returns a rule for the first interval followed by the second, with at most ``gap`` words between them.
 
-    Lucene takes two equal sources for one that repeats, and then counts the words of a repeated phrase as gaps; so the
-    second gets a condition that it always meets.
+    Lucene treats two equal sources as one repeated source and then counts the words of a repeated phrase as gaps, so
+    the second gets a filter that always holds.
     """
     if first == second and "all_of" in second:
-        never = {"match": {"query": NEVER, "analyzer": "keyword", "use_field": _sub(field, Form.EXACT)}}
-        second = {"all_of": {**second["all_of"], "filter": {"not_overlapping": never}}}
+        absent = {"match": {"query": ABSENT_WORD, "analyzer": "keyword", "use_field": _sub_field(field, Form.EXACT)}}
+        second = {"all_of": {**second["all_of"], "filter": {"not_overlapping": absent}}}
     return {"all_of": {"ordered": True, "max_gaps": gap, "intervals": [first, second]}}
 
 
-def _adjacent(wanted: tuple[TokenMatch, ...], field: str) -> Json:
-    intervals = [_interval(step, field) for step in wanted]
+def _adjacent(matches: tuple[TokenMatch, ...], field: str) -> Json:
+    intervals = [_interval(token_match, field) for token_match in matches]
     if len(intervals) == 1:
         return intervals[0]
     return {"all_of": {"ordered": True, "max_gaps": 0, "intervals": intervals}}
@@ -167,17 +174,17 @@ def _any_of(rules: list[Json]) -> Json:
     return rules[0] if len(rules) == 1 else {"any_of": {"intervals": rules}}
 
 
-def _interval(step: TokenMatch, field: str) -> Json:
-    name = _sub(field, step.form)
-    match step:
+def _interval(token_match: TokenMatch, field: str) -> Json:
+    name = _sub_field(field, token_match.form)
+    match token_match:
         case Term(_, value):
             return {"match": {"query": value, "analyzer": "keyword", "use_field": name}}
-        case Pattern(_, value) if step.simple:
-            return {"prefix": {"prefix": step.prefix, "analyzer": "keyword", "use_field": name}}
+        case Pattern(_, value) if token_match.simple:
+            return {"prefix": {"prefix": token_match.prefix, "analyzer": "keyword", "use_field": name}}
         case Pattern(_, value):
             return {"wildcard": {"pattern": _escaped(value), "analyzer": "keyword", "use_field": name}}
         case Fuzzy(_, value, distance):
             fuzzy = {"term": value, "fuzziness": distance, "transpositions": True, "prefix_length": 0}
             return {"fuzzy": {**fuzzy, "analyzer": "keyword", "use_field": name}}
         case _:
-            assert_never(step)
+            assert_never(token_match)

@@ -1,7 +1,7 @@
-"""The monitor's indices: what is in them, under which names, and in which version of the mapping.
+"""The monitor's indices: their fields, their names and the versions of their mappings.
 
-Each kind of document has an alias PREFIX-KIND over one index PREFIX-KIND-vN, where N is the version of its mapping:
-raise it with every change of the mapping, and `migration` copies the documents into a new index.
+Each kind of document has an alias PREFIX-KIND over one index PREFIX-KIND-vN, where N is the version of its mapping.
+Every change of a mapping raises the version; `migration` then copies the documents into a new index.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from monitor.store.elasticsearch.analysis import (
 if TYPE_CHECKING:
     from monitor.models import Json
 
-MAX_KEYWORD_BYTES = 8191  # characters: 32,764 bytes in UTF-8, a little less than Lucene's longest term
+MAX_KEYWORD_CHARACTERS = 8191  # up to 32,764 bytes in UTF-8, just below Lucene's longest term
 
-KEYWORD: Final[Json] = {"type": "keyword", "ignore_above": MAX_KEYWORD_BYTES}
-KEPT: Final[Json] = {"type": "keyword", "index": False, "doc_values": False}  # text that is shown, never searched
+KEYWORD: Final[Json] = {"type": "keyword", "ignore_above": MAX_KEYWORD_CHARACTERS}
+DISPLAY_ONLY: Final[Json] = {"type": "keyword", "index": False, "doc_values": False}  # shown, never searched
 DATE: Final[Json] = {"type": "date"}
 LONG: Final[Json] = {"type": "long"}
 OPAQUE: Final[Json] = {"type": "object", "enabled": False}
@@ -43,16 +43,16 @@ STORY: Final[Json] = {
     "country": VALUE_MAPPING,
     "section": KEYWORD,
     "tags": KEYWORD,
-    "image": KEPT,
+    "image": DISPLAY_ONLY,
     "word_count": {"type": "integer"},
     "topics": VALUE_MAPPING,
     "alerts": VALUE_MAPPING,
     "cluster": KEYWORD,
     "version": {"type": "integer"},
     "extraction": {"properties": {"method": KEYWORD, "flags": KEYWORD}},
-    # Beyond the story itself, and not shown with it:
-    "date": DATE,  # published_at or else first_seen_at: what lists are sorted by
-    "bands": {"type": "keyword", "doc_values": False},  # of the signature: one in common makes stories comparable
+    # Fields for searching and sorting that are not part of the story:
+    "date": DATE,  # published_at, or first_seen_at if that is unknown: lists are sorted by it
+    "bands": {"type": "keyword", "doc_values": False},  # of the signature; stories that share one are compared
     "signature": OPAQUE,
 }
 
@@ -76,7 +76,7 @@ PROPERTIES: Final[dict[str, Json]] = {
         "url": KEYWORD,
         "outlet": KEYWORD,
         "source": KEYWORD,
-        "title": KEPT,
+        "title": DISPLAY_ONLY,
         "published_at": DATE,
         "language": KEYWORD,
         "first_seen_at": DATE,
@@ -84,12 +84,12 @@ PROPERTIES: Final[dict[str, Json]] = {
         "attempts": {"type": "integer"},
         "rechecks": {"type": "integer"},
         "story": KEYWORD,
-        "etag": KEPT,
-        "last_modified": KEPT,
+        "etag": DISPLAY_ONLY,
+        "last_modified": DISPLAY_ONLY,
         "alias": {"type": "boolean"},
         "disposition": KEYWORD,
         "kind": KEYWORD,
-        "detail": KEPT,
+        "detail": DISPLAY_ONLY,
     },
     "outlets": {
         "name": KEYWORD,
@@ -121,62 +121,71 @@ PROPERTIES: Final[dict[str, Json]] = {
         "claimed_until": DATE,
         "sent_at": DATE,
     },
-    "notes": {"kind": KEYWORD, "key": KEYWORD, "value": OPAQUE},
+    "settings": {"kind": KEYWORD, "key": KEYWORD, "value": OPAQUE},
     "failed": {
         "kind": KEYWORD,
         "document": KEYWORD,
         "op": KEYWORD,
-        "body": KEPT,  # as JSON text: what one mapping rejected another might as well
+        "body": DISPLAY_ONLY,  # as JSON text, because this mapping might reject the document as well
         "reason": {"type": "text", "fields": {"keyword": KEYWORD}},
         "failed_at": DATE,
     },
 }
 
-ANALYSED: Final = ("stories", "hits")  # these have text, or values compared in any case
-VERSIONS: Final[dict[str, int]] = dict.fromkeys(PROPERTIES, 1)
+ANALYZED_KINDS: Final = ("stories", "hits")  # kinds with text, or with values compared regardless of case
+VERSIONS: Final[dict[str, int]] = dict.fromkeys(PROPERTIES, 1) | {"outlets": 2, "outbox": 2}
 KINDS: Final = tuple(PROPERTIES)
 
-SETTINGS: Final[Json] = {
+#: The kind under whose name an earlier program stored a kind.  Its index FORMER-v1 counts as version 0 of the kind.
+#: Such a kind follows at least one whose version was raised with it in `KINDS`: an earlier program, which would
+#: create an empty index under the former name, then refuses to start before that name is gone.
+FORMER_KINDS: Final[dict[str, str]] = {"settings": "notes"}
+
+INDEX_SETTINGS: Final[Json] = {
     "number_of_shards": 1,
-    "auto_expand_replicas": "0-1",  # a copy as soon as there is a second node
-    "refresh_interval": "1s",  # said, lest an idle shard shows nothing new until it is asked twice
+    "auto_expand_replicas": "0-1",  # one replica as soon as there is a second node
+    "refresh_interval": "1s",  # explicit, because by default an idle shard shows new documents only on a second search
 }
 
 
 def mapping(kind: str) -> Json:
-    """The mapping of a kind of document: strict, so that a misspelt field is an error and not a new field."""
-    properties = PROPERTIES[kind]
-    made: Json = {"dynamic": "strict", "_meta": {"version": VERSIONS[kind]}, "properties": properties}
+    """Returns the mapping of a kind: strict, so that a misspelt field is an error and not a new field."""
+    body: Json = {"dynamic": "strict", "_meta": {"version": VERSIONS[kind]}, "properties": PROPERTIES[kind]}
     if kind == "outlets":
-        counts = {"path_match": "dispositions.*", "match_mapping_type": "long", "mapping": LONG}
-        made["dynamic_templates"] = [{"dispositions": counts}]
-    return made
+        counters = {"path_match": "dispositions.*", "match_mapping_type": "long", "mapping": LONG}
+        body["dynamic_templates"] = [{"dispositions": counters}]
+    return body
 
 
-def index(prefix: str, kind: str, version: int | None = None) -> str:
-    """The concrete index behind an alias."""
-    return f"{prefix}-{kind}-v{version or VERSIONS[kind]}"
+def alias(prefix: str, kind: str, version: int | None = None) -> str:
+    """Returns the alias of a kind; for version 0, the alias under its former name."""
+    return f"{prefix}-{FORMER_KINDS[kind] if version == 0 else kind}"
 
 
-def every_index(prefix: str, kind: str) -> str:
-    """The pattern of a kind's indices, of any version."""
+def index_name(prefix: str, kind: str, version: int | None = None) -> str:
+    """Returns the name of a kind's index with that version of the mapping (default: the current one)."""
+    return f"{alias(prefix, kind, version)}-v{1 if version == 0 else version or VERSIONS[kind]}"
+
+
+def index_pattern(prefix: str, kind: str) -> str:
+    """Returns a pattern that matches a kind's indices of any version but 0."""
     return f"{prefix}-{kind}-v*"
 
 
 def component_templates(prefix: str) -> dict[str, Json]:
-    """Settings and analysis that the index templates share, by name."""
+    """Returns the settings and the analysis that the index templates share, by template name."""
     return {
-        f"{prefix}-settings": {"template": {"settings": {"index": SETTINGS}}},
+        f"{prefix}-index": {"template": {"settings": {"index": INDEX_SETTINGS}}},
         f"{prefix}-analysis": {"template": {"settings": {"analysis": ANALYSIS}}},
     }
 
 
 def index_templates(prefix: str) -> dict[str, Json]:
-    """A template for each kind of index, by name."""
+    """Returns one template for each kind of index, by template name."""
     return {
         f"{prefix}-{kind}": {
-            "index_patterns": [every_index(prefix, kind)],
-            "composed_of": [f"{prefix}-settings", *([f"{prefix}-analysis"] if kind in ANALYSED else [])],
+            "index_patterns": [index_pattern(prefix, kind)],
+            "composed_of": [f"{prefix}-index", *([f"{prefix}-analysis"] if kind in ANALYZED_KINDS else [])],
             "priority": 500,
             "version": VERSIONS[kind],
             "template": {"mappings": mapping(kind)},
@@ -184,3 +193,13 @@ def index_templates(prefix: str) -> dict[str, Json]:
         }
         for kind in KINDS
     }
+
+
+def former_index_templates(prefix: str) -> list[str]:
+    """Returns the names of index templates that an earlier program made and this one no longer uses."""
+    return [alias(prefix, kind, 0) for kind in FORMER_KINDS]
+
+
+def former_component_templates(prefix: str) -> list[str]:
+    """Returns the names of component templates that an earlier program made and this one no longer uses."""
+    return [f"{prefix}-settings"]

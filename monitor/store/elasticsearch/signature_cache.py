@@ -1,8 +1,8 @@
-"""The stories' signatures, copied beside this process: what is like a new story is found without asking the cluster.
+"""A per-process copy of the stories' signatures, to find near-duplicates without a request to the cluster.
 
-A search over HTTP takes milliseconds, and must first make visible what was just written; a table of our own takes a
-fraction of one.  It lies in a temporary file that SQLite deletes by itself, about 1 KB a story, so that memory stays
-bounded, and follows the index by the sequence numbers that Elasticsearch gives to all writes.
+A search over HTTP takes milliseconds and needs a refresh after every write; a local table takes a fraction of one.
+The table is in a temporary file that SQLite deletes by itself, about 1 KB a story, so that memory stays bounded.  A
+thread keeps it up to date by the sequence numbers that Elasticsearch assigns to all writes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import apsw
 from monitor.errors import StoreRefused, StoreUnavailable
 from monitor.itertools_compat import batched
 from monitor.models import from_rfc3339, rfc3339
-from monitor.store.elasticsearch.client import explained, part
+from monitor.store.elasticsearch.client import nested_value, translated_errors
 from monitor.store.sqlite import near_duplicates
 
 if TYPE_CHECKING:
@@ -31,14 +31,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FOLLOW_SECONDS = 1.0  # seconds between two looks at what was written; as often as the server shows it
-MAX_LAG_SECONDS = 3.0  # seconds after a look began within which nobody need ask the cluster instead
-OVERLAP_SEQUENCE_NUMBERS = (
-    2000  # writes that a look goes back: of those at once, one may show later than another with a higher number
-)
-MIN_LOOKUPS = 500  # look-ups that are searches before a copy is begun: who crawls once reads no two weeks of stories
-PAGE_SIGNATURES = 2000  # signatures of one answer
-CACHE_BYTES = 64 << 20  # bytes of the file's pages that are kept in memory
+FOLLOW_SECONDS = 1.0  # between two reads of new writes; the server makes writes visible as often
+MAX_LAG_SECONDS = 3.0  # age of the last read up to which the copy is used instead of a search
+OVERLAP_SEQUENCE_NUMBERS = 2000  # read again each time: of concurrent writes, a lower number may become visible later
+MIN_LOOKUPS = 500  # lookups by search before a process makes a copy; a single crawl need not read two weeks of stories
+PAGE_SIGNATURES = 2000  # signatures of one response
+CACHE_BYTES = 64 << 20  # of the file's pages kept in memory
 
 _TABLES = """
 CREATE TABLE story (sort_key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, cluster TEXT NOT NULL);
@@ -53,7 +51,7 @@ _PUT = "INSERT OR REPLACE INTO story (sort_key, id, cluster) VALUES (?, ?, ?)"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StorySignature:
-    """A stored story as far as likeness is concerned; without a signature nothing is like it."""
+    """The fields of a story that near-duplicate lookup needs; an empty signature is not stored."""
 
     story: str
     cluster: str
@@ -62,7 +60,7 @@ class StorySignature:
 
 
 class SignatureTable:
-    """A table of sketches in a temporary file, for several threads."""
+    """A table of signatures in a temporary file, usable from several threads."""
 
     def __init__(self) -> None:
         self._connection = apsw.Connection("")
@@ -70,24 +68,24 @@ class SignatureTable:
         self._connection.pragma("cache_size", -CACHE_BYTES >> 10)
         self._connection.execute(_TABLES)
         self._lock = threading.Lock()
-        self._moment = 0
+        self._sort_key = 0
 
-    def put(self, sketches: Iterable[StorySignature]) -> None:
-        """Keeps sketches, each instead of what was kept of its story."""
+    def put(self, signatures: Iterable[StorySignature]) -> None:
+        """Stores signatures; each replaces the previous one of its story."""
         with self._lock, self._connection:
-            latest = {sketch.story: sketch for sketch in sketches}
-            put: dict[int, tuple[datetime, Sequence[int]]] = {}
-            for sketch in latest.values():
-                known = self._connection.execute(_KNOWN, (sketch.story,)).get
-                if known and sketch.signature and known[1:] == (sketch.cluster, near_duplicates.pack(sketch.signature)):
+            latest = {signed.story: signed for signed in signatures}
+            added: dict[int, tuple[datetime, Sequence[int]]] = {}
+            for signed in latest.values():
+                row = self._connection.execute(_KNOWN, (signed.story,)).get
+                if row and signed.signature and row[1:] == (signed.cluster, near_duplicates.pack(signed.signature)):
                     continue
-                if known:
-                    near_duplicates.drop(self._connection, known[0])
-                if sketch.signature:
-                    self._moment += 1
-                    self._connection.execute(_PUT, (self._moment, sketch.story, sketch.cluster))
-                    put[self._moment] = sketch.first_seen_at, sketch.signature
-            near_duplicates.put(self._connection, put)
+                if row:
+                    near_duplicates.drop(self._connection, row[0])
+                if signed.signature:
+                    self._sort_key += 1
+                    self._connection.execute(_PUT, (self._sort_key, signed.story, signed.cluster))
+                    added[self._sort_key] = signed.first_seen_at, signed.signature
+            near_duplicates.put(self._connection, added)
 
     def find(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
         """See `Store.near_duplicates`."""
@@ -101,91 +99,94 @@ class SignatureTable:
 
 @dataclass(kw_only=True, slots=True)
 class ShardProgress:
-    """How far a shard was read: the highest sequence number, and the latest of those that were met."""
+    """How far a shard has been read: the highest sequence number, and the last ones that were read."""
 
     highest: int = -1
-    met: deque[int] = field(default_factory=lambda: deque(maxlen=OVERLAP_SEQUENCE_NUMBERS))
+    recent: deque[int] = field(default_factory=lambda: deque(maxlen=OVERLAP_SEQUENCE_NUMBERS))
 
 
 class SignatureCache:
-    """Sketches that follow an index of stories in a thread of their own, as long as they are asked for."""
+    """Signatures of the stories first seen since a time, kept up to date by a thread while they are looked up."""
 
     def __init__(self, cluster: Cluster, *, since: datetime) -> None:
         self._cluster = cluster
         self._since = since
         self._signatures = SignatureTable()
-        self._shards: dict[tuple[str, int], ShardProgress] = {}  # by index and number
-        self._looked_at = float("-inf")  # when the last look that reached the end began
-        self._asked, self._ended = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="mirror of signatures", daemon=True)
+        self._shards: dict[tuple[str, int], ShardProgress] = {}  # by index name and shard number
+        self._read_at = float("-inf")  # monotonic time at which the last complete read began
+        self._lookup, self._stopped = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="signature cache", daemon=True)
         self._thread.start()
 
-    def similar(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]] | None:
-        """See `Store.near_duplicates`; None where the cluster must be asked, as the copy is not whole or not fresh."""
-        self._asked.set()
-        if self._ended.is_set() or time.monotonic() - self._looked_at > MAX_LAG_SECONDS:
+    def find(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]] | None:
+        """See `Store.near_duplicates`.  Returns None if the copy is incomplete or out of date."""
+        self._lookup.set()
+        if self._stopped.is_set() or time.monotonic() - self._read_at > MAX_LAG_SECONDS:
             return None
         try:
             return self._signatures.find(signature, since=since)
         except apsw.Error as error:
-            self._give_up(error)
+            self._disable(error)
             return None
 
-    def put(self, sketches: Iterable[StorySignature]) -> None:
-        """Shows at once what this process has written."""
-        if not self._ended.is_set():
+    def put(self, signatures: Iterable[StorySignature]) -> None:
+        """Adds stories that this process has written, which the thread would read later."""
+        if not self._stopped.is_set():
             try:
-                self._signatures.put(sketches)
+                self._signatures.put(signatures)
             except apsw.Error as error:
-                self._give_up(error)
+                self._disable(error)
 
     def close(self, timeout: float) -> None:
-        """Ends the thread, and waits so many seconds for a request that is under way."""
-        self._ended.set()
-        self._asked.set()
+        """Stops the thread; waits up to ``timeout`` seconds for its running request."""
+        self._stopped.set()
+        self._lookup.set()
         self._thread.join(timeout)
         self._signatures.close()
 
-    def _give_up(self, error: Exception) -> None:
-        self._ended.set()
-        self._asked.set()
-        log.warning("what is like a story is searched for in the cluster from now on: %s", error)
+    def _disable(self, error: Exception) -> None:
+        self._stopped.set()
+        self._lookup.set()
+        log.warning("the copy of the signatures failed, near-duplicates are searched for in the cluster: %s", error)
 
     def _follow(self) -> None:
-        while self._asked.wait() and not self._ended.is_set():
-            self._asked.clear()
+        while self._lookup.wait() and not self._stopped.is_set():
+            self._lookup.clear()
             began = time.monotonic()
             try:
-                self._look()
-                self._looked_at = began
-            except StoreUnavailable as error:  # who looks up meanwhile asks the cluster, and is told the same
-                log.debug("signatures are not followed for now: %s", error)
+                self._read_new()
+                self._read_at = began
+            except StoreUnavailable as error:  # lookups now search the cluster and meet the same error
+                log.debug("new signatures cannot be read for now: %s", error)
             except (StoreRefused, apsw.Error) as error:
-                self._give_up(error)
-            self._ended.wait(FOLLOW_SECONDS)
+                self._disable(error)
+            self._stopped.wait(FOLLOW_SECONDS)
 
-    def _look(self) -> None:
-        """Reads what was written since the last look, of an index that may be another by now."""
-        with explained():
-            answer = self._cluster.client.search_shards(index=self._cluster.alias("stories"))
-        there = sorted({(copy["index"], copy["shard"]) for copies in part(answer, "shards") for copy in copies})
-        self._shards = {key: self._shards.get(key, ShardProgress()) for key in there}
+    def _read_new(self) -> None:
+        """Reads the writes since the last read; the alias may lead to another index by now."""
+        with translated_errors():
+            response = self._cluster.client.search_shards(index=self._cluster.alias("stories"))
+        current = sorted(
+            {(copy["index"], copy["shard"]) for copies in nested_value(response, "shards") for copy in copies}
+        )
+        self._shards = {key: self._shards.get(key, ShardProgress()) for key in current}
         for (_, number), shard in self._shards.items():
             for page in batched(self._written(number, shard), PAGE_SIGNATURES):
-                if self._ended.is_set():
+                if self._stopped.is_set():
                     return
                 self._signatures.put(_story_signature(stored) for stored in page)
-                numbers = [stored.version[0] for stored in page]
-                shard.met.extend(numbers)
+                numbers = [stored.revision[0] for stored in page]
+                shard.recent.extend(numbers)
                 shard.highest = max(shard.highest, *numbers)
 
     def _written(self, number: int, shard: ShardProgress) -> Iterator[StoredDocument]:
-        recent: Json = {"range": {"first_seen_at": {"gte": rfc3339(self._since)}}}
+        """Yields the stories of a shard that were written since it was last read, with an overlap."""
+        first_seen: Json = {"range": {"first_seen_at": {"gte": rfc3339(self._since)}}}
         behind: Json = {"range": {"_seq_no": {"gt": shard.highest - OVERLAP_SEQUENCE_NUMBERS}}}
-        met: Json = {"terms": {"_seq_no": list(shard.met)}}
+        already_read: Json = {"terms": {"_seq_no": list(shard.recent)}}
         return self._cluster.find(
             "stories",
-            {"bool": {"filter": [behind, recent], "must_not": [met]}},
+            {"bool": {"filter": [behind, first_seen], "must_not": [already_read]}},
             sort=[{"_seq_no": "asc"}],
             fields=["cluster", "first_seen_at", "signature"],
             page=PAGE_SIGNATURES,

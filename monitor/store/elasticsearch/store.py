@@ -1,4 +1,4 @@
-"""The store in an Elasticsearch cluster: all parts under one prefix."""
+"""The store in an Elasticsearch cluster."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from monitor.errors import StoreUnavailable
 from monitor.plural import plural
 from monitor.store.elasticsearch import client, migration, schema
-from monitor.store.elasticsearch.client import explained
+from monitor.store.elasticsearch.client import translated_errors
 from monitor.store.elasticsearch.dead_letters import DeadLetters
 from monitor.store.elasticsearch.dump import Dump
 from monitor.store.protocol import Capabilities
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from monitor.config.schema import StoreSettings
 
 
-CLOSE_TIMEOUT_SECONDS = 5.0  # seconds that a server may take to answer when the store is closed
+CLOSE_TIMEOUT_SECONDS = 5.0  # for each request while the store is closed
 
 
 class ElasticsearchStore(Dump, DeadLetters):
@@ -26,12 +26,12 @@ class ElasticsearchStore(Dump, DeadLetters):
 
     @classmethod
     def open(cls, settings: StoreSettings, base: Path = Path()) -> ElasticsearchStore:
-        """A store that has not asked anything yet.  Raises StoreRefused where the settings make no connection."""
+        """Returns a store without sending a request.  Raises StoreRefused if the settings are unusable."""
         store = cls(client.connect(settings, base), settings.prefix)
-        store.where = client.addresses(settings)
+        store.hosts = client.displayed_hosts(settings)
         return store
 
-    where: str = ""  # the hosts, as they may be shown
+    hosts: str = ""  # for display, without credentials
 
     @property
     def capabilities(self) -> Capabilities:
@@ -41,34 +41,34 @@ class ElasticsearchStore(Dump, DeadLetters):
         migration.setup(self)
 
     def require_exists(self) -> None:
-        """See `Store.expect`: a cluster is there, and `setup` makes what it lacks."""
+        """See `Store.require_exists`.  Never raises: `setup` creates what the cluster lacks."""
 
     def put_templates(self) -> list[str]:
-        """Writes the index templates anew, for `media-monitor setup`, and returns their names."""
+        """Rewrites the templates, for `media-monitor setup`, and returns their names."""
         return migration.put_templates(self)
 
     def ping(self) -> str:
-        """See `Store.ping`; asks only what a crawler's key may ask."""
+        """See `Store.ping`.  A crawler's key suffices."""
         versions = migration.versions(self)
         missing = [kind for kind in schema.KINDS if kind not in versions]
         state = f"not set up: {', '.join(missing)} missing" if missing else "set up"
         if not missing and (rejected := self.rejections()):
-            state += f", {plural(rejected, 'rejected document')} set aside (media-monitor replay)"
-        with explained():
+            state += f", {plural(rejected, 'rejected document')} kept (media-monitor replay)"
+        with translated_errors():
             health = self.client.cluster.health()
         nodes = plural(health["number_of_nodes"], "node")
         return (
-            f"Elasticsearch cluster {health['cluster_name']!r} at {self.where}, {nodes}, {health['status']}, "
+            f"Elasticsearch cluster {health['cluster_name']!r} at {self.hosts}, {nodes}, {health['status']}, "
             f"prefix {self.prefix!r}, {state}"
         )
 
     def close(self) -> None:
-        """Shows everybody what was written last, and closes the connections."""
-        if self._mirror:
-            self._mirror.close(CLOSE_TIMEOUT_SECONDS)
+        """Makes the last writes visible to all processes and closes the connections."""
+        if self._cache:
+            self._cache.close(CLOSE_TIMEOUT_SECONDS)
         self.client = self.client.options(request_timeout=CLOSE_TIMEOUT_SECONDS)
         try:
-            with suppress(StoreUnavailable):  # what was written shows by itself a second later
+            with suppress(StoreUnavailable):  # the server refreshes by itself a second later
                 self.refresh_all()
         finally:
             self.client.close()

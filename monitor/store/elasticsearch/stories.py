@@ -1,4 +1,4 @@
-"""Stories, their versions, what alerts caught, and the filing that writes them."""
+"""Stories, their versions and their hits, and the commit that writes them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from monitor.models import Json, PageCommit
     from monitor.query.syntax import Node
 
-MAX_NEAR_DUPLICATES = 100  # those that share most bands: a wire report on hundreds of sites has one cluster anyway
-VERSIONS_BATCH = 100  # versions of one answer: whole stories
+MAX_NEAR_DUPLICATES = 100  # of the same wire report on hundreds of sites any part leads to the one cluster
+VERSIONS_BATCH = 100  # versions of one response; each holds a complete story
 
 
 class Stories(Cluster):
@@ -31,119 +31,131 @@ class Stories(Cluster):
 
     def __init__(self, client: Elasticsearch, prefix: str) -> None:
         super().__init__(client, prefix)
-        self._mirror: SignatureCache | None = None
-        self._likened = 0  # look-ups so far
+        self._cache: SignatureCache | None = None
+        self._lookups = 0  # of near-duplicates so far
 
-    # ---- filing
+    # ---- committing pages
 
     def commit(self, commits: Sequence[PageCommit]) -> list[CommitResult]:
-        """See `Store.file`.  Three bulk requests in order, so that a kill between them loses nothing."""
+        """See `Store.commit`.  Three bulk requests in order, so that a kill between them loses nothing."""
         results = [CommitResult.CONFLICT] * len(commits)
-        todo = list(range(len(commits)))
-        while todo:  # one story twice in a batch: its second version is written after the first
-            turn: dict[str, int] = {}
-            for place in todo:
-                story = commits[place].story
-                turn.setdefault(story.id if story else f"visit {place}", place)
-            for place, done in self._commit({place: commits[place] for place in turn.values()}).items():
-                results[place] = done
-            todo = [place for place in todo if place not in set(turn.values())]
+        pending = list(range(len(commits)))
+        while pending:  # if a story comes twice, its second version is written after the first
+            first_of_story: dict[str, int] = {}
+            for number in pending:
+                story = commits[number].story
+                first_of_story.setdefault(story.id if story else f"commit {number}", number)
+            for number, result in self._commit({number: commits[number] for number in first_of_story.values()}).items():
+                results[number] = result
+            pending = [number for number in pending if number not in set(first_of_story.values())]
         return results
 
     def _commit(self, commits: dict[int, PageCommit]) -> dict[int, CommitResult]:
-        """Files what has no story in common."""
+        """Commits pages of which no two have the same story, and returns the results under the same numbers."""
         stored = self._stored(commits.values())
-        fit = {
-            place: filing
-            for place, filing in commits.items()
-            if filing.story is None or _follows(filing.story, stored.get(filing.story.id))
+        valid = {
+            number: commit
+            for number, commit in commits.items()
+            if commit.story is None or _follows(commit.story, stored.get(commit.story.id))
         }
-        before = [(place, write) for place, filing in fit.items() for write in _before(filing, stored)]
-        results = self.write([write for _, write in before], keep=True)
-        # A hit that was there already may be of somebody who loses the race for the story: the winner's is put over it.
-        met = [
-            (place, replace(write, op="index"))
-            for (place, write), result in zip(before, results, strict=True)
+        before_story = [(number, write) for number, commit in valid.items() for write in _before_story(commit, stored)]
+        results = self.write([write for _, write in before_story], keep=True)
+        # A hit that exists may belong to a process that loses the race for the story: the winner overwrites it.
+        existing_hits = [
+            (number, replace(write, op="index"))
+            for (number, write), result in zip(before_story, results, strict=True)
             if result.conflict and write.kind == "hits"
         ]
 
-        placed = {place: filing.story for place, filing in fit.items() if filing.story}
-        written = self.write([_story(filing, stored) for filing in fit.values() if filing.story], keep=True)
-        fates = dict(zip(placed, written, strict=True))
-        if self._mirror:
-            self._mirror.put(_story_signature(commits[place]) for place, fate in fates.items() if fate.done)
-        fit = {place: filing for place, filing in fit.items() if place not in fates or not fates[place].conflict}
-
-        rejected = {place: fate.reason for place, fate in fates.items() if fate.rejected}
-        after = [write for place, write in met if place in fit]
-        after += [write for place, filing in fit.items() for write in _after(filing, rejected.get(place))]
-        storyless = [write for write in after if _is_storyless(write)]
-        rest = [write for write in after if not _is_storyless(write)]
-        self._settle(rest, self.write(rest, keep=True))
-        self._put_storyless(storyless)
-        return {
-            place: CommitResult.CONFLICT
-            if place not in fit
-            else CommitResult.REJECTED
-            if place in rejected
-            else CommitResult.WRITTEN
-            for place in commits
+        with_story = [number for number, commit in valid.items() if commit.story]
+        story_writes = [_story_write(valid[number], stored) for number in with_story]
+        story_results = dict(zip(with_story, self.write(story_writes, keep=True), strict=True))
+        if self._cache:
+            self._cache.put(
+                _story_signature(commits[number]) for number, result in story_results.items() if result.done
+            )
+        valid = {
+            number: commit
+            for number, commit in valid.items()
+            if number not in story_results or not story_results[number].conflict
         }
 
-    def _put_storyless(self, visits: Sequence[Write]) -> None:
-        """Writes visits that came to no story, but for those of which another process has stored one meanwhile."""
-        while visits:
-            known = self.get("urls", [visit.id for visit in visits], fields=("story",))
-            visits = [visit for visit in visits if visit.id not in known or not known[visit.id].document.get("story")]
+        rejected = {number: result.reason for number, result in story_results.items() if result.rejected}
+        after_story = [write for number, write in existing_hits if number in valid]
+        after_story += [
+            write for number, commit in valid.items() for write in _after_story(commit, rejected.get(number))
+        ]
+        storyless = [write for write in after_story if _is_storyless(write)]
+        others = [write for write in after_story if not _is_storyless(write)]
+        self._finish_aliases(others, self.write(others, keep=True))
+        self._put_storyless(storyless)
+        return {
+            number: CommitResult.CONFLICT
+            if number not in valid
+            else CommitResult.REJECTED
+            if number in rejected
+            else CommitResult.WRITTEN
+            for number in commits
+        }
+
+    def _put_storyless(self, entries: Sequence[Write]) -> None:
+        """Writes frontier entries without a story, except where another process has stored one with a story."""
+        while entries:
+            stored = self.get("urls", [entry.id for entry in entries], fields=("story",))
+            entries = [
+                entry for entry in entries if entry.id not in stored or not stored[entry.id].document.get("story")
+            ]
             writes = [
-                replace(visit, version=known[visit.id].version) if visit.id in known else replace(visit, op="create")
-                for visit in visits
+                replace(entry, revision=stored[entry.id].revision)
+                if entry.id in stored
+                else replace(entry, op="create")
+                for entry in entries
             ]
             results = self.write(writes, keep=True)
-            visits = [visit for visit, result in zip(visits, results, strict=True) if result.conflict]
+            entries = [entry for entry, result in zip(entries, results, strict=True) if result.conflict]
 
-    def _settle(self, writes: Sequence[Write], results: Sequence[WriteResult]) -> None:
-        """Another address that waits itself to be fetched for the first time need not be fetched any more."""
-        met = {write.id: write for write, result in zip(writes, results, strict=True) if result.conflict}
-        if met:
-            waiting = self.get("urls", list(met), fields=("story",))
-            settled = [
+    def _finish_aliases(self, writes: Sequence[Write], results: Sequence[WriteResult]) -> None:
+        """Finishes the frontier entries of aliases that exist and have no story yet: they need not be fetched."""
+        existing = {write.id: write for write, result in zip(writes, results, strict=True) if result.conflict}
+        if existing:
+            entries = self.get("urls", list(existing), fields=("story",))
+            finished = [
                 Write(
                     kind="urls",
                     id=name,
-                    document={"next_at": None, "story": met[name].document.get("story")},
+                    document={"next_at": None, "story": existing[name].document.get("story")},
                     op="update",
-                    version=known.version,
+                    revision=entry.revision,
                 )
-                for name, known in waiting.items()
-                if known.document.get("story") is None
+                for name, entry in entries.items()
+                if entry.document.get("story") is None
             ]
-            self.write(settled)
+            self.write(finished)
 
-    def _stored(self, filings: Iterable[PageCommit]) -> dict[str, StoredDocument]:
-        """What is stored of the stories to be written.
+    def _stored(self, commits: Iterable[PageCommit]) -> dict[str, StoredDocument]:
+        """Returns the stored documents of the stories to be written.
 
-        A new story without hits is not asked for: writing it tells whether it is known.
+        Skips new stories without hits: their write conflicts if the story exists.
         """
         ids = [
-            filing.story.id
-            for filing in filings
-            if filing.story and (filing.story.version > 1 or filing.hits or filing.notifications)
+            commit.story.id
+            for commit in commits
+            if commit.story and (commit.story.version > 1 or commit.hits or commit.notifications)
         ]
         return self.get("stories", ids)
 
     # ---- reading
 
     def stories(self, ids: Sequence[str]) -> dict[str, Story]:
-        found = self.get("stories", list(dict.fromkeys(ids)))
-        return {name: Story.from_json(stored.document) for name, stored in found.items()}
+        stored_stories = self.get("stories", list(dict.fromkeys(ids)))
+        return {name: Story.from_json(stored.document) for name, stored in stored_stories.items()}
 
     def history(self, story: str) -> list[Story]:
         current = self.stories([story]).get(story)
         return [*self.earlier([current]).get(story, ()), current] if current else []
 
     def earlier(self, stories: Sequence[Story]) -> dict[str, list[Story]]:
-        """The versions before these, by story, oldest first."""
+        """Returns the versions before these, by story id, oldest first."""
         latest = {story.id: story.version for story in stories}
         earlier: dict[str, list[Story]] = {}
         if latest:
@@ -167,8 +179,8 @@ class Stories(Cluster):
         newest: list[Json] = [{"date": "desc"}, {"id": "asc"}]
         sort = [{"_score": "desc"}, *newest] if relevance else newest
         compiled = _compiled(query, now, since)
-        found = self.find("stories", compiled, sort=sort, limit=offset + limit, without=documents.HIDDEN)
-        stories = tuple(Story.from_json(stored.document) for place, stored in enumerate(found) if place >= offset)
+        matches = self.find("stories", compiled, sort=sort, limit=offset + limit, without=documents.INDEX_ONLY_FIELDS)
+        stories = tuple(Story.from_json(stored.document) for rank, stored in enumerate(matches) if rank >= offset)
         return SearchResult(stories=stories, total=self.count("stories", compiled))
 
     def scan(
@@ -179,45 +191,47 @@ class Stories(Cluster):
         since: datetime | None = None,
         after: str | None = None,
     ) -> Iterator[Story]:
-        found = self.find(
+        matches = self.find(
             "stories",
             _compiled(query, now, since),
             sort=[{"id": "asc"}],
             after=[after] if after is not None else None,
-            without=documents.HIDDEN,
+            without=documents.INDEX_ONLY_FIELDS,
         )
-        for stored in found:
+        for stored in matches:
             yield Story.from_json(stored.document)
 
     def near_duplicates(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
-        """See `Store.near_duplicates`; those that share most first, and no more than `MAX_NEAR_DUPLICATES`."""
-        copy = self._signature_cache(since)
-        found = copy.similar(signature, since=since) if copy else None
-        return self._search_similar(signature, since) if found is None else found
+        """See `Store.near_duplicates`; those that share most bands first, at most `MAX_NEAR_DUPLICATES`."""
+        cache = self._signature_cache(since)
+        near_duplicates = cache.find(signature, since=since) if cache else None
+        return self._search_near_duplicates(signature, since) if near_duplicates is None else near_duplicates
 
     def _signature_cache(self, since: datetime) -> SignatureCache | None:
-        """The copy of signatures beside this process, from when it has looked so often that one is worth making."""
+        """Returns the process's cache of signatures, which is created after `MIN_LOOKUPS` lookups."""
         with self._lock:
-            self._likened += 1
-            if self._mirror is None and self._likened > MIN_LOOKUPS:
-                self._mirror = SignatureCache(self, since=since)
-            return self._mirror
+            self._lookups += 1
+            if self._cache is None and self._lookups > MIN_LOOKUPS:
+                self._cache = SignatureCache(self, since=since)
+            return self._cache
 
-    def _search_similar(self, signature: Sequence[int], since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
+    def _search_near_duplicates(
+        self, signature: Sequence[int], since: datetime
+    ) -> list[tuple[str, str, tuple[int, ...]]]:
         from monitor.similarity import bands
 
-        shares = [{"constant_score": {"filter": {"term": {"bands": str(band)}}}} for band in bands(signature)]
-        if not shares:
+        shared_bands = [{"constant_score": {"filter": {"term": {"bands": str(band)}}}} for band in bands(signature)]
+        if not shared_bands:
             return []
         recent = {"range": {"first_seen_at": {"gte": rfc3339(since)}}}
-        found = self.find(
+        matches = self.find(
             "stories",
-            {"bool": {"should": shares, "minimum_should_match": 1, "filter": [recent]}},
+            {"bool": {"should": shared_bands, "minimum_should_match": 1, "filter": [recent]}},
             sort=[{"_score": "desc"}, {"first_seen_at": "desc"}, {"id": "asc"}],
             limit=MAX_NEAR_DUPLICATES,
             fields=["cluster", "signature"],
         )
-        return [(stored.id, stored.document["cluster"], tuple(stored.document["signature"])) for stored in found]
+        return [(stored.id, stored.document["cluster"], tuple(stored.document["signature"])) for stored in matches]
 
     def hits(self, alert: str | None = None, *, since: datetime | None = None, limit: int = 1000) -> list[Hit]:
         filters: list[Json] = []
@@ -226,39 +240,42 @@ class Stories(Cluster):
         if since is not None:
             filters.append({"range": {"matched_at": {"gte": rfc3339(since)}}})
         order: list[Json] = [{"matched_at": "desc"}, {"story": "asc"}, {"alert": "asc"}, {"version": "desc"}]
-        found = self.find("hits", {"bool": {"filter": filters}}, sort=order, limit=limit)
-        return [documents.read_hit(stored.document) for stored in found]
+        matches = self.find("hits", {"bool": {"filter": filters}}, sort=order, limit=limit)
+        return [documents.read_hit(stored.document) for stored in matches]
 
 
 def _follows(story: Story, stored: StoredDocument | None) -> bool:
     return story.version == (stored.document["version"] + 1 if stored else 1)
 
 
-def _before(filing: PageCommit, stored: dict[str, StoredDocument]) -> Iterator[Write]:
-    """What must be there before the story is: its hits, the mail of them, and the version it replaces."""
-    for hit in filing.hits:
+def _before_story(commit: PageCommit, stored: dict[str, StoredDocument]) -> Iterator[Write]:
+    """Yields the writes that precede the story: its hits, its notifications, and the version that it replaces."""
+    for hit in commit.hits:
         name = digest(hit.alert, hit.story, hit.version)
         yield Write(kind="hits", id=name, document=documents.hit(hit), op="create")
-    for notice in filing.notifications:
-        yield Write(kind="outbox", id=digest(*notice.key), document=documents.notification(notice), op="create")
-    if filing.story and (old := stored.get(filing.story.id)):
-        yield written_version({name: value for name, value in old.document.items() if name not in documents.HIDDEN})
+    for notification in commit.notifications:
+        document = documents.notification(notification)
+        yield Write(kind="outbox", id=digest(*notification.key), document=document, op="create")
+    if commit.story and (old := stored.get(commit.story.id)):
+        yield version_write(
+            {name: value for name, value in old.document.items() if name not in documents.INDEX_ONLY_FIELDS}
+        )
 
 
-def _story(filing: PageCommit, stored: dict[str, StoredDocument]) -> Write:
-    assert filing.story is not None
-    document = documents.story(filing.story, filing.signature)
-    old = stored.get(filing.story.id)
+def _story_write(commit: PageCommit, stored: dict[str, StoredDocument]) -> Write:
+    assert commit.story is not None
+    document = documents.story(commit.story, commit.signature)
+    old = stored.get(commit.story.id)
     if old is None:
-        return Write(kind="stories", id=filing.story.id, document=document, op="create")
-    return Write(kind="stories", id=filing.story.id, document=document, version=old.version)
+        return Write(kind="stories", id=commit.story.id, document=document, op="create")
+    return Write(kind="stories", id=commit.story.id, document=document, revision=old.revision)
 
 
-def _story_signature(filing: PageCommit) -> StorySignature:
-    story = filing.story
+def _story_signature(commit: PageCommit) -> StorySignature:
+    story = commit.story
     assert story is not None
     return StorySignature(
-        story=story.id, cluster=story.cluster, first_seen_at=story.first_seen_at, signature=tuple(filing.signature)
+        story=story.id, cluster=story.cluster, first_seen_at=story.first_seen_at, signature=tuple(commit.signature)
     )
 
 
@@ -266,21 +283,24 @@ def _is_storyless(write: Write) -> bool:
     return write.op == "index" and not write.document.get("story")
 
 
-def _after(filing: PageCommit, rejected: str | None) -> Iterator[Write]:
-    """The visit, as finished as the filing says; of a story that was set aside it tells so."""
-    outcome = filing.outcome
+def _after_story(commit: PageCommit, rejected: str | None) -> Iterator[Write]:
+    """Yields the writes that follow the story: its frontier entry and its aliases.
+
+    With ``rejected``, the reason why the story became a dead letter, the entry's disposition is FAILED.
+    """
+    outcome = commit.outcome
     if rejected is not None:
         outcome = Outcome(disposition=Disposition.FAILED, kind="rejected", detail=rejected)
-    yield Write(kind="urls", id=filing.entry.id, document=documents.frontier_entry(filing.entry, outcome))
-    story = filing.story.id if filing.story else filing.entry.story
-    for alias in filing.aliases:
-        yield Write(kind="urls", id=alias, document=documents.alias(alias, filing.entry, story), op="create")
+    yield Write(kind="urls", id=commit.entry.id, document=documents.frontier_entry(commit.entry, outcome))
+    story = commit.story.id if commit.story else commit.entry.story
+    for alias in commit.aliases:
+        yield Write(kind="urls", id=alias, document=documents.alias(alias, commit.entry, story), op="create")
 
 
-def written_version(body: Json) -> Write:
-    """An earlier version of a story, kept for its history."""
-    document = {"story": body["id"], "version": body["version"], "body": body}
-    return Write(kind="versions", id=version_id(body["id"], body["version"]), document=document)
+def version_write(story: Json) -> Write:
+    """Returns the write that keeps an earlier version of a story."""
+    document = {"story": story["id"], "version": story["version"], "body": story}
+    return Write(kind="versions", id=version_id(story["id"], story["version"]), document=document)
 
 
 def version_id(story: str, version: int) -> str:

@@ -7,7 +7,7 @@ import org.elasticsearch.node.InternalSettingsPreparer;
 import org.elasticsearch.plugins.PluginsLoader;
 
 /**
- * Runs one Elasticsearch node until its standard input ends, so that it never outlives whoever started it.
+ * Runs one Elasticsearch node until its standard input ends, so that it never outlives its parent process.
  * Arguments: HOME (modules and configuration), NAME, then settings as KEY=VALUE.
  */
 public class Node {

@@ -1,26 +1,26 @@
-"""A process with a busy worker: prints the worker's id, then has it hang."""
+"""A process with a busy worker: prints the worker's process id, then makes the worker hang."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 
-from extract import hurtful
+from extract import faulty_readers
 from monitor.extract import ExtractionOptions, Extractor, pool
 from monitor.models import Page, now
 
-PAGE = Page(url="https://news.example/", body=hurtful.HARM, fetched_at=now())
+PAGE = Page(url="https://news.example/", body=faulty_readers.HARM, fetched_at=now())
 
 
 async def main() -> None:
     task = asyncio.current_task()
     assert task is not None
-    # asyncio's own handler may sleep over a signal that comes just before it waits.
+    # asyncio's own handler may miss a signal that arrives just before the loop waits.
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
     async with Extractor(1) as extractor:
-        pool.worker.read = hurtful.children  # type: ignore[assignment]
+        pool.worker.extract_article = faulty_readers.process_id  # type: ignore[assignment]  # returns no article
         print(await extractor.read(PAGE, ExtractionOptions()), flush=True)
-        pool.worker.read = hurtful.hang
+        pool.worker.extract_article = faulty_readers.hang
         await extractor.read(PAGE, ExtractionOptions())
 
 
