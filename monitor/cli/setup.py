@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import closing
 
 import click
 
 from monitor.cli.context import Context, with_context
 from monitor.plural import plural
-
-if TYPE_CHECKING:
-    from monitor.store.elasticsearch import ElasticsearchStore
 
 MAX_SHOWN_REJECTIONS = 20  # rejected documents listed by `replay`
 
@@ -43,11 +40,14 @@ def setup_command(context: Context, *, kibana: str | None, space: str | None, ap
         return 0
     if space and not kibana:
         raise click.UsageError("--space is a space of Kibana: --kibana URL is needed too")
-    if kibana and not _uses_elasticsearch(context):
-        raise click.UsageError("Kibana shows data of Elasticsearch, but store.url names a file")
-    with context.store() as store:
-        if _uses_elasticsearch(context):
-            for name in _as_elasticsearch(store).put_templates():
+    from monitor.store import open_store
+
+    with closing(open_store(context.config.store, context.base)) as store:
+        if kibana and not store.capabilities.kibana:
+            raise click.UsageError("Kibana shows data of Elasticsearch, but store.url names a file")
+        store.setup()
+        if templates := store.capabilities.templates:
+            for name in templates.put_templates():
                 context.out.print(f"ok    template {name}", markup=False)
         context.out.print(f"ok    {store.ping()}", markup=False)
     if kibana:
@@ -70,34 +70,25 @@ def replay_command(context: Context, *, list_only: bool) -> int:
       media-monitor replay --list
       media-monitor replay
     """
-    if not _uses_elasticsearch(context):
-        context.out.print("An SQLite store rejects no documents, so there is nothing to replay.")
-        return 0
-    with context.store() as opened:
-        store = _as_elasticsearch(opened)
+    from monitor.store import open_store
+
+    with closing(open_store(context.config.store, context.base)) as store:
+        dead_letters = store.capabilities.dead_letters
+        if dead_letters is None:
+            context.out.print("This store rejects no documents, so there is nothing to replay.")
+            return 0
+        store.setup()
         if not list_only:
-            replayed = store.replay()
+            replayed = dead_letters.replay()
             context.out.print(
                 f"{replayed.written:,} written, {replayed.superseded:,} superseded by something newer, "
                 f"{replayed.rejected:,} still rejected"
             )
-        remaining = store.rejections()
-        for rejected in store.rejected(limit=MAX_SHOWN_REJECTIONS):
+        remaining = dead_letters.rejections()
+        for rejected in dead_letters.rejected(limit=MAX_SHOWN_REJECTIONS):
             context.out.print(
                 f"{rejected.index} {rejected.id}  {rejected.failed_at:%Y-%m-%d %H:%M}  {rejected.reason}", markup=False
             )
         if remaining > MAX_SHOWN_REJECTIONS:
             context.out.print(f"... and {remaining - MAX_SHOWN_REJECTIONS:,} more")
     return 1 if remaining and not list_only else 0
-
-
-def _uses_elasticsearch(context: Context) -> bool:
-    settings = context.config.store
-    return bool(settings.cloud_id) or not settings.url.get_secret_value().startswith("sqlite:")
-
-
-def _as_elasticsearch(store: object) -> ElasticsearchStore:
-    from monitor.store.elasticsearch import ElasticsearchStore
-
-    assert isinstance(store, ElasticsearchStore)
-    return store

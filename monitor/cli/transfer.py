@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import re
 import sys
 import zlib
 from contextlib import contextmanager, suppress
@@ -246,11 +245,11 @@ def copy_command(context: Context, *, target: str) -> None:
       media-monitor copy elasticsearch.yaml
       media-monitor copy https://user:password@es.example.org:9200
     """
-    from monitor.store import open_store
+    from monitor.store import open_store, store_identity
     from monitor.transfer import copy_store
 
     settings, base = _target_settings(context, target)
-    if _store_identity(settings, base) == _store_identity(context.config.store, context.base):
+    if store_identity(settings, base) == store_identity(context.config.store, context.base):
         raise click.UsageError("the target is the store itself")
     context.require_store()
     target_store = open_store(settings, base)
@@ -272,7 +271,9 @@ def _target_settings(context: Context, target: str) -> tuple[StoreSettings, Path
     """
     import os
 
-    if not target.startswith(("sqlite:", "http://", "https://")):
+    from monitor.store import is_store_url
+
+    if not is_store_url(target):
         from monitor.config import load
 
         # MONITOR_STORE__* names this monitor's store; applied to the other file, it would copy the store onto itself.
@@ -287,13 +288,3 @@ def _target_settings(context: Context, target: str) -> tuple[StoreSettings, Path
         return StoreSettings.model_validate({**inherited, "url": target}), context.base
     except ValidationError as error:
         raise click.UsageError(str(error.errors()[0].get("ctx", {}).get("error", "not a store"))) from None
-
-
-def _store_identity(settings: StoreSettings, base: Path) -> tuple[str, str]:
-    """Returns a key that is equal for two settings of one store, whatever their credentials."""
-    url = settings.url.get_secret_value()
-    if settings.cloud_id:
-        return settings.cloud_id, settings.prefix
-    if url.startswith("sqlite:"):
-        return url, str(base.resolve())
-    return re.sub(r"//[^/,]*@", "//", url), settings.prefix

@@ -1,9 +1,13 @@
-"""The store: one protocol with two implementations.  `open_store` chooses one by the configured URL."""
+"""The store: one protocol with two implementations.  `open_store` chooses one by the configured URL.
+
+A third one, `monitor.store.memory`, is for tests only.
+"""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from monitor.errors import StoreRefused
 from monitor.store.protocol import SearchResult, Store
@@ -11,7 +15,12 @@ from monitor.store.protocol import SearchResult, Store
 if TYPE_CHECKING:
     from monitor.config.schema import StoreSettings
 
-__all__ = ["SearchResult", "Store", "open_store"]
+__all__ = ["SearchResult", "Store", "is_store_url", "open_store", "store_identity"]
+
+
+def is_store_url(text: str) -> bool:
+    """Returns True if the text begins as the URL of a store does, and not as the path of a file."""
+    return text.startswith(("sqlite:", "http://", "https://"))
 
 
 def open_store(settings: StoreSettings, base: Path) -> Store:
@@ -19,17 +28,35 @@ def open_store(settings: StoreSettings, base: Path) -> Store:
 
     Raises StoreRefused if the URL is not that of a store.
     """
-    url = settings.url.get_secret_value()
-    scheme, _, rest = url.partition(":")
-    if scheme == "sqlite" and rest and not settings.cloud_id:
+    if _kind(settings) == "sqlite":
         from monitor.store.sqlite import SqliteStore
 
-        path = rest.removeprefix("//") if rest.startswith("///") else rest  # many write sqlite:///absolute
+        path = settings.url.get_secret_value().removeprefix("sqlite:")
+        path = path.removeprefix("//") if path.startswith("///") else path  # many write sqlite:///absolute
         return SqliteStore((base / Path(path).expanduser()).absolute(), timeout=settings.timeout)
-    if scheme in {"http", "https"} or settings.cloud_id:
-        from monitor.store.elasticsearch import ElasticsearchStore
+    from monitor.store.elasticsearch import ElasticsearchStore
 
-        return ElasticsearchStore.open(settings, base)
+    return ElasticsearchStore.open(settings, base)
+
+
+def store_identity(settings: StoreSettings, base: Path) -> tuple[str, str]:
+    """Returns a key that is equal for two settings of one store, whatever their credentials.
+
+    Raises StoreRefused if the URL is not that of a store.
+    """
+    url = settings.url.get_secret_value()
+    if _kind(settings) == "sqlite":
+        return url, str(base.resolve())
+    return settings.cloud_id or re.sub(r"//[^/,]*@", "//", url), settings.prefix
+
+
+def _kind(settings: StoreSettings) -> Literal["sqlite", "elasticsearch"]:
+    """Returns the kind of store that the settings name.  Raises StoreRefused if they name none."""
+    scheme, _, rest = settings.url.get_secret_value().partition(":")
+    if settings.cloud_id or scheme in {"http", "https"}:
+        return "elasticsearch"
+    if scheme == "sqlite" and rest:
+        return "sqlite"
     raise StoreRefused(
         "store.url is not the address of a store",
         hint="write sqlite:monitor.db, or https://host:9200 for Elasticsearch",

@@ -1,4 +1,7 @@
-"""The protocol of a store; tests/store/contract.py tests every implementation.
+"""The protocol of a store: the roles that it plays; tests/store/contract.py tests every implementation.
+
+A function that needs only a part of a store takes the roles that it uses.  `Store` has all roles; a store of one kind
+may have optional roles too, which `Capabilities` names.
 
 All methods block, so call them outside the event loop.  They may be called from any thread.  They raise
 StoreUnavailable if the same call may succeed later, and StoreRefused if it never will.
@@ -87,8 +90,11 @@ class Setting:
 Record: TypeAlias = "History | Hit | OutboxRecord | FrontierEntry | Alias | OutletState | Snooze | Setting"
 
 
-class Store(Protocol):
-    # ---- the store itself
+# ---- roles of every store
+
+
+class Lifecycle(Protocol):
+    """Creates, opens and closes the store."""
 
     def setup(self) -> None:
         """Creates what is missing and migrates older schemas; StoreRefused if the store is newer than this program."""
@@ -101,13 +107,19 @@ class Store(Protocol):
 
     def close(self) -> None: ...
 
-    # ---- the crawl frontier
+
+class Frontier(Protocol):
+    """The crawl frontier: the state of each URL that a source has listed."""
 
     def enqueue(self, candidates: Sequence[Candidate], *, now: datetime) -> list[FrontierEntry]:
         """Adds an entry, due now, for each candidate whose URL is new, and returns these entries."""
 
     def due_entries(self, outlet: str, *, now: datetime, limit: int) -> list[FrontierEntry]:
         """Returns the outlet's due entries, the longest due first: new, failed before, or due for a recheck."""
+
+
+class Stories(Protocol):
+    """Stories with their versions, hits and near-duplicates."""
 
     def commit(self, commits: Sequence[PageCommit]) -> list[CommitResult]:
         """Writes each commit completely.
@@ -122,13 +134,21 @@ class Store(Protocol):
         `history`.  An entry without a story does not overwrite a stored entry with a story.
         """
 
-    # ---- stories
-
     def stories(self, ids: Sequence[str]) -> dict[str, Story]:
         """Returns the stored stories among ``ids`` by id, in their latest version."""
 
     def history(self, story: str) -> list[Story]:
         """Returns all versions of a story, oldest first; an empty list if it is not stored."""
+
+    def near_duplicates(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
+        """Returns (story, cluster, signature) of stories first seen since then that share a band with the signature."""
+
+    def hits(self, alert: str | None = None, *, since: datetime | None = None, limit: int = 1000) -> list[Hit]:
+        """Returns hits, newest first."""
+
+
+class Search(Protocol):
+    """Finds stories by query."""
 
     def search(
         self,
@@ -158,13 +178,9 @@ class Store(Protocol):
         It streams, so memory stays bounded.
         """
 
-    def near_duplicates(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
-        """Returns (story, cluster, signature) of stories first seen since then that share a band with the signature."""
 
-    def hits(self, alert: str | None = None, *, since: datetime | None = None, limit: int = 1000) -> list[Hit]:
-        """Returns hits, newest first."""
-
-    # ---- outlets
+class Leases(Protocol):
+    """Outlets: their crawl state, and the leases under which processes poll them."""
 
     def lease(
         self,
@@ -190,7 +206,9 @@ class Store(Protocol):
     def outlets(self) -> list[OutletState]:
         """Returns all outlets ever leased, by name."""
 
-    # ---- the outbox
+
+class Outbox(Protocol):
+    """Notifications, kept after they are sent so that none is sent twice, and snoozes, which hold them back."""
 
     def claim(self, *, holder: str, now: datetime, term: timedelta, limit: int = 1000) -> list[Notification]:
         """Claims due unsent notifications that have no claim or an expired one, and returns them, oldest first."""
@@ -222,7 +240,9 @@ class Store(Protocol):
     def snoozes(self) -> dict[str, datetime]:
         """Returns the end of each snooze by alert."""
 
-    # ---- small state of the whole monitor
+
+class Settings(Protocol):
+    """Small JSON documents that the store keeps for components."""
 
     def put_setting(self, key: str, value: Json | None) -> None:
         """Stores a small JSON document; None removes it."""
@@ -236,7 +256,9 @@ class Store(Protocol):
     def settings(self, prefix: str = "") -> dict[str, Json]:
         """Returns the documents whose key begins with ``prefix``, by key."""
 
-    # ---- copying
+
+class Dump(Protocol):
+    """Copies a complete store to records, and records to a store."""
 
     def dump(self) -> Iterator[Record]:
         """Yields all records one by one, so memory stays bounded; leaves out claims and leases."""
@@ -248,3 +270,61 @@ class Store(Protocol):
         held or was polled at the same time or later.  Raises StoreRefused, with the id, if the store does not accept a
         record; any of the other records may have been written then.
         """
+
+
+# ---- optional roles
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeadLetter:
+    """A rejected document."""
+
+    index: str
+    id: str
+    reason: str
+    failed_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReplayResult:
+    """Numbers of dead letters by the result of a replay."""
+
+    written: int = 0
+    superseded: int = 0  # a newer document is stored, so they are deleted
+    rejected: int = 0  # rejected again
+
+
+class DeadLetters(Protocol):
+    """Dead letters: documents that the store rejected, kept to be listed and to be written again later."""
+
+    def rejected(self, *, limit: int = 1000) -> list[DeadLetter]:
+        """Returns the dead letters, newest first."""
+
+    def rejections(self) -> int:
+        """Returns the number of dead letters."""
+
+    def replay(self) -> ReplayResult:
+        """Writes the rejected documents again; deletes the dead letters that are written or superseded."""
+
+
+class Templates(Protocol):
+    """Index templates of a server, which `media-monitor setup` rewrites."""
+
+    def put_templates(self) -> list[str]:
+        """Rewrites the templates and returns their names."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Capabilities:
+    """The optional roles of a store, None where it lacks one; known without asking a server."""
+
+    dead_letters: DeadLetters | None = None
+    templates: Templates | None = None
+    kibana: bool = False  # Kibana can show the store's stories and hits
+
+
+class Store(Lifecycle, Frontier, Stories, Search, Leases, Outbox, Settings, Dump, Protocol):
+    """All roles of a store, and its optional ones."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -18,17 +18,16 @@ from scrapy.utils.reactor import install_reactor
 from monitor.config.schema import Config, CrawlSettings, Outlet
 from monitor.crawl.one_off import OneOffSpider
 from monitor.crawl.scheduler import OutletScheduler
-from monitor.errors import LeaseLost
-from monitor.models import Disposition, FrontierEntry, Outcome, OutletState, now
-from monitor.urls import story_id
+from monitor.models import Disposition, FrontierEntry, Outcome, now
+from monitor.store.memory import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from monitor.crawl.fetch import Fetcher
     from monitor.crawl.report import CrawlReport
     from monitor.errors import FetchError
-    from monitor.models import Candidate, Page
+    from monitor.models import Page
 
 FAST_SETTINGS = CrawlSettings(delay=timedelta(0), timeout=timedelta(seconds=2), user_agent="media-monitor/test")
 
@@ -85,62 +84,11 @@ def shared_engine() -> Engine:
     return Engine()
 
 
-class InMemoryStore:
-    """The part of a store that a poll needs."""
-
-    def __init__(self) -> None:
-        self.entries: dict[str, FrontierEntry] = {}
-        self.states: dict[str, OutletState] = {}
-        self.lock = threading.Lock()
-
-    def enqueue(self, candidates: Sequence[Candidate], *, now: datetime) -> list[FrontierEntry]:
-        new = []
-        for candidate in candidates:
-            key = story_id(candidate.url)
-            if key not in self.entries:
-                self.entries[key] = FrontierEntry(id=key, candidate=candidate, first_seen_at=now, next_at=now)
-                new.append(self.entries[key])
-        return new
-
-    def due_entries(self, outlet: str, *, now: datetime, limit: int) -> list[FrontierEntry]:
-        due = [e for e in self.entries.values() if e.candidate.outlet == outlet and e.next_at and e.next_at <= now]
-        return sorted(due, key=lambda entry: entry.next_at or now)[:limit]
-
-    def lease(
-        self, names: Sequence[str], *, holder: str, now: datetime, term: timedelta, limit: int, due_only: bool = True
-    ) -> list[OutletState]:
-        leased = []
-        with self.lock:
-            for name in names:
-                fresh = OutletState(name=name, next_poll_at=now, interval=timedelta(minutes=15))
-                state = self.states.get(name, fresh)
-                free = state.lease_until is None or state.lease_until <= now
-                if free and (not due_only or state.next_poll_at <= now) and len(leased) < limit:
-                    state = replace(state, holder=holder, lease_until=now + term, fencing_token=f"{holder}{now}")
-                    self.states[name] = state
-                    leased.append(state)
-        return leased
-
-    def renew(self, state: OutletState, *, now: datetime, term: timedelta) -> OutletState:
-        if self.states[state.name].fencing_token != state.fencing_token:
-            raise LeaseLost(state.name)
-        return replace(state, lease_until=now + term)
-
-    def release(self, state: OutletState) -> None:
-        with self.lock:
-            if self.states[state.name].fencing_token != state.fencing_token:
-                raise LeaseLost(state.name)
-            self.states[state.name] = replace(state, holder=None, lease_until=None, fencing_token="")
-
-    def outlets(self) -> list[OutletState]:
-        return list(self.states.values())
-
-
 @dataclass
 class FakeIngest:
     """Stores every page as a story and records the calls."""
 
-    store: InMemoryStore
+    store: MemoryStore
     pages: list[Page] = field(default_factory=list)
     failures: dict[str, FetchError] = field(default_factory=dict)
     unchanged: list[str] = field(default_factory=list)
@@ -152,18 +100,18 @@ class FakeIngest:
         await asyncio.sleep(self.seconds_per_page)
         self.pages.append(page)
         settled = replace(entry, next_at=None, story=entry.id, etag=page.etag, last_modified=page.last_modified)
-        self.store.entries[entry.id] = settled
+        self.store.state.entries[entry.id] = settled
         return Outcome(disposition=self.disposition, kind=self.kind)
 
     async def not_modified(self, entry: FrontierEntry) -> Outcome:
         self.unchanged.append(entry.candidate.url)
-        self.store.entries[entry.id] = replace(entry, next_at=None)
+        self.store.state.entries[entry.id] = replace(entry, next_at=None)
         return Outcome(disposition=Disposition.UNCHANGED)
 
     async def failed(self, entry: FrontierEntry, error: FetchError) -> Outcome:
         self.failures[entry.candidate.url] = error
         retry_at = None if error.permanent else now() + timedelta(minutes=5)
-        self.store.entries[entry.id] = replace(entry, next_at=retry_at, attempts=entry.attempts + 1)
+        self.store.state.entries[entry.id] = replace(entry, next_at=retry_at, attempts=entry.attempts + 1)
         return Outcome(disposition=Disposition.FAILED, kind=error.kind, detail=error.message)
 
 
@@ -173,7 +121,7 @@ class FakeService:
     def __init__(self, *outlets: Outlet, crawl: CrawlSettings = FAST_SETTINGS) -> None:
         self.config = Config(crawl=crawl, outlets=outlets)
         self.store_away = False
-        self.store = InMemoryStore()
+        self.store = MemoryStore()
         self.ingest = FakeIngest(self.store)
         self.extractor = SimpleNamespace(start=lambda: None)
         self.calls: defaultdict[str, int] = defaultdict(int)

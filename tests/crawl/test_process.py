@@ -23,9 +23,9 @@ from monitor.crawl.lease import release_dead_leases
 from monitor.demo.web import Fault, Site
 from monitor.models import now
 from monitor.store import open_store
+from monitor.store.memory import MemoryStore
 from store.examples import page_commit, story
 
-from .engine import InMemoryStore
 from .test_poll import put_stories, rss
 
 if TYPE_CHECKING:
@@ -343,10 +343,10 @@ def test_two_processes_have_different_identities() -> None:
 
 
 def test_only_leases_of_dead_processes_are_released() -> None:
-    store, leased_at = InMemoryStore(), now()
+    store, leased_at = MemoryStore(), now()
     holders = {"dead": own_identity(began=1), "alive": process_identity.this_process()}
     for name, holder in holders.items():
         store.lease([name], holder=holder, now=leased_at, term=timedelta(minutes=2), limit=1)
-    assert release_dead_leases(store, now=leased_at) == ["dead"]  # type: ignore[arg-type]  # a part of a store
-    assert store.states["dead"].holder is None
-    assert store.states["alive"].holder is not None
+    assert release_dead_leases(store, now=leased_at) == ["dead"]
+    assert store.state.outlets["dead"].holder is None
+    assert store.state.outlets["alive"].holder is not None

@@ -106,11 +106,11 @@ def test_an_absent_splash_is_reported_and_its_pages_wait(
         crawl=crawl_settings(splash="http://127.0.0.1:9"),
     )
     report = engine.crawl(service)
-    assert "Splash at http://127.0.0.1:9 does not answer" in service.store.states["Script Times"].error
-    assert "crawl.splash" in service.store.states["Script Times"].error
+    assert "Splash at http://127.0.0.1:9 does not answer" in service.store.state.outlets["Script Times"].error
+    assert "crawl.splash" in service.store.state.outlets["Script Times"].error
     assert report.polls[0].pages == 0
-    assert all(entry.next_at is not None and not entry.attempts for entry in service.store.entries.values())
-    assert len(service.store.entries) == 2
+    assert all(entry.next_at is not None and not entry.attempts for entry in service.store.state.entries.values())
+    assert len(service.store.state.entries) == 2
 
 
 def feed(site: Site, *paths: str) -> bytes:
@@ -136,8 +136,8 @@ def test_a_missing_engine_is_reported_and_other_outlets_go_on(
             crawl=crawl_settings(chromium="/nowhere/chromium"),
         )
         report = engine.crawl(service)
-    assert message in service.store.states["Scripted"].error
-    assert service.store.states["Plain"].error == ""
+    assert message in service.store.state.outlets["Scripted"].error
+    assert service.store.state.outlets["Plain"].error == ""
     assert {poll.outlet: poll.count(Disposition.STORED) for poll in report.polls} == {"Scripted": 0, "Plain": 1}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
@@ -12,34 +11,15 @@ from monitor.itertools_compat import batched
 from monitor.models import from_rfc3339
 from monitor.store.elasticsearch.bulk import Write
 from monitor.store.elasticsearch.cluster import Cluster
+from monitor.store.protocol import DeadLetter, ReplayResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from monitor.models import Json
     from monitor.store.elasticsearch.cluster import StoredDocument
 
 REPLAY_BATCH = 200  # dead letters
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DeadLetter:
-    """A rejected document."""
-
-    index: str
-    id: str
-    reason: str
-    failed_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReplayResult:
-    """Numbers of dead letters by the result of a replay."""
-
-    written: int = 0
-    superseded: int = 0  # a newer document is stored, so they are deleted
-    rejected: int = 0  # rejected again
 
 
 class DeadLetters(Cluster):

@@ -12,6 +12,7 @@ from monitor.store.elasticsearch import client, migration, schema
 from monitor.store.elasticsearch.client import translated_errors
 from monitor.store.elasticsearch.dead_letters import DeadLetters
 from monitor.store.elasticsearch.dump import Dump
+from monitor.store.protocol import Capabilities
 
 if TYPE_CHECKING:
     from monitor.config.schema import StoreSettings
@@ -31,6 +32,10 @@ class ElasticsearchStore(Dump, DeadLetters):
         return store
 
     hosts: str = ""  # for display, without credentials
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(dead_letters=self, templates=self, kibana=True)
 
     def setup(self) -> None:
         migration.setup(self)

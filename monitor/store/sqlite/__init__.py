@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import apsw
 
 from monitor.plural import plural
+from monitor.store.protocol import Capabilities
 from monitor.store.sqlite import sql
 from monitor.store.sqlite.database import Database
 from monitor.store.sqlite.dump import Dump
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 class SqliteStore(Dump, Search, Frontier):
     """Implements `monitor.store.protocol.Store` in one file; the other modules of this package hold its parts."""
+
+    capabilities = Capabilities()
 
     def __init__(self, path: Path, *, timeout: timedelta) -> None:
         super().__init__(Database(path, timeout=timeout))

@@ -1,0 +1,115 @@
+"""Copies a store in memory to records, and records to it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar, assert_never
+
+from monitor.models import FrontierEntry, Hit, OutletState
+from monitor.similarity import signature
+from monitor.store.memory.state import QueuedNotification, copied
+from monitor.store.protocol import Alias, History, OutboxRecord, Setting, Snooze
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from monitor.models import Story
+    from monitor.store.memory.state import MemoryState
+    from monitor.store.protocol import Record
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Dump:
+    """Implements `monitor.store.protocol.Dump`."""
+
+    def __init__(self, state: MemoryState) -> None:
+        self._state = state
+
+    def dump(self) -> Iterator[Record]:
+        """See `monitor.store.protocol.Dump.dump`.  Yields the records as they are stored at the start."""
+        state = self._state
+        with state.lock:
+            records: list[Record] = [
+                *(
+                    History(versions=tuple(versions[number] for number in sorted(versions)))
+                    for _, versions in sorted(state.versions.items())
+                ),
+                *state.hits.values(),
+                *(OutboxRecord(notification=q.notification, sent_at=q.sent_at) for q in state.outbox.values()),
+                *state.entries.values(),
+                *(Alias(id=alias, story=story) for alias, story in state.aliases.items()),
+                *(
+                    replace(copied(outlet), holder=None, lease_until=None, fencing_token="")
+                    for outlet in state.outlets.values()
+                ),
+                *(Snooze(alert=alert, until=until) for alert, until in state.snoozes.items()),
+                *(Setting(key=key, value=json.loads(value)) for key, value in state.settings.items()),
+            ]
+        yield from records
+
+    def load(self, records: Sequence[Record]) -> int:
+        with self._state.lock:
+            return sum(self._load(record) for record in records)
+
+    def _load(self, record: Record) -> bool:
+        """Writes a record.  Returns True if it was new or newer than the stored one."""
+        state = self._state
+        match record:
+            case History(versions=versions):
+                return self._load_history(versions)
+            case Hit():
+                return _added(state.hits, (record.alert, record.story, record.version), record)
+            case OutboxRecord(notification=notification, sent_at=sent_at):
+                queued = state.outbox.get(notification.key)
+                if queued is None:
+                    state.outbox[notification.key] = QueuedNotification(notification, sent_at)
+                    return True
+                if queued.sent_at is None and sent_at is not None:
+                    queued.sent_at = sent_at
+                    return True
+                return False
+            case FrontierEntry():
+                return _added(state.entries, record.id, record)
+            case Alias():
+                return _added(state.aliases, record.id, record.story)
+            case OutletState():
+                return self._load_outlet(record)
+            case Snooze():
+                return _added(state.snoozes, record.alert, record.until)
+            case Setting():
+                return _added(state.settings, record.key, json.dumps(record.value))
+            case _:
+                assert_never(record)
+
+    def _load_history(self, versions: Sequence[Story]) -> bool:
+        *earlier, latest = versions
+        if latest.version <= self._state.stored_version(latest.id):
+            return False
+        self._state.put_version(latest, signature(latest.text))
+        self._state.versions[latest.id].update({version.version: version for version in earlier})
+        return True
+
+    def _load_outlet(self, outlet: OutletState) -> bool:
+        stored = self._state.outlets.get(outlet.name)
+        if stored is not None:
+            polled_later = outlet.last_poll_at is not None and (
+                stored.last_poll_at is None or outlet.last_poll_at > stored.last_poll_at
+            )
+            if stored.holder is not None or not polled_later:
+                return False
+        fencing_token = stored.fencing_token if stored is not None else ""
+        self._state.outlets[outlet.name] = replace(
+            copied(outlet), holder=None, lease_until=None, fencing_token=fencing_token
+        )
+        return True
+
+
+def _added(values: dict[K, V], key: K, value: V) -> bool:
+    """Stores the value if the key is new.  Returns True if it was."""
+    if key in values:
+        return False
+    values[key] = value
+    return True

@@ -1,0 +1,70 @@
+"""The outlets of a store in memory, and their leases."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from monitor.errors import LeaseLost
+from monitor.models import OutletState
+from monitor.store.memory.state import copied
+from monitor.store.protocol import FIRST_INTERVAL
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
+
+    from monitor.store.memory.state import MemoryState
+
+
+class Leases:
+    """Implements `monitor.store.protocol.Leases`."""
+
+    def __init__(self, state: MemoryState) -> None:
+        self._state = state
+
+    def lease(
+        self,
+        names: Sequence[str],
+        *,
+        holder: str,
+        now: datetime,
+        term: timedelta,
+        limit: int,
+        due_only: bool = True,
+    ) -> list[OutletState]:
+        with self._state.lock:
+            outlets = self._state.outlets
+            for name in names:
+                outlets.setdefault(name, OutletState(name=name, next_poll_at=now, interval=FIRST_INTERVAL))
+            free = [
+                outlets[name]
+                for name in dict.fromkeys(names)
+                if (outlets[name].lease_until or now) <= now and (not due_only or outlets[name].next_poll_at <= now)
+            ]
+            leased = sorted(free, key=lambda state: (state.next_poll_at, state.name))[:limit]
+            for state in leased:
+                outlets[state.name] = replace(
+                    state, holder=holder, lease_until=now + term, fencing_token=secrets.token_hex(8)
+                )
+            return [copied(outlets[state.name]) for state in leased]
+
+    def renew(self, state: OutletState, *, now: datetime, term: timedelta) -> OutletState:
+        with self._state.lock:
+            stored = self._state.outlets.get(state.name)
+            if stored is None or (stored.fencing_token, stored.holder) != (state.fencing_token, state.holder):
+                raise LeaseLost(f"another process polls {state.name} now")
+            self._state.outlets[state.name] = replace(stored, lease_until=now + term)
+        return replace(state, lease_until=now + term)
+
+    def release(self, state: OutletState) -> None:
+        with self._state.lock:
+            stored = self._state.outlets.get(state.name)
+            if stored is None or stored.fencing_token != state.fencing_token:
+                raise LeaseLost(f"another process polls {state.name} now")
+            self._state.outlets[state.name] = replace(copied(state), holder=None, lease_until=None)
+
+    def outlets(self) -> list[OutletState]:
+        with self._state.lock:
+            return [copied(state) for _, state in sorted(self._state.outlets.items())]

@@ -1,0 +1,91 @@
+"""The outbox and the snoozes of a store in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from monitor.errors import LeaseLost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime, timedelta
+
+    from monitor.models import Notification
+    from monitor.store.memory.state import MemoryState, QueuedNotification
+
+
+class Outbox:
+    """Implements `monitor.store.protocol.Outbox`."""
+
+    def __init__(self, state: MemoryState) -> None:
+        self._state = state
+
+    def claim(self, *, holder: str, now: datetime, term: timedelta, limit: int = 1000) -> list[Notification]:
+        with self._state.lock:
+            snoozed = {alert for alert, until in self._state.snoozes.items() if until > now}
+            free = [
+                queued
+                for queued in self._unsent()
+                if queued.notification.due_at <= now
+                and (queued.claimed_until or now) <= now
+                and queued.notification.alert not in snoozed
+            ]
+            for queued in free[:limit]:
+                queued.holder, queued.claimed_until = holder, now + term
+            return [queued.notification for queued in free[:limit]]
+
+    def release_claims(self, is_dead: Callable[[str], bool]) -> int:
+        with self._state.lock:
+            claimed = [queued for queued in self._unsent() if queued.holder is not None and is_dead(queued.holder)]
+            for queued in claimed:
+                queued.release()
+            return len(claimed)
+
+    def assign_message_ids(self, batches: Mapping[str, Sequence[Notification]], *, holder: str) -> None:
+        with self._state.lock:
+            assigned = []
+            for message_id, notifications in batches.items():
+                for notification in notifications:
+                    queued = self._state.outbox.get(notification.key)
+                    if queued is None or queued.sent_at is not None or queued.holder != holder:
+                        raise LeaseLost(f"another process mails {notification.alert} now")
+                    assigned.append((queued, message_id))
+            for queued, message_id in assigned:
+                queued.notification = replace(queued.notification, message_id=message_id)
+
+    def mark_sent(self, notifications: Sequence[Notification], *, now: datetime) -> None:
+        with self._state.lock:
+            for notification in notifications:
+                queued = self._state.outbox.get(notification.key)
+                if queued is not None and queued.sent_at is None:
+                    queued.sent_at = now
+                    queued.release()
+
+    def postpone(self, notifications: Sequence[Notification], *, holder: str) -> None:
+        with self._state.lock:
+            for notification in notifications:
+                queued = self._state.outbox.get(notification.key)
+                if queued is not None and queued.sent_at is None and queued.holder in {None, holder}:
+                    queued.notification = replace(notification, created_at=queued.notification.created_at)
+                    queued.release()
+
+    def outbox(self, *, limit: int = 1000) -> list[Notification]:
+        with self._state.lock:
+            return [queued.notification for queued in self._unsent()[:limit]]
+
+    def snooze(self, alert: str, until: datetime | None) -> None:
+        with self._state.lock:
+            if until is None:
+                self._state.snoozes.pop(alert, None)
+            else:
+                self._state.snoozes[alert] = until
+
+    def snoozes(self) -> dict[str, datetime]:
+        with self._state.lock:
+            return dict(self._state.snoozes)
+
+    def _unsent(self) -> list[QueuedNotification]:
+        """Returns unsent notifications, the next due first; call it with the lock held."""
+        unsent = [queued for queued in self._state.outbox.values() if queued.sent_at is None]
+        return sorted(unsent, key=lambda queued: queued.sort_key)

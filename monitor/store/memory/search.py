@@ -1,0 +1,81 @@
+"""Searches a store in memory: evaluates the query on every story."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor.query.matcher import Document, predicate
+from monitor.query.occurrences import spans
+from monitor.query.syntax import Near, Not, Phrase, Word, children
+from monitor.store.protocol import SearchResult
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from monitor.models import Story
+    from monitor.query.syntax import Node
+    from monitor.store.memory.state import MemoryState
+
+
+class Search:
+    """Implements `monitor.store.protocol.Search`."""
+
+    def __init__(self, state: MemoryState) -> None:
+        self._state = state
+
+    def search(
+        self,
+        query: Node | None,
+        *,
+        now: datetime,
+        since: datetime | None = None,
+        limit: int = 20,
+        offset: int = 0,
+        relevance: bool = False,
+    ) -> SearchResult:
+        newest = sorted(self._matches(query, now=now, since=since), key=_published_or_seen_at, reverse=True)
+        if relevance and query is not None:
+            newest.sort(key=lambda document: _relevance(query, document), reverse=True)
+        page = newest[offset : offset + limit]
+        return SearchResult(stories=tuple(document.story for document in page), total=len(newest))
+
+    def scan(
+        self,
+        query: Node | None = None,
+        *,
+        now: datetime,
+        since: datetime | None = None,
+        after: str | None = None,
+    ) -> Iterator[Story]:
+        """See `monitor.store.protocol.Search.scan`.  Yields the stories as they are stored at the start."""
+        for document in self._matches(query, now=now, since=since, after=after or ""):
+            yield document.story
+
+    def _matches(
+        self, query: Node | None, *, now: datetime, since: datetime | None, after: str = ""
+    ) -> Iterator[Document]:
+        """Yields the matching stories in order of id; the set of stories is fixed at the start."""
+        with self._state.lock:
+            stories = [self._state.latest(story) for story in sorted(self._state.versions) if story > after]
+        is_match = predicate(query) if query is not None else None
+        for document in map(Document, stories):
+            if since is not None and _published_or_seen_at(document) < since:
+                continue
+            if is_match is None or is_match(document, now):
+                yield document
+
+
+def _published_or_seen_at(document: Document) -> datetime:
+    return document.story.published_at or document.story.first_seen_at
+
+
+def _relevance(query: Node, document: Document) -> float:
+    """Returns the share of words that the query's clauses match, summed over clauses and fields; NOT counts nothing."""
+    match query:
+        case Word() | Phrase() | Near():
+            return sum(len(spans(query, text)) / len(text) for text in document.texts(query.field) if len(text))
+        case Not():
+            return 0.0
+        case _:
+            return sum(_relevance(child, document) for child in children(query))

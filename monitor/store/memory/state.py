@@ -1,0 +1,71 @@
+"""The data of a store in memory, which its roles share."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from monitor.models import FrontierEntry, Hit, Notification, OutletState, Story
+
+NotificationKey: TypeAlias = tuple[str, str, int]  # alert, story, version
+
+
+@dataclass(slots=True)
+class QueuedNotification:
+    """A notification of the outbox with its claim."""
+
+    notification: Notification
+    sent_at: datetime | None = None
+    holder: str | None = None
+    claimed_until: datetime | None = None
+
+    def release(self) -> None:
+        self.holder = self.claimed_until = None
+
+    @property
+    def sort_key(self) -> tuple[datetime, datetime, NotificationKey]:
+        return self.notification.due_at, self.notification.created_at, self.notification.key
+
+
+@dataclass(slots=True)
+class MemoryState:
+    """The data of a store; its lock guards every access."""
+
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    entries: dict[str, FrontierEntry] = field(default_factory=dict)
+    aliases: dict[str, str | None] = field(default_factory=dict)
+    versions: dict[str, dict[int, Story]] = field(default_factory=dict)
+    signatures: dict[str, tuple[int, ...]] = field(default_factory=dict)  # of the latest versions
+    hits: dict[NotificationKey, Hit] = field(default_factory=dict)
+    outlets: dict[str, OutletState] = field(default_factory=dict)
+    outbox: dict[NotificationKey, QueuedNotification] = field(default_factory=dict)
+    snoozes: dict[str, datetime] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)  # JSON, so that no caller can change a stored document
+
+    def stored_version(self, story: str) -> int:
+        """Returns the latest version of a story, 0 if it is not stored."""
+        return max(self.versions.get(story, ()), default=0)
+
+    def latest(self, story: str) -> Story:
+        return self.versions[story][self.stored_version(story)]
+
+    def put_version(self, story: Story, signature: Sequence[int]) -> None:
+        """Writes a story's new latest version; the versions before stay as history."""
+        self.versions.setdefault(story.id, {})[story.version] = story
+        self.signatures[story.id] = tuple(signature)
+
+
+def copied(state: OutletState) -> OutletState:
+    """Returns the state with its own dictionaries, so that no caller can change the stored ones."""
+    return replace(
+        state,
+        sources=dict(state.sources),
+        dispositions=dict(state.dispositions),
+        memory=json.loads(json.dumps(state.memory)),
+    )
