@@ -281,7 +281,7 @@ def test_alerts_match_only_the_text_that_a_correction_added(harness):
     assert harness.queued() == [("bank", 1), ("chips", 3)]
 
 
-def test_an_addition_fires_no_alert_that_the_whole_story_excludes(tmp_path):
+def test_an_addition_fires_no_alert_that_the_story_excludes(tmp_path):
     alert = Alert(name="free", query="Sberbank NOT minister", to=("desk@example.org",))
     store = open_store(StoreSettings(url="sqlite:other.db"), tmp_path)
     store.setup()

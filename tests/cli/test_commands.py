@@ -816,7 +816,7 @@ def test_import_unpacks_gzip_and_shows_twenty_refused_lines(home: Path, command:
     assert run.err.endswith("s.jsonl.gz: and 30 lines more\n")
 
 
-def test_import_checks_all_files_before_reading_the_first(home: Path, command: Callable[..., Run]) -> None:
+def test_import_checks_all_files_before_it_imports_one(home: Path, command: Callable[..., Run]) -> None:
     (home / "other.yaml").write_text(f'store: {{url: "sqlite:other.db"}}\n{CONFIG}', encoding="utf-8")
     (home / "s.jsonl").write_text(command("export").out, encoding="utf-8")
     (home / "a.json").write_text("[\n" + '{"title": "x"},\n' * 50, encoding="utf-8")

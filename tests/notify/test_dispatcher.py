@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from monitor.store import Store
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-DESK = ("desk@example.org",)
+RECIPIENTS = ("desk@example.org",)
 
 
 class Clock:
@@ -58,7 +58,7 @@ def put(
     name: str,
     *,
     alert: str = "sberbank",
-    to: tuple[str, ...] = DESK,
+    to: tuple[str, ...] = RECIPIENTS,
     cluster: str = "",
     due_at: datetime = NOW,
     **more: Any,
@@ -99,7 +99,7 @@ def put(
 def config(
     port: int | None,
     *,
-    to: tuple[str, ...] = DESK,
+    to: tuple[str, ...] = RECIPIENTS,
     deliver: str = "instant",
     options: str = "?starttls=never",
     **mail: Any,
@@ -220,7 +220,7 @@ def test_retry_delays_grow_up_to_four_hours(store: Store, clock: Clock) -> None:
 
 
 def test_only_temporarily_refused_recipients_are_retried(store: Store, clock: Clock) -> None:
-    recipients = ("full@example.org", *DESK)
+    recipients = ("full@example.org", *RECIPIENTS)
     put(store, "first", to=recipients)
     with mail_server() as (behavior, port):
         behavior.recipient = lambda address: "450 mailbox full" if address.startswith("full") else None
@@ -232,23 +232,23 @@ def test_only_temporarily_refused_recipients_are_retried(store: Store, clock: Cl
         clock.time += timedelta(hours=1)
         deliver(store, config(port, to=recipients), clock)
         first, second = behavior.taken
-        assert (first.recipients, second.recipients) == (DESK, ("full@example.org",))
+        assert (first.recipients, second.recipients) == (RECIPIENTS, ("full@example.org",))
         assert first.message["Message-ID"] == second.message["Message-ID"]
     assert store.outbox() == []
 
 
 def test_a_permanent_refusal_is_reported_to_ops_once_and_kept(store: Store, clock: Clock) -> None:
-    put(store, "first", to=("gone@example.org", *DESK))
+    put(store, "first", to=("gone@example.org", *RECIPIENTS))
     with mail_server() as (behavior, port):
         behavior.recipient = lambda address: "550 no such user" if address.startswith("gone") else None
-        settings = config(port, to=("gone@example.org", *DESK), ops=["ops@example.org"])
+        settings = config(port, to=("gone@example.org", *RECIPIENTS), ops=["ops@example.org"])
         report = deliver(store, settings, clock)
         assert (report.mails, report.refused) == (1, 1)
-        mail, notice_of_it = behavior.taken
-        assert mail.recipients == DESK
-        assert notice_of_it.recipients == ("ops@example.org",)
-        assert "gone@example.org: 550 no such user" in notice_of_it.part("plain")
-        assert "Title of first" in notice_of_it.part("plain")
+        mail, report_mail = behavior.taken
+        assert mail.recipients == RECIPIENTS
+        assert report_mail.recipients == ("ops@example.org",)
+        assert "gone@example.org: 550 no such user" in report_mail.part("plain")
+        assert "Title of first" in report_mail.part("plain")
         (kept,) = store.outbox()
         assert kept.to == ("gone@example.org",)
         assert "550" in kept.error
@@ -273,29 +273,29 @@ def test_a_corrected_address_receives_refused_mail_at_once(store: Store, clock: 
             "nothing was corrected"
         )
         assert deliver(store, config(port), clock).mails == 1
-    assert behavior.taken[-1].recipients == DESK
+    assert behavior.taken[-1].recipients == RECIPIENTS
     assert store.outbox() == []
 
 
 def test_correcting_an_address_resends_nothing_to_the_others(store: Store, clock: Clock) -> None:
-    wrong, right = (*DESK, "dsek@example.org"), (*DESK, "desk2@example.org")
+    wrong, right = (*RECIPIENTS, "dsek@example.org"), (*RECIPIENTS, "desk2@example.org")
     put(store, "first", to=wrong)
     with mail_server() as (behavior, port):
         behavior.recipient = lambda address: "550 no such user" if address.startswith("dsek") else None
         deliver(store, config(port, to=wrong), clock)
         deliver(store, config(port, to=right), clock)
-    assert [mail.recipients for mail in behavior.taken] == [DESK, ("desk2@example.org",)]
+    assert [mail.recipients for mail in behavior.taken] == [RECIPIENTS, ("desk2@example.org",)]
     assert (store.outbox(), store.settings("mail/")) == ([], {})
 
 
 def test_a_recipient_removed_from_an_alert_gets_no_more_mail(store: Store, clock: Clock) -> None:
-    recipients = (*DESK, "gone@example.org")
+    recipients = (*RECIPIENTS, "gone@example.org")
     put(store, "first", to=recipients)
     with mail_server() as (behavior, port):
         behavior.recipient = lambda address: "550 no such user" if address.startswith("gone") else None
         deliver(store, config(port, to=recipients), clock)
         assert deliver(store, config(port), clock) == DeliveryReport()
-    assert [mail.recipients for mail in behavior.taken] == [DESK]
+    assert [mail.recipients for mail in behavior.taken] == [RECIPIENTS]
     assert (store.outbox(), store.settings("mail/")) == ([], {})
 
 
@@ -422,7 +422,7 @@ def test_a_store_outage_between_mail_and_mark_sends_no_second_mail(
 ) -> None:
     """A mail that one of two recipients refuses is returned to the outbox after the report to ops."""
     monkeypatch.setattr(dispatcher, "STORE_RETRY_PAUSES_SECONDS", (0.01, 0.01))
-    recipients = DESK if step == "mark_sent" else (*DESK, "gone@example.org")
+    recipients = RECIPIENTS if step == "mark_sent" else (*RECIPIENTS, "gone@example.org")
     put(store, "first", to=recipients)
     real, tries = getattr(store, step), 0
 
@@ -443,7 +443,7 @@ def test_a_store_outage_between_mail_and_mark_sends_no_second_mail(
         deliver(store, settings, clock)
         clock.time += timedelta(days=2)
         deliver(store, settings, clock)
-        assert [mail.recipients for mail in behavior.taken].count(DESK) == 1
+        assert [mail.recipients for mail in behavior.taken].count(RECIPIENTS) == 1
 
 
 def test_a_stopped_delivery_waits_for_the_store_only_briefly(
@@ -548,7 +548,9 @@ def test_a_notification_waits_until_its_story_is_stored(store: Store, clock: Clo
     """A store without transactions writes notifications first, and the process may die in between."""
     story = put(store, "first")
     if version == 2:
-        notification = Notification(alert="sberbank", story=story.id, version=2, to=DESK, due_at=NOW, created_at=NOW)
+        notification = Notification(
+            alert="sberbank", story=story.id, version=2, to=RECIPIENTS, due_at=NOW, created_at=NOW
+        )
         entry = FrontierEntry(id="v", candidate=Candidate(url="u", outlet="Outlet"), first_seen_at=NOW, next_at=None)
         store.commit(
             [PageCommit(entry=entry, outcome=Outcome(disposition=Disposition.UPDATED), notifications=(notification,))]
