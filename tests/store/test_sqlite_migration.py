@@ -205,6 +205,15 @@ def test_a_migrated_file_has_the_schema_of_a_new_one(store: SqliteStore, tmp_pat
     assert names.isdisjoint({"visit", "visit_due", "notice", "notice_due", "note"})
 
 
+def test_a_migrated_file_passes_the_integrity_checks(store: SqliteStore) -> None:
+    """The full-text column is renamed in the schema itself, which SQLite checks here."""
+    with store.database.write() as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        connection.execute("INSERT INTO fulltext (fulltext) VALUES ('integrity-check')")
+        columns = [name for _, name, *_ in connection.execute("PRAGMA table_info(fulltext)")]
+    assert columns == ["title", "text", "author", "url", "field_values"]
+
+
 def test_a_kill_during_the_migration_leaves_version_1(path: Path) -> None:
     """A process is killed before each statement of the transaction in turn, then one finishes the migration."""
     before = contents(path)

@@ -168,7 +168,7 @@ class _Compiler:
     def __init__(self, vocabulary: Vocabulary, now: datetime) -> None:
         self.vocabulary = vocabulary
         self.now = now
-        self._any_story = f"facts : {vocabulary.quoted([[vocabulary.value_term('any', '')]])}"
+        self._any_story = f"field_values : {vocabulary.quoted([[vocabulary.value_term('any', '')]])}"
 
     def clause(self, node: Node) -> _Clause:
         match node:
@@ -381,7 +381,7 @@ class _Compiler:
     def _phrase(self, phrase: AdjacentTokens | Value) -> str:
         """Returns the FTS5 expression for one phrase."""
         if isinstance(phrase, Value):
-            return f"facts : {self.vocabulary.quoted([[self.vocabulary.value_term(phrase.field, phrase.text)]])}"
+            return f"field_values : {self.vocabulary.quoted([[self.vocabulary.value_term(phrase.field, phrase.text)]])}"
         return f"{_index_columns(phrase.field)} : {self._string(phrase.token_matches)}"
 
     def _string(self, sequence: Sequence[TokenMatch]) -> str:

@@ -50,7 +50,9 @@ VERSIONS = "SELECT data FROM version WHERE story = ? ORDER BY version"
 
 # ---- the full-text index
 
-INDEX_STORY = "INSERT OR REPLACE INTO fulltext (rowid, title, text, author, url, facts) VALUES (?, ?, ?, ?, ?, ?)"
+INDEX_STORY = (
+    "INSERT OR REPLACE INTO fulltext (rowid, title, text, author, url, field_values) VALUES (?, ?, ?, ?, ?, ?)"
+)
 UNINDEX_STORY = "DELETE FROM fulltext WHERE rowid = ?"
 ADD_WORD = "INSERT INTO word (exact, raw) VALUES (?, ?) ON CONFLICT DO NOTHING"
 ADD_STEM = "INSERT INTO stem (stem, exact) VALUES (?, ?) ON CONFLICT DO NOTHING"
