@@ -38,7 +38,7 @@ _CANONICAL_URL = re.compile(
 )
 _HTML_TAG = re.compile(rb"<[a-z!?]", re.IGNORECASE)
 _CONTROL_BYTE = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")  # 1b is part of ISO 2022 text
-SNIFFED_BYTES = 4096  # checked at a file's start to decide whether it is HTML
+SNIFFED_PAGE_BYTES = 4096  # checked at a file's start to decide whether it is HTML
 
 
 @click.command("extract")
@@ -260,7 +260,7 @@ def _is_html(body: bytes) -> bool:
     """Returns True if a file starts like HTML: it has a tag, and at most 2% control bytes."""
     if body.startswith((b"\xff\xfe", b"\xfe\xff")):
         return True  # UTF-16
-    head = body[:SNIFFED_BYTES]
+    head = body[:SNIFFED_PAGE_BYTES]
     controls = len(_CONTROL_BYTE.findall(head))
     return _HTML_TAG.search(head) is not None and controls <= len(head) // 50
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("jsonl", "csv", "parquet")
 GZIP_MAGIC = b"\x1f\x8b"
-SNIFFED_BYTES = 8192  # read from a file's start to detect its format
+SNIFFED_FORMAT_BYTES = 8192  # read from a file's start to detect its format
 MAX_SHOWN_REFUSALS = 20  # refused lines of one file; the others are only counted
 
 
@@ -201,7 +201,7 @@ def _format_of(name: str) -> str:
 
     with _open_input(name) as file:
         try:
-            head = file.peek(SNIFFED_BYTES)[:SNIFFED_BYTES]
+            head = file.peek(SNIFFED_FORMAT_BYTES)[:SNIFFED_FORMAT_BYTES]
             if head.startswith(GZIP_MAGIC):
                 head = zlib.decompressobj(wbits=31).decompress(head)
             return detect_format(head)

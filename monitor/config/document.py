@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 KeyPath: TypeAlias = tuple[str | int, ...]
 
 MAX_FILE_BYTES = 8_000_000  # some 50,000 alerts
-MAX_NESTING = 20  # levels; the schema has 4
+MAX_YAML_NESTING = 20  # levels; the schema has 4
 MAX_VALUES = 500_000  # with aliases expanded
 
 _Loader: type[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # libyaml is ten times faster, but optional
@@ -98,8 +98,8 @@ def _check_events(text: str) -> None:
         line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
             depth += 1
-            if depth > MAX_NESTING:
-                raise DocumentError([DocumentFault(line, f"nested more than {MAX_NESTING} levels deep")])
+            if depth > MAX_YAML_NESTING:
+                raise DocumentError([DocumentFault(line, f"nested more than {MAX_YAML_NESTING} levels deep")])
         elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
             depth -= 1
         elif isinstance(event, yaml.DocumentStartEvent):

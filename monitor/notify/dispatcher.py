@@ -50,13 +50,15 @@ CLAIM_BATCH = 1000  # notifications per store call
 MAX_CLAIMED = 10_000  # notifications
 MAX_SINGLE_MESSAGES = 5  # of an instant alert that are due together; more share one message
 MAX_ENTRIES_PER_MESSAGE = 100
-RETRY_DELAYS = tuple(timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 120, 240))  # after the nth failed attempt
+DELIVERY_RETRY_DELAYS = tuple(
+    timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 120, 240)
+)  # after the nth failed attempt
 # Elasticsearch stores notifications before the story; after a kill in between the page is committed again in time.
 COMMIT_GRACE = timedelta(minutes=30)
 SHORT_RETRY_DELAY = timedelta(minutes=1)
 REFUSED_RETRY_DELAY = timedelta(days=1)  # a refused mailbox may be repaired, but servers dislike frequent attempts
 STORE_RETRY_PAUSES_SECONDS = (0.5, 10.0)  # first and longest pause between attempts
-SHUTDOWN_GRACE_SECONDS = 20.0  # time for the store to return when the process stops
+STORE_GRACE_SECONDS = 20.0  # time for the store to return when the process stops
 _RECEIVED = "mail/got/"  # + message id: recipients that have received a message that others have not
 
 
@@ -350,7 +352,8 @@ class _Delivery:
                 to=to,
                 attempts=notification.attempts + 1,
                 error=error[:1000],
-                due_at=at + (delay or RETRY_DELAYS[min(notification.attempts, len(RETRY_DELAYS) - 1)]),
+                due_at=at
+                + (delay or DELIVERY_RETRY_DELAYS[min(notification.attempts, len(DELIVERY_RETRY_DELAYS) - 1)]),
             )
             for notification in message.notifications
         ]
@@ -371,7 +374,7 @@ class _Delivery:
                     log.warning("a mail is not marked until the store is back: %s", error)
                 if stopped_at is None and self.stop():
                     stopped_at = time.monotonic()
-                if stopped_at is not None and time.monotonic() - stopped_at > SHUTDOWN_GRACE_SECONDS:
+                if stopped_at is not None and time.monotonic() - stopped_at > STORE_GRACE_SECONDS:
                     raise
                 time.sleep(pause)
                 pause = min(pause * 2, max_pause)

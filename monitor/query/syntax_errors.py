@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lark import Token
 
 MAX_CLAUSES = 1_000  # words, phrases and ranges
-MAX_NESTING = 12  # nested brackets or negations; Elasticsearch allows 30 nested clauses, and each level takes two
+MAX_QUERY_NESTING = 12  # nested brackets or negations; Elasticsearch allows 30 nested clauses, and each level takes two
 
 _FIELDS = ("title", "text", "author", "url", "raw", *VALUE_FIELDS, *RANGE_FIELDS)
 _TILDE = re.compile(r"~\d+$")
@@ -40,8 +40,8 @@ def check_tokens(tokens: Iterable[Token], text: str) -> None:
                 raise QueryError('unmatched ")"', column=column, hint='remove it or add a "(" before it')
             open_brackets.pop()
         _check_token(token, text, previous)
-        if max(len(open_brackets), negations) > MAX_NESTING:
-            raise QueryError(f"more than {MAX_NESTING} nested brackets or NOTs", column=column)
+        if max(len(open_brackets), negations) > MAX_QUERY_NESTING:
+            raise QueryError(f"more than {MAX_QUERY_NESTING} nested brackets or NOTs", column=column)
         if clauses > MAX_CLAUSES:
             raise QueryError(
                 f"more than {MAX_CLAUSES:,} words and phrases", column=column, hint="split it into several queries"

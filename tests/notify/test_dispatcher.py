@@ -195,11 +195,11 @@ def test_an_unavailable_server_only_delays_mail(store: Store, clock: Clock) -> N
     assert report.postponed == 3
     assert len(report.errors) == 1
     assert "127.0.0.1" in report.errors[0]
-    assert {notification.due_at for notification in store.outbox()} == {NOW + dispatcher.RETRY_DELAYS[0]}
+    assert {notification.due_at for notification in store.outbox()} == {NOW + dispatcher.DELIVERY_RETRY_DELAYS[0]}
     assert deliver(store, config(port), clock) == DeliveryReport(), "it is not asked again at once"
     for number in range(3, 8):
         put(store, f"s{number}")
-    clock.time += dispatcher.RETRY_DELAYS[0]
+    clock.time += dispatcher.DELIVERY_RETRY_DELAYS[0]
     with mail_server(port=port) as (behavior, _):
         assert deliver(store, config(port), clock).notifications == 8
         assert len(behavior.taken) == 1, "what came meanwhile is bundled with it"
@@ -450,7 +450,7 @@ def test_a_stopped_delivery_waits_for_the_store_only_briefly(
     store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatcher, "STORE_RETRY_PAUSES_SECONDS", (0.01, 0.01))
-    monkeypatch.setattr(dispatcher, "SHUTDOWN_GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(dispatcher, "STORE_GRACE_SECONDS", 0.1)
     put(store, "first")
 
     def away(*_: object, **__: object) -> None:

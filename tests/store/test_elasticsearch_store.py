@@ -109,10 +109,10 @@ def page_commit(number: int = 1, **changes: Any) -> PageCommit:
 def test_every_kind_has_an_alias_and_a_versioned_strict_index(store: ElasticsearchStore) -> None:
     for kind in schema.KINDS:
         indices = store.client.indices.get(index=store.alias(kind)).body
-        assert list(indices) == [f"{store.prefix}-{kind}-v{schema.VERSIONS[kind]}"]
-        index = indices[f"{store.prefix}-{kind}-v{schema.VERSIONS[kind]}"]
+        assert list(indices) == [f"{store.prefix}-{kind}-v{schema.MAPPING_VERSIONS[kind]}"]
+        index = indices[f"{store.prefix}-{kind}-v{schema.MAPPING_VERSIONS[kind]}"]
         assert index["mappings"]["dynamic"] == "strict"
-        assert index["mappings"]["_meta"]["version"] == schema.VERSIONS[kind]
+        assert index["mappings"]["_meta"]["version"] == schema.MAPPING_VERSIONS[kind]
         assert index["settings"]["index"]["auto_expand_replicas"] == "0-1"
 
 
@@ -135,7 +135,7 @@ def test_concurrent_setups_create_one_set_of_indices(fresh: StoreSettings) -> No
 
 
 def test_an_index_of_a_newer_program_is_refused(store: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(schema.VERSIONS, "hits", 0)
+    monkeypatch.setitem(schema.MAPPING_VERSIONS, "hits", 0)
     with pytest.raises(StoreRefused, match="newer media-monitor"):
         store.setup()
 
@@ -176,7 +176,7 @@ def test_setup_restores_a_lost_alias(own: ElasticsearchStore) -> None:
 def newer(own: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch) -> ElasticsearchStore:
     """A store with 2,500 URLs, opened by a program whose mapping of ``urls`` has one more field."""
     own.enqueue([Candidate(url=f"https://a.example/{n}", outlet="A") for n in range(2500)], now=NOON)
-    monkeypatch.setitem(schema.VERSIONS, "urls", 2)
+    monkeypatch.setitem(schema.MAPPING_VERSIONS, "urls", 2)
     monkeypatch.setitem(schema.PROPERTIES, "urls", {**schema.PROPERTIES["urls"], "weight": {"type": "integer"}})
     return own
 
@@ -251,7 +251,7 @@ def test_a_dead_letter_is_written_once_the_mapping_accepts_it(
     assert own.replay().rejected == 1
     assert own.rejections() == 1
 
-    monkeypatch.setitem(schema.VERSIONS, "stories", 2)
+    monkeypatch.setitem(schema.MAPPING_VERSIONS, "stories", 2)
     monkeypatch.setitem(schema.PROPERTIES, "stories", {**schema.STORY, "word_count": {"type": "long"}})
     own.setup()
     assert own.replay().written == 1

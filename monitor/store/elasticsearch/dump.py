@@ -14,7 +14,7 @@ from monitor.store.elasticsearch.documents import digest
 from monitor.store.elasticsearch.frontier import Frontier
 from monitor.store.elasticsearch.outbox import SNOOZE, Outbox
 from monitor.store.elasticsearch.outlets import Outlets
-from monitor.store.elasticsearch.settings import SETTING, setting_write
+from monitor.store.elasticsearch.settings import SETTING_KIND, setting_write
 from monitor.store.elasticsearch.stories import Stories, version_write
 from monitor.store.protocol import Alias, History, OutboxRecord, Record, Setting, Snooze
 
@@ -145,7 +145,7 @@ def _create(record: Hit | OutboxRecord | FrontierEntry | Alias | OutletState | S
         case Snooze():
             return setting_write(SNOOZE, record.alert, {"until": rfc3339(record.until)}, op="create")
         case Setting():
-            return setting_write(SETTING, record.key, record.value, op="create")
+            return setting_write(SETTING_KIND, record.key, record.value, op="create")
         case _:
             assert_never(record)
     return Write(kind=kind, id=name, document=document, op="create")

@@ -63,7 +63,7 @@ TRANSFORMS: Final[dict[str, dict[int, Transform]]] = {
 def transform_from(kind: str, version: int) -> Transform:
     """Returns the transform of a document of that version into one of the current version."""
     transforms = TRANSFORMS.get(kind, {})
-    chain = [transforms[older] for older in range(version, schema.VERSIONS[kind]) if older in transforms]
+    chain = [transforms[older] for older in range(version, schema.MAPPING_VERSIONS[kind]) if older in transforms]
 
     def transform(write: Write) -> Write:
         for transform_once in chain:
@@ -89,13 +89,17 @@ def setup(cluster: Cluster) -> None:
                 _put_alias(cluster, kind, version)
             current[kind] = version
     for kind, version in current.items():
-        if version > schema.VERSIONS[kind]:
+        if version > schema.MAPPING_VERSIONS[kind]:
             raise StoreRefused(
-                f"{cluster.alias(kind)} has mapping version {version}, this program knows {schema.VERSIONS[kind]}",
+                f"{cluster.alias(kind)} has mapping version {version}, this program knows {schema.MAPPING_VERSIONS[kind]}",
                 hint="a newer media-monitor made it: update this one",
             )
     missing = [kind for kind in schema.KINDS if kind not in current]
-    older = [kind for kind in schema.KINDS if current.get(kind, schema.VERSIONS[kind]) < schema.VERSIONS[kind]]
+    older = [
+        kind
+        for kind in schema.KINDS
+        if current.get(kind, schema.MAPPING_VERSIONS[kind]) < schema.MAPPING_VERSIONS[kind]
+    ]
     if missing or older:
         put_templates(cluster)
     for kind in missing:
@@ -217,7 +221,7 @@ def migrate(cluster: Cluster, kind: str, old_version: int, transform: Transform 
                 ]
             )
     except StoreRefused:
-        if versions(cluster).get(kind) == schema.VERSIONS[kind]:
+        if versions(cluster).get(kind) == schema.MAPPING_VERSIONS[kind]:
             return cluster.count(kind, {"match_all": {}})  # another process has completed the migration
         _abandon(cluster, kind, old_version)
         raise

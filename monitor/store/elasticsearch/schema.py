@@ -133,7 +133,7 @@ PROPERTIES: Final[dict[str, Json]] = {
 }
 
 ANALYZED_KINDS: Final = ("stories", "hits")  # kinds with text, or with values compared regardless of case
-VERSIONS: Final[dict[str, int]] = dict.fromkeys(PROPERTIES, 1) | {"outlets": 2, "outbox": 2}
+MAPPING_VERSIONS: Final[dict[str, int]] = dict.fromkeys(PROPERTIES, 1) | {"outlets": 2, "outbox": 2}
 KINDS: Final = tuple(PROPERTIES)
 
 #: The kind under whose name an earlier program stored a kind.  Its index FORMER-v1 counts as version 0 of the kind.
@@ -150,7 +150,7 @@ INDEX_SETTINGS: Final[Json] = {
 
 def mapping(kind: str) -> Json:
     """Returns the mapping of a kind: strict, so that a misspelt field is an error and not a new field."""
-    body: Json = {"dynamic": "strict", "_meta": {"version": VERSIONS[kind]}, "properties": PROPERTIES[kind]}
+    body: Json = {"dynamic": "strict", "_meta": {"version": MAPPING_VERSIONS[kind]}, "properties": PROPERTIES[kind]}
     if kind == "outlets":
         counters = {"path_match": "dispositions.*", "match_mapping_type": "long", "mapping": LONG}
         body["dynamic_templates"] = [{"dispositions": counters}]
@@ -164,7 +164,7 @@ def alias(prefix: str, kind: str, version: int | None = None) -> str:
 
 def index_name(prefix: str, kind: str, version: int | None = None) -> str:
     """Returns the name of a kind's index with that version of the mapping (default: the current one)."""
-    return f"{alias(prefix, kind, version)}-v{1 if version == 0 else version or VERSIONS[kind]}"
+    return f"{alias(prefix, kind, version)}-v{1 if version == 0 else version or MAPPING_VERSIONS[kind]}"
 
 
 def index_pattern(prefix: str, kind: str) -> str:
@@ -187,7 +187,7 @@ def index_templates(prefix: str) -> dict[str, Json]:
             "index_patterns": [index_pattern(prefix, kind)],
             "composed_of": [f"{prefix}-index", *([f"{prefix}-analysis"] if kind in ANALYZED_KINDS else [])],
             "priority": 500,
-            "version": VERSIONS[kind],
+            "version": MAPPING_VERSIONS[kind],
             "template": {"mappings": mapping(kind)},
             "_meta": {"managed_by": "media-monitor"},
         }

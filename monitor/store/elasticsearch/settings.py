@@ -12,17 +12,17 @@ from monitor.store.elasticsearch.documents import digest
 if TYPE_CHECKING:
     from monitor.models import Json
 
-SETTING = "setting"
+SETTING_KIND = "setting"
 
 
 class Settings(Cluster):
     """The part of the store that keeps settings."""
 
     def put_setting(self, key: str, value: Json | None) -> None:
-        self.put(SETTING, key, value)
+        self.put(SETTING_KIND, key, value)
 
     def compare_and_set(self, key: str, old: Json | None, new: Json) -> bool:
-        write = setting_write(SETTING, key, new, op="create")
+        write = setting_write(SETTING_KIND, key, new, op="create")
         stored = self.get("settings", [write.id]).get(write.id)
         if (stored.document["value"] if stored else None) != old:
             return False
@@ -31,7 +31,7 @@ class Settings(Cluster):
         return self.write([write])[0].done
 
     def settings(self, prefix: str = "") -> dict[str, Json]:
-        return {key: value for key, value in self.stored_settings(SETTING).items() if key.startswith(prefix)}
+        return {key: value for key, value in self.stored_settings(SETTING_KIND).items() if key.startswith(prefix)}
 
     def put(self, kind: str, key: str, value: Json | None) -> None:
         """Stores a value under its kind and key; None removes it."""

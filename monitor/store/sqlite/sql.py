@@ -46,7 +46,7 @@ SELECT sort_key + 1 FROM story AS taken WHERE sort_key BETWEEN ?1 AND ?1 + 998
 AND NOT EXISTS (SELECT 1 FROM story WHERE sort_key = taken.sort_key + 1) ORDER BY sort_key LIMIT 1
 """
 PUT_VERSION = "INSERT OR REPLACE INTO version (story, version, data) VALUES (?, ?, ?)"
-VERSIONS = "SELECT data FROM version WHERE story = ? ORDER BY version"
+STORY_VERSIONS = "SELECT data FROM version WHERE story = ? ORDER BY version"
 
 # ---- the full-text index
 

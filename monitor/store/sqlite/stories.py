@@ -58,7 +58,7 @@ class Stories(StorePart):
 
     def history(self, story: str) -> list[Story]:
         with self.database.snapshot() as connection:
-            earlier = [rows.unpack_version(data) for (data,) in connection.execute(sql.VERSIONS, (story,))]
+            earlier = [rows.unpack_version(data) for (data,) in connection.execute(sql.STORY_VERSIONS, (story,))]
             latest = [rows.story(row) for row in connection.execute(sql.STORIES_BY_ID, (rows.json_text([story]),))]
         return earlier + latest
 
