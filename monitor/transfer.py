@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import zlib
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -46,7 +47,7 @@ _NUMBER_RANGES = {"word_count": (0, 2**31 - 1), "version": (1, 10_000)}  # histo
 MAX_ID_BYTES = 500  # Elasticsearch's limit is 512, and the version number is appended
 MAX_KEYWORD_BYTES = 8000  # of a value indexed as one term; Elasticsearch's limit of 32,766 counts it lower-cased
 MAX_CSV_CELL_CHARACTERS = 50_000_000  # Python's default limit is shorter than some stories
-_FORMULA_STARTS = {"=", "+", "-", "@", "\t", "\r"}  # a spreadsheet reads a cell that begins so as a formula
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")  # begins a cell that a spreadsheet reads as a formula, or a quoted one
 _KEYWORD_FIELDS = ("url", "outlet", "language", "country", "section", "method", *_LIST_FIELDS)
 
 
@@ -83,14 +84,32 @@ def _to_csv(stories: Iterable[Story], out: BinaryIO) -> int:
 
 
 def _csv_cell(value: object) -> object:
-    """Formats a value for CSV.  Prefixes text that a spreadsheet would read as a formula with a single quote."""
+    """Formats a value for CSV.
+
+    Prefixes text that a spreadsheet would read as a formula with a single quote.  Lists are joined with "; ", or
+    written as a JSON array if they would not be the same list after the import.
+    """
     if isinstance(value, datetime):
         return rfc3339(value)
     if isinstance(value, tuple):
-        value = "; ".join(value)
-    if isinstance(value, str) and value[:1] in _FORMULA_STARTS:
+        joined = "; ".join(value)
+        value = joined if _split_list(joined) == [*value] else orjson.dumps(value).decode()
+    if isinstance(value, str) and _FORMULA.match(value):
         return f"'{value}"
     return value
+
+
+def _split_list(cell: str) -> list[str]:
+    """Parses the cell of a list: a JSON array, or items joined with "; "."""
+    if cell.startswith("["):
+        try:
+            items = orjson.loads(cell)
+        except orjson.JSONDecodeError:
+            pass  # an item that begins with a bracket
+        else:
+            if all(isinstance(item, str) for item in items):
+                return [*items]
+    return cell.split("; ") if cell else []
 
 
 def _to_parquet(stories: Iterable[Story], out: BinaryIO) -> int:
@@ -196,10 +215,10 @@ def _from_csv(file: BinaryIO) -> Iterator[tuple[int, Json]]:
 
 def _from_csv_cell(name: str, value: str) -> object:
     """Parses a CSV cell: the inverse of `_csv_cell`."""
-    if value[:1] == "'" and value[1:2] in _FORMULA_STARTS:
+    if value.startswith("'") and _FORMULA.match(value):
         value = value[1:]
     if name in _LIST_FIELDS:
-        return value.split("; ")
+        return _split_list(value)
     return int(value) if name in _NUMBER_RANGES and value.isdecimal() else value
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from monitor.errors import MonitorError
 from monitor.store.protocol import History
@@ -223,6 +225,31 @@ def test_csv_has_a_row_for_each_story_and_no_formulas() -> None:
     assert records[0]["published_at"] == "2026-11-22T11:59:00.000005Z"
     assert records[1]["title"].startswith("'=")
     assert records[1]["text"] == "'-1+1"
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"])) | st.text("'=-@;[ \"\t\r\n", max_size=6)
+
+
+@given(title=texts, text=texts, authors=st.lists(texts), tags=st.lists(texts))
+@example(title="'=1", text="''+1", authors=["Lee; Ann", "Bo"], tags=["=a", ""])
+@example(title="'", text="'quoted'", authors=["[1]", "x"], tags=['["a"]'])
+def test_text_and_lists_survive_csv(title: str, text: str, authors: list[str], tags: list[str]) -> None:
+    values = {"title": title, "text": text, "authors": authors, "tags": tags}
+    table = exported([story("any", title=title, text=text, authors=tuple(authors), tags=tuple(tags))], "csv")
+    ((_, row),) = read_rows(io.BytesIO(table), "csv")
+    assert isinstance(row, dict)
+    assert {name: row.get(name, type(value)()) for name, value in values.items()} == values
+
+
+@pytest.mark.parametrize(
+    ("cell", "authors"),
+    [("Ann Lee; Bo", ["Ann Lee", "Bo"]), ("'=Ann", ["=Ann"]), ("[dpa]; Bo", ["[dpa]", "Bo"]), ("[1]", ["[1]"])],
+)
+def test_lists_of_earlier_exports_are_read(cell: str, authors: list[str]) -> None:
+    """Earlier versions wrote no JSON arrays."""
+    ((_, row),) = read_rows(io.BytesIO(f"url,authors\n{story_url('1')},{cell}\n".encode()), "csv")
+    assert isinstance(row, dict)
+    assert row["authors"] == authors
 
 
 def test_parquet_keeps_value_types() -> None:

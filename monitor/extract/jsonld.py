@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import re
 from html import unescape
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
@@ -42,25 +43,26 @@ _AUTHOR = re.compile(r'"author"\s*:\s*[\[{][^\]}]{0,300}?"name"\s*:\s*"((?:[^"\\
 
 def items(scripts: Iterable[str]) -> list[Item]:
     """Returns the objects in the scripts that may describe the page, in document order, with references resolved."""
-    collected: list[Item] = []
+    collected = list(islice(_unresolved_items(scripts), MAX_ITEMS))
     by_id: dict[str, Item] = {}
-    characters_left = MAX_SCRIPT_CHARACTERS
-    for number, script in enumerate(scripts):
-        characters_left -= len(script)
-        if number >= MAX_SCRIPTS or characters_left < 0:
-            break
-        for item in _walk(_parse(script)):
-            collected.append(item)
-            item_id = item.get("@id")
-            if isinstance(item_id, str) and len(item) > 1:
-                by_id.setdefault(item_id, item)
-            if len(collected) >= MAX_ITEMS:
-                break
+    for item in collected:
+        item_id = item.get("@id")
+        if isinstance(item_id, str) and len(item) > 1:
+            by_id.setdefault(item_id, item)
     for item in collected:
         for key in ("author", "creator", "publisher", "image"):
             if key in item:
                 item[key] = _resolve_references(item[key], by_id)
     return collected
+
+
+def _unresolved_items(scripts: Iterable[str]) -> Iterator[Item]:
+    characters_left = MAX_SCRIPT_CHARACTERS
+    for script in islice(scripts, MAX_SCRIPTS):
+        characters_left -= len(script)
+        if characters_left < 0:
+            break
+        yield from _walk(_parse(script))
 
 
 def _parse(script: str) -> Any:

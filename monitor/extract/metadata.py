@@ -198,41 +198,62 @@ def read_metadata(
     return metadata
 
 
-def _collect(root: HtmlElement, url: str) -> _RawMetadata:  # noqa: PLR0912  one pass, a branch for each kind of element
+def _collect(root: HtmlElement, url: str) -> _RawMetadata:
     raw = _RawMetadata()
     for element in root.iter("a", "meta", "link", "script", "time", "title", "h1"):
-        tag, attributes = element.tag, element.attrib
+        tag = element.tag
         if tag == "a":
             _collect_home_link(element, url, raw)
         elif tag == "meta":
-            content = attributes.get("content")
-            if content:
-                for key in ("property", "name", "itemprop", "http-equiv"):
-                    name = attributes.get(key)
-                    if name:
-                        values_by_name = raw.microdata if key == "itemprop" else raw.meta
-                        name = name if key == "itemprop" else name.lower()
-                        values = values_by_name.setdefault(name, [])
-                        if len(values) < 50:
-                            values.append(content[:5000])
+            _collect_meta(element, raw)
         elif tag == "link":
-            if "canonical" in attributes.get("rel", "").lower().split() and attributes.get("href"):
-                raw.canonical_urls.append(attributes["href"])
+            _collect_canonical_url(element, raw)
         elif tag == "script":
-            if "ld+json" in attributes.get("type", "").lower() and element.text:
-                raw.scripts.append(element.text)
+            _collect_json_ld(element, raw)
         elif tag == "time":
             _collect_time(element, url, raw)
         elif tag == "title":
-            if not raw.page_title and element.getparent() is not None and element.getparent().tag != "svg":
-                raw.page_title = _element_text(element)[:500]
-        elif len(raw.headings) < 5:
-            heading = _element_text(element)[:500]
-            if heading:
-                raw.headings.append(heading)
+            _collect_page_title(element, raw)
+        else:
+            _collect_heading(element, raw)
     for element in _BYLINE_ELEMENTS(root)[:300]:
         _collect_microdata(element, raw)
     return raw
+
+
+def _collect_meta(element: HtmlElement, raw: _RawMetadata) -> None:
+    content = element.get("content")
+    if not content:
+        return
+    for key in ("property", "name", "itemprop", "http-equiv"):
+        name = element.get(key)
+        if name:
+            values = raw.microdata.setdefault(name, []) if key == "itemprop" else raw.meta.setdefault(name.lower(), [])
+            if len(values) < 50:
+                values.append(content[:5000])
+
+
+def _collect_canonical_url(link: HtmlElement, raw: _RawMetadata) -> None:
+    if "canonical" in link.get("rel", "").lower().split() and link.get("href"):
+        raw.canonical_urls.append(link.get("href"))
+
+
+def _collect_json_ld(script: HtmlElement, raw: _RawMetadata) -> None:
+    if "ld+json" in script.get("type", "").lower() and script.text:
+        raw.scripts.append(script.text)
+
+
+def _collect_page_title(title: HtmlElement, raw: _RawMetadata) -> None:
+    parent = title.getparent()
+    if not raw.page_title and parent is not None and parent.tag != "svg":
+        raw.page_title = _element_text(title)[:500]
+
+
+def _collect_heading(h1: HtmlElement, raw: _RawMetadata) -> None:
+    if len(raw.headings) < 5:
+        heading = _element_text(h1)[:500]
+        if heading:
+            raw.headings.append(heading)
 
 
 def _collect_home_link(link: HtmlElement, url: str, raw: _RawMetadata) -> None:

@@ -203,6 +203,7 @@ class EgressProxy:
         if refusal.kind == "private-address":
             log.warning("refused a page's connection to %s:%d, which is not a public address", *endpoint)
         self._last_refusals[proxy_pass.user, endpoint] = refusal
+        self._last_refusals.move_to_end((proxy_pass.user, endpoint))  # the oldest one is forgotten first
         while len(self._last_refusals) > MAX_REMEMBERED_REFUSALS:
             self._last_refusals.popitem(last=False)
 

@@ -62,6 +62,11 @@ def test_invalid_json_ld_yields_no_article(script: str) -> None:
     assert not [item for item in jsonld.items([script]) if jsonld.is_article(item)]
 
 
+def test_the_items_of_all_scripts_together_are_limited() -> None:
+    script = "[" + ",".join(['{"@type":"Thing"}'] * 400) + "]"
+    assert len(jsonld.items([script] * 10)) == jsonld.MAX_ITEMS
+
+
 def test_self_reference_ends() -> None:
     (item, *_) = jsonld.items(['{"@type":"NewsArticle","@id":"#a","author":{"@id":"#a"},"headline":"Chips"}'])
     assert jsonld.is_article(item)
