@@ -19,8 +19,8 @@ import apsw
 from monitor.errors import StoreRefused, StoreUnavailable
 from monitor.itertools_compat import batched
 from monitor.models import from_rfc3339, rfc3339
+from monitor.store import signature_index
 from monitor.store.elasticsearch.client import nested_value, translated_errors
-from monitor.store.sqlite import near_duplicates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -38,15 +38,13 @@ MIN_LOOKUPS = 500  # lookups by search before a process makes a copy; a single c
 PAGE_SIGNATURES = 2000  # signatures of one response
 CACHE_BYTES = 64 << 20  # of the file's pages kept in memory
 
-_TABLES = """
-CREATE TABLE story (sort_key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, cluster TEXT NOT NULL);
-CREATE TABLE signature (sort_key INTEGER PRIMARY KEY, first_seen_at INTEGER NOT NULL, data BLOB NOT NULL);
-CREATE INDEX signature_first_seen ON signature (first_seen_at);
-CREATE TABLE band (band INTEGER NOT NULL, sort_key INTEGER NOT NULL, PRIMARY KEY (band, sort_key)) WITHOUT ROWID;
-CREATE TRIGGER forget AFTER DELETE ON signature BEGIN DELETE FROM story WHERE sort_key = old.sort_key; END;
+#: A story is kept as long as its signature.
+_STORY_TABLE = """
+CREATE TABLE story (sort_key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, cluster TEXT NOT NULL) STRICT;
+CREATE TRIGGER story_expires AFTER DELETE ON signature BEGIN DELETE FROM story WHERE sort_key = old.sort_key; END;
 """
-_KNOWN = "SELECT sort_key, cluster, data FROM story JOIN signature USING (sort_key) WHERE id = ?"
-_PUT = "INSERT OR REPLACE INTO story (sort_key, id, cluster) VALUES (?, ?, ?)"
+_SORT_KEY_AND_CLUSTER = "SELECT sort_key, cluster FROM story WHERE id = ?"
+_PUT_STORY = "INSERT OR REPLACE INTO story (sort_key, id, cluster) VALUES (?, ?, ?)"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +64,7 @@ class SignatureTable:
         self._connection = apsw.Connection("")
         self._connection.pragma("journal_mode", "OFF")
         self._connection.pragma("cache_size", -CACHE_BYTES >> 10)
-        self._connection.execute(_TABLES)
+        self._connection.execute(signature_index.TABLES + _STORY_TABLE)
         self._lock = threading.Lock()
         self._sort_key = 0
 
@@ -76,21 +74,24 @@ class SignatureTable:
             latest = {signed.story: signed for signed in signatures}
             added: dict[int, tuple[datetime, Sequence[int]]] = {}
             for signed in latest.values():
-                row = self._connection.execute(_KNOWN, (signed.story,)).get
-                if row and signed.signature and row[1:] == (signed.cluster, near_duplicates.pack(signed.signature)):
-                    continue
+                row = self._connection.execute(_SORT_KEY_AND_CLUSTER, (signed.story,)).get
                 if row:
-                    near_duplicates.drop(self._connection, row[0])
+                    sort_key, cluster = row
+                    if cluster == signed.cluster and signature_index.holds(
+                        self._connection, sort_key, signed.signature
+                    ):
+                        continue
+                    signature_index.drop(self._connection, sort_key)
                 if signed.signature:
                     self._sort_key += 1
-                    self._connection.execute(_PUT, (self._sort_key, signed.story, signed.cluster))
+                    self._connection.execute(_PUT_STORY, (self._sort_key, signed.story, signed.cluster))
                     added[self._sort_key] = signed.first_seen_at, signed.signature
-            near_duplicates.put(self._connection, added)
+            signature_index.put(self._connection, added)
 
     def find(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
         """See `Store.near_duplicates`."""
         with self._lock:
-            return near_duplicates.find(self._connection, signature, since=since)
+            return signature_index.find(self._connection, signature, since=since)
 
     def close(self) -> None:
         with self._lock:

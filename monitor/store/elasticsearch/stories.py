@@ -12,6 +12,7 @@ from monitor.store.elasticsearch.cluster import Cluster, StoredDocument
 from monitor.store.elasticsearch.documents import digest
 from monitor.store.elasticsearch.signature_cache import MIN_LOOKUPS, SignatureCache, StorySignature
 from monitor.store.protocol import SearchResult
+from monitor.store.signature_index import MAX_NEAR_DUPLICATES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from monitor.models import Json, PageCommit
     from monitor.query.syntax import Node
 
-MAX_NEAR_DUPLICATES = 100  # of the same wire report on hundreds of sites any part leads to the one cluster
 VERSIONS_BATCH = 100  # versions of one response; each holds a complete story
 
 

@@ -1,4 +1,7 @@
-"""Every SQL statement of the SQLite store, by name; migrations/ creates the tables."""
+"""The SQL statements of the SQLite store, by name; migrations/ creates the tables.
+
+`monitor.store.signature_index` has those on signatures and bands.
+"""
 
 # ruff: noqa: S608, SIM905  statements interpolate constants of this module only; one string of column names is easier to read
 
@@ -112,19 +115,6 @@ SCAN_MATCHES_AFTER_ID = f"""
 SELECT {_STORY} FROM story WHERE id IN (SELECT id FROM temp.scan_match WHERE id > ? ORDER BY id LIMIT ?) ORDER BY id
 """
 DROP_SCAN_MATCHES = "DROP TABLE IF EXISTS temp.scan_match"
-
-# ---- near-duplicates
-
-PUT_SIGNATURE = "INSERT OR REPLACE INTO signature (sort_key, first_seen_at, data) VALUES (?, ?, ?)"
-DELETE_SIGNATURE = "DELETE FROM signature WHERE sort_key = ? RETURNING data"
-EXPIRED_SIGNATURES = "SELECT sort_key FROM signature WHERE first_seen_at < ? LIMIT ?"
-NEWEST_SIGNATURE_TIME = "SELECT max(first_seen_at) FROM signature"
-PUT_BAND = "INSERT OR IGNORE INTO band (band, sort_key) VALUES (?, ?)"
-DELETE_BAND = "DELETE FROM band WHERE band = ? AND sort_key = ?"
-SORT_KEYS_IN_BAND = "SELECT sort_key FROM band WHERE band = ? ORDER BY sort_key DESC LIMIT ?"
-SIGNED_STORY = """
-SELECT id, cluster, data FROM signature JOIN story USING (sort_key) WHERE sort_key = ? AND signature.first_seen_at >= ?
-"""
 
 # ---- hits
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from monitor.itertools_compat import batched
 from monitor.models import CommitResult
-from monitor.store.sqlite import fulltext, near_duplicates, rows, sql
+from monitor.store import signature_index
+from monitor.store.sqlite import fulltext, rows, sql
 from monitor.store.sqlite.part import StorePart
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Stories(StorePart):
         Finds stories of the last `SIGNATURE_RETENTION` only.
         """
         with self.database.read() as connection:
-            return near_duplicates.find(connection, signature, since=since)
+            return signature_index.find(connection, signature, since=since)
 
     def hits(self, alert: str | None = None, *, since: datetime | None = None, limit: int = 1000) -> list[Hit]:
         oldest = rows.micros(since) if since else -(1 << 63)
@@ -120,7 +121,7 @@ class StoryWriter:
         """Writes the indexes; call it before the transaction commits."""
         if self._entries:
             fulltext.put(self._connection, self._entries, self._word_cache)
-            near_duplicates.put(self._connection, self._signatures)
+            signature_index.put(self._connection, self._signatures)
 
     def committed(self) -> None:
         """Caches the words that are in the tables now; call it after the transaction has committed."""
@@ -131,7 +132,7 @@ class StoryWriter:
         self._connection.execute(sql.PUT_VERSION, (old.id, old.version, rows.pack_version(old)))
         self._connection.execute(sql.DELETE_STORY, (sort_key,))
         self._connection.execute(sql.UNINDEX_STORY, (sort_key,))
-        near_duplicates.drop(self._connection, sort_key)
+        signature_index.drop(self._connection, sort_key)
         self._entries.pop(sort_key, None)
         self._signatures.pop(sort_key, None)
 
