@@ -176,7 +176,7 @@ class TimeType(click.ParamType[datetime]):
             from monitor.query import time_ranges
 
             try:
-                return time_ranges.period(value, now())[0]
+                return time_ranges.period_of_time_text(value, now())[0]
             except ValueError as error:
                 self.fail(str(error), param, ctx)
         if _BARE_NUMBER.fullmatch(value):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.tree import Tree
 
     from monitor.models import Json, Story
-    from monitor.query.explain import Explained
+    from monitor.query.explain import Explanation
     from monitor.query.snippets import Snippet
 
 
@@ -72,13 +72,13 @@ def _load_story(context: Context, reference: str) -> Story:
     return story_or_error
 
 
-def _print_explanation(context: Context, explained: Explained) -> None:
+def _print_explanation(context: Context, explained: Explanation) -> None:
     verdict = "matches" if explained.matched else "does not match"
     context.out.print(verdict, style="bold green" if explained.matched else "bold red")
     context.out.print(_tree(explained, asterisks=not context.out.is_terminal))
 
 
-def _tree(explained: Explained, *, asterisks: bool) -> Tree:
+def _tree(explained: Explanation, *, asterisks: bool) -> Tree:
     from rich.text import Text
     from rich.tree import Tree
 
@@ -96,7 +96,7 @@ def _tree(explained: Explained, *, asterisks: bool) -> Tree:
     return tree
 
 
-def _explanation_json(explained: Explained) -> Json:
+def _explanation_json(explained: Explanation) -> Json:
     data: Json = {"clause": explained.label, "query": str(explained.node), "matched": explained.matched}
     if explained.reason:
         data["reason"] = explained.reason

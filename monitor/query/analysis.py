@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from monitor.models import DIRECTION_MARKS
 from monitor.query import folding
-from monitor.query.segmentation import LOOKALIKES, boundaries, segment
+from monitor.query.segmentation import LOOKALIKE_REPLACEMENTS, word_boundaries, words_of
 from monitor.query.stemming import stem
 
 if TYPE_CHECKING:
     from monitor.query.syntax import Phrase, Word
 
 #: French and Italian articles, prepositions and conjunctions that are elided, without the apostrophe.
-ARTICLES = frozenset(
+ELIDED_ARTICLES = frozenset(
     [
         "l",
         "m",
@@ -61,7 +61,7 @@ ARTICLES = frozenset(
         "quell",
     ]
 )
-MAX_CACHED_FORMS = 400_000  # words with their forms; about 100 MB
+MAX_CACHED_WORDS = 400_000  # words with their forms; about 100 MB
 
 
 class Form(enum.StrEnum):
@@ -71,10 +71,10 @@ class Form(enum.StrEnum):
 
 
 #: The order of the fields of `Forms`.
-FORMS = (Form.RAW, Form.EXACT, Form.STEM)
+FORM_ORDER = (Form.RAW, Form.EXACT, Form.STEM)
 
 
-class Forms(NamedTuple):
+class WordForms(NamedTuple):
     raw: str
     exact: str
     stem: str
@@ -83,32 +83,32 @@ class Forms(NamedTuple):
 class Tokens:
     """An analysed text: the tokens in order, each in three forms; a position is an index into that order."""
 
-    __slots__ = ("_offsets", "_positions", "_sorted", "_words", "position_cache", "text")
+    __slots__ = ("_offsets", "_positions", "_sorted_tokens", "_word_forms", "position_cache", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._words = [_forms_cache.get(surface) or forms(surface) for surface in segment(text)]
+        self._word_forms = [_word_forms_cache.get(surface) or word_forms(surface) for surface in words_of(text)]
         self._positions: list[dict[str, list[int]] | None] = [None, None, None]
-        self._sorted: dict[Form, list[str]] = {}
+        self._sorted_tokens: dict[Form, list[str]] = {}
         self._offsets: list[tuple[int, int]] | None = None
-        self.position_cache: dict[TokenMatch, list[int]] = {}  # of patterns and fuzzy words that queries share
+        self.position_cache: dict[TokenMatcher, list[int]] = {}  # of patterns and fuzzy words that queries share
 
     def __len__(self) -> int:
-        return len(self._words)
+        return len(self._word_forms)
 
-    def __getitem__(self, position: int) -> Forms:
-        return self._words[position]
+    def __getitem__(self, position: int) -> WordForms:
+        return self._word_forms[position]
 
     def positions(self, form: Form) -> dict[str, list[int]]:
         """Returns the positions of each distinct token of that form, in ascending order."""
-        return self.positions_by_form_index(FORMS.index(form))
+        return self.positions_by_form_index(FORM_ORDER.index(form))
 
     def positions_by_form_index(self, form_index: int) -> dict[str, list[int]]:
         """Returns the same as `positions` for an index into `FORMS`, which is faster to look up."""
         positions = self._positions[form_index]
         if positions is None:
             positions = {}
-            for position, word in enumerate(self._words):
+            for position, word in enumerate(self._word_forms):
                 token = word[form_index]
                 if token in positions:
                     positions[token].append(position)
@@ -117,38 +117,40 @@ class Tokens:
             self._positions[form_index] = positions  # assigned when complete, for other threads
         return positions
 
-    def sorted(self, form: Form) -> list[str]:
+    def sorted_tokens(self, form: Form) -> list[str]:
         """Returns the distinct tokens of that form in sorted order."""
-        tokens_in_order = self._sorted.get(form)
+        tokens_in_order = self._sorted_tokens.get(form)
         if tokens_in_order is None:
-            tokens_in_order = self._sorted[form] = sorted(self.positions(form))
+            tokens_in_order = self._sorted_tokens[form] = sorted(self.positions(form))
         return tokens_in_order
 
     def offsets(self) -> list[tuple[int, int]]:
         """Returns the start and end of each token in the text, in characters."""
         if self._offsets is None:
-            self._offsets = boundaries(self.text)
+            self._offsets = word_boundaries(self.text)
         return self._offsets
 
 
-def tokens(text: str) -> Tokens:
+def analysed_tokens(text: str) -> Tokens:
     return Tokens(text)
 
 
-_forms_cache: dict[str, Forms] = {}
+_word_forms_cache: dict[str, WordForms] = {}
 # Elasticsearch needs no rule for direction marks, because stories are stored without them.
-_REMOVED_CHARACTERS = {**folding.INVISIBLE, **DIRECTION_MARKS}
+_REMOVED_CHARACTERS = {**folding.INVISIBLE_CHARACTERS, **DIRECTION_MARKS}
 
 
-def forms(surface: str) -> Forms:
+def word_forms(surface: str) -> WordForms:
     """Returns the three forms of one word."""
-    cached = _forms_cache.get(surface)
+    cached = _word_forms_cache.get(surface)
     if cached is None:
-        raw = _without_article(_without_possessive(surface.translate(LOOKALIKES).translate(_REMOVED_CHARACTERS)))
-        exact = folding.fold(raw)
-        if len(_forms_cache) >= MAX_CACHED_FORMS:
-            _forms_cache.clear()
-        cached = _forms_cache[surface] = Forms(raw, exact, stem(exact))
+        raw = _without_article(
+            _without_possessive(surface.translate(LOOKALIKE_REPLACEMENTS).translate(_REMOVED_CHARACTERS))
+        )
+        exact = folding.fold_case_and_diacritics(raw)
+        if len(_word_forms_cache) >= MAX_CACHED_WORDS:
+            _word_forms_cache.clear()
+        cached = _word_forms_cache[surface] = WordForms(raw, exact, stem(exact))
     return cached
 
 
@@ -158,14 +160,14 @@ def _without_possessive(token: str) -> str:
 
 def _without_article(token: str) -> str:
     article, apostrophe, rest = token.partition("'")
-    return rest if apostrophe and article.lower() in ARTICLES else token
+    return rest if apostrophe and article.lower() in ELIDED_ARTICLES else token
 
 
 # ---- the words of a query
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class EqualToken:
     """Matches the token that equals ``value``."""
 
     form: Form
@@ -173,7 +175,7 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
+class WildcardToken:
     """Matches a complete token by a glob of ``*`` (any characters) and ``?`` (one character); begins with a letter."""
 
     form: Form
@@ -185,13 +187,13 @@ class Pattern:
         return self.value[: min(index for wildcard in "*?" if (index := self.value.find(wildcard)) >= 0)]
 
     @property
-    def simple(self) -> bool:
+    def is_prefix_only(self) -> bool:
         """True if the pattern is a prefix followed by one star."""
         return self.value == self.prefix + "*"
 
 
 @dataclass(frozen=True, slots=True)
-class Fuzzy:
+class FuzzyToken:
     """Matches a token at most ``distance`` insertions, deletions, substitutions or transpositions from ``value``."""
 
     form: Form
@@ -199,16 +201,16 @@ class Fuzzy:
     distance: int
 
 
-TokenMatch: TypeAlias = Term | Pattern | Fuzzy
+TokenMatcher: TypeAlias = EqualToken | WildcardToken | FuzzyToken
 
 # Click letters of Khoisan languages, which replace wildcards during segmentation.
-_STAR, _QUESTION_MARK = "\u01c0", "\u01c3"
-_ENCODE_WILDCARDS = str.maketrans({"*": _STAR, "?": _QUESTION_MARK})
-_DECODE_WILDCARDS = str.maketrans({_STAR: "*", _QUESTION_MARK: "?"})
+_STAR_PLACEHOLDER, _QUESTION_MARK_PLACEHOLDER = "\u01c0", "\u01c3"
+_PLACEHOLDERS_BY_WILDCARD = str.maketrans({"*": _STAR_PLACEHOLDER, "?": _QUESTION_MARK_PLACEHOLDER})
+_WILDCARDS_BY_PLACEHOLDER = str.maketrans({_STAR_PLACEHOLDER: "*", _QUESTION_MARK_PLACEHOLDER: "?"})
 
 
 @lru_cache(maxsize=65536)
-def token_matches(leaf: Word | Phrase) -> tuple[TokenMatch, ...]:
+def token_matchers(leaf: Word | Phrase) -> tuple[TokenMatcher, ...]:
     """Returns the matches that a word or phrase requires at consecutive positions; empty if it contains no token.
 
     Raises ValueError with the reason if a wildcard stands alone or begins a word.
@@ -217,23 +219,23 @@ def token_matches(leaf: Word | Phrase) -> tuple[TokenMatch, ...]:
     distance = getattr(leaf, "distance", 0)
     form = Form.RAW if leaf.raw else Form.EXACT if quoted or leaf.field in {"author", "url"} else Form.STEM
     text = unicodedata.normalize("NFC", leaf.text)
-    text = text if quoted else text.translate(_ENCODE_WILDCARDS)
-    text = text.translate(folding.URL_PUNCTUATION) if leaf.field == "url" else text
-    return tuple(_token_match(surface, form, distance) for surface in _surfaces(text))
+    text = text if quoted else text.translate(_PLACEHOLDERS_BY_WILDCARD)
+    text = text.translate(folding.URL_PUNCTUATION_TO_SPACE) if leaf.field == "url" else text
+    return tuple(_token_matcher(surface, form, distance) for surface in _words_with_wildcards(text))
 
 
-def _token_match(surface: str, form: Form, distance: int) -> TokenMatch:
-    word = forms(surface)
-    if _STAR in word.exact or _QUESTION_MARK in word.exact:
+def _token_matcher(surface: str, form: Form, distance: int) -> TokenMatcher:
+    word = word_forms(surface)
+    if _STAR_PLACEHOLDER in word.exact or _QUESTION_MARK_PLACEHOLDER in word.exact:
         literal = Form.EXACT if form is Form.STEM else form
-        return Pattern(literal, getattr(word, literal).translate(_DECODE_WILDCARDS))
+        return WildcardToken(literal, getattr(word, literal).translate(_WILDCARDS_BY_PLACEHOLDER))
     if distance:
         literal = Form.EXACT if form is Form.STEM else form
-        return Fuzzy(literal, getattr(word, literal), distance)
-    return Term(form, getattr(word, form))
+        return FuzzyToken(literal, getattr(word, literal), distance)
+    return EqualToken(form, getattr(word, form))
 
 
-def _surfaces(text: str) -> list[str]:
+def _words_with_wildcards(text: str) -> list[str]:
     """Returns the words of the text, each wildcard joined to the word that segmentation separated it from.
 
     Segmentation separates a wildcard from Katakana and Thai runs.  A star after a script in which each character is a
@@ -241,17 +243,17 @@ def _surfaces(text: str) -> list[str]:
     """
     surfaces: list[str] = []
     last_end = -1
-    for start, end in boundaries(text):
+    for start, end in word_boundaries(text):
         surface = text[start:end]
-        if surface[0] not in (_STAR, _QUESTION_MARK):
-            if surfaces and start == last_end and surfaces[-1][-1] in (_STAR, _QUESTION_MARK):
+        if surface[0] not in (_STAR_PLACEHOLDER, _QUESTION_MARK_PLACEHOLDER):
+            if surfaces and start == last_end and surfaces[-1][-1] in (_STAR_PLACEHOLDER, _QUESTION_MARK_PLACEHOLDER):
                 surfaces[-1] += surface
             else:
                 surfaces.append(surface)
         elif not surfaces or start != last_end:
             raise ValueError("a wildcard needs letters before it")
-        elif _is_ideograph(surfaces[-1][-1]):
-            if surface.strip(_STAR):
+        elif _is_han_or_hiragana(surfaces[-1][-1]):
+            if surface.strip(_STAR_PLACEHOLDER):
                 raise ValueError("a wildcard cannot follow a character that is a word by itself")
             continue
         else:
@@ -260,5 +262,5 @@ def _surfaces(text: str) -> list[str]:
     return surfaces
 
 
-def _is_ideograph(character: str) -> bool:
+def _is_han_or_hiragana(character: str) -> bool:
     return unicodedata.name(character, "").startswith(("CJK", "HIRAGANA"))

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from monitor.models import now as current_time
 from monitor.query import folding, time_ranges
-from monitor.query.analysis import Form, Pattern, Term, TokenMatch, token_matches
-from monitor.query.occurrences import covers
-from monitor.query.parse import parse, tokens_of
+from monitor.query.analysis import EqualToken, Form, TokenMatcher, WildcardToken, token_matchers
+from monitor.query.occurrences import glob_matches
+from monitor.query.parse import parse, query_tokens
 from monitor.query.syntax import (
     NUMBER_FIELDS,
     And,
@@ -49,9 +49,9 @@ AMBIGUOUS_ACRONYMS = {
     "ARM": {"en": "arm"},
     "ES": {"es": "es", "de": "es"},
 }
-_COUNTRY_LANGUAGES = {"IT": "it", "PT": "pt", "BR": "pt", "FR": "fr", "ES": "es", "DE": "de", "RO": "ro"}
+_LANGUAGE_BY_COUNTRY = {"IT": "it", "PT": "pt", "BR": "pt", "FR": "fr", "ES": "es", "DE": "de", "RO": "ro"}
 MAX_COMPARED_CLAUSES = 150  # operands of one AND or OR that are compared in pairs
-MAX_BROAD_PREFIX = 3  # letters; a wildcard with a prefix this short matches thousands of words
+MAX_BROAD_PREFIX_LETTERS = 3  # letters; a wildcard with a prefix this short matches thousands of words
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +89,9 @@ def configured_values(config: Config) -> ConfiguredValues:
     """Returns the names in the configuration, and the languages of its outlets or else of their countries."""
     languages = {outlet.language.lower()[:2] for outlet in config.outlets if outlet.language}
     languages |= {
-        _COUNTRY_LANGUAGES[outlet.country.upper()]
+        _LANGUAGE_BY_COUNTRY[outlet.country.upper()]
         for outlet in config.outlets
-        if not outlet.language and outlet.country and outlet.country.upper() in _COUNTRY_LANGUAGES
+        if not outlet.language and outlet.country and outlet.country.upper() in _LANGUAGE_BY_COUNTRY
     }
     return ConfiguredValues(
         outlets={folding.fold_case(outlet.name): outlet.name for outlet in config.outlets},
@@ -106,24 +106,24 @@ def lint_query(
     """Returns the warnings about one query, by column.  ``kind`` is topic, alert or search.  Raises QueryError."""
     node, now = parse(query), now or current_time()
     notes = [
-        *_mixed_operators(query, node),
-        *_contradictions(node, now),
-        *_excluding_alternatives(node),
-        *_redundant_clauses(node),
-        *_broad_wildcards(node),
-        *_lower_case_operators(node),
-        *_ignored_symbols(node),
-        *_unlikely_values(node, configured, kind),
-        *_ambiguous_acronyms(node, configured),
+        *_mixed_operator_notes(query, node),
+        *_contradiction_notes(node, now),
+        *_excluding_alternative_notes(node),
+        *_redundant_clause_notes(node),
+        *_broad_wildcard_notes(node),
+        *_lower_case_operator_notes(node),
+        *_ignored_symbol_notes(node),
+        *_unlikely_value_notes(node, configured, kind),
+        *_ambiguous_acronym_notes(node, configured),
     ]
     return sorted(set(notes), key=lambda note: (note.column, note.message))
 
 
-def _mixed_operators(query: str, node: Node) -> Iterator[LintNote]:
+def _mixed_operator_notes(query: str, node: Node) -> Iterator[LintNote]:
     """Notes AND and OR in one bracket level, because languages differ on which of them binds tighter."""
     levels: list[set[str]] = [set()]
     previous = ""
-    for token in tokens_of(query):
+    for token in query_tokens(query):
         if token.type in {"WORD", "PHRASE", "RANGE", "FIELD", "LPAR", "NOT"} and previous in {"operand", "RPAR"}:
             levels[-1].add("AND")
         if token.type in {"AND", "OR"}:
@@ -141,7 +141,7 @@ def _mixed_operators(query: str, node: Node) -> Iterator[LintNote]:
         previous = "operand" if token.type in {"WORD", "PHRASE", "RANGE"} else token.type
 
 
-def _contradictions(node: Node, now: datetime) -> Iterator[LintNote]:
+def _contradiction_notes(node: Node, now: datetime) -> Iterator[LintNote]:
     """Notes clauses that no story can match together."""
     for part in walk(node):
         match part:
@@ -155,28 +155,28 @@ def _contradictions(node: Node, now: datetime) -> Iterator[LintNote]:
                 single_values = [
                     child for child in nodes if isinstance(child, Value) and child.field not in {"topic", "alert"}
                 ]
-                for first, second in _pairs(single_values):
+                for first, second in _unordered_pairs(single_values):
                     if first.field == second.field and folding.fold_case(first.text) != folding.fold_case(second.text):
                         suggestion = f'write {first.field}:("{first.text}" OR "{second.text}")'
                         message = f"this can never match: a story has one {first.field}"
                         yield LintNote(second.column, message, suggestion)
             case Range():
-                if _is_empty(part, now):
+                if _is_empty_range(part, now):
                     message = f"this can never match: {part} ends before it begins"
                     yield LintNote(part.column, message, "swap its ends")
             case _:
                 pass
 
 
-def _is_empty(node: Range, now: datetime) -> bool:
+def _is_empty_range(node: Range, now: datetime) -> bool:
     if node.field in NUMBER_FIELDS:
-        low, high = time_ranges.numbers(node.low, node.high)
+        low, high = time_ranges.number_interval(node.low, node.high)
         return low is not None and high is not None and low >= high
-    start, end = time_ranges.interval(node.low, node.high, now)
+    start, end = time_ranges.time_interval(node.low, node.high, now)
     return start is not None and end is not None and start >= end
 
 
-def _excluding_alternatives(node: Node) -> Iterator[LintNote]:
+def _excluding_alternative_notes(node: Node) -> Iterator[LintNote]:
     """Notes operands of OR that only exclude."""
     for part in walk(node):
         if isinstance(part, Or):
@@ -186,7 +186,7 @@ def _excluding_alternatives(node: Node) -> Iterator[LintNote]:
                     yield LintNote(child.column, message, "use AND instead of OR, or remove the clause")
 
 
-def _redundant_clauses(node: Node) -> Iterator[LintNote]:
+def _redundant_clause_notes(node: Node) -> Iterator[LintNote]:
     """Notes clauses that can be removed without changing the result."""
     for part in walk(node):
         if not isinstance(part, And | Or) or len(part.nodes) > MAX_COMPARED_CLAUSES:
@@ -203,21 +203,21 @@ def _redundant_clauses(node: Node) -> Iterator[LintNote]:
                 break
 
 
-def _broad_wildcards(node: Node) -> Iterator[LintNote]:
+def _broad_wildcard_notes(node: Node) -> Iterator[LintNote]:
     for part in walk(node):
         if isinstance(part, Word):
-            for token_match in token_matches(part):
+            for token_matcher in token_matchers(part):
                 if (
-                    isinstance(token_match, Pattern)
-                    and len(token_match.prefix) <= MAX_BROAD_PREFIX
-                    and token_match.prefix.isascii()
+                    isinstance(token_matcher, WildcardToken)
+                    and len(token_matcher.prefix) <= MAX_BROAD_PREFIX_LETTERS
+                    and token_matcher.prefix.isascii()
                 ):
-                    message = f'{part} matches every word that begins with "{token_match.prefix}"'
+                    message = f'{part} matches every word that begins with "{token_matcher.prefix}"'
                     suggestion = "put more letters before the wildcard, or list the words with OR"
                     yield LintNote(part.column, message, suggestion)
 
 
-def _lower_case_operators(node: Node) -> Iterator[LintNote]:
+def _lower_case_operator_notes(node: Node) -> Iterator[LintNote]:
     for part in walk(node):
         if isinstance(part, Word) and part.text in {"and", "or", "not"}:
             suggestion = f'write {part.text.upper()} for the operator, "{part.text}" for the word'
@@ -225,16 +225,16 @@ def _lower_case_operators(node: Node) -> Iterator[LintNote]:
             yield LintNote(part.column, message, suggestion)
 
 
-def _ignored_symbols(node: Node) -> Iterator[LintNote]:
+def _ignored_symbol_notes(node: Node) -> Iterator[LintNote]:
     """Notes words such as C++ and #AI, whose symbols are not part of a token."""
     for part in walk(node):
         if isinstance(part, Word | Phrase) and part.field != "url" and re.search(r"[+#@$€%]", part.text):
-            tokens = " ".join(token_match.value for token_match in token_matches(part))
+            tokens = " ".join(token_matcher.value for token_matcher in token_matchers(part))
             message = f'symbols are not searched for: {part.text} is read as "{tokens}"'
             yield LintNote(part.column, message, "add another word")
 
 
-def _unlikely_values(node: Node, configured: ConfiguredValues | None, kind: str) -> Iterator[LintNote]:
+def _unlikely_value_notes(node: Node, configured: ConfiguredValues | None, kind: str) -> Iterator[LintNote]:
     """Notes values that stories cannot have, or that the configuration does not contain."""
     for leaf in leaves(node):
         if not isinstance(leaf, Value):
@@ -268,7 +268,7 @@ def _unlikely_values(node: Node, configured: ConfiguredValues | None, kind: str)
                 pass
 
 
-def _ambiguous_acronyms(node: Node, configured: ConfiguredValues | None) -> Iterator[LintNote]:
+def _ambiguous_acronym_notes(node: Node, configured: ConfiguredValues | None) -> Iterator[LintNote]:
     """Notes acronyms without raw: that are words in a language of the configured outlets."""
     if configured is None:
         return
@@ -338,37 +338,37 @@ def _without_field(leaf: Word | Phrase) -> Word | Phrase:
 
 
 def _words_imply(premise: Word | Phrase, conclusion: Word | Phrase) -> bool:
-    premises, conclusions = token_matches(premise), token_matches(conclusion)
+    premises, conclusions = token_matchers(premise), token_matchers(conclusion)
     if getattr(premise, "slop", 0) and len(conclusions) > 1:
         return False
     starts = range(len(premises) - len(conclusions) + 1)
     return any(all(map(_token_implies, premises[start:], conclusions)) for start in starts)
 
 
-def _token_implies(premise: TokenMatch, conclusion: TokenMatch) -> bool:
+def _token_implies(premise: TokenMatcher, conclusion: TokenMatcher) -> bool:
     if premise == conclusion:
         return True
-    if not isinstance(premise, Term):
+    if not isinstance(premise, EqualToken):
         return False
     match conclusion:
-        case Term(form, value):
+        case EqualToken(form, value):
             if premise.form is Form.STEM or (premise.form is Form.EXACT and form is Form.RAW):
                 return False
-            return _as_form(premise, form) == value
-        case Pattern(form, value):
+            return _token_in_form(premise, form) == value
+        case WildcardToken(form, value):
             is_determined = premise.form is Form.RAW or (premise.form is Form.EXACT and form is Form.EXACT)
-            return is_determined and covers(value, _as_form(premise, form))
+            return is_determined and glob_matches(value, _token_in_form(premise, form))
         case _:
             return False
 
 
-def _as_form(term: Term, form: Form) -> str:
+def _token_in_form(term: EqualToken, form: Form) -> str:
     """Returns the term's token in a form that the term's own form determines."""
     if term.form is form:
         return term.value
     leaf = Word(term.value) if form is Form.STEM else Phrase(term.value)
-    return "".join(token_match.value for token_match in token_matches(leaf))
+    return "".join(token_matcher.value for token_matcher in token_matchers(leaf))
 
 
-def _pairs(values: list[Value]) -> Iterable[tuple[Value, Value]]:
+def _unordered_pairs(values: list[Value]) -> Iterable[tuple[Value, Value]]:
     return ((first, second) for index, first in enumerate(values) for second in values[index + 1 :])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.query.matcher import Document, text_predicate
+from monitor.query.matcher import AnalysedStory, text_predicate
 from monitor.query.occurrences import spans
 from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Word
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from monitor.models import Story
     from monitor.query.analysis import Tokens
 
-CONTEXT_BEFORE, CONTEXT_AFTER = 60, 100  # characters of context
+MAX_CONTEXT_CHARACTERS_BEFORE, MAX_CONTEXT_CHARACTERS_AFTER = 60, 100  # characters of context
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Snippet:
     text: str
     marks: tuple[tuple[int, int], ...]
 
-    def marked(self, before: str = "", after: str = "") -> str:
+    def text_with_marks(self, before: str = "", after: str = "") -> str:
         """Returns the text with ``before`` and ``after`` inserted around each mark."""
         pieces, copied = [], 0
         for start, end in self.marks:
@@ -35,33 +35,35 @@ class Snippet:
         return "".join([*pieces, self.text[copied:]])
 
 
-def snippets(node: Node, story: Story | Document, *, limit: int = 3) -> list[Snippet]:
+def snippets(node: Node, story: Story | AnalysedStory, *, limit: int = 3) -> list[Snippet]:
     """Returns up to ``limit`` pieces of title and text around matches, those with most of the query's clauses.
 
     They are in the order of the story.  Empty if the query contains no words.
     """
-    document = story if isinstance(story, Document) else Document(story)
+    document = story if isinstance(story, AnalysedStory) else AnalysedStory(story)
     windows: list[_Window] = []
     for field in ("title", "text"):
-        for text in document.texts(field):
-            marks = sorted({mark for clause in _clauses(node, field) for mark in _marks(clause, text)})
-            windows += _windows(field, text.text, _merged(marks))
+        for text in document.analysed_texts(field):
+            marks = sorted(
+                {mark for clause in _required_word_clauses(node, field) for mark in _marks_of_clause(clause, text)}
+            )
+            windows += _windows_around_marks(field, text.text, _merged_marks(marks))
     best = sorted(windows, key=lambda window: -window.score)[:limit]
     return [window.snippet() for window in windows if window in best]
 
 
-def highlight(node: Node, story: Story | Document, field: str) -> Snippet:
+def highlighted_field(node: Node, story: Story | AnalysedStory, field: str) -> Snippet:
     """Returns the complete title or text with all matches marked."""
-    document = story if isinstance(story, Document) else Document(story)
-    (text,) = document.texts(field)
-    marks = {mark for clause in _clauses(node, field) for mark in _marks(clause, text)}
-    return Snippet(field, text.text, tuple((start, end) for start, end, _ in _merged(sorted(marks))))
+    document = story if isinstance(story, AnalysedStory) else AnalysedStory(story)
+    (text,) = document.analysed_texts(field)
+    marks = {mark for clause in _required_word_clauses(node, field) for mark in _marks_of_clause(clause, text)}
+    return Snippet(field, text.text, tuple((start, end) for start, end, _ in _merged_marks(sorted(marks))))
 
 
-def context(node: Node, story: Story | Document) -> str:
+def best_context_line(node: Node, story: Story | AnalysedStory) -> str:
     """Returns one line of context around the best match, with the matching words between ** and **; "" without one."""
     best = snippets(node, story, limit=1)
-    return " ".join(best[0].marked("**", "**").split()) if best else ""
+    return " ".join(best[0].text_with_marks("**", "**").split()) if best else ""
 
 
 # ---- marks
@@ -69,14 +71,14 @@ def context(node: Node, story: Story | Document) -> str:
 _Mark = tuple[int, int, int]  # start, end, and hash of the clause
 
 
-def _clauses(node: Node, field: str) -> Iterator[Word | Phrase | Near]:
+def _required_word_clauses(node: Node, field: str) -> Iterator[Word | Phrase | Near]:
     """Yields the clauses of words in the field that are not negated."""
     match node:
         case And(nodes) | Or(nodes):
             for child in nodes:
-                yield from _clauses(child, field)
+                yield from _required_word_clauses(child, field)
         case Not(Not(inner)):
-            yield from _clauses(inner, field)
+            yield from _required_word_clauses(inner, field)
         case Word(field=clause_field) | Phrase(field=clause_field) | Near(field=clause_field) if clause_field in {
             "",
             field,
@@ -86,7 +88,7 @@ def _clauses(node: Node, field: str) -> Iterator[Word | Phrase | Near]:
             pass
 
 
-def _marks(clause: Word | Phrase | Near, text: Tokens) -> Iterator[_Mark]:
+def _marks_of_clause(clause: Word | Phrase | Near, text: Tokens) -> Iterator[_Mark]:
     if not text_predicate(clause)(text):
         return
     offsets = text.offsets()
@@ -95,7 +97,7 @@ def _marks(clause: Word | Phrase | Near, text: Tokens) -> Iterator[_Mark]:
             yield offsets[first][0], offsets[last][1], hash(clause)
 
 
-def _merged(marks: list[_Mark]) -> list[_Mark]:
+def _merged_marks(marks: list[_Mark]) -> list[_Mark]:
     """Returns the sorted marks with overlapping ones merged."""
     merged: list[_Mark] = []
     for start, end, clause in marks:
@@ -131,7 +133,7 @@ class _Window:
         return Snippet(self.field, before + piece + after, marks)
 
 
-def _windows(field: str, text: str, marks: list[_Mark]) -> Iterator[_Window]:
+def _windows_around_marks(field: str, text: str, marks: list[_Mark]) -> Iterator[_Window]:
     """Yields a window around each group of nearby marks, starting and ending between words.
 
     Windows do not overlap, and every mark is in the window of its group only.  A title is shown complete.
@@ -142,21 +144,24 @@ def _windows(field: str, text: str, marks: list[_Mark]) -> Iterator[_Window]:
         return
     groups: list[list[_Mark]] = []
     for mark in marks:
-        if groups and mark[0] - CONTEXT_BEFORE <= groups[-1][0][1] + CONTEXT_AFTER:
+        if groups and mark[0] - MAX_CONTEXT_CHARACTERS_BEFORE <= groups[-1][0][1] + MAX_CONTEXT_CHARACTERS_AFTER:
             groups[-1].append(mark)
         else:
             groups.append([mark])
     previous_end = 0
     for index, group in enumerate(groups):
         next_mark = groups[index + 1][0][0] if index + 1 < len(groups) else len(text)
-        window = _window(field, text, group, earliest=previous_end, latest=next_mark)
+        window = _window_of_group(field, text, group, earliest=previous_end, latest=next_mark)
         previous_end = window.end
         yield window
 
 
-def _window(field: str, text: str, group: list[_Mark], *, earliest: int, latest: int) -> _Window:
+def _window_of_group(field: str, text: str, group: list[_Mark], *, earliest: int, latest: int) -> _Window:
     """Returns the window of a group, between the offsets ``earliest`` and ``latest``."""
-    start, end = max(earliest, group[0][0] - CONTEXT_BEFORE), min(latest, group[-1][1] + CONTEXT_AFTER)
+    start, end = (
+        max(earliest, group[0][0] - MAX_CONTEXT_CHARACTERS_BEFORE),
+        min(latest, group[-1][1] + MAX_CONTEXT_CHARACTERS_AFTER),
+    )
     if start and (space := text.find(" ", start, group[0][0])) >= 0:
         start = space + 1
     if end < len(text) and (space := text.rfind(" ", group[-1][1], end)) >= 0:

@@ -22,7 +22,7 @@ TIME_FIELDS = ("published_at", "first_seen_at", "fetched_at", "updated_at", "mod
 NUMBER_FIELDS = ("word_count",)
 RANGE_FIELDS = TIME_FIELDS + NUMBER_FIELDS
 
-_column = field(default=0, compare=False, repr=False)
+_COLUMN_FIELD = field(default=0, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +30,18 @@ class Word:
     """A bare word: matches any of its inflected forms, or with ``raw`` only the written form.
 
     ``text`` may contain wildcards (``*``, ``?``); ``distance`` is the edit distance of ``word~1``, 0 without ``~``.
-    A word of several tokens (GPT-4) matches them as a phrase; see `monitor.query.analysis.token_matches`.
+    A word of several tokens (GPT-4) matches them as a phrase; see `monitor.query.analysis.token_matchers`.
     """
 
     text: str
     field: str = ""
     raw: bool = False
     distance: int = 0
-    column: int = _column
+    column: int = _COLUMN_FIELD
 
     def __str__(self) -> str:
         suffix = f"~{self.distance}" if self.distance else ""
-        return f"{_prefix(self)}{_escape(self.text)}{suffix}"
+        return f"{_field_prefix(self)}{_escaped_word(self.text)}{suffix}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,11 @@ class Phrase:
     field: str = ""
     raw: bool = False
     slop: int = 0
-    column: int = _column
+    column: int = _COLUMN_FIELD
 
     def __str__(self) -> str:
         suffix = f"~{self.slop}" if self.slop else ""
-        return f'{_prefix(self)}"{_quote(self.text)}"{suffix}'
+        return f'{_field_prefix(self)}"{_escaped_phrase(self.text)}"{suffix}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Near:
     gap: int
     ordered: bool = False
     field: str = ""
-    column: int = _column
+    column: int = _COLUMN_FIELD
 
     def __str__(self) -> str:
         left = str(self.left) if not isinstance(self.left, Or) else f"({self.left})"
@@ -86,10 +86,10 @@ class Value:
 
     field: str
     text: str
-    column: int = _column
+    column: int = _COLUMN_FIELD
 
     def __str__(self) -> str:
-        return f'{self.field}:"{_quote(self.text)}"'
+        return f'{self.field}:"{_escaped_phrase(self.text)}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Range:
     field: str
     low: Bound | None
     high: Bound | None
-    column: int = _column
+    column: int = _COLUMN_FIELD
 
     def __str__(self) -> str:
         opening = "{" if self.low and not self.low.inclusive else "["
@@ -112,7 +112,7 @@ class Not:
     """Matches the stories that ``node`` does not match."""
 
     node: Node
-    column: int = _column
+    column: int = _COLUMN_FIELD
 
     def __str__(self) -> str:
         return f"NOT ({self.node})" if isinstance(self.node, And | Or) else f"NOT {self.node}"
@@ -123,7 +123,7 @@ class And:
     """Matches if all nodes match.  Has two or more nodes, none of them an And."""
 
     nodes: tuple[Node, ...]
-    column: int = _column
+    column: int = _COLUMN_FIELD
 
     def __str__(self) -> str:
         return " AND ".join(f"({node})" if isinstance(node, Or) else str(node) for node in self.nodes)
@@ -134,7 +134,7 @@ class Or:
     """Matches if any node matches.  Has two or more nodes, none of them an Or."""
 
     nodes: tuple[Node, ...]
-    column: int = _column
+    column: int = _COLUMN_FIELD
 
     def __str__(self) -> str:
         return " OR ".join(f"({node})" if isinstance(node, And) else str(node) for node in self.nodes)
@@ -201,23 +201,23 @@ def is_negative(node: Node) -> bool:
             return False
 
 
-_SPECIAL_CHARACTERS = re.compile(
+_SPECIAL_CHARACTER_PATTERN = re.compile(
     r"""([\s\\"“”„‟«»()（）\[\]{}:：^~]|^[-+!/.<>=&|]|&(?=&)|\|(?=\|)|(?<=&)&|(?<=\|)\|)"""
 )
-_OPERATOR = re.compile(r"(AND|OR|NOT|TO|O?NEAR(/\d+)?|W/\d+|PRE/\d+)", re.IGNORECASE)
-_NEAR_INSIDE_WORD = re.compile(r"(?<![A-Z\\])(?=O?NEAR/)")
+_OPERATOR_PATTERN = re.compile(r"(AND|OR|NOT|TO|O?NEAR(/\d+)?|W/\d+|PRE/\d+)", re.IGNORECASE)
+_NEAR_INSIDE_WORD_PATTERN = re.compile(r"(?<![A-Z\\])(?=O?NEAR/)")
 
 
-def _prefix(leaf: Word | Phrase) -> str:
+def _field_prefix(leaf: Word | Phrase) -> str:
     return (f"{leaf.field}:" if leaf.field else "") + ("raw:" if leaf.raw else "")
 
 
-def _escape(text: str) -> str:
-    escaped = _NEAR_INSIDE_WORD.sub(r"\\", _SPECIAL_CHARACTERS.sub(r"\\\1", text))
+def _escaped_word(text: str) -> str:
+    escaped = _NEAR_INSIDE_WORD_PATTERN.sub(r"\\", _SPECIAL_CHARACTER_PATTERN.sub(r"\\\1", text))
     if escaped.startswith("\\"):
         return escaped
-    return "\\" + escaped if _OPERATOR.fullmatch(text) else escaped
+    return "\\" + escaped if _OPERATOR_PATTERN.fullmatch(text) else escaped
 
 
-def _quote(text: str) -> str:
+def _escaped_phrase(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 MAX_CLAUSES = 1_000  # words, phrases and ranges
 MAX_QUERY_NESTING = 12  # nested brackets or negations; Elasticsearch allows 30 nested clauses, and each level takes two
 
-_FIELDS = ("title", "text", "author", "url", "raw", *VALUE_FIELDS, *RANGE_FIELDS)
-_TILDE = re.compile(r"~\d+$")
-_CLOSING_QUOTES = {"“": "”", "„": "“", "«": "»", '"': '"'}
+_FIELD_NAMES = ("title", "text", "author", "url", "raw", *VALUE_FIELDS, *RANGE_FIELDS)
+_TILDE_NUMBER_PATTERN = re.compile(r"~\d+$")
+_CLOSING_QUOTE_BY_OPENING = {"“": "”", "„": "“", "«": "»", '"': '"'}
 
 
 def check_tokens(tokens: Iterable[Token], text: str) -> None:
@@ -56,7 +56,7 @@ def _check_token(token: Token, text: str, previous: Token | None) -> None:
         previous is not None
         and previous.end_pos == token.start_pos
         and token.type == "WORD"
-        and _TILDE.search(previous)
+        and _TILDE_NUMBER_PATTERN.search(previous)
     ):
         column = column_of(token)
         raise QueryError('"~" needs a whole number', column=column, hint=f'"{token}" follows it without a space')
@@ -67,7 +67,9 @@ def _check_token(token: Token, text: str, previous: Token | None) -> None:
             _check_field(token)
         case "UNCLOSED":
             raise QueryError(
-                f"unmatched {token}", column=column_of(token), hint=f"close it with {_CLOSING_QUOTES[str(token)]}"
+                f"unmatched {token}",
+                column=column_of(token),
+                hint=f"close it with {_CLOSING_QUOTE_BY_OPENING[str(token)]}",
             )
         case "STRAY":
             raise _stray_character_error(token, text, previous)
@@ -77,9 +79,9 @@ def _check_token(token: Token, text: str, previous: Token | None) -> None:
 
 def _check_field(token: Token) -> None:
     name = str(token)[:-1]
-    if name.lower() not in _FIELDS:
-        similar = difflib.get_close_matches(name.lower(), _FIELDS, 1)
-        hint = f"did you mean {similar[0]}:?" if similar else f"fields are {', '.join(_FIELDS)}"
+    if name.lower() not in _FIELD_NAMES:
+        similar = difflib.get_close_matches(name.lower(), _FIELD_NAMES, 1)
+        hint = f"did you mean {similar[0]}:?" if similar else f"fields are {', '.join(_FIELD_NAMES)}"
         raise QueryError(
             f'unknown field "{name}"', column=column_of(token), hint=f"{hint}; put text with a colon into quotes"
         )
@@ -139,14 +141,14 @@ def _stray_character_error(token: Token, text: str, previous: Token | None) -> Q
         return QueryError(
             "there is no field before this colon",
             column=column,
-            hint=f'fields are {", ".join(_FIELDS)}; or put the text into quotes, "{name}:..."',
+            hint=f'fields are {", ".join(_FIELD_NAMES)}; or put the text into quotes, "{name}:..."',
         )
     if character == "\\" and not rest:
         return QueryError('"\\" at the end escapes nothing', column=column, hint="remove it")
     return QueryError(f'"{character}" does not belong here', column=column, hint="put it into quotes, or remove it")
 
 
-def parse_error(error: UnexpectedInput, tokens: Iterable[Token]) -> QueryError:
+def query_error_from_parser(error: UnexpectedInput, tokens: Iterable[Token]) -> QueryError:
     """Words a parser error.  `check_tokens` has already rejected unmatched brackets and stray characters."""
     token = error.token if isinstance(error, UnexpectedToken) else None
     if token is None:
@@ -154,11 +156,13 @@ def parse_error(error: UnexpectedInput, tokens: Iterable[Token]) -> QueryError:
     previous = _token_before(token, tokens)
     if previous is not None and previous.type in {"AND", "OR", "NOT", "NEAR", "FIELD"} and token.type != "NOT":
         return QueryError(
-            f"{previous} needs something after it", column=column_of(previous), hint=_OPERATOR_HINTS[previous.type]
+            f"{previous} needs something after it",
+            column=column_of(previous),
+            hint=_HINT_BY_OPERATOR_TYPE[previous.type],
         )
     if token.type in {"AND", "OR", "NEAR"}:
         return QueryError(
-            f"{token} needs something before it", column=column_of(token), hint=_OPERATOR_HINTS[token.type]
+            f"{token} needs something before it", column=column_of(token), hint=_HINT_BY_OPERATOR_TYPE[token.type]
         )
     if token.type == "RPAR":
         return QueryError("nothing between the brackets", column=column_of(token), hint="remove them")
@@ -171,7 +175,7 @@ def parse_error(error: UnexpectedInput, tokens: Iterable[Token]) -> QueryError:
     return QueryError(f"{token} does not belong here", column=column_of(token))
 
 
-_OPERATOR_HINTS = {
+_HINT_BY_OPERATOR_TYPE = {
     "AND": "it joins two clauses: a AND b",
     "OR": "it joins two clauses: a OR b",
     "NEAR": "it joins two words, phrases or groups of them: a NEAR/5 b",

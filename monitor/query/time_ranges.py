@@ -9,15 +9,15 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-_UNITS = {
+_DURATION_BY_UNIT = {
     "s": timedelta(seconds=1),
     "m": timedelta(minutes=1),
     "h": timedelta(hours=1),
     "d": timedelta(days=1),
     "w": timedelta(weeks=1),
 }
-_RELATIVE = re.compile(r"now(?:([+-])(\d{1,5})([smhdw]))?", re.IGNORECASE)
-_DATE = re.compile(
+_RELATIVE_TIME_PATTERN = re.compile(r"now(?:([+-])(\d{1,5})([smhdw]))?", re.IGNORECASE)
+_DATE_OR_TIME_PATTERN = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?(Z|[+-]\d\d:?\d\d)?)?)?)?",
     re.IGNORECASE,
 )
@@ -37,23 +37,23 @@ class Bound:
 
 def check_time(text: str) -> None:
     """Raises ValueError with the reason if the text is not a time."""
-    period(text, datetime(2026, 1, 1, tzinfo=UTC))
+    period_of_time_text(text, datetime(2026, 1, 1, tzinfo=UTC))
 
 
-def period(text: str, now: datetime) -> tuple[datetime, datetime]:
+def period_of_time_text(text: str, now: datetime) -> tuple[datetime, datetime]:
     """Returns the start (inclusive) and end (exclusive) of the period that a text names: a full day for a date.
 
     Relative times count from ``now``.  Raises ValueError if the text is not a time.
     """
-    if match := _RELATIVE.fullmatch(text):
+    if match := _RELATIVE_TIME_PATTERN.fullmatch(text):
         sign, amount, unit = match.groups()
-        offset = int(amount) * _UNITS[unit.lower()] if amount else timedelta()
+        offset = int(amount) * _DURATION_BY_UNIT[unit.lower()] if amount else timedelta()
         try:
-            start = floor(now - offset if sign == "-" else now + offset)
+            start = floor_to_millisecond(now - offset if sign == "-" else now + offset)
             return start, start + _MILLISECOND
         except OverflowError:
             raise ValueError(f"{text} is outside the calendar") from None
-    if not (match := _DATE.fullmatch(text)):
+    if not (match := _DATE_OR_TIME_PATTERN.fullmatch(text)):
         raise ValueError(f"{text!r} is not a time")
     year, month, day, hour, minute, second, fraction, zone = match.groups()
     try:
@@ -69,31 +69,31 @@ def period(text: str, now: datetime) -> tuple[datetime, datetime]:
             return start, (start + timedelta(days=32)).replace(day=1)
         if hour is None:
             return start, start + timedelta(days=1)
-        start = floor(start)
+        start = floor_to_millisecond(start)
         return start, start + (_MILLISECOND if fraction else timedelta(seconds=1) if second else timedelta(minutes=1))
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{text} is not a date of the calendar: {error}") from None
 
 
-def interval(low: Bound | None, high: Bound | None, now: datetime) -> tuple[datetime | None, datetime | None]:
+def time_interval(low: Bound | None, high: Bound | None, now: datetime) -> tuple[datetime | None, datetime | None]:
     """Returns a time range as a half-open interval: it contains t if ``start <= floor(t) < end``; None is open."""
     start = end = None
     if low:
-        first, after = period(low.text, now)
+        first, after = period_of_time_text(low.text, now)
         start = first if low.inclusive else after
     if high:
-        first, after = period(high.text, now)
+        first, after = period_of_time_text(high.text, now)
         end = after if high.inclusive else first
     return start, end
 
 
-def numbers(low: Bound | None, high: Bound | None) -> tuple[int | None, int | None]:
+def number_interval(low: Bound | None, high: Bound | None) -> tuple[int | None, int | None]:
     """Returns a number range as a half-open interval; None is open."""
     start = int(low.text) + (not low.inclusive) if low else None
     end = int(high.text) + high.inclusive if high else None
     return start, end
 
 
-def floor(time: datetime) -> datetime:
+def floor_to_millisecond(time: datetime) -> datetime:
     """Rounds a time down to the millisecond."""
     return time.replace(microsecond=time.microsecond // 1000 * 1000)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from monitor.errors import QueryError
 from monitor.query import time_ranges
-from monitor.query.analysis import Pattern, token_matches
+from monitor.query.analysis import WildcardToken, token_matchers
 from monitor.query.syntax import (
     NUMBER_FIELDS,
     TIME_FIELDS,
@@ -24,7 +24,7 @@ from monitor.query.syntax import (
 )
 from monitor.query.time_ranges import Bound
 
-RANGE_EXAMPLES = {
+RANGE_EXAMPLE_BY_FIELD = {
     **{name: f"{name}:[2026-11-01 TO now-1d]" for name in TIME_FIELDS},
     **{name: f"{name}:[300 TO 800]" for name in NUMBER_FIELDS},
 }
@@ -33,15 +33,15 @@ RANGE_EXAMPLES = {
 def validated_leaf(leaf: Word | Phrase) -> Word | Phrase:
     """Returns the leaf unchanged.  Raises QueryError if it contains nothing that a story can match."""
     try:
-        sequence = token_matches(leaf)
+        sequence = token_matchers(leaf)
     except ValueError as error:
         raise QueryError(str(error), column=leaf.column, hint="put at least two letters before it") from None
     if not sequence:
         raise QueryError(
             f'there is no word in "{leaf.text[:40]}"', column=leaf.column, hint="symbols alone are not searched for"
         )
-    has_wildcard = any(isinstance(token_match, Pattern) for token_match in sequence)
-    if has_wildcard and sum(len(token_match.value.strip("*?")) for token_match in sequence) < 2:
+    has_wildcard = any(isinstance(token_matcher, WildcardToken) for token_matcher in sequence)
+    if has_wildcard and sum(len(token_matcher.value.strip("*?")) for token_matcher in sequence) < 2:
         raise QueryError(
             f'"{leaf.text}" would match too many words', column=leaf.column, hint="write at least two of its letters"
         )
@@ -52,7 +52,7 @@ def validated_leaf(leaf: Word | Phrase) -> Word | Phrase:
                 column=leaf.column,
                 hint='write a phrase with slop, "two words"~5',
             )
-        if isinstance(sequence[0], Pattern):
+        if isinstance(sequence[0], WildcardToken):
             raise QueryError("a word has wildcards or ~, not both", column=leaf.column, hint="remove one of them")
         if len(sequence[0].value) < (needed := 4 if leaf.distance == 1 else 7):
             raise QueryError(
@@ -60,7 +60,11 @@ def validated_leaf(leaf: Word | Phrase) -> Word | Phrase:
                 column=leaf.column,
                 hint=f"it needs {needed} letters",
             )
-    if isinstance(leaf, Phrase) and leaf.slop and len({token_match.value for token_match in sequence}) < len(sequence):
+    if (
+        isinstance(leaf, Phrase)
+        and leaf.slop
+        and len({token_matcher.value for token_matcher in sequence}) < len(sequence)
+    ):
         raise QueryError(
             "a phrase with slop cannot have the same word twice", column=leaf.column, hint="use NEAR for its parts"
         )
@@ -81,7 +85,7 @@ def apply_field(node: Node, name: str, column: int) -> Node:
             left, right = apply_field(node.left, name, column), apply_field(node.right, name, column)
             return replace(node, left=left, right=right)
         case Word() | Phrase() if name == "raw":
-            _refuse_raw(node.field, column)
+            _refuse_raw_in_author_or_url(node.field, column)
             return validated_leaf(replace(node, raw=True, column=column))
         case Value() | Range():
             raise QueryError(f"{node.field}: inside {name}:", column=node.column, hint="a clause has one field")
@@ -97,11 +101,11 @@ def apply_field(node: Node, name: str, column: int) -> Node:
 
 def _word_clause(leaf: Word | Phrase, name: str, column: int) -> Word | Phrase:
     if leaf.raw:
-        _refuse_raw(name, leaf.column)
+        _refuse_raw_in_author_or_url(name, leaf.column)
     return validated_leaf(replace(leaf, field=name, column=column))
 
 
-def _refuse_raw(name: str, column: int) -> None:
+def _refuse_raw_in_author_or_url(name: str, column: int) -> None:
     if name in {"author", "url"}:
         raise QueryError(f"raw: cannot be combined with {name}:", column=column, hint="remove raw:")
 
@@ -119,17 +123,17 @@ def _value_clause(leaf: Word | Phrase, name: str, column: int) -> Value:
     return Value(name, leaf.text.strip(), column=column)
 
 
-_RANGE = re.compile(r"([\[{])\s*(.+?)\s+TO\s+(.+?)\s*([\]}])", re.DOTALL)
+_BRACKETED_RANGE_PATTERN = re.compile(r"([\[{])\s*(.+?)\s+TO\s+(.+?)\s*([\]}])", re.DOTALL)
 
 
 def parse_bounds(name: str, text: str, column: int) -> tuple[Bound | None, Bound | None]:
     """Returns the low and high bound written after a field of times or numbers; None is open.  Raises QueryError."""
     text = text.strip()
-    example = RANGE_EXAMPLES[name]
+    example = RANGE_EXAMPLE_BY_FIELD[name]
     if text.startswith(("[", "{")):
         if not text.endswith(("]", "}")):
             raise QueryError(f'unmatched "{text[0]}"', column=column, hint=f"write {example}")
-        match = _RANGE.fullmatch(text)
+        match = _BRACKETED_RANGE_PATTERN.fullmatch(text)
         if not match:
             raise QueryError("this is not a range", column=column, hint=f"write {example}")
         opening, low, high, closing = match.groups()
