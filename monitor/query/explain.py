@@ -1,4 +1,4 @@
-"""Explains why a query matches a story, or which clause fails: each node of the tree, with the words in context."""
+"""Explains why a query matches a story, or which clause fails: gives the result of each node of the query's tree."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
     from monitor.models import Story
 
-MAX_COMPARED_SPAN_PAIRS = 100_000  # pairs of occurrences of a NEAR's operands
+MAX_COMPARED_SPAN_PAIRS = 100_000  # of spans of a NEAR's operands in one text; further pairs are ignored
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A node of the query and its result.
+    """A node of the query, and whether it matched the story.
 
-    ``reason`` says why a clause fails, "" if the clause is simply absent.  ``contexts`` shows the matches of a clause
-    of words.  Branches have ``parts`` instead.
+    For a clause that failed, ``reason`` says why; "" if its words do not occur at all.  For a word, phrase or NEAR that
+    matched, ``contexts`` are excerpts with the matching words.  For And, Or and Not, ``parts`` explains the children.
     """
 
     node: Node
@@ -39,7 +39,7 @@ class Explanation:
 
     @property
     def label(self) -> str:
-        """``all of``, ``any of`` or ``not`` for a branch; the query text of a clause."""
+        """For And, Or and Not: ``all of``, ``any of``, ``not``; for a clause, its query text."""
         match self.node:
             case And():
                 return "all of"
@@ -52,7 +52,7 @@ class Explanation:
 
 
 def explain(node: Node, story: Story, *, now: datetime) -> Explanation:
-    """Explains each node of the tree; relative times count from ``now``."""
+    """Evaluates a query and each node in it on a story; relative times count from ``now``."""
     return _explanation_of(node, AnalysedStory(story), now)
 
 
@@ -82,6 +82,7 @@ _NO_VALUE_REASON = "the story has none"
 
 
 def _range_reason(node: Range, story: Story) -> str:
+    """Returns why the range does not match: the value that the story has."""
     if node.field in NUMBER_FIELDS:
         return f"the story has {getattr(story, node.field)}"
     time: datetime | None = getattr(story, node.field)
@@ -89,6 +90,7 @@ def _range_reason(node: Range, story: Story) -> str:
 
 
 def _words_reason(node: Word | Phrase | Near, document: AnalysedStory) -> str:
+    """Returns why the clause does not match: missing words, another order, or other forms; "" if no word occurs."""
     texts = document.analysed_texts(node.field)
     if isinstance(node, Near):
         return _near_reason(node, texts)
@@ -106,7 +108,10 @@ def _words_reason(node: Word | Phrase | Near, document: AnalysedStory) -> str:
 
 
 def _other_written_forms(node: Word | Phrase, texts: Iterable[Tokens]) -> list[str]:
-    """Returns up to three written forms that have the stem of a single word but not the required form."""
+    """Returns up to three forms, as they are written in the texts, that share the stem of a one-token clause.
+
+    Returns an empty list for a clause of several tokens or with wildcards.
+    """
     sequence = token_matchers(node)
     if len(sequence) != 1 or not isinstance(sequence[0], EqualToken):
         return []
@@ -121,6 +126,7 @@ def _other_written_forms(node: Word | Phrase, texts: Iterable[Tokens]) -> list[s
 
 
 def _near_reason(node: Near, texts: Iterable[Tokens]) -> str:
+    """Returns why the NEAR does not match: missing operands, a larger distance, another order, or different texts."""
     absent = [str(side) for side in (node.left, node.right) if not any(_operand_spans(side, text) for text in texts)]
     if absent:
         return f"there is no {' and no '.join(absent)}"
@@ -131,7 +137,10 @@ def _near_reason(node: Near, texts: Iterable[Tokens]) -> str:
 
 
 def _operand_gaps(node: Near, text: Tokens) -> list[int]:
-    """Returns the number of words between each pair of operand spans, for the first MAX_COMPARED_PAIRS pairs."""
+    """Returns the number of words between a left and a right span, for each of the first MAX_COMPARED_SPAN_PAIRS pairs.
+
+    Leaves out pairs that overlap and, for an ordered NEAR, pairs in the other order.
+    """
     lefts, rights = _operand_spans(node.left, text), _operand_spans(node.right, text)
     pairs = list(islice(product(lefts, rights), MAX_COMPARED_SPAN_PAIRS))
     gaps = [right.start - left.end - 1 for left, right in pairs if left.end < right.start]
@@ -141,6 +150,7 @@ def _operand_gaps(node: Near, text: Tokens) -> list[int]:
 
 
 def _operand_spans(node: Node, text: Tokens) -> list[Span]:
+    """Returns the spans in which an operand of NEAR occurs in the text."""
     match node:
         case Or(nodes):
             return [span for child in nodes for span in _operand_spans(child, text)]

@@ -1,7 +1,7 @@
-"""Evaluates queries on stories.  This defines the meaning of the language; the stores' searches reproduce it.
+"""Tests whether a story matches a query.  This module defines what a query means; the stores' searches reproduce it.
 
-Words, phrases and NEARs match within one field; without a field, within the title or within the text.
-`monitor.query.occurrences` defines their occurrences; this module tests for presence, in most cases by a faster way.
+A word, phrase or NEAR matches within one field; without a field prefix, within the title or within the text.
+`monitor.query.occurrences` finds all occurrences of a clause; this module only tests for one, which is mostly faster.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class AnalysedStory:
-    """A story whose fields are analysed when a query first needs them."""
+    """A story with the tokens of its fields; each field is split into tokens when a query first needs it."""
 
     __slots__ = ("_analysed_texts_by_field", "story")
 
@@ -32,14 +32,17 @@ class AnalysedStory:
         self._analysed_texts_by_field = {} if fields is None else fields
 
     def analysed_texts(self, field: str) -> tuple[Tokens, ...]:
-        """Returns the analysed texts of a field of words; for "" those of title and text."""
+        """Returns the tokens of title, text, url or author (an item for each author); for "", of title and text.
+
+        For "" texts without tokens are left out.  Raises ValueError for any other field.
+        """
         texts = self._analysed_texts_by_field.get(field)
         if texts is None:
             texts = self._analysed_texts_by_field[field] = self._analyse_field(field)
         return texts
 
     def with_story(self, story: Story) -> AnalysedStory:
-        """Returns a document with the same analysed texts and the values of another version of the story."""
+        """Returns the same tokens with a copy of the story that has the same title, text, authors and URL."""
         return AnalysedStory(story, self._analysed_texts_by_field)
 
     def _analyse_field(self, field: str) -> tuple[Tokens, ...]:
@@ -58,7 +61,7 @@ class AnalysedStory:
                 raise ValueError(f"{field} is not a field of words")
 
     def values(self, field: str) -> Iterable[str]:
-        """Returns the story's values of a value field."""
+        """Returns the story's values of outlet, language, country, topic or alert; empty if it has none."""
         match field:
             case "topic":
                 return self.story.topics
@@ -70,6 +73,7 @@ class AnalysedStory:
 
 
 def analysed_story(story: Story) -> AnalysedStory:
+    """Wraps a story for `matches` and the functions of `story_predicate`."""
     return AnalysedStory(story)
 
 
@@ -83,7 +87,7 @@ StoryPredicate: TypeAlias = Callable[[AnalysedStory, "datetime"], bool]
 
 @lru_cache(maxsize=65536)
 def story_predicate(node: Node) -> StoryPredicate:
-    """Compiles the query to a function of a document and the current time, to evaluate it on many stories."""
+    """Compiles the query to a function that takes a story and the current time; returns True if the story matches."""
     match node:
         case And(nodes):
             return _and_predicate(tuple(map(story_predicate, sorted(nodes, key=_estimated_cost))))
@@ -123,7 +127,7 @@ def _or_predicate(predicates: tuple[StoryPredicate, ...]) -> StoryPredicate:
 
 
 def _estimated_cost(node: Node) -> int:
-    """Estimates the cost of evaluating a node, to evaluate cheap nodes first."""
+    """Returns a number that grows with the time to evaluate a node; AND and OR evaluate their cheapest nodes first."""
     match node:
         case Value() | Range():
             return 0
@@ -139,11 +143,13 @@ def _estimated_cost(node: Node) -> int:
 
 
 def _value_predicate(node: Value) -> StoryPredicate:
+    """Returns a function that returns True if a story has the node's value in the node's field, ignoring case."""
     wanted, field = folding.fold_case(node.text), node.field
     return lambda document, now: any(folding.fold_case(value) == wanted for value in document.values(field))  # noqa: ARG005  the signature of Predicate
 
 
 def _range_predicate(node: Range) -> StoryPredicate:
+    """Returns a function that returns True if a story's number or time is in the range; False if it has none."""
     if node.field in NUMBER_FIELDS:
         low, high = time_ranges.number_interval(node.low, node.high)
 
@@ -165,6 +171,7 @@ def _range_predicate(node: Range) -> StoryPredicate:
 
 
 def _word_clause_predicate(node: Word | Phrase | Near) -> StoryPredicate:
+    """Returns a function that returns True if the clause occurs in one of the texts of its field."""
     field, occurs_in = node.field, text_predicate(node)
 
     def clause_occurs(document: AnalysedStory, now: datetime) -> bool:  # noqa: ARG001  the signature of Predicate
@@ -176,15 +183,15 @@ def _word_clause_predicate(node: Word | Phrase | Near) -> StoryPredicate:
     return clause_occurs
 
 
-# ---- presence of words in one text, the most frequent test
+# ---- presence of a clause in one text, the most frequent test
 #
-# These functions use only `positions_by_form_index`, `sorted` and `position_cache` of a text, because the SQLite store
-# passes objects that have no more than these.
+# These functions use only the members `positions`, `positions_by_form_index`, `sorted_tokens` and `position_cache` of
+# Tokens, because the SQLite store passes objects that have no other members.
 
 
 @lru_cache(maxsize=65536)
 def text_predicate(node: Word | Phrase | Near) -> Callable[[Tokens], bool]:
-    """Compiles the clause to a function that returns True if it occurs in a text."""
+    """Compiles the clause to a function that takes a text's tokens; returns True if the clause occurs in the text."""
     if isinstance(node, Near):
         operands = _single_equal_token(node.left), _single_equal_token(node.right)
         if operands[0] and operands[1]:
@@ -204,6 +211,7 @@ def text_predicate(node: Word | Phrase | Near) -> Callable[[Tokens], bool]:
 
 
 def _single_equal_token(node: Node) -> EqualToken | None:
+    """Returns the matcher of a word or phrase of one token without wildcards and ``~``; None for any other node."""
     if not isinstance(node, Word | Phrase) or len(sequence := token_matchers(node)) != 1:
         return None
     return sequence[0] if isinstance(sequence[0], EqualToken) else None
@@ -233,7 +241,7 @@ def _adjacent_tokens_predicate(sequence: list[EqualToken]) -> Callable[[Tokens],
 
 
 def _contains_position(positions: list[int], position: int) -> bool:
-    """Returns True if the ascending list contains the position."""
+    """Returns True if the list, which is in ascending order, contains the position."""
     index = bisect_left(positions, position)
     return index < len(positions) and positions[index] == position
 

@@ -1,8 +1,8 @@
-"""Finds the occurrences of a clause in one text.
+"""Finds the spans of a text in which a word, phrase or NEAR occurs.
 
-The operands of a NEAR never overlap; its gap is the number of words between them.  Within another NEAR, a NEAR stands
-for its shortest occurrences (minimal intervals, as in the region algebra of Clarke, Cormack and Burkowski and in
-Lucene's interval queries).
+The operands of a NEAR never overlap; the gap of a NEAR is the number of words between its operands.  For each order of
+its operands, a NEAR has only spans that contain no other span (minimal intervals, as in the region algebra of Clarke,
+Cormack and Burkowski and in Lucene's interval queries).
 """
 
 from __future__ import annotations
@@ -20,13 +20,17 @@ from rapidfuzz.distance import OSA
 from monitor.query.analysis import EqualToken, FuzzyToken, TokenMatcher, Tokens, WildcardToken, token_matchers
 from monitor.query.syntax import Near, Node, Or, Phrase, Word
 
-Occurrence: TypeAlias = tuple[int, int]  # first and last position of adjacent tokens
+Occurrence: TypeAlias = tuple[int, int]  # positions of the first and last of consecutive matching tokens
 SpanFinder: TypeAlias = Callable[[Tokens], "list[Span]"]
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of a text in which a clause occurs: its first and last position, and the occurrences of its parts."""
+    """Consecutive tokens of a text in which a clause occurs.
+
+    ``start`` and ``end`` are the positions of the first and last token; ``parts`` are the tokens that match the words
+    and phrases of the clause.
+    """
 
     start: int
     end: int
@@ -34,13 +38,13 @@ class Span:
 
 
 def spans(node: Word | Phrase | Near, text: Tokens) -> list[Span]:
-    """Returns all spans of a clause in a text."""
+    """Returns the spans in which the clause occurs in the text; empty if it does not occur."""
     return span_finder(node)(text)
 
 
 @lru_cache(maxsize=65536)
 def span_finder(node: Word | Phrase | Near) -> SpanFinder:
-    """Compiles the clause to a function that returns its spans in a text."""
+    """Compiles the clause to a function that takes a text's tokens; returns the spans in which the clause occurs."""
     if isinstance(node, Near):
         finders = alternative_finders(node)
         return lambda text: [span for find in finders for span in find(text)]
@@ -50,9 +54,10 @@ def span_finder(node: Word | Phrase | Near) -> SpanFinder:
 
 
 def alternative_finders(node: Node) -> list[SpanFinder]:
-    """Returns a finder for each token sequence that a NEAR operand expands to.
+    """Expands a NEAR or an operand of NEAR to alternatives without OR and without free order; one finder for each.
 
-    Sequences stay separate so that a span of one does not hide a span of another when only the shortest are kept.
+    Alternatives stay separate so that a span of one does not hide a span of another when only the shortest are kept.
+    Raises ValueError if the node cannot be an operand of NEAR.
     """
     match node:
         case Near(left, right, gap, ordered):
@@ -71,7 +76,10 @@ def alternative_finders(node: Node) -> list[SpanFinder]:
 
 
 def split_or_operand(nodes: Iterable[Node]) -> tuple[list[TokenMatcher], list[SpanFinder]]:
-    """Returns a group's single tokens, which one finder can look up together, and finders for its other members."""
+    """Splits the members of an OR inside NEAR: returns matchers of the one-token members, and finders of the others.
+
+    One finder can look up all one-token members together.
+    """
     single_tokens: list[TokenMatcher] = []
     finders: list[SpanFinder] = []
     for child in nodes:
@@ -83,7 +91,7 @@ def split_or_operand(nodes: Iterable[Node]) -> tuple[list[TokenMatcher], list[Sp
 
 
 def _ordered_near_finder(find_first: SpanFinder, find_second: SpanFinder, gap: int) -> SpanFinder:
-    """Returns a finder for the shortest spans with at most ``gap`` words between a first and a later second span."""
+    """Returns a finder of the shortest spans in which a second span follows a first one after at most ``gap`` words."""
 
     def find_joined_spans(text: Tokens) -> list[Span]:
         lefts = find_first(text)
@@ -115,7 +123,7 @@ def _spans_of_single_tokens(text: Tokens, single_tokens: Sequence[TokenMatcher])
 
 
 def _adjacent_spans(text: Tokens, sequence: Sequence[TokenMatcher]) -> list[Span]:
-    """Returns the spans in which the sequence matches consecutive tokens."""
+    """Returns the spans of consecutive tokens that satisfy the matchers of the sequence in order."""
     starts: set[int] | None = None
     for offset, token_matcher in enumerate(sequence):
         matched = matching_positions(text, token_matcher)
@@ -132,16 +140,17 @@ def _adjacent_spans(text: Tokens, sequence: Sequence[TokenMatcher]) -> list[Span
 
 
 def _sloppy_spans(text: Tokens, sequence: Sequence[TokenMatcher], slop: int) -> list[Span]:
-    """Returns the spans in which the positions, each minus its offset in the phrase, differ by at most ``slop``.
+    """Returns the spans with all words of a phrase, not necessarily adjacent or in order.
 
-    This is Lucene's measure for a phrase of different words: two words in reverse order cost two.
+    Each word's position minus its index in the phrase differs by at most ``slop`` between any two words.  This is
+    Lucene's measure for a phrase of different words: two adjacent words in reverse order differ by two.
     """
     starts = sorted(
         (position - offset, offset)
         for offset, token_matcher in enumerate(sequence)
         for position in matching_positions(text, token_matcher)
     )
-    latest: dict[int, int] = {}  # offset in the phrase: latest start
+    latest: dict[int, int] = {}  # index in the phrase: latest position minus that index
     matched = []
     for start, offset in starts:
         latest[offset] = start
@@ -152,7 +161,7 @@ def _sloppy_spans(text: Tokens, sequence: Sequence[TokenMatcher], slop: int) -> 
 
 
 def matching_positions(text: Tokens, token_matcher: TokenMatcher) -> Sequence[int]:
-    """Returns the positions at which a token of the text matches, in ascending order."""
+    """Returns the positions of the tokens of the text that satisfy the matcher, in ascending order."""
     match token_matcher:
         case EqualToken(form, value):
             return text.positions(form).get(value, ())
@@ -183,12 +192,15 @@ def _tokens_matching_wildcards(text: Tokens, pattern: WildcardToken) -> list[str
 
 @lru_cache(maxsize=4096)
 def _compiled_glob(pattern: str) -> Callable[[str], object]:
-    """Compiles a glob; the number of stars does not multiply the time of a match."""
+    """Compiles a pattern with ``*`` and ``?`` to a function that returns a match object or None.
+
+    ``fnmatch`` generates an expression that does not backtrack exponentially in patterns with many stars.
+    """
     return re.compile(fnmatch.translate(pattern)).match
 
 
 def glob_matches(pattern: str, token: str) -> bool:
-    """Returns True if the glob of a `Pattern` matches the complete token."""
+    """Returns True if a pattern with ``*`` and ``?`` (the value of a WildcardToken) matches the complete token."""
     return bool(_compiled_glob(pattern)(token))
 
 

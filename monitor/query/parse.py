@@ -1,6 +1,6 @@
 """Parses a query text into a tree by the grammar in grammar.lark.
 
-`monitor.query.validation` checks clauses against their fields; `monitor.query.syntax_errors` words the errors.
+`monitor.query.validation` checks that clauses suit their fields; `monitor.query.syntax_errors` creates the errors.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from monitor.query.validation import RANGE_EXAMPLE_BY_FIELD, apply_field, parse_
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Limits that no hand-written query reaches and that keep one query from overloading a store.
+# Limits that prevent one query from overloading a store; no query written by hand reaches them.
 MAX_QUERY_CHARACTERS = 20_000  # characters
-MAX_NEAR_ALTERNATIVES = 64  # token sequences that one NEAR may expand to
-MAX_GAP_WORDS = 1_000
+MAX_NEAR_ALTERNATIVES = 64  # of one NEAR: combinations of its operands' phrases and orders
+MAX_GAP_WORDS = 1_000  # between the operands of NEAR; also the largest slop of a phrase
 
 
 def parse(text: str, *, positive: bool = False) -> Node:
     """Returns the tree of a query.
 
-    Raises QueryError, and no other error, if the text is not a query.  With ``positive`` also raises QueryError if the
-    query requires no clause to be present, as an alert must.
+    Raises QueryError, and no other error, if the text is not a query.  With ``positive`` (for topics and alerts) also
+    raises QueryError if a story could match without containing any of the query's clauses.
     """
     text = unicodedata.normalize("NFC", text)
     if len(text) > MAX_QUERY_CHARACTERS:
@@ -59,12 +59,13 @@ def parse(text: str, *, positive: bool = False) -> Node:
 
 
 def query_tokens(text: str) -> Iterator[Token]:
-    """Yields the tokens of a query that parses."""
+    """Yields the lexer's tokens of a query text: words, phrases, operators, field prefixes, ranges and brackets."""
     return _parser().lex(unicodedata.normalize("NFC", text))
 
 
 @cache
 def _parser() -> Lark:
+    """Returns the parser for grammar.lark, compiled at the first call."""
     return Lark.open(
         "grammar.lark",
         rel_to=__file__,
@@ -76,7 +77,10 @@ def _parser() -> Lark:
 
 
 def _check_near_alternatives(node: Node) -> None:
-    """Raises QueryError if a NEAR expands to too many sequences.  The nesting depth is already bounded."""
+    """Raises QueryError if a NEAR in the tree expands to more than MAX_NEAR_ALTERNATIVES alternatives.
+
+    Recursion is safe because `check_tokens` has limited the nesting.
+    """
     match node:
         case And(nodes) | Or(nodes):
             for child in nodes:
@@ -95,7 +99,10 @@ def _check_near_alternatives(node: Node) -> None:
 
 
 def count_near_alternatives(node: Node) -> int:
-    """Returns the number of token sequences that a NEAR operand expands to; a group's single words count as one."""
+    """Returns the number of alternatives without OR and without free order that a NEAR or its operand expands to.
+
+    The one-token members of an OR together count as one.
+    """
     match node:
         case Near(left, right, ordered=ordered):
             return count_near_alternatives(left) * count_near_alternatives(right) * (1 if ordered else 2)
@@ -108,12 +115,15 @@ def count_near_alternatives(node: Node) -> int:
             return 1
 
 
-# ---- while parsing: tokens to nodes
+# ---- building the tree from the parser's tokens
 
 
 @v_args(inline=True)
 class _TreeBuilder(Transformer[Token, Node]):
-    """Builds nodes while the parser runs, so that no deep parse tree is walked recursively afterwards."""
+    """Builds the nodes of the query while the parser runs; a method is named after the grammar alias that calls it.
+
+    Building nodes from a finished parse tree would need recursion, which deep trees could exhaust.
+    """
 
     def start(self, node: Node) -> Node:
         return node
@@ -180,7 +190,10 @@ class _TreeBuilder(Transformer[Token, Node]):
 
 
 def _flattened_node(kind: type[And | Or], parts: tuple[Any, ...]) -> Node:
-    """Returns one node of that kind, with nested nodes of the same kind merged and operator tokens dropped."""
+    """Joins parts to one And or Or node (``kind``): drops operator tokens and merges nested nodes of the same kind.
+
+    Returns the part itself if there is only one.
+    """
     nodes: list[Node] = []
     for part in parts:
         if not isinstance(part, Token):
@@ -189,12 +202,15 @@ def _flattened_node(kind: type[And | Or], parts: tuple[Any, ...]) -> Node:
 
 
 def _unescaped_word(text: str) -> str:
-    """Removes backslashes.  An escaped wildcard becomes a space, because it separates words like any other symbol."""
+    """Removes the backslashes before escaped characters of a word.
+
+    An escaped wildcard becomes a space, because as a literal character it separates words, as other symbols do.
+    """
     return re.sub(r"\\(.)", lambda match: " " if match[1] in "*?" else match[1], text, flags=re.DOTALL)
 
 
 def _check_near_operand(node: Node, operator: str) -> None:
-    """Raises QueryError if the node cannot be an operand of NEAR."""
+    """Raises QueryError if the node cannot be an operand of ``operator``, which is a NEAR or ONEAR as written."""
     refused = ""
     match node:
         case Word(field=name) | Phrase(field=name) | Near(field=name) if name:

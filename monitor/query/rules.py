@@ -1,7 +1,8 @@
 """Matches thousands of topics and alerts against each story.
 
-An index holds each rule under the rarest tokens that it requires, so that only rules whose tokens occur in a story are
-evaluated on it (a presearcher, in the terms of Lucene Monitor and of Elasticsearch's percolator).
+A rule is a compiled topic or alert.  An index holds each rule under the rarest tokens that the rule requires; only
+rules whose tokens occur in a story are evaluated on the story.  (Lucene Monitor calls such an index a presearcher;
+Elasticsearch's percolator has one.)
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class RuleMatches:
 
 
 class RuleSet:
-    """The compiled topics and alerts of a configuration; any number of threads may use it."""
+    """The compiled topics and alerts of a configuration.  Thread-safe."""
 
     def __init__(self, *, topics: Mapping[str, Node], alerts: Mapping[str, Node]) -> None:
         self._alerts = dict(alerts)
@@ -44,14 +45,17 @@ class RuleSet:
 
     @classmethod
     def of(cls, config: Config) -> RuleSet:
-        """Compiles the rules of a configuration.  Raises QueryError."""
+        """Compiles the topics and alerts of a configuration.  Raises QueryError if one of their queries is invalid."""
         return cls(
             topics={name: parse(query, positive=True) for name, query in config.topics.items()},
             alerts={alert.name: parse(alert.query, positive=True) for alert in config.alerts},
         )
 
     def match(self, story: Story, *, now: datetime | None = None) -> RuleMatches:
-        """Returns the rules that match: topics first, so that an alert can use ``topic:``."""
+        """Returns the topics and alerts that match a story.
+
+        Alerts see the topics just matched (``topic:``), not those stored in the story.
+        """
         now = now or current_time()
         document = AnalysedStory(story)
         topics = self._topic_index.match(document, now)
@@ -60,29 +64,33 @@ class RuleSet:
         return RuleMatches(topics, self._alert_index.match(document, now))
 
     def best_context_line(self, alert: str, story: Story) -> str:
-        """Returns the text around the alert's best match in the story, "" if no words of the story matched."""
+        """Returns one line of text around the best match of an alert in a story, with matching words between ** and **.
+
+        Returns "" if no word or phrase of the alert's query matches.
+        """
         return best_context_line(self._alerts[alert], story)
 
 
 # ---- the index
 
-IndexKey: TypeAlias = tuple[str, str]  # a kind of key, and the token, prefix or value
+# The kind of key (form, field and prefix length of a token, or a value field), and the token, prefix or value.
+IndexKey: TypeAlias = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class RequiredKeys:
-    """Index keys of a rule: every matching story has at least one of them."""
+    """The keys under which the index holds a rule: every story that matches the rule has at least one of them."""
 
     keys: frozenset[IndexKey]
-    frequency: float  # estimated share of stories that have one of the keys
-    is_sufficient: bool = False  # True if every story that has one of the keys matches
+    frequency: float  # estimated fraction of stories that have one of the keys, 0 to 1
+    is_sufficient: bool = False  # True if every story that has one of the keys matches the rule
 
 
-MAX_PREFIX_KEY_CHARACTERS = 4  # characters of a wildcard's prefix that are used as its key
+MAX_PREFIX_KEY_CHARACTERS = 4  # of a wildcard's prefix; longer prefixes are cut to this length
 
 
 class RuleIndex:
-    """Finds the rules that may match a story by their required keys."""
+    """Finds the rules that match a story; evaluates only rules of which the story has a required key."""
 
     def __init__(self, rules: Mapping[str, Node]) -> None:
         self._rule_names = tuple(rules)
@@ -110,18 +118,18 @@ class RuleIndex:
         return tuple([self._rule_names[number] for number in sorted(matched)])
 
     def count_selected(self, document: AnalysedStory) -> int:
-        """Returns the number of rules that the index selects for a story; used by benchmarks."""
+        """Returns the number of rules that the index cannot rule out for a story; for benchmarks."""
         return len(
             _rules_with_key_of_story(self._rules_by_sufficient_key, document)
             | _rules_with_key_of_story(self._rules_by_necessary_key, document)
         ) + len(self._rules_without_keys)
 
 
-RulesByKey: TypeAlias = dict[str, dict[str, list[int]]]  # kind of key: key: numbers of rules
+RulesByKey: TypeAlias = dict[str, dict[str, list[int]]]  # kind of key -> key -> indexes of rules
 
 
 def _rules_with_key_of_story(rules_by_key: RulesByKey, document: AnalysedStory) -> set[int]:
-    """Returns the numbers of the rules of which the story has a key."""
+    """Returns the indexes (in the order of the configuration) of the rules with a key that the story has."""
     numbers: set[int] = set()
     for kind, rules in rules_by_key.items():
         for keys in _story_keys(kind, document):
@@ -131,7 +139,7 @@ def _rules_with_key_of_story(rules_by_key: RulesByKey, document: AnalysedStory) 
 
 
 def _story_keys(kind: str, document: AnalysedStory) -> list[AbstractSet[str]]:
-    """Returns the story's keys of one kind, as one or more sets."""
+    """Returns the story's keys of one kind: a set of tokens for each text, or one set of values or prefixes."""
     if kind.startswith("value "):
         return [{folding.fold_case(value) for value in document.values(kind.removeprefix("value "))}]
     form, field, *length = kind.split("/")
@@ -143,7 +151,7 @@ def _story_keys(kind: str, document: AnalysedStory) -> list[AbstractSet[str]]:
 
 
 def required_keys(node: Node) -> RequiredKeys | None:
-    """Returns the keys under which the index holds a rule, None if a story can match it without any key."""
+    """Returns the keys under which the index holds a rule; None if a story without any key can match the rule."""
     match node:
         case And(nodes):
             of_nodes = [required for child in nodes if (required := required_keys(child))]
@@ -165,6 +173,7 @@ def required_keys(node: Node) -> RequiredKeys | None:
 
 
 def _keys_of_operand(node: Node, field: str) -> RequiredKeys | None:
+    """Returns the keys of an operand of NEAR in a field; None if the operand can occur without any key."""
     match node:
         case Or(nodes):
             return _keys_of_alternatives([_keys_of_operand(child, field) for child in nodes])
@@ -178,6 +187,7 @@ def _keys_of_operand(node: Node, field: str) -> RequiredKeys | None:
 
 
 def _keys_of_alternatives(alternatives: list[RequiredKeys | None]) -> RequiredKeys | None:
+    """Returns the keys of an OR, given those of its members; None if a member has no keys."""
     with_keys = [required for required in alternatives if required]
     if len(with_keys) < len(alternatives):
         return None
@@ -189,6 +199,7 @@ def _keys_of_alternatives(alternatives: list[RequiredKeys | None]) -> RequiredKe
 
 
 def _keys_of_sequence(sequence: tuple[TokenMatcher, ...], field: str) -> RequiredKeys | None:
+    """Returns the keys of the rarest token of a word or phrase; None if no token has keys."""
     of_tokens = [required for token_matcher in sequence if (required := _keys_of_token(token_matcher, field))]
     if not of_tokens:
         return None
@@ -197,6 +208,7 @@ def _keys_of_sequence(sequence: tuple[TokenMatcher, ...], field: str) -> Require
 
 
 def _keys_of_token(token_matcher: TokenMatcher, field: str) -> RequiredKeys | None:
+    """Returns the token, or the start of a wildcard's prefix, as key; None for a fuzzy token."""
     match token_matcher:
         case EqualToken(form, value):
             return RequiredKeys(
@@ -214,11 +226,12 @@ def _keys_of_token(token_matcher: TokenMatcher, field: str) -> RequiredKeys | No
 
 
 def _estimated_token_frequency(token: str) -> float:
-    """Estimates the share of stories with a token by its length: long words are rare, single characters are not."""
+    """Estimates which fraction of stories (0 to 1) contains a token, from its length: long words are rare."""
     return float(0.5 ** min(len(token), 12)) if token.isascii() or len(token) > 1 else 0.1
 
 
 def _as_not_sufficient(required: RequiredKeys) -> RequiredKeys:
+    """Returns the same keys for a rule that a story with one of them does not necessarily match."""
     return replace(required, is_sufficient=False)
 
 
@@ -226,4 +239,5 @@ def _frequency(required: RequiredKeys) -> float:
     return required.frequency
 
 
+# Rough fractions of stories that have a given value of each field.
 _ESTIMATED_FREQUENCY_BY_VALUE_FIELD = {"outlet": 0.02, "country": 0.3, "language": 0.5, "topic": 0.3, "alert": 0.1}

@@ -1,6 +1,7 @@
-"""Word boundaries by Unicode's UAX #29, as Lucene's standard tokenizer applies it.
+"""Splits text into words by the rules of Unicode's UAX #29, as Lucene's standard tokenizer does.
 
-Two patterns give the same boundaries: a fast one for the scripts of most stories, and a full one for all characters.
+Two regular expressions match one word and give the same boundaries: a fast one for the characters of most stories, and
+a slower one for all characters.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import regex
 
 MAX_TOKEN_UTF16_UNITS = 255  # UTF-16 units; longer tokens are split, as in Lucene
 
-#: Characters that are replaced before segmentation, one for one so that offsets stay valid: apostrophes, and the narrow
-#: no-break space of French typography, which would otherwise join the words around it.
+#: A translation table applied before segmentation: typographic apostrophes become ', and the narrow no-break space of
+#: French typography, which would join the words around it, becomes a space.  Each replacement is one character, so that
+#: offsets stay valid.
 LOOKALIKE_REPLACEMENTS = {**dict.fromkeys((0x2018, 0x2019, 0x201B, 0x02BC, 0xFF07), "'"), 0x202F: " "}
 
-# Lucene's data are those of Unicode 12: characters that later versions added to these classes are excluded by code.
+# Lucene uses the Unicode 12 data; "--[...]" removes the characters that later versions added to a class.
 _ARABIC_NUMBER_SIGNS = r"\u0600-\u0605\u06DD\u08E2"
 _EXTENDERS_PATTERN = rf"[\p{{WB=Format}}\p{{WB=Extend}}\p{{WB=ZWJ}}{_ARABIC_NUMBER_SIGNS}]*"
 _CHARACTER_CLASSES = {
@@ -29,7 +31,8 @@ _CHARACTER_CLASSES = {
     "single": r"\p{WB=Single_Quote}",
     "double": r"\p{WB=Double_Quote}",
 }
-# Unicode 12's Extended_Pictographic (later versions removed symbols that are not emoji), and skin tones.
+# The characters of Unicode 12's Extended_Pictographic class, written out because later versions removed symbols that
+# are not emoji, and the skin tone modifiers.
 _PICTOGRAPH_CLASS = (
     r"[\u00A9\u00AE\u203C\u2049\u2122\u2139\u2194-\u2199\u21A9\u21AA\u231A\u231B\u2328\u2388\u23CF\u23E9-\u23F3"
     r"\u23F8-\u23FA\u25AA\u25AB\u25B6\u25C0\u25FB-\u25FE\u2600-\u2605\u2607-\u2612\u2614-\u2685\u2690-\u2705"
@@ -49,7 +52,11 @@ _SOUTH_EAST_ASIAN_CLASS = r"[\p{LB=SA}]"
 
 
 def _word_pattern_text(classes: dict[str, str], extend: str) -> str:
-    """Returns the rules of Lucene's StandardTokenizer for these character classes, as a regular expression."""
+    """Returns a regular expression that matches one word by the rules of Lucene's StandardTokenizer.
+
+    ``classes`` is a regular expression for each character class; ``extend`` matches the combining characters that may
+    follow a character of any class.
+    """
     c = {name: f"(?:{characters}{extend})" for name, characters in classes.items()}
     digits = f"{c['digit']}(?:(?:{c['join']}*|{c['midnumber']}){c['digit']})*"
     letters = f"{c['letter']}(?:(?:{c['join']}*|{c['midletter']}){c['letter']})*"
@@ -69,7 +76,8 @@ _full_word_pattern = regex.compile(
     regex.VERSION1,
 )
 
-# Characters of the fast pattern: Latin, Greek, Cyrillic, punctuation, Chinese, Japanese, Korean, full-width forms.
+# First and last code of each range of characters that the fast pattern handles: Latin, Greek, Cyrillic, punctuation,
+# Chinese, Japanese, Korean and full-width forms.
 _HAN_RANGES = ((0x3400, 0x4DB5), (0x4E00, 0x9FEF))
 _HANGUL_RANGE = (0xAC00, 0xD7A3)
 _COMMON_CHARACTER_RANGES = (
@@ -88,11 +96,15 @@ _COMMON_CHARACTER_RANGES = (
 
 
 def _compile_fast_patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Returns the pattern for common characters, for the standard library, and a pattern for any other character."""
+    """Returns two patterns: one matches a word of common characters, one matches a single other character.
+
+    Both are compiled with the standard library's ``re``, which is faster than ``regex``.
+    """
     common = "".join(chr(code) for start, end in _COMMON_CHARACTER_RANGES for code in range(start, end + 1))
-    emoji = set(regex.findall(_EMOJI_PATTERN, common, regex.VERSION1)) | set("#*")  # both can begin a keycap emoji
+    emoji = set(regex.findall(_EMOJI_PATTERN, common, regex.VERSION1)) | set("#*")  # # and * can begin a keycap emoji
 
     def escaped_characters_in(character_class: str) -> str:
+        """Returns the common characters of a class that are not emoji, escaped for use in brackets."""
         characters = regex.findall(character_class, common, regex.VERSION1)
         return "".join(re.escape(character) for character in characters if character not in emoji)
 
@@ -118,21 +130,21 @@ def _compile_fast_patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 
 _fast_word_pattern, _uncommon_character_pattern = _compile_fast_patterns()
-# Those of LOOKALIKES that segmentation treats differently from their replacements.
+# The characters of LOOKALIKE_REPLACEMENTS that would give other word boundaries if they were not replaced.
 _BOUNDARY_CHANGING_LOOKALIKE_PATTERN = re.compile("[\u02bc\u201b\u202f]")
-# Tatweel without a letter is a dash in Arabic text, not a word.
+# Matches a word of tatweel and Arabic vowel signs only: without a letter, tatweel is a dash, not a word.
 _TATWEEL_ONLY_PATTERN = re.compile("\u0640[\u0640\u064b-\u065f\u0670\u200c]*")
 
 
 def word_boundaries(text: str) -> list[tuple[int, int]]:
-    """Returns the start and end of each word, in characters."""
+    """Returns the character offsets (start, end) of each word of the text, in order."""
     text = text.translate(LOOKALIKE_REPLACEMENTS)
     words: list[tuple[int, int]] = []
     done = 0  # the text before this offset is segmented
     for uncommon in _uncommon_character_pattern.finditer(text):
         if uncommon.start() < done:
             continue
-        # The full pattern from the space before the character to the space after it, the fast one before that.
+        # Between the spaces around the uncommon character, the full pattern applies; before that, the fast one.
         start = text.rfind(" ", done, uncommon.start()) + 1 or done
         end = text.find(" ", uncommon.end())
         end = len(text) if end < 0 else end
@@ -148,7 +160,7 @@ def word_boundaries(text: str) -> list[tuple[int, int]]:
 
 
 def words_of(text: str) -> list[str]:
-    """Returns the words of a text in order."""
+    """Returns the words of a text in order; faster than `word_boundaries` for texts of common characters."""
     if _BOUNDARY_CHANGING_LOOKALIKE_PATTERN.search(text) or _uncommon_character_pattern.search(text):
         return [text[start:end] for start, end in word_boundaries(text)]
     words = _fast_word_pattern.findall(text)
@@ -158,7 +170,7 @@ def words_of(text: str) -> list[str]:
 
 
 def _split_long_word(text: str, start: int, end: int) -> list[tuple[int, int]]:
-    """Returns the word in parts of at most MAX_TOKEN_LENGTH UTF-16 units."""
+    """Returns the offsets (start, end) of the word's parts, each of at most MAX_TOKEN_UTF16_UNITS UTF-16 units."""
     parts, units, part_start = [], 0, start
     for index in range(start, end):
         width = 2 if ord(text[index]) > 0xFFFF else 1

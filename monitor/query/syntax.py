@@ -1,7 +1,7 @@
-"""The abstract syntax tree of the query language: `parse` builds it, every back end reads it.
+"""The nodes of a query's abstract syntax tree, which `parse` builds and the matcher and the stores' compilers read.
 
-``str(node)`` prints a tree as a query; parsing that query gives an equal tree.  ``column`` is the position of a node
-in the query text, counted from 1; comparisons ignore it.
+``str(node)`` returns the query text of a tree; parsing this text gives an equal tree.  ``column`` is a node's position
+in the query text, counted from 1; comparisons of nodes ignore it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from monitor.query.time_ranges import Bound
 
 
-#: Fields that are compared as complete values, ignoring case.
+#: Fields whose complete value a clause compares, ignoring case; the other text fields are split into words.
 VALUE_FIELDS = ("outlet", "language", "country", "topic", "alert")
 TIME_FIELDS = ("published_at", "first_seen_at", "fetched_at", "updated_at", "modified_at")
 NUMBER_FIELDS = ("word_count",)
@@ -27,10 +27,10 @@ _COLUMN_FIELD = field(default=0, compare=False, repr=False)
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A bare word: matches any of its inflected forms, or with ``raw`` only the written form.
+    """A word without quotes: matches any of its inflected forms, or with ``raw`` only the form as written.
 
     ``text`` may contain wildcards (``*``, ``?``); ``distance`` is the edit distance of ``word~1``, 0 without ``~``.
-    A word of several tokens (GPT-4) matches them as a phrase; see `monitor.query.analysis.token_matchers`.
+    A word of several tokens (GPT-4) requires them in sequence; see `monitor.query.analysis.token_matchers`.
     """
 
     text: str
@@ -46,7 +46,10 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """Quoted words: matches these exact forms in sequence, or within ``slop`` moves of that, as Lucene counts moves."""
+    """Quoted words: matches these exact forms in sequence.
+
+    With ``slop`` the words may be up to this many moves out of place, as Lucene counts moves.
+    """
 
     text: str
     field: str = ""
@@ -61,9 +64,10 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """Two operands with at most ``gap`` words between them, in any order or, with ``ordered``, left before right.
+    """Two operands with at most ``gap`` words between them; with ``ordered``, left before right, else in any order.
 
-    Operands are Word, Phrase, Or of those, or Near.  Operands have no field; the outermost Near has it.
+    An operand is a Word, a Phrase, a Near, or an Or of these.  The operands' ``field`` is ""; the outermost Near has
+    the field of the clause.
     """
 
     left: Node
@@ -82,7 +86,10 @@ class Near:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A field whose complete value equals ``text``, ignoring case.  For topic and alert one of the values must."""
+    """Matches if the complete value of a field equals ``text``, ignoring case.
+
+    A story can have several values of topic and alert; one of them must be equal.
+    """
 
     field: str
     text: str
@@ -94,7 +101,10 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A time or number between two bounds; None is an open end.  A story without the field never matches."""
+    """Matches if a story's time or number is between two bounds; None is an open end.
+
+    A story without a value in the field never matches.
+    """
 
     field: str
     low: Bound | None
@@ -120,7 +130,7 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """Matches if all nodes match.  Has two or more nodes, none of them an And."""
+    """Matches if all ``nodes`` match.  There are two or more, none of them an And."""
 
     nodes: tuple[Node, ...]
     column: int = _COLUMN_FIELD
@@ -131,7 +141,7 @@ class And:
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """Matches if any node matches.  Has two or more nodes, none of them an Or."""
+    """Matches if any of ``nodes`` matches.  There are two or more, none of them an Or."""
 
     nodes: tuple[Node, ...]
     column: int = _COLUMN_FIELD
@@ -145,6 +155,7 @@ Leaf: TypeAlias = Word | Phrase | Near | Value | Range
 
 
 def children(node: Node) -> tuple[Node, ...]:
+    """Returns the direct child nodes, in query order; empty for Word, Phrase, Value and Range."""
     match node:
         case And(nodes) | Or(nodes):
             return nodes
@@ -164,7 +175,7 @@ def walk(node: Node) -> Iterator[Node]:
 
 
 def leaves(node: Node) -> Iterator[Leaf]:
-    """Yields the clauses that AND, OR and NOT connect; a Near is one clause."""
+    """Yields the tree's clauses, which AND, OR and NOT connect, in query order; a Near is one clause."""
     match node:
         case And(nodes) | Or(nodes):
             for child in nodes:
@@ -176,7 +187,10 @@ def leaves(node: Node) -> Iterator[Leaf]:
 
 
 def is_positive(node: Node) -> bool:
-    """Returns True if a matching story must have at least one clause; False for ``NOT a`` and ``a OR NOT b``."""
+    """Returns True if each story that matches the query matches at least one clause that is not negated.
+
+    False for ``NOT a`` and ``a OR NOT b``, which stories without any of the query's words match.
+    """
     match node:
         case Not(inner):
             return is_negative(inner)
@@ -189,7 +203,7 @@ def is_positive(node: Node) -> bool:
 
 
 def is_negative(node: Node) -> bool:
-    """Returns True if NOT of the node is positive (see `is_positive`)."""
+    """Returns True if the query ``NOT node`` is positive in the sense of `is_positive`."""
     match node:
         case Not(inner):
             return is_positive(inner)

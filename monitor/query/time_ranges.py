@@ -1,6 +1,6 @@
-"""Bounds of ranges: days, times, times relative to now, and numbers.
+"""Converts the bounds of ranges (dates, times, times relative to now, numbers) to half-open intervals.
 
-Times are compared in milliseconds, the precision that Elasticsearch stores.
+Times are rounded down to the millisecond, the precision that Elasticsearch stores.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """One end of a range in its written form: ``2026-11-01``, ``now-7d``, ``2026-11-01T07:30Z``, ``300``."""
+    """One end of a range, as text: ``2026-11-01``, ``now-7d``, ``2026-11-01T07:30Z`` or ``300``.
+
+    With ``inclusive`` the range contains the bound itself; for a date, the complete day.
+    """
 
     text: str
     inclusive: bool = True
@@ -36,14 +39,15 @@ class Bound:
 
 
 def check_time(text: str) -> None:
-    """Raises ValueError with the reason if the text is not a time."""
+    """Raises ValueError with the reason if the text is not a date, a time or a time relative to now."""
     period_of_time_text(text, datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def period_of_time_text(text: str, now: datetime) -> tuple[datetime, datetime]:
-    """Returns the start (inclusive) and end (exclusive) of the period that a text names: a full day for a date.
+    """Returns the start (inclusive) and end (exclusive) of the period that a date or time text stands for.
 
-    Relative times count from ``now``.  Raises ValueError if the text is not a time.
+    The period is as long as the text's precision: a year, month, day, minute, second or millisecond.  Times relative to
+    ``now`` last a millisecond.  Raises ValueError with the reason if the text is not a date or time.
     """
     if match := _RELATIVE_TIME_PATTERN.fullmatch(text):
         sign, amount, unit = match.groups()
@@ -76,7 +80,10 @@ def period_of_time_text(text: str, now: datetime) -> tuple[datetime, datetime]:
 
 
 def time_interval(low: Bound | None, high: Bound | None, now: datetime) -> tuple[datetime | None, datetime | None]:
-    """Returns a time range as a half-open interval: it contains t if ``start <= floor(t) < end``; None is open."""
+    """Converts the bounds of a time range to (start, end); None is an open end.
+
+    The range contains t if ``start <= floor_to_millisecond(t) < end``.
+    """
     start = end = None
     if low:
         first, after = period_of_time_text(low.text, now)
@@ -88,7 +95,7 @@ def time_interval(low: Bound | None, high: Bound | None, now: datetime) -> tuple
 
 
 def number_interval(low: Bound | None, high: Bound | None) -> tuple[int | None, int | None]:
-    """Returns a number range as a half-open interval; None is open."""
+    """Converts the bounds of a number range to (start, end); it contains n if ``start <= n < end``; None is open."""
     start = int(low.text) + (not low.inclusive) if low else None
     end = int(high.text) + high.inclusive if high else None
     return start, end

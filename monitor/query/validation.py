@@ -1,4 +1,4 @@
-"""Checks clauses against their fields: words, phrases, complete values and ranges."""
+"""Checks that a query's clauses can match something and suit their fields, and parses the bounds of ranges."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from monitor.query.syntax import (
 )
 from monitor.query.time_ranges import Bound
 
+# Shown in the hints of error messages.
 RANGE_EXAMPLE_BY_FIELD = {
     **{name: f"{name}:[2026-11-01 TO now-1d]" for name in TIME_FIELDS},
     **{name: f"{name}:[300 TO 800]" for name in NUMBER_FIELDS},
@@ -31,7 +32,11 @@ RANGE_EXAMPLE_BY_FIELD = {
 
 
 def validated_leaf(leaf: Word | Phrase) -> Word | Phrase:
-    """Returns the leaf unchanged.  Raises QueryError if it contains nothing that a story can match."""
+    """Returns the word or phrase unchanged, if a store can search for it.
+
+    Raises QueryError if it contains no token, has too few letters beside a wildcard or for its edit distance, combines
+    wildcards with ``~``, or is a phrase with slop in which a word occurs twice.
+    """
     try:
         sequence = token_matchers(leaf)
     except ValueError as error:
@@ -72,9 +77,10 @@ def validated_leaf(leaf: Word | Phrase) -> Word | Phrase:
 
 
 def apply_field(node: Node, name: str, column: int) -> Node:
-    """Returns the node with its words restricted to one field, or to the written form for ``raw``.
+    """Returns the node in brackets after a field prefix with its clauses restricted to that field.
 
-    Raises QueryError if a clause already has a field or cannot be used in this one.
+    For the prefix ``raw`` the words require their written form instead.  ``name`` is the prefix, ``column`` its
+    position in the query.  Raises QueryError if a clause already has a field or cannot be used in this one.
     """
     match node:
         case And(nodes) | Or(nodes):
@@ -100,17 +106,20 @@ def apply_field(node: Node, name: str, column: int) -> Node:
 
 
 def _word_clause(leaf: Word | Phrase, name: str, column: int) -> Word | Phrase:
+    """Returns the word or phrase restricted to a field of words.  Raises QueryError."""
     if leaf.raw:
         _refuse_raw_in_author_or_url(name, leaf.column)
     return validated_leaf(replace(leaf, field=name, column=column))
 
 
 def _refuse_raw_in_author_or_url(name: str, column: int) -> None:
+    """Raises QueryError if ``name`` is author or url, which cannot be combined with raw."""
     if name in {"author", "url"}:
         raise QueryError(f"raw: cannot be combined with {name}:", column=column, hint="remove raw:")
 
 
 def _value_clause(leaf: Word | Phrase, name: str, column: int) -> Value:
+    """Converts a word or phrase after the prefix of a value field.  Raises QueryError for raw, ``~`` and wildcards."""
     unsupported = "raw:" if leaf.raw else "~" if getattr(leaf, "distance", 0) or getattr(leaf, "slop", 0) else ""
     if isinstance(leaf, Word) and (match := re.search(r"[*?]", leaf.text)):
         unsupported = match[0]
@@ -127,7 +136,10 @@ _BRACKETED_RANGE_PATTERN = re.compile(r"([\[{])\s*(.+?)\s+TO\s+(.+?)\s*([\]}])",
 
 
 def parse_bounds(name: str, text: str, column: int) -> tuple[Bound | None, Bound | None]:
-    """Returns the low and high bound written after a field of times or numbers; None is open.  Raises QueryError."""
+    """Parses the range after a field of times or numbers: ``[a TO b]``, ``>=a``, or ``a`` alone.
+
+    Returns the low and the high bound; None is an open end.  Raises QueryError if the text is not a range.
+    """
     text = text.strip()
     example = RANGE_EXAMPLE_BY_FIELD[name]
     if text.startswith(("[", "{")):
@@ -139,7 +151,7 @@ def parse_bounds(name: str, text: str, column: int) -> tuple[Bound | None, Bound
         opening, low, high, closing = match.groups()
         bounds = _parse_bound(name, low, opening == "[", column), _parse_bound(name, high, closing == "]", column)
     else:
-        operator, value = re.fullmatch(r"(>=|<=|>|<|=)?\s*(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]  # matches any text
+        operator, value = re.fullmatch(r"(>=|<=|>|<|=)?\s*(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]  # the pattern matches every text
         bound = _parse_bound(name, value, operator not in {">", "<"}, column)
         bounds = (
             (bound if operator in {">", ">=", "=", None} else None),
@@ -151,6 +163,7 @@ def parse_bounds(name: str, text: str, column: int) -> tuple[Bound | None, Bound
 
 
 def _parse_bound(name: str, text: str, inclusive: bool, column: int) -> Bound | None:
+    """Parses one bound of a range; returns None for ``*``, an open end.  Raises QueryError."""
     text = text.strip().strip('"')
     if text == "*":
         return None
