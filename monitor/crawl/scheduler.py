@@ -86,7 +86,7 @@ class OutletScheduler:
     @classmethod
     def from_arguments(cls, spider: str, *, config: str, outlets: str, ignore_schedule: str) -> Self:
         """Creates the scheduler of `scrapy crawl`, with a service that `close` closes.  Raises ConfigError."""
-        from monitor.cli.context import unknown_name
+        from monitor.cli.context import unknown_name_message
         from monitor.config import load
         from monitor.service import STORE_RETRY_TIMEOUT, open_service
 
@@ -95,7 +95,7 @@ class OutletScheduler:
         wanted = {name.strip() for name in outlets.split(",") if name.strip()}
         spider_outlets = [outlet.name for outlet in loaded.outlets if outlet.spider == spider]
         if not_configured := sorted(wanted.difference(spider_outlets)):
-            raise ConfigError([unknown_name("outlet", name, spider_outlets) for name in not_configured])
+            raise ConfigError([unknown_name_message("outlet", name, spider_outlets) for name in not_configured])
         service = resources.enter_context(
             open_service(loaded, path.absolute().parent, store_retry_timeout=STORE_RETRY_TIMEOUT)
         )

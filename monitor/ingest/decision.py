@@ -12,7 +12,7 @@ from monitor.changes import added_sentences, is_changed, sentences
 from monitor.ingest.retry_policy import recheck_at
 from monitor.models import Disposition, Hit, Notification, Outcome, PageCommit, Story
 from monitor.notify.delivery_times import due_at
-from monitor.query.analysis import tokens
+from monitor.query.analysis import analysed_tokens
 from monitor.urls import canonical, story_id
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ class Decider:
             matched_at=story.updated_at,
             published_at=story.published_at,
             language=story.language,
-            context=self._rules.context(alert, story),
+            context=self._rules.best_context_line(alert, story),
         )
 
     def _notification(self, alert: str, story: Story) -> Notification:
@@ -225,7 +225,7 @@ def story_from(outlet: Outlet, entry: FrontierEntry, page: Page, article: Articl
         section=article.section,
         tags=article.tags,
         image=article.image,
-        word_count=len(tokens(article.text)),
+        word_count=len(analysed_tokens(article.text)),
         method=article.method,
         flags=article.flags,
     ).normalized()

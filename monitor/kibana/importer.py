@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urljoin, urlunsplit
 
-from monitor.config.types import server_address
+from monitor.config.types import parse_server_url
 from monitor.errors import KibanaError
 from monitor.kibana.bundle import bundle
 
@@ -72,7 +72,7 @@ class _Kibana:
 
     def __init__(self, url: str, settings: StoreSettings, base: Path) -> None:
         try:
-            parts = server_address(url)
+            parts = parse_server_url(url)
         except ValueError as error:
             problem, _, hint = str(error).partition("; ")
             raise KibanaError(f"Kibana's address: {problem}", hint=f"{hint}; or use the store's credentials") from None

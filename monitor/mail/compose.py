@@ -23,7 +23,7 @@ from monitor.notify import delivery_times
 from monitor.notify.grouping import group_by_cluster
 from monitor.plural import plural
 from monitor.query import parse
-from monitor.query.snippets import Snippet, highlight, snippets
+from monitor.query.snippets import Snippet, highlighted_field, snippets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -221,7 +221,7 @@ def _entry(
     others = {other.id: (other.outlet, other.url) for other in available if other.id != story.id}
     version = max(notification.version for notification in cluster if notification.story == story.id)
     return MailEntry(
-        title=highlight(node, story, "title") if node and story.title else _unmarked(story.title or story.url),
+        title=highlighted_field(node, story, "title") if node and story.title else _unmarked(story.title or story.url),
         url=story.url,
         details=(story.outlet, *_details(story, zone, corrected=version > 1)),
         contexts=tuple(each for each in snippets(node, story, limit=4) if each.field != "title")[:3] if node else (),
@@ -271,7 +271,7 @@ def _text(entries: Sequence[MailEntry], reason: str, snooze: str) -> str:
             *filter(None, [_address(entry.url)]),
         ]
         for context in entry.contexts:
-            lines += ["", f"  {one_line(context.marked('*', '*'))}"]
+            lines += ["", f"  {one_line(context.text_with_marks('*', '*'))}"]
         if entry.others:
             lines += ["", "  Also in:", *(f"  {one_line(outlet)}: {_address(url)}" for outlet, url in entry.others)]
         parts.append("\n".join(lines))
@@ -299,7 +299,9 @@ def _html(entries: Sequence[MailEntry], reason: str, snooze: str) -> str:
 def _marked(snippet: Snippet) -> str:
     """Returns the snippet as HTML with the matching words in <mark>."""
     start, end = "\ue000", "\ue001"  # private-use characters, which `escape` keeps
-    text = snippet.marked(start, end) if start not in snippet.text and end not in snippet.text else snippet.text
+    text = (
+        snippet.text_with_marks(start, end) if start not in snippet.text and end not in snippet.text else snippet.text
+    )
     return escape(one_line(text)).replace(start, '<mark style="background:#fde68a">').replace(end, "</mark>")
 
 

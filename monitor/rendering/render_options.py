@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.config.types import duration
+from monitor.config.types import to_timedelta
 
 if TYPE_CHECKING:
     from monitor.config.schema import CrawlSettings, Outlet
@@ -90,7 +90,7 @@ class RenderOptions:
         selector, pause = outlet.wait, None
         if outlet.wait:
             try:
-                pause = min(duration(outlet.wait).total_seconds(), timeout / 2)
+                pause = min(to_timedelta(outlet.wait).total_seconds(), timeout / 2)
             except ValueError:
                 pass
             else:

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from monitor.models import DIRECTION_MARKS, normalize_text
 from monitor.query import folding, segmentation
-from monitor.query.analysis import Form, tokens
-from monitor.query.stemming import OVERRIDES, stem
+from monitor.query.analysis import Form, analysed_tokens
+from monitor.query.stemming import STEM_OVERRIDES, stem
 from monitor.store.elasticsearch.analysis import ANALYSIS, AUTHOR_MAPPING, TEXT_MAPPING, URL_MAPPING
 from query.generate import WORDS, texts
 
 
 def forms(text: str, form: Form) -> list[str]:
-    analysed = tokens(text)
+    analysed = analysed_tokens(text)
     return [getattr(analysed[position], form) for position in range(len(analysed))]
 
 
@@ -112,7 +112,7 @@ def test_an_override_stem_differs_from_the_stems_of_similar_words() -> None:
         "units",
         "universe",
     ]
-    assert not {stem(word) for word in similar_words} & set(OVERRIDES.values())
+    assert not {stem(word) for word in similar_words} & set(STEM_OVERRIDES.values())
 
 
 def test_raw_keeps_case_and_diacritics_but_no_possessive() -> None:
@@ -132,21 +132,23 @@ _any = st.text(
 @settings(max_examples=1000, deadline=None)
 @given(_any | texts)
 def test_the_fast_pattern_gives_the_boundaries_of_the_full_pattern(text: str) -> None:
-    replaced = text.translate(segmentation.LOOKALIKES)
-    expected = [match.span() for match in segmentation._full_pattern.finditer(replaced) if match[0].strip("\u0640")]
-    assert segmentation.boundaries(text) == expected
-    assert segmentation.segment(text) == [text[start:end] for start, end in segmentation.boundaries(text)]
+    replaced = text.translate(segmentation.LOOKALIKE_REPLACEMENTS)
+    expected = [
+        match.span() for match in segmentation._full_word_pattern.finditer(replaced) if match[0].strip("\u0640")
+    ]
+    assert segmentation.word_boundaries(text) == expected
+    assert segmentation.words_of(text) == [text[start:end] for start, end in segmentation.word_boundaries(text)]
 
 
 def test_the_offsets_of_each_token_give_its_text() -> None:
-    analysed = tokens("\u02bctwas the n\u201bth \u02bcdraft\u02bc of Sberbank")
+    analysed = analysed_tokens("\u02bctwas the n\u201bth \u02bcdraft\u02bc of Sberbank")
     words = [analysed.text[start:end] for start, end in analysed.offsets()]
     assert words == ["twas", "the", "n\u201bth", "draft", "of", "Sberbank"]
     assert len(words) == len(analysed)
 
 
 def test_a_very_long_token_is_split_as_in_lucene() -> None:
-    assert [len(token) for token in segmentation.segment("a" * 600)] == [255, 255, 90]
+    assert [len(token) for token in segmentation.words_of("a" * 600)] == [255, 255, 90]
 
 
 # ---- comparison with a real server
@@ -267,7 +269,7 @@ def test_elasticsearch_gives_the_same_stems(analyze: Analyze) -> None:
         "ую",
     ]
     made_up = [root + first + second for root in roots for first in ["", *endings] for second in ["", *endings]]
-    text = " ".join([*made_up, *OVERRIDES, *WORDS])
+    text = " ".join([*made_up, *STEM_OVERRIDES, *WORDS])
     theirs = [token for token, _ in analyze("text", text)]
     assert theirs == forms(text, Form.STEM)
 
@@ -278,5 +280,5 @@ def test_elasticsearch_gives_the_same_stems(analyze: Analyze) -> None:
 def test_elasticsearch_splits_names_and_urls_the_same_way(analyze: Analyze, name: str) -> None:
     assert [token for token, _ in analyze("authors.words", name)] == forms(name, Form.EXACT)
     url = f"https://www.outlet.example/{name}?id=1&x=a_b"
-    ours = forms(url.translate(folding.URL_PUNCTUATION), Form.EXACT)
+    ours = forms(url.translate(folding.URL_PUNCTUATION_TO_SPACE), Form.EXACT)
     assert [token for token, _ in analyze("url.words", url)] == ours

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from monitor.errors import QueryError
 from monitor.models import Candidate, CommitResult, Disposition, FrontierEntry, Outcome, PageCommit, Story
 from monitor.query import parse
-from monitor.query.matcher import document, matches
+from monitor.query.matcher import analysed_story, matches
 from monitor.store.sqlite import SqliteStore, query_compiler
 from monitor.store.sqlite.query_compiler import Verification, compile_query
 from monitor.store.sqlite.vocabulary import Vocabulary
@@ -68,7 +68,7 @@ def store_with(stories: list[Story]) -> Iterator[SqliteStore]:
 )
 @given(stories=corpora(STORIES), texts=many_queries(QUERIES))
 def test_search_and_scan_find_what_the_matcher_matches(stories: list[Story], texts: list[str]) -> None:
-    documents = [document(story) for story in stories]
+    documents = [analysed_story(story) for story in stories]
     with store_with(stories) as store:
         for text in texts:
             try:
@@ -135,7 +135,7 @@ def test_wide_wildcards_are_prefixes_and_wider_ones_are_verified(monkeypatch: py
                 "w1?? AI OR w1*",
             ):
                 node = parse(text)
-                expected = sorted(story.id for story in stories if matches(node, document(story), NOW))
+                expected = sorted(story.id for story in stories if matches(node, analysed_story(story), NOW))
                 assert sorted(story.id for story in store.search(node, now=NOW).stories) == expected, text
 
 

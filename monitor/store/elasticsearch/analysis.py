@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from monitor.query import folding
-from monitor.query.analysis import ARTICLES
-from monitor.query.segmentation import LOOKALIKES
-from monitor.query.stemming import OVERRIDES
+from monitor.query.analysis import ELIDED_ARTICLES
+from monitor.query.segmentation import LOOKALIKE_REPLACEMENTS
+from monitor.query.stemming import STEM_OVERRIDES
 
 
 def _mapping_filter(*tables: dict[int, Any]) -> dict[str, Any]:
@@ -39,16 +39,16 @@ _STEM_FILTERS = [*_EXACT_FILTERS, "monitor_kept", "monitor_russian", "monitor_en
 #: For ``settings.analysis`` of an index template.
 ANALYSIS: dict[str, Any] = {
     "char_filter": {
-        "monitor_signs": _mapping_filter(LOOKALIKES, folding.INVISIBLE),
-        "monitor_letters": _mapping_filter(folding.COMBINING_MARKS),
-        "monitor_address": _mapping_filter(folding.URL_PUNCTUATION),
+        "monitor_signs": _mapping_filter(LOOKALIKE_REPLACEMENTS, folding.INVISIBLE_CHARACTERS),
+        "monitor_letters": _mapping_filter(folding.FOLDING_BEYOND_ASCIIFOLDING),
+        "monitor_address": _mapping_filter(folding.URL_PUNCTUATION_TO_SPACE),
     },
     "filter": {
         "monitor_possessive": {"type": "stemmer", "language": "possessive_english"},
-        "monitor_elision": {"type": "elision", "articles_case": True, "articles": sorted(ARTICLES)},
+        "monitor_elision": {"type": "elision", "articles_case": True, "articles": sorted(ELIDED_ARTICLES)},
         "monitor_kept": {
             "type": "stemmer_override",
-            "rules": [f"{word} => {stem}" for word, stem in sorted(OVERRIDES.items())],
+            "rules": [f"{word} => {stem}" for word, stem in sorted(STEM_OVERRIDES.items())],
         },
         "monitor_russian": {"type": "snowball", "language": "Russian"},
         "monitor_english": {"type": "snowball", "language": "English"},

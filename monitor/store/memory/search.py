@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.query.matcher import Document, predicate
+from monitor.query.matcher import AnalysedStory, story_predicate
 from monitor.query.occurrences import spans
 from monitor.query.syntax import Near, Not, Phrase, Word, children
 from monitor.store.protocol import SearchResult
@@ -54,27 +54,29 @@ class Search:
 
     def _matches(
         self, query: Node | None, *, now: datetime, since: datetime | None, after: str = ""
-    ) -> Iterator[Document]:
+    ) -> Iterator[AnalysedStory]:
         """Yields the matching stories in order of id; the set of stories is fixed at the start."""
         with self._state.lock:
             stories = [self._state.latest(story) for story in sorted(self._state.versions) if story > after]
-        is_match = predicate(query) if query is not None else None
-        for document in map(Document, stories):
+        is_match = story_predicate(query) if query is not None else None
+        for document in map(AnalysedStory, stories):
             if since is not None and _published_or_seen_at(document) < since:
                 continue
             if is_match is None or is_match(document, now):
                 yield document
 
 
-def _published_or_seen_at(document: Document) -> datetime:
+def _published_or_seen_at(document: AnalysedStory) -> datetime:
     return document.story.published_at or document.story.first_seen_at
 
 
-def _relevance(query: Node, document: Document) -> float:
+def _relevance(query: Node, document: AnalysedStory) -> float:
     """Returns the share of words that the query's clauses match, summed over clauses and fields; NOT counts nothing."""
     match query:
         case Word() | Phrase() | Near():
-            return sum(len(spans(query, text)) / len(text) for text in document.texts(query.field) if len(text))
+            return sum(
+                len(spans(query, text)) / len(text) for text in document.analysed_texts(query.field) if len(text)
+            )
         case Not():
             return 0.0
         case _:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import apsw
 
 from monitor.errors import MonitorError, StoreRefused, StoreUnavailable
-from monitor.query.occurrences import covers
+from monitor.query.occurrences import glob_matches
 from monitor.store.sqlite.tokens import tokenizer
 
 if TYPE_CHECKING:
@@ -265,7 +265,7 @@ def _positions_match(row: apsw.FTS5ExtensionApi, *arguments: apsw.SQLiteValue) -
 def _covers(*arguments: apsw.SQLiteValue) -> bool:
     """Returns True if a glob covers a word; SQLite's own GLOB takes exponential time on ``a*a*a*a*a*b``."""
     pattern, word = arguments
-    return covers(str(pattern), str(word))
+    return glob_matches(str(pattern), str(word))
 
 
 def _inflate(*arguments: apsw.SQLiteValue) -> apsw.SQLiteValue:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.query import folding
-from monitor.query.analysis import Tokens, tokens
+from monitor.query.analysis import Tokens, analysed_tokens
 from monitor.store.sqlite import rows, sql
 from monitor.store.sqlite.tokens import ANY, NEXT, term, value_term
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import apsw
 
     from monitor.models import Story
-    from monitor.query.analysis import Forms
+    from monitor.query.analysis import WordForms
 
 MAX_CACHED_WORDS = 400_000  # words that are certainly in the tables: about 100 MB, shared with the analysis
 _GAP = term("", "")  # a term between two authors, so that no phrase spans them
@@ -33,22 +33,22 @@ class IndexEntry:
     """An analysed story: the text of each column of the index, and the words in them."""
 
     columns: tuple[str, ...]
-    words: set[Forms]
+    words: set[WordForms]
 
 
 def index_entry(story: Story) -> IndexEntry:
     """Analyses a story.  This is the slow part of a commit and needs no lock."""
-    words: set[Forms] = set()
-    title = _column(tokens(story.title), words)
-    text = _column(tokens(story.text), words)
-    authors = [_column(tokens(author), words) for author in story.authors]
-    url = _column(tokens(story.url.translate(folding.URL_PUNCTUATION)), words)
+    words: set[WordForms] = set()
+    title = _column(analysed_tokens(story.title), words)
+    text = _column(analysed_tokens(story.text), words)
+    authors = [_column(analysed_tokens(author), words) for author in story.authors]
+    url = _column(analysed_tokens(story.url.translate(folding.URL_PUNCTUATION_TO_SPACE)), words)
     values = NEXT.join(_value_terms(story))
     columns = (title, text, f"{NEXT}{_GAP}{NEXT}".join(authors), url, values)
     return IndexEntry(tuple(map(rows.clean, columns)), words)
 
 
-def _column(analysed: Tokens, words: set[Forms]) -> str:
+def _column(analysed: Tokens, words: set[WordForms]) -> str:
     terms = []
     for position in range(len(analysed)):
         forms = analysed[position]
@@ -74,10 +74,10 @@ class WordCache:
     """Words that are certainly in the tables `word` and `stem`, so that most words need no insert."""
 
     def __init__(self) -> None:
-        self._cached: set[Forms] = set()
+        self._cached: set[WordForms] = set()
         self._lock = threading.Lock()
 
-    def missing(self, entries: Iterable[IndexEntry]) -> list[Forms]:
+    def missing(self, entries: Iterable[IndexEntry]) -> list[WordForms]:
         """Returns the entries' words that are not cached, sorted; the tables may hold some of them."""
         return sorted({forms for entry in entries for forms in entry.words - self._cached})
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from monitor.query.analysis import FORMS, Term
-from monitor.query.matcher import Document, predicate
+from monitor.query.analysis import FORM_ORDER, EqualToken
+from monitor.query.matcher import AnalysedStory, story_predicate
 from monitor.query.syntax import Value
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import apsw
 
-    from monitor.query.analysis import Form, TokenMatch, Tokens
+    from monitor.query.analysis import Form, TokenMatcher, Tokens
     from monitor.query.syntax import Node
     from monitor.store.sqlite.query_compiler import AdjacentTokens, IndexPhrases
 
@@ -31,17 +31,17 @@ class PositionMatcher:
     """
 
     def __init__(self, nodes: Sequence[Node], phrases: IndexPhrases, now: datetime) -> None:
-        self._tests = [predicate(node) for node in nodes]
+        self._tests = [story_predicate(node) for node in nodes]
         self._phrases = phrases
         self._now = now
 
     def __call__(self, row: apsw.FTS5ExtensionApi) -> bool:
-        document = cast("Document", _Row(row, self._phrases))  # has what the matcher reads for words and values
+        document = cast("AnalysedStory", _Row(row, self._phrases))  # has what the matcher reads for words and values
         return all(matches(document, self._now) for matches in self._tests)
 
 
 class _Row:
-    """The part of `monitor.query.matcher.Document` that FTS5 knows of one row."""
+    """The part of `monitor.query.matcher.AnalysedStory` that FTS5 knows of one row."""
 
     def __init__(self, row: apsw.FTS5ExtensionApi, phrases: IndexPhrases) -> None:
         self._columns = tuple(_RowTokens() for _ in range(_VALUES_COLUMN))
@@ -54,7 +54,7 @@ class _Row:
                 for column in _COLUMNS[phrase.field]:
                     self._columns[column].add(phrase, row.phrase_column_offsets(number, column))
 
-    def texts(self, field: str) -> tuple[Tokens, ...]:
+    def analysed_texts(self, field: str) -> tuple[Tokens, ...]:
         return tuple(cast("Tokens", self._columns[column]) for column in _COLUMNS[field])
 
     def values(self, field: str) -> Iterable[str]:
@@ -65,23 +65,23 @@ class _RowTokens:
     """The part of `monitor.query.analysis.Tokens` that the matcher needs to find occurrences."""
 
     def __init__(self) -> None:
-        self.position_cache: dict[TokenMatch, list[int]] = {}
+        self.position_cache: dict[TokenMatcher, list[int]] = {}
         self._terms: dict[Form, dict[str, list[int]]] = {}
 
     def positions(self, form: Form) -> dict[str, list[int]]:
         return self._terms.get(form, {})
 
     def positions_by_form_index(self, form_index: int) -> dict[str, list[int]]:
-        return self.positions(FORMS[form_index])
+        return self.positions(FORM_ORDER[form_index])
 
-    def sorted(self, form: Form) -> list[str]:  # noqa: ARG002  has only patterns that phrases look for
+    def sorted_tokens(self, form: Form) -> list[str]:  # noqa: ARG002  has only patterns that phrases look for
         return []
 
     def add(self, phrase: AdjacentTokens, starts: Sequence[int]) -> None:
         """Records the positions of each token of a phrase, given the positions where the phrase begins."""
         for offset, token_match in enumerate(phrase.token_matches):
             positions = [start + offset for start in starts]
-            if isinstance(token_match, Term):
+            if isinstance(token_match, EqualToken):
                 if positions:
                     _merge(self._terms.setdefault(token_match.form, {}), token_match.value, positions)
             else:

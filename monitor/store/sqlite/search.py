@@ -12,7 +12,7 @@ import apsw
 
 from monitor.errors import StoreRefused
 from monitor.itertools_compat import batched
-from monitor.query.matcher import document, matches
+from monitor.query.matcher import analysed_story, matches
 from monitor.store.protocol import SearchResult
 from monitor.store.sqlite import rows, sql
 from monitor.store.sqlite.part import StorePart
@@ -87,7 +87,7 @@ class _SearchStatement:
         while batch := list(islice(sort_keys, size)):
             stories = _stories(connection, batch)
             for sort_key in batch:
-                analysed = document(stories[sort_key])
+                analysed = analysed_story(stories[sort_key])
                 if all(matches(node, analysed, self.now) for node in self.query.unverified):
                     yield sort_key, stories[sort_key]
             size = SCAN_BATCH

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from monitor.query import folding
-from monitor.query.analysis import Form, Fuzzy, Pattern, Term, TokenMatch
+from monitor.query.analysis import EqualToken, Form, FuzzyToken, TokenMatcher, WildcardToken
 from monitor.query.stemming import stem
 from monitor.store.sqlite import rows, sql
 from monitor.store.sqlite.tokens import NEXT, OR, term, value_term
@@ -23,9 +23,9 @@ class Vocabulary:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        self._cache: dict[tuple[TokenMatch, int], Sequence[str] | None] = {}
+        self._cache: dict[tuple[TokenMatcher, int], Sequence[str] | None] = {}
 
-    def terms(self, token_match: TokenMatch, *, limit: int) -> Sequence[str] | None:
+    def terms(self, token_match: TokenMatcher, *, limit: int) -> Sequence[str] | None:
         if (token_match, limit) not in self._cache:
             terms = self._terms(token_match, limit)
             self._cache[token_match, limit] = terms if len(terms) <= limit else None
@@ -38,27 +38,27 @@ class Vocabulary:
         text = NEXT.join(OR.join(terms) for terms in positions)
         return '"' + text.replace('"', '""') + '"'
 
-    def _terms(self, token_match: TokenMatch, limit: int) -> list[str]:
+    def _terms(self, token_match: TokenMatcher, limit: int) -> list[str]:
         """Returns all terms, or more than ``limit`` of them."""
         match token_match:
-            case Term(Form.RAW, value):
-                return [term(folding.fold(value), value)]
-            case Term(form, value):
+            case EqualToken(Form.RAW, value):
+                return [term(folding.fold_case_and_diacritics(value), value)]
+            case EqualToken(form, value):
                 terms = self._select(sql.WORDS_OF_STEM, (value,)) if form is Form.STEM else []
                 include_exact = form is Form.EXACT or stem(value) == value
                 return terms + (self._select(sql.WORDS, (value,)) if include_exact else [])
-            case Pattern():
+            case WildcardToken():
                 return self._pattern_terms(token_match, limit)
-            case Fuzzy(Form.EXACT, value, 1):
+            case FuzzyToken(Form.EXACT, value, 1):
                 return self._select(sql.WORDS_IN, (rows.json_text(sorted(self._edits(value))),))
-            case Fuzzy():
+            case FuzzyToken():
                 return self._fuzzy_terms(token_match, limit)
             case _:
                 assert_never(token_match)
 
-    def _pattern_terms(self, pattern: Pattern, limit: int) -> list[str]:
-        start = folding.fold(pattern.prefix)
-        if pattern.simple and pattern.form is Form.EXACT:
+    def _pattern_terms(self, pattern: WildcardToken, limit: int) -> list[str]:
+        start = folding.fold_case_and_diacritics(pattern.prefix)
+        if pattern.is_prefix_only and pattern.form is Form.EXACT:
             return self._select(sql.WORDS_BETWEEN, (start, start + _LAST_CHARACTER, limit + 1))
         statement = sql.RAW_WORDS_LIKE if pattern.form is Form.RAW else sql.WORDS_LIKE
         return self._select(statement, (start, start + _LAST_CHARACTER, pattern.value, limit + 1))
@@ -76,7 +76,7 @@ class Vocabulary:
                 edits |= {f"{head}{character}{tail}", f"{head}{character}{tail[1:]}"}
         return edits - {""}
 
-    def _fuzzy_terms(self, fuzzy: Fuzzy, limit: int) -> list[str]:
+    def _fuzzy_terms(self, fuzzy: FuzzyToken, limit: int) -> list[str]:
         """Returns the terms of words within the edit distance, out of the words of similar length.
 
         One string holds all of these words: reading a row for each takes longer than comparing them.
@@ -93,7 +93,7 @@ class Vocabulary:
         words = extract_iter(fuzzy.value, (joined or "").split(NEXT), scorer=OSA.distance, score_cutoff=fuzzy.distance)
         for word, _, _ in words:
             if fuzzy.form is Form.RAW:
-                terms.append(term(folding.fold(word), word))
+                terms.append(term(folding.fold_case_and_diacritics(word), word))
             else:
                 terms += self._select(sql.WORDS, (word,))
             if len(terms) > limit:
