@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 #: Zones by their written abbreviation.
-ZONES: dict[str, tzinfo] = {
+TIMEZONE_BY_ABBREVIATION: dict[str, tzinfo] = {
     name: timezone(timedelta(hours=hours))
     for name, hours in {
         "UTC": 0, "GMT": 0, "Z": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8,
@@ -18,7 +18,7 @@ ZONES: dict[str, tzinfo] = {
     "ET": ZoneInfo("America/New_York"), "CT": ZoneInfo("America/Chicago"),
     "MT": ZoneInfo("America/Denver"), "PT": ZoneInfo("America/Los_Angeles"),
 }  # fmt: skip
-_MONTH_NAMES = (
+_MONTH_NAME_LISTS = (
     # en
     "january february march april may june july august september october november december",
     "jan feb mar apr may jun jul aug sep oct nov dec",
@@ -70,18 +70,20 @@ _MONTH_NAMES = (
     "जनवरी फरवरी मार्च अप्रैल मई जून जुलाई अगस्त सितंबर अक्टूबर नवंबर दिसंबर",
 )
 #: Numbers of the months by their written name, in full and abbreviated.
-MONTHS = {word: number for names in _MONTH_NAMES for number, word in enumerate(names.split(), 1)}
-_NON_ASCII_DIGIT = re.compile(r"(?![0-9])\d")
-_NUMERIC_DATE = re.compile(r"(?<![\d./-])(\d{1,2})([./-])(\d{1,2})[./-](\d{4})(?!\d)[,\s|-]*")
-_MONTH_FIRST_COUNTRIES = frozenset({"US", "PH"})
+MONTH_NUMBER_BY_NAME = {word: number for names in _MONTH_NAME_LISTS for number, word in enumerate(names.split(), 1)}
+_NON_ASCII_DIGIT_PATTERN = re.compile(r"(?![0-9])\d")
+_NUMERIC_DATE_PATTERN = re.compile(r"(?<![\d./-])(\d{1,2})([./-])(\d{1,2})[./-](\d{4})(?!\d)[,\s|-]*")
+_MONTH_FIRST_COUNTRY_CODES = frozenset({"US", "PH"})
 
 
-def ascii_digits(text: str) -> str:
+def with_ascii_digits(text: str) -> str:
     """The text with the digits of all scripts replaced by 0 to 9."""
-    return text if text.isascii() else _NON_ASCII_DIGIT.sub(lambda digit: str(int(digit[0])), text)
+    return text if text.isascii() else _NON_ASCII_DIGIT_PATTERN.sub(lambda digit: str(int(digit[0])), text)
 
 
-def day_of(numbers: tuple[int, int, int], *, dotted: bool, country: str | None, latest: datetime) -> datetime:
+def resolve_numeric_date(
+    numbers: tuple[int, int, int], *, dotted: bool, country: str | None, latest: datetime
+) -> datetime:
     """Returns the day that is written as two numbers and a year.
 
     The month comes first in the United States and the Philippines; the day comes first elsewhere, and always if the
@@ -92,7 +94,7 @@ def day_of(numbers: tuple[int, int, int], *, dotted: bool, country: str | None, 
     by_day, by_month = (second, first), (first, second)
     if first > 12 or second > 12:
         order = by_day if first > 12 else by_month
-    elif dotted or (country and country.upper() not in _MONTH_FIRST_COUNTRIES):
+    elif dotted or (country and country.upper() not in _MONTH_FIRST_COUNTRY_CODES):
         order = by_day
     elif country:
         order = by_month
@@ -101,14 +103,14 @@ def day_of(numbers: tuple[int, int, int], *, dotted: bool, country: str | None, 
     return datetime(year, *order, tzinfo=UTC)
 
 
-def with_iso_day(text: str, *, country: str | None, latest: datetime) -> str:
+def with_iso_date(text: str, *, country: str | None, latest: datetime) -> str:
     """Returns the text with a day that is written as two numbers and a year in ISO form, see `day_of`.
 
     Raises ValueError if there is no such day.
     """
-    match = _NUMERIC_DATE.search(text)
+    match = _NUMERIC_DATE_PATTERN.search(text)
     if not match:
         return text
     first, mark, second, year = match.groups()
-    day = day_of((int(first), int(second), int(year)), dotted=mark == ".", country=country, latest=latest)
+    day = resolve_numeric_date((int(first), int(second), int(year)), dotted=mark == ".", country=country, latest=latest)
     return f"{text[: match.start()]}{day:%Y-%m-%d} {text[match.end() :]}"

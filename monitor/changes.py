@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from monitor.models import normalize_text
-from monitor.similarity import UNSPACED_SCRIPTS
+from monitor.similarity import UNSPACED_CHARACTER_CLASS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -19,16 +19,16 @@ ChangeKind: TypeAlias = Literal["same", "removed", "added"]
 
 # A sentence ends at its marks, with closing quotes, before white space (none follows in Chinese and Japanese).  Runs of
 # marks are matched possessively: a line of marks alone must not take quadratic time.
-_SENTENCE_END = re.compile(r"(?<![.!?…।॥؟۔])([.!?…।॥؟۔]++)[\"'”’»)\]]*+(?=\s|$)|([。！？]++)[”’」』）]*+")
+_SENTENCE_END_PATTERN = re.compile(r"(?<![.!?…।॥؟۔])([.!?…।॥؟۔]++)[\"'”’»)\]]*+(?=\s|$)|([。！？]++)[”’」』）]*+")
 # The units of comparison: words, and single characters in scripts without spaces.
-_UNIT = re.compile(rf"{UNSPACED_SCRIPTS}|(?:(?!{UNSPACED_SCRIPTS})\S)+")
-_UNIT_OR_SEPARATOR = re.compile(rf"\s+|{UNSPACED_SCRIPTS}|(?:(?!{UNSPACED_SCRIPTS})[^\W_])+|.")
-EDITED_SENTENCE_SIMILARITY = 0.6  # from which on a sentence is a correction of a removed one, not an addition
+_WORD_OR_UNSPACED_CHARACTER_PATTERN = re.compile(rf"{UNSPACED_CHARACTER_CLASS}|(?:(?!{UNSPACED_CHARACTER_CLASS})\S)+")
+_DIFF_TOKEN_PATTERN = re.compile(rf"\s+|{UNSPACED_CHARACTER_CLASS}|(?:(?!{UNSPACED_CHARACTER_CLASS})[^\W_])+|.")
+MIN_CORRECTION_SIMILARITY = 0.6  # from which on a sentence is a correction of a removed one, not an addition
 # Larger changes count as a rewrite that is all new: comparing each sentence with each would take seconds.
-MAX_PAIRED_SENTENCES = 200
+MAX_COMPARED_SENTENCES = 200
 MAX_COMPARED_WORDS = 4000
 # A line with a number of readers or an age, which changes by itself.
-_COUNTER_PHRASES = {
+_COUNTER_OR_AGE_PATTERNS_BY_LANGUAGE = {
     "de": (
         r"\b(?:aktualisiert|aufrufe)\b",
         r"\bvor \d+ (?:sekunden|minuten|stunden?|tag)",
@@ -65,11 +65,15 @@ _COUNTER_PHRASES = {
         r"阅读|浏览|閱讀|瀏覽",
     ),
 }
-_COUNTER = re.compile("|".join(phrase for phrases in _COUNTER_PHRASES.values() for phrase in phrases), re.IGNORECASE)
-_TIME_OF_DAY = re.compile(r"(?<![\d:])\d{1,2}:\d\d(?![\d:])")
-_FULL_WORD = re.compile(r"(?=[^\W\d_]*[^\W\d_A-ZА-Я])[^\W\d_]{4,}")  # four letters or more and not all capitals
-_NUMBER = re.compile(r"\d+(?:[.,'’\u00a0\u202f ]\d+)*")
-MAX_COUNTER_CHARACTERS = 120
+_COUNTER_OR_AGE_PATTERN = re.compile(
+    "|".join(phrase for phrases in _COUNTER_OR_AGE_PATTERNS_BY_LANGUAGE.values() for phrase in phrases), re.IGNORECASE
+)
+_TIME_OF_DAY_PATTERN = re.compile(r"(?<![\d:])\d{1,2}:\d\d(?![\d:])")
+_UNABBREVIATED_WORD_PATTERN = re.compile(
+    r"(?=[^\W\d_]*[^\W\d_A-ZА-Я])[^\W\d_]{4,}"
+)  # four letters or more and not all capitals
+_NUMBER_PATTERN = re.compile(r"\d+(?:[.,'’\u00a0\u202f ]\d+)*")
+MAX_COUNTER_LINE_CHARACTERS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +84,16 @@ class Change:
     text: str
 
 
-def sentences(text: str) -> list[str]:
+def split_sentences(text: str) -> list[str]:
     """The sentences of a text, stripped, without empty ones."""
-    return [stripped for line in text.split("\n") for sentence in _of_line(line) if (stripped := sentence.strip())]
+    return [
+        stripped for line in text.split("\n") for sentence in _sentences_of_line(line) if (stripped := sentence.strip())
+    ]
 
 
-def _of_line(line: str) -> Iterator[str]:
+def _sentences_of_line(line: str) -> Iterator[str]:
     start = 0
-    for end in _SENTENCE_END.finditer(line):
+    for end in _SENTENCE_END_PATTERN.finditer(line):
         if end.start() == start and len(end[1] or end[2]) == 1:
             continue  # a mark with no text before it
         yield line[start : end.end()]
@@ -97,19 +103,23 @@ def _of_line(line: str) -> Iterator[str]:
 
 def added_sentences(old: str, new: str) -> str:
     """Returns the sentences of ``new`` that ``old`` lacks, one a line, without those that correct a removed one."""
-    before, after = sentences(old), sentences(new)
+    before, after = split_sentences(old), split_sentences(new)
     old_set, new_set = set(before), set(after)
-    removed = [_UNIT.findall(sentence) for sentence in before if sentence not in new_set]
+    removed = [_WORD_OR_UNSPACED_CHARACTER_PATTERN.findall(sentence) for sentence in before if sentence not in new_set]
     added = [sentence for sentence in after if sentence not in old_set]
-    few = len(removed) * len(added) <= MAX_PAIRED_SENTENCES**2
-    if few and sum(map(len, removed)) * sum(len(_UNIT.findall(s)) for s in added) <= MAX_COMPARED_WORDS**2:
+    few = len(removed) * len(added) <= MAX_COMPARED_SENTENCES**2
+    if (
+        few
+        and sum(map(len, removed)) * sum(len(_WORD_OR_UNSPACED_CHARACTER_PATTERN.findall(s)) for s in added)
+        <= MAX_COMPARED_WORDS**2
+    ):
         added = [sentence for sentence in added if not _is_correction(sentence, removed)]
     return "\n".join(added)
 
 
-def differences(old: str, new: str) -> Iterator[Change]:
+def word_changes(old: str, new: str) -> Iterator[Change]:
     """Yields the changes in words that lead from ``old`` to ``new``, in order."""
-    before, after = _UNIT_OR_SEPARATOR.findall(old), _UNIT_OR_SEPARATOR.findall(new)
+    before, after = _DIFF_TOKEN_PATTERN.findall(old), _DIFF_TOKEN_PATTERN.findall(new)
     for tag, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if tag == "equal":
             yield Change("same", "".join(before[a:b]))
@@ -120,7 +130,7 @@ def differences(old: str, new: str) -> Iterator[Change]:
             yield Change("added", "".join(after[c:d]))
 
 
-def is_changed(stored: Story, fetched: Story, *, boilerplate: Sequence[str] = ()) -> bool:
+def has_changed_text(stored: Story, fetched: Story, *, boilerplate: Sequence[str] = ()) -> bool:
     """Returns True if the title or the text differs for a reader.
 
     Ignores white space, the stored paragraphs that are ``boilerplate`` by now, and the numbers in a line that counts
@@ -128,34 +138,39 @@ def is_changed(stored: Story, fetched: Story, *, boilerplate: Sequence[str] = ()
     """
     ignored = {line for block in boilerplate for line in normalize_text(block).splitlines()}
     before = [line for line in stored.text.splitlines() if line not in ignored]
-    return (stored.title.split(), _stable_words(before)) != (
+    return (stored.title.split(), _words_with_counters_zeroed(before)) != (
         fetched.title.split(),
-        _stable_words(fetched.text.splitlines()),
+        _words_with_counters_zeroed(fetched.text.splitlines()),
     )
 
 
-def _stable_words(lines: Iterable[str]) -> list[str]:
+def _words_with_counters_zeroed(lines: Iterable[str]) -> list[str]:
     """The words of the lines, with the numbers of counters replaced by 0."""
-    return [word for line in lines for word in (_NUMBER.sub("0", line) if _is_counter(line) else line).split()]
+    return [
+        word for line in lines for word in (_NUMBER_PATTERN.sub("0", line) if _is_counter_line(line) else line).split()
+    ]
 
 
-def _is_counter(line: str) -> bool:
+def _is_counter_line(line: str) -> bool:
     """Returns True if the line counts readers, or states an age or a time of day without a sentence around it."""
-    if len(line) >= MAX_COUNTER_CHARACTERS or not any(map(str.isdigit, line)):
+    if len(line) >= MAX_COUNTER_LINE_CHARACTERS or not any(map(str.isdigit, line)):
         return False
-    return bool(_COUNTER.search(line) or (_TIME_OF_DAY.search(line) and not _FULL_WORD.search(line)))
+    return bool(
+        _COUNTER_OR_AGE_PATTERN.search(line)
+        or (_TIME_OF_DAY_PATTERN.search(line) and not _UNABBREVIATED_WORD_PATTERN.search(line))
+    )
 
 
 def _is_correction(sentence: str, removed: Iterable[list[str]]) -> bool:
     """Returns True if most words of the sentence are those of a removed sentence, in the same order."""
     # A SequenceMatcher caches its analysis of the second sequence.
-    matcher = SequenceMatcher(None, [], _UNIT.findall(sentence), autojunk=False)
+    matcher = SequenceMatcher(None, [], _WORD_OR_UNSPACED_CHARACTER_PATTERN.findall(sentence), autojunk=False)
     for words in removed:
         matcher.set_seq1(words)
         if (
-            matcher.real_quick_ratio() >= EDITED_SENTENCE_SIMILARITY
-            and matcher.quick_ratio() >= EDITED_SENTENCE_SIMILARITY
-            and matcher.ratio() >= EDITED_SENTENCE_SIMILARITY
+            matcher.real_quick_ratio() >= MIN_CORRECTION_SIMILARITY
+            and matcher.quick_ratio() >= MIN_CORRECTION_SIMILARITY
+            and matcher.ratio() >= MIN_CORRECTION_SIMILARITY
         ):
             return True
     return False

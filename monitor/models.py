@@ -178,16 +178,16 @@ class Story:
             value = data.get(name)
             if name in values or value is None:
                 continue
-            if name in _TIMES:
+            if name in _STORY_TIME_FIELDS:
                 value = from_rfc3339(value)
-            elif name in _LISTS:
+            elif name in _STORY_TUPLE_FIELDS:
                 value = tuple(value)
             values[name] = value
         return cls(**values)
 
 
-_TIMES = frozenset({"first_seen_at", "fetched_at", "updated_at", "published_at", "modified_at"})
-_LISTS = frozenset({"authors", "tags", "topics", "alerts"})
+_STORY_TIME_FIELDS = frozenset({"first_seen_at", "fetched_at", "updated_at", "published_at", "modified_at"})
+_STORY_TUPLE_FIELDS = frozenset({"authors", "tags", "topics", "alerts"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -283,14 +283,14 @@ class OutletState:
 
 
 #: Invisible marks of writing direction, which would become part of a word.
-DIRECTION_MARKS = dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
-_DIRECTION_MARK = re.compile(f"[{''.join(map(chr, DIRECTION_MARKS))}]")
+DIRECTION_MARK_DELETIONS = dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+_DIRECTION_MARK_PATTERN = re.compile(f"[{''.join(map(chr, DIRECTION_MARK_DELETIONS))}]")
 
 
 def normalize_text(text: str) -> str:
     """Returns text in Unicode NFC (some outlets write й or が as two characters), without direction marks."""
-    if _DIRECTION_MARK.search(text):
-        text = text.translate(DIRECTION_MARKS)
+    if _DIRECTION_MARK_PATTERN.search(text):
+        text = text.translate(DIRECTION_MARK_DELETIONS)
     return unicodedata.normalize("NFC", text)
 
 

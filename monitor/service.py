@@ -29,7 +29,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 STORE_RETRY_TIMEOUT = timedelta(minutes=2)  # for a single pass; `run` waits without limit
-MAX_RETRY_PAUSE_SECONDS = 30.0  # between two attempts while the store is unavailable
+MAX_STORE_RETRY_PAUSE_SECONDS = 30.0  # between two attempts while the store is unavailable
 
 
 class Service:
@@ -44,10 +44,10 @@ class Service:
         self.store_retry_timeout = store_retry_timeout
         self.rules = RuleSet.of(config)
         self.ingest = Ingest(config=config, store=store, extractor=extractor, rules=self.rules, call=self.call)
-        self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="store")
-        self.store_away = False  # the store is unavailable and calls are waiting
-        self._failing_since: float | None = None  # loop time of the first failed call
-        self._waiting_calls = 0
+        self._store_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="store")
+        self.is_store_unavailable = False  # the store is unavailable and calls are waiting
+        self._first_failure_loop_time: float | None = None  # loop time of the first failed call
+        self._waiting_call_count = 0
 
     async def call(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a blocking store call in a thread and retries it while the store is unavailable.
@@ -60,38 +60,40 @@ class Service:
         try:
             while True:
                 try:
-                    result = await loop.run_in_executor(self._threads, partial(work, *args, **kwargs))
+                    result = await loop.run_in_executor(self._store_threads, partial(work, *args, **kwargs))
                 except StoreUnavailable as error:
-                    self._waiting_calls += not failed
+                    self._waiting_call_count += not failed
                     failed = True
-                    self._failing_since = loop.time() if self._failing_since is None else self._failing_since
+                    self._first_failure_loop_time = (
+                        loop.time() if self._first_failure_loop_time is None else self._first_failure_loop_time
+                    )
                     if (
                         self.store_retry_timeout is not None
-                        and loop.time() - self._failing_since > self.store_retry_timeout.total_seconds()
+                        and loop.time() - self._first_failure_loop_time > self.store_retry_timeout.total_seconds()
                     ):
                         raise
-                    if not self.store_away:
+                    if not self.is_store_unavailable:
                         log.warning("crawling pauses until the store is back: %s", error)
-                        self.store_away = True
+                        self.is_store_unavailable = True
                     await asyncio.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311  jitter, no secret
-                    pause = min(pause * 2, MAX_RETRY_PAUSE_SECONDS)
+                    pause = min(pause * 2, MAX_STORE_RETRY_PAUSE_SECONDS)
                 else:
-                    if failed or not self._waiting_calls:  # on a full disk reads succeed while writes still wait
-                        self._store_returned()
+                    if failed or not self._waiting_call_count:  # on a full disk reads succeed while writes still wait
+                        self._mark_store_available()
                     return result
         finally:
-            self._waiting_calls -= failed
+            self._waiting_call_count -= failed
 
-    def _store_returned(self) -> None:
-        self._failing_since = None
-        if self.store_away:
+    def _mark_store_available(self) -> None:
+        self._first_failure_loop_time = None
+        if self.is_store_unavailable:
             log.warning("the store is back: crawling continues")
-            self.store_away = False
+            self.is_store_unavailable = False
 
     def close(self) -> None:
         """Stops workers and threads.  Work in progress is lost; its frontier entries are still due in the store."""
         self.extractor.close()
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._store_threads.shutdown(wait=True, cancel_futures=True)
         self.store.close()
 
 

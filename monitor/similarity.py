@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 # Similarity from which on two stories are one, measured by benchmarks/extraction/duplicates.py.
 MIN_REPRINT_SIMILARITY = 0.3
-SIGNATURE_HASHES = 100
-BANDS = 24  # the smallest hashes of a signature, which stores index
-SHORT_TEXT_SHINGLES = 60  # a text with fewer shingles consists in good part of the formulas of a lede
+MAX_SIGNATURE_HASHES = 100
+MAX_BANDS = 24  # the smallest hashes of a signature, which stores index
+MIN_LONG_TEXT_SHINGLES = 60  # a text with fewer shingles consists in good part of the formulas of a lede
 MIN_SHORT_TEXT_SIMILARITY = 0.7  # below it, two short texts share only these formulas
-MIN_SHINGLES = 3  # fewer shared hashes are chance
+MIN_SHARED_HASHES = 3  # fewer shared hashes are chance
 
-_TOKEN = re.compile(r"[^\W_]+")
-UNSPACED_SCRIPTS = "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
-_UNSPACED = re.compile(UNSPACED_SCRIPTS)
-_SHINGLE_WORDS = 4
-_SHINGLE_CHARACTERS = 8  # in scripts without spaces
-_MIX = np.uint64(0x9E3779B97F4A7C15)
+_WORD_PATTERN = re.compile(r"[^\W_]+")
+UNSPACED_CHARACTER_CLASS = "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
+_UNSPACED_CHARACTER_PATTERN = re.compile(UNSPACED_CHARACTER_CLASS)
+_WORDS_PER_SHINGLE = 4
+_CHARACTERS_PER_SHINGLE = 8  # in scripts without spaces
+_SPLITMIX64_INCREMENT = np.uint64(0x9E3779B97F4A7C15)
 
 
 def signature(text: str) -> tuple[int, ...]:
@@ -39,10 +39,10 @@ def signature(text: str) -> tuple[int, ...]:
     Empty if the text is too short to recognize a reprint.
     """
     hashes = _shingle_hashes(text)
-    if len(hashes) < 2 * MIN_SHINGLES:
+    if len(hashes) < 2 * MIN_SHARED_HASHES:
         return ()
-    if len(hashes) > SIGNATURE_HASHES:
-        hashes = hashes[:SIGNATURE_HASHES]
+    if len(hashes) > MAX_SIGNATURE_HASHES:
+        hashes = hashes[:MAX_SIGNATURE_HASHES]
     return tuple(hashes.tolist())
 
 
@@ -51,7 +51,7 @@ def bands(signature: Sequence[int]) -> tuple[int, ...]:
 
     The more hashes are shared, the more probable is a reprint; a store with many matches returns those that share most.
     """
-    return tuple(signature[:BANDS])
+    return tuple(signature[:MAX_BANDS])
 
 
 def similarity(first: Sequence[int], second: Sequence[int]) -> float:
@@ -62,14 +62,14 @@ def similarity(first: Sequence[int], second: Sequence[int]) -> float:
     if not first or not second:
         return 0.0
     # Up to the smaller of both horizons, each signature holds all hashes of its text.
-    horizon = min(hashes[-1] if len(hashes) >= SIGNATURE_HASHES else 1 << 53 for hashes in (first, second))
+    horizon = min(hashes[-1] if len(hashes) >= MAX_SIGNATURE_HASHES else 1 << 53 for hashes in (first, second))
     first_hashes = {number for number in first if number <= horizon}
     second_hashes = {number for number in second if number <= horizon}
     shared = len(first_hashes & second_hashes)
-    if shared < MIN_SHINGLES:
+    if shared < MIN_SHARED_HASHES:
         return 0.0
     containment = shared / min(len(first_hashes), len(second_hashes))
-    if containment < MIN_SHORT_TEXT_SIMILARITY and min(len(first), len(second)) < SHORT_TEXT_SHINGLES:
+    if containment < MIN_SHORT_TEXT_SIMILARITY and min(len(first), len(second)) < MIN_LONG_TEXT_SHINGLES:
         return 0.0
     return containment
 
@@ -77,11 +77,11 @@ def similarity(first: Sequence[int], second: Sequence[int]) -> float:
 def _shingle_hashes(text: str) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
     """The hashes of the text's shingles, ascending, each once."""
     text = unicodedata.normalize("NFKC", text).casefold()
-    unspaced = len(_UNSPACED.findall(text)) > len(text) // 4
-    tokens = _TOKEN.findall(text)
+    unspaced = len(_UNSPACED_CHARACTER_PATTERN.findall(text)) > len(text) // 4
+    tokens = _WORD_PATTERN.findall(text)
     if unspaced:
         tokens = list("".join(tokens))
-    length = _SHINGLE_CHARACTERS if unspaced else _SHINGLE_WORDS
+    length = _CHARACTERS_PER_SHINGLE if unspaced else _WORDS_PER_SHINGLE
     if len(tokens) < length:
         return np.empty(0, dtype=np.uint64)
     crc = zlib.crc32
@@ -89,13 +89,13 @@ def _shingle_hashes(text: str) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
     count = len(words) - length + 1
     mixed = np.zeros(count, dtype=np.uint64)
     for offset in range(length):
-        mixed = _hash_mix(mixed + words[offset : offset + count])
+        mixed = _splitmix64(mixed + words[offset : offset + count])
     return np.unique(mixed >> np.uint64(11))
 
 
-def _hash_mix(numbers: np.ndarray[tuple[int], np.dtype[np.uint64]]) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+def _splitmix64(numbers: np.ndarray[tuple[int], np.dtype[np.uint64]]) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
     """The finalizer of SplitMix64 (Steele et al. 2014): every bit of the input changes every bit of the output."""
-    numbers = numbers + _MIX
+    numbers = numbers + _SPLITMIX64_INCREMENT
     numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return numbers ^ (numbers >> np.uint64(31))

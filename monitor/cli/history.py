@@ -77,11 +77,11 @@ def marked_changes(before: str, after: str, *, colour: bool) -> Text:
     """Marks removed and added words: red and green, or [-removed-] and {+added+} without colour."""
     from rich.text import Text
 
-    from monitor.changes import differences
+    from monitor.changes import word_changes
     from monitor.cli.formatting import printable
 
     text = Text()
-    for change in differences(before, after):
+    for change in word_changes(before, after):
         words = printable(change.text, strip=False)
         if change.kind == "same":
             text.append(words if len(words) < 160 else f"{words[:70]} … {words[-70:]}")

@@ -14,10 +14,10 @@ from monitor.extract.pool import Extractor
 if TYPE_CHECKING:
     from monitor.models import Article, NotArticle, Page
 
-__all__ = ["ExtractionOptions", "Extractor", "read"]
+__all__ = ["ExtractionOptions", "Extractor", "extract_article"]
 
 
-def read(page: Page, options: ExtractionOptions) -> Article | NotArticle:
+def extract_article(page: Page, options: ExtractionOptions) -> Article | NotArticle:
     """Extracts a page in this process, without limits: a hostile page may hang, use much memory or raise anything."""
     from monitor.extract import pipeline
 

@@ -18,21 +18,21 @@ from monitor.extract.blocks import (
     fold_letters,
 )
 from monitor.extract.regions import FOREIGN_REGIONS, Region
-from monitor.extract.trim import NO_HINTS, is_list_heading, trim_blocks
+from monitor.extract.trim import NO_HINTS, is_list_heading, trim_to_story
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from monitor.extract.blocks import Block, Layout
-    from monitor.extract.trim import Hints
+    from monitor.extract.trim import StoryHints
 
-_LINE_TAGS = ITEM_TAGS | {"p", "div", "pre"}
+_TEXT_LINE_TAGS = ITEM_TAGS | {"p", "div", "pre"}
 # Share of the story's text above which a foreign region is part of the story, and its name is misleading.
-MISNAMED_REGION_SHARE = 0.35
-MISNAMED_COMMENTS_SHARE = 0.95  # the same for comments, which can be longer than the story
+MAX_FOREIGN_REGION_SHARE = 0.35
+MAX_COMMENTS_REGION_SHARE = 0.95  # the same for comments, which can be longer than the story
 
 
-def choose_blocks(layout: Layout, reference_text: str, hints: Hints = NO_HINTS) -> list[Block]:
+def choose_story_blocks(layout: Layout, reference_text: str, hints: StoryHints = NO_HINTS) -> list[Block]:
     """Returns the story's blocks in order.
 
     ``reference_text`` is the text that trafilatura found or the metadata states; if empty, the markup alone decides.
@@ -42,26 +42,28 @@ def choose_blocks(layout: Layout, reference_text: str, hints: Hints = NO_HINTS) 
     if not any(weights):
         return []
     reference_letters = fold_letters(reference_text)
-    in_reference_text = _in_reference_text(blocks, reference_text, reference_letters) if reference_letters else None
+    in_reference_text = (
+        _reference_text_membership(blocks, reference_text, reference_letters) if reference_letters else None
+    )
     trusted = [w if in_reference_text is None or in_reference_text[i] else 0.0 for i, w in enumerate(weights)]
-    resolve_regions(layout, trusted, thorough=in_reference_text is not None)
-    captions = _captions(layout, hints)
+    clear_misnamed_regions(layout, trusted, thorough=in_reference_text is not None)
+    captions = _caption_indexes(layout, hints)
     foreign = [
-        i in captions or _is_foreign(block, in_reference_text is not None and in_reference_text[i])
+        i in captions or _is_in_foreign_region(block, in_reference_text is not None and in_reference_text[i])
         for i, block in enumerate(blocks)
     ]
     core = [0.0 if f else w for w, f in zip(trusted, foreign, strict=True)]
     if not any(core):
         core = trusted
-    end = _next_story(layout, core, hints)
+    end = _next_story_index(layout, core, hints)
     foreign[end:] = [True] * len(foreign[end:])
     core[end:] = [0.0] * len(core[end:])
-    container = _container(layout, core, certain=in_reference_text is not None)
-    story_blocks = _select_blocks(layout, container, core, in_reference_text, foreign)
-    return trim_blocks(layout, story_blocks, hints)
+    container = _story_container(layout, core, certain=in_reference_text is not None)
+    story_blocks = _select_story_blocks(layout, container, core, in_reference_text, foreign)
+    return trim_to_story(layout, story_blocks, hints)
 
 
-def _next_story(layout: Layout, core: Sequence[float], hints: Hints) -> int:
+def _next_story_index(layout: Layout, core: Sequence[float], hints: StoryHints) -> int:
     """Returns the index of the block at which an endless page continues with another story.
 
     Such a page has a title in an element that holds none of the text so far, and outside of the element around the
@@ -77,7 +79,10 @@ def _next_story(layout: Layout, core: Sequence[float], hints: Hints) -> int:
             if so_far <= 60 and (is_story_title or (block.tag == "h1" and not is_title_certain)):
                 title_node, is_title_certain = block.node_index, is_story_title
             elif title_node >= 0 and so_far > (0.5 if is_story_title else 0.1) * total:
-                article, first_article = _article(layout, block.node_index), _article(layout, title_node)
+                article, first_article = (
+                    _enclosing_article(layout, block.node_index),
+                    _enclosing_article(layout, title_node),
+                )
                 is_apart = article >= 0 and article not in text_nodes
                 if block.tag == "h1":
                     container = _heading_container(layout, block.node_index)
@@ -99,7 +104,7 @@ def _next_story(layout: Layout, core: Sequence[float], hints: Hints) -> int:
     return len(layout.blocks)
 
 
-def _article(layout: Layout, node_index: int) -> int:
+def _enclosing_article(layout: Layout, node_index: int) -> int:
     """Returns the index of the nearest <article> around a node, or -1."""
     return next((index for index in layout.ancestors_or_self(node_index) if layout.nodes[index].tag == "article"), -1)
 
@@ -110,7 +115,7 @@ def _heading_container(layout: Layout, heading: int) -> int:
     return next((index for index in outer if layout.nodes[index].tag not in {"header", "hgroup"}), -1)
 
 
-def _is_foreign(block: Block, is_in_reference_text: bool) -> bool:
+def _is_in_foreign_region(block: Block, is_in_reference_text: bool) -> bool:
     foreign_regions = block.region & FOREIGN_REGIONS
     if block.region & Region.QUOTE:
         foreign_regions &= ~Region.SHARE  # posts of social networks
@@ -121,7 +126,7 @@ def _is_foreign(block: Block, is_in_reference_text: bool) -> bool:
     return bool(foreign_regions)
 
 
-def _captions(layout: Layout, hints: Hints) -> set[int]:
+def _caption_indexes(layout: Layout, hints: StoryHints) -> set[int]:
     """Returns the indexes of the blocks next to an image that repeat its alt text."""
     captions: set[int] = set()
     for index, alt_text in layout.image_descriptions:
@@ -138,7 +143,7 @@ def _captions(layout: Layout, hints: Hints) -> set[int]:
     return captions
 
 
-def _in_reference_text(blocks: Sequence[Block], reference_text: str, reference_letters: str) -> list[bool]:
+def _reference_text_membership(blocks: Sequence[Block], reference_text: str, reference_letters: str) -> list[bool]:
     """Returns for each block whether the reference text holds it: a long block anywhere, a short one as a line."""
     lines = {fold_letters(line.lstrip("- |")) for line in reference_text.replace("|", "\n").split("\n")}
     return [
@@ -148,7 +153,7 @@ def _in_reference_text(blocks: Sequence[Block], reference_text: str, reference_l
     ]
 
 
-def resolve_regions(layout: Layout, weights: Sequence[float], *, thorough: bool) -> None:
+def clear_misnamed_regions(layout: Layout, weights: Sequence[float], *, thorough: bool) -> None:
     """Removes foreign regions that hold a large part of the text, because class names can be misleading.
 
     ``weights`` are the blocks' weights as far as they are trusted.  ``thorough`` also removes a kind of region that
@@ -166,27 +171,27 @@ def resolve_regions(layout: Layout, weights: Sequence[float], *, thorough: bool)
                 weight_by_name.get((node.class_and_id, node.own_regions), 0.0) + weight
             )
     for node in nodes:
-        max_share = MISNAMED_COMMENTS_SHARE if node.own_regions & Region.COMMENTS else MISNAMED_REGION_SHARE
+        max_share = MAX_COMMENTS_REGION_SHARE if node.own_regions & Region.COMMENTS else MAX_FOREIGN_REGION_SHARE
         if (
             node.own_regions & FOREIGN_REGIONS
             and weight_by_name[node.class_and_id, node.own_regions] > max_share * total
         ):
             node.own_regions &= ~FOREIGN_REGIONS
-    _inherit_regions(layout, 0)
+    _propagate_regions(layout, 0)
     if not thorough:
         return
     misnamed = 0
     for region in (1 << bit for bit in range(FOREIGN_REGIONS.bit_length()) if FOREIGN_REGIONS >> bit & 1):
-        max_share = MISNAMED_COMMENTS_SHARE if region & Region.COMMENTS else MISNAMED_REGION_SHARE
+        max_share = MAX_COMMENTS_REGION_SHARE if region & Region.COMMENTS else MAX_FOREIGN_REGION_SHARE
         if sum(w for w, b in zip(weights, layout.blocks, strict=True) if w and b.region & region) > max_share * total:
             misnamed |= region
     if misnamed:
         for node in nodes:
             node.own_regions &= ~misnamed
-        _inherit_regions(layout, misnamed)
+        _propagate_regions(layout, misnamed)
 
 
-def _inherit_regions(layout: Layout, misnamed: int) -> None:
+def _propagate_regions(layout: Layout, misnamed: int) -> None:
     """Passes the nodes' own regions on to all nodes and blocks inside; inline elements lose ``misnamed`` regions."""
     nodes = layout.nodes
     for node in nodes:
@@ -210,13 +215,13 @@ def _node_weights(layout: Layout, weights: Sequence[float]) -> list[float]:
     return node_weights
 
 
-def _container(layout: Layout, core: Sequence[float], *, certain: bool) -> int:
+def _story_container(layout: Layout, core: Sequence[float], *, certain: bool) -> int:
     """Returns the index of the innermost block element that holds the story, or -1."""
     node_weights = _node_weights(layout, core)
     children: dict[int, list[int]] = {}
     for index, node in enumerate(layout.nodes):
         children.setdefault(node.parent_index, []).append(index)
-    paragraphs = _paragraphs(layout, core)
+    paragraphs = _paragraph_counts(layout, core)
     min_share = 0.85 if certain else 0.6
     container = max(children.get(-1, [-1]), key=lambda index: node_weights[index])
     while True:
@@ -230,7 +235,7 @@ def _container(layout: Layout, core: Sequence[float], *, certain: bool) -> int:
         container = heaviest
 
 
-def _paragraphs(layout: Layout, core: Sequence[float]) -> dict[int, int]:
+def _paragraph_counts(layout: Layout, core: Sequence[float]) -> dict[int, int]:
     """Returns the number of text paragraphs directly inside of each block element.
 
     An element with several is the container, even if most of the story is in a nested box that unfolds.
@@ -243,7 +248,7 @@ def _paragraphs(layout: Layout, core: Sequence[float]) -> dict[int, int]:
     return counts
 
 
-def _select_blocks(
+def _select_story_blocks(
     layout: Layout,
     container: int,
     core: Sequence[float],
@@ -252,8 +257,8 @@ def _select_blocks(
 ) -> list[Block]:
     """Returns the core blocks, and those between them, right behind them, or in the same kind of element."""
     blocks, nodes = layout.blocks, layout.nodes
-    inside = _descendants(layout, container)
-    around = _descendants(layout, max(container if container < 0 else nodes[container].parent_index, 0))
+    inside = _descendants_and_self(layout, container)
+    around = _descendants_and_self(layout, max(container if container < 0 else nodes[container].parent_index, 0))
     within = [b.node_index in inside for b in blocks]
     core_indexes = [i for i, weight in enumerate(core) if weight and within[i]]
     if not core_indexes:
@@ -264,11 +269,11 @@ def _select_blocks(
         last + 1 < len(blocks)
         and within[last + 1]
         and not foreign[last + 1]
-        and _continues_text(layout, last + 1, text_parents)
+        and _continues_running_text(layout, last + 1, text_parents)
     ):
         last += 1
     between = [within[i] and first <= i <= last and not foreign[i] for i in range(len(blocks))]
-    main_paths = _main_element_paths(layout, core) | _main_element_paths(
+    main_paths = _heavy_element_paths(layout, core) | _heavy_element_paths(
         layout, [block.weight if is_between else 0.0 for block, is_between in zip(blocks, between, strict=True)]
     )
     story_blocks: list[Block] = []
@@ -283,7 +288,7 @@ def _select_blocks(
                 block.weight
                 or (block.tag in HEADING_TAGS and block.link_density < 0.5)
                 or block.region & Region.QUOTE
-                or (in_reference_text is None and block.link_density < 0.5 and block.tag in _LINE_TAGS)
+                or (in_reference_text is None and block.link_density < 0.5 and block.tag in _TEXT_LINE_TAGS)
                 or (index > core_indexes[-1] and block.link_density < 0.5)
             ):
                 story_blocks.append(block)
@@ -292,7 +297,7 @@ def _select_blocks(
     return story_blocks
 
 
-def _continues_text(layout: Layout, index: int, text_parents: set[int]) -> bool:
+def _continues_running_text(layout: Layout, index: int, text_parents: set[int]) -> bool:
     """Returns True if a block behind the running text belongs to it: "The banks are:", their names, "He was 83.".
 
     ``text_parents`` are the indexes of the elements that hold the blocks of the running text.
@@ -306,14 +311,18 @@ def _continues_text(layout: Layout, index: int, text_parents: set[int]) -> bool:
         or layout.nodes[block.node_index].parent_index not in text_parents
     ):
         return False
-    if phrases.is_related_label(block.text) or phrases.is_appeal(block.text) or phrases.is_dateline(block.text):
+    if (
+        phrases.is_related_label(block.text)
+        or phrases.is_appeal(block.text)
+        or phrases.is_date_or_signature_line(block.text)
+    ):
         return False
     return (block.tag == "p" and bool(SENTENCE_END.search(block.text))) or is_list_heading(
         layout.blocks[index : index + 2]
     )
 
 
-def _main_element_paths(layout: Layout, core: Sequence[float]) -> set[tuple[str, ...]]:
+def _heavy_element_paths(layout: Layout, core: Sequence[float]) -> set[tuple[str, ...]]:
     """Returns the element paths that hold more than a fifth of the story's text; further blocks there belong to it."""
     path_weights: dict[tuple[str, ...], float] = {}
     for block, weight in zip(layout.blocks, core, strict=True):
@@ -324,7 +333,7 @@ def _main_element_paths(layout: Layout, core: Sequence[float]) -> set[tuple[str,
     return {path for path, weight in path_weights.items() if weight > 0.2 * total}
 
 
-def _descendants(layout: Layout, container: int) -> set[int]:
+def _descendants_and_self(layout: Layout, container: int) -> set[int]:
     """Returns the indexes of the container and of all nodes inside of it."""
     indexes = {container}
     for index in range(container + 1, len(layout.nodes)):

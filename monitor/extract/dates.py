@@ -9,18 +9,20 @@ from email.utils import parsedate_to_datetime
 
 from dateutil import parser as dateutil_parser
 
-from monitor.calendar import ZONES, ascii_digits, with_iso_day
+from monitor.calendar import TIMEZONE_BY_ABBREVIATION, with_ascii_digits, with_iso_date
 from monitor.models import now
 
-_ISO = re.compile(
+_ISO_DATE_PATTERN = re.compile(
     r"^\s*(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})"
     r"(?:[T\s_,|]+(?:at\s+)?(\d{1,2})[:.](\d{2})(?::(\d{2})(?:[.,:](\d{1,9}))?)?\s*([AaPp]\.?[Mm]\.?)?"
     r"\s*(Z|z|UTC|GMT|[+-]\s?\d{2}:?\d{2}|[+-]\d{1,2}(?!\d))?)?"
 )
-_COMPACT = re.compile(r"^\s*(\d{4})(\d{2})(\d{2})(?:T?(\d{2})(\d{2})(\d{2})?)?(Z|[+-]\d{2}:?\d{2})?\s*$")
-_EPOCH = re.compile(r"^\s*(\d{10})(\d{3})?\s*$")
-_OFFSET_PREFIX = re.compile(r"\b(?:GMT|UTC)\s?(?=[+-]\d)")  # dateutil inverts the sign of an offset behind it
-EARLIEST_TIME = datetime(1990, 1, 1, tzinfo=UTC)
+_COMPACT_DATE_PATTERN = re.compile(r"^\s*(\d{4})(\d{2})(\d{2})(?:T?(\d{2})(\d{2})(\d{2})?)?(Z|[+-]\d{2}:?\d{2})?\s*$")
+_EPOCH_PATTERN = re.compile(r"^\s*(\d{10})(\d{3})?\s*$")
+_GMT_BEFORE_OFFSET_PATTERN = re.compile(
+    r"\b(?:GMT|UTC)\s?(?=[+-]\d)"
+)  # dateutil inverts the sign of an offset behind it
+MIN_PLAUSIBLE_TIME = datetime(1990, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,11 @@ def parse_date(text: str, *, country: str | None = None, latest: datetime | None
 
     ``country`` and ``latest`` resolve dates such as "05/11/2026", see `monitor.calendar.day_of`.
     """
-    text = _OFFSET_PREFIX.sub("", ascii_digits(text.strip()[:80]))
+    text = _GMT_BEFORE_OFFSET_PATTERN.sub("", with_ascii_digits(text.strip()[:80]))
     if not any(character.isdigit() for character in text):
         return None
     try:
-        text = with_iso_day(text, country=country, latest=latest or now() + timedelta(days=1))
+        text = with_iso_date(text, country=country, latest=latest or now() + timedelta(days=1))
     except ValueError:
         return None
     for parse in (_parse_iso, _parse_compact, _parse_epoch, _parse_rfc822, _parse_english):
@@ -56,17 +58,17 @@ def parse_date(text: str, *, country: str | None = None, latest: datetime | None
         except (ValueError, OverflowError, TypeError):
             continue
         if parsed is not None:
-            return parsed if parsed.time.year >= EARLIEST_TIME.year else None
+            return parsed if parsed.time.year >= MIN_PLAUSIBLE_TIME.year else None
     return None
 
 
 def _parse_iso(text: str) -> ParsedTime | None:
-    match = _ISO.match(text)
+    match = _ISO_DATE_PATTERN.match(text)
     if not match:
         return None
     year, month, day, hour, minute, second, fraction, half_day, zone = match.groups()
     rest = text[match.end() :].strip(" .)")
-    if rest and zone is None and rest.split()[0].strip("()").upper() in ZONES:
+    if rest and zone is None and rest.split()[0].strip("()").upper() in TIMEZONE_BY_ABBREVIATION:
         zone = rest.split()[0].strip("()").upper()
     if hour is None:
         return ParsedTime(datetime(int(year), int(month), int(day), tzinfo=UTC), has_time=False, has_timezone=False)
@@ -83,7 +85,7 @@ def _parse_iso(text: str) -> ParsedTime | None:
 
 
 def _parse_compact(text: str) -> ParsedTime | None:
-    match = _COMPACT.match(text)
+    match = _COMPACT_DATE_PATTERN.match(text)
     if not match:
         return None
     year, month, day, hour, minute, second, zone = match.groups()
@@ -94,7 +96,7 @@ def _parse_compact(text: str) -> ParsedTime | None:
 
 
 def _parse_epoch(text: str) -> ParsedTime | None:
-    match = _EPOCH.match(text)
+    match = _EPOCH_PATTERN.match(text)
     if not match:
         return None
     return ParsedTime(datetime.fromtimestamp(int(match[1]), tz=UTC), has_time=True, has_timezone=True)
@@ -127,22 +129,22 @@ def _parse_english(text: str) -> ParsedTime | None:
 def _timezone_for_dateutil(name: str | None, offset_seconds: int | None) -> tzinfo | None:
     if offset_seconds is not None:
         return timezone(timedelta(seconds=offset_seconds))
-    return ZONES.get((name or "").upper())
+    return TIMEZONE_BY_ABBREVIATION.get((name or "").upper())
 
 
 def parse_timezone(text: str | None) -> tzinfo:
     """Returns the time zone that a name or an offset states; UTC for no text."""
     if not text or text in {"Z", "z", "UTC", "GMT"}:
         return UTC
-    if text in ZONES:
-        return ZONES[text]
+    if text in TIMEZONE_BY_ABBREVIATION:
+        return TIMEZONE_BY_ABBREVIATION[text]
     sign = -1 if text[0] == "-" else 1
     digits = re.sub(r"\D", "", text)
     hours, minutes = int(digits[:2]), int(digits[2:4] or 0)
     return timezone(sign * timedelta(hours=hours, minutes=minutes))
 
 
-def choose_time(
+def choose_plausible_time(
     candidates: list[ParsedTime], *, latest: datetime, default_timezone: tzinfo | None = None
 ) -> datetime | None:
     """Returns the first plausible candidate, refined by a later one that states the same day more precisely; in UTC.
@@ -154,7 +156,7 @@ def choose_time(
     candidates = [
         candidate
         for parsed in candidates
-        if EARLIEST_TIME <= (candidate := parsed.with_default_timezone(default_timezone)).time <= latest
+        if MIN_PLAUSIBLE_TIME <= (candidate := parsed.with_default_timezone(default_timezone)).time <= latest
     ]
     if not candidates:
         return None

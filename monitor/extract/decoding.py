@@ -7,12 +7,12 @@ import re
 from charset_normalizer import from_bytes
 from w3lib.encoding import html_body_declared_encoding, read_bom, resolve_encoding
 
-_DETECTION_BYTES = 40_000  # sample for encoding detection, which is slow
+_MAX_DETECTION_SAMPLE_BYTES = 40_000  # sample for encoding detection, which is slow
 _SERVER_DEFAULT_ENCODINGS = frozenset({"cp1252", "iso8859-1", "latin-1"})  # often declared without being true
-_MARKUP = re.compile(rb"<[^>]{0,2000}>|[\x00-\x40]+")
+_MARKUP_OR_NON_LETTERS_PATTERN = re.compile(rb"<[^>]{0,2000}>|[\x00-\x40]+")
 
 
-def decode(body: bytes, declared: str | None = None) -> str:
+def decode_page(body: bytes, declared: str | None = None) -> str:
     """Returns the page as text, without NUL characters, at which parsers stop.
 
     ``declared`` is the encoding of the HTTP header.  The first of these that fits is used: the byte order mark; UTF-8,
@@ -33,17 +33,17 @@ def decode(body: bytes, declared: str | None = None) -> str:
         header_encoding in _SERVER_DEFAULT_ENCODINGS
         and page_encoding
         and "\ufffd" not in (text := body.decode(page_encoding, "replace"))
-        and _is_plausible(text)
+        and _is_plausibly_decoded(text)
     ):
         return _without_nul(text)
     for encoding in filter(None, (header_encoding, page_encoding)):
         text = body.decode(encoding, "replace")
-        if _is_plausible(text):
+        if _is_plausibly_decoded(text):
             return _without_nul(text)
     return _without_nul(body.decode(_detect_encoding(body) or "utf-8", "replace"))
 
 
-def _is_plausible(text: str) -> bool:
+def _is_plausibly_decoded(text: str) -> bool:
     """Returns False if many characters are undecodable, or if another alphabet was decoded as Western European."""
     sample = text[:200_000]
     if sample.count("\ufffd") > 3 + len(sample) // 2000:
@@ -53,7 +53,9 @@ def _is_plausible(text: str) -> bool:
 
 
 def _detect_encoding(body: bytes) -> str | None:
-    sample = _MARKUP.sub(b" ", body[: _DETECTION_BYTES * 10])[:_DETECTION_BYTES]
+    sample = _MARKUP_OR_NON_LETTERS_PATTERN.sub(b" ", body[: _MAX_DETECTION_SAMPLE_BYTES * 10])[
+        :_MAX_DETECTION_SAMPLE_BYTES
+    ]
     best_match = from_bytes(sample, steps=5, chunk_size=1024).best()
     return best_match.encoding if best_match else None
 

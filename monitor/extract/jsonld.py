@@ -14,13 +14,13 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-Item: TypeAlias = dict[str, Any]
+JsonLdObject: TypeAlias = dict[str, Any]
 
-MAX_SCRIPTS = 60
-MAX_SCRIPT_CHARACTERS = 3_000_000  # in all scripts of a page
-MAX_ITEMS = 3000
+MAX_SCRIPTS_PER_PAGE = 60
+MAX_SCRIPT_CHARACTERS_PER_PAGE = 3_000_000  # in all scripts of a page
+MAX_OBJECTS_PER_PAGE = 3000
 
-_ARTICLE_TYPE = re.compile(
+_ARTICLE_TYPE_PATTERN = re.compile(
     r"(?:Article|BlogPosting|Report|Review|SocialMediaPosting|Story|AnalysisNews|ClaimReview)$|^News"
 )
 _LIVE_BLOG_TYPE = "LiveBlogPosting"
@@ -29,32 +29,32 @@ _UNRELATED_PROPERTIES = frozenset(
     "itemListElement mentions citation isPartOf relatedLink about comment liveBlogUpdate review associatedMedia"
     " publisher breadcrumb potentialAction isBasedOn significantLink".split()
 )
-_COMMENT_MARKS = re.compile(
+_COMMENT_MARKS_PATTERN = re.compile(
     r"^\s*(?:<!--|//\s*<!\[CDATA\[|/\*\s*<!\[CDATA\[\s*\*/|<!\[CDATA\[)|(?:-->|//\s*\]\]>|/\*\s*\]\]>\s*\*/|\]\]>);?\s*$"
 )
-_TRAILING_COMMA = re.compile(r",(\s*[}\]])")
-_PROPERTY = re.compile(
+_TRAILING_COMMA_PATTERN = re.compile(r",(\s*[}\]])")
+_ARTICLE_PROPERTY_PATTERN = re.compile(
     r'"(headline|datePublished|dateModified|dateCreated|articleSection|inLanguage)"\s*:\s*"((?:[^"\\]|\\.){1,400})"'
 )
-_TYPE = re.compile(r'"@type"\s*:\s*\[?\s*"([^"]{1,100})"')
-_AUTHOR = re.compile(r'"author"\s*:\s*[\[{][^\]}]{0,300}?"name"\s*:\s*"((?:[^"\\]|\\.){1,100})"')
+_TYPE_PROPERTY_PATTERN = re.compile(r'"@type"\s*:\s*\[?\s*"([^"]{1,100})"')
+_AUTHOR_NAME_PATTERN = re.compile(r'"author"\s*:\s*[\[{][^\]}]{0,300}?"name"\s*:\s*"((?:[^"\\]|\\.){1,100})"')
 
 
-def items(scripts: Iterable[str]) -> list[Item]:
+def objects_in_scripts(scripts: Iterable[str]) -> list[JsonLdObject]:
     """Returns the objects in the scripts that may describe the page, in document order, with references resolved."""
-    collected: list[Item] = []
-    by_id: dict[str, Item] = {}
-    characters_left = MAX_SCRIPT_CHARACTERS
+    collected: list[JsonLdObject] = []
+    by_id: dict[str, JsonLdObject] = {}
+    characters_left = MAX_SCRIPT_CHARACTERS_PER_PAGE
     for number, script in enumerate(scripts):
         characters_left -= len(script)
-        if number >= MAX_SCRIPTS or characters_left < 0:
+        if number >= MAX_SCRIPTS_PER_PAGE or characters_left < 0:
             break
-        for item in _walk(_parse(script)):
+        for item in _nested_objects(_parse_script(script)):
             collected.append(item)
             item_id = item.get("@id")
             if isinstance(item_id, str) and len(item) > 1:
                 by_id.setdefault(item_id, item)
-            if len(collected) >= MAX_ITEMS:
+            if len(collected) >= MAX_OBJECTS_PER_PAGE:
                 break
     for item in collected:
         for key in ("author", "creator", "publisher", "image"):
@@ -63,8 +63,8 @@ def items(scripts: Iterable[str]) -> list[Item]:
     return collected
 
 
-def _parse(script: str) -> Any:
-    text = _COMMENT_MARKS.sub("", script.strip().strip(";")).strip()
+def _parse_script(script: str) -> Any:
+    text = _COMMENT_MARKS_PATTERN.sub("", script.strip().strip(";")).strip()
     if not text:
         return None
     try:
@@ -74,37 +74,37 @@ def _parse(script: str) -> Any:
     if text.startswith("{&quot;") or "&quot;" in text[:200]:
         text = unescape(text)
     try:
-        return json.loads(_TRAILING_COMMA.sub(r"\1", text), strict=False)
+        return json.loads(_TRAILING_COMMA_PATTERN.sub(r"\1", text), strict=False)
     except (ValueError, RecursionError):
-        return _salvage(text[:100_000])
+        return _salvage_article_object(text[:100_000])
 
 
-def _salvage(text: str) -> Any:
+def _salvage_article_object(text: str) -> Any:
     """Returns an article with the properties that can be read from invalid JSON, or None if it describes no article."""
-    type_names = _TYPE.findall(text[:5000])
-    if not any(map(_ARTICLE_TYPE.search, type_names)) and '"datePublished"' not in text:
+    type_names = _TYPE_PROPERTY_PATTERN.findall(text[:5000])
+    if not any(map(_ARTICLE_TYPE_PATTERN.search, type_names)) and '"datePublished"' not in text:
         return None
-    item: Item = {"@type": "NewsArticle"}
-    for key, value in _PROPERTY.findall(text):
-        item.setdefault(key, _unescape_string(value))
-    authors = _AUTHOR.findall(text)
+    item: JsonLdObject = {"@type": "NewsArticle"}
+    for key, value in _ARTICLE_PROPERTY_PATTERN.findall(text):
+        item.setdefault(key, _unescape_json_string(value))
+    authors = _AUTHOR_NAME_PATTERN.findall(text)
     if authors:
-        item["author"] = [_unescape_string(author) for author in authors]
+        item["author"] = [_unescape_json_string(author) for author in authors]
     return item
 
 
-def _unescape_string(value: str) -> str:
+def _unescape_json_string(value: str) -> str:
     try:
         return str(json.loads(f'"{value}"', strict=False))
     except ValueError:
         return value
 
 
-def _walk(root: Any) -> Iterator[Item]:
+def _nested_objects(root: Any) -> Iterator[JsonLdObject]:
     """Yields all nested objects, outer ones first.  Uses a stack, because pages nest deeper than Python recurses."""
     stack = [root]
     seen = 0
-    while stack and seen < MAX_ITEMS * 4:
+    while stack and seen < MAX_OBJECTS_PER_PAGE * 4:
         seen += 1
         value = stack.pop()
         if isinstance(value, list):
@@ -117,7 +117,7 @@ def _walk(root: Any) -> Iterator[Item]:
                     stack.append(child)
 
 
-def _resolve_references(value: Any, by_id: dict[str, Item]) -> Any:
+def _resolve_references(value: Any, by_id: dict[str, JsonLdObject]) -> Any:
     if isinstance(value, list):
         return [_resolve_references(element, by_id) for element in value[:50]]
     if isinstance(value, dict) and set(value) <= {"@id", "@type"}:
@@ -125,19 +125,19 @@ def _resolve_references(value: Any, by_id: dict[str, Item]) -> Any:
     return value
 
 
-def item_types(item: Item) -> list[str]:
+def object_types(item: JsonLdObject) -> list[str]:
     """Returns the item's types without their namespace."""
     value = item.get("@type")
     names = value if isinstance(value, list) else [value]
     return [name.rsplit("/", 1)[-1].rsplit(":", 1)[-1] for name in names if isinstance(name, str)]
 
 
-def is_article(item: Item) -> bool:
-    return any(_ARTICLE_TYPE.search(name) or name == _LIVE_BLOG_TYPE for name in item_types(item))
+def is_article_object(item: JsonLdObject) -> bool:
+    return any(_ARTICLE_TYPE_PATTERN.search(name) or name == _LIVE_BLOG_TYPE for name in object_types(item))
 
 
-def is_live_blog(item: Item) -> bool:
-    return _LIVE_BLOG_TYPE in item_types(item)
+def is_live_blog_object(item: JsonLdObject) -> bool:
+    return _LIVE_BLOG_TYPE in object_types(item)
 
 
 def property_text(value: Any) -> str:

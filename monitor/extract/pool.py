@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from monitor.extract.options import ExtractionOptions
     from monitor.models import Article, NotArticle, Page
 
-PAGE_TIMEOUT_SECONDS = 20.0  # the slowest of 500 real pages takes one second
-PAGES_PER_WORKER = 2000  # then the worker is replaced, because lxml and trafilatura retain memory
-WORKER_MEMORY_BYTES = 1_500_000_000  # address space that a worker may use beyond what it starts with
-QUEUED_PAGES_PER_WORKER = 4  # further pages wait in their callers' tasks
+EXTRACTION_TIMEOUT_SECONDS = 20.0  # the slowest of 500 real pages takes one second
+MAX_PAGES_PER_WORKER = 2000  # then the worker is replaced, because lxml and trafilatura retain memory
+MAX_WORKER_MEMORY_GROWTH_BYTES = 1_500_000_000  # address space that a worker may use beyond what it starts with
+MAX_QUEUED_PAGES_PER_WORKER = 4  # further pages wait in their callers' tasks
 
 
 class Extractor:
@@ -38,17 +38,17 @@ class Extractor:
         self,
         workers: int | Literal["auto"] = "auto",
         *,
-        timeout_seconds: float = PAGE_TIMEOUT_SECONDS,
-        memory_bytes: int = WORKER_MEMORY_BYTES,
-        pages_per_worker: int = PAGES_PER_WORKER,
+        timeout_seconds: float = EXTRACTION_TIMEOUT_SECONDS,
+        memory_bytes: int = MAX_WORKER_MEMORY_GROWTH_BYTES,
+        pages_per_worker: int = MAX_PAGES_PER_WORKER,
     ) -> None:
-        self.workers = available_cores() if workers == "auto" else max(1, workers)
+        self.workers = usable_cpu_count() if workers == "auto" else max(1, workers)
         self.timeout_seconds = timeout_seconds
         self._memory_bytes = memory_bytes
         self._pages_per_worker = pages_per_worker
         self._pool: ProcessPool | None = None
         self._start_lock = threading.Lock()
-        self._slots = asyncio.Semaphore(self.workers * QUEUED_PAGES_PER_WORKER)
+        self._free_slots = asyncio.Semaphore(self.workers * MAX_QUEUED_PAGES_PER_WORKER)
 
     def start(self) -> None:
         """Starts the workers, so that the first page does not wait for their imports.  Further calls have no effect.
@@ -65,24 +65,24 @@ class Extractor:
             pool = ProcessPool(
                 max_workers=self.workers,
                 max_tasks=self._pages_per_worker,
-                initializer=worker.initialize,
+                initializer=worker.initialize_worker,
                 initargs=(self._memory_bytes,),
                 context=context,
             )
             for _ in range(self.workers):
-                pool.schedule(worker.preload)
+                pool.schedule(worker.preload_libraries)
             self._pool = pool
 
-    async def read(self, page: Page, options: ExtractionOptions) -> Article | NotArticle:
+    async def extract_article(self, page: Page, options: ExtractionOptions) -> Article | NotArticle:
         """Extracts a page in a worker.  Waits while the pool is full.
 
         Raises ExtractionError of kind ``timeout`` after `timeout_seconds`, ``crash`` if the worker died, ``memory`` if
         it exceeded its memory limit, ``error`` for any other exception during extraction.
         """
-        async with self._slots:
+        async with self._free_slots:
             if self._pool is None:
                 await asyncio.to_thread(self.start)
-            future: ProcessFuture[Article | NotArticle] = self._schedule(page, options)
+            future: ProcessFuture[Article | NotArticle] = self._schedule_extraction(page, options)
             try:
                 return await asyncio.wrap_future(future)
             except TaskTimeout as error:
@@ -102,7 +102,7 @@ class Extractor:
             except Exception as error:  # a hostile page can make a parser raise anything
                 raise ExtractionError(f"{page.url}: {type(error).__name__}: {error}", kind="error") from error
 
-    def _schedule(self, page: Page, options: ExtractionOptions) -> ProcessFuture[Article | NotArticle]:
+    def _schedule_extraction(self, page: Page, options: ExtractionOptions) -> ProcessFuture[Article | NotArticle]:
         assert self._pool is not None
         return self._pool.schedule(worker.extract_article, args=(page, options), timeout=self.timeout_seconds)
 
@@ -123,7 +123,7 @@ class Extractor:
         await asyncio.to_thread(self.close)
 
 
-def available_cores() -> int:
+def usable_cpu_count() -> int:
     """Returns the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from monitor.extract.vocabulary import sections
+from monitor.extract.vocabulary import entries_by_heading
 
 
 class Region:
@@ -83,10 +83,10 @@ TAG_REGIONS = {
     "h1": Region.TITLE,
 }
 
-CAMEL_CASE_BOUNDARY = re.compile(r"(?<=[a-z\d])(?=[A-Z])")
+CAMEL_CASE_BOUNDARY_PATTERN = re.compile(r"(?<=[a-z\d])(?=[A-Z])")
 
 
-_ROLE_REGIONS = {
+_REGION_BY_ROLE_OR_ITEMPROP = {
     "navigation": Region.NAV,
     "menu": Region.NAV,
     "menubar": Region.NAV,
@@ -117,25 +117,25 @@ def regions(tag: str, names: str, role: str) -> int:
     ``names`` are its class and id, ``role`` its role or itemprop.
     """
     if len(names) + len(role) < 200:  # bounds the size of the cache's keys
-        return _element_regions(tag, names, role)
-    return _element_regions.__wrapped__(tag, names, role)
+        return _cached_regions(tag, names, role)
+    return _cached_regions.__wrapped__(tag, names, role)
 
 
 @lru_cache(maxsize=20_000)
-def _element_regions(tag: str, names: str, role: str) -> int:
+def _cached_regions(tag: str, names: str, role: str) -> int:
     mask = TAG_REGIONS.get(tag, 0)
     if role:
-        mask |= _ROLE_REGIONS.get(role, 0)
+        mask |= _REGION_BY_ROLE_OR_ITEMPROP.get(role, 0)
     if names and tag not in {"html", "body"}:
         for name in names[:500].split():
-            mask |= _name_regions(name)
+            mask |= _regions_of_class_or_id(name)
     return mask
 
 
-def _patterns_by_letter() -> dict[str, list[tuple[int, re.Pattern[str]]]]:
+def _compile_patterns_by_first_letter() -> dict[str, list[tuple[int, re.Pattern[str]]]]:
     """The patterns of each region by first letter: a name has few word starts, and most match no pattern at all."""
     grouped: dict[str, dict[int, list[str]]] = {}
-    for heading, entries in sections("class_names").items():
+    for heading, entries in entries_by_heading("class_names").items():
         for entry in entries:
             grouped.setdefault(entry[0], {}).setdefault(getattr(Region, heading), []).append(entry)
     return {
@@ -144,17 +144,17 @@ def _patterns_by_letter() -> dict[str, list[tuple[int, re.Pattern[str]]]]:
     }
 
 
-_PATTERNS = _patterns_by_letter()
-_WORD_START = re.compile(r"(?:^|(?<=-))[a-z]")
+_REGION_PATTERNS_BY_FIRST_LETTER = _compile_patterns_by_first_letter()
+_WORD_START_PATTERN = re.compile(r"(?:^|(?<=-))[a-z]")
 
 
 @lru_cache(maxsize=50_000)
-def _name_regions(name: str) -> int:
+def _regions_of_class_or_id(name: str) -> int:
     """Returns the mask of the regions that one class or id names."""
-    name = CAMEL_CASE_BOUNDARY.sub("-", name).lower().replace("_", "-")
+    name = CAMEL_CASE_BOUNDARY_PATTERN.sub("-", name).lower().replace("_", "-")
     mask = 0
-    for start in _WORD_START.finditer(name):
-        for region, pattern in _PATTERNS.get(start[0], ()):
+    for start in _WORD_START_PATTERN.finditer(name):
+        for region, pattern in _REGION_PATTERNS_BY_FIRST_LETTER.get(start[0], ()):
             if not mask & region and pattern.match(name, start.start()):
                 mask |= region
     return mask

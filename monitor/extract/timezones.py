@@ -7,7 +7,7 @@ from importlib.resources import files
 from zoneinfo import ZoneInfo
 
 # The zone that the national press uses, for countries with several zones.
-_PRESS_ZONES = {
+_PRESS_TIMEZONE_BY_COUNTRY = {
     "AR": "America/Argentina/Buenos_Aires",
     "AU": "Australia/Sydney",
     "BR": "America/Sao_Paulo",
@@ -30,16 +30,16 @@ _PRESS_ZONES = {
 
 
 @cache
-def of_country(code: str | None) -> ZoneInfo | None:
+def timezone_of_country(code: str | None) -> ZoneInfo | None:
     """Returns the zone of a country by its ISO 3166 code; None if the time zone database does not list the country."""
     if code is None:
         return None
-    name = _PRESS_ZONES.get(code.upper()) or _first_zones().get(code.upper())
+    name = _PRESS_TIMEZONE_BY_COUNTRY.get(code.upper()) or _first_timezone_by_country().get(code.upper())
     return ZoneInfo(name) if name else None
 
 
 @cache
-def _first_zones() -> dict[str, str]:
+def _first_timezone_by_country() -> dict[str, str]:
     """The first zone that the time zone database lists for each country."""
     table = files("tzdata").joinpath("zoneinfo", "zone.tab").read_text("utf-8")
     rows = (line.split("\t") for line in table.splitlines() if not line.startswith("#"))

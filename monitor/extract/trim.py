@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Hints:
+class StoryHints:
     """The parts of the page's metadata that help to find its text, each as `letters`."""
 
     title: str = ""  # the title that was chosen
@@ -35,18 +35,22 @@ class Hints:
     description: str = ""
 
     @classmethod
-    def of(cls, title: str, titles: Collection[str], description: str) -> Hints:
+    def of(cls, title: str, titles: Collection[str], description: str) -> StoryHints:
         return cls(fold_letters(title), frozenset(filter(None, map(fold_letters, titles))), fold_letters(description))
 
 
-NO_HINTS = Hints()
+NO_HINTS = StoryHints()
 
 
-def trim_blocks(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
+def trim_to_story(layout: Layout, kept: list[Block], hints: StoryHints) -> list[Block]:
     """Drops what stands before, after and between the running text, and puts the standfirst in front."""
-    kept = _without_teasers(layout, kept)
-    kept = [b for b in kept if not _is_title(b, hints.titles) and (_is_related_heading(b) or not _is_inserted_line(b))]
-    kept = [b for b in _cut_at_end(layout, _without_repeats(kept)) if not _is_inserted_line(b)]
+    kept = _without_trailing_teasers(layout, kept)
+    kept = [
+        b
+        for b in kept
+        if not _is_title_or_title_start(b, hints.titles) and (_is_related_heading(b) or not _is_inserted_line(b))
+    ]
+    kept = [b for b in _cut_after_story(layout, _without_repeated_text(kept)) if not _is_inserted_line(b)]
     strong = [index for index, block in enumerate(kept) if block.weight > 60]
     if not strong:
         return kept
@@ -55,16 +59,16 @@ def trim_blocks(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
         layout.nodes[kept[index].node_index].parent_index for index in strong
     }
 
-    def is_sibling(block: Block) -> bool:
+    def is_among_running_text(block: Block) -> bool:
         """Returns True if the block stands among the siblings of running text."""
         return block.node_index in parents or (
             block.tag == "p" and layout.nodes[block.node_index].parent_index in parents
         )
 
-    def stays(index: int, block: Block) -> bool:
+    def belongs_to_story(index: int, block: Block) -> bool:
         if first <= index <= last:
             return True
-        if index < first and phrases.is_dateline(block.text):
+        if index < first and phrases.is_date_or_signature_line(block.text):
             return False
         if block.weight:
             return True
@@ -75,11 +79,13 @@ def trim_blocks(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
         if index > last:
             before_items = index + 1 < len(kept) and kept[index + 1].tag in ITEM_TAGS and ends_with_colon(block.text)
             return (
-                block.tag in ITEM_TAGS or before_items or (is_sibling(block) and bool(SENTENCE_END.search(block.text)))
+                block.tag in ITEM_TAGS
+                or before_items
+                or (is_among_running_text(block) and bool(SENTENCE_END.search(block.text)))
             )
-        return is_sibling(block) and (len(block.text) > 60 or bool(SENTENCE_END.search(block.text)))
+        return is_among_running_text(block) and (len(block.text) > 60 or bool(SENTENCE_END.search(block.text)))
 
-    kept = [block for index, block in enumerate(kept) if stays(index, block)]
+    kept = [block for index, block in enumerate(kept) if belongs_to_story(index, block)]
     while kept and phrases.is_appeal(kept[-1].text):
         kept.pop()
     while kept and kept[-1].tag in HEADING_TAGS:
@@ -87,7 +93,7 @@ def trim_blocks(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
     return _with_standfirst(layout, kept, hints)
 
 
-def _is_title(block: Block, titles: frozenset[str]) -> bool:
+def _is_title_or_title_start(block: Block, titles: frozenset[str]) -> bool:
     text = block.folded_letters
     return text in titles or (len(text) >= 15 and any(title.startswith(text) for title in titles))
 
@@ -95,9 +101,9 @@ def _is_title(block: Block, titles: frozenset[str]) -> bool:
 def _is_inserted_line(block: Block) -> bool:
     """Returns True if the block is a link to another story, an appeal or a picture's credit within the text."""
     text = block.text
-    if len(text) < 250 and phrases.is_related_label(text) and (block.link_density > 0.3 or _is_label(text)):
+    if len(text) < 250 and phrases.is_related_label(text) and (block.link_density > 0.3 or _is_short_label(text)):
         return True
-    if phrases.is_credit(text):
+    if phrases.is_picture_credit(text):
         return True
     return len(text) < 200 and block.link_density > 0.3 and phrases.is_appeal(text)
 
@@ -109,21 +115,21 @@ def _is_related_heading(block: Block) -> bool:
     )
 
 
-def _is_label(text: str) -> bool:
+def _is_short_label(text: str) -> bool:
     """Returns True if the text is short and does not end as a sentence does."""
     return alphabetic_length(text) < 40 and not SENTENCE_END.search(text)
 
 
-def _without_teasers(layout: Layout, kept: list[Block]) -> list[Block]:
+def _without_trailing_teasers(layout: Layout, kept: list[Block]) -> list[Block]:
     """Drops a list of teasers at the end, recognized by its form.
 
     A list has two or more items in the same kind of container, each a linked title with a few words below it.
     """
     end = len(kept)
-    while end and _is_teaser(layout, kept[end - 1]):
+    while end and _is_teaser_text(layout, kept[end - 1]):
         end -= 1
     items, story = kept[end:], kept[:end]
-    teasers = [block for block in items if not phrases.is_dateline(block.text)]
+    teasers = [block for block in items if not phrases.is_date_or_signature_line(block.text)]
     alike = len({layout.element_path(block) for block in teasers}) == 1
     if len(teasers) < 2 or not alike or not total_weight(story):
         return kept
@@ -132,15 +138,15 @@ def _without_teasers(layout: Layout, kept: list[Block]) -> list[Block]:
     return story if cut_off or total_weight(items) < total_weight(story) else kept
 
 
-def _is_teaser(layout: Layout, block: Block) -> bool:
+def _is_teaser_text(layout: Layout, block: Block) -> bool:
     """Returns True if the block is short and follows a linked title in the same item."""
     return len(block.text) <= 400 and any(
-        title.link_density > 0.9 and len(title.text) >= 8 and _same_item(layout, title, block)
+        title.link_density > 0.9 and len(title.text) >= 8 and _is_in_same_teaser(layout, title, block)
         for title in layout.blocks[max(0, block.index - 2) : block.index]  # a date may stand between
     )
 
 
-def _same_item(layout: Layout, title: Block, block: Block) -> bool:
+def _is_in_same_teaser(layout: Layout, title: Block, block: Block) -> bool:
     """Returns True if one block encloses the other, or both stand in a box that the title opens."""
     if (
         title.node_index in layout.ancestors_or_self(block.node_index)[:2]
@@ -156,7 +162,7 @@ def _same_item(layout: Layout, title: Block, block: Block) -> bool:
     )
 
 
-def _without_repeats(kept: list[Block]) -> list[Block]:
+def _without_repeated_text(kept: list[Block]) -> list[Block]:
     """Drops text that occurs twice: a summary's paragraph, a pulled quote, a hidden copy of the complete text."""
     seen: set[str] = set()
     first: list[Block] = []  # a copy of the complete text contains these
@@ -182,7 +188,7 @@ def _without_repeats(kept: list[Block]) -> list[Block]:
     return unique
 
 
-def _cut_at_end(layout: Layout, kept: list[Block]) -> list[Block]:
+def _cut_after_story(layout: Layout, kept: list[Block]) -> list[Block]:
     """Ends the story at a heading of comments or related stories, or at a statement of rights.
 
     Most of the story must stand before it, and the story must not continue after it.
@@ -195,7 +201,7 @@ def _cut_at_end(layout: Layout, kept: list[Block]) -> list[Block]:
             begun
             and before > 300
             and (phrases.is_comments_heading(block.text) or phrases.is_rights_statement(block.text))
-            and not _continues(layout, kept[:index], kept[index + 1 :])
+            and not _is_story_continued(layout, kept[:index], kept[index + 1 :])
         ):
             return kept[:index]
         if (
@@ -205,7 +211,7 @@ def _cut_at_end(layout: Layout, kept: list[Block]) -> list[Block]:
             and not SENTENCE_END.search(block.text)
             and phrases.is_related_label(block.text)
             and (block.tag in HEADING_TAGS or ends_with_colon(block.text) or before > 0.7 * total)
-            and not _continues(layout, kept[:index], kept[index + 1 :])
+            and not _is_story_continued(layout, kept[:index], kept[index + 1 :])
         ):
             return kept[:index]
         before += block.weight
@@ -213,7 +219,7 @@ def _cut_at_end(layout: Layout, kept: list[Block]) -> list[Block]:
     return kept
 
 
-def _continues(layout: Layout, before: Sequence[Block], after: Sequence[Block]) -> bool:
+def _is_story_continued(layout: Layout, before: Sequence[Block], after: Sequence[Block]) -> bool:
     """Returns True if the story continues after a heading.
 
     The paragraphs without links that stand in the same kinds of container as the text before must make up most of what
@@ -227,7 +233,7 @@ def _continues(layout: Layout, before: Sequence[Block], after: Sequence[Block]) 
         if block.link_density < 0.2
         and block.tag == "p"
         and layout.element_path(block)[1:] in containers
-        and not phrases.APPEAL_START.match(block.text)
+        and not phrases.APPEAL_START_PATTERN.match(block.text)
     ]
     length = total_weight(paragraphs)
     if length > 300 and length > 0.8 * total_weight(after):
@@ -242,7 +248,7 @@ def _continues(layout: Layout, before: Sequence[Block], after: Sequence[Block]) 
     return held.get(home, 0.0) > 0.5 * total_weight(text_before) and inside > 150
 
 
-def _with_standfirst(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
+def _with_standfirst(layout: Layout, kept: list[Block], hints: StoryHints) -> list[Block]:
     """Puts the standfirst in front: it stands above the text's container, and the text relies on it."""
     if not kept:
         return kept
@@ -253,7 +259,7 @@ def _with_standfirst(layout: Layout, kept: list[Block], hints: Hints) -> list[Bl
             len(block.folded_letters) < 40
             or block.link_density > 0.5
             or block.folded_letters in text
-            or _is_title(block, hints.titles)
+            or _is_title_or_title_start(block, hints.titles)
         ):
             continue
         described = len(hints.description) > 40 and (

@@ -21,15 +21,15 @@ PRELOAD_MODULE = "monitor.extract.worker_preload"  # imported once by the fork s
 _PR_SET_PDEATHSIG = 1
 
 
-def initialize(memory_bytes: int) -> None:
+def initialize_worker(memory_bytes: int) -> None:
     """Makes this process end with its parent and limits its address space to ``memory_bytes`` more than now."""
-    _end_with_parent()
+    _exit_with_parent()
     _limit_memory(memory_bytes)
     logging.disable(logging.ERROR)  # the libraries log every bad page; the result already says what went wrong
     gc.freeze()
 
 
-def preload() -> None:
+def preload_libraries() -> None:
     """Imports the extraction libraries, where the fork server could not preload them."""
     __import__(PRELOAD_MODULE)
 
@@ -40,17 +40,17 @@ def extract_article(page: Page, options: ExtractionOptions) -> Article | NotArti
     return pipeline.extract_article(page, options)
 
 
-def _end_with_parent() -> None:
+def _exit_with_parent() -> None:
     """Makes this process exit when its parent does, however the parent ends."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return
-    threading.Thread(target=_exit_with, args=(parent.sentinel,), daemon=True, name="end-with-parent").start()
+    threading.Thread(target=_exit_when_ready, args=(parent.sentinel,), daemon=True, name="end-with-parent").start()
     if sys.platform == "linux":  # the thread cannot run while a C library holds the interpreter lock
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _exit_with(sentinel: int) -> None:
+def _exit_when_ready(sentinel: int) -> None:
     wait([sentinel])
     os._exit(0)
 

@@ -5,4 +5,4 @@ from monitor.extract import (
     pipeline,  # noqa: F401  for its imports
 )
 
-language.identifier()
+language.language_model()

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from monitor.models import DIRECTION_MARKS
+from monitor.models import DIRECTION_MARK_DELETIONS
 from monitor.query import folding
 from monitor.query.segmentation import LOOKALIKES, boundaries, segment
 from monitor.query.stemming import stem
@@ -137,7 +137,7 @@ def tokens(text: str) -> Tokens:
 
 _forms_cache: dict[str, Forms] = {}
 # Elasticsearch needs no rule for direction marks, because stories are stored without them.
-_REMOVED_CHARACTERS = {**folding.INVISIBLE, **DIRECTION_MARKS}
+_REMOVED_CHARACTERS = {**folding.INVISIBLE, **DIRECTION_MARK_DELETIONS}
 
 
 def forms(surface: str) -> Forms:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from importlib.resources import files
 
 
-def sections(name: str) -> dict[str, list[str]]:
+def entries_by_heading(name: str) -> dict[str, list[str]]:
     """The entries of a vocabulary by their heading."""
     text = files(__package__).joinpath(f"{name}.txt").read_text("utf-8")
     by_heading: dict[str, list[str]] = {}
@@ -24,11 +24,11 @@ def sections(name: str) -> dict[str, list[str]]:
     return by_heading
 
 
-def entries(name: str) -> list[str]:
+def all_entries(name: str) -> list[str]:
     """The entries of a vocabulary under all headings."""
-    return [entry for section in sections(name).values() for entry in section]
+    return [entry for section in entries_by_heading(name).values() for entry in section]
 
 
-def alternatives(name: str) -> str:
+def regex_alternatives(name: str) -> str:
     """The entries of a vocabulary as alternatives of a regular expression, without a group around them."""
-    return "|".join(entries(name))
+    return "|".join(all_entries(name))
