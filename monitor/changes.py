@@ -71,9 +71,8 @@ _COUNTER_OR_AGE_PATTERN = re.compile(
     "|".join(phrase for phrases in _COUNTER_OR_AGE_PATTERNS_BY_LANGUAGE.values() for phrase in phrases), re.IGNORECASE
 )
 _TIME_OF_DAY_PATTERN = re.compile(r"(?<![\d:])\d{1,2}:\d\d(?![\d:])")
-_UNABBREVIATED_WORD_PATTERN = re.compile(
-    r"(?=[^\W\d_]*[^\W\d_A-ZА-Я])[^\W\d_]{4,}"
-)  # four or more letters, one of them lower-case; matches no "GMT" or "UTC"
+# Four or more letters, one of them lower-case; "UTC" and "CEST" do not match.
+_UNABBREVIATED_WORD_PATTERN = re.compile(r"(?=[^\W\d_]*[^\W\d_A-ZА-Я])[^\W\d_]{4,}")
 _NUMBER_PATTERN = re.compile(r"\d+(?:[.,'’\u00a0\u202f ]\d+)*")
 MAX_COUNTER_LINE_CHARACTERS = 120  # a line this long or longer is text, even if it holds a counter
 

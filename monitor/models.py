@@ -288,9 +288,7 @@ class OutletState:
     failures: float = 0.0  # weighted by kind: a timeout counts less than a 404
     error: str = ""
     sources: dict[str, SourceState] = field(default_factory=dict)
-    dispositions: dict[str, int] = field(
-        default_factory=dict
-    )  # number of pages by disposition, since the outlet was added
+    dispositions: dict[str, int] = field(default_factory=dict)  # number of pages by disposition, since the first poll
     memory: Json = field(default_factory=dict)
 
 

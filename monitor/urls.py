@@ -71,9 +71,8 @@ _STORY_KEY_PARAMETER_PATTERN = re.compile(r"\w*id|p|a|n|art|articles?|news|story
 _LONG_WORD_PATTERN = re.compile(r"[^\W_]{3,}")
 # Four or more words joined by hyphens or underscores.
 _HEADLINE_SLUG_PATTERN = re.compile(r"[^\W_]+(?:[-_][^\W_]+){3}")
-_STORY_SEGMENT_PATTERN = re.compile(
-    rf"\d{{5}}|{_HEADLINE_SLUG_PATTERN.pattern}"
-)  # in the last segment of a path: selects a story
+# In the last segment of a path: selects a story.
+_STORY_SEGMENT_PATTERN = re.compile(rf"\d{{5}}|{_HEADLINE_SLUG_PATTERN.pattern}")
 _HOST_NAME_PATTERN = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_-])?")
 _SESSION_ID_PATH_PATTERN = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/?#]*", re.IGNORECASE)
 # A URL of an AMP cache; group 1 is set for https, group 2 is the original URL without scheme.
@@ -92,7 +91,7 @@ def canonical_url(url: str) -> str:
     """Returns the URL without those parts that do not change which page it opens.
 
     Removes tracking parameters, session ids, fragment (unless `is_page_fragment`), default port, user name and the
-    prefix of an AMP cache.  Normalizes percent-encoding, dot segments, order of parameters, and case of scheme and host.
+    prefix of an AMP cache.  Normalizes percent-encoding, dot segments, order of parameters, case of scheme and host.
 
     Returns text that is no http or https URL without its blanks, and "" for a URL longer than `MAX_URL_CHARACTERS`.
     Idempotent; never raises.
@@ -176,7 +175,7 @@ def _is_tracking_parameter(parameter: str) -> bool:
 def story_identity(url: str) -> str:
     """Returns the text that `story_id` hashes: the canonical URL without scheme, ``www.`` and marks of a view.
 
-    Marks of a view are the host prefixes, path segments and parameters for AMP, print or mobile versions.  The result is
+    Marks of a view are host prefixes, path segments and parameters for AMP, print or mobile versions.  The result is
     not a URL and must not be passed to this function again.
     """
     url = canonical_url(url)
@@ -238,9 +237,9 @@ def is_front_page_url(url: str) -> bool:
 def credible_canonical_url(page_url: str, claimed_urls: Iterable[str]) -> str | None:
     """Returns the first credible URL that a page claims as its own, in canonical form; None if no URL is credible.
 
-    ``claimed_urls`` may be relative to ``page_url``.  Not credible are: a URL of another site, because a page could take
-    over another outlet's story; the front page, unless ``page_url`` is the front page; a URL that lacks the path or
-    the parameters that select this page; a placeholder such as ``/null``.
+    ``claimed_urls`` may be relative to ``page_url``.  Not credible are: a URL of another site, because a page could
+    take over another outlet's story; the front page, unless ``page_url`` is the front page; a URL that lacks the path
+    or the parameters that select this page; a placeholder such as ``/null``.
     """
     for claimed_url in filter(None, claimed_urls):
         try:

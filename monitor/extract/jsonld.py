@@ -1,4 +1,4 @@
-"""Reads JSON-LD as pages carry it: graphs, lists, several types, references, invalid syntax, hostile input."""
+"""Parses the JSON-LD scripts of a page, also with graphs, references, invalid syntax or hostile input."""
 
 # ruff: noqa: SIM905  lists of words are easier to read in one string
 
@@ -17,18 +17,19 @@ if TYPE_CHECKING:
 JsonLdObject: TypeAlias = dict[str, Any]
 
 MAX_SCRIPTS_PER_PAGE = 60
-MAX_SCRIPT_CHARACTERS_PER_PAGE = 3_000_000  # in all scripts of a page
+MAX_SCRIPT_CHARACTERS_PER_PAGE = 3_000_000  # total of all JSON-LD scripts
 MAX_OBJECTS_PER_PAGE = 3000
 
 _ARTICLE_TYPE_PATTERN = re.compile(
     r"(?:Article|BlogPosting|Report|Review|SocialMediaPosting|Story|AnalysisNews|ClaimReview)$|^News"
 )
 _LIVE_BLOG_TYPE = "LiveBlogPosting"
-# Properties that hold other things than the article itself.
+# Properties whose objects describe something other than the page's article.
 _UNRELATED_PROPERTIES = frozenset(
     "itemListElement mentions citation isPartOf relatedLink about comment liveBlogUpdate review associatedMedia"
     " publisher breadcrumb potentialAction isBasedOn significantLink".split()
 )
+# Comment and CDATA marks at the beginning or end of a script.
 _COMMENT_MARKS_PATTERN = re.compile(
     r"^\s*(?:<!--|//\s*<!\[CDATA\[|/\*\s*<!\[CDATA\[\s*\*/|<!\[CDATA\[)|(?:-->|//\s*\]\]>|/\*\s*\]\]>\s*\*/|\]\]>);?\s*$"
 )
@@ -41,7 +42,11 @@ _AUTHOR_NAME_PATTERN = re.compile(r'"author"\s*:\s*[\[{][^\]}]{0,300}?"name"\s*:
 
 
 def objects_in_scripts(scripts: Iterable[str]) -> list[JsonLdObject]:
-    """Returns the objects in the scripts that may describe the page, in document order, with references resolved."""
+    """Returns the JSON-LD objects in the scripts in document order, nested ones included.
+
+    Leaves out the objects below `_UNRELATED_PROPERTIES`.  An author, publisher or image that only refers to another
+    object by ``@id`` is replaced by that object.
+    """
     collected: list[JsonLdObject] = []
     by_id: dict[str, JsonLdObject] = {}
     characters_left = MAX_SCRIPT_CHARACTERS_PER_PAGE
@@ -64,6 +69,7 @@ def objects_in_scripts(scripts: Iterable[str]) -> list[JsonLdObject]:
 
 
 def _parse_script(script: str) -> Any:
+    """Returns the parsed JSON of a script; `_salvage_article_object` if it is invalid; None for an empty script."""
     text = _COMMENT_MARKS_PATTERN.sub("", script.strip().strip(";")).strip()
     if not text:
         return None
@@ -80,7 +86,10 @@ def _parse_script(script: str) -> Any:
 
 
 def _salvage_article_object(text: str) -> Any:
-    """Returns an article with the properties that can be read from invalid JSON, or None if it describes no article."""
+    """Returns an article object with the properties that regular expressions find in invalid JSON.
+
+    Returns None if the text does not describe an article.
+    """
     type_names = _TYPE_PROPERTY_PATTERN.findall(text[:5000])
     if not any(map(_ARTICLE_TYPE_PATTERN.search, type_names)) and '"datePublished"' not in text:
         return None
@@ -94,6 +103,7 @@ def _salvage_article_object(text: str) -> Any:
 
 
 def _unescape_json_string(value: str) -> str:
+    """Returns the text of a JSON string that is passed without its quotes; unchanged if its escapes are invalid."""
     try:
         return str(json.loads(f'"{value}"', strict=False))
     except ValueError:
@@ -101,7 +111,10 @@ def _unescape_json_string(value: str) -> str:
 
 
 def _nested_objects(root: Any) -> Iterator[JsonLdObject]:
-    """Yields all nested objects, outer ones first.  Uses a stack, because pages nest deeper than Python recurses."""
+    """Yields the object ``root`` and all objects nested in it that have a type, an id or a headline, outer ones first.
+
+    Not recursive, because hostile pages nest deeper than Python recurses.
+    """
     stack = [root]
     seen = 0
     while stack and seen < MAX_OBJECTS_PER_PAGE * 4:
@@ -118,6 +131,7 @@ def _nested_objects(root: Any) -> Iterator[JsonLdObject]:
 
 
 def _resolve_references(value: Any, by_id: dict[str, JsonLdObject]) -> Any:
+    """Returns the value with each object that consists only of an ``@id`` replaced by the object of that id."""
     if isinstance(value, list):
         return [_resolve_references(element, by_id) for element in value[:50]]
     if isinstance(value, dict) and set(value) <= {"@id", "@type"}:
@@ -126,22 +140,27 @@ def _resolve_references(value: Any, by_id: dict[str, JsonLdObject]) -> Any:
 
 
 def object_types(item: JsonLdObject) -> list[str]:
-    """Returns the item's types without their namespace."""
+    """Returns the names in the object's ``@type``, without their namespace; empty if it has none."""
     value = item.get("@type")
     names = value if isinstance(value, list) else [value]
     return [name.rsplit("/", 1)[-1].rsplit(":", 1)[-1] for name in names if isinstance(name, str)]
 
 
 def is_article_object(item: JsonLdObject) -> bool:
+    """Returns True if a type of the object is that of an article or live blog."""
     return any(_ARTICLE_TYPE_PATTERN.search(name) or name == _LIVE_BLOG_TYPE for name in object_types(item))
 
 
 def is_live_blog_object(item: JsonLdObject) -> bool:
+    """Returns True if the object has the type LiveBlogPosting."""
     return _LIVE_BLOG_TYPE in object_types(item)
 
 
 def property_text(value: Any) -> str:
-    """Returns a property's text from a string, a list or an object; "" if it has none."""
+    """Returns the text of a property value: of a string, of the first element of a list, or of an object's name or URL.
+
+    Returns "" if the value has no text.
+    """
     for _ in range(4):
         if isinstance(value, list):
             value = value[0] if value else ""
@@ -153,6 +172,6 @@ def property_text(value: Any) -> str:
 
 
 def property_texts(value: Any) -> list[str]:
-    """Returns the texts of a property that may hold a list."""
+    """Returns the `property_text` of each element if the value is a list, else of the value; without empty ones."""
     values = value if isinstance(value, list) else [value]
     return [text for text in (property_text(element) for element in values[:100]) if text]

@@ -8,12 +8,11 @@ from typing import Any
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 _MAX_LANGUAGE_SAMPLE_CHARACTERS = 600
-_MIN_SAMPLE_LETTERS = 60  # in the sample; with fewer, the markup decides
-_MIN_NEIGHBOUR_PROBABILITY = (
-    0.98  # probability from which a neighbour of the markup's language is believed: templates are copied
-)
-_MIN_HINT_PROBABILITY = 0.01  # probability below which the markup's language is not that of the text
-# Languages that a short text does not tell apart: the markup decides between them.
+_MIN_SAMPLE_LETTERS = 60  # with fewer letters in the sample, the language that the markup states is returned
+_MIN_NEIGHBOUR_PROBABILITY = 0.98  # a detected neighbour of the markup's language is returned from this probability on
+_MIN_HINT_PROBABILITY = 0.01  # the markup's language is rejected if the model gives it no more
+# Groups of languages that the model confuses in short texts; between two of a group, the markup's language is
+# preferred.
 _NEIGHBOURING_LANGUAGES = (
     {"da", "no", "nb", "nn", "sv", "fo"},
     {"hr", "sr", "bs", "sl", "sh"},
@@ -28,7 +27,7 @@ _NEIGHBOURING_LANGUAGES = (
     {"fa", "ur", "ar", "ps"},
     {"nl", "af"},
 )
-# Codes that the markup or the model uses, and the code that is stored.
+# Codes that markup or model use, mapped to the code that is stored for the language.
 _STORED_CODE_BY_SYNONYM = {
     "nb": "no",
     "nn": "no",
@@ -44,14 +43,15 @@ _STORED_CODE_BY_SYNONYM = {
 
 @cache
 def language_model() -> Any:
-    """The language model; loading it takes a noticeable time."""
+    """Returns the language model of py3langid, which the first call loads (about a second)."""
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
 def detect_language(text: str, hint: str | None = None) -> str | None:
-    """Returns the text's language as ISO 639-1 code.
+    """Returns the text's language as ISO 639-1 code, or None if the text is short and ``hint`` states no language.
 
-    ``hint`` is the language tag of the markup.  It decides for short texts and between neighbouring languages.
+    ``hint`` is the language tag that the markup states, such as ``en-GB``.  It decides for short texts, between
+    neighbouring languages, and where the model is unsure.
     """
     hinted = _primary_subtag(hint)
     sample = text[:_MAX_LANGUAGE_SAMPLE_CHARACTERS]
@@ -73,7 +73,7 @@ def detect_language(text: str, hint: str | None = None) -> str | None:
 
 
 def _primary_subtag(tag: str | None) -> str | None:
-    """Returns ``en`` for ``en-GB``; None for anything that is no language tag."""
+    """Returns the language code of a language tag, such as ``en`` for ``en-GB``; None for other text or None."""
     if not tag:
         return None
     subtag = tag.strip().lower().replace("_", "-").split("-")[0]

@@ -1,4 +1,4 @@
-"""Reads a page's metadata from JSON-LD, OpenGraph and other meta elements, microdata and ``<time>``, in one pass."""
+"""Reads a page's metadata (title, authors, dates ...) from JSON-LD, <meta>, microdata, <time> and bylines."""
 
 # ruff: noqa: SIM905  lists of words are easier to read in one string
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from monitor.extract.jsonld import JsonLdObject
 
+# Names of <meta> elements (property, name or http-equiv) by what they state, most trusted first.
 _PUBLISHED_META_NAMES = (
     "article:published_time article:published og:article:published_time og:published_time article.published"
     " datepublished parsely-pub-date sailthru.date publishdate publish-date publish_date publication_date"
@@ -52,15 +53,17 @@ _KEYWORD_META_NAMES = "news_keywords keywords article:tag parsely-tags sailthru.
 _SECTION_META_NAMES = "article:section parsely-section og:section section cxenseparse:recs:category category".split()
 _IMAGE_META_NAMES = "og:image og:image:secure_url og:image:url twitter:image twitter:image:src thumbnail".split()
 _SPACE_PATTERN = re.compile(r"\s+")
+# Regions whose dates and bylines belong to other stories or to the site.
 _UNRELATED_REGIONS = (
     Region.RELATED | Region.COMMENTS | Region.FOOTER | Region.NAV | Region.ASIDE | Region.PROMO | Region.EMBED
 )
 _find_byline_elements: Callable[[HtmlElement], list[HtmlElement]] = etree.XPath(  # type: ignore[assignment]  # the expression returns elements only
     '//*[(@itemprop and not(self::meta)) or @rel="author" or contains(@class, "yline") or contains(@class, "uthor")]'
 )
-_MAX_TIME_ELEMENTS = 50  # of a page
-_MAX_TEASER_CHARACTERS = 400  # with its headline, summary and date
-_MAX_PERSON_NAME_CHARACTERS = 24  # in alphabetic characters; a longer link text is a headline
+_MAX_TIME_ELEMENTS = 50  # <time> elements that are read per page
+_MAX_TEASER_CHARACTERS = 400  # text of a teaser's box: headline, summary and date
+_MAX_PERSON_NAME_CHARACTERS = 24  # as `alphabetic_length`; a longer link text is a headline
+# In the URL of a page about an author or topic, which is not a story.
 _NON_STORY_PATH_PATTERN = re.compile(
     r"/(?:authors?|people|profiles?|categor(?:y|ies)|tags?|topics?|sections?)/", re.IGNORECASE
 )
@@ -68,7 +71,7 @@ _UPDATE_CLASS_PATTERN = re.compile(r"updat|modif|revis", re.IGNORECASE)
 _PUBLICATION_CLASS_PATTERN = re.compile(r"publi|creat|issued", re.IGNORECASE)
 _FRONT_PAGE_LINK_PATTERN = re.compile(r"\s*(?:(https?://[^/?#\s]+)/?|/)\s*")
 _BIOGRAPHY_CLASS_PATTERN = re.compile(r"bio|box|(?<!v)card|info|about|desc", re.IGNORECASE)
-# A byline starts with "by", or has the digits of a date.
+# Text of a byline rather than a biography: starts with "by", or has digits, as in a date.
 _BYLINE_TEXT_PATTERN = re.compile(r"\W*by\b|.*\d", re.IGNORECASE | re.DOTALL)
 _BYLINE_CLASS_PATTERN = re.compile(
     r"(?:^|[\s_-])(?:by-?line|author(?:s|-?names?|-?links?)?|writer|autor|auteur)(?:[\s_-]|$)", re.IGNORECASE
@@ -77,56 +80,56 @@ _BYLINE_CLASS_PATTERN = re.compile(
 
 @dataclass(slots=True)
 class Metadata:
-    """The statements of a page about its article; a field is empty if the page states nothing."""
+    """What a page states about its article; a field that the page does not state is empty, None or False."""
 
     title: str = ""
-    all_titles: tuple[str, ...] = ()  # all titles that the page states, in no order
-    authors: tuple[str, ...] = ()  # persons
-    newsroom_signature: tuple[str, ...] = ()  # the first byline, if none names a person
+    all_titles: tuple[str, ...] = ()  # all different titles that the page states, unordered
+    authors: tuple[str, ...] = ()  # persons named in bylines
+    newsroom_signature: tuple[str, ...] = ()  # one name from a byline, such as the outlet's, if `authors` is empty
     published_at: datetime | None = None
-    is_dated_by_time_element: bool = False  # only a <time> element states `published_at`
-    unrelated_dates: tuple[str, ...] = ()  # dates of other stories and of events
+    is_dated_by_time_element: bool = False  # no <meta> or JSON-LD states the publication time, but a <time> element
+    unrelated_dates: tuple[str, ...] = ()  # texts of <time> elements that date other stories or events
     modified_at: datetime | None = None
     description: str = ""
     section: str | None = None
     tags: tuple[str, ...] = ()
     image: str | None = None
-    declared_urls: tuple[str, ...] = ()  # its canonical and other declared URLs, most trusted first
-    json_ld_body: str = ""  # articleBody
+    declared_urls: tuple[str, ...] = ()  # URLs that the page states as its own, most trusted first
+    json_ld_body: str = ""  # articleBody of the JSON-LD article
     og_type: str = ""
     json_ld_types: frozenset[str] = frozenset()
     is_live_blog: bool = False
-    is_declared_paid: bool = False  # it declares that it is not free to read
+    is_declared_paid: bool = False  # the page declares that reading costs money
     has_own_json_ld: bool = False  # a JSON-LD article has the page's URL or its title
     json_ld_article_count: int = 0
     is_meta_refresh_redirect: bool = False
-    sources: list[str] = field(default_factory=list)  # "json-ld" if it describes the article
+    sources: list[str] = field(default_factory=list)  # holds "json-ld" if a JSON-LD object describes the article
 
 
 @dataclass(slots=True)
 class _RawMetadata:
-    meta_contents: dict[str, list[str]] = field(default_factory=dict)  # contents of meta elements by lower-case name
-    json_ld_scripts: list[str] = field(default_factory=list)  # JSON-LD
+    meta_contents: dict[str, list[str]] = field(default_factory=dict)  # contents of <meta> elements by lower-case name
+    json_ld_scripts: list[str] = field(default_factory=list)  # texts of the JSON-LD scripts
     microdata_values: dict[str, list[str]] = field(default_factory=dict)
-    published_times: list[str] = field(default_factory=list)  # of <time> next to the title or the text
-    update_times: list[str] = field(default_factory=list)  # of <time> that states an update
-    unrelated_times: list[str] = field(default_factory=list)  # of <time> that states anything else
-    time_element_count: int = 0  # <time> elements read
+    published_times: list[str] = field(default_factory=list)  # texts of <time> elements that may date the story
+    update_times: list[str] = field(default_factory=list)  # texts of <time> elements that date an update
+    unrelated_times: list[str] = field(default_factory=list)  # texts of <time> that date other stories or events
+    time_element_count: int = 0  # number of <time> elements read
     canonical_urls: list[str] = field(default_factory=list)
     h1_texts: list[str] = field(default_factory=list)
     byline_texts: list[str] = field(default_factory=list)
-    byline_container: HtmlElement | None = None  # of the first byline
-    front_page_link_texts: list[str] = field(default_factory=list)  # of links to the site's front page
+    byline_container: HtmlElement | None = None  # an element around the first byline; others must be inside
+    front_page_link_texts: list[str] = field(default_factory=list)  # probably the site's name
     title_element_text: str = ""
 
 
 def read_metadata(
     root: HtmlElement, url: str, *, outlet_name: str = "", latest: datetime, country: str | None = None
 ) -> Metadata:
-    """Returns the metadata of the page at ``url``.
+    """Returns the metadata of the page at ``url`` whose root element is ``root``.
 
-    Dates after ``latest`` are ignored.  ``country`` sets the order of day and month, and the time zone of times that
-    state none.  ``outlet_name`` is removed from titles and authors.
+    Dates after ``latest`` are ignored.  ``country`` (ISO 3166) sets the order of day and month, and the time zone of
+    times without one.  ``outlet_name`` is removed from titles and authors.
     """
     raw = _collect_raw_metadata(root, url)
     items = jsonld.objects_in_scripts(raw.json_ld_scripts)
@@ -245,14 +248,16 @@ def _collect_raw_metadata(root: HtmlElement, url: str) -> _RawMetadata:  # noqa:
 
 
 def _collect_front_page_link(link: HtmlElement, url: str, raw: _RawMetadata) -> None:
+    """Adds the text of a link to ``raw`` if it leads to the front page of the site of ``url``."""
     match = _FRONT_PAGE_LINK_PATTERN.fullmatch(link.get("href", ""))
     if match and len(raw.front_page_link_texts) < 10 and (not match[1] or is_same_site(match[1], url)):
         text = _element_text(link)
-        if 5 <= len(text) <= 40:  # a shorter one may be the start of a headline
+        if 5 <= len(text) <= 40:  # a shorter text may be the first word of a headline
             raw.front_page_link_texts.append(text)
 
 
 def _collect_time_element(element: HtmlElement, url: str, raw: _RawMetadata) -> None:
+    """Adds the date of a <time> element to the published, update or unrelated times of ``raw``."""
     stated = element.get("datetime") or element.get("content") or _element_text(element)
     if not stated or raw.time_element_count >= _MAX_TIME_ELEMENTS:
         return
@@ -264,14 +269,17 @@ def _collect_time_element(element: HtmlElement, url: str, raw: _RawMetadata) -> 
 
 
 def _is_in_sentence(element: HtmlElement) -> bool:
-    """Returns True if the story's own text states the date."""
+    """Returns True if a <time> element stands in a sentence of a paragraph, list item or quotation."""
     paragraph = next(element.iterancestors("p", "li", "blockquote"), None)
     text = _element_text(paragraph) if paragraph is not None else ""
     return len(text) > len(_element_text(element)) + 40 and SENTENCE_END.search(text) is not None
 
 
 def _is_in_teaser(element: HtmlElement, url: str) -> bool:
-    """Returns True if the element stands next to a link to another page, in a box that holds no other date or title."""
+    """Returns True if a <time> element dates a teaser: its box links to another page and holds no other date or h1.
+
+    ``url`` is the URL of this page.
+    """
     box = element
     for outer in islice(element.iterancestors(), 4):
         if len(list(islice(outer.iter("h1", "time"), 2))) > 1 or outer.tag in {"body", "html", "main", "article"}:
@@ -297,6 +305,7 @@ def _is_in_teaser(element: HtmlElement, url: str) -> bool:
 
 
 def _links_to_other_page(link: HtmlElement, url: str) -> bool:
+    """Returns True if the link may lead to another story than that at ``url``; False for links to authors or topics."""
     href = link.get("href", "").strip()
     if not href or href.startswith(("#", "javascript:", "mailto:")) or _has_byline_class(link):
         return False
@@ -309,7 +318,7 @@ def _links_to_other_page(link: HtmlElement, url: str) -> bool:
 
 
 def _is_update_time(element: HtmlElement) -> bool:
-    """Returns True if the element's class, or the text before it, says that it dates an update."""
+    """Returns True if the class of a <time> element, or the label before it, says that it dates an update."""
     parent, previous = element.getparent(), element.getprevious()
     names = f"{element.get('class', '')} {element.get('itemprop', '')}"
     if parent is not None and parent.tag == "span":
@@ -317,7 +326,7 @@ def _is_update_time(element: HtmlElement) -> bool:
     if _UPDATE_CLASS_PATTERN.search(names):
         return not _PUBLICATION_CLASS_PATTERN.search(names)
     while previous is not None and not isinstance(previous.tag, str) and not (previous.tail or "").strip():
-        previous = previous.getprevious()  # a comment
+        previous = previous.getprevious()  # skips comments
     if previous is not None:
         is_label = isinstance(previous.tag, str) and previous.tag != "time"
         label = (previous.tail or "").strip() or (_element_text(previous) if is_label else "")
@@ -327,7 +336,7 @@ def _is_update_time(element: HtmlElement) -> bool:
 
 
 def _is_in_unrelated_region(element: HtmlElement) -> bool:
-    """Returns True if the element stands in a region that belongs to other stories, or to none."""
+    """Returns True if one of the six innermost elements around the element is marked as one of `_UNRELATED_REGIONS`."""
     enclosing_regions, outer = 0, element.getparent()
     for _ in range(6):
         if outer is None or not isinstance(outer.tag, str):
@@ -339,7 +348,7 @@ def _is_in_unrelated_region(element: HtmlElement) -> bool:
 
 
 def _collect_microdata_or_byline(element: HtmlElement, raw: _RawMetadata) -> None:
-    """Adds the element's microdata property, or its text if it is a byline."""
+    """Adds to ``raw`` the element's microdata property, or its text if its rel or class marks it as a byline."""
     name = element.get("itemprop")
     if name in _PROPERTIES_SHARED_WITH_COMMENTS and _is_in_comment(element):
         return
@@ -359,32 +368,39 @@ def _collect_microdata_or_byline(element: HtmlElement, raw: _RawMetadata) -> Non
         has_biography_class = _BIOGRAPHY_CLASS_PATTERN.search(element.get("class", "")) and len(text.split()) > 6
         is_biography = has_biography_class and not _BYLINE_TEXT_PATTERN.match(text)
         ancestors = list(islice(element.iterancestors(), 6))
-        is_near_first = raw.byline_container is None or raw.byline_container in ancestors  # others sign other stories
+        # A byline outside of the element around the first one belongs to another story.
+        is_near_first = raw.byline_container is None or raw.byline_container in ancestors
         if 3 <= len(text) <= 150 and not is_biography and is_near_first and not _is_in_unrelated_region(element):
             raw.byline_texts.append(text)
             raw.byline_container = raw.byline_container if raw.byline_container is not None else ancestors[:3][-1]
 
 
+# Microdata properties that readers' comments may have too.
 _PROPERTIES_SHARED_WITH_COMMENTS = frozenset({"author", "datePublished", "dateModified", "dateCreated"})
 
 
 def _is_in_comment(element: HtmlElement) -> bool:
-    """Returns True if the element belongs to a reader's comment."""
+    """Returns True if one of the eight innermost elements around the element is marked as readers' comments."""
     for outer in islice(element.iterancestors(), 8):
         if outer.get("itemprop") == "comment":
             return True
         class_and_id = f"{outer.get('class', '')} {outer.get('id', '')}".strip()
         if regions(outer.tag, class_and_id, "") & Region.COMMENTS:
-            return next(outer.iter("h1"), None) is None  # around an h1, a name such as "has-comments" is the page's
+            return next(outer.iter("h1"), None) is None
     return False
 
 
 def _has_byline_class(element: HtmlElement) -> bool:
+    """Returns True if a class of the element is that of a byline or author's name."""
     return bool(_BYLINE_CLASS_PATTERN.search(CAMEL_CASE_BOUNDARY_PATTERN.sub("-", element.get("class", ""))))
 
 
 def _article_object(items: Sequence[JsonLdObject], count_matches: Callable[[JsonLdObject], int]) -> JsonLdObject:
-    """Returns the JSON-LD item that describes this page, rather than one that it refers to; {} if there is none."""
+    """Returns the JSON-LD object that describes the page's article; {} if there is none.
+
+    Among several articles, chooses the one that matches the page best (``count_matches``) and adds properties of the
+    other ones that match.  Without an article, chooses the first dated object that is no media object or comment.
+    """
     articles = [item for item in items if jsonld.is_article_object(item)]
     if len(articles) <= 1:
         if articles:
@@ -398,6 +414,7 @@ def _article_object(items: Sequence[JsonLdObject], count_matches: Callable[[Json
         return dated[0] if dated else {}
 
     def match_score(item: JsonLdObject) -> int:
+        """Returns 8 for each match with the page's URL or title, and 1 for each property that articles have."""
         properties = sum(key in item for key in ("datePublished", "author", "headline", "articleBody"))
         return 8 * count_matches(item) + properties
 
@@ -412,7 +429,7 @@ def _article_object(items: Sequence[JsonLdObject], count_matches: Callable[[Json
 
 
 def _page_match_counter(url: str, raw: _RawMetadata) -> Callable[[JsonLdObject], int]:
-    """Returns a function that counts how an item matches the page: 1 for its URL and 1 for its title."""
+    """Returns a function that counts the matches of a JSON-LD object with the page: 1 for its URL, 1 for its title."""
     page_id = story_id(url)
     page_titles = {fold_letters(text) for text in (*raw.h1_texts, *raw.meta_contents.get("og:title", ()))}
 
@@ -426,7 +443,10 @@ def _page_match_counter(url: str, raw: _RawMetadata) -> Callable[[JsonLdObject],
 
 
 def _date_texts(article: JsonLdObject, key: str, raw: _RawMetadata, names: Iterable[str]) -> list[str]:
-    """Returns the texts that state a date in JSON-LD, meta elements and microdata, most trusted first."""
+    """Returns the texts that state a date, most trusted first.
+
+    Reads the property ``key`` of the JSON-LD article and of the microdata, and the <meta> elements called ``names``.
+    """
     texts = [
         jsonld.property_text(article.get(key) or ""),
         *_first_value_per_name(raw.meta_contents, names),
@@ -436,12 +456,13 @@ def _date_texts(article: JsonLdObject, key: str, raw: _RawMetadata, names: Itera
 
 
 def _creation_date_texts(article: JsonLdObject, raw: _RawMetadata) -> list[str]:
+    """Returns the texts of the property dateCreated in JSON-LD and microdata, in this order."""
     texts = [jsonld.property_text(article.get("dateCreated") or ""), *raw.microdata_values.get("dateCreated", ())]
     return [text for text in texts if text]
 
 
 def _byline_texts(article: JsonLdObject, raw: _RawMetadata) -> tuple[list[str], ...]:
-    """Returns the byline texts of each source, most trusted source first."""
+    """Returns four lists of byline texts: of JSON-LD, <meta>, microdata, and elements with a byline class."""
     json_ld_authors = article.get("author") or article.get("creator") or []
     return (
         [
@@ -455,6 +476,7 @@ def _byline_texts(article: JsonLdObject, raw: _RawMetadata) -> tuple[list[str], 
 
 
 def _site_names(raw: _RawMetadata, items: Iterable[JsonLdObject], url: str, outlet_name: str) -> list[str]:
+    """Returns the names of the site by outlet, host, front page links, <meta> and JSON-LD; a name may occur twice."""
     host = (urlsplit(url).hostname or "").removeprefix("www.")
     names = [
         outlet_name,
@@ -475,6 +497,7 @@ def _site_names(raw: _RawMetadata, items: Iterable[JsonLdObject], url: str, outl
 
 
 def _story_tags(article: JsonLdObject, raw: _RawMetadata) -> tuple[str, ...]:
+    """Returns up to 30 different keywords of the JSON-LD article, or of <meta> elements if it has none."""
     values = jsonld.property_texts(article.get("keywords") or []) or [
         value for name in _KEYWORD_META_NAMES for value in raw.meta_contents.get(name, ())
     ]
@@ -488,6 +511,7 @@ def _story_tags(article: JsonLdObject, raw: _RawMetadata) -> tuple[str, ...]:
 
 
 def _json_ld_image_url(article: JsonLdObject) -> str:
+    """Returns the URL of the first image of the JSON-LD article, which may be relative; "" without an image."""
     image = article.get("image") or article.get("thumbnailUrl") or ""
     if isinstance(image, list):
         image = image[0] if image else ""
@@ -497,6 +521,7 @@ def _json_ld_image_url(article: JsonLdObject) -> str:
 
 
 def _is_declared_paid(article: JsonLdObject, raw: _RawMetadata) -> bool:
+    """Returns True if JSON-LD says that the article is not free, or a <meta> that it is locked or metered."""
     accessible_for_free = jsonld.property_text(
         article.get("isAccessibleForFree") if isinstance(article.get("isAccessibleForFree"), str) else ""
     )
@@ -512,11 +537,12 @@ def _is_declared_paid(article: JsonLdObject, raw: _RawMetadata) -> bool:
 
 
 def _first_value_per_name(values: dict[str, list[str]], names: Iterable[str]) -> list[str]:
-    """Returns the first value of each name that has one."""
+    """Returns the first value of each of ``names`` that has values, in the order of ``names``."""
     return [values[name][0] for name in names if values.get(name)]
 
 
 def _absolute_web_url(base_url: str, address: str) -> str | None:
+    """Returns the address as absolute http or https URL; None if empty, invalid or longer than 2000 characters."""
     try:
         url = urljoin(base_url, address.strip()) if address else ""
     except ValueError:
@@ -524,8 +550,10 @@ def _absolute_web_url(base_url: str, address: str) -> str | None:
     return url if url.startswith(("http://", "https://")) and len(url) < 2000 else None
 
 
+# Returns the texts inside an element that are not in scripts or styles.
 _find_visible_text_nodes = etree.XPath("descendant::text()[not(parent::script or parent::style)]")
 
 
 def _element_text(element: HtmlElement) -> str:
+    """Returns the text inside an element, without scripts and styles, with white space collapsed."""
     return _SPACE_PATTERN.sub(" ", " ".join(cast("list[str]", _find_visible_text_nodes(element)))).strip()

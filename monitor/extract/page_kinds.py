@@ -1,4 +1,4 @@
-"""Decides whether a page is a story, and which flags the story carries."""
+"""Decides whether a page is a story, and which flags the story gets (paywall, truncated, consent, live)."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from monitor.extract.metadata import Metadata
     from monitor.models import Page
 
+# First bytes of images, audio, video, PDF and archives.
 _BINARY_FILE_SIGNATURE_PATTERN = re.compile(
     rb"\s*(?:%PDF|\x89PNG|\xff\xd8\xff|GIF8|RIFF|PK\x03\x04|\x1f\x8b|OggS|ID3|\x00\x00\x00.ftyp)", re.DOTALL
 )
+# First bytes of an RSS or Atom feed or of a sitemap.
 _FEED_START_PATTERN = re.compile(
     rb"\s*(?:<\?xml[^>]{0,200}\?>\s*(?:<\?[^>]{0,500}\?>\s*|<!--.{0,500}?-->\s*)*)?"
     rb"<(?:rss|feed|urlset|sitemapindex|rdf:RDF)\b",
@@ -52,8 +54,8 @@ _ANY_WALL_PATTERN = re.compile(
     re.IGNORECASE,
 )
 _TRAILING_ELLIPSIS_PATTERN = re.compile(r"(?:…|\.\.\.|\[…\]|\[\.\.\.\])\W{0,3}$")
-_MIN_UNPROVEN_STORY_CHARACTERS = 140  # of running text; a shorter text is a story only if the metadata proves it
-_MIN_STORY_CHARACTERS = 60  # of running text; a shorter text is no story
+_MIN_UNPROVEN_STORY_CHARACTERS = 140  # of running text; a page with less is a story only if metadata and title prove it
+_MIN_STORY_CHARACTERS = 60  # of running text; a page with less is never a story
 _WORD_PATTERN = re.compile(r"\w+")
 _LETTERS_PATTERN = re.compile(r"[^\W\d]+")
 _STORY_JSON_LD_TYPES = frozenset(
@@ -71,7 +73,7 @@ _INDEX_JSON_LD_TYPES = frozenset({"CollectionPage", "SearchResultsPage", "Profil
 
 
 def reject_non_html(page: Page) -> NotArticle | None:
-    """Returns why the page is no HTML, as its first bytes and its content type show; None if it may be HTML."""
+    """Returns the page's kind if its first bytes or its content type show that it is not HTML; None otherwise."""
     content_type = page.content_type.lower()
     if _BINARY_FILE_SIGNATURE_PATTERN.match(page.body[:100]) or content_type.startswith(
         ("image/", "video/", "audio/", "application/pdf")
@@ -89,7 +91,10 @@ def reject_non_html(page: Page) -> NotArticle | None:
 def reject_non_story(
     page: Page, root: HtmlElement, layout: Layout, metadata: Metadata, kept: Sequence[Block]
 ) -> NotArticle | None:
-    """Returns why the page is no story; None if it is one.  ``kept`` are the blocks of its text."""
+    """Returns the page's kind if it is not a story; None if it is.
+
+    ``kept`` holds the blocks that were chosen as the story's text.
+    """
     length = total_weight(kept)
     path = urlsplit(page.url).path
     claims_story = (
@@ -97,7 +102,7 @@ def reject_non_story(
         or metadata.og_type == "article"
         or "json-ld" in metadata.sources
     )
-    # A text of 600 characters or more needs no proof.
+    # Proof that a short text is a story; `proven` is not used for texts of 600 or more characters.
     proven = (
         length < 600
         and (claims_story or metadata.published_at is not None)
@@ -141,7 +146,10 @@ def reject_non_story(
 
 
 def _is_index_page(layout: Layout, metadata: Metadata, url: str, length: float, *, claims_story: bool) -> bool:
-    """Returns True if the page holds many linked headlines and little running text (``length`` characters)."""
+    """Returns True if the page is a list of stories: many linked headlines, and little running text.
+
+    ``length`` is the amount of running text.  ``claims_story`` says that the metadata describes one article.
+    """
     if claims_story and metadata.json_ld_article_count <= 2 and metadata.published_at:
         return False
     headlines = sum(
@@ -159,7 +167,7 @@ def _is_index_page(layout: Layout, metadata: Metadata, url: str, length: float, 
 
 
 def _is_teaser_list_page(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -> bool:
-    """Returns True if nearly all of the text stands below linked headlines and the metadata names no single story."""
+    """Returns True if most of the text stands below linked headlines and the metadata does not describe one story."""
     if (
         metadata.has_own_json_ld
         or metadata.og_type == "article"
@@ -173,15 +181,15 @@ def _is_teaser_list_page(layout: Layout, metadata: Metadata, kept: Sequence[Bloc
 
 
 def _is_below_linked_headline(layout: Layout, block: Block) -> bool:
-    """Returns True if a linked headline stands just above the block."""
-    near = layout.blocks[max(0, block.index - 2) : block.index]  # a date may stand between
+    """Returns True if one of the two blocks before the block is a linked headline."""
+    near = layout.blocks[max(0, block.index - 2) : block.index]  # two, because a date may come between
     return any(title.link_density > 0.9 and 25 <= len(title.text) <= 200 for title in near)
 
 
 def _shares_words_with_title(metadata: Metadata, kept: Sequence[Block]) -> bool:
-    """Returns True if a paragraph shares a word with the title, which the text of a wall or dialogue seldom does.
+    """Returns True if a text block shares a word with the title, unlike the texts of paywalls and consent dialogues.
 
-    A paragraph that reads like a wall must share two words.
+    A block that matches `_ANY_WALL_PATTERN` must share two words.
     """
     title = _word_prefixes(metadata.title)
     return any(
@@ -191,12 +199,12 @@ def _shares_words_with_title(metadata: Metadata, kept: Sequence[Block]) -> bool:
 
 
 def _word_prefixes(text: str) -> set[str]:
-    """The first five letters of the text's longer words, which inflection does not change."""
+    """Returns the first five letters of each word of four or more letters, case-folded: a crude stem."""
     return {word[:5] for word in _WORD_PATTERN.findall(text.casefold()) if len(word) > 3}
 
 
 def _is_error_title(title: str) -> bool:
-    """Returns True if a part of the title, split from the site's name, says only that the page does not exist."""
+    """Returns True if a section of the title, split at its separators, is only an error message such as "Not found"."""
     return any(
         _ERROR_TITLE_PATTERN.search(part)
         and not set(_LETTERS_PATTERN.findall(_ERROR_TITLE_PATTERN.sub(" ", part).casefold()))
@@ -207,19 +215,21 @@ def _is_error_title(title: str) -> bool:
 
 
 def _is_login_page(root: HtmlElement, path: str, *, proven: bool) -> bool:
+    """Returns True if the URL's path is that of a login, or if a page not proven a story asks for a password."""
     return bool(_LOGIN_PATH_PATTERN.search(path)) or (
         not proven and bool(root.xpath('boolean(//input[@type="password"])'))
     )
 
 
 def _visible_text(root: HtmlElement, layout: Layout, length: float) -> str:
-    """The page's visible text; for a page with hardly any text, also the text shown without JavaScript."""
+    """Returns the texts of the page's blocks; for a page with little text, all its text, <noscript> included."""
     if length < _MIN_STORY_CHARACTERS:
         return str(root.text_content())[:200_000]
     return "\n".join(block.text for block in layout.blocks)[:200_000]
 
 
 def _is_consent_wall(layout: Layout, kept: Sequence[Block], length: float) -> bool:
+    """Returns True if the chosen text, or that of a page with little text, asks for consent to cookies."""
     if kept and _CONSENT_WALL_PATTERN.search(" ".join(block.text for block in kept[:3])):
         return True
     shown = [
@@ -231,9 +241,10 @@ def _is_consent_wall(layout: Layout, kept: Sequence[Block], length: float) -> bo
 
 
 def story_flags(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -> tuple[str, ...]:
-    """The story's flags.
+    """Returns the story's flags; empty if none applies.
 
-    ``paywall``, ``truncated``, ``consent`` (the text is that of a dialogue) or ``live`` (the text still grows).
+    ``paywall``: reading on costs money; ``truncated``: the page holds only the beginning; ``consent``: the text is that
+    of a consent dialogue; ``live``: a live blog, whose text still grows.
     """
     names = []
     near = layout.blocks[kept[0].index : kept[-1].index + 15] if kept else layout.blocks

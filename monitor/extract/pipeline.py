@@ -1,4 +1,4 @@
-"""Extracts an article from a page: decodes and parses it, reads the metadata, finds the text, checks the page kind."""
+"""Extracts the article of a page: decodes and parses the page, reads its metadata, finds the text, judges its kind."""
 
 from __future__ import annotations
 
@@ -39,22 +39,23 @@ if TYPE_CHECKING:
     from monitor.extract.options import ExtractionOptions
     from monitor.models import Page
 
-MAX_MARKUP_CHARACTERS = 4_000_000  # of markup that is parsed; the largest real pages have two million
-MAX_TRAFILATURA_ELEMENTS = 25_000  # for trafilatura, whose time grows faster than the page
-MAX_TRAFILATURA_DEPTH = 240  # of nested elements, for the same reason
-MAX_ATTRIBUTES_PER_ELEMENT = 1000  # of one element, because the parser compares each with all before it
+MAX_MARKUP_CHARACTERS = 4_000_000  # longer markup is cut off; the largest pages on the Web have two million
+MAX_TRAFILATURA_ELEMENTS = 25_000  # on larger pages trafilatura is not used: its time grows faster than the page
+MAX_TRAFILATURA_DEPTH = 240  # nesting of elements up to which trafilatura is used, for the same reason
+MAX_ATTRIBUTES_PER_ELEMENT = 1000  # tags with more are removed: the parser compares each attribute with all before it
 _LONG_TAG_PATTERN = re.compile(r"<[A-Za-z][^>]{10000,}>?")
-_MIN_CHARACTERS_WITHOUT_RETRY = 600  # of running text; a shorter text may have lost most of itself as boilerplate
+_MIN_CHARACTERS_WITHOUT_RETRY = 600  # of running text; if less remains without boilerplate, another choice is tried
 ONE_DAY = timedelta(days=1)
-# One class for all elements: lxml.html would call a Python function for the class of each element at each access.
+# Gives all elements one class.  By default, lxml.html calls a Python function at each access to choose a class.
 _ELEMENT_CLASS_LOOKUP = etree.ElementDefaultClassLookup(element=lxml.html.HtmlElement, comment=lxml.html.HtmlComment)
 
-logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # logs every bad page; the result says what went wrong
+# Both libraries log errors for each bad page, which the result states too.
+logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
 logging.getLogger("htmldate").setLevel(logging.CRITICAL)
 
 
 def extract_article(page: Page, options: ExtractionOptions) -> Article | NotArticle:
-    """Returns the page's article, or the kind of the page if it is no article."""
+    """Returns the page's article, or the page's kind if it has no article."""
     not_article = page_kinds.reject_non_html(page)
     if not_article:
         return not_article
@@ -69,14 +70,18 @@ def extract_article(page: Page, options: ExtractionOptions) -> Article | NotArti
     )
     layout = blocks.parse_layout(_extraction_root(root, options))
     story_blocks, method = _find_story_blocks(root, layout, metadata, page, options)
-    story_blocks, block_hashes, left_out = boilerplate.drop_boilerplate(layout, story_blocks, options.boilerplate)
-    nothing_left_out = bool(block_hashes) and not left_out
-    is_short = nothing_left_out or blocks.total_weight(story_blocks) < _MIN_CHARACTERS_WITHOUT_RETRY
+    story_blocks, block_hashes, removed_texts = boilerplate.drop_boilerplate(layout, story_blocks, options.boilerplate)
+    is_nothing_removed = bool(block_hashes) and not removed_texts
+    is_short = is_nothing_removed or blocks.total_weight(story_blocks) < _MIN_CHARACTERS_WITHOUT_RETRY
+    # Tries the blocks chosen by markup if all blocks are boilerplate (then none was removed) or little text remains.
     if is_short and not options.boilerplate.isdisjoint(block_hashes):
         hints = StoryHints.of(metadata.title, metadata.all_titles, metadata.description)
         retry = boilerplate.drop_boilerplate(layout, body.choose_story_blocks(layout, "", hints), options.boilerplate)
-        if retry[2] and (nothing_left_out or blocks.total_weight(retry[0]) > blocks.total_weight(story_blocks)):
-            (story_blocks, block_hashes, left_out), method = retry, "blocks"  # the first choice was boilerplate
+        if retry[2] and (is_nothing_removed or blocks.total_weight(retry[0]) > blocks.total_weight(story_blocks)):
+            (story_blocks, block_hashes, removed_texts), method = (
+                retry,
+                "blocks",
+            )
 
     text = "\n\n".join(block.text for block in story_blocks)
     not_article = page_kinds.reject_non_story(page, root, layout, metadata, story_blocks)
@@ -99,29 +104,33 @@ def extract_article(page: Page, options: ExtractionOptions) -> Article | NotArti
         method=method,
         flags=page_kinds.story_flags(layout, metadata, story_blocks),
         block_hashes=block_hashes,
-        boilerplate=left_out,
+        boilerplate=removed_texts,
     )
 
 
 def _parse_html(text: str) -> HtmlElement | None:
+    """Returns the root element of a page's markup; None if there is none, as in a page of comments only."""
     text = _LONG_TAG_PATTERN.sub(lambda tag: " " if tag[0].count("=") > MAX_ATTRIBUTES_PER_ELEMENT else tag[0], text)
     parser = lxml.html.HTMLParser(encoding="utf-8", remove_pis=True)
     parser.set_element_class_lookup(_ELEMENT_CLASS_LOOKUP)
     try:
         root = lxml.html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
-    except (etree.ParserError, ValueError):  # only blanks or comments
+    except (etree.ParserError, ValueError):  # the markup holds only white space or comments
         return None
     return root if isinstance(root.tag, str) else None
 
 
 def _remove_element(element: HtmlElement) -> None:
-    """Removes an element, but not the text behind it."""
+    """Removes an element with its content from its document, but not the text that follows it."""
     if element.getparent() is not None:
         element.drop_tree()
 
 
 def _extraction_root(root: HtmlElement, options: ExtractionOptions) -> HtmlElement:
-    """Returns the configured container, or ``root`` if the page has none with more than 100 characters."""
+    """Returns the longest element that matches the configured ``article_selector``.
+
+    Returns ``root`` if no selector is configured or no element with more than 100 characters matches.
+    """
     if options.article_selector:
         container = max(root.cssselect(options.article_selector), key=lambda e: len(e.text_content()), default=None)
         if container is not None and len(container.text_content()) > 100:
@@ -132,7 +141,7 @@ def _extraction_root(root: HtmlElement, options: ExtractionOptions) -> HtmlEleme
 def _find_story_blocks(
     root: HtmlElement, layout: Layout, metadata: Metadata, page: Page, options: ExtractionOptions
 ) -> tuple[list[Block], str]:
-    """Returns the story's blocks, and the method that found them (`Article.method`)."""
+    """Returns the story's blocks and the name of the method that found them, see `Article.method`."""
     hints = StoryHints.of(metadata.title, metadata.all_titles, metadata.description)
     if options.article_selector and layout.nodes and layout.nodes[0].element is not root:
         return body.choose_story_blocks(layout, "", hints), "selector"
@@ -152,7 +161,7 @@ def _find_story_blocks(
         and not metadata.is_live_blog
         and blocks.total_weight(story_blocks) < 0.5 * len(metadata.json_ld_body)
     ):
-        # The page renders its text with JavaScript, or holds it back.
+        # The page shows only the beginning of the text that its metadata states in full.
         return confidence.blocks_from_text(metadata.json_ld_body, story_blocks), "json-ld"
     if confidence.is_suspiciously_short(layout, story_blocks) and blocks.total_weight(
         markup_blocks
@@ -160,11 +169,12 @@ def _find_story_blocks(
         return markup_blocks, "blocks"
     missed_blocks = confidence.missed_blocks(layout, markup_blocks, story_blocks, hints)
     if blocks.total_weight(missed_blocks) > 0.5 * blocks.total_weight(story_blocks):
-        return markup_blocks, "blocks"  # trafilatura found boxes within the story, or readers' comments below it
+        return markup_blocks, "blocks"  # trafilatura chose boxes inside the story, or readers' comments below it
     return story_blocks, "trafilatura"
 
 
 def _trafilatura_text(root: HtmlElement, layout: Layout, url: str) -> str:
+    """Returns the text that trafilatura finds; "" if there is none, or if the page is too large for trafilatura."""
     if (
         layout.is_truncated
         or layout.element_count > MAX_TRAFILATURA_ELEMENTS
@@ -184,11 +194,11 @@ def _choose_published_at(
     page: Page,
     options: ExtractionOptions,
 ) -> datetime | None:
-    """Returns the publication time from the page's metadata, else from the feed, else from a line next to the text.
+    """Returns the publication time in UTC from the page's metadata, else the feed, else the visible text; None if none.
 
-    A metadata date without a time is refined by the feed or the line if they state the same day.  A metadata date that
-    differs from the feed's by more than a day and a half is replaced by the feed's date if it is later, if only a
-    <time> element states it, or if the line on the page confirms the feed.
+    Metadata that states only a day is made precise by the feed's time or a visible time on the same day.  If metadata
+    and feed differ by more than a day and a half, returns the feed's time if the metadata's is later, if only a <time>
+    element states it, or if a visible date confirms the feed; else the metadata's.  The last resort is htmldate.
     """
     latest, default_timezone = page.fetched_at + ONE_DAY, timezones.timezone_of_country(options.country)
     stated_at, listed_at = metadata.published_at, options.listed_at
@@ -229,7 +239,7 @@ def _choose_published_at(
     if not htmldate_day:
         return None
     guessed_at = datetime.fromisoformat(htmldate_day).replace(tzinfo=UTC)
-    # htmldate also reads titles and every <time> element.
+    # A date that htmldate found in a title or a <time> element of another story is not the publication date.
     unrelated_times = (
         *(visible_metadata.first_date_in_line(title, outlet_day_of) for title in metadata.all_titles),
         *map(dates.parse_date, metadata.unrelated_dates),
@@ -240,6 +250,7 @@ def _choose_published_at(
 
 
 def _visible_authors(layout: Layout, story_blocks: list[Block], options: ExtractionOptions) -> tuple[str, ...]:
+    """Returns the authors named in lines next to the story, see `visible_metadata.find_visible_authors`."""
     if not story_blocks:
         return ()
     return visible_metadata.find_visible_authors(

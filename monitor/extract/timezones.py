@@ -1,4 +1,4 @@
-"""The time zone of an outlet's country, for times whose zone its pages do not state."""
+"""Time zones of countries, for times that an outlet's pages state without a time zone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
-# The zone that the national press uses, for countries with several zones.
+# For countries with several time zones: the one in which the national press states times.
 _PRESS_TIMEZONE_BY_COUNTRY = {
     "AR": "America/Argentina/Buenos_Aires",
     "AU": "Australia/Sydney",
@@ -31,7 +31,7 @@ _PRESS_TIMEZONE_BY_COUNTRY = {
 
 @cache
 def timezone_of_country(code: str | None) -> ZoneInfo | None:
-    """Returns the zone of a country by its ISO 3166 code; None if the time zone database does not list the country."""
+    """Returns the time zone of the country with an ISO 3166 code; None for no code or an unknown one."""
     if code is None:
         return None
     name = _PRESS_TIMEZONE_BY_COUNTRY.get(code.upper()) or _first_timezone_by_country().get(code.upper())
@@ -40,7 +40,7 @@ def timezone_of_country(code: str | None) -> ZoneInfo | None:
 
 @cache
 def _first_timezone_by_country() -> dict[str, str]:
-    """The first zone that the time zone database lists for each country."""
+    """Returns the name of the first time zone that the time zone database lists for each ISO 3166 code."""
     table = files("tzdata").joinpath("zoneinfo", "zone.tab").read_text("utf-8")
     rows = (line.split("\t") for line in table.splitlines() if not line.startswith("#"))
     zones: dict[str, str] = {}

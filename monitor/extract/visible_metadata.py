@@ -1,4 +1,4 @@
-"""Finds dates and signatures in a page's text: the line below the title, the line below the story."""
+"""Finds the publication date and the authors in visible lines above and below the story's text."""
 
 from __future__ import annotations
 
@@ -19,35 +19,40 @@ if TYPE_CHECKING:
     from monitor.extract.blocks import Block, Layout
 
     class NumericDateResolver(Protocol):
-        """`monitor.calendar.day_of` for one outlet and page."""
+        """`monitor.calendar.resolve_numeric_date` with the outlet's country and the page's latest time filled in."""
 
         def __call__(self, numbers: tuple[int, int, int], /, *, dotted: bool) -> datetime: ...
 
 
-_MONTH_NAME_REGEX = r"(?:[\u0900-\u0963]{2,12}|[^\W\d]{3,12})"  # Devanagari's vowel signs are no word characters
-# A year of another calendar, such as 1405/09/03, is no date here.
+_MONTH_NAME_REGEX = r"(?:[\u0900-\u0963]{2,12}|[^\W\d]{3,12})"  # [^\W\d] does not match the vowel signs of Devanagari
+# A date in figures or words; years outside of 1900 to 2099, as of other calendars (1405/09/03), do not match.
 _DATE_PATTERN = re.compile(
     r"(?<!\d)(?P<year>(?:19|20)\d\d)\s?[./\-年]\s?(?P<month>\d{1,2})\s?[./\-月]\s?(?P<day>\d{1,2})"
     r"|(?<!\d)(?<!\d[./-])(?P<first>\d{1,2})\s?[./-]\s?(?P<second>\d{1,2})\s?[./-]\s?(?P<last>(?:19|20)?\d\d)(?!\d)"
     rf"|(?P<worded>(?<!\d)\d{{1,2}}(?:st|nd|rd|th|er|º|\.)?\s(?:de\s|d')?{_MONTH_NAME_REGEX}\.?,?\s(?:de\s|del\s)?(?:19|20)\d\d"
     rf"|{_MONTH_NAME_REGEX}\.?\s\d{{1,2}}(?:st|nd|rd|th)?,?\s(?:19|20)\d\d)"
 )
+# A time of day with an optional 12-hour mark and time zone.
 _TIME_PATTERN = re.compile(
     r"(?:(?P<half>上午|下午|午前|午後|오전|오후)\s?)?(?<![\d:.])(?P<hour>\d{1,2})\s?[:.hH时時点點시]\s?(?P<minute>\d{2})"
     r"(?::\d{2})?(?!\d|\.\d)[分분]?(?:\s?(?P<english>[AaPp]\.?\s?[Mm]\b\.?))?"
     rf"(?:\s?\(?(?:(?:UTC|GMT)?(?P<offset>[+-]\d{{2}}:?\d{{2}})|(?:UTC|GMT)(?P<hours>[+-]\d{{1,2}})|(?P<zone>{'|'.join(TIMEZONE_BY_ABBREVIATION)}))\b)?"
 )
+# Values of the group "half" that mean p.m.
 _AFTERNOON_WORDS = frozenset({"下午", "午後", "오후"})
-_GAP_BETWEEN_TIME_AND_DATE_PATTERN = re.compile(
-    r"[\s,|·()–—-]*(?:[^\W\d]+\.?)?[\s,|·()–—-]*"
-)  # between a time and its date: at most a weekday
+# Between a time of day and its date: separators and at most one word, such as a weekday.
+_GAP_BETWEEN_TIME_AND_DATE_PATTERN = re.compile(r"[\s,|·()–—-]*(?:[^\W\d]+\.?)?[\s,|·()–—-]*")
+# The beginning of a line that names its author: "By Anna", "Autor: Anna".
 _SIGNATURE_PATTERN = re.compile(
     r"\s*(?:by|von|par|por|de|di|door|av|af|przez|от|autor(?:in)?|auteur|автор|от автора|作者|記者|记者|文)[:：]?\s+\S",
     re.IGNORECASE,
 )
 _FLUSH_RIGHT_STYLE_PATTERN = re.compile(r"text-align\s*:\s*(?:right|end)", re.IGNORECASE)
+# Two to five words without digits at their beginning.
 _PERSON_NAME_PATTERN = re.compile(r"(?!\d)\w[\w.'’-]*(?: (?!\d)\w[\w.'’-]*){1,4}")
+# Regions whose dates and names do not belong to the story.
 _NON_STORY_REGIONS = Region.RELATED | Region.COMMENTS | Region.FOOTER | Region.CAPTION | Region.FIGURE
+# The beginning of a label of an update's time: "Last updated".
 UPDATE_LABEL_PATTERN = re.compile(
     r"\W*(?:last |latest |page |letzte |zuletzt |dernière |última |ultimo )?"
     rf"(?:{regex_alternatives('update_labels')})",
@@ -58,10 +63,10 @@ UPDATE_LABEL_PATTERN = re.compile(
 def find_visible_published_time(
     blocks: Sequence[Block], kept: Sequence[Block], titles: Iterable[str], day_of: NumericDateResolver
 ) -> dates.ParsedTime | None:
-    """Returns the date in the lines just above the story's first block or just below its last one.
+    """Returns the date of the line nearest to the story's text: above or in its first block, else below its last one.
 
-    Titles and sentences are skipped, because they mention other days.  The date of an update is returned only if no
-    other line has a date.
+    ``kept`` are the story's blocks, at least one.  Titles and sentences are skipped, because their dates are those of
+    events.  A date labelled as that of an update is returned only if no other line has a date; None without any date.
     """
     first, last = kept[0].index, kept[-1].index
     below = [block for block in blocks[last + 1 : last + 13] if not block.region & (Region.SHARE | Region.FORM)]
@@ -84,14 +89,17 @@ def find_visible_published_time(
 
 
 def _is_title_or_sentence(block: Block) -> bool:
-    """Returns True if the block is a title or a sentence, whose date is that of the event."""
+    """Returns True if the block is a title, or a sentence of more than 40 characters outside of byline and date."""
     if block.region & Region.TITLE or block.tag == "h1":
         return True
     return len(block.text) > 40 and not block.region & Region.META and SENTENCE_END.search(block.text) is not None
 
 
 def first_date_in_line(text: str, day_of: NumericDateResolver) -> dates.ParsedTime | None:
-    """Returns the first date in a line, with the time of day beside it; None if there is no date."""
+    """Returns the first date in a line, with the time of day directly after or before it; None if there is no date.
+
+    ``day_of`` decides which number of "05/11/2026" is the day.
+    """
     text = with_ascii_digits(text)
     match = _DATE_PATTERN.search(text)
     if not match:
@@ -112,13 +120,13 @@ def first_date_in_line(text: str, day_of: NumericDateResolver) -> dates.ParsedTi
 
 
 def _time_match_before_date(text: str, end: int) -> re.Match[str] | None:
-    """Returns the time of day that stands directly before the date at ``end``."""
+    """Returns the match of the time of day directly before a date, which starts at ``end``; None if there is none."""
     times = _TIME_PATTERN.finditer(text, max(0, end - 40), end)
     return next((time for time in times if _GAP_BETWEEN_TIME_AND_DATE_PATTERN.fullmatch(text, time.end(), end)), None)
 
 
 def _day_of_match(match: re.Match[str], day_of: NumericDateResolver) -> datetime | None:
-    """Returns the day of a `_DATE` match; None if there is no such day."""
+    """Returns the day that a match of `_DATE_PATTERN` states, as midnight UTC; None if the day does not exist."""
     try:
         if match["year"]:
             return datetime(int(match["year"]), int(match["month"]), int(match["day"]), tzinfo=UTC)
@@ -143,9 +151,9 @@ def _day_of_match(match: re.Match[str], day_of: NumericDateResolver) -> datetime
 
 
 def find_visible_authors(layout: Layout, first: int, last: int, sites: Sequence[str]) -> tuple[str, ...]:
-    """Returns the authors that sign in a short line above the story or flush right below it.
+    """Returns the authors in a short line "By ..." above the story, else in a flush-right name below it; () if none.
 
-    ``first`` and ``last`` are the indexes of the story's outermost blocks.
+    ``first`` and ``last`` are the indexes of the story's first and last block; ``sites`` are names that are no authors.
     """
     for block in layout.blocks[max(0, first - 8) : first][::-1]:
         if (

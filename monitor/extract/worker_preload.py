@@ -1,4 +1,4 @@
-"""Imported by the fork server, so that each worker starts with the libraries and the language model loaded."""
+"""Imports the extraction libraries and loads the language model in the fork server, so that workers inherit them."""
 
 from monitor.extract import (
     language,
