@@ -45,7 +45,7 @@ class FakeExtractor:
     def __init__(self) -> None:
         self.result: Article | NotArticle | ExtractionError = ARTICLE
 
-    async def read(self, page, options):
+    async def extract_article(self, page, options):
         if isinstance(self.result, ExtractionError):
             raise self.result
         return self.result

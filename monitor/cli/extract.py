@@ -226,7 +226,7 @@ async def _extract_pages(
             if not isinstance(page, Page):
                 return name, outlet, None, page or FetchError("no page received", kind="empty")
             try:
-                return name, outlet, page, await extractor.read(page, ExtractionOptions.for_outlet(outlet))
+                return name, outlet, page, await extractor.extract_article(page, ExtractionOptions.for_outlet(outlet))
             except ExtractionError as error:
                 return name, outlet, page, error
 

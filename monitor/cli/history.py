@@ -82,11 +82,11 @@ def text_with_marked_changes(before: str, after: str, *, colour: bool) -> Text:
     """
     from rich.text import Text
 
-    from monitor.changes import differences
+    from monitor.changes import word_changes
     from monitor.cli.formatting import printable_text
 
     text = Text()
-    for change in differences(before, after):
+    for change in word_changes(before, after):
         words = printable_text(change.text, strip=False)
         if change.kind == "same":
             text.append(words if len(words) < 160 else f"{words[:70]} … {words[-70:]}")

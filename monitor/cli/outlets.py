@@ -250,7 +250,7 @@ def _print_boilerplate(
 
     for name in names:
         state = states.get(name)
-        blocks = boilerplate.samples(state.memory.get("boilerplate", {})) if state else []
+        blocks = boilerplate.dropped_text_samples(state.memory.get("boilerplate", {})) if state else []
         if as_json:
             import orjson
 

@@ -19,7 +19,7 @@ from monitor.crawl.poll import PollContext, poll
 from monitor.crawl.report import CrawlReport, PollReport
 from monitor.errors import ConfigError, LeaseLost, MonitorError, StoreError
 from monitor.models import now
-from monitor.process_identity import this_process
+from monitor.process_identity import current_process_identity
 from monitor.rendering import engines
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class OutletScheduler:
         self.stop = stop or asyncio.Event()
         self._outlets = {outlet.name: outlet for outlet in self.config.outlets if outlet.name in set(names)}
         self._ignore_schedule, self._continuous, self._on_poll = ignore_schedule, continuous, on_poll
-        self._holder = this_process()
+        self._holder = current_process_identity()
         self._leased: dict[str, OutletState] = {}
         self._polls: dict[asyncio.Task[PollReport], Outlet] = {}
         self._resources = ExitStack()
@@ -151,7 +151,7 @@ class OutletScheduler:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if not self.service.store_away:  # otherwise the leases expire
+        if not self.service.is_store_unavailable:  # otherwise the leases expire
             await asyncio.gather(*map(self._release, self._leased.values()))
         self._leased.clear()
         self._resources.close()

@@ -12,7 +12,7 @@ from monitor.discovery.feed_dates import parse_time
 from monitor.discovery.parsed_source import ParsedSource, newest_candidates
 from monitor.errors import FetchError
 from monitor.models import Candidate
-from monitor.urls import same_site
+from monitor.urls import is_same_site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +91,7 @@ def _entry_url(entry: etree._Element, base: str, home: str) -> str | None:
     if link is None:
         identifier = guid or links.get("id", "")
         return identifier if identifier.startswith(("http://", "https://")) else None
-    if guid not in {"", link} and not same_site(link, home) and same_site(guid, home):
+    if guid not in {"", link} and not is_same_site(link, home) and is_same_site(guid, home):
         return guid  # the link leads through a click-counting service
     return link
 

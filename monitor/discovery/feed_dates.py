@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 
 from dateutil import parser
 
-from monitor.calendar import ZONES, with_iso_day
+from monitor.calendar import TIMEZONE_BY_ABBREVIATION, with_iso_date
 from monitor.models import now
 
 EARLIEST_YEAR = 1990  # no web page is older; programs write 1970 or 0001 for an unknown date
@@ -39,7 +39,7 @@ def parse_time(text: str | None, *, lenient: bool = True) -> datetime | None:
 
 _FINAL_ZONE = re.compile(r"\b([A-Z]{2,4})$")
 _MAIL_ZONES = frozenset({"UTC", "GMT", "EST", "EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT"})  # defined by RFC 2822
-_NON_MAIL_ENDINGS = (ZONES.keys() - _MAIL_ZONES) | {"AM", "PM"}
+_NON_MAIL_ENDINGS = (TIMEZONE_BY_ABBREVIATION.keys() - _MAIL_ZONES) | {"AM", "PM"}
 
 
 def _parse_mail_date(text: str) -> datetime:
@@ -59,5 +59,5 @@ def _parse_partial_date(text: str) -> datetime:
 def _parse_free_form(text: str) -> datetime:
     if sum(c.isdigit() for c in text) < MIN_FREE_FORM_DIGITS:
         raise ValueError(text)  # dateutil takes missing parts from today, so "Monday" would become a date
-    text = with_iso_day(text, country=None, latest=now() + timedelta(days=1))
-    return parser.parse(text, tzinfos=ZONES)
+    text = with_iso_date(text, country=None, latest=now() + timedelta(days=1))
+    return parser.parse(text, tzinfos=TIMEZONE_BY_ABBREVIATION)

@@ -11,7 +11,7 @@ from monitor.discovery.parsed_source import MAX_CANDIDATES, ParsedSource
 from monitor.discovery.url_rules import OutletScope, looks_like_article
 from monitor.errors import FetchError
 from monitor.models import Candidate
-from monitor.urls import is_route
+from monitor.urls import is_page_fragment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,7 +67,7 @@ def page_links(root: HtmlElement, url: str, *, include_menus: bool = False) -> I
         href = (element.get("href") or "").strip()
         if (
             not href
-            or (href[0] == "#" and not is_route(href[1:]))
+            or (href[0] == "#" and not is_page_fragment(href[1:]))
             or href.startswith(("javascript:", "mailto:", "tel:", "data:"))
         ):
             continue
@@ -77,7 +77,7 @@ def page_links(root: HtmlElement, url: str, *, include_menus: bool = False) -> I
             link, fragment = urldefrag(urljoin(base, href))
         except ValueError:  # malformed, such as "http://["
             continue
-        if is_route(fragment):
+        if is_page_fragment(fragment):
             link = f"{link}#{fragment}"
         if link.startswith(("http://", "https://")) and len(link) <= MAX_LINK_LENGTH:
             yield link, markup.plain_text(element.get("title") or element.text_content())

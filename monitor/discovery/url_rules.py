@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from monitor.urls import is_route, site
+from monitor.urls import is_page_fragment, registrable_domain
 
 if TYPE_CHECKING:
     from monitor.config.schema import Outlet
@@ -73,10 +73,10 @@ class OutletScope:
 
     def __init__(self, outlet: Outlet) -> None:
         hosts = (f"http://{host}/" for host in outlet.hosts)
-        self._sites = {site(url) for url in (outlet.url, *outlet.sections, *hosts)} - {""}
+        self._sites = {registrable_domain(url) for url in (outlet.url, *outlet.sections, *hosts)} - {""}
 
     def __contains__(self, url: str) -> bool:
-        return host_of(url) is not None and site(url) in self._sites
+        return host_of(url) is not None and registrable_domain(url) in self._sites
 
 
 def cannot_be_article(url: str) -> bool:
@@ -107,7 +107,7 @@ def _segments(url: str) -> list[str]:
 def _path(url: str) -> str:
     """Returns the path, followed by the fragment when that is the route of a single-page application."""
     parts = urlsplit(url)
-    return f"{parts.path}/{parts.fragment.lstrip('!/')}" if is_route(parts.fragment) else parts.path
+    return f"{parts.path}/{parts.fragment.lstrip('!/')}" if is_page_fragment(parts.fragment) else parts.path
 
 
 def looks_like_article(url: str, title: str = "") -> bool:

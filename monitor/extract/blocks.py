@@ -58,7 +58,7 @@ class Node:
     tag: str
     class_and_id: str
     markup_regions: int  # regions that its tag and its names declare
-    own_regions: int  # the declared regions that are trusted, see `body.resolve_regions`
+    own_regions: int  # the declared regions that are trusted, see `body.clear_misnamed_regions`
     region: int  # all regions that it stands in, its own included
     element: HtmlElement
     depth: int

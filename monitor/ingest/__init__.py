@@ -59,10 +59,8 @@ class Ingest:
     async def page(self, outlet: Outlet, entry: FrontierEntry, page: Page, boilerplate: Boilerplate) -> Outcome:
         """Ingests a fetched page and returns its outcome; ``boilerplate`` learns from the article."""
         try:
-            options = ExtractionOptions.for_outlet(
-                outlet, boilerplate.recurring(), listed_at=entry.candidate.published_at
-            )
-            article = await self.extractor.read(page, options)
+            options = ExtractionOptions.for_outlet(outlet, boilerplate.hashes(), listed_at=entry.candidate.published_at)
+            article = await self.extractor.extract_article(page, options)
         except ExtractionError as error:
             outcome = Outcome(disposition=Disposition.FAILED, kind=error.kind, detail=str(error))
             return await self._postpone(entry, outcome)

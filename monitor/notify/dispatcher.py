@@ -30,7 +30,7 @@ from monitor.notify import delivery_times
 from monitor.notify.channel import Message, Refusals
 from monitor.notify.grouping import group_by_cluster
 from monitor.plural import plural
-from monitor.process_identity import is_dead, this_process
+from monitor.process_identity import current_process_identity, is_dead_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -132,7 +132,7 @@ _deliveries_running: set[str] = set()  # holders of the deliveries of this proce
 def _is_abandoned(holder: str) -> bool:
     """Returns True if the holder's process died, or its delivery in this process ended with an error."""
     process = holder.partition("/")[0]
-    return is_dead(process) or (process == this_process() and holder not in _deliveries_running)
+    return is_dead_process(process) or (process == current_process_identity() and holder not in _deliveries_running)
 
 
 class _Delivery:
@@ -156,7 +156,9 @@ class _Delivery:
         self.recipients = {alert.name: alert.to for alert in config.alerts}
         self.deliver = {alert.name: alert.deliver for alert in config.alerts}
         self.domain = config.mail.sender.rpartition("@")[2].rstrip("> ")
-        self.holder = f"{this_process()}/{uuid.uuid4().hex[:8]}"  # a process may deliver from several threads
+        self.holder = (
+            f"{current_process_identity()}/{uuid.uuid4().hex[:8]}"  # a process may deliver from several threads
+        )
         self.report = DeliveryReport()
 
     def run(self) -> DeliveryReport:

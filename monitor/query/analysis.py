@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from monitor.models import DIRECTION_MARKS
+from monitor.models import DIRECTION_MARK_DELETIONS
 from monitor.query import folding
 from monitor.query.segmentation import LOOKALIKE_REPLACEMENTS, word_boundaries, words_of
 from monitor.query.stemming import stem
@@ -147,7 +147,7 @@ def analysed_tokens(text: str) -> Tokens:
 _word_forms_cache: dict[str, WordForms] = {}
 # A translation table for str.translate.  The Elasticsearch analyzers do not remove direction marks, because stories are
 # stored without them.
-_REMOVED_CHARACTERS = {**folding.INVISIBLE_CHARACTERS, **DIRECTION_MARKS}
+_REMOVED_CHARACTERS = {**folding.INVISIBLE_CHARACTERS, **DIRECTION_MARK_DELETIONS}
 
 
 def word_forms(surface: str) -> WordForms:

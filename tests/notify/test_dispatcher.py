@@ -390,10 +390,10 @@ def test_claims_of_a_dead_local_process_are_sent_at_once(
 ) -> None:
     put(store, "first")
     put(store, "second")
-    monkeypatch.setattr(dispatcher, "_deliveries_running", {f"{process_identity.this_process()}/abc"})
-    host, _pid, began, *identity = process_identity.this_process().split(":")
+    monkeypatch.setattr(dispatcher, "_deliveries_running", {f"{process_identity.current_process_identity()}/abc"})
+    host, _pid, began, *identity = process_identity.current_process_identity().split(":")
     dead = ":".join((host, "999999999", began, *identity))
-    for name, number in ((f"{dead}/abc", 1), (f"{process_identity.this_process()}/abc", 1)):
+    for name, number in ((f"{dead}/abc", 1), (f"{process_identity.current_process_identity()}/abc", 1)):
         assert len(store.claim(holder=name, now=NOW, term=dispatcher.CLAIM_TERM, limit=number)) == 1
     with mail_server() as (behavior, port):
         assert deliver(store, config(port), clock).mails == 1
