@@ -182,7 +182,7 @@ def query(value: str) -> str:
 
 def deliver(value: str) -> str:
     """Validates ``instant``, ``hourly``, ``daily HH:MM`` or ``weekly DAY HH:MM``."""
-    delivery_times.parse(value)
+    delivery_times.parse_schedule(value)
     return value
 
 
@@ -277,5 +277,5 @@ Prefix: TypeAlias = Annotated[str, AfterValidator(prefix)]
 StoreUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_secret_checked_by(store_address))]
 ApiKey: TypeAlias = Annotated[SecretStr, AfterValidator(_secret_checked_by(api_key))]
 Password: TypeAlias = Annotated[SecretStr, WrapValidator(_keep_spaces), AfterValidator(_secret_checked_by(single_line))]
-MailUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_secret_checked_by(mail_url.parse))]
+MailUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_secret_checked_by(mail_url.parse_mail_url))]
 Workers: TypeAlias = Annotated[int | Literal["auto"], BeforeValidator(workers)]
