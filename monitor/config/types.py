@@ -252,7 +252,7 @@ def server_address(value: str) -> SplitResult:
         _ = parts.port
     except ValueError:
         raise ValueError(f"its port or brackets cannot be read; {hint}") from None
-    if mail_url.has_at_after_host(parts):
+    if mail_url.has_at_sign_after_host(parts):
         raise ValueError(f"it has an @ after the host; {hint}")
     return parts
 

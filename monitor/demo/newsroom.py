@@ -203,23 +203,23 @@ class DemoOutlet:
         """Adds a story to the site and to the outlet's feed, sitemap or front page.  Returns the story's URL."""
         with self._lock:
             self._stories[story.slug] = story
-        path = self.path(story)
+        path = self.story_path(story)
         self._serve_html(path, lambda: self._story_page(story.slug))
         if self.profile.page_style == "script":
             self.site.put(f"{path}.json", lambda: pages.script_page_data(self._stories[story.slug]), "application/json")
-        return self.url(story)
+        return self.story_url(story)
 
-    def correct(self, slug: str, **changes: Any) -> None:
+    def correct_story(self, slug: str, **changes: Any) -> None:
         """Replaces fields of a published `DemoStory`, such as ``title``; do not change those that form the URL."""
         with self._lock:
             self._stories[slug] = replace(self._stories[slug], **changes)
 
-    def path(self, story: DemoStory) -> str:
+    def story_path(self, story: DemoStory) -> str:
         local_time = story.published_at + self.profile.utc_offset
         return "/" + self.profile.path_template.format(slug=story.slug, date=local_time, section=story.section.lower())
 
-    def url(self, story: DemoStory) -> str:
-        return self.site.url + self.path(story).removeprefix("/")
+    def story_url(self, story: DemoStory) -> str:
+        return self.site.url + self.story_path(story).removeprefix("/")
 
     @property
     def stories(self) -> list[DemoStory]:
@@ -231,7 +231,7 @@ class DemoOutlet:
 
     def count_page_requests(self, story: DemoStory) -> int:
         """Returns the number of requests for the story's page that the site has answered."""
-        return self.site.count(self.path(story))
+        return self.site.count(self.story_path(story))
 
     def config_entry(self) -> dict[str, Any]:
         """Returns the outlet's entry in the ``outlets`` section of monitor.yaml."""
@@ -295,7 +295,7 @@ class DemoOutlet:
         story = self._stories[slug]
         style = pages.script_page if self.profile.page_style == "script" else pages.PAGE_STYLES[self.profile.page_style]
         teasers = [self._teaser(teased) for teased in self.stories if teased.slug != slug][:TEASERS_PER_STORY]
-        return style(story, self.url(story), self.layout, teasers)
+        return style(story, self.story_url(story), self.layout, teasers)
 
     def _front_page(self) -> str:
         teasers = [self._teaser(story) for story in self.stories[:MAX_SOURCE_ENTRIES]]
@@ -316,12 +316,12 @@ class DemoOutlet:
 
     def _teaser(self, story: DemoStory) -> Teaser:
         # Teasers contain the story's first words, so that alerts would match them if extraction kept teasers.
-        return Teaser(url=self.url(story), title=story.title, text=f"{story.standfirst} {_first_words(story)}")
+        return Teaser(url=self.story_url(story), title=story.title, text=f"{story.standfirst} {_first_words(story)}")
 
     def _feed_entries(self) -> list[FeedEntry]:
         return [
             FeedEntry(
-                url=self.url(story),
+                url=self.story_url(story),
                 title=story.title,
                 summary=story.standfirst,
                 published_at=story.published_at,

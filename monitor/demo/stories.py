@@ -15,7 +15,11 @@ from monitor.models import now
 if TYPE_CHECKING:
     from datetime import datetime
 
-AGE_UNITS = {"m": "minutes", "h": "hours", "d": "days"}  # suffix of ``age`` in stories.yaml -> timedelta argument
+TIMEDELTA_ARGUMENT_BY_SUFFIX = {
+    "m": "minutes",
+    "h": "hours",
+    "d": "days",
+}  # suffix of ``age`` in stories.yaml -> timedelta argument
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +57,7 @@ def model_story() -> DemoStory:
 
 
 def _demo_story(record: dict[str, str], opened_at: datetime) -> DemoStory:
-    age = timedelta(**{AGE_UNITS[record["age"][-1]]: int(record["age"][:-1])})
+    age = timedelta(**{TIMEDELTA_ARGUMENT_BY_SUFFIX[record["age"][-1]]: int(record["age"][:-1])})
     return DemoStory(
         outlet=record["outlet"],
         slug=record["slug"],

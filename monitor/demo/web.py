@@ -42,7 +42,7 @@ class Fault:
     seconds_per_byte: float = 0.0  # pause after each byte of the body
     hang: bool = False  # never responds
     drop: bool = False  # closes the connection in the middle of the body
-    times: int | None = None  # number of requests that fail; None: all until `Site.mend`
+    times: int | None = None  # number of requests that fail; None: all until `Site.clear_fault`
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,7 +102,7 @@ class Site:
         with self._lock:
             self._faults[path] = fault
 
-    def mend(self, path: str = "") -> None:
+    def clear_fault(self, path: str = "") -> None:
         """Removes the fault of ``path``, or all faults if ``path`` is empty."""
         with self._lock:
             if path:
@@ -122,7 +122,7 @@ class Site:
         """Returns the number of recorded requests for ``path`` (None: all) with this response status (None: any)."""
         return sum(path in (None, a.path) and status in (None, a.status) for a in self.recorded_requests)
 
-    def counts(self) -> Counter[str]:
+    def counts_by_path(self) -> Counter[str]:
         """Returns the number of recorded requests by path."""
         return Counter(request.path for request in self.recorded_requests)
 
@@ -156,6 +156,7 @@ class Site:
     # ---- responding, on the connection's thread
 
     def _resource_and_fault(self, path: str) -> tuple[Resource, Fault]:
+        """Returns the response and the fault for one request of ``path``, and counts the fault as used once."""
         with self._lock:
             resource = self._resources.get(path)
             key = path if path in self._faults else "*"
@@ -167,7 +168,7 @@ class Site:
                     del self._faults[key]
         return resource or Resource(status=404, body=b"<h1>Not found</h1>"), fault
 
-    def _record(self, request: RecordedRequest) -> None:
+    def _record_request(self, request: RecordedRequest) -> None:
         with self._lock:
             self._requests.append(request)
 
@@ -191,7 +192,9 @@ def _handler_class(site: Site) -> type[BaseHTTPRequestHandler]:
             path = parts.path + (f"?{parts.query}" if parts.query else "")
             resource, fault = site._resource_and_fault(path)
             if site._closing.wait(site.delay + fault.delay_seconds) or fault.hang:
-                site._record(RecordedRequest(path=path, status=0, headers=self._request_headers(), at=time.time()))
+                site._record_request(
+                    RecordedRequest(path=path, status=0, headers=self._request_headers(), at=time.time())
+                )
                 site._closing.wait()
                 self.close_connection = True
                 return
@@ -203,7 +206,9 @@ def _handler_class(site: Site) -> type[BaseHTTPRequestHandler]:
                 headers.append(("ETag", etag))
                 if self.headers.get("If-None-Match") == etag:
                     status, body = 304, b""
-            site._record(RecordedRequest(path=path, status=status, headers=self._request_headers(), at=time.time()))
+            site._record_request(
+                RecordedRequest(path=path, status=status, headers=self._request_headers(), at=time.time())
+            )
             self.send_response(status)
             for name, value in headers:
                 self.send_header(name, value)

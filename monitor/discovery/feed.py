@@ -91,6 +91,7 @@ def _child_text(element: etree._Element, tag: str) -> str:
 
 
 def _entry_url(entry: etree._Element, base: str, home: str) -> str | None:
+    """Returns the URL of a feed entry's story, or None if the entry has no usable link, guid or id."""
     base = markup.resolve_url(base, entry.get(_XML_BASE_ATTRIBUTE)) or base
     links = _links_by_kind(entry)
     guid = links.get("guid", "")
@@ -124,6 +125,7 @@ def _links_by_kind(element: etree._Element) -> dict[str, str]:
 
 
 def _time_to_live(channel: etree._Element) -> timedelta | None:
+    """Returns the feed's <ttl>, else its <updatePeriod> divided by <updateFrequency>, else None."""
     minutes = _child_text(channel, "ttl")
     if minutes.isdecimal() and 0 < int(minutes) <= MAX_TTL_MINUTES:
         return timedelta(minutes=int(minutes))

@@ -145,6 +145,7 @@ def _xml_parser(*, recover: bool, encoding: str | None = None) -> etree.XMLParse
 
 
 def _parse_broken_xml(body: bytes, charset: str | None) -> etree._Element | None:
+    """Returns the root element of XML with syntax errors, or None if it has no elements."""
     source_start = _SOURCE_START_PATTERN.search(body)
     if source_start and not _HTML_START_PATTERN.search(body, 0, source_start.start()):
         body = body[source_start.start() :]
@@ -160,12 +161,14 @@ def _parse_broken_xml(body: bytes, charset: str | None) -> etree._Element | None
 
 
 def _joined_surrogates(match: re.Match[str]) -> str:
+    """Returns the characters of matched surrogate references; a lone surrogate becomes U+FFFD."""
     numbers = re.findall(r"#(x?)(\w+)", match.group(0))
     surrogates = "".join(chr(int(number, 16 if hexadecimal else 10) & 0xFFFF) for hexadecimal, number in numbers)
     return surrogates.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _decode_xml(body: bytes, charset: str | None) -> str:
+    """Decodes XML: by its declared encoding, else ``charset``, else UTF-8; at last with replacement characters."""
     declared = _DECLARED_ENCODING_PATTERN.match(body)
     for encoding in (declared and declared.group(1).decode(), charset, "utf-8"):
         if codec := _codec_name(encoding):

@@ -345,10 +345,12 @@ def _http_url_or_empty(url: str) -> str:
 
 
 def _truncated(text: str, max_characters: int) -> str:
+    """Returns the text, cut to ``max_characters`` with a final … if it is longer."""
     return text if len(text) <= max_characters else text[: max_characters - 1].rstrip() + "…"
 
 
 def _ascii_phrase(text: str) -> str:
+    """Returns the text in ASCII without accents and header syntax, or "alert" if nothing is left."""
     plain = unicodedata.normalize("NFKD", one_line(text)).encode("ascii", "ignore").decode()
     return re.sub(r'[<>"\\,;:()@\[\]?]', " ", plain).strip() or "alert"
 

@@ -40,7 +40,7 @@ class MailServer:
             return False
 
 
-def has_at_after_host(parts: SplitResult) -> bool:
+def has_at_sign_after_host(parts: SplitResult) -> bool:
     """Returns True if the URL has an @ after the host, usually because its password is not percent-encoded.
 
     For example, smtp://user:12/ss@h is parsed as the host "user", the port 12 and the path /ss@h.
@@ -67,7 +67,7 @@ def parse_mail_url(url: str) -> MailServer:
         raise ValueError("it names no host; percent-encode special characters of the password: / as %2F, @ as %40")
     if parts.path not in ("", "/") or parts.fragment:
         raise ValueError("nothing may follow the port; percent-encode # of the password as %23, / as %2F, ? as %3F")
-    if has_at_after_host(parts):
+    if has_at_sign_after_host(parts):
         raise ValueError("there is an @ after the ?; percent-encode ? of the password as %3F, @ of a file as %40")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     for key in options:

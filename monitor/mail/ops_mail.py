@@ -98,6 +98,7 @@ def _claim_failure_check(store: Store, now: datetime) -> bool:
 
 
 def _failing_outlets(store: Store, config: Config, now: datetime) -> Iterable[OutletState]:
+    """Yields configured outlets that failed for `MIN_FAILING_TIME`, or in `MIN_FAILED_FIRST_POLLS` first polls."""
     configured = {outlet.name for outlet in config.outlets}
     for state in store.outlets():
         if state.name not in configured or not state.failures:

@@ -163,6 +163,7 @@ def _tls_context(server: MailServer, *, verified: bool) -> ssl.SSLContext:
 
 
 def _is_alive(smtp: smtplib.SMTP) -> bool:
+    """Returns True if the server replies to NOOP."""
     try:
         return smtp.noop()[0] == 250
     except (smtplib.SMTPException, OSError):
@@ -170,6 +171,7 @@ def _is_alive(smtp: smtplib.SMTP) -> bool:
 
 
 def _require_ok_reply(reply: tuple[int, bytes]) -> None:
+    """Raises SMTPResponseException unless the reply's code is 250."""
     code, text = reply
     if code != 250:
         raise smtplib.SMTPResponseException(code, text)

@@ -215,6 +215,7 @@ class _DeliveryRun:
     # ---- from the outbox to messages
 
     def _claim_due_notifications(self) -> list[Notification]:
+        """Claims due notifications and returns those to send; postpones those of snoozed alerts."""
         claimed: list[Notification] = []
         at = self.now()
         if freed := self.store.release_claims(_is_abandoned_claim):
@@ -366,6 +367,7 @@ class _DeliveryRun:
         self._return_to_outbox(message, to=message.to, error=error, delay=None)
 
     def _return_to_outbox(self, message: Message, *, to: tuple[str, ...], error: str, delay: timedelta | None) -> None:
+        """Postpones the notifications by ``delay``, or by the next of `DELIVERY_RETRY_DELAYS` if it is None."""
         at = self.now()
         postponed = [
             replace(

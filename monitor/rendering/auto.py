@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # After this time a remembered engine is ignored and the page is first fetched without rendering again.
 PLAIN_RETRY_INTERVAL = timedelta(days=7)
-HOPELESS_LIFETIME = timedelta(days=1)  # for which pages that no engine could read are not rendered again
+UNREADABLE_RETRY_INTERVAL = timedelta(days=1)  # for which pages that no engine could read are not rendered again
 MAX_URL_PATTERNS = 50  # remembered per outlet; the oldest are forgotten
 MIN_TEXT_CHARACTERS = 400  # visible characters outside navigation; a page with as many needs no rendering
 MAX_EMPTY_PAGE_CHARACTERS = 120  # exclusive; a page with fewer visible characters counts as empty
@@ -85,6 +85,7 @@ def _has_paragraphs(body: bytes) -> bool:
 
 
 def _visible_text(element: Any) -> str:
+    """Returns the text in an element, without scripts, navigation, headers and footers."""
     skipped = {text for child in element.iter(*_NON_TEXT_TAGS) for text in child.itertext()}
     return " ".join(str(text) for text in element.itertext() if text not in skipped)
 
@@ -126,7 +127,7 @@ class EngineMemory:
         """
         entry = self._entries.get(url_pattern(url))
         age = now - from_rfc3339(entry["at"]) if entry else timedelta.max
-        if entry and entry["engine"] == "hopeless" and age < HOPELESS_LIFETIME:
+        if entry and entry["engine"] == "hopeless" and age < UNREADABLE_RETRY_INTERVAL:
             return ["none"]
         if entry and entry["engine"] in available and age < PLAIN_RETRY_INTERVAL:
             return list(available[available.index(entry["engine"]) :])
@@ -150,4 +151,5 @@ class EngineMemory:
             del self._entries[min(self._entries, key=lambda pattern: self._entries[pattern]["at"])]
 
     def to_json(self) -> Json:
+        """Returns the memory as the JSON from which `EngineMemory` can be created again."""
         return dict(self._entries)

@@ -141,7 +141,7 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
                 await self._ensure_browser()
                 generation = self._driver_generation
                 try:
-                    return await self._render(request)
+                    return await self._render_page(request)
                 except PlaywrightError as error:
                     if not is_browser_death(error):
                         raise self._as_fetch_error(error, request) from error
@@ -253,7 +253,7 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
 
     # ---- one page
 
-    async def _render(self, request: scrapy.Request) -> HtmlResponse:
+    async def _render_page(self, request: scrapy.Request) -> HtmlResponse:
         options, proxy_pass = request.meta["render_options"], request.meta["proxy_pass"]
         page, context = await self._open_page(request, options, proxy_pass)
         try:

@@ -60,6 +60,7 @@ class ProxyConnectionError(Exception):
 
 
 def _endpoint_of_url(url: str) -> Endpoint:
+    """Returns the URL's host in lower case and its port, or the scheme's default port."""
     parts = urlsplit(url)
     return (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
 
@@ -149,7 +150,7 @@ class EgressProxy:
             headers = [
                 (name.strip().lower(), value.strip()) for name, _, value in (line.partition(b":") for line in lines[1:])
             ]
-            proxy_pass = self._authenticate(dict(headers))
+            proxy_pass = self._pass_from_headers(dict(headers))
             if proxy_pass is not None:
                 break
             has_no_body = not {b"content-length", b"transfer-encoding"} & dict(headers).keys()
@@ -173,12 +174,13 @@ class EgressProxy:
                 writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
                 await _forward_tunnel(reader, writer, site_reader, site_writer)
             else:
-                site_writer.write(_forwarded_head(method, path, lines[1:]))
+                site_writer.write(_forwarded_request_head(method, path, lines[1:]))
                 await _forward_exchange(reader, writer, site_reader, site_writer)
         finally:
             site_writer.close()
 
-    def _authenticate(self, headers: dict[bytes, bytes]) -> ProxyPass | None:
+    def _pass_from_headers(self, headers: dict[bytes, bytes]) -> ProxyPass | None:
+        """Returns the pass whose credentials are in Proxy-Authorization, or None if they are missing or wrong."""
         scheme, _, encoded = headers.get(b"proxy-authorization", b"").partition(b" ")
         try:
             user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
@@ -192,6 +194,7 @@ class EgressProxy:
     async def _connect_to_endpoint(
         self, proxy_pass: ProxyPass, endpoint: Endpoint
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connects to a public or trusted address of the endpoint.  Raises ProxyConnectionError."""
         host, port = endpoint
         if is_tracker(host) and endpoint not in proxy_pass.hosts:
             raise ProxyConnectionError("tracker", f"{host} is a known tracker")
@@ -248,7 +251,7 @@ async def _connect_to_first(
     ) from last_error
 
 
-def _forwarded_head(method: bytes, path: bytes, lines: list[bytes]) -> bytes:
+def _forwarded_request_head(method: bytes, path: bytes, lines: list[bytes]) -> bytes:
     return b"\r\n".join(
         [method + b" " + path + b" HTTP/1.1", *_end_to_end_header_lines(lines), b"Connection: close", b"", b""]
     )
@@ -291,6 +294,7 @@ async def _forward_tunnel(
     site_reader: asyncio.StreamReader,
     site_writer: asyncio.StreamWriter,
 ) -> None:
+    """Copies bytes in both directions until one side ends its connection."""
     pumps = [
         asyncio.create_task(_copy_bytes(reader, site_writer)),
         asyncio.create_task(_copy_bytes(site_reader, writer)),
@@ -322,6 +326,7 @@ async def _copy_bytes(source: asyncio.StreamReader, sink: asyncio.StreamWriter) 
 async def _send_error_response(
     writer: asyncio.StreamWriter, status: int, kind: str, text: str, *, keep_alive: bool = False
 ) -> None:
+    """Sends an HTTP response of the proxy itself, with ``kind`` as reason phrase and in `REFUSAL_HEADER`."""
     body = f"media-monitor: {text}\n".encode()
     lines = [
         f"HTTP/1.1 {status} {kind}",

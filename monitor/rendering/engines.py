@@ -17,7 +17,7 @@ SCRAPY_SETTING_DESCRIPTIONS = {  # by the name of the Scrapy setting
     "MONITOR_SPLASH_PROXY": "host:port of the egress proxy for Splash on another machine, or off",
     "MONITOR_CHROMIUM": "path of the browser",
 }
-ENGINES = ("splash", "playwright")  # names, the engine that needs less memory and time first
+ENGINE_NAMES = ("splash", "playwright")  # names, the engine that needs less memory and time first
 
 
 def configured_splash_url(crawl: CrawlSettings) -> str | None:

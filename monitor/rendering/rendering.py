@@ -78,7 +78,7 @@ class Rendering:
 
     def available_engines(self) -> list[str]:
         """Returns the names of the engines that can be used, the cheapest first."""
-        return [engine for engine in engines.ENGINES if self.unavailable_reason(engine) is None]
+        return [engine for engine in engines.ENGINE_NAMES if self.unavailable_reason(engine) is None]
 
     async def download(self, request: Request, outlet: Outlet, engine: str, crawl: CrawlSettings) -> Response:
         """Returns the rendered page; the response's URL and status are those after redirects.
@@ -144,6 +144,7 @@ class Rendering:
         return await asyncio.to_thread(local_address_towards, parts.hostname or "", parts.port or 80), 0
 
     async def _page_from_splash(self, response: Response) -> Response:
+        """Returns Splash's response as that of the page.  Raises FetchError or RenderingUnavailable."""
         try:
             splash.require_page(response)
         except splash.EgressProxyUnreachable as error:
@@ -189,6 +190,7 @@ class Rendering:
     # ---- both
 
     async def _started_egress_proxy(self, host: str, port: int) -> EgressProxy:
+        """Returns the egress proxy at this address; starts it on the first call.  Raises RenderingUnavailable."""
         async with self._proxy_lock:
             if (host, port) not in self._proxies:
                 proxy = EgressProxy(host, port)

@@ -39,7 +39,7 @@ CONCURRENT_SPLASH_PAGES = 10  # rendered by one server at the same time
 MAX_RECOVERY_SECONDS = 60.0  # for which a page waits until a stopped server responds again
 PING_TIMEOUT_SECONDS = 3.0
 PING_INTERVAL_SECONDS = 0.5  # between two pings of a stopped server
-OUTAGE_SECONDS = 30.0  # for which no requests are sent to a server that did not recover
+OUTAGE_PAUSE_SECONDS = 30.0  # for which no requests are sent to a server that did not recover
 MAX_PING_RESPONSE_BYTES = 1000
 _CONNECTION_ERRORS = (
     DownloadConnectionRefusedError,
@@ -65,7 +65,7 @@ def split_credentials(splash_url: str) -> tuple[str, dict[str, str]]:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), headers
 
 
-def ping(splash_url: str, timeout: float = PING_TIMEOUT_SECONDS) -> str | None:
+def ping_error(splash_url: str, timeout: float = PING_TIMEOUT_SECONDS) -> str | None:
     """Returns the error of a request to Splash's ``_ping``, or None if it succeeds.  Blocks up to ``timeout`` s."""
     base_url, headers = split_credentials(splash_url)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -106,7 +106,7 @@ class SplashPool:
                 try:
                     response = await download(request)
                 except _CONNECTION_ERRORS as error:
-                    problem = await asyncio.to_thread(ping, self.splash_url)
+                    problem = await asyncio.to_thread(ping_error, self.splash_url)
                     if isinstance(error, DownloadTimeoutError) and not problem:
                         raise FetchError("the page was not finished in time", kind="timeout") from error
                     self._stats.inc_value("monitor/rendering/splash-stopped")
@@ -118,6 +118,7 @@ class SplashPool:
 
     @contextlib.asynccontextmanager
     async def _page_slot(self, *, alone: bool) -> AsyncIterator[None]:
+        """Waits until a page may be rendered, alone or beside others, and counts it as under way in the block."""
         async with self._counts_changed:
             if alone:
                 self._suspect_pages += 1
@@ -136,15 +137,16 @@ class SplashPool:
                 self._counts_changed.notify_all()
 
     async def _wait_until_up(self, problem: str | None) -> None:
+        """Waits until the server responds to a ping.  Raises RenderingUnavailable after the time limit."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + (MAX_RECOVERY_SECONDS if self._has_responded else 2 * PING_TIMEOUT_SECONDS)
         while problem:
             if loop.time() > deadline:
                 self._outage_reason, self._has_responded = problem, False
-                self._outage_end = loop.time() + OUTAGE_SECONDS
+                self._outage_end = loop.time() + OUTAGE_PAUSE_SECONDS
                 raise self._unavailable_error()
             await asyncio.sleep(PING_INTERVAL_SECONDS)
-            problem = await asyncio.to_thread(ping, self.splash_url)
+            problem = await asyncio.to_thread(ping_error, self.splash_url)
 
     def _unavailable_error(self) -> RenderingUnavailable:
         return RenderingUnavailable(

@@ -57,7 +57,7 @@ class Tab:
 
     async def load(self, request: scrapy.Request) -> HtmlResponse:
         """Returns the finished page.  Raises FetchError if the page fails, PlaywrightError if the browser fails."""
-        load = asyncio.create_task(self._load(request))
+        load = asyncio.create_task(self._load_finished_page(request))
         crash = asyncio.create_task(self._crashed.wait())
         try:
             await asyncio.wait([load, crash], return_when=asyncio.FIRST_COMPLETED)
@@ -71,7 +71,7 @@ class Tab:
                 task.cancel()
             await asyncio.gather(load, crash, return_exceptions=True)
 
-    async def _load(self, request: scrapy.Request) -> HtmlResponse:
+    async def _load_finished_page(self, request: scrapy.Request) -> HtmlResponse:
         self._navigation_response = await self._page.goto(request.url, wait_until="commit")
         if self._is_text_response():
             await self._wait_until_finished()

@@ -79,7 +79,7 @@ def test_an_external_entity_is_not_read(tmp_path: Path, sink: MailSink) -> None:
         values = settings([], sink.url, outlets=[outlet])
         monitor = Monitor(tmp_path, values)
         monitor("crawl", status=None)
-        assert [path for path in site.counts() if "beacon" in path] == []
+        assert [path for path in site.counts_by_path() if "beacon" in path] == []
         assert b"swordfish" not in b"".join(path.read_bytes() for path in tmp_path.glob("monitor.db*"))
 
 
@@ -100,7 +100,7 @@ def test_a_page_with_a_wrong_or_missing_charset_is_decoded(
         outlet = newsroom["nevskaya"]
         for story in outlet.stories:
             page = outlet._story_page(story.slug).replace('<meta charset="utf-8">', "")
-            outlet.site.put(outlet.path(story), page.encode(encoding, "xmlcharrefreplace"), content_type)
+            outlet.site.put(outlet.story_path(story), page.encode(encoding, "xmlcharrefreplace"), content_type)
         monitor = Monitor(tmp_path, settings(newsroom, sink.url))
         monitor("crawl")
         stored = {story["title"]: story["text"] for story in monitor.stories()}
@@ -115,7 +115,7 @@ def test_failing_pages_are_counted_and_the_others_stored(tmp_path: Path, sink: M
     with Newsroom(OUTLET_PROFILES[:1], stories) as newsroom:
         outlet = newsroom["meridian"]
         for story, fault in zip(stories, faults, strict=False):
-            outlet.site.fault(outlet.path(story), fault)
+            outlet.site.fault(outlet.story_path(story), fault)
         monitor = Monitor(tmp_path, settings(newsroom, sink.url, crawl={"delay": "0s", "timeout": "2s"}))
         crawled = monitor("crawl", status=None)
         stored = {story["title"] for story in monitor.stories()}

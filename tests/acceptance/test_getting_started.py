@@ -58,7 +58,7 @@ def test_a_discovered_site_can_be_crawled_and_searched(profile: OutletProfile, t
         (hit,) = monitor("search", "Sberbank", "--json").objects
         assert hit["title"] == stories[1].title
 
-        (extracted,) = monitor("extract", demo_outlet.url(stories[1]), "--json").objects
+        (extracted,) = monitor("extract", demo_outlet.story_url(stories[1]), "--json").objects
         assert (extracted["title"], extracted["authors"]) == (stories[1].title, [stories[1].author])
         assert extracted["text"] == hit["text"]
 
@@ -68,7 +68,7 @@ def test_a_correction_is_in_history_and_found_by_search(tmp_path: Path, sink: Ma
     with Newsroom(OUTLET_PROFILES[:1], [story]) as newsroom:
         monitor = Monitor(tmp_path, settings(newsroom, sink.url))
         monitor("crawl")
-        newsroom["meridian"].correct(
+        newsroom["meridian"].correct_story(
             story.slug, paragraphs=(*story.paragraphs, "An earlier version left out the role of Gazprom in the deal.")
         )
         monitor("crawl", "--all", clock_ahead=timedelta(hours=3))

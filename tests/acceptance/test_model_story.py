@@ -39,7 +39,7 @@ def test_the_model_story_is_exact_and_each_alert_fires_once(style: str, tmp_path
         assert story["text"].removeprefix(model.standfirst).strip() == model.text
         assert story["authors"] == [model.author]
         assert story["published_at"][:16] == rfc3339(model.published_at)[:16]
-        assert story["url"] == newsroom[profile.key].url(model)
+        assert story["url"] == newsroom[profile.key].story_url(model)
         assert story["language"] == "en"
         assert set(story["alerts"]) - {"lender"} == {"sberbank", "brics-ai"}
 

@@ -101,8 +101,10 @@ def test_a_correction_is_a_new_version_and_only_additions_are_mailed(tmp_path: P
         assert len(sink.received) == 1
         outlet = newsroom["meridian"]
         first, second = (demo_story("meridian", n, word=w) for n, w in ((1, ""), (2, "Sberbank")))
-        outlet.correct(first.slug, paragraphs=(*first.paragraphs, "The lender named in the papers is Sberbank."))
-        outlet.correct(second.slug, paragraphs=(*second.paragraphs, "A spokesman for the town declined to comment."))
+        outlet.correct_story(first.slug, paragraphs=(*first.paragraphs, "The lender named in the papers is Sberbank."))
+        outlet.correct_story(
+            second.slug, paragraphs=(*second.paragraphs, "A spokesman for the town declined to comment.")
+        )
 
         monitor("crawl", "--all", clock_ahead=timedelta(hours=2))
         assert monitor.story(first.title)["version"] == 2
@@ -116,11 +118,11 @@ def test_a_failed_page_is_fetched_again_later(tmp_path: Path, sink: MailSink) ->
 
     with Newsroom(HEALTHY[:1], [model_story()]) as newsroom:
         outlet = newsroom["meridian"]
-        outlet.site.fault(outlet.path(model_story()), Fault(status=503))
+        outlet.site.fault(outlet.story_path(model_story()), Fault(status=503))
         monitor = Monitor(tmp_path, settings(newsroom, sink.url))
         monitor("crawl", status=None)
         assert monitor.stories() == []
-        outlet.site.mend()
+        outlet.site.clear_fault()
         monitor("crawl", "--all", clock_ahead=timedelta(minutes=10))
         assert len(monitor.stories()) == 1
         assert len(sink.received) == 2, "mailed although late"

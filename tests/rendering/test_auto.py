@@ -96,7 +96,7 @@ def test_a_pattern_that_no_engine_can_read_is_not_rendered_for_a_day() -> None:
     memory = EngineMemory()
     memory.learn(URL, "playwright", worked=False, now=NOON)
     assert memory.engines_to_try(URL, ["splash", "playwright"], now=NOON) == ["none"]
-    assert memory.engines_to_try(URL, ["splash"], now=NOON + auto.HOPELESS_LIFETIME) == ["none", "splash"]
+    assert memory.engines_to_try(URL, ["splash"], now=NOON + auto.UNREADABLE_RETRY_INTERVAL) == ["none", "splash"]
 
 
 def test_an_engine_that_is_no_longer_installed_is_not_tried() -> None:
