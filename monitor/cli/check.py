@@ -62,11 +62,11 @@ def _has_engine_problem(context: CommandContext, *, start: bool) -> bool:
     engines = {outlet.render for outlet in context.config.outlets} - {"none", "auto"}
     if not engines:
         return False
-    from monitor.rendering.engines import configured_splash, unavailable_reason
+    from monitor.rendering.engines import configured_splash_url, unavailable_reason
 
     crawl, failed = context.config.crawl, False
     for engine in sorted(engines):
-        problem = unavailable_reason(engine, splash_url=configured_splash(crawl), chromium_path=crawl.chromium)
+        problem = unavailable_reason(engine, splash_url=configured_splash_url(crawl), chromium_path=crawl.chromium)
         if problem is None and start and engine == "playwright":
             problem = _browser_launch_problem(crawl.chromium)
         names = [outlet.name for outlet in context.config.outlets if outlet.render == engine]
@@ -132,11 +132,11 @@ def _has_mail_problem(context: CommandContext) -> bool:
         context.out.print("note  mail: no mail.url, so notifications wait in the outbox")
         return False
     from monitor.mail import mail_url
-    from monitor.mail.smtp import Connection
+    from monitor.mail.smtp import SmtpConnection
 
-    address = mail_url.parse(settings.url.get_secret_value())
+    address = mail_url.parse_mail_url(settings.url.get_secret_value())
     try:
-        with Connection(address, timeout=settings.timeout.total_seconds()) as connection:
+        with SmtpConnection(address, timeout=settings.timeout.total_seconds()) as connection:
             connection.open()
     except DeliveryError as error:
         context.out.print(f"FAIL  mail: {error}", markup=False)

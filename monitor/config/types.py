@@ -189,7 +189,7 @@ def valid_rule_query(value: str) -> str:
 
 def valid_delivery_schedule(value: str) -> str:
     """Validates when an alert sends mail: ``instant``, ``hourly``, ``daily HH:MM`` or ``weekly DAY HH:MM``."""
-    delivery_times.parse(value)
+    delivery_times.parse_schedule(value)
     return value
 
 
@@ -264,7 +264,7 @@ def parse_server_url(value: str) -> SplitResult:
         _ = parts.port
     except ValueError:
         raise ValueError(f"its port or brackets cannot be read; {hint}") from None
-    if mail_url.has_at_after_host(parts):
+    if mail_url.has_at_sign_after_host(parts):
         raise ValueError(f"it has an @ after the host; {hint}")
     return parts
 
@@ -295,5 +295,5 @@ ApiKey: TypeAlias = Annotated[SecretStr, AfterValidator(_secret_validator(check_
 Password: TypeAlias = Annotated[
     SecretStr, WrapValidator(_secret_with_spaces), AfterValidator(_secret_validator(valid_single_line))
 ]
-MailUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_secret_validator(mail_url.parse))]
+MailUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_secret_validator(mail_url.parse_mail_url))]
 WorkerCount: TypeAlias = Annotated[int | Literal["auto"], BeforeValidator(valid_worker_count)]

@@ -15,7 +15,7 @@ from monitor.discovery import autodiscovery
 from monitor.discovery.filter_candidates import filter_candidates
 from monitor.errors import FetchError
 from monitor.models import from_rfc3339, rfc3339
-from monitor.rendering.auto import needs_rendering
+from monitor.rendering.auto import reason_to_render
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,7 +78,7 @@ async def discover(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> Disc
             )
     except FetchError as error:
         home_error, hints = error, autodiscovery.DiscoveryHints(sitemaps=announced_sitemaps)
-    common = autodiscovery.common_locations(outlet.url)
+    common = autodiscovery.common_source_urls(outlet.url)
     probe = partial(_probe, outlet=outlet, fetcher=fetcher, since=since)
     # The announced addresses may be gone: a template outlives its feed.
     feeds = await probe("feed", (*own_feed, *hints.feeds)) or await probe("feed", common.feeds)
@@ -123,7 +123,7 @@ async def rendering_reason(
         with suppress(FetchError):
             page = await fetcher.page(outlet.model_copy(update={"render": "none"}), address)
             if page is not None:
-                reasons.append(await asyncio.to_thread(needs_rendering, page))
+                reasons.append(await asyncio.to_thread(reason_to_render, page))
     return reasons[0] if reasons and all(reasons) else None
 
 
@@ -142,8 +142,8 @@ async def _probe(
 def _recent_stories(result: SourceResult, outlet: Outlet, since: datetime) -> int:
     if result.parsed is None:
         return 0
-    lists_stories = result.source.kind == "feed" or result.parsed.news
-    return len(filter_candidates(result.parsed.candidates, outlet=outlet, since=since, feed=lists_stories).kept)
+    lists_stories = result.source.kind == "feed" or result.parsed.is_news_sitemap
+    return len(filter_candidates(result.parsed.candidates, outlet=outlet, since=since, from_feed=lists_stories).kept)
 
 
 def remembered_sources(state: OutletState, *, now: datetime) -> tuple[Source, ...]:

@@ -99,7 +99,7 @@ class Fetcher:
 
     def engines(self) -> list[str]:
         """Returns the available rendering engines, the cheapest first."""
-        return Rendering.for_crawler(self._crawler).available()
+        return Rendering.for_crawler(self._crawler).available_engines()
 
     async def page(
         self,

@@ -177,8 +177,8 @@ def _candidates(results: list[SourceResult], outlet: Outlet, since: datetime, re
             report.listed += result.parsed.offered
             if result.parsed.note:
                 report.notes.append(f"{result.source.url}: {result.parsed.note}")
-            lists_stories = result.source.kind == "feed" or result.parsed.news
-            filtered = filter_candidates(result.parsed.candidates, outlet=outlet, since=since, feed=lists_stories)
+            lists_stories = result.source.kind == "feed" or result.parsed.is_news_sitemap
+            filtered = filter_candidates(result.parsed.candidates, outlet=outlet, since=since, from_feed=lists_stories)
             report.dropped.update(filtered.dropped)
             for candidate in filtered.kept:
                 candidates.setdefault(candidate.url, candidate)

@@ -138,14 +138,14 @@ async def read_source(
         level_results = [await read(level_source) for level_source in level]
         requested.update(level_source.url for level_source in level)
         results += [_without_index_validators(result) for result in level_results]
-        children = [child for result in level_results if result.parsed for child in result.parsed.children]
-        child_urls = dict.fromkeys(child.url for child in children if child.fresh and child.url not in requested)
+        children = [child for result in level_results if result.parsed for child in result.parsed.child_sitemaps]
+        child_urls = dict.fromkeys(child.url for child in children if child.is_fresh and child.url not in requested)
         level = [Source("sitemap", url) for url in child_urls][:MAX_CHILD_SITEMAPS]
     return results
 
 
 def _without_index_validators(result: SourceResult) -> SourceResult:
     """Drops a sitemap index's validators: it may stay the same while its sitemaps change, so it is always fetched."""
-    if result.parsed is None or not result.parsed.children:
+    if result.parsed is None or not result.parsed.child_sitemaps:
         return result
     return replace(result, state=replace(result.state, etag=None, last_modified=None))

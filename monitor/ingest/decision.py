@@ -11,7 +11,7 @@ from monitor import similarity
 from monitor.changes import added_sentences, has_changed_text, split_sentences
 from monitor.ingest.retry_policy import recheck_at
 from monitor.models import Disposition, Hit, Notification, Outcome, PageCommit, Story
-from monitor.notify.delivery_times import due_at
+from monitor.notify.delivery_times import next_delivery_time
 from monitor.query.analysis import analysed_tokens
 from monitor.urls import canonical_url, story_id
 
@@ -200,7 +200,7 @@ class Decider:
             story=story.id,
             version=story.version,
             to=settings.to,
-            due_at=due_at(settings.deliver, settings.timezone, created_at),
+            due_at=next_delivery_time(settings.deliver, settings.timezone, created_at),
             created_at=created_at,
         )
 

@@ -10,7 +10,7 @@ from twisted.internet.address import IPv4Address
 
 from monitor.config.schema import Outlet
 from monitor.demo.web import Site
-from monitor.egress.address_guard import is_public, trusted_hosts
+from monitor.egress.address_guard import is_public_address, trusted_hosts
 from monitor.errors import FetchError
 
 from .engine import FAST_SETTINGS, Engine
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
 def test_public_addresses_are_public(address: str) -> None:
-    assert is_public(address)
+    assert is_public_address(address)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_public_addresses_are_public(address: str) -> None:
     ],
 )  # fmt: skip
 def test_other_addresses_are_not_public(address: str) -> None:
-    assert not is_public(address)
+    assert not is_public_address(address)
 
 
 def test_the_configured_hosts_are_trusted() -> None:

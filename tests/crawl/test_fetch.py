@@ -77,7 +77,7 @@ def test_a_failure_has_the_retry_after_of_the_response(engine: Engine, site: Sit
 
 def test_a_slow_response_ends_at_the_time_limit(engine: Engine, site: Site) -> None:
     url = site.put("/a", b"x" * 1000)
-    site.fault("/a", Fault(drip=0.05))
+    site.fault("/a", Fault(seconds_per_byte=0.05))
     started_at = time.monotonic()
     assert fetch_error(engine, url).kind == "timeout"
     assert time.monotonic() - started_at < 10
@@ -240,7 +240,7 @@ def test_a_robots_txt_may_be_larger_than_a_page(engine: Engine, site: Site) -> N
 
 
 def request_times(site: Site, prefix: str) -> list[float]:
-    return [request.at for request in site.asked if request.path.startswith(prefix)]
+    return [request.at for request in site.recorded_requests if request.path.startswith(prefix)]
 
 
 def fetch_pages(engine: Engine, site: Site, number: int, settings: CrawlSettings) -> list[float]:
@@ -315,7 +315,10 @@ def test_a_robots_txt_request_does_not_shorten_the_delay(engine: Engine, site: S
         await asyncio.gather(*waiting, fetcher.robots_sitemaps(outlet))
 
     engine.with_fetcher(work, settings)
-    assert all(second - first > 0.25 for first, second in pairwise(sorted(request.at for request in site.asked)[1:]))
+    assert all(
+        second - first > 0.25
+        for first, second in pairwise(sorted(request.at for request in site.recorded_requests)[1:])
+    )
 
 
 def test_a_host_with_a_retry_after_gets_no_request(engine: Engine, site: Site) -> None:

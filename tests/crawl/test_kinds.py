@@ -37,9 +37,9 @@ def kinds_in_node(node: ast.AST) -> Iterator[str]:
                         values=[ast.Constant(value=str(kind)), *_]
                     ):
                         yield kind
-        case ast.Call(func=ast.Name(id="ProxyRefusal"), args=[ast.Constant(value=str(kind)), *_]):
+        case ast.Call(func=ast.Name(id="ProxyConnectionError"), args=[ast.Constant(value=str(kind)), *_]):
             yield kind  # the download handler passes it on
-        case ast.Call(func=ast.Name(id="_respond"), args=[_, _, ast.Constant(value=str(kind)), *_]):
+        case ast.Call(func=ast.Name(id="_send_error_response"), args=[_, _, ast.Constant(value=str(kind)), *_]):
             yield kind
         case ast.Assign(
             targets=[ast.Name(id="_KIND_BY_NETWORK_ERROR" | "_KIND_BY_ERROR_NAME")], value=table

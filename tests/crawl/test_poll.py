@@ -91,7 +91,7 @@ def test_a_304_after_a_failure_is_no_recovery(engine: Engine, site: Site) -> Non
     assert service.store.state.outlets["x"].failures > 0.5
     engine.crawl(service, ignore_schedule=True)
     assert service.store.state.outlets["x"].failures == 0
-    assert site.asked[-1].status == 200
+    assert site.recorded_requests[-1].status == 200
 
 
 def test_an_outlet_that_is_not_due_is_not_polled(engine: Engine, site: Site) -> None:
@@ -364,7 +364,7 @@ def test_discovered_sources_are_remembered(engine: Engine, site: Site) -> None:
     site.put("/the-feed", rss(put_stories(site, 3)), "application/rss+xml")
     service = FakeService(outlet(site, feeds=()))
     assert engine.crawl(service).polls[0].pages == 3
-    site.forget()
+    site.forget_requests()
     engine.crawl(service, ignore_schedule=True)
     assert site.count("/the-feed") == 1
     assert site.count("/") == 0
@@ -545,7 +545,7 @@ def test_cookies_last_for_a_poll(engine: Engine, site: Site) -> None:
     service = FakeService(outlet(site))
 
     def received_cookies() -> list[str | None]:
-        return [request.headers.get("cookie") for request in site.asked if request.path != "/robots.txt"]
+        return [request.headers.get("cookie") for request in site.recorded_requests if request.path != "/robots.txt"]
 
     async def two_polls(fetcher: Fetcher) -> None:
         for _ in range(2):

@@ -97,7 +97,7 @@ def workspace(tmp_path: Path, site: Site) -> Workspace:
 
 
 def fetched_stories(site: Site) -> int:
-    return sum(request.path.startswith("/2026/") for request in site.asked)
+    return sum(request.path.startswith("/2026/") for request in site.recorded_requests)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -120,9 +120,9 @@ def test_the_first_signal_ends_a_pass_cleanly(workspace: Workspace, site: Site, 
 
 @pytest.mark.parametrize("command", ["discover", "extract"])
 def test_the_first_signal_cancels_a_one_off_command(workspace: Workspace, site: Site, command: str) -> None:
-    site.fault("*", Fault(delay=20))
+    site.fault("*", Fault(delay_seconds=20))
     process = workspace.start("monitor", command, site.url)
-    wait_until(lambda: site.asked)
+    wait_until(lambda: site.recorded_requests)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=15) == 128 + signal.SIGINT
     out, err = process.communicate()
@@ -130,7 +130,7 @@ def test_the_first_signal_cancels_a_one_off_command(workspace: Workspace, site: 
 
 
 def test_a_second_signal_kills_the_process(workspace: Workspace, site: Site) -> None:
-    site.fault("*", Fault(delay=20))
+    site.fault("*", Fault(delay_seconds=20))
     site.fault("/rss", Fault())
     site.fault("/robots.txt", Fault())
     process = workspace.start("monitor", "crawl", "--all")

@@ -47,7 +47,7 @@ def test_a_news_sitemap_gives_title_date_and_language() -> None:
     <n:title>Сбербанк &amp; ИИ</n:title></n:news></url>"""
     parsed = parse(urlset(news))
     (candidate,) = parsed.candidates
-    assert parsed.news
+    assert parsed.is_news_sitemap
     assert (candidate.title, candidate.language) == ("Сбербанк & ИИ", "ru")
     assert candidate.published_at == datetime(2026, 11, 22, 6, tzinfo=UTC)
 
@@ -68,9 +68,9 @@ def test_children_of_an_index_come_news_first_then_newest_first() -> None:
     <sitemap><loc>https://news.example/a.xml</loc><lastmod>2026-11-21</lastmod></sitemap>
     <sitemap><loc>https://news.example/b.xml</loc><lastmod>2026-11-22</lastmod></sitemap>
     <sitemap><loc>/news.xml</loc></sitemap></sitemapindex>"""
-    children = parse(body).children
+    children = parse(body).child_sitemaps
     assert [child.url.rsplit("/", 1)[1] for child in children] == ["news.xml", "b.xml", "a.xml", "2019.xml"]
-    assert [child.fresh for child in children] == [True, True, True, False]
+    assert [child.is_fresh for child in children] == [True, True, True, False]
 
 
 def test_nonstandard_dates_are_not_parsed_in_sitemaps() -> None:
@@ -107,7 +107,7 @@ def test_a_malformed_url_drops_only_its_entry() -> None:
     index = (
         "<sitemapindex><sitemap><loc>http://[oops</loc></sitemap><sitemap><loc>/a.xml</loc></sitemap></sitemapindex>"
     )
-    assert [child.url for child in parse(index).children] == ["https://news.example/a.xml"]
+    assert [child.url for child in parse(index).child_sitemaps] == ["https://news.example/a.xml"]
 
 
 def test_gzip_with_several_members_is_decompressed() -> None:

@@ -14,7 +14,7 @@ from monitor import process_identity
 from monitor.config import Alert, Config, MailSettings
 from monitor.delivery import open_dispatcher
 from monitor.errors import StoreUnavailable
-from monitor.mail.smtp import Connection
+from monitor.mail.smtp import SmtpConnection
 from monitor.models import Candidate, Disposition, FrontierEntry, Hit, Notification, Outcome, PageCommit, Story
 from monitor.notify import dispatcher
 from monitor.notify.dispatcher import DeliveryReport
@@ -117,7 +117,7 @@ def deliver(store: Store, config: Config, clock: Clock, *, stop: Callable[[], bo
 
 
 def test_each_story_of_an_instant_alert_is_mailed_once_by_itself(store: Store, clock: Clock) -> None:
-    for number in range(dispatcher.MAX_SINGLE_MESSAGES):
+    for number in range(dispatcher.MAX_SEPARATE_MESSAGES):
         put(store, f"s{number}")
     with mail_server() as (behavior, port):
         report = deliver(store, config(port), clock)
@@ -133,7 +133,7 @@ def test_each_story_of_an_instant_alert_is_mailed_once_by_itself(store: Store, c
 
 
 def test_many_stories_at_once_share_one_mail(store: Store, clock: Clock) -> None:
-    stories = [put(store, f"s{number}") for number in range(dispatcher.MAX_SINGLE_MESSAGES + 1)]
+    stories = [put(store, f"s{number}") for number in range(dispatcher.MAX_SEPARATE_MESSAGES + 1)]
     with mail_server() as (behavior, port):
         deliver(store, config(port), clock)
     (mail,) = behavior.taken
@@ -142,7 +142,7 @@ def test_many_stories_at_once_share_one_mail(store: Store, clock: Clock) -> None
 
 
 def test_a_large_digest_is_split_into_mails_of_a_hundred_entries(store: Store, clock: Clock) -> None:
-    for number in range(dispatcher.MAX_ENTRIES_PER_MESSAGE + 1):
+    for number in range(dispatcher.MAX_CLUSTERS_PER_MESSAGE + 1):
         put(store, f"s{number}")
     with mail_server() as (behavior, port):
         deliver(store, config(port, deliver="daily 07:00"), clock)
@@ -360,7 +360,7 @@ def test_after_a_kill_at_any_step_repeats_have_the_same_id(
     """After a kill the claim expires first; a mail that may have been sent keeps its Message-ID."""
     for number in range(2):
         put(store, f"s{number}")
-    owner: Any = Connection if step == "send" else SqliteStore
+    owner: Any = SmtpConnection if step == "send" else SqliteStore
     real = getattr(owner, step)
 
     def dies(*args: Any, **kwargs: Any) -> Any:
@@ -390,7 +390,7 @@ def test_claims_of_a_dead_local_process_are_sent_at_once(
 ) -> None:
     put(store, "first")
     put(store, "second")
-    monkeypatch.setattr(dispatcher, "_deliveries_running", {f"{process_identity.current_process_identity()}/abc"})
+    monkeypatch.setattr(dispatcher, "_running_holders", {f"{process_identity.current_process_identity()}/abc"})
     host, _pid, began, *identity = process_identity.current_process_identity().split(":")
     dead = ":".join((host, "999999999", began, *identity))
     for name, number in ((f"{dead}/abc", 1), (f"{process_identity.current_process_identity()}/abc", 1)):
@@ -450,7 +450,7 @@ def test_a_stopped_delivery_waits_for_the_store_only_briefly(
     store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatcher, "STORE_RETRY_PAUSES_SECONDS", (0.01, 0.01))
-    monkeypatch.setattr(dispatcher, "STORE_GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(dispatcher, "STORE_GRACE_AFTER_STOP_SECONDS", 0.1)
     put(store, "first")
 
     def away(*_: object, **__: object) -> None:
@@ -537,7 +537,7 @@ def test_a_deleted_story_is_mailed_with_the_data_of_its_hit(store: Store, clock:
     put(store, "first")
     with mail_server() as (behavior, port), pytest.MonkeyPatch.context() as patched:
         patched.setattr(SqliteStore, "stories", lambda *_: {})
-        clock.time += dispatcher.COMMIT_GRACE
+        clock.time += dispatcher.STORY_COMMIT_GRACE
         deliver(store, config(port), clock)
     assert "no longer stored" in behavior.taken[0].part("plain")
     assert "https://outlet.example/first" in behavior.taken[0].part("plain")
@@ -564,7 +564,7 @@ def test_a_notification_waits_until_its_story_is_stored(store: Store, clock: Clo
         stored[story.id] = replace(story, version=version)
         deliver(store, config(port), clock)
         assert len(behavior.taken) == version - 1  # not yet due again
-        clock.time += dispatcher.SHORT_RETRY_DELAY
+        clock.time += dispatcher.UNCOMMITTED_STORY_DELAY
         deliver(store, config(port), clock)
         assert len(behavior.taken) == version
         assert "no longer stored" not in behavior.taken[-1].part("plain")
@@ -572,8 +572,8 @@ def test_a_notification_waits_until_its_story_is_stored(store: Store, clock: Clo
 
 def test_ten_thousand_notifications_are_sent_in_bounded_batches(store: Store, clock: Clock) -> None:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(dispatcher, "CLAIM_BATCH", 4)
-        patched.setattr(dispatcher, "MAX_CLAIMED", 8)
+        patched.setattr(dispatcher, "MAX_NOTIFICATIONS_PER_CLAIM", 4)
+        patched.setattr(dispatcher, "MAX_NOTIFICATIONS_PER_BATCH", 8)
         for number in range(10):
             put(store, f"s{number}")
         with mail_server() as (_, port):

@@ -112,7 +112,7 @@ def test_a_name_with_a_private_address_is_refused(method: str, monkeypatch: pyte
     async def work(proxy: EgressProxy) -> tuple[bytes, str]:
         proxy_pass = proxy.pass_for(outlet("https://example.org/"))
         response = await send(proxy, proxy_pass, target, method=method)
-        refusal = proxy.last_refusal(proxy_pass, "https://evil.example/" if method == "CONNECT" else target)
+        refusal = proxy.last_connection_error(proxy_pass, "https://evil.example/" if method == "CONNECT" else target)
         assert refusal is not None
         return response, refusal.kind
 
@@ -181,7 +181,7 @@ def test_the_pass_and_hop_by_hop_headers_are_not_forwarded(site: Site) -> None:
         return await send(proxy, proxy.pass_for(outlet(site.url)), site.url, extra=extra)
 
     with_proxy(work)
-    headers = site.asked[0].headers
+    headers = site.recorded_requests[0].headers
     assert not {"proxy-authorization", "proxy-connection", "upgrade"} & headers.keys()
     assert headers["accept"] == "text/html"
 

@@ -164,7 +164,7 @@ def test_the_unavailable_reason_names_what_to_install() -> None:
 @pytest.mark.splash
 def test_an_unreachable_proxy_is_reported_with_a_hint(engine: Engine, site: Site, splash_url: str) -> None:
     async def fetch(fetcher: Any) -> None:
-        await rendering.Rendering.for_crawler(fetcher._crawler)._egress_proxy("127.0.0.1", 0)
+        await rendering.Rendering.for_crawler(fetcher._crawler)._started_egress_proxy("127.0.0.1", 0)
         for proxy in rendering.Rendering.for_crawler(fetcher._crawler)._proxies.values():
             await proxy.close()
         await fetcher.page(outlet(site, "splash", "a"), site.url)

@@ -139,12 +139,14 @@ def test_images_and_fonts_are_not_loaded(rendered: Rendered) -> None:
 
 
 def test_pages_are_requested_with_the_configured_user_agent(rendered: Rendered) -> None:
-    agents = {recorded.headers.get("user-agent") for recorded in rendered.site.asked if recorded.path == "/late"}
+    agents = {
+        recorded.headers.get("user-agent") for recorded in rendered.site.recorded_requests if recorded.path == "/late"
+    }
     assert agents == {"media-monitor/test"}
 
 
 def test_no_site_receives_the_proxy_password(rendered: Rendered) -> None:
-    assert not any("proxy-authorization" in recorded.headers for recorded in rendered.site.asked)
+    assert not any("proxy-authorization" in recorded.headers for recorded in rendered.site.recorded_requests)
 
 
 def test_an_endless_loop_fails_only_its_own_page(rendered: Rendered, engine: Engine) -> None:

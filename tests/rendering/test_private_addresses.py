@@ -159,7 +159,7 @@ def test_no_connection_of_a_page_reaches_this_machine(
         results = dict(zip(paths, await asyncio.gather(*fetches, return_exceptions=True), strict=True))
         refusals: Counter[str] = Counter()
         for proxy in Rendering.for_crawler(fetcher._crawler)._proxies.values():
-            refusals.update(proxy.refusals)
+            refusals.update(proxy.connection_errors)
         return results, refusals
 
     results, refusals = engine.with_fetcher(fetch_all, settings, timeout=200)
