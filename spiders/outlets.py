@@ -62,7 +62,7 @@ class OutletSpider(scrapy.Spider):
     def parse_source(self, kind: str, page: Page, outlet: Outlet, since: datetime) -> ParsedSource:
         """Returns the candidates on the page of a feed, sitemap or section (``kind``); subclasses override it.
 
-        Runs in a thread.  Raises FetchError of kind malformed when the page cannot be parsed.
+        Runs in a thread.  Raises FetchError of kind MALFORMED when the page cannot be parsed.
         """
         return sources.parse_source(kind, page, outlet, since)
 

@@ -14,6 +14,7 @@ from monitor.config import Alert, Config, Outlet
 from monitor.config.schema import StoreSettings
 from monitor.errors import ExtractionError, FetchError, StoreUnavailable
 from monitor.extract.boilerplate import Boilerplate
+from monitor.failures import FailureKind
 from monitor.ingest import Ingest
 from monitor.ingest.retry_policy import RECHECK_AGES, RETRY_DELAYS
 from monitor.models import Article, Candidate, CommitResult, Disposition, FrontierEntry, NotArticle, Page
@@ -427,7 +428,9 @@ def test_a_page_that_hangs_extraction_is_retried_then_given_up(harness):
     while True:
         attempted_at = entry.next_at
         harness.now = lambda at=attempted_at: at
-        assert harness.page(entry, ExtractionError("too slow", kind="timeout")) is Disposition.FAILED
+        assert (
+            harness.page(entry, ExtractionError("too slow", kind=FailureKind.EXTRACTION_TIMEOUT)) is Disposition.FAILED
+        )
         due = harness.due(timedelta(days=30))
         if not due:
             break
@@ -438,8 +441,8 @@ def test_a_page_that_hangs_extraction_is_retried_then_given_up(harness):
 
 def test_a_missing_page_is_given_up_and_retry_after_is_obeyed(harness):
     gone, busy = harness.candidate("https://gazette.example/gone"), harness.candidate("https://gazette.example/busy")
-    asyncio.run(harness.ingest.failed(gone, FetchError("404", kind="http-404", permanent=True)))
-    asyncio.run(harness.ingest.failed(busy, FetchError("503", kind="http-503", retry_after=7200)))
+    asyncio.run(harness.ingest.failed(gone, FetchError("410", kind=FailureKind.HTTP_410)))
+    asyncio.run(harness.ingest.failed(busy, FetchError("503", kind=FailureKind.HTTP_503, retry_after=7200)))
     assert not harness.due(timedelta(hours=1))
     (entry,) = harness.due(timedelta(hours=3))
     assert entry.candidate.url.endswith("busy")
@@ -516,7 +519,7 @@ def test_an_unexpected_error_fails_only_its_own_batch(harness, monkeypatch):
     monkeypatch.setattr("monitor.ingest.commit_queue.MAX_COMMIT_BATCH", 1)
 
     async def all_at_once():
-        gone = FetchError("404", kind="http-404", permanent=True)
+        gone = FetchError("410", kind=FailureKind.HTTP_410)
         failing = asyncio.gather(*(harness.ingest.failed(entry, gone) for entry in entries), return_exceptions=True)
         return await asyncio.wait_for(failing, 30)
 
@@ -537,7 +540,7 @@ def test_a_cancelled_writer_fails_every_waiting_page(harness, monkeypatch):
     harness.call = cancelled
 
     async def all_at_once():
-        gone = FetchError("404", kind="http-404", permanent=True)
+        gone = FetchError("410", kind=FailureKind.HTTP_410)
         failing = asyncio.gather(*(harness.ingest.failed(entry, gone) for entry in entries), return_exceptions=True)
         return await asyncio.wait_for(failing, 30)
 

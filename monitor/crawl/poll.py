@@ -19,7 +19,8 @@ from monitor.crawl.report import PollReport
 from monitor.discovery.filter_candidates import filter_candidates
 from monitor.errors import FetchError, LeaseLost, RenderingUnavailable
 from monitor.extract.boilerplate import Boilerplate
-from monitor.ingest.retry_policy import RETRY_DELAYS
+from monitor.failures import FailureKind, Scope
+from monitor.ingest.retry_policy import RETRY_DELAYS, is_first_404
 from monitor.models import Disposition, now
 from monitor.rendering.auto import EngineMemory
 
@@ -39,8 +40,7 @@ CONCURRENT_PAGES = 8  # of one outlet
 MAX_HOST_FAILURES = 5  # in a row; then the host's other pages wait for the next poll
 DEFAULT_BUSY_PAUSE_SECONDS = 60  # for a busy host that sends no Retry-After
 UNCONDITIONAL_RECHECKS = 3  # every third recheck is unconditional: some servers send false 304s
-_HOST_FAILURE_KINDS = frozenset({"timeout", "dns", "connection", "tls", "robots-unreachable", "http-403", "http-429"})
-_BUSY_KINDS = frozenset({"http-429", "http-503"})
+_BUSY_KINDS = frozenset({FailureKind.HTTP_429, FailureKind.HTTP_503})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,14 +209,17 @@ async def _process_pages(
                 report.rendering_problem = str(unavailable)
                 host_failures += 1
                 continue
-            host_failures = host_failures + 1 if error is not None and _is_host_failure(error.kind) else 0
-            if error is not None and error.kind == "resting":  # a request of another outlet got the Retry-After
+            host_failures = host_failures + 1 if error is not None and error.kind.scope is Scope.HOST else 0
+            if (
+                error is not None and error.kind is FailureKind.RESTING
+            ):  # a request of another outlet got the Retry-After
                 host_failures, resting_pages = MAX_HOST_FAILURES, resting_pages + 1
                 host_pause = max(host_pause, _retry_after(error))
                 continue
             if error is not None and error.kind in _BUSY_KINDS:
                 host_failures, host_pause = MAX_HOST_FAILURES, max(host_pause, _retry_after(error))
-            if error is not None and not error.permanent and entry.attempts < len(RETRY_DELAYS):
+            is_permanent = error is not None and error.kind.permanent and not is_first_404(error.kind, entry)
+            if error is not None and not is_permanent and entry.attempts < len(RETRY_DELAYS):
                 retry_delays.append(RETRY_DELAYS[entry.attempts])
 
     concurrency = max(1, int(CONCURRENT_PAGES / max(context.fetcher.request_delay(outlet), 1)))
@@ -235,11 +238,6 @@ async def _process_pages(
     return retry_delays, host_pause
 
 
-def _is_host_failure(kind: str) -> bool:
-    """Returns True when the failure is likely to hit the host's other pages too: an outage or a bot filter."""
-    return kind in _HOST_FAILURE_KINDS or kind.startswith("http-5")
-
-
 def _retry_after(error: FetchError) -> timedelta:
     return timedelta(seconds=error.retry_after or DEFAULT_BUSY_PAUSE_SECONDS)
 
@@ -254,10 +252,8 @@ async def _process_page(
     try:
         page = await context.fetcher.page(outlet, url, etag=etag, last_modified=last_modified, memory=memory.rendering)
     except FetchError as error:
-        if error.kind == "resting":  # no request was sent: the entry stays due
+        if error.kind is FailureKind.RESTING:  # no request was sent: the entry stays due
             return error
-        if error.kind == "http-404" and entry.attempts == 0:  # some outlets list a story before they publish it
-            error = FetchError(error.message, kind=error.kind)
         report.add(url, await ingest.failed(entry, error))
         return error
     if page is None:

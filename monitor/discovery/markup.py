@@ -12,6 +12,7 @@ from urllib.parse import urljoin
 from lxml import etree, html
 
 from monitor.errors import FetchError
+from monitor.failures import FailureKind
 
 MAX_UNPACKED_BYTES = 50_000_000  # decompressed size; the limit that sitemaps.org sets
 MAX_TITLE_CHARACTERS = 2000  # read of one title, markup included
@@ -33,24 +34,24 @@ _WHITESPACE = re.compile(r"\s+")
 def parse_xml(body: bytes, *, charset: str | None = None) -> etree._Element:
     """Returns the root of an XML document; repairs a broken one.
 
-    Raises FetchError (kind malformed) when the body is empty, is not XML or declares entities.  Entities allow
+    Raises FetchError (kind MALFORMED) when the body is empty, is not XML or declares entities.  Entities allow
     expansion bombs and the reading of local files, and no feed needs them.
     """
     body = body.lstrip().removeprefix(codecs.BOM_UTF8).lstrip()  # no rstrip: it could cut a UTF-16 character in half
     if not body:
-        raise FetchError("the response is empty", kind="malformed")
+        raise FetchError("the response is empty", kind=FailureKind.MALFORMED)
     if _ENTITY_DECLARATION.search(body) or _ENTITY_DECLARATION.search(body.replace(b"\x00", b"")):
-        raise FetchError("it declares XML entities, which are refused", kind="malformed")
+        raise FetchError("it declares XML entities, which are refused", kind=FailureKind.MALFORMED)
     try:
         root = etree.fromstring(body, _xml_parser(recover=False))
     except (etree.XMLSyntaxError, ValueError):
         root = _parse_broken_xml(body, charset)
     if root is None:
         problem = "an HTML page, not XML" if _HTML.match(body) else "it is not XML"
-        raise FetchError(problem, kind="malformed")
+        raise FetchError(problem, kind=FailureKind.MALFORMED)
     dtd: Any = root.getroottree().docinfo.internalDTD  # the stubs declare none of its methods
     if dtd is not None and next(dtd.iterentities(), None) is not None:
-        raise FetchError("it declares XML entities, which are refused", kind="malformed")
+        raise FetchError("it declares XML entities, which are refused", kind=FailureKind.MALFORMED)
     return root
 
 
@@ -96,7 +97,7 @@ def resolve_url(base: str, link: str | None) -> str | None:
 def decompress(body: bytes, *, max_bytes: int = MAX_UNPACKED_BYTES) -> bytes:
     """Returns the body without gzip compression, or unchanged when it has none.
 
-    Raises FetchError: kind malformed for broken gzip, too-large for more than ``max_bytes``.
+    Raises FetchError: kind MALFORMED for broken gzip, TOO_LARGE for more than ``max_bytes``.
     """
     unpacked = b""
     while body.startswith(_GZIP_MAGIC):  # a gzip file may consist of several members
@@ -104,9 +105,9 @@ def decompress(body: bytes, *, max_bytes: int = MAX_UNPACKED_BYTES) -> bytes:
         try:
             unpacked += inflate.decompress(body, max_bytes - len(unpacked) + 1)
         except zlib.error as error:
-            raise FetchError(f"broken gzip: {error}", kind="malformed") from error
+            raise FetchError(f"broken gzip: {error}", kind=FailureKind.MALFORMED) from error
         if len(unpacked) > max_bytes:
-            raise FetchError(f"it unpacks to more than {max_bytes // 1_000_000} MB", kind="too-large")
+            raise FetchError(f"it unpacks to more than {max_bytes // 1_000_000} MB", kind=FailureKind.TOO_LARGE)
         body = inflate.unused_data
     return unpacked or body
 

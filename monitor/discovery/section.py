@@ -10,6 +10,7 @@ from monitor.discovery import markup
 from monitor.discovery.parsed_source import MAX_CANDIDATES, ParsedSource
 from monitor.discovery.url_rules import OutletScope, looks_like_article
 from monitor.errors import FetchError
+from monitor.failures import FailureKind
 from monitor.models import Candidate
 from monitor.urls import is_route
 
@@ -35,11 +36,11 @@ def parse_section(
 ) -> ParsedSource:
     """Returns the links of a page that lead to the outlet's own stories, in page order, each URL once.
 
-    ``is_article`` decides from a link's URL and text.  Raises FetchError (kind malformed) when the page is empty.
+    ``is_article`` decides from a link's URL and text.  Raises FetchError (kind MALFORMED) when the page is empty.
     """
     root = markup.parse_html(body, charset=charset)
     if root is None:
-        raise FetchError("the page is empty", kind="malformed")
+        raise FetchError("the page is empty", kind=FailureKind.MALFORMED)
     scope, titles = OutletScope(outlet), dict[str, str]()
     for link, text in page_links(root, url):
         if link not in scope:

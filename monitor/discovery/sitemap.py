@@ -11,6 +11,7 @@ from monitor.discovery import markup
 from monitor.discovery.feed_dates import parse_time
 from monitor.discovery.parsed_source import MAX_CANDIDATES, ChildSitemap, ParsedSource
 from monitor.errors import FetchError
+from monitor.failures import FailureKind
 from monitor.models import Candidate
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _NEWS_PATH = re.compile(r"news|latest|recent", re.IGNORECASE)
 def parse_sitemap(body: bytes, *, url: str, outlet: str, since: datetime, charset: str | None = None) -> ParsedSource:
     """Returns a sitemap's candidates dated ``since`` or later (or undated, in a short one), or an index's children.
 
-    Raises FetchError: kind malformed when ``body`` is not a sitemap, too-large when it decompresses to more than 50 MB.
+    Raises FetchError: kind MALFORMED when ``body`` is not a sitemap, TOO_LARGE when it decompresses to more than 50 MB.
     """
     root = markup.parse_xml(markup.decompress(body), charset=charset)
     root_tag = markup.local_name(root).lower()
@@ -34,7 +35,7 @@ def parse_sitemap(body: bytes, *, url: str, outlet: str, since: datetime, charse
         return _parse_index(root, url, since)
     if root_tag != "urlset":
         document = "an HTML page" if root_tag == "html" else f"XML of another kind (<{root_tag[:40]}>)"
-        raise FetchError(f"{document}, not a sitemap", kind="malformed")
+        raise FetchError(f"{document}, not a sitemap", kind=FailureKind.MALFORMED)
     dated: list[tuple[datetime, Candidate]] = []
     undated: list[Candidate] = []
     offered, news = 0, False

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from monitor import models
 from monitor.errors import ExtractionError
 from monitor.extract import ExtractionOptions
+from monitor.failures import FailureKind
 from monitor.ingest.commit_queue import CommitQueue
 from monitor.ingest.decision import Decider
-from monitor.ingest.retry_policy import MAX_ATTEMPTS, recheck_at, retry_at
+from monitor.ingest.retry_policy import MAX_ATTEMPTS, is_first_404, recheck_at, retry_at
 from monitor.models import Article, CommitResult, Disposition, FrontierEntry, NotArticle, Outcome, Page, PageCommit
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Ingest:
             )
             article = await self.extractor.read(page, options)
         except ExtractionError as error:
-            outcome = Outcome(disposition=Disposition.FAILED, kind=error.kind, detail=str(error))
+            outcome = Outcome(disposition=Disposition.FAILED, kind=error.label, detail=str(error))
             return await self._postpone(entry, outcome)
         if isinstance(article, NotArticle):
             return await self._not_article(entry, article)
@@ -82,8 +83,8 @@ class Ingest:
                 return page_commit.outcome
             if result is CommitResult.REJECTED:
                 detail = "the store rejected the story: `media-monitor replay --list` shows why"
-                return Outcome(disposition=Disposition.FAILED, kind="rejected", detail=detail)
-        return await self._postpone(entry, Outcome(disposition=Disposition.FAILED, kind="conflict"))
+                return Outcome(disposition=Disposition.FAILED, kind=FailureKind.REJECTED.label, detail=detail)
+        return await self._postpone(entry, Outcome(disposition=Disposition.FAILED, kind=FailureKind.CONFLICT.label))
 
     async def not_modified(self, entry: FrontierEntry) -> Outcome:
         """Settles a recheck that the server answered with 304 Not Modified."""
@@ -93,8 +94,8 @@ class Ingest:
 
     async def failed(self, entry: FrontierEntry, error: FetchError) -> Outcome:
         """Settles a page that could not be fetched: it is retried later unless the failure is permanent."""
-        outcome = Outcome(disposition=Disposition.FAILED, kind=error.kind, detail=error.message)
-        if error.permanent:
+        outcome = Outcome(disposition=Disposition.FAILED, kind=error.label, detail=error.message)
+        if error.kind.permanent and not is_first_404(error.kind, entry):
             return await self._settle(entry, outcome)
         return await self._postpone(entry, outcome, min_delay_seconds=error.retry_after or 0.0)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from monitor.failures import FailureKind
+
 if TYPE_CHECKING:
     from monitor.models import FrontierEntry
 
@@ -21,6 +23,11 @@ def retry_at(failed: FrontierEntry, *, now: datetime, min_delay_seconds: float =
     if failed.attempts > MAX_ATTEMPTS:
         return None
     return now + max(RETRY_DELAYS[failed.attempts - 1], timedelta(seconds=min_delay_seconds))
+
+
+def is_first_404(kind: FailureKind, entry: FrontierEntry) -> bool:
+    """Returns True for a 404 that is retried although its kind is permanent: outlets list stories too early."""
+    return kind is FailureKind.HTTP_404 and entry.attempts == 0
 
 
 def recheck_at(entry: FrontierEntry, *, now: datetime) -> datetime | None:

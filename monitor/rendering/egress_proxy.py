@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 from urllib.parse import urlsplit
 
 from monitor.egress.address_guard import Hosts, is_public, trusted_hosts
+from monitor.failures import FailureKind
 from monitor.rendering.trackers import is_tracker
 
 if TYPE_CHECKING:
@@ -38,19 +39,24 @@ IDLE_TIMEOUT_SECONDS = 60.0  # without a byte in one direction
 MAX_CONNECTION_BYTES = 50_000_000  # that one connection may transfer in one direction
 MAX_REMEMBERED_REFUSALS = 1000
 CHUNK_BYTES = 65536
-REFUSAL_HEADER = "X-Media-Monitor-Refused"  # set on the proxy's own responses; its value is the kind of refusal
+REFUSAL_HEADER = "X-Media-Monitor-Refused"  # set on the proxy's own responses: the label of a failure kind
 _HOP_BY_HOP = frozenset({b"connection", b"proxy-connection", b"proxy-authorization", b"keep-alive", b"te", b"upgrade"})
 
 Endpoint: TypeAlias = tuple[str, int]  # host and port
 
 
 class ProxyRefusal(Exception):
-    """The proxy does not make a connection; ``kind`` is private-address, tracker, dns or connection."""
+    """The proxy does not make a connection."""
 
-    def __init__(self, kind: str, detail: str, status: int = 403) -> None:
+    def __init__(self, kind: FailureKind, detail: str, status: int = 403) -> None:
         super().__init__(detail)
         self.kind = kind
         self.status = status
+
+
+def refusal_kind(header: bytes) -> FailureKind:
+    """Returns the kind in the value of a `REFUSAL_HEADER`; RENDER when it is none of the proxy's own."""
+    return FailureKind.of_label(header.decode("latin-1")) or FailureKind.RENDER
 
 
 def _endpoint(url: str) -> Endpoint:
@@ -73,7 +79,7 @@ class EgressProxy:
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         self.host = host
         self.port = port
-        self.refusals: Counter[str] = Counter()  # number by kind
+        self.refusals: Counter[FailureKind] = Counter()
         self._passes: dict[str, ProxyPass] = {}  # by outlet name, and by user
         self._last_refusals: OrderedDict[tuple[str, Endpoint], ProxyRefusal] = OrderedDict()  # by user and endpoint
         self._server: asyncio.Server | None = None
@@ -143,14 +149,14 @@ class EgressProxy:
             if proxy_pass is not None:
                 break
             has_no_body = not {b"content-length", b"transfer-encoding"} & dict(headers).keys()
-            await _respond(writer, 407, "pass", "a pass is needed", keep_alive=has_no_body)
+            await _respond(writer, 407, FailureKind.PASS, "a pass is needed", keep_alive=has_no_body)
             if not has_no_body:
                 return
         try:
             method, target, _ = lines[0].split(b" ", 2)
             endpoint, path = _parse_target(method, target)
         except ValueError:
-            await _respond(writer, 400, "protocol", "not a proxy request")
+            await _respond(writer, 400, FailureKind.PROTOCOL, "not a proxy request")
             return
         try:
             site_reader, site_writer = await self._connect(proxy_pass, endpoint)
@@ -184,23 +190,23 @@ class EgressProxy:
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         host, port = endpoint
         if is_tracker(host) and endpoint not in proxy_pass.hosts:
-            raise ProxyRefusal("tracker", f"{host} is a known tracker")
+            raise ProxyRefusal(FailureKind.TRACKER, f"{host} is a known tracker")
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
                 address_infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError, TimeoutError) as error:
-            raise ProxyRefusal("dns", f"{host} has no address: {error}", 502) from error
+            raise ProxyRefusal(FailureKind.DNS, f"{host} has no address: {error}", 502) from error
         addresses = list(dict.fromkeys(str(address_info[4][0]) for address_info in address_infos))
         if endpoint not in proxy_pass.hosts:
             addresses = [address for address in addresses if is_public(address)]
         if not addresses:
-            raise ProxyRefusal("private-address", f"{host} is not a public address")
+            raise ProxyRefusal(FailureKind.PRIVATE_ADDRESS, f"{host} is not a public address")
         return await _connect_to_first(addresses, port, host)
 
     def _record_refusal(self, proxy_pass: ProxyPass, endpoint: Endpoint, refusal: ProxyRefusal) -> None:
         self.refusals[refusal.kind] += 1
-        if refusal.kind == "private-address":
+        if refusal.kind is FailureKind.PRIVATE_ADDRESS:
             log.warning("refused a page's connection to %s:%d, which is not a public address", *endpoint)
         self._last_refusals[proxy_pass.user, endpoint] = refusal
         while len(self._last_refusals) > MAX_REMEMBERED_REFUSALS:
@@ -230,7 +236,9 @@ async def _connect_to_first(
                 return await asyncio.open_connection(address, port, limit=MAX_HEAD_BYTES)
         except (OSError, TimeoutError) as error:
             last_error = error
-    raise ProxyRefusal("connection", f"{host}:{port} does not answer: {last_error or 'timeout'}", 502) from last_error
+    raise ProxyRefusal(
+        FailureKind.CONNECTION, f"{host}:{port} does not answer: {last_error or 'timeout'}", 502
+    ) from last_error
 
 
 def _forwarded_head(method: bytes, path: bytes, lines: list[bytes]) -> bytes:
@@ -294,14 +302,14 @@ async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
 
 
 async def _respond(
-    writer: asyncio.StreamWriter, status: int, kind: str, text: str, *, keep_alive: bool = False
+    writer: asyncio.StreamWriter, status: int, kind: FailureKind, text: str, *, keep_alive: bool = False
 ) -> None:
     body = f"media-monitor: {text}\n".encode()
     lines = [
-        f"HTTP/1.1 {status} {kind}",
+        f"HTTP/1.1 {status} {kind.label}",
         "Content-Type: text/plain; charset=utf-8",
         f"Content-Length: {len(body)}",
-        f"{REFUSAL_HEADER}: {kind}",
+        f"{REFUSAL_HEADER}: {kind.label}",
         "Connection: keep-alive" if keep_alive else "Connection: close",
         *(['Proxy-Authenticate: Basic realm="media-monitor"'] if status == 407 else []),
     ]

@@ -26,6 +26,7 @@ from twisted.web.client import ResponseFailed
 from w3lib.http import basic_auth_header
 
 from monitor.errors import FetchError, RenderingUnavailable
+from monitor.failures import FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -91,7 +92,7 @@ class SplashPool:
     async def download(self, download: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
         """Returns the server's response.
 
-        Raises FetchError: kind ``hang`` when the page stops the server, ``timeout`` when it does not finish.
+        Raises FetchError: kind SPLASH_HANG when the page stops the server, TIMEOUT when it does not finish.
         Raises RenderingUnavailable when the server does not come back.
         """
         loop = asyncio.get_running_loop()
@@ -104,13 +105,13 @@ class SplashPool:
                 except _CONNECTION_ERRORS as error:
                     problem = await asyncio.to_thread(ping, self.splash_url)
                     if isinstance(error, DownloadTimeoutError) and not problem:
-                        raise FetchError("the page was not finished in time", kind="timeout") from error
+                        raise FetchError("the page was not finished in time", kind=FailureKind.TIMEOUT) from error
                     self._stats.inc_value("monitor/rendering/splash-stopped")
                     await self._wait_until_up(problem)
                 else:
                     self._was_up = True
                     return response
-        raise FetchError("the page stops the rendering server on every attempt", kind="hang", permanent=True)
+        raise FetchError("the page stops the rendering server on every attempt", kind=FailureKind.SPLASH_HANG)
 
     @contextlib.asynccontextmanager
     async def _admit(self, *, alone: bool) -> AsyncIterator[None]:

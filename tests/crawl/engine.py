@@ -18,6 +18,7 @@ from scrapy.utils.reactor import install_reactor
 from monitor.config.schema import Config, CrawlSettings, Outlet
 from monitor.crawl.one_off import OneOffSpider
 from monitor.crawl.scheduler import OutletScheduler
+from monitor.ingest.retry_policy import is_first_404
 from monitor.models import Disposition, FrontierEntry, Outcome, now
 from monitor.store.memory import MemoryStore
 
@@ -110,9 +111,10 @@ class FakeIngest:
 
     async def failed(self, entry: FrontierEntry, error: FetchError) -> Outcome:
         self.failures[entry.candidate.url] = error
-        retry_at = None if error.permanent else now() + timedelta(minutes=5)
+        is_permanent = error.kind.permanent and not is_first_404(error.kind, entry)
+        retry_at = None if is_permanent else now() + timedelta(minutes=5)
         self.store.state.entries[entry.id] = replace(entry, next_at=retry_at, attempts=entry.attempts + 1)
-        return Outcome(disposition=Disposition.FAILED, kind=error.kind, detail=error.message)
+        return Outcome(disposition=Disposition.FAILED, kind=error.label, detail=error.message)
 
 
 class FakeService:
