@@ -33,11 +33,12 @@ class Disposition(enum.StrEnum):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
     """A disposition with its reason: ``kind`` in one word for counting (``http-404``, ``robots``, ``timeout``),
-    ``detail`` as text for people."""
+    ``detail`` as text for people.  ``next_at`` is when the page is fetched again; ingest sets it."""
 
     disposition: Disposition
     kind: str = ""
     detail: str = ""
+    next_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

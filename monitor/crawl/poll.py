@@ -8,39 +8,34 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from monitor.crawl import discover, health, sources
 from monitor.crawl.lease import Lease
-from monitor.crawl.poll_interval import MIN_INTERVAL, PollSummary, next_poll
+from monitor.crawl.poll_interval import PollSummary, next_poll
 from monitor.crawl.report import PollReport
 from monitor.discovery.filter_candidates import filter_candidates
 from monitor.errors import FetchError, LeaseLost, RenderingUnavailable
 from monitor.extract.boilerplate import Boilerplate
-from monitor.failures import FailureKind, Scope
-from monitor.ingest.retry_policy import RETRY_DELAYS, is_first_404
+from monitor.failures import FailureKind
 from monitor.models import Disposition, now
 from monitor.rendering.auto import EngineMemory
+from monitor.retry_policy import HostBackoff
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from monitor.config.schema import Outlet
     from monitor.crawl.fetch import Fetcher
     from monitor.crawl.sources import SourceParser, SourceResult
-    from monitor.models import Candidate, FrontierEntry, OutletState
+    from monitor.models import Candidate, FrontierEntry, Outcome, OutletState
     from monitor.service import Service
 
 log = logging.getLogger(__name__)
 
 MAX_POLL_SECONDS = 600.0  # then a poll starts no further page, so that a slow host does not delay its sources
 CONCURRENT_PAGES = 8  # of one outlet
-MAX_HOST_FAILURES = 5  # in a row; then the host's other pages wait for the next poll
-DEFAULT_BUSY_PAUSE_SECONDS = 60  # for a busy host that sends no Retry-After
 UNCONDITIONAL_RECHECKS = 3  # every third recheck is unconditional: some servers send false 304s
-_BUSY_KINDS = frozenset({FailureKind.HTTP_429, FailureKind.HTTP_503})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +103,7 @@ async def _poll(outlet: Outlet, state: OutletState, context: PollContext, report
     new_entries = await context.service.call(store.enqueue, candidates, now=now())
     report.candidates, report.new = len(candidates), len(new_entries)
     memory = OutletMemory.from_state(state)
-    retry_delays, host_pause = await _process_pages(outlet, context, report, memory)
+    next_retry_at, host_pause = await _process_pages(outlet, context, report, memory)
     state = memory.saved_in(state)
 
     failure = health.failure_kind(results)
@@ -120,7 +115,7 @@ async def _poll(outlet: Outlet, state: OutletState, context: PollContext, report
         failure=failure,
         freshness_lifetime=max((result.freshness_lifetime for result in results), default=timedelta(0)),
         retry_after=max([host_pause, *source_pauses]),
-        next_retry=min(retry_delays, default=None),
+        next_retry=next_retry_at - now() if next_retry_at else None,
         unfinished=report.deferred_pages > 0 or context.stop.is_set(),
     )
     plan = next_poll(state.interval, state.failures, summary, every=outlet.every)
@@ -187,40 +182,33 @@ def _candidates(results: list[SourceResult], outlet: Outlet, since: datetime, re
 
 async def _process_pages(
     outlet: Outlet, context: PollContext, report: PollReport, memory: OutletMemory
-) -> tuple[list[timedelta], timedelta]:
+) -> tuple[datetime | None, timedelta]:
     """Fetches and ingests the pages that are due.
 
-    Returns the delays until failed pages are due again, and the pause that the host needs.
+    Returns when the first of the failed pages is fetched again, and the pause that the host needs.
     """
     service, limit = context.service, context.service.config.crawl.pages_per_poll
     entries = await service.call(service.store.due_entries, outlet.name, now=now(), limit=limit)
-    deadline, host_failures = monotonic() + MAX_POLL_SECONDS, 0
-    remaining, retry_delays, host_pause, resting_pages = iter(entries), list[timedelta](), timedelta(0), 0
+    deadline, backoff = monotonic() + MAX_POLL_SECONDS, HostBackoff()
+    remaining, retry_times, resting_pages = iter(entries), list[datetime](), 0
 
     async def work() -> None:
-        nonlocal host_failures, host_pause, resting_pages
-        while not context.stop.is_set() and monotonic() < deadline and host_failures < MAX_HOST_FAILURES:
+        nonlocal resting_pages
+        while not context.stop.is_set() and monotonic() < deadline and not backoff.is_exhausted:
             entry = next(remaining, None)
             if entry is None:
                 return
             try:
-                error = await _process_page(outlet, entry, context, report, memory)
+                error, outcome = await _process_page(outlet, entry, context, report, memory)
             except RenderingUnavailable as unavailable:  # the entry stays due until an engine is available
                 report.rendering_problem = str(unavailable)
-                host_failures += 1
+                backoff.record_unavailable_engine()
                 continue
-            host_failures = host_failures + 1 if error is not None and error.kind.scope is Scope.HOST else 0
-            if (
-                error is not None and error.kind is FailureKind.RESTING
-            ):  # a request of another outlet got the Retry-After
-                host_failures, resting_pages = MAX_HOST_FAILURES, resting_pages + 1
-                host_pause = max(host_pause, _retry_after(error))
-                continue
-            if error is not None and error.kind in _BUSY_KINDS:
-                host_failures, host_pause = MAX_HOST_FAILURES, max(host_pause, _retry_after(error))
-            is_permanent = error is not None and error.kind.permanent and not is_first_404(error.kind, entry)
-            if error is not None and not is_permanent and entry.attempts < len(RETRY_DELAYS):
-                retry_delays.append(RETRY_DELAYS[entry.attempts])
+            backoff.record(error)
+            if outcome is None:
+                resting_pages += 1
+            elif outcome.disposition is Disposition.FAILED and outcome.next_at is not None:
+                retry_times.append(outcome.next_at)
 
     concurrency = max(1, int(CONCURRENT_PAGES / max(context.fetcher.request_delay(outlet), 1)))
     try:
@@ -229,39 +217,39 @@ async def _process_pages(
                 group.create_task(work())
     except BaseExceptionGroup as errors:  # the first one cancelled the other tasks; callers need its type
         raise errors.exceptions[0] from errors
+    next_retry_at = min(retry_times, default=None)
     if report.rendering_problem:
         log.warning("%s: %s", outlet.name, report.rendering_problem)
-    else:
-        report.deferred_pages = resting_pages + sum(1 for _ in remaining) + (len(entries) == limit)
-        if host_failures >= MAX_HOST_FAILURES and not host_pause:  # otherwise the deferred pages are due in a minute
-            host_pause = MIN_INTERVAL
-    return retry_delays, host_pause
-
-
-def _retry_after(error: FetchError) -> timedelta:
-    return timedelta(seconds=error.retry_after or DEFAULT_BUSY_PAUSE_SECONDS)
+        return next_retry_at, backoff.requested_pause
+    report.deferred_pages = resting_pages + sum(1 for _ in remaining) + (len(entries) == limit)
+    return next_retry_at, backoff.pause
 
 
 async def _process_page(
     outlet: Outlet, entry: FrontierEntry, context: PollContext, report: PollReport, memory: OutletMemory
-) -> FetchError | None:
-    """Brings one entry to its disposition; returns the error when its page could not be fetched."""
+) -> tuple[FetchError | None, Outcome | None]:
+    """Brings one entry to its disposition.
+
+    Returns the error of the fetch, if any, and the outcome; no outcome when the host rests, so that nothing was sent.
+    """
     ingest, url = context.service.ingest, entry.candidate.url
     unconditional = entry.story is None or entry.rechecks % UNCONDITIONAL_RECHECKS == UNCONDITIONAL_RECHECKS - 1
     etag, last_modified = (None, None) if unconditional else (entry.etag, entry.last_modified)
     try:
         page = await context.fetcher.page(outlet, url, etag=etag, last_modified=last_modified, memory=memory.rendering)
     except FetchError as error:
-        if error.kind is FailureKind.RESTING:  # no request was sent: the entry stays due
-            return error
-        report.add(url, await ingest.failed(entry, error))
-        return error
+        if error.kind is FailureKind.RESTING:  # the entry stays due
+            return error, None
+        outcome = await ingest.failed(entry, error)
+        report.add(url, outcome)
+        return error, outcome
     if page is None:
-        report.add(url, await ingest.not_modified(entry))
-        return None
+        outcome = await ingest.not_modified(entry)
+        report.add(url, outcome)
+        return None, outcome
     outcome = await ingest.page(outlet, entry, page, memory.boilerplate)
     report.engines[page.engine] += 1
     report.add(url, outcome)
     if outcome.disposition in {Disposition.STORED, Disposition.UPDATED}:
         log.info("%s: %s %s", outlet.name, outcome.disposition.value, url)
-    return None
+    return None, outcome

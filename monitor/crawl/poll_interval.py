@@ -13,13 +13,13 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from monitor.models import now as clock
+from monitor.retry_policy import failing_outlet_pause
 
 if TYPE_CHECKING:
     from monitor.failures import FailureKind
 
 MIN_INTERVAL = timedelta(minutes=5)
 MAX_INTERVAL = timedelta(hours=1)
-MAX_FAILING_INTERVAL = timedelta(hours=6)  # for an outlet without ``every``
 MAX_RETRY_AFTER = timedelta(hours=24)  # a longer Retry-After is shortened to this
 INTERVAL_GROWTH, INTERVAL_SHRINKAGE = 1.5, 0.5
 MANY_NEW_ENTRIES = 2  # with that many new candidates the interval does not grow
@@ -34,7 +34,7 @@ class PollSummary:
     failure: FailureKind | None = None  # when no source could be read
     freshness_lifetime: timedelta = timedelta(0)  # the longest that a source declares (ttl, Cache-Control)
     retry_after: timedelta = timedelta(0)  # the longest that a server asked for
-    next_retry: timedelta | None = None  # until the first failed page is due again
+    next_retry: timedelta | None = None  # until the first failed page is fetched again
     unfinished: bool = False  # pages were left for the next poll
 
 
@@ -51,8 +51,7 @@ def next_poll(interval: timedelta, failures: float, summary: PollSummary, *, eve
     floor = min(MIN_INTERVAL, ceiling)
     if summary.failure is not None:
         failures += summary.failure.weight
-        backed_off = min(interval.total_seconds() * 2 ** min(failures, 16.0), MAX_FAILING_INTERVAL.total_seconds())
-        pause = timedelta(seconds=min(backed_off, every.total_seconds()) if every else backed_off)
+        pause = failing_outlet_pause(interval, failures, every=every)
     else:
         failures = 0.0
         interval = min(max(_adapted_interval(interval, summary), floor), ceiling)

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.crawl.poll_interval import (
-    MAX_FAILING_INTERVAL,
     MAX_RETRY_AFTER,
     PollSummary,
     next_poll,
@@ -17,6 +16,7 @@ from monitor.crawl.poll_interval import (
     parse_retry_after,
 )
 from monitor.failures import FailureKind
+from monitor.retry_policy import MAX_FAILING_INTERVAL
 
 MINUTE = timedelta(minutes=1)
 

@@ -55,7 +55,7 @@ def frontier_entry(model: FrontierEntry, outcome: Outcome | None = None) -> Json
     document = asdict(model)
     document |= document.pop("candidate")
     if outcome:
-        document |= asdict(outcome)
+        document |= {"disposition": outcome.disposition, "kind": outcome.kind, "detail": outcome.detail}
     return _plain(document)
 
 
