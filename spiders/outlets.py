@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import scrapy
 
 from monitor.crawl import sources
-from monitor.crawl.scheduler import OutletScheduler, crawl_settings
+from monitor.crawl.scheduler import crawl_settings
+from monitor.crawl.scrapy_command import open_scheduler
 from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
 
     from monitor.config.schema import Outlet
+    from monitor.crawl.scheduler import OutletScheduler
     from monitor.discovery.parsed_source import ParsedSource
     from monitor.models import Page
 
@@ -41,7 +43,7 @@ class OutletSpider(scrapy.Spider):
         scheduler = kwargs.pop("scheduler", None)
         if scheduler is None:
             try:
-                scheduler = OutletScheduler.from_arguments(
+                scheduler = open_scheduler(
                     cls.name,
                     config=kwargs.pop("config", "monitor.yaml"),
                     outlets=kwargs.pop("outlets", ""),

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
-from monitor.cli.context import Context, unknown_name, with_context
+from monitor.cli.context import Context, with_context
 from monitor.models import Disposition
 from monitor.plural import plural
+from monitor.suggestions import unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,9 +16,10 @@ from urllib.parse import quote, urlsplit
 
 import click
 
-from monitor.cli.context import Context, unknown_name, with_context
+from monitor.cli.context import Context, with_context
 from monitor.errors import ExtractionError, FetchError
 from monitor.models import Article, Candidate, FrontierEntry, NotArticle, Page, Story, now
+from monitor.suggestions import unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.context import Context, relative_time, short_duration, unknown_name, with_context
+from monitor.cli.context import Context, relative_time, short_duration, with_context
 from monitor.models import OutletState, now, rfc3339
 from monitor.plural import plural
+from monitor.suggestions import unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
