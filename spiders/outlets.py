@@ -34,6 +34,17 @@ class OutletSpider(scrapy.Spider):
 
     name = "outlets"
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Raises ConfigError when the subclass overrides `parse_source` under the name of earlier versions only.
+
+        Nothing would call the method, and the outlet would be read as if it had no spider of its own.
+        """
+        super().__init_subclass__(**kwargs)
+        if "listing" in vars(cls) and "parse_source" not in vars(cls):
+            raise ConfigError(
+                [f"{cls.__module__}.{cls.__qualname__}: the method `listing` is called `parse_source` now, rename it"]
+            )
+
     def __init__(self, scheduler: OutletScheduler, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.scheduler = scheduler
