@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.crawl.fetch import Fetcher
 from monitor.crawl.lease import LEASE_TERM
-from monitor.crawl.poll import PollContext, poll
+from monitor.crawl.poll import Poll, PollContext
 from monitor.crawl.report import CrawlReport, PollReport
 from monitor.errors import LeaseLost, MonitorError, StoreError
 from monitor.models import now
@@ -186,7 +186,7 @@ class OutletScheduler:
 
     async def _poll(self, outlet: Outlet, state: OutletState, context: PollContext) -> PollReport:
         try:
-            report = await poll(outlet, state, context)
+            report = await Poll(outlet, state, context).run()
         except StoreError:
             raise
         except Exception as error:  # a bug in one outlet's poll must not end the others'; its report names the bug

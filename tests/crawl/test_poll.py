@@ -14,7 +14,7 @@ import pytest
 from monitor.config.schema import Outlet
 from monitor.crawl import sources
 from monitor.crawl.lease import LEASE_TERM, Lease
-from monitor.crawl.poll import PollContext, poll
+from monitor.crawl.poll import Poll, PollContext
 from monitor.crawl.scheduler import OutletScheduler
 from monitor.demo.web import Fault, Site
 from monitor.discovery import feed
@@ -590,7 +590,7 @@ def test_cookies_last_for_a_poll(engine: Engine, site: Site) -> None:
         for _ in range(2):
             (state,) = service.store.lease(["x"], holder="me", now=now(), term=LEASE_TERM, limit=1, due_only=False)
             context = poll_context(service, fetcher)
-            await poll(service.config.outlets[0], state, context)
+            await Poll(service.config.outlets[0], state, context).run()
 
     engine.with_fetcher(two_polls)
     assert received_cookies() == [None, "read=1", None]
@@ -607,7 +607,7 @@ def test_a_page_of_a_resting_host_counts_no_attempt(engine: Engine, site: Site) 
         service.store.enqueue([Candidate(url=f"{site.url}2026/story-with-number-0", outlet="x")], now=now())
         (state,) = service.store.lease(["x"], holder="me", now=now(), term=LEASE_TERM, limit=1)
         context = poll_context(service, fetcher)
-        return await poll(service.config.outlets[0], state, context)
+        return await Poll(service.config.outlets[0], state, context).run()
 
     report: PollReport = engine.with_fetcher(poll_resting_host)
     assert (report.pages, report.deferred_pages) == (0, 1)
