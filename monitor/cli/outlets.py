@@ -123,7 +123,7 @@ def _outlet_json(name: str, outlet: Outlet | None, state: OutletState | None) ->
 
 def _rendering_engine(state: OutletState) -> str | None:
     """Returns the engine that renders the outlet's pages, or None when none is rendered."""
-    patterns = state.memory.get("rendering") or {}
+    patterns = state.memory.rendering or {}
     return next((pattern["engine"] for pattern in patterns.values() if pattern["engine"] != "hopeless"), None)
 
 
@@ -248,7 +248,7 @@ def _print_boilerplate(
 
     for name in names:
         state = states.get(name)
-        blocks = boilerplate.samples(state.memory.get("boilerplate", {})) if state else []
+        blocks = boilerplate.samples(state.memory.boilerplate or {}) if state else []
         if as_json:
             import orjson
 

@@ -40,13 +40,12 @@ class PageMemory:
 
     @classmethod
     def from_state(cls, state: OutletState) -> PageMemory:
-        memory = state.memory
-        return cls(EngineMemory(memory.get("rendering")), Boilerplate(memory.get("boilerplate", {})))
+        return cls(EngineMemory(state.memory.rendering), Boilerplate(state.memory.boilerplate or {}))
 
     def saved_in(self, state: OutletState) -> OutletState:
         """Returns the state with this memory in it."""
-        learned = {"rendering": self.rendering.to_json(), "boilerplate": self.boilerplate.memory}
-        return replace(state, memory={**state.memory, **learned})
+        learned = replace(state.memory, rendering=self.rendering.to_json(), boilerplate=self.boilerplate.memory)
+        return replace(state, memory=learned)
 
 
 class DuePages:

@@ -105,7 +105,7 @@ def address_pattern(url: str) -> str:
 class EngineMemory:
     """The engine that worked for an outlet's pages, by address pattern.
 
-    Is made from, and stored as, ``OutletState.memory["rendering"]``.
+    Is made from, and stored as, ``OutletMemory.rendering``.
     """
 
     def __init__(self, stored: Json | None = None) -> None:
