@@ -8,8 +8,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def unknown_name(kind: str, name: str, names: Sequence[str]) -> str:
-    """Returns the error message for an unknown name: ``no alert "sberbnk"; did you mean "sberbank"?``."""
+def unknown_name_message(kind: str, name: str, names: Sequence[str]) -> str:
+    """Returns the error message for an unknown name: ``no alert "sberbnk"; did you mean "sberbank"?``.
+
+    If none of ``names`` is similar, lists them all.
+    """
     from difflib import get_close_matches
 
     close_matches = get_close_matches(name.lower(), [each.lower() for each in names], n=1, cutoff=0.5)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from monitor.models import now
-from monitor.suggestions import unknown_name
+from monitor.suggestions import unknown_name_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -136,7 +136,7 @@ class Context:
         """Returns the configured alert with this name, in any case.  Raises click.UsageError when there is none."""
         alert = next((alert for alert in self.config.alerts if alert.name.casefold() == name.casefold()), None)
         if alert is None:
-            raise click.UsageError(unknown_name("alert", name, [alert.name for alert in self.config.alerts]))
+            raise click.UsageError(unknown_name_message("alert", name, [alert.name for alert in self.config.alerts]))
         return alert
 
     def warn_about_query(self, query: str, *, kind: str) -> None:

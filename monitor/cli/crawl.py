@@ -11,7 +11,7 @@ import click
 from monitor.cli.context import Context, with_context
 from monitor.models import Disposition
 from monitor.plural import plural
-from monitor.suggestions import unknown_name
+from monitor.suggestions import unknown_name_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +106,7 @@ def _outlet_names(context: Context, names: tuple[str, ...]) -> list[str]:
         raise click.UsageError(f"no outlets in {context.config_path}; add some under outlets:, or see `init`")
     for name in names:
         if name.casefold() not in names_by_casefold:
-            raise click.UsageError(unknown_name("outlet", name, list(names_by_casefold.values())))
+            raise click.UsageError(unknown_name_message("outlet", name, list(names_by_casefold.values())))
     return [names_by_casefold[name.casefold()] for name in names] or list(names_by_casefold.values())
 
 

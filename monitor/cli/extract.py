@@ -19,7 +19,7 @@ import click
 from monitor.cli.context import Context, with_context
 from monitor.errors import ExtractionError, FetchError
 from monitor.models import Article, Candidate, FrontierEntry, NotArticle, Page, Story, now
-from monitor.suggestions import unknown_name
+from monitor.suggestions import unknown_name_message
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -181,7 +181,9 @@ def _outlet_of(config: Config, outlet_name: str | None, url: str, render: str | 
     if outlet_name is not None:
         named = [outlet for outlet in config.outlets if outlet.name.casefold() == outlet_name.casefold()]
         if not named:
-            raise click.UsageError(unknown_name("outlet", outlet_name, [outlet.name for outlet in config.outlets]))
+            raise click.UsageError(
+                unknown_name_message("outlet", outlet_name, [outlet.name for outlet in config.outlets])
+            )
         outlet = named[0]
     else:
         unconfigured = Outlet.model_construct(name=urlsplit(url).hostname or "", url=url)

@@ -10,7 +10,7 @@ import click
 from monitor.cli.context import Context, relative_time, short_duration, with_context
 from monitor.models import OutletState, now, rfc3339
 from monitor.plural import plural
-from monitor.suggestions import unknown_name
+from monitor.suggestions import unknown_name_message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +82,7 @@ def _requested_names(names: Sequence[str], all_names: list[str]) -> list[str]:
     names_by_casefold = {name.casefold(): name for name in all_names}
     for name in names:
         if name.casefold() not in names_by_casefold:
-            raise click.UsageError(unknown_name("outlet", name, all_names))
+            raise click.UsageError(unknown_name_message("outlet", name, all_names))
     return [names_by_casefold[name.casefold()] for name in names]
 
 

@@ -12,7 +12,7 @@ from monitor.crawl.scheduler import OutletScheduler
 from monitor.errors import ConfigError
 from monitor.models import now
 from monitor.service import STORE_RETRY_TIMEOUT, open_service
-from monitor.suggestions import unknown_name
+from monitor.suggestions import unknown_name_message
 
 
 def open_scheduler(spider: str, *, config: str, outlets: str, ignore_schedule: str) -> OutletScheduler:
@@ -26,7 +26,7 @@ def open_scheduler(spider: str, *, config: str, outlets: str, ignore_schedule: s
     wanted = {name.strip() for name in outlets.split(",") if name.strip()}
     spider_outlets = [outlet.name for outlet in loaded.outlets if outlet.spider == spider]
     if not_configured := sorted(wanted.difference(spider_outlets)):
-        raise ConfigError([unknown_name("outlet", name, spider_outlets) for name in not_configured])
+        raise ConfigError([unknown_name_message("outlet", name, spider_outlets) for name in not_configured])
     with ExitStack() as resources:
         service = resources.enter_context(
             open_service(loaded, path.absolute().parent, store_retry_timeout=STORE_RETRY_TIMEOUT)
