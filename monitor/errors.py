@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from monitor.failures import FailureKind
+
 
 class MonitorError(Exception):
     """Base class of errors that are reported to the user in one line; ``hint`` says what the user can do."""
@@ -74,25 +76,37 @@ class LeaseLost(MonitorError):
 
 
 class FetchError(MonitorError):
-    """A page or feed could not be fetched; ``kind`` is the reason as one word, used for counting.
+    """A page or feed could not be fetched.
 
-    ``permanent`` is True if a retry is useless (404, forbidden by robots.txt).
-    ``retry_after`` is the delay that the server asked for, in seconds, or None.
+    ``status`` is the status of the response if it is the reason.  ``retry_after`` is the delay that the server asked
+    for, in seconds, or None.
     """
 
-    def __init__(self, message: str, *, kind: str, permanent: bool = False, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, kind: FailureKind, status: int | None = None, retry_after: float | None = None
+    ) -> None:
         super().__init__(message)
         self.kind = kind
-        self.permanent = permanent
+        self.status = status
         self.retry_after = retry_after
+
+    @property
+    def label(self) -> str:
+        """The name of the failure that is counted, stored and printed: of the kind, or with the exact status."""
+        return self.kind.label if self.status is None else f"http-{self.status}"
 
 
 class ExtractionError(MonitorError):
-    """Extraction of a page failed in the worker; ``kind`` is timeout, crash, memory or error."""
+    """Extraction of a page failed in the worker."""
 
-    def __init__(self, message: str, *, kind: str) -> None:
+    def __init__(self, message: str, *, kind: FailureKind) -> None:
         super().__init__(message)
         self.kind = kind
+
+    @property
+    def label(self) -> str:
+        """The name of the failure that is counted, stored and printed."""
+        return self.kind.label
 
 
 class RenderingUnavailable(MonitorError):

@@ -34,11 +34,12 @@ class Disposition(enum.StrEnum):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
     """A disposition with its reason: ``kind`` is one word for counting (``http-404``, ``robots``, ``timeout``),
-    ``detail`` is text for people."""
+    ``detail`` is text for people.  ``next_at`` is the time of the next fetch of the page; ingest sets it."""
 
     disposition: Disposition
     kind: str = ""
     detail: str = ""
+    next_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -269,10 +270,64 @@ class SourceState:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class OutletState:
-    """An outlet's crawl state: schedule, health, sources and lease.
+class SourceDiscovery:
+    """The sources that were found on the site of an outlet that configures none."""
 
-    ``memory`` is a JSON object in which rendering and boilerplate detection keep what they learned about the outlet.
+    at: datetime
+    sources: tuple[tuple[str, str], ...]  # kind and URL
+
+    def to_json(self) -> Json:
+        return {"at": rfc3339(self.at), "sources": [list(source) for source in self.sources]}
+
+    @classmethod
+    def from_json(cls, data: Json) -> SourceDiscovery:
+        """Reads what `to_json` returns.  Raises KeyError, TypeError or ValueError for anything else."""
+        sources = tuple((str(kind), str(url)) for kind, url in data["sources"])
+        return cls(at=from_rfc3339(data["at"]), sources=sources)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutletMemory:
+    """What polls learned about an outlet; a field is None until a poll has written it.
+
+    ``rendering`` and ``boilerplate`` are the JSON of `monitor.rendering.auto.EngineMemory` and
+    `monitor.extract.boilerplate.Boilerplate`.  ``unknown`` has the keys of other versions, which are stored again.
+    """
+
+    rendering: Json | None = None
+    boilerplate: Json | None = None
+    discovery: SourceDiscovery | None = None
+    unknown: Json = field(default_factory=dict)
+
+    def to_json(self) -> Json:
+        known = {
+            "rendering": self.rendering,
+            "boilerplate": self.boilerplate,
+            "found": self.discovery and self.discovery.to_json(),
+        }
+        return {**self.unknown, **{name: value for name, value in known.items() if value is not None}}
+
+    @classmethod
+    def from_json(cls, data: Json) -> OutletMemory:
+        """Reads what `to_json` returns.  Ignores a value that it cannot read: the next polls learn it again."""
+        unknown = dict(data)
+        rendering, boilerplate, found = (unknown.pop(name, None) for name in ("rendering", "boilerplate", "found"))
+        try:
+            discovery = SourceDiscovery.from_json(found) if found else None
+        except (KeyError, TypeError, ValueError):
+            discovery = None
+        return cls(
+            rendering=rendering if isinstance(rendering, dict) else None,
+            boilerplate=boilerplate if isinstance(boilerplate, dict) else None,
+            discovery=discovery,
+            unknown=unknown,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutletState:
+    """An outlet's crawl state: schedule, health, sources, memory and lease.
+
     ``fencing_token`` changes with every lease; a store refuses a write that carries an older token.
     """
 
@@ -289,7 +344,7 @@ class OutletState:
     error: str = ""
     sources: dict[str, SourceState] = field(default_factory=dict)
     dispositions: dict[str, int] = field(default_factory=dict)  # number of pages by disposition, since the first poll
-    memory: Json = field(default_factory=dict)
+    memory: OutletMemory = field(default_factory=OutletMemory)
 
 
 #: Table for `str.translate` that deletes the invisible marks of writing direction; in a text they would break words.

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from monitor.models import now
+from monitor.suggestions import unknown_name_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -229,20 +230,6 @@ def parse_duration(text: str) -> timedelta:
     value = to_timedelta(text)
     assert isinstance(value, timedelta)
     return value
-
-
-def unknown_name_message(kind: str, name: str, names: list[str]) -> str:
-    """Returns the error message for an unknown name: ``no alert "sberbnk"; did you mean "sberbank"?``.
-
-    If none of ``names`` is similar, lists them all.
-    """
-    from difflib import get_close_matches
-
-    close_matches = get_close_matches(name.lower(), [each.lower() for each in names], n=1, cutoff=0.5)
-    suggestion = next((each for each in names if close_matches and each.lower() == close_matches[0]), None)
-    if suggestion:
-        return f'no {kind} "{name}"; did you mean "{suggestion}"?'
-    return f'no {kind} "{name}"; there are: {", ".join(names) or "none"}'
 
 
 def relative_time(time: datetime | None, reference: datetime | None = None) -> str:

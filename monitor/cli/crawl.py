@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
-from monitor.cli.context import CommandContext, unknown_name_message, with_context
+from monitor.cli.context import CommandContext, with_context
 from monitor.models import Disposition
 from monitor.plural import plural
+from monitor.suggestions import unknown_name_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,6 +9,7 @@ import click
 
 from monitor.cli.context import CommandContext, with_context
 from monitor.errors import FetchError, MonitorError
+from monitor.failures import FailureKind
 from monitor.plural import plural
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from monitor.crawl.fetch import Fetcher
 
 MAX_SHOWN_SECTIONS = 10  # in the output, polled or not
+_NO_HTTPS_KINDS = frozenset(
+    {FailureKind.TLS, FailureKind.CONNECTION, FailureKind.TIMEOUT, FailureKind.ROBOTS_UNREACHABLE}
+)
 
 
 @click.command("discover")
@@ -47,7 +51,7 @@ def discover_command(context: CommandContext, *, url: str, name: str | None) -> 
         with context.spinner(f"looking through {host}"):
             discovered, script_reason = _discover_sources(outlet, _crawl_settings(context))
     except FetchError as error:
-        if "://" in url or error.kind not in {"tls", "connection", "timeout", "robots-unreachable"}:
+        if "://" in url or error.kind not in _NO_HTTPS_KINDS:
             raise
         raise MonitorError(f"{address}: {error.message}", hint=f"https:// was assumed; or write http://{url}") from None
     click.echo(_outlet_yaml(outlet, discovered, script_reason), nl=False)

@@ -9,15 +9,17 @@ import re
 import signal
 import sys
 from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote, urlsplit
 
 import click
 
-from monitor.cli.context import CommandContext, unknown_name_message, with_context
+from monitor.cli.context import CommandContext, with_context
 from monitor.errors import ExtractionError, FetchError
-from monitor.models import Article, Candidate, FrontierEntry, Page, Story, now
+from monitor.models import Article, Candidate, FrontierEntry, NotArticle, Page, Story, now
+from monitor.suggestions import unknown_name_message
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -26,10 +28,7 @@ if TYPE_CHECKING:
 
     from monitor.config import Config, Outlet
     from monitor.crawl.fetch import Fetcher
-    from monitor.models import Json, NotArticle
-
-    FetchResult: TypeAlias = Page | FetchError | OSError | None
-    ExtractResult: TypeAlias = Article | NotArticle | ExtractionError | FetchError | OSError
+    from monitor.models import Json
 
 _CANONICAL_URL_PATTERN = re.compile(
     rb"""<link[^>]+rel=["']?canonical["']?[^>]+href=["']?(https?://[^"'\s>]+)"""
@@ -39,6 +38,19 @@ _CANONICAL_URL_PATTERN = re.compile(
 _HTML_TAG_START_PATTERN = re.compile(rb"<[a-z!?]", re.IGNORECASE)
 _CONTROL_BYTE_PATTERN = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")  # except \x1b, which occurs in ISO 2022 text
 SNIFFED_PAGE_BYTES = 4096  # read from a file's start to decide if it is HTML
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableFile:
+    """A file that is no page; ``label`` is the reason in one word."""
+
+    message: str
+    label: str
+
+
+if TYPE_CHECKING:
+    FetchResult: TypeAlias = Page | FetchError | UnreadableFile | OSError | None
+    ExtractResult: TypeAlias = Article | NotArticle | ExtractionError | FetchError | UnreadableFile | OSError
 
 
 @click.command("extract")
@@ -224,7 +236,7 @@ async def _extract_pages(
             url = page.url if isinstance(page, Page) else page_url
             outlet = _outlet_of(config, outlet_name, url)
             if not isinstance(page, Page):
-                return name, outlet, None, page or FetchError("no page received", kind="empty")
+                return name, outlet, None, page or UnreadableFile("no page received", "empty")
             try:
                 return name, outlet, page, await extractor.extract_article(page, ExtractionOptions.for_outlet(outlet))
             except ExtractionError as error:
@@ -239,7 +251,7 @@ async def _extract_pages(
             yield await pending.popleft()
 
 
-def _page_from_file(name: str, url: str, max_bytes: int) -> Page | FetchError | OSError:
+def _page_from_file(name: str, url: str, max_bytes: int) -> Page | UnreadableFile | OSError:
     """Reads a page from a file, or from stdin for "-"; returns the error if that fails or the file is not HTML.
 
     Without ``url``, uses the canonical URL in the page, else a made-up one with the file's name.
@@ -255,13 +267,13 @@ def _page_from_file(name: str, url: str, max_bytes: int) -> Page | FetchError | 
     except OSError as error:
         return error
     if len(body) > max_bytes:
-        return FetchError(f"larger than crawl.max_size ({max_bytes:,} bytes)", kind="too-large", permanent=True)
+        return UnreadableFile(f"larger than crawl.max_size ({max_bytes:,} bytes)", "too-large")
     if not body.strip():
-        return FetchError("no content", kind="empty", permanent=True)
+        return UnreadableFile("no content", "empty")
     if body.startswith(b"\x1f\x8b"):
-        return FetchError("gzip-compressed; unpack it first: zcat FILE | media-monitor extract -", kind="not-html")
+        return UnreadableFile("gzip-compressed; unpack it first: zcat FILE | media-monitor extract -", "not-html")
     if not _looks_like_html(body):
-        return FetchError("not a web page", kind="not-html", permanent=True)
+        return UnreadableFile("not a web page", "not-html")
     if not url:
         match = _CANONICAL_URL_PATTERN.search(body)
         canonical = next((group for group in match.groups() if group), b"") if match else b""
@@ -291,13 +303,24 @@ def _problem_text(result: ExtractResult) -> str:
     """Returns why a page gave no article; "" if it gave one."""
     if isinstance(result, Article):
         return ""
-    if isinstance(result, FetchError):
-        return f"{result.message} ({result.kind})"
+    if isinstance(result, (FetchError, UnreadableFile)):
+        return f"{result.message} ({result.label})"
     if isinstance(result, OSError):
         return result.strerror or str(result)
     if isinstance(result, ExtractionError):
         return str(result)
     return f"not an article: {result.kind}{f', {result.detail}' * bool(result.detail)}"
+
+
+def _reason(result: ExtractResult) -> str:
+    """Returns the reason for which there is no story, in one word."""
+    match result:
+        case FetchError() | ExtractionError() | UnreadableFile():
+            return result.label
+        case NotArticle():
+            return result.kind
+        case _:
+            return "file"
 
 
 def _print_json(name: str, page: Page | None, story: Story | None, result: ExtractResult, problem: str) -> None:
@@ -307,8 +330,7 @@ def _print_json(name: str, page: Page | None, story: Story | None, result: Extra
     if story is not None:
         data = story.to_json()
     else:
-        kind = result.kind if not isinstance(result, (Article, OSError)) else "file"
-        data = {"url": page.url if page else name, "title": "", "text": "", "error": problem, "kind": kind}
+        data = {"url": page.url if page else name, "title": "", "text": "", "error": problem, "kind": _reason(result)}
     click.echo(orjson.dumps({"source": name, **data}))
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.context import CommandContext, relative_time, short_duration, unknown_name_message, with_context
+from monitor.cli.context import CommandContext, relative_time, short_duration, with_context
 from monitor.models import OutletState, now, rfc3339
 from monitor.plural import plural
+from monitor.suggestions import unknown_name_message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,7 +123,7 @@ def _outlet_json(name: str, outlet: Outlet | None, state: OutletState | None) ->
 
 def _rendering_engine(state: OutletState) -> str | None:
     """Returns the engine that renders some of the outlet's pages, as learned; None if no page needs rendering."""
-    patterns = state.memory.get("rendering") or {}
+    patterns = state.memory.rendering or {}
     return next((pattern["engine"] for pattern in patterns.values() if pattern["engine"] != "hopeless"), None)
 
 
@@ -250,7 +251,7 @@ def _print_boilerplate(
 
     for name in names:
         state = states.get(name)
-        blocks = boilerplate.dropped_text_samples(state.memory.get("boilerplate", {})) if state else []
+        blocks = boilerplate.dropped_text_samples(state.memory.boilerplate or {}) if state else []
         if as_json:
             import orjson
 

@@ -14,7 +14,7 @@ from monitor.crawl.sources import Source, SourceResult, read_source
 from monitor.discovery import autodiscovery
 from monitor.discovery.filter_candidates import filter_candidates
 from monitor.errors import FetchError
-from monitor.models import from_rfc3339, rfc3339
+from monitor.models import SourceDiscovery
 from monitor.rendering.auto import reason_to_render
 
 if TYPE_CHECKING:
@@ -148,16 +148,14 @@ def _recent_stories(result: SourceResult, outlet: Outlet, since: datetime) -> in
 
 def remembered_sources(state: OutletState, *, now: datetime) -> tuple[Source, ...]:
     """Returns the sources that an earlier poll discovered; empty when there are none or they have expired."""
-    discovery = state.memory.get("found") or {}
-    if not discovery.get("sources"):
-        return ()
+    discovery = state.memory.discovery
     lifetime = FAILED_DISCOVERY_LIFETIME if state.failures else DISCOVERY_LIFETIME
-    if now - from_rfc3339(discovery["at"]) > lifetime:
+    if discovery is None or now - discovery.at > lifetime:
         return ()
-    return tuple(Source(kind, url) for kind, url in discovery["sources"])
+    return tuple(Source(kind, url) for kind, url in discovery.sources)
 
 
 def remember_sources(state: OutletState, sources: tuple[Source, ...], *, now: datetime) -> OutletState:
     """Returns the state with the discovered sources and the time of their discovery."""
-    discovery = {"at": rfc3339(now), "sources": [[source.kind, source.url] for source in sources]}
-    return replace(state, memory={**state.memory, "found": discovery})
+    discovery = SourceDiscovery(at=now, sources=tuple((source.kind, source.url) for source in sources))
+    return replace(state, memory=replace(state.memory, discovery=discovery))

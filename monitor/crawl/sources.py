@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from monitor.discovery import feed, section, sitemap
 from monitor.errors import FetchError
+from monitor.failures import FailureKind
 from monitor.models import SourceState, now
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ async def read_source(
             raise
         except Exception as error:  # a bug in parsing one source must not stop the outlet's others
             log.exception("%s: %s %s cannot be parsed", outlet.name, source.kind, source.url)
-            raise FetchError(f"parsing it failed: {error!r}", kind="malformed") from error
+            raise FetchError(f"parsing it failed: {error!r}", kind=FailureKind.MALFORMED) from error
 
     level, results, requested = [source], list[SourceResult](), set[str]()
     for _ in range(MAX_SITEMAP_DEPTH):

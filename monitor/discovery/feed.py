@@ -11,6 +11,7 @@ from monitor.discovery import markup
 from monitor.discovery.feed_dates import parse_time
 from monitor.discovery.parsed_source import ParsedSource, newest_candidates
 from monitor.errors import FetchError
+from monitor.failures import FailureKind
 from monitor.models import Candidate
 from monitor.urls import is_same_site
 
@@ -32,7 +33,7 @@ _XML_LANG_ATTRIBUTE = "{http://www.w3.org/XML/1998/namespace}lang"
 def parse_feed(body: bytes, *, url: str, outlet: str, charset: str | None = None) -> ParsedSource:
     """Returns a feed's candidates, in the feed's order unless there are more than `MAX_CANDIDATES_PER_SOURCE`.
 
-    Raises FetchError (kind malformed) when ``body`` is not a feed.
+    Raises FetchError (kind MALFORMED) when ``body`` is not a feed.
     """
     body = markup.decompress_gzip(body)  # some servers send a stored .gz file without Content-Encoding
     if body.lstrip().removeprefix(b"\xef\xbb\xbf").startswith(b"{"):
@@ -41,7 +42,7 @@ def parse_feed(body: bytes, *, url: str, outlet: str, charset: str | None = None
     root_tag = markup.local_name(root).lower()
     if root_tag not in {"rss", "rdf", "feed", "channel"}:
         document = "an HTML page" if root_tag == "html" else f"XML of another kind (<{root_tag[:40]}>)"
-        raise FetchError(f"{document}, not a feed", kind="malformed")
+        raise FetchError(f"{document}, not a feed", kind=FailureKind.MALFORMED)
     channel = next((child for child in root if markup.local_name(child) == "channel"), root)
     base = markup.resolve_url(url, root.get(_XML_BASE_ATTRIBUTE)) or url
     home = _links_by_kind(channel).get("rss") or _links_by_kind(channel).get("atom") or url
@@ -143,10 +144,10 @@ def _parse_json_feed(body: bytes, *, url: str, outlet: str) -> ParsedSource:
     try:
         data: Any = orjson.loads(body.strip().removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:
-        raise FetchError(f"broken JSON: {error}", kind="malformed") from error
+        raise FetchError(f"broken JSON: {error}", kind=FailureKind.MALFORMED) from error
     items = data.get("items")
     if "jsonfeed.org/version" not in str(data.get("version")) or not isinstance(items, list):
-        raise FetchError("JSON, but not a JSON Feed", kind="malformed")
+        raise FetchError("JSON, but not a JSON Feed", kind=FailureKind.MALFORMED)
     candidates = []
     for item in items[:MAX_FEED_ENTRIES]:
         link = isinstance(item, dict) and (item.get("url") or item.get("external_url"))
@@ -169,7 +170,7 @@ def _parse_json_feed(body: bytes, *, url: str, outlet: str) -> ParsedSource:
 
 def _parsed_feed(candidates: list[Candidate], offered: int, *, ttl: timedelta | None = None) -> ParsedSource:
     if offered and not candidates:  # a truncated feed or unknown format, which must not look like a feed without news
-        raise FetchError(f"none of its {offered} entries has an address", kind="malformed")
+        raise FetchError(f"none of its {offered} entries has an address", kind=FailureKind.MALFORMED)
     return ParsedSource(candidates=newest_candidates(candidates), offered=offered, ttl=ttl)
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urljoin
 from lxml import etree, html
 
 from monitor.errors import FetchError
+from monitor.failures import FailureKind
 
 MAX_UNPACKED_BYTES = 50_000_000  # limit of the decompressed size, as sitemaps.org defines it
 MAX_TITLE_CHARACTERS = 2000  # of a title or link text that are read, markup included
@@ -35,25 +36,25 @@ _WHITESPACE_PATTERN = re.compile(r"\s+")
 def parse_xml(body: bytes, *, charset: str | None = None) -> etree._Element:
     """Returns the root element of an XML document; repairs documents with syntax errors.
 
-    Raises FetchError (kind malformed) if the body is empty, is not XML or declares entities.  Entity declarations are
+    Raises FetchError (kind MALFORMED) if the body is empty, is not XML or declares entities.  Entity declarations are
     refused because they allow expansion bombs and access to local files, and no feed needs them.
     """
     # Not rstrip(), which could remove half of a UTF-16 character.
     body = body.lstrip().removeprefix(codecs.BOM_UTF8).lstrip()
     if not body:
-        raise FetchError("the response is empty", kind="malformed")
+        raise FetchError("the response is empty", kind=FailureKind.MALFORMED)
     if _ENTITY_DECLARATION_PATTERN.search(body) or _ENTITY_DECLARATION_PATTERN.search(body.replace(b"\x00", b"")):
-        raise FetchError("it declares XML entities, which are refused", kind="malformed")
+        raise FetchError("it declares XML entities, which are refused", kind=FailureKind.MALFORMED)
     try:
         root = etree.fromstring(body, _xml_parser(recover=False))
     except (etree.XMLSyntaxError, ValueError):
         root = _parse_broken_xml(body, charset)
     if root is None:
         problem = "an HTML page, not XML" if _HTML_START_PATTERN.match(body) else "it is not XML"
-        raise FetchError(problem, kind="malformed")
+        raise FetchError(problem, kind=FailureKind.MALFORMED)
     dtd: Any = root.getroottree().docinfo.internalDTD  # lxml's type stubs lack iterentities()
     if dtd is not None and next(dtd.iterentities(), None) is not None:
-        raise FetchError("it declares XML entities, which are refused", kind="malformed")
+        raise FetchError("it declares XML entities, which are refused", kind=FailureKind.MALFORMED)
     return root
 
 
@@ -105,7 +106,7 @@ def resolve_url(base: str, link: str | None) -> str | None:
 def decompress_gzip(body: bytes, *, max_bytes: int = MAX_UNPACKED_BYTES) -> bytes:
     """Returns the decompressed body, or the body unchanged if it is not gzip.
 
-    Raises FetchError: kind malformed for broken gzip, too-large for more than ``max_bytes``.
+    Raises FetchError: kind MALFORMED for broken gzip, TOO_LARGE for more than ``max_bytes``.
     """
     unpacked = b""
     while body.startswith(_GZIP_MAGIC):  # a gzip file may consist of several members
@@ -113,9 +114,9 @@ def decompress_gzip(body: bytes, *, max_bytes: int = MAX_UNPACKED_BYTES) -> byte
         try:
             unpacked += inflate.decompress(body, max_bytes - len(unpacked) + 1)
         except zlib.error as error:
-            raise FetchError(f"broken gzip: {error}", kind="malformed") from error
+            raise FetchError(f"broken gzip: {error}", kind=FailureKind.MALFORMED) from error
         if len(unpacked) > max_bytes:
-            raise FetchError(f"it unpacks to more than {max_bytes // 1_000_000} MB", kind="too-large")
+            raise FetchError(f"it unpacks to more than {max_bytes // 1_000_000} MB", kind=FailureKind.TOO_LARGE)
         body = inflate.unused_data
     return unpacked or body
 

@@ -10,6 +10,7 @@ from monitor.discovery import markup
 from monitor.discovery.parsed_source import MAX_CANDIDATES_PER_SOURCE, ParsedSource
 from monitor.discovery.url_rules import OutletScope, looks_like_article
 from monitor.errors import FetchError
+from monitor.failures import FailureKind
 from monitor.models import Candidate
 from monitor.urls import is_page_fragment
 
@@ -40,7 +41,7 @@ def parse_section(
     """
     root = markup.parse_html(body, charset=charset)
     if root is None:
-        raise FetchError("the page is empty", kind="malformed")
+        raise FetchError("the page is empty", kind=FailureKind.MALFORMED)
     scope, titles = OutletScope(outlet), dict[str, str]()
     for link, text in page_links(root, url):
         if link not in scope:

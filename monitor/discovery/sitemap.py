@@ -11,6 +11,7 @@ from monitor.discovery import markup
 from monitor.discovery.feed_dates import parse_time
 from monitor.discovery.parsed_source import MAX_CANDIDATES_PER_SOURCE, ChildSitemap, ParsedSource
 from monitor.errors import FetchError
+from monitor.failures import FailureKind
 from monitor.models import Candidate
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def parse_sitemap(body: bytes, *, url: str, outlet: str, since: datetime, charse
     """Returns a sitemap's candidates that are dated ``since`` or later or undated, or a sitemap index's child sitemaps.
 
     Skips undated entries if there are more than `MAX_UNDATED_ENTRIES`, except in a news sitemap.  Raises FetchError:
-    kind malformed if ``body`` is not a sitemap, too-large if its decompressed size exceeds 50 MB.
+    kind MALFORMED if ``body`` is not a sitemap, TOO_LARGE if its decompressed size exceeds 50 MB.
     """
     root = markup.parse_xml(markup.decompress_gzip(body), charset=charset)
     root_tag = markup.local_name(root).lower()
@@ -35,7 +36,7 @@ def parse_sitemap(body: bytes, *, url: str, outlet: str, since: datetime, charse
         return _parse_sitemap_index(root, url, since)
     if root_tag != "urlset":
         document = "an HTML page" if root_tag == "html" else f"XML of another kind (<{root_tag[:40]}>)"
-        raise FetchError(f"{document}, not a sitemap", kind="malformed")
+        raise FetchError(f"{document}, not a sitemap", kind=FailureKind.MALFORMED)
     dated: list[tuple[datetime, Candidate]] = []
     undated: list[Candidate] = []
     offered, news = 0, False

@@ -13,6 +13,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from monitor.errors import ExtractionError
 from monitor.extract import worker
+from monitor.failures import FailureKind
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -76,8 +77,8 @@ class Extractor:
     async def extract_article(self, page: Page, options: ExtractionOptions) -> Article | NotArticle:
         """Returns the page's article, or the kind of a page without one.  Waits while the pool is full.
 
-        Raises ExtractionError of kind ``timeout`` after `timeout_seconds`, ``crash`` if the worker died, ``memory`` if
-        the worker exceeded its memory limit, ``error`` for any other exception during extraction.
+        Raises ExtractionError of kind EXTRACTION_TIMEOUT after `timeout_seconds`, EXTRACTION_CRASH if the worker died,
+        EXTRACTION_MEMORY if the worker exceeded its memory limit, EXTRACTION_ERROR for any other exception.
         """
         async with self._free_slots:
             if self._pool is None:
@@ -87,20 +88,24 @@ class Extractor:
                 return await asyncio.wrap_future(future)
             except TaskTimeout as error:
                 raise ExtractionError(
-                    f"{page.url}: extraction took longer than {self.timeout_seconds:g} s", kind="timeout"
+                    f"{page.url}: extraction took longer than {self.timeout_seconds:g} s",
+                    kind=FailureKind.EXTRACTION_TIMEOUT,
                 ) from error
             except ProcessExpired as error:
                 raise ExtractionError(
-                    f"{page.url}: the extraction worker died (exit code {error.exitcode})", kind="crash"
+                    f"{page.url}: the extraction worker died (exit code {error.exitcode})",
+                    kind=FailureKind.EXTRACTION_CRASH,
                 ) from error
             except MemoryError as error:
                 raise ExtractionError(
-                    f"{page.url}: extraction needs more memory than allowed", kind="memory"
+                    f"{page.url}: extraction needs more memory than allowed", kind=FailureKind.EXTRACTION_MEMORY
                 ) from error
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # a hostile page can make a parser raise any exception
-                raise ExtractionError(f"{page.url}: {type(error).__name__}: {error}", kind="error") from error
+                raise ExtractionError(
+                    f"{page.url}: {type(error).__name__}: {error}", kind=FailureKind.EXTRACTION_ERROR
+                ) from error
 
     def _schedule_extraction(self, page: Page, options: ExtractionOptions) -> ProcessFuture[Article | NotArticle]:
         """Submits the page to the pool, which must be running, and returns the future of its result."""

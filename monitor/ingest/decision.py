@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from monitor import similarity
 from monitor.changes import added_sentences, has_changed_text, split_sentences
-from monitor.ingest.retry_policy import recheck_at
 from monitor.models import Disposition, Hit, Notification, Outcome, PageCommit, Story
 from monitor.notify.delivery_times import next_delivery_time
 from monitor.query.analysis import analysed_tokens
+from monitor.retry_policy import recheck_at
 from monitor.urls import canonical_url, story_id
 
 if TYPE_CHECKING:

@@ -110,7 +110,7 @@ def url_pattern(url: str) -> str:
 class EngineMemory:
     """Remembers which engine could read an outlet's pages, by `url_pattern`.
 
-    Created from ``OutletState.memory["rendering"]``; `to_json` returns the value to store there.
+    Created from ``OutletMemory.rendering``; `to_json` returns the value to store there.
     """
 
     def __init__(self, stored: Json | None = None) -> None:

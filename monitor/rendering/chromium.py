@@ -24,6 +24,7 @@ from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
 
 from monitor.egress.address_guard import VERIFY_CERTIFICATE_KEY
 from monitor.errors import FetchError, RenderingUnavailable
+from monitor.failures import FailureKind
 from monitor.rendering.tab import Tab, is_browser_death
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
                     await asyncio.sleep(BROWSER_RESTART_PAUSE_SECONDS)
                     if attempt:  # scrapy-playwright did not restart the browser, so Playwright's driver died as well
                         self._discard_driver(generation)
-        raise FetchError(f"the browser died under the page {MAX_RENDER_ATTEMPTS} times", kind="crash")
+        raise FetchError(f"the browser died under the page {MAX_RENDER_ATTEMPTS} times", kind=FailureKind.BROWSER_CRASH)
 
     async def close(self) -> None:
         with contextlib.suppress(PlaywrightError, TimeoutError):
@@ -261,7 +262,7 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
             async with asyncio.timeout(options.timeout):
                 return await Tab(page, options).load(request)
         except TimeoutError as error:
-            raise FetchError("the page was not finished in time", kind="timeout") from error
+            raise FetchError("the page was not finished in time", kind=FailureKind.TIMEOUT) from error
         finally:
             with contextlib.suppress(PlaywrightError, TimeoutError):
                 async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
@@ -272,11 +273,11 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
     def _as_fetch_error(self, error: PlaywrightError, request: scrapy.Request) -> FetchError:
         refusal = self._proxy.last_connection_error(request.meta["proxy_pass"], request.url)
         if refusal is not None and "net::ERR_TUNNEL" in error.message:
-            return FetchError(str(refusal), kind=refusal.kind, permanent=refusal.kind == "private-address")
+            return FetchError(str(refusal), kind=refusal.kind)
         net_error = error.message.partition("net::")[2].split(maxsplit=1)
         name = net_error[0] if net_error else error.message.strip().splitlines()[0][:200]
-        kind = next((kind for part, kind in _KIND_BY_ERROR_NAME if part in name), "render")
-        return FetchError(f"Chromium could not load the page: {name}", kind=kind, permanent=kind == "not-text")
+        kind = next((kind for part, kind in _KIND_BY_ERROR_NAME if part in name), FailureKind.RENDER)
+        return FetchError(f"Chromium could not load the page: {name}", kind=kind)
 
 
 _SANDBOX_ERROR_MESSAGES = (
@@ -286,14 +287,14 @@ _SANDBOX_ERROR_MESSAGES = (
 )
 
 _KIND_BY_ERROR_NAME = (
-    ("TIMED_OUT", "timeout"),
-    ("TUNNEL", "connection"),
-    ("CONNECTION", "connection"),
-    ("EMPTY_RESPONSE", "connection"),
-    ("CERT", "tls"),
-    ("SSL", "tls"),
-    ("TOO_MANY_REDIRECTS", "redirects"),
-    ("ABORTED", "not-text"),  # a download, or 204
+    ("TIMED_OUT", FailureKind.TIMEOUT),
+    ("TUNNEL", FailureKind.CONNECTION),
+    ("CONNECTION", FailureKind.CONNECTION),
+    ("EMPTY_RESPONSE", FailureKind.CONNECTION),
+    ("CERT", FailureKind.TLS),
+    ("SSL", FailureKind.TLS),
+    ("TOO_MANY_REDIRECTS", FailureKind.REDIRECTS),
+    ("ABORTED", FailureKind.NOT_TEXT),  # a download, or 204
 )
 
 _CHROMIUM_ARGUMENTS = (

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 from urllib.parse import urlsplit
 
 from monitor.egress.address_guard import TrustedHosts, is_public_address, trusted_hosts
+from monitor.failures import FailureKind
 from monitor.rendering.trackers import is_tracker
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ IDLE_TIMEOUT_SECONDS = 60.0  # a connection ends when no byte arrives from one s
 MAX_CONNECTION_BYTES = 50_000_000  # transferred in one direction; then the connection ends
 MAX_REMEMBERED_ERRORS = 1000  # the last error of so many outlet and endpoint pairs is kept
 READ_CHUNK_BYTES = 65536
-# Response header that the proxy sets on its own error responses; the value is the kind of the error.
+# Response header that the proxy sets on its own error responses; the value is the label of a failure kind.
 REFUSAL_HEADER = "X-Media-Monitor-Refused"
 _HOP_BY_HOP_HEADERS = frozenset(
     {b"connection", b"proxy-connection", b"proxy-authorization", b"keep-alive", b"te", b"upgrade"}
@@ -48,15 +49,20 @@ Endpoint: TypeAlias = tuple[str, int]  # host and port
 
 
 class ProxyConnectionError(Exception):
-    """The proxy refuses a connection or cannot make it; ``kind`` is private-address, tracker, dns or connection.
+    """The proxy refuses a connection or cannot make it.
 
     ``status`` is the HTTP status of the proxy's response to the browser.
     """
 
-    def __init__(self, kind: str, detail: str, status: int = 403) -> None:
+    def __init__(self, kind: FailureKind, detail: str, status: int = 403) -> None:
         super().__init__(detail)
         self.kind = kind
         self.status = status
+
+
+def refusal_kind(header: bytes) -> FailureKind:
+    """Returns the kind in the value of a `REFUSAL_HEADER`, RENDER if the value is not a label of the proxy."""
+    return FailureKind.of_label(header.decode("latin-1")) or FailureKind.RENDER
 
 
 def _endpoint_of_url(url: str) -> Endpoint:
@@ -83,7 +89,7 @@ class EgressProxy:
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         self.host = host
         self.port = port
-        self.connection_errors: Counter[str] = Counter()  # number of errors by kind
+        self.connection_errors: Counter[FailureKind] = Counter()  # number of errors by kind
         self._passes: dict[str, ProxyPass] = {}  # each pass under two keys: the outlet's name and the user
         # The last error by user of the pass and endpoint.
         self._last_connection_errors: OrderedDict[tuple[str, Endpoint], ProxyConnectionError] = OrderedDict()
@@ -154,14 +160,14 @@ class EgressProxy:
             if proxy_pass is not None:
                 break
             has_no_body = not {b"content-length", b"transfer-encoding"} & dict(headers).keys()
-            await _send_error_response(writer, 407, "pass", "a pass is needed", keep_alive=has_no_body)
+            await _send_error_response(writer, 407, FailureKind.PASS, "a pass is needed", keep_alive=has_no_body)
             if not has_no_body:
                 return
         try:
             method, target, _ = lines[0].split(b" ", 2)
             endpoint, path = _parse_target(method, target)
         except ValueError:
-            await _send_error_response(writer, 400, "protocol", "not a proxy request")
+            await _send_error_response(writer, 400, FailureKind.PROTOCOL, "not a proxy request")
             return
         try:
             site_reader, site_writer = await self._connect_to_endpoint(proxy_pass, endpoint)
@@ -197,23 +203,23 @@ class EgressProxy:
         """Connects to a public or trusted address of the endpoint.  Raises ProxyConnectionError."""
         host, port = endpoint
         if is_tracker(host) and endpoint not in proxy_pass.hosts:
-            raise ProxyConnectionError("tracker", f"{host} is a known tracker")
+            raise ProxyConnectionError(FailureKind.TRACKER, f"{host} is a known tracker")
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
                 address_infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError, TimeoutError) as error:
-            raise ProxyConnectionError("dns", f"{host} has no address: {error}", 502) from error
+            raise ProxyConnectionError(FailureKind.DNS, f"{host} has no address: {error}", 502) from error
         addresses = list(dict.fromkeys(str(address_info[4][0]) for address_info in address_infos))
         if endpoint not in proxy_pass.hosts:
             addresses = [address for address in addresses if is_public_address(address)]
         if not addresses:
-            raise ProxyConnectionError("private-address", f"{host} is not a public address")
+            raise ProxyConnectionError(FailureKind.PRIVATE_ADDRESS, f"{host} is not a public address")
         return await _connect_to_first(addresses, port, host)
 
     def _record_connection_error(self, proxy_pass: ProxyPass, endpoint: Endpoint, error: ProxyConnectionError) -> None:
         self.connection_errors[error.kind] += 1
-        if error.kind == "private-address":
+        if error.kind is FailureKind.PRIVATE_ADDRESS:
             log.warning("refused a page's connection to %s:%d, which is not a public address", *endpoint)
         self._last_connection_errors[proxy_pass.user, endpoint] = error
         self._last_connection_errors.move_to_end((proxy_pass.user, endpoint))  # the oldest one is forgotten first
@@ -248,7 +254,7 @@ async def _connect_to_first(
         except (OSError, TimeoutError) as error:
             last_error = error
     raise ProxyConnectionError(
-        "connection", f"{host}:{port} does not answer: {last_error or 'timeout'}", 502
+        FailureKind.CONNECTION, f"{host}:{port} does not answer: {last_error or 'timeout'}", 502
     ) from last_error
 
 
@@ -325,15 +331,15 @@ async def _copy_bytes(source: asyncio.StreamReader, sink: asyncio.StreamWriter) 
 
 
 async def _send_error_response(
-    writer: asyncio.StreamWriter, status: int, kind: str, text: str, *, keep_alive: bool = False
+    writer: asyncio.StreamWriter, status: int, kind: FailureKind, text: str, *, keep_alive: bool = False
 ) -> None:
     """Sends an HTTP response of the proxy itself, with ``kind`` as reason phrase and in `REFUSAL_HEADER`."""
     body = f"media-monitor: {text}\n".encode()
     lines = [
-        f"HTTP/1.1 {status} {kind}",
+        f"HTTP/1.1 {status} {kind.label}",
         "Content-Type: text/plain; charset=utf-8",
         f"Content-Length: {len(body)}",
-        f"{REFUSAL_HEADER}: {kind}",
+        f"{REFUSAL_HEADER}: {kind.label}",
         "Connection: keep-alive" if keep_alive else "Connection: close",
         *(['Proxy-Authenticate: Basic realm="media-monitor"'] if status == 407 else []),
     ]

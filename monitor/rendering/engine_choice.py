@@ -31,7 +31,7 @@ async def fetch_with_engines(
         try:
             fetched = await fetch(engine)
         except (FetchError, RenderingUnavailable) as error:
-            if engine == "none" or (isinstance(error, FetchError) and error.kind.startswith("http-")):
+            if engine == "none" or (isinstance(error, FetchError) and error.kind.is_http_status):
                 raise
             problem = error
             continue

@@ -24,8 +24,9 @@ if not hasattr(scrapy.utils.url, "canonicalize_url"):
 import scrapy_splash
 
 from monitor.errors import FetchError
+from monitor.failures import FailureKind
 from monitor.rendering import render_options as rules
-from monitor.rendering.egress_proxy import REFUSAL_HEADER
+from monitor.rendering.egress_proxy import REFUSAL_HEADER, refusal_kind
 from monitor.rendering.splash_pool import split_credentials
 
 if TYPE_CHECKING:
@@ -127,28 +128,27 @@ def require_page(response: Response) -> Response:
     """
     data = getattr(response, "data", None)
     if not isinstance(data, dict):
-        raise FetchError(f"Splash answered with status {response.status} and no page", kind="render")
+        raise FetchError(f"Splash answered with status {response.status} and no page", kind=FailureKind.RENDER)
     if "error" in data:
         info = data.get("info") or {}
         detail = info.get("message") or info.get("text") or data.get("description") or ""
         if data["error"] == 504:
-            raise FetchError("the page was not finished in time", kind="timeout")
-        raise FetchError(f"Splash: {data.get('type')}: {detail}", kind="render")
+            raise FetchError("the page was not finished in time", kind=FailureKind.TIMEOUT)
+        raise FetchError(f"Splash: {data.get('type')}: {detail}", kind=FailureKind.RENDER)
     if failure := data.get("failure"):
         raise _fetch_error_for(str(failure), proxied="proxy" in response.meta["splash"]["args"])
     if refusal := response.headers.get(REFUSAL_HEADER):
-        kind = refusal.decode("latin-1")
-        raise FetchError(f"the page leads to an address that is refused: {data.get('url')}", kind=kind, permanent=True)
+        raise FetchError(f"the page leads to an address that is refused: {data.get('url')}", kind=refusal_kind(refusal))
     return response
 
 
 _KIND_BY_NETWORK_ERROR = {
-    "1": "connection",
-    "2": "connection",
-    "3": "dns",
-    "4": "timeout",
-    "5": "cancelled",
-    "6": "tls",
+    "1": FailureKind.CONNECTION,
+    "2": FailureKind.CONNECTION,
+    "3": FailureKind.DNS,
+    "4": FailureKind.TIMEOUT,
+    "5": FailureKind.CANCELLED,
+    "6": FailureKind.TLS,
 }
 
 
@@ -158,9 +158,9 @@ def _fetch_error_for(reason: str, *, proxied: bool) -> FetchError:
     Raises EgressProxyUnreachable if the code means that the egress proxy (``proxied``: in use) could not be reached.
     """
     if reason == "too-large":
-        return FetchError("the page is larger than max_size once rendered", kind="too-large", permanent=True)
+        return FetchError("the page is larger than max_size once rendered", kind=FailureKind.TOO_LARGE)
     # If a site refuses a connection, the proxy responds with a page, so these Qt errors concern the proxy itself.
     if proxied and (reason == "network1" or reason.startswith("network10")):
         raise EgressProxyUnreachable(reason)
-    kind = _KIND_BY_NETWORK_ERROR.get(reason.removeprefix("network"), "render")
+    kind = _KIND_BY_NETWORK_ERROR.get(reason.removeprefix("network"), FailureKind.RENDER)
     return FetchError(f"Splash could not load the page: {reason}", kind=kind)

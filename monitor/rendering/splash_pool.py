@@ -26,6 +26,7 @@ from twisted.web.client import ResponseFailed
 from w3lib.http import basic_auth_header
 
 from monitor.errors import FetchError, RenderingUnavailable
+from monitor.failures import FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -94,7 +95,7 @@ class SplashPool:
     async def download(self, download: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
         """Returns Splash's response to the request, sent with ``download`` up to three times.
 
-        Raises FetchError: kind ``hang`` if the page stops the server each time, ``timeout`` if it does not finish.
+        Raises FetchError: kind SPLASH_HANG if the page stops the server each time, TIMEOUT if it does not finish.
         Raises RenderingUnavailable if the server does not recover.
         """
         loop = asyncio.get_running_loop()
@@ -108,13 +109,13 @@ class SplashPool:
                 except _CONNECTION_ERRORS as error:
                     problem = await asyncio.to_thread(ping_error, self.splash_url)
                     if isinstance(error, DownloadTimeoutError) and not problem:
-                        raise FetchError("the page was not finished in time", kind="timeout") from error
+                        raise FetchError("the page was not finished in time", kind=FailureKind.TIMEOUT) from error
                     self._stats.inc_value("monitor/rendering/splash-stopped")
                     await self._wait_until_up(problem)
                 else:
                     self._has_responded = True
                     return response
-        raise FetchError("the page stops the rendering server on every attempt", kind="hang", permanent=True)
+        raise FetchError("the page stops the rendering server on every attempt", kind=FailureKind.SPLASH_HANG)
 
     @contextlib.asynccontextmanager
     async def _page_slot(self, *, alone: bool) -> AsyncIterator[None]:

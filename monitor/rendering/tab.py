@@ -11,8 +11,9 @@ from playwright.async_api import Error as PlaywrightError
 from scrapy.http import Headers, HtmlResponse
 
 from monitor.errors import FetchError
+from monitor.failures import FailureKind
 from monitor.rendering import render_options as rules
-from monitor.rendering.egress_proxy import REFUSAL_HEADER
+from monitor.rendering.egress_proxy import REFUSAL_HEADER, refusal_kind
 from monitor.rendering.splash import PAGE_PROBE_SCRIPT
 
 if TYPE_CHECKING:
@@ -62,9 +63,7 @@ class Tab:
         try:
             await asyncio.wait([load, crash], return_when=asyncio.FIRST_COMPLETED)
             if crash.done() and not load.done():
-                raise FetchError(
-                    "the page crashed its renderer, most likely out of memory", kind="crash", permanent=True
-                )
+                raise FetchError("the page crashed its renderer, most likely out of memory", kind=FailureKind.CRASH)
             return load.result()
         finally:
             for task in (load, crash):
@@ -81,8 +80,7 @@ class Tab:
         navigation = self._navigation_response
         headers = Headers(await navigation.all_headers()) if navigation else Headers()
         if refusal := headers.get(REFUSAL_HEADER):
-            kind = refusal.decode("latin-1")
-            raise FetchError(f"it leads to {self._page.url[:200]}, which is refused", kind=kind, permanent=True)
+            raise FetchError(f"it leads to {self._page.url[:200]}, which is refused", kind=refusal_kind(refusal))
         for name in ("Content-Encoding", "Content-Length", "Transfer-Encoding"):
             headers.pop(name, None)
         if html:
@@ -151,7 +149,7 @@ class Tab:
                     PAGE_PROBE_SCRIPT, {"consent": consent, "selector": self._options.awaited_selector}
                 )
         except TimeoutError as error:
-            raise FetchError("a script of the page loops for ever", kind="hang") from error
+            raise FetchError("a script of the page loops for ever", kind=FailureKind.HANG) from error
         except PlaywrightError as error:
             if is_browser_death(error):
                 raise
@@ -175,16 +173,16 @@ class Tab:
                 async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
                     html: str = await self._page.evaluate(_HTML_EXPRESSION)
             except TimeoutError as error:
-                raise FetchError("a script of the page loops for ever", kind="hang") from error
+                raise FetchError("a script of the page loops for ever", kind=FailureKind.HANG) from error
             except PlaywrightError as error:
                 if is_browser_death(error):
                     raise
                 await asyncio.sleep(rules.PROBE_INTERVAL_SECONDS)  # the page changes to another document
             else:
                 if len(html) > self._options.max_size:
-                    raise FetchError("larger than max_size once rendered", kind="too-large", permanent=True)
+                    raise FetchError("larger than max_size once rendered", kind=FailureKind.TOO_LARGE)
                 return "<!DOCTYPE html>" + html
-        raise FetchError("the page keeps changing to another document", kind="render")
+        raise FetchError("the page keeps changing to another document", kind=FailureKind.RENDER)
 
     # ---- events of the page
 

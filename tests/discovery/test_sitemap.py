@@ -10,6 +10,7 @@ import pytest
 
 from monitor.discovery import sitemap
 from monitor.errors import FetchError
+from monitor.failures import FailureKind
 
 if TYPE_CHECKING:
     from monitor.discovery.parsed_source import ParsedSource
@@ -86,14 +87,14 @@ def test_gzip_is_decompressed() -> None:
 def test_a_gzip_bomb_is_refused() -> None:
     with pytest.raises(FetchError) as caught:
         parse(gzip.compress(bytes(60_000_000)))
-    assert caught.value.kind == "too-large"
+    assert caught.value.kind is FailureKind.TOO_LARGE
 
 
 @pytest.mark.parametrize("body", [b"\x1f\x8bnonsense", b"", b"<rss/>", b"<html><p>x</p></html>", b"no xml"])
 def test_other_documents_are_refused(body: bytes) -> None:
     with pytest.raises(FetchError) as caught:
         parse(body)
-    assert caught.value.kind == "malformed"
+    assert caught.value.kind is FailureKind.MALFORMED
 
 
 def test_entities_are_refused() -> None:

@@ -36,7 +36,7 @@ async def _result(extractor: Extractor, body: bytes) -> str:
             Page(url="https://news.example/2026/a", body=body, fetched_at=now()), ExtractionOptions()
         )
     except ExtractionError as error:
-        return error.kind
+        return error.label
     if isinstance(result, NotArticle):
         return result.kind
     assert isinstance(result, Article)

@@ -74,7 +74,7 @@ def test_page_that_harms_its_worker_loses_only_itself(
             good = [asyncio.create_task(extractor.extract_article(page(), ExtractionOptions())) for _ in range(3)]
             with pytest.raises(ExtractionError) as caught:
                 await bad
-            return caught.value.kind, [(await story).title for story in good]  # type: ignore[union-attr]  # an article
+            return caught.value.label, [(await story).title for story in good]  # type: ignore[union-attr]  # an article
 
     assert asyncio.run(main()) == (kind, ["Bridge reopens"] * 3)
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.errors import FetchError, RenderingUnavailable
+from monitor.failures import FailureKind
 from monitor.models import Page
 from monitor.rendering import auto
 from monitor.rendering.auto import EngineMemory, reason_to_render, url_pattern
@@ -154,7 +155,7 @@ def test_the_cheapest_engine_that_works_is_used_and_remembered() -> None:
 
 def test_the_next_engine_is_tried_when_one_fails() -> None:
     full = page(FULL, engine="playwright")
-    for failure in (FetchError("it hangs", kind="hang", permanent=True), RenderingUnavailable("gone")):
+    for failure in (FetchError("it hangs", kind=FailureKind.HANG), RenderingUnavailable("gone")):
         assert Engines(none=page(EMPTY), splash=failure, playwright=full).fetch_page() == full
 
 
@@ -165,7 +166,7 @@ def test_an_unavailable_engine_raises_instead_of_yielding_an_empty_page() -> Non
 
 
 def test_an_http_error_is_raised_without_trying_another_engine() -> None:
-    engines = Engines(none=page(EMPTY), splash=FetchError("404", kind="http-404", permanent=True))
+    engines = Engines(none=page(EMPTY), splash=FetchError("404", kind=FailureKind.HTTP_404))
     with pytest.raises(FetchError, match="404"):
         engines.fetch_page()
     assert engines.calls == ["none", "splash"]

@@ -41,7 +41,7 @@ class Rendered:
 
     def page(self, name: str) -> Page:
         page = self.results[name]
-        assert not isinstance(page, FetchError), f"{name}: {page.kind}: {page}"
+        assert not isinstance(page, FetchError), f"{name}: {page.label}: {page}"
         return page
 
     def error(self, name: str) -> FetchError:
@@ -126,7 +126,7 @@ def test_a_page_has_the_url_it_ended_at(rendered: Rendered, name: str, final_pat
     ],
 )
 def test_a_failing_page_has_the_right_kind(rendered: Rendered, name: str, kind: str) -> None:
-    assert rendered.error(name).kind == kind
+    assert rendered.error(name).label == kind
 
 
 def test_a_part_that_never_loads_does_not_fail_the_page(rendered: Rendered) -> None:
@@ -162,6 +162,6 @@ def test_an_endless_loop_fails_only_its_own_page(rendered: Rendered, engine: Eng
     for name in names:
         if name.startswith("loop"):
             assert isinstance(results[name], FetchError)
-            assert results[name].kind in {"hang", "timeout"}
+            assert results[name].label in {"hang", "timeout"}
         else:
             assert pages.PARAGRAPHS[0] in results[name].body.decode()

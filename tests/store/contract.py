@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.errors import LeaseLost
-from monitor.models import CommitResult, Disposition, Outcome, PageCommit, SourceState
+from monitor.models import CommitResult, Disposition, Outcome, OutletMemory, PageCommit, SourceDiscovery, SourceState
 from monitor.query import parse
 from monitor.similarity import signature, similarity
 from monitor.store.protocol import History
@@ -456,7 +456,12 @@ class Leases:
                 "https://outlet.example/map": SourceState(kind="sitemap", failures=2, error="http-404"),
             },
             dispositions={"stored": 3, "failed": 1},
-            memory={"render": {"engine": "splash"}, "boilerplate": ["a", 1]},
+            memory=OutletMemory(
+                rendering={"outlet.example/*": {"engine": "splash", "at": "2026-11-22T12:00:00Z"}},
+                boilerplate={"pages": 3, "seen": {"p4:0c6b1d": [3, 2, 1]}, "stories": ["8c1f"]},
+                discovery=SourceDiscovery(at=NOW, sources=(("feed", "https://outlet.example/rss"),)),
+                unknown={"of a later version": ["a", 1]},
+            ),
         )
         store.release(released)
         (stored,) = store.outlets()

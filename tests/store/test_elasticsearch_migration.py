@@ -69,13 +69,13 @@ def assert_migrated(store: ElasticsearchStore) -> None:
     assert outlet.name == "Outlet"
     assert outlet.dispositions == {"stored": 12, "not-an-article": 3}
     assert outlet.fencing_token == "11fefe1de2ac4b1e8a0d2f5d1a1a6b52"
-    assert outlet.memory == {
+    assert outlet.memory.to_json() == {
         "rendering": {"engine": "none"},
         "boilerplate": {"stories": 9, "names": {"p:12": [5, 9]}},
     }
     assert (outlet.holder, outlet.lease_until, outlet.error) == ("host:1:abc", NOON + MINUTE, "feed: 404")
     assert outlet.sources["https://outlet.example/rss"].etag == '"f"'
-    assert (quiet.name, quiet.dispositions, quiet.memory) == ("Quiet", {}, {})
+    assert (quiet.name, quiet.dispositions, quiet.memory.to_json()) == ("Quiet", {}, {})
 
     outbox = [record for record in store.dump() if isinstance(record, OutboxRecord)]
     assert {

@@ -145,7 +145,7 @@ def test_settings_are_kept(store: SqliteStore) -> None:
 def test_an_outlet_keeps_dispositions_and_boilerplate(store: SqliteStore) -> None:
     held, outlet = store.outlets()
     assert outlet.dispositions == {"stored": 2, "failed": 1}
-    assert outlet.memory == {
+    assert outlet.memory.to_json() == {
         "rendering": {"outlet.example/news/*": {"engine": "splash"}},
         "boilerplate": {
             "pages": 3,
@@ -161,7 +161,7 @@ def test_an_outlet_keeps_dispositions_and_boilerplate(store: SqliteStore) -> Non
     }
     assert (outlet.interval, outlet.failures, outlet.error) == (timedelta(minutes=7.5), 1.25, "http-503")
     assert (outlet.last_poll_at, outlet.last_ok_at, outlet.last_story_at) == (NOON, NOON, NOON - MINUTE)
-    assert (held.dispositions, held.memory) == ({}, {})
+    assert (held.dispositions, held.memory.to_json()) == ({}, {})
 
 
 def test_leases_still_hold(store: SqliteStore) -> None:

@@ -14,6 +14,7 @@ from monitor.models import (
     Json,
     Notification,
     Outcome,
+    OutletMemory,
     OutletState,
     SourceState,
     Story,
@@ -55,7 +56,7 @@ def frontier_entry(model: FrontierEntry, outcome: Outcome | None = None) -> Json
     document = asdict(model)
     document |= document.pop("candidate")
     if outcome:
-        document |= asdict(outcome)
+        document |= {"disposition": outcome.disposition, "kind": outcome.kind, "detail": outcome.detail}
     return _plain(document)
 
 
@@ -92,6 +93,7 @@ def outlet(model: OutletState) -> Json:
     document = asdict(model)
     document["interval"] = model.interval.total_seconds()
     document["sources"] = {name: _plain(source) for name, source in document["sources"].items()}
+    document["memory"] = model.memory.to_json()
     return _plain(document)
 
 
@@ -101,6 +103,7 @@ def read_outlet(document: Json) -> OutletState:
     document["sources"] = {
         name: SourceState(**_with_times(source, "fetched_at")) for name, source in document.get("sources", {}).items()
     }
+    document["memory"] = OutletMemory.from_json(document.get("memory", {}))
     return OutletState(**document)
 
 

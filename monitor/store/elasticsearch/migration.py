@@ -91,7 +91,8 @@ def setup(cluster: Cluster) -> None:
     for kind, version in current.items():
         if version > schema.MAPPING_VERSIONS[kind]:
             raise StoreRefused(
-                f"{cluster.alias(kind)} has mapping version {version}, this program knows {schema.MAPPING_VERSIONS[kind]}",
+                f"{cluster.alias(kind)} has mapping version {version}, "
+                f"this program knows {schema.MAPPING_VERSIONS[kind]}",
                 hint="a newer media-monitor made it: update this one",
             )
     missing = [kind for kind in schema.KINDS if kind not in current]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from monitor.failures import FailureKind
 from monitor.models import CommitResult, Disposition, Hit, Outcome, Story, rfc3339
 from monitor.store.elasticsearch import documents
 from monitor.store.elasticsearch.bulk import Write, WriteResult
@@ -290,7 +291,7 @@ def _after_story(commit: PageCommit, rejected: str | None) -> Iterator[Write]:
     """
     outcome = commit.outcome
     if rejected is not None:
-        outcome = Outcome(disposition=Disposition.FAILED, kind="rejected", detail=rejected)
+        outcome = Outcome(disposition=Disposition.FAILED, kind=FailureKind.REJECTED.label, detail=rejected)
     yield Write(kind="urls", id=commit.entry.id, document=documents.frontier_entry(commit.entry, outcome))
     story = commit.story.id if commit.story else commit.entry.story
     for alias in commit.aliases:

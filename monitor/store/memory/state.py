@@ -7,6 +7,8 @@ import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from monitor.models import OutletMemory
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -67,5 +69,5 @@ def copied(state: OutletState) -> OutletState:
         state,
         sources=dict(state.sources),
         dispositions=dict(state.dispositions),
-        memory=json.loads(json.dumps(state.memory)),
+        memory=OutletMemory.from_json(json.loads(json.dumps(state.memory.to_json()))),
     )
