@@ -128,7 +128,7 @@ class FakeService:
 
     def __init__(self, *outlets: Outlet, crawl: CrawlSettings = FAST_SETTINGS) -> None:
         self.config = Config(crawl=crawl, outlets=outlets)
-        self.store_away = False
+        self.is_store_unavailable = False
         self.store = MemoryStore()
         self.ingest = FakeIngest(self.store)
         self.extractor = SimpleNamespace(start=lambda: None)
