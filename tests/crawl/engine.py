@@ -119,7 +119,7 @@ class FakeIngest:
         return self._settle(failed, Outcome(disposition=Disposition.FAILED, kind=error.label, detail=error.message))
 
     def _settle(self, entry: FrontierEntry, outcome: Outcome) -> Outcome:
-        self.store.state.entries[entry.id] = entry
+        self.store.state.frontier_entries[entry.id] = entry
         return replace(outcome, next_at=entry.next_at)
 
 
