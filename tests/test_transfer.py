@@ -12,9 +12,17 @@ import orjson
 import pytest
 
 from monitor.errors import MonitorError
-from monitor.store.protocol import History
+from monitor.store.protocol import StoryHistory
 from monitor.store.sqlite import SqliteStore
-from monitor.transfer import COLUMNS, copy_store, detect_format, export, import_stories, read_rows, story_from_json
+from monitor.transfer import (
+    EXPORT_COLUMNS,
+    copy_store,
+    detect_file_format,
+    export_stories,
+    import_stories,
+    read_rows,
+    story_from_json,
+)
 from store.examples import MINUTE, NOW, candidate, page_commit, story, story_url
 
 if TYPE_CHECKING:
@@ -59,7 +67,7 @@ def make(tmp_path: Path) -> Iterator[Callable[[str], SqliteStore]]:
 
 def exported(stories: list[Story], format_name: str) -> bytes:
     out = io.BytesIO()
-    assert export(iter(stories), out, format_name) == len(stories)
+    assert export_stories(iter(stories), out, format_name) == len(stories)
     return out.getvalue()
 
 
@@ -84,7 +92,7 @@ def test_stories_survive_export_and_import_as_a_table(make: Callable[[str], Sqli
     formula = story("formula", title='=HYPERLINK("http://formula.example")', text="-1+1")
     stories = sorted([COMPLETE, formula, replace(story("third"), version=4)], key=lambda story: story.id)
     table = exported(stories, format_name)
-    assert detect_format(table[:100]) == format_name
+    assert detect_file_format(table[:100]) == format_name
     store = make("one")
     counts = import_stories(read_rows(io.BytesIO(table), format_name), store, on_refused=fail_on_refusal)
     assert (counts.stored, counts.already_stored, counts.refused) == (3, 0, 0)
@@ -94,7 +102,7 @@ def test_stories_survive_export_and_import_as_a_table(make: Callable[[str], Sqli
 @pytest.mark.parametrize("head", [b'[{"url": "x"}]', b"<html>", b"a,b,c\n1,2,3", b"\x00\x01"])
 def test_a_file_without_stories_has_no_supported_format(head: bytes) -> None:
     with pytest.raises(ValueError, match=r"JSON array|no stories"):
-        detect_format(head)
+        detect_file_format(head)
 
 
 def test_an_import_may_be_repeated(make: Callable[[str], SqliteStore]) -> None:
@@ -181,7 +189,7 @@ def test_a_story_the_store_refuses_is_reported_and_may_be_fetched(
 
     def load_except_one(records: Sequence[Record]) -> int:
         def is_refused(record: Record) -> bool:
-            return isinstance(record, History) and record.versions[-1].id == COMPLETE.id
+            return isinstance(record, StoryHistory) and record.versions[-1].id == COMPLETE.id
 
         return load([record for record in records if not is_refused(record)])
 
@@ -217,7 +225,7 @@ def test_a_foreign_story_needs_only_url_and_title() -> None:
 def test_csv_has_a_row_for_each_story_and_no_formulas() -> None:
     formula = story("formula", title='=HYPERLINK("http://formula.example")', text="-1+1")
     records = list(csv.DictReader(io.StringIO(exported([COMPLETE, formula], "csv").decode())))
-    assert list(records[0]) == COLUMNS
+    assert list(records[0]) == EXPORT_COLUMNS
     assert records[0]["title"] == COMPLETE.title
     assert records[0]["authors"] == "Ann Lee; Bo"
     assert records[0]["published_at"] == "2026-11-22T11:59:00.000005Z"

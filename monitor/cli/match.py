@@ -92,12 +92,12 @@ def read_stories(lines: IO[bytes]) -> Iterator[tuple[int, Story | str]]:
 
 def _partial_story(data: dict[str, object]) -> Story:
     """Builds a story from JSON in which fields may be missing.  Raises ValueError with the reason."""
-    from monitor.transfer import check_types
+    from monitor.transfer import check_field_types
 
     given = {name: value for name, value in data.items() if value is not None}
     if not any(given.get(name) for name in ("title", "text", "url", "id")):
         raise ValueError("neither title nor text")
-    check_types(given)
+    check_field_types(given)
     url = str(given.get("url", ""))
     defaults: dict[str, object] = {"id": "", "outlet": "", "title": "", "text": "", "url": url}
     defaults |= dict.fromkeys(("first_seen_at", "fetched_at", "updated_at"), rfc3339(now()))

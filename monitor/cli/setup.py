@@ -29,12 +29,12 @@ def setup_command(context: Context, *, kibana: str | None, space: str | None, ap
     """
     prefix = context.config.store.prefix
     if api_key:
-        from monitor.store.elasticsearch.privileges import calls
+        from monitor.store.elasticsearch.privileges import create_key_requests
 
-        click.echo(calls(prefix), nl=False)
+        click.echo(create_key_requests(prefix), nl=False)
         return 0
     if bundle:
-        from monitor.kibana import bundle as ndjson
+        from monitor.kibana import bundle_ndjson as ndjson
 
         click.echo(ndjson(prefix), nl=False)
         return 0
@@ -54,8 +54,11 @@ def setup_command(context: Context, *, kibana: str | None, space: str | None, ap
         from monitor.kibana import import_bundle
 
         imported = import_bundle(kibana, context.config.store, space=space, base=context.base)
-        context.out.print(f"ok    Kibana {imported.version}: {plural(imported.count, 'object')} imported", markup=False)
-        context.out.print(f"      {imported.dashboard}", markup=False)
+        context.out.print(
+            f"ok    Kibana {imported.kibana_version}: {plural(imported.imported_objects, 'object')} imported",
+            markup=False,
+        )
+        context.out.print(f"      {imported.dashboard_url}", markup=False)
     return 0
 
 
@@ -79,13 +82,13 @@ def replay_command(context: Context, *, list_only: bool) -> int:
             return 0
         store.setup()
         if not list_only:
-            replayed = dead_letters.replay()
+            replayed = dead_letters.replay_dead_letters()
             context.out.print(
                 f"{replayed.written:,} written, {replayed.superseded:,} superseded by something newer, "
                 f"{replayed.rejected:,} still rejected"
             )
-        remaining = dead_letters.rejections()
-        for rejected in dead_letters.rejected(limit=MAX_SHOWN_REJECTIONS):
+        remaining = dead_letters.count_dead_letters()
+        for rejected in dead_letters.list_dead_letters(limit=MAX_SHOWN_REJECTIONS):
             context.out.print(
                 f"{rejected.index} {rejected.id}  {rejected.failed_at:%Y-%m-%d %H:%M}  {rejected.reason}", markup=False
             )

@@ -68,7 +68,7 @@ def export_command(
         raise click.UsageError("--resume needs a jsonl FILE and excludes --after")
     if format_name == "parquet" and output is None and sys.stdout.isatty():
         raise click.UsageError("Parquet is binary and cannot be shown on a terminal; name a file with --output")
-    from monitor.transfer import export
+    from monitor.transfer import export_stories
 
     node = None
     if query is not None:
@@ -83,7 +83,7 @@ def export_command(
         _counter(context) as show_count,
     ):
         stories = _with_progress(store.scan(node, now=now(), since=since, after=after), show_count)
-        written = export(stories, out, format_name)
+        written = export_stories(stories, out, format_name)
     if output is not None:
         context.err.print(f"{plural(written, 'story', 'stories')} written to {output}.", markup=False)
 
@@ -197,14 +197,14 @@ def import_command(context: Context, *, files: tuple[str, ...]) -> int:
 
 def _format_of(name: str) -> str:
     """Detects a file's format without consuming its bytes.  Raises click.UsageError."""
-    from monitor.transfer import detect_format
+    from monitor.transfer import detect_file_format
 
     with _open_input(name) as file:
         try:
             head = file.peek(SNIFFED_FORMAT_BYTES)[:SNIFFED_FORMAT_BYTES]
             if head.startswith(GZIP_MAGIC):
                 head = zlib.decompressobj(wbits=31).decompress(head)
-            return detect_format(head)
+            return detect_file_format(head)
         except (ValueError, OSError, zlib.error) as error:
             raise click.UsageError(f"{name}: {getattr(error, 'strerror', None) or error}") from None
 

@@ -16,41 +16,43 @@ if TYPE_CHECKING:
     from monitor.models import Json
 
 # The attributes that Kibana keeps as JSON text, by type of object.
-JSON_TEXT_ATTRIBUTES: Final = {
+JSON_TEXT_ATTRIBUTES_BY_TYPE: Final = {
     "index-pattern": ("fieldAttrs", "fields", "runtimeFieldMap", "fieldFormatMap", "typeMeta", "sourceFilters"),
     "search": ("kibanaSavedObjectMeta.searchSourceJSON",),
     "lens": (),
     "dashboard": ("optionsJSON", "panelsJSON", "kibanaSavedObjectMeta.searchSourceJSON"),
 }
-IMPORT_ORDER: Final = tuple(JSON_TEXT_ATTRIBUTES)  # an object comes after those that it refers to
+TYPES_IN_IMPORT_ORDER: Final = tuple(JSON_TEXT_ATTRIBUTES_BY_TYPE)  # an object comes after those that it refers to
 
 
-def sources() -> list[Json]:
+def saved_objects() -> list[Json]:
     """Returns the saved objects of the repository in the order of their import."""
     folder = resources.files("monitor.kibana") / "objects"
     objects: list[Json] = [orjson.loads(path.read_bytes()) for path in folder.iterdir() if path.name.endswith(".json")]
-    return sorted(objects, key=lambda saved: (IMPORT_ORDER.index(saved["type"]), saved["id"]))
+    return sorted(objects, key=lambda saved: (TYPES_IN_IMPORT_ORDER.index(saved["type"]), saved["id"]))
 
 
-def bundle(prefix: str) -> bytes:
+def bundle_ndjson(prefix: str) -> bytes:
     """Returns the NDJSON to import for the indices of ``prefix``: one object a line."""
-    return b"".join(orjson.dumps(_encoded(_with_prefix(saved, prefix))) + b"\n" for saved in sources())
+    return b"".join(
+        orjson.dumps(_encode_json_text_attributes(_replace_prefix(saved, prefix))) + b"\n" for saved in saved_objects()
+    )
 
 
-def _with_prefix(value: Any, prefix: str) -> Any:
+def _replace_prefix(value: Any, prefix: str) -> Any:
     """Returns the value with ``{prefix}`` replaced in all its strings."""
     if isinstance(value, str):
         return value.replace("{prefix}", prefix)
     if isinstance(value, list):
-        return [_with_prefix(item, prefix) for item in value]
+        return [_replace_prefix(item, prefix) for item in value]
     if isinstance(value, dict):
-        return {key: _with_prefix(item, prefix) for key, item in value.items()}
+        return {key: _replace_prefix(item, prefix) for key, item in value.items()}
     return value
 
 
-def _encoded(saved: Json) -> Json:
+def _encode_json_text_attributes(saved: Json) -> Json:
     """Turns the attributes that Kibana keeps as text into text, in place."""
-    for path in JSON_TEXT_ATTRIBUTES[saved["type"]]:
+    for path in JSON_TEXT_ATTRIBUTES_BY_TYPE[saved["type"]]:
         *parents, name = path.split(".")
         attributes = saved["attributes"]
         for parent in parents:

@@ -16,22 +16,22 @@ from urllib.parse import quote, unquote, urljoin, urlunsplit
 
 from monitor.config.types import server_address
 from monitor.errors import KibanaError
-from monitor.kibana.bundle import bundle
+from monitor.kibana.bundle import bundle_ndjson
 
 if TYPE_CHECKING:
     from monitor.config.schema import StoreSettings
 
 MIN_KIBANA_VERSION = (8, 9)  # the first that imports objects with the versions of the bundle
-TIMEOUT_SECONDS = 60.0  # a first import waits for Kibana's own indices
+REQUEST_TIMEOUT_SECONDS = 60.0  # a first import waits for Kibana's own indices
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImportResult:
     """The result of a successful import."""
 
-    count: int  # of imported objects
-    version: str  # of Kibana
-    dashboard: str  # URL
+    imported_objects: int  # of imported objects
+    kibana_version: str  # of Kibana
+    dashboard_url: str  # URL
 
 
 def import_bundle(url: str, settings: StoreSettings, *, space: str | None = None, base: Path = Path()) -> ImportResult:
@@ -40,34 +40,34 @@ def import_bundle(url: str, settings: StoreSettings, *, space: str | None = None
     ``url`` may contain a user and password; without them the store's credentials are used.  Raises KibanaError, which
     names every object that was not imported.
     """
-    kibana = _Kibana(url, settings, base)
+    kibana = _KibanaClient(url, settings, base)
     root = f"/s/{quote(space, safe='')}" if space else ""
-    version = kibana.version()
-    if _major_minor(version) < MIN_KIBANA_VERSION:
+    version = kibana.get_version()
+    if _major_and_minor_version(version) < MIN_KIBANA_VERSION:
         raise KibanaError(f"Kibana {version} is too old for the dashboard", hint="the dashboard needs 8.9 or newer")
-    response = kibana.post_file(f"{root}/api/saved_objects/_import?overwrite=true", bundle(settings.prefix))
+    response = kibana.post_file(f"{root}/api/saved_objects/_import?overwrite=true", bundle_ndjson(settings.prefix))
     match response:
         case {"success": True, "successCount": int(count)}:
             pass
         case {"success": False, "errors": [dict(), *_] as errors}:
-            failures = [f"{error.get('type')} {_title(error)}: {_reason(error)}" for error in errors]
+            failures = [f"{error.get('type')} {_object_title(error)}: {_failure_reason(error)}" for error in errors]
             imported = response.get("successCount", 0)
             raise KibanaError(f"Kibana imported {imported} objects, but not these: " + "; ".join(failures))
         case _:
             raise KibanaError(f"the response from {kibana.displayed_url} does not state the result of the import")
-    dashboard_id = _dashboard_id(response, f"{settings.prefix}-dashboard")
+    dashboard_id = _imported_dashboard_id(response, f"{settings.prefix}-dashboard")
     dashboard = f"{kibana.displayed_url}{root}/app/dashboards#/view/{quote(dashboard_id, safe='')}"
-    return ImportResult(count=count, version=version, dashboard=dashboard)
+    return ImportResult(imported_objects=count, kibana_version=version, dashboard_url=dashboard)
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
+class _NoRedirectHandler(urllib.request.HTTPRedirectHandler):
     """Follows no redirect, which would send the credentials to another host."""
 
     def redirect_request(self, *_: object) -> None:
         return None
 
 
-class _Kibana:
+class _KibanaClient:
     """A Kibana server with credentials; its errors become KibanaError."""
 
     def __init__(self, url: str, settings: StoreSettings, base: Path) -> None:
@@ -80,12 +80,12 @@ class _Kibana:
             raise KibanaError("this is not an address of Kibana", hint="write https://kibana.example.org:5601")
         host = parts.netloc.rpartition("@")[2]
         self.displayed_url = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
-        self._headers = {"kbn-xsrf": "media-monitor", **_authorization(parts.username, parts.password, settings)}
-        tls = [urllib.request.HTTPSHandler(context=_tls(settings, base))] if parts.scheme == "https" else []
-        self._opener = urllib.request.build_opener(_NoRedirects, *tls)
+        self._headers = {"kbn-xsrf": "media-monitor", **_authorization_header(parts.username, parts.password, settings)}
+        tls = [urllib.request.HTTPSHandler(context=_tls_context(settings, base))] if parts.scheme == "https" else []
+        self._opener = urllib.request.build_opener(_NoRedirectHandler, *tls)
 
-    def version(self) -> str:
-        status = self._request("/api/status")
+    def get_version(self) -> str:
+        status = self._request_json("/api/status")
         match status:
             case {"version": {"number": str(version)}}:
                 return version
@@ -99,15 +99,15 @@ class _Kibana:
             "Content-Type: application/ndjson\r\n\r\n"
         )
         body = head.encode() + content + f"\r\n--{boundary}--\r\n".encode()
-        return self._request(path, body, {"Content-Type": f"multipart/form-data; boundary={boundary}"})
+        return self._request_json(path, body, {"Content-Type": f"multipart/form-data; boundary={boundary}"})
 
-    def _request(self, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Any:
+    def _request_json(self, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Any:
         request = urllib.request.Request(f"{self.displayed_url}{path}", body, {**self._headers, **(headers or {})})  # noqa: S310  http or https, see __init__
         try:
-            with self._opener.open(request, timeout=TIMEOUT_SECONDS) as response:
+            with self._opener.open(request, timeout=REQUEST_TIMEOUT_SECONDS) as response:
                 return json.load(response)
         except urllib.error.HTTPError as error:
-            raise self._http_error(error, path) from error
+            raise self._kibana_error(error, path) from error
         except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
             reason = getattr(error, "reason", error)
             if isinstance(reason, ssl.SSLError):
@@ -119,7 +119,7 @@ class _Kibana:
         except ValueError as error:
             raise KibanaError(f"the server at {self.displayed_url} is not Kibana", hint="it sends no JSON") from error
 
-    def _http_error(self, error: urllib.error.HTTPError, path: str) -> KibanaError:
+    def _kibana_error(self, error: urllib.error.HTTPError, path: str) -> KibanaError:
         try:
             message = json.loads(error.read()).get("message", "")
         except (ValueError, AttributeError, OSError, http.client.HTTPException):
@@ -143,7 +143,7 @@ class _Kibana:
         return KibanaError(f"Kibana answers {error.code}{suffix}")
 
 
-def _authorization(user: str | None, password: str | None, settings: StoreSettings) -> dict[str, str]:
+def _authorization_header(user: str | None, password: str | None, settings: StoreSettings) -> dict[str, str]:
     if user is not None:
         pair = f"{unquote(user)}:{unquote(password or '')}"
     elif settings.api_key:
@@ -155,7 +155,7 @@ def _authorization(user: str | None, password: str | None, settings: StoreSettin
     return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
 
-def _tls(settings: StoreSettings, base: Path) -> ssl.SSLContext:
+def _tls_context(settings: StoreSettings, base: Path) -> ssl.SSLContext:
     authority = base / Path(settings.ca_file).expanduser() if settings.ca_file else None
     try:
         context = ssl.create_default_context(cafile=authority)
@@ -167,11 +167,11 @@ def _tls(settings: StoreSettings, base: Path) -> ssl.SSLContext:
     return context
 
 
-def _major_minor(version: str) -> tuple[int, ...]:
+def _major_and_minor_version(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.partition("-")[0].split(".")[:2] if part.isdigit())
 
 
-def _dashboard_id(response: dict[str, Any], default: str) -> str:
+def _imported_dashboard_id(response: dict[str, Any], default: str) -> str:
     """Returns the dashboard's id in this space, which Kibana chooses if another space has the default id."""
     match response.get("successResults"):
         case [*imported]:
@@ -182,11 +182,11 @@ def _dashboard_id(response: dict[str, Any], default: str) -> str:
     return default
 
 
-def _title(error: dict[str, Any]) -> str:
+def _object_title(error: dict[str, Any]) -> str:
     return str(error.get("meta", {}).get("title") or error.get("title") or error.get("id"))
 
 
-def _reason(error: dict[str, Any]) -> str:
+def _failure_reason(error: dict[str, Any]) -> str:
     """Returns why an object was not imported: its missing references, or Kibana's message or type of error."""
     cause = error.get("error", {})
     if cause.get("type") == "missing_references":

@@ -28,7 +28,7 @@ def open_store(settings: StoreSettings, base: Path) -> Store:
 
     Raises StoreRefused if the URL is not that of a store.
     """
-    if _kind(settings) == "sqlite":
+    if _store_kind(settings) == "sqlite":
         from monitor.store.sqlite import SqliteStore
 
         path = settings.url.get_secret_value().removeprefix("sqlite:")
@@ -45,12 +45,12 @@ def store_identity(settings: StoreSettings, base: Path) -> tuple[str, str]:
     Raises StoreRefused if the URL is not that of a store.
     """
     url = settings.url.get_secret_value()
-    if _kind(settings) == "sqlite":
+    if _store_kind(settings) == "sqlite":
         return url, str(base.resolve())
     return settings.cloud_id or re.sub(r"//[^/,]*@", "//", url), settings.prefix
 
 
-def _kind(settings: StoreSettings) -> Literal["sqlite", "elasticsearch"]:
+def _store_kind(settings: StoreSettings) -> Literal["sqlite", "elasticsearch"]:
     """Returns the kind of store that the settings name.  Raises StoreRefused if they name none."""
     scheme, _, rest = settings.url.get_secret_value().partition(":")
     if settings.cloud_id or scheme in {"http", "https"}:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from monitor.query.syntax import Node
 
 #: Poll interval of a new outlet; its first poll sets another.
-FIRST_INTERVAL = timedelta(minutes=15)
+INITIAL_POLL_INTERVAL = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,14 +49,14 @@ class SearchResult:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class History:
+class StoryHistory:
     """All versions of a story, oldest first."""
 
     versions: tuple[Story, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Alias:
+class UrlAlias:
     """The id of another URL of a story."""
 
     id: str
@@ -87,7 +87,7 @@ class Setting:
     value: Json
 
 
-Record: TypeAlias = "History | Hit | OutboxRecord | FrontierEntry | Alias | OutletState | Snooze | Setting"
+Record: TypeAlias = "StoryHistory | Hit | OutboxRecord | FrontierEntry | UrlAlias | OutletState | Snooze | Setting"
 
 
 # ---- roles of every store
@@ -297,13 +297,13 @@ class ReplayResult:
 class DeadLetters(Protocol):
     """Dead letters: documents that the store rejected, kept to be listed and to be written again later."""
 
-    def rejected(self, *, limit: int = 1000) -> list[DeadLetter]:
+    def list_dead_letters(self, *, limit: int = 1000) -> list[DeadLetter]:
         """Returns the dead letters, newest first."""
 
-    def rejections(self) -> int:
+    def count_dead_letters(self) -> int:
         """Returns the number of dead letters."""
 
-    def replay(self) -> ReplayResult:
+    def replay_dead_letters(self) -> ReplayResult:
         """Writes the rejected documents again; deletes the dead letters that are written or superseded."""
 
 

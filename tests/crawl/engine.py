@@ -100,18 +100,18 @@ class FakeIngest:
         await asyncio.sleep(self.seconds_per_page)
         self.pages.append(page)
         settled = replace(entry, next_at=None, story=entry.id, etag=page.etag, last_modified=page.last_modified)
-        self.store.state.entries[entry.id] = settled
+        self.store.state.frontier_entries[entry.id] = settled
         return Outcome(disposition=self.disposition, kind=self.kind)
 
     async def not_modified(self, entry: FrontierEntry) -> Outcome:
         self.unchanged.append(entry.candidate.url)
-        self.store.state.entries[entry.id] = replace(entry, next_at=None)
+        self.store.state.frontier_entries[entry.id] = replace(entry, next_at=None)
         return Outcome(disposition=Disposition.UNCHANGED)
 
     async def failed(self, entry: FrontierEntry, error: FetchError) -> Outcome:
         self.failures[entry.candidate.url] = error
         retry_at = None if error.permanent else now() + timedelta(minutes=5)
-        self.store.state.entries[entry.id] = replace(entry, next_at=retry_at, attempts=entry.attempts + 1)
+        self.store.state.frontier_entries[entry.id] = replace(entry, next_at=retry_at, attempts=entry.attempts + 1)
         return Outcome(disposition=Disposition.FAILED, kind=error.kind, detail=error.message)
 
 

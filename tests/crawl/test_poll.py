@@ -193,7 +193,7 @@ def test_a_host_that_is_down_gets_few_requests(engine: Engine, site: Site) -> No
     report = engine.crawl(service).polls[0]
     assert 5 <= report.pages <= 12
     assert report.deferred_pages >= 28
-    assert sum(entry.attempts == 0 for entry in service.store.state.entries.values()) == report.deferred_pages
+    assert sum(entry.attempts == 0 for entry in service.store.state.frontier_entries.values()) == report.deferred_pages
 
 
 def test_a_retry_after_postpones_the_next_poll(engine: Engine, site: Site) -> None:
@@ -409,11 +409,11 @@ def test_a_page_with_a_404_is_retried_once(engine: Engine, site: Site) -> None:
     site.put("/rss", rss([f"{site.url}2026/not-there-yet"]), "application/rss+xml")
     service = FakeService(outlet(site))
     engine.crawl(service)
-    (entry,) = service.store.state.entries.values()
+    (entry,) = service.store.state.frontier_entries.values()
     assert entry.next_at is not None
-    service.store.state.entries[entry.id] = replace(entry, next_at=now())
+    service.store.state.frontier_entries[entry.id] = replace(entry, next_at=now())
     engine.crawl(service, ignore_schedule=True)
-    assert service.store.state.entries[entry.id].next_at is None
+    assert service.store.state.frontier_entries[entry.id].next_at is None
 
 
 def test_a_home_page_without_stories_is_named_in_the_health(engine: Engine, site: Site) -> None:
@@ -442,7 +442,7 @@ def test_a_store_that_becomes_unavailable_ends_the_crawl(engine: Engine, site: S
     service.ingest.page = raise_unavailable  # type: ignore[method-assign]  # a stub
     report = engine.crawl(service)
     assert report.errors == ["no response"]
-    assert all(entry.next_at for entry in service.store.state.entries.values())
+    assert all(entry.next_at for entry in service.store.state.frontier_entries.values())
     assert service.store.state.outlets["x"].holder is None
 
 
@@ -572,7 +572,7 @@ def test_a_page_of_a_resting_host_counts_no_attempt(engine: Engine, site: Site) 
 
     report: PollReport = engine.with_fetcher(poll_resting_host)
     assert (report.pages, report.deferred_pages) == (0, 1)
-    assert [entry.attempts for entry in service.store.state.entries.values()] == [0]
+    assert [entry.attempts for entry in service.store.state.frontier_entries.values()] == [0]
     assert service.store.state.outlets["x"].next_poll_at > now() + timedelta(minutes=110)
 
 

@@ -26,7 +26,7 @@ from monitor.query.rules import RuleSet
 from monitor.query.syntax import TIME_FIELDS, Node, is_positive
 from monitor.store.elasticsearch import query_compiler
 from monitor.store.elasticsearch.analysis import (
-    ANALYSIS,
+    ANALYSIS_SETTINGS,
     AUTHOR_MAPPING,
     TEXT_MAPPING,
     URL_MAPPING,
@@ -79,7 +79,7 @@ def by_elasticsearch(elasticsearch_url: str) -> Iterator[Search]:
         "batch": {"type": "keyword"},
     }
     mappings = {"dynamic": False, "properties": properties}
-    settings = {"analysis": ANALYSIS, "number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": -1}
+    settings = {"analysis": ANALYSIS_SETTINGS, "number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": -1}
     call("PUT", "", json.dumps({"settings": settings, "mappings": mappings}).encode())
     batches = itertools.count()
 

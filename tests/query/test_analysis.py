@@ -16,7 +16,7 @@ from monitor.models import DIRECTION_MARKS, normalize_text
 from monitor.query import folding, segmentation
 from monitor.query.analysis import Form, tokens
 from monitor.query.stemming import OVERRIDES, stem
-from monitor.store.elasticsearch.analysis import ANALYSIS, AUTHOR_MAPPING, TEXT_MAPPING, URL_MAPPING
+from monitor.store.elasticsearch.analysis import ANALYSIS_SETTINGS, AUTHOR_MAPPING, TEXT_MAPPING, URL_MAPPING
 from query.generate import WORDS, texts
 
 
@@ -165,7 +165,7 @@ def analyze(elasticsearch_url: str) -> Iterator[Analyze]:
             return json.load(response)
 
     properties = {"text": TEXT_MAPPING, "authors": AUTHOR_MAPPING, "url": URL_MAPPING}
-    settings = {"analysis": ANALYSIS, "index.analyze.max_token_count": 1_000_000, "number_of_replicas": 0}
+    settings = {"analysis": ANALYSIS_SETTINGS, "index.analyze.max_token_count": 1_000_000, "number_of_replicas": 0}
     call("PUT", "", {"settings": settings, "mappings": {"properties": properties}})
 
     def analyzed(field: str, text: str) -> list[tuple[str, int]]:

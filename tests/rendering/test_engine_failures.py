@@ -109,8 +109,10 @@ def test_an_absent_splash_is_reported_and_its_pages_wait(
     assert "Splash at http://127.0.0.1:9 does not answer" in service.store.state.outlets["Script Times"].error
     assert "crawl.splash" in service.store.state.outlets["Script Times"].error
     assert report.polls[0].pages == 0
-    assert all(entry.next_at is not None and not entry.attempts for entry in service.store.state.entries.values())
-    assert len(service.store.state.entries) == 2
+    assert all(
+        entry.next_at is not None and not entry.attempts for entry in service.store.state.frontier_entries.values()
+    )
+    assert len(service.store.state.frontier_entries) == 2
 
 
 def feed(site: Site, *paths: str) -> bytes:

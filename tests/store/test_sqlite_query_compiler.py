@@ -101,13 +101,13 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_only_what_sql_cannot_decide_is_verified(case: str) -> None:
     text, verification = CASES[case]
-    with store_with([STORY]) as store, store.database.read() as connection:
+    with store_with([STORY]) as store, store.database.read_connection() as connection:
         compiled = compile_query(parse(text), Vocabulary(connection), NOW)
     assert compiled.verification is verification, case
 
 
 def test_a_query_with_an_unknown_word_matches_nothing() -> None:
-    with store_with([STORY]) as store, store.database.read() as connection:
+    with store_with([STORY]) as store, store.database.read_connection() as connection:
         compiled = compile_query(parse("chip AND (zyzzyva OR zyzzyvas)"), Vocabulary(connection), NOW)
     assert compiled.matches_nothing
 
@@ -124,7 +124,7 @@ def test_wide_wildcards_are_prefixes_and_wider_ones_are_verified(monkeypatch: py
     for max_prefix_words, verification in ((1000, Verification.NONE), (20, Verification.TEXT)):
         monkeypatch.setattr(query_compiler, "MAX_PREFIX_WORDS", max_prefix_words)
         with store_with(stories) as store:
-            with store.database.read() as connection:
+            with store.database.read_connection() as connection:
                 assert compile_query(parse("w1*"), Vocabulary(connection), NOW).verification is verification
             for text in (
                 "w1*",

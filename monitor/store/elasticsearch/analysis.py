@@ -14,34 +14,34 @@ from monitor.query.segmentation import LOOKALIKES
 from monitor.query.stemming import OVERRIDES
 
 
-def _mapping_filter(*tables: dict[int, Any]) -> dict[str, Any]:
+def _mapping_char_filter(*tables: dict[int, Any]) -> dict[str, Any]:
     """Returns a character filter that replaces characters as the tables for `str.translate` do."""
     rules = [
-        f"{_escaped(chr(source))}=>{_escaped(target or '')}"
+        f"{_unicode_escapes(chr(source))}=>{_unicode_escapes(target or '')}"
         for table in tables
         for source, target in sorted(table.items())
     ]
     return {"type": "mapping", "mappings": rules}
 
 
-def _escaped(text: str) -> str:
+def _unicode_escapes(text: str) -> str:
     return "".join(f"\\u{ord(character):04x}" for character in text)
 
 
-def _analyzer(char_filters: list[str], token_filters: list[str]) -> dict[str, Any]:
+def _custom_analyzer(char_filters: list[str], token_filters: list[str]) -> dict[str, Any]:
     return {"type": "custom", "char_filter": char_filters, "tokenizer": "standard", "filter": token_filters}
 
 
-_RAW_FILTERS = ["monitor_possessive", "monitor_elision"]
-_EXACT_FILTERS = [*_RAW_FILTERS, "asciifolding", "lowercase"]
-_STEM_FILTERS = [*_EXACT_FILTERS, "monitor_kept", "monitor_russian", "monitor_english"]
+_RAW_TOKEN_FILTERS = ["monitor_possessive", "monitor_elision"]
+_EXACT_TOKEN_FILTERS = [*_RAW_TOKEN_FILTERS, "asciifolding", "lowercase"]
+_STEM_TOKEN_FILTERS = [*_EXACT_TOKEN_FILTERS, "monitor_kept", "monitor_russian", "monitor_english"]
 
 #: For ``settings.analysis`` of an index template.
-ANALYSIS: dict[str, Any] = {
+ANALYSIS_SETTINGS: dict[str, Any] = {
     "char_filter": {
-        "monitor_signs": _mapping_filter(LOOKALIKES, folding.INVISIBLE),
-        "monitor_letters": _mapping_filter(folding.COMBINING_MARKS),
-        "monitor_address": _mapping_filter(folding.URL_PUNCTUATION),
+        "monitor_signs": _mapping_char_filter(LOOKALIKES, folding.INVISIBLE),
+        "monitor_letters": _mapping_char_filter(folding.COMBINING_MARKS),
+        "monitor_address": _mapping_char_filter(folding.URL_PUNCTUATION),
     },
     "filter": {
         "monitor_possessive": {"type": "stemmer", "language": "possessive_english"},
@@ -54,10 +54,12 @@ ANALYSIS: dict[str, Any] = {
         "monitor_english": {"type": "snowball", "language": "English"},
     },
     "analyzer": {
-        "monitor_raw": _analyzer(["monitor_signs"], _RAW_FILTERS),
-        "monitor_exact": _analyzer(["monitor_signs", "monitor_letters"], _EXACT_FILTERS),
-        "monitor_stem": _analyzer(["monitor_signs", "monitor_letters"], _STEM_FILTERS),
-        "monitor_address": _analyzer(["monitor_address", "monitor_signs", "monitor_letters"], _EXACT_FILTERS),
+        "monitor_raw": _custom_analyzer(["monitor_signs"], _RAW_TOKEN_FILTERS),
+        "monitor_exact": _custom_analyzer(["monitor_signs", "monitor_letters"], _EXACT_TOKEN_FILTERS),
+        "monitor_stem": _custom_analyzer(["monitor_signs", "monitor_letters"], _STEM_TOKEN_FILTERS),
+        "monitor_address": _custom_analyzer(
+            ["monitor_address", "monitor_signs", "monitor_letters"], _EXACT_TOKEN_FILTERS
+        ),
     },
     "normalizer": {"monitor_value": {"type": "custom", "filter": ["lowercase"]}},
 }

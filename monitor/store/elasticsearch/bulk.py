@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 MAX_REQUEST_BYTES = 5_000_000
 MAX_REQUEST_OPERATIONS = 1000
-BULK_RETRY_SECONDS = 30.0  # how long items are resent that the server has no room for
+MAX_BULK_RETRY_SECONDS = 30.0  # how long items are resent that the server has no room for
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Write:
+class DocumentWrite:
     """One document to be written.
 
     ``create`` conflicts if the id exists; ``update`` merges ``document`` into the stored one.  With ``revision``
@@ -53,21 +53,21 @@ class WriteResult:
     revision: tuple[int, int] | None = None
 
     @property
-    def done(self) -> bool:
+    def is_done(self) -> bool:
         return self.status < 300
 
     @property
-    def conflict(self) -> bool:
+    def is_conflict(self) -> bool:
         """True if another write came first: the id exists, the document has changed, or it is deleted."""
         return self.status in (404, 409)
 
     @property
-    def rejected(self) -> bool:
-        return not self.done and not self.conflict
+    def is_rejected(self) -> bool:
+        return not self.is_done and not self.is_conflict
 
 
-def write_all(
-    client: Elasticsearch, writes: Sequence[Write], *, targets: Mapping[str, str], require_alias: bool = True
+def write_documents(
+    client: Elasticsearch, writes: Sequence[DocumentWrite], *, targets: Mapping[str, str], require_alias: bool = True
 ) -> list[WriteResult]:
     """Writes documents and returns the results in order.
 
@@ -78,12 +78,12 @@ def write_all(
     """
     results: list[WriteResult | None] = [None] * len(writes)
     pending, max_operations = list(range(len(writes))), MAX_REQUEST_OPERATIONS
-    deadline, pause = time.monotonic() + BULK_RETRY_SECONDS, 0.1
+    deadline, pause = time.monotonic() + MAX_BULK_RETRY_SECONDS, 0.1
     while pending:
         full_reason = ""
         unwritten: list[int] = []
-        for numbers, body in _requests(writes, targets, pending, max_operations):
-            request_results = _send(client, body, len(numbers), require_alias=require_alias)
+        for numbers, body in _request_bodies(writes, targets, pending, max_operations):
+            request_results = _send_request(client, body, len(numbers), require_alias=require_alias)
             for number, result in zip(numbers, request_results, strict=True):
                 if result.status == 429 and "cluster_block" not in result.reason:
                     unwritten.append(number)
@@ -104,7 +104,7 @@ def write_all(
     return [result for result in results if result is not None]
 
 
-def dumps(document: Json) -> bytes:
+def json_bytes(document: Json) -> bytes:
     """Returns JSON in UTF-8.  Half a surrogate pair, which some pages contain, becomes a question mark."""
     try:
         return orjson.dumps(document)
@@ -112,15 +112,15 @@ def dumps(document: Json) -> bytes:
         return json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def _requests(
-    writes: Sequence[Write], targets: Mapping[str, str], pending: Sequence[int], max_operations: int
+def _request_bodies(
+    writes: Sequence[DocumentWrite], targets: Mapping[str, str], pending: Sequence[int], max_operations: int
 ) -> Iterator[tuple[list[int], bytes]]:
     """Yields request bodies within the limits, each with the positions of its writes in ``writes``."""
     numbers: list[int] = []
     lines: list[bytes] = []
     size = 0
     for number in pending:
-        item = _lines(writes[number], targets[writes[number].kind])
+        item = _ndjson_lines(writes[number], targets[writes[number].kind])
         length = sum(map(len, item))
         if numbers and (size + length > MAX_REQUEST_BYTES or len(numbers) == max_operations):
             yield numbers, b"\n".join([*lines, b""])
@@ -132,17 +132,17 @@ def _requests(
         yield numbers, b"\n".join([*lines, b""])
 
 
-def _lines(write: Write, target: str) -> list[bytes]:
+def _ndjson_lines(write: DocumentWrite, target: str) -> list[bytes]:
     action: Json = {"_index": target, "_id": write.id}
     if write.revision:
         action["if_seq_no"], action["if_primary_term"] = write.revision
     head = orjson.dumps({write.op: action})
     if write.op == "delete":
         return [head]
-    return [head, dumps({"doc": write.document} if write.op == "update" else write.document)]
+    return [head, json_bytes({"doc": write.document} if write.op == "update" else write.document)]
 
 
-def _send(client: Elasticsearch, body: bytes, count: int, *, require_alias: bool) -> list[WriteResult]:
+def _send_request(client: Elasticsearch, body: bytes, count: int, *, require_alias: bool) -> list[WriteResult]:
     """Sends one request.  If the server refuses the request as too much (429, 413), all items get that result."""
     with translated_errors():
         response: Any = client.options(ignore_status=(429, 413)).bulk(

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 CONNECTIONS_PER_NODE = 8  # threads of one process that may send a request at the same time
 MEDIA_TYPE_HEADERS = ("accept", "content-type")
-STARTUP_REFUSAL_SECONDS = 300.0  # how long a starting cluster may refuse credentials that it accepted before
+MAX_STARTUP_REFUSAL_SECONDS = 300.0  # how long a starting cluster may refuse credentials that it accepted before
 _INVALID_KEY_SIGNS = ("expired", "invalidated")
 _TOO_MANY_TERMS_SIGNS = ("too many terms", "too_many_clauses", "too_many_nested_clauses", "too_complex_to_determinize")
 
 
-class UnrecognizedServer(elastic_transport.ConnectionError):
+class CredentialsTemporarilyRefused(elastic_transport.ConnectionError):
     """The server refuses credentials that it accepted before: its security index may not be ready."""
 
 
@@ -39,7 +39,7 @@ class CompatibleTransport(elastic_transport.Transport):
     `STARTUP_REFUSAL_SECONDS` and raises UnrecognizedServer.
     """
 
-    _admitted = False
+    _accepted_before = False
     _refused_since: float | None = None
 
     def perform_request(self, *args: Any, headers: Any = None, **kwargs: Any) -> Any:
@@ -49,15 +49,15 @@ class CompatibleTransport(elastic_transport.Transport):
                 compatible[name] = compatible[name].replace("compatible-with=9", "compatible-with=8")
         response = super().perform_request(*args, headers=compatible, **kwargs)
         if response.meta.status != 401:
-            self._admitted, self._refused_since = self._admitted or response.meta.status < 300, None
-        elif self._admitted and not any(sign in str(response.body) for sign in _INVALID_KEY_SIGNS):
+            self._accepted_before, self._refused_since = self._accepted_before or response.meta.status < 300, None
+        elif self._accepted_before and not any(sign in str(response.body) for sign in _INVALID_KEY_SIGNS):
             self._refused_since = self._refused_since or time.monotonic()
-            if time.monotonic() - self._refused_since < STARTUP_REFUSAL_SECONDS:
-                raise UnrecognizedServer(_reason(response.body))
+            if time.monotonic() - self._refused_since < MAX_STARTUP_REFUSAL_SECONDS:
+                raise CredentialsTemporarilyRefused(_response_error_reason(response.body))
         return response
 
 
-def connect(settings: StoreSettings, base: Path = Path()) -> Elasticsearch:
+def create_client(settings: StoreSettings, base: Path = Path()) -> Elasticsearch:
     """Returns the client for ``settings.url``: one or more addresses, separated by commas, with an optional user.
 
     A relative ``ca_file`` is resolved against ``base``.  The client retries a request only on another host; the
@@ -66,11 +66,11 @@ def connect(settings: StoreSettings, base: Path = Path()) -> Elasticsearch:
     """
     # The transport logs each failed attempt with a traceback; the callers that wait and retry report the error.
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)
-    credentials = _credentials(settings)
+    credentials = _credential_arguments(settings)
     if settings.cloud_id:
         target: dict[str, Any] = {"cloud_id": settings.cloud_id}
     else:
-        target = {"hosts": [_node_config(url) for url in _urls(settings)]}
+        target = {"hosts": [_node_config(url) for url in _server_urls(settings)]}
         if any(host["scheme"] == "https" for host in target["hosts"]):
             target["verify_certs"] = settings.verify
             target["ssl_show_warn"] = False  # `check` warns about it once
@@ -99,11 +99,11 @@ def displayed_hosts(settings: StoreSettings) -> str:
     """Returns the hosts for display, without user and password."""
     if settings.cloud_id:
         return f"cloud {settings.cloud_id.split(':')[0]}"
-    nodes = map(_node_config, _urls(settings))
+    nodes = map(_node_config, _server_urls(settings))
     return ", ".join(f"{node['scheme']}://{node['host']}:{node['port']}" for node in nodes)
 
 
-def _urls(settings: StoreSettings) -> list[str]:
+def _server_urls(settings: StoreSettings) -> list[str]:
     return [url.strip() for url in settings.url.get_secret_value().split(",") if url.strip()]
 
 
@@ -129,14 +129,14 @@ def _checked_ca_file(path: Path) -> Path:
     return path
 
 
-def _credentials(settings: StoreSettings) -> dict[str, Any]:
+def _credential_arguments(settings: StoreSettings) -> dict[str, Any]:
     """Returns the API key, or user and password from the settings, or those in the address."""
     if settings.api_key:
         return {"api_key": settings.api_key.get_secret_value()}
     if settings.username:
         return {"basic_auth": (settings.username, settings.password.get_secret_value() if settings.password else "")}
     if not settings.cloud_id:
-        for url in _urls(settings):
+        for url in _server_urls(settings):
             parts = urlsplit(url)
             if parts.username:
                 return {"basic_auth": (unquote(parts.username), unquote(parts.password or ""))}
@@ -152,34 +152,34 @@ def translated_errors() -> Iterator[None]:
     try:
         yield
     except UnsupportedProductError as error:
-        raise not_elasticsearch() from error
+        raise not_elasticsearch_error() from error
     except ApiError as error:
-        if _is_foreign(error.meta):
-            raise not_elasticsearch(error.meta.status) from error
-        raise store_error(error.meta.status, _reason(error.body) or str(error.message)) from error
+        if _is_foreign_response(error.meta):
+            raise not_elasticsearch_error(error.meta.status) from error
+        raise store_error(error.meta.status, _response_error_reason(error.body) or str(error.message)) from error
     except elastic_transport.TlsError as error:
         cause = str(error.errors[0] if error.errors else error)
         raise StoreRefused(
             f"the store's certificate is not accepted: {cause}",
             hint="store.ca_file names the authority that signed it",
         ) from error
-    except UnrecognizedServer as error:
+    except CredentialsTemporarilyRefused as error:
         raise StoreUnavailable(
-            f"Elasticsearch refuses credentials that it accepted before: {_shortened(error.message)}",
+            f"Elasticsearch refuses credentials that it accepted before: {_shorten_text(error.message)}",
             hint="it may be starting; after five minutes this counts as a refusal",
         ) from error
     except (elastic_transport.ConnectionTimeout, elastic_transport.ConnectionError) as error:
         cause = str(error.errors[0] if error.errors else error)
         raise StoreUnavailable(
-            f"Elasticsearch does not answer: {_shortened(cause)}", hint="is it running, and store.url right?"
+            f"Elasticsearch does not answer: {_shorten_text(cause)}", hint="is it running, and store.url right?"
         ) from error
     except elastic_transport.SerializationError as error:
         raise StoreUnavailable(
-            f"the server at store.url sends no JSON: {_shortened(str(error))}", hint="is it a proxy's error page?"
+            f"the server at store.url sends no JSON: {_shorten_text(str(error))}", hint="is it a proxy's error page?"
         ) from error
 
 
-def not_elasticsearch(status: int | None = None) -> StoreRefused:
+def not_elasticsearch_error(status: int | None = None) -> StoreRefused:
     """Returns the error for a server that is not Elasticsearch."""
     if status is not None and 300 <= status < 400:
         return StoreRefused(
@@ -192,7 +192,7 @@ def not_elasticsearch(status: int | None = None) -> StoreRefused:
     )
 
 
-def _is_foreign(meta: elastic_transport.ApiResponseMeta) -> bool:
+def _is_foreign_response(meta: elastic_transport.ApiResponseMeta) -> bool:
     """Returns True if the response cannot come from Elasticsearch, nor from a proxy in front of it that failed."""
     from_elasticsearch = meta.headers.get("x-elastic-product") == "Elasticsearch"
     return not from_elasticsearch and (300 <= meta.status < 400 or meta.status in {400, 404, 405, 501})
@@ -205,30 +205,30 @@ def store_error(status: int, reason: str) -> StoreUnavailable | StoreRefused:
             hint = "a node's disk is full: free space, and writing resumes by itself"
         else:
             hint = "an index is read-only, because it is migrated or by its settings: writing resumes when that ends"
-        return StoreUnavailable(f"Elasticsearch takes no writes: {_shortened(reason)}", hint=hint)
+        return StoreUnavailable(f"Elasticsearch takes no writes: {_shorten_text(reason)}", hint=hint)
     if status == 401:
         if "expired" in reason:
             return StoreRefused(
                 "the API key of the store has expired", hint="make another: media-monitor setup --api-key"
             )
         return StoreRefused(
-            f"Elasticsearch refuses the credentials: {_shortened(reason)}",
+            f"Elasticsearch refuses the credentials: {_shorten_text(reason)}",
             hint="store.api_key, or store.username and password",
         )
     if status == 403:
         return StoreRefused(
-            f"Elasticsearch does not allow this: {_shortened(reason)}",
+            f"Elasticsearch does not allow this: {_shorten_text(reason)}",
             hint="media-monitor setup --api-key prints the privileges that are needed",
         )
     if status == 404 and "index_not_found" in reason:
-        return StoreRefused(f"the store is not set up: {_shortened(reason)}", hint="media-monitor setup")
+        return StoreRefused(f"the store is not set up: {_shorten_text(reason)}", hint="media-monitor setup")
     if status == 429:
-        return StoreUnavailable(f"Elasticsearch is overloaded: {_shortened(reason)}")
+        return StoreUnavailable(f"Elasticsearch is overloaded: {_shorten_text(reason)}")
     if status in (408, 502, 503, 504):
-        return StoreUnavailable(f"Elasticsearch is not ready: {_shortened(reason)}")
+        return StoreUnavailable(f"Elasticsearch is not ready: {_shorten_text(reason)}")
     if status == 400 and "media_type_header_exception" in reason:
         return StoreRefused(
-            f"this Elasticsearch is too old: {_shortened(reason)}", hint="versions 8 and 9 are supported"
+            f"this Elasticsearch is too old: {_shorten_text(reason)}", hint="versions 8 and 9 are supported"
         )
     if any(sign in reason for sign in _TOO_MANY_TERMS_SIGNS):
         return StoreRefused(
@@ -236,8 +236,8 @@ def store_error(status: int, reason: str) -> StoreUnavailable | StoreRefused:
             hint="write longer prefixes, above all in phrases and next to NEAR",
         )
     if status >= 500:
-        return StoreUnavailable(f"Elasticsearch failed ({status}): {_shortened(reason)}")
-    return StoreRefused(f"Elasticsearch refuses this ({status}): {_shortened(reason)}")
+        return StoreUnavailable(f"Elasticsearch failed ({status}): {_shorten_text(reason)}")
+    return StoreRefused(f"Elasticsearch refuses this ({status}): {_shorten_text(reason)}")
 
 
 def nested_value(response: Any, *names: str) -> Any:
@@ -272,12 +272,12 @@ def error_reason(error: Any) -> str:
     return "; ".join(parts)
 
 
-def _reason(body: Any) -> str:
+def _response_error_reason(body: Any) -> str:
     if isinstance(body, dict) and "error" in body:
         return error_reason(body["error"])
     return "" if body is None else str(body)
 
 
-def _shortened(text: str, length: int = 300) -> str:
+def _shorten_text(text: str, length: int = 300) -> str:
     text = " ".join(text.split())
     return text if len(text) <= length else f"{text[: length - 1]}…"

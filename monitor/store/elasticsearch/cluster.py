@@ -12,9 +12,9 @@ from monitor.errors import StoreRefused, StoreUnavailable
 from monitor.itertools_compat import batched
 from monitor.models import now, rfc3339
 from monitor.store.elasticsearch import bulk, schema
-from monitor.store.elasticsearch.bulk import Write, WriteResult
+from monitor.store.elasticsearch.bulk import DocumentWrite, WriteResult
 from monitor.store.elasticsearch.client import error_reason, nested_value, store_error, translated_errors
-from monitor.store.elasticsearch.documents import digest
+from monitor.store.elasticsearch.documents import document_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,16 +51,18 @@ class Cluster:
         self.client = client
         self.prefix = prefix
         self._lock = threading.Lock()
-        self._written: Counter[str] = Counter()  # number of writes, by kind
-        self._refreshed: Counter[str] = Counter()  # number of those that a refresh has made visible
+        self._write_counts: Counter[str] = Counter()  # number of writes, by kind
+        self._refreshed_write_counts: Counter[str] = Counter()  # number of those that a refresh has made visible
         self._refresh_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def alias(self, kind: str) -> str:
-        return schema.alias(self.prefix, kind)
+        return schema.alias_name(self.prefix, kind)
 
     # ---- reading
 
-    def get(self, kind: str, ids: Sequence[str], *, fields: Sequence[str] | None = None) -> dict[str, StoredDocument]:
+    def get_documents(
+        self, kind: str, ids: Sequence[str], *, fields: Sequence[str] | None = None
+    ) -> dict[str, StoredDocument]:
         """Returns the stored documents among ``ids``, by id, reduced to ``fields`` if given (none: empty documents)."""
         stored: dict[str, StoredDocument] = {}
         source = fields or fields is None
@@ -95,7 +97,7 @@ class Cluster:
         that shard and does not refresh the index.
         """
         if shard is None:
-            self.refresh(kind)
+            self.refresh_after_writes(kind)
         while limit is None or limit > 0:
             size = page if limit is None else min(page, limit)
             with translated_errors():
@@ -122,97 +124,101 @@ class Cluster:
             after = hits[-1]["sort"]
             limit = None if limit is None else limit - size
 
-    def count(self, kind: str, query: Json) -> int:
-        self.refresh(kind)
+    def count_documents(self, kind: str, query: Json) -> int:
+        self.refresh_after_writes(kind)
         with translated_errors():
             response = self.client.count(index=self.alias(kind), query=query)
         if nested_value(response, "_shards", "failed"):
             raise StoreUnavailable(f"Elasticsearch could not count all documents of {self.alias(kind)}")
         return int(nested_value(response, "count"))
 
-    def refresh(self, kind: str) -> None:
+    def refresh_after_writes(self, kind: str) -> None:
         """Makes everything that any thread wrote through this object visible to a search."""
         if kind in ALWAYS_REFRESHED_KINDS:
-            self._refresh(kind)
+            self._refresh_index(kind)
             return
         with self._lock:
-            written, refresh_lock = self._written[kind], self._refresh_locks[kind]
-        if self._refreshed[kind] < written:
+            written, refresh_lock = self._write_counts[kind], self._refresh_locks[kind]
+        if self._refreshed_write_counts[kind] < written:
             with refresh_lock:  # waits for a running refresh, which may have begun before the last write
-                if self._refreshed[kind] < written:
-                    self._refresh(kind)
+                if self._refreshed_write_counts[kind] < written:
+                    self._refresh_index(kind)
 
-    def _refresh(self, kind: str) -> None:
+    def _refresh_index(self, kind: str) -> None:
         with self._lock:
-            written = self._written[kind]
+            written = self._write_counts[kind]
         with translated_errors():  # a key that may only read may not refresh, and has written nothing
             self.client.options(ignore_status=403).indices.refresh(index=self.alias(kind))
         with self._lock:
-            self._refreshed[kind] = max(self._refreshed[kind], written)
+            self._refreshed_write_counts[kind] = max(self._refreshed_write_counts[kind], written)
 
-    def refresh_all(self) -> None:
+    def refresh_all_after_writes(self) -> None:
         """Makes everything that was written through this object visible to the searches of all processes."""
         with self._lock:
-            kinds = [kind for kind, written in self._written.items() if self._refreshed[kind] < written]
+            kinds = [
+                kind for kind, written in self._write_counts.items() if self._refreshed_write_counts[kind] < written
+            ]
         for kind in sorted(kinds):
-            self.refresh(kind)
+            self.refresh_after_writes(kind)
 
     # ---- writing
 
-    def write(self, writes: Sequence[Write], *, keep: bool = False) -> list[WriteResult]:
+    def write_documents(self, writes: Sequence[DocumentWrite], *, keep_rejected: bool = False) -> list[WriteResult]:
         """Writes documents and returns the results in order; see `bulk.write_all`.
 
         If the mapping rejects a document, it becomes a dead letter with ``keep``, and raises StoreRefused without.
         """
-        results = self._bulk(writes)
-        if rejected := [pair for pair in zip(writes, results, strict=True) if pair[1].rejected]:
-            if not keep:
+        results = self._bulk_write(writes)
+        if rejected := [pair for pair in zip(writes, results, strict=True) if pair[1].is_rejected]:
+            if not keep_rejected:
                 write, result = rejected[0]
                 raise StoreRefused(
                     f"Elasticsearch rejects the document {write.id} of {self.alias(write.kind)}: {result.reason}"
                 )
-            self._keep_rejected(rejected)
+            self._keep_as_dead_letters(rejected)
         return results
 
-    def _bulk(self, writes: Sequence[Write]) -> list[WriteResult]:
+    def _bulk_write(self, writes: Sequence[DocumentWrite]) -> list[WriteResult]:
         if not writes:
             return []
         try:
-            return bulk.write_all(self.client, writes, targets={write.kind: self.alias(write.kind) for write in writes})
+            return bulk.write_documents(
+                self.client, writes, targets={write.kind: self.alias(write.kind) for write in writes}
+            )
         finally:
             with self._lock:
-                self._written.update(write.kind for write in writes)
+                self._write_counts.update(write.kind for write in writes)
 
-    def _keep_rejected(self, rejected: Sequence[tuple[Write, WriteResult]]) -> None:
+    def _keep_as_dead_letters(self, rejected: Sequence[tuple[DocumentWrite, WriteResult]]) -> None:
         """Stores rejected documents as dead letters, to be listed and replayed.
 
         If a proxy's limit is too small even for that, only the id and the reason are stored.
         """
         for write, result in rejected:
             log.error("%s rejects the document %s: %s", self.alias(write.kind), write.id, result.reason)
-        too_large = [pair for pair, kept in self._put_dead_letters(rejected, bodies=True) if not kept.done]
+        too_large = [pair for pair, kept in self._put_dead_letters(rejected, bodies=True) if not kept.is_done]
         for (write, _), kept in self._put_dead_letters(too_large, bodies=False):
-            if not kept.done:
+            if not kept.is_done:
                 log.error("%s cannot be kept in %s: %s", write.id, self.alias("failed"), kept.reason)
 
     def _put_dead_letters(
-        self, rejected: Sequence[tuple[Write, WriteResult]], *, bodies: bool
-    ) -> list[tuple[tuple[Write, WriteResult], WriteResult]]:
+        self, rejected: Sequence[tuple[DocumentWrite, WriteResult]], *, bodies: bool
+    ) -> list[tuple[tuple[DocumentWrite, WriteResult], WriteResult]]:
         """Returns each rejected write with the result of storing its dead letter."""
         failed_at = rfc3339(now())
         writes = [
-            Write(
+            DocumentWrite(
                 kind="failed",
-                id=digest(write.kind, write.id),
+                id=document_id(write.kind, write.id),
                 document={
                     "kind": write.kind,
                     "document": write.id,
                     "op": write.op,
-                    "body": bulk.dumps(write.document).decode() if bodies else "",
+                    "body": bulk.json_bytes(write.document).decode() if bodies else "",
                     "reason": result.reason[: schema.MAX_KEYWORD_CHARACTERS],
                     "failed_at": failed_at,
                 },
             )
             for write, result in rejected
         ]
-        return list(zip(rejected, self._bulk(writes), strict=True))
+        return list(zip(rejected, self._bulk_write(writes), strict=True))

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 INDEX_ONLY_FIELDS = ("date", "bands", "signature")  # fields of a story's document that the model lacks
 
 
-def digest(*parts: object) -> str:
+def document_id(*parts: object) -> str:
     """Returns a document id of fixed length, derived from the parts that identify the document."""
     return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def story(model: Story, signature: Sequence[int]) -> Json:
+def story_document(model: Story, signature: Sequence[int]) -> Json:
     document = model.to_json()
     document["date"] = rfc3339(model.published_at or model.first_seen_at)
     if signature:
@@ -43,23 +43,23 @@ def story(model: Story, signature: Sequence[int]) -> Json:
     return document
 
 
-def hit(model: Hit) -> Json:
-    return _plain(asdict(model))
+def hit_document(model: Hit) -> Json:
+    return _json_document(asdict(model))
 
 
 def read_hit(document: Json) -> Hit:
-    return Hit(**_with_times(document, "matched_at", "published_at"))
+    return Hit(**_parse_time_fields(document, "matched_at", "published_at"))
 
 
-def frontier_entry(model: FrontierEntry, outcome: Outcome | None = None) -> Json:
+def frontier_entry_document(model: FrontierEntry, outcome: Outcome | None = None) -> Json:
     document = asdict(model)
     document |= document.pop("candidate")
     if outcome:
         document |= asdict(outcome)
-    return _plain(document)
+    return _json_document(document)
 
 
-def alias(url_id: str, entry: FrontierEntry, story: str | None) -> Json:
+def alias_document(url_id: str, entry: FrontierEntry, story: str | None) -> Json:
     """Returns the document of a URL that led to the story of another frontier entry and is done with it."""
     return {
         "id": url_id,
@@ -71,51 +71,54 @@ def alias(url_id: str, entry: FrontierEntry, story: str | None) -> Json:
 
 
 def read_frontier_entry(document: Json) -> FrontierEntry:
-    document = {"next_at": None, **_with_times(document, "published_at", "first_seen_at", "next_at")}
+    document = {"next_at": None, **_parse_time_fields(document, "published_at", "first_seen_at", "next_at")}
     return FrontierEntry(
         candidate=Candidate(**{name: document[name] for name in Candidate.__dataclass_fields__ if name in document}),
         **{name: document[name] for name in FrontierEntry.__dataclass_fields__ if name in document},
     )
 
 
-def notification(model: Notification) -> Json:
-    return _plain(asdict(model))
+def notification_document(model: Notification) -> Json:
+    return _json_document(asdict(model))
 
 
 def read_notification(document: Json) -> Notification:
-    document = _with_times(document, "due_at", "created_at")
+    document = _parse_time_fields(document, "due_at", "created_at")
     values = {name: document[name] for name in Notification.__dataclass_fields__ if name in document}
     return Notification(**values | {"to": tuple(document["to"])})
 
 
-def outlet(model: OutletState) -> Json:
+def outlet_document(model: OutletState) -> Json:
     document = asdict(model)
     document["interval"] = model.interval.total_seconds()
-    document["sources"] = {name: _plain(source) for name, source in document["sources"].items()}
-    return _plain(document)
+    document["sources"] = {name: _json_document(source) for name, source in document["sources"].items()}
+    return _json_document(document)
 
 
 def read_outlet(document: Json) -> OutletState:
-    document = _with_times(document, "next_poll_at", "lease_until", "last_poll_at", "last_ok_at", "last_story_at")
+    document = _parse_time_fields(
+        document, "next_poll_at", "lease_until", "last_poll_at", "last_ok_at", "last_story_at"
+    )
     document["interval"] = timedelta(seconds=document["interval"])
     document["sources"] = {
-        name: SourceState(**_with_times(source, "fetched_at")) for name, source in document.get("sources", {}).items()
+        name: SourceState(**_parse_time_fields(source, "fetched_at"))
+        for name, source in document.get("sources", {}).items()
     }
     return OutletState(**document)
 
 
-def _plain(document: Json) -> Json:
+def _json_document(document: Json) -> Json:
     """Returns a document with times as text and tuples as lists, without the fields that are None."""
-    return {name: _plain_value(value) for name, value in document.items() if value is not None}
+    return {name: _json_value(value) for name, value in document.items() if value is not None}
 
 
-def _plain_value(value: object) -> object:
+def _json_value(value: object) -> object:
     if isinstance(value, datetime):
         return rfc3339(value)
     return list(value) if isinstance(value, tuple) else value
 
 
-def _with_times(document: Json, *names: str) -> Json:
+def _parse_time_fields(document: Json, *names: str) -> Json:
     """Returns a copy of the document with these fields, if present, as datetimes."""
     copy = dict(document)
     for name in names:
@@ -124,5 +127,5 @@ def _with_times(document: Json, *names: str) -> Json:
     return copy
 
 
-def read_time(text: str | None) -> datetime | None:
+def read_optional_time(text: str | None) -> datetime | None:
     return from_rfc3339(text) if text else None

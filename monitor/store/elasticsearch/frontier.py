@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from monitor.models import FrontierEntry, rfc3339
 from monitor.store.elasticsearch import documents
-from monitor.store.elasticsearch.bulk import Write
+from monitor.store.elasticsearch.bulk import DocumentWrite
 from monitor.store.elasticsearch.cluster import Cluster
 from monitor.urls import story_id
 
@@ -25,23 +25,24 @@ class Frontier(Cluster):
         offered: dict[str, Candidate] = {}
         for candidate in candidates:
             offered.setdefault(story_id(candidate.url), candidate)
-        known = self.get("urls", list(offered), fields=())
+        known = self.get_documents("urls", list(offered), fields=())
         entries = [
             FrontierEntry(id=name, candidate=candidate, first_seen_at=now, next_at=now)
             for name, candidate in offered.items()
             if name not in known
         ]
         writes = [
-            Write(kind="urls", id=entry.id, document=documents.frontier_entry(entry), op="create") for entry in entries
+            DocumentWrite(kind="urls", id=entry.id, document=documents.frontier_entry_document(entry), op="create")
+            for entry in entries
         ]
-        results = self.write(writes, keep=True)
-        return [entry for entry, result in zip(entries, results, strict=True) if result.done]
+        results = self.write_documents(writes, keep_rejected=True)
+        return [entry for entry, result in zip(entries, results, strict=True) if result.is_done]
 
     def due_entries(self, outlet: str, *, now: datetime, limit: int) -> list[FrontierEntry]:
         query = {"bool": {"filter": [{"term": {"outlet": outlet}}, {"range": {"next_at": {"lte": rfc3339(now)}}}]}}
         ids = [stored.id for stored in self.find("urls", query, sort=[{"next_at": "asc"}, {"id": "asc"}], limit=limit)]
         # Reads them by id, as the outlet's previous holder may have finished some in the second that a search lags.
-        stored_entries = self.get("urls", ids)
+        stored_entries = self.get_documents("urls", ids)
         entries = (
             documents.read_frontier_entry(stored_entries[name].document) for name in ids if name in stored_entries
         )

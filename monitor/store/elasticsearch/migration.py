@@ -12,92 +12,95 @@ from elasticsearch import ApiError
 
 from monitor.errors import StoreRefused
 from monitor.store.elasticsearch import bulk, schema
-from monitor.store.elasticsearch.bulk import Write
-from monitor.store.elasticsearch.client import nested_value, not_elasticsearch, translated_errors
+from monitor.store.elasticsearch.bulk import DocumentWrite
+from monitor.store.elasticsearch.client import nested_value, not_elasticsearch_error, translated_errors
 from monitor.store.elasticsearch.cluster import PAGE_DOCUMENTS, Cluster
-from monitor.store.elasticsearch.documents import digest
+from monitor.store.elasticsearch.documents import document_id
 
 if TYPE_CHECKING:
     from monitor.models import Json
 
 log = logging.getLogger(__name__)
 
-KEEP_ALIVE = "5m"  # how long the point in time of a copy lives after each page
+POINT_IN_TIME_KEEP_ALIVE = "5m"  # how long the point in time of a copy lives after each page
 
-Transform: TypeAlias = Callable[[Write], Write]  # of a document's id and body
+WriteTransform: TypeAlias = Callable[[DocumentWrite], DocumentWrite]  # of a document's id and body
 
 
 # ---- transforms of stored documents
 
 
-def _renamed(document: Json, names: dict[str, str]) -> Json:
+def _rename_keys(document: Json, names: dict[str, str]) -> Json:
     return {names.get(name, name): value for name, value in document.items()}
 
 
-def _outlet_from_1(write: Write) -> Write:
-    document = _renamed(write.document, {"token": "fencing_token", "counts": "dispositions"})
+def _transform_outlet_from_1(write: DocumentWrite) -> DocumentWrite:
+    document = _rename_keys(write.document, {"token": "fencing_token", "counts": "dispositions"})
     if "memory" in document:
-        document["memory"] = _renamed(document["memory"], {"furniture": "boilerplate"})
+        document["memory"] = _rename_keys(document["memory"], {"furniture": "boilerplate"})
     return replace(write, document=document)
 
 
-def _outbox_from_1(write: Write) -> Write:
-    return replace(write, document=_renamed(write.document, {"batch": "message_id"}))
+def _transform_outbox_from_1(write: DocumentWrite) -> DocumentWrite:
+    return replace(write, document=_rename_keys(write.document, {"batch": "message_id"}))
 
 
-def _setting_from_note(write: Write) -> Write:
+def _transform_note_to_setting(write: DocumentWrite) -> DocumentWrite:
     """Notes become settings; snoozes, which share the index, keep their id."""
     if write.document["kind"] != "note":
         return write
-    return replace(write, id=digest("setting", write.document["key"]), document={**write.document, "kind": "setting"})
+    return replace(
+        write, id=document_id("setting", write.document["key"]), document={**write.document, "kind": "setting"}
+    )
 
 
 #: By kind and version, the transform of a document into one of the next version; without an entry it stays the same.
-TRANSFORMS: Final[dict[str, dict[int, Transform]]] = {
-    "outlets": {1: _outlet_from_1},
-    "outbox": {1: _outbox_from_1},
-    "settings": {0: _setting_from_note},
+TRANSFORMS_BY_KIND_AND_VERSION: Final[dict[str, dict[int, WriteTransform]]] = {
+    "outlets": {1: _transform_outlet_from_1},
+    "outbox": {1: _transform_outbox_from_1},
+    "settings": {0: _transform_note_to_setting},
 }
 
 
-def transform_from(kind: str, version: int) -> Transform:
+def transform_to_current_version(kind: str, version: int) -> WriteTransform:
     """Returns the transform of a document of that version into one of the current version."""
-    transforms = TRANSFORMS.get(kind, {})
+    transforms = TRANSFORMS_BY_KIND_AND_VERSION.get(kind, {})
     chain = [transforms[older] for older in range(version, schema.MAPPING_VERSIONS[kind]) if older in transforms]
 
-    def transform(write: Write) -> Write:
+    def apply_transforms(write: DocumentWrite) -> DocumentWrite:
         for transform_once in chain:
             write = transform_once(write)
         return write
 
-    return transform
+    return apply_transforms
 
 
 # ---- setup
 
 
-def setup(cluster: Cluster) -> None:
+def set_up_indices(cluster: Cluster) -> None:
     """Creates missing indices and migrates older ones.
 
     Reads first and writes only if something is to be done, because a crawler's key may not create indices.
     Raises StoreRefused if an index is newer than this program, or if an index has the name of an alias.
     """
-    current = versions(cluster)
-    for kind in schema.KINDS:
-        if kind not in current and (version := _version_without_alias(cluster, kind)) is not None:
+    current = stored_mapping_versions(cluster)
+    for kind in schema.DOCUMENT_KINDS:
+        if kind not in current and (version := _mapping_version_without_alias(cluster, kind)) is not None:
             if version > 0:
-                _put_alias(cluster, kind, version)
+                _restore_alias(cluster, kind, version)
             current[kind] = version
     for kind, version in current.items():
         if version > schema.MAPPING_VERSIONS[kind]:
             raise StoreRefused(
-                f"{cluster.alias(kind)} has mapping version {version}, this program knows {schema.MAPPING_VERSIONS[kind]}",
+                f"{cluster.alias(kind)} has mapping version {version}, "
+                f"this program knows {schema.MAPPING_VERSIONS[kind]}",
                 hint="a newer media-monitor made it: update this one",
             )
-    missing = [kind for kind in schema.KINDS if kind not in current]
+    missing = [kind for kind in schema.DOCUMENT_KINDS if kind not in current]
     older = [
         kind
-        for kind in schema.KINDS
+        for kind in schema.DOCUMENT_KINDS
         if current.get(kind, schema.MAPPING_VERSIONS[kind]) < schema.MAPPING_VERSIONS[kind]
     ]
     if missing or older:
@@ -107,32 +110,32 @@ def setup(cluster: Cluster) -> None:
     if older:
         _delete_former_templates(cluster)
     for kind in older:
-        migrate(cluster, kind, current[kind], transform_from(kind, current[kind]))
+        migrate_kind(cluster, kind, current[kind], transform_to_current_version(kind, current[kind]))
 
 
-def versions(cluster: Cluster) -> dict[str, int]:
+def stored_mapping_versions(cluster: Cluster) -> dict[str, int]:
     """Returns the mapping version of each kind that has an alias."""
     with translated_errors():
         response = cluster.client.options(ignore_status=404).indices.get_alias(
-            name=[cluster.alias(kind) for kind in schema.KINDS]
+            name=[cluster.alias(kind) for kind in schema.DOCUMENT_KINDS]
         )
     if not isinstance(response.body, dict):
-        raise not_elasticsearch(response.meta.status)
+        raise not_elasticsearch_error(response.meta.status)
     by_kind: dict[str, int] = {}
     for index, value in response.body.items():
         match = re.fullmatch(re.escape(cluster.prefix) + r"-(\w+)-v(\d+)", index)
         if match and isinstance(value, dict) and f"{cluster.prefix}-{match[1]}" in value.get("aliases", {}):
             by_kind[match[1]] = int(match[2])
-    return {kind: version for kind, version in by_kind.items() if kind in schema.KINDS}
+    return {kind: version for kind, version in by_kind.items() if kind in schema.DOCUMENT_KINDS}
 
 
-def _version_without_alias(cluster: Cluster, kind: str) -> int | None:
+def _mapping_version_without_alias(cluster: Cluster, kind: str) -> int | None:
     """Returns the version of a kind's index although the kind has no alias, or None if there is no such index.
 
     An index restored from a snapshot has lost its alias.  Version 0 is the index under the kind's former name.
     Of several indices the oldest counts, because a migration deletes it only when its copy is complete.
     """
-    if kind in schema.FORMER_KINDS:
+    if kind in schema.FORMER_KIND_NAMES:
         former = schema.index_name(cluster.prefix, kind, 0)
         with translated_errors():
             response = cluster.client.options(ignore_status=404).indices.get(index=former, features="aliases")
@@ -144,7 +147,7 @@ def _version_without_alias(cluster: Cluster, kind: str) -> int | None:
     return min((int(match[1]) for match in matches if match), default=None)
 
 
-def _put_alias(cluster: Cluster, kind: str, version: int) -> None:
+def _restore_alias(cluster: Cluster, kind: str, version: int) -> None:
     index, alias = schema.index_name(cluster.prefix, kind, version), cluster.alias(kind)
     log.info("restoring the alias %s of %s", alias, index)
     with translated_errors():
@@ -197,7 +200,7 @@ def _create_index(cluster: Cluster, kind: str, *, alias: bool) -> None:
 # ---- migration
 
 
-def migrate(cluster: Cluster, kind: str, old_version: int, transform: Transform = lambda write: write) -> int:
+def migrate_kind(cluster: Cluster, kind: str, old_version: int, transform: WriteTransform = lambda write: write) -> int:
     """Copies a kind's documents into an index of the current mapping, switches the alias and returns their number.
 
     Writers wait meanwhile: the old index is read-only from the first copied document until the switch, which also
@@ -212,7 +215,7 @@ def migrate(cluster: Cluster, kind: str, old_version: int, transform: Transform 
     try:
         with translated_errors():
             cluster.client.indices.add_block(index=old, block="write")
-        count = _copy(cluster, kind, old, new, transform)
+        count = _copy_documents(cluster, kind, old, new, transform)
         with translated_errors():
             cluster.client.indices.update_aliases(
                 actions=[
@@ -221,15 +224,15 @@ def migrate(cluster: Cluster, kind: str, old_version: int, transform: Transform 
                 ]
             )
     except StoreRefused:
-        if versions(cluster).get(kind) == schema.MAPPING_VERSIONS[kind]:
-            return cluster.count(kind, {"match_all": {}})  # another process has completed the migration
-        _abandon(cluster, kind, old_version)
+        if stored_mapping_versions(cluster).get(kind) == schema.MAPPING_VERSIONS[kind]:
+            return cluster.count_documents(kind, {"match_all": {}})  # another process has completed the migration
+        _undo_migration(cluster, kind, old_version)
         raise
     log.info("%s holds %d documents; %s is deleted", new, count, old)
     return count
 
 
-def _abandon(cluster: Cluster, kind: str, old_version: int) -> None:
+def _undo_migration(cluster: Cluster, kind: str, old_version: int) -> None:
     """Deletes the copy and makes the old index writable again.
 
     Does nothing if another process has switched the alias meanwhile: the request that deletes the copy also names the
@@ -237,7 +240,7 @@ def _abandon(cluster: Cluster, kind: str, old_version: int) -> None:
     """
     old = schema.index_name(cluster.prefix, kind, old_version)
     client = cluster.client.options(ignore_status=404)
-    alias = schema.alias(cluster.prefix, kind, old_version)
+    alias = schema.alias_name(cluster.prefix, kind, old_version)
     actions: list[Json] = [
         {"add": {"index": old, "alias": alias, "is_write_index": True}},
         {"remove_index": {"index": schema.index_name(cluster.prefix, kind)}},
@@ -247,7 +250,7 @@ def _abandon(cluster: Cluster, kind: str, old_version: int) -> None:
         client.indices.put_settings(index=old, settings={"index.blocks.write": None})
 
 
-def _copy(cluster: Cluster, kind: str, old: str, new: str, transform: Transform) -> int:
+def _copy_documents(cluster: Cluster, kind: str, old: str, new: str, transform: WriteTransform) -> int:
     """Copies the documents that ``new`` lacks and returns how many it then has.
 
     Raises StoreRefused if ``new`` rejects a document or has fewer than ``old``.
@@ -255,13 +258,13 @@ def _copy(cluster: Cluster, kind: str, old: str, new: str, transform: Transform)
     client = cluster.client
     with translated_errors():
         client.indices.refresh(index=old)
-        point_in_time = client.open_point_in_time(index=old, keep_alive=KEEP_ALIVE)["id"]
+        point_in_time = client.open_point_in_time(index=old, keep_alive=POINT_IN_TIME_KEEP_ALIVE)["id"]
     after = None
     try:
         while True:
             with translated_errors():
                 response = client.search(
-                    pit={"id": point_in_time, "keep_alive": KEEP_ALIVE},
+                    pit={"id": point_in_time, "keep_alive": POINT_IN_TIME_KEEP_ALIVE},
                     size=PAGE_DOCUMENTS,
                     sort=[{"_shard_doc": "asc"}],
                     search_after=after,
@@ -272,10 +275,12 @@ def _copy(cluster: Cluster, kind: str, old: str, new: str, transform: Transform)
             if not hits:
                 break
             point_in_time, after = response["pit_id"], hits[-1]["sort"]
-            copies = [transform(Write(kind=kind, id=hit["_id"], document=hit["_source"], op="create")) for hit in hits]
-            results = bulk.write_all(client, copies, targets={kind: new}, require_alias=False)
+            copies = [
+                transform(DocumentWrite(kind=kind, id=hit["_id"], document=hit["_source"], op="create")) for hit in hits
+            ]
+            results = bulk.write_documents(client, copies, targets={kind: new}, require_alias=False)
             for write, result in zip(copies, results, strict=True):
-                if result.rejected:
+                if result.is_rejected:
                     raise StoreRefused(f"the document {write.id} does not fit {new}: {result.reason}")
     finally:
         with translated_errors():

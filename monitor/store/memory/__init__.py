@@ -80,7 +80,7 @@ class MemoryStore:
 
     def ping(self) -> str:
         with self.state.lock:
-            return f"memory: {plural(len(self.state.versions), 'story', 'stories')}"
+            return f"memory: {plural(len(self.state.story_versions), 'story', 'stories')}"
 
     def close(self) -> None:
         """See `monitor.store.protocol.Lifecycle.close`: the state stays, for stores that share it."""

@@ -34,9 +34,11 @@ class Search:
         offset: int = 0,
         relevance: bool = False,
     ) -> SearchResult:
-        newest = sorted(self._matches(query, now=now, since=since), key=_published_or_seen_at, reverse=True)
+        newest = sorted(
+            self._matching_documents(query, now=now, since=since), key=_published_or_first_seen_at, reverse=True
+        )
         if relevance and query is not None:
-            newest.sort(key=lambda document: _relevance(query, document), reverse=True)
+            newest.sort(key=lambda document: _relevance_score(query, document), reverse=True)
         page = newest[offset : offset + limit]
         return SearchResult(stories=tuple(document.story for document in page), total=len(newest))
 
@@ -49,28 +51,30 @@ class Search:
         after: str | None = None,
     ) -> Iterator[Story]:
         """See `monitor.store.protocol.Search.scan`.  Yields the stories as they are stored at the start."""
-        for document in self._matches(query, now=now, since=since, after=after or ""):
+        for document in self._matching_documents(query, now=now, since=since, after=after or ""):
             yield document.story
 
-    def _matches(
+    def _matching_documents(
         self, query: Node | None, *, now: datetime, since: datetime | None, after: str = ""
     ) -> Iterator[Document]:
         """Yields the matching stories in order of id; the set of stories is fixed at the start."""
         with self._state.lock:
-            stories = [self._state.latest(story) for story in sorted(self._state.versions) if story > after]
+            stories = [
+                self._state.latest_version(story) for story in sorted(self._state.story_versions) if story > after
+            ]
         is_match = predicate(query) if query is not None else None
         for document in map(Document, stories):
-            if since is not None and _published_or_seen_at(document) < since:
+            if since is not None and _published_or_first_seen_at(document) < since:
                 continue
             if is_match is None or is_match(document, now):
                 yield document
 
 
-def _published_or_seen_at(document: Document) -> datetime:
+def _published_or_first_seen_at(document: Document) -> datetime:
     return document.story.published_at or document.story.first_seen_at
 
 
-def _relevance(query: Node, document: Document) -> float:
+def _relevance_score(query: Node, document: Document) -> float:
     """Returns the share of words that the query's clauses match, summed over clauses and fields; NOT counts nothing."""
     match query:
         case Word() | Phrase() | Near():
@@ -78,4 +82,4 @@ def _relevance(query: Node, document: Document) -> float:
         case Not():
             return 0.0
         case _:
-            return sum(_relevance(child, document) for child in children(query))
+            return sum(_relevance_score(child, document) for child in children(query))

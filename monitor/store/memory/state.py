@@ -25,7 +25,7 @@ class QueuedNotification:
     holder: str | None = None
     claimed_until: datetime | None = None
 
-    def release(self) -> None:
+    def release_claim(self) -> None:
         self.holder = self.claimed_until = None
 
     @property
@@ -38,9 +38,9 @@ class MemoryState:
     """The data of a store; its lock guards every access."""
 
     lock: threading.RLock = field(default_factory=threading.RLock)
-    entries: dict[str, FrontierEntry] = field(default_factory=dict)
+    frontier_entries: dict[str, FrontierEntry] = field(default_factory=dict)
     aliases: dict[str, str | None] = field(default_factory=dict)
-    versions: dict[str, dict[int, Story]] = field(default_factory=dict)
+    story_versions: dict[str, dict[int, Story]] = field(default_factory=dict)
     signatures: dict[str, tuple[int, ...]] = field(default_factory=dict)  # of the latest versions
     hits: dict[NotificationKey, Hit] = field(default_factory=dict)
     outlets: dict[str, OutletState] = field(default_factory=dict)
@@ -48,20 +48,20 @@ class MemoryState:
     snoozes: dict[str, datetime] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)  # JSON, so that no caller can change a stored document
 
-    def stored_version(self, story: str) -> int:
+    def latest_version_number(self, story: str) -> int:
         """Returns the latest version of a story, 0 if it is not stored."""
-        return max(self.versions.get(story, ()), default=0)
+        return max(self.story_versions.get(story, ()), default=0)
 
-    def latest(self, story: str) -> Story:
-        return self.versions[story][self.stored_version(story)]
+    def latest_version(self, story: str) -> Story:
+        return self.story_versions[story][self.latest_version_number(story)]
 
-    def put_version(self, story: Story, signature: Sequence[int]) -> None:
+    def put_latest_version(self, story: Story, signature: Sequence[int]) -> None:
         """Writes a story's new latest version; the versions before stay as history."""
-        self.versions.setdefault(story.id, {})[story.version] = story
+        self.story_versions.setdefault(story.id, {})[story.version] = story
         self.signatures[story.id] = tuple(signature)
 
 
-def copied(state: OutletState) -> OutletState:
+def copy_outlet_state(state: OutletState) -> OutletState:
     """Returns the state with its own dictionaries, so that no caller can change the stored ones."""
     return replace(
         state,

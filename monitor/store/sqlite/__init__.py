@@ -34,9 +34,9 @@ class SqliteStore(Dump, Search, Frontier):
         self.database.require_exists()
 
     def ping(self) -> str:
-        with self.database.read() as connection:
+        with self.database.read_connection() as connection:
             count = connection.execute(sql.COUNT_STORIES).get
-        version, path = self.database.version(), self.database.path
+        version, path = self.database.schema_version(), self.database.path
         return f"SQLite {apsw.sqlite_lib_version()}, schema {version}, {path}: {plural(count, 'story', 'stories')}"
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ import apsw
 
 from monitor.errors import MonitorError, StoreRefused, StoreUnavailable
 from monitor.query.occurrences import covers
-from monitor.store.sqlite.tokens import tokenizer
+from monitor.store.sqlite.tokens import create_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 APPLICATION_ID = 0x4D4D4F4E  # "MMON" in the file's header marks a database of this program
-CACHE_KIB = 32_768  # for each connection
+PAGE_CACHE_KIB = 32_768  # for each connection
 MAX_IDLE_WAL_BYTES = 64 << 20  # size that SQLite cuts the write-ahead log to after a checkpoint
 
 
@@ -36,16 +36,16 @@ class Database:
     def __init__(self, path: Path, *, timeout: timedelta) -> None:
         self.path = path
         self._timeout = timeout
-        self._idle: list[apsw.Connection] = []
+        self._idle_connections: list[apsw.Connection] = []
         self._lock = threading.Lock()
         self._write_lock = threading.Lock()  # threads of one process queue here instead of in SQLite's busy wait
         self._closed = False
 
     @contextmanager
-    def read(self) -> Iterator[apsw.Connection]:
+    def read_connection(self) -> Iterator[apsw.Connection]:
         """Lends a connection that no other thread uses meanwhile."""
         with self._translated_errors():
-            connection = self._take()
+            connection = self._take_connection()
             healthy = False
             try:
                 yield connection
@@ -54,12 +54,12 @@ class Database:
                 healthy = True
                 raise
             finally:
-                self._return(connection, healthy=healthy)
+                self._return_connection(connection, healthy=healthy)
 
     @contextmanager
-    def snapshot(self) -> Iterator[apsw.Connection]:
+    def read_snapshot(self) -> Iterator[apsw.Connection]:
         """Lends a connection whose statements all see the same state of the file."""
-        with self.read() as connection:
+        with self.read_connection() as connection:
             connection.execute("BEGIN")
             try:
                 yield connection
@@ -67,13 +67,13 @@ class Database:
                 connection.execute("ROLLBACK")
 
     @contextmanager
-    def write(self) -> Iterator[apsw.Connection]:
+    def write_transaction(self) -> Iterator[apsw.Connection]:
         """Lends a connection in a transaction: the end of the block commits it, an exception rolls it back."""
         with self._translated_errors():
             if not self._write_lock.acquire(timeout=self._timeout.total_seconds()):
                 raise StoreUnavailable(f"another thread has been writing to {self.path} for too long")
             try:
-                with self.read() as connection:
+                with self.read_connection() as connection:
                     connection.execute("BEGIN IMMEDIATE")
                     try:
                         yield connection
@@ -91,19 +91,19 @@ class Database:
         If this user may only read the file, raises StoreRefused unless it is up to date.
         """
         if not self._is_writable():
-            with self.read():
+            with self.read_connection():
                 return
         with self._translated_errors():
-            connection = self._open(apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
+            connection = self._open_connection(apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
             try:
-                self._check(connection, require_current=False)
+                self._check_application_and_version(connection, require_current=False)
                 mode = connection.pragma("journal_mode", "wal")
                 if mode != "wal":
                     raise StoreRefused(
                         f"{self.path} cannot be shared safely: its journal mode stays {mode}",
                         hint="put the file on a local disk",
                     )
-                self._migrate(connection)
+                self._apply_migrations(connection)
             finally:
                 connection.close()
 
@@ -112,30 +112,32 @@ class Database:
         if not self.path.exists():
             raise StoreRefused(f"there is no store at {self.path} yet", hint="`media-monitor crawl` makes it")
 
-    def version(self) -> int:
+    def schema_version(self) -> int:
         """Returns the schema's version."""
-        with self.read() as connection:
+        with self.read_connection() as connection:
             return int(connection.pragma("user_version"))
 
     def close(self) -> None:
         """Closes idle connections now, and lent ones when they are returned."""
         with self._lock:
             self._closed = True
-            idle, self._idle = self._idle, []
+            idle, self._idle_connections = self._idle_connections, []
         for connection in idle:
             connection.close()
 
     # ---- connections
 
-    def _take(self) -> apsw.Connection:
+    def _take_connection(self) -> apsw.Connection:
         with self._lock:
             if self._closed:
                 raise StoreRefused(f"{self.path} is closed")
-            if self._idle:
-                return self._idle.pop()
-        connection = self._open(apsw.SQLITE_OPEN_READWRITE if self._is_writable() else apsw.SQLITE_OPEN_READONLY)
+            if self._idle_connections:
+                return self._idle_connections.pop()
+        connection = self._open_connection(
+            apsw.SQLITE_OPEN_READWRITE if self._is_writable() else apsw.SQLITE_OPEN_READONLY
+        )
         try:
-            self._check(connection, require_current=True)
+            self._check_application_and_version(connection, require_current=True)
         except BaseException:
             connection.close()
             raise
@@ -146,15 +148,15 @@ class Database:
         effective_ids = os.access in os.supports_effective_ids
         return os.access(self.path, os.W_OK, effective_ids=effective_ids) or not self.path.exists()
 
-    def _return(self, connection: apsw.Connection, *, healthy: bool) -> None:
+    def _return_connection(self, connection: apsw.Connection, *, healthy: bool) -> None:
         with self._lock:
             keep = healthy and not self._closed
             if keep:
-                self._idle.append(connection)
+                self._idle_connections.append(connection)
         if not keep:
             connection.close(force=True)
 
-    def _open(self, flags: int) -> apsw.Connection:
+    def _open_connection(self, flags: int) -> apsw.Connection:
         if self.path.is_dir():
             raise StoreRefused(f"{self.path} is a directory", hint="name a file: sqlite:monitor.db")
         if not self.path.parent.is_dir():
@@ -168,23 +170,23 @@ class Database:
         connection = apsw.Connection(name, flags=flags)
         connection.set_busy_timeout(int(self._timeout.total_seconds() * 1000))
         connection.pragma("schema_version")  # raises NotADBError for a file that is not a database
-        connection.register_fts5_tokenizer("media_monitor", tokenizer)
+        connection.register_fts5_tokenizer("media_monitor", create_tokenizer)
         connection.register_fts5_function("positions_match", _positions_match)
-        connection.create_scalar_function("covers", _covers, 2, deterministic=True)
-        connection.create_scalar_function("sqlar_uncompress", _inflate, 2, deterministic=True)
+        connection.create_scalar_function("covers", _glob_covers, 2, deterministic=True)
+        connection.create_scalar_function("sqlar_uncompress", _sqlar_uncompress, 2, deterministic=True)
         connection.pragma("synchronous", "normal")
-        connection.pragma("cache_size", -CACHE_KIB)
+        connection.pragma("cache_size", -PAGE_CACHE_KIB)
         connection.pragma("journal_size_limit", MAX_IDLE_WAL_BYTES)
         return connection
 
-    def _check(self, connection: apsw.Connection, *, require_current: bool) -> None:
+    def _check_application_and_version(self, connection: apsw.Connection, *, require_current: bool) -> None:
         """Raises StoreRefused if the file is another program's or too new; with ``require_current`` also if too old."""
         application_id, version = connection.pragma("application_id"), connection.pragma("user_version")
         if application_id != APPLICATION_ID and (
             application_id or connection.execute("SELECT 1 FROM sqlite_schema").get
         ):
             raise StoreRefused(f"{self.path} belongs to another program", hint="name another file in store.url")
-        newest = len(_migrations())
+        newest = len(_migration_scripts())
         if version > newest:
             raise StoreRefused(
                 f"{self.path} has schema {version}, newer than this program's {newest}",
@@ -196,9 +198,9 @@ class Database:
                 hint="`media-monitor setup` or `crawl` migrates it",
             )
 
-    def _migrate(self, connection: apsw.Connection) -> None:
+    def _apply_migrations(self, connection: apsw.Connection) -> None:
         """Applies the migrations that the file lacks, each in a transaction of its own that also sets the version."""
-        migrations = _migrations()
+        migrations = _migration_scripts()
         while True:
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -262,18 +264,18 @@ def _positions_match(row: apsw.FTS5ExtensionApi, *arguments: apsw.SQLiteValue) -
     return cast("Callable[[apsw.FTS5ExtensionApi], bool]", arguments[0])(row)
 
 
-def _covers(*arguments: apsw.SQLiteValue) -> bool:
+def _glob_covers(*arguments: apsw.SQLiteValue) -> bool:
     """Returns True if a glob covers a word; SQLite's own GLOB takes exponential time on ``a*a*a*a*a*b``."""
     pattern, word = arguments
     return covers(str(pattern), str(word))
 
 
-def _inflate(*arguments: apsw.SQLiteValue) -> apsw.SQLiteValue:
+def _sqlar_uncompress(*arguments: apsw.SQLiteValue) -> apsw.SQLiteValue:
     data, size = arguments
     return inflate(data, size) if isinstance(data, bytes) and isinstance(size, int) else None
 
 
-def _migrations() -> list[str]:
+def _migration_scripts() -> list[str]:
     """Returns the migrations in the order of their numbers; the nth changes a file of version n-1 to version n."""
     folder = resources.files("monitor.store.sqlite") / "migrations"
     files = sorted((item.name, item) for item in folder.iterdir() if item.name.endswith(".sql"))

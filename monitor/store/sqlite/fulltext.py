@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from monitor.query import folding
 from monitor.query.analysis import Tokens, tokens
 from monitor.store.sqlite import rows, sql
-from monitor.store.sqlite.tokens import ANY, NEXT, term, value_term
+from monitor.store.sqlite.tokens import EVERY_STORY_TERM, POSITION_SEPARATOR, value_term, word_term
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from monitor.query.analysis import Forms
 
 MAX_CACHED_WORDS = 400_000  # words that are certainly in the tables: about 100 MB, shared with the analysis
-_GAP = term("", "")  # a term between two authors, so that no phrase spans them
+_AUTHOR_GAP_TERM = word_term("", "")  # a term between two authors, so that no phrase spans them
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,29 +36,29 @@ class IndexEntry:
     words: set[Forms]
 
 
-def index_entry(story: Story) -> IndexEntry:
+def build_index_entry(story: Story) -> IndexEntry:
     """Analyses a story.  This is the slow part of a commit and needs no lock."""
     words: set[Forms] = set()
-    title = _column(tokens(story.title), words)
-    text = _column(tokens(story.text), words)
-    authors = [_column(tokens(author), words) for author in story.authors]
-    url = _column(tokens(story.url.translate(folding.URL_PUNCTUATION)), words)
-    values = NEXT.join(_value_terms(story))
-    columns = (title, text, f"{NEXT}{_GAP}{NEXT}".join(authors), url, values)
+    title = _column_text(tokens(story.title), words)
+    text = _column_text(tokens(story.text), words)
+    authors = [_column_text(tokens(author), words) for author in story.authors]
+    url = _column_text(tokens(story.url.translate(folding.URL_PUNCTUATION)), words)
+    values = POSITION_SEPARATOR.join(_field_value_terms(story))
+    columns = (title, text, f"{POSITION_SEPARATOR}{_AUTHOR_GAP_TERM}{POSITION_SEPARATOR}".join(authors), url, values)
     return IndexEntry(tuple(map(rows.clean, columns)), words)
 
 
-def _column(analysed: Tokens, words: set[Forms]) -> str:
+def _column_text(analysed: Tokens, words: set[Forms]) -> str:
     terms = []
     for position in range(len(analysed)):
         forms = analysed[position]
         words.add(forms)
-        terms.append(term(forms.exact, forms.raw))
-    return NEXT.join(terms)
+        terms.append(word_term(forms.exact, forms.raw))
+    return POSITION_SEPARATOR.join(terms)
 
 
-def _value_terms(story: Story) -> Iterator[str]:
-    yield ANY
+def _field_value_terms(story: Story) -> Iterator[str]:
+    yield EVERY_STORY_TERM
     yield value_term("outlet", story.outlet)
     if story.language is not None:
         yield value_term("language", story.language)
@@ -77,24 +77,26 @@ class WordCache:
         self._cached: set[Forms] = set()
         self._lock = threading.Lock()
 
-    def missing(self, entries: Iterable[IndexEntry]) -> list[Forms]:
+    def uncached_words(self, entries: Iterable[IndexEntry]) -> list[Forms]:
         """Returns the entries' words that are not cached, sorted; the tables may hold some of them."""
         return sorted({forms for entry in entries for forms in entry.words - self._cached})
 
-    def remember(self, entries: Iterable[IndexEntry]) -> None:
+    def add_words(self, entries: Iterable[IndexEntry]) -> None:
         """Caches the words of entries that are committed."""
         with self._lock:
             cached = self._cached if len(self._cached) < MAX_CACHED_WORDS else set()
             self._cached = cached.union(*(entry.words for entry in entries))
 
 
-def put(connection: apsw.Connection, entries: dict[int, IndexEntry], words: WordCache) -> None:
+def index_stories(connection: apsw.Connection, entries: dict[int, IndexEntry], words: WordCache) -> None:
     """Indexes stories by their sort keys, in ascending order, which is the fastest for FTS5."""
-    missing = words.missing(entries.values())
+    missing = words.uncached_words(entries.values())
     connection.executemany(
         sql.ADD_WORD, [(rows.clean(exact), "" if raw == exact else rows.clean(raw)) for raw, exact, _ in missing]
     )
     connection.executemany(
         sql.ADD_STEM, [(rows.clean(stem), rows.clean(exact)) for _, exact, stem in missing if stem != exact]
     )
-    connection.executemany(sql.INDEX_STORY, [(sort_key, *entries[sort_key].columns) for sort_key in sorted(entries)])
+    connection.executemany(
+        sql.ADD_STORY_TO_FULLTEXT, [(sort_key, *entries[sort_key].columns) for sort_key in sorted(entries)]
+    )

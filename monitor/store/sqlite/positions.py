@@ -20,42 +20,48 @@ if TYPE_CHECKING:
 
 _K = TypeVar("_K")
 
-_COLUMNS = {"title": (0,), "text": (1,), "": (0, 1), "author": (2,), "url": (3,)}  # of `fulltext`, by field
-_VALUES_COLUMN = 4
+_COLUMN_NUMBERS_BY_FIELD = {
+    "title": (0,),
+    "text": (1,),
+    "": (0, 1),
+    "author": (2,),
+    "url": (3,),
+}  # of `fulltext`, by field
+_FIELD_VALUES_COLUMN_NUMBER = 4
 
 
 class PositionMatcher:
     """A predicate on a row that the index found: True if the row matches all of these nodes.
 
-    A statement takes it as the parameter of `sql.POSITIONS_MATCH`.
+    A statement takes it as the parameter of `sql.POSITIONS_MATCH_CONDITION`.
     """
 
     def __init__(self, nodes: Sequence[Node], phrases: IndexPhrases, now: datetime) -> None:
-        self._tests = [predicate(node) for node in nodes]
+        self._predicates = [predicate(node) for node in nodes]
         self._phrases = phrases
         self._now = now
 
     def __call__(self, row: apsw.FTS5ExtensionApi) -> bool:
-        document = cast("Document", _Row(row, self._phrases))  # has what the matcher reads for words and values
-        return all(matches(document, self._now) for matches in self._tests)
+        document = cast("Document", _RowDocument(row, self._phrases))  # has what the matcher reads for words and values
+        return all(matches(document, self._now) for matches in self._predicates)
 
 
-class _Row:
+class _RowDocument:
     """The part of `monitor.query.matcher.Document` that FTS5 knows of one row."""
 
     def __init__(self, row: apsw.FTS5ExtensionApi, phrases: IndexPhrases) -> None:
-        self._columns = tuple(_RowTokens() for _ in range(_VALUES_COLUMN))
+        self._columns = tuple(_RowTokens() for _ in range(_FIELD_VALUES_COLUMN_NUMBER))
         self._values: list[Value] = []
         for number, phrase in enumerate(phrases, start=1):
             if isinstance(phrase, Value):
-                if row.phrase_column_offsets(number, _VALUES_COLUMN):
+                if row.phrase_column_offsets(number, _FIELD_VALUES_COLUMN_NUMBER):
                     self._values.append(phrase)
             else:
-                for column in _COLUMNS[phrase.field]:
-                    self._columns[column].add(phrase, row.phrase_column_offsets(number, column))
+                for column in _COLUMN_NUMBERS_BY_FIELD[phrase.field]:
+                    self._columns[column].add_phrase(phrase, row.phrase_column_offsets(number, column))
 
     def texts(self, field: str) -> tuple[Tokens, ...]:
-        return tuple(cast("Tokens", self._columns[column]) for column in _COLUMNS[field])
+        return tuple(cast("Tokens", self._columns[column]) for column in _COLUMN_NUMBERS_BY_FIELD[field])
 
     def values(self, field: str) -> Iterable[str]:
         return [value.text for value in self._values if value.field == field]
@@ -66,10 +72,10 @@ class _RowTokens:
 
     def __init__(self) -> None:
         self.position_cache: dict[TokenMatch, list[int]] = {}
-        self._terms: dict[Form, dict[str, list[int]]] = {}
+        self._term_positions: dict[Form, dict[str, list[int]]] = {}
 
     def positions(self, form: Form) -> dict[str, list[int]]:
-        return self._terms.get(form, {})
+        return self._term_positions.get(form, {})
 
     def positions_by_form_index(self, form_index: int) -> dict[str, list[int]]:
         return self.positions(FORMS[form_index])
@@ -77,17 +83,19 @@ class _RowTokens:
     def sorted(self, form: Form) -> list[str]:  # noqa: ARG002  has only patterns that phrases look for
         return []
 
-    def add(self, phrase: AdjacentTokens, starts: Sequence[int]) -> None:
+    def add_phrase(self, phrase: AdjacentTokens, starts: Sequence[int]) -> None:
         """Records the positions of each token of a phrase, given the positions where the phrase begins."""
         for offset, token_match in enumerate(phrase.token_matches):
             positions = [start + offset for start in starts]
             if isinstance(token_match, Term):
                 if positions:
-                    _merge(self._terms.setdefault(token_match.form, {}), token_match.value, positions)
+                    _merge_positions(
+                        self._term_positions.setdefault(token_match.form, {}), token_match.value, positions
+                    )
             else:
-                _merge(self.position_cache, token_match, positions)
+                _merge_positions(self.position_cache, token_match, positions)
 
 
-def _merge(positions_by_key: dict[_K, list[int]], key: _K, positions: list[int]) -> None:
+def _merge_positions(positions_by_key: dict[_K, list[int]], key: _K, positions: list[int]) -> None:
     before = positions_by_key.get(key)
     positions_by_key[key] = sorted({*before, *positions}) if before else positions

@@ -8,14 +8,14 @@ from monitor.query import folding
 from monitor.query.analysis import Form, Fuzzy, Pattern, Term, TokenMatch
 from monitor.query.stemming import stem
 from monitor.store.sqlite import rows, sql
-from monitor.store.sqlite.tokens import NEXT, OR, term, value_term
+from monitor.store.sqlite.tokens import ALTERNATIVE_SEPARATOR, POSITION_SEPARATOR, value_term, word_term
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import apsw
 
-_LAST_CHARACTER = "\U0010ffff"
+_HIGHEST_CHARACTER = "\U0010ffff"
 
 
 class Vocabulary:
@@ -23,34 +23,36 @@ class Vocabulary:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        self._cache: dict[tuple[TokenMatch, int], Sequence[str] | None] = {}
+        self._term_cache: dict[tuple[TokenMatch, int], Sequence[str] | None] = {}
 
     def terms(self, token_match: TokenMatch, *, limit: int) -> Sequence[str] | None:
-        if (token_match, limit) not in self._cache:
-            terms = self._terms(token_match, limit)
-            self._cache[token_match, limit] = terms if len(terms) <= limit else None
-        return self._cache[token_match, limit]
+        if (token_match, limit) not in self._term_cache:
+            terms = self._uncached_terms(token_match, limit)
+            self._term_cache[token_match, limit] = terms if len(terms) <= limit else None
+        return self._term_cache[token_match, limit]
 
     def value_term(self, field: str, value: str) -> str:
         return value_term(field, value)
 
     def quoted(self, positions: Sequence[Sequence[str]]) -> str:
-        text = NEXT.join(OR.join(terms) for terms in positions)
+        text = POSITION_SEPARATOR.join(ALTERNATIVE_SEPARATOR.join(terms) for terms in positions)
         return '"' + text.replace('"', '""') + '"'
 
-    def _terms(self, token_match: TokenMatch, limit: int) -> list[str]:
+    def _uncached_terms(self, token_match: TokenMatch, limit: int) -> list[str]:
         """Returns all terms, or more than ``limit`` of them."""
         match token_match:
             case Term(Form.RAW, value):
-                return [term(folding.fold(value), value)]
+                return [word_term(folding.fold(value), value)]
             case Term(form, value):
-                terms = self._select(sql.WORDS_OF_STEM, (value,)) if form is Form.STEM else []
+                terms = self._select_terms(sql.SELECT_WORDS_BY_STEM, (value,)) if form is Form.STEM else []
                 include_exact = form is Form.EXACT or stem(value) == value
-                return terms + (self._select(sql.WORDS, (value,)) if include_exact else [])
+                return terms + (self._select_terms(sql.SELECT_WORDS_BY_EXACT_FORM, (value,)) if include_exact else [])
             case Pattern():
                 return self._pattern_terms(token_match, limit)
             case Fuzzy(Form.EXACT, value, 1):
-                return self._select(sql.WORDS_IN, (rows.json_text(sorted(self._edits(value))),))
+                return self._select_terms(
+                    sql.SELECT_WORDS_BY_EXACT_FORMS, (rows.json_text(sorted(self._strings_within_one_edit(value))),)
+                )
             case Fuzzy():
                 return self._fuzzy_terms(token_match, limit)
             case _:
@@ -59,11 +61,11 @@ class Vocabulary:
     def _pattern_terms(self, pattern: Pattern, limit: int) -> list[str]:
         start = folding.fold(pattern.prefix)
         if pattern.simple and pattern.form is Form.EXACT:
-            return self._select(sql.WORDS_BETWEEN, (start, start + _LAST_CHARACTER, limit + 1))
-        statement = sql.RAW_WORDS_LIKE if pattern.form is Form.RAW else sql.WORDS_LIKE
-        return self._select(statement, (start, start + _LAST_CHARACTER, pattern.value, limit + 1))
+            return self._select_terms(sql.SELECT_WORDS_BETWEEN, (start, start + _HIGHEST_CHARACTER, limit + 1))
+        statement = sql.SELECT_WORDS_BY_RAW_GLOB if pattern.form is Form.RAW else sql.SELECT_WORDS_BY_EXACT_GLOB
+        return self._select_terms(statement, (start, start + _HIGHEST_CHARACTER, pattern.value, limit + 1))
 
-    def _edits(self, word: str) -> set[str]:
+    def _strings_within_one_edit(self, word: str) -> set[str]:
         """Returns the word and every string that one insertion, deletion, substitution or transposition makes of it.
 
         Inserted and substituted characters are those that words of the index have after the same beginning.
@@ -72,7 +74,7 @@ class Vocabulary:
         for index in range(len(word) + 1):
             head, tail = word[:index], word[index:]
             edits |= {head + tail[1:], head + tail[1:2] + tail[:1] + tail[2:]}
-            for (character,) in self._connection.execute(sql.NEXT_CHARACTERS, (head,)):
+            for (character,) in self._connection.execute(sql.SELECT_NEXT_CHARACTERS, (head,)):
                 edits |= {f"{head}{character}{tail}", f"{head}{character}{tail[1:]}"}
         return edits - {""}
 
@@ -85,20 +87,22 @@ class Vocabulary:
         from rapidfuzz.process import extract_iter
 
         length = len(fuzzy.value)
-        statement = sql.RAW_FORMS_OF_LENGTH if fuzzy.form is Form.RAW else sql.EXACT_FORMS_OF_LENGTH
+        statement = sql.SELECT_RAW_FORMS_BY_LENGTH if fuzzy.form is Form.RAW else sql.SELECT_EXACT_FORMS_BY_LENGTH
         joined: str | None = self._connection.execute(
-            statement, (NEXT, length - fuzzy.distance, length + fuzzy.distance)
+            statement, (POSITION_SEPARATOR, length - fuzzy.distance, length + fuzzy.distance)
         ).get
         terms: list[str] = []
-        words = extract_iter(fuzzy.value, (joined or "").split(NEXT), scorer=OSA.distance, score_cutoff=fuzzy.distance)
+        words = extract_iter(
+            fuzzy.value, (joined or "").split(POSITION_SEPARATOR), scorer=OSA.distance, score_cutoff=fuzzy.distance
+        )
         for word, _, _ in words:
             if fuzzy.form is Form.RAW:
-                terms.append(term(folding.fold(word), word))
+                terms.append(word_term(folding.fold(word), word))
             else:
-                terms += self._select(sql.WORDS, (word,))
+                terms += self._select_terms(sql.SELECT_WORDS_BY_EXACT_FORM, (word,))
             if len(terms) > limit:
                 break
         return terms
 
-    def _select(self, statement: str, values: tuple[str | int, ...]) -> list[str]:
-        return [term(exact, raw or exact) for exact, raw in self._connection.execute(statement, values)]
+    def _select_terms(self, statement: str, values: tuple[str | int, ...]) -> list[str]:
+        return [word_term(exact, raw or exact) for exact, raw in self._connection.execute(statement, values)]
