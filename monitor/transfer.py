@@ -44,22 +44,14 @@ _TEXT_FIELDS = ("id", "url", "outlet", "title", "text", "cluster", "method")
 _OPTIONAL_TEXT_FIELDS = ("language", "country", "section", "image")
 _LIST_FIELDS = ("authors", "tags", "topics", "alerts", "flags")
 _TIME_FIELDS = ("published_at", "modified_at", "first_seen_at", "fetched_at", "updated_at")
-_NUMBER_FIELD_RANGES = {
-    "word_count": (0, 2**31 - 1),
-    "version": (1, 10_000),
-}  # (minimum, maximum); the limit of versions bounds the cost of history()
+# (minimum, maximum) of number fields; the limit of version numbers bounds the work of `Store.history`.
+_NUMBER_FIELD_RANGES = {"word_count": (0, 2**31 - 1), "version": (1, 10_000)}
 
 MAX_ID_BYTES = 500  # UTF-8; Elasticsearch allows 512, and ids of earlier versions have the version number appended
 MAX_KEYWORD_BYTES = 8000  # UTF-8, of a value indexed as one term; Elasticsearch allows 32,766 after lower-casing
 MAX_CSV_CELL_CHARACTERS = 50_000_000  # Python's default of 131,072 is less than the text of some stories
-_FORMULA_FIRST_CHARACTERS = {
-    "=",
-    "+",
-    "-",
-    "@",
-    "\t",
-    "\r",
-}  # a spreadsheet reads a cell that begins with one of these as a formula
+# A spreadsheet reads a cell that begins with one of these characters as a formula.
+_FORMULA_FIRST_CHARACTERS = {"=", "+", "-", "@", "\t", "\r"}
 _KEYWORD_FIELDS = ("url", "outlet", "language", "country", "section", "method", *_LIST_FIELDS)
 
 

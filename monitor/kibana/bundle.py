@@ -23,9 +23,8 @@ JSON_TEXT_ATTRIBUTES_BY_TYPE: Final = {
     "lens": (),
     "dashboard": ("optionsJSON", "panelsJSON", "kibanaSavedObjectMeta.searchSourceJSON"),
 }
-TYPES_IN_IMPORT_ORDER: Final = tuple(
-    JSON_TEXT_ATTRIBUTES_BY_TYPE
-)  # types of saved objects; each type refers only to types before it
+# Types of saved objects; each type refers only to types before it.
+TYPES_IN_IMPORT_ORDER: Final = tuple(JSON_TEXT_ATTRIBUTES_BY_TYPE)
 
 
 def saved_objects() -> list[Json]:

@@ -120,7 +120,7 @@ def json_bytes(document: Json) -> bytes:
 def _request_bodies(
     writes: Sequence[DocumentWrite], targets: Mapping[str, str], pending: Sequence[int], max_operations: int
 ) -> Iterator[tuple[list[int], bytes]]:
-    """Yields (indices, request body) for requests within the limits; the indices number its documents in ``writes``."""
+    """Yields (indices, request body) for requests within the limits; the indices are positions in ``writes``."""
     numbers: list[int] = []
     lines: list[bytes] = []
     size = 0
@@ -155,7 +155,7 @@ def _send_request(client: Elasticsearch, body: bytes, count: int, *, require_ali
     """
     with translated_errors():
         response: Any = client.options(ignore_status=(429, 413)).bulk(
-            operations=body,  # type: ignore[arg-type]  # not in its signature, but sent unchanged
+            operations=body,  # type: ignore[arg-type]  # the client accepts bytes, which the method's signature omits
             require_alias=require_alias,  # else a missing alias would become an index with a guessed mapping
             filter_path="error,items.*.status,items.*.error,items.*._seq_no,items.*._primary_term",
         )

@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PAGE_DOCUMENTS = 1000  # maximum number of documents in one response
-ALWAYS_REFRESHED_KINDS = frozenset(
-    {"outbox", "outlets", "settings"}
-)  # small indices through which processes coordinate
+# Kinds whose indices are small and coordinate processes; each search for them refreshes the index first.
+ALWAYS_REFRESHED_KINDS = frozenset({"outbox", "outlets", "settings"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ class Cluster:
             with translated_errors():
                 response = self.client.mget(index=self.alias(kind), ids=page, source=source, realtime=True)
             for item in nested_value(response, "docs"):
-                if "error" in item:  # if a shard is unavailable, its documents have an error, the request has not
+                if "error" in item:  # an unavailable shard is reported per document, while the request succeeds
                     absent = item["error"].get("type") == "index_not_found_exception"
                     raise store_error(404 if absent else 503, error_reason(item["error"]))
                 if item["found"]:

@@ -27,9 +27,8 @@ log = logging.getLogger(__name__)
 
 POINT_IN_TIME_KEEP_ALIVE = "5m"  # how long a copy's point in time stays open after each response
 
-WriteTransform: TypeAlias = Callable[
-    [DocumentWrite], DocumentWrite
-]  # converts the id and body of a document of an older mapping
+#: Converts the id and body of a document of an older mapping to the next or current mapping.
+WriteTransform: TypeAlias = Callable[[DocumentWrite], DocumentWrite]
 
 
 # ---- transforms of stored documents

@@ -22,11 +22,8 @@ if TYPE_CHECKING:
 MAX_KEYWORD_CHARACTERS = 8191  # at most 32,764 bytes in UTF-8; Lucene's limit for a term is 32,766 bytes
 
 KEYWORD_MAPPING: Final[Json] = {"type": "keyword", "ignore_above": MAX_KEYWORD_CHARACTERS}
-DISPLAY_ONLY_MAPPING: Final[Json] = {
-    "type": "keyword",
-    "index": False,
-    "doc_values": False,
-}  # not searchable, sortable or aggregatable
+#: For fields that are only displayed: not searchable, sortable or aggregatable.
+DISPLAY_ONLY_MAPPING: Final[Json] = {"type": "keyword", "index": False, "doc_values": False}
 DATE_MAPPING: Final[Json] = {"type": "date"}
 LONG_MAPPING: Final[Json] = {"type": "long"}
 UNINDEXED_OBJECT_MAPPING: Final[Json] = {"type": "object", "enabled": False}  # stored, not parsed or searchable

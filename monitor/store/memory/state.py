@@ -46,9 +46,7 @@ class MemoryState:
     outlets: dict[str, OutletState] = field(default_factory=dict)
     outbox: dict[NotificationKey, QueuedNotification] = field(default_factory=dict)
     snoozes: dict[str, datetime] = field(default_factory=dict)
-    settings: dict[str, str] = field(
-        default_factory=dict
-    )  # as JSON text, so that no caller can change a stored document
+    settings: dict[str, str] = field(default_factory=dict)  # JSON text by key, which no caller can change
 
     def latest_version_number(self, story: str) -> int:
         """Returns the number of a story's latest version, or 0 if the story is not stored."""

@@ -23,13 +23,8 @@ if TYPE_CHECKING:
 
 _K = TypeVar("_K")
 
-_COLUMN_NUMBERS_BY_FIELD = {
-    "title": (0,),
-    "text": (1,),
-    "": (0, 1),
-    "author": (2,),
-    "url": (3,),
-}  # numbers of the columns of `fulltext` in which a query field is searched
+# Numbers of the columns of the table `fulltext` in which a query field is searched; "" is a word without a field.
+_COLUMN_NUMBERS_BY_FIELD = {"title": (0,), "text": (1,), "": (0, 1), "author": (2,), "url": (3,)}
 _FIELD_VALUES_COLUMN_NUMBER = 4  # of `field_values` in `fulltext`
 
 

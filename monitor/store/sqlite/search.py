@@ -33,9 +33,8 @@ if TYPE_CHECKING:
 MAX_SEARCH_SECONDS = 1.0  # of CPU time, so that a search is not refused because other programs use the CPU
 MAX_COUNT_SECONDS = 0.03  # of CPU time for counting all matches; then the total is unknown
 MAX_RANKED_MATCHES = 30_000  # only so many of the newest matches are ranked by relevance
-MAX_SORT_KEY_EXCESS_MICROSECONDS = (
-    24 * 3600 * 1_000_000
-)  # by which a story's sort key may exceed its time, see _free_sort_key
+# By how much a story's sort key may exceed its time, because the sort key of that time was used (see _free_sort_key).
+MAX_SORT_KEY_EXCESS_MICROSECONDS = 24 * 3600 * 1_000_000
 FIRST_BATCH_STORIES = 20  # stories verified before the first is yielded; about a page
 BATCH_STORIES = 200  # stories read in one statement
 INSTRUCTIONS_PER_TIME_CHECK = 2000  # of SQLite's virtual machine, about 0.1 ms, between two checks of the time limit
