@@ -1,4 +1,4 @@
-"""Imports the bundle into Kibana through its API for saved objects."""
+"""Imports data views, searches and the dashboard into Kibana through Kibana's API for saved objects."""
 
 from __future__ import annotations
 
@@ -21,24 +21,25 @@ from monitor.kibana.bundle import bundle_ndjson
 if TYPE_CHECKING:
     from monitor.config.schema import StoreSettings
 
-MIN_KIBANA_VERSION = (8, 9)  # the first that imports objects with the versions of the bundle
-REQUEST_TIMEOUT_SECONDS = 60.0  # a first import waits for Kibana's own indices
+MIN_KIBANA_VERSION = (8, 9)  # lower versions cannot import the saved objects of this package
+REQUEST_TIMEOUT_SECONDS = 60.0  # long, because the first import waits until Kibana has created its own indices
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImportResult:
-    """The result of a successful import."""
+    """How many saved objects were imported, by which version of Kibana, and where the dashboard is shown."""
 
-    imported_objects: int  # of imported objects
-    kibana_version: str  # of Kibana
-    dashboard_url: str  # URL
+    imported_objects: int
+    kibana_version: str  # such as 9.1.0
+    dashboard_url: str  # without credentials
 
 
 def import_bundle(url: str, settings: StoreSettings, *, space: str | None = None, base: Path = Path()) -> ImportResult:
-    """Imports data views, searches and the dashboard, and overwrites objects with the same ids.
+    """Imports data views, searches and the dashboard into the Kibana at ``url``; overwrites objects with the same ids.
 
-    ``url`` may contain a user and password; without them the store's credentials are used.  Raises KibanaError, which
-    names every object that was not imported.
+    Sends the user and password in ``url``, or without them the store's credentials.  A relative ``store.ca_file`` is
+    resolved against ``base``.  Raises KibanaError if Kibana is not available, refuses the import or is older than
+    `MIN_KIBANA_VERSION`; the error names every object that was not imported.
     """
     kibana = _KibanaClient(url, settings, base)
     root = f"/s/{quote(space, safe='')}" if space else ""
@@ -61,14 +62,14 @@ def import_bundle(url: str, settings: StoreSettings, *, space: str | None = None
 
 
 class _NoRedirectHandler(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect, which would send the credentials to another host."""
+    """Makes urllib raise an HTTPError for a redirect instead of sending the credentials to another host."""
 
     def redirect_request(self, *_: object) -> None:
         return None
 
 
 class _KibanaClient:
-    """A Kibana server with credentials; its errors become KibanaError."""
+    """Sends requests with credentials to a Kibana server.  Raises KibanaError for each failure."""
 
     def __init__(self, url: str, settings: StoreSettings, base: Path) -> None:
         try:
@@ -85,6 +86,7 @@ class _KibanaClient:
         self._opener = urllib.request.build_opener(_NoRedirectHandler, *tls)
 
     def get_version(self) -> str:
+        """Returns Kibana's version.  Raises KibanaError if the response has none."""
         status = self._request_json("/api/status")
         match status:
             case {"version": {"number": str(version)}}:
@@ -93,6 +95,7 @@ class _KibanaClient:
         raise KibanaError(f"the server at {self.displayed_url} is not Kibana, or hides its version", hint=hint)
 
     def post_file(self, path: str, content: bytes) -> Any:
+        """Uploads an NDJSON file as multipart form data and returns the parsed JSON response."""
         boundary = uuid.uuid4().hex
         head = (
             f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="media-monitor.ndjson"\r\n'
@@ -120,6 +123,7 @@ class _KibanaClient:
             raise KibanaError(f"the server at {self.displayed_url} is not Kibana", hint="it sends no JSON") from error
 
     def _kibana_error(self, error: urllib.error.HTTPError, path: str) -> KibanaError:
+        """Returns the error for an HTTP error status, with Kibana's message and a hint for the user."""
         try:
             message = json.loads(error.read()).get("message", "")
         except (ValueError, AttributeError, OSError, http.client.HTTPException):
@@ -144,6 +148,7 @@ class _KibanaClient:
 
 
 def _authorization_header(user: str | None, password: str | None, settings: StoreSettings) -> dict[str, str]:
+    """Returns the Authorization header for ``user``, else for the store's API key or user; {} without any."""
     if user is not None:
         pair = f"{unquote(user)}:{unquote(password or '')}"
     elif settings.api_key:
@@ -156,6 +161,10 @@ def _authorization_header(user: str | None, password: str | None, settings: Stor
 
 
 def _tls_context(settings: StoreSettings, base: Path) -> ssl.SSLContext:
+    """Returns the TLS context that ``store.ca_file`` and ``store.verify`` ask for.
+
+    Raises KibanaError if ``store.ca_file`` is not a readable PEM file.
+    """
     authority = base / Path(settings.ca_file).expanduser() if settings.ca_file else None
     try:
         context = ssl.create_default_context(cafile=authority)
@@ -172,7 +181,10 @@ def _major_and_minor_version(version: str) -> tuple[int, ...]:
 
 
 def _imported_dashboard_id(response: dict[str, Any], default: str) -> str:
-    """Returns the dashboard's id in this space, which Kibana chooses if another space has the default id."""
+    """Returns the id of the imported dashboard: ``default``, or the id that Kibana chose because of a conflict.
+
+    Kibana chooses another id if an object in another space has the default one.
+    """
     match response.get("successResults"):
         case [*imported]:
             for saved in imported:
@@ -187,7 +199,7 @@ def _object_title(error: dict[str, Any]) -> str:
 
 
 def _failure_reason(error: dict[str, Any]) -> str:
-    """Returns why an object was not imported: its missing references, or Kibana's message or type of error."""
+    """Returns why a saved object was not imported: its missing references, else Kibana's message or error type."""
     cause = error.get("error", {})
     if cause.get("type") == "missing_references":
         missing = ", ".join(

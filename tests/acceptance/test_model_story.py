@@ -29,7 +29,7 @@ TEASER_ALERTS = [
 @pytest.mark.parametrize("style", PAGE_STYLES)
 def test_the_model_story_is_exact_and_each_alert_fires_once(style: str, tmp_path: Path, sink: MailSink) -> None:
     """The text has every paragraph and nothing that follows the story on the page."""
-    profile = replace(OUTLET_PROFILES[0], style=style)
+    profile = replace(OUTLET_PROFILES[0], page_style=style)
     stories = [story for story in bundled_stories() if story.outlet == profile.key]
     model = next(story for story in stories if story.title == model_story().title)
     with Newsroom([profile], stories) as newsroom:

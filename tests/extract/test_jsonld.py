@@ -64,7 +64,7 @@ def test_invalid_json_ld_yields_no_article(script: str) -> None:
 
 def test_the_items_of_all_scripts_together_are_limited() -> None:
     script = "[" + ",".join(['{"@type":"Thing"}'] * 400) + "]"
-    assert len(jsonld.items([script] * 10)) == jsonld.MAX_ITEMS
+    assert len(jsonld.objects_in_scripts([script] * 10)) == jsonld.MAX_OBJECTS_PER_PAGE
 
 
 def test_self_reference_ends() -> None:

@@ -147,7 +147,7 @@ def test_dns_rebinding_has_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_least_recent_refusal_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """A refusal that is repeated is as recent as a new one."""
-    monkeypatch.setattr(egress_proxy, "MAX_REMEMBERED_REFUSALS", 2)
+    monkeypatch.setattr(egress_proxy, "MAX_REMEMBERED_ERRORS", 2)
     hosts = ["first.example", "second.example", "first.example", "third.example"]
     resolve_to(monkeypatch, *[["10.0.0.7"] for _ in hosts])
 
@@ -155,7 +155,7 @@ def test_the_least_recent_refusal_is_forgotten(monkeypatch: pytest.MonkeyPatch) 
         proxy_pass = proxy.pass_for(outlet("https://example.org/"))
         for host in hosts:
             await send(proxy, proxy_pass, f"http://{host}/")
-        return {host for host in hosts if proxy.last_refusal(proxy_pass, f"http://{host}/")}
+        return {host for host in hosts if proxy.last_connection_error(proxy_pass, f"http://{host}/")}
 
     assert with_proxy(work) == {"first.example", "third.example"}
 

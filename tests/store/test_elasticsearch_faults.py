@@ -65,7 +65,7 @@ EXPIRED = error("security_exception", "unable to authenticate", additional_unsuc
 
 
 def test_refused_credentials_are_retried_if_they_were_accepted_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A starting cluster refuses them; after `STARTUP_REFUSAL_SECONDS` the refusal counts."""
+    """A starting cluster refuses them; after `MAX_STARTUP_REFUSAL_SECONDS` the refusal counts."""
     responses = [Answer(200, {"docs": []})]
     with serve(lambda _: responses[-1]) as server:
         store = opened(server.url, api_key="abc")
@@ -78,7 +78,7 @@ def test_refused_credentials_are_retried_if_they_were_accepted_before(monkeypatc
         responses.append(Answer(401, EXPIRED))
         with pytest.raises(StoreRefused, match="expired"):
             store.get_documents("stories", ["a"])
-        monkeypatch.setattr(client, "STARTUP_REFUSAL_SECONDS", 0.0)
+        monkeypatch.setattr(client, "MAX_STARTUP_REFUSAL_SECONDS", 0.0)
         responses.append(Answer(401, NOT_READY))
         with pytest.raises(StoreRefused, match="refuses the credentials"):
             store.get_documents("stories", ["a"])
@@ -185,9 +185,9 @@ def test_an_unavailable_shard_makes_the_store_unavailable() -> None:
 @pytest.mark.parametrize(
     ("call", "missing"),
     [
-        (lambda store: store.get("stories", ["a"]), "docs"),
+        (lambda store: store.get_documents("stories", ["a"]), "docs"),
         (lambda store: list(store.scan(now=now())), "hits"),
-        (lambda store: store.count("stories", {"match_all": {}}), "_shards"),
+        (lambda store: store.count_documents("stories", {"match_all": {}}), "_shards"),
         (lambda store: store.put_setting("key", {"a": 1}), "items"),
     ],
 )
@@ -295,7 +295,7 @@ def test_only_the_items_refused_for_lack_of_room_are_sent_again() -> None:
 
 
 def test_a_server_that_stays_full_makes_the_store_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "BULK_RETRY_SECONDS", 0.5)
+    monkeypatch.setattr(bulk, "MAX_BULK_RETRY_SECONDS", 0.5)
 
     def respond(request: Request) -> Answer:
         if "_mget" in request.path:

@@ -222,7 +222,7 @@ def test_a_failed_migration_keeps_a_copy_that_another_process_completed(
 
     migration.put_templates(store)
     with monkeypatch.context() as patch:
-        patch.setattr(migration, "versions", outdated)
+        patch.setattr(migration, "stored_mapping_versions", outdated)
         with pytest.raises(StoreRefused, match="does not fit"):
             migration.migrate_kind(store, "settings", 0, refused)
     assert_migrated(other_store)

@@ -398,11 +398,11 @@ def test_a_release_succeeds_although_a_renewal_comes_in_between(
 
     def interrupted(state: OutletState) -> StoredDocument:
         stored = held(state)
-        monkeypatch.setattr(store, "_held", held)
+        monkeypatch.setattr(store, "_get_leased_document", held)
         store.renew(state, now=NOON, term=MINUTE)
         return stored
 
-    monkeypatch.setattr(store, "_held", interrupted)
+    monkeypatch.setattr(store, "_get_leased_document", interrupted)
     store.release(replace(state, error="an error"))
     (released,) = store.outlets()
     assert (released.holder, released.error) == (None, "an error")

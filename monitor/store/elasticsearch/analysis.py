@@ -1,7 +1,7 @@
 """Index settings and field mappings with which Elasticsearch analyzes text as `monitor.query.analysis` does.
 
-Each text field is indexed by stem and has the sub-fields ``.exact`` and ``.raw``; token positions agree in all three.
-The analyzers need no plugins, only what every distribution of Elasticsearch contains.
+The fields ``title`` and ``text`` are indexed by stem, and have the sub-fields ``.exact`` and ``.raw``; a token has the
+same position in all three.  The analyzers need no plugins.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from monitor.query.stemming import STEM_OVERRIDES
 
 
 def _mapping_char_filter(*tables: dict[int, Any]) -> dict[str, Any]:
-    """Returns a character filter that replaces characters as the tables for `str.translate` do."""
+    """Returns a character filter that replaces the same characters as `str.translate` does with these tables."""
     rules = [
         f"{_unicode_escapes(chr(source))}=>{_unicode_escapes(target or '')}"
         for table in tables
@@ -25,6 +25,7 @@ def _mapping_char_filter(*tables: dict[int, Any]) -> dict[str, Any]:
 
 
 def _unicode_escapes(text: str) -> str:
+    """Returns each character as ``\\uXXXX``, the syntax of mapping character filters."""
     return "".join(f"\\u{ord(character):04x}" for character in text)
 
 
@@ -36,7 +37,7 @@ _RAW_TOKEN_FILTERS = ["monitor_possessive", "monitor_elision"]
 _EXACT_TOKEN_FILTERS = [*_RAW_TOKEN_FILTERS, "asciifolding", "lowercase"]
 _STEM_TOKEN_FILTERS = [*_EXACT_TOKEN_FILTERS, "monitor_kept", "monitor_russian", "monitor_english"]
 
-#: For ``settings.analysis`` of an index template.
+#: Value of ``settings.analysis`` in an index template.
 ANALYSIS_SETTINGS: dict[str, Any] = {
     "char_filter": {
         "monitor_signs": _mapping_char_filter(LOOKALIKE_REPLACEMENTS, folding.INVISIBLE_CHARACTERS),
@@ -64,7 +65,7 @@ ANALYSIS_SETTINGS: dict[str, Any] = {
     "normalizer": {"monitor_value": {"type": "custom", "filter": ["lowercase"]}},
 }
 
-#: For ``title`` and ``text``.
+#: Mapping of the fields ``title`` and ``text``.
 TEXT_MAPPING: dict[str, Any] = {
     "type": "text",
     "analyzer": "monitor_stem",
@@ -74,22 +75,22 @@ TEXT_MAPPING: dict[str, Any] = {
     },
 }
 
-#: For ``authors``: full names for aggregations, words under ``.words``.
+#: Mapping of the field ``authors``: complete names for aggregations; the words of the names under ``.words``.
 AUTHOR_MAPPING: dict[str, Any] = {
     "type": "keyword",
     "ignore_above": 256,
     "fields": {"words": {"type": "text", "analyzer": "monitor_exact"}},
 }
 
-#: For ``url``: the full URL, words under ``.words``.
+#: Mapping of the field ``url``: the complete URL; its words under ``.words``.
 URL_MAPPING: dict[str, Any] = {
     "type": "keyword",
     "ignore_above": 2048,
     "fields": {"words": {"type": "text", "analyzer": "monitor_address"}},
 }
 
-#: For ``outlet``, ``language``, ``country``, ``topics`` and ``alerts``: the original value for aggregations (Kibana
-#: shows it), and in lower case under ``.value`` for comparisons.
+#: Mapping of the fields ``outlet``, ``language``, ``country``, ``topics`` and ``alerts``: the value as stored, for
+#: aggregations and Kibana; the value in lower case under ``.value``, for queries.
 VALUE_MAPPING: dict[str, Any] = {
     "type": "keyword",
     "fields": {"value": {"type": "keyword", "normalizer": "monitor_value"}},

@@ -1,4 +1,4 @@
-"""Dead letters: documents that a mapping rejected, kept to be listed and to be written again later."""
+"""Lists and replays dead letters: documents that a mapping rejected, kept so that they can be written again."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from monitor.models import Json
     from monitor.store.elasticsearch.cluster import StoredDocument
 
-REPLAY_BATCH_DEAD_LETTERS = 200  # dead letters
+REPLAY_BATCH_DEAD_LETTERS = 200  # written again in one bulk write
 
 
 class DeadLetters(Cluster):
-    """The part of the store that keeps rejected documents."""
+    """Lists, counts and replays dead letters; implements `monitor.store.protocol.DeadLetters`."""
 
     def list_dead_letters(self, *, limit: int = 1000) -> list[DeadLetter]:
-        """Returns the dead letters, newest first."""
+        """Returns up to ``limit`` dead letters, the last rejected first."""
         order: list[Json] = [{"failed_at": "desc"}, {"kind": "asc"}, {"document": "asc"}]
         return [
             DeadLetter(
@@ -43,9 +43,10 @@ class DeadLetters(Cluster):
         return self.count_documents("failed", {"match_all": {}})
 
     def replay_dead_letters(self) -> ReplayResult:
-        """Writes the rejected documents again; deletes the dead letters that are written or superseded.
+        """Writes the document of each dead letter again; deletes the dead letters that are written or superseded.
 
-        A dead letter without a body, which was too large to be kept, stays as it is.
+        Returns the number of dead letters by result.  A dead letter without a body, because the document was too large
+        to be kept, counts as rejected and stays stored.
         """
         order: list[Json] = [{"failed_at": "asc"}, {"kind": "asc"}, {"document": "asc"}]
         written = superseded = rejected = 0
@@ -53,7 +54,7 @@ class DeadLetters(Cluster):
             letters = [letter for letter in batch if letter.document["body"]]
             rejected += len(batch) - len(letters)
             writes = self._writes_to_replay(letters)
-            # `write` would make new dead letters of those rejected again.
+            # `write_documents` would raise, or store another dead letter, for a document that is rejected again.
             results = iter(self._bulk_write([write for write in writes if write]))
             deletions: list[DocumentWrite] = []
             for letter, write in zip(letters, writes, strict=True):
@@ -70,7 +71,7 @@ class DeadLetters(Cluster):
         return ReplayResult(written=written, superseded=superseded, rejected=rejected)
 
     def _writes_to_replay(self, letters: Sequence[StoredDocument]) -> list[DocumentWrite | None]:
-        """Returns the rejected write of each dead letter, or None if a newer document is stored."""
+        """Returns, for each dead letter in order, the write of its document, or None if a newer document is stored."""
         ids_by_kind: defaultdict[str, list[str]] = defaultdict(list)
         for letter in letters:
             ids_by_kind[letter.document["kind"]].append(letter.document["document"])
@@ -79,10 +80,10 @@ class DeadLetters(Cluster):
 
 
 def _write_to_replay(letter: StoredDocument, stored_documents: Mapping[str, StoredDocument]) -> DocumentWrite | None:
-    """Returns the rejected write, or None if a newer document is stored.
+    """Returns the write of a dead letter's document, or None if a newer document is stored under its id.
 
-    For every kind but stories any stored document counts as newer: it was written later, or it is a frontier entry
-    that is still due, so that its page is fetched again.
+    Of a story, a stored document is newer if its version is not lower.  Of any other kind, every stored document counts
+    as newer: it was written later, or it is a frontier entry that is due, so that its page is fetched again.
     """
     kind, name = letter.document["kind"], letter.document["document"]
     body: Json = orjson.loads(letter.document["body"])

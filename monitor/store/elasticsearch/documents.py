@@ -1,4 +1,4 @@
-"""Conversion of models to documents and back.  A document has the model's field names; times are RFC 3339."""
+"""Converts models to Elasticsearch documents and back.  Field names are the same; times are RFC 3339 text."""
 
 from __future__ import annotations
 
@@ -25,15 +25,16 @@ from monitor.models import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-INDEX_ONLY_FIELDS = ("date", "bands", "signature")  # fields of a story's document that the model lacks
+INDEX_ONLY_FIELDS = ("date", "bands", "signature")  # fields of a story's document that `Story` does not have
 
 
 def document_id(*parts: object) -> str:
-    """Returns a document id of fixed length, derived from the parts that identify the document."""
+    """Returns a document id of 32 hexadecimal digits: a hash of the values that identify the document."""
     return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def story_document(model: Story, signature: Sequence[int]) -> Json:
+    """Returns the document of a story, with its sort time ``date``, its signature and the bands of the signature."""
     document = model.to_json()
     document["date"] = rfc3339(model.published_at or model.first_seen_at)
     if signature:
@@ -53,6 +54,7 @@ def read_hit(document: Json) -> Hit:
 
 
 def frontier_entry_document(model: FrontierEntry, outcome: Outcome | None = None) -> Json:
+    """Returns the document of a frontier entry with the fields of its candidate and, if given, of its outcome."""
     document = asdict(model)
     document |= document.pop("candidate")
     if outcome:
@@ -61,7 +63,10 @@ def frontier_entry_document(model: FrontierEntry, outcome: Outcome | None = None
 
 
 def alias_document(url_id: str, entry: FrontierEntry, story: str | None) -> Json:
-    """Returns the document of a URL that led to the story of another frontier entry and is done with it."""
+    """Returns the document of an alias: a URL that led to the page of ``entry`` and is not fetched again.
+
+    ``story`` is the id of that page's story, None if it has none.
+    """
     return {
         "id": url_id,
         "outlet": entry.candidate.outlet,
@@ -92,8 +97,8 @@ def read_notification(document: Json) -> Notification:
 def outlet_document(model: OutletState) -> Json:
     document = asdict(model)
     document["interval"] = model.interval.total_seconds()
-    document["sources"] = {name: _json_document(source) for name, source in document["sources"].items()}
     document["memory"] = model.memory.to_json()
+    document["sources"] = {name: _json_document(source) for name, source in document["sources"].items()}
     return _json_document(document)
 
 
@@ -111,7 +116,7 @@ def read_outlet(document: Json) -> OutletState:
 
 
 def _json_document(document: Json) -> Json:
-    """Returns a document with times as text and tuples as lists, without the fields that are None."""
+    """Returns a document with its times as RFC 3339 text and its tuples as lists, without the fields that are None."""
     return {name: _json_value(value) for name, value in document.items() if value is not None}
 
 
@@ -122,7 +127,7 @@ def _json_value(value: object) -> object:
 
 
 def _parse_time_fields(document: Json, *names: str) -> Json:
-    """Returns a copy of the document with these fields, if present, as datetimes."""
+    """Returns a copy of a document in which the named fields, if present, are parsed to datetimes."""
     copy = dict(document)
     for name in names:
         if copy.get(name) is not None:

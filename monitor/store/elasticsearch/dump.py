@@ -1,4 +1,4 @@
-"""Copies all records out of a store and into another, one by one."""
+"""Exports all records of a store in Elasticsearch, and imports records into it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MATCH_ALL_QUERY: Json = {"match_all": {}}
 
 
 class Dump(Stories, Frontier, Outlets, Outbox):
-    """The parts of the store whose records can be copied from it and into it."""
+    """Exports all records of the store (`dump`) and imports records (`load`)."""
 
     def dump(self) -> Iterator[Record]:
         yield from self._story_histories()
@@ -48,6 +48,7 @@ class Dump(Stories, Frontier, Outlets, Outbox):
         yield from (Setting(key=key, value=value) for key, value in self.settings().items())
 
     def _story_histories(self) -> Iterator[StoryHistory]:
+        """Yields every story with its earlier versions, in order of id."""
         stored_stories = self.find(
             "stories", MATCH_ALL_QUERY, sort=[{"id": "asc"}], without=documents.INDEX_ONLY_FIELDS
         )
@@ -58,10 +59,10 @@ class Dump(Stories, Frontier, Outlets, Outbox):
                 yield StoryHistory(versions=(*earlier.get(story.id, ()), story))
 
     def load(self, records: Sequence[Record]) -> int:
-        """See `Store.load`.  Writes the stories first, because all other records refer to them."""
+        """See `Store.load`.  Writes the stories first, because other records refer to them."""
         changed = 0
         histories = [record.versions for record in records if isinstance(record, StoryHistory)]
-        while histories:  # if a story comes twice, the second is compared with the result of the first
+        while histories:  # a second history of a story is compared with the result of storing the first
             first_of_story: dict[str, tuple[Story, ...]] = {}
             for versions in histories:
                 first_of_story.setdefault(versions[-1].id, versions)
@@ -77,7 +78,10 @@ class Dump(Stories, Frontier, Outlets, Outbox):
         return changed + sum(result.is_done for result in results) + self._update_existing_documents(existing)
 
     def _load_story_histories(self, histories: Sequence[tuple[Story, ...]]) -> int:
-        """Writes the stories that are newer than the stored ones, which become history.  No story may come twice."""
+        """Writes the stories that are not stored or newer than the stored ones; returns how many were written.
+
+        A replaced story becomes an earlier version.  The histories must be of different stories.
+        """
         from monitor.similarity import signature
 
         stored = self.get_documents("stories", [versions[-1].id for versions in histories], fields=("version",))
@@ -104,7 +108,10 @@ class Dump(Stories, Frontier, Outlets, Outbox):
         return sum(result.is_done for result in self.write_documents(writes))
 
     def _update_existing_documents(self, existing: Sequence[tuple[Record, DocumentWrite]]) -> int:
-        """Marks stored notifications as sent if the record was, and overwrites outlets that were polled later."""
+        """Updates stored documents for records whose ids exist; returns how many documents changed.
+
+        Marks a notification as sent if its record is sent, and replaces an outlet if its record was polled later.
+        """
         changes = []
         for kind in ("outbox", "outlets"):
             by_id = {write.id: (record, write) for record, write in existing if write.kind == kind}
@@ -126,7 +133,7 @@ class Dump(Stories, Frontier, Outlets, Outbox):
 
 
 def _is_polled_later(record: OutletState, stored: StoredDocument) -> bool:
-    """Returns True if the record was polled later than the stored outlet, which no process holds."""
+    """Returns True if no process has leased the stored outlet and the record was polled later."""
     if stored.document.get("holder") is not None or record.last_poll_at is None:
         return False
     stored_poll_at = documents.read_optional_time(stored.document.get("last_poll_at"))
@@ -134,12 +141,14 @@ def _is_polled_later(record: OutletState, stored: StoredDocument) -> bool:
 
 
 def _stored_version_number(stored: StoredDocument | None) -> int:
+    """Returns the version number of a stored story, or 0 if it is not stored."""
     return int(stored.document["version"]) if stored else 0
 
 
 def _create_write(
     record: Hit | OutboxRecord | FrontierEntry | UrlAlias | OutletState | Snooze | Setting,
 ) -> DocumentWrite:
+    """Returns the write that stores a record unless its id exists."""
     match record:
         case Hit():
             kind, name, document = (

@@ -1,4 +1,4 @@
-"""The crawl frontier: every URL ever offered has a document in ``urls``, and is due once its ``next_at`` is reached."""
+"""The crawl frontier in Elasticsearch: each URL that a source has listed has a document in the index ``urls``."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class Frontier(Cluster):
-    """The part of the store that keeps the frontier entries."""
+    """Keeps the frontier entries; implements `monitor.store.protocol.Frontier`."""
 
     def enqueue(self, candidates: Sequence[Candidate], *, now: datetime) -> list[FrontierEntry]:
-        """See `Store.enqueue`.  Looks up the known URLs first: most are, and conflicting writes cost more."""
+        """See `Store.enqueue`.  Gets the stored URLs first: most URLs are stored, and writes that conflict are slow."""
         offered: dict[str, Candidate] = {}
         for candidate in candidates:
             offered.setdefault(story_id(candidate.url), candidate)
@@ -41,7 +41,7 @@ class Frontier(Cluster):
     def due_entries(self, outlet: str, *, now: datetime, limit: int) -> list[FrontierEntry]:
         query = {"bool": {"filter": [{"term": {"outlet": outlet}}, {"range": {"next_at": {"lte": rfc3339(now)}}}]}}
         ids = [stored.id for stored in self.find("urls", query, sort=[{"next_at": "asc"}, {"id": "asc"}], limit=limit)]
-        # Reads them by id, as the outlet's previous holder may have finished some in the second that a search lags.
+        # Gets the entries by id, because the search may miss what another process has written in the last second.
         stored_entries = self.get_documents("urls", ids)
         entries = (
             documents.read_frontier_entry(stored_entries[name].document) for name in ids if name in stored_entries

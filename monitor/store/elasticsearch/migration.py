@@ -1,4 +1,7 @@
-"""Creates templates and indices, and moves documents to a newer mapping: new index, copy, switch of the alias."""
+"""Creates templates and indices, and migrates documents of an older mapping.
+
+A migration copies the documents into a new index, and then switches the alias to the new index.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +25,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-POINT_IN_TIME_KEEP_ALIVE = "5m"  # how long the point in time of a copy lives after each page
+POINT_IN_TIME_KEEP_ALIVE = "5m"  # how long a copy's point in time stays open after each response
 
-WriteTransform: TypeAlias = Callable[[DocumentWrite], DocumentWrite]  # of a document's id and body
+#: Converts the id and body of a document of an older mapping to the next or current mapping.
+WriteTransform: TypeAlias = Callable[[DocumentWrite], DocumentWrite]
 
 
 # ---- transforms of stored documents
 
 
 def _rename_keys(document: Json, names: dict[str, str]) -> Json:
+    """Returns a copy with the keys of ``names`` renamed to their values."""
     return {names.get(name, name): value for name, value in document.items()}
 
 
@@ -46,7 +51,7 @@ def _transform_outbox_from_1(write: DocumentWrite) -> DocumentWrite:
 
 
 def _transform_note_to_setting(write: DocumentWrite) -> DocumentWrite:
-    """Notes become settings; snoozes, which share the index, keep their id."""
+    """Turns a note into a setting with a new id; returns a snooze, which is in the same index, unchanged."""
     if write.document["kind"] != "note":
         return write
     return replace(
@@ -54,7 +59,8 @@ def _transform_note_to_setting(write: DocumentWrite) -> DocumentWrite:
     )
 
 
-#: By kind and version, the transform of a document into one of the next version; without an entry it stays the same.
+#: Transforms of a document from a mapping version to the next one, by kind and older version.  Documents need no change
+#: between two versions without an entry.
 TRANSFORMS_BY_KIND_AND_VERSION: Final[dict[str, dict[int, WriteTransform]]] = {
     "outlets": {1: _transform_outlet_from_1},
     "outbox": {1: _transform_outbox_from_1},
@@ -63,7 +69,7 @@ TRANSFORMS_BY_KIND_AND_VERSION: Final[dict[str, dict[int, WriteTransform]]] = {
 
 
 def transform_to_current_version(kind: str, version: int) -> WriteTransform:
-    """Returns the transform of a document of that version into one of the current version."""
+    """Returns the transform of a kind's documents from a mapping version to the current version."""
     transforms = TRANSFORMS_BY_KIND_AND_VERSION.get(kind, {})
     chain = [transforms[older] for older in range(version, schema.MAPPING_VERSIONS[kind]) if older in transforms]
 
@@ -79,10 +85,10 @@ def transform_to_current_version(kind: str, version: int) -> WriteTransform:
 
 
 def set_up_indices(cluster: Cluster) -> None:
-    """Creates missing indices and migrates older ones.
+    """Creates missing indices, restores missing aliases and migrates older indices.
 
-    Reads first and writes only if something is to be done, because a crawler's key may not create indices.
-    Raises StoreRefused if an index is newer than this program, or if an index has the name of an alias.
+    Sends only reading requests if there is nothing to do, because a crawler's API key may not create indices.
+    Raises StoreRefused if a mapping is newer than this program, or if an index has the name of an alias.
     """
     current = stored_mapping_versions(cluster)
     for kind in schema.DOCUMENT_KINDS:
@@ -114,7 +120,7 @@ def set_up_indices(cluster: Cluster) -> None:
 
 
 def stored_mapping_versions(cluster: Cluster) -> dict[str, int]:
-    """Returns the mapping version of each kind that has an alias."""
+    """Returns the mapping version of each kind whose alias exists, from the name of the index behind the alias."""
     with translated_errors():
         response = cluster.client.options(ignore_status=404).indices.get_alias(
             name=[cluster.alias(kind) for kind in schema.DOCUMENT_KINDS]
@@ -130,10 +136,10 @@ def stored_mapping_versions(cluster: Cluster) -> dict[str, int]:
 
 
 def _mapping_version_without_alias(cluster: Cluster, kind: str) -> int | None:
-    """Returns the version of a kind's index although the kind has no alias, or None if there is no such index.
+    """Returns the mapping version of the index of a kind that has no alias, or None if there is no index.
 
-    An index restored from a snapshot has lost its alias.  Version 0 is the index under the kind's former name.
-    Of several indices the oldest counts, because a migration deletes it only when its copy is complete.
+    An index that was restored from a snapshot may lack its alias.  Version 0 is the index under the kind's former name.
+    Of several indices returns the oldest, because a migration deletes the old index only after a complete copy.
     """
     if kind in schema.FORMER_KIND_NAMES:
         former = schema.index_name(cluster.prefix, kind, 0)
@@ -148,6 +154,7 @@ def _mapping_version_without_alias(cluster: Cluster, kind: str) -> int | None:
 
 
 def _restore_alias(cluster: Cluster, kind: str, version: int) -> None:
+    """Points a kind's alias to its index with that mapping version."""
     index, alias = schema.index_name(cluster.prefix, kind, version), cluster.alias(kind)
     log.info("restoring the alias %s of %s", alias, index)
     with translated_errors():
@@ -157,7 +164,7 @@ def _restore_alias(cluster: Cluster, kind: str, version: int) -> None:
 
 
 def put_templates(cluster: Cluster) -> list[str]:
-    """Writes the component and index templates and returns their names."""
+    """Writes all component templates and index templates; returns their names."""
     with translated_errors():
         for name, template in schema.component_templates(cluster.prefix).items():
             cluster.client.cluster.put_component_template(name=name, **template)
@@ -168,16 +175,19 @@ def put_templates(cluster: Cluster) -> list[str]:
 
 
 def _delete_former_templates(cluster: Cluster) -> None:
+    """Deletes the templates that only earlier versions of this program use."""
     client = cluster.client.options(ignore_status=404)
     with translated_errors():
-        for name in schema.former_index_templates(cluster.prefix):  # before the component templates they are made of
+        for name in schema.former_index_templates(
+            cluster.prefix
+        ):  # first, because they refer to the component templates
             client.indices.delete_index_template(name=name)
         for name in schema.former_component_templates(cluster.prefix):
             client.cluster.delete_component_template(name=name)
 
 
 def _create_index(cluster: Cluster, kind: str, *, alias: bool) -> None:
-    """Creates an index of the current version, on request with its alias; does nothing if the index exists.
+    """Creates a kind's index with the current mapping, and with ``alias`` its alias; does nothing if the index exists.
 
     Raises StoreRefused if another index has the name of the alias.
     """
@@ -201,12 +211,13 @@ def _create_index(cluster: Cluster, kind: str, *, alias: bool) -> None:
 
 
 def migrate_kind(cluster: Cluster, kind: str, old_version: int, transform: WriteTransform = lambda write: write) -> int:
-    """Copies a kind's documents into an index of the current mapping, switches the alias and returns their number.
+    """Copies a kind's documents to a new index with the current mapping, and switches the alias to that index.
 
-    Writers wait meanwhile: the old index is read-only from the first copied document until the switch, which also
-    deletes it.  After a kill the next `setup` resumes the copy.  Two processes may migrate at the same time, because
-    a copy never overwrites a document.
-    Raises StoreRefused if a document does not fit the new mapping; the old index is then writable and in use again.
+    Returns the number of documents in the new index.  From the start of the copy, the old index refuses writes with an
+    error that writers retry; the request that switches the alias also deletes the old index.  If the process is
+    killed, the next `set_up_indices` resumes the copy.  Two processes may migrate at the same time, because copying
+    never overwrites a document.
+    Raises StoreRefused if a document does not fit the new mapping; the old index is then in use and writable again.
     """
     old = schema.index_name(cluster.prefix, kind, old_version)
     new = schema.index_name(cluster.prefix, kind)
@@ -233,10 +244,10 @@ def migrate_kind(cluster: Cluster, kind: str, old_version: int, transform: Write
 
 
 def _undo_migration(cluster: Cluster, kind: str, old_version: int) -> None:
-    """Deletes the copy and makes the old index writable again.
+    """Deletes a kind's new index and makes its old index writable again.
 
-    Does nothing if another process has switched the alias meanwhile: the request that deletes the copy also names the
-    old index, and fails as a unit when that is gone.
+    Deletes nothing if another process has completed the migration: the request that deletes the new index also names
+    the old index, and Elasticsearch rejects the complete request if the old index does not exist.
     """
     old = schema.index_name(cluster.prefix, kind, old_version)
     client = cluster.client.options(ignore_status=404)
@@ -251,9 +262,9 @@ def _undo_migration(cluster: Cluster, kind: str, old_version: int) -> None:
 
 
 def _copy_documents(cluster: Cluster, kind: str, old: str, new: str, transform: WriteTransform) -> int:
-    """Copies the documents that ``new`` lacks and returns how many it then has.
+    """Copies the documents of the index ``old`` that the index ``new`` lacks; returns how many ``new`` then has.
 
-    Raises StoreRefused if ``new`` rejects a document or has fewer than ``old``.
+    Raises StoreRefused if ``new`` rejects a document or has fewer documents than ``old`` in the end.
     """
     client = cluster.client
     with translated_errors():

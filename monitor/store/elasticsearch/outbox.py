@@ -1,4 +1,4 @@
-"""The outbox: notifications wait for their mail, are claimed by one process for a while, and are sent once."""
+"""The outbox and the snoozes in Elasticsearch."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ SNOOZE_KIND = "snooze"
 
 
 class Outbox(Settings):
-    """The part of the store that keeps notifications and snoozes."""
+    """Keeps notifications, their claims and snoozes; implements `monitor.store.protocol.Outbox`."""
 
     def claim(self, *, holder: str, now: datetime, term: timedelta, limit: int = 1000) -> list[Notification]:
-        """See `Store.claim`.  If several processes claim a notification at once, one gets it; the others look again."""
+        """See `Store.claim`.  If several processes claim one notification, one succeeds and the others search again."""
         snoozed = [alert for alert, until in self.snoozes().items() if until > now]
         query = {
             "bool": {
@@ -55,7 +55,9 @@ class Outbox(Settings):
             ]
             results = self.write_documents(writes)
             claimed += [stored for stored, result in zip(due, results, strict=True) if result.is_done]
-            if all(result.is_done for result in results):  # no other process was faster, so nothing else is due
+            if all(
+                result.is_done for result in results
+            ):  # without a conflict, the search has found all due notifications
                 break
         notifications = [documents.read_notification(stored.document) for stored in claimed]
         return sorted(
@@ -63,7 +65,7 @@ class Outbox(Settings):
         )
 
     def release_claims(self, is_dead: Callable[[str], bool]) -> int:
-        """See `Store.release_claims`.  A claim that passes to another holder meanwhile stays as it is."""
+        """See `Store.release_claims`.  Does not release a claim that another process changes at the same time."""
         unclaimed: Json = {"holder": None, "claimed_until": None}
         query = {"bool": {"filter": [{"exists": {"field": "holder"}}], "must_not": [SENT_QUERY]}}
         writes = [
@@ -107,14 +109,17 @@ class Outbox(Settings):
             raise LeaseLost("another process took over mail that was about to be sent")
 
     def _get_claimed_documents(self, ids: Sequence[str], holder: str) -> dict[str, StoredDocument]:
-        """Returns the stored notifications.  Raises LeaseLost unless all are unsent and claimed by ``holder``."""
+        """Returns the documents of notifications by id.
+
+        Raises LeaseLost unless all of them are stored, unsent and claimed by ``holder``.
+        """
         claimed = self.get_documents("outbox", ids)
         if len(claimed) < len(ids) or any(not _is_claimed_by(stored, holder) for stored in claimed.values()):
             raise LeaseLost("another process took over mail that was about to be sent")
         return claimed
 
     def mark_sent(self, notifications: Sequence[Notification], *, now: datetime) -> None:
-        """See `Store.mark_sent`.  Marks them also if another process holds the claim by now."""
+        """See `Store.mark_sent`.  Also marks notifications that another process has claimed meanwhile."""
         sent = {"sent_at": rfc3339(now), "holder": None, "claimed_until": None}
         ids = [document_id(*notification.key) for notification in notifications]
         self.write_documents([DocumentWrite(kind="outbox", id=name, document=sent, op="update") for name in ids])

@@ -1,4 +1,7 @@
-"""Outlets and their leases.  A lease changes hands by a write that conflicts if any other write came in between."""
+"""Outlets in Elasticsearch and their leases.
+
+A process leases an outlet by a write that conflicts if any other process has written the outlet since it was read.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +23,11 @@ if TYPE_CHECKING:
 
     from monitor.models import Json
 
-MAX_LEASE_ATTEMPTS = 5  # how often other processes may be faster at all outlets that one tries to lease
+MAX_LEASE_ATTEMPTS = 5  # searches for free outlets in one call; other processes may lease those found first
 
 
 class Outlets(Cluster):
-    """The part of the store that keeps outlets' crawl state and their leases."""
+    """Keeps outlets and their leases; implements `monitor.store.protocol.Leases`."""
 
     def lease(
         self,
@@ -52,9 +55,10 @@ class Outlets(Cluster):
     def _find_free_outlets(
         self, names: Sequence[str], *, now: datetime, due_only: bool, limit: int
     ) -> list[tuple[OutletState, StoredDocument | None]]:
-        """Returns outlets that may be leased with their stored documents, most overdue first, then unknown outlets.
+        """Returns up to ``limit`` outlets that may be leased, each with its stored document: the most overdue first.
 
-        The search selects them, because an outlet's memory is large and few of many outlets are due at a time.
+        Outlets that are not stored come last, with None instead of a document.  A search selects the stored outlets
+        instead of getting all by id, because outlet documents are large and few are due at a time.
         """
         time, named = rfc3339(now), {"terms": {"name": list(names)}}
         due: Json = {
@@ -77,7 +81,7 @@ class Outlets(Cluster):
     def _take_leases(
         self, free: Sequence[tuple[OutletState, StoredDocument | None]], *, holder: str, now: datetime, term: timedelta
     ) -> list[OutletState]:
-        """Leases outlets and returns those that no other process has leased first."""
+        """Leases outlets to ``holder``; returns the states of those that no other process has leased meanwhile."""
         states = [
             replace(state, holder=holder, lease_until=now + term, fencing_token=uuid.uuid4().hex) for state, _ in free
         ]
@@ -88,7 +92,8 @@ class Outlets(Cluster):
         results = self.write_documents(writes)
         leased = {state.name: state for state, result in zip(states, results, strict=True) if result.is_done}
         if len(leased) < len(states):
-            # A request repeated after a broken connection conflicts with itself; then the stored token is ours.
+            # A write that the client repeats after a broken connection may conflict with its own first attempt.  Then
+            # the stored fencing token is that of this process.
             stored_now = self.get_documents(
                 "outlets", [document_id(state.name) for state in states], fields=("fencing_token",)
             )
@@ -110,12 +115,17 @@ class Outlets(Cluster):
                 return replace(state, lease_until=until)
 
     def release(self, state: OutletState) -> None:
-        released = replace(state, holder=None, lease_until=None)  # keeps the token, so that a repeat succeeds
+        released = replace(
+            state, holder=None, lease_until=None
+        )  # keeps the fencing token, so that a repeated release succeeds
         while not self.write_documents([_outlet_write(released, self._get_leased_document(state).revision)])[0].is_done:
-            pass  # a renewal of our own came in between; after another process's lease `_held` raises
+            pass  # this process has renewed the lease in between; _get_leased_document raises if it has lost the lease
 
     def _get_leased_document(self, state: OutletState) -> StoredDocument:
-        """Returns the stored outlet.  Raises LeaseLost if its fencing token is not that of ``state``."""
+        """Returns the stored document of an outlet, with its fencing token and holder only.
+
+        Raises LeaseLost if its fencing token differs from that of ``state``: another process has leased the outlet.
+        """
         stored = self.get_documents("outlets", [document_id(state.name)], fields=("fencing_token", "holder")).get(
             document_id(state.name)
         )
@@ -130,6 +140,7 @@ class Outlets(Cluster):
 
 
 def _outlet_write(state: OutletState, revision: tuple[int, int] | None) -> DocumentWrite:
+    """Returns the write that replaces an outlet's document of that revision, or without one creates the document."""
     return DocumentWrite(
         kind="outlets",
         id=document_id(state.name),

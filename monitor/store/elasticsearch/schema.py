@@ -1,7 +1,7 @@
-"""The monitor's indices: their fields, their names and the versions of their mappings.
+"""The monitor's indices: their names, their mappings and the versions of their mappings.
 
-Each kind of document has an alias PREFIX-KIND over one index PREFIX-KIND-vN, where N is the version of its mapping.
-Every change of a mapping raises the version; `migration` then copies the documents into a new index.
+Each kind of document has an alias PREFIX-KIND for one index PREFIX-KIND-vN, where N is the version of its mapping.
+Every change of a mapping raises its version; `migration` then copies the documents to a new index.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from monitor.store.elasticsearch.analysis import (
 if TYPE_CHECKING:
     from monitor.models import Json
 
-MAX_KEYWORD_CHARACTERS = 8191  # up to 32,764 bytes in UTF-8, just below Lucene's longest term
+MAX_KEYWORD_CHARACTERS = 8191  # at most 32,764 bytes in UTF-8; Lucene's limit for a term is 32,766 bytes
 
 KEYWORD_MAPPING: Final[Json] = {"type": "keyword", "ignore_above": MAX_KEYWORD_CHARACTERS}
-DISPLAY_ONLY_MAPPING: Final[Json] = {"type": "keyword", "index": False, "doc_values": False}  # shown, never searched
+#: For fields that are only displayed: not searchable, sortable or aggregatable.
+DISPLAY_ONLY_MAPPING: Final[Json] = {"type": "keyword", "index": False, "doc_values": False}
 DATE_MAPPING: Final[Json] = {"type": "date"}
 LONG_MAPPING: Final[Json] = {"type": "long"}
-UNINDEXED_OBJECT_MAPPING: Final[Json] = {"type": "object", "enabled": False}
+UNINDEXED_OBJECT_MAPPING: Final[Json] = {"type": "object", "enabled": False}  # stored, not parsed or searchable
 
 STORY_PROPERTIES: Final[Json] = {
     "id": KEYWORD_MAPPING,
@@ -50,9 +51,12 @@ STORY_PROPERTIES: Final[Json] = {
     "cluster": KEYWORD_MAPPING,
     "version": {"type": "integer"},
     "extraction": {"properties": {"method": KEYWORD_MAPPING, "flags": KEYWORD_MAPPING}},
-    # Fields for searching and sorting that are not part of the story:
-    "date": DATE_MAPPING,  # published_at, or first_seen_at if that is unknown: lists are sorted by it
-    "bands": {"type": "keyword", "doc_values": False},  # of the signature; stories that share one are compared
+    # Fields for searching and sorting, which `Story` does not have:
+    "date": DATE_MAPPING,  # published_at, or first_seen_at if published_at is unknown; sorts search results
+    "bands": {
+        "type": "keyword",
+        "doc_values": False,
+    },  # of the signature; near-duplicate lookup finds stories that share a band
     "signature": UNINDEXED_OBJECT_MAPPING,
 }
 
@@ -126,30 +130,31 @@ PROPERTIES_BY_KIND: Final[dict[str, Json]] = {
         "kind": KEYWORD_MAPPING,
         "document": KEYWORD_MAPPING,
         "op": KEYWORD_MAPPING,
-        "body": DISPLAY_ONLY_MAPPING,  # as JSON text, because this mapping might reject the document as well
+        "body": DISPLAY_ONLY_MAPPING,  # the document as JSON text, because as an object it might be rejected again
         "reason": {"type": "text", "fields": {"keyword": KEYWORD_MAPPING}},
         "failed_at": DATE_MAPPING,
     },
 }
 
-ANALYZED_KINDS: Final = ("stories", "hits")  # kinds with text, or with values compared regardless of case
+ANALYZED_KINDS: Final = ("stories", "hits")  # kinds whose index templates need ANALYSIS_SETTINGS
 MAPPING_VERSIONS: Final[dict[str, int]] = dict.fromkeys(PROPERTIES_BY_KIND, 1) | {"outlets": 2, "outbox": 2}
 DOCUMENT_KINDS: Final = tuple(PROPERTIES_BY_KIND)
 
-#: The kind under whose name an earlier program stored a kind.  Its index FORMER-v1 counts as version 0 of the kind.
-#: Such a kind follows at least one whose version was raised with it in `KINDS`: an earlier program, which would
-#: create an empty index under the former name, then refuses to start before that name is gone.
+#: Former names of renamed kinds, by current name.  The index PREFIX-FORMER-v1 counts as version 0 of the kind.
+#: Kinds are migrated in the order of `DOCUMENT_KINDS`, in which a renamed kind must come after a kind whose version was
+#: raised in the same release.  An earlier program then refuses to start because of the raised version while the index
+#: under the former name still exists; otherwise it would create an empty index under the former name.
 FORMER_KIND_NAMES: Final[dict[str, str]] = {"settings": "notes"}
 
 INDEX_SETTINGS: Final[Json] = {
     "number_of_shards": 1,
-    "auto_expand_replicas": "0-1",  # one replica as soon as there is a second node
-    "refresh_interval": "1s",  # explicit, because by default an idle shard shows new documents only on a second search
+    "auto_expand_replicas": "0-1",  # one replica if the cluster has at least two nodes
+    "refresh_interval": "1s",  # explicit, because by default an idle shard is not refreshed until it is searched
 }
 
 
 def index_mapping(kind: str) -> Json:
-    """Returns the mapping of a kind: strict, so that a misspelt field is an error and not a new field."""
+    """Returns the mapping of a kind's index; it is strict, so that an unknown field is an error and not a new field."""
     body: Json = {
         "dynamic": "strict",
         "_meta": {"version": MAPPING_VERSIONS[kind]},
@@ -162,22 +167,22 @@ def index_mapping(kind: str) -> Json:
 
 
 def alias_name(prefix: str, kind: str, version: int | None = None) -> str:
-    """Returns the alias of a kind; for version 0, the alias under its former name."""
+    """Returns the name of a kind's alias; for version 0, the alias under the kind's former name."""
     return f"{prefix}-{FORMER_KIND_NAMES[kind] if version == 0 else kind}"
 
 
 def index_name(prefix: str, kind: str, version: int | None = None) -> str:
-    """Returns the name of a kind's index with that version of the mapping (default: the current one)."""
+    """Returns the name of a kind's index with that mapping version (default: the current version)."""
     return f"{alias_name(prefix, kind, version)}-v{1 if version == 0 else version or MAPPING_VERSIONS[kind]}"
 
 
 def index_pattern(prefix: str, kind: str) -> str:
-    """Returns a pattern that matches a kind's indices of any version but 0."""
+    """Returns a wildcard pattern that matches a kind's indices of all versions but 0."""
     return f"{prefix}-{kind}-v*"
 
 
 def component_templates(prefix: str) -> dict[str, Json]:
-    """Returns the settings and the analysis that the index templates share, by template name."""
+    """Returns the component templates by name: the settings and the analysis that index templates share."""
     return {
         f"{prefix}-index": {"template": {"settings": {"index": INDEX_SETTINGS}}},
         f"{prefix}-analysis": {"template": {"settings": {"analysis": ANALYSIS_SETTINGS}}},
@@ -185,7 +190,7 @@ def component_templates(prefix: str) -> dict[str, Json]:
 
 
 def index_templates(prefix: str) -> dict[str, Json]:
-    """Returns one template for each kind of index, by template name."""
+    """Returns the index template of each kind, by template name."""
     return {
         f"{prefix}-{kind}": {
             "index_patterns": [index_pattern(prefix, kind)],
@@ -200,10 +205,10 @@ def index_templates(prefix: str) -> dict[str, Json]:
 
 
 def former_index_templates(prefix: str) -> list[str]:
-    """Returns the names of index templates that an earlier program made and this one no longer uses."""
+    """Returns the names of index templates that only earlier versions of this program use."""
     return [alias_name(prefix, kind, 0) for kind in FORMER_KIND_NAMES]
 
 
 def former_component_templates(prefix: str) -> list[str]:
-    """Returns the names of component templates that an earlier program made and this one no longer uses."""
+    """Returns the names of component templates that only earlier versions of this program use."""
     return [f"{prefix}-settings"]

@@ -1,4 +1,4 @@
-"""Settings by key and snoozed alerts: small documents that concern the monitor as a unit."""
+"""The settings of a store in Elasticsearch: small JSON values by kind and key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ SETTING_KIND = "setting"
 
 
 class Settings(Cluster):
-    """The part of the store that keeps settings."""
+    """Keeps small JSON documents by key; implements `monitor.store.protocol.Settings`.
+
+    The same index holds values of other kinds, such as snoozes.
+    """
 
     def put_setting(self, key: str, value: Json | None) -> None:
         self.put_value(SETTING_KIND, key, value)
@@ -34,14 +37,14 @@ class Settings(Cluster):
         return {key: value for key, value in self.values_of_kind(SETTING_KIND).items() if key.startswith(prefix)}
 
     def put_value(self, kind: str, key: str, value: Json | None) -> None:
-        """Stores a value under its kind and key; None removes it."""
+        """Stores a value under a kind and key; None deletes the stored value."""
         if value is None:
             self.write_documents([DocumentWrite(kind="settings", id=document_id(kind, key), document={}, op="delete")])
         else:
             self.write_documents([setting_write(kind, key, value)])
 
     def values_of_kind(self, kind: str) -> dict[str, Json]:
-        """Returns the values of a kind, in the order of their keys."""
+        """Returns the stored values of a kind by key, in the order of their keys."""
         documents = self.find("settings", {"term": {"kind": kind}}, sort=[{"key": "asc"}])
         return {stored.document["key"]: stored.document["value"] for stored in documents}
 

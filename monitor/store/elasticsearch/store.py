@@ -1,4 +1,4 @@
-"""The store in an Elasticsearch cluster."""
+"""The store in Elasticsearch: assembles the parts of the protocol."""
 
 from __future__ import annotations
 
@@ -18,20 +18,23 @@ if TYPE_CHECKING:
     from monitor.config.schema import StoreSettings
 
 
-CLOSE_REQUEST_TIMEOUT_SECONDS = 5.0  # for each request while the store is closed
+CLOSE_REQUEST_TIMEOUT_SECONDS = 5.0  # for each request that `close` sends
 
 
 class ElasticsearchStore(Dump, DeadLetters):
-    """`monitor.store.Store` on Elasticsearch 8 and 9, for many processes on many machines."""
+    """Implements `monitor.store.Store` on Elasticsearch 8 and 9, for any number of processes and machines."""
 
     @classmethod
     def open(cls, settings: StoreSettings, base: Path = Path()) -> ElasticsearchStore:
-        """Returns a store without sending a request.  Raises StoreRefused if the settings are unusable."""
+        """Returns the store that the settings name, without sending a request.
+
+        A relative ``ca_file`` is resolved against ``base``.  Raises StoreRefused if the settings are invalid.
+        """
         store = cls(client.create_client(settings, base), settings.prefix)
         store.displayed_hosts = client.displayed_hosts(settings)
         return store
 
-    displayed_hosts: str = ""  # for display, without credentials
+    displayed_hosts: str = ""  # without user and password
 
     @property
     def capabilities(self) -> Capabilities:
@@ -41,14 +44,14 @@ class ElasticsearchStore(Dump, DeadLetters):
         migration.set_up_indices(self)
 
     def require_exists(self) -> None:
-        """See `Store.require_exists`.  Never raises: `setup` creates what the cluster lacks."""
+        """Does nothing: only a request could tell whether the indices exist."""
 
     def put_templates(self) -> list[str]:
-        """Rewrites the templates, for `media-monitor setup`, and returns their names."""
+        """Writes all index templates again and returns their names; for `media-monitor setup`."""
         return migration.put_templates(self)
 
     def ping(self) -> str:
-        """See `Store.ping`.  A crawler's key suffices."""
+        """See `Store.ping`.  The privileges of a crawler's API key suffice."""
         versions = migration.stored_mapping_versions(self)
         missing = [kind for kind in schema.DOCUMENT_KINDS if kind not in versions]
         state = f"not set up: {', '.join(missing)} missing" if missing else "set up"
@@ -63,12 +66,12 @@ class ElasticsearchStore(Dump, DeadLetters):
         )
 
     def close(self) -> None:
-        """Makes the last writes visible to all processes and closes the connections."""
+        """Makes the last writes visible to the searches of all processes, and closes the connections."""
         if self._signature_cache:
             self._signature_cache.close(CLOSE_REQUEST_TIMEOUT_SECONDS)
         self.client = self.client.options(request_timeout=CLOSE_REQUEST_TIMEOUT_SECONDS)
         try:
-            with suppress(StoreUnavailable):  # the server refreshes by itself a second later
+            with suppress(StoreUnavailable):  # without this, the server makes the writes visible within a second
                 self.refresh_all_after_writes()
         finally:
             self.client.close()

@@ -1,4 +1,4 @@
-"""Stories, their versions and their hits, and the commit that writes them."""
+"""Stories in Elasticsearch with their versions, hits and near-duplicates: commits and reads them."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
     from monitor.models import Json, PageCommit
     from monitor.query.syntax import Node
 
-VERSIONS_PER_RESPONSE = 100  # versions of one response; each holds a complete story
+VERSIONS_PER_RESPONSE = 100  # maximum number of versions in one response; each is a complete story
 
 
 class Stories(Cluster):
-    """The part of the store that keeps stories and hits."""
+    """Keeps stories, their versions and hits; implements `Stories` and `Search` of `monitor.store.protocol`."""
 
     def __init__(self, client: Elasticsearch, prefix: str) -> None:
         super().__init__(client, prefix)
         self._signature_cache: SignatureCache | None = None
-        self._near_duplicate_lookups = 0  # of near-duplicates so far
+        self._near_duplicate_lookups = 0  # number of lookups of near-duplicates so far
 
     # ---- committing pages
 
     def commit(self, commits: Sequence[PageCommit]) -> list[CommitResult]:
-        """See `Store.commit`.  Three bulk requests in order, so that a kill between them loses nothing."""
+        """See `Store.commit`.  Sends three bulk writes in order, so that nothing is lost if the process is killed."""
         results = [CommitResult.CONFLICT] * len(commits)
         pending = list(range(len(commits)))
-        while pending:  # if a story comes twice, its second version is written after the first
+        while pending:  # a second commit of a story is written after the first
             first_of_story: dict[str, int] = {}
             for number in pending:
                 story = commits[number].story
@@ -54,7 +54,7 @@ class Stories(Cluster):
         return results
 
     def _commit_distinct_stories(self, commits: dict[int, PageCommit]) -> dict[int, CommitResult]:
-        """Commits pages of which no two have the same story, and returns the results under the same numbers."""
+        """Commits pages with different stories; returns the results under the numbers of the commits."""
         stored = self._get_stored_stories(commits.values())
         valid = {
             number: commit
@@ -65,7 +65,8 @@ class Stories(Cluster):
             (number, write) for number, commit in valid.items() for write in _writes_before_story(commit, stored)
         ]
         results = self.write_documents([write for _, write in before_story], keep_rejected=True)
-        # A hit that exists may belong to a process that loses the race for the story: the winner overwrites it.
+        # An existing hit may come from a process that tries to write the same version of the story.  The process that
+        # succeeds in writing the story replaces the hit.
         existing_hits = [
             (number, replace(write, op="index"))
             for (number, write), result in zip(before_story, results, strict=True)
@@ -104,7 +105,7 @@ class Stories(Cluster):
         }
 
     def _put_entries_without_story(self, entries: Sequence[DocumentWrite]) -> None:
-        """Writes frontier entries without a story, except where another process has stored one with a story."""
+        """Writes frontier entries without a story, except where a stored entry has a story."""
         while entries:
             stored = self.get_documents("urls", [entry.id for entry in entries], fields=("story",))
             entries = [
@@ -120,7 +121,11 @@ class Stories(Cluster):
             entries = [entry for entry, result in zip(entries, results, strict=True) if result.is_conflict]
 
     def _finish_alias_entries(self, writes: Sequence[DocumentWrite], results: Sequence[WriteResult]) -> None:
-        """Finishes the frontier entries of aliases that exist and have no story yet: they need not be fetched."""
+        """Finishes the frontier entries of alias URLs, so that the URLs are not fetched.
+
+        ``results`` are the results of creating the aliases: a conflict means that the URL has an entry.  Entries with a
+        story stay unchanged.
+        """
         existing = {write.id: write for write, result in zip(writes, results, strict=True) if result.is_conflict}
         if existing:
             entries = self.get_documents("urls", list(existing), fields=("story",))
@@ -138,9 +143,9 @@ class Stories(Cluster):
             self.write_documents(finished)
 
     def _get_stored_stories(self, commits: Iterable[PageCommit]) -> dict[str, StoredDocument]:
-        """Returns the stored documents of the stories to be written.
+        """Returns the stored documents of the stories in the commits, by story id.
 
-        Skips new stories without hits: their write conflicts if the story exists.
+        Does not look for new stories without hits and notifications: creating the story conflicts if it exists.
         """
         ids = [
             commit.story.id
@@ -160,7 +165,7 @@ class Stories(Cluster):
         return [*self.earlier_versions([current]).get(story, ()), current] if current else []
 
     def earlier_versions(self, stories: Sequence[Story]) -> dict[str, list[Story]]:
-        """Returns the versions before these, by story id, oldest first."""
+        """Returns the stored versions that precede the given stories, in lists by story id, oldest first."""
         latest = {story.id: story.version for story in stories}
         earlier: dict[str, list[Story]] = {}
         if latest:
@@ -209,13 +214,13 @@ class Stories(Cluster):
             yield Story.from_json(stored.document)
 
     def near_duplicates(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
-        """See `Store.near_duplicates`; those that share most bands first, at most `MAX_NEAR_DUPLICATES`."""
+        """See `Store.near_duplicates`.  Returns up to `MAX_NEAR_DUPLICATES`, those that share more bands first."""
         cache = self._get_signature_cache(since)
         near_duplicates = cache.find(signature, since=since) if cache else None
         return self._search_near_duplicates(signature, since) if near_duplicates is None else near_duplicates
 
     def _get_signature_cache(self, since: datetime) -> SignatureCache | None:
-        """Returns the process's cache of signatures, which is created after `MIN_LOOKUPS` lookups."""
+        """Returns the signature cache of this process, or None for the first `MIN_LOOKUPS` lookups."""
         with self._lock:
             self._near_duplicate_lookups += 1
             if self._signature_cache is None and self._near_duplicate_lookups > MIN_LOOKUPS:
@@ -252,11 +257,12 @@ class Stories(Cluster):
 
 
 def _is_next_version(story: Story, stored: StoredDocument | None) -> bool:
+    """Returns True if the story's version is the stored version plus one, or 1 if the story is not stored."""
     return story.version == (stored.document["version"] + 1 if stored else 1)
 
 
 def _writes_before_story(commit: PageCommit, stored: dict[str, StoredDocument]) -> Iterator[DocumentWrite]:
-    """Yields the writes that precede the story: its hits, its notifications, and the version that it replaces."""
+    """Yields the writes to be done before a commit's story: hits, notifications and the replaced version."""
     for hit in commit.hits:
         name = document_id(hit.alert, hit.story, hit.version)
         yield DocumentWrite(kind="hits", id=name, document=documents.hit_document(hit), op="create")
@@ -270,6 +276,7 @@ def _writes_before_story(commit: PageCommit, stored: dict[str, StoredDocument]) 
 
 
 def _story_write(commit: PageCommit, stored: dict[str, StoredDocument]) -> DocumentWrite:
+    """Returns the write of a commit's story, which conflicts if another process has written the story since."""
     assert commit.story is not None
     document = documents.story_document(commit.story, commit.signature)
     old = stored.get(commit.story.id)
@@ -287,13 +294,14 @@ def _story_signature(commit: PageCommit) -> StorySignature:
 
 
 def _is_entry_without_story(write: DocumentWrite) -> bool:
+    """Returns True for the write of a frontier entry without a story; False for other writes."""
     return write.op == "index" and not write.document.get("story")
 
 
 def _writes_after_story(commit: PageCommit, rejected: str | None) -> Iterator[DocumentWrite]:
-    """Yields the writes that follow the story: its frontier entry and its aliases.
+    """Yields the writes to be done after a commit's story: its frontier entry and its aliases.
 
-    With ``rejected``, the reason why the story became a dead letter, the entry's disposition is FAILED.
+    ``rejected`` is the reason why Elasticsearch rejected the story, if it did; the disposition is then FAILED.
     """
     outcome = commit.outcome
     if rejected is not None:
@@ -309,7 +317,7 @@ def _writes_after_story(commit: PageCommit, rejected: str | None) -> Iterator[Do
 
 
 def version_write(story: Json) -> DocumentWrite:
-    """Returns the write that keeps an earlier version of a story."""
+    """Returns the write that stores a story's document as an earlier version."""
     document = {"story": story["id"], "version": story["version"], "body": story}
     return DocumentWrite(kind="versions", id=version_document_id(story["id"], story["version"]), document=document)
 
@@ -319,6 +327,7 @@ def version_document_id(story: str, version: int) -> str:
 
 
 def _compile_search_query(query: Node | None, now: datetime, since: datetime | None) -> Json:
+    """Returns the Elasticsearch query for stories that match ``query`` (None: all) and are not older than ``since``."""
     if query is None:
         compiled: Json = {"match_all": {}}
     else:

@@ -1,4 +1,4 @@
-"""Copies a store in memory to records, and records to it."""
+"""Exports all records of a store in memory, and imports records into it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ V = TypeVar("V")
 
 
 class Dump:
-    """Implements `monitor.store.protocol.Dump`."""
+    """Exports all records of the store (`dump`) and imports records (`load`), as `monitor.store.protocol.Dump` says."""
 
     def __init__(self, state: MemoryState) -> None:
         self._state = state
 
     def dump(self) -> Iterator[Record]:
-        """See `monitor.store.protocol.Dump.dump`.  Yields the records as they are stored at the start."""
+        """Yields all records as they were stored when iteration began, without claims and leases."""
         state = self._state
         with state.lock:
             records: list[Record] = [
@@ -55,7 +55,7 @@ class Dump:
             return sum(self._load_record(record) for record in records)
 
     def _load_record(self, record: Record) -> bool:
-        """Writes a record.  Returns True if it was new or newer than the stored one."""
+        """Stores a record if it is new or newer than the stored one.  Returns True if it was stored."""
         state = self._state
         match record:
             case StoryHistory(versions=versions):
@@ -108,7 +108,7 @@ class Dump:
 
 
 def _add_if_absent(values: dict[K, V], key: K, value: V) -> bool:
-    """Stores the value if the key is new.  Returns True if it was."""
+    """Stores the value if the mapping lacks the key.  Returns True if the value was stored."""
     if key in values:
         return False
     values[key] = value

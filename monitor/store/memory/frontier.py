@@ -1,4 +1,4 @@
-"""The frontier of a store in memory."""
+"""The crawl frontier of a store in memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Frontier:
-    """Implements `monitor.store.protocol.Frontier`."""
+    """Keeps the frontier entries; implements `monitor.store.protocol.Frontier`."""
 
     def __init__(self, state: MemoryState) -> None:
         self._state = state

@@ -1,4 +1,4 @@
-"""The outlets of a store in memory, and their leases."""
+"""The outlets of a store in memory and the leases on them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Leases:
-    """Implements `monitor.store.protocol.Leases`."""
+    """Keeps outlets and their leases; implements `monitor.store.protocol.Leases`."""
 
     def __init__(self, state: MemoryState) -> None:
         self._state = state

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Outbox:
-    """Implements `monitor.store.protocol.Outbox`."""
+    """Keeps notifications and snoozes; implements `monitor.store.protocol.Outbox`."""
 
     def __init__(self, state: MemoryState) -> None:
         self._state = state
@@ -90,6 +90,6 @@ class Outbox:
             return dict(self._state.snoozes)
 
     def _unsent_notifications(self) -> list[QueuedNotification]:
-        """Returns unsent notifications, the next due first; call it with the lock held."""
+        """Returns all unsent notifications, the earliest due first.  The caller must hold the lock of the state."""
         unsent = [queued for queued in self._state.outbox.values() if queued.sent_at is None]
         return sorted(unsent, key=lambda queued: queued.sort_key)

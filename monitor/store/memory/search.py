@@ -1,4 +1,4 @@
-"""Searches a store in memory: evaluates the query on every story."""
+"""Searches a store in memory by evaluating the query on every story."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Search:
-    """Implements `monitor.store.protocol.Search`."""
+    """Finds stories by query; implements `monitor.store.protocol.Search`."""
 
     def __init__(self, state: MemoryState) -> None:
         self._state = state
@@ -50,14 +50,14 @@ class Search:
         since: datetime | None = None,
         after: str | None = None,
     ) -> Iterator[Story]:
-        """See `monitor.store.protocol.Search.scan`.  Yields the stories as they are stored at the start."""
+        """Yields the stories that match, in order of id, as they were stored when iteration began."""
         for document in self._matching_documents(query, now=now, since=since, after=after or ""):
             yield document.story
 
     def _matching_documents(
         self, query: Node | None, *, now: datetime, since: datetime | None, after: str = ""
     ) -> Iterator[AnalysedStory]:
-        """Yields the matching stories in order of id; the set of stories is fixed at the start."""
+        """Yields the matching stories in order of id, of those stored when iteration began, with their tokens."""
         with self._state.lock:
             stories = [
                 self._state.latest_version(story) for story in sorted(self._state.story_versions) if story > after
@@ -75,7 +75,10 @@ def _published_or_first_seen_at(document: AnalysedStory) -> datetime:
 
 
 def _relevance_score(query: Node, document: AnalysedStory) -> float:
-    """Returns the share of words that the query's clauses match, summed over clauses and fields; NOT counts nothing."""
+    """Returns the fraction of a field's words that a clause matches, summed over all clauses and fields.
+
+    Clauses under NOT count 0.
+    """
     match query:
         case Word() | Phrase() | Near():
             return sum(

@@ -1,4 +1,4 @@
-"""The stories of a store in memory."""
+"""The stories and hits of a store in memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Stories:
-    """Implements `monitor.store.protocol.Stories`."""
+    """Keeps stories, their versions and hits; implements `monitor.store.protocol.Stories`."""
 
     def __init__(self, state: MemoryState) -> None:
         self._state = state
@@ -56,7 +56,7 @@ class Stories:
             return [version for _, version in sorted(self._state.story_versions.get(story, {}).items())]
 
     def near_duplicates(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
-        """See `monitor.store.protocol.Stories.near_duplicates`: the stories that share most bands first."""
+        """See `monitor.store.protocol.Stories.near_duplicates`.  Stories that share more bands come first."""
         query_bands = set(bands(signature))
         near = []
         with self._state.lock:

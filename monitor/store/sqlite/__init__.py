@@ -1,4 +1,4 @@
-"""The embedded store: one SQLite file, without a server."""
+"""The store in one SQLite file, which needs no server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class SqliteStore(Dump, Search, Frontier):
-    """Implements `monitor.store.protocol.Store` in one file; the other modules of this package hold its parts."""
+    """Implements `monitor.store.protocol.Store` on one SQLite file, by inheriting from the other modules."""
 
     capabilities = Capabilities()
 

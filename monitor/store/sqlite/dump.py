@@ -1,4 +1,4 @@
-"""Copies a complete store to records, and records to a store."""
+"""Exports all records of a SQLite store, and imports records into it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     from monitor.store.protocol import Record
 
-DUMP_BATCH_ROWS = 500  # rows
+DUMP_BATCH_ROWS = 500  # read in one statement
 
 _PrimaryKey: TypeAlias = tuple[str | int, ...]
 
 
 class Dump(Stories, Outlets, Outbox):
-    """The copying methods of the store's protocol."""
+    """Exports all records of the store (`dump`) and imports records (`load`)."""
 
     def dump(self) -> Iterator[Record]:
         for (story,) in self._rows_after(sql.DUMP_STORY_IDS, ("",)):
@@ -63,7 +63,10 @@ class Dump(Stories, Outlets, Outbox):
         return written
 
     def _rows_after(self, statement: str, after: _PrimaryKey) -> Iterator[rows.Row]:
-        """Yields rows whose key, their first columns, is greater than ``after``; holds no lock between batches."""
+        """Yields the rows whose primary key, their first columns, is greater than ``after``, in ascending order.
+
+        Reads the rows in batches and holds no connection between two batches.
+        """
         while True:
             with self.database.read_connection() as connection:
                 batch = rows.fetch(connection, statement, (*after, DUMP_BATCH_ROWS))
@@ -74,7 +77,10 @@ class Dump(Stories, Outlets, Outbox):
 
 
 def _load_record(connection: apsw.Connection, record: Record) -> bool:
-    """Writes a record that is not a story.  Returns True if it was new or newer than the stored one."""
+    """Stores a record, other than a story history, if it is new or newer than the stored one.
+
+    Returns True if the record was stored.
+    """
     values: rows.Row
     match record:
         case StoryHistory():

@@ -1,4 +1,4 @@
-"""The crawl frontier: every URL the monitor has been offered, and when it is to be fetched next."""
+"""The crawl frontier in SQLite: for each URL that a source has listed, when it is fetched next."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
 
 class Frontier(StorePart):
-    """The frontier methods of the store's protocol."""
+    """Keeps the frontier entries; implements `monitor.store.protocol.Frontier`."""
 
     def enqueue(self, candidates: Sequence[Candidate], *, now: datetime) -> list[FrontierEntry]:
         candidates_by_id = {story_id(candidate.url): candidate for candidate in reversed(candidates)}
-        with self.database.read_connection() as connection:  # most polls offer nothing new and need no write lock
+        with (
+            self.database.read_connection() as connection
+        ):  # most polls find no new URL, and then no write lock is needed
             ids = orjson.dumps(list(candidates_by_id)).decode()
             stored_ids = {entry_id for (entry_id,) in connection.execute(sql.SELECT_STORED_URL_IDS, (ids,))}
         entries = [

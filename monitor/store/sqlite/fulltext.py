@@ -1,8 +1,8 @@
-"""What the full-text index stores of a story.
+"""Analyses stories and writes them to the full-text index.
 
-The index holds each word once, in its written form; the tables `word` and `stem` map its other forms to it.  A search
-for a stem, a folded form, a wildcard or a misspelling becomes a search for the written forms it stands for.  This takes
-a third of the space of an index of all forms.
+The index contains each word of a story only in its written (raw) form.  The tables `word` and `stem` map folded (exact)
+forms and stems to written forms, so that a search for a stem, a folded form, a wildcard or a misspelling becomes a
+search for all matching written forms.  This takes a third of the space of an index that contains all forms.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
     from monitor.models import Story
     from monitor.query.analysis import WordForms
 
-MAX_CACHED_WORDS = 400_000  # words that are certainly in the tables: about 100 MB, shared with the analysis
-_AUTHOR_GAP_TERM = word_term("", "")  # a term between two authors, so that no phrase spans them
+MAX_CACHED_WORDS = 400_000  # words in a `WordCache`, about 100 MB; more empty the cache
+_AUTHOR_GAP_TERM = word_term("", "")  # indexed between two authors, so that no phrase matches across them
 
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:
-    """An analysed story: the text of each column of the index, and the words in them."""
+    """An analysed story, ready to be indexed."""
 
-    columns: tuple[str, ...]
-    words: set[WordForms]
+    columns: tuple[str, ...]  # the text of each column of the table `fulltext`
+    words: set[WordForms]  # all different words of the story, each with its raw form, exact form and stem
 
 
 def build_index_entry(story: Story) -> IndexEntry:
-    """Analyses a story.  This is the slow part of a commit and needs no lock."""
+    """Returns a story as an index entry.  This is the slow part of a commit; call it before taking the write lock."""
     words: set[WordForms] = set()
     title = _column_text(analysed_tokens(story.title), words)
     text = _column_text(analysed_tokens(story.text), words)
@@ -49,6 +49,7 @@ def build_index_entry(story: Story) -> IndexEntry:
 
 
 def _column_text(analysed: Tokens, words: set[WordForms]) -> str:
+    """Returns the index terms of a text, joined for the tokenizer; adds the forms of its words to ``words``."""
     terms = []
     for position in range(len(analysed)):
         forms = analysed[position]
@@ -58,6 +59,7 @@ def _column_text(analysed: Tokens, words: set[WordForms]) -> str:
 
 
 def _field_value_terms(story: Story) -> Iterator[str]:
+    """Yields the index terms of the story's outlet, language, country, topics and alerts."""
     yield EVERY_STORY_TERM
     yield value_term("outlet", story.outlet)
     if story.language is not None:
@@ -71,25 +73,28 @@ def _field_value_terms(story: Story) -> Iterator[str]:
 
 
 class WordCache:
-    """Words that are certainly in the tables `word` and `stem`, so that most words need no insert."""
+    """A set of words that the tables `word` and `stem` contain, so that most words of a story need no INSERT."""
 
     def __init__(self) -> None:
         self._cached: set[WordForms] = set()
         self._lock = threading.Lock()
 
     def uncached_words(self, entries: Iterable[IndexEntry]) -> list[WordForms]:
-        """Returns the entries' words that are not cached, sorted; the tables may hold some of them."""
+        """Returns the words of index entries that are not in the cache, sorted; the tables may contain some of them."""
         return sorted({forms for entry in entries for forms in entry.words - self._cached})
 
     def add_words(self, entries: Iterable[IndexEntry]) -> None:
-        """Caches the words of entries that are committed."""
+        """Adds the words of committed index entries to the cache, after emptying a full cache."""
         with self._lock:
             cached = self._cached if len(self._cached) < MAX_CACHED_WORDS else set()
             self._cached = cached.union(*(entry.words for entry in entries))
 
 
 def index_stories(connection: apsw.Connection, entries: dict[int, IndexEntry], words: WordCache) -> None:
-    """Indexes stories by their sort keys, in ascending order, which is the fastest for FTS5."""
+    """Writes index entries, by the sort keys of their stories, and their new words to the index.
+
+    Writes them in ascending order of their sort keys, which is the fastest order for FTS5.
+    """
     missing = words.uncached_words(entries.values())
     connection.executemany(
         sql.ADD_WORD, [(rows.clean(exact), "" if raw == exact else rows.clean(raw)) for raw, exact, _ in missing]

@@ -1,4 +1,4 @@
-"""The outbox: notifications, kept after they are sent so that none is sent twice."""
+"""The outbox, the snoozes and the settings of a SQLite store."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Outbox(StorePart):
-    """The outbox, snooze and setting methods of the store's protocol."""
+    """Keeps notifications, snoozes and settings; implements the roles `Outbox` and `Settings` of the protocol."""
 
     def claim(self, *, holder: str, now: datetime, term: timedelta, limit: int = 1000) -> list[Notification]:
         parameters = {"holder": holder, "until": rows.micros(now + term), "now": rows.micros(now), "limit": limit}

@@ -1,4 +1,4 @@
-"""Outlets: their crawl state, and the leases under which processes poll them."""
+"""The crawl state of outlets in SQLite, and the leases under which processes poll outlets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Outlets(StorePart):
-    """The outlet methods of the store's protocol."""
+    """Keeps outlets and their leases; implements `monitor.store.protocol.Leases`."""
 
     def lease(
         self,

@@ -1,4 +1,7 @@
-"""Runs the matcher on the token positions that FTS5 reports, without a story's text: for ordered NEAR and slop."""
+"""Runs the query matcher on the token positions that FTS5 reports, instead of on the text of a story.
+
+This verifies the order of tokens in NEAR, and slop, which an FTS5 expression cannot state.
+"""
 
 from __future__ import annotations
 
@@ -20,20 +23,16 @@ if TYPE_CHECKING:
 
 _K = TypeVar("_K")
 
-_COLUMN_NUMBERS_BY_FIELD = {
-    "title": (0,),
-    "text": (1,),
-    "": (0, 1),
-    "author": (2,),
-    "url": (3,),
-}  # of `fulltext`, by field
-_FIELD_VALUES_COLUMN_NUMBER = 4
+# Numbers of the columns of the table `fulltext` in which a query field is searched; "" is a word without a field.
+_COLUMN_NUMBERS_BY_FIELD = {"title": (0,), "text": (1,), "": (0, 1), "author": (2,), "url": (3,)}
+_FIELD_VALUES_COLUMN_NUMBER = 4  # of `field_values` in `fulltext`
 
 
 class PositionMatcher:
-    """A predicate on a row that the index found: True if the row matches all of these nodes.
+    """A function that returns True if a row found by the index matches all of the given query nodes.
 
-    A statement takes it as the parameter of `sql.POSITIONS_MATCH`.
+    It is bound to the parameter of `sql.POSITIONS_MATCH_CONDITION`.  ``phrases`` are the phrases of the FTS5 expression
+    from its second on.
     """
 
     def __init__(self, nodes: Sequence[Node], phrases: IndexPhrases, now: datetime) -> None:
@@ -42,14 +41,12 @@ class PositionMatcher:
         self._now = now
 
     def __call__(self, row: apsw.FTS5ExtensionApi) -> bool:
-        document = cast(
-            "AnalysedStory", _RowDocument(row, self._phrases)
-        )  # has what the matcher reads for words and values
+        document = cast("AnalysedStory", _RowDocument(row, self._phrases))  # has the two methods that the matcher calls
         return all(matches(document, self._now) for matches in self._predicates)
 
 
 class _RowDocument:
-    """The part of `monitor.query.matcher.AnalysedStory` that FTS5 knows of one row."""
+    """A row of the index with the methods of `monitor.query.matcher.Document` that need only token positions."""
 
     def __init__(self, row: apsw.FTS5ExtensionApi, phrases: IndexPhrases) -> None:
         self._columns = tuple(_RowTokens() for _ in range(_FIELD_VALUES_COLUMN_NUMBER))
@@ -70,7 +67,7 @@ class _RowDocument:
 
 
 class _RowTokens:
-    """The part of `monitor.query.analysis.Tokens` that the matcher needs to find occurrences."""
+    """Token positions of one column, with the methods of `monitor.query.analysis.Tokens` that the matcher calls."""
 
     def __init__(self) -> None:
         self.position_cache: dict[TokenMatcher, list[int]] = {}
@@ -82,11 +79,11 @@ class _RowTokens:
     def positions_by_form_index(self, form_index: int) -> dict[str, list[int]]:
         return self.positions(FORM_ORDER[form_index])
 
-    def sorted_tokens(self, form: Form) -> list[str]:  # noqa: ARG002  has only patterns that phrases look for
+    def sorted_tokens(self, form: Form) -> list[str]:  # noqa: ARG002  positions of patterns are in position_cache, so that the matcher needs no sorted words
         return []
 
     def add_phrase(self, phrase: AdjacentTokens, starts: Sequence[int]) -> None:
-        """Records the positions of each token of a phrase, given the positions where the phrase begins."""
+        """Records the positions of all tokens of a phrase that begins at each position in ``starts``."""
         for offset, token_match in enumerate(phrase.token_matches):
             positions = [start + offset for start in starts]
             if isinstance(token_match, EqualToken):
@@ -99,5 +96,6 @@ class _RowTokens:
 
 
 def _merge_positions(positions_by_key: dict[_K, list[int]], key: _K, positions: list[int]) -> None:
+    """Adds positions to those under a key; the list under the key stays sorted and without duplicates."""
     before = positions_by_key.get(key)
     positions_by_key[key] = sorted({*before, *positions}) if before else positions

@@ -1,4 +1,7 @@
-"""Searching: the index finds stories, the matcher verifies what SQL cannot decide, and a time limit ends both."""
+"""Searches a SQLite store: SQL finds stories, the query matcher verifies conditions that SQL cannot express.
+
+A limit of CPU time stops searches that are too slow.
+"""
 
 from __future__ import annotations
 
@@ -27,27 +30,28 @@ if TYPE_CHECKING:
     from monitor.models import Story
     from monitor.query.syntax import Node
 
-MAX_SEARCH_SECONDS = 1.0  # CPU seconds, so that a search is not refused because the machine is busy
-MAX_COUNT_SECONDS = 0.03  # CPU seconds spent on the exact total
-MAX_RANKED_MATCHES = 30_000  # of more matches, only the newest are ranked by relevance
-MAX_SORT_KEY_EXCESS_MICROSECONDS = 24 * 3600 * 1_000_000  # of a story's sort key behind its time, see stories.py
-FIRST_BATCH_STORIES = 20  # stories
-BATCH_STORIES = 200  # stories read at a time
-INSTRUCTIONS_PER_TIME_CHECK = 2000  # of SQLite's virtual machine between two checks of the time limit: about 0.1 ms
+MAX_SEARCH_SECONDS = 1.0  # of CPU time, so that a search is not refused because other programs use the CPU
+MAX_COUNT_SECONDS = 0.03  # of CPU time for counting all matches; then the total is unknown
+MAX_RANKED_MATCHES = 30_000  # only so many of the newest matches are ranked by relevance
+# By how much a story's sort key may exceed its time, because the sort key of that time was used (see _free_sort_key).
+MAX_SORT_KEY_EXCESS_MICROSECONDS = 24 * 3600 * 1_000_000
+FIRST_BATCH_STORIES = 20  # stories verified before the first is yielded; about a page
+BATCH_STORIES = 200  # stories read in one statement
+INSTRUCTIONS_PER_TIME_CHECK = 2000  # of SQLite's virtual machine, about 0.1 ms, between two checks of the time limit
 
 
 @dataclass(frozen=True)
 class _SearchStatement:
-    """A compiled query with the variable parts of its SQL statements and their parameters."""
+    """A compiled query with the parts that complete the statements of `sql`, and their parameters."""
 
     query: CompiledQuery
     now: datetime
-    where: str
-    positions_match: str
+    where: str  # condition on the columns of `story`; "" if there is none
+    positions_match: str  # POSITIONS_MATCH_CONDITION or "true"
     parameters: tuple[apsw.SQLiteValue, ...]
 
     def select_sort_keys(self, connection: apsw.Connection, *, relevance: bool) -> Iterator[int]:
-        """Yields the sort keys of the stories found, the newest or most relevant first."""
+        """Yields the sort keys of the stories that SQL finds, the newest first, or the most relevant if asked for."""
         if self.query.match is None:
             statement = sql.SELECT_NEWEST_STORIES_WHERE
         elif self.where:
@@ -59,14 +63,14 @@ class _SearchStatement:
             yield sort_key
 
     def _ranked_parameters(self, connection: apsw.Connection) -> tuple[apsw.SQLiteValue, ...]:
-        """Returns the parameters, with a lower bound that leaves the newest `MAX_RANKED_MATCHES` matches."""
+        """Returns the parameters with the lower bound of the sort key raised to leave `MAX_RANKED_MATCHES` matches."""
         match, low, high = self.parameters[:3]
         statement = sql.SELECT_OLDEST_RANKED_MATCH.format(positions_match="true")
         oldest = rows.fetch(connection, statement, (match, low, high, MAX_RANKED_MATCHES))
         return (match, oldest[0][0] if oldest else low, *self.parameters[2:])
 
     def count_stories(self, connection: apsw.Connection) -> int:
-        """Returns the number of stories found."""
+        """Returns the number of stories that SQL finds."""
         if self.query.match is None:
             statement = sql.COUNT_STORIES_WHERE
         else:
@@ -74,16 +78,17 @@ class _SearchStatement:
         return int(connection.execute(self._complete_sql(statement), self.parameters).get)
 
     def _complete_sql(self, statement: str) -> str:
+        """Returns a statement of `sql` with its conditions ``{where}`` and ``{positions_match}`` filled in."""
         return statement.format(where=self.where or "true", positions_match=self.positions_match)
 
     @property
     def is_exact(self) -> bool:
-        """True if every story found matches."""
+        """True if every story that SQL finds matches the query, so that no text must be verified."""
         return self.query.verification is not Verification.TEXT
 
     def verified_stories(self, connection: apsw.Connection, sort_keys: Iterator[int]) -> Iterator[tuple[int, Story]]:
-        """Yields the stories found that match, in the given order."""
-        size = FIRST_BATCH_STORIES  # larger batches follow
+        """Yields (sort key, story) for the stories with these sort keys whose text matches, in the given order."""
+        size = FIRST_BATCH_STORIES  # small, so that the first page is complete soon; larger batches follow
         while batch := list(islice(sort_keys, size)):
             stories = _stories_by_sort_key(connection, batch)
             for sort_key in batch:
@@ -94,7 +99,7 @@ class _SearchStatement:
 
 
 class Search(StorePart):
-    """The search methods of the store's protocol."""
+    """Finds stories by query; implements `monitor.store.protocol.Search`."""
 
     def search(
         self,
@@ -106,7 +111,7 @@ class Search(StorePart):
         offset: int = 0,
         relevance: bool = False,
     ) -> SearchResult:
-        """See `Store.search`.  Raises StoreRefused when the search takes too long."""
+        """See `Store.search`.  Raises StoreRefused if the search takes more than `MAX_SEARCH_SECONDS`."""
         with self.database.read_snapshot() as connection, _search_time_limit(connection, MAX_SEARCH_SECONDS):
             statement = _build_search_statement(connection, query, now=now, since=since)
             if statement is None:
@@ -132,7 +137,7 @@ class Search(StorePart):
         since: datetime | None = None,
         after: str | None = None,
     ) -> Iterator[Story]:
-        """See `Store.scan`.  The set of matching stories is fixed at the start; each is read when it is yielded."""
+        """See `Store.scan`.  Selects the stories that match the query first, then reads them batch by batch."""
         after = after or ""
         with self.database.read_connection() as connection:
             if query is None:
@@ -148,7 +153,7 @@ class Search(StorePart):
     def _store_matching_ids(
         self, connection: apsw.Connection, query: Node, *, now: datetime, since: datetime | None
     ) -> None:
-        """Writes the ids of all stories that match to a temporary table, which SQLite may move to disk."""
+        """Stores the ids of all matching stories in the temporary table `scan_match`, which SQLite may move to disk."""
         connection.execute(sql.CREATE_SCAN_MATCH_TABLE)
         with connection:
             statement = _build_search_statement(connection, query, now=now, since=since)
@@ -164,7 +169,7 @@ class Search(StorePart):
 def _build_search_statement(
     connection: apsw.Connection, query: Node | None, *, now: datetime, since: datetime | None
 ) -> _SearchStatement | None:
-    """Returns the statement that finds the stories of a query; None if no story can match."""
+    """Compiles a query (None: all stories) and returns its statement, or None if no story can match."""
     compiled = CompiledQuery() if query is None else compile_query(query, Vocabulary(connection), now)
     if compiled.matches_nothing:
         return None
@@ -189,6 +194,7 @@ def _build_search_statement(
 
 
 def _stories_by_sort_key(connection: apsw.Connection, sort_keys: Sequence[int]) -> dict[int, Story]:
+    """Returns the stories with these sort keys, in a dict by sort key."""
     selected = connection.execute(sql.SELECT_STORIES_BY_SORT_KEY, (rows.json_text(list(sort_keys)),))
     return {row[0]: rows.story(row) for row in selected}
 
@@ -196,7 +202,10 @@ def _stories_by_sort_key(connection: apsw.Connection, sort_keys: Sequence[int]) 
 def _stories_in_batches(
     connection: apsw.Connection, statement: str, after: str, parameters: tuple[int, ...]
 ) -> Iterator[Story]:
-    """Yields the stories whose id is greater than ``after``; between batches it holds no lock on the file."""
+    """Yields the stories that a statement selects with ids greater than ``after``, in order of id.
+
+    Between two batches, no statement is open, so that other processes can write to the file.
+    """
     while batch := connection.execute(statement, (after, *parameters, BATCH_STORIES)).fetchall():
         for row in batch:
             story = rows.story(row)
@@ -205,6 +214,7 @@ def _stories_in_batches(
 
 
 def _count_within_time_limit(connection: apsw.Connection, statement: _SearchStatement) -> int | None:
+    """Returns the number of stories that SQL finds, or None if counting takes more than `MAX_COUNT_SECONDS`."""
     try:
         with _interrupt_after(connection, MAX_COUNT_SECONDS):
             return statement.count_stories(connection)
@@ -214,6 +224,7 @@ def _count_within_time_limit(connection: apsw.Connection, statement: _SearchStat
 
 @contextmanager
 def _search_time_limit(connection: apsw.Connection, seconds: float) -> Iterator[None]:
+    """Raises StoreRefused if the block uses more CPU seconds than the limit."""
     try:
         with _interrupt_after(connection, seconds):
             yield
@@ -226,7 +237,10 @@ def _search_time_limit(connection: apsw.Connection, seconds: float) -> Iterator[
 
 @contextmanager
 def _interrupt_after(connection: apsw.Connection, seconds: float) -> Iterator[None]:
-    """Interrupts the connection after so many CPU seconds of this thread; may be nested."""
+    """Makes statements raise apsw.InterruptError after this thread has used that many CPU seconds in the block.
+
+    Blocks may be nested.
+    """
     deadline = time.thread_time() + seconds
     key = object()
     connection.set_progress_handler(lambda: time.thread_time() > deadline, INSTRUCTIONS_PER_TIME_CHECK, id=key)

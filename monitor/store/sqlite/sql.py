@@ -1,7 +1,4 @@
-"""The SQL statements of the SQLite store, by name; migrations/ creates the tables.
-
-`monitor.store.signature_index` has those on signatures and bands.
-"""
+"""The SQL statements of the SQLite store; the scripts in migrations/ create the tables."""
 
 # ruff: noqa: S608, SIM905  statements interpolate constants of this module only; one string of column names is easier to read
 
@@ -19,10 +16,12 @@ OUTBOX_COLUMNS = 'alert story version "to" due_at created_at attempts message_id
 
 
 def _parameter_placeholders(columns: list[str]) -> str:
+    """Returns one question mark for each column, separated by commas."""
     return ", ".join("?" * len(columns))
 
 
 def _columns_and_placeholders(columns: list[str]) -> str:
+    """Returns "(columns) VALUES (placeholders)" for an INSERT statement."""
     return f"({', '.join(columns)}) VALUES ({_parameter_placeholders(columns)})"
 
 
@@ -45,7 +44,7 @@ COUNT_STORIES = "SELECT count(*) FROM story"
 INSERT_STORY = f"INSERT INTO story {_columns_and_placeholders(STORY_COLUMNS)}"
 DELETE_STORY = "DELETE FROM story WHERE sort_key = ?"
 SELECT_SORT_KEY_IS_TAKEN = "SELECT 1 FROM story WHERE sort_key = ?"
-#: The first free sort key among the thousand from ?1 on, if ?1 itself is taken.
+#: Selects the lowest unused sort key from ?1 + 1 to ?1 + 999, given that ?1 itself is used; no row if none is unused.
 SELECT_NEXT_FREE_SORT_KEY = """
 SELECT sort_key + 1 FROM story AS taken WHERE sort_key BETWEEN ?1 AND ?1 + 998
 AND NOT EXISTS (SELECT 1 FROM story WHERE sort_key = taken.sort_key + 1) ORDER BY sort_key LIMIT 1
@@ -68,7 +67,7 @@ SELECT_WORDS_BY_EXACT_GLOB = "SELECT exact, raw FROM word WHERE exact >= ? AND e
 SELECT_WORDS_BY_RAW_GLOB = """
 SELECT exact, raw FROM word WHERE exact >= ? AND exact < ? AND covers(?, iif(raw = '', exact, raw)) LIMIT ?
 """
-#: The characters that follow ?1 in words that begin with it; one index seek finds each.
+#: Selects each character that follows the prefix ?1 in a word of the index; one index lookup finds each character.
 SELECT_NEXT_CHARACTERS = """
 WITH RECURSIVE following (character) AS (
   SELECT (SELECT substr(exact, length(?1) + 1, 1) FROM word WHERE exact > ?1 ORDER BY exact LIMIT 1)
@@ -89,7 +88,8 @@ SELECT group_concat(raw, ?1) FROM (SELECT iif(raw = '', exact, raw) AS raw FROM 
 WHERE length(raw) BETWEEN ?2 AND ?3
 """
 
-# ---- searching: {where} is the condition of a compiled query, {positions_match} is POSITIONS_MATCH or true
+# ---- searching: the condition of a compiled query replaces {where}, POSITIONS_MATCH_CONDITION or "true" replaces
+# {positions_match}
 
 _FROM_INDEX = "FROM fulltext WHERE fulltext MATCH ? AND fulltext.rowid BETWEEN ? AND ? AND {positions_match}"
 _FROM_INDEX_AND_STORY = """
@@ -102,19 +102,20 @@ SELECT_NEWEST_MATCHES_WHERE = f"SELECT fulltext.rowid {_FROM_INDEX_AND_STORY} OR
 SELECT_BEST_MATCHES = f"SELECT fulltext.rowid {_FROM_INDEX} ORDER BY rank, fulltext.rowid DESC"
 SELECT_BEST_MATCHES_WHERE = f"SELECT fulltext.rowid {_FROM_INDEX_AND_STORY} ORDER BY rank, fulltext.rowid DESC"
 SELECT_NEWEST_STORIES_WHERE = f"SELECT story.sort_key {_FROM_STORY} ORDER BY story.sort_key DESC"
-#: The oldest match that is ranked, see MAX_RANKED_MATCHES in search.py.
+#: Selects the sort key of the oldest match that is still ranked by relevance (see MAX_RANKED_MATCHES in search.py).
 SELECT_OLDEST_RANKED_MATCH = f"{SELECT_NEWEST_MATCHES} LIMIT 1 OFFSET ?"
 COUNT_MATCHES = f"SELECT count(*) {_FROM_INDEX}"
 COUNT_MATCHES_WHERE = f"SELECT count(*) {_FROM_INDEX_AND_STORY}"
 COUNT_STORIES_WHERE = f"SELECT count(*) {_FROM_STORY}"
-POSITIONS_MATCH_CONDITION = "positions_match(fulltext, ?)"  # see positions.py
+POSITIONS_MATCH_CONDITION = "positions_match(fulltext, ?)"  # the parameter is a PositionMatcher of positions.py
 SINCE_CONDITION = "coalesce(story.published_at, story.first_seen_at) >= ?"
 CREATE_SCAN_MATCH_TABLE = "CREATE TEMP TABLE scan_match (id TEXT PRIMARY KEY) WITHOUT ROWID"
 ADD_SCAN_MATCHES = """
 INSERT OR IGNORE INTO temp.scan_match SELECT id FROM story WHERE sort_key IN (SELECT value FROM json_each(?))
 """
 SELECT_SCAN_MATCHES_AFTER_ID = f"""
-SELECT {_STORY_COLUMN_LIST} FROM story WHERE id IN (SELECT id FROM temp.scan_match WHERE id > ? ORDER BY id LIMIT ?) ORDER BY id
+SELECT {_STORY_COLUMN_LIST} FROM story
+WHERE id IN (SELECT id FROM temp.scan_match WHERE id > ? ORDER BY id LIMIT ?) ORDER BY id
 """
 DROP_SCAN_MATCH_TABLE = "DROP TABLE IF EXISTS temp.scan_match"
 
@@ -132,12 +133,12 @@ SELECT_STORED_URL_IDS = """
 SELECT value FROM json_each(?1) WHERE EXISTS (SELECT 1 FROM frontier WHERE id = value)
 OR EXISTS (SELECT 1 FROM alias WHERE id = value)
 """
-#: ?1 is the entry's id, the first of the columns.
+#: Adds no entry for a URL that has an entry or is an alias.  ?1 is the entry's id, the first of the columns.
 ADD_FRONTIER_ENTRY = f"""
 INSERT INTO frontier ({_FRONTIER_COLUMN_LIST}) SELECT {_parameter_placeholders(FRONTIER_COLUMNS)}
 WHERE NOT EXISTS (SELECT 1 FROM alias WHERE id = ?1) ON CONFLICT DO NOTHING RETURNING 1
 """
-#: An entry without a story does not overwrite one with a story, which another process wrote first.
+#: An entry without a story does not replace an entry with a story, which another process has written.
 PUT_FRONTIER_ENTRY = f"""
 INSERT INTO frontier {_columns_and_placeholders(FRONTIER_COLUMNS)}
 ON CONFLICT DO UPDATE SET {", ".join(f"{column} = excluded.{column}" for column in FRONTIER_COLUMNS)}
@@ -147,7 +148,7 @@ SELECT_DUE_ENTRIES = (
     f"SELECT {_FRONTIER_COLUMN_LIST} FROM frontier WHERE outlet = ? AND next_at <= ? ORDER BY next_at, id LIMIT ?"
 )
 PUT_ALIAS = "INSERT OR REPLACE INTO alias (id, story) VALUES (?, ?)"
-#: Finishes the alias's own frontier entry if that has not led to a story: its URL need not be fetched any more.
+#: Finishes the frontier entry of an alias URL if no story is stored for the entry, so that the URL is not fetched.
 FINISH_ALIAS_ENTRY = "UPDATE frontier SET next_at = NULL, story = ? WHERE id = ? AND story IS NULL"
 
 # ---- outlets
@@ -215,7 +216,7 @@ DELETE_SETTING = "DELETE FROM setting WHERE key = ?"
 SELECT_SETTING = "SELECT value FROM setting WHERE key = ?"
 SELECT_SETTINGS_BY_PREFIX = "SELECT key, value FROM setting WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key"
 
-# ---- copying: each table in the order of its key, a batch of rows after the last key read
+# ---- copying: each DUMP statement selects a batch of rows in order of their primary key, after the last key read
 
 DUMP_STORY_IDS = "SELECT id FROM story WHERE id > ? ORDER BY id LIMIT ?"
 DUMP_HITS = f"SELECT {_HIT_COLUMN_LIST} FROM hit WHERE (alert, story, version) > (?, ?, ?) ORDER BY 1, 2, 3 LIMIT ?"

@@ -1,4 +1,4 @@
-"""The words of the index: the written forms that a stem, a folded form, a wildcard or a misspelling stands for."""
+"""Looks up the index terms that match a token of a query: a stem, a folded form, a wildcard or a fuzzy word."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
     import apsw
 
-_HIGHEST_CHARACTER = "\U0010ffff"
+_HIGHEST_CHARACTER = "\U0010ffff"  # prefix + this is an upper bound of the words that begin with the prefix
 
 
 class Vocabulary:
-    """`monitor.store.sqlite.query_compiler.Vocabulary` on the current state of the file."""
+    """Implements `monitor.store.sqlite.query_compiler.Vocabulary` on the tables `word` and `stem`."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
@@ -39,7 +39,7 @@ class Vocabulary:
         return '"' + text.replace('"', '""') + '"'
 
     def _uncached_terms(self, token_match: TokenMatcher, limit: int) -> list[str]:
-        """Returns all terms, or more than ``limit`` of them."""
+        """Returns all index terms that a token matches, or more than ``limit`` of them if there are more."""
         match token_match:
             case EqualToken(Form.RAW, value):
                 return [word_term(folding.fold_case_and_diacritics(value), value)]
@@ -59,6 +59,7 @@ class Vocabulary:
                 assert_never(token_match)
 
     def _pattern_terms(self, pattern: WildcardToken, limit: int) -> list[str]:
+        """Returns the index terms that a wildcard pattern matches, at most ``limit`` + 1."""
         start = folding.fold_case_and_diacritics(pattern.prefix)
         if pattern.is_prefix_only and pattern.form is Form.EXACT:
             return self._select_terms(sql.SELECT_WORDS_BETWEEN, (start, start + _HIGHEST_CHARACTER, limit + 1))
@@ -66,9 +67,9 @@ class Vocabulary:
         return self._select_terms(statement, (start, start + _HIGHEST_CHARACTER, pattern.value, limit + 1))
 
     def _strings_within_one_edit(self, word: str) -> set[str]:
-        """Returns the word and every string that one insertion, deletion, substitution or transposition makes of it.
+        """Returns a word and all strings that differ by one insertion, deletion, substitution or transposition.
 
-        Inserted and substituted characters are those that words of the index have after the same beginning.
+        Inserts and substitutes only characters that occur in the index after the same prefix.  Leaves out "".
         """
         edits = {word}
         for index in range(len(word) + 1):
@@ -79,9 +80,10 @@ class Vocabulary:
         return edits - {""}
 
     def _fuzzy_terms(self, fuzzy: FuzzyToken, limit: int) -> list[str]:
-        """Returns the terms of words within the edit distance, out of the words of similar length.
+        """Returns the index terms of all words within the edit distance, or more than ``limit`` of them.
 
-        One string holds all of these words: reading a row for each takes longer than comparing them.
+        SQL joins the words of similar length into one string, because reading a row for each word takes longer than
+        comparing the words.
         """
         from rapidfuzz.distance import OSA
         from rapidfuzz.process import extract_iter
@@ -105,4 +107,5 @@ class Vocabulary:
         return terms
 
     def _select_terms(self, statement: str, values: tuple[str | int, ...]) -> list[str]:
+        """Returns the index terms of the (exact, raw) rows that a statement selects."""
         return [word_term(exact, raw or exact) for exact, raw in self._connection.execute(statement, values)]
