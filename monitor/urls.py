@@ -71,7 +71,7 @@ _STORY_KEY_PARAMETER_PATTERN = re.compile(r"\w*id|p|a|n|art|articles?|news|story
 _LONG_WORD_PATTERN = re.compile(r"[^\W_]{3,}")
 # Four or more words joined by hyphens or underscores.
 _HEADLINE_SLUG_PATTERN = re.compile(r"[^\W_]+(?:[-_][^\W_]+){3}")
-# In the last segment of a path: selects a story.
+# Found in the last segment of a path that identifies one story: a number of five or more digits, or a headline slug.
 _STORY_SEGMENT_PATTERN = re.compile(rf"\d{{5}}|{_HEADLINE_SLUG_PATTERN.pattern}")
 _HOST_NAME_PATTERN = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_-])?")
 _SESSION_ID_PATH_PATTERN = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/?#]*", re.IGNORECASE)

@@ -26,20 +26,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MAX_POLL_SECONDS = 600.0  # then a poll starts no further page, so that a slow host does not delay its sources
+# After this time a poll starts no further page, so that a slow host does not delay the sources of the outlet.
+PAGE_START_DEADLINE_SECONDS = 600.0
 CONCURRENT_PAGES = 8  # of one outlet
 UNCONDITIONAL_RECHECKS = 3  # every third recheck is unconditional: some servers send false 304s
 
 
 @dataclass(frozen=True)
-class PageMemory:
-    """What earlier polls learned about the outlet's pages: how to render them, and which text is boilerplate."""
+class LearnedPageTraits:
+    """Knowledge from earlier polls of an outlet: the rendering engine that URLs need, and the text that is boilerplate."""
 
     rendering: EngineMemory
     boilerplate: Boilerplate
 
     @classmethod
-    def from_state(cls, state: OutletState) -> PageMemory:
+    def from_state(cls, state: OutletState) -> LearnedPageTraits:
         return cls(EngineMemory(state.memory.rendering), Boilerplate(state.memory.boilerplate or {}))
 
     def saved_in(self, state: OutletState) -> OutletState:
@@ -55,7 +56,7 @@ class DuePages:
     outlet's host gets no request.
     """
 
-    def __init__(self, outlet: Outlet, context: PollContext, report: PollReport, memory: PageMemory) -> None:
+    def __init__(self, outlet: Outlet, context: PollContext, report: PollReport, memory: LearnedPageTraits) -> None:
         self.next_retry_at: datetime | None = None
         self._outlet = outlet
         self._context = context
@@ -73,7 +74,7 @@ class DuePages:
         """Processes pages until none is left, the host or an engine fails, the time is over, or the poll is stopped."""
         service, limit = self._context.service, self._context.service.config.crawl.pages_per_poll
         entries = await service.call(service.store.due_entries, self._outlet.name, now=now(), limit=limit)
-        remaining, deadline = iter(entries), monotonic() + MAX_POLL_SECONDS
+        remaining, deadline = iter(entries), monotonic() + PAGE_START_DEADLINE_SECONDS
         concurrency = max(1, int(CONCURRENT_PAGES / max(self._context.fetcher.request_delay(self._outlet), 1)))
         try:
             async with asyncio.TaskGroup() as group:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from monitor.crawl import discover, health, sources
 from monitor.crawl.lease import Lease
-from monitor.crawl.pages import DuePages, PageMemory
+from monitor.crawl.pages import DuePages, LearnedPageTraits
 from monitor.crawl.poll_interval import NextPoll, PollSummary, next_poll
 from monitor.crawl.report import PollReport
 from monitor.discovery.filter_candidates import filter_candidates
@@ -86,7 +86,7 @@ class Poll:
         new_entries = await service.call(service.store.enqueue, candidates, now=now())
         self.report.candidates, self.report.new = len(candidates), len(new_entries)
 
-        memory = PageMemory.from_state(self._state)
+        memory = LearnedPageTraits.from_state(self._state)
         pages = DuePages(self._outlet, self._context, self.report, memory)
         await pages.process()
         self._state = memory.saved_in(self._state)

@@ -140,7 +140,8 @@ def _without_trailing_teasers(layout: Layout, kept: list[Block]) -> list[Block]:
     if len(teasers) < 2 or not alike or not total_weight(story):
         return kept
     cut_off = 2 * sum(block.text.rstrip().endswith(("…", "...")) for block in teasers) > len(teasers)
-    # The story itself may be a list of linked titles with texts: then the texts are complete and most of the story.
+    # Keeps the items if the story itself is a list of linked titles with texts: then their texts are not cut off, and
+    # they are at least as long as the rest.
     return story if cut_off or total_weight(items) < total_weight(story) else kept
 
 

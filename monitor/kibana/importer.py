@@ -148,7 +148,10 @@ class _KibanaClient:
 
 
 def _authorization_header(user: str | None, password: str | None, settings: StoreSettings) -> dict[str, str]:
-    """Returns the Authorization header for ``user``, else for the store's API key or user; {} without any."""
+    """Returns a Basic Authorization header for ``user`` if given, otherwise one for the store's API key or user.
+
+    Returns {} if none of them is set.
+    """
     if user is not None:
         pair = f"{unquote(user)}:{unquote(password or '')}"
     elif settings.api_key:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from monitor.models import Hit, Notification, OutletState, Story
     from monitor.query import Node
 
-MAX_SUBJECT_LENGTH = 180  # characters
+MAX_SUBJECT_CHARACTERS = 180  # characters
 # Direction overrides and zero-width characters, which reorder or hide the text beside them.
 _INVISIBLE_CHARACTER_PATTERN = re.compile(r"[\u202a-\u202e\u2066-\u2069\u200b\ufeff]")
 _CSS_BY_PART = {
@@ -192,9 +192,9 @@ def _mail_with_headers(config: Config, message_id: str, to: Sequence[str], subje
     message["Date"] = format_datetime(at)
     message["From"] = _sender_address(config.mail.sender)
     message["To"] = ", ".join(to)
-    # EmailMessage decodes RFC 2047 encoded words, and a decoded line break would start a new header.  Therefore "=?",
-    # the start of an encoded word, is split in text from the web.
-    message["Subject"] = _truncated(one_line(subject).replace("=?", "= ?"), MAX_SUBJECT_LENGTH)
+    # EmailMessage decodes RFC 2047 encoded words, and a decoded line break would start a new header.  The subject
+    # contains text from the web, so a space is inserted into each "=?", which starts an encoded word.
+    message["Subject"] = _truncated(one_line(subject).replace("=?", "= ?"), MAX_SUBJECT_CHARACTERS)
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: servers send no out-of-office reply to such a mail
     message["X-Auto-Response-Suppress"] = "All"
     return message
@@ -218,7 +218,7 @@ def _alert_subject(name: str, alert: Alert | None, entries: Sequence[MailEntry],
         return f"[{name}] {digest}{first_title} - {one_line(entries[0].details[0])}"
     more = f"and {len(entries) - 1} more"
     start = f"[{name}] {digest}{plural(len(entries), 'story', 'stories')}:"
-    title_length = MAX_SUBJECT_LENGTH - len(f"{start}   {more}")
+    title_length = MAX_SUBJECT_CHARACTERS - len(f"{start}   {more}")
     return f"{start} {_truncated(first_title, max(title_length, 20))} {more}"
 
 

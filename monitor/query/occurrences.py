@@ -142,8 +142,9 @@ def _adjacent_spans(text: Tokens, sequence: Sequence[TokenMatcher]) -> list[Span
 def _sloppy_spans(text: Tokens, sequence: Sequence[TokenMatcher], slop: int) -> list[Span]:
     """Returns the spans with all words of a phrase, not necessarily adjacent or in order.
 
-    Each word's position minus its index in the phrase differs by at most ``slop`` between any two words.  This is
-    Lucene's measure for a phrase of different words: two adjacent words in reverse order differ by two.
+    Take for each word its position in the text minus its index in the phrase; any two of these values differ by at most
+    ``slop``.  This is Lucene's measure for a phrase of different words; two adjacent words in reverse order differ by
+    two.
     """
     starts = sorted(
         (position - offset, offset)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Limits that prevent one query from overloading a store; no query written by hand reaches them.
-MAX_QUERY_CHARACTERS = 20_000  # characters
+MAX_QUERY_CHARACTERS = 20_000
 MAX_NEAR_ALTERNATIVES = 64  # of one NEAR: combinations of its operands' phrases and orders
 MAX_GAP_WORDS = 1_000  # between the operands of NEAR; also the largest slop of a phrase
 

@@ -94,7 +94,10 @@ def _check_field(token: Token) -> None:
 
 
 def _foreign_operator_hint(token: str) -> str:
-    """Returns how to write an operator of another query language, or a misspelt NEAR; "" for ordinary words."""
+    """Returns a hint for a token that looks like an operator of another query language or a misspelt NEAR.
+
+    The hint says how to write or quote the token; "" for ordinary words.
+    """
     if match := re.fullmatch(r"(o?near)(?:/|~|/f)?(\d*)f?", token, re.IGNORECASE):
         name, number = match.groups()
         if name.isupper() or "/" in token or number:

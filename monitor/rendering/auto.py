@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # After this time a remembered engine is ignored and the page is first fetched without rendering again.
 PLAIN_RETRY_INTERVAL = timedelta(days=7)
-UNREADABLE_RETRY_INTERVAL = timedelta(days=1)  # for which pages that no engine could read are not rendered again
+UNREADABLE_RETRY_INTERVAL = timedelta(days=1)  # a page that no engine could read is not rendered again before
 MAX_URL_PATTERNS = 50  # remembered per outlet; the oldest are forgotten
 MIN_TEXT_CHARACTERS = 400  # visible characters outside navigation; a page with as many needs no rendering
 MAX_EMPTY_PAGE_CHARACTERS = 120  # exclusive; a page with fewer visible characters counts as empty

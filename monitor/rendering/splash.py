@@ -136,7 +136,7 @@ def require_page(response: Response) -> Response:
             raise FetchError("the page was not finished in time", kind=FailureKind.TIMEOUT)
         raise FetchError(f"Splash: {data.get('type')}: {detail}", kind=FailureKind.RENDER)
     if failure := data.get("failure"):
-        raise _fetch_error_for(str(failure), proxied="proxy" in response.meta["splash"]["args"])
+        raise _fetch_error_from_splash_code(str(failure), proxied="proxy" in response.meta["splash"]["args"])
     if refusal := response.headers.get(REFUSAL_HEADER):
         raise FetchError(f"the page leads to an address that is refused: {data.get('url')}", kind=refusal_kind(refusal))
     return response
@@ -152,15 +152,15 @@ _KIND_BY_NETWORK_ERROR = {
 }
 
 
-def _fetch_error_for(reason: str, *, proxied: bool) -> FetchError:
+def _fetch_error_from_splash_code(code: str, *, proxied: bool) -> FetchError:
     """Returns the error for a failure code of render.lua or Splash: ``network3`` (a Qt error), ``too-large``, ...
 
     Raises EgressProxyUnreachable if the code means that the egress proxy (``proxied``: in use) could not be reached.
     """
-    if reason == "too-large":
+    if code == "too-large":
         return FetchError("the page is larger than max_size once rendered", kind=FailureKind.TOO_LARGE)
     # If a site refuses a connection, the proxy responds with a page, so these Qt errors concern the proxy itself.
-    if proxied and (reason == "network1" or reason.startswith("network10")):
-        raise EgressProxyUnreachable(reason)
-    kind = _KIND_BY_NETWORK_ERROR.get(reason.removeprefix("network"), FailureKind.RENDER)
-    return FetchError(f"Splash could not load the page: {reason}", kind=kind)
+    if proxied and (code == "network1" or code.startswith("network10")):
+        raise EgressProxyUnreachable(code)
+    kind = _KIND_BY_NETWORK_ERROR.get(code.removeprefix("network"), FailureKind.RENDER)
+    return FetchError(f"Splash could not load the page: {code}", kind=kind)

@@ -61,10 +61,10 @@ class StoryHistory:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UrlAlias:
-    """Another URL that leads to a stored story, and so is not fetched again."""
+    """A URL that is not fetched again: it leads to a stored story, or to a page without a story."""
 
-    id: str  # of the other URL
-    story: str | None  # id of the story, None if the page had no story
+    id: str  # id of the alias URL
+    story: str | None  # id of the stored story, None if the page has no story
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -128,7 +128,7 @@ def test_a_correction_is_marked_as_such() -> None:
 def test_the_subject_is_short_and_gives_the_number_of_stories() -> None:
     long = [replace(STORY, id=f"{n:032}", cluster=f"{n:032}", title="word " * 100) for n in range(3)]
     subject = str(mail(*long)["Subject"])
-    assert len(subject) <= compose.MAX_SUBJECT_LENGTH
+    assert len(subject) <= compose.MAX_SUBJECT_CHARACTERS
     assert subject.endswith("and 2 more")
 
 
@@ -145,7 +145,7 @@ def test_a_long_subject_decodes_unchanged_in_any_script(title: str) -> None:
     ours = [lines[0], *takewhile(lambda line: line.startswith(b" "), lines[1:])]
     assert max(map(len, ours)) <= 78
     subject = str(make_header(decode_header(b"".join(ours).decode("ascii"))))
-    assert subject == compose._truncated(f"[sberbank] {title} - Outlet & Sons", compose.MAX_SUBJECT_LENGTH)
+    assert subject == compose._truncated(f"[sberbank] {title} - Outlet & Sons", compose.MAX_SUBJECT_CHARACTERS)
 
 
 @pytest.mark.parametrize(

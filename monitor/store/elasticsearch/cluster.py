@@ -77,7 +77,7 @@ class Cluster:
             with translated_errors():
                 response = self.client.mget(index=self.alias(kind), ids=page, source=source, realtime=True)
             for item in nested_value(response, "docs"):
-                if "error" in item:  # an unavailable shard is reported per document, while the request succeeds
+                if "error" in item:  # mget succeeds even if a shard or the index is missing
                     absent = item["error"].get("type") == "index_not_found_exception"
                     raise store_error(404 if absent else 503, error_reason(item["error"]))
                 if item["found"]:
@@ -215,7 +215,9 @@ class Cluster:
     def _put_dead_letters(
         self, rejected: Sequence[tuple[DocumentWrite, WriteResult]], *, bodies: bool
     ) -> list[tuple[tuple[DocumentWrite, WriteResult], WriteResult]]:
-        """Stores a dead letter for each rejected write; returns the pairs, each with the result of storing it.
+        """Stores a dead letter for each pair of a write and its rejection.
+
+        Returns each pair together with the result of storing its dead letter.
 
         Without ``bodies``, the dead letters do not contain the documents.
         """

@@ -327,7 +327,7 @@ class _Compiler:
             return _MatchNone()
         if left is not None and right is not None and len(left) * len(right) <= MAX_ALTERNATIVES:
             return _any_of([self._pair(near, *pair) for pair in product(left, right)])
-        clause = self._and([self.clause(_in_field(operand, near.field)) for operand in (near.left, near.right)])
+        clause = self._and([self.clause(_with_field(operand, near.field)) for operand in (near.left, near.right)])
         if isinstance(clause, _MatchNone):
             return clause
         return replace(clause, verification=max(clause.verification, _positional_verification(near.field)))
@@ -458,13 +458,13 @@ def _index_columns(field: str) -> str:
     return field or "{title text}"
 
 
-def _in_field(node: Node, field: str) -> Node:
-    """Returns a NEAR's operand as a separate clause, in the field of the NEAR."""
+def _with_field(node: Node, field: str) -> Node:
+    """Returns the operand of a NEAR with the NEAR's field set, so that it can be searched as a separate clause."""
     match node:
         case Word() | Phrase() | Near():
             return replace(node, field=field)
         case Or(nodes):
-            return Or(tuple(_in_field(child, field) for child in nodes))
+            return Or(tuple(_with_field(child, field) for child in nodes))
         case _:
             return node
 
