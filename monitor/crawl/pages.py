@@ -34,7 +34,7 @@ UNCONDITIONAL_RECHECKS = 3  # every third recheck is unconditional: some servers
 
 @dataclass(frozen=True)
 class LearnedPageTraits:
-    """Knowledge from earlier polls of an outlet: the rendering engine that URLs need, and the text that is boilerplate."""
+    """Knowledge from earlier polls of an outlet: the rendering engine of URLs, and the text that is boilerplate."""
 
     rendering: EngineMemory
     boilerplate: Boilerplate
