@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from monitor.models import DIRECTION_MARKS
 from monitor.query import folding
+from monitor.query.fields import WORDS_FIELDS
 from monitor.query.segmentation import LOOKALIKES, boundaries, segment
 from monitor.query.stemming import stem
 
@@ -215,7 +216,7 @@ def token_matches(leaf: Word | Phrase) -> tuple[TokenMatch, ...]:
     """
     quoted = not hasattr(leaf, "distance")
     distance = getattr(leaf, "distance", 0)
-    form = Form.RAW if leaf.raw else Form.EXACT if quoted or leaf.field in {"author", "url"} else Form.STEM
+    form = Form.RAW if leaf.raw else Form.EXACT if quoted or leaf.field in WORDS_FIELDS else Form.STEM
     text = unicodedata.normalize("NFC", leaf.text)
     text = text if quoted else text.translate(_ENCODE_WILDCARDS)
     text = text.translate(folding.URL_PUNCTUATION) if leaf.field == "url" else text

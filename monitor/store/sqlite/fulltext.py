@@ -11,9 +11,10 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.query import folding
 from monitor.query.analysis import Tokens, tokens
+from monitor.query.fields import ANALYSED_FIELDS, VALUE_FIELDS
 from monitor.store.sqlite import rows, sql
+from monitor.store.sqlite.field_columns import FULLTEXT_COLUMNS
 from monitor.store.sqlite.tokens import ANY, NEXT, term, value_term
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from monitor.query.analysis import Forms
 
 MAX_CACHED_WORDS = 400_000  # words that are certainly in the tables: about 100 MB, shared with the analysis
-_GAP = term("", "")  # a term between two authors, so that no phrase spans them
+_TEXT_SEPARATOR = f"{NEXT}{term('', '')}{NEXT}"  # a term between two authors, so that no phrase spans them
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +40,14 @@ class IndexEntry:
 def index_entry(story: Story) -> IndexEntry:
     """Analyses a story.  This is the slow part of a commit and needs no lock."""
     words: set[Forms] = set()
-    title = _column(tokens(story.title), words)
-    text = _column(tokens(story.text), words)
-    authors = [_column(tokens(author), words) for author in story.authors]
-    url = _column(tokens(story.url.translate(folding.URL_PUNCTUATION)), words)
-    values = NEXT.join(_value_terms(story))
-    columns = (title, text, f"{NEXT}{_GAP}{NEXT}".join(authors), url, values)
+    columns = [_words_column(name, story, words) for name in FULLTEXT_COLUMNS]
+    columns.append(NEXT.join(_value_terms(story)))
     return IndexEntry(tuple(map(rows.clean, columns)), words)
+
+
+def _words_column(name: str, story: Story, words: set[Forms]) -> str:
+    """Returns the content of the column that keeps the field of this name."""
+    return _TEXT_SEPARATOR.join(_column(tokens(text), words) for text in ANALYSED_FIELDS[name].read(story))
 
 
 def _column(analysed: Tokens, words: set[Forms]) -> str:
@@ -59,15 +61,9 @@ def _column(analysed: Tokens, words: set[Forms]) -> str:
 
 def _value_terms(story: Story) -> Iterator[str]:
     yield ANY
-    yield value_term("outlet", story.outlet)
-    if story.language is not None:
-        yield value_term("language", story.language)
-    if story.country is not None:
-        yield value_term("country", story.country)
-    for topic in story.topics:
-        yield value_term("topic", topic)
-    for alert in story.alerts:
-        yield value_term("alert", alert)
+    for name, field in VALUE_FIELDS.items():
+        for value in field.read(story):
+            yield value_term(name, value)
 
 
 class WordCache:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from monitor.query.analysis import FORMS, Term
 from monitor.query.matcher import Document, predicate
 from monitor.query.syntax import Value
+from monitor.store.sqlite.field_columns import COLUMNS_OF_WORDS, FULLTEXT_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 
 _K = TypeVar("_K")
 
-_COLUMNS = {"title": (0,), "text": (1,), "": (0, 1), "author": (2,), "url": (3,)}  # of `fulltext`, by field
-_VALUES_COLUMN = 4
+#: Numbers of the columns of `fulltext`, by field.
+_COLUMNS = {field: tuple(map(FULLTEXT_COLUMNS.index, columns)) for field, columns in COLUMNS_OF_WORDS.items()}
+_VALUES_COLUMN = len(FULLTEXT_COLUMNS)
 
 
 class PositionMatcher:
