@@ -190,7 +190,7 @@ def _search_statement(
 
 def _stories(connection: apsw.Connection, sort_keys: Sequence[int]) -> dict[int, Story]:
     selected = connection.execute(sql.STORIES_BY_SORT_KEY, (rows.json_text(list(sort_keys)),))
-    return {row[0]: rows.story(row) for row in selected}
+    return dict(map(rows.sort_key_and_story, selected))
 
 
 def _stories_in_batches(

@@ -105,8 +105,9 @@ class StoryWriter:
 
     def stored_version(self, story: str) -> int:
         """Returns the stored version of a story, 0 if it is not stored."""
-        stored = rows.fetch(self._connection, sql.SORT_KEY_AND_VERSION, (story,))
-        return stored[0][1] if stored else 0
+        for _, version in rows.fetch(self._connection, sql.SORT_KEY_AND_VERSION, (story,)):
+            return int(version)
+        return 0
 
     def put(self, story: Story, entry: fulltext.IndexEntry, signature: Sequence[int]) -> None:
         """Writes a story; the version stored before becomes history."""
