@@ -141,7 +141,7 @@ def crawl(pages: list[dict[str, Any]], *, copies: int, workers: int) -> dict[str
         page_requests = [
             (request.path, request.at)
             for language, site in sites.items()
-            for request in site.asked
+            for request in site.recorded_requests
             if request.path.partition("?")[0] in paths[language]
         ]
         mails = len(sink.received)
@@ -150,12 +150,12 @@ def crawl(pages: list[dict[str, Any]], *, copies: int, workers: int) -> dict[str
         for line in run(config, "outlets", "--json").stdout.splitlines():
             dispositions.update(json.loads(line)["counts"])
         for site in sites.values():
-            site.forget()
+            site.forget_requests()
         run(config, "crawl", "--all")
         refetched = sum(
             request.path.partition("?")[0] in paths[language]
             for language, site in sites.items()
-            for request in site.asked
+            for request in site.recorded_requests
         )
         return {
             "summary": result.stdout,

@@ -134,7 +134,7 @@ async def result_of(fetcher: Any, outlet: Outlet, url: str) -> str:
     try:
         page = await fetcher.page(outlet, url)
     except FetchError as error:
-        return error.kind
+        return error.label
     text = page.body.decode()
     return "read" if f"<p>{pages.PARAGRAPHS[-1]}" in text.partition("<script>")[0] else "unwritten"
 

@@ -1,4 +1,4 @@
-"""Written dates: names of zones and months, and which of two numbers is the day."""
+"""Names of time zones and months in many languages, and the order of day and month in dates such as 05/11/2026."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
-#: Zones by their written abbreviation.
-ZONES: dict[str, tzinfo] = {
+#: Time zones by the abbreviation that pages write behind a time.
+TIMEZONE_BY_ABBREVIATION: dict[str, tzinfo] = {
     name: timezone(timedelta(hours=hours))
     for name, hours in {
         "UTC": 0, "GMT": 0, "Z": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8,
         "PDT": -7, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "MEZ": 1, "MESZ": 2, "EET": 2, "EEST": 3, "MSK": 3,
         "BST": 1, "IST": 5.5, "JST": 9, "KST": 9, "HKT": 8, "SGT": 8, "AEST": 10, "AEDT": 11, "WIB": 7,
     }.items()
-} | {  # local time, standard or daylight saving
+} | {  # ET, CT, MT and PT do not state whether daylight saving time applies: the date decides
     "ET": ZoneInfo("America/New_York"), "CT": ZoneInfo("America/Chicago"),
     "MT": ZoneInfo("America/Denver"), "PT": ZoneInfo("America/Los_Angeles"),
 }  # fmt: skip
-_MONTH_NAMES = (
+# Each string holds the twelve months of a language in order.
+_MONTH_NAME_LISTS = (
     # en
     "january february march april may june july august september october november december",
     "jan feb mar apr may jun jul aug sep oct nov dec",
@@ -69,46 +70,53 @@ _MONTH_NAMES = (
     # hi
     "जनवरी फरवरी मार्च अप्रैल मई जून जुलाई अगस्त सितंबर अक्टूबर नवंबर दिसंबर",
 )
-#: Numbers of the months by their written name, in full and abbreviated.
-MONTHS = {word: number for names in _MONTH_NAMES for number, word in enumerate(names.split(), 1)}
-_NON_ASCII_DIGIT = re.compile(r"(?![0-9])\d")
-_NUMERIC_DATE = re.compile(r"(?<![\d./-])(\d{1,2})([./-])(\d{1,2})[./-](\d{4})(?!\d)[,\s|-]*")
-_MONTH_FIRST_COUNTRIES = frozenset({"US", "PH"})
+#: Numbers of the months (1 to 12) by their lower-case name or abbreviation, in all languages above.
+MONTH_NUMBER_BY_NAME = {word: number for names in _MONTH_NAME_LISTS for number, word in enumerate(names.split(), 1)}
+_NON_ASCII_DIGIT_PATTERN = re.compile(r"(?![0-9])\d")
+# Such as 5.11.2026 or 05/11/2026, with the separators that follow.
+_NUMERIC_DATE_PATTERN = re.compile(r"(?<![\d./-])(\d{1,2})([./-])(\d{1,2})[./-](\d{4})(?!\d)[,\s|-]*")
+_MONTH_FIRST_COUNTRY_CODES = frozenset({"US", "PH"})  # write 05/11/2026 for May 11
 
 
-def ascii_digits(text: str) -> str:
-    """The text with the digits of all scripts replaced by 0 to 9."""
-    return text if text.isascii() else _NON_ASCII_DIGIT.sub(lambda digit: str(int(digit[0])), text)
+def with_ascii_digits(text: str) -> str:
+    """Returns the text with the decimal digits of all scripts replaced by 0 to 9."""
+    return text if text.isascii() else _NON_ASCII_DIGIT_PATTERN.sub(lambda digit: str(int(digit[0])), text)
 
 
-def day_of(numbers: tuple[int, int, int], *, dotted: bool, country: str | None, latest: datetime) -> datetime:
-    """Returns the day that is written as two numbers and a year.
+def resolve_numeric_date(
+    numbers: tuple[int, int, int], *, dotted: bool, country: str | None, latest: datetime
+) -> datetime:
+    """Returns the date, at 00:00 UTC, that is written as two numbers and a year, such as 05/11/2026.
 
-    The month comes first in the United States and the Philippines; the day comes first elsewhere, and always if the
-    numbers are ``dotted``.  Without a country, the day is the later of both interpretations that is not after
-    ``latest``.  Raises ValueError if there is no such day.
+    A number above 12 is the day.  Otherwise the month comes first in the United States and the Philippines; the day
+    comes first in other countries, and always if dots separate the numbers (``dotted``).  Without a country, returns
+    the later of both interpretations that is not after ``latest``; day first if both are later.  Raises ValueError if
+    the date does not exist.
     """
     first, second, year = numbers
-    by_day, by_month = (second, first), (first, second)
+    day_first, month_first = (second, first), (first, second)
     if first > 12 or second > 12:
-        order = by_day if first > 12 else by_month
-    elif dotted or (country and country.upper() not in _MONTH_FIRST_COUNTRIES):
-        order = by_day
+        order = day_first if first > 12 else month_first
+    elif dotted or (country and country.upper() not in _MONTH_FIRST_COUNTRY_CODES):
+        order = day_first
     elif country:
-        order = by_month
+        order = month_first
     else:
-        order = max((o for o in (by_day, by_month) if datetime(year, *o, tzinfo=UTC) <= latest), default=by_day)
+        order = max(
+            (o for o in (day_first, month_first) if datetime(year, *o, tzinfo=UTC) <= latest), default=day_first
+        )
     return datetime(year, *order, tzinfo=UTC)
 
 
-def with_iso_day(text: str, *, country: str | None, latest: datetime) -> str:
-    """Returns the text with a day that is written as two numbers and a year in ISO form, see `day_of`.
+def with_iso_date(text: str, *, country: str | None, latest: datetime) -> str:
+    """Returns the text with its first date of the form 05/11/2026 rewritten as 2026-11-05 and a space.
 
-    Raises ValueError if there is no such day.
+    Returns the text unchanged if it holds no such date.  `resolve_numeric_date` decides which number is the day.
+    Raises ValueError if the date does not exist.
     """
-    match = _NUMERIC_DATE.search(text)
+    match = _NUMERIC_DATE_PATTERN.search(text)
     if not match:
         return text
     first, mark, second, year = match.groups()
-    day = day_of((int(first), int(second), int(year)), dotted=mark == ".", country=country, latest=latest)
+    day = resolve_numeric_date((int(first), int(second), int(year)), dotted=mark == ".", country=country, latest=latest)
     return f"{text[: match.start()]}{day:%Y-%m-%d} {text[match.end() :]}"

@@ -1,4 +1,4 @@
-"""Compares two versions of a story: for alerts, which match only added text, and for display."""
+"""Compares two versions of a story: finds added sentences for alerts, and changed words for display."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from monitor.models import normalize_text
-from monitor.similarity import UNSPACED_SCRIPTS
+from monitor.similarity import UNSPACED_CHARACTER_CLASS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -17,18 +17,20 @@ if TYPE_CHECKING:
 
 ChangeKind: TypeAlias = Literal["same", "removed", "added"]
 
-# A sentence ends at its marks, with closing quotes, before white space (none follows in Chinese and Japanese).  Runs of
-# marks are matched possessively: a line of marks alone must not take quadratic time.
-_SENTENCE_END = re.compile(r"(?<![.!?…।॥؟۔])([.!?…।॥؟۔]++)[\"'”’»)\]]*+(?=\s|$)|([。！？]++)[”’」』）]*+")
-# The units of comparison: words, and single characters in scripts without spaces.
-_UNIT = re.compile(rf"{UNSPACED_SCRIPTS}|(?:(?!{UNSPACED_SCRIPTS})\S)+")
-_UNIT_OR_SEPARATOR = re.compile(rf"\s+|{UNSPACED_SCRIPTS}|(?:(?!{UNSPACED_SCRIPTS})[^\W_])+|.")
-EDITED_SENTENCE_SIMILARITY = 0.6  # from which on a sentence is a correction of a removed one, not an addition
-# Larger changes count as a rewrite that is all new: comparing each sentence with each would take seconds.
-MAX_PAIRED_SENTENCES = 200
+# The end of a sentence: one or more final marks and closing quotes, then white space or the end of the text; Chinese
+# and Japanese marks need no white space.  The possessive ++ keeps a line of such marks from taking quadratic time.
+_SENTENCE_END_PATTERN = re.compile(r"(?<![.!?…।॥؟۔])([.!?…।॥؟۔]++)[\"'”’»)\]]*+(?=\s|$)|([。！？]++)[”’」』）]*+")
+# A run of characters without spaces; in scripts that write no spaces (Chinese, Japanese, Thai), a single character.
+_WORD_OR_UNSPACED_CHARACTER_PATTERN = re.compile(rf"{UNSPACED_CHARACTER_CLASS}|(?:(?!{UNSPACED_CHARACTER_CLASS})\S)+")
+# White space, a word, a character of a script without spaces, or a punctuation mark: together they cover the text.
+_DIFF_TOKEN_PATTERN = re.compile(rf"\s+|{UNSPACED_CHARACTER_CLASS}|(?:(?!{UNSPACED_CHARACTER_CLASS})[^\W_])+|.")
+MIN_CORRECTION_SIMILARITY = 0.6  # SequenceMatcher ratio; a new sentence this like a removed one is its correction
+# Limits for comparing each removed sentence with each added one, which takes seconds for large changes.  A limit bounds
+# the geometric mean of the removed and the added number; above it, each new sentence counts as added.
+MAX_COMPARED_SENTENCES = 200
 MAX_COMPARED_WORDS = 4000
-# A line with a number of readers or an age, which changes by itself.
-_COUNTER_PHRASES = {
+# Parts of a line that states a number of readers or an age ("5 minutes ago"), which changes without an edit.
+_COUNTER_OR_AGE_PATTERNS_BY_LANGUAGE = {
     "de": (
         r"\b(?:aktualisiert|aufrufe)\b",
         r"\bvor \d+ (?:sekunden|minuten|stunden?|tag)",
@@ -65,51 +67,64 @@ _COUNTER_PHRASES = {
         r"阅读|浏览|閱讀|瀏覽",
     ),
 }
-_COUNTER = re.compile("|".join(phrase for phrases in _COUNTER_PHRASES.values() for phrase in phrases), re.IGNORECASE)
-_TIME_OF_DAY = re.compile(r"(?<![\d:])\d{1,2}:\d\d(?![\d:])")
-_FULL_WORD = re.compile(r"(?=[^\W\d_]*[^\W\d_A-ZА-Я])[^\W\d_]{4,}")  # four letters or more and not all capitals
-_NUMBER = re.compile(r"\d+(?:[.,'’\u00a0\u202f ]\d+)*")
-MAX_COUNTER_CHARACTERS = 120
+_COUNTER_OR_AGE_PATTERN = re.compile(
+    "|".join(phrase for phrases in _COUNTER_OR_AGE_PATTERNS_BY_LANGUAGE.values() for phrase in phrases), re.IGNORECASE
+)
+_TIME_OF_DAY_PATTERN = re.compile(r"(?<![\d:])\d{1,2}:\d\d(?![\d:])")
+# Four or more letters, one of them lower-case; "UTC" and "CEST" do not match.
+_UNABBREVIATED_WORD_PATTERN = re.compile(r"(?=[^\W\d_]*[^\W\d_A-ZА-Я])[^\W\d_]{4,}")
+_NUMBER_PATTERN = re.compile(r"\d+(?:[.,'’\u00a0\u202f ]\d+)*")
+MAX_COUNTER_LINE_CHARACTERS = 120  # a line this long or longer is text, even if it holds a counter
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A run of words that stayed, was removed or was added."""
+    """A run of text that both versions share (same), or that only the old (removed) or the new one (added) holds."""
 
     kind: ChangeKind
     text: str
 
 
-def sentences(text: str) -> list[str]:
-    """The sentences of a text, stripped, without empty ones."""
-    return [stripped for line in text.split("\n") for sentence in _of_line(line) if (stripped := sentence.strip())]
+def split_sentences(text: str) -> list[str]:
+    """Returns the sentences of a text in order, without surrounding white space; each line break ends a sentence."""
+    return [
+        stripped for line in text.split("\n") for sentence in _sentences_of_line(line) if (stripped := sentence.strip())
+    ]
 
 
-def _of_line(line: str) -> Iterator[str]:
+def _sentences_of_line(line: str) -> Iterator[str]:
+    """Yields the consecutive sentences of a line, with their white space; they may be empty."""
     start = 0
-    for end in _SENTENCE_END.finditer(line):
+    for end in _SENTENCE_END_PATTERN.finditer(line):
         if end.start() == start and len(end[1] or end[2]) == 1:
-            continue  # a mark with no text before it
+            continue  # a single mark with no text before it belongs to the next sentence
         yield line[start : end.end()]
         start = end.end()
     yield line[start:]
 
 
 def added_sentences(old: str, new: str) -> str:
-    """Returns the sentences of ``new`` that ``old`` lacks, one a line, without those that correct a removed one."""
-    before, after = sentences(old), sentences(new)
+    """Returns the sentences of the text ``new`` that the text ``old`` lacks, one per line; "" if there are none.
+
+    Leaves out a sentence that is a corrected version of one that ``new`` removed, see `MIN_CORRECTION_SIMILARITY`.
+    """
+    before, after = split_sentences(old), split_sentences(new)
     old_set, new_set = set(before), set(after)
-    removed = [_UNIT.findall(sentence) for sentence in before if sentence not in new_set]
+    removed = [_WORD_OR_UNSPACED_CHARACTER_PATTERN.findall(sentence) for sentence in before if sentence not in new_set]
     added = [sentence for sentence in after if sentence not in old_set]
-    few = len(removed) * len(added) <= MAX_PAIRED_SENTENCES**2
-    if few and sum(map(len, removed)) * sum(len(_UNIT.findall(s)) for s in added) <= MAX_COMPARED_WORDS**2:
+    is_small_change = len(removed) * len(added) <= MAX_COMPARED_SENTENCES**2
+    if (
+        is_small_change
+        and sum(map(len, removed)) * sum(len(_WORD_OR_UNSPACED_CHARACTER_PATTERN.findall(s)) for s in added)
+        <= MAX_COMPARED_WORDS**2
+    ):
         added = [sentence for sentence in added if not _is_correction(sentence, removed)]
     return "\n".join(added)
 
 
-def differences(old: str, new: str) -> Iterator[Change]:
-    """Yields the changes in words that lead from ``old`` to ``new``, in order."""
-    before, after = _UNIT_OR_SEPARATOR.findall(old), _UNIT_OR_SEPARATOR.findall(new)
+def word_changes(old: str, new: str) -> Iterator[Change]:
+    """Yields a word-by-word diff of two texts in order: the unchanged, removed and added runs of words."""
+    before, after = _DIFF_TOKEN_PATTERN.findall(old), _DIFF_TOKEN_PATTERN.findall(new)
     for tag, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if tag == "equal":
             yield Change("same", "".join(before[a:b]))
@@ -120,42 +135,47 @@ def differences(old: str, new: str) -> Iterator[Change]:
             yield Change("added", "".join(after[c:d]))
 
 
-def is_changed(stored: Story, fetched: Story, *, boilerplate: Sequence[str] = ()) -> bool:
-    """Returns True if the title or the text differs for a reader.
+def has_changed_text(stored: Story, fetched: Story, *, boilerplate: Sequence[str] = ()) -> bool:
+    """Returns True if title or text of the fetched version differ from the stored version.
 
-    Ignores white space, the stored paragraphs that are ``boilerplate`` by now, and the numbers in a line that counts
-    readers or states an age.
+    Ignores differences in white space, stored lines that occur in ``boilerplate`` (texts recognized as boilerplate
+    after the version was stored), and numbers in a line that counts readers or states an age or a time of day.
     """
     ignored = {line for block in boilerplate for line in normalize_text(block).splitlines()}
     before = [line for line in stored.text.splitlines() if line not in ignored]
-    return (stored.title.split(), _stable_words(before)) != (
+    return (stored.title.split(), _words_with_counters_zeroed(before)) != (
         fetched.title.split(),
-        _stable_words(fetched.text.splitlines()),
+        _words_with_counters_zeroed(fetched.text.splitlines()),
     )
 
 
-def _stable_words(lines: Iterable[str]) -> list[str]:
-    """The words of the lines, with the numbers of counters replaced by 0."""
-    return [word for line in lines for word in (_NUMBER.sub("0", line) if _is_counter(line) else line).split()]
+def _words_with_counters_zeroed(lines: Iterable[str]) -> list[str]:
+    """Returns all words of the lines in order; in a line that `_is_counter_line` recognizes, each number becomes 0."""
+    return [
+        word for line in lines for word in (_NUMBER_PATTERN.sub("0", line) if _is_counter_line(line) else line).split()
+    ]
 
 
-def _is_counter(line: str) -> bool:
-    """Returns True if the line counts readers, or states an age or a time of day without a sentence around it."""
-    if len(line) >= MAX_COUNTER_CHARACTERS or not any(map(str.isdigit, line)):
+def _is_counter_line(line: str) -> bool:
+    """Returns True if a short line holds a count of readers or an age, or a time of day and no unabbreviated word."""
+    if len(line) >= MAX_COUNTER_LINE_CHARACTERS or not any(map(str.isdigit, line)):
         return False
-    return bool(_COUNTER.search(line) or (_TIME_OF_DAY.search(line) and not _FULL_WORD.search(line)))
+    return bool(
+        _COUNTER_OR_AGE_PATTERN.search(line)
+        or (_TIME_OF_DAY_PATTERN.search(line) and not _UNABBREVIATED_WORD_PATTERN.search(line))
+    )
 
 
 def _is_correction(sentence: str, removed: Iterable[list[str]]) -> bool:
-    """Returns True if most words of the sentence are those of a removed sentence, in the same order."""
-    # A SequenceMatcher caches its analysis of the second sequence.
-    matcher = SequenceMatcher(None, [], _UNIT.findall(sentence), autojunk=False)
+    """Returns True if the sentence shares most words, in the same order, with one of the ``removed`` sentences."""
+    # The sentence is the second sequence: SequenceMatcher analyses that one once for all comparisons.
+    matcher = SequenceMatcher(None, [], _WORD_OR_UNSPACED_CHARACTER_PATTERN.findall(sentence), autojunk=False)
     for words in removed:
         matcher.set_seq1(words)
         if (
-            matcher.real_quick_ratio() >= EDITED_SENTENCE_SIMILARITY
-            and matcher.quick_ratio() >= EDITED_SENTENCE_SIMILARITY
-            and matcher.ratio() >= EDITED_SENTENCE_SIMILARITY
+            matcher.real_quick_ratio() >= MIN_CORRECTION_SIMILARITY
+            and matcher.quick_ratio() >= MIN_CORRECTION_SIMILARITY
+            and matcher.ratio() >= MIN_CORRECTION_SIMILARITY
         ):
             return True
     return False

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_dispatcher(store: Store, config: Config, *, now: Callable[[], datetime] = clock) -> Iterator[Dispatcher]:
-    """Opens a dispatcher; without ``mail.url`` it only counts what is due.  Connections are made when first needed."""
+    """Yields a dispatcher for the configured channel, and closes the channel's connection afterwards.
+
+    Without ``mail.url`` the dispatcher sends nothing and only counts due notifications.  Connects at the first message.
+    """
     if config.mail.url is None:
         yield Dispatcher(store, config, None, now=now)
         return

@@ -1,20 +1,20 @@
-"""The error tree of the monitor.
+"""The exception classes of the monitor.
 
-MonitorError                     one line for the user, and what to do next
-├── ConfigError                  faults in monitor.yaml or the environment, all at once
+MonitorError                     base class: one line for the user, with a hint
+├── ConfigError                  invalid configuration; lists all faults of monitor.yaml and environment
 ├── QueryError                   a query that does not parse, with its column and a hint
 ├── StoreError
-│   ├── StoreUnavailable         no answer, or overloaded: wait and try again
-│   └── StoreRefused             the store refuses: wrong password, wrong server, newer schema
-├── LeaseLost                    another process holds the outlet: stop, write nothing
-├── FetchError                   a page or feed that could not be fetched, with its kind
-├── ExtractionError              a page that crashed, hung or failed in its worker
-├── KibanaError                  Kibana does not answer, refuses, or rejects an object
-├── RenderingUnavailable         the rendering engine of an outlet is missing
+│   ├── StoreUnavailable         the store does not answer or is overloaded: retry later
+│   └── StoreRefused             a retry is useless: wrong password, wrong server, newer schema
+├── LeaseLost                    another process took over the outlet: stop, write nothing
+├── FetchError                   a page or feed could not be fetched
+├── ExtractionError              extraction of a page crashed, timed out or failed
+├── KibanaError                  Kibana does not answer, refuses the import, or rejects an object
+├── RenderingUnavailable         the rendering engine of an outlet is not installed or does not answer
 └── DeliveryError
-    ├── DeliveryUnavailable      not delivered: try again later
-    │   └── DeliveryUnknown      perhaps delivered: try again under the same message id
-    └── DeliveryRefused          rejected permanently
+    ├── DeliveryUnavailable      the message was not delivered: retry later
+    │   └── DeliveryUnknown      the message may be delivered: retry with the same message id
+    └── DeliveryRefused          the server rejects the message permanently
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from monitor.failures import FailureKind
+
 
 class MonitorError(Exception):
-    """An error that is reported to the user in one line; ``hint`` names the next step."""
+    """Base class of errors that are reported to the user in one line; ``hint`` says what the user can do."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -38,7 +40,7 @@ class MonitorError(Exception):
 
 
 class ConfigError(MonitorError):
-    """The configuration is invalid; ``faults`` has one line per fault, each with its location."""
+    """The configuration is invalid; ``faults`` holds one line per fault, each with its place in the file."""
 
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__("\n".join(faults))
@@ -46,7 +48,7 @@ class ConfigError(MonitorError):
 
 
 class QueryError(MonitorError):
-    """A query is invalid; ``column`` counts from 1."""
+    """A query is invalid; ``column`` is the position of the fault in its text, counted from 1."""
 
     def __init__(self, message: str, *, column: int, hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -58,7 +60,7 @@ class QueryError(MonitorError):
 
 
 class StoreError(MonitorError):
-    """A call of the store failed."""
+    """A store call failed; base class of the two ways in which it can fail."""
 
 
 class StoreUnavailable(StoreError):
@@ -66,33 +68,45 @@ class StoreUnavailable(StoreError):
 
 
 class StoreRefused(StoreError):
-    """The store refuses the call; it fails again until something is changed."""
+    """The store refuses the call, and will until its settings, its data or the configuration change."""
 
 
 class LeaseLost(MonitorError):
-    """Another process took over the outlet and does the work that is not written yet."""
+    """Another process took over the outlet's lease; it repeats the work that this process has not written."""
 
 
 class FetchError(MonitorError):
-    """A page or feed could not be fetched; ``kind`` is the reason in one word, for counting.
+    """A page or feed could not be fetched.
 
-    ``permanent`` is True if a retry is useless (404, forbidden by robots.txt).
-    ``retry_after`` is the delay that the server asked for, in seconds, or None.
+    ``status`` is the status of the response if it is the reason.  ``retry_after`` is the delay that the server asked
+    for, in seconds, or None.
     """
 
-    def __init__(self, message: str, *, kind: str, permanent: bool = False, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, kind: FailureKind, status: int | None = None, retry_after: float | None = None
+    ) -> None:
         super().__init__(message)
         self.kind = kind
-        self.permanent = permanent
+        self.status = status
         self.retry_after = retry_after
+
+    @property
+    def label(self) -> str:
+        """The name of the failure that is counted, stored and printed: of the kind, or with the exact status."""
+        return self.kind.label if self.status is None else f"http-{self.status}"
 
 
 class ExtractionError(MonitorError):
-    """Extraction of a page failed in the worker; ``kind`` is timeout, crash or error."""
+    """Extraction of a page failed in the worker."""
 
-    def __init__(self, message: str, *, kind: str) -> None:
+    def __init__(self, message: str, *, kind: FailureKind) -> None:
         super().__init__(message)
         self.kind = kind
+
+    @property
+    def label(self) -> str:
+        """The name of the failure that is counted, stored and printed."""
+        return self.kind.label
 
 
 class RenderingUnavailable(MonitorError):
@@ -104,16 +118,16 @@ class KibanaError(MonitorError):
 
 
 class DeliveryError(MonitorError):
-    """A message was not delivered."""
+    """A message was not delivered; base class of the ways in which delivery can fail."""
 
 
 class DeliveryUnavailable(DeliveryError):
-    """The server does not answer or asks to retry later; the message stays in the outbox."""
+    """The receiving server does not answer or asks to retry later; the message stays in the outbox."""
 
 
 class DeliveryUnknown(DeliveryUnavailable):
-    """The connection broke after the message was transmitted: it may have been accepted."""
+    """The connection broke after the message was sent: the server may have accepted it."""
 
 
 class DeliveryRefused(DeliveryError):
-    """The server rejects this message, or the settings, permanently."""
+    """The receiving server permanently rejects the message or the channel's settings (login, address)."""

@@ -1,9 +1,10 @@
-"""The data of the monitor, without I/O.
+"""The data classes that the packages of the monitor exchange; no function here does I/O.
 
 A Candidate is fetched as a Page, extracted to an Article and stored as a Story; each Hit of an alert puts a
 Notification into the outbox.
 
-All times are UTC and aware."""
+All datetimes are timezone-aware and in UTC.
+"""
 
 from __future__ import annotations
 
@@ -18,31 +19,32 @@ Json: TypeAlias = dict[str, Any]
 
 
 class Disposition(enum.StrEnum):
-    """How a fetched page ended; every page ends in exactly one disposition."""
+    """What became of a candidate or fetched page; each gets exactly one disposition."""
 
     STORED = "stored"  # a new story
     UPDATED = "updated"  # a stored story whose title or text changed: a new version
     UNCHANGED = "unchanged"  # a stored story was fetched again and has not changed
-    DUPLICATE = "duplicate"  # another URL of a stored story
-    OFF_TOPIC = "off-topic"  # a story that matches no topic and no alert, with keep: matching
-    NOT_ARTICLE = "not-an-article"  # an index, video, login or error page
-    TOO_OLD = "too-old"  # published before max_age, according to the page
+    DUPLICATE = "duplicate"  # the page belongs to a story that is stored under another URL
+    OFF_TOPIC = "off-topic"  # not stored: with "keep: matching", the story matches no topic and no alert
+    NOT_ARTICLE = "not-an-article"  # the page is an index, video, login, error or other page without a story
+    TOO_OLD = "too-old"  # the page states a publication time before the configured max_age
     FAILED = "failed"  # not fetched, not extracted or not stored; Outcome.kind gives the reason
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """A disposition with its reason: ``kind`` in one word for counting (``http-404``, ``robots``, ``timeout``),
-    ``detail`` as text for people."""
+    """A disposition with its reason: ``kind`` is one word for counting (``http-404``, ``robots``, ``timeout``),
+    ``detail`` is text for people.  ``next_at`` is the time of the next fetch of the page; ingest sets it."""
 
     disposition: Disposition
     kind: str = ""
     detail: str = ""
+    next_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
-    """A URL that a feed, sitemap or section page lists as a story, with the metadata given there."""
+    """A URL that a feed, sitemap or section page lists as a story, with the title, time and language stated there."""
 
     url: str
     outlet: str
@@ -56,16 +58,16 @@ class Candidate:
 class FrontierEntry:
     """The crawl state of one URL.
 
-    The URL is due from ``next_at`` on; None means that it is finished.
+    The URL is to be fetched at ``next_at`` or later; None means that it is never fetched again.
     """
 
     id: str  # story id of the candidate's URL
     candidate: Candidate
     first_seen_at: datetime
     next_at: datetime | None
-    attempts: int = 0  # failures since the last success
-    rechecks: int = 0  # times a stored story was fetched again
-    story: str | None = None  # id of the story that this URL belongs to
+    attempts: int = 0  # failed fetches since the last success
+    rechecks: int = 0  # times that the URL was fetched again after its story was stored
+    story: str | None = None  # id of the stored story at this URL
     etag: str | None = None
     last_modified: str | None = None
 
@@ -75,22 +77,23 @@ class Page:
     """A fetched document, from plain HTTP or a rendering engine."""
 
     url: str  # after redirects
-    body: bytes  # decompressed
+    body: bytes  # without transfer and content encoding (decompressed)
     fetched_at: datetime
     status: int = 200
     content_type: str = ""
     encoding: str | None = None  # from the Content-Type header
-    engine: str = "none"  # none, splash or playwright
+    engine: str = "none"  # rendering engine: none, splash or playwright
     etag: str | None = None
     last_modified: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Article:
-    """The article on one page, as extraction found it.
+    """The article that extraction found on one page.
 
-    ``flags`` are among ``truncated``, ``paywall``, ``consent``, ``live``; ``method`` names the text extractor used.
-    ``block_hashes`` are hashes of the paragraphs with their position in the page; boilerplate is learned from them.
+    ``flags`` are among ``truncated``, ``paywall``, ``consent`` and ``live``, see `page_kinds.story_flags`.  ``method``
+    is the way by which the text was found: selector, json-ld, markup, blocks or trafilatura.  ``block_hashes`` holds
+    one hash per paragraph, of its text and the elements around it; the outlet's boilerplate is learned from them.
     """
 
     title: str
@@ -106,12 +109,15 @@ class Article:
     method: str = ""
     flags: tuple[str, ...] = ()
     block_hashes: tuple[str, ...] = ()
-    boilerplate: tuple[str, ...] = ()  # paragraphs removed as the outlet's boilerplate
+    boilerplate: tuple[str, ...] = ()  # texts of the paragraphs that were removed as boilerplate of the outlet
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NotArticle:
-    """A page without an article; ``kind`` is index, tag, video, login, error, consent, empty, script or media."""
+    """A page without an article.
+
+    ``kind`` is index, tag, video, login, error, consent, empty, script or media; ``detail`` is text for people.
+    """
 
     kind: str
     detail: str = ""
@@ -119,7 +125,7 @@ class NotArticle:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Story:
-    """A story under the field names that every store, command and export uses."""
+    """A stored article; every store, command and export uses these field names."""
 
     id: str
     url: str
@@ -140,20 +146,20 @@ class Story:
     word_count: int = 0
     topics: tuple[str, ...] = ()
     alerts: tuple[str, ...] = ()
-    cluster: str = ""  # id of the first story of its near-duplicates, which may be this one
+    cluster: str = ""  # id of the first story in its group of near-duplicates, which may be the story's own id
     version: int = 1
-    method: str = ""  # with ``flags`` under "extraction" in JSON
+    method: str = ""  # in JSON, ``method`` and ``flags`` are nested in "extraction"
     flags: tuple[str, ...] = ()
 
     def normalized(self) -> Story:
-        """Returns the story with title, text and authors normalized as queries are, see `normalize_text`."""
+        """Returns a copy with title, text and authors passed through `normalize_text`, as queries are."""
         stored_texts = self.title, self.text, *self.authors
         title, text, *authors = map(normalize_text, stored_texts)
         same = (title, text, *authors) == stored_texts
         return self if same else replace(self, title=title, text=text, authors=tuple(authors))
 
     def to_json(self) -> Json:
-        """Returns the story under its public field names, times as RFC 3339, ready for ``json.dumps``."""
+        """Returns the story as a dict for ``json.dumps``: the field names, with times as RFC 3339 strings."""
         data = asdict(self)
         data["extraction"] = {"method": data.pop("method"), "flags": list(data.pop("flags"))}
         for name, value in data.items():
@@ -165,9 +171,10 @@ class Story:
 
     @classmethod
     def from_json(cls, data: Json) -> Story:
-        """Reads what `to_json` returns; ignores unknown fields, so that exports of newer versions can be read.
+        """Returns the Story that a dict from `to_json` describes; ignores unknown fields, which newer versions may
+        write.
 
-        Raises KeyError, TypeError or ValueError if the data are not a story.
+        Raises KeyError, TypeError or ValueError if the dict does not describe a story.
         """
         extraction = data.get("extraction") or {}
         values: Json = {
@@ -178,21 +185,21 @@ class Story:
             value = data.get(name)
             if name in values or value is None:
                 continue
-            if name in _TIMES:
+            if name in _STORY_TIME_FIELDS:
                 value = from_rfc3339(value)
-            elif name in _LISTS:
+            elif name in _STORY_TUPLE_FIELDS:
                 value = tuple(value)
             values[name] = value
         return cls(**values)
 
 
-_TIMES = frozenset({"first_seen_at", "fetched_at", "updated_at", "published_at", "modified_at"})
-_LISTS = frozenset({"authors", "tags", "topics", "alerts"})
+_STORY_TIME_FIELDS = frozenset({"first_seen_at", "fetched_at", "updated_at", "published_at", "modified_at"})
+_STORY_TUPLE_FIELDS = frozenset({"authors", "tags", "topics", "alerts"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hit:
-    """One alert that matched one version of one story."""
+    """A match of one alert in one version of one story."""
 
     alert: str
     story: str
@@ -203,47 +210,51 @@ class Hit:
     matched_at: datetime
     published_at: datetime | None = None
     language: str | None = None
-    context: str = ""  # the words around the first match
+    context: str = ""  # the first matching words in the text, with a few words before and after them
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Notification:
-    """One hit that waits in the outbox.  Its key is (alert, story, version), so putting it twice has no effect."""
+    """A hit that waits in the outbox for delivery.
+
+    The outbox holds one notification per alert, story and version; adding the same one again has no effect.
+    """
 
     alert: str
     story: str
     version: int
-    to: tuple[str, ...]  # recipients that have not received it
+    to: tuple[str, ...]  # recipients that have not received the message yet
     due_at: datetime
     created_at: datetime
     attempts: int = 0
-    message_id: str | None = None  # of the first attempt, so that a repeat carries the same
+    message_id: str | None = None  # Message-ID header of the first attempt; repeated attempts send the same
     error: str = ""
 
     @property
     def key(self) -> tuple[str, str, int]:
+        """The notification's key in the outbox: alert, story id and version."""
         return self.alert, self.story, self.version
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageCommit:
-    """Everything that one fetched page changes in the store, written as a unit."""
+    """All changes that one fetched page makes in the store; a store writes all of them or none."""
 
-    entry: FrontierEntry  # the new state
+    entry: FrontierEntry  # the new state of the page's URL
     outcome: Outcome
-    story: Story | None = None  # the new version, or None if no story changes
-    aliases: tuple[str, ...] = ()  # ids of other URLs of the story, which need no fetch
+    story: Story | None = None  # the new or changed story; None if no story changes
+    aliases: tuple[str, ...] = ()  # story ids of further URLs of the story, which are then never fetched
     signature: tuple[int, ...] = ()  # of the story's text, see similarity.py
     hits: tuple[Hit, ...] = ()
     notifications: tuple[Notification, ...] = ()
 
 
 class CommitResult(enum.Enum):
-    """How a store answered one PageCommit."""
+    """What a store did with one PageCommit."""
 
     WRITTEN = "written"
-    CONFLICT = "conflict"  # another writer changed the story first: nothing is written, decide again
-    REJECTED = "rejected"  # the server refuses the story: it becomes a dead letter, its frontier entry is finished
+    CONFLICT = "conflict"  # nothing was written, because another process changed the story: the caller decides anew
+    REJECTED = "rejected"  # the server refused the story: it became a dead letter, and its URL is not fetched again
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -253,17 +264,71 @@ class SourceState:
     kind: str  # feed, sitemap or section
     etag: str | None = None
     last_modified: str | None = None
-    fetched_at: datetime | None = None  # of the last complete answer; a 304 does not count
-    failures: int = 0
-    error: str = ""
+    fetched_at: datetime | None = None  # time of the last response with a body (not 304)
+    failures: int = 0  # failed fetches since the last success
+    error: str = ""  # message of the last failure
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceDiscovery:
+    """The sources that were found on the site of an outlet that configures none."""
+
+    at: datetime
+    sources: tuple[tuple[str, str], ...]  # kind and URL
+
+    def to_json(self) -> Json:
+        return {"at": rfc3339(self.at), "sources": [list(source) for source in self.sources]}
+
+    @classmethod
+    def from_json(cls, data: Json) -> SourceDiscovery:
+        """Reads what `to_json` returns.  Raises KeyError, TypeError or ValueError for anything else."""
+        sources = tuple((str(kind), str(url)) for kind, url in data["sources"])
+        return cls(at=from_rfc3339(data["at"]), sources=sources)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutletMemory:
+    """What polls learned about an outlet; a field is None until a poll has written it.
+
+    ``rendering`` and ``boilerplate`` are the JSON of `monitor.rendering.auto.EngineMemory` and
+    `monitor.extract.boilerplate.Boilerplate`.  ``unknown`` has the keys of other versions, which are stored again.
+    """
+
+    rendering: Json | None = None
+    boilerplate: Json | None = None
+    discovery: SourceDiscovery | None = None
+    unknown: Json = field(default_factory=dict)
+
+    def to_json(self) -> Json:
+        known = {
+            "rendering": self.rendering,
+            "boilerplate": self.boilerplate,
+            "found": self.discovery and self.discovery.to_json(),
+        }
+        return {**self.unknown, **{name: value for name, value in known.items() if value is not None}}
+
+    @classmethod
+    def from_json(cls, data: Json) -> OutletMemory:
+        """Reads what `to_json` returns.  Ignores a value that it cannot read: the next polls learn it again."""
+        unknown = dict(data)
+        rendering, boilerplate, found = (unknown.pop(name, None) for name in ("rendering", "boilerplate", "found"))
+        try:
+            discovery = SourceDiscovery.from_json(found) if found else None
+        except (KeyError, TypeError, ValueError):
+            discovery = None
+        return cls(
+            rendering=rendering if isinstance(rendering, dict) else None,
+            boilerplate=boilerplate if isinstance(boilerplate, dict) else None,
+            discovery=discovery,
+            unknown=unknown,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutletState:
-    """An outlet's crawl state: schedule, health, sources and lease.
+    """An outlet's crawl state: schedule, health, sources, memory and lease.
 
-    ``memory`` is JSON that components keep about the outlet between polls (rendering, boilerplate).
-    ``fencing_token`` changes with every lease; a store refuses writes that carry an old one.
+    ``fencing_token`` changes with every lease; a store refuses a write that carries an older token.
     """
 
     name: str
@@ -278,24 +343,27 @@ class OutletState:
     failures: float = 0.0  # weighted by kind: a timeout counts less than a 404
     error: str = ""
     sources: dict[str, SourceState] = field(default_factory=dict)
-    dispositions: dict[str, int] = field(default_factory=dict)  # pages by disposition since the outlet was added
-    memory: Json = field(default_factory=dict)
+    dispositions: dict[str, int] = field(default_factory=dict)  # number of pages by disposition, since the first poll
+    memory: OutletMemory = field(default_factory=OutletMemory)
 
 
-#: Invisible marks of writing direction, which would become part of a word.
-DIRECTION_MARKS = dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
-_DIRECTION_MARK = re.compile(f"[{''.join(map(chr, DIRECTION_MARKS))}]")
+#: Table for `str.translate` that deletes the invisible marks of writing direction; in a text they would break words.
+DIRECTION_MARK_DELETIONS = dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+_DIRECTION_MARK_PATTERN = re.compile(f"[{''.join(map(chr, DIRECTION_MARK_DELETIONS))}]")
 
 
 def normalize_text(text: str) -> str:
-    """Returns text in Unicode NFC (some outlets write й or が as two characters), without direction marks."""
-    if _DIRECTION_MARK.search(text):
-        text = text.translate(DIRECTION_MARKS)
+    """Returns the text in Unicode NFC and without invisible marks of writing direction.
+
+    NFC is needed because some outlets write й or が as two characters.
+    """
+    if _DIRECTION_MARK_PATTERN.search(text):
+        text = text.translate(DIRECTION_MARK_DELETIONS)
     return unicodedata.normalize("NFC", text)
 
 
 def now() -> datetime:
-    """Returns the current UTC time.  All code reads this clock, so that tests can replace it."""
+    """Returns the current time in UTC.  All code calls this function, so that tests can set the time."""
     return datetime.now(UTC)
 
 
@@ -305,6 +373,6 @@ def rfc3339(time: datetime) -> str:
 
 
 def from_rfc3339(text: str) -> datetime:
-    """Parses an RFC 3339 time with any offset; without one it is UTC.  Raises ValueError."""
+    """Returns the RFC 3339 time in UTC; a time without offset is taken as UTC.  Raises ValueError for other text."""
     time = datetime.fromisoformat(text)
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)

@@ -1,12 +1,16 @@
-"""Exports and imports stories, and copies all data of a monitor between stores.  Streams, so the size has no limit."""
+"""Exports stories to files, imports stories from files, and copies all records from one store to another.
 
-# ruff: noqa: SIM905  names read better in a line
+All functions process records in batches, so that memory use does not depend on the number of records.
+"""
+
+# ruff: noqa: SIM905  one string of column names is easier to read
 
 from __future__ import annotations
 
 import csv
 import gzip
 import io
+import re
 import zlib
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,7 +22,7 @@ import orjson
 from monitor.errors import MonitorError, StoreRefused
 from monitor.itertools_compat import batched
 from monitor.models import Candidate, FrontierEntry, Json, Story, now, rfc3339
-from monitor.store.protocol import History
+from monitor.store.protocol import StoryHistory
 from monitor.urls import story_id
 
 if TYPE_CHECKING:
@@ -29,85 +33,110 @@ if TYPE_CHECKING:
 
     from monitor.store import Store
 
-FORMATS = ("jsonl", "csv", "parquet")
-COLUMNS = (
+FILE_FORMATS = ("jsonl", "csv", "parquet")
+EXPORT_COLUMNS = (
     "id url outlet title text authors published_at modified_at first_seen_at fetched_at updated_at language country "
     "section tags image word_count topics alerts cluster version method flags"
 ).split()
-IMPORT_BATCH = 200
-PARQUET_ROW_GROUP = 1000  # rows held in memory at a time: some megabytes
+BATCH_RECORDS = 200  # records that an import or a copy stores in one call
+PARQUET_ROW_GROUP_ROWS = 1000  # rows in memory at a time, which take some megabytes
 
 _TEXT_FIELDS = ("id", "url", "outlet", "title", "text", "cluster", "method")
 _OPTIONAL_TEXT_FIELDS = ("language", "country", "section", "image")
 _LIST_FIELDS = ("authors", "tags", "topics", "alerts", "flags")
 _TIME_FIELDS = ("published_at", "modified_at", "first_seen_at", "fetched_at", "updated_at")
-_NUMBER_RANGES = {"word_count": (0, 2**31 - 1), "version": (1, 10_000)}  # history() reads one version at a time
+# (minimum, maximum) of number fields; the limit of version numbers bounds the work of `Store.history`.
+_NUMBER_FIELD_RANGES = {"word_count": (0, 2**31 - 1), "version": (1, 10_000)}
 
-MAX_ID_BYTES = 500  # Elasticsearch's limit is 512, and the version number is appended
-MAX_KEYWORD_BYTES = 8000  # of a value indexed as one term; Elasticsearch's limit of 32,766 counts it lower-cased
-MAX_CSV_CELL_CHARACTERS = 50_000_000  # Python's default limit is shorter than some stories
-_FORMULA_STARTS = {"=", "+", "-", "@", "\t", "\r"}  # a spreadsheet reads a cell that begins so as a formula
+MAX_ID_BYTES = 500  # UTF-8; Elasticsearch allows 512, and ids of earlier versions have the version number appended
+MAX_KEYWORD_BYTES = 8000  # UTF-8, of a value indexed as one term; Elasticsearch allows 32,766 after lower-casing
+MAX_CSV_CELL_CHARACTERS = 50_000_000  # Python's default of 131,072 is less than the text of some stories
+# Matches the start of a cell that a spreadsheet reads as a formula, or of one that is quoted already.
+_FORMULA_PATTERN = re.compile(r"'*[=+\-@\t\r]")
 _KEYWORD_FIELDS = ("url", "outlet", "language", "country", "section", "method", *_LIST_FIELDS)
 
 
 # ---- export
 
 
-def export(stories: Iterable[Story], out: BinaryIO, format_name: str) -> int:
-    """Writes stories in the order given.  Returns their number.
+def export_stories(stories: Iterable[Story], out: BinaryIO, format_name: str) -> int:
+    """Writes stories to a file in the given order and returns their number.
 
-    An export in id order, as `Store.scan` streams, can be resumed after the last id written.  A Parquet file is
-    complete only when this returns.  Raises MonitorError for an unknown format, or when its library is not installed.
+    An interrupted export in order of id, as `Store.scan` yields stories, can be resumed after the last id written.  A
+    Parquet file is readable only after this function has returned.  Raises MonitorError if ``format_name`` is not one
+    of `FILE_FORMATS`, or if the library for Parquet is not installed.
     """
     match format_name:
         case "jsonl":
-            return _consume(
+            return _exhaust_and_count(
                 out.write(orjson.dumps(story.to_json(), option=orjson.OPT_APPEND_NEWLINE)) for story in stories
             )
         case "csv":
-            return _to_csv(stories, out)
+            return _write_csv(stories, out)
         case "parquet":
-            return _to_parquet(stories, out)
+            return _write_parquet(stories, out)
         case _:
-            raise MonitorError(f"{format_name!r} is not a format", hint=f"one of {', '.join(FORMATS)}")
+            raise MonitorError(f"{format_name!r} is not a format", hint=f"one of {', '.join(FILE_FORMATS)}")
 
 
-def _to_csv(stories: Iterable[Story], out: BinaryIO) -> int:
+def _write_csv(stories: Iterable[Story], out: BinaryIO) -> int:
+    """Writes a header line and one CSV row for each story; returns the number of stories."""
     text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text)
-    writer.writerow(COLUMNS)
+    writer.writerow(EXPORT_COLUMNS)
     try:
-        return _consume(writer.writerow([_csv_cell(getattr(story, name)) for name in COLUMNS]) for story in stories)
+        return _exhaust_and_count(
+            writer.writerow([_format_csv_cell(getattr(story, name)) for name in EXPORT_COLUMNS]) for story in stories
+        )
     finally:
         text.detach()
 
 
-def _csv_cell(value: object) -> object:
-    """Formats a value for CSV.  Prefixes text that a spreadsheet would read as a formula with a single quote."""
+def _format_csv_cell(value: object) -> object:
+    """Formats a value for CSV.
+
+    Prefixes text that a spreadsheet would read as a formula with a single quote.  Lists are joined with "; ", or
+    written as a JSON array if they would not be the same list after the import.
+    """
     if isinstance(value, datetime):
         return rfc3339(value)
     if isinstance(value, tuple):
-        value = "; ".join(value)
-    if isinstance(value, str) and value[:1] in _FORMULA_STARTS:
+        joined = "; ".join(value)
+        value = joined if _split_list(joined) == [*value] else orjson.dumps(value).decode()
+    if isinstance(value, str) and _FORMULA_PATTERN.match(value):
         return f"'{value}"
     return value
 
 
-def _to_parquet(stories: Iterable[Story], out: BinaryIO) -> int:
+def _split_list(cell: str) -> list[str]:
+    """Parses the cell of a list: a JSON array, or items joined with "; "."""
+    if cell.startswith("["):
+        try:
+            items = orjson.loads(cell)
+        except orjson.JSONDecodeError:
+            pass  # an item that begins with a bracket
+        else:
+            if all(isinstance(item, str) for item in items):
+                return [*items]
+    return cell.split("; ") if cell else []
+
+
+def _write_parquet(stories: Iterable[Story], out: BinaryIO) -> int:
     pa = _import_pyarrow()
     from pyarrow import parquet
 
     schema = _parquet_schema()
     written = 0
     with parquet.ParquetWriter(out, schema, compression="zstd") as writer:
-        for group in batched(stories, PARQUET_ROW_GROUP):
-            rows = [{name: getattr(story, name) for name in COLUMNS} for story in group]
+        for group in batched(stories, PARQUET_ROW_GROUP_ROWS):
+            rows = [{name: getattr(story, name) for name in EXPORT_COLUMNS} for story in group]
             writer.write_table(pa.Table.from_pylist(rows, schema=schema))
             written += len(group)
     return written
 
 
 def _import_pyarrow() -> ModuleType:
+    """Returns the module pyarrow.  Raises MonitorError if it is not installed."""
     try:
         import pyarrow as pa
     except ImportError:
@@ -125,12 +154,13 @@ def _parquet_schema() -> pa.Schema:
         **dict.fromkeys((*_TEXT_FIELDS, *_OPTIONAL_TEXT_FIELDS), pa.string()),
         **dict.fromkeys(_LIST_FIELDS, pa.list_(pa.string())),
         **dict.fromkeys(_TIME_FIELDS, pa.timestamp("us", tz="UTC")),
-        **dict.fromkeys(_NUMBER_RANGES, pa.int64()),
+        **dict.fromkeys(_NUMBER_FIELD_RANGES, pa.int64()),
     }
-    return pa.schema([(name, types[name]) for name in COLUMNS])
+    return pa.schema([(name, types[name]) for name in EXPORT_COLUMNS])
 
 
-def _consume(written: Iterable[object]) -> int:
+def _exhaust_and_count(written: Iterable[object]) -> int:
+    """Iterates to the end and returns the number of items."""
     return sum(1 for _ in written)
 
 
@@ -139,15 +169,18 @@ def _consume(written: Iterable[object]) -> int:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImportCounts:
-    """How many lines of a file were stored, already stored and refused."""
+    """How many stories of a file were stored, were stored before, or were refused because they are invalid."""
 
     stored: int = 0  # new, or a newer version than the stored one
     already_stored: int = 0
     refused: int = 0
 
 
-def detect_format(head: bytes) -> str:
-    """Returns the format of a file from its first bytes.  Raises ValueError with a hint for an unsupported format."""
+def detect_file_format(head: bytes) -> str:
+    """Returns which of `FILE_FORMATS` a file has, from its first bytes; an empty file counts as jsonl.
+
+    Raises ValueError with a hint for any other content.
+    """
     head = head.removeprefix(b"\xef\xbb\xbf")
     start = head.lstrip()
     if head.startswith(b"PAR1"):
@@ -162,23 +195,24 @@ def detect_format(head: bytes) -> str:
 
 
 def read_rows(file: BinaryIO, format_name: str) -> Iterator[tuple[int, bytes | Json]]:
-    """Yields (number, line) for jsonl, and (number, story JSON) for CSV rows and Parquet records.
+    """Yields (line number, line) for jsonl, and (line or record number, JSON of the story) for CSV and Parquet.
 
-    Raises MonitorError when the file is damaged.
+    Numbers begin with 1.  Raises MonitorError at the first place where the file is damaged.
     """
     try:
         match format_name:
             case "csv":
-                yield from _from_csv(file)
+                yield from _read_csv(file)
             case "parquet":
-                yield from _from_parquet(file)
+                yield from _read_parquet(file)
             case _:
                 yield from enumerate(file, start=1)
     except (csv.Error, UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise MonitorError(f"damaged, cannot be read further: {error}") from None
 
 
-def _from_csv(file: BinaryIO) -> Iterator[tuple[int, Json]]:
+def _read_csv(file: BinaryIO) -> Iterator[tuple[int, Json]]:
+    """Yields the number of the first line of each CSV row, and the row as the JSON of a story without empty cells."""
     csv.field_size_limit(MAX_CSV_CELL_CHARACTERS)
     reader = csv.DictReader(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
     line_number = reader.line_num
@@ -189,39 +223,47 @@ def _from_csv(file: BinaryIO) -> Iterator[tuple[int, Json]]:
             return
         yield (
             line_number + 1,
-            _story_json({name: _from_csv_cell(name, value) for name, value in row.items() if name and value}),
+            _nest_extraction_fields(
+                {name: _parse_csv_cell(name, value) for name, value in row.items() if name and value}
+            ),
         )
         line_number = reader.line_num
 
 
-def _from_csv_cell(name: str, value: str) -> object:
+def _parse_csv_cell(name: str, value: str) -> object:
     """Parses a CSV cell: the inverse of `_csv_cell`."""
-    if value[:1] == "'" and value[1:2] in _FORMULA_STARTS:
+    if value.startswith("'") and _FORMULA_PATTERN.match(value):
         value = value[1:]
     if name in _LIST_FIELDS:
-        return value.split("; ")
-    return int(value) if name in _NUMBER_RANGES and value.isdecimal() else value
+        return _split_list(value)
+    return int(value) if name in _NUMBER_FIELD_RANGES and value.isdecimal() else value
 
 
-def _from_parquet(file: BinaryIO) -> Iterator[tuple[int, Json]]:
+def _read_parquet(file: BinaryIO) -> Iterator[tuple[int, Json]]:
+    """Yields the number of each Parquet record, and the record as the JSON of a story without null values."""
     pa = _import_pyarrow()
     from pyarrow import parquet
 
     try:
         parquet_file = parquet.ParquetFile(file if file.seekable() else io.BytesIO(file.read()))
-        records = (record for batch in parquet_file.iter_batches(IMPORT_BATCH) for record in batch.to_pylist())
+        records = (record for batch in parquet_file.iter_batches(BATCH_RECORDS) for record in batch.to_pylist())
         for number, record in enumerate(records, start=1):
-            yield number, _story_json({name: _json_value(value) for name, value in record.items() if value is not None})
+            yield (
+                number,
+                _nest_extraction_fields(
+                    {name: _datetime_to_text(value) for name, value in record.items() if value is not None}
+                ),
+            )
     except pa.ArrowInvalid as error:
         raise MonitorError(f"not a complete Parquet file: {error}") from None
 
 
-def _json_value(value: object) -> object:
+def _datetime_to_text(value: object) -> object:
     return rfc3339(value) if isinstance(value, datetime) else value
 
 
-def _story_json(row: Json) -> Json:
-    """Moves ``method`` and ``flags`` under ``extraction``, as in a story's JSON."""
+def _nest_extraction_fields(row: Json) -> Json:
+    """Returns the row with ``method`` and ``flags`` moved into an object ``extraction``, as in the JSON of a story."""
     return {**row, "extraction": {name: row.pop(name) for name in ("method", "flags") if name in row}}
 
 
@@ -232,17 +274,18 @@ def import_stories(
     on_refused: Callable[[int, str], None],
     on_progress: Callable[[ImportCounts], None] = lambda _: None,
 ) -> ImportCounts:
-    """Stores the stories that `read_rows` yields, and marks their URLs as fetched so that a crawl skips them.
+    """Stores the stories that `read_rows` yields, and marks their URLs as fetched so that a crawl does not fetch them.
 
-    Calls ``on_refused`` with the number of each invalid line and the reason, and continues.  Repeating an import,
-    also after a kill, keeps the stories that are stored already.  Raises StoreError.
+    For each story that is invalid or that the store rejects, calls ``on_refused(line number, reason)`` and continues.
+    An import may be repeated, also after the process was killed: stories that are stored already stay unchanged.
+    Calls ``on_progress`` after each batch.  Returns the final counts.  Raises StoreError if the store fails.
     """
     counts = ImportCounts()
-    for batch in batched(_parse_lines(lines, on_refused), IMPORT_BATCH):
+    for batch in batched(_parse_stories(lines, on_refused), BATCH_RECORDS):
         stories = {number: story for number, story in batch if story is not None}
-        new, reasons = _load_stories(store, _newest_versions(stories.values()))
+        new, reasons = _load_latest_versions(store, _latest_versions(stories.values()))
         stored = store.stories([story.id for story in stories.values()])
-        store.load([_finished_entry(story) for story in stories.values() if story.id in stored])
+        store.load([_finished_frontier_entry(story) for story in stories.values() if story.id in stored])
         refused_lines = [number for number, story in stories.items() if story.id not in stored]
         for number in refused_lines:
             on_refused(number, reasons.get(stories[number].id, "the store does not accept it"))
@@ -255,18 +298,18 @@ def import_stories(
     return counts
 
 
-def _load_stories(store: Store, stories: Sequence[Story]) -> tuple[int, dict[str, str]]:
-    """Returns the number of new stories, and the reasons of refused ones by id.
+def _load_latest_versions(store: Store, stories: Sequence[Story]) -> tuple[int, dict[str, str]]:
+    """Stores stories as their latest versions.  Returns how many were new or newer, and why others were refused, by id.
 
-    Raises StoreRefused when the store refuses every one of several stories.
+    Raises StoreRefused if there are several stories and the store refuses all of them.
     """
     try:
-        return store.load([History(versions=(story,)) for story in stories]), {}
-    except StoreRefused as refusal:  # retried one by one, to find the refused ones
+        return store.load([StoryHistory(versions=(story,)) for story in stories]), {}
+    except StoreRefused as refusal:  # the stories are stored again one by one, to find the refused ones
         new, reasons, last = 0, {}, refusal
     for story in stories:
         try:
-            new += store.load([History(versions=(story,))])
+            new += store.load([StoryHistory(versions=(story,))])
         except StoreRefused as error:
             reasons[story.id], last = error.message, error
     if len(stories) > 1 and len(reasons) == len(stories):
@@ -274,8 +317,8 @@ def _load_stories(store: Store, stories: Sequence[Story]) -> tuple[int, dict[str
     return new, reasons
 
 
-def _newest_versions(stories: Iterable[Story]) -> list[Story]:
-    """Returns the highest version of each story; the first of equal versions."""
+def _latest_versions(stories: Iterable[Story]) -> list[Story]:
+    """Returns the highest version of each story in the file, and the first of several equal versions."""
     newest: dict[str, Story] = {}
     for story in stories:
         if story.id not in newest or story.version > newest[story.id].version:
@@ -283,9 +326,13 @@ def _newest_versions(stories: Iterable[Story]) -> list[Story]:
     return list(newest.values())
 
 
-def _parse_lines(
+def _parse_stories(
     lines: Iterable[tuple[int, bytes | Json]], on_refused: Callable[[int, str], None]
 ) -> Iterator[tuple[int, Story | None]]:
+    """Yields (line number, story) for each line that is not blank; the story is None if the line is invalid.
+
+    Calls ``on_refused(line number, reason)`` for each invalid line.
+    """
     for number, line in lines:
         if isinstance(line, bytes) and not line.strip():
             continue
@@ -300,9 +347,11 @@ def _parse_lines(
 
 
 def story_from_json(data: object) -> Story:
-    """Builds a story from JSON, of this program or another: a url, and a title or a text, are enough.
+    """Returns the story that a JSON object describes; the object needs only ``url``, and ``title`` or ``text``.
 
-    Raises ValueError with the name of the invalid field.
+    A missing ``outlet`` becomes the host of the URL, a missing ``first_seen_at`` the time of publication or else the
+    current time, missing ``fetched_at`` and ``updated_at`` become ``first_seen_at``.  Raises ValueError with the name
+    of the first invalid field.
     """
     if not isinstance(data, dict):
         raise ValueError("not an object")  # noqa: TRY004  one type of error for every invalid line
@@ -324,21 +373,21 @@ def story_from_json(data: object) -> Story:
         "updated_at": first_seen_at,
         **given,
     }
-    check_types(complete)
+    check_field_types(complete)
     try:
         story = Story.from_json(complete).normalized()
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ValueError(f"not a story: {error}") from None
-    _check_lengths(story)
+    _check_field_lengths(story)
     return story if story.cluster else replace(story, cluster=story.id)
 
 
-def check_types(data: Json) -> None:
-    """Raises ValueError with the field's name when a value has the wrong type or range."""
+def check_field_types(data: Json) -> None:
+    """Raises ValueError with the field's name if a value in the JSON of a story has a wrong type or is out of range."""
     for name in (*_TEXT_FIELDS, *_OPTIONAL_TEXT_FIELDS, *_TIME_FIELDS):
         if name in data and not isinstance(data[name], str):
             raise ValueError(f"{name}: not a text")
-    for name, (minimum, maximum) in _NUMBER_RANGES.items():
+    for name, (minimum, maximum) in _NUMBER_FIELD_RANGES.items():
         value = data.get(name, minimum)
         if not isinstance(value, int) or isinstance(value, bool):
             raise ValueError(f"{name}: not a number")  # noqa: TRY004  one type of error for every invalid line
@@ -358,8 +407,11 @@ def check_types(data: Json) -> None:
                 raise ValueError(f"{name}: {data[name]!r} is not a time; write 2026-11-22T07:30:00Z") from None
 
 
-def _check_lengths(story: Story) -> None:
-    """Raises ValueError for values that are too long for a store, which would drop them without a report."""
+def _check_field_lengths(story: Story) -> None:
+    """Raises ValueError with the field's name for an empty id, or for a value too long to be indexed.
+
+    A store would accept such a story, but leave the value out of the index without an error.
+    """
     if not story.id:
         raise ValueError("id: empty")
     for name in ("id", "cluster"):
@@ -371,8 +423,8 @@ def _check_lengths(story: Story) -> None:
             raise ValueError(f"{name}: longer than {MAX_KEYWORD_BYTES} bytes")
 
 
-def _finished_entry(story: Story) -> FrontierEntry:
-    """Returns a frontier entry that marks the story's URL as fetched, with no next fetch."""
+def _finished_frontier_entry(story: Story) -> FrontierEntry:
+    """Returns a frontier entry for the story's URL without a next fetch, so that a crawl does not fetch the URL."""
     candidate = Candidate(url=story.url, outlet=story.outlet, title=story.title, published_at=story.published_at)
     return FrontierEntry(
         id=story_id(story.url), candidate=candidate, first_seen_at=story.first_seen_at, next_at=None, story=story.id
@@ -385,13 +437,14 @@ def _finished_entry(story: Story) -> FrontierEntry:
 def copy_store(
     source: Store, target: Store, *, on_progress: Callable[[int, int], None] = lambda _all, _new: None
 ) -> int:
-    """Copies all records: stories with their versions, hits, outbox, frontier, outlets, settings.
+    """Copies all records: stories with their versions, hits, outbox, frontier, outlets, snoozes and settings.
 
-    Returns the number of records that were new in the target.  Repeating a copy, also after a kill, keeps the records
-    that are there and does not send sent mail again.  Changes that a crawl or delivery makes meanwhile may be missing.
+    Returns the number of records that were new or newer in the target.  Calls ``on_progress(copied, new)`` after each
+    batch.  A copy may be repeated, also after the process was killed: it keeps the records of the target, and marks
+    notifications as sent that were sent.  Changes that a crawl or delivery makes during the copy may be missing.
     """
     copied = new = 0
-    for batch in batched(source.dump(), IMPORT_BATCH):
+    for batch in batched(source.dump(), BATCH_RECORDS):
         new += target.load(batch)
         copied += len(batch)
         on_progress(copied, new)

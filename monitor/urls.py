@@ -1,8 +1,7 @@
-"""Canonical URLs and story ids: one URL for one story.
+"""Canonical URLs and story ids, which are equal for different URLs of one story.
 
-`canonical` cleans a URL and returns one that still opens: it never guesses that another host or path exists.
-`story_id` guesses more, because its result is not opened: it ignores scheme, ``www.``, mobile and AMP hosts, print
-views and trailing slashes.
+`canonical_url` returns a URL that still opens the page: it never guesses another host or path.  `story_id` hashes a
+text that need not open: it also ignores scheme, ``www.``, mobile and AMP hosts, print views and trailing slashes.
 """
 
 from __future__ import annotations
@@ -20,13 +19,15 @@ from w3lib.url import canonicalize_url
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MAX_URL_LENGTH = 10_000  # characters; servers accept no longer ones
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-_BLANKS = re.compile(r"[\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202f\u2060\ufeff]+")
+MAX_URL_CHARACTERS = 10_000  # servers reject longer URLs
+_DEFAULT_PORT_BY_SCHEME = {"http": 80, "https": 443}
+# White space, control characters and invisible formatting characters.
+_BLANKS_PATTERN = re.compile(r"[\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202f\u2060\ufeff]+")
 
-# Parameters that name the referrer, not the story.  Only names that no publisher is known to identify its stories by:
-# near-duplicate detection finds one story at two URLs, but of two stories at one URL one is lost.
-_TRACKING_PARAMETER = re.compile(
+# Names of query parameters that track readers.  A name is listed only if no publisher is known to select stories with
+# it: a wrongly removed parameter gives two stories one URL, and one of them is lost; a tracking parameter that stays
+# gives one story two URLs, which near-duplicate detection repairs.
+_TRACKING_PARAMETER_PATTERN = re.compile(
     r"(?:utm|mtm|pk|piwik|matomo|hsa|vero|oly|mkt|stm|itm|ga|at|ns|wt|trk|fb|__hs|_hs|soc|xt|pf_rd|_branch|guce?)_\w+"
     r"|(?:fb|g|d|y|yc|ysc|tw|tt|msclk|wbra|gbra|msclk|irclick)cl?id|li_fat_id|rdt_cid|s_c?cid|zanpid|gclsrc|epik"
     r"|_ga|_gl|_ke|_openstat|__s|__source|__twitter_impression|igsh(?:id)?|mibextid|wickedid|rtid|mc_[ce]id|mkcid"
@@ -37,60 +38,70 @@ _TRACKING_PARAMETER = re.compile(
     r"|isappinstalled|wt\.\w+|xing_share|dicbo|oborigurl|spm|scm|yptr|originalsubdomain",
     re.IGNORECASE,
 )
-# Tracking parameters too, unless their value looks like a database key: three digits or more.
-_WEAK_TRACKING_PARAMETER = re.compile(
+# Names of query parameters that track readers unless their value may be a database key: three or more digits.
+_POSSIBLE_TRACKING_PARAMETER_PATTERN = re.compile(
     r"ref|source|src|share|feed|rss|partner|social|campaign|track|tracking|from|via|medium|newsletter|nl|mod|cid|ad|ads",
     re.IGNORECASE,
 )
-_NUMBERED_PARAMETER = re.compile(r"cid|ads?|mod", re.IGNORECASE)  # any number may be a key here
-# Parameters, hosts and paths of a view of a story: AMP, print or mobile.
-_VIEW_PARAMETER = re.compile(
+# Names of possible tracking parameters whose value may be a database key if it is any number.
+_NUMERIC_KEY_PARAMETER_PATTERN = re.compile(r"cid|ads?|mod", re.IGNORECASE)
+# A view is a version of a story for AMP, print or mobile devices.  Query parameters that switch a view on (amp=1):
+_VIEW_SWITCH_PARAMETER_PATTERN = re.compile(
     r"(?:amp|print|printable|printer|isprint|print_?view|mobile|m|nomobile|desktop)", re.IGNORECASE
 )
-_OUTPUT_PARAMETER = re.compile(r"(?:output|outputtype|view|mode|format|tmpl|layout|display)", re.IGNORECASE)
-_VIEW_OUTPUTS = {"amp", "print", "printable", "mobile", "component"}
-_VIEW_HOST = re.compile(r"^(?:(?:www|m|mobile|mobil|amp|touch|wap)\d?\.)+(?=[^.]+\.[^.])", re.IGNORECASE)
-_VIEW_PATH = re.compile(
+# Query parameters whose value may be the name of a view (output=amp), and these names:
+_VIEW_NAME_PARAMETER_PATTERN = re.compile(r"(?:output|outputtype|view|mode|format|tmpl|layout|display)", re.IGNORECASE)
+_VIEW_NAMES = {"amp", "print", "printable", "mobile", "component"}
+# The beginning of a host that selects a view or means nothing: "www.", "m.", "amp.".
+_VIEW_HOST_PREFIX_PATTERN = re.compile(r"^(?:(?:www|m|mobile|mobil|amp|touch|wap)\d?\.)+(?=[^.]+\.[^.])", re.IGNORECASE)
+# The beginning or end of a path that selects a view: /amp/..., .../print.html.
+_VIEW_PATH_PATTERN = re.compile(
     r"^/(?:amp|m|mobile|print)(?=/[^/]{3})|(?:/|\.|(?<=\d)-)(?:amp|print)(?=(?:\.html?)?/?$)", re.IGNORECASE
 )
-_INDEX_FILE = re.compile(r"/(?:index|default)\.(?:html?|php|aspx?|jsp)$", re.IGNORECASE)
-# The end of a path by which a view or a page of a story differs from the story.
-_VIEW_TAIL = re.compile(
+_INDEX_FILE_PATTERN = re.compile(r"/(?:index|default)\.(?:html?|php|aspx?|jsp)$", re.IGNORECASE)
+# The end of a path that selects a view or one page of a long story: "print", "page/2", "full", "comments".
+_VIEW_PATH_TAIL_PATTERN = re.compile(
     r"(?:(?:amp|print|printable|mobile|m|all|full|single|comments|(?:index|default)\.\w+"
     r"|(?:page|seite|pagina|p)(?:[-_/]?\d{1,3})?)(?:/|$))+",
     re.IGNORECASE,
 )
-_PAGE_NUMBER = re.compile(r"\d{1,2}")
-# Parameters that publishers identify their stories by.
-_KEY_PARAMETER = re.compile(r"\w*id|p|a|n|art|articles?|news|story|item|doc|nr|no", re.IGNORECASE)
-_LONG_WORD = re.compile(r"[^\W_]{3,}")
-_HEADLINE = re.compile(r"[^\W_]+(?:[-_][^\W_]+){3}")
-_STORY_SLUG = re.compile(rf"\d{{5}}|{_HEADLINE.pattern}")  # in a path's last segment: identifies the story
-_HOST_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_-])?")
-_SESSION_PATH = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/?#]*", re.IGNORECASE)
-_AMP_CACHE = re.compile(
+_PAGE_NUMBER_PATTERN = re.compile(r"\d{1,2}")
+# Names of query parameters whose value selects a story: "id", "article_id", "p".
+_STORY_KEY_PARAMETER_PATTERN = re.compile(r"\w*id|p|a|n|art|articles?|news|story|item|doc|nr|no", re.IGNORECASE)
+_LONG_WORD_PATTERN = re.compile(r"[^\W_]{3,}")
+# Four or more words joined by hyphens or underscores.
+_HEADLINE_SLUG_PATTERN = re.compile(r"[^\W_]+(?:[-_][^\W_]+){3}")
+# In the last segment of a path: selects a story.
+_STORY_SEGMENT_PATTERN = re.compile(rf"\d{{5}}|{_HEADLINE_SLUG_PATTERN.pattern}")
+_HOST_NAME_PATTERN = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_-])?")
+_SESSION_ID_PATH_PATTERN = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/?#]*", re.IGNORECASE)
+# A URL of an AMP cache; group 1 is set for https, group 2 is the original URL without scheme.
+_AMP_CACHE_URL_PATTERN = re.compile(
     r"^https?://(?:[^/]+\.cdn\.ampproject\.org/\w|(?:www\.)?google\.[a-z.]+/amp)/(s/)?(.+)$", re.IGNORECASE
 )
 
-# The list that ships with the library, with the domains whose subdomains have different owners (blogspot.com).
-_public_suffixes = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
+# Uses the public suffix list that ships with tldextract, including domains whose subdomains have different owners
+# (blogspot.com).
+_extract_registrable_domain = tldextract.TLDExtract(
+    suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True
+)
 
 
-def canonical(url: str) -> str:
-    """Returns the URL without the parts that do not select the page.
+def canonical_url(url: str) -> str:
+    """Returns the URL without those parts that do not change which page it opens.
 
-    Removes tracking parameters, fragment, default port, user name, AMP cache and session ids.  Normalizes
-    percent-encoding, dot segments, order of parameters, and case of scheme and host.
+    Removes tracking parameters, session ids, fragment (unless `is_page_fragment`), default port, user name and the
+    prefix of an AMP cache.  Normalizes percent-encoding, dot segments, order of parameters, case of scheme and host.
 
-    Idempotent.  Text that is no web URL is only stripped; a URL longer than `MAX_URL_LENGTH` becomes empty.  Never
-    raises.
+    Returns text that is no http or https URL without its blanks, and "" for a URL longer than `MAX_URL_CHARACTERS`.
+    Idempotent; never raises.
     """
-    if len(url) > MAX_URL_LENGTH:
+    if len(url) > MAX_URL_CHARACTERS:
         return ""
-    url = _BLANKS.sub(_replace_blanks, url.strip())
-    for _ in range(5):  # one change can enable another: "\\" becomes "/", "%2e" becomes "."
+    url = _BLANKS_PATTERN.sub(_replace_blanks, url.strip())
+    for _ in range(5):  # a change can enable a further one: "\\" becomes "/", "%2e" becomes "."
         try:
-            cleaned = _cleaned(url)
+            cleaned = _clean_once(url)
         except ValueError:  # a port that is no number, a bracket in the host
             return url
         if cleaned == url:
@@ -100,166 +111,184 @@ def canonical(url: str) -> str:
 
 
 def _replace_blanks(blanks: re.Match[str]) -> str:
-    """Encodes spaces in a path or query as %20 and removes all other blanks."""
+    """Returns the replacement of a run of blanks in a URL: %20 per space in a path or query, otherwise ""."""
     after_host = "/" in blanks.string[len("https://") : blanks.start()]
     return "%20" * len(blanks[0]) if after_host and not blanks[0].strip(" ") else ""
 
 
-def _cleaned(url: str) -> str:
-    amp_cache = _AMP_CACHE.match(url)
+def _clean_once(url: str) -> str:
+    """Applies each change of `canonical_url` once.  Raises ValueError if host or port are invalid."""
+    amp_cache = _AMP_CACHE_URL_PATTERN.match(url)
     if amp_cache:
         url = ("https://" if amp_cache[1] else "http://") + amp_cache[2]
     parts = urlsplit(url)
-    host, port = _host(parts), parts.port
+    host, port = _ascii_host(parts), parts.port
     scheme = parts.scheme.lower()
-    if scheme not in _DEFAULT_PORTS or not host:
+    if scheme not in _DEFAULT_PORT_BY_SCHEME or not host:
         return url
-    netloc = host if port in (None, _DEFAULT_PORTS[scheme]) else f"{host}:{port}"
-    fragment = parts.fragment if is_route(parts.fragment) else ""
-    path = _SESSION_PATH.sub("", re.sub(r"/{2,}", "/", parts.path.replace("\\", "/"))) or "/"
-    query = "&".join(part for part in parts.query.split("&") if part and not _is_tracking(part))
+    netloc = host if port in (None, _DEFAULT_PORT_BY_SCHEME[scheme]) else f"{host}:{port}"
+    fragment = parts.fragment if is_page_fragment(parts.fragment) else ""
+    path = _SESSION_ID_PATH_PATTERN.sub("", re.sub(r"/{2,}", "/", parts.path.replace("\\", "/"))) or "/"
+    query = "&".join(part for part in parts.query.split("&") if part and not _is_tracking_parameter(part))
     return canonicalize_url(urlunsplit((scheme, netloc, path, query, fragment)), keep_fragments=True)
 
 
-def is_route(fragment: str) -> bool:
-    """Returns True if the fragment selects a page ("#!..." or "#/..."), as on sites that JavaScript renders."""
+def is_page_fragment(fragment: str) -> bool:
+    """Returns True if the fragment begins with "!" or "/": sites that JavaScript renders select a page with it."""
     return fragment.startswith(("!", "/")) and len(fragment) > 1
 
 
 def _split_web_url(url: str) -> SplitResult | None:
-    """Returns the parts of a web URL; None for any other text."""
+    """Returns the parts of an http or https URL; None for any other text."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return None
-    return parts if parts.scheme in _DEFAULT_PORTS and parts.netloc else None
+    return parts if parts.scheme in _DEFAULT_PORT_BY_SCHEME and parts.netloc else None
 
 
-def _host(parts: SplitResult) -> str:
-    """Returns the host in lower case and ASCII form, without a trailing dot; an IPv6 address in brackets.
+def _ascii_host(parts: SplitResult) -> str:
+    """Returns a URL's host in lower-case ASCII (IDNA) without a trailing dot; an IPv6 address in brackets.
 
-    Raises ValueError if it is no host name.
+    Returns "" if the URL has no host.  Raises ValueError if the host is invalid.
     """
     host = (parts.hostname or "").rstrip(".")
     if ":" in host:
         return f"[{ipaddress.ip_address(host)}]"
     if not host.isascii():
         host = host.encode("idna").decode("ascii")
-    if host and not _HOST_NAME.fullmatch(host):
+    if host and not _HOST_NAME_PATTERN.fullmatch(host):
         raise ValueError(f"{host!r} is no host name")
     return host
 
 
-def _is_tracking(parameter: str) -> bool:
+def _is_tracking_parameter(parameter: str) -> bool:
+    """Returns True if a parameter ``name=value`` of a query serves only to track readers."""
     name, _, value = parameter.partition("=")
-    if _TRACKING_PARAMETER.fullmatch(name):
+    if _TRACKING_PARAMETER_PATTERN.fullmatch(name):
         return True
-    if not _WEAK_TRACKING_PARAMETER.fullmatch(name) or sum(map(str.isdigit, value)) >= 3:
+    if not _POSSIBLE_TRACKING_PARAMETER_PATTERN.fullmatch(name) or sum(map(str.isdigit, value)) >= 3:
         return False
-    return not (value.isdigit() and _NUMBERED_PARAMETER.fullmatch(name))
+    return not (value.isdigit() and _NUMERIC_KEY_PARAMETER_PATTERN.fullmatch(name))
 
 
-def identity(url: str) -> str:
-    """Returns the text that `story_id` hashes: the canonical URL without scheme, ``www.`` and views of the story.
+def story_identity(url: str) -> str:
+    """Returns the text that `story_id` hashes: the canonical URL without scheme, ``www.`` and marks of a view.
 
-    The result is no URL, so ``identity(identity(url))`` has no meaning; ``identity(canonical(url))`` is the same as
-    ``identity(url)``.
+    Marks of a view are host prefixes, path segments and parameters for AMP, print or mobile versions.  The result is
+    not a URL and must not be passed to this function again.
     """
-    url = canonical(url)
+    url = canonical_url(url)
     parts = _split_web_url(url)
     if parts is None:
         return url
-    path = _INDEX_FILE.sub("/", parts.path)
-    path = _VIEW_PATH.sub("", path).rstrip("/") or "/"
-    parameters = [part for part in parts.query.split("&") if part and not _is_view(part)]
+    path = _INDEX_FILE_PATTERN.sub("/", parts.path)
+    path = _VIEW_PATH_PATTERN.sub("", path).rstrip("/") or "/"
+    parameters = [part for part in parts.query.split("&") if part and not _is_view_parameter(part)]
     query = f"?{'&'.join(parameters)}" if parameters else ""
     fragment = f"#{parts.fragment}" if parts.fragment else ""
-    return f"{_VIEW_HOST.sub('', parts.netloc)}{path}{query}{fragment}"
+    return f"{_VIEW_HOST_PREFIX_PATTERN.sub('', parts.netloc)}{path}{query}{fragment}"
 
 
-def _is_view(parameter: str) -> bool:
+def _is_view_parameter(parameter: str) -> bool:
+    """Returns True if a parameter ``name=value`` of a query selects the AMP, print or mobile version of a story."""
     name, _, value = parameter.partition("=")
-    if _VIEW_PARAMETER.fullmatch(name):
+    if _VIEW_SWITCH_PARAMETER_PATTERN.fullmatch(name):
         return value.lower() in {"", "1", "true", "yes", "y", "amp"}
-    return bool(_OUTPUT_PARAMETER.fullmatch(name)) and value.lower() in _VIEW_OUTPUTS
+    return bool(_VIEW_NAME_PARAMETER_PATTERN.fullmatch(name)) and value.lower() in _VIEW_NAMES
 
 
 def story_id(url: str) -> str:
-    """Returns the story's id: 128 bits of the SHA-256 of its `identity`, as 32 hex digits."""
-    return hashlib.sha256(identity(url).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    """Returns the id of the story at a URL: 128 bits of the SHA-256 hash of its `story_identity`, as 32 hex digits."""
+    return hashlib.sha256(story_identity(url).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 @lru_cache(maxsize=10_000)
-def site(url: str) -> str:
-    """Returns the registrable domain of the URL (``bbc.co.uk``), or host and port if it has none (``127.0.0.1:80``)."""
+def registrable_domain(url: str) -> str:
+    """Returns the registrable domain of the URL's host, such as ``bbc.co.uk``.
+
+    Returns host and stated port for a host without one (``127.0.0.1:80``), and "" for an invalid URL.
+    """
     try:
         parts = urlsplit(url)
-        host, port = _host(parts), parts.port
+        host, port = _ascii_host(parts), parts.port
     except ValueError:
         return ""
-    registered = _public_suffixes(host).top_domain_under_public_suffix
+    registered = _extract_registrable_domain(host).top_domain_under_public_suffix
     return registered or (f"{host}:{port}" if port else host)
 
 
-def same_site(first: str, second: str) -> bool:
-    """Returns True if both URLs belong to one owner, so that one may make statements about the other."""
-    return bool(site(first)) and site(first) == site(second)
+def is_same_site(first: str, second: str) -> bool:
+    """Returns True if both URLs have the same registrable domain, and so one owner; False if one is invalid."""
+    return bool(registrable_domain(first)) and registrable_domain(first) == registrable_domain(second)
 
 
-def is_home(url: str) -> bool:
-    """Returns True if the URL is that of a front page: it has no path, query or fragment that could name a story."""
-    parts = _split_web_url(canonical(url))
+def is_front_page_url(url: str) -> bool:
+    """Returns True for a web URL without query or fragment whose path is ``/`` or an index file in it."""
+    parts = _split_web_url(canonical_url(url))
     return (
-        parts is not None and not parts.query and not parts.fragment and _INDEX_FILE.sub("/", parts.path) in {"", "/"}
+        parts is not None
+        and not parts.query
+        and not parts.fragment
+        and _INDEX_FILE_PATTERN.sub("/", parts.path) in {"", "/"}
     )
 
 
-def declared_canonical(page_url: str, claimed_urls: Iterable[str]) -> str | None:
-    """Returns the first credible URL that a page claims for itself, as `canonical` returns it; None if none is.
+def credible_canonical_url(page_url: str, claimed_urls: Iterable[str]) -> str | None:
+    """Returns the first credible URL that a page claims as its own, in canonical form; None if no URL is credible.
 
-    Relative URLs are resolved.  Three kinds of URL are not credible: that of another site (a page could take over
-    another outlet's story), that of a front page, and one that drops the parts by which this page differs from others.
+    ``claimed_urls`` may be relative to ``page_url``.  Not credible are: a URL of another site, because a page could
+    take over another outlet's story; the front page, unless ``page_url`` is the front page; a URL that lacks the path
+    or the parameters that select this page; a placeholder such as ``/null``.
     """
     for claimed_url in filter(None, claimed_urls):
         try:
-            url = canonical(urljoin(page_url, claimed_url.strip()))
+            url = canonical_url(urljoin(page_url, claimed_url.strip()))
         except ValueError:
             continue
         if (
             _split_web_url(url)
-            and same_site(page_url, url)
-            and not (is_home(url) and not is_home(page_url))
-            and not _is_vaguer(url, page_url)
+            and is_same_site(page_url, url)
+            and not (is_front_page_url(url) and not is_front_page_url(page_url))
+            and not _lacks_page_selector(url, page_url)
         ):
             return url
     return None
 
 
-def _is_vaguer(url: str, page_url: str) -> bool:
-    """Returns True if ``url`` lacks the parts that select the page: a parent directory, or a script without its key."""
-    page, claimed = urlsplit(canonical(page_url)), urlsplit(url)
-    page_keys, claimed_keys = _keys(page.query), _keys(claimed.query)
+def _lacks_page_selector(url: str, page_url: str) -> bool:
+    """Returns True if ``url`` is a placeholder, or lacks the path segments or the story key that select the page.
+
+    Segments that select only a view or one page of a long story may be missing.
+    """
+    page, claimed = urlsplit(canonical_url(page_url)), urlsplit(url)
+    page_keys, claimed_keys = _story_keys(page.query), _story_keys(claimed.query)
     page_path, claimed_path = (
-        [part for part in _INDEX_FILE.sub("/", parts.path).split("/") if part] for parts in (page, claimed)
+        [part for part in _INDEX_FILE_PATTERN.sub("/", parts.path).split("/") if part] for parts in (page, claimed)
     )
     if page_path == claimed_path:
-        has_slug = bool(page_path) and _STORY_SLUG.search(page_path[-1]) is not None
+        has_slug = bool(page_path) and _STORY_SEGMENT_PATTERN.search(page_path[-1]) is not None
         return not has_slug and not page_keys <= claimed_keys
-    if _is_placeholder(claimed, page_path):
+    if _is_placeholder_url(claimed, page_path):
         return True
     dropped = page_path[len(claimed_path) :]
     if claimed_keys or not dropped or page_path[: len(claimed_path)] != claimed_path:
         return False
-    # A bare number is a page number only after a segment that may name a story.
-    paged = _PAGE_NUMBER.fullmatch("/".join(dropped)) and claimed_path and re.search(r"[-\d]", claimed_path[-1])
-    return not paged and not _VIEW_TAIL.fullmatch("/".join(dropped))
+    # A last segment of one or two digits is a page number only if the segment before it may name a story.
+    paged = _PAGE_NUMBER_PATTERN.fullmatch("/".join(dropped)) and claimed_path and re.search(r"[-\d]", claimed_path[-1])
+    return not paged and not _VIEW_PATH_TAIL_PATTERN.fullmatch("/".join(dropped))
 
 
-def _is_placeholder(claimed: SplitResult, page_path: list[str]) -> bool:
-    """Returns True if a URL of one or two words has no number and no word of the page's headline, as ``/null``."""
-    words, headline_words = (set(_LONG_WORD.findall(text.lower())) for text in (claimed.path, "".join(page_path[-1:])))
-    last_words = _LONG_WORD.findall(claimed.path.rsplit("/", 1)[-1])
-    has_headline = bool(page_path) and _HEADLINE.search(page_path[-1]) is not None
+def _is_placeholder_url(claimed: SplitResult, page_path: list[str]) -> bool:
+    """Returns True if a claimed URL cannot be that of a page with a headline in its path, as ``/null``.
+
+    The claimed URL has no digits, at most two words in its last path segment, and no word of the page's headline.
+    """
+    words, headline_words = (
+        set(_LONG_WORD_PATTERN.findall(text.lower())) for text in (claimed.path, "".join(page_path[-1:]))
+    )
+    last_words = _LONG_WORD_PATTERN.findall(claimed.path.rsplit("/", 1)[-1])
+    has_headline = bool(page_path) and _HEADLINE_SLUG_PATTERN.search(page_path[-1]) is not None
     return (
         has_headline
         and len(last_words) < 3
@@ -268,7 +297,11 @@ def _is_placeholder(claimed: SplitResult, page_path: list[str]) -> bool:
     )
 
 
-def _keys(query: str) -> set[str]:
-    """The values of a query's parameters that identify a story."""
+def _story_keys(query: str) -> set[str]:
+    """Returns the values with digits of those parameters of a query whose name may select a story ("id", "p")."""
     pairs = (part.partition("=") for part in query.split("&"))
-    return {value for name, _, value in pairs if _KEY_PARAMETER.fullmatch(name) and any(map(str.isdigit, value))}
+    return {
+        value
+        for name, _, value in pairs
+        if _STORY_KEY_PARAMETER_PATTERN.fullmatch(name) and any(map(str.isdigit, value))
+    }

@@ -22,6 +22,7 @@ import orjson
 from monitor.discovery.feed_dates import parse_time
 from monitor.discovery.parsed_source import ParsedSource
 from monitor.errors import FetchError
+from monitor.failures import FailureKind
 from monitor.models import Candidate
 from spiders.outlets import OutletSpider
 
@@ -53,5 +54,5 @@ class FederalRegisterSpider(OutletSpider):
                 for document in documents
             ]
         except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-            raise FetchError(f"unexpected response of the API: {error!r}", kind="malformed") from error
+            raise FetchError(f"unexpected response of the API: {error!r}", kind=FailureKind.MALFORMED) from error
         return ParsedSource(candidates=tuple(candidates), offered=len(candidates))

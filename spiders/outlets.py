@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import scrapy
 
 from monitor.crawl import sources
-from monitor.crawl.scheduler import OutletScheduler, crawl_settings
+from monitor.crawl.scheduler import crawl_settings
+from monitor.crawl.scrapy_command import open_scheduler
 from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
 
     from monitor.config.schema import Outlet
+    from monitor.crawl.scheduler import OutletScheduler
     from monitor.discovery.parsed_source import ParsedSource
     from monitor.models import Page
 
@@ -32,6 +34,17 @@ class OutletSpider(scrapy.Spider):
 
     name = "outlets"
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Raises ConfigError when the subclass overrides `parse_source` under the name of earlier versions only.
+
+        Nothing would call the method, and the outlet would be read as if it had no spider of its own.
+        """
+        super().__init_subclass__(**kwargs)
+        if "listing" in vars(cls) and "parse_source" not in vars(cls):
+            raise ConfigError(
+                [f"{cls.__module__}.{cls.__qualname__}: the method `listing` is called `parse_source` now, rename it"]
+            )
+
     def __init__(self, scheduler: OutletScheduler, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.scheduler = scheduler
@@ -41,7 +54,7 @@ class OutletSpider(scrapy.Spider):
         scheduler = kwargs.pop("scheduler", None)
         if scheduler is None:
             try:
-                scheduler = OutletScheduler.from_arguments(
+                scheduler = open_scheduler(
                     cls.name,
                     config=kwargs.pop("config", "monitor.yaml"),
                     outlets=kwargs.pop("outlets", ""),
@@ -62,7 +75,7 @@ class OutletSpider(scrapy.Spider):
     def parse_source(self, kind: str, page: Page, outlet: Outlet, since: datetime) -> ParsedSource:
         """Returns the candidates on the page of a feed, sitemap or section (``kind``); subclasses override it.
 
-        Runs in a thread.  Raises FetchError of kind malformed when the page cannot be parsed.
+        Runs in a thread.  Raises FetchError of kind MALFORMED when the page cannot be parsed.
         """
         return sources.parse_source(kind, page, outlet, since)
 

@@ -14,11 +14,12 @@ from monitor.config import Alert, Config, Outlet
 from monitor.config.schema import StoreSettings
 from monitor.errors import ExtractionError, FetchError, StoreUnavailable
 from monitor.extract.boilerplate import Boilerplate
+from monitor.failures import FailureKind
 from monitor.ingest import Ingest
-from monitor.ingest.retry_policy import RECHECK_AGES, RETRY_DELAYS
 from monitor.models import Article, Candidate, CommitResult, Disposition, FrontierEntry, NotArticle, Page
 from monitor.query import parse
 from monitor.query.rules import RuleSet
+from monitor.retry_policy import RECHECK_AGES, RETRY_DELAYS
 from monitor.store import Store, open_store
 
 OUTLET = Outlet(name="The Gazette", url="https://gazette.example/", country="GB")
@@ -45,7 +46,7 @@ class FakeExtractor:
     def __init__(self) -> None:
         self.result: Article | NotArticle | ExtractionError = ARTICLE
 
-    async def read(self, page, options):
+    async def extract_article(self, page, options):
         if isinstance(self.result, ExtractionError):
             raise self.result
         return self.result
@@ -281,7 +282,7 @@ def test_alerts_match_only_the_text_that_a_correction_added(harness):
     assert harness.queued() == [("bank", 1), ("chips", 3)]
 
 
-def test_an_addition_fires_no_alert_that_the_whole_story_excludes(tmp_path):
+def test_an_addition_fires_no_alert_that_the_story_excludes(tmp_path):
     alert = Alert(name="free", query="Sberbank NOT minister", to=("desk@example.org",))
     store = open_store(StoreSettings(url="sqlite:other.db"), tmp_path)
     store.setup()
@@ -427,7 +428,9 @@ def test_a_page_that_hangs_extraction_is_retried_then_given_up(harness):
     while True:
         attempted_at = entry.next_at
         harness.now = lambda at=attempted_at: at
-        assert harness.page(entry, ExtractionError("too slow", kind="timeout")) is Disposition.FAILED
+        assert (
+            harness.page(entry, ExtractionError("too slow", kind=FailureKind.EXTRACTION_TIMEOUT)) is Disposition.FAILED
+        )
         due = harness.due(timedelta(days=30))
         if not due:
             break
@@ -438,11 +441,44 @@ def test_a_page_that_hangs_extraction_is_retried_then_given_up(harness):
 
 def test_a_missing_page_is_given_up_and_retry_after_is_obeyed(harness):
     gone, busy = harness.candidate("https://gazette.example/gone"), harness.candidate("https://gazette.example/busy")
-    asyncio.run(harness.ingest.failed(gone, FetchError("404", kind="http-404", permanent=True)))
-    asyncio.run(harness.ingest.failed(busy, FetchError("503", kind="http-503", retry_after=7200)))
+    asyncio.run(harness.ingest.failed(gone, FetchError("410", kind=FailureKind.HTTP_410)))
+    asyncio.run(harness.ingest.failed(busy, FetchError("503", kind=FailureKind.HTTP_503, retry_after=7200)))
     assert not harness.due(timedelta(hours=1))
     (entry,) = harness.due(timedelta(hours=3))
     assert entry.candidate.url.endswith("busy")
+
+
+def test_an_outcome_has_the_time_of_the_next_fetch(harness):
+    def outcome(url, result):
+        entry = harness.candidate(url)
+        harness.extractor.result = result
+        page = Page(url=url, body=b"", fetched_at=models.now())
+        return asyncio.run(harness.ingest.page(OUTLET, entry, page, Boilerplate())), entry
+
+    harness.now = lambda: start
+    start = models.now()
+    stored, entry = outcome(ARTICLE.canonical_url, ARTICLE)
+    assert stored.next_at == entry.first_seen_at + RECHECK_AGES[0]
+    (entry,) = harness.due(SECOND_LOOK)
+    assert asyncio.run(harness.ingest.not_modified(entry)).next_at == entry.first_seen_at + RECHECK_AGES[1]
+    too_slow = ExtractionError("too slow", kind=FailureKind.EXTRACTION_TIMEOUT)
+    failed, _ = outcome("https://gazette.example/slow", too_slow)
+    assert (failed.disposition, failed.kind, failed.next_at) == (Disposition.FAILED, "timeout", start + RETRY_DELAYS[0])
+    video, _ = outcome("https://gazette.example/video", NotArticle(kind="video"))
+    assert (video.disposition, video.next_at) == (Disposition.NOT_ARTICLE, None)
+    duplicate, _ = outcome("https://gazette.example/short/1", ARTICLE)
+    assert (duplicate.disposition, duplicate.next_at) == (Disposition.DUPLICATE, None)
+    for status, next_at in ((410, None), (404, start + RETRY_DELAYS[0])):
+        error = FetchError("no page", kind=FailureKind.of_status(status), status=status)
+        failed = asyncio.run(harness.ingest.failed(harness.candidate(f"https://gazette.example/{status}"), error))
+        assert (failed.kind, failed.next_at) == (f"http-{status}", next_at)
+
+
+def test_a_failed_recheck_has_the_time_of_the_next_recheck(harness):
+    harness.page(harness.candidate())
+    (entry,) = harness.due(SECOND_LOOK)
+    busy = FetchError("no page", kind=FailureKind.HTTP_500, status=500)
+    assert asyncio.run(harness.ingest.failed(entry, busy)).next_at == entry.first_seen_at + RECHECK_AGES[1]
 
 
 def test_an_entry_killed_before_it_was_settled_meets_its_own_story(harness):
@@ -516,7 +552,7 @@ def test_an_unexpected_error_fails_only_its_own_batch(harness, monkeypatch):
     monkeypatch.setattr("monitor.ingest.commit_queue.MAX_COMMIT_BATCH", 1)
 
     async def all_at_once():
-        gone = FetchError("404", kind="http-404", permanent=True)
+        gone = FetchError("410", kind=FailureKind.HTTP_410)
         failing = asyncio.gather(*(harness.ingest.failed(entry, gone) for entry in entries), return_exceptions=True)
         return await asyncio.wait_for(failing, 30)
 
@@ -537,7 +573,7 @@ def test_a_cancelled_writer_fails_every_waiting_page(harness, monkeypatch):
     harness.call = cancelled
 
     async def all_at_once():
-        gone = FetchError("404", kind="http-404", permanent=True)
+        gone = FetchError("410", kind=FailureKind.HTTP_410)
         failing = asyncio.gather(*(harness.ingest.failed(entry, gone) for entry in entries), return_exceptions=True)
         return await asyncio.wait_for(failing, 30)
 

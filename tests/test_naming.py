@@ -123,7 +123,7 @@ def test_no_configuration_key_uses_a_retired_word() -> None:
 def test_no_name_in_an_sqlite_file_uses_a_retired_word(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "monitor.db", timeout=timedelta(seconds=30))
     store.setup()
-    with store.database.read() as connection:
+    with store.database.read_connection() as connection:
         tables = [str(name) for (name,) in connection.execute("SELECT name FROM sqlite_schema")]
         columns = [
             str(name)
@@ -137,5 +137,5 @@ def test_no_name_in_an_sqlite_file_uses_a_retired_word(tmp_path: Path) -> None:
 
 
 def test_no_name_in_elasticsearch_uses_a_retired_word() -> None:
-    fields = [field for kind in schema.KINDS for field in schema.PROPERTIES[kind]]
-    assert not [name for name in (*schema.KINDS, *fields) if retired_in(name)]
+    fields = [field for kind in schema.DOCUMENT_KINDS for field in schema.PROPERTIES_BY_KIND[kind]]
+    assert not [name for name in (*schema.DOCUMENT_KINDS, *fields) if retired_in(name)]

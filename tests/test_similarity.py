@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.similarity import BANDS, MIN_REPRINT_SIMILARITY, SIGNATURE_HASHES, bands, signature, similarity
+from monitor.similarity import MAX_BANDS, MAX_SIGNATURE_HASHES, MIN_REPRINT_SIMILARITY, bands, signature, similarity
 
 WORDS = [
     a + b + c
@@ -75,12 +75,12 @@ def test_scripts_without_spaces_are_compared_by_character() -> None:
 @given(st.text(max_size=3000))
 def test_a_signature_is_short_ascending_and_survives_json(words: str) -> None:
     hashes = signature(words)
-    assert len(hashes) <= SIGNATURE_HASHES
+    assert len(hashes) <= MAX_SIGNATURE_HASHES
     assert list(hashes) == sorted(set(hashes))
     assert tuple(json.loads(json.dumps(hashes))) == hashes
     assert all(0 <= number < 2**53 for number in hashes)
     assert set(bands(hashes)) <= set(hashes)
-    assert len(bands(hashes)) <= BANDS
+    assert len(bands(hashes)) <= MAX_BANDS
 
 
 @settings(deadline=None)

@@ -10,11 +10,21 @@ from typing import TYPE_CHECKING
 
 import orjson
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from monitor.errors import MonitorError
-from monitor.store.protocol import History
+from monitor.store.protocol import StoryHistory
 from monitor.store.sqlite import SqliteStore
-from monitor.transfer import COLUMNS, copy_store, detect_format, export, import_stories, read_rows, story_from_json
+from monitor.transfer import (
+    EXPORT_COLUMNS,
+    copy_store,
+    detect_file_format,
+    export_stories,
+    import_stories,
+    read_rows,
+    story_from_json,
+)
 from store.examples import MINUTE, NOW, candidate, page_commit, story, story_url
 
 if TYPE_CHECKING:
@@ -59,7 +69,7 @@ def make(tmp_path: Path) -> Iterator[Callable[[str], SqliteStore]]:
 
 def exported(stories: list[Story], format_name: str) -> bytes:
     out = io.BytesIO()
-    assert export(iter(stories), out, format_name) == len(stories)
+    assert export_stories(iter(stories), out, format_name) == len(stories)
     return out.getvalue()
 
 
@@ -84,7 +94,7 @@ def test_stories_survive_export_and_import_as_a_table(make: Callable[[str], Sqli
     formula = story("formula", title='=HYPERLINK("http://formula.example")', text="-1+1")
     stories = sorted([COMPLETE, formula, replace(story("third"), version=4)], key=lambda story: story.id)
     table = exported(stories, format_name)
-    assert detect_format(table[:100]) == format_name
+    assert detect_file_format(table[:100]) == format_name
     store = make("one")
     counts = import_stories(read_rows(io.BytesIO(table), format_name), store, on_refused=fail_on_refusal)
     assert (counts.stored, counts.already_stored, counts.refused) == (3, 0, 0)
@@ -94,7 +104,7 @@ def test_stories_survive_export_and_import_as_a_table(make: Callable[[str], Sqli
 @pytest.mark.parametrize("head", [b'[{"url": "x"}]', b"<html>", b"a,b,c\n1,2,3", b"\x00\x01"])
 def test_a_file_without_stories_has_no_supported_format(head: bytes) -> None:
     with pytest.raises(ValueError, match=r"JSON array|no stories"):
-        detect_format(head)
+        detect_file_format(head)
 
 
 def test_an_import_may_be_repeated(make: Callable[[str], SqliteStore]) -> None:
@@ -181,7 +191,7 @@ def test_a_story_the_store_refuses_is_reported_and_may_be_fetched(
 
     def load_except_one(records: Sequence[Record]) -> int:
         def is_refused(record: Record) -> bool:
-            return isinstance(record, History) and record.versions[-1].id == COMPLETE.id
+            return isinstance(record, StoryHistory) and record.versions[-1].id == COMPLETE.id
 
         return load([record for record in records if not is_refused(record)])
 
@@ -217,12 +227,37 @@ def test_a_foreign_story_needs_only_url_and_title() -> None:
 def test_csv_has_a_row_for_each_story_and_no_formulas() -> None:
     formula = story("formula", title='=HYPERLINK("http://formula.example")', text="-1+1")
     records = list(csv.DictReader(io.StringIO(exported([COMPLETE, formula], "csv").decode())))
-    assert list(records[0]) == COLUMNS
+    assert list(records[0]) == EXPORT_COLUMNS
     assert records[0]["title"] == COMPLETE.title
     assert records[0]["authors"] == "Ann Lee; Bo"
     assert records[0]["published_at"] == "2026-11-22T11:59:00.000005Z"
     assert records[1]["title"].startswith("'=")
     assert records[1]["text"] == "'-1+1"
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"])) | st.text("'=-@;[ \"\t\r\n", max_size=6)
+
+
+@given(title=texts, text=texts, authors=st.lists(texts), tags=st.lists(texts))
+@example(title="'=1", text="''+1", authors=["Lee; Ann", "Bo"], tags=["=a", ""])
+@example(title="'", text="'quoted'", authors=["[1]", "x"], tags=['["a"]'])
+def test_text_and_lists_survive_csv(title: str, text: str, authors: list[str], tags: list[str]) -> None:
+    values = {"title": title, "text": text, "authors": authors, "tags": tags}
+    table = exported([story("any", title=title, text=text, authors=tuple(authors), tags=tuple(tags))], "csv")
+    ((_, row),) = read_rows(io.BytesIO(table), "csv")
+    assert isinstance(row, dict)
+    assert {name: row.get(name, type(value)()) for name, value in values.items()} == values
+
+
+@pytest.mark.parametrize(
+    ("cell", "authors"),
+    [("Ann Lee; Bo", ["Ann Lee", "Bo"]), ("'=Ann", ["=Ann"]), ("[dpa]; Bo", ["[dpa]", "Bo"]), ("[1]", ["[1]"])],
+)
+def test_lists_of_earlier_exports_are_read(cell: str, authors: list[str]) -> None:
+    """Earlier versions wrote no JSON arrays."""
+    ((_, row),) = read_rows(io.BytesIO(f"url,authors\n{story_url('1')},{cell}\n".encode()), "csv")
+    assert isinstance(row, dict)
+    assert row["authors"] == authors
 
 
 def test_parquet_keeps_value_types() -> None:

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.urls import canonical, declared_canonical, identity, is_home, same_site, story_id
+from monitor.urls import (
+    canonical_url,
+    credible_canonical_url,
+    is_front_page_url,
+    is_same_site,
+    story_id,
+    story_identity,
+)
 
 HOSTS = [
     "example.org",
@@ -55,22 +62,22 @@ URLS = [f"{scheme}://{host}{path}{query}{fragment}" for scheme in ("https", "HTT
 
 def test_canonical_is_idempotent_on_thousands_of_urls() -> None:
     assert len(URLS) > 8_000
-    changed = [url for url in URLS if canonical(canonical(url)) != canonical(url)]
+    changed = [url for url in URLS if canonical_url(canonical_url(url)) != canonical_url(url)]
     assert not changed
 
 
 def test_identity_is_the_same_for_a_url_and_its_canonical_form() -> None:
-    assert not [url for url in URLS if identity(canonical(url)) != identity(url)]
+    assert not [url for url in URLS if story_identity(canonical_url(url)) != story_identity(url)]
 
 
 @settings(max_examples=500, deadline=None)
 @given(st.text(max_size=60))
 def test_no_text_makes_a_function_raise(text: str) -> None:
     for url in (text, f"https://{text}", f"https://example.org/{text}", f"https://example.org/?{text}"):
-        assert canonical(canonical(url)) == canonical(url)
+        assert canonical_url(canonical_url(url)) == canonical_url(url)
         assert len(story_id(url)) == 32
-        is_home(url)
-        same_site(url, "https://example.org/")
+        is_front_page_url(url)
+        is_same_site(url, "https://example.org/")
 
 
 @pytest.mark.parametrize(
@@ -94,7 +101,7 @@ def test_no_text_makes_a_function_raise(text: str) -> None:
     ],
 )
 def test_canonical_removes_the_parts_that_do_not_select_the_page(url: str, expected: str) -> None:
-    assert canonical(url) == expected
+    assert canonical_url(url) == expected
 
 
 @pytest.mark.parametrize(
@@ -150,18 +157,18 @@ def test_different_stories_have_different_ids(first: str, second: str) -> None:
 def test_only_urls_of_the_same_site_are_credible() -> None:
     page = "https://www.example.co.uk/2026/story"
     assert (
-        declared_canonical(page, ["https://example.co.uk/2026/story?utm_source=x"])
+        credible_canonical_url(page, ["https://example.co.uk/2026/story?utm_source=x"])
         == "https://example.co.uk/2026/story"
     )
-    assert declared_canonical(page, ["/2026/canonical"]) == "https://www.example.co.uk/2026/canonical"
+    assert credible_canonical_url(page, ["/2026/canonical"]) == "https://www.example.co.uk/2026/canonical"
     assert (
-        declared_canonical(page, ["https://other.co.uk/2026/story", "https://news.example.co.uk/s"])
+        credible_canonical_url(page, ["https://other.co.uk/2026/story", "https://news.example.co.uk/s"])
         == "https://news.example.co.uk/s"
     )
-    assert declared_canonical(page, ["https://www.example.co.uk/"]) is None
-    assert declared_canonical(page, ["javascript:void(0)", "http://[", ""]) is None
-    assert declared_canonical("https://a.blogspot.com/x", ["https://b.blogspot.com/x"]) is None
-    assert declared_canonical("http://127.0.0.1:8001/x", ["http://127.0.0.1:8002/x"]) is None
+    assert credible_canonical_url(page, ["https://www.example.co.uk/"]) is None
+    assert credible_canonical_url(page, ["javascript:void(0)", "http://[", ""]) is None
+    assert credible_canonical_url("https://a.blogspot.com/x", ["https://b.blogspot.com/x"]) is None
+    assert credible_canonical_url("http://127.0.0.1:8001/x", ["http://127.0.0.1:8002/x"]) is None
 
 
 @pytest.mark.parametrize(
@@ -182,8 +189,8 @@ def test_only_urls_of_the_same_site_are_credible() -> None:
     ],
 )
 def test_a_url_that_drops_the_part_that_selects_the_page_is_rejected(page: str, claimed: str) -> None:
-    assert declared_canonical(page, [claimed]) is None
-    assert declared_canonical(page, [claimed, page]) == canonical(page)
+    assert credible_canonical_url(page, [claimed]) is None
+    assert credible_canonical_url(page, [claimed, page]) == canonical_url(page)
 
 
 @pytest.mark.parametrize(
@@ -206,4 +213,4 @@ def test_a_url_that_drops_the_part_that_selects_the_page_is_rejected(page: str, 
     ],
 )
 def test_a_url_that_drops_only_a_view_or_a_page_number_is_credible(page: str, claimed: str) -> None:
-    assert declared_canonical(page, [claimed]) == canonical(claimed)
+    assert credible_canonical_url(page, [claimed]) == canonical_url(claimed)

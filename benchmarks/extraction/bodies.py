@@ -21,7 +21,7 @@ import trafilatura
 
 from benchmarks.extraction import corpus
 from benchmarks.extraction.measures import page_score, score
-from monitor.extract import ExtractionOptions, read
+from monitor.extract import ExtractionOptions, extract_article
 from monitor.models import Article, Page, now
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def media_monitor(sample: Sample) -> str:
-    result = read(Page(url=sample.url, body=sample.html, fetched_at=now()), ExtractionOptions())
+    result = extract_article(Page(url=sample.url, body=sample.html, fetched_at=now()), ExtractionOptions())
     return result.text if isinstance(result, Article) else ""
 
 

@@ -20,7 +20,7 @@ import argparse
 import random
 from dataclasses import dataclass
 
-from monitor.extract import ExtractionOptions, read
+from monitor.extract import ExtractionOptions, extract_article
 from monitor.extract.boilerplate import Boilerplate
 from monitor.models import Article, Page, now
 
@@ -84,7 +84,7 @@ def measure_outlet(seed: int, pages: int) -> OutletResult:
     number = 0
     learned: frozenset[str] = frozenset()
     for layout_number in range(2):
-        learned = boilerplate.recurring()
+        learned = boilerplate.hashes()
         layout = _layout(chance)
         popular = [_headline(chance) for _ in range(chance.randint(3, 6))]
         for layout_page in range(1, pages + 1):
@@ -100,13 +100,13 @@ def measure_outlet(seed: int, pages: int) -> OutletResult:
             if ALERT in text:
                 result.last_false_hit[layout_number] = layout_page
                 result.late_false_hits += layout_page > LEARNING_PAGES
-    result.remembered = len(learned & boilerplate.recurring())
+    result.remembered = len(learned & boilerplate.hashes())
     return result
 
 
 def _extract(boilerplate: Boilerplate, html: str, seed: int, number: int) -> str:
     page = Page(url=f"https://outlet{seed}.example/2026/story-{number}", body=html.encode(), fetched_at=now())
-    story = read(page, ExtractionOptions(boilerplate=boilerplate.recurring()))
+    story = extract_article(page, ExtractionOptions(boilerplate=boilerplate.hashes()))
     if not isinstance(story, Article):
         raise TypeError(f"page {number} of outlet {seed} was taken for {story}")
     boilerplate.learn(story)

@@ -11,8 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from monitor.extract import ExtractionOptions, read
-from monitor.extract.pool import PAGE_TIMEOUT_SECONDS
+from monitor.extract import ExtractionOptions, extract_article
+from monitor.extract.pool import EXTRACTION_TIMEOUT_SECONDS
 from monitor.models import NotArticle, Page, now
 
 sys.path.append(str(Path(__file__).parents[2] / "tests"))
@@ -24,7 +24,10 @@ def main() -> None:
     normal_page = hostile_pages.story_page(hostile_pages.PARAGRAPHS * 40)
     _timed_extraction(normal_page)
     normal_seconds = min(_timed_extraction(normal_page)[0] for _ in range(3))
-    print(f"a normal page of 330 paragraphs: {normal_seconds:.3f} s; the limit per page is {PAGE_TIMEOUT_SECONDS:g} s")
+    print(
+        f"a normal page of 330 paragraphs: {normal_seconds:.3f} s; "
+        f"the limit per page is {EXTRACTION_TIMEOUT_SECONDS:g} s"
+    )
     for name, make in hostile_pages.PAGES.items():
         seconds, result = _timed_extraction(make())
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
@@ -36,7 +39,7 @@ def main() -> None:
 
 def _timed_extraction(body: bytes) -> tuple[float, str]:
     started = time.process_time()
-    result = read(Page(url="https://news.example/2026/a", body=body, fetched_at=now()), ExtractionOptions())
+    result = extract_article(Page(url="https://news.example/2026/a", body=body, fetched_at=now()), ExtractionOptions())
     return time.process_time() - started, result.kind if isinstance(result, NotArticle) else "story"
 
 

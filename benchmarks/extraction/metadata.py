@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import trafilatura
 
 from benchmarks.extraction import corpus
-from monitor.extract import ExtractionOptions, read
+from monitor.extract import ExtractionOptions, extract_article
 from monitor.models import Article, Page, now
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class ExtractedMetadata:
 
 
 def media_monitor(sample: Sample) -> ExtractedMetadata:
-    article = read(Page(url=sample.url, body=sample.html, fetched_at=now()), ExtractionOptions())
+    article = extract_article(Page(url=sample.url, body=sample.html, fetched_at=now()), ExtractionOptions())
     if not isinstance(article, Article):
         return ExtractedMetadata()
     return ExtractedMetadata(title=article.title, published_at=article.published_at, authors=article.authors)

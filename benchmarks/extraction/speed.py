@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import trafilatura
 
 from benchmarks.extraction import corpus
-from monitor.extract import ExtractionOptions, read
+from monitor.extract import ExtractionOptions, extract_article
 from monitor.models import Page, now
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _seconds(extractor: Callable[[Sample], None], sample: Sample) -> float:
 
 
 def _run_monitor(sample: Sample) -> None:
-    read(Page(url=sample.url, body=sample.html, fetched_at=now()), ExtractionOptions())
+    extract_article(Page(url=sample.url, body=sample.html, fetched_at=now()), ExtractionOptions())
 
 
 def _run_trafilatura(sample: Sample) -> None:

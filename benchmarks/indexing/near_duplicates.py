@@ -22,7 +22,7 @@ from elasticsearch import helpers
 
 from benchmarks.indexing.speed import delete, open_store
 from monitor.models import rfc3339
-from monitor.similarity import SIGNATURE_HASHES, bands
+from monitor.similarity import MAX_SIGNATURE_HASHES, bands
 from monitor.store.elasticsearch import stories
 from monitor.store.elasticsearch.signature_cache import SignatureCache
 
@@ -40,7 +40,7 @@ SHINGLES = 500  # of a story; its signature holds the smallest hashes of them
 def random_signatures(count: int) -> Iterator[tuple[int, ...]]:
     generator = np.random.default_rng(3)
     for _ in range(0, count, 1000):
-        hashes = np.sort(generator.integers(1 << 53, size=(1000, SHINGLES)), axis=1)[:, :SIGNATURE_HASHES]
+        hashes = np.sort(generator.integers(1 << 53, size=(1000, SHINGLES)), axis=1)[:, :MAX_SIGNATURE_HASHES]
         for signature in hashes.tolist():
             yield tuple(signature)
 
@@ -68,7 +68,7 @@ def fill(store: ElasticsearchStore, count: int) -> list[tuple[str, tuple[int, ..
 def reprint(signature: Sequence[int], generator: random.Random) -> tuple[int, ...]:
     """Returns the signature of a text that shares two fifths with the given one."""
     shared = [number for number in signature if generator.random() < 0.4]
-    rest = [generator.randrange(signature[-1]) for _ in range(SIGNATURE_HASHES - len(shared))]
+    rest = [generator.randrange(signature[-1]) for _ in range(MAX_SIGNATURE_HASHES - len(shared))]
     return tuple(sorted({*shared, *rest}))
 
 
@@ -104,7 +104,7 @@ def main() -> None:
         signatures = [
             reprint(signature, generator)
             if number % 2
-            else tuple(sorted(generator.sample(range(1 << 53), SIGNATURE_HASHES)))
+            else tuple(sorted(generator.sample(range(1 << 53), MAX_SIGNATURE_HASHES)))
             for number, (_, signature) in enumerate(sample)
         ]
         bound = timed(lambda signature: store.client.search(index=index, query=id_query(signature), size=1), signatures)

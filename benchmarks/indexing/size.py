@@ -88,7 +88,7 @@ def elasticsearch(url: str, count: int) -> dict[str, str]:
     store: ElasticsearchStore = open_store(url)
     try:
         rate = fill(store, count)
-        store.refresh_all()
+        store.refresh_all_after_writes()
         median, slowest = search_times(store)
         size = store.client.indices.stats(index=f"{store.prefix}-*").body["_all"]["primaries"]["store"]["size_in_bytes"]
         nodes = store.client.nodes.stats(metric="jvm").body["nodes"].values()

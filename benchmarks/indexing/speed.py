@@ -22,7 +22,7 @@ from benchmarks.search.stories import StoryGenerator, page_commit
 from monitor.config.schema import StoreSettings
 from monitor.models import CommitResult, Hit, Notification
 from monitor.store.elasticsearch import ElasticsearchStore, documents
-from monitor.store.elasticsearch.documents import digest
+from monitor.store.elasticsearch.documents import document_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,14 +60,14 @@ def actions(prefix: str, batch: list[PageCommit]) -> Iterator[dict[str, Any]]:
     for commit in batch:
         assert commit.story is not None
         for hit in commit.hits:
-            name = digest(hit.alert, hit.story, hit.version)
-            yield {"_index": f"{prefix}-hits", "_id": name, "_source": documents.hit(hit)}
+            name = document_id(hit.alert, hit.story, hit.version)
+            yield {"_index": f"{prefix}-hits", "_id": name, "_source": documents.hit_document(hit)}
         for notification in commit.notifications:
-            document = documents.notification(notification)
-            yield {"_index": f"{prefix}-outbox", "_id": digest(*notification.key), "_source": document}
-        story = documents.story(commit.story, commit.signature)
+            document = documents.notification_document(notification)
+            yield {"_index": f"{prefix}-outbox", "_id": document_id(*notification.key), "_source": document}
+        story = documents.story_document(commit.story, commit.signature)
         yield {"_index": f"{prefix}-stories", "_id": commit.story.id, "_source": story}
-        entry = documents.frontier_entry(commit.entry, commit.outcome)
+        entry = documents.frontier_entry_document(commit.entry, commit.outcome)
         yield {"_index": f"{prefix}-urls", "_id": commit.entry.id, "_source": entry}
 
 

@@ -29,8 +29,8 @@ from typing import TYPE_CHECKING
 
 from monitor.models import Story
 from monitor.query import parse
-from monitor.query.analysis import Form, tokens
-from monitor.query.matcher import Document
+from monitor.query.analysis import Form, analysed_tokens
+from monitor.query.matcher import AnalysedStory
 from monitor.query.rules import RuleSet
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def main() -> int:
 
     bodies = corpus_texts(options.corpus) if options.corpus else generated_texts(300)
     stories = [story(number, body) for number, body in enumerate(bodies)]
-    lengths = [len(tokens(body)) for body in bodies]
+    lengths = [len(analysed_tokens(body)) for body in bodies]
     mean = sum(lengths) / len(lengths)
     print(f"{len(stories)} stories of {mean:.0f} tokens, one core; CPU time, best of {options.repeat} measurements")
     measure_analysis(bodies, options.repeat)
@@ -71,14 +71,14 @@ def main() -> int:
 
 def measure_analysis(bodies: list[str], repeat: int) -> None:
     """Prints the cost of making a story's tokens and of indexing their positions."""
-    analysed = [tokens(body) for body in bodies]
+    analysed = [analysed_tokens(body) for body in bodies]
 
     def positions() -> None:
-        for text in map(tokens, bodies):
+        for text in map(analysed_tokens, bodies):
             for form in (Form.STEM, Form.EXACT):
                 text.positions(form)
 
-    token_cost = best_seconds(lambda: [tokens(body) for body in bodies], repeat) / len(bodies) * 1000
+    token_cost = best_seconds(lambda: [analysed_tokens(body) for body in bodies], repeat) / len(bodies) * 1000
     total_cost = best_seconds(positions, repeat) / len(bodies) * 1000
     print(f"  tokens {token_cost:.2f} ms a story, their positions by form {total_cost - token_cost:.2f} ms more")
     assert len(analysed) == len(bodies)
@@ -92,7 +92,7 @@ def measure_matching(rules: list[tuple[str, str]], stories: list[Story], options
     hits = sum(len(rule_set.match(story, now=NOW).alerts) for story in stories)
     seconds = best_seconds(lambda: [rule_set.match(story, now=NOW) for story in stories], options.repeat)
     index = rule_set._alert_index  # noqa: SLF001  the index has no public access, because only this benchmark needs it
-    selected = sum(index.count_selected(Document(story)) for story in stories) / len(stories)
+    selected = sum(index.count_selected(AnalysedStory(story)) for story in stories) / len(stories)
     rate, cost = len(stories) / seconds, seconds / len(stories) * 1000
     print(
         f"{len(rules):6,} alerts: {rate:7.0f} stories a second, {cost:.2f} ms each "
@@ -172,7 +172,7 @@ def generated_rules(bodies: list[str], count: int) -> list[tuple[str, str]]:
     story_counts: Counter[str] = Counter()
     pairs: list[tuple[str, str]] = []
     for body in bodies:
-        text = tokens(body)
+        text = analysed_tokens(body)
         exact = [text[position].exact for position in range(len(text))]
         story_counts.update({word for word in exact if word.isalpha() and len(word) > 3})
         pairs += [(first, second) for first, second in pairwise(exact) if len(first + second) > 8]
@@ -181,7 +181,7 @@ def generated_rules(bodies: list[str], count: int) -> list[tuple[str, str]]:
     pairs = [pair for pair in sorted(set(pairs)) if pair[0].isalpha() and pair[1].isalpha()]
 
     def stem(word: str) -> str:
-        return tokens(word)[0].stem
+        return analysed_tokens(word)[0].stem
 
     def rule() -> tuple[str, str]:
         name, second_name, third_name = generator.choice(names), generator.choice(names), generator.choice(names)

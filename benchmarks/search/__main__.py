@@ -116,7 +116,7 @@ def build(path: Path, count: int) -> None:
 
 
 def print_size(store: SqliteStore, path: Path) -> None:
-    with store.database.read() as connection:
+    with store.database.read_connection() as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         text_bytes = connection.execute("SELECT sum(text_size) + sum(length(CAST(title AS BLOB))) FROM story").get
         words = connection.execute("SELECT count(*) FROM word").get
@@ -127,7 +127,7 @@ def print_size(store: SqliteStore, path: Path) -> None:
 
 def fts5_milliseconds(store: SqliteStore, text: str) -> float:
     """Returns the milliseconds that FTS5 alone needs for the first page."""
-    with store.database.read() as connection:
+    with store.database.read_connection() as connection:
         compiled = compile_query(parse(text), Vocabulary(connection), NOW)
         if compiled.match is None:
             return 0.0

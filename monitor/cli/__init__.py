@@ -1,4 +1,4 @@
-"""The command line.  A command's module is imported when the command is called, so that each starts quickly."""
+"""The command line.  Only the called command's module is imported, so that every command starts quickly."""
 
 from monitor.cli.app import main
 

@@ -10,7 +10,7 @@ import click
 
 from monitor.cli.context import (
     KEEP_MATCHING_HINT,
-    Context,
+    CommandContext,
     DurationType,
     TimeType,
     parse_duration,
@@ -20,7 +20,9 @@ from monitor.cli.context import (
 from monitor.models import now, rfc3339
 from monitor.plural import plural
 
-MIN_WIDTH_FOR_QUERIES = 110  # terminal width from which queries and addresses fit beside the numbers
+MIN_COLUMNS_FOR_QUERIES = (
+    110  # width of the terminal for the columns TO and QUERY; in a narrower one, they follow below each row
+)
 
 if TYPE_CHECKING:
     from monitor.models import Hit, Notification, Story
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 @click.group("alerts")
 @with_context
-def alerts_command(context: Context) -> None:
+def alerts_command(context: CommandContext) -> None:
     """List, test and snooze alerts.
 
     \b
@@ -43,7 +45,7 @@ def alerts_command(context: Context) -> None:
 @alerts_command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per alert, one per line.")
 @with_context
-def list_command(context: Context, *, as_json: bool) -> None:
+def list_command(context: CommandContext, *, as_json: bool) -> None:
     """Show each alert: its recent hits, the mail that waits, and the mail that was refused.
 
     \b
@@ -52,7 +54,7 @@ def list_command(context: Context, *, as_json: bool) -> None:
       media-monitor alerts list --json | jq -r 'select(.waiting > 0) | .name'
     """
     current_time = now()
-    with context.existing_store() as store:
+    with context.open_existing_store() as store:
         hits = store.hits(since=current_time - timedelta(days=7), limit=100_000)
         waiting = store.outbox(limit=100_000)
         snoozed = {name: until for name, until in store.snoozes().items() if until > current_time}
@@ -79,11 +81,15 @@ def list_command(context: Context, *, as_json: bool) -> None:
 
 
 def _print_table(
-    context: Context, hits: list[Hit], waiting: list[Notification], snoozed: dict[str, datetime], current_time: datetime
+    context: CommandContext,
+    hits: list[Hit],
+    waiting: list[Notification],
+    snoozed: dict[str, datetime],
+    current_time: datetime,
 ) -> None:
     from rich.table import Table
 
-    from monitor.cli.formatting import plain_text
+    from monitor.cli.formatting import plain_line
 
     hit_counts = Counter(hit.alert for hit in hits)
     last_hit_at: dict[str, datetime] = {}
@@ -96,7 +102,7 @@ def _print_table(
     table.add_column("7 DAYS", justify="right", no_wrap=True)
     table.add_column("LAST", no_wrap=True)
     table.add_column("WAITING", justify="right", no_wrap=True)
-    wide = context.out.width >= MIN_WIDTH_FOR_QUERIES
+    wide = context.out.width >= MIN_COLUMNS_FOR_QUERIES
     if wide:
         table.add_column("TO", overflow="fold")
         table.add_column("QUERY", overflow="fold")
@@ -104,12 +110,12 @@ def _print_table(
         until = snoozed.get(alert.name)
         deliver = f"snoozed until {until:%a %H:%M} UTC" if until else alert.deliver
         table.add_row(
-            plain_text(alert.name),
+            plain_line(alert.name),
             deliver,
             f"{hit_counts[alert.name]:,}",
             relative_time(last_hit_at.get(alert.name), current_time),
             f"{waiting_counts[alert.name]:,}",
-            *([plain_text(", ".join(alert.to)), plain_text(alert.query)] if wide else []),
+            *([plain_line(", ".join(alert.to)), plain_line(alert.query)] if wide else []),
         )
     if wide:
         context.print_table(table)
@@ -122,7 +128,7 @@ def _print_table(
     for row, alert in zip(rows, context.config.alerts, strict=True):
         context.print_table(Segments([*row, Segment.line()]))
         for line in (alert.query, f"to {', '.join(alert.to)}"):
-            context.print_table(Padding(plain_text(line), (0, 0, 0, 4)))
+            context.print_table(Padding(plain_line(line), (0, 0, 0, 4)))
 
 
 def _alert_json(
@@ -146,7 +152,9 @@ def _alert_json(
 @click.option("--since", type=TimeType(), default="30d", show_default=True, help="How far back: 30d, 2026-11-01 ...")
 @click.option("--samples", type=click.IntRange(0, 1000), default=5, show_default=True, help="Stories to show.")
 @with_context
-def test_command(context: Context, *, name: str | None, query: str | None, since: datetime, samples: int) -> None:
+def test_command(
+    context: CommandContext, *, name: str | None, query: str | None, since: datetime, samples: int
+) -> None:
     """Show which stories an alert would have caught, day by day, with samples in context.  Sends nothing.
 
     NAME is an alert of the configuration; --query tries one that is not in the configuration yet.
@@ -159,19 +167,19 @@ def test_command(context: Context, *, name: str | None, query: str | None, since
     """
     if (name is None) == (query is None):
         raise click.UsageError("give the NAME of an alert, or a --query")
-    text = query if query is not None else context.alert(name or "").query
+    text = query if query is not None else context.find_alert(name or "").query
     from monitor.query import parse
 
     node = parse(text, positive=True)
     context.warn_about_query(text, kind="alert")
-    alert_name = None if query is not None else context.alert(name or "").name
+    alert_name = None if query is not None else context.find_alert(name or "").name
     current_time = now()
     daily_counts: Counter[str] = Counter()
     other_alert_counts: Counter[str] = Counter()
     clusters: set[str] = set()
     already_caught = total = 0
     newest: list[Story] = []
-    with context.existing_store() as store:
+    with context.open_existing_store() as store:
         for story in store.scan(node, now=current_time, since=since):
             total += 1
             time = story.published_at or story.first_seen_at
@@ -185,7 +193,7 @@ def test_command(context: Context, *, name: str | None, query: str | None, since
                 newest = _newest_stories(newest, samples)
     _print_daily_counts(context, text, since=since, current_time=current_time, daily_counts=daily_counts)
     if total:
-        from monitor.cli.formatting import headline, marked_snippet
+        from monitor.cli.formatting import marked_snippet, story_headline
         from monitor.query.snippets import snippets
 
         out = context.out
@@ -198,7 +206,7 @@ def test_command(context: Context, *, name: str | None, query: str | None, since
             out.print(f"Other alerts had caught {already_caught:,} of them already: {most_common}.", markup=False)
         for story in _newest_stories(newest, samples):
             out.print()
-            out.print(headline(story))
+            out.print(story_headline(story))
             for snippet in (snippet for snippet in snippets(node, story) if snippet.field != "title"):
                 out.print(marked_snippet(snippet, asterisks=not out.is_terminal))
 
@@ -208,11 +216,11 @@ def _newest_stories(stories: list[Story], limit: int) -> list[Story]:
 
 
 def _print_daily_counts(
-    context: Context, text: str, *, since: datetime, current_time: datetime, daily_counts: Counter[str]
+    context: CommandContext, text: str, *, since: datetime, current_time: datetime, daily_counts: Counter[str]
 ) -> None:
-    from monitor.cli.formatting import bar_chart, plain_text
+    from monitor.cli.formatting import bar_chart, plain_line
 
-    context.out.print(plain_text(text, prefix="Query: "))
+    context.out.print(plain_line(text, prefix="Query: "))
     if not daily_counts:
         context.out.print(f"It would have caught nothing since {since:%Y-%m-%d}.")
         if context.config.keep == "matching":
@@ -231,7 +239,7 @@ def _print_daily_counts(
 @click.argument("duration", type=DurationType(), required=False, metavar="SPAN")
 @click.option("--off", is_flag=True, help="Send its mail again, from now on.")
 @with_context
-def snooze_command(context: Context, *, name: str, duration: timedelta | None, off: bool) -> None:
+def snooze_command(context: CommandContext, *, name: str, duration: timedelta | None, off: bool) -> None:
     """Hold an alert's mail back for SPAN (2d, 12h).
 
     The alert still catches stories; their mail follows when SPAN is over.
@@ -243,11 +251,11 @@ def snooze_command(context: Context, *, name: str, duration: timedelta | None, o
     """
     if off == (duration is not None):
         raise click.UsageError("give a SPAN such as 2d, or --off")
-    alert = context.alert(name)
+    alert = context.find_alert(name)
     if duration is not None and duration <= parse_duration("0"):
         raise click.UsageError("give a SPAN greater than zero, or --off")
     until = None if duration is None else now() + duration
-    with context.store() as store:
+    with context.open_store() as store:
         store.snooze(alert.name, until)
     if until is None:
         context.out.print(f"{alert.name}: mail is sent again.", markup=False)

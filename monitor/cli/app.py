@@ -1,4 +1,4 @@
-"""The program: its commands by name, their shared options, and the report of errors."""
+"""The command-line program: finds the command by its name, reads the shared options, and prints errors."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from monitor.errors import ConfigError, MonitorError, QueryError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-# name -> (module, one line for --help), in the order in which a new user needs them
-COMMANDS = {
+# command -> (module in monitor.cli, line in --help), in the order in which a new user needs the commands
+MODULE_AND_HELP_BY_COMMAND = {
     "init": ("init", "Write a commented starter monitor.yaml."),
     "check": ("check", "Validate the file, its queries, the store and the mail server."),
     "discover": ("discover", "Find the feeds, sitemaps and sections of a site."),
@@ -45,7 +45,7 @@ COMMANDS = {
     "replay": ("setup", "Store again the documents that Elasticsearch rejected."),
 }
 
-EPILOG = """\b
+HELP_EPILOG = """\b
 Examples:
   media-monitor init desk && cd desk    a starter with real outlets and alerts
   media-monitor check                   is everything in order?
@@ -58,8 +58,8 @@ Exit status: 0 done, 1 something failed (named on stderr), 2 usage or configurat
 
 
 @contextmanager
-def _ignore_broken_pipe() -> Iterator[None]:
-    """Exits with status 0 when the reader of stdout closes the pipe; click and rich would exit with 1."""
+def _exit_quietly_on_broken_pipe() -> Iterator[None]:
+    """Makes the command exit with status 0 when the reader of stdout closes the pipe; click and rich exit with 1."""
     try:
         yield
     except (BrokenPipeError, SystemExit) as error:
@@ -69,52 +69,53 @@ def _ignore_broken_pipe() -> Iterator[None]:
         raise click.exceptions.Exit(0) from None
 
 
-class Commands(click.Group):
-    """A group that imports a command's module when the command is called."""
+class LazyCommandGroup(click.Group):
+    """A click group that imports the module of a command only when the command is called."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        with _ignore_broken_pipe():  # --help is printed here
+        with _exit_quietly_on_broken_pipe():  # make_context prints --help
             return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with _ignore_broken_pipe():
+        with _exit_quietly_on_broken_pipe():
             return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
-        return list(COMMANDS)
+        return list(MODULE_AND_HELP_BY_COMMAND)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's signature
-        if cmd_name not in COMMANDS:
+        if cmd_name not in MODULE_AND_HELP_BY_COMMAND:
             return None
-        module = importlib.import_module(f"monitor.cli.{COMMANDS[cmd_name][0]}")
+        module = importlib.import_module(f"monitor.cli.{MODULE_AND_HELP_BY_COMMAND[cmd_name][0]}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        if args and args[0] not in MODULE_AND_HELP_BY_COMMAND and not args[0].startswith("-"):
             from difflib import get_close_matches
 
-            matches = get_close_matches(args[0], COMMANDS, n=1)
+            matches = get_close_matches(args[0], MODULE_AND_HELP_BY_COMMAND, n=1)
             hint = f"; did you mean {matches[0]}?" if matches else ""
             raise click.UsageError(f"no command {args[0]!r}{hint}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's signature
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+            formatter.write_dl([(name, text) for name, (_, text) in MODULE_AND_HELP_BY_COMMAND.items()])
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, requested: bool) -> None:
+    """Prints the version and exits if --version was given (``requested``)."""
     if requested:
         click.echo(f"media-monitor {__version__}")
         ctx.exit()
 
 
-@click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyCommandGroup, epilog=HELP_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--config", "-c", metavar="FILE", help="Configuration (default: monitor.yaml, or MONITOR_CONFIG).")
 @click.option("--verbose", "-v", is_flag=True, help="Log progress to stderr.")
 @click.option(
@@ -123,32 +124,32 @@ def _print_version(ctx: click.Context, _: click.Parameter, requested: bool) -> N
 @click.pass_context
 def program(ctx: click.Context, config: str | None, verbose: bool) -> None:
     """Monitors news outlets for topics and terms, stores the matching stories and sends mail within minutes."""
-    from monitor.cli.context import Context
+    from monitor.cli.context import CommandContext
 
-    ctx.obj = Context()
-    ctx.obj.path = config
-    ctx.obj.verbose = verbose
+    ctx.obj = CommandContext()
+    ctx.obj.config_option = config
+    ctx.obj.is_verbose = verbose
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs one command and exits with its status."""
+    """Runs the command that the arguments name (default: sys.argv) and exits with the command's status."""
     _prepare_streams()
     debug = bool(os.environ.get("MONITOR_DEBUG"))
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     try:
         status = program.main(args=arguments, prog_name="media-monitor", standalone_mode=False)
-        with _ignore_broken_pipe():
+        with _exit_quietly_on_broken_pipe():
             sys.stdout.flush()
     except click.exceptions.Exit as exit_:
         status = exit_.exit_code
     except (click.Abort, KeyboardInterrupt):
         status = 130
     except (click.ClickException, ConfigError) as error:
-        status = _report_usage_error(error, list(sys.argv[1:] if arguments is None else arguments))
+        status = _report_usage_or_config_error(error, list(sys.argv[1:] if arguments is None else arguments))
     except QueryError as error:
         _print_error(f"query: {error}")
         status = 2
-    except Exception as error:  # reported in one line; with MONITOR_DEBUG as a traceback
+    except Exception as error:  # an error is reported in one line; with MONITOR_DEBUG as a traceback
         if debug:
             raise
         _print_error(_error_line(error))
@@ -156,26 +157,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(_exit_status(status))
 
 
-def _report_usage_error(error: click.ClickException | ConfigError, arguments: list[str]) -> int:
+def _report_usage_or_config_error(error: click.ClickException | ConfigError, arguments: list[str]) -> int:
     """Prints a usage or configuration error.  Returns the exit status."""
     if isinstance(error, ConfigError):
-        hint = _query_hint(arguments, read_as_config=True)
+        hint = _dashed_query_hint(arguments, read_as_config=True)
         _print_error(f"media-monitor: -c names the configuration{hint}" if hint else "\n".join(error.faults))
         return 2
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         _print_error(error.format_message())
     else:
         command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "media-monitor"
-        message = f"{error.format_message().rstrip('.')}{_query_hint(arguments)}"
+        message = f"{error.format_message().rstrip('.')}{_dashed_query_hint(arguments)}"
         _print_error(f"{command}: {message} ({command} --help shows how)")
     return error.exit_code
 
 
 def _error_line(error: Exception) -> str:
+    """Returns the line that reports an error; if the disk of stdout is full, also discards the rest of stdout."""
     if isinstance(error, MonitorError):
         return f"error: {error}"
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        if not _is_file(sys.stdout):
+        if not _can_run_out_of_space(sys.stdout):
             return f"error: {error.strerror}"
         _discard_stdout()
         return f"stdout: {error.strerror}"
@@ -183,9 +185,9 @@ def _error_line(error: Exception) -> str:
 
 
 def _prepare_streams() -> None:
-    """Makes every write to stdout and stderr succeed.
+    """Prevents errors when the program prints to a stream that is closed or cannot encode a character.
 
-    Characters that the encoding lacks become question marks; a closed stream is replaced by the null device.
+    Characters that the encoding lacks are printed as question marks; a closed stream is replaced by the null device.
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
@@ -196,20 +198,21 @@ def _prepare_streams() -> None:
 
 
 def _discard_stdout() -> None:
-    """Sends the rest of stdout to the null device, because Python's flush at exit would fail again."""
+    """Redirects stdout to the null device, so that Python's flush at exit does not fail like the write before it."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
 
 
-def _is_file(stream: TextIO) -> bool:
-    """Returns True if the stream writes to a file or a device other than a terminal, which can run out of space."""
+def _can_run_out_of_space(stream: TextIO) -> bool:
+    """Returns True if the stream writes to a regular file or a character device that is no terminal."""
     mode = os.fstat(stream.fileno()).st_mode
     return stat.S_ISREG(mode) or (stat.S_ISCHR(mode) and not stream.isatty())
 
 
-def _query_hint(arguments: list[str], *, read_as_config: bool = False) -> str:
-    """Returns how to write a query that was read as an option, or as -c with a file if ``read_as_config``.
+def _dashed_query_hint(arguments: list[str], *, read_as_config: bool = False) -> str:
+    """Returns a hint how to write a query that begins with -, such as -Nvidia, which click read as an option.
 
-    Returns an empty string when the arguments contain no query of this kind.
+    With ``read_as_config``, looks for a query word that was read as -c with a file name, such as -chips.  Returns "" if
+    the arguments contain no such word or no command that takes a query.
     """
     command = next((word for word in arguments if word in {"search", "explain"}), None)
     if (
@@ -221,29 +224,33 @@ def _query_hint(arguments: list[str], *, read_as_config: bool = False) -> str:
     options, query = [], []
     remaining = iter(arguments[arguments.index(command) + 1 :])
     for word in remaining:
-        if word in _OPTIONS_WITH_VALUE:
+        if word in _QUERY_COMMAND_OPTIONS_WITH_VALUE:
             options += [word, next(remaining, "")]
         elif word.startswith("--"):
             options.append(word)
         else:
             query.append(word)
-    # `explain` takes a query and a story: two words.
+    # `search` joins its words to one query; `explain` takes two arguments, a query and a story.
     quoted_query = [quote(" ".join(query))] if command == "search" else map(quote, query)
     line = " ".join(["media-monitor", command, *map(quote, options), "--", *quoted_query])
     return f"; a query that begins with - goes after --: {line}"
 
 
-_OPTIONS_WITH_VALUE = frozenset({"--since", "--limit", "-n", "--offset", "--config", "-c"})
+_QUERY_COMMAND_OPTIONS_WITH_VALUE = frozenset({"--since", "--limit", "-n", "--offset", "--config", "-c"})
 
 
 def _is_excluded_term(word: str, *, read_as_config: bool) -> bool:
-    """Returns True for a word that is probably an excluded query term, not an option: -Nvidia, -v1, but not -n5."""
+    """Returns True if a word is probably an excluded term of a query (-Nvidia, -v1), not an option (-n5).
+
+    With ``read_as_config``, returns True for -c followed by text that is not the name of a file.
+    """
     if read_as_config:
         return re.match(r"-c\S", word) is not None and not Path(word[2:]).exists()
     return re.match(r"-([^-\d\s]\D|[^-\d\sn]\d)", word) is not None
 
 
 def _exit_status(status: Any) -> int:
+    """Returns the status if it is a number, else 0: most commands return None."""
     return status if isinstance(status, int) else 0
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.context import Context, with_context
+from monitor.cli.context import CommandContext, with_context
 from monitor.errors import DeliveryError, StoreError
 from monitor.plural import plural
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command("check")
 @click.option("--offline", is_flag=True, help="Leave the store, the mail server and the browser alone.")
 @with_context
-def check_command(context: Context, *, offline: bool) -> int:
+def check_command(context: CommandContext, *, offline: bool) -> int:
     """Validate the file, its queries, the store, the mail server and the browser.  Sends and fetches nothing.
 
     All faults of the file are reported at once, each with its line and key (exit status 2).  A query that is valid but
@@ -37,35 +37,38 @@ def check_command(context: Context, *, offline: bool) -> int:
     failed = not config.outlets
     if failed:
         out.print("FAIL  outlets: none are configured; `init` writes a starter with some")
-    for line in _config_notes(config):
+    for line in _config_warnings(config):
         out.print(f"note  {line}", markup=False)
-    failed |= _check_engines(context, start=not offline)
-    failed |= _check_spiders(context)
+    failed |= _has_engine_problem(context, start=not offline)
+    failed |= _has_spider_problem(context)
     if not offline:
-        failed |= _check_store(context)
-        failed |= _check_mail(context)
+        failed |= _has_store_problem(context)
+        failed |= _has_mail_problem(context)
     return 1 if failed else 0
 
 
-def _config_notes(config: Config) -> list[str]:
-    from monitor.config.warnings import too_frequent_polls
+def _config_warnings(config: Config) -> list[str]:
+    from monitor.config.warnings import too_frequent_poll_warnings
     from monitor.query.lint import lint_config
 
-    return [*too_frequent_polls(config), *lint_config(config)]
+    return [*too_frequent_poll_warnings(config), *lint_config(config)]
 
 
-def _check_engines(context: Context, *, start: bool) -> bool:
-    """Returns True if a rendering engine that an outlet needs is missing, or with ``start`` fails to start."""
+def _has_engine_problem(context: CommandContext, *, start: bool) -> bool:
+    """Prints a line for each rendering engine that an outlet names; returns True if one of them is unavailable.
+
+    With ``start``, also launches the browser and returns True if that fails.
+    """
     engines = {outlet.render for outlet in context.config.outlets} - {"none", "auto"}
     if not engines:
         return False
-    from monitor.rendering.engines import configured_splash, unavailable_reason
+    from monitor.rendering.engines import configured_splash_url, unavailable_reason
 
     crawl, failed = context.config.crawl, False
     for engine in sorted(engines):
-        problem = unavailable_reason(engine, splash_url=configured_splash(crawl), chromium_path=crawl.chromium)
+        problem = unavailable_reason(engine, splash_url=configured_splash_url(crawl), chromium_path=crawl.chromium)
         if problem is None and start and engine == "playwright":
-            problem = _browser_problem(crawl.chromium)
+            problem = _browser_launch_problem(crawl.chromium)
         names = [outlet.name for outlet in context.config.outlets if outlet.render == engine]
         if problem is None:
             context.out.print(f"ok    {engine}: renders {', '.join(names)}", markup=False)
@@ -75,7 +78,8 @@ def _check_engines(context: Context, *, start: bool) -> bool:
     return failed
 
 
-def _browser_problem(configured: str | None) -> RenderingUnavailable | None:
+def _browser_launch_problem(configured: str | None) -> RenderingUnavailable | None:
+    """Launches the browser; returns why that failed, or None.  ``configured`` is its path or None."""
     from monitor.rendering import browser
     from monitor.rendering.chromium import try_launch
 
@@ -84,8 +88,8 @@ def _browser_problem(configured: str | None) -> RenderingUnavailable | None:
     return try_launch(path)
 
 
-def _check_spiders(context: Context) -> bool:
-    """Returns True if an outlet names a spider that does not exist."""
+def _has_spider_problem(context: CommandContext) -> bool:
+    """Returns True if an outlet names a spider that does not exist; prints a line for each such outlet."""
     custom = [outlet for outlet in context.config.outlets if outlet.spider != "outlets"]
     if not custom:
         return False
@@ -105,9 +109,10 @@ def _check_spiders(context: Context) -> bool:
     return failed
 
 
-def _check_store(context: Context) -> bool:
+def _has_store_problem(context: CommandContext) -> bool:
+    """Opens the store and prints the result; returns True if that fails.  Also prints how much mail failed."""
     try:
-        with context.store() as store:
+        with context.open_store() as store:
             context.out.print(f"ok    store: {store.ping()}", markup=False)
             waiting = store.outbox(limit=100_000)
     except StoreError as error:
@@ -120,17 +125,18 @@ def _check_store(context: Context) -> bool:
     return False
 
 
-def _check_mail(context: Context) -> bool:
+def _has_mail_problem(context: CommandContext) -> bool:
+    """Connects to the mail server and prints the result; returns True if that fails, False without a mail.url."""
     settings = context.config.mail
     if settings.url is None:
         context.out.print("note  mail: no mail.url, so notifications wait in the outbox")
         return False
     from monitor.mail import mail_url
-    from monitor.mail.smtp import Connection
+    from monitor.mail.smtp import SmtpConnection
 
-    address = mail_url.parse(settings.url.get_secret_value())
+    address = mail_url.parse_mail_url(settings.url.get_secret_value())
     try:
-        with Connection(address, timeout=settings.timeout.total_seconds()) as connection:
+        with SmtpConnection(address, timeout=settings.timeout.total_seconds()) as connection:
             connection.open()
     except DeliveryError as error:
         context.out.print(f"FAIL  mail: {error}", markup=False)

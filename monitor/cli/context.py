@@ -1,4 +1,7 @@
-"""The context of one command call: configuration, store and consoles, each opened at its first use."""
+"""What the commands share: the context of a call (configuration, store, consoles), parameter types, and messages.
+
+Configuration, store and consoles are opened at their first use.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from monitor.models import now
+from monitor.suggestions import unknown_name_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,66 +33,70 @@ if TYPE_CHECKING:
     from monitor.models import Story
     from monitor.store import Store
 
-F = TypeVar("F", bound="Callable[..., Any]")
-_YEAR_OR_MONTH = re.compile(r"(19|20)\d\d(-\d\d)?", re.ASCII)
-MAX_LISTED_IDS = 5  # stories listed when the beginning of an id is ambiguous
+CommandFunction = TypeVar("CommandFunction", bound="Callable[..., Any]")
+_YEAR_OR_MONTH_PATTERN = re.compile(r"(19|20)\d\d(-\d\d)?", re.ASCII)
+MAX_LISTED_STORY_IDS = 5  # in the error message when several stories' ids begin with the given characters
 KEEP_MATCHING_HINT = "With keep: matching only stories of a topic or alert are stored; others cannot be found here."
-PIPE_WIDTH_COLUMNS = 10_000  # wide enough that each row of a table is one line in a pipe
-_BARE_NUMBER = re.compile(r"\s*\d+(\.\d*)?\s*")
+PIPE_WIDTH_COLUMNS = 10_000  # console width when stdout is a pipe, so that each row of a table is one line
+_BARE_NUMBER_PATTERN = re.compile(r"\s*\d+(\.\d*)?\s*")
 
 
-class Context:
-    """The first argument of every command."""
+class CommandContext:
+    """The first argument of every command: gives access to configuration, store and consoles.
 
-    path: str | None = None
-    verbose = False
+    ``config_option`` is the value of ``--config``, None without it; ``is_verbose`` is that of ``--verbose``.
+    """
+
+    config_option: str | None = None
+    is_verbose = False
 
     @cached_property
     def config_path(self) -> Path:
-        return Path(self.path or os.environ.get("MONITOR_CONFIG") or "monitor.yaml")
+        """The path of the configuration: from ``--config``, else MONITOR_CONFIG, else monitor.yaml."""
+        return Path(self.config_option or os.environ.get("MONITOR_CONFIG") or "monitor.yaml")
 
     @cached_property
     def config(self) -> Config:
         """The configuration, loaded at the first use.  Raises ConfigError."""
         from monitor.config import load
 
-        if self.verbose:
+        if self.is_verbose:
             logging.getLogger("monitor").setLevel(logging.INFO)
         return load(self.config_path, os.environ)
 
     @property
-    def base(self) -> Path:
-        """The directory that relative paths of the configuration start from."""
+    def config_directory(self) -> Path:
+        """The directory of the configuration file; relative paths in the configuration start from it."""
         return self.config_path.parent
 
     @contextmanager
-    def store(self) -> Iterator[Store]:
-        """Opens the configured store; creates or migrates it when needed.  Raises StoreError."""
-        with self._open_store() as store:
+    def open_store(self) -> Iterator[Store]:
+        """Opens the configured store and closes it afterwards; creates or migrates it if needed.  Raises StoreError."""
+        with self._open_store_without_setup() as store:
             store.setup()
             yield store
 
     @contextmanager
-    def existing_store(self) -> Iterator[Store]:
-        """Opens the configured store for a command that only reads.
+    def open_existing_store(self) -> Iterator[Store]:
+        """Opens the configured store, and closes it afterwards; never creates it, but migrates it if needed.
 
-        Raises StoreRefused when the store does not exist, StoreError for other failures.
+        Raises StoreRefused if the store does not exist, StoreError for other failures.
         """
-        with self._open_store() as store:
+        with self._open_store_without_setup() as store:
             store.require_exists()
             store.setup()
             yield store
 
-    def require_store(self) -> None:
-        """Raises StoreRefused when the store does not exist."""
-        with self._open_store() as store:
+    def require_store_exists(self) -> None:
+        """Raises StoreRefused if the configured store does not exist."""
+        with self._open_store_without_setup() as store:
             store.require_exists()
 
     @contextmanager
-    def _open_store(self) -> Iterator[Store]:
+    def _open_store_without_setup(self) -> Iterator[Store]:
         from monitor.store import open_store
 
-        store = open_store(self.config.store, self.base)
+        store = open_store(self.config.store, self.config_directory)
         try:
             yield store
         finally:
@@ -96,7 +104,7 @@ class Context:
 
     @cached_property
     def out(self) -> Console:
-        """The console for results; without colour and wrapping when stdout is not a terminal."""
+        """The console that prints results to stdout; without colour and wrapping if stdout is not a terminal."""
         from rich.console import Console
 
         terminal = sys.stdout.isatty()
@@ -105,24 +113,24 @@ class Context:
 
     @cached_property
     def err(self) -> Console:
-        """The console for progress, notes and errors."""
+        """The console that prints progress, notes and errors to stderr."""
         from rich.console import Console
 
         return Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
     def spinner(self, text: str) -> Status | nullcontext[None]:
-        """Shows a spinner on a terminal, for work of unknown length; does nothing elsewhere."""
+        """Returns a context manager that shows a spinner with this text while stderr is a terminal, else nothing."""
         return self.err.status(text) if self.err.is_terminal else nullcontext()
 
     def progress_bar(self, *, shown: bool = True) -> Progress:
-        """Shows a progress bar on a terminal; does nothing elsewhere."""
+        """Returns a progress bar on stderr; it stays hidden if stderr is not a terminal or ``shown`` is False."""
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         return Progress(*columns, console=self.err, transient=True, disable=not (shown and self.err.is_terminal))
 
     def print_table(self, table: RenderableType) -> None:
-        """Prints a table or part of one; in a pipe without trailing spaces."""
+        """Prints a table or part of one to stdout; removes trailing spaces if stdout is not a terminal."""
         if self.out.is_terminal:
             self.out.print(table, soft_wrap=False)
             return
@@ -131,23 +139,26 @@ class Context:
         for line in capture.get().splitlines():
             click.echo(line.rstrip())
 
-    def alert(self, name: str) -> Alert:
-        """Returns the configured alert with this name, in any case.  Raises click.UsageError when there is none."""
+    def find_alert(self, name: str) -> Alert:
+        """Returns the configured alert with this name, ignoring case.  Raises click.UsageError if there is none."""
         alert = next((alert for alert in self.config.alerts if alert.name.casefold() == name.casefold()), None)
         if alert is None:
-            raise click.UsageError(unknown_name("alert", name, [alert.name for alert in self.config.alerts]))
+            raise click.UsageError(unknown_name_message("alert", name, [alert.name for alert in self.config.alerts]))
         return alert
 
     def warn_about_query(self, query: str, *, kind: str) -> None:
-        """Prints notes about probable mistakes in the query to stderr."""
+        """Prints notes about probable mistakes in a query to stderr; ``kind`` is topic, alert or search."""
         from monitor.query.lint import configured_values, lint_query
 
         for note in lint_query(query, configured=configured_values(self.config), kind=kind):
             self.err.print(f"note: {note}", markup=False)
 
 
-def with_context(command: F) -> F:
-    """Passes the context as first argument, and accepts ``--config`` and ``--verbose`` after the command's name too."""
+def with_context(command: CommandFunction) -> CommandFunction:
+    """Decorates a command: passes the CommandContext as first argument and adds ``--config`` and ``--verbose``.
+
+    The program has these two options too, so that they may stand before or after the command's name.
+    """
 
     @click.option(
         "--config", "-c", "config_", metavar="FILE", help="Configuration (default: monitor.yaml, or MONITOR_CONFIG)."
@@ -155,31 +166,35 @@ def with_context(command: F) -> F:
     @click.option("--verbose", "-v", "verbose_", is_flag=True, help="Log progress to stderr.")
     @click.pass_context
     @functools.wraps(command)
-    def wrapped(ctx: click.Context, config_: str | None, verbose_: bool, *args: Any, **kwargs: Any) -> Any:
-        context = ctx.ensure_object(Context)
-        context.path = config_ or context.path
-        context.verbose = verbose_ or context.verbose
+    def command_with_context(ctx: click.Context, config_: str | None, verbose_: bool, *args: Any, **kwargs: Any) -> Any:
+        context = ctx.ensure_object(CommandContext)
+        context.config_option = config_ or context.config_option
+        context.is_verbose = verbose_ or context.is_verbose
         return command(context, *args, **kwargs)
 
-    return wrapped  # type: ignore[return-value]  # click calls the wrapper with other parameters than the command's
+    return command_with_context  # type: ignore[return-value]  # click calls the wrapper with other parameters than the command's
 
 
 class TimeType(click.ParamType[datetime]):
-    """``7d``, ``12h`` (ago), ``2026``, ``2026-11``, ``2026-11-01`` or an RFC 3339 time, as a datetime in UTC."""
+    """Converts an option's value to a datetime in UTC.
+
+    Accepts ``7d`` and ``12h`` (counted back from now), ``2026``, ``2026-11``, ``2026-11-01`` and ISO 8601 times; those
+    without a zone are in UTC.
+    """
 
     name = "7d|DATE"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         if isinstance(value, datetime):
             return value
-        if _YEAR_OR_MONTH.fullmatch(value):
+        if _YEAR_OR_MONTH_PATTERN.fullmatch(value):
             from monitor.query import time_ranges
 
             try:
-                return time_ranges.period(value, now())[0]
+                return time_ranges.period_of_time_text(value, now())[0]
             except ValueError as error:
                 self.fail(str(error), param, ctx)
-        if _BARE_NUMBER.fullmatch(value):
+        if _BARE_NUMBER_PATTERN.fullmatch(value):
             self.fail(f"{value!r} has no unit; write 7d, 12h or a date", param, ctx)
         try:
             return now() - parse_duration(value)
@@ -193,14 +208,14 @@ class TimeType(click.ParamType[datetime]):
 
 
 class DurationType(click.ParamType[timedelta]):
-    """``2d``, ``12h`` or ``1h30m``, as a timedelta."""
+    """Converts an option's or argument's value to a timedelta; accepts ``2d``, ``12h`` and ``1h30m``."""
 
     name = "SPAN"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         if isinstance(value, timedelta):
             return value
-        if _BARE_NUMBER.fullmatch(value):
+        if _BARE_NUMBER_PATTERN.fullmatch(value):
             self.fail(f"{value!r} has no unit; write 2d or 12h", param, ctx)
         try:
             return parse_duration(value)
@@ -209,23 +224,12 @@ class DurationType(click.ParamType[timedelta]):
 
 
 def parse_duration(text: str) -> timedelta:
-    """Parses a duration as in monitor.yaml.  Raises ValueError."""
-    from monitor.config.types import duration
+    """Parses a duration in the notation of monitor.yaml, such as ``1h30m``.  Raises ValueError."""
+    from monitor.config.types import to_timedelta
 
-    value = duration(text)
+    value = to_timedelta(text)
     assert isinstance(value, timedelta)
     return value
-
-
-def unknown_name(kind: str, name: str, names: list[str]) -> str:
-    """Returns the error message for an unknown name: ``no alert "sberbnk"; did you mean "sberbank"?``."""
-    from difflib import get_close_matches
-
-    close_matches = get_close_matches(name.lower(), [each.lower() for each in names], n=1, cutoff=0.5)
-    suggestion = next((each for each in names if close_matches and each.lower() == close_matches[0]), None)
-    if suggestion:
-        return f'no {kind} "{name}"; did you mean "{suggestion}"?'
-    return f'no {kind} "{name}"; there are: {", ".join(names) or "none"}'
 
 
 def relative_time(time: datetime | None, reference: datetime | None = None) -> str:
@@ -238,7 +242,10 @@ def relative_time(time: datetime | None, reference: datetime | None = None) -> s
 
 
 def short_duration(duration: timedelta) -> str:
-    """Formats a duration in its largest unit: ``45s``, ``3m``, ``2h``, ``5d``."""
+    """Formats a duration, rounded down to one unit: ``45s``, ``3m``, ``2h``, ``5d``.
+
+    Hours begin at two hours, days at two days: ``90m``, ``36h``.
+    """
     seconds = int(duration.total_seconds())
     for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
         if seconds >= 2 * size or (unit == "m" and seconds >= size):
@@ -247,7 +254,10 @@ def short_duration(duration: timedelta) -> str:
 
 
 def find_story(store: Store, reference: str) -> Story:
-    """Returns the story with this id, beginning of an id (at least 6 characters) or URL.  Raises click.UsageError."""
+    """Returns the stored story with this id, beginning of an id (6 or more characters) or URL.
+
+    Raises click.UsageError if there is none, or if several ids begin with these characters.
+    """
     from monitor.urls import story_id
 
     key = reference.strip()
@@ -259,7 +269,7 @@ def find_story(store: Store, reference: str) -> Story:
         raise click.UsageError(f"{reference!r} is too short; give at least 6 characters of the id")
     if re.fullmatch(r"[0-9a-f]{6,31}", key):
         previous_id = f"{int(key, 16) - 1:0{len(key)}x}" + "f" * (32 - len(key)) if int(key, 16) else None
-        later_stories = islice(store.scan(None, now=now(), after=previous_id), MAX_LISTED_IDS)
+        later_stories = islice(store.scan(None, now=now(), after=previous_id), MAX_LISTED_STORY_IDS)
         matching = [story for story in later_stories if story.id.startswith(key)]
         if len(matching) > 1:
             listed_ids = ", ".join(story.id for story in matching)

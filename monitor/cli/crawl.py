@@ -1,4 +1,4 @@
-"""``crawl`` and ``run``: one pass over the outlets, and continuous crawling."""
+"""``crawl`` makes one pass over the outlets; ``run`` crawls continuously."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
-from monitor.cli.context import Context, unknown_name, with_context
+from monitor.cli.context import CommandContext, with_context
 from monitor.models import Disposition
 from monitor.plural import plural
+from monitor.suggestions import unknown_name_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from monitor.crawl.report import CrawlReport, PollReport
 
-MAX_SHOWN_FAILURES = 5  # per outlet; `outlets NAME` and --verbose show more
+MAX_SHOWN_FAILURES_PER_OUTLET = 5  # in the summary; `outlets NAME` and --verbose show more
 
 
 @click.command("crawl")
@@ -26,7 +27,7 @@ MAX_SHOWN_FAILURES = 5  # per outlet; `outlets NAME` and --verbose show more
 @click.option("--no-mail", is_flag=True, help="Leave the mail in the outbox.")
 @with_context
 def crawl_command(
-    context: Context,
+    context: CommandContext,
     *,
     names: tuple[str, ...],
     ignore_schedule: bool,
@@ -40,13 +41,17 @@ def crawl_command(
       media-monitor crawl --all
       media-monitor crawl --outlet "National Technology News" --all
     """
-    outlet_names = _outlet_names(context, names)
+    outlet_names = _configured_outlet_names(context, names)
     _set_log_level(context)
     from monitor.crawl import process
 
-    with _Progress(context, len(outlet_names)) as progress:
+    with _CrawlProgress(context, len(outlet_names)) as progress:
         report = process.crawl(
-            context.config, context.base, names=outlet_names, ignore_schedule=ignore_schedule, on_poll=progress
+            context.config,
+            context.config_directory,
+            names=outlet_names,
+            ignore_schedule=ignore_schedule,
+            on_poll=progress,
         )
     status = _print_summary(context, report)
     if no_mail:
@@ -54,7 +59,7 @@ def crawl_command(
     from monitor.cli.deliver import print_delivery
     from monitor.delivery import open_dispatcher
 
-    with context.store() as store:
+    with context.open_store() as store:
         with open_dispatcher(store, context.config) as dispatcher:
             delivery = dispatcher.deliver()
         waiting = store.outbox(limit=100_000)
@@ -63,7 +68,7 @@ def crawl_command(
 
 @click.command("run")
 @with_context
-def run_command(context: Context) -> int:
+def run_command(context: CommandContext) -> int:
     """Crawl and send mail continuously, each outlet at its own pace.
 
     Several processes may run on one store: they share the outlets, and one of them sends each mail.  SIGTERM or Ctrl-C
@@ -74,7 +79,7 @@ def run_command(context: Context) -> int:
       media-monitor run
       media-monitor run --verbose 2>> run.log
     """
-    _outlet_names(context, ())
+    _configured_outlet_names(context, ())
     _set_log_level(context, level=logging.INFO)
     from monitor.crawl import process
 
@@ -83,7 +88,7 @@ def run_command(context: Context) -> int:
         log.warning("no mail.url: notifications wait in the outbox")
     outlets, alerts = plural(len(context.config.outlets), "outlet"), plural(len(context.config.alerts), "alert")
     log.info("watching %s with %s", outlets, alerts)
-    report = process.run(context.config, context.base, on_poll=_log_poll)
+    report = process.run(context.config, context.config_directory, on_poll=_log_poll)
     for error in report.errors:
         log.error("%s", error)
     log.info("ended; %s, %s", plural(report.poll_count, "poll"), plural(sum(report.outcomes.values()), "page"))
@@ -91,6 +96,7 @@ def run_command(context: Context) -> int:
 
 
 def _log_poll(poll: PollReport) -> None:
+    """Logs a line with the result of one poll, as a warning if the poll failed."""
     log, line = logging.getLogger("monitor.run"), f"{poll.outlet}: {_page_counts(poll)}"
     if poll.failed:
         log.warning("%s; %s", line, "; ".join(poll.failures[:1] or poll.notes[:1]) or "failed")
@@ -98,29 +104,32 @@ def _log_poll(poll: PollReport) -> None:
         log.info("%s", line)
 
 
-def _outlet_names(context: Context, names: tuple[str, ...]) -> list[str]:
-    """Returns the configured spelling of these names, or all names without any.  Raises click.UsageError."""
+def _configured_outlet_names(context: CommandContext, names: tuple[str, ...]) -> list[str]:
+    """Returns these outlets' names as configured, ignoring case; all outlets' names if ``names`` is empty.
+
+    Raises click.UsageError for an unknown name, or if no outlets are configured.
+    """
     names_by_casefold = {outlet.name.casefold(): outlet.name for outlet in context.config.outlets}
     if not names_by_casefold:
         raise click.UsageError(f"no outlets in {context.config_path}; add some under outlets:, or see `init`")
     for name in names:
         if name.casefold() not in names_by_casefold:
-            raise click.UsageError(unknown_name("outlet", name, list(names_by_casefold.values())))
+            raise click.UsageError(unknown_name_message("outlet", name, list(names_by_casefold.values())))
     return [names_by_casefold[name.casefold()] for name in names] or list(names_by_casefold.values())
 
 
-def _set_log_level(context: Context, *, level: int = logging.WARNING) -> None:
-    logging.getLogger("monitor").setLevel(logging.INFO if context.verbose else level)
+def _set_log_level(context: CommandContext, *, level: int = logging.WARNING) -> None:
+    logging.getLogger("monitor").setLevel(logging.INFO if context.is_verbose else level)
 
 
-class _Progress:
-    """Shows a progress bar on a terminal, and logs polls with ``--verbose``."""
+class _CrawlProgress:
+    """Shows a progress bar of polled outlets on a terminal; called after each poll.  Logs polls with ``--verbose``."""
 
-    def __init__(self, context: Context, outlets: int) -> None:
+    def __init__(self, context: CommandContext, outlets: int) -> None:
         self._bar = context.progress_bar()
         self._task = self._bar.add_task("outlets", total=outlets)
         self._stories = 0
-        self._verbose = context.verbose
+        self._verbose = context.is_verbose
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -136,11 +145,11 @@ class _Progress:
         self._bar.update(self._task, advance=1, description=plural(self._stories, "story", "stories"))
 
 
-def _print_summary(context: Context, report: CrawlReport) -> int:
-    """Prints a summary of the pass.  Returns the exit status."""
+def _print_summary(context: CommandContext, report: CrawlReport) -> int:
+    """Prints a table of the polls, totals and errors of one crawl.  Returns the exit status."""
     from rich.table import Table
 
-    from monitor.cli.formatting import plain_text
+    from monitor.cli.formatting import plain_line
 
     out, err = context.out, context.err
     if report.polls:
@@ -153,10 +162,10 @@ def _print_summary(context: Context, report: CrawlReport) -> int:
             listed = "unchanged" if poll.sources and poll.unchanged_sources == poll.sources else f"{poll.listed:,}"
             numbers = (poll.new, poll.pages, poll.count(Disposition.STORED))
             table.add_row(
-                plain_text(poll.outlet),
+                plain_line(poll.outlet),
                 listed,
                 *(f"{number:,}" for number in numbers),
-                plain_text(", ".join(_other_pages(poll))),
+                plain_line(", ".join(_other_counts(poll))),
             )
         context.print_table(table)
     totals: Counter[Disposition] = Counter()
@@ -186,8 +195,8 @@ def _print_summary(context: Context, report: CrawlReport) -> int:
     return 1 if report.errors or report.failed else 0
 
 
-def _other_pages(poll: PollReport) -> Iterator[str]:
-    """Yields the counts of pages that were not stored, by disposition, then the reasons for dropped candidates."""
+def _other_counts(poll: PollReport) -> Iterator[str]:
+    """Yields a poll's counts besides stored pages: pages by disposition, dropped candidates, pages left for later."""
     for (disposition, kind), number in sorted(poll.outcomes.items(), key=lambda item: -item[1]):
         if disposition is not Disposition.STORED:
             yield f"{number:,} {disposition.value}{f' ({kind})' * bool(kind)}"
@@ -201,7 +210,8 @@ def _other_pages(poll: PollReport) -> Iterator[str]:
 
 
 def _problem_lines(poll: PollReport) -> Iterator[str]:
-    shown = poll.failures[:MAX_SHOWN_FAILURES]
+    """Yields a line for each note and failure of a poll, up to MAX_SHOWN_FAILURES_PER_OUTLET failures."""
+    shown = poll.failures[:MAX_SHOWN_FAILURES_PER_OUTLET]
     for line in (*poll.notes, *shown):
         yield f"{poll.outlet}: {line}"
     if len(poll.failures) > len(shown):
@@ -211,6 +221,7 @@ def _problem_lines(poll: PollReport) -> Iterator[str]:
 
 
 def _page_counts(poll: PollReport) -> str:
+    """Formats a poll's numbers of new and listed URLs, pages by disposition, and seconds on one line."""
     counts: Counter[str] = Counter()
     for (disposition, _), number in poll.outcomes.items():
         counts[disposition.value] += number

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.context import Context, relative_time, with_context
+from monitor.cli.context import CommandContext, relative_time, with_context
 from monitor.models import now
 from monitor.plural import plural
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("deliver")
 @with_context
-def deliver_command(context: Context) -> int:
+def deliver_command(context: CommandContext) -> int:
     """Send the mail that is due, without crawling.  For cron beside `crawl`, so that digests are sent on time.
 
     Mail that the server does not accept stays in the outbox and is tried again; `alerts list` shows it.
@@ -31,22 +31,22 @@ def deliver_command(context: Context) -> int:
     """
     from monitor.delivery import open_dispatcher
 
-    with context.store() as store:
+    with context.open_store() as store:
         with open_dispatcher(store, context.config) as dispatcher:
             report = dispatcher.deliver()
         waiting = store.outbox(limit=100_000)
     return print_delivery(context, report, waiting)
 
 
-def print_delivery(context: Context, report: DeliveryReport, waiting: Sequence[Notification]) -> int:
-    """Prints how many mails were sent and how many notifications wait.  Returns the exit status."""
+def print_delivery(context: CommandContext, report: DeliveryReport, waiting: Sequence[Notification]) -> int:
+    """Prints how many mails were sent, how many notifications wait, and errors.  Returns the exit status."""
     if report.mails:
         context.out.print(
             f"Mail: {plural(report.mails, 'mail')} sent, {plural(report.notifications, 'story', 'stories')} "
             f"in {'it' if report.mails == 1 else 'them'}."
         )
     elif not (report.queued or report.postponed or report.refused or report.errors):
-        context.out.print(f"Mail: nothing is due{_waiting_note(waiting)}.")
+        context.out.print(f"Mail: nothing is due{_waiting_notifications_note(waiting)}.")
     if report.queued:
         queued = plural(report.queued, "notification")
         context.err.print(f"Mail: {queued} in the outbox; set mail.url (or MONITOR_MAIL__URL) to have them sent.")
@@ -62,8 +62,11 @@ def print_delivery(context: Context, report: DeliveryReport, waiting: Sequence[N
     return 1 if report.errors else 0
 
 
-def _waiting_note(waiting: Sequence[Notification]) -> str:
-    """Returns how many notifications wait and until when: those with a failed attempt, or else those not due yet."""
+def _waiting_notifications_note(waiting: Sequence[Notification]) -> str:
+    """Returns the part of the summary that says how many notifications wait and when the next is due; "" if none wait.
+
+    Counts only those with a failed attempt, if there are any.
+    """
     current_time = now()
     later = [notification for notification in waiting if notification.due_at > current_time]
     failed = [notification for notification in later if notification.error]

@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 
 import click
 
-from monitor.cli.context import Context, with_context
+from monitor.cli.context import CommandContext, with_context
 from monitor.errors import FetchError, MonitorError
+from monitor.failures import FailureKind
 from monitor.plural import plural
 
 if TYPE_CHECKING:
@@ -16,14 +17,17 @@ if TYPE_CHECKING:
     from monitor.crawl.discover import DiscoveredSources
     from monitor.crawl.fetch import Fetcher
 
-MAX_SHOWN_SECTIONS = 10  # polled or not
+MAX_SHOWN_SECTIONS = 10  # in the output, polled or not
+_NO_HTTPS_KINDS = frozenset(
+    {FailureKind.TLS, FailureKind.CONNECTION, FailureKind.TIMEOUT, FailureKind.ROBOTS_UNREACHABLE}
+)
 
 
 @click.command("discover")
 @click.argument("url")
 @click.option("--name", help="The outlet's name in the output (default: the host).")
 @with_context
-def discover_command(context: Context, *, url: str, name: str | None) -> int:
+def discover_command(context: CommandContext, *, url: str, name: str | None) -> int:
     """Find the feeds, sitemaps and sections of a site, as YAML to paste under outlets:.
 
     It prints the sources that the monitor would poll by default; other sources it found are comments, after #.
@@ -45,9 +49,9 @@ def discover_command(context: Context, *, url: str, name: str | None) -> int:
         raise click.UsageError(str(error.errors()[0].get("ctx", {}).get("error", "not an address"))) from None
     try:
         with context.spinner(f"looking through {host}"):
-            discovered, script_reason = _discover(outlet, _crawl_settings(context))
+            discovered, script_reason = _discover_sources(outlet, _crawl_settings(context))
     except FetchError as error:
-        if "://" in url or error.kind not in {"tls", "connection", "timeout", "robots-unreachable"}:
+        if "://" in url or error.kind not in _NO_HTTPS_KINDS:
             raise
         raise MonitorError(f"{address}: {error.message}", hint=f"https:// was assumed; or write http://{url}") from None
     click.echo(_outlet_yaml(outlet, discovered, script_reason), nl=False)
@@ -56,33 +60,36 @@ def discover_command(context: Context, *, url: str, name: str | None) -> int:
     return 0
 
 
-def _crawl_settings(context: Context) -> CrawlSettings:
-    """Returns the settings of the configuration, or defaults when there is no configuration yet."""
-    if context.path or context.config_path.exists():
+def _crawl_settings(context: CommandContext) -> CrawlSettings:
+    """Returns the configuration's crawl settings; the defaults if no configuration is named and none exists."""
+    if context.config_option or context.config_path.exists():
         return context.config.crawl
     from monitor.config import CrawlSettings
 
     return CrawlSettings()
 
 
-def _discover(outlet: Outlet, settings: CrawlSettings) -> tuple[DiscoveredSources, str | None]:
-    """Returns the discovered sources, and why story pages need rendering, or None.  Raises FetchError."""
+def _discover_sources(outlet: Outlet, settings: CrawlSettings) -> tuple[DiscoveredSources, str | None]:
+    """Returns the site's sources, and the reason why its story pages need rendering, None if they do not.
+
+    Raises FetchError if the site cannot be fetched.
+    """
     from monitor.crawl.discover import discover, rendering_reason, with_section_counts
     from monitor.crawl.process import run_one_off
     from monitor.models import now
 
-    async def work(fetcher: Fetcher) -> tuple[DiscoveredSources, str | None]:
+    async def discover_with_fetcher(fetcher: Fetcher) -> tuple[DiscoveredSources, str | None]:
         since = now() - settings.max_age
         discovered = await with_section_counts(
             await discover(outlet, fetcher, since=since), outlet, fetcher, since=since
         )
         return discovered, await rendering_reason(outlet, discovered, fetcher, since=since)
 
-    return run_one_off(settings, work)
+    return run_one_off(settings, discover_with_fetcher)
 
 
 def _outlet_yaml(outlet: Outlet, discovered: DiscoveredSources, script_reason: str | None) -> str:
-    """Returns a YAML entry for ``outlets:`` with the polled sources and their story counts; others are comments."""
+    """Returns a YAML entry for ``outlets:``: sources to poll, with their story counts; other sources as comments."""
     lines = [f"  - name: {_yaml_scalar(outlet.name)}", f"    url: {_yaml_scalar(outlet.url)}"]
     polled = discovered.sources_to_poll(outlet)
     for kind, urls in (
@@ -94,22 +101,22 @@ def _outlet_yaml(outlet: Outlet, discovered: DiscoveredSources, script_reason: s
         unpolled = [url for url in urls if url not in polled_urls]
         if polled_urls:
             lines.append(f"    {kind}s:")
-            lines += [f"      - {_url_with_count(url, discovered)}" for url in polled_urls]
+            lines += [f"      - {_yaml_url_with_story_count(url, discovered)}" for url in polled_urls]
         elif unpolled:
             lines.append(f"    # {kind}s:")
-        lines += [f"    #   - {_url_with_count(url, discovered)}" for url in unpolled]
+        lines += [f"    #   - {_yaml_url_with_story_count(url, discovered)}" for url in unpolled]
     if script_reason:
         lines.append(f"    render: auto  # a story's page waits for a script: {script_reason}")
     return "\n".join(lines) + "\n"
 
 
-def _url_with_count(url: str, discovered: DiscoveredSources) -> str:
+def _yaml_url_with_story_count(url: str, discovered: DiscoveredSources) -> str:
     number = discovered.story_counts.get(url)
     return _yaml_scalar(url) + ("" if number is None else f"  # {plural(number, 'recent story', 'recent stories')}")
 
 
 def _yaml_scalar(text: str) -> str:
-    """Quotes text that YAML might not read as a plain scalar."""
+    """Returns the text as a YAML scalar: in double quotes, unless it certainly needs none."""
     import json
 
     is_plain = all(c.isalnum() or c in " ._-/:?=&%+~" for c in text) and ": " not in text and not text.endswith(":")

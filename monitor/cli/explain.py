@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.context import Context, find_story, with_context
+from monitor.cli.context import CommandContext, find_story, with_context
 from monitor.models import now
 
 if TYPE_CHECKING:
     from rich.tree import Tree
 
     from monitor.models import Json, Story
-    from monitor.query.explain import Explained
+    from monitor.query.explain import Explanation
     from monitor.query.snippets import Snippet
 
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.argument("story")
 @click.option("--json", "as_json", is_flag=True, help="The tree as one JSON object.")
 @with_context
-def explain_command(context: Context, *, query: str, story: str, as_json: bool) -> int:
+def explain_command(context: CommandContext, *, query: str, story: str, as_json: bool) -> int:
     """Explain why QUERY matches STORY, or which clause fails, with the words in context.
 
     QUERY may be the name of an alert or topic of the configuration.  STORY is an id or address as `search` shows it,
@@ -49,19 +49,20 @@ def explain_command(context: Context, *, query: str, story: str, as_json: bool) 
     return 0 if explained.matched else 1
 
 
-def _named_query(context: Context, text: str) -> str:
-    """Returns the query of the alert or topic with this name, else the text itself."""
-    if not context.config_path.exists() and not context.path:
+def _named_query(context: CommandContext, text: str) -> str:
+    """Returns the query of the alert or topic with this name, ignoring case; the text itself if there is none."""
+    if not context.config_path.exists() and not context.config_option:
         return text
     queries_by_name = {name.casefold(): query for name, query in context.config.topics.items()}
     queries_by_name |= {alert.name.casefold(): alert.query for alert in context.config.alerts}
     return queries_by_name.get(text.strip().casefold(), text)
 
 
-def _load_story(context: Context, reference: str) -> Story:
+def _load_story(context: CommandContext, reference: str) -> Story:
+    """Returns the first story of a file, or the stored story with this id or URL.  Raises click.UsageError."""
     path = Path(reference)
     if "://" in reference or not path.is_file():
-        with context.existing_store() as store:
+        with context.open_existing_store() as store:
             return find_story(store, reference)
     from monitor.cli.match import read_stories
 
@@ -72,13 +73,13 @@ def _load_story(context: Context, reference: str) -> Story:
     return story_or_error
 
 
-def _print_explanation(context: Context, explained: Explained) -> None:
+def _print_explanation(context: CommandContext, explained: Explanation) -> None:
     verdict = "matches" if explained.matched else "does not match"
     context.out.print(verdict, style="bold green" if explained.matched else "bold red")
-    context.out.print(_tree(explained, asterisks=not context.out.is_terminal))
+    context.out.print(_explanation_tree(explained, asterisks=not context.out.is_terminal))
 
 
-def _tree(explained: Explained, *, asterisks: bool) -> Tree:
+def _explanation_tree(explained: Explanation, *, asterisks: bool) -> Tree:
     from rich.text import Text
     from rich.tree import Tree
 
@@ -92,11 +93,11 @@ def _tree(explained: Explained, *, asterisks: bool) -> Tree:
     for snippet in explained.contexts:
         tree.add(marked_snippet(snippet, asterisks=asterisks))
     for part in explained.parts:
-        tree.add(_tree(part, asterisks=asterisks))
+        tree.add(_explanation_tree(part, asterisks=asterisks))
     return tree
 
 
-def _explanation_json(explained: Explained) -> Json:
+def _explanation_json(explained: Explanation) -> Json:
     data: Json = {"clause": explained.label, "query": str(explained.node), "matched": explained.matched}
     if explained.reason:
         data["reason"] = explained.reason

@@ -9,15 +9,17 @@ import re
 import signal
 import sys
 from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote, urlsplit
 
 import click
 
-from monitor.cli.context import Context, unknown_name, with_context
+from monitor.cli.context import CommandContext, with_context
 from monitor.errors import ExtractionError, FetchError
-from monitor.models import Article, Candidate, FrontierEntry, Page, Story, now
+from monitor.models import Article, Candidate, FrontierEntry, NotArticle, Page, Story, now
+from monitor.suggestions import unknown_name_message
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -26,19 +28,29 @@ if TYPE_CHECKING:
 
     from monitor.config import Config, Outlet
     from monitor.crawl.fetch import Fetcher
-    from monitor.models import Json, NotArticle
+    from monitor.models import Json
 
-    FetchResult: TypeAlias = Page | FetchError | OSError | None
-    ExtractResult: TypeAlias = Article | NotArticle | ExtractionError | FetchError | OSError
-
-_CANONICAL_URL = re.compile(
+_CANONICAL_URL_PATTERN = re.compile(
     rb"""<link[^>]+rel=["']?canonical["']?[^>]+href=["']?(https?://[^"'\s>]+)"""
     rb"""|<meta[^>]+property=["']og:url["'][^>]+content=["'](https?://[^"'\s>]+)""",
     re.IGNORECASE,
 )
-_HTML_TAG = re.compile(rb"<[a-z!?]", re.IGNORECASE)
-_CONTROL_BYTE = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")  # 1b is part of ISO 2022 text
-SNIFFED_BYTES = 4096  # checked at a file's start to decide whether it is HTML
+_HTML_TAG_START_PATTERN = re.compile(rb"<[a-z!?]", re.IGNORECASE)
+_CONTROL_BYTE_PATTERN = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")  # except \x1b, which occurs in ISO 2022 text
+SNIFFED_PAGE_BYTES = 4096  # read from a file's start to decide if it is HTML
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableFile:
+    """A file that is no page; ``label`` is the reason in one word."""
+
+    message: str
+    label: str
+
+
+if TYPE_CHECKING:
+    FetchResult: TypeAlias = Page | FetchError | UnreadableFile | OSError | None
+    ExtractResult: TypeAlias = Article | NotArticle | ExtractionError | FetchError | UnreadableFile | OSError
 
 
 @click.command("extract")
@@ -51,7 +63,7 @@ SNIFFED_BYTES = 4096  # checked at a file's start to decide whether it is HTML
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per page, one per line.")
 @with_context
 def extract_command(
-    context: Context,
+    context: CommandContext,
     *,
     pages: tuple[str, ...],
     urls: tuple[str, ...],
@@ -73,9 +85,9 @@ def extract_command(
     if len(urls) not in (0, 1, len(pages)):
         raise click.UsageError(f"{len(pages)} pages but {len(urls)} --url; give one for all, or one for each")
     for url in urls:
-        _check_url(url)
+        _check_url_option(url)
     page_urls = urls * len(pages) if len(urls) == 1 else urls or ("",) * len(pages)
-    if all(_is_missing(name) for name in pages) and not as_json:
+    if all(_is_missing_file(name) for name in pages) and not as_json:
         for name in pages:
             context.err.print(f"{name}: {_missing_file_message(name)}", markup=False)
         return 1
@@ -84,7 +96,7 @@ def extract_command(
         fetched = _fetch_pages(config, [name for name in pages if _is_url(name)], outlet_name, render)
     status = 0
 
-    async def read(bar: Progress) -> None:
+    async def extract_and_print(bar: Progress) -> None:
         nonlocal status
         _cancel_on_interrupt()
         task = bar.add_task("pages", total=len(pages))
@@ -100,68 +112,69 @@ def extract_command(
                 context.err.print(f"{name}: {problem}", markup=False)
                 status = 1
 
-    # A bar between stories on the same terminal would only flicker.
+    # If stories are printed to a terminal, a progress bar between them would flicker.
     with context.progress_bar(shown=len(pages) > 1 and not context.out.is_terminal) as bar:
         try:
-            asyncio.run(read(bar))
+            asyncio.run(extract_and_print(bar))
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
     return status
 
 
 def _cancel_on_interrupt() -> None:
-    """Cancels this task at the first Ctrl-C; the second ends the process.
+    """Makes the first Ctrl-C cancel the current asyncio task, and the second one end the process.
 
-    asyncio.run does the same, but may miss a signal that arrives just before it waits: only a signal with a handler
-    in the loop wakes it.
+    asyncio.run does the same, but its event loop can miss a signal that arrives just before the loop waits: only a
+    signal with a handler in the loop wakes the loop.
     """
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
 
-    def stop() -> None:
+    def cancel_task() -> None:
         loop.remove_signal_handler(signal.SIGINT)
         task.cancel()
 
-    loop.add_signal_handler(signal.SIGINT, stop)
+    loop.add_signal_handler(signal.SIGINT, cancel_task)
 
 
 def _is_url(name: str) -> bool:
     return name.startswith(("http://", "https://"))
 
 
-def _is_missing(name: str) -> bool:
+def _is_missing_file(name: str) -> bool:
     return name != "-" and not _is_url(name) and not Path(name).exists()
 
 
 def _missing_file_message(name: str) -> str:
-    """Returns the message for a missing file, with a hint when its name looks like an address without a scheme."""
+    """Returns the error message for a missing file; with a hint if the name looks like a URL without https://."""
     looks_like_url = re.match(r"(www\.|[\w-]+(\.[\w-]+)+/)", name)
     return os.strerror(errno.ENOENT) + "; an address begins with https://" * bool(looks_like_url)
 
 
-def _check_url(url: str) -> None:
-    """Raises click.UsageError when the text is not a web address."""
-    from monitor.config.types import web_address
+def _check_url_option(url: str) -> None:
+    """Raises click.UsageError if the value of --url is not a web address."""
+    from monitor.config.types import valid_web_url
 
     try:
-        web_address(url)
+        valid_web_url(url)
     except ValueError as error:
         raise click.UsageError(f"--url: {error}") from None
 
 
-def _load_config(context: Context, outlet_name: str | None) -> Config:
-    """Returns the configuration, or defaults when there is no configuration yet and no outlet is named."""
+def _load_config(context: CommandContext, outlet_name: str | None) -> Config:
+    """Returns the configuration; the defaults if no outlet is named and no configuration is named or exists."""
     from monitor.config import Config
 
-    if outlet_name is None and not context.path and not context.config_path.exists():
+    if outlet_name is None and not context.config_option and not context.config_path.exists():
         return Config()
     return context.config
 
 
 def _outlet_of(config: Config, outlet_name: str | None, url: str, render: str | None = None) -> Outlet:
-    """Returns the named outlet, else the configured outlet of the URL's site, else an outlet named after its host.
+    """Returns the outlet with this name; without a name, the configured outlet to which the URL belongs.
 
-    Raises click.UsageError when no outlet has the name.
+    Returns a new outlet named after the URL's host if the URL belongs to none.  ``render`` replaces the outlet's
+    engine.  Raises click.UsageError if no outlet has the name.
     """
     from monitor.config import Outlet
     from monitor.discovery.url_rules import OutletScope
@@ -169,7 +182,9 @@ def _outlet_of(config: Config, outlet_name: str | None, url: str, render: str | 
     if outlet_name is not None:
         named = [outlet for outlet in config.outlets if outlet.name.casefold() == outlet_name.casefold()]
         if not named:
-            raise click.UsageError(unknown_name("outlet", outlet_name, [outlet.name for outlet in config.outlets]))
+            raise click.UsageError(
+                unknown_name_message("outlet", outlet_name, [outlet.name for outlet in config.outlets])
+            )
         outlet = named[0]
     else:
         unconfigured = Outlet.model_construct(name=urlsplit(url).hostname or "", url=url)
@@ -180,22 +195,25 @@ def _outlet_of(config: Config, outlet_name: str | None, url: str, render: str | 
 def _fetch_pages(
     config: Config, urls: Sequence[str], outlet_name: str | None, render: str | None
 ) -> dict[str, FetchResult]:
-    """Fetches pages under the rules of a crawl (robots.txt, address guard, limits).  Returns a result for each URL."""
+    """Fetches pages with a crawl's rules (robots.txt, no private addresses, limits).
+
+    Returns for each URL the page or the error; None if no page arrived.
+    """
     if not urls:
         return {}
     from monitor.crawl.process import run_one_off
 
-    async def fetch(fetcher: Fetcher, url: str) -> FetchResult:
+    async def fetch_page(fetcher: Fetcher, url: str) -> FetchResult:
         try:
             return await fetcher.page(_outlet_of(config, outlet_name, url, render), url)
         except FetchError as error:
             return error
 
-    async def work(fetcher: Fetcher) -> dict[str, FetchResult]:
+    async def fetch_distinct_pages(fetcher: Fetcher) -> dict[str, FetchResult]:
         distinct = list(dict.fromkeys(urls))
-        return dict(zip(distinct, await asyncio.gather(*(fetch(fetcher, url) for url in distinct)), strict=True))
+        return dict(zip(distinct, await asyncio.gather(*(fetch_page(fetcher, url) for url in distinct)), strict=True))
 
-    return run_one_off(config.crawl, work)
+    return run_one_off(config.crawl, fetch_distinct_pages)
 
 
 async def _extract_pages(
@@ -205,7 +223,10 @@ async def _extract_pages(
     fetched: dict[str, FetchResult],
     outlet_name: str | None,
 ) -> AsyncIterator[tuple[str, Outlet, Page | None, ExtractResult]]:
-    """Yields (name, outlet, page, result) in the order given.  Reads at most four pages per worker ahead."""
+    """Extracts pages in parallel; yields (name, outlet, page, result) for each name, in the order of ``names``.
+
+    ``page`` is None if the file or URL could not be read.  At most four pages per worker process are in progress.
+    """
     from monitor.extract import ExtractionOptions, Extractor
 
     async with Extractor(config.crawl.workers if len(names) > 1 else 1) as extractor:
@@ -215,9 +236,9 @@ async def _extract_pages(
             url = page.url if isinstance(page, Page) else page_url
             outlet = _outlet_of(config, outlet_name, url)
             if not isinstance(page, Page):
-                return name, outlet, None, page or FetchError("no page received", kind="empty")
+                return name, outlet, None, page or UnreadableFile("no page received", "empty")
             try:
-                return name, outlet, page, await extractor.read(page, ExtractionOptions.for_outlet(outlet))
+                return name, outlet, page, await extractor.extract_article(page, ExtractionOptions.for_outlet(outlet))
             except ExtractionError as error:
                 return name, outlet, page, error
 
@@ -230,7 +251,11 @@ async def _extract_pages(
             yield await pending.popleft()
 
 
-def _page_from_file(name: str, url: str, max_bytes: int) -> Page | FetchError | OSError:
+def _page_from_file(name: str, url: str, max_bytes: int) -> Page | UnreadableFile | OSError:
+    """Reads a page from a file, or from stdin for "-"; returns the error if that fails or the file is not HTML.
+
+    Without ``url``, uses the canonical URL in the page, else a made-up one with the file's name.
+    """
     try:
         if name == "-":
             body = sys.stdin.buffer.read(max_bytes + 1)
@@ -242,27 +267,27 @@ def _page_from_file(name: str, url: str, max_bytes: int) -> Page | FetchError | 
     except OSError as error:
         return error
     if len(body) > max_bytes:
-        return FetchError(f"larger than crawl.max_size ({max_bytes:,} bytes)", kind="too-large", permanent=True)
+        return UnreadableFile(f"larger than crawl.max_size ({max_bytes:,} bytes)", "too-large")
     if not body.strip():
-        return FetchError("no content", kind="empty", permanent=True)
+        return UnreadableFile("no content", "empty")
     if body.startswith(b"\x1f\x8b"):
-        return FetchError("gzip-compressed; unpack it first: zcat FILE | media-monitor extract -", kind="not-html")
-    if not _is_html(body):
-        return FetchError("not a web page", kind="not-html", permanent=True)
+        return UnreadableFile("gzip-compressed; unpack it first: zcat FILE | media-monitor extract -", "not-html")
+    if not _looks_like_html(body):
+        return UnreadableFile("not a web page", "not-html")
     if not url:
-        match = _CANONICAL_URL.search(body)
+        match = _CANONICAL_URL_PATTERN.search(body)
         canonical = next((group for group in match.groups() if group), b"") if match else b""
         url = canonical.decode("ascii", "ignore") or f"https://file.invalid/{quote(Path(name).name)}"
     return Page(url=url, body=body, fetched_at=now())
 
 
-def _is_html(body: bytes) -> bool:
-    """Returns True if a file starts like HTML: it has a tag, and at most 2% control bytes."""
+def _looks_like_html(body: bytes) -> bool:
+    """Returns True if the start of a file contains an HTML tag and at most 2% control bytes, or is UTF-16."""
     if body.startswith((b"\xff\xfe", b"\xfe\xff")):
         return True  # UTF-16
-    head = body[:SNIFFED_BYTES]
-    controls = len(_CONTROL_BYTE.findall(head))
-    return _HTML_TAG.search(head) is not None and controls <= len(head) // 50
+    head = body[:SNIFFED_PAGE_BYTES]
+    controls = len(_CONTROL_BYTE_PATTERN.findall(head))
+    return _HTML_TAG_START_PATTERN.search(head) is not None and controls <= len(head) // 50
 
 
 def _story_of(outlet: Outlet, page: Page, article: Article) -> Story:
@@ -275,15 +300,27 @@ def _story_of(outlet: Outlet, page: Page, article: Article) -> Story:
 
 
 def _problem_text(result: ExtractResult) -> str:
+    """Returns why a page gave no article; "" if it gave one."""
     if isinstance(result, Article):
         return ""
-    if isinstance(result, FetchError):
-        return f"{result.message} ({result.kind})"
+    if isinstance(result, (FetchError, UnreadableFile)):
+        return f"{result.message} ({result.label})"
     if isinstance(result, OSError):
         return result.strerror or str(result)
     if isinstance(result, ExtractionError):
         return str(result)
     return f"not an article: {result.kind}{f', {result.detail}' * bool(result.detail)}"
+
+
+def _reason(result: ExtractResult) -> str:
+    """Returns the reason for which there is no story, in one word."""
+    match result:
+        case FetchError() | ExtractionError() | UnreadableFile():
+            return result.label
+        case NotArticle():
+            return result.kind
+        case _:
+            return "file"
 
 
 def _print_json(name: str, page: Page | None, story: Story | None, result: ExtractResult, problem: str) -> None:
@@ -293,15 +330,14 @@ def _print_json(name: str, page: Page | None, story: Story | None, result: Extra
     if story is not None:
         data = story.to_json()
     else:
-        kind = result.kind if not isinstance(result, (Article, OSError)) else "file"
-        data = {"url": page.url if page else name, "title": "", "text": "", "error": problem, "kind": kind}
+        data = {"url": page.url if page else name, "title": "", "text": "", "error": problem, "kind": _reason(result)}
     click.echo(orjson.dumps({"source": name, **data}))
 
 
-def _print_story(context: Context, story: Story) -> None:
-    from monitor.cli.formatting import headline
+def _print_story(context: CommandContext, story: Story) -> None:
+    from monitor.cli.formatting import story_headline
 
-    context.out.print(headline(story))
+    context.out.print(story_headline(story))
     details = {
         "language": story.language,
         "section": story.section,

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from monitor.query.snippets import Snippet
 
 
-def headline(story: Story) -> Text:
-    """Returns title, then outlet, time, authors, flags and alerts, then URL and id, on three lines."""
+def story_headline(story: Story) -> Text:
+    """Returns three lines on a story: the title; outlet, time, authors, flags and alerts; URL and start of the id."""
     text = Text()
-    text.append(printable(story.title) or story.url, style="bold")
+    text.append(printable_text(story.title) or story.url, style="bold")
     text.append("\n")
     time = story.published_at or story.first_seen_at
-    details = [printable(story.outlet), f"{time:%Y-%m-%d %H:%M} UTC ({relative_time(time, now())})"]
+    details = [printable_text(story.outlet), f"{time:%Y-%m-%d %H:%M} UTC ({relative_time(time, now())})"]
     if story.authors:
-        details.append(printable(", ".join(story.authors[:3])))
+        details.append(printable_text(", ".join(story.authors[:3])))
     text.append(" · ".join(details), style="dim")
     if story.flags:
         text.append(f" · {', '.join(story.flags)}", style="yellow")
@@ -38,19 +38,19 @@ def headline(story: Story) -> Text:
 
 
 def marked_snippet(snippet: Snippet, *, asterisks: bool) -> Text:
-    """Returns a line of context with the matching words marked: between *asterisks*, or by colour only."""
+    """Returns a snippet with the matching words marked by colour; with ``asterisks``, also between asterisks."""
     text, position = Text("  "), 0
     for start, end in snippet.marks:
-        text.append(printable(snippet.text[position:start], strip=False))
-        word = printable(snippet.text[start:end], strip=False)
+        text.append(printable_text(snippet.text[position:start], strip=False))
+        word = printable_text(snippet.text[start:end], strip=False)
         text.append(f"*{word}*" if asterisks else word, style="bold black on yellow")
         position = end
-    text.append(printable(snippet.text[position:], strip=False))
+    text.append(printable_text(snippet.text[position:], strip=False))
     return text
 
 
 def bar_chart(counts: Sequence[tuple[str, int]], *, max_width: int = 40) -> list[str]:
-    """Returns a bar chart of (label, count), one line for each label."""
+    """Returns the lines of a horizontal bar chart, one for each (label, count); the longest bar is ``max_width``."""
     maximum = max((count for _, count in counts), default=0)
     label_width = max((len(label) for label, _ in counts), default=0)
     lines = []
@@ -60,15 +60,15 @@ def bar_chart(counts: Sequence[tuple[str, int]], *, max_width: int = 40) -> list
     return lines
 
 
-def plain_text(text: str, *, prefix: str = "") -> Text:
-    """Returns the text on one line, without rich markup and control characters."""
-    return Text(prefix + printable(text))
+def plain_line(text: str, *, prefix: str = "") -> Text:
+    """Returns ``prefix`` and the text on one line, without control characters; rich markup in it has no effect."""
+    return Text(prefix + printable_text(text))
 
 
-def printable(text: str, *, strip: bool = True) -> str:
-    """Replaces unprintable characters by spaces, so that a page's text cannot control the terminal.
+def printable_text(text: str, *, strip: bool = True) -> str:
+    """Replaces unprintable characters by spaces, so that a page's text cannot send control codes to the terminal.
 
-    With ``strip``, also collapses white space.
+    With ``strip``, also reduces each run of white space to one space and removes it at both ends.
     """
     cleaned = "".join(c if c.isprintable() or c == " " else " " for c in text)
     return " ".join(cleaned.split()) if strip else cleaned

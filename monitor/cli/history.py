@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.context import Context, find_story, with_context
+from monitor.cli.context import CommandContext, find_story, with_context
 from monitor.plural import plural
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("story")
 @click.option("--json", "as_json", is_flag=True, help="Every version as a JSON object, one per line, oldest first.")
 @with_context
-def history_command(context: Context, *, story: str, as_json: bool) -> None:
+def history_command(context: CommandContext, *, story: str, as_json: bool) -> None:
     """Show what an outlet changed in a story, version by version, in words.
 
     STORY is an id (or its first characters) or an address, as `search` shows them.
@@ -29,7 +29,7 @@ def history_command(context: Context, *, story: str, as_json: bool) -> None:
       media-monitor history https://www.nationaltechnology.co.uk/story
       media-monitor history 3f9a01bc --json | jq -r .title
     """
-    with context.existing_store() as store:
+    with context.open_existing_store() as store:
         current = find_story(store, story)
         versions = store.history(current.id) or [current]
     if as_json:
@@ -39,10 +39,10 @@ def history_command(context: Context, *, story: str, as_json: bool) -> None:
             click.echo(orjson.dumps(version.to_json()))
         return
     out = context.out
-    from monitor.cli.formatting import plain_text
+    from monitor.cli.formatting import plain_line
 
-    out.print(plain_text(versions[-1].title), style="bold")
-    out.print(plain_text(versions[-1].url), style="blue")
+    out.print(plain_line(versions[-1].title), style="bold")
+    out.print(plain_line(versions[-1].url), style="blue")
     previous = None
     for version in versions:
         out.print(f"\nversion {version.version}, fetched {version.fetched_at:%Y-%m-%d %H:%M} UTC", style="bold")
@@ -51,16 +51,18 @@ def history_command(context: Context, *, story: str, as_json: bool) -> None:
             previous = version
             continue
         if previous.title != version.title:
-            out.print("  title: ", marked_changes(previous.title, version.title, colour=out.is_terminal), sep="")
-        for line in changed_paragraphs(previous.text, version.text):
-            out.print("  ", marked_changes(*line, colour=out.is_terminal), sep="")
+            out.print(
+                "  title: ", text_with_marked_changes(previous.title, version.title, colour=out.is_terminal), sep=""
+            )
+        for line in changed_paragraph_pairs(previous.text, version.text):
+            out.print("  ", text_with_marked_changes(*line, colour=out.is_terminal), sep="")
         previous = version
     if len(versions) == 1:
         context.err.print("The outlet has not changed it since.")
 
 
-def changed_paragraphs(before: str, after: str) -> list[tuple[str, str]]:
-    """Returns (old, new) for each changed paragraph; the missing side is empty if it was added or removed."""
+def changed_paragraph_pairs(before: str, after: str) -> list[tuple[str, str]]:
+    """Returns (old, new) for each changed paragraph; old is "" for an added paragraph, new is "" for a removed one."""
     old, new = before.split("\n\n"), after.split("\n\n")
     pairs: list[tuple[str, str]] = []
     for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
@@ -73,16 +75,19 @@ def changed_paragraphs(before: str, after: str) -> list[tuple[str, str]]:
     return pairs
 
 
-def marked_changes(before: str, after: str, *, colour: bool) -> Text:
-    """Marks removed and added words: red and green, or [-removed-] and {+added+} without colour."""
+def text_with_marked_changes(before: str, after: str, *, colour: bool) -> Text:
+    """Returns a text of both versions' words: removed ones red, added ones green.
+
+    Without ``colour``, marks them as [-removed-] and {+added+}.  Long unchanged parts are shortened.
+    """
     from rich.text import Text
 
-    from monitor.changes import differences
-    from monitor.cli.formatting import printable
+    from monitor.changes import word_changes
+    from monitor.cli.formatting import printable_text
 
     text = Text()
-    for change in differences(before, after):
-        words = printable(change.text, strip=False)
+    for change in word_changes(before, after):
+        words = printable_text(change.text, strip=False)
         if change.kind == "same":
             text.append(words if len(words) < 160 else f"{words[:70]} … {words[-70:]}")
         elif change.kind == "removed":

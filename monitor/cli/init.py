@@ -8,14 +8,14 @@ from shlex import quote
 
 import click
 
-from monitor.cli.context import Context, with_context
+from monitor.cli.context import CommandContext, with_context
 from monitor.errors import MonitorError
 
 
 @click.command("init")
 @click.argument("directory", default=".", metavar="[DIR]")
 @with_context
-def init_command(context: Context, *, directory: str) -> None:
+def init_command(context: CommandContext, *, directory: str) -> None:
     """Write a commented starter monitor.yaml into DIR (default: here), with real outlets, topics and alerts.
 
     It never overwrites a file.

@@ -8,20 +8,20 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from monitor.cli.context import Context, with_context
+from monitor.cli.context import CommandContext, with_context
 from monitor.models import Story, now, rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAX_LINE_BYTES = 50_000_000
+MAX_STORY_LINE_BYTES = 50_000_000  # longer lines are split, and refused as incomplete JSON
 
 
 @click.command("match")
 @click.argument("stories", metavar="STORIES.jsonl")
 @click.option("--json", "as_json", is_flag=True, help='{"id", "url", "alerts", "topics"}, one line per story.')
 @with_context
-def match_command(context: Context, *, stories: str, as_json: bool) -> int:
+def match_command(context: CommandContext, *, stories: str, as_json: bool) -> int:
     """Show which alerts and topics of the configuration match stories, in the order given.  - is standard input.
 
     STORIES are as `extract --json`, `search --json` or `export` print them; a "text" or "title" is enough.
@@ -35,7 +35,7 @@ def match_command(context: Context, *, stories: str, as_json: bool) -> int:
 
     rules = RuleSet.of(context.config)
     status = 0
-    with _open_lines(stories) as lines:
+    with _open_story_lines(stories) as lines:
         for number, story_or_error in read_stories(lines):
             if isinstance(story_or_error, str):
                 context.err.print(f"{stories}:{number}: {story_or_error}", markup=False)
@@ -53,14 +53,14 @@ def match_command(context: Context, *, stories: str, as_json: bool) -> int:
     return status
 
 
-def _print_matches(context: Context, story: Story, alerts: tuple[str, ...], topics: tuple[str, ...]) -> None:
-    from monitor.cli.formatting import plain_text
+def _print_matches(context: CommandContext, story: Story, alerts: tuple[str, ...], topics: tuple[str, ...]) -> None:
+    from monitor.cli.formatting import plain_line
 
-    context.out.print(plain_text(story.title or story.url or story.id), style="bold")
+    context.out.print(plain_line(story.title or story.url or story.id), style="bold")
     context.out.print(f"  alerts: {', '.join(alerts) or '-'}\n  topics: {', '.join(topics) or '-'}", markup=False)
 
 
-def _open_lines(name: str) -> IO[bytes]:
+def _open_story_lines(name: str) -> IO[bytes]:
     if name == "-":
         return sys.stdin.buffer
     try:
@@ -70,10 +70,13 @@ def _open_lines(name: str) -> IO[bytes]:
 
 
 def read_stories(lines: IO[bytes]) -> Iterator[tuple[int, Story | str]]:
-    """Yields each line's number with its story, or with an error message."""
+    """Yields (line number, story) for each line with JSON, (line number, error message) if it is not a story.
+
+    Skips empty lines.
+    """
     import orjson
 
-    for number, line in enumerate(iter(lambda: lines.readline(MAX_LINE_BYTES), b""), start=1):
+    for number, line in enumerate(iter(lambda: lines.readline(MAX_STORY_LINE_BYTES), b""), start=1):
         if not line.strip():
             continue
         try:
@@ -91,13 +94,13 @@ def read_stories(lines: IO[bytes]) -> Iterator[tuple[int, Story | str]]:
 
 
 def _partial_story(data: dict[str, object]) -> Story:
-    """Builds a story from JSON in which fields may be missing.  Raises ValueError with the reason."""
-    from monitor.transfer import check_types
+    """Builds a story from a JSON object, which needs only a title, text, URL or id.  Raises ValueError."""
+    from monitor.transfer import check_field_types
 
     given = {name: value for name, value in data.items() if value is not None}
     if not any(given.get(name) for name in ("title", "text", "url", "id")):
         raise ValueError("neither title nor text")
-    check_types(given)
+    check_field_types(given)
     url = str(given.get("url", ""))
     defaults: dict[str, object] = {"id": "", "outlet": "", "title": "", "text": "", "url": url}
     defaults |= dict.fromkeys(("first_seen_at", "fetched_at", "updated_at"), rfc3339(now()))

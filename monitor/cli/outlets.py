@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.context import Context, relative_time, short_duration, unknown_name, with_context
+from monitor.cli.context import CommandContext, relative_time, short_duration, with_context
 from monitor.models import OutletState, now, rfc3339
 from monitor.plural import plural
+from monitor.suggestions import unknown_name_message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
     from monitor.config import Outlet
 
-MIN_WIDTH_FOR_ALL_NUMBERS = 80  # terminal columns
-MIN_WIDTH_FOR_NOTES = 110  # terminal columns for a column of notes beside the numbers
-MAX_NAME_WIDTH = 40  # terminal columns
+MIN_COLUMNS_FOR_ALL_NUMBERS = 80  # width of the terminal for the columns EVERY and LAST STORY
+MIN_COLUMNS_FOR_NOTES = 110  # width of the terminal for the column NOTE; in a narrower one, notes follow the table
+MAX_NAME_COLUMNS = 40  # width reserved for an outlet's name; longer names are wrapped
 
 
 @click.command("outlets")
@@ -32,7 +33,7 @@ MAX_NAME_WIDTH = 40  # terminal columns
 @click.option("--furniture", "old_option", is_flag=True, hidden=True)  # former name of --boilerplate
 @with_context
 def outlets_command(
-    context: Context,
+    context: CommandContext,
     *,
     names: tuple[str, ...],
     as_json: bool,
@@ -53,7 +54,7 @@ def outlets_command(
     if old_option:
         context.err.print("note: --furniture is now --boilerplate; the next version will not accept the old name")
     configured = {outlet.name: outlet for outlet in context.config.outlets}
-    with context.existing_store() as store:
+    with context.open_existing_store() as store:
         states = {state.name: state for state in store.outlets()}
     requested = shown = _requested_names(names, [*configured, *(name for name in states if name not in configured)])
     if failing:
@@ -81,7 +82,7 @@ def _requested_names(names: Sequence[str], all_names: list[str]) -> list[str]:
     names_by_casefold = {name.casefold(): name for name in all_names}
     for name in names:
         if name.casefold() not in names_by_casefold:
-            raise click.UsageError(unknown_name("outlet", name, all_names))
+            raise click.UsageError(unknown_name_message("outlet", name, all_names))
     return [names_by_casefold[name.casefold()] for name in names]
 
 
@@ -121,82 +122,85 @@ def _outlet_json(name: str, outlet: Outlet | None, state: OutletState | None) ->
 
 
 def _rendering_engine(state: OutletState) -> str | None:
-    """Returns the engine that renders the outlet's pages, or None when none is rendered."""
-    patterns = state.memory.get("rendering") or {}
+    """Returns the engine that renders some of the outlet's pages, as learned; None if no page needs rendering."""
+    patterns = state.memory.rendering or {}
     return next((pattern["engine"] for pattern in patterns.values() if pattern["engine"] != "hopeless"), None)
 
 
 def _status(outlet: Outlet | None, state: OutletState | None) -> str:
-    """Returns ``removed``, ``new``, ``failing`` or ``ok``."""
+    """Returns ``removed`` if the outlet is not configured, ``new`` if never polled, else ``failing`` or ``ok``."""
     if outlet is None:
         return "removed"
     if state is None or state.last_poll_at is None:
         return "new"
-    if state.failures:  # an error without failures concerns one source or some pages
+    if state.failures:  # an error without failures is one of some sources or pages only
         return "failing"
     return "ok"
 
 
-_STATUS_COLOURS = {"ok": "green", "failing": "red", "new": "cyan", "removed": "dim"}
+_COLOUR_BY_STATUS = {"ok": "green", "failing": "red", "new": "cyan", "removed": "dim"}
 
 
 def _print_table(
-    context: Context,
+    context: CommandContext,
     names: Sequence[str],
     configured: dict[str, Outlet],
     states: dict[str, OutletState],
     *,
     requested: int,
 ) -> None:
-    """Prints a table of these outlets.  ``requested`` is their number before ``--failing`` selected some."""
+    """Prints a table with a row for each of ``names``.
+
+    ``requested`` is the number of outlets that the user asked for, before ``--failing`` selected some.
+    """
     if not names:
         context.err.print("No outlets: add some under outlets: in the configuration, or write a starter with `init`.")
         return
     from rich.table import Table
 
-    from monitor.cli.formatting import plain_text
+    from monitor.cli.formatting import plain_line
 
     current_time = now()
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    wide = context.out.width >= MIN_WIDTH_FOR_ALL_NUMBERS
-    table.add_column("OUTLET", overflow="fold", min_width=min(max(map(len, names)), MAX_NAME_WIDTH))
+    wide = context.out.width >= MIN_COLUMNS_FOR_ALL_NUMBERS
+    table.add_column("OUTLET", overflow="fold", min_width=min(max(map(len, names)), MAX_NAME_COLUMNS))
     for header in ("STATUS", "POLLED", "NEXT", *(["EVERY"] if wide else [])):
         table.add_column(header, no_wrap=True)
     table.add_column("STORIES", justify="right", no_wrap=True)
     if wide:
         table.add_column("LAST STORY", no_wrap=True)
-    note_column = context.out.width >= MIN_WIDTH_FOR_NOTES
+    note_column = context.out.width >= MIN_COLUMNS_FOR_NOTES
     if note_column:
         table.add_column("NOTE", overflow="fold", min_width=8)
     notes = []
     for name in names:
         state = states.get(name)
         status = _status(configured.get(name), state)
-        status_cell = f"[{_STATUS_COLOURS[status]}]{status}[/]"
+        status_cell = f"[{_COLOUR_BY_STATUS[status]}]{status}[/]"
         polled, following, every, stories, last, note = (
-            _row_cells(state, current_time) if state else ("-", "now", "-", "0", "-", "")
+            _table_cells(state, current_time) if state else ("-", "now", "-", "0", "-", "")
         )
         table.add_row(
-            plain_text(name),
+            plain_line(name),
             status_cell,
             polled,
             following,
             *([every] if wide else []),
             stories,
             *([last] if wide else []),
-            *([plain_text(note)] if note_column else []),
+            *([plain_line(note)] if note_column else []),
         )
         if note and not note_column:
             notes.append(f"{name}: {note}")
     context.print_table(table)
     for line in notes:
-        context.out.print(plain_text(line))
+        context.out.print(plain_line(line))
     failing = [name for name in names if _status(configured.get(name), states.get(name)) == "failing"]
     if failing:
         context.err.print(f"{len(failing)} of {requested} failing; `outlets NAME` shows why.", markup=False)
 
 
-def _row_cells(state: OutletState, current_time: datetime) -> tuple[str, str, str, str, str, str]:
+def _table_cells(state: OutletState, current_time: datetime) -> tuple[str, str, str, str, str, str]:
     holder = state.holder if state.holder and state.lease_until and state.lease_until > current_time else None
     return (
         relative_time(state.last_poll_at, current_time),
@@ -208,11 +212,11 @@ def _row_cells(state: OutletState, current_time: datetime) -> tuple[str, str, st
     )
 
 
-def _print_details(context: Context, name: str, outlet: Outlet | None, state: OutletState | None) -> None:
-    from monitor.cli.formatting import plain_text
+def _print_details(context: CommandContext, name: str, outlet: Outlet | None, state: OutletState | None) -> None:
+    from monitor.cli.formatting import plain_line
 
     out = context.out
-    out.print(plain_text(name), style="bold")
+    out.print(plain_line(name), style="bold")
     rows: list[tuple[str, str]] = [("status", _status(outlet, state))]
     if outlet is not None:
         rows += [("url", outlet.url), ("rendering", outlet.render)]
@@ -232,7 +236,7 @@ def _print_details(context: Context, name: str, outlet: Outlet | None, state: Ou
         rows += [(f"pages {disposition}", f"{count:,}") for disposition, count in sorted(state.dispositions.items())]
     width = max(len(label) for label, _ in rows)
     for label, value in rows:
-        out.print(plain_text(value, prefix=f"  {label:<{width}}  "))
+        out.print(plain_line(value, prefix=f"  {label:<{width}}  "))
     for url, source in (state.sources if state else {}).items():
         problem = f", {plural(source.failures, 'failure')}: {source.error}" if source.failures or source.error else ""
         fetched = f"last full fetch {relative_time(source.fetched_at)}"
@@ -241,13 +245,13 @@ def _print_details(context: Context, name: str, outlet: Outlet | None, state: Ou
 
 
 def _print_boilerplate(
-    context: Context, names: Sequence[str], states: dict[str, OutletState], *, as_json: bool
+    context: CommandContext, names: Sequence[str], states: dict[str, OutletState], *, as_json: bool
 ) -> None:
     from monitor.extract import boilerplate
 
     for name in names:
         state = states.get(name)
-        blocks = boilerplate.samples(state.memory.get("boilerplate", {})) if state else []
+        blocks = boilerplate.dropped_text_samples(state.memory.boilerplate or {}) if state else []
         if as_json:
             import orjson
 

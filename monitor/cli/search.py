@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.context import KEEP_MATCHING_HINT, Context, TimeType, with_context
+from monitor.cli.context import KEEP_MATCHING_HINT, CommandContext, TimeType, with_context
 from monitor.models import now
 from monitor.plural import plural
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Complete stories, one JSON object per line.")
 @with_context
 def search_command(
-    context: Context,
+    context: CommandContext,
     *,
     query: tuple[str, ...],
     since: datetime | None,
@@ -51,7 +51,7 @@ def search_command(
         node = parse(text)
         if not as_json:
             context.warn_about_query(text, kind="search")
-    with context.existing_store() as store:
+    with context.open_existing_store() as store:
         result = store.search(node, now=now(), since=since, limit=limit, offset=offset, relevance=relevance)
         if as_json:
             import orjson
@@ -66,8 +66,8 @@ def search_command(
     _print_result(context, text, result, node=node, offset=offset)
 
 
-def _print_result(context: Context, text: str, result: SearchResult, *, node: Node | None, offset: int) -> None:
-    from monitor.cli.formatting import headline, marked_snippet
+def _print_result(context: CommandContext, text: str, result: SearchResult, *, node: Node | None, offset: int) -> None:
+    from monitor.cli.formatting import marked_snippet, story_headline
     from monitor.query.snippets import snippets
 
     stories, total = result.stories, result.total
@@ -83,7 +83,7 @@ def _print_result(context: Context, text: str, result: SearchResult, *, node: No
         return
     asterisks = not context.out.is_terminal
     for story in stories:
-        context.out.print(headline(story))
+        context.out.print(story_headline(story))
         for snippet in snippets(node, story) if node is not None else ():
             if snippet.field != "title":
                 context.out.print(marked_snippet(snippet, asterisks=asterisks))

@@ -1,4 +1,4 @@
-"""``setup`` and ``replay``: prepare the store and Kibana, and store rejected documents again."""
+"""``setup`` prepares the store and Kibana; ``replay`` stores again the documents that Elasticsearch rejected."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from contextlib import closing
 
 import click
 
-from monitor.cli.context import Context, with_context
+from monitor.cli.context import CommandContext, with_context
 from monitor.plural import plural
 
-MAX_SHOWN_REJECTIONS = 20  # rejected documents listed by `replay`
+MAX_SHOWN_REJECTED_DOCUMENTS = 20  # by `replay`; the others are only counted
 
 
 @click.command("setup")
@@ -18,7 +18,9 @@ MAX_SHOWN_REJECTIONS = 20  # rejected documents listed by `replay`
 @click.option("--api-key", is_flag=True, help="Only print the calls that create API keys of the least privilege.")
 @click.option("--bundle", is_flag=True, help="Only print the objects that Kibana would import, as NDJSON.")
 @with_context
-def setup_command(context: Context, *, kibana: str | None, space: str | None, api_key: bool, bundle: bool) -> int:
+def setup_command(
+    context: CommandContext, *, kibana: str | None, space: str | None, api_key: bool, bundle: bool
+) -> int:
     """Create or migrate the store (for Elasticsearch its templates, indices and aliases), and prepare Kibana.
 
     \b
@@ -29,12 +31,12 @@ def setup_command(context: Context, *, kibana: str | None, space: str | None, ap
     """
     prefix = context.config.store.prefix
     if api_key:
-        from monitor.store.elasticsearch.privileges import calls
+        from monitor.store.elasticsearch.privileges import create_key_requests
 
-        click.echo(calls(prefix), nl=False)
+        click.echo(create_key_requests(prefix), nl=False)
         return 0
     if bundle:
-        from monitor.kibana import bundle as ndjson
+        from monitor.kibana import bundle_ndjson as ndjson
 
         click.echo(ndjson(prefix), nl=False)
         return 0
@@ -42,7 +44,7 @@ def setup_command(context: Context, *, kibana: str | None, space: str | None, ap
         raise click.UsageError("--space is a space of Kibana: --kibana URL is needed too")
     from monitor.store import open_store
 
-    with closing(open_store(context.config.store, context.base)) as store:
+    with closing(open_store(context.config.store, context.config_directory)) as store:
         if kibana and not store.capabilities.kibana:
             raise click.UsageError("Kibana shows data of Elasticsearch, but store.url names a file")
         store.setup()
@@ -53,16 +55,19 @@ def setup_command(context: Context, *, kibana: str | None, space: str | None, ap
     if kibana:
         from monitor.kibana import import_bundle
 
-        imported = import_bundle(kibana, context.config.store, space=space, base=context.base)
-        context.out.print(f"ok    Kibana {imported.version}: {plural(imported.count, 'object')} imported", markup=False)
-        context.out.print(f"      {imported.dashboard}", markup=False)
+        imported = import_bundle(kibana, context.config.store, space=space, base=context.config_directory)
+        context.out.print(
+            f"ok    Kibana {imported.kibana_version}: {plural(imported.imported_objects, 'object')} imported",
+            markup=False,
+        )
+        context.out.print(f"      {imported.dashboard_url}", markup=False)
     return 0
 
 
 @click.command("replay")
 @click.option("--list", "list_only", is_flag=True, help="Only list the rejected documents and the reasons.")
 @with_context
-def replay_command(context: Context, *, list_only: bool) -> int:
+def replay_command(context: CommandContext, *, list_only: bool) -> int:
     """Store again the documents that Elasticsearch rejected, once the reason is gone.  Overwrites nothing newer.
 
     \b
@@ -72,23 +77,23 @@ def replay_command(context: Context, *, list_only: bool) -> int:
     """
     from monitor.store import open_store
 
-    with closing(open_store(context.config.store, context.base)) as store:
+    with closing(open_store(context.config.store, context.config_directory)) as store:
         dead_letters = store.capabilities.dead_letters
         if dead_letters is None:
             context.out.print("This store rejects no documents, so there is nothing to replay.")
             return 0
         store.setup()
         if not list_only:
-            replayed = dead_letters.replay()
+            replayed = dead_letters.replay_dead_letters()
             context.out.print(
                 f"{replayed.written:,} written, {replayed.superseded:,} superseded by something newer, "
                 f"{replayed.rejected:,} still rejected"
             )
-        remaining = dead_letters.rejections()
-        for rejected in dead_letters.rejected(limit=MAX_SHOWN_REJECTIONS):
+        remaining = dead_letters.count_dead_letters()
+        for rejected in dead_letters.list_dead_letters(limit=MAX_SHOWN_REJECTED_DOCUMENTS):
             context.out.print(
                 f"{rejected.index} {rejected.id}  {rejected.failed_at:%Y-%m-%d %H:%M}  {rejected.reason}", markup=False
             )
-        if remaining > MAX_SHOWN_REJECTIONS:
-            context.out.print(f"... and {remaining - MAX_SHOWN_REJECTIONS:,} more")
+        if remaining > MAX_SHOWN_REJECTED_DOCUMENTS:
+            context.out.print(f"... and {remaining - MAX_SHOWN_REJECTED_DOCUMENTS:,} more")
     return 1 if remaining and not list_only else 0

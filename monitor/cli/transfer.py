@@ -1,4 +1,4 @@
-"""``export``, ``import`` and ``copy``: move stories, or all the data of a monitor, out of and into stores."""
+"""``export`` writes stories to a file, ``import`` reads them; ``copy`` copies all data of a store to another store."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 import click
 
-from monitor.cli.context import Context, TimeType, with_context
+from monitor.cli.context import CommandContext, TimeType, with_context
 from monitor.errors import MonitorError
 from monitor.models import now
 from monitor.plural import plural
@@ -26,14 +26,16 @@ if TYPE_CHECKING:
     from monitor.models import Story
     from monitor.transfer import ImportCounts
 
-FORMATS = ("jsonl", "csv", "parquet")
+EXPORT_FORMATS = ("jsonl", "csv", "parquet")
 GZIP_MAGIC = b"\x1f\x8b"
-SNIFFED_BYTES = 8192  # read from a file's start to detect its format
-MAX_SHOWN_REFUSALS = 20  # refused lines of one file; the others are only counted
+SNIFFED_FORMAT_BYTES = 8192  # read from a file's start to detect jsonl, CSV or Parquet
+MAX_SHOWN_REFUSED_LINES = 20  # of one file; the others are only counted
 
 
 @click.command("export")
-@click.option("--format", "format_name", type=click.Choice(FORMATS), help="Default: FILE's extension, else jsonl.")
+@click.option(
+    "--format", "format_name", type=click.Choice(EXPORT_FORMATS), help="Default: FILE's extension, else jsonl."
+)
 @click.option(
     "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Default: stdout."
 )
@@ -43,7 +45,7 @@ MAX_SHOWN_REFUSALS = 20  # refused lines of one file; the others are only counte
 @click.option("--resume", is_flag=True, help="Continue after the last story in FILE (jsonl).")
 @with_context
 def export_command(
-    context: Context,
+    context: CommandContext,
     *,
     format_name: str | None,
     output: Path | None,
@@ -61,14 +63,14 @@ def export_command(
       media-monitor export -o stories.jsonl --resume
     """
     suffix = output.suffix.lstrip(".") if output else ""
-    if suffix and not format_name and suffix not in FORMATS:
-        raise click.UsageError(f"{output}: .{suffix} names no format; use {', '.join(FORMATS)}, or add --format")
+    if suffix and not format_name and suffix not in EXPORT_FORMATS:
+        raise click.UsageError(f"{output}: .{suffix} names no format; use {', '.join(EXPORT_FORMATS)}, or add --format")
     format_name = format_name or suffix or "jsonl"
     if resume and (output is None or format_name != "jsonl" or after):
         raise click.UsageError("--resume needs a jsonl FILE and excludes --after")
     if format_name == "parquet" and output is None and sys.stdout.isatty():
         raise click.UsageError("Parquet is binary and cannot be shown on a terminal; name a file with --output")
-    from monitor.transfer import export
+    from monitor.transfer import export_stories
 
     node = None
     if query is not None:
@@ -76,21 +78,24 @@ def export_command(
 
         node = parse(query)
     if resume and output is not None:
-        after = _last_id(output)
+        after = _last_exported_id(output)
     with (
-        context.existing_store() as store,
+        context.open_existing_store() as store,
         _open_output(output, format_name, append=resume) as out,
-        _counter(context) as show_count,
+        _progress_counter(context) as show_count,
     ):
-        stories = _with_progress(store.scan(node, now=now(), since=since, after=after), show_count)
-        written = export(stories, out, format_name)
+        stories = _stories_with_progress(store.scan(node, now=now(), since=since, after=after), show_count)
+        written = export_stories(stories, out, format_name)
     if output is not None:
         context.err.print(f"{plural(written, 'story', 'stories')} written to {output}.", markup=False)
 
 
 @contextmanager
 def _open_output(path: Path | None, format_name: str, *, append: bool) -> Iterator[BinaryIO]:
-    """Opens the output.  A Parquet file is written beside ``path`` and renamed when complete.  Raises MonitorError."""
+    """Opens the file at ``path`` for writing, or stdout for None.  Raises MonitorError if that fails.
+
+    A Parquet file has the name ``path``.part until it is complete.
+    """
     if path is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
@@ -105,10 +110,10 @@ def _open_output(path: Path | None, format_name: str, *, append: bool) -> Iterat
         raise MonitorError(f"{path}: {error.strerror}") from None
 
 
-def _last_id(path: Path) -> str | None:
-    """Returns the id on the last complete line, and truncates an incomplete line after it.
+def _last_exported_id(path: Path) -> str | None:
+    """Returns the id of the story on the file's last complete line; removes an incomplete line from the file's end.
 
-    Returns None for a missing or empty file.  Raises MonitorError when the last line is not a story.
+    Returns None for a missing or empty file.  Raises MonitorError if the last line is not a story.
     """
     import orjson
 
@@ -130,15 +135,15 @@ def _last_id(path: Path) -> str | None:
     raise MonitorError(f"{path}: its last line is not a story", hint="export to another file")
 
 
-def _with_progress(stories: Iterator[Story], show_count: Callable[[int], None]) -> Iterator[Story]:
+def _stories_with_progress(stories: Iterator[Story], show_count: Callable[[int], None]) -> Iterator[Story]:
     for number, story in enumerate(stories, start=1):
         yield story
         show_count(number)
 
 
 @contextmanager
-def _counter(context: Context) -> Iterator[Callable[[int], None]]:
-    """Yields a function that shows a count on a terminal and does nothing elsewhere."""
+def _progress_counter(context: CommandContext) -> Iterator[Callable[[int], None]]:
+    """Yields a function that displays a count on stderr; the function does nothing if stderr is not a terminal."""
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f}"), TimeElapsedColumn())
@@ -150,7 +155,7 @@ def _counter(context: Context) -> Iterator[Callable[[int], None]]:
 @click.command("import")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @with_context
-def import_command(context: Context, *, files: tuple[str, ...]) -> int:
+def import_command(context: CommandContext, *, files: tuple[str, ...]) -> int:
     """Read stories (jsonl, CSV or Parquet, as `export` and `search --json` write them) into the store.
 
     - is standard input; gzip files are unpacked.  A line that is not a story is reported with its number and skipped.
@@ -167,26 +172,26 @@ def import_command(context: Context, *, files: tuple[str, ...]) -> int:
 
     formats = [_format_of(name) for name in files]  # check all files before reading the first
     stored = already_stored = refused = 0
-    with context.store() as store:
+    with context.open_store() as store:
         for name, format_name in zip(files, formats, strict=True):
             refusals = count(1)
 
             def print_refusal(line: int, reason: str, name: str = name, refusals: count[int] = refusals) -> None:
-                if next(refusals) <= MAX_SHOWN_REFUSALS:
+                if next(refusals) <= MAX_SHOWN_REFUSED_LINES:
                     context.err.print(f"{name}:{line}: {reason}", markup=False)
 
-            with _open_unpacked(name) as file, _counter(context) as show_count:
+            with _open_unpacked(name) as file, _progress_counter(context) as show_count:
 
-                def on_progress(counts: ImportCounts, show_count: Callable[[int], None] = show_count) -> None:
+                def show_import_count(counts: ImportCounts, show_count: Callable[[int], None] = show_count) -> None:
                     show_count(counts.stored + counts.already_stored)
 
                 lines = read_rows(file, format_name)
                 try:
-                    counts = import_stories(lines, store, on_refused=print_refusal, on_progress=on_progress)
+                    counts = import_stories(lines, store, on_refused=print_refusal, on_progress=show_import_count)
                 except MonitorError as error:
                     raise type(error)(f"{name}: {error.message}", hint=error.hint) from None
-            if counts.refused > MAX_SHOWN_REFUSALS:
-                context.err.print(f"{name}: and {counts.refused - MAX_SHOWN_REFUSALS:,} lines more", markup=False)
+            if counts.refused > MAX_SHOWN_REFUSED_LINES:
+                context.err.print(f"{name}: and {counts.refused - MAX_SHOWN_REFUSED_LINES:,} lines more", markup=False)
             stored += counts.stored
             already_stored += counts.already_stored
             refused += counts.refused
@@ -196,22 +201,25 @@ def import_command(context: Context, *, files: tuple[str, ...]) -> int:
 
 
 def _format_of(name: str) -> str:
-    """Detects a file's format without consuming its bytes.  Raises click.UsageError."""
-    from monitor.transfer import detect_format
+    """Returns the format of a file (jsonl, csv or parquet), detected from its start, which can be read again.
+
+    Raises click.UsageError if the file cannot be read or has another format.
+    """
+    from monitor.transfer import detect_file_format
 
     with _open_input(name) as file:
         try:
-            head = file.peek(SNIFFED_BYTES)[:SNIFFED_BYTES]
+            head = file.peek(SNIFFED_FORMAT_BYTES)[:SNIFFED_FORMAT_BYTES]
             if head.startswith(GZIP_MAGIC):
                 head = zlib.decompressobj(wbits=31).decompress(head)
-            return detect_format(head)
+            return detect_file_format(head)
         except (ValueError, OSError, zlib.error) as error:
             raise click.UsageError(f"{name}: {getattr(error, 'strerror', None) or error}") from None
 
 
 @contextmanager
 def _open_unpacked(name: str) -> Iterator[BinaryIO]:
-    """Opens a file and unpacks it if it is gzip.  Raises click.UsageError."""
+    """Opens a file, or stdin for "-"; unpacks gzip.  Raises click.UsageError if the file cannot be opened."""
     with _open_input(name) as file:
         yield cast("BinaryIO", gzip.GzipFile(fileobj=file) if file.peek(2).startswith(GZIP_MAGIC) else file)
 
@@ -232,7 +240,7 @@ def _open_input(name: str) -> Iterator[BufferedReader]:
 @click.command("copy")
 @click.argument("target")
 @with_context
-def copy_command(context: Context, *, target: str) -> None:
+def copy_command(context: CommandContext, *, target: str) -> None:
     """Copy all data of this monitor into another store: stories with their versions, hits, crawl state and outbox.
 
     TARGET is the monitor.yaml that names the other store, or that store's address, which may carry user:password@.
@@ -249,13 +257,13 @@ def copy_command(context: Context, *, target: str) -> None:
     from monitor.transfer import copy_store
 
     settings, base = _target_settings(context, target)
-    if store_identity(settings, base) == store_identity(context.config.store, context.base):
+    if store_identity(settings, base) == store_identity(context.config.store, context.config_directory):
         raise click.UsageError("the target is the store itself")
-    context.require_store()
+    context.require_store_exists()
     target_store = open_store(settings, base)
     try:
         target_store.setup()
-        with context.store() as store, _counter(context) as show_count:
+        with context.open_store() as store, _progress_counter(context) as show_count:
             new = copy_store(store, target_store, on_progress=lambda copied, _new: show_count(copied))
             context.out.print(
                 f"{plural(new, 'record')} written, from {store.ping()} to {target_store.ping()}.", markup=False
@@ -264,10 +272,10 @@ def copy_command(context: Context, *, target: str) -> None:
         target_store.close()
 
 
-def _target_settings(context: Context, target: str) -> tuple[StoreSettings, Path]:
-    """Returns the other store's settings and the directory that its relative paths start from.
+def _target_settings(context: CommandContext, target: str) -> tuple[StoreSettings, Path]:
+    """Returns the target store's settings, and the directory from which relative paths in them start.
 
-    Raises ConfigError or click.UsageError.
+    Raises ConfigError for an invalid monitor.yaml, click.UsageError for an invalid store address.
     """
     import os
 
@@ -284,7 +292,9 @@ def _target_settings(context: Context, target: str) -> tuple[StoreSettings, Path
     from monitor.config import StoreSettings
 
     try:
-        inherited = context.config.store.model_dump(include={"prefix", "timeout"})  # no credentials to another host
-        return StoreSettings.model_validate({**inherited, "url": target}), context.base
+        inherited = context.config.store.model_dump(
+            include={"prefix", "timeout"}
+        )  # never credentials, which are not for another host
+        return StoreSettings.model_validate({**inherited, "url": target}), context.config_directory
     except ValidationError as error:
         raise click.UsageError(str(error.errors()[0].get("ctx", {}).get("error", "not a store"))) from None

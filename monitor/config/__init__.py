@@ -1,4 +1,4 @@
-"""The configuration: reads monitor.yaml and the environment into frozen models, and reports all faults at once."""
+"""The configuration: reads monitor.yaml and environment variables into immutable models; reports all faults at once."""
 
 from monitor.config.load import load
 from monitor.config.schema import Alert, Config, CrawlSettings, MailSettings, Outlet, Render, StoreSettings

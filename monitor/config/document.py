@@ -1,7 +1,7 @@
-"""Parses YAML into plain data and records the line of each value.
+"""Parses YAML into dicts, lists and strings, and records the line number of each value.
 
-Scalars stay text until the schema converts them, so ``country: NO`` is Norway and ``name: 007`` keeps its leading
-zeros.  Tags and duplicate keys are refused; aliases are expanded up to MAX_VALUES values.
+Scalars stay text until the schema converts them, so that ``country: NO`` is Norway, not false, and ``name: 007`` keeps
+its leading zeros.  Tags and duplicate keys are faults; aliases are expanded, up to MAX_VALUES values in the file.
 """
 
 from __future__ import annotations
@@ -16,162 +16,169 @@ if TYPE_CHECKING:
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 
-MAX_FILE_BYTES = 8_000_000  # some 50,000 alerts
-MAX_NESTING = 20  # levels; the schema has 4
-MAX_VALUES = 500_000  # with aliases expanded
+MAX_CONFIG_FILE_BYTES = 8_000_000  # enough for some 50,000 alerts
+MAX_YAML_NESTING_LEVELS = 20  # the schema has 4
+MAX_VALUES = 500_000  # in one file, with aliases expanded
 
-_Loader: type[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # libyaml is ten times faster, but optional
-_QUOTE_HINT = "put the whole value between single quotes: '...'"
+_YamlLoader: type[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # libyaml's, if installed: ten times faster
+_SINGLE_QUOTES_HINT = "put the whole value between single quotes: '...'"
 
 
 @dataclass(frozen=True, slots=True)
-class DocumentFault:
-    """An error message with its line number (0: unknown)."""
+class YamlFault:
+    """An error message and the number of the line it is about; 0 if the line is unknown."""
 
     line: int
     message: str
 
 
-class DocumentError(Exception):
-    """The text cannot be parsed as a document."""
+class YamlError(Exception):
+    """A text cannot be parsed as YAML, or not as one document without tags.  ``faults`` says why."""
 
-    def __init__(self, faults: list[DocumentFault]) -> None:
+    def __init__(self, faults: list[YamlFault]) -> None:
         super().__init__(faults)
         self.faults = faults
 
 
 @dataclass(slots=True)
-class Document:
-    """Parsed YAML: dicts, lists, strings and None, with the line of each path and the faults found so far."""
+class YamlDocument:
+    """Parsed YAML, as dicts, lists, strings and None.
+
+    ``lines`` gives the line number of each path; ``faults`` are the errors that did not prevent parsing.
+    """
 
     data: Any = None
     lines: dict[KeyPath, int] = field(default_factory=dict)
-    faults: list[DocumentFault] = field(default_factory=list)
+    faults: list[YamlFault] = field(default_factory=list)
 
 
-def parse_document(raw: bytes) -> Document:
-    """Parses one YAML document.  Raises DocumentError when it cannot be parsed."""
-    if len(raw) > MAX_FILE_BYTES:
-        raise DocumentError(
-            [DocumentFault(0, f"larger than {MAX_FILE_BYTES // 1_000_000} MB; that is too large for a configuration")]
+def parse_yaml(raw: bytes) -> YamlDocument:
+    """Parses one YAML document in UTF-8; the data of an empty one is None.  Raises YamlError if it cannot be parsed."""
+    if len(raw) > MAX_CONFIG_FILE_BYTES:
+        raise YamlError(
+            [
+                YamlFault(
+                    0, f"larger than {MAX_CONFIG_FILE_BYTES // 1_000_000} MB; that is too large for a configuration"
+                )
+            ]
         )
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise DocumentError([DocumentFault(line, "not UTF-8 text; save the file with encoding UTF-8")]) from None
+        raise YamlError([YamlFault(line, "not UTF-8 text; save the file with encoding UTF-8")]) from None
     try:
-        _check_events(text)
-        root = yaml.compose(text, _Loader)
+        _check_yaml_events(text)
+        root = yaml.compose(text, _YamlLoader)
     except yaml.MarkedYAMLError as error:
-        raise DocumentError([_fault_of_yaml_error(error, text)]) from None
+        raise YamlError([_fault_of_yaml_error(error, text)]) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise DocumentError(
-            [DocumentFault(line, f"character #x{error.character:04x} is not allowed in YAML")]
-        ) from None
+        raise YamlError([YamlFault(line, f"character #x{error.character:04x} is not allowed in YAML")]) from None
     except yaml.YAMLError as error:
-        raise DocumentError([DocumentFault(0, " ".join(str(error).split()))]) from None
-    document = Document()
+        raise YamlError([YamlFault(0, " ".join(str(error).split()))]) from None
+    document = YamlDocument()
     if root is not None:
         budget = iter(range(MAX_VALUES))
-        document.data = _node_value(root, (), document, budget, enclosing=set())
+        document.data = _value_of_node(root, (), document, budget, enclosing=set())
     return document
 
 
-def parse_value(text: str) -> Any:
-    """Parses a value in flow style, as in an environment variable.  Raises DocumentError."""
-    document = parse_document(text.encode())
+def parse_flow_value(text: str) -> Any:
+    """Parses a value in YAML's flow style, ``[a, b]`` or ``{a: b}``.  Raises YamlError."""
+    document = parse_yaml(text.encode())
     if document.faults:
-        raise DocumentError(document.faults)
+        raise YamlError(document.faults)
     return document.data
 
 
-def _check_events(text: str) -> None:
-    """Raises DocumentError for deep nesting, a second document or tags.
+def _check_yaml_events(text: str) -> None:
+    """Raises YamlError if the text has too deep nesting, a second document or tags.
 
-    Checks the parser's events, because the composer recurses on nested nodes.
+    Reads the events of the YAML parser, because composing nodes is recursive and deep nesting could exhaust the stack.
     """
     depth = documents = 0
     faults = []
-    for event in yaml.parse(text, _Loader):
+    for event in yaml.parse(text, _YamlLoader):
         line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
             depth += 1
-            if depth > MAX_NESTING:
-                raise DocumentError([DocumentFault(line, f"nested more than {MAX_NESTING} levels deep")])
+            if depth > MAX_YAML_NESTING_LEVELS:
+                raise YamlError([YamlFault(line, f"nested more than {MAX_YAML_NESTING_LEVELS} levels deep")])
         elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
             depth -= 1
         elif isinstance(event, yaml.DocumentStartEvent):
             documents += 1
             if documents > 1:
-                raise DocumentError(
-                    [DocumentFault(line, "a second document begins here; a configuration is one document, without ---")]
+                raise YamlError(
+                    [YamlFault(line, "a second document begins here; a configuration is one document, without ---")]
                 )
         tag = getattr(event, "tag", None)
         if tag is not None:
             faults.append(
-                DocumentFault(line, f"tag {tag[:60]} is not allowed; if a query begins with !, {_QUOTE_HINT}")
+                YamlFault(line, f"tag {tag[:60]} is not allowed; if a query begins with !, {_SINGLE_QUOTES_HINT}")
             )
     if faults:
-        raise DocumentError(faults)
+        raise YamlError(faults)
 
 
-def _node_value(node: yaml.Node, path: KeyPath, document: Document, budget: Iterator[int], enclosing: set[int]) -> Any:
+def _value_of_node(
+    node: yaml.Node, path: KeyPath, document: YamlDocument, budget: Iterator[int], enclosing: set[int]
+) -> Any:
     line = node.start_mark.line + 1
     document.lines.setdefault(path, line)
     if next(budget, None) is None:
-        raise DocumentError([DocumentFault(line, f"aliases make more than {MAX_VALUES:,} values of this file")])
+        raise YamlError([YamlFault(line, f"aliases make more than {MAX_VALUES:,} values of this file")])
     if isinstance(node, yaml.ScalarNode):
         plain = not node.style  # "" with libyaml, None with PyYAML
         return None if plain and node.value in ("", "~", "null", "Null", "NULL") else node.value
     if id(node) in enclosing:
-        raise DocumentError([DocumentFault(line, "an alias (*) contains itself")])
+        raise YamlError([YamlFault(line, "an alias (*) contains itself")])
     enclosing.add(id(node))
     result: Any
     if isinstance(node, yaml.SequenceNode):
-        result = [_node_value(child, (*path, i), document, budget, enclosing) for i, child in enumerate(node.value)]
+        result = [_value_of_node(child, (*path, i), document, budget, enclosing) for i, child in enumerate(node.value)]
     elif isinstance(node, yaml.MappingNode):
-        result = _node_mapping(node, path, document, budget, enclosing)
+        result = _dict_of_mapping_node(node, path, document, budget, enclosing)
     enclosing.discard(id(node))
     return result
 
 
-def _node_mapping(
-    node: yaml.MappingNode, path: KeyPath, document: Document, budget: Iterator[int], enclosing: set[int]
+def _dict_of_mapping_node(
+    node: yaml.MappingNode, path: KeyPath, document: YamlDocument, budget: Iterator[int], enclosing: set[int]
 ) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for key_node, child in node.value:
         line = key_node.start_mark.line + 1
         if not isinstance(key_node, yaml.ScalarNode):
-            document.faults.append(DocumentFault(line, "a key must be a word, not a list or a mapping"))
+            document.faults.append(YamlFault(line, "a key must be a word, not a list or a mapping"))
             continue
         key = key_node.value
         key_path = (*path, key)
         if key in result:
             document.faults.append(
-                DocumentFault(line, f"{dotted_path(key_path)}: appears twice, first on line {document.lines[key_path]}")
+                YamlFault(line, f"{dotted_path(key_path)}: appears twice, first on line {document.lines[key_path]}")
             )
             continue
         if key == "<<":
             document.faults.append(
-                DocumentFault(line, f"{dotted_path(path)}: merge keys (<<) are not supported; write the keys out")
+                YamlFault(line, f"{dotted_path(path)}: merge keys (<<) are not supported; write the keys out")
             )
             continue
         document.lines[key_path] = line
-        result[key] = _node_value(child, key_path, document, budget, enclosing)
+        result[key] = _value_of_node(child, key_path, document, budget, enclosing)
     return result
 
 
 def dotted_path(path: KeyPath) -> str:
-    """Formats a path: ``alerts[0].query``."""
+    """Formats the path of a value in the document as text: ``alerts[0].query``."""
     text = ""
     for key in path:
         text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else key
     return text
 
 
-def _fault_of_yaml_error(error: yaml.MarkedYAMLError, text: str) -> DocumentFault:
+def _fault_of_yaml_error(error: yaml.MarkedYAMLError, text: str) -> YamlFault:
     mark = error.problem_mark or error.context_mark
     line_number = mark.line + 1 if mark else 0
     lines = text.splitlines()
@@ -180,28 +187,41 @@ def _fault_of_yaml_error(error: yaml.MarkedYAMLError, text: str) -> DocumentFaul
     problem = f"{error.context} {error.problem}"
     context_line_number = error.context_mark.line + 1 if error.context_mark else line_number
     message = f"not YAML: {error.problem or error.context or 'cannot be read'}"
-    unclosed = next((sign for kind, sign in _UNCLOSED.items() if kind in problem), None)
+    unclosed = next((sign for kind, sign in _OPENING_SIGN_BY_YAML_TERM.items() if kind in problem), None)
     if "\t" in line[: len(line) - len(line.lstrip())]:
         message += "; indent with spaces, not tabs"
     elif "alias" in problem:
-        message += f"; if a value begins with *, {_QUOTE_HINT}"
+        message += f"; if a value begins with *, {_SINGLE_QUOTES_HINT}"
     elif unclosed:
-        return DocumentFault(context_line_number, f"not YAML: {unclosed} is not closed; close it, or {_QUOTE_HINT}")
-    elif _holds_yaml_syntax(line) or (_holds_yaml_syntax(previous_line) and "mapping values" not in problem):
-        message += f"; {_QUOTE_HINT}"
+        return YamlFault(context_line_number, f"not YAML: {unclosed} is not closed; close it, or {_SINGLE_QUOTES_HINT}")
+    elif _has_yaml_syntax_in_value(line) or (
+        _has_yaml_syntax_in_value(previous_line) and "mapping values" not in problem
+    ):
+        message += f"; {_SINGLE_QUOTES_HINT}"
     elif "cannot start any token" in problem:
-        return DocumentFault(line_number, f"not YAML: no value begins with this character; {_QUOTE_HINT}")
+        return YamlFault(line_number, f"not YAML: no value begins with this character; {_SINGLE_QUOTES_HINT}")
     elif "':'" in problem:
-        return DocumentFault(context_line_number, "not YAML: a key needs a colon after it")
-    elif any(kind in problem for kind in _MISALIGNED):
-        return DocumentFault(line_number, "not YAML: wrong indentation; align it with the key above")
-    return DocumentFault(line_number, message)
+        return YamlFault(context_line_number, "not YAML: a key needs a colon after it")
+    elif any(kind in problem for kind in _INDENTATION_ERROR_TERMS):
+        return YamlFault(line_number, "not YAML: wrong indentation; align it with the key above")
+    return YamlFault(line_number, message)
 
 
-_UNCLOSED = {"flow sequence": "a [", "flow mapping": "a {", "quoted scalar": "a quote"}  # by libyaml's term
-_MISALIGNED = ("mapping values", "expected key", "'-' indicator", "block collection", "block mapping", "document start")
+_OPENING_SIGN_BY_YAML_TERM = {
+    "flow sequence": "a [",
+    "flow mapping": "a {",
+    "quoted scalar": "a quote",
+}  # by the term in libyaml's error message
+_INDENTATION_ERROR_TERMS = (
+    "mapping values",
+    "expected key",
+    "'-' indicator",
+    "block collection",
+    "block mapping",
+    "document start",
+)
 
 
-def _holds_yaml_syntax(line: str) -> bool:
-    """Returns True if the line's value contains characters that YAML interprets."""
+def _has_yaml_syntax_in_value(line: str) -> bool:
+    """Returns True if a line contains ``"`` or ``[``, or ``: `` within its value, which are syntax to YAML."""
     return '"' in line or ": " in line.partition(": ")[2] or "[" in line

@@ -1,7 +1,8 @@
 """Environment variables that override the file: ``MONITOR_MAIL__URL``, ``MONITOR_ALERTS__0__TO``.
 
-Two underscores go one level down; a number is an index into a list (the next free one appends).  A list or mapping may
-be written in YAML's flow style.  ``MONITOR_STORE__API_KEY_FILE`` names a file that holds the value.
+Two underscores separate the keys of a path; a number is an index into a list, and an index equal to the list's length
+appends an item.  A list or mapping is written in YAML's flow style.  A variable whose name ends in ``_FILE``, as in
+``MONITOR_STORE__API_KEY_FILE``, names a file that contains the value.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ from monitor.config.schema import keys_at, type_at, unknown_key_message
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PREFIX = "MONITOR_"
-MAX_SECRET_BYTES = 1_000_000
+VARIABLE_PREFIX = "MONITOR_"
+MAX_SECRET_BYTES = 1_000_000  # of the file that a ..._FILE variable names
 
 
 @dataclass(slots=True)
 class EnvironmentOverrides:
-    """The variable that set each path, and the faults of other variables."""
+    """The variable that set the value at each path, and error messages about variables that could not be applied."""
 
     variables: dict[document.KeyPath, str] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
     def variable_for(self, path: document.KeyPath) -> str | None:
-        """Returns the variable that set this path or a part of the document that contains it, or None."""
+        """Returns the variable that set the value at ``path`` or a list or mapping around it; None without one."""
         for length in range(len(path), 0, -1):
             if path[:length] in self.variables:
                 return self.variables[path[:length]]
@@ -38,22 +39,22 @@ class EnvironmentOverrides:
 
 
 def apply_environment(data: dict[str, Any], environ: Mapping[str, str]) -> EnvironmentOverrides:
-    """Sets the variables' values in ``data``, in order of their names."""
+    """Sets the values of the MONITOR_... variables in ``data``, in the order of the variables' names."""
     overrides = EnvironmentOverrides()
-    for variable in sorted(environ, key=_numeric_order):
-        if not variable.startswith(PREFIX):
+    for variable in sorted(environ, key=_variable_sort_key):
+        if not variable.startswith(VARIABLE_PREFIX):
             continue
-        path, value_type, from_file = _target(variable.removeprefix(PREFIX))
+        path, value_type, from_file = _target_of_variable(variable.removeprefix(VARIABLE_PREFIX))
         if value_type is None:
-            # Without "__" it belongs to other software: Kubernetes sets MONITOR_PORT for a service called monitor.
+            # A name without "__" can be other software's: Kubernetes sets MONITOR_PORT for a service called monitor.
             if "__" in variable:
                 overrides.faults.append(f"{variable}: {_unknown_path_message(path)}")
             continue
         try:
-            text = _secret_text(environ[variable]) if from_file else environ[variable]
-            value = document.parse_value(text) if _is_flow_collection(value_type, text) else text
-            _set_value(data, path, value)
-        except document.DocumentError as error:
+            text = _text_of_secret_file(environ[variable]) if from_file else environ[variable]
+            value = document.parse_flow_value(text) if _is_flow_list_or_mapping(value_type, text) else text
+            _set_value_at_path(data, path, value)
+        except document.YamlError as error:
             overrides.faults.append(f"{variable}: {error.faults[0].message}")
         except ValueError as error:
             overrides.faults.append(f"{variable}: {error}")
@@ -64,13 +65,17 @@ def apply_environment(data: dict[str, Any], environ: Mapping[str, str]) -> Envir
     return overrides
 
 
-def _numeric_order(variable: str) -> list[tuple[int, str]]:
-    """Returns a key that sorts item 10 of a list after item 9."""
+def _variable_sort_key(variable: str) -> list[tuple[int, str]]:
+    """Returns a sort key for a variable's name that orders list indexes as numbers: item 10 after item 9."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in variable.split("__")]
 
 
-def _target(name: str) -> tuple[document.KeyPath, Any, bool]:
-    """Returns the path a variable sets, its type in the schema (None: no such path), and True for a ``_FILE`` name."""
+def _target_of_variable(name: str) -> tuple[document.KeyPath, Any, bool]:
+    """Returns (path, type, from_file) for a variable's name without its prefix.
+
+    ``type`` is the schema's type at the path, None if there is no such path.  ``from_file`` is True for a name that
+    ends in ``_FILE``: the variable's value is then the name of a file.
+    """
     path = _key_path(name)
     value_type = type_at(path)
     if value_type is None and name.upper().endswith("_FILE"):
@@ -80,9 +85,10 @@ def _target(name: str) -> tuple[document.KeyPath, Any, bool]:
 
 
 def _key_path(name: str) -> document.KeyPath:
+    """Converts a variable's name without its prefix to a path: ``ALERTS__0__TO`` to ("alerts", 0, "to")."""
     keys: list[str | int] = []
     for part in name.split("__"):
-        is_topic_name = keys[:1] == ["topics"]  # keeps its case
+        is_topic_name = keys[:1] == ["topics"]  # topic names keep their case
         keys.append(
             int(part)
             if part.isdigit() and part.isascii() and not is_topic_name
@@ -93,15 +99,16 @@ def _key_path(name: str) -> document.KeyPath:
     return tuple(keys)
 
 
-def _is_flow_collection(value_type: Any, text: str) -> bool:
-    """Returns True if the value is a list or mapping in flow style."""
+def _is_flow_list_or_mapping(value_type: Any, text: str) -> bool:
+    """Returns True if the schema expects a list or mapping and the text is one in YAML's flow style."""
     is_collection = get_origin(value_type) in (tuple, dict) or (
         isinstance(value_type, type) and issubclass(value_type, BaseModel)
     )
     return is_collection and text.lstrip()[:1] in ("[", "{")
 
 
-def _secret_text(path: str) -> str:
+def _text_of_secret_file(path: str) -> str:
+    """Returns the text of a file without line ends around it.  Raises ValueError if the file cannot be read."""
     try:
         with Path(path).open("rb") as file:
             raw = file.read(MAX_SECRET_BYTES + 1)
@@ -114,7 +121,11 @@ def _secret_text(path: str) -> str:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def _set_value(data: dict[str, Any], path: document.KeyPath, value: Any) -> None:
+def _set_value_at_path(data: dict[str, Any], path: document.KeyPath, value: Any) -> None:
+    """Sets the value at a path in ``data``; adds missing mappings, and items at the end of lists.
+
+    Raises ValueError if an index is beyond the end of its list, or a key's container is not a mapping.
+    """
     container: Any = data
     for key, next_key in zip(path, (*path[1:], None), strict=True):
         new_value: Any = value if next_key is None else [] if isinstance(next_key, int) else {}
@@ -134,6 +145,7 @@ def _set_value(data: dict[str, Any], path: document.KeyPath, value: Any) -> None
 
 
 def _unknown_path_message(path: document.KeyPath) -> str:
+    """Returns the error message for a path that the schema does not have; names the first unknown key."""
     for length in range(len(path)):
         keys = keys_at(path[:length])
         if keys and path[length] not in keys:

@@ -1,4 +1,4 @@
-"""Loads monitor.yaml and the environment into a Config; reports all faults at once, each with its line or variable."""
+"""Loads monitor.yaml and environment variables into a Config; reports all faults together, with line or variable."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from monitor.config import document, environment
-from monitor.config.document import Document, DocumentError, dotted_path
+from monitor.config.document import YamlDocument, YamlError, dotted_path
 from monitor.config.schema import Config, keys_at, unknown_key_message
 from monitor.errors import ConfigError
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
-    """Reads the file, applies the environment's values, and validates the result including its queries.
+    """Reads a configuration file, sets the values of environment variables in it, and validates the result.
 
-    Raises ConfigError with one line per fault, in the order of the file: ``monitor.yaml:12: alerts[0].query: ...`` or
-    ``MONITOR_MAIL__URL: mail.url: ...``.
+    Queries are parsed too.  Raises ConfigError with one line for each fault: first those of the file by line number,
+    ``monitor.yaml:12: alerts[0].query: ...``, then those of variables, ``MONITOR_MAIL__URL: mail.url: ...``.
     """
     try:
         raw = path.read_bytes()
@@ -32,8 +32,8 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
     try:
-        parsed = document.parse_document(raw)
-    except DocumentError as error:
+        parsed = document.parse_yaml(raw)
+    except YamlError as error:
         raise ConfigError([_fault_line(str(path), fault.line, fault.message) for fault in error.faults]) from None
     if parsed.data is None:
         parsed.data = {}
@@ -43,8 +43,8 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     faults = [(fault.line, fault.message) for fault in parsed.faults]
     environment_faults = list(overrides.faults)
     data = _without_nulls(parsed.data)
-    config, problems = _validated(data)
-    for problem_path, message in (*problems, *_duplicate_names(data), *_credential_conflicts(data)):
+    config, problems = _config_and_problems(data)
+    for problem_path, message in (*problems, *_duplicate_name_faults(data), *_credential_conflict_faults(data)):
         key_path = _path_in_file(data, problem_path)
         text = f"{dotted_path(key_path)}: {message}" if key_path else message
         variable = overrides.variable_for(key_path)
@@ -58,7 +58,8 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     return config
 
 
-def _validated(data: dict[str, Any]) -> tuple[Config | None, list[tuple[document.KeyPath, str]]]:
+def _config_and_problems(data: dict[str, Any]) -> tuple[Config | None, list[tuple[document.KeyPath, str]]]:
+    """Returns the validated configuration and no problems, or None and the path and message of each problem."""
     try:
         return Config.model_validate(data), []
     except ValidationError as error:
@@ -66,8 +67,8 @@ def _validated(data: dict[str, Any]) -> tuple[Config | None, list[tuple[document
         return None, [_path_and_message(detail) for detail in details]
 
 
-_MAPPING_EXPECTED = "must be keys and values"
-_MAPPING_EXAMPLES = {  # by top-level key
+_MAPPING_EXPECTED_MESSAGE = "must be keys and values"
+_MAPPING_EXAMPLE_BY_KEY = {  # by top-level key
     "store": '{url: "sqlite:monitor.db"}',
     "mail": '{url: "smtp://mail.example.org:25", sender: monitor@example.org}',
     "topics": "{chips: 'chip AND export'}",
@@ -75,7 +76,7 @@ _MAPPING_EXAMPLES = {  # by top-level key
     "alerts": "{name: bank, query: Sberbank, to: desk@example.org}",
 }
 
-_MESSAGES_BY_ERROR_TYPE = {  # pydantic's error types
+_MESSAGE_BY_PYDANTIC_ERROR_TYPE = {  # pydantic's error types
     "missing": "is missing",
     "literal_error": "must be {expected}",
     "string_type": "must be text; if it begins with [ or {{, put the whole value between single quotes: '...'",
@@ -83,8 +84,8 @@ _MESSAGES_BY_ERROR_TYPE = {  # pydantic's error types
     "too_short": "must not be empty",
     "string_too_long": "must be no longer than {max_length} characters",
     "tuple_type": "must be a list: [a, b], or a line for each with a dash",
-    "dict_type": _MAPPING_EXPECTED,
-    "model_type": _MAPPING_EXPECTED,
+    "dict_type": _MAPPING_EXPECTED_MESSAGE,
+    "model_type": _MAPPING_EXPECTED_MESSAGE,
     "bool_parsing": "must be true or false",
     "bool_type": "must be true or false",
     "int_parsing": "must be a whole number",
@@ -97,18 +98,19 @@ _MESSAGES_BY_ERROR_TYPE = {  # pydantic's error types
 
 
 def _path_and_message(detail: ErrorDetails) -> tuple[document.KeyPath, str]:
+    """Converts one validation error of pydantic to the path of the value and a message that says what to write."""
     path = tuple(step for step in detail["loc"] if step != "[key]")
     if detail["type"] == "extra_forbidden":
         return path, unknown_key_message(str(path[-1]), keys_at(path[:-1]))
-    message = _MESSAGES_BY_ERROR_TYPE.get(detail["type"])
-    if message == _MAPPING_EXPECTED and path and path[0] in _MAPPING_EXAMPLES:
-        message += f": {_MAPPING_EXAMPLES[str(path[0])]}"
+    message = _MESSAGE_BY_PYDANTIC_ERROR_TYPE.get(detail["type"])
+    if message == _MAPPING_EXPECTED_MESSAGE and path and path[0] in _MAPPING_EXAMPLE_BY_KEY:
+        message += f": {_MAPPING_EXAMPLE_BY_KEY[str(path[0])]}"
         return path, message
     return path, message.format(**detail.get("ctx", {})) if message else detail["msg"]
 
 
 def _path_in_file(data: Any, path: document.KeyPath) -> document.KeyPath:
-    """Returns the path as written in the file: without the index 0 when a list is written as its only item."""
+    """Returns a path as far as the file has it: without the index 0 if a single value is written instead of a list."""
     for i, key in enumerate(path):
         if isinstance(data, str):
             return path[:i]
@@ -119,8 +121,11 @@ def _path_in_file(data: Any, path: document.KeyPath) -> document.KeyPath:
     return path
 
 
-def _duplicate_names(data: dict[str, Any]) -> Iterator[tuple[document.KeyPath, str]]:
-    """Yields a fault for each repeated name, ignoring case as ``outlet:`` and ``alert:`` queries do."""
+def _duplicate_name_faults(data: dict[str, Any]) -> Iterator[tuple[document.KeyPath, str]]:
+    """Yields the path and message of each outlet, alert or topic whose name another one has.
+
+    Ignores case, because the query clauses ``outlet:``, ``alert:`` and ``topic:`` do.
+    """
     for kind in ("outlets", "alerts"):
         entries = data.get(kind)
         if not isinstance(entries, list):
@@ -141,7 +146,8 @@ def _duplicate_names(data: dict[str, Any]) -> Iterator[tuple[document.KeyPath, s
                 yield ("topics", name), "another topic has the same name in another case"
 
 
-def _credential_conflicts(data: dict[str, Any]) -> Iterator[tuple[document.KeyPath, str]]:
+def _credential_conflict_faults(data: dict[str, Any]) -> Iterator[tuple[document.KeyPath, str]]:
+    """Yields the path and message for store credentials that are incomplete or given in two ways."""
     store = data.get("store")
     if not isinstance(store, dict):
         return
@@ -154,7 +160,7 @@ def _credential_conflicts(data: dict[str, Any]) -> Iterator[tuple[document.KeyPa
 
 
 def _without_nulls(data: Any) -> Any:
-    """Removes keys without a value, so that they have their defaults."""
+    """Returns a copy of the data without keys whose value is None, so that the schema's defaults apply to them."""
     if isinstance(data, dict):
         return {key: _without_nulls(value) for key, value in data.items() if value is not None}
     if isinstance(data, list):
@@ -162,8 +168,8 @@ def _without_nulls(data: Any) -> Any:
     return data
 
 
-def _line_number(parsed: Document, path: document.KeyPath) -> int:
-    """Returns the line of a path, or of its nearest ancestor when the path is not in the file."""
+def _line_number(parsed: YamlDocument, path: document.KeyPath) -> int:
+    """Returns the line number of a path, or of the nearest containing path that the file has; 1 if it has none."""
     while path and path not in parsed.lines:
         path = path[:-1]
     return parsed.lines.get(path, 1)

@@ -13,28 +13,28 @@ from monitor import __version__
 from monitor.config.types import (
     ApiKey,
     Country,
-    Deliver,
+    CssSelector,
+    DeliverySchedule,
     Duration,
-    Host,
+    HostName,
+    IndexPrefix,
     Language,
-    Line,
-    Mailbox,
+    MailAddress,
+    MailSender,
     MailUrl,
-    Name,
+    NonEmptyName,
     Password,
-    Pattern,
     PositiveDuration,
-    Prefix,
-    Query,
-    Selector,
-    Sender,
+    QueryText,
+    SingleLine,
     StoreUrl,
     Timezone,
-    Url,
-    Wait,
-    Workers,
-    as_list,
-    single_line,
+    UrlPattern,
+    WaitCondition,
+    WebUrl,
+    WorkerCount,
+    as_one_item_list,
+    valid_single_line,
 )
 
 if TYPE_CHECKING:
@@ -44,98 +44,106 @@ USER_AGENT = f"media-monitor/{__version__.rpartition('.')[0]}"
 
 Render: TypeAlias = Literal["none", "splash", "playwright", "auto"]
 
-# A single value may be written instead of a list with one item.
-Hosts: TypeAlias = Annotated[tuple[Host, ...], BeforeValidator(as_list)]
-Urls: TypeAlias = Annotated[tuple[Url, ...], BeforeValidator(as_list)]
-Mailboxes: TypeAlias = Annotated[tuple[Mailbox, ...], BeforeValidator(as_list)]
-Patterns: TypeAlias = Annotated[tuple[Pattern, ...], BeforeValidator(as_list)]
-Selectors: TypeAlias = Annotated[tuple[Selector, ...], BeforeValidator(as_list)]
+# Types of lists; the file may also have a single value instead of a list with one item.
+HostNames: TypeAlias = Annotated[tuple[HostName, ...], BeforeValidator(as_one_item_list)]
+WebUrls: TypeAlias = Annotated[tuple[WebUrl, ...], BeforeValidator(as_one_item_list)]
+MailAddresses: TypeAlias = Annotated[tuple[MailAddress, ...], BeforeValidator(as_one_item_list)]
+UrlPatterns: TypeAlias = Annotated[tuple[UrlPattern, ...], BeforeValidator(as_one_item_list)]
+CssSelectors: TypeAlias = Annotated[tuple[CssSelector, ...], BeforeValidator(as_one_item_list)]
 
 
-class _Model(BaseModel):
+class _FrozenModel(BaseModel):
+    """Base of the configuration's models: immutable, refuses unknown keys, and strips spaces around text."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
 
 
-class StoreSettings(_Model):
-    url: StoreUrl = SecretStr("sqlite:monitor.db")  # may carry user:password@
-    prefix: Prefix = "monitor"
+class StoreSettings(_FrozenModel):
+    url: StoreUrl = SecretStr("sqlite:monitor.db")  # may contain user:password@
+    prefix: IndexPrefix = "monitor"
     api_key: ApiKey | None = None
-    username: Line | None = None
+    username: SingleLine | None = None
     password: Password | None = None
-    cloud_id: Line | None = None
-    ca_file: Line | None = None
+    cloud_id: SingleLine | None = None
+    ca_file: SingleLine | None = None
     verify: bool = True
     timeout: PositiveDuration = timedelta(seconds=30)
 
 
-class MailSettings(_Model):
-    url: MailUrl | None = None  # smtp://, smtps://, with ?starttls=required|optional|never; none: mail stays queued
-    sender: Sender = "media-monitor@localhost"
-    ops: Mailboxes = ()  # get mail about refused mail and outlets that keep failing
+class MailSettings(_FrozenModel):
+    url: MailUrl | None = (
+        None  # smtp:// or smtps://, with ?starttls=required|optional|never; without a url mail stays queued
+    )
+    sender: MailSender = "media-monitor@localhost"
+    ops: MailAddresses = ()  # addresses that get mail about refused mail and outlets that keep failing
     timeout: PositiveDuration = timedelta(seconds=30)
 
 
-class CrawlSettings(_Model):
-    user_agent: Annotated[str, Field(min_length=1, max_length=300), AfterValidator(single_line)] = USER_AGENT
+class CrawlSettings(_FrozenModel):
+    user_agent: Annotated[str, Field(min_length=1, max_length=300), AfterValidator(valid_single_line)] = USER_AGENT
     delay: Duration = timedelta(seconds=1)  # between two requests to one host
-    concurrency: int = Field(default=64, ge=1, le=1000)  # simultaneous requests in all
-    workers: Workers = "auto"  # extraction processes
+    concurrency: int = Field(default=64, ge=1, le=1000)  # simultaneous requests to all hosts together
+    workers: WorkerCount = "auto"  # number of extraction processes; auto: one per processor
     obey_robots: bool = True
-    timeout: PositiveDuration = timedelta(seconds=30)  # for a complete response
+    timeout: PositiveDuration = timedelta(seconds=30)  # until a response is complete
     max_size: int = Field(default=10_000_000, ge=1000)  # bytes of a page, decompressed
-    max_age: PositiveDuration = timedelta(days=7)
-    pages_per_poll: int = Field(default=200, ge=1)  # of one outlet; the rest wait for its next poll
-    splash: Url | None = None  # http://127.0.0.1:8050; SPLASH_URL sets it too
-    splash_proxy: Line | None = None  # host:port at which a Splash elsewhere reaches the egress proxy, or off
-    chromium: Line | None = None  # path of the browser; default: searched on PATH
+    max_age: PositiveDuration = timedelta(days=7)  # older stories are not fetched
+    pages_per_poll: int = Field(
+        default=200, ge=1
+    )  # pages fetched in one poll of an outlet; the others wait for the outlet's next poll
+    splash: WebUrl | None = None  # address of Splash, as http://127.0.0.1:8050; default: the variable SPLASH_URL
+    splash_proxy: SingleLine | None = (
+        None  # host:port at which a Splash on another machine reaches the egress proxy, or "off"
+    )
+    chromium: SingleLine | None = None  # path of the Chromium executable; default: searched on PATH
 
 
-class Outlet(_Model):
-    name: Name
-    url: Url
-    feeds: Urls = ()
-    sitemaps: Urls = ()
-    sections: Urls = ()
-    hosts: Hosts = ()  # further hosts of this outlet
-    verify: bool = True  # TLS: require a trusted certificate; false accepts any
+class Outlet(_FrozenModel):
+    name: NonEmptyName
+    url: WebUrl
+    feeds: WebUrls = ()
+    sitemaps: WebUrls = ()
+    sections: WebUrls = ()
+    hosts: HostNames = ()  # further hosts that belong to this outlet
+    verify: bool = True  # require a trusted TLS certificate; false accepts any certificate
     language: Language | None = None
     country: Country | None = None
-    every: PositiveDuration | None = None  # longest time between polls
+    every: PositiveDuration | None = None  # longest time between two polls
     max_age: PositiveDuration | None = None
     delay: Duration | None = None
     render: Render = "none"
-    wait: Wait | None = None  # rendering: a CSS selector, "idle" or a duration
-    consent: Selectors = ()  # rendering: selectors of buttons that dismiss a consent dialogue
-    article: Selector | None = None  # CSS selector of the story's container
-    remove: Selectors = ()  # CSS selectors of elements that are not part of the story
-    include: Patterns = ()  # regular expressions for the URLs of stories
-    exclude: Patterns = ()  # regular expressions for URLs that are not stories
-    spider: Name = "outlets"  # name of a spider in spiders/
+    wait: WaitCondition | None = None  # what rendering waits for: an element (CSS selector), "idle" or a duration
+    consent: CssSelectors = ()  # CSS selectors of buttons that rendering clicks to dismiss a consent dialogue
+    article: CssSelector | None = None  # CSS selector of the element that contains the story
+    remove: CssSelectors = ()  # CSS selectors of elements that are not part of the story
+    include: UrlPatterns = ()  # regular expressions; only URLs that one of them matches are stories
+    exclude: UrlPatterns = ()  # regular expressions; URLs that one of them matches are not stories
+    spider: NonEmptyName = "outlets"  # name of the Scrapy spider that polls the outlet, in spiders/
 
 
-class Alert(_Model):
-    name: Name
-    query: Query
-    to: Annotated[Mailboxes, Field(min_length=1)]
-    deliver: Deliver = "instant"  # hourly, daily HH:MM, weekly DAY HH:MM, in `timezone`
+class Alert(_FrozenModel):
+    name: NonEmptyName
+    query: QueryText
+    to: Annotated[MailAddresses, Field(min_length=1)]
+    deliver: DeliverySchedule = "instant"  # or hourly, daily HH:MM, weekly DAY HH:MM, with times in `timezone`
     timezone: Timezone = "UTC"
 
 
-class Config(_Model):
+class Config(_FrozenModel):
     store: StoreSettings = StoreSettings()
     mail: MailSettings = MailSettings()
     crawl: CrawlSettings = CrawlSettings()
     keep: Literal["matching", "all"] = "matching"
-    topics: dict[Name, Query] = Field(default_factory=dict)
+    topics: dict[NonEmptyName, QueryText] = Field(default_factory=dict)
     outlets: tuple[Outlet, ...] = ()
     alerts: tuple[Alert, ...] = ()
 
 
-# ---- types and keys by path, for messages and the environment
+# ---- the schema's types and keys at a path such as ("mail", "url"), for messages and environment variables
 
 
 def type_at(path: Sequence[str | int]) -> Any:
-    """Returns the schema's type at a path, without validators and ``| None``; None when the schema has no such path."""
+    """Returns the schema's type of the value at a path, without validators and ``| None``; None for an unknown path."""
     value_type: Any = Config
     for key in path:
         if _is_model(value_type) and isinstance(key, str):
@@ -147,18 +155,18 @@ def type_at(path: Sequence[str | int]) -> Any:
             value_type = get_args(value_type)[1]
         else:
             return None
-        value_type = _unwrapped(value_type)
+        value_type = _without_annotated_and_none(value_type)
     return value_type
 
 
 def keys_at(path: Sequence[str | int]) -> list[str]:
-    """Returns the keys that the schema allows at a path."""
+    """Returns the keys that the schema allows at a path; empty if the value there has no fixed keys."""
     value_type = type_at(path)
     return list(value_type.model_fields) if _is_model(value_type) else []
 
 
 def unknown_key_message(key: str, allowed: Sequence[str]) -> str:
-    """Returns the error message for an unknown key, with a similar allowed key or all of them."""
+    """Returns the error message for an unknown key; suggests a similar allowed key, or else lists all allowed keys."""
     close_matches = get_close_matches(key.lower(), allowed, n=1, cutoff=0.6)
     hint = f'did you mean "{close_matches[0]}"?' if close_matches else f"known here are {', '.join(allowed)}"
     return f'unknown key "{key[:60]}"; {hint}'
@@ -168,9 +176,10 @@ def _is_model(value_type: Any) -> bool:
     return isinstance(value_type, type) and issubclass(value_type, BaseModel)
 
 
-def _unwrapped(annotation: Any) -> Any:
+def _without_annotated_and_none(annotation: Any) -> Any:
+    """Returns the type inside ``Annotated[...]`` and ``... | None``."""
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     if get_origin(annotation) in (Union, types.UnionType):
-        return _unwrapped(next(inner for inner in get_args(annotation) if inner is not types.NoneType))
+        return _without_annotated_and_none(next(inner for inner in get_args(annotation) if inner is not types.NoneType))
     return annotation

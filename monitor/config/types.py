@@ -1,4 +1,8 @@
-"""The types of values in monitor.yaml.  Each validator raises ValueError with a message that says what to write."""
+"""The types of values in monitor.yaml, and their validators.
+
+A ``valid_...`` function returns the value, normalized where its docstring says so.  All raise ValueError for an invalid
+value, with a message that says what to write.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +23,16 @@ if TYPE_CHECKING:
 
     from pydantic import ValidatorFunctionWrapHandler
 
-_UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_SECONDS_BY_UNIT = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _MAX_DURATION_SECONDS = 3650 * 86400.0  # ten years; a longer duration is a typing error
-_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_HOST_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
-_HOST = re.compile(rf"{_HOST_LABEL}(?:\.{_HOST_LABEL})*\.?")
-_MAILBOX_LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_CONTROL_CHARACTER_PATTERN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_HOST_LABEL_PATTERN = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST_NAME_PATTERN = re.compile(rf"{_HOST_LABEL_PATTERN}(?:\.{_HOST_LABEL_PATTERN})*\.?")
+_MAIL_LOCAL_PART_PATTERN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 
 
-def duration(value: Any) -> Any:
-    """Parses ``15m``, ``1h30m``, ``7d`` or a plain number of seconds into a timedelta.  Raises ValueError."""
+def to_timedelta(value: Any) -> Any:
+    """Converts ``15m``, ``1h30m``, ``7d`` or a number of seconds to a timedelta; returns a timedelta unchanged."""
     if isinstance(value, timedelta):
         return value
     text = str(value).strip().lower()
@@ -36,7 +40,7 @@ def duration(value: Any) -> Any:
     if re.fullmatch(r"\d{1,15}(\.\d{1,9})?", text):
         seconds = float(text)
     elif re.fullmatch(r"(\d{1,15}(\.\d{1,9})?(ms|[smhdw]))+", text):
-        seconds = sum(float(n) * _UNIT_SECONDS[unit] for n, unit in re.findall(r"(\d+(?:\.\d+)?)(ms|[smhdw])", text))
+        seconds = sum(float(n) * _SECONDS_BY_UNIT[unit] for n, unit in re.findall(r"(\d+(?:\.\d+)?)(ms|[smhdw])", text))
     else:
         raise ValueError(f"{str(value)[:40]!r} is not a duration; write 30s, 15m, 6h, 7d or 1h30m")
     if seconds > _MAX_DURATION_SECONDS:
@@ -44,27 +48,27 @@ def duration(value: Any) -> Any:
     return timedelta(seconds=seconds)
 
 
-def _positive(value: timedelta) -> timedelta:
+def _valid_positive_duration(value: timedelta) -> timedelta:
     if not value:
         raise ValueError("must be greater than zero")
     return value
 
 
-def as_list(value: Any) -> Any:
-    """Accepts a single value for a list: ``to: desk@example.org``."""
+def as_one_item_list(value: Any) -> Any:
+    """Returns a tuple of the one value for a text, as in ``to: desk@example.org``; any other value unchanged."""
     return (value,) if isinstance(value, str) and value.strip() else value
 
 
-def single_line(value: str) -> str:
-    """Validates text for names and headers: one line without control characters."""
-    match = _CONTROL_CHARACTER.search(value)
+def valid_single_line(value: str) -> str:
+    """Validates a text that is used as a name or in a mail header: one line without control characters."""
+    match = _CONTROL_CHARACTER_PATTERN.search(value)
     if match:
         raise ValueError(f"contains the control character {match.group()!r}; it must be one line of plain text")
     return value
 
 
-def host(value: str) -> str:
-    """Validates a host name and returns it in lower-case ASCII."""
+def valid_host_name(value: str) -> str:
+    """Validates a host name; returns it in lower case and, if it is international, in ASCII (xn--)."""
     name = value.strip().lower()
     if "://" in name or "/" in name:
         raise ValueError(f"{value[:80]!r} is an address; write the host alone, as in news.example.org")
@@ -72,14 +76,14 @@ def host(value: str) -> str:
         ascii_name = name.encode("idna").decode() if not name.isascii() else name
     except UnicodeError:
         ascii_name = ""
-    if len(ascii_name) > 253 or not _HOST.fullmatch(ascii_name):
+    if len(ascii_name) > 253 or not _HOST_NAME_PATTERN.fullmatch(ascii_name):
         raise ValueError(f"{value[:80]!r} is not a host name; write it as in news.example.org")
     return ascii_name
 
 
-def web_address(value: str) -> str:
-    """Validates an http or https URL with a host and without a password."""
-    single_line(value)
+def valid_web_url(value: str) -> str:
+    """Validates an http or https URL with a host and without user and password."""
+    valid_single_line(value)
     if any(c.isspace() for c in value):
         raise ValueError("contains a space; percent-encode it as %20")
     try:
@@ -95,42 +99,42 @@ def web_address(value: str) -> str:
     if not name or port == 0:
         raise ValueError(f"{value[:80]!r} names no host")
     if ":" not in name:  # not an IPv6 address
-        host(name)
+        valid_host_name(name)
     return value
 
 
-def mailbox(value: str) -> str:
+def valid_mail_address(value: str) -> str:
     """Validates an e-mail address, ``desk@example.org``; returns it with its domain in lower-case ASCII."""
-    single_line(value)
+    valid_single_line(value)
     local, at, domain = value.strip().rpartition("@")
     if not at or "@" in local:
         raise ValueError(f"{value[:80]!r} is not an e-mail address; write it as in desk@example.org")
-    if not local.isascii() or len(local) > 64 or not _MAILBOX_LOCAL_PART.fullmatch(local):
+    if not local.isascii() or len(local) > 64 or not _MAIL_LOCAL_PART_PATTERN.fullmatch(local):
         raise ValueError(f"{value[:80]!r} is not an e-mail address: {local[:40]!r} is not allowed before the @")
     try:
-        return f"{local}@{host(domain)}"
+        return f"{local}@{valid_host_name(domain)}"
     except ValueError:
         raise ValueError(f"{value[:80]!r} is not an e-mail address: {domain[:40]!r} is not a domain") from None
 
 
-def sender(value: str) -> str:
-    """Validates ``monitor@example.org`` or ``Media Monitor <monitor@example.org>``."""
-    single_line(value)
+def valid_mail_sender(value: str) -> str:
+    """Validates the sender of mail, ``monitor@example.org`` or ``Media Monitor <monitor@example.org>``."""
+    valid_single_line(value)
     match = re.fullmatch(r"(?P<name>[^<>]*)<(?P<box>[^<>]+)>", value)
     if match is None:
-        return mailbox(value)
-    return f"{match['name'].strip()} <{mailbox(match['box'])}>".lstrip()
+        return valid_mail_address(value)
+    return f"{match['name'].strip()} <{valid_mail_address(match['box'])}>".lstrip()
 
 
-def language(value: str) -> str:
-    """Validates an ISO 639 code and drops its region: ``pt-BR`` becomes ``pt``."""
+def valid_language(value: str) -> str:
+    """Validates an ISO 639 language code; returns it in lower case without its region: ``pt-BR`` becomes ``pt``."""
     if not re.fullmatch(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*", value):
         raise ValueError(f"{value[:40]!r} is not a language code; write en, ru, zh ...")
     return re.split(r"[-_]", value)[0].lower()
 
 
-def country(value: str) -> str:
-    """Validates an ISO 3166 code of two letters; returns it in upper case."""
+def valid_country(value: str) -> str:
+    """Validates an ISO 3166 country code of two letters; returns it in upper case."""
     if not re.fullmatch(r"[A-Za-z]{2}", value):
         raise ValueError(f"{value[:40]!r} is not a country code of two letters; write GB, RU, CN ...")
     if value.upper() == "UK":
@@ -138,7 +142,7 @@ def country(value: str) -> str:
     return value.upper()
 
 
-def selector(value: str) -> str:
+def valid_css_selector(value: str) -> str:
     """Validates a CSS selector."""
     from cssselect import HTMLTranslator, SelectorError
 
@@ -151,7 +155,7 @@ def selector(value: str) -> str:
     return value
 
 
-def pattern(value: str) -> str:
+def valid_regex(value: str) -> str:
     """Validates a regular expression of at most 1000 characters."""
     if len(value) > 1000:
         raise ValueError("a regular expression of more than 1000 characters; split it into several")
@@ -162,15 +166,18 @@ def pattern(value: str) -> str:
     return value
 
 
-def wait_condition(value: str) -> str:
-    """Validates the condition that rendering waits for: a CSS selector, ``idle`` or a duration."""
+def valid_wait_condition(value: str) -> str:
+    """Validates the condition that rendering waits for: a CSS selector, ``idle`` or a duration.
+
+    Returns a duration in seconds, as ``5s``.
+    """
     if value == "idle" or re.fullmatch(r"[\d.]+(ms|s|m)?", value):
-        return value if value == "idle" else f"{duration(value).total_seconds():g}s"
-    return selector(value)
+        return value if value == "idle" else f"{to_timedelta(value).total_seconds():g}s"
+    return valid_css_selector(value)
 
 
-def query(value: str) -> str:
-    """Validates the query of a topic or alert: it must parse, and require at least one term."""
+def valid_rule_query(value: str) -> str:
+    """Validates the query of a topic or alert: it must parse, and require a story to contain one of its clauses."""
     from monitor.query import parse
 
     try:
@@ -180,13 +187,13 @@ def query(value: str) -> str:
     return value
 
 
-def deliver(value: str) -> str:
-    """Validates ``instant``, ``hourly``, ``daily HH:MM`` or ``weekly DAY HH:MM``."""
-    delivery_times.parse(value)
+def valid_delivery_schedule(value: str) -> str:
+    """Validates when an alert sends mail: ``instant``, ``hourly``, ``daily HH:MM`` or ``weekly DAY HH:MM``."""
+    delivery_times.parse_schedule(value)
     return value
 
 
-def timezone(value: str) -> str:
+def valid_timezone(value: str) -> str:
     """Validates a name of the IANA time zone database."""
     try:
         ZoneInfo(value)
@@ -195,15 +202,15 @@ def timezone(value: str) -> str:
     return value
 
 
-def prefix(value: str) -> str:
+def valid_index_prefix(value: str) -> str:
     """Validates the prefix of Elasticsearch index names."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,99}", value):
         raise ValueError("must be lower-case letters, digits, - and _, and begin with a letter or digit")
     return value
 
 
-def workers(value: Any) -> Any:
-    """Validates a number of processes from 1 to 256, or ``auto`` for one per processor."""
+def valid_worker_count(value: Any) -> Any:
+    """Validates a number of processes from 1 to 256, or ``auto`` for one per processor; returns an int or ``auto``."""
     text = str(value).strip().lower()
     if text == "auto":
         return text
@@ -212,70 +219,81 @@ def workers(value: Any) -> Any:
     return int(text)
 
 
-def _secret_checked_by(check: Callable[[str], object]) -> Callable[[SecretStr], SecretStr]:
-    def checked(value: SecretStr) -> SecretStr:
+def _secret_validator(check: Callable[[str], object]) -> Callable[[SecretStr], SecretStr]:
+    """Returns a validator that applies ``check`` to the text of a secret and returns the secret unchanged."""
+
+    def checked_secret(value: SecretStr) -> SecretStr:
         check(value.get_secret_value())
         return value
 
-    return checked
+    return checked_secret
 
 
-def _keep_spaces(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-    """Keeps the spaces around a secret, which the models strip from other values."""
+def _secret_with_spaces(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    """Returns a secret with the spaces around it, which the models strip from other values."""
     secret = handler(value)
     return SecretStr(value) if isinstance(value, str) else secret
 
 
-def api_key(value: str) -> None:
-    """Validates an Elasticsearch API key, which is sent in a header."""
+def check_api_key(value: str) -> None:
+    """Raises ValueError if an Elasticsearch API key contains spaces or non-ASCII characters; it is sent in a header."""
     if not re.fullmatch(r"[!-~]+", value):
         raise ValueError("must be one line of ASCII without spaces: the `encoded` value of Elasticsearch's response")
 
 
-def store_address(value: str) -> None:
-    """Validates ``sqlite:FILE``, or one or more Elasticsearch addresses separated by commas."""
-    single_line(value)
+def check_store_url(value: str) -> None:
+    """Raises ValueError if the text is neither ``sqlite:FILE`` nor Elasticsearch URLs separated by commas."""
+    valid_single_line(value)
     if value.startswith("sqlite:"):
         if not value.removeprefix("sqlite:").strip():
             raise ValueError("it names no file; write sqlite:monitor.db")
         return
-    hosts = [server_address(address.strip()) for address in value.split(",")]
+    hosts = [parse_server_url(address.strip()) for address in value.split(",")]
     if not all(parts.scheme in ("http", "https") and parts.hostname for parts in hosts):
         raise ValueError("must be sqlite:FILE or https://HOST:9200, several separated by commas")
 
 
-def server_address(value: str) -> SplitResult:
-    """Parses a URL that may contain user and password.  Raises ValueError, whose message shows no part of the URL."""
+def parse_server_url(value: str) -> SplitResult:
+    """Parses a URL that may contain user and password.
+
+    Raises ValueError if the URL cannot be split; the message contains no part of the URL, because it may be secret.
+    """
     hint = "percent-encode special characters of a password: / as %2F, # as %23, ? as %3F, @ as %40"
     try:
         parts = urlsplit(value)
         _ = parts.port
     except ValueError:
         raise ValueError(f"its port or brackets cannot be read; {hint}") from None
-    if mail_url.has_at_after_host(parts):
+    if mail_url.has_at_sign_after_host(parts):
         raise ValueError(f"it has an @ after the host; {hint}")
     return parts
 
 
-Duration: TypeAlias = Annotated[timedelta, BeforeValidator(duration)]
-PositiveDuration: TypeAlias = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_positive)]
-Line: TypeAlias = Annotated[str, AfterValidator(single_line)]
-Name: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(single_line)]
-Host: TypeAlias = Annotated[str, AfterValidator(host)]
-Url: TypeAlias = Annotated[str, AfterValidator(web_address)]
-Mailbox: TypeAlias = Annotated[str, AfterValidator(mailbox)]
-Sender: TypeAlias = Annotated[str, AfterValidator(sender)]
-Language: TypeAlias = Annotated[str, AfterValidator(language)]
-Country: TypeAlias = Annotated[str, AfterValidator(country)]
-Selector: TypeAlias = Annotated[str, AfterValidator(selector)]
-Pattern: TypeAlias = Annotated[str, AfterValidator(pattern)]
-Wait: TypeAlias = Annotated[str, AfterValidator(wait_condition)]
-Query: TypeAlias = Annotated[str, AfterValidator(query)]
-Deliver: TypeAlias = Annotated[str, AfterValidator(deliver)]
-Timezone: TypeAlias = Annotated[str, AfterValidator(timezone)]
-Prefix: TypeAlias = Annotated[str, AfterValidator(prefix)]
-StoreUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_secret_checked_by(store_address))]
-ApiKey: TypeAlias = Annotated[SecretStr, AfterValidator(_secret_checked_by(api_key))]
-Password: TypeAlias = Annotated[SecretStr, WrapValidator(_keep_spaces), AfterValidator(_secret_checked_by(single_line))]
-MailUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_secret_checked_by(mail_url.parse))]
-Workers: TypeAlias = Annotated[int | Literal["auto"], BeforeValidator(workers)]
+Duration: TypeAlias = Annotated[timedelta, BeforeValidator(to_timedelta)]
+PositiveDuration: TypeAlias = Annotated[
+    timedelta, BeforeValidator(to_timedelta), AfterValidator(_valid_positive_duration)
+]
+SingleLine: TypeAlias = Annotated[str, AfterValidator(valid_single_line)]
+NonEmptyName: TypeAlias = Annotated[
+    str, StringConstraints(min_length=1, max_length=200), AfterValidator(valid_single_line)
+]
+HostName: TypeAlias = Annotated[str, AfterValidator(valid_host_name)]
+WebUrl: TypeAlias = Annotated[str, AfterValidator(valid_web_url)]
+MailAddress: TypeAlias = Annotated[str, AfterValidator(valid_mail_address)]
+MailSender: TypeAlias = Annotated[str, AfterValidator(valid_mail_sender)]
+Language: TypeAlias = Annotated[str, AfterValidator(valid_language)]
+Country: TypeAlias = Annotated[str, AfterValidator(valid_country)]
+CssSelector: TypeAlias = Annotated[str, AfterValidator(valid_css_selector)]
+UrlPattern: TypeAlias = Annotated[str, AfterValidator(valid_regex)]
+WaitCondition: TypeAlias = Annotated[str, AfterValidator(valid_wait_condition)]
+QueryText: TypeAlias = Annotated[str, AfterValidator(valid_rule_query)]
+DeliverySchedule: TypeAlias = Annotated[str, AfterValidator(valid_delivery_schedule)]
+Timezone: TypeAlias = Annotated[str, AfterValidator(valid_timezone)]
+IndexPrefix: TypeAlias = Annotated[str, AfterValidator(valid_index_prefix)]
+StoreUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_secret_validator(check_store_url))]
+ApiKey: TypeAlias = Annotated[SecretStr, AfterValidator(_secret_validator(check_api_key))]
+Password: TypeAlias = Annotated[
+    SecretStr, WrapValidator(_secret_with_spaces), AfterValidator(_secret_validator(valid_single_line))
+]
+MailUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_secret_validator(mail_url.parse_mail_url))]
+WorkerCount: TypeAlias = Annotated[int | Literal["auto"], BeforeValidator(valid_worker_count)]

@@ -1,4 +1,4 @@
-"""Warnings: valid configuration that is probably a mistake.  monitor/query/lint.py has the warnings about queries."""
+"""Warns about valid configuration that is probably a mistake.  monitor/query/lint.py warns about queries."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from monitor.config.schema import Config
 
-MIN_SENSIBLE_INTERVAL = timedelta(minutes=1)  # between two polls; a shorter one is a typing error, or a test
+MIN_SENSIBLE_POLL_INTERVAL = timedelta(
+    minutes=1
+)  # between two polls of an outlet; a shorter one is probably a typing error
 
 
-def too_frequent_polls(config: Config) -> list[str]:
-    """Returns one line for each outlet whose ``every`` is shorter than MIN_SENSIBLE_INTERVAL."""
+def too_frequent_poll_warnings(config: Config) -> list[str]:
+    """Returns a warning of one line for each outlet whose ``every`` is shorter than MIN_SENSIBLE_POLL_INTERVAL."""
     return [
         f"outlets.{outlet.name}: every: {outlet.every.total_seconds():g}s polls it more often than once a minute; "
         "write 5m or more"
         for outlet in config.outlets
-        if outlet.every and outlet.every < MIN_SENSIBLE_INTERVAL
+        if outlet.every and outlet.every < MIN_SENSIBLE_POLL_INTERVAL
     ]

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 _SCRAPY = "scrapy.downloadermiddlewares"
 _HANDLER = "monitor.rendering.download_handler.RenderingHandler"
 
-SETTINGS = {
+SCRAPY_SETTINGS = {
     "ROBOTSTXT_OBEY": False,  # robots.py obeys it, with a cache that expires
     "RETRY_ENABLED": False,  # the store's frontier schedules retries
     "HTTPCACHE_ENABLED": False,
@@ -44,7 +44,7 @@ class MonitorAddon:
     """Applies the monitor's settings at add-on priority, so a spider's own settings override them."""
 
     def update_settings(self, settings: BaseSettings) -> None:
-        for name, value in SETTINGS.items():
+        for name, value in SCRAPY_SETTINGS.items():
             settings.set(name, value, priority="addon")
         settings.set("DOWNLOAD_HANDLERS", HANDLERS, priority="addon")
         for scope, components in (("DOWNLOADER_MIDDLEWARES", MIDDLEWARES), ("EXTENSIONS", EXTENSIONS)):

@@ -14,8 +14,8 @@ from monitor.crawl.sources import Source, SourceResult, read_source
 from monitor.discovery import autodiscovery
 from monitor.discovery.filter_candidates import filter_candidates
 from monitor.errors import FetchError
-from monitor.models import from_rfc3339, rfc3339
-from monitor.rendering.auto import needs_rendering
+from monitor.models import SourceDiscovery
+from monitor.rendering.auto import reason_to_render
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,7 +78,7 @@ async def discover(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> Disc
             )
     except FetchError as error:
         home_error, hints = error, autodiscovery.DiscoveryHints(sitemaps=announced_sitemaps)
-    common = autodiscovery.common_locations(outlet.url)
+    common = autodiscovery.common_source_urls(outlet.url)
     probe = partial(_probe, outlet=outlet, fetcher=fetcher, since=since)
     # The announced addresses may be gone: a template outlives its feed.
     feeds = await probe("feed", (*own_feed, *hints.feeds)) or await probe("feed", common.feeds)
@@ -123,7 +123,7 @@ async def rendering_reason(
         with suppress(FetchError):
             page = await fetcher.page(outlet.model_copy(update={"render": "none"}), address)
             if page is not None:
-                reasons.append(await asyncio.to_thread(needs_rendering, page))
+                reasons.append(await asyncio.to_thread(reason_to_render, page))
     return reasons[0] if reasons and all(reasons) else None
 
 
@@ -142,22 +142,20 @@ async def _probe(
 def _recent_stories(result: SourceResult, outlet: Outlet, since: datetime) -> int:
     if result.parsed is None:
         return 0
-    lists_stories = result.source.kind == "feed" or result.parsed.news
-    return len(filter_candidates(result.parsed.candidates, outlet=outlet, since=since, feed=lists_stories).kept)
+    lists_stories = result.source.kind == "feed" or result.parsed.is_news_sitemap
+    return len(filter_candidates(result.parsed.candidates, outlet=outlet, since=since, from_feed=lists_stories).kept)
 
 
 def remembered_sources(state: OutletState, *, now: datetime) -> tuple[Source, ...]:
     """Returns the sources that an earlier poll discovered; empty when there are none or they have expired."""
-    discovery = state.memory.get("found") or {}
-    if not discovery.get("sources"):
-        return ()
+    discovery = state.memory.discovery
     lifetime = FAILED_DISCOVERY_LIFETIME if state.failures else DISCOVERY_LIFETIME
-    if now - from_rfc3339(discovery["at"]) > lifetime:
+    if discovery is None or now - discovery.at > lifetime:
         return ()
-    return tuple(Source(kind, url) for kind, url in discovery["sources"])
+    return tuple(Source(kind, url) for kind, url in discovery.sources)
 
 
 def remember_sources(state: OutletState, sources: tuple[Source, ...], *, now: datetime) -> OutletState:
     """Returns the state with the discovered sources and the time of their discovery."""
-    discovery = {"at": rfc3339(now), "sources": [[source.kind, source.url] for source in sources]}
-    return replace(state, memory={**state.memory, "found": discovery})
+    discovery = SourceDiscovery(at=now, sources=tuple((source.kind, source.url) for source in sources))
+    return replace(state, memory=replace(state.memory, discovery=discovery))

@@ -34,6 +34,7 @@ from monitor.discovery.url_rules import OutletScope
 from monitor.egress.address_guard import TRUSTED_HOSTS_KEY, VERIFY_CERTIFICATE_KEY, AddressRefused, trusted_hosts
 from monitor.egress.http_handler import CertificateNotTrusted
 from monitor.errors import FetchError, MonitorError, RenderingUnavailable
+from monitor.failures import FailureKind
 from monitor.models import Page, now
 from monitor.rendering import engine_choice
 from monitor.rendering.auto import EngineMemory
@@ -47,8 +48,6 @@ if TYPE_CHECKING:
     from scrapy.http import Response
 
     from monitor.config.schema import CrawlSettings, Outlet
-
-_PERMANENT_STATUSES = frozenset({400, 401, 404, 405, 406, 410, 414, 451})  # not 403: bot filters send it temporarily
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,13 +78,13 @@ class Fetcher:
     ) -> FetchResult:
         """Fetches a feed, sitemap or section, which may be on any site.
 
-        ``engine`` renders a section.  Raises FetchError, of kind rendering when the engine is not available.
+        ``engine`` renders a section.  Raises FetchError, of kind RENDERING when the engine is not available.
         """
         meta = {"download_maxsize": MAX_UNPACKED_BYTES} if sitemap else {}
         try:
             return await self._fetch(outlet, url, etag, last_modified, meta, engine=engine)
         except RenderingUnavailable as error:
-            raise FetchError(str(error), kind="rendering") from error
+            raise FetchError(str(error), kind=FailureKind.RENDERING) from error
 
     def request_delay(self, outlet: Outlet) -> float:
         """Returns the seconds between two requests to the outlet's host; its Crawl-delay counts once it is cached."""
@@ -99,7 +98,7 @@ class Fetcher:
 
     def engines(self) -> list[str]:
         """Returns the available rendering engines, the cheapest first."""
-        return Rendering.for_crawler(self._crawler).available()
+        return Rendering.for_crawler(self._crawler).available_engines()
 
     async def page(
         self,
@@ -132,7 +131,7 @@ class Fetcher:
             etag = last_modified = None
         result = await self._fetch(outlet, url, etag, last_modified, {EXPECTS_TEXT_KEY: True}, engine=engine)
         if result.page is not None and result.page.url not in OutletScope(outlet):
-            raise FetchError(f"it leads to {result.page.url[:200]}", kind="foreign", permanent=True)
+            raise FetchError(f"it leads to {result.page.url[:200]}", kind=FailureKind.FOREIGN)
         return result.page
 
     async def robots_sitemaps(self, outlet: Outlet) -> tuple[str, ...]:
@@ -172,13 +171,13 @@ class Fetcher:
         conditional = bool(etag or last_modified)
         if response.status == 304:
             if not conditional:
-                raise FetchError("304 Not Modified for an unconditional request", kind="http-304")
+                raise FetchError("304 Not Modified for an unconditional request", kind=FailureKind.HTTP_304)
             return FetchResult(page=None, freshness_lifetime=_freshness_lifetime(response))
         if response.status not in {200, 203}:
             raise FetchError(
                 f"the server answered {response.status}",
-                kind=f"http-{response.status}",
-                permanent=response.status in _PERMANENT_STATUSES,
+                kind=FailureKind.of_status(response.status),
+                status=response.status,
                 retry_after=parse_retry_after(response.headers.get("Retry-After")),
             )
         return FetchResult(
@@ -204,7 +203,7 @@ def _request(url: str, **options: object) -> Request:
     try:
         return Request(url, callback=NO_CALLBACK, dont_filter=True, **options)  # type: ignore[arg-type]  # passed on
     except ValueError as error:
-        raise FetchError(f"not an address: {url[:200]}", kind="address", permanent=True) from error
+        raise FetchError(f"not an address: {url[:200]}", kind=FailureKind.ADDRESS) from error
 
 
 async def _response(download: Awaitable[Response]) -> Response:
@@ -212,15 +211,15 @@ async def _response(download: Awaitable[Response]) -> Response:
     try:
         return await download
     except HostResting as error:
-        raise FetchError(str(error), kind="resting", retry_after=error.seconds) from error
+        raise FetchError(str(error), kind=FailureKind.RESTING, retry_after=error.seconds) from error
     except _DOWNLOAD_ERRORS as error:
         text = _readable(str(error)) or type(error).__name__
-        _, kind, message, permanent = next(row for row in _FAILURE_KINDS if row[0](error, text))
-        raise FetchError((message or text)[:300], kind=kind, permanent=permanent) from error
+        _, kind, message = next(row for row in _FAILURE_KINDS if row[0](error, text))
+        raise FetchError((message or text)[:300], kind=kind) from error
     except MonitorError:
         raise
     except Exception as error:  # decoders and parsers raise errors of many types
-        raise FetchError(f"the response cannot be read: {error!r}"[:300], kind="broken") from error
+        raise FetchError(f"the response cannot be read: {error!r}"[:300], kind=FailureKind.BROKEN) from error
 
 
 def _readable(message: str) -> str:
@@ -269,25 +268,25 @@ def _instance_of(*types: type[Exception]) -> Callable[[Exception, str], bool]:
     return lambda error, _: isinstance(error, types)
 
 
-# (test, failure kind, message, permanent): the first row whose test returns True applies.  The test gets the exception
+# (test, failure kind, message): the first row whose test returns True applies.  The test gets the exception
 # and its readable message; an empty message in the row stands for that one.
-_FAILURE_KINDS: tuple[tuple[Callable[[Exception, str], bool], str, str, bool], ...] = (
-    (_instance_of(AddressRefused), "private-address", "", True),
-    (_instance_of(RobotsDisallowed), "robots", "", True),
-    (_instance_of(RobotsUnreachable), "robots-unreachable", "", False),
-    (lambda _, text: "max redirections" in text, "redirects", "redirected too often", True),
-    (lambda _, text: "DOWNLOAD_MAXSIZE" in text, "too-large", f"{_TOO_LARGE} once unpacked", True),
-    (_instance_of(IgnoreRequest), "refused", "", False),
-    (_instance_of(DownloadTimeoutError), "timeout", "no complete response within crawl.timeout", False),
-    (_instance_of(CannotResolveHostError), "dns", "", False),
-    (_instance_of(DownloadCancelledError), "too-large", _TOO_LARGE, True),
-    (_instance_of(ResponseDataLossError), "connection", "the response ends early", False),
-    (_instance_of(UnsupportedURLSchemeError), "address", "", True),
-    (_instance_of(CertificateNotTrusted, SSL.Error, VerificationError), "tls", "", False),
-    (lambda _, text: "SSL" in text or "TLS" in text, "tls", "", False),
+_FAILURE_KINDS: tuple[tuple[Callable[[Exception, str], bool], FailureKind, str], ...] = (
+    (_instance_of(AddressRefused), FailureKind.PRIVATE_ADDRESS, ""),
+    (_instance_of(RobotsDisallowed), FailureKind.ROBOTS, ""),
+    (_instance_of(RobotsUnreachable), FailureKind.ROBOTS_UNREACHABLE, ""),
+    (lambda _, text: "max redirections" in text, FailureKind.REDIRECTS, "redirected too often"),
+    (lambda _, text: "DOWNLOAD_MAXSIZE" in text, FailureKind.TOO_LARGE, f"{_TOO_LARGE} once unpacked"),
+    (_instance_of(IgnoreRequest), FailureKind.REFUSED, ""),
+    (_instance_of(DownloadTimeoutError), FailureKind.TIMEOUT, "no complete response within crawl.timeout"),
+    (_instance_of(CannotResolveHostError), FailureKind.DNS, ""),
+    (_instance_of(DownloadCancelledError), FailureKind.TOO_LARGE, _TOO_LARGE),
+    (_instance_of(ResponseDataLossError), FailureKind.CONNECTION, "the response ends early"),
+    (_instance_of(UnsupportedURLSchemeError), FailureKind.ADDRESS, ""),
+    (_instance_of(CertificateNotTrusted, SSL.Error, VerificationError), FailureKind.TLS, ""),
+    (lambda _, text: "SSL" in text or "TLS" in text, FailureKind.TLS, ""),
     # Decoders raise these for a body that does not match its Content-Encoding.
-    (_instance_of(OSError, EOFError, ValueError), "broken", "", False),
-    (lambda *_: True, "connection", "", False),
+    (_instance_of(OSError, EOFError, ValueError), FailureKind.BROKEN, ""),
+    (lambda *_: True, FailureKind.CONNECTION, ""),
 )
 
 

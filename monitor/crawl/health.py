@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from monitor.crawl.poll_interval import FAILURE_WEIGHTS, MAX_INTERVAL
+from monitor.crawl.poll_interval import MAX_INTERVAL
 from monitor.discovery.url_rules import OutletScope
+from monitor.failures import FailureKind
 from monitor.models import Disposition
 from monitor.plural import plural
 
@@ -25,17 +26,17 @@ if TYPE_CHECKING:
 _STORY_DISPOSITIONS = (Disposition.STORED, Disposition.UPDATED)
 
 
-def failure_kind(results: Sequence[SourceResult]) -> str | None:
+def failure_kind(results: Sequence[SourceResult]) -> FailureKind | None:
     """Returns the gravest failure kind when no source could be read, and None when at least one could.
 
     Polls request a source unconditionally after a failure, so a 304 cannot pass for a recovery.
     """
     if not results:
-        return "no-source"
+        return FailureKind.NO_SOURCE
     if any(result.error is None for result in results):
         return None
     kinds = [result.error.kind for result in results if result.error is not None]
-    return max(kinds, key=lambda kind: FAILURE_WEIGHTS.get(kind, 1.0))
+    return max(kinds, key=lambda kind: kind.weight)
 
 
 def requested_pause(result: SourceResult, outlet: Outlet, *, outlet_failed: bool) -> timedelta:

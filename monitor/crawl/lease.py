@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from monitor.errors import LeaseLost
 from monitor.models import now as clock
-from monitor.process_identity import is_dead
+from monitor.process_identity import is_dead_process
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -51,7 +51,7 @@ def release_dead_leases(store: Store, *, now: datetime) -> list[str]:
     """Releases the leases of dead processes on this machine; returns the outlets' names, which are due at once."""
     released = []
     for state in store.outlets():
-        if state.holder and state.lease_until and state.lease_until > now and is_dead(state.holder):
+        if state.holder and state.lease_until and state.lease_until > now and is_dead_process(state.holder):
             with suppress(LeaseLost):  # another process released it first
                 store.release(replace(state, next_poll_at=min(state.next_poll_at, now)))
                 released.append(state.name)

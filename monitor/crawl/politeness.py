@@ -10,7 +10,7 @@ from scrapy.exceptions import IgnoreRequest
 
 from monitor.crawl.poll_interval import parse_retry_after
 from monitor.crawl.robots import CRAWL_DELAY_KEY, OUTLET_DELAY_KEY
-from monitor.discovery.url_rules import host_of
+from monitor.discovery.url_rules import host_and_port
 from monitor.rendering.splash import PAGE_URL_KEY
 
 if TYPE_CHECKING:
@@ -100,5 +100,5 @@ def _requested_delay(request: Request) -> float:
 
 
 def _slot_key(request: Request) -> str:
-    host, port = host_of(request.meta.get(PAGE_URL_KEY, request.url)) or ("", 0)
+    host, port = host_and_port(request.meta.get(PAGE_URL_KEY, request.url)) or ("", 0)
     return f"{host}:{port}"

@@ -10,29 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 
 from monitor.models import now as clock
+from monitor.retry_policy import failing_outlet_pause
+
+if TYPE_CHECKING:
+    from monitor.failures import FailureKind
 
 MIN_INTERVAL = timedelta(minutes=5)
 MAX_INTERVAL = timedelta(hours=1)
-MAX_FAILING_INTERVAL = timedelta(hours=6)  # for an outlet without ``every``
 MAX_RETRY_AFTER = timedelta(hours=24)  # a longer Retry-After is shortened to this
 INTERVAL_GROWTH, INTERVAL_SHRINKAGE = 1.5, 0.5
 MANY_NEW_ENTRIES = 2  # with that many new candidates the interval does not grow
-
-FAILURE_WEIGHTS = {  # by failure kind; any other kind weighs 1
-    "timeout": 0.25,
-    "http-429": 0.25,
-    "http-503": 0.25,
-    "resting": 0.25,
-    "connection": 0.5,
-    "dns": 0.5,
-    "tls": 0.5,
-    "robots-unreachable": 0.5,
-    "http-500": 0.5,
-    "http-502": 0.5,
-    "http-504": 0.5,
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,10 +31,10 @@ class PollSummary:
 
     candidates: int = 0
     new: int = 0
-    failure: str | None = None  # the kind, when no source could be read
+    failure: FailureKind | None = None  # when no source could be read
     freshness_lifetime: timedelta = timedelta(0)  # the longest that a source declares (ttl, Cache-Control)
     retry_after: timedelta = timedelta(0)  # the longest that a server asked for
-    next_retry: timedelta | None = None  # until the first failed page is due again
+    next_retry: timedelta | None = None  # until the first failed page is fetched again
     unfinished: bool = False  # pages were left for the next poll
 
 
@@ -60,9 +50,8 @@ def next_poll(interval: timedelta, failures: float, summary: PollSummary, *, eve
     ceiling = every or MAX_INTERVAL
     floor = min(MIN_INTERVAL, ceiling)
     if summary.failure is not None:
-        failures += FAILURE_WEIGHTS.get(summary.failure, 1.0)
-        backed_off = min(interval.total_seconds() * 2 ** min(failures, 16.0), MAX_FAILING_INTERVAL.total_seconds())
-        pause = timedelta(seconds=min(backed_off, every.total_seconds()) if every else backed_off)
+        failures += summary.failure.weight
+        pause = failing_outlet_pause(interval, failures, every=every)
     else:
         failures = 0.0
         interval = min(max(_adapted_interval(interval, summary), floor), ceiling)

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from monitor.crawl.fetch import Fetcher
-from monitor.crawl.lease import LEASE_TERM, release_dead_leases
-from monitor.crawl.poll import PollContext, poll
+from monitor.crawl.lease import LEASE_TERM
+from monitor.crawl.poll import Poll, PollContext
 from monitor.crawl.report import CrawlReport, PollReport
-from monitor.errors import ConfigError, LeaseLost, MonitorError, StoreError
+from monitor.errors import LeaseLost, MonitorError, StoreError
 from monitor.models import now
-from monitor.process_identity import this_process
+from monitor.process_identity import current_process_identity
 from monitor.rendering import engines
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from datetime import datetime
-    from typing import Self
 
     from scrapy.crawler import Crawler
 
@@ -68,6 +65,7 @@ class OutletScheduler:
         continuous: bool = False,
         stop: asyncio.Event | None = None,
         on_poll: Callable[[PollReport], None] | None = None,
+        resources: ExitStack | None = None,
     ) -> None:
         self.service = service
         self.config = service.config
@@ -75,35 +73,13 @@ class OutletScheduler:
         self.stop = stop or asyncio.Event()
         self._outlets = {outlet.name: outlet for outlet in self.config.outlets if outlet.name in set(names)}
         self._ignore_schedule, self._continuous, self._on_poll = ignore_schedule, continuous, on_poll
-        self._holder = this_process()
+        self._holder = current_process_identity()
         self._leased: dict[str, OutletState] = {}
         self._polls: dict[asyncio.Task[PollReport], Outlet] = {}
-        self._resources = ExitStack()
+        self._resources = resources or ExitStack()  # closed by `close`
         self._last_scan_at: datetime | None = None
         self._polled_in_future: set[str] = set()  # outlets last polled while the clock was ahead
         self._extractor_start: asyncio.Task[None] | None = None
-
-    @classmethod
-    def from_arguments(cls, spider: str, *, config: str, outlets: str, ignore_schedule: str) -> Self:
-        """Creates the scheduler of `scrapy crawl`, with a service that `close` closes.  Raises ConfigError."""
-        from monitor.cli.context import unknown_name
-        from monitor.config import load
-        from monitor.service import STORE_RETRY_TIMEOUT, open_service
-
-        path = Path(config)
-        loaded, resources = load(path, os.environ), ExitStack()
-        wanted = {name.strip() for name in outlets.split(",") if name.strip()}
-        spider_outlets = [outlet.name for outlet in loaded.outlets if outlet.spider == spider]
-        if not_configured := sorted(wanted.difference(spider_outlets)):
-            raise ConfigError([unknown_name("outlet", name, spider_outlets) for name in not_configured])
-        service = resources.enter_context(
-            open_service(loaded, path.absolute().parent, store_retry_timeout=STORE_RETRY_TIMEOUT)
-        )
-        release_dead_leases(service.store, now=now())
-        names = [name for name in spider_outlets if not wanted or name in wanted]
-        scheduler = cls(service, names, ignore_schedule=bool(ignore_schedule) and ignore_schedule != "0")
-        scheduler._resources = resources
-        return scheduler
 
     async def run(self, crawler: Crawler, parse: SourceParser) -> AsyncIterator[dict[str, str]]:
         """Yields an item for each page; ends when all outlets are polled, or soon after ``stop`` is set."""
@@ -151,7 +127,7 @@ class OutletScheduler:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if not self.service.store_away:  # otherwise the leases expire
+        if not self.service.is_store_unavailable:  # otherwise the leases expire
             await asyncio.gather(*map(self._release, self._leased.values()))
         self._leased.clear()
         self._resources.close()
@@ -210,7 +186,7 @@ class OutletScheduler:
 
     async def _poll(self, outlet: Outlet, state: OutletState, context: PollContext) -> PollReport:
         try:
-            report = await poll(outlet, state, context)
+            report = await Poll(outlet, state, context).run()
         except StoreError:
             raise
         except Exception as error:  # a bug in one outlet's poll must not end the others'; its report names the bug

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from monitor.discovery import feed, section, sitemap
 from monitor.errors import FetchError
+from monitor.failures import FailureKind
 from monitor.models import SourceState, now
 
 if TYPE_CHECKING:
@@ -131,21 +132,21 @@ async def read_source(
             raise
         except Exception as error:  # a bug in parsing one source must not stop the outlet's others
             log.exception("%s: %s %s cannot be parsed", outlet.name, source.kind, source.url)
-            raise FetchError(f"parsing it failed: {error!r}", kind="malformed") from error
+            raise FetchError(f"parsing it failed: {error!r}", kind=FailureKind.MALFORMED) from error
 
     level, results, requested = [source], list[SourceResult](), set[str]()
     for _ in range(MAX_SITEMAP_DEPTH):
         level_results = [await read(level_source) for level_source in level]
         requested.update(level_source.url for level_source in level)
         results += [_without_index_validators(result) for result in level_results]
-        children = [child for result in level_results if result.parsed for child in result.parsed.children]
-        child_urls = dict.fromkeys(child.url for child in children if child.fresh and child.url not in requested)
+        children = [child for result in level_results if result.parsed for child in result.parsed.child_sitemaps]
+        child_urls = dict.fromkeys(child.url for child in children if child.is_fresh and child.url not in requested)
         level = [Source("sitemap", url) for url in child_urls][:MAX_CHILD_SITEMAPS]
     return results
 
 
 def _without_index_validators(result: SourceResult) -> SourceResult:
     """Drops a sitemap index's validators: it may stay the same while its sitemaps change, so it is always fetched."""
-    if result.parsed is None or not result.parsed.children:
+    if result.parsed is None or not result.parsed.child_sitemaps:
         return result
     return replace(result, state=replace(result.state, etag=None, last_modified=None))

@@ -1,4 +1,4 @@
-"""``python -m monitor.demo``: runs the real commands on a bundled newsroom, from an empty directory to mail."""
+"""``python -m monitor.demo``: runs media-monitor's commands on invented outlets, all on this machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from monitor.demo.tour import Tour, TourFailed
+from monitor.demo.tour import DemoTour, TourFailed
 
 
 def main() -> int:
@@ -20,7 +20,7 @@ def main() -> int:
     parser.add_argument("--stay", action="store_true", help="keep newsroom and mail server open until Ctrl-C")
     options = parser.parse_args()
     try:
-        Tour(options.out).run(stay=options.stay)
+        DemoTour(options.out).run(stay=options.stay)
     except TourFailed as failure:
         print(f"demo: {failure}", file=sys.stderr)
         return 1

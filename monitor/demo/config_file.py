@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-CONFIG_HEAD = """\
+CONFIG_TEMPLATE = """\
 # The demo's configuration.  Its outlets run on this machine and stop with the demo;
 # `media-monitor init` writes a starter with real ones.
 
@@ -48,6 +48,6 @@ alerts:
 
 
 def write_config(path: Path, *, outlets: Sequence[dict[str, Any]], mail_url: str) -> None:
-    """Writes monitor.yaml with these outlets and mail server."""
+    """Writes the demo's configuration to ``path``; ``outlets`` are entries of its ``outlets`` section."""
     outlets_yaml = yaml.safe_dump({"outlets": list(outlets)}, allow_unicode=True, sort_keys=False, width=110)
-    path.write_text(f"{CONFIG_HEAD % mail_url}\n{outlets_yaml}", encoding="utf-8")
+    path.write_text(f"{CONFIG_TEMPLATE % mail_url}\n{outlets_yaml}", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Builds an outlet's sources: RSS, Atom and JSON feeds, news sitemaps and sitemap indexes."""
+"""Builds the documents of a demo outlet's sources: RSS, Atom and JSON feeds, news sitemaps and sitemap indexes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FeedEntry:
+    """A story as a feed or news sitemap lists it."""
+
     url: str
     title: str
     summary: str
     published_at: datetime
 
 
-def rss(name: str, language: str, entries: Sequence[FeedEntry], *, charset: str = "utf-8") -> bytes:
+def rss_feed(name: str, language: str, entries: Sequence[FeedEntry], *, charset: str = "utf-8") -> bytes:
     items = "".join(
         f"<item><title>{escape(e.title)}</title><link>{escape(e.url)}</link><guid>{escape(e.url)}</guid>"
         f"<description>{escape(e.summary)}</description><pubDate>{format_datetime(e.published_at)}</pubDate></item>\n"
@@ -34,7 +36,7 @@ def rss(name: str, language: str, entries: Sequence[FeedEntry], *, charset: str 
     return document.encode(charset, "xmlcharrefreplace")
 
 
-def atom(name: str, language: str, entries: Sequence[FeedEntry]) -> bytes:
+def atom_feed(name: str, language: str, entries: Sequence[FeedEntry]) -> bytes:
     items = "".join(
         f'<entry><id>{escape(e.url)}</id><title>{escape(e.title)}</title><link href="{escape(e.url)}"/>'
         f"<updated>{e.published_at.isoformat()}</updated><published>{e.published_at.isoformat()}</published>"
@@ -79,12 +81,12 @@ def news_sitemap(name: str, language: str, entries: Sequence[FeedEntry]) -> byte
 {items}</urlset>""".encode()
 
 
-def sitemap_index(addresses: Sequence[str]) -> bytes:
-    items = "".join(f"<sitemap><loc>{escape(address)}</loc></sitemap>" for address in addresses)
+def sitemap_index(sitemap_urls: Sequence[str]) -> bytes:
+    items = "".join(f"<sitemap><loc>{escape(address)}</loc></sitemap>" for address in sitemap_urls)
     return f"""<?xml version="1.0" encoding="UTF-8"?>
 <sitemapindex xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{items}</sitemapindex>""".encode()
 
 
 def gzipped(document: bytes) -> bytes:
-    """Compresses without a timestamp, so that equal documents have equal bytes and ETags."""
+    """Returns the document gzip-compressed without a timestamp, so that equal documents have equal bytes and ETags."""
     return gzip.compress(document, mtime=0)

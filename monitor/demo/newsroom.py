@@ -1,4 +1,4 @@
-"""A newsroom of several outlets on loopback, each with its own address, language and page style."""
+"""The demo's outlets: web servers on this machine, each with its own port, language, sources and page style."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
-MAX_SOURCE_ENTRIES = 60  # stories in a feed, sitemap or front page, newest first
-TEASERS_PER_STORY = 6  # below each story
+MAX_SOURCE_ENTRIES = 60  # stories that a feed, sitemap or front page lists, the newest
+TEASERS_PER_STORY = 6  # teasers of other stories below each story
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Profile:
-    """An outlet's properties."""
+class OutletProfile:
+    """The fixed properties of a demo outlet."""
 
     key: str
     name: str
     language: str
     country: str
     source_kind: str  # rss, atom, json, sitemap or front
-    style: str  # one of pages.STYLES, or script
+    page_style: str  # a key of pages.PAGE_STYLES, or script
     labels: PageLabels = field(default_factory=PageLabels)
     sections: tuple[str, ...] = ("World", "Technology", "Business")
-    path: str = "news/{slug}"
+    path_template: str = "news/{slug}"
     utc_offset: timedelta = timedelta(0)
     charset: str = "utf-8"
-    sources_configured: bool = True  # monitor.yaml names its feed or sitemap; otherwise it must be discovered
-    delay_seconds: float = 0.0  # before every response
-    failing: bool = False
-    description: str = ""  # shown by the demo
+    has_configured_sources: bool = True  # True if monitor.yaml names the feed or sitemap; else it must be discovered
+    delay_seconds: float = 0.0  # of every response
+    is_failing: bool = False
+    description: str = ""  # one line, shown when the demo starts
 
 
-FRENCH = PageLabels(
+FRENCH_LABELS = PageLabels(
     home="Accueil",
     by="Par",
     share="Partager :",
@@ -55,7 +55,7 @@ FRENCH = PageLabels(
     newsletter="Recevez chaque vendredi l'essentiel de la semaine. Saisissez votre adresse pour vous inscrire.",
     rights="Tous droits réservés.",
 )
-RUSSIAN = PageLabels(
+RUSSIAN_LABELS = PageLabels(
     home="Главная",
     by="Автор:",
     share="Поделиться:",
@@ -65,7 +65,7 @@ RUSSIAN = PageLabels(
     newsletter="Главное за неделю в вашей почте по пятницам. Введите адрес, чтобы подписаться.",
     rights="Все права защищены.",
 )
-CHINESE = PageLabels(
+CHINESE_LABELS = PageLabels(
     home="首页",
     by="记者",
     share="分享到：",
@@ -76,112 +76,112 @@ CHINESE = PageLabels(
     rights="版权所有。",
 )
 
-PROFILES = (
-    Profile(
+OUTLET_PROFILES = (
+    OutletProfile(
         key="meridian",
         name="Meridian Technology News",
         language="en",
         country="GB",
         source_kind="rss",
-        style="plain",
+        page_style="plain",
         description="RSS feed",
     ),
-    Profile(
+    OutletProfile(
         key="harbour",
         name="Harbour Wire",
         language="en",
         country="SG",
         source_kind="sitemap",
-        style="json-ld",
+        page_style="json-ld",
         utc_offset=timedelta(hours=8),
         description="news sitemap only, gzipped",
     ),
-    Profile(
+    OutletProfile(
         key="ledger",
         name="The Foundry Ledger",
         language="en",
         country="US",
         source_kind="front",
-        style="divs",
+        page_style="divs",
         sections=("policy", "industry"),
-        path="{section}/{date:%Y/%m/%d}/{slug}",
+        path_template="{section}/{date:%Y/%m/%d}/{slug}",
         utc_offset=timedelta(hours=-5),
-        sources_configured=False,
+        has_configured_sources=False,
         description="no feed: read from its front page",
     ),
-    Profile(
+    OutletProfile(
         key="nevskaya",
         name="Невская хроника",
         language="ru",
         country="RU",
         source_kind="rss",
-        style="microdata",
-        labels=RUSSIAN,
+        page_style="microdata",
+        labels=RUSSIAN_LABELS,
         utc_offset=timedelta(hours=3),
         charset="windows-1251",
         description="Russian, in windows-1251",
     ),
-    Profile(
+    OutletProfile(
         key="morning",
         name="晨港科技报",
         language="zh",
         country="CN",
         source_kind="atom",
-        style="json-ld",
-        labels=CHINESE,
+        page_style="json-ld",
+        labels=CHINESE_LABELS,
         utc_offset=timedelta(hours=8),
         charset="gb18030",
         description="Chinese, Atom feed, in gb18030",
     ),
-    Profile(
+    OutletProfile(
         key="observateur",
         name="L'Observateur continental",
         language="fr",
         country="BE",
         source_kind="rss",
-        style="plain",
-        labels=FRENCH,
+        page_style="plain",
+        labels=FRENCH_LABELS,
         utc_offset=timedelta(hours=1),
         delay_seconds=1.5,
         description="French, and slow",
     ),
-    Profile(
+    OutletProfile(
         key="review",
         name="Chip & Policy Review",
         language="en",
         country="TH",
         source_kind="json",
-        style="microdata",
+        page_style="microdata",
         utc_offset=timedelta(hours=7),
-        sources_configured=False,
+        has_configured_sources=False,
         description="JSON feed, must be discovered",
     ),
-    Profile(
+    OutletProfile(
         key="ministry",
         name="Ministry of Digital Trade",
         language="en",
         country="CH",
         source_kind="rss",
-        style="script",
+        page_style="script",
         description="pages written by JavaScript",
     ),
-    Profile(
+    OutletProfile(
         key="gazette",
         name="The Unreliable Gazette",
         language="en",
         country="GB",
         source_kind="rss",
-        style="plain",
-        failing=True,
+        page_style="plain",
+        is_failing=True,
         description="responds with errors",
     ),
 )
 
 
 class DemoOutlet:
-    """An outlet of the newsroom: its stories and the site that serves them."""
+    """A demo outlet: its stories and the web site that serves them."""
 
-    def __init__(self, profile: Profile, site: Site | None = None) -> None:
+    def __init__(self, profile: OutletProfile, site: Site | None = None) -> None:
         self.profile = profile
         self.site = site or Site(delay=profile.delay_seconds)
         self.layout = PageLayout(
@@ -200,96 +200,102 @@ class DemoOutlet:
     # ---- stories
 
     def publish(self, story: DemoStory) -> str:
-        """Puts a story on the site and into its feed, sitemap or front page.  Returns its URL."""
+        """Adds a story to the site and to the outlet's feed, sitemap or front page.  Returns the story's URL."""
         with self._lock:
             self._stories[story.slug] = story
-        path = self.path(story)
-        self._put_html(path, lambda: self._page(story.slug))
-        if self.profile.style == "script":
-            self.site.put(f"{path}.json", lambda: pages.script_data(self._stories[story.slug]), "application/json")
-        return self.url(story)
+        path = self.story_path(story)
+        self._serve_html(path, lambda: self._story_page(story.slug))
+        if self.profile.page_style == "script":
+            self.site.put(f"{path}.json", lambda: pages.script_page_data(self._stories[story.slug]), "application/json")
+        return self.story_url(story)
 
-    def correct(self, slug: str, **changes: Any) -> None:
-        """Changes fields of a published story; its URL stays the same."""
+    def correct_story(self, slug: str, **changes: Any) -> None:
+        """Replaces fields of a published `DemoStory`, such as ``title``; do not change those that form the URL."""
         with self._lock:
             self._stories[slug] = replace(self._stories[slug], **changes)
 
-    def path(self, story: DemoStory) -> str:
+    def story_path(self, story: DemoStory) -> str:
         local_time = story.published_at + self.profile.utc_offset
-        return "/" + self.profile.path.format(slug=story.slug, date=local_time, section=story.section.lower())
+        return "/" + self.profile.path_template.format(slug=story.slug, date=local_time, section=story.section.lower())
 
-    def url(self, story: DemoStory) -> str:
-        return self.site.url + self.path(story).removeprefix("/")
+    def story_url(self, story: DemoStory) -> str:
+        return self.site.url + self.story_path(story).removeprefix("/")
 
     @property
     def stories(self) -> list[DemoStory]:
-        """The published stories, newest first."""
+        """The published stories, newest first; of stories with equal time, the last published first."""
         with self._lock:
-            last_published_first = reversed(list(self._stories.values()))  # the order within one minute
+            # The stable sort below keeps this order for equal times.
+            last_published_first = reversed(list(self._stories.values()))
             return sorted(last_published_first, key=lambda story: story.published_at, reverse=True)
 
-    def page_requests(self, story: DemoStory) -> int:
-        """Returns the number of requests for the story's page."""
-        return self.site.count(self.path(story))
+    def count_page_requests(self, story: DemoStory) -> int:
+        """Returns the number of requests for the story's page that the site has answered."""
+        return self.site.count(self.story_path(story))
 
     def config_entry(self) -> dict[str, Any]:
-        """Returns this outlet's entry in monitor.yaml."""
+        """Returns the outlet's entry in the ``outlets`` section of monitor.yaml."""
         profile = self.profile
         entry = {"name": profile.name, "url": self.site.url, "language": profile.language, "country": profile.country}
-        if profile.style == "script":
+        if profile.page_style == "script":
             entry["render"] = "auto"
-        if not profile.sources_configured or profile.source_kind == "front":
+        if not profile.has_configured_sources or profile.source_kind == "front":
             return entry
-        if profile.failing:
+        if profile.is_failing:
             return entry | {"feeds": [self.site.url + "feed.xml", self.site.url + "news.rss"]}
         key = "sitemaps" if profile.source_kind == "sitemap" else "feeds"
-        return entry | {key: [self.site.url + SOURCE_PATHS[profile.source_kind].removeprefix("/")]}
+        return entry | {key: [self.site.url + PATH_BY_SOURCE_KIND[profile.source_kind].removeprefix("/")]}
 
     # ---- the site
 
     def _set_up_site(self) -> None:
         profile, site = self.profile, self.site
-        if profile.failing:
+        if profile.is_failing:
             site.put("/feed.xml", b"", "application/rss+xml", status=500)
             site.put("/news.rss", b"<rss><channel><item><title>Under maint", "application/rss+xml")
             site.put("/", b"<h1>Service unavailable</h1>", status=503)
             return
-        self._put_html("/", self._front_page)
+        self._serve_html("/", self._front_page)
         for section in profile.sections:
-            self._put_html(f"/{section}", self._front_page)
+            self._serve_html(f"/{section}", self._front_page)
         robots = "User-agent: *\nDisallow: /members/\n"
         if profile.source_kind == "sitemap":
             robots += f"Sitemap: {site.url}sitemap.xml.gz\n"
         site.put("/robots.txt", robots.encode(), "text/plain")
-        if profile.source_kind in SOURCE_PATHS:
+        if profile.source_kind in PATH_BY_SOURCE_KIND:
             subtype = {"json": "feed+json", "sitemap": "gzip"}.get(profile.source_kind, f"{profile.source_kind}+xml")
-            site.put(SOURCE_PATHS[profile.source_kind], self._source, f"application/{subtype}", conditional=True)
+            site.put(
+                PATH_BY_SOURCE_KIND[profile.source_kind],
+                self._source_document,
+                f"application/{subtype}",
+                conditional=True,
+            )
         else:
-            self._put_html("/video/recycling-line-tour", lambda: pages.video_page(self.layout))
+            self._serve_html("/video/recycling-line-tour", lambda: pages.video_page(self.layout))
 
-    def _source(self) -> bytes:
-        name, language, entries = self.profile.name, self.profile.language, self._entries()
+    def _source_document(self) -> bytes:
+        name, language, entries = self.profile.name, self.profile.language, self._feed_entries()
         match self.profile.source_kind:
             case "rss":
-                return feeds.rss(name, language, entries, charset=self.profile.charset)
+                return feeds.rss_feed(name, language, entries, charset=self.profile.charset)
             case "atom":
-                return feeds.atom(name, language, entries)
+                return feeds.atom_feed(name, language, entries)
             case "json":
                 return feeds.json_feed(name, language, entries)
             case _:
                 return feeds.gzipped(feeds.news_sitemap(name, language, entries))
 
-    def _put_html(self, path: str, render: Callable[[], str]) -> None:
+    def _serve_html(self, path: str, render: Callable[[], str]) -> None:
         charset = self.profile.charset
-        # Some sites declare their charset in the header, others in the page only.
+        # As on some real sites, windows-1251 is declared in the page only, not in the Content-Type header.
         content_type = "text/html" if charset == "windows-1251" else f"text/html; charset={charset}"
         self.site.put(path, lambda: render().encode(charset, "xmlcharrefreplace"), content_type, conditional=True)
 
-    def _page(self, slug: str) -> str:
+    def _story_page(self, slug: str) -> str:
         story = self._stories[slug]
-        style = pages.script if self.profile.style == "script" else pages.STYLES[self.profile.style]
+        style = pages.script_page if self.profile.page_style == "script" else pages.PAGE_STYLES[self.profile.page_style]
         teasers = [self._teaser(teased) for teased in self.stories if teased.slug != slug][:TEASERS_PER_STORY]
-        return style(story, self.url(story), self.layout, teasers)
+        return style(story, self.story_url(story), self.layout, teasers)
 
     def _front_page(self) -> str:
         teasers = [self._teaser(story) for story in self.stories[:MAX_SOURCE_ENTRIES]]
@@ -310,12 +316,12 @@ class DemoOutlet:
 
     def _teaser(self, story: DemoStory) -> Teaser:
         # Teasers contain the story's first words, so that alerts would match them if extraction kept teasers.
-        return Teaser(url=self.url(story), title=story.title, text=f"{story.standfirst} {_opening(story)}")
+        return Teaser(url=self.story_url(story), title=story.title, text=f"{story.standfirst} {_first_words(story)}")
 
-    def _entries(self) -> list[FeedEntry]:
+    def _feed_entries(self) -> list[FeedEntry]:
         return [
             FeedEntry(
-                url=self.url(story),
+                url=self.story_url(story),
                 title=story.title,
                 summary=story.standfirst,
                 published_at=story.published_at,
@@ -324,8 +330,8 @@ class DemoOutlet:
         ]
 
 
-def _opening(story: DemoStory) -> str:
-    """Returns the first words of the story, as many as fit on two lines."""
+def _first_words(story: DemoStory) -> str:
+    """Returns the start of the story's first paragraph: up to 140 characters, or 50 if it has no spaces."""
     return (
         textwrap.shorten(story.paragraphs[0], 140, placeholder=" …")
         if " " in story.paragraphs[0]
@@ -333,18 +339,19 @@ def _opening(story: DemoStory) -> str:
     )
 
 
-SOURCE_PATHS = {"rss": "/rss.xml", "atom": "/atom.xml", "json": "/feed.json", "sitemap": "/sitemap.xml.gz"}
+PATH_BY_SOURCE_KIND = {"rss": "/rss.xml", "atom": "/atom.xml", "json": "/feed.json", "sitemap": "/sitemap.xml.gz"}
 
 
 class Newsroom:
-    """All demo outlets, each on its own port, as a context manager.
+    """All demo outlets, each on its own port.  A context manager that starts and stops their web servers.
 
-    ``newsroom["meridian"]`` returns one outlet.  Stories may be published, corrected and made to fail while it serves.
+    ``newsroom["meridian"]`` returns the outlet with this key.  Stories may be published, corrected and made to fail
+    while the servers run.
     """
 
     def __init__(
         self,
-        profiles: Iterable[Profile] = PROFILES,
+        profiles: Iterable[OutletProfile] = OUTLET_PROFILES,
         stories: Sequence[DemoStory] | None = None,
     ) -> None:
         self.outlets = {profile.key: DemoOutlet(profile) for profile in profiles}
@@ -356,22 +363,22 @@ class Newsroom:
         return self.outlets[key]
 
     def config_entries(self) -> list[dict[str, Any]]:
-        """Returns the outlets' entries in monitor.yaml."""
+        """Returns the ``outlets`` section of monitor.yaml."""
         return [outlet.config_entry() for outlet in self.outlets.values()]
 
     @property
-    def requests(self) -> int:
-        """The number of requests that all sites have answered."""
-        return sum(len(outlet.site.asked) for outlet in self.outlets.values())
+    def request_count(self) -> int:
+        """The number of requests that all sites together have answered."""
+        return sum(len(outlet.site.recorded_requests) for outlet in self.outlets.values())
 
-    def story_requests(self) -> int:
-        """Returns the number of requests for pages of stories."""
-        return sum(outlet.page_requests(story) for outlet in self.outlets.values() for story in outlet.stories)
+    def count_story_requests(self) -> int:
+        """Returns the number of answered requests for story pages, over all outlets."""
+        return sum(outlet.count_page_requests(story) for outlet in self.outlets.values() for story in outlet.stories)
 
-    def clear_requests(self) -> None:
-        """Resets the request counts of all sites."""
+    def forget_requests(self) -> None:
+        """Deletes the recorded requests of all sites, so that counts start at 0."""
         for outlet in self.outlets.values():
-            outlet.site.forget()
+            outlet.site.forget_requests()
 
     def __enter__(self) -> Self:
         self._sites = ExitStack()
@@ -385,4 +392,4 @@ class Newsroom:
         self._sites.close()
 
 
-__all__ = ["PROFILES", "DemoOutlet", "Fault", "Newsroom", "Profile", "Site"]
+__all__ = ["OUTLET_PROFILES", "DemoOutlet", "Fault", "Newsroom", "OutletProfile", "Site"]

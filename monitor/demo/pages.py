@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageLabels:
-    """The fixed texts of an outlet's pages, in its language."""
+    """The texts of navigation, cookie notice and footer on an outlet's pages, in the outlet's language."""
 
     home: str = "Home"
     by: str = "By"
@@ -41,27 +41,27 @@ class PageLayout:
     base: str  # the outlet's URL, ending with a slash
     sections: tuple[str, ...] = ()
     labels: PageLabels = PageLabels()
-    utc_offset: timedelta = timedelta(0)  # ahead of UTC
+    utc_offset: timedelta = timedelta(0)  # of the outlet's local time; positive east of UTC
     charset: str = "utf-8"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Teaser:
-    """A link to a story, with its first words."""
+    """A link to a story with the story's first words, as shown on front pages and below other stories."""
 
     url: str
     title: str
     text: str
 
 
-Style: TypeAlias = Callable[["DemoStory", str, PageLayout, Sequence[Teaser]], str]
+PageStyle: TypeAlias = Callable[["DemoStory", str, PageLayout, Sequence[Teaser]], str]
 
 
-# ---- styles: functions of story, URL, layout and teasers that return HTML
+# ---- page styles: functions that take a story, its URL, the layout and teasers, and return HTML
 
 
-def plain(story: DemoStory, url: str, layout: PageLayout, teasers: Sequence[Teaser]) -> str:
-    """Renders semantic HTML: <article>, <time>, a byline."""
+def plain_page(story: DemoStory, url: str, layout: PageLayout, teasers: Sequence[Teaser]) -> str:
+    """Returns a story page in semantic HTML: <article>, <time> and a byline."""
     local_time = _local_time(story.published_at, layout)
     head = f"""<meta property="og:title" content="{escape(story.title)} | {escape(layout.name)}">
 <meta property="og:type" content="article"><meta property="og:site_name" content="{escape(layout.name)}">
@@ -71,14 +71,14 @@ def plain(story: DemoStory, url: str, layout: PageLayout, teasers: Sequence[Teas
 <p class="standfirst">{escape(story.standfirst)}</p>
 <p class="byline">{layout.labels.by} <a rel="author" href="{layout.base}authors">{escape(story.author)}</a>
 <time datetime="{local_time.isoformat()}">{local_time:%d.%m.%Y %H:%M}</time></p></header>
-{_paragraphs(story, insert=_newsletter(layout))}
+{_paragraphs_html(story, insert=_newsletter_html(layout))}
 </article>
-{_after_story(layout, teasers)}"""
-    return _page(story, layout, head, body)
+{_share_and_teasers_html(layout, teasers)}"""
+    return _story_page(story, layout, head, body)
 
 
-def json_ld(story: DemoStory, url: str, layout: PageLayout, teasers: Sequence[Teaser]) -> str:
-    """Renders a page with its metadata in JSON-LD, in a @graph as publishing systems write it."""
+def json_ld_page(story: DemoStory, url: str, layout: PageLayout, teasers: Sequence[Teaser]) -> str:
+    """Returns a story page with its metadata in JSON-LD, in a @graph as content management systems write it."""
     local_time = _local_time(story.published_at, layout)
     article = {
         "@type": "NewsArticle",
@@ -97,14 +97,14 @@ def json_ld(story: DemoStory, url: str, layout: PageLayout, teasers: Sequence[Te
     data = json.dumps(graph, ensure_ascii=False).replace("</", "<\\/")
     head = f'<link rel="canonical" href="{url}"><script type="application/ld+json">{data}</script>'
     body = f"""<main><div class="story"><h1>{escape(story.title)}</h1>
-<div class="story-body">{_paragraphs(story)}</div></div></main>
-{_newsletter(layout)}
-{_after_story(layout, teasers)}"""
-    return _page(story, layout, head, body)
+<div class="story-body">{_paragraphs_html(story)}</div></div></main>
+{_newsletter_html(layout)}
+{_share_and_teasers_html(layout, teasers)}"""
+    return _story_page(story, layout, head, body)
 
 
-def divs(story: DemoStory, url: str, layout: PageLayout, teasers: Sequence[Teaser]) -> str:
-    """Renders <div> elements with generated class names; only meta elements contain the date."""
+def divs_page(story: DemoStory, url: str, layout: PageLayout, teasers: Sequence[Teaser]) -> str:
+    """Returns a story page of <div> elements with meaningless class names; only <meta> elements contain the date."""
     local_time = _local_time(story.published_at, layout)
     head = f"""<meta name="author" content="{escape(story.author)}">
 <meta property="article:published_time" content="{local_time.isoformat()}">
@@ -113,13 +113,13 @@ def divs(story: DemoStory, url: str, layout: PageLayout, teasers: Sequence[Tease
     body = f"""<div class="q1"><div class="q2"><div class="r9">{escape(story.title)}</div>
 <div class="r4">{escape(story.author)} &middot; {local_time:%H:%M}</div>
 <div class="v0">{paragraphs}</div></div></div>
-{_newsletter(layout)}
-{_without_semantics(_after_story(layout, teasers))}"""
-    return _page(story, layout, head, body)
+{_newsletter_html(layout)}
+{_html_without_semantics(_share_and_teasers_html(layout, teasers))}"""
+    return _story_page(story, layout, head, body)
 
 
-def microdata(story: DemoStory, url: str, layout: PageLayout, teasers: Sequence[Teaser]) -> str:
-    """Renders a page with its metadata as microdata attributes."""
+def microdata_page(story: DemoStory, url: str, layout: PageLayout, teasers: Sequence[Teaser]) -> str:
+    """Returns a story page with its metadata in microdata attributes (itemprop)."""
     local_time = _local_time(story.published_at, layout)
     head = f'<link rel="canonical" href="{url}">'
     body = f"""<div itemscope itemtype="https://schema.org/NewsArticle">
@@ -129,15 +129,15 @@ def microdata(story: DemoStory, url: str, layout: PageLayout, teasers: Sequence[
 <p><span itemprop="author" itemscope itemtype="https://schema.org/Person">
 <span itemprop="name">{escape(story.author)}</span></span>
 <time itemprop="datePublished" datetime="{local_time.isoformat()}">{local_time:%H:%M}</time></p>
-<div itemprop="articleBody">{_paragraphs(story)}</div>
+<div itemprop="articleBody">{_paragraphs_html(story)}</div>
 </div>
-{_newsletter(layout)}
-{_after_story(layout, teasers)}"""
-    return _page(story, layout, head, body)
+{_newsletter_html(layout)}
+{_share_and_teasers_html(layout, teasers)}"""
+    return _story_page(story, layout, head, body)
 
 
-def script(story: DemoStory, url: str, layout: PageLayout, teasers: Sequence[Teaser]) -> str:  # noqa: ARG001  a Style's signature
-    """Renders an empty page whose script requests the story (see `script_data`) and writes it into the page."""
+def script_page(story: DemoStory, url: str, layout: PageLayout, teasers: Sequence[Teaser]) -> str:  # noqa: ARG001  PageStyle's signature
+    """Returns an empty page with a script that requests the story (`script_page_data`) and inserts its text."""
     return f"""<!DOCTYPE html>
 <html lang="{layout.language}"><head><meta charset="{layout.charset}"><title>{escape(layout.name)}</title></head>
 <body><noscript>You need to enable JavaScript to run this app.</noscript><div id="root"></div>
@@ -164,8 +164,8 @@ setTimeout(function () {{ request.send(); }}, 300);
 </script></body></html>"""
 
 
-def script_data(story: DemoStory) -> bytes:
-    """Returns the JSON that a page in `script` style requests."""
+def script_page_data(story: DemoStory) -> bytes:
+    """Returns the story as the JSON that a page of `script_page` requests."""
     return json.dumps(
         {
             "title": story.title,
@@ -175,72 +175,77 @@ def script_data(story: DemoStory) -> bytes:
     ).encode()
 
 
-STYLES: dict[str, Style] = {"plain": plain, "json-ld": json_ld, "divs": divs, "microdata": microdata}
+PAGE_STYLES: dict[str, PageStyle] = {
+    "plain": plain_page,
+    "json-ld": json_ld_page,
+    "divs": divs_page,
+    "microdata": microdata_page,
+}
 
 
 # ---- pages that are not stories
 
 
 def front_page(layout: PageLayout, teasers: Sequence[Teaser], *, head: str = "") -> str:
-    """Renders a home or section page."""
+    """Returns a home or section page that lists the teasers; ``head`` is HTML for the end of <head>."""
     items = "".join(
         f'<li><h2><a href="{t.url}">{escape(t.title)}</a></h2><p>{escape(t.text)}</p></li>\n' for t in teasers
     )
     return f"""<!DOCTYPE html>
 <html lang="{layout.language}"><head><meta charset="{layout.charset}"><title>{escape(layout.name)}</title>{head}</head>
-<body>{_navigation(layout)}<main><ul class="river">{items}</ul></main>{_footer(layout)}</body></html>"""
+<body>{_navigation_html(layout)}<main><ul class="river">{items}</ul></main>{_footer_html(layout)}</body></html>"""
 
 
 def video_page(layout: PageLayout) -> str:
-    """Renders a page with a video player and no text."""
+    """Returns a page with a video player and no story text."""
     return f"""<!DOCTYPE html>
 <html lang="{layout.language}"><head><meta charset="{layout.charset}"><title>Video | {escape(layout.name)}</title>
 <meta property="og:type" content="video.other"></head>
-<body>{_navigation(layout)}<main><h1>Watch: a tour of the recycling line</h1>
-<video src="/media/tour.mp4" controls></video></main>{_footer(layout)}</body></html>"""
+<body>{_navigation_html(layout)}<main><h1>Watch: a tour of the recycling line</h1>
+<video src="/media/tour.mp4" controls></video></main>{_footer_html(layout)}</body></html>"""
 
 
 # ---- parts of every story page
 
 
-def _page(story: DemoStory, layout: PageLayout, head: str, body: str) -> str:
+def _story_page(story: DemoStory, layout: PageLayout, head: str, body: str) -> str:
     return f"""<!DOCTYPE html>
 <html lang="{layout.language}"><head><meta charset="{layout.charset}">
 <title>{escape(story.title)} | {escape(layout.name)}</title>
 <meta name="description" content="{escape(story.standfirst)}">
 {head}</head>
-<body>{_navigation(layout)}
+<body>{_navigation_html(layout)}
 <div class="cookie-notice" role="dialog"><p>{layout.labels.cookies}</p><button>{layout.labels.accept}</button></div>
 {body}
-{_footer(layout)}</body></html>"""
+{_footer_html(layout)}</body></html>"""
 
 
-def _navigation(layout: PageLayout) -> str:
+def _navigation_html(layout: PageLayout) -> str:
     links = "".join(f'<li><a href="{layout.base}{section}">{escape(section)}</a></li>' for section in layout.sections)
     return f'<header><a href="{layout.base}">{escape(layout.name)}</a><nav><ul>{links}</ul></nav></header>'
 
 
-def _footer(layout: PageLayout) -> str:
+def _footer_html(layout: PageLayout) -> str:
     return f"<footer><p>&copy; {escape(layout.name)}. {layout.labels.rights}</p></footer>"
 
 
-def _newsletter(layout: PageLayout) -> str:
+def _newsletter_html(layout: PageLayout) -> str:
     return f'<div class="newsletter"><p>{layout.labels.newsletter}</p><form><input type="email"></form></div>'
 
 
-def _after_story(layout: PageLayout, teasers: Sequence[Teaser]) -> str:
+def _share_and_teasers_html(layout: PageLayout, teasers: Sequence[Teaser]) -> str:
     items = "".join(f'<li><a href="{t.url}">{escape(t.title)}</a><p>{escape(t.text)}</p></li>\n' for t in teasers)
     return f"""<div class="share">{layout.labels.share} <a href="#">E-mail</a> <a href="#">Copy link</a></div>
 <div class="recent"><h3>{layout.labels.recent}</h3><ul>{items}</ul></div>"""
 
 
-def _without_semantics(html: str) -> str:
-    """Replaces semantic elements by <div>, and class names by meaningless ones."""
+def _html_without_semantics(html: str) -> str:
+    """Returns the HTML with <p>, <ul>, <li> and <h3> replaced by <div>, and class names by meaningless ones."""
     html = re.sub(r"<(/?)(?:p|li|ul|h3)>", r"<\1div>", html)
     return re.sub(r'class="(\w+)"', lambda name: f'class="z{len(name[1])}"', html)
 
 
-def _paragraphs(story: DemoStory, *, insert: str = "") -> str:
+def _paragraphs_html(story: DemoStory, *, insert: str = "") -> str:
     paragraphs = [f"<p>{escape(paragraph)}</p>" for paragraph in story.paragraphs]
     if insert:
         paragraphs.insert(min(2, len(paragraphs)), insert)

@@ -1,4 +1,4 @@
-"""A mail server on loopback that keeps the mail it receives.  Needs the ``demo`` extra (aiosmtpd)."""
+"""A mail server on this machine that stores the received mails.  Needs the ``demo`` extra (aiosmtpd)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReceivedMail:
-    """A received mail: its envelope and content."""
+    """A received mail: the envelope's sender and recipients, and the content (headers and body)."""
 
     sender: str
     recipients: tuple[str, ...]
@@ -35,7 +35,7 @@ class ReceivedMail:
 
     @property
     def text(self) -> str:
-        """The plain text part."""
+        """The text/plain part, or an empty string without one."""
         part = self.message.get_body(("plain",))
         return str(part.get_content()) if part else ""
 
@@ -46,16 +46,17 @@ class ReceivedMail:
 
 
 class MailSink:
-    """An SMTP server that accepts every mail, as a context manager.
+    """An SMTP server on 127.0.0.1 that accepts every mail.  A context manager that starts and stops the server.
 
-    ``refuse`` is called with each recipient and may return an SMTP reply such as ``450 later`` to refuse it.
-    With ``keep``, each mail is also written to that directory as ``01.eml``, ``02.eml`` and so on.
+    ``refuse(address)`` is called for each recipient; to refuse the recipient it returns an SMTP reply such as
+    ``450 later``, else None.  If ``directory`` is given, each mail is also written there: ``01.eml``, ``02.eml``, ...
+    Port 0 means any free port.
     """
 
     def __init__(
-        self, *, keep: Path | None = None, refuse: Callable[[str], str | None] | None = None, port: int = 0
+        self, *, directory: Path | None = None, refuse: Callable[[str], str | None] | None = None, port: int = 0
     ) -> None:
-        self._keep = keep
+        self._directory = directory
         self._refuse = refuse
         self._lock = threading.Lock()
         self._received: list[ReceivedMail] = []
@@ -64,18 +65,18 @@ class MailSink:
 
     @property
     def url(self) -> str:
-        """The value for ``mail.url``."""
+        """The server's URL, as a value for ``mail.url`` in the configuration."""
         return f"smtp://127.0.0.1:{self.port}?starttls=never"
 
     @property
     def received(self) -> list[ReceivedMail]:
-        """All mails so far, in the order received."""
+        """All mails received so far, in the order received."""
         with self._lock:
             return list(self._received)
 
     def __enter__(self) -> Self:
-        if self._keep:
-            self._keep.mkdir(parents=True, exist_ok=True)
+        if self._directory:
+            self._directory.mkdir(parents=True, exist_ok=True)
         self._controller.start()
         return self
 
@@ -102,13 +103,13 @@ class MailSink:
         with self._lock:
             self._received.append(mail)
             number = len(self._received)
-        if self._keep:
-            (self._keep / f"{number:02}.eml").write_bytes(mail.content)
+        if self._directory:
+            (self._directory / f"{number:02}.eml").write_bytes(mail.content)
         return "250 kept"
 
 
 def _free_port() -> int:
-    """Returns a free port, because aiosmtpd cannot choose one itself."""
+    """Returns a free TCP port of 127.0.0.1.  Needed because aiosmtpd cannot choose a port itself."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -15,14 +15,18 @@ from monitor.models import now
 if TYPE_CHECKING:
     from datetime import datetime
 
-AGE_UNITS = {"m": "minutes", "h": "hours", "d": "days"}  # of ``age`` in stories.yaml
+TIMEDELTA_ARGUMENT_BY_SUFFIX = {
+    "m": "minutes",
+    "h": "hours",
+    "d": "days",
+}  # suffix of ``age`` in stories.yaml -> timedelta argument
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DemoStory:
     """A story before it is rendered as a page."""
 
-    outlet: str  # key of the outlet that publishes it
+    outlet: str  # key of the outlet that publishes the story
     slug: str
     title: str
     paragraphs: tuple[str, ...]
@@ -42,18 +46,18 @@ def _story_records() -> tuple[dict[str, str], ...]:
 
 
 def bundled_stories(*, opened_at: datetime | None = None) -> list[DemoStory]:
-    """Returns the demo's stories, with ages counted back from ``opened_at`` (default: now), to the minute."""
+    """Returns the stories of stories.yaml, published at ``opened_at`` (default: now) minus their ``age``."""
     opened_at = (opened_at or now()).replace(second=0, microsecond=0)
     return [_demo_story(story, opened_at) for story in _story_records()]
 
 
 def model_story() -> DemoStory:
-    """Returns the story that the acceptance tests check in detail: both instant alerts of the demo must match it."""
+    """Returns the bundled story that demo and acceptance tests check in detail; both instant alerts must match it."""
     return bundled_stories()[0]
 
 
 def _demo_story(record: dict[str, str], opened_at: datetime) -> DemoStory:
-    age = timedelta(**{AGE_UNITS[record["age"][-1]]: int(record["age"][:-1])})
+    age = timedelta(**{TIMEDELTA_ARGUMENT_BY_SUFFIX[record["age"][-1]]: int(record["age"][:-1])})
     return DemoStory(
         outlet=record["outlet"],
         slug=record["slug"],

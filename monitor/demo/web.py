@@ -1,4 +1,4 @@
-"""A small web site on loopback.  Pages can be changed, counted and made to fail while it runs."""
+"""A small web server on this machine.  While it runs, pages can be changed and made to fail; requests are recorded."""
 
 # ruff: noqa: SLF001  the request handler is part of the site
 
@@ -18,36 +18,36 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from types import TracebackType
 
-Body: TypeAlias = bytes | Callable[[], bytes]
+ResponseBody: TypeAlias = bytes | Callable[[], bytes]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Resource:
-    """The response of a path.  A callable body is called for each request."""
+    """The response to requests for one path.  A callable body is called for each request and returns the bytes."""
 
-    body: Body = b""
+    body: ResponseBody = b""
     content_type: str = "text/html; charset=utf-8"
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
-    conditional: bool = False  # has an ETag, and answers 304 to a request with a matching If-None-Match
+    conditional: bool = False  # True: sends an ETag, and 304 if a request's If-None-Match equals it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fault:
-    """A way in which a path fails, for ``times`` requests (None: until `Site.mend`)."""
+    """A way in which requests for a path fail."""
 
     status: int | None = None  # responds with this status and no body
-    headers: tuple[tuple[str, str], ...] = ()
-    delay: float = 0.0  # seconds before the response begins
-    drip: float = 0.0  # seconds between two bytes of the body
+    headers: tuple[tuple[str, str], ...] = ()  # added to the response
+    delay_seconds: float = 0.0  # before the response begins
+    seconds_per_byte: float = 0.0  # pause after each byte of the body
     hang: bool = False  # never responds
     drop: bool = False  # closes the connection in the middle of the body
-    times: int | None = None
+    times: int | None = None  # number of requests that fail; None: all until `Site.clear_fault`
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecordedRequest:
-    """A request and the status of its response."""
+    """A request that a `Site` has received, and the status of its response (0 if it never responded)."""
 
     path: str
     status: int
@@ -58,7 +58,7 @@ class RecordedRequest:
 class Site:
     """A web server on its own port of 127.0.0.1, started by ``with`` or `start`.
 
-    All methods may be called from any thread while it serves.
+    All methods may be called from any thread while the server runs.
     """
 
     def __init__(self, *, host: str = "127.0.0.1", port: int = 0, delay: float = 0.0) -> None:
@@ -68,7 +68,7 @@ class Site:
         self._faults: dict[str, Fault] = {}
         self._requests: list[RecordedRequest] = []
         self._closing = threading.Event()
-        self._server = _Server((host, port), _handler_class(self))
+        self._server = _QuietServer((host, port), _handler_class(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self.url = f"http://{host}:{self._server.server_port}/"
 
@@ -77,14 +77,14 @@ class Site:
     def put(
         self,
         path: str,
-        body: Body = b"",
+        body: ResponseBody = b"",
         content_type: str = "text/html; charset=utf-8",
         *,
         status: int = 200,
         headers: tuple[tuple[str, str], ...] = (),
         conditional: bool = False,
     ) -> str:
-        """Sets the response of ``path``.  Returns its URL."""
+        """Sets the response to requests for ``path``.  Returns the URL of ``path``."""
         resource = Resource(
             body=body, content_type=content_type, status=status, headers=headers, conditional=conditional
         )
@@ -93,17 +93,17 @@ class Site:
         return self.url + path.removeprefix("/")
 
     def remove(self, path: str) -> None:
-        """Makes ``path`` respond with 404."""
+        """Removes the response of ``path``, so that requests for it get status 404."""
         with self._lock:
             self._resources.pop(path, None)
 
     def fault(self, path: str, fault: Fault) -> None:
-        """Makes ``path`` fail; ``*`` stands for all paths without another fault."""
+        """Makes requests for ``path`` fail; the path ``*`` stands for all paths that have no fault."""
         with self._lock:
             self._faults[path] = fault
 
-    def mend(self, path: str = "") -> None:
-        """Removes the fault of ``path``, or all faults."""
+    def clear_fault(self, path: str = "") -> None:
+        """Removes the fault of ``path``, or all faults if ``path`` is empty."""
         with self._lock:
             if path:
                 self._faults.pop(path, None)
@@ -113,21 +113,21 @@ class Site:
     # ---- recorded requests
 
     @property
-    def asked(self) -> list[RecordedRequest]:
-        """All requests so far, in the order of their responses."""
+    def recorded_requests(self) -> list[RecordedRequest]:
+        """The recorded requests, in the order of their responses."""
         with self._lock:
             return list(self._requests)
 
     def count(self, path: str | None = None, *, status: int | None = None) -> int:
-        """Returns the number of requests for ``path`` (default: all) answered with ``status`` (default: any)."""
-        return sum(path in (None, a.path) and status in (None, a.status) for a in self.asked)
+        """Returns the number of recorded requests for ``path`` (None: all) with this response status (None: any)."""
+        return sum(path in (None, a.path) and status in (None, a.status) for a in self.recorded_requests)
 
-    def counts(self) -> Counter[str]:
-        """Returns the number of requests for each path."""
-        return Counter(request.path for request in self.asked)
+    def counts_by_path(self) -> Counter[str]:
+        """Returns the number of recorded requests by path."""
+        return Counter(request.path for request in self.recorded_requests)
 
-    def forget(self) -> None:
-        """Forgets all recorded requests."""
+    def forget_requests(self) -> None:
+        """Deletes all recorded requests."""
         with self._lock:
             self._requests.clear()
 
@@ -138,7 +138,7 @@ class Site:
         return self
 
     def close(self) -> None:
-        """Stops serving and drops hanging requests."""
+        """Stops the server; closes the connections of requests that hang."""
         self._closing.set()
         if self._thread.is_alive():
             self._server.shutdown()
@@ -156,6 +156,7 @@ class Site:
     # ---- responding, on the connection's thread
 
     def _resource_and_fault(self, path: str) -> tuple[Resource, Fault]:
+        """Returns the response and the fault for one request of ``path``, and counts the fault as used once."""
         with self._lock:
             resource = self._resources.get(path)
             key = path if path in self._faults else "*"
@@ -167,18 +168,18 @@ class Site:
                     del self._faults[key]
         return resource or Resource(status=404, body=b"<h1>Not found</h1>"), fault
 
-    def _record(self, request: RecordedRequest) -> None:
+    def _record_request(self, request: RecordedRequest) -> None:
         with self._lock:
             self._requests.append(request)
 
 
-class _Server(ThreadingHTTPServer):
+class _QuietServer(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Prints no traceback, because tests close connections early."""
+        """Ignores errors without printing a traceback, because clients in tests close connections early."""
 
 
 def _handler_class(site: Site) -> type[BaseHTTPRequestHandler]:
@@ -190,8 +191,10 @@ def _handler_class(site: Site) -> type[BaseHTTPRequestHandler]:
             parts = urlsplit(self.path)
             path = parts.path + (f"?{parts.query}" if parts.query else "")
             resource, fault = site._resource_and_fault(path)
-            if site._closing.wait(site.delay + fault.delay) or fault.hang:
-                site._record(RecordedRequest(path=path, status=0, headers=self._request_headers(), at=time.time()))
+            if site._closing.wait(site.delay + fault.delay_seconds) or fault.hang:
+                site._record_request(
+                    RecordedRequest(path=path, status=0, headers=self._request_headers(), at=time.time())
+                )
                 site._closing.wait()
                 self.close_connection = True
                 return
@@ -203,7 +206,9 @@ def _handler_class(site: Site) -> type[BaseHTTPRequestHandler]:
                 headers.append(("ETag", etag))
                 if self.headers.get("If-None-Match") == etag:
                     status, body = 304, b""
-            site._record(RecordedRequest(path=path, status=status, headers=self._request_headers(), at=time.time()))
+            site._record_request(
+                RecordedRequest(path=path, status=status, headers=self._request_headers(), at=time.time())
+            )
             self.send_response(status)
             for name, value in headers:
                 self.send_header(name, value)
@@ -224,19 +229,19 @@ def _handler_class(site: Site) -> type[BaseHTTPRequestHandler]:
                 self.wfile.flush()
                 self.connection.shutdown(socket.SHUT_RDWR)
                 self.close_connection = True
-            elif fault.drip:
+            elif fault.seconds_per_byte:
                 for byte in body:
                     self.wfile.write(bytes([byte]))
-                    if site._closing.wait(fault.drip):
+                    if site._closing.wait(fault.seconds_per_byte):
                         return
             else:
                 self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  http.server's name
-            """Logs nothing, because `Site.asked` records all requests."""
+            """Logs nothing, because `Site.recorded_requests` contains all requests."""
 
     return Handler
 
 
-def _body_bytes(body: Body) -> bytes:
+def _body_bytes(body: ResponseBody) -> bytes:
     return body() if callable(body) else body

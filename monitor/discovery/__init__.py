@@ -1,1 +1,1 @@
-"""Turn the bytes of feeds, sitemaps and pages into candidates.  Pure functions: no network, no store."""
+"""Parses feeds, sitemaps and section pages into candidates.  Pure functions without network or store access."""

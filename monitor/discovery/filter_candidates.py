@@ -1,4 +1,4 @@
-"""Select the candidates that are worth fetching."""
+"""Selects the candidates to fetch: recent, of the outlet's own site, with a URL that looks like a story."""
 
 from __future__ import annotations
 
@@ -17,22 +17,27 @@ if TYPE_CHECKING:
     from monitor.models import Candidate
 
 MAX_CANDIDATE_URL_LENGTH = 2000  # characters
-MONTH_PATH_GRACE_DAYS = 45  # extra age allowed to a path with a month only: date_in_path gives that month's first day
+# Extra age that is allowed if a URL names only a month, which `date_in_path` returns as the first day of the month.
+MONTH_PATH_GRACE_DAYS = 45
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FilteredCandidates:
+    """The result of `filter_candidates`."""
+
     kept: tuple[Candidate, ...]
-    dropped: Counter[str] = field(default_factory=Counter)  # number by reason: foreign, old, excluded, no-article
+    # Number of dropped candidates by reason: foreign, old, excluded, no-article.
+    dropped: Counter[str] = field(default_factory=Counter)
 
 
 def filter_candidates(
-    candidates: Iterable[Candidate], *, outlet: Outlet, since: datetime, feed: bool
+    candidates: Iterable[Candidate], *, outlet: Outlet, since: datetime, from_feed: bool
 ) -> FilteredCandidates:
-    """Keeps the outlet's own recent candidates that look like stories, each URL once.
+    """Returns the candidates on the outlet's own sites that are not older than ``since`` and look like stories.
 
-    ``feed`` says that they come from a feed: its entries are stories, so their URLs need only not look like anything
-    else.  When the outlet has ``include``, it alone decides; ``exclude`` always applies.
+    Keeps each URL once.  ``from_feed``: entries of a feed are usually stories, so only URLs that cannot be a story are
+    dropped; other candidates are kept only if `looks_like_article`.  If the outlet configures ``include`` patterns,
+    they replace this test of the URL.  ``exclude`` patterns always apply.
     """
     scope = OutletScope(outlet)
     include = [re.compile(pattern) for pattern in outlet.include]
@@ -45,22 +50,22 @@ def filter_candidates(
             continue
         if url not in scope or len(url) > MAX_CANDIDATE_URL_LENGTH:
             dropped["foreign"] += 1
-        elif _is_old(candidate, since):
+        elif _is_older_than(candidate, since):
             dropped["old"] += 1
-        elif _matches_any(exclude, url) or (include and not _matches_any(include, url)):
+        elif _matches_any_pattern(exclude, url) or (include and not _matches_any_pattern(include, url)):
             dropped["excluded"] += 1
-        elif not include and (cannot_be_feed_story(url) if feed else not looks_like_article(url, candidate.title)):
+        elif not include and (cannot_be_feed_story(url) if from_feed else not looks_like_article(url, candidate.title)):
             dropped["no-article"] += 1
         else:
             kept[url] = candidate
     return FilteredCandidates(kept=tuple(kept.values()), dropped=dropped)
 
 
-def _matches_any(patterns: Sequence[re.Pattern[str]], url: str) -> bool:
+def _matches_any_pattern(patterns: Sequence[re.Pattern[str]], url: str) -> bool:
     return any(pattern.search(url) for pattern in patterns)
 
 
-def _is_old(candidate: Candidate, since: datetime) -> bool:
+def _is_older_than(candidate: Candidate, since: datetime) -> bool:
     if candidate.published_at is not None:
         return candidate.published_at < since
     path_date = date_in_path(candidate.url)

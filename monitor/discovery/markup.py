@@ -1,4 +1,4 @@
-"""Parse untrusted XML and HTML without loading anything that the document refers to."""
+"""Parses untrusted XML and HTML without loading files or URLs that the document refers to."""
 
 from __future__ import annotations
 
@@ -12,50 +12,54 @@ from urllib.parse import urljoin
 from lxml import etree, html
 
 from monitor.errors import FetchError
+from monitor.failures import FailureKind
 
-MAX_UNPACKED_BYTES = 50_000_000  # decompressed size; the limit that sitemaps.org sets
-MAX_TITLE_CHARACTERS = 2000  # read of one title, markup included
+MAX_UNPACKED_BYTES = 50_000_000  # limit of the decompressed size, as sitemaps.org defines it
+MAX_TITLE_CHARACTERS = 2000  # of a title or link text that are read, markup included
 _GZIP_MAGIC = b"\x1f\x8b"
-_HTML = re.compile(rb"<(?:!doctype\s+)?html", re.IGNORECASE)
-# The start of a feed or sitemap; a script's warnings may precede it.
-_SOURCE_START = re.compile(rb"<(?:\?xml\s|rss\b|feed\b|rdf:RDF\b|urlset\b|sitemapindex\b)")
-_ENTITY_DECLARATION = re.compile(rb"<!ENTITY", re.IGNORECASE)
-_HTML_ENTITY = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)([A-Za-z][A-Za-z0-9]{1,31});")
-# Character references to UTF-16 surrogates, paired or alone: libxml2 accepts them, but lxml cannot return the text.
-_SURROGATES = re.compile(r"(?:&#(?:x0*[dD][89a-fA-F][0-9a-fA-F]{2}|0*5(?:529[6-9]|5[3-9]\d\d|[67]\d{3}));?)+")
-_CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-_XML_DECLARATION = re.compile(r"^<\?xml[^>]*\?>")
-_DECLARED_ENCODING = re.compile(rb"""^\s*<\?xml[^>]{0,80}encoding=["']([A-Za-z0-9._-]{2,40})["']""")
-_TAG = re.compile(r"<[^<>]{0,1000}>")
-_WHITESPACE = re.compile(r"\s+")
+_HTML_START_PATTERN = re.compile(rb"<(?:!doctype\s+)?html", re.IGNORECASE)
+# The start tag of a feed or sitemap, or the XML declaration; servers may print warnings before it.
+_SOURCE_START_PATTERN = re.compile(rb"<(?:\?xml\s|rss\b|feed\b|rdf:RDF\b|urlset\b|sitemapindex\b)")
+_ENTITY_DECLARATION_PATTERN = re.compile(rb"<!ENTITY", re.IGNORECASE)
+_HTML_ENTITY_PATTERN = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)([A-Za-z][A-Za-z0-9]{1,31});")
+# Character references to UTF-16 surrogates, paired or alone.  libxml2 accepts them, but lxml cannot return their text.
+_SURROGATE_REFERENCES_PATTERN = re.compile(
+    r"(?:&#(?:x0*[dD][89a-fA-F][0-9a-fA-F]{2}|0*5(?:529[6-9]|5[3-9]\d\d|[67]\d{3}));?)+"
+)
+_CONTROL_CHARACTER_PATTERN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_XML_DECLARATION_PATTERN = re.compile(r"^<\?xml[^>]*\?>")
+_DECLARED_ENCODING_PATTERN = re.compile(rb"""^\s*<\?xml[^>]{0,80}encoding=["']([A-Za-z0-9._-]{2,40})["']""")
+_TAG_PATTERN = re.compile(r"<[^<>]{0,1000}>")
+_WHITESPACE_PATTERN = re.compile(r"\s+")
 
 
 def parse_xml(body: bytes, *, charset: str | None = None) -> etree._Element:
-    """Returns the root of an XML document; repairs a broken one.
+    """Returns the root element of an XML document; repairs documents with syntax errors.
 
-    Raises FetchError (kind malformed) when the body is empty, is not XML or declares entities.  Entities allow
-    expansion bombs and the reading of local files, and no feed needs them.
+    Raises FetchError (kind MALFORMED) if the body is empty, is not XML or declares entities.  Entity declarations are
+    refused because they allow expansion bombs and access to local files, and no feed needs them.
     """
-    body = body.lstrip().removeprefix(codecs.BOM_UTF8).lstrip()  # no rstrip: it could cut a UTF-16 character in half
+    # Not rstrip(), which could remove half of a UTF-16 character.
+    body = body.lstrip().removeprefix(codecs.BOM_UTF8).lstrip()
     if not body:
-        raise FetchError("the response is empty", kind="malformed")
-    if _ENTITY_DECLARATION.search(body) or _ENTITY_DECLARATION.search(body.replace(b"\x00", b"")):
-        raise FetchError("it declares XML entities, which are refused", kind="malformed")
+        raise FetchError("the response is empty", kind=FailureKind.MALFORMED)
+    if _ENTITY_DECLARATION_PATTERN.search(body) or _ENTITY_DECLARATION_PATTERN.search(body.replace(b"\x00", b"")):
+        raise FetchError("it declares XML entities, which are refused", kind=FailureKind.MALFORMED)
     try:
         root = etree.fromstring(body, _xml_parser(recover=False))
     except (etree.XMLSyntaxError, ValueError):
         root = _parse_broken_xml(body, charset)
     if root is None:
-        problem = "an HTML page, not XML" if _HTML.match(body) else "it is not XML"
-        raise FetchError(problem, kind="malformed")
-    dtd: Any = root.getroottree().docinfo.internalDTD  # the stubs declare none of its methods
+        problem = "an HTML page, not XML" if _HTML_START_PATTERN.match(body) else "it is not XML"
+        raise FetchError(problem, kind=FailureKind.MALFORMED)
+    dtd: Any = root.getroottree().docinfo.internalDTD  # lxml's type stubs lack iterentities()
     if dtd is not None and next(dtd.iterentities(), None) is not None:
-        raise FetchError("it declares XML entities, which are refused", kind="malformed")
+        raise FetchError("it declares XML entities, which are refused", kind=FailureKind.MALFORMED)
     return root
 
 
 def parse_html(body: bytes, *, charset: str | None = None) -> html.HtmlElement | None:
-    """Returns the root of an HTML page, or None when the page is empty."""
+    """Returns the root element of an HTML page, or None if the page is empty or has no elements."""
     encoding = _codec_name(charset) or _utf8_or_none(body)
     parser = html.HTMLParser(encoding=encoding, no_network=True, remove_comments=True, remove_pis=True)
     try:
@@ -66,25 +70,31 @@ def parse_html(body: bytes, *, charset: str | None = None) -> html.HtmlElement |
 
 
 def local_name(element: etree._Element) -> str:
-    """Returns the tag without its namespace or undeclared prefix; empty for comments and processing instructions."""
+    """Returns the element's tag without its namespace or undeclared prefix.
+
+    Returns an empty string for comments and processing instructions.
+    """
     tag = element.tag
     return tag.rpartition("}")[2].rpartition(":")[2] if isinstance(tag, str) else ""
 
 
 def primary_language(text: str | None) -> str | None:
-    """Returns the primary subtag of a language tag: en for en-US.  Returns None when ``text`` is no such tag."""
+    """Returns the primary subtag of a language tag, such as en for en-US, or None if ``text`` is not a language tag."""
     match = re.match(r"\s*([A-Za-z]{2,3})(?:[-_]|\s*$)", text or "")
     return match.group(1).lower() if match else None
 
 
 def text_content(element: etree._Element) -> str:
-    """Returns all the text inside an element."""
+    """Returns the text of an element and its descendants, without surrounding whitespace."""
     return "".join(str(part) for part in element.itertext()).strip()
 
 
 def resolve_url(base: str, link: str | None) -> str | None:
-    """Resolves a link against ``base``, tolerating common mistakes.  Returns None for an empty or malformed link."""
-    link = (link or "").strip().replace("&amp;", "&")  # some feeds escape twice, or escape inside CDATA
+    """Returns the absolute URL of a link on the page ``base``, or None if the link is empty or malformed.
+
+    Accepts doubly escaped ampersands and a missing // before "www.".
+    """
+    link = (link or "").strip().replace("&amp;", "&")  # some feeds escape & twice, or inside CDATA
     if not link:
         return None
     try:
@@ -93,10 +103,10 @@ def resolve_url(base: str, link: str | None) -> str | None:
         return None
 
 
-def decompress(body: bytes, *, max_bytes: int = MAX_UNPACKED_BYTES) -> bytes:
-    """Returns the body without gzip compression, or unchanged when it has none.
+def decompress_gzip(body: bytes, *, max_bytes: int = MAX_UNPACKED_BYTES) -> bytes:
+    """Returns the decompressed body, or the body unchanged if it is not gzip.
 
-    Raises FetchError: kind malformed for broken gzip, too-large for more than ``max_bytes``.
+    Raises FetchError: kind MALFORMED for broken gzip, TOO_LARGE for more than ``max_bytes``.
     """
     unpacked = b""
     while body.startswith(_GZIP_MAGIC):  # a gzip file may consist of several members
@@ -104,19 +114,22 @@ def decompress(body: bytes, *, max_bytes: int = MAX_UNPACKED_BYTES) -> bytes:
         try:
             unpacked += inflate.decompress(body, max_bytes - len(unpacked) + 1)
         except zlib.error as error:
-            raise FetchError(f"broken gzip: {error}", kind="malformed") from error
+            raise FetchError(f"broken gzip: {error}", kind=FailureKind.MALFORMED) from error
         if len(unpacked) > max_bytes:
-            raise FetchError(f"it unpacks to more than {max_bytes // 1_000_000} MB", kind="too-large")
+            raise FetchError(f"it unpacks to more than {max_bytes // 1_000_000} MB", kind=FailureKind.TOO_LARGE)
         body = inflate.unused_data
     return unpacked or body
 
 
 def plain_text(text: str | None) -> str:
-    """Returns a title without tags and entities, with single spaces.  Resolves entities that a feed escaped twice."""
+    """Returns a title without tags, with entities replaced by their characters and whitespace by single spaces.
+
+    Also resolves entities that a feed escaped twice.  Returns an empty string for None.
+    """
     if not text:
         return ""
     text = unescape(unescape(text[:MAX_TITLE_CHARACTERS]))
-    return _WHITESPACE.sub(" ", _TAG.sub(" ", text)).strip()
+    return _WHITESPACE_PATTERN.sub(" ", _TAG_PATTERN.sub(" ", text)).strip()
 
 
 def _xml_parser(*, recover: bool, encoding: str | None = None) -> etree.XMLParser:
@@ -133,28 +146,31 @@ def _xml_parser(*, recover: bool, encoding: str | None = None) -> etree.XMLParse
 
 
 def _parse_broken_xml(body: bytes, charset: str | None) -> etree._Element | None:
-    source_start = _SOURCE_START.search(body)
-    if source_start and not _HTML.search(body, 0, source_start.start()):
+    """Returns the root element of XML with syntax errors, or None if it has no elements."""
+    source_start = _SOURCE_START_PATTERN.search(body)
+    if source_start and not _HTML_START_PATTERN.search(body, 0, source_start.start()):
         body = body[source_start.start() :]
-    text = _decode(body, charset)
+    text = _decode_xml(body, charset)
     start = text.find("<")
     if start < 0:
         return None
-    text = _XML_DECLARATION.sub("", text[start:])
-    text = _CONTROL_CHARACTERS.sub("", _HTML_ENTITY.sub(lambda match: unescape(match.group(0)), text))
-    text = _SURROGATES.sub(_join_surrogates, text)
+    text = _XML_DECLARATION_PATTERN.sub("", text[start:])
+    text = _CONTROL_CHARACTER_PATTERN.sub("", _HTML_ENTITY_PATTERN.sub(lambda match: unescape(match.group(0)), text))
+    text = _SURROGATE_REFERENCES_PATTERN.sub(_joined_surrogates, text)
     root: etree._Element | None = etree.fromstring(text.encode(), _xml_parser(recover=True, encoding="utf-8"))
     return root
 
 
-def _join_surrogates(match: re.Match[str]) -> str:
+def _joined_surrogates(match: re.Match[str]) -> str:
+    """Returns the characters of matched surrogate references; a lone surrogate becomes U+FFFD."""
     numbers = re.findall(r"#(x?)(\w+)", match.group(0))
     surrogates = "".join(chr(int(number, 16 if hexadecimal else 10) & 0xFFFF) for hexadecimal, number in numbers)
     return surrogates.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _decode(body: bytes, charset: str | None) -> str:
-    declared = _DECLARED_ENCODING.match(body)
+def _decode_xml(body: bytes, charset: str | None) -> str:
+    """Decodes XML: by its declared encoding, else ``charset``, else UTF-8; at last with replacement characters."""
+    declared = _DECLARED_ENCODING_PATTERN.match(body)
     for encoding in (declared and declared.group(1).decode(), charset, "utf-8"):
         if codec := _codec_name(encoding):
             try:
@@ -165,19 +181,22 @@ def _decode(body: bytes, charset: str | None) -> str:
 
 
 def _codec_name(encoding: str | None) -> str | None:
-    """Returns a name that both Python and libxml2 know, or None when ``encoding`` is no text encoding."""
+    """Returns Python's name of a text encoding, or None if ``encoding`` is empty, unknown or not a text encoding."""
     if not encoding:
         return None
     try:
         info = codecs.lookup({"gb2312": "gb18030", "gbk": "gb18030"}.get(encoding.lower(), encoding))
-        "a".encode(info.name)  # raises for codecs that do not encode text, such as hex and rot13
+        "a".encode(info.name)  # raises an error for codecs that are not text encodings, such as hex and rot13
     except (LookupError, TypeError, ValueError):
         return None
     return info.name
 
 
 def _utf8_or_none(body: bytes) -> str | None:
-    """Returns "utf-8" for a UTF-8 body; otherwise None, and libxml2 uses the encoding that the page declares."""
+    """Returns "utf-8" if the body is valid UTF-8, else None.
+
+    With None as encoding, libxml2 uses the encoding that the page declares.
+    """
     try:
         body.decode()
     except UnicodeDecodeError:

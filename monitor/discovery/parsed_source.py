@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from monitor.models import Candidate
 
-MAX_CANDIDATES = 5000  # candidates kept of one source: the newest
-_LATEST_TIME = datetime.max.replace(tzinfo=UTC)
+MAX_CANDIDATES_PER_SOURCE = 5000  # if a source offers more, the newest are kept
+_LATEST_TIME = datetime.max.replace(tzinfo=UTC)  # sort key of undated candidates, which count as the newest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,27 +21,27 @@ class ChildSitemap:
     """A sitemap that a sitemap index names."""
 
     url: str
-    fresh: bool  # changed recently, or without a date of change
+    is_fresh: bool  # True if the index gives a recent change date or none
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ParsedSource:
-    """What one source offers: ``offered`` counts all entries, ``candidates`` holds those with a URL."""
+    """The parsed contents of one source: candidates of a feed, sitemap or section, or children of a sitemap index."""
 
     candidates: tuple[Candidate, ...] = ()
-    children: tuple[ChildSitemap, ...] = ()
-    offered: int = 0
-    ttl: timedelta | None = None  # how long the publisher says the source stays unchanged
-    news: bool = False  # the source is a sitemap in the news format
-    note: str = ""  # a remark for the operator
+    child_sitemaps: tuple[ChildSitemap, ...] = ()
+    offered: int = 0  # number of the source's entries, including those that are no candidates
+    ttl: timedelta | None = None  # for which the publisher declares the source unchanged
+    is_news_sitemap: bool = False  # True for a sitemap in Google's news format
+    note: str = ""  # a remark for the operator, such as that entries were skipped
 
 
 def newest_candidates(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """Returns the candidates in their order; of more than `MAX_CANDIDATES`, the undated and the newest.
+    """Returns all candidates in their order, or if there are too many, the first `MAX_CANDIDATES_PER_SOURCE` by date.
 
-    Some sources list the oldest entries first, so cutting by position would lose the news.
+    Sorts undated candidates first, then the newest: some sources list the oldest entries first.
     """
-    if len(candidates) <= MAX_CANDIDATES:
+    if len(candidates) <= MAX_CANDIDATES_PER_SOURCE:
         return tuple(candidates)
     newest_first = sorted(candidates, key=lambda candidate: candidate.published_at or _LATEST_TIME, reverse=True)
-    return tuple(newest_first[:MAX_CANDIDATES])
+    return tuple(newest_first[:MAX_CANDIDATES_PER_SOURCE])

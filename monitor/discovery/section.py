@@ -1,4 +1,4 @@
-"""Parse a section page or home page into candidates: its links that look like stories."""
+"""Parses a section page or home page into candidates: the links on the page that look like stories."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urldefrag, urljoin
 
 from monitor.discovery import markup
-from monitor.discovery.parsed_source import MAX_CANDIDATES, ParsedSource
+from monitor.discovery.parsed_source import MAX_CANDIDATES_PER_SOURCE, ParsedSource
 from monitor.discovery.url_rules import OutletScope, looks_like_article
 from monitor.errors import FetchError
+from monitor.failures import FailureKind
 from monitor.models import Candidate
-from monitor.urls import is_route
+from monitor.urls import is_page_fragment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
     from monitor.config.schema import Outlet
 
-MAX_LINKS = 20_000  # <a> elements read of one page
-MAX_LINK_LENGTH = 2000  # characters; a longer link is skipped
+MAX_LINKS_PER_PAGE = 20_000  # <a> elements that are read; further ones are ignored
+MAX_LINK_LENGTH = 2000  # characters; a longer URL is skipped
 _MENU_TAGS = frozenset({"nav", "footer"})
 
 
@@ -33,20 +34,21 @@ def parse_section(
     charset: str | None = None,
     is_article: Callable[[str, str], bool] = looks_like_article,
 ) -> ParsedSource:
-    """Returns the links of a page that lead to the outlet's own stories, in page order, each URL once.
+    """Returns a page's links to the outlet's own stories as candidates, in page order, each URL once.
 
-    ``is_article`` decides from a link's URL and text.  Raises FetchError (kind malformed) when the page is empty.
+    ``is_article(url, text)`` returns True if a link with this URL and text leads to a story.  Raises FetchError (kind
+    malformed) if the page is empty.
     """
     root = markup.parse_html(body, charset=charset)
     if root is None:
-        raise FetchError("the page is empty", kind="malformed")
+        raise FetchError("the page is empty", kind=FailureKind.MALFORMED)
     scope, titles = OutletScope(outlet), dict[str, str]()
     for link, text in page_links(root, url):
         if link not in scope:
             continue
         if len(text) > len(titles.get(link, "")) or link not in titles:
-            titles[link] = text  # the link around the picture has no text, the one around the headline has
-        if len(titles) >= MAX_CANDIDATES:
+            titles[link] = text  # a story's picture and headline link to the same URL; only the headline has text
+        if len(titles) >= MAX_CANDIDATES_PER_SOURCE:
             break
     candidates = [
         Candidate(url=link, outlet=outlet.name, source=url, title=title)
@@ -57,17 +59,17 @@ def parse_section(
 
 
 def page_links(root: HtmlElement, url: str, *, include_menus: bool = False) -> Iterator[tuple[str, str]]:
-    """Yields the absolute http(s) URLs that a page links to, each with its link text.
+    """Yields (absolute URL, link text) for every http(s) link of a page; a URL may occur several times.
 
-    ``include_menus`` adds the links inside <nav> and <footer>.
+    Skips links inside <nav> and <footer> unless ``include_menus``.
     """
     base = next((element.get("href") for element in root.iter("base") if element.get("href")), None)
     base = markup.resolve_url(url, base) or url
-    for element in islice(root.iter("a"), MAX_LINKS):
+    for element in islice(root.iter("a"), MAX_LINKS_PER_PAGE):
         href = (element.get("href") or "").strip()
         if (
             not href
-            or (href[0] == "#" and not is_route(href[1:]))
+            or (href[0] == "#" and not is_page_fragment(href[1:]))
             or href.startswith(("javascript:", "mailto:", "tel:", "data:"))
         ):
             continue
@@ -77,7 +79,7 @@ def page_links(root: HtmlElement, url: str, *, include_menus: bool = False) -> I
             link, fragment = urldefrag(urljoin(base, href))
         except ValueError:  # malformed, such as "http://["
             continue
-        if is_route(fragment):
+        if is_page_fragment(fragment):
             link = f"{link}#{fragment}"
         if link.startswith(("http://", "https://")) and len(link) <= MAX_LINK_LENGTH:
             yield link, markup.plain_text(element.get("title") or element.text_content())

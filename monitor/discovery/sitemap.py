@@ -1,4 +1,4 @@
-"""Parse sitemaps, sitemap indexes and news sitemaps, compressed or not, into candidates."""
+"""Parses sitemaps, news sitemaps and sitemap indexes, with or without gzip compression."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 from monitor.discovery import markup
 from monitor.discovery.feed_dates import parse_time
-from monitor.discovery.parsed_source import MAX_CANDIDATES, ChildSitemap, ParsedSource
+from monitor.discovery.parsed_source import MAX_CANDIDATES_PER_SOURCE, ChildSitemap, ParsedSource
 from monitor.errors import FetchError
+from monitor.failures import FailureKind
 from monitor.models import Candidate
 
 if TYPE_CHECKING:
@@ -18,23 +19,24 @@ if TYPE_CHECKING:
 
     from lxml import etree
 
-MAX_UNDATED_ENTRIES = 500  # a sitemap with more undated entries is an archive, not news
-_NEWS_TAGS = frozenset({"publication_date", "title", "language"})
-_NEWS_PATH = re.compile(r"news|latest|recent", re.IGNORECASE)
+MAX_UNDATED_ENTRIES = 500  # a sitemap with more undated entries counts as an archive, and they are skipped
+_NEWS_ELEMENT_NAMES = frozenset({"publication_date", "title", "language"})  # children of <news:news> that are read
+_NEWS_PATH_PATTERN = re.compile(r"news|latest|recent", re.IGNORECASE)
 
 
 def parse_sitemap(body: bytes, *, url: str, outlet: str, since: datetime, charset: str | None = None) -> ParsedSource:
-    """Returns a sitemap's candidates dated ``since`` or later (or undated, in a short one), or an index's children.
+    """Returns a sitemap's candidates that are dated ``since`` or later or undated, or a sitemap index's child sitemaps.
 
-    Raises FetchError: kind malformed when ``body`` is not a sitemap, too-large when it decompresses to more than 50 MB.
+    Skips undated entries if there are more than `MAX_UNDATED_ENTRIES`, except in a news sitemap.  Raises FetchError:
+    kind MALFORMED if ``body`` is not a sitemap, TOO_LARGE if its decompressed size exceeds 50 MB.
     """
-    root = markup.parse_xml(markup.decompress(body), charset=charset)
+    root = markup.parse_xml(markup.decompress_gzip(body), charset=charset)
     root_tag = markup.local_name(root).lower()
     if root_tag == "sitemapindex":
-        return _parse_index(root, url, since)
+        return _parse_sitemap_index(root, url, since)
     if root_tag != "urlset":
         document = "an HTML page" if root_tag == "html" else f"XML of another kind (<{root_tag[:40]}>)"
-        raise FetchError(f"{document}, not a sitemap", kind="malformed")
+        raise FetchError(f"{document}, not a sitemap", kind=FailureKind.MALFORMED)
     dated: list[tuple[datetime, Candidate]] = []
     undated: list[Candidate] = []
     offered, news = 0, False
@@ -42,7 +44,7 @@ def parse_sitemap(body: bytes, *, url: str, outlet: str, since: datetime, charse
         if markup.local_name(element) != "url":
             continue
         offered += 1
-        candidate, entry_time, is_news = _parse_entry(element, url, outlet)
+        candidate, entry_time, is_news = _parse_url_element(element, url, outlet)
         news = news or is_news
         if candidate is None:
             continue
@@ -56,14 +58,14 @@ def parse_sitemap(body: bytes, *, url: str, outlet: str, since: datetime, charse
         note = f"{len(undated)} entries without a date skipped: name a news sitemap, a feed or sections instead"
         undated = []
     return ParsedSource(
-        candidates=(*(candidate for _, candidate in dated), *undated)[:MAX_CANDIDATES],
+        candidates=(*(candidate for _, candidate in dated), *undated)[:MAX_CANDIDATES_PER_SOURCE],
         offered=offered,
-        news=news,
+        is_news_sitemap=news,
         note=note,
     )
 
 
-def _parse_index(root: etree._Element, url: str, since: datetime) -> ParsedSource:
+def _parse_sitemap_index(root: etree._Element, url: str, since: datetime) -> ParsedSource:
     ranked: list[tuple[bool, float, ChildSitemap]] = []
     for element in root:
         if markup.local_name(element) != "sitemap":
@@ -73,23 +75,29 @@ def _parse_index(root: etree._Element, url: str, since: datetime) -> ParsedSourc
         changed_at = parse_time(texts.get("lastmod"), lenient=False)
         if child_url is None:
             continue
-        child_sitemap = ChildSitemap(url=child_url, fresh=changed_at is None or changed_at >= since)
-        is_news = bool(_NEWS_PATH.search(urlsplit(child_url).path))
+        child_sitemap = ChildSitemap(url=child_url, is_fresh=changed_at is None or changed_at >= since)
+        is_news = bool(_NEWS_PATH_PATTERN.search(urlsplit(child_url).path))
         ranked.append((is_news, changed_at.timestamp() if changed_at else 0.0, child_sitemap))
-    ranked.sort(key=itemgetter(0, 1), reverse=True)  # news first, then the most recently changed
-    return ParsedSource(children=tuple(child_sitemap for _, _, child_sitemap in ranked), offered=len(ranked))
+    ranked.sort(key=itemgetter(0, 1), reverse=True)  # news sitemaps first, each group by latest change
+    return ParsedSource(child_sitemaps=tuple(child_sitemap for _, _, child_sitemap in ranked), offered=len(ranked))
 
 
-def _parse_entry(element: etree._Element, source: str, outlet: str) -> tuple[Candidate | None, datetime | None, bool]:
-    """Returns the candidate, the time of its publication or else of its last change, and whether it is news."""
+def _parse_url_element(
+    element: etree._Element, source: str, outlet: str
+) -> tuple[Candidate | None, datetime | None, bool]:
+    """Parses a <url> element.  Returns (candidate, time, True if the element contains <news:news>).
+
+    The candidate is None without a URL.  The time is that of publication, else that of the last change, else None.
+    """
     texts: dict[str, str] = {}
     news = False
     for child in element:
         tag = markup.local_name(child)
         if tag == "news":
             news = True
-            for news_element in child.iter():  # by local name: sites write the namespace in many ways
-                if (news_tag := markup.local_name(news_element)) in _NEWS_TAGS:
+            # Compares local names, because sites write the news namespace in different ways.
+            for news_element in child.iter():
+                if (news_tag := markup.local_name(news_element)) in _NEWS_ELEMENT_NAMES:
                     texts[f"news-{news_tag}"] = (news_element.text or "").strip()
         elif tag in {"loc", "lastmod"}:
             texts[tag] = (child.text or "").strip()

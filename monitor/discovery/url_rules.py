@@ -1,4 +1,4 @@
-"""Rules that need only a URL: which outlet it belongs to, whether it looks like a story, and which day it names."""
+"""Rules on URLs: which outlet a URL belongs to, whether it looks like a story, which date its path contains."""
 
 # ruff: noqa: SIM905  long word lists are easier to read as text
 
@@ -9,26 +9,26 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from monitor.urls import is_route, site
+from monitor.urls import is_page_fragment, registrable_domain
 
 if TYPE_CHECKING:
     from monitor.config.schema import Outlet
 
-MIN_SLUG_WORDS = 5  # a last path segment with as many words is a headline
-MIN_HEADLINE_WORDS = 5  # a link text with as many words is a headline, not a menu entry
-MIN_HEADLINE_IDEOGRAPHS = 8  # the same for scripts that do not separate words
+MIN_SLUG_WORDS = 5  # a last path segment with at least as many words counts as a story's headline
+MIN_HEADLINE_WORDS = 5  # a link text with at least as many words counts as a headline, not as a menu entry
+MIN_HEADLINE_IDEOGRAPHS = 8  # the same for Chinese, Japanese and Korean link texts, in characters
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_FILE_ENDING = re.compile(
+_NON_PAGE_FILE_PATTERN = re.compile(
     r"\.(?:jpe?g|png|gif|webp|svg|ico|css|js|json|xml|rss|atom|pdf|docx?|xlsx?|pptx?|zip|gz|rar|mp3|m4a|mp4|m3u8|avi|mov|webm)$",
     re.IGNORECASE,
 )
-# Full path segments: no page below one of these is a story.
+# Path segments (compared in full) that occur in no story's URL: a page below such a folder is never a story.
 _SERVICE_SEGMENTS = frozenset(
     """
     login signin sign-in register account subscribe cart wp-admin wp-login.php wp-content amp-stories
     """.split()
 )
-# Full path segments of pages that list stories or serve readers.
+# Path segments (compared in full) of pages that list stories or offer services, such as login and contact.
 _NON_STORY_SEGMENTS = _SERVICE_SEGMENTS | frozenset(
     """
     tag tags author authors autor auteur about about-us contact contacts subscription subscriptions newsletter
@@ -36,27 +36,27 @@ _NON_STORY_SEGMENTS = _SERVICE_SEGMENTS | frozenset(
     imprint impressum datenschutz
     """.split()
 )
-# Full path segments that name a list when they end the path, and a section with stories in it otherwise.
+# Path segments (compared in full): as the last segment they name a list page, before that a section with stories.
 _SECTION_SEGMENTS = frozenset(
     """
     topic topics category categories people jobs careers shop store archive archives podcasts gallery galleries events
     calendar weather games crossword horoscopes obituaries comments
     """.split()
 )
-# A full segment, or the start of the last one.  Elsewhere the date may be the subject of the story.
-_DAY_PATH = re.compile(
+# A day as a full path segment, or at the start of the last one.  Elsewhere the date may be the subject of the story.
+_DAY_IN_PATH_PATTERN = re.compile(
     r"/[a-z]?(20\d\d)[/_-]?(0[1-9]|1[0-2])[/_-]?(0[1-9]|[12]\d|3[01])(?=/|$|[^/\d][^/]*$)", re.IGNORECASE
 )
-_MONTH_PATH = re.compile(r"/(20\d\d)/(0?[1-9]|1[0-2])/")
-_LONG_NUMBER = re.compile(r"\d{4,}")
-# A story number: at least four digits, alone or at the end of the segment, that are no year or month.
-_STORY_NUMBER = re.compile(r"(?:.*[-_])?(?!(?:19|20)\d\d(?:\d\d)?(?:\.|$))\d{4,}(?:\.\w{2,5})?")
-_WORD = re.compile(r"[^\W\d_]{2,}")
-_IDEOGRAPH = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_MONTH_IN_PATH_PATTERN = re.compile(r"/(20\d\d)/(0?[1-9]|1[0-2])/")
+_LONG_NUMBER_PATTERN = re.compile(r"\d{4,}")
+# A path segment with a story number: at least four digits, alone or at the end, that are not a year or year and month.
+_STORY_NUMBER_PATTERN = re.compile(r"(?:.*[-_])?(?!(?:19|20)\d\d(?:\d\d)?(?:\.|$))\d{4,}(?:\.\w{2,5})?")
+_WORD_PATTERN = re.compile(r"[^\W\d_]{2,}")
+_IDEOGRAPH_PATTERN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
-def host_of(url: str) -> tuple[str, int] | None:
-    """Returns host and port, or None when the URL is not an http or https one."""
+def host_and_port(url: str) -> tuple[str, int] | None:
+    """Returns the URL's host and port, or None if the URL is malformed, has no host, or is not http or https."""
     try:
         parts = urlsplit(url)
         port = parts.port or _DEFAULT_PORTS[parts.scheme]
@@ -66,73 +66,81 @@ def host_of(url: str) -> tuple[str, int] | None:
 
 
 class OutletScope:
-    """The URLs that belong to an outlet: those on its site and its sections' sites, subdomains included, and ``hosts``.
+    """The set of URLs that belong to an outlet; test with ``url in scope``.
 
-    Hosts without a registrable domain (IP addresses, names of a local network) must have the same port, too.
+    Contains the URLs with the registrable domain (example.co.uk) of the outlet's URL, its sections or its ``hosts``,
+    subdomains included.  A host without a registrable domain (an IP address, a local name) must have the same port.
     """
 
     def __init__(self, outlet: Outlet) -> None:
         hosts = (f"http://{host}/" for host in outlet.hosts)
-        self._sites = {site(url) for url in (outlet.url, *outlet.sections, *hosts)} - {""}
+        self._sites = {registrable_domain(url) for url in (outlet.url, *outlet.sections, *hosts)} - {""}
 
     def __contains__(self, url: str) -> bool:
-        return host_of(url) is not None and site(url) in self._sites
+        return host_and_port(url) is not None and registrable_domain(url) in self._sites
 
 
 def cannot_be_article(url: str) -> bool:
-    """Returns True for a home page, a file that is not a page, and a page that lists, sells or serves."""
+    """Returns True if the URL counts as no story: a home page, a file such as a picture, a list or a service page.
+
+    Stricter than `cannot_be_feed_story`: a folder such as /tag/ in the path excludes the URL, and a folder such as
+    /events/ excludes it unless the last path segment looks like a headline or has a story number.
+    """
     if cannot_be_feed_story(url):
         return True
-    *folders, last = _segments(url) or [""]
+    *folders, last = _path_segments(url) or [""]
     if not _NON_STORY_SEGMENTS.isdisjoint(folders):
         return True
-    names_story = _STORY_NUMBER.fullmatch(last) or len(_WORD.findall(last)) >= MIN_SLUG_WORDS
+    names_story = _STORY_NUMBER_PATTERN.fullmatch(last) or len(_WORD_PATTERN.findall(last)) >= MIN_SLUG_WORDS
     return not names_story and not _SECTION_SEGMENTS.isdisjoint(folders)
 
 
 def cannot_be_feed_story(url: str) -> bool:
-    """Like `cannot_be_article`, for a URL from a feed: the sections in its path do not count against it."""
-    parts, segments = urlsplit(url), _segments(url)
+    """Returns True if a URL from a feed counts as no story: a home page, a file, a list or a service page.
+
+    Unlike `cannot_be_article`, accepts URLs below folders such as /tag/ or /events/.
+    """
+    parts, segments = urlsplit(url), _path_segments(url)
     if not segments:
         return not parts.query
-    if _FILE_ENDING.search(parts.path) or not _SERVICE_SEGMENTS.isdisjoint(segments):
+    if _NON_PAGE_FILE_PATTERN.search(parts.path) or not _SERVICE_SEGMENTS.isdisjoint(segments):
         return True
     return segments[-1] in _NON_STORY_SEGMENTS | _SECTION_SEGMENTS
 
 
-def _segments(url: str) -> list[str]:
-    return [segment for segment in unquote(_path(url)).lower().split("/") if segment]
+def _path_segments(url: str) -> list[str]:
+    return [segment for segment in unquote(_path_and_route(url)).lower().split("/") if segment]
 
 
-def _path(url: str) -> str:
-    """Returns the path, followed by the fragment when that is the route of a single-page application."""
+def _path_and_route(url: str) -> str:
+    """Returns the URL's path, with the fragment appended if the fragment is a route of a single-page application."""
     parts = urlsplit(url)
-    return f"{parts.path}/{parts.fragment.lstrip('!/')}" if is_route(parts.fragment) else parts.path
+    return f"{parts.path}/{parts.fragment.lstrip('!/')}" if is_page_fragment(parts.fragment) else parts.path
 
 
 def looks_like_article(url: str, title: str = "") -> bool:
-    """Returns True when the URL, with the text of a link to it, is more likely a story than a list of stories."""
+    """Returns True if the URL is probably a story, not a list of stories.  ``title`` is the text of a link to it."""
     if cannot_be_article(url):
         return False
     parts = urlsplit(url)
-    path = unquote(_path(url))
+    path = unquote(_path_and_route(url))
     segments = [segment for segment in path.split("/") if segment]
     last = segments[-1] if segments else ""
-    if date_in_path(url) or _LONG_NUMBER.search(last) or re.search(r"\d+\.\w?html?$", last):
+    if date_in_path(url) or _LONG_NUMBER_PATTERN.search(last) or re.search(r"\d+\.\w?html?$", last):
         return True
-    words = len(_WORD.findall(last))
-    if words >= 4 or (words == 3 and len(segments) > 1) or len(_IDEOGRAPH.findall(last)) >= 8:
+    words = len(_WORD_PATTERN.findall(last))
+    if words >= 4 or (words == 3 and len(segments) > 1) or len(_IDEOGRAPH_PATTERN.findall(last)) >= 8:
         return True
-    has_headline = _is_headline(title)
+    has_headline = _is_headline_length(title)
     if re.search(r"(?:^|&)(?:id|p|article|newsid|story)=\w*\d", parts.query, re.IGNORECASE):
         return has_headline
-    return has_headline and (words == 3 or _LONG_NUMBER.search(path) is not None)
+    return has_headline and (words == 3 or _LONG_NUMBER_PATTERN.search(path) is not None)
 
 
 def date_in_path(url: str) -> datetime | None:
-    """Returns the day that the path names, or the first of the month when it names only a month."""
+    """Returns the date in the URL's path (the first day if it is only a month), or None if there is no valid date."""
     path = urlsplit(url).path
-    if match := _DAY_PATH.search(path) or _MONTH_PATH.search(path):
+    if match := _DAY_IN_PATH_PATTERN.search(path) or _MONTH_IN_PATH_PATTERN.search(path):
         year, month, day, *_ = (*(int(part) for part in match.groups()), 1)
         try:
             return datetime(year, month, day, tzinfo=UTC)
@@ -141,6 +149,9 @@ def date_in_path(url: str) -> datetime | None:
     return None
 
 
-def _is_headline(title: str) -> bool:
-    """Returns True when a link text is long enough for a headline; a menu entry is shorter."""
-    return len(_WORD.findall(title)) >= MIN_HEADLINE_WORDS or len(_IDEOGRAPH.findall(title)) >= MIN_HEADLINE_IDEOGRAPHS
+def _is_headline_length(title: str) -> bool:
+    """Returns True if a link text has enough words or ideographs for a headline; a menu entry has fewer."""
+    return (
+        len(_WORD_PATTERN.findall(title)) >= MIN_HEADLINE_WORDS
+        or len(_IDEOGRAPH_PATTERN.findall(title)) >= MIN_HEADLINE_IDEOGRAPHS
+    )

@@ -1,8 +1,8 @@
-"""Keeps the monitor out of the network it runs in (server-side request forgery).
+"""Prevents server-side request forgery: requests to the private network that the monitor runs in.
 
-Allows only http and https, and only public addresses and an outlet's own configured hosts, so that no page, redirect
-or name server leads it to a router, a database or a cloud's metadata service.  `GuardedReactor` checks the address
-that each connection is made to (http_handler.py), so DNS rebinding does not get past it.
+Allows only the schemes http and https, and only public addresses and the hosts that an outlet's configuration names,
+so that no page, redirect or name server can direct a request to a router, a database or a cloud's metadata service.
+`GuardedReactor` checks the address of every connection (http_handler.py), so DNS rebinding has no effect.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from scrapy.exceptions import IgnoreRequest
 from twisted.internet.interfaces import IReactorPluggableNameResolver
 from zope.interface import implementer
 
-from monitor.discovery.url_rules import host_of
+from monitor.discovery.url_rules import host_and_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,45 +26,48 @@ if TYPE_CHECKING:
 
     from monitor.config.schema import Outlet
 
-TRUSTED_HOSTS_KEY = "trusted_hosts"  # request.meta: (host, port) pairs whose address need not be public
-VERIFY_CERTIFICATE_KEY = "verify_certificate"  # request.meta: False accepts any certificate
+TRUSTED_HOSTS_KEY = "trusted_hosts"  # request.meta: (host, port) pairs that may have a private address
+VERIFY_CERTIFICATE_KEY = "verify_certificate"  # request.meta: False if any TLS certificate is accepted
 
-Hosts = frozenset[tuple[str, int]]  # (host, port)
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+TrustedHosts = frozenset[tuple[str, int]]  # (host, port) pairs that may have a private address
+_NAT64_NETWORK = ipaddress.ip_network("64:ff9b::/96")  # IPv6 addresses whose last 32 bits are an IPv4 address
 
 
 class AddressRefused(IgnoreRequest):
-    """The address is neither public nor one of the outlet's own hosts."""
+    """A request was refused: its address is neither public nor configured for the outlet, or its URL is not http(s)."""
 
 
-def is_public(address: str) -> bool:
-    """Returns True for an address of the public internet; an IPv6 address that embeds an IPv4 one is judged by that."""
+def is_public_address(address: str) -> bool:
+    """Returns True if the IP address belongs to the public internet, False for other addresses and for malformed text.
+
+    An IPv6 address that contains an IPv4 address is public if the IPv4 address is.
+    """
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
     if isinstance(ip, ipaddress.IPv6Address):
         embedded = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if embedded is None and ip in _NAT64:
+        if embedded is None and ip in _NAT64_NETWORK:
             embedded = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if embedded is not None:
-            return is_public(str(embedded))
+            return is_public_address(str(embedded))
         if ip.is_site_local:  # deprecated in favour of fc00::/7, but still routed in some networks
             return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
-def trusted_hosts(outlet: Outlet) -> Hosts:
-    """Returns the hosts and ports that the outlet's configuration names."""
+def trusted_hosts(outlet: Outlet) -> TrustedHosts:
+    """Returns (host, port) of each URL in the outlet's configuration, and its ``hosts`` with the ports 80 and 443."""
     urls = (outlet.url, *outlet.feeds, *outlet.sitemaps, *outlet.sections)
     host_urls = (f"{scheme}://{host}/" for host in outlet.hosts for scheme in ("http", "https"))
-    return frozenset(host for url in (*urls, *host_urls) if (host := host_of(url)))
+    return frozenset(host for url in (*urls, *host_urls) if (host := host_and_port(url)))
 
 
 class AddressGuard:
-    """Downloader middleware: refuses requests whose URL alone shows that they may not be sent.
+    """Downloader middleware: refuses requests whose URL is not http(s) or contains a private IP address.
 
-    Requests to addresses that are not public bypass a configured proxy.
+    Allows private addresses of trusted hosts, and sends these requests directly instead of through a configured proxy.
     """
 
     def __init__(self) -> None:
@@ -75,19 +78,22 @@ class AddressGuard:
         return cls()
 
     def process_request(self, request: Request) -> None:
-        host = host_of(request.url)
+        host = host_and_port(request.url)
         if host is None:
             raise AddressRefused(f"not an http or https address: {request.url[:200]}")
-        address = _literal_address(host[0])
-        if address is not None and not is_public(address):
+        address = _spelled_ip_address(host[0])
+        if address is not None and not is_public_address(address):
             if host not in request.meta.get(TRUSTED_HOSTS_KEY, ()):
                 raise AddressRefused(f"{host[0]} is not a public address")
             if self._has_proxy:
                 request.meta["proxy"] = None
 
 
-def _literal_address(host: str) -> str | None:
-    """Returns the IP address that ``host`` spells, also as resolvers accept it (127.1, 0x7f000001); None for a name."""
+def _spelled_ip_address(host: str) -> str | None:
+    """Returns the IP address if ``host`` is one, in any form that resolvers accept (127.1, 0x7f000001), else None.
+
+    Returns 127.0.0.1 for localhost and its subdomains.
+    """
     if host == "localhost" or host.endswith(".localhost"):
         return "127.0.0.1"
     try:
@@ -106,15 +112,18 @@ def _literal_address(host: str) -> str | None:
 
 @implementer(IReactorPluggableNameResolver)
 class GuardedReactor:
-    """A reactor that connects ``host`` only to allowed addresses; Twisted resolves the name before it connects."""
+    """A Twisted reactor for requests to one host: refuses connections to private addresses unless the host is trusted.
+
+    Twisted resolves the host name before it calls `connectTCP`, so `connectTCP` receives the IP address.
+    """
 
     def __init__(self, reactor: Any, host: tuple[str, int], trusted_hosts: Iterable[tuple[str, int]]) -> None:
         self._reactor = reactor
-        self._trusted = host in trusted_hosts
+        self._is_trusted = host in trusted_hosts
         self._host = host[0]
 
     def connectTCP(self, host: str, port: int, *args: Any, **kwargs: Any) -> Any:  # noqa: N802  Twisted's name
-        if not self._trusted and not is_public(host):
+        if not self._is_trusted and not is_public_address(host):
             raise AddressRefused(f"{self._host} leads to {host}, which is not a public address")
         return self._reactor.connectTCP(host, port, *args, **kwargs)
 

@@ -1,4 +1,4 @@
-"""Scrapy's HTTP handler with the address guard on every connection and a bound on the requests under way."""
+"""Scrapy's HTTP download handler, extended to check every connection's address and to limit concurrent requests."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from twisted.web.client import Agent, _StandardEndpointFactory
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
-from monitor.discovery.url_rules import host_of
+from monitor.discovery.url_rules import host_and_port
 from monitor.egress.address_guard import (
     TRUSTED_HOSTS_KEY,
     VERIFY_CERTIFICATE_KEY,
     AddressRefused,
     GuardedReactor,
-    is_public,
+    is_public_address,
 )
 
 if TYPE_CHECKING:
@@ -38,26 +38,26 @@ class CertificateNotTrusted(DownloadFailedError):
     """The server's TLS certificate could not be verified."""
 
 
-class GuardedHandler(http11.HTTP11DownloadHandler):
-    """Handles http and https.  ``MONITOR_CONCURRENCY`` bounds the requests under way."""
+class GuardedHttpHandler(http11.HTTP11DownloadHandler):
+    """Downloads http and https URLs, at most ``MONITOR_CONCURRENCY`` (a Scrapy setting) at the same time."""
 
     lazy = False
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
-        self._slots = asyncio.Semaphore(crawler.settings.getint("MONITOR_CONCURRENCY", 64))
-        if sys.platform in {"darwin", "win32"}:  # there OpenSSL's wheels have no certificate authorities
+        self._request_slots = asyncio.Semaphore(crawler.settings.getint("MONITOR_CONCURRENCY", 64))
+        if sys.platform in {"darwin", "win32"}:  # on these systems OpenSSL finds no certificate authorities
             os.environ.setdefault("SSL_CERT_FILE", certifi.where())
         self._unverified_context_factory = copy(self._contextFactory)
         self._unverified_context_factory._verify_certificates = False  # noqa: SLF001  Scrapy has only one setting for all requests
 
     async def download_request(self, request: Request) -> Response:
         trusted = request.meta.get(TRUSTED_HOSTS_KEY, frozenset())
-        host = host_of(request.url)
+        host = host_and_port(request.url)
         if host is None:
             raise AddressRefused(f"not an http or https address: {request.url[:200]}")
         if request.meta.get("proxy"):
-            await self._check_behind_proxy(host, trusted)
+            await self._check_addresses_for_proxy(host, trusted)
         verify = request.meta.get(VERIFY_CERTIFICATE_KEY, True)
         agent = _GuardedAgent(
             trusted,
@@ -69,32 +69,35 @@ class GuardedHandler(http11.HTTP11DownloadHandler):
             fail_on_dataloss=self._fail_on_dataloss,
             crawler=self._crawler,
         )
-        async with self._slots:
+        async with self._request_slots:
             try:
                 with wrap_twisted_exceptions():
                     response: Response = await maybe_deferred_to_future(agent.download_request(request))
             except DownloadFailedError as error:
-                if fault := _certificate_fault(str(error)):
+                if fault := _certificate_problem(str(error)):
                     message = f"the certificate of {host[0]} {fault}; `verify: false` accepts it"
                     raise CertificateNotTrusted(message) from error
                 raise
         return response
 
-    async def _check_behind_proxy(self, host: tuple[str, int], trusted: frozenset[tuple[str, int]]) -> None:
-        """Resolves the name as the proxy, which makes the connection, will.  Raises AddressRefused."""
+    async def _check_addresses_for_proxy(self, host: tuple[str, int], trusted: frozenset[tuple[str, int]]) -> None:
+        """Resolves the host name for a request through a proxy.  Raises AddressRefused if an address is not public.
+
+        Does nothing for trusted hosts and for names that only the proxy can resolve.
+        """
         if host in trusted:
             return
         try:
             infos = await asyncio.get_running_loop().getaddrinfo(host[0], host[1])
         except OSError:
-            return  # only the proxy can resolve it
+            return  # only the proxy can resolve the name
         for *_, address in infos:
-            if not is_public(str(address[0])):
+            if not is_public_address(str(address[0])):
                 raise AddressRefused(f"{host[0]} leads to {address[0]}, which is not a public address")
 
 
-def _certificate_fault(message: str) -> str:
-    """Returns what is wrong with the certificate, from Twisted's error message; empty for other errors."""
+def _certificate_problem(message: str) -> str:
+    """Returns the TLS certificate's problem according to Twisted's error message; an empty string for other errors."""
     if "certificate verify failed" in message:
         return "is not signed by an authority that is trusted here, or has expired"
     return "is for another name" if "VerificationError" in message or "CertificateError" in message else ""
@@ -112,22 +115,27 @@ class _GuardedAgent(http11._ScrapyAgent):  # noqa: SLF001  Scrapy has no hook he
 
         bind = normalize_bind_address(self._bindAddress)
         endpoints = _GuardedEndpointFactory(reactor, self._trusted, self._contextFactory, timeout, bind)
-        agent: _PooledAgent = _PooledAgent.usingEndpointFactory(  # type: ignore[no-untyped-call]  # Twisted's
+        agent: _KeyedPoolAgent = _KeyedPoolAgent.usingEndpointFactory(  # type: ignore[no-untyped-call]  # Twisted's
             reactor, endpoints, self._pool
         )
-        # An outlet must not reuse a connection of another one that it may not open itself.
+        # Outlets share pooled connections only if both may open them: same trust in the host, same certificate check.
         verified = request.meta.get(VERIFY_CERTIFICATE_KEY, True)
-        agent.key = (bind, host_of(request.url) in self._trusted, verified, urlparse_cached(request).scheme)
+        agent.extra_pool_key = (
+            bind,
+            host_and_port(request.url) in self._trusted,
+            verified,
+            urlparse_cached(request).scheme,
+        )
         return agent
 
 
-class _PooledAgent(Agent):
-    """Adds ``key`` to the key of the connection pool."""
+class _KeyedPoolAgent(Agent):
+    """A Twisted agent that reuses a pooled connection only of an agent with the same `extra_pool_key`."""
 
-    key: tuple[Any, ...] = ()
+    extra_pool_key: tuple[Any, ...] = ()
 
     def _requestWithEndpoint(self, key: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N802  Twisted's name
-        return super()._requestWithEndpoint((*key, *self.key), *args, **kwargs)
+        return super()._requestWithEndpoint((*key, *self.extra_pool_key), *args, **kwargs)
 
 
 @implementer(IAgentEndpointFactory)

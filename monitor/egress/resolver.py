@@ -1,4 +1,7 @@
-"""A name resolver whose cache expires: the entries of Scrapy's own never do, and a monitor runs for months."""
+"""A DNS resolver whose cache entries expire.
+
+The cache of Scrapy's resolver never expires, which is too long for a process that runs for months.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
-CACHE_SECONDS = 300.0
+CACHE_LIFETIME_SECONDS = 300.0
 MAX_CACHED_NAMES = 10_000
 
 
 @implementer(IHostnameResolver)
 class ExpiringResolver:
-    """The system's resolver (IPv4 and IPv6) with a cache of CACHE_SECONDS."""
+    """The system's resolver (IPv4 and IPv6); caches the addresses of a host name for `CACHE_LIFETIME_SECONDS`."""
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
-        self._system: Any = reactor.nameResolver
+        self._system_resolver: Any = reactor.nameResolver
         self._cache: OrderedDict[str, tuple[float, list[Any]]] = OrderedDict()
 
     @classmethod
@@ -51,19 +54,19 @@ class ExpiringResolver:
                 resolutionReceiver.addressResolved(attr.evolve(address, port=portNumber))
             resolutionReceiver.resolutionComplete()
             return resolution
-        listener = _CachingReceiver(resolutionReceiver, lambda addresses: self._store(hostName, addresses))
-        return self._system.resolveHostName(listener, hostName, portNumber, addressTypes, transportSemantics)
+        listener = _CollectingReceiver(resolutionReceiver, lambda addresses: self._cache_addresses(hostName, addresses))
+        return self._system_resolver.resolveHostName(listener, hostName, portNumber, addressTypes, transportSemantics)
 
-    def _store(self, name: str, addresses: list[Any]) -> None:
-        self._cache[name] = (monotonic() + CACHE_SECONDS, addresses)
+    def _cache_addresses(self, name: str, addresses: list[Any]) -> None:
+        self._cache[name] = (monotonic() + CACHE_LIFETIME_SECONDS, addresses)
         self._cache.move_to_end(name)
         while len(self._cache) > MAX_CACHED_NAMES:
             self._cache.popitem(last=False)
 
 
 @implementer(IResolutionReceiver)
-class _CachingReceiver:
-    """Passes a resolution on to ``receiver`` and its addresses, if there are any, to ``on_complete``."""
+class _CollectingReceiver:
+    """Forwards all events to ``receiver``; at the end calls ``on_complete`` with the resolved addresses, if any."""
 
     def __init__(self, receiver: Any, on_complete: Any) -> None:
         self._receiver, self._on_complete, self._addresses = receiver, on_complete, list[Any]()

@@ -1,7 +1,7 @@
 """Extracts articles from fetched pages; the only package that uses trafilatura.
 
-`Extractor` reads pages in worker processes; `read` reads one in the calling process.  Heavy imports are deferred until
-the first page.
+`Extractor` extracts pages in worker processes; `extract_article` extracts one page in the calling process.  The
+extraction libraries are imported with the first page.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ from monitor.extract.pool import Extractor
 if TYPE_CHECKING:
     from monitor.models import Article, NotArticle, Page
 
-__all__ = ["ExtractionOptions", "Extractor", "read"]
+__all__ = ["ExtractionOptions", "Extractor", "extract_article"]
 
 
-def read(page: Page, options: ExtractionOptions) -> Article | NotArticle:
-    """Extracts a page in this process, without limits: a hostile page may hang, use much memory or raise anything."""
+def extract_article(page: Page, options: ExtractionOptions) -> Article | NotArticle:
+    """Returns the page's article, or the kind of a page without one; runs in the calling process.
+
+    Time and memory are not limited: a hostile page may hang, exhaust the memory, or raise any exception.
+    """
     from monitor.extract import pipeline
 
     return pipeline.extract_article(page, options)

@@ -34,6 +34,9 @@ _INLINE_TAGS = frozenset(
     "a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd label mark meter nobr q ruby s"
     " samp small span strike strong sub sup time tt u var wbr amp-img picture center-span o:p".split()
 )
+_EMPTY_TAGS = frozenset({"br", "hr", "img"})
+_COUNTED_TAGS = frozenset({"a", "b", "strong"})  # links and bold text
+_HIDING_ATTRIBUTES = frozenset({"style", "hidden", "aria-hidden"})
 _MAX_HIDDEN_INLINE_CHARACTERS = 60  # of hidden words in a sentence, meant for screen readers
 MIN_CAPTION_CHARACTERS = 25  # shorter alt texts and blocks are not compared as captions
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
@@ -55,7 +58,7 @@ class Node:
     tag: str
     class_and_id: str
     markup_regions: int  # regions that its tag and its names declare
-    own_regions: int  # the declared regions that are trusted, see `body.resolve_regions`
+    own_regions: int  # the declared regions that are trusted, see `body.clear_misnamed_regions`
     region: int  # all regions that it stands in, its own included
     element: HtmlElement
     depth: int
@@ -171,168 +174,233 @@ def fold_letters(text: str) -> str:
     return _NOT_LETTERS.sub("", text).casefold()
 
 
-def _is_inline(element: HtmlElement, tag: str) -> bool:
-    """Returns True for an inline element: by its tag, or a button or custom element within a line of text."""
-    if tag in _INLINE_TAGS:
+def parse_layout(root: HtmlElement, max_blocks: int = MAX_BLOCKS) -> Layout:
+    """Returns the page's blocks and block elements; stops after ``max_blocks`` blocks."""
+    builder = _LayoutBuilder(max_blocks)
+    layout, text = builder.layout, builder.text
+    depth = 0
+    walker = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
+    for event, element in walker:
+        if event == "start":
+            layout.element_count += 1
+            depth += 1
+            layout.max_depth = max(layout.max_depth, depth)
+            if not builder.open_element(element):
+                walker.skip_subtree()
+            if layout.is_truncated:
+                break
+        elif event == "end":
+            depth -= 1
+            builder.close_element(element)
+            if element is not root:
+                text.add(element.tail)
+        else:  # a comment, whose tail is text of the element around it
+            layout.element_count += 1
+            text.add(element.tail)
+    builder.end_block()
+    return layout
+
+
+class _BlockText:
+    """The text of the current block up to now, with the amounts of linked and bold text in it."""
+
+    __slots__ = ("bold_characters", "bold_open", "ends_with_line_break", "linked_characters", "links_open", "pieces")
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []  # the first one is not blank
+        self.ends_with_line_break = False
+        self.linked_characters = self.bold_characters = 0
+        self.links_open = self.bold_open = 0  # number of open elements, which may contain blocks
+
+    def add(self, text: str | None) -> None:
+        if not text:
+            return
+        if text.isspace():
+            if self.pieces:
+                self.pieces.append(text)
+            return
+        self.pieces.append(text)
+        self.ends_with_line_break = False
+        if self.links_open:
+            self.linked_characters += len(text)
+        if self.bold_open:
+            self.bold_characters += len(text)
+
+    def add_line_break(self) -> None:
+        self.pieces.append("\x00")
+        self.ends_with_line_break = True
+
+    def count_open(self, tag: str, change: int) -> None:
+        """Adds ``change`` to the number of open links or of open bold elements."""
+        if tag == "a":
+            self.links_open += change
+        else:
+            self.bold_open += change
+
+    def join(self) -> str:
+        """Returns the text with line breaks as newlines, and any other space as single blanks."""
+        text = "".join(self.pieces)
+        if text.isprintable() and "  " not in text:  # has only single blanks already
+            return text.strip()
+        text = _SPACE.sub(" ", text)
+        if "\x00" in text:
+            text = text.replace(" \x00 ", "\n").replace("\x00 ", "\n").replace(" \x00", "\n").replace("\x00", "\n")
+        return text.strip()
+
+    def clear(self) -> None:
+        self.pieces.clear()
+        self.ends_with_line_break = False
+        self.linked_characters = self.bold_characters = 0
+
+
+class _LayoutBuilder:
+    """Builds a layout while the elements of a page open and close."""
+
+    __slots__ = ("layout", "max_blocks", "node_element", "node_index", "open_inline_regions", "skipped_element", "text")
+
+    def __init__(self, max_blocks: int) -> None:
+        self.layout = Layout()
+        self.max_blocks = max_blocks
+        self.text = _BlockText()
+        self.node_index = -1  # of the innermost open block element, in `Layout.nodes`; -1 for none
+        self.node_element: HtmlElement | None = None  # its element
+        self.open_inline_regions: list[tuple[HtmlElement, int]] = []
+        self.skipped_element: HtmlElement | None = None  # the last inline element whose words are hidden
+
+    def open_element(self, element: HtmlElement) -> bool:
+        """Reads an element's start and first text.  Returns False if the content of the element is to be skipped."""
+        tag = element.tag
+        if tag in _SKIPPED_TAGS:
+            return False
+        if tag in _EMPTY_TAGS:
+            self._add_empty_element(element, tag)
+            return True
+        class_and_id, own_regions = _names_and_regions(element, tag)
+        if tag in _INLINE_TAGS or _is_inline_by_context(element, tag):
+            if own_regions and not self._open_inline_regions(element, tag, own_regions):
+                return False
+            if tag in _COUNTED_TAGS:
+                self.text.count_open(tag, 1)
+        elif not self._open_node(element, tag, class_and_id, own_regions):
+            return False
+        self.text.add(element.text)
         return True
+
+    def close_element(self, element: HtmlElement) -> None:
+        if element is self.node_element:
+            self._close_node()
+        elif element is not self.skipped_element:
+            if element.tag in _COUNTED_TAGS:
+                self.text.count_open(element.tag, -1)
+            if self.open_inline_regions and self.open_inline_regions[-1][0] is element:
+                self.open_inline_regions.pop()
+
+    def end_block(self) -> None:
+        """Adds the text up to now to the layout as a block, unless it is blank."""
+        if not self.text.pieces:
+            return
+        text = self.text.join()
+        if text:
+            self._append_block(text)
+        self.text.clear()
+
+    def _add_empty_element(self, element: HtmlElement, tag: str) -> None:
+        if tag == "img":
+            alt_text = element.get("alt", "")
+            if len(alt_text) >= MIN_CAPTION_CHARACTERS:
+                self.layout.image_descriptions.append((len(self.layout.blocks), fold_letters(alt_text[:1000])))
+        elif tag == "hr" or self.text.ends_with_line_break:  # a second <br> makes an empty line
+            self.end_block()
+        elif self.text.pieces:
+            self.text.add_line_break()
+
+    def _open_inline_regions(self, element: HtmlElement, tag: str, own_regions: int) -> bool:
+        """Opens the regions of an inline element.  Returns False if it is a few hidden words, which are skipped."""
+        if own_regions & Region.HIDDEN and self.text.pieces and _has_few_words(element):
+            self.skipped_element = element
+            return False
+        if tag in _INLINE_TAGS and tag != "a":
+            self.open_inline_regions.append((element, own_regions))
+        return True
+
+    def _open_node(self, element: HtmlElement, tag: str, class_and_id: str, own_regions: int) -> bool:
+        """Ends the block before a block element and opens its node.  Returns False if there are too many blocks."""
+        self.end_block()
+        layout = self.layout
+        if len(layout.blocks) >= self.max_blocks:
+            layout.is_truncated = True
+            return False
+        outer_node = layout.nodes[self.node_index] if self.node_index >= 0 else None
+        node = Node(
+            parent_index=self.node_index,
+            tag=tag,
+            class_and_id=class_and_id,
+            markup_regions=own_regions,
+            own_regions=own_regions,
+            region=own_regions | ((outer_node.region & _INHERITED_REGIONS) if outer_node else 0),
+            element=element,
+            depth=outer_node.depth + 1 if outer_node else 0,
+        )
+        self.node_index, self.node_element = len(layout.nodes), element
+        layout.nodes.append(node)
+        return True
+
+    def _close_node(self) -> None:
+        self.end_block()
+        nodes = self.layout.nodes
+        self.node_index = nodes[self.node_index].parent_index
+        self.node_element = nodes[self.node_index].element if self.node_index >= 0 else None
+
+    def _append_block(self, text: str) -> None:
+        node = self.layout.nodes[self.node_index] if self.node_index >= 0 else None
+        inline_regions = 0
+        for _, own_regions in self.open_inline_regions:
+            inline_regions |= own_regions
+        self.layout.blocks.append(
+            Block(
+                text=text,
+                node_index=self.node_index,
+                region=(node.region if node else 0) | inline_regions,
+                inline_regions=inline_regions,
+                tag=node.tag if node else "body",
+                linked_characters=min(self.text.linked_characters, len(text)),
+                is_bold=self.text.bold_characters * 10 > len(text) * 9,
+                index=len(self.layout.blocks),
+            )
+        )
+
+
+def _names_and_regions(element: HtmlElement, tag: str) -> tuple[str, int]:
+    """Returns an element's class and id, and the regions that its tag and attributes declare."""
+    class_and_id = role = ""
+    is_hidden = False
+    for name, value in element.items():
+        if name == "class":
+            class_and_id = f"{value} {class_and_id}" if class_and_id else value
+        elif name == "id":
+            class_and_id = f"{class_and_id} {value}" if class_and_id else value
+        elif name == "role" or (name == "itemprop" and not role):
+            role = value
+        elif name in _HIDING_ATTRIBUTES and _hides(name, value):
+            is_hidden = True
+    own_regions = regions(tag, class_and_id, role) if class_and_id or role else TAG_REGIONS.get(tag, 0)
+    return class_and_id, own_regions | Region.HIDDEN if is_hidden else own_regions
+
+
+def _hides(name: str, value: str) -> bool:
+    """Returns True if an attribute, one of `_HIDING_ATTRIBUTES`, hides its element."""
+    if name == "style":
+        return _HIDDEN_STYLE.search(value) is not None
+    return name == "hidden" or value == "true"
+
+
+def _is_inline_by_context(element: HtmlElement, tag: str) -> bool:
+    """Returns True for a button or custom element within a line of text."""
     if (tag != "button" and "-" not in tag) or len(element):
         return False
     parent = element.getparent()
     return parent is not None and (parent.tag in _INLINE_TAGS or parent.tag in {"p", "li", "td", "blockquote"})
 
 
-def parse_layout(root: HtmlElement, max_blocks: int = MAX_BLOCKS) -> Layout:  # noqa: PLR0912, PLR0915  one hot loop
-    """Returns the page's blocks and block elements; stops after ``max_blocks`` blocks."""
-    layout = Layout()
-    nodes, blocks = layout.nodes, layout.blocks
-    current_index = -1
-    pieces: list[str] = []
-    linked_characters = bold_characters = 0
-    links_open = bold_open = 0
-    line_breaks = depth = 0
-    skipped_inline: HtmlElement | None = None  # hidden words in a sentence, meant for screen readers
-    open_inline_regions: list[tuple[HtmlElement, int]] = []
-
-    def flush() -> None:
-        nonlocal linked_characters, bold_characters, line_breaks
-        line_breaks = 0
-        if not pieces:
-            return
-        text = _SPACE.sub(" ", "".join(pieces))
-        if "\x00" in text:
-            text = text.replace(" \x00 ", "\n").replace("\x00 ", "\n").replace(" \x00", "\n").replace("\x00", "\n")
-        text = text.strip()
-        if text:
-            node = nodes[current_index] if current_index >= 0 else None
-            inline_regions = 0
-            for _, opened in open_inline_regions:
-                inline_regions |= opened
-            blocks.append(
-                Block(
-                    text=text,
-                    node_index=current_index,
-                    region=(node.region if node else 0) | inline_regions,
-                    inline_regions=inline_regions,
-                    tag=node.tag if node else "body",
-                    linked_characters=min(linked_characters, len(text)),
-                    is_bold=bold_characters * 10 > len(text) * 9,
-                    index=len(blocks),
-                )
-            )
-        pieces.clear()
-        linked_characters = bold_characters = 0
-
-    def add(text: str | None) -> None:
-        nonlocal linked_characters, bold_characters, line_breaks
-        if not text:
-            return
-        if text.isspace():
-            if pieces:
-                pieces.append(text)
-            return
-        pieces.append(text)
-        line_breaks = 0
-        if links_open:
-            linked_characters += len(text)
-        if bold_open:
-            bold_characters += len(text)
-
-    walker = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
-    for event, element in walker:
-        tag = element.tag
-        if not isinstance(tag, str):  # the text behind a comment belongs to its parent
-            layout.element_count += 1
-            add(element.tail)
-            continue
-        if event == "start":
-            layout.element_count += 1
-            depth += 1
-            layout.max_depth = max(layout.max_depth, depth)
-            if tag in _SKIPPED_TAGS:
-                walker.skip_subtree()
-                continue
-            if tag == "br":
-                line_breaks += 1
-                if line_breaks >= 2:
-                    flush()
-                elif pieces:
-                    pieces.append("\x00")
-                continue
-            if tag == "hr":
-                flush()
-                continue
-            if tag == "img":
-                alt_text = element.get("alt", "")
-                if len(alt_text) >= MIN_CAPTION_CHARACTERS:
-                    layout.image_descriptions.append((len(blocks), fold_letters(alt_text[:1000])))
-                continue
-            class_and_id = role = style = ""
-            is_hidden = False
-            for name, value in element.items():
-                if name == "class":
-                    class_and_id = f"{value} {class_and_id}" if class_and_id else value
-                elif name == "id":
-                    class_and_id = f"{class_and_id} {value}" if class_and_id else value
-                elif name == "role" or (name == "itemprop" and not role):
-                    role = value
-                elif name == "style":
-                    style = value
-                elif name == "hidden" or (name == "aria-hidden" and value == "true"):
-                    is_hidden = True
-            own_regions = regions(tag, class_and_id, role) if class_and_id or role else TAG_REGIONS.get(tag, 0)
-            if is_hidden or (style and _HIDDEN_STYLE.search(style)):
-                own_regions |= Region.HIDDEN
-            if _is_inline(element, tag):
-                if (
-                    own_regions & Region.HIDDEN
-                    and pieces
-                    and sum(map(len, element.itertext())) < _MAX_HIDDEN_INLINE_CHARACTERS
-                ):
-                    skipped_inline = element
-                    walker.skip_subtree()
-                    continue
-                if tag == "a":
-                    links_open += 1
-                elif tag in {"b", "strong"}:
-                    bold_open += 1
-                if own_regions and tag in _INLINE_TAGS and tag != "a":
-                    open_inline_regions.append((element, own_regions))
-            else:
-                flush()
-                if len(blocks) >= max_blocks:
-                    layout.is_truncated = True
-                    break
-                outer_node = nodes[current_index] if current_index >= 0 else None
-                region = own_regions | ((outer_node.region & _INHERITED_REGIONS) if outer_node else 0)
-                nodes.append(
-                    Node(
-                        parent_index=current_index,
-                        tag=tag,
-                        class_and_id=class_and_id,
-                        markup_regions=own_regions,
-                        own_regions=own_regions,
-                        region=region,
-                        element=element,
-                        depth=outer_node.depth + 1 if outer_node else 0,
-                    )
-                )
-                current_index = len(nodes) - 1
-            add(element.text)
-        else:
-            depth -= 1
-            if tag in _SKIPPED_TAGS or tag in {"br", "hr", "img"} or element is skipped_inline:
-                pass
-            elif _is_inline(element, tag):
-                if tag == "a":
-                    links_open -= 1
-                elif tag in {"b", "strong"}:
-                    bold_open -= 1
-                if open_inline_regions and open_inline_regions[-1][0] is element:
-                    open_inline_regions.pop()
-            else:
-                flush()
-                current_index = nodes[current_index].parent_index
-            if element is not root:
-                add(element.tail)
-    flush()
-    return layout
+def _has_few_words(element: HtmlElement) -> bool:
+    return sum(map(len, element.itertext())) < _MAX_HIDDEN_INLINE_CHARACTERS

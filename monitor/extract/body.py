@@ -1,7 +1,8 @@
-"""Chooses the blocks of a page that are the story.
+"""Chooses the blocks of a page that make up the story.
 
-trafilatura finds where the text is.  The blocks' surroundings show which of it is not the story (related stories,
-newsletters, captions) and what it missed (a second container, subheadings).  `trim` then corrects the edges.
+trafilatura gives a first approximation of the text.  The regions of the blocks show which of them are not the story
+(related stories, newsletters, captions) and which were missed (a second container, subheadings).  `trim` then removes
+what does not belong to the story at its beginning and end.
 """
 
 from __future__ import annotations
@@ -18,66 +19,73 @@ from monitor.extract.blocks import (
     fold_letters,
 )
 from monitor.extract.regions import FOREIGN_REGIONS, Region
-from monitor.extract.trim import NO_HINTS, is_list_heading, trim_blocks
+from monitor.extract.trim import NO_HINTS, is_list_heading, trim_to_story
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from monitor.extract.blocks import Block, Layout
-    from monitor.extract.trim import Hints
+    from monitor.extract.trim import StoryHints
 
-_LINE_TAGS = ITEM_TAGS | {"p", "div", "pre"}
-# Share of the story's text above which a foreign region is part of the story, and its name is misleading.
-MISNAMED_REGION_SHARE = 0.35
-MISNAMED_COMMENTS_SHARE = 0.95  # the same for comments, which can be longer than the story
+# Elements that may hold a line of the story where no reference text shows it.
+_TEXT_LINE_TAGS = ITEM_TAGS | {"p", "div", "pre"}
+# A foreign region with a larger share of the trusted text is treated as part of the story: its class name misleads.
+MAX_FOREIGN_REGION_SHARE = 0.35
+MAX_COMMENTS_REGION_SHARE = 0.95  # the same limit for regions of comments, which may be longer than the story
 
 
-def choose_blocks(layout: Layout, reference_text: str, hints: Hints = NO_HINTS) -> list[Block]:
-    """Returns the story's blocks in order.
+def choose_story_blocks(layout: Layout, reference_text: str, hints: StoryHints = NO_HINTS) -> list[Block]:
+    """Returns the story's blocks in document order; empty if the page has no running text.
 
-    ``reference_text`` is the text that trafilatura found or the metadata states; if empty, the markup alone decides.
+    ``reference_text`` is the story's text according to trafilatura or the metadata; if it is empty, only the markup
+    decides.
     """
     blocks = layout.blocks
     weights = [block.weight for block in blocks]
     if not any(weights):
         return []
     reference_letters = fold_letters(reference_text)
-    in_reference_text = _in_reference_text(blocks, reference_text, reference_letters) if reference_letters else None
+    in_reference_text = (
+        _reference_text_membership(blocks, reference_text, reference_letters) if reference_letters else None
+    )
     trusted = [w if in_reference_text is None or in_reference_text[i] else 0.0 for i, w in enumerate(weights)]
-    resolve_regions(layout, trusted, thorough=in_reference_text is not None)
-    captions = _captions(layout, hints)
+    clear_misnamed_regions(layout, trusted, thorough=in_reference_text is not None)
+    captions = _caption_indexes(layout, hints)
     foreign = [
-        i in captions or _is_foreign(block, in_reference_text is not None and in_reference_text[i])
+        i in captions or _is_in_foreign_region(block, in_reference_text is not None and in_reference_text[i])
         for i, block in enumerate(blocks)
     ]
     core = [0.0 if f else w for w, f in zip(trusted, foreign, strict=True)]
     if not any(core):
         core = trusted
-    end = _next_story(layout, core, hints)
+    end = _next_story_index(layout, core, hints)
     foreign[end:] = [True] * len(foreign[end:])
     core[end:] = [0.0] * len(core[end:])
-    container = _container(layout, core, certain=in_reference_text is not None)
-    story_blocks = _select_blocks(layout, container, core, in_reference_text, foreign)
-    return trim_blocks(layout, story_blocks, hints)
+    container = _story_container(layout, core, certain=in_reference_text is not None)
+    story_blocks = _select_story_blocks(layout, container, core, in_reference_text, foreign)
+    return trim_to_story(layout, story_blocks, hints)
 
 
-def _next_story(layout: Layout, core: Sequence[float], hints: Hints) -> int:
-    """Returns the index of the block at which an endless page continues with another story.
+def _next_story_index(layout: Layout, core: Sequence[float], hints: StoryHints) -> int:
+    """Returns the index of the title block at which a page continues with a second story; the block count if none.
 
-    Such a page has a title in an element that holds none of the text so far, and outside of the element around the
-    first title; in a story with sections, that element is around all of their titles.
+    A title begins a second story if it stands in an element that contains no text of the first story, and outside of
+    the element that contains the first title.  (A story with sections has one element that contains all its titles.)
     """
     total = sum(core)
-    text_nodes: set[int] = set()  # the elements around the text so far
-    so_far = 0.0
+    text_nodes: set[int] = set()  # indexes of the elements that contain the running text seen so far
+    seen_weight = 0.0
     title_node, is_title_certain = -1, False
     for block, weight in zip(layout.blocks, core, strict=True):
         if block.tag in {"h1", "h2"} and block.node_index >= 0:
             is_story_title = block.folded_letters == hints.title
-            if so_far <= 60 and (is_story_title or (block.tag == "h1" and not is_title_certain)):
+            if seen_weight <= 60 and (is_story_title or (block.tag == "h1" and not is_title_certain)):
                 title_node, is_title_certain = block.node_index, is_story_title
-            elif title_node >= 0 and so_far > (0.5 if is_story_title else 0.1) * total:
-                article, first_article = _article(layout, block.node_index), _article(layout, title_node)
+            elif title_node >= 0 and seen_weight > (0.5 if is_story_title else 0.1) * total:
+                article, first_article = (
+                    _enclosing_article(layout, block.node_index),
+                    _enclosing_article(layout, title_node),
+                )
                 is_apart = article >= 0 and article not in text_nodes
                 if block.tag == "h1":
                     container = _heading_container(layout, block.node_index)
@@ -94,26 +102,30 @@ def _next_story(layout: Layout, core: Sequence[float], hints: Hints) -> int:
                 if is_apart:
                     return block.index
         if weight:
-            so_far += weight
+            seen_weight += weight
             text_nodes.update(layout.ancestors_or_self(block.node_index))
     return len(layout.blocks)
 
 
-def _article(layout: Layout, node_index: int) -> int:
-    """Returns the index of the nearest <article> around a node, or -1."""
+def _enclosing_article(layout: Layout, node_index: int) -> int:
+    """Returns the index of the innermost <article> that is or contains the node, or -1."""
     return next((index for index in layout.ancestors_or_self(node_index) if layout.nodes[index].tag == "article"), -1)
 
 
 def _heading_container(layout: Layout, heading: int) -> int:
-    """Returns the index of the innermost element around a heading that is no header, or -1."""
+    """Returns the index of the innermost element that contains a heading, other than <header> and <hgroup>, or -1."""
     outer = layout.ancestors_or_self(heading)[1:]
     return next((index for index in outer if layout.nodes[index].tag not in {"header", "hgroup"}), -1)
 
 
-def _is_foreign(block: Block, is_in_reference_text: bool) -> bool:
+def _is_in_foreign_region(block: Block, is_in_reference_text: bool) -> bool:
+    """Returns True if the block is in a region whose text is not the story's.
+
+    Regions that the reference text proves wrong do not count: hidden text, and captions of tables.
+    """
     foreign_regions = block.region & FOREIGN_REGIONS
     if block.region & Region.QUOTE:
-        foreign_regions &= ~Region.SHARE  # posts of social networks
+        foreign_regions &= ~Region.SHARE  # quoted posts of social networks carry class names such as "twitter"
     if is_in_reference_text:
         foreign_regions &= ~Region.HIDDEN
         if block.region & Region.TABLE:
@@ -121,8 +133,8 @@ def _is_foreign(block: Block, is_in_reference_text: bool) -> bool:
     return bool(foreign_regions)
 
 
-def _captions(layout: Layout, hints: Hints) -> set[int]:
-    """Returns the indexes of the blocks next to an image that repeat its alt text."""
+def _caption_indexes(layout: Layout, hints: StoryHints) -> set[int]:
+    """Returns the indexes of the blocks beside an image of which the block's or the alt text begins with the other."""
     captions: set[int] = set()
     for index, alt_text in layout.image_descriptions:
         for block in layout.blocks[max(0, index - 1) : index + 3]:
@@ -138,8 +150,11 @@ def _captions(layout: Layout, hints: Hints) -> set[int]:
     return captions
 
 
-def _in_reference_text(blocks: Sequence[Block], reference_text: str, reference_letters: str) -> list[bool]:
-    """Returns for each block whether the reference text holds it: a long block anywhere, a short one as a line."""
+def _reference_text_membership(blocks: Sequence[Block], reference_text: str, reference_letters: str) -> list[bool]:
+    """Returns one boolean per block: True if the reference text contains the block.
+
+    A block of more than 24 letters may occur anywhere in the text; a shorter one must be a line of its own.
+    """
     lines = {fold_letters(line.lstrip("- |")) for line in reference_text.replace("|", "\n").split("\n")}
     return [
         bool(b.folded_letters)
@@ -148,11 +163,12 @@ def _in_reference_text(blocks: Sequence[Block], reference_text: str, reference_l
     ]
 
 
-def resolve_regions(layout: Layout, weights: Sequence[float], *, thorough: bool) -> None:
-    """Removes foreign regions that hold a large part of the text, because class names can be misleading.
+def clear_misnamed_regions(layout: Layout, weights: Sequence[float], *, thorough: bool) -> None:
+    """Clears the foreign regions of elements that hold most of the story, because their class names mislead.
 
-    ``weights`` are the blocks' weights as far as they are trusted.  ``thorough`` also removes a kind of region that
-    holds so much text in all its elements together.
+    ``weights`` holds the weight of each block, or 0 for a block that may not be the story.  Elements with equal class,
+    id and regions are judged by their total weight.  ``thorough`` also clears a region that holds as much text in all
+    elements of the page together.  Updates ``own_regions`` and ``region`` of nodes and blocks.
     """
     nodes = layout.nodes
     for node in nodes:
@@ -166,28 +182,31 @@ def resolve_regions(layout: Layout, weights: Sequence[float], *, thorough: bool)
                 weight_by_name.get((node.class_and_id, node.own_regions), 0.0) + weight
             )
     for node in nodes:
-        max_share = MISNAMED_COMMENTS_SHARE if node.own_regions & Region.COMMENTS else MISNAMED_REGION_SHARE
+        max_share = MAX_COMMENTS_REGION_SHARE if node.own_regions & Region.COMMENTS else MAX_FOREIGN_REGION_SHARE
         if (
             node.own_regions & FOREIGN_REGIONS
             and weight_by_name[node.class_and_id, node.own_regions] > max_share * total
         ):
             node.own_regions &= ~FOREIGN_REGIONS
-    _inherit_regions(layout, 0)
+    _propagate_regions(layout, 0)
     if not thorough:
         return
     misnamed = 0
     for region in (1 << bit for bit in range(FOREIGN_REGIONS.bit_length()) if FOREIGN_REGIONS >> bit & 1):
-        max_share = MISNAMED_COMMENTS_SHARE if region & Region.COMMENTS else MISNAMED_REGION_SHARE
+        max_share = MAX_COMMENTS_REGION_SHARE if region & Region.COMMENTS else MAX_FOREIGN_REGION_SHARE
         if sum(w for w, b in zip(weights, layout.blocks, strict=True) if w and b.region & region) > max_share * total:
             misnamed |= region
     if misnamed:
         for node in nodes:
             node.own_regions &= ~misnamed
-        _inherit_regions(layout, misnamed)
+        _propagate_regions(layout, misnamed)
 
 
-def _inherit_regions(layout: Layout, misnamed: int) -> None:
-    """Passes the nodes' own regions on to all nodes and blocks inside; inline elements lose ``misnamed`` regions."""
+def _propagate_regions(layout: Layout, misnamed: int) -> None:
+    """Sets ``region`` of all nodes and blocks from the own regions of the nodes that contain them.
+
+    ``misnamed`` is a mask of regions that inline elements no longer add to their blocks.
+    """
     nodes = layout.nodes
     for node in nodes:
         outer = nodes[node.parent_index].region & ~(Region.LEAD | Region.TITLE) if node.parent_index >= 0 else 0
@@ -198,25 +217,29 @@ def _inherit_regions(layout: Layout, misnamed: int) -> None:
 
 
 def _node_weights(layout: Layout, weights: Sequence[float]) -> list[float]:
-    """Returns for each node the weight of the blocks inside of it."""
+    """Returns for each node of the layout the total weight of the blocks inside it."""
     node_weights = [0.0] * len(layout.nodes)
     for block, weight in zip(layout.blocks, weights, strict=True):
         if weight and block.node_index >= 0:
             node_weights[block.node_index] += weight
-    for index in range(len(node_weights) - 1, -1, -1):  # children come after their parents
+    for index in range(len(node_weights) - 1, -1, -1):  # bottom up: each child has a higher index than its parent
         parent = layout.nodes[index].parent_index
         if parent >= 0:
             node_weights[parent] += node_weights[index]
     return node_weights
 
 
-def _container(layout: Layout, core: Sequence[float], *, certain: bool) -> int:
-    """Returns the index of the innermost block element that holds the story, or -1."""
+def _story_container(layout: Layout, core: Sequence[float], *, certain: bool) -> int:
+    """Returns the index of the innermost block element that holds nearly all of the story, or -1 if there are no nodes.
+
+    ``core`` holds the weight of each block that is probably the story, else 0.  With ``certain``, the weights are
+    trusted more, and the element must hold a larger share of them.
+    """
     node_weights = _node_weights(layout, core)
     children: dict[int, list[int]] = {}
     for index, node in enumerate(layout.nodes):
         children.setdefault(node.parent_index, []).append(index)
-    paragraphs = _paragraphs(layout, core)
+    paragraphs = _paragraph_counts(layout, core)
     min_share = 0.85 if certain else 0.6
     container = max(children.get(-1, [-1]), key=lambda index: node_weights[index])
     while True:
@@ -230,10 +253,11 @@ def _container(layout: Layout, core: Sequence[float], *, certain: bool) -> int:
         container = heaviest
 
 
-def _paragraphs(layout: Layout, core: Sequence[float]) -> dict[int, int]:
-    """Returns the number of text paragraphs directly inside of each block element.
+def _paragraph_counts(layout: Layout, core: Sequence[float]) -> dict[int, int]:
+    """Returns the number of <p> children with running text for each node index that has any.
 
-    An element with several is the container, even if most of the story is in a nested box that unfolds.
+    An element with two or more is taken as the story's container, even if a nested box (such as one that the reader
+    must expand) holds most of the text.
     """
     counts: dict[int, int] = {}
     for block, weight in zip(layout.blocks, core, strict=True):
@@ -243,17 +267,21 @@ def _paragraphs(layout: Layout, core: Sequence[float]) -> dict[int, int]:
     return counts
 
 
-def _select_blocks(
+def _select_story_blocks(
     layout: Layout,
     container: int,
     core: Sequence[float],
     in_reference_text: Sequence[bool] | None,
     foreign: Sequence[bool],
 ) -> list[Block]:
-    """Returns the core blocks, and those between them, right behind them, or in the same kind of element."""
+    """Returns the story's blocks in order, before trimming.
+
+    These are the core blocks (``core`` weight above 0), the blocks between them, those directly after them that
+    continue the text, and text blocks elsewhere whose element path is that of much of the story.
+    """
     blocks, nodes = layout.blocks, layout.nodes
-    inside = _descendants(layout, container)
-    around = _descendants(layout, max(container if container < 0 else nodes[container].parent_index, 0))
+    inside = _descendants_and_self(layout, container)
+    surroundings = _descendants_and_self(layout, max(container if container < 0 else nodes[container].parent_index, 0))
     within = [b.node_index in inside for b in blocks]
     core_indexes = [i for i, weight in enumerate(core) if weight and within[i]]
     if not core_indexes:
@@ -264,18 +292,22 @@ def _select_blocks(
         last + 1 < len(blocks)
         and within[last + 1]
         and not foreign[last + 1]
-        and _continues_text(layout, last + 1, text_parents)
+        and _continues_running_text(layout, last + 1, text_parents)
     ):
         last += 1
     between = [within[i] and first <= i <= last and not foreign[i] for i in range(len(blocks))]
-    main_paths = _main_element_paths(layout, core) | _main_element_paths(
+    heavy_paths = _heavy_element_paths(layout, core) | _heavy_element_paths(
         layout, [block.weight if is_between else 0.0 for block, is_between in zip(blocks, between, strict=True)]
     )
     story_blocks: list[Block] = []
     for index, block in enumerate(blocks):
         if not block.folded_letters or foreign[index] or block.region & Region.TITLE:
             continue
-        if in_reference_text is not None and in_reference_text[index] and (block.node_index in around or core[index]):
+        if (
+            in_reference_text is not None
+            and in_reference_text[index]
+            and (block.node_index in surroundings or core[index])
+        ):
             if block.link_density < 0.75 or (first < index < last and block.link_density < 0.95 and block.tag == "p"):
                 story_blocks.append(block)
         elif within[index] and first <= index <= last:
@@ -283,19 +315,20 @@ def _select_blocks(
                 block.weight
                 or (block.tag in HEADING_TAGS and block.link_density < 0.5)
                 or block.region & Region.QUOTE
-                or (in_reference_text is None and block.link_density < 0.5 and block.tag in _LINE_TAGS)
+                or (in_reference_text is None and block.link_density < 0.5 and block.tag in _TEXT_LINE_TAGS)
                 or (index > core_indexes[-1] and block.link_density < 0.5)
             ):
                 story_blocks.append(block)
-        elif block.weight and block.node_index >= 0 and layout.element_path(block) in main_paths:
+        elif block.weight and block.node_index >= 0 and layout.element_path(block) in heavy_paths:
             story_blocks.append(block)
     return story_blocks
 
 
-def _continues_text(layout: Layout, index: int, text_parents: set[int]) -> bool:
-    """Returns True if a block behind the running text belongs to it: "The banks are:", their names, "He was 83.".
+def _continues_running_text(layout: Layout, index: int, text_parents: set[int]) -> bool:
+    """Returns True if the block directly after the running text continues it.
 
-    ``text_parents`` are the indexes of the elements that hold the blocks of the running text.
+    Such a block is a list item, a line that ends with a colon, a heading of a list, or a sentence without links in an
+    element of ``text_parents`` (the node indexes of the elements that hold the running text's blocks).
     """
     block = layout.blocks[index]
     if block.tag in ITEM_TAGS or ends_with_colon(block.text):
@@ -306,15 +339,19 @@ def _continues_text(layout: Layout, index: int, text_parents: set[int]) -> bool:
         or layout.nodes[block.node_index].parent_index not in text_parents
     ):
         return False
-    if phrases.is_related_label(block.text) or phrases.is_appeal(block.text) or phrases.is_dateline(block.text):
+    if (
+        phrases.is_related_label(block.text)
+        or phrases.is_appeal(block.text)
+        or phrases.is_date_or_signature_line(block.text)
+    ):
         return False
     return (block.tag == "p" and bool(SENTENCE_END.search(block.text))) or is_list_heading(
         layout.blocks[index : index + 2]
     )
 
 
-def _main_element_paths(layout: Layout, core: Sequence[float]) -> set[tuple[str, ...]]:
-    """Returns the element paths that hold more than a fifth of the story's text; further blocks there belong to it."""
+def _heavy_element_paths(layout: Layout, core: Sequence[float]) -> set[tuple[str, ...]]:
+    """Returns the element paths whose blocks hold more than a fifth of the total weight, see `Layout.element_path`."""
     path_weights: dict[tuple[str, ...], float] = {}
     for block, weight in zip(layout.blocks, core, strict=True):
         if weight and block.node_index >= 0:
@@ -324,8 +361,8 @@ def _main_element_paths(layout: Layout, core: Sequence[float]) -> set[tuple[str,
     return {path for path, weight in path_weights.items() if weight > 0.2 * total}
 
 
-def _descendants(layout: Layout, container: int) -> set[int]:
-    """Returns the indexes of the container and of all nodes inside of it."""
+def _descendants_and_self(layout: Layout, container: int) -> set[int]:
+    """Returns the indexes of the node ``container`` and of all nodes inside it."""
     indexes = {container}
     for index in range(container + 1, len(layout.nodes)):
         if layout.nodes[index].parent_index in indexes:

@@ -1,4 +1,4 @@
-"""Extracts authors' names from bylines."""
+"""Extracts authors' names from byline texts such as "By Marta Lindqvist, Senior Correspondent"."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import re
 from html import unescape
 from typing import TYPE_CHECKING
 
-from monitor.calendar import MONTHS
+from monitor.calendar import MONTH_NUMBER_BY_NAME
 from monitor.extract.blocks import fold_letters
-from monitor.extract.vocabulary import alternatives, entries
+from monitor.extract.vocabulary import all_entries, regex_alternatives
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_BY = re.compile(
+# The words before the first name: "By", "Analysis by", "Text: von".
+_BYLINE_PREFIX_PATTERN = re.compile(
     r"^\W*(?:(?:analysis|opinion|commentary|review|column|exclusive|interview|essay|explainer|perspective)\s(?=by\b))?"
     r"(?:(?:article |story |written |reported |posted |published |words? |text "
     r"|author|autor(?:in|a|es)?|auteur|autore|автор|текст)?\s*[:：]?\s*)?"
@@ -21,117 +22,127 @@ _BY = re.compile(
     r"|(?:作者|文|記者|记者|責任編輯)\s*[:：/]?\s*)?",
     re.IGNORECASE,
 )
-_SEPARATOR = re.compile(
+_NAME_SEPARATOR_PATTERN = re.compile(
     r"\s*(?:[;|\n•·]|\s/\s|,\s(?:(?:and|und|et|og|och|en|и|та|ja|ve)\s)?"
     r"|\s(?:and|und|et|og|och|en|и|та|ja|ve|with|mit|avec|con|com)\s|\s&\s|、|，)\s*",
     re.IGNORECASE,
 )
-_NOISE = re.compile(
+# URLs, e-mail addresses, accounts, bracketed text, and "Updated ..." up to the end.
+_NON_NAME_PATTERN = re.compile(
     r"https?://\S+|www\.\S+|\S+@\S+|@\w+|\([^)]*\)|\[[^\]]*\]|\b(?:Published|Updated|Posted|Last|Stand)\b.*$"
 )
-_DATE = re.compile(  # "... on Tuesday, Aug. 17, 2010"
+_TRAILING_DATE_PATTERN = re.compile(  # a date and all text after it: "... on Tuesday, Aug. 17, 2010"
     r"(?:^|[\s,|]+)(?:\b(?:posted|published|updated|on|at|le|am|el|em|den)\s+)*"
     r"(?:\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b[\s,.]*)?"
-    rf"(?:\b(?:{'|'.join(MONTHS)})\b\.?,?\s+)?\d.*$",
+    rf"(?:\b(?:{'|'.join(MONTH_NUMBER_BY_NAME)})\b\.?,?\s+)?\d.*$",
     re.IGNORECASE | re.DOTALL,
 )
-_ROLES = alternatives("byline_roles")
-_ROLE = re.compile(rf"\b(?:{_ROLES})\b|特派員|編集委員|기자", re.IGNORECASE)
-# A name and a role without a comma between them: "Marta Lindqvist Senior Science Correspondent".
-_NAME_AND_ROLE = re.compile(
+_ROLE_ALTERNATIVES = regex_alternatives("byline_roles")
+_ROLE_PATTERN = re.compile(rf"\b(?:{_ROLE_ALTERNATIVES})\b|特派員|編集委員|기자", re.IGNORECASE)
+# A name (group 1) and a role without a comma between them: "Marta Lindqvist Senior Science Correspondent".
+_NAME_AND_ROLE_PATTERN = re.compile(
     r"((?:[^\W\d_][\w.'’-]*\s){1,2}?[^\W\d_][\w.'’-]+?)\s"
-    rf"(?:(?:{alternatives('byline_role_modifiers')})\s.*)?\b(?:{_ROLES})\b.*",
+    rf"(?:(?:{regex_alternatives('byline_role_modifiers')})\s.*)?\b(?:{_ROLE_ALTERNATIVES})\b.*",
     re.IGNORECASE | re.DOTALL,
 )
-_LINK_TEXT = re.compile(
+# Labels of links beside a byline, which are not names: "Follow", "More by", "Full bio".
+_LINK_LABEL_PATTERN = re.compile(
     r"\b(?:follow|view|archives?|author page|on twitter|on facebook|more (?:from|by)|see all|full bio|profile"
     r"|subscribe|share (?:this|on)|read more|send (?:an )?e-?mail)\b",
     re.IGNORECASE,
 )
-_NAME_AND_PLACE = re.compile(  # "Marta Lindqvist in Moscow", "... for Tech Example"
+_NAME_AND_PLACE_PATTERN = re.compile(  # group 1 is the name: "Marta Lindqvist in Moscow", "... for Tech Example"
     r"((?:[^\W\d_][\w.'’-]*\s){1,3}?[^\W\d_][\w.'’-]*)\s(?:in|for|from|at|aus|à|в|для)\s(?=[^\W\d_a-zà-ÿа-я]).*",
     re.DOTALL,
 )
-_ORGANIZATION = re.compile(
+# Text that belongs to an organization's name, such as "Institute for ...": "for" there does not follow a person.
+_ORGANIZATION_PATTERN = re.compile(
     r"[A-Z]{2}|\b(?i:institute|cent(?:er|re)|council|committee|foundation|association|campaign)\b"
 )
-_EDITED_BY = re.compile(r"\W*\b(?:edited|editing) by\b.*", re.IGNORECASE | re.DOTALL)
-_REPORTED_BY = re.compile(r"\b(?:(?:additional|further) )?(?:reporting|writing) by\s", re.IGNORECASE)
-_PLACEHOLDERS = frozenset(entries("byline_placeholders"))
-# Prepositions of a byline that are first names or surnames too: "Di Wu".
-_PARTICLES = frozenset({"Di", "Da", "De", "Od", "Af", "Av", "Par"})
-# "Van der Berg, Anna".  Two words after the particle make a byline instead: "Von Marta Lindqvist, Berlin".
-_SURNAME_FIRST = re.compile(
+_EDITED_BY_PATTERN = re.compile(r"\W*\b(?:edited|editing) by\b.*", re.IGNORECASE | re.DOTALL)
+_REPORTED_BY_PATTERN = re.compile(r"\b(?:(?:additional|further) )?(?:reporting|writing) by\s", re.IGNORECASE)
+_BYLINE_PLACEHOLDERS = frozenset(all_entries("byline_placeholders"))
+# Prepositions of `_BYLINE_PREFIX_PATTERN` that are also first names or surnames: "Di Wu".
+_PREPOSITIONS_USED_AS_NAMES = frozenset({"Di", "Da", "De", "Od", "Af", "Av", "Par"})
+# A surname with particles (group 1), a comma and one first name (group 2): "Van der Berg, Anna".  A text with two words
+# after the particle is a byline with a place instead: "Von Marta Lindqvist, Berlin".
+_SURNAME_FIRST_PATTERN = re.compile(
     r"((?:(?:von|van|de|der|den|di|da|del|della|du|le|la|al|el|bin|ter|ten)\s)+[\w'’-]+),\s([^\W\d_][\w'’-]+)",
     re.IGNORECASE,
 )
 _NAME_SUFFIXES = frozenset({"jr", "sr", "phd", "md", "ii", "iii", "esq"})
-_DEGREES = frozenset(  # as written in bylines
+_ACADEMIC_DEGREES = frozenset(  # written behind a name, without points
     "MA BA MS BS BSc MSc MPH MBA MPhil MSW MEd RD RDN LDN RN NP DO DDS DMD DVM "  # noqa: SIM905  reads best as words
     "JD LLM LLB PsyD EdD DPhil PharmD CPA CFA".split()
 )
-_AFTER_DASH = re.compile(r"\s[-–—|].*$", re.DOTALL)
-_EDGE_CHARACTERS = " \t,.;:-–—|/／：*\"'“”"
-_ACCOUNT = re.compile(r"[a-z][a-z0-9_.-]*|[A-Za-z_.-]+\d[\w.-]*")  # a user name of the site's own software
+_DASH_AND_REST_PATTERN = re.compile(r"\s[-–—|].*$", re.DOTALL)
+_NAME_EDGE_CHARACTERS = " \t,.;:-–—|/／：*\"'“”"
+# A user name of the publishing system: "jdoe", "Redaktion1".
+_ACCOUNT_NAME_PATTERN = re.compile(r"[a-z][a-z0-9_.-]*|[A-Za-z_.-]+\d[\w.-]*")
 
 
-def names(sources: Iterable[Iterable[str]], outlet_names: Iterable[str] = ()) -> tuple[str, ...]:
-    """Returns up to 20 authors from the first source that names any, in order, each once.
+def author_names(sources: Iterable[Iterable[str]], outlet_names: Iterable[str] = ()) -> tuple[str, ...]:
+    """Returns up to 20 authors from the first source that names a person, in order, each once; () if none names any.
 
-    ``sources`` hold the byline texts of a page, most trusted source first.  ``outlet_names`` are not authors.  Account
-    names are returned only if no source names a person.
+    Each source is a list of byline texts of one page; the most trusted source comes first.  Names in ``outlet_names``
+    are not authors.  Account names are returned only if no source names a person.
     """
     outlets = {fold_letters(name) for name in outlet_names if name}
     accounts: tuple[str, ...] = ()
     for bylines in sources:
-        authors = [name for plain, name in _names_by_letters(bylines).items() if plain not in outlets]
+        authors = [name for plain, name in _names_by_folded_letters(bylines).items() if plain not in outlets]
         if len(authors) > 1:
-            authors = [name for name in authors if not _is_department(name, outlets)] or authors
+            authors = [name for name in authors if not _is_outlet_department(name, outlets)] or authors
             full_names = [person for person in authors if " " in person]
             authors = [name for name in authors if not any(name.startswith(f"{person} ") for person in full_names)]
-        if authors and not all(map(_ACCOUNT.fullmatch, authors)):
+        if authors and not all(map(_ACCOUNT_NAME_PATTERN.fullmatch, authors)):
             return tuple(authors[:20])
         accounts = accounts or tuple(authors[:20])
     return accounts
 
 
-def newsroom(sources: Iterable[Iterable[str]]) -> tuple[str, ...]:
-    """Returns the first name of any source, the outlet's own included: the signature where no person signs."""
+def newsroom_signature(sources: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    """Returns the first name in the sources, which may be the outlet's, as a tuple of one; () if there is no name.
+
+    Serves as the author if `author_names` finds no person.
+    """
     return next(
-        (tuple(by_letters.values())[:1] for bylines in sources if (by_letters := _names_by_letters(bylines))), ()
+        (tuple(by_letters.values())[:1] for bylines in sources if (by_letters := _names_by_folded_letters(bylines))), ()
     )
 
 
-def _names_by_letters(bylines: Iterable[str]) -> dict[str, str]:
-    """The names in the byline texts, by their `letters`."""
-    return {fold_letters(name): name for byline in bylines for name in _split_names(byline)}
+def _names_by_folded_letters(bylines: Iterable[str]) -> dict[str, str]:
+    """Returns the names in the byline texts, keyed by their `fold_letters`, so that each name occurs once."""
+    return {fold_letters(name): name for byline in bylines for name in _names_in_byline(byline)}
 
 
-def _is_department(name: str, outlets: set[str]) -> bool:
-    """Returns True if the name is that of an outlet with a word after it."""
+def _is_outlet_department(name: str, outlets: set[str]) -> bool:
+    """Returns True if the first word of the name is an outlet's name, as in "Example Sport"; ``outlets`` are folded."""
     first_word = fold_letters(name.split(maxsplit=1)[0])
     return len(first_word) > 2 and first_word in outlets
 
 
-def _split_names(byline: str) -> list[str]:
-    """Returns the names in one byline text, without roles, places, dates and links."""
+def _names_in_byline(byline: str) -> list[str]:
+    """Returns the names in one byline text, without roles, places, dates and link labels; empty if it has none."""
     text = unescape(byline).replace("\xa0", " ")
     text = re.sub(r"<[^>]{0,200}>", " ", text)
     if len(text) > 300 or re.match(r"\s*(?:https?:)?//", text):
         return []
-    if surname := _SURNAME_FIRST.fullmatch(text.strip()):
+    if surname := _SURNAME_FIRST_PATTERN.fullmatch(text.strip()):
         return [f"{surname[2]} {surname[1]}"]
-    text = _REPORTED_BY.sub("", _EDITED_BY.sub("", text))
-    text = _AFTER_DASH.sub("", _NOISE.sub("", _DATE.sub("", _without_preposition(text))))
-    split = [name for part in _SEPARATOR.split(text) for name in _split_at_and(part)]
-    parts = [part for part in (re.sub(r"\s+", " ", part).strip(_EDGE_CHARACTERS) for part in split) if part]
+    text = _REPORTED_BY_PATTERN.sub("", _EDITED_BY_PATTERN.sub("", text))
+    text = _DASH_AND_REST_PATTERN.sub(
+        "", _NON_NAME_PATTERN.sub("", _TRAILING_DATE_PATTERN.sub("", _without_byline_prefix(text)))
+    )
+    split = [name for part in _NAME_SEPARATOR_PATTERN.split(text) for name in _split_at_one_letter_and(part)]
+    parts = [part for part in (re.sub(r"\s+", " ", part).strip(_NAME_EDGE_CHARACTERS) for part in split) if part]
     parts = [part for part in parts if part.rstrip(".").lower() not in _NAME_SUFFIXES]
     if any(" " in part for part in parts):
-        parts = [part for part in parts if part.replace(".", "") not in _DEGREES]
+        parts = [part for part in parts if part.replace(".", "") not in _ACADEMIC_DEGREES]
     if len(parts) > 1:
-        parts = [part for part in parts if not _ROLE.search(part)] or parts[:1]
+        parts = [part for part in parts if not _ROLE_PATTERN.search(part)] or parts[:1]
     if parts and "," in text and " " in parts[0]:
-        # A single word after a comma is a place, unless it is an agency in capitals.
+        # Drops single words after a full name, which are places; keeps agencies, which are in capitals ("AFP").
         parts = [part for part in parts if " " in part or part.isupper() or part == parts[0]]
     if len(parts) == 1:
         parts = [_without_role(parts[0])]
@@ -143,30 +154,42 @@ def _split_names(byline: str) -> list[str]:
         for part in parts
         if 2 <= len(part) <= 60
         and not re.search(r"\w\.\w+/|:", part)  # addresses, labels
-        and fold_letters(part) not in _PLACEHOLDERS
-        and not _LINK_TEXT.search(part)
+        and fold_letters(part) not in _BYLINE_PLACEHOLDERS
+        and not _LINK_LABEL_PATTERN.search(part)
         and len(part.split()) <= 6
         and re.search(r"[^\W\d_]{2}", part)
     ]
 
 
-def _without_preposition(text: str) -> str:
-    """The byline without the words before its names, such as "By"; a name of two words may begin with one: "Di Wu"."""
+def _without_byline_prefix(text: str) -> str:
+    """Returns the byline without words such as "By" before its names.
+
+    Returns a text of two words unchanged if the first may be a name as well as a preposition: "Di Wu".
+    """
     words = text.split()
-    return text if len(words) == 2 and words[0] in _PARTICLES else _BY.sub("", text, count=1)
+    return (
+        text
+        if len(words) == 2 and words[0] in _PREPOSITIONS_USED_AS_NAMES
+        else _BYLINE_PREFIX_PATTERN.sub("", text, count=1)
+    )
 
 
-def _split_at_and(text: str) -> list[str]:
-    """Splits at "y", "e" and "i" only between two full names: they are part of names too, as in "Ortega y Gasset"."""
+def _split_at_one_letter_and(text: str) -> list[str]:
+    """Splits the text at the words "y", "e" and "i" if a full name stands on each side; else returns it in a list.
+
+    Otherwise the word is part of a name, as in "Ortega y Gasset".
+    """
     sides = re.split(r"\s[yei]\s", text)
     return sides if all(len(side.split()) > 1 for side in sides) else [text]
 
 
 def _without_role(text: str) -> str:
-    match = _NAME_AND_ROLE.fullmatch(text)
-    return match[1] if match and not _ROLE.search(match[1]) else text
+    """Returns the name of a text "name role"; other text unchanged."""
+    match = _NAME_AND_ROLE_PATTERN.fullmatch(text)
+    return match[1] if match and not _ROLE_PATTERN.search(match[1]) else text
 
 
 def _without_place(text: str) -> str:
-    match = _NAME_AND_PLACE.fullmatch(text)
-    return match[1] if match and not _ORGANIZATION.search(match[1]) else text
+    """Returns the name of a text "name in place" or "name for organization"; other text unchanged."""
+    match = _NAME_AND_PLACE_PATTERN.fullmatch(text)
+    return match[1] if match and not _ORGANIZATION_PATTERN.search(match[1]) else text

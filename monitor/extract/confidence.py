@@ -1,4 +1,4 @@
-"""Decides which way of finding a story's text is trusted."""
+"""Measures whether the text found by markup, by metadata or by trafilatura is the complete story."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING
 
 from monitor.extract.blocks import Block, fold_letters, total_weight
 from monitor.extract.regions import FOREIGN_REGIONS, Region
-from monitor.extract.titles import clean
+from monitor.extract.titles import clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from monitor.extract.blocks import Layout
-    from monitor.extract.trim import Hints
+    from monitor.extract.trim import StoryHints
 
 
-def is_certain(layout: Layout, story_blocks: Sequence[Block]) -> bool:
-    """Returns True if the markup alone identifies the story, so that trafilatura would find the same text.
+def is_markup_conclusive(layout: Layout, story_blocks: Sequence[Block]) -> bool:
+    """Returns True if the markup identifies the story so clearly that trafilatura need not be asked.
 
-    Nearly all of it is then in paragraphs of a marked article body, and it is most of the text outside of foreign
-    regions; checked by benchmarks/extraction/bodies.py.
+    ``story_blocks`` are the blocks chosen by markup.  Most of their text must be in paragraphs and in elements marked
+    as article body, and must be most of the page's text outside of foreign regions.  Measured by
+    benchmarks/extraction/bodies.py.
     """
     story_weight = total_weight(story_blocks)
     if story_weight < 800:
@@ -33,18 +34,19 @@ def is_certain(layout: Layout, story_blocks: Sequence[Block]) -> bool:
     )
 
 
-def is_poor(layout: Layout, story_blocks: Sequence[Block]) -> bool:
-    """Returns True if the text is so short that another way of finding it is worth its time."""
+def is_suspiciously_short(layout: Layout, story_blocks: Sequence[Block]) -> bool:
+    """Returns True if ``story_blocks`` hold little running text, and less than a quarter of the page's."""
     story_weight = total_weight(story_blocks)
     return story_weight < 600 and story_weight < 0.25 * sum(block.weight for block in layout.blocks)
 
 
 def missed_blocks(
-    layout: Layout, markup_blocks: Sequence[Block], story_blocks: Sequence[Block], hints: Hints
+    layout: Layout, markup_blocks: Sequence[Block], story_blocks: Sequence[Block], hints: StoryHints
 ) -> list[Block]:
-    """Returns the blocks among ``markup_blocks`` that ``story_blocks`` lacks, without links.
+    """Returns the blocks of ``markup_blocks`` that ``story_blocks`` lacks, as far as they probably belong to the story.
 
-    These lie between the title and the last of ``story_blocks``, or share an element path with one above the first.
+    These have hardly any links and lie between the title and the last story block, or further down with the element
+    path of a missed block that lies above the first story block.  Empty if ``story_blocks`` is empty.
     """
     if not story_blocks:
         return []
@@ -58,8 +60,11 @@ def missed_blocks(
     return [block for block in lacking if block.index < last or layout.element_path(block) in paths]
 
 
-def is_complete_text(layout: Layout, stated: str) -> bool:
-    """Returns True if a text stated by the metadata is on the page and complete, so that no search is needed."""
+def is_complete_story_text(layout: Layout, stated: str) -> bool:
+    """Returns True if the text that the metadata states stands on the page and is the complete story.
+
+    False for a text below 500 letters, or if the page's paragraphs hold much text that ``stated`` lacks.
+    """
     stated_letters = fold_letters(stated)
     if len(stated_letters) < 500:
         return False
@@ -73,9 +78,12 @@ def is_complete_text(layout: Layout, stated: str) -> bool:
 
 
 def blocks_from_text(text: str, story_blocks: Sequence[Block]) -> list[Block]:
-    """Returns the paragraphs of a text that the markup lacks, at the index of the first of ``story_blocks``."""
+    """Returns one block per paragraph of a text that stands in the metadata but not on the page.
+
+    All blocks get the index of the first of ``story_blocks``, or 0 if there are none.
+    """
     index = story_blocks[0].index if story_blocks else 0
-    paragraphs = map(clean, _PARAGRAPH_BREAK.split(text))
+    paragraphs = map(clean_text, _PARAGRAPH_BREAK_PATTERN.split(text))
     return [
         Block(text=p, node_index=-1, region=0, tag="p", linked_characters=0, is_bold=False, index=index)
         for p in paragraphs
@@ -83,4 +91,6 @@ def blocks_from_text(text: str, story_blocks: Sequence[Block]) -> list[Block]:
     ]
 
 
-_PARAGRAPH_BREAK = re.compile(r"\s*(?:\n|</?(?:p|div|br|li|ul|ol|h\d|blockquote)\b[^>]{0,200}>)\s*", re.IGNORECASE)
+_PARAGRAPH_BREAK_PATTERN = re.compile(
+    r"\s*(?:\n|</?(?:p|div|br|li|ul|ol|h\d|blockquote)\b[^>]{0,200}>)\s*", re.IGNORECASE
+)

@@ -1,4 +1,4 @@
-"""Parses dates and times as pages state them, and chooses between several."""
+"""Parses dates and times in the formats that pages use, and chooses the most credible of several."""
 
 from __future__ import annotations
 
@@ -9,45 +9,51 @@ from email.utils import parsedate_to_datetime
 
 from dateutil import parser as dateutil_parser
 
-from monitor.calendar import ZONES, ascii_digits, with_iso_day
+from monitor.calendar import TIMEZONE_BY_ABBREVIATION, with_ascii_digits, with_iso_date
 from monitor.models import now
 
-_ISO = re.compile(
+_ISO_DATE_PATTERN = re.compile(
     r"^\s*(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})"
     r"(?:[T\s_,|]+(?:at\s+)?(\d{1,2})[:.](\d{2})(?::(\d{2})(?:[.,:](\d{1,9}))?)?\s*([AaPp]\.?[Mm]\.?)?"
     r"\s*(Z|z|UTC|GMT|[+-]\s?\d{2}:?\d{2}|[+-]\d{1,2}(?!\d))?)?"
 )
-_COMPACT = re.compile(r"^\s*(\d{4})(\d{2})(\d{2})(?:T?(\d{2})(\d{2})(\d{2})?)?(Z|[+-]\d{2}:?\d{2})?\s*$")
-_EPOCH = re.compile(r"^\s*(\d{10})(\d{3})?\s*$")
-_OFFSET_PREFIX = re.compile(r"\b(?:GMT|UTC)\s?(?=[+-]\d)")  # dateutil inverts the sign of an offset behind it
-EARLIEST_TIME = datetime(1990, 1, 1, tzinfo=UTC)
+# 20240505 or 20240505T1507Z
+_COMPACT_DATE_PATTERN = re.compile(r"^\s*(\d{4})(\d{2})(\d{2})(?:T?(\d{2})(\d{2})(\d{2})?)?(Z|[+-]\d{2}:?\d{2})?\s*$")
+_EPOCH_PATTERN = re.compile(r"^\s*(\d{10})(\d{3})?\s*$")  # Unix time in seconds or milliseconds
+# Removed before parsing, because dateutil inverts the sign of "GMT+2".
+_GMT_BEFORE_OFFSET_PATTERN = re.compile(r"\b(?:GMT|UTC)\s?(?=[+-]\d)")
+MIN_PLAUSIBLE_TIME = datetime(1990, 1, 1, tzinfo=UTC)  # earlier dates are taken for errors
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedTime:
-    """A time, and how precisely it was stated."""
+    """A parsed date, and whether its text stated a time of day and a time zone."""
 
-    time: datetime  # aware
-    has_time: bool  # states a time of day, not only the day
-    has_timezone: bool  # states a time zone; otherwise `time` is in UTC
+    time: datetime  # timezone-aware; midnight if no time of day was stated
+    has_time: bool  # the text states a time of day
+    has_timezone: bool  # the text states a time zone; if not, `time` has the time zone UTC
 
     def with_default_timezone(self, default_timezone: tzinfo | None) -> ParsedTime:
-        """Returns the same wall-clock time in ``default_timezone`` if no time zone was stated."""
+        """Returns the same time of day in ``default_timezone`` if the text stated a time of day but no time zone.
+
+        Returns self otherwise, or if ``default_timezone`` is None.
+        """
         if default_timezone is None or self.has_timezone or not self.has_time:
             return self
         return replace(self, time=self.time.replace(tzinfo=default_timezone))
 
 
 def parse_date(text: str, *, country: str | None = None, latest: datetime | None = None) -> ParsedTime | None:
-    """Parses a date with or without a time, in UTC unless it states a time zone; None if the text is no date.
+    """Parses a date with or without a time of day; None if the text is not a date or its year is before 1990.
 
-    ``country`` and ``latest`` resolve dates such as "05/11/2026", see `monitor.calendar.day_of`.
+    ``country`` (ISO 3166) and ``latest`` (default: tomorrow) decide which number of "05/11/2026" is the day, see
+    `monitor.calendar.resolve_numeric_date`.
     """
-    text = _OFFSET_PREFIX.sub("", ascii_digits(text.strip()[:80]))
+    text = _GMT_BEFORE_OFFSET_PATTERN.sub("", with_ascii_digits(text.strip()[:80]))
     if not any(character.isdigit() for character in text):
         return None
     try:
-        text = with_iso_day(text, country=country, latest=latest or now() + timedelta(days=1))
+        text = with_iso_date(text, country=country, latest=latest or now() + timedelta(days=1))
     except ValueError:
         return None
     for parse in (_parse_iso, _parse_compact, _parse_epoch, _parse_rfc822, _parse_english):
@@ -56,17 +62,21 @@ def parse_date(text: str, *, country: str | None = None, latest: datetime | None
         except (ValueError, OverflowError, TypeError):
             continue
         if parsed is not None:
-            return parsed if parsed.time.year >= EARLIEST_TIME.year else None
+            return parsed if parsed.time.year >= MIN_PLAUSIBLE_TIME.year else None
     return None
 
 
 def _parse_iso(text: str) -> ParsedTime | None:
-    match = _ISO.match(text)
+    """Parses dates that begin as ISO 8601 does, such as ``2024-05-05 3:07 PM EDT``; None for other text.
+
+    The `_parse_` functions raise ValueError, OverflowError or TypeError if the date does not exist.
+    """
+    match = _ISO_DATE_PATTERN.match(text)
     if not match:
         return None
     year, month, day, hour, minute, second, fraction, half_day, zone = match.groups()
     rest = text[match.end() :].strip(" .)")
-    if rest and zone is None and rest.split()[0].strip("()").upper() in ZONES:
+    if rest and zone is None and rest.split()[0].strip("()").upper() in TIMEZONE_BY_ABBREVIATION:
         zone = rest.split()[0].strip("()").upper()
     if hour is None:
         return ParsedTime(datetime(int(year), int(month), int(day), tzinfo=UTC), has_time=False, has_timezone=False)
@@ -83,7 +93,8 @@ def _parse_iso(text: str) -> ParsedTime | None:
 
 
 def _parse_compact(text: str) -> ParsedTime | None:
-    match = _COMPACT.match(text)
+    """Parses dates without separators, such as ``20240505T150700Z``; None for other text."""
+    match = _COMPACT_DATE_PATTERN.match(text)
     if not match:
         return None
     year, month, day, hour, minute, second, zone = match.groups()
@@ -94,13 +105,15 @@ def _parse_compact(text: str) -> ParsedTime | None:
 
 
 def _parse_epoch(text: str) -> ParsedTime | None:
-    match = _EPOCH.match(text)
+    """Parses a Unix time of 10 digits (seconds) or 13 digits (milliseconds); None for other text."""
+    match = _EPOCH_PATTERN.match(text)
     if not match:
         return None
     return ParsedTime(datetime.fromtimestamp(int(match[1]), tz=UTC), has_time=True, has_timezone=True)
 
 
 def _parse_rfc822(text: str) -> ParsedTime | None:
+    """Parses dates such as ``Sun, 05 May 2024 15:07:00 +0200``; None without a comma behind the weekday."""
     if "," not in text[:5]:
         return None
     time = parsedate_to_datetime(text)
@@ -110,11 +123,11 @@ def _parse_rfc822(text: str) -> ParsedTime | None:
 
 
 def _parse_english(text: str) -> ParsedTime | None:
-    """Parses English prose such as ``May 5, 2024 3:07 PM EDT``."""
+    """Parses English dates such as ``May 5, 2024 3:07 PM EDT``; None for text without a year and a word."""
     if not re.search(r"(?:19|20)\d\d", text) or not re.search(r"[A-Za-z]{3}", text):
         return None
-    unset = datetime(1, 1, 1)  # noqa: DTZ001  naive, so that a stated time zone shows; no page states the year 1
-    text = re.sub(r"\([^)]*\)", "", text)  # the name of the time zone behind its offset
+    unset = datetime(1, 1, 1)  # noqa: DTZ001  naive and year 1, to see whether the text states zone and year
+    text = re.sub(r"\([^)]*\)", "", text)  # removes the name of the time zone in brackets
     time = dateutil_parser.parse(text, default=unset, tzinfos=_timezone_for_dateutil)
     if time.year == 1:
         return None
@@ -125,36 +138,38 @@ def _parse_english(text: str) -> ParsedTime | None:
 
 
 def _timezone_for_dateutil(name: str | None, offset_seconds: int | None) -> tzinfo | None:
+    """Returns the time zone that dateutil read as an offset or a name; None for an unknown name."""
     if offset_seconds is not None:
         return timezone(timedelta(seconds=offset_seconds))
-    return ZONES.get((name or "").upper())
+    return TIMEZONE_BY_ABBREVIATION.get((name or "").upper())
 
 
 def parse_timezone(text: str | None) -> tzinfo:
-    """Returns the time zone that a name or an offset states; UTC for no text."""
+    """Returns the time zone for an abbreviation or an offset such as ``+02:00``; UTC for empty text or None."""
     if not text or text in {"Z", "z", "UTC", "GMT"}:
         return UTC
-    if text in ZONES:
-        return ZONES[text]
+    if text in TIMEZONE_BY_ABBREVIATION:
+        return TIMEZONE_BY_ABBREVIATION[text]
     sign = -1 if text[0] == "-" else 1
     digits = re.sub(r"\D", "", text)
     hours, minutes = int(digits[:2]), int(digits[2:4] or 0)
     return timezone(sign * timedelta(hours=hours, minutes=minutes))
 
 
-def choose_time(
+def choose_plausible_time(
     candidates: list[ParsedTime], *, latest: datetime, default_timezone: tzinfo | None = None
 ) -> datetime | None:
-    """Returns the first plausible candidate, refined by a later one that states the same day more precisely; in UTC.
+    """Returns the first plausible candidate in UTC, made precise by a later candidate for the same day; None if none.
 
-    Candidates after ``latest`` or before 1990 are ignored.  Times without a time zone are in ``default_timezone``, or
-    in UTC.  Midnight in any time zone counts as a day without a time; without a refinement, the result is midnight UTC
-    of that day.
+    Candidates after ``latest`` or before 1990 are ignored.  A time without a time zone is taken to be in
+    ``default_timezone``, or in UTC if that is None.  If the first candidate states no time of day, or midnight, the
+    result is the first later candidate with a time on that day, else midnight UTC.  If it states no time zone, the
+    result is the first later candidate with a time zone and the same wall-clock minute, else the candidate itself.
     """
     candidates = [
         candidate
         for parsed in candidates
-        if EARLIEST_TIME <= (candidate := parsed.with_default_timezone(default_timezone)).time <= latest
+        if MIN_PLAUSIBLE_TIME <= (candidate := parsed.with_default_timezone(default_timezone)).time <= latest
     ]
     if not candidates:
         return None
@@ -176,6 +191,7 @@ def choose_time(
 
 
 def _states_time_on(parsed: ParsedTime, day: date) -> bool:
+    """Returns True if a time of day other than midnight was stated, on this day in its time zone or in UTC."""
     return (
         parsed.has_time
         and parsed.time.time() != time(0)
@@ -184,5 +200,5 @@ def _states_time_on(parsed: ParsedTime, day: date) -> bool:
 
 
 def _wall_clock_minute(time: datetime) -> datetime:
-    """Returns the time to the minute, without regard to its time zone."""
+    """Returns date, hour and minute as they were stated, labelled as UTC, to compare them across time zones."""
     return time.replace(tzinfo=UTC, second=0, microsecond=0)

@@ -1,4 +1,4 @@
-"""Decodes a page's bytes; the HTTP header, the byte order mark and the page's own declaration may each be wrong."""
+"""Decodes a page's bytes to text, because HTTP headers and pages often declare a wrong encoding."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ import re
 from charset_normalizer import from_bytes
 from w3lib.encoding import html_body_declared_encoding, read_bom, resolve_encoding
 
-_DETECTION_BYTES = 40_000  # sample for encoding detection, which is slow
-_SERVER_DEFAULT_ENCODINGS = frozenset({"cp1252", "iso8859-1", "latin-1"})  # often declared without being true
-_MARKUP = re.compile(rb"<[^>]{0,2000}>|[\x00-\x40]+")
+_MAX_DETECTION_SAMPLE_BYTES = 40_000  # encoding detection is slow
+# Encodings that many servers state by default, whatever the encoding of the page.
+_SERVER_DEFAULT_ENCODINGS = frozenset({"cp1252", "iso8859-1", "latin-1"})
+# Tags, and runs of the bytes 0x00 to 0x40 (white space, digits, punctuation): nothing that shows the encoding.
+_MARKUP_OR_NON_LETTERS_PATTERN = re.compile(rb"<[^>]{0,2000}>|[\x00-\x40]+")
 
 
-def decode(body: bytes, declared: str | None = None) -> str:
-    """Returns the page as text, without NUL characters, at which parsers stop.
+def decode_page(body: bytes, declared: str | None = None) -> str:
+    """Returns the page as text, without NUL characters, because parsers stop at them.
 
-    ``declared`` is the encoding of the HTTP header.  The first of these that fits is used: the byte order mark; UTF-8,
-    if the bytes are valid UTF-8; the header's encoding, then the page's own (the other way round if the header names a
-    server default); the encoding detected from the bytes.
+    ``declared`` is the encoding that the HTTP header states.  Uses the first of these encodings that gives plausible
+    text: that of the byte order mark; UTF-8, if the bytes are valid UTF-8; that of the header, then that of the page's
+    <meta> element (in reverse order if the header states a server default); the one detected from the bytes; UTF-8
+    with replacement characters.
     """
     encoding, byte_order_mark = read_bom(body)
     if encoding is not None and byte_order_mark is not None:
@@ -33,18 +36,18 @@ def decode(body: bytes, declared: str | None = None) -> str:
         header_encoding in _SERVER_DEFAULT_ENCODINGS
         and page_encoding
         and "\ufffd" not in (text := body.decode(page_encoding, "replace"))
-        and _is_plausible(text)
+        and _is_plausibly_decoded(text)
     ):
         return _without_nul(text)
     for encoding in filter(None, (header_encoding, page_encoding)):
         text = body.decode(encoding, "replace")
-        if _is_plausible(text):
+        if _is_plausibly_decoded(text):
             return _without_nul(text)
     return _without_nul(body.decode(_detect_encoding(body) or "utf-8", "replace"))
 
 
-def _is_plausible(text: str) -> bool:
-    """Returns False if many characters are undecodable, or if another alphabet was decoded as Western European."""
+def _is_plausibly_decoded(text: str) -> bool:
+    """Returns False if many characters are undecodable, or if Cyrillic or Greek was decoded as Western European."""
     sample = text[:200_000]
     if sample.count("\ufffd") > 3 + len(sample) // 2000:
         return False
@@ -53,7 +56,10 @@ def _is_plausible(text: str) -> bool:
 
 
 def _detect_encoding(body: bytes) -> str | None:
-    sample = _MARKUP.sub(b" ", body[: _DETECTION_BYTES * 10])[:_DETECTION_BYTES]
+    """Returns the encoding that charset_normalizer detects in a sample of the page's text, or None."""
+    sample = _MARKUP_OR_NON_LETTERS_PATTERN.sub(b" ", body[: _MAX_DETECTION_SAMPLE_BYTES * 10])[
+        :_MAX_DETECTION_SAMPLE_BYTES
+    ]
     best_match = from_bytes(sample, steps=5, chunk_size=1024).best()
     return best_match.encoding if best_match else None
 

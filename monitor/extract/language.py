@@ -7,12 +7,13 @@ from typing import Any
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-_SAMPLE_CHARACTERS = 600
-_MIN_LETTERS = 60  # in the sample; with fewer, the markup decides
-_SURE = 0.98  # probability from which a neighbour of the markup's language is believed: templates are copied
-_POSSIBLE = 0.01  # probability below which the markup's language is not that of the text
-# Languages that a short text does not tell apart: the markup decides between them.
-_NEIGHBOURS = (
+_MAX_LANGUAGE_SAMPLE_CHARACTERS = 600
+_MIN_SAMPLE_LETTERS = 60  # with fewer letters in the sample, the language that the markup states is returned
+_MIN_NEIGHBOUR_PROBABILITY = 0.98  # a detected neighbour of the markup's language is returned from this probability on
+_MIN_HINT_PROBABILITY = 0.01  # the markup's language is rejected if the model gives it no more
+# Groups of languages that the model confuses in short texts; between two of a group, the markup's language is
+# preferred.
+_NEIGHBOURING_LANGUAGES = (
     {"da", "no", "nb", "nn", "sv", "fo"},
     {"hr", "sr", "bs", "sl", "sh"},
     {"cs", "sk"},
@@ -26,8 +27,8 @@ _NEIGHBOURS = (
     {"fa", "ur", "ar", "ps"},
     {"nl", "af"},
 )
-# Codes that the markup or the model uses, and the code that is stored.
-_SYNONYMS = {
+# Codes that markup or model use, mapped to the code that is stored for the language.
+_STORED_CODE_BY_SYNONYM = {
     "nb": "no",
     "nn": "no",
     "in": "id",
@@ -41,39 +42,40 @@ _SYNONYMS = {
 
 
 @cache
-def identifier() -> Any:
-    """The language model; loading it takes a noticeable time."""
+def language_model() -> Any:
+    """Returns the language model of py3langid, which the first call loads (about a second)."""
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
-def detect(text: str, hint: str | None = None) -> str | None:
-    """Returns the text's language as ISO 639-1 code.
+def detect_language(text: str, hint: str | None = None) -> str | None:
+    """Returns the text's language as ISO 639-1 code, or None if the text is short and ``hint`` states no language.
 
-    ``hint`` is the language tag of the markup.  It decides for short texts and between neighbouring languages.
+    ``hint`` is the language tag that the markup states, such as ``en-GB``.  It decides for short texts, between
+    neighbouring languages, and where the model is unsure.
     """
     hinted = _primary_subtag(hint)
-    sample = text[:_SAMPLE_CHARACTERS]
-    if sum(map(str.isalpha, sample)) < _MIN_LETTERS:
+    sample = text[:_MAX_LANGUAGE_SAMPLE_CHARACTERS]
+    if sum(map(str.isalpha, sample)) < _MIN_SAMPLE_LETTERS:
         return hinted
     probabilities: dict[str, float] = {}
-    for name, probability in identifier().rank(sample):
-        code = _SYNONYMS.get(name, name)
+    for name, probability in language_model().rank(sample):
+        code = _STORED_CODE_BY_SYNONYM.get(name, name)
         probabilities[code] = probabilities.get(code, 0) + float(probability)
     detected = max(probabilities, key=lambda code: probabilities[code])
-    neighbours = any({hinted, detected} <= group for group in _NEIGHBOURS)
+    neighbours = any({hinted, detected} <= group for group in _NEIGHBOURING_LANGUAGES)
     if (
         hinted
-        and probabilities[detected] < (_SURE if neighbours else 0.9)
-        and (neighbours or probabilities.get(hinted, 0) > _POSSIBLE)
+        and probabilities[detected] < (_MIN_NEIGHBOUR_PROBABILITY if neighbours else 0.9)
+        and (neighbours or probabilities.get(hinted, 0) > _MIN_HINT_PROBABILITY)
     ):
         return hinted
     return detected
 
 
 def _primary_subtag(tag: str | None) -> str | None:
-    """Returns ``en`` for ``en-GB``; None for anything that is no language tag."""
+    """Returns the language code of a language tag, such as ``en`` for ``en-GB``; None for other text or None."""
     if not tag:
         return None
     subtag = tag.strip().lower().replace("_", "-").split("-")[0]
-    subtag = _SYNONYMS.get(subtag, subtag)
+    subtag = _STORED_CODE_BY_SYNONYM.get(subtag, subtag)
     return subtag if subtag.isalpha() and len(subtag) in {2, 3} else None

@@ -1,4 +1,4 @@
-"""Per-outlet options for extraction."""
+"""Options for extracting pages of one outlet."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExtractionOptions:
-    """How the pages of one outlet are read; by default, nothing about the outlet is known."""
+    """Options for extracting one page of an outlet; the defaults suit a page of an unknown outlet."""
 
     article_selector: str | None = None  # CSS selector of the story's container
     remove_selectors: tuple[str, ...] = ()  # CSS selectors of elements that are not part of the story
-    language: str | None = None  # used only when the text is too short for detection
+    language: str | None = None  # ISO 639-1; used before the markup's language, see `language.detect_language`
     country: str | None = None  # ISO 3166 code; sets the order of day and month, and the default time zone
     listed_at: datetime | None = None  # publication time in the feed that listed the page
-    outlet_name: str = ""  # removed from titles and from authors
-    boilerplate: frozenset[str] = frozenset()  # blocks and element paths to drop, as learned per outlet
+    outlet_name: str = ""  # removed from titles and authors
+    boilerplate: frozenset[str] = frozenset()  # block and container hashes, see `boilerplate.boilerplate_hashes`
 
     @classmethod
     def for_outlet(
         cls, outlet: Outlet, boilerplate: frozenset[str] = frozenset(), *, listed_at: datetime | None = None
     ) -> ExtractionOptions:
+        """Returns the options for a page of a configured outlet."""
         return cls(
             article_selector=outlet.article,
             remove_selectors=outlet.remove,

@@ -1,4 +1,4 @@
-"""Decides whether a page is a story, and which flags the story carries."""
+"""Decides whether a page is a story, and which flags the story gets (paywall, truncated, consent, live)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 from monitor.extract import phrases, titles
 from monitor.extract.blocks import total_weight
 from monitor.extract.regions import Region
-from monitor.extract.vocabulary import alternatives, entries
+from monitor.extract.vocabulary import all_entries, regex_alternatives
 from monitor.models import NotArticle
-from monitor.urls import is_home
+from monitor.urls import is_front_page_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,41 +22,43 @@ if TYPE_CHECKING:
     from monitor.extract.metadata import Metadata
     from monitor.models import Page
 
-_MEDIA_BYTES = re.compile(
+# First bytes of images, audio, video, PDF and archives.
+_BINARY_FILE_SIGNATURE_PATTERN = re.compile(
     rb"\s*(?:%PDF|\x89PNG|\xff\xd8\xff|GIF8|RIFF|PK\x03\x04|\x1f\x8b|OggS|ID3|\x00\x00\x00.ftyp)", re.DOTALL
 )
-_FEED_BYTES = re.compile(
+# First bytes of an RSS or Atom feed or of a sitemap.
+_FEED_START_PATTERN = re.compile(
     rb"\s*(?:<\?xml[^>]{0,200}\?>\s*(?:<\?[^>]{0,500}\?>\s*|<!--.{0,500}?-->\s*)*)?"
     rb"<(?:rss|feed|urlset|sitemapindex|rdf:RDF)\b",
     re.DOTALL,
 )
-_INDEX_URL = re.compile(
-    rf"/(?:{alternatives('index_paths')})(?:/|$)|[?&](?:s|q|query|search|tag|cat|category|author|page|paged)=",
+_INDEX_URL_PATTERN = re.compile(
+    rf"/(?:{regex_alternatives('index_paths')})(?:/|$)|[?&](?:s|q|query|search|tag|cat|category|author|page|paged)=",
     re.IGNORECASE,
 )
-_VIDEO_PATH = re.compile(
+_VIDEO_PATH_PATTERN = re.compile(
     r"/(?:video|videos|watch|live-tv|tv|mediathek|podcasts?|audio|gallery|galleries|photos?|fotos?|slideshow"
     r"|bildergalerie)(?:/|$|-)",
     re.IGNORECASE,
 )
-_LOGIN_PATH = re.compile(
+_LOGIN_PATH_PATTERN = re.compile(
     r"/(?:login|signin|sign-in|log-in|anmelden|account|register|subscribe|abo)(?:[/?.]|$)", re.IGNORECASE
 )
-_ERROR_TITLE = re.compile(alternatives("error_titles"), re.IGNORECASE)
-_ERROR_FILLERS = frozenset(entries("error_fillers"))
-_JAVASCRIPT_WALL = re.compile(alternatives("javascript_walls"), re.IGNORECASE)
-_CONSENT_WALL = re.compile(alternatives("consent_walls"), re.IGNORECASE)
-_PAYWALL = re.compile(alternatives("paywalls"), re.IGNORECASE)
-_ANY_WALL = re.compile(
-    f"{_CONSENT_WALL.pattern}|{_JAVASCRIPT_WALL.pattern}|{_PAYWALL.pattern}",
+_ERROR_TITLE_PATTERN = re.compile(regex_alternatives("error_titles"), re.IGNORECASE)
+_ERROR_TITLE_FILLER_WORDS = frozenset(all_entries("error_fillers"))
+_JAVASCRIPT_WALL_PATTERN = re.compile(regex_alternatives("javascript_walls"), re.IGNORECASE)
+_CONSENT_WALL_PATTERN = re.compile(regex_alternatives("consent_walls"), re.IGNORECASE)
+_PAYWALL_PATTERN = re.compile(regex_alternatives("paywalls"), re.IGNORECASE)
+_ANY_WALL_PATTERN = re.compile(
+    f"{_CONSENT_WALL_PATTERN.pattern}|{_JAVASCRIPT_WALL_PATTERN.pattern}|{_PAYWALL_PATTERN.pattern}",
     re.IGNORECASE,
 )
-_CUT_OFF = re.compile(r"(?:…|\.\.\.|\[…\]|\[\.\.\.\])\W{0,3}$")
-_SHORT_TEXT_CHARACTERS = 140  # of running text; a shorter text is a story only if the metadata proves it
-_MIN_TEXT_CHARACTERS = 60  # of running text; a shorter text is no story
-_WORD = re.compile(r"\w+")
-_LETTERS = re.compile(r"[^\W\d]+")
-_STORY_TYPES = frozenset(
+_TRAILING_ELLIPSIS_PATTERN = re.compile(r"(?:…|\.\.\.|\[…\]|\[\.\.\.\])\W{0,3}$")
+_MIN_UNPROVEN_STORY_CHARACTERS = 140  # of running text; a page with less is a story only if metadata and title prove it
+_MIN_STORY_CHARACTERS = 60  # of running text; a page with less is never a story
+_WORD_PATTERN = re.compile(r"\w+")
+_LETTERS_PATTERN = re.compile(r"[^\W\d]+")
+_STORY_JSON_LD_TYPES = frozenset(
     {
         "NewsArticle",
         "Article",
@@ -67,17 +69,17 @@ _STORY_TYPES = frozenset(
         "AnalysisNewsArticle",
     }
 )
-_LIST_TYPES = frozenset({"CollectionPage", "SearchResultsPage", "ProfilePage"})
+_INDEX_JSON_LD_TYPES = frozenset({"CollectionPage", "SearchResultsPage", "ProfilePage"})
 
 
-def reject_bytes(page: Page) -> NotArticle | None:
-    """Returns why the page is no HTML, as its first bytes and its content type show; None if it may be HTML."""
+def reject_non_html(page: Page) -> NotArticle | None:
+    """Returns the page's kind if its first bytes or its content type show that it is not HTML; None otherwise."""
     content_type = page.content_type.lower()
-    if _MEDIA_BYTES.match(page.body[:100]) or content_type.startswith(
+    if _BINARY_FILE_SIGNATURE_PATTERN.match(page.body[:100]) or content_type.startswith(
         ("image/", "video/", "audio/", "application/pdf")
     ):
         return NotArticle(kind="media", detail=content_type or "by its first bytes")
-    if _FEED_BYTES.match(page.body[:2000].lstrip(b"\xef\xbb\xbf")):
+    if _FEED_START_PATTERN.match(page.body[:2000].lstrip(b"\xef\xbb\xbf")):
         return NotArticle(kind="index", detail="a feed or sitemap")
     if content_type.startswith("application/json") and page.body.lstrip()[:1] in {b"{", b"["}:
         return NotArticle(kind="media", detail="JSON")
@@ -86,40 +88,56 @@ def reject_bytes(page: Page) -> NotArticle | None:
     return None
 
 
-def reject_page(
+def reject_non_story(
     page: Page, root: HtmlElement, layout: Layout, metadata: Metadata, kept: Sequence[Block]
 ) -> NotArticle | None:
-    """Returns why the page is no story; None if it is one.  ``kept`` are the blocks of its text."""
+    """Returns the page's kind if it is not a story; None if it is.
+
+    ``kept`` holds the blocks that were chosen as the story's text.
+    """
     length = total_weight(kept)
     path = urlsplit(page.url).path
     claims_story = (
-        bool(metadata.json_ld_types & _STORY_TYPES) or metadata.og_type == "article" or "json-ld" in metadata.sources
+        bool(metadata.json_ld_types & _STORY_JSON_LD_TYPES)
+        or metadata.og_type == "article"
+        or "json-ld" in metadata.sources
     )
-    # A text of 600 characters or more needs no proof.
-    proven = length < 600 and (claims_story or metadata.published_at is not None) and _speaks_of_title(metadata, kept)
+    # Proof that a short text is a story; `proven` is not used for texts of 600 or more characters.
+    proven = (
+        length < 600
+        and (claims_story or metadata.published_at is not None)
+        and _shares_words_with_title(metadata, kept)
+    )
 
     if (
         length < 600
         and not proven
         and not metadata.published_at
-        and any(map(_is_error, (metadata.title, *metadata.titles)))
+        and any(map(_is_error_title, (metadata.title, *metadata.all_titles)))
     ):
         return NotArticle(kind="error", detail=metadata.title[:200])
     if length < 600 and not proven and _is_consent_wall(layout, kept, length):
         return NotArticle(kind="consent", detail=" ".join(block.text for block in layout.blocks[:40])[:200])
-    if length < 400 and not claims_story and _is_login(root, path, proven=proven):
+    if length < 400 and not claims_story and _is_login_page(root, path, proven=proven):
         return NotArticle(kind="login", detail=metadata.title[:200])
-    if _is_index(layout, metadata, page.url, length, claims_story=claims_story) or _is_cards(layout, metadata, kept):
-        return NotArticle(kind="tag" if _INDEX_URL.search(page.url) else "index", detail=metadata.title[:200])
+    if _is_index_page(layout, metadata, page.url, length, claims_story=claims_story) or _is_teaser_list_page(
+        layout, metadata, kept
+    ):
+        return NotArticle(kind="tag" if _INDEX_URL_PATTERN.search(page.url) else "index", detail=metadata.title[:200])
     if length < 300 and (
-        metadata.og_type.startswith("video") or (_VIDEO_PATH.search(path) and length < _SHORT_TEXT_CHARACTERS)
+        metadata.og_type.startswith("video")
+        or (_VIDEO_PATH_PATTERN.search(path) and length < _MIN_UNPROVEN_STORY_CHARACTERS)
     ):
         return NotArticle(kind="video", detail=metadata.title[:200])
-    if length < _SHORT_TEXT_CHARACTERS and "VideoObject" in metadata.json_ld_types:
+    if length < _MIN_UNPROVEN_STORY_CHARACTERS and "VideoObject" in metadata.json_ld_types:
         return NotArticle(kind="video", detail=metadata.title[:200])
-    if length < _SHORT_TEXT_CHARACTERS and not proven and _JAVASCRIPT_WALL.search(_visible_text(root, layout, length)):
+    if (
+        length < _MIN_UNPROVEN_STORY_CHARACTERS
+        and not proven
+        and _JAVASCRIPT_WALL_PATTERN.search(_visible_text(root, layout, length))
+    ):
         return NotArticle(kind="script", detail="asks for JavaScript")
-    if not kept or length < _MIN_TEXT_CHARACTERS:
+    if not kept or length < _MIN_STORY_CHARACTERS:
         scripted = sum(len(block.text) for block in layout.blocks) < 400 and len(root.findall(".//script")) > 2
         return NotArticle(
             kind="script" if scripted else "empty", detail=f"{len(layout.blocks)} blocks, no running text"
@@ -127,8 +145,11 @@ def reject_page(
     return None
 
 
-def _is_index(layout: Layout, metadata: Metadata, url: str, length: float, *, claims_story: bool) -> bool:
-    """Returns True if the page holds many linked headlines and little running text (``length`` characters)."""
+def _is_index_page(layout: Layout, metadata: Metadata, url: str, length: float, *, claims_story: bool) -> bool:
+    """Returns True if the page is a list of stories: many linked headlines, and little running text.
+
+    ``length`` is the amount of running text.  ``claims_story`` says that the metadata describes one article.
+    """
     if claims_story and metadata.json_ld_article_count <= 2 and metadata.published_at:
         return False
     headlines = sum(
@@ -140,95 +161,110 @@ def _is_index(layout: Layout, metadata: Metadata, url: str, length: float, *, cl
         return length < 1500
     if claims_story:
         return False
-    if _INDEX_URL.search(url) or metadata.json_ld_types & _LIST_TYPES:
+    if _INDEX_URL_PATTERN.search(url) or metadata.json_ld_types & _INDEX_JSON_LD_TYPES:
         return headlines >= 5 and length < 60 * headlines and length < 1500
-    return headlines >= (8 if is_home(url) else 15) and length < min(400, 25 * headlines)
+    return headlines >= (8 if is_front_page_url(url) else 15) and length < min(400, 25 * headlines)
 
 
-def _is_cards(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -> bool:
-    """Returns True if nearly all of the text stands below linked headlines and the metadata names no single story."""
+def _is_teaser_list_page(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -> bool:
+    """Returns True if most of the text stands below linked headlines and the metadata does not describe one story."""
     if (
         metadata.has_own_json_ld
         or metadata.og_type == "article"
         or (0 < metadata.json_ld_article_count <= 2 and metadata.published_at)
     ):
         return False
-    cards = [block for block in kept if block.weight and len(block.text) <= 400 and _is_below_headline(layout, block)]
+    cards = [
+        block for block in kept if block.weight and len(block.text) <= 400 and _is_below_linked_headline(layout, block)
+    ]
     return len(cards) >= 5 and total_weight(cards) > 0.7 * total_weight(kept)
 
 
-def _is_below_headline(layout: Layout, block: Block) -> bool:
-    """Returns True if a linked headline stands just above the block."""
-    near = layout.blocks[max(0, block.index - 2) : block.index]  # a date may stand between
+def _is_below_linked_headline(layout: Layout, block: Block) -> bool:
+    """Returns True if one of the two blocks before the block is a linked headline."""
+    near = layout.blocks[max(0, block.index - 2) : block.index]  # two, because a date may come between
     return any(title.link_density > 0.9 and 25 <= len(title.text) <= 200 for title in near)
 
 
-def _speaks_of_title(metadata: Metadata, kept: Sequence[Block]) -> bool:
-    """Returns True if a paragraph shares a word with the title, which the text of a wall or dialogue seldom does.
+def _shares_words_with_title(metadata: Metadata, kept: Sequence[Block]) -> bool:
+    """Returns True if a text block shares a word with the title, unlike the texts of paywalls and consent dialogues.
 
-    A paragraph that reads like a wall must share two words.
+    A block that matches `_ANY_WALL_PATTERN` must share two words.
     """
-    title = _stems(metadata.title)
+    title = _word_prefixes(metadata.title)
     return any(
-        block.weight and len(title & _stems(block.text)) >= (2 if _ANY_WALL.search(block.text) else 1) for block in kept
+        block.weight and len(title & _word_prefixes(block.text)) >= (2 if _ANY_WALL_PATTERN.search(block.text) else 1)
+        for block in kept
     )
 
 
-def _stems(text: str) -> set[str]:
-    """The first five letters of the text's longer words, which inflection does not change."""
-    return {word[:5] for word in _WORD.findall(text.casefold()) if len(word) > 3}
+def _word_prefixes(text: str) -> set[str]:
+    """Returns the first five letters of each word of four or more letters, case-folded: a crude stem."""
+    return {word[:5] for word in _WORD_PATTERN.findall(text.casefold()) if len(word) > 3}
 
 
-def _is_error(title: str) -> bool:
-    """Returns True if a part of the title, split from the site's name, says only that the page does not exist."""
+def _is_error_title(title: str) -> bool:
+    """Returns True if a section of the title, split at its separators, is only an error message such as "Not found"."""
     return any(
-        _ERROR_TITLE.search(part) and not set(_LETTERS.findall(_ERROR_TITLE.sub(" ", part).casefold())) - _ERROR_FILLERS
-        for part in titles.SEPARATOR.split(title)
+        _ERROR_TITLE_PATTERN.search(part)
+        and not set(_LETTERS_PATTERN.findall(_ERROR_TITLE_PATTERN.sub(" ", part).casefold()))
+        - _ERROR_TITLE_FILLER_WORDS
+        for part in titles.TITLE_SEPARATOR_PATTERN.split(title)
         if part
     )
 
 
-def _is_login(root: HtmlElement, path: str, *, proven: bool) -> bool:
-    return bool(_LOGIN_PATH.search(path)) or (not proven and bool(root.xpath('boolean(//input[@type="password"])')))
+def _is_login_page(root: HtmlElement, path: str, *, proven: bool) -> bool:
+    """Returns True if the URL's path is that of a login, or if a page not proven a story asks for a password."""
+    return bool(_LOGIN_PATH_PATTERN.search(path)) or (
+        not proven and bool(root.xpath('boolean(//input[@type="password"])'))
+    )
 
 
 def _visible_text(root: HtmlElement, layout: Layout, length: float) -> str:
-    """The page's visible text; for a page with hardly any text, also the text shown without JavaScript."""
-    if length < _MIN_TEXT_CHARACTERS:
+    """Returns the texts of the page's blocks; for a page with little text, all its text, <noscript> included."""
+    if length < _MIN_STORY_CHARACTERS:
         return str(root.text_content())[:200_000]
     return "\n".join(block.text for block in layout.blocks)[:200_000]
 
 
 def _is_consent_wall(layout: Layout, kept: Sequence[Block], length: float) -> bool:
-    if kept and _CONSENT_WALL.search(" ".join(block.text for block in kept[:3])):
+    """Returns True if the chosen text, or that of a page with little text, asks for consent to cookies."""
+    if kept and _CONSENT_WALL_PATTERN.search(" ".join(block.text for block in kept[:3])):
         return True
     shown = [
-        block for block in layout.blocks[:40] if length < _MIN_TEXT_CHARACTERS or not block.region & Region.CONSENT
+        block for block in layout.blocks[:40] if length < _MIN_STORY_CHARACTERS or not block.region & Region.CONSENT
     ]
-    return length < _SHORT_TEXT_CHARACTERS and bool(
-        _CONSENT_WALL.search(" ".join(block.text for block in shown)[:4000])
+    return length < _MIN_UNPROVEN_STORY_CHARACTERS and bool(
+        _CONSENT_WALL_PATTERN.search(" ".join(block.text for block in shown)[:4000])
     )
 
 
-def flags(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -> tuple[str, ...]:
-    """The story's flags.
+def story_flags(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -> tuple[str, ...]:
+    """Returns the story's flags; empty if none applies.
 
-    ``paywall``, ``truncated``, ``consent`` (the text is that of a dialogue) or ``live`` (the text still grows).
+    ``paywall``: reading on costs money; ``truncated``: the page holds only the beginning; ``consent``: the text is that
+    of a consent dialogue; ``live``: a live blog, whose text still grows.
     """
     names = []
     near = layout.blocks[kept[0].index : kept[-1].index + 15] if kept else layout.blocks
     length = total_weight(kept)
     searched = near if length < 1500 else [block for block in near if block.region & Region.PAYWALL]
-    walls = [block for block in searched if len(block.text) < 300 and _PAYWALL.search(block.text)]
+    walls = [block for block in searched if len(block.text) < 300 and _PAYWALL_PATTERN.search(block.text)]
     walled = any(block.region & Region.PAYWALL for block in walls) or (bool(walls) and length < 1500)
-    if metadata.is_paid or walled:
+    if metadata.is_declared_paid or walled:
         names.append("paywall")
     last_text = kept[-1].text if kept else ""
     states_more = bool(kept) and len(metadata.json_ld_body) > max(400, 2 * sum(len(block.text) for block in kept))
-    if _CUT_OFF.search(last_text) or (walled and length < 1200) or (metadata.is_paid and length < 600) or states_more:
+    if (
+        _TRAILING_ELLIPSIS_PATTERN.search(last_text)
+        or (walled and length < 1200)
+        or (metadata.is_declared_paid and length < 600)
+        or states_more
+    ):
         names.append("truncated")
-    if any(_CONSENT_WALL.search(block.text) for block in kept[:2]):
+    if any(_CONSENT_WALL_PATTERN.search(block.text) for block in kept[:2]):
         names.append("consent")
-    if metadata.is_live_blog or (phrases.LIVE_TITLE.search(metadata.title) and len(kept) > 20):
+    if metadata.is_live_blog or (phrases.LIVE_TITLE_PATTERN.search(metadata.title) and len(kept) > 20):
         names.append("live")
     return tuple(names)

@@ -1,4 +1,4 @@
-"""Extracts an article from a page: decodes and parses it, reads the metadata, finds the text, checks the page kind."""
+"""Extracts the article of a page: decodes and parses the page, reads its metadata, finds the text, judges its kind."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from htmldate import find_date
 from lxml import etree
 from trafilatura import bare_extraction
 
-from monitor.calendar import day_of
+from monitor.calendar import resolve_numeric_date
 from monitor.extract import (
     blocks,
     body,
@@ -25,11 +25,11 @@ from monitor.extract import (
     timezones,
     visible_metadata,
 )
-from monitor.extract.decoding import decode
+from monitor.extract.decoding import decode_page
 from monitor.extract.metadata import read_metadata
-from monitor.extract.trim import Hints
+from monitor.extract.trim import StoryHints
 from monitor.models import Article, NotArticle
-from monitor.urls import declared_canonical
+from monitor.urls import credible_canonical_url
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
@@ -39,26 +39,27 @@ if TYPE_CHECKING:
     from monitor.extract.options import ExtractionOptions
     from monitor.models import Page
 
-MAX_CHARACTERS = 4_000_000  # of markup that is parsed; the largest real pages have two million
-MAX_ELEMENTS = 25_000  # for trafilatura, whose time grows faster than the page
-MAX_DEPTH = 240  # of nested elements, for the same reason
-MAX_ATTRIBUTES = 1000  # of one element, because the parser compares each with all before it
-_LONG_TAG = re.compile(r"<[A-Za-z][^>]{10000,}>?")
-_SHORT_TEXT_CHARACTERS = 600  # of running text; a shorter text may have lost most of itself as boilerplate
+MAX_MARKUP_CHARACTERS = 4_000_000  # longer markup is cut off; the largest pages on the Web have two million
+MAX_TRAFILATURA_ELEMENTS = 25_000  # on larger pages trafilatura is not used: its time grows faster than the page
+MAX_TRAFILATURA_DEPTH = 240  # nesting of elements up to which trafilatura is used, for the same reason
+MAX_ATTRIBUTES_PER_ELEMENT = 1000  # tags with more are removed: the parser compares each attribute with all before it
+_LONG_TAG_PATTERN = re.compile(r"<[A-Za-z][^>]{10000,}>?")
+_MIN_CHARACTERS_WITHOUT_RETRY = 600  # of running text; if less remains without boilerplate, another choice is tried
 ONE_DAY = timedelta(days=1)
-# One class for all elements: lxml.html would call a Python function for the class of each element at each access.
-_ELEMENT_CLASSES = etree.ElementDefaultClassLookup(element=lxml.html.HtmlElement, comment=lxml.html.HtmlComment)
+# Gives all elements one class.  By default, lxml.html calls a Python function at each access to choose a class.
+_ELEMENT_CLASS_LOOKUP = etree.ElementDefaultClassLookup(element=lxml.html.HtmlElement, comment=lxml.html.HtmlComment)
 
-logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # logs every bad page; the result says what went wrong
+# Both libraries log errors for each bad page, which the result states too.
+logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
 logging.getLogger("htmldate").setLevel(logging.CRITICAL)
 
 
 def extract_article(page: Page, options: ExtractionOptions) -> Article | NotArticle:
-    """Returns the page's article, or the kind of the page if it is no article."""
-    not_article = page_kinds.reject_bytes(page)
+    """Returns the page's article, or the page's kind if it has no article."""
+    not_article = page_kinds.reject_non_html(page)
     if not_article:
         return not_article
-    root = _parse_html(decode(page.body, page.encoding)[:MAX_CHARACTERS])
+    root = _parse_html(decode_page(page.body, page.encoding)[:MAX_MARKUP_CHARACTERS])
     if root is None:
         return NotArticle(kind="empty", detail="no markup")
     for selector in options.remove_selectors:
@@ -67,61 +68,69 @@ def extract_article(page: Page, options: ExtractionOptions) -> Article | NotArti
     metadata = read_metadata(
         root, page.url, outlet_name=options.outlet_name, latest=page.fetched_at + ONE_DAY, country=options.country
     )
-    layout = blocks.parse_layout(_story_root(root, options))
+    layout = blocks.parse_layout(_extraction_root(root, options))
     story_blocks, method = _find_story_blocks(root, layout, metadata, page, options)
-    story_blocks, block_hashes, left_out = boilerplate.drop_recurring(layout, story_blocks, options.boilerplate)
-    nothing_left_out = bool(block_hashes) and not left_out
-    is_short = nothing_left_out or blocks.total_weight(story_blocks) < _SHORT_TEXT_CHARACTERS
+    story_blocks, block_hashes, removed_texts = boilerplate.drop_boilerplate(layout, story_blocks, options.boilerplate)
+    is_nothing_removed = bool(block_hashes) and not removed_texts
+    is_short = is_nothing_removed or blocks.total_weight(story_blocks) < _MIN_CHARACTERS_WITHOUT_RETRY
+    # Tries the blocks chosen by markup if all blocks are boilerplate (then none was removed) or little text remains.
     if is_short and not options.boilerplate.isdisjoint(block_hashes):
-        hints = Hints.of(metadata.title, metadata.titles, metadata.description)
-        retry = boilerplate.drop_recurring(layout, body.choose_blocks(layout, "", hints), options.boilerplate)
-        if retry[2] and (nothing_left_out or blocks.total_weight(retry[0]) > blocks.total_weight(story_blocks)):
-            (story_blocks, block_hashes, left_out), method = retry, "blocks"  # the first choice was boilerplate
+        hints = StoryHints.of(metadata.title, metadata.all_titles, metadata.description)
+        retry = boilerplate.drop_boilerplate(layout, body.choose_story_blocks(layout, "", hints), options.boilerplate)
+        if retry[2] and (is_nothing_removed or blocks.total_weight(retry[0]) > blocks.total_weight(story_blocks)):
+            (story_blocks, block_hashes, removed_texts), method = (
+                retry,
+                "blocks",
+            )
 
     text = "\n\n".join(block.text for block in story_blocks)
-    not_article = page_kinds.reject_page(page, root, layout, metadata, story_blocks)
+    not_article = page_kinds.reject_non_story(page, root, layout, metadata, story_blocks)
     if not_article:
         return not_article
-    text_language = language.detect(
+    text_language = language.detect_language(
         text, hint=options.language or root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang")
     )
     return Article(
         title=metadata.title,
         text=text,
-        canonical_url=declared_canonical(page.url, metadata.declared_urls),
-        authors=metadata.authors or _visible_authors(layout, story_blocks, options) or metadata.newsroom,
-        published_at=_published_at(root, layout, story_blocks, metadata, page=page, options=options),
+        canonical_url=credible_canonical_url(page.url, metadata.declared_urls),
+        authors=metadata.authors or _visible_authors(layout, story_blocks, options) or metadata.newsroom_signature,
+        published_at=_choose_published_at(root, layout, story_blocks, metadata, page=page, options=options),
         modified_at=metadata.modified_at,
         language=text_language,
         section=metadata.section,
         tags=metadata.tags,
         image=metadata.image,
         method=method,
-        flags=page_kinds.flags(layout, metadata, story_blocks),
+        flags=page_kinds.story_flags(layout, metadata, story_blocks),
         block_hashes=block_hashes,
-        boilerplate=left_out,
+        boilerplate=removed_texts,
     )
 
 
 def _parse_html(text: str) -> HtmlElement | None:
-    text = _LONG_TAG.sub(lambda tag: " " if tag[0].count("=") > MAX_ATTRIBUTES else tag[0], text)
+    """Returns the root element of a page's markup; None if there is none, as in a page of comments only."""
+    text = _LONG_TAG_PATTERN.sub(lambda tag: " " if tag[0].count("=") > MAX_ATTRIBUTES_PER_ELEMENT else tag[0], text)
     parser = lxml.html.HTMLParser(encoding="utf-8", remove_pis=True)
-    parser.set_element_class_lookup(_ELEMENT_CLASSES)
+    parser.set_element_class_lookup(_ELEMENT_CLASS_LOOKUP)
     try:
         root = lxml.html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
-    except (etree.ParserError, ValueError):  # only blanks or comments
+    except (etree.ParserError, ValueError):  # the markup holds only white space or comments
         return None
     return root if isinstance(root.tag, str) else None
 
 
 def _remove_element(element: HtmlElement) -> None:
-    """Removes an element, but not the text behind it."""
+    """Removes an element with its content from its document, but not the text that follows it."""
     if element.getparent() is not None:
         element.drop_tree()
 
 
-def _story_root(root: HtmlElement, options: ExtractionOptions) -> HtmlElement:
-    """Returns the configured container, or ``root`` if the page has none with more than 100 characters."""
+def _extraction_root(root: HtmlElement, options: ExtractionOptions) -> HtmlElement:
+    """Returns the longest element that matches the configured ``article_selector``.
+
+    Returns ``root`` if no selector is configured or no element with more than 100 characters matches.
+    """
     if options.article_selector:
         container = max(root.cssselect(options.article_selector), key=lambda e: len(e.text_content()), default=None)
         if container is not None and len(container.text_content()) > 100:
@@ -132,46 +141,51 @@ def _story_root(root: HtmlElement, options: ExtractionOptions) -> HtmlElement:
 def _find_story_blocks(
     root: HtmlElement, layout: Layout, metadata: Metadata, page: Page, options: ExtractionOptions
 ) -> tuple[list[Block], str]:
-    """Returns the story's blocks, and the method that found them (`Article.method`)."""
-    hints = Hints.of(metadata.title, metadata.titles, metadata.description)
+    """Returns the story's blocks and the name of the method that found them, see `Article.method`."""
+    hints = StoryHints.of(metadata.title, metadata.all_titles, metadata.description)
     if options.article_selector and layout.nodes and layout.nodes[0].element is not root:
-        return body.choose_blocks(layout, "", hints), "selector"
+        return body.choose_story_blocks(layout, "", hints), "selector"
     json_ld_text = (
         metadata.json_ld_body
-        if not metadata.is_live_blog and confidence.is_complete_text(layout, metadata.json_ld_body)
+        if not metadata.is_live_blog and confidence.is_complete_story_text(layout, metadata.json_ld_body)
         else ""
     )
     if json_ld_text:
-        return body.choose_blocks(layout, json_ld_text, hints), "json-ld"
-    markup_blocks = body.choose_blocks(layout, "", hints)
-    if confidence.is_certain(layout, markup_blocks):
+        return body.choose_story_blocks(layout, json_ld_text, hints), "json-ld"
+    markup_blocks = body.choose_story_blocks(layout, "", hints)
+    if confidence.is_markup_conclusive(layout, markup_blocks):
         return markup_blocks, "markup"
-    story_blocks = body.choose_blocks(layout, _trafilatura_text(root, layout, page.url), hints)
+    story_blocks = body.choose_story_blocks(layout, _trafilatura_text(root, layout, page.url), hints)
     if (
         metadata.has_own_json_ld
         and not metadata.is_live_blog
         and blocks.total_weight(story_blocks) < 0.5 * len(metadata.json_ld_body)
     ):
-        # The page renders its text with JavaScript, or holds it back.
+        # The page shows only the beginning of the text that its metadata states in full.
         return confidence.blocks_from_text(metadata.json_ld_body, story_blocks), "json-ld"
-    if confidence.is_poor(layout, story_blocks) and blocks.total_weight(markup_blocks) > 2 * blocks.total_weight(
-        story_blocks
-    ):
+    if confidence.is_suspiciously_short(layout, story_blocks) and blocks.total_weight(
+        markup_blocks
+    ) > 2 * blocks.total_weight(story_blocks):
         return markup_blocks, "blocks"
     missed_blocks = confidence.missed_blocks(layout, markup_blocks, story_blocks, hints)
     if blocks.total_weight(missed_blocks) > 0.5 * blocks.total_weight(story_blocks):
-        return markup_blocks, "blocks"  # trafilatura found boxes within the story, or readers' comments below it
+        return markup_blocks, "blocks"  # trafilatura chose boxes inside the story, or readers' comments below it
     return story_blocks, "trafilatura"
 
 
 def _trafilatura_text(root: HtmlElement, layout: Layout, url: str) -> str:
-    if layout.is_truncated or layout.element_count > MAX_ELEMENTS or layout.max_depth > MAX_DEPTH:
+    """Returns the text that trafilatura finds; "" if there is none, or if the page is too large for trafilatura."""
+    if (
+        layout.is_truncated
+        or layout.element_count > MAX_TRAFILATURA_ELEMENTS
+        or layout.max_depth > MAX_TRAFILATURA_DEPTH
+    ):
         return ""
     document = bare_extraction(root, url=url, fast=True, include_comments=False)
     return getattr(document, "text", None) or ""
 
 
-def _published_at(
+def _choose_published_at(
     root: HtmlElement,
     layout: Layout,
     story_blocks: list[Block],
@@ -180,15 +194,15 @@ def _published_at(
     page: Page,
     options: ExtractionOptions,
 ) -> datetime | None:
-    """Returns the publication time from the page's metadata, else from the feed, else from a line next to the text.
+    """Returns the publication time in UTC from the page's metadata, else the feed, else the visible text; None if none.
 
-    A metadata date without a time is refined by the feed or the line if they state the same day.  A metadata date that
-    differs from the feed's by more than a day and a half is replaced by the feed's date if it is later, if only a
-    <time> element states it, or if the line on the page confirms the feed.
+    Metadata that states only a day is made precise by the feed's time or a visible time on the same day.  If metadata
+    and feed differ by more than a day and a half, returns the feed's time if the metadata's is later, if only a <time>
+    element states it, or if a visible date confirms the feed; else the metadata's.  The last resort is htmldate.
     """
-    latest, default_timezone = page.fetched_at + ONE_DAY, timezones.of_country(options.country)
+    latest, default_timezone = page.fetched_at + ONE_DAY, timezones.timezone_of_country(options.country)
     stated_at, listed_at = metadata.published_at, options.listed_at
-    if listed_at is not None and not dates.EARLIEST_TIME <= listed_at <= latest:
+    if listed_at is not None and not dates.MIN_PLAUSIBLE_TIME <= listed_at <= latest:
         listed_at = None
     listed_time = (
         dates.ParsedTime(
@@ -201,9 +215,9 @@ def _published_at(
     is_contradicted = stated_at is not None and listed_at is not None and abs(stated_at - listed_at) > 1.5 * ONE_DAY
     if not (is_day_only or is_contradicted):
         return stated_at
-    outlet_day_of = partial(day_of, country=options.country, latest=latest)
+    outlet_day_of = partial(resolve_numeric_date, country=options.country, latest=latest)
     visible_time = (
-        visible_metadata.find_published(layout.blocks, story_blocks, metadata.titles, outlet_day_of)
+        visible_metadata.find_visible_published_time(layout.blocks, story_blocks, metadata.all_titles, outlet_day_of)
         if story_blocks
         else None
     )
@@ -214,10 +228,10 @@ def _published_at(
             listed_at if stated_at > listed_at or metadata.is_dated_by_time_element or is_feed_confirmed else stated_at
         )
     stated_day = dates.ParsedTime(stated_at, has_time=False, has_timezone=False) if stated_at else None
-    published_at = dates.choose_time(
+    published_at = dates.choose_plausible_time(
         [parsed for parsed in (stated_day, listed_time, visible_time) if parsed], latest=latest
     )
-    if published_at is not None or layout.is_truncated or layout.element_count > MAX_ELEMENTS:
+    if published_at is not None or layout.is_truncated or layout.element_count > MAX_TRAFILATURA_ELEMENTS:
         return published_at
     htmldate_day = find_date(
         root, url=page.url, original_date=True, extensive_search=False, max_date=latest.strftime("%Y-%m-%d")
@@ -225,9 +239,9 @@ def _published_at(
     if not htmldate_day:
         return None
     guessed_at = datetime.fromisoformat(htmldate_day).replace(tzinfo=UTC)
-    # htmldate also reads titles and every <time> element.
+    # A date that htmldate found in a title or a <time> element of another story is not the publication date.
     unrelated_times = (
-        *(visible_metadata.first_date(title, outlet_day_of) for title in metadata.titles),
+        *(visible_metadata.first_date_in_line(title, outlet_day_of) for title in metadata.all_titles),
         *map(dates.parse_date, metadata.unrelated_dates),
     )
     if any(parsed and parsed.time.date() == guessed_at.date() for parsed in unrelated_times):
@@ -236,6 +250,9 @@ def _published_at(
 
 
 def _visible_authors(layout: Layout, story_blocks: list[Block], options: ExtractionOptions) -> tuple[str, ...]:
+    """Returns the authors named in lines next to the story, see `visible_metadata.find_visible_authors`."""
     if not story_blocks:
         return ()
-    return visible_metadata.find_authors(layout, story_blocks[0].index, story_blocks[-1].index, [options.outlet_name])
+    return visible_metadata.find_visible_authors(
+        layout, story_blocks[0].index, story_blocks[-1].index, [options.outlet_name]
+    )

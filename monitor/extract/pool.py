@@ -1,4 +1,4 @@
-"""A pool of worker processes for extraction: a page that crashes, hangs or bloats its worker loses only that page."""
+"""Extracts pages in a pool of worker processes: if a page crashes or hangs its worker, no other page is lost."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from monitor.errors import ExtractionError
 from monitor.extract import worker
+from monitor.failures import FailureKind
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -22,92 +23,97 @@ if TYPE_CHECKING:
     from monitor.extract.options import ExtractionOptions
     from monitor.models import Article, NotArticle, Page
 
-PAGE_TIMEOUT_SECONDS = 20.0  # the slowest of 500 real pages takes one second
-PAGES_PER_WORKER = 2000  # then the worker is replaced, because lxml and trafilatura retain memory
-WORKER_MEMORY_BYTES = 1_500_000_000  # address space that a worker may use beyond what it starts with
-QUEUED_PAGES_PER_WORKER = 4  # further pages wait in their callers' tasks
+EXTRACTION_TIMEOUT_SECONDS = 20.0  # per page; the slowest of 500 collected pages takes one second
+MAX_PAGES_PER_WORKER = 2000  # then the worker is replaced, because lxml and trafilatura leak memory
+MAX_WORKER_MEMORY_GROWTH_BYTES = 1_500_000_000  # address space that a worker may use beyond that at its start
+MAX_QUEUED_PAGES_PER_WORKER = 4  # pages submitted to the pool; further calls of extract_article wait
 
 
 class Extractor:
-    """Extracts pages in ``workers`` processes (auto: one per core).
+    """Extracts pages in ``workers`` processes ("auto": one per usable processor).
 
-    The processes start with the first page, or with `start`.  Each instance belongs to one event loop.
+    The processes start with the first page, or when `start` is called.  Each instance belongs to one event loop.
     """
 
     def __init__(
         self,
         workers: int | Literal["auto"] = "auto",
         *,
-        timeout_seconds: float = PAGE_TIMEOUT_SECONDS,
-        memory_bytes: int = WORKER_MEMORY_BYTES,
-        pages_per_worker: int = PAGES_PER_WORKER,
+        timeout_seconds: float = EXTRACTION_TIMEOUT_SECONDS,
+        memory_bytes: int = MAX_WORKER_MEMORY_GROWTH_BYTES,
+        pages_per_worker: int = MAX_PAGES_PER_WORKER,
     ) -> None:
-        self.workers = available_cores() if workers == "auto" else max(1, workers)
+        self.workers = usable_cpu_count() if workers == "auto" else max(1, workers)
         self.timeout_seconds = timeout_seconds
         self._memory_bytes = memory_bytes
         self._pages_per_worker = pages_per_worker
         self._pool: ProcessPool | None = None
         self._start_lock = threading.Lock()
-        self._slots = asyncio.Semaphore(self.workers * QUEUED_PAGES_PER_WORKER)
+        self._free_slots = asyncio.Semaphore(self.workers * MAX_QUEUED_PAGES_PER_WORKER)
 
     def start(self) -> None:
-        """Starts the workers, so that the first page does not wait for their imports.  Further calls have no effect.
+        """Starts the workers, so that the first page does not wait for their imports; no effect if they run.
 
         Blocks for about a second; may be called from any thread.
         """
         with self._start_lock:
             if self._pool is not None:
                 return
-            # Workers are forked from a small server process: they inherit its imports, but not this process's reactor,
-            # threads and sockets.
+            # The fork server is a small process from which workers are forked: they inherit its imports, but not the
+            # reactor, threads and sockets of this process.
             context = multiprocessing.get_context("forkserver")
             context.set_forkserver_preload([worker.__name__, worker.PRELOAD_MODULE])
             pool = ProcessPool(
                 max_workers=self.workers,
                 max_tasks=self._pages_per_worker,
-                initializer=worker.initialize,
+                initializer=worker.initialize_worker,
                 initargs=(self._memory_bytes,),
                 context=context,
             )
             for _ in range(self.workers):
-                pool.schedule(worker.preload)
+                pool.schedule(worker.preload_libraries)
             self._pool = pool
 
-    async def read(self, page: Page, options: ExtractionOptions) -> Article | NotArticle:
-        """Extracts a page in a worker.  Waits while the pool is full.
+    async def extract_article(self, page: Page, options: ExtractionOptions) -> Article | NotArticle:
+        """Returns the page's article, or the kind of a page without one.  Waits while the pool is full.
 
-        Raises ExtractionError of kind ``timeout`` after `timeout_seconds`, ``crash`` if the worker died, ``memory`` if
-        it exceeded its memory limit, ``error`` for any other exception during extraction.
+        Raises ExtractionError of kind EXTRACTION_TIMEOUT after `timeout_seconds`, EXTRACTION_CRASH if the worker died,
+        EXTRACTION_MEMORY if the worker exceeded its memory limit, EXTRACTION_ERROR for any other exception.
         """
-        async with self._slots:
+        async with self._free_slots:
             if self._pool is None:
                 await asyncio.to_thread(self.start)
-            future: ProcessFuture[Article | NotArticle] = self._schedule(page, options)
+            future: ProcessFuture[Article | NotArticle] = self._schedule_extraction(page, options)
             try:
                 return await asyncio.wrap_future(future)
             except TaskTimeout as error:
                 raise ExtractionError(
-                    f"{page.url}: extraction took longer than {self.timeout_seconds:g} s", kind="timeout"
+                    f"{page.url}: extraction took longer than {self.timeout_seconds:g} s",
+                    kind=FailureKind.EXTRACTION_TIMEOUT,
                 ) from error
             except ProcessExpired as error:
                 raise ExtractionError(
-                    f"{page.url}: the extraction worker died (exit code {error.exitcode})", kind="crash"
+                    f"{page.url}: the extraction worker died (exit code {error.exitcode})",
+                    kind=FailureKind.EXTRACTION_CRASH,
                 ) from error
             except MemoryError as error:
                 raise ExtractionError(
-                    f"{page.url}: extraction needs more memory than allowed", kind="memory"
+                    f"{page.url}: extraction needs more memory than allowed", kind=FailureKind.EXTRACTION_MEMORY
                 ) from error
             except asyncio.CancelledError:
                 raise
-            except Exception as error:  # a hostile page can make a parser raise anything
-                raise ExtractionError(f"{page.url}: {type(error).__name__}: {error}", kind="error") from error
+            except Exception as error:  # a hostile page can make a parser raise any exception
+                raise ExtractionError(
+                    f"{page.url}: {type(error).__name__}: {error}", kind=FailureKind.EXTRACTION_ERROR
+                ) from error
 
-    def _schedule(self, page: Page, options: ExtractionOptions) -> ProcessFuture[Article | NotArticle]:
+    def _schedule_extraction(self, page: Page, options: ExtractionOptions) -> ProcessFuture[Article | NotArticle]:
+        """Submits the page to the pool, which must be running, and returns the future of its result."""
         assert self._pool is not None
         return self._pool.schedule(worker.extract_article, args=(page, options), timeout=self.timeout_seconds)
 
     def close(self) -> None:
-        """Ends the workers and abandons the pages that are being extracted."""
+        """Stops the workers; pages in extraction are lost.  No effect if the workers are not running."""
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.stop()  # type: ignore[no-untyped-call]  # pebble does not annotate it
@@ -123,8 +129,8 @@ class Extractor:
         await asyncio.to_thread(self.close)
 
 
-def available_cores() -> int:
-    """Returns the number of processors that this process may use."""
+def usable_cpu_count() -> int:
+    """Returns the number of processors that this process may run on, at least 1."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,15 +1,15 @@
-"""Regions of a page, as its tags, roles and class names mark them."""
+"""Regions of a page (navigation, captions, comments ...), recognized by tags, roles, classes and ids of elements."""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
 
-from monitor.extract.vocabulary import sections
+from monitor.extract.vocabulary import entries_by_heading
 
 
 class Region:
-    """Bits of a region mask; an element may open several regions.
+    """Bits of a region mask, a sum of the regions that an element marks or stands in.
 
     Plain numbers, because the arithmetic of an IntFlag is 20 times slower.
     """
@@ -17,31 +17,31 @@ class Region:
     NAV = 1  # menus, breadcrumbs, site header
     FOOTER = 2
     ASIDE = 4  # <aside>, sidebars, boxes
-    RELATED = 8  # other stories
+    RELATED = 8  # links to other stories
     PROMO = 16  # newsletters, subscriptions, advertisements, apps
-    SHARE = 32
-    COMMENTS = 64
+    SHARE = 32  # buttons that share the story
+    COMMENTS = 64  # readers' comments
     CAPTION = 128  # of images and videos
     META = 256  # byline, date, author's portrait
-    TAGS = 512
+    TAGS = 512  # keywords of the story
     FORM = 1024  # forms and buttons
-    HIDDEN = 2048
+    HIDDEN = 2048  # not displayed
     TABLE = 4096
     LIST = 8192
     QUOTE = 16384
     EMBED = 32768  # posts of social networks
-    CONSENT = 65536
-    PAYWALL = 131072
-    BODY = 262144  # named as the article's body
-    ARTICLE = 524288
+    CONSENT = 65536  # consent dialogues
+    PAYWALL = 131072  # requests to pay
+    BODY = 262144  # class or itemprop of the article's body
+    ARTICLE = 524288  # <article>
     HEADER = 1048576  # <header>
-    LEAD = 2097152  # standfirst
-    MAIN = 4194304
-    FIGURE = 8388608
-    TITLE = 16777216
+    LEAD = 2097152  # standfirst: the summary below the title
+    MAIN = 4194304  # <main>
+    FIGURE = 8388608  # <figure>
+    TITLE = 16777216  # the story's title
 
 
-# Regions whose text is not the story's.
+# Regions whose text does not belong to the story.
 FOREIGN_REGIONS = (
     Region.NAV
     | Region.FOOTER
@@ -83,10 +83,10 @@ TAG_REGIONS = {
     "h1": Region.TITLE,
 }
 
-CAMEL_CASE_BOUNDARY = re.compile(r"(?<=[a-z\d])(?=[A-Z])")
+CAMEL_CASE_BOUNDARY_PATTERN = re.compile(r"(?<=[a-z\d])(?=[A-Z])")  # the empty place within "articleBody"
 
 
-_ROLE_REGIONS = {
+_REGION_BY_ROLE_OR_ITEMPROP = {
     "navigation": Region.NAV,
     "menu": Region.NAV,
     "menubar": Region.NAV,
@@ -112,30 +112,34 @@ _ROLE_REGIONS = {
 
 
 def regions(tag: str, names: str, role: str) -> int:
-    """Returns the mask of the regions that an element opens.
+    """Returns the mask of the regions that an element marks by its tag, classes, ids and role; 0 if none.
 
-    ``names`` are its class and id, ``role`` its role or itemprop.
+    ``names`` holds the element's classes and id, separated by spaces; ``role`` its role or itemprop.
     """
-    if len(names) + len(role) < 200:  # bounds the size of the cache's keys
-        return _element_regions(tag, names, role)
-    return _element_regions.__wrapped__(tag, names, role)
+    if len(names) + len(role) < 200:  # longer keys would make the cache large
+        return _cached_regions(tag, names, role)
+    return _cached_regions.__wrapped__(tag, names, role)
 
 
 @lru_cache(maxsize=20_000)
-def _element_regions(tag: str, names: str, role: str) -> int:
+def _cached_regions(tag: str, names: str, role: str) -> int:
+    """Returns what `regions` returns, from a cache of 20,000 results."""
     mask = TAG_REGIONS.get(tag, 0)
     if role:
-        mask |= _ROLE_REGIONS.get(role, 0)
+        mask |= _REGION_BY_ROLE_OR_ITEMPROP.get(role, 0)
     if names and tag not in {"html", "body"}:
         for name in names[:500].split():
-            mask |= _name_regions(name)
+            mask |= _regions_of_class_or_id(name)
     return mask
 
 
-def _patterns_by_letter() -> dict[str, list[tuple[int, re.Pattern[str]]]]:
-    """The patterns of each region by first letter: a name has few word starts, and most match no pattern at all."""
+def _compile_patterns_by_first_letter() -> dict[str, list[tuple[int, re.Pattern[str]]]]:
+    """Returns pairs of a region and its pattern for class names, keyed by the first letter that the pattern matches.
+
+    The key saves time: for most words of class names there is no pattern with their first letter.
+    """
     grouped: dict[str, dict[int, list[str]]] = {}
-    for heading, entries in sections("class_names").items():
+    for heading, entries in entries_by_heading("class_names").items():
         for entry in entries:
             grouped.setdefault(entry[0], {}).setdefault(getattr(Region, heading), []).append(entry)
     return {
@@ -144,17 +148,17 @@ def _patterns_by_letter() -> dict[str, list[tuple[int, re.Pattern[str]]]]:
     }
 
 
-_PATTERNS = _patterns_by_letter()
-_WORD_START = re.compile(r"(?:^|(?<=-))[a-z]")
+_REGION_PATTERNS_BY_FIRST_LETTER = _compile_patterns_by_first_letter()
+_WORD_START_PATTERN = re.compile(r"(?:^|(?<=-))[a-z]")
 
 
 @lru_cache(maxsize=50_000)
-def _name_regions(name: str) -> int:
-    """Returns the mask of the regions that one class or id names."""
-    name = CAMEL_CASE_BOUNDARY.sub("-", name).lower().replace("_", "-")
+def _regions_of_class_or_id(name: str) -> int:
+    """Returns the mask of the regions that one class or id marks; 0 if none."""
+    name = CAMEL_CASE_BOUNDARY_PATTERN.sub("-", name).lower().replace("_", "-")
     mask = 0
-    for start in _WORD_START.finditer(name):
-        for region, pattern in _PATTERNS.get(start[0], ()):
+    for start in _WORD_START_PATTERN.finditer(name):
+        for region, pattern in _REGION_PATTERNS_BY_FIRST_LETTER.get(start[0], ()):
             if not mask & region and pattern.match(name, start.start()):
                 mask |= region
     return mask

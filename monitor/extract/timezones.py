@@ -1,4 +1,4 @@
-"""The time zone of an outlet's country, for times whose zone its pages do not state."""
+"""Time zones of countries, for times that an outlet's pages state without a time zone."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from functools import cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
-# The zone that the national press uses, for countries with several zones.
-_PRESS_ZONES = {
+# For countries with several time zones: the one in which the national press states times.
+_PRESS_TIMEZONE_BY_COUNTRY = {
     "AR": "America/Argentina/Buenos_Aires",
     "AU": "Australia/Sydney",
     "BR": "America/Sao_Paulo",
@@ -30,17 +30,17 @@ _PRESS_ZONES = {
 
 
 @cache
-def of_country(code: str | None) -> ZoneInfo | None:
-    """Returns the zone of a country by its ISO 3166 code; None if the time zone database does not list the country."""
+def timezone_of_country(code: str | None) -> ZoneInfo | None:
+    """Returns the time zone of the country with an ISO 3166 code; None for no code or an unknown one."""
     if code is None:
         return None
-    name = _PRESS_ZONES.get(code.upper()) or _first_zones().get(code.upper())
+    name = _PRESS_TIMEZONE_BY_COUNTRY.get(code.upper()) or _first_timezone_by_country().get(code.upper())
     return ZoneInfo(name) if name else None
 
 
 @cache
-def _first_zones() -> dict[str, str]:
-    """The first zone that the time zone database lists for each country."""
+def _first_timezone_by_country() -> dict[str, str]:
+    """Returns the name of the first time zone that the time zone database lists for each ISO 3166 code."""
     table = files("tzdata").joinpath("zoneinfo", "zone.tab").read_text("utf-8")
     rows = (line.split("\t") for line in table.splitlines() if not line.startswith("#"))
     zones: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Chooses a story's title and removes the site's name from it."""
+"""Chooses a story's title among those that its page states, and removes the site's name from the title."""
 
 from __future__ import annotations
 
@@ -11,85 +11,97 @@ from monitor.extract.blocks import fold_letters
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-SEPARATOR = re.compile(r"\s+[|–—‒\-·•»«›‹:/~⁄∣│]+\s+|\s*[|│»]\s*|\s+::\s+|_(?=\S)")
-_SPACE = re.compile(r"\s+")
-_WORD = re.compile(r"\w+")
-# A section between title and site: a title does not continue in this form.
-_SECTION = re.compile(rf"\s*[|│»].*|(?:{SEPARATOR.pattern})\w+$")
-_DOMAIN = re.compile(r"(?:www\.)?[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|[a-z]{2})", re.IGNORECASE)
+# What separates a title from the site's name or a section: " | ", " - ", " :: ".
+TITLE_SEPARATOR_PATTERN = re.compile(r"\s+[|–—‒\-·•»«›‹:/~⁄∣│]+\s+|\s*[|│»]\s*|\s+::\s+|_(?=\S)")
+_SPACE_PATTERN = re.compile(r"\s+")
+_WORD_PATTERN = re.compile(r"\w+")
+# A section's name at the end of a title: all text after a bar, or one word after another separator.
+_TRAILING_SECTION_PATTERN = re.compile(rf"\s*[|│»].*|(?:{TITLE_SEPARATOR_PATTERN.pattern})\w+$")
+_DOMAIN_NAME_PATTERN = re.compile(r"(?:www\.)?[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|[a-z]{2})", re.IGNORECASE)
 
 
-def clean(text: str) -> str:
-    """Unescapes entities, drops tags and invisible characters, and collapses white space."""
-    text = _SPACE.sub(" ", unescape(unescape(text)).replace("\xad", "").replace("\u200b", "")).strip()
+def clean_text(text: str) -> str:
+    """Returns the text without HTML tags, soft hyphens and zero-width spaces, with entities decoded twice and white
+    space
+    collapsed."""
+    text = _SPACE_PATTERN.sub(" ", unescape(unescape(text)).replace("\xad", "").replace("\u200b", "")).strip()
     return re.sub(r"<[^>]{1,100}>", "", text).strip() if "<" in text else text
 
 
-def choose(stated_titles: Sequence[str], headings: Sequence[str], page_title: str, sites: Iterable[str]) -> str:
-    """Returns the story's title.
+def choose_title(stated_titles: Sequence[str], headings: Sequence[str], page_title: str, sites: Iterable[str]) -> str:
+    """Returns the story's title without the site's name; "" if the page has none.
 
-    The first of ``stated_titles`` (from JSON-LD and meta elements, most trusted first) wins; else a heading that
-    ``page_title`` (the <title> element) confirms; else ``page_title`` up to its separators.  The only heading of the
-    page wins if all other titles could be those of any page of the site.
+    Chooses the first of ``stated_titles`` (from JSON-LD and <meta>, most trusted first), else the longest of the
+    ``headings`` (<h1>) that ``page_title`` (<title>) confirms, else ``page_title`` up to a separator.  But a page's
+    only heading is chosen if all other titles are generic, and a heading that a second stated title repeats is
+    preferred to a first stated title that is in no confirmed heading.  ``sites`` are names of the site.
 
-    A kicker before the title or a suffix after it is removed if another title of the page lacks it.
+    Removes a kicker before the title and a suffix after it if another title of the page lacks them.
     """
     site_names = {fold_letters(site) for site in sites if site}
-    heading_letters = {fold_letters(clean(heading)) for heading in headings}
+    heading_letters = {fold_letters(clean_text(heading)) for heading in headings}
 
-    def without_suffix(text: str) -> str:
-        return text if fold_letters(text) in heading_letters else without_site(text, site_names)
+    def without_site_unless_heading(text: str) -> str:
+        """Returns a title without the site's name; unchanged if it is also a heading."""
+        return text if fold_letters(text) in heading_letters else without_site_name(text, site_names)
 
-    def usable(texts: Sequence[str]) -> list[str]:
-        stripped = [without_suffix(clean(text)) for text in texts if text]
+    def usable_titles(texts: Sequence[str]) -> list[str]:
+        """Returns the titles without the site's name; omits a title of up to 3 letters or of a site's name alone."""
+        stripped = [without_site_unless_heading(clean_text(text)) for text in texts if text]
         return [text for text in stripped if len(fold_letters(text)) > 3 and fold_letters(text) not in site_names]
 
-    page = clean(page_title)
-    page_without_site = without_site(page, site_names)
-    stated = usable(stated_titles)
+    page = clean_text(page_title)
+    page_without_site = without_site_name(page, site_names)
+    stated = usable_titles(stated_titles)
     stated_letters = set(map(fold_letters, stated))
-    shown = usable(headings)
+    shown = usable_titles(headings)
     confirmed = [
-        text for text in shown if not page or fold_letters(text) in stated_letters or _shared_words(text, page) >= 0.6
+        text
+        for text in shown
+        if not page or fold_letters(text) in stated_letters or _shared_word_ratio(text, page) >= 0.6
     ]
-    if len(shown) == 1 and all(_is_generic(text, heading=shown[0]) for text in (page, *stated)):
+    if len(shown) == 1 and all(_is_generic_title(text, heading=shown[0]) for text in (page, *stated)):
         return shown[0]
     if stated:
         first, confirmed_letters = fold_letters(stated[0]), set(map(fold_letters, confirmed))
         repeated = next((text for text in confirmed if fold_letters(text) in set(map(fold_letters, stated[1:]))), None)
         if repeated and first not in confirmed_letters:
-            return repeated  # the page shows it and a second source repeats it
-        main_part = _main_part(stated[0])
+            return repeated  # shown as a heading and repeated by a second stated title
+        main_part = _text_before_separator(stated[0])
         echoed = first == fold_letters(page_without_site) and first not in confirmed_letters
         if echoed and 0.6 * len(stated[0]) < len(main_part) < len(stated[0]):
-            return main_part  # the same words in two elements of the head prove nothing; a heading would
-        return _shortened(stated[0], [*confirmed, *stated[1:]])
+            return main_part  # no heading confirms that the text after the separator belongs to the title
+        return _without_kicker_or_suffix(stated[0], [*confirmed, *stated[1:]])
     if confirmed:
         return max(confirmed, key=lambda text: len(fold_letters(text)))
-    # If the site's name stood at the end, the part before it is the title.
-    from_page = _main_part(page) if page_without_site == page else _SECTION.sub("", page_without_site)
+    # If the site's name was removed, remove only a section's name at the end; else keep the text before a separator.
+    from_page = (
+        _text_before_separator(page)
+        if page_without_site == page
+        else _TRAILING_SECTION_PATTERN.sub("", page_without_site)
+    )
     return from_page or next(iter(shown), "")
 
 
-def _is_generic(text: str, heading: str) -> bool:
-    """Returns True if any page of the site may have this title.
+def _is_generic_title(text: str, heading: str) -> bool:
+    """Returns True if the text may be the title of every page of the site.
 
-    It is shorter than the heading and shares no word of four or more letters with it.
+    It has fewer words than the heading (and fewer than five), and shares no word of four or more letters with it.
     """
-    words, heading_words = _WORD.findall(text.casefold()), _WORD.findall(heading.casefold())
+    words, heading_words = _WORD_PATTERN.findall(text.casefold()), _WORD_PATTERN.findall(heading.casefold())
     return len(words) < min(5, len(heading_words)) and not {word for word in words if len(word) > 3} & set(
         heading_words
     )
 
 
-def _shared_words(text: str, reference: str) -> float:
-    """The share of the text's words that ``reference`` has too, 0 to 1."""
-    words = set(_WORD.findall(text.casefold()))
-    return len(words & set(_WORD.findall(reference.casefold()))) / max(1, len(words))
+def _shared_word_ratio(text: str, reference: str) -> float:
+    """Returns the share of the text's different words that ``reference`` contains, from 0 to 1."""
+    words = set(_WORD_PATTERN.findall(text.casefold()))
+    return len(words & set(_WORD_PATTERN.findall(reference.casefold()))) / max(1, len(words))
 
 
-def _shortened(title: str, alternatives: Sequence[str]) -> str:
-    """The title without a suffix or kicker that another title of the page lacks."""
+def _without_kicker_or_suffix(title: str, alternatives: Sequence[str]) -> str:
+    """Returns the first of ``alternatives`` that is the title without a suffix or kicker; else the title itself."""
     plain = fold_letters(title)
     for alternative in alternatives:
         short = fold_letters(alternative)
@@ -103,24 +115,30 @@ def _shortened(title: str, alternatives: Sequence[str]) -> str:
     return title
 
 
-def _main_part(title: str) -> str:
-    """The title up to the first separator before which enough of it stands."""
-    longest = max((len(fold_letters(part)) for part in SEPARATOR.split(title) if part), default=0)
-    for separator in SEPARATOR.finditer(title):
+def _text_before_separator(title: str) -> str:
+    """Returns the title up to the first separator that has enough text before it; unchanged without such a separator.
+
+    Enough are 8 letters and two fifths of the longest section between separators.
+    """
+    longest = max((len(fold_letters(part)) for part in TITLE_SEPARATOR_PATTERN.split(title) if part), default=0)
+    for separator in TITLE_SEPARATOR_PATTERN.finditer(title):
         if len(fold_letters(title[: separator.start()])) >= max(8, 0.4 * longest):
             return title[: separator.start()].strip()
     return title
 
 
-def without_site(title: str, site_names: set[str]) -> str:
-    """The title without a site's name at either end; ``site_names`` are given as `letters`."""
+def without_site_name(title: str, site_names: set[str]) -> str:
+    """Returns the title without the site's name at its beginning or end.
+
+    ``site_names`` are folded by `fold_letters`.  Removes at most three names, each with its separator.
+    """
     for _ in range(3):
-        separators = list(SEPARATOR.finditer(title))
+        separators = list(TITLE_SEPARATOR_PATTERN.finditer(title))
         if not separators:
             return title
         last, first = separators[-1], separators[0]
         tail, head = title[last.end() :], title[: first.start()]
-        if _is_site(tail, site_names) and last.start() > 0:
+        if _is_site_name(tail, site_names) and last.start() > 0:
             title = title[: last.start()].strip()
         elif fold_letters(head) in site_names and title[first.end() :].strip():
             title = title[first.end() :].strip()
@@ -129,11 +147,12 @@ def without_site(title: str, site_names: set[str]) -> str:
     return title
 
 
-def _is_site(text: str, site_names: set[str]) -> bool:
-    """Returns True if the text is a site's name or domain, or such a name with one or two words of a section."""
+def _is_site_name(text: str, site_names: set[str]) -> bool:
+    """Returns True if the text is a domain name, one of ``site_names``, one with one or two further words, or the first
+    words of one."""
     if len(text) > 60 or not fold_letters(text):
         return False
-    if fold_letters(text) in site_names or _DOMAIN.fullmatch(text.strip()):
+    if fold_letters(text) in site_names or _DOMAIN_NAME_PATTERN.fullmatch(text.strip()):
         return True
     words = text.split()
     counts = range(max(1, len(words) - 2), len(words))

@@ -1,6 +1,6 @@
-"""Trims the chosen blocks to the story: drops repeated titles, teasers, labels, credits and all that follows the end.
+"""Trims chosen blocks to the story: drops repeated titles, teasers, labels, picture credits, and blocks after the end.
 
-The only block that is added is the standfirst, which often stands above the container of the text.
+Adds one block, the standfirst (the summary below the title), which often stands above the container of the text.
 """
 
 from __future__ import annotations
@@ -27,44 +27,53 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Hints:
-    """The parts of the page's metadata that help to find its text, each as `letters`."""
+class StoryHints:
+    """Metadata of a page that helps to find its text; every text is folded by `fold_letters`."""
 
-    title: str = ""  # the title that was chosen
-    titles: frozenset[str] = frozenset()
+    title: str = ""  # the title chosen for the story
+    titles: frozenset[str] = frozenset()  # all titles that the page states
     description: str = ""
 
     @classmethod
-    def of(cls, title: str, titles: Collection[str], description: str) -> Hints:
+    def of(cls, title: str, titles: Collection[str], description: str) -> StoryHints:
+        """Returns the hints for unfolded texts."""
         return cls(fold_letters(title), frozenset(filter(None, map(fold_letters, titles))), fold_letters(description))
 
 
-NO_HINTS = Hints()
+NO_HINTS = StoryHints()
 
 
-def trim_blocks(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
-    """Drops what stands before, after and between the running text, and puts the standfirst in front."""
-    kept = _without_teasers(layout, kept)
-    kept = [b for b in kept if not _is_title(b, hints.titles) and (_is_related_heading(b) or not _is_inserted_line(b))]
-    kept = [b for b in _cut_at_end(layout, _without_repeats(kept)) if not _is_inserted_line(b)]
-    strong = [index for index, block in enumerate(kept) if block.weight > 60]
-    if not strong:
+def trim_to_story(layout: Layout, kept: list[Block], hints: StoryHints) -> list[Block]:
+    """Returns the blocks without those that do not belong to the story, and with the standfirst in front.
+
+    ``kept`` are the blocks chosen by `body.choose_story_blocks`, in document order.
+    """
+    kept = _without_trailing_teasers(layout, kept)
+    kept = [
+        b
+        for b in kept
+        if not _is_title_or_title_start(b, hints.titles) and (_is_related_heading(b) or not _is_inserted_line(b))
+    ]
+    kept = [b for b in _cut_after_story(layout, _without_repeated_text(kept)) if not _is_inserted_line(b)]
+    text_indexes = [index for index, block in enumerate(kept) if block.weight > 60]
+    if not text_indexes:
         return kept
-    first, last = strong[0], strong[-1]
-    parents = {kept[index].node_index for index in strong} | {
-        layout.nodes[kept[index].node_index].parent_index for index in strong
+    first, last = text_indexes[0], text_indexes[-1]
+    parents = {kept[index].node_index for index in text_indexes} | {
+        layout.nodes[kept[index].node_index].parent_index for index in text_indexes
     }
 
-    def is_sibling(block: Block) -> bool:
-        """Returns True if the block stands among the siblings of running text."""
+    def is_among_running_text(block: Block) -> bool:
+        """Returns True if the block's element, or the parent of a <p>, also holds running text."""
         return block.node_index in parents or (
             block.tag == "p" and layout.nodes[block.node_index].parent_index in parents
         )
 
-    def stays(index: int, block: Block) -> bool:
+    def belongs_to_story(index: int, block: Block) -> bool:
+        """Returns True if the block is between the first and last running text, or belongs to the story beyond it."""
         if first <= index <= last:
             return True
-        if index < first and phrases.is_dateline(block.text):
+        if index < first and phrases.is_date_or_signature_line(block.text):
             return False
         if block.weight:
             return True
@@ -75,11 +84,13 @@ def trim_blocks(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
         if index > last:
             before_items = index + 1 < len(kept) and kept[index + 1].tag in ITEM_TAGS and ends_with_colon(block.text)
             return (
-                block.tag in ITEM_TAGS or before_items or (is_sibling(block) and bool(SENTENCE_END.search(block.text)))
+                block.tag in ITEM_TAGS
+                or before_items
+                or (is_among_running_text(block) and bool(SENTENCE_END.search(block.text)))
             )
-        return is_sibling(block) and (len(block.text) > 60 or bool(SENTENCE_END.search(block.text)))
+        return is_among_running_text(block) and (len(block.text) > 60 or bool(SENTENCE_END.search(block.text)))
 
-    kept = [block for index, block in enumerate(kept) if stays(index, block)]
+    kept = [block for index, block in enumerate(kept) if belongs_to_story(index, block)]
     while kept and phrases.is_appeal(kept[-1].text):
         kept.pop()
     while kept and kept[-1].tag in HEADING_TAGS:
@@ -87,61 +98,62 @@ def trim_blocks(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
     return _with_standfirst(layout, kept, hints)
 
 
-def _is_title(block: Block, titles: frozenset[str]) -> bool:
+def _is_title_or_title_start(block: Block, titles: frozenset[str]) -> bool:
+    """Returns True if the block is one of the page's titles, or 15 or more letters with which a title begins."""
     text = block.folded_letters
     return text in titles or (len(text) >= 15 and any(title.startswith(text) for title in titles))
 
 
 def _is_inserted_line(block: Block) -> bool:
-    """Returns True if the block is a link to another story, an appeal or a picture's credit within the text."""
+    """Returns True if the block is a label of links to other stories, an appeal with links, or a picture's credit."""
     text = block.text
-    if len(text) < 250 and phrases.is_related_label(text) and (block.link_density > 0.3 or _is_label(text)):
+    if len(text) < 250 and phrases.is_related_label(text) and (block.link_density > 0.3 or _is_short_label(text)):
         return True
-    if phrases.is_credit(text):
+    if phrases.is_picture_credit(text):
         return True
     return len(text) < 200 and block.link_density > 0.3 and phrases.is_appeal(text)
 
 
 def _is_related_heading(block: Block) -> bool:
-    """Returns True if the block is a heading of related stories.  It is no text, but marks where the story ends."""
+    """Returns True if the block is the heading of links to other stories, which marks the end of the story."""
     return (block.tag in HEADING_TAGS or block.is_bold or ends_with_colon(block.text)) and phrases.is_related_label(
         block.text
     )
 
 
-def _is_label(text: str) -> bool:
-    """Returns True if the text is short and does not end as a sentence does."""
+def _is_short_label(text: str) -> bool:
+    """Returns True if the text has fewer than 40 characters and does not end as a sentence does."""
     return alphabetic_length(text) < 40 and not SENTENCE_END.search(text)
 
 
-def _without_teasers(layout: Layout, kept: list[Block]) -> list[Block]:
-    """Drops a list of teasers at the end, recognized by its form.
+def _without_trailing_teasers(layout: Layout, kept: list[Block]) -> list[Block]:
+    """Returns the blocks without a list of teasers at their end; unchanged if there is none.
 
-    A list has two or more items in the same kind of container, each a linked title with a few words below it.
+    A list consists of two or more short blocks of equal element path, each below a linked title.
     """
     end = len(kept)
-    while end and _is_teaser(layout, kept[end - 1]):
+    while end and _is_teaser_text(layout, kept[end - 1]):
         end -= 1
     items, story = kept[end:], kept[:end]
-    teasers = [block for block in items if not phrases.is_dateline(block.text)]
+    teasers = [block for block in items if not phrases.is_date_or_signature_line(block.text)]
     alike = len({layout.element_path(block) for block in teasers}) == 1
     if len(teasers) < 2 or not alike or not total_weight(story):
         return kept
     cut_off = 2 * sum(block.text.rstrip().endswith(("…", "...")) for block in teasers) > len(teasers)
-    # A story may be a list of linked titles itself; the text below each of them is then complete.
+    # The story itself may be a list of linked titles with texts: then the texts are complete and most of the story.
     return story if cut_off or total_weight(items) < total_weight(story) else kept
 
 
-def _is_teaser(layout: Layout, block: Block) -> bool:
-    """Returns True if the block is short and follows a linked title in the same item."""
+def _is_teaser_text(layout: Layout, block: Block) -> bool:
+    """Returns True if the block has at most 400 characters and belongs to a teaser whose linked title precedes it."""
     return len(block.text) <= 400 and any(
-        title.link_density > 0.9 and len(title.text) >= 8 and _same_item(layout, title, block)
-        for title in layout.blocks[max(0, block.index - 2) : block.index]  # a date may stand between
+        title.link_density > 0.9 and len(title.text) >= 8 and _is_in_same_teaser(layout, title, block)
+        for title in layout.blocks[max(0, block.index - 2) : block.index]  # two, because a date may come between
     )
 
 
-def _same_item(layout: Layout, title: Block, block: Block) -> bool:
-    """Returns True if one block encloses the other, or both stand in a box that the title opens."""
+def _is_in_same_teaser(layout: Layout, title: Block, block: Block) -> bool:
+    """Returns True if one block's element contains the other, or if both are in a box that begins with the title."""
     if (
         title.node_index in layout.ancestors_or_self(block.node_index)[:2]
         or block.node_index in layout.ancestors_or_self(title.node_index)[:2]
@@ -156,10 +168,10 @@ def _same_item(layout: Layout, title: Block, block: Block) -> bool:
     )
 
 
-def _without_repeats(kept: list[Block]) -> list[Block]:
-    """Drops text that occurs twice: a summary's paragraph, a pulled quote, a hidden copy of the complete text."""
+def _without_repeated_text(kept: list[Block]) -> list[Block]:
+    """Returns the blocks without repeated text: pull quotes, repeated paragraphs, a second copy of the story."""
     seen: set[str] = set()
-    first: list[Block] = []  # a copy of the complete text contains these
+    first: list[Block] = []  # the first 20 long blocks; a block that contains them is a copy of the whole text
     unique: list[Block] = []
     for block in kept:
         if len(block.folded_letters) > 60:
@@ -172,7 +184,7 @@ def _without_repeats(kept: list[Block]) -> list[Block]:
             ]
             if sum(len(b.folded_letters) for b in quoted) > 0.8 * len(block.folded_letters):
                 continue
-            for quote in quoted:  # the paragraph says more than the quote that was pulled from it
+            for quote in quoted:  # keeps the paragraph instead of the pull quote before it
                 unique.remove(quote)
                 first.remove(quote)
             seen.add(block.folded_letters)
@@ -182,10 +194,11 @@ def _without_repeats(kept: list[Block]) -> list[Block]:
     return unique
 
 
-def _cut_at_end(layout: Layout, kept: list[Block]) -> list[Block]:
-    """Ends the story at a heading of comments or related stories, or at a statement of rights.
+def _cut_after_story(layout: Layout, kept: list[Block]) -> list[Block]:
+    """Returns the blocks before a heading of comments, a statement of rights, or a label of links to other stories.
 
-    Most of the story must stand before it, and the story must not continue after it.
+    Such a block ends the story only if enough text precedes it and the story does not continue after it; without one,
+    all blocks are returned.
     """
     total = sum(block.weight for block in kept)
     before = 0.0
@@ -195,7 +208,7 @@ def _cut_at_end(layout: Layout, kept: list[Block]) -> list[Block]:
             begun
             and before > 300
             and (phrases.is_comments_heading(block.text) or phrases.is_rights_statement(block.text))
-            and not _continues(layout, kept[:index], kept[index + 1 :])
+            and not _is_story_continued(layout, kept[:index], kept[index + 1 :])
         ):
             return kept[:index]
         if (
@@ -205,7 +218,7 @@ def _cut_at_end(layout: Layout, kept: list[Block]) -> list[Block]:
             and not SENTENCE_END.search(block.text)
             and phrases.is_related_label(block.text)
             and (block.tag in HEADING_TAGS or ends_with_colon(block.text) or before > 0.7 * total)
-            and not _continues(layout, kept[:index], kept[index + 1 :])
+            and not _is_story_continued(layout, kept[:index], kept[index + 1 :])
         ):
             return kept[:index]
         before += block.weight
@@ -213,11 +226,11 @@ def _cut_at_end(layout: Layout, kept: list[Block]) -> list[Block]:
     return kept
 
 
-def _continues(layout: Layout, before: Sequence[Block], after: Sequence[Block]) -> bool:
-    """Returns True if the story continues after a heading.
+def _is_story_continued(layout: Layout, before: Sequence[Block], after: Sequence[Block]) -> bool:
+    """Returns True if the story continues in ``after``, the blocks behind a heading that might end it.
 
-    The paragraphs without links that stand in the same kinds of container as the text before must make up most of what
-    follows, or stand in the element that holds most of the text before.
+    It continues if most of ``after`` is paragraphs without links, in containers like those of the text before; or if
+    enough of them stand in the element that holds most of the text before.
     """
     text_before = [block for block in before if block.weight > 60 and block.node_index >= 0]
     containers = {layout.element_path(block)[1:] for block in text_before}
@@ -227,23 +240,28 @@ def _continues(layout: Layout, before: Sequence[Block], after: Sequence[Block]) 
         if block.link_density < 0.2
         and block.tag == "p"
         and layout.element_path(block)[1:] in containers
-        and not phrases.APPEAL_START.match(block.text)
+        and not phrases.APPEAL_START_PATTERN.match(block.text)
     ]
     length = total_weight(paragraphs)
     if length > 300 and length > 0.8 * total_weight(after):
         return True
-    held: dict[int, float] = {}  # running text by the element around its block
+    weight_by_parent: dict[int, float] = {}  # weight of the running text by the parent node of its block
     for block in text_before:
-        held[layout.nodes[block.node_index].parent_index] = (
-            held.get(layout.nodes[block.node_index].parent_index, 0.0) + block.weight
+        weight_by_parent[layout.nodes[block.node_index].parent_index] = (
+            weight_by_parent.get(layout.nodes[block.node_index].parent_index, 0.0) + block.weight
         )
-    home = max(held, key=lambda node: held[node], default=-1)
-    inside = total_weight([block for block in paragraphs if layout.nodes[block.node_index].parent_index == home])
-    return held.get(home, 0.0) > 0.5 * total_weight(text_before) and inside > 150
+    heaviest_parent = max(weight_by_parent, key=lambda node: weight_by_parent[node], default=-1)
+    inside = total_weight(
+        [block for block in paragraphs if layout.nodes[block.node_index].parent_index == heaviest_parent]
+    )
+    return weight_by_parent.get(heaviest_parent, 0.0) > 0.5 * total_weight(text_before) and inside > 150
 
 
-def _with_standfirst(layout: Layout, kept: list[Block], hints: Hints) -> list[Block]:
-    """Puts the standfirst in front: it stands above the text's container, and the text relies on it."""
+def _with_standfirst(layout: Layout, kept: list[Block], hints: StoryHints) -> list[Block]:
+    """Returns the blocks with the standfirst in front, if the page shows one above them; else unchanged.
+
+    A standfirst is a block that the page's description repeats, or that is marked as one inside the article.
+    """
     if not kept:
         return kept
     first = kept[0].index
@@ -253,7 +271,7 @@ def _with_standfirst(layout: Layout, kept: list[Block], hints: Hints) -> list[Bl
             len(block.folded_letters) < 40
             or block.link_density > 0.5
             or block.folded_letters in text
-            or _is_title(block, hints.titles)
+            or _is_title_or_title_start(block, hints.titles)
         ):
             continue
         described = len(hints.description) > 40 and (
@@ -271,7 +289,7 @@ def _with_standfirst(layout: Layout, kept: list[Block], hints: Hints) -> list[Bl
 
 
 def is_list_heading(blocks: Sequence[Block]) -> bool:
-    """Returns True if the first of two blocks is a heading and the second a list item without links."""
+    """Returns True if there are two blocks: a heading, and a list item or table cell without links."""
     return (
         len(blocks) == 2
         and blocks[0].tag in HEADING_TAGS

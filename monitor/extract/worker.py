@@ -1,4 +1,4 @@
-"""Functions that run in a worker process.  Imports little, because the parent process imports this module too."""
+"""Functions that run in a worker process of `pool`.  Imports little, because the crawling process imports it too."""
 
 from __future__ import annotations
 
@@ -17,46 +17,48 @@ if TYPE_CHECKING:
     from monitor.extract.options import ExtractionOptions
     from monitor.models import Article, NotArticle, Page
 
-PRELOAD_MODULE = "monitor.extract.worker_preload"  # imported once by the fork server, for all workers
-_PR_SET_PDEATHSIG = 1
+PRELOAD_MODULE = "monitor.extract.worker_preload"  # the fork server imports it once for all workers
+_PR_SET_PDEATHSIG = 1  # option of prctl(2): the signal that a process gets when its parent ends
 
 
-def initialize(memory_bytes: int) -> None:
-    """Makes this process end with its parent and limits its address space to ``memory_bytes`` more than now."""
-    _end_with_parent()
+def initialize_worker(memory_bytes: int) -> None:
+    """Prepares this worker process: it exits with its parent, and its memory may grow by ``memory_bytes``."""
+    _exit_with_parent()
     _limit_memory(memory_bytes)
-    logging.disable(logging.ERROR)  # the libraries log every bad page; the result already says what went wrong
+    logging.disable(logging.ERROR)  # the libraries log errors for each bad page, which the result states too
     gc.freeze()
 
 
-def preload() -> None:
-    """Imports the extraction libraries, where the fork server could not preload them."""
+def preload_libraries() -> None:
+    """Imports the extraction libraries in this worker, unless the fork server has imported them."""
     __import__(PRELOAD_MODULE)
 
 
 def extract_article(page: Page, options: ExtractionOptions) -> Article | NotArticle:
+    """Returns the page's article, or the kind of a page without one."""
     from monitor.extract import pipeline
 
     return pipeline.extract_article(page, options)
 
 
-def _end_with_parent() -> None:
-    """Makes this process exit when its parent does, however the parent ends."""
+def _exit_with_parent() -> None:
+    """Makes this process exit when its parent exits or is killed; no effect in a process without a parent."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return
-    threading.Thread(target=_exit_with, args=(parent.sentinel,), daemon=True, name="end-with-parent").start()
-    if sys.platform == "linux":  # the thread cannot run while a C library holds the interpreter lock
+    threading.Thread(target=_exit_when_ready, args=(parent.sentinel,), daemon=True, name="end-with-parent").start()
+    if sys.platform == "linux":  # needed too, because no thread runs while a C library holds the interpreter lock
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _exit_with(sentinel: int) -> None:
+def _exit_when_ready(sentinel: int) -> None:
+    """Waits until the parent's sentinel shows that the parent has ended, then exits this process."""
     wait([sentinel])
     os._exit(0)
 
 
 def _limit_memory(memory_bytes: int) -> None:
-    """Lets the address space grow by ``memory_bytes`` and no further."""
+    """Limits this process's address space to its present size plus ``memory_bytes``; only on Linux."""
     if sys.platform != "linux":  # other systems do not enforce the limit
         return
     import resource

@@ -1,8 +1,8 @@
-"""Imported by the fork server, so that each worker starts with the libraries and the language model loaded."""
+"""Imports the extraction libraries and loads the language model in the fork server, so that workers inherit them."""
 
 from monitor.extract import (
     language,
     pipeline,  # noqa: F401  for its imports
 )
 
-language.identifier()
+language.language_model()

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from monitor import similarity
-from monitor.changes import added_sentences, is_changed, sentences
-from monitor.ingest.retry_policy import recheck_at
+from monitor.changes import added_sentences, has_changed_text, split_sentences
 from monitor.models import Disposition, Hit, Notification, Outcome, PageCommit, Story
-from monitor.notify.delivery_times import due_at
-from monitor.query.analysis import tokens
-from monitor.urls import canonical, story_id
+from monitor.notify.delivery_times import next_delivery_time
+from monitor.query.analysis import analysed_tokens
+from monitor.retry_policy import recheck_at
+from monitor.urls import canonical_url, story_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -88,7 +88,7 @@ class Decider:
         stored = next((stored_by_id[story_id] for story_id in ids if story_id in stored_by_id), None)
         is_new_url = entry.story is None
         if is_new_url and stored is not None and landed_id != story.id and _claims_other_story(story, stored):
-            story = replace(story, id=landed_id, url=canonical(page.url))
+            story = replace(story, id=landed_id, url=canonical_url(page.url))
             stored = stored_by_id.get(landed_id, stored_by_id.get(entry.id))
         of_other_stories = {key for key, other in stored_by_id.items() if stored is None or other.id != stored.id}
         aliases = tuple({story.id, landed_id} - {entry.id} - of_other_stories)
@@ -101,7 +101,7 @@ class Decider:
 
         rechecked = replace(entry, story=stored.id, rechecks=entry.rechecks + (not is_new_url))
         rechecked = replace(rechecked, next_at=recheck_at(rechecked, now=self._now()))
-        if not _is_walled(stored, story) and is_changed(stored, story, boilerplate=article.boilerplate):
+        if not _is_walled(stored, story) and has_changed_text(stored, story, boilerplate=article.boilerplate):
             return self._correction(rechecked, stored, story, aliases)
         return PageCommit(entry=rechecked, outcome=Outcome(disposition=Disposition.UNCHANGED), aliases=aliases)
 
@@ -154,7 +154,7 @@ class Decider:
             version=stored.version + 1,
         )
         earlier = self._store.history(stored.id) if stored.version > 1 else []
-        earlier_sentences = {sentence for version in earlier for sentence in sentences(version.text)}
+        earlier_sentences = {sentence for version in earlier for sentence in split_sentences(version.text)}
         new_lines = added_sentences(stored.text, story.text).splitlines()
         additions = replace(
             story,
@@ -190,7 +190,7 @@ class Decider:
             matched_at=story.updated_at,
             published_at=story.published_at,
             language=story.language,
-            context=self._rules.context(alert, story),
+            context=self._rules.best_context_line(alert, story),
         )
 
     def _notification(self, alert: str, story: Story) -> Notification:
@@ -200,14 +200,14 @@ class Decider:
             story=story.id,
             version=story.version,
             to=settings.to,
-            due_at=due_at(settings.deliver, settings.timezone, created_at),
+            due_at=next_delivery_time(settings.deliver, settings.timezone, created_at),
             created_at=created_at,
         )
 
 
 def story_from(outlet: Outlet, entry: FrontierEntry, page: Page, article: Article) -> Story:
     """Returns the article as a story under its canonical URL, without topics, alerts or cluster."""
-    url = canonical(article.canonical_url or page.url) or entry.candidate.url
+    url = canonical_url(article.canonical_url or page.url) or entry.candidate.url
     return Story(
         id=story_id(url),
         url=url,
@@ -225,7 +225,7 @@ def story_from(outlet: Outlet, entry: FrontierEntry, page: Page, article: Articl
         section=article.section,
         tags=article.tags,
         image=article.image,
-        word_count=len(tokens(article.text)),
+        word_count=len(analysed_tokens(article.text)),
         method=article.method,
         flags=article.flags,
     ).normalized()

@@ -1,6 +1,6 @@
-"""Data views, searches and a dashboard for Kibana, and their import."""
+"""Builds data views, saved searches and a dashboard for Kibana, and imports them into a Kibana server."""
 
-from monitor.kibana.bundle import bundle
+from monitor.kibana.bundle import bundle_ndjson
 from monitor.kibana.importer import ImportResult, import_bundle
 
-__all__ = ["ImportResult", "bundle", "import_bundle"]
+__all__ = ["ImportResult", "bundle_ndjson", "import_bundle"]

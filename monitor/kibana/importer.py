@@ -1,4 +1,4 @@
-"""Imports the bundle into Kibana through its API for saved objects."""
+"""Imports data views, searches and the dashboard into Kibana through Kibana's API for saved objects."""
 
 from __future__ import annotations
 
@@ -14,65 +14,66 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urljoin, urlunsplit
 
-from monitor.config.types import server_address
+from monitor.config.types import parse_server_url
 from monitor.errors import KibanaError
-from monitor.kibana.bundle import bundle
+from monitor.kibana.bundle import bundle_ndjson
 
 if TYPE_CHECKING:
     from monitor.config.schema import StoreSettings
 
-MIN_KIBANA_VERSION = (8, 9)  # the first that imports objects with the versions of the bundle
-TIMEOUT_SECONDS = 60.0  # a first import waits for Kibana's own indices
+MIN_KIBANA_VERSION = (8, 9)  # lower versions cannot import the saved objects of this package
+REQUEST_TIMEOUT_SECONDS = 60.0  # long, because the first import waits until Kibana has created its own indices
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImportResult:
-    """The result of a successful import."""
+    """How many saved objects were imported, by which version of Kibana, and where the dashboard is shown."""
 
-    count: int  # of imported objects
-    version: str  # of Kibana
-    dashboard: str  # URL
+    imported_objects: int
+    kibana_version: str  # such as 9.1.0
+    dashboard_url: str  # without credentials
 
 
 def import_bundle(url: str, settings: StoreSettings, *, space: str | None = None, base: Path = Path()) -> ImportResult:
-    """Imports data views, searches and the dashboard, and overwrites objects with the same ids.
+    """Imports data views, searches and the dashboard into the Kibana at ``url``; overwrites objects with the same ids.
 
-    ``url`` may contain a user and password; without them the store's credentials are used.  Raises KibanaError, which
-    names every object that was not imported.
+    Sends the user and password in ``url``, or without them the store's credentials.  A relative ``store.ca_file`` is
+    resolved against ``base``.  Raises KibanaError if Kibana is not available, refuses the import or is older than
+    `MIN_KIBANA_VERSION`; the error names every object that was not imported.
     """
-    kibana = _Kibana(url, settings, base)
+    kibana = _KibanaClient(url, settings, base)
     root = f"/s/{quote(space, safe='')}" if space else ""
-    version = kibana.version()
-    if _major_minor(version) < MIN_KIBANA_VERSION:
+    version = kibana.get_version()
+    if _major_and_minor_version(version) < MIN_KIBANA_VERSION:
         raise KibanaError(f"Kibana {version} is too old for the dashboard", hint="the dashboard needs 8.9 or newer")
-    response = kibana.post_file(f"{root}/api/saved_objects/_import?overwrite=true", bundle(settings.prefix))
+    response = kibana.post_file(f"{root}/api/saved_objects/_import?overwrite=true", bundle_ndjson(settings.prefix))
     match response:
         case {"success": True, "successCount": int(count)}:
             pass
         case {"success": False, "errors": [dict(), *_] as errors}:
-            failures = [f"{error.get('type')} {_title(error)}: {_reason(error)}" for error in errors]
+            failures = [f"{error.get('type')} {_object_title(error)}: {_failure_reason(error)}" for error in errors]
             imported = response.get("successCount", 0)
             raise KibanaError(f"Kibana imported {imported} objects, but not these: " + "; ".join(failures))
         case _:
             raise KibanaError(f"the response from {kibana.displayed_url} does not state the result of the import")
-    dashboard_id = _dashboard_id(response, f"{settings.prefix}-dashboard")
+    dashboard_id = _imported_dashboard_id(response, f"{settings.prefix}-dashboard")
     dashboard = f"{kibana.displayed_url}{root}/app/dashboards#/view/{quote(dashboard_id, safe='')}"
-    return ImportResult(count=count, version=version, dashboard=dashboard)
+    return ImportResult(imported_objects=count, kibana_version=version, dashboard_url=dashboard)
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect, which would send the credentials to another host."""
+class _NoRedirectHandler(urllib.request.HTTPRedirectHandler):
+    """Makes urllib raise an HTTPError for a redirect instead of sending the credentials to another host."""
 
     def redirect_request(self, *_: object) -> None:
         return None
 
 
-class _Kibana:
-    """A Kibana server with credentials; its errors become KibanaError."""
+class _KibanaClient:
+    """Sends requests with credentials to a Kibana server.  Raises KibanaError for each failure."""
 
     def __init__(self, url: str, settings: StoreSettings, base: Path) -> None:
         try:
-            parts = server_address(url)
+            parts = parse_server_url(url)
         except ValueError as error:
             problem, _, hint = str(error).partition("; ")
             raise KibanaError(f"Kibana's address: {problem}", hint=f"{hint}; or use the store's credentials") from None
@@ -80,12 +81,13 @@ class _Kibana:
             raise KibanaError("this is not an address of Kibana", hint="write https://kibana.example.org:5601")
         host = parts.netloc.rpartition("@")[2]
         self.displayed_url = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
-        self._headers = {"kbn-xsrf": "media-monitor", **_authorization(parts.username, parts.password, settings)}
-        tls = [urllib.request.HTTPSHandler(context=_tls(settings, base))] if parts.scheme == "https" else []
-        self._opener = urllib.request.build_opener(_NoRedirects, *tls)
+        self._headers = {"kbn-xsrf": "media-monitor", **_authorization_header(parts.username, parts.password, settings)}
+        tls = [urllib.request.HTTPSHandler(context=_tls_context(settings, base))] if parts.scheme == "https" else []
+        self._opener = urllib.request.build_opener(_NoRedirectHandler, *tls)
 
-    def version(self) -> str:
-        status = self._request("/api/status")
+    def get_version(self) -> str:
+        """Returns Kibana's version.  Raises KibanaError if the response has none."""
+        status = self._request_json("/api/status")
         match status:
             case {"version": {"number": str(version)}}:
                 return version
@@ -93,21 +95,22 @@ class _Kibana:
         raise KibanaError(f"the server at {self.displayed_url} is not Kibana, or hides its version", hint=hint)
 
     def post_file(self, path: str, content: bytes) -> Any:
+        """Uploads an NDJSON file as multipart form data and returns the parsed JSON response."""
         boundary = uuid.uuid4().hex
         head = (
             f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="media-monitor.ndjson"\r\n'
             "Content-Type: application/ndjson\r\n\r\n"
         )
         body = head.encode() + content + f"\r\n--{boundary}--\r\n".encode()
-        return self._request(path, body, {"Content-Type": f"multipart/form-data; boundary={boundary}"})
+        return self._request_json(path, body, {"Content-Type": f"multipart/form-data; boundary={boundary}"})
 
-    def _request(self, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Any:
+    def _request_json(self, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Any:
         request = urllib.request.Request(f"{self.displayed_url}{path}", body, {**self._headers, **(headers or {})})  # noqa: S310  http or https, see __init__
         try:
-            with self._opener.open(request, timeout=TIMEOUT_SECONDS) as response:
+            with self._opener.open(request, timeout=REQUEST_TIMEOUT_SECONDS) as response:
                 return json.load(response)
         except urllib.error.HTTPError as error:
-            raise self._http_error(error, path) from error
+            raise self._kibana_error(error, path) from error
         except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
             reason = getattr(error, "reason", error)
             if isinstance(reason, ssl.SSLError):
@@ -119,7 +122,8 @@ class _Kibana:
         except ValueError as error:
             raise KibanaError(f"the server at {self.displayed_url} is not Kibana", hint="it sends no JSON") from error
 
-    def _http_error(self, error: urllib.error.HTTPError, path: str) -> KibanaError:
+    def _kibana_error(self, error: urllib.error.HTTPError, path: str) -> KibanaError:
+        """Returns the error for an HTTP error status, with Kibana's message and a hint for the user."""
         try:
             message = json.loads(error.read()).get("message", "")
         except (ValueError, AttributeError, OSError, http.client.HTTPException):
@@ -143,7 +147,8 @@ class _Kibana:
         return KibanaError(f"Kibana answers {error.code}{suffix}")
 
 
-def _authorization(user: str | None, password: str | None, settings: StoreSettings) -> dict[str, str]:
+def _authorization_header(user: str | None, password: str | None, settings: StoreSettings) -> dict[str, str]:
+    """Returns the Authorization header for ``user``, else for the store's API key or user; {} without any."""
     if user is not None:
         pair = f"{unquote(user)}:{unquote(password or '')}"
     elif settings.api_key:
@@ -155,7 +160,11 @@ def _authorization(user: str | None, password: str | None, settings: StoreSettin
     return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
 
-def _tls(settings: StoreSettings, base: Path) -> ssl.SSLContext:
+def _tls_context(settings: StoreSettings, base: Path) -> ssl.SSLContext:
+    """Returns the TLS context that ``store.ca_file`` and ``store.verify`` ask for.
+
+    Raises KibanaError if ``store.ca_file`` is not a readable PEM file.
+    """
     authority = base / Path(settings.ca_file).expanduser() if settings.ca_file else None
     try:
         context = ssl.create_default_context(cafile=authority)
@@ -167,12 +176,15 @@ def _tls(settings: StoreSettings, base: Path) -> ssl.SSLContext:
     return context
 
 
-def _major_minor(version: str) -> tuple[int, ...]:
+def _major_and_minor_version(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.partition("-")[0].split(".")[:2] if part.isdigit())
 
 
-def _dashboard_id(response: dict[str, Any], default: str) -> str:
-    """Returns the dashboard's id in this space, which Kibana chooses if another space has the default id."""
+def _imported_dashboard_id(response: dict[str, Any], default: str) -> str:
+    """Returns the id of the imported dashboard: ``default``, or the id that Kibana chose because of a conflict.
+
+    Kibana chooses another id if an object in another space has the default one.
+    """
     match response.get("successResults"):
         case [*imported]:
             for saved in imported:
@@ -182,12 +194,12 @@ def _dashboard_id(response: dict[str, Any], default: str) -> str:
     return default
 
 
-def _title(error: dict[str, Any]) -> str:
+def _object_title(error: dict[str, Any]) -> str:
     return str(error.get("meta", {}).get("title") or error.get("title") or error.get("id"))
 
 
-def _reason(error: dict[str, Any]) -> str:
-    """Returns why an object was not imported: its missing references, or Kibana's message or type of error."""
+def _failure_reason(error: dict[str, Any]) -> str:
+    """Returns why a saved object was not imported: its missing references, else Kibana's message or error type."""
     cause = error.get("error", {})
     if cause.get("type") == "missing_references":
         missing = ", ".join(

@@ -1,1 +1,1 @@
-"""E-mail: notifications of the outbox to MIME messages to SMTP."""
+"""E-mail: turns notifications of the outbox into MIME messages and sends them through SMTP."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.mail import compose, mail_url
-from monitor.mail.smtp import Connection
+from monitor.mail.smtp import SmtpConnection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,8 +23,8 @@ class EmailChannel:
         assert config.mail.url is not None
         self._config = config
         self._sender = compose.bare_address(config.mail.sender)
-        server = mail_url.parse(config.mail.url.get_secret_value())
-        self._connection = Connection(server, timeout=config.mail.timeout.total_seconds())
+        server = mail_url.parse_mail_url(config.mail.url.get_secret_value())
+        self._connection = SmtpConnection(server, timeout=config.mail.timeout.total_seconds())
 
     def open(self) -> None:
         self._connection.open()

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from monitor.notify.channel import Channel, Message
     from monitor.store import Store
 
-CHECK_INTERVAL = timedelta(minutes=10)
-MIN_FAILING_TIME = timedelta(days=1)  # without a success
-MIN_FAILED_FIRST_POLLS = 5  # of an outlet that never succeeded
-REMINDER_INTERVAL = timedelta(days=7)
+FAILURE_CHECK_INTERVAL = timedelta(minutes=10)  # between two searches for failing outlets, over all processes
+MIN_FAILING_TIME = timedelta(days=1)  # since an outlet's last successful poll, before a failing outlet is reported
+MIN_FAILED_FIRST_POLLS = 5  # in a row, before an outlet without any successful poll is reported
+REMINDER_INTERVAL = timedelta(days=7)  # between two reports about the same failing outlet
 
-_CHECKED = "ops/looked"
-_REPORTED = "ops/failing/"  # + the outlet's name
+_LAST_CHECK_KEY = "ops/looked"  # store setting: {"at": time of the last search for failing outlets}
+_REPORTED_AT_KEY_PREFIX = "ops/failing/"  # + outlet name -> {"at": time of the last report about the outlet}
 
 
 class OpsMail:
@@ -34,10 +34,14 @@ class OpsMail:
         self._config = config
         self._channel = channel
 
-    def refused(
+    def report_refused_recipients(
         self, message: Message, stories: Mapping[str, Story], reasons: Mapping[str, str], *, at: datetime
     ) -> list[str]:
-        """Mails the recipients that the server refuses permanently, to the ops addresses that are not among them."""
+        """Reports permanently refused recipients by mail to the ``mail.ops`` addresses that were not refused too.
+
+        ``reasons`` maps each refused recipient to the server's reply.  Returns the errors of sending the report; empty
+        if the report was sent, or if there is no address to send it to.
+        """
         to = tuple(address for address in self._config.mail.ops if address not in reasons)
         if not to:
             return []
@@ -50,17 +54,22 @@ class OpsMail:
         failed = refusals.temporarily | refusals.permanently
         return [f"the mail to mail.ops failed: {address}: {reason}" for address, reason in failed.items()]
 
-    def failing_outlets(self, store: Store, *, now: datetime) -> str | None:
-        """Mails newly failing outlets, at most once per `CHECK_INTERVAL` in all processes.
+    def report_failing_outlets(self, store: Store, *, now: datetime) -> str | None:
+        """Reports failing outlets by mail to ``mail.ops``: new ones at once, others again after `REMINDER_INTERVAL`.
 
-        Returns the error if the mail could not be sent, else None.  Raises StoreError.
+        Checks at most once per `FAILURE_CHECK_INTERVAL` over all processes.  Returns the error if the mail could not be
+        sent, else None.  Raises StoreError.
         """
-        if not self._config.mail.ops or not _claim_check(store, now):
+        if not self._config.mail.ops or not _claim_failure_check(store, now):
             return None
-        failing = {state.name: state for state in _failing(store, self._config, now)}
-        reported = {key.removeprefix(_REPORTED): value for key, value in store.settings(_REPORTED).items()}
+        failing = {state.name: state for state in _failing_outlets(store, self._config, now)}
+        reported = {
+            key.removeprefix(_REPORTED_AT_KEY_PREFIX): value
+            for key, value in store.settings(_REPORTED_AT_KEY_PREFIX).items()
+        }
         for name in reported.keys() - failing.keys():
-            store.put_setting(_REPORTED + name, None)  # it recovered; its next failure is reported at once
+            # The outlet recovered, so its next failure is reported at once.
+            store.put_setting(_REPORTED_AT_KEY_PREFIX + name, None)
         to_report = [
             state
             for name, state in failing.items()
@@ -76,19 +85,20 @@ class OpsMail:
         except DeliveryError as error:
             return f"the report of failing outlets to mail.ops failed: {error}"
         for state in to_report:
-            store.put_setting(_REPORTED + state.name, {"at": rfc3339(now)})
+            store.put_setting(_REPORTED_AT_KEY_PREFIX + state.name, {"at": rfc3339(now)})
         return None
 
 
-def _claim_check(store: Store, now: datetime) -> bool:
-    """Claims the periodic check.  Returns True for exactly one caller per interval."""
-    last_check = store.settings(_CHECKED).get(_CHECKED)
-    if last_check and from_rfc3339(last_check["at"]) + CHECK_INTERVAL > now:
+def _claim_failure_check(store: Store, now: datetime) -> bool:
+    """Claims the next search for failing outlets.  Returns True for exactly one caller per `FAILURE_CHECK_INTERVAL`."""
+    last_check = store.settings(_LAST_CHECK_KEY).get(_LAST_CHECK_KEY)
+    if last_check and from_rfc3339(last_check["at"]) + FAILURE_CHECK_INTERVAL > now:
         return False
-    return store.compare_and_set(_CHECKED, last_check, {"at": rfc3339(now)})
+    return store.compare_and_set(_LAST_CHECK_KEY, last_check, {"at": rfc3339(now)})
 
 
-def _failing(store: Store, config: Config, now: datetime) -> Iterable[OutletState]:
+def _failing_outlets(store: Store, config: Config, now: datetime) -> Iterable[OutletState]:
+    """Yields configured outlets that failed for `MIN_FAILING_TIME`, or in `MIN_FAILED_FIRST_POLLS` first polls."""
     configured = {outlet.name for outlet in config.outlets}
     for state in store.outlets():
         if state.name not in configured or not state.failures:

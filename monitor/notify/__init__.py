@@ -1,5 +1,6 @@
-"""Notifications: from the outbox through a channel to their recipients.
+"""Sends notifications from the outbox through a channel to their recipients.
 
-`dispatcher` claims, groups, sends and settles; it knows a channel only as the `Channel` protocol of `channel`.
+`dispatcher` claims due notifications, groups them into messages, sends these and marks the notifications as sent.
+The module `channel` defines the protocol `Channel`, through which the dispatcher sends.
 `delivery_times` computes when a notification is due.
 """

@@ -17,54 +17,66 @@ if TYPE_CHECKING:
 class Message:
     """Notifications of one alert that are delivered together to the same recipients."""
 
-    id: str  # a repeated message has the same id (a Message-ID in e-mail)
+    id: str  # the same when the message is sent again; e-mail uses it as Message-ID
     notifications: tuple[Notification, ...]
 
     @property
     def alert(self) -> str:
+        """The name of the alert, which all notifications of the message share."""
         return self.notifications[0].alert
 
     @property
     def to(self) -> tuple[str, ...]:
+        """The recipients' addresses, which all notifications of the message share."""
         return self.notifications[0].to
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Refusals:
-    """The recipients that a channel's server refused, with its answer; all others receive the message."""
+    """The recipients that the server refused for one message, with its reply; all others receive the message."""
 
-    temporarily: dict[str, str] = field(default_factory=dict)  # recipient -> answer; retry later
-    permanently: dict[str, str] = field(default_factory=dict)
+    temporarily: dict[str, str] = field(default_factory=dict)  # recipient -> reply; a later attempt may succeed
+    permanently: dict[str, str] = field(default_factory=dict)  # recipient -> reply
 
 
 class Channel(Protocol):
-    """A way to deliver messages.  Calls block and come from one thread at a time."""
+    """A way to deliver messages, such as e-mail.  Its methods block; only one thread at a time may call them."""
 
     def open(self) -> None:
-        """Connects if necessary.  Raises DeliveryUnavailable, or DeliveryRefused if the settings are wrong."""
+        """Connects unless connected.  Raises DeliveryUnavailable, or DeliveryRefused if the settings are wrong."""
 
     def compose(
         self, message: Message, stories: Mapping[str, Story], hits: Mapping[str, Hit], *, at: datetime
     ) -> bytes:
-        """Returns the message in the channel's format.  ``hits`` replace stories that are no longer stored."""
+        """Returns the message in the channel's format.
 
-    def send(self, content: bytes, *, to: Sequence[str]) -> Refusals:
-        """Sends composed content to all recipients that accept it and returns the others.
-
-        Raises DeliveryRefused if the server rejects the content permanently, DeliveryUnavailable if it was not
-        accepted, and DeliveryUnknown if it may have been accepted.
+        ``stories`` and ``hits`` are keyed by story id; a hit describes a story that is no longer stored.
         """
 
-    def close(self) -> None: ...
+    def send(self, content: bytes, *, to: Sequence[str]) -> Refusals:
+        """Sends the result of `compose` to the recipients ``to``.  Returns the recipients that the server refused.
+
+        Raises DeliveryRefused if the server rejects the content permanently, DeliveryUnavailable if the server did not
+        accept the content, and DeliveryUnknown if the server may have accepted the content.
+        """
+
+    def close(self) -> None:
+        """Closes the connection to the server, if there is one."""
 
 
 class OperatorReports(Protocol):
     """Reports to the operator of the monitor."""
 
-    def refused(
+    def report_refused_recipients(
         self, message: Message, stories: Mapping[str, Story], reasons: Mapping[str, str], *, at: datetime
     ) -> list[str]:
-        """Reports recipients that a server refuses permanently; returns the errors of the report itself."""
+        """Reports recipients that the server refuses permanently; ``reasons`` maps each to the server's reply.
 
-    def failing_outlets(self, store: Store, *, now: datetime) -> str | None:
-        """Reports outlets that fail for a long time, if it is time to; returns the error of the report itself."""
+        Returns the errors that occurred while sending the report; empty if the report was sent.
+        """
+
+    def report_failing_outlets(self, store: Store, *, now: datetime) -> str | None:
+        """Reports outlets that have failed for a long time; does nothing if the last check was too recent.
+
+        Returns the error that occurred while sending the report, or None.
+        """

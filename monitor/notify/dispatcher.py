@@ -1,8 +1,9 @@
 """Delivery of the outbox: claim, group, assign a message id, send, mark as sent.
 
-A kill at any line leaves the notification unsent.  A process on the same machine sees that the holder of the claim died
-(process_identity.py), any other process waits until the claim expires.  A notification that has a message id is sent
-again in the same message under the same id, so mail programs show a repeat once; SMTP allows no stronger guarantee.
+If the process is killed, its claimed notifications remain unsent in the outbox.  Another process on the same machine
+detects that the holder of the claim died (process_identity.py); processes on other machines wait until the claim
+expires.  A notification that already has a message id is sent again in the same message under the same id, so mail
+programs show the repeated message once; SMTP allows no stronger guarantee.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from monitor.notify import delivery_times
 from monitor.notify.channel import Message, Refusals
 from monitor.notify.grouping import group_by_cluster
 from monitor.plural import plural
-from monitor.process_identity import is_dead, this_process
+from monitor.process_identity import current_process_identity, is_dead_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,32 +45,37 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-CLAIM_TERM = timedelta(minutes=15)  # longer than one message takes; after a kill other machines wait this long
-MAX_BATCH_TIME = CLAIM_TERM / 2  # then the rest is claimed again, so that no claim expires while a message is sent
-CLAIM_BATCH = 1000  # notifications per store call
-MAX_CLAIMED = 10_000  # notifications
-MAX_SINGLE_MESSAGES = 5  # of an instant alert that are due together; more share one message
-MAX_ENTRIES_PER_MESSAGE = 100
-RETRY_DELAYS = tuple(timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 120, 240))  # after the nth failed attempt
-# Elasticsearch stores notifications before the story; after a kill in between the page is committed again in time.
-COMMIT_GRACE = timedelta(minutes=30)
-SHORT_RETRY_DELAY = timedelta(minutes=1)
-REFUSED_RETRY_DELAY = timedelta(days=1)  # a refused mailbox may be repaired, but servers dislike frequent attempts
-STORE_RETRY_PAUSES_SECONDS = (0.5, 10.0)  # first and longest pause between attempts
-SHUTDOWN_GRACE_SECONDS = 20.0  # time for the store to return when the process stops
-_RECEIVED = "mail/got/"  # + message id: recipients that have received a message that others have not
+# After this time another machine may claim the notifications of a killed process.  Sending one message takes less.
+CLAIM_TERM = timedelta(minutes=15)
+MAX_BATCH_TIME = CLAIM_TERM / 2  # then unsent notifications are claimed again, so that no claim expires during a send
+MAX_NOTIFICATIONS_PER_CLAIM = 1000  # that one call of Store.claim returns
+MAX_NOTIFICATIONS_PER_BATCH = 10_000  # that are claimed before the first is sent
+MAX_SEPARATE_MESSAGES = 5  # of one instant alert, one per cluster; if more clusters are due, they share messages
+MAX_CLUSTERS_PER_MESSAGE = 100
+# The nth delay follows the nth failed attempt; the last delay follows all later attempts.
+DELIVERY_RETRY_DELAYS = tuple(timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 120, 240))
+# How long a notification waits for its story.  The Elasticsearch store writes notifications before the story; if the
+# process is killed in between, another process commits the page again within this time.
+STORY_COMMIT_GRACE = timedelta(minutes=30)
+UNCOMMITTED_STORY_DELAY = timedelta(minutes=1)  # until a notification whose story is not yet stored is tried again
+# After a permanent refusal.  The mailbox may be repaired, but servers dislike frequent attempts.
+REFUSED_RETRY_DELAY = timedelta(days=1)
+STORE_RETRY_PAUSES_SECONDS = (0.5, 10.0)  # the first and the longest pause between two attempts of a store call
+STORE_GRACE_AFTER_STOP_SECONDS = 20.0  # how long a stopping process still retries an unavailable store
+# Store settings: this prefix + message id -> {"to": [the recipients that accepted the message]}, while others have not.
+_RECEIVED_BY_KEY_PREFIX = "mail/got/"
 
 
 @dataclass(kw_only=True, slots=True)
 class DeliveryReport:
-    """The result of a delivery, for messages and exit codes."""
+    """The numbers and errors of one call of `Dispatcher.deliver`."""
 
-    mails: int = 0
-    notifications: int = 0
-    queued: int = 0  # due, but no mail server is configured
-    postponed: int = 0
-    refused: int = 0
-    held: int = 0  # of snoozed alerts
+    mails: int = 0  # messages that at least one recipient's server accepted
+    notifications: int = 0  # in these messages
+    queued: int = 0  # notifications that are due while no mail server is configured
+    postponed: int = 0  # notifications to be tried again after an error
+    refused: int = 0  # notifications with a permanently refused recipient
+    held: int = 0  # notifications of snoozed alerts
     errors: list[str] = field(default_factory=list)
 
 
@@ -95,27 +101,30 @@ class Dispatcher:
     def deliver(self, *, stop: Callable[[], bool] = lambda: False) -> DeliveryReport:
         """Sends all notifications that are due.  Blocks.
 
-        When ``stop`` returns True it ends after the current message and releases its claims.  After a message was sent
-        it waits for an unavailable store until the message is marked, as it would be sent twice otherwise.
-        Raises StoreError.  Errors of the channel are in the report.
+        When ``stop`` returns True, finishes the current message, releases its claims and returns.  If the store becomes
+        unavailable after a message was sent, waits until the message can be marked as sent; otherwise the message
+        would be sent twice.  Raises StoreError.  Errors of the channel are in the report.
         """
         if not self._has_requeued:
             self._requeue_corrected_recipients()
             self._has_requeued = True
         if self._channel is None:
-            due = sum(notification.due_at <= self._now() for notification in self._store.outbox(limit=MAX_CLAIMED))
+            due = sum(
+                notification.due_at <= self._now()
+                for notification in self._store.outbox(limit=MAX_NOTIFICATIONS_PER_BATCH)
+            )
             return DeliveryReport(queued=due)
-        return _Delivery(
+        return _DeliveryRun(
             self._store, self._config, self._channel, reports=self._reports, now=self._now, stop=stop
         ).run()
 
     def _requeue_corrected_recipients(self) -> None:
-        """Makes notifications due whose delivery failed and whose alert has other recipients now."""
+        """Makes postponed notifications due now if the configuration no longer names one of their recipients."""
         recipients = {alert.name: {*alert.to} for alert in self._config.alerts}
         at = self._now()
         corrected = [
             replace(notification, due_at=at)
-            for notification in self._store.outbox(limit=MAX_CLAIMED)
+            for notification in self._store.outbox(limit=MAX_NOTIFICATIONS_PER_BATCH)
             if notification.error
             and notification.due_at > at
             and not recipients.get(notification.alert, {*notification.to}).issuperset(notification.to)
@@ -124,17 +133,17 @@ class Dispatcher:
             self._store.postpone(corrected, holder="")
 
 
-_deliveries_running: set[str] = set()  # holders of the deliveries of this process
+_running_holders: set[str] = set()  # the claim holders of the deliveries that run in this process
 
 
-def _is_abandoned(holder: str) -> bool:
-    """Returns True if the holder's process died, or its delivery in this process ended with an error."""
+def _is_abandoned_claim(holder: str) -> bool:
+    """Returns True if the claim's holder is a dead process, or a delivery of this process that has ended."""
     process = holder.partition("/")[0]
-    return is_dead(process) or (process == this_process() and holder not in _deliveries_running)
+    return is_dead_process(process) or (process == current_process_identity() and holder not in _running_holders)
 
 
-class _Delivery:
-    """One delivery of one process."""
+class _DeliveryRun:
+    """The state of one call of `Dispatcher.deliver`."""
 
     def __init__(
         self,
@@ -151,34 +160,38 @@ class _Delivery:
         self.reports = reports
         self.now = now
         self.stop = stop
-        self.recipients = {alert.name: alert.to for alert in config.alerts}
-        self.deliver = {alert.name: alert.deliver for alert in config.alerts}
-        self.domain = config.mail.sender.rpartition("@")[2].rstrip("> ")
-        self.holder = f"{this_process()}/{uuid.uuid4().hex[:8]}"  # a process may deliver from several threads
+        self.recipients_by_alert = {alert.name: alert.to for alert in config.alerts}
+        self.schedule_by_alert = {alert.name: alert.deliver for alert in config.alerts}
+        self.message_id_domain = config.mail.sender.rpartition("@")[2].rstrip("> ")
+        # Unique per delivery, because several threads of a process may deliver at the same time.
+        self.holder = f"{current_process_identity()}/{uuid.uuid4().hex[:8]}"
         self.report = DeliveryReport()
 
     def run(self) -> DeliveryReport:
-        _deliveries_running.add(self.holder)
+        _running_holders.add(self.holder)
         try:
             while self._deliver_batch():
                 pass
         finally:
-            _deliveries_running.discard(self.holder)
+            _running_holders.discard(self.holder)
             self.channel.close()
         return self.report
 
     def _deliver_batch(self) -> bool:
-        """Claims and sends one batch; returns True if notifications are left because the batch took too long."""
+        """Claims and sends due notifications for up to `MAX_BATCH_TIME`.
+
+        Returns True if some are left unsent after that time; False if none is left, or if ``stop`` returned True.
+        """
         deadline = self.now() + MAX_BATCH_TIME
         problem = ""
-        for message in self._group(self._claim()):
+        for message in self._group_into_messages(self._claim_due_notifications()):
             if self.stop() or self.now() > deadline:
                 break
-            problem = problem or self._connection_problem()
+            problem = problem or self._connect_channel()
             if problem:
-                self._postpone(message, problem)
+                self._postpone_message(message, problem)
             else:
-                self._send(message)
+                self._send_message(message)
         else:
             if not problem and not self.stop():
                 self._report_failing_outlets()
@@ -187,11 +200,11 @@ class _Delivery:
         return not self.stop()
 
     def _report_failing_outlets(self) -> None:
-        if self.reports is not None and (problem := self.reports.failing_outlets(self.store, now=self.now())):
+        if self.reports is not None and (problem := self.reports.report_failing_outlets(self.store, now=self.now())):
             self.report.errors.append(problem)
 
-    def _connection_problem(self) -> str:
-        """Connects; returns the reason why that fails, empty if it succeeds."""
+    def _connect_channel(self) -> str:
+        """Connects the channel.  Returns the error text if connecting fails, else an empty string."""
         try:
             self.channel.open()
         except DeliveryError as error:
@@ -201,43 +214,47 @@ class _Delivery:
 
     # ---- from the outbox to messages
 
-    def _claim(self) -> list[Notification]:
+    def _claim_due_notifications(self) -> list[Notification]:
+        """Claims due notifications and returns those to send; postpones those of snoozed alerts."""
         claimed: list[Notification] = []
         at = self.now()
-        if freed := self.store.release_claims(_is_abandoned):
+        if freed := self.store.release_claims(_is_abandoned_claim):
             log.info("%s taken over from a process that died or an interrupted delivery", plural(freed, "notification"))
-        while len(claimed) < MAX_CLAIMED and not self.stop():
-            more = self.store.claim(holder=self.holder, now=at, term=CLAIM_TERM, limit=CLAIM_BATCH)
+        while len(claimed) < MAX_NOTIFICATIONS_PER_BATCH and not self.stop():
+            more = self.store.claim(holder=self.holder, now=at, term=CLAIM_TERM, limit=MAX_NOTIFICATIONS_PER_CLAIM)
             claimed += more
-            if len(more) < CLAIM_BATCH:
+            if len(more) < MAX_NOTIFICATIONS_PER_CLAIM:
                 break
         snoozed = {alert: until for alert, until in self.store.snoozes().items() if until > at}
         held = [replace(each, due_at=snoozed[each.alert]) for each in claimed if each.alert in snoozed]
-        if held:  # snoozed after they were queued
+        if held:  # their alerts were snoozed after they were queued
             self.store.postpone(held, holder=self.holder)
             self.report.held += len(held)
         return self._with_current_recipients([each for each in claimed if each.alert not in snoozed])
 
     def _with_current_recipients(self, notifications: Sequence[Notification]) -> list[Notification]:
-        """Sets the recipients that the configuration names now, without those that have received the message."""
+        """Returns the notifications addressed to the currently configured recipients that have not yet received them.
+
+        Marks notifications without such a recipient as sent and leaves them out.
+        """
         received: dict[str, Json] = {}
         if any(notification.message_id for notification in notifications):
-            stored = self.store.settings(_RECEIVED)
-            received = {key.removeprefix(_RECEIVED): value["to"] for key, value in stored.items()}
+            stored = self.store.settings(_RECEIVED_BY_KEY_PREFIX)
+            received = {key.removeprefix(_RECEIVED_BY_KEY_PREFIX): value["to"] for key, value in stored.items()}
         addressed = []
         for notification in notifications:
             done = received.get(notification.message_id or "", ())
-            recipients = self.recipients.get(notification.alert, notification.to)
+            recipients = self.recipients_by_alert.get(notification.alert, notification.to)
             addressed.append(replace(notification, to=tuple(address for address in recipients if address not in done)))
         without_recipient = [notification for notification in addressed if not notification.to]
-        if without_recipient:  # the alert no longer names the recipients that were left
+        if without_recipient:  # the configuration no longer names the recipients that have not received them
             self.store.mark_sent(without_recipient, now=self.now())
             for message_id in {notification.message_id for notification in without_recipient}:
-                self.store.put_setting(f"{_RECEIVED}{message_id}", None)
+                self.store.put_setting(f"{_RECEIVED_BY_KEY_PREFIX}{message_id}", None)
         return [notification for notification in addressed if notification.to]
 
-    def _group(self, notifications: Sequence[Notification]) -> list[Message]:
-        """Groups notifications into messages: by message id, else by alert and recipients."""
+    def _group_into_messages(self, notifications: Sequence[Notification]) -> list[Message]:
+        """Groups notifications into messages: by message id if they have one, else by alert and recipients."""
         attempted: dict[tuple[str, tuple[str, ...]], list[Notification]] = defaultdict(list)
         fresh: dict[tuple[str, tuple[str, ...]], list[Notification]] = defaultdict(list)
         for notification in sorted(notifications, key=lambda each: (each.due_at, each.created_at, each.key)):
@@ -248,33 +265,36 @@ class _Delivery:
         messages = [Message(id=message_id, notifications=tuple(group)) for (message_id, _), group in attempted.items()]
         for (alert, _), due in fresh.items():
             stories = self.store.stories([notification.story for notification in due])
-            clusters = group_by_cluster(self._with_committed_story(due, stories), stories)
-            is_instant = delivery_times.parse(self.deliver.get(alert, "instant")).every == "instant"
-            is_single = is_instant and len(clusters) <= MAX_SINGLE_MESSAGES
-            for batch in batched(clusters, 1 if is_single else MAX_ENTRIES_PER_MESSAGE):
+            clusters = group_by_cluster(self._postpone_uncommitted(due, stories), stories)
+            schedule = delivery_times.parse_schedule(self.schedule_by_alert.get(alert, "instant"))
+            is_instant = schedule.frequency == "instant"
+            is_single = is_instant and len(clusters) <= MAX_SEPARATE_MESSAGES
+            for batch in batched(clusters, 1 if is_single else MAX_CLUSTERS_PER_MESSAGE):
                 entries = tuple(notification for cluster in batch for notification in cluster)
-                messages.append(Message(id=_message_id(entries, self.domain), notifications=entries))
+                messages.append(Message(id=_message_id(entries, self.message_id_domain), notifications=entries))
         return messages
 
-    def _with_committed_story(
+    def _postpone_uncommitted(
         self, notifications: Sequence[Notification], stories: Mapping[str, Story]
     ) -> list[Notification]:
-        """Returns the notifications whose story is stored; postpones the others for up to `COMMIT_GRACE`."""
+        """Postpones notifications younger than `STORY_COMMIT_GRACE` whose story is not stored; returns the others."""
         at = self.now()
 
-        def is_early(notification: Notification) -> bool:
+        def awaits_story_commit(notification: Notification) -> bool:
             story = stories.get(notification.story)
             is_missing = story is None or story.version < notification.version
-            return is_missing and at - notification.created_at < COMMIT_GRACE
+            return is_missing and at - notification.created_at < STORY_COMMIT_GRACE
 
-        early = [replace(each, due_at=at + SHORT_RETRY_DELAY) for each in notifications if is_early(each)]
+        early = [
+            replace(each, due_at=at + UNCOMMITTED_STORY_DELAY) for each in notifications if awaits_story_commit(each)
+        ]
         if early:
             self.store.postpone(early, holder=self.holder)
-        return [notification for notification in notifications if not is_early(notification)]
+        return [notification for notification in notifications if not awaits_story_commit(notification)]
 
     # ---- from messages to their recipients
 
-    def _send(self, message: Message) -> None:
+    def _send_message(self, message: Message) -> None:
         ids = [notification.story for notification in message.notifications]
         stories = self.store.stories(ids)
         hits = self._hits_of_deleted_stories(message.alert, {*ids} - stories.keys())
@@ -289,21 +309,22 @@ class _Delivery:
         try:
             refusals = self.channel.send(content, to=message.to)
         except DeliveryUnknown as error:
-            self._fail(attempted, error)
+            self._report_error_and_postpone(attempted, error)
         except DeliveryUnavailable as error:
-            self._fail(message, error)  # not sent, so later notifications may join it
+            # Returned without the message id, so that later notifications may be sent together with these.
+            self._report_error_and_postpone(message, error)
         except DeliveryRefused as error:
-            self._settle(attempted, Refusals(permanently=dict.fromkeys(message.to, str(error))))
+            self._record_send_result(attempted, Refusals(permanently=dict.fromkeys(message.to, str(error))))
         else:
-            self._settle(attempted, refusals)
+            self._record_send_result(attempted, refusals)
 
-    def _settle(self, message: Message, refusals: Refusals) -> None:
-        """Marks the message as sent, or keeps it for the recipients that were refused."""
+    def _record_send_result(self, message: Message, refusals: Refusals) -> None:
+        """Marks the notifications as sent, or returns them to the outbox for the recipients that were refused."""
         reasons = refusals.temporarily | refusals.permanently
         if len(reasons) < len(message.to):
             self.report.mails += 1
             self.report.notifications += len(message.notifications)
-        key = _RECEIVED + message.id
+        key = _RECEIVED_BY_KEY_PREFIX + message.id
         if not reasons:
             at = self.now()
             self._with_store_retry(lambda: self.store.mark_sent(message.notifications, now=at))
@@ -317,14 +338,17 @@ class _Delivery:
         self.report.errors.append(f"alert {message.alert}: {error}")
         if refusals.permanently:
             self.report.refused += len(message.notifications)
-            self._report_refusal(message, refusals.permanently)
+            self._report_new_refusals(message, refusals.permanently)
         else:
             self.report.postponed += len(message.notifications)
         delay = None if refusals.temporarily else REFUSED_RETRY_DELAY
         self._return_to_outbox(message, to=tuple(reasons), error=error, delay=delay)
 
-    def _report_refusal(self, message: Message, reasons: dict[str, str]) -> None:
-        """Reports a new refusal to the operator, before it is stored: a kill in between repeats the report."""
+    def _report_new_refusals(self, message: Message, reasons: dict[str, str]) -> None:
+        """Reports permanent refusals to the operator, unless the notifications already contain the same reasons.
+
+        Runs before the error is stored, so that a process killed in between sends the report again rather than never.
+        """
         is_reported = all(
             reason in notification.error for reason in reasons.values() for notification in message.notifications
         )
@@ -332,17 +356,18 @@ class _Delivery:
             return
         ids = [notification.story for notification in message.notifications]
         stories = self._with_store_retry(lambda: self.store.stories(ids))
-        self.report.errors += self.reports.refused(message, stories, reasons, at=self.now())
+        self.report.errors += self.reports.report_refused_recipients(message, stories, reasons, at=self.now())
 
-    def _fail(self, message: Message, error: DeliveryError) -> None:
+    def _report_error_and_postpone(self, message: Message, error: DeliveryError) -> None:
         self.report.errors.append(f"alert {message.alert}: {error}")
-        self._postpone(message, str(error))
+        self._postpone_message(message, str(error))
 
-    def _postpone(self, message: Message, error: str) -> None:
+    def _postpone_message(self, message: Message, error: str) -> None:
         self.report.postponed += len(message.notifications)
         self._return_to_outbox(message, to=message.to, error=error, delay=None)
 
     def _return_to_outbox(self, message: Message, *, to: tuple[str, ...], error: str, delay: timedelta | None) -> None:
+        """Postpones the notifications by ``delay``, or by the next of `DELIVERY_RETRY_DELAYS` if it is None."""
         at = self.now()
         postponed = [
             replace(
@@ -350,16 +375,18 @@ class _Delivery:
                 to=to,
                 attempts=notification.attempts + 1,
                 error=error[:1000],
-                due_at=at + (delay or RETRY_DELAYS[min(notification.attempts, len(RETRY_DELAYS) - 1)]),
+                due_at=at
+                + (delay or DELIVERY_RETRY_DELAYS[min(notification.attempts, len(DELIVERY_RETRY_DELAYS) - 1)]),
             )
             for notification in message.notifications
         ]
         self._with_store_retry(lambda: self.store.postpone(postponed, holder=self.holder))
 
     def _with_store_retry(self, call: Callable[[], T]) -> T:
-        """Repeats a store call after a sent message until the store is back: it would be sent again otherwise.
+        """Returns the result of a store call, repeated until the store is available.
 
-        Raises StoreUnavailable if the process has to stop first.
+        Used after a message was sent, because an unmarked message would be sent again.  Raises StoreUnavailable if the
+        store is still unavailable `STORE_GRACE_AFTER_STOP_SECONDS` after the process was asked to stop.
         """
         pause, max_pause = STORE_RETRY_PAUSES_SECONDS
         stopped_at: float | None = None
@@ -371,20 +398,20 @@ class _Delivery:
                     log.warning("a mail is not marked until the store is back: %s", error)
                 if stopped_at is None and self.stop():
                     stopped_at = time.monotonic()
-                if stopped_at is not None and time.monotonic() - stopped_at > SHUTDOWN_GRACE_SECONDS:
+                if stopped_at is not None and time.monotonic() - stopped_at > STORE_GRACE_AFTER_STOP_SECONDS:
                     raise
                 time.sleep(pause)
                 pause = min(pause * 2, max_pause)
 
     def _hits_of_deleted_stories(self, alert: str, missing: set[str]) -> dict[str, Hit]:
-        """Returns the hits of stories that are no longer stored, by story id."""
+        """Returns the alert's hits for the story ids ``missing``, by story id; ids without a hit are left out."""
         if not missing:
             return {}
         return {hit.story: hit for hit in self.store.hits(alert, limit=10_000) if hit.story in missing}
 
 
 def _message_id(notifications: Sequence[Notification], domain: str) -> str:
-    """Returns an id that depends only on the notifications and recipients."""
+    """Returns a Message-ID that is the same for the same alert, story versions and recipients."""
     text = "\n".join(
         [*sorted(f"{n.alert}\t{n.story}\t{n.version}" for n in notifications), *sorted(notifications[0].to)]
     )

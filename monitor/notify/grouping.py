@@ -1,4 +1,4 @@
-"""Groups notifications that report the same event."""
+"""Groups notifications whose stories belong to the same cluster."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 def group_by_cluster(notifications: Sequence[Notification], stories: Mapping[str, Story]) -> list[list[Notification]]:
-    """Groups notifications by the cluster of their story, in the order of each cluster's first notification."""
+    """Returns one list of notifications per cluster, in the order of each cluster's first notification.
+
+    A story that is missing from ``stories`` or has no cluster counts as a cluster with no other story.
+    """
     grouped: dict[str, list[Notification]] = defaultdict(list)
     for notification in notifications:
         story = stories.get(notification.story)

@@ -1,6 +1,6 @@
-"""The query language of topics, alerts and search: one grammar, one meaning, three back ends.
+"""The query language of topics, alerts and searches.
 
-A text is parsed to a Node.  The matcher evaluates it for alerts and topics; the compilers in
+`parse` turns a query text into a tree of nodes.  The matcher evaluates the tree on stories, for alerts and topics;
 `monitor.store.sqlite.query_compiler` and `monitor.store.elasticsearch.query_compiler` translate it for searches.
 """
 

@@ -1,13 +1,16 @@
-"""Text analysis: splits text into tokens.  Every back end follows this definition.
+"""Text analysis: splits text into tokens, and a query's words into conditions on tokens (token matchers).
+
+The matcher and both stores' searches follow this definition.
 
 Token boundaries are those of Lucene's standard tokenizer (Unicode's UAX #29): each Han or Hiragana character is a
-token; each run of Katakana, Thai, Lao, Khmer or Burmese is a token.  Each token has three forms at one position:
+token; each run of Katakana, Thai, Lao, Khmer or Burmese is a token.  Each token has three forms:
 
 - raw: the written form without a possessive 's or an elided article (l', d', dell');
 - exact: raw in lower case without diacritics;
 - stem: exact without Russian and English endings (Snowball).
 
-`monitor.store.elasticsearch.analysis` configures Elasticsearch accordingly; a test compares both on a real server.
+`monitor.store.elasticsearch.analysis` configures Elasticsearch's analyzers to give the same tokens; a test compares
+both on a real server.
 """
 
 from __future__ import annotations
@@ -18,17 +21,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from monitor.models import DIRECTION_MARKS
+from monitor.models import DIRECTION_MARK_DELETIONS
 from monitor.query import folding
 from monitor.query.fields import WORDS_FIELDS
-from monitor.query.segmentation import LOOKALIKES, boundaries, segment
+from monitor.query.segmentation import LOOKALIKE_REPLACEMENTS, word_boundaries, words_of
 from monitor.query.stemming import stem
 
 if TYPE_CHECKING:
     from monitor.query.syntax import Phrase, Word
 
-#: French and Italian articles, prepositions and conjunctions that are elided, without the apostrophe.
-ARTICLES = frozenset(
+#: French and Italian articles, prepositions and conjunctions that lose their vowel before another word (l'Italia),
+#: without the apostrophe; `word_forms` removes them.
+ELIDED_ARTICLES = frozenset(
     [
         "l",
         "m",
@@ -62,197 +66,219 @@ ARTICLES = frozenset(
         "quell",
     ]
 )
-MAX_CACHED_FORMS = 400_000  # words with their forms; about 100 MB
+MAX_CACHED_WORDS = 400_000  # words whose forms `word_forms` caches; about 100 MB
 
 
 class Form(enum.StrEnum):
+    """The forms of a token that a query can require: raw, exact or stem, as the module docstring defines them."""
+
     RAW = "raw"
     EXACT = "exact"
     STEM = "stem"
 
 
-#: The order of the fields of `Forms`.
-FORMS = (Form.RAW, Form.EXACT, Form.STEM)
+#: All forms, in the order of the fields of `WordForms`.
+FORM_ORDER = (Form.RAW, Form.EXACT, Form.STEM)
 
 
-class Forms(NamedTuple):
+class WordForms(NamedTuple):
+    """One word in its three forms, as the module docstring defines them."""
+
     raw: str
     exact: str
     stem: str
 
 
 class Tokens:
-    """An analysed text: the tokens in order, each in three forms; a position is an index into that order."""
+    """An analysed text: its tokens in order, each in three forms.  A position is a token's index, from 0."""
 
-    __slots__ = ("_offsets", "_positions", "_sorted", "_words", "position_cache", "text")
+    __slots__ = ("_offsets", "_positions", "_sorted_tokens", "_word_forms", "position_cache", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._words = [_forms_cache.get(surface) or forms(surface) for surface in segment(text)]
+        self._word_forms = [_word_forms_cache.get(surface) or word_forms(surface) for surface in words_of(text)]
         self._positions: list[dict[str, list[int]] | None] = [None, None, None]
-        self._sorted: dict[Form, list[str]] = {}
+        self._sorted_tokens: dict[Form, list[str]] = {}
         self._offsets: list[tuple[int, int]] | None = None
-        self.position_cache: dict[TokenMatch, list[int]] = {}  # of patterns and fuzzy words that queries share
+        self.position_cache: dict[TokenMatcher, list[int]] = {}  # for wildcard and fuzzy tokens only
 
     def __len__(self) -> int:
-        return len(self._words)
+        return len(self._word_forms)
 
-    def __getitem__(self, position: int) -> Forms:
-        return self._words[position]
+    def __getitem__(self, position: int) -> WordForms:
+        return self._word_forms[position]
 
     def positions(self, form: Form) -> dict[str, list[int]]:
-        """Returns the positions of each distinct token of that form, in ascending order."""
-        return self.positions_by_form_index(FORMS.index(form))
+        """Maps each distinct token, in the given form, to its positions in ascending order."""
+        return self.positions_by_form_index(FORM_ORDER.index(form))
 
     def positions_by_form_index(self, form_index: int) -> dict[str, list[int]]:
-        """Returns the same as `positions` for an index into `FORMS`, which is faster to look up."""
+        """Returns the same as `positions`, but takes an index into FORM_ORDER, which is faster than a form."""
         positions = self._positions[form_index]
         if positions is None:
             positions = {}
-            for position, word in enumerate(self._words):
+            for position, word in enumerate(self._word_forms):
                 token = word[form_index]
                 if token in positions:
                     positions[token].append(position)
                 else:
                     positions[token] = [position]
-            self._positions[form_index] = positions  # assigned when complete, for other threads
+            self._positions[form_index] = positions  # assigned only when complete, because other threads read it
         return positions
 
-    def sorted(self, form: Form) -> list[str]:
-        """Returns the distinct tokens of that form in sorted order."""
-        tokens_in_order = self._sorted.get(form)
+    def sorted_tokens(self, form: Form) -> list[str]:
+        """Returns the distinct tokens, in the given form, in sorted order."""
+        tokens_in_order = self._sorted_tokens.get(form)
         if tokens_in_order is None:
-            tokens_in_order = self._sorted[form] = sorted(self.positions(form))
+            tokens_in_order = self._sorted_tokens[form] = sorted(self.positions(form))
         return tokens_in_order
 
     def offsets(self) -> list[tuple[int, int]]:
-        """Returns the start and end of each token in the text, in characters."""
+        """Returns the character offsets (start, end) in the text of each token."""
         if self._offsets is None:
-            self._offsets = boundaries(self.text)
+            self._offsets = word_boundaries(self.text)
         return self._offsets
 
 
-def tokens(text: str) -> Tokens:
+def analysed_tokens(text: str) -> Tokens:
+    """Splits a text into tokens."""
     return Tokens(text)
 
 
-_forms_cache: dict[str, Forms] = {}
-# Elasticsearch needs no rule for direction marks, because stories are stored without them.
-_REMOVED_CHARACTERS = {**folding.INVISIBLE, **DIRECTION_MARKS}
+_word_forms_cache: dict[str, WordForms] = {}
+# A translation table for str.translate.  The Elasticsearch analyzers do not remove direction marks, because stories are
+# stored without them.
+_REMOVED_CHARACTERS = {**folding.INVISIBLE_CHARACTERS, **DIRECTION_MARK_DELETIONS}
 
 
-def forms(surface: str) -> Forms:
-    """Returns the three forms of one word."""
-    cached = _forms_cache.get(surface)
+def word_forms(surface: str) -> WordForms:
+    """Returns the three forms of one word, from a cache if the word occurred before."""
+    cached = _word_forms_cache.get(surface)
     if cached is None:
-        raw = _without_article(_without_possessive(surface.translate(LOOKALIKES).translate(_REMOVED_CHARACTERS)))
-        exact = folding.fold(raw)
-        if len(_forms_cache) >= MAX_CACHED_FORMS:
-            _forms_cache.clear()
-        cached = _forms_cache[surface] = Forms(raw, exact, stem(exact))
+        raw = _without_article(
+            _without_possessive(surface.translate(LOOKALIKE_REPLACEMENTS).translate(_REMOVED_CHARACTERS))
+        )
+        exact = folding.fold_case_and_diacritics(raw)
+        if len(_word_forms_cache) >= MAX_CACHED_WORDS:
+            _word_forms_cache.clear()
+        cached = _word_forms_cache[surface] = WordForms(raw, exact, stem(exact))
     return cached
 
 
 def _without_possessive(token: str) -> str:
+    """Removes a final 's or 'S."""
     return token[:-2] if token[-2:] in {"'s", "'S"} else token
 
 
 def _without_article(token: str) -> str:
+    """Removes an elided article and its apostrophe from the start: l'Italia becomes Italia."""
     article, apostrophe, rest = token.partition("'")
-    return rest if apostrophe and article.lower() in ARTICLES else token
+    return rest if apostrophe and article.lower() in ELIDED_ARTICLES else token
 
 
-# ---- the words of a query
+# ---- token matchers: the conditions that a query's words set on tokens
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
-    """Matches the token that equals ``value``."""
+class EqualToken:
+    """A token matcher: accepts a token that, in the given form, equals ``value``."""
 
     form: Form
     value: str
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
-    """Matches a complete token by a glob of ``*`` (any characters) and ``?`` (one character); begins with a letter."""
+class WildcardToken:
+    """A token matcher: accepts a token that, in the given form, ``value`` matches from start to end.
+
+    In ``value``, ``*`` stands for any number of characters and ``?`` for one; it begins with neither.
+    """
 
     form: Form
     value: str
 
     @property
     def prefix(self) -> str:
-        """The text before the first wildcard."""
+        """The part of ``value`` before the first wildcard."""
         return self.value[: min(index for wildcard in "*?" if (index := self.value.find(wildcard)) >= 0)]
 
     @property
-    def simple(self) -> bool:
-        """True if the pattern is a prefix followed by one star."""
+    def is_prefix_only(self) -> bool:
+        """True if ``value`` consists of a prefix and one final ``*``, with no other wildcard."""
         return self.value == self.prefix + "*"
 
 
 @dataclass(frozen=True, slots=True)
-class Fuzzy:
-    """Matches a token at most ``distance`` insertions, deletions, substitutions or transpositions from ``value``."""
+class FuzzyToken:
+    """A token matcher: accepts a token within the edit distance ``distance`` of ``value``, in the given form.
+
+    An insertion, deletion, substitution or transposition of one character counts as one.
+    """
 
     form: Form
     value: str
     distance: int
 
 
-TokenMatch: TypeAlias = Term | Pattern | Fuzzy
+TokenMatcher: TypeAlias = EqualToken | WildcardToken | FuzzyToken
 
-# Click letters of Khoisan languages, which replace wildcards during segmentation.
-_STAR, _QUESTION_MARK = "\u01c0", "\u01c3"
-_ENCODE_WILDCARDS = str.maketrans({"*": _STAR, "?": _QUESTION_MARK})
-_DECODE_WILDCARDS = str.maketrans({_STAR: "*", _QUESTION_MARK: "?"})
+# During segmentation two click letters of Khoisan languages replace the wildcards, because * and ? would end a word.
+_STAR_PLACEHOLDER, _QUESTION_MARK_PLACEHOLDER = "\u01c0", "\u01c3"
+_PLACEHOLDERS_BY_WILDCARD = str.maketrans({"*": _STAR_PLACEHOLDER, "?": _QUESTION_MARK_PLACEHOLDER})
+_WILDCARDS_BY_PLACEHOLDER = str.maketrans({_STAR_PLACEHOLDER: "*", _QUESTION_MARK_PLACEHOLDER: "?"})
 
 
 @lru_cache(maxsize=65536)
-def token_matches(leaf: Word | Phrase) -> tuple[TokenMatch, ...]:
-    """Returns the matches that a word or phrase requires at consecutive positions; empty if it contains no token.
+def token_matchers(leaf: Word | Phrase) -> tuple[TokenMatcher, ...]:
+    """Returns one matcher for each token of a word or phrase of a query, in order; empty if it contains no token.
 
-    Raises ValueError with the reason if a wildcard stands alone or begins a word.
+    A text matches if consecutive tokens satisfy the matchers.  Raises ValueError with the reason if a wildcard has no
+    letter before it, or if ``?`` follows a Han or Hiragana character.
     """
     quoted = not hasattr(leaf, "distance")
     distance = getattr(leaf, "distance", 0)
     form = Form.RAW if leaf.raw else Form.EXACT if quoted or leaf.field in WORDS_FIELDS else Form.STEM
     text = unicodedata.normalize("NFC", leaf.text)
-    text = text if quoted else text.translate(_ENCODE_WILDCARDS)
-    text = text.translate(folding.URL_PUNCTUATION) if leaf.field == "url" else text
-    return tuple(_token_match(surface, form, distance) for surface in _surfaces(text))
+    text = text if quoted else text.translate(_PLACEHOLDERS_BY_WILDCARD)
+    text = text.translate(folding.URL_PUNCTUATION_TO_SPACE) if leaf.field == "url" else text
+    return tuple(_token_matcher(surface, form, distance) for surface in _words_with_wildcards(text))
 
 
-def _token_match(surface: str, form: Form, distance: int) -> TokenMatch:
-    word = forms(surface)
-    if _STAR in word.exact or _QUESTION_MARK in word.exact:
+def _token_matcher(surface: str, form: Form, distance: int) -> TokenMatcher:
+    """Returns the matcher for one word of a query, whose wildcards are placeholders.
+
+    Matchers with wildcards or an edit distance never use the stem: they require the exact form instead.
+    """
+    word = word_forms(surface)
+    if _STAR_PLACEHOLDER in word.exact or _QUESTION_MARK_PLACEHOLDER in word.exact:
         literal = Form.EXACT if form is Form.STEM else form
-        return Pattern(literal, getattr(word, literal).translate(_DECODE_WILDCARDS))
+        return WildcardToken(literal, getattr(word, literal).translate(_WILDCARDS_BY_PLACEHOLDER))
     if distance:
         literal = Form.EXACT if form is Form.STEM else form
-        return Fuzzy(literal, getattr(word, literal), distance)
-    return Term(form, getattr(word, form))
+        return FuzzyToken(literal, getattr(word, literal), distance)
+    return EqualToken(form, getattr(word, form))
 
 
-def _surfaces(text: str) -> list[str]:
-    """Returns the words of the text, each wildcard joined to the word that segmentation separated it from.
+def _words_with_wildcards(text: str) -> list[str]:
+    """Splits a query's text into words that include their wildcards; the wildcards are placeholders.
 
-    Segmentation separates a wildcard from Katakana and Thai runs.  A star after a script in which each character is a
-    token has no effect and is dropped.
+    Segmentation separates a wildcard from a run of Katakana or Thai; this function joins them again.  A star after a
+    Han or Hiragana character, which is a token by itself, has no effect and is dropped.  Raises ValueError as
+    `token_matchers` does.
     """
     surfaces: list[str] = []
     last_end = -1
-    for start, end in boundaries(text):
+    for start, end in word_boundaries(text):
         surface = text[start:end]
-        if surface[0] not in (_STAR, _QUESTION_MARK):
-            if surfaces and start == last_end and surfaces[-1][-1] in (_STAR, _QUESTION_MARK):
+        if surface[0] not in (_STAR_PLACEHOLDER, _QUESTION_MARK_PLACEHOLDER):
+            if surfaces and start == last_end and surfaces[-1][-1] in (_STAR_PLACEHOLDER, _QUESTION_MARK_PLACEHOLDER):
                 surfaces[-1] += surface
             else:
                 surfaces.append(surface)
         elif not surfaces or start != last_end:
             raise ValueError("a wildcard needs letters before it")
-        elif _is_ideograph(surfaces[-1][-1]):
-            if surface.strip(_STAR):
+        elif _is_han_or_hiragana(surfaces[-1][-1]):
+            if surface.strip(_STAR_PLACEHOLDER):
                 raise ValueError("a wildcard cannot follow a character that is a word by itself")
             continue
         else:
@@ -261,5 +287,6 @@ def _surfaces(text: str) -> list[str]:
     return surfaces
 
 
-def _is_ideograph(character: str) -> bool:
+def _is_han_or_hiragana(character: str) -> bool:
+    """Returns True if the character's Unicode name says that it is Chinese (CJK) or Hiragana."""
     return unicodedata.name(character, "").startswith(("CJK", "HIRAGANA"))

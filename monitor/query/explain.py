@@ -1,4 +1,4 @@
-"""Explains why a query matches a story, or which clause fails: each node of the tree, with the words in context."""
+"""Explains why a query matches a story, or which clause fails: gives the result of each node of the query's tree."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from itertools import islice, product
 from typing import TYPE_CHECKING, assert_never
 
 from monitor.models import rfc3339
-from monitor.query.analysis import Form, Term, Tokens, token_matches
+from monitor.query.analysis import EqualToken, Form, Tokens, token_matchers
 from monitor.query.fields import NUMBER_FIELDS, TIME_FIELDS
-from monitor.query.matcher import Document, matches
-from monitor.query.occurrences import Span, positions, spans
+from monitor.query.matcher import AnalysedStory, matches
+from monitor.query.occurrences import Span, matching_positions, spans
 from monitor.query.snippets import Snippet, snippets
 from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Range, Value, Word, children
 
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
 
     from monitor.models import Story
 
-MAX_COMPARED_PAIRS = 100_000  # pairs of occurrences of a NEAR's operands
+MAX_COMPARED_SPAN_PAIRS = 100_000  # of spans of a NEAR's operands in one text; further pairs are ignored
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
-    """A node of the query and its result.
+class Explanation:
+    """A node of the query, and whether it matched the story.
 
-    ``reason`` says why a clause fails, "" if the clause is simply absent.  ``contexts`` shows the matches of a clause
-    of words.  Branches have ``parts`` instead.
+    For a clause that failed, ``reason`` says why; "" if its words do not occur at all.  For a word, phrase or NEAR that
+    matched, ``contexts`` are excerpts with the matching words.  For And, Or and Not, ``parts`` explains the children.
     """
 
     node: Node
     matched: bool
     reason: str = ""
     contexts: tuple[Snippet, ...] = ()
-    parts: tuple[Explained, ...] = ()
+    parts: tuple[Explanation, ...] = ()
 
     @property
     def label(self) -> str:
-        """``all of``, ``any of`` or ``not`` for a branch; the query text of a clause."""
+        """For And, Or and Not: ``all of``, ``any of``, ``not``; for a clause, its query text."""
         match self.node:
             case And():
                 return "all of"
@@ -52,47 +52,55 @@ class Explained:
                 return str(self.node)
 
 
-def explain(node: Node, story: Story, *, now: datetime) -> Explained:
-    """Explains each node of the tree; relative times count from ``now``."""
-    return _explained(node, Document(story), now)
+def explain(node: Node, story: Story, *, now: datetime) -> Explanation:
+    """Evaluates a query and each node in it on a story; relative times count from ``now``."""
+    return _explanation_of(node, AnalysedStory(story), now)
 
 
-def _explained(node: Node, document: Document, now: datetime) -> Explained:
+def _explanation_of(node: Node, document: AnalysedStory, now: datetime) -> Explanation:
     matched = matches(node, document, now)
     match node:
         case And() | Or() | Not():
-            return Explained(node, matched, parts=tuple(_explained(child, document, now) for child in children(node)))
+            return Explanation(
+                node, matched, parts=tuple(_explanation_of(child, document, now) for child in children(node))
+            )
         case Word() | Phrase() | Near():
             if matched:
-                return Explained(node, matched=True, contexts=tuple(snippets(node, document, limit=2)))
-            return Explained(node, matched=False, reason=_words_reason(node, document))
+                return Explanation(node, matched=True, contexts=tuple(snippets(node, document, limit=2)))
+            return Explanation(node, matched=False, reason=_words_reason(node, document))
         case Value(field):
             values = ", ".join(document.values(field))
-            return Explained(
-                node, matched, reason="" if matched else f"the story has {values}" if values else _NO_VALUE
+            return Explanation(
+                node, matched, reason="" if matched else f"the story has {values}" if values else _NO_VALUE_REASON
             )
         case Range():
-            return Explained(node, matched, reason="" if matched else _range_reason(node, document.story))
+            return Explanation(node, matched, reason="" if matched else _range_reason(node, document.story))
         case _:
             assert_never(node)
 
 
-_NO_VALUE = "the story has none"
+_NO_VALUE_REASON = "the story has none"
 
 
 def _range_reason(node: Range, story: Story) -> str:
+    """Returns why the range does not match: the value that the story has."""
     if node.field in NUMBER_FIELDS:
         return f"the story has {NUMBER_FIELDS[node.field].read(story)}"
     time = TIME_FIELDS[node.field].read(story)
-    return f"the story has {rfc3339(time)}" if time else _NO_VALUE
+    return f"the story has {rfc3339(time)}" if time else _NO_VALUE_REASON
 
 
-def _words_reason(node: Word | Phrase | Near, document: Document) -> str:
-    texts = document.texts(node.field)
+def _words_reason(node: Word | Phrase | Near, document: AnalysedStory) -> str:
+    """Returns why the clause does not match: missing words, another order, or other forms; "" if no word occurs."""
+    texts = document.analysed_texts(node.field)
     if isinstance(node, Near):
         return _near_reason(node, texts)
-    sequence = token_matches(node)
-    missing = [token_match.value for token_match in sequence if not any(positions(text, token_match) for text in texts)]
+    sequence = token_matchers(node)
+    missing = [
+        token_matcher.value
+        for token_matcher in sequence
+        if not any(matching_positions(text, token_matcher) for text in texts)
+    ]
     if len(sequence) > 1 and not missing:
         return "all of its words occur, but not next to each other in this order"
     if written_forms := _other_written_forms(node, texts):
@@ -101,34 +109,41 @@ def _words_reason(node: Word | Phrase | Near, document: Document) -> str:
 
 
 def _other_written_forms(node: Word | Phrase, texts: Iterable[Tokens]) -> list[str]:
-    """Returns up to three written forms that have the stem of a single word but not the required form."""
-    sequence = token_matches(node)
-    if len(sequence) != 1 or not isinstance(sequence[0], Term):
+    """Returns up to three forms, as they are written in the texts, that share the stem of a one-token clause.
+
+    Returns an empty list for a clause of several tokens or with wildcards.
+    """
+    sequence = token_matchers(node)
+    if len(sequence) != 1 or not isinstance(sequence[0], EqualToken):
         return []
-    stems = token_matches(Word(re.sub(r"[*?]", " ", node.text), field=node.field))  # * and ? are literal in quotes
+    stems = token_matchers(Word(re.sub(r"[*?]", " ", node.text), field=node.field))  # * and ? are literal in quotes
     written_forms = {
         text[position][0]
         for text in texts
-        if stems and isinstance(stems[0], Term) and stems[0].form is Form.STEM
+        if stems and isinstance(stems[0], EqualToken) and stems[0].form is Form.STEM
         for position in text.positions(Form.STEM).get(stems[0].value, ())
     }
     return sorted(written_forms)[:3]
 
 
 def _near_reason(node: Near, texts: Iterable[Tokens]) -> str:
+    """Returns why the NEAR does not match: missing operands, a larger distance, another order, or different texts."""
     absent = [str(side) for side in (node.left, node.right) if not any(_operand_spans(side, text) for text in texts)]
     if absent:
         return f"there is no {' and no '.join(absent)}"
-    gaps = [gap for text in texts for gap in _gaps(node, text)]
+    gaps = [gap for text in texts for gap in _operand_gaps(node, text)]
     if gaps:
         return f"the smallest distance is {min(gaps)} words" + (" in this order" if node.ordered else "")
     return "both occur, but not " + ("in this order" if node.ordered else "together in title or text")
 
 
-def _gaps(node: Near, text: Tokens) -> list[int]:
-    """Returns the number of words between each pair of operand spans, for the first MAX_COMPARED_PAIRS pairs."""
+def _operand_gaps(node: Near, text: Tokens) -> list[int]:
+    """Returns the number of words between a left and a right span, for each of the first MAX_COMPARED_SPAN_PAIRS pairs.
+
+    Leaves out pairs that overlap and, for an ordered NEAR, pairs in the other order.
+    """
     lefts, rights = _operand_spans(node.left, text), _operand_spans(node.right, text)
-    pairs = list(islice(product(lefts, rights), MAX_COMPARED_PAIRS))
+    pairs = list(islice(product(lefts, rights), MAX_COMPARED_SPAN_PAIRS))
     gaps = [right.start - left.end - 1 for left, right in pairs if left.end < right.start]
     return (
         gaps if node.ordered else gaps + [left.start - right.end - 1 for left, right in pairs if right.end < left.start]
@@ -136,6 +151,7 @@ def _gaps(node: Near, text: Tokens) -> list[int]:
 
 
 def _operand_spans(node: Node, text: Tokens) -> list[Span]:
+    """Returns the spans in which an operand of NEAR occurs in the text."""
     match node:
         case Or(nodes):
             return [span for child in nodes for span in _operand_spans(child, text)]

@@ -1,7 +1,7 @@
-"""The fields of the query language: each is one entry, which says how it is compared and how a story is read.
+"""The registry of the query language's fields: how clauses compare each field, and how to read it from a story.
 
-The stores say beside their compilers where they keep each field: `monitor.store.sqlite.field_columns` and
-`monitor.store.elasticsearch.index_fields`.  `docs/query-language.md` lists the fields for the users.
+`monitor.store.sqlite.field_columns` and `monitor.store.elasticsearch.index_fields` map each field to its columns and
+index fields.  `docs/query-language.md` lists the fields for users.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ TEXT_FIELDS: dict[str, Field[Iterable[str]]] = _by_name(
 )
 WORDS_FIELDS: dict[str, Field[Iterable[str]]] = _by_name(
     Field("author", FieldType.WORDS, attrgetter("authors")),
-    Field("url", FieldType.WORDS, lambda story: (story.url.translate(folding.URL_PUNCTUATION),)),
+    Field("url", FieldType.WORDS, lambda story: (story.url.translate(folding.URL_PUNCTUATION_TO_SPACE),)),
 )
 VALUE_FIELDS: dict[str, Field[Iterable[str]]] = _by_name(
     Field("outlet", FieldType.VALUE, lambda story: (story.outlet,)),

@@ -1,7 +1,7 @@
-"""Folds case and diacritics as Elasticsearch's asciifolding and lowercase filters do.
+"""Converts text to lower case without diacritics, as Elasticsearch's asciifolding and lowercase filters do.
 
-A test compares every letter with a real server.  A few dozen letters differ: phonetic ones and those that are newer
-than Lucene's data.
+A test compares the results for every letter with a real server's.  A few dozen letters differ: phonetic letters, and
+letters newer than the Unicode data in Lucene.
 """
 
 from __future__ import annotations
@@ -10,18 +10,21 @@ import re
 import unicodedata
 from functools import cache
 
-#: Soft hyphen, word joiner and byte order mark: readers do not see them and do not type them in queries.
-INVISIBLE = dict.fromkeys((0x00AD, 0x2060, 0xFEFF))
+#: A translation table that removes the soft hyphen, word joiner and byte order mark: readers do not see these
+#: characters and do not type them in queries.
+INVISIBLE_CHARACTERS = dict.fromkeys((0x00AD, 0x2060, 0xFEFF))
 
-#: Characters that asciifolding keeps although readers treat them as equal to another or to none: ё, final sigma, stress
-#: and other combining marks, Arabic vowel signs, tatweel and alef with hamza or madda, the Persian non-joiner.
-COMBINING_MARKS = {
+#: A translation table for characters that asciifolding keeps although readers ignore them or treat them as another
+#: letter: it removes stress and other combining marks, Arabic vowel signs, tatweel and the zero-width non-joiner, and
+#: replaces ё, the final sigma, and alef with hamza, madda or wasla by the plain letter.
+FOLDING_BEYOND_ASCIIFOLDING = {
     **dict.fromkeys((*range(0x0300, 0x0370), 0x0640, *range(0x064B, 0x0660), 0x0670, 0x200C), ""),
     **{ord(a): b for a, b in zip("ёЁςأإآٱ", "еЕσاااا", strict=True)},
 }
 
-#: Results of asciifolding that do not follow from a letter's Unicode name; most of these letters are phonetic.
-_FOLDED_LETTERS = {
+#: The letters that asciifolding converts to each ASCII text, where the result does not follow from the letter's Unicode
+#: name; most are phonetic letters.
+_LETTERS_BY_FOLDED_FORM = {
     "a": "ɐəɚᴀᶕₐₔⓐ",
     "ae": "ᴁᴂ",
     "b": "ʙᴃⓑ",
@@ -71,33 +74,42 @@ _FOLDED_LETTERS = {
     "!?": "⁉",
     "/": "⁄",
 }
-_FOLDING = {letter: folded for folded, letters in _FOLDED_LETTERS.items() for letter in letters}
-_LATIN_NAME = re.compile(r"LATIN (?:SMALL|CAPITAL) (?:LETTER|LIGATURE) ([A-Z]{1,2})(?: WITH .*)?")
+_FOLDED_FORM_BY_LETTER = {letter: folded for folded, letters in _LETTERS_BY_FOLDED_FORM.items() for letter in letters}
+_LATIN_LETTER_NAME_PATTERN = re.compile(r"LATIN (?:SMALL|CAPITAL) (?:LETTER|LIGATURE) ([A-Z]{1,2})(?: WITH .*)?")
 
-#: Characters that separate words in a URL: outlet.example/a_b has the words outlet, example, a, b.
-URL_PUNCTUATION = {ord(character): " " for character in "/._-:?&=%#+~@,;!*'()$|"}
+#: A translation table that replaces the characters that separate words in a URL by spaces: outlet.example/a_b has the
+#: words outlet, example, a, b.
+URL_PUNCTUATION_TO_SPACE = {ord(character): " " for character in "/._-:?&=%#+~@,;!*'()$|"}
 
 
 def fold_case(text: str) -> str:
-    """Returns the text in lower case, converted letter by letter as Elasticsearch's lowercase filter does."""
+    """Returns the text in lower case; each letter becomes one letter, as in Elasticsearch's lowercase filter.
+
+    Python would convert İ to two characters, and a Σ at the end of a word to a final sigma.
+    """
     return text.lower() if text.isascii() else text.replace("İ", "i").replace("Σ", "σ").lower()
 
 
-def fold(token: str) -> str:
-    """Returns the token in lower case, without diacritics, and with full-width forms in their usual width."""
+def fold_case_and_diacritics(token: str) -> str:
+    """Returns the token in lower case, without diacritics, and with full-width characters replaced by ASCII ones."""
     if token.isascii():
         return token.lower()
-    token = fold_case(token.translate(COMBINING_MARKS))
+    token = fold_case(token.translate(FOLDING_BEYOND_ASCIIFOLDING))
     return token if token.isascii() else "".join(map(_folded_letter, token))
 
 
 @cache
 def _folded_letter(letter: str) -> str:
+    """Returns the ASCII text that asciifolding replaces a lower-case letter by; the letter itself if it keeps it."""
     if letter <= "\x7f":
         return letter
-    if (folded := _FOLDING.get(letter)) is not None:
+    if (folded := _FOLDED_FORM_BY_LETTER.get(letter)) is not None:
         return folded
-    if "\uff01" <= letter <= "\uff5e":  # full-width forms
+    if "\uff01" <= letter <= "\uff5e":  # full-width forms of the ASCII characters ! to ~
         return chr(ord(letter) - 0xFEE0)
-    match = _LATIN_NAME.fullmatch(unicodedata.name(letter, "")) if letter < "\ua790" and letter not in "ƣꝫꝭ" else None
+    match = (
+        _LATIN_LETTER_NAME_PATTERN.fullmatch(unicodedata.name(letter, ""))
+        if letter < "\ua790" and letter not in "ƣꝫꝭ"
+        else None
+    )
     return match[1].lower() if match else letter

@@ -1,4 +1,4 @@
-"""Warnings about queries that parse but are probably a mistake, each with its column and a suggestion."""
+"""Finds parts of valid queries that are probably a mistake, and describes each with its column and a suggestion."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from monitor.models import now as current_time
 from monitor.query import folding, time_ranges
-from monitor.query.analysis import Form, Pattern, Term, TokenMatch, token_matches
+from monitor.query.analysis import EqualToken, Form, TokenMatcher, WildcardToken, token_matchers
 from monitor.query.fields import NUMBER_FIELDS, WORDS_FIELDS
-from monitor.query.occurrences import covers
-from monitor.query.parse import parse, tokens_of
+from monitor.query.occurrences import glob_matches
+from monitor.query.parse import parse, query_tokens
 from monitor.query.syntax import (
     And,
     Near,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from monitor.config import Config
 
-#: Acronyms that are words in other languages: acronym -> language -> word.
+#: Acronyms that are also words when case and accents are ignored: acronym -> language -> word.
 AMBIGUOUS_ACRONYMS = {
     "AI": {"it": "ai", "pt": "aí", "fr": "j'ai"},
     "UN": {"fr": "un", "it": "un", "es": "un", "ro": "un", "pt": "un"},
@@ -49,14 +49,14 @@ AMBIGUOUS_ACRONYMS = {
     "ARM": {"en": "arm"},
     "ES": {"es": "es", "de": "es"},
 }
-_COUNTRY_LANGUAGES = {"IT": "it", "PT": "pt", "BR": "pt", "FR": "fr", "ES": "es", "DE": "de", "RO": "ro"}
-MAX_COMPARED_CLAUSES = 150  # operands of one AND or OR that are compared in pairs
-MAX_BROAD_PREFIX = 3  # letters; a wildcard with a prefix this short matches thousands of words
+_LANGUAGE_BY_COUNTRY = {"IT": "it", "PT": "pt", "BR": "pt", "FR": "fr", "ES": "es", "DE": "de", "RO": "ro"}
+MAX_COMPARED_CLAUSES = 150  # of one AND or OR; longer ones are not compared in pairs
+MAX_BROAD_PREFIX_LETTERS = 3  # letters; a wildcard with a prefix this short matches thousands of words
 
 
 @dataclass(frozen=True, slots=True)
 class LintNote:
-    """A warning about the part of a query that begins at ``column``."""
+    """A warning about the part of a query that begins at ``column``, counted from 1; ``suggestion`` may be empty."""
 
     column: int
     message: str
@@ -67,7 +67,7 @@ class LintNote:
 
 
 def lint_config(config: Config) -> list[str]:
-    """Returns one line for each warning about the configured topics and alerts."""
+    """Returns the warnings about the queries of the configured topics and alerts, one line each."""
     configured = configured_values(config)
     rules = [(f"topics.{name}", query, "topic") for name, query in config.topics.items()]
     rules += [(f"alerts.{alert.name}", alert.query, "alert") for alert in config.alerts]
@@ -78,20 +78,23 @@ def lint_config(config: Config) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredValues:
-    """The values of a configuration that clauses can name."""
+    """The outlets, topics and languages of a configuration, to check the values of clauses like ``outlet:``."""
 
-    outlets: Mapping[str, str] = field(default_factory=dict)  # name in lower case: name
+    outlets: Mapping[str, str] = field(default_factory=dict)  # name in lower case -> name as configured
     topics: frozenset[str] = frozenset()
     languages: frozenset[str] = frozenset()
 
 
 def configured_values(config: Config) -> ConfiguredValues:
-    """Returns the names in the configuration, and the languages of its outlets or else of their countries."""
+    """Returns the configuration's outlet and topic names, and its outlets' languages.
+
+    The language of an outlet without ``language`` follows from its country, if _LANGUAGE_BY_COUNTRY contains it.
+    """
     languages = {outlet.language.lower()[:2] for outlet in config.outlets if outlet.language}
     languages |= {
-        _COUNTRY_LANGUAGES[outlet.country.upper()]
+        _LANGUAGE_BY_COUNTRY[outlet.country.upper()]
         for outlet in config.outlets
-        if not outlet.language and outlet.country and outlet.country.upper() in _COUNTRY_LANGUAGES
+        if not outlet.language and outlet.country and outlet.country.upper() in _LANGUAGE_BY_COUNTRY
     }
     return ConfiguredValues(
         outlets={folding.fold_case(outlet.name): outlet.name for outlet in config.outlets},
@@ -103,27 +106,34 @@ def configured_values(config: Config) -> ConfiguredValues:
 def lint_query(
     query: str, *, configured: ConfiguredValues | None = None, kind: str = "search", now: datetime | None = None
 ) -> list[LintNote]:
-    """Returns the warnings about one query, by column.  ``kind`` is topic, alert or search.  Raises QueryError."""
+    """Returns the warnings about one query, sorted by column.  Raises QueryError if the query is invalid.
+
+    ``kind`` says what the query is for: topic, alert or search.  Without ``configured`` outlet and topic names and
+    acronyms are not checked.
+    """
     node, now = parse(query), now or current_time()
     notes = [
-        *_mixed_operators(query, node),
-        *_contradictions(node, now),
-        *_excluding_alternatives(node),
-        *_redundant_clauses(node),
-        *_broad_wildcards(node),
-        *_lower_case_operators(node),
-        *_ignored_symbols(node),
-        *_unlikely_values(node, configured, kind),
-        *_ambiguous_acronyms(node, configured),
+        *_mixed_operator_notes(query, node),
+        *_contradiction_notes(node, now),
+        *_excluding_alternative_notes(node),
+        *_redundant_clause_notes(node),
+        *_broad_wildcard_notes(node),
+        *_lower_case_operator_notes(node),
+        *_ignored_symbol_notes(node),
+        *_unlikely_value_notes(node, configured, kind),
+        *_ambiguous_acronym_notes(node, configured),
     ]
     return sorted(set(notes), key=lambda note: (note.column, note.message))
 
 
-def _mixed_operators(query: str, node: Node) -> Iterator[LintNote]:
-    """Notes AND and OR in one bracket level, because languages differ on which of them binds tighter."""
+def _mixed_operator_notes(query: str, node: Node) -> Iterator[LintNote]:
+    """Yields a note on the first AND and OR that are mixed without brackets.
+
+    Query languages differ on which of the two binds tighter.
+    """
     levels: list[set[str]] = [set()]
     previous = ""
-    for token in tokens_of(query):
+    for token in query_tokens(query):
         if token.type in {"WORD", "PHRASE", "RANGE", "FIELD", "LPAR", "NOT"} and previous in {"operand", "RPAR"}:
             levels[-1].add("AND")
         if token.type in {"AND", "OR"}:
@@ -141,8 +151,8 @@ def _mixed_operators(query: str, node: Node) -> Iterator[LintNote]:
         previous = "operand" if token.type in {"WORD", "PHRASE", "RANGE"} else token.type
 
 
-def _contradictions(node: Node, now: datetime) -> Iterator[LintNote]:
-    """Notes clauses that no story can match together."""
+def _contradiction_notes(node: Node, now: datetime) -> Iterator[LintNote]:
+    """Yields a note for each pair of clauses joined by AND that no story can match both, and for each empty range."""
     for part in walk(node):
         match part:
             case And(nodes):
@@ -155,29 +165,30 @@ def _contradictions(node: Node, now: datetime) -> Iterator[LintNote]:
                 single_values = [
                     child for child in nodes if isinstance(child, Value) and child.field not in {"topic", "alert"}
                 ]
-                for first, second in _pairs(single_values):
+                for first, second in _unordered_pairs(single_values):
                     if first.field == second.field and folding.fold_case(first.text) != folding.fold_case(second.text):
                         suggestion = f'write {first.field}:("{first.text}" OR "{second.text}")'
                         message = f"this can never match: a story has one {first.field}"
                         yield LintNote(second.column, message, suggestion)
             case Range():
-                if _is_empty(part, now):
+                if _is_empty_range(part, now):
                     message = f"this can never match: {part} ends before it begins"
                     yield LintNote(part.column, message, "swap its ends")
             case _:
                 pass
 
 
-def _is_empty(node: Range, now: datetime) -> bool:
+def _is_empty_range(node: Range, now: datetime) -> bool:
+    """Returns True if the range ends before it begins, so that no story can match."""
     if node.field in NUMBER_FIELDS:
-        low, high = time_ranges.numbers(node.low, node.high)
+        low, high = time_ranges.number_interval(node.low, node.high)
         return low is not None and high is not None and low >= high
-    start, end = time_ranges.interval(node.low, node.high, now)
+    start, end = time_ranges.time_interval(node.low, node.high, now)
     return start is not None and end is not None and start >= end
 
 
-def _excluding_alternatives(node: Node) -> Iterator[LintNote]:
-    """Notes operands of OR that only exclude."""
+def _excluding_alternative_notes(node: Node) -> Iterator[LintNote]:
+    """Yields a note for each operand of OR, such as NOT a, that stories match without containing any word."""
     for part in walk(node):
         if isinstance(part, Or):
             for child in part.nodes:
@@ -186,8 +197,8 @@ def _excluding_alternatives(node: Node) -> Iterator[LintNote]:
                     yield LintNote(child.column, message, "use AND instead of OR, or remove the clause")
 
 
-def _redundant_clauses(node: Node) -> Iterator[LintNote]:
-    """Notes clauses that can be removed without changing the result."""
+def _redundant_clause_notes(node: Node) -> Iterator[LintNote]:
+    """Yields a note for each clause of an AND or OR that can be removed without changing which stories match."""
     for part in walk(node):
         if not isinstance(part, And | Or) or len(part.nodes) > MAX_COMPARED_CLAUSES:
             continue
@@ -197,27 +208,29 @@ def _redundant_clauses(node: Node) -> Iterator[LintNote]:
                 if index == sibling_index or not implies(stricter, looser):
                     continue
                 if index < sibling_index and implies(looser, stricter):
-                    continue  # of two equivalent clauses, only the later one is noted
+                    continue  # of two equivalent clauses, the note is about the later one only
                 reason = "already finds the same stories" if isinstance(part, Or) else "already requires it"
                 yield LintNote(child.column, f"{child} adds nothing: {sibling} {reason}", "remove it")
                 break
 
 
-def _broad_wildcards(node: Node) -> Iterator[LintNote]:
+def _broad_wildcard_notes(node: Node) -> Iterator[LintNote]:
+    """Yields a note for each wildcard with a prefix of at most MAX_BROAD_PREFIX_LETTERS ASCII letters."""
     for part in walk(node):
         if isinstance(part, Word):
-            for token_match in token_matches(part):
+            for token_matcher in token_matchers(part):
                 if (
-                    isinstance(token_match, Pattern)
-                    and len(token_match.prefix) <= MAX_BROAD_PREFIX
-                    and token_match.prefix.isascii()
+                    isinstance(token_matcher, WildcardToken)
+                    and len(token_matcher.prefix) <= MAX_BROAD_PREFIX_LETTERS
+                    and token_matcher.prefix.isascii()
                 ):
-                    message = f'{part} matches every word that begins with "{token_match.prefix}"'
+                    message = f'{part} matches every word that begins with "{token_matcher.prefix}"'
                     suggestion = "put more letters before the wildcard, or list the words with OR"
                     yield LintNote(part.column, message, suggestion)
 
 
-def _lower_case_operators(node: Node) -> Iterator[LintNote]:
+def _lower_case_operator_notes(node: Node) -> Iterator[LintNote]:
+    """Yields a note for each word and, or, not in lower case, which is searched for as a word."""
     for part in walk(node):
         if isinstance(part, Word) and part.text in {"and", "or", "not"}:
             suggestion = f'write {part.text.upper()} for the operator, "{part.text}" for the word'
@@ -225,17 +238,17 @@ def _lower_case_operators(node: Node) -> Iterator[LintNote]:
             yield LintNote(part.column, message, suggestion)
 
 
-def _ignored_symbols(node: Node) -> Iterator[LintNote]:
-    """Notes words such as C++ and #AI, whose symbols are not part of a token."""
+def _ignored_symbol_notes(node: Node) -> Iterator[LintNote]:
+    """Yields a note for each word such as C++ and #AI, whose symbols are not part of a token."""
     for part in walk(node):
         if isinstance(part, Word | Phrase) and part.field != "url" and re.search(r"[+#@$€%]", part.text):
-            tokens = " ".join(token_match.value for token_match in token_matches(part))
+            tokens = " ".join(token_matcher.value for token_matcher in token_matchers(part))
             message = f'symbols are not searched for: {part.text} is read as "{tokens}"'
             yield LintNote(part.column, message, "add another word")
 
 
-def _unlikely_values(node: Node, configured: ConfiguredValues | None, kind: str) -> Iterator[LintNote]:
-    """Notes values that stories cannot have, or that the configuration does not contain."""
+def _unlikely_value_notes(node: Node, configured: ConfiguredValues | None, kind: str) -> Iterator[LintNote]:
+    """Yields a note for each value, as in ``outlet:x``, that no story can have or that is not configured."""
     for leaf in leaves(node):
         if not isinstance(leaf, Value):
             continue
@@ -268,8 +281,8 @@ def _unlikely_values(node: Node, configured: ConfiguredValues | None, kind: str)
                 pass
 
 
-def _ambiguous_acronyms(node: Node, configured: ConfiguredValues | None) -> Iterator[LintNote]:
-    """Notes acronyms without raw: that are words in a language of the configured outlets."""
+def _ambiguous_acronym_notes(node: Node, configured: ConfiguredValues | None) -> Iterator[LintNote]:
+    """Yields a note for each acronym without ``raw:`` that is also a word in a language of the configured outlets."""
     if configured is None:
         return
     for part in walk(node):
@@ -282,11 +295,14 @@ def _ambiguous_acronyms(node: Node, configured: ConfiguredValues | None) -> Iter
             break
 
 
-# ---- implication between queries, as far as their text shows it
+# ---- whether one query implies another, decided from the queries alone
 
 
 def implies(premise: Node, conclusion: Node) -> bool:
-    """Returns True if every story that matches ``premise`` certainly matches ``conclusion``; False if in doubt."""
+    """Returns True if every story that matches ``premise`` also matches ``conclusion``.
+
+    Returns False if that is not the case or cannot be decided from the two queries alone.
+    """
     if premise == conclusion:
         return True
     match premise:
@@ -306,6 +322,7 @@ def implies(premise: Node, conclusion: Node) -> bool:
 
 
 def _clause_implies(premise: Node, conclusion: Node) -> bool:
+    """Returns the same as `implies` for two nodes that are not AND and not OR."""
     match premise, conclusion:
         case Near(), Near():
             same_operands = (premise.left, premise.right, premise.field) == (
@@ -326,6 +343,7 @@ def _clause_implies(premise: Node, conclusion: Node) -> bool:
 
 
 def _field_implies(premise: str, conclusion: str) -> bool:
+    """Returns True if a match in the field ``premise`` is a match in ``conclusion``; "" is title and text."""
     return premise == conclusion or (conclusion == "" and premise in {"title", "text"})
 
 
@@ -338,37 +356,39 @@ def _without_field(leaf: Word | Phrase) -> Word | Phrase:
 
 
 def _words_imply(premise: Word | Phrase, conclusion: Word | Phrase) -> bool:
-    premises, conclusions = token_matches(premise), token_matches(conclusion)
+    """Returns True if a text with the word or phrase ``premise`` always contains ``conclusion``; ignores fields."""
+    premises, conclusions = token_matchers(premise), token_matchers(conclusion)
     if getattr(premise, "slop", 0) and len(conclusions) > 1:
         return False
     starts = range(len(premises) - len(conclusions) + 1)
     return any(all(map(_token_implies, premises[start:], conclusions)) for start in starts)
 
 
-def _token_implies(premise: TokenMatch, conclusion: TokenMatch) -> bool:
+def _token_implies(premise: TokenMatcher, conclusion: TokenMatcher) -> bool:
+    """Returns True if every token that satisfies ``premise`` satisfies ``conclusion``; False if undecided."""
     if premise == conclusion:
         return True
-    if not isinstance(premise, Term):
+    if not isinstance(premise, EqualToken):
         return False
     match conclusion:
-        case Term(form, value):
+        case EqualToken(form, value):
             if premise.form is Form.STEM or (premise.form is Form.EXACT and form is Form.RAW):
                 return False
-            return _as_form(premise, form) == value
-        case Pattern(form, value):
+            return _token_in_form(premise, form) == value
+        case WildcardToken(form, value):
             is_determined = premise.form is Form.RAW or (premise.form is Form.EXACT and form is Form.EXACT)
-            return is_determined and covers(value, _as_form(premise, form))
+            return is_determined and glob_matches(value, _token_in_form(premise, form))
         case _:
             return False
 
 
-def _as_form(term: Term, form: Form) -> str:
-    """Returns the term's token in a form that the term's own form determines."""
+def _token_in_form(term: EqualToken, form: Form) -> str:
+    """Returns the token of ``term`` in another form; that form must follow from the term's own, as stem from raw."""
     if term.form is form:
         return term.value
     leaf = Word(term.value) if form is Form.STEM else Phrase(term.value)
-    return "".join(token_match.value for token_match in token_matches(leaf))
+    return "".join(token_matcher.value for token_matcher in token_matchers(leaf))
 
 
-def _pairs(values: list[Value]) -> Iterable[tuple[Value, Value]]:
+def _unordered_pairs(values: list[Value]) -> Iterable[tuple[Value, Value]]:
     return ((first, second) for index, first in enumerate(values) for second in values[index + 1 :])

@@ -1,7 +1,7 @@
-"""Evaluates queries on stories.  This defines the meaning of the language; the stores' searches reproduce it.
+"""Tests whether a story matches a query.  This module defines what a query means; the stores' searches reproduce it.
 
-Words, phrases and NEARs match within one field; without a field, within the title or within the text.
-`monitor.query.occurrences` defines their occurrences; this module tests for presence, in most cases by a faster way.
+A word, phrase or NEAR matches within one field; without a field prefix, within the title or within the text.
+`monitor.query.occurrences` finds all occurrences of a clause; this module only tests for one, which is mostly faster.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias, assert_never, cast
 
 from monitor.query import folding, time_ranges
-from monitor.query.analysis import FORMS, Pattern, Term, Tokens, token_matches
+from monitor.query.analysis import FORM_ORDER, EqualToken, Tokens, WildcardToken, token_matchers
 from monitor.query.fields import ANALYSED_FIELDS, DEFAULT_FIELDS, NUMBER_FIELDS, TIME_FIELDS, VALUE_FIELDS
-from monitor.query.occurrences import alternatives, span_finder
+from monitor.query.occurrences import alternative_finders, span_finder
 from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Range, Value, Word
 
 if TYPE_CHECKING:
@@ -25,71 +25,75 @@ if TYPE_CHECKING:
 _READ_VALUES = {name: field.read for name, field in VALUE_FIELDS.items()}
 
 
-class Document:
-    """A story whose fields are analysed when a query first needs them."""
+class AnalysedStory:
+    """A story with the tokens of its fields; each field is split into tokens when a query first needs it."""
 
-    __slots__ = ("_fields", "story")
+    __slots__ = ("_analysed_texts_by_field", "story")
 
     def __init__(self, story: Story, fields: dict[str, tuple[Tokens, ...]] | None = None) -> None:
         self.story = story
-        self._fields = {} if fields is None else fields
+        self._analysed_texts_by_field = {} if fields is None else fields
 
-    def texts(self, field: str) -> tuple[Tokens, ...]:
-        """Returns the analysed texts of a field of words; for "" those of title and text."""
-        texts = self._fields.get(field)
+    def analysed_texts(self, field: str) -> tuple[Tokens, ...]:
+        """Returns the tokens of title, text, url or author (an item for each author); for "", of title and text.
+
+        For "" texts without tokens are left out.  Raises KeyError for any other field.
+        """
+        texts = self._analysed_texts_by_field.get(field)
         if texts is None:
-            texts = self._fields[field] = self._analysed(field)
+            texts = self._analysed_texts_by_field[field] = self._analyse_field(field)
         return texts
 
-    def with_story(self, story: Story) -> Document:
-        """Returns a document with the same analysed texts and the values of another version of the story."""
-        return Document(story, self._fields)
+    def with_story(self, story: Story) -> AnalysedStory:
+        """Returns the same tokens with a copy of the story that has the same title, text, authors and URL."""
+        return AnalysedStory(story, self._analysed_texts_by_field)
 
-    def _analysed(self, field: str) -> tuple[Tokens, ...]:
+    def _analyse_field(self, field: str) -> tuple[Tokens, ...]:
         if not field:
-            return tuple(text for name in DEFAULT_FIELDS for text in self.texts(name) if len(text))
+            return tuple(text for name in DEFAULT_FIELDS for text in self.analysed_texts(name) if len(text))
         return tuple(map(Tokens, ANALYSED_FIELDS[field].read(self.story)))
 
     def values(self, field: str) -> Iterable[str]:
-        """Returns the story's values of a value field."""
+        """Returns the story's values of outlet, language, country, topic or alert; empty if it has none."""
         return _READ_VALUES[field](self.story)
 
 
-def document(story: Story) -> Document:
-    return Document(story)
+def analysed_story(story: Story) -> AnalysedStory:
+    """Wraps a story for `matches` and the functions of `story_predicate`."""
+    return AnalysedStory(story)
 
 
-def matches(node: Node, document: Document, now: datetime) -> bool:
+def matches(node: Node, document: AnalysedStory, now: datetime) -> bool:
     """Returns True if the story matches the query; relative times count from ``now``."""
-    return predicate(node)(document, now)
+    return story_predicate(node)(document, now)
 
 
-Predicate: TypeAlias = Callable[[Document, "datetime"], bool]
+StoryPredicate: TypeAlias = Callable[[AnalysedStory, "datetime"], bool]
 
 
 @lru_cache(maxsize=65536)
-def predicate(node: Node) -> Predicate:
-    """Compiles the query to a function of a document and the current time, to evaluate it on many stories."""
+def story_predicate(node: Node) -> StoryPredicate:
+    """Compiles the query to a function that takes a story and the current time; returns True if the story matches."""
     match node:
         case And(nodes):
-            return _all_of(tuple(map(predicate, sorted(nodes, key=_cost))))
+            return _and_predicate(tuple(map(story_predicate, sorted(nodes, key=_estimated_cost))))
         case Or(nodes):
-            return _any_of(tuple(map(predicate, sorted(nodes, key=_cost))))
+            return _or_predicate(tuple(map(story_predicate, sorted(nodes, key=_estimated_cost))))
         case Not(inner):
-            inverse = predicate(inner)
+            inverse = story_predicate(inner)
             return lambda document, now: not inverse(document, now)
         case Value():
             return _value_predicate(node)
         case Range():
             return _range_predicate(node)
         case Word() | Phrase() | Near():
-            return _words_predicate(node)
+            return _word_clause_predicate(node)
         case _:
             assert_never(node)
 
 
-def _all_of(predicates: tuple[Predicate, ...]) -> Predicate:
-    def all_match(document: Document, now: datetime) -> bool:
+def _and_predicate(predicates: tuple[StoryPredicate, ...]) -> StoryPredicate:
+    def all_match(document: AnalysedStory, now: datetime) -> bool:
         for is_match in predicates:  # noqa: SIM110  a generator would take twice as long
             if not is_match(document, now):
                 return False
@@ -98,8 +102,8 @@ def _all_of(predicates: tuple[Predicate, ...]) -> Predicate:
     return all_match
 
 
-def _any_of(predicates: tuple[Predicate, ...]) -> Predicate:
-    def any_matches(document: Document, now: datetime) -> bool:
+def _or_predicate(predicates: tuple[StoryPredicate, ...]) -> StoryPredicate:
+    def any_matches(document: AnalysedStory, now: datetime) -> bool:
         for is_match in predicates:  # noqa: SIM110  a generator would take twice as long
             if is_match(document, now):
                 return True
@@ -108,26 +112,27 @@ def _any_of(predicates: tuple[Predicate, ...]) -> Predicate:
     return any_matches
 
 
-def _cost(node: Node) -> int:
-    """Estimates the cost of evaluating a node, to evaluate cheap nodes first."""
+def _estimated_cost(node: Node) -> int:
+    """Returns a number that grows with the time to evaluate a node; AND and OR evaluate their cheapest nodes first."""
     match node:
         case Value() | Range():
             return 0
         case Word() | Phrase():
-            sequence = token_matches(node)
-            return 1 + len(sequence) + 10 * any(not isinstance(token_match, Term) for token_match in sequence)
+            sequence = token_matchers(node)
+            return 1 + len(sequence) + 10 * any(not isinstance(token_matcher, EqualToken) for token_matcher in sequence)
         case Near(left, right):
-            return 5 + _cost(left) + _cost(right)
+            return 5 + _estimated_cost(left) + _estimated_cost(right)
         case Not(inner):
-            return _cost(inner)
+            return _estimated_cost(inner)
         case And(nodes) | Or(nodes):
-            return sum(map(_cost, nodes))
+            return sum(map(_estimated_cost, nodes))
 
 
-def _value_predicate(node: Value) -> Predicate:
+def _value_predicate(node: Value) -> StoryPredicate:
+    """Returns a function that returns True if a story has the node's value in the node's field, ignoring case."""
     wanted, field = folding.fold_case(node.text), node.field
 
-    def has_value(document: Document, now: datetime) -> bool:  # noqa: ARG001  the signature of Predicate
+    def has_value(document: AnalysedStory, now: datetime) -> bool:  # noqa: ARG001  the signature of Predicate
         for value in document.values(field):  # noqa: SIM110  a generator would take twice as long
             if folding.fold_case(value) == wanted:
                 return True
@@ -136,81 +141,86 @@ def _value_predicate(node: Value) -> Predicate:
     return has_value
 
 
-def _range_predicate(node: Range) -> Predicate:
+def _range_predicate(node: Range) -> StoryPredicate:
+    """Returns a function that returns True if a story's number or time is in the range; False if it has none."""
     if node.field in NUMBER_FIELDS:
         read_number = NUMBER_FIELDS[node.field].read
-        low, high = time_ranges.numbers(node.low, node.high)
+        low, high = time_ranges.number_interval(node.low, node.high)
 
-        def is_within(document: Document, now: datetime) -> bool:  # noqa: ARG001  the signature of Predicate
+        def is_number_in_range(document: AnalysedStory, now: datetime) -> bool:  # noqa: ARG001  the signature of Predicate
             value = read_number(document.story)
             return value is not None and (low is None or low <= value) and (high is None or value < high)
 
-        return is_within
+        return is_number_in_range
 
     read_time = TIME_FIELDS[node.field].read
 
-    def is_in_time(document: Document, now: datetime) -> bool:
+    def is_time_in_range(document: AnalysedStory, now: datetime) -> bool:
         time = read_time(document.story)
         if time is None:
             return False
-        start, end = time_ranges.interval(node.low, node.high, now)
-        time = time_ranges.floor(time)
+        start, end = time_ranges.time_interval(node.low, node.high, now)
+        time = time_ranges.floor_to_millisecond(time)
         return (start is None or start <= time) and (end is None or time < end)
 
-    return is_in_time
+    return is_time_in_range
 
 
-def _words_predicate(node: Word | Phrase | Near) -> Predicate:
+def _word_clause_predicate(node: Word | Phrase | Near) -> StoryPredicate:
+    """Returns a function that returns True if the clause occurs in one of the texts of its field."""
     field, occurs_in = node.field, text_predicate(node)
 
-    def has_words(document: Document, now: datetime) -> bool:  # noqa: ARG001  the signature of Predicate
-        for text in document.texts(field):  # noqa: SIM110  a generator would take twice as long
+    def clause_occurs(document: AnalysedStory, now: datetime) -> bool:  # noqa: ARG001  the signature of Predicate
+        for text in document.analysed_texts(field):  # noqa: SIM110  a generator would take twice as long
             if occurs_in(text):
                 return True
         return False
 
-    return has_words
+    return clause_occurs
 
 
-# ---- presence of words in one text, the most frequent test
+# ---- presence of a clause in one text, the most frequent test
 #
-# These functions use only `positions_by_form_index`, `sorted` and `position_cache` of a text, because the SQLite store
-# passes objects that have no more than these.
+# These functions use only the members `positions`, `positions_by_form_index`, `sorted_tokens` and `position_cache` of
+# Tokens, because the SQLite store passes objects that have no other members.
 
 
 @lru_cache(maxsize=65536)
 def text_predicate(node: Word | Phrase | Near) -> Callable[[Tokens], bool]:
-    """Compiles the clause to a function that returns True if it occurs in a text."""
+    """Compiles the clause to a function that takes a text's tokens; returns True if the clause occurs in the text."""
     if isinstance(node, Near):
-        operands = _single_term(node.left), _single_term(node.right)
+        operands = _single_equal_token(node.left), _single_equal_token(node.right)
         if operands[0] and operands[1]:
-            return _near_terms(operands[0], operands[1], node.gap, ordered=node.ordered)
-        finders = alternatives(node)
+            return _near_tokens_predicate(operands[0], operands[1], node.gap, ordered=node.ordered)
+        finders = alternative_finders(node)
         return lambda text: any(find(text) for find in finders)
     if not getattr(node, "slop", 0):
-        sequence = token_matches(node)
-        if all(isinstance(token_match, Term) for token_match in sequence):
-            return _adjacent_terms([token_match for token_match in sequence if isinstance(token_match, Term)])
-        if len(sequence) == 1 and isinstance(pattern := sequence[0], Pattern) and pattern.simple:
-            return _has_prefix(pattern)
+        sequence = token_matchers(node)
+        if all(isinstance(token_matcher, EqualToken) for token_matcher in sequence):
+            return _adjacent_tokens_predicate(
+                [token_matcher for token_matcher in sequence if isinstance(token_matcher, EqualToken)]
+            )
+        if len(sequence) == 1 and isinstance(pattern := sequence[0], WildcardToken) and pattern.is_prefix_only:
+            return _prefix_predicate(pattern)
     find_spans = span_finder(node)
     return lambda text: bool(find_spans(text))
 
 
-def _single_term(node: Node) -> Term | None:
-    if not isinstance(node, Word | Phrase) or len(sequence := token_matches(node)) != 1:
+def _single_equal_token(node: Node) -> EqualToken | None:
+    """Returns the matcher of a word or phrase of one token without wildcards and ``~``; None for any other node."""
+    if not isinstance(node, Word | Phrase) or len(sequence := token_matchers(node)) != 1:
         return None
-    return sequence[0] if isinstance(sequence[0], Term) else None
+    return sequence[0] if isinstance(sequence[0], EqualToken) else None
 
 
-def _adjacent_terms(terms: list[Term]) -> Callable[[Tokens], bool]:
-    form_index = FORMS.index(terms[0].form)
-    values = [term.value for term in terms]
+def _adjacent_tokens_predicate(sequence: list[EqualToken]) -> Callable[[Tokens], bool]:
+    form_index = FORM_ORDER.index(sequence[0].form)
+    values = [term.value for term in sequence]
     if len(values) == 1:
         value = values[0]
         return lambda text: value in text.positions_by_form_index(form_index)
 
-    def occurs(text: Tokens) -> bool:
+    def has_adjacent_tokens(text: Tokens) -> bool:
         token_positions = text.positions_by_form_index(form_index)
         term_positions = [token_positions.get(value) for value in values]
         if not all(term_positions):
@@ -219,37 +229,37 @@ def _adjacent_terms(terms: list[Term]) -> Callable[[Tokens], bool]:
         rarest = min(range(len(values)), key=lambda offset: len(positions[offset]))
         rest = [(offset - rarest, positions[offset]) for offset in range(len(values)) if offset != rarest]
         return any(
-            all(_contains(other_positions, position + offset) for offset, other_positions in rest)
+            all(_contains_position(other_positions, position + offset) for offset, other_positions in rest)
             for position in positions[rarest]
         )
 
-    return occurs
+    return has_adjacent_tokens
 
 
-def _contains(positions: list[int], position: int) -> bool:
-    """Returns True if the ascending list contains the position."""
+def _contains_position(positions: list[int], position: int) -> bool:
+    """Returns True if the list, which is in ascending order, contains the position."""
     index = bisect_left(positions, position)
     return index < len(positions) and positions[index] == position
 
 
-def _has_prefix(pattern: Pattern) -> Callable[[Tokens], bool]:
+def _prefix_predicate(pattern: WildcardToken) -> Callable[[Tokens], bool]:
     prefix, form = pattern.prefix, pattern.form
 
-    def occurs(text: Tokens) -> bool:
+    def has_token_with_prefix(text: Tokens) -> bool:
         cached = text.position_cache.get(pattern)
         if cached is not None:
             return bool(cached)
-        tokens = text.sorted(form)
+        tokens = text.sorted_tokens(form)
         index = bisect_left(tokens, prefix)
         return index < len(tokens) and tokens[index].startswith(prefix)
 
-    return occurs
+    return has_token_with_prefix
 
 
-def _near_terms(left: Term, right: Term, gap: int, *, ordered: bool) -> Callable[[Tokens], bool]:
-    left_form, right_form = FORMS.index(left.form), FORMS.index(right.form)
+def _near_tokens_predicate(left: EqualToken, right: EqualToken, gap: int, *, ordered: bool) -> Callable[[Tokens], bool]:
+    left_form, right_form = FORM_ORDER.index(left.form), FORM_ORDER.index(right.form)
 
-    def occurs(text: Tokens) -> bool:
+    def has_tokens_within_gap(text: Tokens) -> bool:
         left_positions = text.positions_by_form_index(left_form).get(left.value)
         right_positions = text.positions_by_form_index(right_form).get(right.value)
         if not left_positions or not right_positions:
@@ -266,4 +276,4 @@ def _near_terms(left: Term, right: Term, gap: int, *, ordered: bool) -> Callable
                 return True
         return False
 
-    return occurs
+    return has_tokens_within_gap

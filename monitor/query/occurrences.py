@@ -1,8 +1,8 @@
-"""Finds the occurrences of a clause in one text.
+"""Finds the spans of a text in which a word, phrase or NEAR occurs.
 
-The operands of a NEAR never overlap; its gap is the number of words between them.  Within another NEAR, a NEAR stands
-for its shortest occurrences (minimal intervals, as in the region algebra of Clarke, Cormack and Burkowski and in
-Lucene's interval queries).
+The operands of a NEAR never overlap; the gap of a NEAR is the number of words between its operands.  For each order of
+its operands, a NEAR has only spans that contain no other span (minimal intervals, as in the region algebra of Clarke,
+Cormack and Burkowski and in Lucene's interval queries).
 """
 
 from __future__ import annotations
@@ -17,16 +17,20 @@ from typing import TypeAlias
 
 from rapidfuzz.distance import OSA
 
-from monitor.query.analysis import Fuzzy, Pattern, Term, TokenMatch, Tokens, token_matches
+from monitor.query.analysis import EqualToken, FuzzyToken, TokenMatcher, Tokens, WildcardToken, token_matchers
 from monitor.query.syntax import Near, Node, Or, Phrase, Word
 
-Occurrence: TypeAlias = tuple[int, int]  # first and last position of adjacent tokens
+Occurrence: TypeAlias = tuple[int, int]  # positions of the first and last of consecutive matching tokens
 SpanFinder: TypeAlias = Callable[[Tokens], "list[Span]"]
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of a text in which a clause occurs: its first and last position, and the occurrences of its parts."""
+    """Consecutive tokens of a text in which a clause occurs.
+
+    ``start`` and ``end`` are the positions of the first and last token; ``parts`` are the tokens that match the words
+    and phrases of the clause.
+    """
 
     start: int
     end: int
@@ -34,35 +38,36 @@ class Span:
 
 
 def spans(node: Word | Phrase | Near, text: Tokens) -> list[Span]:
-    """Returns all spans of a clause in a text."""
+    """Returns the spans in which the clause occurs in the text; empty if it does not occur."""
     return span_finder(node)(text)
 
 
 @lru_cache(maxsize=65536)
 def span_finder(node: Word | Phrase | Near) -> SpanFinder:
-    """Compiles the clause to a function that returns its spans in a text."""
+    """Compiles the clause to a function that takes a text's tokens; returns the spans in which the clause occurs."""
     if isinstance(node, Near):
-        finders = alternatives(node)
+        finders = alternative_finders(node)
         return lambda text: [span for find in finders for span in find(text)]
     if isinstance(node, Phrase) and node.slop:
-        return lambda text: _sloppy(text, token_matches(node), node.slop)
-    return lambda text: _adjacent(text, token_matches(node))
+        return lambda text: _sloppy_spans(text, token_matchers(node), node.slop)
+    return lambda text: _adjacent_spans(text, token_matchers(node))
 
 
-def alternatives(node: Node) -> list[SpanFinder]:
-    """Returns a finder for each token sequence that a NEAR operand expands to.
+def alternative_finders(node: Node) -> list[SpanFinder]:
+    """Expands a NEAR or an operand of NEAR to alternatives without OR and without free order; one finder for each.
 
-    Sequences stay separate so that a span of one does not hide a span of another when only the shortest are kept.
+    Alternatives stay separate so that a span of one does not hide a span of another when only the shortest are kept.
+    Raises ValueError if the node cannot be an operand of NEAR.
     """
     match node:
         case Near(left, right, gap, ordered):
-            pairs = [(first, second) for first in alternatives(left) for second in alternatives(right)]
+            pairs = [(first, second) for first in alternative_finders(left) for second in alternative_finders(right)]
             pairs += [] if ordered else [(second, first) for first, second in pairs]
-            return [_followed(first, second, gap) for first, second in pairs]
+            return [_ordered_near_finder(first, second, gap) for first, second in pairs]
         case Or(nodes):
-            single_tokens, finders = split_group(nodes)
+            single_tokens, finders = split_or_operand(nodes)
             if single_tokens:
-                finders.insert(0, lambda text: _single_token_spans(text, single_tokens))
+                finders.insert(0, lambda text: _spans_of_single_tokens(text, single_tokens))
             return finders
         case Word() | Phrase():
             return [span_finder(node)]
@@ -70,22 +75,25 @@ def alternatives(node: Node) -> list[SpanFinder]:
             raise ValueError(f"{node} is not an operand of NEAR")
 
 
-def split_group(nodes: Iterable[Node]) -> tuple[list[TokenMatch], list[SpanFinder]]:
-    """Returns a group's single tokens, which one finder can look up together, and finders for its other members."""
-    single_tokens: list[TokenMatch] = []
+def split_or_operand(nodes: Iterable[Node]) -> tuple[list[TokenMatcher], list[SpanFinder]]:
+    """Splits the members of an OR inside NEAR: returns matchers of the one-token members, and finders of the others.
+
+    One finder can look up all one-token members together.
+    """
+    single_tokens: list[TokenMatcher] = []
     finders: list[SpanFinder] = []
     for child in nodes:
-        if isinstance(child, Word | Phrase) and len(sequence := token_matches(child)) == 1:
+        if isinstance(child, Word | Phrase) and len(sequence := token_matchers(child)) == 1:
             single_tokens += sequence
         else:
-            finders += alternatives(child)
+            finders += alternative_finders(child)
     return single_tokens, finders
 
 
-def _followed(find_first: SpanFinder, find_second: SpanFinder, gap: int) -> SpanFinder:
-    """Returns a finder for the shortest spans with at most ``gap`` words between a first and a later second span."""
+def _ordered_near_finder(find_first: SpanFinder, find_second: SpanFinder, gap: int) -> SpanFinder:
+    """Returns a finder of the shortest spans in which a second span follows a first one after at most ``gap`` words."""
 
-    def find(text: Tokens) -> list[Span]:
+    def find_joined_spans(text: Tokens) -> list[Span]:
         lefts = find_first(text)
         if not lefts:
             return []
@@ -104,19 +112,21 @@ def _followed(find_first: SpanFinder, find_second: SpanFinder, gap: int) -> Span
                 joined.append(Span(left.start, right.end, left.parts + right.parts))
         return joined
 
-    return find
+    return find_joined_spans
 
 
-def _single_token_spans(text: Tokens, single_tokens: Sequence[TokenMatch]) -> list[Span]:
-    matched = sorted({position for token_match in single_tokens for position in positions(text, token_match)})
+def _spans_of_single_tokens(text: Tokens, single_tokens: Sequence[TokenMatcher]) -> list[Span]:
+    matched = sorted(
+        {position for token_matcher in single_tokens for position in matching_positions(text, token_matcher)}
+    )
     return [Span(position, position, ((position, position),)) for position in matched]
 
 
-def _adjacent(text: Tokens, sequence: Sequence[TokenMatch]) -> list[Span]:
-    """Returns the spans in which the sequence matches consecutive tokens."""
+def _adjacent_spans(text: Tokens, sequence: Sequence[TokenMatcher]) -> list[Span]:
+    """Returns the spans of consecutive tokens that satisfy the matchers of the sequence in order."""
     starts: set[int] | None = None
-    for offset, token_match in enumerate(sequence):
-        matched = positions(text, token_match)
+    for offset, token_matcher in enumerate(sequence):
+        matched = matching_positions(text, token_matcher)
         if not matched:
             return []
         if len(sequence) == 1:
@@ -129,17 +139,18 @@ def _adjacent(text: Tokens, sequence: Sequence[TokenMatch]) -> list[Span]:
     return [Span(start, start + last, ((start, start + last),)) for start in sorted(starts or ())]
 
 
-def _sloppy(text: Tokens, sequence: Sequence[TokenMatch], slop: int) -> list[Span]:
-    """Returns the spans in which the positions, each minus its offset in the phrase, differ by at most ``slop``.
+def _sloppy_spans(text: Tokens, sequence: Sequence[TokenMatcher], slop: int) -> list[Span]:
+    """Returns the spans with all words of a phrase, not necessarily adjacent or in order.
 
-    This is Lucene's measure for a phrase of different words: two words in reverse order cost two.
+    Each word's position minus its index in the phrase differs by at most ``slop`` between any two words.  This is
+    Lucene's measure for a phrase of different words: two adjacent words in reverse order differ by two.
     """
     starts = sorted(
         (position - offset, offset)
-        for offset, token_match in enumerate(sequence)
-        for position in positions(text, token_match)
+        for offset, token_matcher in enumerate(sequence)
+        for position in matching_positions(text, token_matcher)
     )
-    latest: dict[int, int] = {}  # offset in the phrase: latest start
+    latest: dict[int, int] = {}  # index in the phrase: latest position minus that index
     matched = []
     for start, offset in starts:
         latest[offset] = start
@@ -149,48 +160,51 @@ def _sloppy(text: Tokens, sequence: Sequence[TokenMatch], slop: int) -> list[Spa
     return matched
 
 
-def positions(text: Tokens, token_match: TokenMatch) -> Sequence[int]:
-    """Returns the positions at which a token of the text matches, in ascending order."""
-    match token_match:
-        case Term(form, value):
+def matching_positions(text: Tokens, token_matcher: TokenMatcher) -> Sequence[int]:
+    """Returns the positions of the tokens of the text that satisfy the matcher, in ascending order."""
+    match token_matcher:
+        case EqualToken(form, value):
             return text.positions(form).get(value, ())
-        case Pattern() | Fuzzy():
-            cached = text.position_cache.get(token_match)
+        case WildcardToken() | FuzzyToken():
+            cached = text.position_cache.get(token_matcher)
             if cached is None:
-                token_positions = text.positions(token_match.form)
+                token_positions = text.positions(token_matcher.form)
                 matching_tokens = (
-                    _tokens_of_pattern(text, token_match)
-                    if isinstance(token_match, Pattern)
-                    else _tokens_within_distance(text, token_match)
+                    _tokens_matching_wildcards(text, token_matcher)
+                    if isinstance(token_matcher, WildcardToken)
+                    else _tokens_within_distance(text, token_matcher)
                 )
-                cached = text.position_cache[token_match] = sorted(
+                cached = text.position_cache[token_matcher] = sorted(
                     position for token in matching_tokens for position in token_positions[token]
                 )
             return cached
 
 
-def _tokens_of_pattern(text: Tokens, pattern: Pattern) -> list[str]:
-    tokens = text.sorted(pattern.form)
+def _tokens_matching_wildcards(text: Tokens, pattern: WildcardToken) -> list[str]:
+    tokens = text.sorted_tokens(pattern.form)
     start = bisect_left(tokens, pattern.prefix)
     end = bisect_left(tokens, pattern.prefix + "\U0010ffff", start)
-    if pattern.simple:
+    if pattern.is_prefix_only:
         return tokens[start:end]
-    is_match = _glob(pattern.value)
+    is_match = _compiled_glob(pattern.value)
     return [token for token in tokens[start:end] if is_match(token)]
 
 
 @lru_cache(maxsize=4096)
-def _glob(pattern: str) -> Callable[[str], object]:
-    """Compiles a glob; the number of stars does not multiply the time of a match."""
+def _compiled_glob(pattern: str) -> Callable[[str], object]:
+    """Compiles a pattern with ``*`` and ``?`` to a function that returns a match object or None.
+
+    ``fnmatch`` generates an expression that does not backtrack exponentially in patterns with many stars.
+    """
     return re.compile(fnmatch.translate(pattern)).match
 
 
-def covers(pattern: str, token: str) -> bool:
-    """Returns True if the glob of a `Pattern` matches the complete token."""
-    return bool(_glob(pattern)(token))
+def glob_matches(pattern: str, token: str) -> bool:
+    """Returns True if a pattern with ``*`` and ``?`` (the value of a WildcardToken) matches the complete token."""
+    return bool(_compiled_glob(pattern)(token))
 
 
-def _tokens_within_distance(text: Tokens, fuzzy: Fuzzy) -> list[str]:
+def _tokens_within_distance(text: Tokens, fuzzy: FuzzyToken) -> list[str]:
     length = len(fuzzy.value)
     return [
         token

@@ -1,6 +1,6 @@
 """Parses a query text into a tree by the grammar in grammar.lark.
 
-`monitor.query.validation` checks clauses against their fields; `monitor.query.syntax_errors` words the errors.
+`monitor.query.validation` checks that clauses suit their fields; `monitor.query.syntax_errors` creates the errors.
 """
 
 from __future__ import annotations
@@ -14,32 +14,32 @@ from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedInput
 
 from monitor.errors import QueryError
-from monitor.query.analysis import token_matches
+from monitor.query.analysis import token_matchers
 from monitor.query.fields import RANGE_FIELDS
 from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Range, Word, is_positive
-from monitor.query.syntax_errors import check_tokens, column_of, parse_error
-from monitor.query.validation import RANGE_EXAMPLES, apply_field, parse_bounds, validated_leaf
+from monitor.query.syntax_errors import check_tokens, column_of, query_error_from_parser
+from monitor.query.validation import RANGE_EXAMPLE_BY_FIELD, apply_field, parse_bounds, validated_leaf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Limits that no hand-written query reaches and that keep one query from overloading a store.
-MAX_QUERY_LENGTH = 20_000  # characters
-MAX_NEAR_ALTERNATIVES = 64  # token sequences that one NEAR may expand to
-MAX_GAP_WORDS = 1_000
+# Limits that prevent one query from overloading a store; no query written by hand reaches them.
+MAX_QUERY_CHARACTERS = 20_000  # characters
+MAX_NEAR_ALTERNATIVES = 64  # of one NEAR: combinations of its operands' phrases and orders
+MAX_GAP_WORDS = 1_000  # between the operands of NEAR; also the largest slop of a phrase
 
 
 def parse(text: str, *, positive: bool = False) -> Node:
     """Returns the tree of a query.
 
-    Raises QueryError, and no other error, if the text is not a query.  With ``positive`` also raises QueryError if the
-    query requires no clause to be present, as an alert must.
+    Raises QueryError, and no other error, if the text is not a query.  With ``positive`` (for topics and alerts) also
+    raises QueryError if a story could match without containing any of the query's clauses.
     """
     text = unicodedata.normalize("NFC", text)
-    if len(text) > MAX_QUERY_LENGTH:
+    if len(text) > MAX_QUERY_CHARACTERS:
         raise QueryError(
-            f"the query is longer than {MAX_QUERY_LENGTH:,} characters",
-            column=MAX_QUERY_LENGTH + 1,
+            f"the query is longer than {MAX_QUERY_CHARACTERS:,} characters",
+            column=MAX_QUERY_CHARACTERS + 1,
             hint="split it into several",
         )
     if not text.strip():
@@ -48,7 +48,7 @@ def parse(text: str, *, positive: bool = False) -> Node:
     try:
         node = cast("Node", _parser().parse(text))  # the result of _TreeBuilder.start
     except UnexpectedInput as error:
-        raise parse_error(error, _parser().lex(text)) from None
+        raise query_error_from_parser(error, _parser().lex(text)) from None
     _check_near_alternatives(node)
     if positive and not is_positive(node):
         raise QueryError(
@@ -59,13 +59,14 @@ def parse(text: str, *, positive: bool = False) -> Node:
     return node
 
 
-def tokens_of(text: str) -> Iterator[Token]:
-    """Yields the tokens of a query that parses."""
+def query_tokens(text: str) -> Iterator[Token]:
+    """Yields the lexer's tokens of a query text: words, phrases, operators, field prefixes, ranges and brackets."""
     return _parser().lex(unicodedata.normalize("NFC", text))
 
 
 @cache
 def _parser() -> Lark:
+    """Returns the parser for grammar.lark, compiled at the first call."""
     return Lark.open(
         "grammar.lark",
         rel_to=__file__,
@@ -77,7 +78,10 @@ def _parser() -> Lark:
 
 
 def _check_near_alternatives(node: Node) -> None:
-    """Raises QueryError if a NEAR expands to too many sequences.  The nesting depth is already bounded."""
+    """Raises QueryError if a NEAR in the tree expands to more than MAX_NEAR_ALTERNATIVES alternatives.
+
+    Recursion is safe because `check_tokens` has limited the nesting.
+    """
     match node:
         case And(nodes) | Or(nodes):
             for child in nodes:
@@ -85,7 +89,7 @@ def _check_near_alternatives(node: Node) -> None:
         case Not(inner):
             _check_near_alternatives(inner)
         case Near():
-            if count_alternatives(node) > MAX_NEAR_ALTERNATIVES:
+            if count_near_alternatives(node) > MAX_NEAR_ALTERNATIVES:
                 raise QueryError(
                     f"this NEAR expands to more than {MAX_NEAR_ALTERNATIVES} orders and phrases",
                     column=node.column,
@@ -95,26 +99,32 @@ def _check_near_alternatives(node: Node) -> None:
             pass
 
 
-def count_alternatives(node: Node) -> int:
-    """Returns the number of token sequences that a NEAR operand expands to; a group's single words count as one."""
+def count_near_alternatives(node: Node) -> int:
+    """Returns the number of alternatives without OR and without free order that a NEAR or its operand expands to.
+
+    The one-token members of an OR together count as one.
+    """
     match node:
         case Near(left, right, ordered=ordered):
-            return count_alternatives(left) * count_alternatives(right) * (1 if ordered else 2)
+            return count_near_alternatives(left) * count_near_alternatives(right) * (1 if ordered else 2)
         case Or(nodes):
             sequences = [
-                child for child in nodes if not isinstance(child, Word | Phrase) or len(token_matches(child)) > 1
+                child for child in nodes if not isinstance(child, Word | Phrase) or len(token_matchers(child)) > 1
             ]
-            return sum(map(count_alternatives, sequences)) + (len(sequences) < len(nodes))
+            return sum(map(count_near_alternatives, sequences)) + (len(sequences) < len(nodes))
         case _:
             return 1
 
 
-# ---- while parsing: tokens to nodes
+# ---- building the tree from the parser's tokens
 
 
 @v_args(inline=True)
 class _TreeBuilder(Transformer[Token, Node]):
-    """Builds nodes while the parser runs, so that no deep parse tree is walked recursively afterwards."""
+    """Builds the nodes of the query while the parser runs; a method is named after the grammar alias that calls it.
+
+    Building nodes from a finished parse tree would need recursion, which deep trees could exhaust.
+    """
 
     def start(self, node: Node) -> Node:
         return node
@@ -127,7 +137,7 @@ class _TreeBuilder(Transformer[Token, Node]):
                 raise QueryError(
                     f"edit distance {distance} is not 1 or 2", column=column_of(token), hint=f"write {text}~1"
                 )
-        return validated_leaf(Word(_unescaped(text), distance=distance, column=column_of(token)))
+        return validated_leaf(Word(_unescaped_word(text), distance=distance, column=column_of(token)))
 
     def phrase(self, token: Token) -> Node:
         text, slop = str(token), 0
@@ -157,7 +167,9 @@ class _TreeBuilder(Transformer[Token, Node]):
     def scoped(self, token: Token, node: Node) -> Node:
         name = str(token)[:-1].lower()
         if name in RANGE_FIELDS:
-            raise QueryError(f"{name}: takes a range", column=column_of(token), hint=f"write {RANGE_EXAMPLES[name]}")
+            raise QueryError(
+                f"{name}: takes a range", column=column_of(token), hint=f"write {RANGE_EXAMPLE_BY_FIELD[name]}"
+            )
         return apply_field(node, name, column_of(token))
 
     def negation(self, token: Token, node: Node) -> Node:
@@ -168,18 +180,21 @@ class _TreeBuilder(Transformer[Token, Node]):
         if int(gap[:9]) > MAX_GAP_WORDS:
             raise QueryError(f"NEAR over more than {MAX_GAP_WORDS:,} words", column=column_of(token), hint="use AND")
         for operand in (left, right):
-            _check_operand(operand, str(token))
+            _check_near_operand(operand, str(token))
         return Near(left, right, int(gap), ordered=name == "ONEAR", column=column_of(token))
 
     def all_of(self, *parts: Any) -> Node:
-        return _flattened(And, parts)
+        return _flattened_node(And, parts)
 
     def any_of(self, *parts: Any) -> Node:
-        return _flattened(Or, parts)
+        return _flattened_node(Or, parts)
 
 
-def _flattened(kind: type[And | Or], parts: tuple[Any, ...]) -> Node:
-    """Returns one node of that kind, with nested nodes of the same kind merged and operator tokens dropped."""
+def _flattened_node(kind: type[And | Or], parts: tuple[Any, ...]) -> Node:
+    """Joins parts to one And or Or node (``kind``): drops operator tokens and merges nested nodes of the same kind.
+
+    Returns the part itself if there is only one.
+    """
     nodes: list[Node] = []
     for part in parts:
         if not isinstance(part, Token):
@@ -187,13 +202,16 @@ def _flattened(kind: type[And | Or], parts: tuple[Any, ...]) -> Node:
     return nodes[0] if len(nodes) == 1 else kind(tuple(nodes), column=nodes[0].column)
 
 
-def _unescaped(text: str) -> str:
-    """Removes backslashes.  An escaped wildcard becomes a space, because it separates words like any other symbol."""
+def _unescaped_word(text: str) -> str:
+    """Removes the backslashes before escaped characters of a word.
+
+    An escaped wildcard becomes a space, because as a literal character it separates words, as other symbols do.
+    """
     return re.sub(r"\\(.)", lambda match: " " if match[1] in "*?" else match[1], text, flags=re.DOTALL)
 
 
-def _check_operand(node: Node, operator: str) -> None:
-    """Raises QueryError if the node cannot be an operand of NEAR."""
+def _check_near_operand(node: Node, operator: str) -> None:
+    """Raises QueryError if the node cannot be an operand of ``operator``, which is a NEAR or ONEAR as written."""
     refused = ""
     match node:
         case Word(field=name) | Phrase(field=name) | Near(field=name) if name:
@@ -206,7 +224,7 @@ def _check_operand(node: Node, operator: str) -> None:
                 refused, hint = "a phrase with slop", f"join its words with {operator}"
         case Or(nodes):
             for child in nodes:
-                _check_operand(child, operator)
+                _check_near_operand(child, operator)
         case And():
             refused, hint = "AND", "its operands are words, phrases, wildcards and groups of these joined by OR"
         case Not():

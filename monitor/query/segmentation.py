@@ -1,6 +1,7 @@
-"""Word boundaries by Unicode's UAX #29, as Lucene's standard tokenizer applies it.
+"""Splits text into words by the rules of Unicode's UAX #29, as Lucene's standard tokenizer does.
 
-Two patterns give the same boundaries: a fast one for the scripts of most stories, and a full one for all characters.
+Two regular expressions match one word and give the same boundaries: a fast one for the characters of most stories, and
+a slower one for all characters.
 """
 
 from __future__ import annotations
@@ -9,19 +10,20 @@ import re
 
 import regex
 
-MAX_TOKEN_LENGTH = 255  # UTF-16 units; longer tokens are split, as in Lucene
+MAX_TOKEN_UTF16_UNITS = 255  # UTF-16 units; longer tokens are split, as in Lucene
 
-#: Characters that are replaced before segmentation, one for one so that offsets stay valid: apostrophes, and the narrow
-#: no-break space of French typography, which would otherwise join the words around it.
-LOOKALIKES = {**dict.fromkeys((0x2018, 0x2019, 0x201B, 0x02BC, 0xFF07), "'"), 0x202F: " "}
+#: A translation table applied before segmentation: typographic apostrophes become ', and the narrow no-break space of
+#: French typography, which would join the words around it, becomes a space.  Each replacement is one character, so that
+#: offsets stay valid.
+LOOKALIKE_REPLACEMENTS = {**dict.fromkeys((0x2018, 0x2019, 0x201B, 0x02BC, 0xFF07), "'"), 0x202F: " "}
 
-# Lucene's data are those of Unicode 12: characters that later versions added to these classes are excluded by code.
-_NUMBER_SIGNS = r"\u0600-\u0605\u06DD\u08E2"
-_EXTEND = rf"[\p{{WB=Format}}\p{{WB=Extend}}\p{{WB=ZWJ}}{_NUMBER_SIGNS}]*"
-_CLASSES = {
+# Lucene uses the Unicode 12 data; "--[...]" removes the characters that later versions added to a class.
+_ARABIC_NUMBER_SIGNS = r"\u0600-\u0605\u06DD\u08E2"
+_EXTENDERS_PATTERN = rf"[\p{{WB=Format}}\p{{WB=Extend}}\p{{WB=ZWJ}}{_ARABIC_NUMBER_SIGNS}]*"
+_CHARACTER_CLASSES = {
     "letter": r"[[\p{WB=ALetter}\p{WB=Hebrew_Letter}]--[\u00B8\u02E5-\u02EB\u055A\u058A\uA708-\uA716]]",
     "hebrew": r"\p{WB=Hebrew_Letter}",
-    "digit": rf"[[\p{{WB=Numeric}}\uFF10-\uFF19]--[{_NUMBER_SIGNS}\u070F]]",
+    "digit": rf"[[\p{{WB=Numeric}}\uFF10-\uFF19]--[{_ARABIC_NUMBER_SIGNS}\u070F]]",
     "kana": r"\p{WB=Katakana}",
     "midletter": r"[[\p{WB=MidLetter}\p{WB=MidNumLet}\p{WB=Single_Quote}]--[\u055F]]",
     "midnumber": r"[[\p{WB=MidNum}\p{WB=MidNumLet}\p{WB=Single_Quote}]--[\uFE10\uFE14]]",
@@ -29,8 +31,9 @@ _CLASSES = {
     "single": r"\p{WB=Single_Quote}",
     "double": r"\p{WB=Double_Quote}",
 }
-# Unicode 12's Extended_Pictographic (later versions removed symbols that are not emoji), and skin tones.
-_PICTOGRAPH = (
+# The characters of Unicode 12's Extended_Pictographic class, written out because later versions removed symbols that
+# are not emoji, and the skin tone modifiers.
+_PICTOGRAPH_CLASS = (
     r"[\u00A9\u00AE\u203C\u2049\u2122\u2139\u2194-\u2199\u21A9\u21AA\u231A\u231B\u2328\u2388\u23CF\u23E9-\u23F3"
     r"\u23F8-\u23FA\u25AA\u25AB\u25B6\u25C0\u25FB-\u25FE\u2600-\u2605\u2607-\u2612\u2614-\u2685\u2690-\u2705"
     r"\u2708-\u2712\u2714\u2716\u271D\u2721\u2728\u2733\u2734\u2744\u2747\u274C\u274E\u2753-\u2755\u2757"
@@ -41,15 +44,19 @@ _PICTOGRAPH = (
     r"\U0001F774-\U0001F77F\U0001F7D5-\U0001F7FF\U0001F80C-\U0001F80F\U0001F848-\U0001F84F\U0001F85A-\U0001F85F"
     r"\U0001F888-\U0001F88F\U0001F8AE-\U0001F8FF\U0001F90C-\U0001F93A\U0001F93C-\U0001F945\U0001F947-\U0001FAFF]"
 )
-_EMOJI = (
-    rf"(?:\u200D*{_PICTOGRAPH}{_EXTEND}(?:(?<=\u200D){_PICTOGRAPH}{_EXTEND})*"
-    rf"|\p{{RI}}{_EXTEND}\p{{RI}}{_EXTEND}|[0-9#*]\uFE0F\u20E3)"
+_EMOJI_PATTERN = (
+    rf"(?:\u200D*{_PICTOGRAPH_CLASS}{_EXTENDERS_PATTERN}(?:(?<=\u200D){_PICTOGRAPH_CLASS}{_EXTENDERS_PATTERN})*"
+    rf"|\p{{RI}}{_EXTENDERS_PATTERN}\p{{RI}}{_EXTENDERS_PATTERN}|[0-9#*]\uFE0F\u20E3)"
 )
-_SOUTH_EAST_ASIAN = r"[\p{LB=SA}]"
+_SOUTH_EAST_ASIAN_CLASS = r"[\p{LB=SA}]"
 
 
-def _word_pattern(classes: dict[str, str], extend: str) -> str:
-    """Returns the rules of Lucene's StandardTokenizer for these character classes, as a regular expression."""
+def _word_pattern_text(classes: dict[str, str], extend: str) -> str:
+    """Returns a regular expression that matches one word by the rules of Lucene's StandardTokenizer.
+
+    ``classes`` is a regular expression for each character class; ``extend`` matches the combining characters that may
+    follow a character of any class.
+    """
     c = {name: f"(?:{characters}{extend})" for name, characters in classes.items()}
     digits = f"{c['digit']}(?:(?:{c['join']}*|{c['midnumber']}){c['digit']})*"
     letters = f"{c['letter']}(?:(?:{c['join']}*|{c['midletter']}){c['letter']})*"
@@ -63,16 +70,17 @@ def _word_pattern(classes: dict[str, str], extend: str) -> str:
     return f"{c['join']}*{runs}(?:{c['join']}+{runs})*{c['join']}*"
 
 
-_full_pattern = regex.compile(
-    rf"{_EMOJI}|{_word_pattern(_CLASSES, _EXTEND)}|{_SOUTH_EAST_ASIAN}+"
-    rf"|\p{{Script=Han}}{_EXTEND}|\p{{Script=Hiragana}}{_EXTEND}",
+_full_word_pattern = regex.compile(
+    rf"{_EMOJI_PATTERN}|{_word_pattern_text(_CHARACTER_CLASSES, _EXTENDERS_PATTERN)}|{_SOUTH_EAST_ASIAN_CLASS}+"
+    rf"|\p{{Script=Han}}{_EXTENDERS_PATTERN}|\p{{Script=Hiragana}}{_EXTENDERS_PATTERN}",
     regex.VERSION1,
 )
 
-# Characters of the fast pattern: Latin, Greek, Cyrillic, punctuation, Chinese, Japanese, Korean, full-width forms.
-_HAN = ((0x3400, 0x4DB5), (0x4E00, 0x9FEF))
-_HANGUL = (0xAC00, 0xD7A3)
-_COMMON_RANGES = (
+# First and last code of each range of characters that the fast pattern handles: Latin, Greek, Cyrillic, punctuation,
+# Chinese, Japanese, Korean and full-width forms.
+_HAN_RANGES = ((0x3400, 0x4DB5), (0x4E00, 0x9FEF))
+_HANGUL_RANGE = (0xAC00, 0xD7A3)
+_COMMON_CHARACTER_RANGES = (
     *(
         (0x0000, 0x00AC),
         (0x00AE, 0x02FF),
@@ -87,24 +95,28 @@ _COMMON_RANGES = (
 )
 
 
-def _compile_fast_pattern() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Returns the pattern for common characters, for the standard library, and a pattern for any other character."""
-    common = "".join(chr(code) for start, end in _COMMON_RANGES for code in range(start, end + 1))
-    emoji = set(regex.findall(_EMOJI, common, regex.VERSION1)) | set("#*")  # both can begin a keycap emoji
+def _compile_fast_patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Returns two patterns: one matches a word of common characters, one matches a single other character.
 
-    def members(character_class: str) -> str:
+    Both are compiled with the standard library's ``re``, which is faster than ``regex``.
+    """
+    common = "".join(chr(code) for start, end in _COMMON_CHARACTER_RANGES for code in range(start, end + 1))
+    emoji = set(regex.findall(_EMOJI_PATTERN, common, regex.VERSION1)) | set("#*")  # # and * can begin a keycap emoji
+
+    def escaped_characters_in(character_class: str) -> str:
+        """Returns the common characters of a class that are not emoji, escaped for use in brackets."""
         characters = regex.findall(character_class, common, regex.VERSION1)
         return "".join(re.escape(character) for character in characters if character not in emoji)
 
-    ranges = "".join(f"{chr(start)}-{chr(end)}" for start, end in (*_HAN, _HANGUL))
-    uncommon = re.compile(f"[^{members('.')}#*\n{ranges}]")
+    ranges = "".join(f"{chr(start)}-{chr(end)}" for start, end in (*_HAN_RANGES, _HANGUL_RANGE))
+    uncommon = re.compile(f"[^{escaped_characters_in('.')}#*\n{ranges}]")
     classes = {
-        name: members(character_class)
-        for name, character_class in _CLASSES.items()
+        name: escaped_characters_in(character_class)
+        for name, character_class in _CHARACTER_CLASSES.items()
         if name not in {"hebrew", "single", "double"}
     }
     letter, digit, join, kana = (
-        classes["letter"] + "{}-{}".format(*map(chr, _HANGUL)),
+        classes["letter"] + "{}-{}".format(*map(chr, _HANGUL_RANGE)),
         *map(classes.__getitem__, ("digit", "join", "kana")),
     )
     letters = (
@@ -112,57 +124,57 @@ def _compile_fast_pattern() -> tuple[re.Pattern[str], re.Pattern[str]]:
         f"|(?<=[{digit}])[{classes['midnumber']}](?=[{digit}]))[{letter}{digit}]+)*"
     )
     run = f"(?:{letters}|[{kana}]+)"
-    han = "".join(f"{chr(start)}-{chr(end)}" for start, end in _HAN)
-    single = members(r"[\p{Script=Han}\p{Script=Hiragana}]")
+    han = "".join(f"{chr(start)}-{chr(end)}" for start, end in _HAN_RANGES)
+    single = escaped_characters_in(r"[\p{Script=Han}\p{Script=Hiragana}]")
     return re.compile(f"[{join}]*{run}(?:[{join}]+{run})*[{join}]*|[{han}{single}]"), uncommon
 
 
-_fast_pattern, _uncommon_character = _compile_fast_pattern()
-# Those of LOOKALIKES that segmentation treats differently from their replacements.
-_SEGMENTED_LOOKALIKES = re.compile("[\u02bc\u201b\u202f]")
-# Tatweel without a letter is a dash in Arabic text, not a word.
-_TATWEEL_ONLY = re.compile("\u0640[\u0640\u064b-\u065f\u0670\u200c]*")
+_fast_word_pattern, _uncommon_character_pattern = _compile_fast_patterns()
+# The characters of LOOKALIKE_REPLACEMENTS that would give other word boundaries if they were not replaced.
+_BOUNDARY_CHANGING_LOOKALIKE_PATTERN = re.compile("[\u02bc\u201b\u202f]")
+# Matches a word of tatweel and Arabic vowel signs only: without a letter, tatweel is a dash, not a word.
+_TATWEEL_ONLY_PATTERN = re.compile("\u0640[\u0640\u064b-\u065f\u0670\u200c]*")
 
 
-def boundaries(text: str) -> list[tuple[int, int]]:
-    """Returns the start and end of each word, in characters."""
-    text = text.translate(LOOKALIKES)
+def word_boundaries(text: str) -> list[tuple[int, int]]:
+    """Returns the character offsets (start, end) of each word of the text, in order."""
+    text = text.translate(LOOKALIKE_REPLACEMENTS)
     words: list[tuple[int, int]] = []
     done = 0  # the text before this offset is segmented
-    for uncommon in _uncommon_character.finditer(text):
+    for uncommon in _uncommon_character_pattern.finditer(text):
         if uncommon.start() < done:
             continue
-        # The full pattern from the space before the character to the space after it, the fast one before that.
+        # Between the spaces around the uncommon character, the full pattern applies; before that, the fast one.
         start = text.rfind(" ", done, uncommon.start()) + 1 or done
         end = text.find(" ", uncommon.end())
         end = len(text) if end < 0 else end
-        words += [match.span() for match in _fast_pattern.finditer(text, done, start)]
-        words += [match.span() for match in _full_pattern.finditer(text, start, end)]
+        words += [match.span() for match in _fast_word_pattern.finditer(text, done, start)]
+        words += [match.span() for match in _full_word_pattern.finditer(text, start, end)]
         done = end
-    words += [match.span() for match in _fast_pattern.finditer(text, done)]
-    if any(end - start > MAX_TOKEN_LENGTH // 2 for start, end in words):
-        words = [part for start, end in words for part in _split_long(text, start, end)]
+    words += [match.span() for match in _fast_word_pattern.finditer(text, done)]
+    if any(end - start > MAX_TOKEN_UTF16_UNITS // 2 for start, end in words):
+        words = [part for start, end in words for part in _split_long_word(text, start, end)]
     if "\u0640" in text:
-        words = [(start, end) for start, end in words if not _TATWEEL_ONLY.fullmatch(text, start, end)]
+        words = [(start, end) for start, end in words if not _TATWEEL_ONLY_PATTERN.fullmatch(text, start, end)]
     return words
 
 
-def segment(text: str) -> list[str]:
-    """Returns the words of a text in order."""
-    if _SEGMENTED_LOOKALIKES.search(text) or _uncommon_character.search(text):
-        return [text[start:end] for start, end in boundaries(text)]
-    words = _fast_pattern.findall(text)
-    if any(len(word) > MAX_TOKEN_LENGTH // 2 for word in words):
-        return [text[start:end] for start, end in boundaries(text)]
+def words_of(text: str) -> list[str]:
+    """Returns the words of a text in order; faster than `word_boundaries` for texts of common characters."""
+    if _BOUNDARY_CHANGING_LOOKALIKE_PATTERN.search(text) or _uncommon_character_pattern.search(text):
+        return [text[start:end] for start, end in word_boundaries(text)]
+    words = _fast_word_pattern.findall(text)
+    if any(len(word) > MAX_TOKEN_UTF16_UNITS // 2 for word in words):
+        return [text[start:end] for start, end in word_boundaries(text)]
     return words
 
 
-def _split_long(text: str, start: int, end: int) -> list[tuple[int, int]]:
-    """Returns the word in parts of at most MAX_TOKEN_LENGTH UTF-16 units."""
+def _split_long_word(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """Returns the offsets (start, end) of the word's parts, each of at most MAX_TOKEN_UTF16_UNITS UTF-16 units."""
     parts, units, part_start = [], 0, start
     for index in range(start, end):
         width = 2 if ord(text[index]) > 0xFFFF else 1
-        if units + width > MAX_TOKEN_LENGTH:
+        if units + width > MAX_TOKEN_UTF16_UNITS:
             parts.append((part_start, index))
             part_start, units = index, 0
         units += width

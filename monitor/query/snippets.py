@@ -1,11 +1,11 @@
-"""The words that a query matches, in their context: for terminals, mails and hits, independent of the store."""
+"""Extracts the parts of a story around the words that a query matches, for terminals, mails and hits."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.query.matcher import Document, text_predicate
+from monitor.query.matcher import AnalysedStory, text_predicate
 from monitor.query.occurrences import spans
 from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Word
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from monitor.models import Story
     from monitor.query.analysis import Tokens
 
-CONTEXT_BEFORE, CONTEXT_AFTER = 60, 100  # characters of context
+MAX_CONTEXT_CHARACTERS_BEFORE, MAX_CONTEXT_CHARACTERS_AFTER = 60, 100  # around the marked words
 
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """A piece of a story's title or text, with the start and end of the marked words in it, in characters."""
+    """An excerpt of a story's title or text.  ``marks`` are the offsets (start, end) in ``text`` of matching words."""
 
     field: str
     text: str
     marks: tuple[tuple[int, int], ...]
 
-    def marked(self, before: str = "", after: str = "") -> str:
-        """Returns the text with ``before`` and ``after`` inserted around each mark."""
+    def text_with_marks(self, before: str = "", after: str = "") -> str:
+        """Returns the excerpt's text with ``before`` and ``after`` inserted around each marked word or phrase."""
         pieces, copied = [], 0
         for start, end in self.marks:
             pieces += [self.text[copied:start], before, self.text[start:end], after]
@@ -35,48 +35,50 @@ class Snippet:
         return "".join([*pieces, self.text[copied:]])
 
 
-def snippets(node: Node, story: Story | Document, *, limit: int = 3) -> list[Snippet]:
-    """Returns up to ``limit`` pieces of title and text around matches, those with most of the query's clauses.
+def snippets(node: Node, story: Story | AnalysedStory, *, limit: int = 3) -> list[Snippet]:
+    """Returns up to ``limit`` excerpts of title and text around matches, in the order of the story.
 
-    They are in the order of the story.  Empty if the query contains no words.
+    Excerpts that contain more different clauses of the query are preferred.  Empty if no word or phrase matches.
     """
-    document = story if isinstance(story, Document) else Document(story)
+    document = story if isinstance(story, AnalysedStory) else AnalysedStory(story)
     windows: list[_Window] = []
     for field in ("title", "text"):
-        for text in document.texts(field):
-            marks = sorted({mark for clause in _clauses(node, field) for mark in _marks(clause, text)})
-            windows += _windows(field, text.text, _merged(marks))
+        for text in document.analysed_texts(field):
+            marks = sorted(
+                {mark for clause in _required_word_clauses(node, field) for mark in _marks_of_clause(clause, text)}
+            )
+            windows += _windows_around_marks(field, text.text, _merged_marks(marks))
     best = sorted(windows, key=lambda window: -window.score)[:limit]
     return [window.snippet() for window in windows if window in best]
 
 
-def highlight(node: Node, story: Story | Document, field: str) -> Snippet:
-    """Returns the complete title or text with all matches marked."""
-    document = story if isinstance(story, Document) else Document(story)
-    (text,) = document.texts(field)
-    marks = {mark for clause in _clauses(node, field) for mark in _marks(clause, text)}
-    return Snippet(field, text.text, tuple((start, end) for start, end, _ in _merged(sorted(marks))))
+def highlighted_field(node: Node, story: Story | AnalysedStory, field: str) -> Snippet:
+    """Returns the complete title or text (as ``field`` names it) as one snippet, with all matching words marked."""
+    document = story if isinstance(story, AnalysedStory) else AnalysedStory(story)
+    (text,) = document.analysed_texts(field)
+    marks = {mark for clause in _required_word_clauses(node, field) for mark in _marks_of_clause(clause, text)}
+    return Snippet(field, text.text, tuple((start, end) for start, end, _ in _merged_marks(sorted(marks))))
 
 
-def context(node: Node, story: Story | Document) -> str:
-    """Returns one line of context around the best match, with the matching words between ** and **; "" without one."""
+def best_context_line(node: Node, story: Story | AnalysedStory) -> str:
+    """Returns the best excerpt of `snippets` on one line, with matching words between ** and **; "" without a match."""
     best = snippets(node, story, limit=1)
-    return " ".join(best[0].marked("**", "**").split()) if best else ""
+    return " ".join(best[0].text_with_marks("**", "**").split()) if best else ""
 
 
 # ---- marks
 
-_Mark = tuple[int, int, int]  # start, end, and hash of the clause
+_Mark = tuple[int, int, int]  # start and end of matching words, in characters, and hash of the clause that matches them
 
 
-def _clauses(node: Node, field: str) -> Iterator[Word | Phrase | Near]:
-    """Yields the clauses of words in the field that are not negated."""
+def _required_word_clauses(node: Node, field: str) -> Iterator[Word | Phrase | Near]:
+    """Yields the words, phrases and NEARs of the query that apply to the field and are not negated."""
     match node:
         case And(nodes) | Or(nodes):
             for child in nodes:
-                yield from _clauses(child, field)
+                yield from _required_word_clauses(child, field)
         case Not(Not(inner)):
-            yield from _clauses(inner, field)
+            yield from _required_word_clauses(inner, field)
         case Word(field=clause_field) | Phrase(field=clause_field) | Near(field=clause_field) if clause_field in {
             "",
             field,
@@ -86,7 +88,8 @@ def _clauses(node: Node, field: str) -> Iterator[Word | Phrase | Near]:
             pass
 
 
-def _marks(clause: Word | Phrase | Near, text: Tokens) -> Iterator[_Mark]:
+def _marks_of_clause(clause: Word | Phrase | Near, text: Tokens) -> Iterator[_Mark]:
+    """Yields a mark for each occurrence in the text of the words and phrases of the clause."""
     if not text_predicate(clause)(text):
         return
     offsets = text.offsets()
@@ -95,8 +98,8 @@ def _marks(clause: Word | Phrase | Near, text: Tokens) -> Iterator[_Mark]:
             yield offsets[first][0], offsets[last][1], hash(clause)
 
 
-def _merged(marks: list[_Mark]) -> list[_Mark]:
-    """Returns the sorted marks with overlapping ones merged."""
+def _merged_marks(marks: list[_Mark]) -> list[_Mark]:
+    """Merges marks that overlap; ``marks`` is sorted by start.  A merged mark keeps the first one's clause."""
     merged: list[_Mark] = []
     for start, end, clause in marks:
         if merged and start < merged[-1][1]:
@@ -108,7 +111,7 @@ def _merged(marks: list[_Mark]) -> list[_Mark]:
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """A piece of a text with the marks in it; all offsets are those of the complete text."""
+    """A section of a text (``start`` to ``end``) and the marks in it; all offsets count from the text's start."""
 
     field: str
     text: str
@@ -118,7 +121,7 @@ class _Window:
 
     @property
     def score(self) -> float:
-        """Ranks by the number of different clauses, then by the number of marks, then by earlier start."""
+        """A larger score is better: more different clauses, then more marks (up to five), then an earlier start."""
         clauses = len({clause for _, _, clause in self.marks})
         return clauses + min(len(self.marks), 5) / 10 - self.start / (10 * len(self.text) + 10)
 
@@ -131,10 +134,10 @@ class _Window:
         return Snippet(self.field, before + piece + after, marks)
 
 
-def _windows(field: str, text: str, marks: list[_Mark]) -> Iterator[_Window]:
-    """Yields a window around each group of nearby marks, starting and ending between words.
+def _windows_around_marks(field: str, text: str, marks: list[_Mark]) -> Iterator[_Window]:
+    """Yields a window around each group of nearby marks; a window starts and ends at a space.
 
-    Windows do not overlap, and every mark is in the window of its group only.  A title is shown complete.
+    Windows do not overlap, and each mark is in one window.  The window of a title is the complete title.
     """
     if field == "title":
         if marks:
@@ -142,21 +145,24 @@ def _windows(field: str, text: str, marks: list[_Mark]) -> Iterator[_Window]:
         return
     groups: list[list[_Mark]] = []
     for mark in marks:
-        if groups and mark[0] - CONTEXT_BEFORE <= groups[-1][0][1] + CONTEXT_AFTER:
+        if groups and mark[0] - MAX_CONTEXT_CHARACTERS_BEFORE <= groups[-1][0][1] + MAX_CONTEXT_CHARACTERS_AFTER:
             groups[-1].append(mark)
         else:
             groups.append([mark])
     previous_end = 0
     for index, group in enumerate(groups):
         next_mark = groups[index + 1][0][0] if index + 1 < len(groups) else len(text)
-        window = _window(field, text, group, earliest=previous_end, latest=next_mark)
+        window = _window_of_group(field, text, group, earliest=previous_end, latest=next_mark)
         previous_end = window.end
         yield window
 
 
-def _window(field: str, text: str, group: list[_Mark], *, earliest: int, latest: int) -> _Window:
-    """Returns the window of a group, between the offsets ``earliest`` and ``latest``."""
-    start, end = max(earliest, group[0][0] - CONTEXT_BEFORE), min(latest, group[-1][1] + CONTEXT_AFTER)
+def _window_of_group(field: str, text: str, group: list[_Mark], *, earliest: int, latest: int) -> _Window:
+    """Returns the window around a group of marks, between the offsets ``earliest`` and ``latest``."""
+    start, end = (
+        max(earliest, group[0][0] - MAX_CONTEXT_CHARACTERS_BEFORE),
+        min(latest, group[-1][1] + MAX_CONTEXT_CHARACTERS_AFTER),
+    )
     if start and (space := text.find(" ", start, group[0][0])) >= 0:
         start = space + 1
     if end < len(text) and (space := text.rfind(" ", group[-1][1], end)) >= 0:

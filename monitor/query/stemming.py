@@ -1,4 +1,4 @@
-"""Removes Russian and English endings with the Snowball algorithms, in the version that Lucene contains."""
+"""Reduces Russian and English words to stems with the Snowball algorithms, giving the same stems as Lucene."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import threading
 from snowballstemmer.english_stemmer import EnglishStemmer
 from snowballstemmer.russian_stemmer import RussianStemmer
 
-_english, _russian = EnglishStemmer(), RussianStemmer()
-_lock = threading.Lock()  # the stemmers store the current word as an attribute
+_english_stemmer, _russian_stemmer = EnglishStemmer(), RussianStemmer()
+_stemmer_lock = threading.Lock()  # the stemmers store the current word as an attribute
 
-#: Words that Snowball conflates with a word of another meaning (in brackets), and a unique stem to use instead.
-#: Elasticsearch is configured with the same list.
-OVERRIDES = {
+#: Words to which Snowball would give the stem of a word of another meaning (in brackets), with a stem of their own.
+#: The Elasticsearch analyzer uses the same list.
+STEM_OVERRIDES = {
     word: stem
     for stem, words in {
         "accountant": "accountant accountants",  # (account)
@@ -50,18 +50,19 @@ OVERRIDES = {
     for word in words.split()
 }
 
-# Lucene keeps both consonants of a stem like "add"; this version of the stemmer removes one.
-_SHORT_DOUBLE = re.compile(r"[aeo](bb|dd|ff|gg|mm|nn|pp|rr|tt)(ed|ing)")
+# Matches short words with a double consonant and -ed or -ing, such as "added" and "adding".  Lucene's stem is "add";
+# the stemmer used here returns "ad".
+_DOUBLE_CONSONANT_PATTERN = re.compile(r"[aeo](bb|dd|ff|gg|mm|nn|pp|rr|tt)(ed|ing)")
 
 
 def stem(word: str) -> str:
-    """Returns the stem of a folded word."""
-    override = OVERRIDES.get(word)
+    """Returns the stem of a word in lower case without diacritics; the word itself if it has no ending to remove."""
+    override = STEM_OVERRIDES.get(word)
     if override is not None:
         return override
-    with _lock:
-        stemmed: str = word if word.isascii() else _russian.stemWord(word)
-        stemmed = _english.stemWord(stemmed)
-    if len(stemmed) == 2 and _SHORT_DOUBLE.match(word) and word.startswith(stemmed + stemmed[1]):
+    with _stemmer_lock:
+        stemmed: str = word if word.isascii() else _russian_stemmer.stemWord(word)
+        stemmed = _english_stemmer.stemWord(stemmed)
+    if len(stemmed) == 2 and _DOUBLE_CONSONANT_PATTERN.match(word) and word.startswith(stemmed + stemmed[1]):
         return stemmed + stemmed[1]
     return stemmed

@@ -1,7 +1,7 @@
-"""The abstract syntax tree of the query language: `parse` builds it, every back end reads it.
+"""The nodes of a query's abstract syntax tree, which `parse` builds and the matcher and the stores' compilers read.
 
-``str(node)`` prints a tree as a query; parsing that query gives an equal tree.  ``column`` is the position of a node
-in the query text, counted from 1; comparisons ignore it.
+``str(node)`` returns the query text of a tree; parsing this text gives an equal tree.  ``column`` is a node's position
+in the query text, counted from 1; comparisons of nodes ignore it.
 """
 
 from __future__ import annotations
@@ -16,48 +16,52 @@ if TYPE_CHECKING:
     from monitor.query.time_ranges import Bound
 
 
-_column = field(default=0, compare=False, repr=False)
+_COLUMN_FIELD = field(default=0, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A bare word: matches any of its inflected forms, or with ``raw`` only the written form.
+    """A word without quotes: matches any of its inflected forms, or with ``raw`` only the form as written.
 
     ``text`` may contain wildcards (``*``, ``?``); ``distance`` is the edit distance of ``word~1``, 0 without ``~``.
-    A word of several tokens (GPT-4) matches them as a phrase; see `monitor.query.analysis.token_matches`.
+    A word of several tokens (GPT-4) requires them in sequence; see `monitor.query.analysis.token_matchers`.
     """
 
     text: str
     field: str = ""
     raw: bool = False
     distance: int = 0
-    column: int = _column
+    column: int = _COLUMN_FIELD
 
     def __str__(self) -> str:
         suffix = f"~{self.distance}" if self.distance else ""
-        return f"{_prefix(self)}{_escape(self.text)}{suffix}"
+        return f"{_field_prefix(self)}{_escaped_word(self.text)}{suffix}"
 
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """Quoted words: matches these exact forms in sequence, or within ``slop`` moves of that, as Lucene counts moves."""
+    """Quoted words: matches these exact forms in sequence.
+
+    With ``slop`` the words may be up to this many moves out of place, as Lucene counts moves.
+    """
 
     text: str
     field: str = ""
     raw: bool = False
     slop: int = 0
-    column: int = _column
+    column: int = _COLUMN_FIELD
 
     def __str__(self) -> str:
         suffix = f"~{self.slop}" if self.slop else ""
-        return f'{_prefix(self)}"{_quote(self.text)}"{suffix}'
+        return f'{_field_prefix(self)}"{_escaped_phrase(self.text)}"{suffix}'
 
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """Two operands with at most ``gap`` words between them, in any order or, with ``ordered``, left before right.
+    """Two operands with at most ``gap`` words between them; with ``ordered``, left before right, else in any order.
 
-    Operands are Word, Phrase, Or of those, or Near.  Operands have no field; the outermost Near has it.
+    An operand is a Word, a Phrase, a Near, or an Or of these.  The operands' ``field`` is ""; the outermost Near has
+    the field of the clause.
     """
 
     left: Node
@@ -65,7 +69,7 @@ class Near:
     gap: int
     ordered: bool = False
     field: str = ""
-    column: int = _column
+    column: int = _COLUMN_FIELD
 
     def __str__(self) -> str:
         left = str(self.left) if not isinstance(self.left, Or) else f"({self.left})"
@@ -76,24 +80,30 @@ class Near:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A field whose complete value equals ``text``, ignoring case.  For topic and alert one of the values must."""
+    """Matches if the complete value of a field equals ``text``, ignoring case.
+
+    A story can have several values of topic and alert; one of them must be equal.
+    """
 
     field: str
     text: str
-    column: int = _column
+    column: int = _COLUMN_FIELD
 
     def __str__(self) -> str:
-        return f'{self.field}:"{_quote(self.text)}"'
+        return f'{self.field}:"{_escaped_phrase(self.text)}"'
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A time or number between two bounds; None is an open end.  A story without the field never matches."""
+    """Matches if a story's time or number is between two bounds; None is an open end.
+
+    A story without a value in the field never matches.
+    """
 
     field: str
     low: Bound | None
     high: Bound | None
-    column: int = _column
+    column: int = _COLUMN_FIELD
 
     def __str__(self) -> str:
         opening = "{" if self.low and not self.low.inclusive else "["
@@ -106,7 +116,7 @@ class Not:
     """Matches the stories that ``node`` does not match."""
 
     node: Node
-    column: int = _column
+    column: int = _COLUMN_FIELD
 
     def __str__(self) -> str:
         return f"NOT ({self.node})" if isinstance(self.node, And | Or) else f"NOT {self.node}"
@@ -114,10 +124,10 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """Matches if all nodes match.  Has two or more nodes, none of them an And."""
+    """Matches if all ``nodes`` match.  There are two or more, none of them an And."""
 
     nodes: tuple[Node, ...]
-    column: int = _column
+    column: int = _COLUMN_FIELD
 
     def __str__(self) -> str:
         return " AND ".join(f"({node})" if isinstance(node, Or) else str(node) for node in self.nodes)
@@ -125,10 +135,10 @@ class And:
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """Matches if any node matches.  Has two or more nodes, none of them an Or."""
+    """Matches if any of ``nodes`` matches.  There are two or more, none of them an Or."""
 
     nodes: tuple[Node, ...]
-    column: int = _column
+    column: int = _COLUMN_FIELD
 
     def __str__(self) -> str:
         return " OR ".join(f"({node})" if isinstance(node, And) else str(node) for node in self.nodes)
@@ -139,6 +149,7 @@ Leaf: TypeAlias = Word | Phrase | Near | Value | Range
 
 
 def children(node: Node) -> tuple[Node, ...]:
+    """Returns the direct child nodes, in query order; empty for Word, Phrase, Value and Range."""
     match node:
         case And(nodes) | Or(nodes):
             return nodes
@@ -158,7 +169,7 @@ def walk(node: Node) -> Iterator[Node]:
 
 
 def leaves(node: Node) -> Iterator[Leaf]:
-    """Yields the clauses that AND, OR and NOT connect; a Near is one clause."""
+    """Yields the tree's clauses, which AND, OR and NOT connect, in query order; a Near is one clause."""
     match node:
         case And(nodes) | Or(nodes):
             for child in nodes:
@@ -170,7 +181,10 @@ def leaves(node: Node) -> Iterator[Leaf]:
 
 
 def is_positive(node: Node) -> bool:
-    """Returns True if a matching story must have at least one clause; False for ``NOT a`` and ``a OR NOT b``."""
+    """Returns True if each story that matches the query matches at least one clause that is not negated.
+
+    False for ``NOT a`` and ``a OR NOT b``, which stories without any of the query's words match.
+    """
     match node:
         case Not(inner):
             return is_negative(inner)
@@ -183,7 +197,7 @@ def is_positive(node: Node) -> bool:
 
 
 def is_negative(node: Node) -> bool:
-    """Returns True if NOT of the node is positive (see `is_positive`)."""
+    """Returns True if the query ``NOT node`` is positive in the sense of `is_positive`."""
     match node:
         case Not(inner):
             return is_positive(inner)
@@ -195,23 +209,23 @@ def is_negative(node: Node) -> bool:
             return False
 
 
-_SPECIAL_CHARACTERS = re.compile(
+_SPECIAL_CHARACTER_PATTERN = re.compile(
     r"""([\s\\"“”„‟«»()（）\[\]{}:：^~]|^[-+!/.<>=&|]|&(?=&)|\|(?=\|)|(?<=&)&|(?<=\|)\|)"""
 )
-_OPERATOR = re.compile(r"(AND|OR|NOT|TO|O?NEAR(/\d+)?|W/\d+|PRE/\d+)", re.IGNORECASE)
-_NEAR_INSIDE_WORD = re.compile(r"(?<![A-Z\\])(?=O?NEAR/)")
+_OPERATOR_PATTERN = re.compile(r"(AND|OR|NOT|TO|O?NEAR(/\d+)?|W/\d+|PRE/\d+)", re.IGNORECASE)
+_NEAR_INSIDE_WORD_PATTERN = re.compile(r"(?<![A-Z\\])(?=O?NEAR/)")
 
 
-def _prefix(leaf: Word | Phrase) -> str:
+def _field_prefix(leaf: Word | Phrase) -> str:
     return (f"{leaf.field}:" if leaf.field else "") + ("raw:" if leaf.raw else "")
 
 
-def _escape(text: str) -> str:
-    escaped = _NEAR_INSIDE_WORD.sub(r"\\", _SPECIAL_CHARACTERS.sub(r"\\\1", text))
+def _escaped_word(text: str) -> str:
+    escaped = _NEAR_INSIDE_WORD_PATTERN.sub(r"\\", _SPECIAL_CHARACTER_PATTERN.sub(r"\\\1", text))
     if escaped.startswith("\\"):
         return escaped
-    return "\\" + escaped if _OPERATOR.fullmatch(text) else escaped
+    return "\\" + escaped if _OPERATOR_PATTERN.fullmatch(text) else escaped
 
 
-def _quote(text: str) -> str:
+def _escaped_phrase(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')

@@ -1,6 +1,6 @@
-"""Bounds of ranges: days, times, times relative to now, and numbers.
+"""Converts the bounds of ranges (dates, times, times relative to now, numbers) to half-open intervals.
 
-Times are compared in milliseconds, the precision that Elasticsearch stores.
+Times are rounded down to the millisecond, the precision that Elasticsearch stores.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-_UNITS = {
+_DURATION_BY_UNIT = {
     "s": timedelta(seconds=1),
     "m": timedelta(minutes=1),
     "h": timedelta(hours=1),
     "d": timedelta(days=1),
     "w": timedelta(weeks=1),
 }
-_RELATIVE = re.compile(r"now(?:([+-])(\d{1,5})([smhdw]))?", re.IGNORECASE)
-_DATE = re.compile(
+_RELATIVE_TIME_PATTERN = re.compile(r"now(?:([+-])(\d{1,5})([smhdw]))?", re.IGNORECASE)
+_DATE_OR_TIME_PATTERN = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?(Z|[+-]\d\d:?\d\d)?)?)?)?",
     re.IGNORECASE,
 )
@@ -26,7 +26,10 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """One end of a range in its written form: ``2026-11-01``, ``now-7d``, ``2026-11-01T07:30Z``, ``300``."""
+    """One end of a range, as text: ``2026-11-01``, ``now-7d``, ``2026-11-01T07:30Z`` or ``300``.
+
+    With ``inclusive`` the range contains the bound itself; for a date, the complete day.
+    """
 
     text: str
     inclusive: bool = True
@@ -36,24 +39,25 @@ class Bound:
 
 
 def check_time(text: str) -> None:
-    """Raises ValueError with the reason if the text is not a time."""
-    period(text, datetime(2026, 1, 1, tzinfo=UTC))
+    """Raises ValueError with the reason if the text is not a date, a time or a time relative to now."""
+    period_of_time_text(text, datetime(2026, 1, 1, tzinfo=UTC))
 
 
-def period(text: str, now: datetime) -> tuple[datetime, datetime]:
-    """Returns the start (inclusive) and end (exclusive) of the period that a text names: a full day for a date.
+def period_of_time_text(text: str, now: datetime) -> tuple[datetime, datetime]:
+    """Returns the start (inclusive) and end (exclusive) of the period that a date or time text stands for.
 
-    Relative times count from ``now``.  Raises ValueError if the text is not a time.
+    The period is as long as the text's precision: a year, month, day, minute, second or millisecond.  Times relative to
+    ``now`` last a millisecond.  Raises ValueError with the reason if the text is not a date or time.
     """
-    if match := _RELATIVE.fullmatch(text):
+    if match := _RELATIVE_TIME_PATTERN.fullmatch(text):
         sign, amount, unit = match.groups()
-        offset = int(amount) * _UNITS[unit.lower()] if amount else timedelta()
+        offset = int(amount) * _DURATION_BY_UNIT[unit.lower()] if amount else timedelta()
         try:
-            start = floor(now - offset if sign == "-" else now + offset)
+            start = floor_to_millisecond(now - offset if sign == "-" else now + offset)
             return start, start + _MILLISECOND
         except OverflowError:
             raise ValueError(f"{text} is outside the calendar") from None
-    if not (match := _DATE.fullmatch(text)):
+    if not (match := _DATE_OR_TIME_PATTERN.fullmatch(text)):
         raise ValueError(f"{text!r} is not a time")
     year, month, day, hour, minute, second, fraction, zone = match.groups()
     try:
@@ -69,31 +73,34 @@ def period(text: str, now: datetime) -> tuple[datetime, datetime]:
             return start, (start + timedelta(days=32)).replace(day=1)
         if hour is None:
             return start, start + timedelta(days=1)
-        start = floor(start)
+        start = floor_to_millisecond(start)
         return start, start + (_MILLISECOND if fraction else timedelta(seconds=1) if second else timedelta(minutes=1))
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{text} is not a date of the calendar: {error}") from None
 
 
-def interval(low: Bound | None, high: Bound | None, now: datetime) -> tuple[datetime | None, datetime | None]:
-    """Returns a time range as a half-open interval: it contains t if ``start <= floor(t) < end``; None is open."""
+def time_interval(low: Bound | None, high: Bound | None, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """Converts the bounds of a time range to (start, end); None is an open end.
+
+    The range contains t if ``start <= floor_to_millisecond(t) < end``.
+    """
     start = end = None
     if low:
-        first, after = period(low.text, now)
+        first, after = period_of_time_text(low.text, now)
         start = first if low.inclusive else after
     if high:
-        first, after = period(high.text, now)
+        first, after = period_of_time_text(high.text, now)
         end = after if high.inclusive else first
     return start, end
 
 
-def numbers(low: Bound | None, high: Bound | None) -> tuple[int | None, int | None]:
-    """Returns a number range as a half-open interval; None is open."""
+def number_interval(low: Bound | None, high: Bound | None) -> tuple[int | None, int | None]:
+    """Converts the bounds of a number range to (start, end); it contains n if ``start <= n < end``; None is open."""
     start = int(low.text) + (not low.inclusive) if low else None
     end = int(high.text) + high.inclusive if high else None
     return start, end
 
 
-def floor(time: datetime) -> datetime:
+def floor_to_millisecond(time: datetime) -> datetime:
     """Rounds a time down to the millisecond."""
     return time.replace(microsecond=time.microsecond // 1000 * 1000)

@@ -1,4 +1,4 @@
-"""Checks clauses against their fields: words, phrases, complete values and ranges."""
+"""Checks that a query's clauses can match something and suit their fields, and parses the bounds of ranges."""
 
 from __future__ import annotations
 
@@ -7,29 +7,34 @@ from dataclasses import replace
 
 from monitor.errors import QueryError
 from monitor.query import time_ranges
-from monitor.query.analysis import Pattern, token_matches
+from monitor.query.analysis import WildcardToken, token_matchers
 from monitor.query.fields import NUMBER_FIELDS, TEXT_FIELDS, TIME_FIELDS, VALUE_FIELDS, WORDS_FIELDS
 from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Range, Value, Word
 from monitor.query.time_ranges import Bound
 
-RANGE_EXAMPLES = {
+# Shown in the hints of error messages.
+RANGE_EXAMPLE_BY_FIELD = {
     **{name: f"{name}:[2026-11-01 TO now-1d]" for name in TIME_FIELDS},
     **{name: f"{name}:[300 TO 800]" for name in NUMBER_FIELDS},
 }
 
 
 def validated_leaf(leaf: Word | Phrase) -> Word | Phrase:
-    """Returns the leaf unchanged.  Raises QueryError if it contains nothing that a story can match."""
+    """Returns the word or phrase unchanged, if a store can search for it.
+
+    Raises QueryError if it contains no token, has too few letters beside a wildcard or for its edit distance, combines
+    wildcards with ``~``, or is a phrase with slop in which a word occurs twice.
+    """
     try:
-        sequence = token_matches(leaf)
+        sequence = token_matchers(leaf)
     except ValueError as error:
         raise QueryError(str(error), column=leaf.column, hint="put at least two letters before it") from None
     if not sequence:
         raise QueryError(
             f'there is no word in "{leaf.text[:40]}"', column=leaf.column, hint="symbols alone are not searched for"
         )
-    has_wildcard = any(isinstance(token_match, Pattern) for token_match in sequence)
-    if has_wildcard and sum(len(token_match.value.strip("*?")) for token_match in sequence) < 2:
+    has_wildcard = any(isinstance(token_matcher, WildcardToken) for token_matcher in sequence)
+    if has_wildcard and sum(len(token_matcher.value.strip("*?")) for token_matcher in sequence) < 2:
         raise QueryError(
             f'"{leaf.text}" would match too many words', column=leaf.column, hint="write at least two of its letters"
         )
@@ -40,7 +45,7 @@ def validated_leaf(leaf: Word | Phrase) -> Word | Phrase:
                 column=leaf.column,
                 hint='write a phrase with slop, "two words"~5',
             )
-        if isinstance(sequence[0], Pattern):
+        if isinstance(sequence[0], WildcardToken):
             raise QueryError("a word has wildcards or ~, not both", column=leaf.column, hint="remove one of them")
         if len(sequence[0].value) < (needed := 4 if leaf.distance == 1 else 7):
             raise QueryError(
@@ -48,7 +53,11 @@ def validated_leaf(leaf: Word | Phrase) -> Word | Phrase:
                 column=leaf.column,
                 hint=f"it needs {needed} letters",
             )
-    if isinstance(leaf, Phrase) and leaf.slop and len({token_match.value for token_match in sequence}) < len(sequence):
+    if (
+        isinstance(leaf, Phrase)
+        and leaf.slop
+        and len({token_matcher.value for token_matcher in sequence}) < len(sequence)
+    ):
         raise QueryError(
             "a phrase with slop cannot have the same word twice", column=leaf.column, hint="use NEAR for its parts"
         )
@@ -56,9 +65,10 @@ def validated_leaf(leaf: Word | Phrase) -> Word | Phrase:
 
 
 def apply_field(node: Node, name: str, column: int) -> Node:
-    """Returns the node with its words restricted to one field, or to the written form for ``raw``.
+    """Returns the node in brackets after a field prefix with its clauses restricted to that field.
 
-    Raises QueryError if a clause already has a field or cannot be used in this one.
+    For the prefix ``raw`` the words require their written form instead.  ``name`` is the prefix, ``column`` its
+    position in the query.  Raises QueryError if a clause already has a field or cannot be used in this one.
     """
     match node:
         case And(nodes) | Or(nodes):
@@ -69,7 +79,7 @@ def apply_field(node: Node, name: str, column: int) -> Node:
             left, right = apply_field(node.left, name, column), apply_field(node.right, name, column)
             return replace(node, left=left, right=right)
         case Word() | Phrase() if name == "raw":
-            _refuse_raw(node.field, column)
+            _refuse_raw_in_author_or_url(node.field, column)
             return validated_leaf(replace(node, raw=True, column=column))
         case Value() | Range():
             raise QueryError(f"{node.field}: inside {name}:", column=node.column, hint="a clause has one field")
@@ -84,17 +94,20 @@ def apply_field(node: Node, name: str, column: int) -> Node:
 
 
 def _word_clause(leaf: Word | Phrase, name: str, column: int) -> Word | Phrase:
+    """Returns the word or phrase restricted to a field of words.  Raises QueryError."""
     if leaf.raw:
-        _refuse_raw(name, leaf.column)
+        _refuse_raw_in_author_or_url(name, leaf.column)
     return validated_leaf(replace(leaf, field=name, column=column))
 
 
-def _refuse_raw(name: str, column: int) -> None:
+def _refuse_raw_in_author_or_url(name: str, column: int) -> None:
+    """Raises QueryError if ``name`` is author or url, which cannot be combined with raw."""
     if name in WORDS_FIELDS:
         raise QueryError(f"raw: cannot be combined with {name}:", column=column, hint="remove raw:")
 
 
 def _value_clause(leaf: Word | Phrase, name: str, column: int) -> Value:
+    """Converts a word or phrase after the prefix of a value field.  Raises QueryError for raw, ``~`` and wildcards."""
     unsupported = "raw:" if leaf.raw else "~" if getattr(leaf, "distance", 0) or getattr(leaf, "slop", 0) else ""
     if isinstance(leaf, Word) and (match := re.search(r"[*?]", leaf.text)):
         unsupported = match[0]
@@ -107,23 +120,26 @@ def _value_clause(leaf: Word | Phrase, name: str, column: int) -> Value:
     return Value(name, leaf.text.strip(), column=column)
 
 
-_RANGE = re.compile(r"([\[{])\s*(.+?)\s+TO\s+(.+?)\s*([\]}])", re.DOTALL)
+_BRACKETED_RANGE_PATTERN = re.compile(r"([\[{])\s*(.+?)\s+TO\s+(.+?)\s*([\]}])", re.DOTALL)
 
 
 def parse_bounds(name: str, text: str, column: int) -> tuple[Bound | None, Bound | None]:
-    """Returns the low and high bound written after a field of times or numbers; None is open.  Raises QueryError."""
+    """Parses the range after a field of times or numbers: ``[a TO b]``, ``>=a``, or ``a`` alone.
+
+    Returns the low and the high bound; None is an open end.  Raises QueryError if the text is not a range.
+    """
     text = text.strip()
-    example = RANGE_EXAMPLES[name]
+    example = RANGE_EXAMPLE_BY_FIELD[name]
     if text.startswith(("[", "{")):
         if not text.endswith(("]", "}")):
             raise QueryError(f'unmatched "{text[0]}"', column=column, hint=f"write {example}")
-        match = _RANGE.fullmatch(text)
+        match = _BRACKETED_RANGE_PATTERN.fullmatch(text)
         if not match:
             raise QueryError("this is not a range", column=column, hint=f"write {example}")
         opening, low, high, closing = match.groups()
         bounds = _parse_bound(name, low, opening == "[", column), _parse_bound(name, high, closing == "]", column)
     else:
-        operator, value = re.fullmatch(r"(>=|<=|>|<|=)?\s*(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]  # matches any text
+        operator, value = re.fullmatch(r"(>=|<=|>|<|=)?\s*(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]  # the pattern matches every text
         bound = _parse_bound(name, value, operator not in {">", "<"}, column)
         bounds = (
             (bound if operator in {">", ">=", "=", None} else None),
@@ -135,6 +151,7 @@ def parse_bounds(name: str, text: str, column: int) -> tuple[Bound | None, Bound
 
 
 def _parse_bound(name: str, text: str, inclusive: bool, column: int) -> Bound | None:
+    """Parses one bound of a range; returns None for ``*``, an open end.  Raises QueryError."""
     text = text.strip().strip('"')
     if text == "*":
         return None

@@ -1,1 +1,1 @@
-"""Render pages written by JavaScript, through Splash or Chromium.  rendering.py is the interface to both engines."""
+"""Renders pages written by JavaScript, with Splash or Chromium.  rendering.py is the interface to both engines."""

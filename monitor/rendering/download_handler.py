@@ -1,4 +1,4 @@
-"""Scrapy's download handler: sends requests that need rendering to their engine, all others to the plain handler."""
+"""The download handler that routes each request: to Chromium, to Splash or to the plain HTTP handler."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from scrapy.core.downloader.handlers.base import BaseDownloadHandler
 
-from monitor.egress.http_handler import GuardedHandler
+from monitor.egress.http_handler import GuardedHttpHandler
 from monitor.rendering.rendering import Rendering
 
 if TYPE_CHECKING:
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class RenderingHandler(BaseDownloadHandler):
-    """Handles http and https."""
+    """Downloads http and https URLs: with Chromium or Splash if request.meta has ``playwright`` or ``splash``."""
 
     lazy = False
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
         self._crawler = crawler
-        self._plain = GuardedHandler(crawler)
+        self._plain_handler = GuardedHttpHandler(crawler)
 
     async def download_request(self, request: Request) -> Response:
         if "playwright" in request.meta:
@@ -32,12 +32,12 @@ class RenderingHandler(BaseDownloadHandler):
         if "splash" in request.meta:
             rendering = Rendering.for_crawler(self._crawler)
 
-            async def throttled(request: Request) -> Response:
-                await rendering.throttle.wait_for_slot(request)
-                return await self._plain.download_request(request)
+            async def download_after_delay(request: Request) -> Response:
+                await rendering.throttle.wait_for_delay(request)
+                return await self._plain_handler.download_request(request)
 
-            return await rendering.splash_pool().download(throttled, request)
-        return await self._plain.download_request(request)
+            return await rendering.splash_pool().download(download_after_delay, request)
+        return await self._plain_handler.download_request(request)
 
     async def close(self) -> None:
-        await self._plain.close()
+        await self._plain_handler.close()

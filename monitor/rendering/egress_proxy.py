@@ -1,9 +1,9 @@
 """The HTTP proxy that browsers must use, so that no page connects to a private address.
 
-A browser resolves names, follows redirects and loads parts of a page by itself.  Through this proxy, each connection
-it wants is one request: the proxy resolves the name once, checks every address, and connects to a checked address.
-A name that changes its address after the check (DNS rebinding) therefore has no effect.  No existing proxy library
-connects to the address that it checked.
+A browser resolves names, follows redirects and loads scripts and styles by itself.  Through this proxy, each of these
+connections is one request to the proxy, which resolves the name once, checks every address and connects to a checked
+address.  A name that changes its address after the check (DNS rebinding) therefore has no effect.  No existing proxy
+library connects to the address that it checked.
 
 Each outlet has its own credentials, because only its own pages may connect to the private hosts of its configuration.
 """
@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeAlias
 from urllib.parse import urlsplit
 
-from monitor.egress.address_guard import Hosts, is_public, trusted_hosts
+from monitor.egress.address_guard import TrustedHosts, is_public_address, trusted_hosts
+from monitor.failures import FailureKind
 from monitor.rendering.trackers import is_tracker
 
 if TYPE_CHECKING:
@@ -32,66 +33,82 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MAX_HEAD_BYTES = 64 * 1024  # of the head of a request or response
-CONNECT_TIMEOUT_SECONDS = 10.0  # for the name lookup, and for each connection attempt
-IDLE_TIMEOUT_SECONDS = 60.0  # without a byte in one direction
-MAX_CONNECTION_BYTES = 50_000_000  # that one connection may transfer in one direction
-MAX_REMEMBERED_REFUSALS = 1000
-CHUNK_BYTES = 65536
-REFUSAL_HEADER = "X-Media-Monitor-Refused"  # set on the proxy's own responses; its value is the kind of refusal
-_HOP_BY_HOP = frozenset({b"connection", b"proxy-connection", b"proxy-authorization", b"keep-alive", b"te", b"upgrade"})
+MAX_HEAD_BYTES = 64 * 1024  # of the request or status line and the headers together
+CONNECT_TIMEOUT_SECONDS = 10.0  # for one DNS lookup, and for one connection attempt
+IDLE_TIMEOUT_SECONDS = 60.0  # a connection ends when no byte arrives from one side for this time
+MAX_CONNECTION_BYTES = 50_000_000  # transferred in one direction; then the connection ends
+MAX_REMEMBERED_ERRORS = 1000  # the last error of so many outlet and endpoint pairs is kept
+READ_CHUNK_BYTES = 65536
+# Response header that the proxy sets on its own error responses; the value is the label of a failure kind.
+REFUSAL_HEADER = "X-Media-Monitor-Refused"
+_HOP_BY_HOP_HEADERS = frozenset(
+    {b"connection", b"proxy-connection", b"proxy-authorization", b"keep-alive", b"te", b"upgrade"}
+)
 
 Endpoint: TypeAlias = tuple[str, int]  # host and port
 
 
-class ProxyRefusal(Exception):
-    """The proxy does not make a connection; ``kind`` is private-address, tracker, dns or connection."""
+class ProxyConnectionError(Exception):
+    """The proxy refuses a connection or cannot make it.
 
-    def __init__(self, kind: str, detail: str, status: int = 403) -> None:
+    ``status`` is the HTTP status of the proxy's response to the browser.
+    """
+
+    def __init__(self, kind: FailureKind, detail: str, status: int = 403) -> None:
         super().__init__(detail)
         self.kind = kind
         self.status = status
 
 
-def _endpoint(url: str) -> Endpoint:
+def refusal_kind(header: bytes) -> FailureKind:
+    """Returns the kind in the value of a `REFUSAL_HEADER`, RENDER if the value is not a label of the proxy."""
+    return FailureKind.of_label(header.decode("latin-1")) or FailureKind.RENDER
+
+
+def _endpoint_of_url(url: str) -> Endpoint:
+    """Returns the URL's host in lower case and its port, or the scheme's default port."""
     parts = urlsplit(url)
     return (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProxyPass:
-    """The credentials of one outlet's pages, and the private hosts that they may connect to."""
+    """The proxy credentials of one outlet's pages, and the private hosts that these pages may connect to."""
 
     user: str
     password: str
-    hosts: Hosts
+    hosts: TrustedHosts
 
 
 class EgressProxy:
-    """The proxy: ``async with EgressProxy() as proxy``, then give the result of `pass_for` to a browser."""
+    """An HTTP proxy server.  Port 0 means any free port; after `start`, ``port`` is the actual one.
+
+    Use ``async with EgressProxy() as proxy``, and give the credentials of `pass_for` to the browser.
+    """
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         self.host = host
         self.port = port
-        self.refusals: Counter[str] = Counter()  # number by kind
-        self._passes: dict[str, ProxyPass] = {}  # by outlet name, and by user
-        self._last_refusals: OrderedDict[tuple[str, Endpoint], ProxyRefusal] = OrderedDict()  # by user and endpoint
+        self.connection_errors: Counter[FailureKind] = Counter()  # number of errors by kind
+        self._passes: dict[str, ProxyPass] = {}  # each pass under two keys: the outlet's name and the user
+        # The last error by user of the pass and endpoint.
+        self._last_connection_errors: OrderedDict[tuple[str, Endpoint], ProxyConnectionError] = OrderedDict()
         self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
-        self._closing = False
+        self._connection_tasks: set[asyncio.Task[None]] = set()
+        self._is_closing = False
 
     async def start(self) -> None:
-        """Starts to listen.  Raises OSError when the address is not this machine's or the port is taken."""
+        """Starts to listen.  Raises OSError if the address does not belong to this machine or the port is in use."""
         self._server = await asyncio.start_server(self._on_connection, self.host, self.port, limit=MAX_HEAD_BYTES)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
-        self._closing = True
+        self._is_closing = True
         if self._server is not None:
             self._server.close()
-        for task in self._connections:
+        for task in self._connection_tasks:
             task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await asyncio.gather(*self._connection_tasks, return_exceptions=True)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -101,7 +118,7 @@ class EgressProxy:
         await self.close()
 
     def pass_for(self, outlet: Outlet) -> ProxyPass:
-        """Returns the outlet's pass: the same one until the outlet's configured hosts change."""
+        """Returns the outlet's credentials; creates new ones on the first call and when its configured hosts change."""
         proxy_pass, hosts = self._passes.get(outlet.name), trusted_hosts(outlet)
         if proxy_pass is None or proxy_pass.hosts != hosts:
             if proxy_pass is not None:
@@ -110,28 +127,28 @@ class EgressProxy:
             self._passes[outlet.name] = self._passes[proxy_pass.user] = proxy_pass
         return proxy_pass
 
-    def last_refusal(self, proxy_pass: ProxyPass, url: str) -> ProxyRefusal | None:
-        """Returns the last refused connection to the URL's host and port, or None when there was none."""
-        return self._last_refusals.get((proxy_pass.user, _endpoint(url)))
+    def last_connection_error(self, proxy_pass: ProxyPass, url: str) -> ProxyConnectionError | None:
+        """Returns the last error of a connection with this pass to the URL's endpoint, or None if there was none."""
+        return self._last_connection_errors.get((proxy_pass.user, _endpoint_of_url(url)))
 
     # ---- one connection of a browser
 
     async def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._connections.add(task)
+        self._connection_tasks.add(task)
         try:
-            await self._serve(reader, writer)
+            await self._serve_connection(reader, writer)
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
-            pass  # the browser or the site closed the connection; the browser reports the failure
+            pass  # the browser or the site closed the connection or timed out; the browser reports the failure
         except asyncio.CancelledError:
-            if not self._closing:
+            if not self._is_closing:
                 raise
         finally:
-            self._connections.discard(task)
+            self._connection_tasks.discard(task)
             writer.close()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             async with asyncio.timeout(IDLE_TIMEOUT_SECONDS):
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -139,36 +156,37 @@ class EgressProxy:
             headers = [
                 (name.strip().lower(), value.strip()) for name, _, value in (line.partition(b":") for line in lines[1:])
             ]
-            proxy_pass = self._authenticate(dict(headers))
+            proxy_pass = self._pass_from_headers(dict(headers))
             if proxy_pass is not None:
                 break
             has_no_body = not {b"content-length", b"transfer-encoding"} & dict(headers).keys()
-            await _respond(writer, 407, "pass", "a pass is needed", keep_alive=has_no_body)
+            await _send_error_response(writer, 407, FailureKind.PASS, "a pass is needed", keep_alive=has_no_body)
             if not has_no_body:
                 return
         try:
             method, target, _ = lines[0].split(b" ", 2)
             endpoint, path = _parse_target(method, target)
         except ValueError:
-            await _respond(writer, 400, "protocol", "not a proxy request")
+            await _send_error_response(writer, 400, FailureKind.PROTOCOL, "not a proxy request")
             return
         try:
-            site_reader, site_writer = await self._connect(proxy_pass, endpoint)
-        except ProxyRefusal as refusal:
-            self._record_refusal(proxy_pass, endpoint, refusal)
-            await _respond(writer, refusal.status, refusal.kind, str(refusal))
+            site_reader, site_writer = await self._connect_to_endpoint(proxy_pass, endpoint)
+        except ProxyConnectionError as refusal:
+            self._record_connection_error(proxy_pass, endpoint, refusal)
+            await _send_error_response(writer, refusal.status, refusal.kind, str(refusal))
             return
         try:
             if method == b"CONNECT":
                 writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                await _tunnel(reader, writer, site_reader, site_writer)
+                await _forward_tunnel(reader, writer, site_reader, site_writer)
             else:
-                site_writer.write(_forwarded_head(method, path, lines[1:]))
-                await _exchange(reader, writer, site_reader, site_writer)
+                site_writer.write(_forwarded_request_head(method, path, lines[1:]))
+                await _forward_exchange(reader, writer, site_reader, site_writer)
         finally:
             site_writer.close()
 
-    def _authenticate(self, headers: dict[bytes, bytes]) -> ProxyPass | None:
+    def _pass_from_headers(self, headers: dict[bytes, bytes]) -> ProxyPass | None:
+        """Returns the pass whose credentials are in Proxy-Authorization, or None if they are missing or wrong."""
         scheme, _, encoded = headers.get(b"proxy-authorization", b"").partition(b" ")
         try:
             user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
@@ -179,36 +197,41 @@ class EgressProxy:
             return None
         return proxy_pass if secrets.compare_digest(password, proxy_pass.password) else None
 
-    async def _connect(
+    async def _connect_to_endpoint(
         self, proxy_pass: ProxyPass, endpoint: Endpoint
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connects to a public or trusted address of the endpoint.  Raises ProxyConnectionError."""
         host, port = endpoint
         if is_tracker(host) and endpoint not in proxy_pass.hosts:
-            raise ProxyRefusal("tracker", f"{host} is a known tracker")
+            raise ProxyConnectionError(FailureKind.TRACKER, f"{host} is a known tracker")
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
                 address_infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError, TimeoutError) as error:
-            raise ProxyRefusal("dns", f"{host} has no address: {error}", 502) from error
+            raise ProxyConnectionError(FailureKind.DNS, f"{host} has no address: {error}", 502) from error
         addresses = list(dict.fromkeys(str(address_info[4][0]) for address_info in address_infos))
         if endpoint not in proxy_pass.hosts:
-            addresses = [address for address in addresses if is_public(address)]
+            addresses = [address for address in addresses if is_public_address(address)]
         if not addresses:
-            raise ProxyRefusal("private-address", f"{host} is not a public address")
+            raise ProxyConnectionError(FailureKind.PRIVATE_ADDRESS, f"{host} is not a public address")
         return await _connect_to_first(addresses, port, host)
 
-    def _record_refusal(self, proxy_pass: ProxyPass, endpoint: Endpoint, refusal: ProxyRefusal) -> None:
-        self.refusals[refusal.kind] += 1
-        if refusal.kind == "private-address":
+    def _record_connection_error(self, proxy_pass: ProxyPass, endpoint: Endpoint, error: ProxyConnectionError) -> None:
+        self.connection_errors[error.kind] += 1
+        if error.kind is FailureKind.PRIVATE_ADDRESS:
             log.warning("refused a page's connection to %s:%d, which is not a public address", *endpoint)
-        self._last_refusals[proxy_pass.user, endpoint] = refusal
-        while len(self._last_refusals) > MAX_REMEMBERED_REFUSALS:
-            self._last_refusals.popitem(last=False)
+        self._last_connection_errors[proxy_pass.user, endpoint] = error
+        self._last_connection_errors.move_to_end((proxy_pass.user, endpoint))  # the oldest one is forgotten first
+        while len(self._last_connection_errors) > MAX_REMEMBERED_ERRORS:
+            self._last_connection_errors.popitem(last=False)
 
 
 def _parse_target(method: bytes, target: bytes) -> tuple[Endpoint, bytes]:
-    """Returns the endpoint and the path that a proxy request asks for.  Raises ValueError when it is malformed."""
+    """Returns the endpoint and the path (empty for CONNECT) of a proxy request.
+
+    Raises ValueError if the target is malformed or its scheme is not http.
+    """
     if method == b"CONNECT":
         host, _, port = target.decode("ascii").rpartition(":")
         return (host.strip("[]").lower(), int(port)), b""
@@ -222,7 +245,7 @@ def _parse_target(method: bytes, target: bytes) -> tuple[Endpoint, bytes]:
 async def _connect_to_first(
     addresses: Iterable[str], port: int, host: str
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Connects to the first address that accepts.  Raises ProxyRefusal when none does."""
+    """Connects to the first address that accepts.  Raises ProxyConnectionError if no address accepts."""
     last_error: Exception | None = None
     for address in addresses:
         try:
@@ -230,33 +253,40 @@ async def _connect_to_first(
                 return await asyncio.open_connection(address, port, limit=MAX_HEAD_BYTES)
         except (OSError, TimeoutError) as error:
             last_error = error
-    raise ProxyRefusal("connection", f"{host}:{port} does not answer: {last_error or 'timeout'}", 502) from last_error
+    raise ProxyConnectionError(
+        FailureKind.CONNECTION, f"{host}:{port} does not answer: {last_error or 'timeout'}", 502
+    ) from last_error
 
 
-def _forwarded_head(method: bytes, path: bytes, lines: list[bytes]) -> bytes:
-    return b"\r\n".join([method + b" " + path + b" HTTP/1.1", *_end_to_end(lines), b"Connection: close", b"", b""])
+def _forwarded_request_head(method: bytes, path: bytes, lines: list[bytes]) -> bytes:
+    return b"\r\n".join(
+        [method + b" " + path + b" HTTP/1.1", *_end_to_end_header_lines(lines), b"Connection: close", b"", b""]
+    )
 
 
-def _end_to_end(lines: list[bytes]) -> list[bytes]:
-    """Returns the header lines without the hop-by-hop headers."""
-    return [line for line in lines if line.partition(b":")[0].strip().lower() not in _HOP_BY_HOP]
+def _end_to_end_header_lines(lines: list[bytes]) -> list[bytes]:
+    """Returns the header lines without the hop-by-hop headers (RFC 9110, 7.6.1), which a proxy must not forward."""
+    return [line for line in lines if line.partition(b":")[0].strip().lower() not in _HOP_BY_HOP_HEADERS]
 
 
-async def _exchange(
+async def _forward_exchange(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     site_reader: asyncio.StreamReader,
     site_writer: asyncio.StreamWriter,
 ) -> None:
-    """Forwards one request body and one response, then ends both connections, so no body length is needed."""
-    upload = asyncio.create_task(_pump(reader, site_writer))
+    """Forwards one request body and one response between the browser and the site.
+
+    Both connections end afterwards, so the proxy need not parse body lengths.
+    """
+    upload = asyncio.create_task(_copy_bytes(reader, site_writer))
     try:
         async with asyncio.timeout(IDLE_TIMEOUT_SECONDS):
             head = await site_reader.readuntil(b"\r\n\r\n")
         status_line, *lines = head[:-4].split(b"\r\n")
-        writer.write(b"\r\n".join([status_line, *_end_to_end(lines), b"Connection: close", b"", b""]))
-        download = asyncio.create_task(_pump(site_reader, writer))
-        # A browser that has the full body closes the connection, even when the site does not.
+        writer.write(b"\r\n".join([status_line, *_end_to_end_header_lines(lines), b"Connection: close", b"", b""]))
+        download = asyncio.create_task(_copy_bytes(site_reader, writer))
+        # The upload ends when the browser closes the connection, which it does after the full response body.
         await asyncio.wait([upload, download], return_when=asyncio.FIRST_COMPLETED)
         download.cancel()
         await asyncio.gather(download, return_exceptions=True)
@@ -265,13 +295,17 @@ async def _exchange(
         await asyncio.gather(upload, return_exceptions=True)
 
 
-async def _tunnel(
+async def _forward_tunnel(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     site_reader: asyncio.StreamReader,
     site_writer: asyncio.StreamWriter,
 ) -> None:
-    pumps = [asyncio.create_task(_pump(reader, site_writer)), asyncio.create_task(_pump(site_reader, writer))]
+    """Copies bytes in both directions until one side ends its connection."""
+    pumps = [
+        asyncio.create_task(_copy_bytes(reader, site_writer)),
+        asyncio.create_task(_copy_bytes(site_reader, writer)),
+    ]
     try:
         await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -280,12 +314,15 @@ async def _tunnel(
         await asyncio.gather(*pumps, return_exceptions=True)
 
 
-async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    """Copies bytes until the source ends, is idle for `IDLE_TIMEOUT_SECONDS`, or has sent `MAX_CONNECTION_BYTES`."""
+async def _copy_bytes(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    """Copies bytes from ``source`` to ``sink`` until the source ends or has sent `MAX_CONNECTION_BYTES`.
+
+    Raises TimeoutError if the source sends nothing for `IDLE_TIMEOUT_SECONDS`.
+    """
     left = MAX_CONNECTION_BYTES
     while left > 0:
         async with asyncio.timeout(IDLE_TIMEOUT_SECONDS):
-            chunk = await source.read(CHUNK_BYTES)
+            chunk = await source.read(READ_CHUNK_BYTES)
         if not chunk:
             break
         left -= len(chunk)
@@ -293,15 +330,16 @@ async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
         await sink.drain()
 
 
-async def _respond(
-    writer: asyncio.StreamWriter, status: int, kind: str, text: str, *, keep_alive: bool = False
+async def _send_error_response(
+    writer: asyncio.StreamWriter, status: int, kind: FailureKind, text: str, *, keep_alive: bool = False
 ) -> None:
+    """Sends an HTTP response of the proxy itself, with ``kind`` as reason phrase and in `REFUSAL_HEADER`."""
     body = f"media-monitor: {text}\n".encode()
     lines = [
-        f"HTTP/1.1 {status} {kind}",
+        f"HTTP/1.1 {status} {kind.label}",
         "Content-Type: text/plain; charset=utf-8",
         f"Content-Length: {len(body)}",
-        f"{REFUSAL_HEADER}: {kind}",
+        f"{REFUSAL_HEADER}: {kind.label}",
         "Connection: keep-alive" if keep_alive else "Connection: close",
         *(['Proxy-Authenticate: Basic realm="media-monitor"'] if status == 407 else []),
     ]

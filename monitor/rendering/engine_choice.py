@@ -1,4 +1,4 @@
-"""Fetch a page of an outlet with ``render: auto``: try engines until the page has text to read."""
+"""Fetches a page of an outlet with ``render: auto``: tries one engine after the other until the page has text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from monitor.errors import FetchError, RenderingUnavailable
 from monitor.models import now
-from monitor.rendering.auto import needs_rendering
+from monitor.rendering.auto import reason_to_render
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -18,26 +18,27 @@ if TYPE_CHECKING:
 async def fetch_with_engines(
     url: str, *, memory: EngineMemory, available: Sequence[str], fetch: Callable[[str], Awaitable[Page | None]]
 ) -> Page | None:
-    """Returns the page, or None when it has not changed.  ``memory`` learns which engine the page needed.
+    """Returns the page, or None if it is unchanged (304).  ``memory`` learns which engine the page needed.
 
-    ``fetch`` takes an engine's name.  An HTTP error of the site (404, 503) is raised at once, from any engine.  When
-    another failure happens during rendering, the next engine is tried; the last engine's failure is raised.
+    ``fetch(engine)`` fetches the page; the engine ``none`` means without rendering.  An HTTP error of the site (404,
+    503) and any error of ``none`` is raised at once.  After another error the next engine is tried, and the last such
+    error is raised if no engine gives the page text.  Without errors, the last fetched page is returned.
     """
     page: Page | None = None
     problem: FetchError | RenderingUnavailable | None = None
     engine = "none"
-    for engine in memory.engines(url, available, now=now()):
+    for engine in memory.engines_to_try(url, available, now=now()):
         try:
             fetched = await fetch(engine)
         except (FetchError, RenderingUnavailable) as error:
-            if engine == "none" or (isinstance(error, FetchError) and error.kind.startswith("http-")):
+            if engine == "none" or (isinstance(error, FetchError) and error.kind.is_http_status):
                 raise
             problem = error
             continue
         if fetched is None:
             return None
         page = fetched
-        if needs_rendering(page) is None:
+        if reason_to_render(page) is None:
             memory.learn(url, engine, worked=True, now=now())
             return page
     if problem is not None:

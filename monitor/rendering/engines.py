@@ -1,4 +1,4 @@
-"""The available engines, their configuration, and what is missing to use one.  Does not import Scrapy."""
+"""The rendering engines, their configuration, and the check whether one is installed.  Does not import Scrapy."""
 
 from __future__ import annotations
 
@@ -12,30 +12,34 @@ from monitor.rendering import browser
 if TYPE_CHECKING:
     from monitor.config.schema import CrawlSettings
 
-SETTING_NAMES = {  # Scrapy settings of the rendering components
+SCRAPY_SETTING_DESCRIPTIONS = {  # by the name of the Scrapy setting
     "MONITOR_SPLASH": "URL of Splash",
-    "MONITOR_SPLASH_PROXY": "host:port at which a Splash elsewhere reaches the egress proxy, or off",
+    "MONITOR_SPLASH_PROXY": "host:port of the egress proxy for Splash on another machine, or off",
     "MONITOR_CHROMIUM": "path of the browser",
 }
-ENGINES = ("splash", "playwright")  # the cheaper one first
+ENGINE_NAMES = ("splash", "playwright")  # names, the engine that needs less memory and time first
 
 
-def configured_splash(crawl: CrawlSettings) -> str | None:
-    """Returns the URL of Splash from the configuration, else from SPLASH_URL, else None."""
+def configured_splash_url(crawl: CrawlSettings) -> str | None:
+    """Returns Splash's URL from ``crawl.splash``, else from the environment variable SPLASH_URL, else None."""
     return crawl.splash or os.environ.get("SPLASH_URL") or None
 
 
 def scrapy_settings(crawl: CrawlSettings) -> dict[str, str | None]:
-    """Returns the Scrapy settings that pass the configuration to the rendering components."""
-    return dict(zip(SETTING_NAMES, (configured_splash(crawl), crawl.splash_proxy, crawl.chromium), strict=True))
+    """Returns the values of the Scrapy settings named in `SCRAPY_SETTING_DESCRIPTIONS`, from the configuration."""
+    return dict(
+        zip(
+            SCRAPY_SETTING_DESCRIPTIONS, (configured_splash_url(crawl), crawl.splash_proxy, crawl.chromium), strict=True
+        )
+    )
 
 
 def unavailable_reason(
     engine: str, *, splash_url: str | None, chromium_path: str | None
 ) -> RenderingUnavailable | None:
-    """Returns an error that says what to install or configure for the engine, or None when nothing is missing.
+    """Returns an error that says what to install or configure before the engine can be used, or None if it can be.
 
-    Contacts no server.
+    Does not contact Splash, so a configured server may still be down.
     """
     if engine == "splash":
         if splash_url:

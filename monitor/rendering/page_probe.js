@@ -1,5 +1,6 @@
 // Inspects a rendered page.  Uses only JavaScript that every engine supports.
-// Takes {consent: [selectors], selector}; a selector "host >>> inner" searches the host's open shadow root.
+// Takes {consent: [selectors of consent buttons], selector: the awaited CSS selector or null}.
+// A selector "host >>> inner" finds an element "inner" in the open shadow root of the element "host".
 // Clicks the first consent button that is visible.
 // Returns {url, text_length, ready, selector_found, clicked}: the page's URL, the number of characters of visible text,
 // whether the document is complete, whether the awaited selector matches, and the selector of the clicked button.
@@ -21,7 +22,8 @@
       button.click();
     }
   }
-  // innerText gives the visible text but needs a layout of the page, which can take minutes on a huge one.
+  // innerText returns only visible text, but the browser must lay out the page first, which can take minutes for many
+  // elements.
   var huge = document.getElementsByTagName('*').length > 20000;
   var text = (document.body && (huge ? document.body.textContent : document.body.innerText)) || '';
   return {

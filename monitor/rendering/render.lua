@@ -1,17 +1,19 @@
 -- Renders one page in Splash.  splash.py lists the arguments; render_options.py defines when a page is finished.
--- Of Lua's string functions, Splash's sandbox allows little more than find, sub and lower.
-local PROBE_INTERVAL_SECONDS = 0.1
+-- Splash's sandbox has few of Lua's string functions: find, sub and lower are used here.
+local PROBE_INTERVAL_SECONDS = 0.1  -- between two calls of page_probe.js
 
 local SKIPPED_FILE_ENDINGS = {
   ".woff", ".woff2", ".ttf", ".otf", ".eot", ".mp3", ".mp4", ".m4a", ".webm", ".ogg", ".m3u8", ".mpd"
 }
 
+-- Returns the status of the last response in the page's history, or 0 without a response.
 local function http_status(splash)
   local history = splash:history()
   return #history > 0 and history[#history].response.status or 0
 end
 
-local function is_loaded(url)
+-- Returns true if the request is allowed: http(s) or data URLs, except fonts, audio and video.
+local function is_allowed(url)
   if not (url:find("^https?:") or url:find("^data:")) then
     return false
   end
@@ -26,7 +28,8 @@ local function is_loaded(url)
 end
 
 function main(splash, args)
-  -- waiting: URL -> number of requests without a response; last_activity and elapsed are seconds since the first probe
+  -- waiting: URL -> number of requests without a response; under_way: the sum of these numbers
+  -- last_activity: time of the last request or response; elapsed: the current time; both in seconds since the first probe
   local waiting, under_way, last_activity, elapsed, page_url = {}, 0, 0, 0, nil
   splash.images_enabled = false
   splash.plugins_enabled = false
@@ -37,14 +40,14 @@ function main(splash, args)
   if args.user_agent then
     splash:set_user_agent(args.user_agent)
   end
-  -- WebSockets and workers bypass the proxy.  A frame can still use them unless the server removes them (deploy/splash).
+  -- WebSockets and workers would bypass the proxy.  This removes them from the page; deploy/splash also from its frames.
   splash:autoload("window.WebSocket = undefined; window.Worker = undefined;")
   splash:on_request(function(request)
-    if not is_loaded(request.url) then
+    if not is_allowed(request.url) then
       request:abort()
     else
-      if page_url then  -- the page can do without its parts
-        request:set_timeout(args.part_timeout_seconds)
+      if page_url then  -- a script or style sheet, not the page itself
+        request:set_timeout(args.subresource_timeout_seconds)
       end
       page_url = page_url or request.url
       waiting[request.url] = (waiting[request.url] or 0) + 1
@@ -62,7 +65,7 @@ function main(splash, args)
   local loaded, ok, reason = splash:with_timeout(function()
     return splash:go{args.url, headers = args.headers}
   end, args.load_timeout_seconds)
-  if not loaded then  -- some part never ends; the content loaded so far may be complete
+  if not loaded then  -- a script or style sheet is still loading; the page's text may be complete
     if http_status(splash) == 0 then
       return {failure = "network4", url = splash:url()}
     end

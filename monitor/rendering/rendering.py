@@ -1,4 +1,4 @@
-"""The interface to both engines: takes a request and an engine's name, returns the response of the finished page."""
+"""The interface to both rendering engines: starts them when needed and renders pages with them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from scrapy import signals
 from scrapy.http import HtmlResponse
 
-from monitor.discovery.url_rules import host_of
+from monitor.discovery.url_rules import host_and_port
 from monitor.egress.address_guard import TRUSTED_HOSTS_KEY
 from monitor.errors import RenderingUnavailable
 from monitor.rendering import browser, engines, splash
@@ -33,20 +33,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ENGINE_RECHECK_SECONDS = 60.0  # for which the result of an availability check is cached
+AVAILABILITY_CACHE_SECONDS = 60.0  # for which it is remembered whether an engine is installed
 
 
 class Rendering:
-    """Scrapy extension that owns one crawler's engines: starts each on its first page, closes all with the crawler."""
+    """Scrapy extension that owns a crawler's engines: starts each for its first page, closes all with the crawler."""
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
         self._splash_url, self._splash_proxy, self._chromium_path = (
-            crawler.settings.get(name) for name in engines.SETTING_NAMES
+            crawler.settings.get(name) for name in engines.SCRAPY_SETTING_DESCRIPTIONS
         )
-        self._availability: dict[str, tuple[float, RenderingUnavailable | None]] = {}  # engine -> (expiry, problem)
+        # engine -> (expiry by the monotonic clock, why the engine cannot be used)
+        self._availability: dict[str, tuple[float, RenderingUnavailable | None]] = {}
         self._proxies: dict[tuple[str, int], EgressProxy] = {}  # by configured host and port
-        self._starting = asyncio.Lock()
+        self._proxy_lock = asyncio.Lock()
         self.throttle = HostThrottle(crawler)
         self._splash_pool: SplashPool | None = None
         self._chromium: ChromiumHandler | None = None
@@ -58,29 +59,32 @@ class Rendering:
 
     @classmethod
     def for_crawler(cls, crawler: Crawler) -> Self:
-        """Returns the crawler's Rendering.  Raises LookupError when the add-on has not installed it."""
+        """Returns the crawler's Rendering extension.  Raises LookupError if monitor.crawl.addon is not installed."""
         rendering = crawler.get_extension(cls)
         if rendering is None:
             raise LookupError("the crawler has no rendering: is monitor.crawl.addon among its ADDONS?")
         return rendering
 
     def unavailable_reason(self, engine: str) -> RenderingUnavailable | None:
-        """Like `engines.unavailable_reason`, cached: it is called for each page and searches the file system."""
+        """Returns an error that says why the engine cannot be used, or None if it can be.
+
+        Caches the result of `engines.unavailable_reason`, which searches the file system, as each page calls this.
+        """
         expiry, problem = self._availability.get(engine, (0.0, None))
         if monotonic() >= expiry:
             problem = engines.unavailable_reason(engine, splash_url=self._splash_url, chromium_path=self._chromium_path)
-            self._availability[engine] = monotonic() + ENGINE_RECHECK_SECONDS, problem
+            self._availability[engine] = monotonic() + AVAILABILITY_CACHE_SECONDS, problem
         return problem
 
-    def available(self) -> list[str]:
-        """Returns the engines that are installed or configured, the cheapest first."""
-        return [engine for engine in engines.ENGINES if self.unavailable_reason(engine) is None]
+    def available_engines(self) -> list[str]:
+        """Returns the names of the engines that can be used, the cheapest first."""
+        return [engine for engine in engines.ENGINE_NAMES if self.unavailable_reason(engine) is None]
 
     async def download(self, request: Request, outlet: Outlet, engine: str, crawl: CrawlSettings) -> Response:
-        """Renders the page; the response has the URL and the status that the page ended at.
+        """Returns the rendered page; the response's URL and status are those after redirects.
 
-        The request passes through Scrapy's engine, so robots.txt, delays and statistics apply as for any other.
-        Raises FetchError, RenderingUnavailable, and whatever Scrapy's engine raises.
+        The request passes through Scrapy's engine, so robots.txt, delays and statistics apply as for plain requests.
+        Raises FetchError, RenderingUnavailable, and the exceptions of Scrapy's engine.
         """
         if problem := self.unavailable_reason(engine):
             raise problem.with_traceback(None)  # the cached instance would collect one traceback per raise
@@ -95,7 +99,7 @@ class Rendering:
         assert stats is not None
         stats.inc_value(f"monitor/rendering/{engine}")
         response = await self._crawler.engine.download_async(request.replace(meta=request.meta | meta))
-        return await self._splash_page(response) if engine == "splash" else response
+        return await self._page_from_splash(response) if engine == "splash" else response
 
     # ---- Splash
 
@@ -112,10 +116,10 @@ class Rendering:
         assert self._splash_url is not None
         proxy_url = None
         if self._splash_proxy != "off":
-            proxy = await self._egress_proxy(*await self._splash_proxy_address())
+            proxy = await self._started_egress_proxy(*await self._splash_proxy_address())
             proxy_pass = proxy.pass_for(outlet)
             proxy_url = f"http://{proxy_pass.user}:{proxy_pass.password}@{proxy.host}:{proxy.port}"
-        meta = splash.request_meta(
+        meta = splash.splash_request_meta(
             request.url,
             options,
             server=self._splash_url,
@@ -123,23 +127,27 @@ class Rendering:
             user_agent=crawl.user_agent,
             proxy_url=proxy_url,
         )
-        # The configured server may have a private address; the egress proxy restricts what its pages connect to.
+        # Splash itself may have a private address; the egress proxy restricts the pages that Splash renders.
         return meta | {
-            TRUSTED_HOSTS_KEY: request.meta.get(TRUSTED_HOSTS_KEY, frozenset()) | {host_of(self._splash_url)}
+            TRUSTED_HOSTS_KEY: request.meta.get(TRUSTED_HOSTS_KEY, frozenset()) | {host_and_port(self._splash_url)}
         }
 
     async def _splash_proxy_address(self) -> tuple[str, int]:
-        """Returns the listen address for Splash's proxy: as configured, else this machine's address towards Splash."""
+        """Returns the (host, port) at which the egress proxy for Splash listens.
+
+        Without a configured one, this machine's address on the route to Splash, and port 0 for any free port.
+        """
         if self._splash_proxy:
             host, _, port = self._splash_proxy.rpartition(":")
             return host, int(port)
         parts = urlsplit(self._splash_url or "")
         return await asyncio.to_thread(local_address_towards, parts.hostname or "", parts.port or 80), 0
 
-    async def _splash_page(self, response: Response) -> Response:
+    async def _page_from_splash(self, response: Response) -> Response:
+        """Returns Splash's response as that of the page.  Raises FetchError or RenderingUnavailable."""
         try:
-            splash.check_response(response)
-        except splash.ProxyUnreachable as error:
+            splash.require_page(response)
+        except splash.EgressProxyUnreachable as error:
             host, port = await self._splash_proxy_address()
             proxy = next((proxy for (proxy_host, _), proxy in self._proxies.items() if proxy_host == host), None)
             raise RenderingUnavailable(
@@ -162,15 +170,15 @@ class Rendering:
         if self._chromium is None:
             path = browser.find_chromium(self._chromium_path)
             assert path is not None
-            proxy = await self._egress_proxy("127.0.0.1", 0)
-            if self._chromium is None:  # another task may have made it during the await
+            proxy = await self._started_egress_proxy("127.0.0.1", 0)
+            if self._chromium is None:  # another task may have created the handler during the await
                 from monitor.rendering.chromium import ChromiumHandler
 
                 self._chromium = ChromiumHandler(self._crawler, path, proxy, self.throttle)
         return self._chromium
 
     async def _chromium_meta(self, outlet: Outlet, options: RenderOptions, crawl: CrawlSettings) -> dict[str, object]:
-        proxy = await self._egress_proxy("127.0.0.1", 0)
+        proxy = await self._started_egress_proxy("127.0.0.1", 0)
         return {
             "playwright": True,
             "outlet": outlet.name,
@@ -181,8 +189,9 @@ class Rendering:
 
     # ---- both
 
-    async def _egress_proxy(self, host: str, port: int) -> EgressProxy:
-        async with self._starting:
+    async def _started_egress_proxy(self, host: str, port: int) -> EgressProxy:
+        """Returns the egress proxy at this address; starts it on the first call.  Raises RenderingUnavailable."""
+        async with self._proxy_lock:
             if (host, port) not in self._proxies:
                 proxy = EgressProxy(host, port)
                 try:
@@ -202,13 +211,13 @@ class Rendering:
 
 
 def local_address_towards(host: str, port: int) -> str:
-    """Returns this machine's address on the route to ``host``, or 127.0.0.1 when there is no route.
+    """Returns this machine's IPv4 address on the route to ``host``, or 127.0.0.1 if there is no route.
 
-    Blocks during the name lookup.
+    Blocks during the DNS lookup of ``host``.
     """
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            udp.connect((host, port))  # sends nothing
+            udp.connect((host, port))  # only selects a route; a UDP connect sends no packet
             return str(udp.getsockname()[0])
     except OSError:
         return "127.0.0.1"

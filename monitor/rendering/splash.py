@@ -1,11 +1,13 @@
-"""Splash through scrapy-splash: an adapter to current Scrapy, the request for a page, and the page in the response.
+"""Renders pages with Splash through scrapy-splash: adapts scrapy-splash to current Scrapy, builds the request's meta,
+and checks the response.
 
-scrapy-splash 0.11.1 was written for Scrapy before 2.13.  It now needs:
+scrapy-splash 0.11.1 was written for Scrapy before 2.13.  With later versions it needs:
 
 * ``scrapy.utils.url.canonicalize_url``, removed in Scrapy 2.16 (w3lib has it), without which the import fails;
 * middlewares that take no ``spider``, and ``allow_offsite`` on the requests addressed to Splash itself.
 
-Its slots (``Downloader._get_slot_key`` is gone, too) and its argument cache are not used.
+The slot policies of scrapy-splash (they need ``Downloader._get_slot_key``, which is gone) and its argument cache are
+not used.
 """
 
 from __future__ import annotations
@@ -22,8 +24,9 @@ if not hasattr(scrapy.utils.url, "canonicalize_url"):
 import scrapy_splash
 
 from monitor.errors import FetchError
+from monitor.failures import FailureKind
 from monitor.rendering import render_options as rules
-from monitor.rendering.egress_proxy import REFUSAL_HEADER
+from monitor.rendering.egress_proxy import REFUSAL_HEADER, refusal_kind
 from monitor.rendering.splash_pool import split_credentials
 
 if TYPE_CHECKING:
@@ -32,21 +35,21 @@ if TYPE_CHECKING:
 
     from monitor.rendering.render_options import RenderOptions
 
-RENDER_SCRIPT = resources.files(__package__).joinpath("render.lua").read_text("utf-8")
-PROBE_SCRIPT = resources.files(__package__).joinpath("page_probe.js").read_text("utf-8")
-PAGE_URL_KEY = "page_url"  # request.meta: URL of the page that a request to Splash renders
-_DROPPED_HEADERS = frozenset({"accept-encoding", "if-none-match", "if-modified-since", "cookie"})
+RENDER_LUA_SCRIPT = resources.files(__package__).joinpath("render.lua").read_text("utf-8")
+PAGE_PROBE_SCRIPT = resources.files(__package__).joinpath("page_probe.js").read_text("utf-8")
+PAGE_URL_KEY = "page_url"  # request.meta of a request to Splash: URL of the page to render
+_REMOVED_REQUEST_HEADERS = frozenset({"accept-encoding", "if-none-match", "if-modified-since", "cookie"})
 
 
 class SplashMiddleware(scrapy_splash.SplashMiddleware):  # type: ignore[misc]  # scrapy_splash has no types
-    """Turns a request with ``meta["splash"]`` into one to Splash, and Splash's response into the page's."""
+    """Turns a request with ``meta["splash"]`` into a request to Splash, and Splash's response into that of the page."""
 
     def process_request(self, request: Request) -> Request | None:
         if "splash" not in request.meta or request.meta.get("_splash_processed"):
             return None
-        # Qt decompresses a body only when it set Accept-Encoding itself; a rendered page is never a 304; Splash takes
-        # cookies as an argument.
-        for name in _DROPPED_HEADERS:
+        # Splash's Qt decompresses a response only if Qt itself set Accept-Encoding; a conditional request could return
+        # 304 and no page to render; Splash takes cookies as an argument instead of a header.
+        for name in _REMOVED_REQUEST_HEADERS:
             request.headers.pop(name, None)
         to_splash = cast("Request", super().process_request(request, self.crawler.spider))
         to_splash.meta["allow_offsite"] = True
@@ -57,7 +60,7 @@ class SplashMiddleware(scrapy_splash.SplashMiddleware):  # type: ignore[misc]  #
 
 
 class SplashCookiesMiddleware(scrapy_splash.SplashCookiesMiddleware):  # type: ignore[misc]  # no types
-    """Keeps the cookies of each outlet's session and passes them to Splash, which forgets them after every page."""
+    """Keeps the cookies of each outlet's session and sends them with every request, because Splash keeps no cookies."""
 
     crawler: Crawler
 
@@ -74,36 +77,36 @@ class SplashCookiesMiddleware(scrapy_splash.SplashCookiesMiddleware):  # type: i
         return cast("Response", super().process_response(request, response, self.crawler.spider))
 
 
-class ProxyUnreachable(Exception):
+class EgressProxyUnreachable(Exception):
     """Splash could not connect to the egress proxy."""
 
 
-def request_meta(
+def splash_request_meta(
     url: str, options: RenderOptions, *, server: str, session: str, user_agent: str, proxy_url: str | None
 ) -> dict[str, Any]:
-    """Returns the ``meta`` with which the middlewares above send a request through Splash.
+    """Returns the request.meta that makes `SplashMiddleware` render ``url`` on the Splash ``server``.
 
     Requests of the same ``session`` share cookies.  ``proxy_url`` is the egress proxy's URL with the outlet's pass.
     """
     arguments: dict[str, Any] = {
-        "lua_source": RENDER_SCRIPT,
-        "page_probe": PROBE_SCRIPT,
+        "lua_source": RENDER_LUA_SCRIPT,
+        "page_probe": PAGE_PROBE_SCRIPT,
         "user_agent": user_agent,
-        "timeout": options.timeout,
-        "resource_timeout": options.timeout,
-        "load_timeout_seconds": options.timeout / 2,
-        "part_timeout_seconds": rules.PART_TIMEOUT_SECONDS,
-        "settle_limit_seconds": options.settle_limit,
+        "timeout": options.timeout_seconds,
+        "resource_timeout": options.timeout_seconds,
+        "load_timeout_seconds": options.timeout_seconds / 2,
+        "subresource_timeout_seconds": rules.SUBRESOURCE_TIMEOUT_SECONDS,
+        "settle_limit_seconds": options.settle_limit_seconds,
         "quiet_seconds": rules.QUIET_SECONDS,
         "stall_seconds": rules.STALL_SECONDS,
         "enough_text_characters": rules.ENOUGH_TEXT_CHARACTERS,
-        "thin_text_seconds": rules.THIN_TEXT_SECONDS,
+        "thin_text_seconds": rules.THIN_TEXT_WAIT_SECONDS,
         "max_consent_clicks": rules.MAX_CONSENT_CLICKS,
-        "idle": options.idle,
-        "consent": list(options.consent),
+        "idle": options.waits_for_idle,
+        "consent": list(options.consent_selectors),
         "max_size": options.max_size,
     }
-    optional = {"selector": options.selector, "pause_seconds": options.pause, "proxy": proxy_url}
+    optional = {"selector": options.awaited_selector, "pause_seconds": options.pause_seconds, "proxy": proxy_url}
     arguments |= {name: value for name, value in optional.items() if value is not None}
     base_url, credentials = split_credentials(server)
     request = scrapy_splash.SplashRequest(
@@ -118,44 +121,46 @@ def request_meta(
     return {**request.meta, PAGE_URL_KEY: url}
 
 
-def check_response(response: Response) -> Response:
-    """Returns the response if it is a page.
+def require_page(response: Response) -> Response:
+    """Returns the response of Splash unchanged if it contains a page.
 
-    Raises FetchError when Splash or the page failed, ProxyUnreachable when Splash could not reach the egress proxy.
+    Raises FetchError if Splash or the page failed, EgressProxyUnreachable if Splash could not reach the egress proxy.
     """
     data = getattr(response, "data", None)
     if not isinstance(data, dict):
-        raise FetchError(f"Splash answered with status {response.status} and no page", kind="render")
+        raise FetchError(f"Splash answered with status {response.status} and no page", kind=FailureKind.RENDER)
     if "error" in data:
         info = data.get("info") or {}
         detail = info.get("message") or info.get("text") or data.get("description") or ""
         if data["error"] == 504:
-            raise FetchError("the page was not finished in time", kind="timeout")
-        raise FetchError(f"Splash: {data.get('type')}: {detail}", kind="render")
+            raise FetchError("the page was not finished in time", kind=FailureKind.TIMEOUT)
+        raise FetchError(f"Splash: {data.get('type')}: {detail}", kind=FailureKind.RENDER)
     if failure := data.get("failure"):
-        raise _failure(str(failure), proxied="proxy" in response.meta["splash"]["args"])
+        raise _fetch_error_for(str(failure), proxied="proxy" in response.meta["splash"]["args"])
     if refusal := response.headers.get(REFUSAL_HEADER):
-        kind = refusal.decode("latin-1")
-        raise FetchError(f"the page leads to an address that is refused: {data.get('url')}", kind=kind, permanent=True)
+        raise FetchError(f"the page leads to an address that is refused: {data.get('url')}", kind=refusal_kind(refusal))
     return response
 
 
 _KIND_BY_NETWORK_ERROR = {
-    "1": "connection",
-    "2": "connection",
-    "3": "dns",
-    "4": "timeout",
-    "5": "cancelled",
-    "6": "tls",
+    "1": FailureKind.CONNECTION,
+    "2": FailureKind.CONNECTION,
+    "3": FailureKind.DNS,
+    "4": FailureKind.TIMEOUT,
+    "5": FailureKind.CANCELLED,
+    "6": FailureKind.TLS,
 }
 
 
-def _failure(reason: str, *, proxied: bool) -> FetchError:
-    """Returns the error for a failure that render.lua or `splash:go` names: ``network3``, ``invalid_hostname``, ..."""
+def _fetch_error_for(reason: str, *, proxied: bool) -> FetchError:
+    """Returns the error for a failure code of render.lua or Splash: ``network3`` (a Qt error), ``too-large``, ...
+
+    Raises EgressProxyUnreachable if the code means that the egress proxy (``proxied``: in use) could not be reached.
+    """
     if reason == "too-large":
-        return FetchError("the page is larger than max_size once rendered", kind="too-large", permanent=True)
-    # A site that refuses the connection is reported by the proxy, so these Qt errors concern the proxy itself.
+        return FetchError("the page is larger than max_size once rendered", kind=FailureKind.TOO_LARGE)
+    # If a site refuses a connection, the proxy responds with a page, so these Qt errors concern the proxy itself.
     if proxied and (reason == "network1" or reason.startswith("network10")):
-        raise ProxyUnreachable(reason)
-    kind = _KIND_BY_NETWORK_ERROR.get(reason.removeprefix("network"), "render")
+        raise EgressProxyUnreachable(reason)
+    kind = _KIND_BY_NETWORK_ERROR.get(reason.removeprefix("network"), FailureKind.RENDER)
     return FetchError(f"Splash could not load the page: {reason}", kind=kind)

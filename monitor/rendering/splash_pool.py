@@ -1,8 +1,8 @@
-"""Access to one Splash server: limits the pages under way and finds the page that stops the server.
+"""Access to one Splash server: limits the pages rendered at the same time and finds pages that stop the server.
 
-Splash has one thread.  A page that loops for ever stops all pages under way, and the server does not say which one
-looped.  So once the server is back, each of them is rendered again alone; the one that stops the server again is the
-culprit.
+Splash renders in one thread.  A script that loops for ever stops all pages under way, and the server does not say which
+page contains the script.  Therefore, when the server responds again, each of these pages is rendered alone; a page that
+stops the server again fails with FetchError.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from twisted.web.client import ResponseFailed
 from w3lib.http import basic_auth_header
 
 from monitor.errors import FetchError, RenderingUnavailable
+from monitor.failures import FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -35,12 +36,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CONCURRENT_SPLASH_PAGES = 10
-MAX_QUEUE_SECONDS = 60.0  # for which pages wait for a stopped server to come back
+CONCURRENT_SPLASH_PAGES = 10  # rendered by one server at the same time
+MAX_RECOVERY_SECONDS = 60.0  # for which a page waits until a stopped server responds again
 PING_TIMEOUT_SECONDS = 3.0
-RETRY_PAUSE_SECONDS = 0.5  # between two pings of a stopped server
-OUTAGE_SECONDS = 30.0  # for which a server that did not come back gets no requests
-MAX_PING_BYTES = 1000
+PING_INTERVAL_SECONDS = 0.5  # between two pings of a stopped server
+OUTAGE_PAUSE_SECONDS = 30.0  # for which no requests are sent to a server that did not recover
+MAX_PING_RESPONSE_BYTES = 1000
 _CONNECTION_ERRORS = (
     DownloadConnectionRefusedError,
     DownloadFailedError,
@@ -53,7 +54,10 @@ _CONNECTION_ERRORS = (
 
 
 def split_credentials(splash_url: str) -> tuple[str, dict[str, str]]:
-    """Returns a server's URL without the user and password in it, and these as request headers."""
+    """Returns the URL without user and password, and the request headers that contain them.
+
+    The headers are empty if the URL has no user.
+    """
     parts = urlsplit(splash_url)
     headers = {}
     if parts.username:
@@ -62,86 +66,91 @@ def split_credentials(splash_url: str) -> tuple[str, dict[str, str]]:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), headers
 
 
-def ping(splash_url: str, timeout: float = PING_TIMEOUT_SECONDS) -> str | None:
-    """Returns why the server does not respond, or None when it does.  Blocks for at most ``timeout`` seconds."""
+def ping_error(splash_url: str, timeout: float = PING_TIMEOUT_SECONDS) -> str | None:
+    """Returns the error of a request to Splash's ``_ping``, or None if it succeeds.  Blocks up to ``timeout`` s."""
     base_url, headers = split_credentials(splash_url)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        request = urllib.request.Request(urljoin(base_url, "_ping"), headers=headers)  # noqa: S310  a configured URL
+        request = urllib.request.Request(urljoin(base_url, "_ping"), headers=headers)  # noqa: S310  the URL is from the configuration
         with opener.open(request, timeout=timeout) as response:
-            response.read(MAX_PING_BYTES)
+            response.read(MAX_PING_RESPONSE_BYTES)
     except (URLError, OSError, ValueError) as error:
         return str(getattr(error, "reason", error))
     return None
 
 
 class SplashPool:
-    """Passes up to `CONCURRENT_SPLASH_PAGES` pages at a time to one Splash server, or one suspect page alone."""
+    """Sends up to `CONCURRENT_SPLASH_PAGES` pages at a time to one Splash server, or one suspect page alone."""
 
     def __init__(self, splash_url: str, stats: StatsCollector) -> None:
         self.splash_url = splash_url
         self._stats = stats
-        self._under_way = 0
-        self._suspects = 0  # pages that wait to be rendered alone, or are being so
-        self._change = asyncio.Condition()
-        self._was_up = False
-        self._outage_end = 0.0  # event loop time
-        self._problem = ""
+        self._pages_under_way = 0
+        self._suspect_pages = 0  # number of pages that wait to be rendered alone or are rendered alone now
+        self._counts_changed = asyncio.Condition()
+        self._has_responded = False
+        self._outage_end = 0.0  # by the event loop's clock; no requests are sent before
+        self._outage_reason = ""
 
     async def download(self, download: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
-        """Returns the server's response.
+        """Returns Splash's response to the request, sent with ``download`` up to three times.
 
-        Raises FetchError: kind ``hang`` when the page stops the server, ``timeout`` when it does not finish.
-        Raises RenderingUnavailable when the server does not come back.
+        Raises FetchError: kind SPLASH_HANG if the page stops the server each time, TIMEOUT if it does not finish.
+        Raises RenderingUnavailable if the server does not recover.
         """
         loop = asyncio.get_running_loop()
-        for alone in (False, True, True):  # alone twice, in case something else stopped the server the first time
-            async with self._admit(alone=alone):
+        # Rendered alone twice, in case another cause stopped the server the first time.
+        for alone in (False, True, True):
+            async with self._page_slot(alone=alone):
                 if loop.time() < self._outage_end:
-                    raise self._unavailable()
+                    raise self._unavailable_error()
                 try:
                     response = await download(request)
                 except _CONNECTION_ERRORS as error:
-                    problem = await asyncio.to_thread(ping, self.splash_url)
+                    problem = await asyncio.to_thread(ping_error, self.splash_url)
                     if isinstance(error, DownloadTimeoutError) and not problem:
-                        raise FetchError("the page was not finished in time", kind="timeout") from error
+                        raise FetchError("the page was not finished in time", kind=FailureKind.TIMEOUT) from error
                     self._stats.inc_value("monitor/rendering/splash-stopped")
                     await self._wait_until_up(problem)
                 else:
-                    self._was_up = True
+                    self._has_responded = True
                     return response
-        raise FetchError("the page stops the rendering server on every attempt", kind="hang", permanent=True)
+        raise FetchError("the page stops the rendering server on every attempt", kind=FailureKind.SPLASH_HANG)
 
     @contextlib.asynccontextmanager
-    async def _admit(self, *, alone: bool) -> AsyncIterator[None]:
-        async with self._change:
+    async def _page_slot(self, *, alone: bool) -> AsyncIterator[None]:
+        """Waits until a page may be rendered, alone or beside others, and counts it as under way in the block."""
+        async with self._counts_changed:
             if alone:
-                self._suspects += 1
-                await self._change.wait_for(lambda: not self._under_way)
+                self._suspect_pages += 1
+                await self._counts_changed.wait_for(lambda: not self._pages_under_way)
             else:
-                await self._change.wait_for(lambda: not self._suspects and self._under_way < CONCURRENT_SPLASH_PAGES)
-            self._under_way += 1
+                await self._counts_changed.wait_for(
+                    lambda: not self._suspect_pages and self._pages_under_way < CONCURRENT_SPLASH_PAGES
+                )
+            self._pages_under_way += 1
         try:
             yield
         finally:
-            async with self._change:
-                self._under_way -= 1
-                self._suspects -= alone
-                self._change.notify_all()
+            async with self._counts_changed:
+                self._pages_under_way -= 1
+                self._suspect_pages -= alone
+                self._counts_changed.notify_all()
 
     async def _wait_until_up(self, problem: str | None) -> None:
+        """Waits until the server responds to a ping.  Raises RenderingUnavailable after the time limit."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + (MAX_QUEUE_SECONDS if self._was_up else 2 * PING_TIMEOUT_SECONDS)
+        deadline = loop.time() + (MAX_RECOVERY_SECONDS if self._has_responded else 2 * PING_TIMEOUT_SECONDS)
         while problem:
             if loop.time() > deadline:
-                self._problem, self._was_up = problem, False
-                self._outage_end = loop.time() + OUTAGE_SECONDS
-                raise self._unavailable()
-            await asyncio.sleep(RETRY_PAUSE_SECONDS)
-            problem = await asyncio.to_thread(ping, self.splash_url)
+                self._outage_reason, self._has_responded = problem, False
+                self._outage_end = loop.time() + OUTAGE_PAUSE_SECONDS
+                raise self._unavailable_error()
+            await asyncio.sleep(PING_INTERVAL_SECONDS)
+            problem = await asyncio.to_thread(ping_error, self.splash_url)
 
-    def _unavailable(self) -> RenderingUnavailable:
+    def _unavailable_error(self) -> RenderingUnavailable:
         return RenderingUnavailable(
-            f"Splash at {split_credentials(self.splash_url)[0]} does not answer: {self._problem}",
+            f"Splash at {split_credentials(self.splash_url)[0]} does not answer: {self._outage_reason}",
             hint="start it (`make splash`, or your container), or name another in crawl.splash",
         )

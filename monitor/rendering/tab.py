@@ -1,4 +1,4 @@
-"""One page in Chromium, from its URL to its finished text, with a time limit on every step."""
+"""Loads one page in a Chromium tab and waits until its text is finished, with a time limit on every step."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from playwright._impl._errors import TargetClosedError  # scrapy-playwright imports it from there, too
+from playwright._impl._errors import TargetClosedError  # private, but scrapy-playwright imports it from the same module
 from playwright.async_api import Error as PlaywrightError
 from scrapy.http import Headers, HtmlResponse
 
 from monitor.errors import FetchError
+from monitor.failures import FailureKind
 from monitor.rendering import render_options as rules
-from monitor.rendering.egress_proxy import REFUSAL_HEADER
-from monitor.rendering.splash import PROBE_SCRIPT
+from monitor.rendering.egress_proxy import REFUSAL_HEADER, refusal_kind
+from monitor.rendering.splash import PAGE_PROBE_SCRIPT
 
 if TYPE_CHECKING:
     import scrapy
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
 
     from monitor.rendering.render_options import RenderOptions
 
-PROBE_TIMEOUT_SECONDS = 8.0  # for one evaluation in the page; a page that takes longer hangs
-MAX_HTML_ATTEMPTS = 3  # to read the HTML of a page that navigates at the same time
+PROBE_TIMEOUT_SECONDS = 8.0  # for running one script in the page; if it takes longer, the page hangs
+MAX_HTML_ATTEMPTS = 3  # to read a page's HTML; an attempt fails while the page changes to another document
 _CONSENT_FRAME_WORDS = ("consent", "privacy-mgmt", "sp-prod", "sourcepoint", "cmp", "trustarc", "cookie")
-_GET_HTML = "() => document.documentElement ? document.documentElement.outerHTML : ''"
+_HTML_EXPRESSION = "() => document.documentElement ? document.documentElement.outerHTML : ''"
 
 
-def browser_is_gone(error: PlaywrightError) -> bool:
-    """Returns True when the error means that the browser or its driver died."""
+def is_browser_death(error: PlaywrightError) -> bool:
+    """Returns True if the error means that the browser or Playwright's driver died."""
     message = error.message
     return (
         isinstance(error, TargetClosedError)
@@ -44,10 +45,10 @@ class Tab:
     def __init__(self, page: Page, options: RenderOptions) -> None:
         self._page = page
         self._options = options
-        self._navigation: Response | None = None  # the last response that the main frame navigated to
-        self._under_way: set[Request] = set()
+        self._navigation_response: Response | None = None  # the response of the main frame's last navigation
+        self._requests_under_way: set[Request] = set()
         self._crashed = asyncio.Event()
-        self._last_activity = self._now()
+        self._last_activity = self._loop_time()
         page.on("request", self._on_request)
         page.on("requestfinished", self._on_request_end)
         page.on("requestfailed", self._on_request_end)
@@ -56,33 +57,30 @@ class Tab:
         page.on("dialog", lambda dialog: asyncio.ensure_future(dialog.dismiss()))
 
     async def load(self, request: scrapy.Request) -> HtmlResponse:
-        """Returns the finished page.  Raises FetchError when the page fails, PlaywrightError when the browser does."""
-        load = asyncio.create_task(self._load(request))
+        """Returns the finished page.  Raises FetchError if the page fails, PlaywrightError if the browser fails."""
+        load = asyncio.create_task(self._load_finished_page(request))
         crash = asyncio.create_task(self._crashed.wait())
         try:
             await asyncio.wait([load, crash], return_when=asyncio.FIRST_COMPLETED)
             if crash.done() and not load.done():
-                raise FetchError(
-                    "the page crashed its renderer, most likely out of memory", kind="crash", permanent=True
-                )
+                raise FetchError("the page crashed its renderer, most likely out of memory", kind=FailureKind.CRASH)
             return load.result()
         finally:
             for task in (load, crash):
                 task.cancel()
             await asyncio.gather(load, crash, return_exceptions=True)
 
-    async def _load(self, request: scrapy.Request) -> HtmlResponse:
-        self._navigation = await self._page.goto(request.url, wait_until="commit")
-        if self._is_text():
-            await self._settle()
-            html = await self._html()
+    async def _load_finished_page(self, request: scrapy.Request) -> HtmlResponse:
+        self._navigation_response = await self._page.goto(request.url, wait_until="commit")
+        if self._is_text_response():
+            await self._wait_until_finished()
+            html = await self._page_html()
         else:
             html = ""
-        navigation = self._navigation
+        navigation = self._navigation_response
         headers = Headers(await navigation.all_headers()) if navigation else Headers()
         if refusal := headers.get(REFUSAL_HEADER):
-            kind = refusal.decode("latin-1")
-            raise FetchError(f"it leads to {self._page.url[:200]}, which is refused", kind=kind, permanent=True)
+            raise FetchError(f"it leads to {self._page.url[:200]}, which is refused", kind=refusal_kind(refusal))
         for name in ("Content-Encoding", "Content-Length", "Transfer-Encoding"):
             headers.pop(name, None)
         if html:
@@ -96,18 +94,18 @@ class Tab:
             request=request,
         )
 
-    def _is_text(self) -> bool:
-        headers = self._navigation.headers if self._navigation else {}
+    def _is_text_response(self) -> bool:
+        headers = self._navigation_response.headers if self._navigation_response else {}
         content_type = headers.get("content-type", "text/html").lower()
         return content_type.startswith("text/") or any(word in content_type for word in ("html", "xml", "json"))
 
-    async def _settle(self) -> None:
-        """Probes the page until it is finished or the settle limit is over."""
-        options, start = self._options, self._now()
-        text_length, last_change, clicks, consent = -1, start, 0, list(options.consent)
-        while (now := self._now()) - start < options.settle_limit:
+    async def _wait_until_finished(self) -> None:
+        """Runs page_probe.js repeatedly until the page is finished or ``settle_limit_seconds`` have passed."""
+        options, start = self._options, self._loop_time()
+        text_length, last_change, clicks, consent = -1, start, 0, list(options.consent_selectors)
+        while (now := self._loop_time()) - start < options.settle_limit_seconds:
             probe = await self._probe(consent)
-            if probe is None:  # between two documents
+            if probe is None:  # the page changes to another document
                 await asyncio.sleep(rules.PROBE_INTERVAL_SECONDS)
                 continue
             clicked = probe["clicked"] or await self._click_consent_in_frames(consent)
@@ -121,89 +119,93 @@ class Tab:
             await asyncio.sleep(rules.PROBE_INTERVAL_SECONDS)
 
     def _is_finished(self, probe: dict[str, Any], waited: float, unchanged: float) -> bool:
-        """Applies the outlet's wait condition; ``waited`` and ``unchanged`` are seconds."""
-        options, silent = self._options, self._now() - self._last_activity
-        if options.pause is not None:
-            return waited >= options.pause
-        if options.idle:
-            return not self._under_way and silent >= rules.QUIET_SECONDS
+        """Returns True if the page meets the outlet's wait condition.
+
+        ``probe`` is the result of page_probe.js; ``waited`` is the time since the first probe and ``unchanged``
+        the time since the last change of the text, both in seconds.
+        """
+        options, silent = self._options, self._loop_time() - self._last_activity
+        if options.pause_seconds is not None:
+            return waited >= options.pause_seconds
+        if options.waits_for_idle:
+            return not self._requests_under_way and silent >= rules.QUIET_SECONDS
         if unchanged < rules.QUIET_SECONDS:
             return False
-        if options.selector:
+        if options.awaited_selector:
             return bool(probe["selector_found"])
         if probe["text_length"] >= rules.ENOUGH_TEXT_CHARACTERS and unchanged >= rules.STALL_SECONDS:
-            return True  # the requests that are still under way do not change the text
-        if not probe["ready"] or (self._under_way and silent < rules.STALL_SECONDS):
+            return True  # requests that are still under way are unlikely to change the text
+        if not probe["ready"] or (self._requests_under_way and silent < rules.STALL_SECONDS):
             return False
-        failed = self._navigation is not None and self._navigation.status >= 400
+        failed = self._navigation_response is not None and self._navigation_response.status >= 400
         has_enough_text = probe["text_length"] >= rules.ENOUGH_TEXT_CHARACTERS
-        return failed or has_enough_text or waited >= rules.THIN_TEXT_SECONDS
+        return failed or has_enough_text or waited >= rules.THIN_TEXT_WAIT_SECONDS
 
     async def _probe(self, consent: list[str]) -> dict[str, Any] | None:
         """Returns the result of page_probe.js, or None while the page changes to another document."""
         try:
             async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
                 probe: dict[str, Any] = await self._page.evaluate(
-                    PROBE_SCRIPT, {"consent": consent, "selector": self._options.selector}
+                    PAGE_PROBE_SCRIPT, {"consent": consent, "selector": self._options.awaited_selector}
                 )
         except TimeoutError as error:
-            raise FetchError("a script of the page loops for ever", kind="hang") from error
+            raise FetchError("a script of the page loops for ever", kind=FailureKind.HANG) from error
         except PlaywrightError as error:
-            if browser_is_gone(error):
+            if is_browser_death(error):
                 raise
             return None
         return probe
 
     async def _click_consent_in_frames(self, consent: list[str]) -> bool:
-        """Clicks a button in a consent platform's frame, if there is one.  Returns True after a click."""
+        """Clicks the first visible consent button in a consent platform's iframe.  Returns True if one was clicked."""
         for frame in self._page.frames[1:]:
             if consent and any(word in frame.url for word in _CONSENT_FRAME_WORDS):
                 with contextlib.suppress(PlaywrightError, TimeoutError):
                     async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
-                        probe = await frame.evaluate(PROBE_SCRIPT, {"consent": consent, "selector": None})
+                        probe = await frame.evaluate(PAGE_PROBE_SCRIPT, {"consent": consent, "selector": None})
                     if probe["clicked"]:
                         return True
         return False
 
-    async def _html(self) -> str:
+    async def _page_html(self) -> str:
         for _ in range(MAX_HTML_ATTEMPTS):
             try:
                 async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
-                    html: str = await self._page.evaluate(_GET_HTML)
+                    html: str = await self._page.evaluate(_HTML_EXPRESSION)
             except TimeoutError as error:
-                raise FetchError("a script of the page loops for ever", kind="hang") from error
+                raise FetchError("a script of the page loops for ever", kind=FailureKind.HANG) from error
             except PlaywrightError as error:
-                if browser_is_gone(error):
+                if is_browser_death(error):
                     raise
                 await asyncio.sleep(rules.PROBE_INTERVAL_SECONDS)  # the page changes to another document
             else:
                 if len(html) > self._options.max_size:
-                    raise FetchError("larger than max_size once rendered", kind="too-large", permanent=True)
+                    raise FetchError("larger than max_size once rendered", kind=FailureKind.TOO_LARGE)
                 return "<!DOCTYPE html>" + html
-        raise FetchError("the page keeps changing to another document", kind="render")
+        raise FetchError("the page keeps changing to another document", kind=FailureKind.RENDER)
 
     # ---- events of the page
 
     def _on_request(self, request: Request) -> None:
-        self._under_way.add(request)
-        self._last_activity = self._now()
+        self._requests_under_way.add(request)
+        self._last_activity = self._loop_time()
 
     def _on_request_end(self, request: Request) -> None:
-        self._under_way.discard(request)
-        self._last_activity = self._now()
+        self._requests_under_way.discard(request)
+        self._last_activity = self._loop_time()
 
     def _on_response(self, response: Response) -> None:
-        """Keeps the response of the last navigation of the main frame, which a script may have started."""
-        if response.request.is_navigation_request() and self._frame(response) == self._page.main_frame:
-            self._navigation = response
+        """Stores the response if it is a navigation of the main frame; a script may navigate after the first load."""
+        if response.request.is_navigation_request() and self._frame_or_none(response) == self._page.main_frame:
+            self._navigation_response = response
 
     @staticmethod
-    def _frame(response: Response) -> Frame | None:
+    def _frame_or_none(response: Response) -> Frame | None:
         try:
             return response.frame
         except PlaywrightError:  # the frame no longer exists
             return None
 
     @staticmethod
-    def _now() -> float:
+    def _loop_time() -> float:
         return asyncio.get_running_loop().time()

@@ -1,7 +1,7 @@
-"""Keep each host's delay for rendered pages.
+"""Applies each host's download delay to rendered pages.
 
-Scrapy's downloader applies the delay before a request waits for a free engine, so requests that waited together
-would otherwise reach the host together.
+Scrapy's downloader applies the delay before a request waits for a free engine.  Without this module, requests that
+waited for an engine at the same time would reach the host at the same time.
 """
 
 from __future__ import annotations
@@ -13,22 +13,23 @@ if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.crawler import Crawler
 
-MAX_THROTTLED_HOSTS = 1000  # download slots remembered before expired ones are dropped
+# Number of download slots that are remembered; above it, slots whose delay has passed are dropped.
+MAX_THROTTLED_SLOTS = 1000
 
 
 class HostThrottle:
-    """Spaces the requests of one download slot by the slot's delay, once they have an engine."""
+    """Delays requests that have an engine so that those of one download slot start at least the slot's delay apart."""
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
-        self._next_start: dict[str, float] = {}  # slot -> earliest start of its next page, in event loop time
+        self._next_start: dict[str, float] = {}  # slot -> earliest start of its next request, by the event loop's clock
 
-    async def wait_for_slot(self, request: Request) -> None:
-        """Sleeps until the request may start."""
+    async def wait_for_delay(self, request: Request) -> None:
+        """Sleeps until the delay after the previous request of the same download slot has passed."""
         assert self._crawler.engine is not None
         slot = self._crawler.engine.downloader.slots.get(key := request.meta.get("download_slot", ""))
         now = asyncio.get_running_loop().time()
-        if len(self._next_start) > MAX_THROTTLED_HOSTS:
+        if len(self._next_start) > MAX_THROTTLED_SLOTS:
             self._next_start = {host: start for host, start in self._next_start.items() if start > now}
         start = max(now, self._next_start.get(key, now))
         self._next_start[key] = start + (slot.delay if slot else 0.0)

@@ -1,4 +1,4 @@
-"""Hosts that track visitors, serve advertisements or stream video.  They serve no story, so no page may load them."""
+"""Domains of trackers, advertising and video players.  They contain no stories, so rendered pages may not load them."""
 
 from __future__ import annotations
 
@@ -32,6 +32,6 @@ _TRACKER_DOMAINS = frozenset(
 
 
 def is_tracker(host: str) -> bool:
-    """Returns True when the host is a tracker's domain or a subdomain of one."""
+    """Returns True if the host is a domain in `_TRACKER_DOMAINS` or a subdomain of one."""
     labels = host.lower().rstrip(".").split(".")
     return any(".".join(labels[start:]) in _TRACKER_DOMAINS for start in range(len(labels)))

@@ -1,6 +1,7 @@
-"""The store: one protocol with two implementations.  `open_store` chooses one by the configured URL.
+"""The store of stories and crawl state: one protocol, implemented on SQLite and on Elasticsearch.
 
-A third one, `monitor.store.memory`, is for tests only.
+`open_store` chooses the implementation by the configured URL.  A third implementation, `monitor.store.memory`, is for
+tests only.
 """
 
 from __future__ import annotations
@@ -19,20 +20,23 @@ __all__ = ["SearchResult", "Store", "is_store_url", "open_store", "store_identit
 
 
 def is_store_url(text: str) -> bool:
-    """Returns True if the text begins as the URL of a store does, and not as the path of a file."""
+    """Returns True if the text begins with ``sqlite:``, ``http://`` or ``https://``, as the URL of a store does."""
     return text.startswith(("sqlite:", "http://", "https://"))
 
 
 def open_store(settings: StoreSettings, base: Path) -> Store:
-    """Opens the configured store without setting it up; a relative file path is resolved against ``base``.
+    """Returns the store that the settings name, without setting it up or sending a request.
 
-    Raises StoreRefused if the URL is not that of a store.
+    A relative file path is resolved against the directory ``base``.  Raises StoreRefused if ``settings.url`` is not the
+    URL of a store.
     """
-    if _kind(settings) == "sqlite":
+    if _store_kind(settings) == "sqlite":
         from monitor.store.sqlite import SqliteStore
 
         path = settings.url.get_secret_value().removeprefix("sqlite:")
-        path = path.removeprefix("//") if path.startswith("///") else path  # many write sqlite:///absolute
+        path = (
+            path.removeprefix("//") if path.startswith("///") else path
+        )  # accepts sqlite:///absolute/path, a common spelling
         return SqliteStore((base / Path(path).expanduser()).absolute(), timeout=settings.timeout)
     from monitor.store.elasticsearch import ElasticsearchStore
 
@@ -40,18 +44,18 @@ def open_store(settings: StoreSettings, base: Path) -> Store:
 
 
 def store_identity(settings: StoreSettings, base: Path) -> tuple[str, str]:
-    """Returns a key that is equal for two settings of one store, whatever their credentials.
+    """Returns a (location, prefix or directory) pair that is equal for two settings of the same store.
 
-    Raises StoreRefused if the URL is not that of a store.
+    Ignores user names and passwords in the URL.  Raises StoreRefused if ``settings.url`` is not the URL of a store.
     """
     url = settings.url.get_secret_value()
-    if _kind(settings) == "sqlite":
+    if _store_kind(settings) == "sqlite":
         return url, str(base.resolve())
     return settings.cloud_id or re.sub(r"//[^/,]*@", "//", url), settings.prefix
 
 
-def _kind(settings: StoreSettings) -> Literal["sqlite", "elasticsearch"]:
-    """Returns the kind of store that the settings name.  Raises StoreRefused if they name none."""
+def _store_kind(settings: StoreSettings) -> Literal["sqlite", "elasticsearch"]:
+    """Returns the kind of store that the settings name.  Raises StoreRefused if their URL is not the URL of a store."""
     scheme, _, rest = settings.url.get_secret_value().partition(":")
     if settings.cloud_id or scheme in {"http", "https"}:
         return "elasticsearch"

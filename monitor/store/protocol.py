@@ -1,13 +1,14 @@
-"""The protocol of a store: the roles that it plays; tests/store/contract.py tests every implementation.
+"""The methods that every store implements, grouped in one protocol per role; tests/store/contract.py tests them.
 
-A function that needs only a part of a store takes the roles that it uses.  `Store` has all roles; a store of one kind
-may have optional roles too, which `Capabilities` names.
+A function that needs only some methods of a store takes the roles with these methods as parameter types.  `Store` has
+all required roles; `Capabilities` names the optional roles that an implementation has.
 
-All methods block, so call them outside the event loop.  They may be called from any thread.  They raise
-StoreUnavailable if the same call may succeed later, and StoreRefused if it never will.
-Each call may be repeated after a kill at any instant: a repeat overwrites the same records and adds nothing.
-Callers pass the time in, and stores read no clock.  Processes on several machines compare lease times by their own
-clocks, so a lease's term must be well above the difference between these clocks.
+All methods block, so call them outside the event loop.  Any thread may call them.  They raise StoreUnavailable if the
+same call may succeed later, and StoreRefused if it cannot.
+After the process is killed at any instant, the same call may be repeated: it overwrites the same records and adds no
+duplicates.
+Callers pass the current time; stores do not read the clock.  Processes on several machines compare the end of a lease
+with their own clocks, so the term of a lease must be much longer than the difference between these clocks.
 """
 
 from __future__ import annotations
@@ -33,13 +34,16 @@ if TYPE_CHECKING:
     )
     from monitor.query.syntax import Node
 
-#: Poll interval of a new outlet; its first poll sets another.
-FIRST_INTERVAL = timedelta(minutes=15)
+#: Poll interval of an outlet until its first poll, which sets another interval.
+INITIAL_POLL_INTERVAL = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SearchResult:
-    """A page of search results; ``total`` is exact, or None if counting all matches would be slow."""
+    """A page of search results.
+
+    ``total`` is the exact number of matches on all pages, or None if counting them would take too long.
+    """
 
     stories: tuple[Story, ...]
     total: int | None = None
@@ -49,23 +53,23 @@ class SearchResult:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class History:
-    """All versions of a story, oldest first."""
+class StoryHistory:
+    """All versions of one story, oldest first; the last one is the current story."""
 
     versions: tuple[Story, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Alias:
-    """The id of another URL of a story."""
+class UrlAlias:
+    """Another URL that leads to a stored story, and so is not fetched again."""
 
-    id: str
-    story: str | None
+    id: str  # of the other URL
+    story: str | None  # id of the story, None if the page had no story
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutboxRecord:
-    """A notification of the outbox; ``sent_at`` is None if it is unsent."""
+    """A notification of the outbox with the time it was sent; ``sent_at`` is None if it is unsent."""
 
     notification: Notification
     sent_at: datetime | None
@@ -73,7 +77,7 @@ class OutboxRecord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Snooze:
-    """An alert whose mail is held back until a time."""
+    """A pause of one alert: its notifications are not sent before the time ``until``."""
 
     alert: str
     until: datetime
@@ -81,70 +85,83 @@ class Snooze:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setting:
-    """A small JSON document of the monitor's own state."""
+    """A small JSON document under a key, in which a component of the monitor keeps its state."""
 
     key: str
     value: Json
 
 
-Record: TypeAlias = "History | Hit | OutboxRecord | FrontierEntry | Alias | OutletState | Snooze | Setting"
+Record: TypeAlias = "StoryHistory | Hit | OutboxRecord | FrontierEntry | UrlAlias | OutletState | Snooze | Setting"
 
 
 # ---- roles of every store
 
 
 class Lifecycle(Protocol):
-    """Creates, opens and closes the store."""
+    """Creates, checks and closes the store."""
 
     def setup(self) -> None:
-        """Creates what is missing and migrates older schemas; StoreRefused if the store is newer than this program."""
+        """Creates missing tables or indices and migrates older ones.
+
+        Raises StoreRefused if a newer version of this program has written the store.
+        """
 
     def require_exists(self) -> None:
-        """Raises StoreRefused if the store is known not to exist; asks no server."""
+        """Raises StoreRefused if the store's file does not exist.  Sends no request, so never raises for a server."""
 
     def ping(self) -> str:
-        """Returns one line with the store's name and version, for ``check``."""
+        """Returns one line with the store's name, version and state, which ``media-monitor check`` prints."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Closes all connections.  The store must not be used afterwards."""
 
 
 class Frontier(Protocol):
-    """The crawl frontier: the state of each URL that a source has listed."""
+    """The crawl frontier: for each URL that a source has listed, when it is fetched next and what it led to."""
 
     def enqueue(self, candidates: Sequence[Candidate], *, now: datetime) -> list[FrontierEntry]:
-        """Adds an entry, due now, for each candidate whose URL is new, and returns these entries."""
+        """Adds a frontier entry, due now, for each candidate whose URL is not stored; returns the added entries."""
 
     def due_entries(self, outlet: str, *, now: datetime, limit: int) -> list[FrontierEntry]:
-        """Returns the outlet's due entries, the longest due first: new, failed before, or due for a recheck."""
+        """Returns up to ``limit`` entries of an outlet whose ``next_at`` is not after ``now``, the earliest first.
+
+        An entry is due because its URL is new, because its last fetch failed or because its page is to be rechecked.
+        """
 
 
 class Stories(Protocol):
-    """Stories with their versions, hits and near-duplicates."""
+    """Writes fetched pages, and reads stories with their earlier versions, hits and near-duplicates."""
 
     def commit(self, commits: Sequence[PageCommit]) -> list[CommitResult]:
-        """Writes each commit completely.
+        """Writes the story, hits, notifications, frontier entry and aliases of each fetched page.
 
-        Where that cannot be one transaction, the order is: hits and notifications, then the story, then its frontier
-        entry and aliases.  A kill in between leaves an entry that is still due.  Its repeat finds either no story, and
-        puts the same hits again, or a story whose hits are all stored.
+        Returns one result for each commit, in order.  CONFLICT means that another process has changed the story since
+        it was read: the new version number is not the stored number plus one, or the story is new and its id exists.
+        The story and the frontier entry of that commit are not written; the caller must prepare the commit again.
+        REJECTED means that the store does not accept the story's document, which becomes a dead letter.
 
-        Returns CONFLICT if another process has changed the story: its version is not the stored one plus one, or it is
-        new and its id is taken.  Its story and entry are then not written; prepare the commit again.
-        A notification whose key is stored stays as it is, sent or not.  The version before an update is kept for
-        `history`.  An entry without a story does not overwrite a stored entry with a story.
+        A stored notification with the same key is not changed, whether it is sent or not.  The replaced version of a
+        story stays readable by `history`.  A frontier entry without a story does not replace a stored entry with one.
+
+        A store without transactions writes hits and notifications first, then the story, then the frontier entry and
+        the aliases.  If the process is killed in between, the frontier entry stays due and its page is fetched again:
+        then either the story is not stored and the same hits are written again, or it is stored with all its hits.
         """
 
     def stories(self, ids: Sequence[str]) -> dict[str, Story]:
-        """Returns the stored stories among ``ids`` by id, in their latest version."""
+        """Returns the latest version of each stored story, by id; leaves out ids that are not stored."""
 
     def history(self, story: str) -> list[Story]:
-        """Returns all versions of a story, oldest first; an empty list if it is not stored."""
+        """Returns all versions of the story with this id, oldest first; an empty list if it is not stored."""
 
     def near_duplicates(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
-        """Returns (story, cluster, signature) of stories first seen since then that share a band with the signature."""
+        """Returns the (story id, cluster id, signature) of each story that shares a band with ``signature``.
+
+        Considers only stories first seen at or after ``since``; may leave out some of very many.
+        """
 
     def hits(self, alert: str | None = None, *, since: datetime | None = None, limit: int = 1000) -> list[Hit]:
-        """Returns hits, newest first."""
+        """Returns up to ``limit`` hits, newest first: of one alert if given, matched at or after ``since`` if given."""
 
 
 class Search(Protocol):
@@ -160,9 +177,11 @@ class Search(Protocol):
         offset: int = 0,
         relevance: bool = False,
     ) -> SearchResult:
-        """Returns a page of the stories that match (None: all).
+        """Returns ``limit`` of the stories that match the query (None: all stories), from the number ``offset`` on.
 
-        The order is by relevance, or else newest first by publication time, or by first sight if that is unknown.
+        With ``relevance`` the most relevant come first, else the newest.  A story's time is that of its publication, or
+        if that is unknown, when it was first seen.  Leaves out stories before ``since``.  Relative times in the query
+        count back from ``now``.
         """
 
     def scan(
@@ -173,14 +192,14 @@ class Search(Protocol):
         since: datetime | None = None,
         after: str | None = None,
     ) -> Iterator[Story]:
-        """Yields all stories that match, in order of id, from the first id greater than ``after``.
+        """Yields all stories that match the query (None: all stories), in order of id.
 
-        It streams, so memory stays bounded.
+        Begins with the first id greater than ``after``.  Reads the stories in batches, so that memory stays bounded.
         """
 
 
 class Leases(Protocol):
-    """Outlets: their crawl state, and the leases under which processes poll them."""
+    """The crawl state of outlets, and the leases under which processes poll outlets."""
 
     def lease(
         self,
@@ -192,83 +211,95 @@ class Leases(Protocol):
         limit: int,
         due_only: bool = True,
     ) -> list[OutletState]:
-        """Leases up to ``limit`` of the named outlets that nobody holds, the most overdue first.
+        """Leases up to ``limit`` of the named outlets to ``holder`` until ``now + term``; returns their states.
 
-        With ``due_only``, leases only outlets that are due; a new outlet is due at once.  An expired lease is free.
+        Takes the most overdue outlets first, and only outlets without a lease or with an expired one.  With
+        ``due_only``, takes only outlets whose ``next_poll_at`` is not after ``now``.  Adds new outlets, due at once.
         """
 
     def renew(self, state: OutletState, *, now: datetime, term: timedelta) -> OutletState:
-        """Extends a lease.  Raises LeaseLost if another process holds it."""
+        """Extends a lease until ``now + term`` and returns its new state.
+
+        Raises LeaseLost if the lease was released or another process has leased the outlet.
+        """
 
     def release(self, state: OutletState) -> None:
-        """Writes the state and ends the lease.  Raises LeaseLost if another process holds it."""
+        """Stores the outlet's state and ends its lease.  Raises LeaseLost if another process has leased the outlet."""
 
     def outlets(self) -> list[OutletState]:
-        """Returns all outlets ever leased, by name."""
+        """Returns the states of all outlets that were ever leased, in the order of their names."""
 
 
 class Outbox(Protocol):
-    """Notifications, kept after they are sent so that none is sent twice, and snoozes, which hold them back."""
+    """Notifications with their claims, and snoozes, which hold the notifications of an alert back.
+
+    Sent notifications stay stored, so that none is sent twice.
+    """
 
     def claim(self, *, holder: str, now: datetime, term: timedelta, limit: int = 1000) -> list[Notification]:
-        """Claims due unsent notifications that have no claim or an expired one, and returns them, oldest first."""
+        """Claims up to ``limit`` notifications for ``holder`` until ``now + term`` and returns them.
+
+        Takes the earliest due first, and only notifications that are due and unsent, whose alert is not snoozed, and
+        that have no claim or an expired one.
+        """
 
     def release_claims(self, is_dead: Callable[[str], bool]) -> int:
-        """Releases the claims of holders for which ``is_dead`` is True; returns how many notifications they had."""
+        """Ends all claims of each holder for which ``is_dead(holder)`` is True; returns the number of claims ended."""
 
     def assign_message_ids(self, batches: Mapping[str, Sequence[Notification]], *, holder: str) -> None:
-        """Stores the Message-ID under which each claimed notification is about to be sent; call it before sending.
+        """Stores, for each Message-ID, that the notifications of its batch are about to be sent in that message.
 
-        Raises LeaseLost if another process holds one of the claims; then no Message-ID is stored.
+        Must be called before the messages are sent.  Raises LeaseLost, and stores no Message-ID, if a notification is
+        sent or not claimed by ``holder``.
         """
 
     def mark_sent(self, notifications: Sequence[Notification], *, now: datetime) -> None:
-        """Marks notifications as sent, permanently."""
+        """Marks notifications as sent at ``now`` and ends their claims; they are never returned as unsent again."""
 
     def postpone(self, notifications: Sequence[Notification], *, holder: str) -> None:
-        """Writes claimed notifications as given (attempts, error, due_at, recipients) and ends their claims.
+        """Stores the new due time, attempts, error and recipients of notifications, and ends their claims.
 
-        Leaves those alone that are sent or that another holder has claimed.
+        Skips notifications that are sent or that another holder than ``holder`` has claimed.
         """
 
     def outbox(self, *, limit: int = 1000) -> list[Notification]:
-        """Returns unsent notifications, the next due first."""
+        """Returns up to ``limit`` unsent notifications, due or not, the earliest due first."""
 
     def snooze(self, alert: str, until: datetime | None) -> None:
-        """Holds an alert's mail back until a time; None ends the snooze."""
+        """Holds the notifications of an alert back until a time; None ends the snooze."""
 
     def snoozes(self) -> dict[str, datetime]:
-        """Returns the end of each snooze by alert."""
+        """Returns the end time of each stored snooze, by the name of its alert."""
 
 
 class Settings(Protocol):
-    """Small JSON documents that the store keeps for components."""
+    """Small JSON documents by key, in which components of the monitor keep their state."""
 
     def put_setting(self, key: str, value: Json | None) -> None:
-        """Stores a small JSON document; None removes it."""
+        """Stores a small JSON document under a key; None deletes the stored document."""
 
     def compare_and_set(self, key: str, old: Json | None, new: Json) -> bool:
-        """Stores ``new`` if the stored document equals ``old`` (None: there is none), and returns whether it did.
+        """Stores ``new`` under a key if the stored document equals ``old``; ``old`` None means that none is stored.
 
-        Of several callers at once, one succeeds.
+        Returns True if ``new`` was stored.  If several callers replace the same document at once, one succeeds.
         """
 
     def settings(self, prefix: str = "") -> dict[str, Json]:
-        """Returns the documents whose key begins with ``prefix``, by key."""
+        """Returns the documents whose keys begin with ``prefix``, in a dict by key."""
 
 
 class Dump(Protocol):
-    """Copies a complete store to records, and records to a store."""
+    """Exports all records of the store (`dump`) and imports records (`load`), to copy one store into another."""
 
     def dump(self) -> Iterator[Record]:
-        """Yields all records one by one, so memory stays bounded; leaves out claims and leases."""
+        """Yields all records without their claims and leases; reads them in batches, so that memory stays bounded."""
 
     def load(self, records: Sequence[Record]) -> int:
-        """Writes records unchanged and returns how many were new or newer than the stored ones.
+        """Stores records unchanged and returns how many were new or newer than the stored records.
 
-        Keeps a stored story of the same or a later version, a notification that is marked sent, and an outlet that is
-        held or was polled at the same time or later.  Raises StoreRefused, with the id, if the store does not accept a
-        record; any of the other records may have been written then.
+        Does not replace a stored story of the same or a later version, a notification that is marked as sent, or an
+        outlet that is leased or was polled at the same time or later.  Raises StoreRefused with the record's id if the
+        store does not accept a record; any of the other records may then be stored.
         """
 
 
@@ -277,46 +308,49 @@ class Dump(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeadLetter:
-    """A rejected document."""
+    """A document that the store rejected."""
 
-    index: str
-    id: str
-    reason: str
+    index: str  # name of the alias that the document was to be written to
+    id: str  # of the document
+    reason: str  # why the store rejected it
     failed_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReplayResult:
-    """Numbers of dead letters by the result of a replay."""
+    """How many dead letters a replay has written, found superseded, or left because they were rejected again."""
 
     written: int = 0
-    superseded: int = 0  # a newer document is stored, so they are deleted
-    rejected: int = 0  # rejected again
+    superseded: int = 0  # a newer document is stored, so the dead letter was deleted
+    rejected: int = 0  # rejected again, or too large to have been kept; these dead letters remain
 
 
 class DeadLetters(Protocol):
-    """Dead letters: documents that the store rejected, kept to be listed and to be written again later."""
+    """Dead letters: documents that the store rejected, kept so that they can be listed and written again later."""
 
-    def rejected(self, *, limit: int = 1000) -> list[DeadLetter]:
-        """Returns the dead letters, newest first."""
+    def list_dead_letters(self, *, limit: int = 1000) -> list[DeadLetter]:
+        """Returns up to ``limit`` dead letters, the last rejected first."""
 
-    def rejections(self) -> int:
+    def count_dead_letters(self) -> int:
         """Returns the number of dead letters."""
 
-    def replay(self) -> ReplayResult:
-        """Writes the rejected documents again; deletes the dead letters that are written or superseded."""
+    def replay_dead_letters(self) -> ReplayResult:
+        """Writes the document of each dead letter again; deletes the dead letters that are written or superseded.
+
+        Returns the number of dead letters by result.
+        """
 
 
 class Templates(Protocol):
-    """Index templates of a server, which `media-monitor setup` rewrites."""
+    """The index templates of a server, which `media-monitor setup` rewrites."""
 
     def put_templates(self) -> list[str]:
-        """Rewrites the templates and returns their names."""
+        """Writes all index templates again and returns their names."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Capabilities:
-    """The optional roles of a store, None where it lacks one; known without asking a server."""
+    """The optional roles that a store has, None for each that it lacks.  Reading them sends no request."""
 
     dead_letters: DeadLetters | None = None
     templates: Templates | None = None
@@ -324,7 +358,7 @@ class Capabilities:
 
 
 class Store(Lifecycle, Frontier, Stories, Search, Leases, Outbox, Settings, Dump, Protocol):
-    """All roles of a store, and its optional ones."""
+    """A store: all required roles, and the optional roles under `capabilities`."""
 
     @property
     def capabilities(self) -> Capabilities: ...

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.demo.newsroom import PROFILES, Newsroom
-from monitor.demo.web import Body, Fault, Site
+from monitor.demo.newsroom import OUTLET_PROFILES, Newsroom
+from monitor.demo.web import Fault, ResponseBody, Site
 
 from .harness import Monitor, demo_story, settings
 
@@ -27,7 +27,7 @@ BOMB = b"""<?xml version="1.0"?>
     f'<!ENTITY {b} "{f"&{a};" * 10}">\n'.encode() for a, b in zip("abcdefghi", "bcdefghij", strict=True)
 )
 
-FEEDS: dict[str, Body] = {
+FEEDS: dict[str, ResponseBody] = {
     "not XML": b"<<<< this is { no feed",
     "empty": b"",
     "an HTML page": b"<!DOCTYPE html><html><body><p>We have moved.</p></body></html>",
@@ -43,7 +43,7 @@ def test_malformed_feeds_do_not_affect_a_healthy_outlet(tmp_path: Path, sink: Ma
     healthy = demo_story("meridian", 1, word="Sberbank")
     sites = {kind: Site().start() for kind in FEEDS}
     try:
-        with Newsroom(PROFILES[:1], [healthy]) as newsroom:
+        with Newsroom(OUTLET_PROFILES[:1], [healthy]) as newsroom:
             values = settings(newsroom, sink.url)
             for kind, site in sites.items():
                 headers = (("Content-Encoding", "gzip"),) if "gzip" in kind else ()
@@ -79,7 +79,7 @@ def test_an_external_entity_is_not_read(tmp_path: Path, sink: MailSink) -> None:
         values = settings([], sink.url, outlets=[outlet])
         monitor = Monitor(tmp_path, values)
         monitor("crawl", status=None)
-        assert [path for path in site.counts() if "beacon" in path] == []
+        assert [path for path in site.counts_by_path() if "beacon" in path] == []
         assert b"swordfish" not in b"".join(path.read_bytes() for path in tmp_path.glob("monitor.db*"))
 
 
@@ -95,12 +95,12 @@ def test_an_external_entity_is_not_read(tmp_path: Path, sink: MailSink) -> None:
 def test_a_page_with_a_wrong_or_missing_charset_is_decoded(
     encoding: str, content_type: str, tmp_path: Path, sink: MailSink
 ) -> None:
-    profile = next(replace(p, charset="utf-8") for p in PROFILES if p.key == "nevskaya")
+    profile = next(replace(p, charset="utf-8") for p in OUTLET_PROFILES if p.key == "nevskaya")
     with Newsroom([profile]) as newsroom:
         outlet = newsroom["nevskaya"]
         for story in outlet.stories:
-            page = outlet._page(story.slug).replace('<meta charset="utf-8">', "")
-            outlet.site.put(outlet.path(story), page.encode(encoding, "xmlcharrefreplace"), content_type)
+            page = outlet._story_page(story.slug).replace('<meta charset="utf-8">', "")
+            outlet.site.put(outlet.story_path(story), page.encode(encoding, "xmlcharrefreplace"), content_type)
         monitor = Monitor(tmp_path, settings(newsroom, sink.url))
         monitor("crawl")
         stored = {story["title"]: story["text"] for story in monitor.stories()}
@@ -111,11 +111,11 @@ def test_a_page_with_a_wrong_or_missing_charset_is_decoded(
 def test_failing_pages_are_counted_and_the_others_stored(tmp_path: Path, sink: MailSink) -> None:
     """Pages that hang, break off in the middle, drip or respond with errors."""
     stories = [demo_story("meridian", number) for number in range(8)]
-    faults = (Fault(hang=True), Fault(drop=True), Fault(status=500), Fault(status=404), Fault(drip=0.5))
-    with Newsroom(PROFILES[:1], stories) as newsroom:
+    faults = (Fault(hang=True), Fault(drop=True), Fault(status=500), Fault(status=404), Fault(seconds_per_byte=0.5))
+    with Newsroom(OUTLET_PROFILES[:1], stories) as newsroom:
         outlet = newsroom["meridian"]
         for story, fault in zip(stories, faults, strict=False):
-            outlet.site.fault(outlet.path(story), fault)
+            outlet.site.fault(outlet.story_path(story), fault)
         monitor = Monitor(tmp_path, settings(newsroom, sink.url, crawl={"delay": "0s", "timeout": "2s"}))
         crawled = monitor("crawl", status=None)
         stored = {story["title"] for story in monitor.stories()}

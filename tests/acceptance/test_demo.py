@@ -44,10 +44,10 @@ def test_every_story_url_of_the_newsroom_is_served() -> None:
     with Newsroom() as newsroom:
         for outlet in newsroom.outlets.values():
             for story in outlet.stories:
-                with urllib.request.urlopen(outlet.url(story)) as response:
+                with urllib.request.urlopen(outlet.story_url(story)) as response:
                     page = response.read().decode(outlet.profile.charset)
-                assert outlet.profile.style == "script" or story.title.replace("'", "&#x27;") in page
-        assert newsroom.story_requests() == sum(len(outlet.stories) for outlet in newsroom.outlets.values())
+                assert outlet.profile.page_style == "script" or story.title.replace("'", "&#x27;") in page
+        assert newsroom.count_story_requests() == sum(len(outlet.stories) for outlet in newsroom.outlets.values())
 
 
 def test_a_conditional_page_answers_304_until_it_changes() -> None:
@@ -59,7 +59,7 @@ def test_a_conditional_page_answers_304_until_it_changes() -> None:
             urllib.request.urlopen(request)
         site.put("/a", b"two", conditional=True)
         assert urllib.request.urlopen(request).read() == b"two"
-        assert [recorded.status for recorded in site.asked] == [200, 304, 200]
+        assert [recorded.status for recorded in site.recorded_requests] == [200, 304, 200]
 
 
 def test_a_fault_lasts_for_the_given_number_of_requests() -> None:
@@ -73,7 +73,7 @@ def test_a_fault_lasts_for_the_given_number_of_requests() -> None:
         site.fault("*", Fault(drop=True))
         with pytest.raises(http.client.IncompleteRead):
             urllib.request.urlopen(url).read()
-        site.mend()
+        site.clear_fault()
         site.fault("/a", Fault(hang=True))
         with pytest.raises(TimeoutError):
             urllib.request.urlopen(url, timeout=0.3)

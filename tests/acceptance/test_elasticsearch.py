@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from monitor.demo.newsroom import PROFILES, Newsroom
+from monitor.demo.newsroom import OUTLET_PROFILES, Newsroom
 from monitor.demo.stories import bundled_stories, model_story
 from servers import elasticsearch_node, missing
 
@@ -74,7 +74,7 @@ def settings_with_store(store: StoreSettings | str, newsroom: Newsroom, sink: Ma
 
 def many_outlets(outlets: int, stories_each: int) -> tuple[list[Any], list[DemoStory]]:
     """Returns profiles and stories for this many outlets; every fourth story matches the alert."""
-    profiles = [replace(PROFILES[0], key=f"outlet{n}", name=f"Outlet {n}") for n in range(outlets)]
+    profiles = [replace(OUTLET_PROFILES[0], key=f"outlet{n}", name=f"Outlet {n}") for n in range(outlets)]
     return profiles, [
         demo_story(p.key, n, word="" if n % 4 else "Sberbank") for p in profiles for n in range(stories_each)
     ]
@@ -108,7 +108,7 @@ def assert_each_once(monitor: Monitor, stories: list[DemoStory], sink: MailSink)
 def test_the_model_story_is_found_by_search_and_by_kibanas_query(
     tmp_path: Path, sink: MailSink, elasticsearch_store: StoreSettings
 ) -> None:
-    profile = PROFILES[0]
+    profile = OUTLET_PROFILES[0]
     stories = [story for story in bundled_stories() if story.outlet == profile.key]
     with Newsroom([profile], stories) as newsroom:
         store = {"url": elasticsearch_store.url.get_secret_value(), "prefix": elasticsearch_store.prefix}
@@ -152,7 +152,7 @@ def test_processes_share_outlets_when_one_is_killed_and_one_suspended(
         monitor = Team(tmp_path, settings_with_store(elasticsearch_store, newsroom, sink))
         killed, sleeper, steady = members = [monitor.member(name) for name in ("killed", "sleeper", "steady")]
         with ending(members):
-            wait_for(lambda: newsroom.story_requests() > len(stories) // 4, seconds=240)
+            wait_for(lambda: newsroom.count_story_requests() > len(stories) // 4, seconds=240)
             killed.kill()
             sleeper.send_signal(signal.SIGSTOP)
             time.sleep(LEASE_SECONDS * 1.5)
@@ -163,7 +163,7 @@ def test_processes_share_outlets_when_one_is_killed_and_one_suspended(
                 process.send_signal(signal.SIGTERM)
             assert [process.wait(timeout=60) for process in (sleeper, steady)] == [0, 0]
         assert_each_once(monitor, stories, sink)
-        fetched_twice = newsroom.story_requests() - len(stories)
+        fetched_twice = newsroom.count_story_requests() - len(stories)
         print(f"{len(stories)} stories, {fetched_twice} pages fetched twice")
         assert fetched_twice < len(stories) / 20
         for name in ("sleeper", "steady"):
@@ -196,12 +196,12 @@ def test_a_server_killed_four_times_loses_no_story_and_no_mail(
         members = [monitor.member("run") for _ in range(2)]
         with ending(members):
             for number in range(1, 5):
-                wait_for(lambda n=number: newsroom.story_requests() > n * len(stories) // 6, seconds=240)
+                wait_for(lambda n=number: newsroom.count_story_requests() > n * len(stories) // 6, seconds=240)
                 node.kill()
                 time.sleep(20)
-                requests = newsroom.story_requests()
+                requests = newsroom.count_story_requests()
                 time.sleep(2)
-                assert newsroom.story_requests() == requests, "pages are fetched that cannot be stored"
+                assert newsroom.count_story_requests() == requests, "pages are fetched that cannot be stored"
                 node.start()
                 node.wait()
             wait_for(lambda: len(monitor.stories()) == len(stories), seconds=300, every=2)
@@ -231,7 +231,7 @@ def test_one_of_three_nodes_may_be_killed(tmp_path: Path, sink: MailSink, nodes:
         urllib.request.urlopen(health).close()
         member = monitor.member("run")
         with ending([member]):
-            wait_for(lambda: newsroom.story_requests() > len(stories) // 3, seconds=240)
+            wait_for(lambda: newsroom.count_story_requests() > len(stories) // 3, seconds=240)
             nodes[1].kill()
             wait_for(lambda: len(monitor.stories()) == len(stories), seconds=300, every=2)
             wait_for_mail(stories, sink)

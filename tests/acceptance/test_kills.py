@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.demo.newsroom import MAX_SOURCE_ENTRIES, PROFILES, Newsroom
+from monitor.demo.newsroom import MAX_SOURCE_ENTRIES, OUTLET_PROFILES, Newsroom
 from monitor.demo.sink import MailSink
 
 from .harness import SBERBANK, Monitor, demo_story, end_group, kill, settings, wait_for
@@ -30,7 +30,7 @@ ALERTS = [SBERBANK, {"name": "visitor", "query": "nobody", "to": ["desk@example.
 def test_after_twenty_kills_one_pass_stores_and_mails_all_once(tmp_path: Path) -> None:
     """Every story is stored once, and every hit is mailed once (a repeated mail has the same Message-ID)."""
     rng = random.Random(20)
-    profiles = [replace(PROFILES[0], key=f"outlet{n}", name=f"Outlet {n}") for n in range(4)]
+    profiles = [replace(OUTLET_PROFILES[0], key=f"outlet{n}", name=f"Outlet {n}") for n in range(4)]
     stories = []
     being_mailed = threading.Event()
 
@@ -51,13 +51,13 @@ def test_after_twenty_kills_one_pass_stores_and_mails_all_once(tmp_path: Path) -
                     outlet.publish(stories[-1])
             being_mailed.clear()
             # The kill waits for a number of requests, not for a time, so that it interrupts a crawl on any machine.
-            kill_at_requests = newsroom.requests + rng.randint(1, len(profiles) * (1 + STORIES_PER_KILL))
+            kill_at_requests = newsroom.request_count + rng.randint(1, len(profiles) * (1 + STORIES_PER_KILL))
             process = monitor.start("crawl", "--all")
             if number % 4 == 3:  # between sending a mail and recording it as sent
                 wait_for(lambda: being_mailed.is_set() or process.poll() is not None)  # noqa: B023  called in this iteration
                 time.sleep(rng.uniform(0, 0.02))
             else:
-                wait_for(lambda: newsroom.requests >= kill_at_requests or process.poll() is not None, every=0.01)  # noqa: B023  called in this iteration
+                wait_for(lambda: newsroom.request_count >= kill_at_requests or process.poll() is not None, every=0.01)  # noqa: B023  called in this iteration
                 time.sleep(rng.uniform(0, 0.3))
             interrupted += process.poll() is None
             kill(process)
@@ -82,12 +82,12 @@ def test_after_twenty_kills_one_pass_stores_and_mails_all_once(tmp_path: Path) -
 
 def test_sigterm_ends_a_crawl_and_the_next_crawl_continues(tmp_path: Path, sink: MailSink) -> None:
     stories = [demo_story("meridian", number) for number in range(60)]
-    with Newsroom(PROFILES[:1], stories) as newsroom:
+    with Newsroom(OUTLET_PROFILES[:1], stories) as newsroom:
         newsroom["meridian"].site.delay = 0.3
         monitor = Monitor(tmp_path, settings(newsroom, sink.url))
         process = monitor.start("crawl")
         try:
-            wait_for(lambda: newsroom.story_requests() > 5)
+            wait_for(lambda: newsroom.count_story_requests() > 5)
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=20) in {0, 1, 128 + signal.SIGTERM}
         finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from monitor.demo.newsroom import PROFILES, Newsroom
+from monitor.demo.newsroom import OUTLET_PROFILES, Newsroom
 from monitor.demo.sink import MailSink
 
 from .harness import SBERBANK, Monitor, demo_story, settings
@@ -13,7 +13,7 @@ from .harness import SBERBANK, Monitor, demo_story, settings
 if TYPE_CHECKING:
     from pathlib import Path
 
-ONE_OUTLET = PROFILES[:1]
+ONE_OUTLET = OUTLET_PROFILES[:1]
 
 
 def test_a_digest_waits_for_its_time_and_holds_every_story_once(tmp_path: Path, sink: MailSink) -> None:
@@ -75,7 +75,7 @@ def test_without_a_mail_server_notifications_wait_in_the_outbox(tmp_path: Path) 
 
 
 def test_a_reprint_is_one_entry_of_a_digest(tmp_path: Path, sink: MailSink) -> None:
-    with Newsroom(PROFILES[:2]) as newsroom:
+    with Newsroom(OUTLET_PROFILES[:2]) as newsroom:
         daily = SBERBANK | {"deliver": "daily 07:00"}
         monitor = Monitor(tmp_path, settings(newsroom, sink.url, alerts=[daily]))
         monitor("crawl")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.demo.newsroom import PROFILES, Newsroom
-from monitor.demo.pages import STYLES
+from monitor.demo.newsroom import OUTLET_PROFILES, Newsroom
+from monitor.demo.pages import PAGE_STYLES
 from monitor.demo.stories import bundled_stories, model_story
 from monitor.models import rfc3339
 
@@ -26,10 +26,10 @@ TEASER_ALERTS = [
 ]
 
 
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", PAGE_STYLES)
 def test_the_model_story_is_exact_and_each_alert_fires_once(style: str, tmp_path: Path, sink: MailSink) -> None:
     """The text has every paragraph and nothing that follows the story on the page."""
-    profile = replace(PROFILES[0], style=style)
+    profile = replace(OUTLET_PROFILES[0], page_style=style)
     stories = [story for story in bundled_stories() if story.outlet == profile.key]
     model = next(story for story in stories if story.title == model_story().title)
     with Newsroom([profile], stories) as newsroom:
@@ -39,7 +39,7 @@ def test_the_model_story_is_exact_and_each_alert_fires_once(style: str, tmp_path
         assert story["text"].removeprefix(model.standfirst).strip() == model.text
         assert story["authors"] == [model.author]
         assert story["published_at"][:16] == rfc3339(model.published_at)[:16]
-        assert story["url"] == newsroom[profile.key].url(model)
+        assert story["url"] == newsroom[profile.key].story_url(model)
         assert story["language"] == "en"
         assert set(story["alerts"]) - {"lender"} == {"sberbank", "brics-ai"}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.demo.newsroom import PROFILES, Newsroom
+from monitor.demo.newsroom import OUTLET_PROFILES, Newsroom
 from monitor.demo.stories import bundled_stories, model_story
 
 from .harness import Monitor, demo_story, settings
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from monitor.demo.sink import MailSink
 
-QUICK = [profile for profile in PROFILES if profile.key not in {"observateur", "ministry"}]
-HEALTHY = [profile for profile in QUICK if not profile.failing]
+QUICK = [profile for profile in OUTLET_PROFILES if profile.key not in {"observateur", "ministry"}]
+HEALTHY = [profile for profile in QUICK if not profile.is_failing]
 
 
 def test_all_outlets_are_crawled_and_the_failing_one_is_reported(tmp_path: Path, sink: MailSink) -> None:
@@ -51,11 +51,13 @@ def test_a_second_pass_fetches_no_story_and_mails_nothing_again(tmp_path: Path, 
         assert mails
         published = [story for story in bundled_stories() if story.outlet in newsroom.outlets]
         recent = [story for story in published if "archive-how" not in story.slug]
-        assert newsroom.story_requests() == len(recent), "each once, except one whose URL shows that it is too old"
+        assert newsroom.count_story_requests() == len(recent), (
+            "each once, except one whose URL shows that it is too old"
+        )
 
-        newsroom.clear_requests()
+        newsroom.forget_requests()
         monitor("crawl", "--all")
-        assert newsroom.story_requests() == 0
+        assert newsroom.count_story_requests() == 0
         assert newsroom["meridian"].site.count("/rss.xml", status=304) == 1
         assert len(sink.received) == mails
         assert monitor.stories() == stories
@@ -65,17 +67,17 @@ def test_an_outlet_that_is_not_due_is_not_polled(tmp_path: Path, sink: MailSink)
     with Newsroom(HEALTHY[:1]) as newsroom:
         monitor = Monitor(tmp_path, settings(newsroom, sink.url))
         monitor("crawl")
-        newsroom.clear_requests()
+        newsroom.forget_requests()
         monitor("crawl")
-        assert newsroom.requests == 0
+        assert newsroom.request_count == 0
 
 
 def test_crawl_polls_only_the_named_outlets(tmp_path: Path, sink: MailSink) -> None:
     with Newsroom(HEALTHY) as newsroom:
         monitor = Monitor(tmp_path, settings(newsroom, sink.url))
         monitor("crawl", "--outlet", newsroom["harbour"].profile.name)
-        assert newsroom["harbour"].site.asked
-        assert newsroom["meridian"].site.asked == []
+        assert newsroom["harbour"].site.recorded_requests
+        assert newsroom["meridian"].site.recorded_requests == []
         assert "no outlet" in monitor("crawl", "--outlet", "Nowhere Times", status=2).err.lower()
 
 
@@ -87,9 +89,9 @@ def test_keep_decides_whether_stories_without_a_match_are_stored(
         monitor = Monitor(tmp_path, settings(newsroom, sink.url, keep=keep))
         monitor("crawl")
         assert len(monitor.stories()) == count
-        newsroom.clear_requests()
+        newsroom.forget_requests()
         monitor("crawl", "--all")
-        assert newsroom.story_requests() == 0, "a story that was not stored is not fetched again either"
+        assert newsroom.count_story_requests() == 0, "a story that was not stored is not fetched again either"
 
 
 def test_a_correction_is_a_new_version_and_only_additions_are_mailed(tmp_path: Path, sink: MailSink) -> None:
@@ -99,8 +101,10 @@ def test_a_correction_is_a_new_version_and_only_additions_are_mailed(tmp_path: P
         assert len(sink.received) == 1
         outlet = newsroom["meridian"]
         first, second = (demo_story("meridian", n, word=w) for n, w in ((1, ""), (2, "Sberbank")))
-        outlet.correct(first.slug, paragraphs=(*first.paragraphs, "The lender named in the papers is Sberbank."))
-        outlet.correct(second.slug, paragraphs=(*second.paragraphs, "A spokesman for the town declined to comment."))
+        outlet.correct_story(first.slug, paragraphs=(*first.paragraphs, "The lender named in the papers is Sberbank."))
+        outlet.correct_story(
+            second.slug, paragraphs=(*second.paragraphs, "A spokesman for the town declined to comment.")
+        )
 
         monitor("crawl", "--all", clock_ahead=timedelta(hours=2))
         assert monitor.story(first.title)["version"] == 2
@@ -114,11 +118,11 @@ def test_a_failed_page_is_fetched_again_later(tmp_path: Path, sink: MailSink) ->
 
     with Newsroom(HEALTHY[:1], [model_story()]) as newsroom:
         outlet = newsroom["meridian"]
-        outlet.site.fault(outlet.path(model_story()), Fault(status=503))
+        outlet.site.fault(outlet.story_path(model_story()), Fault(status=503))
         monitor = Monitor(tmp_path, settings(newsroom, sink.url))
         monitor("crawl", status=None)
         assert monitor.stories() == []
-        outlet.site.mend()
+        outlet.site.clear_fault()
         monitor("crawl", "--all", clock_ahead=timedelta(minutes=10))
         assert len(monitor.stories()) == 1
         assert len(sink.received) == 2, "mailed although late"

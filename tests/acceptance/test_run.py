@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.demo.newsroom import PROFILES, Newsroom
+from monitor.demo.newsroom import OUTLET_PROFILES, Newsroom
 
 from .harness import Monitor, demo_story, end_group, settings, wait_for
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 def test_run_mails_a_later_story_and_a_signal_ends_it_cleanly(
     stop: signal.Signals, tmp_path: Path, sink: MailSink
 ) -> None:
-    with Newsroom(PROFILES[:1], [demo_story("meridian", 1)]) as newsroom:
+    with Newsroom(OUTLET_PROFILES[:1], [demo_story("meridian", 1)]) as newsroom:
         outlet = newsroom["meridian"]
         values = settings(newsroom, sink.url)
         values["outlets"][0]["every"] = "2s"
         monitor = Monitor(tmp_path, values)
         process = monitor.start("run")
         try:
-            wait_for(lambda: outlet.page_requests(demo_story("meridian", 1)))
+            wait_for(lambda: outlet.count_page_requests(demo_story("meridian", 1)))
             late = demo_story("meridian", 2, word="Sberbank")
             outlet.publish(late)
             wait_for(lambda: sink.received)
@@ -46,13 +46,13 @@ def test_run_mails_a_later_story_and_a_signal_ends_it_cleanly(
 def test_two_processes_store_and_mail_each_story_once(tmp_path: Path, sink: MailSink) -> None:
     from dataclasses import replace
 
-    profiles = [replace(PROFILES[0], key=f"outlet{n}", name=f"Outlet {n}") for n in range(6)]
+    profiles = [replace(OUTLET_PROFILES[0], key=f"outlet{n}", name=f"Outlet {n}") for n in range(6)]
     stories = [demo_story(p.key, number, word="Sberbank") for p in profiles for number in range(5)]
     with Newsroom(profiles, stories) as newsroom:
         monitor = Monitor(tmp_path, settings(newsroom, sink.url))
         processes = [monitor.start("run") for _ in range(2)]
         try:
-            wait_for(lambda: newsroom.story_requests() >= len(stories))
+            wait_for(lambda: newsroom.count_story_requests() >= len(stories))
             wait_for(lambda: all(any(s.title in mail.text for mail in sink.received) for s in stories))
             for process in processes:
                 process.send_signal(signal.SIGTERM)
@@ -60,6 +60,6 @@ def test_two_processes_store_and_mail_each_story_once(tmp_path: Path, sink: Mail
         finally:
             for process in processes:
                 end_group(process)
-        assert newsroom.story_requests() == len(stories)
+        assert newsroom.count_story_requests() == len(stories)
         assert len(monitor.stories()) == len(stories)
         assert all(sum(mail.text.count(story.title) for mail in sink.received) == 1 for story in stories)

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.cli import main
-from monitor.cli.app import COMMANDS
-from monitor.cli.context import Context
-from monitor.cli.crawl import _other_pages, _print_summary
+from monitor.cli.app import MODULE_AND_HELP_BY_COMMAND
+from monitor.cli.context import CommandContext
+from monitor.cli.crawl import _other_counts, _print_summary
 from monitor.cli.deliver import print_delivery
 from monitor.crawl.report import CrawlReport, PollReport
 from monitor.models import (
@@ -440,8 +440,8 @@ def test_init_fails_when_the_directory_is_a_file(home: Path, command: Callable[.
 
 def test_crawl_counts_unwanted_candidates_with_their_reasons() -> None:
     poll = PollReport(outlet="A", listed=20, dropped=Counter(excluded=19, old=1))
-    assert list(_other_pages(poll)) == ["20 not wanted: 19 excluded, 1 old"]
-    assert list(_other_pages(replace(poll, candidates=3))) == []
+    assert list(_other_counts(poll)) == ["20 not wanted: 19 excluded, 1 old"]
+    assert list(_other_counts(replace(poll, candidates=3))) == []
 
 
 def test_crawl_shows_unchanged_sources_as_unchanged_not_as_empty(capfd: pytest.CaptureFixture[str]) -> None:
@@ -449,7 +449,7 @@ def test_crawl_shows_unchanged_sources_as_unchanged_not_as_empty(capfd: pytest.C
         PollReport(outlet="A", sources=2, unchanged_sources=2),
         PollReport(outlet="B", sources=2, unchanged_sources=1),
     ]
-    assert _print_summary(Context(), CrawlReport(polls=polls)) == 0
+    assert _print_summary(CommandContext(), CrawlReport(polls=polls)) == 0
     lines = [line.split() for line in capfd.readouterr().out.splitlines()]
     assert lines[1:3] == [["A", "unchanged", "0", "0", "0"], ["B", "0", "0", "0", "0"]]
 
@@ -457,16 +457,16 @@ def test_crawl_shows_unchanged_sources_as_unchanged_not_as_empty(capfd: pytest.C
 def test_an_interrupted_crawl_names_unpolled_outlets_and_exits_130(capfd: pytest.CaptureFixture[str]) -> None:
     """The exit status is 128 plus the signal's number."""
     report = CrawlReport(unpolled=("A", "B", "C"), stop_signal=2)
-    assert _print_summary(Context(), report) == 130
+    assert _print_summary(CommandContext(), report) == 130
     captured = capfd.readouterr()
     assert captured.err == "interrupted: 3 outlets were not polled; the next crawl takes them\n"
     assert "not due" not in captured.out
 
 
 def test_deliver_counts_one_mail_in_the_singular(capfd: pytest.CaptureFixture[str]) -> None:
-    print_delivery(Context(), DeliveryReport(mails=1, notifications=1), [])
-    print_delivery(Context(), DeliveryReport(mails=1, notifications=2), [])
-    print_delivery(Context(), DeliveryReport(mails=2, notifications=2), [])
+    print_delivery(CommandContext(), DeliveryReport(mails=1, notifications=1), [])
+    print_delivery(CommandContext(), DeliveryReport(mails=1, notifications=2), [])
+    print_delivery(CommandContext(), DeliveryReport(mails=2, notifications=2), [])
     assert capfd.readouterr().out.splitlines() == [
         "Mail: 1 mail sent, 1 story in it.",
         "Mail: 1 mail sent, 2 stories in it.",
@@ -650,7 +650,7 @@ def test_config_is_taken_from_either_side_of_the_command_or_environment(
     assert list(other.iterdir()) == [], "the store is in the configuration's directory"
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, "alerts list", "alerts test", "alerts snooze"])
+@pytest.mark.parametrize("name", [*MODULE_AND_HELP_BY_COMMAND, "alerts list", "alerts test", "alerts snooze"])
 def test_every_command_has_help(name: str, command: Callable[..., Run]) -> None:
     run = command(*name.split(), "--help")
     assert run.status == 0
@@ -660,7 +660,7 @@ def test_every_command_has_help(name: str, command: Callable[..., Run]) -> None:
 
 def test_help_names_every_command_in_the_order_of_use(command: Callable[..., Run]) -> None:
     out = command("--help").out
-    offsets = [out.index(f"\n  {name} ") for name in COMMANDS]
+    offsets = [out.index(f"\n  {name} ") for name in MODULE_AND_HELP_BY_COMMAND]
     assert offsets == sorted(offsets)
 
 
@@ -733,19 +733,19 @@ def test_light_commands_import_nothing_heavy(words: str, home: Path) -> None:
 
 
 def test_history_marks_changed_words() -> None:
-    from monitor.cli.history import changed_paragraphs, marked_changes
+    from monitor.cli.history import changed_paragraph_pairs, text_with_marked_changes
 
     before = "The first paragraph.\n\nThe bank had 3 models in May.\n\nThe end."
     after = "The first paragraph.\n\nThe bank had 4 models in May.\n\nIt is new.\n\nThe end."
-    pairs = changed_paragraphs(before, after)
-    assert [marked_changes(*pair, colour=False).plain for pair in pairs] == [
+    pairs = changed_paragraph_pairs(before, after)
+    assert [text_with_marked_changes(*pair, colour=False).plain for pair in pairs] == [
         "The bank had [-3-]{+4+} models in May.",
         "{+It is new.+}",
     ]
 
 
 def test_history_prints_no_control_characters_of_a_page(home: Path, command: Callable[..., Run]) -> None:
-    from monitor.cli.history import marked_changes
+    from monitor.cli.history import text_with_marked_changes
 
     data = {"url": "https://a.example/x", "title": "Sberbank\x1b]0;owned\x07 \x1b[2J", "text": "words"}
     (home / "s.jsonl").write_text(json.dumps(data), encoding="utf-8")
@@ -753,7 +753,7 @@ def test_history_prints_no_control_characters_of_a_page(home: Path, command: Cal
     run = command("history", data["url"])
     assert "\x1b" not in run.out
     assert run.out.startswith("Sberbank")
-    assert "\x1b" not in marked_changes("a \x1b[2J", "b \x1b[31m", colour=False).plain
+    assert "\x1b" not in text_with_marked_changes("a \x1b[2J", "b \x1b[31m", colour=False).plain
 
 
 def test_explain_names_the_failing_clause_and_shows_matching_words(home: Path, command: Callable[..., Run]) -> None:
@@ -816,7 +816,7 @@ def test_import_unpacks_gzip_and_shows_twenty_refused_lines(home: Path, command:
     assert run.err.endswith("s.jsonl.gz: and 30 lines more\n")
 
 
-def test_import_checks_all_files_before_reading_the_first(home: Path, command: Callable[..., Run]) -> None:
+def test_import_checks_all_files_before_it_imports_one(home: Path, command: Callable[..., Run]) -> None:
     (home / "other.yaml").write_text(f'store: {{url: "sqlite:other.db"}}\n{CONFIG}', encoding="utf-8")
     (home / "s.jsonl").write_text(command("export").out, encoding="utf-8")
     (home / "a.json").write_text("[\n" + '{"title": "x"},\n' * 50, encoding="utf-8")

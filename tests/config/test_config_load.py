@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from monitor.cli.app import main
 from monitor.config import Config, load
-from monitor.config.document import DocumentError, parse_document
-from monitor.config.types import duration
+from monitor.config.document import YamlError, parse_yaml
+from monitor.config.types import to_timedelta
 from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -292,8 +292,8 @@ def test_yaml_aliases_are_expanded(write: Callable[[str], Path]) -> None:
 def test_an_alias_bomb_is_refused_at_once() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
-    with pytest.raises(DocumentError) as caught:
-        parse_document("\n".join(lines).encode())
+    with pytest.raises(YamlError) as caught:
+        parse_yaml("\n".join(lines).encode())
     assert "aliases make more than" in caught.value.faults[0].message
 
 
@@ -318,8 +318,8 @@ def test_a_file_too_large_or_missing_is_refused(tmp_path: Path, write: Callable[
 @given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
 def test_arbitrary_bytes_raise_no_other_error_than_document_error(raw: bytes) -> None:
     try:
-        parse_document(raw)
-    except DocumentError as error:
+        parse_yaml(raw)
+    except YamlError as error:
         assert error.faults  # noqa: PT017  either outcome is right
 
 
@@ -457,13 +457,13 @@ def test_an_unencoded_password_in_a_url_is_refused_and_not_shown(
     ("text", "seconds"), [("15m", 900), ("1h30m", 5400), ("7d", 604800), ("250ms", 0.25), ("3", 3), ("1.5h", 5400)]
 )
 def test_a_duration_is_a_number_with_a_unit_or_several(text: str, seconds: float) -> None:
-    assert duration(text) == timedelta(seconds=seconds)
+    assert to_timedelta(text) == timedelta(seconds=seconds)
 
 
 @given(st.text(max_size=20))
 def test_arbitrary_text_is_a_duration_or_refused_with_a_hint(text: str) -> None:
     try:
-        assert isinstance(duration(text), timedelta)
+        assert isinstance(to_timedelta(text), timedelta)
     except ValueError as error:
         assert "write" in str(error) or "longer" in str(error)  # noqa: PT017  either outcome is right
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 from monitor.config import Config, Outlet
-from monitor.config.warnings import too_frequent_polls
+from monitor.config.warnings import too_frequent_poll_warnings
 
 
 def test_an_outlet_polled_more_often_than_once_a_minute_is_named() -> None:
     every = {"hasty": timedelta(seconds=1), "calm": timedelta(minutes=1), "own": None}
     config = Config(outlets=tuple(Outlet(name=n, url="https://a.example/", every=every[n]) for n in every))
-    (line,) = too_frequent_polls(config)
+    (line,) = too_frequent_poll_warnings(config)
     assert line.startswith("outlets.hasty: every: 1s polls it more often than once a minute")

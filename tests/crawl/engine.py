@@ -15,6 +15,7 @@ from scrapy.crawler import AsyncCrawlerRunner
 from scrapy.settings import Settings
 from scrapy.utils.reactor import install_reactor
 
+from monitor import retry_policy
 from monitor.config.schema import Config, CrawlSettings, Outlet
 from monitor.crawl.one_off import OneOffSpider
 from monitor.crawl.scheduler import OutletScheduler
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from monitor.crawl.fetch import Fetcher
     from monitor.crawl.report import CrawlReport
     from monitor.errors import FetchError
+    from monitor.failures import FailureKind
     from monitor.models import Page
 
 FAST_SETTINGS = CrawlSettings(delay=timedelta(0), timeout=timedelta(seconds=2), user_agent="media-monitor/test")
@@ -94,25 +96,31 @@ class FakeIngest:
     unchanged: list[str] = field(default_factory=list)
     disposition: Disposition = Disposition.STORED
     kind: str = ""
+    extraction_failure: FailureKind | None = None
     seconds_per_page: float = 0.0
 
     async def page(self, outlet: Outlet, entry: FrontierEntry, page: Page, boilerplate: object) -> Outcome:
         await asyncio.sleep(self.seconds_per_page)
         self.pages.append(page)
-        settled = replace(entry, next_at=None, story=entry.id, etag=page.etag, last_modified=page.last_modified)
-        self.store.state.entries[entry.id] = settled
-        return Outcome(disposition=self.disposition, kind=self.kind)
+        if self.extraction_failure is not None:
+            outcome = Outcome(disposition=Disposition.FAILED, kind=self.extraction_failure.label)
+            return self._settle(retry_policy.after_failure(entry, self.extraction_failure, now=now()), outcome)
+        stored = replace(entry, story=entry.id, etag=page.etag, last_modified=page.last_modified)
+        return self._settle(retry_policy.finished(stored), Outcome(disposition=self.disposition, kind=self.kind))
 
     async def not_modified(self, entry: FrontierEntry) -> Outcome:
         self.unchanged.append(entry.candidate.url)
-        self.store.state.entries[entry.id] = replace(entry, next_at=None)
-        return Outcome(disposition=Disposition.UNCHANGED)
+        return self._settle(retry_policy.finished(entry), Outcome(disposition=Disposition.UNCHANGED))
 
     async def failed(self, entry: FrontierEntry, error: FetchError) -> Outcome:
         self.failures[entry.candidate.url] = error
-        retry_at = None if error.permanent else now() + timedelta(minutes=5)
-        self.store.state.entries[entry.id] = replace(entry, next_at=retry_at, attempts=entry.attempts + 1)
-        return Outcome(disposition=Disposition.FAILED, kind=error.kind, detail=error.message)
+        retry_after = timedelta(seconds=error.retry_after or 0)
+        failed = retry_policy.after_failure(entry, error.kind, now=now(), retry_after=retry_after)
+        return self._settle(failed, Outcome(disposition=Disposition.FAILED, kind=error.label, detail=error.message))
+
+    def _settle(self, entry: FrontierEntry, outcome: Outcome) -> Outcome:
+        self.store.state.frontier_entries[entry.id] = entry
+        return replace(outcome, next_at=entry.next_at)
 
 
 class FakeService:
@@ -120,7 +128,7 @@ class FakeService:
 
     def __init__(self, *outlets: Outlet, crawl: CrawlSettings = FAST_SETTINGS) -> None:
         self.config = Config(crawl=crawl, outlets=outlets)
-        self.store_away = False
+        self.is_store_unavailable = False
         self.store = MemoryStore()
         self.ingest = FakeIngest(self.store)
         self.extractor = SimpleNamespace(start=lambda: None)

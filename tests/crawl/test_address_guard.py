@@ -10,7 +10,7 @@ from twisted.internet.address import IPv4Address
 
 from monitor.config.schema import Outlet
 from monitor.demo.web import Site
-from monitor.egress.address_guard import is_public, trusted_hosts
+from monitor.egress.address_guard import is_public_address, trusted_hosts
 from monitor.errors import FetchError
 
 from .engine import FAST_SETTINGS, Engine
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
 def test_public_addresses_are_public(address: str) -> None:
-    assert is_public(address)
+    assert is_public_address(address)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_public_addresses_are_public(address: str) -> None:
     ],
 )  # fmt: skip
 def test_other_addresses_are_not_public(address: str) -> None:
-    assert not is_public(address)
+    assert not is_public_address(address)
 
 
 def test_the_configured_hosts_are_trusted() -> None:
@@ -84,14 +84,14 @@ def test_a_redirect_to_a_private_address_is_refused(
 ) -> None:
     url = site.put("/a", status=302, headers=(("Location", target.format(port=port_of(private_site))),))
     error = fetch_error(engine, url)
-    assert (error.kind, error.permanent) == ("private-address", True)
+    assert (error.label, error.kind.permanent) == ("private-address", True)
     assert private_site.count() == 0
 
 
 @pytest.mark.parametrize("target", PRIVATE_URLS)
 def test_a_link_to_a_private_address_is_refused(engine: Engine, private_site: Site, target: str) -> None:
     error = fetch_error(engine, target.format(port=port_of(private_site)), outlet_url="https://news.example/")
-    assert (error.kind, error.permanent) == ("private-address", True)
+    assert (error.label, error.kind.permanent) == ("private-address", True)
     assert private_site.count() == 0
 
 
@@ -135,7 +135,7 @@ def test_a_name_with_a_private_address_is_refused(engine: Engine, private_site: 
     error = fetch_error(
         engine, f"http://evil.example:{port_of(private_site)}/secret", outlet_url="https://news.example/"
     )
-    assert error.kind in {"private-address", "robots-unreachable"}
+    assert error.label in {"private-address", "robots-unreachable"}
     assert "not a public address" in error.message
     assert private_site.count() == 0
 
@@ -163,7 +163,7 @@ def test_outlets_do_not_share_connections_to_private_addresses(engine: Engine, p
         await fetcher.page(trusting, url)
         with pytest.raises(FetchError) as caught:
             await fetcher.page(public, url)
-        return str(caught.value.kind)
+        return caught.value.label
 
     assert engine.with_fetcher(work) == "private-address"
     assert private_site.count("/secret") == 1
@@ -171,18 +171,18 @@ def test_outlets_do_not_share_connections_to_private_addresses(engine: Engine, p
 
 def test_another_port_of_a_configured_host_is_refused(engine: Engine, site: Site, private_site: Site) -> None:
     url = site.put("/a", status=302, headers=(("Location", f"http://127.0.0.1:{port_of(private_site)}/secret"),))
-    assert fetch_error(engine, url).kind == "private-address"
+    assert fetch_error(engine, url).label == "private-address"
 
 
 def test_a_meta_refresh_to_a_private_address_is_refused(engine: Engine, site: Site, private_site: Site) -> None:
     body = f'<html><head><meta http-equiv="refresh" content="0; url={private_site.url}secret"></head></html>'
-    assert fetch_error(engine, site.put("/a", body.encode())).kind == "private-address"
+    assert fetch_error(engine, site.put("/a", body.encode())).label == "private-address"
     assert private_site.count() == 0
 
 
 def test_a_robots_txt_redirect_to_a_private_address_is_refused(engine: Engine, site: Site, private_site: Site) -> None:
     site.put("/robots.txt", status=302, headers=(("Location", f"{private_site.url}secret"),))
-    assert fetch_error(engine, site.put("/a", b"<p>a")).kind == "robots-unreachable"
+    assert fetch_error(engine, site.put("/a", b"<p>a")).label == "robots-unreachable"
     assert private_site.count() == 0
 
 

@@ -57,7 +57,7 @@ def test_an_unchanged_page_is_none(engine: Engine, site: Site) -> None:
 
 
 def test_a_304_to_an_unconditional_request_is_a_failure(engine: Engine, site: Site) -> None:
-    assert fetch_error(engine, site.put("/a", status=304)).kind == "http-304"
+    assert fetch_error(engine, site.put("/a", status=304)).label == "http-304"
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_the_status_decides_whether_a_failure_is_permanent(
     engine: Engine, site: Site, status: int, permanent: bool
 ) -> None:
     error = fetch_error(engine, site.put("/a", b"<p>no", status=status))
-    assert (error.kind, error.permanent) == (f"http-{status}", permanent)
+    assert (error.label, error.kind.permanent) == (f"http-{status}", permanent)
 
 
 def test_a_failure_has_the_retry_after_of_the_response(engine: Engine, site: Site) -> None:
@@ -77,27 +77,27 @@ def test_a_failure_has_the_retry_after_of_the_response(engine: Engine, site: Sit
 
 def test_a_slow_response_ends_at_the_time_limit(engine: Engine, site: Site) -> None:
     url = site.put("/a", b"x" * 1000)
-    site.fault("/a", Fault(drip=0.05))
+    site.fault("/a", Fault(seconds_per_byte=0.05))
     started_at = time.monotonic()
-    assert fetch_error(engine, url).kind == "timeout"
+    assert fetch_error(engine, url).label == "timeout"
     assert time.monotonic() - started_at < 10
 
 
 def test_a_server_that_never_responds_ends_at_the_time_limit(engine: Engine, site: Site) -> None:
     url = site.put("/a", b"x")
     site.fault("/a", Fault(hang=True))
-    assert fetch_error(engine, url).kind == "timeout"
+    assert fetch_error(engine, url).label == "timeout"
 
 
 def test_a_dropped_connection_is_a_connection_failure(engine: Engine, site: Site) -> None:
     url = site.put("/a", b"x" * 1000)
     site.fault("/a", Fault(drop=True))
-    assert fetch_error(engine, url).kind == "connection"
+    assert fetch_error(engine, url).label == "connection"
 
 
 def test_a_refused_connection_is_a_connection_failure(engine: Engine, site: Site) -> None:
     error = fetch_error(engine, "http://127.0.0.1:1/a")
-    assert error.kind in {"connection", "robots-unreachable"}
+    assert error.label in {"connection", "robots-unreachable"}
 
 
 def small_pages(**changes: Any) -> CrawlSettings:
@@ -107,7 +107,7 @@ def small_pages(**changes: Any) -> CrawlSettings:
 
 def test_a_page_larger_than_the_limit_is_not_read(engine: Engine, site: Site) -> None:
     error = fetch_error(engine, site.put("/a", b"x" * 200_000), settings=small_pages())
-    assert (error.kind, error.permanent) == ("too-large", True)
+    assert (error.label, error.kind.permanent) == ("too-large", True)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
@@ -115,22 +115,22 @@ def test_a_compression_bomb_is_not_unpacked(engine: Engine, site: Site, encoding
     zeros = bytes(50_000_000)
     packed = gzip.compress(zeros) if encoding == "gzip" else zlib.compress(zeros)
     url = site.put("/a", packed, headers=(("Content-Encoding", encoding),))
-    assert fetch_error(engine, url, settings=small_pages()).kind == "too-large"
+    assert fetch_error(engine, url, settings=small_pages()).label == "too-large"
 
 
 def test_a_body_that_is_not_gzip_is_broken(engine: Engine, site: Site) -> None:
     url = site.put("/a", b"not gzip at all", headers=(("Content-Encoding", "gzip"),))
-    assert fetch_error(engine, url).kind == "broken"
+    assert fetch_error(engine, url).label == "broken"
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd"])
 def test_a_body_that_is_not_in_its_content_encoding_is_broken(engine: Engine, site: Site, encoding: str) -> None:
     url = site.put("/a", b"<p>plain", headers=(("Content-Encoding", encoding),))
-    assert fetch_error(engine, url).kind == "broken"
+    assert fetch_error(engine, url).label == "broken"
 
 
 def test_a_charset_that_is_not_a_text_encoding_is_broken(engine: Engine, site: Site) -> None:
-    assert fetch_error(engine, site.put("/a", b"<p>plain", "text/html; charset=hex")).kind == "broken"
+    assert fetch_error(engine, site.put("/a", b"<p>plain", "text/html; charset=hex")).label == "broken"
 
 
 def test_a_redirect_is_followed(engine: Engine, site: Site) -> None:
@@ -142,7 +142,7 @@ def test_a_redirect_is_followed(engine: Engine, site: Site) -> None:
 def test_a_redirect_loop_ends(engine: Engine, site: Site) -> None:
     site.put("/b", status=302, headers=(("Location", "/a"),))
     error = fetch_error(engine, site.put("/a", status=302, headers=(("Location", "/b"),)))
-    assert (error.kind, error.permanent) == ("redirects", True)
+    assert (error.label, error.kind.permanent) == ("redirects", True)
 
 
 def test_a_video_is_not_downloaded(engine: Engine, site: Site) -> None:
@@ -155,8 +155,8 @@ def test_a_video_is_not_downloaded(engine: Engine, site: Site) -> None:
 )
 def test_only_http_and_https_are_fetched(engine: Engine, url: str) -> None:
     error = fetch_error(engine, url, outlet_url="http://127.0.0.1/")
-    assert error.permanent
-    assert error.kind in {"private-address", "address"}
+    assert error.kind.permanent
+    assert error.label in {"private-address", "address"}
 
 
 # ---- robots.txt
@@ -165,7 +165,7 @@ def test_only_http_and_https_are_fetched(engine: Engine, url: str) -> None:
 def test_robots_txt_is_obeyed(engine: Engine, site: Site) -> None:
     site.put("/robots.txt", b"User-agent: *\nDisallow: /private\n", "text/plain")
     site.put("/private/a", b"<p>a")
-    assert fetch_error(engine, f"{site.url}private/a").kind == "robots"
+    assert fetch_error(engine, f"{site.url}private/a").label == "robots"
     assert site.count("/private/a") == 0
 
 
@@ -173,7 +173,7 @@ def test_a_robots_txt_with_thousands_of_rules_is_obeyed(engine: Engine, site: Si
     rules = "".join(f"Disallow: /*a{number}*b\n" for number in range(20_000))
     site.put("/robots.txt", f"User-agent: *\nDisallow: /private\n{rules}".encode(), "text/plain")
     site.put("/private/a", b"<p>a")
-    assert fetch_error(engine, f"{site.url}private/a").kind == "robots"
+    assert fetch_error(engine, f"{site.url}private/a").label == "robots"
     assert fetch(engine, site.put("/a", b"<p>a")).status == 200
 
 
@@ -185,7 +185,7 @@ def test_robots_rules_for_the_user_agent_override_the_general_ones(engine: Engin
 def test_an_unreachable_robots_txt_disallows_for_now(engine: Engine, site: Site) -> None:
     site.put("/robots.txt", status=500)
     error = fetch_error(engine, site.put("/a", b"<p>a"))
-    assert (error.kind, error.permanent, site.count("/a")) == ("robots-unreachable", False, 0)
+    assert (error.label, error.kind.permanent, site.count("/a")) == ("robots-unreachable", False, 0)
 
 
 def test_a_missing_robots_txt_allows_all(engine: Engine, site: Site) -> None:
@@ -203,7 +203,7 @@ def test_obey_robots_false_does_not_request_robots_txt(engine: Engine, site: Sit
 def test_robots_txt_applies_to_redirect_targets(engine: Engine, site: Site) -> None:
     site.put("/robots.txt", b"User-agent: *\nDisallow: /b\n", "text/plain")
     site.put("/b", b"<p>b")
-    assert fetch_error(engine, site.put("/a", status=302, headers=(("Location", "/b"),))).kind == "robots"
+    assert fetch_error(engine, site.put("/a", status=302, headers=(("Location", "/b"),))).label == "robots"
     assert site.count("/b") == 0
 
 
@@ -233,14 +233,14 @@ def test_a_redirect_loop_counts_as_no_robots_txt(engine: Engine, site: Site) -> 
 def test_a_robots_txt_may_be_larger_than_a_page(engine: Engine, site: Site) -> None:
     site.put("/robots.txt", b"User-agent: *\nDisallow: /b\n" + b"# x\n" * 50_000, "text/plain")
     assert fetch(engine, site.put("/a", b"<p>a"), settings=small_pages()).status == 200
-    assert fetch_error(engine, f"{site.url}b", settings=small_pages()).kind == "robots"
+    assert fetch_error(engine, f"{site.url}b", settings=small_pages()).label == "robots"
 
 
 # ---- delays
 
 
 def request_times(site: Site, prefix: str) -> list[float]:
-    return [request.at for request in site.asked if request.path.startswith(prefix)]
+    return [request.at for request in site.recorded_requests if request.path.startswith(prefix)]
 
 
 def fetch_pages(engine: Engine, site: Site, number: int, settings: CrawlSettings) -> list[float]:
@@ -315,7 +315,10 @@ def test_a_robots_txt_request_does_not_shorten_the_delay(engine: Engine, site: S
         await asyncio.gather(*waiting, fetcher.robots_sitemaps(outlet))
 
     engine.with_fetcher(work, settings)
-    assert all(second - first > 0.25 for first, second in pairwise(sorted(request.at for request in site.asked)[1:]))
+    assert all(
+        second - first > 0.25
+        for first, second in pairwise(sorted(request.at for request in site.recorded_requests)[1:])
+    )
 
 
 def test_a_host_with_a_retry_after_gets_no_request(engine: Engine, site: Site) -> None:
@@ -328,7 +331,7 @@ def test_a_host_with_a_retry_after_gets_no_request(engine: Engine, site: Site) -
             try:
                 await fetcher.page(outlet, address)
             except FetchError as error:
-                kinds.append(error.kind)
+                kinds.append(error.label)
         return kinds
 
     assert engine.with_fetcher(work) == ["http-429", "resting"]

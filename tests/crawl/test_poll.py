@@ -14,12 +14,13 @@ import pytest
 from monitor.config.schema import Outlet
 from monitor.crawl import sources
 from monitor.crawl.lease import LEASE_TERM, Lease
-from monitor.crawl.poll import PollContext, poll
+from monitor.crawl.poll import Poll, PollContext
 from monitor.crawl.scheduler import OutletScheduler
 from monitor.demo.web import Fault, Site
 from monitor.discovery import feed
 from monitor.discovery.filter_candidates import filter_candidates
 from monitor.errors import FetchError, StoreUnavailable
+from monitor.failures import FailureKind
 from monitor.models import Candidate, Disposition, now
 
 from .engine import FAST_SETTINGS, Engine, FakeService
@@ -91,7 +92,7 @@ def test_a_304_after_a_failure_is_no_recovery(engine: Engine, site: Site) -> Non
     assert service.store.state.outlets["x"].failures > 0.5
     engine.crawl(service, ignore_schedule=True)
     assert service.store.state.outlets["x"].failures == 0
-    assert site.asked[-1].status == 200
+    assert site.recorded_requests[-1].status == 200
 
 
 def test_an_outlet_that_is_not_due_is_not_polled(engine: Engine, site: Site) -> None:
@@ -184,6 +185,44 @@ def test_the_next_poll_is_due_with_the_next_retry(engine: Engine, site: Site) ->
     assert service.store.state.outlets["x"].next_poll_at < now() + timedelta(minutes=6)
 
 
+def next_poll_in(service: FakeService) -> timedelta:
+    """Returns the time from now to the next poll."""
+    return service.store.state.outlets["x"].next_poll_at - now()
+
+
+def test_the_next_poll_is_due_with_the_retry_of_an_extraction(engine: Engine, site: Site) -> None:
+    site.put("/rss", rss(put_stories(site, 1)), "application/rss+xml")
+    service = FakeService(outlet(site))
+    service.ingest.extraction_failure = FailureKind.EXTRACTION_TIMEOUT
+    report = engine.crawl(service).polls[0]
+    assert report.outcomes == {(Disposition.FAILED, "timeout"): 1}
+    assert next_poll_in(service) < timedelta(minutes=6)
+
+
+def test_a_retry_after_of_a_failing_page_is_waited_for(engine: Engine, site: Site) -> None:
+    site.fault("/2026/story-with-number-0", Fault(status=500, headers=(("Retry-After", "1200"),)))
+    site.put("/rss", rss(put_stories(site, 1)), "application/rss+xml")
+    service = FakeService(outlet(site, every=timedelta(minutes=30)))
+    engine.crawl(service)
+    (entry,) = service.store.state.frontier_entries.values()
+    assert entry.next_at is not None
+    assert entry.next_at > now() + timedelta(minutes=19)
+    assert next_poll_in(service) > timedelta(minutes=6), "no poll before it for that page"
+
+
+def test_a_failed_recheck_does_not_hasten_the_next_poll(engine: Engine, site: Site) -> None:
+    site.put("/rss", rss(put_stories(site, 1)), "application/rss+xml")
+    service = FakeService(outlet(site))
+    engine.crawl(service)
+    (entry,) = service.store.state.frontier_entries.values()
+    service.store.state.frontier_entries[entry.id] = replace(entry, next_at=now())
+    site.fault("/2026/story-with-number-0", Fault(status=500))
+    report = engine.crawl(service, ignore_schedule=True).polls[0]
+    assert report.outcomes == {(Disposition.FAILED, "http-500"): 1}
+    assert service.store.state.frontier_entries[entry.id].next_at > now() + timedelta(minutes=50)
+    assert next_poll_in(service) > timedelta(minutes=6)
+
+
 def test_a_host_that_is_down_gets_few_requests(engine: Engine, site: Site) -> None:
     site.put("/rss", rss(put_stories(site, 40)), "application/rss+xml")
     site.fault("*", Fault(drop=True))
@@ -193,7 +232,7 @@ def test_a_host_that_is_down_gets_few_requests(engine: Engine, site: Site) -> No
     report = engine.crawl(service).polls[0]
     assert 5 <= report.pages <= 12
     assert report.deferred_pages >= 28
-    assert sum(entry.attempts == 0 for entry in service.store.state.entries.values()) == report.deferred_pages
+    assert sum(entry.attempts == 0 for entry in service.store.state.frontier_entries.values()) == report.deferred_pages
 
 
 def test_a_retry_after_postpones_the_next_poll(engine: Engine, site: Site) -> None:
@@ -364,7 +403,7 @@ def test_discovered_sources_are_remembered(engine: Engine, site: Site) -> None:
     site.put("/the-feed", rss(put_stories(site, 3)), "application/rss+xml")
     service = FakeService(outlet(site, feeds=()))
     assert engine.crawl(service).polls[0].pages == 3
-    site.forget()
+    site.forget_requests()
     engine.crawl(service, ignore_schedule=True)
     assert site.count("/the-feed") == 1
     assert site.count("/") == 0
@@ -409,11 +448,11 @@ def test_a_page_with_a_404_is_retried_once(engine: Engine, site: Site) -> None:
     site.put("/rss", rss([f"{site.url}2026/not-there-yet"]), "application/rss+xml")
     service = FakeService(outlet(site))
     engine.crawl(service)
-    (entry,) = service.store.state.entries.values()
+    (entry,) = service.store.state.frontier_entries.values()
     assert entry.next_at is not None
-    service.store.state.entries[entry.id] = replace(entry, next_at=now())
+    service.store.state.frontier_entries[entry.id] = replace(entry, next_at=now())
     engine.crawl(service, ignore_schedule=True)
-    assert service.store.state.entries[entry.id].next_at is None
+    assert service.store.state.frontier_entries[entry.id].next_at is None
 
 
 def test_a_home_page_without_stories_is_named_in_the_health(engine: Engine, site: Site) -> None:
@@ -442,7 +481,7 @@ def test_a_store_that_becomes_unavailable_ends_the_crawl(engine: Engine, site: S
     service.ingest.page = raise_unavailable  # type: ignore[method-assign]  # a stub
     report = engine.crawl(service)
     assert report.errors == ["no response"]
-    assert all(entry.next_at for entry in service.store.state.entries.values())
+    assert all(entry.next_at for entry in service.store.state.frontier_entries.values())
     assert service.store.state.outlets["x"].holder is None
 
 
@@ -545,13 +584,13 @@ def test_cookies_last_for_a_poll(engine: Engine, site: Site) -> None:
     service = FakeService(outlet(site))
 
     def received_cookies() -> list[str | None]:
-        return [request.headers.get("cookie") for request in site.asked if request.path != "/robots.txt"]
+        return [request.headers.get("cookie") for request in site.recorded_requests if request.path != "/robots.txt"]
 
     async def two_polls(fetcher: Fetcher) -> None:
         for _ in range(2):
             (state,) = service.store.lease(["x"], holder="me", now=now(), term=LEASE_TERM, limit=1, due_only=False)
             context = poll_context(service, fetcher)
-            await poll(service.config.outlets[0], state, context)
+            await Poll(service.config.outlets[0], state, context).run()
 
     engine.with_fetcher(two_polls)
     assert received_cookies() == [None, "read=1", None]
@@ -568,11 +607,11 @@ def test_a_page_of_a_resting_host_counts_no_attempt(engine: Engine, site: Site) 
         service.store.enqueue([Candidate(url=f"{site.url}2026/story-with-number-0", outlet="x")], now=now())
         (state,) = service.store.lease(["x"], holder="me", now=now(), term=LEASE_TERM, limit=1)
         context = poll_context(service, fetcher)
-        return await poll(service.config.outlets[0], state, context)
+        return await Poll(service.config.outlets[0], state, context).run()
 
     report: PollReport = engine.with_fetcher(poll_resting_host)
     assert (report.pages, report.deferred_pages) == (0, 1)
-    assert [entry.attempts for entry in service.store.state.entries.values()] == [0]
+    assert [entry.attempts for entry in service.store.state.frontier_entries.values()] == [0]
     assert service.store.state.outlets["x"].next_poll_at > now() + timedelta(minutes=110)
 
 

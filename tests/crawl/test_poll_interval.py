@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.crawl.poll_interval import (
-    MAX_FAILING_INTERVAL,
     MAX_RETRY_AFTER,
     PollSummary,
     next_poll,
     parse_max_age,
     parse_retry_after,
 )
+from monitor.failures import FailureKind
+from monitor.retry_policy import MAX_FAILING_INTERVAL
 
 MINUTE = timedelta(minutes=1)
 
@@ -59,24 +60,29 @@ def test_the_next_poll_is_no_later_than_the_next_retry() -> None:
 
 def test_failures_add_up_by_weight_until_a_success() -> None:
     failures = 0.0
-    for kind, total in [("timeout", 0.25), ("connection", 0.75), ("http-404", 1.75), ("malformed", 2.75)]:
+    for kind, total in [
+        (FailureKind.TIMEOUT, 0.25),
+        (FailureKind.CONNECTION, 0.75),
+        (FailureKind.HTTP_404, 1.75),
+        (FailureKind.MALFORMED, 2.75),
+    ]:
         failures = next_poll(15 * MINUTE, failures, PollSummary(failure=kind), every=None).failures
         assert failures == total
     assert next_poll(15 * MINUTE, failures, PollSummary(candidates=1), every=None).failures == 0
 
 
 def test_failures_lengthen_the_pause_up_to_a_limit() -> None:
-    pauses = [pause(PollSummary(failure="http-404"), failures=number) for number in range(12)]
+    pauses = [pause(PollSummary(failure=FailureKind.HTTP_404), failures=number) for number in range(12)]
     assert pauses == sorted(pauses)
     assert pauses[-1] == MAX_FAILING_INTERVAL
 
 
 def test_every_limits_the_pause_of_a_failing_outlet() -> None:
-    assert pause(PollSummary(failure="http-404"), failures=50, every=20) == 20 * MINUTE
+    assert pause(PollSummary(failure=FailureKind.HTTP_404), failures=50, every=20) == 20 * MINUTE
 
 
 def test_retry_after_overrides_all_limits_up_to_a_day() -> None:
-    assert pause(PollSummary(failure="http-429", retry_after=120 * MINUTE), every=5) == 120 * MINUTE
+    assert pause(PollSummary(failure=FailureKind.HTTP_429, retry_after=120 * MINUTE), every=5) == 120 * MINUTE
     assert pause(PollSummary(retry_after=timedelta(days=30))) == MAX_RETRY_AFTER
 
 
@@ -84,7 +90,7 @@ poll_summaries = st.builds(
     PollSummary,
     candidates=st.integers(0, 500),
     new=st.integers(0, 500),
-    failure=st.sampled_from([None, "timeout", "http-404", "dns"]),
+    failure=st.none() | st.sampled_from(FailureKind),
     freshness_lifetime=st.timedeltas(timedelta(0), timedelta(days=9)),
     next_retry=st.none() | st.timedeltas(timedelta(0), timedelta(days=1)),
     unfinished=st.booleans(),

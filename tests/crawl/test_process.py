@@ -97,7 +97,7 @@ def workspace(tmp_path: Path, site: Site) -> Workspace:
 
 
 def fetched_stories(site: Site) -> int:
-    return sum(request.path.startswith("/2026/") for request in site.asked)
+    return sum(request.path.startswith("/2026/") for request in site.recorded_requests)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -120,9 +120,9 @@ def test_the_first_signal_ends_a_pass_cleanly(workspace: Workspace, site: Site, 
 
 @pytest.mark.parametrize("command", ["discover", "extract"])
 def test_the_first_signal_cancels_a_one_off_command(workspace: Workspace, site: Site, command: str) -> None:
-    site.fault("*", Fault(delay=20))
+    site.fault("*", Fault(delay_seconds=20))
     process = workspace.start("monitor", command, site.url)
-    wait_until(lambda: site.asked)
+    wait_until(lambda: site.recorded_requests)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=15) == 128 + signal.SIGINT
     out, err = process.communicate()
@@ -130,7 +130,7 @@ def test_the_first_signal_cancels_a_one_off_command(workspace: Workspace, site: 
 
 
 def test_a_second_signal_kills_the_process(workspace: Workspace, site: Site) -> None:
-    site.fault("*", Fault(delay=20))
+    site.fault("*", Fault(delay_seconds=20))
     site.fault("/rss", Fault())
     site.fault("/robots.txt", Fault())
     process = workspace.start("monitor", "crawl", "--all")
@@ -280,13 +280,13 @@ def test_an_outlet_is_polled_by_its_configured_spider(tmp_path: Path, site: Site
 
 
 def test_this_process_is_not_dead() -> None:
-    assert not process_identity.is_dead(process_identity.this_process())
+    assert not process_identity.is_dead_process(process_identity.current_process_identity())
 
 
 def own_identity(**changes: object) -> str:
     """Returns the identity of this process with some of its parts changed."""
     names = ("host", "pid", "began", "boot", "namespace", "nonce")
-    parts = dict(zip(names, process_identity.this_process().split(":"), strict=True))
+    parts = dict(zip(names, process_identity.current_process_identity().split(":"), strict=True))
     return ":".join(str(part) for part in (parts | changes).values())
 
 
@@ -299,44 +299,44 @@ def dead_pid() -> int:
 
 
 def test_an_ended_process_is_dead(dead_pid: int) -> None:
-    assert process_identity.is_dead(own_identity(pid=dead_pid, began=1))
+    assert process_identity.is_dead_process(own_identity(pid=dead_pid, began=1))
 
 
 def test_a_process_identity_starts_with_host_and_pid() -> None:
-    assert process_identity.this_process().startswith(f"{socket.gethostname()}:{os.getpid()}:")
+    assert process_identity.current_process_identity().startswith(f"{socket.gethostname()}:{os.getpid()}:")
 
 
 @pytest.mark.parametrize(
     "changes", [{"host": "another"}, {"boot": "another-boot"}, {"namespace": "4026539999"}], ids=str
 )
 def test_a_process_of_another_pid_namespace_may_live(dead_pid: int, changes: dict[str, str]) -> None:
-    assert not process_identity.is_dead(own_identity(pid=dead_pid, began=1, **changes))
+    assert not process_identity.is_dead_process(own_identity(pid=dead_pid, began=1, **changes))
 
 
 def test_a_process_with_an_identity_of_the_old_form_may_live(dead_pid: int) -> None:
-    assert not process_identity.is_dead(f"{socket.gethostname()}:{dead_pid}:1")
+    assert not process_identity.is_dead_process(f"{socket.gethostname()}:{dead_pid}:1")
 
 
 def test_a_process_whose_pid_was_reused_is_dead() -> None:
-    assert process_identity.is_dead(own_identity(began=1))
+    assert process_identity.is_dead_process(own_identity(began=1))
 
 
 def test_a_process_without_a_start_time_may_live() -> None:
-    assert not process_identity.is_dead(own_identity(began=""))
+    assert not process_identity.is_dead_process(own_identity(began=""))
 
 
 def test_without_proc_host_and_pid_identify_a_process(dead_pid: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process_identity, "_PROC", Path("/nowhere"))
-    assert ":::" in process_identity.this_process()
-    assert process_identity.is_dead(own_identity(pid=dead_pid))
-    assert not process_identity.is_dead(process_identity.this_process())
+    monkeypatch.setattr(process_identity, "_PROC_DIRECTORY", Path("/nowhere"))
+    assert ":::" in process_identity.current_process_identity()
+    assert process_identity.is_dead_process(own_identity(pid=dead_pid))
+    assert not process_identity.is_dead_process(process_identity.current_process_identity())
 
 
 def test_two_processes_have_different_identities() -> None:
     command = [
         sys.executable,
         "-c",
-        "from monitor import process_identity; print(process_identity.this_process().split(':')[-1])",
+        "from monitor import process_identity; print(process_identity.current_process_identity().split(':')[-1])",
     ]
     first, second = (subprocess.run(command, capture_output=True, check=True).stdout for _ in range(2))
     assert first != second
@@ -344,7 +344,7 @@ def test_two_processes_have_different_identities() -> None:
 
 def test_only_leases_of_dead_processes_are_released() -> None:
     store, leased_at = MemoryStore(), now()
-    holders = {"dead": own_identity(began=1), "alive": process_identity.this_process()}
+    holders = {"dead": own_identity(began=1), "alive": process_identity.current_process_identity()}
     for name, holder in holders.items():
         store.lease([name], holder=holder, now=leased_at, term=timedelta(minutes=2), limit=1)
     assert release_dead_leases(store, now=leased_at) == ["dead"]

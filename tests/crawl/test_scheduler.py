@@ -17,7 +17,7 @@ from monitor.crawl.scheduler import OutletScheduler
 from monitor.errors import StoreUnavailable
 from monitor.models import OutletState, now
 from monitor.notify.dispatcher import DeliveryReport
-from monitor.store.protocol import FIRST_INTERVAL
+from monitor.store.protocol import INITIAL_POLL_INTERVAL
 
 from .engine import FakeService
 
@@ -49,7 +49,7 @@ def test_a_process_does_not_lease_what_it_polls_already() -> None:
     """Its own lease may have expired while the store was away."""
     service = NoLeaseService()
     scheduler = OutletScheduler(service, NAMES, continuous=True)  # type: ignore[arg-type]  # a stub
-    scheduler._leased["Two"] = OutletState(name="Two", next_poll_at=now(), interval=FIRST_INTERVAL)
+    scheduler._leased["Two"] = OutletState(name="Two", next_poll_at=now(), interval=INITIAL_POLL_INTERVAL)
     asyncio.run(scheduler._lease_outlets(NAMES))
     assert service.names == ["One", "Three"]
 

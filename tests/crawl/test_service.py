@@ -71,6 +71,6 @@ def test_each_outage_of_the_store_has_a_new_timeout(service: Service) -> None:
     async def crawl() -> None:
         for _ in range(2):
             assert await service.call(work) == "read"
-            assert (service.store_away, service._failing_since) == (False, None)
+            assert (service.is_store_unavailable, service._first_failure_loop_time) == (False, None)
 
     asyncio.run(crawl())

@@ -64,12 +64,12 @@ def test_a_page_is_fetched_over_https(engine: Engine, https_url: str) -> None:
 def test_an_untrusted_certificate_is_refused_unless_verify_is_false(engine: Engine, tmp_path: Path) -> None:
     with serve(certificate.make(tmp_path)) as url:
         error = fetch_error(engine, url)
-        assert (error.kind, error.permanent) == ("robots-unreachable", False)
+        assert (error.label, error.kind.permanent) == ("robots-unreachable", False)
         assert "not signed by an authority that is trusted here" in str(error)
         assert "verify: false" in str(error)
-        assert fetch_error(engine, url, settings=WITHOUT_ROBOTS).kind == "tls"
+        assert fetch_error(engine, url, settings=WITHOUT_ROBOTS).label == "tls"
         assert fetch(engine, url, verify=False).body == b"<p>ok"
-        assert fetch_error(engine, url).kind == "robots-unreachable", (
+        assert fetch_error(engine, url).label == "robots-unreachable", (
             "the connection of the unverified outlet is not reused"
         )
 
@@ -85,10 +85,10 @@ def test_a_certificate_for_another_name_is_refused(
 
 def test_a_redirect_to_a_private_https_address_is_refused(engine: Engine, site: Site, https_url: str) -> None:
     url = site.put("/a", status=302, headers=(("Location", https_url + "a"),))
-    assert fetch_error(engine, url).kind == "private-address"
+    assert fetch_error(engine, url).label == "private-address"
 
 
 def test_a_server_without_tls_is_a_tls_failure(engine: Engine, site: Site) -> None:
     url = site.url.replace("http:", "https:") + "a"
     error = fetch_error(engine, url, settings=WITHOUT_ROBOTS)
-    assert (error.kind, error.permanent) == ("tls", False)
+    assert (error.label, error.kind.permanent) == ("tls", False)

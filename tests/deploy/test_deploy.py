@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from monitor.cli.app import COMMANDS
+from monitor.cli.app import MODULE_AND_HELP_BY_COMMAND
 from monitor.config import load
 from servers import missing
 
@@ -122,7 +122,7 @@ def test_the_compose_configuration_is_valid(tmp_path: Path) -> None:
         config = configured(DEPLOY / "compose/monitor.yaml", tmp_path, environment)
         assert config.store.url.get_secret_value() == "http://elasticsearch:9200"
         assert str(config.crawl.splash).rstrip("/") == "http://splash:8050"
-        assert service["command"][0] in COMMANDS
+        assert service["command"][0] in MODULE_AND_HELP_BY_COMMAND
 
 
 # ---- SQLite as the store
@@ -216,7 +216,7 @@ def test_a_unit_uses_existing_commands_and_configuration_keys(unit: Path, tmp_pa
     credentials = {value.partition(":")[0] for key, value in settings_of(unit) if key == "LoadCredential"}
     for key, value in settings_of(unit):
         if key in ("ExecStart", "ExecStartPre"):
-            assert value.split()[1] in COMMANDS
+            assert value.split()[1] in MODULE_AND_HELP_BY_COMMAND
         elif key == "Environment":
             name, _, setting = value.partition("=")
             environment[name] = setting
@@ -282,7 +282,7 @@ def test_the_deployment_mounts_existing_volumes_and_selects_its_pods() -> None:
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         program, command, *_ = crawler[probe]["exec"]["command"]
         assert program == "media-monitor"
-        assert command in COMMANDS
+        assert command in MODULE_AND_HELP_BY_COMMAND
 
 
 def test_the_kubernetes_configuration_is_valid(tmp_path: Path) -> None:
@@ -295,4 +295,4 @@ def test_the_kubernetes_configuration_is_valid(tmp_path: Path) -> None:
     assert config.mail.url is not None
     files = {Path(value).name for value in environment.values()}
     assert files == set(kubernetes("Secret")["stringData"])
-    assert crawler["args"][0] in COMMANDS
+    assert crawler["args"][0] in MODULE_AND_HELP_BY_COMMAND

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from monitor.discovery import feed
 from monitor.errors import FetchError
+from monitor.failures import FailureKind
 
 if TYPE_CHECKING:
     from monitor.discovery.parsed_source import ParsedSource
@@ -102,7 +103,7 @@ def test_a_json_feed_gives_its_items_and_skips_invalid_ones() -> None:
 def test_other_documents_are_refused_with_the_reason(body: str, message: str) -> None:
     with pytest.raises(FetchError, match=message) as caught:
         parse(body)
-    assert caught.value.kind == "malformed"
+    assert caught.value.kind is FailureKind.MALFORMED
 
 
 def test_entities_are_refused_in_any_encoding() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from monitor.discovery import sitemap
 from monitor.errors import FetchError
+from monitor.failures import FailureKind
 
 if TYPE_CHECKING:
     from monitor.discovery.parsed_source import ParsedSource
@@ -47,7 +48,7 @@ def test_a_news_sitemap_gives_title_date_and_language() -> None:
     <n:title>Сбербанк &amp; ИИ</n:title></n:news></url>"""
     parsed = parse(urlset(news))
     (candidate,) = parsed.candidates
-    assert parsed.news
+    assert parsed.is_news_sitemap
     assert (candidate.title, candidate.language) == ("Сбербанк & ИИ", "ru")
     assert candidate.published_at == datetime(2026, 11, 22, 6, tzinfo=UTC)
 
@@ -68,9 +69,9 @@ def test_children_of_an_index_come_news_first_then_newest_first() -> None:
     <sitemap><loc>https://news.example/a.xml</loc><lastmod>2026-11-21</lastmod></sitemap>
     <sitemap><loc>https://news.example/b.xml</loc><lastmod>2026-11-22</lastmod></sitemap>
     <sitemap><loc>/news.xml</loc></sitemap></sitemapindex>"""
-    children = parse(body).children
+    children = parse(body).child_sitemaps
     assert [child.url.rsplit("/", 1)[1] for child in children] == ["news.xml", "b.xml", "a.xml", "2019.xml"]
-    assert [child.fresh for child in children] == [True, True, True, False]
+    assert [child.is_fresh for child in children] == [True, True, True, False]
 
 
 def test_nonstandard_dates_are_not_parsed_in_sitemaps() -> None:
@@ -86,14 +87,14 @@ def test_gzip_is_decompressed() -> None:
 def test_a_gzip_bomb_is_refused() -> None:
     with pytest.raises(FetchError) as caught:
         parse(gzip.compress(bytes(60_000_000)))
-    assert caught.value.kind == "too-large"
+    assert caught.value.kind is FailureKind.TOO_LARGE
 
 
 @pytest.mark.parametrize("body", [b"\x1f\x8bnonsense", b"", b"<rss/>", b"<html><p>x</p></html>", b"no xml"])
 def test_other_documents_are_refused(body: bytes) -> None:
     with pytest.raises(FetchError) as caught:
         parse(body)
-    assert caught.value.kind == "malformed"
+    assert caught.value.kind is FailureKind.MALFORMED
 
 
 def test_entities_are_refused() -> None:
@@ -107,7 +108,7 @@ def test_a_malformed_url_drops_only_its_entry() -> None:
     index = (
         "<sitemapindex><sitemap><loc>http://[oops</loc></sitemap><sitemap><loc>/a.xml</loc></sitemap></sitemapindex>"
     )
-    assert [child.url for child in parse(index).children] == ["https://news.example/a.xml"]
+    assert [child.url for child in parse(index).child_sitemaps] == ["https://news.example/a.xml"]
 
 
 def test_gzip_with_several_members_is_decompressed() -> None:

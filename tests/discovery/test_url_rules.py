@@ -117,7 +117,7 @@ def test_the_date_is_read_from_the_path(url: str, date: tuple[int, int, int] | N
 
 def filtered(*candidates: Candidate, feed: bool = True, **changes: Any) -> tuple[list[str], dict[str, int]]:
     """Returns the last path segments of the kept candidates, and the number dropped by reason."""
-    result = filter_candidates(candidates, outlet=outlet(**changes), since=NOW - timedelta(days=7), feed=feed)
+    result = filter_candidates(candidates, outlet=outlet(**changes), since=NOW - timedelta(days=7), from_feed=feed)
     return [candidate.url.rpartition("/")[2] for candidate in result.kept], dict(result.dropped)
 
 
@@ -217,7 +217,7 @@ def test_arbitrary_bytes_raise_only_fetch_errors(body: bytes, charset: str | Non
 @given(st.text(max_size=80))
 def test_arbitrary_urls_do_not_break_the_filter(url: str) -> None:
     for candidate_url in (url, f"https://www.news.example.co.uk/{url}", f"http://{url}"):
-        filter_candidates([Candidate(url=candidate_url, outlet="News")], outlet=outlet(), since=NOW, feed=False)
+        filter_candidates([Candidate(url=candidate_url, outlet="News")], outlet=outlet(), since=NOW, from_feed=False)
 
 
 def test_malformed_announced_urls_are_left_out() -> None:

@@ -19,9 +19,9 @@ async def main() -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
     async with Extractor(1) as extractor:
         pool.worker.extract_article = faulty_readers.process_id  # type: ignore[assignment]  # returns no article
-        print(await extractor.read(PAGE, ExtractionOptions()), flush=True)
+        print(await extractor.extract_article(PAGE, ExtractionOptions()), flush=True)
         pool.worker.extract_article = faulty_readers.hang
-        await extractor.read(PAGE, ExtractionOptions())
+        await extractor.extract_article(PAGE, ExtractionOptions())
 
 
 if __name__ == "__main__":

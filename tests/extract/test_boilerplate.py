@@ -10,7 +10,7 @@ import random
 import pytest
 
 from extract import pages
-from monitor.extract import ExtractionOptions, boilerplate, read
+from monitor.extract import ExtractionOptions, boilerplate, extract_article
 from monitor.models import Article, Page, now
 
 BOX = "Our weekly briefing on Sberbank and its rivals comes every Friday, with charts and a quiz for you."
@@ -54,12 +54,12 @@ def page(number: int, *, popular: list[str] = POPULAR, frame: str = "story-frame
 
 
 def poll(memory: dict[str, object], number: int, body: bytes) -> tuple[dict[str, object], Article]:
-    story = read(
+    story = extract_article(
         Page(url=f"https://bank.example/2026/{number}", body=body, fetched_at=now()),
-        ExtractionOptions(boilerplate=boilerplate.recurring(memory)),
+        ExtractionOptions(boilerplate=boilerplate.boilerplate_hashes(memory)),
     )
     assert isinstance(story, Article)
-    return boilerplate.learn(memory, story), story
+    return boilerplate.learn_from_story(memory, story), story
 
 
 def test_boxes_lists_and_blurbs_are_dropped_after_the_third_page() -> None:
@@ -87,24 +87,24 @@ def test_a_story_that_is_read_again_changes_nothing() -> None:
     memory: dict[str, object] = {}
     for _ in range(10):
         memory, _ = poll(memory, 7, page(7))
-    assert boilerplate.recurring(memory) == frozenset()
+    assert boilerplate.boilerplate_hashes(memory) == frozenset()
 
 
 def test_boilerplate_is_forgotten_when_the_layout_changes() -> None:
     memory: dict[str, object] = {}
     for number in range(1, 11):
         memory, _ = poll(memory, number, page(number))
-    learned = boilerplate.recurring(memory)
+    learned = boilerplate.boilerplate_hashes(memory)
     assert learned
-    for number in range(11, 11 + boilerplate.FORGET_AFTER_STORIES + 1):
+    for number in range(11, 11 + boilerplate.MAX_STORIES_SINCE_LAST_SIGHTING + 1):
         memory, _ = poll(memory, number, page(number, frame="redesign", popular=[]).replace(b"class='b", b"class='c"))
-    assert not learned & boilerplate.recurring(memory)
+    assert not learned & boilerplate.boilerplate_hashes(memory)
 
 
 def test_a_page_that_is_all_boilerplate_keeps_its_text() -> None:
-    story = read(Page(url=pages.URL, body=pages.plain(), fetched_at=now()), ExtractionOptions())
+    story = extract_article(Page(url=pages.URL, body=pages.plain(), fetched_at=now()), ExtractionOptions())
     assert isinstance(story, Article)
-    again = read(
+    again = extract_article(
         Page(url=pages.URL, body=pages.plain(), fetched_at=now()),
         ExtractionOptions(boilerplate=frozenset(story.block_hashes)),
     )
@@ -141,7 +141,7 @@ def test_a_storys_items_and_subheadings_stay_beside_recurring_ones(recurring: st
         memory, story = poll(memory, number, html.encode())
         assert ("Sberbank" in story.text) == (number > 20)
         assert ("Huawei" in story.text) == (number > 20)
-    assert boilerplate.recurring(memory), "the text on each page is boilerplate by now"
+    assert boilerplate.boilerplate_hashes(memory), "the text on each page is boilerplate by now"
 
 
 @pytest.mark.parametrize("position", [2, 5], ids=["among", "behind"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from extract import pages
-from monitor.extract import ExtractionOptions, bylines, read
+from monitor.extract import ExtractionOptions, bylines, extract_article
 from monitor.models import Article, Page, now
 
 
@@ -67,29 +67,29 @@ from monitor.models import Article, Page, now
     ],
 )
 def test_names_are_extracted_from_a_byline(byline: str, expected: tuple[str, ...]) -> None:
-    assert bylines.names([[byline]]) == expected
+    assert bylines.author_names([[byline]]) == expected
 
 
 def test_the_outlets_own_name_is_no_author() -> None:
     """`newsroom` returns it, for pages that no person signs."""
     sources = (["Tech Example"], ["Tech Example Newsdesk"])
-    assert bylines.names((["Tech Example"], ["Marta Lindqvist"]), ["Tech Example"]) == ("Marta Lindqvist",)
-    assert bylines.names(sources[:1], ["Tech Example"]) == ()
-    assert bylines.newsroom(sources) == ("Tech Example",)
+    assert bylines.author_names((["Tech Example"], ["Marta Lindqvist"]), ["Tech Example"]) == ("Marta Lindqvist",)
+    assert bylines.author_names(sources[:1], ["Tech Example"]) == ()
+    assert bylines.newsroom_signature(sources) == ("Tech Example",)
 
 
 def test_a_name_that_is_repeated_with_a_suffix_counts_once() -> None:
-    assert bylines.names([["Marta Lindqvist", "Marta Lindqvist Science"]]) == ("Marta Lindqvist",)
+    assert bylines.author_names([["Marta Lindqvist", "Marta Lindqvist Science"]]) == ("Marta Lindqvist",)
 
 
 def test_the_first_source_that_names_authors_wins() -> None:
-    assert bylines.names((["admin"], ["Marta Lindqvist"], ["Somebody Else"])) == ("Marta Lindqvist",)
+    assert bylines.author_names((["admin"], ["Marta Lindqvist"], ["Somebody Else"])) == ("Marta Lindqvist",)
 
 
 @pytest.mark.parametrize("account", ["mlindqvist", "ML2024", "marta_l"])
 def test_an_account_name_is_used_only_if_no_person_is_named(account: str) -> None:
-    assert bylines.names(([account], ["By Marta Lindqvist"])) == ("Marta Lindqvist",)
-    assert bylines.names(([account], [])) == (account,)
+    assert bylines.author_names(([account], ["By Marta Lindqvist"])) == ("Marta Lindqvist",)
+    assert bylines.author_names(([account], [])) == (account,)
 
 
 def _authors(head: str, before: str = "", behind: str = "") -> tuple[str, ...]:
@@ -98,7 +98,7 @@ def _authors(head: str, before: str = "", behind: str = "") -> tuple[str, ...]:
         f"<html><head><meta property='og:site_name' content='Tech Example'>{head}</head><body>"
         f"<article><h1>{pages.TITLE}</h1>{before}{body}{behind}</article></body></html>"
     )
-    story = read(
+    story = extract_article(
         Page(url=pages.URL, body=html.encode(), fetched_at=now()), ExtractionOptions(outlet_name="Tech Example")
     )
     assert isinstance(story, Article)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from extract import pages
 from monitor.discovery.feed_dates import parse_time
-from monitor.extract import ExtractionOptions, dates, read, timezones
+from monitor.extract import ExtractionOptions, dates, extract_article, timezones
 from monitor.models import Article, Page, now
 
 TEXT = "".join(f"<p>{text}</p>" for text in pages.PARAGRAPHS)
@@ -112,8 +112,8 @@ def test_parser_never_raises(text: str) -> None:
 
 def _chosen_time(*texts: str, country: str = "") -> str:
     candidates = [parsed for parsed in map(dates.parse_date, texts) if parsed]
-    chosen = dates.choose_time(
-        candidates, latest=LATEST, default_timezone=timezones.of_country(country) if country else None
+    chosen = dates.choose_plausible_time(
+        candidates, latest=LATEST, default_timezone=timezones.timezone_of_country(country) if country else None
     )
     return chosen.isoformat(timespec="minutes") if chosen else ""
 
@@ -151,8 +151,8 @@ def test_future_times_and_times_before_1990_are_ignored() -> None:
 
 def test_countries_have_a_timezone_and_unknown_ones_none() -> None:
     for code in ("GB", "TR", "JP", "US", "BR", "gb", "KZ"):
-        assert timezones.of_country(code) is not None
-    assert timezones.of_country("ZZ") is None
+        assert timezones.timezone_of_country(code) is not None
+    assert timezones.timezone_of_country("ZZ") is None
 
 
 def _published_by_line(
@@ -160,7 +160,9 @@ def _published_by_line(
 ) -> datetime | None:
     """Returns the publication time of a page whose only date is in a line next to the text, which replaces BODY."""
     html = f"<html><body><article><h1>{title}</h1>{line.replace('BODY', TEXT)}</article></body></html>"
-    story = read(Page(url=pages.URL, body=html.encode(), fetched_at=fetched_at or now()), ExtractionOptions(**options))  # type: ignore[arg-type]  # of several types
+    story = extract_article(
+        Page(url=pages.URL, body=html.encode(), fetched_at=fetched_at or now()), ExtractionOptions(**options)
+    )  # type: ignore[arg-type]  # of several types
     assert isinstance(story, Article)
     return story.published_at
 
@@ -242,7 +244,7 @@ def test_feed_supplies_the_time_if_the_page_states_midnight(stated: str, country
     head = f"<meta property='article:published_time' content='{stated}'>"
     html = f"<html><head>{head}</head><body><article><h1>{pages.TITLE}</h1>{TEXT}</article></body></html>"
     page = Page(url=pages.URL, body=html.encode(), fetched_at=LISTED_AT + timedelta(days=1))
-    story = read(page, ExtractionOptions(listed_at=LISTED_AT, country=country))
+    story = extract_article(page, ExtractionOptions(listed_at=LISTED_AT, country=country))
     assert isinstance(story, Article)
     assert story.published_at == LISTED_AT
 
@@ -270,7 +272,7 @@ def test_page_date_is_compared_with_the_feed(stated: str, line: str, published_a
         f"<html><head><meta property='article:published_time' content='{stated}'></head>"
         f"<body><article><h1>{pages.TITLE}</h1>{line}{TEXT}</article></body></html>"
     )
-    story = read(
+    story = extract_article(
         Page(url=pages.URL, body=html.encode(), fetched_at=LISTED_AT + timedelta(days=20)),
         ExtractionOptions(listed_at=LISTED_AT),
     )
@@ -282,7 +284,7 @@ def test_page_date_is_compared_with_the_feed(stated: str, line: str, published_a
 def test_future_date_of_a_feed_is_ignored() -> None:
     html = f"<html><body><article><h1>{pages.TITLE}</h1>{TEXT}</article></body></html>"
     page = Page(url=pages.URL, body=html.encode(), fetched_at=LISTED_AT)
-    story = read(page, ExtractionOptions(listed_at=LISTED_AT + timedelta(days=3)))
+    story = extract_article(page, ExtractionOptions(listed_at=LISTED_AT + timedelta(days=3)))
     assert isinstance(story, Article)
     assert story.published_at is None
 
@@ -302,7 +304,7 @@ def _published_at(
     head: str = "", line: str = "", tail: str = "", url: str = pages.URL, **options: Any
 ) -> datetime | None:
     html = f"<html><head>{head}</head><body><article><h1>{pages.TITLE}</h1>{line}{TEXT}</article>{tail}</body></html>"
-    story = read(
+    story = extract_article(
         Page(url=url, body=html.encode(), fetched_at=LISTED_AT + timedelta(days=1)), ExtractionOptions(**options)
     )
     assert isinstance(story, Article)

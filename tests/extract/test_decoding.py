@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.extract.decoding import decode
+from monitor.extract.decoding import decode_page
 
 
 @pytest.mark.parametrize(
@@ -14,14 +14,14 @@ from monitor.extract.decoding import decode
 @pytest.mark.parametrize("header", ["iso-8859-1", "windows-1252"])
 def test_page_encoding_overrides_a_server_default_in_the_header(encoding: str, text: str, header: str) -> None:
     page = f"<html><head><meta charset='{encoding}'></head><body>{text}</body></html>"
-    assert decode(page.encode(encoding), header) == page
+    assert decode_page(page.encode(encoding), header) == page
 
 
 def test_header_encoding_is_used_if_page_encoding_does_not_fit() -> None:
     page = "<html><head><meta charset='utf-8'></head><body>Über Künstliche Intelligenz</body></html>"
-    assert decode(page.encode("cp1252"), "iso-8859-1") == page
+    assert decode_page(page.encode("cp1252"), "iso-8859-1") == page
 
 
 def test_header_encoding_other_than_a_default_overrides_the_page() -> None:
     page = "<html><head><meta charset='iso-8859-1'></head><body>Сбербанк открыл лабораторию</body></html>"
-    assert decode(page.encode("cp1251"), "windows-1251") == page
+    assert decode_page(page.encode("cp1251"), "windows-1251") == page

@@ -9,7 +9,7 @@ import json
 import pytest
 
 from extract.test_losses import paragraphs
-from monitor.extract import ExtractionOptions, read
+from monitor.extract import ExtractionOptions, extract_article
 from monitor.models import Article, Page, now
 
 TITLE = "Ministers agree on rules for machines"
@@ -23,7 +23,7 @@ OTHERS = "".join(
 
 def text_of(body: str, head: str = "", title: str = TITLE) -> str:
     html = f"<html lang='en'><head><meta charset='utf-8'><title>{title}</title>{head}</head><body>{body}</body></html>"
-    story = read(
+    story = extract_article(
         Page(url="https://tech.example/2026/a-story", body=html.encode(), fetched_at=now()), ExtractionOptions()
     )
     assert isinstance(story, Article), story

@@ -32,11 +32,11 @@ def test_hostile_pages_are_extracted_within_limits() -> None:
 
 async def _result(extractor: Extractor, body: bytes) -> str:
     try:
-        result = await extractor.read(
+        result = await extractor.extract_article(
             Page(url="https://news.example/2026/a", body=body, fetched_at=now()), ExtractionOptions()
         )
     except ExtractionError as error:
-        return error.kind
+        return error.label
     if isinstance(result, NotArticle):
         return result.kind
     assert isinstance(result, Article)

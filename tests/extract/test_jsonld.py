@@ -29,20 +29,20 @@ PLAIN = '{"@context":"https://schema.org","@type":"NewsArticle","headline":"Chip
     ],
 )
 def test_article_is_read_from_wrapped_or_invalid_json(script: str) -> None:
-    articles = [item for item in jsonld.items([script]) if jsonld.is_article(item)]
+    articles = [item for item in jsonld.objects_in_scripts([script]) if jsonld.is_article_object(item)]
     assert [jsonld.property_text(item["headline"]) for item in articles] == ["Chips run short"]
     assert jsonld.property_text(articles[0]["author"]) == "M. L."
 
 
 def test_references_are_resolved_across_scripts() -> None:
     article = '{"@type":"NewsArticle","headline":"Chips run short","author":{"@id":"#m"}}'
-    (item, *_) = jsonld.items([article, '{"@type":"Person","@id":"#m","name":"Marta Lindqvist"}'])
+    (item, *_) = jsonld.objects_in_scripts([article, '{"@type":"Person","@id":"#m","name":"Marta Lindqvist"}'])
     assert jsonld.property_text(item["author"]) == "Marta Lindqvist"
 
 
 def test_listed_and_mentioned_articles_are_left_out() -> None:
     item_list = f'{{"@type":"ItemList","itemListElement":[{PLAIN}],"mentions":{PLAIN}}}'
-    assert not [item for item in jsonld.items([item_list]) if jsonld.is_article(item)]
+    assert not [item for item in jsonld.objects_in_scripts([item_list]) if jsonld.is_article_object(item)]
 
 
 @pytest.mark.parametrize(
@@ -59,9 +59,16 @@ def test_listed_and_mentioned_articles_are_left_out() -> None:
     ],
 )
 def test_invalid_json_ld_yields_no_article(script: str) -> None:
-    assert not [item for item in jsonld.items([script]) if jsonld.is_article(item)]
+    assert not [item for item in jsonld.objects_in_scripts([script]) if jsonld.is_article_object(item)]
+
+
+def test_the_items_of_all_scripts_together_are_limited() -> None:
+    script = "[" + ",".join(['{"@type":"Thing"}'] * 400) + "]"
+    assert len(jsonld.objects_in_scripts([script] * 10)) == jsonld.MAX_OBJECTS_PER_PAGE
 
 
 def test_self_reference_ends() -> None:
-    (item, *_) = jsonld.items(['{"@type":"NewsArticle","@id":"#a","author":{"@id":"#a"},"headline":"Chips"}'])
-    assert jsonld.is_article(item)
+    (item, *_) = jsonld.objects_in_scripts(
+        ['{"@type":"NewsArticle","@id":"#a","author":{"@id":"#a"},"headline":"Chips"}']
+    )
+    assert jsonld.is_article_object(item)

@@ -29,8 +29,8 @@ SERBIAN = (
     [(UKRAINIAN, "ru", "uk"), (BULGARIAN, "ru", "bg"), (PERSIAN, "ar", "fa"), (SERBIAN, "en", "sr")],
 )
 def test_a_text_of_certain_language_overrides_the_markup(text: str, hint: str, expected: str) -> None:
-    assert language.detect(text, hint) == expected
+    assert language.detect_language(text, hint) == expected
 
 
 def test_the_markup_decides_the_language_of_a_short_text() -> None:
-    assert language.detect("Министр", "uk") == "uk"
+    assert language.detect_language("Министр", "uk") == "uk"

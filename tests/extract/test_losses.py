@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from monitor.extract import ExtractionOptions, boilerplate, phrases, read
+from monitor.extract import ExtractionOptions, boilerplate, extract_article, phrases
 from monitor.extract.boilerplate import Boilerplate
 from monitor.models import Article, Page, now
 
@@ -29,7 +29,7 @@ def text_of(body: str, *, head: str = "", body_class: str = "article-body", titl
         f"<html lang='en'><head><meta charset='utf-8'><meta property='og:title' content='{title}'>{head}</head>"
         f"<body><article><h1>{title}</h1><div class='{body_class}'>{body}</div></article></body></html>"
     )
-    story = read(
+    story = extract_article(
         Page(url="https://tech.example/2026/a-story", body=html.encode(), fetched_at=now()), ExtractionOptions()
     )
     assert isinstance(story, Article), story
@@ -115,7 +115,7 @@ def test_appeal_to_readers_is_dropped(line: str) -> None:
     "line", ["Jewels in a hall, installation views, photos © Inexample, 2018", "Photo: Jane Doe", "Photo by Jane Doe/Reuters", "A bridge at night (Photo by J. Doe/AFP)", "© Reuters. A bridge"]
 )  # fmt: skip
 def test_photo_credit_is_dropped(line: str) -> None:
-    assert phrases.is_credit(line)
+    assert phrases.is_picture_credit(line)
     assert line not in text_of(f"{paragraphs(0, 3)}<p>{line}</p>{paragraphs(3, 7)}")
 
 
@@ -203,7 +203,7 @@ def test_text_that_is_only_in_json_ld_is_used(markup: str, shown_paragraphs: int
     }
     head = f"<script type='application/ld+json'>{json.dumps(item)}</script>"
     html = f"<html><head><title>{TITLE}</title>{head}</head><body><div id='__next'>{paragraphs(0, shown_paragraphs)}</div></body></html>"
-    story = read(
+    story = extract_article(
         Page(url="https://tech.example/2026/a-story", body=html.encode(), fetched_at=now()), ExtractionOptions()
     )
     assert isinstance(story, Article)
@@ -233,11 +233,11 @@ def test_form_letters_keep_their_own_sentences() -> None:
             f"<div class='txt'>{sentence}{form}</div></article></body></html>"
         )
         page = Page(url=f"https://court.example/notices/{number}", body=html.encode(), fetched_at=now())
-        story = read(page, ExtractionOptions(boilerplate=outlet_boilerplate.recurring()))
+        story = extract_article(page, ExtractionOptions(boilerplate=outlet_boilerplate.hashes()))
         assert isinstance(story, Article)
         assert f"Sberbank{number}" in story.text
         outlet_boilerplate.learn(story)
-    assert boilerplate.samples(outlet_boilerplate.memory), "by now, the form itself is boilerplate"
+    assert boilerplate.dropped_text_samples(outlet_boilerplate.memory), "by now, the form itself is boilerplate"
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,9 @@ def test_title_keeps_words_that_start_like_the_site_name(title: str, site: str) 
         f"<html><head><title>{title}</title><meta property='og:title' content='{title}'>"
         f"<meta property='og:site_name' content='{site}'></head><body><article>{paragraphs(0, 6)}</article></body></html>"
     )
-    story = read(Page(url="https://news.example/a-story", body=html.encode(), fetched_at=now()), ExtractionOptions())
+    story = extract_article(
+        Page(url="https://news.example/a-story", body=html.encode(), fetched_at=now()), ExtractionOptions()
+    )
     assert isinstance(story, Article)
     assert story.title == title
 

@@ -9,7 +9,7 @@ import json
 import pytest
 
 from extract.test_losses import MONTHS, paragraphs
-from monitor.extract import ExtractionOptions, read
+from monitor.extract import ExtractionOptions, extract_article
 from monitor.models import Article, Page, now
 
 STORY = "https://tech.example/2026/a-story"
@@ -18,7 +18,7 @@ STORY = "https://tech.example/2026/a-story"
 def kind_or_text(body: str, head: str = "", *, title: str = "Daily Herald", url: str = STORY) -> str:
     """The text of a story, or the kind of a page that is not a story."""
     html = f"<html lang='en'><head><meta charset='utf-8'><title>{title}</title>{head}</head><body>{body}</body></html>"
-    result = read(Page(url=url, body=html.encode(), fetched_at=now()), ExtractionOptions())
+    result = extract_article(Page(url=url, body=html.encode(), fetched_at=now()), ExtractionOptions())
     return result.text if isinstance(result, Article) else result.kind
 
 

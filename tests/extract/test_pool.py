@@ -41,7 +41,9 @@ def test_concurrent_pages_return_to_their_callers() -> None:
         async with Extractor(2) as extractor:
             stories = await asyncio.gather(
                 *(
-                    extractor.read(page(STORY.replace(b"bridge", f"bridge{n}".encode())), ExtractionOptions())
+                    extractor.extract_article(
+                        page(STORY.replace(b"bridge", f"bridge{n}".encode())), ExtractionOptions()
+                    )
                     for n in range(30)
                 )
             )
@@ -68,11 +70,11 @@ def test_page_that_harms_its_worker_loses_only_itself(
 
     async def main() -> tuple[str, list[str]]:
         async with Extractor(1, timeout_seconds=1.5, memory_bytes=400_000_000) as extractor:
-            bad = asyncio.create_task(extractor.read(page(faulty_readers.HARM), ExtractionOptions()))
-            good = [asyncio.create_task(extractor.read(page(), ExtractionOptions())) for _ in range(3)]
+            bad = asyncio.create_task(extractor.extract_article(page(faulty_readers.HARM), ExtractionOptions()))
+            good = [asyncio.create_task(extractor.extract_article(page(), ExtractionOptions())) for _ in range(3)]
             with pytest.raises(ExtractionError) as caught:
                 await bad
-            return caught.value.kind, [(await story).title for story in good]  # type: ignore[union-attr]  # an article
+            return caught.value.label, [(await story).title for story in good]  # type: ignore[union-attr]  # an article
 
     assert asyncio.run(main()) == (kind, ["Bridge reopens"] * 3)
 
@@ -80,7 +82,7 @@ def test_page_that_harms_its_worker_loses_only_itself(
 def test_workers_are_replaced_after_their_number_of_pages() -> None:
     async def main() -> int:
         async with Extractor(1, pages_per_worker=3) as extractor:
-            return len([await extractor.read(page(), ExtractionOptions()) for _ in range(10)])
+            return len([await extractor.extract_article(page(), ExtractionOptions()) for _ in range(10)])
 
     assert asyncio.run(main()) == 10
 
@@ -98,7 +100,7 @@ def test_event_loop_keeps_running_while_workers_start() -> None:
 
         ticker = asyncio.create_task(tick())
         extractor = Extractor(1)
-        await extractor.read(page(), ExtractionOptions())
+        await extractor.extract_article(page(), ExtractionOptions())
         ticker.cancel()
         extractor.close()
         return longest_block, time.monotonic() - began

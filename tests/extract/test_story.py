@@ -7,18 +7,18 @@ from __future__ import annotations
 import pytest
 
 from extract import pages
-from monitor.extract import ExtractionOptions, read
+from monitor.extract import ExtractionOptions, extract_article
 from monitor.models import Article, NotArticle, Page, now
 
 
 def article(body: bytes, url: str = pages.URL, **options: object) -> Article:
-    story = read(Page(url=url, body=body, fetched_at=now()), ExtractionOptions(**options))  # type: ignore[arg-type]  # of several types
+    story = extract_article(Page(url=url, body=body, fetched_at=now()), ExtractionOptions(**options))  # type: ignore[arg-type]  # of several types
     assert isinstance(story, Article), story
     return story
 
 
 def kind(body: bytes, url: str = pages.URL, content_type: str = "text/html") -> str:
-    story = read(Page(url=url, body=body, fetched_at=now(), content_type=content_type), ExtractionOptions())
+    story = extract_article(Page(url=url, body=body, fetched_at=now(), content_type=content_type), ExtractionOptions())
     return story.kind if isinstance(story, NotArticle) else "article"
 
 
@@ -87,7 +87,7 @@ def test_cyrillic_is_decoded_whatever_the_page_declares(encoding: str, declared:
     body = f"<html><head><title>Сбербанк и ИИ</title></head><body><article>{'<p>' + words * 3 + '</p>'}".encode(
         encoding
     )
-    story = read(Page(url=pages.URL, body=body, fetched_at=now(), encoding=declared), ExtractionOptions())
+    story = extract_article(Page(url=pages.URL, body=body, fetched_at=now(), encoding=declared), ExtractionOptions())
     assert isinstance(story, Article)
     assert story.title == "Сбербанк и ИИ"
     assert story.language == "ru"
@@ -102,7 +102,7 @@ def test_cyrillic_is_decoded_whatever_the_page_declares(encoding: str, declared:
 )
 def test_east_asian_encodings_are_detected_from_the_bytes(encoding: str, text: str) -> None:
     body = f"<html><head><title>{text[:8]}</title></head><body><article>{('<p>' + text + '</p>') * 6}".encode(encoding)
-    story = read(Page(url=pages.URL, body=body, fetched_at=now()), ExtractionOptions())
+    story = extract_article(Page(url=pages.URL, body=body, fetched_at=now()), ExtractionOptions())
     assert isinstance(story, Article)
     assert text in story.text
 

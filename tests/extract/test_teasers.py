@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from extract.test_losses import paragraphs, text_of
-from monitor.extract import ExtractionOptions, read
+from monitor.extract import ExtractionOptions, extract_article
 from monitor.models import Article, Page, now
 
 PARAGRAPHS = (
@@ -30,7 +30,7 @@ def _text(items: dict[str, str]) -> str:
     head = "<title>Old mill to be repaired</title>"
     html = f"<html><head>{head}</head><body><div><div>{story}</div></div>{listed}</body></html>"
     page = Page(url="https://town.example/news/old-mill-to-be-repaired", body=html.encode(), fetched_at=now())
-    article = read(page, ExtractionOptions())
+    article = extract_article(page, ExtractionOptions())
     assert isinstance(article, Article)
     return article.text
 

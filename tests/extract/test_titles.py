@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from extract import pages
-from monitor.extract import ExtractionOptions, read, titles
+from monitor.extract import ExtractionOptions, extract_article, titles
 from monitor.models import Article, Page, now
 
 TITLE = "Ministries told to build AI with China"
@@ -40,7 +40,7 @@ TITLE = "Ministries told to build AI with China"
 def test_the_title_is_chosen_and_cleaned(
     stated_titles: list[str], headings: list[str], page_title: str, expected: str
 ) -> None:
-    assert titles.choose(stated_titles, headings, page_title, ["Tech Example", "tech.example"]) == expected
+    assert titles.choose_title(stated_titles, headings, page_title, ["Tech Example", "tech.example"]) == expected
 
 
 def test_a_link_to_the_front_page_names_the_site() -> None:
@@ -49,6 +49,6 @@ def test_a_link_to_the_front_page_names_the_site() -> None:
         f"<html><head><title>{TITLE} - Der Morgenbote Online</title></head><body>"
         f"<a href='https://www.tech.example'>Der Morgenbote</a><article>{body}</article></body></html>"
     )
-    story = read(Page(url=pages.URL, body=html.encode(), fetched_at=now()), ExtractionOptions())
+    story = extract_article(Page(url=pages.URL, body=html.encode(), fetched_at=now()), ExtractionOptions())
     assert isinstance(story, Article)
     assert story.title == TITLE

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from monitor.kibana.bundle import JSON_TEXT_ATTRIBUTES, bundle, sources
+from monitor.kibana.bundle import JSON_TEXT_ATTRIBUTES_BY_TYPE, bundle_ndjson, saved_objects
 from monitor.store.elasticsearch import schema
 
 AGGREGATABLE_TYPES = {"keyword", "date", "integer", "long", "double", "boolean"}
@@ -24,16 +24,16 @@ def fields(kind: str) -> dict[str, str]:
             add(mapping.get("properties", {}), f"{parent}{name}.")
             add(mapping.get("fields", {}), f"{parent}{name}.")
 
-    add(schema.PROPERTIES[kind], "")
+    add(schema.PROPERTIES_BY_KIND[kind], "")
     return types
 
 
 def objects(prefix: str = "desk") -> list[dict[str, Any]]:
-    return [orjson.loads(line) for line in bundle(prefix).splitlines()]
+    return [orjson.loads(line) for line in bundle_ndjson(prefix).splitlines()]
 
 
 def by_id() -> dict[str, dict[str, Any]]:
-    return {saved["id"]: saved for saved in sources()}
+    return {saved["id"]: saved for saved in saved_objects()}
 
 
 def kind_of(saved: dict[str, Any]) -> str:
@@ -44,22 +44,24 @@ def kind_of(saved: dict[str, Any]) -> str:
 
 def for_each(object_type: str) -> Any:
     """Returns a mark that runs a test for each source of that type."""
-    selected = [saved for saved in sources() if saved["type"] == object_type]
+    selected = [saved for saved in saved_objects() if saved["type"] == object_type]
     assert selected
     return pytest.mark.parametrize("saved", selected, ids=lambda saved: saved["id"])
 
 
 def test_every_line_is_an_object_under_the_stores_prefix() -> None:
     bundled = objects("desk")
-    assert len(bundled) == len(sources()) == len({(saved["type"], saved["id"]) for saved in bundled})
+    assert len(bundled) == len(saved_objects()) == len({(saved["type"], saved["id"]) for saved in bundled})
     assert all(saved["id"].startswith("desk-") for saved in bundled)
-    assert b"{prefix}" not in bundle("desk")
+    assert b"{prefix}" not in bundle_ndjson("desk")
     titles = {saved["attributes"]["title"] for saved in bundled if saved["type"] == "index-pattern"}
     assert titles == {"desk-stories", "desk-hits", "desk-outlets", "desk-urls"}
 
 
 def test_the_object_versions_are_importable_by_kibana_8_9_to_9() -> None:
-    versions = {(saved["type"], saved["coreMigrationVersion"], saved["typeMigrationVersion"]) for saved in sources()}
+    versions = {
+        (saved["type"], saved["coreMigrationVersion"], saved["typeMigrationVersion"]) for saved in saved_objects()
+    }
     assert versions == {
         ("index-pattern", "8.8.0", "8.0.0"),
         ("search", "8.8.0", "8.0.0"),
@@ -70,8 +72,8 @@ def test_the_object_versions_are_importable_by_kibana_8_9_to_9() -> None:
 
 def test_json_text_attributes_are_text_in_the_bundle_only() -> None:
     """In the sources they are plain JSON."""
-    for source, bundled in zip(sources(), objects(), strict=True):
-        for path in JSON_TEXT_ATTRIBUTES[source["type"]]:
+    for source, bundled in zip(saved_objects(), objects(), strict=True):
+        for path in JSON_TEXT_ATTRIBUTES_BY_TYPE[source["type"]]:
             source_value, bundled_value = source["attributes"], bundled["attributes"]
             for name in path.split("."):
                 source_value, bundled_value = source_value[name], bundled_value[name]
@@ -103,7 +105,7 @@ def test_a_data_view_hides_no_field_in_use(saved: dict[str, Any]) -> None:
     """Neither its own time field nor a column or sort field of a saved search."""
     attributes = saved["attributes"]
     shown = {attributes.get("timeFieldName")}
-    for search in sources():
+    for search in saved_objects():
         if search["type"] == "search" and search["references"][0]["id"] == saved["id"]:
             shown |= {*search["attributes"]["columns"], *(name for name, _ in search["attributes"]["sort"])}
     assert not shown & {hidden["value"] for hidden in attributes["sourceFilters"]}
@@ -146,7 +148,7 @@ def test_a_visualization_aggregates_by_aggregatable_fields(saved: dict[str, Any]
 
 
 def test_the_dashboard_has_the_documented_panels_without_overlap() -> None:
-    (dashboard,) = (saved for saved in sources() if saved["type"] == "dashboard")
+    (dashboard,) = (saved for saved in saved_objects() if saved["type"] == "dashboard")
     references = {reference["name"]: reference["id"] for reference in dashboard["references"]}
     occupied: set[tuple[int, int]] = set()
     titles = []

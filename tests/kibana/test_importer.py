@@ -11,7 +11,7 @@ import pytest
 
 from monitor.config.schema import StoreSettings
 from monitor.errors import KibanaError
-from monitor.kibana import bundle, import_bundle
+from monitor.kibana import bundle_ndjson, import_bundle
 from servers.faulty import Answer, Faulty, Request, serve
 
 if TYPE_CHECKING:
@@ -68,24 +68,24 @@ def kibana(
 def test_every_object_is_imported_and_the_dashboard_is_named() -> None:
     with serve(kibana()) as server:
         imported = import_bundle(server.url, SETTINGS)
-    assert imported.count == len(bundle("desk").splitlines())
-    assert imported.version == "9.1.2"
-    assert imported.dashboard == f"{server.url}/app/dashboards#/view/desk-dashboard"
+    assert imported.imported_objects == len(bundle_ndjson("desk").splitlines())
+    assert imported.kibana_version == "9.1.2"
+    assert imported.dashboard_url == f"{server.url}/app/dashboards#/view/desk-dashboard"
     assert {request.headers["authorization"] for request in server.requests} == {"ApiKey abc"}
 
 
 def test_objects_are_imported_into_the_named_space() -> None:
     with serve(kibana(spaces=("desk",))) as server:
         imported = import_bundle(server.url, SETTINGS, space="desk")
-    assert "/s/desk/app/dashboards" in imported.dashboard
-    assert imported.count == len(bundle("desk").splitlines())
+    assert "/s/desk/app/dashboards" in imported.dashboard_url
+    assert imported.imported_objects == len(bundle_ndjson("desk").splitlines())
 
 
 def test_the_dashboards_url_has_the_id_that_kibana_assigned() -> None:
     destination_ids = {"desk-search-hits": "0f1e", "desk-dashboard": "5d0c7a"}
     with serve(kibana(spaces=("desk",), destination_ids=destination_ids)) as server:
         imported = import_bundle(server.url, SETTINGS, space="desk")
-    assert imported.dashboard == f"{server.url}/s/desk/app/dashboards#/view/5d0c7a"
+    assert imported.dashboard_url == f"{server.url}/s/desk/app/dashboards#/view/5d0c7a"
 
 
 def test_the_error_names_a_missing_space() -> None:
@@ -101,7 +101,7 @@ def test_the_error_names_rejected_objects_with_the_reason() -> None:
     with serve(kibana(refuse=refuse)) as server, pytest.raises(KibanaError) as caught:
         import_bundle(server.url, SETTINGS)
     message = str(caught.value)
-    assert f"imported {len(bundle('desk').splitlines()) - 2} objects" in message
+    assert f"imported {len(bundle_ndjson('desk').splitlines()) - 2} objects" in message
     assert "dashboard Media monitor: refers to lens desk-lens-x, which is missing" in message
     assert "search Hits by alert: unsupported_type" in message
 
@@ -116,14 +116,14 @@ def test_a_kibana_that_is_too_old_is_refused_before_the_import(version: str) -> 
 @pytest.mark.parametrize("version", ["8.9.0", "8.19.0", "9.0.0", "9.5.3", "9.6.0-SNAPSHOT"])
 def test_a_supported_version_of_kibana_is_accepted(version: str) -> None:
     with serve(kibana(version)) as server:
-        assert import_bundle(server.url, SETTINGS).version == version
+        assert import_bundle(server.url, SETTINGS).kibana_version == version
 
 
 def test_a_user_in_the_url_overrides_the_stores_key_and_is_not_shown() -> None:
     with serve(kibana()) as server:
         imported = import_bundle(server.url.replace("//", "//ada:p%40ss@"), SETTINGS)
     assert server.requests[0].headers["authorization"] == "Basic YWRhOnBAc3M="
-    assert "p%40ss" not in imported.dashboard
+    assert "p%40ss" not in imported.dashboard_url
 
 
 @pytest.mark.parametrize(

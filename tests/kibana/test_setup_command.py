@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from kibana.test_importer import kibana
 from monitor.cli.app import program
 from monitor.errors import KibanaError
-from monitor.kibana import bundle
+from monitor.kibana import bundle_ndjson
 from servers.faulty import serve
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def test_the_bundle_and_the_keys_are_printed_without_a_request(tmp_path: Path) -
     unreachable = {"url": "http://127.0.0.1:1", "prefix": "desk"}
     printed = run(tmp_path, unreachable, "setup", "--bundle").stdout
     assert [orjson.loads(line)["id"] for line in printed.splitlines()] == [
-        orjson.loads(line)["id"] for line in bundle("desk").splitlines()
+        orjson.loads(line)["id"] for line in bundle_ndjson("desk").splitlines()
     ]
     assert "POST /_security/api_key" in run(tmp_path, unreachable, "setup", "--api-key").stdout
 

@@ -145,7 +145,7 @@ def test_a_long_subject_decodes_unchanged_in_any_script(title: str) -> None:
     ours = [lines[0], *takewhile(lambda line: line.startswith(b" "), lines[1:])]
     assert max(map(len, ours)) <= 78
     subject = str(make_header(decode_header(b"".join(ours).decode("ascii"))))
-    assert subject == compose._cut(f"[sberbank] {title} - Outlet & Sons", compose.MAX_SUBJECT_LENGTH)
+    assert subject == compose._truncated(f"[sberbank] {title} - Outlet & Sons", compose.MAX_SUBJECT_LENGTH)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from mail.server import free_port, mail_server
 from monitor.config import Config, MailSettings, Outlet
 from monitor.delivery import open_dispatcher
-from monitor.mail.ops_mail import CHECK_INTERVAL, REMINDER_INTERVAL
+from monitor.mail.ops_mail import FAILURE_CHECK_INTERVAL, REMINDER_INTERVAL
 from monitor.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def test_failing_outlets_are_reported_once_and_after_a_week(store: Store) -> Non
     polled(store, "b", ok=timedelta(hours=2), failures=9)
     polled(store, "c", ok=None, failures=9)
     with mail_server() as (behavior, port):
-        for later in (timedelta(0), CHECK_INTERVAL, timedelta(hours=3)):
+        for later in (timedelta(0), FAILURE_CHECK_INTERVAL, timedelta(hours=3)):
             deliver(store, config(port), now=lambda later=later: NOW + later)
         (mail,) = behavior.taken
         assert mail.recipients == ("ops@example.org",)
@@ -89,7 +89,7 @@ def test_only_one_of_several_processes_reports(store: Store, tmp_path: Path, mon
 
 def test_a_repeated_report_keeps_its_id_and_a_reminder_has_a_new_one(store: Store) -> None:
     polled(store, "a", ok=timedelta(days=2), failures=9)
-    times = (NOW, NOW + CHECK_INTERVAL, NOW + CHECK_INTERVAL + REMINDER_INTERVAL)
+    times = (NOW, NOW + FAILURE_CHECK_INTERVAL, NOW + FAILURE_CHECK_INTERVAL + REMINDER_INTERVAL)
     with mail_server() as (behavior, port):
         for time in times:
             if time == times[1]:
@@ -103,7 +103,7 @@ def test_an_outlet_that_recovered_and_fails_again_is_reported(store: Store) -> N
     with mail_server() as (behavior, port):
         for step, failures in enumerate((9, 0, 9)):
             polled(store, "a", ok=timedelta(days=2) if failures else timedelta(0), failures=failures)
-            deliver(store, config(port), now=lambda step=step: NOW + step * CHECK_INTERVAL)
+            deliver(store, config(port), now=lambda step=step: NOW + step * FAILURE_CHECK_INTERVAL)
         assert len(behavior.taken) == 2
 
 
@@ -113,5 +113,5 @@ def test_the_report_is_sent_later_if_the_mail_server_is_away(store: Store) -> No
     report = deliver(store, config(port), now=lambda: NOW)
     assert "failing outlets" in report.errors[0]
     with mail_server(port=port) as (behavior, _):
-        deliver(store, config(port), now=lambda: NOW + CHECK_INTERVAL)
+        deliver(store, config(port), now=lambda: NOW + FAILURE_CHECK_INTERVAL)
         assert len(behavior.taken) == 1

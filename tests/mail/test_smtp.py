@@ -12,7 +12,7 @@ import pytest
 from mail.server import free_port, mail_server
 from monitor.errors import DeliveryRefused, DeliveryUnavailable
 from monitor.mail import mail_url
-from monitor.mail.smtp import Connection, Refusals
+from monitor.mail.smtp import Refusals, SmtpConnection
 from servers.certificate import make
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def send(url: str, *, to: tuple[str, ...] = ("desk@example.org",), timeout: float = 5) -> Refusals:
-    with Connection(mail_url.parse(url), timeout=timeout) as connection:
+    with SmtpConnection(mail_url.parse_mail_url(url), timeout=timeout) as connection:
         return connection.send(MAIL, sender="monitor@example.org", to=to)
 
 
@@ -174,7 +174,7 @@ def test_temporary_and_permanent_refusals_are_distinguished() -> None:
 def test_a_connection_lost_between_two_mails_is_reopened() -> None:
     port = free_port()
     with mail_server(port=port) as (behavior, _):
-        connection = Connection(mail_url.parse(f"smtp://127.0.0.1:{port}"), timeout=5)
+        connection = SmtpConnection(mail_url.parse_mail_url(f"smtp://127.0.0.1:{port}"), timeout=5)
         connection.send(MAIL, sender="a@example.org", to=("b@example.org",))
     with mail_server(port=port) as (again, _):
         connection.send(MAIL, sender="a@example.org", to=("b@example.org",))
@@ -195,7 +195,7 @@ def test_a_connection_lost_between_two_mails_is_reopened() -> None:
     ],
 )
 def test_mail_urls_are_parsed(url: str, expected: tuple[object, ...]) -> None:
-    server = mail_url.parse(url)
+    server = mail_url.parse_mail_url(url)
     assert (server.host, server.port, server.tls, server.starttls, server.user) == expected
 
 
@@ -220,11 +220,11 @@ def test_mail_urls_are_parsed(url: str, expected: tuple[object, ...]) -> None:
 )
 def test_an_invalid_mail_url_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(ValueError, match=r"\w") as caught:
-        mail_url.parse(url)
+        mail_url.parse_mail_url(url)
     assert "same" not in str(caught.value)
 
 
 def test_the_server_in_messages_has_no_password() -> None:
-    server = mail_url.parse("smtp://user:sesame@mail.example.org")
+    server = mail_url.parse_mail_url("smtp://user:sesame@mail.example.org")
     assert "sesame" not in f"{server} {server!r}"
     assert "user" not in str(server)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.notify.delivery_times import Schedule, due_at, parse
+from monitor.notify.delivery_times import DeliverySchedule, next_delivery_time, parse_schedule
 
-moments = st.integers(1_577_836_800, 2_051_222_400).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
+datetimes = st.integers(1_577_836_800, 2_051_222_400).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
 zones = st.sampled_from(["UTC", "Europe/London", "America/New_York", "Asia/Tokyo", "Asia/Kolkata", "Pacific/Chatham"])
 times = st.builds("{:02}:{:02}".format, st.integers(0, 23), st.integers(0, 59))
 days = st.sampled_from(["mon", "tue", "wed", "thu", "fri", "sat", "sun"])
@@ -39,34 +39,34 @@ def at(text: str) -> datetime:
     ],
 )
 def test_a_mail_is_due_at_the_next_delivery_time_of_its_zone(deliver: str, zone: str, now: str, due: str) -> None:
-    assert due_at(deliver, zone, at(now)) == at(due)
+    assert next_delivery_time(deliver, zone, at(now)) == at(due)
 
 
-@given(moments, zones, times)
+@given(datetimes, zones, times)
 def test_a_daily_mail_is_due_within_a_day_at_its_local_time(now: datetime, zone: str, time: str) -> None:
-    due = due_at(f"daily {time}", zone, now)
+    due = next_delivery_time(f"daily {time}", zone, now)
     assert now < due <= now + timedelta(hours=25)
     local = due.astimezone(ZoneInfo(zone))
     skipped = local.replace(tzinfo=None) - local.astimezone(UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
     assert f"{local:%H:%M}" == time or not skipped
 
 
-@given(moments, zones, days, times)
+@given(datetimes, zones, days, times)
 def test_a_weekly_mail_is_due_within_a_week_on_its_day(now: datetime, zone: str, day: str, time: str) -> None:
-    due = due_at(f"weekly {day} {time}", zone, now)
+    due = next_delivery_time(f"weekly {day} {time}", zone, now)
     assert now < due <= now + timedelta(days=7, hours=1)
     assert f"{due.astimezone(ZoneInfo(zone)):%a}".lower() == day
 
 
-@given(st.sampled_from(["hourly", "daily 07:00", "weekly mon 07:00"]), moments, zones)
+@given(st.sampled_from(["hourly", "daily 07:00", "weekly mon 07:00"]), datetimes, zones)
 def test_every_notification_before_the_delivery_time_is_due_then(deliver: str, now: datetime, zone: str) -> None:
-    due = due_at(deliver, zone, now)
-    assert due_at(deliver, zone, now + (due - now) / 2) == due
+    due = next_delivery_time(deliver, zone, now)
+    assert next_delivery_time(deliver, zone, now + (due - now) / 2) == due
 
 
 @given(st.text(max_size=30))
 def test_an_invalid_delivery_time_is_refused_with_the_valid_forms(text: str) -> None:
     try:
-        assert isinstance(parse(text), Schedule)
+        assert isinstance(parse_schedule(text), DeliverySchedule)
     except ValueError as error:
         assert "write" in str(error)  # noqa: PT017  parsing may succeed or fail

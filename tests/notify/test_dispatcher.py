@@ -14,7 +14,7 @@ from monitor import process_identity
 from monitor.config import Alert, Config, MailSettings
 from monitor.delivery import open_dispatcher
 from monitor.errors import StoreUnavailable
-from monitor.mail.smtp import Connection
+from monitor.mail.smtp import SmtpConnection
 from monitor.models import Candidate, Disposition, FrontierEntry, Hit, Notification, Outcome, PageCommit, Story
 from monitor.notify import dispatcher
 from monitor.notify.dispatcher import DeliveryReport
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from monitor.store import Store
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-DESK = ("desk@example.org",)
+RECIPIENTS = ("desk@example.org",)
 
 
 class Clock:
@@ -58,7 +58,7 @@ def put(
     name: str,
     *,
     alert: str = "sberbank",
-    to: tuple[str, ...] = DESK,
+    to: tuple[str, ...] = RECIPIENTS,
     cluster: str = "",
     due_at: datetime = NOW,
     **more: Any,
@@ -99,7 +99,7 @@ def put(
 def config(
     port: int | None,
     *,
-    to: tuple[str, ...] = DESK,
+    to: tuple[str, ...] = RECIPIENTS,
     deliver: str = "instant",
     options: str = "?starttls=never",
     **mail: Any,
@@ -117,7 +117,7 @@ def deliver(store: Store, config: Config, clock: Clock, *, stop: Callable[[], bo
 
 
 def test_each_story_of_an_instant_alert_is_mailed_once_by_itself(store: Store, clock: Clock) -> None:
-    for number in range(dispatcher.MAX_SINGLE_MESSAGES):
+    for number in range(dispatcher.MAX_SEPARATE_MESSAGES):
         put(store, f"s{number}")
     with mail_server() as (behavior, port):
         report = deliver(store, config(port), clock)
@@ -133,7 +133,7 @@ def test_each_story_of_an_instant_alert_is_mailed_once_by_itself(store: Store, c
 
 
 def test_many_stories_at_once_share_one_mail(store: Store, clock: Clock) -> None:
-    stories = [put(store, f"s{number}") for number in range(dispatcher.MAX_SINGLE_MESSAGES + 1)]
+    stories = [put(store, f"s{number}") for number in range(dispatcher.MAX_SEPARATE_MESSAGES + 1)]
     with mail_server() as (behavior, port):
         deliver(store, config(port), clock)
     (mail,) = behavior.taken
@@ -142,7 +142,7 @@ def test_many_stories_at_once_share_one_mail(store: Store, clock: Clock) -> None
 
 
 def test_a_large_digest_is_split_into_mails_of_a_hundred_entries(store: Store, clock: Clock) -> None:
-    for number in range(dispatcher.MAX_ENTRIES_PER_MESSAGE + 1):
+    for number in range(dispatcher.MAX_CLUSTERS_PER_MESSAGE + 1):
         put(store, f"s{number}")
     with mail_server() as (behavior, port):
         deliver(store, config(port, deliver="daily 07:00"), clock)
@@ -195,11 +195,11 @@ def test_an_unavailable_server_only_delays_mail(store: Store, clock: Clock) -> N
     assert report.postponed == 3
     assert len(report.errors) == 1
     assert "127.0.0.1" in report.errors[0]
-    assert {notification.due_at for notification in store.outbox()} == {NOW + dispatcher.RETRY_DELAYS[0]}
+    assert {notification.due_at for notification in store.outbox()} == {NOW + dispatcher.DELIVERY_RETRY_DELAYS[0]}
     assert deliver(store, config(port), clock) == DeliveryReport(), "it is not asked again at once"
     for number in range(3, 8):
         put(store, f"s{number}")
-    clock.time += dispatcher.RETRY_DELAYS[0]
+    clock.time += dispatcher.DELIVERY_RETRY_DELAYS[0]
     with mail_server(port=port) as (behavior, _):
         assert deliver(store, config(port), clock).notifications == 8
         assert len(behavior.taken) == 1, "what came meanwhile is bundled with it"
@@ -220,7 +220,7 @@ def test_retry_delays_grow_up_to_four_hours(store: Store, clock: Clock) -> None:
 
 
 def test_only_temporarily_refused_recipients_are_retried(store: Store, clock: Clock) -> None:
-    recipients = ("full@example.org", *DESK)
+    recipients = ("full@example.org", *RECIPIENTS)
     put(store, "first", to=recipients)
     with mail_server() as (behavior, port):
         behavior.recipient = lambda address: "450 mailbox full" if address.startswith("full") else None
@@ -232,23 +232,23 @@ def test_only_temporarily_refused_recipients_are_retried(store: Store, clock: Cl
         clock.time += timedelta(hours=1)
         deliver(store, config(port, to=recipients), clock)
         first, second = behavior.taken
-        assert (first.recipients, second.recipients) == (DESK, ("full@example.org",))
+        assert (first.recipients, second.recipients) == (RECIPIENTS, ("full@example.org",))
         assert first.message["Message-ID"] == second.message["Message-ID"]
     assert store.outbox() == []
 
 
 def test_a_permanent_refusal_is_reported_to_ops_once_and_kept(store: Store, clock: Clock) -> None:
-    put(store, "first", to=("gone@example.org", *DESK))
+    put(store, "first", to=("gone@example.org", *RECIPIENTS))
     with mail_server() as (behavior, port):
         behavior.recipient = lambda address: "550 no such user" if address.startswith("gone") else None
-        settings = config(port, to=("gone@example.org", *DESK), ops=["ops@example.org"])
+        settings = config(port, to=("gone@example.org", *RECIPIENTS), ops=["ops@example.org"])
         report = deliver(store, settings, clock)
         assert (report.mails, report.refused) == (1, 1)
-        mail, notice_of_it = behavior.taken
-        assert mail.recipients == DESK
-        assert notice_of_it.recipients == ("ops@example.org",)
-        assert "gone@example.org: 550 no such user" in notice_of_it.part("plain")
-        assert "Title of first" in notice_of_it.part("plain")
+        mail, report_mail = behavior.taken
+        assert mail.recipients == RECIPIENTS
+        assert report_mail.recipients == ("ops@example.org",)
+        assert "gone@example.org: 550 no such user" in report_mail.part("plain")
+        assert "Title of first" in report_mail.part("plain")
         (kept,) = store.outbox()
         assert kept.to == ("gone@example.org",)
         assert "550" in kept.error
@@ -273,29 +273,29 @@ def test_a_corrected_address_receives_refused_mail_at_once(store: Store, clock: 
             "nothing was corrected"
         )
         assert deliver(store, config(port), clock).mails == 1
-    assert behavior.taken[-1].recipients == DESK
+    assert behavior.taken[-1].recipients == RECIPIENTS
     assert store.outbox() == []
 
 
 def test_correcting_an_address_resends_nothing_to_the_others(store: Store, clock: Clock) -> None:
-    wrong, right = (*DESK, "dsek@example.org"), (*DESK, "desk2@example.org")
+    wrong, right = (*RECIPIENTS, "dsek@example.org"), (*RECIPIENTS, "desk2@example.org")
     put(store, "first", to=wrong)
     with mail_server() as (behavior, port):
         behavior.recipient = lambda address: "550 no such user" if address.startswith("dsek") else None
         deliver(store, config(port, to=wrong), clock)
         deliver(store, config(port, to=right), clock)
-    assert [mail.recipients for mail in behavior.taken] == [DESK, ("desk2@example.org",)]
+    assert [mail.recipients for mail in behavior.taken] == [RECIPIENTS, ("desk2@example.org",)]
     assert (store.outbox(), store.settings("mail/")) == ([], {})
 
 
 def test_a_recipient_removed_from_an_alert_gets_no_more_mail(store: Store, clock: Clock) -> None:
-    recipients = (*DESK, "gone@example.org")
+    recipients = (*RECIPIENTS, "gone@example.org")
     put(store, "first", to=recipients)
     with mail_server() as (behavior, port):
         behavior.recipient = lambda address: "550 no such user" if address.startswith("gone") else None
         deliver(store, config(port, to=recipients), clock)
         assert deliver(store, config(port), clock) == DeliveryReport()
-    assert [mail.recipients for mail in behavior.taken] == [DESK]
+    assert [mail.recipients for mail in behavior.taken] == [RECIPIENTS]
     assert (store.outbox(), store.settings("mail/")) == ([], {})
 
 
@@ -360,7 +360,7 @@ def test_after_a_kill_at_any_step_repeats_have_the_same_id(
     """After a kill the claim expires first; a mail that may have been sent keeps its Message-ID."""
     for number in range(2):
         put(store, f"s{number}")
-    owner: Any = Connection if step == "send" else SqliteStore
+    owner: Any = SmtpConnection if step == "send" else SqliteStore
     real = getattr(owner, step)
 
     def dies(*args: Any, **kwargs: Any) -> Any:
@@ -390,10 +390,10 @@ def test_claims_of_a_dead_local_process_are_sent_at_once(
 ) -> None:
     put(store, "first")
     put(store, "second")
-    monkeypatch.setattr(dispatcher, "_deliveries_running", {f"{process_identity.this_process()}/abc"})
-    host, _pid, began, *identity = process_identity.this_process().split(":")
+    monkeypatch.setattr(dispatcher, "_running_holders", {f"{process_identity.current_process_identity()}/abc"})
+    host, _pid, began, *identity = process_identity.current_process_identity().split(":")
     dead = ":".join((host, "999999999", began, *identity))
-    for name, number in ((f"{dead}/abc", 1), (f"{process_identity.this_process()}/abc", 1)):
+    for name, number in ((f"{dead}/abc", 1), (f"{process_identity.current_process_identity()}/abc", 1)):
         assert len(store.claim(holder=name, now=NOW, term=dispatcher.CLAIM_TERM, limit=number)) == 1
     with mail_server() as (behavior, port):
         assert deliver(store, config(port), clock).mails == 1
@@ -422,7 +422,7 @@ def test_a_store_outage_between_mail_and_mark_sends_no_second_mail(
 ) -> None:
     """A mail that one of two recipients refuses is returned to the outbox after the report to ops."""
     monkeypatch.setattr(dispatcher, "STORE_RETRY_PAUSES_SECONDS", (0.01, 0.01))
-    recipients = DESK if step == "mark_sent" else (*DESK, "gone@example.org")
+    recipients = RECIPIENTS if step == "mark_sent" else (*RECIPIENTS, "gone@example.org")
     put(store, "first", to=recipients)
     real, tries = getattr(store, step), 0
 
@@ -443,14 +443,14 @@ def test_a_store_outage_between_mail_and_mark_sends_no_second_mail(
         deliver(store, settings, clock)
         clock.time += timedelta(days=2)
         deliver(store, settings, clock)
-        assert [mail.recipients for mail in behavior.taken].count(DESK) == 1
+        assert [mail.recipients for mail in behavior.taken].count(RECIPIENTS) == 1
 
 
 def test_a_stopped_delivery_waits_for_the_store_only_briefly(
     store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatcher, "STORE_RETRY_PAUSES_SECONDS", (0.01, 0.01))
-    monkeypatch.setattr(dispatcher, "SHUTDOWN_GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(dispatcher, "STORE_GRACE_AFTER_STOP_SECONDS", 0.1)
     put(store, "first")
 
     def away(*_: object, **__: object) -> None:
@@ -537,7 +537,7 @@ def test_a_deleted_story_is_mailed_with_the_data_of_its_hit(store: Store, clock:
     put(store, "first")
     with mail_server() as (behavior, port), pytest.MonkeyPatch.context() as patched:
         patched.setattr(SqliteStore, "stories", lambda *_: {})
-        clock.time += dispatcher.COMMIT_GRACE
+        clock.time += dispatcher.STORY_COMMIT_GRACE
         deliver(store, config(port), clock)
     assert "no longer stored" in behavior.taken[0].part("plain")
     assert "https://outlet.example/first" in behavior.taken[0].part("plain")
@@ -548,7 +548,9 @@ def test_a_notification_waits_until_its_story_is_stored(store: Store, clock: Clo
     """A store without transactions writes notifications first, and the process may die in between."""
     story = put(store, "first")
     if version == 2:
-        notification = Notification(alert="sberbank", story=story.id, version=2, to=DESK, due_at=NOW, created_at=NOW)
+        notification = Notification(
+            alert="sberbank", story=story.id, version=2, to=RECIPIENTS, due_at=NOW, created_at=NOW
+        )
         entry = FrontierEntry(id="v", candidate=Candidate(url="u", outlet="Outlet"), first_seen_at=NOW, next_at=None)
         store.commit(
             [PageCommit(entry=entry, outcome=Outcome(disposition=Disposition.UPDATED), notifications=(notification,))]
@@ -562,7 +564,7 @@ def test_a_notification_waits_until_its_story_is_stored(store: Store, clock: Clo
         stored[story.id] = replace(story, version=version)
         deliver(store, config(port), clock)
         assert len(behavior.taken) == version - 1  # not yet due again
-        clock.time += dispatcher.SHORT_RETRY_DELAY
+        clock.time += dispatcher.UNCOMMITTED_STORY_DELAY
         deliver(store, config(port), clock)
         assert len(behavior.taken) == version
         assert "no longer stored" not in behavior.taken[-1].part("plain")
@@ -570,8 +572,8 @@ def test_a_notification_waits_until_its_story_is_stored(store: Store, clock: Clo
 
 def test_ten_thousand_notifications_are_sent_in_bounded_batches(store: Store, clock: Clock) -> None:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(dispatcher, "CLAIM_BATCH", 4)
-        patched.setattr(dispatcher, "MAX_CLAIMED", 8)
+        patched.setattr(dispatcher, "MAX_NOTIFICATIONS_PER_CLAIM", 4)
+        patched.setattr(dispatcher, "MAX_NOTIFICATIONS_PER_BATCH", 8)
         for number in range(10):
             put(store, f"s{number}")
         with mail_server() as (_, port):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from monitor.errors import QueryError
 from monitor.models import Story
 from monitor.query import folding, parse
-from monitor.query.analysis import token_matches
+from monitor.query.analysis import token_matchers
 from monitor.query.syntax import Phrase
 
 NOW = datetime(2026, 11, 22, 12, 30, 15, 250_999, tzinfo=UTC)
@@ -292,7 +292,11 @@ def _leaf(random: Random, script: str) -> str:
         case 12:
             return f"{_operand(random, script)} {_operator(random)} ({_near(random, script)})"
         case 13 | 14:
-            unique = {folding.fold(word): word for word in random.sample(_SEARCHABLE[script], 3) if word.isalpha()}
+            unique = {
+                folding.fold_case_and_diacritics(word): word
+                for word in random.sample(_SEARCHABLE[script], 3)
+                if word.isalpha()
+            }
             words = list(unique.values())[: random.randint(2, 3)] or ["AI"]
             return f'"{" ".join(words)}"~{random.randint(0, 6)}' if _distinct(words) else "AI"
         case 15:
@@ -307,7 +311,7 @@ def _leaf(random: Random, script: str) -> str:
 
 
 def _distinct(words: list[str]) -> bool:
-    tokens = [token_match.value for token_match in token_matches(Phrase(" ".join(words)))]
+    tokens = [token_match.value for token_match in token_matchers(Phrase(" ".join(words)))]
     return len(set(tokens)) == len(tokens)
 
 

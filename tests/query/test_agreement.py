@@ -22,12 +22,12 @@ from monitor.config.schema import StoreSettings
 from monitor.models import Candidate, CommitResult, Disposition, FrontierEntry, Outcome, PageCommit, Story
 from monitor.query import parse
 from monitor.query.fields import TIME_FIELDS
-from monitor.query.matcher import document, matches
+from monitor.query.matcher import analysed_story, matches
 from monitor.query.rules import RuleSet
 from monitor.query.syntax import Node, is_positive
 from monitor.store.elasticsearch import query_compiler
 from monitor.store.elasticsearch.analysis import (
-    ANALYSIS,
+    ANALYSIS_SETTINGS,
     AUTHOR_MAPPING,
     TEXT_MAPPING,
     URL_MAPPING,
@@ -50,7 +50,7 @@ drawn = given(stories=corpora(STORIES), texts=many_queries(QUERIES))
 
 
 def by_matcher(node: Node, stories: list[Story]) -> set[str]:
-    return {story.id for story in stories if matches(node, document(story), NOW)}
+    return {story.id for story in stories if matches(node, analysed_story(story), NOW)}
 
 
 Search = Callable[[list[Node | dict[str, object]], list[Story]], list[set[str]]]
@@ -80,7 +80,7 @@ def by_elasticsearch(elasticsearch_url: str) -> Iterator[Search]:
         "batch": {"type": "keyword"},
     }
     mappings = {"dynamic": False, "properties": properties}
-    settings = {"analysis": ANALYSIS, "number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": -1}
+    settings = {"analysis": ANALYSIS_SETTINGS, "number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": -1}
     call("PUT", "", json.dumps({"settings": settings, "mappings": mappings}).encode())
     batches = itertools.count()
 
@@ -239,6 +239,6 @@ def test_a_rule_set_matches_like_its_rules_one_by_one(stories: list[Story], text
     rules = RuleSet(topics={}, alerts=nodes)
     for story in stories:
         without_topics = replace(story, topics=())  # a rule set matches topics itself, and this one has none
-        analysed = document(story).with_story(without_topics)
+        analysed = analysed_story(story).with_story(without_topics)
         one_by_one = tuple(name for name, node in nodes.items() if matches(node, analysed, NOW))
         assert rules.match(without_topics, now=NOW).alerts == one_by_one

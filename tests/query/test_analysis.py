@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.models import DIRECTION_MARKS, normalize_text
+from monitor.models import DIRECTION_MARK_DELETIONS, normalize_text
 from monitor.query import folding, segmentation
-from monitor.query.analysis import Form, tokens
-from monitor.query.stemming import OVERRIDES, stem
-from monitor.store.elasticsearch.analysis import ANALYSIS, AUTHOR_MAPPING, TEXT_MAPPING, URL_MAPPING
+from monitor.query.analysis import Form, analysed_tokens
+from monitor.query.stemming import STEM_OVERRIDES, stem
+from monitor.store.elasticsearch.analysis import ANALYSIS_SETTINGS, AUTHOR_MAPPING, TEXT_MAPPING, URL_MAPPING
 from query.generate import WORDS, texts
 
 
 def forms(text: str, form: Form) -> list[str]:
-    analysed = tokens(text)
+    analysed = analysed_tokens(text)
     return [getattr(analysed[position], form) for position in range(len(analysed))]
 
 
@@ -112,7 +112,7 @@ def test_an_override_stem_differs_from_the_stems_of_similar_words() -> None:
         "units",
         "universe",
     ]
-    assert not {stem(word) for word in similar_words} & set(OVERRIDES.values())
+    assert not {stem(word) for word in similar_words} & set(STEM_OVERRIDES.values())
 
 
 def test_raw_keeps_case_and_diacritics_but_no_possessive() -> None:
@@ -132,21 +132,23 @@ _any = st.text(
 @settings(max_examples=1000, deadline=None)
 @given(_any | texts)
 def test_the_fast_pattern_gives_the_boundaries_of_the_full_pattern(text: str) -> None:
-    replaced = text.translate(segmentation.LOOKALIKES)
-    expected = [match.span() for match in segmentation._full_pattern.finditer(replaced) if match[0].strip("\u0640")]
-    assert segmentation.boundaries(text) == expected
-    assert segmentation.segment(text) == [text[start:end] for start, end in segmentation.boundaries(text)]
+    replaced = text.translate(segmentation.LOOKALIKE_REPLACEMENTS)
+    expected = [
+        match.span() for match in segmentation._full_word_pattern.finditer(replaced) if match[0].strip("\u0640")
+    ]
+    assert segmentation.word_boundaries(text) == expected
+    assert segmentation.words_of(text) == [text[start:end] for start, end in segmentation.word_boundaries(text)]
 
 
 def test_the_offsets_of_each_token_give_its_text() -> None:
-    analysed = tokens("\u02bctwas the n\u201bth \u02bcdraft\u02bc of Sberbank")
+    analysed = analysed_tokens("\u02bctwas the n\u201bth \u02bcdraft\u02bc of Sberbank")
     words = [analysed.text[start:end] for start, end in analysed.offsets()]
     assert words == ["twas", "the", "n\u201bth", "draft", "of", "Sberbank"]
     assert len(words) == len(analysed)
 
 
 def test_a_very_long_token_is_split_as_in_lucene() -> None:
-    assert [len(token) for token in segmentation.segment("a" * 600)] == [255, 255, 90]
+    assert [len(token) for token in segmentation.words_of("a" * 600)] == [255, 255, 90]
 
 
 # ---- comparison with a real server
@@ -165,7 +167,7 @@ def analyze(elasticsearch_url: str) -> Iterator[Analyze]:
             return json.load(response)
 
     properties = {"text": TEXT_MAPPING, "authors": AUTHOR_MAPPING, "url": URL_MAPPING}
-    settings = {"analysis": ANALYSIS, "index.analyze.max_token_count": 1_000_000, "number_of_replicas": 0}
+    settings = {"analysis": ANALYSIS_SETTINGS, "index.analyze.max_token_count": 1_000_000, "number_of_replicas": 0}
     call("PUT", "", {"settings": settings, "mappings": {"properties": properties}})
 
     def analyzed(field: str, text: str) -> list[tuple[str, int]]:
@@ -194,7 +196,9 @@ def test_elasticsearch_folds_every_letter_the_same_way(analyze: Analyze, form: F
     """Checks each basic-plane character inside a word; about 200 that are newer than Lucene's data may differ."""
     different = set()
     codes = [
-        code for code in range(0x20, 0xD800) if code not in DIRECTION_MARKS and unicodedata.category(chr(code)) != "Cn"
+        code
+        for code in range(0x20, 0xD800)
+        if code not in DIRECTION_MARK_DELETIONS and unicodedata.category(chr(code)) != "Cn"
     ]
     for start in range(0, len(codes), 500):
         letters = [chr(code) for code in codes[start : start + 500]]
@@ -267,7 +271,7 @@ def test_elasticsearch_gives_the_same_stems(analyze: Analyze) -> None:
         "ую",
     ]
     made_up = [root + first + second for root in roots for first in ["", *endings] for second in ["", *endings]]
-    text = " ".join([*made_up, *OVERRIDES, *WORDS])
+    text = " ".join([*made_up, *STEM_OVERRIDES, *WORDS])
     theirs = [token for token, _ in analyze("text", text)]
     assert theirs == forms(text, Form.STEM)
 
@@ -278,5 +282,5 @@ def test_elasticsearch_gives_the_same_stems(analyze: Analyze) -> None:
 def test_elasticsearch_splits_names_and_urls_the_same_way(analyze: Analyze, name: str) -> None:
     assert [token for token, _ in analyze("authors.words", name)] == forms(name, Form.EXACT)
     url = f"https://www.outlet.example/{name}?id=1&x=a_b"
-    ours = forms(url.translate(folding.URL_PUNCTUATION), Form.EXACT)
+    ours = forms(url.translate(folding.URL_PUNCTUATION_TO_SPACE), Form.EXACT)
     assert [token for token, _ in analyze("url.words", url)] == ours

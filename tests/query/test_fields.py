@@ -11,7 +11,7 @@ import pytest
 from monitor.errors import QueryError
 from monitor.query import parse
 from monitor.query.fields import ANALYSED_FIELDS, DEFAULT_FIELDS, FIELDS, RANGE_FIELDS, TEXT_FIELDS, FieldType
-from monitor.query.matcher import document, matches
+from monitor.query.matcher import analysed_story, matches
 from monitor.query.rules import required_keys
 from monitor.query.syntax import Node, Phrase, Range, Value
 from monitor.store.elasticsearch import schema
@@ -56,7 +56,7 @@ def test_the_language_has_a_clause_for_each_field(name: str) -> None:
 
 @every_field
 def test_the_matcher_and_the_rule_index_read_each_field(name: str) -> None:
-    assert matches(clause(name), document(STORY), NOW) in {True, False}
+    assert matches(clause(name), analysed_story(STORY), NOW) in {True, False}
     assert (required_keys(clause(name)) is None) == (name in RANGE_FIELDS)
 
 
@@ -89,7 +89,7 @@ def test_elasticsearch_keeps_each_field() -> None:
 @every_field
 def test_each_field_of_the_index_has_the_mapping_of_its_type(name: str) -> None:
     for index_field in INDEX_FIELDS[name]:
-        assert schema.STORY[index_field] in INDEX_MAPPINGS[FIELDS[name].type]
+        assert schema.STORY_PROPERTIES[index_field] in INDEX_MAPPINGS[FIELDS[name].type]
 
 
 def test_a_clause_without_a_field_searches_fields_of_text() -> None:

@@ -12,7 +12,7 @@ from monitor.config.schema import Alert, Config, Outlet
 from monitor.query import lint as linting
 from monitor.query import parse
 from monitor.query.lint import ConfiguredValues, implies, lint_config, lint_query
-from monitor.query.matcher import document, matches
+from monitor.query.matcher import analysed_story, matches
 from query.generate import NOW, corpora, many_queries
 
 CONFIGURED = ConfiguredValues(
@@ -92,7 +92,7 @@ def test_an_unknown_topic_is_noted_if_no_topic_is_configured() -> None:
 def test_a_query_that_implies_another_matches_no_story_alone(stories: list, texts: list[str]) -> None:
     nodes = [parse(text) for text in texts]
     parts = nodes + [child for node in nodes for child in getattr(node, "nodes", ())]
-    documents = [document(story) for story in stories]
+    documents = [analysed_story(story) for story in stories]
     for premise in parts:
         for conclusion in parts:
             if premise is not conclusion and implies(premise, conclusion):

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 
 from monitor.config.schema import Alert, Config
 from monitor.query import parse
-from monitor.query.explain import Explained, explain
+from monitor.query.explain import Explanation, explain
 from monitor.query.fields import WORDS_FIELDS
-from monitor.query.matcher import document, matches
+from monitor.query.matcher import analysed_story, matches
 from monitor.query.rules import RuleMatches, RuleSet
-from monitor.query.snippets import context, highlight, snippets
+from monitor.query.snippets import best_context_line, highlighted_field, snippets
 from monitor.query.syntax import Near, Phrase, Word
 from query.examples import NOON, STORY
 from query.generate import NOW, corpora, many_queries
@@ -48,12 +48,12 @@ def _queries(text: str) -> list[str]:
 
 @pytest.mark.parametrize("query", _queries(MATCHING))
 def test_this_query_matches_the_story(query: str) -> None:
-    assert matches(parse(query), document(STORY), NOON)
+    assert matches(parse(query), analysed_story(STORY), NOON)
 
 
 @pytest.mark.parametrize("query", _queries(NOT_MATCHING))
 def test_this_query_does_not_match_the_story(query: str) -> None:
-    assert not matches(parse(query), document(STORY), NOON)
+    assert not matches(parse(query), analysed_story(STORY), NOON)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_this_query_does_not_match_the_story(query: str) -> None:
 )
 def test_distance_is_the_number_of_words_between(text: str, query: str, expected: bool) -> None:
     story = replace(STORY, title="", text=text)
-    assert matches(parse(query), document(story), NOON) is expected
+    assert matches(parse(query), analysed_story(story), NOON) is expected
 
 
 RULES = RuleSet(
@@ -108,7 +108,7 @@ def test_a_rule_set_is_compiled_from_a_configuration() -> None:
 
 
 def test_the_context_of_a_hit_is_one_line_with_marked_words() -> None:
-    line = RULES.context("brics", STORY)
+    line = RULES.best_context_line("brics", STORY)
     assert "\n" not in line
     assert "**BRICS** partners and other countries to advance **AI**." in line
 
@@ -118,16 +118,19 @@ def test_a_snippet_marks_complete_words_and_shows_where_it_is_cut() -> None:
         STORY, title="Chips", text="lorem " * 50 + "the Sberbank's chips " + "ipsum " * 50 + "sanctions end"
     )
     first, second, third = snippets(parse("Sber* OR chip OR sanction"), story)
-    assert first.marked("[", "]") == "[Chips]"
+    assert first.text_with_marks("[", "]") == "[Chips]"
     assert second.text.startswith("…")
-    assert "the [Sberbank's] [chips] ipsum" in second.marked("[", "]")
-    assert third.marked("[", "]").endswith("[sanctions] end")
+    assert "the [Sberbank's] [chips] ipsum" in second.text_with_marks("[", "]")
+    assert third.text_with_marks("[", "]").endswith("[sanctions] end")
 
 
 def test_snippets_do_not_overlap_and_mark_every_match() -> None:
     """Matches at 0, 155 and 170 characters: the third one is too far from the first for one snippet."""
     text = "Sberbank " + "a" * 145 + " Sberbank said Sberbank " + "b " * 100
-    pieces = [snippet.marked("[", "]") for snippet in snippets(parse("Sberbank"), replace(STORY, title="", text=text))]
+    pieces = [
+        snippet.text_with_marks("[", "]")
+        for snippet in snippets(parse("Sberbank"), replace(STORY, title="", text=text))
+    ]
     assert pieces == [
         f"[Sberbank] {'a' * 145} [Sberbank] said…",
         f"…[Sberbank] {'b ' * 48}b…",
@@ -136,17 +139,19 @@ def test_snippets_do_not_overlap_and_mark_every_match() -> None:
 
 def test_a_title_is_one_snippet_with_all_its_matches() -> None:
     title = "Sberbank " + "word " * 60 + "Sberbank"
-    marked = [snippet.marked("[", "]") for snippet in snippets(parse("title:Sberbank"), replace(STORY, title=title))]
+    marked = [
+        snippet.text_with_marks("[", "]") for snippet in snippets(parse("title:Sberbank"), replace(STORY, title=title))
+    ]
     assert marked == ["[Sberbank] " + "word " * 60 + "[Sberbank]"]
 
 
 def test_negated_clauses_are_not_marked() -> None:
-    assert highlight(parse("BRICS -Rosatom"), STORY, "title").marks == ()
-    assert context(parse("NOT Rosatom"), STORY) == ""
+    assert highlighted_field(parse("BRICS -Rosatom"), STORY, "title").marks == ()
+    assert best_context_line(parse("NOT Rosatom"), STORY) == ""
 
 
 def test_highlighting_the_title_returns_the_complete_title() -> None:
-    assert highlight(parse("China ONEAR/1 raw:AI"), STORY, "title").marked("[", "]") == (
+    assert highlighted_field(parse("China ONEAR/1 raw:AI"), STORY, "title").text_with_marks("[", "]") == (
         "Kremlin 'tells' ministries to work with [China] on [AI]"
     )
 
@@ -158,11 +163,13 @@ def test_exactly_the_matching_clauses_of_words_are_marked(stories: list[Story], 
         if not isinstance(node, Word | Phrase | Near) or node.field in WORDS_FIELDS:
             continue
         for story in stories:
-            marked = [snippet for field in ("title", "text") if (snippet := highlight(node, story, field)).marks]
-            assert bool(marked) is matches(node, document(story), NOW)
+            marked = [
+                snippet for field in ("title", "text") if (snippet := highlighted_field(node, story, field)).marks
+            ]
+            assert bool(marked) is matches(node, analysed_story(story), NOW)
             for snippet in marked:
                 assert all(start < end for start, end in snippet.marks)
-                assert snippet.marked("", "") == snippet.text
+                assert snippet.text_with_marks("", "") == snippet.text
 
 
 def test_an_explanation_names_what_occurs_instead_of_each_clause() -> None:
@@ -180,7 +187,7 @@ def test_an_explanation_names_what_occurs_instead_of_each_clause() -> None:
     ]
     assert (language.reason, modified.reason) == ("the story has en", "the story has none")
     assert not negated.matched
-    assert "[Sberbank’s]" in negated.parts[0].contexts[0].marked("[", "]")
+    assert "[Sberbank’s]" in negated.parts[0].contexts[0].text_with_marks("[", "]")
 
 
 @pytest.mark.parametrize("query", ['"? why"', '"* footnote"', 'raw:"?! chips"'])
@@ -191,8 +198,8 @@ def test_an_explanation_takes_quoted_wildcards_literally(query: str) -> None:
 @settings(max_examples=50, deadline=None)
 @given(stories=corpora(5), texts=many_queries(10))
 def test_an_explanation_agrees_with_the_matcher_on_every_clause(stories: list[Story], texts: list[str]) -> None:
-    def check(explained: Explained, story: Story) -> None:
-        assert explained.matched is matches(explained.node, document(story), NOW)
+    def check(explained: Explanation, story: Story) -> None:
+        assert explained.matched is matches(explained.node, analysed_story(story), NOW)
         for part in explained.parts:
             check(part, story)
 

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.errors import FetchError, RenderingUnavailable
+from monitor.failures import FailureKind
 from monitor.models import Page
 from monitor.rendering import auto
-from monitor.rendering.auto import EngineMemory, address_pattern, needs_rendering
+from monitor.rendering.auto import EngineMemory, reason_to_render, url_pattern
 from monitor.rendering.engine_choice import fetch_with_engines
 from rendering import pages
 
@@ -38,7 +39,7 @@ def page(body: bytes | str, *, content_type: str = "text/html", engine: str = "n
     ],
 )
 def test_a_page_that_needs_its_script_is_detected(body: bytes | str, reason: str) -> None:
-    assert reason in str(needs_rendering(page(body)))
+    assert reason in str(reason_to_render(page(body)))
 
 
 @pytest.mark.parametrize(
@@ -55,39 +56,39 @@ def test_a_page_that_needs_its_script_is_detected(body: bytes | str, reason: str
     ],
 )
 def test_a_page_with_text_or_without_scripts_needs_no_rendering(body: bytes | str) -> None:
-    assert needs_rendering(page(body)) is None
+    assert reason_to_render(page(body)) is None
 
 
 def test_a_document_other_than_html_needs_no_rendering() -> None:
-    assert needs_rendering(page(b"{}<script", content_type="application/json")) is None
+    assert reason_to_render(page(b"{}<script", content_type="application/json")) is None
 
 
 @given(st.binary(max_size=2000))
 def test_arbitrary_bytes_raise_nothing(body: bytes) -> None:
-    needs_rendering(page(b"<html><script>" + body))
+    reason_to_render(page(b"<html><script>" + body))
 
 
-def test_an_address_pattern_has_the_folders_without_numbers() -> None:
-    assert address_pattern("https://a.org/news/2026/11/x") == address_pattern("https://a.org/news/2027/01/y?z=1")
-    assert address_pattern("https://a.org/news/x") != address_pattern("https://a.org/video/x")
-    assert address_pattern("https://a.org/x") != address_pattern("https://b.org/x")
+def test_a_url_pattern_has_the_folders_without_numbers() -> None:
+    assert url_pattern("https://a.org/news/2026/11/x") == url_pattern("https://a.org/news/2027/01/y?z=1")
+    assert url_pattern("https://a.org/news/x") != url_pattern("https://a.org/video/x")
+    assert url_pattern("https://a.org/x") != url_pattern("https://b.org/x")
 
 
 def test_the_engine_that_worked_is_tried_first_and_weaker_ones_skipped() -> None:
     memory = EngineMemory()
     memory.learn(URL, "splash", worked=True, now=NOON)
-    assert memory.engines(URL, ["splash", "playwright"], now=NOON) == ["splash", "playwright"]
+    assert memory.engines_to_try(URL, ["splash", "playwright"], now=NOON) == ["splash", "playwright"]
     memory.learn(URL, "playwright", worked=True, now=NOON)
-    assert memory.engines(URL, ["splash", "playwright"], now=NOON) == ["playwright"]
-    assert memory.engines("https://example.org/about/us", ["splash"], now=NOON) == ["none", "splash"]
+    assert memory.engines_to_try(URL, ["splash", "playwright"], now=NOON) == ["playwright"]
+    assert memory.engines_to_try("https://example.org/about/us", ["splash"], now=NOON) == ["none", "splash"]
 
 
 def test_the_plain_page_is_tried_again_after_a_while() -> None:
     memory = EngineMemory()
     memory.learn(URL, "splash", worked=True, now=NOON)
     memory.learn(URL, "splash", worked=True, now=NOON + timedelta(days=6))
-    later = NOON + auto.RETRY_PLAIN_AFTER + timedelta(seconds=1)
-    assert memory.engines(URL, ["splash"], now=later) == ["none", "splash"]
+    later = NOON + auto.PLAIN_RETRY_INTERVAL + timedelta(seconds=1)
+    assert memory.engines_to_try(URL, ["splash"], now=later) == ["none", "splash"]
     memory.learn(URL, "none", worked=True, now=later)
     assert memory.to_json() == {}
 
@@ -95,24 +96,24 @@ def test_the_plain_page_is_tried_again_after_a_while() -> None:
 def test_a_pattern_that_no_engine_can_read_is_not_rendered_for_a_day() -> None:
     memory = EngineMemory()
     memory.learn(URL, "playwright", worked=False, now=NOON)
-    assert memory.engines(URL, ["splash", "playwright"], now=NOON) == ["none"]
-    assert memory.engines(URL, ["splash"], now=NOON + auto.HOPELESS_LIFETIME) == ["none", "splash"]
+    assert memory.engines_to_try(URL, ["splash", "playwright"], now=NOON) == ["none"]
+    assert memory.engines_to_try(URL, ["splash"], now=NOON + auto.UNREADABLE_RETRY_INTERVAL) == ["none", "splash"]
 
 
 def test_an_engine_that_is_no_longer_installed_is_not_tried() -> None:
     memory = EngineMemory()
     memory.learn(URL, "playwright", worked=True, now=NOON)
-    assert memory.engines(URL, [], now=NOON) == ["none"]
+    assert memory.engines_to_try(URL, [], now=NOON) == ["none"]
 
 
 def test_the_memory_survives_storage_and_is_bounded() -> None:
     memory = EngineMemory()
-    for number in range(3 * auto.MAX_ADDRESS_PATTERNS):
+    for number in range(3 * auto.MAX_URL_PATTERNS):
         url = f"https://example.org/{'x' * number}/story"
         memory.learn(url, "splash", worked=True, now=NOON + timedelta(seconds=number))
     restored = EngineMemory(memory.to_json())
-    assert len(restored.to_json()) == auto.MAX_ADDRESS_PATTERNS
-    assert restored.engines(url, ["splash"], now=NOON) == ["splash"]
+    assert len(restored.to_json()) == auto.MAX_URL_PATTERNS
+    assert restored.engines_to_try(url, ["splash"], now=NOON) == ["splash"]
     assert EngineMemory({"broken": "entry", "other": {}}).to_json() == {}
 
 
@@ -154,7 +155,7 @@ def test_the_cheapest_engine_that_works_is_used_and_remembered() -> None:
 
 def test_the_next_engine_is_tried_when_one_fails() -> None:
     full = page(FULL, engine="playwright")
-    for failure in (FetchError("it hangs", kind="hang", permanent=True), RenderingUnavailable("gone")):
+    for failure in (FetchError("it hangs", kind=FailureKind.HANG), RenderingUnavailable("gone")):
         assert Engines(none=page(EMPTY), splash=failure, playwright=full).fetch_page() == full
 
 
@@ -165,7 +166,7 @@ def test_an_unavailable_engine_raises_instead_of_yielding_an_empty_page() -> Non
 
 
 def test_an_http_error_is_raised_without_trying_another_engine() -> None:
-    engines = Engines(none=page(EMPTY), splash=FetchError("404", kind="http-404", permanent=True))
+    engines = Engines(none=page(EMPTY), splash=FetchError("404", kind=FailureKind.HTTP_404))
     with pytest.raises(FetchError, match="404"):
         engines.fetch_page()
     assert engines.calls == ["none", "splash"]

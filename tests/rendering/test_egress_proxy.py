@@ -112,9 +112,9 @@ def test_a_name_with_a_private_address_is_refused(method: str, monkeypatch: pyte
     async def work(proxy: EgressProxy) -> tuple[bytes, str]:
         proxy_pass = proxy.pass_for(outlet("https://example.org/"))
         response = await send(proxy, proxy_pass, target, method=method)
-        refusal = proxy.last_refusal(proxy_pass, "https://evil.example/" if method == "CONNECT" else target)
+        refusal = proxy.last_connection_error(proxy_pass, "https://evil.example/" if method == "CONNECT" else target)
         assert refusal is not None
-        return response, refusal.kind
+        return response, refusal.kind.label
 
     response, kind = with_proxy(work)
     assert response.startswith(b"HTTP/1.1 403")
@@ -145,6 +145,21 @@ def test_dns_rebinding_has_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
     assert connected == ["8.8.8.8"]
 
 
+def test_the_least_recent_refusal_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal that is repeated is as recent as a new one."""
+    monkeypatch.setattr(egress_proxy, "MAX_REMEMBERED_ERRORS", 2)
+    hosts = ["first.example", "second.example", "first.example", "third.example"]
+    resolve_to(monkeypatch, *[["10.0.0.7"] for _ in hosts])
+
+    async def work(proxy: EgressProxy) -> set[str]:
+        proxy_pass = proxy.pass_for(outlet("https://example.org/"))
+        for host in hosts:
+            await send(proxy, proxy_pass, f"http://{host}/")
+        return {host for host in hosts if proxy.last_connection_error(proxy_pass, f"http://{host}/")}
+
+    assert with_proxy(work) == {"first.example", "third.example"}
+
+
 def test_requests_without_a_valid_pass_are_refused(site: Site) -> None:
     async def work(proxy: EgressProxy) -> list[bytes]:
         valid = proxy.pass_for(outlet(site.url))
@@ -166,7 +181,7 @@ def test_the_pass_and_hop_by_hop_headers_are_not_forwarded(site: Site) -> None:
         return await send(proxy, proxy.pass_for(outlet(site.url)), site.url, extra=extra)
 
     with_proxy(work)
-    headers = site.asked[0].headers
+    headers = site.recorded_requests[0].headers
     assert not {"proxy-authorization", "proxy-connection", "upgrade"} & headers.keys()
     assert headers["accept"] == "text/html"
 

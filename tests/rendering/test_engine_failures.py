@@ -109,8 +109,10 @@ def test_an_absent_splash_is_reported_and_its_pages_wait(
     assert "Splash at http://127.0.0.1:9 does not answer" in service.store.state.outlets["Script Times"].error
     assert "crawl.splash" in service.store.state.outlets["Script Times"].error
     assert report.polls[0].pages == 0
-    assert all(entry.next_at is not None and not entry.attempts for entry in service.store.state.entries.values())
-    assert len(service.store.state.entries) == 2
+    assert all(
+        entry.next_at is not None and not entry.attempts for entry in service.store.state.frontier_entries.values()
+    )
+    assert len(service.store.state.frontier_entries) == 2
 
 
 def feed(site: Site, *paths: str) -> bytes:
@@ -164,7 +166,7 @@ def test_the_unavailable_reason_names_what_to_install() -> None:
 @pytest.mark.splash
 def test_an_unreachable_proxy_is_reported_with_a_hint(engine: Engine, site: Site, splash_url: str) -> None:
     async def fetch(fetcher: Any) -> None:
-        await rendering.Rendering.for_crawler(fetcher._crawler)._egress_proxy("127.0.0.1", 0)
+        await rendering.Rendering.for_crawler(fetcher._crawler)._started_egress_proxy("127.0.0.1", 0)
         for proxy in rendering.Rendering.for_crawler(fetcher._crawler)._proxies.values():
             await proxy.close()
         await fetcher.page(outlet(site, "splash", "a"), site.url)

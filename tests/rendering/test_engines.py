@@ -41,7 +41,7 @@ class Rendered:
 
     def page(self, name: str) -> Page:
         page = self.results[name]
-        assert not isinstance(page, FetchError), f"{name}: {page.kind}: {page}"
+        assert not isinstance(page, FetchError), f"{name}: {page.label}: {page}"
         return page
 
     def error(self, name: str) -> FetchError:
@@ -126,7 +126,7 @@ def test_a_page_has_the_url_it_ended_at(rendered: Rendered, name: str, final_pat
     ],
 )
 def test_a_failing_page_has_the_right_kind(rendered: Rendered, name: str, kind: str) -> None:
-    assert rendered.error(name).kind == kind
+    assert rendered.error(name).label == kind
 
 
 def test_a_part_that_never_loads_does_not_fail_the_page(rendered: Rendered) -> None:
@@ -139,12 +139,14 @@ def test_images_and_fonts_are_not_loaded(rendered: Rendered) -> None:
 
 
 def test_pages_are_requested_with_the_configured_user_agent(rendered: Rendered) -> None:
-    agents = {recorded.headers.get("user-agent") for recorded in rendered.site.asked if recorded.path == "/late"}
+    agents = {
+        recorded.headers.get("user-agent") for recorded in rendered.site.recorded_requests if recorded.path == "/late"
+    }
     assert agents == {"media-monitor/test"}
 
 
 def test_no_site_receives_the_proxy_password(rendered: Rendered) -> None:
-    assert not any("proxy-authorization" in recorded.headers for recorded in rendered.site.asked)
+    assert not any("proxy-authorization" in recorded.headers for recorded in rendered.site.recorded_requests)
 
 
 def test_an_endless_loop_fails_only_its_own_page(rendered: Rendered, engine: Engine) -> None:
@@ -160,6 +162,6 @@ def test_an_endless_loop_fails_only_its_own_page(rendered: Rendered, engine: Eng
     for name in names:
         if name.startswith("loop"):
             assert isinstance(results[name], FetchError)
-            assert results[name].kind in {"hang", "timeout"}
+            assert results[name].label in {"hang", "timeout"}
         else:
             assert pages.PARAGRAPHS[0] in results[name].body.decode()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from monitor.errors import FetchError
+from monitor.failures import FailureKind
 from monitor.rendering.rendering import Rendering
 from rendering import pages
 from rendering.test_engines import ENGINES, crawl_settings, outlet
@@ -154,23 +155,23 @@ def test_no_connection_of_a_page_reaches_this_machine(
         site.put(path, b"", status=302, headers=(("Location", f"http://127.0.0.1:{listener.port}{path}"),))
     paths = [*attempts, *navigations, "go-http"]
 
-    async def fetch_all(fetcher: Any) -> tuple[dict[str, Any], Counter[str]]:
+    async def fetch_all(fetcher: Any) -> tuple[dict[str, Any], Counter[FailureKind]]:
         fetches = [fetcher.page(outlet(site, name, path), f"{site.url}{path}") for path in paths]
         results = dict(zip(paths, await asyncio.gather(*fetches, return_exceptions=True), strict=True))
-        refusals: Counter[str] = Counter()
+        refusals: Counter[FailureKind] = Counter()
         for proxy in Rendering.for_crawler(fetcher._crawler)._proxies.values():
-            refusals.update(proxy.refusals)
+            refusals.update(proxy.connection_errors)
         return results, refusals
 
     results, refusals = engine.with_fetcher(fetch_all, settings, timeout=200)
     assert listener.contacts == []
     # At least half of the attempts happened: an engine may lack the API, or finish the page before the request.
-    assert refusals["private-address"] > len(attempts) / 2
+    assert refusals[FailureKind.PRIVATE_ADDRESS] > len(attempts) / 2
     for path in attempts:
         assert not isinstance(results[path], Exception), (path, results[path])
         assert pages.PARAGRAPHS[0] in results[path].body.decode()
     for path in (*navigations, "go-http"):
         if path != "go-file":
             assert isinstance(results[path], FetchError), (path, results[path])
-            assert results[path].kind in {"private-address", "foreign"}, (path, results[path])
+            assert results[path].label in {"private-address", "foreign"}, (path, results[path])
     assert "root:" not in getattr(results["go-file"], "body", b"").decode()

@@ -13,7 +13,7 @@ from monitor.config.schema import CrawlSettings, Outlet
 from monitor.demo.web import Site
 from monitor.rendering import engines, rendering
 from monitor.rendering import render_options as rules
-from monitor.rendering.render_options import CONSENT_BUTTONS, RenderOptions
+from monitor.rendering.render_options import CONSENT_BUTTON_SELECTORS, RenderOptions
 from rendering import pages
 from rendering.test_engines import ENGINES, crawl_settings
 
@@ -27,21 +27,24 @@ def options(timeout: int = 30, **values: Any) -> RenderOptions:
 
 
 def test_wait_is_idle_or_a_duration_or_a_selector() -> None:
-    assert (options().selector, options().idle, options().pause) == (None, False, None)
-    assert (options(wait="idle").idle, options(wait="idle").selector) == (True, None)
-    assert (options(wait="1500ms").pause, options(wait="1500ms").selector) == (1.5, None)
-    assert (options(wait="article h1").selector, options(wait="article h1").pause) == ("article h1", None)
+    assert (options().awaited_selector, options().waits_for_idle, options().pause_seconds) == (None, False, None)
+    assert (options(wait="idle").waits_for_idle, options(wait="idle").awaited_selector) == (True, None)
+    assert (options(wait="1500ms").pause_seconds, options(wait="1500ms").awaited_selector) == (1.5, None)
+    assert (options(wait="article h1").awaited_selector, options(wait="article h1").pause_seconds) == (
+        "article h1",
+        None,
+    )
 
 
 def test_waiting_takes_at_most_half_of_the_timeout() -> None:
-    assert options(wait="10m").pause == 15
-    assert options(wait="10m").settle_limit == 15
-    assert options(timeout=8).settle_limit == 4
-    assert options().settle_limit == rules.MAX_SETTLE_SECONDS
+    assert options(wait="10m").pause_seconds == 15
+    assert options(wait="10m").settle_limit_seconds == 15
+    assert options(timeout=8).settle_limit_seconds == 4
+    assert options().settle_limit_seconds == rules.MAX_SETTLE_SECONDS
 
 
 def test_the_outlets_consent_buttons_come_before_the_platforms() -> None:
-    assert options(consent=("button.ja",)).consent == ("button.ja", *CONSENT_BUTTONS)
+    assert options(consent=("button.ja",)).consent_selectors == ("button.ja", *CONSENT_BUTTON_SELECTORS)
 
 
 def test_the_configured_splash_wins_over_the_environment(
@@ -84,7 +87,9 @@ def test_cookies_are_shared_within_an_outlet_only(
 
     engine.with_fetcher(fetch, settings_for(name, request))
     cookies = {
-        recorded.path: recorded.headers.get("cookie") for recorded in site.asked if recorded.path != "/robots.txt"
+        recorded.path: recorded.headers.get("cookie")
+        for recorded in site.recorded_requests
+        if recorded.path != "/robots.txt"
     }
     assert cookies == {"/first": None, "/again": "visited=yes", "/foreign": None}
 
@@ -112,7 +117,8 @@ def test_rendered_pages_respect_the_delay_of_their_host(
             settings_for(name, request),
         )
         slow_times, fast_times = (
-            [recorded.at for recorded in site.asked if recorded.path != "/robots.txt"] for site in (slow, fast)
+            [recorded.at for recorded in site.recorded_requests if recorded.path != "/robots.txt"]
+            for site in (slow, fast)
         )
         assert len(slow_times) == len(fast_times) == 3
         assert slow_times[-1] - slow_times[0] > 3.5
@@ -180,9 +186,9 @@ def test_worn_out_contexts_are_replaced_and_few_are_kept(
 ) -> None:
     from monitor.rendering import chromium
 
-    monkeypatch.setattr(chromium, "PAGES_PER_CONTEXT", 2)
-    monkeypatch.setattr(chromium, "MAX_CONTEXTS", 2)
-    monkeypatch.setattr(chromium, "PAGES_PER_BROWSER", 6)
+    monkeypatch.setattr(chromium, "MAX_PAGES_PER_CONTEXT", 2)
+    monkeypatch.setattr(chromium, "MAX_OPEN_CONTEXTS", 2)
+    monkeypatch.setattr(chromium, "MAX_PAGES_PER_BROWSER", 6)
     site.put("/a", pages.app(pages.WRITE_STORY))
 
     async def fetch(fetcher: Any) -> tuple[int, int, int]:

@@ -15,11 +15,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.errors import LeaseLost
-from monitor.models import CommitResult, Disposition, Outcome, PageCommit, SourceState, rfc3339
+from monitor.models import (
+    CommitResult,
+    Disposition,
+    Outcome,
+    OutletMemory,
+    PageCommit,
+    SourceDiscovery,
+    SourceState,
+    rfc3339,
+)
 from monitor.query import parse
 from monitor.query.fields import FIELDS, TIME_FIELDS
 from monitor.similarity import signature, similarity
-from monitor.store.protocol import History
+from monitor.store.protocol import StoryHistory
 from store.examples import MINUTE, NOW, candidate, frontier_entry, hit, notification, page_commit, story, story_url
 
 if TYPE_CHECKING:
@@ -486,7 +495,12 @@ class Leases:
                 "https://outlet.example/map": SourceState(kind="sitemap", failures=2, error="http-404"),
             },
             dispositions={"stored": 3, "failed": 1},
-            memory={"render": {"engine": "splash"}, "boilerplate": ["a", 1]},
+            memory=OutletMemory(
+                rendering={"outlet.example/*": {"engine": "splash", "at": "2026-11-22T12:00:00Z"}},
+                boilerplate={"pages": 3, "seen": {"p4:0c6b1d": [3, 2, 1]}, "stories": ["8c1f"]},
+                discovery=SourceDiscovery(at=NOW, sources=(("feed", "https://outlet.example/rss"),)),
+                unknown={"of a later version": ["a", 1]},
+            ),
         )
         store.release(released)
         (stored,) = store.outlets()
@@ -751,20 +765,22 @@ class Copying:
     @pytest.mark.parametrize("numbers", [(1, 2), (2, 1), (1, 2, 2, 3)])
     def test_the_newest_of_a_story_given_twice_is_kept(self, store: Store, numbers: tuple[int, ...]) -> None:
         versions = [story("first", version=number, text=f"version {number}") for number in numbers]
-        store.load([History(versions=(version,)) for version in [*versions, story("second")]])
+        store.load([StoryHistory(versions=(version,)) for version in [*versions, story("second")]])
         assert store.stories([story("first").id])[story("first").id].version == max(numbers)
 
     def test_a_version_replaced_by_a_load_becomes_history(self, store: Store) -> None:
         versions = [story("first", version=number, text=f"version {number}") for number in (1, 2, 3)]
         store.commit([page_commit(versions[0])])
-        assert store.load([History(versions=(versions[1],)), History(versions=(versions[2],))]) == 2
+        assert store.load([StoryHistory(versions=(versions[1],)), StoryHistory(versions=(versions[2],))]) == 2
         assert store.history(versions[0].id) == versions
 
     def test_a_story_with_a_huge_version_number_is_copied(self, store: Store, empty_store: Store) -> None:
         example = story("first", version=1_763_900_000)
-        assert store.load([History(versions=(example,))]) == 1
+        assert store.load([StoryHistory(versions=(example,))]) == 1
         assert store.history(example.id) == [example]
-        assert [record for record in store.dump() if isinstance(record, History)] == [History(versions=(example,))]
+        assert [record for record in store.dump() if isinstance(record, StoryHistory)] == [
+            StoryHistory(versions=(example,))
+        ]
         assert empty_store.load(list(store.dump())) == 1
 
     def test_the_outlet_state_of_the_latest_poll_is_kept(self, store: Store, empty_store: Store) -> None:

@@ -14,7 +14,7 @@ from monitor.errors import StoreRefused, StoreUnavailable
 from monitor.models import Candidate, now
 from monitor.query import parse
 from monitor.store.elasticsearch import ElasticsearchStore, bulk, client
-from monitor.store.elasticsearch.bulk import Write
+from monitor.store.elasticsearch.bulk import DocumentWrite
 from monitor.store.elasticsearch.client import displayed_hosts
 from servers import certificate
 from servers.faulty import PRODUCT, Answer, Faulty, Request, serve
@@ -65,23 +65,23 @@ EXPIRED = error("security_exception", "unable to authenticate", additional_unsuc
 
 
 def test_refused_credentials_are_retried_if_they_were_accepted_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A starting cluster refuses them; after `STARTUP_REFUSAL_SECONDS` the refusal counts."""
+    """A starting cluster refuses them; after `MAX_STARTUP_REFUSAL_SECONDS` the refusal counts."""
     responses = [Answer(200, {"docs": []})]
     with serve(lambda _: responses[-1]) as server:
         store = opened(server.url, api_key="abc")
-        store.get("stories", ["a"])
+        store.get_documents("stories", ["a"])
         responses.append(Answer(401, NOT_READY))
         with pytest.raises(StoreUnavailable, match="accepted before"):
-            store.get("stories", ["a"])
+            store.get_documents("stories", ["a"])
         responses.append(Answer(200, {"docs": []}))
-        assert store.get("stories", ["a"]) == {}
+        assert store.get_documents("stories", ["a"]) == {}
         responses.append(Answer(401, EXPIRED))
         with pytest.raises(StoreRefused, match="expired"):
-            store.get("stories", ["a"])
-        monkeypatch.setattr(client, "STARTUP_REFUSAL_SECONDS", 0.0)
+            store.get_documents("stories", ["a"])
+        monkeypatch.setattr(client, "MAX_STARTUP_REFUSAL_SECONDS", 0.0)
         responses.append(Answer(401, NOT_READY))
         with pytest.raises(StoreRefused, match="refuses the credentials"):
-            store.get("stories", ["a"])
+            store.get_documents("stories", ["a"])
 
 
 @pytest.mark.parametrize(
@@ -130,12 +130,12 @@ def test_one_reachable_host_of_several_suffices() -> None:
     with serve(lambda _: Answer(200, {"docs": []})) as server:
         store = opened(f"{stopped},{server.url}")
         for _ in range(4):
-            assert store.get("stories", ["a"]) == {}
+            assert store.get_documents("stories", ["a"]) == {}
 
 
 def test_the_client_requests_the_api_of_version_8() -> None:
     with serve(lambda _: Answer(200, {"docs": []})) as server:
-        opened(server.url, api_key="abc").get("stories", ["a"])
+        opened(server.url, api_key="abc").get_documents("stories", ["a"])
     headers = server.requests[0].headers
     assert "compatible-with=8" in headers["accept"]
     assert "compatible-with=8" in headers["content-type"]
@@ -146,9 +146,9 @@ def test_user_and_password_may_be_part_of_the_url() -> None:
     with serve(lambda _: Answer(200, {"docs": []})) as server:
         url = server.url.replace("//", "//ada:p%40ss@")
         store = opened(url)
-        store.get("stories", ["a"])
+        store.get_documents("stories", ["a"])
     assert server.requests[0].headers["authorization"] == "Basic YWRhOnBAc3M="
-    assert store.hosts == server.url
+    assert store.displayed_hosts == server.url
 
 
 def test_a_url_without_a_port_gets_the_default_port() -> None:
@@ -167,27 +167,27 @@ def test_a_certificate_of_an_unknown_authority_needs_its_ca_file(tmp_path: Path)
     with serve(lambda _: Answer(200, {"docs": []}), tls=certificate.context(pem)) as server:
         url = server.url.replace("127.0.0.1", "localhost")
         with pytest.raises(StoreRefused, match=r"certificate is not accepted.*store\.ca_file"):
-            opened(url).get("stories", ["a"])
+            opened(url).get_documents("stories", ["a"])
         store = ElasticsearchStore.open(StoreSettings(url=url, ca_file=pem.name), tmp_path)
-        assert store.get("stories", ["a"]) == {}
+        assert store.get_documents("stories", ["a"]) == {}
 
 
 def test_an_unavailable_shard_makes_the_store_unavailable() -> None:
     item = {"_id": "a", "error": error("no_shard_available_action_exception", "No shard available for [get]")["error"]}
     expected = pytest.raises(StoreUnavailable, match=r"not ready.*No shard available")
     with serve(lambda _: Answer(200, {"docs": [item]})) as server, expected:
-        opened(server.url).get("stories", ["a"])
+        opened(server.url).get_documents("stories", ["a"])
     partial = {"count": 3, "_shards": {"total": 1, "successful": 0, "skipped": 0, "failed": 1}}
     with serve(lambda _: Answer(200, partial)) as server, pytest.raises(StoreUnavailable, match="could not count"):
-        opened(server.url).count("stories", {"match_all": {}})
+        opened(server.url).count_documents("stories", {"match_all": {}})
 
 
 @pytest.mark.parametrize(
     ("call", "missing"),
     [
-        (lambda store: store.get("stories", ["a"]), "docs"),
+        (lambda store: store.get_documents("stories", ["a"]), "docs"),
         (lambda store: list(store.scan(now=now())), "hits"),
-        (lambda store: store.count("stories", {"match_all": {}}), "_shards"),
+        (lambda store: store.count_documents("stories", {"match_all": {}}), "_shards"),
         (lambda store: store.put_setting("key", {"a": 1}), "items"),
     ],
 )
@@ -227,7 +227,7 @@ def test_a_search_waits_for_a_refresh_that_another_thread_started() -> None:
     respond = Refreshing()
     with serve(respond) as server, ThreadPoolExecutor(2) as threads:
         store = ElasticsearchStore.open(StoreSettings(url=server.url, timeout="20s"))
-        store.write([Write(kind="urls", id="a", document={})])
+        store.write_documents([DocumentWrite(kind="urls", id="a", document={})])
         first = threads.submit(search, store)
         assert respond.began.wait(10)
         second = threads.submit(search, store)
@@ -242,10 +242,10 @@ def test_a_write_during_a_refresh_needs_another_refresh() -> None:
     respond = Refreshing()
     with serve(respond) as server, ThreadPoolExecutor(2) as threads:
         store = ElasticsearchStore.open(StoreSettings(url=server.url, timeout="20s"))
-        store.write([Write(kind="urls", id="a", document={})])
+        store.write_documents([DocumentWrite(kind="urls", id="a", document={})])
         first = threads.submit(search, store)
         assert respond.began.wait(10)
-        store.write([Write(kind="urls", id="b", document={})])
+        store.write_documents([DocumentWrite(kind="urls", id="b", document={})])
         respond.let_go.set()
         wait([first])
         search(store)
@@ -295,7 +295,7 @@ def test_only_the_items_refused_for_lack_of_room_are_sent_again() -> None:
 
 
 def test_a_server_that_stays_full_makes_the_store_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "BULK_RETRY_SECONDS", 0.5)
+    monkeypatch.setattr(bulk, "MAX_BULK_RETRY_SECONDS", 0.5)
 
     def respond(request: Request) -> Answer:
         if "_mget" in request.path:
@@ -369,4 +369,4 @@ def test_a_query_that_matches_too_many_words_is_refused_at_once() -> None:
 
 
 def test_half_a_surrogate_pair_does_not_stop_a_bulk() -> None:
-    assert orjson.loads(bulk.dumps({"title": "a\ud800b"})) == {"title": "a?b"}
+    assert orjson.loads(bulk.json_bytes({"title": "a\ud800b"})) == {"title": "a?b"}

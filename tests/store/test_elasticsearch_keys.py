@@ -9,14 +9,14 @@ import orjson
 import pytest
 
 from monitor.store.elasticsearch import schema
-from monitor.store.elasticsearch.privileges import calls, roles
+from monitor.store.elasticsearch.privileges import create_key_requests, roles_by_key_name
 
 if TYPE_CHECKING:
     from monitor.models import Json
 
 
 def test_each_call_has_the_syntax_of_kibanas_console() -> None:
-    requests = calls("desk").split("POST ")[1:]
+    requests = create_key_requests("desk").split("POST ")[1:]
     assert len(requests) == 3
     for request in requests:
         path, _, body = request.partition("\n")
@@ -31,14 +31,14 @@ def covers(role: Json, name: str) -> bool:
 
 @pytest.mark.parametrize("name", ["setup", "crawler", "reader"])
 def test_keys_cover_every_alias_and_every_version_of_its_index(name: str) -> None:
-    role = roles("desk")[name]
-    for kind in schema.KINDS:
+    role = roles_by_key_name("desk")[name]
+    for kind in schema.DOCUMENT_KINDS:
         names = [f"desk-{kind}", *(schema.index_name("desk", kind, version) for version in (1, 2, 10))]
         assert [name for name in names if not covers(role, name)] == []
 
 
 def test_only_the_setup_key_covers_an_index_under_its_former_name() -> None:
-    by_key = roles("desk")
+    by_key = roles_by_key_name("desk")
     for name in ("desk-notes", "desk-notes-v1"):
         assert [key for key, role in by_key.items() if covers(role, name)] == ["setup"]
 
@@ -46,25 +46,25 @@ def test_only_the_setup_key_covers_an_index_under_its_former_name() -> None:
 @pytest.mark.parametrize("name", ["setup", "crawler", "reader"])
 @pytest.mark.parametrize("prefix", ["desk-eu", "desk-v2", "desk-eu-stories"])
 def test_keys_cover_nothing_of_a_monitor_whose_prefix_begins_alike(name: str, prefix: str) -> None:
-    foreign = [f"{prefix}-{kind}{version}" for kind in schema.KINDS for version in ("", "-v1")]
-    assert [index for index in foreign if covers(roles("desk")[name], index)] == []
+    foreign = [f"{prefix}-{kind}{version}" for kind in schema.DOCUMENT_KINDS for version in ("", "-v1")]
+    assert [index for index in foreign if covers(roles_by_key_name("desk")[name], index)] == []
 
 
 def test_only_the_setup_key_may_create_indices_and_it_expires() -> None:
-    by_key = roles("desk")
+    by_key = roles_by_key_name("desk")
     assert "manage" in by_key["setup"]["indices"][0]["privileges"]
-    assert '"expiration": "1d"' in calls("desk").split("POST ")[1]
+    assert '"expiration": "1d"' in create_key_requests("desk").split("POST ")[1]
     for name in ("crawler", "reader"):
         assert by_key[name]["cluster"] == ["monitor"]
         assert not {"manage", "all", "create_index"} & set(by_key[name]["indices"][0]["privileges"])
 
 
 def test_a_reader_cannot_write() -> None:
-    assert roles("desk")["reader"]["indices"][0]["privileges"] == ["read", "view_index_metadata"]
+    assert roles_by_key_name("desk")["reader"]["indices"][0]["privileges"] == ["read", "view_index_metadata"]
 
 
 def test_only_the_setup_key_may_import_into_kibana() -> None:
-    by_key = roles("desk")
+    by_key = roles_by_key_name("desk")
     (kibana,) = by_key["setup"]["applications"]
     assert kibana["application"] == "kibana-.kibana"
     assert {"feature_savedObjectsManagement.all", "feature_indexPatterns.all"} <= set(kibana["privileges"])

@@ -23,7 +23,7 @@ from store import previous_elasticsearch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from monitor.store.elasticsearch.bulk import Write
+    from monitor.store.elasticsearch.bulk import DocumentWrite
 
 pytestmark = pytest.mark.elasticsearch
 
@@ -55,27 +55,27 @@ def open_store(elasticsearch_url: str, elasticsearch_prefix: str) -> Iterator[Ca
 def assert_migrated(store: ElasticsearchStore) -> None:
     """Asserts that every document of the previous version is there under its current names."""
     indices = store.client.indices.get(index=f"{store.prefix}-*").body
-    assert sorted(indices) == sorted(schema.index_name(store.prefix, kind) for kind in schema.KINDS)
+    assert sorted(indices) == sorted(schema.index_name(store.prefix, kind) for kind in schema.DOCUMENT_KINDS)
     aliases = {alias: index for index, body in indices.items() for alias in body["aliases"]}
-    assert aliases == {store.alias(kind): schema.index_name(store.prefix, kind) for kind in schema.KINDS}
+    assert aliases == {store.alias(kind): schema.index_name(store.prefix, kind) for kind in schema.DOCUMENT_KINDS}
     assert not any("blocks" in body["settings"]["index"] for body in indices.values())
     expected_templates = [*schema.index_templates("X"), *schema.component_templates("X")]
     names = previous_elasticsearch.template_names(store.client, store.prefix)
     assert sorted(names) == sorted(name.replace("X", store.prefix) for name in expected_templates)
     for kind, documents in previous_elasticsearch.DOCUMENTS.items():
-        assert store.count("settings" if kind == "notes" else kind, {"match_all": {}}) == len(documents)
+        assert store.count_documents("settings" if kind == "notes" else kind, {"match_all": {}}) == len(documents)
 
     outlet, quiet = store.outlets()
     assert outlet.name == "Outlet"
     assert outlet.dispositions == {"stored": 12, "not-an-article": 3}
     assert outlet.fencing_token == "11fefe1de2ac4b1e8a0d2f5d1a1a6b52"
-    assert outlet.memory == {
+    assert outlet.memory.to_json() == {
         "rendering": {"engine": "none"},
         "boilerplate": {"stories": 9, "names": {"p:12": [5, 9]}},
     }
     assert (outlet.holder, outlet.lease_until, outlet.error) == ("host:1:abc", NOON + MINUTE, "feed: 404")
     assert outlet.sources["https://outlet.example/rss"].etag == '"f"'
-    assert (quiet.name, quiet.dispositions, quiet.memory) == ("Quiet", {}, {})
+    assert (quiet.name, quiet.dispositions, quiet.memory.to_json()) == ("Quiet", {}, {})
 
     outbox = [record for record in store.dump() if isinstance(record, OutboxRecord)]
     assert {
@@ -95,7 +95,7 @@ def assert_migrated(store: ElasticsearchStore) -> None:
     assert [story.version for story in store.history(FIRST)] == [1, 2]
     assert [(hit.story, hit.version) for hit in store.hits("bank")] == [(FIRST, 2), (FIRST, 1)]
     assert [entry.attempts for entry in store.due_entries("Outlet", now=NOON, limit=10)] == [1]
-    assert [rejected.index for rejected in store.rejected()] == [store.alias("stories")]
+    assert [rejected.index for rejected in store.list_dead_letters()] == [store.alias("stories")]
 
 
 def assert_writable(store: ElasticsearchStore) -> None:
@@ -208,7 +208,7 @@ def test_a_failed_migration_keeps_a_copy_that_another_process_completed(
     open_store: Callable[[], ElasticsearchStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, other_store = open_store(), open_store()
-    versions = migration.versions
+    versions = migration.stored_mapping_versions
 
     def outdated(cluster: ElasticsearchStore) -> dict[str, int]:
         """As read just before the other process switches the alias."""
@@ -217,14 +217,14 @@ def test_a_failed_migration_keeps_a_copy_that_another_process_completed(
             other_store.setup()
         return read
 
-    def refused(write: Write) -> Write:
+    def refused(write: DocumentWrite) -> DocumentWrite:
         return write if write.document.get("kind") != "note" else replace(write, document={"weight": 1})
 
     migration.put_templates(store)
     with monkeypatch.context() as patch:
-        patch.setattr(migration, "versions", outdated)
+        patch.setattr(migration, "stored_mapping_versions", outdated)
         with pytest.raises(StoreRefused, match="does not fit"):
-            migration.migrate(store, "settings", 0, refused)
+            migration.migrate_kind(store, "settings", 0, refused)
     assert_migrated(other_store)
 
 
@@ -232,12 +232,12 @@ def test_a_note_that_does_not_fit_leaves_the_notes_in_use(open_store: Callable[[
     store = open_store()
     notes = f"{store.prefix}-notes"
 
-    def refused(write: Write) -> Write:
+    def refused(write: DocumentWrite) -> DocumentWrite:
         return replace(write, document={"weight": 1})
 
     migration.put_templates(store)
     with pytest.raises(StoreRefused, match=r"does not fit .*-settings-v1"):
-        migration.migrate(store, "settings", 0, refused)
+        migration.migrate_kind(store, "settings", 0, refused)
     indices = store.client.indices.get(index=f"{store.prefix}-notes-v*,{store.prefix}-settings-v*").body
     assert {index: list(body["aliases"]) for index, body in indices.items()} == {f"{notes}-v1": [notes]}
     store.client.index(index=notes, id="new", document={"kind": "note", "key": "new", "value": {}}, refresh=True)

@@ -25,8 +25,8 @@ from monitor.models import (
     Story,
 )
 from monitor.store.elasticsearch import ElasticsearchStore, migration, schema
-from monitor.store.elasticsearch.bulk import Write
-from monitor.store.protocol import History
+from monitor.store.elasticsearch.bulk import DocumentWrite
+from monitor.store.protocol import StoryHistory
 from servers import elasticsearch_node, missing
 
 if TYPE_CHECKING:
@@ -107,12 +107,12 @@ def page_commit(number: int = 1, **changes: Any) -> PageCommit:
 
 
 def test_every_kind_has_an_alias_and_a_versioned_strict_index(store: ElasticsearchStore) -> None:
-    for kind in schema.KINDS:
+    for kind in schema.DOCUMENT_KINDS:
         indices = store.client.indices.get(index=store.alias(kind)).body
-        assert list(indices) == [f"{store.prefix}-{kind}-v{schema.VERSIONS[kind]}"]
-        index = indices[f"{store.prefix}-{kind}-v{schema.VERSIONS[kind]}"]
+        assert list(indices) == [f"{store.prefix}-{kind}-v{schema.MAPPING_VERSIONS[kind]}"]
+        index = indices[f"{store.prefix}-{kind}-v{schema.MAPPING_VERSIONS[kind]}"]
         assert index["mappings"]["dynamic"] == "strict"
-        assert index["mappings"]["_meta"]["version"] == schema.VERSIONS[kind]
+        assert index["mappings"]["_meta"]["version"] == schema.MAPPING_VERSIONS[kind]
         assert index["settings"]["index"]["auto_expand_replicas"] == "0-1"
 
 
@@ -121,7 +121,7 @@ def test_a_second_setup_changes_nothing(store: ElasticsearchStore) -> None:
     store.setup()
     after = store.client.cluster.state(metric="metadata").body["metadata"]["indices"]
     names = [name for name in after if name.startswith(store.prefix)]
-    assert len(names) == len(schema.KINDS)
+    assert len(names) == len(schema.DOCUMENT_KINDS)
     assert all(before[name]["version"] == after[name]["version"] for name in names)
 
 
@@ -129,13 +129,13 @@ def test_concurrent_setups_create_one_set_of_indices(fresh: StoreSettings) -> No
     stores = [ElasticsearchStore.open(fresh) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(ElasticsearchStore.setup, stores))
-    assert len(stores[0].client.indices.get(index=f"{fresh.prefix}-*")) == len(schema.KINDS)
+    assert len(stores[0].client.indices.get(index=f"{fresh.prefix}-*")) == len(schema.DOCUMENT_KINDS)
     for store in stores:
         store.close()
 
 
 def test_an_index_of_a_newer_program_is_refused(store: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(schema.VERSIONS, "hits", 0)
+    monkeypatch.setitem(schema.MAPPING_VERSIONS, "hits", 0)
     with pytest.raises(StoreRefused, match="newer media-monitor"):
         store.setup()
 
@@ -176,8 +176,10 @@ def test_setup_restores_a_lost_alias(own: ElasticsearchStore) -> None:
 def newer(own: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch) -> ElasticsearchStore:
     """A store with 2,500 URLs, opened by a program whose mapping of ``urls`` has one more field."""
     own.enqueue([Candidate(url=f"https://a.example/{n}", outlet="A") for n in range(2500)], now=NOON)
-    monkeypatch.setitem(schema.VERSIONS, "urls", 2)
-    monkeypatch.setitem(schema.PROPERTIES, "urls", {**schema.PROPERTIES["urls"], "weight": {"type": "integer"}})
+    monkeypatch.setitem(schema.MAPPING_VERSIONS, "urls", 2)
+    monkeypatch.setitem(
+        schema.PROPERTIES_BY_KIND, "urls", {**schema.PROPERTIES_BY_KIND["urls"], "weight": {"type": "integer"}}
+    )
     return own
 
 
@@ -186,8 +188,8 @@ def test_a_newer_mapping_copies_the_documents_and_switches_the_alias(newer: Elas
     indices = newer.client.indices.get(index=f"{newer.prefix}-urls*").body
     assert list(indices) == [f"{newer.prefix}-urls-v2"]
     assert indices[f"{newer.prefix}-urls-v2"]["mappings"]["_meta"]["version"] == 2
-    assert newer.count("urls", {"match_all": {}}) == 2500
-    newer.write([Write(kind="urls", id="new", document={"id": "new", "weight": 3})])
+    assert newer.count_documents("urls", {"match_all": {}}) == 2500
+    newer.write_documents([DocumentWrite(kind="urls", id="new", document={"id": "new", "weight": 3})])
 
 
 def test_writers_wait_while_documents_are_copied(newer: ElasticsearchStore) -> None:
@@ -209,16 +211,16 @@ def test_a_killed_migration_is_resumed_by_two_processes_at_once(newer: Elasticse
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda _: newer.setup(), range(2)))
-    assert migration.versions(newer)["urls"] == 2
-    assert newer.count("urls", {"match_all": {}}) == 2500
+    assert migration.stored_mapping_versions(newer)["urls"] == 2
+    assert newer.count_documents("urls", {"match_all": {}}) == 2500
 
 
 def test_a_document_that_does_not_fit_leaves_the_old_index_in_use(newer: ElasticsearchStore) -> None:
-    def broken(write: Write) -> Write:
+    def broken(write: DocumentWrite) -> DocumentWrite:
         return replace(write, document={**write.document, "weight": "heavy"})
 
     with pytest.raises(StoreRefused, match=r"does not fit .*-urls-v2"):
-        migration.migrate(newer, "urls", 1, broken)
+        migration.migrate_kind(newer, "urls", 1, broken)
     assert list(newer.client.indices.get(index=f"{newer.prefix}-urls*")) == [f"{newer.prefix}-urls-v1"]
     assert len(newer.enqueue([Candidate(url="https://a.example/late", outlet="A")], now=NOON)) == 1
 
@@ -233,12 +235,12 @@ def test_a_rejected_story_becomes_a_dead_letter(
     bad = page_commit(1, word_count=1 << 40)  # an integer of Elasticsearch ends at 2**31
     assert store.commit([bad, page_commit(2)]) == [CommitResult.REJECTED, CommitResult.WRITTEN]
     assert set(store.stories([bad.entry.id, page_commit(2).entry.id])) == {page_commit(2).entry.id}
-    assert store.rejections() == 1
-    (rejected,) = store.rejected()
+    assert store.count_dead_letters() == 1
+    (rejected,) = store.list_dead_letters()
     assert (rejected.index, rejected.id) == (store.alias("stories"), bad.entry.id)
     assert "word_count" in rejected.reason
     assert "word_count" in caplog.text
-    entry = store.get("urls", [bad.entry.id])[bad.entry.id].document
+    entry = store.get_documents("urls", [bad.entry.id])[bad.entry.id].document
     assert (entry["disposition"], entry["kind"]) == ("failed", "rejected")
     assert {hit.story for hit in store.hits()} == {bad.entry.id, page_commit(2).entry.id}
 
@@ -248,30 +250,32 @@ def test_a_dead_letter_is_written_once_the_mapping_accepts_it(
 ) -> None:
     bad = page_commit(1, word_count=1 << 40)
     own.commit([bad])
-    assert own.replay().rejected == 1
-    assert own.rejections() == 1
+    assert own.replay_dead_letters().rejected == 1
+    assert own.count_dead_letters() == 1
 
-    monkeypatch.setitem(schema.VERSIONS, "stories", 2)
-    monkeypatch.setitem(schema.PROPERTIES, "stories", {**schema.STORY, "word_count": {"type": "long"}})
+    monkeypatch.setitem(schema.MAPPING_VERSIONS, "stories", 2)
+    monkeypatch.setitem(
+        schema.PROPERTIES_BY_KIND, "stories", {**schema.STORY_PROPERTIES, "word_count": {"type": "long"}}
+    )
     own.setup()
-    assert own.replay().written == 1
-    assert own.rejections() == 0
+    assert own.replay_dead_letters().written == 1
+    assert own.count_dead_letters() == 0
     assert own.stories([bad.entry.id])[bad.entry.id] == bad.story
 
 
 def test_a_replay_keeps_dead_letters_that_are_rejected_again(own: ElasticsearchStore) -> None:
     own.commit([page_commit(number, word_count=1 << 40) for number in range(10)])
-    first = {rejected.id: rejected.failed_at for rejected in own.rejected()}
-    assert own.replay().rejected == 10
-    assert {rejected.id: rejected.failed_at for rejected in own.rejected()} == first
+    first = {rejected.id: rejected.failed_at for rejected in own.list_dead_letters()}
+    assert own.replay_dead_letters().rejected == 10
+    assert {rejected.id: rejected.failed_at for rejected in own.list_dead_letters()} == first
 
 
 def test_a_replay_never_overwrites_a_newer_version(store: ElasticsearchStore) -> None:
     bad = page_commit(1, word_count=1 << 40)
     store.commit([bad])
     store.commit([page_commit(1, title="As corrected")])
-    assert store.replay().superseded == 1
-    assert store.rejections() == 0
+    assert store.replay_dead_letters().superseded == 1
+    assert store.count_dead_letters() == 0
     assert store.stories([bad.entry.id])[bad.entry.id].title == "As corrected"
 
 
@@ -280,9 +284,9 @@ def test_a_replay_never_overwrites_a_newer_frontier_entry(store: ElasticsearchSt
     bad = replace(commit.entry, rechecks=1 << 40)
     store.commit([PageCommit(entry=bad, outcome=commit.outcome)])
     store.commit([commit])
-    assert store.replay().superseded == 1
-    assert store.rejections() == 0
-    assert store.get("urls", [bad.id])[bad.id].document["rechecks"] == 0
+    assert store.replay_dead_letters().superseded == 1
+    assert store.count_dead_letters() == 0
+    assert store.get_documents("urls", [bad.id])[bad.id].document["rechecks"] == 0
 
 
 def test_a_replay_keeps_dead_letters_without_a_body(store: ElasticsearchStore) -> None:
@@ -294,9 +298,9 @@ def test_a_replay_keeps_dead_letters_without_a_body(store: ElasticsearchStore) -
         "reason": "413",
         "failed_at": "2026-11-22T12:00:00Z",
     }
-    store.write([Write(kind="failed", id="a", document=document)])
-    assert store.replay().rejected == 1
-    assert store.rejections() == 1
+    store.write_documents([DocumentWrite(kind="failed", id="a", document=document)])
+    assert store.replay_dead_letters().rejected == 1
+    assert store.count_dead_letters() == 1
 
 
 def test_a_rejected_record_is_named_in_the_error(store: ElasticsearchStore) -> None:
@@ -305,9 +309,9 @@ def test_a_rejected_record_is_named_in_the_error(store: ElasticsearchStore) -> N
     assert bad.story
     assert good.story
     with pytest.raises(StoreRefused, match=f"{bad.story.id}.*word_count"):
-        store.load([History(versions=(bad.story,)), History(versions=(good.story,))])
-    assert store.load([History(versions=(good.story,))]) == 0
-    assert store.rejections() == 0
+        store.load([StoryHistory(versions=(bad.story,)), StoryHistory(versions=(good.story,))])
+    assert store.load([StoryHistory(versions=(good.story,))]) == 0
+    assert store.count_dead_letters() == 0
     with pytest.raises(StoreRefused, match=f"{bad.entry.id}.*rechecks"):
         store.load([replace(bad.entry, rechecks=1 << 40)])
 
@@ -322,7 +326,7 @@ def test_a_read_only_index_makes_the_store_unavailable(store: ElasticsearchStore
     with pytest.raises(StoreUnavailable, match="takes no writes"):
         store.commit([page_commit()])
     assert store.stories([page_commit().entry.id]) == {}
-    assert store.get("urls", [page_commit().entry.id]) == {}
+    assert store.get_documents("urls", [page_commit().entry.id]) == {}
 
     store.client.indices.put_settings(index=index, settings={"index.blocks.read_only_allow_delete": None})
     assert store.commit([page_commit()]) == [CommitResult.WRITTEN]
@@ -390,15 +394,15 @@ def test_a_release_succeeds_although_a_renewal_comes_in_between(
 ) -> None:
     store = ElasticsearchStore.open(settings)
     (state,) = store.lease(["A"], holder="me", now=NOON, term=MINUTE, limit=1)
-    held = store._held
+    held = store._get_leased_document
 
     def interrupted(state: OutletState) -> StoredDocument:
         stored = held(state)
-        monkeypatch.setattr(store, "_held", held)
+        monkeypatch.setattr(store, "_get_leased_document", held)
         store.renew(state, now=NOON, term=MINUTE)
         return stored
 
-    monkeypatch.setattr(store, "_held", interrupted)
+    monkeypatch.setattr(store, "_get_leased_document", interrupted)
     store.release(replace(state, error="an error"))
     (released,) = store.outlets()
     assert (released.holder, released.error) == (None, "an error")

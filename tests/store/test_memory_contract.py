@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from monitor.models import OutletMemory
 from monitor.store.memory import MemoryStore
 from store.contract import Contract
 from store.examples import MINUTE, NOW
@@ -34,12 +35,12 @@ class TestMemory(Contract):
 def test_a_caller_cannot_change_what_is_stored() -> None:
     store = MemoryStore()
     (state,) = store.lease(["Outlet"], holder="one", now=NOW, term=MINUTE, limit=1)
-    store.release(replace(state, memory={"render": ["a"]}, dispositions={"stored": 1}))
+    store.release(replace(state, memory=OutletMemory(unknown={"render": ["a"]}), dispositions={"stored": 1}))
     (returned,) = store.outlets()
-    returned.memory["render"].append("b")
+    returned.memory.unknown["render"].append("b")
     returned.dispositions["stored"] = 2
     (kept,) = store.outlets()
-    assert (kept.memory, kept.dispositions) == ({"render": ["a"]}, {"stored": 1})
+    assert (kept.memory.to_json(), kept.dispositions) == ({"render": ["a"]}, {"stored": 1})
 
     setting = {"failing": [1]}
     store.put_setting("health", setting)

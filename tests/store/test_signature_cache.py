@@ -118,7 +118,7 @@ class TestSignatureCache:
         generator = random.Random(1)
         store, other_store = open_another(), open_another()
         store.commit([with_random_signature(f"s{number}", generator) for number in range(60)])
-        store.refresh_all()
+        store.refresh_all_after_writes()
         self.wait_for_copy(other_store, searched)
         for signature in (tuple(sorted(generator.sample(HASHES, 40))) for _ in range(50)):
             by_search = set(other_store._search_near_duplicates(signature, SINCE))
@@ -201,7 +201,7 @@ class TestSignatureCache:
         store, other_store = ElasticsearchStore.open(settings), ElasticsearchStore.open(settings)
         store.setup()
         store.commit([with_signature((1, 2), f"s{number}") for number in range(30)])
-        store.refresh_all()
+        store.refresh_all_after_writes()
         self.wait_for_copy(other_store, searched)
         assert len(near_duplicates(other_store, (1,))) == 30
         index = schema.index_name(store.prefix, "stories")

@@ -62,7 +62,7 @@ def schema(connection: apsw.Connection) -> list[object]:
 def test_the_tables_are_those_of_the_sqlite_store(connection: apsw.Connection, tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "monitor.db", timeout=timedelta(seconds=30))
     store.setup()
-    with store.database.read() as migrated:
+    with store.database.read_connection() as migrated:
         assert schema(connection) == schema(migrated)
     store.close()
 

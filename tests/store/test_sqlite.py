@@ -149,7 +149,7 @@ def test_a_writer_elsewhere_makes_the_store_unavailable(store: SqliteStore, path
 def test_a_full_disk_makes_the_store_unavailable(store: SqliteStore) -> None:
     """It loses nothing, and the same commit succeeds once there is space."""
     store.commit([page_commit(story("first"))])
-    with store.database.read() as connection:
+    with store.database.read_connection() as connection:
         connection.pragma("max_page_count", int(connection.pragma("page_count")) + 2)
     commits = [
         page_commit(story(f"s{number}", text=random.Random(number).randbytes(3000).hex())) for number in range(50)
@@ -157,7 +157,7 @@ def test_a_full_disk_makes_the_store_unavailable(store: SqliteStore) -> None:
     with pytest.raises(StoreUnavailable, match="no room"):
         store.commit(commits)
     assert store.search(None, now=NOW).total == 1
-    with store.database.read() as connection:
+    with store.database.read_connection() as connection:
         connection.pragma("max_page_count", 1 << 30)
     assert set(store.commit(commits)) == {CommitResult.WRITTEN}
     assert store.search(None, now=NOW, limit=100).total == 51
@@ -240,7 +240,7 @@ def test_thousands_of_stories_can_have_the_same_time(store: SqliteStore) -> None
 def test_a_search_that_takes_too_long_is_stopped(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.commit([page_commit(story(f"s{number}")) for number in range(2000)])
     monkeypatch.setattr(search_module, "MAX_SEARCH_SECONDS", 0.0)
-    monkeypatch.setattr(search_module, "INSTRUCTIONS_PER_CHECK", 10)
+    monkeypatch.setattr(search_module, "INSTRUCTIONS_PER_TIME_CHECK", 10)
     with pytest.raises(StoreRefused, match="--since"):
         store.search(parse("text"), now=NOW, limit=2000)
     monkeypatch.undo()
@@ -250,7 +250,7 @@ def test_a_search_that_takes_too_long_is_stopped(store: SqliteStore, monkeypatch
 def test_a_total_that_takes_long_to_count_is_omitted(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.commit([page_commit(story(f"s{number}")) for number in range(2000)])
     monkeypatch.setattr(search_module, "MAX_COUNT_SECONDS", 0.0)
-    monkeypatch.setattr(search_module, "INSTRUCTIONS_PER_CHECK", 10)
+    monkeypatch.setattr(search_module, "INSTRUCTIONS_PER_TIME_CHECK", 10)
     result = store.search(parse("text"), now=NOW)
     assert len(result.stories) == 20
     assert result.total is None
@@ -294,6 +294,6 @@ def test_a_kill_leaves_every_story_complete_or_due(store: SqliteStore, path: Pat
     due = store.due_entries("Outlet", now=NOW, limit=100_000)
     assert {entry.id for entry in due}.isdisjoint(ids.values())
     assert store.search(parse("text"), now=NOW, limit=100_000).total == len(ids)
-    with store.database.read() as connection:
+    with store.database.read_connection() as connection:
         assert connection.pragma("integrity_check") == "ok"
         connection.execute("INSERT INTO fulltext (fulltext) VALUES ('integrity-check')")

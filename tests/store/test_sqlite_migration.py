@@ -104,7 +104,7 @@ def test_the_frontier_keeps_its_entries(store: SqliteStore) -> None:
     assert store.enqueue(enqueued, now=NOON) == []
     alias = replace(waiting.candidate, url="https://outlet.example/news/chips-amp")
     assert store.enqueue([alias], now=NOON) == []
-    with store.database.read() as connection:
+    with store.database.read_connection() as connection:
         assert connection.execute("SELECT id, story FROM alias").fetchall() == [(CHIPS_ALIAS, CHIPS)]
 
 
@@ -145,7 +145,7 @@ def test_settings_are_kept(store: SqliteStore) -> None:
 def test_an_outlet_keeps_dispositions_and_boilerplate(store: SqliteStore) -> None:
     held, outlet = store.outlets()
     assert outlet.dispositions == {"stored": 2, "failed": 1}
-    assert outlet.memory == {
+    assert outlet.memory.to_json() == {
         "rendering": {"outlet.example/news/*": {"engine": "splash"}},
         "boilerplate": {
             "pages": 3,
@@ -161,7 +161,7 @@ def test_an_outlet_keeps_dispositions_and_boilerplate(store: SqliteStore) -> Non
     }
     assert (outlet.interval, outlet.failures, outlet.error) == (timedelta(minutes=7.5), 1.25, "http-503")
     assert (outlet.last_poll_at, outlet.last_ok_at, outlet.last_story_at) == (NOON, NOON, NOON - MINUTE)
-    assert (held.dispositions, held.memory) == ({}, {})
+    assert (held.dispositions, held.memory.to_json()) == ({}, {})
 
 
 def test_leases_still_hold(store: SqliteStore) -> None:
@@ -178,7 +178,7 @@ def test_leases_still_hold(store: SqliteStore) -> None:
 
 
 def test_the_view_stories_keeps_its_columns(store: SqliteStore) -> None:
-    with store.database.read() as connection:
+    with store.database.read_connection() as connection:
         cursor = connection.execute("SELECT * FROM stories WHERE id = ?", (CHIPS,))
         columns = [name for name, *_ in cursor.get_description()]
         (row,) = cursor.fetchall()
@@ -195,7 +195,7 @@ def test_a_migrated_file_has_the_schema_of_a_new_one(store: SqliteStore, tmp_pat
     fresh = open_file(tmp_path / "fresh.db")
     fresh.setup()
     statement = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name"
-    with store.database.read() as migrated, fresh.database.read() as new:
+    with store.database.read_connection() as migrated, fresh.database.read_connection() as new:
         assert migrated.execute(statement).fetchall() == new.execute(statement).fetchall()
         names = {name for (name,) in new.execute("SELECT name FROM sqlite_schema")}
         assert migrated.pragma("integrity_check") == "ok"
@@ -203,6 +203,15 @@ def test_a_migrated_file_has_the_schema_of_a_new_one(store: SqliteStore, tmp_pat
     fresh.close()
     assert {"frontier", "frontier_due", "outbox", "outbox_due", "setting"} <= names
     assert names.isdisjoint({"visit", "visit_due", "notice", "notice_due", "note"})
+
+
+def test_a_migrated_file_passes_the_integrity_checks(store: SqliteStore) -> None:
+    """The full-text column is renamed in the schema itself, which SQLite checks here."""
+    with store.database.write_transaction() as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        connection.execute("INSERT INTO fulltext (fulltext) VALUES ('integrity-check')")
+        columns = [name for _, name, *_ in connection.execute("PRAGMA table_info(fulltext)")]
+    assert columns == ["title", "text", "author", "url", "field_values"]
 
 
 def test_a_kill_during_the_migration_leaves_version_1(path: Path) -> None:
@@ -215,7 +224,7 @@ def test_a_kill_during_the_migration_leaves_version_1(path: Path) -> None:
         kills += 1
     assert exit_code == 0
     assert kills > 15
-    assert open_file(path).database.version() == 2
+    assert open_file(path).database.schema_version() == 2
     assert [story.id for story in open_file(path).search(parse("gallium"), now=NOON).stories] == [CHIPS]
 
 

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from monitor.errors import QueryError
 from monitor.models import Candidate, CommitResult, Disposition, FrontierEntry, Outcome, PageCommit, Story
 from monitor.query import parse
-from monitor.query.matcher import document, matches
+from monitor.query.matcher import analysed_story, matches
 from monitor.store.sqlite import SqliteStore, query_compiler
 from monitor.store.sqlite.query_compiler import Verification, compile_query
 from monitor.store.sqlite.vocabulary import Vocabulary
@@ -68,7 +68,7 @@ def store_with(stories: list[Story]) -> Iterator[SqliteStore]:
 )
 @given(stories=corpora(STORIES), texts=many_queries(QUERIES))
 def test_search_and_scan_find_what_the_matcher_matches(stories: list[Story], texts: list[str]) -> None:
-    documents = [document(story) for story in stories]
+    documents = [analysed_story(story) for story in stories]
     with store_with(stories) as store:
         for text in texts:
             try:
@@ -101,13 +101,13 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_only_what_sql_cannot_decide_is_verified(case: str) -> None:
     text, verification = CASES[case]
-    with store_with([STORY]) as store, store.database.read() as connection:
+    with store_with([STORY]) as store, store.database.read_connection() as connection:
         compiled = compile_query(parse(text), Vocabulary(connection), NOW)
     assert compiled.verification is verification, case
 
 
 def test_a_query_with_an_unknown_word_matches_nothing() -> None:
-    with store_with([STORY]) as store, store.database.read() as connection:
+    with store_with([STORY]) as store, store.database.read_connection() as connection:
         compiled = compile_query(parse("chip AND (zyzzyva OR zyzzyvas)"), Vocabulary(connection), NOW)
     assert compiled.matches_nothing
 
@@ -124,7 +124,7 @@ def test_wide_wildcards_are_prefixes_and_wider_ones_are_verified(monkeypatch: py
     for max_prefix_words, verification in ((1000, Verification.NONE), (20, Verification.TEXT)):
         monkeypatch.setattr(query_compiler, "MAX_PREFIX_WORDS", max_prefix_words)
         with store_with(stories) as store:
-            with store.database.read() as connection:
+            with store.database.read_connection() as connection:
                 assert compile_query(parse("w1*"), Vocabulary(connection), NOW).verification is verification
             for text in (
                 "w1*",
@@ -135,7 +135,7 @@ def test_wide_wildcards_are_prefixes_and_wider_ones_are_verified(monkeypatch: py
                 "w1?? AI OR w1*",
             ):
                 node = parse(text)
-                expected = sorted(story.id for story in stories if matches(node, document(story), NOW))
+                expected = sorted(story.id for story in stories if matches(node, analysed_story(story), NOW))
                 assert sorted(story.id for story in store.search(node, now=NOW).stories) == expected, text
 
 

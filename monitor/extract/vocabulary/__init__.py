@@ -1,10 +1,10 @@
-"""Words and phrases by which extraction recognizes the parts of a page, as data.
+"""Loads lists of words and phrases by which extraction recognizes regions, labels and kinds of pages.
 
-Each ``NAME.txt`` beside this module holds one word, phrase or regular-expression fragment a line, sorted, under
+Each ``NAME.txt`` beside this module is a vocabulary: one word, phrase or regular expression per line, sorted, under
 headings.  A heading is ``## `` and a language as ISO 639-1 code, or ``mul`` (ISO 639-2) for entries of many languages;
 in ``class_names.txt`` it is the name of a `Region`.  Other lines that begin with ``#`` are comments.
 
-Patterns are matched without regard to case.  A module reads its vocabularies once, when it is imported.
+Entries are matched without regard to case.  Modules read their vocabularies once, when they are imported.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from __future__ import annotations
 from importlib.resources import files
 
 
-def sections(name: str) -> dict[str, list[str]]:
-    """The entries of a vocabulary by their heading."""
+def entries_by_heading(name: str) -> dict[str, list[str]]:
+    """Returns the entries of the vocabulary ``NAME.txt`` by heading, in the order of the file."""
     text = files(__package__).joinpath(f"{name}.txt").read_text("utf-8")
     by_heading: dict[str, list[str]] = {}
     for line in text.splitlines():
@@ -24,11 +24,11 @@ def sections(name: str) -> dict[str, list[str]]:
     return by_heading
 
 
-def entries(name: str) -> list[str]:
-    """The entries of a vocabulary under all headings."""
-    return [entry for section in sections(name).values() for entry in section]
+def all_entries(name: str) -> list[str]:
+    """Returns the entries of the vocabulary ``NAME.txt`` under all headings, in the order of the file."""
+    return [entry for section in entries_by_heading(name).values() for entry in section]
 
 
-def alternatives(name: str) -> str:
-    """The entries of a vocabulary as alternatives of a regular expression, without a group around them."""
-    return "|".join(entries(name))
+def regex_alternatives(name: str) -> str:
+    """Returns a regular expression for any entry of the vocabulary: all entries joined by ``|``, without a group."""
+    return "|".join(all_entries(name))

@@ -1,4 +1,4 @@
-"""The store in Elasticsearch: one protocol, the same contract as the file's."""
+"""The store in Elasticsearch, which implements the same protocol as the store in SQLite."""
 
 from monitor.store.elasticsearch.store import ElasticsearchStore
 

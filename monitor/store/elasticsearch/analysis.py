@@ -1,7 +1,7 @@
 """Index settings and field mappings with which Elasticsearch analyzes text as `monitor.query.analysis` does.
 
-Each text field is indexed by stem and has the sub-fields ``.exact`` and ``.raw``; token positions agree in all three.
-The analyzers need no plugins, only what every distribution of Elasticsearch contains.
+The fields ``title`` and ``text`` are indexed by stem, and have the sub-fields ``.exact`` and ``.raw``; a token has the
+same position in all three.  The analyzers need no plugins.
 """
 
 from __future__ import annotations
@@ -9,60 +9,63 @@ from __future__ import annotations
 from typing import Any
 
 from monitor.query import folding
-from monitor.query.analysis import ARTICLES
-from monitor.query.segmentation import LOOKALIKES
-from monitor.query.stemming import OVERRIDES
+from monitor.query.analysis import ELIDED_ARTICLES
+from monitor.query.segmentation import LOOKALIKE_REPLACEMENTS
+from monitor.query.stemming import STEM_OVERRIDES
 
 
-def _mapping_filter(*tables: dict[int, Any]) -> dict[str, Any]:
-    """Returns a character filter that replaces characters as the tables for `str.translate` do."""
+def _mapping_char_filter(*tables: dict[int, Any]) -> dict[str, Any]:
+    """Returns a character filter that replaces the same characters as `str.translate` does with these tables."""
     rules = [
-        f"{_escaped(chr(source))}=>{_escaped(target or '')}"
+        f"{_unicode_escapes(chr(source))}=>{_unicode_escapes(target or '')}"
         for table in tables
         for source, target in sorted(table.items())
     ]
     return {"type": "mapping", "mappings": rules}
 
 
-def _escaped(text: str) -> str:
+def _unicode_escapes(text: str) -> str:
+    """Returns each character as ``\\uXXXX``, the syntax of mapping character filters."""
     return "".join(f"\\u{ord(character):04x}" for character in text)
 
 
-def _analyzer(char_filters: list[str], token_filters: list[str]) -> dict[str, Any]:
+def _custom_analyzer(char_filters: list[str], token_filters: list[str]) -> dict[str, Any]:
     return {"type": "custom", "char_filter": char_filters, "tokenizer": "standard", "filter": token_filters}
 
 
-_RAW_FILTERS = ["monitor_possessive", "monitor_elision"]
-_EXACT_FILTERS = [*_RAW_FILTERS, "asciifolding", "lowercase"]
-_STEM_FILTERS = [*_EXACT_FILTERS, "monitor_kept", "monitor_russian", "monitor_english"]
+_RAW_TOKEN_FILTERS = ["monitor_possessive", "monitor_elision"]
+_EXACT_TOKEN_FILTERS = [*_RAW_TOKEN_FILTERS, "asciifolding", "lowercase"]
+_STEM_TOKEN_FILTERS = [*_EXACT_TOKEN_FILTERS, "monitor_kept", "monitor_russian", "monitor_english"]
 
-#: For ``settings.analysis`` of an index template.
-ANALYSIS: dict[str, Any] = {
+#: Value of ``settings.analysis`` in an index template.
+ANALYSIS_SETTINGS: dict[str, Any] = {
     "char_filter": {
-        "monitor_signs": _mapping_filter(LOOKALIKES, folding.INVISIBLE),
-        "monitor_letters": _mapping_filter(folding.COMBINING_MARKS),
-        "monitor_address": _mapping_filter(folding.URL_PUNCTUATION),
+        "monitor_signs": _mapping_char_filter(LOOKALIKE_REPLACEMENTS, folding.INVISIBLE_CHARACTERS),
+        "monitor_letters": _mapping_char_filter(folding.FOLDING_BEYOND_ASCIIFOLDING),
+        "monitor_address": _mapping_char_filter(folding.URL_PUNCTUATION_TO_SPACE),
     },
     "filter": {
         "monitor_possessive": {"type": "stemmer", "language": "possessive_english"},
-        "monitor_elision": {"type": "elision", "articles_case": True, "articles": sorted(ARTICLES)},
+        "monitor_elision": {"type": "elision", "articles_case": True, "articles": sorted(ELIDED_ARTICLES)},
         "monitor_kept": {
             "type": "stemmer_override",
-            "rules": [f"{word} => {stem}" for word, stem in sorted(OVERRIDES.items())],
+            "rules": [f"{word} => {stem}" for word, stem in sorted(STEM_OVERRIDES.items())],
         },
         "monitor_russian": {"type": "snowball", "language": "Russian"},
         "monitor_english": {"type": "snowball", "language": "English"},
     },
     "analyzer": {
-        "monitor_raw": _analyzer(["monitor_signs"], _RAW_FILTERS),
-        "monitor_exact": _analyzer(["monitor_signs", "monitor_letters"], _EXACT_FILTERS),
-        "monitor_stem": _analyzer(["monitor_signs", "monitor_letters"], _STEM_FILTERS),
-        "monitor_address": _analyzer(["monitor_address", "monitor_signs", "monitor_letters"], _EXACT_FILTERS),
+        "monitor_raw": _custom_analyzer(["monitor_signs"], _RAW_TOKEN_FILTERS),
+        "monitor_exact": _custom_analyzer(["monitor_signs", "monitor_letters"], _EXACT_TOKEN_FILTERS),
+        "monitor_stem": _custom_analyzer(["monitor_signs", "monitor_letters"], _STEM_TOKEN_FILTERS),
+        "monitor_address": _custom_analyzer(
+            ["monitor_address", "monitor_signs", "monitor_letters"], _EXACT_TOKEN_FILTERS
+        ),
     },
     "normalizer": {"monitor_value": {"type": "custom", "filter": ["lowercase"]}},
 }
 
-#: For ``title`` and ``text``.
+#: Mapping of the fields ``title`` and ``text``.
 TEXT_MAPPING: dict[str, Any] = {
     "type": "text",
     "analyzer": "monitor_stem",
@@ -72,22 +75,22 @@ TEXT_MAPPING: dict[str, Any] = {
     },
 }
 
-#: For ``authors``: full names for aggregations, words under ``.words``.
+#: Mapping of the field ``authors``: complete names for aggregations; the words of the names under ``.words``.
 AUTHOR_MAPPING: dict[str, Any] = {
     "type": "keyword",
     "ignore_above": 256,
     "fields": {"words": {"type": "text", "analyzer": "monitor_exact"}},
 }
 
-#: For ``url``: the full URL, words under ``.words``.
+#: Mapping of the field ``url``: the complete URL; its words under ``.words``.
 URL_MAPPING: dict[str, Any] = {
     "type": "keyword",
     "ignore_above": 2048,
     "fields": {"words": {"type": "text", "analyzer": "monitor_address"}},
 }
 
-#: For ``outlet``, ``language``, ``country``, ``topics`` and ``alerts``: the original value for aggregations (Kibana
-#: shows it), and in lower case under ``.value`` for comparisons.
+#: Mapping of the fields ``outlet``, ``language``, ``country``, ``topics`` and ``alerts``: the value as stored, for
+#: aggregations and Kibana; the value in lower case under ``.value``, for queries.
 VALUE_MAPPING: dict[str, Any] = {
     "type": "keyword",
     "fields": {"value": {"type": "keyword", "normalizer": "monitor_value"}},

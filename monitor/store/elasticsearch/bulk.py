@@ -1,7 +1,7 @@
-"""Bulk writes with request limits, retries of single items and a result for every item.
+"""Writes documents by bulk requests of limited size, retries single documents, and returns a result for each.
 
-The client's own helper retries rejected items only if it does not raise on errors, returns retried items out of order
-and sleeps at points that the caller cannot control; the store needs the results in the order of the writes.
+The Elasticsearch client's helper `streaming_bulk` is not used: it retries rejected documents only if it does not raise
+on errors, returns the results of retried documents out of order, and sleeps while the caller waits for results.
 """
 
 from __future__ import annotations
@@ -25,19 +25,20 @@ if TYPE_CHECKING:
     from monitor.models import Json
 
 MAX_REQUEST_BYTES = 5_000_000
-MAX_REQUEST_OPERATIONS = 1000
-BULK_RETRY_SECONDS = 30.0  # how long items are resent that the server has no room for
+MAX_REQUEST_OPERATIONS = 1000  # documents in one bulk request
+MAX_BULK_RETRY_SECONDS = 30.0  # how long documents are sent again that a full server has refused (429)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Write:
-    """One document to be written.
+class DocumentWrite:
+    """One document to be created, replaced, updated or deleted.
 
-    ``create`` conflicts if the id exists; ``update`` merges ``document`` into the stored one.  With ``revision``
-    (sequence number and primary term) the write conflicts if the stored document has another one.
+    ``index`` replaces or creates the document, ``create`` conflicts if the id exists, ``update`` merges ``document``
+    into the stored one.  With ``revision``, the sequence number and primary term under which the document was read, the
+    write conflicts if the document has changed since.
     """
 
-    kind: str  # selects one of the monitor's indices: stories, hits, ...
+    kind: str  # one of schema.DOCUMENT_KINDS: stories, hits, ...
     id: str
     document: Json
     op: Literal["index", "create", "update", "delete"] = "index"
@@ -46,49 +47,53 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """The result of a write: done, in conflict with another write, or rejected for good with a reason."""
+    """The result of writing one document: done, in conflict with another write, or rejected permanently."""
 
-    status: int
-    reason: str = ""
-    revision: tuple[int, int] | None = None
+    status: int  # HTTP status
+    reason: str = ""  # of a failure
+    revision: tuple[int, int] | None = None  # new sequence number and primary term of a document that was written
 
     @property
-    def done(self) -> bool:
+    def is_done(self) -> bool:
+        """True if the document was written or deleted."""
         return self.status < 300
 
     @property
-    def conflict(self) -> bool:
-        """True if another write came first: the id exists, the document has changed, or it is deleted."""
+    def is_conflict(self) -> bool:
+        """True if another write came first: the id exists, or the document has been changed or deleted."""
         return self.status in (404, 409)
 
     @property
-    def rejected(self) -> bool:
-        return not self.done and not self.conflict
+    def is_rejected(self) -> bool:
+        """True if the document can never be written, for example because it does not fit the mapping."""
+        return not self.is_done and not self.is_conflict
 
 
-def write_all(
-    client: Elasticsearch, writes: Sequence[Write], *, targets: Mapping[str, str], require_alias: bool = True
+def write_documents(
+    client: Elasticsearch, writes: Sequence[DocumentWrite], *, targets: Mapping[str, str], require_alias: bool = True
 ) -> list[WriteResult]:
-    """Writes documents and returns the results in order.
+    """Writes documents and returns one result for each, in the order of ``writes``.
 
-    ``targets`` maps each kind to its alias, which must exist, or without ``require_alias`` to its index.  Items that
-    the server has no room for (429) are sent again for up to `BULK_RETRY_SECONDS`.
-    Raises StoreUnavailable if the server stays full, is away or takes no writes, and StoreRefused if it does not
-    allow the request; some of the writes may then have been done.
+    ``targets`` maps each kind to an alias that must exist, or without ``require_alias`` to an index.  Documents that a
+    full server refuses (429) are sent again for up to `MAX_BULK_RETRY_SECONDS`.
+    Raises StoreUnavailable if the server stays full, does not answer or blocks writes, and StoreRefused if it does not
+    allow the request; some of the documents may then be written.
     """
     results: list[WriteResult | None] = [None] * len(writes)
     pending, max_operations = list(range(len(writes))), MAX_REQUEST_OPERATIONS
-    deadline, pause = time.monotonic() + BULK_RETRY_SECONDS, 0.1
+    deadline, pause = time.monotonic() + MAX_BULK_RETRY_SECONDS, 0.1
     while pending:
         full_reason = ""
         unwritten: list[int] = []
-        for numbers, body in _requests(writes, targets, pending, max_operations):
-            request_results = _send(client, body, len(numbers), require_alias=require_alias)
+        for numbers, body in _request_bodies(writes, targets, pending, max_operations):
+            request_results = _send_request(client, body, len(numbers), require_alias=require_alias)
             for number, result in zip(numbers, request_results, strict=True):
                 if result.status == 429 and "cluster_block" not in result.reason:
                     unwritten.append(number)
                     full_reason = result.reason
-                elif result.status == 413 and len(numbers) > 1:  # a proxy's limit may be lower than ours
+                elif (
+                    result.status == 413 and len(numbers) > 1
+                ):  # a proxy limits requests to less than MAX_REQUEST_BYTES
                     unwritten.append(number)
                     max_operations = 1
                 elif result.status in (403, 429) or result.status >= 500 or "index_not_found" in result.reason:
@@ -99,28 +104,28 @@ def write_all(
         if full_reason:
             if time.monotonic() + pause > deadline:
                 raise StoreUnavailable(f"Elasticsearch has no room for {len(pending)} writes: {full_reason}")
-            time.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311  spreads the retries of processes, no secret
+            time.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311  varies the pause, so that processes do not retry at once; no secret
             pause = min(pause * 2, 5.0)
     return [result for result in results if result is not None]
 
 
-def dumps(document: Json) -> bytes:
-    """Returns JSON in UTF-8.  Half a surrogate pair, which some pages contain, becomes a question mark."""
+def json_bytes(document: Json) -> bytes:
+    """Returns a document as JSON in UTF-8.  A lone surrogate, which some pages contain, becomes a question mark."""
     try:
         return orjson.dumps(document)
     except orjson.JSONEncodeError:
         return json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def _requests(
-    writes: Sequence[Write], targets: Mapping[str, str], pending: Sequence[int], max_operations: int
+def _request_bodies(
+    writes: Sequence[DocumentWrite], targets: Mapping[str, str], pending: Sequence[int], max_operations: int
 ) -> Iterator[tuple[list[int], bytes]]:
-    """Yields request bodies within the limits, each with the positions of its writes in ``writes``."""
+    """Yields (indices, request body) for requests within the limits; the indices are positions in ``writes``."""
     numbers: list[int] = []
     lines: list[bytes] = []
     size = 0
     for number in pending:
-        item = _lines(writes[number], targets[writes[number].kind])
+        item = _ndjson_lines(writes[number], targets[writes[number].kind])
         length = sum(map(len, item))
         if numbers and (size + length > MAX_REQUEST_BYTES or len(numbers) == max_operations):
             yield numbers, b"\n".join([*lines, b""])
@@ -132,22 +137,26 @@ def _requests(
         yield numbers, b"\n".join([*lines, b""])
 
 
-def _lines(write: Write, target: str) -> list[bytes]:
+def _ndjson_lines(write: DocumentWrite, target: str) -> list[bytes]:
+    """Returns the action line of a write, and except for a deletion the document line, without line ends."""
     action: Json = {"_index": target, "_id": write.id}
     if write.revision:
         action["if_seq_no"], action["if_primary_term"] = write.revision
     head = orjson.dumps({write.op: action})
     if write.op == "delete":
         return [head]
-    return [head, dumps({"doc": write.document} if write.op == "update" else write.document)]
+    return [head, json_bytes({"doc": write.document} if write.op == "update" else write.document)]
 
 
-def _send(client: Elasticsearch, body: bytes, count: int, *, require_alias: bool) -> list[WriteResult]:
-    """Sends one request.  If the server refuses the request as too much (429, 413), all items get that result."""
+def _send_request(client: Elasticsearch, body: bytes, count: int, *, require_alias: bool) -> list[WriteResult]:
+    """Sends one bulk request and returns the results of its ``count`` documents.
+
+    If the server refuses the request as too large or too much (413, 429), every document has that status.
+    """
     with translated_errors():
         response: Any = client.options(ignore_status=(429, 413)).bulk(
-            operations=body,  # type: ignore[arg-type]  # bytes are sent as they are, which the signature omits
-            require_alias=require_alias,  # a missing alias is then an error, not a new index with a guessed mapping
+            operations=body,  # type: ignore[arg-type]  # the client accepts bytes, which the method's signature omits
+            require_alias=require_alias,  # else a missing alias would become an index with a guessed mapping
             filter_path="error,items.*.status,items.*.error,items.*._seq_no,items.*._primary_term",
         )
     if response.meta.status != 200:

@@ -1,4 +1,4 @@
-"""Builds the official Elasticsearch client from the settings, and translates its errors for users."""
+"""Creates the Elasticsearch client from the store's settings, and converts its errors to store errors with hints."""
 
 from __future__ import annotations
 
@@ -21,26 +21,27 @@ if TYPE_CHECKING:
 
     from monitor.config.schema import StoreSettings
 
-CONNECTIONS_PER_NODE = 8  # threads of one process that may send a request at the same time
-MEDIA_TYPE_HEADERS = ("accept", "content-type")
-STARTUP_REFUSAL_SECONDS = 300.0  # how long a starting cluster may refuse credentials that it accepted before
-_INVALID_KEY_SIGNS = ("expired", "invalidated")
+CONNECTIONS_PER_NODE = 8  # requests that threads of one process may send to a node at the same time
+MEDIA_TYPE_HEADERS = ("accept", "content-type")  # headers in which the client asks for a version of the API
+MAX_STARTUP_REFUSAL_SECONDS = 300.0  # refusals of accepted credentials count as a restart for so long
+_INVALID_KEY_SIGNS = ("expired", "invalidated")  # in the response: the refusal of an API key is final
+# Parts of the error types and messages for a query that expands to more terms than Elasticsearch allows.
 _TOO_MANY_TERMS_SIGNS = ("too many terms", "too_many_clauses", "too_many_nested_clauses", "too_complex_to_determinize")
 
 
-class UnrecognizedServer(elastic_transport.ConnectionError):
-    """The server refuses credentials that it accepted before: its security index may not be ready."""
+class CredentialsTemporarilyRefused(elastic_transport.ConnectionError):
+    """The server refuses credentials that it has accepted before, probably because it is starting."""
 
 
 class CompatibleTransport(elastic_transport.Transport):
-    """Requests the API of version 8, which servers of versions 8 and 9 both provide.
+    """Sends requests in the format of API version 8, which Elasticsearch 8 and 9 both understand.
 
-    Once the server has accepted the credentials, a refusal counts as a restart of the server for
-    `STARTUP_REFUSAL_SECONDS` and raises UnrecognizedServer.
+    If the server refuses credentials (401) that it has accepted before, raises CredentialsTemporarilyRefused, as the
+    server may be starting; after `MAX_STARTUP_REFUSAL_SECONDS` of refusals, returns the 401 response.
     """
 
-    _admitted = False
-    _refused_since: float | None = None
+    _accepted_before = False
+    _refused_since: float | None = None  # monotonic time of the first refusal in a row
 
     def perform_request(self, *args: Any, headers: Any = None, **kwargs: Any) -> Any:
         compatible = elastic_transport.HttpHeaders(headers or {})
@@ -49,31 +50,31 @@ class CompatibleTransport(elastic_transport.Transport):
                 compatible[name] = compatible[name].replace("compatible-with=9", "compatible-with=8")
         response = super().perform_request(*args, headers=compatible, **kwargs)
         if response.meta.status != 401:
-            self._admitted, self._refused_since = self._admitted or response.meta.status < 300, None
-        elif self._admitted and not any(sign in str(response.body) for sign in _INVALID_KEY_SIGNS):
+            self._accepted_before, self._refused_since = self._accepted_before or response.meta.status < 300, None
+        elif self._accepted_before and not any(sign in str(response.body) for sign in _INVALID_KEY_SIGNS):
             self._refused_since = self._refused_since or time.monotonic()
-            if time.monotonic() - self._refused_since < STARTUP_REFUSAL_SECONDS:
-                raise UnrecognizedServer(_reason(response.body))
+            if time.monotonic() - self._refused_since < MAX_STARTUP_REFUSAL_SECONDS:
+                raise CredentialsTemporarilyRefused(_response_error_reason(response.body))
         return response
 
 
-def connect(settings: StoreSettings, base: Path = Path()) -> Elasticsearch:
-    """Returns the client for ``settings.url``: one or more addresses, separated by commas, with an optional user.
+def create_client(settings: StoreSettings, base: Path = Path()) -> Elasticsearch:
+    """Returns a client for the servers in ``settings.url``, or for ``settings.cloud_id``.  Sends no request.
 
-    A relative ``ca_file`` is resolved against ``base``.  The client retries a request only on another host; the
-    callers know which requests may be repeated.
-    Raises StoreRefused if the settings are unusable.
+    ``settings.url`` holds one or more URLs, separated by commas, which may contain a user and password.  A relative
+    ``ca_file`` is resolved against ``base``.  The client retries a failed request only on another host, because only
+    the callers know which requests may be repeated.  Raises StoreRefused if the settings are invalid.
     """
-    # The transport logs each failed attempt with a traceback; the callers that wait and retry report the error.
+    # The transport logs each failed attempt with a traceback, but the callers report errors themselves.
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)
-    credentials = _credentials(settings)
+    credentials = _credential_arguments(settings)
     if settings.cloud_id:
         target: dict[str, Any] = {"cloud_id": settings.cloud_id}
     else:
-        target = {"hosts": [_node_config(url) for url in _urls(settings)]}
+        target = {"hosts": [_node_config(url) for url in _server_urls(settings)]}
         if any(host["scheme"] == "https" for host in target["hosts"]):
             target["verify_certs"] = settings.verify
-            target["ssl_show_warn"] = False  # `check` warns about it once
+            target["ssl_show_warn"] = False  # media-monitor check warns about unverified certificates once
             if settings.ca_file:
                 target["ca_certs"] = str(_checked_ca_file(base / Path(settings.ca_file).expanduser()))
     try:
@@ -96,19 +97,19 @@ def connect(settings: StoreSettings, base: Path = Path()) -> Elasticsearch:
 
 
 def displayed_hosts(settings: StoreSettings) -> str:
-    """Returns the hosts for display, without user and password."""
+    """Returns the servers in the settings for display, without user and password."""
     if settings.cloud_id:
         return f"cloud {settings.cloud_id.split(':')[0]}"
-    nodes = map(_node_config, _urls(settings))
+    nodes = map(_node_config, _server_urls(settings))
     return ", ".join(f"{node['scheme']}://{node['host']}:{node['port']}" for node in nodes)
 
 
-def _urls(settings: StoreSettings) -> list[str]:
+def _server_urls(settings: StoreSettings) -> list[str]:
     return [url.strip() for url in settings.url.get_secret_value().split(",") if url.strip()]
 
 
 def _node_config(url: str) -> dict[str, Any]:
-    """Returns the client's arguments for one address, which the configuration has validated."""
+    """Returns the arguments of the client for the server at a valid URL: scheme, host, port and path prefix."""
     parts = urlsplit(url)
     node: dict[str, Any] = {
         "scheme": parts.scheme,
@@ -121,7 +122,7 @@ def _node_config(url: str) -> dict[str, Any]:
 
 
 def _checked_ca_file(path: Path) -> Path:
-    """Returns the path.  Raises StoreRefused if it is not a readable PEM file, before any request fails on it."""
+    """Returns ``path``.  Raises StoreRefused if it is not the path of a readable PEM file."""
     try:
         ssl.create_default_context(cafile=path)
     except OSError as error:
@@ -129,14 +130,17 @@ def _checked_ca_file(path: Path) -> Path:
     return path
 
 
-def _credentials(settings: StoreSettings) -> dict[str, Any]:
-    """Returns the API key, or user and password from the settings, or those in the address."""
+def _credential_arguments(settings: StoreSettings) -> dict[str, Any]:
+    """Returns the client's credential arguments: the API key, else the user in the settings, else the user in the URL.
+
+    Returns {} if there are no credentials.
+    """
     if settings.api_key:
         return {"api_key": settings.api_key.get_secret_value()}
     if settings.username:
         return {"basic_auth": (settings.username, settings.password.get_secret_value() if settings.password else "")}
     if not settings.cloud_id:
-        for url in _urls(settings):
+        for url in _server_urls(settings):
             parts = urlsplit(url)
             if parts.username:
                 return {"basic_auth": (unquote(parts.username), unquote(parts.password or ""))}
@@ -148,39 +152,39 @@ def _credentials(settings: StoreSettings) -> dict[str, Any]:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turns the client's errors into StoreUnavailable and StoreRefused with a hint for the user."""
+    """Converts the client's errors to StoreUnavailable, if a retry may succeed, or StoreRefused, with a hint."""
     try:
         yield
     except UnsupportedProductError as error:
-        raise not_elasticsearch() from error
+        raise not_elasticsearch_error() from error
     except ApiError as error:
-        if _is_foreign(error.meta):
-            raise not_elasticsearch(error.meta.status) from error
-        raise store_error(error.meta.status, _reason(error.body) or str(error.message)) from error
+        if _is_foreign_response(error.meta):
+            raise not_elasticsearch_error(error.meta.status) from error
+        raise store_error(error.meta.status, _response_error_reason(error.body) or str(error.message)) from error
     except elastic_transport.TlsError as error:
         cause = str(error.errors[0] if error.errors else error)
         raise StoreRefused(
             f"the store's certificate is not accepted: {cause}",
             hint="store.ca_file names the authority that signed it",
         ) from error
-    except UnrecognizedServer as error:
+    except CredentialsTemporarilyRefused as error:
         raise StoreUnavailable(
-            f"Elasticsearch refuses credentials that it accepted before: {_shortened(error.message)}",
+            f"Elasticsearch refuses credentials that it accepted before: {_shorten_text(error.message)}",
             hint="it may be starting; after five minutes this counts as a refusal",
         ) from error
     except (elastic_transport.ConnectionTimeout, elastic_transport.ConnectionError) as error:
         cause = str(error.errors[0] if error.errors else error)
         raise StoreUnavailable(
-            f"Elasticsearch does not answer: {_shortened(cause)}", hint="is it running, and store.url right?"
+            f"Elasticsearch does not answer: {_shorten_text(cause)}", hint="is it running, and store.url right?"
         ) from error
     except elastic_transport.SerializationError as error:
         raise StoreUnavailable(
-            f"the server at store.url sends no JSON: {_shortened(str(error))}", hint="is it a proxy's error page?"
+            f"the server at store.url sends no JSON: {_shorten_text(str(error))}", hint="is it a proxy's error page?"
         ) from error
 
 
-def not_elasticsearch(status: int | None = None) -> StoreRefused:
-    """Returns the error for a server that is not Elasticsearch."""
+def not_elasticsearch_error(status: int | None = None) -> StoreRefused:
+    """Returns the error for a server that redirects or is not Elasticsearch; ``status`` is its HTTP status."""
     if status is not None and 300 <= status < 400:
         return StoreRefused(
             f"the server at store.url redirects to another address ({status})", hint="https:// instead of http://?"
@@ -192,43 +196,43 @@ def not_elasticsearch(status: int | None = None) -> StoreRefused:
     )
 
 
-def _is_foreign(meta: elastic_transport.ApiResponseMeta) -> bool:
-    """Returns True if the response cannot come from Elasticsearch, nor from a proxy in front of it that failed."""
+def _is_foreign_response(meta: elastic_transport.ApiResponseMeta) -> bool:
+    """Returns True if a response comes neither from Elasticsearch nor from a failing proxy in front of it."""
     from_elasticsearch = meta.headers.get("x-elastic-product") == "Elasticsearch"
     return not from_elasticsearch and (300 <= meta.status < 400 or meta.status in {400, 404, 405, 501})
 
 
 def store_error(status: int, reason: str) -> StoreUnavailable | StoreRefused:
-    """Returns the error for an HTTP status and reason of the server: StoreUnavailable if a retry may succeed."""
+    """Returns the error for an HTTP status and reason: StoreUnavailable if a retry may succeed, else StoreRefused."""
     if "cluster_block_exception" in reason or "blocked by: [" in reason:
         if "flood-stage" in reason or "disk usage exceeded" in reason:
             hint = "a node's disk is full: free space, and writing resumes by itself"
         else:
             hint = "an index is read-only, because it is migrated or by its settings: writing resumes when that ends"
-        return StoreUnavailable(f"Elasticsearch takes no writes: {_shortened(reason)}", hint=hint)
+        return StoreUnavailable(f"Elasticsearch takes no writes: {_shorten_text(reason)}", hint=hint)
     if status == 401:
         if "expired" in reason:
             return StoreRefused(
                 "the API key of the store has expired", hint="make another: media-monitor setup --api-key"
             )
         return StoreRefused(
-            f"Elasticsearch refuses the credentials: {_shortened(reason)}",
+            f"Elasticsearch refuses the credentials: {_shorten_text(reason)}",
             hint="store.api_key, or store.username and password",
         )
     if status == 403:
         return StoreRefused(
-            f"Elasticsearch does not allow this: {_shortened(reason)}",
+            f"Elasticsearch does not allow this: {_shorten_text(reason)}",
             hint="media-monitor setup --api-key prints the privileges that are needed",
         )
     if status == 404 and "index_not_found" in reason:
-        return StoreRefused(f"the store is not set up: {_shortened(reason)}", hint="media-monitor setup")
+        return StoreRefused(f"the store is not set up: {_shorten_text(reason)}", hint="media-monitor setup")
     if status == 429:
-        return StoreUnavailable(f"Elasticsearch is overloaded: {_shortened(reason)}")
+        return StoreUnavailable(f"Elasticsearch is overloaded: {_shorten_text(reason)}")
     if status in (408, 502, 503, 504):
-        return StoreUnavailable(f"Elasticsearch is not ready: {_shortened(reason)}")
+        return StoreUnavailable(f"Elasticsearch is not ready: {_shorten_text(reason)}")
     if status == 400 and "media_type_header_exception" in reason:
         return StoreRefused(
-            f"this Elasticsearch is too old: {_shortened(reason)}", hint="versions 8 and 9 are supported"
+            f"this Elasticsearch is too old: {_shorten_text(reason)}", hint="versions 8 and 9 are supported"
         )
     if any(sign in reason for sign in _TOO_MANY_TERMS_SIGNS):
         return StoreRefused(
@@ -236,12 +240,15 @@ def store_error(status: int, reason: str) -> StoreUnavailable | StoreRefused:
             hint="write longer prefixes, above all in phrases and next to NEAR",
         )
     if status >= 500:
-        return StoreUnavailable(f"Elasticsearch failed ({status}): {_shortened(reason)}")
-    return StoreRefused(f"Elasticsearch refuses this ({status}): {_shortened(reason)}")
+        return StoreUnavailable(f"Elasticsearch failed ({status}): {_shorten_text(reason)}")
+    return StoreRefused(f"Elasticsearch refuses this ({status}): {_shorten_text(reason)}")
 
 
 def nested_value(response: Any, *names: str) -> Any:
-    """Returns the value under these nested names.  Raises StoreUnavailable if there is none: a proxy answered."""
+    """Returns the value of a JSON response under nested names.
+
+    Raises StoreUnavailable if a name is missing, because then probably a proxy has answered.
+    """
     value = response
     for name in names:
         try:
@@ -255,7 +262,7 @@ def nested_value(response: Any, *names: str) -> Any:
 
 
 def error_reason(error: Any) -> str:
-    """Returns an error object of the server as ``type: reason``, followed by its causes."""
+    """Returns an error object of Elasticsearch as text: ``type: reason``, its root cause and its cause."""
     if not isinstance(error, dict):
         return str(error)
     parts = [f"{error.get('type', 'error')}: {error.get('reason')}"]
@@ -272,12 +279,14 @@ def error_reason(error: Any) -> str:
     return "; ".join(parts)
 
 
-def _reason(body: Any) -> str:
+def _response_error_reason(body: Any) -> str:
+    """Returns the error in a response body as text; a body without an error object as it is, "" for None."""
     if isinstance(body, dict) and "error" in body:
         return error_reason(body["error"])
     return "" if body is None else str(body)
 
 
-def _shortened(text: str, length: int = 300) -> str:
+def _shorten_text(text: str, length: int = 300) -> str:
+    """Returns the text in one line, cut to ``length`` characters."""
     text = " ".join(text.split())
     return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -1,4 +1,4 @@
-"""Access to the documents of one cluster, shared by all parts of the store: get by id, search in pages, bulk write."""
+"""The base class of all parts of the store: gets documents by id, searches page by page, and writes in bulk."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from monitor.errors import StoreRefused, StoreUnavailable
 from monitor.itertools_compat import batched
 from monitor.models import now, rfc3339
 from monitor.store.elasticsearch import bulk, schema
-from monitor.store.elasticsearch.bulk import Write, WriteResult
+from monitor.store.elasticsearch.bulk import DocumentWrite, WriteResult
 from monitor.store.elasticsearch.client import error_reason, nested_value, store_error, translated_errors
-from monitor.store.elasticsearch.documents import digest
+from monitor.store.elasticsearch.documents import document_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,50 +25,59 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PAGE_DOCUMENTS = 1000  # documents of one response
-ALWAYS_REFRESHED_KINDS = frozenset({"outbox", "outlets", "settings"})  # small; processes coordinate through them
+PAGE_DOCUMENTS = 1000  # maximum number of documents in one response
+# Kinds whose indices are small and coordinate processes; each search for them refreshes the index first.
+ALWAYS_REFRESHED_KINDS = frozenset({"outbox", "outlets", "settings"})
 
 
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
-    """A document as the cluster has it."""
+    """A document as it is stored in the cluster."""
 
     id: str
     document: Json
     revision: tuple[int, int]  # sequence number and primary term; a write can be made conditional on it
-    sort: tuple[Any, ...] = ()
+    sort: tuple[Any, ...] = ()  # sort values, if the document comes from a search
 
 
 class Cluster:
-    """A client and a prefix.
+    """Reads and writes the documents of one monitor, whose indices begin with ``prefix``, through one client.
 
-    Reading by id sees every write at once.  A search sees everything that was written through this object, because
-    an index is refreshed before the first search after a write.  Writes of other processes are visible within a
-    second, and at once in `ALWAYS_REFRESHED_KINDS`.
+    `get_documents` returns every completed write.  A search finds everything that was written through this object,
+    because the index is refreshed before the first search after a write.  A search finds writes of other processes
+    after at most a second, and at once in the indices of `ALWAYS_REFRESHED_KINDS`.
     """
 
     def __init__(self, client: Elasticsearch, prefix: str) -> None:
         self.client = client
         self.prefix = prefix
         self._lock = threading.Lock()
-        self._written: Counter[str] = Counter()  # number of writes, by kind
-        self._refreshed: Counter[str] = Counter()  # number of those that a refresh has made visible
+        self._write_counts: Counter[str] = Counter()  # number of documents written through this object, by kind
+        self._refreshed_write_counts: Counter[str] = (
+            Counter()
+        )  # number of these that a refresh has made visible, by kind
         self._refresh_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def alias(self, kind: str) -> str:
-        return schema.alias(self.prefix, kind)
+        """Returns the name of the alias of a kind's index."""
+        return schema.alias_name(self.prefix, kind)
 
     # ---- reading
 
-    def get(self, kind: str, ids: Sequence[str], *, fields: Sequence[str] | None = None) -> dict[str, StoredDocument]:
-        """Returns the stored documents among ``ids``, by id, reduced to ``fields`` if given (none: empty documents)."""
+    def get_documents(
+        self, kind: str, ids: Sequence[str], *, fields: Sequence[str] | None = None
+    ) -> dict[str, StoredDocument]:
+        """Returns the stored documents by id; leaves out ids that are not stored.
+
+        With ``fields``, the documents have only these fields; with an empty ``fields``, they are empty.
+        """
         stored: dict[str, StoredDocument] = {}
         source = fields or fields is None
         for page in batched(ids, PAGE_DOCUMENTS):
             with translated_errors():
                 response = self.client.mget(index=self.alias(kind), ids=page, source=source, realtime=True)
             for item in nested_value(response, "docs"):
-                if "error" in item:  # an unavailable shard fails its items, not the request
+                if "error" in item:  # an unavailable shard is reported per document, while the request succeeds
                     absent = item["error"].get("type") == "index_not_found_exception"
                     raise store_error(404 if absent else 503, error_reason(item["error"]))
                 if item["found"]:
@@ -89,13 +98,14 @@ class Cluster:
         page: int = PAGE_DOCUMENTS,
         shard: int | None = None,
     ) -> Iterator[StoredDocument]:
-        """Yields the matching documents in the order of ``sort``, whose last key must be unique, page by page.
+        """Yields up to ``limit`` documents that match a query, in the order of ``sort``, whose last key must be unique.
 
-        They hold only ``fields`` if given, and never those of ``without``.  With ``shard`` the search is limited to
-        that shard and does not refresh the index.
+        ``after`` are the sort values of the document before the first.  The documents have only ``fields``, if given,
+        and not the fields in ``without``.  Each response has up to ``page`` documents.  With ``shard``, searches only
+        the shard with that number and does not refresh the index.
         """
         if shard is None:
-            self.refresh(kind)
+            self.refresh_after_writes(kind)
         while limit is None or limit > 0:
             size = page if limit is None else min(page, limit)
             with translated_errors():
@@ -122,97 +132,107 @@ class Cluster:
             after = hits[-1]["sort"]
             limit = None if limit is None else limit - size
 
-    def count(self, kind: str, query: Json) -> int:
-        self.refresh(kind)
+    def count_documents(self, kind: str, query: Json) -> int:
+        """Returns the number of documents that match.  Raises StoreUnavailable if a shard could not be counted."""
+        self.refresh_after_writes(kind)
         with translated_errors():
             response = self.client.count(index=self.alias(kind), query=query)
         if nested_value(response, "_shards", "failed"):
             raise StoreUnavailable(f"Elasticsearch could not count all documents of {self.alias(kind)}")
         return int(nested_value(response, "count"))
 
-    def refresh(self, kind: str) -> None:
-        """Makes everything that any thread wrote through this object visible to a search."""
+    def refresh_after_writes(self, kind: str) -> None:
+        """Refreshes a kind's index if anything was written through this object since its last refresh."""
         if kind in ALWAYS_REFRESHED_KINDS:
-            self._refresh(kind)
+            self._refresh_index(kind)
             return
         with self._lock:
-            written, refresh_lock = self._written[kind], self._refresh_locks[kind]
-        if self._refreshed[kind] < written:
-            with refresh_lock:  # waits for a running refresh, which may have begun before the last write
-                if self._refreshed[kind] < written:
-                    self._refresh(kind)
+            written, refresh_lock = self._write_counts[kind], self._refresh_locks[kind]
+        if self._refreshed_write_counts[kind] < written:
+            with refresh_lock:  # waits until a running refresh ends, which may have begun before the last write
+                if self._refreshed_write_counts[kind] < written:
+                    self._refresh_index(kind)
 
-    def _refresh(self, kind: str) -> None:
+    def _refresh_index(self, kind: str) -> None:
         with self._lock:
-            written = self._written[kind]
-        with translated_errors():  # a key that may only read may not refresh, and has written nothing
+            written = self._write_counts[kind]
+        with translated_errors():  # 403: a key without write privileges may not refresh, and has written nothing
             self.client.options(ignore_status=403).indices.refresh(index=self.alias(kind))
         with self._lock:
-            self._refreshed[kind] = max(self._refreshed[kind], written)
+            self._refreshed_write_counts[kind] = max(self._refreshed_write_counts[kind], written)
 
-    def refresh_all(self) -> None:
-        """Makes everything that was written through this object visible to the searches of all processes."""
+    def refresh_all_after_writes(self) -> None:
+        """Refreshes all indices with unrefreshed writes of this object, so that every process finds these writes."""
         with self._lock:
-            kinds = [kind for kind, written in self._written.items() if self._refreshed[kind] < written]
+            kinds = [
+                kind for kind, written in self._write_counts.items() if self._refreshed_write_counts[kind] < written
+            ]
         for kind in sorted(kinds):
-            self.refresh(kind)
+            self.refresh_after_writes(kind)
 
     # ---- writing
 
-    def write(self, writes: Sequence[Write], *, keep: bool = False) -> list[WriteResult]:
-        """Writes documents and returns the results in order; see `bulk.write_all`.
+    def write_documents(self, writes: Sequence[DocumentWrite], *, keep_rejected: bool = False) -> list[WriteResult]:
+        """Writes documents and returns one result for each, in order; see `bulk.write_documents`.
 
-        If the mapping rejects a document, it becomes a dead letter with ``keep``, and raises StoreRefused without.
+        Documents that the mapping rejects become dead letters if ``keep_rejected`` is True; otherwise raises
+        StoreRefused.
         """
-        results = self._bulk(writes)
-        if rejected := [pair for pair in zip(writes, results, strict=True) if pair[1].rejected]:
-            if not keep:
+        results = self._bulk_write(writes)
+        if rejected := [pair for pair in zip(writes, results, strict=True) if pair[1].is_rejected]:
+            if not keep_rejected:
                 write, result = rejected[0]
                 raise StoreRefused(
                     f"Elasticsearch rejects the document {write.id} of {self.alias(write.kind)}: {result.reason}"
                 )
-            self._keep_rejected(rejected)
+            self._keep_as_dead_letters(rejected)
         return results
 
-    def _bulk(self, writes: Sequence[Write]) -> list[WriteResult]:
+    def _bulk_write(self, writes: Sequence[DocumentWrite]) -> list[WriteResult]:
+        """Writes documents to the aliases of their kinds, and counts them for `refresh_after_writes`."""
         if not writes:
             return []
         try:
-            return bulk.write_all(self.client, writes, targets={write.kind: self.alias(write.kind) for write in writes})
+            return bulk.write_documents(
+                self.client, writes, targets={write.kind: self.alias(write.kind) for write in writes}
+            )
         finally:
             with self._lock:
-                self._written.update(write.kind for write in writes)
+                self._write_counts.update(write.kind for write in writes)
 
-    def _keep_rejected(self, rejected: Sequence[tuple[Write, WriteResult]]) -> None:
-        """Stores rejected documents as dead letters, to be listed and replayed.
+    def _keep_as_dead_letters(self, rejected: Sequence[tuple[DocumentWrite, WriteResult]]) -> None:
+        """Stores rejected documents as dead letters.
 
-        If a proxy's limit is too small even for that, only the id and the reason are stored.
+        If a dead letter is too large for a proxy, stores it again without the document's body.
         """
         for write, result in rejected:
             log.error("%s rejects the document %s: %s", self.alias(write.kind), write.id, result.reason)
-        too_large = [pair for pair, kept in self._put_dead_letters(rejected, bodies=True) if not kept.done]
+        too_large = [pair for pair, kept in self._put_dead_letters(rejected, bodies=True) if not kept.is_done]
         for (write, _), kept in self._put_dead_letters(too_large, bodies=False):
-            if not kept.done:
+            if not kept.is_done:
                 log.error("%s cannot be kept in %s: %s", write.id, self.alias("failed"), kept.reason)
 
     def _put_dead_letters(
-        self, rejected: Sequence[tuple[Write, WriteResult]], *, bodies: bool
-    ) -> list[tuple[tuple[Write, WriteResult], WriteResult]]:
-        """Returns each rejected write with the result of storing its dead letter."""
+        self, rejected: Sequence[tuple[DocumentWrite, WriteResult]], *, bodies: bool
+    ) -> list[tuple[tuple[DocumentWrite, WriteResult], WriteResult]]:
+        """Stores a dead letter for each rejected write; returns the pairs, each with the result of storing it.
+
+        Without ``bodies``, the dead letters do not contain the documents.
+        """
         failed_at = rfc3339(now())
         writes = [
-            Write(
+            DocumentWrite(
                 kind="failed",
-                id=digest(write.kind, write.id),
+                id=document_id(write.kind, write.id),
                 document={
                     "kind": write.kind,
                     "document": write.id,
                     "op": write.op,
-                    "body": bulk.dumps(write.document).decode() if bodies else "",
+                    "body": bulk.json_bytes(write.document).decode() if bodies else "",
                     "reason": result.reason[: schema.MAX_KEYWORD_CHARACTERS],
                     "failed_at": failed_at,
                 },
             )
             for write, result in rejected
         ]
-        return list(zip(rejected, self._bulk(writes), strict=True))
+        return list(zip(rejected, self._bulk_write(writes), strict=True))

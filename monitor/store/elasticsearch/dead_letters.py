@@ -1,4 +1,4 @@
-"""Dead letters: documents that a mapping rejected, kept to be listed and to be written again later."""
+"""Lists and replays dead letters: documents that a mapping rejected, kept so that they can be written again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import orjson
 
 from monitor.itertools_compat import batched
 from monitor.models import from_rfc3339
-from monitor.store.elasticsearch.bulk import Write
+from monitor.store.elasticsearch.bulk import DocumentWrite
 from monitor.store.elasticsearch.cluster import Cluster
 from monitor.store.protocol import DeadLetter, ReplayResult
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from monitor.models import Json
     from monitor.store.elasticsearch.cluster import StoredDocument
 
-REPLAY_BATCH = 200  # dead letters
+REPLAY_BATCH_DEAD_LETTERS = 200  # written again in one bulk write
 
 
 class DeadLetters(Cluster):
-    """The part of the store that keeps rejected documents."""
+    """Lists, counts and replays dead letters; implements `monitor.store.protocol.DeadLetters`."""
 
-    def rejected(self, *, limit: int = 1000) -> list[DeadLetter]:
-        """Returns the dead letters, newest first."""
+    def list_dead_letters(self, *, limit: int = 1000) -> list[DeadLetter]:
+        """Returns up to ``limit`` dead letters, the last rejected first."""
         order: list[Json] = [{"failed_at": "desc"}, {"kind": "asc"}, {"document": "asc"}]
         return [
             DeadLetter(
@@ -38,57 +38,58 @@ class DeadLetters(Cluster):
             for letter in self.find("failed", {"match_all": {}}, sort=order, limit=limit)
         ]
 
-    def rejections(self) -> int:
+    def count_dead_letters(self) -> int:
         """Returns the number of dead letters."""
-        return self.count("failed", {"match_all": {}})
+        return self.count_documents("failed", {"match_all": {}})
 
-    def replay(self) -> ReplayResult:
-        """Writes the rejected documents again; deletes the dead letters that are written or superseded.
+    def replay_dead_letters(self) -> ReplayResult:
+        """Writes the document of each dead letter again; deletes the dead letters that are written or superseded.
 
-        A dead letter without a body, which was too large to be kept, stays as it is.
+        Returns the number of dead letters by result.  A dead letter without a body, because the document was too large
+        to be kept, counts as rejected and stays stored.
         """
         order: list[Json] = [{"failed_at": "asc"}, {"kind": "asc"}, {"document": "asc"}]
         written = superseded = rejected = 0
-        for batch in batched(self.find("failed", {"match_all": {}}, sort=order), REPLAY_BATCH):
+        for batch in batched(self.find("failed", {"match_all": {}}, sort=order), REPLAY_BATCH_DEAD_LETTERS):
             letters = [letter for letter in batch if letter.document["body"]]
             rejected += len(batch) - len(letters)
-            writes = self._rewrites(letters)
-            # `write` would make new dead letters of those rejected again.
-            results = iter(self._bulk([write for write in writes if write]))
-            deletions: list[Write] = []
+            writes = self._writes_to_replay(letters)
+            # `write_documents` would raise, or store another dead letter, for a document that is rejected again.
+            results = iter(self._bulk_write([write for write in writes if write]))
+            deletions: list[DocumentWrite] = []
             for letter, write in zip(letters, writes, strict=True):
                 result = next(results) if write else None
-                if result is not None and result.rejected:
+                if result is not None and result.is_rejected:
                     rejected += 1
                     continue
-                if result is not None and result.done:
+                if result is not None and result.is_done:
                     written += 1
                 else:
                     superseded += 1
-                deletions.append(Write(kind="failed", id=letter.id, document={}, op="delete"))
-            self.write(deletions)
+                deletions.append(DocumentWrite(kind="failed", id=letter.id, document={}, op="delete"))
+            self.write_documents(deletions)
         return ReplayResult(written=written, superseded=superseded, rejected=rejected)
 
-    def _rewrites(self, letters: Sequence[StoredDocument]) -> list[Write | None]:
-        """Returns the rejected write of each dead letter, or None if a newer document is stored."""
+    def _writes_to_replay(self, letters: Sequence[StoredDocument]) -> list[DocumentWrite | None]:
+        """Returns, for each dead letter in order, the write of its document, or None if a newer document is stored."""
         ids_by_kind: defaultdict[str, list[str]] = defaultdict(list)
         for letter in letters:
             ids_by_kind[letter.document["kind"]].append(letter.document["document"])
-        stored = {kind: self.get(kind, ids, fields=("version",)) for kind, ids in ids_by_kind.items()}
-        return [_rewrite(letter, stored[letter.document["kind"]]) for letter in letters]
+        stored = {kind: self.get_documents(kind, ids, fields=("version",)) for kind, ids in ids_by_kind.items()}
+        return [_write_to_replay(letter, stored[letter.document["kind"]]) for letter in letters]
 
 
-def _rewrite(letter: StoredDocument, stored_documents: Mapping[str, StoredDocument]) -> Write | None:
-    """Returns the rejected write, or None if a newer document is stored.
+def _write_to_replay(letter: StoredDocument, stored_documents: Mapping[str, StoredDocument]) -> DocumentWrite | None:
+    """Returns the write of a dead letter's document, or None if a newer document is stored under its id.
 
-    For every kind but stories any stored document counts as newer: it was written later, or it is a frontier entry
-    that is still due, so that its page is fetched again.
+    Of a story, a stored document is newer if its version is not lower.  Of any other kind, every stored document counts
+    as newer: it was written later, or it is a frontier entry that is due, so that its page is fetched again.
     """
     kind, name = letter.document["kind"], letter.document["document"]
     body: Json = orjson.loads(letter.document["body"])
     stored = stored_documents.get(name)
     if stored is None:
-        return Write(kind=kind, id=name, document=body, op="create")
+        return DocumentWrite(kind=kind, id=name, document=body, op="create")
     if kind != "stories" or stored.document["version"] >= body["version"]:
         return None
-    return Write(kind=kind, id=name, document=body, revision=stored.revision)
+    return DocumentWrite(kind=kind, id=name, document=body, revision=stored.revision)

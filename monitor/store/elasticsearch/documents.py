@@ -1,4 +1,4 @@
-"""Conversion of models to documents and back.  A document has the model's field names; times are RFC 3339."""
+"""Converts models to Elasticsearch documents and back.  Field names are the same; times are RFC 3339 text."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from monitor.models import (
     Json,
     Notification,
     Outcome,
+    OutletMemory,
     OutletState,
     SourceState,
     Story,
@@ -24,15 +25,16 @@ from monitor.models import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-INDEX_ONLY_FIELDS = ("date", "bands", "signature")  # fields of a story's document that the model lacks
+INDEX_ONLY_FIELDS = ("date", "bands", "signature")  # fields of a story's document that `Story` does not have
 
 
-def digest(*parts: object) -> str:
-    """Returns a document id of fixed length, derived from the parts that identify the document."""
+def document_id(*parts: object) -> str:
+    """Returns a document id of 32 hexadecimal digits: a hash of the values that identify the document."""
     return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def story(model: Story, signature: Sequence[int]) -> Json:
+def story_document(model: Story, signature: Sequence[int]) -> Json:
+    """Returns the document of a story, with its sort time ``date``, its signature and the bands of the signature."""
     document = model.to_json()
     document["date"] = rfc3339(model.published_at or model.first_seen_at)
     if signature:
@@ -43,24 +45,28 @@ def story(model: Story, signature: Sequence[int]) -> Json:
     return document
 
 
-def hit(model: Hit) -> Json:
-    return _plain(asdict(model))
+def hit_document(model: Hit) -> Json:
+    return _json_document(asdict(model))
 
 
 def read_hit(document: Json) -> Hit:
-    return Hit(**_with_times(document, "matched_at", "published_at"))
+    return Hit(**_parse_time_fields(document, "matched_at", "published_at"))
 
 
-def frontier_entry(model: FrontierEntry, outcome: Outcome | None = None) -> Json:
+def frontier_entry_document(model: FrontierEntry, outcome: Outcome | None = None) -> Json:
+    """Returns the document of a frontier entry with the fields of its candidate and, if given, of its outcome."""
     document = asdict(model)
     document |= document.pop("candidate")
     if outcome:
-        document |= asdict(outcome)
-    return _plain(document)
+        document |= {"disposition": outcome.disposition, "kind": outcome.kind, "detail": outcome.detail}
+    return _json_document(document)
 
 
-def alias(url_id: str, entry: FrontierEntry, story: str | None) -> Json:
-    """Returns the document of a URL that led to the story of another frontier entry and is done with it."""
+def alias_document(url_id: str, entry: FrontierEntry, story: str | None) -> Json:
+    """Returns the document of an alias: a URL that led to the page of ``entry`` and is not fetched again.
+
+    ``story`` is the id of that page's story, None if it has none.
+    """
     return {
         "id": url_id,
         "outlet": entry.candidate.outlet,
@@ -71,52 +77,57 @@ def alias(url_id: str, entry: FrontierEntry, story: str | None) -> Json:
 
 
 def read_frontier_entry(document: Json) -> FrontierEntry:
-    document = {"next_at": None, **_with_times(document, "published_at", "first_seen_at", "next_at")}
+    document = {"next_at": None, **_parse_time_fields(document, "published_at", "first_seen_at", "next_at")}
     return FrontierEntry(
         candidate=Candidate(**{name: document[name] for name in Candidate.__dataclass_fields__ if name in document}),
         **{name: document[name] for name in FrontierEntry.__dataclass_fields__ if name in document},
     )
 
 
-def notification(model: Notification) -> Json:
-    return _plain(asdict(model))
+def notification_document(model: Notification) -> Json:
+    return _json_document(asdict(model))
 
 
 def read_notification(document: Json) -> Notification:
-    document = _with_times(document, "due_at", "created_at")
+    document = _parse_time_fields(document, "due_at", "created_at")
     values = {name: document[name] for name in Notification.__dataclass_fields__ if name in document}
     return Notification(**values | {"to": tuple(document["to"])})
 
 
-def outlet(model: OutletState) -> Json:
+def outlet_document(model: OutletState) -> Json:
     document = asdict(model)
     document["interval"] = model.interval.total_seconds()
-    document["sources"] = {name: _plain(source) for name, source in document["sources"].items()}
-    return _plain(document)
+    document["memory"] = model.memory.to_json()
+    document["sources"] = {name: _json_document(source) for name, source in document["sources"].items()}
+    return _json_document(document)
 
 
 def read_outlet(document: Json) -> OutletState:
-    document = _with_times(document, "next_poll_at", "lease_until", "last_poll_at", "last_ok_at", "last_story_at")
+    document = _parse_time_fields(
+        document, "next_poll_at", "lease_until", "last_poll_at", "last_ok_at", "last_story_at"
+    )
     document["interval"] = timedelta(seconds=document["interval"])
     document["sources"] = {
-        name: SourceState(**_with_times(source, "fetched_at")) for name, source in document.get("sources", {}).items()
+        name: SourceState(**_parse_time_fields(source, "fetched_at"))
+        for name, source in document.get("sources", {}).items()
     }
+    document["memory"] = OutletMemory.from_json(document.get("memory", {}))
     return OutletState(**document)
 
 
-def _plain(document: Json) -> Json:
-    """Returns a document with times as text and tuples as lists, without the fields that are None."""
-    return {name: _plain_value(value) for name, value in document.items() if value is not None}
+def _json_document(document: Json) -> Json:
+    """Returns a document with its times as RFC 3339 text and its tuples as lists, without the fields that are None."""
+    return {name: _json_value(value) for name, value in document.items() if value is not None}
 
 
-def _plain_value(value: object) -> object:
+def _json_value(value: object) -> object:
     if isinstance(value, datetime):
         return rfc3339(value)
     return list(value) if isinstance(value, tuple) else value
 
 
-def _with_times(document: Json, *names: str) -> Json:
-    """Returns a copy of the document with these fields, if present, as datetimes."""
+def _parse_time_fields(document: Json, *names: str) -> Json:
+    """Returns a copy of a document in which the named fields, if present, are parsed to datetimes."""
     copy = dict(document)
     for name in names:
         if copy.get(name) is not None:
@@ -124,5 +135,5 @@ def _with_times(document: Json, *names: str) -> Json:
     return copy
 
 
-def read_time(text: str | None) -> datetime | None:
+def read_optional_time(text: str | None) -> datetime | None:
     return from_rfc3339(text) if text else None

@@ -1,4 +1,4 @@
-"""Copies all records out of a store and into another, one by one."""
+"""Exports all records of a store in Elasticsearch, and imports records into it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, assert_never
 from monitor.itertools_compat import batched
 from monitor.models import FrontierEntry, Hit, OutletState, Story, rfc3339
 from monitor.store.elasticsearch import documents
-from monitor.store.elasticsearch.bulk import Write
+from monitor.store.elasticsearch.bulk import DocumentWrite
 from monitor.store.elasticsearch.cluster import PAGE_DOCUMENTS
-from monitor.store.elasticsearch.documents import digest
+from monitor.store.elasticsearch.documents import document_id
 from monitor.store.elasticsearch.frontier import Frontier
-from monitor.store.elasticsearch.outbox import SNOOZE, Outbox
+from monitor.store.elasticsearch.outbox import SNOOZE_KIND, Outbox
 from monitor.store.elasticsearch.outlets import Outlets
-from monitor.store.elasticsearch.settings import SETTING, setting_write
+from monitor.store.elasticsearch.settings import SETTING_KIND, setting_write
 from monitor.store.elasticsearch.stories import Stories, version_write
-from monitor.store.protocol import Alias, History, OutboxRecord, Record, Setting, Snooze
+from monitor.store.protocol import OutboxRecord, Record, Setting, Snooze, StoryHistory, UrlAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,128 +24,155 @@ if TYPE_CHECKING:
     from monitor.models import Json
     from monitor.store.elasticsearch.cluster import StoredDocument
 
-BY_KEY: list[Json] = [{"story": "asc"}, {"alert": "asc"}, {"version": "asc"}]
-ALL_QUERY: Json = {"match_all": {}}
+NOTIFICATION_KEY_SORT: list[Json] = [{"story": "asc"}, {"alert": "asc"}, {"version": "asc"}]
+MATCH_ALL_QUERY: Json = {"match_all": {}}
 
 
 class Dump(Stories, Frontier, Outlets, Outbox):
-    """The parts of the store whose records can be copied from it and into it."""
+    """Exports all records of the store (`dump`) and imports records (`load`)."""
 
     def dump(self) -> Iterator[Record]:
-        yield from self._histories()
-        for stored in self.find("hits", ALL_QUERY, sort=BY_KEY):
+        yield from self._story_histories()
+        for stored in self.find("hits", MATCH_ALL_QUERY, sort=NOTIFICATION_KEY_SORT):
             yield documents.read_hit(stored.document)
-        for stored in self.find("outbox", ALL_QUERY, sort=BY_KEY):
-            sent_at = documents.read_time(stored.document.get("sent_at"))
+        for stored in self.find("outbox", MATCH_ALL_QUERY, sort=NOTIFICATION_KEY_SORT):
+            sent_at = documents.read_optional_time(stored.document.get("sent_at"))
             yield OutboxRecord(notification=documents.read_notification(stored.document), sent_at=sent_at)
-        for stored in self.find("urls", ALL_QUERY, sort=[{"id": "asc"}]):
+        for stored in self.find("urls", MATCH_ALL_QUERY, sort=[{"id": "asc"}]):
             if stored.document.get("alias"):
-                yield Alias(id=stored.id, story=stored.document.get("story"))
+                yield UrlAlias(id=stored.id, story=stored.document.get("story"))
             else:
                 yield documents.read_frontier_entry(stored.document)
         yield from (replace(state, holder=None, lease_until=None, fencing_token="") for state in self.outlets())
         yield from (Snooze(alert=alert, until=until) for alert, until in self.snoozes().items())
         yield from (Setting(key=key, value=value) for key, value in self.settings().items())
 
-    def _histories(self) -> Iterator[History]:
-        stored_stories = self.find("stories", ALL_QUERY, sort=[{"id": "asc"}], without=documents.INDEX_ONLY_FIELDS)
+    def _story_histories(self) -> Iterator[StoryHistory]:
+        """Yields every story with its earlier versions, in order of id."""
+        stored_stories = self.find(
+            "stories", MATCH_ALL_QUERY, sort=[{"id": "asc"}], without=documents.INDEX_ONLY_FIELDS
+        )
         for page in batched(stored_stories, PAGE_DOCUMENTS):
             stories = [Story.from_json(stored.document) for stored in page]
-            earlier = self.earlier([story for story in stories if story.version > 1])
+            earlier = self.earlier_versions([story for story in stories if story.version > 1])
             for story in stories:
-                yield History(versions=(*earlier.get(story.id, ()), story))
+                yield StoryHistory(versions=(*earlier.get(story.id, ()), story))
 
     def load(self, records: Sequence[Record]) -> int:
-        """See `Store.load`.  Writes the stories first, because all other records refer to them."""
+        """See `Store.load`.  Writes the stories first, because other records refer to them."""
         changed = 0
-        histories = [record.versions for record in records if isinstance(record, History)]
-        while histories:  # if a story comes twice, the second is compared with the result of the first
+        histories = [record.versions for record in records if isinstance(record, StoryHistory)]
+        while histories:  # a second history of a story is compared with the result of storing the first
             first_of_story: dict[str, tuple[Story, ...]] = {}
             for versions in histories:
                 first_of_story.setdefault(versions[-1].id, versions)
-            changed += self._load_stories(list(first_of_story.values()))
+            changed += self._load_story_histories(list(first_of_story.values()))
             loaded = set(map(id, first_of_story.values()))
             histories = [versions for versions in histories if id(versions) not in loaded]
-        others = [record for record in records if not isinstance(record, History)]
-        writes = [_create(record) for record in others]
-        results = self.write(writes)
+        others = [record for record in records if not isinstance(record, StoryHistory)]
+        writes = [_create_write(record) for record in others]
+        results = self.write_documents(writes)
         existing = [
-            (record, write) for record, write, result in zip(others, writes, results, strict=True) if result.conflict
+            (record, write) for record, write, result in zip(others, writes, results, strict=True) if result.is_conflict
         ]
-        return changed + sum(result.done for result in results) + self._update_existing(existing)
+        return changed + sum(result.is_done for result in results) + self._update_existing_documents(existing)
 
-    def _load_stories(self, histories: Sequence[tuple[Story, ...]]) -> int:
-        """Writes the stories that are newer than the stored ones, which become history.  No story may come twice."""
+    def _load_story_histories(self, histories: Sequence[tuple[Story, ...]]) -> int:
+        """Writes the stories that are not stored or newer than the stored ones; returns how many were written.
+
+        A replaced story becomes an earlier version.  The histories must be of different stories.
+        """
         from monitor.similarity import signature
 
-        stored = self.get("stories", [versions[-1].id for versions in histories], fields=("version",))
-        newer = [versions for versions in histories if versions[-1].version > _version(stored.get(versions[-1].id))]
+        stored = self.get_documents("stories", [versions[-1].id for versions in histories], fields=("version",))
+        newer = [
+            versions
+            for versions in histories
+            if versions[-1].version > _stored_version_number(stored.get(versions[-1].id))
+        ]
         replaced = self.stories([versions[-1].id for versions in newer if versions[-1].id in stored]).values()
-        self.write([version_write(old.to_json()) for old in replaced])
-        self.write([version_write(old.to_json()) for *earlier, _ in newer for old in earlier])
+        self.write_documents([version_write(old.to_json()) for old in replaced])
+        self.write_documents([version_write(old.to_json()) for *earlier, _ in newer for old in earlier])
         writes = []
         for *_, story in newer:
             current = stored.get(story.id)
             writes.append(
-                Write(
+                DocumentWrite(
                     kind="stories",
                     id=story.id,
-                    document=documents.story(story, signature(story.text)),
+                    document=documents.story_document(story, signature(story.text)),
                     op="index" if current else "create",
                     revision=current.revision if current else None,
                 )
             )
-        return sum(result.done for result in self.write(writes))
+        return sum(result.is_done for result in self.write_documents(writes))
 
-    def _update_existing(self, existing: Sequence[tuple[Record, Write]]) -> int:
-        """Marks stored notifications as sent if the record was, and overwrites outlets that were polled later."""
+    def _update_existing_documents(self, existing: Sequence[tuple[Record, DocumentWrite]]) -> int:
+        """Updates stored documents for records whose ids exist; returns how many documents changed.
+
+        Marks a notification as sent if its record is sent, and replaces an outlet if its record was polled later.
+        """
         changes = []
         for kind in ("outbox", "outlets"):
             by_id = {write.id: (record, write) for record, write in existing if write.kind == kind}
-            for name, stored in self.get(kind, list(by_id), fields=("sent_at", "holder", "last_poll_at")).items():
+            for name, stored in self.get_documents(
+                kind, list(by_id), fields=("sent_at", "holder", "last_poll_at")
+            ).items():
                 record, write = by_id[name]
                 match record:
                     case OutboxRecord() if record.sent_at and not stored.document.get("sent_at"):
                         sent: Json = {"sent_at": rfc3339(record.sent_at), "holder": None, "claimed_until": None}
-                        changes.append(Write(kind=kind, id=name, document=sent, op="update", revision=stored.revision))
-                    case OutletState() if _is_later(record, stored):
-                        changes.append(Write(kind=kind, id=name, document=write.document, revision=stored.revision))
-        return sum(result.done for result in self.write(changes))
+                        changes.append(
+                            DocumentWrite(kind=kind, id=name, document=sent, op="update", revision=stored.revision)
+                        )
+                    case OutletState() if _is_polled_later(record, stored):
+                        changes.append(
+                            DocumentWrite(kind=kind, id=name, document=write.document, revision=stored.revision)
+                        )
+        return sum(result.is_done for result in self.write_documents(changes))
 
 
-def _is_later(record: OutletState, stored: StoredDocument) -> bool:
-    """Returns True if the record was polled later than the stored outlet, which no process holds."""
+def _is_polled_later(record: OutletState, stored: StoredDocument) -> bool:
+    """Returns True if no process has leased the stored outlet and the record was polled later."""
     if stored.document.get("holder") is not None or record.last_poll_at is None:
         return False
-    stored_poll_at = documents.read_time(stored.document.get("last_poll_at"))
+    stored_poll_at = documents.read_optional_time(stored.document.get("last_poll_at"))
     return stored_poll_at is None or record.last_poll_at > stored_poll_at
 
 
-def _version(stored: StoredDocument | None) -> int:
+def _stored_version_number(stored: StoredDocument | None) -> int:
+    """Returns the version number of a stored story, or 0 if it is not stored."""
     return int(stored.document["version"]) if stored else 0
 
 
-def _create(record: Hit | OutboxRecord | FrontierEntry | Alias | OutletState | Snooze | Setting) -> Write:
+def _create_write(
+    record: Hit | OutboxRecord | FrontierEntry | UrlAlias | OutletState | Snooze | Setting,
+) -> DocumentWrite:
+    """Returns the write that stores a record unless its id exists."""
     match record:
         case Hit():
-            kind, name, document = "hits", digest(record.alert, record.story, record.version), documents.hit(record)
+            kind, name, document = (
+                "hits",
+                document_id(record.alert, record.story, record.version),
+                documents.hit_document(record),
+            )
         case OutboxRecord():
-            kind, name = "outbox", digest(*record.notification.key)
-            document = documents.notification(record.notification)
+            kind, name = "outbox", document_id(*record.notification.key)
+            document = documents.notification_document(record.notification)
             if record.sent_at:
                 document["sent_at"] = rfc3339(record.sent_at)
         case FrontierEntry():
-            kind, name, document = "urls", record.id, documents.frontier_entry(record)
-        case Alias():
+            kind, name, document = "urls", record.id, documents.frontier_entry_document(record)
+        case UrlAlias():
             kind, name = "urls", record.id
             document = {"id": record.id, "alias": True, **({"story": record.story} if record.story else {})}
         case OutletState():
-            kind, name = "outlets", digest(record.name)
-            document = documents.outlet(replace(record, holder=None, lease_until=None))
+            kind, name = "outlets", document_id(record.name)
+            document = documents.outlet_document(replace(record, holder=None, lease_until=None))
         case Snooze():
-            return setting_write(SNOOZE, record.alert, {"until": rfc3339(record.until)}, op="create")
+            return setting_write(SNOOZE_KIND, record.alert, {"until": rfc3339(record.until)}, op="create")
         case Setting():
-            return setting_write(SETTING, record.key, record.value, op="create")
+            return setting_write(SETTING_KIND, record.key, record.value, op="create")
         case _:
             assert_never(record)
-    return Write(kind=kind, id=name, document=document, op="create")
+    return DocumentWrite(kind=kind, id=name, document=document, op="create")

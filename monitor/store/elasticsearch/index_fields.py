@@ -1,4 +1,4 @@
-"""Which fields of the index keep the fields of the query language, by their names in `monitor.query.fields`."""
+"""Maps the fields of the query language, by their names in `monitor.query.fields`, to fields of the index `stories`."""
 
 from __future__ import annotations
 

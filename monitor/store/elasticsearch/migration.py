@@ -1,4 +1,7 @@
-"""Creates templates and indices, and moves documents to a newer mapping: new index, copy, switch of the alias."""
+"""Creates templates and indices, and migrates documents of an older mapping.
+
+A migration copies the documents into a new index, and then switches the alias to the new index.
+"""
 
 from __future__ import annotations
 
@@ -12,90 +15,100 @@ from elasticsearch import ApiError
 
 from monitor.errors import StoreRefused
 from monitor.store.elasticsearch import bulk, schema
-from monitor.store.elasticsearch.bulk import Write
-from monitor.store.elasticsearch.client import nested_value, not_elasticsearch, translated_errors
+from monitor.store.elasticsearch.bulk import DocumentWrite
+from monitor.store.elasticsearch.client import nested_value, not_elasticsearch_error, translated_errors
 from monitor.store.elasticsearch.cluster import PAGE_DOCUMENTS, Cluster
-from monitor.store.elasticsearch.documents import digest
+from monitor.store.elasticsearch.documents import document_id
 
 if TYPE_CHECKING:
     from monitor.models import Json
 
 log = logging.getLogger(__name__)
 
-KEEP_ALIVE = "5m"  # how long the point in time of a copy lives after each page
+POINT_IN_TIME_KEEP_ALIVE = "5m"  # how long a copy's point in time stays open after each response
 
-Transform: TypeAlias = Callable[[Write], Write]  # of a document's id and body
+#: Converts the id and body of a document of an older mapping to the next or current mapping.
+WriteTransform: TypeAlias = Callable[[DocumentWrite], DocumentWrite]
 
 
 # ---- transforms of stored documents
 
 
-def _renamed(document: Json, names: dict[str, str]) -> Json:
+def _rename_keys(document: Json, names: dict[str, str]) -> Json:
+    """Returns a copy with the keys of ``names`` renamed to their values."""
     return {names.get(name, name): value for name, value in document.items()}
 
 
-def _outlet_from_1(write: Write) -> Write:
-    document = _renamed(write.document, {"token": "fencing_token", "counts": "dispositions"})
+def _transform_outlet_from_1(write: DocumentWrite) -> DocumentWrite:
+    document = _rename_keys(write.document, {"token": "fencing_token", "counts": "dispositions"})
     if "memory" in document:
-        document["memory"] = _renamed(document["memory"], {"furniture": "boilerplate"})
+        document["memory"] = _rename_keys(document["memory"], {"furniture": "boilerplate"})
     return replace(write, document=document)
 
 
-def _outbox_from_1(write: Write) -> Write:
-    return replace(write, document=_renamed(write.document, {"batch": "message_id"}))
+def _transform_outbox_from_1(write: DocumentWrite) -> DocumentWrite:
+    return replace(write, document=_rename_keys(write.document, {"batch": "message_id"}))
 
 
-def _setting_from_note(write: Write) -> Write:
-    """Notes become settings; snoozes, which share the index, keep their id."""
+def _transform_note_to_setting(write: DocumentWrite) -> DocumentWrite:
+    """Turns a note into a setting with a new id; returns a snooze, which is in the same index, unchanged."""
     if write.document["kind"] != "note":
         return write
-    return replace(write, id=digest("setting", write.document["key"]), document={**write.document, "kind": "setting"})
+    return replace(
+        write, id=document_id("setting", write.document["key"]), document={**write.document, "kind": "setting"}
+    )
 
 
-#: By kind and version, the transform of a document into one of the next version; without an entry it stays the same.
-TRANSFORMS: Final[dict[str, dict[int, Transform]]] = {
-    "outlets": {1: _outlet_from_1},
-    "outbox": {1: _outbox_from_1},
-    "settings": {0: _setting_from_note},
+#: Transforms of a document from a mapping version to the next one, by kind and older version.  Documents need no change
+#: between two versions without an entry.
+TRANSFORMS_BY_KIND_AND_VERSION: Final[dict[str, dict[int, WriteTransform]]] = {
+    "outlets": {1: _transform_outlet_from_1},
+    "outbox": {1: _transform_outbox_from_1},
+    "settings": {0: _transform_note_to_setting},
 }
 
 
-def transform_from(kind: str, version: int) -> Transform:
-    """Returns the transform of a document of that version into one of the current version."""
-    transforms = TRANSFORMS.get(kind, {})
-    chain = [transforms[older] for older in range(version, schema.VERSIONS[kind]) if older in transforms]
+def transform_to_current_version(kind: str, version: int) -> WriteTransform:
+    """Returns the transform of a kind's documents from a mapping version to the current version."""
+    transforms = TRANSFORMS_BY_KIND_AND_VERSION.get(kind, {})
+    chain = [transforms[older] for older in range(version, schema.MAPPING_VERSIONS[kind]) if older in transforms]
 
-    def transform(write: Write) -> Write:
+    def apply_transforms(write: DocumentWrite) -> DocumentWrite:
         for transform_once in chain:
             write = transform_once(write)
         return write
 
-    return transform
+    return apply_transforms
 
 
 # ---- setup
 
 
-def setup(cluster: Cluster) -> None:
-    """Creates missing indices and migrates older ones.
+def set_up_indices(cluster: Cluster) -> None:
+    """Creates missing indices, restores missing aliases and migrates older indices.
 
-    Reads first and writes only if something is to be done, because a crawler's key may not create indices.
-    Raises StoreRefused if an index is newer than this program, or if an index has the name of an alias.
+    Sends only reading requests if there is nothing to do, because a crawler's API key may not create indices.
+    Raises StoreRefused if a mapping is newer than this program, or if an index has the name of an alias.
     """
-    current = versions(cluster)
-    for kind in schema.KINDS:
-        if kind not in current and (version := _version_without_alias(cluster, kind)) is not None:
+    current = stored_mapping_versions(cluster)
+    for kind in schema.DOCUMENT_KINDS:
+        if kind not in current and (version := _mapping_version_without_alias(cluster, kind)) is not None:
             if version > 0:
-                _put_alias(cluster, kind, version)
+                _restore_alias(cluster, kind, version)
             current[kind] = version
     for kind, version in current.items():
-        if version > schema.VERSIONS[kind]:
+        if version > schema.MAPPING_VERSIONS[kind]:
             raise StoreRefused(
-                f"{cluster.alias(kind)} has mapping version {version}, this program knows {schema.VERSIONS[kind]}",
+                f"{cluster.alias(kind)} has mapping version {version}, "
+                f"this program knows {schema.MAPPING_VERSIONS[kind]}",
                 hint="a newer media-monitor made it: update this one",
             )
-    missing = [kind for kind in schema.KINDS if kind not in current]
-    older = [kind for kind in schema.KINDS if current.get(kind, schema.VERSIONS[kind]) < schema.VERSIONS[kind]]
+    missing = [kind for kind in schema.DOCUMENT_KINDS if kind not in current]
+    older = [
+        kind
+        for kind in schema.DOCUMENT_KINDS
+        if current.get(kind, schema.MAPPING_VERSIONS[kind]) < schema.MAPPING_VERSIONS[kind]
+    ]
     if missing or older:
         put_templates(cluster)
     for kind in missing:
@@ -103,32 +116,32 @@ def setup(cluster: Cluster) -> None:
     if older:
         _delete_former_templates(cluster)
     for kind in older:
-        migrate(cluster, kind, current[kind], transform_from(kind, current[kind]))
+        migrate_kind(cluster, kind, current[kind], transform_to_current_version(kind, current[kind]))
 
 
-def versions(cluster: Cluster) -> dict[str, int]:
-    """Returns the mapping version of each kind that has an alias."""
+def stored_mapping_versions(cluster: Cluster) -> dict[str, int]:
+    """Returns the mapping version of each kind whose alias exists, from the name of the index behind the alias."""
     with translated_errors():
         response = cluster.client.options(ignore_status=404).indices.get_alias(
-            name=[cluster.alias(kind) for kind in schema.KINDS]
+            name=[cluster.alias(kind) for kind in schema.DOCUMENT_KINDS]
         )
     if not isinstance(response.body, dict):
-        raise not_elasticsearch(response.meta.status)
+        raise not_elasticsearch_error(response.meta.status)
     by_kind: dict[str, int] = {}
     for index, value in response.body.items():
         match = re.fullmatch(re.escape(cluster.prefix) + r"-(\w+)-v(\d+)", index)
         if match and isinstance(value, dict) and f"{cluster.prefix}-{match[1]}" in value.get("aliases", {}):
             by_kind[match[1]] = int(match[2])
-    return {kind: version for kind, version in by_kind.items() if kind in schema.KINDS}
+    return {kind: version for kind, version in by_kind.items() if kind in schema.DOCUMENT_KINDS}
 
 
-def _version_without_alias(cluster: Cluster, kind: str) -> int | None:
-    """Returns the version of a kind's index although the kind has no alias, or None if there is no such index.
+def _mapping_version_without_alias(cluster: Cluster, kind: str) -> int | None:
+    """Returns the mapping version of the index of a kind that has no alias, or None if there is no index.
 
-    An index restored from a snapshot has lost its alias.  Version 0 is the index under the kind's former name.
-    Of several indices the oldest counts, because a migration deletes it only when its copy is complete.
+    An index that was restored from a snapshot may lack its alias.  Version 0 is the index under the kind's former name.
+    Of several indices returns the oldest, because a migration deletes the old index only after a complete copy.
     """
-    if kind in schema.FORMER_KINDS:
+    if kind in schema.FORMER_KIND_NAMES:
         former = schema.index_name(cluster.prefix, kind, 0)
         with translated_errors():
             response = cluster.client.options(ignore_status=404).indices.get(index=former, features="aliases")
@@ -140,7 +153,8 @@ def _version_without_alias(cluster: Cluster, kind: str) -> int | None:
     return min((int(match[1]) for match in matches if match), default=None)
 
 
-def _put_alias(cluster: Cluster, kind: str, version: int) -> None:
+def _restore_alias(cluster: Cluster, kind: str, version: int) -> None:
+    """Points a kind's alias to its index with that mapping version."""
     index, alias = schema.index_name(cluster.prefix, kind, version), cluster.alias(kind)
     log.info("restoring the alias %s of %s", alias, index)
     with translated_errors():
@@ -150,7 +164,7 @@ def _put_alias(cluster: Cluster, kind: str, version: int) -> None:
 
 
 def put_templates(cluster: Cluster) -> list[str]:
-    """Writes the component and index templates and returns their names."""
+    """Writes all component templates and index templates; returns their names."""
     with translated_errors():
         for name, template in schema.component_templates(cluster.prefix).items():
             cluster.client.cluster.put_component_template(name=name, **template)
@@ -161,16 +175,19 @@ def put_templates(cluster: Cluster) -> list[str]:
 
 
 def _delete_former_templates(cluster: Cluster) -> None:
+    """Deletes the templates that only earlier versions of this program use."""
     client = cluster.client.options(ignore_status=404)
     with translated_errors():
-        for name in schema.former_index_templates(cluster.prefix):  # before the component templates they are made of
+        for name in schema.former_index_templates(
+            cluster.prefix
+        ):  # first, because they refer to the component templates
             client.indices.delete_index_template(name=name)
         for name in schema.former_component_templates(cluster.prefix):
             client.cluster.delete_component_template(name=name)
 
 
 def _create_index(cluster: Cluster, kind: str, *, alias: bool) -> None:
-    """Creates an index of the current version, on request with its alias; does nothing if the index exists.
+    """Creates a kind's index with the current mapping, and with ``alias`` its alias; does nothing if the index exists.
 
     Raises StoreRefused if another index has the name of the alias.
     """
@@ -193,13 +210,14 @@ def _create_index(cluster: Cluster, kind: str, *, alias: bool) -> None:
 # ---- migration
 
 
-def migrate(cluster: Cluster, kind: str, old_version: int, transform: Transform = lambda write: write) -> int:
-    """Copies a kind's documents into an index of the current mapping, switches the alias and returns their number.
+def migrate_kind(cluster: Cluster, kind: str, old_version: int, transform: WriteTransform = lambda write: write) -> int:
+    """Copies a kind's documents to a new index with the current mapping, and switches the alias to that index.
 
-    Writers wait meanwhile: the old index is read-only from the first copied document until the switch, which also
-    deletes it.  After a kill the next `setup` resumes the copy.  Two processes may migrate at the same time, because
-    a copy never overwrites a document.
-    Raises StoreRefused if a document does not fit the new mapping; the old index is then writable and in use again.
+    Returns the number of documents in the new index.  From the start of the copy, the old index refuses writes with an
+    error that writers retry; the request that switches the alias also deletes the old index.  If the process is
+    killed, the next `set_up_indices` resumes the copy.  Two processes may migrate at the same time, because copying
+    never overwrites a document.
+    Raises StoreRefused if a document does not fit the new mapping; the old index is then in use and writable again.
     """
     old = schema.index_name(cluster.prefix, kind, old_version)
     new = schema.index_name(cluster.prefix, kind)
@@ -208,7 +226,7 @@ def migrate(cluster: Cluster, kind: str, old_version: int, transform: Transform 
     try:
         with translated_errors():
             cluster.client.indices.add_block(index=old, block="write")
-        count = _copy(cluster, kind, old, new, transform)
+        count = _copy_documents(cluster, kind, old, new, transform)
         with translated_errors():
             cluster.client.indices.update_aliases(
                 actions=[
@@ -217,23 +235,23 @@ def migrate(cluster: Cluster, kind: str, old_version: int, transform: Transform 
                 ]
             )
     except StoreRefused:
-        if versions(cluster).get(kind) == schema.VERSIONS[kind]:
-            return cluster.count(kind, {"match_all": {}})  # another process has completed the migration
-        _abandon(cluster, kind, old_version)
+        if stored_mapping_versions(cluster).get(kind) == schema.MAPPING_VERSIONS[kind]:
+            return cluster.count_documents(kind, {"match_all": {}})  # another process has completed the migration
+        _undo_migration(cluster, kind, old_version)
         raise
     log.info("%s holds %d documents; %s is deleted", new, count, old)
     return count
 
 
-def _abandon(cluster: Cluster, kind: str, old_version: int) -> None:
-    """Deletes the copy and makes the old index writable again.
+def _undo_migration(cluster: Cluster, kind: str, old_version: int) -> None:
+    """Deletes a kind's new index and makes its old index writable again.
 
-    Does nothing if another process has switched the alias meanwhile: the request that deletes the copy also names the
-    old index, and fails as a unit when that is gone.
+    Deletes nothing if another process has completed the migration: the request that deletes the new index also names
+    the old index, and Elasticsearch rejects the complete request if the old index does not exist.
     """
     old = schema.index_name(cluster.prefix, kind, old_version)
     client = cluster.client.options(ignore_status=404)
-    alias = schema.alias(cluster.prefix, kind, old_version)
+    alias = schema.alias_name(cluster.prefix, kind, old_version)
     actions: list[Json] = [
         {"add": {"index": old, "alias": alias, "is_write_index": True}},
         {"remove_index": {"index": schema.index_name(cluster.prefix, kind)}},
@@ -243,21 +261,21 @@ def _abandon(cluster: Cluster, kind: str, old_version: int) -> None:
         client.indices.put_settings(index=old, settings={"index.blocks.write": None})
 
 
-def _copy(cluster: Cluster, kind: str, old: str, new: str, transform: Transform) -> int:
-    """Copies the documents that ``new`` lacks and returns how many it then has.
+def _copy_documents(cluster: Cluster, kind: str, old: str, new: str, transform: WriteTransform) -> int:
+    """Copies the documents of the index ``old`` that the index ``new`` lacks; returns how many ``new`` then has.
 
-    Raises StoreRefused if ``new`` rejects a document or has fewer than ``old``.
+    Raises StoreRefused if ``new`` rejects a document or has fewer documents than ``old`` in the end.
     """
     client = cluster.client
     with translated_errors():
         client.indices.refresh(index=old)
-        point_in_time = client.open_point_in_time(index=old, keep_alive=KEEP_ALIVE)["id"]
+        point_in_time = client.open_point_in_time(index=old, keep_alive=POINT_IN_TIME_KEEP_ALIVE)["id"]
     after = None
     try:
         while True:
             with translated_errors():
                 response = client.search(
-                    pit={"id": point_in_time, "keep_alive": KEEP_ALIVE},
+                    pit={"id": point_in_time, "keep_alive": POINT_IN_TIME_KEEP_ALIVE},
                     size=PAGE_DOCUMENTS,
                     sort=[{"_shard_doc": "asc"}],
                     search_after=after,
@@ -268,10 +286,12 @@ def _copy(cluster: Cluster, kind: str, old: str, new: str, transform: Transform)
             if not hits:
                 break
             point_in_time, after = response["pit_id"], hits[-1]["sort"]
-            copies = [transform(Write(kind=kind, id=hit["_id"], document=hit["_source"], op="create")) for hit in hits]
-            results = bulk.write_all(client, copies, targets={kind: new}, require_alias=False)
+            copies = [
+                transform(DocumentWrite(kind=kind, id=hit["_id"], document=hit["_source"], op="create")) for hit in hits
+            ]
+            results = bulk.write_documents(client, copies, targets={kind: new}, require_alias=False)
             for write, result in zip(copies, results, strict=True):
-                if result.rejected:
+                if result.is_rejected:
                     raise StoreRefused(f"the document {write.id} does not fit {new}: {result.reason}")
     finally:
         with translated_errors():

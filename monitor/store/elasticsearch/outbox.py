@@ -1,4 +1,4 @@
-"""The outbox: notifications wait for their mail, are claimed by one process for a while, and are sent once."""
+"""The outbox and the snoozes in Elasticsearch."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from monitor.errors import LeaseLost
 from monitor.models import Notification, from_rfc3339, rfc3339
 from monitor.store.elasticsearch import documents
-from monitor.store.elasticsearch.bulk import Write
-from monitor.store.elasticsearch.documents import digest
+from monitor.store.elasticsearch.bulk import DocumentWrite
+from monitor.store.elasticsearch.documents import document_id
 from monitor.store.elasticsearch.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from monitor.store.elasticsearch.cluster import StoredDocument
 
 SENT_QUERY: Json = {"exists": {"field": "sent_at"}}
-OLDEST_FIRST: list[Json] = [
+OLDEST_DUE_FIRST_SORT: list[Json] = [
     {"due_at": "asc"},
     {"created_at": "asc"},
     {"story": "asc"},
     {"alert": "asc"},
     {"version": "asc"},
 ]
-SNOOZE = "snooze"
+SNOOZE_KIND = "snooze"
 
 
 class Outbox(Settings):
-    """The part of the store that keeps notifications and snoozes."""
+    """Keeps notifications, their claims and snoozes; implements `monitor.store.protocol.Outbox`."""
 
     def claim(self, *, holder: str, now: datetime, term: timedelta, limit: int = 1000) -> list[Notification]:
-        """See `Store.claim`.  If several processes claim a notification at once, one gets it; the others look again."""
+        """See `Store.claim`.  If several processes claim one notification, one succeeds and the others search again."""
         snoozed = [alert for alert, until in self.snoozes().items() if until > now]
         query = {
             "bool": {
@@ -48,14 +48,16 @@ class Outbox(Settings):
         claim = {"holder": holder, "claimed_until": rfc3339(now + term)}
         claimed: list[StoredDocument] = []
         while len(claimed) < limit:
-            due = list(self.find("outbox", query, sort=OLDEST_FIRST, limit=limit - len(claimed)))
+            due = list(self.find("outbox", query, sort=OLDEST_DUE_FIRST_SORT, limit=limit - len(claimed)))
             writes = [
-                Write(kind="outbox", id=stored.id, document=claim, op="update", revision=stored.revision)
+                DocumentWrite(kind="outbox", id=stored.id, document=claim, op="update", revision=stored.revision)
                 for stored in due
             ]
-            results = self.write(writes)
-            claimed += [stored for stored, result in zip(due, results, strict=True) if result.done]
-            if all(result.done for result in results):  # no other process was faster, so nothing else is due
+            results = self.write_documents(writes)
+            claimed += [stored for stored, result in zip(due, results, strict=True) if result.is_done]
+            if all(
+                result.is_done for result in results
+            ):  # without a conflict, the search has found all due notifications
                 break
         notifications = [documents.read_notification(stored.document) for stored in claimed]
         return sorted(
@@ -63,25 +65,25 @@ class Outbox(Settings):
         )
 
     def release_claims(self, is_dead: Callable[[str], bool]) -> int:
-        """See `Store.release_claims`.  A claim that passes to another holder meanwhile stays as it is."""
+        """See `Store.release_claims`.  Does not release a claim that another process changes at the same time."""
         unclaimed: Json = {"holder": None, "claimed_until": None}
         query = {"bool": {"filter": [{"exists": {"field": "holder"}}], "must_not": [SENT_QUERY]}}
         writes = [
-            Write(kind="outbox", id=stored.id, document=unclaimed, op="update", revision=stored.revision)
-            for stored in self.find("outbox", query, sort=OLDEST_FIRST)
+            DocumentWrite(kind="outbox", id=stored.id, document=unclaimed, op="update", revision=stored.revision)
+            for stored in self.find("outbox", query, sort=OLDEST_DUE_FIRST_SORT)
             if is_dead(stored.document["holder"])
         ]
-        return sum(result.done for result in self.write(writes))
+        return sum(result.is_done for result in self.write_documents(writes))
 
     def assign_message_ids(self, batches: Mapping[str, Sequence[Notification]], *, holder: str) -> None:
         message_ids = {
-            digest(*notification.key): message_id
+            document_id(*notification.key): message_id
             for message_id, notifications in batches.items()
             for notification in notifications
         }
-        claimed = self._claimed(list(message_ids), holder)
+        claimed = self._get_claimed_documents(list(message_ids), holder)
         writes = [
-            Write(
+            DocumentWrite(
                 kind="outbox",
                 id=name,
                 document={"message_id": message_ids[name]},
@@ -90,10 +92,10 @@ class Outbox(Settings):
             )
             for name, stored in claimed.items()
         ]
-        results = self.write(writes)
-        if any(result.conflict for result in results):
+        results = self.write_documents(writes)
+        if any(result.is_conflict for result in results):
             undo = [
-                Write(
+                DocumentWrite(
                     kind="outbox",
                     id=name,
                     document={"message_id": stored.document.get("message_id")},
@@ -101,49 +103,52 @@ class Outbox(Settings):
                     revision=result.revision,
                 )
                 for (name, stored), result in zip(claimed.items(), results, strict=True)
-                if result.done
+                if result.is_done
             ]
-            self.write(undo)
+            self.write_documents(undo)
             raise LeaseLost("another process took over mail that was about to be sent")
 
-    def _claimed(self, ids: Sequence[str], holder: str) -> dict[str, StoredDocument]:
-        """Returns the stored notifications.  Raises LeaseLost unless all are unsent and claimed by ``holder``."""
-        claimed = self.get("outbox", ids)
+    def _get_claimed_documents(self, ids: Sequence[str], holder: str) -> dict[str, StoredDocument]:
+        """Returns the documents of notifications by id.
+
+        Raises LeaseLost unless all of them are stored, unsent and claimed by ``holder``.
+        """
+        claimed = self.get_documents("outbox", ids)
         if len(claimed) < len(ids) or any(not _is_claimed_by(stored, holder) for stored in claimed.values()):
             raise LeaseLost("another process took over mail that was about to be sent")
         return claimed
 
     def mark_sent(self, notifications: Sequence[Notification], *, now: datetime) -> None:
-        """See `Store.mark_sent`.  Marks them also if another process holds the claim by now."""
+        """See `Store.mark_sent`.  Also marks notifications that another process has claimed meanwhile."""
         sent = {"sent_at": rfc3339(now), "holder": None, "claimed_until": None}
-        ids = [digest(*notification.key) for notification in notifications]
-        self.write([Write(kind="outbox", id=name, document=sent, op="update") for name in ids])
+        ids = [document_id(*notification.key) for notification in notifications]
+        self.write_documents([DocumentWrite(kind="outbox", id=name, document=sent, op="update") for name in ids])
 
     def postpone(self, notifications: Sequence[Notification], *, holder: str) -> None:
-        postponed = {digest(*notification.key): notification for notification in notifications}
+        postponed = {document_id(*notification.key): notification for notification in notifications}
         unclaimed = {"holder": None, "claimed_until": None, "message_id": None}
         writes = [
-            Write(
+            DocumentWrite(
                 kind="outbox",
                 id=name,
-                document={**unclaimed, **documents.notification(postponed[name])},
+                document={**unclaimed, **documents.notification_document(postponed[name])},
                 op="update",
                 revision=stored.revision,
             )
-            for name, stored in self.get("outbox", list(postponed), fields=("holder", "sent_at")).items()
+            for name, stored in self.get_documents("outbox", list(postponed), fields=("holder", "sent_at")).items()
             if not stored.document.get("sent_at") and stored.document.get("holder") in (None, holder)
         ]
-        self.write(writes)
+        self.write_documents(writes)
 
     def outbox(self, *, limit: int = 1000) -> list[Notification]:
-        unsent = self.find("outbox", {"bool": {"must_not": [SENT_QUERY]}}, sort=OLDEST_FIRST, limit=limit)
+        unsent = self.find("outbox", {"bool": {"must_not": [SENT_QUERY]}}, sort=OLDEST_DUE_FIRST_SORT, limit=limit)
         return [documents.read_notification(stored.document) for stored in unsent]
 
     def snooze(self, alert: str, until: datetime | None) -> None:
-        self.put(SNOOZE, alert, {"until": rfc3339(until)} if until else None)
+        self.put_value(SNOOZE_KIND, alert, {"until": rfc3339(until)} if until else None)
 
     def snoozes(self) -> dict[str, datetime]:
-        return {alert: from_rfc3339(value["until"]) for alert, value in self.stored_settings(SNOOZE).items()}
+        return {alert: from_rfc3339(value["until"]) for alert, value in self.values_of_kind(SNOOZE_KIND).items()}
 
 
 def _is_claimed_by(stored: StoredDocument, holder: str) -> bool:

@@ -1,4 +1,7 @@
-"""Outlets and their leases.  A lease changes hands by a write that conflicts if any other write came in between."""
+"""Outlets in Elasticsearch and their leases.
+
+A process leases an outlet by a write that conflicts if any other process has written the outlet since it was read.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,10 @@ from typing import TYPE_CHECKING
 from monitor.errors import LeaseLost
 from monitor.models import OutletState, rfc3339
 from monitor.store.elasticsearch import documents
-from monitor.store.elasticsearch.bulk import Write
+from monitor.store.elasticsearch.bulk import DocumentWrite
 from monitor.store.elasticsearch.cluster import Cluster, StoredDocument
-from monitor.store.elasticsearch.documents import digest
-from monitor.store.protocol import FIRST_INTERVAL
+from monitor.store.elasticsearch.documents import document_id
+from monitor.store.protocol import INITIAL_POLL_INTERVAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,11 +23,11 @@ if TYPE_CHECKING:
 
     from monitor.models import Json
 
-MAX_LEASE_ATTEMPTS = 5  # how often other processes may be faster at all outlets that one tries to lease
+MAX_LEASE_ATTEMPTS = 5  # searches for free outlets in one call; other processes may lease those found first
 
 
 class Outlets(Cluster):
-    """The part of the store that keeps outlets' crawl state and their leases."""
+    """Keeps outlets and their leases; implements `monitor.store.protocol.Leases`."""
 
     def lease(
         self,
@@ -43,18 +46,19 @@ class Outlets(Cluster):
             if wanted <= 0:
                 break
             remaining = [name for name in dict.fromkeys(names) if name not in {state.name for state in leased}]
-            free = self._free(remaining, now=now, due_only=due_only, limit=wanted)
+            free = self._find_free_outlets(remaining, now=now, due_only=due_only, limit=wanted)
             if not free:
                 break
-            leased += self._take(free, holder=holder, now=now, term=term)
+            leased += self._take_leases(free, holder=holder, now=now, term=term)
         return leased
 
-    def _free(
+    def _find_free_outlets(
         self, names: Sequence[str], *, now: datetime, due_only: bool, limit: int
     ) -> list[tuple[OutletState, StoredDocument | None]]:
-        """Returns outlets that may be leased with their stored documents, most overdue first, then unknown outlets.
+        """Returns up to ``limit`` outlets that may be leased, each with its stored document: the most overdue first.
 
-        The search selects them, because an outlet's memory is large and few of many outlets are due at a time.
+        Outlets that are not stored come last, with None instead of a document.  A search selects the stored outlets
+        instead of getting all by id, because outlet documents are large and few are due at a time.
         """
         time, named = rfc3339(now), {"terms": {"name": list(names)}}
         due: Json = {
@@ -68,29 +72,33 @@ class Outlets(Cluster):
             (documents.read_outlet(stored.document), stored)
             for stored in self.find("outlets", {"bool": due}, sort=order, limit=limit)
         ]
-        if len(free) < limit and self.count("outlets", named) < len(names):
-            known = self.get("outlets", [digest(name) for name in names], fields=())
-            new = [name for name in names if digest(name) not in known]
-            free += [(OutletState(name=name, next_poll_at=now, interval=FIRST_INTERVAL), None) for name in new]
+        if len(free) < limit and self.count_documents("outlets", named) < len(names):
+            known = self.get_documents("outlets", [document_id(name) for name in names], fields=())
+            new = [name for name in names if document_id(name) not in known]
+            free += [(OutletState(name=name, next_poll_at=now, interval=INITIAL_POLL_INTERVAL), None) for name in new]
         return free[:limit]
 
-    def _take(
+    def _take_leases(
         self, free: Sequence[tuple[OutletState, StoredDocument | None]], *, holder: str, now: datetime, term: timedelta
     ) -> list[OutletState]:
-        """Leases outlets and returns those that no other process has leased first."""
+        """Leases outlets to ``holder``; returns the states of those that no other process has leased meanwhile."""
         states = [
             replace(state, holder=holder, lease_until=now + term, fencing_token=uuid.uuid4().hex) for state, _ in free
         ]
         writes = [
-            _write(state, stored.revision if stored else None) for state, (_, stored) in zip(states, free, strict=True)
+            _outlet_write(state, stored.revision if stored else None)
+            for state, (_, stored) in zip(states, free, strict=True)
         ]
-        results = self.write(writes)
-        leased = {state.name: state for state, result in zip(states, results, strict=True) if result.done}
+        results = self.write_documents(writes)
+        leased = {state.name: state for state, result in zip(states, results, strict=True) if result.is_done}
         if len(leased) < len(states):
-            # A request repeated after a broken connection conflicts with itself; then the stored token is ours.
-            stored_now = self.get("outlets", [digest(state.name) for state in states], fields=("fencing_token",))
+            # A write that the client repeats after a broken connection may conflict with its own first attempt.  Then
+            # the stored fencing token is that of this process.
+            stored_now = self.get_documents(
+                "outlets", [document_id(state.name) for state in states], fields=("fencing_token",)
+            )
             for state in states:
-                stored = stored_now.get(digest(state.name))
+                stored = stored_now.get(document_id(state.name))
                 if stored and stored.document.get("fencing_token") == state.fencing_token:
                     leased[state.name] = state
         return [state for state in states if state.name in leased]
@@ -99,21 +107,28 @@ class Outlets(Cluster):
         until = now + term
         lease = {"holder": state.holder, "lease_until": rfc3339(until)}
         while True:
-            stored = self._held(state)
+            stored = self._get_leased_document(state)
             if stored.document.get("holder") != state.holder:
                 raise LeaseLost(f"the lease of {state.name} has been released")
-            write = Write(kind="outlets", id=stored.id, document=lease, op="update", revision=stored.revision)
-            if self.write([write])[0].done:
+            write = DocumentWrite(kind="outlets", id=stored.id, document=lease, op="update", revision=stored.revision)
+            if self.write_documents([write])[0].is_done:
                 return replace(state, lease_until=until)
 
     def release(self, state: OutletState) -> None:
-        released = replace(state, holder=None, lease_until=None)  # keeps the token, so that a repeat succeeds
-        while not self.write([_write(released, self._held(state).revision)])[0].done:
-            pass  # a renewal of our own came in between; after another process's lease `_held` raises
+        released = replace(
+            state, holder=None, lease_until=None
+        )  # keeps the fencing token, so that a repeated release succeeds
+        while not self.write_documents([_outlet_write(released, self._get_leased_document(state).revision)])[0].is_done:
+            pass  # this process has renewed the lease in between; _get_leased_document raises if it has lost the lease
 
-    def _held(self, state: OutletState) -> StoredDocument:
-        """Returns the stored outlet.  Raises LeaseLost if its fencing token is not that of ``state``."""
-        stored = self.get("outlets", [digest(state.name)], fields=("fencing_token", "holder")).get(digest(state.name))
+    def _get_leased_document(self, state: OutletState) -> StoredDocument:
+        """Returns the stored document of an outlet, with its fencing token and holder only.
+
+        Raises LeaseLost if its fencing token differs from that of ``state``: another process has leased the outlet.
+        """
+        stored = self.get_documents("outlets", [document_id(state.name)], fields=("fencing_token", "holder")).get(
+            document_id(state.name)
+        )
         if stored is None or stored.document.get("fencing_token") != state.fencing_token:
             holder = stored.document.get("holder") if stored else None
             raise LeaseLost(f"{state.name} is polled by {holder or 'another process'} now")
@@ -124,11 +139,12 @@ class Outlets(Cluster):
         return [documents.read_outlet(stored.document) for stored in stored_outlets]
 
 
-def _write(state: OutletState, revision: tuple[int, int] | None) -> Write:
-    return Write(
+def _outlet_write(state: OutletState, revision: tuple[int, int] | None) -> DocumentWrite:
+    """Returns the write that replaces an outlet's document of that revision, or without one creates the document."""
+    return DocumentWrite(
         kind="outlets",
-        id=digest(state.name),
-        document=documents.outlet(state),
+        id=document_id(state.name),
+        document=documents.outlet_document(state),
         op="index" if revision else "create",
         revision=revision,
     )

@@ -1,4 +1,4 @@
-"""The API keys that a monitor needs, each with the least privileges that its commands use."""
+"""The API keys that a monitor needs, each with only the privileges that its commands use."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from monitor.models import Json
 
 
-# For importing data views, searches and a dashboard: the names of these privileges in Kibana 8.9 to 9.x.  Kibana and
-# Elasticsearch ignore names that they do not have.
-KIBANA: Json = {
+# Privileges for importing data views, searches and the dashboard, under their names in all of Kibana 8.9 to 9.x;
+# Elasticsearch and Kibana ignore names that they do not know.
+KIBANA_PRIVILEGES: Json = {
     "application": "kibana-.kibana",
     "privileges": [
         "feature_savedObjectsManagement.all",
@@ -30,20 +30,25 @@ KIBANA: Json = {
 }
 
 
-def roles(prefix: str) -> dict[str, Json]:
-    """Returns the role of each key: ``setup`` for setup, ``crawler`` for `run` and `crawl`, ``reader`` for `search`."""
-    # Each index by name: PREFIX-* would also match another monitor with the prefix PREFIX-eu.
-    names = [name for kind in schema.KINDS for name in (f"{prefix}-{kind}", schema.index_pattern(prefix, kind))]
+def roles_by_key_name(prefix: str) -> dict[str, Json]:
+    """Returns the role of each API key, by the name of the key: ``setup``, ``crawler`` or ``reader``.
+
+    The key ``setup`` is for the command `setup`, ``crawler`` for `run` and `crawl`, ``reader`` for `search`.
+    """
+    # Names each index, because PREFIX-* would also match the indices of another monitor with the prefix PREFIX-eu.
+    names = [
+        name for kind in schema.DOCUMENT_KINDS for name in (f"{prefix}-{kind}", schema.index_pattern(prefix, kind))
+    ]
     former_names = [
         name
-        for kind in schema.FORMER_KINDS
-        for name in (schema.alias(prefix, kind, 0), schema.index_name(prefix, kind, 0))
+        for kind in schema.FORMER_KIND_NAMES
+        for name in (schema.alias_name(prefix, kind, 0), schema.index_name(prefix, kind, 0))
     ]
     return {
         "setup": {
             "cluster": ["monitor", "manage_index_templates"],
             "indices": [{"names": names + former_names, "privileges": ["manage", "read", "write"]}],
-            "applications": [KIBANA],
+            "applications": [KIBANA_PRIVILEGES],
         },
         "crawler": {
             "cluster": ["monitor"],
@@ -56,10 +61,10 @@ def roles(prefix: str) -> dict[str, Json]:
     }
 
 
-def calls(prefix: str) -> str:
-    """Returns the requests that create the keys, in the syntax of Kibana's console."""
+def create_key_requests(prefix: str) -> str:
+    """Returns the requests that create the API keys, in the syntax of Kibana's console."""
     requests = []
-    for name, role in roles(prefix).items():
+    for name, role in roles_by_key_name(prefix).items():
         body: Json = {"name": f"{prefix}-{name}", "role_descriptors": {f"{prefix}-{name}": role}}
         if name != "setup":
             body["metadata"] = {"application": "media-monitor"}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 
 from monitor.models import rfc3339
 from monitor.query import folding, time_ranges
-from monitor.query.analysis import Form, Fuzzy, Pattern, Term, TokenMatch, token_matches
+from monitor.query.analysis import EqualToken, Form, FuzzyToken, TokenMatcher, WildcardToken, token_matchers
 from monitor.query.fields import NUMBER_FIELDS
 from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Range, Value, Word
 from monitor.store.elasticsearch.index_fields import INDEX_FIELDS, ONE_FORM_FIELDS
@@ -66,9 +66,9 @@ def _range(node: Range, now: datetime) -> Json:
     low: str | int | None
     high: str | int | None
     if node.field in NUMBER_FIELDS:
-        low, high = time_ranges.numbers(node.low, node.high)
+        low, high = time_ranges.number_interval(node.low, node.high)
     else:
-        start, end = time_ranges.interval(node.low, node.high, now)
+        start, end = time_ranges.time_interval(node.low, node.high, now)
         low, high = rfc3339(start) if start else None, rfc3339(end) if end else None
     bounds = {name: value for name, value in (("gte", low), ("lt", high)) if value is not None}
     (index_field,) = INDEX_FIELDS[node.field]
@@ -81,10 +81,10 @@ def _range(node: Range, now: datetime) -> Json:
 def _text_query(node: Word | Phrase | Near, field: str) -> Json:
     if isinstance(node, Near):
         return {"intervals": {_sub_field(field, Form.EXACT): {**_any_of(_alternatives(node, field)), **_boost(field)}}}
-    matches = token_matches(node)
+    matches = token_matchers(node)
     if len(matches) == 1:
         return _token_query(matches[0], field)
-    if any(isinstance(token_match, Pattern) for token_match in matches):
+    if any(isinstance(token_match, WildcardToken) for token_match in matches):
         return {"intervals": {_sub_field(field, Form.EXACT): {**_adjacent(matches, field), **_boost(field)}}}
     form = matches[0].form
     text = " ".join(token_match.value for token_match in matches)
@@ -93,16 +93,16 @@ def _text_query(node: Word | Phrase | Near, field: str) -> Json:
     return {"match_phrase": {_sub_field(field, form): phrase}}
 
 
-def _token_query(token_match: TokenMatch, field: str) -> Json:
+def _token_query(token_match: TokenMatcher, field: str) -> Json:
     name = _sub_field(field, token_match.form)
     match token_match:
-        case Term(_, value):
+        case EqualToken(_, value):
             return {"term": {name: {"value": value, **_boost(field)}}}
-        case Pattern(_, value) if token_match.simple:
+        case WildcardToken(_, value) if token_match.is_prefix_only:
             return {"prefix": {name: {"value": token_match.prefix, **_boost(field)}}}
-        case Pattern(_, value):
+        case WildcardToken(_, value):
             return {"wildcard": {name: {"value": _escaped(value), **_boost(field)}}}
-        case Fuzzy(_, value, distance):
+        case FuzzyToken(_, value, distance):
             # Constant score: other rewrites keep only the best few words, and miss stories with further ones.
             fuzzy = {"value": value, "fuzziness": distance, "rewrite": "constant_score", "transpositions": True}
             return {"fuzzy": {name: {**fuzzy, **_boost(field)}}}
@@ -135,14 +135,14 @@ def _alternatives(node: Node, field: str) -> list[Json]:
             pairs += [] if ordered else [(b, a) for a, b in pairs]
             return [_followed(a, b, gap, field) for a, b in pairs]
         case Or(nodes):
-            single = [child for child in nodes if isinstance(child, Word | Phrase) and len(token_matches(child)) == 1]
+            single = [child for child in nodes if isinstance(child, Word | Phrase) and len(token_matchers(child)) == 1]
             rules = [rule for child in nodes if child not in single for rule in _alternatives(child, field)]
-            words = [_interval(token_matches(child)[0], field) for child in single]
+            words = [_interval(token_matchers(child)[0], field) for child in single]
             return ([_any_of(words)] if words else []) + rules
         case Phrase(slop=slop) if slop:
             raise ValueError(f"{node} cannot be an operand of NEAR")
         case Word() | Phrase():
-            return [_adjacent(token_matches(node), field)]
+            return [_adjacent(token_matchers(node), field)]
         case _:
             raise ValueError(f"{node} cannot be an operand of NEAR")
 
@@ -159,7 +159,7 @@ def _followed(first: Json, second: Json, gap: int, field: str) -> Json:
     return {"all_of": {"ordered": True, "max_gaps": gap, "intervals": [first, second]}}
 
 
-def _adjacent(matches: tuple[TokenMatch, ...], field: str) -> Json:
+def _adjacent(matches: tuple[TokenMatcher, ...], field: str) -> Json:
     intervals = [_interval(token_match, field) for token_match in matches]
     if len(intervals) == 1:
         return intervals[0]
@@ -170,16 +170,16 @@ def _any_of(rules: list[Json]) -> Json:
     return rules[0] if len(rules) == 1 else {"any_of": {"intervals": rules}}
 
 
-def _interval(token_match: TokenMatch, field: str) -> Json:
+def _interval(token_match: TokenMatcher, field: str) -> Json:
     name = _sub_field(field, token_match.form)
     match token_match:
-        case Term(_, value):
+        case EqualToken(_, value):
             return {"match": {"query": value, "analyzer": "keyword", "use_field": name}}
-        case Pattern(_, value) if token_match.simple:
+        case WildcardToken(_, value) if token_match.is_prefix_only:
             return {"prefix": {"prefix": token_match.prefix, "analyzer": "keyword", "use_field": name}}
-        case Pattern(_, value):
+        case WildcardToken(_, value):
             return {"wildcard": {"pattern": _escaped(value), "analyzer": "keyword", "use_field": name}}
-        case Fuzzy(_, value, distance):
+        case FuzzyToken(_, value, distance):
             fuzzy = {"term": value, "fuzziness": distance, "transpositions": True, "prefix_length": 0}
             return {"fuzzy": {**fuzzy, "analyzer": "keyword", "use_field": name}}
         case _:

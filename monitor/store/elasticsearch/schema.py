@@ -1,7 +1,7 @@
-"""The monitor's indices: their fields, their names and the versions of their mappings.
+"""The monitor's indices: their names, their mappings and the versions of their mappings.
 
-Each kind of document has an alias PREFIX-KIND over one index PREFIX-KIND-vN, where N is the version of its mapping.
-Every change of a mapping raises the version; `migration` then copies the documents into a new index.
+Each kind of document has an alias PREFIX-KIND for one index PREFIX-KIND-vN, where N is the version of its mapping.
+Every change of a mapping raises its version; `migration` then copies the documents to a new index.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from monitor.store.elasticsearch.analysis import (
-    ANALYSIS,
+    ANALYSIS_SETTINGS,
     AUTHOR_MAPPING,
     TEXT_MAPPING,
     URL_MAPPING,
@@ -19,187 +19,196 @@ from monitor.store.elasticsearch.analysis import (
 if TYPE_CHECKING:
     from monitor.models import Json
 
-MAX_KEYWORD_CHARACTERS = 8191  # up to 32,764 bytes in UTF-8, just below Lucene's longest term
+MAX_KEYWORD_CHARACTERS = 8191  # at most 32,764 bytes in UTF-8; Lucene's limit for a term is 32,766 bytes
 
-KEYWORD: Final[Json] = {"type": "keyword", "ignore_above": MAX_KEYWORD_CHARACTERS}
-DISPLAY_ONLY: Final[Json] = {"type": "keyword", "index": False, "doc_values": False}  # shown, never searched
-DATE: Final[Json] = {"type": "date"}
-LONG: Final[Json] = {"type": "long"}
-OPAQUE: Final[Json] = {"type": "object", "enabled": False}
+KEYWORD_MAPPING: Final[Json] = {"type": "keyword", "ignore_above": MAX_KEYWORD_CHARACTERS}
+#: For fields that are only displayed: not searchable, sortable or aggregatable.
+DISPLAY_ONLY_MAPPING: Final[Json] = {"type": "keyword", "index": False, "doc_values": False}
+DATE_MAPPING: Final[Json] = {"type": "date"}
+LONG_MAPPING: Final[Json] = {"type": "long"}
+UNINDEXED_OBJECT_MAPPING: Final[Json] = {"type": "object", "enabled": False}  # stored, not parsed or searchable
 
-STORY: Final[Json] = {
-    "id": KEYWORD,
+STORY_PROPERTIES: Final[Json] = {
+    "id": KEYWORD_MAPPING,
     "url": URL_MAPPING,
     "outlet": VALUE_MAPPING,
     "title": TEXT_MAPPING,
     "text": TEXT_MAPPING,
     "authors": AUTHOR_MAPPING,
-    "published_at": DATE,
-    "modified_at": DATE,
-    "first_seen_at": DATE,
-    "fetched_at": DATE,
-    "updated_at": DATE,
+    "published_at": DATE_MAPPING,
+    "modified_at": DATE_MAPPING,
+    "first_seen_at": DATE_MAPPING,
+    "fetched_at": DATE_MAPPING,
+    "updated_at": DATE_MAPPING,
     "language": VALUE_MAPPING,
     "country": VALUE_MAPPING,
-    "section": KEYWORD,
-    "tags": KEYWORD,
-    "image": DISPLAY_ONLY,
+    "section": KEYWORD_MAPPING,
+    "tags": KEYWORD_MAPPING,
+    "image": DISPLAY_ONLY_MAPPING,
     "word_count": {"type": "integer"},
     "topics": VALUE_MAPPING,
     "alerts": VALUE_MAPPING,
-    "cluster": KEYWORD,
+    "cluster": KEYWORD_MAPPING,
     "version": {"type": "integer"},
-    "extraction": {"properties": {"method": KEYWORD, "flags": KEYWORD}},
-    # Fields for searching and sorting that are not part of the story:
-    "date": DATE,  # published_at, or first_seen_at if that is unknown: lists are sorted by it
-    "bands": {"type": "keyword", "doc_values": False},  # of the signature; stories that share one are compared
-    "signature": OPAQUE,
+    "extraction": {"properties": {"method": KEYWORD_MAPPING, "flags": KEYWORD_MAPPING}},
+    # Fields for searching and sorting, which `Story` does not have:
+    "date": DATE_MAPPING,  # published_at, or first_seen_at if published_at is unknown; sorts search results
+    "bands": {
+        "type": "keyword",
+        "doc_values": False,
+    },  # of the signature; near-duplicate lookup finds stories that share a band
+    "signature": UNINDEXED_OBJECT_MAPPING,
 }
 
-PROPERTIES: Final[dict[str, Json]] = {
-    "stories": STORY,
-    "versions": {"story": KEYWORD, "version": {"type": "integer"}, "body": OPAQUE},
+PROPERTIES_BY_KIND: Final[dict[str, Json]] = {
+    "stories": STORY_PROPERTIES,
+    "versions": {"story": KEYWORD_MAPPING, "version": {"type": "integer"}, "body": UNINDEXED_OBJECT_MAPPING},
     "hits": {
         "alert": VALUE_MAPPING,
-        "story": KEYWORD,
+        "story": KEYWORD_MAPPING,
         "version": {"type": "integer"},
         "outlet": VALUE_MAPPING,
-        "title": {"type": "text", "fields": {"keyword": KEYWORD}},
-        "url": KEYWORD,
-        "matched_at": DATE,
-        "published_at": DATE,
+        "title": {"type": "text", "fields": {"keyword": KEYWORD_MAPPING}},
+        "url": KEYWORD_MAPPING,
+        "matched_at": DATE_MAPPING,
+        "published_at": DATE_MAPPING,
         "language": VALUE_MAPPING,
         "context": {"type": "text"},
     },
     "urls": {
-        "id": KEYWORD,
-        "url": KEYWORD,
-        "outlet": KEYWORD,
-        "source": KEYWORD,
-        "title": DISPLAY_ONLY,
-        "published_at": DATE,
-        "language": KEYWORD,
-        "first_seen_at": DATE,
-        "next_at": DATE,
+        "id": KEYWORD_MAPPING,
+        "url": KEYWORD_MAPPING,
+        "outlet": KEYWORD_MAPPING,
+        "source": KEYWORD_MAPPING,
+        "title": DISPLAY_ONLY_MAPPING,
+        "published_at": DATE_MAPPING,
+        "language": KEYWORD_MAPPING,
+        "first_seen_at": DATE_MAPPING,
+        "next_at": DATE_MAPPING,
         "attempts": {"type": "integer"},
         "rechecks": {"type": "integer"},
-        "story": KEYWORD,
-        "etag": DISPLAY_ONLY,
-        "last_modified": DISPLAY_ONLY,
+        "story": KEYWORD_MAPPING,
+        "etag": DISPLAY_ONLY_MAPPING,
+        "last_modified": DISPLAY_ONLY_MAPPING,
         "alias": {"type": "boolean"},
-        "disposition": KEYWORD,
-        "kind": KEYWORD,
-        "detail": DISPLAY_ONLY,
+        "disposition": KEYWORD_MAPPING,
+        "kind": KEYWORD_MAPPING,
+        "detail": DISPLAY_ONLY_MAPPING,
     },
     "outlets": {
-        "name": KEYWORD,
-        "next_poll_at": DATE,
+        "name": KEYWORD_MAPPING,
+        "next_poll_at": DATE_MAPPING,
         "interval": {"type": "double"},
-        "holder": KEYWORD,
-        "lease_until": DATE,
-        "fencing_token": KEYWORD,
-        "last_poll_at": DATE,
-        "last_ok_at": DATE,
-        "last_story_at": DATE,
+        "holder": KEYWORD_MAPPING,
+        "lease_until": DATE_MAPPING,
+        "fencing_token": KEYWORD_MAPPING,
+        "last_poll_at": DATE_MAPPING,
+        "last_ok_at": DATE_MAPPING,
+        "last_story_at": DATE_MAPPING,
         "failures": {"type": "double"},
-        "error": {"type": "text", "fields": {"keyword": KEYWORD}},
-        "sources": OPAQUE,
+        "error": {"type": "text", "fields": {"keyword": KEYWORD_MAPPING}},
+        "sources": UNINDEXED_OBJECT_MAPPING,
         "dispositions": {"type": "object", "dynamic": True},
-        "memory": OPAQUE,
+        "memory": UNINDEXED_OBJECT_MAPPING,
     },
     "outbox": {
-        "alert": KEYWORD,
-        "story": KEYWORD,
+        "alert": KEYWORD_MAPPING,
+        "story": KEYWORD_MAPPING,
         "version": {"type": "integer"},
-        "to": KEYWORD,
-        "due_at": DATE,
-        "created_at": DATE,
+        "to": KEYWORD_MAPPING,
+        "due_at": DATE_MAPPING,
+        "created_at": DATE_MAPPING,
         "attempts": {"type": "integer"},
-        "message_id": KEYWORD,
+        "message_id": KEYWORD_MAPPING,
         "error": {"type": "text"},
-        "holder": KEYWORD,
-        "claimed_until": DATE,
-        "sent_at": DATE,
+        "holder": KEYWORD_MAPPING,
+        "claimed_until": DATE_MAPPING,
+        "sent_at": DATE_MAPPING,
     },
-    "settings": {"kind": KEYWORD, "key": KEYWORD, "value": OPAQUE},
+    "settings": {"kind": KEYWORD_MAPPING, "key": KEYWORD_MAPPING, "value": UNINDEXED_OBJECT_MAPPING},
     "failed": {
-        "kind": KEYWORD,
-        "document": KEYWORD,
-        "op": KEYWORD,
-        "body": DISPLAY_ONLY,  # as JSON text, because this mapping might reject the document as well
-        "reason": {"type": "text", "fields": {"keyword": KEYWORD}},
-        "failed_at": DATE,
+        "kind": KEYWORD_MAPPING,
+        "document": KEYWORD_MAPPING,
+        "op": KEYWORD_MAPPING,
+        "body": DISPLAY_ONLY_MAPPING,  # the document as JSON text, because as an object it might be rejected again
+        "reason": {"type": "text", "fields": {"keyword": KEYWORD_MAPPING}},
+        "failed_at": DATE_MAPPING,
     },
 }
 
-ANALYZED_KINDS: Final = ("stories", "hits")  # kinds with text, or with values compared regardless of case
-VERSIONS: Final[dict[str, int]] = dict.fromkeys(PROPERTIES, 1) | {"outlets": 2, "outbox": 2}
-KINDS: Final = tuple(PROPERTIES)
+ANALYZED_KINDS: Final = ("stories", "hits")  # kinds whose index templates need ANALYSIS_SETTINGS
+MAPPING_VERSIONS: Final[dict[str, int]] = dict.fromkeys(PROPERTIES_BY_KIND, 1) | {"outlets": 2, "outbox": 2}
+DOCUMENT_KINDS: Final = tuple(PROPERTIES_BY_KIND)
 
-#: The kind under whose name an earlier program stored a kind.  Its index FORMER-v1 counts as version 0 of the kind.
-#: Such a kind follows at least one whose version was raised with it in `KINDS`: an earlier program, which would
-#: create an empty index under the former name, then refuses to start before that name is gone.
-FORMER_KINDS: Final[dict[str, str]] = {"settings": "notes"}
+#: Former names of renamed kinds, by current name.  The index PREFIX-FORMER-v1 counts as version 0 of the kind.
+#: Kinds are migrated in the order of `DOCUMENT_KINDS`, in which a renamed kind must come after a kind whose version was
+#: raised in the same release.  An earlier program then refuses to start because of the raised version while the index
+#: under the former name still exists; otherwise it would create an empty index under the former name.
+FORMER_KIND_NAMES: Final[dict[str, str]] = {"settings": "notes"}
 
 INDEX_SETTINGS: Final[Json] = {
     "number_of_shards": 1,
-    "auto_expand_replicas": "0-1",  # one replica as soon as there is a second node
-    "refresh_interval": "1s",  # explicit, because by default an idle shard shows new documents only on a second search
+    "auto_expand_replicas": "0-1",  # one replica if the cluster has at least two nodes
+    "refresh_interval": "1s",  # explicit, because by default an idle shard is not refreshed until it is searched
 }
 
 
-def mapping(kind: str) -> Json:
-    """Returns the mapping of a kind: strict, so that a misspelt field is an error and not a new field."""
-    body: Json = {"dynamic": "strict", "_meta": {"version": VERSIONS[kind]}, "properties": PROPERTIES[kind]}
+def index_mapping(kind: str) -> Json:
+    """Returns the mapping of a kind's index; it is strict, so that an unknown field is an error and not a new field."""
+    body: Json = {
+        "dynamic": "strict",
+        "_meta": {"version": MAPPING_VERSIONS[kind]},
+        "properties": PROPERTIES_BY_KIND[kind],
+    }
     if kind == "outlets":
-        counters = {"path_match": "dispositions.*", "match_mapping_type": "long", "mapping": LONG}
+        counters = {"path_match": "dispositions.*", "match_mapping_type": "long", "mapping": LONG_MAPPING}
         body["dynamic_templates"] = [{"dispositions": counters}]
     return body
 
 
-def alias(prefix: str, kind: str, version: int | None = None) -> str:
-    """Returns the alias of a kind; for version 0, the alias under its former name."""
-    return f"{prefix}-{FORMER_KINDS[kind] if version == 0 else kind}"
+def alias_name(prefix: str, kind: str, version: int | None = None) -> str:
+    """Returns the name of a kind's alias; for version 0, the alias under the kind's former name."""
+    return f"{prefix}-{FORMER_KIND_NAMES[kind] if version == 0 else kind}"
 
 
 def index_name(prefix: str, kind: str, version: int | None = None) -> str:
-    """Returns the name of a kind's index with that version of the mapping (default: the current one)."""
-    return f"{alias(prefix, kind, version)}-v{1 if version == 0 else version or VERSIONS[kind]}"
+    """Returns the name of a kind's index with that mapping version (default: the current version)."""
+    return f"{alias_name(prefix, kind, version)}-v{1 if version == 0 else version or MAPPING_VERSIONS[kind]}"
 
 
 def index_pattern(prefix: str, kind: str) -> str:
-    """Returns a pattern that matches a kind's indices of any version but 0."""
+    """Returns a wildcard pattern that matches a kind's indices of all versions but 0."""
     return f"{prefix}-{kind}-v*"
 
 
 def component_templates(prefix: str) -> dict[str, Json]:
-    """Returns the settings and the analysis that the index templates share, by template name."""
+    """Returns the component templates by name: the settings and the analysis that index templates share."""
     return {
         f"{prefix}-index": {"template": {"settings": {"index": INDEX_SETTINGS}}},
-        f"{prefix}-analysis": {"template": {"settings": {"analysis": ANALYSIS}}},
+        f"{prefix}-analysis": {"template": {"settings": {"analysis": ANALYSIS_SETTINGS}}},
     }
 
 
 def index_templates(prefix: str) -> dict[str, Json]:
-    """Returns one template for each kind of index, by template name."""
+    """Returns the index template of each kind, by template name."""
     return {
         f"{prefix}-{kind}": {
             "index_patterns": [index_pattern(prefix, kind)],
             "composed_of": [f"{prefix}-index", *([f"{prefix}-analysis"] if kind in ANALYZED_KINDS else [])],
             "priority": 500,
-            "version": VERSIONS[kind],
-            "template": {"mappings": mapping(kind)},
+            "version": MAPPING_VERSIONS[kind],
+            "template": {"mappings": index_mapping(kind)},
             "_meta": {"managed_by": "media-monitor"},
         }
-        for kind in KINDS
+        for kind in DOCUMENT_KINDS
     }
 
 
 def former_index_templates(prefix: str) -> list[str]:
-    """Returns the names of index templates that an earlier program made and this one no longer uses."""
-    return [alias(prefix, kind, 0) for kind in FORMER_KINDS]
+    """Returns the names of index templates that only earlier versions of this program use."""
+    return [alias_name(prefix, kind, 0) for kind in FORMER_KIND_NAMES]
 
 
 def former_component_templates(prefix: str) -> list[str]:
-    """Returns the names of component templates that an earlier program made and this one no longer uses."""
+    """Returns the names of component templates that only earlier versions of this program use."""
     return [f"{prefix}-settings"]

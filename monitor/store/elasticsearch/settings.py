@@ -1,50 +1,55 @@
-"""Settings by key and snoozed alerts: small documents that concern the monitor as a unit."""
+"""The settings of a store in Elasticsearch: small JSON values by kind and key."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from monitor.store.elasticsearch.bulk import Write
+from monitor.store.elasticsearch.bulk import DocumentWrite
 from monitor.store.elasticsearch.cluster import Cluster
-from monitor.store.elasticsearch.documents import digest
+from monitor.store.elasticsearch.documents import document_id
 
 if TYPE_CHECKING:
     from monitor.models import Json
 
-SETTING = "setting"
+SETTING_KIND = "setting"
 
 
 class Settings(Cluster):
-    """The part of the store that keeps settings."""
+    """Keeps small JSON documents by key; implements `monitor.store.protocol.Settings`.
+
+    The same index holds values of other kinds, such as snoozes.
+    """
 
     def put_setting(self, key: str, value: Json | None) -> None:
-        self.put(SETTING, key, value)
+        self.put_value(SETTING_KIND, key, value)
 
     def compare_and_set(self, key: str, old: Json | None, new: Json) -> bool:
-        write = setting_write(SETTING, key, new, op="create")
-        stored = self.get("settings", [write.id]).get(write.id)
+        write = setting_write(SETTING_KIND, key, new, op="create")
+        stored = self.get_documents("settings", [write.id]).get(write.id)
         if (stored.document["value"] if stored else None) != old:
             return False
         if stored:
             write = replace(write, op="index", revision=stored.revision)
-        return self.write([write])[0].done
+        return self.write_documents([write])[0].is_done
 
     def settings(self, prefix: str = "") -> dict[str, Json]:
-        return {key: value for key, value in self.stored_settings(SETTING).items() if key.startswith(prefix)}
+        return {key: value for key, value in self.values_of_kind(SETTING_KIND).items() if key.startswith(prefix)}
 
-    def put(self, kind: str, key: str, value: Json | None) -> None:
-        """Stores a value under its kind and key; None removes it."""
+    def put_value(self, kind: str, key: str, value: Json | None) -> None:
+        """Stores a value under a kind and key; None deletes the stored value."""
         if value is None:
-            self.write([Write(kind="settings", id=digest(kind, key), document={}, op="delete")])
+            self.write_documents([DocumentWrite(kind="settings", id=document_id(kind, key), document={}, op="delete")])
         else:
-            self.write([setting_write(kind, key, value)])
+            self.write_documents([setting_write(kind, key, value)])
 
-    def stored_settings(self, kind: str) -> dict[str, Json]:
-        """Returns the values of a kind, in the order of their keys."""
+    def values_of_kind(self, kind: str) -> dict[str, Json]:
+        """Returns the stored values of a kind by key, in the order of their keys."""
         documents = self.find("settings", {"term": {"kind": kind}}, sort=[{"key": "asc"}])
         return {stored.document["key"]: stored.document["value"] for stored in documents}
 
 
-def setting_write(kind: str, key: str, value: Json, *, op: Literal["index", "create"] = "index") -> Write:
-    return Write(kind="settings", id=digest(kind, key), document={"kind": kind, "key": key, "value": value}, op=op)
+def setting_write(kind: str, key: str, value: Json, *, op: Literal["index", "create"] = "index") -> DocumentWrite:
+    return DocumentWrite(
+        kind="settings", id=document_id(kind, key), document={"kind": kind, "key": key, "value": value}, op=op
+    )

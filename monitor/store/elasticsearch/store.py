@@ -1,4 +1,4 @@
-"""The store in an Elasticsearch cluster."""
+"""The store in Elasticsearch: assembles the parts of the protocol."""
 
 from __future__ import annotations
 
@@ -18,57 +18,60 @@ if TYPE_CHECKING:
     from monitor.config.schema import StoreSettings
 
 
-CLOSE_TIMEOUT_SECONDS = 5.0  # for each request while the store is closed
+CLOSE_REQUEST_TIMEOUT_SECONDS = 5.0  # for each request that `close` sends
 
 
 class ElasticsearchStore(Dump, DeadLetters):
-    """`monitor.store.Store` on Elasticsearch 8 and 9, for many processes on many machines."""
+    """Implements `monitor.store.Store` on Elasticsearch 8 and 9, for any number of processes and machines."""
 
     @classmethod
     def open(cls, settings: StoreSettings, base: Path = Path()) -> ElasticsearchStore:
-        """Returns a store without sending a request.  Raises StoreRefused if the settings are unusable."""
-        store = cls(client.connect(settings, base), settings.prefix)
-        store.hosts = client.displayed_hosts(settings)
+        """Returns the store that the settings name, without sending a request.
+
+        A relative ``ca_file`` is resolved against ``base``.  Raises StoreRefused if the settings are invalid.
+        """
+        store = cls(client.create_client(settings, base), settings.prefix)
+        store.displayed_hosts = client.displayed_hosts(settings)
         return store
 
-    hosts: str = ""  # for display, without credentials
+    displayed_hosts: str = ""  # without user and password
 
     @property
     def capabilities(self) -> Capabilities:
         return Capabilities(dead_letters=self, templates=self, kibana=True)
 
     def setup(self) -> None:
-        migration.setup(self)
+        migration.set_up_indices(self)
 
     def require_exists(self) -> None:
-        """See `Store.require_exists`.  Never raises: `setup` creates what the cluster lacks."""
+        """Does nothing: only a request could tell whether the indices exist."""
 
     def put_templates(self) -> list[str]:
-        """Rewrites the templates, for `media-monitor setup`, and returns their names."""
+        """Writes all index templates again and returns their names; for `media-monitor setup`."""
         return migration.put_templates(self)
 
     def ping(self) -> str:
-        """See `Store.ping`.  A crawler's key suffices."""
-        versions = migration.versions(self)
-        missing = [kind for kind in schema.KINDS if kind not in versions]
+        """See `Store.ping`.  The privileges of a crawler's API key suffice."""
+        versions = migration.stored_mapping_versions(self)
+        missing = [kind for kind in schema.DOCUMENT_KINDS if kind not in versions]
         state = f"not set up: {', '.join(missing)} missing" if missing else "set up"
-        if not missing and (rejected := self.rejections()):
+        if not missing and (rejected := self.count_dead_letters()):
             state += f", {plural(rejected, 'rejected document')} kept (media-monitor replay)"
         with translated_errors():
             health = self.client.cluster.health()
         nodes = plural(health["number_of_nodes"], "node")
         return (
-            f"Elasticsearch cluster {health['cluster_name']!r} at {self.hosts}, {nodes}, {health['status']}, "
+            f"Elasticsearch cluster {health['cluster_name']!r} at {self.displayed_hosts}, {nodes}, {health['status']}, "
             f"prefix {self.prefix!r}, {state}"
         )
 
     def close(self) -> None:
-        """Makes the last writes visible to all processes and closes the connections."""
-        if self._cache:
-            self._cache.close(CLOSE_TIMEOUT_SECONDS)
-        self.client = self.client.options(request_timeout=CLOSE_TIMEOUT_SECONDS)
+        """Makes the last writes visible to the searches of all processes, and closes the connections."""
+        if self._signature_cache:
+            self._signature_cache.close(CLOSE_REQUEST_TIMEOUT_SECONDS)
+        self.client = self.client.options(request_timeout=CLOSE_REQUEST_TIMEOUT_SECONDS)
         try:
-            with suppress(StoreUnavailable):  # the server refreshes by itself a second later
-                self.refresh_all()
+            with suppress(StoreUnavailable):  # without this, the server makes the writes visible within a second
+                self.refresh_all_after_writes()
         finally:
             self.client.close()

@@ -1,15 +1,16 @@
-"""Stories, their versions and their hits, and the commit that writes them."""
+"""Stories in Elasticsearch with their versions, hits and near-duplicates: commits and reads them."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from monitor.failures import FailureKind
 from monitor.models import CommitResult, Disposition, Hit, Outcome, Story, rfc3339
 from monitor.store.elasticsearch import documents
-from monitor.store.elasticsearch.bulk import Write, WriteResult
+from monitor.store.elasticsearch.bulk import DocumentWrite, WriteResult
 from monitor.store.elasticsearch.cluster import Cluster, StoredDocument
-from monitor.store.elasticsearch.documents import digest
+from monitor.store.elasticsearch.documents import document_id
 from monitor.store.elasticsearch.signature_cache import MIN_LOOKUPS, SignatureCache, StorySignature
 from monitor.store.protocol import SearchResult
 from monitor.store.signature_index import MAX_NEAR_DUPLICATES
@@ -23,72 +24,77 @@ if TYPE_CHECKING:
     from monitor.models import Json, PageCommit
     from monitor.query.syntax import Node
 
-VERSIONS_BATCH = 100  # versions of one response; each holds a complete story
+VERSIONS_PER_RESPONSE = 100  # maximum number of versions in one response; each is a complete story
 
 
 class Stories(Cluster):
-    """The part of the store that keeps stories and hits."""
+    """Keeps stories, their versions and hits; implements `Stories` and `Search` of `monitor.store.protocol`."""
 
     def __init__(self, client: Elasticsearch, prefix: str) -> None:
         super().__init__(client, prefix)
-        self._cache: SignatureCache | None = None
-        self._lookups = 0  # of near-duplicates so far
+        self._signature_cache: SignatureCache | None = None
+        self._near_duplicate_lookups = 0  # number of lookups of near-duplicates so far
 
     # ---- committing pages
 
     def commit(self, commits: Sequence[PageCommit]) -> list[CommitResult]:
-        """See `Store.commit`.  Three bulk requests in order, so that a kill between them loses nothing."""
+        """See `Store.commit`.  Sends three bulk writes in order, so that nothing is lost if the process is killed."""
         results = [CommitResult.CONFLICT] * len(commits)
         pending = list(range(len(commits)))
-        while pending:  # if a story comes twice, its second version is written after the first
+        while pending:  # a second commit of a story is written after the first
             first_of_story: dict[str, int] = {}
             for number in pending:
                 story = commits[number].story
                 first_of_story.setdefault(story.id if story else f"commit {number}", number)
-            for number, result in self._commit({number: commits[number] for number in first_of_story.values()}).items():
+            for number, result in self._commit_distinct_stories(
+                {number: commits[number] for number in first_of_story.values()}
+            ).items():
                 results[number] = result
             pending = [number for number in pending if number not in set(first_of_story.values())]
         return results
 
-    def _commit(self, commits: dict[int, PageCommit]) -> dict[int, CommitResult]:
-        """Commits pages of which no two have the same story, and returns the results under the same numbers."""
-        stored = self._stored(commits.values())
+    def _commit_distinct_stories(self, commits: dict[int, PageCommit]) -> dict[int, CommitResult]:
+        """Commits pages with different stories; returns the results under the numbers of the commits."""
+        stored = self._get_stored_stories(commits.values())
         valid = {
             number: commit
             for number, commit in commits.items()
-            if commit.story is None or _follows(commit.story, stored.get(commit.story.id))
+            if commit.story is None or _is_next_version(commit.story, stored.get(commit.story.id))
         }
-        before_story = [(number, write) for number, commit in valid.items() for write in _before_story(commit, stored)]
-        results = self.write([write for _, write in before_story], keep=True)
-        # A hit that exists may belong to a process that loses the race for the story: the winner overwrites it.
+        before_story = [
+            (number, write) for number, commit in valid.items() for write in _writes_before_story(commit, stored)
+        ]
+        results = self.write_documents([write for _, write in before_story], keep_rejected=True)
+        # An existing hit may come from a process that tries to write the same version of the story.  The process that
+        # succeeds in writing the story replaces the hit.
         existing_hits = [
             (number, replace(write, op="index"))
             for (number, write), result in zip(before_story, results, strict=True)
-            if result.conflict and write.kind == "hits"
+            if result.is_conflict and write.kind == "hits"
         ]
 
         with_story = [number for number, commit in valid.items() if commit.story]
         story_writes = [_story_write(valid[number], stored) for number in with_story]
-        story_results = dict(zip(with_story, self.write(story_writes, keep=True), strict=True))
-        if self._cache:
-            self._cache.put(
-                _story_signature(commits[number]) for number, result in story_results.items() if result.done
+        story_results = dict(zip(with_story, self.write_documents(story_writes, keep_rejected=True), strict=True))
+        if self._signature_cache:
+            self._signature_cache.put(
+                _story_signature(commits[number]) for number, result in story_results.items() if result.is_done
             )
         valid = {
             number: commit
             for number, commit in valid.items()
-            if number not in story_results or not story_results[number].conflict
+            if number not in story_results or not story_results[number].is_conflict
         }
 
-        rejected = {number: result.reason for number, result in story_results.items() if result.rejected}
+        rejected = {number: result.reason for number, result in story_results.items() if result.is_rejected}
         after_story = [write for number, write in existing_hits if number in valid]
         after_story += [
-            write for number, commit in valid.items() for write in _after_story(commit, rejected.get(number))
+            write for number, commit in valid.items() for write in _writes_after_story(commit, rejected.get(number))
         ]
-        storyless = [write for write in after_story if _is_storyless(write)]
-        others = [write for write in after_story if not _is_storyless(write)]
-        self._finish_aliases(others, self.write(others, keep=True))
-        self._put_storyless(storyless)
+        storyless = [write for write in after_story if _is_entry_without_story(write)]
+        others = [write for write in after_story if not _is_entry_without_story(write)]
+        self._finish_alias_entries(others, self.write_documents(others, keep_rejected=True))
+        self._put_entries_without_story(storyless)
         return {
             number: CommitResult.CONFLICT
             if number not in valid
@@ -98,10 +104,10 @@ class Stories(Cluster):
             for number in commits
         }
 
-    def _put_storyless(self, entries: Sequence[Write]) -> None:
-        """Writes frontier entries without a story, except where another process has stored one with a story."""
+    def _put_entries_without_story(self, entries: Sequence[DocumentWrite]) -> None:
+        """Writes frontier entries without a story, except where a stored entry has a story."""
         while entries:
-            stored = self.get("urls", [entry.id for entry in entries], fields=("story",))
+            stored = self.get_documents("urls", [entry.id for entry in entries], fields=("story",))
             entries = [
                 entry for entry in entries if entry.id not in stored or not stored[entry.id].document.get("story")
             ]
@@ -111,16 +117,20 @@ class Stories(Cluster):
                 else replace(entry, op="create")
                 for entry in entries
             ]
-            results = self.write(writes, keep=True)
-            entries = [entry for entry, result in zip(entries, results, strict=True) if result.conflict]
+            results = self.write_documents(writes, keep_rejected=True)
+            entries = [entry for entry, result in zip(entries, results, strict=True) if result.is_conflict]
 
-    def _finish_aliases(self, writes: Sequence[Write], results: Sequence[WriteResult]) -> None:
-        """Finishes the frontier entries of aliases that exist and have no story yet: they need not be fetched."""
-        existing = {write.id: write for write, result in zip(writes, results, strict=True) if result.conflict}
+    def _finish_alias_entries(self, writes: Sequence[DocumentWrite], results: Sequence[WriteResult]) -> None:
+        """Finishes the frontier entries of alias URLs, so that the URLs are not fetched.
+
+        ``results`` are the results of creating the aliases: a conflict means that the URL has an entry.  Entries with a
+        story stay unchanged.
+        """
+        existing = {write.id: write for write, result in zip(writes, results, strict=True) if result.is_conflict}
         if existing:
-            entries = self.get("urls", list(existing), fields=("story",))
+            entries = self.get_documents("urls", list(existing), fields=("story",))
             finished = [
-                Write(
+                DocumentWrite(
                     kind="urls",
                     id=name,
                     document={"next_at": None, "story": existing[name].document.get("story")},
@@ -130,37 +140,39 @@ class Stories(Cluster):
                 for name, entry in entries.items()
                 if entry.document.get("story") is None
             ]
-            self.write(finished)
+            self.write_documents(finished)
 
-    def _stored(self, commits: Iterable[PageCommit]) -> dict[str, StoredDocument]:
-        """Returns the stored documents of the stories to be written.
+    def _get_stored_stories(self, commits: Iterable[PageCommit]) -> dict[str, StoredDocument]:
+        """Returns the stored documents of the stories in the commits, by story id.
 
-        Skips new stories without hits: their write conflicts if the story exists.
+        Does not look for new stories without hits and notifications: creating the story conflicts if it exists.
         """
         ids = [
             commit.story.id
             for commit in commits
             if commit.story and (commit.story.version > 1 or commit.hits or commit.notifications)
         ]
-        return self.get("stories", ids)
+        return self.get_documents("stories", ids)
 
     # ---- reading
 
     def stories(self, ids: Sequence[str]) -> dict[str, Story]:
-        stored_stories = self.get("stories", list(dict.fromkeys(ids)))
+        stored_stories = self.get_documents("stories", list(dict.fromkeys(ids)))
         return {name: Story.from_json(stored.document) for name, stored in stored_stories.items()}
 
     def history(self, story: str) -> list[Story]:
         current = self.stories([story]).get(story)
-        return [*self.earlier([current]).get(story, ()), current] if current else []
+        return [*self.earlier_versions([current]).get(story, ()), current] if current else []
 
-    def earlier(self, stories: Sequence[Story]) -> dict[str, list[Story]]:
-        """Returns the versions before these, by story id, oldest first."""
+    def earlier_versions(self, stories: Sequence[Story]) -> dict[str, list[Story]]:
+        """Returns the stored versions that precede the given stories, in lists by story id, oldest first."""
         latest = {story.id: story.version for story in stories}
         earlier: dict[str, list[Story]] = {}
         if latest:
             order: list[Json] = [{"story": "asc"}, {"version": "asc"}]
-            for stored in self.find("versions", {"terms": {"story": list(latest)}}, sort=order, page=VERSIONS_BATCH):
+            for stored in self.find(
+                "versions", {"terms": {"story": list(latest)}}, sort=order, page=VERSIONS_PER_RESPONSE
+            ):
                 if stored.document["version"] < latest[stored.document["story"]]:
                     version = Story.from_json(stored.document["body"])
                     earlier.setdefault(version.id, []).append(version)
@@ -178,10 +190,10 @@ class Stories(Cluster):
     ) -> SearchResult:
         newest: list[Json] = [{"date": "desc"}, {"id": "asc"}]
         sort = [{"_score": "desc"}, *newest] if relevance else newest
-        compiled = _compiled(query, now, since)
+        compiled = _compile_search_query(query, now, since)
         matches = self.find("stories", compiled, sort=sort, limit=offset + limit, without=documents.INDEX_ONLY_FIELDS)
         stories = tuple(Story.from_json(stored.document) for rank, stored in enumerate(matches) if rank >= offset)
-        return SearchResult(stories=stories, total=self.count("stories", compiled))
+        return SearchResult(stories=stories, total=self.count_documents("stories", compiled))
 
     def scan(
         self,
@@ -193,7 +205,7 @@ class Stories(Cluster):
     ) -> Iterator[Story]:
         matches = self.find(
             "stories",
-            _compiled(query, now, since),
+            _compile_search_query(query, now, since),
             sort=[{"id": "asc"}],
             after=[after] if after is not None else None,
             without=documents.INDEX_ONLY_FIELDS,
@@ -202,18 +214,18 @@ class Stories(Cluster):
             yield Story.from_json(stored.document)
 
     def near_duplicates(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
-        """See `Store.near_duplicates`; those that share most bands first, at most `MAX_NEAR_DUPLICATES`."""
-        cache = self._signature_cache(since)
+        """See `Store.near_duplicates`.  Returns up to `MAX_NEAR_DUPLICATES`, those that share more bands first."""
+        cache = self._get_signature_cache(since)
         near_duplicates = cache.find(signature, since=since) if cache else None
         return self._search_near_duplicates(signature, since) if near_duplicates is None else near_duplicates
 
-    def _signature_cache(self, since: datetime) -> SignatureCache | None:
-        """Returns the process's cache of signatures, which is created after `MIN_LOOKUPS` lookups."""
+    def _get_signature_cache(self, since: datetime) -> SignatureCache | None:
+        """Returns the signature cache of this process, or None for the first `MIN_LOOKUPS` lookups."""
         with self._lock:
-            self._lookups += 1
-            if self._cache is None and self._lookups > MIN_LOOKUPS:
-                self._cache = SignatureCache(self, since=since)
-            return self._cache
+            self._near_duplicate_lookups += 1
+            if self._signature_cache is None and self._near_duplicate_lookups > MIN_LOOKUPS:
+                self._signature_cache = SignatureCache(self, since=since)
+            return self._signature_cache
 
     def _search_near_duplicates(
         self, signature: Sequence[int], since: datetime
@@ -244,31 +256,33 @@ class Stories(Cluster):
         return [documents.read_hit(stored.document) for stored in matches]
 
 
-def _follows(story: Story, stored: StoredDocument | None) -> bool:
+def _is_next_version(story: Story, stored: StoredDocument | None) -> bool:
+    """Returns True if the story's version is the stored version plus one, or 1 if the story is not stored."""
     return story.version == (stored.document["version"] + 1 if stored else 1)
 
 
-def _before_story(commit: PageCommit, stored: dict[str, StoredDocument]) -> Iterator[Write]:
-    """Yields the writes that precede the story: its hits, its notifications, and the version that it replaces."""
+def _writes_before_story(commit: PageCommit, stored: dict[str, StoredDocument]) -> Iterator[DocumentWrite]:
+    """Yields the writes to be done before a commit's story: hits, notifications and the replaced version."""
     for hit in commit.hits:
-        name = digest(hit.alert, hit.story, hit.version)
-        yield Write(kind="hits", id=name, document=documents.hit(hit), op="create")
+        name = document_id(hit.alert, hit.story, hit.version)
+        yield DocumentWrite(kind="hits", id=name, document=documents.hit_document(hit), op="create")
     for notification in commit.notifications:
-        document = documents.notification(notification)
-        yield Write(kind="outbox", id=digest(*notification.key), document=document, op="create")
+        document = documents.notification_document(notification)
+        yield DocumentWrite(kind="outbox", id=document_id(*notification.key), document=document, op="create")
     if commit.story and (old := stored.get(commit.story.id)):
         yield version_write(
             {name: value for name, value in old.document.items() if name not in documents.INDEX_ONLY_FIELDS}
         )
 
 
-def _story_write(commit: PageCommit, stored: dict[str, StoredDocument]) -> Write:
+def _story_write(commit: PageCommit, stored: dict[str, StoredDocument]) -> DocumentWrite:
+    """Returns the write of a commit's story, which conflicts if another process has written the story since."""
     assert commit.story is not None
-    document = documents.story(commit.story, commit.signature)
+    document = documents.story_document(commit.story, commit.signature)
     old = stored.get(commit.story.id)
     if old is None:
-        return Write(kind="stories", id=commit.story.id, document=document, op="create")
-    return Write(kind="stories", id=commit.story.id, document=document, revision=old.revision)
+        return DocumentWrite(kind="stories", id=commit.story.id, document=document, op="create")
+    return DocumentWrite(kind="stories", id=commit.story.id, document=document, revision=old.revision)
 
 
 def _story_signature(commit: PageCommit) -> StorySignature:
@@ -279,35 +293,41 @@ def _story_signature(commit: PageCommit) -> StorySignature:
     )
 
 
-def _is_storyless(write: Write) -> bool:
+def _is_entry_without_story(write: DocumentWrite) -> bool:
+    """Returns True for the write of a frontier entry without a story; False for other writes."""
     return write.op == "index" and not write.document.get("story")
 
 
-def _after_story(commit: PageCommit, rejected: str | None) -> Iterator[Write]:
-    """Yields the writes that follow the story: its frontier entry and its aliases.
+def _writes_after_story(commit: PageCommit, rejected: str | None) -> Iterator[DocumentWrite]:
+    """Yields the writes to be done after a commit's story: its frontier entry and its aliases.
 
-    With ``rejected``, the reason why the story became a dead letter, the entry's disposition is FAILED.
+    ``rejected`` is the reason why Elasticsearch rejected the story, if it did; the disposition is then FAILED.
     """
     outcome = commit.outcome
     if rejected is not None:
-        outcome = Outcome(disposition=Disposition.FAILED, kind="rejected", detail=rejected)
-    yield Write(kind="urls", id=commit.entry.id, document=documents.frontier_entry(commit.entry, outcome))
+        outcome = Outcome(disposition=Disposition.FAILED, kind=FailureKind.REJECTED.label, detail=rejected)
+    yield DocumentWrite(
+        kind="urls", id=commit.entry.id, document=documents.frontier_entry_document(commit.entry, outcome)
+    )
     story = commit.story.id if commit.story else commit.entry.story
     for alias in commit.aliases:
-        yield Write(kind="urls", id=alias, document=documents.alias(alias, commit.entry, story), op="create")
+        yield DocumentWrite(
+            kind="urls", id=alias, document=documents.alias_document(alias, commit.entry, story), op="create"
+        )
 
 
-def version_write(story: Json) -> Write:
-    """Returns the write that keeps an earlier version of a story."""
+def version_write(story: Json) -> DocumentWrite:
+    """Returns the write that stores a story's document as an earlier version."""
     document = {"story": story["id"], "version": story["version"], "body": story}
-    return Write(kind="versions", id=version_id(story["id"], story["version"]), document=document)
+    return DocumentWrite(kind="versions", id=version_document_id(story["id"], story["version"]), document=document)
 
 
-def version_id(story: str, version: int) -> str:
+def version_document_id(story: str, version: int) -> str:
     return f"{story}-{version}"
 
 
-def _compiled(query: Node | None, now: datetime, since: datetime | None) -> Json:
+def _compile_search_query(query: Node | None, now: datetime, since: datetime | None) -> Json:
+    """Returns the Elasticsearch query for stories that match ``query`` (None: all) and are not older than ``since``."""
     if query is None:
         compiled: Json = {"match_all": {}}
     else:

@@ -1,4 +1,4 @@
-"""A store in memory, for tests: all roles, without files or a server.  The data end with the process."""
+"""A store in memory, for tests: has all required roles, needs no file or server, and is lost when the process ends."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 
 class MemoryStore:
-    """Implements `monitor.store.protocol.Store` by one object per role.
+    """Implements `monitor.store.protocol.Store` with one object per role.
 
-    ``shared`` is the state of another `MemoryStore`: both are then one store, as two processes see it.
+    With ``shared``, the state of another `MemoryStore`, both objects access the same data, like two processes that use
+    one store.
     """
 
     capabilities = Capabilities()
@@ -73,17 +74,17 @@ class MemoryStore:
         self.load = dump.load
 
     def setup(self) -> None:
-        """See `monitor.store.protocol.Lifecycle.setup`: there is nothing to create."""
+        """Does nothing: a store in memory needs no tables."""
 
     def require_exists(self) -> None:
-        """See `monitor.store.protocol.Lifecycle.require_exists`.  Never raises."""
+        """Does nothing: a store in memory always exists."""
 
     def ping(self) -> str:
         with self.state.lock:
-            return f"memory: {plural(len(self.state.versions), 'story', 'stories')}"
+            return f"memory: {plural(len(self.state.story_versions), 'story', 'stories')}"
 
     def close(self) -> None:
-        """See `monitor.store.protocol.Lifecycle.close`: the state stays, for stores that share it."""
+        """Does nothing: other `MemoryStore` objects may share the state."""
 
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Copies a store in memory to records, and records to it."""
+"""Exports all records of a store in memory, and imports records into it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeVar, assert_never
 
 from monitor.models import FrontierEntry, Hit, OutletState
 from monitor.similarity import signature
-from monitor.store.memory.state import QueuedNotification, copied
-from monitor.store.protocol import Alias, History, OutboxRecord, Setting, Snooze
+from monitor.store.memory.state import QueuedNotification, copy_outlet_state
+from monitor.store.protocol import OutboxRecord, Setting, Snooze, StoryHistory, UrlAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,26 +23,26 @@ V = TypeVar("V")
 
 
 class Dump:
-    """Implements `monitor.store.protocol.Dump`."""
+    """Exports all records of the store (`dump`) and imports records (`load`), as `monitor.store.protocol.Dump` says."""
 
     def __init__(self, state: MemoryState) -> None:
         self._state = state
 
     def dump(self) -> Iterator[Record]:
-        """See `monitor.store.protocol.Dump.dump`.  Yields the records as they are stored at the start."""
+        """Yields all records as they were stored when iteration began, without claims and leases."""
         state = self._state
         with state.lock:
             records: list[Record] = [
                 *(
-                    History(versions=tuple(versions[number] for number in sorted(versions)))
-                    for _, versions in sorted(state.versions.items())
+                    StoryHistory(versions=tuple(versions[number] for number in sorted(versions)))
+                    for _, versions in sorted(state.story_versions.items())
                 ),
                 *state.hits.values(),
                 *(OutboxRecord(notification=q.notification, sent_at=q.sent_at) for q in state.outbox.values()),
-                *state.entries.values(),
-                *(Alias(id=alias, story=story) for alias, story in state.aliases.items()),
+                *state.frontier_entries.values(),
+                *(UrlAlias(id=alias, story=story) for alias, story in state.aliases.items()),
                 *(
-                    replace(copied(outlet), holder=None, lease_until=None, fencing_token="")
+                    replace(copy_outlet_state(outlet), holder=None, lease_until=None, fencing_token="")
                     for outlet in state.outlets.values()
                 ),
                 *(Snooze(alert=alert, until=until) for alert, until in state.snoozes.items()),
@@ -52,16 +52,16 @@ class Dump:
 
     def load(self, records: Sequence[Record]) -> int:
         with self._state.lock:
-            return sum(self._load(record) for record in records)
+            return sum(self._load_record(record) for record in records)
 
-    def _load(self, record: Record) -> bool:
-        """Writes a record.  Returns True if it was new or newer than the stored one."""
+    def _load_record(self, record: Record) -> bool:
+        """Stores a record if it is new or newer than the stored one.  Returns True if it was stored."""
         state = self._state
         match record:
-            case History(versions=versions):
+            case StoryHistory(versions=versions):
                 return self._load_history(versions)
             case Hit():
-                return _added(state.hits, (record.alert, record.story, record.version), record)
+                return _add_if_absent(state.hits, (record.alert, record.story, record.version), record)
             case OutboxRecord(notification=notification, sent_at=sent_at):
                 queued = state.outbox.get(notification.key)
                 if queued is None:
@@ -72,24 +72,24 @@ class Dump:
                     return True
                 return False
             case FrontierEntry():
-                return _added(state.entries, record.id, record)
-            case Alias():
-                return _added(state.aliases, record.id, record.story)
+                return _add_if_absent(state.frontier_entries, record.id, record)
+            case UrlAlias():
+                return _add_if_absent(state.aliases, record.id, record.story)
             case OutletState():
                 return self._load_outlet(record)
             case Snooze():
-                return _added(state.snoozes, record.alert, record.until)
+                return _add_if_absent(state.snoozes, record.alert, record.until)
             case Setting():
-                return _added(state.settings, record.key, json.dumps(record.value))
+                return _add_if_absent(state.settings, record.key, json.dumps(record.value))
             case _:
                 assert_never(record)
 
     def _load_history(self, versions: Sequence[Story]) -> bool:
         *earlier, latest = versions
-        if latest.version <= self._state.stored_version(latest.id):
+        if latest.version <= self._state.latest_version_number(latest.id):
             return False
-        self._state.put_version(latest, signature(latest.text))
-        self._state.versions[latest.id].update({version.version: version for version in earlier})
+        self._state.put_latest_version(latest, signature(latest.text))
+        self._state.story_versions[latest.id].update({version.version: version for version in earlier})
         return True
 
     def _load_outlet(self, outlet: OutletState) -> bool:
@@ -102,13 +102,13 @@ class Dump:
                 return False
         fencing_token = stored.fencing_token if stored is not None else ""
         self._state.outlets[outlet.name] = replace(
-            copied(outlet), holder=None, lease_until=None, fencing_token=fencing_token
+            copy_outlet_state(outlet), holder=None, lease_until=None, fencing_token=fencing_token
         )
         return True
 
 
-def _added(values: dict[K, V], key: K, value: V) -> bool:
-    """Stores the value if the key is new.  Returns True if it was."""
+def _add_if_absent(values: dict[K, V], key: K, value: V) -> bool:
+    """Stores the value if the mapping lacks the key.  Returns True if the value was stored."""
     if key in values:
         return False
     values[key] = value

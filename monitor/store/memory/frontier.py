@@ -1,4 +1,4 @@
-"""The frontier of a store in memory."""
+"""The crawl frontier of a store in memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Frontier:
-    """Implements `monitor.store.protocol.Frontier`."""
+    """Keeps the frontier entries; implements `monitor.store.protocol.Frontier`."""
 
     def __init__(self, state: MemoryState) -> None:
         self._state = state
@@ -26,9 +26,9 @@ class Frontier:
         with self._state.lock:
             for candidate in candidates:
                 entry_id = story_id(candidate.url)
-                if entry_id not in self._state.entries and entry_id not in self._state.aliases:
+                if entry_id not in self._state.frontier_entries and entry_id not in self._state.aliases:
                     entry = FrontierEntry(id=entry_id, candidate=candidate, first_seen_at=now, next_at=now)
-                    self._state.entries[entry_id] = entry
+                    self._state.frontier_entries[entry_id] = entry
                     added.append(entry)
         return added
 
@@ -36,7 +36,7 @@ class Frontier:
         with self._state.lock:
             due = [
                 (entry.next_at, entry.id, entry)
-                for entry in self._state.entries.values()
+                for entry in self._state.frontier_entries.values()
                 if entry.candidate.outlet == outlet and entry.next_at is not None and entry.next_at <= now
             ]
         return [entry for _, _, entry in sorted(due, key=lambda item: item[:2])[:limit]]

@@ -1,4 +1,4 @@
-"""The outlets of a store in memory, and their leases."""
+"""The outlets of a store in memory and the leases on them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from monitor.errors import LeaseLost
 from monitor.models import OutletState
-from monitor.store.memory.state import copied
-from monitor.store.protocol import FIRST_INTERVAL
+from monitor.store.memory.state import copy_outlet_state
+from monitor.store.protocol import INITIAL_POLL_INTERVAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Leases:
-    """Implements `monitor.store.protocol.Leases`."""
+    """Keeps outlets and their leases; implements `monitor.store.protocol.Leases`."""
 
     def __init__(self, state: MemoryState) -> None:
         self._state = state
@@ -37,7 +37,7 @@ class Leases:
         with self._state.lock:
             outlets = self._state.outlets
             for name in names:
-                outlets.setdefault(name, OutletState(name=name, next_poll_at=now, interval=FIRST_INTERVAL))
+                outlets.setdefault(name, OutletState(name=name, next_poll_at=now, interval=INITIAL_POLL_INTERVAL))
             free = [
                 outlets[name]
                 for name in dict.fromkeys(names)
@@ -48,7 +48,7 @@ class Leases:
                 outlets[state.name] = replace(
                     state, holder=holder, lease_until=now + term, fencing_token=secrets.token_hex(8)
                 )
-            return [copied(outlets[state.name]) for state in leased]
+            return [copy_outlet_state(outlets[state.name]) for state in leased]
 
     def renew(self, state: OutletState, *, now: datetime, term: timedelta) -> OutletState:
         with self._state.lock:
@@ -63,8 +63,8 @@ class Leases:
             stored = self._state.outlets.get(state.name)
             if stored is None or stored.fencing_token != state.fencing_token:
                 raise LeaseLost(f"another process polls {state.name} now")
-            self._state.outlets[state.name] = replace(copied(state), holder=None, lease_until=None)
+            self._state.outlets[state.name] = replace(copy_outlet_state(state), holder=None, lease_until=None)
 
     def outlets(self) -> list[OutletState]:
         with self._state.lock:
-            return [copied(state) for _, state in sorted(self._state.outlets.items())]
+            return [copy_outlet_state(state) for _, state in sorted(self._state.outlets.items())]

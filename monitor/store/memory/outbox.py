@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Outbox:
-    """Implements `monitor.store.protocol.Outbox`."""
+    """Keeps notifications and snoozes; implements `monitor.store.protocol.Outbox`."""
 
     def __init__(self, state: MemoryState) -> None:
         self._state = state
@@ -26,7 +26,7 @@ class Outbox:
             snoozed = {alert for alert, until in self._state.snoozes.items() if until > now}
             free = [
                 queued
-                for queued in self._unsent()
+                for queued in self._unsent_notifications()
                 if queued.notification.due_at <= now
                 and (queued.claimed_until or now) <= now
                 and queued.notification.alert not in snoozed
@@ -37,9 +37,13 @@ class Outbox:
 
     def release_claims(self, is_dead: Callable[[str], bool]) -> int:
         with self._state.lock:
-            claimed = [queued for queued in self._unsent() if queued.holder is not None and is_dead(queued.holder)]
+            claimed = [
+                queued
+                for queued in self._unsent_notifications()
+                if queued.holder is not None and is_dead(queued.holder)
+            ]
             for queued in claimed:
-                queued.release()
+                queued.release_claim()
             return len(claimed)
 
     def assign_message_ids(self, batches: Mapping[str, Sequence[Notification]], *, holder: str) -> None:
@@ -60,7 +64,7 @@ class Outbox:
                 queued = self._state.outbox.get(notification.key)
                 if queued is not None and queued.sent_at is None:
                     queued.sent_at = now
-                    queued.release()
+                    queued.release_claim()
 
     def postpone(self, notifications: Sequence[Notification], *, holder: str) -> None:
         with self._state.lock:
@@ -68,11 +72,11 @@ class Outbox:
                 queued = self._state.outbox.get(notification.key)
                 if queued is not None and queued.sent_at is None and queued.holder in {None, holder}:
                     queued.notification = replace(notification, created_at=queued.notification.created_at)
-                    queued.release()
+                    queued.release_claim()
 
     def outbox(self, *, limit: int = 1000) -> list[Notification]:
         with self._state.lock:
-            return [queued.notification for queued in self._unsent()[:limit]]
+            return [queued.notification for queued in self._unsent_notifications()[:limit]]
 
     def snooze(self, alert: str, until: datetime | None) -> None:
         with self._state.lock:
@@ -85,7 +89,7 @@ class Outbox:
         with self._state.lock:
             return dict(self._state.snoozes)
 
-    def _unsent(self) -> list[QueuedNotification]:
-        """Returns unsent notifications, the next due first; call it with the lock held."""
+    def _unsent_notifications(self) -> list[QueuedNotification]:
+        """Returns all unsent notifications, the earliest due first.  The caller must hold the lock of the state."""
         unsent = [queued for queued in self._state.outbox.values() if queued.sent_at is None]
         return sorted(unsent, key=lambda queued: queued.sort_key)

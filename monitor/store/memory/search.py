@@ -1,10 +1,10 @@
-"""Searches a store in memory: evaluates the query on every story."""
+"""Searches a store in memory by evaluating the query on every story."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.query.matcher import Document, predicate
+from monitor.query.matcher import AnalysedStory, story_predicate
 from monitor.query.occurrences import spans
 from monitor.query.syntax import Near, Not, Phrase, Word, children
 from monitor.store.protocol import SearchResult
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Search:
-    """Implements `monitor.store.protocol.Search`."""
+    """Finds stories by query; implements `monitor.store.protocol.Search`."""
 
     def __init__(self, state: MemoryState) -> None:
         self._state = state
@@ -34,9 +34,11 @@ class Search:
         offset: int = 0,
         relevance: bool = False,
     ) -> SearchResult:
-        newest = sorted(self._matches(query, now=now, since=since), key=_published_or_seen_at, reverse=True)
+        newest = sorted(
+            self._matching_documents(query, now=now, since=since), key=_published_or_first_seen_at, reverse=True
+        )
         if relevance and query is not None:
-            newest.sort(key=lambda document: _relevance(query, document), reverse=True)
+            newest.sort(key=lambda document: _relevance_score(query, document), reverse=True)
         page = newest[offset : offset + limit]
         return SearchResult(stories=tuple(document.story for document in page), total=len(newest))
 
@@ -48,34 +50,41 @@ class Search:
         since: datetime | None = None,
         after: str | None = None,
     ) -> Iterator[Story]:
-        """See `monitor.store.protocol.Search.scan`.  Yields the stories as they are stored at the start."""
-        for document in self._matches(query, now=now, since=since, after=after or ""):
+        """Yields the stories that match, in order of id, as they were stored when iteration began."""
+        for document in self._matching_documents(query, now=now, since=since, after=after or ""):
             yield document.story
 
-    def _matches(
+    def _matching_documents(
         self, query: Node | None, *, now: datetime, since: datetime | None, after: str = ""
-    ) -> Iterator[Document]:
-        """Yields the matching stories in order of id; the set of stories is fixed at the start."""
+    ) -> Iterator[AnalysedStory]:
+        """Yields the matching stories in order of id, of those stored when iteration began, with their tokens."""
         with self._state.lock:
-            stories = [self._state.latest(story) for story in sorted(self._state.versions) if story > after]
-        is_match = predicate(query) if query is not None else None
-        for document in map(Document, stories):
-            if since is not None and _published_or_seen_at(document) < since:
+            stories = [
+                self._state.latest_version(story) for story in sorted(self._state.story_versions) if story > after
+            ]
+        is_match = story_predicate(query) if query is not None else None
+        for document in map(AnalysedStory, stories):
+            if since is not None and _published_or_first_seen_at(document) < since:
                 continue
             if is_match is None or is_match(document, now):
                 yield document
 
 
-def _published_or_seen_at(document: Document) -> datetime:
+def _published_or_first_seen_at(document: AnalysedStory) -> datetime:
     return document.story.published_at or document.story.first_seen_at
 
 
-def _relevance(query: Node, document: Document) -> float:
-    """Returns the share of words that the query's clauses match, summed over clauses and fields; NOT counts nothing."""
+def _relevance_score(query: Node, document: AnalysedStory) -> float:
+    """Returns the fraction of a field's words that a clause matches, summed over all clauses and fields.
+
+    Clauses under NOT count 0.
+    """
     match query:
         case Word() | Phrase() | Near():
-            return sum(len(spans(query, text)) / len(text) for text in document.texts(query.field) if len(text))
+            return sum(
+                len(spans(query, text)) / len(text) for text in document.analysed_texts(query.field) if len(text)
+            )
         case Not():
             return 0.0
         case _:
-            return sum(_relevance(child, document) for child in children(query))
+            return sum(_relevance_score(child, document) for child in children(query))

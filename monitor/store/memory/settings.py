@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Settings:
-    """Implements `monitor.store.protocol.Settings`."""
+    """Keeps small JSON documents by key; implements `monitor.store.protocol.Settings`."""
 
     def __init__(self, state: MemoryState) -> None:
         self._state = state

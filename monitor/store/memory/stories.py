@@ -1,4 +1,4 @@
-"""The stories of a store in memory."""
+"""The stories and hits of a store in memory."""
 
 from __future__ import annotations
 
@@ -18,51 +18,51 @@ if TYPE_CHECKING:
 
 
 class Stories:
-    """Implements `monitor.store.protocol.Stories`."""
+    """Keeps stories, their versions and hits; implements `monitor.store.protocol.Stories`."""
 
     def __init__(self, state: MemoryState) -> None:
         self._state = state
 
     def commit(self, commits: Sequence[PageCommit]) -> list[CommitResult]:
         with self._state.lock:
-            return [self._commit(commit) for commit in commits]
+            return [self._commit_page(commit) for commit in commits]
 
-    def _commit(self, commit: PageCommit) -> CommitResult:
+    def _commit_page(self, commit: PageCommit) -> CommitResult:
         state, story, entry = self._state, commit.story, commit.entry
         if story is not None:
-            if story.version != state.stored_version(story.id) + 1:
+            if story.version != state.latest_version_number(story.id) + 1:
                 return CommitResult.CONFLICT
-            state.put_version(story, commit.signature)
+            state.put_latest_version(story, commit.signature)
         state.hits.update({(hit.alert, hit.story, hit.version): hit for hit in commit.hits})
         for notification in commit.notifications:
             state.outbox.setdefault(notification.key, QueuedNotification(notification))
-        stored_entry = state.entries.get(entry.id)
+        stored_entry = state.frontier_entries.get(entry.id)
         if stored_entry is None or stored_entry.story is None or entry.story is not None:
-            state.entries[entry.id] = entry
+            state.frontier_entries[entry.id] = entry
         aliased_story = story.id if story is not None else entry.story
         for alias in commit.aliases:
             state.aliases[alias] = aliased_story
-            alias_entry = state.entries.get(alias)
+            alias_entry = state.frontier_entries.get(alias)
             if alias_entry is not None and alias_entry.story is None:
-                state.entries[alias] = replace(alias_entry, next_at=None, story=aliased_story)
+                state.frontier_entries[alias] = replace(alias_entry, next_at=None, story=aliased_story)
         return CommitResult.WRITTEN
 
     def stories(self, ids: Sequence[str]) -> dict[str, Story]:
         with self._state.lock:
-            return {story: self._state.latest(story) for story in ids if story in self._state.versions}
+            return {story: self._state.latest_version(story) for story in ids if story in self._state.story_versions}
 
     def history(self, story: str) -> list[Story]:
         with self._state.lock:
-            return [version for _, version in sorted(self._state.versions.get(story, {}).items())]
+            return [version for _, version in sorted(self._state.story_versions.get(story, {}).items())]
 
     def near_duplicates(self, signature: Sequence[int], *, since: datetime) -> list[tuple[str, str, tuple[int, ...]]]:
-        """See `monitor.store.protocol.Stories.near_duplicates`: the stories that share most bands first."""
+        """See `monitor.store.protocol.Stories.near_duplicates`.  Stories that share more bands come first."""
         query_bands = set(bands(signature))
         near = []
         with self._state.lock:
             for story, stored_signature in self._state.signatures.items():
                 shared_bands = len(query_bands.intersection(bands(stored_signature)))
-                latest = self._state.latest(story)
+                latest = self._state.latest_version(story)
                 if shared_bands and latest.first_seen_at >= since:
                     near.append((shared_bands, (story, latest.cluster, stored_signature)))
         return [near_duplicate for _, near_duplicate in sorted(near, key=lambda item: item[0], reverse=True)]

@@ -1,4 +1,4 @@
-"""The embedded store: one SQLite file, without a server."""
+"""The store in one SQLite file, which needs no server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class SqliteStore(Dump, Search, Frontier):
-    """Implements `monitor.store.protocol.Store` in one file; the other modules of this package hold its parts."""
+    """Implements `monitor.store.protocol.Store` on one SQLite file, by inheriting from the other modules."""
 
     capabilities = Capabilities()
 
@@ -34,9 +34,9 @@ class SqliteStore(Dump, Search, Frontier):
         self.database.require_exists()
 
     def ping(self) -> str:
-        with self.database.read() as connection:
+        with self.database.read_connection() as connection:
             count = connection.execute(sql.COUNT_STORIES).get
-        version, path = self.database.version(), self.database.path
+        version, path = self.database.schema_version(), self.database.path
         return f"SQLite {apsw.sqlite_lib_version()}, schema {version}, {path}: {plural(count, 'story', 'stories')}"
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Connections to one SQLite file: opens, pools and migrates them, and translates SQLite's errors."""
+"""Opens, pools and configures connections to one SQLite file, migrates its schema and translates SQLite's errors."""
 
 from __future__ import annotations
 
@@ -13,39 +13,41 @@ from urllib.parse import quote
 import apsw
 
 from monitor.errors import MonitorError, StoreRefused, StoreUnavailable
-from monitor.query.occurrences import covers
-from monitor.store.sqlite.tokens import tokenizer
+from monitor.query.occurrences import glob_matches
+from monitor.store.sqlite.tokens import create_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import timedelta
     from pathlib import Path
 
-APPLICATION_ID = 0x4D4D4F4E  # "MMON" in the file's header marks a database of this program
-CACHE_KIB = 32_768  # for each connection
-MAX_IDLE_WAL_BYTES = 64 << 20  # size that SQLite cuts the write-ahead log to after a checkpoint
+APPLICATION_ID = 0x4D4D4F4E  # "MMON" in ASCII; SQLite's header field that marks a file as a database of this program
+PAGE_CACHE_KIB = 32_768  # memory for cached pages of the file, for each connection
+MAX_IDLE_WAL_BYTES = 64 << 20  # size to which SQLite truncates the write-ahead log after a checkpoint
 
 
 class Database:
-    """One file in WAL mode: many readers, one writer at a time, in this process and in others.
+    """A pool of connections to one SQLite file in WAL mode.
 
-    A commit survives the end of the process at any instant (synchronous=NORMAL).  A power failure may undo the last
-    commits, but never part of a commit or one before another: their frontier entries are then due and fetched again.
+    Any number of threads and processes may read the file while one of them writes.
+    A commit is kept if the process is killed at any instant (synchronous=NORMAL).  A power failure may undo the latest
+    commits, but never only a part of one; the frontier entries of these commits are due again, so that their pages are
+    fetched again.
     """
 
     def __init__(self, path: Path, *, timeout: timedelta) -> None:
         self.path = path
         self._timeout = timeout
-        self._idle: list[apsw.Connection] = []
+        self._idle_connections: list[apsw.Connection] = []
         self._lock = threading.Lock()
-        self._write_lock = threading.Lock()  # threads of one process queue here instead of in SQLite's busy wait
+        self._write_lock = threading.Lock()  # threads of one process wait here, because SQLite's own wait polls
         self._closed = False
 
     @contextmanager
-    def read(self) -> Iterator[apsw.Connection]:
-        """Lends a connection that no other thread uses meanwhile."""
+    def read_connection(self) -> Iterator[apsw.Connection]:
+        """Yields a connection that no other thread uses until the block ends."""
         with self._translated_errors():
-            connection = self._take()
+            connection = self._take_connection()
             healthy = False
             try:
                 yield connection
@@ -54,12 +56,12 @@ class Database:
                 healthy = True
                 raise
             finally:
-                self._return(connection, healthy=healthy)
+                self._return_connection(connection, healthy=healthy)
 
     @contextmanager
-    def snapshot(self) -> Iterator[apsw.Connection]:
-        """Lends a connection whose statements all see the same state of the file."""
-        with self.read() as connection:
+    def read_snapshot(self) -> Iterator[apsw.Connection]:
+        """Yields a connection in a read transaction: all its statements see the same state of the file."""
+        with self.read_connection() as connection:
             connection.execute("BEGIN")
             try:
                 yield connection
@@ -67,13 +69,16 @@ class Database:
                 connection.execute("ROLLBACK")
 
     @contextmanager
-    def write(self) -> Iterator[apsw.Connection]:
-        """Lends a connection in a transaction: the end of the block commits it, an exception rolls it back."""
+    def write_transaction(self) -> Iterator[apsw.Connection]:
+        """Yields a connection in a write transaction, which the end of the block commits and an exception rolls back.
+
+        Raises StoreUnavailable if another thread or process holds the write lock for longer than the timeout.
+        """
         with self._translated_errors():
             if not self._write_lock.acquire(timeout=self._timeout.total_seconds()):
                 raise StoreUnavailable(f"another thread has been writing to {self.path} for too long")
             try:
-                with self.read() as connection:
+                with self.read_connection() as connection:
                     connection.execute("BEGIN IMMEDIATE")
                     try:
                         yield connection
@@ -86,75 +91,84 @@ class Database:
                 self._write_lock.release()
 
     def setup(self) -> None:
-        """Creates the file or migrates it.  Raises StoreRefused if it is newer than this program or another program's.
+        """Creates the file if it is missing, and migrates its schema to the newest version.
 
-        If this user may only read the file, raises StoreRefused unless it is up to date.
+        Raises StoreRefused if the file belongs to another program, if its schema is newer than this program, or if it
+        needs a migration and this user may only read it.
         """
         if not self._is_writable():
-            with self.read():
+            with self.read_connection():
                 return
         with self._translated_errors():
-            connection = self._open(apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
+            connection = self._open_connection(apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
             try:
-                self._check(connection, require_current=False)
+                self._check_application_and_version(connection, require_current=False)
                 mode = connection.pragma("journal_mode", "wal")
                 if mode != "wal":
                     raise StoreRefused(
                         f"{self.path} cannot be shared safely: its journal mode stays {mode}",
                         hint="put the file on a local disk",
                     )
-                self._migrate(connection)
+                self._apply_migrations(connection)
             finally:
                 connection.close()
 
     def require_exists(self) -> None:
-        """Raises StoreRefused if there is no file."""
+        """Raises StoreRefused if the file does not exist."""
         if not self.path.exists():
             raise StoreRefused(f"there is no store at {self.path} yet", hint="`media-monitor crawl` makes it")
 
-    def version(self) -> int:
-        """Returns the schema's version."""
-        with self.read() as connection:
+    def schema_version(self) -> int:
+        """Returns the version of the file's schema: the number of migrations applied."""
+        with self.read_connection() as connection:
             return int(connection.pragma("user_version"))
 
     def close(self) -> None:
-        """Closes idle connections now, and lent ones when they are returned."""
+        """Closes all pooled connections now, and those in use when their blocks end."""
         with self._lock:
             self._closed = True
-            idle, self._idle = self._idle, []
+            idle, self._idle_connections = self._idle_connections, []
         for connection in idle:
             connection.close()
 
     # ---- connections
 
-    def _take(self) -> apsw.Connection:
+    def _take_connection(self) -> apsw.Connection:
+        """Returns a pooled connection, or a new one.  Raises StoreRefused if the database is closed or out of date."""
         with self._lock:
             if self._closed:
                 raise StoreRefused(f"{self.path} is closed")
-            if self._idle:
-                return self._idle.pop()
-        connection = self._open(apsw.SQLITE_OPEN_READWRITE if self._is_writable() else apsw.SQLITE_OPEN_READONLY)
+            if self._idle_connections:
+                return self._idle_connections.pop()
+        connection = self._open_connection(
+            apsw.SQLITE_OPEN_READWRITE if self._is_writable() else apsw.SQLITE_OPEN_READONLY
+        )
         try:
-            self._check(connection, require_current=True)
+            self._check_application_and_version(connection, require_current=True)
         except BaseException:
             connection.close()
             raise
         return connection
 
     def _is_writable(self) -> bool:
-        """Returns True if this user may write to the file or the file does not exist."""
+        """Returns True if this user may write to the file, or if the file does not exist."""
         effective_ids = os.access in os.supports_effective_ids
         return os.access(self.path, os.W_OK, effective_ids=effective_ids) or not self.path.exists()
 
-    def _return(self, connection: apsw.Connection, *, healthy: bool) -> None:
+    def _return_connection(self, connection: apsw.Connection, *, healthy: bool) -> None:
+        """Puts a healthy connection back into the pool; closes any other one."""
         with self._lock:
             keep = healthy and not self._closed
             if keep:
-                self._idle.append(connection)
+                self._idle_connections.append(connection)
         if not keep:
             connection.close(force=True)
 
-    def _open(self, flags: int) -> apsw.Connection:
+    def _open_connection(self, flags: int) -> apsw.Connection:
+        """Opens a connection with the tokenizer and the functions that `sql` uses.
+
+        Raises StoreRefused if the path is a directory or the file does not exist.
+        """
         if self.path.is_dir():
             raise StoreRefused(f"{self.path} is a directory", hint="name a file: sqlite:monitor.db")
         if not self.path.parent.is_dir():
@@ -163,28 +177,32 @@ class Database:
             self.require_exists()
         name = str(self.path)
         if flags & apsw.SQLITE_OPEN_READONLY and not self.path.with_name(f"{self.path.name}-wal").exists():
-            # No process has the file open, and without write permission SQLite cannot create the shared-memory file.
+            # Without write permission SQLite cannot create the shared-memory file of WAL mode.  The file cannot change
+            # meanwhile, because no process has it open: there is no write-ahead log.
             name, flags = f"file:{quote(name)}?immutable=1", flags | apsw.SQLITE_OPEN_URI
         connection = apsw.Connection(name, flags=flags)
         connection.set_busy_timeout(int(self._timeout.total_seconds() * 1000))
-        connection.pragma("schema_version")  # raises NotADBError for a file that is not a database
-        connection.register_fts5_tokenizer("media_monitor", tokenizer)
+        connection.pragma("schema_version")  # reads the file, so that NotADBError is raised here
+        connection.register_fts5_tokenizer("media_monitor", create_tokenizer)
         connection.register_fts5_function("positions_match", _positions_match)
-        connection.create_scalar_function("covers", _covers, 2, deterministic=True)
-        connection.create_scalar_function("sqlar_uncompress", _inflate, 2, deterministic=True)
+        connection.create_scalar_function("covers", _glob_covers, 2, deterministic=True)
+        connection.create_scalar_function("sqlar_uncompress", _sqlar_uncompress, 2, deterministic=True)
         connection.pragma("synchronous", "normal")
-        connection.pragma("cache_size", -CACHE_KIB)
+        connection.pragma("cache_size", -PAGE_CACHE_KIB)
         connection.pragma("journal_size_limit", MAX_IDLE_WAL_BYTES)
         return connection
 
-    def _check(self, connection: apsw.Connection, *, require_current: bool) -> None:
-        """Raises StoreRefused if the file is another program's or too new; with ``require_current`` also if too old."""
+    def _check_application_and_version(self, connection: apsw.Connection, *, require_current: bool) -> None:
+        """Raises StoreRefused if the file belongs to another program or its schema is newer than this program.
+
+        With ``require_current``, also raises it if the schema is older.
+        """
         application_id, version = connection.pragma("application_id"), connection.pragma("user_version")
         if application_id != APPLICATION_ID and (
             application_id or connection.execute("SELECT 1 FROM sqlite_schema").get
         ):
             raise StoreRefused(f"{self.path} belongs to another program", hint="name another file in store.url")
-        newest = len(_migrations())
+        newest = len(_migration_scripts())
         if version > newest:
             raise StoreRefused(
                 f"{self.path} has schema {version}, newer than this program's {newest}",
@@ -196,9 +214,9 @@ class Database:
                 hint="`media-monitor setup` or `crawl` migrates it",
             )
 
-    def _migrate(self, connection: apsw.Connection) -> None:
-        """Applies the migrations that the file lacks, each in a transaction of its own that also sets the version."""
-        migrations = _migrations()
+    def _apply_migrations(self, connection: apsw.Connection) -> None:
+        """Applies the migrations that the file lacks; one transaction applies each and sets the schema version."""
+        migrations = _migration_scripts()
         while True:
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -217,7 +235,7 @@ class Database:
 
     @contextmanager
     def _translated_errors(self) -> Iterator[None]:
-        """Raises SQLite's errors as StoreUnavailable if the same call may succeed later, else as StoreRefused."""
+        """Converts SQLite's errors: to StoreUnavailable if the same call may succeed later, else to StoreRefused."""
         try:
             yield
         except (apsw.BusyError, apsw.LockedError, apsw.ProtocolError) as error:
@@ -246,35 +264,42 @@ class Database:
 
 
 def deflate(text: str) -> tuple[bytes, int]:
-    """Returns the text's UTF-8, compressed if that is smaller, and its size in bytes: the format of SQLite archives."""
+    """Returns a text's UTF-8 bytes, zlib-compressed if that is shorter, and their uncompressed size.
+
+    SQLite's archive files (sqlar) store contents in the same way.
+    """
     data = text.encode("utf-8", "replace")
     compressed = zlib.compress(data, 6)
     return (compressed if len(compressed) < len(data) else data), len(data)
 
 
 def inflate(data: bytes, size: int) -> bytes:
-    """Reverses `deflate`; in the sqlite3 shell this function is called ``sqlar_uncompress``."""
+    """Returns the UTF-8 bytes from the two results of `deflate`, as ``sqlar_uncompress`` in the sqlite3 shell does."""
     return bytes(data) if len(data) == size else zlib.decompress(data)
 
 
 def _positions_match(row: apsw.FTS5ExtensionApi, *arguments: apsw.SQLiteValue) -> bool:
-    """Calls the `monitor.store.sqlite.positions.PositionMatcher` that is bound to the statement."""
+    """SQL function ``positions_match``: returns True if the `PositionMatcher` in the first argument matches the row."""
     return cast("Callable[[apsw.FTS5ExtensionApi], bool]", arguments[0])(row)
 
 
-def _covers(*arguments: apsw.SQLiteValue) -> bool:
-    """Returns True if a glob covers a word; SQLite's own GLOB takes exponential time on ``a*a*a*a*a*b``."""
+def _glob_covers(*arguments: apsw.SQLiteValue) -> bool:
+    """SQL function ``covers(glob, word)``: returns True if the glob matches the word.
+
+    SQLite's own GLOB takes exponential time on patterns such as ``a*a*a*a*a*b``.
+    """
     pattern, word = arguments
-    return covers(str(pattern), str(word))
+    return glob_matches(str(pattern), str(word))
 
 
-def _inflate(*arguments: apsw.SQLiteValue) -> apsw.SQLiteValue:
+def _sqlar_uncompress(*arguments: apsw.SQLiteValue) -> apsw.SQLiteValue:
+    """SQL function ``sqlar_uncompress(data, size)``: `inflate`, or NULL if an argument has another type."""
     data, size = arguments
     return inflate(data, size) if isinstance(data, bytes) and isinstance(size, int) else None
 
 
-def _migrations() -> list[str]:
-    """Returns the migrations in the order of their numbers; the nth changes a file of version n-1 to version n."""
+def _migration_scripts() -> list[str]:
+    """Returns the SQL scripts in ``migrations/`` by number; script n migrates schema version n-1 to version n."""
     folder = resources.files("monitor.store.sqlite") / "migrations"
     files = sorted((item.name, item) for item in folder.iterdir() if item.name.endswith(".sql"))
     return [item.read_text(encoding="utf-8") for _, item in files]

@@ -1,11 +1,11 @@
-"""Copies a complete store to records, and records to a store."""
+"""Exports all records of a SQLite store, and imports records into it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from monitor.models import FrontierEntry, Hit, OutletState
-from monitor.store.protocol import Alias, History, OutboxRecord, Setting, Snooze
+from monitor.store.protocol import OutboxRecord, Setting, Snooze, StoryHistory, UrlAlias
 from monitor.store.sqlite import fulltext, rows, sql
 from monitor.store.sqlite.outbox import Outbox
 from monitor.store.sqlite.outlets import Outlets
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
 
     from monitor.store.protocol import Record
 
-DUMP_BATCH = 500  # rows
+DUMP_BATCH_ROWS = 500  # read in one statement
 
-_Key: TypeAlias = tuple[str | int, ...]
+_PrimaryKey: TypeAlias = tuple[str | int, ...]
 
 
 class Dump(Stories, Outlets, Outbox):
-    """The copying methods of the store's protocol."""
+    """Exports all records of the store (`dump`) and imports records (`load`)."""
 
     def dump(self) -> Iterator[Record]:
-        for (story,) in self._rows(sql.DUMP_STORY_IDS, ("",)):
-            yield History(versions=tuple(self.history(story)))
-        for row in self._rows(sql.DUMP_HITS, ("", "", -1)):
+        for (story,) in self._rows_after(sql.DUMP_STORY_IDS, ("",)):
+            yield StoryHistory(versions=tuple(self.history(story)))
+        for row in self._rows_after(sql.DUMP_HITS, ("", "", -1)):
             yield rows.hit(row)
-        for row in self._rows(sql.DUMP_OUTBOX, ("", "", -1)):
+        for row in self._rows_after(sql.DUMP_OUTBOX, ("", "", -1)):
             yield rows.outbox_record(row)
-        for row in self._rows(sql.DUMP_FRONTIER, ("",)):
+        for row in self._rows_after(sql.DUMP_FRONTIER, ("",)):
             yield rows.frontier_entry(row)
-        for alias_id, story in self._rows(sql.DUMP_ALIASES, ("",)):
-            yield Alias(id=alias_id, story=story)
+        for alias_id, story in self._rows_after(sql.DUMP_ALIASES, ("",)):
+            yield UrlAlias(id=alias_id, story=story)
         yield from self.outlets()
         yield from (Snooze(alert=alert, until=until) for alert, until in self.snoozes().items())
         yield from (Setting(key=key, value=value) for key, value in self.settings().items())
@@ -44,40 +44,46 @@ class Dump(Stories, Outlets, Outbox):
     def load(self, records: Sequence[Record]) -> int:
         from monitor.similarity import signature
 
-        histories = [record.versions for record in records if isinstance(record, History)]
-        entries = [fulltext.index_entry(versions[-1]) for versions in histories]
+        histories = [record.versions for record in records if isinstance(record, StoryHistory)]
+        entries = [fulltext.build_index_entry(versions[-1]) for versions in histories]
         written = 0
-        with self.database.write() as connection:
+        with self.database.write_transaction() as connection:
             writer = StoryWriter(connection, self._word_cache)
             for versions, entry in zip(histories, entries, strict=True):
                 *earlier, latest = versions
-                if latest.version > writer.stored_version(latest.id):
-                    writer.put(latest, entry, signature(latest.text))
+                if latest.version > writer.stored_version_number(latest.id):
+                    writer.put_story(latest, entry, signature(latest.text))
                     connection.executemany(
-                        sql.PUT_VERSION, [(old.id, old.version, rows.pack_version(old)) for old in earlier]
+                        sql.PUT_EARLIER_VERSION, [(old.id, old.version, rows.pack_version(old)) for old in earlier]
                     )
                     written += 1
-            writer.finish()
-            written += sum(_load(connection, record) for record in records)
-        writer.committed()
+            writer.write_indexes()
+            written += sum(_load_record(connection, record) for record in records)
+        writer.cache_committed_words()
         return written
 
-    def _rows(self, statement: str, after: _Key) -> Iterator[rows.Row]:
-        """Yields rows whose key, their first columns, is greater than ``after``; holds no lock between batches."""
+    def _rows_after(self, statement: str, after: _PrimaryKey) -> Iterator[rows.Row]:
+        """Yields the rows whose primary key, their first columns, is greater than ``after``, in ascending order.
+
+        Reads the rows in batches and holds no connection between two batches.
+        """
         while True:
-            with self.database.read() as connection:
-                batch = rows.fetch(connection, statement, (*after, DUMP_BATCH))
+            with self.database.read_connection() as connection:
+                batch = rows.fetch(connection, statement, (*after, DUMP_BATCH_ROWS))
             yield from batch
-            if len(batch) < DUMP_BATCH:
+            if len(batch) < DUMP_BATCH_ROWS:
                 return
             after = batch[-1][: len(after)]
 
 
-def _load(connection: apsw.Connection, record: Record) -> bool:
-    """Writes a record that is not a story.  Returns True if it was new or newer than the stored one."""
+def _load_record(connection: apsw.Connection, record: Record) -> bool:
+    """Stores a record, other than a story history, if it is new or newer than the stored one.
+
+    Returns True if the record was stored.
+    """
     values: rows.Row
     match record:
-        case History():
+        case StoryHistory():
             return False
         case Hit():
             statement, values = sql.LOAD_HIT, rows.hit_row(record)
@@ -86,7 +92,7 @@ def _load(connection: apsw.Connection, record: Record) -> bool:
             values = (*rows.notification_row(record.notification), rows.maybe_micros(record.sent_at))
         case FrontierEntry():
             statement, values = sql.LOAD_FRONTIER_ENTRY, rows.frontier_row(record)
-        case Alias():
+        case UrlAlias():
             statement, values = sql.LOAD_ALIAS, (record.id, record.story)
         case OutletState():
             statement = sql.LOAD_OUTLET

@@ -1,6 +1,7 @@
-"""Where the SQLite store keeps the fields of the query language, by their names in `monitor.query.fields`.
+"""Maps the fields of the query language, by their names in `monitor.query.fields`, to columns of the SQLite store.
 
-The values of VALUE fields are terms in the last column of `fulltext`, see `monitor.store.sqlite.tokens.value_term`.
+The column `field_values` of `fulltext`, its last, contains the values of VALUE fields as index terms (see
+`monitor.store.sqlite.tokens.value_term`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What the full-text index stores of a story.
+"""Analyses stories and writes them to the full-text index.
 
-The index holds each word once, in its written form; the tables `word` and `stem` map its other forms to it.  A search
-for a stem, a folded form, a wildcard or a misspelling becomes a search for the written forms it stands for.  This takes
-a third of the space of an index of all forms.
+The index contains each word of a story only in its written (raw) form.  The tables `word` and `stem` map folded (exact)
+forms and stems to written forms, so that a search for a stem, a folded form, a wildcard or a misspelling becomes a
+search for all matching written forms.  This takes a third of the space of an index that contains all forms.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.query.analysis import Tokens, tokens
+from monitor.query.analysis import Tokens, analysed_tokens
 from monitor.query.fields import ANALYSED_FIELDS, VALUE_FIELDS
 from monitor.store.sqlite import rows, sql
 from monitor.store.sqlite.field_columns import FULLTEXT_COLUMNS
-from monitor.store.sqlite.tokens import ANY, NEXT, term, value_term
+from monitor.store.sqlite.tokens import EVERY_STORY_TERM, POSITION_SEPARATOR, value_term, word_term
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,74 +23,83 @@ if TYPE_CHECKING:
     import apsw
 
     from monitor.models import Story
-    from monitor.query.analysis import Forms
+    from monitor.query.analysis import WordForms
 
-MAX_CACHED_WORDS = 400_000  # words that are certainly in the tables: about 100 MB, shared with the analysis
-_TEXT_SEPARATOR = f"{NEXT}{term('', '')}{NEXT}"  # a term between two authors, so that no phrase spans them
+MAX_CACHED_WORDS = 400_000  # words in a `WordCache`, about 100 MB; more empty the cache
+# Between two authors a term is indexed, so that no phrase matches across them.
+_TEXT_SEPARATOR = f"{POSITION_SEPARATOR}{word_term('', '')}{POSITION_SEPARATOR}"
 
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:
-    """An analysed story: the text of each column of the index, and the words in them."""
+    """An analysed story, ready to be indexed."""
 
-    columns: tuple[str, ...]
-    words: set[Forms]
+    columns: tuple[str, ...]  # the text of each column of the table `fulltext`
+    words: set[WordForms]  # all different words of the story, each with its raw form, exact form and stem
 
 
-def index_entry(story: Story) -> IndexEntry:
-    """Analyses a story.  This is the slow part of a commit and needs no lock."""
-    words: set[Forms] = set()
-    columns = [_words_column(name, story, words) for name in FULLTEXT_COLUMNS]
-    columns.append(NEXT.join(_value_terms(story)))
+def build_index_entry(story: Story) -> IndexEntry:
+    """Returns a story as an index entry.  This is the slow part of a commit; call it before taking the write lock."""
+    words: set[WordForms] = set()
+    columns = [_field_column_text(name, story, words) for name in FULLTEXT_COLUMNS]
+    columns.append(POSITION_SEPARATOR.join(_field_value_terms(story)))
     return IndexEntry(tuple(map(rows.clean, columns)), words)
 
 
-def _words_column(name: str, story: Story, words: set[Forms]) -> str:
-    """Returns the content of the column that keeps the field of this name."""
-    return _TEXT_SEPARATOR.join(_column(tokens(text), words) for text in ANALYSED_FIELDS[name].read(story))
+def _field_column_text(name: str, story: Story, words: set[WordForms]) -> str:
+    """Returns the index terms of the field of this name; adds the forms of its words to ``words``."""
+    texts = ANALYSED_FIELDS[name].read(story)
+    return _TEXT_SEPARATOR.join(_column_text(analysed_tokens(text), words) for text in texts)
 
 
-def _column(analysed: Tokens, words: set[Forms]) -> str:
+def _column_text(analysed: Tokens, words: set[WordForms]) -> str:
+    """Returns the index terms of a text, joined for the tokenizer; adds the forms of its words to ``words``."""
     terms = []
     for position in range(len(analysed)):
         forms = analysed[position]
         words.add(forms)
-        terms.append(term(forms.exact, forms.raw))
-    return NEXT.join(terms)
+        terms.append(word_term(forms.exact, forms.raw))
+    return POSITION_SEPARATOR.join(terms)
 
 
-def _value_terms(story: Story) -> Iterator[str]:
-    yield ANY
+def _field_value_terms(story: Story) -> Iterator[str]:
+    """Yields the index terms of the story's outlet, language, country, topics and alerts."""
+    yield EVERY_STORY_TERM
     for name, field in VALUE_FIELDS.items():
         for value in field.read(story):
             yield value_term(name, value)
 
 
 class WordCache:
-    """Words that are certainly in the tables `word` and `stem`, so that most words need no insert."""
+    """A set of words that the tables `word` and `stem` contain, so that most words of a story need no INSERT."""
 
     def __init__(self) -> None:
-        self._cached: set[Forms] = set()
+        self._cached: set[WordForms] = set()
         self._lock = threading.Lock()
 
-    def missing(self, entries: Iterable[IndexEntry]) -> list[Forms]:
-        """Returns the entries' words that are not cached, sorted; the tables may hold some of them."""
+    def uncached_words(self, entries: Iterable[IndexEntry]) -> list[WordForms]:
+        """Returns the words of index entries that are not in the cache, sorted; the tables may contain some of them."""
         return sorted({forms for entry in entries for forms in entry.words - self._cached})
 
-    def remember(self, entries: Iterable[IndexEntry]) -> None:
-        """Caches the words of entries that are committed."""
+    def add_words(self, entries: Iterable[IndexEntry]) -> None:
+        """Adds the words of committed index entries to the cache, after emptying a full cache."""
         with self._lock:
             cached = self._cached if len(self._cached) < MAX_CACHED_WORDS else set()
             self._cached = cached.union(*(entry.words for entry in entries))
 
 
-def put(connection: apsw.Connection, entries: dict[int, IndexEntry], words: WordCache) -> None:
-    """Indexes stories by their sort keys, in ascending order, which is the fastest for FTS5."""
-    missing = words.missing(entries.values())
+def index_stories(connection: apsw.Connection, entries: dict[int, IndexEntry], words: WordCache) -> None:
+    """Writes index entries, by the sort keys of their stories, and their new words to the index.
+
+    Writes them in ascending order of their sort keys, which is the fastest order for FTS5.
+    """
+    missing = words.uncached_words(entries.values())
     connection.executemany(
         sql.ADD_WORD, [(rows.clean(exact), "" if raw == exact else rows.clean(raw)) for raw, exact, _ in missing]
     )
     connection.executemany(
         sql.ADD_STEM, [(rows.clean(stem), rows.clean(exact)) for _, exact, stem in missing if stem != exact]
     )
-    connection.executemany(sql.INDEX_STORY, [(sort_key, *entries[sort_key].columns) for sort_key in sorted(entries)])
+    connection.executemany(
+        sql.ADD_STORY_TO_FULLTEXT, [(sort_key, *entries[sort_key].columns) for sort_key in sorted(entries)]
+    )

@@ -1,4 +1,4 @@
-"""The outbox: notifications, kept after they are sent so that none is sent twice."""
+"""The outbox, the snoozes and the settings of a SQLite store."""
 
 from __future__ import annotations
 
@@ -18,23 +18,25 @@ if TYPE_CHECKING:
 
 
 class Outbox(StorePart):
-    """The outbox, snooze and setting methods of the store's protocol."""
+    """Keeps notifications, snoozes and settings; implements the roles `Outbox` and `Settings` of the protocol."""
 
     def claim(self, *, holder: str, now: datetime, term: timedelta, limit: int = 1000) -> list[Notification]:
         parameters = {"holder": holder, "until": rows.micros(now + term), "now": rows.micros(now), "limit": limit}
-        with self.database.write() as connection:
+        with self.database.write_transaction() as connection:
             claimed = [rows.notification(row) for row in connection.execute(sql.CLAIM_NOTIFICATIONS, parameters)]
         return sorted(
             claimed, key=lambda notification: (notification.due_at, notification.created_at, notification.key)
         )
 
     def release_claims(self, is_dead: Callable[[str], bool]) -> int:
-        with self.database.write() as connection:
-            holders = [holder for (holder,) in connection.execute(sql.CLAIM_HOLDERS) if is_dead(holder)]
-            return sum(len(connection.execute(sql.RELEASE_CLAIMS, (holder,)).fetchall()) for holder in holders)
+        with self.database.write_transaction() as connection:
+            holders = [holder for (holder,) in connection.execute(sql.SELECT_CLAIM_HOLDERS) if is_dead(holder)]
+            return sum(
+                len(connection.execute(sql.RELEASE_CLAIMS_OF_HOLDER, (holder,)).fetchall()) for holder in holders
+            )
 
     def assign_message_ids(self, batches: Mapping[str, Sequence[Notification]], *, holder: str) -> None:
-        with self.database.write() as connection:
+        with self.database.write_transaction() as connection:
             for message_id, notifications in batches.items():
                 for notification in notifications:
                     parameters = (message_id, *notification.key, holder)
@@ -42,13 +44,13 @@ class Outbox(StorePart):
                         raise LeaseLost(f"another process mails {notification.alert} now")
 
     def mark_sent(self, notifications: Sequence[Notification], *, now: datetime) -> None:
-        with self.database.write() as connection:
+        with self.database.write_transaction() as connection:
             connection.executemany(
-                sql.MARK_SENT, [(rows.micros(now), *notification.key) for notification in notifications]
+                sql.MARK_NOTIFICATION_SENT, [(rows.micros(now), *notification.key) for notification in notifications]
             )
 
     def postpone(self, notifications: Sequence[Notification], *, holder: str) -> None:
-        with self.database.write() as connection:
+        with self.database.write_transaction() as connection:
             for notification in notifications:
                 values = (
                     rows.json_text(notification.to),
@@ -57,38 +59,40 @@ class Outbox(StorePart):
                     notification.message_id,
                     notification.error,
                 )
-                connection.execute(sql.POSTPONE, (*values, *notification.key, holder))
+                connection.execute(sql.POSTPONE_NOTIFICATION, (*values, *notification.key, holder))
 
     def outbox(self, *, limit: int = 1000) -> list[Notification]:
-        with self.database.read() as connection:
-            return [rows.notification(row) for row in connection.execute(sql.UNSENT_NOTIFICATIONS, (limit,))]
+        with self.database.read_connection() as connection:
+            return [rows.notification(row) for row in connection.execute(sql.SELECT_UNSENT_NOTIFICATIONS, (limit,))]
 
     def snooze(self, alert: str, until: datetime | None) -> None:
-        with self.database.write() as connection:
+        with self.database.write_transaction() as connection:
             if until is None:
                 connection.execute(sql.DELETE_SNOOZE, (alert,))
             else:
                 connection.execute(sql.PUT_SNOOZE, (alert, rows.micros(until)))
 
     def snoozes(self) -> dict[str, datetime]:
-        with self.database.read() as connection:
-            return {alert: rows.from_micros(until) for alert, until in connection.execute(sql.SNOOZES)}
+        with self.database.read_connection() as connection:
+            return {alert: rows.from_micros(until) for alert, until in connection.execute(sql.SELECT_SNOOZES)}
 
     def put_setting(self, key: str, value: Json | None) -> None:
-        with self.database.write() as connection:
+        with self.database.write_transaction() as connection:
             if value is None:
                 connection.execute(sql.DELETE_SETTING, (key,))
             else:
                 connection.execute(sql.PUT_SETTING, (key, rows.json_text(value)))
 
     def compare_and_set(self, key: str, old: Json | None, new: Json) -> bool:
-        with self.database.write() as connection:
-            (stored,) = rows.fetch(connection, sql.SETTING, (key,)) or [(None,)]
+        with self.database.write_transaction() as connection:
+            (stored,) = rows.fetch(connection, sql.SELECT_SETTING, (key,)) or [(None,)]
             is_old = (orjson.loads(stored[0]) if stored[0] is not None else None) == old
             if is_old:
                 connection.execute(sql.PUT_SETTING, (key, rows.json_text(new)))
             return is_old
 
     def settings(self, prefix: str = "") -> dict[str, Json]:
-        with self.database.read() as connection:
-            return {key: orjson.loads(value) for key, value in connection.execute(sql.SETTINGS, (prefix,))}
+        with self.database.read_connection() as connection:
+            return {
+                key: orjson.loads(value) for key, value in connection.execute(sql.SELECT_SETTINGS_BY_PREFIX, (prefix,))
+            }

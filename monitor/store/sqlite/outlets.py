@@ -1,4 +1,4 @@
-"""Outlets: their crawl state, and the leases under which processes poll them."""
+"""The crawl state of outlets in SQLite, and the leases under which processes poll outlets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from monitor.errors import LeaseLost
 from monitor.models import OutletState
-from monitor.store.protocol import FIRST_INTERVAL
+from monitor.store.protocol import INITIAL_POLL_INTERVAL
 from monitor.store.sqlite import rows, sql
 from monitor.store.sqlite.part import StorePart
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Outlets(StorePart):
-    """The outlet methods of the store's protocol."""
+    """Keeps outlets and their leases; implements `monitor.store.protocol.Leases`."""
 
     def lease(
         self,
@@ -29,7 +29,7 @@ class Outlets(StorePart):
         limit: int,
         due_only: bool = True,
     ) -> list[OutletState]:
-        initial_state = rows.state_json(OutletState(name="", next_poll_at=now, interval=FIRST_INTERVAL))
+        initial_state = rows.state_json(OutletState(name="", next_poll_at=now, interval=INITIAL_POLL_INTERVAL))
         parameters = {
             "holder": holder,
             "until": rows.micros(now + term),
@@ -38,13 +38,13 @@ class Outlets(StorePart):
             "due_only": due_only,
             "limit": limit,
         }
-        with self.database.write() as connection:
+        with self.database.write_transaction() as connection:
             connection.execute(sql.ADD_OUTLETS, (parameters["names"], parameters["now"], initial_state))
             leased = [rows.outlet_state(row) for row in connection.execute(sql.LEASE_OUTLETS, parameters)]
         return sorted(leased, key=lambda state: (state.next_poll_at, state.name))
 
     def renew(self, state: OutletState, *, now: datetime, term: timedelta) -> OutletState:
-        with self.database.write() as connection:
+        with self.database.write_transaction() as connection:
             until = rows.micros(now + term)
             parameters = (until, state.name, state.fencing_token, state.holder)
             if not connection.execute(sql.RENEW_LEASE, parameters).get:
@@ -52,11 +52,11 @@ class Outlets(StorePart):
         return replace(state, lease_until=now + term)
 
     def release(self, state: OutletState) -> None:
-        with self.database.write() as connection:
+        with self.database.write_transaction() as connection:
             parameters = (rows.micros(state.next_poll_at), rows.state_json(state), state.name, state.fencing_token)
             if not connection.execute(sql.RELEASE_LEASE, parameters).get:
                 raise LeaseLost(f"another process polls {state.name} now")
 
     def outlets(self) -> list[OutletState]:
-        with self.database.read() as connection:
-            return [rows.outlet_state(row) for row in connection.execute(sql.OUTLETS)]
+        with self.database.read_connection() as connection:
+            return [rows.outlet_state(row) for row in connection.execute(sql.SELECT_OUTLETS)]

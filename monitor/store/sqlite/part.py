@@ -1,4 +1,4 @@
-"""The base of the store's parts."""
+"""The base class of the classes that `SqliteStore` inherits its methods from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class StorePart:
-    """Some methods of the store's protocol, on one database."""
+    """Holds the database for a class that implements some methods of the store's protocol."""
 
     def __init__(self, database: Database) -> None:
         self.database = database

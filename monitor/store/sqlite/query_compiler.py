@@ -17,7 +17,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Protocol, TypeAlias, assert_never
 
 from monitor.query import time_ranges
-from monitor.query.analysis import Form, Pattern, TokenMatch, token_matches
+from monitor.query.analysis import Form, TokenMatcher, WildcardToken, token_matchers
 from monitor.query.fields import NUMBER_FIELDS
 from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Range, Value, Word, walk
 from monitor.store.sqlite.field_columns import COLUMN_OF_RANGE, COLUMNS_OF_WORDS
@@ -33,7 +33,7 @@ MAX_PREFIX_WORDS = 20_000  # words with one prefix, where FTS5 merges their rows
 class Vocabulary(Protocol):
     """The words of the index, and how the index writes them."""
 
-    def terms(self, token_match: TokenMatch, *, limit: int) -> Sequence[str] | None:
+    def terms(self, token_match: TokenMatcher, *, limit: int) -> Sequence[str] | None:
         """Returns the index terms that a token stands for, or None if there are more than ``limit``."""
 
     def value_term(self, field: str, value: str) -> str:
@@ -56,7 +56,7 @@ class AdjacentTokens:
     """A phrase of an FTS5 expression: tokens side by side in a field."""
 
     field: str
-    token_matches: tuple[TokenMatch, ...]
+    token_matches: tuple[TokenMatcher, ...]
 
 
 #: What the phrases of an FTS5 expression look for.
@@ -147,7 +147,7 @@ def compile_query(node: Node, vocabulary: Vocabulary, now: datetime) -> Compiled
         )
         match = compiler.with_positions(match, phrases)
     publication_ranges = [
-        time_ranges.interval(child.low, child.high, now)
+        time_ranges.time_interval(child.low, child.high, now)
         for child in nodes
         if isinstance(child, Range) and child.field == "published_at"
     ]
@@ -170,7 +170,7 @@ class _Compiler:
     def __init__(self, vocabulary: Vocabulary, now: datetime) -> None:
         self.vocabulary = vocabulary
         self.now = now
-        self._any_story = f"facts : {vocabulary.quoted([[vocabulary.value_term('any', '')]])}"
+        self._any_story = f"field_values : {vocabulary.quoted([[vocabulary.value_term('any', '')]])}"
 
     def clause(self, node: Node) -> _Clause:
         match node:
@@ -278,16 +278,16 @@ class _Compiler:
     def _range(self, node: Range) -> _ColumnClause:
         column = f"story.{COLUMN_OF_RANGE[node.field]}"
         if node.field in NUMBER_FIELDS:
-            first, end = time_ranges.numbers(node.low, node.high)
+            first, end = time_ranges.number_interval(node.low, node.high)
         else:
-            from_time, before_time = time_ranges.interval(node.low, node.high, self.now)
+            from_time, before_time = time_ranges.time_interval(node.low, node.high, self.now)
             first, end = _micros(from_time), _micros(before_time)
         bounds = [(operator, bound) for operator, bound in ((">=", first), ("<", end)) if bound is not None]
         where = " AND ".join([f"{column} IS NOT NULL", *(f"{column} {operator} ?" for operator, _ in bounds)])
         return _ColumnClause(f"({where})", tuple(bound for _, bound in bounds))
 
     def _leaf(self, leaf: Word | Phrase) -> _Clause:
-        sequence = token_matches(leaf)
+        sequence = token_matchers(leaf)
         terms = [self._terms(token_match) for token_match in sequence]
         if not sequence or any(forms is not None and not forms for forms in terms):
             return _MatchNone()
@@ -308,11 +308,11 @@ class _Compiler:
             verification=_positional_verification(leaf.field),
         )
 
-    def _adjacent(self, field: str, sequence: tuple[TokenMatch, ...]) -> _IndexClause:
+    def _adjacent(self, field: str, sequence: tuple[TokenMatcher, ...]) -> _IndexClause:
         phrase = AdjacentTokens(field, sequence)
         return _IndexClause(self._phrase(phrase), (phrase,))
 
-    def _all_tokens(self, field: str, sequence: Iterable[TokenMatch]) -> _Clause:
+    def _all_tokens(self, field: str, sequence: Iterable[TokenMatcher]) -> _Clause:
         """Returns a clause for all of the tokens at any position, without those that stand for too many words."""
         clauses = [
             self._adjacent(field, (token_match,))
@@ -352,7 +352,7 @@ class _Compiler:
         """Returns the alternative phrases of a NEAR's operand; None if it is no phrase or stands for too many words."""
         match node:
             case Word() | Phrase():
-                sequence = token_matches(replace(node, field=field))
+                sequence = token_matchers(replace(node, field=field))
                 if isinstance(node, Phrase) and node.slop and len(sequence) > 1:
                     return None
                 terms = [self._terms(token_match) for token_match in sequence]
@@ -369,12 +369,12 @@ class _Compiler:
 
     # ---- words
 
-    def _terms(self, token_match: TokenMatch) -> Sequence[str] | None:
+    def _terms(self, token_match: TokenMatcher) -> Sequence[str] | None:
         return self.vocabulary.terms(token_match, limit=MAX_WORD_FORMS)
 
-    def _is_prefix(self, token_match: TokenMatch) -> bool:
+    def _is_prefix(self, token_match: TokenMatcher) -> bool:
         """Returns True for a prefix of too many words to list, but few enough for FTS5 to merge itself."""
-        if not isinstance(token_match, Pattern) or not token_match.simple or token_match.form is Form.RAW:
+        if not isinstance(token_match, WildcardToken) or not token_match.is_prefix_only or token_match.form is Form.RAW:
             return False
         if self._terms(token_match) is not None:
             return False
@@ -383,13 +383,13 @@ class _Compiler:
     def _phrase(self, phrase: AdjacentTokens | Value) -> str:
         """Returns the FTS5 expression for one phrase."""
         if isinstance(phrase, Value):
-            return f"facts : {self.vocabulary.quoted([[self.vocabulary.value_term(phrase.field, phrase.text)]])}"
+            return f"field_values : {self.vocabulary.quoted([[self.vocabulary.value_term(phrase.field, phrase.text)]])}"
         return f"{_index_columns(phrase.field)} : {self._string(phrase.token_matches)}"
 
-    def _string(self, sequence: Sequence[TokenMatch]) -> str:
+    def _string(self, sequence: Sequence[TokenMatcher]) -> str:
         """Returns the FTS5 string for adjacent tokens."""
         if len(sequence) == 1 and self._is_prefix(token_match := sequence[0]):
-            assert isinstance(token_match, Pattern)
+            assert isinstance(token_match, WildcardToken)
             return f"{self.vocabulary.quoted([[token_match.prefix]])} *"
         return self.vocabulary.quoted([self._terms(token_match) or () for token_match in sequence])
 

@@ -16,6 +16,7 @@ from monitor.models import (
     FrontierEntry,
     Hit,
     Notification,
+    OutletMemory,
     OutletState,
     SourceState,
     Story,
@@ -310,7 +311,7 @@ def state_json(state: OutletState) -> str:
                 for url, source in state.sources.items()
             },
             "dispositions": state.dispositions,
-            "memory": state.memory,
+            "memory": state.memory.to_json(),
         }
     )
 
@@ -332,7 +333,7 @@ def outlet_state(row: Row) -> OutletState:
         error=data["error"],
         sources={url: _source_state(source) for url, source in data["sources"].items()},
         dispositions=data["dispositions"],
-        memory=data["memory"],
+        memory=OutletMemory.from_json(data["memory"]),
     )
 
 

@@ -1,7 +1,4 @@
-"""The SQL statements of the SQLite store, by name; migrations/ creates the tables.
-
-`monitor.store.signature_index` has those on signatures and bands.
-"""
+"""The SQL statements of the SQLite store; the scripts in migrations/ create the tables."""
 
 # ruff: noqa: S608, SIM905  statements interpolate constants of this module only; one string of column names is easier to read
 
@@ -19,55 +16,61 @@ OUTBOX_COLUMNS = 'alert story version "to" due_at created_at attempts message_id
 OUTLET_COLUMNS = "name next_poll_at holder lease_until fencing_token state".split()
 
 
-def _placeholders(columns: list[str]) -> str:
+def _parameter_placeholders(columns: list[str]) -> str:
+    """Returns one question mark for each column, separated by commas."""
     return ", ".join("?" * len(columns))
 
 
-def _columns_values(columns: list[str]) -> str:
-    return f"({', '.join(columns)}) VALUES ({_placeholders(columns)})"
+def _columns_and_placeholders(columns: list[str]) -> str:
+    """Returns "(columns) VALUES (placeholders)" for an INSERT statement."""
+    return f"({', '.join(columns)}) VALUES ({_parameter_placeholders(columns)})"
 
 
-_STORY = ", ".join(f"story.{column}" for column in STORY_COLUMNS)
-_FRONTIER = ", ".join(FRONTIER_COLUMNS)
-_HIT = ", ".join(HIT_COLUMNS)
-_OUTBOX = ", ".join(OUTBOX_COLUMNS)
-_OUTLET = ", ".join(OUTLET_COLUMNS)
+_STORY_COLUMN_LIST = ", ".join(f"story.{column}" for column in STORY_COLUMNS)
+_FRONTIER_COLUMN_LIST = ", ".join(FRONTIER_COLUMNS)
+_HIT_COLUMN_LIST = ", ".join(HIT_COLUMNS)
+_OUTBOX_COLUMN_LIST = ", ".join(OUTBOX_COLUMNS)
+_OUTLET_COLUMN_LIST = ", ".join(OUTLET_COLUMNS)
 
 # ---- stories
 
-STORIES_BY_ID = f"SELECT {_STORY} FROM story WHERE id IN (SELECT value FROM json_each(?))"
-STORIES_BY_SORT_KEY = f"SELECT {_STORY} FROM story WHERE sort_key IN (SELECT value FROM json_each(?))"
-STORIES_AFTER_ID = f"""
-SELECT {_STORY} FROM story WHERE id > ? AND coalesce(published_at, first_seen_at) >= ? ORDER BY id LIMIT ?
+SELECT_STORIES_BY_ID = f"SELECT {_STORY_COLUMN_LIST} FROM story WHERE id IN (SELECT value FROM json_each(?))"
+SELECT_STORIES_BY_SORT_KEY = (
+    f"SELECT {_STORY_COLUMN_LIST} FROM story WHERE sort_key IN (SELECT value FROM json_each(?))"
+)
+SELECT_STORIES_AFTER_ID = f"""
+SELECT {_STORY_COLUMN_LIST} FROM story WHERE id > ? AND coalesce(published_at, first_seen_at) >= ? ORDER BY id LIMIT ?
 """
-SORT_KEY_AND_VERSION = "SELECT sort_key, version FROM story WHERE id = ?"
+SELECT_SORT_KEY_AND_VERSION = "SELECT sort_key, version FROM story WHERE id = ?"
 COUNT_STORIES = "SELECT count(*) FROM story"
-PUT_STORY = f"INSERT INTO story {_columns_values(STORY_COLUMNS)}"
+INSERT_STORY = f"INSERT INTO story {_columns_and_placeholders(STORY_COLUMNS)}"
 DELETE_STORY = "DELETE FROM story WHERE sort_key = ?"
-SORT_KEY_TAKEN = "SELECT 1 FROM story WHERE sort_key = ?"
-#: The first free sort key among the thousand from ?1 on, if ?1 itself is taken.
-NEXT_FREE_SORT_KEY = """
+SELECT_SORT_KEY_IS_TAKEN = "SELECT 1 FROM story WHERE sort_key = ?"
+#: Selects the lowest unused sort key from ?1 + 1 to ?1 + 999, given that ?1 itself is used; no row if none is unused.
+SELECT_NEXT_FREE_SORT_KEY = """
 SELECT sort_key + 1 FROM story AS taken WHERE sort_key BETWEEN ?1 AND ?1 + 998
 AND NOT EXISTS (SELECT 1 FROM story WHERE sort_key = taken.sort_key + 1) ORDER BY sort_key LIMIT 1
 """
-PUT_VERSION = "INSERT OR REPLACE INTO version (story, version, data) VALUES (?, ?, ?)"
-VERSIONS = "SELECT data FROM version WHERE story = ? ORDER BY version"
+PUT_EARLIER_VERSION = "INSERT OR REPLACE INTO version (story, version, data) VALUES (?, ?, ?)"
+SELECT_EARLIER_VERSIONS = "SELECT data FROM version WHERE story = ? ORDER BY version"
 
 # ---- the full-text index
 
-INDEX_STORY = "INSERT OR REPLACE INTO fulltext (rowid, title, text, author, url, facts) VALUES (?, ?, ?, ?, ?, ?)"
-UNINDEX_STORY = "DELETE FROM fulltext WHERE rowid = ?"
+ADD_STORY_TO_FULLTEXT = (
+    "INSERT OR REPLACE INTO fulltext (rowid, title, text, author, url, field_values) VALUES (?, ?, ?, ?, ?, ?)"
+)
+DELETE_STORY_FROM_FULLTEXT = "DELETE FROM fulltext WHERE rowid = ?"
 ADD_WORD = "INSERT INTO word (exact, raw) VALUES (?, ?) ON CONFLICT DO NOTHING"
 ADD_STEM = "INSERT INTO stem (stem, exact) VALUES (?, ?) ON CONFLICT DO NOTHING"
-WORDS = "SELECT exact, raw FROM word WHERE exact = ?"
-WORDS_OF_STEM = "SELECT exact, raw FROM word WHERE exact IN (SELECT exact FROM stem WHERE stem = ?)"
-WORDS_BETWEEN = "SELECT exact, raw FROM word WHERE exact >= ? AND exact < ? LIMIT ?"
-WORDS_LIKE = "SELECT exact, raw FROM word WHERE exact >= ? AND exact < ? AND covers(?, exact) LIMIT ?"
-RAW_WORDS_LIKE = """
+SELECT_WORDS_BY_EXACT_FORM = "SELECT exact, raw FROM word WHERE exact = ?"
+SELECT_WORDS_BY_STEM = "SELECT exact, raw FROM word WHERE exact IN (SELECT exact FROM stem WHERE stem = ?)"
+SELECT_WORDS_BETWEEN = "SELECT exact, raw FROM word WHERE exact >= ? AND exact < ? LIMIT ?"
+SELECT_WORDS_BY_EXACT_GLOB = "SELECT exact, raw FROM word WHERE exact >= ? AND exact < ? AND covers(?, exact) LIMIT ?"
+SELECT_WORDS_BY_RAW_GLOB = """
 SELECT exact, raw FROM word WHERE exact >= ? AND exact < ? AND covers(?, iif(raw = '', exact, raw)) LIMIT ?
 """
-#: The characters that follow ?1 in words that begin with it; one index seek finds each.
-NEXT_CHARACTERS = """
+#: Selects each character that follows the prefix ?1 in a word of the index; one index lookup finds each character.
+SELECT_NEXT_CHARACTERS = """
 WITH RECURSIVE following (character) AS (
   SELECT (SELECT substr(exact, length(?1) + 1, 1) FROM word WHERE exact > ?1 ORDER BY exact LIMIT 1)
   UNION ALL
@@ -78,16 +81,17 @@ WITH RECURSIVE following (character) AS (
 )
 SELECT character FROM following WHERE character IS NOT NULL
 """
-WORDS_IN = "SELECT exact, raw FROM word WHERE exact IN (SELECT value FROM json_each(?))"
-EXACT_FORMS_OF_LENGTH = """
+SELECT_WORDS_BY_EXACT_FORMS = "SELECT exact, raw FROM word WHERE exact IN (SELECT value FROM json_each(?))"
+SELECT_EXACT_FORMS_BY_LENGTH = """
 SELECT group_concat(exact, ?1) FROM (SELECT DISTINCT exact FROM word WHERE length(exact) BETWEEN ?2 AND ?3)
 """
-RAW_FORMS_OF_LENGTH = """
+SELECT_RAW_FORMS_BY_LENGTH = """
 SELECT group_concat(raw, ?1) FROM (SELECT iif(raw = '', exact, raw) AS raw FROM word)
 WHERE length(raw) BETWEEN ?2 AND ?3
 """
 
-# ---- searching: {where} is the condition of a compiled query, {positions_match} is POSITIONS_MATCH or true
+# ---- searching: the condition of a compiled query replaces {where}, POSITIONS_MATCH_CONDITION or "true" replaces
+# {positions_match}
 
 _FROM_INDEX = "FROM fulltext WHERE fulltext MATCH ? AND fulltext.rowid BETWEEN ? AND ? AND {positions_match}"
 _FROM_INDEX_AND_STORY = """
@@ -95,58 +99,63 @@ FROM fulltext CROSS JOIN story ON story.sort_key = fulltext.rowid
 WHERE fulltext MATCH ? AND fulltext.rowid BETWEEN ? AND ? AND {where} AND {positions_match}
 """
 _FROM_STORY = "FROM story WHERE story.sort_key BETWEEN ? AND ? AND {where}"
-NEWEST_MATCHES = f"SELECT fulltext.rowid {_FROM_INDEX} ORDER BY fulltext.rowid DESC"
-NEWEST_MATCHES_WHERE = f"SELECT fulltext.rowid {_FROM_INDEX_AND_STORY} ORDER BY fulltext.rowid DESC"
-BEST_MATCHES = f"SELECT fulltext.rowid {_FROM_INDEX} ORDER BY rank, fulltext.rowid DESC"
-BEST_MATCHES_WHERE = f"SELECT fulltext.rowid {_FROM_INDEX_AND_STORY} ORDER BY rank, fulltext.rowid DESC"
-NEWEST_WHERE = f"SELECT story.sort_key {_FROM_STORY} ORDER BY story.sort_key DESC"
-#: The oldest match that is ranked, see MAX_RANKED_MATCHES in search.py.
-OLDEST_RANKED_MATCH = f"{NEWEST_MATCHES} LIMIT 1 OFFSET ?"
+SELECT_NEWEST_MATCHES = f"SELECT fulltext.rowid {_FROM_INDEX} ORDER BY fulltext.rowid DESC"
+SELECT_NEWEST_MATCHES_WHERE = f"SELECT fulltext.rowid {_FROM_INDEX_AND_STORY} ORDER BY fulltext.rowid DESC"
+SELECT_BEST_MATCHES = f"SELECT fulltext.rowid {_FROM_INDEX} ORDER BY rank, fulltext.rowid DESC"
+SELECT_BEST_MATCHES_WHERE = f"SELECT fulltext.rowid {_FROM_INDEX_AND_STORY} ORDER BY rank, fulltext.rowid DESC"
+SELECT_NEWEST_STORIES_WHERE = f"SELECT story.sort_key {_FROM_STORY} ORDER BY story.sort_key DESC"
+#: Selects the sort key of the oldest match that is still ranked by relevance (see MAX_RANKED_MATCHES in search.py).
+SELECT_OLDEST_RANKED_MATCH = f"{SELECT_NEWEST_MATCHES} LIMIT 1 OFFSET ?"
 COUNT_MATCHES = f"SELECT count(*) {_FROM_INDEX}"
 COUNT_MATCHES_WHERE = f"SELECT count(*) {_FROM_INDEX_AND_STORY}"
-COUNT_WHERE = f"SELECT count(*) {_FROM_STORY}"
-POSITIONS_MATCH = "positions_match(fulltext, ?)"  # see positions.py
-SINCE = "coalesce(story.published_at, story.first_seen_at) >= ?"
-CREATE_SCAN_MATCHES = "CREATE TEMP TABLE scan_match (id TEXT PRIMARY KEY) WITHOUT ROWID"
+COUNT_STORIES_WHERE = f"SELECT count(*) {_FROM_STORY}"
+POSITIONS_MATCH_CONDITION = "positions_match(fulltext, ?)"  # the parameter is a PositionMatcher of positions.py
+SINCE_CONDITION = "coalesce(story.published_at, story.first_seen_at) >= ?"
+CREATE_SCAN_MATCH_TABLE = "CREATE TEMP TABLE scan_match (id TEXT PRIMARY KEY) WITHOUT ROWID"
 ADD_SCAN_MATCHES = """
 INSERT OR IGNORE INTO temp.scan_match SELECT id FROM story WHERE sort_key IN (SELECT value FROM json_each(?))
 """
-SCAN_MATCHES_AFTER_ID = f"""
-SELECT {_STORY} FROM story WHERE id IN (SELECT id FROM temp.scan_match WHERE id > ? ORDER BY id LIMIT ?) ORDER BY id
+SELECT_SCAN_MATCHES_AFTER_ID = f"""
+SELECT {_STORY_COLUMN_LIST} FROM story
+WHERE id IN (SELECT id FROM temp.scan_match WHERE id > ? ORDER BY id LIMIT ?) ORDER BY id
 """
-DROP_SCAN_MATCHES = "DROP TABLE IF EXISTS temp.scan_match"
+DROP_SCAN_MATCH_TABLE = "DROP TABLE IF EXISTS temp.scan_match"
 
 # ---- hits
 
-PUT_HIT = f"INSERT OR REPLACE INTO hit {_columns_values(HIT_COLUMNS)}"
-HITS = f"SELECT {_HIT} FROM hit WHERE matched_at >= ? ORDER BY matched_at DESC LIMIT ?"
-HITS_OF_ALERT = f"SELECT {_HIT} FROM hit WHERE alert = ? AND matched_at >= ? ORDER BY matched_at DESC LIMIT ?"
+PUT_HIT = f"INSERT OR REPLACE INTO hit {_columns_and_placeholders(HIT_COLUMNS)}"
+SELECT_HITS = f"SELECT {_HIT_COLUMN_LIST} FROM hit WHERE matched_at >= ? ORDER BY matched_at DESC LIMIT ?"
+SELECT_HITS_OF_ALERT = (
+    f"SELECT {_HIT_COLUMN_LIST} FROM hit WHERE alert = ? AND matched_at >= ? ORDER BY matched_at DESC LIMIT ?"
+)
 
 # ---- the crawl frontier
 
-STORED_IDS = """
+SELECT_STORED_URL_IDS = """
 SELECT value FROM json_each(?1) WHERE EXISTS (SELECT 1 FROM frontier WHERE id = value)
 OR EXISTS (SELECT 1 FROM alias WHERE id = value)
 """
-#: ?1 is the entry's id, the first of the columns.
+#: Adds no entry for a URL that has an entry or is an alias.  ?1 is the entry's id, the first of the columns.
 ADD_FRONTIER_ENTRY = f"""
-INSERT INTO frontier ({_FRONTIER}) SELECT {_placeholders(FRONTIER_COLUMNS)}
+INSERT INTO frontier ({_FRONTIER_COLUMN_LIST}) SELECT {_parameter_placeholders(FRONTIER_COLUMNS)}
 WHERE NOT EXISTS (SELECT 1 FROM alias WHERE id = ?1) ON CONFLICT DO NOTHING RETURNING 1
 """
-#: An entry without a story does not overwrite one with a story, which another process wrote first.
+#: An entry without a story does not replace an entry with a story, which another process has written.
 PUT_FRONTIER_ENTRY = f"""
-INSERT INTO frontier {_columns_values(FRONTIER_COLUMNS)}
+INSERT INTO frontier {_columns_and_placeholders(FRONTIER_COLUMNS)}
 ON CONFLICT DO UPDATE SET {", ".join(f"{column} = excluded.{column}" for column in FRONTIER_COLUMNS)}
 WHERE excluded.story IS NOT NULL OR frontier.story IS NULL
 """
-DUE_ENTRIES = f"SELECT {_FRONTIER} FROM frontier WHERE outlet = ? AND next_at <= ? ORDER BY next_at, id LIMIT ?"
+SELECT_DUE_ENTRIES = (
+    f"SELECT {_FRONTIER_COLUMN_LIST} FROM frontier WHERE outlet = ? AND next_at <= ? ORDER BY next_at, id LIMIT ?"
+)
 PUT_ALIAS = "INSERT OR REPLACE INTO alias (id, story) VALUES (?, ?)"
-#: Finishes the alias's own frontier entry if that has not led to a story: its URL need not be fetched any more.
+#: Finishes the frontier entry of an alias URL if no story is stored for the entry, so that the URL is not fetched.
 FINISH_ALIAS_ENTRY = "UPDATE frontier SET next_at = NULL, story = ? WHERE id = ? AND story IS NULL"
 
 # ---- outlets
 
-OUTLETS = f"SELECT {_OUTLET} FROM outlet ORDER BY name"
+SELECT_OUTLETS = f"SELECT {_OUTLET_COLUMN_LIST} FROM outlet ORDER BY name"
 ADD_OUTLETS = """
 INSERT INTO outlet (name, next_poll_at, fencing_token, state) SELECT value, ?2, '', ?3 FROM json_each(?1) WHERE true
 ON CONFLICT DO NOTHING
@@ -158,7 +167,7 @@ WHERE name IN (
   AND (holder IS NULL OR lease_until <= :now) AND (next_poll_at <= :now OR NOT :due_only)
   ORDER BY next_poll_at, name LIMIT :limit
 )
-RETURNING {_OUTLET}
+RETURNING {_OUTLET_COLUMN_LIST}
 """
 RENEW_LEASE = "UPDATE outlet SET lease_until = ? WHERE name = ? AND fencing_token = ? AND holder = ? RETURNING 1"
 RELEASE_LEASE = """
@@ -168,7 +177,7 @@ RETURNING 1
 
 # ---- the outbox
 
-ADD_NOTIFICATION = f"INSERT INTO outbox {_columns_values(OUTBOX_COLUMNS)} ON CONFLICT DO NOTHING"
+ADD_NOTIFICATION = f"INSERT INTO outbox {_columns_and_placeholders(OUTBOX_COLUMNS)} ON CONFLICT DO NOTHING"
 CLAIM_NOTIFICATIONS = f"""
 UPDATE outbox SET holder = :holder, claimed_until = :until
 WHERE (alert, story, version) IN (
@@ -177,47 +186,49 @@ WHERE (alert, story, version) IN (
   AND alert NOT IN (SELECT alert FROM snooze WHERE until > :now)
   ORDER BY due_at, created_at LIMIT :limit
 )
-RETURNING {_OUTBOX}
+RETURNING {_OUTBOX_COLUMN_LIST}
 """
-CLAIM_HOLDERS = "SELECT DISTINCT holder FROM outbox WHERE sent_at IS NULL AND holder IS NOT NULL"
-RELEASE_CLAIMS = """
+SELECT_CLAIM_HOLDERS = "SELECT DISTINCT holder FROM outbox WHERE sent_at IS NULL AND holder IS NOT NULL"
+RELEASE_CLAIMS_OF_HOLDER = """
 UPDATE outbox SET holder = NULL, claimed_until = NULL WHERE sent_at IS NULL AND holder = ? RETURNING 1
 """
 ASSIGN_MESSAGE_ID = """
 UPDATE outbox SET message_id = ? WHERE alert = ? AND story = ? AND version = ? AND holder = ? AND sent_at IS NULL
 RETURNING 1
 """
-MARK_SENT = """
+MARK_NOTIFICATION_SENT = """
 UPDATE outbox SET sent_at = ?, holder = NULL, claimed_until = NULL
 WHERE alert = ? AND story = ? AND version = ? AND sent_at IS NULL
 """
-POSTPONE = """
+POSTPONE_NOTIFICATION = """
 UPDATE outbox SET "to" = ?, due_at = ?, attempts = ?, message_id = ?, error = ?, holder = NULL, claimed_until = NULL
 WHERE alert = ? AND story = ? AND version = ? AND sent_at IS NULL AND (holder IS NULL OR holder = ?)
 """
-UNSENT_NOTIFICATIONS = f"SELECT {_OUTBOX} FROM outbox WHERE sent_at IS NULL ORDER BY due_at, created_at LIMIT ?"
+SELECT_UNSENT_NOTIFICATIONS = (
+    f"SELECT {_OUTBOX_COLUMN_LIST} FROM outbox WHERE sent_at IS NULL ORDER BY due_at, created_at LIMIT ?"
+)
 PUT_SNOOZE = "INSERT OR REPLACE INTO snooze (alert, until) VALUES (?, ?)"
 DELETE_SNOOZE = "DELETE FROM snooze WHERE alert = ?"
-SNOOZES = "SELECT alert, until FROM snooze"
+SELECT_SNOOZES = "SELECT alert, until FROM snooze"
 
 # ---- settings
 
 PUT_SETTING = "INSERT OR REPLACE INTO setting (key, value) VALUES (?, ?)"
 DELETE_SETTING = "DELETE FROM setting WHERE key = ?"
-SETTING = "SELECT value FROM setting WHERE key = ?"
-SETTINGS = "SELECT key, value FROM setting WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key"
+SELECT_SETTING = "SELECT value FROM setting WHERE key = ?"
+SELECT_SETTINGS_BY_PREFIX = "SELECT key, value FROM setting WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key"
 
-# ---- copying: each table in the order of its key, a batch of rows after the last key read
+# ---- copying: each DUMP statement selects a batch of rows in order of their primary key, after the last key read
 
 DUMP_STORY_IDS = "SELECT id FROM story WHERE id > ? ORDER BY id LIMIT ?"
-DUMP_HITS = f"SELECT {_HIT} FROM hit WHERE (alert, story, version) > (?, ?, ?) ORDER BY 1, 2, 3 LIMIT ?"
+DUMP_HITS = f"SELECT {_HIT_COLUMN_LIST} FROM hit WHERE (alert, story, version) > (?, ?, ?) ORDER BY 1, 2, 3 LIMIT ?"
 DUMP_OUTBOX = f"""
-SELECT {_OUTBOX}, sent_at FROM outbox WHERE (alert, story, version) > (?, ?, ?) ORDER BY 1, 2, 3 LIMIT ?
+SELECT {_OUTBOX_COLUMN_LIST}, sent_at FROM outbox WHERE (alert, story, version) > (?, ?, ?) ORDER BY 1, 2, 3 LIMIT ?
 """
-DUMP_FRONTIER = f"SELECT {_FRONTIER} FROM frontier WHERE id > ? ORDER BY id LIMIT ?"
+DUMP_FRONTIER = f"SELECT {_FRONTIER_COLUMN_LIST} FROM frontier WHERE id > ? ORDER BY id LIMIT ?"
 DUMP_ALIASES = "SELECT id, story FROM alias WHERE id > ? ORDER BY id LIMIT ?"
 LOAD_NOTIFICATION = f"""
-INSERT INTO outbox {_columns_values([*OUTBOX_COLUMNS, "sent_at"])}
+INSERT INTO outbox {_columns_and_placeholders([*OUTBOX_COLUMNS, "sent_at"])}
 ON CONFLICT DO UPDATE SET sent_at = excluded.sent_at WHERE sent_at IS NULL AND excluded.sent_at IS NOT NULL
 RETURNING 1
 """
@@ -229,9 +240,9 @@ WHERE holder IS NULL
 RETURNING 1
 """
 LOAD_FRONTIER_ENTRY = f"""
-INSERT INTO frontier {_columns_values(FRONTIER_COLUMNS)} ON CONFLICT DO NOTHING RETURNING 1
+INSERT INTO frontier {_columns_and_placeholders(FRONTIER_COLUMNS)} ON CONFLICT DO NOTHING RETURNING 1
 """
 LOAD_ALIAS = "INSERT INTO alias (id, story) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING 1"
-LOAD_HIT = f"INSERT INTO hit {_columns_values(HIT_COLUMNS)} ON CONFLICT DO NOTHING RETURNING 1"
+LOAD_HIT = f"INSERT INTO hit {_columns_and_placeholders(HIT_COLUMNS)} ON CONFLICT DO NOTHING RETURNING 1"
 LOAD_SNOOZE = "INSERT INTO snooze (alert, until) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING 1"
 LOAD_SETTING = "INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING 1"

@@ -1,6 +1,6 @@
-"""The full-text index's tokenizer: it splits text that is already analysed into terms.
+"""The tokenizer of the full-text index, which splits analysed text into index terms.
 
-In a search, one position may hold several alternative terms.
+The analysed text of a query may have several alternative terms at one position.
 """
 
 from __future__ import annotations
@@ -12,33 +12,35 @@ from monitor.query.folding import fold_case
 if TYPE_CHECKING:
     import apsw
 
-# Control characters, which are never part of a word.
-VARIANT = "\x1d"  # between the folded form of a word and its written form
-NEXT = "\x1e"  # between positions
-OR = "\x1f"  # between alternatives at one position
-_SEPARATORS_TO_SPACE = dict.fromkeys((0, 0x1D, 0x1E, 0x1F), " ")
+# The separators are control characters, which no word contains.
+RAW_FORM_SEPARATOR = "\x1d"  # between a word's folded (exact) form and its written (raw) form
+POSITION_SEPARATOR = "\x1e"  # between the terms of consecutive positions
+ALTERNATIVE_SEPARATOR = "\x1f"  # between alternative terms at one position
+_CONTROL_CHARACTERS_TO_SPACE = dict.fromkeys((0, 0x1D, 0x1E, 0x1F), " ")
 
 
-def term(exact: str, raw: str) -> str:
-    """Returns the index term of a word; the terms of all its written forms begin with the folded form."""
-    return exact if raw == exact and exact else f"{exact}{VARIANT}{raw}"
+def word_term(exact: str, raw: str) -> str:
+    """Returns the index term of a word: its exact form, followed by a separator and its raw form if that differs."""
+    return exact if raw == exact and exact else f"{exact}{RAW_FORM_SEPARATOR}{raw}"
 
 
 def value_term(field: str, value: str) -> str:
-    """Returns the index term of a field's complete value, which is the same in upper and lower case."""
-    return f"{field}{VARIANT}{fold_case(value).translate(_SEPARATORS_TO_SPACE)}"
+    """Returns the index term of a field's complete value, which does not depend on upper and lower case."""
+    return f"{field}{RAW_FORM_SEPARATOR}{fold_case(value).translate(_CONTROL_CHARACTERS_TO_SPACE)}"
 
 
-#: A term that the index holds for every story.
-ANY = value_term("any", "")
+#: An index term that every story has.
+EVERY_STORY_TERM = value_term("any", "")
 
 
-def tokenizer(connection: apsw.Connection, args: list[str]) -> apsw.Tokenizer:  # noqa: ARG001  apsw's signature
-    return _split
+def create_tokenizer(connection: apsw.Connection, args: list[str]) -> apsw.Tokenizer:  # noqa: ARG001  apsw's signature
+    """Returns the function that splits text; FTS5 calls this factory when it opens the index."""
+    return _split_into_terms
 
 
-def _split(utf8: bytes, flags: int, locale: str | None) -> apsw.TokenizerResult:  # noqa: ARG001  apsw's signature
+def _split_into_terms(utf8: bytes, flags: int, locale: str | None) -> apsw.TokenizerResult:  # noqa: ARG001  apsw's signature
+    """Returns the terms in order of position, with alternative terms at one position as a tuple."""
     text = utf8.decode()
-    if OR in text:
-        return [tuple(position.split(OR)) for position in text.split(NEXT)]
-    return text.split(NEXT) if text else []
+    if ALTERNATIVE_SEPARATOR in text:
+        return [tuple(position.split(ALTERNATIVE_SEPARATOR)) for position in text.split(POSITION_SEPARATOR)]
+    return text.split(POSITION_SEPARATOR) if text else []

@@ -1,104 +1,111 @@
-"""The words of the index: the written forms that a stem, a folded form, a wildcard or a misspelling stands for."""
+"""Looks up the index terms that match a token of a query: a stem, a folded form, a wildcard or a fuzzy word."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
 from monitor.query import folding
-from monitor.query.analysis import Form, Fuzzy, Pattern, Term, TokenMatch
+from monitor.query.analysis import EqualToken, Form, FuzzyToken, TokenMatcher, WildcardToken
 from monitor.query.stemming import stem
 from monitor.store.sqlite import rows, sql
-from monitor.store.sqlite.tokens import NEXT, OR, term, value_term
+from monitor.store.sqlite.tokens import ALTERNATIVE_SEPARATOR, POSITION_SEPARATOR, value_term, word_term
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import apsw
 
-_LAST_CHARACTER = "\U0010ffff"
+_HIGHEST_CHARACTER = "\U0010ffff"  # prefix + this is an upper bound of the words that begin with the prefix
 
 
 class Vocabulary:
-    """`monitor.store.sqlite.query_compiler.Vocabulary` on the current state of the file."""
+    """Implements `monitor.store.sqlite.query_compiler.Vocabulary` on the tables `word` and `stem`."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        self._cache: dict[tuple[TokenMatch, int], Sequence[str] | None] = {}
+        self._term_cache: dict[tuple[TokenMatcher, int], Sequence[str] | None] = {}
 
-    def terms(self, token_match: TokenMatch, *, limit: int) -> Sequence[str] | None:
-        if (token_match, limit) not in self._cache:
-            terms = self._terms(token_match, limit)
-            self._cache[token_match, limit] = terms if len(terms) <= limit else None
-        return self._cache[token_match, limit]
+    def terms(self, token_match: TokenMatcher, *, limit: int) -> Sequence[str] | None:
+        if (token_match, limit) not in self._term_cache:
+            terms = self._uncached_terms(token_match, limit)
+            self._term_cache[token_match, limit] = terms if len(terms) <= limit else None
+        return self._term_cache[token_match, limit]
 
     def value_term(self, field: str, value: str) -> str:
         return value_term(field, value)
 
     def quoted(self, positions: Sequence[Sequence[str]]) -> str:
-        text = NEXT.join(OR.join(terms) for terms in positions)
+        text = POSITION_SEPARATOR.join(ALTERNATIVE_SEPARATOR.join(terms) for terms in positions)
         return '"' + text.replace('"', '""') + '"'
 
-    def _terms(self, token_match: TokenMatch, limit: int) -> list[str]:
-        """Returns all terms, or more than ``limit`` of them."""
+    def _uncached_terms(self, token_match: TokenMatcher, limit: int) -> list[str]:
+        """Returns all index terms that a token matches, or more than ``limit`` of them if there are more."""
         match token_match:
-            case Term(Form.RAW, value):
-                return [term(folding.fold(value), value)]
-            case Term(form, value):
-                terms = self._select(sql.WORDS_OF_STEM, (value,)) if form is Form.STEM else []
+            case EqualToken(Form.RAW, value):
+                return [word_term(folding.fold_case_and_diacritics(value), value)]
+            case EqualToken(form, value):
+                terms = self._select_terms(sql.SELECT_WORDS_BY_STEM, (value,)) if form is Form.STEM else []
                 include_exact = form is Form.EXACT or stem(value) == value
-                return terms + (self._select(sql.WORDS, (value,)) if include_exact else [])
-            case Pattern():
+                return terms + (self._select_terms(sql.SELECT_WORDS_BY_EXACT_FORM, (value,)) if include_exact else [])
+            case WildcardToken():
                 return self._pattern_terms(token_match, limit)
-            case Fuzzy(Form.EXACT, value, 1):
-                return self._select(sql.WORDS_IN, (rows.json_text(sorted(self._edits(value))),))
-            case Fuzzy():
+            case FuzzyToken(Form.EXACT, value, 1):
+                return self._select_terms(
+                    sql.SELECT_WORDS_BY_EXACT_FORMS, (rows.json_text(sorted(self._strings_within_one_edit(value))),)
+                )
+            case FuzzyToken():
                 return self._fuzzy_terms(token_match, limit)
             case _:
                 assert_never(token_match)
 
-    def _pattern_terms(self, pattern: Pattern, limit: int) -> list[str]:
-        start = folding.fold(pattern.prefix)
-        if pattern.simple and pattern.form is Form.EXACT:
-            return self._select(sql.WORDS_BETWEEN, (start, start + _LAST_CHARACTER, limit + 1))
-        statement = sql.RAW_WORDS_LIKE if pattern.form is Form.RAW else sql.WORDS_LIKE
-        return self._select(statement, (start, start + _LAST_CHARACTER, pattern.value, limit + 1))
+    def _pattern_terms(self, pattern: WildcardToken, limit: int) -> list[str]:
+        """Returns the index terms that a wildcard pattern matches, at most ``limit`` + 1."""
+        start = folding.fold_case_and_diacritics(pattern.prefix)
+        if pattern.is_prefix_only and pattern.form is Form.EXACT:
+            return self._select_terms(sql.SELECT_WORDS_BETWEEN, (start, start + _HIGHEST_CHARACTER, limit + 1))
+        statement = sql.SELECT_WORDS_BY_RAW_GLOB if pattern.form is Form.RAW else sql.SELECT_WORDS_BY_EXACT_GLOB
+        return self._select_terms(statement, (start, start + _HIGHEST_CHARACTER, pattern.value, limit + 1))
 
-    def _edits(self, word: str) -> set[str]:
-        """Returns the word and every string that one insertion, deletion, substitution or transposition makes of it.
+    def _strings_within_one_edit(self, word: str) -> set[str]:
+        """Returns a word and all strings that differ by one insertion, deletion, substitution or transposition.
 
-        Inserted and substituted characters are those that words of the index have after the same beginning.
+        Inserts and substitutes only characters that occur in the index after the same prefix.  Leaves out "".
         """
         edits = {word}
         for index in range(len(word) + 1):
             head, tail = word[:index], word[index:]
             edits |= {head + tail[1:], head + tail[1:2] + tail[:1] + tail[2:]}
-            for (character,) in self._connection.execute(sql.NEXT_CHARACTERS, (head,)):
+            for (character,) in self._connection.execute(sql.SELECT_NEXT_CHARACTERS, (head,)):
                 edits |= {f"{head}{character}{tail}", f"{head}{character}{tail[1:]}"}
         return edits - {""}
 
-    def _fuzzy_terms(self, fuzzy: Fuzzy, limit: int) -> list[str]:
-        """Returns the terms of words within the edit distance, out of the words of similar length.
+    def _fuzzy_terms(self, fuzzy: FuzzyToken, limit: int) -> list[str]:
+        """Returns the index terms of all words within the edit distance, or more than ``limit`` of them.
 
-        One string holds all of these words: reading a row for each takes longer than comparing them.
+        SQL joins the words of similar length into one string, because reading a row for each word takes longer than
+        comparing the words.
         """
         from rapidfuzz.distance import OSA
         from rapidfuzz.process import extract_iter
 
         length = len(fuzzy.value)
-        statement = sql.RAW_FORMS_OF_LENGTH if fuzzy.form is Form.RAW else sql.EXACT_FORMS_OF_LENGTH
+        statement = sql.SELECT_RAW_FORMS_BY_LENGTH if fuzzy.form is Form.RAW else sql.SELECT_EXACT_FORMS_BY_LENGTH
         joined: str | None = self._connection.execute(
-            statement, (NEXT, length - fuzzy.distance, length + fuzzy.distance)
+            statement, (POSITION_SEPARATOR, length - fuzzy.distance, length + fuzzy.distance)
         ).get
         terms: list[str] = []
-        words = extract_iter(fuzzy.value, (joined or "").split(NEXT), scorer=OSA.distance, score_cutoff=fuzzy.distance)
+        words = extract_iter(
+            fuzzy.value, (joined or "").split(POSITION_SEPARATOR), scorer=OSA.distance, score_cutoff=fuzzy.distance
+        )
         for word, _, _ in words:
             if fuzzy.form is Form.RAW:
-                terms.append(term(folding.fold(word), word))
+                terms.append(word_term(folding.fold_case_and_diacritics(word), word))
             else:
-                terms += self._select(sql.WORDS, (word,))
+                terms += self._select_terms(sql.SELECT_WORDS_BY_EXACT_FORM, (word,))
             if len(terms) > limit:
                 break
         return terms
 
-    def _select(self, statement: str, values: tuple[str | int, ...]) -> list[str]:
-        return [term(exact, raw or exact) for exact, raw in self._connection.execute(statement, values)]
+    def _select_terms(self, statement: str, values: tuple[str | int, ...]) -> list[str]:
+        """Returns the index terms of the (exact, raw) rows that a statement selects."""
+        return [word_term(exact, raw or exact) for exact, raw in self._connection.execute(statement, values)]

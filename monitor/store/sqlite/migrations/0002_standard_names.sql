@@ -22,3 +22,8 @@ UPDATE outlet SET state = json_remove(
   json_set(state, '$.memory.boilerplate', json(state -> '$.memory.furniture')), '$.memory.furniture'
 )
 WHERE state -> '$.memory.furniture' IS NOT NULL;
+
+-- ALTER TABLE cannot rename the column of a virtual table.  FTS5 stores columns by number, so the declaration is enough.
+PRAGMA writable_schema = ON;
+UPDATE sqlite_schema SET sql = replace(sql, 'url, facts,', 'url, field_values,') WHERE name = 'fulltext';
+PRAGMA writable_schema = RESET;

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from monitor.demo.newsroom import PROFILES, Newsroom
+from monitor.demo.newsroom import OUTLET_PROFILES, Newsroom
 
 from .harness import Monitor, demo_story, settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from monitor.demo.newsroom import Profile
+    from monitor.demo.newsroom import OutletProfile
     from monitor.demo.sink import MailSink
 
 
@@ -40,9 +40,9 @@ def test_the_starter_configuration_passes_check(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "profile", PROFILES[:4], ids=lambda profile: profile.key
+    "profile", OUTLET_PROFILES[:4], ids=lambda profile: profile.key
 )  # by feed, sitemap, front page, in Russian
-def test_a_discovered_site_can_be_crawled_and_searched(profile: Profile, tmp_path: Path, sink: MailSink) -> None:
+def test_a_discovered_site_can_be_crawled_and_searched(profile: OutletProfile, tmp_path: Path, sink: MailSink) -> None:
     """The output of `discover` for a URL, pasted into monitor.yaml, is a working outlet."""
     stories = [demo_story(profile.key, number, word="Sberbank" if number == 1 else "") for number in range(3)]
     with Newsroom([profile], stories) as newsroom:
@@ -58,17 +58,17 @@ def test_a_discovered_site_can_be_crawled_and_searched(profile: Profile, tmp_pat
         (hit,) = monitor("search", "Sberbank", "--json").objects
         assert hit["title"] == stories[1].title
 
-        (extracted,) = monitor("extract", demo_outlet.url(stories[1]), "--json").objects
+        (extracted,) = monitor("extract", demo_outlet.story_url(stories[1]), "--json").objects
         assert (extracted["title"], extracted["authors"]) == (stories[1].title, [stories[1].author])
         assert extracted["text"] == hit["text"]
 
 
 def test_a_correction_is_in_history_and_found_by_search(tmp_path: Path, sink: MailSink) -> None:
     story = demo_story("meridian", 1)
-    with Newsroom(PROFILES[:1], [story]) as newsroom:
+    with Newsroom(OUTLET_PROFILES[:1], [story]) as newsroom:
         monitor = Monitor(tmp_path, settings(newsroom, sink.url))
         monitor("crawl")
-        newsroom["meridian"].correct(
+        newsroom["meridian"].correct_story(
             story.slug, paragraphs=(*story.paragraphs, "An earlier version left out the role of Gazprom in the deal.")
         )
         monitor("crawl", "--all", clock_ahead=timedelta(hours=3))

@@ -1,0 +1,137 @@
+"""Fetches and ingests the pages of one outlet that are due: the second half of a poll."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from monitor.errors import FetchError, RenderingUnavailable
+from monitor.extract.boilerplate import Boilerplate
+from monitor.failures import FailureKind
+from monitor.models import Disposition, now
+from monitor.rendering.auto import EngineMemory
+from monitor.retry_policy import HostBackoff
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime, timedelta
+
+    from monitor.config.schema import Outlet
+    from monitor.crawl.poll import PollContext
+    from monitor.crawl.report import PollReport
+    from monitor.models import FrontierEntry, Outcome, OutletState, Page
+
+log = logging.getLogger(__name__)
+
+MAX_POLL_SECONDS = 600.0  # then a poll starts no further page, so that a slow host does not delay its sources
+CONCURRENT_PAGES = 8  # of one outlet
+UNCONDITIONAL_RECHECKS = 3  # every third recheck is unconditional: some servers send false 304s
+
+
+@dataclass(frozen=True)
+class PageMemory:
+    """What earlier polls learned about the outlet's pages: how to render them, and which text is boilerplate."""
+
+    rendering: EngineMemory
+    boilerplate: Boilerplate
+
+    @classmethod
+    def from_state(cls, state: OutletState) -> PageMemory:
+        return cls(EngineMemory(state.memory.rendering), Boilerplate(state.memory.boilerplate or {}))
+
+    def saved_in(self, state: OutletState) -> OutletState:
+        """Returns the state with this memory in it."""
+        learned = replace(state.memory, rendering=self.rendering.to_json(), boilerplate=self.boilerplate.memory)
+        return replace(state, memory=learned)
+
+
+class DuePages:
+    """The pages of one outlet that are due.  `process` brings each to its disposition or leaves it for the next poll.
+
+    Afterwards ``next_retry_at`` is when the first of the failed pages is fetched again, and ``host_pause`` how long the
+    outlet's host gets no request.
+    """
+
+    def __init__(self, outlet: Outlet, context: PollContext, report: PollReport, memory: PageMemory) -> None:
+        self.next_retry_at: datetime | None = None
+        self._outlet = outlet
+        self._context = context
+        self._report = report
+        self._memory = memory
+        self._backoff = HostBackoff()
+        self._resting_pages = 0
+
+    @property
+    def host_pause(self) -> timedelta:
+        # Pages that wait for a rendering engine are no reason to spare the host.
+        return self._backoff.requested_pause if self._report.rendering_problem else self._backoff.pause
+
+    async def process(self) -> None:
+        """Processes pages until none is left, the host or an engine fails, the time is over, or the poll is stopped."""
+        service, limit = self._context.service, self._context.service.config.crawl.pages_per_poll
+        entries = await service.call(service.store.due_entries, self._outlet.name, now=now(), limit=limit)
+        remaining, deadline = iter(entries), monotonic() + MAX_POLL_SECONDS
+        concurrency = max(1, int(CONCURRENT_PAGES / max(self._context.fetcher.request_delay(self._outlet), 1)))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(concurrency, len(entries))):
+                    group.create_task(self._process_entries(remaining, deadline))
+        except BaseExceptionGroup as errors:  # the first one cancelled the other tasks; callers need its type
+            raise errors.exceptions[0] from errors
+        if self._report.rendering_problem:
+            log.warning("%s: %s", self._outlet.name, self._report.rendering_problem)
+        else:
+            self._report.deferred_pages = self._resting_pages + sum(1 for _ in remaining) + (len(entries) == limit)
+
+    async def _process_entries(self, remaining: Iterator[FrontierEntry], deadline: float) -> None:
+        while not self._context.stop.is_set() and monotonic() < deadline and not self._backoff.is_exhausted:
+            entry = next(remaining, None)
+            if entry is None:
+                return
+            try:
+                outcome = await self._process_entry(entry)
+            except RenderingUnavailable as error:  # the entry stays due until an engine is available
+                self._report.rendering_problem = str(error)
+                self._backoff.record_unavailable_engine()
+                continue
+            if outcome is not None:
+                self._record(entry.candidate.url, outcome)
+
+    async def _process_entry(self, entry: FrontierEntry) -> Outcome | None:
+        """Brings one entry to its disposition; returns None when its host rests, and the entry stays due."""
+        ingest = self._context.service.ingest
+        try:
+            page = await self._fetch(entry)
+        except FetchError as error:
+            self._backoff.record(error)
+            if error.kind is FailureKind.RESTING:  # no request was sent
+                self._resting_pages += 1
+                return None
+            return await ingest.failed(entry, error)
+        self._backoff.record(None)
+        if page is None:
+            return await ingest.not_modified(entry)
+        outcome = await ingest.page(self._outlet, entry, page, self._memory.boilerplate)
+        self._report.engines[page.engine] += 1
+        return outcome
+
+    async def _fetch(self, entry: FrontierEntry) -> Page | None:
+        """Fetches the entry's page; returns None when it has not changed."""
+        unconditional = entry.story is None or entry.rechecks % UNCONDITIONAL_RECHECKS == UNCONDITIONAL_RECHECKS - 1
+        return await self._context.fetcher.page(
+            self._outlet,
+            entry.candidate.url,
+            etag=None if unconditional else entry.etag,
+            last_modified=None if unconditional else entry.last_modified,
+            memory=self._memory.rendering,
+        )
+
+    def _record(self, url: str, outcome: Outcome) -> None:
+        self._report.add(url, outcome)
+        if outcome.disposition in {Disposition.STORED, Disposition.UPDATED}:
+            log.info("%s: %s %s", self._outlet.name, outcome.disposition.value, url)
+        if outcome.disposition is Disposition.FAILED and outcome.next_at is not None:
+            self.next_retry_at = min(self.next_retry_at or outcome.next_at, outcome.next_at)
