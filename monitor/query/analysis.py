@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from monitor.models import DIRECTION_MARK_DELETIONS
 from monitor.query import folding
+from monitor.query.fields import WORDS_FIELDS
 from monitor.query.segmentation import LOOKALIKE_REPLACEMENTS, word_boundaries, words_of
 from monitor.query.stemming import stem
 
@@ -236,7 +237,7 @@ def token_matchers(leaf: Word | Phrase) -> tuple[TokenMatcher, ...]:
     """
     quoted = not hasattr(leaf, "distance")
     distance = getattr(leaf, "distance", 0)
-    form = Form.RAW if leaf.raw else Form.EXACT if quoted or leaf.field in {"author", "url"} else Form.STEM
+    form = Form.RAW if leaf.raw else Form.EXACT if quoted or leaf.field in WORDS_FIELDS else Form.STEM
     text = unicodedata.normalize("NFC", leaf.text)
     text = text if quoted else text.translate(_PLACEHOLDERS_BY_WILDCARD)
     text = text.translate(folding.URL_PUNCTUATION_TO_SPACE) if leaf.field == "url" else text

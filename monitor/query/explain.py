@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, assert_never
 
 from monitor.models import rfc3339
 from monitor.query.analysis import EqualToken, Form, Tokens, token_matchers
+from monitor.query.fields import NUMBER_FIELDS, TIME_FIELDS
 from monitor.query.matcher import AnalysedStory, matches
 from monitor.query.occurrences import Span, matching_positions, spans
 from monitor.query.snippets import Snippet, snippets
-from monitor.query.syntax import NUMBER_FIELDS, And, Near, Node, Not, Or, Phrase, Range, Value, Word, children
+from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Range, Value, Word, children
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,8 +85,8 @@ _NO_VALUE_REASON = "the story has none"
 def _range_reason(node: Range, story: Story) -> str:
     """Returns why the range does not match: the value that the story has."""
     if node.field in NUMBER_FIELDS:
-        return f"the story has {getattr(story, node.field)}"
-    time: datetime | None = getattr(story, node.field)
+        return f"the story has {NUMBER_FIELDS[node.field].read(story)}"
+    time = TIME_FIELDS[node.field].read(story)
     return f"the story has {rfc3339(time)}" if time else _NO_VALUE_REASON
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from monitor.models import now as current_time
 from monitor.query import folding, time_ranges
 from monitor.query.analysis import EqualToken, Form, TokenMatcher, WildcardToken, token_matchers
+from monitor.query.fields import NUMBER_FIELDS, WORDS_FIELDS
 from monitor.query.occurrences import glob_matches
 from monitor.query.parse import parse, query_tokens
 from monitor.query.syntax import (
-    NUMBER_FIELDS,
     And,
     Near,
     Node,
@@ -286,7 +286,7 @@ def _ambiguous_acronym_notes(node: Node, configured: ConfiguredValues | None) ->
     if configured is None:
         return
     for part in walk(node):
-        if not isinstance(part, Word | Phrase) or part.raw or part.field in {"author", "url"}:
+        if not isinstance(part, Word | Phrase) or part.raw or part.field in WORDS_FIELDS:
             continue
         words = AMBIGUOUS_ACRONYMS.get(part.text, {})
         for language in sorted(words.keys() & configured.languages):

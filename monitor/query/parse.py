@@ -15,7 +15,8 @@ from lark.exceptions import UnexpectedInput
 
 from monitor.errors import QueryError
 from monitor.query.analysis import token_matchers
-from monitor.query.syntax import RANGE_FIELDS, And, Near, Node, Not, Or, Phrase, Range, Word, is_positive
+from monitor.query.fields import RANGE_FIELDS
+from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Range, Word, is_positive
 from monitor.query.syntax_errors import check_tokens, column_of, query_error_from_parser
 from monitor.query.validation import RANGE_EXAMPLE_BY_FIELD, apply_field, parse_bounds, validated_leaf
 

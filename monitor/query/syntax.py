@@ -16,12 +16,6 @@ if TYPE_CHECKING:
     from monitor.query.time_ranges import Bound
 
 
-#: Fields whose complete value a clause compares, ignoring case; the other text fields are split into words.
-VALUE_FIELDS = ("outlet", "language", "country", "topic", "alert")
-TIME_FIELDS = ("published_at", "first_seen_at", "fetched_at", "updated_at", "modified_at")
-NUMBER_FIELDS = ("word_count",)
-RANGE_FIELDS = TIME_FIELDS + NUMBER_FIELDS
-
 _COLUMN_FIELD = field(default=0, compare=False, repr=False)
 
 

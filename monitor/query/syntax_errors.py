@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lark.exceptions import UnexpectedInput, UnexpectedToken
 
 from monitor.errors import QueryError
-from monitor.query.syntax import RANGE_FIELDS, VALUE_FIELDS
+from monitor.query.fields import ANALYSED_FIELDS, RANGE_FIELDS, VALUE_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_CLAUSES = 1_000  # words, phrases and ranges in one query
 MAX_QUERY_NESTING = 12  # nested brackets or negations; Elasticsearch allows 30 nested clauses, and each level takes two
 
-_FIELD_NAMES = ("title", "text", "author", "url", "raw", *VALUE_FIELDS, *RANGE_FIELDS)
+_FIELD_NAMES = (*ANALYSED_FIELDS, "raw", *VALUE_FIELDS, *RANGE_FIELDS)
 _TILDE_NUMBER_PATTERN = re.compile(r"~\d+$")
 _CLOSING_QUOTE_BY_OPENING = {"“": "”", "„": "“", "«": "»", '"': '"'}
 

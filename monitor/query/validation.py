@@ -8,20 +8,8 @@ from dataclasses import replace
 from monitor.errors import QueryError
 from monitor.query import time_ranges
 from monitor.query.analysis import WildcardToken, token_matchers
-from monitor.query.syntax import (
-    NUMBER_FIELDS,
-    TIME_FIELDS,
-    VALUE_FIELDS,
-    And,
-    Near,
-    Node,
-    Not,
-    Or,
-    Phrase,
-    Range,
-    Value,
-    Word,
-)
+from monitor.query.fields import NUMBER_FIELDS, TEXT_FIELDS, TIME_FIELDS, VALUE_FIELDS, WORDS_FIELDS
+from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Range, Value, Word
 from monitor.query.time_ranges import Bound
 
 # Shown in the hints of error messages.
@@ -97,7 +85,7 @@ def apply_field(node: Node, name: str, column: int) -> Node:
             raise QueryError(f"{node.field}: inside {name}:", column=node.column, hint="a clause has one field")
         case Word() | Phrase() | Near() if node.field:
             raise QueryError(f"{node.field}: inside {name}:", column=node.column, hint="a clause has one field")
-        case Near() if name not in {"title", "text"}:
+        case Near() if name not in TEXT_FIELDS:
             raise QueryError(f"NEAR inside {name}:", column=node.column, hint=f'write {name}:"the words side by side"')
         case Near():
             return replace(node, field=name)
@@ -114,7 +102,7 @@ def _word_clause(leaf: Word | Phrase, name: str, column: int) -> Word | Phrase:
 
 def _refuse_raw_in_author_or_url(name: str, column: int) -> None:
     """Raises QueryError if ``name`` is author or url, which cannot be combined with raw."""
-    if name in {"author", "url"}:
+    if name in WORDS_FIELDS:
         raise QueryError(f"raw: cannot be combined with {name}:", column=column, hint="remove raw:")
 
 

@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 from monitor.config.schema import StoreSettings
 from monitor.models import Candidate, CommitResult, Disposition, FrontierEntry, Outcome, PageCommit, Story
 from monitor.query import parse
+from monitor.query.fields import TIME_FIELDS
 from monitor.query.matcher import analysed_story, matches
 from monitor.query.rules import RuleSet
-from monitor.query.syntax import TIME_FIELDS, Node, is_positive
+from monitor.query.syntax import Node, is_positive
 from monitor.store.elasticsearch import query_compiler
 from monitor.store.elasticsearch.analysis import (
     ANALYSIS_SETTINGS,

@@ -15,8 +15,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.errors import LeaseLost
-from monitor.models import CommitResult, Disposition, Outcome, OutletMemory, PageCommit, SourceDiscovery, SourceState
+from monitor.models import (
+    CommitResult,
+    Disposition,
+    Outcome,
+    OutletMemory,
+    PageCommit,
+    SourceDiscovery,
+    SourceState,
+    rfc3339,
+)
 from monitor.query import parse
+from monitor.query.fields import FIELDS, TIME_FIELDS
 from monitor.similarity import signature, similarity
 from monitor.store.protocol import StoryHistory
 from store.examples import MINUTE, NOW, candidate, frontier_entry, hit, notification, page_commit, story, story_url
@@ -407,6 +417,35 @@ class Searching:
         store.commit([page_commit(story("more"))])
         scan.close()  # type: ignore[attr-defined]  # scan is a generator
         assert len(search_names(store, "text")) == 6
+
+    def test_every_field_of_the_language_is_searched(self, store: Store) -> None:
+        first, second = (
+            story(
+                word,
+                title=f"{word} title",
+                text=f"{word} text",
+                authors=("Somebody Else", f"{word} author"),
+                outlet=f"{word} outlet",
+                language=language,
+                country=country,
+                topics=(f"{word} topic", "some topic"),
+                alerts=("some alert", f"{word} alert"),
+                word_count=hours,
+                **{name: NOW - timedelta(hours=hours, minutes=number) for number, name in enumerate(TIME_FIELDS)},
+            )
+            for word, language, country, hours in (("alpha", "en", "GB", 20), ("omega", "it", "IT", 40))
+        )
+        store.commit([page_commit(first), page_commit(second)])
+        for name, field in FIELDS.items():
+            match field.read(first):
+                case datetime() as time:
+                    query = f"{name}:[{rfc3339(time)} TO {rfc3339(time)}]"
+                case int() as number:
+                    query = f"{name}:{number}"
+                case contents:
+                    (content,) = set(contents) - set(field.read(second))
+                    query = f'{name}:"{content}"'
+            assert (query, search_names(store, query)) == (query, ["alpha"])
 
     def test_near_duplicates_finds_reprints(self, store: Store) -> None:
         first = story("first", text=LONG_TEXT)

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 from monitor.models import rfc3339
 from monitor.query import folding, time_ranges
 from monitor.query.analysis import EqualToken, Form, FuzzyToken, TokenMatcher, WildcardToken, token_matchers
-from monitor.query.syntax import NUMBER_FIELDS, And, Near, Node, Not, Or, Phrase, Range, Value, Word
+from monitor.query.fields import NUMBER_FIELDS
+from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Range, Value, Word
+from monitor.store.elasticsearch.index_fields import INDEX_FIELDS, ONE_FORM_FIELDS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,24 +33,17 @@ def compile(node: Node, now: datetime) -> Json:  # noqa: A001  same name in both
         case Not(inner):
             return {"bool": {"must_not": [compile(inner, now)]}}
         case Value(field, text):
-            return {"term": {f"{_VALUE_FIELDS.get(field, field)}.value": {"value": folding.fold_case(text)}}}
+            (index_field,) = INDEX_FIELDS[field]
+            return {"term": {f"{index_field}.value": {"value": folding.fold_case(text)}}}
         case Range():
             return _range(node, now)
         case Word() | Phrase() | Near():
-            queries = [_text_query(node, field) for field in _TEXT_FIELDS[node.field]]
+            queries = [_text_query(node, field) for field in INDEX_FIELDS[node.field]]
             return queries[0] if len(queries) == 1 else {"dis_max": {"queries": queries, "tie_breaker": 0.3}}
         case _:
             assert_never(node)
 
 
-_VALUE_FIELDS = {"topic": "topics", "alert": "alerts"}
-_TEXT_FIELDS = {
-    "": ("title", "text"),
-    "title": ("title",),
-    "text": ("text",),
-    "author": ("authors",),
-    "url": ("url",),
-}
 _BOOSTS = {"title": 2.0}
 
 
@@ -76,7 +71,8 @@ def _range(node: Range, now: datetime) -> Json:
         start, end = time_ranges.time_interval(node.low, node.high, now)
         low, high = rfc3339(start) if start else None, rfc3339(end) if end else None
     bounds = {name: value for name, value in (("gte", low), ("lt", high)) if value is not None}
-    return {"range": {node.field: bounds}} if bounds else {"exists": {"field": node.field}}
+    (index_field,) = INDEX_FIELDS[node.field]
+    return {"range": {index_field: bounds}} if bounds else {"exists": {"field": index_field}}
 
 
 # ---- words
@@ -115,7 +111,7 @@ def _token_query(token_match: TokenMatcher, field: str) -> Json:
 
 
 def _sub_field(field: str, form: Form) -> str:
-    if field in {"authors", "url"}:
+    if field in ONE_FORM_FIELDS:
         return f"{field}.words"
     return field if form is Form.STEM else f"{field}.{form}"
 

@@ -32,7 +32,7 @@ class Dump(Stories, Outlets, Outbox):
         for row in self._rows_after(sql.DUMP_HITS, ("", "", -1)):
             yield rows.hit(row)
         for row in self._rows_after(sql.DUMP_OUTBOX, ("", "", -1)):
-            yield OutboxRecord(notification=rows.notification(row), sent_at=rows.maybe_from_micros(row[-1]))
+            yield rows.outbox_record(row)
         for row in self._rows_after(sql.DUMP_FRONTIER, ("",)):
             yield rows.frontier_entry(row)
         for alias_id, story in self._rows_after(sql.DUMP_ALIASES, ("",)):

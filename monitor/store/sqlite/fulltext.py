@@ -11,9 +11,10 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.query import folding
 from monitor.query.analysis import Tokens, analysed_tokens
+from monitor.query.fields import ANALYSED_FIELDS, VALUE_FIELDS
 from monitor.store.sqlite import rows, sql
+from monitor.store.sqlite.field_columns import FULLTEXT_COLUMNS
 from monitor.store.sqlite.tokens import EVERY_STORY_TERM, POSITION_SEPARATOR, value_term, word_term
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from monitor.query.analysis import WordForms
 
 MAX_CACHED_WORDS = 400_000  # words in a `WordCache`, about 100 MB; more empty the cache
-_AUTHOR_GAP_TERM = word_term("", "")  # indexed between two authors, so that no phrase matches across them
+# Between two authors a term is indexed, so that no phrase matches across them.
+_TEXT_SEPARATOR = f"{POSITION_SEPARATOR}{word_term('', '')}{POSITION_SEPARATOR}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,15 @@ class IndexEntry:
 def build_index_entry(story: Story) -> IndexEntry:
     """Returns a story as an index entry.  This is the slow part of a commit; call it before taking the write lock."""
     words: set[WordForms] = set()
-    title = _column_text(analysed_tokens(story.title), words)
-    text = _column_text(analysed_tokens(story.text), words)
-    authors = [_column_text(analysed_tokens(author), words) for author in story.authors]
-    url = _column_text(analysed_tokens(story.url.translate(folding.URL_PUNCTUATION_TO_SPACE)), words)
-    values = POSITION_SEPARATOR.join(_field_value_terms(story))
-    columns = (title, text, f"{POSITION_SEPARATOR}{_AUTHOR_GAP_TERM}{POSITION_SEPARATOR}".join(authors), url, values)
+    columns = [_field_column_text(name, story, words) for name in FULLTEXT_COLUMNS]
+    columns.append(POSITION_SEPARATOR.join(_field_value_terms(story)))
     return IndexEntry(tuple(map(rows.clean, columns)), words)
+
+
+def _field_column_text(name: str, story: Story, words: set[WordForms]) -> str:
+    """Returns the index terms of the field of this name; adds the forms of its words to ``words``."""
+    texts = ANALYSED_FIELDS[name].read(story)
+    return _TEXT_SEPARATOR.join(_column_text(analysed_tokens(text), words) for text in texts)
 
 
 def _column_text(analysed: Tokens, words: set[WordForms]) -> str:
@@ -61,15 +65,9 @@ def _column_text(analysed: Tokens, words: set[WordForms]) -> str:
 def _field_value_terms(story: Story) -> Iterator[str]:
     """Yields the index terms of the story's outlet, language, country, topics and alerts."""
     yield EVERY_STORY_TERM
-    yield value_term("outlet", story.outlet)
-    if story.language is not None:
-        yield value_term("language", story.language)
-    if story.country is not None:
-        yield value_term("country", story.country)
-    for topic in story.topics:
-        yield value_term("topic", topic)
-    for alert in story.alerts:
-        yield value_term("alert", alert)
+    for name, field in VALUE_FIELDS.items():
+        for value in field.read(story):
+            yield value_term(name, value)
 
 
 class WordCache:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from monitor.query.analysis import FORM_ORDER, EqualToken
 from monitor.query.matcher import AnalysedStory, story_predicate
 from monitor.query.syntax import Value
+from monitor.store.sqlite.field_columns import COLUMNS_OF_WORDS, FULLTEXT_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 _K = TypeVar("_K")
 
 # Numbers of the columns of the table `fulltext` in which a query field is searched; "" is a word without a field.
-_COLUMN_NUMBERS_BY_FIELD = {"title": (0,), "text": (1,), "": (0, 1), "author": (2,), "url": (3,)}
-_FIELD_VALUES_COLUMN_NUMBER = 4  # of `field_values` in `fulltext`
+_COLUMN_NUMBERS_BY_FIELD = {
+    field: tuple(map(FULLTEXT_COLUMNS.index, columns)) for field, columns in COLUMNS_OF_WORDS.items()
+}
+_FIELD_VALUES_COLUMN_NUMBER = len(FULLTEXT_COLUMNS)  # of `field_values` in `fulltext`
 
 
 class PositionMatcher:

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, assert_never
 
 from monitor.query import time_ranges
 from monitor.query.analysis import Form, TokenMatcher, WildcardToken, token_matchers
-from monitor.query.syntax import NUMBER_FIELDS, And, Near, Node, Not, Or, Phrase, Range, Value, Word, walk
+from monitor.query.fields import NUMBER_FIELDS
+from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Range, Value, Word, walk
+from monitor.store.sqlite.field_columns import COLUMN_OF_RANGE, COLUMNS_OF_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -274,7 +276,7 @@ class _Compiler:
     # ---- leaves
 
     def _range(self, node: Range) -> _ColumnClause:
-        column = f"story.{node.field}"
+        column = f"story.{COLUMN_OF_RANGE[node.field]}"
         if node.field in NUMBER_FIELDS:
             first, end = time_ranges.number_interval(node.low, node.high)
         else:
@@ -455,7 +457,8 @@ def _positional_verification(field: str) -> Verification:
 
 
 def _index_columns(field: str) -> str:
-    return field or "{title text}"
+    columns = COLUMNS_OF_WORDS[field]
+    return columns[0] if len(columns) == 1 else f"{{{' '.join(columns)}}}"
 
 
 def _with_field(node: Node, field: str) -> Node:

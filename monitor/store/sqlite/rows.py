@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections import namedtuple
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -22,9 +23,13 @@ from monitor.models import (
     from_rfc3339,
     rfc3339,
 )
+from monitor.store.protocol import OutboxRecord
+from monitor.store.sqlite import sql
 from monitor.store.sqlite.database import deflate, inflate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     import apsw
 
     from monitor.models import Json
@@ -35,6 +40,22 @@ Row: TypeAlias = tuple[Any, ...]
 def fetch(connection: apsw.Connection, statement: str, values: Row = ()) -> list[Row]:
     """Returns all rows of a statement; the caller knows the types of its columns."""
     return [*connection.execute(statement, values)]
+
+
+def _named(columns: Sequence[str]) -> Callable[[Row], Any]:
+    """Returns a function that makes the values of a row attributes, named after the columns that were selected."""
+    names = [column.strip('"') for column in columns]
+    named_row: Any = namedtuple("NamedRow", names)  # type: ignore[misc]  # noqa: PYI024  names of sql.py
+    make: Callable[[Row], Any] = named_row._make
+    return make
+
+
+_named_story = _named(sql.STORY_COLUMNS)
+_named_frontier_entry = _named(sql.FRONTIER_COLUMNS)
+_named_hit = _named(sql.HIT_COLUMNS)
+_named_notification = _named(sql.OUTBOX_COLUMNS)
+_named_outbox_record = _named([*sql.OUTBOX_COLUMNS, "sent_at"])
+_named_outlet = _named(sql.OUTLET_COLUMNS)
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -106,31 +127,40 @@ def story_row(story: Story, sort_key: int) -> Row:
     )
 
 
+def sort_key_and_story(row: Row) -> tuple[int, Story]:
+    values = _named_story(row)
+    return values.sort_key, _story(values)
+
+
 def story(row: Row) -> Story:
+    return _story(_named_story(row))
+
+
+def _story(values: Any) -> Story:
     return Story(
-        id=row[1],
-        url=row[2],
-        outlet=row[3],
-        title=row[4],
-        first_seen_at=from_micros(row[5]),
-        fetched_at=from_micros(row[6]),
-        updated_at=from_micros(row[7]),
-        published_at=maybe_from_micros(row[8]),
-        modified_at=maybe_from_micros(row[9]),
-        authors=_strings(row[10]),
-        language=row[11],
-        country=row[12],
-        section=row[13],
-        tags=_strings(row[14]),
-        image=row[15],
-        word_count=row[16],
-        topics=_strings(row[17]),
-        alerts=_strings(row[18]),
-        cluster=row[19],
-        version=row[20],
-        method=row[21],
-        flags=_strings(row[22]),
-        text=inflate(row[24], row[23]).decode(),
+        id=values.id,
+        url=values.url,
+        outlet=values.outlet,
+        title=values.title,
+        first_seen_at=from_micros(values.first_seen_at),
+        fetched_at=from_micros(values.fetched_at),
+        updated_at=from_micros(values.updated_at),
+        published_at=maybe_from_micros(values.published_at),
+        modified_at=maybe_from_micros(values.modified_at),
+        authors=_strings(values.authors),
+        language=values.language,
+        country=values.country,
+        section=values.section,
+        tags=_strings(values.tags),
+        image=values.image,
+        word_count=values.word_count,
+        topics=_strings(values.topics),
+        alerts=_strings(values.alerts),
+        cluster=values.cluster,
+        version=values.version,
+        method=values.method,
+        flags=_strings(values.flags),
+        text=inflate(values.text, values.text_size).decode(),
     )
 
 
@@ -166,23 +196,24 @@ def frontier_row(entry: FrontierEntry) -> Row:
 
 
 def frontier_entry(row: Row) -> FrontierEntry:
+    values = _named_frontier_entry(row)
     return FrontierEntry(
-        id=row[0],
+        id=values.id,
         candidate=Candidate(
-            outlet=row[1],
-            url=row[2],
-            source=row[3],
-            title=row[4],
-            published_at=maybe_from_micros(row[5]),
-            language=row[6],
+            outlet=values.outlet,
+            url=values.url,
+            source=values.source,
+            title=values.title,
+            published_at=maybe_from_micros(values.published_at),
+            language=values.language,
         ),
-        first_seen_at=from_micros(row[7]),
-        next_at=maybe_from_micros(row[8]),
-        attempts=row[9],
-        rechecks=row[10],
-        story=row[11],
-        etag=row[12],
-        last_modified=row[13],
+        first_seen_at=from_micros(values.first_seen_at),
+        next_at=maybe_from_micros(values.next_at),
+        attempts=values.attempts,
+        rechecks=values.rechecks,
+        story=values.story,
+        etag=values.etag,
+        last_modified=values.last_modified,
     )
 
 
@@ -204,17 +235,18 @@ def hit_row(hit: Hit) -> Row:
 
 
 def hit(row: Row) -> Hit:
+    values = _named_hit(row)
     return Hit(
-        alert=row[0],
-        story=row[1],
-        version=row[2],
-        outlet=row[3],
-        title=row[4],
-        url=row[5],
-        matched_at=from_micros(row[6]),
-        published_at=maybe_from_micros(row[7]),
-        language=row[8],
-        context=row[9],
+        alert=values.alert,
+        story=values.story,
+        version=values.version,
+        outlet=values.outlet,
+        title=values.title,
+        url=values.url,
+        matched_at=from_micros(values.matched_at),
+        published_at=maybe_from_micros(values.published_at),
+        language=values.language,
+        context=values.context,
     )
 
 
@@ -235,16 +267,25 @@ def notification_row(notification: Notification) -> Row:
 
 
 def notification(row: Row) -> Notification:
+    return _notification(_named_notification(row))
+
+
+def outbox_record(row: Row) -> OutboxRecord:
+    values = _named_outbox_record(row)
+    return OutboxRecord(notification=_notification(values), sent_at=maybe_from_micros(values.sent_at))
+
+
+def _notification(values: Any) -> Notification:
     return Notification(
-        alert=row[0],
-        story=row[1],
-        version=row[2],
-        to=_strings(row[3]),
-        due_at=from_micros(row[4]),
-        created_at=from_micros(row[5]),
-        attempts=row[6],
-        message_id=row[7],
-        error=row[8],
+        alert=values.alert,
+        story=values.story,
+        version=values.version,
+        to=_strings(values.to),
+        due_at=from_micros(values.due_at),
+        created_at=from_micros(values.created_at),
+        attempts=values.attempts,
+        message_id=values.message_id,
+        error=values.error,
     )
 
 
@@ -276,15 +317,15 @@ def state_json(state: OutletState) -> str:
 
 
 def outlet_state(row: Row) -> OutletState:
-    name, next_poll_at, holder, lease_until, fencing_token, state = row
-    data: Json = orjson.loads(state)
+    values = _named_outlet(row)
+    data: Json = orjson.loads(values.state)
     return OutletState(
-        name=name,
-        next_poll_at=from_micros(next_poll_at),
+        name=values.name,
+        next_poll_at=from_micros(values.next_poll_at),
         interval=timedelta(seconds=data["interval"]),
-        holder=holder,
-        lease_until=maybe_from_micros(lease_until),
-        fencing_token=fencing_token,
+        holder=values.holder,
+        lease_until=maybe_from_micros(values.lease_until),
+        fencing_token=values.fencing_token,
         last_poll_at=_maybe_from_rfc3339(data["last_poll_at"]),
         last_ok_at=_maybe_from_rfc3339(data["last_ok_at"]),
         last_story_at=_maybe_from_rfc3339(data["last_story_at"]),

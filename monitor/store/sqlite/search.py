@@ -196,7 +196,7 @@ def _build_search_statement(
 def _stories_by_sort_key(connection: apsw.Connection, sort_keys: Sequence[int]) -> dict[int, Story]:
     """Returns the stories with these sort keys, in a dict by sort key."""
     selected = connection.execute(sql.SELECT_STORIES_BY_SORT_KEY, (rows.json_text(list(sort_keys)),))
-    return {row[0]: rows.story(row) for row in selected}
+    return dict(map(rows.sort_key_and_story, selected))
 
 
 def _stories_in_batches(

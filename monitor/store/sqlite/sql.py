@@ -13,6 +13,7 @@ FRONTIER_COLUMNS = (
 ).split()
 HIT_COLUMNS = "alert story version outlet title url matched_at published_at language context".split()
 OUTBOX_COLUMNS = 'alert story version "to" due_at created_at attempts message_id error'.split()
+OUTLET_COLUMNS = "name next_poll_at holder lease_until fencing_token state".split()
 
 
 def _parameter_placeholders(columns: list[str]) -> str:
@@ -29,6 +30,7 @@ _STORY_COLUMN_LIST = ", ".join(f"story.{column}" for column in STORY_COLUMNS)
 _FRONTIER_COLUMN_LIST = ", ".join(FRONTIER_COLUMNS)
 _HIT_COLUMN_LIST = ", ".join(HIT_COLUMNS)
 _OUTBOX_COLUMN_LIST = ", ".join(OUTBOX_COLUMNS)
+_OUTLET_COLUMN_LIST = ", ".join(OUTLET_COLUMNS)
 
 # ---- stories
 
@@ -153,19 +155,19 @@ FINISH_ALIAS_ENTRY = "UPDATE frontier SET next_at = NULL, story = ? WHERE id = ?
 
 # ---- outlets
 
-SELECT_OUTLETS = "SELECT name, next_poll_at, holder, lease_until, fencing_token, state FROM outlet ORDER BY name"
+SELECT_OUTLETS = f"SELECT {_OUTLET_COLUMN_LIST} FROM outlet ORDER BY name"
 ADD_OUTLETS = """
 INSERT INTO outlet (name, next_poll_at, fencing_token, state) SELECT value, ?2, '', ?3 FROM json_each(?1) WHERE true
 ON CONFLICT DO NOTHING
 """
-LEASE_OUTLETS = """
+LEASE_OUTLETS = f"""
 UPDATE outlet SET holder = :holder, lease_until = :until, fencing_token = lower(hex(randomblob(8)))
 WHERE name IN (
   SELECT name FROM outlet WHERE name IN (SELECT value FROM json_each(:names))
   AND (holder IS NULL OR lease_until <= :now) AND (next_poll_at <= :now OR NOT :due_only)
   ORDER BY next_poll_at, name LIMIT :limit
 )
-RETURNING name, next_poll_at, holder, lease_until, fencing_token, state
+RETURNING {_OUTLET_COLUMN_LIST}
 """
 RENEW_LEASE = "UPDATE outlet SET lease_until = ? WHERE name = ? AND fencing_token = ? AND holder = ? RETURNING 1"
 RELEASE_LEASE = """

@@ -114,8 +114,9 @@ class StoryWriter:
 
     def stored_version_number(self, story: str) -> int:
         """Returns the number of a story's stored version, or 0 if the story is not stored."""
-        stored = rows.fetch(self._connection, sql.SELECT_SORT_KEY_AND_VERSION, (story,))
-        return stored[0][1] if stored else 0
+        for _, version in rows.fetch(self._connection, sql.SELECT_SORT_KEY_AND_VERSION, (story,)):
+            return int(version)
+        return 0
 
     def put_story(self, story: Story, entry: fulltext.IndexEntry, signature: Sequence[int]) -> None:
         """Writes the row of a story's new version; moves a stored older version to the table `version`."""

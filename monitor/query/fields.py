@@ -1,0 +1,88 @@
+"""The registry of the query language's fields: how clauses compare each field, and how to read it from a story.
+
+`monitor.store.sqlite.field_columns` and `monitor.store.elasticsearch.index_fields` map each field to its columns and
+index fields.  `docs/query-language.md` lists the fields for users.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from monitor.query import folding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+
+    from monitor.models import Story
+
+
+class FieldType(enum.Enum):
+    """How clauses compare a field."""
+
+    TEXT = enum.auto()  # words in all their forms; NEAR and raw: apply
+    WORDS = enum.auto()  # words in their exact form, as names and addresses have them
+    VALUE = enum.auto()  # complete values, ignoring case
+    TIME = enum.auto()  # ranges of times
+    NUMBER = enum.auto()  # ranges of numbers
+
+
+ContentT_co = TypeVar("ContentT_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Field(Generic[ContentT_co]):
+    """A searchable field.
+
+    ``read`` returns a story's content of the field: for TEXT and WORDS the texts, of which no phrase spans two; for
+    VALUE the values; for TIME and NUMBER the time or number, or None.
+    """
+
+    name: str
+    type: FieldType
+    read: Callable[[Story], ContentT_co]
+
+
+def _by_name(*fields: Field[ContentT_co]) -> dict[str, Field[ContentT_co]]:
+    return {field.name: field for field in fields}
+
+
+def _optional(value: str | None) -> tuple[str, ...]:
+    return () if value is None else (value,)
+
+
+#: A clause without a field searches these fields of type TEXT, each by itself.
+DEFAULT_FIELDS = ("title", "text")
+
+TEXT_FIELDS: dict[str, Field[Iterable[str]]] = _by_name(
+    Field("title", FieldType.TEXT, lambda story: (story.title,)),
+    Field("text", FieldType.TEXT, lambda story: (story.text,)),
+)
+WORDS_FIELDS: dict[str, Field[Iterable[str]]] = _by_name(
+    Field("author", FieldType.WORDS, attrgetter("authors")),
+    Field("url", FieldType.WORDS, lambda story: (story.url.translate(folding.URL_PUNCTUATION_TO_SPACE),)),
+)
+VALUE_FIELDS: dict[str, Field[Iterable[str]]] = _by_name(
+    Field("outlet", FieldType.VALUE, lambda story: (story.outlet,)),
+    Field("language", FieldType.VALUE, lambda story: _optional(story.language)),
+    Field("country", FieldType.VALUE, lambda story: _optional(story.country)),
+    Field("topic", FieldType.VALUE, attrgetter("topics")),
+    Field("alert", FieldType.VALUE, attrgetter("alerts")),
+)
+TIME_FIELDS: dict[str, Field[datetime | None]] = _by_name(
+    Field("published_at", FieldType.TIME, attrgetter("published_at")),
+    Field("first_seen_at", FieldType.TIME, attrgetter("first_seen_at")),
+    Field("fetched_at", FieldType.TIME, attrgetter("fetched_at")),
+    Field("updated_at", FieldType.TIME, attrgetter("updated_at")),
+    Field("modified_at", FieldType.TIME, attrgetter("modified_at")),
+)
+NUMBER_FIELDS: dict[str, Field[int | None]] = _by_name(
+    Field("word_count", FieldType.NUMBER, attrgetter("word_count")),
+)
+
+ANALYSED_FIELDS = TEXT_FIELDS | WORDS_FIELDS
+RANGE_FIELDS: dict[str, Field[object]] = {**TIME_FIELDS, **NUMBER_FIELDS}
+FIELDS: dict[str, Field[object]] = {**ANALYSED_FIELDS, **VALUE_FIELDS, **RANGE_FIELDS}
