@@ -132,7 +132,7 @@ def _value_predicate(node: Value) -> StoryPredicate:
     """Returns a function that returns True if a story has the node's value in the node's field, ignoring case."""
     wanted, field = folding.fold_case(node.text), node.field
 
-    def has_value(document: AnalysedStory, now: datetime) -> bool:  # noqa: ARG001  the signature of Predicate
+    def has_value(document: AnalysedStory, now: datetime) -> bool:  # noqa: ARG001  the signature of StoryPredicate
         for value in document.values(field):  # noqa: SIM110  a generator would take twice as long
             if folding.fold_case(value) == wanted:
                 return True
@@ -147,7 +147,7 @@ def _range_predicate(node: Range) -> StoryPredicate:
         read_number = NUMBER_FIELDS[node.field].read
         low, high = time_ranges.number_interval(node.low, node.high)
 
-        def is_number_in_range(document: AnalysedStory, now: datetime) -> bool:  # noqa: ARG001  the signature of Predicate
+        def is_number_in_range(document: AnalysedStory, now: datetime) -> bool:  # noqa: ARG001  the signature of StoryPredicate
             value = read_number(document.story)
             return value is not None and (low is None or low <= value) and (high is None or value < high)
 
@@ -170,7 +170,7 @@ def _word_clause_predicate(node: Word | Phrase | Near) -> StoryPredicate:
     """Returns a function that returns True if the clause occurs in one of the texts of its field."""
     field, occurs_in = node.field, text_predicate(node)
 
-    def clause_occurs(document: AnalysedStory, now: datetime) -> bool:  # noqa: ARG001  the signature of Predicate
+    def clause_occurs(document: AnalysedStory, now: datetime) -> bool:  # noqa: ARG001  the signature of StoryPredicate
         for text in document.analysed_texts(field):  # noqa: SIM110  a generator would take twice as long
             if occurs_in(text):
                 return True

@@ -49,7 +49,7 @@ class PositionMatcher:
 
 
 class _RowDocument:
-    """A row of the index with the methods of `monitor.query.matcher.Document` that need only token positions."""
+    """A row of the index with the methods of `monitor.query.matcher.AnalysedStory` that need only token positions."""
 
     def __init__(self, row: apsw.FTS5ExtensionApi, phrases: IndexPhrases) -> None:
         self._columns = tuple(_RowTokens() for _ in range(_FIELD_VALUES_COLUMN_NUMBER))
@@ -87,7 +87,7 @@ class _RowTokens:
 
     def add_phrase(self, phrase: AdjacentTokens, starts: Sequence[int]) -> None:
         """Records the positions of all tokens of a phrase that begins at each position in ``starts``."""
-        for offset, token_match in enumerate(phrase.token_matches):
+        for offset, token_match in enumerate(phrase.token_matchers):
             positions = [start + offset for start in starts]
             if isinstance(token_match, EqualToken):
                 if positions:

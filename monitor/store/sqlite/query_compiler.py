@@ -56,7 +56,7 @@ class AdjacentTokens:
     """A phrase of an FTS5 expression: tokens side by side in a field."""
 
     field: str
-    token_matches: tuple[TokenMatcher, ...]
+    token_matchers: tuple[TokenMatcher, ...]
 
 
 #: What the phrases of an FTS5 expression look for.
@@ -337,11 +337,11 @@ class _Compiler:
     def _pair(self, near: Near, left: AdjacentTokens, right: AdjacentTokens) -> _IndexClause:
         """Returns FTS5's own NEAR, which has no order and lets two phrases share tokens that they have in common."""
         left_terms, right_terms = (
-            {term for token_match in phrase.token_matches for term in self._terms(token_match) or ()}
+            {term for token_match in phrase.token_matchers for term in self._terms(token_match) or ()}
             for phrase in (left, right)
         )
         exact = not near.ordered and left_terms.isdisjoint(right_terms) and near.field != "author"
-        strings = f"{self._string(left.token_matches)} {self._string(right.token_matches)}"
+        strings = f"{self._string(left.token_matchers)} {self._string(right.token_matchers)}"
         return _IndexClause(
             f"{_index_columns(near.field)} : NEAR({strings}, {near.gap})",
             (left, right),
@@ -384,7 +384,7 @@ class _Compiler:
         """Returns the FTS5 expression for one phrase."""
         if isinstance(phrase, Value):
             return f"field_values : {self.vocabulary.quoted([[self.vocabulary.value_term(phrase.field, phrase.text)]])}"
-        return f"{_index_columns(phrase.field)} : {self._string(phrase.token_matches)}"
+        return f"{_index_columns(phrase.field)} : {self._string(phrase.token_matchers)}"
 
     def _string(self, sequence: Sequence[TokenMatcher]) -> str:
         """Returns the FTS5 string for adjacent tokens."""
