@@ -59,7 +59,7 @@ class AdjacentTokens:
     token_matchers: tuple[TokenMatcher, ...]
 
 
-#: What the phrases of an FTS5 expression look for.
+#: The phrases of an FTS5 expression, in order: each one is a run of adjacent tokens or a value of a field.
 IndexPhrases: TypeAlias = "tuple[AdjacentTokens | Value, ...]"
 
 
