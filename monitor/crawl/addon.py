@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
 
-_SCRAPY = "scrapy.downloadermiddlewares"
-_HANDLER = "monitor.rendering.download_handler.RenderingHandler"
+_SCRAPY_MIDDLEWARE_PACKAGE = "scrapy.downloadermiddlewares"
+_DOWNLOAD_HANDLER = "monitor.rendering.download_handler.RenderingHandler"
 
 SCRAPY_SETTINGS = {
     "ROBOTSTXT_OBEY": False,  # robots.py obeys it, with a cache that expires
@@ -27,17 +27,24 @@ SCRAPY_SETTINGS = {
     "LOGSTATS_INTERVAL": 0.0,
     "STATS_DUMP": False,
 }
-HANDLERS = {"http": _HANDLER, "https": _HANDLER, "data": None, "file": None, "ftp": None, "s3": None}
-MIDDLEWARES = {
-    f"{_SCRAPY}.offsite.OffsiteMiddleware": None,
+DOWNLOAD_HANDLERS = {
+    "http": _DOWNLOAD_HANDLER,
+    "https": _DOWNLOAD_HANDLER,
+    "data": None,
+    "file": None,
+    "ftp": None,
+    "s3": None,
+}
+DOWNLOADER_MIDDLEWARES = {
+    f"{_SCRAPY_MIDDLEWARE_PACKAGE}.offsite.OffsiteMiddleware": None,
     "monitor.egress.address_guard.AddressGuard": 40,  # before robots.txt is requested
     "monitor.crawl.robots.RobotsMiddleware": 100,
-    "monitor.crawl.politeness.Politeness": 800,  # last: it sees the host that a redirect leads to
+    "monitor.crawl.politeness.PolitenessMiddleware": 800,  # last: it sees the host that a redirect leads to
     # Next to the downloader: all other middlewares see the page's own status instead of Splash's.
     "monitor.rendering.splash.SplashCookiesMiddleware": 820,
     "monitor.rendering.splash.SplashMiddleware": 830,
 }
-EXTENSIONS = {"monitor.crawl.media_filter.MediaFilter": 0, "monitor.rendering.rendering.Rendering": 0}
+SCRAPY_EXTENSIONS = {"monitor.crawl.media_filter.MediaFilter": 0, "monitor.rendering.rendering.Rendering": 0}
 
 
 class MonitorAddon:
@@ -46,7 +53,10 @@ class MonitorAddon:
     def update_settings(self, settings: BaseSettings) -> None:
         for name, value in SCRAPY_SETTINGS.items():
             settings.set(name, value, priority="addon")
-        settings.set("DOWNLOAD_HANDLERS", HANDLERS, priority="addon")
-        for scope, components in (("DOWNLOADER_MIDDLEWARES", MIDDLEWARES), ("EXTENSIONS", EXTENSIONS)):
+        settings.set("DOWNLOAD_HANDLERS", DOWNLOAD_HANDLERS, priority="addon")
+        for scope, components in (
+            ("DOWNLOADER_MIDDLEWARES", DOWNLOADER_MIDDLEWARES),
+            ("EXTENSIONS", SCRAPY_EXTENSIONS),
+        ):
             for component, order in components.items():
                 settings[scope].set(component, order, priority="addon")

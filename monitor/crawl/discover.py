@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 DISCOVERY_LIFETIME = timedelta(days=7)
 FAILED_DISCOVERY_LIFETIME = timedelta(hours=6)  # while the outlet fails: the site may have moved its feed
-MAX_TRIED_ADDRESSES = 12  # of one source kind
-MAX_FEEDS, MAX_SITEMAPS, MAX_SECTIONS = 5, 3, 5  # polled for an outlet that configures none
-_DATA_CONTENT_TYPE = re.compile(r"(?<!xhtml\+)xml|json")
+MAX_PROBED_URLS_PER_KIND = 12  # of one source kind
+MAX_POLLED_FEEDS, MAX_POLLED_SITEMAPS, MAX_POLLED_SECTIONS = 5, 3, 5  # polled for an outlet that configures none
+_FEED_CONTENT_TYPE_PATTERN = re.compile(r"(?<!xhtml\+)xml|json")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,15 +47,15 @@ class DiscoveredSources:
 
         Feeds and sitemaps with recent stories; without any, the home page, its sections and one quiet feed.
         """
-        feeds = [Source("feed", url) for url in self.feeds if self.story_counts[url]][:MAX_FEEDS]
+        feeds = [Source("feed", url) for url in self.feeds if self.story_counts[url]][:MAX_POLLED_FEEDS]
         quiet_feeds = [Source("feed", url) for url in self.feeds[:1]]  # it may be abandoned or publish again
         sitemaps = [Source("sitemap", url) for url in self.sitemaps if self.story_counts[url]]
-        active_sources = (*feeds, *sitemaps[: MAX_SITEMAPS if not feeds else 1])
-        sections = dict.fromkeys((outlet.url, *self.sections[:MAX_SECTIONS]))
+        active_sources = (*feeds, *sitemaps[: MAX_POLLED_SITEMAPS if not feeds else 1])
+        sections = dict.fromkeys((outlet.url, *self.sections[:MAX_POLLED_SECTIONS]))
         return active_sources or (*quiet_feeds, *(Source("section", url) for url in sections))
 
 
-async def discover(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> DiscoveredSources:
+async def discover_sources(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> DiscoveredSources:
     """Requests the home page, robots.txt and, where those announce nothing, the addresses that sites commonly use.
 
     Raises FetchError when the home page cannot be fetched and no other source can be read.
@@ -64,9 +64,9 @@ async def discover(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> Disc
     hints, own_feed = autodiscovery.DiscoveryHints(), tuple[str, ...]()
     announced_sitemaps = await fetcher.robots_sitemaps(outlet)
     try:
-        result = await fetcher.source(outlet, outlet.url)
+        result = await fetcher.fetch_source(outlet, outlet.url)
         if result.page is not None:
-            if _DATA_CONTENT_TYPE.search(result.page.content_type):  # the outlet's address is that of a feed
+            if _FEED_CONTENT_TYPE_PATTERN.search(result.page.content_type):  # the outlet's address is that of a feed
                 own_feed = (outlet.url,)
             hints = await asyncio.to_thread(
                 autodiscovery.discovery_hints,
@@ -79,7 +79,7 @@ async def discover(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> Disc
     except FetchError as error:
         home_error, hints = error, autodiscovery.DiscoveryHints(sitemaps=announced_sitemaps)
     common = autodiscovery.common_source_urls(outlet.url)
-    probe = partial(_probe, outlet=outlet, fetcher=fetcher, since=since)
+    probe = partial(_probe_sources, outlet=outlet, fetcher=fetcher, since=since)
     # The announced addresses may be gone: a template outlives its feed.
     feeds = await probe("feed", (*own_feed, *hints.feeds)) or await probe("feed", common.feeds)
     sitemaps = await probe("sitemap", hints.sitemaps) or await probe("sitemap", common.sitemaps)
@@ -94,12 +94,12 @@ async def discover(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> Disc
     )
 
 
-async def with_section_counts(
+async def with_section_story_counts(
     discovered: DiscoveredSources, outlet: Outlet, fetcher: Fetcher, *, since: datetime
 ) -> DiscoveredSources:
     """Adds the story counts of the sections that would be polled and can be read."""
     sections = [source.url for source in discovered.sources_to_poll(outlet) if source.kind == "section"]
-    section_counts = await _probe("section", sections, outlet, fetcher, since)
+    section_counts = await _probe_sources("section", sections, outlet, fetcher, since)
     return replace(discovered, story_counts={**discovered.story_counts, **section_counts})
 
 
@@ -121,25 +121,25 @@ async def rendering_reason(
     reasons = []
     for address in addresses:
         with suppress(FetchError):
-            page = await fetcher.page(outlet.model_copy(update={"render": "none"}), address)
+            page = await fetcher.fetch_page(outlet.model_copy(update={"render": "none"}), address)
             if page is not None:
                 reasons.append(await asyncio.to_thread(reason_to_render, page))
     return reasons[0] if reasons and all(reasons) else None
 
 
-async def _probe(
+async def _probe_sources(
     kind: str, addresses: Iterable[str], outlet: Outlet, fetcher: Fetcher, since: datetime
 ) -> dict[str, int]:
     """Returns the addresses that can be read, with the number of the outlet's recent stories each lists."""
     story_counts: dict[str, int] = {}
-    for address in list(dict.fromkeys(addresses))[:MAX_TRIED_ADDRESSES]:
+    for address in list(dict.fromkeys(addresses))[:MAX_PROBED_URLS_PER_KIND]:
         results = await read_source(Source(kind, address), {}, outlet=outlet, fetcher=fetcher, since=since)
         if results[0].error is None:
-            story_counts[address] = sum(_recent_stories(result, outlet, since) for result in results)
+            story_counts[address] = sum(_count_recent_stories(result, outlet, since) for result in results)
     return story_counts
 
 
-def _recent_stories(result: SourceResult, outlet: Outlet, since: datetime) -> int:
+def _count_recent_stories(result: SourceResult, outlet: Outlet, since: datetime) -> int:
     if result.parsed is None:
         return 0
     lists_stories = result.source.kind == "feed" or result.parsed.is_news_sitemap

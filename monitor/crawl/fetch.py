@@ -25,10 +25,10 @@ from service_identity import VerificationError
 from twisted.internet.error import ConnectError, ConnectionClosed
 from twisted.web.client import ResponseFailed
 
-from monitor.crawl.media_filter import EXPECTS_TEXT_KEY
+from monitor.crawl.media_filter import EXPECTS_TEXT_META_KEY
 from monitor.crawl.politeness import HostResting
 from monitor.crawl.poll_interval import parse_max_age, parse_retry_after
-from monitor.crawl.robots import OUTLET_DELAY_KEY, RobotsDisallowed, RobotsMiddleware, RobotsUnreachable
+from monitor.crawl.robots import OUTLET_DELAY_META_KEY, RobotsDisallowed, RobotsMiddleware, RobotsUnreachable
 from monitor.discovery.markup import MAX_UNPACKED_BYTES
 from monitor.discovery.url_rules import OutletScope
 from monitor.egress.address_guard import TRUSTED_HOSTS_KEY, VERIFY_CERTIFICATE_KEY, AddressRefused, trusted_hosts
@@ -66,7 +66,7 @@ class Fetcher:
         self._crawler = crawler
         self._settings = settings
 
-    async def source(
+    async def fetch_source(
         self,
         outlet: Outlet,
         url: str,
@@ -78,29 +78,29 @@ class Fetcher:
     ) -> FetchResult:
         """Fetches a feed, sitemap or section, which may be on any site.
 
-        ``engine`` renders a section.  Raises FetchError, of kind RENDERING when the engine is not available.
+        ``engine`` renders a section.  Raises FetchError, of kind ENGINE_UNAVAILABLE when the engine is not available.
         """
         meta = {"download_maxsize": MAX_UNPACKED_BYTES} if sitemap else {}
         try:
-            return await self._fetch(outlet, url, etag, last_modified, meta, engine=engine)
+            return await self._fetch_url(outlet, url, etag, last_modified, meta, engine=engine)
         except RenderingUnavailable as error:
-            raise FetchError(str(error), kind=FailureKind.RENDERING) from error
+            raise FetchError(str(error), kind=FailureKind.ENGINE_UNAVAILABLE) from error
 
-    def request_delay(self, outlet: Outlet) -> float:
+    def request_delay_seconds(self, outlet: Outlet) -> float:
         """Returns the seconds between two requests to the outlet's host; its Crawl-delay counts once it is cached."""
         robots = self._crawler.get_downloader_middleware(RobotsMiddleware)
-        return max(self._delay(outlet), robots.cached_crawl_delay(outlet.url) if robots else 0.0)
+        return max(self._outlet_delay_seconds(outlet), robots.cached_crawl_delay(outlet.url) if robots else 0.0)
 
     def clear_cookies(self, outlet: Outlet) -> None:
         """Drops the outlet's cookies, so that a metered paywall does not count articles across polls."""
         if cookies := self._crawler.get_downloader_middleware(CookiesMiddleware):
             cookies.jars.pop(outlet.name, None)
 
-    def engines(self) -> list[str]:
+    def available_engines(self) -> list[str]:
         """Returns the available rendering engines, the cheapest first."""
         return Rendering.for_crawler(self._crawler).available_engines()
 
-    async def page(
+    async def fetch_page(
         self,
         outlet: Outlet,
         url: str,
@@ -121,7 +121,7 @@ class Fetcher:
         if outlet.render != "auto":
             return await fetch_with(outlet.render)
         return await engine_choice.fetch_with_engines(
-            url, memory=memory or EngineMemory(), available=self.engines(), fetch=fetch_with
+            url, memory=memory or EngineMemory(), available=self.available_engines(), fetch=fetch_with
         )
 
     async def _fetch_page(
@@ -129,9 +129,9 @@ class Fetcher:
     ) -> Page | None:
         if engine != "none":  # a rendered page has no validators for a conditional request
             etag = last_modified = None
-        result = await self._fetch(outlet, url, etag, last_modified, {EXPECTS_TEXT_KEY: True}, engine=engine)
+        result = await self._fetch_url(outlet, url, etag, last_modified, {EXPECTS_TEXT_META_KEY: True}, engine=engine)
         if result.page is not None and result.page.url not in OutletScope(outlet):
-            raise FetchError(f"it leads to {result.page.url[:200]}", kind=FailureKind.FOREIGN)
+            raise FetchError(f"it leads to {result.page.url[:200]}", kind=FailureKind.FOREIGN_SITE)
         return result.page
 
     async def robots_sitemaps(self, outlet: Outlet) -> tuple[str, ...]:
@@ -139,10 +139,10 @@ class Fetcher:
         robots = self._crawler.get_downloader_middleware(RobotsMiddleware)
         if robots is None:
             return ()
-        rules = await robots.rules_for(_request(outlet.url, meta=self._outlet_meta(outlet)))
+        rules = await robots.rules_for(_new_request(outlet.url, meta=self._outlet_meta(outlet)))
         return rules.sitemaps
 
-    async def _fetch(
+    async def _fetch_url(
         self,
         outlet: Outlet,
         url: str,
@@ -157,15 +157,15 @@ class Fetcher:
             "If-Modified-Since": last_modified,
             "Accept-Language": f"{outlet.language}, *;q=0.5" if outlet.language else "*",
         }
-        request = _request(
+        request = _new_request(
             url,
             headers={name: value for name, value in headers.items() if value},
             meta={**self._outlet_meta(outlet), **meta},
         )
         if engine == "none":
-            response = await _response(self._crawler.engine.download_async(request))
+            response = await _await_response(self._crawler.engine.download_async(request))
         else:
-            response = await _response(
+            response = await _await_response(
                 Rendering.for_crawler(self._crawler).download(request, outlet, engine, self._settings)
             )
         conditional = bool(etag or last_modified)
@@ -181,9 +181,9 @@ class Fetcher:
                 retry_after=parse_retry_after(response.headers.get("Retry-After")),
             )
         return FetchResult(
-            page=_page(response, engine),
+            page=_page_from_response(response, engine),
             freshness_lifetime=_freshness_lifetime(response),
-            moved_to=_permanent_redirect(response),
+            moved_to=_permanent_redirect_target(response),
         )
 
     def _outlet_meta(self, outlet: Outlet) -> dict[str, object]:
@@ -192,44 +192,46 @@ class Fetcher:
             "cookiejar": outlet.name,
             TRUSTED_HOSTS_KEY: trusted_hosts(outlet),
             VERIFY_CERTIFICATE_KEY: outlet.verify,
-            OUTLET_DELAY_KEY: self._delay(outlet),
+            OUTLET_DELAY_META_KEY: self._outlet_delay_seconds(outlet),
         }
 
-    def _delay(self, outlet: Outlet) -> float:
+    def _outlet_delay_seconds(self, outlet: Outlet) -> float:
         return (outlet.delay if outlet.delay is not None else self._settings.delay).total_seconds()
 
 
-def _request(url: str, **options: object) -> Request:
+def _new_request(url: str, **options: object) -> Request:
     try:
         return Request(url, callback=NO_CALLBACK, dont_filter=True, **options)  # type: ignore[arg-type]  # passed on
     except ValueError as error:
-        raise FetchError(f"not an address: {url[:200]}", kind=FailureKind.ADDRESS) from error
+        raise FetchError(f"not an address: {url[:200]}", kind=FailureKind.UNSUPPORTED_ADDRESS) from error
 
 
-async def _response(download: Awaitable[Response]) -> Response:
+async def _await_response(download: Awaitable[Response]) -> Response:
     """Awaits a download.  Raises FetchError, or MonitorError as the download raises it."""
     try:
         return await download
     except HostResting as error:
         raise FetchError(str(error), kind=FailureKind.RESTING, retry_after=error.seconds) from error
     except _DOWNLOAD_ERRORS as error:
-        text = _readable(str(error)) or type(error).__name__
-        _, kind, message = next(row for row in _FAILURE_KINDS if row[0](error, text))
+        text = _readable_error_message(str(error)) or type(error).__name__
+        _, kind, message = next(row for row in _DOWNLOAD_FAILURE_RULES if row[0](error, text))
         raise FetchError((message or text)[:300], kind=kind) from error
     except MonitorError:
         raise
     except Exception as error:  # decoders and parsers raise errors of many types
-        raise FetchError(f"the response cannot be read: {error!r}"[:300], kind=FailureKind.BROKEN) from error
+        raise FetchError(
+            f"the response cannot be read: {error!r}"[:300], kind=FailureKind.UNDECODABLE_RESPONSE
+        ) from error
 
 
-def _readable(message: str) -> str:
+def _readable_error_message(message: str) -> str:
     """Replaces the error messages of Twisted and OpenSSL by readable ones."""
-    for pattern, replacement in _READABLE_MESSAGES:
+    for pattern, replacement in _ERROR_MESSAGE_REPLACEMENTS:
         message = pattern.sub(replacement, message)
     return message
 
 
-_READABLE_MESSAGES = (
+_ERROR_MESSAGE_REPLACEMENTS = (
     (
         re.compile(
             r"(\[<twisted\S+ OpenSSL\.SSL\.Error: )?"
@@ -261,36 +263,36 @@ _DOWNLOAD_ERRORS = (
     EOFError,
     ValueError,
 )
-_TOO_LARGE = "larger than the size limit (crawl.max_size)"
+_TOO_LARGE_MESSAGE = "larger than the size limit (crawl.max_size)"
 
 
-def _instance_of(*types: type[Exception]) -> Callable[[Exception, str], bool]:
+def _is_instance_of(*types: type[Exception]) -> Callable[[Exception, str], bool]:
     return lambda error, _: isinstance(error, types)
 
 
 # (test, failure kind, message): the first row whose test returns True applies.  The test gets the exception
 # and its readable message; an empty message in the row stands for that one.
-_FAILURE_KINDS: tuple[tuple[Callable[[Exception, str], bool], FailureKind, str], ...] = (
-    (_instance_of(AddressRefused), FailureKind.PRIVATE_ADDRESS, ""),
-    (_instance_of(RobotsDisallowed), FailureKind.ROBOTS, ""),
-    (_instance_of(RobotsUnreachable), FailureKind.ROBOTS_UNREACHABLE, ""),
+_DOWNLOAD_FAILURE_RULES: tuple[tuple[Callable[[Exception, str], bool], FailureKind, str], ...] = (
+    (_is_instance_of(AddressRefused), FailureKind.PRIVATE_ADDRESS, ""),
+    (_is_instance_of(RobotsDisallowed), FailureKind.ROBOTS, ""),
+    (_is_instance_of(RobotsUnreachable), FailureKind.ROBOTS_UNREACHABLE, ""),
     (lambda _, text: "max redirections" in text, FailureKind.REDIRECTS, "redirected too often"),
-    (lambda _, text: "DOWNLOAD_MAXSIZE" in text, FailureKind.TOO_LARGE, f"{_TOO_LARGE} once unpacked"),
-    (_instance_of(IgnoreRequest), FailureKind.REFUSED, ""),
-    (_instance_of(DownloadTimeoutError), FailureKind.TIMEOUT, "no complete response within crawl.timeout"),
-    (_instance_of(CannotResolveHostError), FailureKind.DNS, ""),
-    (_instance_of(DownloadCancelledError), FailureKind.TOO_LARGE, _TOO_LARGE),
-    (_instance_of(ResponseDataLossError), FailureKind.CONNECTION, "the response ends early"),
-    (_instance_of(UnsupportedURLSchemeError), FailureKind.ADDRESS, ""),
-    (_instance_of(CertificateNotTrusted, SSL.Error, VerificationError), FailureKind.TLS, ""),
+    (lambda _, text: "DOWNLOAD_MAXSIZE" in text, FailureKind.TOO_LARGE, f"{_TOO_LARGE_MESSAGE} once unpacked"),
+    (_is_instance_of(IgnoreRequest), FailureKind.REQUEST_DROPPED, ""),
+    (_is_instance_of(DownloadTimeoutError), FailureKind.TIMEOUT, "no complete response within crawl.timeout"),
+    (_is_instance_of(CannotResolveHostError), FailureKind.DNS, ""),
+    (_is_instance_of(DownloadCancelledError), FailureKind.TOO_LARGE, _TOO_LARGE_MESSAGE),
+    (_is_instance_of(ResponseDataLossError), FailureKind.CONNECTION, "the response ends early"),
+    (_is_instance_of(UnsupportedURLSchemeError), FailureKind.UNSUPPORTED_ADDRESS, ""),
+    (_is_instance_of(CertificateNotTrusted, SSL.Error, VerificationError), FailureKind.TLS, ""),
     (lambda _, text: "SSL" in text or "TLS" in text, FailureKind.TLS, ""),
     # Decoders raise these for a body that does not match its Content-Encoding.
-    (_instance_of(OSError, EOFError, ValueError), FailureKind.BROKEN, ""),
+    (_is_instance_of(OSError, EOFError, ValueError), FailureKind.UNDECODABLE_RESPONSE, ""),
     (lambda *_: True, FailureKind.CONNECTION, ""),
 )
 
 
-def _page(response: Response, engine: str) -> Page:
+def _page_from_response(response: Response, engine: str) -> Page:
     def header(name: str) -> str | None:
         value = response.headers.get(name)
         return value.decode("latin-1").strip() if value else None
@@ -310,7 +312,7 @@ def _page(response: Response, engine: str) -> Page:
     )
 
 
-def _permanent_redirect(response: Response) -> str:
+def _permanent_redirect_target(response: Response) -> str:
     """Returns the final address when every redirect was permanent (301, 308), else an empty string."""
     reasons = response.request.meta.get("redirect_reasons", ()) if response.request else ()
     return response.url if reasons and {301, 308}.issuperset(reasons) else ""

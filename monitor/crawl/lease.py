@@ -33,9 +33,9 @@ class Lease:
         """Renews until cancelled.  Raises LeaseLost when another process holds the outlet."""
         while True:
             await asyncio.sleep(LEASE_TERM.total_seconds() / 3)
-            self.state = await self._service.call(self._renew)
+            self.state = await self._service.call(self._renew_lease)
 
-    def _renew(self) -> OutletState:
+    def _renew_lease(self) -> OutletState:
         # The term starts when the store is called: it may have been away for longer than the term.
         return self._service.store.renew(self.state, now=clock(), term=LEASE_TERM)
 

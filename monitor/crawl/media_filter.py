@@ -14,8 +14,16 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http.headers import Headers
 
-EXPECTS_TEXT_KEY = "wants_text"  # request.meta: True when only a text page is of use
-_MEDIA_TYPES = (b"image/", b"video/", b"audio/", b"font/", b"application/pdf", b"application/zip", b"application/octet")
+EXPECTS_TEXT_META_KEY = "wants_text"  # request.meta: True when only a text page is of use
+_MEDIA_TYPE_PREFIXES = (
+    b"image/",
+    b"video/",
+    b"audio/",
+    b"font/",
+    b"application/pdf",
+    b"application/zip",
+    b"application/octet",
+)
 
 
 class MediaFilter:
@@ -29,5 +37,5 @@ class MediaFilter:
 
     def headers_received(self, headers: Headers, request: Request) -> None:
         content_type = headers.get("Content-Type") or b""
-        if request.meta.get(EXPECTS_TEXT_KEY) and content_type.lower().startswith(_MEDIA_TYPES):
+        if request.meta.get(EXPECTS_TEXT_META_KEY) and content_type.lower().startswith(_MEDIA_TYPE_PREFIXES):
             raise StopDownload(fail=False)

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_POLL_SECONDS = 600.0  # then a poll starts no further page, so that a slow host does not delay its sources
-CONCURRENT_PAGES = 8  # of one outlet
-UNCONDITIONAL_RECHECKS = 3  # every third recheck is unconditional: some servers send false 304s
+MAX_CONCURRENT_PAGES_PER_OUTLET = 8  # of one outlet
+UNCONDITIONAL_RECHECK_PERIOD = 3  # every third recheck is unconditional: some servers send false 304s
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,9 @@ class DuePages:
         service, limit = self._context.service, self._context.service.config.crawl.pages_per_poll
         entries = await service.call(service.store.due_entries, self._outlet.name, now=now(), limit=limit)
         remaining, deadline = iter(entries), monotonic() + MAX_POLL_SECONDS
-        concurrency = max(1, int(CONCURRENT_PAGES / max(self._context.fetcher.request_delay(self._outlet), 1)))
+        concurrency = max(
+            1, int(MAX_CONCURRENT_PAGES_PER_OUTLET / max(self._context.fetcher.request_delay_seconds(self._outlet), 1))
+        )
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(concurrency, len(entries))):
@@ -84,7 +86,7 @@ class DuePages:
         if self._report.rendering_problem:
             log.warning("%s: %s", self._outlet.name, self._report.rendering_problem)
         else:
-            self._report.deferred_pages = self._resting_pages + sum(1 for _ in remaining) + (len(entries) == limit)
+            self._report.deferred_page_count = self._resting_pages + sum(1 for _ in remaining) + (len(entries) == limit)
 
     async def _process_entries(self, remaining: Iterator[FrontierEntry], deadline: float) -> None:
         while not self._context.stop.is_set() and monotonic() < deadline and not self._backoff.is_exhausted:
@@ -98,30 +100,32 @@ class DuePages:
                 self._backoff.record_unavailable_engine()
                 continue
             if outcome is not None:
-                self._record(entry.candidate.url, outcome)
+                self._record_outcome(entry.candidate.url, outcome)
 
     async def _process_entry(self, entry: FrontierEntry) -> Outcome | None:
         """Brings one entry to its disposition; returns None when its host rests, and the entry stays due."""
         ingest = self._context.service.ingest
         try:
-            page = await self._fetch(entry)
+            page = await self._fetch_page(entry)
         except FetchError as error:
-            self._backoff.record(error)
+            self._backoff.record_request(error)
             if error.kind is FailureKind.RESTING:  # no request was sent
                 self._resting_pages += 1
                 return None
-            return await ingest.failed(entry, error)
-        self._backoff.record(None)
+            return await ingest.settle_fetch_failure(entry, error)
+        self._backoff.record_request(None)
         if page is None:
-            return await ingest.not_modified(entry)
-        outcome = await ingest.page(self._outlet, entry, page, self._memory.boilerplate)
-        self._report.engines[page.engine] += 1
+            return await ingest.settle_not_modified(entry)
+        outcome = await ingest.ingest_page(self._outlet, entry, page, self._memory.boilerplate)
+        self._report.pages_by_engine[page.engine] += 1
         return outcome
 
-    async def _fetch(self, entry: FrontierEntry) -> Page | None:
+    async def _fetch_page(self, entry: FrontierEntry) -> Page | None:
         """Fetches the entry's page; returns None when it has not changed."""
-        unconditional = entry.story is None or entry.rechecks % UNCONDITIONAL_RECHECKS == UNCONDITIONAL_RECHECKS - 1
-        return await self._context.fetcher.page(
+        unconditional = (
+            entry.story is None or entry.rechecks % UNCONDITIONAL_RECHECK_PERIOD == UNCONDITIONAL_RECHECK_PERIOD - 1
+        )
+        return await self._context.fetcher.fetch_page(
             self._outlet,
             entry.candidate.url,
             etag=None if unconditional else entry.etag,
@@ -129,8 +133,8 @@ class DuePages:
             memory=self._memory.rendering,
         )
 
-    def _record(self, url: str, outcome: Outcome) -> None:
-        self._report.add(url, outcome)
+    def _record_outcome(self, url: str, outcome: Outcome) -> None:
+        self._report.add_page(url, outcome)
         if outcome.disposition in {Disposition.STORED, Disposition.UPDATED}:
             log.info("%s: %s %s", self._outlet.name, outcome.disposition.value, url)
         if outcome.disposition is Disposition.FAILED and outcome.next_at is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from scrapy.exceptions import IgnoreRequest
 
 from monitor.crawl.poll_interval import parse_retry_after
-from monitor.crawl.robots import CRAWL_DELAY_KEY, OUTLET_DELAY_KEY
+from monitor.crawl.robots import CRAWL_DELAY_META_KEY, OUTLET_DELAY_META_KEY
 from monitor.discovery.url_rules import host_and_port
 from monitor.rendering.splash import PAGE_URL_KEY
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import Response
 
-MAX_REMEMBERED_HOSTS = 10_000
+MAX_REMEMBERED_SLOT_DELAYS = 10_000
 MAX_EXTRA_DELAY_SECONDS = 60.0  # added between two requests, however often the host answers 429 or 503
-MAX_WAIT_SECONDS = 10.0  # a request waits for a Retry-After up to this; for a longer one it fails
-MAX_SLOWDOWNS = 1000  # above this number the expired ones are dropped
+MAX_RETRY_AFTER_WAIT_SECONDS = 10.0  # a request waits for a Retry-After up to this; for a longer one it fails
+MAX_REMEMBERED_SLOWDOWNS = 1000  # above this number the expired ones are dropped
 SLOWDOWN_LIFETIME_SECONDS = 3600.0  # since the host's last 429 or 503
-_BUSY_STATUSES = frozenset({429, 503})
+_BUSY_HTTP_STATUSES = frozenset({429, 503})
 
 
 class HostResting(IgnoreRequest):
@@ -37,7 +37,7 @@ class HostResting(IgnoreRequest):
 
 
 @dataclass(slots=True)
-class Slowdown:
+class HostSlowdown:
     """The extra delay of a host that answered 429 or 503; the times are those of `time.monotonic`."""
 
     extra_delay: float = 0.0  # seconds
@@ -45,12 +45,12 @@ class Slowdown:
     last_busy_at: float = 0.0
 
 
-class Politeness:
+class PolitenessMiddleware:
     """Downloader middleware: one download slot per host and port, with its delay set at every request."""
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
-        self._slowdowns: dict[str, Slowdown] = {}
+        self._slowdowns: dict[str, HostSlowdown] = {}
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -59,14 +59,16 @@ class Politeness:
     def process_request(self, request: Request) -> None:
         key = _slot_key(request)
         request.meta["download_slot"] = key  # a redirected request still has the slot of its first host
-        slowdown, now = self._slowdowns.get(key, Slowdown()), monotonic()
-        if slowdown.resting_until - now > MAX_WAIT_SECONDS:
+        slowdown, now = self._slowdowns.get(key, HostSlowdown()), monotonic()
+        if slowdown.resting_until - now > MAX_RETRY_AFTER_WAIT_SECONDS:
             raise HostResting(slowdown.resting_until - now)
         downloader = self._crawler.engine.downloader
         queued = downloader.slots[key].active if key in downloader.slots else ()
-        delay = max(map(_requested_delay, (request, *queued))) + slowdown.extra_delay  # outlets may share the host
+        delay = (
+            max(map(_requested_delay_seconds, (request, *queued))) + slowdown.extra_delay
+        )  # outlets may share the host
         delay = max(delay, slowdown.resting_until - now)
-        if len(downloader.per_slot_settings) > MAX_REMEMBERED_HOSTS:
+        if len(downloader.per_slot_settings) > MAX_REMEMBERED_SLOT_DELAYS:
             downloader.per_slot_settings.clear()  # slots in use keep their delay
         downloader.per_slot_settings[key] = {"delay": delay, "jitter": 0.0}
         if key in downloader.slots:
@@ -74,9 +76,9 @@ class Politeness:
 
     def process_response(self, request: Request, response: Response) -> Response:
         key, now = _slot_key(request), monotonic()
-        if response.status in _BUSY_STATUSES:
+        if response.status in _BUSY_HTTP_STATUSES:
             pause = parse_retry_after(response.headers.get("Retry-After"))
-            slowdown = self._slowdowns.setdefault(key, Slowdown())
+            slowdown = self._slowdowns.setdefault(key, HostSlowdown())
             slowdown.extra_delay = min(max(2 * slowdown.extra_delay, 1.0), MAX_EXTRA_DELAY_SECONDS)
             slowdown.resting_until = max(slowdown.resting_until, now + (pause or slowdown.extra_delay))
             slowdown.last_busy_at = now
@@ -86,7 +88,7 @@ class Politeness:
             slowdown.extra_delay = slowdown.extra_delay / 2 if slowdown.extra_delay > 0.1 else 0.0
             if not slowdown.extra_delay and now > slowdown.resting_until:
                 del self._slowdowns[key]
-        if len(self._slowdowns) > MAX_SLOWDOWNS:
+        if len(self._slowdowns) > MAX_REMEMBERED_SLOWDOWNS:
             self._slowdowns = {
                 slot: slowdown
                 for slot, slowdown in self._slowdowns.items()
@@ -95,8 +97,8 @@ class Politeness:
         return response
 
 
-def _requested_delay(request: Request) -> float:
-    return float(max(request.meta.get(OUTLET_DELAY_KEY, 0.0), request.meta.get(CRAWL_DELAY_KEY, 0.0)))
+def _requested_delay_seconds(request: Request) -> float:
+    return float(max(request.meta.get(OUTLET_DELAY_META_KEY, 0.0), request.meta.get(CRAWL_DELAY_META_KEY, 0.0)))
 
 
 def _slot_key(request: Request) -> str:

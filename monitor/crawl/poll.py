@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from monitor.crawl import discover, health, sources
 from monitor.crawl.lease import Lease
 from monitor.crawl.pages import DuePages, PageMemory
-from monitor.crawl.poll_interval import NextPoll, PollSummary, next_poll
+from monitor.crawl.poll_interval import NextPollPlan, PollSummary, plan_next_poll
 from monitor.crawl.report import PollReport
 from monitor.discovery.filter_candidates import filter_candidates
 from monitor.errors import FetchError, LeaseLost
@@ -61,7 +61,7 @@ class Poll:
         """
         started_at = monotonic()
         renewal = asyncio.create_task(self._lease.keep_renewed())
-        work = asyncio.create_task(self._work())
+        work = asyncio.create_task(self._poll_outlet())
         try:
             await asyncio.wait({renewal, work}, return_when=asyncio.FIRST_COMPLETED)
             if not work.done():  # the renewal ended first, and it ends only by an exception
@@ -77,14 +77,14 @@ class Poll:
             self.report.seconds = monotonic() - started_at
         return self.report
 
-    async def _work(self) -> None:
+    async def _poll_outlet(self) -> None:
         service = self._context.service
         self._context.fetcher.clear_cookies(self._outlet)
         results = await self._read_sources(await self._select_sources())
-        candidates = await asyncio.to_thread(self._candidates, results)  # there may be thousands
+        candidates = await asyncio.to_thread(self._filter_new_candidates, results)  # there may be thousands
 
         new_entries = await service.call(service.store.enqueue, candidates, now=now())
-        self.report.candidates, self.report.new = len(candidates), len(new_entries)
+        self.report.candidate_count, self.report.new_candidate_count = len(candidates), len(new_entries)
 
         memory = PageMemory.from_state(self._state)
         pages = DuePages(self._outlet, self._context, self.report, memory)
@@ -101,7 +101,7 @@ class Poll:
         if remembered := discover.remembered_sources(self._state, now=now()):
             return remembered
         try:
-            discovered = await discover.discover(self._outlet, self._context.fetcher, since=self._since)
+            discovered = await discover.discover_sources(self._outlet, self._context.fetcher, since=self._since)
         except FetchError:  # the home page, read as a section, fails again and shows up in the outlet's health
             return (sources.Source("section", self._outlet.url),)
         chosen = discovered.sources_to_poll(self._outlet)
@@ -122,42 +122,42 @@ class Poll:
         ]
         return [result for results in await asyncio.gather(*reads) for result in results]
 
-    def _candidates(self, results: Sequence[SourceResult]) -> list[Candidate]:
+    def _filter_new_candidates(self, results: Sequence[SourceResult]) -> list[Candidate]:
         """Returns the candidates worth fetching; one that several sources list comes from the first of them."""
         report = self.report
         candidates: dict[str, Candidate] = {}
         for result in results:
-            report.sources += 1
+            report.source_count += 1
             if result.error is not None:
                 report.failures.append(f"{result.source.kind} {result.source.url}: {result.error.message}")
             elif result.parsed is None:
-                report.unchanged_sources += 1
+                report.unchanged_source_count += 1
             else:
-                report.listed += result.parsed.offered
+                report.listed_entry_count += result.parsed.offered
                 if result.parsed.note:
                     report.notes.append(f"{result.source.url}: {result.parsed.note}")
                 lists_stories = result.source.kind == "feed" or result.parsed.is_news_sitemap
                 filtered = filter_candidates(
                     result.parsed.candidates, outlet=self._outlet, since=self._since, from_feed=lists_stories
                 )
-                report.dropped.update(filtered.dropped)
+                report.dropped_candidates.update(filtered.dropped)
                 for candidate in filtered.kept:
                     candidates.setdefault(candidate.url, candidate)
         return list(candidates.values())
 
-    def _plan_next_poll(self, results: Sequence[SourceResult], pages: DuePages) -> NextPoll:
-        failure = health.failure_kind(results)
-        self.report.failed = failure is not None
+    def _plan_next_poll(self, results: Sequence[SourceResult], pages: DuePages) -> NextPollPlan:
+        failure = health.gravest_failure_kind(results)
+        self.report.has_failed = failure is not None
         source_pauses = [
-            health.requested_pause(result, self._outlet, outlet_failed=failure is not None) for result in results
+            health.source_requested_pause(result, self._outlet, outlet_failed=failure is not None) for result in results
         ]
         summary = PollSummary(
-            candidates=self.report.candidates,
-            new=self.report.new,
+            candidate_count=self.report.candidate_count,
+            new_candidate_count=self.report.new_candidate_count,
             failure=failure,
             freshness_lifetime=max((result.freshness_lifetime for result in results), default=timedelta(0)),
             retry_after=max([pages.host_pause, *source_pauses]),
-            next_retry=pages.next_retry_at - now() if pages.next_retry_at else None,
-            unfinished=self.report.deferred_pages > 0 or self._context.stop.is_set(),
+            time_until_retry=pages.next_retry_at - now() if pages.next_retry_at else None,
+            has_deferred_pages=self.report.deferred_page_count > 0 or self._context.stop.is_set(),
         )
-        return next_poll(self._state.interval, self._state.failures, summary, every=self._outlet.every)
+        return plan_next_poll(self._state.interval, self._state.failures, summary, every=self._outlet.every)

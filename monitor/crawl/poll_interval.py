@@ -18,37 +18,39 @@ from monitor.retry_policy import failing_outlet_pause
 if TYPE_CHECKING:
     from monitor.failures import FailureKind
 
-MIN_INTERVAL = timedelta(minutes=5)
-MAX_INTERVAL = timedelta(hours=1)
+MIN_POLL_INTERVAL = timedelta(minutes=5)
+MAX_POLL_INTERVAL = timedelta(hours=1)
 MAX_RETRY_AFTER = timedelta(hours=24)  # a longer Retry-After is shortened to this
-INTERVAL_GROWTH, INTERVAL_SHRINKAGE = 1.5, 0.5
-MANY_NEW_ENTRIES = 2  # with that many new candidates the interval does not grow
+INTERVAL_GROWTH_FACTOR, INTERVAL_SHRINKAGE_FACTOR = 1.5, 0.5
+MIN_NEW_CANDIDATES_AGAINST_GROWTH = 2  # with that many new candidates the interval does not grow
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PollSummary:
     """The results of a poll that determine the next one; ``new`` counts the candidates not seen before."""
 
-    candidates: int = 0
-    new: int = 0
+    candidate_count: int = 0
+    new_candidate_count: int = 0
     failure: FailureKind | None = None  # when no source could be read
     freshness_lifetime: timedelta = timedelta(0)  # the longest that a source declares (ttl, Cache-Control)
     retry_after: timedelta = timedelta(0)  # the longest that a server asked for
-    next_retry: timedelta | None = None  # until the first failed page is fetched again
-    unfinished: bool = False  # pages were left for the next poll
+    time_until_retry: timedelta | None = None  # until the first failed page is fetched again
+    has_deferred_pages: bool = False  # pages were left for the next poll
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class NextPoll:
+class NextPollPlan:
     interval: timedelta
-    failures: float  # weighted
+    weighted_failures: float  # weighted
     pause: timedelta  # from now to the next poll
 
 
-def next_poll(interval: timedelta, failures: float, summary: PollSummary, *, every: timedelta | None) -> NextPoll:
+def plan_next_poll(
+    interval: timedelta, failures: float, summary: PollSummary, *, every: timedelta | None
+) -> NextPollPlan:
     """Returns the next interval, failure weight and pause of an outlet with this interval and failure weight."""
-    ceiling = every or MAX_INTERVAL
-    floor = min(MIN_INTERVAL, ceiling)
+    ceiling = every or MAX_POLL_INTERVAL
+    floor = min(MIN_POLL_INTERVAL, ceiling)
     if summary.failure is not None:
         failures += summary.failure.weight
         pause = failing_outlet_pause(interval, failures, every=every)
@@ -56,19 +58,25 @@ def next_poll(interval: timedelta, failures: float, summary: PollSummary, *, eve
         failures = 0.0
         interval = min(max(_adapted_interval(interval, summary), floor), ceiling)
         pause = min(max(interval, summary.freshness_lifetime), ceiling)
-        if summary.unfinished:
-            pause = min(pause, MIN_INTERVAL / 5)
-        if summary.next_retry is not None:
-            pause = min(pause, max(summary.next_retry, floor))
-    return NextPoll(interval=interval, failures=failures, pause=max(pause, min(summary.retry_after, MAX_RETRY_AFTER)))
+        if summary.has_deferred_pages:
+            pause = min(pause, MIN_POLL_INTERVAL / 5)
+        if summary.time_until_retry is not None:
+            pause = min(pause, max(summary.time_until_retry, floor))
+    return NextPollPlan(
+        interval=interval, weighted_failures=failures, pause=max(pause, min(summary.retry_after, MAX_RETRY_AFTER))
+    )
 
 
 def _adapted_interval(interval: timedelta, summary: PollSummary) -> timedelta:
-    known_share = (summary.candidates - summary.new) / summary.candidates if summary.candidates else 1.0
+    known_share = (
+        (summary.candidate_count - summary.new_candidate_count) / summary.candidate_count
+        if summary.candidate_count
+        else 1.0
+    )
     if known_share < 1 / 3:
-        return interval * INTERVAL_SHRINKAGE
-    if known_share > 2 / 3 and summary.new < MANY_NEW_ENTRIES:
-        return interval * INTERVAL_GROWTH
+        return interval * INTERVAL_SHRINKAGE_FACTOR
+    if known_share > 2 / 3 and summary.new_candidate_count < MIN_NEW_CANDIDATES_AGAINST_GROWTH:
+        return interval * INTERVAL_GROWTH_FACTOR
     return interval
 
 

@@ -40,7 +40,7 @@ else:
 
 log = logging.getLogger(__name__)
 
-MAIL_INTERVAL_SECONDS = 10.0  # between two deliveries of the outbox
+MAIL_DELIVERY_INTERVAL_SECONDS = 10.0  # between two deliveries of the outbox
 
 
 def crawl(
@@ -77,10 +77,10 @@ def run_one_off(settings: CrawlSettings, work: Callable[[Fetcher], Awaitable[T]]
     """
     from monitor.crawl.one_off import OneOffSpider
 
-    process = _new_process()
+    process = _new_crawler_process()
     results: list[T] = []
     task = process.crawl(OneOffSpider, settings=settings, work=work, on_result=results.append)
-    received = _cancel_on_signal(process)
+    received = _cancel_one_off_on_signal(process)
     process.start(install_signal_handlers=False)
     if received:
         raise KeyboardInterrupt
@@ -101,7 +101,7 @@ def _crawl_outlets(
 ) -> CrawlReport:
     from monitor.crawl.scheduler import OutletScheduler
 
-    process = _new_process()
+    process = _new_crawler_process()
     outlets = [outlet for outlet in service.config.outlets if not names or outlet.name in set(names)]
     names_by_spider: dict[str, list[str]] = defaultdict(list)
     for outlet in outlets:
@@ -131,15 +131,15 @@ def _crawl_outlets(
         tasks.append(process.crawl(spider, scheduler=scheduler))
     received: list[signal.Signals] = []
     if tasks:
-        _stop_on_signal(stop, received)
+        _stop_crawl_on_signal(stop, received)
         if continuous:
             _start_mail_delivery(service, stop)
         process.start(install_signal_handlers=False)
-    report = _combined_report([scheduler.report for scheduler in schedulers], tasks)
+    report = _combine_crawl_reports([scheduler.report for scheduler in schedulers], tasks)
     return replace(report, stop_signal=received[0]) if received else report
 
 
-def _new_process() -> AsyncCrawlerProcess:
+def _new_crawler_process() -> AsyncCrawlerProcess:
     from scrapy.crawler import AsyncCrawlerProcess
 
     settings = Settings()
@@ -154,7 +154,7 @@ def _new_process() -> AsyncCrawlerProcess:
     return process
 
 
-def _stop_on_signal(stop: asyncio.Event, received: list[signal.Signals]) -> None:
+def _stop_crawl_on_signal(stop: asyncio.Event, received: list[signal.Signals]) -> None:
     """Sets ``stop`` at the first SIGTERM or SIGINT; the second one kills the process."""
     loop = asyncio.get_event_loop()
 
@@ -162,13 +162,13 @@ def _stop_on_signal(stop: asyncio.Event, received: list[signal.Signals]) -> None
         log.warning("%s: finishing the pages under way; once more to quit at once", number.name)
         received.append(number)
         stop.set()
-        _restore_default_handlers(loop)
+        _restore_default_signal_handlers(loop)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number)
 
 
-def _cancel_on_signal(process: AsyncCrawlerProcess) -> list[signal.Signals]:
+def _cancel_one_off_on_signal(process: AsyncCrawlerProcess) -> list[signal.Signals]:
     """Cancels the one-off spider at the first SIGTERM or SIGINT: its pages are not stored, so none is waited for."""
     from monitor.crawl.one_off import OneOffSpider
 
@@ -176,7 +176,7 @@ def _cancel_on_signal(process: AsyncCrawlerProcess) -> list[signal.Signals]:
 
     def on_signal(number: signal.Signals) -> None:
         received.append(number)
-        _restore_default_handlers(loop)
+        _restore_default_signal_handlers(loop)
         for crawler in process.crawlers:
             if isinstance(crawler.spider, OneOffSpider):
                 crawler.spider.cancel()
@@ -186,24 +186,24 @@ def _cancel_on_signal(process: AsyncCrawlerProcess) -> list[signal.Signals]:
     return received
 
 
-def _restore_default_handlers(loop: asyncio.AbstractEventLoop) -> None:
+def _restore_default_signal_handlers(loop: asyncio.AbstractEventLoop) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.remove_signal_handler(number)
         signal.signal(number, signal.SIG_DFL)
 
 
-async def _deliver_mail(service: Service, stop: asyncio.Event) -> None:
-    """Delivers the outbox every MAIL_INTERVAL_SECONDS until ``stop`` is set."""
+async def _deliver_mail_until_stopped(service: Service, stop: asyncio.Event) -> None:
+    """Delivers the outbox every MAIL_DELIVERY_INTERVAL_SECONDS until ``stop`` is set."""
     from monitor.delivery import open_dispatcher
 
     with open_dispatcher(service.store, service.config) as dispatcher:
         while not stop.is_set():
-            await _deliver_once(dispatcher, stop)
+            await _deliver_outbox_once(dispatcher, stop)
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), MAIL_INTERVAL_SECONDS)
+                await asyncio.wait_for(stop.wait(), MAIL_DELIVERY_INTERVAL_SECONDS)
 
 
-async def _deliver_once(dispatcher: Dispatcher, stop: asyncio.Event) -> None:
+async def _deliver_outbox_once(dispatcher: Dispatcher, stop: asyncio.Event) -> None:
     try:
         report = await asyncio.to_thread(dispatcher.deliver, stop=stop.is_set)
     except StoreError as error:
@@ -222,7 +222,7 @@ def _start_mail_delivery(service: Service, stop: asyncio.Event) -> None:
     from scrapy.utils.defer import deferred_from_coro
     from twisted.internet import reactor
 
-    task = asyncio.get_event_loop().create_task(_deliver_mail(service, stop))
+    task = asyncio.get_event_loop().create_task(_deliver_mail_until_stopped(service, stop))
 
     async def finish() -> None:
         stop.set()
@@ -231,7 +231,7 @@ def _start_mail_delivery(service: Service, stop: asyncio.Event) -> None:
     reactor.addSystemEventTrigger("before", "shutdown", lambda: deferred_from_coro(finish()))  # type: ignore[arg-type]  # as documented: phase, event, callable
 
 
-def _combined_report(reports: Sequence[CrawlReport], tasks: Sequence[asyncio.Task[None]]) -> CrawlReport:
+def _combine_crawl_reports(reports: Sequence[CrawlReport], tasks: Sequence[asyncio.Task[None]]) -> CrawlReport:
     errors = dict.fromkeys(error for report in reports for error in report.errors)
     for task in tasks:
         if task.done() and not task.cancelled() and (error := task.exception()) is not None:
@@ -240,9 +240,9 @@ def _combined_report(reports: Sequence[CrawlReport], tasks: Sequence[asyncio.Tas
         poll_count=sum(report.poll_count for report in reports),
         outcomes=sum((report.outcomes for report in reports), Counter()),
         polls=[poll for report in reports for poll in report.polls],
-        leased_elsewhere=tuple(name for report in reports for name in report.leased_elsewhere),
-        not_due=tuple(name for report in reports for name in report.not_due),
-        unpolled=tuple(name for report in reports for name in report.unpolled),
+        outlets_leased_elsewhere=tuple(name for report in reports for name in report.outlets_leased_elsewhere),
+        outlets_not_due=tuple(name for report in reports for name in report.outlets_not_due),
+        outlets_not_finished=tuple(name for report in reports for name in report.outlets_not_finished),
         errors=list(errors),
         seconds=max((report.seconds for report in reports), default=0.0),
     )

@@ -17,30 +17,30 @@ class PollReport:
     """Results of one outlet's poll.  ``outcomes`` counts each requested page once, by (disposition, kind)."""
 
     outlet: str
-    sources: int = 0
-    unchanged_sources: int = 0  # sources that answered 304
-    listed: int = 0  # entries in the sources
-    dropped: Counter[str] = field(default_factory=Counter)  # candidates not worth fetching, by reason
-    candidates: int = 0
-    new: int = 0  # candidates not seen before
+    source_count: int = 0
+    unchanged_source_count: int = 0  # sources that answered 304
+    listed_entry_count: int = 0  # entries in the sources
+    dropped_candidates: Counter[str] = field(default_factory=Counter)  # candidates not worth fetching, by reason
+    candidate_count: int = 0
+    new_candidate_count: int = 0  # candidates not seen before
     outcomes: Counter[tuple[Disposition, str]] = field(default_factory=Counter)
-    engines: Counter[str] = field(default_factory=Counter)  # fetched pages by rendering engine
+    pages_by_engine: Counter[str] = field(default_factory=Counter)  # fetched pages by rendering engine
     failures: list[str] = field(default_factory=list)  # one line each, with the address
     notes: list[str] = field(default_factory=list)
     rendering_problem: str = ""  # why pages wait for a rendering engine
-    failed: bool = False  # no source could be read, or the poll raised an exception
-    deferred_pages: int = 0  # left for the next poll
+    has_failed: bool = False  # no source could be read, or the poll raised an exception
+    deferred_page_count: int = 0  # left for the next poll
     seconds: float = 0.0
     items: list[dict[str, str]] = field(default_factory=list)  # for Scrapy, one for each page
 
     @property
-    def pages(self) -> int:
+    def page_count(self) -> int:
         return self.outcomes.total()
 
-    def count(self, disposition: Disposition) -> int:
+    def count_pages(self, disposition: Disposition) -> int:
         return sum(number for (counted, _), number in self.outcomes.items() if counted == disposition)
 
-    def add(self, url: str, outcome: Outcome) -> None:
+    def add_page(self, url: str, outcome: Outcome) -> None:
         """Counts the page at ``url``."""
         self.outcomes[outcome.disposition, outcome.kind] += 1
         self.items.append(
@@ -57,19 +57,19 @@ class CrawlReport:
     polls: list[PollReport] = field(default_factory=list)  # the latest of each outlet: `run` may last for months
     poll_count: int = 0
     outcomes: Counter[tuple[Disposition, str]] = field(default_factory=Counter)
-    leased_elsewhere: tuple[str, ...] = ()  # outlets that another process is polling
-    not_due: tuple[str, ...] = ()
-    unpolled: tuple[str, ...] = ()  # outlets whose poll had not ended when the pass was stopped
+    outlets_leased_elsewhere: tuple[str, ...] = ()  # outlets that another process is polling
+    outlets_not_due: tuple[str, ...] = ()
+    outlets_not_finished: tuple[str, ...] = ()  # outlets whose poll had not ended when the pass was stopped
     stop_signal: int = 0  # the signal that stopped the crawl
     errors: list[str] = field(default_factory=list)  # what stopped the crawl
     seconds: float = 0.0
 
-    def add(self, poll: PollReport) -> None:
+    def add_poll(self, poll: PollReport) -> None:
         """Adds the report of a poll, in place of an earlier one of the same outlet."""
         self.polls = [*(earlier for earlier in self.polls if earlier.outlet != poll.outlet), poll]
         self.poll_count += 1
         self.outcomes.update(poll.outcomes)
 
     @property
-    def failed(self) -> list[PollReport]:
-        return [poll for poll in self.polls if poll.failed]
+    def failed_polls(self) -> list[PollReport]:
+        return [poll for poll in self.polls if poll.has_failed]

@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LEASE_SCAN_SECONDS = 5.0  # between two scans for outlets that are due
-MAX_LEASED_PER_SCAN = 8  # in continuous mode, so that several processes share what is due at the same time
+MAX_OUTLETS_LEASED_PER_SCAN = 8  # in continuous mode, so that several processes share what is due at the same time
 SHUTDOWN_GRACE_SECONDS = 45.0  # for the pages under way when the process is stopped
-RELEASE_TIMEOUT_SECONDS = 5.0  # for a lease call under way when the process is stopped
-MIN_CLOCK_STEP = timedelta(minutes=1)  # a smaller step back of the clock goes unnoticed
-BROKEN_POLL_DELAY = timedelta(hours=1)  # after a poll that raised an unexpected exception
+LEASE_CALL_GRACE_SECONDS = 5.0  # for a lease call under way when the process is stopped
+MIN_CLOCK_STEP_BACK = timedelta(minutes=1)  # a smaller step back of the clock goes unnoticed
+DELAY_AFTER_POLL_EXCEPTION = timedelta(hours=1)  # after a poll that raised an unexpected exception
 
 
 def crawl_settings(crawl: CrawlSettings) -> dict[str, Any]:
@@ -73,9 +73,9 @@ class OutletScheduler:
         self.stop = stop or asyncio.Event()
         self._outlets = {outlet.name: outlet for outlet in self.config.outlets if outlet.name in set(names)}
         self._ignore_schedule, self._continuous, self._on_poll = ignore_schedule, continuous, on_poll
-        self._holder = current_process_identity()
-        self._leased: dict[str, OutletState] = {}
-        self._polls: dict[asyncio.Task[PollReport], Outlet] = {}
+        self._lease_holder = current_process_identity()
+        self._leased_states: dict[str, OutletState] = {}
+        self._outlets_by_poll_task: dict[asyncio.Task[PollReport], Outlet] = {}
         self._resources = resources or ExitStack()  # closed by `close`
         self._last_scan_at: datetime | None = None
         self._polled_in_future: set[str] = set()  # outlets last polled while the clock was ahead
@@ -99,10 +99,12 @@ class OutletScheduler:
                     if not self._continuous:
                         remaining.remove(state.name)
                     self._start_poll(state, context)
-                if not self._polls and not self._continuous:
+                if not self._outlets_by_poll_task and not self._continuous:
                     break
                 await asyncio.wait(
-                    {*self._polls, stopped}, timeout=LEASE_SCAN_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                    {*self._outlets_by_poll_task, stopped},
+                    timeout=LEASE_SCAN_SECONDS,
+                    return_when=asyncio.FIRST_COMPLETED,
                 )
                 for report in self._collect_reports(crawler):
                     for item in report.items:
@@ -123,50 +125,52 @@ class OutletScheduler:
 
     async def close(self) -> None:
         """Cancels the polls under way and releases all leases; called when the spider is closed."""
-        tasks = [*self._polls, *filter(None, [self._extractor_start])]
+        tasks = [*self._outlets_by_poll_task, *filter(None, [self._extractor_start])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if not self.service.is_store_unavailable:  # otherwise the leases expire
-            await asyncio.gather(*map(self._release, self._leased.values()))
-        self._leased.clear()
+            await asyncio.gather(*map(self._release_lease, self._leased_states.values()))
+        self._leased_states.clear()
         self._resources.close()
 
     # ---- leases
 
-    async def _release(self, state: OutletState) -> None:
+    async def _release_lease(self, state: OutletState) -> None:
         with suppress(LeaseLost, StoreError):  # then the lease expires
             await asyncio.to_thread(self.service.store.release, replace(state, next_poll_at=now()))
 
     async def _finish_leasing(self, leasing: asyncio.Task[list[OutletState]]) -> None:
         """Keeps the leases of a call under way at the stop, for `close` to release.
 
-        Waits RELEASE_TIMEOUT_SECONDS at most: the store may be away for long.
+        Waits LEASE_CALL_GRACE_SECONDS at most: the store may be away for long.
         """
-        await asyncio.wait({leasing}, timeout=RELEASE_TIMEOUT_SECONDS)
+        await asyncio.wait({leasing}, timeout=LEASE_CALL_GRACE_SECONDS)
         if leasing.done():
-            self._leased.update((state.name, state) for state in leasing.result())
+            self._leased_states.update((state.name, state) for state in leasing.result())
         else:
             leasing.cancel()
 
     async def _lease_outlets(self, names: Sequence[str]) -> list[OutletState]:
-        free_slots = self.config.crawl.concurrency - len(self._polls)
-        names = [name for name in names if name not in self._leased]  # its own leases may have expired meanwhile
+        free_slots = self.config.crawl.concurrency - len(self._outlets_by_poll_task)
+        names = [name for name in names if name not in self._leased_states]  # its own leases may have expired meanwhile
         if free_slots <= 0 or not names:
             return []
-        limit = min(free_slots, MAX_LEASED_PER_SCAN) if self._continuous else free_slots
+        limit = min(free_slots, MAX_OUTLETS_LEASED_PER_SCAN) if self._continuous else free_slots
         return await self.service.call(self._lease_from_store, names, limit)
 
     def _lease_from_store(self, names: Sequence[str], limit: int) -> list[OutletState]:
         # The term starts when the store is called: it may have been away for longer than the term.
         scan_at = now()
-        if self._last_scan_at is None or scan_at < self._last_scan_at - MIN_CLOCK_STEP:
+        if self._last_scan_at is None or scan_at < self._last_scan_at - MIN_CLOCK_STEP_BACK:
             states = self.service.store.outlets()
             self._polled_in_future = {
-                state.name for state in states if state.last_poll_at and state.last_poll_at > scan_at + MIN_CLOCK_STEP
+                state.name
+                for state in states
+                if state.last_poll_at and state.last_poll_at > scan_at + MIN_CLOCK_STEP_BACK
             }
         self._last_scan_at = scan_at
-        lease = partial(self.service.store.lease, holder=self._holder, now=scan_at, term=LEASE_TERM)
+        lease = partial(self.service.store.lease, holder=self._lease_holder, now=scan_at, term=LEASE_TERM)
         polled_in_future = [name for name in names if name in self._polled_in_future]  # next poll may be years away
         states = lease(polled_in_future, limit=limit, due_only=False) if polled_in_future else []
         self._polled_in_future.difference_update(state.name for state in states)
@@ -181,10 +185,10 @@ class OutletScheduler:
         outlet = self._outlets[state.name]
         if self._extractor_start is None:  # extraction starts while the first sources are read
             self._extractor_start = asyncio.create_task(asyncio.to_thread(self.service.extractor.start))
-        self._leased[outlet.name] = state
-        self._polls[asyncio.create_task(self._poll(outlet, state, context))] = outlet
+        self._leased_states[outlet.name] = state
+        self._outlets_by_poll_task[asyncio.create_task(self._run_poll(outlet, state, context))] = outlet
 
-    async def _poll(self, outlet: Outlet, state: OutletState, context: PollContext) -> PollReport:
+    async def _run_poll(self, outlet: Outlet, state: OutletState, context: PollContext) -> PollReport:
         try:
             report = await Poll(outlet, state, context).run()
         except StoreError:
@@ -192,20 +196,20 @@ class OutletScheduler:
         except Exception as error:  # a bug in one outlet's poll must not end the others'; its report names the bug
             log.exception("%s: the poll failed", outlet.name)
             reason = f"the poll failed: {error!r}"
-            report = PollReport(outlet=outlet.name, failed=True, failures=[reason])
+            report = PollReport(outlet=outlet.name, has_failed=True, failures=[reason])
             failed_state = replace(
-                state, failures=state.failures + 1, error=reason[:500], next_poll_at=now() + BROKEN_POLL_DELAY
+                state, failures=state.failures + 1, error=reason[:500], next_poll_at=now() + DELAY_AFTER_POLL_EXCEPTION
             )
             with suppress(LeaseLost):
                 await self.service.call(self.service.store.release, failed_state)
-        self._leased.pop(outlet.name, None)
+        self._leased_states.pop(outlet.name, None)
         return report
 
     def _collect_reports(self, crawler: Crawler) -> list[PollReport]:
         """Removes the polls that ended and returns their reports."""
         reports = []
-        for task in [task for task in self._polls if task.done()]:
-            del self._polls[task]
+        for task in [task for task in self._outlets_by_poll_task if task.done()]:
+            del self._outlets_by_poll_task[task]
             if task.cancelled():
                 continue
             error = task.exception()
@@ -213,8 +217,8 @@ class OutletScheduler:
                 self._stop_on_error(error)
                 continue
             report = task.result()
-            _update_stats(crawler, report)
-            self.report.add(report)
+            _update_scrapy_stats(crawler, report)
+            self.report.add_poll(report)
             reports.append(report)
             if self._on_poll:
                 self._on_poll(report)
@@ -222,8 +226,8 @@ class OutletScheduler:
 
     async def _finish_polls(self) -> None:
         """Waits for the polls under way, then cancels those that take longer than SHUTDOWN_GRACE_SECONDS."""
-        if self._polls:
-            _, pending = await asyncio.wait(set(self._polls), timeout=SHUTDOWN_GRACE_SECONDS)
+        if self._outlets_by_poll_task:
+            _, pending = await asyncio.wait(set(self._outlets_by_poll_task), timeout=SHUTDOWN_GRACE_SECONDS)
             for task in pending:
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
@@ -234,15 +238,15 @@ class OutletScheduler:
             return
         if self.stop.is_set():
             polled = {poll.outlet for poll in self.report.polls}
-            self.report.unpolled = tuple(name for name in self._outlets if name not in polled)
+            self.report.outlets_not_finished = tuple(name for name in self._outlets if name not in polled)
             return
         if not names:
             return
         states = {state.name: state for state in await self.service.call(self.service.store.outlets)}
         time = now()
         leased = {name for name in names if (s := states.get(name)) and s.lease_until and s.lease_until > time}
-        self.report.leased_elsewhere = tuple(name for name in names if name in leased)
-        self.report.not_due = tuple(name for name in names if name not in leased)
+        self.report.outlets_leased_elsewhere = tuple(name for name in names if name in leased)
+        self.report.outlets_not_due = tuple(name for name in names if name not in leased)
 
     def _stop_on_error(self, error: BaseException) -> None:
         text = str(error) if isinstance(error, MonitorError) else repr(error)
@@ -252,15 +256,15 @@ class OutletScheduler:
         self.stop.set()
 
 
-def _update_stats(crawler: Crawler, report: PollReport) -> None:
+def _update_scrapy_stats(crawler: Crawler, report: PollReport) -> None:
     """Adds the report to Scrapy's statistics, for its exporters and extensions."""
     stats = crawler.stats
     stats.inc_value("monitor/polls")
-    stats.inc_value("monitor/polls/failed", int(report.failed))
-    stats.inc_value("monitor/sources", report.sources)
-    stats.inc_value("monitor/sources/unchanged", report.unchanged_sources)
-    stats.inc_value("monitor/candidates", report.candidates)
-    stats.inc_value("monitor/candidates/new", report.new)
+    stats.inc_value("monitor/polls/failed", int(report.has_failed))
+    stats.inc_value("monitor/sources", report.source_count)
+    stats.inc_value("monitor/sources/unchanged", report.unchanged_source_count)
+    stats.inc_value("monitor/candidates", report.candidate_count)
+    stats.inc_value("monitor/candidates/new", report.new_candidate_count)
     for (disposition, kind), number in report.outcomes.items():
         stats.inc_value(f"monitor/disposition/{disposition.value}", number)
         if kind:

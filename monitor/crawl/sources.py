@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-UNCONDITIONAL_AFTER = timedelta(hours=12)  # then a source is requested without validators: some servers send false 304s
-MAX_CHILD_SITEMAPS = 5  # of one sitemap index in one poll
-MAX_SITEMAP_DEPTH = 3  # of sitemap indexes that name other indexes
+MAX_CONDITIONAL_PERIOD = timedelta(
+    hours=12
+)  # then a source is requested without validators: some servers send false 304s
+MAX_CHILD_SITEMAPS_PER_LEVEL = 5  # of one sitemap index in one poll
+MAX_SITEMAP_LEVELS = 3  # of sitemap indexes that name other indexes
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +82,12 @@ async def read_source(
 
     async def read(source: Source) -> SourceResult:
         state = states.get(source.url) or SourceState(kind=source.kind)
-        stale = state.fetched_at is None or now() - state.fetched_at > UNCONDITIONAL_AFTER
+        stale = state.fetched_at is None or now() - state.fetched_at > MAX_CONDITIONAL_PERIOD
         engine = outlet.render if source.kind == "section" and outlet.render != "auto" else "none"
         unconditional = stale or state.failures or engine != "none"
         etag, last_modified = (None, None) if unconditional else (state.etag, state.last_modified)
         try:
-            result = await fetcher.source(
+            result = await fetcher.fetch_source(
                 outlet,
                 source.url,
                 etag=etag,
@@ -116,8 +118,8 @@ async def read_source(
 
     async def render_section(source: Source, plain_page: Page, plain_parsed: ParsedSource) -> tuple[Page, ParsedSource]:
         """Returns the section from the first engine that finds candidates in it, else the one fetched without."""
-        for engine in fetcher.engines():
-            result = await fetcher.source(outlet, source.url, engine=engine)
+        for engine in fetcher.available_engines():
+            result = await fetcher.fetch_source(outlet, source.url, engine=engine)
             if result.page is None:
                 continue
             parsed = await parse_page(source, result.page)
@@ -135,13 +137,13 @@ async def read_source(
             raise FetchError(f"parsing it failed: {error!r}", kind=FailureKind.MALFORMED) from error
 
     level, results, requested = [source], list[SourceResult](), set[str]()
-    for _ in range(MAX_SITEMAP_DEPTH):
+    for _ in range(MAX_SITEMAP_LEVELS):
         level_results = [await read(level_source) for level_source in level]
         requested.update(level_source.url for level_source in level)
         results += [_without_index_validators(result) for result in level_results]
         children = [child for result in level_results if result.parsed for child in result.parsed.child_sitemaps]
         child_urls = dict.fromkeys(child.url for child in children if child.is_fresh and child.url not in requested)
-        level = [Source("sitemap", url) for url in child_urls][:MAX_CHILD_SITEMAPS]
+        level = [Source("sitemap", url) for url in child_urls][:MAX_CHILD_SITEMAPS_PER_LEVEL]
     return results
 
 

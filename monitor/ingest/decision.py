@@ -12,7 +12,7 @@ from monitor.changes import added_sentences, has_changed_text, split_sentences
 from monitor.models import Disposition, Hit, Notification, Outcome, PageCommit, Story
 from monitor.notify.delivery_times import next_delivery_time
 from monitor.query.analysis import analysed_tokens
-from monitor.retry_policy import recheck_at
+from monitor.retry_policy import next_recheck_at
 from monitor.urls import canonical_url, story_id
 
 if TYPE_CHECKING:
@@ -27,24 +27,26 @@ if TYPE_CHECKING:
 CLUSTER_WINDOW = timedelta(days=14)  # reprints appear within days; an older similar story is another event
 WALL_FLAGS = frozenset({"truncated", "paywall", "consent"})  # flags of a page that shows only part of its story
 MIN_WALLED_TEXT_SHARE = 0.6  # of the stored text's length; a shorter text from a walled page is no update
-STUB_WORDS = 100  # a breaking story starts with fewer words
+MIN_COMPLETE_STORY_WORDS = 100  # a breaking story starts with fewer words
 
 
-class Clusters:
+class ClusterAssigner:
     """Assigns stories to clusters of near-duplicates; safe to use from several threads."""
 
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
         self._store = store
         self._now = now
         # Stories decided but not committed: the store cannot find them yet, and reprints are often read together.
-        self._pending: dict[str, tuple[tuple[int, ...], str]] = {}
+        self._pending_stories: dict[str, tuple[tuple[int, ...], str]] = {}
         self._lock = threading.Lock()
 
-    def assign(self, story: Story, signature: tuple[int, ...]) -> str:
+    def assign_cluster(self, story: Story, signature: tuple[int, ...]) -> str:
         """Returns the cluster of the most similar recent story, or a new cluster; pending until `release`."""
         with self._lock:  # of two reprints decided at the same time, the second must see the cluster of the first
             # A copy, as `release` takes no lock: it runs on the event loop, which must not wait for the store.
-            pending = [(cluster, other) for key, (other, cluster) in list(self._pending.items()) if key != story.id]
+            pending = [
+                (cluster, other) for key, (other, cluster) in list(self._pending_stories.items()) if key != story.id
+            ]
             stored = self._store.near_duplicates(signature, since=self._now() - CLUSTER_WINDOW)
             best, cluster = max(
                 (
@@ -55,21 +57,21 @@ class Clusters:
             )
             if best < similarity.MIN_REPRINT_SIMILARITY:
                 cluster = story.id
-            self._pending[story.id] = signature, cluster
+            self._pending_stories[story.id] = signature, cluster
         return cluster
 
-    def release(self, story: str) -> None:
+    def release_story(self, story: str) -> None:
         """Forgets a pending story after its commit."""
-        self._pending.pop(story, None)
+        self._pending_stories.pop(story, None)
 
 
-class Decider:
+class CommitDecider:
     """Turns articles into page commits.  Its calls block on the store."""
 
     def __init__(
         self, *, config: Config, store: Store, rules: RuleSet, commits: CommitQueue, now: Callable[[], datetime]
     ) -> None:
-        self.clusters = Clusters(store, now)
+        self.clusters = ClusterAssigner(store, now)
         self._keep = config.keep
         self._alerts = {alert.name: alert for alert in config.alerts}
         self._store = store
@@ -93,16 +95,16 @@ class Decider:
         of_other_stories = {key for key, other in stored_by_id.items() if stored is None or other.id != stored.id}
         aliases = tuple({story.id, landed_id} - {entry.id} - of_other_stories)
         if stored is None:
-            return self._new_story(entry, story, aliases)
+            return self._commit_new_story(entry, story, aliases)
         if is_new_url and not self._is_interrupted_commit(entry, stored):
             settled = replace(entry, story=stored.id, next_at=None)
             outcome = Outcome(disposition=Disposition.DUPLICATE, detail=stored.url)
             return PageCommit(entry=settled, outcome=outcome, aliases=aliases)
 
         rechecked = replace(entry, story=stored.id, rechecks=entry.rechecks + (not is_new_url))
-        rechecked = replace(rechecked, next_at=recheck_at(rechecked, now=self._now()))
+        rechecked = replace(rechecked, next_at=next_recheck_at(rechecked, now=self._now()))
         if not _is_walled(stored, story) and has_changed_text(stored, story, boilerplate=article.boilerplate):
-            return self._correction(rechecked, stored, story, aliases)
+            return self._commit_correction(rechecked, stored, story, aliases)
         return PageCommit(entry=rechecked, outcome=Outcome(disposition=Disposition.UNCHANGED), aliases=aliases)
 
     def _is_interrupted_commit(self, entry: FrontierEntry, stored: Story) -> bool:
@@ -115,28 +117,28 @@ class Decider:
             return False
         return entry.id == stored.id or not self._commits.has_settled(stored.id)
 
-    def _new_story(self, entry: FrontierEntry, story: Story, aliases: Sequence[str]) -> PageCommit:
+    def _commit_new_story(self, entry: FrontierEntry, story: Story, aliases: Sequence[str]) -> PageCommit:
         matches = self._rules.match(story)
         if self._keep == "matching" and not matches.topics and not matches.alerts:
-            next_at = recheck_at(entry, now=self._now()) if _may_grow(story) else None
+            next_at = next_recheck_at(entry, now=self._now()) if _may_story_grow(story) else None
             rechecked = replace(entry, rechecks=entry.rechecks + 1, next_at=next_at)
             disposition = Disposition.UNCHANGED if entry.rechecks else Disposition.OFF_TOPIC
             return PageCommit(entry=rechecked, outcome=Outcome(disposition=disposition), aliases=tuple(aliases))
         signature = similarity.signature(story.text)
-        cluster = self.clusters.assign(story, signature)
+        cluster = self.clusters.assign_cluster(story, signature)
         story = replace(story, topics=matches.topics, alerts=matches.alerts, cluster=cluster)
         entry = replace(entry, story=story.id)
         return PageCommit(
-            entry=replace(entry, next_at=recheck_at(entry, now=self._now())),
+            entry=replace(entry, next_at=next_recheck_at(entry, now=self._now())),
             outcome=Outcome(disposition=Disposition.STORED),
             story=story,
             aliases=tuple(aliases),
             signature=signature,
-            hits=tuple(self._hit(alert, story) for alert in matches.alerts),
-            notifications=tuple(self._notification(alert, story) for alert in matches.alerts),
+            hits=tuple(self._new_hit(alert, story) for alert in matches.alerts),
+            notifications=tuple(self._new_notification(alert, story) for alert in matches.alerts),
         )
 
-    def _correction(
+    def _commit_correction(
         self, entry: FrontierEntry, stored: Story, corrected: Story, aliases: tuple[str, ...]
     ) -> PageCommit:
         """Makes a new version.
@@ -175,11 +177,11 @@ class Decider:
             story=story,
             aliases=aliases,
             signature=similarity.signature(story.text),
-            hits=tuple(self._hit(alert, story) for alert in fired),
-            notifications=tuple(self._notification(alert, story) for alert in fired),
+            hits=tuple(self._new_hit(alert, story) for alert in fired),
+            notifications=tuple(self._new_notification(alert, story) for alert in fired),
         )
 
-    def _hit(self, alert: str, story: Story) -> Hit:
+    def _new_hit(self, alert: str, story: Story) -> Hit:
         return Hit(
             alert=alert,
             story=story.id,
@@ -193,7 +195,7 @@ class Decider:
             context=self._rules.best_context_line(alert, story),
         )
 
-    def _notification(self, alert: str, story: Story) -> Notification:
+    def _new_notification(self, alert: str, story: Story) -> Notification:
         settings, created_at = self._alerts[alert], self._now()
         return Notification(
             alert=alert,
@@ -247,6 +249,6 @@ def _is_walled(stored: Story, story: Story) -> bool:
     return bool(new_walls) and len(story.text) < MIN_WALLED_TEXT_SHARE * len(stored.text)
 
 
-def _may_grow(story: Story) -> bool:
+def _may_story_grow(story: Story) -> bool:
     """Returns True for a live blog and for the first lines of a breaking story."""
-    return "live" in story.flags or story.word_count < STUB_WORDS
+    return "live" in story.flags or story.word_count < MIN_COMPLETE_STORY_WORDS
