@@ -1,6 +1,6 @@
-"""The kinds of failure of a page or source, and what each kind implies for retries and for the outlet's health.
+"""The kinds of failure of a page or source, with the effect of each kind on retries and on the outlet's health.
 
-`monitor.retry_policy` turns the attributes of a kind into times.  docs/crawling.md lists the kinds for people.
+`monitor.retry_policy` computes times from the attributes of a kind.  docs/crawling.md has a table of the kinds.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ import enum
 
 
 class FailureScope(enum.Enum):
-    """What a failure concerns."""
+    """The part of the system that a failure blames: one page, its host, or the monitor itself."""
 
-    PAGE = "page"  # this address only
-    HOST = "host"  # the host or the way to it: its other pages are likely to fail as well
-    MONITOR = "monitor"  # this program or its services: the failure says nothing about the outlet
+    PAGE = "page"  # only the failed URL is affected
+    HOST = "host"  # the host or the network path to it: other pages of the host are likely to fail too
+    MONITOR = "monitor"  # the monitor or one of its services failed: neither the page nor the host is at fault
 
 
 class FailureKind(enum.Enum):
-    """Why a page or source failed.
+    """The reason why a page or source failed.
 
-    ``label`` is the name that is counted, stored and printed; two members may share one.  A page with a ``permanent``
-    failure is not fetched again (`monitor.retry_policy` has the one exception).  ``weight`` is the share of a full
-    failure that counts when no source of an outlet can be read.  ``meaning`` is the text of docs/crawling.md.
+    ``label`` is the name that reports, logs and the store use; two members may share a label.  A page with a
+    ``permanent`` failure is not fetched again, except after its first 404.  ``weight`` (above 0, up to 1) is added to
+    the outlet's failure count when no source of the outlet can be read.  ``meaning`` is the text in docs/crawling.md.
     """
 
     label: str
@@ -37,7 +37,7 @@ class FailureKind(enum.Enum):
         self.weight = weight
         self.meaning = meaning
 
-    # ---- the status of the response: label, scope, permanent, weight, meaning
+    # ---- HTTP status of the response; each member is (label, scope, permanent, weight, meaning)
 
     HTTP_304 = "http-304", FailureScope.PAGE, False, 1.0, "not modified, in answer to an unconditional request"
     HTTP_400 = "http-400", FailureScope.PAGE, True, 1.0, "the server does not accept the address"
@@ -63,14 +63,14 @@ class FailureKind(enum.Enum):
     HTTP_SERVER_ERROR = "http-5xx", FailureScope.HOST, False, 1.0, "another error of the server; counted by its status"
     HTTP_OTHER = "http-nnn", FailureScope.PAGE, False, 1.0, "any other status that is no success; counted by its status"
 
-    # ---- the connection
+    # ---- failures of the connection to the server
 
     TIMEOUT = "timeout", FailureScope.HOST, False, 0.25, "no complete response within `timeout`"
     DNS = "dns", FailureScope.HOST, False, 0.5, "the host's name has no address"
     CONNECTION = "connection", FailureScope.HOST, False, 0.5, "no connection, or one that ended early"
     TLS = "tls", FailureScope.HOST, False, 0.5, "no TLS there, or a certificate that is not trusted"
 
-    # ---- the rules of a crawl
+    # ---- requests that robots.txt, the address guard, redirect limits or size limits stop
 
     RESTING = (
         "resting",
@@ -94,7 +94,7 @@ class FailureKind(enum.Enum):
     REQUEST_DROPPED = "refused", FailureScope.PAGE, False, 1.0, "a middleware dropped the request"
     TOO_LARGE = "too-large", FailureScope.PAGE, True, 1.0, "more than `max_size`, before or after decompression"
 
-    # ---- the content
+    # ---- responses and sources that cannot be decoded or parsed
 
     UNDECODABLE_RESPONSE = (
         "broken",
@@ -106,7 +106,7 @@ class FailureKind(enum.Enum):
     MALFORMED = "malformed", FailureScope.PAGE, False, 1.0, "the feed, sitemap or section cannot be parsed"
     NO_SOURCE = "no-source", FailureScope.HOST, False, 1.0, "the outlet has no feed, sitemap or section to read"
 
-    # ---- rendering
+    # ---- failures while Splash or a browser renders the page
 
     ENGINE_UNAVAILABLE = "rendering", FailureScope.MONITOR, False, 1.0, "the rendering engine is not available"
     ENGINE_LOAD_FAILED = "render", FailureScope.PAGE, False, 1.0, "the engine could not load the page"
@@ -138,7 +138,7 @@ class FailureKind(enum.Enum):
         "the egress proxy got a request without the outlet's pass",
     )
 
-    # ---- extraction and ingest
+    # ---- failures of extracting the article or storing the story
 
     EXTRACTION_TIMEOUT = "timeout", FailureScope.PAGE, False, 1.0, "extraction took too long"
     EXTRACTION_CRASH = "crash", FailureScope.PAGE, False, 1.0, "the extraction worker died under the page"
@@ -161,12 +161,12 @@ class FailureKind(enum.Enum):
 
     @property
     def is_http_status(self) -> bool:
-        """True if the server answered, with a status that is no success."""
+        """True if the server sent a response whose HTTP status is not a success."""
         return self.label.startswith("http-")
 
     @classmethod
     def of_status(cls, status: int) -> FailureKind:
-        """Returns the kind of a response that has no page because of its status."""
+        """Returns the kind of a non-success HTTP status; HTTP_SERVER_ERROR or HTTP_OTHER if no member is specific."""
         by_status = cls.of_label(f"http-{status}")
         if by_status is not None:
             return by_status
@@ -174,5 +174,5 @@ class FailureKind(enum.Enum):
 
     @classmethod
     def of_label(cls, label: str) -> FailureKind | None:
-        """Returns the first kind with this label, or None."""
+        """Returns the first kind with this label, or None if no kind has it."""
         return next((kind for kind in cls if kind.label == label), None)

@@ -1,4 +1,4 @@
-"""Fetches one address through Scrapy's engine and its middlewares.  Raises FetchError for every failure."""
+"""Fetches single URLs through Scrapy's engine and middlewares; turns download errors into FetchError."""
 
 from __future__ import annotations
 
@@ -52,15 +52,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FetchResult:
-    """A page and what its headers imply for the next request; ``page`` is None when it has not changed (304)."""
+    """A fetched page, its freshness lifetime and redirect; ``page`` is None after 304 Not Modified."""
 
     page: Page | None
-    freshness_lifetime: timedelta  # from Cache-Control
-    moved_to: str = ""  # the target of a permanent redirect
+    freshness_lifetime: timedelta  # max-age of Cache-Control; zero without it
+    moved_to: str = ""  # target URL if all redirects were permanent; else empty
 
 
 class Fetcher:
-    """Fetches pages and sources of outlets; each request carries its outlet's delay, cookies and trusted hosts."""
+    """Fetches the pages and sources of outlets, each request with its outlet's delay, cookies and trusted hosts."""
 
     def __init__(self, crawler: Crawler, settings: CrawlSettings) -> None:
         self._crawler = crawler
@@ -76,9 +76,10 @@ class Fetcher:
         engine: str = "none",
         sitemap: bool = False,
     ) -> FetchResult:
-        """Fetches a feed, sitemap or section, which may be on any site.
+        """Fetches a feed, sitemap or section, on any site; ``page`` of the result is None after 304 Not Modified.
 
-        ``engine`` renders a section.  Raises FetchError, of kind ENGINE_UNAVAILABLE when the engine is not available.
+        ``engine`` names the rendering engine of a section (default: no rendering).  ``sitemap`` raises the size limit.
+        Raises FetchError, of kind ENGINE_UNAVAILABLE when the engine is not available.
         """
         meta = {"download_maxsize": MAX_UNPACKED_BYTES} if sitemap else {}
         try:
@@ -87,17 +88,17 @@ class Fetcher:
             raise FetchError(str(error), kind=FailureKind.ENGINE_UNAVAILABLE) from error
 
     def request_delay_seconds(self, outlet: Outlet) -> float:
-        """Returns the seconds between two requests to the outlet's host; its Crawl-delay counts once it is cached."""
+        """Returns the longer of the outlet's delay and its host's Crawl-delay, if robots.txt is cached, in seconds."""
         robots = self._crawler.get_downloader_middleware(RobotsMiddleware)
         return max(self._outlet_delay_seconds(outlet), robots.cached_crawl_delay(outlet.url) if robots else 0.0)
 
     def clear_cookies(self, outlet: Outlet) -> None:
-        """Drops the outlet's cookies, so that a metered paywall does not count articles across polls."""
+        """Deletes the outlet's cookies, so that a metered paywall does not count articles across polls."""
         if cookies := self._crawler.get_downloader_middleware(CookiesMiddleware):
             cookies.jars.pop(outlet.name, None)
 
     def available_engines(self) -> list[str]:
-        """Returns the available rendering engines, the cheapest first."""
+        """Returns the names of the rendering engines that are available now, the cheapest first; may be empty."""
         return Rendering.for_crawler(self._crawler).available_engines()
 
     async def fetch_page(
@@ -109,13 +110,14 @@ class Fetcher:
         last_modified: str | None = None,
         memory: EngineMemory | None = None,
     ) -> Page | None:
-        """Fetches a story's page, rendered as ``outlet.render`` says; returns None when it has not changed.
+        """Fetches a story's page with the engine that ``outlet.render`` names; returns None after 304 Not Modified.
 
-        ``memory`` is what ``render: auto`` has learned about the outlet.  Raises FetchError, also when the page leads
-        to a site that is not the outlet's, and RenderingUnavailable when the engine is not available.
+        With ``render: auto``, ``memory`` says which pages needed an engine in earlier polls.  Raises FetchError (also
+        when a redirect leaves the outlet's site) and RenderingUnavailable when the engine is not available.
         """
 
         async def fetch_with(engine: str) -> Page | None:
+            """Fetches ``url`` with this engine, or without rendering if it is "none"."""
             return await self._fetch_page(outlet, url, engine, etag, last_modified)
 
         if outlet.render != "auto":
@@ -127,7 +129,7 @@ class Fetcher:
     async def _fetch_page(
         self, outlet: Outlet, url: str, engine: str, etag: str | None, last_modified: str | None
     ) -> Page | None:
-        if engine != "none":  # a rendered page has no validators for a conditional request
+        if engine != "none":  # an engine gives no ETag or Last-Modified, so no request is conditional
             etag = last_modified = None
         result = await self._fetch_url(outlet, url, etag, last_modified, {EXPECTS_TEXT_META_KEY: True}, engine=engine)
         if result.page is not None and result.page.url not in OutletScope(outlet):
@@ -135,7 +137,7 @@ class Fetcher:
         return result.page
 
     async def robots_sitemaps(self, outlet: Outlet) -> tuple[str, ...]:
-        """Returns the sitemaps that the outlet's robots.txt names; empty when it cannot be read."""
+        """Returns the sitemap URLs in the robots.txt of the outlet's host; empty if robots.txt cannot be read."""
         robots = self._crawler.get_downloader_middleware(RobotsMiddleware)
         if robots is None:
             return ()
@@ -187,7 +189,7 @@ class Fetcher:
         )
 
     def _outlet_meta(self, outlet: Outlet) -> dict[str, object]:
-        """Returns the request.meta of every request for the outlet, including robots.txt."""
+        """Returns the Scrapy request.meta entries that each request for the outlet has."""
         return {
             "cookiejar": outlet.name,
             TRUSTED_HOSTS_KEY: trusted_hosts(outlet),
@@ -196,18 +198,23 @@ class Fetcher:
         }
 
     def _outlet_delay_seconds(self, outlet: Outlet) -> float:
+        """Returns the configured seconds between two requests to one host: the outlet's ``delay``, else the crawl's."""
         return (outlet.delay if outlet.delay is not None else self._settings.delay).total_seconds()
 
 
 def _new_request(url: str, **options: object) -> Request:
+    """Returns a Scrapy request without callback or duplicate filter.  Raises FetchError if ``url`` is not a URL."""
     try:
-        return Request(url, callback=NO_CALLBACK, dont_filter=True, **options)  # type: ignore[arg-type]  # passed on
+        return Request(url, callback=NO_CALLBACK, dont_filter=True, **options)  # type: ignore[arg-type]  # Request's own options
     except ValueError as error:
         raise FetchError(f"not an address: {url[:200]}", kind=FailureKind.UNSUPPORTED_ADDRESS) from error
 
 
 async def _await_response(download: Awaitable[Response]) -> Response:
-    """Awaits a download.  Raises FetchError, or MonitorError as the download raises it."""
+    """Awaits a download and returns its response.
+
+    Raises a MonitorError of the download unchanged and FetchError for any other exception.
+    """
     try:
         return await download
     except HostResting as error:
@@ -218,14 +225,14 @@ async def _await_response(download: Awaitable[Response]) -> Response:
         raise FetchError((message or text)[:300], kind=kind) from error
     except MonitorError:
         raise
-    except Exception as error:  # decoders and parsers raise errors of many types
+    except Exception as error:  # Scrapy's decoders raise exceptions of many types
         raise FetchError(
             f"the response cannot be read: {error!r}"[:300], kind=FailureKind.UNDECODABLE_RESPONSE
         ) from error
 
 
 def _readable_error_message(message: str) -> str:
-    """Replaces the error messages of Twisted and OpenSSL by readable ones."""
+    """Returns the message with the wording of Twisted and OpenSSL errors replaced by plain English."""
     for pattern, replacement in _ERROR_MESSAGE_REPLACEMENTS:
         message = pattern.sub(replacement, message)
     return message
@@ -267,11 +274,12 @@ _TOO_LARGE_MESSAGE = "larger than the size limit (crawl.max_size)"
 
 
 def _is_instance_of(*types: type[Exception]) -> Callable[[Exception, str], bool]:
+    """Returns a test for `_DOWNLOAD_FAILURE_RULES` that is True for an exception of one of these types."""
     return lambda error, _: isinstance(error, types)
 
 
-# (test, failure kind, message): the first row whose test returns True applies.  The test gets the exception
-# and its readable message; an empty message in the row stands for that one.
+# Rows of (test, failure kind, message); the first row whose test returns True applies.  The arguments of a test are
+# the exception and its readable message; a row with an empty message keeps the readable message.
 _DOWNLOAD_FAILURE_RULES: tuple[tuple[Callable[[Exception, str], bool], FailureKind, str], ...] = (
     (_is_instance_of(AddressRefused), FailureKind.PRIVATE_ADDRESS, ""),
     (_is_instance_of(RobotsDisallowed), FailureKind.ROBOTS, ""),
@@ -286,13 +294,15 @@ _DOWNLOAD_FAILURE_RULES: tuple[tuple[Callable[[Exception, str], bool], FailureKi
     (_is_instance_of(UnsupportedURLSchemeError), FailureKind.UNSUPPORTED_ADDRESS, ""),
     (_is_instance_of(CertificateNotTrusted, SSL.Error, VerificationError), FailureKind.TLS, ""),
     (lambda _, text: "SSL" in text or "TLS" in text, FailureKind.TLS, ""),
-    # Decoders raise these for a body that does not match its Content-Encoding.
+    # Decoders raise these exceptions for a body that does not match its Content-Encoding.
     (_is_instance_of(OSError, EOFError, ValueError), FailureKind.UNDECODABLE_RESPONSE, ""),
     (lambda *_: True, FailureKind.CONNECTION, ""),
 )
 
 
 def _page_from_response(response: Response, engine: str) -> Page:
+    """Returns the response as a page fetched now; a rendered page has no ETag and no Last-Modified."""
+
     def header(name: str) -> str | None:
         value = response.headers.get(name)
         return value.decode("latin-1").strip() if value else None
@@ -313,7 +323,7 @@ def _page_from_response(response: Response, engine: str) -> Page:
 
 
 def _permanent_redirect_target(response: Response) -> str:
-    """Returns the final address when every redirect was permanent (301, 308), else an empty string."""
+    """Returns the final URL if all redirects were permanent (301, 308); empty if one was not or there were none."""
     reasons = response.request.meta.get("redirect_reasons", ()) if response.request else ()
     return response.url if reasons and {301, 308}.issuperset(reasons) else ""
 

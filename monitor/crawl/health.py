@@ -1,4 +1,4 @@
-"""Derives an outlet's health and schedule from a poll, for the next poll and the `outlets` command.  Pure functions."""
+"""Computes an outlet's health and schedule after a poll, for the next poll and the `outlets` command.  No I/O."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _STORY_DISPOSITIONS = (Disposition.STORED, Disposition.UPDATED)
 
 
 def gravest_failure_kind(results: Sequence[SourceResult]) -> FailureKind | None:
-    """Returns the gravest failure kind when no source could be read, and None when at least one could.
+    """Returns the failure kind with the highest weight if no source of an outlet could be read, else None.
 
-    Polls request a source unconditionally after a failure, so a 304 cannot pass for a recovery.
+    Returns NO_SOURCE without results.  A failed source is next requested unconditionally, so no 304 hides a failure.
     """
     if not results:
         return FailureKind.NO_SOURCE
@@ -40,9 +40,9 @@ def gravest_failure_kind(results: Sequence[SourceResult]) -> FailureKind | None:
 
 
 def source_requested_pause(result: SourceResult, outlet: Outlet, *, outlet_failed: bool) -> timedelta:
-    """Returns how long the outlet is not polled because the source's server sent Retry-After.
+    """Returns the Retry-After of the source's server as the outlet's pause; zero without Retry-After.
 
-    When other sources were read, a server outside the outlet's own site delays it by MAX_POLL_INTERVAL at most.
+    At most MAX_POLL_INTERVAL if the server is outside the outlet's site, unless no source of the outlet could be read.
     """
     retry_after = timedelta(seconds=(result.error and result.error.retry_after) or 0.0)
     is_own_site = result.source.url in OutletScope(outlet)
@@ -52,7 +52,7 @@ def source_requested_pause(result: SourceResult, outlet: Outlet, *, outlet_faile
 def state_after_poll(
     state: OutletState, report: PollReport, results: Sequence[SourceResult], plan: NextPollPlan, *, now: datetime
 ) -> OutletState:
-    """Returns the outlet's state after a poll that ended at ``now``."""
+    """Returns the outlet's state with the schedule, error, source states and counts of a poll that ended at ``now``."""
     dispositions = Counter({disposition.value: report.count_pages(disposition) for disposition in Disposition})
     has_stories = any(report.count_pages(disposition) for disposition in _STORY_DISPOSITIONS)
     return replace(
@@ -70,7 +70,7 @@ def state_after_poll(
 
 
 def _error_line(report: PollReport, results: Sequence[SourceResult]) -> str:
-    """Returns one line that names the gravest problem of the poll; empty when there is none."""
+    """Returns one line about the gravest problem of the poll; an empty string if there was no problem."""
     if not results:
         return "no feed, sitemap or section was found: name one, see `media-monitor discover`"
     failed = [result for result in results if result.error is not None]

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_POLL_SECONDS = 600.0  # then a poll starts no further page, so that a slow host does not delay its sources
-MAX_CONCURRENT_PAGES_PER_OUTLET = 8  # of one outlet
-UNCONDITIONAL_RECHECK_PERIOD = 3  # every third recheck is unconditional: some servers send false 304s
+MAX_CONCURRENT_PAGES_PER_OUTLET = 8  # pages that one poll fetches at a time
+UNCONDITIONAL_RECHECK_PERIOD = 3  # every third recheck of a story is unconditional: some servers send false 304s
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,10 @@ class PageMemory:
 
 
 class DuePages:
-    """The pages of one outlet that are due.  `process` brings each to its disposition or leaves it for the next poll.
+    """Fetches and ingests the due pages of one outlet in one poll; `process` does the work.
 
-    Afterwards ``next_retry_at`` is when the first of the failed pages is fetched again, and ``host_pause`` how long the
-    outlet's host gets no request.
+    Then ``next_retry_at`` is the earliest time at which a failed page is fetched again (None without one), and
+    ``host_pause`` is the time for which the outlet's host gets no request.
     """
 
     def __init__(self, outlet: Outlet, context: PollContext, report: PollReport, memory: PageMemory) -> None:
@@ -66,11 +66,16 @@ class DuePages:
 
     @property
     def host_pause(self) -> timedelta:
-        # Pages that wait for a rendering engine are no reason to spare the host.
+        """The time for which the outlet's host gets no request after this poll; zero if the host is not failing."""
+        # A missing rendering engine counts as a failure in the backoff but is not the host's fault.
         return self._backoff.requested_pause if self._report.rendering_problem else self._backoff.pause
 
     async def process(self) -> None:
-        """Processes pages until none is left, the host or an engine fails, the time is over, or the poll is stopped."""
+        """Fetches and ingests due pages.
+
+        Ends when no page is left, the host or a rendering engine failed too often, MAX_POLL_SECONDS are over or the
+        poll is stopped.  Stores in the report how many pages the next poll must process.
+        """
         service, limit = self._context.service, self._context.service.config.crawl.pages_per_poll
         entries = await service.call(service.store.due_entries, self._outlet.name, now=now(), limit=limit)
         remaining, deadline = iter(entries), monotonic() + MAX_POLL_SECONDS
@@ -81,7 +86,7 @@ class DuePages:
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(concurrency, len(entries))):
                     group.create_task(self._process_entries(remaining, deadline))
-        except BaseExceptionGroup as errors:  # the first one cancelled the other tasks; callers need its type
+        except BaseExceptionGroup as errors:  # re-raises the first task's exception: callers catch it by type
             raise errors.exceptions[0] from errors
         if self._report.rendering_problem:
             log.warning("%s: %s", self._outlet.name, self._report.rendering_problem)
@@ -89,6 +94,7 @@ class DuePages:
             self._report.deferred_page_count = self._resting_pages + sum(1 for _ in remaining) + (len(entries) == limit)
 
     async def _process_entries(self, remaining: Iterator[FrontierEntry], deadline: float) -> None:
+        """Processes entries of ``remaining``, which other tasks share, until `process` must end."""
         while not self._context.stop.is_set() and monotonic() < deadline and not self._backoff.is_exhausted:
             entry = next(remaining, None)
             if entry is None:
@@ -103,13 +109,13 @@ class DuePages:
                 self._record_outcome(entry.candidate.url, outcome)
 
     async def _process_entry(self, entry: FrontierEntry) -> Outcome | None:
-        """Brings one entry to its disposition; returns None when its host rests, and the entry stays due."""
+        """Fetches and ingests one page; returns its outcome, or None if the host rests and the entry stays due."""
         ingest = self._context.service.ingest
         try:
             page = await self._fetch_page(entry)
         except FetchError as error:
             self._backoff.record_request(error)
-            if error.kind is FailureKind.RESTING:  # no request was sent
+            if error.kind is FailureKind.RESTING:  # the page was not requested, so the entry does not count as failed
                 self._resting_pages += 1
                 return None
             return await ingest.settle_fetch_failure(entry, error)
@@ -121,7 +127,7 @@ class DuePages:
         return outcome
 
     async def _fetch_page(self, entry: FrontierEntry) -> Page | None:
-        """Fetches the entry's page; returns None when it has not changed."""
+        """Fetches the entry's page; returns None after 304 Not Modified."""
         unconditional = (
             entry.story is None or entry.rechecks % UNCONDITIONAL_RECHECK_PERIOD == UNCONDITIONAL_RECHECK_PERIOD - 1
         )
@@ -134,6 +140,7 @@ class DuePages:
         )
 
     def _record_outcome(self, url: str, outcome: Outcome) -> None:
+        """Adds the outcome to the report, logs a stored story, and updates ``next_retry_at`` after a failure."""
         self._report.add_page(url, outcome)
         if outcome.disposition in {Disposition.STORED, Disposition.UPDATED}:
             log.info("%s: %s %s", self._outlet.name, outcome.disposition.value, url)

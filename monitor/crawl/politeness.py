@@ -1,4 +1,4 @@
-"""Delays between the requests to one host: the configured delay, Crawl-delay, and more after 429 and 503."""
+"""Delays requests to one host by the outlet's delay or Crawl-delay, and by more after a 429 or 503."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import Response
 
-MAX_REMEMBERED_SLOT_DELAYS = 10_000
-MAX_EXTRA_DELAY_SECONDS = 60.0  # added between two requests, however often the host answers 429 or 503
-MAX_RETRY_AFTER_WAIT_SECONDS = 10.0  # a request waits for a Retry-After up to this; for a longer one it fails
-MAX_REMEMBERED_SLOWDOWNS = 1000  # above this number the expired ones are dropped
-SLOWDOWN_LIFETIME_SECONDS = 3600.0  # since the host's last 429 or 503
+MAX_REMEMBERED_SLOT_DELAYS = 10_000  # download slots (host and port) whose delay Scrapy keeps; more clear the table
+MAX_EXTRA_DELAY_SECONDS = 60.0  # upper bound of the extra delay of a host that keeps sending 429 or 503
+MAX_RETRY_AFTER_WAIT_SECONDS = 10.0  # a longer wait for a host's Retry-After raises HostResting
+MAX_REMEMBERED_SLOWDOWNS = 1000  # hosts with a slowdown; above this number the expired ones are removed
+SLOWDOWN_LIFETIME_SECONDS = 3600.0  # age of the host's last 429 or 503 at which its slowdown expires
 _BUSY_HTTP_STATUSES = frozenset({429, 503})
 
 
 class HostResting(IgnoreRequest):
-    """The host sent a Retry-After that has not passed."""
+    """Raised instead of sending a request to a host whose Retry-After has not passed; ``seconds`` is the rest of it."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"the server asked for no requests for another {seconds:.0f} s")
@@ -38,15 +38,15 @@ class HostResting(IgnoreRequest):
 
 @dataclass(slots=True)
 class HostSlowdown:
-    """The extra delay of a host that answered 429 or 503; the times are those of `time.monotonic`."""
+    """The extra delay of a host that answered 429 or 503; times are values of `time.monotonic`."""
 
-    extra_delay: float = 0.0  # seconds
-    resting_until: float = 0.0
-    last_busy_at: float = 0.0
+    extra_delay: float = 0.0  # seconds, added to the delay between two requests
+    resting_until: float = 0.0  # no request to the host starts before this time
+    last_busy_at: float = 0.0  # time of the host's last 429 or 503
 
 
 class PolitenessMiddleware:
-    """Downloader middleware: one download slot per host and port, with its delay set at every request."""
+    """Scrapy downloader middleware: gives each host and port one download slot and sets its delay at each request."""
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
@@ -57,24 +57,25 @@ class PolitenessMiddleware:
         return cls(crawler)
 
     def process_request(self, request: Request) -> None:
+        """Sets the request's slot and delay.  Raises HostResting for a wait over MAX_RETRY_AFTER_WAIT_SECONDS."""
         key = _slot_key(request)
-        request.meta["download_slot"] = key  # a redirected request still has the slot of its first host
+        request.meta["download_slot"] = key  # replaces the slot of the host that redirected the request
         slowdown, now = self._slowdowns.get(key, HostSlowdown()), monotonic()
         if slowdown.resting_until - now > MAX_RETRY_AFTER_WAIT_SECONDS:
             raise HostResting(slowdown.resting_until - now)
         downloader = self._crawler.engine.downloader
         queued = downloader.slots[key].active if key in downloader.slots else ()
-        delay = (
-            max(map(_requested_delay_seconds, (request, *queued))) + slowdown.extra_delay
-        )  # outlets may share the host
+        # The longest delay of the requests in the slot counts, as several outlets may share the host.
+        delay = max(map(_requested_delay_seconds, (request, *queued))) + slowdown.extra_delay
         delay = max(delay, slowdown.resting_until - now)
         if len(downloader.per_slot_settings) > MAX_REMEMBERED_SLOT_DELAYS:
-            downloader.per_slot_settings.clear()  # slots in use keep their delay
+            downloader.per_slot_settings.clear()  # slots with requests keep their delay
         downloader.per_slot_settings[key] = {"delay": delay, "jitter": 0.0}
         if key in downloader.slots:
             downloader.slots[key].delay = delay
 
     def process_response(self, request: Request, response: Response) -> Response:
+        """Doubles the host's extra delay after a 429 or 503, halves it after a success; returns the response."""
         key, now = _slot_key(request), monotonic()
         if response.status in _BUSY_HTTP_STATUSES:
             pause = parse_retry_after(response.headers.get("Retry-After"))
@@ -98,9 +99,11 @@ class PolitenessMiddleware:
 
 
 def _requested_delay_seconds(request: Request) -> float:
+    """Returns the longer of the outlet's delay and the Crawl-delay in request.meta; 0 without either."""
     return float(max(request.meta.get(OUTLET_DELAY_META_KEY, 0.0), request.meta.get(CRAWL_DELAY_META_KEY, 0.0)))
 
 
 def _slot_key(request: Request) -> str:
+    """Returns "host:port" of the page; for a request to Splash, of the page that Splash renders."""
     host, port = host_and_port(request.meta.get(PAGE_URL_KEY, request.url)) or ("", 0)
     return f"{host}:{port}"

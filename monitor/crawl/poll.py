@@ -1,4 +1,4 @@
-"""Polls one outlet under a lease, from its sources to its stored stories and the time of its next poll.
+"""Polls one leased outlet: reads its sources, stores its new stories and sets the time of its next poll.
 
 sources -> candidates -> frontier (in the store) -> pages -> ingest -> schedule and health -> lease released
 """
@@ -35,36 +35,38 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class PollContext:
-    """The services that a poll uses."""
+    """The store and service, fetcher, source parser and stop signal that all polls of one spider share."""
 
     service: Service
     fetcher: Fetcher
     parse: SourceParser
-    stop: asyncio.Event  # set: fetch no further page
+    stop: asyncio.Event  # when it is set, polls start no further page
 
 
 class Poll:
-    """One poll of a leased outlet; `run` makes it."""
+    """One poll of a leased outlet; call `run` once."""
 
     def __init__(self, outlet: Outlet, state: OutletState, context: PollContext) -> None:
         self.report = PollReport(outlet=outlet.name)
         self._outlet = outlet
-        self._state = state  # of the last poll, and what this one learns
+        self._state = state  # the outlet's stored state, updated during this poll
         self._context = context
         self._lease = Lease(context.service, state)
-        self._since = now() - (outlet.max_age or context.service.config.crawl.max_age)  # older candidates are dropped
+        # Candidates dated before this time are dropped.
+        self._since = now() - (outlet.max_age or context.service.config.crawl.max_age)
 
     async def run(self) -> PollReport:
-        """Polls the outlet.  Raises StoreUnavailable or StoreRefused when the store fails for good.
+        """Polls the outlet while renewing its lease; returns the report.
 
-        When another process takes the lease over, the poll stops and leaves what it has not written to that process.
+        If another process takes the lease, stops without writing more; the report has a note.  Raises StoreUnavailable
+        or StoreRefused when the store does not recover.
         """
         started_at = monotonic()
         renewal = asyncio.create_task(self._lease.keep_renewed())
         work = asyncio.create_task(self._poll_outlet())
         try:
             await asyncio.wait({renewal, work}, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():  # the renewal ended first, and it ends only by an exception
+            if not work.done():  # the renewal has failed; awaiting it raises its exception
                 await renewal
             await work
         except LeaseLost:
@@ -78,10 +80,12 @@ class Poll:
         return self.report
 
     async def _poll_outlet(self) -> None:
+        """Reads sources, queues candidates, processes due pages, stores the outlet's state and releases the lease."""
         service = self._context.service
         self._context.fetcher.clear_cookies(self._outlet)
         results = await self._read_sources(await self._select_sources())
-        candidates = await asyncio.to_thread(self._filter_new_candidates, results)  # there may be thousands
+        # In a thread, because filtering thousands of candidates would block the event loop.
+        candidates = await asyncio.to_thread(self._filter_new_candidates, results)
 
         new_entries = await service.call(service.store.enqueue, candidates, now=now())
         self.report.candidate_count, self.report.new_candidate_count = len(candidates), len(new_entries)
@@ -95,20 +99,21 @@ class Poll:
         await self._lease.release(health.state_after_poll(self._state, self.report, results, plan, now=now()))
 
     async def _select_sources(self) -> tuple[Source, ...]:
-        """Returns the configured sources, else those discovered on the site, which the state remembers."""
+        """Returns the outlet's configured sources; without any, the sources that this or an earlier poll discovered."""
         if configured := sources.configured_sources(self._outlet):
             return configured
         if remembered := discover.remembered_sources(self._state, now=now()):
             return remembered
         try:
             discovered = await discover.discover_sources(self._outlet, self._context.fetcher, since=self._since)
-        except FetchError:  # the home page, read as a section, fails again and shows up in the outlet's health
+        except FetchError:  # reading the home page as a section fails again, and the outlet's state stores the error
             return (sources.Source("section", self._outlet.url),)
         chosen = discovered.sources_to_poll(self._outlet)
         self._state = discover.remember_sources(self._state, chosen, now=now())
         return chosen
 
     async def _read_sources(self, outlet_sources: Sequence[Source]) -> list[SourceResult]:
+        """Fetches and parses all sources concurrently; a sitemap index gives a result for each sitemap read too."""
         reads = [
             sources.read_source(
                 source,
@@ -123,7 +128,10 @@ class Poll:
         return [result for results in await asyncio.gather(*reads) for result in results]
 
     def _filter_new_candidates(self, results: Sequence[SourceResult]) -> list[Candidate]:
-        """Returns the candidates worth fetching; one that several sources list comes from the first of them."""
+        """Returns the candidates to fetch, each URL once, and counts sources and dropped candidates in the report.
+
+        A URL that several sources list is the candidate of the first of them.
+        """
         report = self.report
         candidates: dict[str, Candidate] = {}
         for result in results:
@@ -146,6 +154,7 @@ class Poll:
         return list(candidates.values())
 
     def _plan_next_poll(self, results: Sequence[SourceResult], pages: DuePages) -> NextPollPlan:
+        """Returns the time and interval of the next poll; sets ``has_failed`` of the report if no source was read."""
         failure = health.gravest_failure_kind(results)
         self.report.has_failed = failure is not None
         source_pauses = [

@@ -1,10 +1,10 @@
-"""From a fetched page to the store; read this file first.
+"""Turns fetched pages into stored stories.  Read this file first.
 
     page -> extract -> decide (new, duplicate, corrected, off-topic) -> commit (story, hits, notifications, entry)
 
-`decision` holds the rules of story identity, `commit_queue` the batched writes, `monitor.retry_policy` when a URL is
-fetched again.  Everything before the commit can be repeated; the commit is one transaction or, on a store without
-transactions, safe to repeat.
+`decision` has the rules of story identity, `commit_queue` writes in batches, `monitor.retry_policy` computes when a
+URL is fetched again.  All steps before the commit can be repeated.  The commit is one transaction or, on a store
+without transactions, can be repeated too.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from monitor.query.rules import RuleSet
     from monitor.store import Store
 
-MAX_COMMIT_ATTEMPTS = 5  # writers that may commit the same story first before the page is postponed
+MAX_COMMIT_ATTEMPTS = 5  # per page, while other processes change its story; then the page is retried later
 
 
 class Ingest:
-    """Takes fetched pages to their disposition; safe to use from many tasks of one event loop."""
+    """Extracts and stores fetched pages and schedules their next fetch.  Tasks of one event loop may share it."""
 
     def __init__(
         self,
@@ -57,7 +57,11 @@ class Ingest:
         self.decider = CommitDecider(config=config, store=store, rules=rules, commits=self.commits, now=now)
 
     async def ingest_page(self, outlet: Outlet, entry: FrontierEntry, page: Page, boilerplate: Boilerplate) -> Outcome:
-        """Ingests a fetched page and returns its outcome; ``boilerplate`` learns from the article."""
+        """Extracts a fetched page, stores its story or frontier entry, and returns the outcome.
+
+        ``boilerplate`` learns the repeated text of the outlet's articles.  Extraction errors, conflicts with other
+        processes and a rejected story become an outcome FAILED.  Raises StoreError when the store cannot be used.
+        """
         try:
             options = ExtractionOptions.for_outlet(outlet, boilerplate.hashes(), listed_at=entry.candidate.published_at)
             article = await self.extractor.extract_article(page, options)
@@ -87,18 +91,19 @@ class Ingest:
         return await self._settle_failure(entry, FailureKind.CONFLICT, label=FailureKind.CONFLICT.label)
 
     async def settle_not_modified(self, entry: FrontierEntry) -> Outcome:
-        """Settles a recheck that the server answered with 304 Not Modified."""
+        """Stores the frontier entry of a story after 304 Not Modified; returns the outcome UNCHANGED."""
         rechecked = retry_policy.entry_after_recheck(entry, now=self.now())
         return await self._settle_without_story(rechecked, Outcome(disposition=Disposition.UNCHANGED))
 
     async def settle_fetch_failure(self, entry: FrontierEntry, error: FetchError) -> Outcome:
-        """Settles a page that could not be fetched."""
+        """Stores the frontier entry of a page that could not be fetched; returns the outcome FAILED."""
         retry_after = timedelta(seconds=error.retry_after or 0.0)
         return await self._settle_failure(
             entry, error.kind, label=error.label, detail=error.message, retry_after=retry_after
         )
 
     def _is_too_old(self, outlet: Outlet, article: Article, page: Page) -> bool:
+        """Returns True if the article was published more than ``max_age`` before the fetch; False without a date."""
         oldest = page.fetched_at - (outlet.max_age or self.config.crawl.max_age)
         return article.published_at is not None and article.published_at < oldest
 
@@ -111,12 +116,13 @@ class Ingest:
         detail: str = "",
         retry_after: timedelta = timedelta(0),
     ) -> Outcome:
+        """Stores the frontier entry of a failed page with its next retry; returns the outcome FAILED."""
         failed = retry_policy.entry_after_failure(entry, kind, now=self.now(), retry_after=retry_after)
         return await self._settle_without_story(
             failed, Outcome(disposition=Disposition.FAILED, kind=label, detail=detail)
         )
 
     async def _settle_without_story(self, entry: FrontierEntry, outcome: Outcome) -> Outcome:
-        """Commits an entry without a story; returns the outcome with the time of the next fetch."""
+        """Stores a frontier entry but no story; returns ``outcome`` with the time of the next fetch."""
         await self.commits.commit(PageCommit(entry=entry, outcome=outcome))
         return replace(outcome, next_at=entry.next_at)
