@@ -441,7 +441,7 @@ def test_init_fails_when_the_directory_is_a_file(home: Path, command: Callable[.
 def test_crawl_counts_unwanted_candidates_with_their_reasons() -> None:
     poll = PollReport(outlet="A", listed_entry_count=20, dropped_candidates=Counter(excluded=19, old=1))
     assert list(_other_counts(poll)) == ["20 not wanted: 19 excluded, 1 old"]
-    assert list(_other_counts(replace(poll, candidates=3))) == []
+    assert list(_other_counts(replace(poll, candidate_count=3))) == []
 
 
 def test_crawl_shows_unchanged_sources_as_unchanged_not_as_empty(capfd: pytest.CaptureFixture[str]) -> None:

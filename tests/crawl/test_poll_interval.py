@@ -91,12 +91,12 @@ def test_retry_after_overrides_all_limits_up_to_a_day() -> None:
 
 poll_summaries = st.builds(
     PollSummary,
-    candidates=st.integers(0, 500),
-    new=st.integers(0, 500),
+    candidate_count=st.integers(0, 500),
+    new_candidate_count=st.integers(0, 500),
     failure=st.none() | st.sampled_from(FailureKind),
     freshness_lifetime=st.timedeltas(timedelta(0), timedelta(days=9)),
-    next_retry=st.none() | st.timedeltas(timedelta(0), timedelta(days=1)),
-    unfinished=st.booleans(),
+    time_until_retry=st.none() | st.timedeltas(timedelta(0), timedelta(days=1)),
+    has_deferred_pages=st.booleans(),
 )
 
 
