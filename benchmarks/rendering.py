@@ -132,7 +132,7 @@ def measure_engine(site: Site, name: str, **values: Any) -> None:
 async def result_of(fetcher: Any, outlet: Outlet, url: str) -> str:
     """Returns "read" for a page with its story, "unwritten" for one without, or the kind of the failure."""
     try:
-        page = await fetcher.page(outlet, url)
+        page = await fetcher.fetch_page(outlet, url)
     except FetchError as error:
         return error.label
     text = page.body.decode()
@@ -148,7 +148,7 @@ def measure_auto(site: Site) -> None:
             times = []
             for outlet in (plain_outlet, auto_outlet):
                 start = time.perf_counter()
-                await asyncio.gather(*(fetcher.page(outlet, f"{site.url}plain") for _ in range(AUTO_PAGES)))
+                await asyncio.gather(*(fetcher.fetch_page(outlet, f"{site.url}plain") for _ in range(AUTO_PAGES)))
                 times.append(time.perf_counter() - start)
             runs.append(tuple(times))
         return runs

@@ -1,7 +1,7 @@
-"""When a page, story or outlet is fetched again, and when a host gets a pause.  Pure functions of the clock.
+"""Computes when a page, story or outlet is fetched again, and how long a host gets no request.  No I/O, no clock.
 
-The functions that settle a page return its frontier entry with the time of the next fetch in ``next_at``, or None
-when the page is finished.  Nothing else computes such a time.
+The functions for pages return the page's frontier entry; its ``next_at`` is the time of the next fetch, or None when
+the page is not fetched again.  No other module computes ``next_at`` after a fetch.
 """
 
 from __future__ import annotations
@@ -10,122 +10,140 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from monitor.failures import FailureKind, Scope
+from monitor.failures import FailureKind, FailureScope
 
 if TYPE_CHECKING:
     from monitor.errors import FetchError
     from monitor.models import FrontierEntry
 
-RETRY_DELAYS = tuple(timedelta(minutes=m) for m in (5, 30, 120, 360, 1440))  # after the nth failure in a row
-MAX_ATTEMPTS = len(RETRY_DELAYS)
-RECHECK_AGES = tuple(timedelta(hours=h) for h in (1, 3, 9, 24, 48, 72))  # after first sight: corrections come early
-WALL_KINDS = frozenset({"error", "consent", "script", "empty"})  # pages served with status 200 in place of a story
+RETRY_DELAYS = tuple(timedelta(minutes=m) for m in (5, 30, 120, 360, 1440))  # pause after the nth consecutive failure
+MAX_PAGE_RETRIES = len(RETRY_DELAYS)
+RECHECK_AGES = tuple(
+    timedelta(hours=h) for h in (1, 3, 9, 24, 48, 72)
+)  # ages since first seen at which a story is fetched again
+WALL_PAGE_KINDS = frozenset(
+    {"error", "consent", "script", "empty"}
+)  # kinds of `NotArticle` that a site may serve in a story's place
 
-MAX_HOST_FAILURES = 5  # in a row; then the host's other pages wait for the next poll
-HOST_PAUSE = timedelta(minutes=5)  # of a host with that many failures
-DEFAULT_BUSY_PAUSE = timedelta(minutes=1)  # of a busy host that sends no Retry-After
-BUSY_KINDS = frozenset({FailureKind.HTTP_429, FailureKind.HTTP_503, FailureKind.RESTING})
+MAX_CONSECUTIVE_HOST_FAILURES = 5  # requests of one poll; then the host's other pages wait for the next poll
+FAILING_HOST_PAUSE = timedelta(minutes=5)  # time without requests after MAX_CONSECUTIVE_HOST_FAILURES
+DEFAULT_BUSY_HOST_PAUSE = timedelta(minutes=1)  # time without requests after a 429 or 503 without Retry-After
+BUSY_HOST_KINDS = frozenset({FailureKind.HTTP_429, FailureKind.HTTP_503, FailureKind.RESTING})
 
-MAX_FAILING_INTERVAL = timedelta(hours=6)  # between two polls of an outlet without ``every``
-MAX_DOUBLINGS = 16.0  # of a failing outlet's interval
+MAX_FAILING_INTERVAL = timedelta(hours=6)  # longest pause before the next poll of a failing outlet
+MAX_INTERVAL_DOUBLINGS = 16.0  # doublings of a failing outlet's poll interval; keeps 2**n small enough for a float
 
-# ---- pages
+# ---- the next fetch of a page
 
 
-def finished(entry: FrontierEntry) -> FrontierEntry:
-    """Returns the entry of a page that is not fetched again."""
+def finished_entry(entry: FrontierEntry) -> FrontierEntry:
+    """Returns a copy of the frontier entry that is never fetched again: its ``next_at`` is None."""
     return replace(entry, next_at=None)
 
 
-def after_failure(
+def entry_after_failure(
     entry: FrontierEntry, kind: FailureKind, *, now: datetime, retry_after: timedelta = timedelta(0)
 ) -> FrontierEntry:
-    """Returns the entry of a page that was not fetched, not extracted or not stored.
+    """Returns the frontier entry after its page could not be fetched, extracted or stored.
 
-    A stored story waits for its next recheck, any other page for its next retry, both at least ``retry_after``.  The
-    page is finished after a permanent failure and after too many failures in a row.
+    ``next_at`` is the next recheck of a stored story, or the next retry of any other page, and at least
+    ``retry_after`` from ``now``.  It is None after a permanent failure (except the first 404), after
+    MAX_PAGE_RETRIES retries, and for a story older than the last recheck age.
     """
-    # Some outlets list a story before they publish it.
+    # A feed may list a story before its page exists, so the first 404 is retried.
     is_listed_too_early = kind is FailureKind.HTTP_404 and entry.attempts == 0
     if kind.permanent and not is_listed_too_early:
-        return finished(entry)
+        return finished_entry(entry)
     failed = replace(entry, attempts=entry.attempts + 1, rechecks=entry.rechecks + (entry.story is not None))
-    next_at = recheck_at(failed, now=now) if entry.story is not None else _retry_at(failed, now=now)
+    next_at = next_recheck_at(failed, now=now) if entry.story is not None else _next_retry_at(failed, now=now)
     return replace(failed, next_at=next_at and max(next_at, now + retry_after))
 
 
-def after_recheck(entry: FrontierEntry, *, now: datetime) -> FrontierEntry:
-    """Returns the entry of a stored story that was fetched again and brought no new version."""
+def entry_after_recheck(entry: FrontierEntry, *, now: datetime) -> FrontierEntry:
+    """Returns the frontier entry of a stored story after a fetch that found no new version of the story."""
     rechecked = replace(entry, rechecks=entry.rechecks + 1, attempts=0)
-    return replace(rechecked, next_at=recheck_at(rechecked, now=now))
+    return replace(rechecked, next_at=next_recheck_at(rechecked, now=now))
 
 
-def after_page_without_article(entry: FrontierEntry, page_kind: str, *, now: datetime) -> FrontierEntry:
-    """Returns the entry of a page that has no article; ``page_kind`` is that of `monitor.models.NotArticle`."""
+def entry_after_page_without_article(entry: FrontierEntry, page_kind: str, *, now: datetime) -> FrontierEntry:
+    """Returns the frontier entry after a page without an article; ``page_kind`` is `monitor.models.NotArticle.kind`.
+
+    A stored story is rechecked as usual.  A wall in place of a candidate that its source dates is retried, up to
+    MAX_PAGE_RETRIES times.  For any other page ``next_at`` is None.
+    """
     if entry.story is not None:
-        return after_recheck(entry, now=now)
-    # A dated entry of a feed is a story, so a wall in its place may be temporary.
+        return entry_after_recheck(entry, now=now)
+    # A source dates only stories, so a wall in place of a dated candidate may be temporary.
     is_listed_story = entry.candidate.published_at is not None
-    if page_kind not in WALL_KINDS or not is_listed_story or entry.attempts >= MAX_ATTEMPTS:
-        return finished(entry)
+    if page_kind not in WALL_PAGE_KINDS or not is_listed_story or entry.attempts >= MAX_PAGE_RETRIES:
+        return finished_entry(entry)
     failed = replace(entry, attempts=entry.attempts + 1)
-    return replace(failed, next_at=_retry_at(failed, now=now))
+    return replace(failed, next_at=_next_retry_at(failed, now=now))
 
 
-def recheck_at(entry: FrontierEntry, *, now: datetime) -> datetime | None:
-    """Returns when a story is fetched again for corrections, None when it is older than the last recheck age."""
+def next_recheck_at(entry: FrontierEntry, *, now: datetime) -> datetime | None:
+    """Returns when a stored story is fetched again to find corrections; None past the last of RECHECK_AGES."""
     remaining = (entry.first_seen_at + age for age in RECHECK_AGES[entry.rechecks :])
     return next((time for time in remaining if time > now), None)
 
 
-def _retry_at(failed: FrontierEntry, *, now: datetime) -> datetime | None:
-    """Returns when a page without a story is fetched again; ``failed`` counts the latest failure."""
-    return now + RETRY_DELAYS[failed.attempts - 1] if failed.attempts <= MAX_ATTEMPTS else None
+def _next_retry_at(failed: FrontierEntry, *, now: datetime) -> datetime | None:
+    """Returns when a page without a stored story is fetched again; None after MAX_PAGE_RETRIES retries.
+
+    ``failed.attempts`` includes the failure that just happened.
+    """
+    return now + RETRY_DELAYS[failed.attempts - 1] if failed.attempts <= MAX_PAGE_RETRIES else None
 
 
-# ---- hosts
+# ---- pauses of a host
 
 
 @dataclass(slots=True)
 class HostBackoff:
-    """Decides when a host gets no further requests within a poll, and the pause until the next poll."""
+    """Counts the failed requests to a host within one poll; decides when requests stop and for how long."""
 
-    failures: int = 0  # in a row
-    requested_pause: timedelta = timedelta(0)  # the longest that the host asked for
+    consecutive_failures: int = 0  # failed requests since the last response
+    requested_pause: timedelta = timedelta(0)  # the longest pause that a 429 or 503 response asked for
 
-    def record(self, error: FetchError | None) -> None:
-        """Counts the result of a request: the error, or None for a response."""
-        if error is None or error.kind.scope is not Scope.HOST:
-            self.failures = 0
+    def record_request(self, error: FetchError | None) -> None:
+        """Counts a request that failed with ``error``, or that got a response (None).
+
+        A response, and an error that does not blame the host, reset the count.
+        """
+        if error is None or error.kind.scope is not FailureScope.HOST:
+            self.consecutive_failures = 0
             return
-        self.failures += 1
-        if error.kind in BUSY_KINDS:
-            pause = timedelta(seconds=error.retry_after) if error.retry_after else DEFAULT_BUSY_PAUSE
+        self.consecutive_failures += 1
+        if error.kind in BUSY_HOST_KINDS:
+            pause = timedelta(seconds=error.retry_after) if error.retry_after else DEFAULT_BUSY_HOST_PAUSE
             self.requested_pause = max(self.requested_pause, pause)
 
     def record_unavailable_engine(self) -> None:
-        """Counts a page that was not requested because its rendering engine is not available."""
-        self.failures += 1
+        """Counts as a failure a page that was not requested because no rendering engine was available."""
+        self.consecutive_failures += 1
 
     @property
     def is_exhausted(self) -> bool:
-        """True if the host's other pages wait for the next poll."""
-        return bool(self.requested_pause) or self.failures >= MAX_HOST_FAILURES
+        """True if the current poll sends the host no further requests."""
+        return bool(self.requested_pause) or self.consecutive_failures >= MAX_CONSECUTIVE_HOST_FAILURES
 
     @property
     def pause(self) -> timedelta:
-        """The time until the next request to the host; zero unless `is_exhausted`."""
-        return self.requested_pause or (HOST_PAUSE if self.is_exhausted else timedelta(0))
+        """The pause before the next request to the host; zero unless `is_exhausted`."""
+        return self.requested_pause or (FAILING_HOST_PAUSE if self.is_exhausted else timedelta(0))
 
 
-# ---- outlets
+# ---- pauses of a failing outlet
 
 
 def failing_outlet_pause(interval: timedelta, failures: float, *, every: timedelta | None) -> timedelta:
-    """Returns the pause of an outlet none of whose sources can be read.
+    """Returns the time until the next poll of an outlet when none of its sources could be read.
 
-    The interval doubles with every failure, weighted by `FailureKind.weight`, up to ``every`` or a fixed limit.
+    ``failures`` is the sum of `FailureKind.weight` since the last success.  The pause is ``interval`` doubled once for
+    each failure; at most MAX_FAILING_INTERVAL and, if it is set, ``every``.
     """
-    seconds = min(interval.total_seconds() * 2 ** min(failures, MAX_DOUBLINGS), MAX_FAILING_INTERVAL.total_seconds())
+    seconds = min(
+        interval.total_seconds() * 2 ** min(failures, MAX_INTERVAL_DOUBLINGS), MAX_FAILING_INTERVAL.total_seconds()
+    )
     pause = timedelta(seconds=seconds)
     return min(pause, every) if every else pause

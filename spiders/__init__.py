@@ -1,1 +1,1 @@
-"""The spider of any configured outlet (outlets.py), and one module for each outlet that needs a spider of its own."""
+"""Scrapy spiders: `outlets` polls any outlet; each other module has the spider of one outlet with a special source."""

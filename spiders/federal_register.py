@@ -1,6 +1,6 @@
-"""Example of an outlet-specific spider: the Federal Register of the United States lists its documents in a JSON API.
+"""Example of an outlet-specific spider, for the JSON API of the United States Federal Register.
 
-monitor.yaml names the API's address as a section, and the spider:
+monitor.yaml gives the URL of the API as a section and names the spider:
 
     - name: Federal Register
       url: https://www.federalregister.gov/
@@ -9,8 +9,8 @@ monitor.yaml names the API's address as a section, and the spider:
       country: US
       spider: federal-register
 
-The spider only parses that list.  Conditional requests, politeness, the frontier, retries and all later steps are the
-same as for any outlet.
+The spider only parses the API's response.  Conditional requests, politeness, the frontier, retries, extraction and
+storage are the same as for any outlet.
 """
 
 from __future__ import annotations
@@ -34,11 +34,12 @@ if TYPE_CHECKING:
 
 
 class FederalRegisterSpider(OutletSpider):
-    """Parses the API's ``results``, each with html_url, title and publication_date."""
+    """Turns each of the JSON API's ``results`` (html_url, title, publication_date) into a candidate."""
 
     name = "federal-register"
 
     def parse_source(self, kind: str, page: Page, outlet: Outlet, since: datetime) -> ParsedSource:
+        """Returns the documents in a JSON response as candidates; parses any other page as the base class does."""
         if page.content_type != "application/json":
             return super().parse_source(kind, page, outlet, since)
         try:

@@ -1,4 +1,4 @@
-"""The spider of any configured outlet."""
+"""The Scrapy spider that polls the outlets of monitor.yaml; spiders of single outlets are its subclasses."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
 
 class OutletSpider(scrapy.Spider):
-    """Polls the outlets that are due and yields an item for every page: outlet, url, disposition, kind.
+    """Polls the due outlets and yields an item for each page, with the keys outlet, url, disposition and kind.
 
-    ``scrapy crawl outlets -a config=monitor.yaml [-a outlets=NAME,NAME] [-a ignore_schedule=1]`` makes one pass.
+    ``scrapy crawl outlets -a config=monitor.yaml [-a outlets=NAME,NAME] [-a ignore_schedule=1]`` polls each once.
     ``spider: NAME`` in monitor.yaml selects another spider for an outlet: a subclass that overrides `parse_source`.
     """
 
     name = "outlets"
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Raises ConfigError when the subclass overrides `parse_source` under the name of earlier versions only.
+        """Raises ConfigError if a subclass defines `listing`, the former name of `parse_source`, but no `parse_source`.
 
-        Nothing would call the method, and the outlet would be read as if it had no spider of its own.
+        Nothing calls `listing` any more, so the subclass would parse sources as the base class does.
         """
         super().__init_subclass__(**kwargs)
         if "listing" in vars(cls) and "parse_source" not in vars(cls):
@@ -60,7 +60,7 @@ class OutletSpider(scrapy.Spider):
                     outlets=kwargs.pop("outlets", ""),
                     ignore_schedule=_ignore_schedule(kwargs),
                 )
-            except ConfigError as error:  # Scrapy would print a traceback
+            except ConfigError as error:  # print the faults alone: Scrapy would print a traceback
                 sys.stderr.write("\n".join(error.faults) + "\n")
                 raise SystemExit(2) from None
         crawler.settings.setdict(crawl_settings(scheduler.config.crawl), priority="spider")
@@ -69,19 +69,24 @@ class OutletSpider(scrapy.Spider):
         return spider
 
     async def start(self) -> AsyncIterator[dict[str, str]]:
+        """Runs the scheduler and yields its items; Scrapy calls it when the spider opens."""
         async for item in self.scheduler.run(self.crawler, self.parse_source):
             yield item
 
     def parse_source(self, kind: str, page: Page, outlet: Outlet, since: datetime) -> ParsedSource:
-        """Returns the candidates on the page of a feed, sitemap or section (``kind``); subclasses override it.
+        """Returns the candidates in the page of a source; ``kind`` is "feed", "sitemap" or "section".
 
-        Runs in a thread.  Raises FetchError of kind MALFORMED when the page cannot be parsed.
+        Subclasses override this method.  It runs in a thread and raises FetchError of kind MALFORMED if the page cannot
+        be parsed.
         """
         return sources.parse_source(kind, page, outlet, since)
 
 
 def _ignore_schedule(arguments: dict[str, Any]) -> str:
-    """Removes the argument from ``arguments`` and returns it; accepts its old name with a line on stderr."""
+    """Removes ``ignore_schedule`` from the spider's arguments and returns its value; empty if it is not given.
+
+    Accepts the old name ``everything`` with a line on stderr.
+    """
     old_value = arguments.pop("everything", None)
     if old_value is not None:
         sys.stderr.write("-a everything is deprecated, use -a ignore_schedule\n")

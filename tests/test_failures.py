@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import FetchError
-from monitor.failures import FailureKind, Scope
+from monitor.failures import FailureKind, FailureScope
 
 ROOT = Path(__file__).parents[1]
 
@@ -30,12 +30,12 @@ def test_the_documentation_explains_every_kind() -> None:
 
 def test_only_a_failure_of_the_page_or_a_rejected_story_is_permanent() -> None:
     permanent = {kind for kind in FailureKind if kind.permanent}
-    assert {kind for kind in permanent if kind.scope is not Scope.PAGE} == {FailureKind.REJECTED}
+    assert {kind for kind in permanent if kind.scope is not FailureScope.PAGE} == {FailureKind.REJECTED}
 
 
 def test_only_a_failure_of_the_host_weighs_less_than_one() -> None:
     assert all(0 < kind.weight <= 1 for kind in FailureKind)
-    assert all(kind.scope is Scope.HOST for kind in FailureKind if kind.weight < 1)
+    assert all(kind.scope is FailureScope.HOST for kind in FailureKind if kind.weight < 1)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_status_has_a_kind_and_keeps_its_number(status: int, kind: FailureKind
 @pytest.mark.parametrize("status", range(500, 600))
 def test_every_server_error_concerns_the_host_and_may_pass(status: int) -> None:
     kind = FailureKind.of_status(status)
-    assert (kind.scope, kind.permanent) == (Scope.HOST, False)
+    assert (kind.scope, kind.permanent) == (FailureScope.HOST, False)
 
 
 def test_a_label_names_the_first_kind_that_has_it() -> None:

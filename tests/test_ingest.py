@@ -77,7 +77,7 @@ class Harness:
         if result is not None:
             self.extractor.result = result
         page = Page(url=url or entry.candidate.url, body=b"", fetched_at=models.now(), etag='"1"')
-        return asyncio.run(self.ingest.page(OUTLET, entry, page, Boilerplate())).disposition
+        return asyncio.run(self.ingest.ingest_page(OUTLET, entry, page, Boilerplate())).disposition
 
     def due(self, after: timedelta = timedelta(0)) -> list[FrontierEntry]:
         return self.store.due_entries(OUTLET.name, now=models.now() + after, limit=10)
@@ -211,7 +211,7 @@ def test_urls_of_one_story_read_together_store_it_once(harness):
         pages = [Page(url=entry.candidate.url, body=b"", fetched_at=models.now()) for entry in entries]
         return await asyncio.gather(
             *(
-                harness.ingest.page(OUTLET, entry, page, Boilerplate())
+                harness.ingest.ingest_page(OUTLET, entry, page, Boilerplate())
                 for entry, page in zip(entries, pages, strict=True)
             )
         )
@@ -237,7 +237,7 @@ def test_a_url_read_while_its_story_is_being_written_is_a_duplicate(harness):
 
     async def read(entry):
         page = Page(url=entry.candidate.url, body=b"", fetched_at=models.now())
-        return (await harness.ingest.page(OUTLET, entry, page, Boilerplate())).disposition
+        return (await harness.ingest.ingest_page(OUTLET, entry, page, Boilerplate())).disposition
 
     async def both():
         one = asyncio.create_task(read(first))
@@ -344,7 +344,7 @@ def test_reprints_read_at_the_same_time_join_one_cluster(harness):
         pages = [Page(url=entry.candidate.url, body=b"", fetched_at=models.now()) for entry in entries]
         return await asyncio.gather(
             *(
-                harness.ingest.page(OUTLET, entry, page, Boilerplate())
+                harness.ingest.ingest_page(OUTLET, entry, page, Boilerplate())
                 for entry, page in zip(entries, pages, strict=True)
             )
         )
@@ -441,8 +441,10 @@ def test_a_page_that_hangs_extraction_is_retried_then_given_up(harness):
 
 def test_a_missing_page_is_given_up_and_retry_after_is_obeyed(harness):
     gone, busy = harness.candidate("https://gazette.example/gone"), harness.candidate("https://gazette.example/busy")
-    asyncio.run(harness.ingest.failed(gone, FetchError("410", kind=FailureKind.HTTP_410)))
-    asyncio.run(harness.ingest.failed(busy, FetchError("503", kind=FailureKind.HTTP_503, retry_after=7200)))
+    asyncio.run(harness.ingest.settle_fetch_failure(gone, FetchError("410", kind=FailureKind.HTTP_410)))
+    asyncio.run(
+        harness.ingest.settle_fetch_failure(busy, FetchError("503", kind=FailureKind.HTTP_503, retry_after=7200))
+    )
     assert not harness.due(timedelta(hours=1))
     (entry,) = harness.due(timedelta(hours=3))
     assert entry.candidate.url.endswith("busy")
@@ -453,14 +455,14 @@ def test_an_outcome_has_the_time_of_the_next_fetch(harness):
         entry = harness.candidate(url)
         harness.extractor.result = result
         page = Page(url=url, body=b"", fetched_at=models.now())
-        return asyncio.run(harness.ingest.page(OUTLET, entry, page, Boilerplate())), entry
+        return asyncio.run(harness.ingest.ingest_page(OUTLET, entry, page, Boilerplate())), entry
 
     harness.now = lambda: start
     start = models.now()
     stored, entry = outcome(ARTICLE.canonical_url, ARTICLE)
     assert stored.next_at == entry.first_seen_at + RECHECK_AGES[0]
     (entry,) = harness.due(SECOND_LOOK)
-    assert asyncio.run(harness.ingest.not_modified(entry)).next_at == entry.first_seen_at + RECHECK_AGES[1]
+    assert asyncio.run(harness.ingest.settle_not_modified(entry)).next_at == entry.first_seen_at + RECHECK_AGES[1]
     too_slow = ExtractionError("too slow", kind=FailureKind.EXTRACTION_TIMEOUT)
     failed, _ = outcome("https://gazette.example/slow", too_slow)
     assert (failed.disposition, failed.kind, failed.next_at) == (Disposition.FAILED, "timeout", start + RETRY_DELAYS[0])
@@ -470,7 +472,9 @@ def test_an_outcome_has_the_time_of_the_next_fetch(harness):
     assert (duplicate.disposition, duplicate.next_at) == (Disposition.DUPLICATE, None)
     for status, next_at in ((410, None), (404, start + RETRY_DELAYS[0])):
         error = FetchError("no page", kind=FailureKind.of_status(status), status=status)
-        failed = asyncio.run(harness.ingest.failed(harness.candidate(f"https://gazette.example/{status}"), error))
+        failed = asyncio.run(
+            harness.ingest.settle_fetch_failure(harness.candidate(f"https://gazette.example/{status}"), error)
+        )
         assert (failed.kind, failed.next_at) == (f"http-{status}", next_at)
 
 
@@ -478,7 +482,9 @@ def test_a_failed_recheck_has_the_time_of_the_next_recheck(harness):
     harness.page(harness.candidate())
     (entry,) = harness.due(SECOND_LOOK)
     busy = FetchError("no page", kind=FailureKind.HTTP_500, status=500)
-    assert asyncio.run(harness.ingest.failed(entry, busy)).next_at == entry.first_seen_at + RECHECK_AGES[1]
+    assert (
+        asyncio.run(harness.ingest.settle_fetch_failure(entry, busy)).next_at == entry.first_seen_at + RECHECK_AGES[1]
+    )
 
 
 def test_an_entry_killed_before_it_was_settled_meets_its_own_story(harness):
@@ -532,7 +538,8 @@ def test_an_unavailable_store_fails_every_page_of_the_batch(harness, monkeypatch
     async def all_at_once():
         page = Page(url="https://gazette.example/x", body=b"", fetched_at=models.now())
         return await asyncio.gather(
-            *(harness.ingest.page(OUTLET, entry, page, Boilerplate()) for entry in entries), return_exceptions=True
+            *(harness.ingest.ingest_page(OUTLET, entry, page, Boilerplate()) for entry in entries),
+            return_exceptions=True,
         )
 
     assert [type(error) for error in asyncio.run(all_at_once())] == [StoreUnavailable] * 3
@@ -549,11 +556,13 @@ def test_an_unexpected_error_fails_only_its_own_batch(harness, monkeypatch):
         return commit(commits)
 
     monkeypatch.setattr(harness.store, "commit", faulty)
-    monkeypatch.setattr("monitor.ingest.commit_queue.MAX_COMMIT_BATCH", 1)
+    monkeypatch.setattr("monitor.ingest.commit_queue.MAX_PAGES_PER_COMMIT_BATCH", 1)
 
     async def all_at_once():
         gone = FetchError("410", kind=FailureKind.HTTP_410)
-        failing = asyncio.gather(*(harness.ingest.failed(entry, gone) for entry in entries), return_exceptions=True)
+        failing = asyncio.gather(
+            *(harness.ingest.settle_fetch_failure(entry, gone) for entry in entries), return_exceptions=True
+        )
         return await asyncio.wait_for(failing, 30)
 
     assert [type(outcome) for outcome in asyncio.run(all_at_once())] == [
@@ -565,7 +574,7 @@ def test_an_unexpected_error_fails_only_its_own_batch(harness, monkeypatch):
 
 def test_a_cancelled_writer_fails_every_waiting_page(harness, monkeypatch):
     entries = [harness.candidate(f"https://gazette.example/{n}") for n in range(3)]
-    monkeypatch.setattr("monitor.ingest.commit_queue.MAX_COMMIT_BATCH", 1)
+    monkeypatch.setattr("monitor.ingest.commit_queue.MAX_PAGES_PER_COMMIT_BATCH", 1)
 
     async def cancelled(*_):
         raise asyncio.CancelledError
@@ -574,7 +583,9 @@ def test_a_cancelled_writer_fails_every_waiting_page(harness, monkeypatch):
 
     async def all_at_once():
         gone = FetchError("410", kind=FailureKind.HTTP_410)
-        failing = asyncio.gather(*(harness.ingest.failed(entry, gone) for entry in entries), return_exceptions=True)
+        failing = asyncio.gather(
+            *(harness.ingest.settle_fetch_failure(entry, gone) for entry in entries), return_exceptions=True
+        )
         return await asyncio.wait_for(failing, 30)
 
     assert [type(answer) for answer in asyncio.run(all_at_once())] == [asyncio.CancelledError] * 3

@@ -11,24 +11,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.errors import FetchError
-from monitor.failures import FailureKind, Scope
+from monitor.failures import FailureKind, FailureScope
 from monitor.models import Candidate, FrontierEntry
 from monitor.retry_policy import (
-    DEFAULT_BUSY_PAUSE,
-    HOST_PAUSE,
-    MAX_ATTEMPTS,
+    DEFAULT_BUSY_HOST_PAUSE,
+    FAILING_HOST_PAUSE,
+    MAX_CONSECUTIVE_HOST_FAILURES,
     MAX_FAILING_INTERVAL,
-    MAX_HOST_FAILURES,
+    MAX_PAGE_RETRIES,
     RECHECK_AGES,
     RETRY_DELAYS,
-    WALL_KINDS,
+    WALL_PAGE_KINDS,
     HostBackoff,
-    after_failure,
-    after_page_without_article,
-    after_recheck,
+    entry_after_failure,
+    entry_after_page_without_article,
+    entry_after_recheck,
     failing_outlet_pause,
-    finished,
-    recheck_at,
+    finished_entry,
+    next_recheck_at,
 )
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -56,7 +56,7 @@ def story(*, attempts: int = 0, rechecks: int = 0) -> FrontierEntry:
 
 entries = st.builds(
     entry,
-    attempts=st.integers(0, MAX_ATTEMPTS + 1),
+    attempts=st.integers(0, MAX_PAGE_RETRIES + 1),
     rechecks=st.integers(0, len(RECHECK_AGES) + 1),
     story=st.none() | st.just("a"),
     listed=st.booleans(),
@@ -71,7 +71,7 @@ retry_afters = st.timedeltas(timedelta(0), timedelta(days=1))
 def test_a_failing_page_is_retried_at_growing_delays_then_given_up() -> None:
     failed, now, delays = entry(), NOON, []
     while failed.next_at is not None:
-        failed = after_failure(failed, FailureKind.TIMEOUT, now=now)
+        failed = entry_after_failure(failed, FailureKind.TIMEOUT, now=now)
         if failed.next_at is not None:
             delays.append(failed.next_at - now)
             now = failed.next_at
@@ -81,58 +81,61 @@ def test_a_failing_page_is_retried_at_growing_delays_then_given_up() -> None:
 @pytest.mark.parametrize("kind", PERMANENT)
 @pytest.mark.parametrize("failing", [entry(), story(), entry(attempts=2)])
 def test_a_permanent_failure_finishes_the_page(kind: FailureKind, failing: FrontierEntry) -> None:
-    assert after_failure(failing, kind, now=NOON) == replace(failing, next_at=None)
+    assert entry_after_failure(failing, kind, now=NOON) == replace(failing, next_at=None)
 
 
 def test_a_404_is_retried_once() -> None:
-    first = after_failure(entry(), FailureKind.HTTP_404, now=NOON)
+    first = entry_after_failure(entry(), FailureKind.HTTP_404, now=NOON)
     assert (first.next_at, first.attempts) == (NOON + RETRY_DELAYS[0], 1)
-    assert after_failure(first, FailureKind.HTTP_404, now=NOON).next_at is None
+    assert entry_after_failure(first, FailureKind.HTTP_404, now=NOON).next_at is None
 
 
 def test_a_404_of_a_stored_story_is_rechecked_once() -> None:
-    first = after_failure(story(), FailureKind.HTTP_404, now=NOON)
+    first = entry_after_failure(story(), FailureKind.HTTP_404, now=NOON)
     assert first.next_at == NOON + RECHECK_AGES[1]
-    assert after_failure(first, FailureKind.HTTP_404, now=NOON).next_at is None
+    assert entry_after_failure(first, FailureKind.HTTP_404, now=NOON).next_at is None
 
 
 @pytest.mark.parametrize("kind", TEMPORARY)
 def test_any_other_failure_is_retried(kind: FailureKind) -> None:
-    failed = after_failure(entry(), kind, now=NOON)
+    failed = entry_after_failure(entry(), kind, now=NOON)
     assert (failed.next_at, failed.attempts, failed.rechecks) == (NOON + RETRY_DELAYS[0], 1, 0)
 
 
 def test_a_failed_recheck_waits_for_the_next_recheck() -> None:
-    failed = after_failure(story(rechecks=1), FailureKind.TIMEOUT, now=NOON + 2 * HOUR)
+    failed = entry_after_failure(story(rechecks=1), FailureKind.TIMEOUT, now=NOON + 2 * HOUR)
     assert (failed.next_at, failed.attempts, failed.rechecks) == (NOON + 9 * HOUR, 1, 2)
 
 
 def test_the_last_failed_recheck_finishes_the_story() -> None:
-    assert after_failure(story(rechecks=5), FailureKind.TIMEOUT, now=NOON + 72 * HOUR).next_at is None
+    assert entry_after_failure(story(rechecks=5), FailureKind.TIMEOUT, now=NOON + 72 * HOUR).next_at is None
 
 
 def test_retry_after_postpones_a_retry_and_a_recheck() -> None:
     wait = timedelta(hours=10)
-    assert after_failure(entry(), FailureKind.HTTP_500, now=NOON, retry_after=wait).next_at == NOON + wait
-    assert after_failure(story(), FailureKind.HTTP_500, now=NOON, retry_after=wait).next_at == NOON + wait
-    assert after_failure(entry(), FailureKind.HTTP_500, now=NOON, retry_after=MINUTE).next_at == NOON + RETRY_DELAYS[0]
+    assert entry_after_failure(entry(), FailureKind.HTTP_500, now=NOON, retry_after=wait).next_at == NOON + wait
+    assert entry_after_failure(story(), FailureKind.HTTP_500, now=NOON, retry_after=wait).next_at == NOON + wait
+    assert (
+        entry_after_failure(entry(), FailureKind.HTTP_500, now=NOON, retry_after=MINUTE).next_at
+        == NOON + RETRY_DELAYS[0]
+    )
 
 
 @given(entries, kinds, times, retry_afters)
 def test_a_failed_page_is_never_due_at_once(
     failing: FrontierEntry, kind: FailureKind, now: datetime, retry_after: timedelta
 ) -> None:
-    next_at = after_failure(failing, kind, now=now, retry_after=retry_after).next_at
+    next_at = entry_after_failure(failing, kind, now=now, retry_after=retry_after).next_at
     assert next_at is None or (next_at > now and next_at >= now + retry_after)
 
 
-@given(st.lists(kinds, min_size=MAX_ATTEMPTS + 1, max_size=MAX_ATTEMPTS + 1), retry_afters)
+@given(st.lists(kinds, min_size=MAX_PAGE_RETRIES + 1, max_size=MAX_PAGE_RETRIES + 1), retry_afters)
 def test_a_page_that_always_fails_is_given_up(failures: list[FailureKind], retry_after: timedelta) -> None:
     failed, delays = entry(), []
     for kind in failures:
         if failed.next_at is not None:
             now = failed.next_at
-            failed = after_failure(failed, kind, now=now, retry_after=retry_after)
+            failed = entry_after_failure(failed, kind, now=now, retry_after=retry_after)
             if failed.next_at is not None:
                 delays.append(failed.next_at - now)
     assert failed.next_at is None
@@ -143,7 +146,9 @@ def test_a_page_that_always_fails_is_given_up(failures: list[FailureKind], retry
 def test_a_longer_retry_after_never_means_an_earlier_retry(
     failing: FrontierEntry, kind: FailureKind, now: datetime, one: timedelta, two: timedelta
 ) -> None:
-    shorter, longer = (after_failure(failing, kind, now=now, retry_after=wait).next_at for wait in sorted((one, two)))
+    shorter, longer = (
+        entry_after_failure(failing, kind, now=now, retry_after=wait).next_at for wait in sorted((one, two))
+    )
     assert (shorter is None) == (longer is None)
     assert shorter is None or longer is None or shorter <= longer
 
@@ -151,37 +156,37 @@ def test_a_longer_retry_after_never_means_an_earlier_retry(
 # ---- pages without an article, and rechecks
 
 
-@pytest.mark.parametrize("page_kind", sorted(WALL_KINDS))
+@pytest.mark.parametrize("page_kind", sorted(WALL_PAGE_KINDS))
 def test_a_wall_in_place_of_a_listed_story_is_retried(page_kind: str) -> None:
-    walled = after_page_without_article(entry(listed=True), page_kind, now=NOON)
+    walled = entry_after_page_without_article(entry(listed=True), page_kind, now=NOON)
     assert (walled.next_at, walled.attempts) == (NOON + RETRY_DELAYS[0], 1)
-    last = after_page_without_article(entry(listed=True, attempts=MAX_ATTEMPTS), page_kind, now=NOON)
-    assert (last.next_at, last.attempts) == (None, MAX_ATTEMPTS)
+    last = entry_after_page_without_article(entry(listed=True, attempts=MAX_PAGE_RETRIES), page_kind, now=NOON)
+    assert (last.next_at, last.attempts) == (None, MAX_PAGE_RETRIES)
 
 
 @pytest.mark.parametrize(("listed", "page_kind"), [(False, "error"), (True, "video"), (True, "index"), (False, "tag")])
 def test_any_other_page_without_article_is_finished(listed: bool, page_kind: str) -> None:
-    assert after_page_without_article(entry(listed=listed), page_kind, now=NOON).next_at is None
+    assert entry_after_page_without_article(entry(listed=listed), page_kind, now=NOON).next_at is None
 
 
 def test_a_stored_story_that_shows_no_article_is_rechecked() -> None:
-    rechecked = after_page_without_article(story(attempts=1), "video", now=NOON + HOUR)
-    assert rechecked == after_recheck(story(attempts=1), now=NOON + HOUR)
+    rechecked = entry_after_page_without_article(story(attempts=1), "video", now=NOON + HOUR)
+    assert rechecked == entry_after_recheck(story(attempts=1), now=NOON + HOUR)
     assert (rechecked.next_at, rechecked.attempts, rechecked.rechecks) == (NOON + 3 * HOUR, 0, 1)
 
 
 def test_missed_rechecks_are_not_made_up_for() -> None:
-    assert recheck_at(story(), now=NOON + 25 * HOUR) == NOON + 48 * HOUR
+    assert next_recheck_at(story(), now=NOON + 25 * HOUR) == NOON + 48 * HOUR
 
 
 def test_a_story_older_than_the_last_recheck_is_finished() -> None:
-    assert recheck_at(story(rechecks=1), now=NOON + 72 * HOUR) is None
-    assert finished(story()).next_at is None
+    assert next_recheck_at(story(rechecks=1), now=NOON + 72 * HOUR) is None
+    assert finished_entry(story()).next_at is None
 
 
 @given(entries, times)
 def test_a_recheck_is_in_the_future_and_at_a_known_age(rechecked: FrontierEntry, now: datetime) -> None:
-    next_at = after_recheck(rechecked, now=now).next_at
+    next_at = entry_after_recheck(rechecked, now=now).next_at
     assert next_at is None or (next_at > now and next_at - rechecked.first_seen_at in RECHECK_AGES)
 
 
@@ -194,42 +199,42 @@ def error(kind: FailureKind, retry_after: float | None = None) -> FetchError:
 
 def test_a_host_gets_no_further_requests_after_five_failures_in_a_row() -> None:
     backoff = HostBackoff()
-    for _ in range(MAX_HOST_FAILURES):
+    for _ in range(MAX_CONSECUTIVE_HOST_FAILURES):
         assert (backoff.is_exhausted, backoff.pause) == (False, timedelta(0))
-        backoff.record(error(FailureKind.TIMEOUT))
-    assert (backoff.is_exhausted, backoff.pause) == (True, HOST_PAUSE)
+        backoff.record_request(error(FailureKind.TIMEOUT))
+    assert (backoff.is_exhausted, backoff.pause) == (True, FAILING_HOST_PAUSE)
 
 
-@pytest.mark.parametrize("result", [None, error(FailureKind.HTTP_404), error(FailureKind.RENDER)])
+@pytest.mark.parametrize("result", [None, error(FailureKind.HTTP_404), error(FailureKind.ENGINE_LOAD_FAILED)])
 def test_a_response_ends_a_row_of_failures(result: FetchError | None) -> None:
-    backoff = HostBackoff(failures=MAX_HOST_FAILURES - 1)
-    backoff.record(result)
-    backoff.record(error(FailureKind.TIMEOUT))
+    backoff = HostBackoff(consecutive_failures=MAX_CONSECUTIVE_HOST_FAILURES - 1)
+    backoff.record_request(result)
+    backoff.record_request(error(FailureKind.TIMEOUT))
     assert not backoff.is_exhausted
 
 
-@pytest.mark.parametrize("kind", [kind for kind in FailureKind if kind.scope is not Scope.HOST])
+@pytest.mark.parametrize("kind", [kind for kind in FailureKind if kind.scope is not FailureScope.HOST])
 def test_failures_of_pages_do_not_exhaust_their_host(kind: FailureKind) -> None:
     backoff = HostBackoff()
-    for _ in range(3 * MAX_HOST_FAILURES):
-        backoff.record(error(kind, retry_after=60))
+    for _ in range(3 * MAX_CONSECUTIVE_HOST_FAILURES):
+        backoff.record_request(error(kind, retry_after=60))
     assert (backoff.is_exhausted, backoff.pause) == (False, timedelta(0))
 
 
 @pytest.mark.parametrize("kind", [FailureKind.HTTP_429, FailureKind.HTTP_503, FailureKind.RESTING])
 def test_a_busy_host_gets_no_further_request(kind: FailureKind) -> None:
     backoff = HostBackoff()
-    backoff.record(error(kind))
-    assert (backoff.is_exhausted, backoff.pause) == (True, DEFAULT_BUSY_PAUSE)
-    backoff.record(error(kind, retry_after=7200))
-    backoff.record(error(kind, retry_after=30))
-    backoff.record(None)  # a page that was under way
+    backoff.record_request(error(kind))
+    assert (backoff.is_exhausted, backoff.pause) == (True, DEFAULT_BUSY_HOST_PAUSE)
+    backoff.record_request(error(kind, retry_after=7200))
+    backoff.record_request(error(kind, retry_after=30))
+    backoff.record_request(None)  # a page that was under way
     assert (backoff.is_exhausted, backoff.pause) == (True, 2 * HOUR)
 
 
 def test_an_unavailable_engine_ends_the_poll_without_a_requested_pause() -> None:
     backoff = HostBackoff()
-    for _ in range(MAX_HOST_FAILURES):
+    for _ in range(MAX_CONSECUTIVE_HOST_FAILURES):
         backoff.record_unavailable_engine()
     assert (backoff.is_exhausted, backoff.requested_pause) == (True, timedelta(0))
 

@@ -98,7 +98,7 @@ def run_command(context: CommandContext) -> int:
 def _log_poll(poll: PollReport) -> None:
     """Logs a line with the result of one poll, as a warning if the poll failed."""
     log, line = logging.getLogger("monitor.run"), f"{poll.outlet}: {_page_counts(poll)}"
-    if poll.failed:
+    if poll.has_failed:
         log.warning("%s; %s", line, "; ".join(poll.failures[:1] or poll.notes[:1]) or "failed")
     else:
         log.info("%s", line)
@@ -141,7 +141,7 @@ class _CrawlProgress:
     def __call__(self, poll: PollReport) -> None:
         if self._verbose:
             _log_poll(poll)
-        self._stories += poll.count(Disposition.STORED)
+        self._stories += poll.count_pages(Disposition.STORED)
         self._bar.update(self._task, advance=1, description=plural(self._stories, "story", "stories"))
 
 
@@ -159,8 +159,12 @@ def _print_summary(context: CommandContext, report: CrawlReport) -> int:
             table.add_column(header, justify="right")
         table.add_column("THE REST", overflow="fold")
         for poll in report.polls:
-            listed = "unchanged" if poll.sources and poll.unchanged_sources == poll.sources else f"{poll.listed:,}"
-            numbers = (poll.new, poll.pages, poll.count(Disposition.STORED))
+            listed = (
+                "unchanged"
+                if poll.source_count and poll.unchanged_source_count == poll.source_count
+                else f"{poll.listed_entry_count:,}"
+            )
+            numbers = (poll.new_candidate_count, poll.page_count, poll.count_pages(Disposition.STORED))
             table.add_row(
                 plain_line(poll.outlet),
                 listed,
@@ -176,23 +180,25 @@ def _print_summary(context: CommandContext, report: CrawlReport) -> int:
     out.print(
         f"{polled} polled, {pages} in {report.seconds:.1f} s{': ' * bool(disposition_counts)}{disposition_counts}"
     )
-    if report.not_due:
-        not_due = plural(len(report.not_due), "outlet is", "outlets are")
-        out.print(f"{not_due} not due yet; --all polls {'it' if len(report.not_due) == 1 else 'them'} now.")
-    if report.leased_elsewhere:
-        held = plural(len(report.leased_elsewhere), "outlet is", "outlets are")
-        out.print(f"{held} polled by another process: {', '.join(report.leased_elsewhere)}", markup=False)
+    if report.outlets_not_due:
+        not_due = plural(len(report.outlets_not_due), "outlet is", "outlets are")
+        out.print(f"{not_due} not due yet; --all polls {'it' if len(report.outlets_not_due) == 1 else 'them'} now.")
+    if report.outlets_leased_elsewhere:
+        held = plural(len(report.outlets_leased_elsewhere), "outlet is", "outlets are")
+        out.print(f"{held} polled by another process: {', '.join(report.outlets_leased_elsewhere)}", markup=False)
     for poll in report.polls:
         for line in _problem_lines(poll):
             err.print(line, markup=False)
     for error in report.errors:
         err.print(f"error: {error}", markup=False)
     if report.stop_signal:
-        unpolled = plural(len(report.unpolled), "outlet was", "outlets were")
-        unpolled_note = f": {unpolled} not polled; the next crawl takes {'it' if len(report.unpolled) == 1 else 'them'}"
-        err.print(f"interrupted{unpolled_note if report.unpolled else '; the next crawl continues'}")
+        unpolled = plural(len(report.outlets_not_finished), "outlet was", "outlets were")
+        unpolled_note = (
+            f": {unpolled} not polled; the next crawl takes {'it' if len(report.outlets_not_finished) == 1 else 'them'}"
+        )
+        err.print(f"interrupted{unpolled_note if report.outlets_not_finished else '; the next crawl continues'}")
         return 128 + report.stop_signal
-    return 1 if report.errors or report.failed else 0
+    return 1 if report.errors or report.failed_polls else 0
 
 
 def _other_counts(poll: PollReport) -> Iterator[str]:
@@ -200,12 +206,12 @@ def _other_counts(poll: PollReport) -> Iterator[str]:
     for (disposition, kind), number in sorted(poll.outcomes.items(), key=lambda item: -item[1]):
         if disposition is not Disposition.STORED:
             yield f"{number:,} {disposition.value}{f' ({kind})' * bool(kind)}"
-    if poll.dropped and not poll.candidates:
-        reasons = ", ".join(f"{number:,} {reason}" for reason, number in poll.dropped.most_common())
-        yield f"{poll.dropped.total():,} not wanted: {reasons}"
-    if poll.deferred_pages:
-        yield f"{poll.deferred_pages:,} left for the next poll"
-    if poll.failed and not poll.pages:
+    if poll.dropped_candidates and not poll.candidate_count:
+        reasons = ", ".join(f"{number:,} {reason}" for reason, number in poll.dropped_candidates.most_common())
+        yield f"{poll.dropped_candidates.total():,} not wanted: {reasons}"
+    if poll.deferred_page_count:
+        yield f"{poll.deferred_page_count:,} left for the next poll"
+    if poll.has_failed and not poll.page_count:
         yield "failed"
 
 
@@ -216,7 +222,7 @@ def _problem_lines(poll: PollReport) -> Iterator[str]:
         yield f"{poll.outlet}: {line}"
     if len(poll.failures) > len(shown):
         yield f"{poll.outlet}: and {len(poll.failures) - len(shown)} more failures"
-    if poll.failed and not (poll.notes or shown):
+    if poll.has_failed and not (poll.notes or shown):
         yield f"{poll.outlet}: failed; `media-monitor outlets` shows why"
 
 
@@ -226,4 +232,5 @@ def _page_counts(poll: PollReport) -> str:
     for (disposition, _), number in poll.outcomes.items():
         counts[disposition.value] += number
     text = ", ".join(f"{number} {name}" for name, number in counts.most_common())
-    return f"{poll.new} new of {poll.listed} listed{': ' * bool(text)}{text}, {poll.seconds:.1f} s"
+    new, listed = poll.new_candidate_count, poll.listed_entry_count
+    return f"{new} new of {listed} listed{': ' * bool(text)}{text}, {poll.seconds:.1f} s"

@@ -74,14 +74,14 @@ def _discover_sources(outlet: Outlet, settings: CrawlSettings) -> tuple[Discover
 
     Raises FetchError if the site cannot be fetched.
     """
-    from monitor.crawl.discover import discover, rendering_reason, with_section_counts
+    from monitor.crawl.discover import discover_sources, rendering_reason, with_section_story_counts
     from monitor.crawl.process import run_one_off
     from monitor.models import now
 
     async def discover_with_fetcher(fetcher: Fetcher) -> tuple[DiscoveredSources, str | None]:
         since = now() - settings.max_age
-        discovered = await with_section_counts(
-            await discover(outlet, fetcher, since=since), outlet, fetcher, since=since
+        discovered = await with_section_story_counts(
+            await discover_sources(outlet, fetcher, since=since), outlet, fetcher, since=since
         )
         return discovered, await rendering_reason(outlet, discovered, fetcher, since=since)
 

@@ -205,7 +205,7 @@ def _fetch_pages(
 
     async def fetch_page(fetcher: Fetcher, url: str) -> FetchResult:
         try:
-            return await fetcher.page(_outlet_of(config, outlet_name, url, render), url)
+            return await fetcher.fetch_page(_outlet_of(config, outlet_name, url, render), url)
         except FetchError as error:
             return error
 

@@ -1,4 +1,4 @@
-"""The Scrapy add-on that installs the crawl's components and replaces Scrapy's own where those fall short."""
+"""The Scrapy add-on that installs the monitor's components and disables the Scrapy components that they replace."""
 
 from __future__ import annotations
 
@@ -7,46 +7,57 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
 
-_SCRAPY = "scrapy.downloadermiddlewares"
-_HANDLER = "monitor.rendering.download_handler.RenderingHandler"
+_SCRAPY_MIDDLEWARE_PACKAGE = "scrapy.downloadermiddlewares"
+_DOWNLOAD_HANDLER = "monitor.rendering.download_handler.RenderingHandler"
 
 SCRAPY_SETTINGS = {
-    "ROBOTSTXT_OBEY": False,  # robots.py obeys it, with a cache that expires
+    "ROBOTSTXT_OBEY": False,  # RobotsMiddleware obeys robots.txt instead, with a cache that expires
     "RETRY_ENABLED": False,  # the store's frontier schedules retries
     "HTTPCACHE_ENABLED": False,
-    "REFERER_ENABLED": True,  # the redirect middlewares require it
+    "REFERER_ENABLED": True,  # Scrapy's redirect middlewares need the referer middleware
     "REDIRECT_MAX_TIMES": 5,
     "METAREFRESH_MAXDELAY": 5,  # seconds; a longer refresh reloads a live page instead of redirecting
-    "DOWNLOAD_DELAY": 0.0,  # politeness.py sets a delay for each host
+    "DOWNLOAD_DELAY": 0.0,  # PolitenessMiddleware sets a delay for each host
     "DOWNLOAD_DELAY_JITTER": 0.0,
     "DOWNLOAD_WARNSIZE": 0,
-    "DOWNLOAD_VERIFY_CERTIFICATES": True,  # except for outlets with `verify: false`, see monitor/egress/http_handler.py
-    "CONCURRENT_REQUESTS": 0,  # unlimited here: the download handler bounds the requests under way
+    "DOWNLOAD_VERIFY_CERTIFICATES": True,  # monitor/egress/http_handler.py excepts outlets with `verify: false`
+    "CONCURRENT_REQUESTS": 0,  # 0: unlimited; the download handler limits the number of concurrent requests
     "COOKIES_ENABLED": True,  # without cookies, consent and paywall redirects loop
-    "DNSCACHE_ENABLED": False,  # Scrapy's cache never expires
+    "DNSCACHE_ENABLED": False,  # Scrapy's DNS cache never expires; `egress.resolver` has one that does
     "LOGSTATS_INTERVAL": 0.0,
     "STATS_DUMP": False,
 }
-HANDLERS = {"http": _HANDLER, "https": _HANDLER, "data": None, "file": None, "ftp": None, "s3": None}
-MIDDLEWARES = {
-    f"{_SCRAPY}.offsite.OffsiteMiddleware": None,
-    "monitor.egress.address_guard.AddressGuard": 40,  # before robots.txt is requested
+DOWNLOAD_HANDLERS = {
+    "http": _DOWNLOAD_HANDLER,
+    "https": _DOWNLOAD_HANDLER,
+    "data": None,
+    "file": None,
+    "ftp": None,
+    "s3": None,
+}
+DOWNLOADER_MIDDLEWARES = {
+    f"{_SCRAPY_MIDDLEWARE_PACKAGE}.offsite.OffsiteMiddleware": None,
+    "monitor.egress.address_guard.AddressGuard": 40,  # first: a refused host gets no request for robots.txt
     "monitor.crawl.robots.RobotsMiddleware": 100,
-    "monitor.crawl.politeness.Politeness": 800,  # last: it sees the host that a redirect leads to
-    # Next to the downloader: all other middlewares see the page's own status instead of Splash's.
+    "monitor.crawl.politeness.PolitenessMiddleware": 800,  # past the redirect middlewares: sees each redirect's host
+    # Nearest to the downloader: the other middlewares must see the status of the page, not that of Splash.
     "monitor.rendering.splash.SplashCookiesMiddleware": 820,
     "monitor.rendering.splash.SplashMiddleware": 830,
 }
-EXTENSIONS = {"monitor.crawl.media_filter.MediaFilter": 0, "monitor.rendering.rendering.Rendering": 0}
+SCRAPY_EXTENSIONS = {"monitor.crawl.media_filter.MediaFilter": 0, "monitor.rendering.rendering.Rendering": 0}
 
 
 class MonitorAddon:
     """Applies the monitor's settings at add-on priority, so a spider's own settings override them."""
 
     def update_settings(self, settings: BaseSettings) -> None:
+        """Applies the settings, handlers, middlewares and extensions of this module; Scrapy calls it at start."""
         for name, value in SCRAPY_SETTINGS.items():
             settings.set(name, value, priority="addon")
-        settings.set("DOWNLOAD_HANDLERS", HANDLERS, priority="addon")
-        for scope, components in (("DOWNLOADER_MIDDLEWARES", MIDDLEWARES), ("EXTENSIONS", EXTENSIONS)):
+        settings.set("DOWNLOAD_HANDLERS", DOWNLOAD_HANDLERS, priority="addon")
+        for scope, components in (
+            ("DOWNLOADER_MIDDLEWARES", DOWNLOADER_MIDDLEWARES),
+            ("EXTENSIONS", SCRAPY_EXTENSIONS),
+        ):
             for component, order in components.items():
                 settings[scope].set(component, order, priority="addon")

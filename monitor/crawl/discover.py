@@ -1,4 +1,4 @@
-"""Finds a site's feeds, sitemaps and sections by requesting the usual addresses."""
+"""Discovers a site's feeds, sitemaps and sections from its home page, robots.txt and commonly used URLs."""
 
 from __future__ import annotations
 
@@ -25,16 +25,19 @@ if TYPE_CHECKING:
     from monitor.crawl.fetch import Fetcher
     from monitor.models import OutletState
 
-DISCOVERY_LIFETIME = timedelta(days=7)
-FAILED_DISCOVERY_LIFETIME = timedelta(hours=6)  # while the outlet fails: the site may have moved its feed
-MAX_TRIED_ADDRESSES = 12  # of one source kind
-MAX_FEEDS, MAX_SITEMAPS, MAX_SECTIONS = 5, 3, 5  # polled for an outlet that configures none
-_DATA_CONTENT_TYPE = re.compile(r"(?<!xhtml\+)xml|json")
+DISCOVERY_LIFETIME = timedelta(days=7)  # age at which an outlet's discovered sources are discovered again
+FAILED_DISCOVERY_LIFETIME = timedelta(hours=6)  # the same age for a failing outlet, which may have moved its feed
+MAX_PROBED_URLS_PER_KIND = 12  # URLs requested in one discovery for each source kind
+MAX_POLLED_FEEDS, MAX_POLLED_SITEMAPS, MAX_POLLED_SECTIONS = 5, 3, 5  # for an outlet that configures no source
+_FEED_CONTENT_TYPE_PATTERN = re.compile(r"(?<!xhtml\+)xml|json")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DiscoveredSources:
-    """The sources that could be read.  ``story_counts`` maps each address to the outlet's recent stories it lists."""
+    """The feeds and sitemaps of a site that could be read, and the sections that its home page links.
+
+    ``story_counts`` maps the URL of each source that was read to the number of the outlet's recent stories in it.
+    """
 
     url: str
     feeds: tuple[str, ...] = ()
@@ -45,28 +48,30 @@ class DiscoveredSources:
     def sources_to_poll(self, outlet: Outlet) -> tuple[Source, ...]:
         """Returns the sources to poll for an outlet that configures none.
 
-        Feeds and sitemaps with recent stories; without any, the home page, its sections and one quiet feed.
+        These are the feeds and sitemaps with recent stories.  If no feed or sitemap has one, they are the first feed,
+        the home page and its sections.
         """
-        feeds = [Source("feed", url) for url in self.feeds if self.story_counts[url]][:MAX_FEEDS]
-        quiet_feeds = [Source("feed", url) for url in self.feeds[:1]]  # it may be abandoned or publish again
+        feeds = [Source("feed", url) for url in self.feeds if self.story_counts[url]][:MAX_POLLED_FEEDS]
+        quiet_feeds = [Source("feed", url) for url in self.feeds[:1]]  # a feed without recent stories may publish again
         sitemaps = [Source("sitemap", url) for url in self.sitemaps if self.story_counts[url]]
-        active_sources = (*feeds, *sitemaps[: MAX_SITEMAPS if not feeds else 1])
-        sections = dict.fromkeys((outlet.url, *self.sections[:MAX_SECTIONS]))
+        active_sources = (*feeds, *sitemaps[: MAX_POLLED_SITEMAPS if not feeds else 1])
+        sections = dict.fromkeys((outlet.url, *self.sections[:MAX_POLLED_SECTIONS]))
         return active_sources or (*quiet_feeds, *(Source("section", url) for url in sections))
 
 
-async def discover(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> DiscoveredSources:
-    """Requests the home page, robots.txt and, where those announce nothing, the addresses that sites commonly use.
+async def discover_sources(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> DiscoveredSources:
+    """Returns the sources that the home page and robots.txt announce and that can be read.
 
-    Raises FetchError when the home page cannot be fetched and no other source can be read.
+    If no announced feed can be read, requests commonly used feed URLs; likewise for sitemaps.  Raises FetchError when
+    the home page cannot be fetched and no feed or sitemap can be read.
     """
     home_error: FetchError | None = None
     hints, own_feed = autodiscovery.DiscoveryHints(), tuple[str, ...]()
     announced_sitemaps = await fetcher.robots_sitemaps(outlet)
     try:
-        result = await fetcher.source(outlet, outlet.url)
+        result = await fetcher.fetch_source(outlet, outlet.url)
         if result.page is not None:
-            if _DATA_CONTENT_TYPE.search(result.page.content_type):  # the outlet's address is that of a feed
+            if _FEED_CONTENT_TYPE_PATTERN.search(result.page.content_type):  # the outlet's ``url`` is a feed
                 own_feed = (outlet.url,)
             hints = await asyncio.to_thread(
                 autodiscovery.discovery_hints,
@@ -79,8 +84,8 @@ async def discover(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> Disc
     except FetchError as error:
         home_error, hints = error, autodiscovery.DiscoveryHints(sitemaps=announced_sitemaps)
     common = autodiscovery.common_source_urls(outlet.url)
-    probe = partial(_probe, outlet=outlet, fetcher=fetcher, since=since)
-    # The announced addresses may be gone: a template outlives its feed.
+    probe = partial(_probe_sources, outlet=outlet, fetcher=fetcher, since=since)
+    # Announced URLs may not exist any more: a page template can still name a removed feed.
     feeds = await probe("feed", (*own_feed, *hints.feeds)) or await probe("feed", common.feeds)
     sitemaps = await probe("sitemap", hints.sitemaps) or await probe("sitemap", common.sitemaps)
     if home_error is not None and not feeds and not sitemaps:
@@ -94,21 +99,21 @@ async def discover(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> Disc
     )
 
 
-async def with_section_counts(
+async def with_section_story_counts(
     discovered: DiscoveredSources, outlet: Outlet, fetcher: Fetcher, *, since: datetime
 ) -> DiscoveredSources:
-    """Adds the story counts of the sections that would be polled and can be read."""
+    """Returns ``discovered`` with story counts for the sections that would be polled, without unreadable ones."""
     sections = [source.url for source in discovered.sources_to_poll(outlet) if source.kind == "section"]
-    section_counts = await _probe("section", sections, outlet, fetcher, since)
+    section_counts = await _probe_sources("section", sections, outlet, fetcher, since)
     return replace(discovered, story_counts={**discovered.story_counts, **section_counts})
 
 
 async def rendering_reason(
     outlet: Outlet, discovered: DiscoveredSources, fetcher: Fetcher, *, since: datetime
 ) -> str | None:
-    """Returns why the site's stories need rendering, or None when they do not.
+    """Returns why the site's pages need a rendering engine; None if they do not or none can be fetched.
 
-    Judges by two stories of the feed or sitemap that lists the most, or by the home page when none lists any.
+    Fetches two stories of the feed (else sitemap) with the most recent stories, or the home page if neither has any.
     """
     addresses = [outlet.url]
     for kind, urls in (("feed", discovered.feeds), ("sitemap", discovered.sitemaps)):
@@ -121,25 +126,29 @@ async def rendering_reason(
     reasons = []
     for address in addresses:
         with suppress(FetchError):
-            page = await fetcher.page(outlet.model_copy(update={"render": "none"}), address)
+            page = await fetcher.fetch_page(outlet.model_copy(update={"render": "none"}), address)
             if page is not None:
                 reasons.append(await asyncio.to_thread(reason_to_render, page))
     return reasons[0] if reasons and all(reasons) else None
 
 
-async def _probe(
+async def _probe_sources(
     kind: str, addresses: Iterable[str], outlet: Outlet, fetcher: Fetcher, since: datetime
 ) -> dict[str, int]:
-    """Returns the addresses that can be read, with the number of the outlet's recent stories each lists."""
+    """Returns the URL of each source that can be read, with the number of the outlet's recent stories in it.
+
+    Requests the first MAX_PROBED_URLS_PER_KIND of ``addresses``.
+    """
     story_counts: dict[str, int] = {}
-    for address in list(dict.fromkeys(addresses))[:MAX_TRIED_ADDRESSES]:
+    for address in list(dict.fromkeys(addresses))[:MAX_PROBED_URLS_PER_KIND]:
         results = await read_source(Source(kind, address), {}, outlet=outlet, fetcher=fetcher, since=since)
         if results[0].error is None:
-            story_counts[address] = sum(_recent_stories(result, outlet, since) for result in results)
+            story_counts[address] = sum(_count_recent_stories(result, outlet, since) for result in results)
     return story_counts
 
 
-def _recent_stories(result: SourceResult, outlet: Outlet, since: datetime) -> int:
+def _count_recent_stories(result: SourceResult, outlet: Outlet, since: datetime) -> int:
+    """Returns the number of candidates that a poll would keep from the source; 0 if it was not parsed."""
     if result.parsed is None:
         return 0
     lists_stories = result.source.kind == "feed" or result.parsed.is_news_sitemap
@@ -147,7 +156,7 @@ def _recent_stories(result: SourceResult, outlet: Outlet, since: datetime) -> in
 
 
 def remembered_sources(state: OutletState, *, now: datetime) -> tuple[Source, ...]:
-    """Returns the sources that an earlier poll discovered; empty when there are none or they have expired."""
+    """Returns the sources that an earlier poll discovered; empty if the state has none or they have expired."""
     discovery = state.memory.discovery
     lifetime = FAILED_DISCOVERY_LIFETIME if state.failures else DISCOVERY_LIFETIME
     if discovery is None or now - discovery.at > lifetime:
@@ -156,6 +165,6 @@ def remembered_sources(state: OutletState, *, now: datetime) -> tuple[Source, ..
 
 
 def remember_sources(state: OutletState, sources: tuple[Source, ...], *, now: datetime) -> OutletState:
-    """Returns the state with the discovered sources and the time of their discovery."""
+    """Returns a copy of the outlet's state that stores the discovered sources with the time of discovery, ``now``."""
     discovery = SourceDiscovery(at=now, sources=tuple((source.kind, source.url) for source in sources))
     return replace(state, memory=replace(state.memory, discovery=discovery))

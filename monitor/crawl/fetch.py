@@ -1,4 +1,4 @@
-"""Fetches one address through Scrapy's engine and its middlewares.  Raises FetchError for every failure."""
+"""Fetches single URLs through Scrapy's engine and middlewares; turns download errors into FetchError."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from service_identity import VerificationError
 from twisted.internet.error import ConnectError, ConnectionClosed
 from twisted.web.client import ResponseFailed
 
-from monitor.crawl.media_filter import EXPECTS_TEXT_KEY
+from monitor.crawl.media_filter import EXPECTS_TEXT_META_KEY
 from monitor.crawl.politeness import HostResting
 from monitor.crawl.poll_interval import parse_max_age, parse_retry_after
-from monitor.crawl.robots import OUTLET_DELAY_KEY, RobotsDisallowed, RobotsMiddleware, RobotsUnreachable
+from monitor.crawl.robots import OUTLET_DELAY_META_KEY, RobotsDisallowed, RobotsMiddleware, RobotsUnreachable
 from monitor.discovery.markup import MAX_UNPACKED_BYTES
 from monitor.discovery.url_rules import OutletScope
 from monitor.egress.address_guard import TRUSTED_HOSTS_KEY, VERIFY_CERTIFICATE_KEY, AddressRefused, trusted_hosts
@@ -52,21 +52,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FetchResult:
-    """A page and what its headers imply for the next request; ``page`` is None when it has not changed (304)."""
+    """A fetched page, its freshness lifetime and redirect; ``page`` is None after 304 Not Modified."""
 
     page: Page | None
-    freshness_lifetime: timedelta  # from Cache-Control
-    moved_to: str = ""  # the target of a permanent redirect
+    freshness_lifetime: timedelta  # max-age of Cache-Control; zero without it
+    moved_to: str = ""  # target URL if all redirects were permanent; else empty
 
 
 class Fetcher:
-    """Fetches pages and sources of outlets; each request carries its outlet's delay, cookies and trusted hosts."""
+    """Fetches the pages and sources of outlets, each request with its outlet's delay, cookies and trusted hosts."""
 
     def __init__(self, crawler: Crawler, settings: CrawlSettings) -> None:
         self._crawler = crawler
         self._settings = settings
 
-    async def source(
+    async def fetch_source(
         self,
         outlet: Outlet,
         url: str,
@@ -76,31 +76,32 @@ class Fetcher:
         engine: str = "none",
         sitemap: bool = False,
     ) -> FetchResult:
-        """Fetches a feed, sitemap or section, which may be on any site.
+        """Fetches a feed, sitemap or section, on any site; ``page`` of the result is None after 304 Not Modified.
 
-        ``engine`` renders a section.  Raises FetchError, of kind RENDERING when the engine is not available.
+        ``engine`` names the rendering engine of a section (default: no rendering).  ``sitemap`` raises the size limit.
+        Raises FetchError, of kind ENGINE_UNAVAILABLE when the engine is not available.
         """
         meta = {"download_maxsize": MAX_UNPACKED_BYTES} if sitemap else {}
         try:
-            return await self._fetch(outlet, url, etag, last_modified, meta, engine=engine)
+            return await self._fetch_url(outlet, url, etag, last_modified, meta, engine=engine)
         except RenderingUnavailable as error:
-            raise FetchError(str(error), kind=FailureKind.RENDERING) from error
+            raise FetchError(str(error), kind=FailureKind.ENGINE_UNAVAILABLE) from error
 
-    def request_delay(self, outlet: Outlet) -> float:
-        """Returns the seconds between two requests to the outlet's host; its Crawl-delay counts once it is cached."""
+    def request_delay_seconds(self, outlet: Outlet) -> float:
+        """Returns the longer of the outlet's delay and its host's Crawl-delay, if robots.txt is cached, in seconds."""
         robots = self._crawler.get_downloader_middleware(RobotsMiddleware)
-        return max(self._delay(outlet), robots.cached_crawl_delay(outlet.url) if robots else 0.0)
+        return max(self._outlet_delay_seconds(outlet), robots.cached_crawl_delay(outlet.url) if robots else 0.0)
 
     def clear_cookies(self, outlet: Outlet) -> None:
-        """Drops the outlet's cookies, so that a metered paywall does not count articles across polls."""
+        """Deletes the outlet's cookies, so that a metered paywall does not count articles across polls."""
         if cookies := self._crawler.get_downloader_middleware(CookiesMiddleware):
             cookies.jars.pop(outlet.name, None)
 
-    def engines(self) -> list[str]:
-        """Returns the available rendering engines, the cheapest first."""
+    def available_engines(self) -> list[str]:
+        """Returns the names of the rendering engines that are available now, the cheapest first; may be empty."""
         return Rendering.for_crawler(self._crawler).available_engines()
 
-    async def page(
+    async def fetch_page(
         self,
         outlet: Outlet,
         url: str,
@@ -109,40 +110,41 @@ class Fetcher:
         last_modified: str | None = None,
         memory: EngineMemory | None = None,
     ) -> Page | None:
-        """Fetches a story's page, rendered as ``outlet.render`` says; returns None when it has not changed.
+        """Fetches a story's page with the engine that ``outlet.render`` names; returns None after 304 Not Modified.
 
-        ``memory`` is what ``render: auto`` has learned about the outlet.  Raises FetchError, also when the page leads
-        to a site that is not the outlet's, and RenderingUnavailable when the engine is not available.
+        With ``render: auto``, ``memory`` says which pages needed an engine in earlier polls.  Raises FetchError (also
+        when a redirect leaves the outlet's site) and RenderingUnavailable when the engine is not available.
         """
 
         async def fetch_with(engine: str) -> Page | None:
+            """Fetches ``url`` with this engine, or without rendering if it is "none"."""
             return await self._fetch_page(outlet, url, engine, etag, last_modified)
 
         if outlet.render != "auto":
             return await fetch_with(outlet.render)
         return await engine_choice.fetch_with_engines(
-            url, memory=memory or EngineMemory(), available=self.engines(), fetch=fetch_with
+            url, memory=memory or EngineMemory(), available=self.available_engines(), fetch=fetch_with
         )
 
     async def _fetch_page(
         self, outlet: Outlet, url: str, engine: str, etag: str | None, last_modified: str | None
     ) -> Page | None:
-        if engine != "none":  # a rendered page has no validators for a conditional request
+        if engine != "none":  # an engine gives no ETag or Last-Modified, so no request is conditional
             etag = last_modified = None
-        result = await self._fetch(outlet, url, etag, last_modified, {EXPECTS_TEXT_KEY: True}, engine=engine)
+        result = await self._fetch_url(outlet, url, etag, last_modified, {EXPECTS_TEXT_META_KEY: True}, engine=engine)
         if result.page is not None and result.page.url not in OutletScope(outlet):
-            raise FetchError(f"it leads to {result.page.url[:200]}", kind=FailureKind.FOREIGN)
+            raise FetchError(f"it leads to {result.page.url[:200]}", kind=FailureKind.FOREIGN_SITE)
         return result.page
 
     async def robots_sitemaps(self, outlet: Outlet) -> tuple[str, ...]:
-        """Returns the sitemaps that the outlet's robots.txt names; empty when it cannot be read."""
+        """Returns the sitemap URLs in the robots.txt of the outlet's host; empty if robots.txt cannot be read."""
         robots = self._crawler.get_downloader_middleware(RobotsMiddleware)
         if robots is None:
             return ()
-        rules = await robots.rules_for(_request(outlet.url, meta=self._outlet_meta(outlet)))
+        rules = await robots.rules_for(_new_request(outlet.url, meta=self._outlet_meta(outlet)))
         return rules.sitemaps
 
-    async def _fetch(
+    async def _fetch_url(
         self,
         outlet: Outlet,
         url: str,
@@ -157,15 +159,15 @@ class Fetcher:
             "If-Modified-Since": last_modified,
             "Accept-Language": f"{outlet.language}, *;q=0.5" if outlet.language else "*",
         }
-        request = _request(
+        request = _new_request(
             url,
             headers={name: value for name, value in headers.items() if value},
             meta={**self._outlet_meta(outlet), **meta},
         )
         if engine == "none":
-            response = await _response(self._crawler.engine.download_async(request))
+            response = await _await_response(self._crawler.engine.download_async(request))
         else:
-            response = await _response(
+            response = await _await_response(
                 Rendering.for_crawler(self._crawler).download(request, outlet, engine, self._settings)
             )
         conditional = bool(etag or last_modified)
@@ -181,55 +183,62 @@ class Fetcher:
                 retry_after=parse_retry_after(response.headers.get("Retry-After")),
             )
         return FetchResult(
-            page=_page(response, engine),
+            page=_page_from_response(response, engine),
             freshness_lifetime=_freshness_lifetime(response),
-            moved_to=_permanent_redirect(response),
+            moved_to=_permanent_redirect_target(response),
         )
 
     def _outlet_meta(self, outlet: Outlet) -> dict[str, object]:
-        """Returns the request.meta of every request for the outlet, including robots.txt."""
+        """Returns the Scrapy request.meta entries that each request for the outlet has."""
         return {
             "cookiejar": outlet.name,
             TRUSTED_HOSTS_KEY: trusted_hosts(outlet),
             VERIFY_CERTIFICATE_KEY: outlet.verify,
-            OUTLET_DELAY_KEY: self._delay(outlet),
+            OUTLET_DELAY_META_KEY: self._outlet_delay_seconds(outlet),
         }
 
-    def _delay(self, outlet: Outlet) -> float:
+    def _outlet_delay_seconds(self, outlet: Outlet) -> float:
+        """Returns the configured seconds between two requests to one host: the outlet's ``delay``, else the crawl's."""
         return (outlet.delay if outlet.delay is not None else self._settings.delay).total_seconds()
 
 
-def _request(url: str, **options: object) -> Request:
+def _new_request(url: str, **options: object) -> Request:
+    """Returns a Scrapy request without callback or duplicate filter.  Raises FetchError if ``url`` is not a URL."""
     try:
-        return Request(url, callback=NO_CALLBACK, dont_filter=True, **options)  # type: ignore[arg-type]  # passed on
+        return Request(url, callback=NO_CALLBACK, dont_filter=True, **options)  # type: ignore[arg-type]  # Request's own options
     except ValueError as error:
-        raise FetchError(f"not an address: {url[:200]}", kind=FailureKind.ADDRESS) from error
+        raise FetchError(f"not an address: {url[:200]}", kind=FailureKind.UNSUPPORTED_ADDRESS) from error
 
 
-async def _response(download: Awaitable[Response]) -> Response:
-    """Awaits a download.  Raises FetchError, or MonitorError as the download raises it."""
+async def _await_response(download: Awaitable[Response]) -> Response:
+    """Awaits a download and returns its response.
+
+    Raises a MonitorError of the download unchanged and FetchError for any other exception.
+    """
     try:
         return await download
     except HostResting as error:
         raise FetchError(str(error), kind=FailureKind.RESTING, retry_after=error.seconds) from error
     except _DOWNLOAD_ERRORS as error:
-        text = _readable(str(error)) or type(error).__name__
-        _, kind, message = next(row for row in _FAILURE_KINDS if row[0](error, text))
+        text = _readable_error_message(str(error)) or type(error).__name__
+        _, kind, message = next(row for row in _DOWNLOAD_FAILURE_RULES if row[0](error, text))
         raise FetchError((message or text)[:300], kind=kind) from error
     except MonitorError:
         raise
-    except Exception as error:  # decoders and parsers raise errors of many types
-        raise FetchError(f"the response cannot be read: {error!r}"[:300], kind=FailureKind.BROKEN) from error
+    except Exception as error:  # Scrapy's decoders raise exceptions of many types
+        raise FetchError(
+            f"the response cannot be read: {error!r}"[:300], kind=FailureKind.UNDECODABLE_RESPONSE
+        ) from error
 
 
-def _readable(message: str) -> str:
-    """Replaces the error messages of Twisted and OpenSSL by readable ones."""
-    for pattern, replacement in _READABLE_MESSAGES:
+def _readable_error_message(message: str) -> str:
+    """Returns the message with the wording of Twisted and OpenSSL errors replaced by plain English."""
+    for pattern, replacement in _ERROR_MESSAGE_REPLACEMENTS:
         message = pattern.sub(replacement, message)
     return message
 
 
-_READABLE_MESSAGES = (
+_ERROR_MESSAGE_REPLACEMENTS = (
     (
         re.compile(
             r"(\[<twisted\S+ OpenSSL\.SSL\.Error: )?"
@@ -261,36 +270,39 @@ _DOWNLOAD_ERRORS = (
     EOFError,
     ValueError,
 )
-_TOO_LARGE = "larger than the size limit (crawl.max_size)"
+_TOO_LARGE_MESSAGE = "larger than the size limit (crawl.max_size)"
 
 
-def _instance_of(*types: type[Exception]) -> Callable[[Exception, str], bool]:
+def _is_instance_of(*types: type[Exception]) -> Callable[[Exception, str], bool]:
+    """Returns a test for `_DOWNLOAD_FAILURE_RULES` that is True for an exception of one of these types."""
     return lambda error, _: isinstance(error, types)
 
 
-# (test, failure kind, message): the first row whose test returns True applies.  The test gets the exception
-# and its readable message; an empty message in the row stands for that one.
-_FAILURE_KINDS: tuple[tuple[Callable[[Exception, str], bool], FailureKind, str], ...] = (
-    (_instance_of(AddressRefused), FailureKind.PRIVATE_ADDRESS, ""),
-    (_instance_of(RobotsDisallowed), FailureKind.ROBOTS, ""),
-    (_instance_of(RobotsUnreachable), FailureKind.ROBOTS_UNREACHABLE, ""),
+# Rows of (test, failure kind, message); the first row whose test returns True applies.  The arguments of a test are
+# the exception and its readable message; a row with an empty message keeps the readable message.
+_DOWNLOAD_FAILURE_RULES: tuple[tuple[Callable[[Exception, str], bool], FailureKind, str], ...] = (
+    (_is_instance_of(AddressRefused), FailureKind.PRIVATE_ADDRESS, ""),
+    (_is_instance_of(RobotsDisallowed), FailureKind.ROBOTS, ""),
+    (_is_instance_of(RobotsUnreachable), FailureKind.ROBOTS_UNREACHABLE, ""),
     (lambda _, text: "max redirections" in text, FailureKind.REDIRECTS, "redirected too often"),
-    (lambda _, text: "DOWNLOAD_MAXSIZE" in text, FailureKind.TOO_LARGE, f"{_TOO_LARGE} once unpacked"),
-    (_instance_of(IgnoreRequest), FailureKind.REFUSED, ""),
-    (_instance_of(DownloadTimeoutError), FailureKind.TIMEOUT, "no complete response within crawl.timeout"),
-    (_instance_of(CannotResolveHostError), FailureKind.DNS, ""),
-    (_instance_of(DownloadCancelledError), FailureKind.TOO_LARGE, _TOO_LARGE),
-    (_instance_of(ResponseDataLossError), FailureKind.CONNECTION, "the response ends early"),
-    (_instance_of(UnsupportedURLSchemeError), FailureKind.ADDRESS, ""),
-    (_instance_of(CertificateNotTrusted, SSL.Error, VerificationError), FailureKind.TLS, ""),
+    (lambda _, text: "DOWNLOAD_MAXSIZE" in text, FailureKind.TOO_LARGE, f"{_TOO_LARGE_MESSAGE} once unpacked"),
+    (_is_instance_of(IgnoreRequest), FailureKind.REQUEST_DROPPED, ""),
+    (_is_instance_of(DownloadTimeoutError), FailureKind.TIMEOUT, "no complete response within crawl.timeout"),
+    (_is_instance_of(CannotResolveHostError), FailureKind.DNS, ""),
+    (_is_instance_of(DownloadCancelledError), FailureKind.TOO_LARGE, _TOO_LARGE_MESSAGE),
+    (_is_instance_of(ResponseDataLossError), FailureKind.CONNECTION, "the response ends early"),
+    (_is_instance_of(UnsupportedURLSchemeError), FailureKind.UNSUPPORTED_ADDRESS, ""),
+    (_is_instance_of(CertificateNotTrusted, SSL.Error, VerificationError), FailureKind.TLS, ""),
     (lambda _, text: "SSL" in text or "TLS" in text, FailureKind.TLS, ""),
-    # Decoders raise these for a body that does not match its Content-Encoding.
-    (_instance_of(OSError, EOFError, ValueError), FailureKind.BROKEN, ""),
+    # Decoders raise these exceptions for a body that does not match its Content-Encoding.
+    (_is_instance_of(OSError, EOFError, ValueError), FailureKind.UNDECODABLE_RESPONSE, ""),
     (lambda *_: True, FailureKind.CONNECTION, ""),
 )
 
 
-def _page(response: Response, engine: str) -> Page:
+def _page_from_response(response: Response, engine: str) -> Page:
+    """Returns the response as a page fetched now; a rendered page has no ETag and no Last-Modified."""
+
     def header(name: str) -> str | None:
         value = response.headers.get(name)
         return value.decode("latin-1").strip() if value else None
@@ -310,8 +322,8 @@ def _page(response: Response, engine: str) -> Page:
     )
 
 
-def _permanent_redirect(response: Response) -> str:
-    """Returns the final address when every redirect was permanent (301, 308), else an empty string."""
+def _permanent_redirect_target(response: Response) -> str:
+    """Returns the final URL if all redirects were permanent (301, 308); empty if one was not or there were none."""
     reasons = response.request.meta.get("redirect_reasons", ()) if response.request else ()
     return response.url if reasons and {301, 308}.issuperset(reasons) else ""
 

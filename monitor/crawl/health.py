@@ -1,4 +1,4 @@
-"""Derives an outlet's health and schedule from a poll, for the next poll and the `outlets` command.  Pure functions."""
+"""Computes an outlet's health and schedule after a poll, for the next poll and the `outlets` command.  No I/O."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from monitor.crawl.poll_interval import MAX_INTERVAL
+from monitor.crawl.poll_interval import MAX_POLL_INTERVAL
 from monitor.discovery.url_rules import OutletScope
 from monitor.failures import FailureKind
 from monitor.models import Disposition
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.config.schema import Outlet
-    from monitor.crawl.poll_interval import NextPoll
+    from monitor.crawl.poll_interval import NextPollPlan
     from monitor.crawl.report import PollReport
     from monitor.crawl.sources import SourceResult
     from monitor.models import OutletState
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 _STORY_DISPOSITIONS = (Disposition.STORED, Disposition.UPDATED)
 
 
-def failure_kind(results: Sequence[SourceResult]) -> FailureKind | None:
-    """Returns the gravest failure kind when no source could be read, and None when at least one could.
+def gravest_failure_kind(results: Sequence[SourceResult]) -> FailureKind | None:
+    """Returns the failure kind with the highest weight if no source of an outlet could be read, else None.
 
-    Polls request a source unconditionally after a failure, so a 304 cannot pass for a recovery.
+    Returns NO_SOURCE without results.  A failed source is next requested unconditionally, so no 304 hides a failure.
     """
     if not results:
         return FailureKind.NO_SOURCE
@@ -39,30 +39,30 @@ def failure_kind(results: Sequence[SourceResult]) -> FailureKind | None:
     return max(kinds, key=lambda kind: kind.weight)
 
 
-def requested_pause(result: SourceResult, outlet: Outlet, *, outlet_failed: bool) -> timedelta:
-    """Returns how long the outlet is not polled because the source's server sent Retry-After.
+def source_requested_pause(result: SourceResult, outlet: Outlet, *, outlet_failed: bool) -> timedelta:
+    """Returns the Retry-After of the source's server as the outlet's pause; zero without Retry-After.
 
-    When other sources were read, a server outside the outlet's own site delays it by MAX_INTERVAL at most.
+    At most MAX_POLL_INTERVAL if the server is outside the outlet's site, unless no source of the outlet could be read.
     """
     retry_after = timedelta(seconds=(result.error and result.error.retry_after) or 0.0)
     is_own_site = result.source.url in OutletScope(outlet)
-    return retry_after if outlet_failed or is_own_site else min(retry_after, MAX_INTERVAL)
+    return retry_after if outlet_failed or is_own_site else min(retry_after, MAX_POLL_INTERVAL)
 
 
 def state_after_poll(
-    state: OutletState, report: PollReport, results: Sequence[SourceResult], plan: NextPoll, *, now: datetime
+    state: OutletState, report: PollReport, results: Sequence[SourceResult], plan: NextPollPlan, *, now: datetime
 ) -> OutletState:
-    """Returns the outlet's state after a poll that ended at ``now``."""
-    dispositions = Counter({disposition.value: report.count(disposition) for disposition in Disposition})
-    has_stories = any(report.count(disposition) for disposition in _STORY_DISPOSITIONS)
+    """Returns the outlet's state with the schedule, error, source states and counts of a poll that ended at ``now``."""
+    dispositions = Counter({disposition.value: report.count_pages(disposition) for disposition in Disposition})
+    has_stories = any(report.count_pages(disposition) for disposition in _STORY_DISPOSITIONS)
     return replace(
         state,
         next_poll_at=now + plan.pause,
         interval=plan.interval,
         last_poll_at=now,
-        last_ok_at=state.last_ok_at if report.failed else now,
+        last_ok_at=state.last_ok_at if report.has_failed else now,
         last_story_at=now if has_stories else state.last_story_at,
-        failures=plan.failures,
+        failures=plan.weighted_failures,
         error=_error_line(report, results),
         sources={result.source.url: result.state for result in results},
         dispositions=dict(+(Counter(state.dispositions) + dispositions)),
@@ -70,7 +70,7 @@ def state_after_poll(
 
 
 def _error_line(report: PollReport, results: Sequence[SourceResult]) -> str:
-    """Returns one line that names the gravest problem of the poll; empty when there is none."""
+    """Returns one line about the gravest problem of the poll; an empty string if there was no problem."""
     if not results:
         return "no feed, sitemap or section was found: name one, see `media-monitor discover`"
     failed = [result for result in results if result.error is not None]
@@ -88,12 +88,12 @@ def _error_line(report: PollReport, results: Sequence[SourceResult]) -> str:
     if empty_sections and len(empty_sections) == len(results):
         return f"no stories are listed at {empty_sections[0]}: it may be written by JavaScript, set `render: auto`"
     script_pages = report.outcomes[Disposition.NOT_ARTICLE, "script"]
-    if script_pages and script_pages * 2 >= report.pages:
+    if script_pages and script_pages * 2 >= report.page_count:
         skipped = f"{plural(script_pages, 'page is', 'pages are')} written by JavaScript and skipped"
         return f"{skipped}: set `render: auto` for this outlet and install an engine (docs/rendering.md)"
-    failed_pages = report.count(Disposition.FAILED)
-    if failed_pages and failed_pages * 2 >= report.pages:
-        return f"{failed_pages} of {report.pages} pages failed, such as {report.failures[-1]}"[:500]
+    failed_pages = report.count_pages(Disposition.FAILED)
+    if failed_pages and failed_pages * 2 >= report.page_count:
+        return f"{failed_pages} of {report.page_count} pages failed, such as {report.failures[-1]}"[:500]
     if moved := [result for result in results if result.moved_to]:
         source = moved[0].source
         return f"{source.kind} {source.url} has moved permanently to {moved[0].moved_to}"[:500]

@@ -1,4 +1,4 @@
-"""Leases: one process at a time polls an outlet; the leases of dead processes on this machine are released."""
+"""Leases, which let one process at a time poll an outlet; releases leases of dead processes on this machine."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
     from monitor.service import Service
     from monitor.store import Store
 
-LEASE_TERM = timedelta(minutes=2)  # a lease is renewed after a third of it
+LEASE_TERM = timedelta(minutes=2)  # how long a lease lasts without renewal; it is renewed every third of this
 
 
 class Lease:
-    """A lease on one outlet."""
+    """This process's lease on one outlet; ``state`` is the outlet's state at the last renewal, or at the start."""
 
     def __init__(self, service: Service, state: OutletState) -> None:
         self._service = service
         self.state = state
 
     async def keep_renewed(self) -> None:
-        """Renews until cancelled.  Raises LeaseLost when another process holds the outlet."""
+        """Renews the lease every third of LEASE_TERM until cancelled.  Raises LeaseLost if another process holds it."""
         while True:
             await asyncio.sleep(LEASE_TERM.total_seconds() / 3)
-            self.state = await self._service.call(self._renew)
+            self.state = await self._service.call(self._renew_lease)
 
-    def _renew(self) -> OutletState:
-        # The term starts when the store is called: it may have been away for longer than the term.
+    def _renew_lease(self) -> OutletState:
+        # The clock is read at each call: the store may have been unavailable for longer than LEASE_TERM.
         return self._service.store.renew(self.state, now=clock(), term=LEASE_TERM)
 
     async def release(self, state: OutletState) -> None:
-        """Stores ``state`` and ends the lease.  Raises LeaseLost when another process holds the outlet."""
+        """Stores ``state`` as the outlet's state and ends the lease.  Raises LeaseLost if another process holds it."""
         leased_state = replace(
             state, holder=self.state.holder, lease_until=self.state.lease_until, fencing_token=self.state.fencing_token
         )
@@ -48,7 +48,7 @@ class Lease:
 
 
 def release_dead_leases(store: Store, *, now: datetime) -> list[str]:
-    """Releases the leases of dead processes on this machine; returns the outlets' names, which are due at once."""
+    """Releases the leases of dead processes on this machine, makes the outlets due now and returns their names."""
     released = []
     for state in store.outlets():
         if state.holder and state.lease_until and state.lease_until > now and is_dead_process(state.holder):

@@ -1,4 +1,4 @@
-"""Skips the bodies of images, videos and other media.  The download handler enforces the size and time limits."""
+"""Stops downloads of images, videos and other media after the response headers."""
 
 from __future__ import annotations
 
@@ -14,12 +14,20 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http.headers import Headers
 
-EXPECTS_TEXT_KEY = "wants_text"  # request.meta: True when only a text page is of use
-_MEDIA_TYPES = (b"image/", b"video/", b"audio/", b"font/", b"application/pdf", b"application/zip", b"application/octet")
+EXPECTS_TEXT_META_KEY = "wants_text"  # key of request.meta: True if a media response is useless
+_MEDIA_TYPE_PREFIXES = (
+    b"image/",
+    b"video/",
+    b"audio/",
+    b"font/",
+    b"application/pdf",
+    b"application/zip",
+    b"application/octet",
+)
 
 
 class MediaFilter:
-    """Extension: stops the download of media after the headers; the response then has an empty body."""
+    """Scrapy extension: stops downloads of media for requests that expect text; such a response has an empty body."""
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -28,6 +36,7 @@ class MediaFilter:
         return media_filter
 
     def headers_received(self, headers: Headers, request: Request) -> None:
+        """Raises StopDownload if the request expects text and Content-Type is that of media."""
         content_type = headers.get("Content-Type") or b""
-        if request.meta.get(EXPECTS_TEXT_KEY) and content_type.lower().startswith(_MEDIA_TYPES):
+        if request.meta.get(EXPECTS_TEXT_META_KEY) and content_type.lower().startswith(_MEDIA_TYPE_PREFIXES):
             raise StopDownload(fail=False)

@@ -1,4 +1,4 @@
-"""A spider that runs one coroutine with a fetcher and closes."""
+"""The Scrapy spider that runs one coroutine with a fetcher and then closes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class OneOffSpider(scrapy.Spider):
-    """Runs ``work`` and passes its result, or the exception it raised, to ``on_result``; see `process.run_one_off`."""
+    """Runs ``work`` with a fetcher and passes its result or exception to ``on_result``, unless it is cancelled."""
 
     name = "one-off"
 
@@ -38,18 +38,19 @@ class OneOffSpider(scrapy.Spider):
         return super().from_crawler(crawler, *args, **kwargs)
 
     def cancel(self) -> None:
-        """Cancels the coroutine and its requests."""
+        """Cancels the running ``work`` and its requests; no effect before the spider has started it."""
         if self._task:
             self._task.cancel()
 
     async def start(self) -> AsyncIterator[Any]:
+        """Runs ``work`` to its end and yields nothing; Scrapy calls it when the spider opens."""
         try:
             self._task = asyncio.ensure_future(self._work(Fetcher(self.crawler, self._settings)))
             self._on_result(await self._task)
         except asyncio.CancelledError:
             pass
-        except Exception as error:  # noqa: BLE001  the caller raises it
+        except Exception as error:  # noqa: BLE001  `run_one_off` raises it
             self._on_result(error)
         no_items: tuple[Any, ...] = ()
-        for item in no_items:  # Scrapy requires an async generator
+        for item in no_items:  # a ``yield`` makes this an async generator, as Scrapy requires
             yield item

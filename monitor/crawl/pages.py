@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 
 # After this time a poll starts no further page, so that a slow host does not delay the sources of the outlet.
 PAGE_START_DEADLINE_SECONDS = 600.0
-CONCURRENT_PAGES = 8  # of one outlet
-UNCONDITIONAL_RECHECKS = 3  # every third recheck is unconditional: some servers send false 304s
+MAX_CONCURRENT_PAGES_PER_OUTLET = 8  # pages that one poll fetches at a time
+UNCONDITIONAL_RECHECK_PERIOD = 3  # every third recheck of a story is unconditional: some servers send false 304s
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ class LearnedPageTraits:
 
 
 class DuePages:
-    """The pages of one outlet that are due.  `process` brings each to its disposition or leaves it for the next poll.
+    """Fetches and ingests the due pages of one outlet in one poll; `process` does the work.
 
-    Afterwards ``next_retry_at`` is when the first of the failed pages is fetched again, and ``host_pause`` how long the
-    outlet's host gets no request.
+    Then ``next_retry_at`` is the earliest time at which a failed page is fetched again (None without one), and
+    ``host_pause`` is the time for which the outlet's host gets no request.
     """
 
     def __init__(self, outlet: Outlet, context: PollContext, report: PollReport, memory: LearnedPageTraits) -> None:
@@ -67,27 +67,35 @@ class DuePages:
 
     @property
     def host_pause(self) -> timedelta:
-        # Pages that wait for a rendering engine are no reason to spare the host.
+        """The time for which the outlet's host gets no request after this poll; zero if the host is not failing."""
+        # A missing rendering engine counts as a failure in the backoff but is not the host's fault.
         return self._backoff.requested_pause if self._report.rendering_problem else self._backoff.pause
 
     async def process(self) -> None:
-        """Processes pages until none is left, the host or an engine fails, the time is over, or the poll is stopped."""
+        """Fetches and ingests due pages.
+
+        Ends when no page is left, the host or a rendering engine failed too often, MAX_POLL_SECONDS are over or the
+        poll is stopped.  Stores in the report how many pages the next poll must process.
+        """
         service, limit = self._context.service, self._context.service.config.crawl.pages_per_poll
         entries = await service.call(service.store.due_entries, self._outlet.name, now=now(), limit=limit)
         remaining, deadline = iter(entries), monotonic() + PAGE_START_DEADLINE_SECONDS
-        concurrency = max(1, int(CONCURRENT_PAGES / max(self._context.fetcher.request_delay(self._outlet), 1)))
+        concurrency = max(
+            1, int(MAX_CONCURRENT_PAGES_PER_OUTLET / max(self._context.fetcher.request_delay_seconds(self._outlet), 1))
+        )
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(concurrency, len(entries))):
                     group.create_task(self._process_entries(remaining, deadline))
-        except BaseExceptionGroup as errors:  # the first one cancelled the other tasks; callers need its type
+        except BaseExceptionGroup as errors:  # re-raises the first task's exception: callers catch it by type
             raise errors.exceptions[0] from errors
         if self._report.rendering_problem:
             log.warning("%s: %s", self._outlet.name, self._report.rendering_problem)
         else:
-            self._report.deferred_pages = self._resting_pages + sum(1 for _ in remaining) + (len(entries) == limit)
+            self._report.deferred_page_count = self._resting_pages + sum(1 for _ in remaining) + (len(entries) == limit)
 
     async def _process_entries(self, remaining: Iterator[FrontierEntry], deadline: float) -> None:
+        """Processes entries of ``remaining``, which other tasks share, until `process` must end."""
         while not self._context.stop.is_set() and monotonic() < deadline and not self._backoff.is_exhausted:
             entry = next(remaining, None)
             if entry is None:
@@ -99,30 +107,32 @@ class DuePages:
                 self._backoff.record_unavailable_engine()
                 continue
             if outcome is not None:
-                self._record(entry.candidate.url, outcome)
+                self._record_outcome(entry.candidate.url, outcome)
 
     async def _process_entry(self, entry: FrontierEntry) -> Outcome | None:
-        """Brings one entry to its disposition; returns None when its host rests, and the entry stays due."""
+        """Fetches and ingests one page; returns its outcome, or None if the host rests and the entry stays due."""
         ingest = self._context.service.ingest
         try:
-            page = await self._fetch(entry)
+            page = await self._fetch_page(entry)
         except FetchError as error:
-            self._backoff.record(error)
-            if error.kind is FailureKind.RESTING:  # no request was sent
+            self._backoff.record_request(error)
+            if error.kind is FailureKind.RESTING:  # the page was not requested, so the entry does not count as failed
                 self._resting_pages += 1
                 return None
-            return await ingest.failed(entry, error)
-        self._backoff.record(None)
+            return await ingest.settle_fetch_failure(entry, error)
+        self._backoff.record_request(None)
         if page is None:
-            return await ingest.not_modified(entry)
-        outcome = await ingest.page(self._outlet, entry, page, self._memory.boilerplate)
-        self._report.engines[page.engine] += 1
+            return await ingest.settle_not_modified(entry)
+        outcome = await ingest.ingest_page(self._outlet, entry, page, self._memory.boilerplate)
+        self._report.pages_by_engine[page.engine] += 1
         return outcome
 
-    async def _fetch(self, entry: FrontierEntry) -> Page | None:
-        """Fetches the entry's page; returns None when it has not changed."""
-        unconditional = entry.story is None or entry.rechecks % UNCONDITIONAL_RECHECKS == UNCONDITIONAL_RECHECKS - 1
-        return await self._context.fetcher.page(
+    async def _fetch_page(self, entry: FrontierEntry) -> Page | None:
+        """Fetches the entry's page; returns None after 304 Not Modified."""
+        unconditional = (
+            entry.story is None or entry.rechecks % UNCONDITIONAL_RECHECK_PERIOD == UNCONDITIONAL_RECHECK_PERIOD - 1
+        )
+        return await self._context.fetcher.fetch_page(
             self._outlet,
             entry.candidate.url,
             etag=None if unconditional else entry.etag,
@@ -130,8 +140,9 @@ class DuePages:
             memory=self._memory.rendering,
         )
 
-    def _record(self, url: str, outcome: Outcome) -> None:
-        self._report.add(url, outcome)
+    def _record_outcome(self, url: str, outcome: Outcome) -> None:
+        """Adds the outcome to the report, logs a stored story, and updates ``next_retry_at`` after a failure."""
+        self._report.add_page(url, outcome)
         if outcome.disposition in {Disposition.STORED, Disposition.UPDATED}:
             log.info("%s: %s %s", self._outlet.name, outcome.disposition.value, url)
         if outcome.disposition is Disposition.FAILED and outcome.next_at is not None:

@@ -1,4 +1,4 @@
-"""Polls one outlet under a lease, from its sources to its stored stories and the time of its next poll.
+"""Polls one leased outlet: reads its sources, stores its new stories and sets the time of its next poll.
 
 sources -> candidates -> frontier (in the store) -> pages -> ingest -> schedule and health -> lease released
 """
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from monitor.crawl import discover, health, sources
 from monitor.crawl.lease import Lease
 from monitor.crawl.pages import DuePages, LearnedPageTraits
-from monitor.crawl.poll_interval import NextPoll, PollSummary, next_poll
+from monitor.crawl.poll_interval import NextPollPlan, PollSummary, plan_next_poll
 from monitor.crawl.report import PollReport
 from monitor.discovery.filter_candidates import filter_candidates
 from monitor.errors import FetchError, LeaseLost
@@ -35,36 +35,38 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class PollContext:
-    """The services that a poll uses."""
+    """The store and service, fetcher, source parser and stop signal that all polls of one spider share."""
 
     service: Service
     fetcher: Fetcher
     parse: SourceParser
-    stop: asyncio.Event  # set: fetch no further page
+    stop: asyncio.Event  # when it is set, polls start no further page
 
 
 class Poll:
-    """One poll of a leased outlet; `run` makes it."""
+    """One poll of a leased outlet; call `run` once."""
 
     def __init__(self, outlet: Outlet, state: OutletState, context: PollContext) -> None:
         self.report = PollReport(outlet=outlet.name)
         self._outlet = outlet
-        self._state = state  # of the last poll, and what this one learns
+        self._state = state  # the outlet's stored state, updated during this poll
         self._context = context
         self._lease = Lease(context.service, state)
-        self._since = now() - (outlet.max_age or context.service.config.crawl.max_age)  # older candidates are dropped
+        # Candidates dated before this time are dropped.
+        self._since = now() - (outlet.max_age or context.service.config.crawl.max_age)
 
     async def run(self) -> PollReport:
-        """Polls the outlet.  Raises StoreUnavailable or StoreRefused when the store fails for good.
+        """Polls the outlet while renewing its lease; returns the report.
 
-        When another process takes the lease over, the poll stops and leaves what it has not written to that process.
+        If another process takes the lease, stops without writing more; the report has a note.  Raises StoreUnavailable
+        or StoreRefused when the store does not recover.
         """
         started_at = monotonic()
         renewal = asyncio.create_task(self._lease.keep_renewed())
-        work = asyncio.create_task(self._work())
+        work = asyncio.create_task(self._poll_outlet())
         try:
             await asyncio.wait({renewal, work}, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():  # the renewal ended first, and it ends only by an exception
+            if not work.done():  # the renewal has failed; awaiting it raises its exception
                 await renewal
             await work
         except LeaseLost:
@@ -77,14 +79,16 @@ class Poll:
             self.report.seconds = monotonic() - started_at
         return self.report
 
-    async def _work(self) -> None:
+    async def _poll_outlet(self) -> None:
+        """Reads sources, queues candidates, processes due pages, stores the outlet's state and releases the lease."""
         service = self._context.service
         self._context.fetcher.clear_cookies(self._outlet)
         results = await self._read_sources(await self._select_sources())
-        candidates = await asyncio.to_thread(self._candidates, results)  # there may be thousands
+        # In a thread, because filtering thousands of candidates would block the event loop.
+        candidates = await asyncio.to_thread(self._filter_candidates_of_sources, results)
 
         new_entries = await service.call(service.store.enqueue, candidates, now=now())
-        self.report.candidates, self.report.new = len(candidates), len(new_entries)
+        self.report.candidate_count, self.report.new_candidate_count = len(candidates), len(new_entries)
 
         memory = LearnedPageTraits.from_state(self._state)
         pages = DuePages(self._outlet, self._context, self.report, memory)
@@ -95,20 +99,21 @@ class Poll:
         await self._lease.release(health.state_after_poll(self._state, self.report, results, plan, now=now()))
 
     async def _select_sources(self) -> tuple[Source, ...]:
-        """Returns the configured sources, else those discovered on the site, which the state remembers."""
+        """Returns the outlet's configured sources; without any, the sources that this or an earlier poll discovered."""
         if configured := sources.configured_sources(self._outlet):
             return configured
         if remembered := discover.remembered_sources(self._state, now=now()):
             return remembered
         try:
-            discovered = await discover.discover(self._outlet, self._context.fetcher, since=self._since)
-        except FetchError:  # the home page, read as a section, fails again and shows up in the outlet's health
+            discovered = await discover.discover_sources(self._outlet, self._context.fetcher, since=self._since)
+        except FetchError:  # reading the home page as a section fails again, and the outlet's state stores the error
             return (sources.Source("section", self._outlet.url),)
         chosen = discovered.sources_to_poll(self._outlet)
         self._state = discover.remember_sources(self._state, chosen, now=now())
         return chosen
 
     async def _read_sources(self, outlet_sources: Sequence[Source]) -> list[SourceResult]:
+        """Fetches and parses all sources concurrently; a sitemap index gives a result for each sitemap read too."""
         reads = [
             sources.read_source(
                 source,
@@ -122,42 +127,46 @@ class Poll:
         ]
         return [result for results in await asyncio.gather(*reads) for result in results]
 
-    def _candidates(self, results: Sequence[SourceResult]) -> list[Candidate]:
-        """Returns the candidates worth fetching; one that several sources list comes from the first of them."""
+    def _filter_candidates_of_sources(self, results: Sequence[SourceResult]) -> list[Candidate]:
+        """Returns the candidates to fetch, each URL once, and counts sources and dropped candidates in the report.
+
+        A URL that several sources list is the candidate of the first of them.
+        """
         report = self.report
         candidates: dict[str, Candidate] = {}
         for result in results:
-            report.sources += 1
+            report.source_count += 1
             if result.error is not None:
                 report.failures.append(f"{result.source.kind} {result.source.url}: {result.error.message}")
             elif result.parsed is None:
-                report.unchanged_sources += 1
+                report.unchanged_source_count += 1
             else:
-                report.listed += result.parsed.offered
+                report.listed_entry_count += result.parsed.offered
                 if result.parsed.note:
                     report.notes.append(f"{result.source.url}: {result.parsed.note}")
                 lists_stories = result.source.kind == "feed" or result.parsed.is_news_sitemap
                 filtered = filter_candidates(
                     result.parsed.candidates, outlet=self._outlet, since=self._since, from_feed=lists_stories
                 )
-                report.dropped.update(filtered.dropped)
+                report.dropped_candidates.update(filtered.dropped)
                 for candidate in filtered.kept:
                     candidates.setdefault(candidate.url, candidate)
         return list(candidates.values())
 
-    def _plan_next_poll(self, results: Sequence[SourceResult], pages: DuePages) -> NextPoll:
-        failure = health.failure_kind(results)
-        self.report.failed = failure is not None
+    def _plan_next_poll(self, results: Sequence[SourceResult], pages: DuePages) -> NextPollPlan:
+        """Returns the time and interval of the next poll; sets ``has_failed`` of the report if no source was read."""
+        failure = health.gravest_failure_kind(results)
+        self.report.has_failed = failure is not None
         source_pauses = [
-            health.requested_pause(result, self._outlet, outlet_failed=failure is not None) for result in results
+            health.source_requested_pause(result, self._outlet, outlet_failed=failure is not None) for result in results
         ]
         summary = PollSummary(
-            candidates=self.report.candidates,
-            new=self.report.new,
+            candidate_count=self.report.candidate_count,
+            new_candidate_count=self.report.new_candidate_count,
             failure=failure,
             freshness_lifetime=max((result.freshness_lifetime for result in results), default=timedelta(0)),
             retry_after=max([pages.host_pause, *source_pauses]),
-            next_retry=pages.next_retry_at - now() if pages.next_retry_at else None,
-            unfinished=self.report.deferred_pages > 0 or self._context.stop.is_set(),
+            time_until_retry=pages.next_retry_at - now() if pages.next_retry_at else None,
+            has_deferred_pages=self.report.deferred_page_count > 0 or self._context.stop.is_set(),
         )
-        return next_poll(self._state.interval, self._state.failures, summary, every=self._outlet.every)
+        return plan_next_poll(self._state.interval, self._state.failures, summary, every=self._outlet.every)

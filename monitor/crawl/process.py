@@ -1,7 +1,8 @@
-"""The crawling process: `crawl` makes one pass, `run` continues until a signal stops it.
+"""Runs crawls in this process: `crawl` polls each due outlet once, `run` polls until a signal stops it.
 
-The first SIGTERM or SIGINT stops it cleanly: pages under way are stored, no further page is fetched, leases are
-released.  The second one kills.  A process can call one of these functions once: Twisted's reactor cannot restart.
+The first SIGTERM or SIGINT stops a crawl cleanly: it stores the pages being fetched, starts no further page and
+releases its leases.  The second signal kills the process.  A process can call `crawl`, `run` or `run_one_off` once,
+because Twisted's reactor cannot be restarted.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ else:
 
 log = logging.getLogger(__name__)
 
-MAIL_INTERVAL_SECONDS = 10.0  # between two deliveries of the outbox
+MAIL_DELIVERY_INTERVAL_SECONDS = 10.0  # pause of `run` between two deliveries of the outbox
 
 
 def crawl(
@@ -51,10 +52,11 @@ def crawl(
     ignore_schedule: bool = False,
     on_poll: Callable[[PollReport], None] | None = None,
 ) -> CrawlReport:
-    """Polls each outlet that is due once; with ``ignore_schedule`` also the others, with ``names`` only these.
+    """Polls each due outlet once and returns a report; sends no mail.
 
-    Calls ``on_poll`` with the report of each poll.  Raises StoreUnavailable, StoreRefused or ConfigError before
-    anything is fetched; the returned report has the later errors.
+    ``names`` limits the crawl to these outlets (empty: all); ``ignore_schedule`` also polls outlets that are not due.
+    ``base`` is the directory of relative paths in ``config``.  Calls ``on_poll`` with the report of each poll.  Raises
+    StoreUnavailable, StoreRefused or ConfigError before the first fetch; the returned report lists later errors.
     """
     from monitor.service import STORE_RETRY_TIMEOUT, open_service
 
@@ -63,7 +65,7 @@ def crawl(
 
 
 def run(config: Config, base: Path, *, on_poll: Callable[[PollReport], None] | None = None) -> CrawlReport:
-    """Polls the outlets and sends mail whenever they are due, until SIGTERM or SIGINT."""
+    """Polls all outlets and sends mail, each when due, until SIGTERM or SIGINT; then returns a report.  See `crawl`."""
     from monitor.service import open_service
 
     with open_service(config, base) as service:
@@ -71,16 +73,16 @@ def run(config: Config, base: Path, *, on_poll: Callable[[PollReport], None] | N
 
 
 def run_one_off(settings: CrawlSettings, work: Callable[[Fetcher], Awaitable[T]]) -> T:
-    """Runs one coroutine with a fetcher, under the rules of a crawl (robots.txt, address guard, limits).
+    """Runs ``work`` with a fetcher that obeys robots.txt, the address guard and all limits of a crawl.
 
-    Returns its result or raises its exception.  Raises KeyboardInterrupt when SIGTERM or SIGINT stopped it.
+    Returns the result of ``work`` or raises its exception.  Raises KeyboardInterrupt after SIGTERM or SIGINT.
     """
     from monitor.crawl.one_off import OneOffSpider
 
-    process = _new_process()
+    process = _new_crawler_process()
     results: list[T] = []
     task = process.crawl(OneOffSpider, settings=settings, work=work, on_result=results.append)
-    received = _cancel_on_signal(process)
+    received = _cancel_one_off_on_signal(process)
     process.start(install_signal_handlers=False)
     if received:
         raise KeyboardInterrupt
@@ -93,15 +95,16 @@ def run_one_off(settings: CrawlSettings, work: Callable[[Fetcher], Awaitable[T]]
     return results[0]
 
 
-# ---- one crawl
+# ---- the crawl of `crawl` and `run`
 
 
 def _crawl_outlets(
     service: Service, *, continuous: bool, names: Sequence[str], ignore_schedule: bool, on_poll: Any
 ) -> CrawlReport:
+    """Runs one scheduler and spider for each spider of these outlets until all end; returns the combined report."""
     from monitor.crawl.scheduler import OutletScheduler
 
-    process = _new_process()
+    process = _new_crawler_process()
     outlets = [outlet for outlet in service.config.outlets if not names or outlet.name in set(names)]
     names_by_spider: dict[str, list[str]] = defaultdict(list)
     for outlet in outlets:
@@ -131,52 +134,53 @@ def _crawl_outlets(
         tasks.append(process.crawl(spider, scheduler=scheduler))
     received: list[signal.Signals] = []
     if tasks:
-        _stop_on_signal(stop, received)
+        _stop_crawl_on_signal(stop, received)
         if continuous:
             _start_mail_delivery(service, stop)
         process.start(install_signal_handlers=False)
-    report = _combined_report([scheduler.report for scheduler in schedulers], tasks)
+    report = _combine_crawl_reports([scheduler.report for scheduler in schedulers], tasks)
     return replace(report, stop_signal=received[0]) if received else report
 
 
-def _new_process() -> AsyncCrawlerProcess:
+def _new_crawler_process() -> AsyncCrawlerProcess:
+    """Returns a Scrapy process with the monitor's settings; Scrapy itself logs only errors."""
     from scrapy.crawler import AsyncCrawlerProcess
 
     settings = Settings()
     settings.setmodule("monitor.crawl.settings", priority="project")
     settings.set("LOG_INSTALL_ROOT_HANDLER", False, priority="cmdline")
-    logging.disable(logging.INFO)  # Scrapy lists its components and their versions
+    logging.disable(logging.INFO)  # creating the process logs Scrapy's components and versions
     try:
         process = AsyncCrawlerProcess(settings)
     finally:
         logging.disable(logging.NOTSET)
-    logging.getLogger("scrapy").setLevel(logging.ERROR)  # the monitor logs what happens
+    logging.getLogger("scrapy").setLevel(logging.ERROR)  # the monitor logs polls and failures itself
     return process
 
 
-def _stop_on_signal(stop: asyncio.Event, received: list[signal.Signals]) -> None:
-    """Sets ``stop`` at the first SIGTERM or SIGINT; the second one kills the process."""
+def _stop_crawl_on_signal(stop: asyncio.Event, received: list[signal.Signals]) -> None:
+    """Makes the first SIGTERM or SIGINT set ``stop`` and append to ``received``, and the second kill the process."""
     loop = asyncio.get_event_loop()
 
     def on_signal(number: signal.Signals) -> None:
         log.warning("%s: finishing the pages under way; once more to quit at once", number.name)
         received.append(number)
         stop.set()
-        _restore_default_handlers(loop)
+        _restore_default_signal_handlers(loop)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number)
 
 
-def _cancel_on_signal(process: AsyncCrawlerProcess) -> list[signal.Signals]:
-    """Cancels the one-off spider at the first SIGTERM or SIGINT: its pages are not stored, so none is waited for."""
+def _cancel_one_off_on_signal(process: AsyncCrawlerProcess) -> list[signal.Signals]:
+    """Makes the first SIGTERM or SIGINT cancel the one-off spider; returns a list that then contains the signal."""
     from monitor.crawl.one_off import OneOffSpider
 
     loop, received = asyncio.get_event_loop(), list[signal.Signals]()
 
     def on_signal(number: signal.Signals) -> None:
         received.append(number)
-        _restore_default_handlers(loop)
+        _restore_default_signal_handlers(loop)
         for crawler in process.crawlers:
             if isinstance(crawler.spider, OneOffSpider):
                 crawler.spider.cancel()
@@ -186,29 +190,31 @@ def _cancel_on_signal(process: AsyncCrawlerProcess) -> list[signal.Signals]:
     return received
 
 
-def _restore_default_handlers(loop: asyncio.AbstractEventLoop) -> None:
+def _restore_default_signal_handlers(loop: asyncio.AbstractEventLoop) -> None:
+    """Makes the next SIGTERM or SIGINT kill the process."""
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.remove_signal_handler(number)
         signal.signal(number, signal.SIG_DFL)
 
 
-async def _deliver_mail(service: Service, stop: asyncio.Event) -> None:
-    """Delivers the outbox every MAIL_INTERVAL_SECONDS until ``stop`` is set."""
+async def _deliver_mail_until_stopped(service: Service, stop: asyncio.Event) -> None:
+    """Sends the due notifications every MAIL_DELIVERY_INTERVAL_SECONDS until ``stop`` is set."""
     from monitor.delivery import open_dispatcher
 
     with open_dispatcher(service.store, service.config) as dispatcher:
         while not stop.is_set():
-            await _deliver_once(dispatcher, stop)
+            await _deliver_outbox_once(dispatcher, stop)
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), MAIL_INTERVAL_SECONDS)
+                await asyncio.wait_for(stop.wait(), MAIL_DELIVERY_INTERVAL_SECONDS)
 
 
-async def _deliver_once(dispatcher: Dispatcher, stop: asyncio.Event) -> None:
+async def _deliver_outbox_once(dispatcher: Dispatcher, stop: asyncio.Event) -> None:
+    """Sends the due notifications; logs errors and the number of mails; raises no Exception."""
     try:
         report = await asyncio.to_thread(dispatcher.deliver, stop=stop.is_set)
     except StoreError as error:
         log.warning("no mail is sent for now: %s", error)
-    except Exception:  # one failed delivery must not end the mail of a process that runs for months
+    except Exception:  # after a failed delivery, the process must still try later ones
         log.exception("a mail delivery failed")
     else:
         for line in report.errors:
@@ -218,20 +224,22 @@ async def _deliver_once(dispatcher: Dispatcher, stop: asyncio.Event) -> None:
 
 
 def _start_mail_delivery(service: Service, stop: asyncio.Event) -> None:
-    """Delivers mail in the background; the process ends after the mail under way is sent and marked."""
+    """Starts mail delivery in the background; at shutdown, Twisted waits until the current delivery has ended."""
     from scrapy.utils.defer import deferred_from_coro
     from twisted.internet import reactor
 
-    task = asyncio.get_event_loop().create_task(_deliver_mail(service, stop))
+    task = asyncio.get_event_loop().create_task(_deliver_mail_until_stopped(service, stop))
 
     async def finish() -> None:
+        """Stops the delivery and waits for its end."""
         stop.set()
         await asyncio.gather(task, return_exceptions=True)
 
     reactor.addSystemEventTrigger("before", "shutdown", lambda: deferred_from_coro(finish()))  # type: ignore[arg-type]  # as documented: phase, event, callable
 
 
-def _combined_report(reports: Sequence[CrawlReport], tasks: Sequence[asyncio.Task[None]]) -> CrawlReport:
+def _combine_crawl_reports(reports: Sequence[CrawlReport], tasks: Sequence[asyncio.Task[None]]) -> CrawlReport:
+    """Returns the sum of the schedulers' reports; its errors include the exceptions of the spiders' tasks."""
     errors = dict.fromkeys(error for report in reports for error in report.errors)
     for task in tasks:
         if task.done() and not task.cancelled() and (error := task.exception()) is not None:
@@ -240,9 +248,9 @@ def _combined_report(reports: Sequence[CrawlReport], tasks: Sequence[asyncio.Tas
         poll_count=sum(report.poll_count for report in reports),
         outcomes=sum((report.outcomes for report in reports), Counter()),
         polls=[poll for report in reports for poll in report.polls],
-        leased_elsewhere=tuple(name for report in reports for name in report.leased_elsewhere),
-        not_due=tuple(name for report in reports for name in report.not_due),
-        unpolled=tuple(name for report in reports for name in report.unpolled),
+        outlets_leased_elsewhere=tuple(name for report in reports for name in report.outlets_leased_elsewhere),
+        outlets_not_due=tuple(name for report in reports for name in report.outlets_not_due),
+        outlets_not_finished=tuple(name for report in reports for name in report.outlets_not_finished),
         errors=list(errors),
         seconds=max((report.seconds for report in reports), default=0.0),
     )

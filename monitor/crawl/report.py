@@ -1,4 +1,4 @@
-"""Reports of polls and crawls, for the summary, the log and Scrapy's statistics."""
+"""Reports of single polls and of crawls, for the printed summary, the log and Scrapy's statistics."""
 
 from __future__ import annotations
 
@@ -14,34 +14,36 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True, slots=True)
 class PollReport:
-    """Results of one outlet's poll.  ``outcomes`` counts each requested page once, by (disposition, kind)."""
+    """The results of one poll of one outlet.  ``outcomes`` counts fetched and failed pages by (disposition, kind)."""
 
     outlet: str
-    sources: int = 0
-    unchanged_sources: int = 0  # sources that answered 304
-    listed: int = 0  # entries in the sources
-    dropped: Counter[str] = field(default_factory=Counter)  # candidates not worth fetching, by reason
-    candidates: int = 0
-    new: int = 0  # candidates not seen before
+    source_count: int = 0  # sources requested, with the sitemaps that an index names
+    unchanged_source_count: int = 0  # sources whose server answered 304 Not Modified
+    listed_entry_count: int = 0  # entries of all sources that were parsed
+    dropped_candidates: Counter[str] = field(default_factory=Counter)  # candidates not worth fetching, by reason
+    candidate_count: int = 0  # candidates that the filter kept, each URL once
+    new_candidate_count: int = 0  # candidates that no earlier poll saw
     outcomes: Counter[tuple[Disposition, str]] = field(default_factory=Counter)
-    engines: Counter[str] = field(default_factory=Counter)  # fetched pages by rendering engine
-    failures: list[str] = field(default_factory=list)  # one line each, with the address
-    notes: list[str] = field(default_factory=list)
-    rendering_problem: str = ""  # why pages wait for a rendering engine
-    failed: bool = False  # no source could be read, or the poll raised an exception
-    deferred_pages: int = 0  # left for the next poll
-    seconds: float = 0.0
-    items: list[dict[str, str]] = field(default_factory=list)  # for Scrapy, one for each page
+    pages_by_engine: Counter[str] = field(default_factory=Counter)  # number of fetched pages by engine or "none"
+    failures: list[str] = field(default_factory=list)  # one line for each failed source or page, with its URL
+    notes: list[str] = field(default_factory=list)  # one line for each remark about a source or the lease
+    rendering_problem: str = ""  # the reason why pages wait for a rendering engine; empty if none waits
+    has_failed: bool = False  # True if no source could be read or the poll raised an exception
+    deferred_page_count: int = 0  # due pages left for the next poll
+    seconds: float = 0.0  # duration of the poll
+    items: list[dict[str, str]] = field(default_factory=list)  # the Scrapy item of each page
 
     @property
-    def pages(self) -> int:
+    def page_count(self) -> int:
+        """The number of pages in ``outcomes``."""
         return self.outcomes.total()
 
-    def count(self, disposition: Disposition) -> int:
+    def count_pages(self, disposition: Disposition) -> int:
+        """Returns the number of pages with this disposition, of any kind."""
         return sum(number for (counted, _), number in self.outcomes.items() if counted == disposition)
 
-    def add(self, url: str, outcome: Outcome) -> None:
-        """Counts the page at ``url``."""
+    def add_page(self, url: str, outcome: Outcome) -> None:
+        """Counts the page at ``url`` by its outcome, adds its item, and adds a line to ``failures`` if it failed."""
         self.outcomes[outcome.disposition, outcome.kind] += 1
         self.items.append(
             {"outlet": self.outlet, "url": url, "disposition": outcome.disposition.value, "kind": outcome.kind}
@@ -52,24 +54,25 @@ class PollReport:
 
 @dataclass(kw_only=True, slots=True)
 class CrawlReport:
-    """Results of one pass over many outlets, or of `run` until it was stopped."""
+    """The results of one crawl of many outlets, or of `run` from its start to its stop."""
 
-    polls: list[PollReport] = field(default_factory=list)  # the latest of each outlet: `run` may last for months
-    poll_count: int = 0
-    outcomes: Counter[tuple[Disposition, str]] = field(default_factory=Counter)
-    leased_elsewhere: tuple[str, ...] = ()  # outlets that another process is polling
-    not_due: tuple[str, ...] = ()
-    unpolled: tuple[str, ...] = ()  # outlets whose poll had not ended when the pass was stopped
-    stop_signal: int = 0  # the signal that stopped the crawl
-    errors: list[str] = field(default_factory=list)  # what stopped the crawl
+    polls: list[PollReport] = field(default_factory=list)  # latest poll of each outlet
+    poll_count: int = 0  # all polls, also the earlier ones of an outlet
+    outcomes: Counter[tuple[Disposition, str]] = field(default_factory=Counter)  # pages of all polls
+    outlets_leased_elsewhere: tuple[str, ...] = ()  # outlets that another process is polling
+    outlets_not_due: tuple[str, ...] = ()  # outlets not polled because their next poll is later
+    outlets_not_finished: tuple[str, ...] = ()  # outlets not polled to the end when the crawl was stopped
+    stop_signal: int = 0  # number of the signal that stopped the crawl; 0 without one
+    errors: list[str] = field(default_factory=list)  # messages of the exceptions that stopped the crawl
     seconds: float = 0.0
 
-    def add(self, poll: PollReport) -> None:
-        """Adds the report of a poll, in place of an earlier one of the same outlet."""
+    def add_poll(self, poll: PollReport) -> None:
+        """Adds the report of one poll to the totals; it replaces an earlier report of the outlet in ``polls``."""
         self.polls = [*(earlier for earlier in self.polls if earlier.outlet != poll.outlet), poll]
         self.poll_count += 1
         self.outcomes.update(poll.outcomes)
 
     @property
-    def failed(self) -> list[PollReport]:
-        return [poll for poll in self.polls if poll.failed]
+    def failed_polls(self) -> list[PollReport]:
+        """The reports in ``polls`` of outlets whose latest poll failed."""
+        return [poll for poll in self.polls if poll.has_failed]

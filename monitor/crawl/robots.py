@@ -1,4 +1,4 @@
-"""Obeys robots.txt (RFC 9309) and caches the rules of each host."""
+"""Makes requests obey robots.txt (RFC 9309) and caches its rules for each scheme, host and port."""
 
 from __future__ import annotations
 
@@ -23,129 +23,136 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import Response
 
-OUTLET_DELAY_KEY = "outlet_delay"  # request.meta: the configured delay, in seconds
-CRAWL_DELAY_KEY = "crawl_delay"  # request.meta: the Crawl-delay of robots.txt, in seconds
-RULES_SECONDS = 24 * 3600.0  # rules are cached for this long (RFC 9309, 2.4)
-FAILED_RULES_SECONDS = 300.0  # until an unreachable robots.txt is requested again
-MAX_ROBOTS_BYTES = 500_000  # the rest is ignored (RFC 9309, 2.5)
-MAX_ROBOTS_DOWNLOAD_BYTES = 10_000_000  # replaces crawl.max_size
-MAX_CRAWL_DELAY_SECONDS = 300.0  # a longer Crawl-delay is shortened to this, else the outlet could not be read
-SLOW_ROBOTS_BYTES = 50_000  # larger ones are matched in a thread: at 500,000 one match takes a third of a second
-MAX_CACHED_HOSTS = 10_000
+OUTLET_DELAY_META_KEY = "outlet_delay"  # key of request.meta: configured seconds between requests
+CRAWL_DELAY_META_KEY = "crawl_delay"  # key of request.meta: Crawl-delay of robots.txt, seconds
+ROBOTS_CACHE_SECONDS = 24 * 3600.0  # age at which a cached robots.txt is fetched again (RFC 9309, 2.4)
+ROBOTS_RETRY_SECONDS = 300.0  # pause before an unreachable robots.txt is requested again
+MAX_ROBOTS_BYTES = 500_000  # only these first bytes of robots.txt are parsed (RFC 9309, 2.5)
+MAX_ROBOTS_DOWNLOAD_BYTES = 10_000_000  # size limit of a robots.txt response, in place of crawl.max_size
+MAX_CRAWL_DELAY_SECONDS = 300.0  # longer Crawl-delays are cut to this, so that polls can end
+SLOW_ROBOTS_CHARACTERS = 50_000  # a longer robots.txt is matched in a thread: one match in 500,000 takes 0.3 s
+MAX_CACHED_ROBOTS_RULES = 10_000  # origins; the whole cache is cleared at this number
 
 
 class RobotsDisallowed(IgnoreRequest):
-    """robots.txt disallows the address."""
+    """Raised for a request whose URL robots.txt disallows."""
 
 
 class RobotsUnreachable(IgnoreRequest):
-    """robots.txt could not be read, so that nothing is fetched for now (RFC 9309, 2.3.1.4)."""
+    """Raised for each request to a host whose robots.txt could not be read (RFC 9309, 2.3.1.4)."""
 
 
 @dataclass(frozen=True, slots=True)
 class RobotsRules:
-    """One host's robots.txt; ``parsed`` is None when the host has none, and then everything is allowed."""
+    """One host's robots.txt; ``parsed`` is None if there is none (all URLs are allowed) or it could not be read."""
 
     parsed: Protego | None
-    expires_at: float  # of `time.monotonic`
-    problem: str = ""  # why it could not be read
-    slow_to_match: bool = False  # has so many rules that matching would block the event loop
+    expires_at: float  # value of `time.monotonic` from which robots.txt is fetched again
+    problem: str = ""  # the reason why robots.txt could not be read; empty if it was read or is absent
+    is_slow_to_match: bool = False  # True if matching a URL would block the event loop
 
     def allows(self, url: str, agent: str) -> bool:
+        """Returns True if this user agent may fetch the URL, or there is no robots.txt."""
         return self.parsed is None or bool(self.parsed.can_fetch(url, agent))
 
     def crawl_delay(self, agent: str) -> float:
-        """Returns the Crawl-delay in seconds, MAX_CRAWL_DELAY_SECONDS at most; 0 when there is none."""
+        """Returns the Crawl-delay for this user agent in seconds, at most MAX_CRAWL_DELAY_SECONDS; 0 without one."""
         return min(float((self.parsed and self.parsed.crawl_delay(agent)) or 0.0), MAX_CRAWL_DELAY_SECONDS)
 
     @property
     def sitemaps(self) -> tuple[str, ...]:
+        """The sitemap URLs that robots.txt names; may be empty."""
         return tuple(self.parsed.sitemaps) if self.parsed else ()
 
 
 class RobotsMiddleware:
-    """Downloader middleware: drops requests that robots.txt disallows; requests each host's robots.txt once."""
+    """Scrapy downloader middleware: fetches and caches each host's robots.txt and drops requests that it disallows."""
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
-        self._obey = crawler.settings.getbool("MONITOR_OBEY_ROBOTS", True)
-        self._agent = str(crawler.settings["USER_AGENT"]).partition("/")[0].strip() or "*"
-        self._rules: dict[str, RobotsRules] = {}
-        self._pending: dict[str, asyncio.Task[RobotsRules]] = {}
+        self._obeys_robots = crawler.settings.getbool("MONITOR_OBEY_ROBOTS", True)
+        self._user_agent = str(crawler.settings["USER_AGENT"]).partition("/")[0].strip() or "*"
+        self._rules_by_origin: dict[str, RobotsRules] = {}
+        self._fetches_by_origin: dict[str, asyncio.Task[RobotsRules]] = {}
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         return cls(crawler)
 
     async def process_request(self, request: Request) -> None:
-        if not self._obey or request.meta.get("dont_obey_robotstxt"):
+        """Raises RobotsDisallowed or RobotsUnreachable for a request to drop, else sets its Crawl-delay."""
+        if not self._obeys_robots or request.meta.get("dont_obey_robotstxt"):
             return
         rules = await self.rules_for(request)
         if rules.problem:
             raise RobotsUnreachable(f"robots.txt: {rules.problem}")
-        if rules.slow_to_match:
-            allowed = await asyncio.to_thread(rules.allows, request.url, self._agent)
+        if rules.is_slow_to_match:
+            allowed = await asyncio.to_thread(rules.allows, request.url, self._user_agent)
         else:
-            allowed = rules.allows(request.url, self._agent)
+            allowed = rules.allows(request.url, self._user_agent)
         if not allowed:
             raise RobotsDisallowed("robots.txt does not allow it")
-        request.meta[CRAWL_DELAY_KEY] = rules.crawl_delay(self._agent)
+        request.meta[CRAWL_DELAY_META_KEY] = rules.crawl_delay(self._user_agent)
 
     def cached_crawl_delay(self, url: str) -> float:
-        """Returns the Crawl-delay of the address's host in seconds; 0 while its robots.txt is not cached."""
-        rules = self._rules.get(_origin(urlsplit(url)))
-        return rules.crawl_delay(self._agent) if rules and self._obey else 0.0
+        """Returns the Crawl-delay of the URL's host in seconds; 0 if its robots.txt is not cached or is not obeyed."""
+        rules = self._rules_by_origin.get(_origin_of_url(urlsplit(url)))
+        return rules.crawl_delay(self._user_agent) if rules and self._obeys_robots else 0.0
 
     async def rules_for(self, request: Request) -> RobotsRules:
-        """Returns the rules of the request's host, which are fetched when they are not cached or have expired."""
-        origin = _origin(urlparse_cached(request))
-        cached = self._rules.get(origin)
+        """Returns the robots.txt rules of the request's host; fetches robots.txt if it is not cached or has expired."""
+        origin = _origin_of_url(urlparse_cached(request))
+        cached = self._rules_by_origin.get(origin)
         if cached is not None and monotonic() < cached.expires_at:
             return cached
-        if origin not in self._pending:
-            self._pending[origin] = asyncio.create_task(self._fetch_rules(origin, request, cached))
-            self._pending[origin].add_done_callback(lambda _: self._pending.pop(origin, None))
-        return await asyncio.shield(self._pending[origin])  # other polls wait for it when this one is cancelled
+        if origin not in self._fetches_by_origin:
+            self._fetches_by_origin[origin] = asyncio.create_task(self._fetch_rules(origin, request, cached))
+            self._fetches_by_origin[origin].add_done_callback(lambda _: self._fetches_by_origin.pop(origin, None))
+        # Shielded: a cancelled caller must not cancel the fetch for the other callers.
+        return await asyncio.shield(self._fetches_by_origin[origin])
 
     async def _fetch_rules(self, origin: str, request: Request, expired: RobotsRules | None) -> RobotsRules:
+        """Fetches, parses and caches robots.txt; keeps readable ``expired`` rules in use if the fetch fails."""
         meta = {
             "dont_obey_robotstxt": True,
             TRUSTED_HOSTS_KEY: request.meta.get(TRUSTED_HOSTS_KEY, frozenset()),
             VERIFY_CERTIFICATE_KEY: request.meta.get(VERIFY_CERTIFICATE_KEY, True),
             "cookiejar": request.meta.get("cookiejar"),
-            # Requests of one host share a download slot, which must keep their delay.
-            OUTLET_DELAY_KEY: request.meta.get(OUTLET_DELAY_KEY, 0.0),
-            CRAWL_DELAY_KEY: expired.crawl_delay(self._agent) if expired else 0.0,
+            # The robots.txt request sets the delay of the download slot that the host's other requests share.
+            OUTLET_DELAY_META_KEY: request.meta.get(OUTLET_DELAY_META_KEY, 0.0),
+            CRAWL_DELAY_META_KEY: expired.crawl_delay(self._user_agent) if expired else 0.0,
             "download_maxsize": MAX_ROBOTS_DOWNLOAD_BYTES,
         }
         try:
             response = await self._crawler.engine.download_async(
                 Request(f"{origin}/robots.txt", meta=meta, callback=NO_CALLBACK, dont_filter=True)
             )
-            rules = await asyncio.to_thread(_parse_response, response)
-        except Exception as error:  # noqa: BLE001  any failure becomes the rules' problem
-            rules = RobotsRules(None, monotonic() + FAILED_RULES_SECONDS, problem=str(error) or type(error).__name__)
+            rules = await asyncio.to_thread(_rules_from_response, response)
+        except Exception as error:  # noqa: BLE001  any failure counts as an unreachable robots.txt
+            rules = RobotsRules(None, monotonic() + ROBOTS_RETRY_SECONDS, problem=str(error) or type(error).__name__)
             if isinstance(error, IgnoreRequest) and "max redirections" in rules.problem:
                 # A redirect loop counts as no robots.txt (RFC 9309, 2.3.1.2).
-                rules = RobotsRules(None, monotonic() + RULES_SECONDS)
+                rules = RobotsRules(None, monotonic() + ROBOTS_CACHE_SECONDS)
         if rules.problem and expired is not None and not expired.problem:
-            rules = replace(expired, expires_at=monotonic() + FAILED_RULES_SECONDS)  # the last rules stay in force
-        if len(self._rules) >= MAX_CACHED_HOSTS:
-            self._rules.clear()
-        self._rules[origin] = rules
+            rules = replace(expired, expires_at=monotonic() + ROBOTS_RETRY_SECONDS)  # the expired rules stay in use
+        if len(self._rules_by_origin) >= MAX_CACHED_ROBOTS_RULES:
+            self._rules_by_origin.clear()
+        self._rules_by_origin[origin] = rules
         return rules
 
 
-def _origin(parts: SplitResult | ParseResult) -> str:
+def _origin_of_url(parts: SplitResult | ParseResult) -> str:
+    """Returns "scheme://host:port" of a parsed URL, the key of the robots.txt cache."""
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _parse_response(response: Response) -> RobotsRules:
+def _rules_from_response(response: Response) -> RobotsRules:
+    """Returns the parsed body (200), unreachable rules (429, 5xx), or rules that allow all URLs (other statuses)."""
     if response.status == 200:
         text = response.body[:MAX_ROBOTS_BYTES].decode("utf-8-sig", errors="ignore")
         return RobotsRules(
-            Protego.parse(text), monotonic() + RULES_SECONDS, slow_to_match=len(text) > SLOW_ROBOTS_BYTES
+            Protego.parse(text), monotonic() + ROBOTS_CACHE_SECONDS, is_slow_to_match=len(text) > SLOW_ROBOTS_CHARACTERS
         )
     if response.status == 429 or response.status >= 500:
-        return RobotsRules(None, monotonic() + FAILED_RULES_SECONDS, problem=f"status {response.status}")
-    return RobotsRules(None, monotonic() + RULES_SECONDS)
+        return RobotsRules(None, monotonic() + ROBOTS_RETRY_SECONDS, problem=f"status {response.status}")
+    return RobotsRules(None, monotonic() + ROBOTS_CACHE_SECONDS)

@@ -1,4 +1,4 @@
-"""Schedules one spider's polls in one process: leases the outlets that are due, polls them, releases them."""
+"""Runs the polls of one spider in one process: leases the due outlets, polls them and releases the leases."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LEASE_SCAN_SECONDS = 5.0  # between two scans for outlets that are due
-MAX_LEASED_PER_SCAN = 8  # in continuous mode, so that several processes share what is due at the same time
-SHUTDOWN_GRACE_SECONDS = 45.0  # for the pages under way when the process is stopped
-RELEASE_TIMEOUT_SECONDS = 5.0  # for a lease call under way when the process is stopped
-MIN_CLOCK_STEP = timedelta(minutes=1)  # a smaller step back of the clock goes unnoticed
-BROKEN_POLL_DELAY = timedelta(hours=1)  # after a poll that raised an unexpected exception
+LEASE_SCAN_SECONDS = 5.0  # longest wait between two scans of the store for due outlets
+MAX_OUTLETS_LEASED_PER_SCAN = 8  # by one process in continuous mode, so that processes share the due outlets
+SHUTDOWN_GRACE_SECONDS = 45.0  # for running polls to end after a stop; then they are cancelled
+LEASE_CALL_GRACE_SECONDS = 5.0  # for a running lease call to end after a stop; then it is cancelled
+MIN_CLOCK_STEP_BACK = timedelta(minutes=1)  # system clock steps back below this are ignored
+DELAY_AFTER_POLL_EXCEPTION = timedelta(hours=1)  # until the next poll, after an unexpected exception
 
 
 def crawl_settings(crawl: CrawlSettings) -> dict[str, Any]:
-    """Returns the Scrapy settings that monitor.yaml sets."""
+    """Returns the Scrapy settings for the ``crawl`` section of monitor.yaml."""
     return {
         "USER_AGENT": crawl.user_agent,
         "DOWNLOAD_TIMEOUT": crawl.timeout.total_seconds(),
@@ -54,7 +54,10 @@ def crawl_settings(crawl: CrawlSettings) -> dict[str, Any]:
 
 
 class OutletScheduler:
-    """Polls the outlets ``names``, all of one spider: each once or, with ``continuous``, whenever it is due."""
+    """Polls the outlets in ``names``, which use one spider: each once or, if ``continuous``, whenever it is due.
+
+    ``ignore_schedule`` polls outlets that are not due too.  Setting ``stop`` ends `run`.  ``on_poll`` gets each report.
+    """
 
     def __init__(
         self,
@@ -73,16 +76,19 @@ class OutletScheduler:
         self.stop = stop or asyncio.Event()
         self._outlets = {outlet.name: outlet for outlet in self.config.outlets if outlet.name in set(names)}
         self._ignore_schedule, self._continuous, self._on_poll = ignore_schedule, continuous, on_poll
-        self._holder = current_process_identity()
-        self._leased: dict[str, OutletState] = {}
-        self._polls: dict[asyncio.Task[PollReport], Outlet] = {}
-        self._resources = resources or ExitStack()  # closed by `close`
+        self._lease_holder = current_process_identity()
+        self._leased_states: dict[str, OutletState] = {}
+        self._outlets_by_poll_task: dict[asyncio.Task[PollReport], Outlet] = {}
+        self._resources = resources or ExitStack()  # resources that `close` closes
         self._last_scan_at: datetime | None = None
-        self._polled_in_future: set[str] = set()  # outlets last polled while the clock was ahead
+        self._polled_in_future: set[str] = set()  # outlets with a last poll in the future: the clock was ahead
         self._extractor_start: asyncio.Task[None] | None = None
 
     async def run(self, crawler: Crawler, parse: SourceParser) -> AsyncIterator[dict[str, str]]:
-        """Yields an item for each page; ends when all outlets are polled, or soon after ``stop`` is set."""
+        """Polls and yields an item for each page; ends when all outlets are polled or soon after ``stop`` is set.
+
+        Exceptions end the polling, are logged and go into ``report.errors``.
+        """
         started_at = monotonic()
         fetcher = Fetcher(crawler, self.config.crawl)
         context = PollContext(service=self.service, fetcher=fetcher, parse=parse, stop=self.stop)
@@ -99,10 +105,12 @@ class OutletScheduler:
                     if not self._continuous:
                         remaining.remove(state.name)
                     self._start_poll(state, context)
-                if not self._polls and not self._continuous:
+                if not self._outlets_by_poll_task and not self._continuous:
                     break
                 await asyncio.wait(
-                    {*self._polls, stopped}, timeout=LEASE_SCAN_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                    {*self._outlets_by_poll_task, stopped},
+                    timeout=LEASE_SCAN_SECONDS,
+                    return_when=asyncio.FIRST_COMPLETED,
                 )
                 for report in self._collect_reports(crawler):
                     for item in report.items:
@@ -114,7 +122,7 @@ class OutletScheduler:
             await self._record_unpolled(remaining)
         except StoreError as error:
             self._stop_on_error(error)
-        except Exception as error:  # Scrapy would log it and end as if the crawl had succeeded
+        except Exception as error:  # Scrapy would end as if the crawl had succeeded
             log.exception("the crawl failed")
             self._stop_on_error(error)
         finally:
@@ -122,52 +130,59 @@ class OutletScheduler:
             self.report.seconds = monotonic() - started_at
 
     async def close(self) -> None:
-        """Cancels the polls under way and releases all leases; called when the spider is closed."""
-        tasks = [*self._polls, *filter(None, [self._extractor_start])]
+        """Cancels the running polls, releases all leases and closes the resources; Scrapy calls it after the spider."""
+        tasks = [*self._outlets_by_poll_task, *filter(None, [self._extractor_start])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if not self.service.is_store_unavailable:  # otherwise the leases expire
-            await asyncio.gather(*map(self._release, self._leased.values()))
-        self._leased.clear()
+        if not self.service.is_store_unavailable:  # an unreleased lease expires by itself
+            await asyncio.gather(*map(self._release_lease, self._leased_states.values()))
+        self._leased_states.clear()
         self._resources.close()
 
     # ---- leases
 
-    async def _release(self, state: OutletState) -> None:
-        with suppress(LeaseLost, StoreError):  # then the lease expires
+    async def _release_lease(self, state: OutletState) -> None:
+        """Ends the lease of an outlet whose poll did not end, and makes the outlet due now."""
+        with suppress(LeaseLost, StoreError):  # an unreleased lease expires by itself
             await asyncio.to_thread(self.service.store.release, replace(state, next_poll_at=now()))
 
     async def _finish_leasing(self, leasing: asyncio.Task[list[OutletState]]) -> None:
-        """Keeps the leases of a call under way at the stop, for `close` to release.
+        """Waits for a lease call that runs at the stop and keeps its leases, so that `close` releases them.
 
-        Waits RELEASE_TIMEOUT_SECONDS at most: the store may be away for long.
+        Cancels the call after LEASE_CALL_GRACE_SECONDS, because the store may be unavailable for longer.
         """
-        await asyncio.wait({leasing}, timeout=RELEASE_TIMEOUT_SECONDS)
+        await asyncio.wait({leasing}, timeout=LEASE_CALL_GRACE_SECONDS)
         if leasing.done():
-            self._leased.update((state.name, state) for state in leasing.result())
+            self._leased_states.update((state.name, state) for state in leasing.result())
         else:
             leasing.cancel()
 
     async def _lease_outlets(self, names: Sequence[str]) -> list[OutletState]:
-        free_slots = self.config.crawl.concurrency - len(self._polls)
-        names = [name for name in names if name not in self._leased]  # its own leases may have expired meanwhile
+        """Leases outlets of ``names`` that are due, as many as may be polled at a time; returns their states."""
+        free_slots = self.config.crawl.concurrency - len(self._outlets_by_poll_task)
+        # Without the outlets that this process polls: their leases may have expired, so the store may offer them.
+        names = [name for name in names if name not in self._leased_states]
         if free_slots <= 0 or not names:
             return []
-        limit = min(free_slots, MAX_LEASED_PER_SCAN) if self._continuous else free_slots
+        limit = min(free_slots, MAX_OUTLETS_LEASED_PER_SCAN) if self._continuous else free_slots
         return await self.service.call(self._lease_from_store, names, limit)
 
     def _lease_from_store(self, names: Sequence[str], limit: int) -> list[OutletState]:
-        # The term starts when the store is called: it may have been away for longer than the term.
+        """Leases up to ``limit`` outlets; ignores the schedule of those with a last poll in the future.  Blocks."""
+        # The clock is read at each call: the store may have been unavailable for longer than LEASE_TERM.
         scan_at = now()
-        if self._last_scan_at is None or scan_at < self._last_scan_at - MIN_CLOCK_STEP:
+        if self._last_scan_at is None or scan_at < self._last_scan_at - MIN_CLOCK_STEP_BACK:
             states = self.service.store.outlets()
             self._polled_in_future = {
-                state.name for state in states if state.last_poll_at and state.last_poll_at > scan_at + MIN_CLOCK_STEP
+                state.name
+                for state in states
+                if state.last_poll_at and state.last_poll_at > scan_at + MIN_CLOCK_STEP_BACK
             }
         self._last_scan_at = scan_at
-        lease = partial(self.service.store.lease, holder=self._holder, now=scan_at, term=LEASE_TERM)
-        polled_in_future = [name for name in names if name in self._polled_in_future]  # next poll may be years away
+        lease = partial(self.service.store.lease, holder=self._lease_holder, now=scan_at, term=LEASE_TERM)
+        # Outlets that a wrong clock scheduled are leased now: their next poll may be years away.
+        polled_in_future = [name for name in names if name in self._polled_in_future]
         states = lease(polled_in_future, limit=limit, due_only=False) if polled_in_future else []
         self._polled_in_future.difference_update(state.name for state in states)
         scheduled = [name for name in names if name not in polled_in_future]
@@ -178,34 +193,39 @@ class OutletScheduler:
     # ---- polls
 
     def _start_poll(self, state: OutletState, context: PollContext) -> None:
+        """Starts the poll of a leased outlet as a task; the first call also starts the extraction processes."""
         outlet = self._outlets[state.name]
-        if self._extractor_start is None:  # extraction starts while the first sources are read
+        if self._extractor_start is None:  # extraction processes start while sources are read
             self._extractor_start = asyncio.create_task(asyncio.to_thread(self.service.extractor.start))
-        self._leased[outlet.name] = state
-        self._polls[asyncio.create_task(self._poll(outlet, state, context))] = outlet
+        self._leased_states[outlet.name] = state
+        self._outlets_by_poll_task[asyncio.create_task(self._run_poll(outlet, state, context))] = outlet
 
-    async def _poll(self, outlet: Outlet, state: OutletState, context: PollContext) -> PollReport:
+    async def _run_poll(self, outlet: Outlet, state: OutletState, context: PollContext) -> PollReport:
+        """Polls a leased outlet and returns the report.  Raises StoreError; other exceptions become a failed report."""
         try:
             report = await Poll(outlet, state, context).run()
         except StoreError:
             raise
-        except Exception as error:  # a bug in one outlet's poll must not end the others'; its report names the bug
+        except Exception as error:  # one outlet's bug must not stop the polls of others
             log.exception("%s: the poll failed", outlet.name)
             reason = f"the poll failed: {error!r}"
-            report = PollReport(outlet=outlet.name, failed=True, failures=[reason])
+            report = PollReport(outlet=outlet.name, has_failed=True, failures=[reason])
             failed_state = replace(
-                state, failures=state.failures + 1, error=reason[:500], next_poll_at=now() + BROKEN_POLL_DELAY
+                state, failures=state.failures + 1, error=reason[:500], next_poll_at=now() + DELAY_AFTER_POLL_EXCEPTION
             )
             with suppress(LeaseLost):
                 await self.service.call(self.service.store.release, failed_state)
-        self._leased.pop(outlet.name, None)
+        self._leased_states.pop(outlet.name, None)
         return report
 
     def _collect_reports(self, crawler: Crawler) -> list[PollReport]:
-        """Removes the polls that ended and returns their reports."""
+        """Removes the polls that have ended, adds their reports to the crawl's report, and returns them.
+
+        A poll that raised an exception stops the crawl and has no report.
+        """
         reports = []
-        for task in [task for task in self._polls if task.done()]:
-            del self._polls[task]
+        for task in [task for task in self._outlets_by_poll_task if task.done()]:
+            del self._outlets_by_poll_task[task]
             if task.cancelled():
                 continue
             error = task.exception()
@@ -213,38 +233,42 @@ class OutletScheduler:
                 self._stop_on_error(error)
                 continue
             report = task.result()
-            _update_stats(crawler, report)
-            self.report.add(report)
+            _update_scrapy_stats(crawler, report)
+            self.report.add_poll(report)
             reports.append(report)
             if self._on_poll:
                 self._on_poll(report)
         return reports
 
     async def _finish_polls(self) -> None:
-        """Waits for the polls under way, then cancels those that take longer than SHUTDOWN_GRACE_SECONDS."""
-        if self._polls:
-            _, pending = await asyncio.wait(set(self._polls), timeout=SHUTDOWN_GRACE_SECONDS)
+        """Waits for the running polls and cancels those that take longer than SHUTDOWN_GRACE_SECONDS."""
+        if self._outlets_by_poll_task:
+            _, pending = await asyncio.wait(set(self._outlets_by_poll_task), timeout=SHUTDOWN_GRACE_SECONDS)
             for task in pending:
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
 
     async def _record_unpolled(self, names: Sequence[str]) -> None:
-        """Records in the report why a pass did not poll some outlets; ``names`` are those it could not lease."""
+        """Sets the crawl report's lists of outlets that were not polled; no effect in continuous mode.
+
+        ``names`` are the outlets that could not be leased.
+        """
         if self._continuous:
             return
         if self.stop.is_set():
             polled = {poll.outlet for poll in self.report.polls}
-            self.report.unpolled = tuple(name for name in self._outlets if name not in polled)
+            self.report.outlets_not_finished = tuple(name for name in self._outlets if name not in polled)
             return
         if not names:
             return
         states = {state.name: state for state in await self.service.call(self.service.store.outlets)}
         time = now()
         leased = {name for name in names if (s := states.get(name)) and s.lease_until and s.lease_until > time}
-        self.report.leased_elsewhere = tuple(name for name in names if name in leased)
-        self.report.not_due = tuple(name for name in names if name not in leased)
+        self.report.outlets_leased_elsewhere = tuple(name for name in names if name in leased)
+        self.report.outlets_not_due = tuple(name for name in names if name not in leased)
 
     def _stop_on_error(self, error: BaseException) -> None:
+        """Logs the error once, adds it to the crawl's report and sets ``stop``."""
         text = str(error) if isinstance(error, MonitorError) else repr(error)
         if text not in self.report.errors:
             log.error("the crawl stops: %s", text)
@@ -252,15 +276,15 @@ class OutletScheduler:
         self.stop.set()
 
 
-def _update_stats(crawler: Crawler, report: PollReport) -> None:
-    """Adds the report to Scrapy's statistics, for its exporters and extensions."""
+def _update_scrapy_stats(crawler: Crawler, report: PollReport) -> None:
+    """Adds the counts of one poll to Scrapy's statistics, which Scrapy's exporters and extensions read."""
     stats = crawler.stats
     stats.inc_value("monitor/polls")
-    stats.inc_value("monitor/polls/failed", int(report.failed))
-    stats.inc_value("monitor/sources", report.sources)
-    stats.inc_value("monitor/sources/unchanged", report.unchanged_sources)
-    stats.inc_value("monitor/candidates", report.candidates)
-    stats.inc_value("monitor/candidates/new", report.new)
+    stats.inc_value("monitor/polls/failed", int(report.has_failed))
+    stats.inc_value("monitor/sources", report.source_count)
+    stats.inc_value("monitor/sources/unchanged", report.unchanged_source_count)
+    stats.inc_value("monitor/candidates", report.candidate_count)
+    stats.inc_value("monitor/candidates/new", report.new_candidate_count)
     for (disposition, kind), number in report.outcomes.items():
         stats.inc_value(f"monitor/disposition/{disposition.value}", number)
         if kind:

@@ -1,4 +1,4 @@
-"""The start of ``scrapy crawl``, which gives a spider its arguments as text."""
+"""Opens the scheduler of a spider that ``scrapy crawl`` starts, from the command's text arguments."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from monitor.suggestions import unknown_name_message
 
 
 def open_scheduler(spider: str, *, config: str, outlets: str, ignore_schedule: str) -> OutletScheduler:
-    """Returns the scheduler of a spider, with a service that `OutletScheduler.close` closes.
+    """Returns a scheduler for the outlets of ``spider``; `OutletScheduler.close` closes its service.
 
-    ``config`` is the path of monitor.yaml, ``outlets`` names outlets between commas (empty: all of the spider).
-    Raises ConfigError, also when the spider has no outlet of such a name, and StoreError.
+    ``config`` is the path of monitor.yaml.  ``outlets`` is a comma-separated list of outlet names (empty: all outlets
+    of the spider).  ``ignore_schedule`` is false if it is empty or "0".  Raises ConfigError, also for a name that no
+    outlet of the spider has, and StoreError.
     """
     path = Path(config)
     loaded = load(path, os.environ)

@@ -26,37 +26,43 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-UNCONDITIONAL_AFTER = timedelta(hours=12)  # then a source is requested without validators: some servers send false 304s
-MAX_CHILD_SITEMAPS = 5  # of one sitemap index in one poll
-MAX_SITEMAP_DEPTH = 3  # of sitemap indexes that name other indexes
+# A source last fetched in full longer ago is requested unconditionally, because some servers send false 304s.
+MAX_CONDITIONAL_PERIOD = timedelta(hours=12)
+MAX_CHILD_SITEMAPS_PER_LEVEL = 5  # sitemaps read on each level below a sitemap index, in one poll
+MAX_SITEMAP_LEVELS = 3  # levels read of nested sitemap indexes, with the first index as level 1
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
+    """A feed, sitemap or section page of an outlet."""
+
     kind: str  # feed, sitemap or section
     url: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceResult:
-    """The result of reading one source; ``parsed`` is None when it failed or has not changed."""
+    """The result of reading one source; ``parsed`` is None if reading failed or the source has not changed (304)."""
 
     source: Source
-    state: SourceState  # for the next poll
+    state: SourceState  # the source's validators and failures, for the next poll
     parsed: ParsedSource | None = None
     error: FetchError | None = None
-    freshness_lifetime: timedelta = timedelta(0)
-    moved_to: str = ""  # the target of a permanent redirect
+    freshness_lifetime: timedelta = timedelta(0)  # the longer of Cache-Control max-age and the feed's ttl
+    moved_to: str = ""  # target URL if all redirects were permanent; else empty
 
 
 def configured_sources(outlet: Outlet) -> tuple[Source, ...]:
-    """Returns the sources that monitor.yaml names."""
+    """Returns the feeds, sitemaps and sections that monitor.yaml names for the outlet; may be empty."""
     urls_by_kind = (("feed", outlet.feeds), ("sitemap", outlet.sitemaps), ("section", outlet.sections))
     return tuple(Source(kind, url) for kind, urls in urls_by_kind for url in urls)
 
 
 def parse_source(kind: str, page: Page, outlet: Outlet, since: datetime) -> ParsedSource:
-    """Returns the candidates on a source's page.  Raises FetchError when the page is not of that kind."""
+    """Returns the candidates in the page of a source of this kind.  Raises FetchError if the page is not of the kind.
+
+    ``since`` is the earliest date of entries that the sitemap parser keeps.
+    """
     if kind == "feed":
         return feed.parse_feed(page.body, url=page.url, outlet=outlet.name, charset=page.encoding)
     if kind == "sitemap":
@@ -73,19 +79,21 @@ async def read_source(
     since: datetime,
     parse: SourceParser = parse_source,
 ) -> list[SourceResult]:
-    """Fetches and parses a source, and for a sitemap index the sitemaps it names.
+    """Fetches and parses a source; for a sitemap index also the sitemaps in it.  Returns a result for each.
 
-    ``states`` maps addresses to the states of earlier polls; their validators make the requests conditional.
+    ``states`` maps source URLs to their states of earlier polls, whose validators make requests conditional.  The
+    result of a source that cannot be read has ``error`` set.
     """
 
     async def read(source: Source) -> SourceResult:
+        """Fetches and parses one source, without the sitemaps that it names."""
         state = states.get(source.url) or SourceState(kind=source.kind)
-        stale = state.fetched_at is None or now() - state.fetched_at > UNCONDITIONAL_AFTER
+        stale = state.fetched_at is None or now() - state.fetched_at > MAX_CONDITIONAL_PERIOD
         engine = outlet.render if source.kind == "section" and outlet.render != "auto" else "none"
         unconditional = stale or state.failures or engine != "none"
         etag, last_modified = (None, None) if unconditional else (state.etag, state.last_modified)
         try:
-            result = await fetcher.source(
+            result = await fetcher.fetch_source(
                 outlet,
                 source.url,
                 etag=etag,
@@ -115,9 +123,9 @@ async def read_source(
         )
 
     async def render_section(source: Source, plain_page: Page, plain_parsed: ParsedSource) -> tuple[Page, ParsedSource]:
-        """Returns the section from the first engine that finds candidates in it, else the one fetched without."""
-        for engine in fetcher.engines():
-            result = await fetcher.source(outlet, source.url, engine=engine)
+        """Returns the section as rendered by the first engine that yields candidates, else the unrendered one."""
+        for engine in fetcher.available_engines():
+            result = await fetcher.fetch_source(outlet, source.url, engine=engine)
             if result.page is None:
                 continue
             parsed = await parse_page(source, result.page)
@@ -126,27 +134,31 @@ async def read_source(
         return plain_page, plain_parsed
 
     async def parse_page(source: Source, page: Page) -> ParsedSource:
+        """Parses a source's page in a thread.  Raises FetchError for any failure."""
         try:
             return await asyncio.to_thread(parse, source.kind, page, outlet, since)
         except FetchError:
             raise
-        except Exception as error:  # a bug in parsing one source must not stop the outlet's others
+        except Exception as error:  # a parser bug must not stop the outlet's other sources
             log.exception("%s: %s %s cannot be parsed", outlet.name, source.kind, source.url)
             raise FetchError(f"parsing it failed: {error!r}", kind=FailureKind.MALFORMED) from error
 
     level, results, requested = [source], list[SourceResult](), set[str]()
-    for _ in range(MAX_SITEMAP_DEPTH):
+    for _ in range(MAX_SITEMAP_LEVELS):
         level_results = [await read(level_source) for level_source in level]
         requested.update(level_source.url for level_source in level)
         results += [_without_index_validators(result) for result in level_results]
         children = [child for result in level_results if result.parsed for child in result.parsed.child_sitemaps]
         child_urls = dict.fromkeys(child.url for child in children if child.is_fresh and child.url not in requested)
-        level = [Source("sitemap", url) for url in child_urls][:MAX_CHILD_SITEMAPS]
+        level = [Source("sitemap", url) for url in child_urls][:MAX_CHILD_SITEMAPS_PER_LEVEL]
     return results
 
 
 def _without_index_validators(result: SourceResult) -> SourceResult:
-    """Drops a sitemap index's validators: it may stay the same while its sitemaps change, so it is always fetched."""
+    """Removes the validators from a sitemap index's result; returns any other result unchanged.
+
+    A sitemap index may stay the same while its sitemaps change, so it is never requested conditionally.
+    """
     if result.parsed is None or not result.parsed.child_sitemaps:
         return result
     return replace(result, state=replace(result.state, etag=None, last_modified=None))

@@ -1,4 +1,4 @@
-"""Finds the monitor's spiders: Scrapy finds none, without an error, when another package `spiders` comes first."""
+"""Checks that Scrapy finds the monitor's spiders; if another package `spiders` hides them, Scrapy gives no error."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from monitor.errors import ConfigError
 
 
 def spider_package() -> str:
-    """Returns the name of the package with the monitor's spiders.
+    """Returns "spiders", the name of the package with the monitor's spiders.
 
-    Raises ConfigError when another package of that name hides it.
+    Raises ConfigError if another package called "spiders" is imported instead.
     """
     spiders = import_module("spiders")
     folders = [Path(folder).resolve() for folder in getattr(spiders, "__path__", [])]

@@ -1,4 +1,4 @@
-"""Batched writes: the commits of pages that end at the same time go to the store in one call."""
+"""Writes page commits in batches: commits that arrive during one store call are written together by the next call."""
 
 from __future__ import annotations
 
@@ -18,53 +18,63 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
     class StoreCall(Protocol):
-        """Runs a blocking store call off the event loop, as `Service.call` does."""
+        """The type of `Service.call`: runs a blocking store call in a thread and returns an awaitable of its result."""
 
         def __call__(self, work: Callable[..., T], *args: object, **kwargs: object) -> Awaitable[T]: ...
 
 
-MAX_COMMIT_BATCH = 200  # pages
-MAX_SETTLED_STORIES = 10_000  # story ids that this process remembers as committed
+MAX_PAGES_PER_COMMIT_BATCH = 200  # page commits that one store call writes
+MAX_REMEMBERED_STORY_IDS = 10_000  # ids of committed stories that this process keeps; the oldest are dropped
 
 
 class CommitQueue:
-    """Writes page commits in batches, in the order of arrival, with one batch in flight."""
+    """Writes page commits to the store in batches, in order of arrival, one batch at a time."""
 
     def __init__(self, store: Store, call: StoreCall) -> None:
         self._store = store
         self._call = call
-        self._queue: list[tuple[PageCommit, asyncio.Future[CommitResult]]] = []
-        self._writer: asyncio.Task[None] | None = None
-        self._settled_stories: dict[str, None] = {}  # the latest last
+        self._waiting_commits: list[tuple[PageCommit, asyncio.Future[CommitResult]]] = []
+        self._writer_task: asyncio.Task[None] | None = None
+        self._settled_story_ids: dict[
+            str, None
+        ] = {}  # the keys are ids of stories being written or written, oldest first
 
     async def commit(self, page_commit: PageCommit) -> CommitResult:
-        """Writes the commit together with those that arrived during the previous batch.
+        """Writes one page commit in a batch with others, waits for the batch, and returns the store's result for it.
 
-        Raises whatever the store's call raised for this batch.
+        Raises the exception of the store call that wrote the batch.
         """
         result: asyncio.Future[CommitResult] = asyncio.get_running_loop().create_future()
-        self._queue.append((page_commit, result))
-        if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write_batches())
+        self._waiting_commits.append((page_commit, result))
+        if self._writer_task is None or self._writer_task.done():
+            self._writer_task = asyncio.create_task(self._write_batches())
         return await result
 
     def has_settled(self, story: str) -> bool:
-        """Returns True if this process commits or has committed the story together with its frontier entry."""
-        return story in self._settled_stories
+        """Returns True if this process is writing, or has written, the story together with its frontier entry.
+
+        Only the last MAX_REMEMBERED_STORY_IDS stories are known.
+        """
+        return story in self._settled_story_ids
 
     async def _write_batches(self) -> None:
-        while self._queue:
-            batch, self._queue = self._queue[:MAX_COMMIT_BATCH], self._queue[MAX_COMMIT_BATCH:]
-            # Before the write: a page that finds such a story from now on must not take it for one cut off by a kill.
-            settling = {commit.entry.story for commit, _ in batch if commit.entry.story} - self._settled_stories.keys()
-            self._settled_stories.update(dict.fromkeys(settling))
+        while self._waiting_commits:
+            batch, self._waiting_commits = (
+                self._waiting_commits[:MAX_PAGES_PER_COMMIT_BATCH],
+                self._waiting_commits[MAX_PAGES_PER_COMMIT_BATCH:],
+            )
+            # Added before the write: a page that finds the story stored must not take it for an interrupted commit.
+            settling = {
+                commit.entry.story for commit, _ in batch if commit.entry.story
+            } - self._settled_story_ids.keys()
+            self._settled_story_ids.update(dict.fromkeys(settling))
             try:
                 results = await self._call(self._store.commit, [commit for commit, _ in batch])
-            except BaseException as error:  # every waiting page raises it
-                self._forget(settling)
+            except BaseException as error:  # raised in each task that waits for this batch
+                self._forget_settled_stories(settling)
                 is_cancelled = not isinstance(error, Exception)
-                if is_cancelled:  # no writer is left for the rest of the queue
-                    batch, self._queue = batch + self._queue, []
+                if is_cancelled:  # the writer ends, so the commits still waiting fail too
+                    batch, self._waiting_commits = batch + self._waiting_commits, []
                 for _, result in batch:
                     if not result.done():
                         result.set_exception(error)
@@ -76,13 +86,13 @@ class CommitQueue:
                 for (commit, _), answer in zip(batch, results, strict=True)
                 if answer is CommitResult.WRITTEN
             }
-            self._forget(settling - written)
+            self._forget_settled_stories(settling - written)
             for (_, result), answer in zip(batch, results, strict=True):
                 if not result.done():
                     result.set_result(answer)
 
-    def _forget(self, stories: Iterable[str]) -> None:
-        """Forgets stories that were not written, and the oldest ones beyond `MAX_SETTLED_STORIES`."""
-        excess = max(0, len(self._settled_stories) - MAX_SETTLED_STORIES)
-        for story in (*stories, *islice(self._settled_stories, excess)):
-            self._settled_stories.pop(story, None)
+    def _forget_settled_stories(self, stories: Iterable[str]) -> None:
+        """Removes these ids from the settled stories, and the oldest ids beyond MAX_REMEMBERED_STORY_IDS."""
+        excess = max(0, len(self._settled_story_ids) - MAX_REMEMBERED_STORY_IDS)
+        for story in (*stories, *islice(self._settled_story_ids, excess)):
+            self._settled_story_ids.pop(story, None)

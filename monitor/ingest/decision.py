@@ -1,4 +1,4 @@
-"""What an article is to the store: a new story, a known one, a correction, or off-topic."""
+"""Decides whether an article is a new story, another URL of a stored story, a correction of it, or off-topic."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from monitor.changes import added_sentences, has_changed_text, split_sentences
 from monitor.models import Disposition, Hit, Notification, Outcome, PageCommit, Story
 from monitor.notify.delivery_times import next_delivery_time
 from monitor.query.analysis import analysed_tokens
-from monitor.retry_policy import recheck_at
+from monitor.retry_policy import next_recheck_at
 from monitor.urls import canonical_url, story_id
 
 if TYPE_CHECKING:
@@ -24,27 +24,32 @@ if TYPE_CHECKING:
     from monitor.query.rules import RuleSet
     from monitor.store import Store
 
-CLUSTER_WINDOW = timedelta(days=14)  # reprints appear within days; an older similar story is another event
-WALL_FLAGS = frozenset({"truncated", "paywall", "consent"})  # flags of a page that shows only part of its story
-MIN_WALLED_TEXT_SHARE = 0.6  # of the stored text's length; a shorter text from a walled page is no update
-STUB_WORDS = 100  # a breaking story starts with fewer words
+CLUSTER_WINDOW = timedelta(days=14)  # age up to which a similar story joins a cluster; reprints appear within days
+WALL_FLAGS = frozenset({"truncated", "paywall", "consent"})  # `Story.flags` of a page that shows only part of its story
+MIN_WALLED_TEXT_SHARE = 0.6  # of the stored text; a shorter text from a walled page is not a correction
+MIN_COMPLETE_STORY_WORDS = 100  # a shorter off-topic story may grow, so it is rechecked
 
 
-class Clusters:
+class ClusterAssigner:
     """Assigns stories to clusters of near-duplicates; safe to use from several threads."""
 
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
         self._store = store
         self._now = now
-        # Stories decided but not committed: the store cannot find them yet, and reprints are often read together.
-        self._pending: dict[str, tuple[tuple[int, ...], str]] = {}
+        # Stories with a cluster but not committed: the store does not find them, and a reprint may follow at once.
+        self._pending_stories: dict[str, tuple[tuple[int, ...], str]] = {}
         self._lock = threading.Lock()
 
-    def assign(self, story: Story, signature: tuple[int, ...]) -> str:
-        """Returns the cluster of the most similar recent story, or a new cluster; pending until `release`."""
-        with self._lock:  # of two reprints decided at the same time, the second must see the cluster of the first
-            # A copy, as `release` takes no lock: it runs on the event loop, which must not wait for the store.
-            pending = [(cluster, other) for key, (other, cluster) in list(self._pending.items()) if key != story.id]
+    def assign_cluster(self, story: Story, signature: tuple[int, ...]) -> str:
+        """Returns the cluster of the most similar recent story, or the story's id as a new cluster if none is similar.
+
+        Later calls compare their story with this one; after its commit, `release_story` must be called.
+        """
+        with self._lock:  # two reprints assigned at the same time must get the same cluster
+            # A copy: `release_story` changes the dict without the lock, as the event loop must not wait for it.
+            pending = [
+                (cluster, other) for key, (other, cluster) in list(self._pending_stories.items()) if key != story.id
+            ]
             stored = self._store.near_duplicates(signature, since=self._now() - CLUSTER_WINDOW)
             best, cluster = max(
                 (
@@ -55,21 +60,21 @@ class Clusters:
             )
             if best < similarity.MIN_REPRINT_SIMILARITY:
                 cluster = story.id
-            self._pending[story.id] = signature, cluster
+            self._pending_stories[story.id] = signature, cluster
         return cluster
 
-    def release(self, story: str) -> None:
-        """Forgets a pending story after its commit."""
-        self._pending.pop(story, None)
+    def release_story(self, story: str) -> None:
+        """Stops comparing later stories with this one; called after its commit, when the store can return it."""
+        self._pending_stories.pop(story, None)
 
 
-class Decider:
-    """Turns articles into page commits.  Its calls block on the store."""
+class CommitDecider:
+    """Decides which story, hits and frontier entry to write for an article.  The calls block on the store."""
 
     def __init__(
         self, *, config: Config, store: Store, rules: RuleSet, commits: CommitQueue, now: Callable[[], datetime]
     ) -> None:
-        self.clusters = Clusters(store, now)
+        self.clusters = ClusterAssigner(store, now)
         self._keep = config.keep
         self._alerts = {alert.name: alert for alert in config.alerts}
         self._store = store
@@ -78,7 +83,10 @@ class Decider:
         self._now = now
 
     def decide(self, outlet: Outlet, entry: FrontierEntry, page: Page, article: Article) -> PageCommit:
-        """Decides whether the article is new, another URL of a known story, unchanged or corrected."""
+        """Returns the writes for an article: a new story, a new version, or only the frontier entry.
+
+        Only the entry is written for a new URL of a stored story, an unchanged story and an off-topic one.
+        """
         story = story_from(outlet, entry, page, article)
         landed_id = story_id(page.url)
         entry = replace(entry, etag=page.etag, last_modified=page.last_modified, attempts=0)
@@ -93,55 +101,56 @@ class Decider:
         of_other_stories = {key for key, other in stored_by_id.items() if stored is None or other.id != stored.id}
         aliases = tuple({story.id, landed_id} - {entry.id} - of_other_stories)
         if stored is None:
-            return self._new_story(entry, story, aliases)
+            return self._commit_new_story(entry, story, aliases)
         if is_new_url and not self._is_interrupted_commit(entry, stored):
             settled = replace(entry, story=stored.id, next_at=None)
             outcome = Outcome(disposition=Disposition.DUPLICATE, detail=stored.url)
             return PageCommit(entry=settled, outcome=outcome, aliases=aliases)
 
         rechecked = replace(entry, story=stored.id, rechecks=entry.rechecks + (not is_new_url))
-        rechecked = replace(rechecked, next_at=recheck_at(rechecked, now=self._now()))
+        rechecked = replace(rechecked, next_at=next_recheck_at(rechecked, now=self._now()))
         if not _is_walled(stored, story) and has_changed_text(stored, story, boilerplate=article.boilerplate):
-            return self._correction(rechecked, stored, story, aliases)
+            return self._commit_correction(rechecked, stored, story, aliases)
         return PageCommit(entry=rechecked, outcome=Outcome(disposition=Disposition.UNCHANGED), aliases=aliases)
 
     def _is_interrupted_commit(self, entry: FrontierEntry, stored: Story) -> bool:
         """Returns True if a crash happened after the story was stored but before this URL was marked done.
 
-        Several URLs of one story can be first seen together; only the first one that is fetched again counts.
+        If several URLs of the story were first seen at the same time, only the first one that is fetched again counts.
         """
         first_seen = (entry.candidate.outlet, entry.first_seen_at)
         if first_seen != (stored.outlet, stored.first_seen_at):
             return False
         return entry.id == stored.id or not self._commits.has_settled(stored.id)
 
-    def _new_story(self, entry: FrontierEntry, story: Story, aliases: Sequence[str]) -> PageCommit:
+    def _commit_new_story(self, entry: FrontierEntry, story: Story, aliases: Sequence[str]) -> PageCommit:
+        """Returns the writes for a story that is not stored; no story if it is off-topic and only matches are kept."""
         matches = self._rules.match(story)
         if self._keep == "matching" and not matches.topics and not matches.alerts:
-            next_at = recheck_at(entry, now=self._now()) if _may_grow(story) else None
+            next_at = next_recheck_at(entry, now=self._now()) if _may_story_grow(story) else None
             rechecked = replace(entry, rechecks=entry.rechecks + 1, next_at=next_at)
             disposition = Disposition.UNCHANGED if entry.rechecks else Disposition.OFF_TOPIC
             return PageCommit(entry=rechecked, outcome=Outcome(disposition=disposition), aliases=tuple(aliases))
         signature = similarity.signature(story.text)
-        cluster = self.clusters.assign(story, signature)
+        cluster = self.clusters.assign_cluster(story, signature)
         story = replace(story, topics=matches.topics, alerts=matches.alerts, cluster=cluster)
         entry = replace(entry, story=story.id)
         return PageCommit(
-            entry=replace(entry, next_at=recheck_at(entry, now=self._now())),
+            entry=replace(entry, next_at=next_recheck_at(entry, now=self._now())),
             outcome=Outcome(disposition=Disposition.STORED),
             story=story,
             aliases=tuple(aliases),
             signature=signature,
-            hits=tuple(self._hit(alert, story) for alert in matches.alerts),
-            notifications=tuple(self._notification(alert, story) for alert in matches.alerts),
+            hits=tuple(self._new_hit(alert, story) for alert in matches.alerts),
+            notifications=tuple(self._new_notification(alert, story) for alert in matches.alerts),
         )
 
-    def _correction(
+    def _commit_correction(
         self, entry: FrontierEntry, stored: Story, corrected: Story, aliases: tuple[str, ...]
     ) -> PageCommit:
-        """Makes a new version.
+        """Returns the writes for a new version of ``stored`` with the title and text of ``corrected``.
 
-        An alert fires if it matches the added text, or if it matches the new version and matched none before.
+        An alert that matches the new version fires if it matches the added text too, or matched no version before.
         """
         story = replace(
             corrected,
@@ -159,12 +168,12 @@ class Decider:
         additions = replace(
             story,
             title=added_sentences(stored.title, story.title),
-            # A sentence of an earlier version that comes back is not new.
+            # A sentence that an earlier version had, and that comes back, is not an addition.
             text="\n".join(line for line in new_lines if line not in earlier_sentences),
         )
         matches, matches_before = self._rules.match(story), self._rules.match(stored)
         newly_matching = {*matches.alerts}.difference(matches_before.alerts, stored.alerts)
-        # Both must match: the words that an alert excludes may be in the unchanged part of the story.
+        # The new version must match too: the unchanged text may contain words that the alert excludes.
         matching_additions = {*matches.alerts}.intersection(self._rules.match(additions).alerts)
         fired = sorted(newly_matching | matching_additions)
         alerts = tuple(sorted({*stored.alerts, *matches.alerts, *fired}))
@@ -175,11 +184,12 @@ class Decider:
             story=story,
             aliases=aliases,
             signature=similarity.signature(story.text),
-            hits=tuple(self._hit(alert, story) for alert in fired),
-            notifications=tuple(self._notification(alert, story) for alert in fired),
+            hits=tuple(self._new_hit(alert, story) for alert in fired),
+            notifications=tuple(self._new_notification(alert, story) for alert in fired),
         )
 
-    def _hit(self, alert: str, story: Story) -> Hit:
+    def _new_hit(self, alert: str, story: Story) -> Hit:
+        """Returns the hit of this alert on this version of the story."""
         return Hit(
             alert=alert,
             story=story.id,
@@ -193,7 +203,8 @@ class Decider:
             context=self._rules.best_context_line(alert, story),
         )
 
-    def _notification(self, alert: str, story: Story) -> Notification:
+    def _new_notification(self, alert: str, story: Story) -> Notification:
+        """Returns the notification of this alert about this version of the story, due at the alert's delivery time."""
         settings, created_at = self._alerts[alert], self._now()
         return Notification(
             alert=alert,
@@ -206,7 +217,7 @@ class Decider:
 
 
 def story_from(outlet: Outlet, entry: FrontierEntry, page: Page, article: Article) -> Story:
-    """Returns the article as a story under its canonical URL, without topics, alerts or cluster."""
+    """Returns the article as a story under its canonical URL, with no topics, alerts or cluster set."""
     url = canonical_url(article.canonical_url or page.url) or entry.candidate.url
     return Story(
         id=story_id(url),
@@ -232,7 +243,10 @@ def story_from(outlet: Outlet, entry: FrontierEntry, page: Page, article: Articl
 
 
 def _claims_other_story(story: Story, stored: Story) -> bool:
-    """Returns True if the page names another story of its outlet as canonical: neither title nor text is similar."""
+    """Returns True if the page gives the URL of another story as canonical.
+
+    ``stored`` is the outlet's story at the canonical URL; the page is another story if title and text both differ.
+    """
     if story.id != stored.id or story.outlet != stored.outlet or story.title.split() == stored.title.split():
         return False
     new_signature, stored_signature = similarity.signature(story.text), similarity.signature(stored.text)
@@ -242,11 +256,11 @@ def _claims_other_story(story: Story, stored: Story) -> bool:
 
 
 def _is_walled(stored: Story, story: Story) -> bool:
-    """Returns True if a wall or cut that the stored version did not meet leaves too little text to compare."""
+    """Returns True if a wall or truncation flag that ``stored`` lacks leaves ``story`` too short to be a correction."""
     new_walls = WALL_FLAGS.intersection(story.flags).difference(stored.flags)
     return bool(new_walls) and len(story.text) < MIN_WALLED_TEXT_SHARE * len(stored.text)
 
 
-def _may_grow(story: Story) -> bool:
-    """Returns True for a live blog and for the first lines of a breaking story."""
-    return "live" in story.flags or story.word_count < STUB_WORDS
+def _may_story_grow(story: Story) -> bool:
+    """Returns True if the story is a live blog or has fewer than MIN_COMPLETE_STORY_WORDS words."""
+    return "live" in story.flags or story.word_count < MIN_COMPLETE_STORY_WORDS

@@ -276,7 +276,7 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
             return FetchError(str(refusal), kind=refusal.kind)
         net_error = error.message.partition("net::")[2].split(maxsplit=1)
         name = net_error[0] if net_error else error.message.strip().splitlines()[0][:200]
-        kind = next((kind for part, kind in _KIND_BY_ERROR_NAME if part in name), FailureKind.RENDER)
+        kind = next((kind for part, kind in _KIND_BY_ERROR_NAME if part in name), FailureKind.ENGINE_LOAD_FAILED)
         return FetchError(f"Chromium could not load the page: {name}", kind=kind)
 
 

@@ -61,8 +61,8 @@ class ProxyConnectionError(Exception):
 
 
 def refusal_kind(header: bytes) -> FailureKind:
-    """Returns the kind in the value of a `REFUSAL_HEADER`, RENDER if the value is not a label of the proxy."""
-    return FailureKind.of_label(header.decode("latin-1")) or FailureKind.RENDER
+    """Returns the kind in the value of a `REFUSAL_HEADER`, or ENGINE_LOAD_FAILED if no kind of the proxy matches."""
+    return FailureKind.of_label(header.decode("latin-1")) or FailureKind.ENGINE_LOAD_FAILED
 
 
 def _endpoint_of_url(url: str) -> Endpoint:
@@ -160,14 +160,16 @@ class EgressProxy:
             if proxy_pass is not None:
                 break
             has_no_body = not {b"content-length", b"transfer-encoding"} & dict(headers).keys()
-            await _send_error_response(writer, 407, FailureKind.PASS, "a pass is needed", keep_alive=has_no_body)
+            await _send_error_response(
+                writer, 407, FailureKind.MISSING_PROXY_PASS, "a pass is needed", keep_alive=has_no_body
+            )
             if not has_no_body:
                 return
         try:
             method, target, _ = lines[0].split(b" ", 2)
             endpoint, path = _parse_target(method, target)
         except ValueError:
-            await _send_error_response(writer, 400, FailureKind.PROTOCOL, "not a proxy request")
+            await _send_error_response(writer, 400, FailureKind.PROXY_PROTOCOL_ERROR, "not a proxy request")
             return
         try:
             site_reader, site_writer = await self._connect_to_endpoint(proxy_pass, endpoint)

@@ -128,13 +128,15 @@ def require_page(response: Response) -> Response:
     """
     data = getattr(response, "data", None)
     if not isinstance(data, dict):
-        raise FetchError(f"Splash answered with status {response.status} and no page", kind=FailureKind.RENDER)
+        raise FetchError(
+            f"Splash answered with status {response.status} and no page", kind=FailureKind.ENGINE_LOAD_FAILED
+        )
     if "error" in data:
         info = data.get("info") or {}
         detail = info.get("message") or info.get("text") or data.get("description") or ""
         if data["error"] == 504:
             raise FetchError("the page was not finished in time", kind=FailureKind.TIMEOUT)
-        raise FetchError(f"Splash: {data.get('type')}: {detail}", kind=FailureKind.RENDER)
+        raise FetchError(f"Splash: {data.get('type')}: {detail}", kind=FailureKind.ENGINE_LOAD_FAILED)
     if failure := data.get("failure"):
         raise _fetch_error_from_splash_code(str(failure), proxied="proxy" in response.meta["splash"]["args"])
     if refusal := response.headers.get(REFUSAL_HEADER):
@@ -162,5 +164,5 @@ def _fetch_error_from_splash_code(code: str, *, proxied: bool) -> FetchError:
     # If a site refuses a connection, the proxy responds with a page, so these Qt errors concern the proxy itself.
     if proxied and (code == "network1" or code.startswith("network10")):
         raise EgressProxyUnreachable(code)
-    kind = _KIND_BY_NETWORK_ERROR.get(code.removeprefix("network"), FailureKind.RENDER)
+    kind = _KIND_BY_NETWORK_ERROR.get(code.removeprefix("network"), FailureKind.ENGINE_LOAD_FAILED)
     return FetchError(f"Splash could not load the page: {code}", kind=kind)

@@ -182,7 +182,7 @@ class Tab:
                 if len(html) > self._options.max_size:
                     raise FetchError("larger than max_size once rendered", kind=FailureKind.TOO_LARGE)
                 return "<!DOCTYPE html>" + html
-        raise FetchError("the page keeps changing to another document", kind=FailureKind.RENDER)
+        raise FetchError("the page keeps changing to another document", kind=FailureKind.ENGINE_LOAD_FAILED)
 
     # ---- events of the page
 

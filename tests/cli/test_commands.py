@@ -439,15 +439,15 @@ def test_init_fails_when_the_directory_is_a_file(home: Path, command: Callable[.
 
 
 def test_crawl_counts_unwanted_candidates_with_their_reasons() -> None:
-    poll = PollReport(outlet="A", listed=20, dropped=Counter(excluded=19, old=1))
+    poll = PollReport(outlet="A", listed_entry_count=20, dropped_candidates=Counter(excluded=19, old=1))
     assert list(_other_counts(poll)) == ["20 not wanted: 19 excluded, 1 old"]
-    assert list(_other_counts(replace(poll, candidates=3))) == []
+    assert list(_other_counts(replace(poll, candidate_count=3))) == []
 
 
 def test_crawl_shows_unchanged_sources_as_unchanged_not_as_empty(capfd: pytest.CaptureFixture[str]) -> None:
     polls = [
-        PollReport(outlet="A", sources=2, unchanged_sources=2),
-        PollReport(outlet="B", sources=2, unchanged_sources=1),
+        PollReport(outlet="A", source_count=2, unchanged_source_count=2),
+        PollReport(outlet="B", source_count=2, unchanged_source_count=1),
     ]
     assert _print_summary(CommandContext(), CrawlReport(polls=polls)) == 0
     lines = [line.split() for line in capfd.readouterr().out.splitlines()]
@@ -456,7 +456,7 @@ def test_crawl_shows_unchanged_sources_as_unchanged_not_as_empty(capfd: pytest.C
 
 def test_an_interrupted_crawl_names_unpolled_outlets_and_exits_130(capfd: pytest.CaptureFixture[str]) -> None:
     """The exit status is 128 plus the signal's number."""
-    report = CrawlReport(unpolled=("A", "B", "C"), stop_signal=2)
+    report = CrawlReport(outlets_not_finished=("A", "B", "C"), stop_signal=2)
     assert _print_summary(CommandContext(), report) == 130
     captured = capfd.readouterr()
     assert captured.err == "interrupted: 3 outlets were not polled; the next crawl takes them\n"

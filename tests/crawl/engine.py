@@ -99,23 +99,23 @@ class FakeIngest:
     extraction_failure: FailureKind | None = None
     seconds_per_page: float = 0.0
 
-    async def page(self, outlet: Outlet, entry: FrontierEntry, page: Page, boilerplate: object) -> Outcome:
+    async def ingest_page(self, outlet: Outlet, entry: FrontierEntry, page: Page, boilerplate: object) -> Outcome:
         await asyncio.sleep(self.seconds_per_page)
         self.pages.append(page)
         if self.extraction_failure is not None:
             outcome = Outcome(disposition=Disposition.FAILED, kind=self.extraction_failure.label)
-            return self._settle(retry_policy.after_failure(entry, self.extraction_failure, now=now()), outcome)
+            return self._settle(retry_policy.entry_after_failure(entry, self.extraction_failure, now=now()), outcome)
         stored = replace(entry, story=entry.id, etag=page.etag, last_modified=page.last_modified)
-        return self._settle(retry_policy.finished(stored), Outcome(disposition=self.disposition, kind=self.kind))
+        return self._settle(retry_policy.finished_entry(stored), Outcome(disposition=self.disposition, kind=self.kind))
 
-    async def not_modified(self, entry: FrontierEntry) -> Outcome:
+    async def settle_not_modified(self, entry: FrontierEntry) -> Outcome:
         self.unchanged.append(entry.candidate.url)
-        return self._settle(retry_policy.finished(entry), Outcome(disposition=Disposition.UNCHANGED))
+        return self._settle(retry_policy.finished_entry(entry), Outcome(disposition=Disposition.UNCHANGED))
 
-    async def failed(self, entry: FrontierEntry, error: FetchError) -> Outcome:
+    async def settle_fetch_failure(self, entry: FrontierEntry, error: FetchError) -> Outcome:
         self.failures[entry.candidate.url] = error
         retry_after = timedelta(seconds=error.retry_after or 0)
-        failed = retry_policy.after_failure(entry, error.kind, now=now(), retry_after=retry_after)
+        failed = retry_policy.entry_after_failure(entry, error.kind, now=now(), retry_after=retry_after)
         return self._settle(failed, Outcome(disposition=Disposition.FAILED, kind=error.label, detail=error.message))
 
     def _settle(self, entry: FrontierEntry, outcome: Outcome) -> Outcome:

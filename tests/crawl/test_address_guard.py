@@ -160,9 +160,9 @@ def test_outlets_do_not_share_connections_to_private_addresses(engine: Engine, p
     trusting, public = Outlet(name="trusting", url=url), Outlet(name="public", url="https://news.example/", hosts=())
 
     async def work(fetcher: Any) -> str:
-        await fetcher.page(trusting, url)
+        await fetcher.fetch_page(trusting, url)
         with pytest.raises(FetchError) as caught:
-            await fetcher.page(public, url)
+            await fetcher.fetch_page(public, url)
         return caught.value.label
 
     assert engine.with_fetcher(work) == "private-address"

@@ -34,7 +34,7 @@ def fetch(
     **validators: Any,
 ) -> Any:
     outlet = Outlet(name="x", url=outlet_url or url, verify=verify)
-    return engine.with_fetcher(lambda fetcher: fetcher.page(outlet, url, **validators), settings)
+    return engine.with_fetcher(lambda fetcher: fetcher.fetch_page(outlet, url, **validators), settings)
 
 
 def fetch_error(engine: Engine, url: str, **options: Any) -> FetchError:
@@ -215,10 +215,10 @@ def test_expired_rules_stay_slow_to_match_while_robots_txt_fails(engine: Engine,
     async def work(fetcher: Any) -> list[bool]:
         robots, slow_to_match = fetcher._crawler.get_downloader_middleware(RobotsMiddleware), []
         for _ in range(2):
-            await fetcher.page(outlet, outlet.url)
-            (origin,) = robots._rules
-            slow_to_match.append(robots._rules[origin].slow_to_match)
-            robots._rules[origin] = replace(robots._rules[origin], expires_at=0.0)
+            await fetcher.fetch_page(outlet, outlet.url)
+            (origin,) = robots._rules_by_origin
+            slow_to_match.append(robots._rules_by_origin[origin].is_slow_to_match)
+            robots._rules_by_origin[origin] = replace(robots._rules_by_origin[origin], expires_at=0.0)
             site.put("/robots.txt", status=500)
         return slow_to_match
 
@@ -251,7 +251,7 @@ def fetch_pages(engine: Engine, site: Site, number: int, settings: CrawlSettings
     async def work(fetcher: Any) -> None:
         import asyncio
 
-        await asyncio.gather(*[fetcher.page(outlet, url) for url in urls], return_exceptions=True)
+        await asyncio.gather(*[fetcher.fetch_page(outlet, url) for url in urls], return_exceptions=True)
 
     engine.with_fetcher(work, settings)
     return request_times(site, "/p")
@@ -275,8 +275,8 @@ def test_outlets_that_share_a_host_use_the_longest_delay(engine: Engine, site: S
     async def work(fetcher: Any) -> None:
         import asyncio
 
-        await fetcher.page(slow, site.put("/caches-robots-txt", b"<p>a"))
-        pages = [fetcher.page(slow if index < 3 else quick, url) for index, url in enumerate(urls)]
+        await fetcher.fetch_page(slow, site.put("/caches-robots-txt", b"<p>a"))
+        pages = [fetcher.fetch_page(slow if index < 3 else quick, url) for index, url in enumerate(urls)]
         await asyncio.gather(*pages)
 
     engine.with_fetcher(work)
@@ -293,9 +293,9 @@ def test_the_request_delay_includes_a_cached_crawl_delay(engine: Engine, site: S
     outlet = Outlet(name="x", url=site.put("/a", b"<p>a"))
 
     async def work(fetcher: Any) -> list[float]:
-        delay_before = fetcher.request_delay(outlet)
-        await fetcher.page(outlet, outlet.url)
-        return [delay_before, fetcher.request_delay(outlet)]
+        delay_before = fetcher.request_delay_seconds(outlet)
+        await fetcher.fetch_page(outlet, outlet.url)
+        return [delay_before, fetcher.request_delay_seconds(outlet)]
 
     assert engine.with_fetcher(work) == [0, 7]
 
@@ -308,10 +308,10 @@ def test_a_robots_txt_request_does_not_shorten_the_delay(engine: Engine, site: S
     async def work(fetcher: Any) -> None:
         import asyncio
 
-        await fetcher.page(outlet, urls[0])
-        waiting = [asyncio.ensure_future(fetcher.page(outlet, url)) for url in urls[1:]]
+        await fetcher.fetch_page(outlet, urls[0])
+        waiting = [asyncio.ensure_future(fetcher.fetch_page(outlet, url)) for url in urls[1:]]
         await asyncio.sleep(0.05)
-        fetcher._crawler.get_downloader_middleware(RobotsMiddleware)._rules.clear()  # like expired rules
+        fetcher._crawler.get_downloader_middleware(RobotsMiddleware)._rules_by_origin.clear()  # like expired rules
         await asyncio.gather(*waiting, fetcher.robots_sitemaps(outlet))
 
     engine.with_fetcher(work, settings)
@@ -329,7 +329,7 @@ def test_a_host_with_a_retry_after_gets_no_request(engine: Engine, site: Site) -
         kinds = []
         for address in (f"{site.url}busy", url):
             try:
-                await fetcher.page(outlet, address)
+                await fetcher.fetch_page(outlet, address)
             except FetchError as error:
                 kinds.append(error.label)
         return kinds

@@ -66,7 +66,7 @@ def test_an_unchanged_feed_answers_304(engine: Engine, site: Site) -> None:
     engine.crawl(service)
     report = engine.crawl(service, ignore_schedule=True)
     assert site.count("/rss", status=304) == 1
-    assert (report.polls[0].unchanged_sources, report.polls[0].failed) == (1, False)
+    assert (report.polls[0].unchanged_source_count, report.polls[0].has_failed) == (1, False)
 
 
 def test_a_feed_is_requested_unconditionally_after_half_a_day(engine: Engine, site: Site) -> None:
@@ -100,13 +100,13 @@ def test_an_outlet_that_is_not_due_is_not_polled(engine: Engine, site: Site) -> 
     service = FakeService(outlet(site))
     engine.crawl(service)
     report = engine.crawl(service)
-    assert (report.polls, report.not_due) == ([], ("x",))
+    assert (report.polls, report.outlets_not_due) == ([], ("x",))
 
 
 def test_an_outlet_leased_by_another_process_is_not_polled(engine: Engine, site: Site) -> None:
     service = FakeService(outlet(site))
     service.store.lease(["x"], holder="other:1:1", now=now(), term=timedelta(minutes=1), limit=1)
-    assert engine.crawl(service, ignore_schedule=True).leased_elsewhere == ("x",)
+    assert engine.crawl(service, ignore_schedule=True).outlets_leased_elsewhere == ("x",)
 
 
 def test_old_foreign_and_non_article_candidates_are_dropped(engine: Engine, site: Site) -> None:
@@ -119,17 +119,17 @@ def test_old_foreign_and_non_article_candidates_are_dropped(engine: Engine, site
     site.put("/old", rss([f"{site.url}old/1234"], published_at=now() - timedelta(days=9)), "application/rss+xml")
     service = FakeService(outlet(site, feeds=(f"{site.url}rss", f"{site.url}old")))
     report = engine.crawl(service).polls[0]
-    assert report.pages == 1
-    assert report.dropped["foreign"] == 1
-    assert report.dropped["no-article"] == 2
-    assert report.dropped["old"] >= 1
+    assert report.page_count == 1
+    assert report.dropped_candidates["foreign"] == 1
+    assert report.dropped_candidates["no-article"] == 2
+    assert report.dropped_candidates["old"] >= 1
 
 
 def test_a_failing_source_is_named_and_the_other_one_read(engine: Engine, site: Site) -> None:
     site.put("/rss", rss(put_stories(site, 1)), "application/rss+xml")
     service = FakeService(outlet(site, feeds=(f"{site.url}gone", f"{site.url}rss")))
     report = engine.crawl(service).polls[0]
-    assert (report.failed, report.pages) == (False, 1)
+    assert (report.has_failed, report.page_count) == (False, 1)
     assert "1 of 2 sources failed" in service.store.state.outlets["x"].error
     assert "404" in service.store.state.outlets["x"].error
 
@@ -140,10 +140,10 @@ def test_a_failing_outlet_does_not_stop_the_others(engine: Engine, site: Site) -
     bad = Outlet(name="bad", url=site.url, feeds=(f"{site.url}bad",))
     service = FakeService(bad, outlet(site))
     report = engine.crawl(service)
-    assert [poll.outlet for poll in report.failed] == ["bad"]
+    assert [poll.outlet for poll in report.failed_polls] == ["bad"]
     assert "not a feed" in service.store.state.outlets["bad"].error
     assert service.store.state.outlets["bad"].failures == 1
-    assert {poll.outlet: poll.pages for poll in report.polls} == {"bad": 0, "x": 2}
+    assert {poll.outlet: poll.page_count for poll in report.polls} == {"bad": 0, "x": 2}
 
 
 def test_a_malicious_feed_fails_only_its_outlet(engine: Engine, site: Site) -> None:
@@ -164,8 +164,8 @@ def test_a_malicious_feed_fails_only_its_outlet(engine: Engine, site: Site) -> N
     site.put("/rss", rss(put_stories(site, 1)), "application/rss+xml")
     service = FakeService(*outlets, outlet(site))
     report = engine.crawl(service)
-    assert {poll.outlet for poll in report.failed} == set(bodies)
-    assert sum(poll.pages for poll in report.polls) == 1
+    assert {poll.outlet for poll in report.failed_polls} == set(bodies)
+    assert sum(poll.page_count for poll in report.polls) == 1
     assert not any("root:" in failure for poll in report.polls for failure in poll.failures)
 
 
@@ -230,9 +230,12 @@ def test_a_host_that_is_down_gets_few_requests(engine: Engine, site: Site) -> No
     site.fault("/robots.txt", Fault())
     service = FakeService(outlet(site))
     report = engine.crawl(service).polls[0]
-    assert 5 <= report.pages <= 12
-    assert report.deferred_pages >= 28
-    assert sum(entry.attempts == 0 for entry in service.store.state.frontier_entries.values()) == report.deferred_pages
+    assert 5 <= report.page_count <= 12
+    assert report.deferred_page_count >= 28
+    assert (
+        sum(entry.attempts == 0 for entry in service.store.state.frontier_entries.values())
+        == report.deferred_page_count
+    )
 
 
 def test_a_retry_after_postpones_the_next_poll(engine: Engine, site: Site) -> None:
@@ -251,9 +254,9 @@ def test_a_poll_fetches_at_most_pages_per_poll(engine: Engine, site: Site) -> No
     crawl = FAST_SETTINGS.model_copy(update={"pages_per_poll": 5})
     service = FakeService(outlet(site), crawl=crawl)
     report = engine.crawl(service).polls[0]
-    assert (report.pages, report.deferred_pages) == (5, 1)
+    assert (report.page_count, report.deferred_page_count) == (5, 1)
     assert service.store.state.outlets["x"].next_poll_at < now() + timedelta(minutes=2)
-    assert engine.crawl(service, ignore_schedule=True).polls[0].pages == 2
+    assert engine.crawl(service, ignore_schedule=True).polls[0].page_count == 2
 
 
 async def stop_after(seconds: float) -> asyncio.Event:
@@ -268,7 +271,7 @@ def test_a_stop_finishes_pages_under_way_and_releases_the_lease(engine: Engine, 
     service = FakeService(outlet(site))
     service.ingest.seconds_per_page = 0.2
     report = engine.crawl(service, stop=engine.run(stop_after(1.0)))
-    pages = sum(poll.pages for poll in report.polls)
+    pages = sum(poll.page_count for poll in report.polls)
     assert 0 < pages < 60
     assert len(service.ingest.pages) == pages
     state = service.store.state.outlets["x"]
@@ -378,7 +381,7 @@ def test_a_lost_lease_ends_the_poll_without_writing(engine: Engine, site: Site, 
     report = engine.crawl(service)
     assert "took the outlet over" in report.polls[0].notes[0]
     assert outlets["x"].holder == "other"
-    assert report.polls[0].pages < 60
+    assert report.polls[0].page_count < 60
 
 
 def test_a_bug_in_one_poll_is_reported_and_the_others_continue(engine: Engine, site: Site, monkeypatch: Any) -> None:
@@ -393,7 +396,7 @@ def test_a_bug_in_one_poll_is_reported_and_the_others_continue(engine: Engine, s
     monkeypatch.setattr("monitor.crawl.poll.filter_candidates", filter_with_bug)
     service = FakeService(broken, outlet(site))
     report = engine.crawl(service)
-    assert {poll.outlet: poll.failed for poll in report.polls} == {"broken": True, "x": False}
+    assert {poll.outlet: poll.has_failed for poll in report.polls} == {"broken": True, "x": False}
     assert "the poll failed" in service.store.state.outlets["broken"].error
     assert service.store.state.outlets["broken"].holder is None
 
@@ -402,7 +405,7 @@ def test_discovered_sources_are_remembered(engine: Engine, site: Site) -> None:
     site.put("/", b'<html><head><link rel="alternate" type="application/rss+xml" href="/the-feed"></head></html>')
     site.put("/the-feed", rss(put_stories(site, 3)), "application/rss+xml")
     service = FakeService(outlet(site, feeds=()))
-    assert engine.crawl(service).polls[0].pages == 3
+    assert engine.crawl(service).polls[0].page_count == 3
     site.forget_requests()
     engine.crawl(service, ignore_schedule=True)
     assert site.count("/the-feed") == 1
@@ -413,7 +416,7 @@ def test_without_feed_or_sitemap_the_home_page_is_read(engine: Engine, site: Sit
     urls = put_stories(site, 3)
     links = "".join(f'<a href="{url}">A headline of more than five words</a>' for url in urls)
     site.put("/", f"<html><nav><a href='/world'>World</a></nav>{links}</html>".encode())
-    assert engine.crawl(FakeService(outlet(site, feeds=()))).polls[0].pages == 3
+    assert engine.crawl(FakeService(outlet(site, feeds=()))).polls[0].page_count == 3
 
 
 def test_a_sitemap_is_discovered_in_robots_txt(engine: Engine, site: Site) -> None:
@@ -425,14 +428,14 @@ def test_a_sitemap_is_discovered_in_robots_txt(engine: Engine, site: Site) -> No
     site.put("/index", index.encode(), "text/xml")
     site.put("/robots.txt", f"Sitemap: {site.url}index\n".encode(), "text/plain")
     site.put("/", b"<html><p>nothing here</p></html>")
-    assert engine.crawl(FakeService(outlet(site, feeds=()))).polls[0].pages == 2
+    assert engine.crawl(FakeService(outlet(site, feeds=()))).polls[0].page_count == 2
 
 
 def test_a_failing_home_page_fails_the_outlet(engine: Engine, site: Site) -> None:
     site.put("/", b"", status=500)
     service = FakeService(outlet(site, feeds=()))
     report = engine.crawl(service)
-    assert report.polls[0].failed
+    assert report.polls[0].has_failed
     assert "500" in service.store.state.outlets["x"].error
 
 
@@ -478,7 +481,7 @@ def test_a_store_that_becomes_unavailable_ends_the_crawl(engine: Engine, site: S
     async def raise_unavailable(*_: Any) -> Any:
         raise StoreUnavailable("no response")
 
-    service.ingest.page = raise_unavailable  # type: ignore[method-assign]  # a stub
+    service.ingest.ingest_page = raise_unavailable  # type: ignore[method-assign]  # a stub
     report = engine.crawl(service)
     assert report.errors == ["no response"]
     assert all(entry.next_at for entry in service.store.state.frontier_entries.values())
@@ -523,7 +526,7 @@ def test_a_bug_in_parsing_fails_only_that_source(engine: Engine, site: Site, mon
     monkeypatch.setattr("monitor.discovery.feed.parse_feed", parse_with_bug)
     service = FakeService(outlet(site, feeds=(f"{site.url}other", f"{site.url}rss")))
     report = engine.crawl(service).polls[0]
-    assert (report.pages, report.failed) == (2, False)
+    assert (report.page_count, report.has_failed) == (2, False)
     assert "a bug" in service.store.state.outlets["x"].error
 
 
@@ -538,7 +541,7 @@ def test_nested_sitemap_indexes_are_read_and_loops_end(engine: Engine, site: Sit
     site.put("/nested.xml", sitemap_of(top, nested, f"{site.url}map.xml", kind="sitemapindex"), "text/xml")
     site.put("/map.xml", sitemap_of(*put_stories(site, 3)), "text/xml")
     report = engine.crawl(FakeService(outlet(site, feeds=(), sitemaps=(top,)))).polls[0]
-    assert report.pages == 3
+    assert report.page_count == 3
     assert [site.count(f"/{name}.xml") for name in ("top", "nested", "map")] == [1, 1, 1]
 
 
@@ -556,7 +559,7 @@ def test_a_sitemap_may_exceed_the_page_size_limit(engine: Engine, site: Site) ->
     site.put("/posts-1.xml", sitemap_of(*put_stories(site, 1)) + b" " * 5000, "text/xml")
     crawl = FAST_SETTINGS.model_copy(update={"max_size": 2000})
     service = FakeService(outlet(site, feeds=(), sitemaps=(f"{site.url}top.xml",)), crawl=crawl)
-    assert engine.crawl(service).polls[0].pages == 1
+    assert engine.crawl(service).polls[0].page_count == 1
 
 
 @pytest.mark.parametrize("status", [403, 502])
@@ -566,7 +569,7 @@ def test_a_bot_filter_or_a_failing_gateway_gets_few_requests(engine: Engine, sit
     site.fault("/rss", Fault())
     site.fault("/robots.txt", Fault())
     service = FakeService(outlet(site))
-    assert engine.crawl(service).polls[0].deferred_pages >= 28
+    assert engine.crawl(service).polls[0].deferred_page_count >= 28
     assert service.store.state.outlets["x"].next_poll_at > now() + timedelta(minutes=4)
 
 
@@ -603,14 +606,14 @@ def test_a_page_of_a_resting_host_counts_no_attempt(engine: Engine, site: Site) 
 
     async def poll_resting_host(fetcher: Fetcher) -> PollReport:
         with pytest.raises(FetchError):
-            await fetcher.source(outlet(site), f"{site.url}busy")
+            await fetcher.fetch_source(outlet(site), f"{site.url}busy")
         service.store.enqueue([Candidate(url=f"{site.url}2026/story-with-number-0", outlet="x")], now=now())
         (state,) = service.store.lease(["x"], holder="me", now=now(), term=LEASE_TERM, limit=1)
         context = poll_context(service, fetcher)
         return await Poll(service.config.outlets[0], state, context).run()
 
     report: PollReport = engine.with_fetcher(poll_resting_host)
-    assert (report.pages, report.deferred_pages) == (0, 1)
+    assert (report.page_count, report.deferred_page_count) == (0, 1)
     assert [entry.attempts for entry in service.store.state.frontier_entries.values()] == [0]
     assert service.store.state.outlets["x"].next_poll_at > now() + timedelta(minutes=110)
 
@@ -619,7 +622,7 @@ def test_a_permanent_redirect_of_a_feed_is_named_in_the_health(engine: Engine, s
     site.put("/new", rss(put_stories(site, 1)), "application/rss+xml")
     site.put("/rss", status=301, headers=(("Location", "/new"),))
     service = FakeService(outlet(site))
-    assert engine.crawl(service).polls[0].pages == 1
+    assert engine.crawl(service).polls[0].page_count == 1
     assert f"{site.url}rss has moved permanently to {site.url}new" in service.store.state.outlets["x"].error
     site.put("/rss", status=302, headers=(("Location", "/new"),))
     engine.crawl(service, ignore_schedule=True)
@@ -629,13 +632,13 @@ def test_a_permanent_redirect_of_a_feed_is_named_in_the_health(engine: Engine, s
 def test_an_outlet_whose_url_is_a_feed_is_polled_from_it(engine: Engine, site: Site) -> None:
     site.put("/the-list", rss(put_stories(site, 2)), "text/xml; charset=utf-8")
     service = FakeService(outlet(site, url=f"{site.url}the-list", feeds=()))
-    assert engine.crawl(service).polls[0].pages == 2
+    assert engine.crawl(service).polls[0].page_count == 2
 
 
 def test_a_usual_feed_address_replaces_an_announced_one_that_fails(engine: Engine, site: Site) -> None:
     site.put("/", b'<link rel="alternate" type="application/rss+xml" href="/gone">')
     site.put("/feed", rss(put_stories(site, 2)), "application/rss+xml")
-    assert engine.crawl(FakeService(outlet(site, feeds=()))).polls[0].pages == 2
+    assert engine.crawl(FakeService(outlet(site, feeds=()))).polls[0].page_count == 2
 
 
 def test_a_retry_after_of_a_foreign_server_counts_an_hour_at_most(engine: Engine, site: Site) -> None:

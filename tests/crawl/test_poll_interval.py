@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from monitor.crawl.poll_interval import (
     MAX_RETRY_AFTER,
     PollSummary,
-    next_poll,
     parse_max_age,
     parse_retry_after,
+    plan_next_poll,
 )
 from monitor.failures import FailureKind
 from monitor.retry_policy import MAX_FAILING_INTERVAL
@@ -22,11 +22,11 @@ MINUTE = timedelta(minutes=1)
 
 
 def pause(summary: PollSummary, *, interval: int = 15, failures: float = 0, every: int | None = None) -> timedelta:
-    return next_poll(interval * MINUTE, failures, summary, every=(every and every * MINUTE) or None).pause
+    return plan_next_poll(interval * MINUTE, failures, summary, every=(every and every * MINUTE) or None).pause
 
 
 def test_only_known_candidates_lengthen_the_interval() -> None:
-    assert pause(PollSummary(candidates=30, new=0)) == 22.5 * MINUTE
+    assert pause(PollSummary(candidate_count=30, new_candidate_count=0)) == 22.5 * MINUTE
 
 
 def test_no_candidates_lengthen_the_interval() -> None:
@@ -34,28 +34,31 @@ def test_no_candidates_lengthen_the_interval() -> None:
 
 
 def test_mostly_new_candidates_shorten_the_interval() -> None:
-    assert pause(PollSummary(candidates=30, new=25)) == 7.5 * MINUTE
+    assert pause(PollSummary(candidate_count=30, new_candidate_count=25)) == 7.5 * MINUTE
 
 
 def test_several_new_candidates_keep_the_interval() -> None:
-    assert pause(PollSummary(candidates=30, new=5)) == 15 * MINUTE
+    assert pause(PollSummary(candidate_count=30, new_candidate_count=5)) == 15 * MINUTE
 
 
 def test_half_known_candidates_keep_the_interval() -> None:
-    assert pause(PollSummary(candidates=30, new=15)) == 15 * MINUTE
+    assert pause(PollSummary(candidate_count=30, new_candidate_count=15)) == 15 * MINUTE
 
 
 def test_a_ttl_lengthens_the_pause_up_to_the_ceiling() -> None:
-    assert pause(PollSummary(candidates=30, new=5, freshness_lifetime=40 * MINUTE)) == 40 * MINUTE
-    assert pause(PollSummary(candidates=30, new=5, freshness_lifetime=40 * MINUTE), every=30) == 30 * MINUTE
+    assert pause(PollSummary(candidate_count=30, new_candidate_count=5, freshness_lifetime=40 * MINUTE)) == 40 * MINUTE
+    assert (
+        pause(PollSummary(candidate_count=30, new_candidate_count=5, freshness_lifetime=40 * MINUTE), every=30)
+        == 30 * MINUTE
+    )
 
 
 def test_an_unfinished_poll_is_continued_within_a_minute() -> None:
-    assert pause(PollSummary(candidates=30, unfinished=True)) == MINUTE
+    assert pause(PollSummary(candidate_count=30, has_deferred_pages=True)) == MINUTE
 
 
 def test_the_next_poll_is_no_later_than_the_next_retry() -> None:
-    assert pause(PollSummary(candidates=30, next_retry=5 * MINUTE), interval=60) == 5 * MINUTE
+    assert pause(PollSummary(candidate_count=30, time_until_retry=5 * MINUTE), interval=60) == 5 * MINUTE
 
 
 def test_failures_add_up_by_weight_until_a_success() -> None:
@@ -66,9 +69,9 @@ def test_failures_add_up_by_weight_until_a_success() -> None:
         (FailureKind.HTTP_404, 1.75),
         (FailureKind.MALFORMED, 2.75),
     ]:
-        failures = next_poll(15 * MINUTE, failures, PollSummary(failure=kind), every=None).failures
+        failures = plan_next_poll(15 * MINUTE, failures, PollSummary(failure=kind), every=None).weighted_failures
         assert failures == total
-    assert next_poll(15 * MINUTE, failures, PollSummary(candidates=1), every=None).failures == 0
+    assert plan_next_poll(15 * MINUTE, failures, PollSummary(candidate_count=1), every=None).weighted_failures == 0
 
 
 def test_failures_lengthen_the_pause_up_to_a_limit() -> None:
@@ -88,12 +91,12 @@ def test_retry_after_overrides_all_limits_up_to_a_day() -> None:
 
 poll_summaries = st.builds(
     PollSummary,
-    candidates=st.integers(0, 500),
-    new=st.integers(0, 500),
+    candidate_count=st.integers(0, 500),
+    new_candidate_count=st.integers(0, 500),
     failure=st.none() | st.sampled_from(FailureKind),
     freshness_lifetime=st.timedeltas(timedelta(0), timedelta(days=9)),
-    next_retry=st.none() | st.timedeltas(timedelta(0), timedelta(days=1)),
-    unfinished=st.booleans(),
+    time_until_retry=st.none() | st.timedeltas(timedelta(0), timedelta(days=1)),
+    has_deferred_pages=st.booleans(),
 )
 
 
@@ -104,8 +107,8 @@ poll_summaries = st.builds(
 def test_the_pause_stays_within_its_limits(summaries: list[PollSummary], every: timedelta | None) -> None:
     interval, failures = 15 * MINUTE, 0.0
     for summary in summaries:
-        plan = next_poll(interval, failures, summary, every=every)
-        interval, failures = plan.interval, plan.failures
+        plan = plan_next_poll(interval, failures, summary, every=every)
+        interval, failures = plan.interval, plan.weighted_failures
         assert plan.pause <= (every or MAX_FAILING_INTERVAL)
         assert plan.pause >= min(MINUTE, every or MINUTE)
 

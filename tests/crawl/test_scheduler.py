@@ -49,17 +49,17 @@ def test_a_process_does_not_lease_what_it_polls_already() -> None:
     """Its own lease may have expired while the store was away."""
     service = NoLeaseService()
     scheduler = OutletScheduler(service, NAMES, continuous=True)  # type: ignore[arg-type]  # a stub
-    scheduler._leased["Two"] = OutletState(name="Two", next_poll_at=now(), interval=INITIAL_POLL_INTERVAL)
+    scheduler._leased_states["Two"] = OutletState(name="Two", next_poll_at=now(), interval=INITIAL_POLL_INTERVAL)
     asyncio.run(scheduler._lease_outlets(NAMES))
     assert service.names == ["One", "Three"]
 
 
 def test_a_stopped_pass_reports_the_outlets_it_did_not_poll() -> None:
     scheduler = OutletScheduler(NoLeaseService(), NAMES, ignore_schedule=True)  # type: ignore[arg-type]  # a stub
-    scheduler.report.add(PollReport(outlet="Two"))
+    scheduler.report.add_poll(PollReport(outlet="Two"))
     scheduler.stop.set()
     asyncio.run(scheduler._record_unpolled(["Three"]))
-    assert (scheduler.report.unpolled, scheduler.report.not_due) == (("One", "Three"), ())
+    assert (scheduler.report.outlets_not_finished, scheduler.report.outlets_not_due) == (("One", "Three"), ())
 
 
 def test_a_delivery_that_fails_does_not_end_later_ones(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,9 +77,9 @@ def test_a_delivery_that_fails_does_not_end_later_ones(monkeypatch: pytest.Monke
             return DeliveryReport()
 
     monkeypatch.setattr("monitor.delivery.open_dispatcher", lambda *_: nullcontext(FailingDispatcher()))
-    monkeypatch.setattr(process, "MAIL_INTERVAL_SECONDS", 0.01)
+    monkeypatch.setattr(process, "MAIL_DELIVERY_INTERVAL_SECONDS", 0.01)
     service: Any = SimpleNamespace(store=None, config=None)
-    asyncio.run(asyncio.wait_for(process._deliver_mail(service, stop), 30))
+    asyncio.run(asyncio.wait_for(process._deliver_mail_until_stopped(service, stop), 30))
     assert deliveries == [0, 1, 2]
 
 

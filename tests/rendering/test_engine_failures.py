@@ -37,7 +37,7 @@ def render_while(
         site.put(f"/{page}", pages.late(300))
 
     async def fetch_all(fetcher: Any) -> list[Any]:
-        fetches = [fetcher.page(outlet(site, name, str(page)), f"{site.url}{page}") for page in range(number)]
+        fetches = [fetcher.fetch_page(outlet(site, name, str(page)), f"{site.url}{page}") for page in range(number)]
         return list(await asyncio.gather(*fetches, return_exceptions=True))
 
     killer = threading.Thread(target=kill)
@@ -108,7 +108,7 @@ def test_an_absent_splash_is_reported_and_its_pages_wait(
     report = engine.crawl(service)
     assert "Splash at http://127.0.0.1:9 does not answer" in service.store.state.outlets["Script Times"].error
     assert "crawl.splash" in service.store.state.outlets["Script Times"].error
-    assert report.polls[0].pages == 0
+    assert report.polls[0].page_count == 0
     assert all(
         entry.next_at is not None and not entry.attempts for entry in service.store.state.frontier_entries.values()
     )
@@ -140,7 +140,7 @@ def test_a_missing_engine_is_reported_and_other_outlets_go_on(
         report = engine.crawl(service)
     assert message in service.store.state.outlets["Scripted"].error
     assert service.store.state.outlets["Plain"].error == ""
-    assert {poll.outlet: poll.count(Disposition.STORED) for poll in report.polls} == {"Scripted": 0, "Plain": 1}
+    assert {poll.outlet: poll.count_pages(Disposition.STORED) for poll in report.polls} == {"Scripted": 0, "Plain": 1}
 
 
 @pytest.mark.chromium
@@ -150,7 +150,7 @@ def test_a_browser_that_does_not_start_is_reported_with_a_hint(engine: Engine, s
     broken.chmod(0o755)
 
     async def fetch(fetcher: Any) -> None:
-        await fetcher.page(outlet(site, "playwright", "a"), site.url)
+        await fetcher.fetch_page(outlet(site, "playwright", "a"), site.url)
 
     with pytest.raises(RenderingUnavailable, match=r"does not start.*crawl\.chromium"):
         engine.with_fetcher(fetch, crawl_settings(chromium=str(broken)))
@@ -169,7 +169,7 @@ def test_an_unreachable_proxy_is_reported_with_a_hint(engine: Engine, site: Site
         await rendering.Rendering.for_crawler(fetcher._crawler)._started_egress_proxy("127.0.0.1", 0)
         for proxy in rendering.Rendering.for_crawler(fetcher._crawler)._proxies.values():
             await proxy.close()
-        await fetcher.page(outlet(site, "splash", "a"), site.url)
+        await fetcher.fetch_page(outlet(site, "splash", "a"), site.url)
 
     with pytest.raises((RenderingUnavailable, FetchError), match=r"crawl\.splash_proxy"):
         engine.with_fetcher(fetch, crawl_settings(splash=splash_url))

@@ -77,7 +77,7 @@ def rendered(request: pytest.FixtureRequest, engine: Engine) -> Iterator[Rendere
         paths = [*SCRIPT_WRITTEN, "to-nowhere", "404", "500", "missing", "stuck-part", "huge", "images", "fetch"]
 
         async def fetch_all(fetcher: Any) -> dict[str, Page | FetchError]:
-            fetches = [fetcher.page(outlet(site, name, path), site.url + path) for path in paths]
+            fetches = [fetcher.fetch_page(outlet(site, name, path), site.url + path) for path in paths]
             return dict(zip(paths, await asyncio.gather(*fetches, return_exceptions=True), strict=True))
 
         yield Rendered(site, settings, name, engine.with_fetcher(fetch_all, settings, timeout=120))
@@ -154,7 +154,7 @@ def test_an_endless_loop_fails_only_its_own_page(rendered: Rendered, engine: Eng
 
     async def fetch_all(fetcher: Any) -> dict[str, Page | FetchError]:
         fetches = [
-            fetcher.page(outlet(rendered.site, rendered.engine, path), rendered.site.url + path) for path in names
+            fetcher.fetch_page(outlet(rendered.site, rendered.engine, path), rendered.site.url + path) for path in names
         ]
         return dict(zip(names, await asyncio.gather(*fetches, return_exceptions=True), strict=True))
 

@@ -156,7 +156,7 @@ def test_no_connection_of_a_page_reaches_this_machine(
     paths = [*attempts, *navigations, "go-http"]
 
     async def fetch_all(fetcher: Any) -> tuple[dict[str, Any], Counter[FailureKind]]:
-        fetches = [fetcher.page(outlet(site, name, path), f"{site.url}{path}") for path in paths]
+        fetches = [fetcher.fetch_page(outlet(site, name, path), f"{site.url}{path}") for path in paths]
         results = dict(zip(paths, await asyncio.gather(*fetches, return_exceptions=True), strict=True))
         refusals: Counter[FailureKind] = Counter()
         for proxy in Rendering.for_crawler(fetcher._crawler)._proxies.values():

@@ -81,9 +81,9 @@ def test_cookies_are_shared_within_an_outlet_only(
 
     async def fetch(fetcher: Any) -> None:
         outlet = Outlet(name="One", url=site.url, render=name)
-        await fetcher.page(outlet, f"{site.url}first")
-        await fetcher.page(outlet, f"{site.url}again")
-        await fetcher.page(outlet.model_copy(update={"name": "Two"}), f"{site.url}foreign")
+        await fetcher.fetch_page(outlet, f"{site.url}first")
+        await fetcher.fetch_page(outlet, f"{site.url}again")
+        await fetcher.fetch_page(outlet.model_copy(update={"name": "Two"}), f"{site.url}foreign")
 
     engine.with_fetcher(fetch, settings_for(name, request))
     cookies = {
@@ -109,7 +109,7 @@ def test_rendered_pages_respect_the_delay_of_their_host(
                 Outlet(name="Fast", url=fast.url, render=name, delay="0s"),
             ]
             await asyncio.gather(
-                *(fetcher.page(outlet, f"{outlet.url}{number}") for number in range(3) for outlet in outlets)
+                *(fetcher.fetch_page(outlet, f"{outlet.url}{number}") for number in range(3) for outlet in outlets)
             )
 
         engine.with_fetcher(
@@ -133,8 +133,8 @@ def test_wait_may_be_a_duration(name: str, engine: Engine, site: Site, request: 
         default_outlet = Outlet(name="One", url=site.url, render=name)
         waiting_outlet = default_outlet.model_copy(update={"wait": "2500ms"})
         return (
-            await fetcher.page(default_outlet, f"{site.url}clock"),
-            await fetcher.page(waiting_outlet, f"{site.url}clock"),
+            await fetcher.fetch_page(default_outlet, f"{site.url}clock"),
+            await fetcher.fetch_page(waiting_outlet, f"{site.url}clock"),
         )
 
     without_wait, with_wait = engine.with_fetcher(fetch, settings_for(name, request))
@@ -160,7 +160,7 @@ def test_wait_may_be_idle(name: str, engine: Engine, site: Site, request: pytest
     site.put("/chain", pages.app(script))
 
     async def fetch(fetcher: Any) -> Any:
-        return await fetcher.page(Outlet(name="One", url=site.url, render=name, wait="idle"), f"{site.url}chain")
+        return await fetcher.fetch_page(Outlet(name="One", url=site.url, render=name, wait="idle"), f"{site.url}chain")
 
     assert pages.PARAGRAPHS[-1] in engine.with_fetcher(fetch, settings_for(name, request)).body.decode()
 
@@ -173,7 +173,7 @@ def test_a_page_that_robots_txt_forbids_is_not_rendered(
     site.put("/private/story", pages.app(pages.WRITE_STORY))
 
     async def fetch(fetcher: Any) -> Any:
-        return await fetcher.page(Outlet(name="One", url=site.url, render=name), f"{site.url}private/story")
+        return await fetcher.fetch_page(Outlet(name="One", url=site.url, render=name), f"{site.url}private/story")
 
     with pytest.raises(Exception, match=r"robots\.txt"):
         engine.with_fetcher(fetch, settings_for(name, request))
@@ -194,7 +194,9 @@ def test_worn_out_contexts_are_replaced_and_few_are_kept(
     async def fetch(fetcher: Any) -> tuple[int, int, int]:
         max_contexts = 0
         for number in range(9):
-            await fetcher.page(Outlet(name=f"Outlet {number % 4}", url=site.url, render="playwright"), f"{site.url}a")
+            await fetcher.fetch_page(
+                Outlet(name=f"Outlet {number % 4}", url=site.url, render="playwright"), f"{site.url}a"
+            )
             handler = rendering.Rendering.for_crawler(fetcher._crawler)._chromium
             assert handler is not None
             max_contexts = max(max_contexts, len(handler.context_wrappers))

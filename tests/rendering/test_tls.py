@@ -45,7 +45,7 @@ def test_tls_pages_follow_the_outlets_verify_and_egress_rules(
             # Another outlet, because the pages of one outlet share a browser context with one setting.
             verifying = outlet(site, name, "late").model_copy(update={"name": "Verifying Times"})
             fetches = ((not_verifying, "late"), (not_verifying, "away"), (verifying, "late"))
-            return [await _page_or_error(fetcher.page(config, url + path)) for config, path in fetches]
+            return [await _page_or_error(fetcher.fetch_page(config, url + path)) for config, path in fetches]
 
         page, foreign, self_signed = engine.with_fetcher(fetch, settings, timeout=100)
         assert pages.PARAGRAPHS[-1] in page.body.decode()
