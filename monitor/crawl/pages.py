@@ -74,7 +74,7 @@ class DuePages:
     async def process(self) -> None:
         """Fetches and ingests due pages.
 
-        Ends when no page is left, the host or a rendering engine failed too often, MAX_POLL_SECONDS are over or the
+        Ends when no page is left, the host or a rendering engine failed too often, PAGE_START_DEADLINE_SECONDS are over or the
         poll is stopped.  Stores in the report how many pages the next poll must process.
         """
         service, limit = self._context.service, self._context.service.config.crawl.pages_per_poll
