@@ -75,7 +75,7 @@ class DuePages:
         """Fetches and ingests due pages.
 
         Ends when no page is left, the host or a rendering engine failed too often, the crawl stops, or a poll may start
-        no further page (`PAGE_START_DEADLINE_SECONDS`).  Stores in the report how many pages are left for the next poll.
+        no further page (`PAGE_START_DEADLINE_SECONDS`).  Stores in the report how many pages the next poll gets.
         """
         service, limit = self._context.service, self._context.service.config.crawl.pages_per_poll
         entries = await service.call(service.store.due_entries, self._outlet.name, now=now(), limit=limit)

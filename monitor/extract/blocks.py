@@ -46,7 +46,7 @@ SENTENCE_MARK = re.compile(r"[.!?…。！？।؟۔։።។၊။;:,，、،][\
 SENTENCE_END = re.compile(r"[.!?…。！？।؟۔։።။។][\"'”’»)\]」』]*\W*$")
 # Thai, Lao, Burmese, Khmer: sentences end with a space.
 _UNPUNCTUATED_SCRIPT = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
-HEADING_TAGS = frozenset({"h2", "h3", "h4", "h5", "h6"})  # without h1, the story's title
+SUBHEADING_TAGS = frozenset({"h2", "h3", "h4", "h5", "h6"})  # without h1, the story's title
 ITEM_TAGS = frozenset({"li", "td", "th", "dd", "dt"})
 
 
@@ -76,15 +76,15 @@ class Block:
     is_bold: bool  # more than nine tenths of its text
     inline_regions: int = 0  # regions of the inline elements around it
     index: int = 0  # in `Layout.blocks`
-    _folded_letters: str | None = None
+    _comparison_key: str | None = None
     _weight: float | None = None
 
     @property
-    def folded_letters(self) -> str:
+    def comparison_key(self) -> str:
         """The text's letters and digits, case-folded; equal for two copies of a text."""
-        if self._folded_letters is None:
-            self._folded_letters = fold_letters(self.text)
-        return self._folded_letters
+        if self._comparison_key is None:
+            self._comparison_key = comparison_key(self.text)
+        return self._comparison_key
 
     @property
     def weight(self) -> float:
@@ -169,8 +169,8 @@ def ends_with_colon(text: str) -> bool:
     return text.endswith((":", "："))
 
 
-def fold_letters(text: str) -> str:
-    """Returns the text's letters and digits, case-folded: a key to compare texts by."""
+def comparison_key(text: str) -> str:
+    """Returns the letters and digits of the text, case-folded, without blanks and signs: equal for texts alike."""
     return _NOT_LETTERS.sub("", text).casefold()
 
 
@@ -308,7 +308,7 @@ class _LayoutBuilder:
         if tag == "img":
             alt_text = element.get("alt", "")
             if len(alt_text) >= MIN_CAPTION_CHARACTERS:
-                self.layout.image_descriptions.append((len(self.layout.blocks), fold_letters(alt_text[:1000])))
+                self.layout.image_descriptions.append((len(self.layout.blocks), comparison_key(alt_text[:1000])))
         elif tag == "hr" or self.text.ends_with_line_break:  # a second <br> makes an empty line
             self.end_block()
         elif self.text.pieces:

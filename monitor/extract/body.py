@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from monitor.extract import phrases
 from monitor.extract.blocks import (
-    HEADING_TAGS,
     ITEM_TAGS,
     MIN_CAPTION_CHARACTERS,
     SENTENCE_END,
+    SUBHEADING_TAGS,
+    comparison_key,
     ends_with_colon,
-    fold_letters,
 )
 from monitor.extract.regions import FOREIGN_REGIONS, Region
 from monitor.extract.trim import NO_HINTS, is_list_heading, trim_to_story
@@ -44,7 +44,7 @@ def choose_story_blocks(layout: Layout, reference_text: str, hints: StoryHints =
     weights = [block.weight for block in blocks]
     if not any(weights):
         return []
-    reference_letters = fold_letters(reference_text)
+    reference_letters = comparison_key(reference_text)
     in_reference_text = (
         _reference_text_membership(blocks, reference_text, reference_letters) if reference_letters else None
     )
@@ -78,7 +78,7 @@ def _next_story_index(layout: Layout, core: Sequence[float], hints: StoryHints) 
     title_node, is_title_certain = -1, False
     for block, weight in zip(layout.blocks, core, strict=True):
         if block.tag in {"h1", "h2"} and block.node_index >= 0:
-            is_story_title = block.folded_letters == hints.title
+            is_story_title = block.comparison_key == hints.title
             if seen_weight <= 60 and (is_story_title or (block.tag == "h1" and not is_title_certain)):
                 title_node, is_title_certain = block.node_index, is_story_title
             elif title_node >= 0 and seen_weight > (0.5 if is_story_title else 0.1) * total:
@@ -140,11 +140,11 @@ def _caption_indexes(layout: Layout, hints: StoryHints) -> set[int]:
         for block in layout.blocks[max(0, index - 1) : index + 3]:
             if (
                 len(block.text) < MIN_CAPTION_CHARACTERS
-                or block.tag in HEADING_TAGS
-                or hints.description.startswith(block.folded_letters[:60])
+                or block.tag in SUBHEADING_TAGS
+                or hints.description.startswith(block.comparison_key[:60])
             ):
                 continue
-            short, long = sorted((alt_text, block.folded_letters), key=len)
+            short, long = sorted((alt_text, block.comparison_key), key=len)
             if len(short) > 0.5 * len(long) and long.startswith(short):
                 captions.add(block.index)
     return captions
@@ -155,10 +155,10 @@ def _reference_text_membership(blocks: Sequence[Block], reference_text: str, ref
 
     A block of more than 24 letters may occur anywhere in the text; a shorter one must be a line of its own.
     """
-    lines = {fold_letters(line.lstrip("- |")) for line in reference_text.replace("|", "\n").split("\n")}
+    lines = {comparison_key(line.lstrip("- |")) for line in reference_text.replace("|", "\n").split("\n")}
     return [
-        bool(b.folded_letters)
-        and (b.folded_letters in lines or (len(b.folded_letters) > 24 and b.folded_letters in reference_letters))
+        bool(b.comparison_key)
+        and (b.comparison_key in lines or (len(b.comparison_key) > 24 and b.comparison_key in reference_letters))
         for b in blocks
     ]
 
@@ -301,7 +301,7 @@ def _select_story_blocks(
     )
     story_blocks: list[Block] = []
     for index, block in enumerate(blocks):
-        if not block.folded_letters or foreign[index] or block.region & Region.TITLE:
+        if not block.comparison_key or foreign[index] or block.region & Region.TITLE:
             continue
         if (
             in_reference_text is not None
@@ -313,7 +313,7 @@ def _select_story_blocks(
         elif within[index] and first <= index <= last:
             if (
                 block.weight
-                or (block.tag in HEADING_TAGS and block.link_density < 0.5)
+                or (block.tag in SUBHEADING_TAGS and block.link_density < 0.5)
                 or block.region & Region.QUOTE
                 or (in_reference_text is None and block.link_density < 0.5 and block.tag in _TEXT_LINE_TAGS)
                 or (index > core_indexes[-1] and block.link_density < 0.5)

@@ -53,7 +53,7 @@ def drop_boilerplate(
     ``boilerplate`` holds hashes from `boilerplate_hashes`.  If all blocks would be dropped, the outlet's layout has
     probably changed: all blocks are returned and nothing is dropped.
     """
-    names = tuple(f"{layout.path_hash(block)}:{_text_hash(block.folded_letters)}" for block in kept)
+    names = tuple(f"{layout.path_hash(block)}:{_text_hash(block.comparison_key)}" for block in kept)
     text_recurs = [name in boilerplate for name in names]
     container_recurs = [name.partition(":")[0] in boilerplate for name in names]
     story_boxes = {-1}  # node indexes of elements that hold text of the story; -1 is no element

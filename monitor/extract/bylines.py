@@ -7,7 +7,7 @@ from html import unescape
 from typing import TYPE_CHECKING
 
 from monitor.calendar import MONTH_NUMBER_BY_NAME
-from monitor.extract.blocks import fold_letters
+from monitor.extract.blocks import comparison_key
 from monitor.extract.vocabulary import all_entries, regex_alternatives
 
 if TYPE_CHECKING:
@@ -87,10 +87,10 @@ def author_names(sources: Iterable[Iterable[str]], outlet_names: Iterable[str] =
     Each source is a list of byline texts of one page; the most trusted source comes first.  Names in ``outlet_names``
     are not authors.  Account names are returned only if no source names a person.
     """
-    outlets = {fold_letters(name) for name in outlet_names if name}
+    outlets = {comparison_key(name) for name in outlet_names if name}
     accounts: tuple[str, ...] = ()
     for bylines in sources:
-        authors = [name for plain, name in _names_by_folded_letters(bylines).items() if plain not in outlets]
+        authors = [name for plain, name in _names_by_comparison_key(bylines).items() if plain not in outlets]
         if len(authors) > 1:
             authors = [name for name in authors if not _is_outlet_department(name, outlets)] or authors
             full_names = [person for person in authors if " " in person]
@@ -107,18 +107,18 @@ def newsroom_signature(sources: Iterable[Iterable[str]]) -> tuple[str, ...]:
     Serves as the author if `author_names` finds no person.
     """
     return next(
-        (tuple(by_letters.values())[:1] for bylines in sources if (by_letters := _names_by_folded_letters(bylines))), ()
+        (tuple(by_key.values())[:1] for bylines in sources if (by_key := _names_by_comparison_key(bylines))), ()
     )
 
 
-def _names_by_folded_letters(bylines: Iterable[str]) -> dict[str, str]:
-    """Returns the names in the byline texts, keyed by their `fold_letters`, so that each name occurs once."""
-    return {fold_letters(name): name for byline in bylines for name in _names_in_byline(byline)}
+def _names_by_comparison_key(bylines: Iterable[str]) -> dict[str, str]:
+    """Returns the names in the byline texts, keyed by their `comparison_key`, so that each name occurs once."""
+    return {comparison_key(name): name for byline in bylines for name in _names_in_byline(byline)}
 
 
 def _is_outlet_department(name: str, outlets: set[str]) -> bool:
     """Returns True if the first word of the name is an outlet's name, as in "Example Sport"; ``outlets`` are folded."""
-    first_word = fold_letters(name.split(maxsplit=1)[0])
+    first_word = comparison_key(name.split(maxsplit=1)[0])
     return len(first_word) > 2 and first_word in outlets
 
 
@@ -154,7 +154,7 @@ def _names_in_byline(byline: str) -> list[str]:
         for part in parts
         if 2 <= len(part) <= 60
         and not re.search(r"\w\.\w+/|:", part)  # addresses, labels
-        and fold_letters(part) not in _BYLINE_PLACEHOLDERS
+        and comparison_key(part) not in _BYLINE_PLACEHOLDERS
         and not _LINK_LABEL_PATTERN.search(part)
         and len(part.split()) <= 6
         and re.search(r"[^\W\d_]{2}", part)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from monitor.extract.blocks import Block, fold_letters, total_weight
+from monitor.extract.blocks import Block, comparison_key, total_weight
 from monitor.extract.regions import FOREIGN_REGIONS, Region
 from monitor.extract.titles import clean_text
 
@@ -51,7 +51,7 @@ def missed_blocks(
     if not story_blocks:
         return []
     story_indexes, last = {block.index for block in story_blocks}, story_blocks[-1].index
-    title_indexes = [block.index for block in layout.blocks[:last] if block.folded_letters == hints.title]
+    title_indexes = [block.index for block in layout.blocks[:last] if block.comparison_key == hints.title]
     title_index = title_indexes[-1] if title_indexes else 0
     lacking = [
         b for b in markup_blocks if b.index > title_index and b.link_density < 0.1 and b.index not in story_indexes
@@ -65,12 +65,12 @@ def is_complete_story_text(layout: Layout, stated: str) -> bool:
 
     False for a text below 500 letters, or if the page's paragraphs hold much text that ``stated`` lacks.
     """
-    stated_letters = fold_letters(stated)
+    stated_letters = comparison_key(stated)
     if len(stated_letters) < 500:
         return False
     stated_weight = unstated_weight = 0.0
     for block in layout.blocks:
-        if block.weight and block.folded_letters in stated_letters:
+        if block.weight and block.comparison_key in stated_letters:
             stated_weight += block.weight
         elif block.tag == "p" and block.link_density < 0.2 and not block.region & FOREIGN_REGIONS:
             unstated_weight += block.weight

@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 from lxml import etree
 
 from monitor.extract import bylines, dates, jsonld, timezones, titles
-from monitor.extract.blocks import SENTENCE_END, alphabetic_length, fold_letters
+from monitor.extract.blocks import SENTENCE_END, alphabetic_length, comparison_key
 from monitor.extract.regions import CAMEL_CASE_BOUNDARY_PATTERN, Region, regions
 from monitor.extract.visible_metadata import UPDATE_LABEL_PATTERN
 from monitor.urls import is_same_site, story_id
@@ -460,12 +460,12 @@ def _article_object(items: Sequence[JsonLdObject], count_matches: Callable[[Json
 def _page_match_counter(url: str, raw: _RawMetadata) -> Callable[[JsonLdObject], int]:
     """Returns a function that counts the matches of a JSON-LD object with the page: 1 for its URL, 1 for its title."""
     page_id = story_id(url)
-    page_titles = {fold_letters(text) for text in (*raw.h1_texts, *raw.meta_contents.get("og:title", ()))}
+    page_titles = {comparison_key(text) for text in (*raw.h1_texts, *raw.meta_contents.get("og:title", ()))}
 
     def count_matches(item: JsonLdObject) -> int:
         urls = [jsonld.property_text(item.get(key) or "") for key in ("url", "@id", "mainEntityOfPage")]
         has_page_url = any(item_url and story_id(urljoin(url, item_url)) == page_id for item_url in urls)
-        title = fold_letters(jsonld.property_text(item.get("headline") or item.get("name") or ""))
+        title = comparison_key(jsonld.property_text(item.get("headline") or item.get("name") or ""))
         return has_page_url + bool(title and title in page_titles)
 
     return count_matches

@@ -6,7 +6,7 @@ import re
 from html import unescape
 from typing import TYPE_CHECKING
 
-from monitor.extract.blocks import fold_letters
+from monitor.extract.blocks import comparison_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,42 +38,44 @@ def choose_title(stated_titles: Sequence[str], headings: Sequence[str], page_tit
 
     Removes a kicker before the title and a suffix after it if another title of the page lacks them.
     """
-    site_names = {fold_letters(site) for site in sites if site}
-    heading_letters = {fold_letters(clean_text(heading)) for heading in headings}
+    site_names = {comparison_key(site) for site in sites if site}
+    heading_letters = {comparison_key(clean_text(heading)) for heading in headings}
 
     def without_site_unless_heading(text: str) -> str:
         """Returns a title without the site's name; unchanged if it is also a heading."""
-        return text if fold_letters(text) in heading_letters else without_site_name(text, site_names)
+        return text if comparison_key(text) in heading_letters else without_site_name(text, site_names)
 
     def usable_titles(texts: Sequence[str]) -> list[str]:
         """Returns the titles without the site's name; omits a title of up to 3 letters or of a site's name alone."""
         stripped = [without_site_unless_heading(clean_text(text)) for text in texts if text]
-        return [text for text in stripped if len(fold_letters(text)) > 3 and fold_letters(text) not in site_names]
+        return [text for text in stripped if len(comparison_key(text)) > 3 and comparison_key(text) not in site_names]
 
     page = clean_text(page_title)
     page_without_site = without_site_name(page, site_names)
     stated = usable_titles(stated_titles)
-    stated_letters = set(map(fold_letters, stated))
+    stated_letters = set(map(comparison_key, stated))
     shown = usable_titles(headings)
     confirmed = [
         text
         for text in shown
-        if not page or fold_letters(text) in stated_letters or _shared_word_ratio(text, page) >= 0.6
+        if not page or comparison_key(text) in stated_letters or _shared_word_ratio(text, page) >= 0.6
     ]
     if len(shown) == 1 and all(_is_generic_title(text, heading=shown[0]) for text in (page, *stated)):
         return shown[0]
     if stated:
-        first, confirmed_letters = fold_letters(stated[0]), set(map(fold_letters, confirmed))
-        repeated = next((text for text in confirmed if fold_letters(text) in set(map(fold_letters, stated[1:]))), None)
+        first, confirmed_letters = comparison_key(stated[0]), set(map(comparison_key, confirmed))
+        repeated = next(
+            (text for text in confirmed if comparison_key(text) in set(map(comparison_key, stated[1:]))), None
+        )
         if repeated and first not in confirmed_letters:
             return repeated  # shown as a heading and repeated by a second stated title
         main_part = _text_before_separator(stated[0])
-        echoed = first == fold_letters(page_without_site) and first not in confirmed_letters
+        echoed = first == comparison_key(page_without_site) and first not in confirmed_letters
         if echoed and 0.6 * len(stated[0]) < len(main_part) < len(stated[0]):
             return main_part  # no heading confirms that the text after the separator belongs to the title
         return _without_kicker_or_suffix(stated[0], [*confirmed, *stated[1:]])
     if confirmed:
-        return max(confirmed, key=lambda text: len(fold_letters(text)))
+        return max(confirmed, key=lambda text: len(comparison_key(text)))
     # If the site's name was removed, remove only a section's name at the end; else keep the text before a separator.
     from_page = (
         _text_before_separator(page)
@@ -102,15 +104,15 @@ def _shared_word_ratio(text: str, reference: str) -> float:
 
 def _without_kicker_or_suffix(title: str, alternatives: Sequence[str]) -> str:
     """Returns the first of ``alternatives`` that is the title without a suffix or kicker; else the title itself."""
-    plain = fold_letters(title)
+    plain = comparison_key(title)
     for alternative in alternatives:
-        short = fold_letters(alternative)
+        short = comparison_key(alternative)
         if not 12 <= len(short) < len(plain):
             continue
         if title.startswith(alternative) and re.match(r"\s*[|–—:·•»/-]", title[len(alternative) :]):
             return alternative
         kicker = title[: -len(alternative)] if title.endswith(alternative) else ""
-        if len(fold_letters(kicker)) < len(short) and re.search(r"[|–—:·•»/-]\s*$", kicker):
+        if len(comparison_key(kicker)) < len(short) and re.search(r"[|–—:·•»/-]\s*$", kicker):
             return alternative
     return title
 
@@ -120,9 +122,9 @@ def _text_before_separator(title: str) -> str:
 
     Enough are 8 letters and two fifths of the longest section between separators.
     """
-    longest = max((len(fold_letters(part)) for part in TITLE_SEPARATOR_PATTERN.split(title) if part), default=0)
+    longest = max((len(comparison_key(part)) for part in TITLE_SEPARATOR_PATTERN.split(title) if part), default=0)
     for separator in TITLE_SEPARATOR_PATTERN.finditer(title):
-        if len(fold_letters(title[: separator.start()])) >= max(8, 0.4 * longest):
+        if len(comparison_key(title[: separator.start()])) >= max(8, 0.4 * longest):
             return title[: separator.start()].strip()
     return title
 
@@ -130,7 +132,7 @@ def _text_before_separator(title: str) -> str:
 def without_site_name(title: str, site_names: set[str]) -> str:
     """Returns the title without the site's name at its beginning or end.
 
-    ``site_names`` are folded by `fold_letters`.  Removes at most three names, each with its separator.
+    ``site_names`` are the `comparison_key` of each name.  Removes at most three names, each with its separator.
     """
     for _ in range(3):
         separators = list(TITLE_SEPARATOR_PATTERN.finditer(title))
@@ -140,7 +142,7 @@ def without_site_name(title: str, site_names: set[str]) -> str:
         tail, head = title[last.end() :], title[: first.start()]
         if _is_site_name(tail, site_names) and last.start() > 0:
             title = title[: last.start()].strip()
-        elif fold_letters(head) in site_names and title[first.end() :].strip():
+        elif comparison_key(head) in site_names and title[first.end() :].strip():
             title = title[first.end() :].strip()
         else:
             return title
@@ -150,12 +152,13 @@ def without_site_name(title: str, site_names: set[str]) -> str:
 def _is_site_name(text: str, site_names: set[str]) -> bool:
     """Returns True if the text is a domain name, one of ``site_names``, one with one or two further words, or the first
     words of one."""
-    if len(text) > 60 or not fold_letters(text):
+    if len(text) > 60 or not comparison_key(text):
         return False
-    if fold_letters(text) in site_names or _DOMAIN_NAME_PATTERN.fullmatch(text.strip()):
+    if comparison_key(text) in site_names or _DOMAIN_NAME_PATTERN.fullmatch(text.strip()):
         return True
     words = text.split()
     counts = range(max(1, len(words) - 2), len(words))
-    return any(fold_letters(" ".join(words[:count])) in site_names for count in counts) or any(
-        len(fold_letters(text)) > 3 and name.startswith(fold_letters(text)) and len(words) > 1 for name in site_names
+    return any(comparison_key(" ".join(words[:count])) in site_names for count in counts) or any(
+        len(comparison_key(text)) > 3 and name.startswith(comparison_key(text)) and len(words) > 1
+        for name in site_names
     )

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from monitor.extract import phrases
 from monitor.extract.blocks import (
-    HEADING_TAGS,
     ITEM_TAGS,
     SENTENCE_END,
+    SUBHEADING_TAGS,
     alphabetic_length,
+    comparison_key,
     ends_with_colon,
-    fold_letters,
     total_weight,
 )
 from monitor.extract.regions import FOREIGN_REGIONS, Region
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StoryHints:
-    """Metadata of a page that helps to find its text; every text is folded by `fold_letters`."""
+    """Metadata of a page that helps to find its text; every text is its `comparison_key`."""
 
     title: str = ""  # the title chosen for the story
     titles: frozenset[str] = frozenset()  # all titles that the page states
@@ -37,7 +37,9 @@ class StoryHints:
     @classmethod
     def of(cls, title: str, titles: Collection[str], description: str) -> StoryHints:
         """Returns the hints for unfolded texts."""
-        return cls(fold_letters(title), frozenset(filter(None, map(fold_letters, titles))), fold_letters(description))
+        return cls(
+            comparison_key(title), frozenset(filter(None, map(comparison_key, titles))), comparison_key(description)
+        )
 
 
 NO_HINTS = StoryHints()
@@ -79,7 +81,7 @@ def trim_to_story(layout: Layout, kept: list[Block], hints: StoryHints) -> list[
             return True
         if index > last and is_list_heading(kept[index : index + 2]):
             return True
-        if block.tag in HEADING_TAGS or block.link_density > 0.3:
+        if block.tag in SUBHEADING_TAGS or block.link_density > 0.3:
             return False
         if index > last:
             before_items = index + 1 < len(kept) and kept[index + 1].tag in ITEM_TAGS and ends_with_colon(block.text)
@@ -93,14 +95,14 @@ def trim_to_story(layout: Layout, kept: list[Block], hints: StoryHints) -> list[
     kept = [block for index, block in enumerate(kept) if belongs_to_story(index, block)]
     while kept and phrases.is_appeal(kept[-1].text):
         kept.pop()
-    while kept and kept[-1].tag in HEADING_TAGS:
+    while kept and kept[-1].tag in SUBHEADING_TAGS:
         kept.pop()
     return _with_standfirst(layout, kept, hints)
 
 
 def _is_title_or_title_start(block: Block, titles: frozenset[str]) -> bool:
     """Returns True if the block is one of the page's titles, or 15 or more letters with which a title begins."""
-    text = block.folded_letters
+    text = block.comparison_key
     return text in titles or (len(text) >= 15 and any(title.startswith(text) for title in titles))
 
 
@@ -116,7 +118,7 @@ def _is_inserted_line(block: Block) -> bool:
 
 def _is_related_heading(block: Block) -> bool:
     """Returns True if the block is the heading of links to other stories, which marks the end of the story."""
-    return (block.tag in HEADING_TAGS or block.is_bold or ends_with_colon(block.text)) and phrases.is_related_label(
+    return (block.tag in SUBHEADING_TAGS or block.is_bold or ends_with_colon(block.text)) and phrases.is_related_label(
         block.text
     )
 
@@ -175,20 +177,20 @@ def _without_repeated_text(kept: list[Block]) -> list[Block]:
     first: list[Block] = []  # the first 20 long blocks; a block that contains them is a copy of the whole text
     unique: list[Block] = []
     for block in kept:
-        if len(block.folded_letters) > 60:
-            if block.folded_letters in seen:
+        if len(block.comparison_key) > 60:
+            if block.comparison_key in seen:
                 continue
             quoted = [
                 b
                 for b in first
-                if len(b.folded_letters) < len(block.folded_letters) and b.folded_letters in block.folded_letters
+                if len(b.comparison_key) < len(block.comparison_key) and b.comparison_key in block.comparison_key
             ]
-            if sum(len(b.folded_letters) for b in quoted) > 0.8 * len(block.folded_letters):
+            if sum(len(b.comparison_key) for b in quoted) > 0.8 * len(block.comparison_key):
                 continue
             for quote in quoted:  # keeps the paragraph instead of the pull quote before it
                 unique.remove(quote)
                 first.remove(quote)
-            seen.add(block.folded_letters)
+            seen.add(block.comparison_key)
             if len(first) < 20:
                 first.append(block)
         unique.append(block)
@@ -218,7 +220,7 @@ def _cut_after_story(layout: Layout, kept: list[Block]) -> list[Block]:
             and len(block.text) < 60
             and not SENTENCE_END.search(block.text)
             and phrases.is_related_label(block.text)
-            and (block.tag in HEADING_TAGS or ends_with_colon(block.text) or before > 0.7 * total)
+            and (block.tag in SUBHEADING_TAGS or ends_with_colon(block.text) or before > 0.7 * total)
             and not _is_story_continued(layout, kept[:index], kept[index + 1 :])
         ):
             return kept[:index]
@@ -266,18 +268,18 @@ def _with_standfirst(layout: Layout, kept: list[Block], hints: StoryHints) -> li
     if not kept:
         return kept
     first = kept[0].index
-    text = "".join(block.folded_letters for block in kept)
+    text = "".join(block.comparison_key for block in kept)
     for block in layout.blocks[max(0, first - 40) : first]:
         if (
-            len(block.folded_letters) < 40
+            len(block.comparison_key) < 40
             or block.link_density > 0.5
-            or block.folded_letters in text
+            or block.comparison_key in text
             or _is_title_or_title_start(block, hints.titles)
         ):
             continue
         described = len(hints.description) > 40 and (
-            block.folded_letters.startswith(hints.description[:60])
-            or hints.description.startswith(block.folded_letters[:60])
+            block.comparison_key.startswith(hints.description[:60])
+            or hints.description.startswith(block.comparison_key[:60])
         )
         marked = (
             block.region & Region.LEAD
@@ -293,7 +295,7 @@ def is_list_heading(blocks: Sequence[Block]) -> bool:
     """Returns True if there are two blocks: a heading, and a list item or table cell without links."""
     return (
         len(blocks) == 2
-        and blocks[0].tag in HEADING_TAGS
+        and blocks[0].tag in SUBHEADING_TAGS
         and blocks[1].tag in ITEM_TAGS
         and not blocks[1].linked_characters
     )

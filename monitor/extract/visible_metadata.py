@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from monitor.calendar import MONTH_NUMBER_BY_NAME, TIMEZONE_BY_ABBREVIATION, with_ascii_digits
 from monitor.extract import bylines, dates
-from monitor.extract.blocks import SENTENCE_END, fold_letters
+from monitor.extract.blocks import SENTENCE_END, comparison_key
 from monitor.extract.regions import Region
 from monitor.extract.vocabulary import regex_alternatives
 
@@ -71,14 +71,14 @@ def find_visible_published_time(
     first, last = kept[0].index, kept[-1].index
     below = [block for block in blocks[last + 1 : last + 13] if not block.region & (Region.SHARE | Region.FORM)]
     near = [*blocks[max(0, first - 12) : first][::-1], *blocks[first : first + 1], *below[:4]]
-    title_letters = {fold_letters(title) for title in titles}
+    title_letters = {comparison_key(title) for title in titles}
     updated = None
     for block in near:
         if (
             len(block.text) > 160
             or block.region & _NON_STORY_REGIONS
             or _is_title_or_sentence(block)
-            or block.folded_letters in title_letters
+            or block.comparison_key in title_letters
         ):
             continue
         time = first_date_in_line(block.text, day_of)

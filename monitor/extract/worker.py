@@ -25,7 +25,7 @@ def initialize_worker(memory_bytes: int) -> None:
     """Prepares this worker process: it exits with its parent, and its memory may grow by ``memory_bytes``."""
     _exit_with_parent()
     _limit_memory(memory_bytes)
-    logging.disable(logging.ERROR)  # the libraries log errors for each bad page, which the result states too
+    logging.disable(logging.ERROR)  # the libraries log an error for each bad page; the result contains it too
     gc.freeze()
 
 

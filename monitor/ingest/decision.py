@@ -256,7 +256,10 @@ def _claims_other_story(story: Story, stored: Story) -> bool:
 
 
 def _is_walled(stored: Story, story: Story) -> bool:
-    """Returns True if a wall or truncation flag that ``stored`` lacks leaves ``story`` too short to be a correction."""
+    """Returns True if ``story`` has a wall or truncation flag that ``stored`` lacks, and too little of its text.
+
+    Too little is less than `MIN_WALLED_TEXT_SHARE` of the stored text.
+    """
     new_walls = WALL_FLAGS.intersection(story.flags).difference(stored.flags)
     return bool(new_walls) and len(story.text) < MIN_WALLED_TEXT_SHARE * len(stored.text)
 

@@ -30,8 +30,8 @@ from monitor.query.stemming import stem
 if TYPE_CHECKING:
     from monitor.query.syntax import Phrase, Word
 
-#: French and Italian articles, prepositions and conjunctions that lose their vowel before another word (l'Italia),
-#: without the apostrophe; `word_forms` removes them.
+#: French and Italian words that lose their vowel before another word (l'Italia, j'ai), without the apostrophe;
+#: `word_forms` removes them.
 ELIDED_ARTICLES = frozenset(
     [
         "l",

@@ -23,7 +23,8 @@ def validated_leaf(leaf: Word | Phrase) -> Word | Phrase:
     """Returns the word or phrase unchanged, if a store can search for it.
 
     Raises QueryError if it contains no token, has too few letters beside a wildcard or for its edit distance, combines
-    wildcards with ``~``, or is a phrase with slop in which a word occurs twice.
+    wildcards with ``~``, applies an edit distance to several tokens, or is a phrase with slop in which a word occurs
+    twice.
     """
     try:
         sequence = token_matchers(leaf)

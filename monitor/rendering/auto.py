@@ -28,7 +28,7 @@ _JAVASCRIPT_MENTION_PATTERN = re.compile(r"java\s?script|ява\s?скрипт|�
 _APPLICATION_ROOT_NAMES = frozenset(
     {"root", "app", "__next", "__nuxt", "__layout", "svelte", "app-root", "main-app", "react-root"}
 )
-_NON_TEXT_TAGS = frozenset(
+_SKIPPED_TAGS = frozenset(
     {"script", "style", "noscript", "template", "svg", "nav", "header", "footer", "aside", "iframe"}
 )
 
@@ -51,15 +51,15 @@ def reason_to_render(page: Page) -> str | None:
     body = tree.find("body")
     if body is None:
         return "it has no body"
-    character_count = _visible_character_count(body)
+    character_count = _main_character_count(body)
     if character_count >= MIN_TEXT_CHARACTERS:
         return None
     noscript = " ".join(str(part) for element in body.iter("noscript") for part in element.itertext())
-    if _JAVASCRIPT_MENTION_PATTERN.search(noscript) or _JAVASCRIPT_MENTION_PATTERN.search(_visible_text(body)):
+    if _JAVASCRIPT_MENTION_PATTERN.search(noscript) or _JAVASCRIPT_MENTION_PATTERN.search(_main_text(body)):
         return "it asks for JavaScript"
     for element in body.iter("div", "main", "section", "app-root"):
         name = element.get("id") or str(element.tag)
-        if name in _APPLICATION_ROOT_NAMES and _visible_character_count(element) < MAX_EMPTY_PAGE_CHARACTERS:
+        if name in _APPLICATION_ROOT_NAMES and _main_character_count(element) < MAX_EMPTY_PAGE_CHARACTERS:
             return f"its application's root ({name}) is empty"
     return "its body has no text" if character_count < MAX_EMPTY_PAGE_CHARACTERS else None
 
@@ -84,18 +84,18 @@ def _has_paragraphs(body: bytes) -> bool:
     return False
 
 
-def _visible_text(element: Any) -> str:
+def _main_text(element: Any) -> str:
     """Returns the text in an element, without scripts, navigation, headers and footers."""
-    skipped = {text for child in element.iter(*_NON_TEXT_TAGS) for text in child.itertext()}
+    skipped = {text for child in element.iter(*_SKIPPED_TAGS) for text in child.itertext()}
     return " ".join(str(text) for text in element.itertext() if text not in skipped)
 
 
-def _visible_character_count(element: Any) -> int:
+def _main_character_count(element: Any) -> int:
     """Returns the number of text characters in an element, without scripts, navigation, headers and footers."""
     total = len((element.text or "").strip())
     for child in element:
-        if isinstance(child.tag, str) and child.tag not in _NON_TEXT_TAGS:
-            total += _visible_character_count(child)
+        if isinstance(child.tag, str) and child.tag not in _SKIPPED_TAGS:
+            total += _main_character_count(child)
         total += len((child.tail or "").strip())
     return total
 

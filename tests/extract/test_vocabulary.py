@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from monitor.extract import language, vocabulary
-from monitor.extract.blocks import fold_letters
+from monitor.extract.blocks import comparison_key
 from monitor.extract.regions import Region
 
 NAMES = sorted(path.stem for path in Path(vocabulary.__file__).parent.glob("*.txt"))
@@ -53,5 +53,5 @@ def test_class_names_begin_with_a_letter() -> None:
 
 
 def test_entries_that_are_compared_are_folded_words() -> None:
-    assert all(entry == fold_letters(entry) for entry in vocabulary.all_entries("byline_placeholders"))
+    assert all(entry == comparison_key(entry) for entry in vocabulary.all_entries("byline_placeholders"))
     assert all(entry.isalpha() and entry == entry.casefold() for entry in vocabulary.all_entries("error_fillers"))

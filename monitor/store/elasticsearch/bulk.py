@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MAX_REQUEST_BYTES = 5_000_000
 MAX_REQUEST_OPERATIONS = 1000  # documents in one bulk request
-MAX_BULK_RETRY_SECONDS = 30.0  # how long documents are sent again that a full server has refused (429)
+MAX_BULK_RETRY_SECONDS = 30.0  # how long documents that a full server refused (429) are sent again
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -268,8 +268,8 @@ class _Compiler:
     def with_positions(self, match: str, phrases: IndexPhrases) -> str:
         """Returns the expression with these phrases in front, so that FTS5 reports their positions.
 
-        FTS5 loses the positions of phrases below an inner AND or NOT, for the rows to come, whenever one operand does
-        not match.
+        If one operand of an inner AND or NOT does not match a row, FTS5 loses the positions of the phrases below it in
+        all later rows.
         """
         return f"({' OR '.join([self._any_story, *map(self._phrase, phrases)])}) AND {match}"
 

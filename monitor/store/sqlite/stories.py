@@ -128,7 +128,7 @@ class StoryWriter:
         self._signatures[sort_key] = story.first_seen_at, signature
 
     def write_indexes(self) -> None:
-        """Writes the index entries and signatures of all stories; call this before the transaction commits."""
+        """Writes the index entries and signatures of the stories put in this transaction, before it commits."""
         if self._index_entries:
             fulltext.index_stories(self._connection, self._index_entries, self._word_cache)
             signature_index.put(self._connection, self._signatures)
