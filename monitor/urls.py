@@ -257,7 +257,9 @@ def credible_canonical_url(page_url: str, claimed_urls: Iterable[str]) -> str | 
 
 
 def _lacks_page_selector(url: str, page_url: str) -> bool:
-    """Returns True if ``url`` is a placeholder, or lacks the path segments or the story key that select the page.
+    """Returns True if ``url``, which a page states as its own, is a placeholder or lacks what selects the page.
+
+    The page at ``page_url`` is selected by path segments or a story key.
 
     Segments that select only a view or one page of a long story may be missing.
     """

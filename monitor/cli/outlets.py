@@ -71,7 +71,7 @@ def outlets_command(
             click.echo(orjson.dumps(_outlet_json(name, configured.get(name), states.get(name))))
     elif names:
         for name in shown:
-            _print_details(context, name, configured.get(name), states.get(name))
+            _print_outlet_details(context, name, configured.get(name), states.get(name))
     else:
         _print_table(context, shown, configured, states, requested=len(requested))
 
@@ -212,7 +212,7 @@ def _table_cells(state: OutletState, current_time: datetime) -> tuple[str, str, 
     )
 
 
-def _print_details(context: CommandContext, name: str, outlet: Outlet | None, state: OutletState | None) -> None:
+def _print_outlet_details(context: CommandContext, name: str, outlet: Outlet | None, state: OutletState | None) -> None:
     from monitor.cli.formatting import plain_line
 
     out = context.out

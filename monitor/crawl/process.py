@@ -101,7 +101,7 @@ def run_one_off(settings: CrawlSettings, work: Callable[[Fetcher], Awaitable[T]]
 def _crawl_outlets(
     service: Service, *, continuous: bool, names: Sequence[str], ignore_schedule: bool, on_poll: Any
 ) -> CrawlReport:
-    """Runs one scheduler and spider for each spider of these outlets until all end; returns the combined report."""
+    """Groups the outlets by spider and runs one scheduler for each group until all end; returns the combined report."""
     from monitor.crawl.scheduler import OutletScheduler
 
     process = _new_crawler_process()

@@ -193,7 +193,7 @@ def _handler_class(site: Site) -> type[BaseHTTPRequestHandler]:
             resource, fault = site._resource_and_fault(path)
             if site._closing.wait(site.delay + fault.delay_seconds) or fault.hang:
                 site._record_request(
-                    RecordedRequest(path=path, status=0, headers=self._request_headers(), at=time.time())
+                    RecordedRequest(path=path, status=0, headers=self._received_headers(), at=time.time())
                 )
                 site._closing.wait()
                 self.close_connection = True
@@ -207,7 +207,7 @@ def _handler_class(site: Site) -> type[BaseHTTPRequestHandler]:
                 if self.headers.get("If-None-Match") == etag:
                     status, body = 304, b""
             site._record_request(
-                RecordedRequest(path=path, status=status, headers=self._request_headers(), at=time.time())
+                RecordedRequest(path=path, status=status, headers=self._received_headers(), at=time.time())
             )
             self.send_response(status)
             for name, value in headers:
@@ -220,7 +220,8 @@ def _handler_class(site: Site) -> type[BaseHTTPRequestHandler]:
 
         do_HEAD = do_GET  # noqa: N815  http.server's name
 
-        def _request_headers(self) -> dict[str, str]:
+        def _received_headers(self) -> dict[str, str]:
+            """Returns the headers of the received request, names in lower case."""
             return {name.lower(): value for name, value in self.headers.items()}
 
         def _send(self, body: bytes, fault: Fault) -> None:

@@ -14,31 +14,31 @@ class Region:
     Plain numbers, because the arithmetic of an IntFlag is 20 times slower.
     """
 
-    NAV = 1  # menus, breadcrumbs, site header
-    FOOTER = 2
-    ASIDE = 4  # <aside>, sidebars, boxes
-    RELATED = 8  # links to other stories
-    PROMO = 16  # newsletters, subscriptions, advertisements, apps
-    SHARE = 32  # buttons that share the story
-    COMMENTS = 64  # readers' comments
-    CAPTION = 128  # of images and videos
-    META = 256  # byline, date, author's portrait
-    TAGS = 512  # keywords of the story
-    FORM = 1024  # forms and buttons
-    HIDDEN = 2048  # not displayed
-    TABLE = 4096
-    LIST = 8192
-    QUOTE = 16384
-    EMBED = 32768  # posts of social networks
-    CONSENT = 65536  # consent dialogues
-    PAYWALL = 131072  # requests to pay
-    BODY = 262144  # class or itemprop of the article's body
-    ARTICLE = 524288  # <article>
-    HEADER = 1048576  # <header>
-    LEAD = 2097152  # standfirst: the summary below the title
-    MAIN = 4194304  # <main>
-    FIGURE = 8388608  # <figure>
-    TITLE = 16777216  # the story's title
+    NAV = 1 << 0  # menus, breadcrumbs, site header
+    FOOTER = 1 << 1
+    ASIDE = 1 << 2  # <aside>, sidebars, boxes
+    RELATED = 1 << 3  # links to other stories
+    PROMO = 1 << 4  # newsletters, subscriptions, advertisements, apps
+    SHARE = 1 << 5  # buttons that share the story
+    COMMENTS = 1 << 6  # readers' comments
+    CAPTION = 1 << 7  # of images and videos
+    META = 1 << 8  # byline, date, author's portrait
+    TAGS = 1 << 9  # keywords of the story
+    FORM = 1 << 10  # forms and buttons
+    HIDDEN = 1 << 11  # not displayed
+    TABLE = 1 << 12
+    LIST = 1 << 13
+    QUOTE = 1 << 14
+    EMBED = 1 << 15  # posts of social networks
+    CONSENT = 1 << 16  # consent dialogues
+    PAYWALL = 1 << 17  # requests to pay
+    BODY = 1 << 18  # class or itemprop of the article's body
+    ARTICLE = 1 << 19  # <article>
+    HEADER = 1 << 20  # <header>
+    LEAD = 1 << 21  # standfirst: the summary below the title
+    MAIN = 1 << 22  # <main>
+    FIGURE = 1 << 23  # <figure>
+    TITLE = 1 << 24  # the story's title
 
 
 # Regions whose text does not belong to the story.

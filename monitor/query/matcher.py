@@ -142,7 +142,7 @@ def _value_predicate(node: Value) -> StoryPredicate:
 
 
 def _range_predicate(node: Range) -> StoryPredicate:
-    """Returns a function that returns True if a story's number or time is in the range; False if it has none."""
+    """Returns a function that returns True if the story has the field and its value is in the range."""
     if node.field in NUMBER_FIELDS:
         read_number = NUMBER_FIELDS[node.field].read
         low, high = time_ranges.number_interval(node.low, node.high)

@@ -1,4 +1,4 @@
-"""Rules for both engines: when a page counts as finished, and which consent buttons are clicked."""
+"""Rules for Splash and Chromium: when a rendered page is finished, and which consent buttons are clicked."""
 
 from __future__ import annotations
 

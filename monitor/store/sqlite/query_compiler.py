@@ -25,7 +25,7 @@ from monitor.store.sqlite.field_columns import COLUMN_OF_RANGE, COLUMNS_OF_WORDS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-MAX_WORD_FORMS = 256  # written forms that one token of a phrase may stand for; each makes every row slower
+MAX_WORD_FORMS = 256  # index terms that one token may stand for; with more, the expression does not list its terms
 MAX_ALTERNATIVES = 64  # pairs of phrases that a NEAR between groups may be expanded to
 MAX_PREFIX_WORDS = 20_000  # words with one prefix, where FTS5 merges their rows itself
 
@@ -452,7 +452,7 @@ def _join_columns(
 
 
 def _positional_verification(field: str) -> Verification:
-    """Returns TEXT for authors, which are one column of the index but separate texts for the matcher."""
+    """Returns TEXT for authors, one column of the index but separate texts for the matcher, else POSITIONS."""
     return Verification.TEXT if field == "author" else Verification.POSITIONS
 
 
