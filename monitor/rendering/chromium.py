@@ -259,7 +259,7 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
         page, context = await self._open_page(request, options, proxy_pass)
         try:
             await self._throttle.wait_for_delay(request)
-            async with asyncio.timeout(options.timeout):
+            async with asyncio.timeout(options.timeout_seconds):
                 return await Tab(page, options).load(request)
         except TimeoutError as error:
             raise FetchError("the page was not finished in time", kind=FailureKind.TIMEOUT) from error
