@@ -8,12 +8,15 @@ newer one has the greater key.
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
+from monitor.store.microseconds import micros
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     import apsw
 
@@ -42,9 +45,6 @@ _SIGNED_STORY = """
 SELECT id, cluster, data FROM signature JOIN story USING (sort_key) WHERE sort_key = ? AND signature.first_seen_at >= ?
 """
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
 
 def put(connection: apsw.Connection, signatures: Mapping[int, tuple[datetime, Sequence[int]]]) -> None:
     """Stores signatures by sort key, each with its story's ``first_seen_at``, and deletes some expired ones.
@@ -55,12 +55,12 @@ def put(connection: apsw.Connection, signatures: Mapping[int, tuple[datetime, Se
 
     newest_stored = connection.execute(_NEWEST_SIGNATURE_TIME).get
     signed = [
-        (sort_key, _micros(first_seen_at), signature)
+        (sort_key, micros(first_seen_at), signature)
         for sort_key, (first_seen_at, signature) in signatures.items()
         if signature
     ]
     newest = max([newest_stored or 0, *(first_seen_at for _, first_seen_at, _ in signed)])
-    oldest = newest - SIGNATURE_RETENTION // _MICROSECOND
+    oldest = newest - SIGNATURE_RETENTION // timedelta(microseconds=1)
     kept = [row for row in signed if row[1] >= oldest]
     connection.executemany(
         _PUT_SIGNATURE,
@@ -101,7 +101,7 @@ def find(
     for band in query_bands:
         band_rows = connection.execute(_SORT_KEYS_IN_BAND, (_low_bits(band), MAX_BAND_STORIES))
         shared_bands.update(sort_key for (sort_key,) in band_rows)
-    distinct_bands, oldest = set(query_bands), _micros(since)
+    distinct_bands, oldest = set(query_bands), micros(since)
     near_duplicates = []
     for sort_key, _ in shared_bands.most_common():
         row = connection.execute(_SIGNED_STORY, (sort_key, oldest)).get
@@ -115,10 +115,6 @@ def find(
         if len(near_duplicates) == MAX_NEAR_DUPLICATES:
             break
     return near_duplicates
-
-
-def _micros(time: datetime) -> int:
-    return (time - _EPOCH) // _MICROSECOND
 
 
 def _low_bits(band: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from monitor.models import FrontierEntry, Hit, OutletState
+from monitor.store.microseconds import maybe_micros, micros
 from monitor.store.protocol import OutboxRecord, Setting, Snooze, StoryHistory, UrlAlias
 from monitor.store.sqlite import fulltext, rows, sql
 from monitor.store.sqlite.outbox import Outbox
@@ -89,16 +90,16 @@ def _load_record(connection: apsw.Connection, record: Record) -> bool:
             statement, values = sql.LOAD_HIT, rows.hit_row(record)
         case OutboxRecord():
             statement = sql.LOAD_NOTIFICATION
-            values = (*rows.notification_row(record.notification), rows.maybe_micros(record.sent_at))
+            values = (*rows.notification_row(record.notification), maybe_micros(record.sent_at))
         case FrontierEntry():
             statement, values = sql.LOAD_FRONTIER_ENTRY, rows.frontier_row(record)
         case UrlAlias():
             statement, values = sql.LOAD_ALIAS, (record.id, record.story)
         case OutletState():
             statement = sql.LOAD_OUTLET
-            values = (record.name, rows.micros(record.next_poll_at), rows.state_json(record))
+            values = (record.name, micros(record.next_poll_at), rows.state_json(record))
         case Snooze():
-            statement, values = sql.LOAD_SNOOZE, (record.alert, rows.micros(record.until))
+            statement, values = sql.LOAD_SNOOZE, (record.alert, micros(record.until))
         case Setting():
             statement, values = sql.LOAD_SETTING, (record.key, rows.json_text(record.value))
         case _:

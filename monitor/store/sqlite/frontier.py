@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from monitor.models import FrontierEntry
+from monitor.store.microseconds import micros
 from monitor.store.sqlite import rows, sql
 from monitor.store.sqlite.part import StorePart
 from monitor.urls import story_id
@@ -43,5 +44,5 @@ class Frontier(StorePart):
 
     def due_entries(self, outlet: str, *, now: datetime, limit: int) -> list[FrontierEntry]:
         with self.database.read_connection() as connection:
-            selected = connection.execute(sql.SELECT_DUE_ENTRIES, (outlet, rows.micros(now), limit))
+            selected = connection.execute(sql.SELECT_DUE_ENTRIES, (outlet, micros(now), limit))
             return [rows.frontier_entry(row) for row in selected]

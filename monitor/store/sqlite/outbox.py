@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from monitor.errors import LeaseLost
+from monitor.store.microseconds import from_micros, micros
 from monitor.store.sqlite import rows, sql
 from monitor.store.sqlite.part import StorePart
 
@@ -21,7 +22,7 @@ class Outbox(StorePart):
     """Keeps notifications, snoozes and settings; implements the roles `Outbox` and `Settings` of the protocol."""
 
     def claim(self, *, holder: str, now: datetime, term: timedelta, limit: int = 1000) -> list[Notification]:
-        parameters = {"holder": holder, "until": rows.micros(now + term), "now": rows.micros(now), "limit": limit}
+        parameters = {"holder": holder, "until": micros(now + term), "now": micros(now), "limit": limit}
         with self.database.write_transaction() as connection:
             claimed = [rows.notification(row) for row in connection.execute(sql.CLAIM_NOTIFICATIONS, parameters)]
         return sorted(
@@ -46,7 +47,7 @@ class Outbox(StorePart):
     def mark_sent(self, notifications: Sequence[Notification], *, now: datetime) -> None:
         with self.database.write_transaction() as connection:
             connection.executemany(
-                sql.MARK_NOTIFICATION_SENT, [(rows.micros(now), *notification.key) for notification in notifications]
+                sql.MARK_NOTIFICATION_SENT, [(micros(now), *notification.key) for notification in notifications]
             )
 
     def postpone(self, notifications: Sequence[Notification], *, holder: str) -> None:
@@ -54,7 +55,7 @@ class Outbox(StorePart):
             for notification in notifications:
                 values = (
                     rows.json_text(notification.to),
-                    rows.micros(notification.due_at),
+                    micros(notification.due_at),
                     notification.attempts,
                     notification.message_id,
                     notification.error,
@@ -70,11 +71,11 @@ class Outbox(StorePart):
             if until is None:
                 connection.execute(sql.DELETE_SNOOZE, (alert,))
             else:
-                connection.execute(sql.PUT_SNOOZE, (alert, rows.micros(until)))
+                connection.execute(sql.PUT_SNOOZE, (alert, micros(until)))
 
     def snoozes(self) -> dict[str, datetime]:
         with self.database.read_connection() as connection:
-            return {alert: rows.from_micros(until) for alert, until in connection.execute(sql.SELECT_SNOOZES)}
+            return {alert: from_micros(until) for alert, until in connection.execute(sql.SELECT_SNOOZES)}
 
     def put_setting(self, key: str, value: Json | None) -> None:
         with self.database.write_transaction() as connection:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from monitor.errors import LeaseLost
 from monitor.models import OutletState
+from monitor.store.microseconds import micros
 from monitor.store.protocol import INITIAL_POLL_INTERVAL
 from monitor.store.sqlite import rows, sql
 from monitor.store.sqlite.part import StorePart
@@ -32,8 +33,8 @@ class Outlets(StorePart):
         initial_state = rows.state_json(OutletState(name="", next_poll_at=now, interval=INITIAL_POLL_INTERVAL))
         parameters = {
             "holder": holder,
-            "until": rows.micros(now + term),
-            "now": rows.micros(now),
+            "until": micros(now + term),
+            "now": micros(now),
             "names": rows.json_text(list(names)),
             "due_only": due_only,
             "limit": limit,
@@ -45,7 +46,7 @@ class Outlets(StorePart):
 
     def renew(self, state: OutletState, *, now: datetime, term: timedelta) -> OutletState:
         with self.database.write_transaction() as connection:
-            until = rows.micros(now + term)
+            until = micros(now + term)
             parameters = (until, state.name, state.fencing_token, state.holder)
             if not connection.execute(sql.RENEW_LEASE, parameters).get:
                 raise LeaseLost(f"another process polls {state.name} now")
@@ -53,7 +54,7 @@ class Outlets(StorePart):
 
     def release(self, state: OutletState) -> None:
         with self.database.write_transaction() as connection:
-            parameters = (rows.micros(state.next_poll_at), rows.state_json(state), state.name, state.fencing_token)
+            parameters = (micros(state.next_poll_at), rows.state_json(state), state.name, state.fencing_token)
             if not connection.execute(sql.RELEASE_LEASE, parameters).get:
                 raise LeaseLost(f"another process polls {state.name} now")
 

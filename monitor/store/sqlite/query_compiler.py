@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import TYPE_CHECKING, Protocol, TypeAlias, assert_never
 
@@ -20,10 +19,12 @@ from monitor.query import time_ranges
 from monitor.query.analysis import Form, TokenMatcher, WildcardToken, token_matchers
 from monitor.query.fields import NUMBER_FIELDS
 from monitor.query.syntax import And, Near, Node, Not, Or, Phrase, Range, Value, Word, walk
+from monitor.store.microseconds import maybe_micros
 from monitor.store.sqlite.field_columns import COLUMN_OF_RANGE, COLUMNS_OF_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
 MAX_WORD_FORMS = 256  # index terms that one token may stand for; with more, the expression does not list its terms
 MAX_ALTERNATIVES = 64  # pairs of phrases that a NEAR between groups may be expanded to
@@ -281,7 +282,7 @@ class _Compiler:
             first, end = time_ranges.number_interval(node.low, node.high)
         else:
             from_time, before_time = time_ranges.time_interval(node.low, node.high, self.now)
-            first, end = _micros(from_time), _micros(before_time)
+            first, end = maybe_micros(from_time), maybe_micros(before_time)
         bounds = [(operator, bound) for operator, bound in ((">=", first), ("<", end)) if bound is not None]
         where = " AND ".join([f"{column} IS NOT NULL", *(f"{column} {operator} ?" for operator, _ in bounds)])
         return _ColumnClause(f"({where})", tuple(bound for _, bound in bounds))
@@ -470,10 +471,3 @@ def _with_field(node: Node, field: str) -> Node:
             return Or(tuple(_with_field(child, field) for child in nodes))
         case _:
             return node
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _micros(time: datetime | None) -> int | None:
-    return None if time is None else (time - _EPOCH) // timedelta(microseconds=1)

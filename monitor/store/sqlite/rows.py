@@ -1,4 +1,4 @@
-"""Converts models to rows and back.  Times are microseconds since 1970; lists and small objects are JSON."""
+"""Converts models to rows and back.  Times are `monitor.store.microseconds`; lists and small objects are JSON."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import zlib
 from collections import namedtuple
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
@@ -23,12 +23,14 @@ from monitor.models import (
     from_rfc3339,
     rfc3339,
 )
+from monitor.store.microseconds import from_micros, maybe_from_micros, maybe_micros, micros
 from monitor.store.protocol import OutboxRecord
 from monitor.store.sqlite import sql
 from monitor.store.sqlite.database import deflate, inflate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     import apsw
 
@@ -56,26 +58,6 @@ _named_hit = _named(sql.HIT_COLUMNS)
 _named_notification = _named(sql.OUTBOX_COLUMNS)
 _named_outbox_record = _named([*sql.OUTBOX_COLUMNS, "sent_at"])
 _named_outlet = _named(sql.OUTLET_COLUMNS)
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-def micros(time: datetime) -> int:
-    return (time - _EPOCH) // _MICROSECOND
-
-
-def maybe_micros(time: datetime | None) -> int | None:
-    return None if time is None else micros(time)
-
-
-def from_micros(microseconds: int) -> datetime:
-    return _EPOCH + microseconds * _MICROSECOND
-
-
-def maybe_from_micros(microseconds: int | None) -> datetime | None:
-    return None if microseconds is None else from_micros(microseconds)
 
 
 def json_text(value: object) -> str:

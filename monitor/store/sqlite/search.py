@@ -16,6 +16,7 @@ import apsw
 from monitor.errors import StoreRefused
 from monitor.itertools_compat import batched
 from monitor.query.matcher import analysed_story, matches
+from monitor.store.microseconds import micros
 from monitor.store.protocol import SearchResult
 from monitor.store.sqlite import rows, sql
 from monitor.store.sqlite.part import StorePart
@@ -141,7 +142,7 @@ class Search(StorePart):
         after = after or ""
         with self.database.read_connection() as connection:
             if query is None:
-                oldest = rows.micros(since) if since else -(1 << 63)
+                oldest = micros(since) if since else -(1 << 63)
                 yield from _stories_in_batches(connection, sql.SELECT_STORIES_AFTER_ID, after, (oldest,))
                 return
             try:
@@ -173,15 +174,15 @@ def _build_search_statement(
     compiled = CompiledQuery() if query is None else compile_query(query, Vocabulary(connection), now)
     if compiled.matches_nothing:
         return None
-    low = max((rows.micros(bound) // 1000 for bound in (since, compiled.published_from) if bound), default=-(1 << 63))
+    low = max((micros(bound) // 1000 for bound in (since, compiled.published_from) if bound), default=-(1 << 63))
     high = (1 << 63) - 1
     if compiled.published_before:
-        high = (rows.micros(compiled.published_before) + MAX_SORT_KEY_EXCESS_MICROSECONDS) // 1000
+        high = (micros(compiled.published_before) + MAX_SORT_KEY_EXCESS_MICROSECONDS) // 1000
     where = compiled.where
     parameters: list[apsw.SQLiteValue | object] = [low, high, *compiled.parameters]
     if since is not None:
         where = f"{where} AND {sql.SINCE_CONDITION}" if where else sql.SINCE_CONDITION
-        parameters.append(rows.micros(since))
+        parameters.append(micros(since))
     if compiled.match is not None:
         parameters.insert(0, compiled.match)
     positions_match = "true"

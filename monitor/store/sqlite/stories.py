@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from monitor.itertools_compat import batched
 from monitor.models import CommitResult
 from monitor.store import signature_index
+from monitor.store.microseconds import micros
 from monitor.store.sqlite import fulltext, rows, sql
 from monitor.store.sqlite.part import StorePart
 
@@ -78,7 +79,7 @@ class Stories(StorePart):
             return signature_index.find(connection, signature, since=since)
 
     def hits(self, alert: str | None = None, *, since: datetime | None = None, limit: int = 1000) -> list[Hit]:
-        oldest = rows.micros(since) if since else -(1 << 63)
+        oldest = micros(since) if since else -(1 << 63)
         with self.database.read_connection() as connection:
             if alert is None:
                 selected = connection.execute(sql.SELECT_HITS, (oldest, limit))
@@ -154,7 +155,7 @@ def _free_sort_key(connection: apsw.Connection, story: Story) -> int:
     Many stories have the same time, because some outlets publish only the day.  The first thousand of them get
     consecutive sort keys; more get pseudo-random ones from a range that doubles until an unused one is found.
     """
-    sort_key = rows.micros(story.published_at or story.first_seen_at) // 1000
+    sort_key = micros(story.published_at or story.first_seen_at) // 1000
     if not connection.execute(sql.SELECT_SORT_KEY_IS_TAKEN, (sort_key,)).get:
         return sort_key
     free: int | None = connection.execute(sql.SELECT_NEXT_FREE_SORT_KEY, (sort_key,)).get
