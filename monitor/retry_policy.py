@@ -18,12 +18,10 @@ if TYPE_CHECKING:
 
 RETRY_DELAYS = tuple(timedelta(minutes=m) for m in (5, 30, 120, 360, 1440))  # pause after the nth consecutive failure
 MAX_PAGE_RETRIES = len(RETRY_DELAYS)
-RECHECK_AGES = tuple(
-    timedelta(hours=h) for h in (1, 3, 9, 24, 48, 72)
-)  # ages since first seen at which a story is fetched again
-WALL_PAGE_KINDS = frozenset(
-    {"error", "consent", "script", "empty"}
-)  # kinds of `NotArticle` that a site may serve in a story's place
+# Ages since first seen at which a story is fetched again.
+RECHECK_AGES = tuple(timedelta(hours=h) for h in (1, 3, 9, 24, 48, 72))
+# Kinds of `NotArticle` that a site may serve in a story's place.
+WALL_PAGE_KINDS = frozenset({"error", "consent", "script", "empty"})
 
 MAX_CONSECUTIVE_HOST_FAILURES = 5  # requests of one poll; then the host's other pages wait for the next poll
 FAILING_HOST_PAUSE = timedelta(minutes=5)  # time without requests after MAX_CONSECUTIVE_HOST_FAILURES

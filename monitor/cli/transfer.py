@@ -292,9 +292,8 @@ def _target_settings(context: CommandContext, target: str) -> tuple[StoreSetting
     from monitor.config import StoreSettings
 
     try:
-        inherited = context.config.store.model_dump(
-            include={"prefix", "timeout"}
-        )  # never credentials, which are not for another host
+        # Never inherits credentials, which are not for another host.
+        inherited = context.config.store.model_dump(include={"prefix", "timeout"})
         return StoreSettings.model_validate({**inherited, "url": target}), context.config_directory
     except ValidationError as error:
         raise click.UsageError(str(error.errors()[0].get("ctx", {}).get("error", "not a store"))) from None

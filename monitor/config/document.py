@@ -207,11 +207,12 @@ def _fault_of_yaml_error(error: yaml.MarkedYAMLError, text: str) -> YamlFault:
     return YamlFault(line_number, message)
 
 
+# By the term in libyaml's error message.
 _OPENING_SIGN_BY_YAML_TERM = {
     "flow sequence": "a [",
     "flow mapping": "a {",
     "quoted scalar": "a quote",
-}  # by the term in libyaml's error message
+}
 _INDENTATION_ERROR_TERMS = (
     "mapping values",
     "expected key",

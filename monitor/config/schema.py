@@ -88,9 +88,7 @@ class CrawlSettings(_FrozenModel):
     timeout: PositiveDuration = timedelta(seconds=30)  # until a response is complete
     max_size: int = Field(default=10_000_000, ge=1000)  # bytes of a page, decompressed
     max_age: PositiveDuration = timedelta(days=7)  # older stories are not fetched
-    pages_per_poll: int = Field(
-        default=200, ge=1
-    )  # pages fetched in one poll of an outlet; the others wait for the outlet's next poll
+    pages_per_poll: int = Field(default=200, ge=1)  # pages fetched per poll of an outlet; the others wait for the next
     splash: WebUrl | None = None  # address of Splash, as http://127.0.0.1:8050; default: the variable SPLASH_URL
     splash_proxy: SingleLine | None = (
         None  # host:port at which a Splash on another machine reaches the egress proxy, or "off"

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from monitor.config.schema import Config
 
-MIN_SENSIBLE_POLL_INTERVAL = timedelta(
-    minutes=1
-)  # between two polls of an outlet; a shorter one is probably a typing error
+# Between two polls of an outlet; a shorter one is probably a typing error.
+MIN_SENSIBLE_POLL_INTERVAL = timedelta(minutes=1)
 
 
 def too_frequent_poll_warnings(config: Config) -> list[str]:

@@ -15,11 +15,8 @@ from monitor.models import now
 if TYPE_CHECKING:
     from datetime import datetime
 
-TIMEDELTA_ARGUMENT_BY_SUFFIX = {
-    "m": "minutes",
-    "h": "hours",
-    "d": "days",
-}  # suffix of ``age`` in stories.yaml -> timedelta argument
+# By the suffix of ``age`` in stories.yaml.
+TIMEDELTA_ARGUMENT_BY_SUFFIX = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

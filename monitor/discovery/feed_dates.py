@@ -43,10 +43,8 @@ def parse_time(text: str | None, *, lenient: bool = True) -> datetime | None:
 _FINAL_CAPITALS_PATTERN = re.compile(r"\b([A-Z]{2,4})$")  # a time zone abbreviation, AM or PM at the end of a date
 # The time zone names that RFC 2822 defines.
 _RFC_2822_ZONES = frozenset({"UTC", "GMT", "EST", "EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT"})
-_NON_RFC_2822_ENDINGS = (TIMEZONE_BY_ABBREVIATION.keys() - _RFC_2822_ZONES) | {
-    "AM",
-    "PM",
-}  # of dates that are not in RFC 2822 format
+# Endings of dates that are not in RFC 2822 format.
+_NON_RFC_2822_ENDINGS = (TIMEZONE_BY_ABBREVIATION.keys() - _RFC_2822_ZONES) | {"AM", "PM"}
 
 
 def _parse_rfc_2822_date(text: str) -> datetime:

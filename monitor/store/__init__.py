@@ -34,9 +34,8 @@ def open_store(settings: StoreSettings, base: Path) -> Store:
         from monitor.store.sqlite import SqliteStore
 
         path = settings.url.get_secret_value().removeprefix("sqlite:")
-        path = (
-            path.removeprefix("//") if path.startswith("///") else path
-        )  # accepts sqlite:///absolute/path, a common spelling
+        # Accepts sqlite:///absolute/path, a common spelling.
+        path = path.removeprefix("//") if path.startswith("///") else path
         return SqliteStore((base / Path(path).expanduser()).absolute(), timeout=settings.timeout)
     from monitor.store.elasticsearch import ElasticsearchStore
 

@@ -52,10 +52,9 @@ class Cluster:
         self.client = client
         self.prefix = prefix
         self._lock = threading.Lock()
-        self._write_counts: Counter[str] = Counter()  # number of documents written through this object, by kind
-        self._refreshed_write_counts: Counter[str] = (
-            Counter()
-        )  # number of these that a refresh has made visible, by kind
+        # Numbers of documents by kind: written through this object, and those of them that a refresh made visible.
+        self._write_counts: Counter[str] = Counter()
+        self._refreshed_write_counts: Counter[str] = Counter()
         self._refresh_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def alias(self, kind: str) -> str:

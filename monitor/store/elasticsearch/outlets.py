@@ -115,9 +115,8 @@ class Outlets(Cluster):
                 return replace(state, lease_until=until)
 
     def release(self, state: OutletState) -> None:
-        released = replace(
-            state, holder=None, lease_until=None
-        )  # keeps the fencing token, so that a repeated release succeeds
+        # Keeps the fencing token, so that a repeated release succeeds.
+        released = replace(state, holder=None, lease_until=None)
         while not self.write_documents([_outlet_write(released, self._get_leased_document(state).revision)])[0].is_done:
             pass  # this process has renewed the lease in between; _get_leased_document raises if it has lost the lease
 

@@ -53,10 +53,8 @@ STORY_PROPERTIES: Final[Json] = {
     "extraction": {"properties": {"method": KEYWORD_MAPPING, "flags": KEYWORD_MAPPING}},
     # Fields for searching and sorting, which `Story` does not have:
     "date": DATE_MAPPING,  # published_at, or first_seen_at if published_at is unknown; sorts search results
-    "bands": {
-        "type": "keyword",
-        "doc_values": False,
-    },  # of the signature; near-duplicate lookup finds stories that share a band
+    # Of the signature; near-duplicate lookup finds stories that share a band.
+    "bands": {"type": "keyword", "doc_values": False},
     "signature": UNINDEXED_OBJECT_MAPPING,
 }
 

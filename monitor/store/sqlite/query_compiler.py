@@ -138,9 +138,8 @@ def compile_query(node: Node, vocabulary: Vocabulary, now: datetime) -> Compiled
     verification = max(clause.verification for clause in clauses)
     unverified = tuple(child for child, clause in zip(nodes, clauses, strict=True) if clause.verification)
     if any(isinstance(part, Range) for child in unverified for part in walk(child)):
-        verification = (
-            Verification.TEXT
-        )  # the matcher reads a Range's value from a story, even if no clause was left of it
+        # The matcher reads a Range's value from a story, even if no clause was left of it.
+        verification = Verification.TEXT
     phrases: IndexPhrases = ()
     if match is not None and verification is Verification.POSITIONS:
         phrases = tuple(
