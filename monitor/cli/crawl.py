@@ -57,11 +57,10 @@ def crawl_command(
     if no_mail:
         return status
     from monitor.cli.deliver import print_delivery
-    from monitor.delivery import open_dispatcher
+    from monitor.delivery import configured_dispatcher
 
     with context.open_store() as store:
-        with open_dispatcher(store, context.config) as dispatcher:
-            delivery = dispatcher.deliver()
+        delivery = configured_dispatcher(store, context.config).deliver()
         waiting = store.outbox(limit=100_000)
     return max(status, print_delivery(context, delivery, waiting))
 

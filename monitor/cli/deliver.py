@@ -29,11 +29,10 @@ def deliver_command(context: CommandContext) -> int:
       media-monitor deliver
       media-monitor crawl --no-mail; media-monitor deliver
     """
-    from monitor.delivery import open_dispatcher
+    from monitor.delivery import configured_dispatcher
 
     with context.open_store() as store:
-        with open_dispatcher(store, context.config) as dispatcher:
-            report = dispatcher.deliver()
+        report = configured_dispatcher(store, context.config).deliver()
         waiting = store.outbox(limit=100_000)
     return print_delivery(context, report, waiting)
 

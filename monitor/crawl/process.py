@@ -199,13 +199,13 @@ def _restore_default_signal_handlers(loop: asyncio.AbstractEventLoop) -> None:
 
 async def _deliver_mail_until_stopped(service: Service, stop: asyncio.Event) -> None:
     """Sends the due notifications every MAIL_DELIVERY_INTERVAL_SECONDS until ``stop`` is set."""
-    from monitor.delivery import open_dispatcher
+    from monitor.delivery import configured_dispatcher
 
-    with open_dispatcher(service.store, service.config) as dispatcher:
-        while not stop.is_set():
-            await _deliver_outbox_once(dispatcher, stop)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), MAIL_DELIVERY_INTERVAL_SECONDS)
+    dispatcher = configured_dispatcher(service.store, service.config)
+    while not stop.is_set():
+        await _deliver_outbox_once(dispatcher, stop)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), MAIL_DELIVERY_INTERVAL_SECONDS)
 
 
 async def _deliver_outbox_once(dispatcher: Dispatcher, stop: asyncio.Event) -> None:

@@ -99,7 +99,7 @@ class Dispatcher:
         self._has_requeued = False
 
     def deliver(self, *, stop: Callable[[], bool] = lambda: False) -> DeliveryReport:
-        """Sends all notifications that are due.  Blocks.
+        """Sends all notifications that are due, and closes the channel.  Blocks.
 
         When ``stop`` returns True, finishes the current message, releases its claims and returns.  If the store becomes
         unavailable after a message was sent, waits until the message can be marked as sent; otherwise the message

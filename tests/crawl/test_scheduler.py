@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -76,7 +75,7 @@ def test_a_delivery_that_fails_does_not_end_later_ones(monkeypatch: pytest.Monke
             stop.set()
             return DeliveryReport()
 
-    monkeypatch.setattr("monitor.delivery.open_dispatcher", lambda *_: nullcontext(FailingDispatcher()))
+    monkeypatch.setattr("monitor.delivery.configured_dispatcher", lambda *_: FailingDispatcher())
     monkeypatch.setattr(process, "MAIL_DELIVERY_INTERVAL_SECONDS", 0.01)
     service: Any = SimpleNamespace(store=None, config=None)
     asyncio.run(asyncio.wait_for(process._deliver_mail_until_stopped(service, stop), 30))

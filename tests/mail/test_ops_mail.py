@@ -12,7 +12,7 @@ import pytest
 
 from mail.server import free_port, mail_server
 from monitor.config import Config, MailSettings, Outlet
-from monitor.delivery import open_dispatcher
+from monitor.delivery import configured_dispatcher
 from monitor.mail.ops_mail import FAILURE_CHECK_INTERVAL, REMINDER_INTERVAL
 from monitor.store.sqlite import SqliteStore
 
@@ -35,8 +35,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def deliver(store: Store, config: Config, *, now: Callable[[], datetime]) -> DeliveryReport:
-    with open_dispatcher(store, config, now=now) as dispatcher:
-        return dispatcher.deliver()
+    return configured_dispatcher(store, config, now=now).deliver()
 
 
 def config(port: int) -> Config:

@@ -12,7 +12,7 @@ import pytest
 from mail.server import free_port, mail_server
 from monitor import process_identity
 from monitor.config import Alert, Config, MailSettings
-from monitor.delivery import open_dispatcher
+from monitor.delivery import configured_dispatcher
 from monitor.errors import StoreUnavailable
 from monitor.mail.smtp import SmtpConnection
 from monitor.models import Candidate, Disposition, FrontierEntry, Hit, Notification, Outcome, PageCommit, Story
@@ -112,8 +112,7 @@ def config(
 
 
 def deliver(store: Store, config: Config, clock: Clock, *, stop: Callable[[], bool] = lambda: False) -> DeliveryReport:
-    with open_dispatcher(store, config, now=clock) as opened:
-        return opened.deliver(stop=stop)
+    return configured_dispatcher(store, config, now=clock).deliver(stop=stop)
 
 
 def test_each_story_of_an_instant_alert_is_mailed_once_by_itself(store: Store, clock: Clock) -> None:
