@@ -1,4 +1,4 @@
-"""Fixtures that more than one room's tests use."""
+"""Fixtures that the tests of several packages use."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import urllib.request
 import uuid
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,8 +15,21 @@ from servers import elasticsearch_node, missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from monitor.config.schema import StoreSettings
+    from monitor.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty database file."""
+    from monitor.store.sqlite import SqliteStore
+
+    store = SqliteStore(tmp_path / "monitor.db", timeout=timedelta(seconds=30))
+    store.setup()
+    yield store
+    store.close()
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from mail.server import free_port, mail_server
 from monitor.config import Config, MailSettings, Outlet
 from monitor.delivery import configured_dispatcher
@@ -17,21 +15,15 @@ from monitor.mail.ops_mail import FAILURE_CHECK_INTERVAL, REMINDER_INTERVAL
 from monitor.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
+
+    import pytest
 
     from monitor.notify.dispatcher import DeliveryReport
     from monitor.store import Store
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = SqliteStore(tmp_path / "monitor.db", timeout=timedelta(seconds=30))
-    store.setup()
-    yield store
-    store.close()
 
 
 def deliver(store: Store, config: Config, *, now: Callable[[], datetime]) -> DeliveryReport:

@@ -10,14 +10,13 @@ from monitor.config import Alert, Config
 from monitor.errors import DeliveryUnavailable
 from monitor.notify.channel import Channel, Message, Refusals
 from monitor.notify.dispatcher import DeliveryReport, Dispatcher
-from monitor.store.sqlite import SqliteStore
 from notify.test_dispatcher import put
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from monitor.models import Hit, Story
+    from monitor.store import Store
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 CONFIG = Config(alerts=(Alert(name="sberbank", query="Sberbank", to=("desk@example.org",)),))
@@ -50,24 +49,19 @@ class RecordingChannel:
         self.is_open = False
 
 
-def test_a_channel_sends_what_it_composed_and_is_closed_after_the_delivery(tmp_path: Path) -> None:
+def test_a_channel_sends_what_it_composed_and_is_closed_after_the_delivery(store: Store) -> None:
     recording = RecordingChannel()
     channel: Channel = recording
-    store = SqliteStore(tmp_path / "monitor.db", timeout=timedelta(seconds=30))
-    store.setup()
     put(store, "first")
     report = Dispatcher(store, CONFIG, channel, now=lambda: NOW).deliver()
     assert (report.mails, report.notifications) == (1, 1)
     assert recording.sent == [("Title of first", ("desk@example.org",))]
     assert not recording.is_open
     assert store.outbox() == []
-    store.close()
 
 
-def test_a_channel_that_cannot_connect_postpones_everything(tmp_path: Path) -> None:
+def test_a_channel_that_cannot_connect_postpones_everything(store: Store) -> None:
     recording = RecordingChannel(problem="no network")
-    store = SqliteStore(tmp_path / "monitor.db", timeout=timedelta(seconds=30))
-    store.setup()
     put(store, "first")
     dispatcher = Dispatcher(store, CONFIG, recording, now=lambda: NOW)
     assert dispatcher.deliver() == DeliveryReport(postponed=1, errors=["no network"])
@@ -76,4 +70,3 @@ def test_a_channel_that_cannot_connect_postpones_everything(tmp_path: Path) -> N
     recording.problem = ""
     later = Dispatcher(store, CONFIG, recording, now=lambda: NOW + timedelta(minutes=1))
     assert later.deliver().mails == 1
-    store.close()

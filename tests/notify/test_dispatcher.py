@@ -21,7 +21,7 @@ from monitor.notify.dispatcher import DeliveryReport
 from monitor.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from monitor.store import Store
@@ -43,14 +43,6 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = SqliteStore(tmp_path / "monitor.db", timeout=timedelta(seconds=30))
-    store.setup()
-    yield store
-    store.close()
 
 
 def put(
