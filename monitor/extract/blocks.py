@@ -61,7 +61,6 @@ class Node:
     own_regions: int  # the declared regions that are trusted, see `body.clear_misnamed_regions`
     region: int  # all regions that it stands in, its own included
     element: HtmlElement
-    depth: int
 
 
 @dataclass(slots=True)
@@ -339,7 +338,6 @@ class _LayoutBuilder:
             own_regions=own_regions,
             region=own_regions | ((outer_node.region & _INHERITED_REGIONS) if outer_node else 0),
             element=element,
-            depth=outer_node.depth + 1 if outer_node else 0,
         )
         self.node_index, self.node_element = len(layout.nodes), element
         layout.nodes.append(node)

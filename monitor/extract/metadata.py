@@ -102,8 +102,7 @@ class Metadata:
     is_declared_paid: bool = False  # the page declares that reading costs money
     has_own_json_ld: bool = False  # a JSON-LD article has the page's URL or its title
     json_ld_article_count: int = 0
-    is_meta_refresh_redirect: bool = False
-    sources: list[str] = field(default_factory=list)  # holds "json-ld" if a JSON-LD object describes the article
+    has_json_ld: bool = False  # a JSON-LD object describes the article
 
 
 @dataclass(slots=True)
@@ -139,8 +138,7 @@ def read_metadata(
     metadata.json_ld_types = frozenset(name for item in items for name in jsonld.object_types(item))
     metadata.has_own_json_ld = bool(article) and jsonld.is_article_object(article) and count_matches(article) > 0
     metadata.json_ld_article_count = sum(1 for item in items if jsonld.is_article_object(item))
-    if article:
-        metadata.sources.append("json-ld")
+    metadata.has_json_ld = bool(article)
     site_names = _site_names(raw, items, url, outlet_name)
     headline = jsonld.property_text(article.get("headline") or "") or jsonld.property_text(article.get("name") or "")
     stated_titles = [
@@ -205,8 +203,6 @@ def read_metadata(
     metadata.og_type = next(iter(raw.meta_contents.get("og:type", ())), "").lower()
     metadata.is_live_blog = any(jsonld.is_live_blog_object(item) for item in items)
     metadata.is_declared_paid = _is_declared_paid(article, raw)
-    refresh = next(iter(raw.meta_contents.get("refresh", ())), "")
-    metadata.is_meta_refresh_redirect = bool(re.match(r"\s*[0-5]\s*;\s*url=", refresh, re.IGNORECASE))
     return metadata
 
 
