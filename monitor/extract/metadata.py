@@ -5,19 +5,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from itertools import islice
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from lxml import etree
-
 from monitor.extract import bylines, dates, jsonld, timezones, titles
-from monitor.extract.blocks import SENTENCE_END, alphabetic_length, comparison_key
-from monitor.extract.regions import CAMEL_CASE_BOUNDARY_PATTERN, Region, regions
-from monitor.extract.visible_metadata import UPDATE_LABEL_PATTERN
-from monitor.urls import is_same_site, story_id
+from monitor.extract.blocks import comparison_key
+from monitor.extract.raw_metadata import collect_raw_metadata
+from monitor.urls import story_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -26,6 +22,7 @@ if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
     from monitor.extract.jsonld import JsonLdObject
+    from monitor.extract.raw_metadata import RawMetadata
 
 # Names of <meta> elements (property, name or http-equiv) by what they state, most trusted first.
 _PUBLISHED_META_NAMES = (
@@ -52,30 +49,6 @@ _DESCRIPTION_META_NAMES = "og:description description twitter:description dc.des
 _KEYWORD_META_NAMES = "news_keywords keywords article:tag parsely-tags sailthru.tags".split()
 _SECTION_META_NAMES = "article:section parsely-section og:section section cxenseparse:recs:category category".split()
 _IMAGE_META_NAMES = "og:image og:image:secure_url og:image:url twitter:image twitter:image:src thumbnail".split()
-_SPACE_PATTERN = re.compile(r"\s+")
-# Regions whose dates and bylines belong to other stories or to the site.
-_UNRELATED_REGIONS = (
-    Region.RELATED | Region.COMMENTS | Region.FOOTER | Region.NAV | Region.ASIDE | Region.PROMO | Region.EMBED
-)
-_find_byline_elements: Callable[[HtmlElement], list[HtmlElement]] = etree.XPath(  # type: ignore[assignment]  # the expression returns elements only
-    '//*[(@itemprop and not(self::meta)) or @rel="author" or contains(@class, "yline") or contains(@class, "uthor")]'
-)
-_MAX_TIME_ELEMENTS = 50  # <time> elements that are read per page
-_MAX_TEASER_CHARACTERS = 400  # text of a teaser's box: headline, summary and date
-_MAX_PERSON_NAME_CHARACTERS = 24  # as `alphabetic_length`; a longer link text is a headline
-# In the URL of a page about an author or topic, which is not a story.
-_NON_STORY_PATH_PATTERN = re.compile(
-    r"/(?:authors?|people|profiles?|categor(?:y|ies)|tags?|topics?|sections?)/", re.IGNORECASE
-)
-_UPDATE_CLASS_PATTERN = re.compile(r"updat|modif|revis", re.IGNORECASE)
-_PUBLICATION_CLASS_PATTERN = re.compile(r"publi|creat|issued", re.IGNORECASE)
-_FRONT_PAGE_LINK_PATTERN = re.compile(r"\s*(?:(https?://[^/?#\s]+)/?|/)\s*")
-_BIOGRAPHY_CLASS_PATTERN = re.compile(r"bio|box|(?<!v)card|info|about|desc", re.IGNORECASE)
-# Text of a byline rather than a biography: starts with "by", or has digits, as in a date.
-_BYLINE_TEXT_PATTERN = re.compile(r"\W*by\b|.*\d", re.IGNORECASE | re.DOTALL)
-_BYLINE_CLASS_PATTERN = re.compile(
-    r"(?:^|[\s_-])(?:by-?line|author(?:s|-?names?|-?links?)?|writer|autor|auteur)(?:[\s_-]|$)", re.IGNORECASE
-)
 
 
 @dataclass(slots=True)
@@ -105,23 +78,6 @@ class Metadata:
     has_json_ld: bool = False  # a JSON-LD object describes the article
 
 
-@dataclass(slots=True)
-class _RawMetadata:
-    meta_contents: dict[str, list[str]] = field(default_factory=dict)  # contents of <meta> elements by lower-case name
-    json_ld_scripts: list[str] = field(default_factory=list)  # texts of the JSON-LD scripts
-    microdata_values: dict[str, list[str]] = field(default_factory=dict)
-    published_times: list[str] = field(default_factory=list)  # texts of <time> elements that may date the story
-    update_times: list[str] = field(default_factory=list)  # texts of <time> elements that date an update
-    unrelated_times: list[str] = field(default_factory=list)  # texts of <time> that date other stories or events
-    time_element_count: int = 0  # number of <time> elements read
-    canonical_urls: list[str] = field(default_factory=list)
-    h1_texts: list[str] = field(default_factory=list)
-    byline_texts: list[str] = field(default_factory=list)
-    byline_container: HtmlElement | None = None  # an element around the first byline; others must be inside
-    front_page_link_texts: list[str] = field(default_factory=list)  # probably the site's name
-    title_element_text: str = ""
-
-
 def read_metadata(
     root: HtmlElement, url: str, *, outlet_name: str = "", latest: datetime, country: str | None = None
 ) -> Metadata:
@@ -130,7 +86,7 @@ def read_metadata(
     Dates after ``latest`` are ignored.  ``country`` (ISO 3166) sets the order of day and month, and the time zone of
     times without one.  ``outlet_name`` is removed from titles and authors.
     """
-    raw = _collect_raw_metadata(root, url)
+    raw = collect_raw_metadata(root, url)
     items = jsonld.objects_in_scripts(raw.json_ld_scripts)
     count_matches = _page_match_counter(url, raw)
     article = _article_object(items, count_matches)
@@ -206,220 +162,6 @@ def read_metadata(
     return metadata
 
 
-def _collect_raw_metadata(root: HtmlElement, url: str) -> _RawMetadata:
-    """Returns the metadata that the page at ``url`` states, as strings of the markup, in one pass over the elements."""
-    raw = _RawMetadata()
-    for element in root.iter("a", "meta", "link", "script", "time", "title", "h1"):
-        tag = element.tag
-        if tag == "a":
-            _collect_front_page_link(element, url, raw)
-        elif tag == "meta":
-            _collect_meta_element(element, raw)
-        elif tag == "link":
-            _collect_canonical_url(element, raw)
-        elif tag == "script":
-            _collect_json_ld_script(element, raw)
-        elif tag == "time":
-            _collect_time_element(element, url, raw)
-        elif tag == "title":
-            _collect_title_element(element, raw)
-        else:
-            _collect_h1_text(element, raw)
-    for element in _find_byline_elements(root)[:300]:
-        _collect_microdata_or_byline(element, raw)
-    return raw
-
-
-def _collect_meta_element(element: HtmlElement, raw: _RawMetadata) -> None:
-    """Adds the content of a <meta> to ``raw`` under each of its names: at most 50 values of 5,000 characters a name."""
-    content = element.get("content")
-    if not content:
-        return
-    for key in ("property", "name", "itemprop", "http-equiv"):
-        name = element.get(key)
-        if name:
-            is_microdata = key == "itemprop"
-            values_by_name = raw.microdata_values if is_microdata else raw.meta_contents
-            values = values_by_name.setdefault(name if is_microdata else name.lower(), [])
-            if len(values) < 50:
-                values.append(content[:5000])
-
-
-def _collect_canonical_url(link: HtmlElement, raw: _RawMetadata) -> None:
-    """Adds the URL of a <link rel="canonical"> to ``raw``."""
-    if "canonical" in link.get("rel", "").lower().split() and link.get("href"):
-        raw.canonical_urls.append(link.get("href"))
-
-
-def _collect_json_ld_script(script: HtmlElement, raw: _RawMetadata) -> None:
-    """Adds the text of a JSON-LD <script> to ``raw``."""
-    if "ld+json" in script.get("type", "").lower() and script.text:
-        raw.json_ld_scripts.append(script.text)
-
-
-def _collect_title_element(title: HtmlElement, raw: _RawMetadata) -> None:
-    """Sets the first 500 characters of the first <title> that is not part of an SVG image."""
-    parent = title.getparent()
-    if not raw.title_element_text and parent is not None and parent.tag != "svg":
-        raw.title_element_text = _element_text(title)[:500]
-
-
-def _collect_h1_text(h1: HtmlElement, raw: _RawMetadata) -> None:
-    """Adds the first 500 characters of an <h1> to ``raw``, for the first five that have text."""
-    if len(raw.h1_texts) < 5:
-        heading = _element_text(h1)[:500]
-        if heading:
-            raw.h1_texts.append(heading)
-
-
-def _collect_front_page_link(link: HtmlElement, url: str, raw: _RawMetadata) -> None:
-    """Adds the text of a link to ``raw`` if it leads to the front page of the site of ``url``."""
-    match = _FRONT_PAGE_LINK_PATTERN.fullmatch(link.get("href", ""))
-    if match and len(raw.front_page_link_texts) < 10 and (not match[1] or is_same_site(match[1], url)):
-        text = _element_text(link)
-        if 5 <= len(text) <= 40:  # a shorter text may be the first word of a headline
-            raw.front_page_link_texts.append(text)
-
-
-def _collect_time_element(element: HtmlElement, url: str, raw: _RawMetadata) -> None:
-    """Adds the date of a <time> element to the published, update or unrelated times of ``raw``."""
-    stated = element.get("datetime") or element.get("content") or _element_text(element)
-    if not stated or raw.time_element_count >= _MAX_TIME_ELEMENTS:
-        return
-    raw.time_element_count += 1
-    if not (_is_in_unrelated_region(element) or _is_in_sentence(element) or _is_in_teaser(element, url)):
-        (raw.update_times if _is_update_time(element) else raw.published_times).append(stated)
-    else:
-        raw.unrelated_times.append(stated)
-
-
-def _is_in_sentence(element: HtmlElement) -> bool:
-    """Returns True if a <time> element stands in a sentence of a paragraph, list item or quotation."""
-    paragraph = next(element.iterancestors("p", "li", "blockquote"), None)
-    text = _element_text(paragraph) if paragraph is not None else ""
-    return len(text) > len(_element_text(element)) + 40 and SENTENCE_END.search(text) is not None
-
-
-def _is_in_teaser(element: HtmlElement, url: str) -> bool:
-    """Returns True if a <time> element dates a teaser: its box links to another page and holds no other date or h1.
-
-    ``url`` is the URL of this page.
-    """
-    box = element
-    for outer in islice(element.iterancestors(), 4):
-        if len(list(islice(outer.iter("h1", "time"), 2))) > 1 or outer.tag in {"body", "html", "main", "article"}:
-            break
-        if next(outer.iter("h1"), None) is not None or len(_element_text(outer)) > _MAX_TEASER_CHARACTERS:
-            break
-        box = outer
-        if outer.tag == "li":
-            break
-    parent, previous = box.getparent(), box.getprevious()
-    is_in_list = (
-        parent is not None and len(list(islice(parent.iter("time"), 3))) > 2 and next(parent.iter("h1"), None) is None
-    )
-    links = [*islice(element.iterancestors("a"), 1), *box.iter("a")]
-    if is_in_list and previous is not None:
-        links += previous.iter("a")
-    links = [link for link in links if _links_to_other_page(link, url)]
-    link_texts = [_element_text(link) for link in links]
-    return any(
-        is_in_list or len(text.split()) > 3 or (text and alphabetic_length(text) > _MAX_PERSON_NAME_CHARACTERS)
-        for text in link_texts
-    )
-
-
-def _links_to_other_page(link: HtmlElement, url: str) -> bool:
-    """Returns True if the link may lead to another story than that at ``url``; False for links to authors or topics."""
-    href = link.get("href", "").strip()
-    if not href or href.startswith(("#", "javascript:", "mailto:")) or _has_byline_class(link):
-        return False
-    if _NON_STORY_PATH_PATTERN.search(href) or {"author", "tag", "category"}.intersection(link.get("rel", "").split()):
-        return False
-    try:
-        return story_id(urljoin(url, href)) != story_id(url)
-    except ValueError:
-        return False
-
-
-def _is_update_time(element: HtmlElement) -> bool:
-    """Returns True if the class of a <time> element, or the label before it, says that it dates an update."""
-    parent, previous = element.getparent(), element.getprevious()
-    names = f"{element.get('class', '')} {element.get('itemprop', '')}"
-    if parent is not None and parent.tag == "span":
-        names += f" {parent.get('class', '')}"
-    if _UPDATE_CLASS_PATTERN.search(names):
-        return not _PUBLICATION_CLASS_PATTERN.search(names)
-    while previous is not None and not isinstance(previous.tag, str) and not (previous.tail or "").strip():
-        previous = previous.getprevious()  # skips comments
-    if previous is not None:
-        is_label = isinstance(previous.tag, str) and previous.tag != "time"
-        label = (previous.tail or "").strip() or (_element_text(previous) if is_label else "")
-    else:
-        label = (parent.text or "") if parent is not None else ""
-    return UPDATE_LABEL_PATTERN.match(label) is not None
-
-
-def _is_in_unrelated_region(element: HtmlElement) -> bool:
-    """Returns True if one of the six innermost elements around the element is marked as one of `_UNRELATED_REGIONS`."""
-    enclosing_regions, outer = 0, element.getparent()
-    for _ in range(6):
-        if outer is None or not isinstance(outer.tag, str):
-            break
-        class_and_id = f"{outer.get('class', '')} {outer.get('id', '')}".strip()
-        enclosing_regions |= regions(outer.tag, class_and_id, outer.get("itemprop") or "")
-        outer = outer.getparent()
-    return bool(enclosing_regions & _UNRELATED_REGIONS)
-
-
-def _collect_microdata_or_byline(element: HtmlElement, raw: _RawMetadata) -> None:
-    """Adds to ``raw`` the element's microdata property, or its text if its rel or class marks it as a byline."""
-    name = element.get("itemprop")
-    if name in _PROPERTIES_SHARED_WITH_COMMENTS and _is_in_comment(element):
-        return
-    if name in {"datePublished", "dateModified", "dateCreated"}:
-        value = element.get("content") or element.get("datetime") or _element_text(element)
-        raw.microdata_values.setdefault(name, []).append(value[:100])
-    elif name == "author":
-        author_names = element.xpath('.//*[@itemprop="name"]')
-        value = " ; ".join(
-            filter(None, ((n.get("content") or _element_text(n)) for n in author_names))
-        ) or _element_text(element)
-        raw.microdata_values.setdefault(name, []).append(value[:300])
-    elif name in {"headline", "articleSection"}:
-        raw.microdata_values.setdefault(name, []).append((element.get("content") or _element_text(element))[:500])
-    elif (element.get("rel") == "author" or _has_byline_class(element)) and len(raw.byline_texts) < 20:
-        text = _element_text(element)
-        has_biography_class = _BIOGRAPHY_CLASS_PATTERN.search(element.get("class", "")) and len(text.split()) > 6
-        is_biography = has_biography_class and not _BYLINE_TEXT_PATTERN.match(text)
-        ancestors = list(islice(element.iterancestors(), 6))
-        # A byline outside of the element around the first one belongs to another story.
-        is_near_first = raw.byline_container is None or raw.byline_container in ancestors
-        if 3 <= len(text) <= 150 and not is_biography and is_near_first and not _is_in_unrelated_region(element):
-            raw.byline_texts.append(text)
-            raw.byline_container = raw.byline_container if raw.byline_container is not None else ancestors[:3][-1]
-
-
-# Microdata properties that readers' comments may have too.
-_PROPERTIES_SHARED_WITH_COMMENTS = frozenset({"author", "datePublished", "dateModified", "dateCreated"})
-
-
-def _is_in_comment(element: HtmlElement) -> bool:
-    """Returns True if one of the eight innermost elements around the element is marked as readers' comments."""
-    for outer in islice(element.iterancestors(), 8):
-        if outer.get("itemprop") == "comment":
-            return True
-        class_and_id = f"{outer.get('class', '')} {outer.get('id', '')}".strip()
-        if regions(outer.tag, class_and_id, "") & Region.COMMENTS:
-            return next(outer.iter("h1"), None) is None
-    return False
-
-
-def _has_byline_class(element: HtmlElement) -> bool:
-    """Returns True if a class of the element is that of a byline or author's name."""
-    return bool(_BYLINE_CLASS_PATTERN.search(CAMEL_CASE_BOUNDARY_PATTERN.sub("-", element.get("class", ""))))
-
-
 def _article_object(items: Sequence[JsonLdObject], count_matches: Callable[[JsonLdObject], int]) -> JsonLdObject:
     """Returns the JSON-LD object that describes the page's article; {} if there is none.
 
@@ -453,7 +195,7 @@ def _article_object(items: Sequence[JsonLdObject], count_matches: Callable[[Json
     return merged
 
 
-def _page_match_counter(url: str, raw: _RawMetadata) -> Callable[[JsonLdObject], int]:
+def _page_match_counter(url: str, raw: RawMetadata) -> Callable[[JsonLdObject], int]:
     """Returns a function that counts the matches of a JSON-LD object with the page: 1 for its URL, 1 for its title."""
     page_id = story_id(url)
     page_titles = {comparison_key(text) for text in (*raw.h1_texts, *raw.meta_contents.get("og:title", ()))}
@@ -467,7 +209,7 @@ def _page_match_counter(url: str, raw: _RawMetadata) -> Callable[[JsonLdObject],
     return count_matches
 
 
-def _date_texts(article: JsonLdObject, key: str, raw: _RawMetadata, names: Iterable[str]) -> list[str]:
+def _date_texts(article: JsonLdObject, key: str, raw: RawMetadata, names: Iterable[str]) -> list[str]:
     """Returns the texts that state a date, most trusted first.
 
     Reads the property ``key`` of the JSON-LD article and of the microdata, and the <meta> elements called ``names``.
@@ -480,13 +222,13 @@ def _date_texts(article: JsonLdObject, key: str, raw: _RawMetadata, names: Itera
     return [text for text in texts if text]
 
 
-def _creation_date_texts(article: JsonLdObject, raw: _RawMetadata) -> list[str]:
+def _creation_date_texts(article: JsonLdObject, raw: RawMetadata) -> list[str]:
     """Returns the texts of the property dateCreated in JSON-LD and microdata, in this order."""
     texts = [jsonld.property_text(article.get("dateCreated") or ""), *raw.microdata_values.get("dateCreated", ())]
     return [text for text in texts if text]
 
 
-def _byline_texts(article: JsonLdObject, raw: _RawMetadata) -> tuple[list[str], ...]:
+def _byline_texts(article: JsonLdObject, raw: RawMetadata) -> tuple[list[str], ...]:
     """Returns four lists of byline texts: of JSON-LD, <meta>, microdata, and elements with a byline class."""
     json_ld_authors = article.get("author") or article.get("creator") or []
     return (
@@ -500,7 +242,7 @@ def _byline_texts(article: JsonLdObject, raw: _RawMetadata) -> tuple[list[str], 
     )
 
 
-def _site_names(raw: _RawMetadata, items: Iterable[JsonLdObject], url: str, outlet_name: str) -> list[str]:
+def _site_names(raw: RawMetadata, items: Iterable[JsonLdObject], url: str, outlet_name: str) -> list[str]:
     """Returns the names of the site by outlet, host, front page links, <meta> and JSON-LD; a name may occur twice."""
     host = (urlsplit(url).hostname or "").removeprefix("www.")
     names = [
@@ -521,7 +263,7 @@ def _site_names(raw: _RawMetadata, items: Iterable[JsonLdObject], url: str, outl
     return [name.lstrip("@") for name in names if name and len(name) > 1]
 
 
-def _story_tags(article: JsonLdObject, raw: _RawMetadata) -> tuple[str, ...]:
+def _story_tags(article: JsonLdObject, raw: RawMetadata) -> tuple[str, ...]:
     """Returns up to 30 different keywords of the JSON-LD article, or of <meta> elements if it has none."""
     values = jsonld.property_texts(article.get("keywords") or []) or [
         value for name in _KEYWORD_META_NAMES for value in raw.meta_contents.get(name, ())
@@ -545,7 +287,7 @@ def _json_ld_image_url(article: JsonLdObject) -> str:
     return jsonld.property_text(image)
 
 
-def _is_declared_paid(article: JsonLdObject, raw: _RawMetadata) -> bool:
+def _is_declared_paid(article: JsonLdObject, raw: RawMetadata) -> bool:
     """Returns True if JSON-LD says that the article is not free, or a <meta> that it is locked or metered."""
     accessible_for_free = jsonld.property_text(
         article.get("isAccessibleForFree") if isinstance(article.get("isAccessibleForFree"), str) else ""
@@ -573,12 +315,3 @@ def _absolute_web_url(base_url: str, address: str) -> str | None:
     except ValueError:
         return None
     return url if url.startswith(("http://", "https://")) and len(url) < 2000 else None
-
-
-# Returns the texts inside an element that are not in scripts or styles.
-_find_visible_text_nodes = etree.XPath("descendant::text()[not(parent::script or parent::style)]")
-
-
-def _element_text(element: HtmlElement) -> str:
-    """Returns the text inside an element, without scripts and styles, with white space collapsed."""
-    return _SPACE_PATTERN.sub(" ", " ".join(cast("list[str]", _find_visible_text_nodes(element)))).strip()

@@ -98,9 +98,7 @@ def reject_non_story(
     length = total_weight(kept)
     path = urlsplit(page.url).path
     claims_story = (
-        bool(metadata.json_ld_types & _STORY_JSON_LD_TYPES)
-        or metadata.og_type == "article"
-        or metadata.has_json_ld
+        bool(metadata.json_ld_types & _STORY_JSON_LD_TYPES) or metadata.og_type == "article" or metadata.has_json_ld
     )
     # Proof that a short text is a story; `proven` is not used for texts of 600 or more characters.
     proven = (

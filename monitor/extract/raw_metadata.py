@@ -1,0 +1,288 @@
+"""Collects the metadata that a page states, as strings of its markup."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urljoin
+
+from lxml import etree
+
+from monitor.extract.blocks import SENTENCE_END, alphabetic_length
+from monitor.extract.regions import CAMEL_CASE_BOUNDARY_PATTERN, Region, regions
+from monitor.extract.visible_metadata import UPDATE_LABEL_PATTERN
+from monitor.urls import is_same_site, story_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lxml.html import HtmlElement
+
+_SPACE_PATTERN = re.compile(r"\s+")
+# Regions whose dates and bylines belong to other stories or to the site.
+_UNRELATED_REGIONS = (
+    Region.RELATED | Region.COMMENTS | Region.FOOTER | Region.NAV | Region.ASIDE | Region.PROMO | Region.EMBED
+)
+_find_byline_elements: Callable[[HtmlElement], list[HtmlElement]] = etree.XPath(  # type: ignore[assignment]  # the expression returns elements only
+    '//*[(@itemprop and not(self::meta)) or @rel="author" or contains(@class, "yline") or contains(@class, "uthor")]'
+)
+_MAX_TIME_ELEMENTS = 50  # <time> elements that are read per page
+_MAX_TEASER_CHARACTERS = 400  # text of a teaser's box: headline, summary and date
+_MAX_PERSON_NAME_CHARACTERS = 24  # as `alphabetic_length`; a longer link text is a headline
+# In the URL of a page about an author or topic, which is not a story.
+_NON_STORY_PATH_PATTERN = re.compile(
+    r"/(?:authors?|people|profiles?|categor(?:y|ies)|tags?|topics?|sections?)/", re.IGNORECASE
+)
+_UPDATE_CLASS_PATTERN = re.compile(r"updat|modif|revis", re.IGNORECASE)
+_PUBLICATION_CLASS_PATTERN = re.compile(r"publi|creat|issued", re.IGNORECASE)
+_FRONT_PAGE_LINK_PATTERN = re.compile(r"\s*(?:(https?://[^/?#\s]+)/?|/)\s*")
+_BIOGRAPHY_CLASS_PATTERN = re.compile(r"bio|box|(?<!v)card|info|about|desc", re.IGNORECASE)
+# Text of a byline rather than a biography: starts with "by", or has digits, as in a date.
+_BYLINE_TEXT_PATTERN = re.compile(r"\W*by\b|.*\d", re.IGNORECASE | re.DOTALL)
+_BYLINE_CLASS_PATTERN = re.compile(
+    r"(?:^|[\s_-])(?:by-?line|author(?:s|-?names?|-?links?)?|writer|autor|auteur)(?:[\s_-]|$)", re.IGNORECASE
+)
+
+
+@dataclass(slots=True)
+class RawMetadata:
+    """Strings of a page's markup by what they may state; `monitor.extract.metadata` chooses among them."""
+
+    meta_contents: dict[str, list[str]] = field(default_factory=dict)  # contents of <meta> elements by lower-case name
+    json_ld_scripts: list[str] = field(default_factory=list)  # texts of the JSON-LD scripts
+    microdata_values: dict[str, list[str]] = field(default_factory=dict)
+    published_times: list[str] = field(default_factory=list)  # texts of <time> elements that may date the story
+    update_times: list[str] = field(default_factory=list)  # texts of <time> elements that date an update
+    unrelated_times: list[str] = field(default_factory=list)  # texts of <time> that date other stories or events
+    time_element_count: int = 0  # number of <time> elements read
+    canonical_urls: list[str] = field(default_factory=list)
+    h1_texts: list[str] = field(default_factory=list)
+    byline_texts: list[str] = field(default_factory=list)
+    byline_container: HtmlElement | None = None  # an element around the first byline; others must be inside
+    front_page_link_texts: list[str] = field(default_factory=list)  # probably the site's name
+    title_element_text: str = ""
+
+
+def collect_raw_metadata(root: HtmlElement, url: str) -> RawMetadata:
+    """Returns the metadata that the page at ``url`` states, as strings of the markup, in one pass over the elements."""
+    raw = RawMetadata()
+    for element in root.iter("a", "meta", "link", "script", "time", "title", "h1"):
+        tag = element.tag
+        if tag == "a":
+            _collect_front_page_link(element, url, raw)
+        elif tag == "meta":
+            _collect_meta_element(element, raw)
+        elif tag == "link":
+            _collect_canonical_url(element, raw)
+        elif tag == "script":
+            _collect_json_ld_script(element, raw)
+        elif tag == "time":
+            _collect_time_element(element, url, raw)
+        elif tag == "title":
+            _collect_title_element(element, raw)
+        else:
+            _collect_h1_text(element, raw)
+    for element in _find_byline_elements(root)[:300]:
+        _collect_microdata_or_byline(element, raw)
+    return raw
+
+
+def _collect_meta_element(element: HtmlElement, raw: RawMetadata) -> None:
+    """Adds the content of a <meta> to ``raw`` under each of its names: at most 50 values of 5,000 characters a name."""
+    content = element.get("content")
+    if not content:
+        return
+    for key in ("property", "name", "itemprop", "http-equiv"):
+        name = element.get(key)
+        if name:
+            is_microdata = key == "itemprop"
+            values_by_name = raw.microdata_values if is_microdata else raw.meta_contents
+            values = values_by_name.setdefault(name if is_microdata else name.lower(), [])
+            if len(values) < 50:
+                values.append(content[:5000])
+
+
+def _collect_canonical_url(link: HtmlElement, raw: RawMetadata) -> None:
+    """Adds the URL of a <link rel="canonical"> to ``raw``."""
+    if "canonical" in link.get("rel", "").lower().split() and link.get("href"):
+        raw.canonical_urls.append(link.get("href"))
+
+
+def _collect_json_ld_script(script: HtmlElement, raw: RawMetadata) -> None:
+    """Adds the text of a JSON-LD <script> to ``raw``."""
+    if "ld+json" in script.get("type", "").lower() and script.text:
+        raw.json_ld_scripts.append(script.text)
+
+
+def _collect_title_element(title: HtmlElement, raw: RawMetadata) -> None:
+    """Sets the first 500 characters of the first <title> that is not part of an SVG image."""
+    parent = title.getparent()
+    if not raw.title_element_text and parent is not None and parent.tag != "svg":
+        raw.title_element_text = _element_text(title)[:500]
+
+
+def _collect_h1_text(h1: HtmlElement, raw: RawMetadata) -> None:
+    """Adds the first 500 characters of an <h1> to ``raw``, for the first five that have text."""
+    if len(raw.h1_texts) < 5:
+        heading = _element_text(h1)[:500]
+        if heading:
+            raw.h1_texts.append(heading)
+
+
+def _collect_front_page_link(link: HtmlElement, url: str, raw: RawMetadata) -> None:
+    """Adds the text of a link to ``raw`` if it leads to the front page of the site of ``url``."""
+    match = _FRONT_PAGE_LINK_PATTERN.fullmatch(link.get("href", ""))
+    if match and len(raw.front_page_link_texts) < 10 and (not match[1] or is_same_site(match[1], url)):
+        text = _element_text(link)
+        if 5 <= len(text) <= 40:  # a shorter text may be the first word of a headline
+            raw.front_page_link_texts.append(text)
+
+
+def _collect_time_element(element: HtmlElement, url: str, raw: RawMetadata) -> None:
+    """Adds the date of a <time> element to the published, update or unrelated times of ``raw``."""
+    stated = element.get("datetime") or element.get("content") or _element_text(element)
+    if not stated or raw.time_element_count >= _MAX_TIME_ELEMENTS:
+        return
+    raw.time_element_count += 1
+    if not (_is_in_unrelated_region(element) or _is_in_sentence(element) or _is_in_teaser(element, url)):
+        (raw.update_times if _is_update_time(element) else raw.published_times).append(stated)
+    else:
+        raw.unrelated_times.append(stated)
+
+
+def _is_in_sentence(element: HtmlElement) -> bool:
+    """Returns True if a <time> element stands in a sentence of a paragraph, list item or quotation."""
+    paragraph = next(element.iterancestors("p", "li", "blockquote"), None)
+    text = _element_text(paragraph) if paragraph is not None else ""
+    return len(text) > len(_element_text(element)) + 40 and SENTENCE_END.search(text) is not None
+
+
+def _is_in_teaser(element: HtmlElement, url: str) -> bool:
+    """Returns True if a <time> element dates a teaser: its box links to another page and holds no other date or h1.
+
+    ``url`` is the URL of this page.
+    """
+    box = element
+    for outer in islice(element.iterancestors(), 4):
+        if len(list(islice(outer.iter("h1", "time"), 2))) > 1 or outer.tag in {"body", "html", "main", "article"}:
+            break
+        if next(outer.iter("h1"), None) is not None or len(_element_text(outer)) > _MAX_TEASER_CHARACTERS:
+            break
+        box = outer
+        if outer.tag == "li":
+            break
+    parent, previous = box.getparent(), box.getprevious()
+    is_in_list = (
+        parent is not None and len(list(islice(parent.iter("time"), 3))) > 2 and next(parent.iter("h1"), None) is None
+    )
+    links = [*islice(element.iterancestors("a"), 1), *box.iter("a")]
+    if is_in_list and previous is not None:
+        links += previous.iter("a")
+    links = [link for link in links if _links_to_other_page(link, url)]
+    link_texts = [_element_text(link) for link in links]
+    return any(
+        is_in_list or len(text.split()) > 3 or (text and alphabetic_length(text) > _MAX_PERSON_NAME_CHARACTERS)
+        for text in link_texts
+    )
+
+
+def _links_to_other_page(link: HtmlElement, url: str) -> bool:
+    """Returns True if the link may lead to another story than that at ``url``; False for links to authors or topics."""
+    href = link.get("href", "").strip()
+    if not href or href.startswith(("#", "javascript:", "mailto:")) or _has_byline_class(link):
+        return False
+    if _NON_STORY_PATH_PATTERN.search(href) or {"author", "tag", "category"}.intersection(link.get("rel", "").split()):
+        return False
+    try:
+        return story_id(urljoin(url, href)) != story_id(url)
+    except ValueError:
+        return False
+
+
+def _is_update_time(element: HtmlElement) -> bool:
+    """Returns True if the class of a <time> element, or the label before it, says that it dates an update."""
+    parent, previous = element.getparent(), element.getprevious()
+    names = f"{element.get('class', '')} {element.get('itemprop', '')}"
+    if parent is not None and parent.tag == "span":
+        names += f" {parent.get('class', '')}"
+    if _UPDATE_CLASS_PATTERN.search(names):
+        return not _PUBLICATION_CLASS_PATTERN.search(names)
+    while previous is not None and not isinstance(previous.tag, str) and not (previous.tail or "").strip():
+        previous = previous.getprevious()  # skips comments
+    if previous is not None:
+        is_label = isinstance(previous.tag, str) and previous.tag != "time"
+        label = (previous.tail or "").strip() or (_element_text(previous) if is_label else "")
+    else:
+        label = (parent.text or "") if parent is not None else ""
+    return UPDATE_LABEL_PATTERN.match(label) is not None
+
+
+def _is_in_unrelated_region(element: HtmlElement) -> bool:
+    """Returns True if one of the six innermost elements around the element is marked as one of `_UNRELATED_REGIONS`."""
+    enclosing_regions, outer = 0, element.getparent()
+    for _ in range(6):
+        if outer is None or not isinstance(outer.tag, str):
+            break
+        class_and_id = f"{outer.get('class', '')} {outer.get('id', '')}".strip()
+        enclosing_regions |= regions(outer.tag, class_and_id, outer.get("itemprop") or "")
+        outer = outer.getparent()
+    return bool(enclosing_regions & _UNRELATED_REGIONS)
+
+
+def _collect_microdata_or_byline(element: HtmlElement, raw: RawMetadata) -> None:
+    """Adds to ``raw`` the element's microdata property, or its text if its rel or class marks it as a byline."""
+    name = element.get("itemprop")
+    if name in _PROPERTIES_SHARED_WITH_COMMENTS and _is_in_comment(element):
+        return
+    if name in {"datePublished", "dateModified", "dateCreated"}:
+        value = element.get("content") or element.get("datetime") or _element_text(element)
+        raw.microdata_values.setdefault(name, []).append(value[:100])
+    elif name == "author":
+        author_names = element.xpath('.//*[@itemprop="name"]')
+        value = " ; ".join(
+            filter(None, ((n.get("content") or _element_text(n)) for n in author_names))
+        ) or _element_text(element)
+        raw.microdata_values.setdefault(name, []).append(value[:300])
+    elif name in {"headline", "articleSection"}:
+        raw.microdata_values.setdefault(name, []).append((element.get("content") or _element_text(element))[:500])
+    elif (element.get("rel") == "author" or _has_byline_class(element)) and len(raw.byline_texts) < 20:
+        text = _element_text(element)
+        has_biography_class = _BIOGRAPHY_CLASS_PATTERN.search(element.get("class", "")) and len(text.split()) > 6
+        is_biography = has_biography_class and not _BYLINE_TEXT_PATTERN.match(text)
+        ancestors = list(islice(element.iterancestors(), 6))
+        # A byline outside of the element around the first one belongs to another story.
+        is_near_first = raw.byline_container is None or raw.byline_container in ancestors
+        if 3 <= len(text) <= 150 and not is_biography and is_near_first and not _is_in_unrelated_region(element):
+            raw.byline_texts.append(text)
+            raw.byline_container = raw.byline_container if raw.byline_container is not None else ancestors[:3][-1]
+
+
+# Microdata properties that readers' comments may have too.
+_PROPERTIES_SHARED_WITH_COMMENTS = frozenset({"author", "datePublished", "dateModified", "dateCreated"})
+
+
+def _is_in_comment(element: HtmlElement) -> bool:
+    """Returns True if one of the eight innermost elements around the element is marked as readers' comments."""
+    for outer in islice(element.iterancestors(), 8):
+        if outer.get("itemprop") == "comment":
+            return True
+        class_and_id = f"{outer.get('class', '')} {outer.get('id', '')}".strip()
+        if regions(outer.tag, class_and_id, "") & Region.COMMENTS:
+            return next(outer.iter("h1"), None) is None
+    return False
+
+
+def _has_byline_class(element: HtmlElement) -> bool:
+    """Returns True if a class of the element is that of a byline or author's name."""
+    return bool(_BYLINE_CLASS_PATTERN.search(CAMEL_CASE_BOUNDARY_PATTERN.sub("-", element.get("class", ""))))
+
+
+# Returns the texts inside an element that are not in scripts or styles.
+_find_visible_text_nodes = etree.XPath("descendant::text()[not(parent::script or parent::style)]")
+
+
+def _element_text(element: HtmlElement) -> str:
+    """Returns the text inside an element, without scripts and styles, with white space collapsed."""
+    return _SPACE_PATTERN.sub(" ", " ".join(cast("list[str]", _find_visible_text_nodes(element)))).strip()
