@@ -44,9 +44,9 @@ class LearnedPageTraits:
         return cls(EngineMemory(state.memory.rendering), Boilerplate(state.memory.boilerplate or {}))
 
     def saved_in(self, state: OutletState) -> OutletState:
-        """Returns the state with this memory in it."""
-        learned = replace(state.memory, rendering=self.rendering.to_json(), boilerplate=self.boilerplate.memory)
-        return replace(state, memory=learned)
+        """Returns the state with these traits in it."""
+        memory = replace(state.memory, rendering=self.rendering.to_json(), boilerplate=self.boilerplate.memory)
+        return replace(state, memory=memory)
 
 
 class DuePages:
@@ -56,12 +56,12 @@ class DuePages:
     ``host_pause`` is the time for which the outlet's host gets no request.
     """
 
-    def __init__(self, outlet: Outlet, context: PollContext, report: PollReport, memory: LearnedPageTraits) -> None:
+    def __init__(self, outlet: Outlet, context: PollContext, report: PollReport, traits: LearnedPageTraits) -> None:
         self.next_retry_at: datetime | None = None
         self._outlet = outlet
         self._context = context
         self._report = report
-        self._memory = memory
+        self._traits = traits
         self._backoff = HostBackoff()
         self._resting_pages = 0
 
@@ -123,7 +123,7 @@ class DuePages:
         self._backoff.record_request(None)
         if page is None:
             return await ingest.settle_not_modified(entry)
-        outcome = await ingest.ingest_page(self._outlet, entry, page, self._memory.boilerplate)
+        outcome = await ingest.ingest_page(self._outlet, entry, page, self._traits.boilerplate)
         self._report.pages_by_engine[page.engine] += 1
         return outcome
 
@@ -137,7 +137,7 @@ class DuePages:
             entry.candidate.url,
             etag=None if unconditional else entry.etag,
             last_modified=None if unconditional else entry.last_modified,
-            memory=self._memory.rendering,
+            memory=self._traits.rendering,
         )
 
     def _record_outcome(self, url: str, outcome: Outcome) -> None:

@@ -90,10 +90,10 @@ class Poll:
         new_entries = await service.call(service.store.enqueue, candidates, now=now())
         self.report.candidate_count, self.report.new_candidate_count = len(candidates), len(new_entries)
 
-        memory = LearnedPageTraits.from_state(self._state)
-        pages = DuePages(self._outlet, self._context, self.report, memory)
+        traits = LearnedPageTraits.from_state(self._state)
+        pages = DuePages(self._outlet, self._context, self.report, traits)
         await pages.process()
-        self._state = memory.saved_in(self._state)
+        self._state = traits.saved_in(self._state)
 
         plan = self._plan_next_poll(results, pages)
         await self._lease.release(health.state_after_poll(self._state, self.report, results, plan, now=now()))
