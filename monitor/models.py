@@ -12,7 +12,7 @@ import enum
 import re
 import unicodedata
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeAlias
 
 Json: TypeAlias = dict[str, Any]
@@ -28,6 +28,7 @@ class Disposition(enum.StrEnum):
     OFF_TOPIC = "off-topic"  # not stored: with "keep: matching", the story matches no topic and no alert
     NOT_ARTICLE = "not-an-article"  # the page is an index, video, login, error or other page without a story
     TOO_OLD = "too-old"  # the page states a publication time before the configured max_age
+    DROPPED = "dropped"  # listed, but not fetched; Outcome.kind gives the reason
     FAILED = "failed"  # not fetched, not extracted or not stored; Outcome.kind gives the reason
 
 
@@ -42,6 +43,24 @@ class Outcome:
     next_at: datetime | None = None
 
 
+def outcome_of_url(previous: Outcome | None, latest: Outcome) -> Outcome:
+    """Returns what became of a URL, after its latest fetch.
+
+    A new version of a story counts as stored.  A story that is stored stays so when a recheck fails or finds no
+    article, and a recheck that finds no change keeps the previous outcome.
+    """
+    if latest.disposition is Disposition.UPDATED:
+        latest = replace(latest, disposition=Disposition.STORED)
+    elif previous and latest.disposition is Disposition.UNCHANGED:
+        return previous
+    is_failure = latest.disposition in {Disposition.FAILED, Disposition.NOT_ARTICLE}
+    if previous and (
+        previous.disposition is Disposition.DUPLICATE or (previous.disposition is Disposition.STORED and is_failure)
+    ):
+        return previous
+    return replace(latest, next_at=None)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
     """A URL that a feed, sitemap or section page lists as a story, with the title, time and language stated there."""
@@ -52,13 +71,16 @@ class Candidate:
     title: str = ""
     published_at: datetime | None = None
     language: str | None = None
+    guid: str = ""  # stable identifier that the source states for the story; empty if it is the URL
+    summary: str = ""  # of the story, as plain text; the source may state it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FrontierEntry:
     """The crawl state of one URL.
 
-    The URL is to be fetched at ``next_at`` or later; None means that it is never fetched again.
+    The URL is to be fetched at ``next_at`` or later; None means that it is never fetched again.  ``outcome`` is what
+    became of the URL so far: a recheck without a new version does not change it, see `outcome_of_url`.
     """
 
     id: str  # story id of the candidate's URL
@@ -70,6 +92,22 @@ class FrontierEntry:
     story: str | None = None  # id of the stored story at this URL
     etag: str | None = None
     last_modified: str | None = None
+    fetch_url: str | None = None  # URL to request instead of the candidate's, after a permanent redirect
+    other_sources: tuple[str, ...] = ()  # sources that listed the URL after the candidate's source
+    outcome: Outcome | None = None  # without its next_at; None before the first fetch
+    settled_at: datetime | None = None  # when the outcome was set
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CoverageCount:
+    """How many URLs an outlet's sources listed for the first time on one day (UTC) and what became of them."""
+
+    outlet: str
+    day: date
+    disposition: Disposition | None  # None while the URL waits for its first fetch
+    kind: str
+    waiting: int  # of `count`, URLs that are still to be fetched
+    count: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,7 +16,7 @@ from monitor.errors import ExtractionError, FetchError, StoreUnavailable
 from monitor.extract.boilerplate import Boilerplate
 from monitor.failures import FailureKind
 from monitor.ingest import Ingest
-from monitor.models import Article, Candidate, CommitResult, Disposition, FrontierEntry, NotArticle, Page
+from monitor.models import Article, Candidate, CommitResult, Disposition, FrontierEntry, NotArticle, Outcome, Page
 from monitor.query import parse
 from monitor.query.rules import RuleSet
 from monitor.retry_policy import RECHECK_AGES, RETRY_DELAYS
@@ -448,6 +448,28 @@ def test_a_missing_page_is_given_up_and_retry_after_is_obeyed(harness):
     assert not harness.due(timedelta(hours=1))
     (entry,) = harness.due(timedelta(hours=3))
     assert entry.candidate.url.endswith("busy")
+
+
+def test_the_frontier_keeps_what_became_of_a_url(harness):
+    entry = harness.candidate()
+    harness.page(entry)
+    first = harness.store.entries([entry.id])[entry.id]
+    assert first.outcome == Outcome(disposition=Disposition.STORED)
+    harness.now = lambda: models.now() + SECOND_LOOK
+    (due,) = harness.due(SECOND_LOOK)
+    asyncio.run(harness.ingest.settle_fetch_failure(due, FetchError("gone", kind=FailureKind.HTTP_404)))
+    rechecked = harness.store.entries([entry.id])[entry.id]
+    assert (rechecked.outcome, rechecked.settled_at) == (first.outcome, first.settled_at)
+
+
+def test_the_summary_of_a_source_is_kept_until_the_page_is_read(harness):
+    candidate = Candidate(url="https://gazette.example/a", outlet=OUTLET.name, summary="One line.")
+    (entry,) = harness.store.enqueue([candidate], now=models.now())
+    asyncio.run(harness.ingest.settle_fetch_failure(entry, FetchError("slow", kind=FailureKind.TIMEOUT)))
+    (entry,) = harness.due(RETRY_DELAYS[0] + timedelta(minutes=1))
+    assert entry.candidate.summary == "One line."
+    harness.page(entry)
+    assert harness.store.entries([entry.id])[entry.id].candidate.summary == ""
 
 
 def test_an_outcome_has_the_time_of_the_next_fetch(harness):

@@ -53,7 +53,7 @@ class Ingest:
         self.extractor = extractor
         self.call = call
         self.now = now
-        self.commits = CommitQueue(store, call)
+        self.commits = CommitQueue(store, call, now)
         self.decider = CommitDecider(config=config, store=store, rules=rules, commits=self.commits, now=now)
 
     async def ingest_page(self, outlet: Outlet, entry: FrontierEntry, page: Page, boilerplate: Boilerplate) -> Outcome:

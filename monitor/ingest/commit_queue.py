@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from monitor.models import CommitResult
+from monitor.models import CommitResult, outcome_of_url
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
+    from datetime import datetime
     from typing import Protocol, TypeVar
 
-    from monitor.models import PageCommit
+    from monitor.models import FrontierEntry, Outcome, PageCommit
     from monitor.store import Store
 
     T = TypeVar("T")
@@ -30,9 +32,10 @@ MAX_REMEMBERED_STORY_IDS = 10_000  # ids of committed stories that this process 
 class CommitQueue:
     """Writes page commits to the store in batches, in order of arrival, one batch at a time."""
 
-    def __init__(self, store: Store, call: StoreCall) -> None:
+    def __init__(self, store: Store, call: StoreCall, now: Callable[[], datetime]) -> None:
         self._store = store
         self._call = call
+        self._now = now
         self._waiting_commits: list[tuple[PageCommit, asyncio.Future[CommitResult]]] = []
         self._writer_task: asyncio.Task[None] | None = None
         self._settled_story_ids: dict[
@@ -42,10 +45,12 @@ class CommitQueue:
     async def commit(self, page_commit: PageCommit) -> CommitResult:
         """Writes one page commit in a batch with others, waits for the batch, and returns the store's result for it.
 
+        Adds to the frontier entry what became of its URL.
         Raises the exception of the store call that wrote the batch.
         """
         result: asyncio.Future[CommitResult] = asyncio.get_running_loop().create_future()
-        self._waiting_commits.append((page_commit, result))
+        entry = _with_outcome(page_commit.entry, page_commit.outcome, now=self._now())
+        self._waiting_commits.append((replace(page_commit, entry=entry), result))
         if self._writer_task is None or self._writer_task.done():
             self._writer_task = asyncio.create_task(self._write_batches())
         return await result
@@ -96,3 +101,16 @@ class CommitQueue:
         excess = max(0, len(self._settled_story_ids) - MAX_REMEMBERED_STORY_IDS)
         for story in (*stories, *islice(self._settled_story_ids, excess)):
             self._settled_story_ids.pop(story, None)
+
+
+def _with_outcome(entry: FrontierEntry, latest: Outcome, *, now: datetime) -> FrontierEntry:
+    """Returns the entry with what became of its URL.
+
+    Removes the source's summary unless the page is still to be fetched for the first story.
+    """
+    outcome = outcome_of_url(entry.outcome, latest)
+    if outcome != entry.outcome:
+        entry = replace(entry, outcome=outcome, settled_at=now)
+    if entry.story is not None or entry.next_at is None:
+        entry = replace(entry, candidate=replace(entry.candidate, summary=""))
+    return entry

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from monitor.models import (
         Candidate,
         CommitResult,
+        CoverageCount,
         FrontierEntry,
         Hit,
         Json,
         Notification,
+        Outcome,
         OutletState,
         PageCommit,
         Story,
@@ -120,12 +122,34 @@ class Frontier(Protocol):
     """The crawl frontier: for each URL that a source has listed, when it is fetched next and what it led to."""
 
     def enqueue(self, candidates: Sequence[Candidate], *, now: datetime) -> list[FrontierEntry]:
-        """Adds a frontier entry, due now, for each candidate whose URL is not stored; returns the added entries."""
+        """Adds a frontier entry, due now, for each candidate whose URL is not stored; returns the added entries.
+
+        An entry whose URL was dropped before (`record_dropped`) is replaced.  Several candidates may have one URL; the
+        first becomes the entry's candidate, and a stored entry gets the sources that it lacks.
+        """
 
     def due_entries(self, outlet: str, *, now: datetime, limit: int) -> list[FrontierEntry]:
         """Returns up to ``limit`` entries of an outlet whose ``next_at`` is not after ``now``, the earliest first.
 
         An entry is due because its URL is new, because its last fetch failed or because its page is to be rechecked.
+        """
+
+    def record_dropped(self, dropped: Sequence[tuple[Candidate, Outcome]], *, now: datetime) -> int:
+        """Adds an entry that is never fetched, with its outcome, for each candidate whose URL is not stored.
+
+        Returns the number of added entries.
+        """
+
+    def entries(self, ids: Sequence[str]) -> dict[str, FrontierEntry | UrlAlias]:
+        """Returns the frontier entry or alias of each stored URL, by id; leaves out ids that are not stored."""
+
+    def recent_entries(self, outlet: str, *, limit: int) -> list[FrontierEntry]:
+        """Returns the entries of up to ``limit`` URLs that the outlet listed, the last listed first."""
+
+    def coverage(self, outlet: str, *, since: datetime) -> list[CoverageCount]:
+        """Counts the URLs that the outlet's sources listed first at or after ``since``: by day, disposition and kind.
+
+        The counts are in the order of the days.  Each listed URL counts once; an imported story does not.
         """
 
 

@@ -17,6 +17,7 @@ import pytest
 from monitor.errors import LeaseLost
 from monitor.models import (
     CommitResult,
+    CoverageCount,
     Disposition,
     Outcome,
     OutletMemory,
@@ -28,7 +29,7 @@ from monitor.models import (
 from monitor.query import parse
 from monitor.query.fields import FIELDS, TIME_FIELDS
 from monitor.similarity import signature, similarity
-from monitor.store.protocol import StoryHistory
+from monitor.store.protocol import StoryHistory, UrlAlias
 from store.examples import MINUTE, NOW, candidate, frontier_entry, hit, notification, page_commit, story, story_url
 
 if TYPE_CHECKING:
@@ -116,6 +117,110 @@ class Frontier:
         store.enqueue([candidate("other")], now=NOW)
         store.commit([page_commit(story("first"), aliases=(frontier_entry("other").id,))])
         assert store.due_entries("Outlet", now=NOW, limit=10) == []
+
+    def test_an_entry_is_stored_with_all_its_fields(self, store: Store) -> None:
+        entry = frontier_entry(
+            "first",
+            candidate=candidate("first", source="rss", guid="urn:1", summary="One line.\n\nAnother."),
+            next_at=NOW,
+            fetch_url=story_url("moved"),
+            other_sources=("sitemap",),
+            outcome=Outcome(disposition=Disposition.FAILED, kind="http-403", detail="HTTP 403 Forbidden"),
+            settled_at=NOW - MINUTE,
+        )
+        store.commit([PageCommit(entry=entry, outcome=Outcome(disposition=Disposition.FAILED))])
+        assert store.due_entries("Outlet", now=NOW, limit=10) == [entry]
+        assert store.entries([entry.id, "unknown"]) == {entry.id: entry}
+
+    def test_an_alias_is_read_with_its_story(self, store: Store) -> None:
+        alias = frontier_entry("other").id
+        store.commit([page_commit(story("first"), aliases=(alias,))])
+        assert store.entries([alias]) == {alias: UrlAlias(id=alias, story=frontier_entry("first").id)}
+
+    def test_an_entry_that_becomes_an_alias_counts_as_duplicate(self, store: Store) -> None:
+        (entry,) = store.enqueue([candidate("other")], now=NOW)
+        store.commit([page_commit(story("first"), aliases=(entry.id,))])
+        duplicate = Outcome(disposition=Disposition.DUPLICATE)
+        stored = store.entries([entry.id])[entry.id]
+        assert stored == replace(entry, next_at=None, story=frontier_entry("first").id, outcome=duplicate)
+
+    def test_sources_that_list_a_url_later_are_recorded(self, store: Store) -> None:
+        store.enqueue([candidate("first", source="rss"), candidate("first", source="sitemap")], now=NOW)
+        (entry,) = store.due_entries("Outlet", now=NOW, limit=9)
+        assert (entry.candidate.source, entry.other_sources) == ("rss", ("sitemap",))
+        again = [candidate("first", source=source) for source in ("section", "rss", "sitemap")]
+        assert store.enqueue(again, now=NOW + MINUTE) == []
+        (entry,) = store.due_entries("Outlet", now=NOW, limit=9)
+        assert (entry.candidate.source, entry.other_sources) == ("rss", ("sitemap", "section"))
+
+    def test_a_dropped_url_is_stored_with_its_reason_and_not_due(self, store: Store) -> None:
+        foreign = Outcome(disposition=Disposition.DROPPED, kind="foreign", detail="other.example")
+        offered = candidate("first", source="rss")
+        assert store.record_dropped([(offered, foreign)], now=NOW) == 1
+        assert store.record_dropped([(offered, foreign)], now=NOW + MINUTE) == 0
+        entry = frontier_entry("first", candidate=offered, outcome=foreign, settled_at=NOW)
+        assert store.entries([entry.id]) == {entry.id: entry}
+        assert store.due_entries("Outlet", now=NOW, limit=9) == []
+
+    def test_a_dropped_url_that_is_wanted_later_becomes_due(self, store: Store) -> None:
+        excluded = Outcome(disposition=Disposition.DROPPED, kind="excluded")
+        store.record_dropped([(candidate("first", outlet="Other"), excluded)], now=NOW)
+        (entry,) = store.enqueue([candidate("first")], now=NOW + MINUTE)
+        assert entry == frontier_entry("first", first_seen_at=NOW + MINUTE, next_at=NOW + MINUTE)
+        assert store.due_entries("Outlet", now=NOW + MINUTE, limit=9) == [entry]
+
+    def test_a_url_that_was_fetched_is_never_recorded_as_dropped(self, store: Store) -> None:
+        store.commit([page_commit(story("first"))])
+        excluded = Outcome(disposition=Disposition.DROPPED, kind="excluded")
+        assert store.record_dropped([(candidate("first"), excluded)], now=NOW) == 0
+
+    def test_recent_entries_are_those_listed_last(self, store: Store) -> None:
+        for number, name in enumerate(("oldest", "older", "newest")):
+            store.enqueue([candidate(name, source="rss")], now=NOW + number * MINUTE)
+        store.enqueue([candidate("elsewhere", source="rss", outlet="Other")], now=NOW)
+        store.commit([page_commit(story("imported"))])
+        recent = [entry.candidate.url for entry in store.recent_entries("Outlet", limit=2)]
+        assert recent == [story_url("newest"), story_url("older")]
+
+    def test_coverage_counts_each_listed_url_once_by_what_became_of_it(self, store: Store) -> None:
+        yesterday = NOW - 24 * 60 * MINUTE
+        names = ("stored", "failed", "gone", "waiting")
+        old = store.enqueue([candidate("old", source="rss")], now=yesterday)
+        new = store.enqueue([candidate(name, source="rss") for name in names], now=NOW)
+        foreign = Outcome(disposition=Disposition.DROPPED, kind="foreign")
+        store.record_dropped([(candidate("foreign", source="rss"), foreign)], now=NOW)
+        store.commit([page_commit(story("imported"))])
+        failed = Outcome(disposition=Disposition.FAILED, kind="http-404")
+        stored = Outcome(disposition=Disposition.STORED)
+        store.commit(
+            [
+                PageCommit(entry=replace(old[0], next_at=None, outcome=failed), outcome=failed),
+                PageCommit(entry=replace(new[0], next_at=None, outcome=stored), outcome=stored),
+                PageCommit(entry=replace(new[1], next_at=NOW + MINUTE, outcome=failed), outcome=failed),
+                PageCommit(entry=replace(new[2], next_at=None, outcome=failed), outcome=failed),
+            ]
+        )
+        today = [
+            CoverageCount(
+                outlet="Outlet", day=NOW.date(), disposition=disposition, kind=kind, waiting=waiting, count=count
+            )
+            for disposition, kind, waiting, count in (
+                (None, "", 1, 1),
+                (Disposition.DROPPED, "foreign", 0, 1),
+                (Disposition.FAILED, "http-404", 1, 2),
+                (Disposition.STORED, "", 0, 1),
+            )
+        ]
+        before = CoverageCount(
+            outlet="Outlet",
+            day=yesterday.date(),
+            disposition=Disposition.FAILED,
+            kind="http-404",
+            waiting=0,
+            count=1,
+        )
+        assert store.coverage("Outlet", since=yesterday) == [before, *today]
+        assert store.coverage("Outlet", since=NOW) == today
 
 
 class Commits:

@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
 
 from monitor.models import Candidate, Disposition, FrontierEntry, Outcome
-from monitor.store.elasticsearch import documents
+from monitor.store.elasticsearch import documents, migration
+from monitor.store.elasticsearch.bulk import DocumentWrite
+
+if TYPE_CHECKING:
+    from monitor.models import Json
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
 
-def test_the_time_of_the_next_fetch_is_that_of_the_entry() -> None:
-    candidate = Candidate(url="https://x.example/a", outlet="x")
-    entry = FrontierEntry(id="a", candidate=candidate, first_seen_at=NOON, next_at=NOON)
-    outcome = Outcome(disposition=Disposition.FAILED, kind="dns", detail="no name", next_at=NOON + timedelta(days=1))
-    document = documents.frontier_entry_document(entry, outcome)
-    assert document == documents.frontier_entry_document(entry) | {
-        "disposition": "failed",
-        "kind": "dns",
-        "detail": "no name",
-    }
-    assert document["next_at"] == "2026-11-28T12:00:00Z"
-    assert "next_at" not in documents.frontier_entry_document(replace(entry, next_at=None), outcome)
+def test_a_frontier_entry_is_read_as_it_was_written() -> None:
+    entry = FrontierEntry(
+        id="a",
+        candidate=Candidate(url="https://x.example/a", outlet="x", source="rss", guid="urn:1", summary="A line."),
+        first_seen_at=NOON,
+        next_at=None,
+        other_sources=("sitemap",),
+        outcome=Outcome(disposition=Disposition.FAILED, kind="dns", detail="no name"),
+        settled_at=NOON,
+    )
+    document = documents.frontier_entry_document(entry)
+    assert (document["disposition"], document["kind"], document["detail"]) == ("failed", "dns", "no name")
+    assert "next_at" not in document
+    assert documents.read_frontier_entry(document) == entry
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"story": "s", "disposition": "unchanged"}, {"story": "s", "disposition": "stored", "kind": "", "detail": ""}),
+        ({"story": "s", "disposition": "duplicate"}, {"story": "s", "disposition": "duplicate"}),
+        ({"disposition": "unchanged"}, {"disposition": "off-topic"}),
+        ({"disposition": "failed", "kind": "dns"}, {"disposition": "failed", "kind": "dns"}),
+        ({"alias": True, "story": "s"}, {"alias": True, "story": "s"}),
+    ],
+)
+def test_the_outcome_of_a_url_replaces_that_of_its_last_fetch(old: Json, new: Json) -> None:
+    transform = migration.transform_to_current_version("urls", 1)
+    assert transform(DocumentWrite(kind="urls", id="a", document=old)).document == new

@@ -176,7 +176,7 @@ def test_setup_restores_a_lost_alias(own: ElasticsearchStore) -> None:
 def newer(own: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch) -> ElasticsearchStore:
     """A store with 2,500 URLs, opened by a program whose mapping of ``urls`` has one more field."""
     own.enqueue([Candidate(url=f"https://a.example/{n}", outlet="A") for n in range(2500)], now=NOON)
-    monkeypatch.setitem(schema.MAPPING_VERSIONS, "urls", 2)
+    monkeypatch.setitem(schema.MAPPING_VERSIONS, "urls", 3)
     monkeypatch.setitem(
         schema.PROPERTIES_BY_KIND, "urls", {**schema.PROPERTIES_BY_KIND["urls"], "weight": {"type": "integer"}}
     )
@@ -186,14 +186,14 @@ def newer(own: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch) -> Elasticse
 def test_a_newer_mapping_copies_the_documents_and_switches_the_alias(newer: ElasticsearchStore) -> None:
     newer.setup()
     indices = newer.client.indices.get(index=f"{newer.prefix}-urls*").body
-    assert list(indices) == [f"{newer.prefix}-urls-v2"]
-    assert indices[f"{newer.prefix}-urls-v2"]["mappings"]["_meta"]["version"] == 2
+    assert list(indices) == [f"{newer.prefix}-urls-v3"]
+    assert indices[f"{newer.prefix}-urls-v3"]["mappings"]["_meta"]["version"] == 3
     assert newer.count_documents("urls", {"match_all": {}}) == 2500
     newer.write_documents([DocumentWrite(kind="urls", id="new", document={"id": "new", "weight": 3})])
 
 
 def test_writers_wait_while_documents_are_copied(newer: ElasticsearchStore) -> None:
-    newer.client.indices.add_block(index=f"{newer.prefix}-urls-v1", block="write")
+    newer.client.indices.add_block(index=f"{newer.prefix}-urls-v2", block="write")
     with pytest.raises(StoreUnavailable, match=r"takes no writes.*migrated"):
         newer.enqueue([Candidate(url="https://a.example/late", outlet="A")], now=NOON)
     newer.setup()
@@ -201,7 +201,7 @@ def test_writers_wait_while_documents_are_copied(newer: ElasticsearchStore) -> N
 
 
 def test_a_killed_migration_is_resumed_by_two_processes_at_once(newer: ElasticsearchStore) -> None:
-    old, new = f"{newer.prefix}-urls-v1", f"{newer.prefix}-urls-v2"
+    old, new = f"{newer.prefix}-urls-v2", f"{newer.prefix}-urls-v3"
     migration.put_templates(newer)
     newer.client.indices.create(index=new)
     newer.client.indices.add_block(index=old, block="write")
@@ -211,7 +211,7 @@ def test_a_killed_migration_is_resumed_by_two_processes_at_once(newer: Elasticse
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda _: newer.setup(), range(2)))
-    assert migration.stored_mapping_versions(newer)["urls"] == 2
+    assert migration.stored_mapping_versions(newer)["urls"] == 3
     assert newer.count_documents("urls", {"match_all": {}}) == 2500
 
 
@@ -219,9 +219,9 @@ def test_a_document_that_does_not_fit_leaves_the_old_index_in_use(newer: Elastic
     def broken(write: DocumentWrite) -> DocumentWrite:
         return replace(write, document={**write.document, "weight": "heavy"})
 
-    with pytest.raises(StoreRefused, match=r"does not fit .*-urls-v2"):
-        migration.migrate_kind(newer, "urls", 1, broken)
-    assert list(newer.client.indices.get(index=f"{newer.prefix}-urls*")) == [f"{newer.prefix}-urls-v1"]
+    with pytest.raises(StoreRefused, match=r"does not fit .*-urls-v3"):
+        migration.migrate_kind(newer, "urls", 2, broken)
+    assert list(newer.client.indices.get(index=f"{newer.prefix}-urls*")) == [f"{newer.prefix}-urls-v2"]
     assert len(newer.enqueue([Candidate(url="https://a.example/late", outlet="A")], now=NOON)) == 1
 
 

@@ -131,6 +131,32 @@ class Cluster:
             after = hits[-1]["sort"]
             limit = None if limit is None else limit - size
 
+    def composite_buckets(
+        self, kind: str, query: Json, *, keys: Sequence[Json], aggregations: Json
+    ) -> Iterator[tuple[Json, int, Json]]:
+        """Yields each combination of ``keys`` in the matching documents: values, number of documents, complete bucket.
+
+        ``keys`` are the sources of a composite aggregation, ``aggregations`` those within each of its buckets.
+        """
+        self.refresh_after_writes(kind)
+        composite: Json = {"size": PAGE_DOCUMENTS, "sources": list(keys)}
+        while True:
+            with translated_errors():
+                response = self.client.search(
+                    index=self.alias(kind),
+                    query=query,
+                    size=0,
+                    aggregations={"buckets": {"composite": composite, "aggregations": aggregations}},
+                    track_total_hits=False,
+                    allow_partial_search_results=False,
+                )
+            result = nested_value(response, "aggregations", "buckets")
+            for bucket in result["buckets"]:
+                yield bucket["key"], bucket["doc_count"], bucket
+            if "after_key" not in result:
+                return
+            composite["after"] = result["after_key"]
+
     def count_documents(self, kind: str, query: Json) -> int:
         """Returns the number of documents that match.  Raises StoreUnavailable if a shard could not be counted."""
         self.refresh_after_writes(kind)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from monitor.models import (
     Candidate,
+    Disposition,
     FrontierEntry,
     Hit,
     Json,
@@ -21,6 +22,7 @@ from monitor.models import (
     from_rfc3339,
     rfc3339,
 )
+from monitor.store.protocol import UrlAlias
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,13 +55,17 @@ def read_hit(document: Json) -> Hit:
     return Hit(**_parse_time_fields(document, "matched_at", "published_at"))
 
 
-def frontier_entry_document(model: FrontierEntry, outcome: Outcome | None = None) -> Json:
-    """Returns the document of a frontier entry with the fields of its candidate and, if given, of its outcome."""
-    document = asdict(model)
+def frontier_entry_document(model: FrontierEntry) -> Json:
+    """Returns the document of a frontier entry with the fields of its candidate and of its outcome."""
+    document = asdict(replace(model, outcome=None))
     document |= document.pop("candidate")
-    if outcome:
-        document |= {"disposition": outcome.disposition, "kind": outcome.kind, "detail": outcome.detail}
-    return _json_document(document)
+    if model.outcome:
+        document |= {
+            "disposition": model.outcome.disposition,
+            "kind": model.outcome.kind,
+            "detail": model.outcome.detail,
+        }
+    return _json_document({name: value for name, value in document.items() if value not in ((), "")})
 
 
 def alias_document(url_id: str, entry: FrontierEntry, story: str | None) -> Json:
@@ -77,11 +83,27 @@ def alias_document(url_id: str, entry: FrontierEntry, story: str | None) -> Json
 
 
 def read_frontier_entry(document: Json) -> FrontierEntry:
-    document = {"next_at": None, **_parse_time_fields(document, "published_at", "first_seen_at", "next_at")}
+    times = _parse_time_fields(document, "published_at", "first_seen_at", "next_at", "settled_at")
+    document = {"next_at": None, **times, "other_sources": tuple(document.get("other_sources", ()))}
+    outcome = None
+    if document.get("disposition"):
+        outcome = Outcome(
+            disposition=Disposition(document["disposition"]),
+            kind=document.get("kind") or "",
+            detail=document.get("detail") or "",
+        )
     return FrontierEntry(
         candidate=Candidate(**{name: document[name] for name in Candidate.__dataclass_fields__ if name in document}),
         **{name: document[name] for name in FrontierEntry.__dataclass_fields__ if name in document},
+        outcome=outcome,
     )
+
+
+def read_url_record(url_id: str, document: Json) -> FrontierEntry | UrlAlias:
+    """Returns the record of a document in the index ``urls``: a frontier entry or an alias."""
+    if document.get("alias"):
+        return UrlAlias(id=url_id, story=document.get("story"))
+    return read_frontier_entry(document)
 
 
 def notification_document(model: Notification) -> Json:

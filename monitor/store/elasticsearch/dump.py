@@ -39,10 +39,7 @@ class Dump(Stories, Frontier, Outlets, Outbox):
             sent_at = documents.read_optional_time(stored.document.get("sent_at"))
             yield OutboxRecord(notification=documents.read_notification(stored.document), sent_at=sent_at)
         for stored in self.find("urls", MATCH_ALL_QUERY, sort=[{"id": "asc"}]):
-            if stored.document.get("alias"):
-                yield UrlAlias(id=stored.id, story=stored.document.get("story"))
-            else:
-                yield documents.read_frontier_entry(stored.document)
+            yield documents.read_url_record(stored.id, stored.document)
         yield from (replace(state, holder=None, lease_until=None, fencing_token="") for state in self.outlets())
         yield from (Snooze(alert=alert, until=until) for alert, until in self.snoozes().items())
         yield from (Setting(key=key, value=value) for key, value in self.settings().items())

@@ -2,41 +2,78 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from monitor.models import FrontierEntry, rfc3339
+from monitor.models import CoverageCount, Disposition, FrontierEntry, rfc3339
+from monitor.store import listed_urls
 from monitor.store.elasticsearch import documents
 from monitor.store.elasticsearch.bulk import DocumentWrite
 from monitor.store.elasticsearch.cluster import Cluster
-from monitor.urls import story_id
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
+    from collections.abc import Iterable, Sequence
 
-    from monitor.models import Candidate
+    from monitor.models import Candidate, Json, Outcome
+    from monitor.store.protocol import UrlAlias
+
+#: Fields of a stored URL that decide whether a listed URL is new and which sources it lacks.
+_STORED_URL_FIELDS = ("source", "other_sources", "disposition", "alias")
+#: Sources of the composite aggregation that counts coverage.
+_COVERAGE_KEYS: tuple[Json, ...] = (
+    {"day": {"date_histogram": {"field": "first_seen_at", "calendar_interval": "day"}}},
+    {"disposition": {"terms": {"field": "disposition", "missing_bucket": True}}},
+    {"kind": {"terms": {"field": "kind", "missing_bucket": True}}},
+)
 
 
 class Frontier(Cluster):
     """Keeps the frontier entries; implements `monitor.store.protocol.Frontier`."""
 
     def enqueue(self, candidates: Sequence[Candidate], *, now: datetime) -> list[FrontierEntry]:
-        """See `Store.enqueue`.  Gets the stored URLs first: most URLs are stored, and writes that conflict are slow."""
-        offered: dict[str, Candidate] = {}
-        for candidate in candidates:
-            offered.setdefault(story_id(candidate.url), candidate)
-        known = self.get_documents("urls", list(offered), fields=())
-        entries = [
-            FrontierEntry(id=name, candidate=candidate, first_seen_at=now, next_at=now)
-            for name, candidate in offered.items()
-            if name not in known
-        ]
-        writes = [
-            DocumentWrite(kind="urls", id=entry.id, document=documents.frontier_entry_document(entry), op="create")
-            for entry in entries
-        ]
+        return self._add_listed(((candidate, None) for candidate in candidates), now=now)
+
+    def record_dropped(self, dropped: Sequence[tuple[Candidate, Outcome]], *, now: datetime) -> int:
+        return len(self._add_listed(dropped, now=now))
+
+    def _add_listed(self, listed: Iterable[tuple[Candidate, Outcome | None]], *, now: datetime) -> list[FrontierEntry]:
+        """Adds entries for new URLs, and new sources to the entries of stored URLs; returns the added entries.
+
+        Gets the stored URLs first, because most URLs are stored, and writes that conflict are slow.
+        """
+        entries = listed_urls.new_entries(listed, now=now)
+        stored = self.get_documents("urls", list(entries), fields=_STORED_URL_FIELDS)
+        new, writes, source_writes = [], [], []
+        for entry in entries.values():
+            known = stored.get(entry.id)
+            if known is None or listed_urls.replaces_stored(entry, known.document.get("disposition")):
+                new.append(entry)
+                writes.append(
+                    DocumentWrite(
+                        kind="urls",
+                        id=entry.id,
+                        document=documents.frontier_entry_document(entry),
+                        op="index" if known else "create",
+                        revision=known.revision if known else None,
+                    )
+                )
+            elif not known.document.get("alias"):
+                recorded = known.document.get("other_sources", [])
+                sources = [entry.candidate.source, *entry.other_sources]
+                merged = listed_urls.merge_sources(known.document.get("source", ""), recorded, sources)
+                if list(merged) != recorded:
+                    source_writes.append(
+                        DocumentWrite(
+                            kind="urls",
+                            id=entry.id,
+                            document={"other_sources": list(merged)},
+                            op="update",
+                            revision=known.revision,
+                        )
+                    )
+        self.write_documents(source_writes)  # one that conflicts is written by the next poll
         results = self.write_documents(writes, keep_rejected=True)
-        return [entry for entry, result in zip(entries, results, strict=True) if result.is_done]
+        return [entry for entry, result in zip(new, results, strict=True) if result.is_done]
 
     def due_entries(self, outlet: str, *, now: datetime, limit: int) -> list[FrontierEntry]:
         query = {"bool": {"filter": [{"term": {"outlet": outlet}}, {"range": {"next_at": {"lte": rfc3339(now)}}}]}}
@@ -47,3 +84,32 @@ class Frontier(Cluster):
             documents.read_frontier_entry(stored_entries[name].document) for name in ids if name in stored_entries
         )
         return [entry for entry in entries if entry.next_at is not None and entry.next_at <= now]
+
+    def entries(self, ids: Sequence[str]) -> dict[str, FrontierEntry | UrlAlias]:
+        stored = self.get_documents("urls", ids)
+        return {name: documents.read_url_record(name, document.document) for name, document in stored.items()}
+
+    def recent_entries(self, outlet: str, *, limit: int) -> list[FrontierEntry]:
+        newest = self.find("urls", _listed_by(outlet), sort=[{"first_seen_at": "desc"}, {"id": "asc"}], limit=limit)
+        return [documents.read_frontier_entry(stored.document) for stored in newest]
+
+    def coverage(self, outlet: str, *, since: datetime) -> list[CoverageCount]:
+        query = _listed_by(outlet, {"range": {"first_seen_at": {"gte": rfc3339(since)}}})
+        waiting = {"waiting": {"filter": {"exists": {"field": "next_at"}}}}
+        buckets = self.composite_buckets("urls", query, keys=_COVERAGE_KEYS, aggregations=waiting)
+        return [
+            CoverageCount(
+                outlet=outlet,
+                day=datetime.fromtimestamp(key["day"] / 1000, UTC).date(),
+                disposition=Disposition(key["disposition"]) if key["disposition"] else None,
+                kind=key["kind"] or "",
+                waiting=bucket["waiting"]["doc_count"],
+                count=count,
+            )
+            for key, count, bucket in buckets
+        ]
+
+
+def _listed_by(outlet: str, *filters: Json) -> Json:
+    """Returns the query for the URLs that the outlet's sources listed, without aliases and imported stories."""
+    return {"bool": {"filter": [{"term": {"outlet": outlet}}, {"exists": {"field": "source"}}, *filters]}}

@@ -59,11 +59,22 @@ def _transform_note_to_setting(write: DocumentWrite) -> DocumentWrite:
     )
 
 
+def _transform_url_from_1(write: DocumentWrite) -> DocumentWrite:
+    """Replaces the outcome of the last fetch by what became of the URL: a story stays stored when it is rechecked."""
+    document = write.document
+    if document.get("story") and document.get("disposition") not in {None, "duplicate"}:
+        document = {**document, "disposition": "stored", "kind": "", "detail": ""}
+    elif document.get("disposition") == "unchanged":
+        document = {**document, "disposition": "off-topic"}
+    return replace(write, document=document)
+
+
 #: Transforms of a document from a mapping version to the next one, by kind and older version.  Documents need no change
 #: between two versions without an entry.
 TRANSFORMS_BY_KIND_AND_VERSION: Final[dict[str, dict[int, WriteTransform]]] = {
     "outlets": {1: _transform_outlet_from_1},
     "outbox": {1: _transform_outbox_from_1},
+    "urls": {1: _transform_url_from_1},
     "settings": {0: _transform_note_to_setting},
 }
 

@@ -89,9 +89,14 @@ PROPERTIES_BY_KIND: Final[dict[str, Json]] = {
         "etag": DISPLAY_ONLY_MAPPING,
         "last_modified": DISPLAY_ONLY_MAPPING,
         "alias": {"type": "boolean"},
+        "guid": KEYWORD_MAPPING,
+        "summary": DISPLAY_ONLY_MAPPING,
+        "fetch_url": DISPLAY_ONLY_MAPPING,
+        "other_sources": KEYWORD_MAPPING,
         "disposition": KEYWORD_MAPPING,
         "kind": KEYWORD_MAPPING,
         "detail": DISPLAY_ONLY_MAPPING,
+        "settled_at": DATE_MAPPING,
     },
     "outlets": {
         "name": KEYWORD_MAPPING,
@@ -135,7 +140,7 @@ PROPERTIES_BY_KIND: Final[dict[str, Json]] = {
 }
 
 ANALYZED_KINDS: Final = ("stories", "hits")  # kinds whose index templates need ANALYSIS_SETTINGS
-MAPPING_VERSIONS: Final[dict[str, int]] = dict.fromkeys(PROPERTIES_BY_KIND, 1) | {"outlets": 2, "outbox": 2}
+MAPPING_VERSIONS: Final[dict[str, int]] = dict.fromkeys(PROPERTIES_BY_KIND, 1) | {"outlets": 2, "outbox": 2, "urls": 2}
 DOCUMENT_KINDS: Final = tuple(PROPERTIES_BY_KIND)
 
 #: Former names of renamed kinds, by current name.  The index PREFIX-FORMER-v1 counts as version 0 of the kind.

@@ -133,7 +133,13 @@ class Stories(Cluster):
                 DocumentWrite(
                     kind="urls",
                     id=name,
-                    document={"next_at": None, "story": existing[name].document.get("story")},
+                    document={
+                        "next_at": None,
+                        "story": existing[name].document.get("story"),
+                        "disposition": Disposition.DUPLICATE,
+                        "kind": None,
+                        "detail": None,
+                    },
                     op="update",
                     revision=entry.revision,
                 )
@@ -303,12 +309,11 @@ def _writes_after_story(commit: PageCommit, rejected: str | None) -> Iterator[Do
 
     ``rejected`` is the reason why Elasticsearch rejected the story, if it did; the disposition is then FAILED.
     """
-    outcome = commit.outcome
+    entry = commit.entry
     if rejected is not None:
-        outcome = Outcome(disposition=Disposition.FAILED, kind=FailureKind.REJECTED.label, detail=rejected)
-    yield DocumentWrite(
-        kind="urls", id=commit.entry.id, document=documents.frontier_entry_document(commit.entry, outcome)
-    )
+        failed = Outcome(disposition=Disposition.FAILED, kind=FailureKind.REJECTED.label, detail=rejected)
+        entry = replace(entry, outcome=failed)
+    yield DocumentWrite(kind="urls", id=entry.id, document=documents.frontier_entry_document(entry))
     story = commit.story.id if commit.story else commit.entry.story
     for alias in commit.aliases:
         yield DocumentWrite(

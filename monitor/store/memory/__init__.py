@@ -36,6 +36,10 @@ class MemoryStore:
         frontier = Frontier(self.state)
         self.enqueue = frontier.enqueue
         self.due_entries = frontier.due_entries
+        self.record_dropped = frontier.record_dropped
+        self.entries = frontier.entries
+        self.recent_entries = frontier.recent_entries
+        self.coverage = frontier.coverage
 
         stories = Stories(self.state)
         self.commit = stories.commit

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING, TypeAlias
 
-from monitor.models import FrontierEntry
-from monitor.urls import story_id
+from monitor.models import CoverageCount, Disposition, Outcome
+from monitor.store import listed_urls
+from monitor.store.protocol import UrlAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from monitor.models import Candidate
+    from monitor.models import Candidate, FrontierEntry
     from monitor.store.memory.state import MemoryState
+
+
+_CoverageKey: TypeAlias = tuple[date, Disposition | None, str]  # day, disposition, kind
 
 
 class Frontier:
@@ -22,14 +29,27 @@ class Frontier:
         self._state = state
 
     def enqueue(self, candidates: Sequence[Candidate], *, now: datetime) -> list[FrontierEntry]:
+        return self._add_listed(((candidate, None) for candidate in candidates), now=now)
+
+    def record_dropped(self, dropped: Sequence[tuple[Candidate, Outcome]], *, now: datetime) -> int:
+        return len(self._add_listed(dropped, now=now))
+
+    def _add_listed(self, listed: Iterable[tuple[Candidate, Outcome | None]], *, now: datetime) -> list[FrontierEntry]:
+        """Adds entries for new URLs, and new sources to the entries of stored URLs; returns the added entries."""
         added = []
         with self._state.lock:
-            for candidate in candidates:
-                entry_id = story_id(candidate.url)
-                if entry_id not in self._state.frontier_entries and entry_id not in self._state.aliases:
-                    entry = FrontierEntry(id=entry_id, candidate=candidate, first_seen_at=now, next_at=now)
-                    self._state.frontier_entries[entry_id] = entry
+            for entry in listed_urls.new_entries(listed, now=now).values():
+                known = self._state.frontier_entries.get(entry.id)
+                disposition = known.outcome.disposition if known and known.outcome else None
+                if known is None and entry.id in self._state.aliases:
+                    continue
+                if known is None or listed_urls.replaces_stored(entry, disposition):
+                    self._state.frontier_entries[entry.id] = entry
                     added.append(entry)
+                else:
+                    sources = [entry.candidate.source, *entry.other_sources]
+                    merged = listed_urls.merge_sources(known.candidate.source, known.other_sources, sources)
+                    self._state.frontier_entries[entry.id] = replace(known, other_sources=merged)
         return added
 
     def due_entries(self, outlet: str, *, now: datetime, limit: int) -> list[FrontierEntry]:
@@ -40,3 +60,34 @@ class Frontier:
                 if entry.candidate.outlet == outlet and entry.next_at is not None and entry.next_at <= now
             ]
         return [entry for _, _, entry in sorted(due, key=lambda item: item[:2])[:limit]]
+
+    def entries(self, ids: Sequence[str]) -> dict[str, FrontierEntry | UrlAlias]:
+        with self._state.lock:
+            aliases = [UrlAlias(id=name, story=story) for name, story in self._state.aliases.items() if name in ids]
+            entries = [entry for name, entry in self._state.frontier_entries.items() if name in ids]
+        return {alias.id: alias for alias in aliases} | {entry.id: entry for entry in entries}
+
+    def recent_entries(self, outlet: str, *, limit: int) -> list[FrontierEntry]:
+        by_id = sorted(self._listed_entries(outlet), key=lambda entry: entry.id)
+        return sorted(by_id, key=lambda entry: entry.first_seen_at, reverse=True)[:limit]
+
+    def coverage(self, outlet: str, *, since: datetime) -> list[CoverageCount]:
+        counts, waiting = Counter[_CoverageKey](), Counter[_CoverageKey]()
+        for entry in self._listed_entries(outlet):
+            if entry.first_seen_at >= since:
+                disposition, kind = (entry.outcome.disposition, entry.outcome.kind) if entry.outcome else (None, "")
+                key = entry.first_seen_at.date(), disposition, kind
+                counts[key] += 1
+                waiting[key] += entry.next_at is not None
+        return [
+            CoverageCount(
+                outlet=outlet, day=key[0], disposition=key[1], kind=key[2], waiting=waiting[key], count=counts[key]
+            )
+            for key in sorted(counts, key=lambda key: (key[0], key[1] or "", key[2]))
+        ]
+
+    def _listed_entries(self, outlet: str) -> list[FrontierEntry]:
+        """Returns the outlet's entries that a source has listed; the entries of imported stories have no source."""
+        with self._state.lock:
+            entries = list(self._state.frontier_entries.values())
+        return [entry for entry in entries if entry.candidate.outlet == outlet and entry.candidate.source]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from monitor.models import CommitResult
+from monitor.models import CommitResult, Disposition, Outcome
 from monitor.similarity import bands
 from monitor.store.memory.state import QueuedNotification
 
@@ -44,7 +44,10 @@ class Stories:
             state.aliases[alias] = aliased_story
             alias_entry = state.frontier_entries.get(alias)
             if alias_entry is not None and alias_entry.story is None:
-                state.frontier_entries[alias] = replace(alias_entry, next_at=None, story=aliased_story)
+                duplicate = Outcome(disposition=Disposition.DUPLICATE)
+                state.frontier_entries[alias] = replace(
+                    alias_entry, next_at=None, story=aliased_story, outcome=duplicate
+                )
         return CommitResult.WRITTEN
 
     def stories(self, ids: Sequence[str]) -> dict[str, Story]:

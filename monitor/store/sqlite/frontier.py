@@ -1,48 +1,73 @@
-"""The crawl frontier in SQLite: for each URL that a source has listed, when it is fetched next."""
+"""The crawl frontier in SQLite: for each listed URL, when it is fetched next and what became of it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import orjson
-
-from monitor.models import FrontierEntry
+from monitor.store import listed_urls
 from monitor.store.microseconds import micros
+from monitor.store.protocol import UrlAlias
 from monitor.store.sqlite import rows, sql
 from monitor.store.sqlite.part import StorePart
-from monitor.urls import story_id
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from monitor.models import Candidate
+    from monitor.models import Candidate, CoverageCount, FrontierEntry, Outcome
 
 
 class Frontier(StorePart):
     """Keeps the frontier entries; implements `monitor.store.protocol.Frontier`."""
 
     def enqueue(self, candidates: Sequence[Candidate], *, now: datetime) -> list[FrontierEntry]:
-        candidates_by_id = {story_id(candidate.url): candidate for candidate in reversed(candidates)}
-        with (
-            self.database.read_connection() as connection
-        ):  # most polls find no new URL, and then no write lock is needed
-            ids = orjson.dumps(list(candidates_by_id)).decode()
-            stored_ids = {entry_id for (entry_id,) in connection.execute(sql.SELECT_STORED_URL_IDS, (ids,))}
-        entries = [
-            FrontierEntry(id=entry_id, candidate=candidate, first_seen_at=now, next_at=now)
-            for entry_id, candidate in candidates_by_id.items()
-            if entry_id not in stored_ids
-        ]
-        if not entries:
+        return self._add_listed(((candidate, None) for candidate in candidates), now=now)
+
+    def record_dropped(self, dropped: Sequence[tuple[Candidate, Outcome]], *, now: datetime) -> int:
+        return len(self._add_listed(dropped, now=now))
+
+    def _add_listed(self, listed: Iterable[tuple[Candidate, Outcome | None]], *, now: datetime) -> list[FrontierEntry]:
+        """Adds entries for new URLs, and new sources to the entries of stored URLs; returns the added entries."""
+        entries = listed_urls.new_entries(listed, now=now)
+        with self.database.read_connection() as connection:
+            found = connection.execute(sql.SELECT_STORED_URLS, (rows.json_text([*entries]),))
+            stored = {row.id: row for row in map(rows.named_stored_url, found)}
+        new, changed_sources = [], []
+        for entry in entries.values():
+            known = stored.get(entry.id)
+            if known is None or listed_urls.replaces_stored(entry, known.disposition):
+                new.append(entry)
+            elif known.source is not None:  # an alias without an entry records no sources
+                recorded = rows.strings(known.other_sources)
+                sources = [entry.candidate.source, *entry.other_sources]
+                merged = listed_urls.merge_sources(known.source, recorded, sources)
+                if merged != recorded:
+                    changed_sources.append((rows.json_text(merged), entry.id))
+        if not new and not changed_sources:  # as in most polls; then no write lock is needed
             return []
-        entries.reverse()
         with self.database.write_transaction() as connection:
-            return [
-                entry for entry in entries if connection.execute(sql.ADD_FRONTIER_ENTRY, rows.frontier_row(entry)).get
-            ]
+            connection.executemany(sql.SET_OTHER_SOURCES, changed_sources)
+            return [entry for entry in new if connection.execute(sql.ADD_FRONTIER_ENTRY, rows.frontier_row(entry)).get]
 
     def due_entries(self, outlet: str, *, now: datetime, limit: int) -> list[FrontierEntry]:
         with self.database.read_connection() as connection:
             selected = connection.execute(sql.SELECT_DUE_ENTRIES, (outlet, micros(now), limit))
             return [rows.frontier_entry(row) for row in selected]
+
+    def entries(self, ids: Sequence[str]) -> dict[str, FrontierEntry | UrlAlias]:
+        parameters = (rows.json_text(list(ids)),)
+        with self.database.read_snapshot() as connection:
+            aliases = [
+                UrlAlias(id=key, story=story) for key, story in connection.execute(sql.SELECT_ALIASES, parameters)
+            ]
+            entries = [rows.frontier_entry(row) for row in connection.execute(sql.SELECT_FRONTIER_ENTRIES, parameters)]
+        return {alias.id: alias for alias in aliases} | {entry.id: entry for entry in entries}
+
+    def recent_entries(self, outlet: str, *, limit: int) -> list[FrontierEntry]:
+        with self.database.read_connection() as connection:
+            return [rows.frontier_entry(row) for row in connection.execute(sql.SELECT_RECENT_ENTRIES, (outlet, limit))]
+
+    def coverage(self, outlet: str, *, since: datetime) -> list[CoverageCount]:
+        with self.database.read_connection() as connection:
+            counted = connection.execute(sql.COUNT_COVERAGE, (outlet, micros(since)))
+            return [rows.coverage_count(row) for row in counted]

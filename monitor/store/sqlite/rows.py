@@ -6,16 +6,19 @@ import json
 import zlib
 from collections import namedtuple
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 
 from monitor.models import (
     Candidate,
+    CoverageCount,
+    Disposition,
     FrontierEntry,
     Hit,
     Notification,
+    Outcome,
     OutletMemory,
     OutletState,
     SourceState,
@@ -58,6 +61,7 @@ _named_hit = _named(sql.HIT_COLUMNS)
 _named_notification = _named(sql.OUTBOX_COLUMNS)
 _named_outbox_record = _named([*sql.OUTBOX_COLUMNS, "sent_at"])
 _named_outlet = _named(sql.OUTLET_COLUMNS)
+named_stored_url = _named(sql.STORED_URL_COLUMNS)
 
 
 def json_text(value: object) -> str:
@@ -129,19 +133,19 @@ def _story(values: Any) -> Story:
         updated_at=from_micros(values.updated_at),
         published_at=maybe_from_micros(values.published_at),
         modified_at=maybe_from_micros(values.modified_at),
-        authors=_strings(values.authors),
+        authors=strings(values.authors),
         language=values.language,
         country=values.country,
         section=values.section,
-        tags=_strings(values.tags),
+        tags=strings(values.tags),
         image=values.image,
         word_count=values.word_count,
-        topics=_strings(values.topics),
-        alerts=_strings(values.alerts),
+        topics=strings(values.topics),
+        alerts=strings(values.alerts),
         cluster=values.cluster,
         version=values.version,
         method=values.method,
-        flags=_strings(values.flags),
+        flags=strings(values.flags),
         text=inflate(values.text, values.text_size).decode(),
     )
 
@@ -173,6 +177,14 @@ def frontier_row(entry: FrontierEntry) -> Row:
             entry.story,
             entry.etag,
             entry.last_modified,
+            candidate.guid,
+            candidate.summary,
+            entry.fetch_url,
+            json_text(entry.other_sources),
+            entry.outcome and entry.outcome.disposition.value,
+            entry.outcome.kind if entry.outcome else "",
+            entry.outcome.detail if entry.outcome else "",
+            maybe_micros(entry.settled_at),
         )
     )
 
@@ -188,6 +200,8 @@ def frontier_entry(row: Row) -> FrontierEntry:
             title=values.title,
             published_at=maybe_from_micros(values.published_at),
             language=values.language,
+            guid=values.guid,
+            summary=values.summary,
         ),
         first_seen_at=from_micros(values.first_seen_at),
         next_at=maybe_from_micros(values.next_at),
@@ -196,6 +210,24 @@ def frontier_entry(row: Row) -> FrontierEntry:
         story=values.story,
         etag=values.etag,
         last_modified=values.last_modified,
+        fetch_url=values.fetch_url,
+        other_sources=strings(values.other_sources),
+        outcome=Outcome(disposition=Disposition(values.disposition), kind=values.kind, detail=values.detail)
+        if values.disposition
+        else None,
+        settled_at=maybe_from_micros(values.settled_at),
+    )
+
+
+def coverage_count(row: Row) -> CoverageCount:
+    outlet, day, disposition, kind, waiting, count = row
+    return CoverageCount(
+        outlet=outlet,
+        day=date(1970, 1, 1) + timedelta(days=day),
+        disposition=Disposition(disposition) if disposition else None,
+        kind=kind,
+        waiting=waiting,
+        count=count,
     )
 
 
@@ -262,7 +294,7 @@ def _notification(values: Any) -> Notification:
         alert=values.alert,
         story=values.story,
         version=values.version,
-        to=_strings(values.to),
+        to=strings(values.to),
         due_at=from_micros(values.due_at),
         created_at=from_micros(values.created_at),
         attempts=values.attempts,
@@ -328,5 +360,6 @@ def _maybe_from_rfc3339(text: str | None) -> datetime | None:
     return None if text is None else from_rfc3339(text)
 
 
-def _strings(text: str) -> tuple[str, ...]:
+def strings(text: str) -> tuple[str, ...]:
+    """Returns the strings of a JSON array."""
     return tuple(orjson.loads(text)) if text != "[]" else ()

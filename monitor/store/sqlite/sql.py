@@ -9,10 +9,12 @@ STORY_COLUMNS = (
     "country section tags image word_count topics alerts cluster version method flags text_size text"
 ).split()
 FRONTIER_COLUMNS = (
-    "id outlet url source title published_at language first_seen_at next_at attempts rechecks story etag last_modified"
+    "id outlet url source title published_at language first_seen_at next_at attempts rechecks story etag last_modified "
+    "guid summary fetch_url other_sources disposition kind detail settled_at"
 ).split()
 HIT_COLUMNS = "alert story version outlet title url matched_at published_at language context".split()
 OUTBOX_COLUMNS = 'alert story version "to" due_at created_at attempts message_id error'.split()
+STORED_URL_COLUMNS = "id source other_sources disposition".split()
 OUTLET_COLUMNS = "name next_poll_at holder lease_until fencing_token state".split()
 
 
@@ -131,15 +133,21 @@ SELECT_HITS_OF_ALERT = (
 
 # ---- the crawl frontier
 
-SELECT_STORED_URL_IDS = """
-SELECT value FROM json_each(?1) WHERE EXISTS (SELECT 1 FROM frontier WHERE id = value)
-OR EXISTS (SELECT 1 FROM alias WHERE id = value)
+#: Selects the STORED_URL_COLUMNS of each stored URL, aliases first; an alias has only its id.
+SELECT_STORED_URLS = f"""
+SELECT id, NULL, '[]', NULL FROM alias WHERE id IN (SELECT value FROM json_each(?1)) UNION ALL
+SELECT {", ".join(STORED_URL_COLUMNS)} FROM frontier WHERE id IN (SELECT value FROM json_each(?1))
 """
-#: Adds no entry for a URL that has an entry or is an alias.  ?1 is the entry's id, the first of the columns.
+#: Adds no entry for a URL that has an entry or is an alias.  ?1 is the entry's id, the first of the columns.  An entry
+#: whose URL was dropped before its first fetch is replaced.
 ADD_FRONTIER_ENTRY = f"""
 INSERT INTO frontier ({_FRONTIER_COLUMN_LIST}) SELECT {_parameter_placeholders(FRONTIER_COLUMNS)}
-WHERE NOT EXISTS (SELECT 1 FROM alias WHERE id = ?1) ON CONFLICT DO NOTHING RETURNING 1
+WHERE NOT EXISTS (SELECT 1 FROM alias WHERE id = ?1)
+ON CONFLICT DO UPDATE SET {", ".join(f"{column} = excluded.{column}" for column in FRONTIER_COLUMNS)}
+WHERE frontier.disposition = 'dropped' AND excluded.disposition IS NULL
+RETURNING 1
 """
+SET_OTHER_SOURCES = "UPDATE frontier SET other_sources = ? WHERE id = ?"
 #: An entry without a story does not replace an entry with a story, which another process has written.
 PUT_FRONTIER_ENTRY = f"""
 INSERT INTO frontier {_columns_and_placeholders(FRONTIER_COLUMNS)}
@@ -149,9 +157,23 @@ WHERE excluded.story IS NOT NULL OR frontier.story IS NULL
 SELECT_DUE_ENTRIES = (
     f"SELECT {_FRONTIER_COLUMN_LIST} FROM frontier WHERE outlet = ? AND next_at <= ? ORDER BY next_at, id LIMIT ?"
 )
+SELECT_FRONTIER_ENTRIES = f"SELECT {_FRONTIER_COLUMN_LIST} FROM frontier WHERE id IN (SELECT value FROM json_each(?))"
+SELECT_ALIASES = "SELECT id, story FROM alias WHERE id IN (SELECT value FROM json_each(?))"
+SELECT_RECENT_ENTRIES = (
+    f"SELECT {_FRONTIER_COLUMN_LIST} FROM frontier WHERE outlet = ? AND source <> '' "
+    "ORDER BY first_seen_at DESC, id LIMIT ?"
+)
+#: Counts the listed URLs of an outlet by day, disposition and kind.
+COUNT_COVERAGE = """
+SELECT outlet, first_seen_at / 86400000000 AS day, disposition, kind, sum(next_at IS NOT NULL), count(*)
+FROM frontier WHERE outlet = ?1 AND first_seen_at >= ?2 AND source <> '' GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+"""
 PUT_ALIAS = "INSERT OR REPLACE INTO alias (id, story) VALUES (?, ?)"
 #: Finishes the frontier entry of an alias URL if no story is stored for the entry, so that the URL is not fetched.
-FINISH_ALIAS_ENTRY = "UPDATE frontier SET next_at = NULL, story = ? WHERE id = ? AND story IS NULL"
+FINISH_ALIAS_ENTRY = """
+UPDATE frontier SET next_at = NULL, story = ?, disposition = 'duplicate', kind = '', detail = ''
+WHERE id = ? AND story IS NULL
+"""
 
 # ---- outlets
 
