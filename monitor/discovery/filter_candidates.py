@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from monitor.discovery.url_rules import OutletScope, cannot_be_feed_story, date_in_path, looks_like_article
+from monitor.discovery.url_rules import OutletScope, date_in_path, feed_entry_drop_reason, looks_like_article
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,7 +26,8 @@ class FilteredCandidates:
     """The result of `filter_candidates`."""
 
     kept: tuple[Candidate, ...]
-    # Number of dropped candidates by reason: foreign, old, excluded, no-article.
+    # Number of dropped candidates by reason: foreign, too-long, old, excluded, not-story-like, and the reasons of
+    # `feed_entry_drop_reason`.
     dropped: Counter[str] = field(default_factory=Counter)
 
 
@@ -35,9 +36,9 @@ def filter_candidates(
 ) -> FilteredCandidates:
     """Returns the candidates on the outlet's own sites that are not older than ``since`` and look like stories.
 
-    Keeps each URL once.  ``from_feed``: entries of a feed are usually stories, so only URLs that cannot be a story are
-    dropped; other candidates are kept only if `looks_like_article`.  If the outlet configures ``include`` patterns,
-    they replace this test of the URL.  ``exclude`` patterns always apply.
+    Keeps each URL once.  ``from_feed``: entries of a feed or news sitemap are usually stories, so only those with a
+    `feed_entry_drop_reason` are dropped; other candidates are kept only if `looks_like_article`.  If the outlet
+    configures ``include`` patterns, they replace this test of the URL.  ``exclude`` patterns always apply.
     """
     scope = OutletScope(outlet)
     include = [re.compile(pattern) for pattern in outlet.include]
@@ -48,17 +49,27 @@ def filter_candidates(
         url = candidate.url
         if url in kept:
             continue
-        if url not in scope or len(url) > MAX_CANDIDATE_URL_LENGTH:
+        if url not in scope:
             dropped["foreign"] += 1
+        elif len(url) > MAX_CANDIDATE_URL_LENGTH:
+            dropped["too-long"] += 1
         elif _is_older_than(candidate, since):
             dropped["old"] += 1
         elif _matches_any_pattern(exclude, url) or (include and not _matches_any_pattern(include, url)):
             dropped["excluded"] += 1
-        elif not include and (cannot_be_feed_story(url) if from_feed else not looks_like_article(url, candidate.title)):
-            dropped["no-article"] += 1
+        elif not include and (reason := _url_drop_reason(candidate, from_feed=from_feed)):
+            dropped[reason] += 1
         else:
             kept[url] = candidate
     return FilteredCandidates(kept=tuple(kept.values()), dropped=dropped)
+
+
+def _url_drop_reason(candidate: Candidate, *, from_feed: bool) -> str:
+    """Returns why the candidate's URL is no story; an empty string if it may be one."""
+    if not from_feed:
+        return "" if looks_like_article(candidate.url, candidate.title) else "not-story-like"
+    is_dated = candidate.published_at is not None or date_in_path(candidate.url) is not None
+    return feed_entry_drop_reason(candidate.url, is_dated=is_dated, title=candidate.title)
 
 
 def _matches_any_pattern(patterns: Sequence[re.Pattern[str]], url: str) -> bool:

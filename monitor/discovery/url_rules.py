@@ -22,7 +22,7 @@ _NON_PAGE_FILE_PATTERN = re.compile(
     r"\.(?:jpe?g|png|gif|webp|svg|ico|css|js|json|xml|rss|atom|pdf|docx?|xlsx?|pptx?|zip|gz|rar|mp3|m4a|mp4|m3u8|avi|mov|webm)$",
     re.IGNORECASE,
 )
-# Path segments (compared in full) that occur in no story's URL: a page below such a folder is never a story.
+# Path segments (compared in full) of services: a page below such a folder is a story only if its source says so.
 _SERVICE_SEGMENTS = frozenset(
     """
     login signin sign-in register account subscribe cart wp-admin wp-login.php wp-content amp-stories
@@ -43,6 +43,7 @@ _SECTION_SEGMENTS = frozenset(
     calendar weather games crossword horoscopes obituaries comments
     """.split()
 )
+_LIST_PAGE_SEGMENTS = _NON_STORY_SEGMENTS | _SECTION_SEGMENTS  # as the last segment of a path
 # A day as a full path segment, or at the start of the last one.  Elsewhere the date may be the subject of the story.
 _DAY_IN_PATH_PATTERN = re.compile(
     r"/[a-z]?(20\d\d)[/_-]?(0[1-9]|1[0-2])[/_-]?(0[1-9]|[12]\d|3[01])(?=/|$|[^/\d][^/]*$)", re.IGNORECASE
@@ -83,10 +84,10 @@ class OutletScope:
 def cannot_be_article(url: str) -> bool:
     """Returns True if the URL counts as no story: a home page, a file such as a picture, a list or a service page.
 
-    Stricter than `cannot_be_feed_story`: a folder such as /tag/ in the path excludes the URL, and a folder such as
+    Stricter than `feed_entry_drop_reason`: a folder such as /tag/ in the path excludes the URL, and a folder such as
     /events/ excludes it unless the last path segment looks like a headline or has a story number.
     """
-    if cannot_be_feed_story(url):
+    if feed_entry_drop_reason(url, is_dated=False, title=""):
         return True
     *folders, last = _path_segments(url) or [""]
     if not _NON_STORY_SEGMENTS.isdisjoint(folders):
@@ -95,17 +96,21 @@ def cannot_be_article(url: str) -> bool:
     return not names_story and not _SECTION_SEGMENTS.isdisjoint(folders)
 
 
-def cannot_be_feed_story(url: str) -> bool:
-    """Returns True if a URL from a feed counts as no story: a home page, a file, a list or a service page.
+def feed_entry_drop_reason(url: str, *, is_dated: bool, title: str) -> str:
+    """Returns why an entry of a feed or news sitemap is no story: ``home-page``, ``file`` or ``service-page``, else "".
 
-    Unlike `cannot_be_article`, accepts URLs below folders such as /tag/ or /events/.
+    A service page, such as a login or a list of stories, is recognized by a word in its path.  The word does not count
+    if the entry has a date (``is_dated``) or its title is a headline, because a story may have the same word there.
     """
     parts, segments = urlsplit(url), _path_segments(url)
     if not segments:
-        return not parts.query
-    if _NON_PAGE_FILE_PATTERN.search(parts.path) or not _SERVICE_SEGMENTS.isdisjoint(segments):
-        return True
-    return segments[-1] in _NON_STORY_SEGMENTS | _SECTION_SEGMENTS
+        return "" if parts.query else "home-page"
+    if _NON_PAGE_FILE_PATTERN.search(parts.path):
+        return "file"
+    if is_dated or _is_headline_length(title):
+        return ""
+    has_service_word = not _SERVICE_SEGMENTS.isdisjoint(segments) or segments[-1] in _LIST_PAGE_SEGMENTS
+    return "service-page" if has_service_word else ""
 
 
 def _path_segments(url: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -153,9 +154,36 @@ def test_a_feed_entry_is_a_story_in_any_section(path: str) -> None:
     assert filtered(candidate(path)) == ([path.rpartition("/")[2]], {})
 
 
-@pytest.mark.parametrize("path", ["", "weather", "news/archive/", "wp-admin/a", "login/story", "a.jpg", "tag/rss"])
-def test_service_pages_and_lists_in_a_feed_are_dropped(path: str) -> None:
-    assert filtered(candidate(path)) == ([], {"no-article": 1})
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [("", "home-page"), ("index.rss", "file"), ("a.jpg", "file"), ("weather", "service-page"),
+     ("news/archive/", "service-page"), ("wp-admin/a", "service-page"), ("login/story", "service-page"),
+     ("tag/rss", "service-page")],
+)  # fmt: skip
+def test_each_feed_entry_that_is_no_story_is_dropped_for_a_reason(path: str, reason: str) -> None:
+    assert filtered(candidate(path)) == ([], {reason: 1})
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["2026/11/20/jobs", "2026/11/20/weather", "world/people", "news/account/bank-breach", "subscribe", "topics/ai/faq"],
+)
+def test_a_date_or_headline_in_a_feed_outweighs_a_word_in_the_path(path: str) -> None:
+    last = path.rpartition("/")[2]
+    assert filtered(candidate(path, days_ago=1)) == ([last], {})
+    headline = replace(candidate(path), title="Ministers of both countries agree on chips")
+    assert filtered(headline) == ([last], {})
+
+
+@pytest.mark.parametrize(("path", "reason"), [("", "home-page"), ("2026/11/20/report.pdf", "file")])
+def test_a_dated_home_page_or_file_in_a_feed_is_dropped(path: str, reason: str) -> None:
+    assert filtered(candidate(path, days_ago=1)) == ([], {reason: 1})
+
+
+def test_foreign_too_long_and_unlikely_urls_have_reasons_of_their_own() -> None:
+    foreign = replace(candidate("a"), url="https://elsewhere.example/a")
+    assert filtered(foreign, candidate(f"a{'b' * 2000}"))[1] == {"foreign": 1, "too-long": 1}
+    assert filtered(candidate("short"), feed=False)[1] == {"not-story-like": 1}
 
 
 def test_a_date_inside_the_slug_does_not_make_a_story_old() -> None:
