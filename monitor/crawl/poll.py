@@ -19,7 +19,7 @@ from monitor.crawl.poll_interval import NextPollPlan, PollSummary, plan_next_pol
 from monitor.crawl.report import PollReport
 from monitor.discovery.filter_candidates import filter_candidates
 from monitor.errors import FetchError, LeaseLost
-from monitor.models import now
+from monitor.models import Disposition, Outcome, now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,10 +85,12 @@ class Poll:
         self._context.fetcher.clear_cookies(self._outlet)
         results = await self._read_sources(await self._select_sources())
         # In a thread, because filtering thousands of candidates would block the event loop.
-        candidates = await asyncio.to_thread(self._filter_candidates_of_sources, results)
+        candidates, dropped = await asyncio.to_thread(self._filter_candidates_of_sources, results)
 
         new_entries = await service.call(service.store.enqueue, candidates, now=now())
-        self.report.candidate_count, self.report.new_candidate_count = len(candidates), len(new_entries)
+        await service.call(service.store.record_dropped, dropped, now=now())
+        self.report.candidate_count = len({candidate.url for candidate in candidates})
+        self.report.new_candidate_count = len(new_entries)
 
         traits = LearnedPageTraits.from_state(self._state)
         pages = DuePages(self._outlet, self._context, self.report, traits)
@@ -127,13 +129,16 @@ class Poll:
         ]
         return [result for results in await asyncio.gather(*reads) for result in results]
 
-    def _filter_candidates_of_sources(self, results: Sequence[SourceResult]) -> list[Candidate]:
-        """Returns the candidates to fetch, each URL once, and counts sources and dropped candidates in the report.
+    def _filter_candidates_of_sources(
+        self, results: Sequence[SourceResult]
+    ) -> tuple[list[Candidate], list[tuple[Candidate, Outcome]]]:
+        """Returns the candidates to fetch and the dropped ones; counts sources and dropped candidates in the report.
 
-        A URL that several sources list is the candidate of the first of them.
+        A URL that several sources list has a candidate for each of them.
         """
         report = self.report
-        candidates: dict[str, Candidate] = {}
+        candidates: list[Candidate] = []
+        dropped: list[tuple[Candidate, Outcome]] = []
         for result in results:
             report.source_count += 1
             if result.error is not None:
@@ -148,10 +153,13 @@ class Poll:
                 filtered = filter_candidates(
                     result.parsed.candidates, outlet=self._outlet, since=self._since, from_feed=lists_stories
                 )
-                report.dropped_candidates.update(filtered.dropped)
-                for candidate in filtered.kept:
-                    candidates.setdefault(candidate.url, candidate)
-        return list(candidates.values())
+                report.dropped_candidates.update(reason.value for _, reason in filtered.dropped)
+                candidates += filtered.kept
+                dropped += (
+                    (candidate, Outcome(disposition=Disposition.DROPPED, kind=reason.value, detail=reason.meaning))
+                    for candidate, reason in filtered.dropped
+                )
+        return candidates, dropped
 
     def _plan_next_poll(self, results: Sequence[SourceResult], pages: DuePages) -> NextPollPlan:
         """Returns the time and interval of the next poll; sets ``has_failed`` of the report if no source was read."""

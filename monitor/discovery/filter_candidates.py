@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from monitor.discovery.drop_reasons import DropReason
 from monitor.discovery.url_rules import OutletScope, date_in_path, feed_entry_drop_reason, looks_like_article
 
 if TYPE_CHECKING:
@@ -26,9 +26,7 @@ class FilteredCandidates:
     """The result of `filter_candidates`."""
 
     kept: tuple[Candidate, ...]
-    # Number of dropped candidates by reason: foreign, too-long, old, excluded, not-story-like, and the reasons of
-    # `feed_entry_drop_reason`.
-    dropped: Counter[str] = field(default_factory=Counter)
+    dropped: tuple[tuple[Candidate, DropReason], ...] = ()
 
 
 def filter_candidates(
@@ -44,30 +42,33 @@ def filter_candidates(
     include = [re.compile(pattern) for pattern in outlet.include]
     exclude = [re.compile(pattern) for pattern in outlet.exclude]
     kept: dict[str, Candidate] = {}
-    dropped: Counter[str] = Counter()
+    dropped: dict[str, tuple[Candidate, DropReason]] = {}
     for candidate in candidates:
         url = candidate.url
-        if url in kept:
+        if url in kept or url in dropped:
             continue
+        reason: DropReason | None = None
         if url not in scope:
-            dropped["foreign"] += 1
+            reason = DropReason.FOREIGN
         elif len(url) > MAX_CANDIDATE_URL_LENGTH:
-            dropped["too-long"] += 1
+            reason = DropReason.TOO_LONG
         elif _is_older_than(candidate, since):
-            dropped["old"] += 1
+            reason = DropReason.OLD
         elif _matches_any_pattern(exclude, url) or (include and not _matches_any_pattern(include, url)):
-            dropped["excluded"] += 1
-        elif not include and (reason := _url_drop_reason(candidate, from_feed=from_feed)):
-            dropped[reason] += 1
-        else:
+            reason = DropReason.EXCLUDED
+        elif not include:
+            reason = _url_drop_reason(candidate, from_feed=from_feed)
+        if reason is None:
             kept[url] = candidate
-    return FilteredCandidates(kept=tuple(kept.values()), dropped=dropped)
+        else:
+            dropped[url] = candidate, reason
+    return FilteredCandidates(kept=tuple(kept.values()), dropped=tuple(dropped.values()))
 
 
-def _url_drop_reason(candidate: Candidate, *, from_feed: bool) -> str:
-    """Returns why the candidate's URL is no story; an empty string if it may be one."""
+def _url_drop_reason(candidate: Candidate, *, from_feed: bool) -> DropReason | None:
+    """Returns why the candidate's URL is no story; None if it may be one."""
     if not from_feed:
-        return "" if looks_like_article(candidate.url, candidate.title) else "not-story-like"
+        return None if looks_like_article(candidate.url, candidate.title) else DropReason.NOT_STORY_LIKE
     is_dated = candidate.published_at is not None or date_in_path(candidate.url) is not None
     return feed_entry_drop_reason(candidate.url, is_dated=is_dated, title=candidate.title)
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from monitor.discovery.drop_reasons import DropReason
 from monitor.urls import is_page_fragment, registrable_domain
 
 if TYPE_CHECKING:
@@ -96,21 +97,21 @@ def cannot_be_article(url: str) -> bool:
     return not names_story and not _SECTION_SEGMENTS.isdisjoint(folders)
 
 
-def feed_entry_drop_reason(url: str, *, is_dated: bool, title: str) -> str:
-    """Returns why an entry of a feed or news sitemap is no story: ``home-page``, ``file`` or ``service-page``, else "".
+def feed_entry_drop_reason(url: str, *, is_dated: bool, title: str) -> DropReason | None:
+    """Returns why an entry of a feed or news sitemap is no story: HOME_PAGE, FILE or SERVICE_PAGE; else None.
 
     A service page, such as a login or a list of stories, is recognized by a word in its path.  The word does not count
     if the entry has a date (``is_dated``) or its title is a headline, because a story may have the same word there.
     """
     parts, segments = urlsplit(url), _path_segments(url)
     if not segments:
-        return "" if parts.query else "home-page"
+        return None if parts.query else DropReason.HOME_PAGE
     if _NON_PAGE_FILE_PATTERN.search(parts.path):
-        return "file"
+        return DropReason.FILE
     if is_dated or _is_headline_length(title):
-        return ""
+        return None
     has_service_word = not _SERVICE_SEGMENTS.isdisjoint(segments) or segments[-1] in _LIST_PAGE_SEGMENTS
-    return "service-page" if has_service_word else ""
+    return DropReason.SERVICE_PAGE if has_service_word else None
 
 
 def _path_segments(url: str) -> list[str]:

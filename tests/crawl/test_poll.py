@@ -123,6 +123,11 @@ def test_old_foreign_and_non_article_candidates_are_dropped(engine: Engine, site
     assert report.dropped_candidates["foreign"] == 1
     assert (report.dropped_candidates["home-page"], report.dropped_candidates["file"]) == (1, 1)
     assert report.dropped_candidates["old"] >= 1
+    entries = service.store.recent_entries("x", limit=50)
+    kinds = {entry.candidate.url: entry.outcome.kind for entry in entries if entry.outcome}
+    old = f"{site.url}old/1234"
+    assert kinds == {unwanted[0]: "foreign", unwanted[1]: "file", unwanted[2]: "home-page", old: "old"}
+    assert all(entry.next_at is None for entry in entries if entry.candidate.url != articles[0])
 
 
 def test_a_failing_source_is_named_and_the_other_one_read(engine: Engine, site: Site) -> None:

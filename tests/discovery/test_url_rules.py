@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -119,7 +120,9 @@ def test_the_date_is_read_from_the_path(url: str, date: tuple[int, int, int] | N
 def filtered(*candidates: Candidate, feed: bool = True, **changes: Any) -> tuple[list[str], dict[str, int]]:
     """Returns the last path segments of the kept candidates, and the number dropped by reason."""
     result = filter_candidates(candidates, outlet=outlet(**changes), since=NOW - timedelta(days=7), from_feed=feed)
-    return [candidate.url.rpartition("/")[2] for candidate in result.kept], dict(result.dropped)
+    return [candidate.url.rpartition("/")[2] for candidate in result.kept], Counter(
+        reason.value for _, reason in result.dropped
+    )
 
 
 def candidate(path: str, *, days_ago: float | None = None) -> Candidate:

@@ -1,0 +1,27 @@
+"""The reasons for which a listed URL is not fetched."""
+
+from __future__ import annotations
+
+import enum
+from typing import Self
+
+
+class DropReason(enum.StrEnum):
+    """Why a URL that a source lists is not fetched; ``meaning`` tells a person what it means and what to do."""
+
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> Self:
+        reason = str.__new__(cls, value)
+        reason._value_ = value
+        reason.meaning = meaning
+        return reason
+
+    FOREIGN = "foreign", "the URL is on a site that is not the outlet's: name the site under `hosts`, or `hosts: any`"
+    TOO_LONG = "too-long", "the URL is longer than 2,000 characters"
+    OLD = "old", "the source dates the story before `max_age`"
+    EXCLUDED = "excluded", "the outlet's `include` or `exclude` patterns leave the URL out"
+    NOT_STORY_LIKE = "not-story-like", "a sitemap or section lists the URL, and it does not look like a story's"
+    HOME_PAGE = "home-page", "the URL is the home page of a site"
+    FILE = "file", "the URL is a file such as a picture or a PDF document"
+    SERVICE_PAGE = "service-page", "the path names a service or a list, and the entry has neither date nor headline"
