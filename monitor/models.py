@@ -111,6 +111,15 @@ class CoverageCount:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SourceCoverage:
+    """How many of an outlet's URLs one source listed, and how many of them no other source listed."""
+
+    source: str  # URL of the feed, sitemap or section
+    listed: int
+    listed_alone: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Page:
     """A fetched document, from plain HTTP or a rendering engine."""
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Outcome,
         OutletState,
         PageCommit,
+        SourceCoverage,
         Story,
     )
     from monitor.query.syntax import Node
@@ -150,6 +151,12 @@ class Frontier(Protocol):
         """Counts the URLs that the outlet's sources listed first at or after ``since``: by day, disposition and kind.
 
         The counts are in the order of the days.  Each listed URL counts once; an imported story does not.
+        """
+
+    def source_coverage(self, outlet: str, *, since: datetime) -> list[SourceCoverage]:
+        """Counts by source the URLs that the outlet's sources listed first at or after ``since``, except dropped ones.
+
+        The counts are in the order of the sources' URLs.
         """
 
 

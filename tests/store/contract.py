@@ -22,6 +22,7 @@ from monitor.models import (
     Outcome,
     OutletMemory,
     PageCommit,
+    SourceCoverage,
     SourceDiscovery,
     SourceState,
     rfc3339,
@@ -221,6 +222,17 @@ class Frontier:
         )
         assert store.coverage("Outlet", since=yesterday) == [before, *today]
         assert store.coverage("Outlet", since=NOW) == today
+
+    def test_sources_are_compared_by_the_urls_that_they_listed(self, store: Store) -> None:
+        both = [candidate("a", source="rss"), candidate("a", source="sitemap"), candidate("b", source="sitemap")]
+        store.enqueue([*both, candidate("c", source="rss")], now=NOW)
+        store.enqueue([candidate("c", source="sitemap"), candidate("d", source="sitemap")], now=NOW + MINUTE)
+        store.enqueue([candidate("old", source="rss")], now=NOW - MINUTE)
+        store.record_dropped([(candidate("e", source="rss"), Outcome(disposition=Disposition.DROPPED))], now=NOW)
+        assert store.source_coverage("Outlet", since=NOW) == [
+            SourceCoverage(source="rss", listed=2, listed_alone=0),
+            SourceCoverage(source="sitemap", listed=4, listed_alone=2),
+        ]
 
 
 class Commits:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from monitor.models import CoverageCount, Disposition, FrontierEntry, rfc3339
+from monitor.models import CoverageCount, Disposition, FrontierEntry, SourceCoverage, rfc3339
 from monitor.store import listed_urls
 from monitor.store.elasticsearch import documents
 from monitor.store.elasticsearch.bulk import DocumentWrite
@@ -107,6 +108,21 @@ class Frontier(Cluster):
                 count=count,
             )
             for key, count, bucket in buckets
+        ]
+
+    def source_coverage(self, outlet: str, *, since: datetime) -> list[SourceCoverage]:
+        query = _listed_by(outlet, {"range": {"first_seen_at": {"gte": rfc3339(since)}}})
+        query["bool"]["must_not"] = [{"term": {"disposition": Disposition.DROPPED}}]
+        is_alone = {"alone": {"filter": {"bool": {"must_not": [{"exists": {"field": "other_sources"}}]}}}}
+        listed, alone = Counter[str](), Counter[str]()
+        for field in ("source", "other_sources"):
+            keys = [{"source": {"terms": {"field": field}}}]
+            for key, count, bucket in self.composite_buckets("urls", query, keys=keys, aggregations=is_alone):
+                listed[key["source"]] += count
+                alone[key["source"]] += bucket["alone"]["doc_count"]
+        return [
+            SourceCoverage(source=source, listed=listed[source], listed_alone=alone[source])
+            for source in sorted(listed)
         ]
 
 

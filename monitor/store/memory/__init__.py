@@ -40,6 +40,7 @@ class MemoryStore:
         self.entries = frontier.entries
         self.recent_entries = frontier.recent_entries
         self.coverage = frontier.coverage
+        self.source_coverage = frontier.source_coverage
 
         stories = Stories(self.state)
         self.commit = stories.commit

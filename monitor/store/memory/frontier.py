@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, TypeAlias
 
-from monitor.models import CoverageCount, Disposition, Outcome
+from monitor.models import CoverageCount, Disposition, SourceCoverage
 from monitor.store import listed_urls
 from monitor.store.protocol import UrlAlias
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from monitor.models import Candidate, FrontierEntry
+    from monitor.models import Candidate, FrontierEntry, Outcome
     from monitor.store.memory.state import MemoryState
 
 
@@ -84,6 +84,18 @@ class Frontier:
                 outlet=outlet, day=key[0], disposition=key[1], kind=key[2], waiting=waiting[key], count=counts[key]
             )
             for key in sorted(counts, key=lambda key: (key[0], key[1] or "", key[2]))
+        ]
+
+    def source_coverage(self, outlet: str, *, since: datetime) -> list[SourceCoverage]:
+        listed, alone = Counter[str](), Counter[str]()
+        for entry in self._listed_entries(outlet):
+            is_dropped = entry.outcome is not None and entry.outcome.disposition is Disposition.DROPPED
+            if entry.first_seen_at >= since and not is_dropped:
+                listed.update([entry.candidate.source, *entry.other_sources])
+                alone[entry.candidate.source] += not entry.other_sources
+        return [
+            SourceCoverage(source=source, listed=listed[source], listed_alone=alone[source])
+            for source in sorted(listed)
         ]
 
     def _listed_entries(self, outlet: str) -> list[FrontierEntry]:

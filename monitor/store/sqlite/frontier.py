@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from monitor.models import SourceCoverage
 from monitor.store import listed_urls
 from monitor.store.microseconds import micros
 from monitor.store.protocol import UrlAlias
@@ -71,3 +72,8 @@ class Frontier(StorePart):
         with self.database.read_connection() as connection:
             counted = connection.execute(sql.COUNT_COVERAGE, (outlet, micros(since)))
             return [rows.coverage_count(row) for row in counted]
+
+    def source_coverage(self, outlet: str, *, since: datetime) -> list[SourceCoverage]:
+        with self.database.read_connection() as connection:
+            counted = connection.execute(sql.COUNT_SOURCE_COVERAGE, (outlet, micros(since)))
+            return [SourceCoverage(source=url, listed=listed, listed_alone=alone) for url, listed, alone in counted]

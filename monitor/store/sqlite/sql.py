@@ -168,6 +168,16 @@ COUNT_COVERAGE = """
 SELECT outlet, first_seen_at / 86400000000 AS day, disposition, kind, sum(next_at IS NOT NULL), count(*)
 FROM frontier WHERE outlet = ?1 AND first_seen_at >= ?2 AND source <> '' GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
 """
+COUNT_SOURCE_COVERAGE = """
+WITH listed AS (
+  SELECT id, source, other_sources FROM frontier
+  WHERE outlet = ?1 AND first_seen_at >= ?2 AND source <> '' AND disposition IS NOT 'dropped'
+)
+SELECT source, count(*), sum(is_alone) FROM (
+  SELECT source, other_sources = '[]' AS is_alone FROM listed
+  UNION ALL SELECT value, 0 FROM listed, json_each(other_sources)
+) GROUP BY 1 ORDER BY 1
+"""
 PUT_ALIAS = "INSERT OR REPLACE INTO alias (id, story) VALUES (?, ?)"
 #: Finishes the frontier entry of an alias URL if no story is stored for the entry, so that the URL is not fetched.
 FINISH_ALIAS_ENTRY = """
