@@ -30,6 +30,11 @@ MAX_NAME_COLUMNS = 40  # width reserved for an outlet's name; longer names are w
 @click.option(
     "--boilerplate", is_flag=True, help="The blocks that recur on an outlet's pages and are left out of its stories."
 )
+@click.option("--coverage", is_flag=True, help="What became of the URLs that the sources listed, by day.")
+@click.option("--recent", is_flag=True, help="The last 50 URLs that the sources listed, and what became of each.")
+@click.option(
+    "--days", type=click.IntRange(1, 3650), default=7, show_default=True, help="Number of days for --coverage."
+)
 @click.option("--furniture", "old_option", is_flag=True, hidden=True)  # former name of --boilerplate
 @with_context
 def outlets_command(
@@ -39,6 +44,9 @@ def outlets_command(
     as_json: bool,
     failing: bool,
     boilerplate: bool,
+    coverage: bool,
+    recent: bool,
+    days: int,
     old_option: bool,
 ) -> None:
     """Show the health of each outlet: its last poll, the result, and the process that polls it now.
@@ -49,6 +57,8 @@ def outlets_command(
       media-monitor outlets --failing
       media-monitor outlets "National Technology News"
       media-monitor outlets "National Technology News" --boilerplate
+      media-monitor outlets "National Technology News" --coverage --days 30
+      media-monitor outlets "National Technology News" --recent
       media-monitor outlets --json | jq -r 'select(.failures > 3) | .name'
     """
     if old_option:
@@ -62,7 +72,11 @@ def outlets_command(
     if requested and not shown and not as_json:
         context.err.print(f"No outlet is failing ({plural(len(requested), 'outlet')}).")
         return
-    if boilerplate or old_option:
+    if coverage:
+        _print_coverage(context, shown, days=days, as_json=as_json, by_day=bool(names))
+    elif recent:
+        _print_recent(context, shown, as_json=as_json)
+    elif boilerplate or old_option:
         _print_boilerplate(context, shown, states, as_json=as_json)
     elif as_json:
         import orjson
@@ -242,6 +256,41 @@ def _print_outlet_details(context: CommandContext, name: str, outlet: Outlet | N
         fetched = f"last full fetch {relative_time(source.fetched_at)}"
         out.print(f"  {source.kind:<{width}}  {url} ({fetched}{problem})", markup=False)
     out.print()
+
+
+def _print_coverage(context: CommandContext, names: Sequence[str], *, days: int, as_json: bool, by_day: bool) -> None:
+    """Prints the coverage of the last ``days`` days (UTC), today included."""
+    from monitor.cli import outlet_urls
+
+    since = now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
+    with context.open_existing_store() as store:
+        counts = {name: store.coverage(name, since=since) for name in names}
+        sources = {name: store.source_coverage(name, since=since) for name in names} if as_json or by_day else {}
+    if as_json:
+        import orjson
+
+        for name in names:
+            click.echo(orjson.dumps(outlet_urls.coverage_json(name, counts[name], sources[name])))
+    elif by_day:
+        for name in names:
+            outlet_urls.print_coverage(context, name, counts[name], sources[name])
+    else:
+        outlet_urls.print_coverage_totals(context, counts)
+
+
+def _print_recent(context: CommandContext, names: Sequence[str], *, as_json: bool) -> None:
+    from monitor.cli import outlet_urls
+
+    with context.open_existing_store() as store:
+        recent = {name: store.recent_entries(name, limit=outlet_urls.RECENT_ENTRIES) for name in names}
+    for name, entries in recent.items():
+        if as_json:
+            import orjson
+
+            for entry in entries:
+                click.echo(orjson.dumps(outlet_urls.entry_json(entry)))
+        else:
+            outlet_urls.print_recent(context, name, entries)
 
 
 def _print_boilerplate(

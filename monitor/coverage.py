@@ -1,0 +1,114 @@
+"""What became of the URLs that an outlet's sources listed: by day, and in words.  No I/O."""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from monitor.discovery.drop_reasons import DropReason
+from monitor.failures import FailureKind
+from monitor.models import Disposition
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+
+    from monitor.models import CoverageCount
+
+
+class Fate(enum.StrEnum):
+    """What became of a listed URL, in the order of the coverage table.  Each listed URL has exactly one."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    OFF_TOPIC = "off-topic"
+    TOO_OLD = "too-old"
+    NOT_ARTICLE = "not-an-article"
+    FAILED = "failed"
+    FOREIGN = "foreign"
+    DROPPED = "dropped"
+    WAITING = "waiting"
+
+
+#: Meanings of a fate, for people.
+FATE_MEANINGS: Mapping[Fate, str] = {
+    Fate.STORED: "a story is stored",
+    Fate.DUPLICATE: "the story is stored under another URL",
+    Fate.OFF_TOPIC: "the story matches no topic and no alert, and `keep: matching` is set",
+    Fate.TOO_OLD: "the story is older than `max_age`",
+    Fate.NOT_ARTICLE: "the page has no story",
+    Fate.FAILED: "the page could not be fetched, extracted or stored",
+    Fate.FOREIGN: "the URL is on another site",
+    Fate.DROPPED: "a rule dropped the URL",
+    Fate.WAITING: "the page is to be fetched for the first time",
+}
+
+#: Meanings of `NotArticle.kind`, for people.
+PAGE_KIND_MEANINGS: Mapping[str, str] = {
+    "index": "the page lists stories",
+    "tag": "the page lists the stories of a topic or author",
+    "video": "the page shows a video and hardly any text",
+    "login": "the page asks for a login",
+    "error": "the page says that there is no such page, or that something failed",
+    "consent": "the page asks for consent: an engine may get past it (docs/rendering.md)",
+    "empty": "the page has no text",
+    "script": "a script writes the page: set `render: auto`",
+    "media": "the URL leads to a file, not to a page",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DayCoverage:
+    """The URLs that were listed for the first time on one day, by fate; the counts add up to ``listed``."""
+
+    day: date
+    listed: int
+    by_fate: Mapping[Fate, int]
+
+
+def fate_of(disposition: Disposition | None, kind: str) -> Fate:
+    """Returns the fate of a URL with this outcome; ``disposition`` is None before the first fetch."""
+    match disposition:
+        case None:
+            return Fate.WAITING
+        case Disposition.DROPPED:
+            by_reason = {DropReason.FOREIGN: Fate.FOREIGN, DropReason.OLD: Fate.TOO_OLD}
+            return next((fate for reason, fate in by_reason.items() if kind == reason), Fate.DROPPED)
+        case Disposition.UPDATED:
+            return Fate.STORED
+        case Disposition.UNCHANGED:  # of an off-topic story: a stored story keeps the outcome "stored"
+            return Fate.OFF_TOPIC
+        case _:
+            return Fate(disposition.value)
+
+
+def by_day(counts: Sequence[CoverageCount]) -> list[DayCoverage]:
+    """Returns the coverage of each day with listed URLs, the latest day first."""
+    days: defaultdict[date, Counter[Fate]] = defaultdict(Counter)
+    for count in counts:
+        days[count.day][fate_of(count.disposition, count.kind)] += count.count
+    return [
+        DayCoverage(day=day, listed=fates.total(), by_fate=fates) for day, fates in sorted(days.items(), reverse=True)
+    ]
+
+
+def total(counts: Sequence[CoverageCount]) -> Mapping[Fate, int]:
+    """Returns the number of URLs by fate, over all days."""
+    fates: Counter[Fate] = Counter()
+    for count in counts:
+        fates[fate_of(count.disposition, count.kind)] += count.count
+    return fates
+
+
+def meaning_of(disposition: Disposition | None, kind: str) -> str:
+    """Returns what an outcome means for a person, in one line."""
+    fate = fate_of(disposition, kind)
+    if disposition is Disposition.DROPPED:
+        return next((reason.meaning for reason in DropReason if reason == kind), FATE_MEANINGS[fate])
+    if disposition is Disposition.FAILED and (failure := FailureKind.of_label(kind)):
+        return failure.meaning
+    if disposition is Disposition.NOT_ARTICLE:
+        return PAGE_KIND_MEANINGS.get(kind, FATE_MEANINGS[fate])
+    return FATE_MEANINGS[fate]

@@ -1,0 +1,120 @@
+"""``outlets --coverage`` and ``--recent`` on a store whose frontier has a URL of each kind."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from monitor.cli import main
+from monitor.models import Candidate, Disposition, Outcome, PageCommit, now
+from monitor.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from monitor.models import FrontierEntry
+
+CONFIG = """\
+outlets:
+  - {name: Meridian, url: "https://meridian.example/"}
+  - {name: Harbour Wire, url: "https://harbour.example/"}
+"""
+FEED, SITEMAP = "https://meridian.example/rss.xml", "https://meridian.example/sitemap.xml"
+
+
+def listed(path: str, source: str = FEED) -> Candidate:
+    return Candidate(url=f"https://meridian.example/{path}", outlet="Meridian", source=source)
+
+
+def settled(entry: FrontierEntry, outcome: Outcome, *, again: bool = False) -> PageCommit:
+    next_at = now() + timedelta(minutes=5) if again else None
+    return PageCommit(entry=replace(entry, outcome=outcome, settled_at=now(), next_at=next_at), outcome=outcome)
+
+
+@pytest.fixture
+def command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Returns a function that runs a command and returns its standard output."""
+    (tmp_path / "monitor.yaml").write_text(CONFIG, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    store = SqliteStore(tmp_path / "monitor.db", timeout=timedelta(seconds=30))
+    store.setup()
+    before = now() - timedelta(minutes=1)
+    feed, sitemap = [listed(path) for path in ("a", "b", "c", "d")], [listed(path, SITEMAP) for path in ("a", "e")]
+    stored, forbidden, film, *_ = store.enqueue([*feed, *sitemap], now=before)
+    foreign = Outcome(disposition=Disposition.DROPPED, kind="foreign")
+    store.record_dropped([(replace(listed("f"), url="https://other.example/f"), foreign)], now=before)
+    store.commit(
+        [
+            settled(stored, Outcome(disposition=Disposition.STORED)),
+            settled(forbidden, Outcome(disposition=Disposition.FAILED, kind="http-403"), again=True),
+            settled(film, Outcome(disposition=Disposition.NOT_ARTICLE, kind="video")),
+        ]
+    )
+    store.close()
+
+    def run(*arguments: str) -> str:
+        with pytest.raises(SystemExit) as exit_:
+            main(arguments)
+        assert exit_.value.code == 0
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_coverage_of_an_outlet_shows_days_reasons_and_sources(command: Callable[..., str]) -> None:
+    lines = command("outlets", "meridian", "--coverage", "--days", "2").splitlines()
+    assert lines[0] == "Meridian: URLs by the day (UTC) when a source first listed them"
+    assert lines[1].split() == ["DAY", "LISTED", "STORED", "NOT", "AN", "ARTICLE", "FAILED", "FOREIGN", "WAITING"]
+    numbers = [line.split()[1:] for line in lines[2:] if line.startswith("20")]
+    assert [sum(int(day[column].replace("-", "0")) for day in numbers) for column in range(6)] == [6, 1, 1, 1, 1, 2]
+    reasons = "\n".join(lines)
+    assert "1  failed http-403 (1 to be fetched again): forbidden; bot filters send it for a while" in reasons
+    assert "1  not-an-article video: the page shows a video and hardly any text" in reasons
+    assert "1  dropped foreign: the URL is on a site that is not the outlet's" in reasons
+    assert f"{FEED} listed 4 URLs, 3 of them alone" in reasons
+    assert f"{SITEMAP} listed 2 URLs, 1 of them alone" in reasons
+
+
+def test_coverage_of_all_outlets_has_a_row_for_each(command: Callable[..., str]) -> None:
+    _, meridian, harbour = command("outlets", "--coverage", "--days", "2").splitlines()
+    assert meridian.split() == ["Meridian", "6", "1", "1", "1", "1", "2"]
+    assert harbour.split() == ["Harbour", "Wire", "0", "-", "-", "-", "-", "-"]
+
+
+def test_coverage_as_json_adds_up(command: Callable[..., str]) -> None:
+    meridian, harbour = map(json.loads, command("outlets", "--coverage", "--days", "2", "--json").splitlines())
+    assert harbour == {"name": "Harbour Wire", "days": [], "sources": []}
+    for day in meridian["days"]:
+        assert day["listed"] == sum(day["fates"].values()) == sum(outcome["count"] for outcome in day["outcomes"])
+    assert sum(day["listed"] for day in meridian["days"]) == 6
+    assert meridian["sources"][1] == {"url": SITEMAP, "listed": 2, "listed_alone": 1}
+
+
+def test_recent_shows_each_url_with_what_became_of_it(command: Callable[..., str]) -> None:
+    text = command("outlets", "meridian", "--recent")
+    assert text.startswith("Meridian: the last 6 URLs listed\n")
+    shown = [line.split() for line in text.splitlines() if "https://" in line]
+    assert {line[-1].removeprefix("https://meridian.example/"): line[-2] for line in shown} == {
+        "a": "stored",
+        "b": "failed",
+        "c": "not-an-article",
+        "d": "waiting",
+        "e": "waiting",
+        "https://other.example/f": "foreign",
+    }
+    assert "http-403: forbidden; bot filters send it for a while; fetched again in 4m" in text
+
+
+def test_recent_as_json_has_one_object_per_url(command: Callable[..., str]) -> None:
+    entries = [json.loads(line) for line in command("outlets", "meridian", "--recent", "--json").splitlines()]
+    by_path = {entry["url"].rpartition("/")[2]: entry for entry in entries}
+    assert by_path["a"]["sources"] == [FEED, SITEMAP]
+    assert (by_path["b"]["disposition"], by_path["b"]["kind"]) == ("failed", "http-403")
+    assert by_path["b"]["next_at"]
+    assert by_path["d"]["disposition"] is None
+    assert by_path["f"]["meaning"].startswith("the URL is on a site that is not the outlet's")

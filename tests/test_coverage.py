@@ -1,0 +1,67 @@
+"""What became of listed URLs, by day and in words."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor import coverage
+from monitor.coverage import Fate
+from monitor.discovery.drop_reasons import DropReason
+from monitor.failures import FailureKind
+from monitor.models import CoverageCount, Disposition
+
+DAYS = (date(2026, 11, 27), date(2026, 11, 28))
+KINDS = ["", "headline", "video", "unknown", *DropReason, *(kind.label for kind in FailureKind)]
+COUNTS = st.builds(
+    CoverageCount,
+    outlet=st.just("Outlet"),
+    day=st.sampled_from(DAYS),
+    disposition=st.none() | st.sampled_from(Disposition),
+    kind=st.sampled_from(KINDS),
+    waiting=st.just(0),
+    count=st.integers(1, 9),
+)
+
+
+@given(st.lists(COUNTS))
+def test_each_listed_url_has_exactly_one_fate(counts: list[CoverageCount]) -> None:
+    days = coverage.by_day(counts)
+    assert [day.day for day in days] == sorted({count.day for count in counts}, reverse=True)
+    for day in days:
+        assert day.listed == sum(day.by_fate.values()) == sum(count.count for count in counts if count.day == day.day)
+    assert sum(coverage.total(counts).values()) == sum(count.count for count in counts)
+
+
+@pytest.mark.parametrize(
+    ("disposition", "kind", "fate"),
+    [
+        (None, "", Fate.WAITING),
+        (Disposition.STORED, "headline", Fate.STORED),
+        (Disposition.UPDATED, "", Fate.STORED),
+        (Disposition.UNCHANGED, "", Fate.OFF_TOPIC),
+        (Disposition.DROPPED, "foreign", Fate.FOREIGN),
+        (Disposition.DROPPED, "old", Fate.TOO_OLD),
+        (Disposition.DROPPED, "file", Fate.DROPPED),
+        (Disposition.FAILED, "http-403", Fate.FAILED),
+    ],
+)
+def test_an_outcome_has_one_fate(disposition: Disposition | None, kind: str, fate: Fate) -> None:
+    assert coverage.fate_of(disposition, kind) is fate
+
+
+@pytest.mark.parametrize(
+    ("disposition", "kind", "meaning"),
+    [
+        (Disposition.FAILED, "http-403", FailureKind.HTTP_403.meaning),
+        (Disposition.FAILED, "http-418", "the page could not be fetched, extracted or stored"),
+        (Disposition.DROPPED, "excluded", DropReason.EXCLUDED.meaning),
+        (Disposition.NOT_ARTICLE, "script", "a script writes the page: set `render: auto`"),
+        (None, "", "the page is to be fetched for the first time"),
+    ],
+)
+def test_an_outcome_is_explained_in_words(disposition: Disposition | None, kind: str, meaning: str) -> None:
+    assert coverage.meaning_of(disposition, kind) == meaning
