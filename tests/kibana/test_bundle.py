@@ -170,4 +170,6 @@ def test_the_dashboard_has_the_documented_panels_without_overlap() -> None:
         "Top authors",
         "Hits by alert",
         "Outlet health",
+        "Coverage: what became of listed addresses",
+        "Missed addresses",
     ]
