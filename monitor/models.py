@@ -35,12 +35,15 @@ class Disposition(enum.StrEnum):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
     """A disposition with its reason: ``kind`` is one word for counting (``http-404``, ``robots``, ``timeout``),
-    ``detail`` is text for people.  ``next_at`` is the time of the next fetch of the page; ingest sets it."""
+    ``detail`` is text for people.  Ingest sets ``next_at``, the time of the next fetch of the page, and what the
+    outlet's health is computed from: the length of the page's article and whether it has a date."""
 
     disposition: Disposition
     kind: str = ""
     detail: str = ""
     next_at: datetime | None = None
+    article_characters: int | None = None  # None if the page has no article
+    is_dated: bool = False
 
 
 def outcome_of_url(previous: Outcome | None, latest: Outcome) -> Outcome:
@@ -58,7 +61,7 @@ def outcome_of_url(previous: Outcome | None, latest: Outcome) -> Outcome:
         previous.disposition is Disposition.DUPLICATE or (previous.disposition is Disposition.STORED and is_failure)
     ):
         return previous
-    return replace(latest, next_at=None)
+    return Outcome(disposition=latest.disposition, kind=latest.kind, detail=latest.detail)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -337,12 +340,16 @@ class SourceDiscovery:
 class OutletMemory:
     """What polls learned about an outlet; a field is None until a poll has written it.
 
-    ``rendering`` and ``boilerplate`` are the JSON of `monitor.rendering.auto.EngineMemory` and
-    `monitor.extract.boilerplate.Boilerplate`.  ``unknown`` has the keys of other versions, which are stored again.
+    ``rendering``, ``boilerplate`` and ``habits`` are the JSON of `monitor.rendering.auto.EngineMemory`,
+    `monitor.extract.boilerplate.Boilerplate` and `monitor.crawl.habits.Habits`.  ``suspicions`` has the signs that
+    stories of the outlet may be missed, as text for people by kind.  ``unknown`` has the keys of other versions, which
+    are stored again.
     """
 
     rendering: Json | None = None
     boilerplate: Json | None = None
+    habits: Json | None = None
+    suspicions: dict[str, str] = field(default_factory=dict)
     discovery: SourceDiscovery | None = None
     unknown: Json = field(default_factory=dict)
 
@@ -351,6 +358,8 @@ class OutletMemory:
             "rendering": self.rendering,
             "boilerplate": self.boilerplate,
             "found": self.discovery and self.discovery.to_json(),
+            "habits": self.habits,
+            "suspicions": self.suspicions or None,
         }
         return {**self.unknown, **{name: value for name, value in known.items() if value is not None}}
 
@@ -358,7 +367,10 @@ class OutletMemory:
     def from_json(cls, data: Json) -> OutletMemory:
         """Reads what `to_json` returns.  Ignores a value that it cannot read: the next polls learn it again."""
         unknown = dict(data)
-        rendering, boilerplate, found = (unknown.pop(name, None) for name in ("rendering", "boilerplate", "found"))
+        rendering, boilerplate, habits, found = (
+            unknown.pop(name, None) for name in ("rendering", "boilerplate", "habits", "found")
+        )
+        suspicions = unknown.pop("suspicions", None)
         try:
             discovery = SourceDiscovery.from_json(found) if found else None
         except (KeyError, TypeError, ValueError):
@@ -366,6 +378,8 @@ class OutletMemory:
         return cls(
             rendering=rendering if isinstance(rendering, dict) else None,
             boilerplate=boilerplate if isinstance(boilerplate, dict) else None,
+            habits=habits if isinstance(habits, dict) else None,
+            suspicions=suspicions if isinstance(suspicions, dict) else {},
             discovery=discovery,
             unknown=unknown,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -119,6 +120,7 @@ def _outlet_json(name: str, outlet: Outlet | None, state: OutletState | None) ->
         "interval_seconds": None if never_polled else state.interval.total_seconds(),
         "failures": state.failures,
         "error": state.error,
+        "suspicions": state.memory.suspicions,
         "holder": state.holder if is_leased else None,
         "lease_until": _rfc3339_or_none(state.lease_until) if is_leased else None,
         "counts": state.dispositions,
@@ -142,17 +144,21 @@ def _rendering_engine(state: OutletState) -> str | None:
 
 
 def _status(outlet: Outlet | None, state: OutletState | None) -> str:
-    """Returns ``removed`` if the outlet is not configured, ``new`` if never polled, else ``failing`` or ``ok``."""
+    """Returns ``removed`` if the outlet is not configured, ``new`` if never polled, else ``failing``, ``suspect`` or
+    ``ok``.
+
+    A suspect outlet is read, but stories may be missed: some source or page fails, or its habit has changed.
+    """
     if outlet is None:
         return "removed"
     if state is None or state.last_poll_at is None:
         return "new"
-    if state.failures:  # an error without failures is one of some sources or pages only
+    if state.failures:
         return "failing"
-    return "ok"
+    return "suspect" if state.error or state.memory.suspicions else "ok"
 
 
-_COLOUR_BY_STATUS = {"ok": "green", "failing": "red", "new": "cyan", "removed": "dim"}
+_COLOUR_BY_STATUS = {"ok": "green", "suspect": "yellow", "failing": "red", "new": "cyan", "removed": "dim"}
 
 
 def _print_table(
@@ -209,9 +215,11 @@ def _print_table(
     context.print_table(table)
     for line in notes:
         context.out.print(plain_line(line))
-    failing = [name for name in names if _status(configured.get(name), states.get(name)) == "failing"]
-    if failing:
-        context.err.print(f"{len(failing)} of {requested} failing; `outlets NAME` shows why.", markup=False)
+    numbers = Counter(_status(configured.get(name), states.get(name)) for name in names)
+    if unhealthy := [
+        f"{numbers[status]} of {requested} {status}" for status in ("failing", "suspect") if numbers[status]
+    ]:
+        context.err.print(f"{', '.join(unhealthy)}; `outlets NAME` shows why.", markup=False)
 
 
 def _table_cells(state: OutletState, current_time: datetime) -> tuple[str, str, str, str, str, str]:
@@ -222,7 +230,9 @@ def _table_cells(state: OutletState, current_time: datetime) -> tuple[str, str, 
         short_duration(state.interval),
         f"{state.dispositions.get('stored', 0):,}",
         relative_time(state.last_story_at, current_time),
-        "; ".join(filter(None, (state.error, f"polled by {holder}" if holder else ""))),
+        "; ".join(
+            filter(None, (state.error, *state.memory.suspicions.values(), f"polled by {holder}" if holder else ""))
+        ),
     )
 
 
@@ -245,6 +255,7 @@ def _print_outlet_details(context: CommandContext, name: str, outlet: Outlet | N
             ("failures", f"{state.failures:g}"),
             ("error", state.error or "-"),
         ]
+        rows += [(f"suspicion {kind}", text) for kind, text in state.memory.suspicions.items()]
         if state.holder and state.lease_until and state.lease_until > current_time:
             rows.append(("polled by", f"{state.holder}, until {_time_text(state.lease_until, current_time)}"))
         rows += [(f"pages {disposition}", f"{count:,}") for disposition, count in sorted(state.dispositions.items())]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from monitor.crawl.habits import Habits, find_suspicions
 from monitor.crawl.poll_interval import MAX_POLL_INTERVAL
 from monitor.discovery.url_rules import OutletScope
 from monitor.failures import FailureKind
@@ -53,6 +54,8 @@ def state_after_poll(
     state: OutletState, report: PollReport, results: Sequence[SourceResult], plan: NextPollPlan, *, now: datetime
 ) -> OutletState:
     """Returns the outlet's state with the schedule, error, source states and counts of a poll that ended at ``now``."""
+    habits = _habits(state).with_poll(report, now=now)
+    suspicions = {suspicion.kind: suspicion.text for suspicion in find_suspicions(habits, now=now)}
     dispositions = Counter({disposition.value: report.count_pages(disposition) for disposition in Disposition})
     has_stories = any(report.count_pages(disposition) for disposition in _STORY_DISPOSITIONS)
     return replace(
@@ -66,7 +69,16 @@ def state_after_poll(
         error=_error_line(report, results),
         sources={result.source.url: result.state for result in results},
         dispositions=dict(+(Counter(state.dispositions) + dispositions)),
+        memory=replace(state.memory, habits=habits.to_json(), suspicions=suspicions),
     )
+
+
+def _habits(state: OutletState) -> Habits:
+    """Returns the outlet's stored habits; none if another version stored them in another form."""
+    try:
+        return Habits.from_json(state.memory.habits) if state.memory.habits else Habits()
+    except (KeyError, TypeError, ValueError):
+        return Habits()
 
 
 def _error_line(report: PollReport, results: Sequence[SourceResult]) -> str:

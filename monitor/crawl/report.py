@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from monitor.models import Outcome
 
 
+#: Dispositions of pages with an article that were fetched for the first time.
+FIRST_FETCH_DISPOSITIONS = (Disposition.STORED, Disposition.OFF_TOPIC, Disposition.DUPLICATE)
+
+
 @dataclass(kw_only=True, slots=True)
 class PollReport:
     """The results of one poll of one outlet.  ``outcomes`` counts fetched and failed pages by (disposition, kind)."""
@@ -25,6 +29,8 @@ class PollReport:
     new_candidate_count: int = 0  # candidates that no earlier poll saw
     outcomes: Counter[tuple[Disposition, str]] = field(default_factory=Counter)
     pages_by_engine: Counter[str] = field(default_factory=Counter)  # number of fetched pages by engine or "none"
+    dated_article_count: int = 0  # articles with a date on pages that were fetched for the first time
+    article_characters: int = 0  # sum over the articles on pages that were fetched for the first time
     failures: list[str] = field(default_factory=list)  # one line for each failed source or page, with its URL
     notes: list[str] = field(default_factory=list)  # one line for each remark about a source or the lease
     rendering_problem: str = ""  # the reason why pages wait for a rendering engine; empty if none waits
@@ -45,6 +51,9 @@ class PollReport:
     def add_page(self, url: str, outcome: Outcome) -> None:
         """Counts the page at ``url`` by its outcome, adds its item, and adds a line to ``failures`` if it failed."""
         self.outcomes[outcome.disposition, outcome.kind] += 1
+        if outcome.disposition in FIRST_FETCH_DISPOSITIONS:
+            self.article_characters += outcome.article_characters or 0
+            self.dated_article_count += outcome.is_dated
         self.items.append(
             {"outlet": self.outlet, "url": url, "disposition": outcome.disposition.value, "kind": outcome.kind}
         )

@@ -84,7 +84,12 @@ class Ingest:
                 if page_commit.story is not None:
                     self.decider.clusters.release_story(page_commit.story.id)
             if result is CommitResult.WRITTEN:
-                return replace(page_commit.outcome, next_at=page_commit.entry.next_at)
+                return replace(
+                    page_commit.outcome,
+                    next_at=page_commit.entry.next_at,
+                    article_characters=len(article.text),
+                    is_dated=article.published_at is not None,
+                )
             if result is CommitResult.REJECTED:
                 detail = "the store rejected the story: `media-monitor replay --list` shows why"
                 return Outcome(disposition=Disposition.FAILED, kind=FailureKind.REJECTED.label, detail=detail)

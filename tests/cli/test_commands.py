@@ -354,15 +354,28 @@ def test_outlets_shows_the_polling_process_beside_an_error(home: Path, command: 
     assert "the server answered 500; polled by there:2:2" in command("outlets").out
 
 
-def test_an_outlet_with_failed_pages_only_is_ok_with_a_note(home: Path, command: Callable[..., Run]) -> None:
+def test_an_outlet_with_failed_pages_only_is_suspect_with_a_note(home: Path, command: Callable[..., Run]) -> None:
     with open_store(home) as store:
         (state,) = store.lease(["Meridian"], holder="here:1:1", now=now(), term=timedelta(minutes=5), limit=1)
         store.release(replace(state, last_poll_at=now(), error="1 of 1 pages failed, such as /gone: 404"))
     run = command("outlets")
     assert "failing" not in run.out + run.err
     assert "1 of 1 pages failed" in run.out
-    assert json.loads(command("outlets", "Meridian", "--json").out)["status"] == "ok"
+    assert json.loads(command("outlets", "Meridian", "--json").out)["status"] == "suspect"
     assert command("outlets", "--failing").out == ""
+
+
+def test_an_outlet_that_differs_from_its_habit_is_suspect(home: Path, command: Callable[..., Run]) -> None:
+    with open_store(home) as store:
+        (state,) = store.lease(["Meridian"], holder="here:1:1", now=now(), term=timedelta(minutes=5), limit=1)
+        memory = replace(state.memory, suspicions={"few-entries": "the sources list 4 entries, usually 30"})
+        store.release(replace(state, last_poll_at=now(), memory=memory))
+    run = command("outlets")
+    assert "the sources list 4 entries, usually 30" in run.out
+    assert run.err == "1 of 2 suspect; `outlets NAME` shows why.\n"
+    outlet = json.loads(command("outlets", "Meridian", "--json").out)
+    assert (outlet["status"], outlet["suspicions"]) == ("suspect", memory.suspicions)
+    assert "suspicion few-entries" in command("outlets", "Meridian").out
 
 
 def test_outlets_truncates_nothing_on_a_narrow_terminal_or_in_a_pipe(

@@ -1,0 +1,216 @@
+"""What an outlet usually publishes, from the counts of its last days, and how its latest polls differ.  No I/O.
+
+A poll that succeeds may still miss stories: a feed that stays the same, pages that became teasers, a new layout in
+which no article is found.  `find_suspicions` compares today and yesterday with the days before.  Nothing is compared
+until the habit is known, so that a new or an irregular outlet is not suspected.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from monitor.crawl.report import FIRST_FETCH_DISPOSITIONS
+from monitor.models import Disposition, from_rfc3339, rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from monitor.crawl.report import PollReport
+    from monitor.models import Json
+
+REMEMBERED_DAYS = 28
+MIN_USUAL_DAYS = 5  # with polls; before that, nothing is compared
+MIN_PAGES = 5  # recent ones, of which a share is taken
+MIN_USUAL_URLS = 10  # new ones in all usual days, before silence is noticed
+MIN_SILENCE = timedelta(days=1)
+SILENCE_FACTOR = 2  # of the longest time without new URLs so far
+MIN_USUAL_ENTRIES = 8  # of a poll; fewer vary too much
+COLLAPSED_SHARE = 0.25  # of the usual number of entries
+SHORT_SHARE = 0.4  # of the usual length of an article
+HIGH_SHARE, LOW_SHARE = 0.6, 0.2  # of pages: at least now, at most usually
+MIN_OVERFLOWS = 2  # in the recent days; one follows any pause of the monitor
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DayCounts:
+    """The counts of one day's polls (UTC)."""
+
+    day: date
+    full_polls: int = 0  # that read every source in full
+    entries: int = 0  # that the full polls listed
+    overflows: int = 0  # full polls in which every entry was new, although earlier polls had read the sources
+    new_urls: int = 0
+    articles: int = 0  # pages with an article, fetched for the first time
+    dated_articles: int = 0
+    article_characters: int = 0
+    pages_without_article: int = 0
+    failed_pages: int = 0
+    longest_silence: int = 0  # seconds without a new URL until one came on this day
+
+    def __add__(self, other: DayCounts) -> DayCounts:
+        sums = {name: getattr(self, name) + getattr(other, name) for name in _SUMMED_FIELDS}
+        return replace(self, **sums, longest_silence=max(self.longest_silence, other.longest_silence))
+
+
+_SUMMED_FIELDS = tuple(counted.name for counted in fields(DayCounts) if counted.name not in {"day", "longest_silence"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Habits:
+    """The counts of an outlet's last `REMEMBERED_DAYS` days, the oldest first, and when it last listed a new URL."""
+
+    days: tuple[DayCounts, ...] = ()
+    last_new_at: datetime | None = None
+
+    def with_poll(self, report: PollReport, *, now: datetime) -> Habits:
+        """Returns the habits with the counts of a poll that ended at ``now``."""
+        counts = _counts_of_poll(report, self.last_new_at, now)
+        *earlier, last = self.days or (DayCounts(day=now.date()),)
+        days = [*earlier, last + counts] if last.day == counts.day else [*earlier, last, counts]
+        return Habits(days=tuple(days[-REMEMBERED_DAYS:]), last_new_at=now if counts.new_urls else self.last_new_at)
+
+    def to_json(self) -> Json:
+        """Returns the habits as JSON, without counts that are zero."""
+        days = [
+            {name: value for name, value in asdict(day).items() if value} | {"day": day.day.isoformat()}
+            for day in self.days
+        ]
+        return {"days": days, "last_new_at": self.last_new_at and rfc3339(self.last_new_at)}
+
+    @classmethod
+    def from_json(cls, data: Json) -> Habits:
+        """Reads what `to_json` returns.  Raises KeyError, TypeError or ValueError for anything else."""
+        days = (DayCounts(**{**day, "day": date.fromisoformat(day["day"])}) for day in data["days"])
+        last_new_at = data["last_new_at"]
+        return cls(days=tuple(days), last_new_at=from_rfc3339(last_new_at) if last_new_at else None)
+
+
+def _counts_of_poll(report: PollReport, last_new_at: datetime | None, now: datetime) -> DayCounts:
+    is_full = not report.has_failed and not report.unchanged_source_count and not report.failures
+    new = report.new_candidate_count
+    return DayCounts(
+        day=now.date(),
+        full_polls=int(is_full),
+        entries=report.listed_entry_count if is_full else 0,
+        overflows=int(
+            is_full and last_new_at is not None and new >= MIN_USUAL_ENTRIES and new == report.candidate_count
+        ),
+        new_urls=new,
+        articles=sum(report.count_pages(disposition) for disposition in FIRST_FETCH_DISPOSITIONS),
+        dated_articles=report.dated_article_count,
+        article_characters=report.article_characters,
+        pages_without_article=report.count_pages(Disposition.NOT_ARTICLE),
+        failed_pages=report.count_pages(Disposition.FAILED),
+        longest_silence=int((now - last_new_at).total_seconds()) if new and last_new_at else 0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """A sign that stories of an outlet may be missed: ``kind`` is one word, ``text`` tells a person what was seen."""
+
+    kind: str
+    text: str
+
+
+def find_suspicions(habits: Habits, *, now: datetime) -> list[Suspicion]:
+    """Returns how today's and yesterday's polls differ from those of the days before; empty if they do not."""
+    yesterday = now.date() - timedelta(days=1)
+    usual_days = [day for day in habits.days if day.day < yesterday]
+    if len(usual_days) < MIN_USUAL_DAYS:
+        return []
+    usual, recent = (_sum(days) for days in (usual_days, [day for day in habits.days if day.day >= yesterday]))
+    found = [
+        _silence(habits, usual, now),
+        _collapsed_entries(usual, recent),
+        _overflow(recent),
+        _failing_pages(usual, recent),
+        _missing_articles(usual, recent),
+        _short_articles(usual, recent),
+        _missing_dates(usual, recent),
+    ]
+    return [suspicion for suspicion in found if suspicion]
+
+
+def _sum(days: Sequence[DayCounts]) -> DayCounts:
+    return sum(days, DayCounts(day=date.min))
+
+
+def _silence(habits: Habits, usual: DayCounts, now: datetime) -> Suspicion | None:
+    if habits.last_new_at is None or usual.new_urls < MIN_USUAL_URLS:
+        return None
+    longest = timedelta(seconds=max(day.longest_silence for day in habits.days))
+    silence = now - habits.last_new_at
+    if silence <= max(MIN_SILENCE, SILENCE_FACTOR * longest):
+        return None
+    return Suspicion(
+        "silent", f"no new story is listed for {_hours(silence)}; so far never for more than {_hours(longest)}"
+    )
+
+
+def _hours(duration: timedelta) -> str:
+    hours = duration.total_seconds() / 3600
+    return f"{hours / 24:.0f} days" if hours >= 72 else f"{hours:.0f} hours"
+
+
+def _collapsed_entries(usual: DayCounts, recent: DayCounts) -> Suspicion | None:
+    if not usual.full_polls or not recent.full_polls:
+        return None
+    before, now = usual.entries / usual.full_polls, recent.entries / recent.full_polls
+    if before < MIN_USUAL_ENTRIES or now > COLLAPSED_SHARE * before:
+        return None
+    return Suspicion("few-entries", f"the sources list {now:.0f} entries, usually {before:.0f}")
+
+
+def _overflow(recent: DayCounts) -> Suspicion | None:
+    if recent.overflows < MIN_OVERFLOWS:
+        return None
+    return Suspicion(
+        "overflow",
+        f"every entry was new in {recent.overflows} polls: stories between two polls may be missed; "
+        "name a sitemap, or set a shorter `every`",
+    )
+
+
+def _failing_pages(usual: DayCounts, recent: DayCounts) -> Suspicion | None:
+    now, before = (counts.articles + counts.pages_without_article + counts.failed_pages for counts in (recent, usual))
+    if now < MIN_PAGES or recent.failed_pages < HIGH_SHARE * now or usual.failed_pages > LOW_SHARE * before:
+        return None
+    return Suspicion(
+        "pages-fail", f"{recent.failed_pages} of {now} pages fail, usually {usual.failed_pages} of {before}"
+    )
+
+
+def _missing_articles(usual: DayCounts, recent: DayCounts) -> Suspicion | None:
+    now, before = (counts.articles + counts.pages_without_article for counts in (recent, usual))
+    if now < MIN_PAGES or before < MIN_PAGES:
+        return None
+    if recent.pages_without_article < HIGH_SHARE * now or usual.pages_without_article > LOW_SHARE * before:
+        return None
+    return Suspicion(
+        "no-article",
+        f"no article is found in {recent.pages_without_article} of {now} pages, "
+        f"usually in {usual.pages_without_article} of {before}",
+    )
+
+
+def _short_articles(usual: DayCounts, recent: DayCounts) -> Suspicion | None:
+    if recent.articles < MIN_PAGES or usual.articles < MIN_PAGES:
+        return None
+    now, before = recent.article_characters / recent.articles, usual.article_characters / usual.articles
+    if now >= SHORT_SHARE * before:
+        return None
+    return Suspicion("short", f"articles have {now:,.0f} characters on average, usually {before:,.0f}")
+
+
+def _missing_dates(usual: DayCounts, recent: DayCounts) -> Suspicion | None:
+    if recent.articles < MIN_PAGES or usual.articles < MIN_PAGES or recent.dated_articles:
+        return None
+    if usual.dated_articles < (1 - LOW_SHARE) * usual.articles:
+        return None
+    return Suspicion(
+        "undated",
+        f"none of {recent.articles} articles has a date, usually {usual.dated_articles} of {usual.articles} have",
+    )

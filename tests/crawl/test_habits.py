@@ -1,0 +1,103 @@
+"""How the latest polls of an outlet differ from its habit."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from monitor.crawl.habits import Habits, find_suspicions
+from monitor.crawl.report import PollReport
+from monitor.models import Disposition, Outcome
+
+START = datetime(2026, 11, 1, 6, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+STORED = Outcome(disposition=Disposition.STORED, article_characters=3000, is_dated=True)
+VIDEO = Outcome(disposition=Disposition.NOT_ARTICLE, kind="video")
+FORBIDDEN = Outcome(disposition=Disposition.FAILED, kind="http-403")
+
+
+def report(*outcomes: Outcome, new: int = 3, entries: int = 30, **fields: Any) -> PollReport:
+    """The report of a poll of one feed, whose pages ended so."""
+    values = {"source_count": 1, "listed_entry_count": entries, "candidate_count": entries, "new_candidate_count": new}
+    poll = PollReport(outlet="x", **(values | fields))
+    for number, outcome in enumerate(outcomes or [STORED] * new):
+        poll.add_page(f"https://x.example/{number}", outcome)
+    poll.failures.clear()
+    return poll
+
+
+def usual_habits(days: int = 7) -> tuple[Habits, datetime]:
+    """The habits of an outlet after some days with two polls of three new stories each, and the time of the last."""
+    habits, time = Habits(), START
+    for number in range(2 * days):
+        time = START + number * 12 * HOUR
+        habits = habits.with_poll(report(), now=time)
+    return habits, time
+
+
+def kinds_after(*polls: PollReport, days: int = 7) -> list[str]:
+    """The kinds of suspicion after the usual days and then, two days later, these polls an hour apart."""
+    habits, time = usual_habits(days)
+    time += 12 * HOUR
+    for poll in polls:
+        time += HOUR
+        habits = habits.with_poll(poll, now=time)
+    return [suspicion.kind for suspicion in find_suspicions(habits, now=time)]
+
+
+def test_an_outlet_with_its_usual_habit_is_not_suspect() -> None:
+    habits, time = usual_habits()
+    assert find_suspicions(habits, now=time) == []
+    assert kinds_after(report(), report(new=0)) == []
+
+
+@pytest.mark.parametrize(
+    ("poll", "kind"),
+    [
+        (report(new=1, entries=4), "few-entries"),
+        (report(*[VIDEO] * 6, STORED), "no-article"),
+        (report(*[FORBIDDEN] * 9), "pages-fail"),
+        (report(*[Outcome(disposition=Disposition.STORED, article_characters=200, is_dated=True)] * 40), "short"),
+        (report(*[Outcome(disposition=Disposition.OFF_TOPIC, article_characters=3000)] * 6), "undated"),
+    ],
+)
+def test_a_change_of_habit_is_suspect(poll: PollReport, kind: str) -> None:
+    habits, time = usual_habits()
+    recent = habits.with_poll(poll, now=time + 3 * DAY)
+    assert [suspicion.kind for suspicion in find_suspicions(recent, now=time + 3 * DAY)] == [kind]
+    assert kinds_after(poll, days=3) == [], "the habit is not yet known"
+
+
+def test_an_outlet_that_falls_silent_is_suspect_until_it_lists_a_story() -> None:
+    habits, time = usual_habits()
+    quiet = habits.with_poll(report(new=0), now=time + 20 * HOUR)
+    assert find_suspicions(quiet, now=time + 20 * HOUR) == []
+    (silent,) = find_suspicions(quiet, now=time + 30 * HOUR)
+    assert (silent.kind, silent.text) == (
+        "silent",
+        "no new story is listed for 30 hours; so far never for more than 12 hours",
+    )
+    again = quiet.with_poll(report(), now=time + 31 * HOUR)
+    assert find_suspicions(again, now=time + 31 * HOUR) == []
+
+
+def test_polls_in_which_every_entry_is_new_are_suspect() -> None:
+    overflow = report(new=30, entries=30)
+    assert kinds_after(overflow) == [], "so it is after any pause of the monitor"
+    assert kinds_after(overflow, overflow) == ["overflow"]
+
+
+def test_a_poll_with_an_unchanged_source_says_nothing_of_entries() -> None:
+    assert kinds_after(report(new=0, entries=0, unchanged_source_count=1)) == []
+
+
+def test_habits_are_read_as_they_were_written_and_forget_old_days() -> None:
+    habits, time = usual_habits(60)
+    assert Habits.from_json(json.loads(json.dumps(habits.to_json()))) == habits
+    assert [day.day for day in habits.days] == [(time - number * DAY).date() for number in reversed(range(28))]
+    assert Counter(day.new_urls for day in habits.days) == {6: 28}
+    assert len(json.dumps(habits.to_json())) < 6000
