@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from monitor.mail import CHANNEL_NAME
 from monitor.mail.channel import EmailChannel
 from monitor.mail.ops_mail import OpsMail
 from monitor.models import now as clock
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
 
 
 def configured_dispatcher(store: Store, config: Config, *, now: Callable[[], datetime] = clock) -> Dispatcher:
-    """Returns a dispatcher for the configured channel; connects at the first message of each delivery.
+    """Returns a dispatcher for the configured channels; each connects at its first message of a delivery.
 
-    Without ``mail.url`` the dispatcher sends nothing and only counts due notifications.
+    Without ``mail.url`` the channel email is not configured: the dispatcher only counts its due notifications.
     """
     if config.mail.url is None:
-        return Dispatcher(store, config, None, now=now)
-    channel = EmailChannel(config)
-    return Dispatcher(store, config, channel, OpsMail(config, channel), now=now)
+        return Dispatcher(store, config, {}, now=now)
+    email = EmailChannel(config)
+    return Dispatcher(store, config, {CHANNEL_NAME: email}, OpsMail(config, email), now=now)

@@ -263,17 +263,21 @@ class Hit:
     context: str = ""  # the first matching words in the text, with a few words before and after them
 
 
+NotificationKey: TypeAlias = tuple[str, str, int, str]  # alert, story id, version, channel
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Notification:
-    """A hit that waits in the outbox for delivery.
+    """A hit that waits in the outbox for delivery through one channel.
 
-    The outbox holds one notification per alert, story and version; adding the same one again has no effect.
+    The outbox holds one notification per alert, story, version and channel; adding the same one again has no effect.
     """
 
     alert: str
     story: str
     version: int
-    to: tuple[str, ...]  # recipients that have not received the message yet
+    channel: str  # name of the channel, such as email
+    targets: tuple[str, ...]  # those that have not received the message yet; of the channel email, mail addresses
     due_at: datetime
     created_at: datetime
     attempts: int = 0
@@ -281,9 +285,9 @@ class Notification:
     error: str = ""
 
     @property
-    def key(self) -> tuple[str, str, int]:
-        """The notification's key in the outbox: alert, story id and version."""
-        return self.alert, self.story, self.version
+    def key(self) -> NotificationKey:
+        """The notification's key in the outbox."""
+        return self.alert, self.story, self.version, self.channel
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

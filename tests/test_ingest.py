@@ -159,7 +159,26 @@ def test_an_alert_makes_a_hit_with_context_and_one_notification(harness):
     assert hit.alert == "chips"
     assert "The **chip** makers fear **export** controls." in hit.context
     (notification,) = harness.store.outbox()
-    assert notification.to == ("desk@example.org", "boss@example.org")
+    assert (notification.channel, notification.targets) == ("email", ("desk@example.org", "boss@example.org"))
+
+
+class AlertWithPager(Alert):
+    """An alert that a second channel delivers too."""
+
+    @property
+    def targets_by_channel(self) -> dict[str, tuple[str, ...]]:
+        return {**super().targets_by_channel, "pager": ("+4670",)}
+
+
+def test_a_hit_has_one_notification_for_each_channel_of_its_alert(harness):
+    alert = AlertWithPager(name="bank", query="Sberbank", to=("desk@example.org",))
+    paged = Harness(harness.store, CONFIG.model_copy(update={"alerts": (alert,)}))
+    paged.page(paged.candidate(), replace(ARTICLE, text=f"{ARTICLE.text}\n\nSberbank said so."))
+    (hit,) = harness.store.hits()
+    assert [(queued.key, queued.targets) for queued in harness.store.outbox()] == [
+        (("bank", hit.story, 1, "email"), ("desk@example.org",)),
+        (("bank", hit.story, 1, "pager"), ("+4670",)),
+    ]
 
 
 def test_another_url_of_a_stored_story_is_a_duplicate(harness):

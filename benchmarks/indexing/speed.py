@@ -49,7 +49,15 @@ def commit_with_hits(story: Story) -> PageCommit:
         for alert in story.alerts
     ]
     notifications = [
-        Notification(alert=alert, story=story.id, version=1, to=("a@b.example",), due_at=seen_at, created_at=seen_at)
+        Notification(
+            alert=alert,
+            story=story.id,
+            version=1,
+            channel="email",
+            targets=("a@b.example",),
+            due_at=seen_at,
+            created_at=seen_at,
+        )
         for alert in story.alerts
     ]
     return replace(page_commit(story), hits=tuple(hits), notifications=tuple(notifications))

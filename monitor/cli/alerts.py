@@ -76,8 +76,8 @@ def list_command(context: CommandContext, *, as_json: bool) -> None:
     for notification in [notification for notification in waiting if notification.error][:10]:
         next_attempt = relative_time(notification.due_at, current_time)
         attempts = f"tried {plural(notification.attempts, 'time')}, again {next_attempt}"
-        recipients = ", ".join(notification.to)
-        context.err.print(f"{notification.alert} to {recipients}: {notification.error} ({attempts})", markup=False)
+        targets = ", ".join(notification.targets)
+        context.err.print(f"{notification.alert} to {targets}: {notification.error} ({attempts})", markup=False)
 
 
 def _print_table(

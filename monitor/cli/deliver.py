@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli.context import CommandContext, relative_time, with_context
+from monitor.mail import CHANNEL_NAME
 from monitor.models import now
 from monitor.plural import plural
 
@@ -46,9 +47,12 @@ def print_delivery(context: CommandContext, report: DeliveryReport, waiting: Seq
         )
     elif not (report.queued or report.postponed or report.refused or report.errors):
         context.out.print(f"Mail: nothing is due{_waiting_notifications_note(waiting)}.")
-    if report.queued:
-        queued = plural(report.queued, "notification")
-        context.err.print(f"Mail: {queued} in the outbox; set mail.url (or MONITOR_MAIL__URL) to have them sent.")
+    for channel, count in report.queued.items():
+        queued = f"{plural(count, 'notification')} in the outbox"
+        if channel == CHANNEL_NAME:
+            context.err.print(f"Mail: {queued}; set mail.url (or MONITOR_MAIL__URL) to have them sent.")
+        else:
+            context.err.print(f"{queued} for the channel {channel}, which is not configured.", markup=False)
     if report.held:
         context.out.print(f"Mail: {plural(report.held, 'notification')} held, their alerts are snoozed.")
     if report.postponed:

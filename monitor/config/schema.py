@@ -36,6 +36,7 @@ from monitor.config.types import (
     as_one_item_list,
     valid_single_line,
 )
+from monitor.mail import CHANNEL_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,6 +126,11 @@ class Alert(_FrozenModel):
     to: Annotated[MailAddresses, Field(min_length=1)]
     deliver: DeliverySchedule = "instant"  # or hourly, daily HH:MM, weekly DAY HH:MM, with times in `timezone`
     timezone: Timezone = "UTC"
+
+    @property
+    def targets_by_channel(self) -> dict[str, tuple[str, ...]]:
+        """The targets to which each channel delivers the alert, by the channel's name."""
+        return {CHANNEL_NAME: self.to}
 
 
 class Config(_FrozenModel):

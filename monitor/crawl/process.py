@@ -198,18 +198,29 @@ def _restore_default_signal_handlers(loop: asyncio.AbstractEventLoop) -> None:
 
 
 async def _deliver_mail_until_stopped(service: Service, stop: asyncio.Event) -> None:
-    """Sends the due notifications every MAIL_DELIVERY_INTERVAL_SECONDS until ``stop`` is set."""
+    """Sends the due notifications every MAIL_DELIVERY_INTERVAL_SECONDS until ``stop`` is set.
+
+    Logs each channel that has due notifications and is not configured, once.
+    """
     from monitor.delivery import configured_dispatcher
 
     dispatcher = configured_dispatcher(service.store, service.config)
+    logged: set[str] = set()
     while not stop.is_set():
-        await _deliver_outbox_once(dispatcher, stop)
+        queued = await _deliver_outbox_once(dispatcher, stop)
+        for channel in queued.keys() - logged:
+            waiting = plural(queued[channel], "notification waits", "notifications wait")
+            log.warning("%s in the outbox: the channel %s is not configured", waiting, channel)
+            logged.add(channel)
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), MAIL_DELIVERY_INTERVAL_SECONDS)
 
 
-async def _deliver_outbox_once(dispatcher: Dispatcher, stop: asyncio.Event) -> None:
-    """Sends the due notifications; logs errors and the number of mails; raises no Exception."""
+async def _deliver_outbox_once(dispatcher: Dispatcher, stop: asyncio.Event) -> dict[str, int]:
+    """Sends the due notifications; logs errors and the number of mails; raises no Exception.
+
+    Returns the number of due notifications of each channel that is not configured.
+    """
     try:
         report = await asyncio.to_thread(dispatcher.deliver, stop=stop.is_set)
     except StoreError as error:
@@ -221,6 +232,8 @@ async def _deliver_outbox_once(dispatcher: Dispatcher, stop: asyncio.Event) -> N
             log.error("mail: %s", line)
         if report.mails:
             log.info("%s sent", plural(report.mails, "mail"))
+        return report.queued
+    return {}
 
 
 def _start_mail_delivery(service: Service, stop: asyncio.Event) -> None:

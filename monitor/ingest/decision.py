@@ -16,7 +16,7 @@ from monitor.retry_policy import next_recheck_at
 from monitor.urls import canonical_url, story_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from monitor.config import Config, Outlet
     from monitor.ingest.commit_queue import CommitQueue
@@ -142,7 +142,7 @@ class CommitDecider:
             aliases=tuple(aliases),
             signature=signature,
             hits=tuple(self._new_hit(alert, story) for alert in matches.alerts),
-            notifications=tuple(self._new_notification(alert, story) for alert in matches.alerts),
+            notifications=tuple(self._new_notifications(matches.alerts, story)),
         )
 
     def _commit_correction(
@@ -185,7 +185,7 @@ class CommitDecider:
             aliases=aliases,
             signature=similarity.signature(story.text),
             hits=tuple(self._new_hit(alert, story) for alert in fired),
-            notifications=tuple(self._new_notification(alert, story) for alert in fired),
+            notifications=tuple(self._new_notifications(fired, story)),
         )
 
     def _new_hit(self, alert: str, story: Story) -> Hit:
@@ -203,17 +203,21 @@ class CommitDecider:
             context=self._rules.best_context_line(alert, story),
         )
 
-    def _new_notification(self, alert: str, story: Story) -> Notification:
-        """Returns the notification of this alert about this version of the story, due at the alert's delivery time."""
-        settings, created_at = self._alerts[alert], self._now()
-        return Notification(
-            alert=alert,
-            story=story.id,
-            version=story.version,
-            to=settings.to,
-            due_at=next_delivery_time(settings.deliver, settings.timezone, created_at),
-            created_at=created_at,
-        )
+    def _new_notifications(self, alerts: Iterable[str], story: Story) -> Iterator[Notification]:
+        """Yields a notification for each alert and channel of the alert, due at the alert's delivery time."""
+        for alert in alerts:
+            settings, created_at = self._alerts[alert], self._now()
+            due_at = next_delivery_time(settings.deliver, settings.timezone, created_at)
+            for channel, targets in settings.targets_by_channel.items():
+                yield Notification(
+                    alert=alert,
+                    story=story.id,
+                    version=story.version,
+                    channel=channel,
+                    targets=targets,
+                    due_at=due_at,
+                    created_at=created_at,
+                )
 
 
 def story_from(outlet: Outlet, entry: FrontierEntry, page: Page, article: Article) -> Story:

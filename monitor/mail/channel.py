@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class EmailChannel:
-    """Implements `monitor.notify.Channel` for ``mail.url``, which must be set."""
+    """Implements `monitor.notify.Channel` for ``mail.url``, which must be set.  The targets are mail addresses."""
 
     def __init__(self, config: Config) -> None:
         assert config.mail.url is not None
@@ -34,8 +34,8 @@ class EmailChannel:
     ) -> bytes:
         return compose.alert_mail(self._config, message.id, message.notifications, stories, hits, at=at)
 
-    def send(self, content: bytes, *, to: Sequence[str]) -> Refusals:
-        return self._connection.send(content, sender=self._sender, to=to)
+    def send(self, content: bytes, *, targets: Sequence[str]) -> Refusals:
+        return self._connection.send(content, sender=self._sender, to=targets)
 
     def close(self) -> None:
         self._connection.close()

@@ -74,7 +74,7 @@ def alert_mail(
     node = parse(alert.query) if alert else None
     entries = [_mail_entry(cluster, stories, hits, node, zone) for cluster in group_by_cluster(notifications, stories)]
     message = _mail_with_headers(
-        config, message_id, notifications[0].to, _alert_subject(name, alert, entries, at.astimezone(zone)), at
+        config, message_id, notifications[0].targets, _alert_subject(name, alert, entries, at.astimezone(zone)), at
     )
     domain = bare_address(config.mail.sender).rpartition("@")[2]
     message["List-Id"] = f"{_ascii_phrase(name)} <{_list_id_label(name)}.media-monitor.{domain}>"

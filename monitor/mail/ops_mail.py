@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor.errors import DeliveryError
-from monitor.mail import compose
+from monitor.mail import CHANNEL_NAME, compose
 from monitor.models import from_rfc3339, rfc3339
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ class OpsMail:
         self._config = config
         self._channel = channel
 
-    def report_refused_recipients(
+    channel = CHANNEL_NAME
+
+    def report_refused_targets(
         self, message: Message, stories: Mapping[str, Story], reasons: Mapping[str, str], *, at: datetime
     ) -> list[str]:
         """Reports permanently refused recipients by mail to the ``mail.ops`` addresses that were not refused too.
@@ -48,7 +50,7 @@ class OpsMail:
         content = compose.refused_recipients_mail(self._config, message.notifications, stories, reasons, at=at)
         try:
             self._channel.open()
-            refusals = self._channel.send(content, to=to)
+            refusals = self._channel.send(content, targets=to)
         except DeliveryError as error:
             return [f"the mail to mail.ops failed: {error}"]
         failed = refusals.temporarily | refusals.permanently
@@ -81,7 +83,7 @@ class OpsMail:
         content = compose.failing_outlets_mail(self._config, to_report, reported_before, at=now)
         try:
             self._channel.open()
-            self._channel.send(content, to=self._config.mail.ops)
+            self._channel.send(content, targets=self._config.mail.ops)
         except DeliveryError as error:
             return f"the report of failing outlets to mail.ops failed: {error}"
         for state in to_report:

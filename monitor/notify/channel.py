@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
-    """Notifications of one alert that are delivered together to the same recipients."""
+    """Notifications of one alert and channel that are delivered together to the same targets."""
 
     id: str  # the same when the message is sent again; e-mail uses it as Message-ID
     notifications: tuple[Notification, ...]
@@ -26,17 +26,22 @@ class Message:
         return self.notifications[0].alert
 
     @property
-    def to(self) -> tuple[str, ...]:
-        """The recipients' addresses, which all notifications of the message share."""
-        return self.notifications[0].to
+    def channel(self) -> str:
+        """The name of the channel, which all notifications of the message share."""
+        return self.notifications[0].channel
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The targets, which all notifications of the message share."""
+        return self.notifications[0].targets
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Refusals:
-    """The recipients that the server refused for one message, with its reply; all others receive the message."""
+    """The targets that the server refused for one message, with its reply; all others receive the message."""
 
-    temporarily: dict[str, str] = field(default_factory=dict)  # recipient -> reply; a later attempt may succeed
-    permanently: dict[str, str] = field(default_factory=dict)  # recipient -> reply
+    temporarily: dict[str, str] = field(default_factory=dict)  # target -> reply; a later attempt may succeed
+    permanently: dict[str, str] = field(default_factory=dict)  # target -> reply
 
 
 class Channel(Protocol):
@@ -53,8 +58,8 @@ class Channel(Protocol):
         ``stories`` and ``hits`` are keyed by story id; a hit describes a story that is no longer stored.
         """
 
-    def send(self, content: bytes, *, to: Sequence[str]) -> Refusals:
-        """Sends the result of `compose` to the recipients ``to``.  Returns the recipients that the server refused.
+    def send(self, content: bytes, *, targets: Sequence[str]) -> Refusals:
+        """Sends the result of `compose` to ``targets``.  Returns the targets that the server refused.
 
         Raises DeliveryRefused if the server rejects the content permanently, DeliveryUnavailable if the server did not
         accept the content, and DeliveryUnknown if the server may have accepted the content.
@@ -65,12 +70,16 @@ class Channel(Protocol):
 
 
 class OperatorReports(Protocol):
-    """Reports to the operator of the monitor."""
+    """Reports to the operator of the monitor, through one of the channels."""
 
-    def report_refused_recipients(
+    @property
+    def channel(self) -> str:
+        """The name of the channel."""
+
+    def report_refused_targets(
         self, message: Message, stories: Mapping[str, Story], reasons: Mapping[str, str], *, at: datetime
     ) -> list[str]:
-        """Reports recipients that the server refuses permanently; ``reasons`` maps each to the server's reply.
+        """Reports targets that a server refuses permanently; ``reasons`` maps each to the server's reply.
 
         Returns the errors that occurred while sending the report; empty if the report was sent.
         """

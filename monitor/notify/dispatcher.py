@@ -13,6 +13,7 @@ import logging
 import time
 import uuid
 from collections import defaultdict
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
@@ -30,6 +31,7 @@ from monitor.models import now as clock
 from monitor.notify import delivery_times
 from monitor.notify.channel import Message, Refusals
 from monitor.notify.grouping import group_by_cluster
+from monitor.notify.receipts import Receipts
 from monitor.plural import plural
 from monitor.process_identity import current_process_identity, is_dead_process
 
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.config import Config
-    from monitor.models import Hit, Json, Notification, Story
+    from monitor.models import Hit, Notification, Story
     from monitor.notify.channel import Channel, OperatorReports
     from monitor.store import Store
 
@@ -62,75 +64,95 @@ UNCOMMITTED_STORY_DELAY = timedelta(minutes=1)  # until a notification whose sto
 REFUSED_RETRY_DELAY = timedelta(days=1)
 STORE_RETRY_PAUSES_SECONDS = (0.5, 10.0)  # the first and the longest pause between two attempts of a store call
 STORE_GRACE_AFTER_STOP_SECONDS = 20.0  # how long a stopping process still retries an unavailable store
-# Store settings: this prefix + message id -> {"to": [the recipients that accepted the message]}, while others have not.
-_RECEIVED_BY_KEY_PREFIX = "mail/got/"
 
 
 @dataclass(kw_only=True, slots=True)
 class DeliveryReport:
     """The numbers and errors of one call of `Dispatcher.deliver`."""
 
-    mails: int = 0  # messages that at least one recipient's server accepted
+    mails: int = 0  # messages that the server accepted for at least one target
     notifications: int = 0  # in these messages
-    queued: int = 0  # notifications that are due while no mail server is configured
+    queued: dict[str, int] = field(default_factory=dict)  # due notifications by channel that is not configured
     postponed: int = 0  # notifications to be tried again after an error
-    refused: int = 0  # notifications with a permanently refused recipient
+    refused: int = 0  # notifications with a permanently refused target
     held: int = 0  # notifications of snoozed alerts
     errors: list[str] = field(default_factory=list)
 
 
 class Dispatcher:
-    """Delivers the notifications of the outbox.  Several processes may deliver at the same time."""
+    """Delivers each notification of the outbox through its channel.  Several processes may deliver at the same time.
+
+    ``channels`` are the configured channels by name.  Notifications of other channels stay in the outbox.
+    """
 
     def __init__(
         self,
         store: Store,
         config: Config,
-        channel: Channel | None,
+        channels: Mapping[str, Channel],
         reports: OperatorReports | None = None,
         *,
         now: Callable[[], datetime] = clock,
     ) -> None:
         self._store = store
         self._config = config
-        self._channel = channel
+        self._channels = channels
         self._reports = reports
         self._now = now
         self._has_requeued = False
 
     def deliver(self, *, stop: Callable[[], bool] = lambda: False) -> DeliveryReport:
-        """Sends all notifications that are due, and closes the channel.  Blocks.
+        """Sends all notifications that are due, and closes the channels.  Blocks.
 
         When ``stop`` returns True, finishes the current message, releases its claims and returns.  If the store becomes
         unavailable after a message was sent, waits until the message can be marked as sent; otherwise the message
-        would be sent twice.  Raises StoreError.  Errors of the channel are in the report.
+        would be sent twice.  Raises StoreError.  Errors of the channels are in the report.
         """
         if not self._has_requeued:
-            self._requeue_corrected_recipients()
+            self._requeue_corrected_targets()
             self._has_requeued = True
-        if self._channel is None:
-            due = sum(
-                notification.due_at <= self._now()
-                for notification in self._store.outbox(limit=MAX_NOTIFICATIONS_PER_BATCH)
+        report = DeliveryReport()
+        if self._channels:
+            run = _DeliveryRun(
+                self._store, self._config, self._channels, reports=self._reports, now=self._now, stop=stop
             )
-            return DeliveryReport(queued=due)
-        return _DeliveryRun(
-            self._store, self._config, self._channel, reports=self._reports, now=self._now, stop=stop
-        ).run()
+            report = run.deliver()
+        due = self._store.count_due(now=self._now())
+        report.queued = {channel: count for channel, count in due.items() if channel not in self._channels}
+        return report
 
-    def _requeue_corrected_recipients(self) -> None:
-        """Makes postponed notifications due now if the configuration no longer names one of their recipients."""
-        recipients = {alert.name: {*alert.to} for alert in self._config.alerts}
+    def _requeue_corrected_targets(self) -> None:
+        """Makes postponed notifications due now if the configuration no longer names one of their targets."""
+        configured = _configured_targets(self._config)
         at = self._now()
         corrected = [
             replace(notification, due_at=at)
             for notification in self._store.outbox(limit=MAX_NOTIFICATIONS_PER_BATCH)
             if notification.error
             and notification.due_at > at
-            and not recipients.get(notification.alert, {*notification.to}).issuperset(notification.to)
+            and not {*_current_targets(notification, configured)}.issuperset(notification.targets)
         ]
         if corrected:
             self._store.postpone(corrected, holder="")
+
+
+def _configured_targets(config: Config) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Returns the targets of all alerts, by (alert, channel)."""
+    return {
+        (alert.name, channel): targets
+        for alert in config.alerts
+        for channel, targets in alert.targets_by_channel.items()
+    }
+
+
+def _current_targets(
+    notification: Notification, configured: Mapping[tuple[str, str], tuple[str, ...]]
+) -> tuple[str, ...]:
+    """Returns the configured targets of a notification's alert and channel.
+
+    If the alert is removed or no longer uses the channel, returns the targets that the notification was queued with.
+    """
+    return configured.get((notification.alert, notification.channel), notification.targets)
 
 
 _running_holders: set[str] = set()  # the claim holders of the deliveries that run in this process
@@ -149,32 +171,33 @@ class _DeliveryRun:
         self,
         store: Store,
         config: Config,
-        channel: Channel,
+        channels: Mapping[str, Channel],
         *,
         reports: OperatorReports | None,
         now: Callable[[], datetime],
         stop: Callable[[], bool],
     ) -> None:
         self.store = store
-        self.channel = channel
+        self.channels = channels
+        self.receipts = Receipts(store)
         self.reports = reports
         self.now = now
         self.stop = stop
-        self.recipients_by_alert = {alert.name: alert.to for alert in config.alerts}
+        self.configured_targets = _configured_targets(config)
         self.schedule_by_alert = {alert.name: alert.deliver for alert in config.alerts}
         self.message_id_domain = config.mail.sender.rpartition("@")[2].rstrip("> ")
         # Unique per delivery, because several threads of a process may deliver at the same time.
         self.holder = f"{current_process_identity()}/{uuid.uuid4().hex[:8]}"
         self.report = DeliveryReport()
 
-    def run(self) -> DeliveryReport:
-        _running_holders.add(self.holder)
-        try:
+    def deliver(self) -> DeliveryReport:
+        with ExitStack() as cleanup:
+            for channel in self.channels.values():
+                cleanup.callback(channel.close)
+            _running_holders.add(self.holder)
+            cleanup.callback(_running_holders.discard, self.holder)
             while self._deliver_batch():
                 pass
-        finally:
-            _running_holders.discard(self.holder)
-            self.channel.close()
         return self.report
 
     def _deliver_batch(self) -> bool:
@@ -183,30 +206,35 @@ class _DeliveryRun:
         Returns True if some are left unsent after that time; False if none is left, or if ``stop`` returned True.
         """
         deadline = self.now() + MAX_BATCH_TIME
-        problem = ""
+        problems: dict[str, str] = {}  # by channel to which connecting failed
         for message in self._group_into_messages(self._claim_due_notifications()):
             if self.stop() or self.now() > deadline:
                 break
-            problem = problem or self._connect_channel()
-            if problem:
-                self._postpone_message(message, problem)
+            name = message.channel
+            if name not in problems and (problem := self._connect_channel(name)):
+                problems[name] = problem
+            if name in problems:
+                self._postpone_message(message, problems[name])
             else:
                 self._send_message(message)
         else:
-            if not problem and not self.stop():
-                self._report_failing_outlets()
+            if not self.stop():
+                self._report_failing_outlets(problems)
             return False
         self.store.release_claims(lambda holder: holder == self.holder)
         return not self.stop()
 
-    def _report_failing_outlets(self) -> None:
-        if self.reports is not None and (problem := self.reports.report_failing_outlets(self.store, now=self.now())):
+    def _report_failing_outlets(self, problems: Mapping[str, str]) -> None:
+        """Reports failing outlets to the operator, unless connecting to the channel of the reports has failed."""
+        if self.reports is None or self.reports.channel in problems:
+            return
+        if problem := self.reports.report_failing_outlets(self.store, now=self.now()):
             self.report.errors.append(problem)
 
-    def _connect_channel(self) -> str:
-        """Connects the channel.  Returns the error text if connecting fails, else an empty string."""
+    def _connect_channel(self, name: str) -> str:
+        """Connects a channel.  Returns the error text if connecting fails, else an empty string."""
         try:
-            self.channel.open()
+            self.channels[name].open()
         except DeliveryError as error:
             self.report.errors.append(str(error))
             return str(error) or repr(error)
@@ -221,7 +249,9 @@ class _DeliveryRun:
         if freed := self.store.release_claims(_is_abandoned_claim):
             log.info("%s taken over from a process that died or an interrupted delivery", plural(freed, "notification"))
         while len(claimed) < MAX_NOTIFICATIONS_PER_BATCH and not self.stop():
-            more = self.store.claim(holder=self.holder, now=at, term=CLAIM_TERM, limit=MAX_NOTIFICATIONS_PER_CLAIM)
+            more = self.store.claim(
+                [*self.channels], holder=self.holder, now=at, term=CLAIM_TERM, limit=MAX_NOTIFICATIONS_PER_CLAIM
+            )
             claimed += more
             if len(more) < MAX_NOTIFICATIONS_PER_CLAIM:
                 break
@@ -230,40 +260,38 @@ class _DeliveryRun:
         if held:  # their alerts were snoozed after they were queued
             self.store.postpone(held, holder=self.holder)
             self.report.held += len(held)
-        return self._with_current_recipients([each for each in claimed if each.alert not in snoozed])
+        return self._with_current_targets([each for each in claimed if each.alert not in snoozed])
 
-    def _with_current_recipients(self, notifications: Sequence[Notification]) -> list[Notification]:
-        """Returns the notifications addressed to the currently configured recipients that have not yet received them.
+    def _with_current_targets(self, notifications: Sequence[Notification]) -> list[Notification]:
+        """Returns the notifications with the currently configured targets that have not yet received them.
 
-        Marks notifications without such a recipient as sent and leaves them out.
+        Marks notifications without such a target as sent and leaves them out.
         """
-        received: dict[str, Json] = {}
-        if any(notification.message_id for notification in notifications):
-            stored = self.store.settings(_RECEIVED_BY_KEY_PREFIX)
-            received = {key.removeprefix(_RECEIVED_BY_KEY_PREFIX): value["to"] for key, value in stored.items()}
+        is_repeated = any(notification.message_id for notification in notifications)
+        received = self.receipts.by_message() if is_repeated else {}
         addressed = []
         for notification in notifications:
             done = received.get(notification.message_id or "", ())
-            recipients = self.recipients_by_alert.get(notification.alert, notification.to)
-            addressed.append(replace(notification, to=tuple(address for address in recipients if address not in done)))
-        without_recipient = [notification for notification in addressed if not notification.to]
-        if without_recipient:  # the configuration no longer names the recipients that have not received them
-            self.store.mark_sent(without_recipient, now=self.now())
-            for message_id in {notification.message_id for notification in without_recipient}:
-                self.store.put_setting(f"{_RECEIVED_BY_KEY_PREFIX}{message_id}", None)
-        return [notification for notification in addressed if notification.to]
+            targets = _current_targets(notification, self.configured_targets)
+            addressed.append(replace(notification, targets=tuple(target for target in targets if target not in done)))
+        without_target = [notification for notification in addressed if not notification.targets]
+        if without_target:  # the configuration no longer names the targets that have not received them
+            self.store.mark_sent(without_target, now=self.now())
+            for message_id in {notification.message_id for notification in without_target if notification.message_id}:
+                self.receipts.delete(message_id)
+        return [notification for notification in addressed if notification.targets]
 
     def _group_into_messages(self, notifications: Sequence[Notification]) -> list[Message]:
-        """Groups notifications into messages: by message id if they have one, else by alert and recipients."""
+        """Groups notifications into messages: by message id if they have one, else by alert, channel and targets."""
         attempted: dict[tuple[str, tuple[str, ...]], list[Notification]] = defaultdict(list)
-        fresh: dict[tuple[str, tuple[str, ...]], list[Notification]] = defaultdict(list)
+        fresh: dict[tuple[str, str, tuple[str, ...]], list[Notification]] = defaultdict(list)
         for notification in sorted(notifications, key=lambda each: (each.due_at, each.created_at, each.key)):
             if notification.message_id:
-                attempted[notification.message_id, notification.to].append(notification)
+                attempted[notification.message_id, notification.targets].append(notification)
             else:
-                fresh[notification.alert, notification.to].append(notification)
+                fresh[notification.alert, notification.channel, notification.targets].append(notification)
         messages = [Message(id=message_id, notifications=tuple(group)) for (message_id, _), group in attempted.items()]
-        for (alert, _), due in fresh.items():
+        for (alert, _, _), due in fresh.items():
             stories = self.store.stories([notification.story for notification in due])
             clusters = group_by_cluster(self._postpone_uncommitted(due, stories), stories)
             schedule = delivery_times.parse_schedule(self.schedule_by_alert.get(alert, "instant"))
@@ -292,13 +320,14 @@ class _DeliveryRun:
             self.store.postpone(early, holder=self.holder)
         return [notification for notification in notifications if not awaits_story_commit(notification)]
 
-    # ---- from messages to their recipients
+    # ---- from messages to their targets
 
     def _send_message(self, message: Message) -> None:
         ids = [notification.story for notification in message.notifications]
         stories = self.store.stories(ids)
         hits = self._hits_of_deleted_stories(message.alert, {*ids} - stories.keys())
-        content = self.channel.compose(message, stories, hits, at=self.now())
+        channel = self.channels[message.channel]
+        content = channel.compose(message, stories, hits, at=self.now())
         try:
             self.store.assign_message_ids({message.id: message.notifications}, holder=self.holder)
         except LeaseLost:
@@ -307,34 +336,32 @@ class _DeliveryRun:
         with_id = tuple(replace(notification, message_id=message.id) for notification in message.notifications)
         attempted = replace(message, notifications=with_id)
         try:
-            refusals = self.channel.send(content, to=message.to)
+            refusals = channel.send(content, targets=message.targets)
         except DeliveryUnknown as error:
             self._report_error_and_postpone(attempted, error)
         except DeliveryUnavailable as error:
             # Returned without the message id, so that later notifications may be sent together with these.
             self._report_error_and_postpone(message, error)
         except DeliveryRefused as error:
-            self._record_send_result(attempted, Refusals(permanently=dict.fromkeys(message.to, str(error))))
+            self._record_send_result(attempted, Refusals(permanently=dict.fromkeys(message.targets, str(error))))
         else:
             self._record_send_result(attempted, refusals)
 
     def _record_send_result(self, message: Message, refusals: Refusals) -> None:
-        """Marks the notifications as sent, or returns them to the outbox for the recipients that were refused."""
+        """Marks the notifications as sent, or returns them to the outbox for the targets that were refused."""
         reasons = refusals.temporarily | refusals.permanently
-        if len(reasons) < len(message.to):
+        if len(reasons) < len(message.targets):
             self.report.mails += 1
             self.report.notifications += len(message.notifications)
-        key = _RECEIVED_BY_KEY_PREFIX + message.id
         if not reasons:
             at = self.now()
             self._with_store_retry(lambda: self.store.mark_sent(message.notifications, now=at))
             if any(notification.attempts for notification in message.notifications):
-                self._with_store_retry(lambda: self.store.put_setting(key, None))
+                self._with_store_retry(lambda: self.receipts.delete(message.id))
             return
-        if accepted := [address for address in message.to if address not in reasons]:
-            received = self._with_store_retry(lambda: self.store.settings(key)).get(key, {"to": []})
-            self._with_store_retry(lambda: self.store.put_setting(key, {"to": [*received["to"], *accepted]}))
-        error = "; ".join(f"{address}: {reason}" for address, reason in reasons.items())
+        if accepted := [target for target in message.targets if target not in reasons]:
+            self._with_store_retry(lambda: self.receipts.add(message.id, accepted))
+        error = "; ".join(f"{target}: {reason}" for target, reason in reasons.items())
         self.report.errors.append(f"alert {message.alert}: {error}")
         if refusals.permanently:
             self.report.refused += len(message.notifications)
@@ -342,7 +369,7 @@ class _DeliveryRun:
         else:
             self.report.postponed += len(message.notifications)
         delay = None if refusals.temporarily else REFUSED_RETRY_DELAY
-        self._return_to_outbox(message, to=tuple(reasons), error=error, delay=delay)
+        self._return_to_outbox(message, targets=tuple(reasons), error=error, delay=delay)
 
     def _report_new_refusals(self, message: Message, reasons: dict[str, str]) -> None:
         """Reports permanent refusals to the operator, unless the notifications already contain the same reasons.
@@ -356,7 +383,7 @@ class _DeliveryRun:
             return
         ids = [notification.story for notification in message.notifications]
         stories = self._with_store_retry(lambda: self.store.stories(ids))
-        self.report.errors += self.reports.report_refused_recipients(message, stories, reasons, at=self.now())
+        self.report.errors += self.reports.report_refused_targets(message, stories, reasons, at=self.now())
 
     def _report_error_and_postpone(self, message: Message, error: DeliveryError) -> None:
         self.report.errors.append(f"alert {message.alert}: {error}")
@@ -364,15 +391,17 @@ class _DeliveryRun:
 
     def _postpone_message(self, message: Message, error: str) -> None:
         self.report.postponed += len(message.notifications)
-        self._return_to_outbox(message, to=message.to, error=error, delay=None)
+        self._return_to_outbox(message, targets=message.targets, error=error, delay=None)
 
-    def _return_to_outbox(self, message: Message, *, to: tuple[str, ...], error: str, delay: timedelta | None) -> None:
+    def _return_to_outbox(
+        self, message: Message, *, targets: tuple[str, ...], error: str, delay: timedelta | None
+    ) -> None:
         """Postpones the notifications by ``delay``, or by the next of `DELIVERY_RETRY_DELAYS` if it is None."""
         at = self.now()
         postponed = [
             replace(
                 notification,
-                to=to,
+                targets=targets,
                 attempts=notification.attempts + 1,
                 error=error[:1000],
                 due_at=at
@@ -411,8 +440,7 @@ class _DeliveryRun:
 
 
 def _message_id(notifications: Sequence[Notification], domain: str) -> str:
-    """Returns a Message-ID that is the same for the same alert, story versions and recipients."""
-    text = "\n".join(
-        [*sorted(f"{n.alert}\t{n.story}\t{n.version}" for n in notifications), *sorted(notifications[0].to)]
-    )
+    """Returns a Message-ID that is the same for the same alert, story versions, channel and targets."""
+    keys = sorted("\t".join(map(str, notification.key)) for notification in notifications)
+    text = "\n".join([*keys, *sorted(notifications[0].targets)])
     return f"<{hashlib.sha256(text.encode()).hexdigest()[:32]}@{domain}>"

@@ -267,12 +267,17 @@ class Outbox(Protocol):
     Sent notifications stay stored, so that none is sent twice.
     """
 
-    def claim(self, *, holder: str, now: datetime, term: timedelta, limit: int = 1000) -> list[Notification]:
-        """Claims up to ``limit`` notifications for ``holder`` until ``now + term`` and returns them.
+    def claim(
+        self, channels: Sequence[str], *, holder: str, now: datetime, term: timedelta, limit: int = 1000
+    ) -> list[Notification]:
+        """Claims up to ``limit`` notifications of these channels for ``holder`` until ``now + term``; returns them.
 
         Takes the earliest due first, and only notifications that are due and unsent, whose alert is not snoozed, and
         that have no claim or an expired one.
         """
+
+    def count_due(self, *, now: datetime) -> dict[str, int]:
+        """Returns the number of due and unsent notifications, claimed or not, by channel."""
 
     def release_claims(self, is_dead: Callable[[str], bool]) -> int:
         """Ends all claims of each holder for which ``is_dead(holder)`` is True; returns the number of claims ended."""
@@ -288,7 +293,7 @@ class Outbox(Protocol):
         """Marks notifications as sent at ``now`` and ends their claims; they are never returned as unsent again."""
 
     def postpone(self, notifications: Sequence[Notification], *, holder: str) -> None:
-        """Stores the new due time, attempts, error and recipients of notifications, and ends their claims.
+        """Stores the new due time, attempts, error and targets of notifications, and ends their claims.
 
         Skips notifications that are sent or that another holder than ``holder`` has claimed.
         """

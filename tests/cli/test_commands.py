@@ -109,7 +109,15 @@ def home(tmp_path: Path) -> Path:
             for a in s.alerts
         )
         notifications = tuple(
-            Notification(alert=a, story=s.id, version=1, to=("desk@example.org",), due_at=now(), created_at=now())
+            Notification(
+                alert=a,
+                story=s.id,
+                version=1,
+                channel="email",
+                targets=("desk@example.org",),
+                due_at=now(),
+                created_at=now(),
+            )
             for a in s.alerts
         )
         outcome = Outcome(disposition=Disposition.STORED)
@@ -485,6 +493,16 @@ def test_deliver_counts_one_mail_in_the_singular(capfd: pytest.CaptureFixture[st
         "Mail: 1 mail sent, 2 stories in it.",
         "Mail: 2 mails sent, 2 stories in them.",
     ]
+
+
+def test_deliver_names_the_channels_that_are_not_configured(capfd: pytest.CaptureFixture[str]) -> None:
+    print_delivery(CommandContext(), DeliveryReport(queued={"email": 2, "pager": 1}), [])
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    assert " ".join(captured.err.split()) == (
+        "Mail: 2 notifications in the outbox; set mail.url (or MONITOR_MAIL__URL) to have them sent. "
+        "1 notification in the outbox for the channel pager, which is not configured."
+    )
 
 
 def test_a_verbose_crawl_logs_its_polls(home: Path) -> None:

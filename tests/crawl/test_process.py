@@ -162,7 +162,7 @@ def test_a_signal_ends_a_mail_delivery_after_the_current_mail(workspace: Workspa
         assert process.returncode == 0, err
         assert len(manners.taken) < 10
         unsent = len(names) - len(manners.taken)
-        assert len(store.claim(holder="another", now=now(), term=timedelta(minutes=1))) == unsent
+        assert len(store.claim(["email"], holder="another", now=now(), term=timedelta(minutes=1))) == unsent
         store.close()
 
 

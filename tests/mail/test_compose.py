@@ -59,7 +59,14 @@ def config(*, deliver: str = "instant", timezone: str = "UTC", name: str = "sber
 
 def notification(story: Story, alert: str = "sberbank", **more: Any) -> Notification:
     return Notification(
-        alert=alert, story=story.id, version=story.version, to=("desk@example.org",), due_at=NOW, created_at=NOW, **more
+        alert=alert,
+        story=story.id,
+        version=story.version,
+        channel="email",
+        targets=("desk@example.org",),
+        due_at=NOW,
+        created_at=NOW,
+        **more,
     )
 
 

@@ -1,24 +1,30 @@
-"""The dispatcher delivers through any channel that implements the protocol."""
+"""The dispatcher delivers each notification through its own channel, whatever implements the channel."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from monitor.config import Alert, Config
-from monitor.errors import DeliveryUnavailable
+from mail.server import mail_server
+from monitor.config import Alert, Config, MailSettings
+from monitor.errors import DeliveryUnavailable, DeliveryUnknown
+from monitor.mail.channel import EmailChannel
+from monitor.models import Candidate, Disposition, FrontierEntry, Outcome, PageCommit
 from monitor.notify.channel import Channel, Message, Refusals
-from monitor.notify.dispatcher import DeliveryReport, Dispatcher
+from monitor.notify.dispatcher import REFUSED_RETRY_DELAY, DeliveryReport, Dispatcher
 from notify.test_dispatcher import put
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from monitor.models import Hit, Story
+    import pytest
+
+    from monitor.models import Hit, Notification, Story
     from monitor.store import Store
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
 CONFIG = Config(alerts=(Alert(name="sberbank", query="Sberbank", to=("desk@example.org",)),))
 
 
@@ -27,7 +33,10 @@ class RecordingChannel:
     """Keeps what it sends; fails to connect as long as ``problem`` is set."""
 
     problem: str = ""
+    refusals: Refusals = field(default_factory=Refusals)
     sent: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    message_ids: list[str] = field(default_factory=list)
+    answer_is_lost: bool = False
     is_open: bool = False
 
     def open(self) -> None:
@@ -38,22 +47,41 @@ class RecordingChannel:
     def compose(
         self, message: Message, stories: Mapping[str, Story], hits: Mapping[str, Hit], *, at: datetime
     ) -> bytes:
+        self.message_ids.append(message.id)
         return "; ".join(story.title for story in stories.values()).encode()
 
-    def send(self, content: bytes, *, to: Sequence[str]) -> Refusals:
+    def send(self, content: bytes, *, targets: Sequence[str]) -> Refusals:
         assert self.is_open
-        self.sent.append((content.decode(), tuple(to)))
-        return Refusals()
+        self.sent.append((content.decode(), tuple(targets)))
+        if self.answer_is_lost:
+            raise DeliveryUnknown("no answer")
+        return self.refusals
 
     def close(self) -> None:
         self.is_open = False
+
+
+def add_pager_notification(store: Store, story: Story, *targets: str) -> Notification:
+    """Adds a notification of the channel pager to the hit for which the outbox has one of the channel email."""
+    (mail,) = [queued for queued in store.outbox() if queued.story == story.id and queued.channel == "email"]
+    pager = replace(mail, channel="pager", targets=targets)
+    entry = FrontierEntry(
+        id=story.id,
+        candidate=Candidate(url=story.url, outlet="Outlet"),
+        first_seen_at=NOW,
+        next_at=None,
+        story=story.id,
+    )
+    outcome = Outcome(disposition=Disposition.UNCHANGED)
+    store.commit([PageCommit(entry=entry, outcome=outcome, notifications=(pager,))])
+    return pager
 
 
 def test_a_channel_sends_what_it_composed_and_is_closed_after_the_delivery(store: Store) -> None:
     recording = RecordingChannel()
     channel: Channel = recording
     put(store, "first")
-    report = Dispatcher(store, CONFIG, channel, now=lambda: NOW).deliver()
+    report = Dispatcher(store, CONFIG, {"email": channel}, now=lambda: NOW).deliver()
     assert (report.mails, report.notifications) == (1, 1)
     assert recording.sent == [("Title of first", ("desk@example.org",))]
     assert not recording.is_open
@@ -63,10 +91,93 @@ def test_a_channel_sends_what_it_composed_and_is_closed_after_the_delivery(store
 def test_a_channel_that_cannot_connect_postpones_everything(store: Store) -> None:
     recording = RecordingChannel(problem="no network")
     put(store, "first")
-    dispatcher = Dispatcher(store, CONFIG, recording, now=lambda: NOW)
+    dispatcher = Dispatcher(store, CONFIG, {"email": recording}, now=lambda: NOW)
     assert dispatcher.deliver() == DeliveryReport(postponed=1, errors=["no network"])
     (notification,) = store.outbox()
     assert (notification.attempts, notification.error) == (1, "no network")
     recording.problem = ""
-    later = Dispatcher(store, CONFIG, recording, now=lambda: NOW + timedelta(minutes=1))
+    later = Dispatcher(store, CONFIG, {"email": recording}, now=lambda: NOW + MINUTE)
     assert later.deliver().mails == 1
+
+
+def test_a_second_channel_beside_mail_delivers_the_same_hit(store: Store) -> None:
+    """The mail goes to a real SMTP server, the notification of the pager to a channel that the test implements."""
+    add_pager_notification(store, put(store, "first"), "+4670")
+    pager = RecordingChannel()
+    with mail_server() as (behavior, port):
+        mail = MailSettings.model_validate({"url": f"smtp://127.0.0.1:{port}?starttls=never"})
+        config = CONFIG.model_copy(update={"mail": mail})
+        report = Dispatcher(store, config, {"email": EmailChannel(config), "pager": pager}, now=lambda: NOW).deliver()
+    assert (report.mails, report.notifications, report.queued, report.errors) == (2, 2, {}, [])
+    (mail_taken,) = behavior.taken
+    assert mail_taken.recipients == ("desk@example.org",)
+    assert mail_taken.message["Subject"] == "[sberbank] Title of first - Outlet"
+    assert pager.sent == [("Title of first", ("+4670",))]
+    assert pager.message_ids != [mail_taken.message["Message-ID"]]
+    assert store.outbox() == []
+
+
+def test_the_fault_of_one_channel_does_not_delay_another(store: Store) -> None:
+    add_pager_notification(store, put(store, "first"), "+4670")
+    email, pager = RecordingChannel(problem="no network"), RecordingChannel()
+    report = Dispatcher(store, CONFIG, {"email": email, "pager": pager}, now=lambda: NOW).deliver()
+    assert report == DeliveryReport(mails=1, notifications=1, postponed=1, errors=["no network"])
+    assert (email.sent, pager.sent) == ([], [("Title of first", ("+4670",))])
+    assert [(queued.channel, queued.error) for queued in store.outbox()] == [("email", "no network")]
+
+
+def test_a_channel_that_is_not_configured_is_counted_and_waits(store: Store) -> None:
+    """Neither a delivery of another channel nor that channel's faults change the notification."""
+    waiting = add_pager_notification(store, put(store, "first"), "+4670")
+    email = RecordingChannel()
+    assert Dispatcher(store, CONFIG, {}, now=lambda: NOW).deliver() == DeliveryReport(queued={"email": 1, "pager": 1})
+    report = Dispatcher(store, CONFIG, {"email": email}, now=lambda: NOW).deliver()
+    assert report == DeliveryReport(mails=1, notifications=1, queued={"pager": 1})
+    assert email.sent == [("Title of first", ("desk@example.org",))]
+    assert store.outbox() == [waiting]
+    pager = RecordingChannel()
+    later = Dispatcher(store, CONFIG, {"email": email, "pager": pager}, now=lambda: NOW + MINUTE)
+    assert later.deliver() == DeliveryReport(mails=1, notifications=1)
+    assert pager.sent == [("Title of first", ("+4670",))]
+
+
+def test_many_notifications_of_another_channel_delay_no_mail(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.notify.dispatcher.MAX_NOTIFICATIONS_PER_CLAIM", 2)
+    monkeypatch.setattr("monitor.notify.dispatcher.MAX_NOTIFICATIONS_PER_BATCH", 2)
+    stories = [put(store, f"s{number}") for number in range(3)]
+    for story in stories:
+        add_pager_notification(store, story, "+4670")
+    store.mark_sent([queued for queued in store.outbox() if queued.channel == "email"], now=NOW)
+    put(store, "last", due_at=NOW + MINUTE)
+    email = RecordingChannel()
+    report = Dispatcher(store, CONFIG, {"email": email}, now=lambda: NOW + MINUTE).deliver()
+    assert (report.mails, report.queued) == (1, {"pager": 3})
+    assert email.sent == [("Title of last", ("desk@example.org",))]
+
+
+def test_a_target_that_received_a_message_gets_no_repetition(store: Store) -> None:
+    """The repeated message has the id of the first, and both targets of the mail get it once."""
+    add_pager_notification(store, put(store, "first"), "+4670", "+4671")
+    pager, email = RecordingChannel(refusals=Refusals(temporarily={"+4671": "busy"})), RecordingChannel()
+    channels = {"email": email, "pager": pager}
+    assert Dispatcher(store, CONFIG, channels, now=lambda: NOW).deliver().postponed == 1
+    assert list(store.settings("outbox/received/").values()) == [{"targets": ["+4670"]}]
+    pager.refusals = Refusals()
+    assert Dispatcher(store, CONFIG, channels, now=lambda: NOW + MINUTE).deliver().mails == 1
+    assert [targets for _, targets in pager.sent] == [("+4670", "+4671"), ("+4671",)]
+    assert pager.message_ids[0] == pager.message_ids[1]
+    assert len(email.sent) == 1
+    assert (store.outbox(), store.settings("outbox/")) == ([], {})
+
+
+def test_a_message_with_unknown_result_keeps_its_id_and_entries(store: Store) -> None:
+    add_pager_notification(store, put(store, "first"), "+4670")
+    pager, email = RecordingChannel(answer_is_lost=True), RecordingChannel()
+    channels = {"email": email, "pager": pager}
+    Dispatcher(store, CONFIG, channels, now=lambda: NOW).deliver()
+    add_pager_notification(store, put(store, "second"), "+4670")
+    pager.answer_is_lost = False
+    Dispatcher(store, CONFIG, channels, now=lambda: NOW + REFUSED_RETRY_DELAY).deliver()
+    assert [title for title, _ in pager.sent] == ["Title of first", "Title of first", "Title of second"]
+    assert pager.message_ids[0] == pager.message_ids[1]
+    assert [title for title, _ in email.sent] == ["Title of first", "Title of second"]

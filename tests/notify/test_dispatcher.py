@@ -82,7 +82,9 @@ def put(
         matched_at=NOW,
         context="context",
     )
-    notification = Notification(alert=alert, story=key, version=1, to=to, due_at=due_at, created_at=NOW)
+    notification = Notification(
+        alert=alert, story=key, version=1, channel="email", targets=to, due_at=due_at, created_at=NOW
+    )
     outcome = Outcome(disposition=Disposition.STORED)
     store.commit([PageCommit(entry=entry, outcome=outcome, story=story, hits=(hit,), notifications=(notification,))])
     return story
@@ -174,7 +176,7 @@ def test_notifications_of_a_removed_alert_are_still_mailed(store: Store, clock: 
 
 def test_without_a_mail_server_notifications_stay_queued_and_counted(store: Store, clock: Clock) -> None:
     put(store, "first")
-    assert deliver(store, config(None), clock) == DeliveryReport(queued=1)
+    assert deliver(store, config(None), clock) == DeliveryReport(queued={"email": 1})
     assert len(store.outbox()) == 1
 
 
@@ -218,7 +220,7 @@ def test_only_temporarily_refused_recipients_are_retried(store: Store, clock: Cl
         report = deliver(store, config(port, to=recipients), clock)
         assert (report.mails, report.postponed, report.refused) == (1, 1, 0)
         assert "full@example.org: 450 mailbox full" in report.errors[0]
-        assert store.outbox()[0].to == ("full@example.org",)
+        assert store.outbox()[0].targets == ("full@example.org",)
         behavior.recipient = lambda _: None
         clock.time += timedelta(hours=1)
         deliver(store, config(port, to=recipients), clock)
@@ -241,7 +243,7 @@ def test_a_permanent_refusal_is_reported_to_ops_once_and_kept(store: Store, cloc
         assert "gone@example.org: 550 no such user" in report_mail.part("plain")
         assert "Title of first" in report_mail.part("plain")
         (kept,) = store.outbox()
-        assert kept.to == ("gone@example.org",)
+        assert kept.targets == ("gone@example.org",)
         assert "550" in kept.error
         clock.time += timedelta(hours=1)
         assert deliver(store, settings, clock) == DeliveryReport(), "a refused recipient is retried once a day"
@@ -276,7 +278,7 @@ def test_correcting_an_address_resends_nothing_to_the_others(store: Store, clock
         deliver(store, config(port, to=wrong), clock)
         deliver(store, config(port, to=right), clock)
     assert [mail.recipients for mail in behavior.taken] == [RECIPIENTS, ("desk2@example.org",)]
-    assert (store.outbox(), store.settings("mail/")) == ([], {})
+    assert (store.outbox(), store.settings("outbox/")) == ([], {})
 
 
 def test_a_recipient_removed_from_an_alert_gets_no_more_mail(store: Store, clock: Clock) -> None:
@@ -287,7 +289,7 @@ def test_a_recipient_removed_from_an_alert_gets_no_more_mail(store: Store, clock
         deliver(store, config(port, to=recipients), clock)
         assert deliver(store, config(port), clock) == DeliveryReport()
     assert [mail.recipients for mail in behavior.taken] == [RECIPIENTS]
-    assert (store.outbox(), store.settings("mail/")) == ([], {})
+    assert (store.outbox(), store.settings("outbox/")) == ([], {})
 
 
 @pytest.mark.parametrize(
@@ -385,7 +387,7 @@ def test_claims_of_a_dead_local_process_are_sent_at_once(
     host, _pid, began, *identity = process_identity.current_process_identity().split(":")
     dead = ":".join((host, "999999999", began, *identity))
     for name, number in ((f"{dead}/abc", 1), (f"{process_identity.current_process_identity()}/abc", 1)):
-        assert len(store.claim(holder=name, now=NOW, term=dispatcher.CLAIM_TERM, limit=number)) == 1
+        assert len(store.claim(["email"], holder=name, now=NOW, term=dispatcher.CLAIM_TERM, limit=number)) == 1
     with mail_server() as (behavior, port):
         assert deliver(store, config(port), clock).mails == 1
         assert behavior.taken[0].message["Subject"] == "[sberbank] Title of first - Outlet"
@@ -458,7 +460,7 @@ def test_a_stopped_delivery_finishes_its_mail_and_frees_the_rest(store: Store, c
     with mail_server() as (behavior, port):
         report = deliver(store, config(port), clock, stop=lambda: len(behavior.taken) >= 2)
         assert report.mails == len(behavior.taken) == 2
-        rest = store.claim(holder="another", now=NOW, term=dispatcher.CLAIM_TERM)
+        rest = store.claim(["email"], holder="another", now=NOW, term=dispatcher.CLAIM_TERM)
         assert len(rest) == 2
         assert {(notification.attempts, notification.message_id) for notification in rest} == {(0, None)}
 
@@ -480,7 +482,7 @@ def test_no_other_process_claims_a_mail_that_a_long_delivery_sends(store: Store,
 
         def slow() -> None:
             clock.time += timedelta(minutes=6)
-            taken.extend(store.claim(holder="another", now=clock.time, term=dispatcher.CLAIM_TERM))
+            taken.extend(store.claim(["email"], holder="another", now=clock.time, term=dispatcher.CLAIM_TERM))
 
         behavior.data = slow
         assert deliver(store, config(port), clock).mails == len(behavior.taken) == 5
@@ -540,7 +542,7 @@ def test_a_notification_waits_until_its_story_is_stored(store: Store, clock: Clo
     story = put(store, "first")
     if version == 2:
         notification = Notification(
-            alert="sberbank", story=story.id, version=2, to=RECIPIENTS, due_at=NOW, created_at=NOW
+            alert="sberbank", story=story.id, version=2, channel="email", targets=RECIPIENTS, due_at=NOW, created_at=NOW
         )
         entry = FrontierEntry(id="v", candidate=Candidate(url="u", outlet="Outlet"), first_seen_at=NOW, next_at=None)
         store.commit(

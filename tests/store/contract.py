@@ -319,24 +319,24 @@ class Commits:
         store.commit(
             [page_commit(example, story=None, hits=(hit("ai", example),), notifications=(notification("ai", example),))]
         )
-        assert [queued.key for queued in store.outbox()] == [("ai", example.id, 1)]
+        assert [queued.key for queued in store.outbox()] == [("ai", example.id, 1, "email")]
 
     def test_a_sent_notification_stays_sent(self, store: Store) -> None:
         example = story("first")
         store.commit([page_commit(example, alerts=("ai",))])
-        store.mark_sent(store.claim(holder="one", now=NOW, term=TERM), now=NOW)
+        store.mark_sent(store.claim(["email"], holder="one", now=NOW, term=TERM), now=NOW)
         store.commit([page_commit(example, story=None, notifications=(notification("ai", example),))])
         assert store.outbox() == []
-        assert store.claim(holder="two", now=NOW + 10 * TERM, term=TERM) == []
+        assert store.claim(["email"], holder="two", now=NOW + 10 * TERM, term=TERM) == []
 
     def test_a_stored_notification_is_not_overwritten(self, store: Store) -> None:
         example = story("first")
         store.commit([page_commit(example, alerts=("ai",))])
-        (claimed,) = store.claim(holder="one", now=NOW, term=TERM)
-        store.postpone([replace(claimed, attempts=3, to=("chief@example.org",), error="451 later")], holder="one")
+        (claimed,) = store.claim(["email"], holder="one", now=NOW, term=TERM)
+        store.postpone([replace(claimed, attempts=3, targets=("chief@example.org",), error="451 later")], holder="one")
         store.commit([page_commit(example, story=None, notifications=(notification("ai", example),))])
         (stored,) = store.outbox()
-        assert (stored.attempts, stored.to, stored.error) == (3, ("chief@example.org",), "451 later")
+        assert (stored.attempts, stored.targets, stored.error) == (3, ("chief@example.org",), "451 later")
 
     def test_an_entry_without_a_story_keeps_one_with_a_story(self, store: Store) -> None:
         """A process commits a failure late, after another process has taken its outlet over and stored the story."""
@@ -696,21 +696,45 @@ class Mailing:
         return matched_story
 
     def test_a_notification_is_claimed_once(self, store: Store, matched_story: Story) -> None:
-        claimed = store.claim(holder="one", now=NOW, term=TERM)
+        claimed = store.claim(["email"], holder="one", now=NOW, term=TERM)
         assert sorted(queued.alert for queued in claimed) == ["ai", "chips"]
         assert claimed[0] == notification(claimed[0].alert, matched_story)
-        assert store.claim(holder="two", now=NOW, term=TERM) == []
+        assert store.claim(["email"], holder="two", now=NOW, term=TERM) == []
+
+    def test_a_hit_has_one_notification_for_each_channel(self, store: Store, matched_story: Story) -> None:
+        pager = notification("ai", matched_story, channel="pager", targets=("+4670",))
+        store.commit([page_commit(matched_story, story=None, notifications=(pager, pager))])
+        assert store.count_due(now=NOW) == {"email": 2, "pager": 1}
+        assert store.count_due(now=NOW - MINUTE) == {}
+        assert store.claim(["pager", "fax"], holder="one", now=NOW, term=TERM) == [pager]
+        assert store.claim([], holder="one", now=NOW, term=TERM) == []
+        store.assign_message_ids({"<1>": [pager]}, holder="one")
+        store.mark_sent([pager], now=NOW)
+        assert store.count_due(now=NOW) == {"email": 2}
+        mails = store.claim(["email"], holder="one", now=NOW, term=TERM)
+        assert [(queued.alert, queued.channel, queued.message_id) for queued in mails] == [
+            ("ai", "email", None),
+            ("chips", "email", None),
+        ]
+
+    def test_a_postponed_notification_keeps_that_of_another_channel(self, store: Store, matched_story: Story) -> None:
+        pager = notification("ai", matched_story, channel="pager", targets=("+4670",))
+        store.commit([page_commit(matched_story, story=None, notifications=(pager,))])
+        store.claim(["pager"], holder="one", now=NOW, term=TERM)
+        store.postpone([replace(pager, attempts=1, error="busy")], holder="one")
+        errors = {queued.key[3:]: queued.error for queued in store.outbox() if queued.alert == "ai"}
+        assert errors == {("email",): "", ("pager",): "busy"}
 
     def test_a_claim_expires(self, store: Store, matched_story: Story) -> None:
-        store.claim(holder="one", now=NOW, term=TERM)
-        assert len(store.claim(holder="two", now=NOW + TERM, term=TERM)) == 2
+        store.claim(["email"], holder="one", now=NOW, term=TERM)
+        assert len(store.claim(["email"], holder="two", now=NOW + TERM, term=TERM)) == 2
 
     def test_only_claims_of_dead_holders_are_released(self, store: Store) -> None:
         store.commit([page_commit(story("first"), alerts=("ai",)), page_commit(story("second"), alerts=("ai",))])
-        (of_dead_holder,) = store.claim(holder="dead", now=NOW, term=TERM, limit=1)
-        assert len(store.claim(holder="living", now=NOW, term=TERM, limit=1)) == 1
+        (of_dead_holder,) = store.claim(["email"], holder="dead", now=NOW, term=TERM, limit=1)
+        assert len(store.claim(["email"], holder="living", now=NOW, term=TERM, limit=1)) == 1
         assert store.release_claims(lambda holder: holder == "dead") == 1
-        (claimed_again,) = store.claim(holder="other", now=NOW, term=TERM)
+        (claimed_again,) = store.claim(["email"], holder="other", now=NOW, term=TERM)
         assert claimed_again == of_dead_holder
         store.mark_sent([claimed_again], now=NOW)
         assert store.release_claims(lambda _: True) == 1
@@ -723,64 +747,68 @@ class Mailing:
         )
         store.commit([page_commit(example, notifications=(later, due, overdue))])
         assert store.outbox() == [overdue, due, later]
-        assert store.claim(holder="one", now=NOW, term=TERM, limit=1) == [overdue]
-        assert store.claim(holder="one", now=NOW, term=TERM) == [due]
+        assert store.claim(["email"], holder="one", now=NOW, term=TERM, limit=1) == [overdue]
+        assert store.claim(["email"], holder="one", now=NOW, term=TERM) == [due]
 
     def test_a_sent_notification_leaves_the_outbox_for_good(self, store: Store, matched_story: Story) -> None:
-        claimed = store.claim(holder="one", now=NOW, term=TERM)
+        claimed = store.claim(["email"], holder="one", now=NOW, term=TERM)
         store.mark_sent(claimed[:1], now=NOW)
         store.mark_sent(claimed[:1], now=NOW)
         store.postpone([replace(claimed[0], attempts=5)], holder="one")
         assert [queued.key for queued in store.outbox()] == [claimed[1].key]
-        assert [queued.key for queued in store.claim(holder="two", now=NOW + TERM, term=TERM)] == [claimed[1].key]
+        assert [queued.key for queued in store.claim(["email"], holder="two", now=NOW + TERM, term=TERM)] == [
+            claimed[1].key
+        ]
 
     def test_a_message_id_is_kept_for_the_next_claim(self, store: Store, matched_story: Story) -> None:
-        claimed = store.claim(holder="one", now=NOW, term=TERM)
+        claimed = store.claim(["email"], holder="one", now=NOW, term=TERM)
         store.assign_message_ids({"<1@monitor>": claimed[:1], "<2@monitor>": claimed[1:]}, holder="one")
-        message_ids = {queued.key: queued.message_id for queued in store.claim(holder="two", now=NOW + TERM, term=TERM)}
+        message_ids = {
+            queued.key: queued.message_id for queued in store.claim(["email"], holder="two", now=NOW + TERM, term=TERM)
+        }
         assert message_ids == {claimed[0].key: "<1@monitor>", claimed[1].key: "<2@monitor>"}
 
     def test_no_message_id_is_assigned_if_a_claim_is_lost(self, store: Store, matched_story: Story) -> None:
-        claimed = store.claim(holder="one", now=NOW, term=TERM)
-        store.claim(holder="two", now=NOW + TERM, term=TERM, limit=1)
+        claimed = store.claim(["email"], holder="one", now=NOW, term=TERM)
+        store.claim(["email"], holder="two", now=NOW + TERM, term=TERM, limit=1)
         with pytest.raises(LeaseLost):
             store.assign_message_ids({"<1@monitor>": claimed}, holder="one")
         assert [queued.message_id for queued in store.outbox()] == [None, None]
 
     def test_a_sent_notification_takes_no_message_id(self, store: Store, matched_story: Story) -> None:
-        claimed = store.claim(holder="one", now=NOW, term=TERM)
+        claimed = store.claim(["email"], holder="one", now=NOW, term=TERM)
         store.mark_sent(claimed, now=NOW)
         with pytest.raises(LeaseLost):
             store.assign_message_ids({"<1@monitor>": claimed}, holder="one")
 
     def test_a_postponed_notification_is_as_given_and_unclaimed(self, store: Store, matched_story: Story) -> None:
-        first, second = store.claim(holder="one", now=NOW, term=TERM)
+        first, second = store.claim(["email"], holder="one", now=NOW, term=TERM)
         later = replace(
-            first, attempts=1, error="451 later", to=("chief@example.org",), due_at=NOW + MINUTE, message_id="<1>"
+            first, attempts=1, error="451 later", targets=("chief@example.org",), due_at=NOW + MINUTE, message_id="<1>"
         )
         store.postpone([later, second], holder="one")
-        assert [queued.key for queued in store.claim(holder="two", now=NOW, term=TERM)] == [second.key]
-        assert store.claim(holder="two", now=NOW + MINUTE, term=TERM) == [later]
+        assert [queued.key for queued in store.claim(["email"], holder="two", now=NOW, term=TERM)] == [second.key]
+        assert store.claim(["email"], holder="two", now=NOW + MINUTE, term=TERM) == [later]
 
     def test_postpone_leaves_claims_of_other_holders_alone(self, store: Store, matched_story: Story) -> None:
-        expired = store.claim(holder="one", now=NOW, term=TERM)
-        claimed = store.claim(holder="two", now=NOW + TERM, term=TERM)
+        expired = store.claim(["email"], holder="one", now=NOW, term=TERM)
+        claimed = store.claim(["email"], holder="two", now=NOW + TERM, term=TERM)
         store.assign_message_ids({"<2@monitor>": claimed}, holder="two")
         store.postpone([replace(late, attempts=1, error="451 later") for late in expired], holder="one")
-        assert store.claim(holder="three", now=NOW + TERM, term=TERM) == []
+        assert store.claim(["email"], holder="three", now=NOW + TERM, term=TERM) == []
         assert {(queued.message_id, queued.attempts) for queued in store.outbox()} == {("<2@monitor>", 0)}
 
     def test_a_snoozed_alert_waits_until_its_time(self, store: Store, matched_story: Story) -> None:
         store.snooze("ai", NOW + MINUTE)
         assert store.snoozes() == {"ai": NOW + MINUTE}
-        assert [queued.alert for queued in store.claim(holder="one", now=NOW, term=TERM)] == ["chips"]
-        assert [queued.alert for queued in store.claim(holder="one", now=NOW + MINUTE, term=TERM)] == ["ai"]
+        assert [queued.alert for queued in store.claim(["email"], holder="one", now=NOW, term=TERM)] == ["chips"]
+        assert [queued.alert for queued in store.claim(["email"], holder="one", now=NOW + MINUTE, term=TERM)] == ["ai"]
 
     def test_an_alert_whose_snooze_is_removed_waits_no_longer(self, store: Store, matched_story: Story) -> None:
         store.snooze("ai", NOW + MINUTE)
         store.snooze("ai", None)
         assert store.snoozes() == {}
-        assert len(store.claim(holder="one", now=NOW, term=TERM)) == 2
+        assert len(store.claim(["email"], holder="one", now=NOW, term=TERM)) == 2
 
     def test_each_notification_is_claimed_by_one_of_many_senders(
         self, store: Store, open_another: Callable[[], Store]
@@ -791,7 +819,7 @@ class Mailing:
         stores = [store, open_another()]
 
         def claim_some(number: int) -> list[str]:
-            claimed = stores[number % 2].claim(holder=f"h{number}", now=NOW, term=TERM, limit=9)
+            claimed = stores[number % 2].claim(["email"], holder=f"h{number}", now=NOW, term=TERM, limit=9)
             return [queued.alert for queued in claimed]
 
         with ThreadPoolExecutor(6) as threads:
@@ -840,8 +868,10 @@ class Copying:
         first = story("first", topics=("geo",))
         store.commit([page_commit(first, alerts=("ai",), aliases=(frontier_entry("other").id,))])
         store.commit([page_commit(replace(first, version=2, text=LONG_TEXT))])
-        store.mark_sent(store.claim(holder="one", now=NOW, term=TERM), now=NOW)
-        store.commit([page_commit(story("second"), alerts=("chips",))])
+        store.mark_sent(store.claim(["email"], holder="one", now=NOW, term=TERM), now=NOW)
+        second = story("second")
+        pager = notification("chips", second, channel="pager", targets=("+4670",))
+        store.commit([page_commit(second, alerts=("chips",), notifications=(notification("chips", second), pager))])
         store.enqueue([candidate("waiting")], now=NOW)
         (state,) = lease(store, "Outlet")
         store.release(replace(state, error="http-503", next_poll_at=NOW + MINUTE))
@@ -853,7 +883,7 @@ class Copying:
         assert empty_store.history(first.id) == store.history(first.id)
         assert empty_store.hits() == store.hits()
         assert empty_store.outbox() == store.outbox()
-        assert len(empty_store.outbox()) == 1
+        assert [queued.channel for queued in empty_store.outbox()] == ["email", "pager"]
         assert empty_store.due_entries("Outlet", now=NOW, limit=9) == store.due_entries("Outlet", now=NOW, limit=9)
         assert empty_store.enqueue([candidate("first"), candidate("other"), candidate("second")], now=NOW) == []
         assert [(outlet.name, outlet.error) for outlet in empty_store.outlets()] == [("Outlet", "http-503")]
@@ -866,10 +896,10 @@ class Copying:
         example = story("first")
         store.commit([page_commit(example, alerts=("ai",))])
         empty_store.load(list(store.dump()))
-        store.mark_sent(store.claim(holder="one", now=NOW, term=TERM), now=NOW)
+        store.mark_sent(store.claim(["email"], holder="one", now=NOW, term=TERM), now=NOW)
         empty_store.load(list(store.dump()))
         empty_store.commit([page_commit(example, story=None, notifications=(notification("ai", example),))])
-        assert empty_store.claim(holder="one", now=NOW + TERM, term=TERM) == []
+        assert empty_store.claim(["email"], holder="one", now=NOW + TERM, term=TERM) == []
 
     def test_a_repeated_load_writes_only_newer_versions(self, store: Store, empty_store: Store) -> None:
         store.commit([page_commit(story("first"))])

@@ -78,7 +78,8 @@ def notification(alert: str, example: Story, **fields: Any) -> Notification:
         "alert": alert,
         "story": example.id,
         "version": example.version,
-        "to": ("desk@example.org", "chief@example.org"),
+        "channel": "email",
+        "targets": ("desk@example.org", "chief@example.org"),
         "due_at": NOW,
         "created_at": NOW,
     }

@@ -18,7 +18,7 @@ from monitor.query import parse
 from monitor.store.elasticsearch import ElasticsearchStore, migration, schema
 from monitor.store.elasticsearch.client import CompatibleTransport
 from monitor.store.protocol import OutboxRecord
-from store import previous_elasticsearch
+from store import outbox_without_channels, previous_elasticsearch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,11 +82,11 @@ def assert_migrated(store: ElasticsearchStore) -> None:
         record.notification.key: (record.notification.message_id, record.sent_at, record.notification.error)
         for record in outbox
     } == {
-        ("bank", FIRST, 1): ("<first@monitor.example>", NOON + MINUTE, ""),
-        ("bank", FIRST, 2): ("<second@monitor.example>", None, "451 later"),
-        ("chips", SECOND, 1): (None, None, ""),
+        ("bank", FIRST, 1, "email"): ("<first@monitor.example>", NOON + MINUTE, ""),
+        ("bank", FIRST, 2, "email"): ("<second@monitor.example>", None, "451 later"),
+        ("chips", SECOND, 1, "email"): (None, None, ""),
     }
-    assert all(record.notification.to == ("desk@example.org", "chief@example.org") for record in outbox)
+    assert all(record.notification.targets == ("desk@example.org", "chief@example.org") for record in outbox)
 
     assert store.settings() == {"ops-mail/Outlet": {"since": rfc3339(NOON), "mailed": 2}, "robots": {"a": [1, 2]}}
     assert store.snoozes() == {"chips": NOON + 600 * MINUTE}
@@ -102,7 +102,7 @@ def assert_writable(store: ElasticsearchStore) -> None:
     """Asserts that the migrated outlets, notifications and settings can be changed and removed."""
     (state,) = store.lease(["Outlet"], holder="me", now=NOON + 9 * MINUTE, term=MINUTE, limit=1)
     store.release(state)
-    (claimed,) = store.claim(holder="me", now=NOON + 20 * MINUTE, term=MINUTE)
+    (claimed,) = store.claim(["email"], holder="me", now=NOON + 20 * MINUTE, term=MINUTE)
     assert claimed.message_id == "<second@monitor.example>"
     store.assign_message_ids({"<second@monitor.example>": [claimed]}, holder="me")
     store.mark_sent([claimed], now=NOON)
@@ -146,6 +146,18 @@ def test_setup_moves_every_stored_name(open_store: Callable[[], ElasticsearchSto
     assert_writable(store)
 
 
+def test_the_outbox_of_version_2_becomes_that_of_the_channel_email(
+    elasticsearch_url: str, elasticsearch_prefix: str
+) -> None:
+    store = ElasticsearchStore.open(StoreSettings(url=elasticsearch_url, prefix=elasticsearch_prefix))
+    outbox_without_channels.create_elasticsearch_indices(store.client, elasticsearch_prefix)
+    store.setup()
+    indices = sorted(store.client.indices.get(index=f"{store.prefix}-*").body)
+    assert indices == sorted(schema.index_name(store.prefix, kind) for kind in schema.DOCUMENT_KINDS)
+    outbox_without_channels.assert_migrated(store)
+    store.close()
+
+
 def test_a_migration_killed_at_any_request_is_resumed(
     open_store: Callable[[], ElasticsearchStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,7 +193,7 @@ def test_a_migration_that_another_process_completes_does_no_harm(
     store.setup()
     for request in (
         r"GET /[^/]+-notes-v1\b",
-        r"PUT /[^/]+-settings-v1$",
+        r"PUT /[^/]+-settings-v2$",
         r"PUT /[^/]+-notes-v1/_block/write\b",
         r"POST /[^/]+-notes-v1/_pit\b",
         r"POST /_search\b",
@@ -236,7 +248,7 @@ def test_a_note_that_does_not_fit_leaves_the_notes_in_use(open_store: Callable[[
         return replace(write, document={"weight": 1})
 
     migration.put_templates(store)
-    with pytest.raises(StoreRefused, match=r"does not fit .*-settings-v1"):
+    with pytest.raises(StoreRefused, match=r"does not fit .*-settings-v2"):
         migration.migrate_kind(store, "settings", 0, refused)
     indices = store.client.indices.get(index=f"{store.prefix}-notes-v*,{store.prefix}-settings-v*").body
     assert {index: list(body["aliases"]) for index, body in indices.items()} == {f"{notes}-v1": [notes]}

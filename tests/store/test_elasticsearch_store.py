@@ -97,7 +97,13 @@ def page_commit(number: int = 1, **changes: Any) -> PageCommit:
         hits=(hit,),
         notifications=(
             Notification(
-                alert="bank", story=name, version=story.version, to=("a@b.example",), due_at=NOON, created_at=NOON
+                alert="bank",
+                story=name,
+                version=story.version,
+                channel="email",
+                targets=("a@b.example",),
+                due_at=NOON,
+                created_at=NOON,
             ),
         ),
     )
@@ -361,7 +367,7 @@ def test_each_notification_is_claimed_by_one_of_several_processes(settings: Stor
     def deliver(holder: str) -> list[str]:
         store = ElasticsearchStore.open(settings)
         ready.wait()
-        claimed = store.claim(holder=holder, now=NOON, term=MINUTE)
+        claimed = store.claim(["email"], holder=holder, now=NOON, term=MINUTE)
         store.close()
         return [notification.story for notification in claimed]
 

@@ -25,7 +25,7 @@ from monitor.models import Disposition, Outcome, SourceState
 from monitor.query import parse
 from monitor.store.protocol import OutboxRecord
 from monitor.store.sqlite import SqliteStore
-from store import previous_version
+from store import outbox_without_channels, previous_version
 from store.previous_version import BANK, CHIPS, CHIPS_ALIAS, CHIPS_TEXT, SIGNATURE, WAITING
 
 if TYPE_CHECKING:
@@ -55,13 +55,16 @@ def open_file(path: Path) -> SqliteStore:
     return SqliteStore(path, timeout=timedelta(seconds=30))
 
 
-def test_the_first_migration_never_changes() -> None:
-    digest = hashlib.sha256(previous_version.first_schema().encode()).hexdigest()
-    assert digest == "5cc936567028356b11304541f99c986f49258f53231ddc1193e823ca6376ea27"
+def test_the_migrations_of_the_previous_versions_never_change() -> None:
+    texts = previous_version.first_schema(), outbox_without_channels.second_migration()
+    assert [hashlib.sha256(text.encode()).hexdigest() for text in texts] == [
+        "5cc936567028356b11304541f99c986f49258f53231ddc1193e823ca6376ea27",
+        "a663aca1dd7bf493cbe841800a5be3cc0a83789dd62f06b288b2b26ff7d6e82d",
+    ]
 
 
 def test_a_file_of_version_1_asks_for_setup(path: Path) -> None:
-    with pytest.raises(StoreRefused, match="schema 1, older than this program's 3"):
+    with pytest.raises(StoreRefused, match="schema 1, older than this program's 4"):
         open_file(path).ping()
 
 
@@ -121,27 +124,31 @@ def test_hits_are_kept(store: SqliteStore) -> None:
 
 def test_the_outbox_keeps_what_is_sent_and_unsent(store: SqliteStore) -> None:
     records = {record.notification.key: record for record in store.dump() if isinstance(record, OutboxRecord)}
-    sent = records["chips", CHIPS, 1]
+    sent = records["chips", CHIPS, 1, "email"]
     assert (sent.notification.message_id, sent.sent_at) == ("<1@monitor>", NOON + MINUTE)
     bank, chips = store.outbox()
     assert records[bank.key].sent_at is records[chips.key].sent_at is None
-    assert (bank.key, bank.message_id, bank.to) == (("bank", BANK, 1), None, ("desk@example.org",))
-    assert (chips.key, chips.message_id, chips.to) == (("chips", CHIPS, 2), "<2@monitor>", ("chief@example.org",))
+    assert (bank.key, bank.message_id, bank.targets) == (("bank", BANK, 1, "email"), None, ("desk@example.org",))
+    assert (chips.key, chips.message_id, chips.targets) == (
+        ("chips", CHIPS, 2, "email"),
+        "<2@monitor>",
+        ("chief@example.org",),
+    )
     assert (chips.attempts, chips.error, chips.due_at) == (1, "451 later", NOON + MINUTE)
 
 
 def test_claims_and_snoozes_still_hold(store: SqliteStore) -> None:
     assert store.snoozes() == {"chips": NOON + DAY}
-    assert store.claim(holder="host:3:c", now=NOON + MINUTE, term=MINUTE) == []
-    (lapsed,) = store.claim(holder="host:3:c", now=NOON + 10 * MINUTE, term=MINUTE)
+    assert store.claim(["email"], holder="host:3:c", now=NOON + MINUTE, term=MINUTE) == []
+    (lapsed,) = store.claim(["email"], holder="host:3:c", now=NOON + 10 * MINUTE, term=MINUTE)
     assert lapsed.alert == "bank"
     store.snooze("chips", None)
-    (woken,) = store.claim(holder="host:3:c", now=NOON + MINUTE, term=MINUTE)
+    (woken,) = store.claim(["email"], holder="host:3:c", now=NOON + MINUTE, term=MINUTE)
     assert woken.message_id == "<2@monitor>"
 
 
 def test_settings_are_kept(store: SqliteStore) -> None:
-    assert store.settings() == {"mail/got/<2@monitor>": {"to": ["desk@example.org"]}}
+    assert store.settings() == {"outbox/received/<2@monitor>": {"targets": ["desk@example.org"]}}
 
 
 def test_an_outlet_keeps_dispositions_and_boilerplate(store: SqliteStore) -> None:
@@ -216,6 +223,14 @@ def test_a_migrated_file_passes_the_integrity_checks(store: SqliteStore) -> None
     assert columns == ["title", "text", "author", "url", "field_values"]
 
 
+def test_the_outbox_of_version_2_becomes_that_of_the_channel_email(tmp_path: Path) -> None:
+    outbox_without_channels.create_sqlite_file(tmp_path / "monitor.db")
+    store = open_file(tmp_path / "monitor.db")
+    store.setup()
+    outbox_without_channels.assert_migrated(store)
+    store.close()
+
+
 def test_a_kill_during_a_migration_leaves_the_version_before(path: Path) -> None:
     """A process is killed before each statement of each migration in turn, then one finishes the last migration."""
     kills: Counter[int] = Counter()  # by the version that the file had
@@ -230,7 +245,8 @@ def test_a_kill_during_a_migration_leaves_the_version_before(path: Path) -> None
     assert exit_code == 0
     assert kills[1] > 15
     assert kills[2] > 8
-    assert open_file(path).database.schema_version() == 3
+    assert kills[3] > 8
+    assert open_file(path).database.schema_version() == 4
     assert [story.id for story in open_file(path).search(parse("gallium"), now=NOON).stories] == [CHIPS]
     assert len(open_file(path).outbox()) == 2
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PAGE_DOCUMENTS = 1000  # maximum number of documents in one response
+MAX_COUNTED_VALUES = 1000  # different values of a field in one response
 # Kinds whose indices are small and coordinate processes; each search for them refreshes the index first.
 ALWAYS_REFRESHED_KINDS = frozenset({"outbox", "outlets", "settings"})
 
@@ -165,6 +166,24 @@ class Cluster:
         if nested_value(response, "_shards", "failed"):
             raise StoreUnavailable(f"Elasticsearch could not count all documents of {self.alias(kind)}")
         return int(nested_value(response, "count"))
+
+    def count_by_value(self, kind: str, query: Json, *, field: str) -> dict[str, int]:
+        """Returns the number of documents that match, by the value of a keyword field.
+
+        Counts the `MAX_COUNTED_VALUES` most frequent values.
+        """
+        self.refresh_after_writes(kind)
+        with translated_errors():
+            response = self.client.search(
+                index=self.alias(kind),
+                query=query,
+                size=0,
+                aggregations={"values": {"terms": {"field": field, "size": MAX_COUNTED_VALUES}}},
+                track_total_hits=False,
+                allow_partial_search_results=False,
+            )
+        buckets = nested_value(response, "aggregations", "values", "buckets")
+        return {bucket["key"]: bucket["doc_count"] for bucket in buckets}
 
     def refresh_after_writes(self, kind: str) -> None:
         """Refreshes a kind's index if anything was written through this object since its last refresh."""

@@ -113,7 +113,7 @@ def notification_document(model: Notification) -> Json:
 def read_notification(document: Json) -> Notification:
     document = _parse_time_fields(document, "due_at", "created_at")
     values = {name: document[name] for name in Notification.__dataclass_fields__ if name in document}
-    return Notification(**values | {"to": tuple(document["to"])})
+    return Notification(**values | {"targets": tuple(document["targets"])})
 
 
 def outlet_document(model: OutletState) -> Json:

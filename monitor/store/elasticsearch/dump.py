@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from monitor.models import Json
     from monitor.store.elasticsearch.cluster import StoredDocument
 
-NOTIFICATION_KEY_SORT: list[Json] = [{"story": "asc"}, {"alert": "asc"}, {"version": "asc"}]
+HIT_KEY_SORT: list[Json] = [{"story": "asc"}, {"alert": "asc"}, {"version": "asc"}]
+NOTIFICATION_KEY_SORT: list[Json] = [*HIT_KEY_SORT, {"channel": "asc"}]
 MATCH_ALL_QUERY: Json = {"match_all": {}}
 
 
@@ -33,7 +34,7 @@ class Dump(Stories, Frontier, Outlets, Outbox):
 
     def dump(self) -> Iterator[Record]:
         yield from self._story_histories()
-        for stored in self.find("hits", MATCH_ALL_QUERY, sort=NOTIFICATION_KEY_SORT):
+        for stored in self.find("hits", MATCH_ALL_QUERY, sort=HIT_KEY_SORT):
             yield documents.read_hit(stored.document)
         for stored in self.find("outbox", MATCH_ALL_QUERY, sort=NOTIFICATION_KEY_SORT):
             sent_at = documents.read_optional_time(stored.document.get("sent_at"))

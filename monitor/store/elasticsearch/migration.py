@@ -50,6 +50,13 @@ def _transform_outbox_from_1(write: DocumentWrite) -> DocumentWrite:
     return replace(write, document=_rename_keys(write.document, {"batch": "message_id"}))
 
 
+def _transform_outbox_from_2(write: DocumentWrite) -> DocumentWrite:
+    """Makes the notification one of the channel email, with a new id."""
+    document = {**_rename_keys(write.document, {"to": "targets"}), "channel": "email"}
+    key = (document["alert"], document["story"], document["version"], document["channel"])
+    return replace(write, id=document_id(*key), document=document)
+
+
 def _transform_note_to_setting(write: DocumentWrite) -> DocumentWrite:
     """Turns a note into a setting with a new id; returns a snooze, which is in the same index, unchanged."""
     if write.document["kind"] != "note":
@@ -69,13 +76,23 @@ def _transform_url_from_1(write: DocumentWrite) -> DocumentWrite:
     return replace(write, document=document)
 
 
+def _transform_setting_from_1(write: DocumentWrite) -> DocumentWrite:
+    """Renames the settings that name the recipients of a message, which get new ids; returns others unchanged."""
+    key = write.document["key"]
+    if write.document["kind"] != "setting" or not key.startswith("mail/got/"):
+        return write
+    key = f"outbox/received/{key.removeprefix('mail/got/')}"
+    value = _rename_keys(write.document["value"], {"to": "targets"})
+    return replace(write, id=document_id("setting", key), document={"kind": "setting", "key": key, "value": value})
+
+
 #: Transforms of a document from a mapping version to the next one, by kind and older version.  Documents need no change
 #: between two versions without an entry.
 TRANSFORMS_BY_KIND_AND_VERSION: Final[dict[str, dict[int, WriteTransform]]] = {
     "outlets": {1: _transform_outlet_from_1},
-    "outbox": {1: _transform_outbox_from_1},
+    "outbox": {1: _transform_outbox_from_1, 2: _transform_outbox_from_2},
     "urls": {1: _transform_url_from_1},
-    "settings": {0: _transform_note_to_setting},
+    "settings": {0: _transform_note_to_setting, 1: _transform_setting_from_1},
 }
 
 

@@ -25,6 +25,7 @@ OLDEST_DUE_FIRST_SORT: list[Json] = [
     {"story": "asc"},
     {"alert": "asc"},
     {"version": "asc"},
+    {"channel": "asc"},
 ]
 SNOOZE_KIND = "snooze"
 
@@ -32,12 +33,14 @@ SNOOZE_KIND = "snooze"
 class Outbox(Settings):
     """Keeps notifications, their claims and snoozes; implements `monitor.store.protocol.Outbox`."""
 
-    def claim(self, *, holder: str, now: datetime, term: timedelta, limit: int = 1000) -> list[Notification]:
+    def claim(
+        self, channels: Sequence[str], *, holder: str, now: datetime, term: timedelta, limit: int = 1000
+    ) -> list[Notification]:
         """See `Store.claim`.  If several processes claim one notification, one succeeds and the others search again."""
         snoozed = [alert for alert, until in self.snoozes().items() if until > now]
         query = {
             "bool": {
-                "filter": [{"range": {"due_at": {"lte": rfc3339(now)}}}],
+                "filter": [{"range": {"due_at": {"lte": rfc3339(now)}}}, {"terms": {"channel": list(channels)}}],
                 "must_not": [
                     SENT_QUERY,
                     {"range": {"claimed_until": {"gt": rfc3339(now)}}},
@@ -63,6 +66,10 @@ class Outbox(Settings):
         return sorted(
             notifications, key=lambda notification: (notification.due_at, notification.created_at, notification.key)
         )
+
+    def count_due(self, *, now: datetime) -> dict[str, int]:
+        due: Json = {"bool": {"filter": [{"range": {"due_at": {"lte": rfc3339(now)}}}], "must_not": [SENT_QUERY]}}
+        return self.count_by_value("outbox", due, field="channel")
 
     def release_claims(self, is_dead: Callable[[str], bool]) -> int:
         """See `Store.release_claims`.  Does not release a claim that another process changes at the same time."""

@@ -118,7 +118,8 @@ PROPERTIES_BY_KIND: Final[dict[str, Json]] = {
         "alert": KEYWORD_MAPPING,
         "story": KEYWORD_MAPPING,
         "version": {"type": "integer"},
-        "to": KEYWORD_MAPPING,
+        "channel": KEYWORD_MAPPING,
+        "targets": KEYWORD_MAPPING,
         "due_at": DATE_MAPPING,
         "created_at": DATE_MAPPING,
         "attempts": {"type": "integer"},
@@ -140,7 +141,13 @@ PROPERTIES_BY_KIND: Final[dict[str, Json]] = {
 }
 
 ANALYZED_KINDS: Final = ("stories", "hits")  # kinds whose index templates need ANALYSIS_SETTINGS
-MAPPING_VERSIONS: Final[dict[str, int]] = dict.fromkeys(PROPERTIES_BY_KIND, 1) | {"outlets": 2, "outbox": 2, "urls": 2}
+MAPPING_VERSIONS: Final[dict[str, int]] = {
+    **dict.fromkeys(PROPERTIES_BY_KIND, 1),
+    "outlets": 2,
+    "outbox": 3,
+    "settings": 2,
+    "urls": 2,
+}
 DOCUMENT_KINDS: Final = tuple(PROPERTIES_BY_KIND)
 
 #: Former names of renamed kinds, by current name.  The index PREFIX-FORMER-v1 counts as version 0 of the kind.

@@ -61,6 +61,7 @@ class MemoryStore:
 
         outbox = Outbox(self.state)
         self.claim = outbox.claim
+        self.count_due = outbox.count_due
         self.release_claims = outbox.release_claims
         self.assign_message_ids = outbox.assign_message_ids
         self.mark_sent = outbox.mark_sent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,19 +22,27 @@ class Outbox:
     def __init__(self, state: MemoryState) -> None:
         self._state = state
 
-    def claim(self, *, holder: str, now: datetime, term: timedelta, limit: int = 1000) -> list[Notification]:
+    def claim(
+        self, channels: Sequence[str], *, holder: str, now: datetime, term: timedelta, limit: int = 1000
+    ) -> list[Notification]:
         with self._state.lock:
             snoozed = {alert for alert, until in self._state.snoozes.items() if until > now}
             free = [
                 queued
                 for queued in self._unsent_notifications()
-                if queued.notification.due_at <= now
+                if queued.notification.channel in channels
+                and queued.notification.due_at <= now
                 and (queued.claimed_until or now) <= now
                 and queued.notification.alert not in snoozed
             ]
             for queued in free[:limit]:
                 queued.holder, queued.claimed_until = holder, now + term
             return [queued.notification for queued in free[:limit]]
+
+    def count_due(self, *, now: datetime) -> dict[str, int]:
+        with self._state.lock:
+            due = [queued.notification for queued in self._unsent_notifications() if queued.notification.due_at <= now]
+        return dict(Counter(notification.channel for notification in due))
 
     def release_claims(self, is_dead: Callable[[str], bool]) -> int:
         with self._state.lock:

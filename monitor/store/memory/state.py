@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from monitor.models import FrontierEntry, Hit, Notification, OutletState, Story
+    from monitor.models import FrontierEntry, Hit, Notification, NotificationKey, OutletState, Story
 
-NotificationKey: TypeAlias = tuple[str, str, int]  # alert, story, version
+HitKey: TypeAlias = tuple[str, str, int]  # alert, story id, version
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ class MemoryState:
     aliases: dict[str, str | None] = field(default_factory=dict)  # story id by the id of another URL of that story
     story_versions: dict[str, dict[int, Story]] = field(default_factory=dict)  # by story id, then version number
     signatures: dict[str, tuple[int, ...]] = field(default_factory=dict)  # of latest versions, by story id
-    hits: dict[NotificationKey, Hit] = field(default_factory=dict)
+    hits: dict[HitKey, Hit] = field(default_factory=dict)
     outlets: dict[str, OutletState] = field(default_factory=dict)
     outbox: dict[NotificationKey, QueuedNotification] = field(default_factory=dict)
     snoozes: dict[str, datetime] = field(default_factory=dict)

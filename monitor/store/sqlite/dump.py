@@ -32,7 +32,7 @@ class Dump(Stories, Outlets, Outbox):
             yield StoryHistory(versions=tuple(self.history(story)))
         for row in self._rows_after(sql.DUMP_HITS, ("", "", -1)):
             yield rows.hit(row)
-        for row in self._rows_after(sql.DUMP_OUTBOX, ("", "", -1)):
+        for row in self._rows_after(sql.DUMP_OUTBOX, ("", "", -1, "")):
             yield rows.outbox_record(row)
         for row in self._rows_after(sql.DUMP_FRONTIER, ("",)):
             yield rows.frontier_entry(row)

@@ -21,13 +21,25 @@ if TYPE_CHECKING:
 class Outbox(StorePart):
     """Keeps notifications, snoozes and settings; implements the roles `Outbox` and `Settings` of the protocol."""
 
-    def claim(self, *, holder: str, now: datetime, term: timedelta, limit: int = 1000) -> list[Notification]:
-        parameters = {"holder": holder, "until": micros(now + term), "now": micros(now), "limit": limit}
+    def claim(
+        self, channels: Sequence[str], *, holder: str, now: datetime, term: timedelta, limit: int = 1000
+    ) -> list[Notification]:
+        parameters = {
+            "channels": rows.json_text(list(channels)),
+            "holder": holder,
+            "until": micros(now + term),
+            "now": micros(now),
+            "limit": limit,
+        }
         with self.database.write_transaction() as connection:
             claimed = [rows.notification(row) for row in connection.execute(sql.CLAIM_NOTIFICATIONS, parameters)]
         return sorted(
             claimed, key=lambda notification: (notification.due_at, notification.created_at, notification.key)
         )
+
+    def count_due(self, *, now: datetime) -> dict[str, int]:
+        with self.database.read_connection() as connection:
+            return dict(rows.fetch(connection, sql.COUNT_DUE_BY_CHANNEL, (micros(now),)))
 
     def release_claims(self, is_dead: Callable[[str], bool]) -> int:
         with self.database.write_transaction() as connection:
@@ -54,7 +66,7 @@ class Outbox(StorePart):
         with self.database.write_transaction() as connection:
             for notification in notifications:
                 values = (
-                    rows.json_text(notification.to),
+                    rows.json_text(notification.targets),
                     micros(notification.due_at),
                     notification.attempts,
                     notification.message_id,

@@ -49,8 +49,7 @@ def fetch(connection: apsw.Connection, statement: str, values: Row = ()) -> list
 
 def _named(columns: Sequence[str]) -> Callable[[Row], Any]:
     """Returns a function that makes the values of a row attributes, named after the columns that were selected."""
-    names = [column.strip('"') for column in columns]
-    named_row: Any = namedtuple("NamedRow", names)  # type: ignore[misc]  # noqa: PYI024  names of sql.py
+    named_row: Any = namedtuple("NamedRow", columns)  # type: ignore[misc]  # noqa: PYI024  names of sql.py
     make: Callable[[Row], Any] = named_row._make
     return make
 
@@ -270,7 +269,8 @@ def notification_row(notification: Notification) -> Row:
             notification.alert,
             notification.story,
             notification.version,
-            json_text(notification.to),
+            notification.channel,
+            json_text(notification.targets),
             micros(notification.due_at),
             micros(notification.created_at),
             notification.attempts,
@@ -294,7 +294,8 @@ def _notification(values: Any) -> Notification:
         alert=values.alert,
         story=values.story,
         version=values.version,
-        to=strings(values.to),
+        channel=values.channel,
+        targets=strings(values.targets),
         due_at=from_micros(values.due_at),
         created_at=from_micros(values.created_at),
         attempts=values.attempts,

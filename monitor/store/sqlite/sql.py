@@ -13,7 +13,7 @@ FRONTIER_COLUMNS = (
     "guid summary fetch_url other_sources disposition kind detail settled_at"
 ).split()
 HIT_COLUMNS = "alert story version outlet title url matched_at published_at language context".split()
-OUTBOX_COLUMNS = 'alert story version "to" due_at created_at attempts message_id error'.split()
+OUTBOX_COLUMNS = "alert story version channel targets due_at created_at attempts message_id error".split()
 STORED_URL_COLUMNS = "id source other_sources disposition".split()
 OUTLET_COLUMNS = "name next_poll_at holder lease_until fencing_token state".split()
 
@@ -212,29 +212,32 @@ RETURNING 1
 ADD_NOTIFICATION = f"INSERT INTO outbox {_columns_and_placeholders(OUTBOX_COLUMNS)} ON CONFLICT DO NOTHING"
 CLAIM_NOTIFICATIONS = f"""
 UPDATE outbox SET holder = :holder, claimed_until = :until
-WHERE (alert, story, version) IN (
-  SELECT alert, story, version FROM outbox
+WHERE (alert, story, version, channel) IN (
+  SELECT alert, story, version, channel FROM outbox
   WHERE sent_at IS NULL AND due_at <= :now AND (holder IS NULL OR claimed_until <= :now)
+  AND channel IN (SELECT value FROM json_each(:channels))
   AND alert NOT IN (SELECT alert FROM snooze WHERE until > :now)
   ORDER BY due_at, created_at LIMIT :limit
 )
 RETURNING {_OUTBOX_COLUMN_LIST}
 """
+COUNT_DUE_BY_CHANNEL = "SELECT channel, count(*) FROM outbox WHERE sent_at IS NULL AND due_at <= ? GROUP BY channel"
 SELECT_CLAIM_HOLDERS = "SELECT DISTINCT holder FROM outbox WHERE sent_at IS NULL AND holder IS NOT NULL"
 RELEASE_CLAIMS_OF_HOLDER = """
 UPDATE outbox SET holder = NULL, claimed_until = NULL WHERE sent_at IS NULL AND holder = ? RETURNING 1
 """
 ASSIGN_MESSAGE_ID = """
-UPDATE outbox SET message_id = ? WHERE alert = ? AND story = ? AND version = ? AND holder = ? AND sent_at IS NULL
+UPDATE outbox SET message_id = ?
+WHERE alert = ? AND story = ? AND version = ? AND channel = ? AND holder = ? AND sent_at IS NULL
 RETURNING 1
 """
 MARK_NOTIFICATION_SENT = """
 UPDATE outbox SET sent_at = ?, holder = NULL, claimed_until = NULL
-WHERE alert = ? AND story = ? AND version = ? AND sent_at IS NULL
+WHERE alert = ? AND story = ? AND version = ? AND channel = ? AND sent_at IS NULL
 """
 POSTPONE_NOTIFICATION = """
-UPDATE outbox SET "to" = ?, due_at = ?, attempts = ?, message_id = ?, error = ?, holder = NULL, claimed_until = NULL
-WHERE alert = ? AND story = ? AND version = ? AND sent_at IS NULL AND (holder IS NULL OR holder = ?)
+UPDATE outbox SET targets = ?, due_at = ?, attempts = ?, message_id = ?, error = ?, holder = NULL, claimed_until = NULL
+WHERE alert = ? AND story = ? AND version = ? AND channel = ? AND sent_at IS NULL AND (holder IS NULL OR holder = ?)
 """
 SELECT_UNSENT_NOTIFICATIONS = (
     f"SELECT {_OUTBOX_COLUMN_LIST} FROM outbox WHERE sent_at IS NULL ORDER BY due_at, created_at LIMIT ?"
@@ -255,7 +258,8 @@ SELECT_SETTINGS_BY_PREFIX = "SELECT key, value FROM setting WHERE substr(key, 1,
 DUMP_STORY_IDS = "SELECT id FROM story WHERE id > ? ORDER BY id LIMIT ?"
 DUMP_HITS = f"SELECT {_HIT_COLUMN_LIST} FROM hit WHERE (alert, story, version) > (?, ?, ?) ORDER BY 1, 2, 3 LIMIT ?"
 DUMP_OUTBOX = f"""
-SELECT {_OUTBOX_COLUMN_LIST}, sent_at FROM outbox WHERE (alert, story, version) > (?, ?, ?) ORDER BY 1, 2, 3 LIMIT ?
+SELECT {_OUTBOX_COLUMN_LIST}, sent_at FROM outbox WHERE (alert, story, version, channel) > (?, ?, ?, ?)
+ORDER BY 1, 2, 3, 4 LIMIT ?
 """
 DUMP_FRONTIER = f"SELECT {_FRONTIER_COLUMN_LIST} FROM frontier WHERE id > ? ORDER BY id LIMIT ?"
 DUMP_ALIASES = "SELECT id, story FROM alias WHERE id > ? ORDER BY id LIMIT ?"
