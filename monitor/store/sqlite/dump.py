@@ -82,26 +82,30 @@ def _load_record(connection: apsw.Connection, record: Record) -> bool:
 
     Returns True if the record was stored.
     """
-    values: rows.Row
+    values: rows.Values
     match record:
         case StoryHistory():
             return False
         case Hit():
-            statement, values = sql.LOAD_HIT, rows.hit_row(record)
+            statement, values = sql.LOAD_HIT, rows.hit_values(record)
         case OutboxRecord():
             statement = sql.LOAD_NOTIFICATION
-            values = (*rows.notification_row(record.notification), maybe_micros(record.sent_at))
+            values = {**rows.notification_values(record.notification), "sent_at": maybe_micros(record.sent_at)}
         case FrontierEntry():
-            statement, values = sql.LOAD_FRONTIER_ENTRY, rows.frontier_row(record)
+            statement, values = sql.LOAD_FRONTIER_ENTRY, rows.frontier_values(record)
         case UrlAlias():
-            statement, values = sql.LOAD_ALIAS, (record.id, record.story)
+            statement, values = sql.LOAD_ALIAS, {"id": record.id, "story": record.story}
         case OutletState():
             statement = sql.LOAD_OUTLET
-            values = (record.name, micros(record.next_poll_at), rows.state_json(record))
+            values = {
+                "name": record.name,
+                "next_poll_at": micros(record.next_poll_at),
+                "state": rows.state_json(record),
+            }
         case Snooze():
-            statement, values = sql.LOAD_SNOOZE, (record.alert, micros(record.until))
+            statement, values = sql.LOAD_SNOOZE, {"alert": record.alert, "until": micros(record.until)}
         case Setting():
-            statement, values = sql.LOAD_SETTING, (record.key, rows.json_text(record.value))
+            statement, values = sql.LOAD_SETTING, {"key": record.key, "value": rows.json_text(record.value)}
         case _:
             assert_never(record)
     return bool(connection.execute(statement, values).get)

@@ -43,12 +43,14 @@ class Frontier(StorePart):
                 sources = [entry.candidate.source, *entry.other_sources]
                 merged = listed_urls.merge_sources(known.source, recorded, sources)
                 if merged != recorded:
-                    changed_sources.append((rows.json_text(merged), entry.id))
+                    changed_sources.append({"id": entry.id, "other_sources": rows.json_text(merged)})
         if not new and not changed_sources:  # as in most polls; then no write lock is needed
             return []
         with self.database.write_transaction() as connection:
             connection.executemany(sql.SET_OTHER_SOURCES, changed_sources)
-            return [entry for entry in new if connection.execute(sql.ADD_FRONTIER_ENTRY, rows.frontier_row(entry)).get]
+            return [
+                entry for entry in new if connection.execute(sql.ADD_FRONTIER_ENTRY, rows.frontier_values(entry)).get
+            ]
 
     def due_entries(self, outlet: str, *, now: datetime, limit: int) -> list[FrontierEntry]:
         with self.database.read_connection() as connection:

@@ -52,27 +52,23 @@ class Outbox(StorePart):
         with self.database.write_transaction() as connection:
             for message_id, notifications in batches.items():
                 for notification in notifications:
-                    parameters = (message_id, *notification.key, holder)
+                    parameters = {**rows.notification_key(notification), "message_id": message_id, "holder": holder}
                     if not connection.execute(sql.ASSIGN_MESSAGE_ID, parameters).get:
                         raise LeaseLost(f"another process mails {notification.alert} now")
 
     def mark_sent(self, notifications: Sequence[Notification], *, now: datetime) -> None:
         with self.database.write_transaction() as connection:
             connection.executemany(
-                sql.MARK_NOTIFICATION_SENT, [(micros(now), *notification.key) for notification in notifications]
+                sql.MARK_NOTIFICATION_SENT,
+                [{**rows.notification_key(notification), "sent_at": micros(now)} for notification in notifications],
             )
 
     def postpone(self, notifications: Sequence[Notification], *, holder: str) -> None:
         with self.database.write_transaction() as connection:
             for notification in notifications:
-                values = (
-                    rows.json_text(notification.targets),
-                    micros(notification.due_at),
-                    notification.attempts,
-                    notification.message_id,
-                    notification.error,
+                connection.execute(
+                    sql.POSTPONE_NOTIFICATION, {**rows.notification_values(notification), "holder": holder}
                 )
-                connection.execute(sql.POSTPONE_NOTIFICATION, (*values, *notification.key, holder))
 
     def outbox(self, *, limit: int = 1000) -> list[Notification]:
         with self.database.read_connection() as connection:

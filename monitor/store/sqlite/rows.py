@@ -40,9 +40,10 @@ if TYPE_CHECKING:
     from monitor.models import Json
 
 Row: TypeAlias = tuple[Any, ...]
+Values: TypeAlias = dict[str, Any]  # parameters of a statement by name; those of a row are named after its columns
 
 
-def fetch(connection: apsw.Connection, statement: str, values: Row = ()) -> list[Row]:
+def fetch(connection: apsw.Connection, statement: str, values: Row | Values = ()) -> list[Row]:
     """Returns all rows of a statement; the caller knows the types of its columns."""
     return [*connection.execute(statement, values)]
 
@@ -75,40 +76,40 @@ def clean(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def _clean_row(row: Row) -> Row:
-    return tuple(clean(value) if isinstance(value, str) else value for value in row)
+def _clean_values(values: Values) -> Values:
+    return {name: clean(value) if isinstance(value, str) else value for name, value in values.items()}
 
 
-def story_row(story: Story, sort_key: int) -> Row:
+def story_values(story: Story, sort_key: int) -> Values:
     text, size = deflate(story.text)
-    return _clean_row(
-        (
-            sort_key,
-            story.id,
-            story.url,
-            story.outlet,
-            story.title,
-            micros(story.first_seen_at),
-            micros(story.fetched_at),
-            micros(story.updated_at),
-            maybe_micros(story.published_at),
-            maybe_micros(story.modified_at),
-            json_text(story.authors),
-            story.language,
-            story.country,
-            story.section,
-            json_text(story.tags),
-            story.image,
-            story.word_count,
-            json_text(story.topics),
-            json_text(story.alerts),
-            story.cluster,
-            story.version,
-            story.method,
-            json_text(story.flags),
-            size,
-            text,
-        )
+    return _clean_values(
+        {
+            "sort_key": sort_key,
+            "id": story.id,
+            "url": story.url,
+            "outlet": story.outlet,
+            "title": story.title,
+            "first_seen_at": micros(story.first_seen_at),
+            "fetched_at": micros(story.fetched_at),
+            "updated_at": micros(story.updated_at),
+            "published_at": maybe_micros(story.published_at),
+            "modified_at": maybe_micros(story.modified_at),
+            "authors": json_text(story.authors),
+            "language": story.language,
+            "country": story.country,
+            "section": story.section,
+            "tags": json_text(story.tags),
+            "image": story.image,
+            "word_count": story.word_count,
+            "topics": json_text(story.topics),
+            "alerts": json_text(story.alerts),
+            "cluster": story.cluster,
+            "version": story.version,
+            "method": story.method,
+            "flags": json_text(story.flags),
+            "text_size": size,
+            "text": text,
+        }
     )
 
 
@@ -158,33 +159,33 @@ def unpack_version(data: bytes) -> Story:
     return Story.from_json(orjson.loads(zlib.decompress(data)))
 
 
-def frontier_row(entry: FrontierEntry) -> Row:
+def frontier_values(entry: FrontierEntry) -> Values:
     candidate = entry.candidate
-    return _clean_row(
-        (
-            entry.id,
-            candidate.outlet,
-            candidate.url,
-            candidate.source,
-            candidate.title,
-            maybe_micros(candidate.published_at),
-            candidate.language,
-            micros(entry.first_seen_at),
-            maybe_micros(entry.next_at),
-            entry.attempts,
-            entry.rechecks,
-            entry.story,
-            entry.etag,
-            entry.last_modified,
-            candidate.guid,
-            candidate.summary,
-            entry.fetch_url,
-            json_text(entry.other_sources),
-            entry.outcome and entry.outcome.disposition.value,
-            entry.outcome.kind if entry.outcome else "",
-            entry.outcome.detail if entry.outcome else "",
-            maybe_micros(entry.settled_at),
-        )
+    return _clean_values(
+        {
+            "id": entry.id,
+            "outlet": candidate.outlet,
+            "url": candidate.url,
+            "source": candidate.source,
+            "title": candidate.title,
+            "published_at": maybe_micros(candidate.published_at),
+            "language": candidate.language,
+            "first_seen_at": micros(entry.first_seen_at),
+            "next_at": maybe_micros(entry.next_at),
+            "attempts": entry.attempts,
+            "rechecks": entry.rechecks,
+            "story": entry.story,
+            "etag": entry.etag,
+            "last_modified": entry.last_modified,
+            "guid": candidate.guid,
+            "summary": candidate.summary,
+            "fetch_url": entry.fetch_url,
+            "other_sources": json_text(entry.other_sources),
+            "disposition": entry.outcome and entry.outcome.disposition.value,
+            "kind": entry.outcome.kind if entry.outcome else "",
+            "detail": entry.outcome.detail if entry.outcome else "",
+            "settled_at": maybe_micros(entry.settled_at),
+        }
     )
 
 
@@ -230,20 +231,20 @@ def coverage_count(row: Row) -> CoverageCount:
     )
 
 
-def hit_row(hit: Hit) -> Row:
-    return _clean_row(
-        (
-            hit.alert,
-            hit.story,
-            hit.version,
-            hit.outlet,
-            hit.title,
-            hit.url,
-            micros(hit.matched_at),
-            maybe_micros(hit.published_at),
-            hit.language,
-            hit.context,
-        )
+def hit_values(hit: Hit) -> Values:
+    return _clean_values(
+        {
+            "alert": hit.alert,
+            "story": hit.story,
+            "version": hit.version,
+            "outlet": hit.outlet,
+            "title": hit.title,
+            "url": hit.url,
+            "matched_at": micros(hit.matched_at),
+            "published_at": maybe_micros(hit.published_at),
+            "language": hit.language,
+            "context": hit.context,
+        }
     )
 
 
@@ -263,20 +264,26 @@ def hit(row: Row) -> Hit:
     )
 
 
-def notification_row(notification: Notification) -> Row:
-    return _clean_row(
-        (
-            notification.alert,
-            notification.story,
-            notification.version,
-            notification.channel,
-            json_text(notification.targets),
-            micros(notification.due_at),
-            micros(notification.created_at),
-            notification.attempts,
-            notification.message_id,
-            notification.error,
-        )
+def notification_key(notification: Notification) -> Values:
+    return {
+        "alert": notification.alert,
+        "story": notification.story,
+        "version": notification.version,
+        "channel": notification.channel,
+    }
+
+
+def notification_values(notification: Notification) -> Values:
+    return _clean_values(
+        {
+            **notification_key(notification),
+            "targets": json_text(notification.targets),
+            "due_at": micros(notification.due_at),
+            "created_at": micros(notification.created_at),
+            "attempts": notification.attempts,
+            "message_id": notification.message_id,
+            "error": notification.error,
+        }
     )
 
 

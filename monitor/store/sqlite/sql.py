@@ -18,14 +18,14 @@ STORED_URL_COLUMNS = "id source other_sources disposition".split()
 OUTLET_COLUMNS = "name next_poll_at holder lease_until fencing_token state".split()
 
 
-def _parameter_placeholders(columns: list[str]) -> str:
-    """Returns one question mark for each column, separated by commas."""
-    return ", ".join("?" * len(columns))
+def _named_parameters(columns: list[str]) -> str:
+    """Returns a parameter for each column, named after the column and separated by commas."""
+    return ", ".join(f":{column}" for column in columns)
 
 
-def _columns_and_placeholders(columns: list[str]) -> str:
-    """Returns "(columns) VALUES (placeholders)" for an INSERT statement."""
-    return f"({', '.join(columns)}) VALUES ({_parameter_placeholders(columns)})"
+def _columns_and_parameters(columns: list[str]) -> str:
+    """Returns "(columns) VALUES (named parameters)" for an INSERT statement."""
+    return f"({', '.join(columns)}) VALUES ({_named_parameters(columns)})"
 
 
 _STORY_COLUMN_LIST = ", ".join(f"story.{column}" for column in STORY_COLUMNS)
@@ -45,7 +45,7 @@ SELECT {_STORY_COLUMN_LIST} FROM story WHERE id > ? AND coalesce(published_at, f
 """
 SELECT_SORT_KEY_AND_VERSION = "SELECT sort_key, version FROM story WHERE id = ?"
 COUNT_STORIES = "SELECT count(*) FROM story"
-INSERT_STORY = f"INSERT INTO story {_columns_and_placeholders(STORY_COLUMNS)}"
+INSERT_STORY = f"INSERT INTO story {_columns_and_parameters(STORY_COLUMNS)}"
 DELETE_STORY = "DELETE FROM story WHERE sort_key = ?"
 SELECT_SORT_KEY_IS_TAKEN = "SELECT 1 FROM story WHERE sort_key = ?"
 #: Selects the lowest unused sort key from ?1 + 1 to ?1 + 999, given that ?1 itself is used; no row if none is unused.
@@ -125,7 +125,7 @@ DROP_SCAN_MATCH_TABLE = "DROP TABLE IF EXISTS temp.scan_match"
 
 # ---- hits
 
-PUT_HIT = f"INSERT OR REPLACE INTO hit {_columns_and_placeholders(HIT_COLUMNS)}"
+PUT_HIT = f"INSERT OR REPLACE INTO hit {_columns_and_parameters(HIT_COLUMNS)}"
 SELECT_HITS = f"SELECT {_HIT_COLUMN_LIST} FROM hit WHERE matched_at >= ? ORDER BY matched_at DESC LIMIT ?"
 SELECT_HITS_OF_ALERT = (
     f"SELECT {_HIT_COLUMN_LIST} FROM hit WHERE alert = ? AND matched_at >= ? ORDER BY matched_at DESC LIMIT ?"
@@ -138,19 +138,19 @@ SELECT_STORED_URLS = f"""
 SELECT id, NULL, '[]', NULL FROM alias WHERE id IN (SELECT value FROM json_each(?1)) UNION ALL
 SELECT {", ".join(STORED_URL_COLUMNS)} FROM frontier WHERE id IN (SELECT value FROM json_each(?1))
 """
-#: Adds no entry for a URL that has an entry or is an alias.  ?1 is the entry's id, the first of the columns.  An entry
-#: whose URL was dropped before its first fetch is replaced.
+#: Adds no entry for a URL that has an entry or is an alias.  An entry whose URL was dropped
+#: before its first fetch is replaced.
 ADD_FRONTIER_ENTRY = f"""
-INSERT INTO frontier ({_FRONTIER_COLUMN_LIST}) SELECT {_parameter_placeholders(FRONTIER_COLUMNS)}
-WHERE NOT EXISTS (SELECT 1 FROM alias WHERE id = ?1)
+INSERT INTO frontier ({_FRONTIER_COLUMN_LIST}) SELECT {_named_parameters(FRONTIER_COLUMNS)}
+WHERE NOT EXISTS (SELECT 1 FROM alias WHERE id = :id)
 ON CONFLICT DO UPDATE SET {", ".join(f"{column} = excluded.{column}" for column in FRONTIER_COLUMNS)}
 WHERE frontier.disposition = 'dropped' AND excluded.disposition IS NULL
 RETURNING 1
 """
-SET_OTHER_SOURCES = "UPDATE frontier SET other_sources = ? WHERE id = ?"
+SET_OTHER_SOURCES = "UPDATE frontier SET other_sources = :other_sources WHERE id = :id"
 #: An entry without a story does not replace an entry with a story, which another process has written.
 PUT_FRONTIER_ENTRY = f"""
-INSERT INTO frontier {_columns_and_placeholders(FRONTIER_COLUMNS)}
+INSERT INTO frontier {_columns_and_parameters(FRONTIER_COLUMNS)}
 ON CONFLICT DO UPDATE SET {", ".join(f"{column} = excluded.{column}" for column in FRONTIER_COLUMNS)}
 WHERE excluded.story IS NOT NULL OR frontier.story IS NULL
 """
@@ -209,7 +209,8 @@ RETURNING 1
 
 # ---- the outbox
 
-ADD_NOTIFICATION = f"INSERT INTO outbox {_columns_and_placeholders(OUTBOX_COLUMNS)} ON CONFLICT DO NOTHING"
+_NOTIFICATION_KEY_CONDITION = "alert = :alert AND story = :story AND version = :version AND channel = :channel"
+ADD_NOTIFICATION = f"INSERT INTO outbox {_columns_and_parameters(OUTBOX_COLUMNS)} ON CONFLICT DO NOTHING"
 CLAIM_NOTIFICATIONS = f"""
 UPDATE outbox SET holder = :holder, claimed_until = :until
 WHERE (alert, story, version, channel) IN (
@@ -226,18 +227,18 @@ SELECT_CLAIM_HOLDERS = "SELECT DISTINCT holder FROM outbox WHERE sent_at IS NULL
 RELEASE_CLAIMS_OF_HOLDER = """
 UPDATE outbox SET holder = NULL, claimed_until = NULL WHERE sent_at IS NULL AND holder = ? RETURNING 1
 """
-ASSIGN_MESSAGE_ID = """
-UPDATE outbox SET message_id = ?
-WHERE alert = ? AND story = ? AND version = ? AND channel = ? AND holder = ? AND sent_at IS NULL
+ASSIGN_MESSAGE_ID = f"""
+UPDATE outbox SET message_id = :message_id WHERE {_NOTIFICATION_KEY_CONDITION} AND holder = :holder AND sent_at IS NULL
 RETURNING 1
 """
-MARK_NOTIFICATION_SENT = """
-UPDATE outbox SET sent_at = ?, holder = NULL, claimed_until = NULL
-WHERE alert = ? AND story = ? AND version = ? AND channel = ? AND sent_at IS NULL
+MARK_NOTIFICATION_SENT = f"""
+UPDATE outbox SET sent_at = :sent_at, holder = NULL, claimed_until = NULL
+WHERE {_NOTIFICATION_KEY_CONDITION} AND sent_at IS NULL
 """
-POSTPONE_NOTIFICATION = """
-UPDATE outbox SET targets = ?, due_at = ?, attempts = ?, message_id = ?, error = ?, holder = NULL, claimed_until = NULL
-WHERE alert = ? AND story = ? AND version = ? AND channel = ? AND sent_at IS NULL AND (holder IS NULL OR holder = ?)
+POSTPONE_NOTIFICATION = f"""
+UPDATE outbox SET targets = :targets, due_at = :due_at, attempts = :attempts, message_id = :message_id, error = :error,
+holder = NULL, claimed_until = NULL
+WHERE {_NOTIFICATION_KEY_CONDITION} AND sent_at IS NULL AND (holder IS NULL OR holder = :holder)
 """
 SELECT_UNSENT_NOTIFICATIONS = (
     f"SELECT {_OUTBOX_COLUMN_LIST} FROM outbox WHERE sent_at IS NULL ORDER BY due_at, created_at LIMIT ?"
@@ -264,21 +265,21 @@ ORDER BY 1, 2, 3, 4 LIMIT ?
 DUMP_FRONTIER = f"SELECT {_FRONTIER_COLUMN_LIST} FROM frontier WHERE id > ? ORDER BY id LIMIT ?"
 DUMP_ALIASES = "SELECT id, story FROM alias WHERE id > ? ORDER BY id LIMIT ?"
 LOAD_NOTIFICATION = f"""
-INSERT INTO outbox {_columns_and_placeholders([*OUTBOX_COLUMNS, "sent_at"])}
+INSERT INTO outbox {_columns_and_parameters([*OUTBOX_COLUMNS, "sent_at"])}
 ON CONFLICT DO UPDATE SET sent_at = excluded.sent_at WHERE sent_at IS NULL AND excluded.sent_at IS NOT NULL
 RETURNING 1
 """
 LOAD_OUTLET = """
-INSERT INTO outlet (name, next_poll_at, fencing_token, state) VALUES (?, ?, '', ?)
+INSERT INTO outlet (name, next_poll_at, fencing_token, state) VALUES (:name, :next_poll_at, '', :state)
 ON CONFLICT DO UPDATE SET next_poll_at = excluded.next_poll_at, state = excluded.state
 WHERE holder IS NULL
     AND ifnull(excluded.state ->> 'last_poll_at', '') > ifnull(outlet.state ->> 'last_poll_at', '')
 RETURNING 1
 """
 LOAD_FRONTIER_ENTRY = f"""
-INSERT INTO frontier {_columns_and_placeholders(FRONTIER_COLUMNS)} ON CONFLICT DO NOTHING RETURNING 1
+INSERT INTO frontier {_columns_and_parameters(FRONTIER_COLUMNS)} ON CONFLICT DO NOTHING RETURNING 1
 """
-LOAD_ALIAS = "INSERT INTO alias (id, story) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING 1"
-LOAD_HIT = f"INSERT INTO hit {_columns_and_placeholders(HIT_COLUMNS)} ON CONFLICT DO NOTHING RETURNING 1"
-LOAD_SNOOZE = "INSERT INTO snooze (alert, until) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING 1"
-LOAD_SETTING = "INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING 1"
+LOAD_ALIAS = "INSERT INTO alias (id, story) VALUES (:id, :story) ON CONFLICT DO NOTHING RETURNING 1"
+LOAD_HIT = f"INSERT INTO hit {_columns_and_parameters(HIT_COLUMNS)} ON CONFLICT DO NOTHING RETURNING 1"
+LOAD_SNOOZE = "INSERT INTO snooze (alert, until) VALUES (:alert, :until) ON CONFLICT DO NOTHING RETURNING 1"
+LOAD_SETTING = "INSERT INTO setting (key, value) VALUES (:key, :value) ON CONFLICT DO NOTHING RETURNING 1"

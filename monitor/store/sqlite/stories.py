@@ -90,11 +90,11 @@ class Stories(StorePart):
 
 def _write_page_records(connection: apsw.Connection, commit: PageCommit) -> None:
     """Writes the records of a fetched page other than the story: hits, notifications, frontier entry and aliases."""
-    connection.executemany(sql.PUT_HIT, [rows.hit_row(hit) for hit in commit.hits])
+    connection.executemany(sql.PUT_HIT, [rows.hit_values(hit) for hit in commit.hits])
     connection.executemany(
-        sql.ADD_NOTIFICATION, [rows.notification_row(notification) for notification in commit.notifications]
+        sql.ADD_NOTIFICATION, [rows.notification_values(notification) for notification in commit.notifications]
     )
-    connection.execute(sql.PUT_FRONTIER_ENTRY, rows.frontier_row(commit.entry))
+    connection.execute(sql.PUT_FRONTIER_ENTRY, rows.frontier_values(commit.entry))
     story = commit.story.id if commit.story else commit.entry.story
     for alias in commit.aliases:
         connection.execute(sql.PUT_ALIAS, (alias, story))
@@ -124,7 +124,7 @@ class StoryWriter:
         for sort_key, _ in rows.fetch(self._connection, sql.SELECT_SORT_KEY_AND_VERSION, (story.id,)):
             self._move_to_history(story.id, sort_key)
         sort_key = _free_sort_key(self._connection, story)
-        self._connection.execute(sql.INSERT_STORY, rows.story_row(story, sort_key))
+        self._connection.execute(sql.INSERT_STORY, rows.story_values(story, sort_key))
         self._index_entries[sort_key] = entry
         self._signatures[sort_key] = story.first_seen_at, signature
 
