@@ -1,4 +1,4 @@
-"""``explain``: shows why a query matches a story, or which clause fails."""
+"""``explain``: shows why a query matches a story, or which clause fails; of a URL alone, what became of it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
 
 @click.command("explain")
-@click.argument("query")
-@click.argument("story")
-@click.option("--json", "as_json", is_flag=True, help="The tree as one JSON object.")
+@click.argument("query", metavar="QUERY|URL")
+@click.argument("story", required=False)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @with_context
-def explain_command(context: CommandContext, *, query: str, story: str, as_json: bool) -> int:
+def explain_command(context: CommandContext, *, query: str, story: str | None, as_json: bool) -> int:
     """Explain why QUERY matches STORY, or which clause fails, with the words in context.
+
+    With one argument, a URL: tell whether and when it was listed, fetched, stored, matched and mailed.  Exit status 1
+    if no story is stored.
 
     QUERY may be the name of an alert or topic of the configuration.  STORY is an id or address as `search` shows it,
     or a file with a story as `extract --json` or `search --json` prints it.  Exit status 1 if QUERY does not match.
@@ -33,8 +36,12 @@ def explain_command(context: CommandContext, *, query: str, story: str, as_json:
     Examples:
       media-monitor explain 'BRICS NEAR/10 raw:AI' 3f2a9c01
       media-monitor explain sberbank https://example.org/story
+      media-monitor explain https://example.org/story
       media-monitor extract page.html --json > story.json && media-monitor explain sberbank story.json
     """
+    if story is None:
+        return _explain_url(context, query, as_json=as_json)
+
     from monitor.query import parse
     from monitor.query.explain import explain
 
@@ -47,6 +54,22 @@ def explain_command(context: CommandContext, *, query: str, story: str, as_json:
     else:
         _print_explanation(context, explained)
     return 0 if explained.matched else 1
+
+
+def _explain_url(context: CommandContext, url: str, *, as_json: bool) -> int:
+    if "://" not in url:
+        raise click.UsageError(f"{url!r} is no URL; to explain a query, give a story too: explain QUERY STORY")
+    from monitor.cli import url_history
+
+    with context.open_existing_store() as store:
+        history = url_history.read_url_history(store, url)
+    if as_json:
+        import orjson
+
+        click.echo(orjson.dumps(url_history.history_json(history)))
+    else:
+        url_history.print_history(context, history)
+    return 0 if history.story is not None else 1
 
 
 def _named_query(context: CommandContext, text: str) -> str:

@@ -301,6 +301,9 @@ class Outbox(Protocol):
     def outbox(self, *, limit: int = 1000) -> list[Notification]:
         """Returns up to ``limit`` unsent notifications, due or not, the earliest due first."""
 
+    def story_notifications(self, story: str) -> list[OutboxRecord]:
+        """Returns all notifications of the story with this id, sent and unsent, in the order of their keys."""
+
     def snooze(self, alert: str, until: datetime | None) -> None:
         """Holds the notifications of an alert back until a time; None ends the snooze."""
 

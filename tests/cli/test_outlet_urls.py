@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from monitor.cli import main
-from monitor.models import Candidate, Disposition, Outcome, PageCommit, now
+from monitor.models import Candidate, Disposition, Notification, Outcome, PageCommit, Story, now
 from monitor.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from monitor.models import FrontierEntry
 
@@ -57,10 +57,10 @@ def command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     )
     store.close()
 
-    def run(*arguments: str) -> str:
+    def run(*arguments: str, status: int = 0) -> str:
         with pytest.raises(SystemExit) as exit_:
             main(arguments)
-        assert exit_.value.code == 0
+        assert exit_.value.code == status
         return capsys.readouterr().out
 
     return run
@@ -118,3 +118,61 @@ def test_recent_as_json_has_one_object_per_url(command: Callable[..., str]) -> N
     assert by_path["b"]["next_at"]
     assert by_path["d"]["disposition"] is None
     assert by_path["f"]["meaning"].startswith("the URL is on a site that is not the outlet's")
+
+
+def test_explain_of_a_url_tells_why_it_has_no_story(command: Callable[..., str]) -> None:
+    lines = command("explain", "https://meridian.example/b", status=1).splitlines()
+    assert [line.split()[0] for line in lines] == ["listed", "outcome"]
+    assert lines[0].endswith(f"by Meridian: {FEED}")
+    assert lines[1].split(" ", 3)[0] == "outcome"
+    assert "failed http-403" in lines[1]
+    assert "forbidden; bot filters send it for a while; to be fetched again in 4m" in lines[1]
+    assert "waits for its first fetch" in command("explain", "https://meridian.example/d", status=1)
+    foreign = command("explain", "https://other.example/f", status=1)
+    assert "dropped foreign" in foreign
+    assert "name the site under `hosts`" in foreign
+
+
+def test_explain_of_an_unknown_url_says_that_no_source_listed_it(command: Callable[..., str]) -> None:
+    assert command("explain", "https://meridian.example/z", status=1).startswith("listed    never: no source")
+
+
+def test_explain_of_a_stored_url_tells_what_matched_and_was_mailed(command: Callable[..., str]) -> None:
+    url = "https://meridian.example/s"
+    store = SqliteStore(Path("monitor.db"), timeout=timedelta(seconds=30))
+    (entry,) = store.enqueue([listed("s")], now=now())
+    at = now()
+    story = Story(
+        id=entry.id,
+        url=url,
+        outlet="Meridian",
+        title="A bank is told off",
+        text="A bank.",
+        first_seen_at=at,
+        fetched_at=at,
+        updated_at=at,
+        topics=("banks",),
+        alerts=("bank", "late"),
+        cluster=entry.id,
+    )
+    outcome = Outcome(disposition=Disposition.STORED)
+    sent, waiting = (
+        Notification(
+            alert=alert, story=story.id, version=1, channel="email", targets=("a@x.example",), due_at=at, created_at=at
+        )
+        for alert in story.alerts
+    )
+    stored_entry = replace(entry, story=story.id, next_at=None, outcome=outcome, settled_at=at)
+    notifications = (sent, replace(waiting, error="451 later"))
+    store.commit([PageCommit(entry=stored_entry, outcome=outcome, story=story, notifications=notifications)])
+    store.mark_sent([sent], now=at)
+    store.close()
+    lines = command("explain", url).splitlines()
+    assert [line[:10].strip() for line in lines] == ["listed", "outcome", "stored", "matched", "mailed", "to mail"]
+    assert lines[2].endswith("UTC: A bank is told off")
+    assert lines[3] == "matched   topic banks, alert bank, alert late"
+    assert lines[4].endswith("UTC: alert bank, version 1, by email")
+    assert lines[5].endswith("UTC: alert late, version 1, by email; 451 later")
+    data = json.loads(command("explain", url, "--json"))
+    assert (data["listed"]["disposition"], data["story"]["topics"]) == ("stored", ["banks"])
+    assert [notification["alert"] for notification in data["notifications"] if notification["sent_at"]] == ["bank"]

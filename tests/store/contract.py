@@ -695,6 +695,17 @@ class Mailing:
         store.commit([page_commit(matched_story, alerts=("ai", "chips"))])
         return matched_story
 
+    def test_the_notifications_of_a_story_are_sent_and_unsent_ones(self, store: Store) -> None:
+        first = story("first")
+        store.commit([page_commit(first, alerts=("ai", "banks")), page_commit(story("second"), alerts=("ai",))])
+        (sent, *_) = store.claim(["email"], holder="one", now=NOW, term=TERM, limit=1)
+        store.mark_sent([sent], now=NOW + MINUTE)
+        records = store.story_notifications(first.id)
+        assert [record.notification.alert for record in records] == ["ai", "banks"]
+        sent_at = {record.notification.key: record.sent_at for record in records}
+        assert sent_at == {key: NOW + MINUTE if key == sent.key else None for key in sent_at}
+        assert store.story_notifications("unknown") == []
+
     def test_a_notification_is_claimed_once(self, store: Store, matched_story: Story) -> None:
         claimed = store.claim(["email"], holder="one", now=NOW, term=TERM)
         assert sorted(queued.alert for queued in claimed) == ["ai", "chips"]

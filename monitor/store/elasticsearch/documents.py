@@ -22,7 +22,7 @@ from monitor.models import (
     from_rfc3339,
     rfc3339,
 )
-from monitor.store.protocol import UrlAlias
+from monitor.store.protocol import OutboxRecord, UrlAlias
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,6 +114,11 @@ def read_notification(document: Json) -> Notification:
     document = _parse_time_fields(document, "due_at", "created_at")
     values = {name: document[name] for name in Notification.__dataclass_fields__ if name in document}
     return Notification(**values | {"targets": tuple(document["targets"])})
+
+
+def read_outbox_record(document: Json) -> OutboxRecord:
+    sent_at = read_optional_time(document.get("sent_at"))
+    return OutboxRecord(notification=read_notification(document), sent_at=sent_at)
 
 
 def outlet_document(model: OutletState) -> Json:

@@ -12,7 +12,7 @@ from monitor.store.elasticsearch.bulk import DocumentWrite
 from monitor.store.elasticsearch.cluster import PAGE_DOCUMENTS
 from monitor.store.elasticsearch.documents import document_id
 from monitor.store.elasticsearch.frontier import Frontier
-from monitor.store.elasticsearch.outbox import SNOOZE_KIND, Outbox
+from monitor.store.elasticsearch.outbox import NOTIFICATION_KEY_SORT, SNOOZE_KIND, Outbox
 from monitor.store.elasticsearch.outlets import Outlets
 from monitor.store.elasticsearch.settings import SETTING_KIND, setting_write
 from monitor.store.elasticsearch.stories import Stories, version_write
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from monitor.store.elasticsearch.cluster import StoredDocument
 
 HIT_KEY_SORT: list[Json] = [{"story": "asc"}, {"alert": "asc"}, {"version": "asc"}]
-NOTIFICATION_KEY_SORT: list[Json] = [*HIT_KEY_SORT, {"channel": "asc"}]
 MATCH_ALL_QUERY: Json = {"match_all": {}}
 
 
@@ -37,8 +36,7 @@ class Dump(Stories, Frontier, Outlets, Outbox):
         for stored in self.find("hits", MATCH_ALL_QUERY, sort=HIT_KEY_SORT):
             yield documents.read_hit(stored.document)
         for stored in self.find("outbox", MATCH_ALL_QUERY, sort=NOTIFICATION_KEY_SORT):
-            sent_at = documents.read_optional_time(stored.document.get("sent_at"))
-            yield OutboxRecord(notification=documents.read_notification(stored.document), sent_at=sent_at)
+            yield documents.read_outbox_record(stored.document)
         for stored in self.find("urls", MATCH_ALL_QUERY, sort=[{"id": "asc"}]):
             yield documents.read_url_record(stored.id, stored.document)
         yield from (replace(state, holder=None, lease_until=None, fencing_token="") for state in self.outlets())

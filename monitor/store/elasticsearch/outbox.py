@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
     from monitor.models import Json
     from monitor.store.elasticsearch.cluster import StoredDocument
+    from monitor.store.protocol import OutboxRecord
 
 SENT_QUERY: Json = {"exists": {"field": "sent_at"}}
+NOTIFICATION_KEY_SORT: list[Json] = [{"story": "asc"}, {"alert": "asc"}, {"version": "asc"}, {"channel": "asc"}]
 OLDEST_DUE_FIRST_SORT: list[Json] = [
     {"due_at": "asc"},
     {"created_at": "asc"},
@@ -150,6 +152,13 @@ class Outbox(Settings):
     def outbox(self, *, limit: int = 1000) -> list[Notification]:
         unsent = self.find("outbox", {"bool": {"must_not": [SENT_QUERY]}}, sort=OLDEST_DUE_FIRST_SORT, limit=limit)
         return [documents.read_notification(stored.document) for stored in unsent]
+
+    def story_notifications(self, story: str) -> list[OutboxRecord]:
+        records = [
+            documents.read_outbox_record(stored.document)
+            for stored in self.find("outbox", {"term": {"story": story}}, sort=NOTIFICATION_KEY_SORT)
+        ]
+        return sorted(records, key=lambda record: record.notification.key)
 
     def snooze(self, alert: str, until: datetime | None) -> None:
         self.put_value(SNOOZE_KIND, alert, {"until": rfc3339(until)} if until else None)

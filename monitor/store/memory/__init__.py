@@ -67,6 +67,7 @@ class MemoryStore:
         self.mark_sent = outbox.mark_sent
         self.postpone = outbox.postpone
         self.outbox = outbox.outbox
+        self.story_notifications = outbox.story_notifications
         self.snooze = outbox.snooze
         self.snoozes = outbox.snoozes
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from monitor.errors import LeaseLost
+from monitor.store.protocol import OutboxRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -86,6 +87,13 @@ class Outbox:
     def outbox(self, *, limit: int = 1000) -> list[Notification]:
         with self._state.lock:
             return [queued.notification for queued in self._unsent_notifications()[:limit]]
+
+    def story_notifications(self, story: str) -> list[OutboxRecord]:
+        with self._state.lock:
+            of_story = [
+                queued for key, queued in sorted(self._state.outbox.items()) if queued.notification.story == story
+            ]
+            return [OutboxRecord(notification=queued.notification, sent_at=queued.sent_at) for queued in of_story]
 
     def snooze(self, alert: str, until: datetime | None) -> None:
         with self._state.lock:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from monitor.models import Json, Notification
+    from monitor.store.protocol import OutboxRecord
 
 
 class Outbox(StorePart):
@@ -73,6 +74,10 @@ class Outbox(StorePart):
     def outbox(self, *, limit: int = 1000) -> list[Notification]:
         with self.database.read_connection() as connection:
             return [rows.notification(row) for row in connection.execute(sql.SELECT_UNSENT_NOTIFICATIONS, (limit,))]
+
+    def story_notifications(self, story: str) -> list[OutboxRecord]:
+        with self.database.read_connection() as connection:
+            return [rows.outbox_record(row) for row in connection.execute(sql.SELECT_STORY_NOTIFICATIONS, (story,))]
 
     def snooze(self, alert: str, until: datetime | None) -> None:
         with self.database.write_transaction() as connection:

@@ -243,6 +243,9 @@ WHERE {_NOTIFICATION_KEY_CONDITION} AND sent_at IS NULL AND (holder IS NULL OR h
 SELECT_UNSENT_NOTIFICATIONS = (
     f"SELECT {_OUTBOX_COLUMN_LIST} FROM outbox WHERE sent_at IS NULL ORDER BY due_at, created_at LIMIT ?"
 )
+SELECT_STORY_NOTIFICATIONS = f"""
+SELECT {_OUTBOX_COLUMN_LIST}, sent_at FROM outbox WHERE story = ? ORDER BY alert, story, version, channel
+"""
 PUT_SNOOZE = "INSERT OR REPLACE INTO snooze (alert, until) VALUES (?, ?)"
 DELETE_SNOOZE = "DELETE FROM snooze WHERE alert = ?"
 SELECT_SNOOZES = "SELECT alert, until FROM snooze"

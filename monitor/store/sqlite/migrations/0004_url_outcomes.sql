@@ -12,3 +12,4 @@ UPDATE frontier SET disposition = 'stored' WHERE story IS NOT NULL;
 
 CREATE INDEX frontier_first_seen ON frontier (outlet, first_seen_at);
 CREATE INDEX frontier_guid ON frontier (outlet, guid) WHERE guid <> '';
+CREATE INDEX outbox_story ON outbox (story);
