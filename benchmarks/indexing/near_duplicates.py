@@ -57,11 +57,11 @@ def fill(store: ElasticsearchStore, count: int) -> list[tuple[str, tuple[int, ..
             seen = rfc3339(SINCE + timedelta(days=14) * number / count)
             document = {"id": name, "cluster": name, "first_seen_at": seen, "date": seen}
             document |= {"signature": list(signature), "bands": [str(band) for band in bands(signature)]}
-            yield {"_index": store.alias("stories"), "_id": name, "_source": document}
+            yield {"_index": store.cluster.alias("stories"), "_id": name, "_source": document}
 
-    for done, _ in helpers.parallel_bulk(store.client, actions(), thread_count=2, chunk_size=1000):
+    for done, _ in helpers.parallel_bulk(store.cluster.client, actions(), thread_count=2, chunk_size=1000):
         assert done
-    store.client.indices.refresh(index=store.alias("stories"))
+    store.cluster.client.indices.refresh(index=store.cluster.alias("stories"))
     return sample
 
 
@@ -94,7 +94,7 @@ def main() -> None:
     options = parser.parse_args()
     generator = random.Random(1)
     store = open_store(options.url)
-    index = store.alias("stories")
+    index = store.cluster.alias("stories")
 
     def id_query(signature: Sequence[int]) -> dict[str, object]:
         return {"ids": {"values": [f"{signature[0] % options.stories:032x}"]}}
@@ -107,7 +107,9 @@ def main() -> None:
             else tuple(sorted(generator.sample(range(1 << 53), MAX_SIGNATURE_HASHES)))
             for number, (_, signature) in enumerate(sample)
         ]
-        bound = timed(lambda signature: store.client.search(index=index, query=id_query(signature), size=1), signatures)
+        bound = timed(
+            lambda signature: store.cluster.client.search(index=index, query=id_query(signature), size=1), signatures
+        )
         stories.MIN_LOOKUPS = len(signatures) + 1
         by_search = timed(lambda signature: store.near_duplicates(signature, since=SINCE), signatures)
         memory = resident_bytes()

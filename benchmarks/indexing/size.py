@@ -88,10 +88,11 @@ def elasticsearch(url: str, count: int) -> dict[str, str]:
     store: ElasticsearchStore = open_store(url)
     try:
         rate = fill(store, count)
-        store.refresh_all_after_writes()
+        store.cluster.refresh_all_after_writes()
         median, slowest = search_times(store)
-        size = store.client.indices.stats(index=f"{store.prefix}-*").body["_all"]["primaries"]["store"]["size_in_bytes"]
-        nodes = store.client.nodes.stats(metric="jvm").body["nodes"].values()
+        indices = store.cluster.client.indices.stats(index=f"{store.cluster.prefix}-*").body
+        size = indices["_all"]["primaries"]["store"]["size_in_bytes"]
+        nodes = store.cluster.client.nodes.stats(metric="jvm").body["nodes"].values()
         heap = sum(node["jvm"]["mem"]["heap_used_in_bytes"] for node in nodes)
         return row(rate, median, slowest, near_duplicate_time(store), size) | {"heap in use": f"{heap / 1e6:,.0f} MB"}
     finally:

@@ -88,8 +88,8 @@ def open_store(url: str) -> ElasticsearchStore:
 
 def delete(store: ElasticsearchStore) -> None:
     """Deletes the indices of a store."""
-    for name in store.client.indices.get(index=f"{store.prefix}-*").body:
-        store.client.indices.delete(index=name)
+    for name in store.cluster.client.indices.get(index=f"{store.cluster.prefix}-*").body:
+        store.cluster.client.indices.delete(index=name)
 
 
 def batches(commits: list[PageCommit]) -> Iterator[list[PageCommit]]:
@@ -113,7 +113,7 @@ def helper_rate(url: str, commits: list[PageCommit]) -> float:
     store = open_store(url)
     began = time.perf_counter()
     for batch in batches(commits):
-        helpers.bulk(store.client, actions(store.prefix, batch))
+        helpers.bulk(store.cluster.client, actions(store.cluster.prefix, batch))
     seconds = time.perf_counter() - began
     delete(store)
     return len(commits) / seconds

@@ -6,6 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mail.server import free_port, mail_server
@@ -62,15 +63,15 @@ def test_only_one_of_several_processes_reports(store: Store, tmp_path: Path, mon
     polled(store, "a", ok=timedelta(days=2), failures=9)
     stores = [SqliteStore(tmp_path / "monitor.db", timeout=timedelta(seconds=30)) for _ in range(4)]
     together = threading.Barrier(4)
-    notes = SqliteStore.settings
 
-    def looked(own: SqliteStore, prefix: str = "") -> Any:
-        kept = notes(own, prefix)
+    def looked(read_settings: Callable[[str], Any], prefix: str = "") -> Any:
+        kept = read_settings(prefix)
         if prefix == "ops/looked":
             together.wait(10)
         return kept
 
-    monkeypatch.setattr(SqliteStore, "settings", looked)
+    for own in stores:
+        monkeypatch.setattr(own, "settings", partial(looked, own.settings))
     with mail_server() as (behavior, port), ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda own: deliver(own, config(port), now=lambda: NOW), stores))
         assert len(behavior.taken) == 1

@@ -353,7 +353,7 @@ def test_after_a_kill_at_any_step_repeats_have_the_same_id(
     """After a kill the claim expires first; a mail that may have been sent keeps its Message-ID."""
     for number in range(2):
         put(store, f"s{number}")
-    owner: Any = SmtpConnection if step == "send" else SqliteStore
+    owner: Any = SmtpConnection if step == "send" else store
     real = getattr(owner, step)
 
     def dies(*args: Any, **kwargs: Any) -> Any:
@@ -513,15 +513,15 @@ def test_two_processes_never_send_the_same_notification(store: Store, tmp_path: 
 def test_a_lost_claim_is_left_to_the_other_process(store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     put(store, "first")
     with mail_server() as (behavior, port):
-        real = SqliteStore.assign_message_ids
+        real = store.assign_message_ids
 
-        def late(own: SqliteStore, *args: Any, **kwargs: Any) -> None:
-            monkeypatch.setattr(SqliteStore, "assign_message_ids", real)
+        def late(*args: Any, **kwargs: Any) -> None:
+            monkeypatch.setattr(store, "assign_message_ids", real)
             clock.time += dispatcher.CLAIM_TERM + timedelta(seconds=1)  # the process slept past its claim
             deliver(store, config(port), clock)
-            real(own, *args, **kwargs)
+            real(*args, **kwargs)
 
-        monkeypatch.setattr(SqliteStore, "assign_message_ids", late)
+        monkeypatch.setattr(store, "assign_message_ids", late)
         assert deliver(store, config(port), clock).mails == 0
         assert len(behavior.taken) == 1
 
@@ -529,7 +529,7 @@ def test_a_lost_claim_is_left_to_the_other_process(store: Store, clock: Clock, m
 def test_a_deleted_story_is_mailed_with_the_data_of_its_hit(store: Store, clock: Clock) -> None:
     put(store, "first")
     with mail_server() as (behavior, port), pytest.MonkeyPatch.context() as patched:
-        patched.setattr(SqliteStore, "stories", lambda *_: {})
+        patched.setattr(store, "stories", lambda *_: {})
         clock.time += dispatcher.STORY_COMMIT_GRACE
         deliver(store, config(port), clock)
     assert "no longer stored" in behavior.taken[0].part("plain")
@@ -550,7 +550,7 @@ def test_a_notification_waits_until_its_story_is_stored(store: Store, clock: Clo
         )
     with mail_server() as (behavior, port), pytest.MonkeyPatch.context() as patched:
         stored = {} if version == 1 else {story.id: story}
-        patched.setattr(SqliteStore, "stories", lambda *_: stored)
+        patched.setattr(store, "stories", lambda *_: stored)
         deliver(store, config(port), clock)
         assert len(behavior.taken) == version - 1
         assert [notification.version for notification in store.outbox()] == [version]

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from monitor.cli.app import program
 from monitor.config.schema import StoreSettings
 from monitor.store import is_store_url, open_store, store_identity
+from monitor.store.elasticsearch import ElasticsearchStore
 from monitor.store.memory import MemoryStore
 from monitor.store.protocol import Capabilities
 
@@ -38,7 +39,8 @@ def test_an_embedded_store_has_no_optional_role(tmp_path: Path) -> None:
 
 def test_elasticsearch_has_every_optional_role_before_it_answers() -> None:
     store = open_store(settings(url="http://127.0.0.1:1"), Path())
-    assert store.capabilities == Capabilities(dead_letters=store, templates=store, kibana=True)  # type: ignore[arg-type]  # it is an ElasticsearchStore
+    assert isinstance(store, ElasticsearchStore)
+    assert store.capabilities == Capabilities(dead_letters=store.dead_letters, templates=store, kibana=True)
 
 
 def test_replay_without_dead_letters_creates_no_store(tmp_path: Path) -> None:

@@ -69,19 +69,19 @@ def test_refused_credentials_are_retried_if_they_were_accepted_before(monkeypatc
     responses = [Answer(200, {"docs": []})]
     with serve(lambda _: responses[-1]) as server:
         store = opened(server.url, api_key="abc")
-        store.get_documents("stories", ["a"])
+        store.cluster.get_documents("stories", ["a"])
         responses.append(Answer(401, NOT_READY))
         with pytest.raises(StoreUnavailable, match="accepted before"):
-            store.get_documents("stories", ["a"])
+            store.cluster.get_documents("stories", ["a"])
         responses.append(Answer(200, {"docs": []}))
-        assert store.get_documents("stories", ["a"]) == {}
+        assert store.cluster.get_documents("stories", ["a"]) == {}
         responses.append(Answer(401, EXPIRED))
         with pytest.raises(StoreRefused, match="expired"):
-            store.get_documents("stories", ["a"])
+            store.cluster.get_documents("stories", ["a"])
         monkeypatch.setattr(client, "MAX_STARTUP_REFUSAL_SECONDS", 0.0)
         responses.append(Answer(401, NOT_READY))
         with pytest.raises(StoreRefused, match="refuses the credentials"):
-            store.get_documents("stories", ["a"])
+            store.cluster.get_documents("stories", ["a"])
 
 
 @pytest.mark.parametrize(
@@ -130,12 +130,12 @@ def test_one_reachable_host_of_several_suffices() -> None:
     with serve(lambda _: Answer(200, {"docs": []})) as server:
         store = opened(f"{stopped},{server.url}")
         for _ in range(4):
-            assert store.get_documents("stories", ["a"]) == {}
+            assert store.cluster.get_documents("stories", ["a"]) == {}
 
 
 def test_the_client_requests_the_api_of_version_8() -> None:
     with serve(lambda _: Answer(200, {"docs": []})) as server:
-        opened(server.url, api_key="abc").get_documents("stories", ["a"])
+        opened(server.url, api_key="abc").cluster.get_documents("stories", ["a"])
     headers = server.requests[0].headers
     assert "compatible-with=8" in headers["accept"]
     assert "compatible-with=8" in headers["content-type"]
@@ -146,7 +146,7 @@ def test_user_and_password_may_be_part_of_the_url() -> None:
     with serve(lambda _: Answer(200, {"docs": []})) as server:
         url = server.url.replace("//", "//ada:p%40ss@")
         store = opened(url)
-        store.get_documents("stories", ["a"])
+        store.cluster.get_documents("stories", ["a"])
     assert server.requests[0].headers["authorization"] == "Basic YWRhOnBAc3M="
     assert store.displayed_hosts == server.url
 
@@ -167,27 +167,27 @@ def test_a_certificate_of_an_unknown_authority_needs_its_ca_file(tmp_path: Path)
     with serve(lambda _: Answer(200, {"docs": []}), tls=certificate.context(pem)) as server:
         url = server.url.replace("127.0.0.1", "localhost")
         with pytest.raises(StoreRefused, match=r"certificate is not accepted.*store\.ca_file"):
-            opened(url).get_documents("stories", ["a"])
+            opened(url).cluster.get_documents("stories", ["a"])
         store = ElasticsearchStore.open(StoreSettings(url=url, ca_file=pem.name), tmp_path)
-        assert store.get_documents("stories", ["a"]) == {}
+        assert store.cluster.get_documents("stories", ["a"]) == {}
 
 
 def test_an_unavailable_shard_makes_the_store_unavailable() -> None:
     item = {"_id": "a", "error": error("no_shard_available_action_exception", "No shard available for [get]")["error"]}
     expected = pytest.raises(StoreUnavailable, match=r"not ready.*No shard available")
     with serve(lambda _: Answer(200, {"docs": [item]})) as server, expected:
-        opened(server.url).get_documents("stories", ["a"])
+        opened(server.url).cluster.get_documents("stories", ["a"])
     partial = {"count": 3, "_shards": {"total": 1, "successful": 0, "skipped": 0, "failed": 1}}
     with serve(lambda _: Answer(200, partial)) as server, pytest.raises(StoreUnavailable, match="could not count"):
-        opened(server.url).count_documents("stories", {"match_all": {}})
+        opened(server.url).cluster.count_documents("stories", {"match_all": {}})
 
 
 @pytest.mark.parametrize(
     ("call", "missing"),
     [
-        (lambda store: store.get_documents("stories", ["a"]), "docs"),
+        (lambda store: store.cluster.get_documents("stories", ["a"]), "docs"),
         (lambda store: list(store.scan(now=now())), "hits"),
-        (lambda store: store.count_documents("stories", {"match_all": {}}), "_shards"),
+        (lambda store: store.cluster.count_documents("stories", {"match_all": {}}), "_shards"),
         (lambda store: store.put_setting("key", {"a": 1}), "items"),
     ],
 )
@@ -220,14 +220,14 @@ class Refreshing:
 
 
 def search(store: ElasticsearchStore) -> None:
-    list(store.find("urls", {"match_all": {}}, sort=[{"id": "asc"}]))
+    list(store.cluster.find("urls", {"match_all": {}}, sort=[{"id": "asc"}]))
 
 
 def test_a_search_waits_for_a_refresh_that_another_thread_started() -> None:
     respond = Refreshing()
     with serve(respond) as server, ThreadPoolExecutor(2) as threads:
         store = ElasticsearchStore.open(StoreSettings(url=server.url, timeout="20s"))
-        store.write_documents([DocumentWrite(kind="urls", id="a", document={})])
+        store.cluster.write_documents([DocumentWrite(kind="urls", id="a", document={})])
         first = threads.submit(search, store)
         assert respond.began.wait(10)
         second = threads.submit(search, store)
@@ -242,10 +242,10 @@ def test_a_write_during_a_refresh_needs_another_refresh() -> None:
     respond = Refreshing()
     with serve(respond) as server, ThreadPoolExecutor(2) as threads:
         store = ElasticsearchStore.open(StoreSettings(url=server.url, timeout="20s"))
-        store.write_documents([DocumentWrite(kind="urls", id="a", document={})])
+        store.cluster.write_documents([DocumentWrite(kind="urls", id="a", document={})])
         first = threads.submit(search, store)
         assert respond.began.wait(10)
-        store.write_documents([DocumentWrite(kind="urls", id="b", document={})])
+        store.cluster.write_documents([DocumentWrite(kind="urls", id="b", document={})])
         respond.let_go.set()
         wait([first])
         search(store)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from monitor.store.elasticsearch.bulk import DocumentWrite
+    from monitor.store.elasticsearch.cluster import Cluster
 
 pytestmark = pytest.mark.elasticsearch
 
@@ -46,7 +47,7 @@ def open_store(elasticsearch_url: str, elasticsearch_prefix: str) -> Iterator[Ca
         opened.append(ElasticsearchStore.open(StoreSettings(url=elasticsearch_url, prefix=elasticsearch_prefix)))
         return opened[-1]
 
-    previous_elasticsearch.create(open_one().client, elasticsearch_prefix)
+    previous_elasticsearch.create(open_one().cluster.client, elasticsearch_prefix)
     yield open_one
     for store in opened:
         store.close()
@@ -54,16 +55,20 @@ def open_store(elasticsearch_url: str, elasticsearch_prefix: str) -> Iterator[Ca
 
 def assert_migrated(store: ElasticsearchStore) -> None:
     """Asserts that every document of the previous version is there under its current names."""
-    indices = store.client.indices.get(index=f"{store.prefix}-*").body
-    assert sorted(indices) == sorted(schema.index_name(store.prefix, kind) for kind in schema.DOCUMENT_KINDS)
+    indices = store.cluster.client.indices.get(index=f"{store.cluster.prefix}-*").body
+    assert sorted(indices) == sorted(schema.index_name(store.cluster.prefix, kind) for kind in schema.DOCUMENT_KINDS)
     aliases = {alias: index for index, body in indices.items() for alias in body["aliases"]}
-    assert aliases == {store.alias(kind): schema.index_name(store.prefix, kind) for kind in schema.DOCUMENT_KINDS}
+    assert aliases == {
+        store.cluster.alias(kind): schema.index_name(store.cluster.prefix, kind) for kind in schema.DOCUMENT_KINDS
+    }
     assert not any("blocks" in body["settings"]["index"] for body in indices.values())
     expected_templates = [*schema.index_templates("X"), *schema.component_templates("X")]
-    names = previous_elasticsearch.template_names(store.client, store.prefix)
-    assert sorted(names) == sorted(name.replace("X", store.prefix) for name in expected_templates)
+    names = previous_elasticsearch.template_names(store.cluster.client, store.cluster.prefix)
+    assert sorted(names) == sorted(name.replace("X", store.cluster.prefix) for name in expected_templates)
     for kind, documents in previous_elasticsearch.DOCUMENTS.items():
-        assert store.count_documents("settings" if kind == "notes" else kind, {"match_all": {}}) == len(documents)
+        assert store.cluster.count_documents("settings" if kind == "notes" else kind, {"match_all": {}}) == len(
+            documents
+        )
 
     outlet, quiet = store.outlets()
     assert outlet.name == "Outlet"
@@ -95,7 +100,7 @@ def assert_migrated(store: ElasticsearchStore) -> None:
     assert [story.version for story in store.history(FIRST)] == [1, 2]
     assert [(hit.story, hit.version) for hit in store.hits("bank")] == [(FIRST, 2), (FIRST, 1)]
     assert [entry.attempts for entry in store.due_entries("Outlet", now=NOON, limit=10)] == [1]
-    assert [rejected.index for rejected in store.list_dead_letters()] == [store.alias("stories")]
+    assert [rejected.index for rejected in store.dead_letters.list_dead_letters()] == [store.cluster.alias("stories")]
 
 
 def assert_writable(store: ElasticsearchStore) -> None:
@@ -120,7 +125,7 @@ def before_request(
     act: Callable[[], Any],
 ) -> None:
     """Calls ``act`` once, before the first request of the store that is chosen by its line ``METHOD /path``."""
-    transport = store.client.transport
+    transport = store.cluster.client.transport
     send = CompatibleTransport.perform_request
     done: list[str] = []
 
@@ -150,10 +155,10 @@ def test_the_outbox_of_version_2_becomes_that_of_the_channel_email(
     elasticsearch_url: str, elasticsearch_prefix: str
 ) -> None:
     store = ElasticsearchStore.open(StoreSettings(url=elasticsearch_url, prefix=elasticsearch_prefix))
-    outbox_without_channels.create_elasticsearch_indices(store.client, elasticsearch_prefix)
+    outbox_without_channels.create_elasticsearch_indices(store.cluster.client, elasticsearch_prefix)
     store.setup()
-    indices = sorted(store.client.indices.get(index=f"{store.prefix}-*").body)
-    assert indices == sorted(schema.index_name(store.prefix, kind) for kind in schema.DOCUMENT_KINDS)
+    indices = sorted(store.cluster.client.indices.get(index=f"{store.cluster.prefix}-*").body)
+    assert indices == sorted(schema.index_name(store.cluster.prefix, kind) for kind in schema.DOCUMENT_KINDS)
     outbox_without_channels.assert_migrated(store)
     store.close()
 
@@ -201,8 +206,8 @@ def test_a_migration_that_another_process_completes_does_no_harm(
         r"POST /[^/]+-notes-v1/_count\b",
         r"POST /_aliases\b",
     ):
-        store.client.indices.delete(index=schema.index_name(store.prefix, "settings"))
-        previous_elasticsearch.create_index(store.client, store.prefix, "notes")
+        store.cluster.client.indices.delete(index=schema.index_name(store.cluster.prefix, "settings"))
+        previous_elasticsearch.create_index(store.cluster.client, store.cluster.prefix, "notes")
         completed: list[str] = []
 
         def complete(completed: list[str] = completed, request: str = request) -> None:
@@ -222,37 +227,41 @@ def test_a_failed_migration_keeps_a_copy_that_another_process_completed(
     store, other_store = open_store(), open_store()
     versions = migration.stored_mapping_versions
 
-    def outdated(cluster: ElasticsearchStore) -> dict[str, int]:
+    def outdated(cluster: Cluster) -> dict[str, int]:
         """As read just before the other process switches the alias."""
         read = versions(cluster)
-        if cluster is store:
+        if cluster is store.cluster:
             other_store.setup()
         return read
 
     def refused(write: DocumentWrite) -> DocumentWrite:
         return write if write.document.get("kind") != "note" else replace(write, document={"weight": 1})
 
-    migration.put_templates(store)
+    migration.put_templates(store.cluster)
     with monkeypatch.context() as patch:
         patch.setattr(migration, "stored_mapping_versions", outdated)
         with pytest.raises(StoreRefused, match="does not fit"):
-            migration.migrate_kind(store, "settings", 0, refused)
+            migration.migrate_kind(store.cluster, "settings", 0, refused)
     assert_migrated(other_store)
 
 
 def test_a_note_that_does_not_fit_leaves_the_notes_in_use(open_store: Callable[[], ElasticsearchStore]) -> None:
     store = open_store()
-    notes = f"{store.prefix}-notes"
+    notes = f"{store.cluster.prefix}-notes"
 
     def refused(write: DocumentWrite) -> DocumentWrite:
         return replace(write, document={"weight": 1})
 
-    migration.put_templates(store)
+    migration.put_templates(store.cluster)
     with pytest.raises(StoreRefused, match=r"does not fit .*-settings-v2"):
-        migration.migrate_kind(store, "settings", 0, refused)
-    indices = store.client.indices.get(index=f"{store.prefix}-notes-v*,{store.prefix}-settings-v*").body
+        migration.migrate_kind(store.cluster, "settings", 0, refused)
+    indices = store.cluster.client.indices.get(
+        index=f"{store.cluster.prefix}-notes-v*,{store.cluster.prefix}-settings-v*"
+    ).body
     assert {index: list(body["aliases"]) for index, body in indices.items()} == {f"{notes}-v1": [notes]}
-    store.client.index(index=notes, id="new", document={"kind": "note", "key": "new", "value": {}}, refresh=True)
+    store.cluster.client.index(
+        index=notes, id="new", document={"kind": "note", "key": "new", "value": {}}, refresh=True
+    )
     store.setup()
     assert "new" in store.settings()
 
@@ -261,6 +270,8 @@ def test_notes_restored_from_a_snapshot_without_their_alias_are_migrated(
     open_store: Callable[[], ElasticsearchStore],
 ) -> None:
     store = open_store()
-    store.client.indices.delete_alias(index=f"{store.prefix}-notes-v1", name=f"{store.prefix}-notes")
+    store.cluster.client.indices.delete_alias(
+        index=f"{store.cluster.prefix}-notes-v1", name=f"{store.cluster.prefix}-notes"
+    )
     store.setup()
     assert_migrated(store)

@@ -26,6 +26,7 @@ from monitor.models import (
 )
 from monitor.store.elasticsearch import ElasticsearchStore, migration, schema
 from monitor.store.elasticsearch.bulk import DocumentWrite
+from monitor.store.elasticsearch.leases import Leases
 from monitor.store.protocol import StoryHistory
 from servers import elasticsearch_node, missing
 
@@ -114,19 +115,19 @@ def page_commit(number: int = 1, **changes: Any) -> PageCommit:
 
 def test_every_kind_has_an_alias_and_a_versioned_strict_index(store: ElasticsearchStore) -> None:
     for kind in schema.DOCUMENT_KINDS:
-        indices = store.client.indices.get(index=store.alias(kind)).body
-        assert list(indices) == [f"{store.prefix}-{kind}-v{schema.MAPPING_VERSIONS[kind]}"]
-        index = indices[f"{store.prefix}-{kind}-v{schema.MAPPING_VERSIONS[kind]}"]
+        indices = store.cluster.client.indices.get(index=store.cluster.alias(kind)).body
+        assert list(indices) == [f"{store.cluster.prefix}-{kind}-v{schema.MAPPING_VERSIONS[kind]}"]
+        index = indices[f"{store.cluster.prefix}-{kind}-v{schema.MAPPING_VERSIONS[kind]}"]
         assert index["mappings"]["dynamic"] == "strict"
         assert index["mappings"]["_meta"]["version"] == schema.MAPPING_VERSIONS[kind]
         assert index["settings"]["index"]["auto_expand_replicas"] == "0-1"
 
 
 def test_a_second_setup_changes_nothing(store: ElasticsearchStore) -> None:
-    before = store.client.cluster.state(metric="metadata").body["metadata"]["indices"]
+    before = store.cluster.client.cluster.state(metric="metadata").body["metadata"]["indices"]
     store.setup()
-    after = store.client.cluster.state(metric="metadata").body["metadata"]["indices"]
-    names = [name for name in after if name.startswith(store.prefix)]
+    after = store.cluster.client.cluster.state(metric="metadata").body["metadata"]["indices"]
+    names = [name for name in after if name.startswith(store.cluster.prefix)]
     assert len(names) == len(schema.DOCUMENT_KINDS)
     assert all(before[name]["version"] == after[name]["version"] for name in names)
 
@@ -153,13 +154,13 @@ def test_a_store_without_indices_is_refused_as_not_set_up(fresh: StoreSettings) 
         store.put_setting("key", {"a": 1})
     with pytest.raises(StoreRefused, match="media-monitor setup"):
         store.outlets()
-    assert not store.client.indices.get(index=f"{fresh.prefix}-*").body
+    assert not store.cluster.client.indices.get(index=f"{fresh.prefix}-*").body
     assert "not set up" in store.ping()
 
 
 def test_the_error_names_an_alias_that_is_taken_by_an_index(fresh: StoreSettings) -> None:
     store = ElasticsearchStore.open(fresh)
-    store.client.indices.create(index=f"{fresh.prefix}-hits")
+    store.cluster.client.indices.create(index=f"{fresh.prefix}-hits")
     with pytest.raises(StoreRefused, match=r"has the name of the alias .*-hits"):
         store.setup()
 
@@ -167,7 +168,7 @@ def test_the_error_names_an_alias_that_is_taken_by_an_index(fresh: StoreSettings
 def test_setup_restores_a_lost_alias(own: ElasticsearchStore) -> None:
     own.commit([page_commit()])
     for kind in ("stories", "urls"):
-        own.client.indices.delete_alias(index=schema.index_name(own.prefix, kind), name=own.alias(kind))
+        own.cluster.client.indices.delete_alias(index=schema.index_name(own.prefix, kind), name=own.cluster.alias(kind))
     with pytest.raises(StoreRefused, match="not set up"):
         own.commit([page_commit(2)])
     own.setup()
@@ -191,15 +192,15 @@ def newer(own: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch) -> Elasticse
 
 def test_a_newer_mapping_copies_the_documents_and_switches_the_alias(newer: ElasticsearchStore) -> None:
     newer.setup()
-    indices = newer.client.indices.get(index=f"{newer.prefix}-urls*").body
-    assert list(indices) == [f"{newer.prefix}-urls-v3"]
-    assert indices[f"{newer.prefix}-urls-v3"]["mappings"]["_meta"]["version"] == 3
-    assert newer.count_documents("urls", {"match_all": {}}) == 2500
-    newer.write_documents([DocumentWrite(kind="urls", id="new", document={"id": "new", "weight": 3})])
+    indices = newer.cluster.client.indices.get(index=f"{newer.cluster.prefix}-urls*").body
+    assert list(indices) == [f"{newer.cluster.prefix}-urls-v3"]
+    assert indices[f"{newer.cluster.prefix}-urls-v3"]["mappings"]["_meta"]["version"] == 3
+    assert newer.cluster.count_documents("urls", {"match_all": {}}) == 2500
+    newer.cluster.write_documents([DocumentWrite(kind="urls", id="new", document={"id": "new", "weight": 3})])
 
 
 def test_writers_wait_while_documents_are_copied(newer: ElasticsearchStore) -> None:
-    newer.client.indices.add_block(index=f"{newer.prefix}-urls-v2", block="write")
+    newer.cluster.client.indices.add_block(index=f"{newer.cluster.prefix}-urls-v2", block="write")
     with pytest.raises(StoreUnavailable, match=r"takes no writes.*migrated"):
         newer.enqueue([Candidate(url="https://a.example/late", outlet="A")], now=NOON)
     newer.setup()
@@ -207,18 +208,18 @@ def test_writers_wait_while_documents_are_copied(newer: ElasticsearchStore) -> N
 
 
 def test_a_killed_migration_is_resumed_by_two_processes_at_once(newer: ElasticsearchStore) -> None:
-    old, new = f"{newer.prefix}-urls-v2", f"{newer.prefix}-urls-v3"
-    migration.put_templates(newer)
-    newer.client.indices.create(index=new)
-    newer.client.indices.add_block(index=old, block="write")
-    newer.client.indices.refresh(index=old)
-    first = newer.client.search(index=old, size=1)["hits"]["hits"][0]
-    newer.client.create(index=new, id=first["_id"], document=first["_source"])
+    old, new = f"{newer.cluster.prefix}-urls-v2", f"{newer.cluster.prefix}-urls-v3"
+    migration.put_templates(newer.cluster)
+    newer.cluster.client.indices.create(index=new)
+    newer.cluster.client.indices.add_block(index=old, block="write")
+    newer.cluster.client.indices.refresh(index=old)
+    first = newer.cluster.client.search(index=old, size=1)["hits"]["hits"][0]
+    newer.cluster.client.create(index=new, id=first["_id"], document=first["_source"])
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda _: newer.setup(), range(2)))
-    assert migration.stored_mapping_versions(newer)["urls"] == 3
-    assert newer.count_documents("urls", {"match_all": {}}) == 2500
+    assert migration.stored_mapping_versions(newer.cluster)["urls"] == 3
+    assert newer.cluster.count_documents("urls", {"match_all": {}}) == 2500
 
 
 def test_a_document_that_does_not_fit_leaves_the_old_index_in_use(newer: ElasticsearchStore) -> None:
@@ -226,8 +227,10 @@ def test_a_document_that_does_not_fit_leaves_the_old_index_in_use(newer: Elastic
         return replace(write, document={**write.document, "weight": "heavy"})
 
     with pytest.raises(StoreRefused, match=r"does not fit .*-urls-v3"):
-        migration.migrate_kind(newer, "urls", 2, broken)
-    assert list(newer.client.indices.get(index=f"{newer.prefix}-urls*")) == [f"{newer.prefix}-urls-v2"]
+        migration.migrate_kind(newer.cluster, "urls", 2, broken)
+    assert list(newer.cluster.client.indices.get(index=f"{newer.cluster.prefix}-urls*")) == [
+        f"{newer.cluster.prefix}-urls-v2"
+    ]
     assert len(newer.enqueue([Candidate(url="https://a.example/late", outlet="A")], now=NOON)) == 1
 
 
@@ -241,12 +244,12 @@ def test_a_rejected_story_becomes_a_dead_letter(
     bad = page_commit(1, word_count=1 << 40)  # an integer of Elasticsearch ends at 2**31
     assert store.commit([bad, page_commit(2)]) == [CommitResult.REJECTED, CommitResult.WRITTEN]
     assert set(store.stories([bad.entry.id, page_commit(2).entry.id])) == {page_commit(2).entry.id}
-    assert store.count_dead_letters() == 1
-    (rejected,) = store.list_dead_letters()
-    assert (rejected.index, rejected.id) == (store.alias("stories"), bad.entry.id)
+    assert store.dead_letters.count_dead_letters() == 1
+    (rejected,) = store.dead_letters.list_dead_letters()
+    assert (rejected.index, rejected.id) == (store.cluster.alias("stories"), bad.entry.id)
     assert "word_count" in rejected.reason
     assert "word_count" in caplog.text
-    entry = store.get_documents("urls", [bad.entry.id])[bad.entry.id].document
+    entry = store.cluster.get_documents("urls", [bad.entry.id])[bad.entry.id].document
     assert (entry["disposition"], entry["kind"]) == ("failed", "rejected")
     assert {hit.story for hit in store.hits()} == {bad.entry.id, page_commit(2).entry.id}
 
@@ -256,32 +259,32 @@ def test_a_dead_letter_is_written_once_the_mapping_accepts_it(
 ) -> None:
     bad = page_commit(1, word_count=1 << 40)
     own.commit([bad])
-    assert own.replay_dead_letters().rejected == 1
-    assert own.count_dead_letters() == 1
+    assert own.dead_letters.replay_dead_letters().rejected == 1
+    assert own.dead_letters.count_dead_letters() == 1
 
     monkeypatch.setitem(schema.MAPPING_VERSIONS, "stories", 2)
     monkeypatch.setitem(
         schema.PROPERTIES_BY_KIND, "stories", {**schema.STORY_PROPERTIES, "word_count": {"type": "long"}}
     )
     own.setup()
-    assert own.replay_dead_letters().written == 1
-    assert own.count_dead_letters() == 0
+    assert own.dead_letters.replay_dead_letters().written == 1
+    assert own.dead_letters.count_dead_letters() == 0
     assert own.stories([bad.entry.id])[bad.entry.id] == bad.story
 
 
 def test_a_replay_keeps_dead_letters_that_are_rejected_again(own: ElasticsearchStore) -> None:
     own.commit([page_commit(number, word_count=1 << 40) for number in range(10)])
-    first = {rejected.id: rejected.failed_at for rejected in own.list_dead_letters()}
-    assert own.replay_dead_letters().rejected == 10
-    assert {rejected.id: rejected.failed_at for rejected in own.list_dead_letters()} == first
+    first = {rejected.id: rejected.failed_at for rejected in own.dead_letters.list_dead_letters()}
+    assert own.dead_letters.replay_dead_letters().rejected == 10
+    assert {rejected.id: rejected.failed_at for rejected in own.dead_letters.list_dead_letters()} == first
 
 
 def test_a_replay_never_overwrites_a_newer_version(store: ElasticsearchStore) -> None:
     bad = page_commit(1, word_count=1 << 40)
     store.commit([bad])
     store.commit([page_commit(1, title="As corrected")])
-    assert store.replay_dead_letters().superseded == 1
-    assert store.count_dead_letters() == 0
+    assert store.dead_letters.replay_dead_letters().superseded == 1
+    assert store.dead_letters.count_dead_letters() == 0
     assert store.stories([bad.entry.id])[bad.entry.id].title == "As corrected"
 
 
@@ -290,9 +293,9 @@ def test_a_replay_never_overwrites_a_newer_frontier_entry(store: ElasticsearchSt
     bad = replace(commit.entry, rechecks=1 << 40)
     store.commit([PageCommit(entry=bad, outcome=commit.outcome)])
     store.commit([commit])
-    assert store.replay_dead_letters().superseded == 1
-    assert store.count_dead_letters() == 0
-    assert store.get_documents("urls", [bad.id])[bad.id].document["rechecks"] == 0
+    assert store.dead_letters.replay_dead_letters().superseded == 1
+    assert store.dead_letters.count_dead_letters() == 0
+    assert store.cluster.get_documents("urls", [bad.id])[bad.id].document["rechecks"] == 0
 
 
 def test_a_replay_keeps_dead_letters_without_a_body(store: ElasticsearchStore) -> None:
@@ -304,9 +307,9 @@ def test_a_replay_keeps_dead_letters_without_a_body(store: ElasticsearchStore) -
         "reason": "413",
         "failed_at": "2026-11-22T12:00:00Z",
     }
-    store.write_documents([DocumentWrite(kind="failed", id="a", document=document)])
-    assert store.replay_dead_letters().rejected == 1
-    assert store.count_dead_letters() == 1
+    store.cluster.write_documents([DocumentWrite(kind="failed", id="a", document=document)])
+    assert store.dead_letters.replay_dead_letters().rejected == 1
+    assert store.dead_letters.count_dead_letters() == 1
 
 
 def test_a_rejected_record_is_named_in_the_error(store: ElasticsearchStore) -> None:
@@ -317,7 +320,7 @@ def test_a_rejected_record_is_named_in_the_error(store: ElasticsearchStore) -> N
     with pytest.raises(StoreRefused, match=f"{bad.story.id}.*word_count"):
         store.load([StoryHistory(versions=(bad.story,)), StoryHistory(versions=(good.story,))])
     assert store.load([StoryHistory(versions=(good.story,))]) == 0
-    assert store.count_dead_letters() == 0
+    assert store.dead_letters.count_dead_letters() == 0
     with pytest.raises(StoreRefused, match=f"{bad.entry.id}.*rechecks"):
         store.load([replace(bad.entry, rechecks=1 << 40)])
 
@@ -327,14 +330,14 @@ def test_a_rejected_record_is_named_in_the_error(store: ElasticsearchStore) -> N
 
 def test_a_read_only_index_makes_the_store_unavailable(store: ElasticsearchStore) -> None:
     """A repeated commit completes the one that failed."""
-    index = schema.index_name(store.prefix, "stories")
-    store.client.indices.put_settings(index=index, settings={"index.blocks.read_only_allow_delete": True})
+    index = schema.index_name(store.cluster.prefix, "stories")
+    store.cluster.client.indices.put_settings(index=index, settings={"index.blocks.read_only_allow_delete": True})
     with pytest.raises(StoreUnavailable, match="takes no writes"):
         store.commit([page_commit()])
     assert store.stories([page_commit().entry.id]) == {}
-    assert store.get_documents("urls", [page_commit().entry.id]) == {}
+    assert store.cluster.get_documents("urls", [page_commit().entry.id]) == {}
 
-    store.client.indices.put_settings(index=index, settings={"index.blocks.read_only_allow_delete": None})
+    store.cluster.client.indices.put_settings(index=index, settings={"index.blocks.read_only_allow_delete": None})
     assert store.commit([page_commit()]) == [CommitResult.WRITTEN]
     assert len(store.hits()) == len(store.outbox()) == 1
 
@@ -398,19 +401,19 @@ def test_a_process_that_slept_past_its_lease_overwrites_nothing(settings: StoreS
 def test_a_release_succeeds_although_a_renewal_comes_in_between(
     settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = ElasticsearchStore.open(settings)
-    (state,) = store.lease(["A"], holder="me", now=NOON, term=MINUTE, limit=1)
-    held = store._get_leased_document
+    leases = Leases(ElasticsearchStore.open(settings).cluster)
+    (state,) = leases.lease(["A"], holder="me", now=NOON, term=MINUTE, limit=1)
+    held = leases._get_leased_document
 
     def interrupted(state: OutletState) -> StoredDocument:
         stored = held(state)
-        monkeypatch.setattr(store, "_get_leased_document", held)
-        store.renew(state, now=NOON, term=MINUTE)
+        monkeypatch.setattr(leases, "_get_leased_document", held)
+        leases.renew(state, now=NOON, term=MINUTE)
         return stored
 
-    monkeypatch.setattr(store, "_get_leased_document", interrupted)
-    store.release(replace(state, error="an error"))
-    (released,) = store.outlets()
+    monkeypatch.setattr(leases, "_get_leased_document", interrupted)
+    leases.release(replace(state, error="an error"))
+    (released,) = leases.outlets()
     assert (released.holder, released.error) == (None, "an error")
 
 
@@ -459,7 +462,7 @@ def test_nothing_is_lost_while_the_server_has_no_room(tmp_path: Path) -> None:
         with ThreadPoolExecutor(6) as pool:
             results = list(pool.map(lambda commit: store.commit([commit]), commits))
         assert results == [[CommitResult.WRITTEN]] * 12
-        stats = store.client.nodes.stats(metric="indexing_pressure").body["nodes"]
+        stats = store.cluster.client.nodes.stats(metric="indexing_pressure").body["nodes"]
         rejected = sum(
             node_stats["indexing_pressure"]["memory"]["total"]["coordinating_rejections"]
             for node_stats in stats.values()

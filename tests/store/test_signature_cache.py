@@ -15,6 +15,7 @@ from monitor.config.schema import StoreSettings
 from monitor.errors import StoreUnavailable
 from monitor.store.elasticsearch import ElasticsearchStore, schema, signature_cache, stories
 from monitor.store.elasticsearch.signature_cache import SignatureTable, StorySignature
+from monitor.store.elasticsearch.stories import Stories
 from store.examples import page_commit, story
 
 if TYPE_CHECKING:
@@ -85,13 +86,13 @@ class TestSignatureCache:
     def searched(self, monkeypatch: pytest.MonkeyPatch) -> list[object]:
         """The signatures that were searched for in the cluster."""
         signatures: list[object] = []
-        search = ElasticsearchStore._search_near_duplicates
+        search = Stories._search_near_duplicates
 
-        def recorded(store: ElasticsearchStore, signature: Sequence[int], since: datetime) -> object:
+        def recorded(role: Stories, signature: Sequence[int], since: datetime) -> object:
             signatures.append(signature)
-            return search(store, signature, since)
+            return search(role, signature, since)
 
-        monkeypatch.setattr(ElasticsearchStore, "_search_near_duplicates", recorded)
+        monkeypatch.setattr(Stories, "_search_near_duplicates", recorded)
         return signatures
 
     def wait_for_copy(self, store: ElasticsearchStore, searched: list[object]) -> None:
@@ -118,10 +119,10 @@ class TestSignatureCache:
         generator = random.Random(1)
         store, other_store = open_another(), open_another()
         store.commit([with_random_signature(f"s{number}", generator) for number in range(60)])
-        store.refresh_all_after_writes()
+        store.cluster.refresh_all_after_writes()
         self.wait_for_copy(other_store, searched)
         for signature in (tuple(sorted(generator.sample(HASHES, 40))) for _ in range(50)):
-            by_search = set(other_store._search_near_duplicates(signature, SINCE))
+            by_search = set(Stories(other_store.cluster)._search_near_duplicates(signature, SINCE))
             before = len(searched)
             assert near_duplicates(other_store, signature) == by_search
             assert len(searched) == before
@@ -170,7 +171,7 @@ class TestSignatureCache:
 
         with monkeypatch.context() as patch:
             patch.setattr(signature_cache, "MAX_LAG_SECONDS", 0.5)
-            patch.setattr(ElasticsearchStore, "find", unavailable)
+            patch.setattr(store.cluster, "find", unavailable)
             with pytest.raises(StoreUnavailable):
                 self.wait_until(lambda: store.near_duplicates((1,), since=SINCE) != [])
         self.wait_for_copy(store, searched)
@@ -201,18 +202,26 @@ class TestSignatureCache:
         store, other_store = ElasticsearchStore.open(settings), ElasticsearchStore.open(settings)
         store.setup()
         store.commit([with_signature((1, 2), f"s{number}") for number in range(30)])
-        store.refresh_all_after_writes()
+        store.cluster.refresh_all_after_writes()
         self.wait_for_copy(other_store, searched)
         assert len(near_duplicates(other_store, (1,))) == 30
-        index = schema.index_name(store.prefix, "stories")
-        store.client.indices.add_block(index=index, block="write")
-        store.client.indices.clone(index=index, target=f"{store.alias('stories')}-v9")
+        index = schema.index_name(store.cluster.prefix, "stories")
+        store.cluster.client.indices.add_block(index=index, block="write")
+        store.cluster.client.indices.clone(index=index, target=f"{store.cluster.alias('stories')}-v9")
         actions = [
-            {"add": {"index": f"{store.alias('stories')}-v9", "alias": store.alias("stories"), "is_write_index": True}},
+            {
+                "add": {
+                    "index": f"{store.cluster.alias('stories')}-v9",
+                    "alias": store.cluster.alias("stories"),
+                    "is_write_index": True,
+                }
+            },
             {"remove_index": {"index": index}},
         ]
-        store.client.indices.update_aliases(actions=actions)
-        store.client.indices.put_settings(index=store.alias("stories"), settings={"index.blocks.write": None})
+        store.cluster.client.indices.update_aliases(actions=actions)
+        store.cluster.client.indices.put_settings(
+            index=store.cluster.alias("stories"), settings={"index.blocks.write": None}
+        )
         store.commit([with_signature((1, 2), "later")])
         self.wait_until(lambda: len(near_duplicates(other_store, (1,))) == 31)
         store.close()

@@ -1,4 +1,4 @@
-"""The base class of all parts of the store: gets documents by id, searches page by page, and writes in bulk."""
+"""The indices of one monitor in a cluster: gets documents by id, searches page by page, and writes in bulk."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PAGE_DOCUMENTS = 1000  # maximum number of documents in one response
-MAX_COUNTED_VALUES = 1000  # different values of a field in one response
 # Kinds whose indices are small and coordinate processes; each search for them refreshes the index first.
 ALWAYS_REFRESHED_KINDS = frozenset({"outbox", "outlets", "settings"})
 
@@ -167,24 +166,6 @@ class Cluster:
             raise StoreUnavailable(f"Elasticsearch could not count all documents of {self.alias(kind)}")
         return int(nested_value(response, "count"))
 
-    def count_by_value(self, kind: str, query: Json, *, field: str) -> dict[str, int]:
-        """Returns the number of documents that match, by the value of a keyword field.
-
-        Counts the `MAX_COUNTED_VALUES` most frequent values.
-        """
-        self.refresh_after_writes(kind)
-        with translated_errors():
-            response = self.client.search(
-                index=self.alias(kind),
-                query=query,
-                size=0,
-                aggregations={"values": {"terms": {"field": field, "size": MAX_COUNTED_VALUES}}},
-                track_total_hits=False,
-                allow_partial_search_results=False,
-            )
-        buckets = nested_value(response, "aggregations", "values", "buckets")
-        return {bucket["key"]: bucket["doc_count"] for bucket in buckets}
-
     def refresh_after_writes(self, kind: str) -> None:
         """Refreshes a kind's index if anything was written through this object since its last refresh."""
         if kind in ALWAYS_REFRESHED_KINDS:
@@ -222,7 +203,7 @@ class Cluster:
         Documents that the mapping rejects become dead letters if ``keep_rejected`` is True; otherwise raises
         StoreRefused.
         """
-        results = self._bulk_write(writes)
+        results = self.bulk_write(writes)
         if rejected := [pair for pair in zip(writes, results, strict=True) if pair[1].is_rejected]:
             if not keep_rejected:
                 write, result = rejected[0]
@@ -232,7 +213,7 @@ class Cluster:
             self._keep_as_dead_letters(rejected)
         return results
 
-    def _bulk_write(self, writes: Sequence[DocumentWrite]) -> list[WriteResult]:
+    def bulk_write(self, writes: Sequence[DocumentWrite]) -> list[WriteResult]:
         """Writes documents to the aliases of their kinds, and counts them for `refresh_after_writes`."""
         if not writes:
             return []
@@ -281,4 +262,4 @@ class Cluster:
             )
             for write, result in rejected
         ]
-        return list(zip(rejected, self._bulk_write(writes), strict=True))
+        return list(zip(rejected, self.bulk_write(writes), strict=True))

@@ -10,37 +10,39 @@ import orjson
 from monitor.itertools_compat import batched
 from monitor.models import from_rfc3339
 from monitor.store.elasticsearch.bulk import DocumentWrite
-from monitor.store.elasticsearch.cluster import Cluster
 from monitor.store.protocol import DeadLetter, ReplayResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from monitor.models import Json
-    from monitor.store.elasticsearch.cluster import StoredDocument
+    from monitor.store.elasticsearch.cluster import Cluster, StoredDocument
 
 REPLAY_BATCH_DEAD_LETTERS = 200  # written again in one bulk write
 
 
-class DeadLetters(Cluster):
+class DeadLetters:
     """Lists, counts and replays dead letters; implements `monitor.store.protocol.DeadLetters`."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
 
     def list_dead_letters(self, *, limit: int = 1000) -> list[DeadLetter]:
         """Returns up to ``limit`` dead letters, the last rejected first."""
         order: list[Json] = [{"failed_at": "desc"}, {"kind": "asc"}, {"document": "asc"}]
         return [
             DeadLetter(
-                index=self.alias(letter.document["kind"]),
+                index=self._cluster.alias(letter.document["kind"]),
                 id=letter.document["document"],
                 reason=letter.document["reason"],
                 failed_at=from_rfc3339(letter.document["failed_at"]),
             )
-            for letter in self.find("failed", {"match_all": {}}, sort=order, limit=limit)
+            for letter in self._cluster.find("failed", {"match_all": {}}, sort=order, limit=limit)
         ]
 
     def count_dead_letters(self) -> int:
         """Returns the number of dead letters."""
-        return self.count_documents("failed", {"match_all": {}})
+        return self._cluster.count_documents("failed", {"match_all": {}})
 
     def replay_dead_letters(self) -> ReplayResult:
         """Writes the document of each dead letter again; deletes the dead letters that are written or superseded.
@@ -50,12 +52,12 @@ class DeadLetters(Cluster):
         """
         order: list[Json] = [{"failed_at": "asc"}, {"kind": "asc"}, {"document": "asc"}]
         written = superseded = rejected = 0
-        for batch in batched(self.find("failed", {"match_all": {}}, sort=order), REPLAY_BATCH_DEAD_LETTERS):
+        for batch in batched(self._cluster.find("failed", {"match_all": {}}, sort=order), REPLAY_BATCH_DEAD_LETTERS):
             letters = [letter for letter in batch if letter.document["body"]]
             rejected += len(batch) - len(letters)
             writes = self._writes_to_replay(letters)
             # `write_documents` would raise, or store another dead letter, for a document that is rejected again.
-            results = iter(self._bulk_write([write for write in writes if write]))
+            results = iter(self._cluster.bulk_write([write for write in writes if write]))
             deletions: list[DocumentWrite] = []
             for letter, write in zip(letters, writes, strict=True):
                 result = next(results) if write else None
@@ -67,7 +69,7 @@ class DeadLetters(Cluster):
                 else:
                     superseded += 1
                 deletions.append(DocumentWrite(kind="failed", id=letter.id, document={}, op="delete"))
-            self.write_documents(deletions)
+            self._cluster.write_documents(deletions)
         return ReplayResult(written=written, superseded=superseded, rejected=rejected)
 
     def _writes_to_replay(self, letters: Sequence[StoredDocument]) -> list[DocumentWrite | None]:
@@ -75,7 +77,9 @@ class DeadLetters(Cluster):
         ids_by_kind: defaultdict[str, list[str]] = defaultdict(list)
         for letter in letters:
             ids_by_kind[letter.document["kind"]].append(letter.document["document"])
-        stored = {kind: self.get_documents(kind, ids, fields=("version",)) for kind, ids in ids_by_kind.items()}
+        stored = {
+            kind: self._cluster.get_documents(kind, ids, fields=("version",)) for kind, ids in ids_by_kind.items()
+        }
         return [_write_to_replay(letter, stored[letter.document["kind"]]) for letter in letters]
 
 

@@ -11,46 +11,55 @@ from monitor.store.elasticsearch import documents
 from monitor.store.elasticsearch.bulk import DocumentWrite
 from monitor.store.elasticsearch.cluster import PAGE_DOCUMENTS
 from monitor.store.elasticsearch.documents import document_id
-from monitor.store.elasticsearch.frontier import Frontier
-from monitor.store.elasticsearch.outbox import NOTIFICATION_KEY_SORT, SNOOZE_KIND, Outbox
-from monitor.store.elasticsearch.outlets import Outlets
+from monitor.store.elasticsearch.outbox import NOTIFICATION_KEY_SORT, SNOOZE_KIND
 from monitor.store.elasticsearch.settings import SETTING_KIND, setting_write
-from monitor.store.elasticsearch.stories import Stories, version_write
+from monitor.store.elasticsearch.stories import version_write
 from monitor.store.protocol import OutboxRecord, Record, Setting, Snooze, StoryHistory, UrlAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from monitor.models import Json
-    from monitor.store.elasticsearch.cluster import StoredDocument
+    from monitor.store.elasticsearch.cluster import Cluster, StoredDocument
+    from monitor.store.elasticsearch.stories import Stories
+    from monitor.store.protocol import Leases, Outbox, Settings
 
 HIT_KEY_SORT: list[Json] = [{"story": "asc"}, {"alert": "asc"}, {"version": "asc"}]
 MATCH_ALL_QUERY: Json = {"match_all": {}}
 
 
-class Dump(Stories, Frontier, Outlets, Outbox):
-    """Exports all records of the store (`dump`) and imports records (`load`)."""
+class Dump:
+    """Exports and imports all records; implements `monitor.store.protocol.Dump`."""
+
+    def __init__(
+        self, cluster: Cluster, *, stories: Stories, leases: Leases, outbox: Outbox, settings: Settings
+    ) -> None:
+        self._cluster = cluster
+        self._stories = stories
+        self._leases = leases
+        self._outbox = outbox
+        self._settings = settings
 
     def dump(self) -> Iterator[Record]:
         yield from self._story_histories()
-        for stored in self.find("hits", MATCH_ALL_QUERY, sort=HIT_KEY_SORT):
+        for stored in self._cluster.find("hits", MATCH_ALL_QUERY, sort=HIT_KEY_SORT):
             yield documents.read_hit(stored.document)
-        for stored in self.find("outbox", MATCH_ALL_QUERY, sort=NOTIFICATION_KEY_SORT):
+        for stored in self._cluster.find("outbox", MATCH_ALL_QUERY, sort=NOTIFICATION_KEY_SORT):
             yield documents.read_outbox_record(stored.document)
-        for stored in self.find("urls", MATCH_ALL_QUERY, sort=[{"id": "asc"}]):
+        for stored in self._cluster.find("urls", MATCH_ALL_QUERY, sort=[{"id": "asc"}]):
             yield documents.read_url_record(stored.id, stored.document)
-        yield from (replace(state, holder=None, lease_until=None, fencing_token="") for state in self.outlets())
-        yield from (Snooze(alert=alert, until=until) for alert, until in self.snoozes().items())
-        yield from (Setting(key=key, value=value) for key, value in self.settings().items())
+        yield from (replace(state, holder=None, lease_until=None, fencing_token="") for state in self._leases.outlets())
+        yield from (Snooze(alert=alert, until=until) for alert, until in self._outbox.snoozes().items())
+        yield from (Setting(key=key, value=value) for key, value in self._settings.settings().items())
 
     def _story_histories(self) -> Iterator[StoryHistory]:
         """Yields every story with its earlier versions, in order of id."""
-        stored_stories = self.find(
+        stored_stories = self._cluster.find(
             "stories", MATCH_ALL_QUERY, sort=[{"id": "asc"}], without=documents.INDEX_ONLY_FIELDS
         )
         for page in batched(stored_stories, PAGE_DOCUMENTS):
             stories = [Story.from_json(stored.document) for stored in page]
-            earlier = self.earlier_versions([story for story in stories if story.version > 1])
+            earlier = self._stories.earlier_versions([story for story in stories if story.version > 1])
             for story in stories:
                 yield StoryHistory(versions=(*earlier.get(story.id, ()), story))
 
@@ -67,7 +76,7 @@ class Dump(Stories, Frontier, Outlets, Outbox):
             histories = [versions for versions in histories if id(versions) not in loaded]
         others = [record for record in records if not isinstance(record, StoryHistory)]
         writes = [_create_write(record) for record in others]
-        results = self.write_documents(writes)
+        results = self._cluster.write_documents(writes)
         existing = [
             (record, write) for record, write, result in zip(others, writes, results, strict=True) if result.is_conflict
         ]
@@ -80,15 +89,17 @@ class Dump(Stories, Frontier, Outlets, Outbox):
         """
         from monitor.similarity import signature
 
-        stored = self.get_documents("stories", [versions[-1].id for versions in histories], fields=("version",))
+        stored = self._cluster.get_documents(
+            "stories", [versions[-1].id for versions in histories], fields=("version",)
+        )
         newer = [
             versions
             for versions in histories
             if versions[-1].version > _stored_version_number(stored.get(versions[-1].id))
         ]
-        replaced = self.stories([versions[-1].id for versions in newer if versions[-1].id in stored]).values()
-        self.write_documents([version_write(old.to_json()) for old in replaced])
-        self.write_documents([version_write(old.to_json()) for *earlier, _ in newer for old in earlier])
+        replaced = self._stories.stories([versions[-1].id for versions in newer if versions[-1].id in stored]).values()
+        self._cluster.write_documents([version_write(old.to_json()) for old in replaced])
+        self._cluster.write_documents([version_write(old.to_json()) for *earlier, _ in newer for old in earlier])
         writes = []
         for *_, story in newer:
             current = stored.get(story.id)
@@ -101,7 +112,7 @@ class Dump(Stories, Frontier, Outlets, Outbox):
                     revision=current.revision if current else None,
                 )
             )
-        return sum(result.is_done for result in self.write_documents(writes))
+        return sum(result.is_done for result in self._cluster.write_documents(writes))
 
     def _update_existing_documents(self, existing: Sequence[tuple[Record, DocumentWrite]]) -> int:
         """Updates stored documents for records whose ids exist; returns how many documents changed.
@@ -111,7 +122,7 @@ class Dump(Stories, Frontier, Outlets, Outbox):
         changes = []
         for kind in ("outbox", "outlets"):
             by_id = {write.id: (record, write) for record, write in existing if write.kind == kind}
-            for name, stored in self.get_documents(
+            for name, stored in self._cluster.get_documents(
                 kind, list(by_id), fields=("sent_at", "holder", "last_poll_at")
             ).items():
                 record, write = by_id[name]
@@ -125,7 +136,7 @@ class Dump(Stories, Frontier, Outlets, Outbox):
                         changes.append(
                             DocumentWrite(kind=kind, id=name, document=write.document, revision=stored.revision)
                         )
-        return sum(result.is_done for result in self.write_documents(changes))
+        return sum(result.is_done for result in self._cluster.write_documents(changes))
 
 
 def _is_polled_later(record: OutletState, stored: StoredDocument) -> bool:

@@ -10,12 +10,12 @@ from monitor.models import CoverageCount, Disposition, FrontierEntry, SourceCove
 from monitor.store import listed_urls
 from monitor.store.elasticsearch import documents
 from monitor.store.elasticsearch.bulk import DocumentWrite
-from monitor.store.elasticsearch.cluster import Cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from monitor.models import Candidate, Json, Outcome
+    from monitor.store.elasticsearch.cluster import Cluster
     from monitor.store.protocol import UrlAlias
 
 #: Fields of a stored URL that decide whether a listed URL is new and which sources it lacks.
@@ -28,8 +28,11 @@ _COVERAGE_KEYS: tuple[Json, ...] = (
 )
 
 
-class Frontier(Cluster):
+class Frontier:
     """Keeps the frontier entries; implements `monitor.store.protocol.Frontier`."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
 
     def enqueue(self, candidates: Sequence[Candidate], *, now: datetime) -> list[FrontierEntry]:
         return self._add_listed(((candidate, None) for candidate in candidates), now=now)
@@ -43,7 +46,7 @@ class Frontier(Cluster):
         Gets the stored URLs first, because most URLs are stored, and writes that conflict are slow.
         """
         entries = listed_urls.new_entries(listed, now=now)
-        stored = self.get_documents("urls", list(entries), fields=_STORED_URL_FIELDS)
+        stored = self._cluster.get_documents("urls", list(entries), fields=_STORED_URL_FIELDS)
         new, writes, source_writes = [], [], []
         for entry in entries.values():
             known = stored.get(entry.id)
@@ -72,32 +75,37 @@ class Frontier(Cluster):
                             revision=known.revision,
                         )
                     )
-        self.write_documents(source_writes)  # one that conflicts is written by the next poll
-        results = self.write_documents(writes, keep_rejected=True)
+        self._cluster.write_documents(source_writes)  # one that conflicts is written by the next poll
+        results = self._cluster.write_documents(writes, keep_rejected=True)
         return [entry for entry, result in zip(new, results, strict=True) if result.is_done]
 
     def due_entries(self, outlet: str, *, now: datetime, limit: int) -> list[FrontierEntry]:
         query = {"bool": {"filter": [{"term": {"outlet": outlet}}, {"range": {"next_at": {"lte": rfc3339(now)}}}]}}
-        ids = [stored.id for stored in self.find("urls", query, sort=[{"next_at": "asc"}, {"id": "asc"}], limit=limit)]
+        ids = [
+            stored.id
+            for stored in self._cluster.find("urls", query, sort=[{"next_at": "asc"}, {"id": "asc"}], limit=limit)
+        ]
         # Gets the entries by id, because the search may miss what another process has written in the last second.
-        stored_entries = self.get_documents("urls", ids)
+        stored_entries = self._cluster.get_documents("urls", ids)
         entries = (
             documents.read_frontier_entry(stored_entries[name].document) for name in ids if name in stored_entries
         )
         return [entry for entry in entries if entry.next_at is not None and entry.next_at <= now]
 
     def entries(self, ids: Sequence[str]) -> dict[str, FrontierEntry | UrlAlias]:
-        stored = self.get_documents("urls", ids)
+        stored = self._cluster.get_documents("urls", ids)
         return {name: documents.read_url_record(name, document.document) for name, document in stored.items()}
 
     def recent_entries(self, outlet: str, *, limit: int) -> list[FrontierEntry]:
-        newest = self.find("urls", _listed_by(outlet), sort=[{"first_seen_at": "desc"}, {"id": "asc"}], limit=limit)
+        newest = self._cluster.find(
+            "urls", _listed_by(outlet), sort=[{"first_seen_at": "desc"}, {"id": "asc"}], limit=limit
+        )
         return [documents.read_frontier_entry(stored.document) for stored in newest]
 
     def coverage(self, outlet: str, *, since: datetime) -> list[CoverageCount]:
         query = _listed_by(outlet, {"range": {"first_seen_at": {"gte": rfc3339(since)}}})
         waiting = {"waiting": {"filter": {"exists": {"field": "next_at"}}}}
-        buckets = self.composite_buckets("urls", query, keys=_COVERAGE_KEYS, aggregations=waiting)
+        buckets = self._cluster.composite_buckets("urls", query, keys=_COVERAGE_KEYS, aggregations=waiting)
         return [
             CoverageCount(
                 outlet=outlet,
@@ -117,7 +125,7 @@ class Frontier(Cluster):
         listed, alone = Counter[str](), Counter[str]()
         for field in ("source", "other_sources"):
             keys = [{"source": {"terms": {"field": field}}}]
-            for key, count, bucket in self.composite_buckets("urls", query, keys=keys, aggregations=is_alone):
+            for key, count, bucket in self._cluster.composite_buckets("urls", query, keys=keys, aggregations=is_alone):
                 listed[key["source"]] += count
                 alone[key["source"]] += bucket["alone"]["doc_count"]
         return [

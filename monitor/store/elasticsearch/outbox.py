@@ -9,14 +9,14 @@ from monitor.models import Notification, from_rfc3339, rfc3339
 from monitor.store.elasticsearch import documents
 from monitor.store.elasticsearch.bulk import DocumentWrite
 from monitor.store.elasticsearch.documents import document_id
-from monitor.store.elasticsearch.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from monitor.models import Json
-    from monitor.store.elasticsearch.cluster import StoredDocument
+    from monitor.store.elasticsearch.cluster import Cluster, StoredDocument
+    from monitor.store.elasticsearch.settings import Settings
     from monitor.store.protocol import OutboxRecord
 
 SENT_QUERY: Json = {"exists": {"field": "sent_at"}}
@@ -32,8 +32,12 @@ OLDEST_DUE_FIRST_SORT: list[Json] = [
 SNOOZE_KIND = "snooze"
 
 
-class Outbox(Settings):
+class Outbox:
     """Keeps notifications, their claims and snoozes; implements `monitor.store.protocol.Outbox`."""
+
+    def __init__(self, cluster: Cluster, settings: Settings) -> None:
+        self._cluster = cluster
+        self._settings = settings
 
     def claim(
         self, channels: Sequence[str], *, holder: str, now: datetime, term: timedelta, limit: int = 1000
@@ -53,12 +57,12 @@ class Outbox(Settings):
         claim = {"holder": holder, "claimed_until": rfc3339(now + term)}
         claimed: list[StoredDocument] = []
         while len(claimed) < limit:
-            due = list(self.find("outbox", query, sort=OLDEST_DUE_FIRST_SORT, limit=limit - len(claimed)))
+            due = list(self._cluster.find("outbox", query, sort=OLDEST_DUE_FIRST_SORT, limit=limit - len(claimed)))
             writes = [
                 DocumentWrite(kind="outbox", id=stored.id, document=claim, op="update", revision=stored.revision)
                 for stored in due
             ]
-            results = self.write_documents(writes)
+            results = self._cluster.write_documents(writes)
             claimed += [stored for stored, result in zip(due, results, strict=True) if result.is_done]
             if all(
                 result.is_done for result in results
@@ -71,7 +75,9 @@ class Outbox(Settings):
 
     def count_due(self, *, now: datetime) -> dict[str, int]:
         due: Json = {"bool": {"filter": [{"range": {"due_at": {"lte": rfc3339(now)}}}], "must_not": [SENT_QUERY]}}
-        return self.count_by_value("outbox", due, field="channel")
+        channel: Json = {"channel": {"terms": {"field": "channel"}}}
+        buckets = self._cluster.composite_buckets("outbox", due, keys=[channel], aggregations={})
+        return {key["channel"]: count for key, count, _ in buckets}
 
     def release_claims(self, is_dead: Callable[[str], bool]) -> int:
         """See `Store.release_claims`.  Does not release a claim that another process changes at the same time."""
@@ -79,10 +85,10 @@ class Outbox(Settings):
         query = {"bool": {"filter": [{"exists": {"field": "holder"}}], "must_not": [SENT_QUERY]}}
         writes = [
             DocumentWrite(kind="outbox", id=stored.id, document=unclaimed, op="update", revision=stored.revision)
-            for stored in self.find("outbox", query, sort=OLDEST_DUE_FIRST_SORT)
+            for stored in self._cluster.find("outbox", query, sort=OLDEST_DUE_FIRST_SORT)
             if is_dead(stored.document["holder"])
         ]
-        return sum(result.is_done for result in self.write_documents(writes))
+        return sum(result.is_done for result in self._cluster.write_documents(writes))
 
     def assign_message_ids(self, batches: Mapping[str, Sequence[Notification]], *, holder: str) -> None:
         message_ids = {
@@ -101,7 +107,7 @@ class Outbox(Settings):
             )
             for name, stored in claimed.items()
         ]
-        results = self.write_documents(writes)
+        results = self._cluster.write_documents(writes)
         if any(result.is_conflict for result in results):
             undo = [
                 DocumentWrite(
@@ -114,7 +120,7 @@ class Outbox(Settings):
                 for (name, stored), result in zip(claimed.items(), results, strict=True)
                 if result.is_done
             ]
-            self.write_documents(undo)
+            self._cluster.write_documents(undo)
             raise LeaseLost("another process took over mail that was about to be sent")
 
     def _get_claimed_documents(self, ids: Sequence[str], holder: str) -> dict[str, StoredDocument]:
@@ -122,7 +128,7 @@ class Outbox(Settings):
 
         Raises LeaseLost unless all of them are stored, unsent and claimed by ``holder``.
         """
-        claimed = self.get_documents("outbox", ids)
+        claimed = self._cluster.get_documents("outbox", ids)
         if len(claimed) < len(ids) or any(not _is_claimed_by(stored, holder) for stored in claimed.values()):
             raise LeaseLost("another process took over mail that was about to be sent")
         return claimed
@@ -131,7 +137,9 @@ class Outbox(Settings):
         """See `Store.mark_sent`.  Also marks notifications that another process has claimed meanwhile."""
         sent = {"sent_at": rfc3339(now), "holder": None, "claimed_until": None}
         ids = [document_id(*notification.key) for notification in notifications]
-        self.write_documents([DocumentWrite(kind="outbox", id=name, document=sent, op="update") for name in ids])
+        self._cluster.write_documents(
+            [DocumentWrite(kind="outbox", id=name, document=sent, op="update") for name in ids]
+        )
 
     def postpone(self, notifications: Sequence[Notification], *, holder: str) -> None:
         postponed = {document_id(*notification.key): notification for notification in notifications}
@@ -144,27 +152,33 @@ class Outbox(Settings):
                 op="update",
                 revision=stored.revision,
             )
-            for name, stored in self.get_documents("outbox", list(postponed), fields=("holder", "sent_at")).items()
+            for name, stored in self._cluster.get_documents(
+                "outbox", list(postponed), fields=("holder", "sent_at")
+            ).items()
             if not stored.document.get("sent_at") and stored.document.get("holder") in (None, holder)
         ]
-        self.write_documents(writes)
+        self._cluster.write_documents(writes)
 
     def outbox(self, *, limit: int = 1000) -> list[Notification]:
-        unsent = self.find("outbox", {"bool": {"must_not": [SENT_QUERY]}}, sort=OLDEST_DUE_FIRST_SORT, limit=limit)
+        unsent = self._cluster.find(
+            "outbox", {"bool": {"must_not": [SENT_QUERY]}}, sort=OLDEST_DUE_FIRST_SORT, limit=limit
+        )
         return [documents.read_notification(stored.document) for stored in unsent]
 
     def story_notifications(self, story: str) -> list[OutboxRecord]:
         records = [
             documents.read_outbox_record(stored.document)
-            for stored in self.find("outbox", {"term": {"story": story}}, sort=NOTIFICATION_KEY_SORT)
+            for stored in self._cluster.find("outbox", {"term": {"story": story}}, sort=NOTIFICATION_KEY_SORT)
         ]
         return sorted(records, key=lambda record: record.notification.key)
 
     def snooze(self, alert: str, until: datetime | None) -> None:
-        self.put_value(SNOOZE_KIND, alert, {"until": rfc3339(until)} if until else None)
+        self._settings.put_value(SNOOZE_KIND, alert, {"until": rfc3339(until)} if until else None)
 
     def snoozes(self) -> dict[str, datetime]:
-        return {alert: from_rfc3339(value["until"]) for alert, value in self.values_of_kind(SNOOZE_KIND).items()}
+        return {
+            alert: from_rfc3339(value["until"]) for alert, value in self._settings.values_of_kind(SNOOZE_KIND).items()
+        }
 
 
 def _is_claimed_by(stored: StoredDocument, holder: str) -> bool:

@@ -6,32 +6,35 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from monitor.store.elasticsearch.bulk import DocumentWrite
-from monitor.store.elasticsearch.cluster import Cluster
 from monitor.store.elasticsearch.documents import document_id
 
 if TYPE_CHECKING:
     from monitor.models import Json
+    from monitor.store.elasticsearch.cluster import Cluster
 
 SETTING_KIND = "setting"
 
 
-class Settings(Cluster):
+class Settings:
     """Keeps small JSON documents by key; implements `monitor.store.protocol.Settings`.
 
     The same index holds values of other kinds, such as snoozes.
     """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
 
     def put_setting(self, key: str, value: Json | None) -> None:
         self.put_value(SETTING_KIND, key, value)
 
     def compare_and_set(self, key: str, old: Json | None, new: Json) -> bool:
         write = setting_write(SETTING_KIND, key, new, op="create")
-        stored = self.get_documents("settings", [write.id]).get(write.id)
+        stored = self._cluster.get_documents("settings", [write.id]).get(write.id)
         if (stored.document["value"] if stored else None) != old:
             return False
         if stored:
             write = replace(write, op="index", revision=stored.revision)
-        return self.write_documents([write])[0].is_done
+        return self._cluster.write_documents([write])[0].is_done
 
     def settings(self, prefix: str = "") -> dict[str, Json]:
         return {key: value for key, value in self.values_of_kind(SETTING_KIND).items() if key.startswith(prefix)}
@@ -39,13 +42,15 @@ class Settings(Cluster):
     def put_value(self, kind: str, key: str, value: Json | None) -> None:
         """Stores a value under a kind and key; None deletes the stored value."""
         if value is None:
-            self.write_documents([DocumentWrite(kind="settings", id=document_id(kind, key), document={}, op="delete")])
+            self._cluster.write_documents(
+                [DocumentWrite(kind="settings", id=document_id(kind, key), document={}, op="delete")]
+            )
         else:
-            self.write_documents([setting_write(kind, key, value)])
+            self._cluster.write_documents([setting_write(kind, key, value)])
 
     def values_of_kind(self, kind: str) -> dict[str, Json]:
         """Returns the stored values of a kind by key, in the order of their keys."""
-        documents = self.find("settings", {"term": {"kind": kind}}, sort=[{"key": "asc"}])
+        documents = self._cluster.find("settings", {"term": {"kind": kind}}, sort=[{"key": "asc"}])
         return {stored.document["key"]: stored.document["value"] for stored in documents}
 
 

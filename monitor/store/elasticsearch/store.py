@@ -1,4 +1,4 @@
-"""The store in Elasticsearch: assembles the parts of the protocol."""
+"""The store in Elasticsearch, composed of an object for each role."""
 
 from __future__ import annotations
 
@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING
 
 from monitor.errors import StoreUnavailable
 from monitor.plural import plural
+from monitor.store.composed import ComposedStore
 from monitor.store.elasticsearch import client, migration, schema
 from monitor.store.elasticsearch.client import translated_errors
+from monitor.store.elasticsearch.cluster import Cluster
 from monitor.store.elasticsearch.dead_letters import DeadLetters
 from monitor.store.elasticsearch.dump import Dump
+from monitor.store.elasticsearch.frontier import Frontier
+from monitor.store.elasticsearch.leases import Leases
+from monitor.store.elasticsearch.outbox import Outbox
+from monitor.store.elasticsearch.settings import Settings
+from monitor.store.elasticsearch.stories import Stories
 from monitor.store.protocol import Capabilities
 
 if TYPE_CHECKING:
@@ -21,8 +28,28 @@ if TYPE_CHECKING:
 CLOSE_REQUEST_TIMEOUT_SECONDS = 5.0  # for each request that `close` sends
 
 
-class ElasticsearchStore(Dump, DeadLetters):
-    """Implements `monitor.store.Store` on Elasticsearch 8 and 9, for any number of processes and machines."""
+class ElasticsearchStore(ComposedStore):
+    """Implements `monitor.store.Store` on Elasticsearch 8 and 9, for any number of processes and machines.
+
+    ``displayed_hosts`` are the hosts without user and password.
+    """
+
+    def __init__(self, cluster: Cluster, *, displayed_hosts: str) -> None:
+        self.cluster = cluster
+        self.displayed_hosts = displayed_hosts
+        self._stories = stories = Stories(cluster)
+        leases, settings = Leases(cluster), Settings(cluster)
+        outbox = Outbox(cluster, settings)
+        super().__init__(
+            frontier=Frontier(cluster),
+            stories=stories,
+            search=stories,
+            leases=leases,
+            outbox=outbox,
+            settings=settings,
+            dump=Dump(cluster, stories=stories, leases=leases, outbox=outbox, settings=settings),
+        )
+        self.dead_letters = DeadLetters(cluster)
 
     @classmethod
     def open(cls, settings: StoreSettings, base: Path = Path()) -> ElasticsearchStore:
@@ -30,48 +57,44 @@ class ElasticsearchStore(Dump, DeadLetters):
 
         A relative ``ca_file`` is resolved against ``base``.  Raises StoreRefused if the settings are invalid.
         """
-        store = cls(client.create_client(settings, base), settings.prefix)
-        store.displayed_hosts = client.displayed_hosts(settings)
-        return store
-
-    displayed_hosts: str = ""  # without user and password
+        cluster = Cluster(client.create_client(settings, base), settings.prefix)
+        return cls(cluster, displayed_hosts=client.displayed_hosts(settings))
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(dead_letters=self, templates=self, kibana=True)
+        return Capabilities(dead_letters=self.dead_letters, templates=self, kibana=True)
 
     def setup(self) -> None:
-        migration.set_up_indices(self)
+        migration.set_up_indices(self.cluster)
 
     def require_exists(self) -> None:
         """Does nothing: only a request could tell whether the indices exist."""
 
     def put_templates(self) -> list[str]:
         """Writes all index templates again and returns their names; for `media-monitor setup`."""
-        return migration.put_templates(self)
+        return migration.put_templates(self.cluster)
 
     def ping(self) -> str:
         """See `Store.ping`.  The privileges of a crawler's API key suffice."""
-        versions = migration.stored_mapping_versions(self)
+        versions = migration.stored_mapping_versions(self.cluster)
         missing = [kind for kind in schema.DOCUMENT_KINDS if kind not in versions]
         state = f"not set up: {', '.join(missing)} missing" if missing else "set up"
-        if not missing and (rejected := self.count_dead_letters()):
+        if not missing and (rejected := self.dead_letters.count_dead_letters()):
             state += f", {plural(rejected, 'rejected document')} kept (media-monitor replay)"
         with translated_errors():
-            health = self.client.cluster.health()
+            health = self.cluster.client.cluster.health()
         nodes = plural(health["number_of_nodes"], "node")
         return (
             f"Elasticsearch cluster {health['cluster_name']!r} at {self.displayed_hosts}, {nodes}, {health['status']}, "
-            f"prefix {self.prefix!r}, {state}"
+            f"prefix {self.cluster.prefix!r}, {state}"
         )
 
     def close(self) -> None:
         """Makes the last writes visible to the searches of all processes, and closes the connections."""
-        if self._signature_cache:
-            self._signature_cache.close(CLOSE_REQUEST_TIMEOUT_SECONDS)
-        self.client = self.client.options(request_timeout=CLOSE_REQUEST_TIMEOUT_SECONDS)
+        self._stories.close(CLOSE_REQUEST_TIMEOUT_SECONDS)
+        self.cluster.client = self.cluster.client.options(request_timeout=CLOSE_REQUEST_TIMEOUT_SECONDS)
         try:
             with suppress(StoreUnavailable):  # without this, the server makes the writes visible within a second
-                self.refresh_all_after_writes()
+                self.cluster.refresh_all_after_writes()
         finally:
-            self.client.close()
+            self.cluster.client.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,6 @@ from monitor.failures import FailureKind
 from monitor.models import CommitResult, Disposition, Hit, Outcome, Story, rfc3339
 from monitor.store.elasticsearch import documents
 from monitor.store.elasticsearch.bulk import DocumentWrite, WriteResult
-from monitor.store.elasticsearch.cluster import Cluster, StoredDocument
 from monitor.store.elasticsearch.documents import document_id
 from monitor.store.elasticsearch.signature_cache import MIN_LOOKUPS, SignatureCache, StorySignature
 from monitor.store.protocol import SearchResult
@@ -19,21 +19,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from elasticsearch import Elasticsearch
-
     from monitor.models import Json, PageCommit
     from monitor.query.syntax import Node
+    from monitor.store.elasticsearch.cluster import Cluster, StoredDocument
 
 VERSIONS_PER_RESPONSE = 100  # maximum number of versions in one response; each is a complete story
 
 
-class Stories(Cluster):
+class Stories:
     """Keeps stories, their versions and hits; implements `Stories` and `Search` of `monitor.store.protocol`."""
 
-    def __init__(self, client: Elasticsearch, prefix: str) -> None:
-        super().__init__(client, prefix)
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._lock = threading.Lock()
         self._signature_cache: SignatureCache | None = None
         self._near_duplicate_lookups = 0  # number of lookups of near-duplicates so far
+
+    def close(self, timeout: float) -> None:
+        """Closes the signature cache, if there is one; waits up to ``timeout`` seconds for its running request."""
+        if self._signature_cache:
+            self._signature_cache.close(timeout)
 
     # ---- committing pages
 
@@ -64,7 +69,7 @@ class Stories(Cluster):
         before_story = [
             (number, write) for number, commit in valid.items() for write in _writes_before_story(commit, stored)
         ]
-        results = self.write_documents([write for _, write in before_story], keep_rejected=True)
+        results = self._cluster.write_documents([write for _, write in before_story], keep_rejected=True)
         # An existing hit may come from a process that tries to write the same version of the story.  The process that
         # succeeds in writing the story replaces the hit.
         existing_hits = [
@@ -75,7 +80,9 @@ class Stories(Cluster):
 
         with_story = [number for number, commit in valid.items() if commit.story]
         story_writes = [_story_write(valid[number], stored) for number in with_story]
-        story_results = dict(zip(with_story, self.write_documents(story_writes, keep_rejected=True), strict=True))
+        story_results = dict(
+            zip(with_story, self._cluster.write_documents(story_writes, keep_rejected=True), strict=True)
+        )
         if self._signature_cache:
             self._signature_cache.put(
                 _story_signature(commits[number]) for number, result in story_results.items() if result.is_done
@@ -93,7 +100,7 @@ class Stories(Cluster):
         ]
         storyless = [write for write in after_story if _is_entry_without_story(write)]
         others = [write for write in after_story if not _is_entry_without_story(write)]
-        self._finish_alias_entries(others, self.write_documents(others, keep_rejected=True))
+        self._finish_alias_entries(others, self._cluster.write_documents(others, keep_rejected=True))
         self._put_entries_without_story(storyless)
         return {
             number: CommitResult.CONFLICT
@@ -107,7 +114,7 @@ class Stories(Cluster):
     def _put_entries_without_story(self, entries: Sequence[DocumentWrite]) -> None:
         """Writes frontier entries without a story, except where a stored entry has a story."""
         while entries:
-            stored = self.get_documents("urls", [entry.id for entry in entries], fields=("story",))
+            stored = self._cluster.get_documents("urls", [entry.id for entry in entries], fields=("story",))
             entries = [
                 entry for entry in entries if entry.id not in stored or not stored[entry.id].document.get("story")
             ]
@@ -117,7 +124,7 @@ class Stories(Cluster):
                 else replace(entry, op="create")
                 for entry in entries
             ]
-            results = self.write_documents(writes, keep_rejected=True)
+            results = self._cluster.write_documents(writes, keep_rejected=True)
             entries = [entry for entry, result in zip(entries, results, strict=True) if result.is_conflict]
 
     def _finish_alias_entries(self, writes: Sequence[DocumentWrite], results: Sequence[WriteResult]) -> None:
@@ -128,7 +135,7 @@ class Stories(Cluster):
         """
         existing = {write.id: write for write, result in zip(writes, results, strict=True) if result.is_conflict}
         if existing:
-            entries = self.get_documents("urls", list(existing), fields=("story",))
+            entries = self._cluster.get_documents("urls", list(existing), fields=("story",))
             finished = [
                 DocumentWrite(
                     kind="urls",
@@ -146,7 +153,7 @@ class Stories(Cluster):
                 for name, entry in entries.items()
                 if entry.document.get("story") is None
             ]
-            self.write_documents(finished)
+            self._cluster.write_documents(finished)
 
     def _get_stored_stories(self, commits: Iterable[PageCommit]) -> dict[str, StoredDocument]:
         """Returns the stored documents of the stories in the commits, by story id.
@@ -158,12 +165,12 @@ class Stories(Cluster):
             for commit in commits
             if commit.story and (commit.story.version > 1 or commit.hits or commit.notifications)
         ]
-        return self.get_documents("stories", ids)
+        return self._cluster.get_documents("stories", ids)
 
     # ---- reading
 
     def stories(self, ids: Sequence[str]) -> dict[str, Story]:
-        stored_stories = self.get_documents("stories", list(dict.fromkeys(ids)))
+        stored_stories = self._cluster.get_documents("stories", list(dict.fromkeys(ids)))
         return {name: Story.from_json(stored.document) for name, stored in stored_stories.items()}
 
     def history(self, story: str) -> list[Story]:
@@ -176,7 +183,7 @@ class Stories(Cluster):
         earlier: dict[str, list[Story]] = {}
         if latest:
             order: list[Json] = [{"story": "asc"}, {"version": "asc"}]
-            for stored in self.find(
+            for stored in self._cluster.find(
                 "versions", {"terms": {"story": list(latest)}}, sort=order, page=VERSIONS_PER_RESPONSE
             ):
                 if stored.document["version"] < latest[stored.document["story"]]:
@@ -197,9 +204,11 @@ class Stories(Cluster):
         newest: list[Json] = [{"date": "desc"}, {"id": "asc"}]
         sort = [{"_score": "desc"}, *newest] if relevance else newest
         compiled = _compile_search_query(query, now, since)
-        matches = self.find("stories", compiled, sort=sort, limit=offset + limit, without=documents.INDEX_ONLY_FIELDS)
+        matches = self._cluster.find(
+            "stories", compiled, sort=sort, limit=offset + limit, without=documents.INDEX_ONLY_FIELDS
+        )
         stories = tuple(Story.from_json(stored.document) for rank, stored in enumerate(matches) if rank >= offset)
-        return SearchResult(stories=stories, total=self.count_documents("stories", compiled))
+        return SearchResult(stories=stories, total=self._cluster.count_documents("stories", compiled))
 
     def scan(
         self,
@@ -209,7 +218,7 @@ class Stories(Cluster):
         since: datetime | None = None,
         after: str | None = None,
     ) -> Iterator[Story]:
-        matches = self.find(
+        matches = self._cluster.find(
             "stories",
             _compile_search_query(query, now, since),
             sort=[{"id": "asc"}],
@@ -230,7 +239,7 @@ class Stories(Cluster):
         with self._lock:
             self._near_duplicate_lookups += 1
             if self._signature_cache is None and self._near_duplicate_lookups > MIN_LOOKUPS:
-                self._signature_cache = SignatureCache(self, since=since)
+                self._signature_cache = SignatureCache(self._cluster, since=since)
             return self._signature_cache
 
     def _search_near_duplicates(
@@ -242,7 +251,7 @@ class Stories(Cluster):
         if not shared_bands:
             return []
         recent = {"range": {"first_seen_at": {"gte": rfc3339(since)}}}
-        matches = self.find(
+        matches = self._cluster.find(
             "stories",
             {"bool": {"should": shared_bands, "minimum_should_match": 1, "filter": [recent]}},
             sort=[{"_score": "desc"}, {"first_seen_at": "desc"}, {"id": "asc"}],
@@ -258,7 +267,7 @@ class Stories(Cluster):
         if since is not None:
             filters.append({"range": {"matched_at": {"gte": rfc3339(since)}}})
         order: list[Json] = [{"matched_at": "desc"}, {"story": "asc"}, {"alert": "asc"}, {"version": "desc"}]
-        matches = self.find("hits", {"bool": {"filter": filters}}, sort=order, limit=limit)
+        matches = self._cluster.find("hits", {"bool": {"filter": filters}}, sort=order, limit=limit)
         return [documents.read_hit(stored.document) for stored in matches]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.plural import plural
+from monitor.store.composed import ComposedStore
 from monitor.store.memory.dump import Dump
 from monitor.store.memory.frontier import Frontier
 from monitor.store.memory.leases import Leases
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from monitor.store.protocol import Store
 
 
-class MemoryStore:
-    """Implements `monitor.store.protocol.Store` with one object per role.
+class MemoryStore(ComposedStore):
+    """Implements `monitor.store.protocol.Store` on data in memory.
 
     With ``shared``, the state of another `MemoryStore`, both objects access the same data, like two processes that use
     one store.
@@ -32,53 +33,15 @@ class MemoryStore:
 
     def __init__(self, *, shared: MemoryState | None = None) -> None:
         self.state = MemoryState() if shared is None else shared
-
-        frontier = Frontier(self.state)
-        self.enqueue = frontier.enqueue
-        self.due_entries = frontier.due_entries
-        self.record_dropped = frontier.record_dropped
-        self.entries = frontier.entries
-        self.recent_entries = frontier.recent_entries
-        self.coverage = frontier.coverage
-        self.source_coverage = frontier.source_coverage
-
-        stories = Stories(self.state)
-        self.commit = stories.commit
-        self.stories = stories.stories
-        self.history = stories.history
-        self.near_duplicates = stories.near_duplicates
-        self.hits = stories.hits
-
-        search = Search(self.state)
-        self.search = search.search
-        self.scan = search.scan
-
-        leases = Leases(self.state)
-        self.lease = leases.lease
-        self.renew = leases.renew
-        self.release = leases.release
-        self.outlets = leases.outlets
-
-        outbox = Outbox(self.state)
-        self.claim = outbox.claim
-        self.count_due = outbox.count_due
-        self.release_claims = outbox.release_claims
-        self.assign_message_ids = outbox.assign_message_ids
-        self.mark_sent = outbox.mark_sent
-        self.postpone = outbox.postpone
-        self.outbox = outbox.outbox
-        self.story_notifications = outbox.story_notifications
-        self.snooze = outbox.snooze
-        self.snoozes = outbox.snoozes
-
-        settings = Settings(self.state)
-        self.put_setting = settings.put_setting
-        self.compare_and_set = settings.compare_and_set
-        self.settings = settings.settings
-
-        dump = Dump(self.state)
-        self.dump = dump.dump
-        self.load = dump.load
+        super().__init__(
+            frontier=Frontier(self.state),
+            stories=Stories(self.state),
+            search=Search(self.state),
+            leases=Leases(self.state),
+            outbox=Outbox(self.state),
+            settings=Settings(self.state),
+            dump=Dump(self.state),
+        )
 
     def setup(self) -> None:
         """Does nothing: a store in memory needs no tables."""
@@ -95,4 +58,4 @@ class MemoryStore:
 
 
 if TYPE_CHECKING:
-    _: Callable[[], Store] = MemoryStore  # mypy verifies that it has all roles
+    _: Callable[..., Store] = MemoryStore  # mypy verifies that it has all roles

@@ -7,25 +7,43 @@ from typing import TYPE_CHECKING
 import apsw
 
 from monitor.plural import plural
+from monitor.store.composed import ComposedStore
 from monitor.store.protocol import Capabilities
 from monitor.store.sqlite import sql
 from monitor.store.sqlite.database import Database
 from monitor.store.sqlite.dump import Dump
 from monitor.store.sqlite.frontier import Frontier
+from monitor.store.sqlite.fulltext import WordCache
+from monitor.store.sqlite.leases import Leases
+from monitor.store.sqlite.outbox import Outbox
 from monitor.store.sqlite.search import Search
+from monitor.store.sqlite.settings import Settings
+from monitor.store.sqlite.stories import Stories
 
 if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
 
-class SqliteStore(Dump, Search, Frontier):
-    """Implements `monitor.store.protocol.Store` on one SQLite file, by inheriting from the other modules."""
+class SqliteStore(ComposedStore):
+    """Implements `monitor.store.protocol.Store` on one SQLite file."""
 
     capabilities = Capabilities()
 
     def __init__(self, path: Path, *, timeout: timedelta) -> None:
-        super().__init__(Database(path, timeout=timeout))
+        self.database = database = Database(path, timeout=timeout)
+        word_cache = WordCache()
+        stories, leases = Stories(database, word_cache), Leases(database)
+        outbox, settings = Outbox(database), Settings(database)
+        super().__init__(
+            frontier=Frontier(database),
+            stories=stories,
+            search=Search(database),
+            leases=leases,
+            outbox=outbox,
+            settings=settings,
+            dump=Dump(database, word_cache, stories=stories, leases=leases, outbox=outbox, settings=settings),
+        )
 
     def setup(self) -> None:
         self.database.setup()

@@ -8,28 +8,44 @@ from monitor.models import FrontierEntry, Hit, OutletState
 from monitor.store.microseconds import maybe_micros, micros
 from monitor.store.protocol import OutboxRecord, Setting, Snooze, StoryHistory, UrlAlias
 from monitor.store.sqlite import fulltext, rows, sql
-from monitor.store.sqlite.outbox import Outbox
-from monitor.store.sqlite.outlets import Outlets
-from monitor.store.sqlite.stories import Stories, StoryWriter
+from monitor.store.sqlite.stories import StoryWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import apsw
 
-    from monitor.store.protocol import Record
+    from monitor.store.protocol import Leases, Outbox, Record, Settings, Stories
+    from monitor.store.sqlite.database import Database
 
 DUMP_BATCH_ROWS = 500  # read in one statement
 
 _PrimaryKey: TypeAlias = tuple[str | int, ...]
 
 
-class Dump(Stories, Outlets, Outbox):
-    """Exports all records of the store (`dump`) and imports records (`load`)."""
+class Dump:
+    """Exports and imports all records; implements `monitor.store.protocol.Dump`."""
+
+    def __init__(
+        self,
+        database: Database,
+        word_cache: fulltext.WordCache,
+        *,
+        stories: Stories,
+        leases: Leases,
+        outbox: Outbox,
+        settings: Settings,
+    ) -> None:
+        self._database = database
+        self._word_cache = word_cache
+        self._stories = stories
+        self._leases = leases
+        self._outbox = outbox
+        self._settings = settings
 
     def dump(self) -> Iterator[Record]:
         for (story,) in self._rows_after(sql.DUMP_STORY_IDS, ("",)):
-            yield StoryHistory(versions=tuple(self.history(story)))
+            yield StoryHistory(versions=tuple(self._stories.history(story)))
         for row in self._rows_after(sql.DUMP_HITS, ("", "", -1)):
             yield rows.hit(row)
         for row in self._rows_after(sql.DUMP_OUTBOX, ("", "", -1, "")):
@@ -38,9 +54,9 @@ class Dump(Stories, Outlets, Outbox):
             yield rows.frontier_entry(row)
         for alias_id, story in self._rows_after(sql.DUMP_ALIASES, ("",)):
             yield UrlAlias(id=alias_id, story=story)
-        yield from self.outlets()
-        yield from (Snooze(alert=alert, until=until) for alert, until in self.snoozes().items())
-        yield from (Setting(key=key, value=value) for key, value in self.settings().items())
+        yield from self._leases.outlets()
+        yield from (Snooze(alert=alert, until=until) for alert, until in self._outbox.snoozes().items())
+        yield from (Setting(key=key, value=value) for key, value in self._settings.settings().items())
 
     def load(self, records: Sequence[Record]) -> int:
         from monitor.similarity import signature
@@ -48,7 +64,7 @@ class Dump(Stories, Outlets, Outbox):
         histories = [record.versions for record in records if isinstance(record, StoryHistory)]
         entries = [fulltext.build_index_entry(versions[-1]) for versions in histories]
         written = 0
-        with self.database.write_transaction() as connection:
+        with self._database.write_transaction() as connection:
             writer = StoryWriter(connection, self._word_cache)
             for versions, entry in zip(histories, entries, strict=True):
                 *earlier, latest = versions
@@ -69,7 +85,7 @@ class Dump(Stories, Outlets, Outbox):
         Reads the rows in batches and holds no connection between two batches.
         """
         while True:
-            with self.database.read_connection() as connection:
+            with self._database.read_connection() as connection:
                 batch = rows.fetch(connection, statement, (*after, DUMP_BATCH_ROWS))
             yield from batch
             if len(batch) < DUMP_BATCH_ROWS:

@@ -9,17 +9,20 @@ from monitor.store import listed_urls
 from monitor.store.microseconds import micros
 from monitor.store.protocol import UrlAlias
 from monitor.store.sqlite import rows, sql
-from monitor.store.sqlite.part import StorePart
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from monitor.models import Candidate, CoverageCount, FrontierEntry, Outcome
+    from monitor.store.sqlite.database import Database
 
 
-class Frontier(StorePart):
+class Frontier:
     """Keeps the frontier entries; implements `monitor.store.protocol.Frontier`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def enqueue(self, candidates: Sequence[Candidate], *, now: datetime) -> list[FrontierEntry]:
         return self._add_listed(((candidate, None) for candidate in candidates), now=now)
@@ -30,7 +33,7 @@ class Frontier(StorePart):
     def _add_listed(self, listed: Iterable[tuple[Candidate, Outcome | None]], *, now: datetime) -> list[FrontierEntry]:
         """Adds entries for new URLs, and new sources to the entries of stored URLs; returns the added entries."""
         entries = listed_urls.new_entries(listed, now=now)
-        with self.database.read_connection() as connection:
+        with self._database.read_connection() as connection:
             found = connection.execute(sql.SELECT_STORED_URLS, (rows.json_text([*entries]),))
             stored = {row.id: row for row in map(rows.named_stored_url, found)}
         new, changed_sources = [], []
@@ -46,20 +49,20 @@ class Frontier(StorePart):
                     changed_sources.append({"id": entry.id, "other_sources": rows.json_text(merged)})
         if not new and not changed_sources:  # as in most polls; then no write lock is needed
             return []
-        with self.database.write_transaction() as connection:
+        with self._database.write_transaction() as connection:
             connection.executemany(sql.SET_OTHER_SOURCES, changed_sources)
             return [
                 entry for entry in new if connection.execute(sql.ADD_FRONTIER_ENTRY, rows.frontier_values(entry)).get
             ]
 
     def due_entries(self, outlet: str, *, now: datetime, limit: int) -> list[FrontierEntry]:
-        with self.database.read_connection() as connection:
+        with self._database.read_connection() as connection:
             selected = connection.execute(sql.SELECT_DUE_ENTRIES, (outlet, micros(now), limit))
             return [rows.frontier_entry(row) for row in selected]
 
     def entries(self, ids: Sequence[str]) -> dict[str, FrontierEntry | UrlAlias]:
         parameters = (rows.json_text(list(ids)),)
-        with self.database.read_snapshot() as connection:
+        with self._database.read_snapshot() as connection:
             aliases = [
                 UrlAlias(id=key, story=story) for key, story in connection.execute(sql.SELECT_ALIASES, parameters)
             ]
@@ -67,15 +70,15 @@ class Frontier(StorePart):
         return {alias.id: alias for alias in aliases} | {entry.id: entry for entry in entries}
 
     def recent_entries(self, outlet: str, *, limit: int) -> list[FrontierEntry]:
-        with self.database.read_connection() as connection:
+        with self._database.read_connection() as connection:
             return [rows.frontier_entry(row) for row in connection.execute(sql.SELECT_RECENT_ENTRIES, (outlet, limit))]
 
     def coverage(self, outlet: str, *, since: datetime) -> list[CoverageCount]:
-        with self.database.read_connection() as connection:
+        with self._database.read_connection() as connection:
             counted = connection.execute(sql.COUNT_COVERAGE, (outlet, micros(since)))
             return [rows.coverage_count(row) for row in counted]
 
     def source_coverage(self, outlet: str, *, since: datetime) -> list[SourceCoverage]:
-        with self.database.read_connection() as connection:
+        with self._database.read_connection() as connection:
             counted = connection.execute(sql.COUNT_SOURCE_COVERAGE, (outlet, micros(since)))
             return [SourceCoverage(source=url, listed=listed, listed_alone=alone) for url, listed, alone in counted]

@@ -1,26 +1,27 @@
-"""The outbox, the snoozes and the settings of a SQLite store."""
+"""The outbox and the snoozes of a SQLite store."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import orjson
-
 from monitor.errors import LeaseLost
 from monitor.store.microseconds import from_micros, micros
 from monitor.store.sqlite import rows, sql
-from monitor.store.sqlite.part import StorePart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime, timedelta
 
-    from monitor.models import Json, Notification
+    from monitor.models import Notification
     from monitor.store.protocol import OutboxRecord
+    from monitor.store.sqlite.database import Database
 
 
-class Outbox(StorePart):
-    """Keeps notifications, snoozes and settings; implements the roles `Outbox` and `Settings` of the protocol."""
+class Outbox:
+    """Keeps notifications, their claims and snoozes; implements `monitor.store.protocol.Outbox`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def claim(
         self, channels: Sequence[str], *, holder: str, now: datetime, term: timedelta, limit: int = 1000
@@ -32,25 +33,25 @@ class Outbox(StorePart):
             "now": micros(now),
             "limit": limit,
         }
-        with self.database.write_transaction() as connection:
+        with self._database.write_transaction() as connection:
             claimed = [rows.notification(row) for row in connection.execute(sql.CLAIM_NOTIFICATIONS, parameters)]
         return sorted(
             claimed, key=lambda notification: (notification.due_at, notification.created_at, notification.key)
         )
 
     def count_due(self, *, now: datetime) -> dict[str, int]:
-        with self.database.read_connection() as connection:
+        with self._database.read_connection() as connection:
             return dict(rows.fetch(connection, sql.COUNT_DUE_BY_CHANNEL, (micros(now),)))
 
     def release_claims(self, is_dead: Callable[[str], bool]) -> int:
-        with self.database.write_transaction() as connection:
+        with self._database.write_transaction() as connection:
             holders = [holder for (holder,) in connection.execute(sql.SELECT_CLAIM_HOLDERS) if is_dead(holder)]
             return sum(
                 len(connection.execute(sql.RELEASE_CLAIMS_OF_HOLDER, (holder,)).fetchall()) for holder in holders
             )
 
     def assign_message_ids(self, batches: Mapping[str, Sequence[Notification]], *, holder: str) -> None:
-        with self.database.write_transaction() as connection:
+        with self._database.write_transaction() as connection:
             for message_id, notifications in batches.items():
                 for notification in notifications:
                     parameters = {**rows.notification_key(notification), "message_id": message_id, "holder": holder}
@@ -58,55 +59,34 @@ class Outbox(StorePart):
                         raise LeaseLost(f"another process mails {notification.alert} now")
 
     def mark_sent(self, notifications: Sequence[Notification], *, now: datetime) -> None:
-        with self.database.write_transaction() as connection:
+        with self._database.write_transaction() as connection:
             connection.executemany(
                 sql.MARK_NOTIFICATION_SENT,
                 [{**rows.notification_key(notification), "sent_at": micros(now)} for notification in notifications],
             )
 
     def postpone(self, notifications: Sequence[Notification], *, holder: str) -> None:
-        with self.database.write_transaction() as connection:
+        with self._database.write_transaction() as connection:
             for notification in notifications:
                 connection.execute(
                     sql.POSTPONE_NOTIFICATION, {**rows.notification_values(notification), "holder": holder}
                 )
 
     def outbox(self, *, limit: int = 1000) -> list[Notification]:
-        with self.database.read_connection() as connection:
+        with self._database.read_connection() as connection:
             return [rows.notification(row) for row in connection.execute(sql.SELECT_UNSENT_NOTIFICATIONS, (limit,))]
 
     def story_notifications(self, story: str) -> list[OutboxRecord]:
-        with self.database.read_connection() as connection:
+        with self._database.read_connection() as connection:
             return [rows.outbox_record(row) for row in connection.execute(sql.SELECT_STORY_NOTIFICATIONS, (story,))]
 
     def snooze(self, alert: str, until: datetime | None) -> None:
-        with self.database.write_transaction() as connection:
+        with self._database.write_transaction() as connection:
             if until is None:
                 connection.execute(sql.DELETE_SNOOZE, (alert,))
             else:
                 connection.execute(sql.PUT_SNOOZE, (alert, micros(until)))
 
     def snoozes(self) -> dict[str, datetime]:
-        with self.database.read_connection() as connection:
+        with self._database.read_connection() as connection:
             return {alert: from_micros(until) for alert, until in connection.execute(sql.SELECT_SNOOZES)}
-
-    def put_setting(self, key: str, value: Json | None) -> None:
-        with self.database.write_transaction() as connection:
-            if value is None:
-                connection.execute(sql.DELETE_SETTING, (key,))
-            else:
-                connection.execute(sql.PUT_SETTING, (key, rows.json_text(value)))
-
-    def compare_and_set(self, key: str, old: Json | None, new: Json) -> bool:
-        with self.database.write_transaction() as connection:
-            (stored,) = rows.fetch(connection, sql.SELECT_SETTING, (key,)) or [(None,)]
-            is_old = (orjson.loads(stored[0]) if stored[0] is not None else None) == old
-            if is_old:
-                connection.execute(sql.PUT_SETTING, (key, rows.json_text(new)))
-            return is_old
-
-    def settings(self, prefix: str = "") -> dict[str, Json]:
-        with self.database.read_connection() as connection:
-            return {
-                key: orjson.loads(value) for key, value in connection.execute(sql.SELECT_SETTINGS_BY_PREFIX, (prefix,))
-            }

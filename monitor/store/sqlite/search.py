@@ -19,7 +19,6 @@ from monitor.query.matcher import analysed_story, matches
 from monitor.store.microseconds import micros
 from monitor.store.protocol import SearchResult
 from monitor.store.sqlite import rows, sql
-from monitor.store.sqlite.part import StorePart
 from monitor.store.sqlite.positions import PositionMatcher
 from monitor.store.sqlite.query_compiler import CompiledQuery, Verification, compile_query
 from monitor.store.sqlite.vocabulary import Vocabulary
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from monitor.models import Story
     from monitor.query.syntax import Node
+    from monitor.store.sqlite.database import Database
 
 MAX_SEARCH_SECONDS = 1.0  # of CPU time, so that a search is not refused because other programs use the CPU
 MAX_COUNT_SECONDS = 0.03  # of CPU time for counting all matches; then the total is unknown
@@ -99,8 +99,11 @@ class _SearchStatement:
             size = BATCH_STORIES
 
 
-class Search(StorePart):
+class Search:
     """Finds stories by query; implements `monitor.store.protocol.Search`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def search(
         self,
@@ -113,7 +116,7 @@ class Search(StorePart):
         relevance: bool = False,
     ) -> SearchResult:
         """See `Store.search`.  Raises StoreRefused if the search takes more than `MAX_SEARCH_SECONDS`."""
-        with self.database.read_snapshot() as connection, _search_time_limit(connection, MAX_SEARCH_SECONDS):
+        with self._database.read_snapshot() as connection, _search_time_limit(connection, MAX_SEARCH_SECONDS):
             statement = _build_search_statement(connection, query, now=now, since=since)
             if statement is None:
                 return SearchResult(stories=(), total=0)
@@ -140,7 +143,7 @@ class Search(StorePart):
     ) -> Iterator[Story]:
         """See `Store.scan`.  Selects the stories that match the query first, then reads them batch by batch."""
         after = after or ""
-        with self.database.read_connection() as connection:
+        with self._database.read_connection() as connection:
             if query is None:
                 oldest = micros(since) if since else -(1 << 63)
                 yield from _stories_in_batches(connection, sql.SELECT_STORIES_AFTER_ID, after, (oldest,))

@@ -10,7 +10,6 @@ from monitor.models import CommitResult
 from monitor.store import signature_index
 from monitor.store.microseconds import micros
 from monitor.store.sqlite import fulltext, rows, sql
-from monitor.store.sqlite.part import StorePart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,12 +23,12 @@ if TYPE_CHECKING:
 IDS_PER_SELECT = 500  # story ids in one statement
 
 
-class Stories(StorePart):
+class Stories:
     """Keeps stories, their versions and hits; implements `monitor.store.protocol.Stories`."""
 
-    def __init__(self, database: Database) -> None:
-        super().__init__(database)
-        self._word_cache = fulltext.WordCache()
+    def __init__(self, database: Database, word_cache: fulltext.WordCache) -> None:
+        self._database = database
+        self._word_cache = word_cache
 
     def commit(self, commits: Sequence[PageCommit]) -> list[CommitResult]:
         """See `Store.commit`.  Writes all commits in one transaction."""
@@ -37,7 +36,7 @@ class Stories(StorePart):
             index: fulltext.build_index_entry(commit.story) for index, commit in enumerate(commits) if commit.story
         }
         results = []
-        with self.database.write_transaction() as connection:
+        with self._database.write_transaction() as connection:
             writer = StoryWriter(connection, self._word_cache)
             for index, commit in enumerate(commits):
                 if commit.story is not None:
@@ -52,7 +51,7 @@ class Stories(StorePart):
         return results
 
     def stories(self, ids: Sequence[str]) -> dict[str, Story]:
-        with self.database.read_connection() as connection:
+        with self._database.read_connection() as connection:
             stories = [
                 rows.story(row)
                 for batch in batched(dict.fromkeys(ids), IDS_PER_SELECT)
@@ -61,7 +60,7 @@ class Stories(StorePart):
         return {story.id: story for story in stories}
 
     def history(self, story: str) -> list[Story]:
-        with self.database.read_snapshot() as connection:
+        with self._database.read_snapshot() as connection:
             earlier = [
                 rows.unpack_version(data) for (data,) in connection.execute(sql.SELECT_EARLIER_VERSIONS, (story,))
             ]
@@ -75,12 +74,12 @@ class Stories(StorePart):
 
         Finds only stories whose signatures are still kept (see `SIGNATURE_RETENTION`).
         """
-        with self.database.read_connection() as connection:
+        with self._database.read_connection() as connection:
             return signature_index.find(connection, signature, since=since)
 
     def hits(self, alert: str | None = None, *, since: datetime | None = None, limit: int = 1000) -> list[Hit]:
         oldest = micros(since) if since else -(1 << 63)
-        with self.database.read_connection() as connection:
+        with self._database.read_connection() as connection:
             if alert is None:
                 selected = connection.execute(sql.SELECT_HITS, (oldest, limit))
             else:

@@ -13,7 +13,6 @@ from monitor.errors import LeaseLost
 from monitor.models import OutletState, rfc3339
 from monitor.store.elasticsearch import documents
 from monitor.store.elasticsearch.bulk import DocumentWrite
-from monitor.store.elasticsearch.cluster import Cluster, StoredDocument
 from monitor.store.elasticsearch.documents import document_id
 from monitor.store.protocol import INITIAL_POLL_INTERVAL
 
@@ -22,12 +21,16 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from monitor.models import Json
+    from monitor.store.elasticsearch.cluster import Cluster, StoredDocument
 
 MAX_LEASE_ATTEMPTS = 5  # searches for free outlets in one call; other processes may lease those found first
 
 
-class Outlets(Cluster):
+class Leases:
     """Keeps outlets and their leases; implements `monitor.store.protocol.Leases`."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
 
     def lease(
         self,
@@ -70,10 +73,10 @@ class Outlets(Cluster):
         order: list[Json] = [{"next_poll_at": "asc"}, {"name": "asc"}]
         free: list[tuple[OutletState, StoredDocument | None]] = [
             (documents.read_outlet(stored.document), stored)
-            for stored in self.find("outlets", {"bool": due}, sort=order, limit=limit)
+            for stored in self._cluster.find("outlets", {"bool": due}, sort=order, limit=limit)
         ]
-        if len(free) < limit and self.count_documents("outlets", named) < len(names):
-            known = self.get_documents("outlets", [document_id(name) for name in names], fields=())
+        if len(free) < limit and self._cluster.count_documents("outlets", named) < len(names):
+            known = self._cluster.get_documents("outlets", [document_id(name) for name in names], fields=())
             new = [name for name in names if document_id(name) not in known]
             free += [(OutletState(name=name, next_poll_at=now, interval=INITIAL_POLL_INTERVAL), None) for name in new]
         return free[:limit]
@@ -89,12 +92,12 @@ class Outlets(Cluster):
             _outlet_write(state, stored.revision if stored else None)
             for state, (_, stored) in zip(states, free, strict=True)
         ]
-        results = self.write_documents(writes)
+        results = self._cluster.write_documents(writes)
         leased = {state.name: state for state, result in zip(states, results, strict=True) if result.is_done}
         if len(leased) < len(states):
             # A write that the client repeats after a broken connection may conflict with its own first attempt.  Then
             # the stored fencing token is that of this process.
-            stored_now = self.get_documents(
+            stored_now = self._cluster.get_documents(
                 "outlets", [document_id(state.name) for state in states], fields=("fencing_token",)
             )
             for state in states:
@@ -111,13 +114,15 @@ class Outlets(Cluster):
             if stored.document.get("holder") != state.holder:
                 raise LeaseLost(f"the lease of {state.name} has been released")
             write = DocumentWrite(kind="outlets", id=stored.id, document=lease, op="update", revision=stored.revision)
-            if self.write_documents([write])[0].is_done:
+            if self._cluster.write_documents([write])[0].is_done:
                 return replace(state, lease_until=until)
 
     def release(self, state: OutletState) -> None:
         # Keeps the fencing token, so that a repeated release succeeds.
         released = replace(state, holder=None, lease_until=None)
-        while not self.write_documents([_outlet_write(released, self._get_leased_document(state).revision)])[0].is_done:
+        while not self._cluster.write_documents([_outlet_write(released, self._get_leased_document(state).revision)])[
+            0
+        ].is_done:
             pass  # this process has renewed the lease in between; _get_leased_document raises if it has lost the lease
 
     def _get_leased_document(self, state: OutletState) -> StoredDocument:
@@ -125,16 +130,16 @@ class Outlets(Cluster):
 
         Raises LeaseLost if its fencing token differs from that of ``state``: another process has leased the outlet.
         """
-        stored = self.get_documents("outlets", [document_id(state.name)], fields=("fencing_token", "holder")).get(
-            document_id(state.name)
-        )
+        stored = self._cluster.get_documents(
+            "outlets", [document_id(state.name)], fields=("fencing_token", "holder")
+        ).get(document_id(state.name))
         if stored is None or stored.document.get("fencing_token") != state.fencing_token:
             holder = stored.document.get("holder") if stored else None
             raise LeaseLost(f"{state.name} is polled by {holder or 'another process'} now")
         return stored
 
     def outlets(self) -> list[OutletState]:
-        stored_outlets = self.find("outlets", {"match_all": {}}, sort=[{"name": "asc"}])
+        stored_outlets = self._cluster.find("outlets", {"match_all": {}}, sort=[{"name": "asc"}])
         return [documents.read_outlet(stored.document) for stored in stored_outlets]
 
 

@@ -10,15 +10,19 @@ from monitor.models import OutletState
 from monitor.store.microseconds import micros
 from monitor.store.protocol import INITIAL_POLL_INTERVAL
 from monitor.store.sqlite import rows, sql
-from monitor.store.sqlite.part import StorePart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, timedelta
 
+    from monitor.store.sqlite.database import Database
 
-class Outlets(StorePart):
+
+class Leases:
     """Keeps outlets and their leases; implements `monitor.store.protocol.Leases`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def lease(
         self,
@@ -39,13 +43,13 @@ class Outlets(StorePart):
             "due_only": due_only,
             "limit": limit,
         }
-        with self.database.write_transaction() as connection:
+        with self._database.write_transaction() as connection:
             connection.execute(sql.ADD_OUTLETS, (parameters["names"], parameters["now"], initial_state))
             leased = [rows.outlet_state(row) for row in connection.execute(sql.LEASE_OUTLETS, parameters)]
         return sorted(leased, key=lambda state: (state.next_poll_at, state.name))
 
     def renew(self, state: OutletState, *, now: datetime, term: timedelta) -> OutletState:
-        with self.database.write_transaction() as connection:
+        with self._database.write_transaction() as connection:
             until = micros(now + term)
             parameters = (until, state.name, state.fencing_token, state.holder)
             if not connection.execute(sql.RENEW_LEASE, parameters).get:
@@ -53,11 +57,11 @@ class Outlets(StorePart):
         return replace(state, lease_until=now + term)
 
     def release(self, state: OutletState) -> None:
-        with self.database.write_transaction() as connection:
+        with self._database.write_transaction() as connection:
             parameters = (micros(state.next_poll_at), rows.state_json(state), state.name, state.fencing_token)
             if not connection.execute(sql.RELEASE_LEASE, parameters).get:
                 raise LeaseLost(f"another process polls {state.name} now")
 
     def outlets(self) -> list[OutletState]:
-        with self.database.read_connection() as connection:
+        with self._database.read_connection() as connection:
             return [rows.outlet_state(row) for row in connection.execute(sql.SELECT_OUTLETS)]

@@ -1,0 +1,66 @@
+"""The common form of the stores: one object for each role, and a store with the methods of all of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from monitor.store.protocol import Dump, Frontier, Leases, Outbox, Search, Settings, Stories
+
+
+class ComposedStore:
+    """Gives a store the methods of its roles.
+
+    A subclass adds `monitor.store.protocol.Lifecycle` and ``capabilities``, which complete `monitor.store.Store`.
+    """
+
+    def __init__(
+        self,
+        *,
+        frontier: Frontier,
+        stories: Stories,
+        search: Search,
+        leases: Leases,
+        outbox: Outbox,
+        settings: Settings,
+        dump: Dump,
+    ) -> None:
+        self.enqueue = frontier.enqueue
+        self.due_entries = frontier.due_entries
+        self.record_dropped = frontier.record_dropped
+        self.entries = frontier.entries
+        self.recent_entries = frontier.recent_entries
+        self.coverage = frontier.coverage
+        self.source_coverage = frontier.source_coverage
+
+        self.commit = stories.commit
+        self.stories = stories.stories
+        self.history = stories.history
+        self.near_duplicates = stories.near_duplicates
+        self.hits = stories.hits
+
+        self.search = search.search
+        self.scan = search.scan
+
+        self.lease = leases.lease
+        self.renew = leases.renew
+        self.release = leases.release
+        self.outlets = leases.outlets
+
+        self.claim = outbox.claim
+        self.count_due = outbox.count_due
+        self.release_claims = outbox.release_claims
+        self.assign_message_ids = outbox.assign_message_ids
+        self.mark_sent = outbox.mark_sent
+        self.postpone = outbox.postpone
+        self.outbox = outbox.outbox
+        self.story_notifications = outbox.story_notifications
+        self.snooze = outbox.snooze
+        self.snoozes = outbox.snoozes
+
+        self.put_setting = settings.put_setting
+        self.compare_and_set = settings.compare_and_set
+        self.settings = settings.settings
+
+        self.dump = dump.dump
+        self.load = dump.load
