@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from monitor.discovery.drop_reasons import DropReason
 from monitor.failures import FailureKind
 from monitor.models import CoverageCount, Disposition
 
+DOCS = Path(__file__).parents[1] / "docs" / "crawling.md"
 DAYS = (date(2026, 11, 27), date(2026, 11, 28))
 KINDS = ["", "headline", "video", "unknown", *DropReason, *(kind.label for kind in FailureKind)]
 COUNTS = st.builds(
@@ -65,3 +67,8 @@ def test_an_outcome_has_one_fate(disposition: Disposition | None, kind: str, fat
 )
 def test_an_outcome_is_explained_in_words(disposition: Disposition | None, kind: str, meaning: str) -> None:
     assert coverage.meaning_of(disposition, kind) == meaning
+
+
+def test_the_docs_explain_each_drop_reason() -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    assert [reason for reason in DropReason if f"| `{reason}` | {reason.meaning} |" not in text] == []

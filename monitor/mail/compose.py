@@ -135,10 +135,32 @@ def failing_outlets_mail(
         text += [f"  {one_line(state.name)}: {last_success}", f"    {one_line(state.error)}"]
     text += ["", "media-monitor outlets --failing shows their sources; media-monitor discover URL finds new ones.", ""]
     identity = "\n".join(f"{state.name}\t{state.last_ok_at}\t{reported_before.get(state.name)}" for state in states)
+    count = "an outlet fails" if len(states) == 1 else f"{len(states)} outlets fail"
+    return _ops_mail(config, identity, f"[media-monitor] {count}: {names}", text, at)
+
+
+def suspect_outlets_mail(config: Config, states: Sequence[OutletState], *, at: datetime) -> bytes:
+    """Returns the mail to ``mail.ops`` about outlets that are read, but whose stories may be missed.
+
+    Equal arguments give the same Message-ID, so mail programs show a mail that was sent twice once.
+    """
+    names = ", ".join(one_line(state.name) for state in states)
+    text = ["These outlets are read, but differ from their habit; stories may be missed:", ""]
+    for state in states:
+        text += [
+            f"  {one_line(state.name)}:",
+            *(f"    {one_line(reason)}" for reason in state.memory.suspicions.values()),
+        ]
+    text += ["", "media-monitor outlets NAME --coverage and --recent show what became of their stories.", ""]
+    identity = "\n".join(f"{state.name}\t{sorted(state.memory.suspicions)}\t{at:%Y-%m-%d}" for state in states)
+    count = "an outlet is suspect" if len(states) == 1 else f"{len(states)} outlets are suspect"
+    return _ops_mail(config, identity, f"[media-monitor] {count}: {names}", text, at)
+
+
+def _ops_mail(config: Config, identity: str, subject: str, text: Sequence[str], at: datetime) -> bytes:
+    """Returns a mail to ``mail.ops``; its Message-ID depends on ``identity`` only."""
     key = hashlib.sha256(identity.encode()).hexdigest()[:32]
     domain = bare_address(config.mail.sender).rpartition("@")[2]
-    count = "an outlet fails" if len(states) == 1 else f"{len(states)} outlets fail"
-    subject = f"[media-monitor] {count}: {names}"
     message = _mail_with_headers(config, f"<ops-{key}@{domain}>", config.mail.ops, subject, at)
     message.set_content("\n".join(text))
     return _smtp_bytes(message)

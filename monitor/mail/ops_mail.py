@@ -1,4 +1,5 @@
-"""Reports to ``mail.ops``: refused recipients at once; failing outlets when they start to fail, then once a week."""
+"""Reports to ``mail.ops``: refused recipients at once; failing outlets when they start to fail, then once a week;
+suspect outlets when a new suspicion arises."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from monitor.mail import CHANNEL_NAME, compose
 from monitor.models import from_rfc3339, rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from monitor.config import Config
@@ -25,6 +26,9 @@ REMINDER_INTERVAL = timedelta(days=7)  # between two reports about the same fail
 
 _LAST_CHECK_KEY = "ops/looked"  # store setting: {"at": time of the last search for failing outlets}
 _REPORTED_AT_KEY_PREFIX = "ops/failing/"  # + outlet name -> {"at": time of the last report about the outlet}
+_REPORTED_SUSPICIONS_KEY_PREFIX = (
+    "ops/suspect/"  # + outlet name -> {"kinds": [kinds that were reported and still hold]}
+)
 
 
 class OpsMail:
@@ -56,15 +60,25 @@ class OpsMail:
         failed = refusals.temporarily | refusals.permanently
         return [f"the mail to mail.ops failed: {address}: {reason}" for address, reason in failed.items()]
 
-    def report_failing_outlets(self, store: Store, *, now: datetime) -> str | None:
-        """Reports failing outlets by mail to ``mail.ops``: new ones at once, others again after `REMINDER_INTERVAL`.
+    def report_unhealthy_outlets(self, store: Store, *, now: datetime) -> list[str]:
+        """Reports failing and suspect outlets by mail to ``mail.ops``.
 
-        Checks at most once per `FAILURE_CHECK_INTERVAL` over all processes.  Returns the error if the mail could not be
-        sent, else None.  Raises StoreError.
+        Checks at most once per `FAILURE_CHECK_INTERVAL` over all processes.  Returns the errors of the mails that could
+        not be sent.  Raises StoreError.
         """
         if not self._config.mail.ops or not _claim_failure_check(store, now):
-            return None
-        failing = {state.name: state for state in _failing_outlets(store, self._config, now)}
+            return []
+        configured = {outlet.name for outlet in self._config.outlets}
+        states = [state for state in store.outlets() if state.name in configured]
+        errors = [self._report_failing_outlets(store, states, now), self._report_suspect_outlets(store, states, now)]
+        return [error for error in errors if error]
+
+    def _report_failing_outlets(self, store: Store, states: Sequence[OutletState], now: datetime) -> str:
+        """Reports failing outlets: new ones at once, others again after `REMINDER_INTERVAL`.
+
+        Returns the error if the mail could not be sent, else "".
+        """
+        failing = {state.name: state for state in states if _has_failed_long(state, now)}
         reported = {
             key.removeprefix(_REPORTED_AT_KEY_PREFIX): value
             for key, value in store.settings(_REPORTED_AT_KEY_PREFIX).items()
@@ -78,17 +92,44 @@ class OpsMail:
             if name not in reported or from_rfc3339(reported[name]["at"]) + REMINDER_INTERVAL <= now
         ]
         if not to_report:
-            return None
+            return ""
         reported_before = {state.name: reported[state.name]["at"] for state in to_report if state.name in reported}
         content = compose.failing_outlets_mail(self._config, to_report, reported_before, at=now)
+        if error := self._send_report(content):
+            return f"the report of failing outlets to mail.ops failed: {error}"
+        for state in to_report:
+            store.put_setting(_REPORTED_AT_KEY_PREFIX + state.name, {"at": rfc3339(now)})
+        return ""
+
+    def _report_suspect_outlets(self, store: Store, states: Sequence[OutletState], now: datetime) -> str:
+        """Reports outlets with a kind of suspicion that the last report about them did not have.
+
+        Returns the error if the mail could not be sent, else "".
+        """
+        prefix = _REPORTED_SUSPICIONS_KEY_PREFIX
+        reported = {key.removeprefix(prefix): {*value["kinds"]} for key, value in store.settings(prefix).items()}
+        current = {state.name: {*state.memory.suspicions} for state in states}
+        for name, kinds in reported.items():
+            holding = kinds & current.get(name, set())
+            if holding != kinds:  # a suspicion that arises again is reported again
+                store.put_setting(prefix + name, {"kinds": sorted(holding)} if holding else None)
+        to_report = [state for state in states if current[state.name] - reported.get(state.name, set())]
+        if not to_report:
+            return ""
+        if error := self._send_report(compose.suspect_outlets_mail(self._config, to_report, at=now)):
+            return f"the report of suspect outlets to mail.ops failed: {error}"
+        for state in to_report:
+            store.put_setting(prefix + state.name, {"kinds": sorted(current[state.name])})
+        return ""
+
+    def _send_report(self, content: bytes) -> str:
+        """Sends a mail to ``mail.ops``.  Returns the error if it could not be sent, else ""."""
         try:
             self._channel.open()
             self._channel.send(content, targets=self._config.mail.ops)
         except DeliveryError as error:
-            return f"the report of failing outlets to mail.ops failed: {error}"
-        for state in to_report:
-            store.put_setting(_REPORTED_AT_KEY_PREFIX + state.name, {"at": rfc3339(now)})
-        return None
+            return str(error) or repr(error)
+        return ""
 
 
 def _claim_failure_check(store: Store, now: datetime) -> bool:
@@ -99,12 +140,8 @@ def _claim_failure_check(store: Store, now: datetime) -> bool:
     return store.compare_and_set(_LAST_CHECK_KEY, last_check, {"at": rfc3339(now)})
 
 
-def _failing_outlets(store: Store, config: Config, now: datetime) -> Iterable[OutletState]:
-    """Yields configured outlets that failed for `MIN_FAILING_TIME`, or in `MIN_FAILED_FIRST_POLLS` first polls."""
-    configured = {outlet.name for outlet in config.outlets}
-    for state in store.outlets():
-        if state.name not in configured or not state.failures:
-            continue
-        never_read = state.last_ok_at is None and state.failures >= MIN_FAILED_FIRST_POLLS
-        if never_read or (state.last_ok_at is not None and state.last_ok_at + MIN_FAILING_TIME <= now):
-            yield state
+def _has_failed_long(state: OutletState, now: datetime) -> bool:
+    """Returns True if the outlet has failed for `MIN_FAILING_TIME`, or in all of `MIN_FAILED_FIRST_POLLS` polls."""
+    if state.last_ok_at is None:
+        return state.failures >= MIN_FAILED_FIRST_POLLS
+    return state.failures > 0 and state.last_ok_at + MIN_FAILING_TIME <= now

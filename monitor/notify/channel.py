@@ -84,8 +84,8 @@ class OperatorReports(Protocol):
         Returns the errors that occurred while sending the report; empty if the report was sent.
         """
 
-    def report_failing_outlets(self, store: Store, *, now: datetime) -> str | None:
-        """Reports outlets that have failed for a long time; does nothing if the last check was too recent.
+    def report_unhealthy_outlets(self, store: Store, *, now: datetime) -> list[str]:
+        """Reports outlets that have failed for a long time and outlets whose stories may be missed.
 
-        Returns the error that occurred while sending the report, or None.
+        Does nothing if the last check was too recent.  Returns the errors that occurred while sending the reports.
         """

@@ -219,17 +219,16 @@ class _DeliveryRun:
                 self._send_message(message)
         else:
             if not self.stop():
-                self._report_failing_outlets(problems)
+                self._report_unhealthy_outlets(problems)
             return False
         self.store.release_claims(lambda holder: holder == self.holder)
         return not self.stop()
 
-    def _report_failing_outlets(self, problems: Mapping[str, str]) -> None:
-        """Reports failing outlets to the operator, unless connecting to the channel of the reports has failed."""
+    def _report_unhealthy_outlets(self, problems: Mapping[str, str]) -> None:
+        """Reports failing and suspect outlets to the operator, unless the channel of the reports cannot connect."""
         if self.reports is None or self.reports.channel in problems:
             return
-        if problem := self.reports.report_failing_outlets(self.store, now=self.now()):
-            self.report.errors.append(problem)
+        self.report.errors += self.reports.report_unhealthy_outlets(self.store, now=self.now())
 
     def _connect_channel(self, name: str) -> str:
         """Connects a channel.  Returns the error text if connecting fails, else an empty string."""

@@ -107,3 +107,40 @@ def test_the_report_is_sent_later_if_the_mail_server_is_away(store: Store) -> No
     with mail_server(port=port) as (behavior, _):
         deliver(store, config(port), now=lambda: NOW + FAILURE_CHECK_INTERVAL)
         assert len(behavior.taken) == 1
+
+
+def suspected(store: Store, name: str, **suspicions: str) -> None:
+    """Writes the state of an outlet after a poll that left these suspicions."""
+    (state,) = store.lease([name], holder="x", now=NOW, term=timedelta(minutes=5), limit=1, due_only=False)
+    store.release(replace(state, last_ok_at=NOW, memory=replace(state.memory, suspicions=suspicions)))
+
+
+def test_a_suspect_outlet_is_reported_once_per_new_suspicion(store: Store) -> None:
+    steps: list[dict[str, str]] = [
+        {"silent": "no new story is listed for 30 hours"},
+        {"silent": "no new story is listed for 31 hours"},
+        {"silent": "no new story is listed for 32 hours", "short": "articles have 200 characters"},
+        {"short": "articles have 190 characters"},
+        {},
+        {"silent": "no new story is listed for 40 hours"},
+    ]
+    reported = []
+    with mail_server() as (behavior, port):
+        for step, suspicions in enumerate(steps):
+            suspected(store, "a", **suspicions)
+            deliver(store, config(port), now=lambda step=step: NOW + step * FAILURE_CHECK_INTERVAL)
+            reported.append(len(behavior.taken))
+        assert reported == [1, 1, 2, 2, 2, 3]
+        first, second, _ = behavior.taken
+    assert first.message["Subject"] == "[media-monitor] an outlet is suspect: a"
+    assert "no new story is listed for 30 hours" in first.message.get_content()
+    assert "articles have 200 characters" in second.message.get_content()
+
+
+def test_a_suspicion_is_reported_later_if_the_mail_server_is_away(store: Store) -> None:
+    suspected(store, "a", short="articles have 200 characters")
+    port = free_port()
+    assert "suspect outlets" in deliver(store, config(port), now=lambda: NOW).errors[0]
+    with mail_server(port=port) as (behavior, _):
+        deliver(store, config(port), now=lambda: NOW + FAILURE_CHECK_INTERVAL)
+        assert len(behavior.taken) == 1
