@@ -81,11 +81,11 @@ def print_history(context: CommandContext, history: UrlHistory) -> None:
     """Prints a line for each step of the URL's way: listed, fetched, stored, matched, mailed."""
     from monitor.cli.formatting import plain_line
 
-    for label, text in _steps(history):
+    for label, text in _lines(history):
         context.out.print(plain_line(text, prefix=f"{label:<10}"))
 
 
-def _steps(history: UrlHistory) -> list[tuple[str, str]]:
+def _lines(history: UrlHistory) -> list[tuple[str, str]]:
     """Returns what is known of each step of the URL's way, up to the one where it ended."""
     entry, story = history.entry, history.story
     is_listed = entry is not None and entry.candidate.source != ""
@@ -93,27 +93,27 @@ def _steps(history: UrlHistory) -> list[tuple[str, str]]:
         return [
             ("listed", "never: no source of an outlet has listed this URL (`outlets NAME --coverage` compares them)")
         ]
-    steps = []
+    lines = []
     if entry is not None and is_listed:
         sources = ", ".join((entry.candidate.source, *entry.other_sources))
-        steps.append(("listed", f"{_time(entry.first_seen_at)} by {entry.candidate.outlet}: {sources}"))
-        steps.append(("outcome", _outcome_text(entry)))
+        lines.append(("listed", f"{_time(entry.first_seen_at)} by {entry.candidate.outlet}: {sources}"))
+        lines.append(("outcome", _outcome_text(entry)))
     elif story is not None:
-        steps.append(("listed", "not under this URL; it leads to a stored story"))
+        lines.append(("listed", "not under this URL; it leads to a stored story"))
     if story is None:
-        return steps
+        return lines
     versions = f", version {story.version} of {_time(story.updated_at)}" if story.version > 1 else ""
-    steps.append(("stored", f"{_time(story.first_seen_at)}{versions}: {story.title}"))
+    lines.append(("stored", f"{_time(story.first_seen_at)}{versions}: {story.title}"))
     if story.url != history.url:
-        steps.append(("", f"under {story.url}"))
+        lines.append(("", f"under {story.url}"))
     matched = [*(f"topic {topic}" for topic in story.topics), *(f"alert {alert}" for alert in story.alerts)]
-    steps.append(("matched", ", ".join(matched) or "no topic and no alert; `explain QUERY URL` shows why"))
-    steps += [
+    lines.append(("matched", ", ".join(matched) or "no topic and no alert; `explain QUERY URL` shows why"))
+    lines += [
         ("mailed" if record.sent_at else "to mail", _notification_text(record)) for record in history.notifications
     ]
     if story.alerts and not history.notifications:
-        steps.append(("mailed", "never: no notification is stored, as for an imported story"))
-    return steps
+        lines.append(("mailed", "never: no notification is stored, as for an imported story"))
+    return lines
 
 
 def _outcome_text(entry: FrontierEntry) -> str:

@@ -116,7 +116,7 @@ def suspected(store: Store, name: str, **suspicions: str) -> None:
 
 
 def test_a_suspect_outlet_is_reported_once_per_new_suspicion(store: Store) -> None:
-    steps: list[dict[str, str]] = [
+    polls: list[dict[str, str]] = [
         {"silent": "no new story is listed for 30 hours"},
         {"silent": "no new story is listed for 31 hours"},
         {"silent": "no new story is listed for 32 hours", "short": "articles have 200 characters"},
@@ -126,7 +126,7 @@ def test_a_suspect_outlet_is_reported_once_per_new_suspicion(store: Store) -> No
     ]
     reported = []
     with mail_server() as (behavior, port):
-        for step, suspicions in enumerate(steps):
+        for step, suspicions in enumerate(polls):
             suspected(store, "a", **suspicions)
             deliver(store, config(port), now=lambda step=step: NOW + step * FAILURE_CHECK_INTERVAL)
             reported.append(len(behavior.taken))
