@@ -30,6 +30,7 @@ MIN_USUAL_ENTRIES = 8  # of a poll; fewer vary too much
 COLLAPSED_SHARE = 0.25  # of the usual number of entries
 SHORT_SHARE = 0.4  # of the usual length of an article
 HIGH_SHARE, LOW_SHARE = 0.6, 0.2  # of pages: at least now, at most usually
+MIN_OVERFLOW_URLS = 3  # in a poll whose entries are all new
 MIN_OVERFLOWS = 2  # in the recent days; one follows any pause of the monitor
 
 
@@ -95,7 +96,7 @@ def _counts_of_poll(report: PollReport, last_new_at: datetime | None, now: datet
         full_polls=int(is_full),
         entries=report.listed_entry_count if is_full else 0,
         overflows=int(
-            is_full and last_new_at is not None and new >= MIN_USUAL_ENTRIES and new == report.candidate_count
+            is_full and last_new_at is not None and new >= MIN_OVERFLOW_URLS and new == report.candidate_count
         ),
         new_urls=new,
         articles=sum(report.count_pages(disposition) for disposition in FIRST_FETCH_DISPOSITIONS),
@@ -119,10 +120,16 @@ def find_suspicions(habits: Habits, *, now: datetime) -> list[Suspicion]:
     """Returns how today's and yesterday's polls differ from those of the days before; empty if they do not."""
     yesterday = now.date() - timedelta(days=1)
     usual_days = [day for day in habits.days if day.day < yesterday]
-    if len(usual_days) < MIN_USUAL_DAYS:
-        return []
     usual, recent = (_sum(days) for days in (usual_days, [day for day in habits.days if day.day >= yesterday]))
-    found = [
+    if len(usual_days) < MIN_USUAL_DAYS:
+        found = [_overflow(recent)]
+    else:
+        found = _changes_of_habit(habits, usual, recent, now)
+    return [suspicion for suspicion in found if suspicion]
+
+
+def _changes_of_habit(habits: Habits, usual: DayCounts, recent: DayCounts, now: datetime) -> list[Suspicion | None]:
+    return [
         _silence(habits, usual, now),
         _collapsed_entries(usual, recent),
         _overflow(recent),
@@ -131,7 +138,6 @@ def find_suspicions(habits: Habits, *, now: datetime) -> list[Suspicion]:
         _short_articles(usual, recent),
         _missing_dates(usual, recent),
     ]
-    return [suspicion for suspicion in found if suspicion]
 
 
 def _sum(days: Sequence[DayCounts]) -> DayCounts:
