@@ -121,10 +121,8 @@ def find_suspicions(habits: Habits, *, now: datetime) -> list[Suspicion]:
     yesterday = now.date() - timedelta(days=1)
     usual_days = [day for day in habits.days if day.day < yesterday]
     usual, recent = (_sum(days) for days in (usual_days, [day for day in habits.days if day.day >= yesterday]))
-    if len(usual_days) < MIN_USUAL_DAYS:
-        found = [_overflow(recent)]
-    else:
-        found = _changes_of_habit(habits, usual, recent, now)
+    is_known = len(usual_days) >= MIN_USUAL_DAYS
+    found = _changes_of_habit(habits, usual, recent, now) if is_known else [_overflow(recent)]
     return [suspicion for suspicion in found if suspicion]
 
 
