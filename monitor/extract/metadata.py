@@ -10,7 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from monitor.extract import bylines, dates, jsonld, timezones, titles
+from monitor import dates, timezones
+from monitor.extract import bylines, jsonld, titles
 from monitor.extract.blocks import comparison_key
 from monitor.extract.raw_metadata import collect_raw_metadata
 from monitor.urls import story_id

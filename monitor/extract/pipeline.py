@@ -13,19 +13,18 @@ from htmldate import find_date
 from lxml import etree
 from trafilatura import bare_extraction
 
+from monitor import dates, timezones
 from monitor.calendar import resolve_numeric_date
+from monitor.decoding import decode_page
 from monitor.extract import (
     blocks,
     body,
     boilerplate,
     confidence,
-    dates,
     language,
     page_kinds,
-    timezones,
     visible_metadata,
 )
-from monitor.extract.decoding import decode_page
 from monitor.extract.metadata import read_metadata
 from monitor.extract.trim import StoryHints
 from monitor.models import Article, NotArticle

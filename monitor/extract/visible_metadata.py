@@ -6,8 +6,9 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from monitor import dates
 from monitor.calendar import MONTH_NUMBER_BY_NAME, TIMEZONE_BY_ABBREVIATION, with_ascii_digits
-from monitor.extract import bylines, dates
+from monitor.extract import bylines
 from monitor.extract.blocks import SENTENCE_END, comparison_key
 from monitor.extract.regions import Region
 from monitor.extract.vocabulary import regex_alternatives

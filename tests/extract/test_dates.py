@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extract import pages
+from monitor import dates, timezones
 from monitor.discovery.feed_dates import parse_time
-from monitor.extract import ExtractionOptions, dates, extract_article, timezones
+from monitor.extract import ExtractionOptions, extract_article
 from monitor.models import Article, Page, now
 
 TEXT = "".join(f"<p>{text}</p>" for text in pages.PARAGRAPHS)

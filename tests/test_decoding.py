@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.extract.decoding import decode_page
+from monitor.decoding import decode_page
 
 
 @pytest.mark.parametrize(
