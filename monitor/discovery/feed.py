@@ -1,15 +1,21 @@
-"""Parses RSS 0.9 to 2.0, RDF, Atom and JSON Feed into candidates."""
+"""Parses RSS 0.9 to 2.0, RDF, Atom, CDF and JSON Feed into candidates."""
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
-import orjson
+from lxml import etree
 
 from monitor.discovery import markup
-from monitor.discovery.feed_dates import parse_time
-from monitor.discovery.parsed_source import ParsedSource, newest_candidates
+from monitor.discovery.feed_dates import first_time
+from monitor.discovery.json_feed import is_json, parse_json_feed
+from monitor.discovery.links import resolve_url
+from monitor.discovery.parsed_source import ParsedSource, SkipReason, newest_candidates
+from monitor.discovery.plain_text import plain_summary, plain_title
+from monitor.discovery.source_xml import parse_xml
+from monitor.discovery.url_rules import host_and_port
 from monitor.errors import FetchError
 from monitor.failures import FailureKind
 from monitor.models import Candidate
@@ -18,161 +24,210 @@ from monitor.urls import is_same_site
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lxml import etree
+    Fields: TypeAlias = dict[str, list[etree._Element]]
 
-MAX_FEED_ENTRIES = 50_000  # of one feed that are read; further entries are ignored
+MAX_FEED_ENTRIES = 50_000  # of one feed that are read; further entries are skipped
+MAX_GUID_CHARACTERS = 1000
 MAX_TTL_MINUTES = 44640  # 31 days; a longer <ttl> is ignored
 MAX_UPDATE_FREQUENCY = 10_000  # exclusive upper limit of <updateFrequency>; other values count as 1
+FEED_ROOTS = frozenset({"rss", "rdf", "feed", "channel"})
+_ENTRY_NAMES = frozenset({"item", "entry"})
+# Elements that may contain entries below the root.
+_WRAPPER_NAMES = frozenset({"channel", "items", "entries", "feed", "rss"})
 # By precedence: the first element of these whose date can be parsed is used.
-_DATE_TAGS = ("pubDate", "published", "issued", "date", "created", "updated", "modified")
+_DATE_NAMES = ("pubdate", "published", "issued", "date", "created", "updated", "modified", "lastmod")
+_SUMMARY_NAMES = ("encoded", "content", "description", "summary", "abstract")
 _HOURS_BY_UPDATE_PERIOD = {"hourly": 1, "daily": 24, "weekly": 168, "monthly": 720, "yearly": 8760}
+_HTML_MEDIA_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 _XML_BASE_ATTRIBUTE = "{http://www.w3.org/XML/1998/namespace}base"
 _XML_LANG_ATTRIBUTE = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
-def parse_feed(body: bytes, *, url: str, outlet: str, charset: str | None = None) -> ParsedSource:
+def parse_feed(
+    body: bytes, *, url: str, outlet: str, charset: str | None = None, country: str | None = None
+) -> ParsedSource:
     """Returns a feed's candidates, in the feed's order unless there are more than `MAX_CANDIDATES_PER_SOURCE`.
 
+    ``country`` (ISO 3166) decides in which time zone dates without one are, and which number of 05/11/2026 is the day.
     Raises FetchError (kind MALFORMED) when ``body`` is not a feed.
     """
     body = markup.decompress_gzip(body)  # some servers send a stored .gz file without Content-Encoding
-    if body.lstrip().removeprefix(b"\xef\xbb\xbf").startswith(b"{"):
-        return _parse_json_feed(body, url=url, outlet=outlet)
-    root = markup.parse_xml(body, charset=charset)
-    root_tag = markup.local_name(root).lower()
-    if root_tag not in {"rss", "rdf", "feed", "channel"}:
-        document = "an HTML page" if root_tag == "html" else f"XML of another kind (<{root_tag[:40]}>)"
-        raise FetchError(f"{document}, not a feed", kind=FailureKind.MALFORMED)
+    if is_json(body):
+        return parse_json_feed(body, url=url, outlet=outlet, country=country)
+    document = parse_xml(body, url=url, charset=charset)
+    root = document.root
+    root_name = markup.local_name(root)
+    if root_name not in FEED_ROOTS:
+        kind = "an HTML page" if root_name == "html" else f"XML of another kind (<{root_name[:40]}>)"
+        raise FetchError(f"{kind}, not a feed", kind=FailureKind.MALFORMED)
     channel = next((child for child in root if markup.local_name(child) == "channel"), root)
-    base = markup.resolve_url(url, root.get(_XML_BASE_ATTRIBUTE)) or url
-    home = _links_by_kind(channel).get("rss") or _links_by_kind(channel).get("atom") or url
+    head = _fields(channel)
+    base = _base_of_links(head, url)
+    home = _linked_url(head, base, url) or url
     language = markup.primary_language(root.get(_XML_LANG_ATTRIBUTE)) or markup.primary_language(
-        _child_text(channel, "language")
+        _text(head, "language")
     )
     candidates: list[Candidate] = []
+    skipped: Counter[SkipReason] = Counter()
     offered = 0
-    for entry in _feed_entries(root, channel):
+    for entry in _entries(root):
         if (offered := offered + 1) > MAX_FEED_ENTRIES:
-            break
-        if entry_url := _entry_url(entry, base, home):
-            candidates.append(
-                Candidate(
-                    url=entry_url,
-                    outlet=outlet,
-                    source=url,
-                    title=markup.plain_text(_child_text(entry, "title")),
-                    published_at=next(filter(None, (parse_time(_child_text(entry, tag)) for tag in _DATE_TAGS)), None),
-                    language=markup.primary_language(entry.get(_XML_LANG_ATTRIBUTE)) or language,
-                )
+            skipped[SkipReason.TOO_MANY] += 1
+            continue
+        fields = _fields(entry)
+        entry_url = _entry_url(entry, fields, base=base, home=home, document_url=url)
+        if entry_url is None:
+            skipped[SkipReason.CUT if entry is document.cut_entry else SkipReason.NO_ADDRESS] += 1
+            continue
+        candidates.append(
+            Candidate(
+                url=entry_url,
+                outlet=outlet,
+                source=url,
+                title=plain_title(_text(fields, "title")),
+                published_at=first_time((_text(fields, name) for name in _DATE_NAMES), country=country),
+                language=markup.primary_language(entry.get(_XML_LANG_ATTRIBUTE)) or language,
+                guid=(_text(fields, "guid") or _text(fields, "id"))[:MAX_GUID_CHARACTERS],
+                summary=_summary(fields),
             )
-    return _parsed_feed(candidates, offered, ttl=_time_to_live(channel))
+        )
+    if offered and not candidates:  # an unknown format, which must not look like a feed without news
+        raise FetchError(f"none of its {offered} entries has an address", kind=FailureKind.MALFORMED)
+    return ParsedSource(
+        candidates=newest_candidates(candidates, skipped),
+        offered=offered,
+        skipped=skipped,
+        is_complete=document.is_complete,
+        ttl=_time_to_live(head),
+        kind="feed",
+    )
 
 
-def _feed_entries(root: etree._Element, channel: etree._Element) -> Iterator[etree._Element]:
-    # In RDF and RSS 1.0, items are siblings of the channel.
-    for parent in (channel,) if channel is root else (channel, root):
-        for child in parent:
-            if markup.local_name(child) in {"item", "entry"}:
-                yield child
+def _entries(parent: etree._Element) -> Iterator[etree._Element]:
+    """Yields the entries of a feed: children of the channel, in RDF of the root, or of an element around them."""
+    for child in parent:
+        name = markup.local_name(child)
+        if name in _ENTRY_NAMES:
+            yield child
+        elif name in _WRAPPER_NAMES:
+            yield from _entries(child)
 
 
-def _child_text(element: etree._Element, tag: str) -> str:
-    """Returns the text of the first child named ``tag``, or an empty string if the element has no such child.
+def _fields(element: etree._Element) -> Fields:
+    """Returns the children by lower-case name without namespace; those in the element's own namespace come first.
 
-    Prefers a child in the element's own namespace, because media:title is the title of a picture.
+    The own ones are preferred because media:title is the title of a picture.
     """
-    own_tag = f"{str(element.tag)[: -len(markup.local_name(element))]}{tag}"
-    foreign: etree._Element | None = None
+    own_namespace = str(element.tag).rpartition("}")[0]
+    fields: Fields = {}
+    foreign: list[tuple[str, etree._Element]] = []
     for child in element:
-        if child.tag == own_tag:
-            return markup.text_content(child)
-        if foreign is None and markup.local_name(child) == tag:
-            foreign = child
-    return "" if foreign is None else markup.text_content(foreign)
+        name = markup.local_name(child)
+        if str(child.tag).rpartition("}")[0] == own_namespace and ":" not in str(child.tag).rpartition("}")[2]:
+            fields.setdefault(name, []).append(child)
+        else:
+            foreign.append((name, child))
+    for name, child in foreign:
+        fields.setdefault(name, []).append(child)
+    return fields
 
 
-def _entry_url(entry: etree._Element, base: str, home: str) -> str | None:
+def _text(fields: Fields, name: str) -> str:
+    """Returns the text of the first child with this name, or an empty string if there is none."""
+    return markup.text_content(fields[name][0]) if name in fields else ""
+
+
+def _base_of_links(head: Fields, url: str) -> str:
+    """Returns the URL against which relative links are resolved where no xml:base says otherwise.
+
+    That is the feed's URL, or the URL of its site if another host keeps the feed.
+    """
+    site = _linked_url(head, url, url)
+    return site if site is not None and host_and_port(site) != host_and_port(url) else url
+
+
+def _linked_url(fields: Fields, base: str, document_url: str) -> str | None:
+    """Returns the URL of the link of an entry or channel; of several alternates the first HTML page."""
+    texts = [child for child in fields.get("link", ()) if not child.get("href")]
+    alternates = [
+        child
+        for child in fields.get("link", ())
+        if child.get("href") is not None and child.get("rel", "alternate").rpartition("/")[2].strip() == "alternate"
+    ]
+    for child in texts:
+        if url := resolve_url(_base_of(child, base, document_url), markup.text_content(child)):
+            return url
+    for child in sorted(alternates, key=_rank_of_alternate):
+        link_base = _base_of(child, base, document_url)
+        if url := resolve_url(link_base, child.get("href")):
+            return url
+        if not child.get("href", "").strip() and link_base != base:  # xml:base alone states the address
+            return resolve_url(link_base, link_base)
+    return None
+
+
+def _rank_of_alternate(link: etree._Element) -> int:
+    """Returns 0 for a link to HTML, 1 for one without a type, 2 for one to another kind of document."""
+    media_type = (link.get("type") or "").partition(";")[0].strip().lower()
+    return 0 if media_type in _HTML_MEDIA_TYPES else 2 if media_type else 1
+
+
+def _base_of(element: etree._Element, base: str, document_url: str) -> str:
+    """Returns the base of an element's links: the nested xml:base attributes around it, else ``base``."""
+    element_base = element.base
+    return base if element_base in {None, document_url} else str(element_base)
+
+
+def _entry_url(
+    entry: etree._Element, fields: Fields, *, base: str, home: str, document_url: str
+) -> str | None:
     """Returns the URL of a feed entry's story, or None if the entry has no usable link, guid or id."""
-    base = markup.resolve_url(base, entry.get(_XML_BASE_ATTRIBUTE)) or base
-    links = _links_by_kind(entry)
-    guid = links.get("guid", "")
-    link = next(filter(None, (markup.resolve_url(base, links.get(kind)) for kind in ("original", "rss", "atom"))), None)
+    entry_base = _base_of(entry, base, document_url)
+    if original := _text(fields, "origlink"):  # FeedBurner's element for the publisher's own URL
+        if url := resolve_url(entry_base, original):
+            return url
+    link = _linked_url(fields, base, document_url)
+    guid = _permanent_link(fields, "guid", entry_base)
     if link is None:
-        identifier = guid or links.get("id", "")
-        return identifier if identifier.startswith(("http://", "https://")) else None
-    if guid not in {"", link} and not is_same_site(link, home) and is_same_site(guid, home):
+        return guid or _permanent_link(fields, "id", entry_base) or resolve_url(entry_base, entry.get("href"))
+    if guid is not None and not is_same_site(link, home) and is_same_site(guid, home):
         return guid  # <link> is the URL of a click-counting service that redirects to the story
     return link
 
 
-def _links_by_kind(element: etree._Element) -> dict[str, str]:
-    """Returns the URLs in an entry or channel by kind; kinds that do not occur are missing.
-
-    The kinds are original (FeedBurner's origLink), rss (<link> with text), atom (<link href>), guid and id.
-    """
-    links: dict[str, str] = {}
-    for child in element:
-        tag = markup.local_name(child)
-        if tag == "origLink":  # FeedBurner's element for the publisher's own URL
-            links["original"] = (child.text or "").strip()
-        elif tag == "link" and child.get("href"):
-            if child.get("rel", "alternate") == "alternate":
-                links.setdefault("atom", child.get("href", "").strip())
-        elif tag == "link":
-            links.setdefault("rss", markup.text_content(child))
-        elif tag in {"guid", "id"} and child.get("isPermaLink", "true").strip().lower() != "false":
-            links.setdefault(tag, (child.text or "").strip())
-    return links
+def _permanent_link(fields: Fields, name: str, base: str) -> str | None:
+    """Returns the URL that a guid or id is, or None if it is another kind of identifier."""
+    element = fields[name][0] if name in fields else None
+    if element is None or element.get("ispermalink", element.get("isPermaLink", "true")).strip().lower() == "false":
+        return None
+    text = markup.text_content(element)
+    is_address = text.lower().startswith(("http:", "https:")) or (":" not in text and "/" in text and " " not in text)
+    return resolve_url(_base_of(element, base, element.getroottree().docinfo.URL or ""), text) if is_address else None
 
 
-def _time_to_live(channel: etree._Element) -> timedelta | None:
+def _summary(fields: Fields) -> str:
+    """Returns the longest text that the entry gives of its story, as plain text; empty if it gives none."""
+    texts = sorted(
+        (_markup_of(element) for name in _SUMMARY_NAMES for element in fields.get(name, ())[:2]), key=len, reverse=True
+    )
+    return next(filter(None, map(plain_summary, texts)), "")
+
+
+def _markup_of(element: etree._Element) -> str:
+    """Returns the HTML in an element: its text, or its elements if the HTML is not escaped."""
+    return (element.text or "") if not len(element) else etree.tostring(element, encoding="unicode", with_tail=False)
+
+
+def _time_to_live(head: Fields) -> timedelta | None:
     """Returns the feed's <ttl>, else its <updatePeriod> divided by <updateFrequency>, else None."""
-    minutes = _child_text(channel, "ttl")
-    if minutes.isdecimal() and 0 < int(minutes) <= MAX_TTL_MINUTES:
+    minutes = _text(head, "ttl")
+    if minutes.isdecimal() and 0 < int(minutes[:9]) <= MAX_TTL_MINUTES:
         return timedelta(minutes=int(minutes))
     hours, frequency = (
-        _HOURS_BY_UPDATE_PERIOD.get(_child_text(channel, "updatePeriod").lower()),
-        _child_text(channel, "updateFrequency"),
+        _HOURS_BY_UPDATE_PERIOD.get(_text(head, "updateperiod").lower()),
+        _text(head, "updatefrequency"),
     )
     if hours is None:
         return None
-    updates = int(frequency) if frequency.isdecimal() and 0 < int(frequency) < MAX_UPDATE_FREQUENCY else 1
+    updates = int(frequency) if frequency.isdecimal() and 0 < int(frequency[:9]) < MAX_UPDATE_FREQUENCY else 1
     return timedelta(hours=hours) / updates
-
-
-def _parse_json_feed(body: bytes, *, url: str, outlet: str) -> ParsedSource:
-    try:
-        data: Any = orjson.loads(body.strip().removeprefix(b"\xef\xbb\xbf"))
-    except orjson.JSONDecodeError as error:
-        raise FetchError(f"broken JSON: {error}", kind=FailureKind.MALFORMED) from error
-    items = data.get("items")
-    if "jsonfeed.org/version" not in str(data.get("version")) or not isinstance(items, list):
-        raise FetchError("JSON, but not a JSON Feed", kind=FailureKind.MALFORMED)
-    candidates = []
-    for item in items[:MAX_FEED_ENTRIES]:
-        link = isinstance(item, dict) and (item.get("url") or item.get("external_url"))
-        item_url = markup.resolve_url(url, link) if isinstance(link, str) else None
-        if item_url is None:
-            continue
-        candidates.append(
-            Candidate(
-                url=item_url,
-                outlet=outlet,
-                source=url,
-                title=markup.plain_text(str(item.get("title") or "")),
-                published_at=parse_time(str(item.get("date_published") or item.get("date_modified") or "")),
-                language=markup.primary_language(_string_or_none(item.get("language")))
-                or markup.primary_language(_string_or_none(data.get("language"))),
-            )
-        )
-    return _parsed_feed(candidates, len(items))
-
-
-def _parsed_feed(candidates: list[Candidate], offered: int, *, ttl: timedelta | None = None) -> ParsedSource:
-    if offered and not candidates:  # a truncated feed or unknown format, which must not look like a feed without news
-        raise FetchError(f"none of its {offered} entries has an address", kind=FailureKind.MALFORMED)
-    return ParsedSource(candidates=newest_candidates(candidates), offered=offered, ttl=ttl)
-
-
-def _string_or_none(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None

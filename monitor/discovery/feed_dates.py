@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 
 from dateutil import parser
 
 from monitor.calendar import TIMEZONE_BY_ABBREVIATION, with_iso_date
 from monitor.models import now
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # Earlier dates count as unknown: web pages are not older, and programs write 1970 or 0001 for an unset date.
 EARLIEST_YEAR = 1990
@@ -18,6 +22,11 @@ MIN_FREE_FORM_DIGITS = 6  # a text with fewer digits is not parsed as a free-for
 _YEAR_ONE_PATTERN = re.compile(r"\b0001\b")  # the year of an unset date; RFC 2822 parsing would read it as 2001
 # YYYY or YYYY-MM, valid in W3C-DTF but not for fromisoformat.
 _YEAR_OR_MONTH_PATTERN = re.compile(r"(\d{4})(?:-(\d{2}))?$")
+
+
+def first_time(texts: Iterable[str], *, country: str | None = None) -> datetime | None:
+    """Returns the time of the first text that `parse_time` can parse, or None."""
+    return next(filter(None, (parse_time(text) for text in texts if text)), None)
 
 
 def parse_time(text: str | None, *, lenient: bool = True) -> datetime | None:

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import enum
+from collections import Counter
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from monitor.plural import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import timedelta
 
     from monitor.models import Candidate
 
 MAX_CANDIDATES_PER_SOURCE = 5000  # if a source offers more, the newest are kept
 _LATEST_TIME = datetime.max.replace(tzinfo=UTC)  # sort key of undated candidates, which count as the newest
+
+
+class SkipReason(enum.StrEnum):
+    """Why an entry of a source is no candidate.  docs/crawling.md explains each to operators."""
+
+    NO_ADDRESS = "no-address"  # the entry has no link, GUID or id that is an http or https address
+    CUT = "cut"  # the document ends inside the entry, before its address
+    TOO_MANY = "too-many"  # the source has more entries than are read; the newest are
+    TOO_OLD = "too-old"  # a sitemap's entry is dated before max_age
+    UNDATED = "undated"  # a long sitemap's entry has no date, so it may be of any age
+    NO_STORY = "no-story"  # a link of a section page does not look like a story
+    NOT_READ = "sitemap-not-read"  # a sitemap of an index is not read in this poll: fresher ones are
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,22 +42,54 @@ class ChildSitemap:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ParsedSource:
-    """The parsed contents of one source: candidates of a feed, sitemap or section, or children of a sitemap index."""
+    """The parsed contents of one source: candidates of a feed, sitemap or section, or children of a sitemap index.
+
+    Each of the ``offered`` entries is a candidate, a child sitemap or counted in ``skipped``.
+    """
 
     candidates: tuple[Candidate, ...] = ()
     child_sitemaps: tuple[ChildSitemap, ...] = ()
     offered: int = 0  # number of the source's entries, including those that are no candidates
+    skipped: Mapping[SkipReason, int] = field(default_factory=Counter)  # number of skipped entries by reason
+    is_complete: bool = True  # False if the document ends before its end, so that entries are missing
     ttl: timedelta | None = None  # for which the publisher declares the source unchanged
+    kind: Literal["feed", "sitemap", "section", ""] = ""  # kind of the document; empty if a spider does not say
     is_news_sitemap: bool = False  # True for a sitemap in Google's news format
     note: str = ""  # a remark for the operator, such as that entries were skipped
 
+    def lists_stories(self, configured_kind: str) -> bool:
+        """Returns True for a feed or news sitemap, in which each entry is a story."""
+        return (self.kind or configured_kind) == "feed" or self.is_news_sitemap
 
-def newest_candidates(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    @property
+    def losses(self) -> str:
+        """One line on entries that an operator would expect to be read; an empty string if there are none."""
+        parts = [] if self.is_complete else ["the document is cut off: it has no end, and the next poll reads it again"]
+        parts += [
+            f"{plural(number, 'entry', 'entries')} {_LOSS_BY_REASON[reason]}"
+            for reason, number in self.skipped.items()
+            if number and reason in _LOSS_BY_REASON
+        ]
+        return "; ".join(parts)
+
+
+#: What happened to the entries of those reasons that are worth a note: the others are normal.
+_LOSS_BY_REASON = {
+    SkipReason.NO_ADDRESS: "without an address",
+    SkipReason.CUT: "cut off before the address",
+    SkipReason.TOO_MANY: f"beyond the limit of {MAX_CANDIDATES_PER_SOURCE}",
+    SkipReason.UNDATED: "without a date skipped: name a news sitemap, a feed or sections instead",
+}
+
+
+def newest_candidates(candidates: Sequence[Candidate], skipped: Counter[SkipReason]) -> tuple[Candidate, ...]:
     """Returns all candidates in their order, or if there are too many, the first `MAX_CANDIDATES_PER_SOURCE` by date.
 
-    Sorts undated candidates first, then the newest: some sources list the oldest entries first.
+    Sorts undated candidates first, then the newest: some sources list the oldest entries first.  Counts the others in
+    ``skipped``.
     """
     if len(candidates) <= MAX_CANDIDATES_PER_SOURCE:
         return tuple(candidates)
+    skipped[SkipReason.TOO_MANY] += len(candidates) - MAX_CANDIDATES_PER_SOURCE
     newest_first = sorted(candidates, key=lambda candidate: candidate.published_at or _LATEST_TIME, reverse=True)
     return tuple(newest_first[:MAX_CANDIDATES_PER_SOURCE])

@@ -1,0 +1,112 @@
+"""Converts the titles and summaries of feeds, which may hold HTML, to plain text."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+from lxml import etree, html
+from lxml.html import defs
+
+MAX_TITLE_CHARACTERS = 2000  # of a title or link text that are read, markup included
+MAX_SUMMARY_CHARACTERS = 20_000  # of a summary's plain text
+_MAX_SUMMARY_MARKUP_CHARACTERS = 200_000  # of a summary's HTML that are read
+_WHITESPACE_PATTERN = re.compile(r"\s+")
+_COMMENT_PATTERN = re.compile(r"(?s)<!--.*?-->")
+_TAG_PATTERN = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,15})((?:\s[^<>]{0,1000})?)/?>")
+_REFERENCE_PATTERN = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_C1_CONTROL_PATTERN = re.compile("[\x80-\x9f]")
+_PARAGRAPH_BREAK_PATTERN = re.compile(r"\n\s*\n")
+# Tags without an end tag.
+_VOID_TAGS = frozenset({"br", "hr", "img", "wbr"})
+# Tags that separate words.
+_SEPARATING_TAGS = frozenset({*defs.block_tags, "br", "hr", "li", "td", "th", "tr", "figure", "figcaption", "section",
+                              "article", "header", "footer", "aside", "main"}) - {"noscript"}  # fmt: skip
+_HTML_TAGS = frozenset({*defs.tags, *_SEPARATING_TAGS, "video", "audio", "mark", "time", "wbr"})
+_INVISIBLE_TAGS = frozenset({"script", "style", "template", "noscript", "iframe", "object", "svg", "title", "head"})
+
+
+def plain_title(text: str | None) -> str:
+    """Returns a title or link text on one line, without HTML tags and with entities replaced by their characters.
+
+    A word in angle brackets stays, such as ``<video>`` without end tag in "Using the <video> element".  Returns an
+    empty string for None.
+    """
+    if not text:
+        return ""
+    text = text[:MAX_TITLE_CHARACTERS]
+    if "<" in text:
+        text = _without_tags(text)
+    return _WHITESPACE_PATTERN.sub(" ", _without_references(text)).strip()
+
+
+def plain_summary(markup: str) -> str:
+    """Returns the text of an HTML fragment, with blank lines between its paragraphs.
+
+    Reads the first `_MAX_SUMMARY_MARKUP_CHARACTERS` and returns at most `MAX_SUMMARY_CHARACTERS`.
+    """
+    markup = markup[:_MAX_SUMMARY_MARKUP_CHARACTERS].strip()
+    if "<" in markup:
+        markup = _text_of_html(markup)
+    else:
+        markup = _without_references(markup)
+    paragraphs = (_WHITESPACE_PATTERN.sub(" ", part).strip() for part in _PARAGRAPH_BREAK_PATTERN.split(markup))
+    return "\n\n".join(filter(None, paragraphs))[:MAX_SUMMARY_CHARACTERS].rstrip()
+
+
+def _without_tags(text: str) -> str:
+    """Returns the text without comments and without those of its tags that are HTML and have their other half."""
+    text = _COMMENT_PATTERN.sub("", text)
+    tags = list(_TAG_PATTERN.finditer(text))
+    ended = {match[2].lower() for match in tags if match[1]}
+    started = {match[2].lower() for match in tags if not match[1]}
+
+    def replacement(match: re.Match[str]) -> str:
+        name = match[2].lower()
+        is_paired = name in (started if match[1] else ended)
+        is_opening_paragraph = name == "p" and not text[: match.start()].strip()
+        if name not in _HTML_TAGS or not (is_paired or name in _VOID_TAGS or match[3].strip(" /") or is_opening_paragraph):
+            return match[0]
+        return " " if name in _SEPARATING_TAGS else ""
+
+    return _TAG_PATTERN.sub(replacement, text)
+
+
+def _without_references(text: str) -> str:
+    """Returns the text with character references replaced, and C1 controls taken for windows-1252."""
+    if "&" in text:
+        text = _REFERENCE_PATTERN.sub(lambda match: unescape(match[0]), text)
+    return _C1_CONTROL_PATTERN.sub(lambda match: match[0].encode("latin-1").decode("cp1252", "replace"), text)
+
+
+def _text_of_html(markup: str) -> str:
+    """Returns the visible text of an HTML fragment, with two line ends at each boundary of a block."""
+    parser = html.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True)
+    document = f"<html><body>{markup}".encode("utf-8", "replace").replace(b"\x00", b"")
+    root = html.document_fromstring(document, parser=parser)
+    parts: list[str] = []
+    hidden: etree._Element | None = None
+    for event, element in etree.iterwalk(root, events=("start", "end")):
+        tag = element.tag
+        is_separating = tag in _SEPARATING_TAGS
+        if event == "start":
+            if hidden is None and tag in _INVISIBLE_TAGS:
+                hidden = element
+            if hidden is None:
+                parts.append("\n\n" if is_separating and tag != "br" else "")
+                parts.append(_on_one_line(element.text))
+            continue
+        if tag == "br" and hidden is None:
+            parts.append("\n")
+        elif is_separating and hidden is None:
+            parts.append("\n\n")
+        if element is hidden:
+            hidden = None
+        if hidden is None:
+            parts.append(_on_one_line(element.tail))
+    return "".join(parts)
+
+
+def _on_one_line(text: str | None) -> str:
+    """Returns the text with runs of white space, which mean a blank in HTML, as single blanks."""
+    return _WHITESPACE_PATTERN.sub(" ", text) if text else ""
