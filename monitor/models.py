@@ -135,6 +135,7 @@ class Page:
     engine: str = "none"  # rendering engine: none, splash or playwright
     etag: str | None = None
     last_modified: str | None = None
+    is_truncated: bool = False  # True if the connection ended before the body's end
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

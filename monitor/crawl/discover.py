@@ -151,7 +151,7 @@ def _count_recent_stories(result: SourceResult, outlet: Outlet, since: datetime)
     """Returns the number of candidates that a poll would keep from the source; 0 if it was not parsed."""
     if result.parsed is None:
         return 0
-    lists_stories = result.source.kind == "feed" or result.parsed.is_news_sitemap
+    lists_stories = result.parsed.lists_stories(result.source.kind)
     return len(filter_candidates(result.parsed.candidates, outlet=outlet, since=since, from_feed=lists_stories).kept)
 
 

@@ -49,6 +49,12 @@ if TYPE_CHECKING:
 
     from monitor.config.schema import CrawlSettings, Outlet
 
+_DATA_LOSS_FLAG = "dataloss"  # Scrapy's flag of a response whose connection ended before the body's end
+# The end of a whole document: some servers never send the end of the body, such as the last chunk.
+_DOCUMENT_END_PATTERN = re.compile(
+    rb"(?:</(?:[\w-]+:)?(?:html|rss|feed|rdf|channel|urlset|sitemapindex)\s*>|\})\s*\Z", re.IGNORECASE
+)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FetchResult:
@@ -132,6 +138,8 @@ class Fetcher:
         if engine != "none":  # an engine gives no ETag or Last-Modified, so no request is conditional
             etag = last_modified = None
         result = await self._fetch_url(outlet, url, etag, last_modified, {EXPECTS_TEXT_META_KEY: True}, engine=engine)
+        if result.page is not None and result.page.is_truncated:
+            raise FetchError("the response ends early", kind=FailureKind.CONNECTION)
         if result.page is not None and result.page.url not in OutletScope(outlet):
             raise FetchError(f"it leads to {result.page.url[:200]}", kind=FailureKind.FOREIGN_SITE)
         return result.page
@@ -192,6 +200,7 @@ class Fetcher:
         """Returns the Scrapy request.meta entries that each request for the outlet has."""
         return {
             "cookiejar": outlet.name,
+            "download_fail_on_dataloss": False,
             TRUSTED_HOSTS_KEY: trusted_hosts(outlet),
             VERIFY_CERTIFICATE_KEY: outlet.verify,
             OUTLET_DELAY_META_KEY: self._outlet_delay_seconds(outlet),
@@ -310,6 +319,7 @@ def _page_from_response(response: Response, engine: str) -> Page:
     content_type = header("Content-Type") or ""
     charset = content_type.lower().partition("charset=")[2].split(";")[0].strip("\"' ")
     return Page(
+        is_truncated=_DATA_LOSS_FLAG in response.flags and not _DOCUMENT_END_PATTERN.search(response.body[-200:]),
         url=response.url,
         body=response.body,
         fetched_at=now(),

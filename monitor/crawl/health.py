@@ -90,6 +90,8 @@ def _error_line(report: PollReport, results: Sequence[SourceResult]) -> str:
         first = failed[0]
         share = f"{len(failed)} of {len(results)} sources failed: " if len(results) > 1 else ""
         return f"{share}{first.source.kind} {first.source.url}: {first.error.message if first.error else ''}"[:500]
+    if cut := [result for result in results if result.parsed and not result.parsed.is_complete]:
+        return f"{cut[0].source.kind} {cut[0].source.url}: {cut[0].parsed.losses if cut[0].parsed else ''}"[:500]
     if report.rendering_problem:
         return report.rendering_problem[:500]
     empty_sections = [

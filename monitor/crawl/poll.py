@@ -147,9 +147,9 @@ class Poll:
                 report.unchanged_source_count += 1
             else:
                 report.listed_entry_count += result.parsed.offered
-                if result.parsed.note:
-                    report.notes.append(f"{result.source.url}: {result.parsed.note}")
-                lists_stories = result.source.kind == "feed" or result.parsed.is_news_sitemap
+                remarks = filter(None, (result.parsed.note, result.parsed.losses))
+                report.notes += [f"{result.source.url}: {remark}" for remark in remarks]
+                lists_stories = result.parsed.lists_stories(result.source.kind)
                 filtered = filter_candidates(
                     result.parsed.candidates, outlet=self._outlet, since=self._since, from_feed=lists_stories
                 )

@@ -9,6 +9,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor.discovery import feed, section, sitemap
+from monitor.discovery.document_kind import document_kind
+from monitor.discovery.markup import decompress_gzip
 from monitor.errors import FetchError
 from monitor.failures import FailureKind
 from monitor.models import SourceState, now
@@ -61,13 +63,17 @@ def configured_sources(outlet: Outlet) -> tuple[Source, ...]:
 def parse_source(kind: str, page: Page, outlet: Outlet, since: datetime) -> ParsedSource:
     """Returns the candidates in the page of a source of this kind.  Raises FetchError if the page is not of the kind.
 
-    ``since`` is the earliest date of entries that the sitemap parser keeps.
+    A feed that is configured as a sitemap is parsed as a feed, and the other way round.  ``since`` is the earliest date
+    of entries that the sitemap parser keeps.
     """
-    if kind == "feed":
-        return feed.parse_feed(page.body, url=page.url, outlet=outlet.name, charset=page.encoding)
-    if kind == "sitemap":
-        return sitemap.parse_sitemap(page.body, url=page.url, outlet=outlet.name, since=since, charset=page.encoding)
-    return section.parse_section(page.body, url=page.url, outlet=outlet, charset=page.encoding)
+    if kind == "section":
+        return section.parse_section(page.body, url=page.url, outlet=outlet, charset=page.encoding)
+    body = decompress_gzip(page.body)
+    if (document_kind(body) or kind) == "feed":
+        return feed.parse_feed(body, url=page.url, outlet=outlet.name, charset=page.encoding, country=outlet.country)
+    return sitemap.parse_sitemap(
+        body, url=page.url, outlet=outlet.name, since=since, charset=page.encoding, country=outlet.country
+    )
 
 
 async def read_source(
@@ -112,11 +118,16 @@ async def read_source(
                 state, failures=state.failures + 1, error=error.message, etag=None, last_modified=None
             )
             return SourceResult(source=source, state=failed_state, error=error)
+        if page.is_truncated:
+            parsed = replace(parsed, is_complete=False)
+        read_state = SourceState(
+            kind=source.kind, etag=page.etag, last_modified=page.last_modified, fetched_at=page.fetched_at
+        )
+        if not parsed.is_complete:  # a conditional request would be answered with 304 and never show the rest
+            read_state = replace(read_state, etag=None, last_modified=None, error=parsed.losses)
         return SourceResult(
             source=source,
-            state=SourceState(
-                kind=source.kind, etag=page.etag, last_modified=page.last_modified, fetched_at=page.fetched_at
-            ),
+            state=read_state,
             parsed=parsed,
             freshness_lifetime=max(result.freshness_lifetime, parsed.ttl or timedelta(0)),
             moved_to=result.moved_to,

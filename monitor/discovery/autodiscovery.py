@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from monitor.discovery import markup
+from monitor.discovery.links import resolve_url
 from monitor.discovery.section import page_links
 from monitor.discovery.url_rules import OutletScope, cannot_be_article, looks_like_article
 
@@ -54,7 +55,7 @@ def discovery_hints(
         feed_url
         for element in root.iter("link")
         if element.get("type", "").lower().split(";")[0].strip() in _FEED_MEDIA_TYPES
-        and (feed_url := markup.resolve_url(url, element.get("href")))
+        and (feed_url := resolve_url(url, element.get("href")))
     ]
     menu = list(page_links(root, url, include_menus=True))
     scope = OutletScope(outlet)
@@ -62,7 +63,7 @@ def discovery_hints(
     feeds = sorted(
         dict.fromkeys((*announced, *linked)), key=lambda feed_url: bool(_SECONDARY_FEED_PATTERN.search(feed_url))
     )
-    robots_sitemaps = filter(None, (markup.resolve_url(url, sitemap) for sitemap in robots))
+    robots_sitemaps = filter(None, (resolve_url(url, sitemap) for sitemap in robots))
     sitemaps = sorted(dict.fromkeys(robots_sitemaps), key=lambda sitemap: "news" not in urlsplit(sitemap).path.lower())
     return DiscoveryHints(feeds=tuple(feeds), sitemaps=tuple(sitemaps), sections=_section_urls(menu, scope, url))
 

@@ -15,6 +15,7 @@ from string import ascii_lowercase, ascii_uppercase
 
 from lxml import etree
 
+MAX_ATTRIBUTES_CHARACTERS = 10_000  # of one tag that are read
 MAX_DEPTH = 200  # of nested elements; the tags of deeper ones are ignored
 _ASCII_LOWER_CASE = str.maketrans(ascii_uppercase, ascii_lowercase)
 _NAMESPACES = {"xml": "http://www.w3.org/XML/1998/namespace"}
@@ -36,15 +37,16 @@ _FIELD_NAMES = frozenset(
 )  # fmt: skip
 # Children of entries that have fields of their own.
 _OBJECT_NAMES = frozenset({"source", "image", "textinput", "author", "contributor"})
-# A start or end tag; the second form is for attributes with unbalanced quotes.
+# A start or end tag; the second form is for attributes with unbalanced quotes.  Possessive, to take linear time.
 _TAG_PATTERN = re.compile(
-    r"""<(?P<slash>/?)\s?(?P<name>[A-Za-z_][\w.-]*(?::[A-Za-z_][\w.-]*)?)"""
-    r"""(?P<attributes>(?>(?>[^<>"']+|"[^"<]*"|'[^'<]*')*+>)|[^<>]*>)""",
+    r"""<(?P<slash>/?)\s?(?P<name>[A-Za-z_][\w.-]{0,100}+(?::[A-Za-z_][\w.-]{0,100}+)?+)"""
+    r"""(?P<attributes>(?>(?>[^<>"']++|"[^"<]*+"|'[^'<]*+')*+>)|[^<>]*+>)""",
     re.ASCII,
 )
 _UNFINISHED_TAG_PATTERN = re.compile(r"<[/!?\w][^>]*\Z")
 _ATTRIBUTE_PATTERN = re.compile(
-    r"""(?:([A-Za-z_][\w.-]*):)?([A-Za-z_][\w.-]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'<>]+))""", re.ASCII
+    r"""(?:([A-Za-z_][\w.-]{0,50}):)?([A-Za-z_][\w.-]{0,50})\s{0,50}=\s{0,50}(?:"([^"]*)"|'([^']*)'|([^\s"'<>]+))""",
+    re.ASCII,
 )
 
 
@@ -197,7 +199,9 @@ class _TreeBuilder:
 
     def _new_element(self, prefix: str, local: str, attributes: str) -> etree._Element:
         pairs: dict[str, str] = {}
-        for attribute_prefix, attribute, double_quoted, single_quoted, unquoted in _ATTRIBUTE_PATTERN.findall(attributes):
+        for attribute_prefix, attribute, double_quoted, single_quoted, unquoted in _ATTRIBUTE_PATTERN.findall(
+            attributes[:MAX_ATTRIBUTES_CHARACTERS]
+        ):
             value = unescape(double_quoted or single_quoted or unquoted)
             if attribute_prefix == "xmlns" or (not attribute_prefix and attribute == "xmlns"):
                 self._namespaces["" if attribute == "xmlns" else attribute.lower()] = value

@@ -148,16 +148,17 @@ def _base_of_links(head: Fields, url: str) -> str:
 
 def _linked_url(fields: Fields, base: str, document_url: str) -> str | None:
     """Returns the URL of the link of an entry or channel; of several alternates the first HTML page."""
-    texts = [child for child in fields.get("link", ()) if not child.get("href")]
     alternates = [
         child
         for child in fields.get("link", ())
-        if child.get("href") is not None and child.get("rel", "alternate").rpartition("/")[2].strip() == "alternate"
+        if child.get("rel", "alternate").rpartition("/")[2].strip() == "alternate"
     ]
-    for child in texts:
+    for child in alternates:
         if url := resolve_url(_base_of(child, base, document_url), markup.text_content(child)):
             return url
     for child in sorted(alternates, key=_rank_of_alternate):
+        if child.get("href") is None:
+            continue
         link_base = _base_of(child, base, document_url)
         if url := resolve_url(link_base, child.get("href")):
             return url
@@ -178,9 +179,7 @@ def _base_of(element: etree._Element, base: str, document_url: str) -> str:
     return base if element_base in {None, document_url} else str(element_base)
 
 
-def _entry_url(
-    entry: etree._Element, fields: Fields, *, base: str, home: str, document_url: str
-) -> str | None:
+def _entry_url(entry: etree._Element, fields: Fields, *, base: str, home: str, document_url: str) -> str | None:
     """Returns the URL of a feed entry's story, or None if the entry has no usable link, guid or id."""
     entry_base = _base_of(entry, base, document_url)
     if original := _text(fields, "origlink"):  # FeedBurner's element for the publisher's own URL
@@ -189,7 +188,8 @@ def _entry_url(
     link = _linked_url(fields, base, document_url)
     guid = _permanent_link(fields, "guid", entry_base)
     if link is None:
-        return guid or _permanent_link(fields, "id", entry_base) or resolve_url(entry_base, entry.get("href"))
+        href = next((str(value) for name, value in entry.attrib.items() if str(name).lower() == "href"), None)  # of CDF
+        return guid or _permanent_link(fields, "id", entry_base) or resolve_url(entry_base, href)
     if guid is not None and not is_same_site(link, home) and is_same_site(guid, home):
         return guid  # <link> is the URL of a click-counting service that redirects to the story
     return link

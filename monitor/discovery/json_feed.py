@@ -92,7 +92,9 @@ def _is_json_feed(data: Json, items: list[Any]) -> bool:
     version = data.get("version")
     if version is not None:
         return str(version).startswith(_VERSION_PREFIXES)
-    return any(isinstance(item, dict) and item.keys() & {"content_html", "content_text", "date_published"} for item in items)
+    return any(
+        isinstance(item, dict) and item.keys() & {"content_html", "content_text", "date_published"} for item in items
+    )
 
 
 def _item_url(item: Any, feed_url: str) -> str | None:
@@ -100,10 +102,12 @@ def _item_url(item: Any, feed_url: str) -> str | None:
     if not isinstance(item, dict):
         return None
     for name in ("url", "external_url"):
-        if item_url := resolve_url(feed_url, _string(item, name)):
+        link = item.get(name)
+        if isinstance(link, str) and (item_url := resolve_url(feed_url, link)):
             return item_url
-    identifier = _string(item, "id")
-    return resolve_url(feed_url, identifier) if identifier.startswith(("http://", "https://")) else None
+    identifier = item.get("id")
+    is_address = isinstance(identifier, str) and identifier.startswith(("http://", "https://"))
+    return resolve_url(feed_url, identifier) if is_address else None
 
 
 def _string(data: Json, name: str) -> str:

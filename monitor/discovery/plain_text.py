@@ -65,7 +65,9 @@ def _without_tags(text: str) -> str:
         name = match[2].lower()
         is_paired = name in (started if match[1] else ended)
         is_opening_paragraph = name == "p" and not text[: match.start()].strip()
-        if name not in _HTML_TAGS or not (is_paired or name in _VOID_TAGS or match[3].strip(" /") or is_opening_paragraph):
+        if name not in _HTML_TAGS or not (
+            is_paired or name in _VOID_TAGS or match[3].strip(" /") or is_opening_paragraph
+        ):
             return match[0]
         return " " if name in _SEPARATING_TAGS else ""
 

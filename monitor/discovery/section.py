@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING
-from urllib.parse import urldefrag, urljoin
+from urllib.parse import urldefrag
 
 from monitor.discovery import markup
-from monitor.discovery.parsed_source import MAX_CANDIDATES_PER_SOURCE, ParsedSource
+from monitor.discovery.links import resolve_url
+from monitor.discovery.parsed_source import MAX_CANDIDATES_PER_SOURCE, ParsedSource, SkipReason
+from monitor.discovery.plain_text import plain_title
 from monitor.discovery.url_rules import OutletScope, looks_like_article
 from monitor.errors import FetchError
 from monitor.failures import FailureKind
@@ -48,14 +51,17 @@ def parse_section(
             continue
         if len(text) > len(titles.get(link, "")) or link not in titles:
             titles[link] = text  # a story's picture and headline link to the same URL; only the headline has text
-        if len(titles) >= MAX_CANDIDATES_PER_SOURCE:
-            break
     candidates = [
         Candidate(url=link, outlet=outlet.name, source=url, title=title)
         for link, title in titles.items()
         if is_article(link, title)
     ]
-    return ParsedSource(candidates=tuple(candidates), offered=len(titles))
+    skipped = Counter({SkipReason.NO_STORY: len(titles) - len(candidates)})
+    if len(candidates) > MAX_CANDIDATES_PER_SOURCE:
+        skipped[SkipReason.TOO_MANY] = len(candidates) - MAX_CANDIDATES_PER_SOURCE
+    return ParsedSource(
+        candidates=tuple(candidates[:MAX_CANDIDATES_PER_SOURCE]), offered=len(titles), skipped=+skipped, kind="section"
+    )
 
 
 def page_links(root: HtmlElement, url: str, *, include_menus: bool = False) -> Iterator[tuple[str, str]]:
@@ -64,22 +70,18 @@ def page_links(root: HtmlElement, url: str, *, include_menus: bool = False) -> I
     Skips links inside <nav> and <footer> unless ``include_menus``.
     """
     base = next((element.get("href") for element in root.iter("base") if element.get("href")), None)
-    base = markup.resolve_url(url, base) or url
+    base = resolve_url(url, base) or url
     for element in islice(root.iter("a"), MAX_LINKS_PER_PAGE):
         href = (element.get("href") or "").strip()
-        if (
-            not href
-            or (href[0] == "#" and not is_page_fragment(href[1:]))
-            or href.startswith(("javascript:", "mailto:", "tel:", "data:"))
-        ):
+        if not href or (href[0] == "#" and not is_page_fragment(href[1:])):
             continue
         if not include_menus and any(ancestor.tag in _MENU_TAGS for ancestor in element.iterancestors()):
             continue
-        try:
-            link, fragment = urldefrag(urljoin(base, href))
-        except ValueError:  # malformed, such as "http://["
+        absolute_url = resolve_url(base, href)
+        if absolute_url is None:
             continue
+        link, fragment = urldefrag(absolute_url)
         if is_page_fragment(fragment):
             link = f"{link}#{fragment}"
-        if link.startswith(("http://", "https://")) and len(link) <= MAX_LINK_LENGTH:
-            yield link, markup.plain_text(element.get("title") or element.text_content())
+        if len(link) <= MAX_LINK_LENGTH:
+            yield link, plain_title(element.get("title") or element.text_content())

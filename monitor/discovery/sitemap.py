@@ -1,115 +1,176 @@
-"""Parses sitemaps, news sitemaps and sitemap indexes, with or without gzip compression."""
+"""Parses sitemaps, news sitemaps, sitemap indexes and text sitemaps, with or without gzip compression."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from operator import itemgetter
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
+from monitor.decoding import decode_text
 from monitor.discovery import markup
 from monitor.discovery.feed_dates import parse_time
-from monitor.discovery.parsed_source import MAX_CANDIDATES_PER_SOURCE, ChildSitemap, ParsedSource
+from monitor.discovery.links import resolve_url
+from monitor.discovery.parsed_source import MAX_CANDIDATES_PER_SOURCE, ParsedSource, SkipReason
+from monitor.discovery.plain_text import plain_title
+from monitor.discovery.sitemap_index import IndexEntry, newest_first
+from monitor.discovery.source_xml import XmlDocument, parse_xml
 from monitor.errors import FetchError
 from monitor.failures import FailureKind
 from monitor.models import Candidate
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from lxml import etree
 
+SITEMAP_ROOTS = frozenset({"urlset", "sitemapindex"})
 MAX_UNDATED_ENTRIES = 500  # a sitemap with more undated entries counts as an archive, and they are skipped
 _NEWS_ELEMENT_NAMES = frozenset({"publication_date", "title", "language"})  # children of <news:news> that are read
-_NEWS_PATH_PATTERN = re.compile(r"news|latest|recent", re.IGNORECASE)
+_TEXT_SITEMAP_PATTERN = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*https?://\S+\s*(?:[\r\n]|\Z)", re.IGNORECASE)
 
 
-def parse_sitemap(body: bytes, *, url: str, outlet: str, since: datetime, charset: str | None = None) -> ParsedSource:
+def parse_sitemap(
+    body: bytes,
+    *,
+    url: str,
+    outlet: str,
+    since: datetime,
+    charset: str | None = None,
+    country: str | None = None,
+) -> ParsedSource:
     """Returns a sitemap's candidates that are dated ``since`` or later or undated, or a sitemap index's child sitemaps.
 
-    Skips undated entries if there are more than `MAX_UNDATED_ENTRIES`, except in a news sitemap.  Raises FetchError:
-    kind MALFORMED if ``body`` is not a sitemap, TOO_LARGE if its decompressed size exceeds 50 MB.
+    Skips undated entries if there are more than `MAX_UNDATED_ENTRIES`, except in a news sitemap.  ``country`` (ISO 3166)
+    decides in which time zone dates without one are.  Raises FetchError: kind MALFORMED if ``body`` is not a sitemap,
+    TOO_LARGE if its decompressed size exceeds 50 MB.
     """
-    root = markup.parse_xml(markup.decompress_gzip(body), charset=charset)
-    root_tag = markup.local_name(root).lower()
-    if root_tag == "sitemapindex":
-        return _parse_sitemap_index(root, url, since)
-    if root_tag != "urlset":
-        document = "an HTML page" if root_tag == "html" else f"XML of another kind (<{root_tag[:40]}>)"
-        raise FetchError(f"{document}, not a sitemap", kind=FailureKind.MALFORMED)
+    body = markup.decompress_gzip(body)
+    if is_text_sitemap(body):
+        return _parse_text_sitemap(body, url, outlet)
+    document = parse_xml(body, url=url, charset=charset)
+    root_name = markup.local_name(document.root)
+    if root_name == "sitemapindex":
+        return _parse_sitemap_index(document, url, since)
+    if root_name != "urlset":
+        kind = "an HTML page" if root_name == "html" else f"XML of another kind (<{root_name[:40]}>)"
+        raise FetchError(f"{kind}, not a sitemap", kind=FailureKind.MALFORMED)
     dated: list[tuple[datetime, Candidate]] = []
     undated: list[Candidate] = []
+    skipped: Counter[SkipReason] = Counter()
     offered, news = 0, False
-    for element in root:
+    for element in document.root:
         if markup.local_name(element) != "url":
             continue
         offered += 1
-        candidate, entry_time, is_news = _parse_url_element(element, url, outlet)
+        candidate, entry_time, is_news = _parse_url_element(element, url, outlet, country)
         news = news or is_news
         if candidate is None:
-            continue
-        if entry_time is None:
+            skipped[SkipReason.CUT if element is document.cut_entry else SkipReason.NO_ADDRESS] += 1
+        elif entry_time is None:
             undated.append(candidate)
         elif entry_time >= since:
             dated.append((entry_time, candidate))
+        else:
+            skipped[SkipReason.TOO_OLD] += 1
     dated.sort(key=itemgetter(0), reverse=True)
-    note = ""
-    if len(undated) > MAX_UNDATED_ENTRIES and not news:
-        note = f"{len(undated)} entries without a date skipped: name a news sitemap, a feed or sections instead"
-        undated = []
+    candidates = [candidate for _, candidate in dated]
+    candidates += undated if news else _few_undated(undated, skipped)
+    if len(candidates) > MAX_CANDIDATES_PER_SOURCE:
+        skipped[SkipReason.TOO_MANY] += len(candidates) - MAX_CANDIDATES_PER_SOURCE
     return ParsedSource(
-        candidates=(*(candidate for _, candidate in dated), *undated)[:MAX_CANDIDATES_PER_SOURCE],
+        candidates=tuple(candidates[:MAX_CANDIDATES_PER_SOURCE]),
         offered=offered,
+        skipped=skipped,
+        is_complete=document.is_complete,
+        kind="sitemap",
         is_news_sitemap=news,
-        note=note,
     )
 
 
-def _parse_sitemap_index(root: etree._Element, url: str, since: datetime) -> ParsedSource:
-    ranked: list[tuple[bool, float, ChildSitemap]] = []
-    for element in root:
+def is_text_sitemap(body: bytes) -> bool:
+    """Returns True if a document begins with a line that is an http or https address."""
+    return _TEXT_SITEMAP_PATTERN.match(body) is not None
+
+
+def _few_undated(undated: Sequence[Candidate], skipped: Counter[SkipReason]) -> Sequence[Candidate]:
+    """Returns the undated candidates, or none and counts them if there are more than `MAX_UNDATED_ENTRIES`."""
+    if len(undated) <= MAX_UNDATED_ENTRIES:
+        return undated
+    skipped[SkipReason.UNDATED] += len(undated)
+    return ()
+
+
+def _parse_text_sitemap(body: bytes, url: str, outlet: str) -> ParsedSource:
+    """Parses a sitemap with one address per line, without dates."""
+    lines = [line for line in map(str.strip, decode_text(body, header=None, document=None).splitlines()) if line]
+    skipped: Counter[SkipReason] = Counter()
+    addresses = [resolve_url(url, line) if "//" in line[:8] else None for line in lines]
+    undated = [Candidate(url=address, outlet=outlet, source=url) for address in addresses if address is not None]
+    if len(undated) < len(lines):
+        skipped[SkipReason.NO_ADDRESS] += len(lines) - len(undated)
+    return ParsedSource(
+        candidates=tuple(_few_undated(undated, skipped)), offered=len(lines), skipped=skipped, kind="sitemap"
+    )
+
+
+def _parse_sitemap_index(document: XmlDocument, url: str, since: datetime) -> ParsedSource:
+    entries: list[IndexEntry] = []
+    skipped: Counter[SkipReason] = Counter()
+    for element in document.root:
         if markup.local_name(element) != "sitemap":
             continue
-        texts = {markup.local_name(child): (child.text or "").strip() for child in element}
-        child_url = markup.resolve_url(url, texts.get("loc"))
-        changed_at = parse_time(texts.get("lastmod"), lenient=False)
+        texts = _own_texts(element)
+        child_url = resolve_url(url, texts.get("loc"))
         if child_url is None:
-            continue
-        child_sitemap = ChildSitemap(url=child_url, is_fresh=changed_at is None or changed_at >= since)
-        is_news = bool(_NEWS_PATH_PATTERN.search(urlsplit(child_url).path))
-        ranked.append((is_news, changed_at.timestamp() if changed_at else 0.0, child_sitemap))
-    ranked.sort(key=itemgetter(0, 1), reverse=True)  # news sitemaps first, each group by latest change
-    return ParsedSource(child_sitemaps=tuple(child_sitemap for _, _, child_sitemap in ranked), offered=len(ranked))
+            skipped[SkipReason.CUT if element is document.cut_entry else SkipReason.NO_ADDRESS] += 1
+        else:
+            entries.append(IndexEntry(child_url, parse_time(texts.get("lastmod"), lenient=False)))
+    return ParsedSource(
+        child_sitemaps=newest_first(entries, since),
+        offered=len(entries) + skipped.total(),
+        skipped=skipped,
+        is_complete=document.is_complete,
+        kind="sitemap",
+    )
+
+
+def _own_texts(element: etree._Element) -> dict[str, str]:
+    """Returns the texts of the children by name, without those of another namespace, such as <image:loc>."""
+    namespace = str(element.tag).rpartition("}")[0]
+    texts: dict[str, str] = {}
+    for child in element:
+        if str(child.tag).rpartition("}")[0] == namespace:
+            texts.setdefault(markup.local_name(child), markup.text_content(child))
+    return texts
 
 
 def _parse_url_element(
-    element: etree._Element, source: str, outlet: str
+    element: etree._Element, source: str, outlet: str, country: str | None
 ) -> tuple[Candidate | None, datetime | None, bool]:
     """Parses a <url> element.  Returns (candidate, time, True if the element contains <news:news>).
 
     The candidate is None without a URL.  The time is that of publication, else that of the last change, else None.
     """
-    texts: dict[str, str] = {}
+    texts = _own_texts(element)
     news = False
     for child in element:
-        tag = markup.local_name(child)
-        if tag == "news":
+        if markup.local_name(child) == "news":
             news = True
             # Compares local names, because sites write the news namespace in different ways.
             for news_element in child.iter():
                 if (news_tag := markup.local_name(news_element)) in _NEWS_ELEMENT_NAMES:
-                    texts[f"news-{news_tag}"] = (news_element.text or "").strip()
-        elif tag in {"loc", "lastmod"}:
-            texts[tag] = (child.text or "").strip()
-    if (entry_url := markup.resolve_url(source, texts.get("loc"))) is None:
+                    texts[f"news-{news_tag}"] = markup.text_content(news_element)
+    if (entry_url := resolve_url(source, texts.get("loc"))) is None:
         return None, None, news
-    published_at = parse_time(texts.get("news-publication_date"), lenient=False)
+    published_at = parse_time(texts.get("news-publication_date"), country=country, lenient=False)
     candidate = Candidate(
         url=entry_url,
         outlet=outlet,
         source=source,
-        title=markup.plain_text(texts.get("news-title")),
+        title=plain_title(texts.get("news-title")),
         published_at=published_at,
         language=markup.primary_language(texts.get("news-language")),
     )
-    return candidate, published_at or parse_time(texts.get("lastmod"), lenient=False), news
+    return candidate, published_at or parse_time(texts.get("lastmod"), country=country, lenient=False), news

@@ -19,6 +19,7 @@ from monitor.discovery.broken_xml import parse_broken_xml
 from monitor.errors import FetchError
 from monitor.failures import FailureKind
 
+MAX_JUNK_CHARACTERS = 5000  # before the feed in which the start of an HTML page is looked for
 MAX_ENTITY_CHARACTERS = 64  # of a declared entity's text; a reference to a longer one stays as it is
 MAX_EXPANDED_CHARACTERS = 1_000_000  # total of the texts of declared entities in one document
 _HTML_START_PATTERN = re.compile(r"<(?:!doctype\s+)?html", re.IGNORECASE)
@@ -80,7 +81,8 @@ def parse_xml(body: bytes, *, url: str, charset: str | None = None) -> XmlDocume
     if root is not None:
         return XmlDocument(root)
     if start := _SOURCE_START_PATTERN.search(text):
-        if not _HTML_START_PATTERN.search(_COMMENT_PATTERN.sub("", prolog + text[: start.start()])):
+        head = (prolog + text[: start.start()])[:MAX_JUNK_CHARACTERS]
+        if not _HTML_START_PATTERN.search(_COMMENT_PATTERN.sub("", head)):
             later_prolog, text = _split_prolog(text[start.start() :])
             prolog += later_prolog
     elif _HTML_START_PATTERN.search(prolog):
