@@ -45,7 +45,8 @@ _TAG_PATTERN = re.compile(
 )
 _UNFINISHED_TAG_PATTERN = re.compile(r"<[/!?\w][^>]*\Z")
 _ATTRIBUTE_PATTERN = re.compile(
-    r"""(?:([A-Za-z_][\w.-]{0,50}):)?([A-Za-z_][\w.-]{0,50})\s{0,50}=\s{0,50}(?:"([^"]*)"|'([^']*)'|([^\s"'<>]+))""",
+    r"""(?:([A-Za-z_][\w.-]{0,50}):)?([A-Za-z_][\w.-]{0,50})\s{0,50}=\s{0,50}"""
+    r"""(?:"([^"]*)"|'([^']*)'|([^\s"'<>]+))""",
     re.ASCII,
 )
 

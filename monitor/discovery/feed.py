@@ -24,7 +24,9 @@ from monitor.urls import is_same_site
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    Fields: TypeAlias = dict[str, list[etree._Element]]
+    from lxml.etree import _Element
+
+    Fields: TypeAlias = dict[str, list[_Element]]
 
 MAX_FEED_ENTRIES = 50_000  # of one feed that are read; further entries are skipped
 MAX_GUID_CHARACTERS = 1000
@@ -182,9 +184,8 @@ def _base_of(element: etree._Element, base: str, document_url: str) -> str:
 def _entry_url(entry: etree._Element, fields: Fields, *, base: str, home: str, document_url: str) -> str | None:
     """Returns the URL of a feed entry's story, or None if the entry has no usable link, guid or id."""
     entry_base = _base_of(entry, base, document_url)
-    if original := _text(fields, "origlink"):  # FeedBurner's element for the publisher's own URL
-        if url := resolve_url(entry_base, original):
-            return url
+    if url := resolve_url(entry_base, _text(fields, "origlink")):  # FeedBurner's element for the publisher's own URL
+        return url
     link = _linked_url(fields, base, document_url)
     guid = _permanent_link(fields, "guid", entry_base)
     if link is None:

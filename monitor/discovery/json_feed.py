@@ -92,9 +92,8 @@ def _is_json_feed(data: Json, items: list[Any]) -> bool:
     version = data.get("version")
     if version is not None:
         return str(version).startswith(_VERSION_PREFIXES)
-    return any(
-        isinstance(item, dict) and item.keys() & {"content_html", "content_text", "date_published"} for item in items
-    )
+    item_names = {"content_html", "content_text", "date_published"}
+    return any(isinstance(item, dict) and item.keys() & item_names for item in items)
 
 
 def _item_url(item: Any, feed_url: str) -> str | None:

@@ -16,8 +16,8 @@ _PLACEHOLDERS = frozenset({"n/a", "none", "null", "undefined", "#"})
 def resolve_url(base: str, link: str | None) -> str | None:
     """Returns the absolute http or https URL of a link on the page ``base``, as the WHATWG URL standard resolves it.
 
-    Returns None if the link is empty, a placeholder, malformed or of another scheme.  Accepts doubly escaped ampersands,
-    a missing // before "www.", and the scheme feed.
+    Returns None if the link is empty, a placeholder, malformed or of another scheme.  Accepts doubly escaped
+    ampersands, a missing // before "www.", and the scheme feed.
     """
     link = (link or "").strip()
     if not link or len(link) > MAX_LINK_CHARACTERS or link.lower() in _PLACEHOLDERS:

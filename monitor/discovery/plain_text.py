@@ -46,11 +46,8 @@ def plain_summary(markup: str) -> str:
     Reads the first `_MAX_SUMMARY_MARKUP_CHARACTERS` and returns at most `MAX_SUMMARY_CHARACTERS`.
     """
     markup = markup[:_MAX_SUMMARY_MARKUP_CHARACTERS].strip()
-    if "<" in markup:
-        markup = _text_of_html(markup)
-    else:
-        markup = _without_references(markup)
-    paragraphs = (_WHITESPACE_PATTERN.sub(" ", part).strip() for part in _PARAGRAPH_BREAK_PATTERN.split(markup))
+    text = _text_of_html(markup) if "<" in markup else _without_references(markup)
+    paragraphs = (_WHITESPACE_PATTERN.sub(" ", part).strip() for part in _PARAGRAPH_BREAK_PATTERN.split(text))
     return "\n\n".join(filter(None, paragraphs))[:MAX_SUMMARY_CHARACTERS].rstrip()
 
 

@@ -42,9 +42,9 @@ def parse_sitemap(
 ) -> ParsedSource:
     """Returns a sitemap's candidates that are dated ``since`` or later or undated, or a sitemap index's child sitemaps.
 
-    Skips undated entries if there are more than `MAX_UNDATED_ENTRIES`, except in a news sitemap.  ``country`` (ISO 3166)
-    decides in which time zone dates without one are.  Raises FetchError: kind MALFORMED if ``body`` is not a sitemap,
-    TOO_LARGE if its decompressed size exceeds 50 MB.
+    Skips undated entries if there are more than `MAX_UNDATED_ENTRIES`, except in a news sitemap.  ``country``
+    (ISO 3166) decides in which time zone dates without one are.  Raises FetchError: kind MALFORMED if ``body`` is not
+    a sitemap, TOO_LARGE if its decompressed size exceeds 50 MB.
     """
     body = markup.decompress_gzip(body)
     if is_text_sitemap(body):

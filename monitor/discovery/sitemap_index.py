@@ -88,4 +88,4 @@ def _date_and_numbers(name: str) -> Numbers:
     )
     rest = name if year is None else name[: year.start()] + " " + name[year.end() :]
     numbers = [int(number) for number in _NUMBER_PATTERN.findall(rest)]
-    return (*([int(year[0])] if year else []), *([month] if month else []), *numbers)
+    return (*([int(year[0])] if year else []), *months[:1], *numbers)
