@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,10 @@ TIMEZONE_BY_ABBREVIATION: dict[str, tzinfo] = {
         "UTC": 0, "GMT": 0, "Z": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8,
         "PDT": -7, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "MEZ": 1, "MESZ": 2, "EET": 2, "EEST": 3, "MSK": 3,
         "BST": 1, "IST": 5.5, "JST": 9, "KST": 9, "HKT": 8, "SGT": 8, "AEST": 10, "AEDT": 11, "WIB": 7,
+        "UT": 0, "AKST": -9, "AKDT": -8, "HST": -10, "AST": -4, "ADT": -3, "NST": -3.5, "BRT": -3, "ART": -3,
+        "CLT": -4, "COT": -5, "PET": -5, "WAT": 1, "CAT": 2, "SAST": 2, "EAT": 3, "TRT": 3, "GST": 4, "PKT": 5,
+        "NPT": 5.75, "ICT": 7, "WITA": 8, "PHT": 8, "MYT": 8, "AWST": 8, "WIT": 9, "ACST": 9.5, "ACDT": 10.5,
+        "NZST": 12, "NZDT": 13,
     }.items()
 } | {  # ET, CT, MT and PT do not state whether daylight saving time applies: the date decides
     "ET": ZoneInfo("America/New_York"), "CT": ZoneInfo("America/Chicago"),
@@ -43,12 +48,15 @@ _MONTH_NAME_LISTS = (
     "янв фев мар апр май июн июл авг сен окт ноя дек",
     # uk
     "січня лютого березня квітня травня червня липня серпня вересня жовтня листопада грудня",
+    "січ лют бер квіт трав черв лип серп вер жовт лист груд",
     # pl
     "stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada grudnia",
+    "sty lut mar kwi maj cze lip sie wrz paź lis gru",
     # cs
     "ledna února března dubna května června července srpna září října listopadu prosince",
     # nl
     "januari februari maart april mei juni juli augustus september oktober november december",
+    "jan feb mrt apr mei jun jul aug sep okt nov dec",
     # sv
     "januari februari mars april maj juni juli augusti september oktober november december",
     # no
@@ -58,6 +66,7 @@ _MONTH_NAME_LISTS = (
     "heinäkuuta elokuuta syyskuuta lokakuuta marraskuuta joulukuuta",
     # tr
     "ocak şubat mart nisan mayıs haziran temmuz ağustos eylül ekim kasım aralık",
+    "oca şub mar nis may haz tem ağu eyl eki kas ara",
     # el
     "ιανουαρίου φεβρουαρίου μαρτίου απριλίου μαΐου ιουνίου "
     "ιουλίου αυγούστου σεπτεμβρίου οκτωβρίου νοεμβρίου δεκεμβρίου",
@@ -67,11 +76,43 @@ _MONTH_NAME_LISTS = (
     "ianuarie februarie martie aprilie mai iunie iulie august septembrie octombrie noiembrie decembrie",
     # ar
     "يناير فبراير مارس أبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر",
+    # da
+    "januar februar marts april maj juni juli august september oktober november december",
+    # is
+    "janúar febrúar mars apríl maí júní júlí ágúst september október nóvember desember",
+    # hu
+    "január február március április május június július augusztus szeptember október november december",
+    # sk
+    "januára februára marca apríla mája júna júla augusta septembra októbra novembra decembra",
+    # ca
+    "gener febrer març abril maig juny juliol agost setembre octubre novembre desembre",
+    # bg
+    "януари февруари март април май юни юли август септември октомври ноември декември",
+    # sq
+    "janar shkurt mars prill maj qershor korrik gusht shtator tetor nëntor dhjetor",
+    # sw
+    "januari februari machi aprili mei juni julai agosti septemba oktoba novemba desemba",
+    # xh
+    "januwari februwari matshi epreli meyi juni julayi agasti septemba oktobha novemba disemba",
+    # zu
+    "januwari februwari mashi ephreli meyi juni julayi agasti septhemba okthoba novemba disemba",
+    # kl
+    "januaarip februaarip marsip apriilip maajip juunip juulip aggustip septembarip oktobarip novembarip decembarip",
+    # he
+    "ינואר פברואר מרץ אפריל מאי יוני יולי אוגוסט ספטמבר אוקטובר נובמבר דצמבר",
+    # th
+    "มกราคม กุมภาพันธ์ มีนาคม เมษายน พฤษภาคม มิถุนายน กรกฎาคม สิงหาคม กันยายน ตุลาคม พฤศจิกายน ธันวาคม",
+    # bn
+    "জানুয়ারি ফেব্রুয়ারি মার্চ এপ্রিল মে জুন জুলাই আগস্ট সেপ্টেম্বর অক্টোবর নভেম্বর ডিসেম্বর",
     # hi
     "जनवरी फरवरी मार्च अप्रैल मई जून जुलाई अगस्त सितंबर अक्टूबर नवंबर दिसंबर",
 )
 #: Numbers of the months (1 to 12) by their lower-case name or abbreviation, in all languages above.
-MONTH_NUMBER_BY_NAME = {word: number for names in _MONTH_NAME_LISTS for number, word in enumerate(names.split(), 1)}
+MONTH_NUMBER_BY_NAME = {
+    word: number
+    for names in _MONTH_NAME_LISTS
+    for number, word in enumerate(unicodedata.normalize("NFC", names).split(), 1)
+}
 _NON_ASCII_DIGIT_PATTERN = re.compile(r"(?![0-9])\d")
 # Such as 5.11.2026 or 05/11/2026, with the separators that follow.
 _NUMERIC_DATE_PATTERN = re.compile(r"(?<![\d./-])(\d{1,2})([./-])(\d{1,2})[./-](\d{4})(?!\d)[,\s|-]*")

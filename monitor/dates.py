@@ -3,60 +3,58 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
+from functools import partial
 
 from dateutil import parser as dateutil_parser
 
-from monitor.calendar import TIMEZONE_BY_ABBREVIATION, with_ascii_digits, with_iso_date
+from monitor.calendar import TIMEZONE_BY_ABBREVIATION, resolve_numeric_date, with_ascii_digits, with_iso_date
+from monitor.date_text import ParsedTime, first_date_in_line
 from monitor.models import now
+from monitor.timezones import parse_timezone
 
 _ISO_DATE_PATTERN = re.compile(
     r"^\s*(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})"
     r"(?:[T\s_,|]+(?:at\s+)?(\d{1,2})[:.](\d{2})(?::(\d{2})(?:[.,:](\d{1,9}))?)?\s*([AaPp]\.?[Mm]\.?)?"
-    r"\s*(Z|z|UTC|GMT|[+-]\s?\d{2}:?\d{2}|[+-]\d{1,2}(?!\d))?)?"
+    r"\s*(Z\b|z\b|(?:(?:UTC|GMT)\s?)?(?:[+-]\s?\d{2}:?\d{2}|[+-]\d{1,2})(?![\d:])|(?:UTC|GMT)\b)?)?"
 )
 # 20240505 or 20240505T1507Z
 _COMPACT_DATE_PATTERN = re.compile(r"^\s*(\d{4})(\d{2})(\d{2})(?:T?(\d{2})(\d{2})(\d{2})?)?(Z|[+-]\d{2}:?\d{2})?\s*$")
 _EPOCH_PATTERN = re.compile(r"^\s*(\d{10})(\d{3})?\s*$")  # Unix time in seconds or milliseconds
-# Removed before parsing, because dateutil inverts the sign of "GMT+2".
+# Removed before dateutil parses, because it inverts the sign of "GMT+2".
 _GMT_BEFORE_OFFSET_PATTERN = re.compile(r"\b(?:GMT|UTC)\s?(?=[+-]\d)")
+# Dates that the parser of e-mail headers reads right: it ignores PM and the time zones that RFC 822 does not name.
+_RFC_822_PATTERN = re.compile(
+    r"(?:[A-Za-z]{3,9},?\s+)?\d{1,2}[\s-][A-Za-z]{3,9}[\s-]\d{2,4},?\s+\d{1,2}:\d{2}(?::\d{2})?"
+    r"\s*(?:UTC|GMT|UT|[ECMP][SD]T|[+-]\d{4})?(?:\s*\([^)]*\))?"
+)
+_TIME_OF_DAY_PATTERN = re.compile(r"\d\s?(?:[:時时点點시]|[ap]\.?\s?m\b)", re.IGNORECASE)
 MIN_PLAUSIBLE_TIME = datetime(1990, 1, 1, tzinfo=UTC)  # earlier dates are taken for errors
+MAX_CLOCK_SKEW = timedelta(hours=1)  # by which a publisher's clock may be fast; later dates are taken for errors
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedTime:
-    """A parsed date, and whether its text stated a time of day and a time zone."""
-
-    time: datetime  # timezone-aware; midnight if no time of day was stated
-    has_time: bool  # the text states a time of day
-    has_timezone: bool  # the text states a time zone; if not, `time` has the time zone UTC
-
-    def with_default_timezone(self, default_timezone: tzinfo | None) -> ParsedTime:
-        """Returns the same time of day in ``default_timezone`` if the text stated a time of day but no time zone.
-
-        Returns self otherwise, or if ``default_timezone`` is None.
-        """
-        if default_timezone is None or self.has_timezone or not self.has_time:
-            return self
-        return replace(self, time=self.time.replace(tzinfo=default_timezone))
-
-
-def parse_date(text: str, *, country: str | None = None, latest: datetime | None = None) -> ParsedTime | None:
+def parse_date(
+    text: str, *, country: str | None = None, latest: datetime | None = None, lenient: bool = True
+) -> ParsedTime | None:
     """Parses a date with or without a time of day; None if the text is not a date or its year is before 1990.
 
-    ``country`` (ISO 3166) and ``latest`` (default: tomorrow) decide which number of "05/11/2026" is the day, see
-    `monitor.calendar.resolve_numeric_date`.
+    ``country`` (ISO 3166) and ``latest`` (default: now, with `MAX_CLOCK_SKEW`) decide which number of "05/11/2026" is
+    the day, see `monitor.calendar.resolve_numeric_date`.  ``lenient`` also parses rare forms, which takes half a
+    millisecond per date: too slow for long sitemaps.
     """
-    text = _GMT_BEFORE_OFFSET_PATTERN.sub("", with_ascii_digits(text.strip()[:80]))
+    text = with_ascii_digits(text.strip()[:80])
     if not any(character.isdigit() for character in text):
         return None
+    latest = latest or now() + MAX_CLOCK_SKEW
     try:
-        text = with_iso_date(text, country=country, latest=latest or now() + timedelta(days=1))
+        text = with_iso_date(text, country=country, latest=latest)
     except ValueError:
         return None
-    for parse in (_parse_iso, _parse_compact, _parse_epoch, _parse_rfc822, _parse_english):
+    parse_line = partial(first_date_in_line, day_of=partial(resolve_numeric_date, country=country, latest=latest))
+    parsers = (_parse_iso, _parse_compact, _parse_epoch, _parse_rfc822, parse_line, _parse_english)
+    for parse in parsers if lenient else parsers[:-1]:
         try:
             parsed = parse(text)
         except (ValueError, OverflowError, TypeError):
@@ -76,8 +74,10 @@ def _parse_iso(text: str) -> ParsedTime | None:
         return None
     year, month, day, hour, minute, second, fraction, half_day, zone = match.groups()
     rest = text[match.end() :].strip(" .)")
-    if rest and zone is None and rest.split()[0].strip("()").upper() in TIMEZONE_BY_ABBREVIATION:
-        zone = rest.split()[0].strip("()").upper()
+    zone = zone or (rest.split()[0].strip("()") if rest else None)
+    stated_timezone = parse_timezone(zone.replace(" ", "") if zone else None)
+    if hour is None and _TIME_OF_DAY_PATTERN.search(rest):
+        return None
     if hour is None:
         return ParsedTime(datetime(int(year), int(month), int(day), tzinfo=UTC), has_time=False, has_timezone=False)
     hours = int(hour)
@@ -87,9 +87,16 @@ def _parse_iso(text: str) -> ParsedTime | None:
     if hours == 24:
         hours = 0
     time = datetime(
-        int(year), int(month), int(day), hours, int(minute), int(second or 0), microseconds, tzinfo=parse_timezone(zone)
+        int(year),
+        int(month),
+        int(day),
+        hours,
+        int(minute),
+        int(second or 0),
+        microseconds,
+        tzinfo=stated_timezone or UTC,
     )
-    return ParsedTime(time, has_time=True, has_timezone=zone is not None)
+    return ParsedTime(time, has_time=True, has_timezone=stated_timezone is not None)
 
 
 def _parse_compact(text: str) -> ParsedTime | None:
@@ -99,7 +106,13 @@ def _parse_compact(text: str) -> ParsedTime | None:
         return None
     year, month, day, hour, minute, second, zone = match.groups()
     time = datetime(
-        int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=parse_timezone(zone)
+        int(year),
+        int(month),
+        int(day),
+        int(hour or 0),
+        int(minute or 0),
+        int(second or 0),
+        tzinfo=parse_timezone(zone) or UTC,
     )
     return ParsedTime(time, has_time=hour is not None, has_timezone=zone is not None)
 
@@ -113,8 +126,8 @@ def _parse_epoch(text: str) -> ParsedTime | None:
 
 
 def _parse_rfc822(text: str) -> ParsedTime | None:
-    """Parses dates such as ``Sun, 05 May 2024 15:07:00 +0200``; None without a comma behind the weekday."""
-    if "," not in text[:5]:
+    """Parses dates such as ``Sun, 05 May 2024 15:07:00 +0200``; None for other text."""
+    if not _RFC_822_PATTERN.fullmatch(text):
         return None
     time = parsedate_to_datetime(text)
     return ParsedTime(
@@ -128,6 +141,7 @@ def _parse_english(text: str) -> ParsedTime | None:
         return None
     unset = datetime(1, 1, 1)  # noqa: DTZ001  naive and year 1, to see whether the text states zone and year
     text = re.sub(r"\([^)]*\)", "", text)  # removes the name of the time zone in brackets
+    text = _GMT_BEFORE_OFFSET_PATTERN.sub("", text)
     time = dateutil_parser.parse(text, default=unset, tzinfos=_timezone_for_dateutil)
     if time.year == 1:
         return None
@@ -144,18 +158,6 @@ def _timezone_for_dateutil(name: str | None, offset_seconds: int | None) -> tzin
     return TIMEZONE_BY_ABBREVIATION.get((name or "").upper())
 
 
-def parse_timezone(text: str | None) -> tzinfo:
-    """Returns the time zone for an abbreviation or an offset such as ``+02:00``; UTC for empty text or None."""
-    if not text or text in {"Z", "z", "UTC", "GMT"}:
-        return UTC
-    if text in TIMEZONE_BY_ABBREVIATION:
-        return TIMEZONE_BY_ABBREVIATION[text]
-    sign = -1 if text[0] == "-" else 1
-    digits = re.sub(r"\D", "", text)
-    hours, minutes = int(digits[:2]), int(digits[2:4] or 0)
-    return timezone(sign * timedelta(hours=hours, minutes=minutes))
-
-
 def choose_plausible_time(
     candidates: list[ParsedTime], *, latest: datetime, default_timezone: tzinfo | None = None
 ) -> datetime | None:
@@ -169,7 +171,7 @@ def choose_plausible_time(
     candidates = [
         candidate
         for parsed in candidates
-        if MIN_PLAUSIBLE_TIME <= (candidate := parsed.with_default_timezone(default_timezone)).time <= latest
+        if MIN_PLAUSIBLE_TIME <= (candidate := in_timezone(parsed, default_timezone, latest=latest)).time <= latest
     ]
     if not candidates:
         return None
@@ -188,6 +190,17 @@ def choose_plausible_time(
             exact,
         )
     return exact.astimezone(UTC)
+
+
+def in_timezone(parsed: ParsedTime, default_timezone: tzinfo | None, *, latest: datetime) -> ParsedTime:
+    """Returns the time in ``default_timezone`` if its text stated no time zone, see `ParsedTime`.
+
+    A day without a time of day begins at midnight UTC, or if that is after ``latest``, at midnight in
+    ``default_timezone``, where the day may have begun already.
+    """
+    if default_timezone is not None and not parsed.has_time and parsed.time > latest:
+        return replace(parsed, time=parsed.time.replace(tzinfo=default_timezone))
+    return parsed.with_default_timezone(default_timezone)
 
 
 def _states_time_on(parsed: ParsedTime, day: date) -> bool:

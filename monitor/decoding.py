@@ -53,7 +53,7 @@ def decode_text(body: bytes, *, header: str | None, document: str | None) -> str
     for first_bytes, name in _ENCODING_BY_FIRST_BYTES:
         if body.startswith(first_bytes):
             return _without_nul(body.decode(name, "replace"))
-    header_encoding, document_encoding = (resolve_encoding(name or "") for name in (header, document))
+    header_encoding, document_encoding = (_text_encoding(name) for name in (header, document))
     seven_bit = next((name for name in (document_encoding, header_encoding) if _is_seven_bit(name)), None)
     try:  # text in another encoding is practically never valid UTF-8, unless that uses the same seven bits
         return _without_nul(codecs.getincrementaldecoder(seven_bit or "utf-8")().decode(body))
@@ -71,6 +71,16 @@ def decode_text(body: bytes, *, header: str | None, document: str | None) -> str
         if _is_plausibly_decoded(text):
             return _without_nul(text)
     return _without_nul(body.decode(_detect_encoding(body) or "utf-8", "replace"))
+
+
+def _text_encoding(name: str | None) -> str | None:
+    """Returns Python's name of a text encoding, or None if ``name`` is empty, unknown or not a text encoding."""
+    encoding = resolve_encoding(name or "")
+    try:
+        "a".encode(encoding or "")  # raises an error for codecs that are not text encodings, such as hex and rot13
+    except (LookupError, TypeError, ValueError):
+        return None
+    return encoding
 
 
 def _is_seven_bit(encoding: str | None) -> bool:

@@ -1,10 +1,18 @@
-"""Time zones of countries, for times that an outlet's pages state without a time zone."""
+"""Time zones: of a country, for times that an outlet states without one, and of the names and offsets beside a time."""
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, timedelta, timezone, tzinfo
 from functools import cache
 from importlib.resources import files
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
+
+from monitor.calendar import TIMEZONE_BY_ABBREVIATION
+
+MAX_OFFSET_HOURS = 15  # of a time zone from UTC; a larger one is no time zone
+# An offset such as +02:00, -0330, GMT+7 or UTC+03:00.
+_OFFSET_PATTERN = re.compile(r"(?:GMT|UTC|UT)?\s?([+\-\u2212])\s?(\d{1,2})(?::?(\d{2}))?")
 
 # For countries with several time zones: the one in which the national press states times.
 _PRESS_TIMEZONE_BY_COUNTRY = {
@@ -47,3 +55,26 @@ def _first_timezone_by_country() -> dict[str, str]:
     for country, _, zone, *_ in rows:
         zones.setdefault(country, zone)
     return zones
+
+
+def parse_timezone(text: str | None) -> tzinfo | None:
+    """Returns the time zone of an offset (``+02:00``, ``GMT+7``), an abbreviation or a name (``America/New_York``).
+
+    Returns None for other text, for an empty one and for None.
+    """
+    text = (text or "").strip()
+    if text in {"Z", "z"}:
+        return UTC
+    if match := _OFFSET_PATTERN.fullmatch(text):
+        sign, hours, minutes = -1 if match[1] != "+" else 1, int(match[2]), int(match[3] or 0)
+        if hours >= MAX_OFFSET_HOURS or minutes >= 60:
+            return None
+        return timezone(sign * timedelta(hours=hours, minutes=minutes))
+    if text.upper() in TIMEZONE_BY_ABBREVIATION:
+        return TIMEZONE_BY_ABBREVIATION[text.upper()]
+    return ZoneInfo(text) if "/" in text and text in _timezone_names() else None
+
+
+@cache
+def _timezone_names() -> frozenset[str]:
+    return frozenset(available_timezones())

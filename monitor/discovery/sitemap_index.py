@@ -83,9 +83,7 @@ def _without_months(name: str) -> str:
 def _date_and_numbers(name: str) -> Numbers:
     """Returns the numbers in a sitemap's name, beginning with the year and the month if it names them."""
     year = _YEAR_PATTERN.search(name)
-    month = next(
-        (MONTH_NUMBER_BY_NAME[word] for word in _WORD_PATTERN.findall(name) if word in MONTH_NUMBER_BY_NAME), None
-    )
+    months = [MONTH_NUMBER_BY_NAME[word] for word in _WORD_PATTERN.findall(name) if word in MONTH_NUMBER_BY_NAME]
     rest = name if year is None else name[: year.start()] + " " + name[year.end() :]
     numbers = [int(number) for number in _NUMBER_PATTERN.findall(rest)]
     return (*([int(year[0])] if year else []), *months[:1], *numbers)

@@ -15,6 +15,7 @@ from trafilatura import bare_extraction
 
 from monitor import dates, timezones
 from monitor.calendar import resolve_numeric_date
+from monitor.date_text import ParsedTime, first_date_in_line
 from monitor.decoding import decode_page
 from monitor.extract import (
     blocks,
@@ -65,7 +66,11 @@ def extract_article(page: Page, options: ExtractionOptions) -> Article | NotArti
         for element in root.cssselect(selector):
             _remove_element(element)
     metadata = read_metadata(
-        root, page.url, outlet_name=options.outlet_name, latest=page.fetched_at + ONE_DAY, country=options.country
+        root,
+        page.url,
+        outlet_name=options.outlet_name,
+        latest=page.fetched_at + dates.MAX_CLOCK_SKEW,
+        country=options.country,
     )
     layout = blocks.parse_layout(_extraction_root(root, options))
     story_blocks, method = _find_story_blocks(root, layout, metadata, page, options)
@@ -199,12 +204,12 @@ def _choose_published_at(
     and feed differ by more than a day and a half, returns the feed's time if the metadata's is later, if only a <time>
     element states it, or if a visible date confirms the feed; else the metadata's.  The last resort is htmldate.
     """
-    latest, default_timezone = page.fetched_at + ONE_DAY, timezones.timezone_of_country(options.country)
+    latest, default_timezone = page.fetched_at + dates.MAX_CLOCK_SKEW, timezones.timezone_of_country(options.country)
     stated_at, listed_at = metadata.published_at, options.listed_at
     if listed_at is not None and not dates.MIN_PLAUSIBLE_TIME <= listed_at <= latest:
         listed_at = None
     listed_time = (
-        dates.ParsedTime(
+        ParsedTime(
             listed_at.astimezone(default_timezone or UTC), has_time=listed_at.time() != time(0), has_timezone=True
         )
         if listed_at
@@ -220,13 +225,13 @@ def _choose_published_at(
         if story_blocks
         else None
     )
-    visible_time = visible_time.with_default_timezone(default_timezone) if visible_time else None
+    visible_time = dates.in_timezone(visible_time, default_timezone, latest=latest) if visible_time else None
     if stated_at is not None and listed_at is not None and is_contradicted:
         is_feed_confirmed = visible_time is not None and abs(visible_time.time - listed_at) < 1.5 * ONE_DAY
         return (
             listed_at if stated_at > listed_at or metadata.is_dated_by_time_element or is_feed_confirmed else stated_at
         )
-    stated_day = dates.ParsedTime(stated_at, has_time=False, has_timezone=False) if stated_at else None
+    stated_day = ParsedTime(stated_at, has_time=False, has_timezone=False) if stated_at else None
     published_at = dates.choose_plausible_time(
         [parsed for parsed in (stated_day, listed_time, visible_time) if parsed], latest=latest
     )
@@ -240,7 +245,7 @@ def _choose_published_at(
     guessed_at = datetime.fromisoformat(htmldate_day).replace(tzinfo=UTC)
     # A date that htmldate found in a title or a <time> element of another story is not the publication date.
     unrelated_times = (
-        *(visible_metadata.first_date_in_line(title, outlet_day_of) for title in metadata.all_titles),
+        *(first_date_in_line(title, outlet_day_of) for title in metadata.all_titles),
         *map(dates.parse_date, metadata.unrelated_dates),
     )
     if any(parsed and parsed.time.date() == guessed_at.date() for parsed in unrelated_times):
