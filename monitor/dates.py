@@ -179,7 +179,8 @@ def choose_plausible_time(
     exact = first.time
     if not first.has_time or first.time.time() == time(0):
         day = datetime.combine(first.time.date(), time(0), tzinfo=UTC)
-        exact = next((candidate.time for candidate in later if _states_time_on(candidate, day.date())), day)
+        start = day if day <= latest else first.time  # the day has begun in the outlet's time zone, but not in UTC
+        exact = next((candidate.time for candidate in later if _states_time_on(candidate, day.date())), start)
     elif not first.has_timezone:
         exact = next(
             (

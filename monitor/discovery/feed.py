@@ -12,8 +12,9 @@ from monitor.discovery import markup
 from monitor.discovery.feed_dates import first_time
 from monitor.discovery.json_feed import is_json, parse_json_feed
 from monitor.discovery.links import resolve_url
-from monitor.discovery.parsed_source import ParsedSource, SkipReason, newest_candidates
+from monitor.discovery.parsed_source import ParsedSource, newest_candidates
 from monitor.discovery.plain_text import plain_summary, plain_title
+from monitor.discovery.skip_reasons import SkipReason
 from monitor.discovery.source_xml import parse_xml
 from monitor.discovery.url_rules import host_and_port
 from monitor.errors import FetchError
@@ -81,6 +82,7 @@ def parse_feed(
         if entry_url is None:
             skipped[SkipReason.CUT if entry is document.cut_entry else SkipReason.NO_ADDRESS] += 1
             continue
+        guid = _text(fields, "guid") or _text(fields, "id")
         candidates.append(
             Candidate(
                 url=entry_url,
@@ -89,7 +91,7 @@ def parse_feed(
                 title=plain_title(_text(fields, "title")),
                 published_at=first_time((_text(fields, name) for name in _DATE_NAMES), country=country),
                 language=markup.primary_language(entry.get(_XML_LANG_ATTRIBUTE)) or language,
-                guid=(_text(fields, "guid") or _text(fields, "id"))[:MAX_GUID_CHARACTERS],
+                guid="" if guid == entry_url else guid[:MAX_GUID_CHARACTERS],
                 summary=_summary(fields),
             )
         )

@@ -50,10 +50,9 @@ def _parse_iso_8601(text: str) -> ParsedTime | None:
     """Parses ISO 8601, the form of nearly all dates in Atom and sitemaps, fast; None for other text."""
     if match := _YEAR_OR_MONTH_PATTERN.match(text):
         year, month = int(match.group(1)), int(match.group(2) or 1)
-        is_month = MIN_PLAUSIBLE_TIME.year <= year <= datetime.max.year and 1 <= month <= 12
-        return (
-            ParsedTime(datetime(year, month, 1, tzinfo=UTC), has_time=False, has_timezone=False) if is_month else None
-        )
+        if year < MIN_PLAUSIBLE_TIME.year or not 1 <= month <= 12:
+            return None
+        return ParsedTime(datetime(year, month, 1, tzinfo=UTC), has_time=False, has_timezone=False)
     try:
         time = datetime.fromisoformat(text)
     except ValueError:

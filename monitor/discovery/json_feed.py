@@ -12,8 +12,9 @@ from monitor.decoding import decode_text
 from monitor.discovery import markup
 from monitor.discovery.feed_dates import first_time
 from monitor.discovery.links import resolve_url
-from monitor.discovery.parsed_source import ParsedSource, SkipReason, newest_candidates
+from monitor.discovery.parsed_source import ParsedSource, newest_candidates
 from monitor.discovery.plain_text import plain_summary, plain_title
+from monitor.discovery.skip_reasons import SkipReason
 from monitor.errors import FetchError
 from monitor.failures import FailureKind
 from monitor.models import Candidate
@@ -50,6 +51,7 @@ def parse_json_feed(body: bytes, *, url: str, outlet: str, country: str | None =
         if item_url is None:
             skipped[SkipReason.NO_ADDRESS] += 1
             continue
+        identifier = _string(item, "id")
         dates = (_string(item, name) for name in ("date_published", "date_modified"))
         texts = sorted(
             (_string(item, "content_html"), _plain_markup(_string(item, "content_text")), _string(item, "summary")),
@@ -64,7 +66,7 @@ def parse_json_feed(body: bytes, *, url: str, outlet: str, country: str | None =
                 title=plain_title(_string(item, "title")),
                 published_at=first_time(dates, country=country),
                 language=markup.primary_language(_string(item, "language")) or language,
-                guid=_string(item, "id")[:MAX_GUID_CHARACTERS],
+                guid="" if identifier == item_url else identifier[:MAX_GUID_CHARACTERS],
                 summary=next(filter(None, map(plain_summary, texts)), ""),
             )
         )

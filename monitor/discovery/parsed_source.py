@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import enum
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
+from monitor.discovery.skip_reasons import SkipReason
 from monitor.plural import plural
 
 if TYPE_CHECKING:
@@ -18,18 +18,6 @@ if TYPE_CHECKING:
 
 MAX_CANDIDATES_PER_SOURCE = 5000  # if a source offers more, the newest are kept
 _LATEST_TIME = datetime.max.replace(tzinfo=UTC)  # sort key of undated candidates, which count as the newest
-
-
-class SkipReason(enum.StrEnum):
-    """Why an entry of a source is no candidate.  docs/crawling.md explains each to operators."""
-
-    NO_ADDRESS = "no-address"  # the entry has no link, GUID or id that is an http or https address
-    CUT = "cut"  # the document ends inside the entry, before its address
-    TOO_MANY = "too-many"  # the source has more entries than are read; the newest are
-    TOO_OLD = "too-old"  # a sitemap's entry is dated before max_age
-    UNDATED = "undated"  # a long sitemap's entry has no date, so it may be of any age
-    NO_STORY = "no-story"  # a link of a section page does not look like a story
-    NOT_READ = "sitemap-not-read"  # a sitemap of an index is not read in this poll: fresher ones are
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,23 +51,14 @@ class ParsedSource:
 
     @property
     def losses(self) -> str:
-        """One line on entries that an operator would expect to be read; an empty string if there are none."""
-        parts = [] if self.is_complete else ["the document is cut off: it has no end, and the next poll reads it again"]
+        """One line on entries that may be missed stories; an empty string if there are none."""
+        parts = [] if self.is_complete else ["the document has no end: it is cut off, and the next poll reads it again"]
         parts += [
-            f"{plural(number, 'entry', 'entries')} {_LOSS_BY_REASON[reason]}"
+            f"{plural(number, 'entry', 'entries')} skipped: {reason.meaning}"
             for reason, number in self.skipped.items()
-            if number and reason in _LOSS_BY_REASON
+            if number and reason.is_loss
         ]
         return "; ".join(parts)
-
-
-#: What happened to the entries of those reasons that are worth a note: the others are normal.
-_LOSS_BY_REASON = {
-    SkipReason.NO_ADDRESS: "without an address",
-    SkipReason.CUT: "cut off before the address",
-    SkipReason.TOO_MANY: f"beyond the limit of {MAX_CANDIDATES_PER_SOURCE}",
-    SkipReason.UNDATED: "without a date skipped: name a news sitemap, a feed or sections instead",
-}
 
 
 def newest_candidates(candidates: Sequence[Candidate], skipped: Counter[SkipReason]) -> tuple[Candidate, ...]:

@@ -9,8 +9,9 @@ from urllib.parse import urldefrag
 
 from monitor.discovery import markup
 from monitor.discovery.links import resolve_url
-from monitor.discovery.parsed_source import MAX_CANDIDATES_PER_SOURCE, ParsedSource, SkipReason
+from monitor.discovery.parsed_source import MAX_CANDIDATES_PER_SOURCE, ParsedSource
 from monitor.discovery.plain_text import plain_title
+from monitor.discovery.skip_reasons import SkipReason
 from monitor.discovery.url_rules import OutletScope, looks_like_article
 from monitor.errors import FetchError
 from monitor.failures import FailureKind

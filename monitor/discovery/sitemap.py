@@ -11,9 +11,10 @@ from monitor.decoding import decode_text
 from monitor.discovery import markup
 from monitor.discovery.feed_dates import parse_time
 from monitor.discovery.links import resolve_url
-from monitor.discovery.parsed_source import MAX_CANDIDATES_PER_SOURCE, ParsedSource, SkipReason
+from monitor.discovery.parsed_source import MAX_CANDIDATES_PER_SOURCE, ParsedSource
 from monitor.discovery.plain_text import plain_title
 from monitor.discovery.sitemap_index import IndexEntry, newest_first
+from monitor.discovery.skip_reasons import SkipReason
 from monitor.discovery.source_xml import XmlDocument, parse_xml
 from monitor.errors import FetchError
 from monitor.failures import FailureKind

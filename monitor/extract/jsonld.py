@@ -162,7 +162,7 @@ def is_live_blog_object(item: JsonLdObject) -> bool:
 def property_text(value: Any) -> str:
     """Returns the text of a property value: of a string, of the first element of a list, or of an object's name or URL.
 
-    Returns "" if the value has no text.
+    A whole number, such as a Unix time, becomes its digits.  Returns "" if the value has no text.
     """
     for _ in range(4):
         if isinstance(value, list):
@@ -171,6 +171,8 @@ def property_text(value: Any) -> str:
             value = value.get("@value") or value.get("name") or value.get("url") or value.get("@id") or ""
         else:
             break
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
     return unescape(value).strip() if isinstance(value, str) else ""
 
 
