@@ -206,7 +206,7 @@ class _TreeBuilder:
             value = unescape(double_quoted or single_quoted or unquoted)
             if attribute_prefix == "xmlns" or (not attribute_prefix and attribute == "xmlns"):
                 self._namespaces["" if attribute == "xmlns" else attribute.lower()] = value
-            elif attribute_prefix in self._namespaces:
+            elif attribute_prefix and attribute_prefix in self._namespaces:
                 pairs[f"{{{self._namespaces[attribute_prefix]}}}{attribute}"] = value
             else:
                 pairs[attribute.lower()] = value

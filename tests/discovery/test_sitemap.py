@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.discovery import sitemap
+from monitor.discovery.skip_reasons import SkipReason
 from monitor.errors import FetchError
 from monitor.failures import FailureKind
+from monitor.models import now
 
 if TYPE_CHECKING:
     from monitor.discovery.parsed_source import ParsedSource
@@ -59,8 +61,9 @@ def test_a_short_sitemap_without_dates_is_kept() -> None:
 
 def test_undated_entries_of_a_long_sitemap_are_skipped() -> None:
     parsed = parse(urlset(*map(entry, range(2000)), entry(5, "2026-11-22")))
-    assert len(parsed.candidates) == 1
-    assert "2000 entries without a date" in parsed.note
+    assert [candidate.url for candidate in parsed.candidates] == ["https://news.example/5"]
+    assert parsed.skipped == {SkipReason.UNDATED: 2000}
+    assert parsed.losses.startswith("2,000 entries skipped: a long sitemap's entry has no date")
 
 
 def test_children_of_an_index_come_news_first_then_newest_first() -> None:
@@ -97,9 +100,55 @@ def test_other_documents_are_refused(body: bytes) -> None:
     assert caught.value.kind is FailureKind.MALFORMED
 
 
-def test_entities_are_refused() -> None:
-    with pytest.raises(FetchError, match="entities"):
-        parse('<!DOCTYPE u [<!ENTITY a SYSTEM "file:///etc/passwd">]><urlset><url><loc>&a;</loc></url></urlset>')
+def test_an_entity_that_names_a_file_is_not_resolved() -> None:
+    entity = '<!DOCTYPE u [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
+    parsed = parse(f"{entity}<urlset><url><loc>&a;</loc></url><url><loc>/b</loc></url></urlset>")
+    assert [candidate.url for candidate in parsed.candidates] == ["https://news.example/&a;", "https://news.example/b"]
+
+
+def index_order(*names: str, lastmod: str = "") -> list[str]:
+    """Returns the names of an index's sitemaps in the order in which they are read."""
+    children = "".join(f"<sitemap><loc>/{name}.xml</loc>{lastmod}</sitemap>" for name in names)
+    parsed = parse(f"<sitemapindex>{children}</sitemapindex>")
+    return [child.url.rsplit("/", 1)[1].removesuffix(".xml") for child in parsed.child_sitemaps]
+
+
+def test_an_index_without_dates_is_read_from_its_newest_month() -> None:
+    months = [f"sm-{year}-{month:02}" for year in (2025, 2026) for month in range(1, 13)]
+    assert index_order(*months)[:3] == ["sm-2026-12", "sm-2026-11", "sm-2026-10"]
+    assert index_order(*reversed(months))[:3] == ["sm-2026-12", "sm-2026-11", "sm-2026-10"]
+    assert index_order("s-12-2025", "s-1-2026", "s-11-2025") == ["s-1-2026", "s-12-2025", "s-11-2025"]
+    assert index_order("2025-december", "2026-february", "2026-january")[0] == "2026-february"
+
+
+def test_an_index_without_dates_is_read_from_its_highest_number() -> None:
+    assert index_order("post-sitemap", "post-sitemap2", "post-sitemap10") == [
+        "post-sitemap10",
+        "post-sitemap2",
+        "post-sitemap",
+    ]
+
+
+def test_the_newest_sitemaps_of_all_series_come_before_others() -> None:
+    names = ["post-1", "post-2", "page-1", "page-2", "category-9", "report-1", "report-2"]
+    assert index_order(*names) == ["post-2", "report-2", "post-1", "report-1", "page-2", "category-9", "page-1"]
+
+
+def test_an_index_without_dates_and_numbers_keeps_its_order() -> None:
+    assert index_order("beta", "alpha", "gamma") == ["beta", "alpha", "gamma"]
+
+
+def test_the_address_of_a_picture_is_not_that_of_its_story() -> None:
+    picture = '<image:loc xmlns:image="i">https://img.example/1.jpg</image:loc>'
+    for content in (f"{picture}<loc>/a</loc>", f"<loc>/a</loc>{picture}"):
+        (candidate,) = parse(urlset(f"<url>{content}</url>")).candidates
+        assert candidate.url == "https://news.example/a"
+
+
+def test_a_lastmod_in_the_future_is_no_date() -> None:
+    future = (now() + timedelta(days=3)).isoformat()
+    (candidate,) = parse(urlset(f"<url><loc>/a</loc><lastmod>{future}</lastmod></url>")).candidates
+    assert (candidate.url, candidate.published_at) == ("https://news.example/a", None)
 
 
 def test_a_malformed_url_drops_only_its_entry() -> None:
