@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
+import ada_url
 import tldextract
 from w3lib.url import canonicalize_url
 
@@ -156,7 +157,7 @@ def _ascii_host(parts: SplitResult) -> str:
     if ":" in host:
         return f"[{ipaddress.ip_address(host)}]"
     if not host.isascii():
-        host = host.encode("idna").decode("ascii")
+        host = ada_url.idna_to_ascii(host).decode("ascii")
     if host and not _HOST_NAME_PATTERN.fullmatch(host):
         raise ValueError(f"{host!r} is no host name")
     return host

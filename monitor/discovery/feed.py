@@ -172,9 +172,9 @@ def _linked_url(fields: Fields, base: str, document_url: str) -> str | None:
 
 
 def _rank_of_alternate(link: etree._Element) -> int:
-    """Returns 0 for a link to HTML, 1 for one without a type, 2 for one to another kind of document."""
+    """Returns 0 for a link to HTML, which needs no type, and 1 for one to another kind of document."""
     media_type = (link.get("type") or "").partition(";")[0].strip().lower()
-    return 0 if media_type in _HTML_MEDIA_TYPES else 2 if media_type else 1
+    return 0 if not media_type or media_type in _HTML_MEDIA_TYPES else 1
 
 
 def _base_of(element: etree._Element, base: str, document_url: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from dataclasses import replace
 from datetime import timedelta
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from monitor.crawl.fetch import Fetcher
     from monitor.crawl.report import PollReport
-    from monitor.models import OutletState
+    from monitor.models import OutletState, Page
 
 
 def rss(urls: Sequence[str], *, published_at: datetime | None = None, ttl: int = 0) -> bytes:
@@ -656,3 +657,69 @@ def test_a_retry_after_of_a_foreign_server_counts_an_hour_at_most(engine: Engine
         site.put("/rss", **busy)
         engine.crawl(service, ignore_schedule=True)
         assert service.store.state.outlets["x"].next_poll_at > now() + timedelta(hours=23)
+
+
+def test_a_cut_feed_is_noted_and_next_requested_in_full(engine: Engine, site: Site) -> None:
+    stories = put_stories(site, 3)
+    whole = rss(stories)
+    cut = whole[: whole.index(stories[2].encode()) + len(stories[2]) - 4]
+    site.put("/rss", cut, "application/rss+xml", headers=(("ETag", '"1"'),))
+    service = FakeService(outlet(site))
+    report = engine.crawl(service).polls[0]
+    assert (report.page_count, report.has_failed) == (2, False)
+    assert [note.partition(": ")[2] for note in report.notes] == [
+        "the document has no end: it is cut off, and the next poll reads it again; 1 entry skipped: the document ends "
+        "inside the entry, before its address: the next poll reads it again"
+    ]
+    state = service.store.state.outlets["x"]
+    assert state.error.startswith(f"feed {site.url}rss: the document has no end")
+    assert state.sources[f"{site.url}rss"].error.startswith("the document has no end")
+    site.put("/rss", whole, "application/rss+xml", headers=(("ETag", '"1"'),), conditional=True)
+    assert engine.crawl(service, ignore_schedule=True).polls[0].page_count == 1
+    assert (site.count("/rss", status=304), service.store.state.outlets["x"].error) == (0, "")
+
+
+NO_ROBOTS = FAST_SETTINGS.model_copy(update={"obey_robots": False})
+
+
+def raw_server(*answers: bytes) -> str:
+    """Starts a server that sends these bytes, one answer per connection, and closes; returns its URL."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with listener:
+            for answer in answers:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(answer)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return f"http://127.0.0.1:{listener.getsockname()[1]}/"
+
+
+def chunked(body: bytes, content_type: str) -> bytes:
+    """Returns a response in chunks without the last chunk."""
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nETag: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    return head.encode() + f"{len(body):x}\r\n".encode() + body + b"\r\n"
+
+
+@pytest.mark.parametrize("end", ["</channel></rss>", ""])
+def test_a_feed_without_its_last_chunk_is_read(engine: Engine, site: Site, end: str) -> None:
+    body = f"<rss><channel><item><link>{put_stories(site, 1)[0]}</link></item>{end}"
+    server = raw_server(chunked(body.encode(), "application/rss+xml"))
+    service = FakeService(outlet(site, feeds=(server,)), crawl=NO_ROBOTS)
+    assert engine.crawl(service).polls[0].page_count == 1
+    assert service.store.state.outlets["x"].sources[server].etag == ("x" if end else None)
+
+
+def test_a_page_without_its_last_chunk_is_read_if_it_has_an_end(engine: Engine) -> None:
+    pages = [f"<html><body><p>text{end}".encode() for end in ("</body></html>\n", "")]
+    server = raw_server(*(chunked(page, "text/html") for page in pages))
+
+    def fetch() -> Page:
+        return engine.with_fetcher(lambda fetcher: fetcher.fetch_page(Outlet(name="x", url=server), server), NO_ROBOTS)
+
+    assert fetch().body == pages[0]
+    with pytest.raises(FetchError, match="the response ends early"):
+        fetch()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extract import pages
-from monitor import dates, timezones
+from monitor import calendar, dates, timezones
 from monitor.discovery.feed_dates import parse_time
 from monitor.extract import ExtractionOptions, extract_article
 from monitor.models import Article, Page, now
@@ -41,6 +41,31 @@ LATEST = datetime(2030, 1, 1, tzinfo=UTC)
         ("01/13/2026 5:07 PM", "2026-01-13T17:07:00+00:00", True, False),
         ("Tue, 06 Jan 2026 09:42:17 +0300", "2026-01-06T09:42:17+03:00", True, True),
         ("January 6, 2026 9:42 am PDT", "2026-01-06T09:42:00-07:00", True, True),
+        ("Tue, 06 Jan 2026 09:42:17 EST", "2026-01-06T09:42:17-05:00", True, True),
+        ("Tue, 06 Jan 2026 09:42:17 GMT+7", "2026-01-06T09:42:17+07:00", True, True),
+        ("Tue, 06 Jan 2026 09:42:17 UTC+03:00", "2026-01-06T09:42:17+03:00", True, True),
+        ("Tue, 06 Jan 2026 09:42:17 +03", "2026-01-06T09:42:17+03:00", True, True),
+        ("Tue, 06 Jan 2026 09:42:17 -0330", "2026-01-06T09:42:17-03:30", True, True),
+        ("Tue, 06 Jan 2026 09:42:17 CEST", "2026-01-06T09:42:17+02:00", True, True),
+        ("Tue, 06 Jan 2026 09:42:17 PM EST", "2026-01-06T21:42:17-05:00", True, True),
+        ("2026-01-06 9:42:17 PM", "2026-01-06T21:42:17+00:00", True, False),
+        ("2026-01-06 PM 9:42", "2026-01-06T21:42:00+00:00", True, False),
+        ("2026-01-06 오후 9:42", "2026-01-06T21:42:00+00:00", True, False),
+        ("2026年1月6日 下午9:42", "2026-01-06T21:42:00+00:00", True, False),
+        ("2026년 1월 6일 오전 9:42", "2026-01-06T09:42:00+00:00", True, False),
+        ("6 de enero de 2026, 9:42 p. m.", "2026-01-06T21:42:00+00:00", True, False),
+        ("9:42 PM, January 6, 2026", "2026-01-06T21:42:00+00:00", True, False),
+        ("January 6, 2026 at 9 pm", "2026-01-06T21:00:00+00:00", True, False),
+        ("January 6, 2026 12:30 am", "2026-01-06T00:30:00+00:00", True, False),
+        ("Tue Jan 06 09:42:17 UTC 2026", "2026-01-06T09:42:17+00:00", True, True),
+        ("Tue Jan 06 09:42:17 +0300 2026", "2026-01-06T09:42:17+03:00", True, True),
+        ("вт, 6 янв 2026 09:42:17 +0300", "2026-01-06T09:42:17+03:00", True, True),
+        ("Di, 6. Januar 2026 09:42", "2026-01-06T09:42:00+00:00", True, False),
+        ("mar. 6 janvier 2026 à 09h42", "2026-01-06T09:42:00+00:00", True, False),
+        ("6 tháng 1, 2026 09:42", "2026-01-06T09:42:00+00:00", True, False),
+        ("6 มกราคม 2569 09:42", "2026-01-06T09:42:00+00:00", True, False),
+        ("৬ জানুয়ারি ২০২৬, ০৯:৪২", "2026-01-06T09:42:00+00:00", True, False),
+        ("2026. január 6. 09:42", "2026-01-06T09:42:00+00:00", True, False),
     ],
 )
 def test_date_is_parsed_with_its_precision(text: str, time: str, has_time: bool, has_timezone: bool) -> None:
@@ -96,6 +121,64 @@ def test_day_and_month_follow_the_country_or_the_latest_past_day(
     if country is None:
         listed_at = parse_time(text)
         assert listed_at == (None if parsed.time > fetched_at else parsed.time)
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "ET"])
+@pytest.mark.parametrize(("month", "offset"), [(1, "-05:00"), (7, "-04:00")])
+def test_a_named_timezone_follows_daylight_saving_time(zone: str, month: int, offset: str) -> None:
+    for text in (f"2026-0{month}-06 09:42 {zone}", f"Tue, 06 {['Jan', 'Jul'][month > 1]} 2026 09:42:00 {zone}"):
+        parsed = dates.parse_date(text)
+        assert parsed is not None
+        assert parsed.time == datetime.fromisoformat(f"2026-0{month}-06T09:42:00{offset}")
+
+
+def test_every_month_name_stands_for_one_month() -> None:
+    names = [name for names in calendar._MONTH_NAME_LISTS for name in enumerate(names.split(), 1)]
+    assert len({name for _, name in names}) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "utc"),
+    [
+        ("2026-01-06 12:00:33", "CN", "2026-01-06T04:00:33"),
+        ("2026-01-06T12:00:33", "CN", "2026-01-06T04:00:33"),
+        ("06/01/2026 12:00", "FR", "2026-01-06T11:00:00"),
+        ("01/06/2026 12:00", "US", "2026-01-06T17:00:00"),
+        ("Tue, 06 Jan 2026 12:00:33", "US", "2026-01-06T17:00:33"),
+        ("2026-01-06T12:00:33Z", "CN", "2026-01-06T12:00:33"),
+        ("2026-01-06", "CN", "2026-01-06T00:00:00"),
+        ("2026-01-06 12:00:33", None, "2026-01-06T12:00:33"),
+    ],
+)
+def test_a_feed_time_without_a_timezone_is_in_that_of_the_country(text: str, country: str | None, utc: str) -> None:
+    assert parse_time(text, country=country) == datetime.fromisoformat(f"{utc}+00:00")
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%dT%H:%M:%SZ", "%a, %d %b %Y %H:%M:%S GMT", "%Y-%m-%d %I:%M:%S %p UTC"])
+def test_a_feed_date_in_the_future_is_no_date(form: str) -> None:
+    assert parse_time((now() + timedelta(minutes=30)).strftime(form)) is not None  # the publisher's clock is fast
+    for ahead in (timedelta(hours=2), timedelta(days=1), timedelta(days=400)):
+        assert parse_time((now() + ahead).strftime(form)) is None
+
+
+def test_a_day_that_has_begun_only_in_the_outlets_country_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.discovery.feed_dates.now", lambda: datetime(2026, 1, 5, 20, tzinfo=UTC))
+    assert parse_time("2026-01-06", country="NZ") == datetime(2026, 1, 5, 11, tzinfo=UTC)
+    assert parse_time("2026-01-06", country="GB") is None
+    assert parse_time("2026-01-06") is None
+
+
+def test_a_page_date_in_the_future_is_no_date() -> None:
+    soon, later = (LISTED_AT + timedelta(days=1, hours=hours) for hours in (0.5, 30))
+    undated_url = "https://tech.example/putin-ai-china"
+    for time, published_at in ((soon, soon), (later, None)):
+        head = f"<meta property='article:published_time' content='{time.isoformat()}'>"
+        assert _published_at(head, url=undated_url) == published_at
+
+
+def test_json_ld_states_a_date_in_milliseconds() -> None:
+    script = '<script type="application/ld+json">{"@type": "NewsArticle", "datePublished": 1767692537000}</script>'
+    assert _published_at(script) == datetime(2026, 1, 6, 9, 42, 17, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
