@@ -61,6 +61,7 @@ class Metadata:
     authors: tuple[str, ...] = ()  # persons named in bylines
     newsroom_signature: tuple[str, ...] = ()  # one name from a byline, such as the outlet's, if `authors` is empty
     published_at: datetime | None = None
+    has_future_date: bool = False  # a stated publication time is in the future
     is_dated_by_time_element: bool = False  # no <meta> or JSON-LD states the publication time, but a <time> element
     unrelated_dates: tuple[str, ...] = ()  # texts of <time> elements that date other stories or events
     modified_at: datetime | None = None
@@ -129,8 +130,12 @@ def read_metadata(
         *raw.published_times[:4],
         *_creation_date_texts(article, raw),
     ]
+    published_times = list(filter(None, map(parse, published)))
     metadata.published_at = dates.choose_plausible_time(
-        list(filter(None, map(parse, published))), latest=latest, default_timezone=default_timezone
+        published_times, latest=latest, default_timezone=default_timezone
+    )
+    metadata.has_future_date = any(
+        dates.in_timezone(parsed, default_timezone, latest=latest).time > latest for parsed in published_times
     )
     metadata.unrelated_dates = tuple(raw.unrelated_times)
     metadata.is_dated_by_time_element = bool(raw.published_times) and published[0] == raw.published_times[0]

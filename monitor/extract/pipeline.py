@@ -237,6 +237,8 @@ def _choose_published_at(
     )
     if published_at is not None or layout.is_truncated or layout.element_count > MAX_TRAFILATURA_ELEMENTS:
         return published_at
+    if metadata.has_future_date:  # htmldate would give the first day of its month
+        return None
     htmldate_day = find_date(
         root, url=page.url, original_date=True, extensive_search=False, max_date=latest.strftime("%Y-%m-%d")
     )
