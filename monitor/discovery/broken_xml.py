@@ -43,6 +43,8 @@ _TAG_PATTERN = re.compile(
     r"""(?P<attributes>(?>(?>[^<>"']++|"[^"<]*+"|'[^'<]*+')*+>)|[^<>]*+>)""",
     re.ASCII,
 )
+# The end of an attribute without quotes that ends in a slash, which does not end the element: <a href=/x/>.
+_UNQUOTED_SLASH_PATTERN = re.compile(r"=[^\s\"']*/>\Z")
 _UNFINISHED_TAG_PATTERN = re.compile(r"<[/!?\w][^>]*\Z")
 _ATTRIBUTE_PATTERN = re.compile(
     r"""(?:([A-Za-z_][\w.-]{0,50}):)?([A-Za-z_][\w.-]{0,50})\s{0,50}=\s{0,50}"""
@@ -65,7 +67,8 @@ def parse_broken_xml(text: str) -> BrokenXml | None:
     tree = _TreeBuilder(text)
     position = 0
     while (tag_start := text.find("<", position)) >= 0:
-        tree.add_text(unescape(text[position:tag_start]))
+        if tag_start > position:
+            tree.add_text(unescape(text[position:tag_start]))
         position = tree.read_markup(tag_start)
     tree.add_text(unescape(text[position:]))
     return tree.finish()
@@ -89,27 +92,34 @@ class _TreeBuilder:
     def read_markup(self, start: int) -> int:
         """Reads the tag, comment or CDATA section at ``start``; returns the position behind it."""
         text = self._text
-        if text.startswith("<![CDATA[", start):
-            end = self._search.find("]]>", start)
-            self.add_text(text[start + len("<![CDATA[") : end])
-            return len(text) if end < 0 else end + len("]]>")
-        if text.startswith("<!--", start) and (end := self._search.find("-->", start)) >= 0:
-            return end + len("-->")
-        if text.startswith(("<!", "<?"), start) and (end := self._search.find(">", start)) >= 0:
-            return end + 1
+        if text[start + 1 : start + 2] in {"!", "?"}:
+            return self._read_declaration(start)
         if match := _TAG_PATTERN.match(text, start):
-            name, attributes = match["name"].lower(), match["attributes"][:-1]
-            if match["slash"]:
+            slash, name, attributes = match.groups()
+            name = name.lower()
+            if slash:
                 self._end(name)
-            else:
-                self._start(name, attributes.removesuffix("/"), match.end())
-                if attributes.endswith("/") and not re.search(r"=[^\s\"']*/$", attributes[-2000:]):
-                    self._end(name)
+                return match.end()
+            self._start(name, attributes[:-1], match.end())
+            if attributes[-2:-1] == "/" and not _UNQUOTED_SLASH_PATTERN.search(attributes[-2000:]):
+                self._end(name)
             return match.end()
         if self._search.find(">", start) < 0 and _UNFINISHED_TAG_PATTERN.match(text, start):
             return len(text)
         self.add_text("<")
         return start + 1
+
+    def _read_declaration(self, start: int) -> int:
+        """Reads the CDATA section, comment, declaration or instruction at ``start``; returns the position behind it."""
+        text = self._text
+        if text.startswith("<![CDATA[", start):
+            end = self._search.find("]]>", start)
+            self.add_text(text[start + len("<![CDATA[") : end if end >= 0 else len(text)])
+            return len(text) if end < 0 else end + len("]]>")
+        if text.startswith("<!--", start) and (end := self._search.find("-->", start)) >= 0:
+            return end + len("-->")
+        end = self._search.find(">", start)
+        return len(text) if end < 0 else end + 1
 
     def add_text(self, text: str) -> None:
         """Appends text to the innermost open element."""
@@ -180,8 +190,10 @@ class _TreeBuilder:
         local = name.rpartition(":")[2]
         is_structure = local in _WRAPPER_NAMES or local in self._entry_names
         lowest = 0 if is_structure else max(self._entry_depth, 1)
-        depth = next((i for i in range(len(self._open) - 1, lowest - 1, -1) if self._open[i][0] == name), -1)
-        if depth < 0:
+        depth = len(self._open) - 1
+        while depth >= lowest and self._open[depth][0] != name:
+            depth -= 1
+        if depth < lowest:
             return
         self._close_to(max(depth, 1))  # the root stays open: entries may follow a wrong end tag
         self._is_complete = self._is_complete or depth == 0 or (local == "channel" and self._root_is("rss"))
@@ -200,6 +212,8 @@ class _TreeBuilder:
 
     def _new_element(self, prefix: str, local: str, attributes: str) -> etree._Element:
         pairs: dict[str, str] = {}
+        if "=" not in attributes:
+            attributes = ""
         for attribute_prefix, attribute, double_quoted, single_quoted, unquoted in _ATTRIBUTE_PATTERN.findall(
             attributes[:MAX_ATTRIBUTES_CHARACTERS]
         ):

@@ -122,17 +122,18 @@ def _fields(element: etree._Element) -> Fields:
 
     The own ones are preferred because media:title is the title of a picture.
     """
-    own_namespace = str(element.tag).rpartition("}")[0]
+    tag = str(element.tag)
+    own_namespace = tag[: tag.rindex("}") + 1] if "}" in tag else ""
     fields: Fields = {}
-    foreign: list[tuple[str, etree._Element]] = []
+    foreign: list[_Element] = []
     for child in element:
-        name = markup.local_name(child)
-        if str(child.tag).rpartition("}")[0] == own_namespace and ":" not in str(child.tag).rpartition("}")[2]:
-            fields.setdefault(name, []).append(child)
+        name = str(child.tag)[len(own_namespace) :]
+        if str(child.tag).startswith(own_namespace) and "}" not in name and ":" not in name:
+            fields.setdefault(name.lower(), []).append(child)
         else:
-            foreign.append((name, child))
-    for name, child in foreign:
-        fields.setdefault(name, []).append(child)
+            foreign.append(child)
+    for child in foreign:
+        fields.setdefault(markup.local_name(child), []).append(child)
     return fields
 
 

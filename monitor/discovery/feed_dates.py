@@ -33,7 +33,7 @@ def parse_time(text: str | None, *, country: str | None = None, lenient: bool = 
     by `MAX_CLOCK_SKEW`.  ``lenient`` also parses rare forms, see `monitor.dates.parse_date`.
     """
     text = (text or "").strip()[:MAX_DATE_LENGTH]
-    if not text or _YEAR_ONE_PATTERN.search(text):
+    if not text or ("0001" in text and _YEAR_ONE_PATTERN.search(text)):
         return None
     latest = now() + MAX_CLOCK_SKEW
     parsed = _parse_iso_8601(text) or parse_date(text, country=country, latest=latest, lenient=lenient)

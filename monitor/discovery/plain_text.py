@@ -5,24 +5,28 @@ from __future__ import annotations
 import re
 from html import unescape
 
-from lxml import etree, html
+from lxml import etree
 from lxml.html import defs
 
 MAX_TITLE_CHARACTERS = 2000  # of a title or link text that are read, markup included
 MAX_SUMMARY_CHARACTERS = 20_000  # of a summary's plain text
 _MAX_SUMMARY_MARKUP_CHARACTERS = 200_000  # of a summary's HTML that are read
-_WHITESPACE_PATTERN = re.compile(r"\s+")
 _COMMENT_PATTERN = re.compile(r"(?s)<!--.*?-->")
 _TAG_PATTERN = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,15})((?:\s[^<>]{0,1000})?)/?>")
 _REFERENCE_PATTERN = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _C1_CONTROL_PATTERN = re.compile("[\x80-\x9f]")
-_PARAGRAPH_BREAK_PATTERN = re.compile(r"\n\s*\n")
+_BLANK_LINE_PATTERN = re.compile(r"\n\s*\n")
+# Stand for breaks until the text is complete; HTML has no such characters.
+_PARAGRAPH_BREAK, _LINE_BREAK = "\x01", "\x02"
+_BREAK_DELETIONS = dict.fromkeys((0, 1, 2))
+_TWO_LINE_BREAKS_PATTERN = re.compile(r"\x02\s*\x02")
 # Tags without an end tag.
 _VOID_TAGS = frozenset({"br", "hr", "img", "wbr"})
 # Tags that separate words.
 _SEPARATING_TAGS = frozenset({*defs.block_tags, "br", "hr", "li", "td", "th", "tr", "figure", "figcaption", "section",
                               "article", "header", "footer", "aside", "main"}) - {"noscript"}  # fmt: skip
 _HTML_TAGS = frozenset({*defs.tags, *_SEPARATING_TAGS, "video", "audio", "mark", "time", "wbr"})
+_HTML_PARSER = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True)
 _INVISIBLE_TAGS = frozenset({"script", "style", "template", "noscript", "iframe", "object", "svg", "title", "head"})
 
 
@@ -37,7 +41,7 @@ def plain_title(text: str | None) -> str:
     text = text[:MAX_TITLE_CHARACTERS]
     if "<" in text:
         text = _without_tags(text)
-    return _WHITESPACE_PATTERN.sub(" ", _without_references(text)).strip()
+    return _on_one_line(_without_references(text))
 
 
 def plain_summary(markup: str) -> str:
@@ -45,10 +49,16 @@ def plain_summary(markup: str) -> str:
 
     Reads the first `_MAX_SUMMARY_MARKUP_CHARACTERS` and returns at most `MAX_SUMMARY_CHARACTERS`.
     """
-    markup = markup[:_MAX_SUMMARY_MARKUP_CHARACTERS].strip()
-    text = _text_of_html(markup) if "<" in markup else _without_references(markup)
-    paragraphs = (_WHITESPACE_PATTERN.sub(" ", part).strip() for part in _PARAGRAPH_BREAK_PATTERN.split(text))
-    return "\n\n".join(filter(None, paragraphs))[:MAX_SUMMARY_CHARACTERS].rstrip()
+    markup = markup[:_MAX_SUMMARY_MARKUP_CHARACTERS].strip().translate(_BREAK_DELETIONS)
+    if "<" in markup:
+        paragraphs = _text_of_html(markup).split(_PARAGRAPH_BREAK)
+    else:
+        paragraphs = _BLANK_LINE_PATTERN.split(_without_references(markup))
+    return "\n\n".join(filter(None, map(_on_one_line, paragraphs)))[:MAX_SUMMARY_CHARACTERS].rstrip()
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _without_tags(text: str) -> str:
@@ -75,37 +85,30 @@ def _without_references(text: str) -> str:
     """Returns the text with character references replaced, and C1 controls taken for windows-1252."""
     if "&" in text:
         text = _REFERENCE_PATTERN.sub(lambda match: unescape(match[0]), text)
+    if text.isascii():
+        return text
     return _C1_CONTROL_PATTERN.sub(lambda match: match[0].encode("latin-1").decode("cp1252", "replace"), text)
 
 
 def _text_of_html(markup: str) -> str:
-    """Returns the visible text of an HTML fragment, with two line ends at each boundary of a block."""
-    parser = html.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True)
-    document = f"<html><body>{markup}".encode("utf-8", "replace").replace(b"\x00", b"")
-    root = html.document_fromstring(document, parser=parser)
+    """Returns the visible text of an HTML fragment, with `_PARAGRAPH_BREAK` at each boundary of a block."""
+    root = etree.fromstring(f"<html><body>{markup}".encode("utf-8", "replace"), _HTML_PARSER)
     parts: list[str] = []
     hidden: etree._Element | None = None
     for event, element in etree.iterwalk(root, events=("start", "end")):
         tag = element.tag
-        is_separating = tag in _SEPARATING_TAGS
         if event == "start":
             if hidden is None and tag in _INVISIBLE_TAGS:
                 hidden = element
-            if hidden is None:
-                parts.append("\n\n" if is_separating and tag != "br" else "")
-                parts.append(_on_one_line(element.text))
+            elif hidden is None:
+                if tag in _SEPARATING_TAGS and tag != "br":
+                    parts.append(_PARAGRAPH_BREAK)
+                parts.append(element.text or "")
             continue
-        if tag == "br" and hidden is None:
-            parts.append("\n")
-        elif is_separating and hidden is None:
-            parts.append("\n\n")
+        if hidden is None and tag in _SEPARATING_TAGS:
+            parts.append(_LINE_BREAK if tag == "br" else _PARAGRAPH_BREAK)
         if element is hidden:
             hidden = None
         if hidden is None:
-            parts.append(_on_one_line(element.tail))
-    return "".join(parts)
-
-
-def _on_one_line(text: str | None) -> str:
-    """Returns the text with runs of white space, which mean a blank in HTML, as single blanks."""
-    return _WHITESPACE_PATTERN.sub(" ", text) if text else ""
+            parts.append(element.tail or "")
+    return _TWO_LINE_BREAKS_PATTERN.sub(_PARAGRAPH_BREAK, "".join(parts)).replace(_LINE_BREAK, " ")

@@ -122,7 +122,7 @@ def _parse_sitemap_index(document: XmlDocument, url: str, since: datetime) -> Pa
     for element in document.root:
         if markup.local_name(element) != "sitemap":
             continue
-        texts = _own_texts(element)
+        texts, _ = _texts(element)
         child_url = resolve_url(url, texts.get("loc"))
         if child_url is None:
             skipped[SkipReason.CUT if element is document.cut_entry else SkipReason.NO_ADDRESS] += 1
@@ -137,14 +137,25 @@ def _parse_sitemap_index(document: XmlDocument, url: str, since: datetime) -> Pa
     )
 
 
-def _own_texts(element: etree._Element) -> dict[str, str]:
-    """Returns the texts of the children by name, without those of another namespace, such as <image:loc>."""
-    namespace = str(element.tag).rpartition("}")[0]
+def _texts(element: etree._Element) -> tuple[dict[str, str], bool]:
+    """Returns the texts of the children by name, those of news elements with "news-", and if there is <news:news>.
+
+    Leaves out children of another namespace, such as <image:loc>.
+    """
+    namespace = f"{str(element.tag).rpartition('}')[0]}}}" if "}" in str(element.tag) else ""
     texts: dict[str, str] = {}
+    is_news = False
     for child in element:
-        if str(child.tag).rpartition("}")[0] == namespace:
-            texts.setdefault(markup.local_name(child), markup.text_content(child))
-    return texts
+        tag = str(child.tag)
+        if tag.startswith(namespace) and not (namespace == "" and tag.startswith("{")):
+            texts.setdefault(tag[len(namespace) :].lower(), markup.text_content(child))
+        if tag[-4:].lower() == "news" and markup.local_name(child) == "news":
+            is_news = True
+            # Compares local names, because sites write the news namespace in different ways.
+            for news_element in child.iter():
+                if (news_tag := markup.local_name(news_element)) in _NEWS_ELEMENT_NAMES:
+                    texts[f"news-{news_tag}"] = markup.text_content(news_element)
+    return texts, is_news
 
 
 def _parse_url_element(
@@ -154,15 +165,7 @@ def _parse_url_element(
 
     The candidate is None without a URL.  The time is that of publication, else that of the last change, else None.
     """
-    texts = _own_texts(element)
-    news = False
-    for child in element:
-        if markup.local_name(child) == "news":
-            news = True
-            # Compares local names, because sites write the news namespace in different ways.
-            for news_element in child.iter():
-                if (news_tag := markup.local_name(news_element)) in _NEWS_ELEMENT_NAMES:
-                    texts[f"news-{news_tag}"] = markup.text_content(news_element)
+    texts, news = _texts(element)
     if (entry_url := resolve_url(source, texts.get("loc"))) is None:
         return None, None, news
     published_at = parse_time(texts.get("news-publication_date"), country=country, lenient=False)

@@ -87,10 +87,11 @@ def parse_xml(body: bytes, *, url: str, charset: str | None = None) -> XmlDocume
             prolog += later_prolog
     elif _HTML_START_PATTERN.search(prolog):
         raise FetchError("an HTML page, not XML", kind=FailureKind.MALFORMED)
-    text = _with_declared_prefixes(_repair_references(text, _declared_entities(prolog)))
-    root = _parse_strictly(text, url)
-    if root is not None:
-        return XmlDocument(root)
+    text = _repair_references(text, _declared_entities(prolog))
+    for repaired in (text, _with_declared_prefixes(text)):
+        root = _parse_strictly(repaired, url)
+        if root is not None:
+            return XmlDocument(root)
     broken = parse_broken_xml(text)
     if broken is None:
         raise FetchError("it is not XML", kind=FailureKind.MALFORMED)
