@@ -661,8 +661,8 @@ def test_a_retry_after_of_a_foreign_server_counts_an_hour_at_most(engine: Engine
 
 def test_a_cut_feed_is_noted_and_next_requested_in_full(engine: Engine, site: Site) -> None:
     stories = put_stories(site, 3)
-    whole = rss(stories)
-    cut = whole[: whole.index(stories[2].encode()) + len(stories[2]) - 4]
+    full_feed = rss(stories)
+    cut = full_feed[: full_feed.index(stories[2].encode()) + len(stories[2]) - 4]
     site.put("/rss", cut, "application/rss+xml", headers=(("ETag", '"1"'),))
     service = FakeService(outlet(site))
     report = engine.crawl(service).polls[0]
@@ -674,7 +674,7 @@ def test_a_cut_feed_is_noted_and_next_requested_in_full(engine: Engine, site: Si
     state = service.store.state.outlets["x"]
     assert state.error.startswith(f"feed {site.url}rss: the document has no end")
     assert state.sources[f"{site.url}rss"].error.startswith("the document has no end")
-    site.put("/rss", whole, "application/rss+xml", headers=(("ETag", '"1"'),), conditional=True)
+    site.put("/rss", full_feed, "application/rss+xml", headers=(("ETag", '"1"'),), conditional=True)
     assert engine.crawl(service, ignore_schedule=True).polls[0].page_count == 1
     assert (site.count("/rss", status=304), service.store.state.outlets["x"].error) == (0, "")
 
