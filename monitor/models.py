@@ -321,7 +321,9 @@ class SourceState:
     last_modified: str | None = None
     fetched_at: datetime | None = None  # time of the last response with a body (not 304)
     failures: int = 0  # failed fetches since the last success
-    error: str = ""  # message of the last failure
+    error: str = ""  # message of the last failure, or which entries of the last response are lost
+    entry_count: int = 0  # of the last response with a body
+    skipped: dict[str, int] = field(default_factory=dict)  # entries that are no candidates, by `SkipReason`
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.config import Outlet
+    from monitor.models import SourceState
 
 MIN_COLUMNS_FOR_ALL_NUMBERS = 80  # width of the terminal for the columns EVERY and LAST STORY
 MIN_COLUMNS_FOR_NOTES = 110  # width of the terminal for the column NOTE; in a narrower one, notes follow the table
@@ -130,6 +131,8 @@ def _outlet_json(name: str, outlet: Outlet | None, state: OutletState | None) ->
                 "fetched_at": _rfc3339_or_none(source.fetched_at),
                 "failures": source.failures,
                 "error": source.error,
+                "entries": source.entry_count,
+                "skipped": source.skipped,
             }
             for url, source in state.sources.items()
         },
@@ -263,10 +266,17 @@ def _print_outlet_details(context: CommandContext, name: str, outlet: Outlet | N
     for label, value in rows:
         out.print(plain_line(value, prefix=f"  {label:<{width}}  "))
     for url, source in (state.sources if state else {}).items():
-        problem = f", {plural(source.failures, 'failure')}: {source.error}" if source.failures or source.error else ""
-        fetched = f"last full fetch {relative_time(source.fetched_at)}"
+        failures = f"{plural(source.failures, 'failure')}: " if source.failures else ""
+        problem = f", {failures}{source.error}" if source.error else ""
+        fetched = f"last full fetch {relative_time(source.fetched_at)}, {_entries_text(source)}"
         out.print(f"  {source.kind:<{width}}  {url} ({fetched}{problem})", markup=False)
     out.print()
+
+
+def _entries_text(source: SourceState) -> str:
+    """Returns the number of entries in the last response with a body, and of those that were skipped, by reason."""
+    skipped = ", ".join(f"{number:,} {reason}" for reason, number in source.skipped.items())
+    return plural(source.entry_count, "entry", "entries") + (f" of which skipped: {skipped}" if skipped else "")
 
 
 def _print_coverage(context: CommandContext, names: Sequence[str], *, days: int, as_json: bool, by_day: bool) -> None:

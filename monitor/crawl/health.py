@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from monitor.crawl.habits import Habits, find_suspicions
+from monitor.crawl.habits import Habits, Suspicion, find_suspicions
 from monitor.crawl.poll_interval import MAX_POLL_INTERVAL
 from monitor.discovery.url_rules import OutletScope
 from monitor.failures import FailureKind
@@ -15,7 +15,7 @@ from monitor.models import Disposition
 from monitor.plural import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from monitor.config.schema import Outlet
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from monitor.crawl.sources import SourceResult
     from monitor.models import OutletState
 
+MIN_SOURCE_FAILURES = 3  # in a row, of one source among others, before the outlet is suspect
 _STORY_DISPOSITIONS = (Disposition.STORED, Disposition.UPDATED)
 
 
@@ -55,7 +56,8 @@ def state_after_poll(
 ) -> OutletState:
     """Returns the outlet's state with the schedule, error, source states and counts of a poll that ended at ``now``."""
     habits = _habits(state).with_poll(report, now=now)
-    suspicions = {suspicion.kind: suspicion.text for suspicion in find_suspicions(habits, now=now)}
+    found = [*_suspicions_of_sources(report, results), *find_suspicions(habits, now=now)]
+    suspicions = {suspicion.kind: suspicion.text[:500] for suspicion in found}
     dispositions = Counter({disposition.value: report.count_pages(disposition) for disposition in Disposition})
     has_stories = any(report.count_pages(disposition) for disposition in _STORY_DISPOSITIONS)
     return replace(
@@ -71,6 +73,18 @@ def state_after_poll(
         dispositions=dict(+(Counter(state.dispositions) + dispositions)),
         memory=replace(state.memory, habits=habits.to_json(), suspicions=suspicions),
     )
+
+
+def _suspicions_of_sources(report: PollReport, results: Sequence[SourceResult]) -> Iterator[Suspicion]:
+    """Yields a suspicion for sources that fail repeatedly while others are read, and one for lost entries."""
+    if report.has_failed:
+        return
+    for result in results:
+        source = f"{result.source.kind} {result.source.url}"
+        if result.state.failures >= MIN_SOURCE_FAILURES:
+            yield Suspicion("source-fails", f"{source} failed {result.state.failures} times: {result.state.error}")
+        elif result.error is None and result.state.error:
+            yield Suspicion("entries-lost", f"{source}: {result.state.error}")
 
 
 def _habits(state: OutletState) -> Habits:
@@ -90,8 +104,8 @@ def _error_line(report: PollReport, results: Sequence[SourceResult]) -> str:
         first = failed[0]
         share = f"{len(failed)} of {len(results)} sources failed: " if len(results) > 1 else ""
         return f"{share}{first.source.kind} {first.source.url}: {first.error.message if first.error else ''}"[:500]
-    if cut := [result for result in results if result.parsed and not result.parsed.is_complete]:
-        return f"{cut[0].source.kind} {cut[0].source.url}: {cut[0].parsed.losses if cut[0].parsed else ''}"[:500]
+    if lossy := [result for result in results if result.state.error]:
+        return f"{lossy[0].source.kind} {lossy[0].source.url}: {lossy[0].state.error}"[:500]
     if report.rendering_problem:
         return report.rendering_problem[:500]
     empty_sections = [

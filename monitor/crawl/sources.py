@@ -121,10 +121,16 @@ async def read_source(
         if page.is_truncated:
             parsed = replace(parsed, is_complete=False)
         read_state = SourceState(
-            kind=source.kind, etag=page.etag, last_modified=page.last_modified, fetched_at=page.fetched_at
+            kind=source.kind,
+            etag=page.etag,
+            last_modified=page.last_modified,
+            fetched_at=page.fetched_at,
+            error=parsed.losses,
+            entry_count=parsed.offered,
+            skipped={reason.value: number for reason, number in parsed.skipped.items() if number},
         )
         if not parsed.is_complete:  # a conditional request would be answered with 304 and never show the rest
-            read_state = replace(read_state, etag=None, last_modified=None, error=parsed.losses)
+            read_state = replace(read_state, etag=None, last_modified=None)
         return SourceResult(
             source=source,
             state=read_state,

@@ -723,3 +723,26 @@ def test_a_page_without_its_last_chunk_is_read_if_it_has_an_end(engine: Engine) 
     assert fetch().body == pages[0]
     with pytest.raises(FetchError, match="the response ends early"):
         fetch()
+
+
+def test_entries_that_cannot_be_read_are_counted_and_suspect(engine: Engine, site: Site) -> None:
+    body = rss(put_stories(site, 2)).replace(b"<item>", b"<item><title>no link</title></item><item>", 1)
+    site.put("/rss", body, "application/rss+xml", conditional=True)
+    service = FakeService(outlet(site))
+    for _ in range(2):  # the second response is 304
+        engine.crawl(service, ignore_schedule=True)
+        state = service.store.state.outlets["x"]
+        source = state.sources[f"{site.url}rss"]
+        assert (source.entry_count, source.skipped) == (3, {"no-address": 1})
+        assert list(state.memory.suspicions) == ["entries-lost"]
+        assert "1 entry skipped: the entry has no link" in state.memory.suspicions["entries-lost"]
+
+
+def test_a_source_that_fails_repeatedly_beside_another_is_suspect(engine: Engine, site: Site) -> None:
+    site.put("/rss", rss(put_stories(site, 1)), "application/rss+xml")
+    service = FakeService(outlet(site, feeds=(f"{site.url}gone", f"{site.url}rss")))
+    kinds = []
+    for _ in range(4):
+        engine.crawl(service, ignore_schedule=True)
+        kinds.append(list(service.store.state.outlets["x"].memory.suspicions))
+    assert kinds == [[], [], ["source-fails"], ["source-fails"]]

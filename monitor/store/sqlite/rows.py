@@ -329,6 +329,8 @@ def state_json(state: OutletState) -> str:
                     "fetched_at": source.fetched_at and rfc3339(source.fetched_at),
                     "failures": source.failures,
                     "error": source.error,
+                    "entry_count": source.entry_count,
+                    "skipped": source.skipped,
                 }
                 for url, source in state.sources.items()
             },
