@@ -136,7 +136,7 @@ def test_concurrent_setups_create_one_set_of_indices(fresh: StoreSettings) -> No
     stores = [ElasticsearchStore.open(fresh) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(ElasticsearchStore.setup, stores))
-    assert len(stores[0].client.indices.get(index=f"{fresh.prefix}-*")) == len(schema.DOCUMENT_KINDS)
+    assert len(stores[0].cluster.client.indices.get(index=f"{fresh.prefix}-*")) == len(schema.DOCUMENT_KINDS)
     for store in stores:
         store.close()
 
@@ -168,7 +168,9 @@ def test_the_error_names_an_alias_that_is_taken_by_an_index(fresh: StoreSettings
 def test_setup_restores_a_lost_alias(own: ElasticsearchStore) -> None:
     own.commit([page_commit()])
     for kind in ("stories", "urls"):
-        own.cluster.client.indices.delete_alias(index=schema.index_name(own.prefix, kind), name=own.cluster.alias(kind))
+        own.cluster.client.indices.delete_alias(
+            index=schema.index_name(own.cluster.prefix, kind), name=own.cluster.alias(kind)
+        )
     with pytest.raises(StoreRefused, match="not set up"):
         own.commit([page_commit(2)])
     own.setup()
