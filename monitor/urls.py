@@ -219,6 +219,11 @@ def registrable_domain(url: str) -> str:
     return registered or (f"{host}:{port}" if port else host)
 
 
+def is_public_suffix(host: str) -> bool:
+    """Returns True for a host below which different owners register names, such as ``co.uk`` or ``blogspot.com``."""
+    return not _extract_registrable_domain(host).domain
+
+
 def is_same_site(first: str, second: str) -> bool:
     """Returns True if both URLs have the same registrable domain, and so one owner; False if one is invalid."""
     return bool(registrable_domain(first)) and registrable_domain(first) == registrable_domain(second)

@@ -37,6 +37,8 @@ DOWNLOAD_HANDLERS = {
 }
 DOWNLOADER_MIDDLEWARES = {
     f"{_SCRAPY_MIDDLEWARE_PACKAGE}.offsite.OffsiteMiddleware": None,
+    f"{_SCRAPY_MIDDLEWARE_PACKAGE}.cookies.CookiesMiddleware": None,  # it downloads the public suffix list
+    "monitor.egress.cookies.OfflineCookiesMiddleware": 700,  # as Scrapy's own
     "monitor.egress.address_guard.AddressGuard": 40,  # first: a refused host gets no request for robots.txt
     "monitor.crawl.robots.RobotsMiddleware": 100,
     "monitor.crawl.politeness.PolitenessMiddleware": 800,  # past the redirect middlewares: sees each redirect's host
