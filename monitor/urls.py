@@ -10,42 +10,23 @@ import hashlib
 import ipaddress
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 import ada_url
 import tldextract
 from w3lib.url import canonicalize_url
 
+from monitor.tracking_parameters import is_tracking_parameter, was_tracking_parameter
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 MAX_URL_CHARACTERS = 10_000  # servers reject longer URLs
 _DEFAULT_PORT_BY_SCHEME = {"http": 80, "https": 443}
 # White space, control characters and invisible formatting characters.
 _BLANKS_PATTERN = re.compile(r"[\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202f\u2060\ufeff]+")
 
-# Names of query parameters that track readers.  A name is listed only if no publisher is known to select stories with
-# it: a wrongly removed parameter gives two stories one URL, and one of them is lost; a tracking parameter that stays
-# gives one story two URLs, which near-duplicate detection repairs.
-_TRACKING_PARAMETER_PATTERN = re.compile(
-    r"(?:utm|mtm|pk|piwik|matomo|hsa|vero|oly|mkt|stm|itm|ga|at|ns|wt|trk|fb|__hs|_hs|soc|xt|pf_rd|_branch|guce?)_\w+"
-    r"|(?:fb|g|d|y|yc|ysc|tw|tt|msclk|wbra|gbra|msclk|irclick)cl?id|li_fat_id|rdt_cid|s_c?cid|zanpid|gclsrc|epik"
-    r"|_ga|_gl|_ke|_openstat|__s|__source|__twitter_impression|igsh(?:id)?|mibextid|wickedid|rtid|mc_[ce]id|mkcid"
-    r"|ncid|ocid|icid|cmp(?:id|nid)?|campaign_?id|ref_?src|ref_?url|referr?er|reflink|src_?ref|sref|srnd|smid|smtyp|smprod"
-    r"|ftcamp|ftag|tag_?src|mbid|taid|share_?(?:type|id|from|admin|token)|shared|from_?rss|partnerrss|spref|sfns|ito"
-    r"|amp_?js_?v|amp_gsa|usqp|guccounter|tsrc|wpisrc|wpmm|traffic_?source|app_?share|leadsource|emci|emdi|ceid|kwd"
-    r"|recip(?:ientid)?|newsletter_?id|nlid|tracking_?id|session_?id|phpsessid|jsessionid|aspsessionid\w*|fromsource"
-    r"|isappinstalled|wt\.\w+|xing_share|dicbo|oborigurl|spm|scm|yptr|originalsubdomain",
-    re.IGNORECASE,
-)
-# Names of query parameters that track readers unless their value may be a database key: three or more digits.
-_POSSIBLE_TRACKING_PARAMETER_PATTERN = re.compile(
-    r"ref|source|src|share|feed|rss|partner|social|campaign|track|tracking|from|via|medium|newsletter|nl|mod|cid|ad|ads",
-    re.IGNORECASE,
-)
-# Names of possible tracking parameters whose value may be a database key if it is any number.
-_NUMERIC_KEY_PARAMETER_PATTERN = re.compile(r"cid|ads?|mod", re.IGNORECASE)
 # A view is a version of a story for AMP, print or mobile devices.  Query parameters that switch a view on (amp=1):
 _VIEW_SWITCH_PARAMETER_PATTERN = re.compile(
     r"(?:amp|print|printable|printer|isprint|print_?view|mobile|m|nomobile|desktop)", re.IGNORECASE
@@ -97,12 +78,16 @@ def canonical_url(url: str) -> str:
     Returns text that is no http or https URL without its blanks, and "" for a URL longer than `MAX_URL_CHARACTERS`.
     Idempotent; never raises.
     """
+    return _canonical_url(url, _CURRENT_RULES)
+
+
+def _canonical_url(url: str, rules: _CanonicalRules) -> str:
     if len(url) > MAX_URL_CHARACTERS:
         return ""
     url = _BLANKS_PATTERN.sub(_replace_blanks, url.strip())
     for _ in range(5):  # a change can enable a further one: "\\" becomes "/", "%2e" becomes "."
         try:
-            cleaned = _clean_once(url)
+            cleaned = _clean_once(url, rules)
         except ValueError:  # a port that is no number, a bracket in the host
             return url
         if cleaned == url:
@@ -117,21 +102,35 @@ def _replace_blanks(blanks: re.Match[str]) -> str:
     return "%20" * len(blanks[0]) if after_host and not blanks[0].strip(" ") else ""
 
 
-def _clean_once(url: str) -> str:
+def _clean_once(url: str, rules: _CanonicalRules) -> str:
     """Applies each change of `canonical_url` once.  Raises ValueError if host or port are invalid."""
     amp_cache = _AMP_CACHE_URL_PATTERN.match(url)
     if amp_cache:
         url = ("https://" if amp_cache[1] else "http://") + amp_cache[2]
     parts = urlsplit(url)
-    host, port = _ascii_host(parts), parts.port
+    host, port = _ascii_host(parts, rules.encode_host), parts.port
     scheme = parts.scheme.lower()
     if scheme not in _DEFAULT_PORT_BY_SCHEME or not host:
         return url
     netloc = host if port in (None, _DEFAULT_PORT_BY_SCHEME[scheme]) else f"{host}:{port}"
     fragment = parts.fragment if is_page_fragment(parts.fragment) else ""
     path = _SESSION_ID_PATH_PATTERN.sub("", re.sub(r"/{2,}", "/", parts.path.replace("\\", "/"))) or "/"
-    query = "&".join(part for part in parts.query.split("&") if part and not _is_tracking_parameter(part))
+    site = _registrable_domain_of_host(host) if parts.query else ""
+    query = "&".join(part for part in parts.query.split("&") if part and not rules.is_tracking_parameter(part, site))
     return canonicalize_url(urlunsplit((scheme, netloc, path, query, fragment)), keep_fragments=True)
+
+
+def with_ascii_host(url: str) -> str:
+    """Returns the URL with its host in ASCII, as browsers request it; an invalid URL or an ASCII one unchanged."""
+    if url.isascii():
+        return url
+    try:
+        parts = urlsplit(url)
+        if not parts.hostname or parts.hostname.isascii():
+            return url
+        return urlunsplit(parts._replace(netloc=parts.netloc.lower().replace(parts.hostname, _ascii_host(parts))))
+    except ValueError:
+        return url
 
 
 def is_page_fragment(fragment: str) -> bool:
@@ -148,7 +147,30 @@ def _split_web_url(url: str) -> SplitResult | None:
     return parts if parts.scheme in _DEFAULT_PORT_BY_SCHEME and parts.netloc else None
 
 
-def _ascii_host(parts: SplitResult) -> str:
+def _encode_host(host: str) -> str:
+    """Returns a host name in ASCII, as browsers encode it.  Raises ValueError if it is invalid."""
+    encoded = ada_url.idna_to_ascii(host).decode("ascii")
+    if not encoded:
+        raise ValueError(f"{host!r} is no host name")
+    return encoded
+
+
+def _encode_host_by_idna_2003(host: str) -> str:
+    return host.encode("idna").decode("ascii")
+
+
+class _CanonicalRules(NamedTuple):
+    """The rules of `canonical_url` that changed after stories were stored by them."""
+
+    is_tracking_parameter: Callable[[str, str], bool]
+    encode_host: Callable[[str], str]
+
+
+_CURRENT_RULES = _CanonicalRules(is_tracking_parameter, _encode_host)
+_FORMER_RULES = _CanonicalRules(was_tracking_parameter, _encode_host_by_idna_2003)
+
+
+def _ascii_host(parts: SplitResult, encode: Callable[[str], str] = _encode_host) -> str:
     """Returns a URL's host in lower-case ASCII (IDNA) without a trailing dot; an IPv6 address in brackets.
 
     Returns "" if the URL has no host.  Raises ValueError if the host is invalid.
@@ -157,20 +179,10 @@ def _ascii_host(parts: SplitResult) -> str:
     if ":" in host:
         return f"[{ipaddress.ip_address(host)}]"
     if not host.isascii():
-        host = ada_url.idna_to_ascii(host).decode("ascii")
+        host = encode(host)
     if host and not _HOST_NAME_PATTERN.fullmatch(host):
         raise ValueError(f"{host!r} is no host name")
     return host
-
-
-def _is_tracking_parameter(parameter: str) -> bool:
-    """Returns True if a parameter ``name=value`` of a query serves only to track readers."""
-    name, _, value = parameter.partition("=")
-    if _TRACKING_PARAMETER_PATTERN.fullmatch(name):
-        return True
-    if not _POSSIBLE_TRACKING_PARAMETER_PATTERN.fullmatch(name) or sum(map(str.isdigit, value)) >= 3:
-        return False
-    return not (value.isdigit() and _NUMERIC_KEY_PARAMETER_PATTERN.fullmatch(name))
 
 
 def story_identity(url: str) -> str:
@@ -179,7 +191,11 @@ def story_identity(url: str) -> str:
     Marks of a view are host prefixes, path segments and parameters for AMP, print or mobile versions.  The result is
     not a URL and must not be passed to this function again.
     """
-    url = canonical_url(url)
+    return _story_identity(url, _CURRENT_RULES)
+
+
+def _story_identity(url: str, rules: _CanonicalRules) -> str:
+    url = _canonical_url(url, rules)
     parts = _split_web_url(url)
     if parts is None:
         return url
@@ -201,7 +217,24 @@ def _is_view_parameter(parameter: str) -> bool:
 
 def story_id(url: str) -> str:
     """Returns the id of the story at a URL: 128 bits of the SHA-256 hash of its `story_identity`, as 32 hex digits."""
-    return hashlib.sha256(story_identity(url).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return _id_of_identity(story_identity(url))
+
+
+def _id_of_identity(identity: str) -> str:
+    return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def former_story_id(url: str) -> str | None:
+    """Returns the id that earlier versions gave to the URL; None if it is the same as `story_id`.
+
+    Stores may contain stories and frontier entries under such ids.  Because the earlier rules also gave one id to some
+    different stories, a record found under this id is about ``url`` only if the `story_id` of the record's URL is that
+    of ``url``.
+    """
+    if "?" not in url and url.isascii():
+        return None
+    former = _story_identity(url, _FORMER_RULES)
+    return _id_of_identity(former) if former != story_identity(url) else None
 
 
 @lru_cache(maxsize=10_000)
@@ -215,8 +248,12 @@ def registrable_domain(url: str) -> str:
         host, port = _ascii_host(parts), parts.port
     except ValueError:
         return ""
-    registered = _extract_registrable_domain(host).top_domain_under_public_suffix
-    return registered or (f"{host}:{port}" if port else host)
+    return _registrable_domain_of_host(host) or (f"{host}:{port}" if port else host)
+
+
+@lru_cache(maxsize=10_000)
+def _registrable_domain_of_host(host: str) -> str:
+    return _extract_registrable_domain(host).top_domain_under_public_suffix
 
 
 def is_public_suffix(host: str) -> bool:

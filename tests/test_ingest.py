@@ -21,6 +21,8 @@ from monitor.query import parse
 from monitor.query.rules import RuleSet
 from monitor.retry_policy import RECHECK_AGES, RETRY_DELAYS
 from monitor.store import Store, open_store
+from monitor.store.protocol import StoryHistory
+from monitor.urls import former_story_id
 
 OUTLET = Outlet(name="The Gazette", url="https://gazette.example/", country="GB")
 CONFIG = Config(
@@ -107,6 +109,21 @@ def test_a_new_story_is_stored_with_its_matches_and_due_for_a_recheck(harness):
     assert not harness.due()
     (entry,) = harness.due(SECOND_LOOK)
     assert (entry.story, entry.etag) == (story.id, '"1"')
+
+
+def test_a_story_stored_by_an_earlier_version_is_not_mailed_again(harness):
+    """The earlier version kept ``xtor`` in the URL, and so gave the story another id."""
+    tagged, text = "https://gazette.example/banks?xtor=RSS-3", "Sberbank opened an office."
+    seen = models.now() - timedelta(hours=2)
+    story = models.Story(
+        id=former_story_id(tagged), url=tagged, outlet=OUTLET.name, title="Banks", text=text, first_seen_at=seen,
+        fetched_at=seen, updated_at=seen, alerts=("bank",),
+    )  # fmt: skip
+    harness.store.load([StoryHistory(versions=(story,))])
+    article = replace(ARTICLE, title="Banks", text=text, canonical_url=None)
+    entry = harness.candidate("https://gazette.example/r/1")
+    assert harness.page(entry, article, url=tagged) is Disposition.DUPLICATE
+    assert ([one.id for one in stored(harness)], harness.queued()) == ([story.id], [])
 
 
 def test_decomposed_letters_are_stored_composed_as_queries_write_them(harness):

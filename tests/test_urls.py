@@ -4,17 +4,22 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.tracking_parameters import is_tracking_parameter
 from monitor.urls import (
     canonical_url,
     credible_canonical_url,
+    former_story_id,
     is_front_page_url,
     is_same_site,
     story_id,
     story_identity,
+    with_ascii_host,
 )
 
 HOSTS = [
@@ -141,6 +146,11 @@ def test_a_view_is_recognized_by_an_ending_after_a_number() -> None:
         ("https://example.org/story?cid=12", "https://example.org/story?cid=13"),
         ("https://example.org/story?ad=7", "https://example.org/story?ad=8"),
         ("https://example.org/story?mod=1", "https://example.org/story?mod=2"),
+        ("https://example.org/story?icid=1", "https://example.org/story?icid=2"),
+        ("https://example.org/story?icid=1", "https://example.org/story"),
+        ("https://example.org/story?newsletter_id=7", "https://example.org/story?newsletter_id=8"),
+        ("https://example.org/story?sh=a", "https://example.org/story?sh=b"),
+        ("https://example.org/story?branch_id=a", "https://example.org/story?branch_id=b"),
         ("https://example.org/s/the-end-of-print", "https://example.org/s/the-end-of"),
         ("https://example.org/a", "https://example.org/A"),
         ("https://example.org/#/story/1", "https://example.org/#/story/2"),
@@ -152,6 +162,103 @@ def test_a_view_is_recognized_by_an_ending_after_a_number() -> None:
 )
 def test_different_stories_have_different_ids(first: str, second: str) -> None:
     assert story_id(first) != story_id(second)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["msclkid", "wbraid", "gbraid", "ysclid", "irclickid", "__hstc", "__hssc", "_hsenc", "hsCtaTracking", "xtor",
+     "cx_testId", "cx_artPos", "dpg_source", "intcid", "bsft_clkid", "bsft_eid", "ml_subscriber", "ml_subscriber_hash",
+     "oft_id", "oft_ck", "sc_src", "sc_llid", "srsltid", "mkt_tok", "_branch_match_id", "guce_referrer", "utm_source",
+     "utm-medium", "UTM_Campaign", "mtm_cid", "Echobox", "gclid", "fbclid", "cmpid", "amp;utm_source", "%3Futm_source"],
+)  # fmt: skip
+def test_a_tracking_parameter_does_not_change_the_id(name: str) -> None:
+    for value in ("", "abc", "20260101-4711"):
+        assert story_id(f"https://example.org/story?id=5&{name}={value}") == story_id("https://example.org/story?id=5")
+
+
+@pytest.mark.parametrize(
+    ("site", "name"),
+    [
+        ("www.forbes.com", "sh"),
+        ("www.theguardian.com", "CMP"),
+        ("www.washingtonpost.com", "itid"),
+        ("www.ft.com", "trk"),
+    ],
+)
+def test_a_name_may_track_readers_on_one_site_only(site: str, name: str) -> None:
+    assert canonical_url(f"https://{site}/story?{name}=a4711") == f"https://{site}/story"
+    assert canonical_url(f"https://example.org/story?{name}=a4711") == f"https://example.org/story?{name}=a4711"
+
+
+names = st.from_regex(r"[a-z_]{1,9}", fullmatch=True) | st.sampled_from(
+    ["id", "p", "icid", "ref", "cid", "source", "utm_source", "xtor", "sc_id", "mod", "ad", "amp", "view"]
+)
+parameters = st.lists(st.tuples(names, st.from_regex(r"[a-z0-9-]{0,6}", fullmatch=True)), max_size=4)
+
+
+@given(parameters, st.sampled_from(["example.org", "www.forbes.com", "a.example.co.uk"]))
+def test_canonical_urls_with_any_parameters_are_idempotent(pairs: list[tuple[str, str]], host: str) -> None:
+    url = f"https://{host}/story?" + "&".join(f"{name}={value}" for name, value in pairs)
+    assert canonical_url(canonical_url(url)) == canonical_url(url)
+    assert story_id(canonical_url(url)) == story_id(url)
+
+
+@given(parameters, st.integers(0, 10**6), st.integers(0, 10**6))
+def test_numbers_of_a_parameter_that_may_select_a_story_are_never_merged(
+    pairs: list[tuple[str, str]], first: int, second: int
+) -> None:
+    """Canonical URLs differ if one has another number in a parameter that is not reserved for tracking."""
+    for name, _ in pairs:
+        if is_tracking_parameter(f"{name}=1", "example.org"):
+            continue
+        urls = [f"https://example.org/story?{name}={number}" for number in (first, second)]
+        assert (canonical_url(urls[0]) == canonical_url(urls[1])) is (first == second)
+
+
+@given(parameters, parameters)
+def test_urls_merge_only_if_their_other_parameters_are_equal(
+    first: list[tuple[str, str]], second: list[tuple[str, str]]
+) -> None:
+    """Equal canonical URLs have equal parameters apart from tracking parameters."""
+    kept = [
+        sorted(part for name, value in pairs if not is_tracking_parameter(part := f"{name}={value}", "example.org"))
+        for pairs in (first, second)
+    ]
+    urls = [
+        canonical_url("https://example.org/story?" + "&".join(f"{name}={value}" for name, value in pairs))
+        for pairs in (first, second)
+    ]
+    assert (urls[0] == urls[1]) is (kept[0] == kept[1])
+
+
+@pytest.mark.parametrize(
+    ("url", "former"),
+    [
+        ("https://example.org/story?xtor=RSS-3", "example.org/story?xtor=RSS-3"),
+        ("https://example.org/story?icid=1", "example.org/story"),
+        ("https://straße.example/story", "strasse.example/story"),
+        ("https://example.org/story?utm_source=x&id=5", None),
+        ("https://example.org/story", None),
+        ("https://münchen.example/story", None),
+    ],
+)
+def test_the_id_of_earlier_versions_is_known(url: str, former: str | None) -> None:
+    expected = former and hashlib.sha256(former.encode()).hexdigest()[:32]
+    assert former_story_id(url) == expected != story_id(url)
+
+
+@pytest.mark.parametrize(
+    ("host", "ascii_host"),
+    [
+        ("straße.example", "xn--strae-oqa.example"),
+        ("BÜCHER.example:8080", "xn--bcher-kva.example:8080"),
+        ("i❤.example", "xn--i-7iq.example"),
+        ("example.org", "example.org"),
+        ("ü" * 70, "ü" * 70),
+    ],
+)
+def test_hosts_are_encoded_as_browsers_do(host: str, ascii_host: str) -> None:
+    assert with_ascii_host(f"https://{host}/ü?a=ü") == f"https://{ascii_host}/ü?a=ü"
 
 
 def test_only_urls_of_the_same_site_are_credible() -> None:

@@ -258,10 +258,11 @@ def find_story(store: Store, reference: str) -> Story:
 
     Raises click.UsageError if there is none, or if several ids begin with these characters.
     """
-    from monitor.urls import story_id
+    from monitor.urls import former_story_id, story_id
 
     key = reference.strip()
-    ids = [key] if re.fullmatch(r"[0-9a-f]{32}", key) else [story_id(key)] if "://" in key else []
+    ids_of_url = filter(None, (story_id(key), former_story_id(key)) if "://" in key else ())
+    ids = [key] if re.fullmatch(r"[0-9a-f]{32}", key) else list(ids_of_url)
     stories = store.stories(ids)
     if stories:
         return next(iter(stories.values()))

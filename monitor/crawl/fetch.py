@@ -39,6 +39,7 @@ from monitor.models import Page, now
 from monitor.rendering import engine_choice
 from monitor.rendering.auto import EngineMemory
 from monitor.rendering.rendering import Rendering
+from monitor.urls import with_ascii_host
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -214,7 +215,7 @@ class Fetcher:
 def _new_request(url: str, **options: object) -> Request:
     """Returns a Scrapy request without callback or duplicate filter.  Raises FetchError if ``url`` is not a URL."""
     try:
-        return Request(url, callback=NO_CALLBACK, dont_filter=True, **options)  # type: ignore[arg-type]  # Request's own options
+        return Request(with_ascii_host(url), callback=NO_CALLBACK, dont_filter=True, **options)  # type: ignore[arg-type]  # Request's own options
     except ValueError as error:
         raise FetchError(f"not an address: {url[:200]}", kind=FailureKind.UNSUPPORTED_ADDRESS) from error
 

@@ -13,7 +13,7 @@ from monitor.models import Disposition, Hit, Notification, Outcome, PageCommit, 
 from monitor.notify.delivery_times import next_delivery_time
 from monitor.query.analysis import analysed_tokens
 from monitor.retry_policy import next_recheck_at
-from monitor.urls import canonical_url, story_id
+from monitor.urls import canonical_url, former_story_id, story_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -92,7 +92,7 @@ class CommitDecider:
         entry = replace(entry, etag=page.etag, last_modified=page.last_modified, attempts=0)
 
         ids = [story_id for story_id in (entry.story, story.id, landed_id, entry.id) if story_id]
-        stored_by_id = self._store.stories(ids)
+        stored_by_id = self._stored_stories(ids, urls=(story.url, page.url, entry.candidate.url))
         stored = next((stored_by_id[story_id] for story_id in ids if story_id in stored_by_id), None)
         is_new_url = entry.story is None
         if is_new_url and stored is not None and landed_id != story.id and _claims_other_story(story, stored):
@@ -112,6 +112,15 @@ class CommitDecider:
         if not _is_walled(stored, story) and has_changed_text(stored, story, boilerplate=article.boilerplate):
             return self._commit_correction(rechecked, stored, story, aliases)
         return PageCommit(entry=rechecked, outcome=Outcome(disposition=Disposition.UNCHANGED), aliases=aliases)
+
+    def _stored_stories(self, ids: Sequence[str], *, urls: Sequence[str]) -> dict[str, Story]:
+        """Returns the stored stories with these ids, and by their ids of today those of ``urls`` with former ids."""
+        former_ids = [former for url in urls if (former := former_story_id(url))]
+        stored_by_id = self._store.stories([*ids, *former_ids])
+        for former_id in former_ids:
+            if stored := stored_by_id.get(former_id):
+                stored_by_id.setdefault(story_id(stored.url), stored)
+        return stored_by_id
 
     def _is_interrupted_commit(self, entry: FrontierEntry, stored: Story) -> bool:
         """Returns True if a crash happened after the story was stored but before this URL was marked done.

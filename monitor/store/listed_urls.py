@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from monitor.models import Candidate, Disposition, FrontierEntry, Outcome
-from monitor.urls import story_id
+from monitor.urls import former_story_id, story_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,6 +38,11 @@ def new_entries(listed: Iterable[tuple[Candidate, Outcome | None]], *, now: date
             merged = merge_sources(first.candidate.source, first.other_sources, [candidate.source])
             entries[entry_id] = replace(first, other_sources=merged)
     return entries
+
+
+def former_ids(entries: Iterable[FrontierEntry]) -> list[str]:
+    """Returns the ids that earlier versions gave to the URLs of the entries, if they differ from the present ids."""
+    return [former for entry in entries if (former := former_story_id(entry.candidate.url))]
 
 
 def merge_sources(first: str, others: Iterable[str], sources: Iterable[str]) -> tuple[str, ...]:

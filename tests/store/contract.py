@@ -31,6 +31,7 @@ from monitor.query import parse
 from monitor.query.fields import FIELDS, TIME_FIELDS
 from monitor.similarity import signature, similarity
 from monitor.store.protocol import StoryHistory, UrlAlias
+from monitor.urls import former_story_id
 from store.examples import MINUTE, NOW, candidate, frontier_entry, hit, notification, page_commit, story, story_url
 
 if TYPE_CHECKING:
@@ -77,6 +78,16 @@ class Frontier:
 
     def test_a_url_offered_twice_at_once_is_one_entry(self, store: Store) -> None:
         assert len(store.enqueue([candidate("first"), candidate("first", outlet="Other")], now=NOW)) == 1
+
+    def test_a_url_stored_under_the_id_of_an_earlier_version_is_known(self, store: Store) -> None:
+        """Only the same URL is known: the earlier rules gave one id to ``icid=1`` and ``icid=2``."""
+        tagged, first, second = (candidate(f"first?{query}") for query in ("xtor=RSS-3", "icid=1", "icid=2"))
+        for stored in (tagged, first):
+            former_id = former_story_id(stored.url)
+            assert former_id
+            entry = frontier_entry("first", id=former_id, candidate=stored)
+            store.commit([PageCommit(entry=entry, outcome=Outcome(disposition=Disposition.STORED))])
+        assert [entry.candidate for entry in store.enqueue([tagged, first, second], now=NOW)] == [second]
 
     def test_one_of_many_threads_gets_a_new_url(self, store: Store) -> None:
         offers = [candidate(f"story-{number}") for number in range(20)]

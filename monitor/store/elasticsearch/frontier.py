@@ -10,6 +10,7 @@ from monitor.models import CoverageCount, Disposition, FrontierEntry, SourceCove
 from monitor.store import listed_urls
 from monitor.store.elasticsearch import documents
 from monitor.store.elasticsearch.bulk import DocumentWrite
+from monitor.urls import story_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -46,6 +47,9 @@ class Frontier:
         Gets the stored URLs first, because most URLs are stored, and writes that conflict are slow.
         """
         entries = listed_urls.new_entries(listed, now=now)
+        former_entries = self._cluster.get_documents("urls", listed_urls.former_ids(entries.values()), fields=("url",))
+        for former in former_entries.values():
+            entries.pop(story_id(former.document.get("url", "")), None)
         stored = self._cluster.get_documents("urls", list(entries), fields=_STORED_URL_FIELDS)
         new, writes, source_writes = [], [], []
         for entry in entries.values():

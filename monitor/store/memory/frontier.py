@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from monitor.models import CoverageCount, Disposition, SourceCoverage
 from monitor.store import listed_urls
 from monitor.store.protocol import UrlAlias
+from monitor.urls import story_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,7 +39,11 @@ class Frontier:
         """Adds entries for new URLs, and new sources to the entries of stored URLs; returns the added entries."""
         added = []
         with self._state.lock:
-            for entry in listed_urls.new_entries(listed, now=now).values():
+            entries = listed_urls.new_entries(listed, now=now)
+            for former_id in listed_urls.former_ids(entries.values()):
+                if former := self._state.frontier_entries.get(former_id):
+                    entries.pop(story_id(former.candidate.url), None)
+            for entry in entries.values():
                 known = self._state.frontier_entries.get(entry.id)
                 disposition = known.outcome.disposition if known and known.outcome else None
                 if known is None and entry.id in self._state.aliases:

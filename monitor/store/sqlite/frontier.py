@@ -9,6 +9,7 @@ from monitor.store import listed_urls
 from monitor.store.microseconds import micros
 from monitor.store.protocol import UrlAlias
 from monitor.store.sqlite import rows, sql
+from monitor.urls import story_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,6 +35,9 @@ class Frontier:
         """Adds entries for new URLs, and new sources to the entries of stored URLs; returns the added entries."""
         entries = listed_urls.new_entries(listed, now=now)
         with self._database.read_connection() as connection:
+            former_ids = rows.json_text(listed_urls.former_ids(entries.values()))
+            for (url,) in connection.execute(sql.SELECT_URLS_OF_ENTRIES, (former_ids,)):
+                entries.pop(story_id(url), None)
             found = connection.execute(sql.SELECT_STORED_URLS, (rows.json_text([*entries]),))
             stored = {row.id: row for row in map(rows.named_stored_url, found)}
         new, changed_sources = [], []

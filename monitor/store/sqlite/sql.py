@@ -138,6 +138,7 @@ SELECT_STORED_URLS = f"""
 SELECT id, NULL, '[]', NULL FROM alias WHERE id IN (SELECT value FROM json_each(?1)) UNION ALL
 SELECT {", ".join(STORED_URL_COLUMNS)} FROM frontier WHERE id IN (SELECT value FROM json_each(?1))
 """
+SELECT_URLS_OF_ENTRIES = "SELECT url FROM frontier WHERE id IN (SELECT value FROM json_each(?1))"
 #: Adds no entry for a URL that has an entry or is an alias.  An entry whose URL was dropped
 #: before its first fetch is replaced.
 ADD_FRONTIER_ENTRY = f"""
