@@ -46,7 +46,11 @@ DOWNLOADER_MIDDLEWARES = {
     "monitor.rendering.splash.SplashCookiesMiddleware": 820,
     "monitor.rendering.splash.SplashMiddleware": 830,
 }
-SCRAPY_EXTENSIONS = {"monitor.crawl.media_filter.MediaFilter": 0, "monitor.rendering.rendering.Rendering": 0}
+SCRAPY_EXTENSIONS = {
+    "monitor.crawl.media_filter.MediaFilter": 0,
+    "monitor.egress.host_rests.HostRests": 0,
+    "monitor.rendering.rendering.Rendering": 0,
+}
 
 
 class MonitorAddon:

@@ -26,12 +26,18 @@ from twisted.internet.error import ConnectError, ConnectionClosed
 from twisted.web.client import ResponseFailed
 
 from monitor.crawl.media_filter import EXPECTS_TEXT_META_KEY
-from monitor.crawl.politeness import HostResting
 from monitor.crawl.poll_interval import parse_max_age, parse_retry_after
 from monitor.crawl.robots import OUTLET_DELAY_META_KEY, RobotsDisallowed, RobotsMiddleware, RobotsUnreachable
 from monitor.discovery.markup import MAX_UNPACKED_BYTES
 from monitor.discovery.url_rules import OutletScope
-from monitor.egress.address_guard import TRUSTED_HOSTS_KEY, VERIFY_CERTIFICATE_KEY, AddressRefused, trusted_hosts
+from monitor.egress.address_guard import (
+    OUTLET_SCOPE_KEY,
+    TRUSTED_HOSTS_KEY,
+    VERIFY_CERTIFICATE_KEY,
+    AddressRefused,
+    trusted_hosts,
+)
+from monitor.egress.host_rests import HostResting, is_own_host
 from monitor.egress.http_handler import CertificateNotTrusted
 from monitor.errors import FetchError, MonitorError, RenderingUnavailable
 from monitor.failures import FailureKind
@@ -138,7 +144,10 @@ class Fetcher:
     ) -> Page | None:
         if engine != "none":  # an engine gives no ETag or Last-Modified, so no request is conditional
             etag = last_modified = None
-        result = await self._fetch_url(outlet, url, etag, last_modified, {EXPECTS_TEXT_META_KEY: True}, engine=engine)
+        meta = {EXPECTS_TEXT_META_KEY: True}
+        result = await self._fetch_url(
+            outlet, url, etag, last_modified, meta, engine=engine, blames_foreign_hosts=False
+        )
         if result.page is not None and result.page.is_truncated:
             raise FetchError("the response ends early", kind=FailureKind.CONNECTION)
         if result.page is not None and result.page.url not in OutletScope(outlet):
@@ -162,7 +171,12 @@ class Fetcher:
         meta: Mapping[str, object],
         *,
         engine: str = "none",
+        blames_foreign_hosts: bool = True,
     ) -> FetchResult:
+        """Fetches a URL.  Raises FetchError, which blames a host only if it is the outlet's or may be blamed.
+
+        Without ``blames_foreign_hosts``, the failure of another site behind a redirect concerns the page alone.
+        """
         headers = {
             "If-None-Match": etag,
             "If-Modified-Since": last_modified,
@@ -185,9 +199,10 @@ class Fetcher:
                 raise FetchError("304 Not Modified for an unconditional request", kind=FailureKind.HTTP_304)
             return FetchResult(page=None, freshness_lifetime=_freshness_lifetime(response))
         if response.status not in {200, 203}:
+            is_blamed = blames_foreign_hosts or is_own_host(response.request or request)
             raise FetchError(
                 f"the server answered {response.status}",
-                kind=FailureKind.of_status(response.status),
+                kind=FailureKind.of_status(response.status) if is_blamed else FailureKind.HTTP_OTHER,
                 status=response.status,
                 retry_after=parse_retry_after(response.headers.get("Retry-After")),
             )
@@ -203,6 +218,7 @@ class Fetcher:
             "cookiejar": outlet.name,
             "download_fail_on_dataloss": False,
             TRUSTED_HOSTS_KEY: trusted_hosts(outlet),
+            OUTLET_SCOPE_KEY: OutletScope(outlet),
             VERIFY_CERTIFICATE_KEY: outlet.verify,
             OUTLET_DELAY_META_KEY: self._outlet_delay_seconds(outlet),
         }
@@ -228,6 +244,8 @@ async def _await_response(download: Awaitable[Response]) -> Response:
     try:
         return await download
     except HostResting as error:
+        if error.is_foreign:  # the page's redirect leads there: the outlet's own host does not rest
+            raise FetchError(str(error), kind=FailureKind.HTTP_OTHER, status=429, retry_after=error.seconds) from error
         raise FetchError(str(error), kind=FailureKind.RESTING, retry_after=error.seconds) from error
     except _DOWNLOAD_ERRORS as error:
         text = _readable_error_message(str(error)) or type(error).__name__

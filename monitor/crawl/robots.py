@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
 from protego import Protego
@@ -14,9 +14,14 @@ from scrapy.exceptions import IgnoreRequest
 from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.httpobj import urlparse_cached
 
-from monitor.egress.address_guard import TRUSTED_HOSTS_KEY, VERIFY_CERTIFICATE_KEY
+from monitor.crawl.poll_interval import parse_retry_after
+from monitor.crawl.robots_text import protego_agent_name, protego_text
+from monitor.egress.address_guard import OUTLET_SCOPE_KEY, TRUSTED_HOSTS_KEY, VERIFY_CERTIFICATE_KEY
+from monitor.egress.host_rests import HostResting, HostRests, is_own_host
+from monitor.models import now
 
 if TYPE_CHECKING:
+    from datetime import time
     from typing import Self
     from urllib.parse import ParseResult, SplitResult
 
@@ -27,11 +32,15 @@ OUTLET_DELAY_META_KEY = "outlet_delay"  # key of request.meta: configured second
 CRAWL_DELAY_META_KEY = "crawl_delay"  # key of request.meta: Crawl-delay of robots.txt, seconds
 ROBOTS_CACHE_SECONDS = 24 * 3600.0  # age at which a cached robots.txt is fetched again (RFC 9309, 2.4)
 ROBOTS_RETRY_SECONDS = 300.0  # pause before an unreachable robots.txt is requested again
-MAX_ROBOTS_BYTES = 500_000  # only these first bytes of robots.txt are parsed (RFC 9309, 2.5)
 MAX_ROBOTS_DOWNLOAD_BYTES = 10_000_000  # size limit of a robots.txt response, in place of crawl.max_size
-MAX_CRAWL_DELAY_SECONDS = 300.0  # longer Crawl-delays are cut to this, so that polls can end
+MAX_CRAWL_DELAY_SECONDS = 300.0  # longer delays are cut to this, so that polls can end
 SLOW_ROBOTS_CHARACTERS = 50_000  # a longer robots.txt is matched in a thread: one match in 500,000 takes 0.3 s
 MAX_CACHED_ROBOTS_RULES = 10_000  # origins; the whole cache is cleared at this number
+
+
+# "scheme://host:port", and True for requests of outlets that the host belongs to.  Other outlets, whose pages redirect
+# there, have other rights and rests, and the failures that they meet must not count for the host's own outlets.
+_RulesKey: TypeAlias = tuple[str, bool]
 
 
 class RobotsDisallowed(IgnoreRequest):
@@ -46,18 +55,28 @@ class RobotsUnreachable(IgnoreRequest):
 class RobotsRules:
     """One host's robots.txt; ``parsed`` is None if there is none (all URLs are allowed) or it could not be read."""
 
-    parsed: Protego | None
+    parsed: Protego | None  # of `protego_text`, so agents are named by `protego_agent_name`
     expires_at: float  # value of `time.monotonic` from which robots.txt is fetched again
     problem: str = ""  # the reason why robots.txt could not be read; empty if it was read or is absent
+    cause: Exception | None = None  # the exception of the request if it is the reason
     is_slow_to_match: bool = False  # True if matching a URL would block the event loop
 
     def allows(self, url: str, agent: str) -> bool:
         """Returns True if this user agent may fetch the URL, or there is no robots.txt."""
         return self.parsed is None or bool(self.parsed.can_fetch(url, agent))
 
-    def crawl_delay(self, agent: str) -> float:
-        """Returns the Crawl-delay for this user agent in seconds, at most MAX_CRAWL_DELAY_SECONDS; 0 without one."""
-        return min(float((self.parsed and self.parsed.crawl_delay(agent)) or 0.0), MAX_CRAWL_DELAY_SECONDS)
+    def crawl_delay(self, agent: str, *, at: time | None = None) -> float:
+        """Returns the seconds between two requests that Crawl-delay or Request-rate asks of this user agent.
+
+        The longer of both counts, at most MAX_CRAWL_DELAY_SECONDS; 0 without either.  A Request-rate for a part of the
+        day counts in this part, of the day in UTC; ``at`` is the time of day (default: now).
+        """
+        if self.parsed is None:
+            return 0.0
+        delay, rate = float(self.parsed.crawl_delay(agent) or 0.0), self.parsed.request_rate(agent)
+        if rate and _is_in_period(at or now().time(), rate.start_time, rate.end_time):
+            delay = max(delay, rate.seconds / rate.requests)
+        return min(delay, MAX_CRAWL_DELAY_SECONDS)
 
     @property
     def sitemaps(self) -> tuple[str, ...]:
@@ -71,21 +90,24 @@ class RobotsMiddleware:
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
         self._obeys_robots = crawler.settings.getbool("MONITOR_OBEY_ROBOTS", True)
-        self._user_agent = str(crawler.settings["USER_AGENT"]).partition("/")[0].strip() or "*"
-        self._rules_by_origin: dict[str, RobotsRules] = {}
-        self._fetches_by_origin: dict[str, asyncio.Task[RobotsRules]] = {}
+        self._user_agent = protego_agent_name(str(crawler.settings["USER_AGENT"]))
+        self._rules_by_origin: dict[_RulesKey, RobotsRules] = {}
+        self._fetches_by_origin: dict[_RulesKey, asyncio.Task[RobotsRules]] = {}
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         return cls(crawler)
 
     async def process_request(self, request: Request) -> None:
-        """Raises RobotsDisallowed or RobotsUnreachable for a request to drop, else sets its Crawl-delay."""
+        """Raises HostResting, RobotsDisallowed or RobotsUnreachable for a request to drop, else sets its delay."""
         if not self._obeys_robots or request.meta.get("dont_obey_robotstxt"):
             return
+        rests = HostRests.for_crawler(self._crawler)
+        rests.check(request)
         rules = await self.rules_for(request)
         if rules.problem:
-            raise RobotsUnreachable(f"robots.txt: {rules.problem}")
+            rests.check(request)  # robots.txt itself may have been answered with 429
+            raise RobotsUnreachable(f"robots.txt: {rules.problem}") from rules.cause
         if rules.is_slow_to_match:
             allowed = await asyncio.to_thread(rules.allows, request.url, self._user_agent)
         else:
@@ -96,26 +118,27 @@ class RobotsMiddleware:
 
     def cached_crawl_delay(self, url: str) -> float:
         """Returns the Crawl-delay of the URL's host in seconds; 0 if its robots.txt is not cached or is not obeyed."""
-        rules = self._rules_by_origin.get(_origin_of_url(urlsplit(url)))
+        rules = self._rules_by_origin.get((_origin_of_url(urlsplit(url)), True))
         return rules.crawl_delay(self._user_agent) if rules and self._obeys_robots else 0.0
 
     async def rules_for(self, request: Request) -> RobotsRules:
         """Returns the robots.txt rules of the request's host; fetches robots.txt if it is not cached or has expired."""
-        origin = _origin_of_url(urlparse_cached(request))
-        cached = self._rules_by_origin.get(origin)
+        key = _origin_of_url(urlparse_cached(request)), is_own_host(request)
+        cached = self._rules_by_origin.get(key)
         if cached is not None and monotonic() < cached.expires_at:
             return cached
-        if origin not in self._fetches_by_origin:
-            self._fetches_by_origin[origin] = asyncio.create_task(self._fetch_rules(origin, request, cached))
-            self._fetches_by_origin[origin].add_done_callback(lambda _: self._fetches_by_origin.pop(origin, None))
+        if key not in self._fetches_by_origin:
+            self._fetches_by_origin[key] = asyncio.create_task(self._fetch_rules(key, request, cached))
+            self._fetches_by_origin[key].add_done_callback(lambda _: self._fetches_by_origin.pop(key, None))
         # Shielded: a cancelled caller must not cancel the fetch for the other callers.
-        return await asyncio.shield(self._fetches_by_origin[origin])
+        return await asyncio.shield(self._fetches_by_origin[key])
 
-    async def _fetch_rules(self, origin: str, request: Request, expired: RobotsRules | None) -> RobotsRules:
+    async def _fetch_rules(self, key: _RulesKey, request: Request, expired: RobotsRules | None) -> RobotsRules:
         """Fetches, parses and caches robots.txt; keeps readable ``expired`` rules in use if the fetch fails."""
         meta = {
             "dont_obey_robotstxt": True,
             TRUSTED_HOSTS_KEY: request.meta.get(TRUSTED_HOSTS_KEY, frozenset()),
+            OUTLET_SCOPE_KEY: request.meta.get(OUTLET_SCOPE_KEY),
             VERIFY_CERTIFICATE_KEY: request.meta.get(VERIFY_CERTIFICATE_KEY, True),
             "cookiejar": request.meta.get("cookiejar"),
             # The robots.txt request sets the delay of the download slot that the host's other requests share.
@@ -125,11 +148,14 @@ class RobotsMiddleware:
         }
         try:
             response = await self._crawler.engine.download_async(
-                Request(f"{origin}/robots.txt", meta=meta, callback=NO_CALLBACK, dont_filter=True)
+                Request(f"{key[0]}/robots.txt", meta=meta, callback=NO_CALLBACK, dont_filter=True)
             )
             rules = await asyncio.to_thread(_rules_from_response, response)
-        except Exception as error:  # noqa: BLE001  any failure counts as an unreachable robots.txt
-            rules = RobotsRules(None, monotonic() + ROBOTS_RETRY_SECONDS, problem=str(error) or type(error).__name__)
+        except HostResting:  # robots.txt was not requested
+            raise
+        except Exception as error:  # noqa: BLE001  any other failure counts as an unreachable robots.txt
+            problem = str(error) or type(error).__name__
+            rules = RobotsRules(None, monotonic() + ROBOTS_RETRY_SECONDS, problem=problem, cause=error)
             if isinstance(error, IgnoreRequest) and "max redirections" in rules.problem:
                 # A redirect loop counts as no robots.txt (RFC 9309, 2.3.1.2).
                 rules = RobotsRules(None, monotonic() + ROBOTS_CACHE_SECONDS)
@@ -137,7 +163,7 @@ class RobotsMiddleware:
             rules = replace(expired, expires_at=monotonic() + ROBOTS_RETRY_SECONDS)  # the expired rules stay in use
         if len(self._rules_by_origin) >= MAX_CACHED_ROBOTS_RULES:
             self._rules_by_origin.clear()
-        self._rules_by_origin[origin] = rules
+        self._rules_by_origin[key] = rules
         return rules
 
 
@@ -147,12 +173,21 @@ def _origin_of_url(parts: SplitResult | ParseResult) -> str:
 
 
 def _rules_from_response(response: Response) -> RobotsRules:
-    """Returns the parsed body (200), unreachable rules (429, 5xx), or rules that allow all URLs (other statuses)."""
-    if response.status == 200:
-        text = response.body[:MAX_ROBOTS_BYTES].decode("utf-8-sig", errors="ignore")
+    """Returns the parsed body (any success), unreachable rules (429, 5xx), or rules that allow all URLs (the rest)."""
+    if 200 <= response.status < 300:
+        text = protego_text(response.body)
         return RobotsRules(
             Protego.parse(text), monotonic() + ROBOTS_CACHE_SECONDS, is_slow_to_match=len(text) > SLOW_ROBOTS_CHARACTERS
         )
     if response.status == 429 or response.status >= 500:
-        return RobotsRules(None, monotonic() + ROBOTS_RETRY_SECONDS, problem=f"status {response.status}")
+        pause = parse_retry_after(response.headers.get("Retry-After"))
+        retry_at = monotonic() + (ROBOTS_RETRY_SECONDS if pause is None else min(pause, ROBOTS_RETRY_SECONDS))
+        return RobotsRules(None, retry_at, problem=f"status {response.status}")
     return RobotsRules(None, monotonic() + ROBOTS_CACHE_SECONDS)
+
+
+def _is_in_period(at: time, start: time | None, end: time | None) -> bool:
+    """Returns True if the time of day is between start and end, which may be past midnight, or there are none."""
+    if start is None or end is None:
+        return True
+    return start <= at <= end if start <= end else at >= start or at <= end

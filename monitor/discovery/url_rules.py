@@ -75,6 +75,7 @@ class OutletScope:
     """
 
     def __init__(self, outlet: Outlet) -> None:
+        self.outlet_name = outlet.name
         hosts = (f"http://{host}/" for host in outlet.hosts)
         self._sites = {registrable_domain(url) for url in (outlet.url, *outlet.sections, *hosts)} - {""}
 

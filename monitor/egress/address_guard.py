@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from monitor.config.schema import Outlet
 
 TRUSTED_HOSTS_KEY = "trusted_hosts"  # request.meta: (host, port) pairs that may have a private address
+OUTLET_SCOPE_KEY = "outlet_scope"  # request.meta: the `OutletScope` of the outlet that the request is for
 VERIFY_CERTIFICATE_KEY = "verify_certificate"  # request.meta: False if any TLS certificate is accepted
 
 TrustedHosts = frozenset[tuple[str, int]]  # (host, port) pairs that may have a private address

@@ -26,6 +26,7 @@ from monitor.egress.address_guard import (
     GuardedReactor,
     is_public_address,
 )
+from monitor.egress.host_rests import HostRests
 
 if TYPE_CHECKING:
     from scrapy import Request
@@ -70,6 +71,7 @@ class GuardedHttpHandler(http11.HTTP11DownloadHandler):
             crawler=self._crawler,
         )
         async with self._request_slots:
+            HostRests.for_crawler(self._crawler).check(request)  # it may have waited long for a free place
             try:
                 with wrap_twisted_exceptions():
                     response: Response = await maybe_deferred_to_future(agent.download_request(request))

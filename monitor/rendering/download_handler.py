@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from scrapy.core.downloader.handlers.base import BaseDownloadHandler
 
+from monitor.egress.host_rests import HostRests
 from monitor.egress.http_handler import GuardedHttpHandler
 from monitor.rendering.rendering import Rendering
 
@@ -26,6 +27,7 @@ class RenderingHandler(BaseDownloadHandler):
         self._plain_handler = GuardedHttpHandler(crawler)
 
     async def download_request(self, request: Request) -> Response:
+        await HostRests.for_crawler(self._crawler).wait(request)  # its host may rest since the request was queued
         if "playwright" in request.meta:
             chromium = await Rendering.for_crawler(self._crawler).chromium_handler()
             return await chromium.download_request(request)

@@ -23,6 +23,7 @@ if not hasattr(scrapy.utils.url, "canonicalize_url"):
 
 import scrapy_splash
 
+from monitor.egress.host_rests import PAGE_URL_KEY
 from monitor.errors import FetchError
 from monitor.failures import FailureKind
 from monitor.rendering import render_options as rules
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 RENDER_LUA_SCRIPT = resources.files(__package__).joinpath("render.lua").read_text("utf-8")
 PAGE_PROBE_SCRIPT = resources.files(__package__).joinpath("page_probe.js").read_text("utf-8")
-PAGE_URL_KEY = "page_url"  # request.meta of a request to Splash: URL of the page to render
 _REMOVED_REQUEST_HEADERS = frozenset({"accept-encoding", "if-none-match", "if-modified-since", "cookie"})
 
 

@@ -6,6 +6,7 @@ import gzip
 import time
 import zlib
 from dataclasses import replace
+from datetime import time as time_of_day
 from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,9 @@ from protego import Protego
 from monitor.config.schema import Outlet
 from monitor.crawl.robots import RobotsMiddleware, RobotsRules
 from monitor.demo.web import Fault, Site
+from monitor.egress import address_guard
 from monitor.errors import FetchError
+from monitor.failures import FailureScope
 
 from .engine import FAST_SETTINGS, Engine
 
@@ -230,6 +233,18 @@ def test_a_redirect_loop_counts_as_no_robots_txt(engine: Engine, site: Site) -> 
     assert fetch(engine, site.put("/a", b"<p>a")).status == 200
 
 
+@pytest.mark.parametrize("status", [200, 203, 206])
+def test_any_success_with_a_body_counts_as_rules(engine: Engine, site: Site, status: int) -> None:
+    site.put("/robots.txt", b"User-agent: media-monitor/1.0\nDisallow: /\n", "text/plain", status=status)
+    assert fetch_error(engine, site.put("/a", b"<p>a")).label == "robots"
+
+
+def test_request_rate_is_obeyed(engine: Engine, site: Site) -> None:
+    site.put("/robots.txt", b"User-agent: *\nRequest-rate: 5/2s\n", "text/plain")
+    times = fetch_pages(engine, site, 3, FAST_SETTINGS)
+    assert all(second - first > 0.35 for first, second in pairwise(times))
+
+
 def test_a_robots_txt_may_be_larger_than_a_page(engine: Engine, site: Site) -> None:
     site.put("/robots.txt", b"User-agent: *\nDisallow: /b\n" + b"# x\n" * 50_000, "text/plain")
     assert fetch(engine, site.put("/a", b"<p>a"), settings=small_pages()).status == 200
@@ -285,7 +300,26 @@ def test_outlets_that_share_a_host_use_the_longest_delay(engine: Engine, site: S
 
 def test_a_long_crawl_delay_is_shortened() -> None:
     rules = RobotsRules(Protego.parse("User-agent: *\nCrawl-delay: 86400\n"), 0.0)
-    assert rules.crawl_delay("media-monitor") == 300
+    assert rules.crawl_delay("media-monitor.") == 300
+
+
+@pytest.mark.parametrize(
+    ("lines", "hour", "seconds"),
+    [
+        ("Request-rate: 1/5s", 12, 5),
+        ("Request-rate: 2/1m", 12, 30),
+        ("Request-rate: 1/2", 12, 2),
+        ("Crawl-delay: 10\nRequest-rate: 1/5s", 12, 10),
+        ("Request-rate: 1/1m 0600-0845", 7, 60),
+        ("Request-rate: 1/1m 0600-0845", 12, 0),
+        ("Request-rate: 1/1m 2200-0600", 23, 60),
+        ("Request-rate: 1/1d", 12, 300),
+        ("Request-rate: fast", 12, 0),
+    ],
+)
+def test_request_rate_and_crawl_delay_set_the_longer_delay(lines: str, hour: int, seconds: float) -> None:
+    rules = RobotsRules(Protego.parse(f"User-agent: *\n{lines}\n"), 0.0)
+    assert rules.crawl_delay("media-monitor.", at=time_of_day(hour)) == seconds
 
 
 def test_the_request_delay_includes_a_cached_crawl_delay(engine: Engine, site: Site) -> None:
@@ -321,18 +355,93 @@ def test_a_robots_txt_request_does_not_shorten_the_delay(engine: Engine, site: S
     )
 
 
-def test_a_host_with_a_retry_after_gets_no_request(engine: Engine, site: Site) -> None:
-    site.put("/busy", status=429, headers=(("Retry-After", "60"),))
-    url, outlet = site.put("/a", b"<p>a"), Outlet(name="x", url=site.url)
+# ---- rests
+
+
+def results_of(engine: Engine, *fetches: tuple[Outlet, str], settings: CrawlSettings = FAST_SETTINGS) -> list[str]:
+    """Fetches pages one after the other; returns "ok" or the label of the failure for each."""
 
     async def work(fetcher: Any) -> list[str]:
-        kinds = []
-        for address in (f"{site.url}busy", url):
+        labels = []
+        for outlet, url in fetches:
             try:
-                await fetcher.fetch_page(outlet, address)
+                await fetcher.fetch_page(outlet, url)
+                labels.append("ok")
             except FetchError as error:
-                kinds.append(error.label)
-        return kinds
+                labels.append(error.label)
+        return labels
 
-    assert engine.with_fetcher(work) == ["http-429", "resting"]
+    results: list[str] = engine.with_fetcher(work, settings)
+    return results
+
+
+def test_a_host_with_a_retry_after_gets_no_request(engine: Engine, site: Site) -> None:
+    """Neither from this outlet nor from another one on the host."""
+    busy, url = site.put("/busy", status=429, headers=(("Retry-After", "60"),)), site.put("/a", b"<p>a")
+    one, other = Outlet(name="one", url=site.url), Outlet(name="other", url=site.url)
+    assert results_of(engine, (one, busy), (one, url), (other, url)) == ["http-429", "resting", "resting"]
     assert site.count("/a") == 0
+
+
+@pytest.mark.parametrize(("status", "after_it"), [(429, "resting"), (503, "ok")])
+def test_without_retry_after_only_a_429_asks_for_a_rest(engine: Engine, site: Site, status: int, after_it: str) -> None:
+    busy, url, outlet = site.put("/busy", status=status), site.put("/a", b"<p>a"), Outlet(name="x", url=site.url)
+    assert results_of(engine, (outlet, busy), (outlet, url)) == [f"http-{status}", after_it]
+
+
+def test_requests_that_wait_in_the_queue_keep_a_rest_too(engine: Engine, site: Site) -> None:
+    """All requests are made before the first response, which asks for a rest."""
+    outlet = Outlet(name="x", url=site.put("/robots.txt", b"", "text/plain").removesuffix("robots.txt"))
+    urls = [site.put(f"/p{index}", status=503, headers=(("Retry-After", "60"),)) for index in range(6)]
+
+    async def work(fetcher: Any) -> list[str]:
+        import asyncio
+
+        results = await asyncio.gather(*[fetcher.fetch_page(outlet, url) for url in urls], return_exceptions=True)
+        return [error.label for error in results]
+
+    labels = engine.with_fetcher(work, FAST_SETTINGS.model_copy(update={"delay": timedelta(seconds=0.3)}))
+    assert sorted(labels) == ["http-503", *["resting"] * 5]
+    assert len(request_times(site, "/p")) == 1
+
+
+def test_a_rest_that_robots_txt_asks_for_counts_for_the_pages(engine: Engine, site: Site) -> None:
+    site.put("/robots.txt", status=429, headers=(("Retry-After", "60"),))
+    outlet, url = Outlet(name="x", url=site.url), site.put("/a", b"<p>a")
+    assert results_of(engine, (outlet, url), (outlet, url)) == ["resting", "resting"]
+    assert (site.count("/robots.txt"), site.count("/a")) == (1, 0)
+
+
+def test_a_short_rest_is_waited_for(engine: Engine, site: Site) -> None:
+    busy = site.put("/busy", status=429, headers=(("Retry-After", "1"),))
+    outlet, url = Outlet(name="x", url=site.url), site.put("/a", b"<p>a")
+    assert results_of(engine, (outlet, busy), (outlet, url)) == ["http-429", "ok"]
+    assert request_times(site, "/a")[0] - request_times(site, "/busy")[0] > 0.95
+
+
+@pytest.fixture
+def public_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets a redirect lead to another server on this machine, as if its address were public."""
+    monkeypatch.setattr(address_guard, "is_public_address", lambda _: True)
+
+
+@pytest.mark.usefixtures("public_loopback")
+def test_a_redirect_does_not_rest_the_host_of_another_outlet(engine: Engine, site: Site) -> None:
+    """The rest counts for the outlet that was redirected, and only for its pages that lead there."""
+    url = site.put("/a", b"<p>a")
+    busy = site.put("/search", status=429, headers=(("Retry-After", "86400"),))
+    with Site() as elsewhere:
+        hostile, healthy = Outlet(name="hostile", url=elsewhere.url), Outlet(name="healthy", url=site.url)
+        trap, lure = (elsewhere.put(f"/{name}", status=302, headers=(("Location", busy),)) for name in ("trap", "lure"))
+        own = elsewhere.put("/own", b"<p>own")
+        fetches = ((hostile, trap), (healthy, url), (hostile, lure), (hostile, own))
+        assert results_of(engine, *fetches) == ["http-429", "ok", "http-429", "ok"]
+    assert site.count("/search") == 1
+
+
+@pytest.mark.usefixtures("public_loopback")
+def test_the_failure_of_a_foreign_host_does_not_blame_the_outlets_host(engine: Engine, site: Site) -> None:
+    with Site() as elsewhere:
+        trap = site.put("/trap", status=302, headers=(("Location", elsewhere.put("/busy", status=503)),))
+        error = fetch_error(engine, trap)
+    assert (error.label, error.kind.scope, error.kind.permanent) == ("http-503", FailureScope.PAGE, False)
