@@ -20,7 +20,7 @@ class FailureKind(enum.Enum):
     """The reason why a page or source failed.
 
     ``label`` is the name that reports, logs and the store use; two members may share a label.  A page with a
-    ``permanent`` failure is not fetched again, except after its first 404.  ``weight`` (above 0, up to 1) is added to
+    ``permanent`` failure is not fetched again, except after a 404.  ``weight`` (above 0, up to 1) is added to
     the outlet's failure count when no source of the outlet can be read.  ``meaning`` is the text in docs/crawling.md.
     """
 
@@ -48,7 +48,7 @@ class FailureKind(enum.Enum):
         FailureScope.PAGE,
         True,
         1.0,
-        "there is no such page; retried once: it may be listed too early",
+        "there is no such page; retried soon and a day later: it may be listed too early",
     )
     HTTP_405 = "http-405", FailureScope.PAGE, True, 1.0, "the address cannot be fetched with GET"
     HTTP_406 = "http-406", FailureScope.PAGE, True, 1.0, "the page has no form that the monitor accepts"
@@ -69,6 +69,17 @@ class FailureKind(enum.Enum):
     DNS = "dns", FailureScope.HOST, False, 0.5, "the host's name has no address"
     CONNECTION = "connection", FailureScope.HOST, False, 0.5, "no connection, or one that ended early"
     TLS = "tls", FailureScope.HOST, False, 0.5, "no TLS there, or a certificate that is not trusted"
+
+    # ---- outages on the monitor's side, which count against no outlet, host or page
+
+    NO_NETWORK = (
+        "no-network",
+        FailureScope.MONITOR,
+        False,
+        0.1,
+        "no host name can be resolved: the monitor has probably no network",
+    )
+    PROXY = "proxy", FailureScope.MONITOR, False, 0.1, "the HTTP proxy cannot be reached"
 
     # ---- requests that robots.txt, the address guard, redirect limits or size limits stop
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 RETRY_DELAYS = tuple(timedelta(minutes=m) for m in (5, 30, 120, 360, 1440))  # pause after the nth consecutive failure
 MAX_PAGE_RETRIES = len(RETRY_DELAYS)
+MISSING_PAGE_RETRY_DELAY = timedelta(days=1)  # pause before the last retry of a page that is 404 again
 # Ages since first seen at which a story is fetched again.
 RECHECK_AGES = tuple(timedelta(hours=h) for h in (1, 3, 9, 24, 48, 72))
 # Kinds of `NotArticle` that a site may serve in a story's place.
@@ -27,6 +28,9 @@ MAX_CONSECUTIVE_HOST_FAILURES = 5  # requests of one poll; then the host's other
 FAILING_HOST_PAUSE = timedelta(minutes=5)  # time without requests after MAX_CONSECUTIVE_HOST_FAILURES
 DEFAULT_BUSY_HOST_PAUSE = timedelta(minutes=1)  # time without requests after a 429 or 503 without Retry-After
 BUSY_HOST_KINDS = frozenset({FailureKind.HTTP_429, FailureKind.HTTP_503, FailureKind.RESTING})
+# Outages on the monitor's side: they use up no retry of a page and do not lengthen an outlet's interval.
+OWN_OUTAGE_KINDS = frozenset({FailureKind.NO_NETWORK, FailureKind.PROXY})
+OWN_OUTAGE_PAUSE = timedelta(minutes=1)  # time until the next try
 
 MAX_FAILING_INTERVAL = timedelta(hours=6)  # longest pause before the next poll of a failing outlet
 MAX_INTERVAL_DOUBLINGS = 16.0  # doublings of a failing outlet's poll interval; keeps 2**n small enough for a float
@@ -45,12 +49,17 @@ def entry_after_failure(
     """Returns the frontier entry after its page could not be fetched, extracted or stored.
 
     ``next_at`` is the next recheck of a stored story, or the next retry of any other page, and at least
-    ``retry_after`` from ``now``.  It is None after a permanent failure (except the first 404), after
-    MAX_PAGE_RETRIES retries, and for a story older than the last recheck age.
+    ``retry_after`` from ``now``.  It is None after a permanent failure (except a 404 of a page that may appear later),
+    after MAX_PAGE_RETRIES retries, and for a story older than the last recheck age.  An outage on the monitor's side
+    uses up no retry.
     """
-    # A feed may list a story before its page exists, so the first 404 is retried.
-    is_listed_too_early = kind is FailureKind.HTTP_404 and entry.attempts == 0
-    if kind.permanent and not is_listed_too_early:
+    if kind in OWN_OUTAGE_KINDS:
+        return replace(entry, next_at=now + max(OWN_OUTAGE_PAUSE, retry_after))
+    if kind is FailureKind.HTTP_404 and entry.story is None and 0 < entry.attempts < MAX_PAGE_RETRIES:
+        # A feed may list a story hours before its page exists, so the last retry of a missing page is a day later.
+        missing = replace(entry, attempts=MAX_PAGE_RETRIES)
+        return replace(missing, next_at=now + max(MISSING_PAGE_RETRY_DELAY, retry_after))
+    if kind.permanent and not (kind is FailureKind.HTTP_404 and entry.attempts == 0):
         return finished_entry(entry)
     failed = replace(entry, attempts=entry.attempts + 1, rechecks=entry.rechecks + (entry.story is not None))
     next_at = next_recheck_at(failed, now=now) if entry.story is not None else _next_retry_at(failed, now=now)
@@ -106,8 +115,12 @@ class HostBackoff:
     def record_request(self, error: FetchError | None) -> None:
         """Counts a request that failed with ``error``, or that got a response (None).
 
-        A response, and an error that does not blame the host, reset the count.
+        A response, and an error that does not blame the host, reset the count.  An outage on the monitor's side ends
+        the requests at once.
         """
+        if error is not None and error.kind in OWN_OUTAGE_KINDS:
+            self.consecutive_failures = MAX_CONSECUTIVE_HOST_FAILURES
+            return
         if error is None or error.kind.scope is not FailureScope.HOST:
             self.consecutive_failures = 0
             return

@@ -8,6 +8,7 @@ import pytest
 
 from monitor.errors import FetchError
 from monitor.failures import FailureKind, FailureScope
+from monitor.retry_policy import OWN_OUTAGE_KINDS
 
 ROOT = Path(__file__).parents[1]
 
@@ -33,9 +34,10 @@ def test_only_a_failure_of_the_page_or_a_rejected_story_is_permanent() -> None:
     assert {kind for kind in permanent if kind.scope is not FailureScope.PAGE} == {FailureKind.REJECTED}
 
 
-def test_only_a_failure_of_the_host_weighs_less_than_one() -> None:
+def test_only_failures_of_the_host_or_own_network_weigh_less_than_one() -> None:
     assert all(0 < kind.weight <= 1 for kind in FailureKind)
-    assert all(kind.scope is FailureScope.HOST for kind in FailureKind if kind.weight < 1)
+    light = {kind for kind in FailureKind if kind.weight < 1}
+    assert all(kind.scope is FailureScope.HOST for kind in light - OWN_OUTAGE_KINDS)
 
 
 @pytest.mark.parametrize(

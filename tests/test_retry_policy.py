@@ -19,6 +19,9 @@ from monitor.retry_policy import (
     MAX_CONSECUTIVE_HOST_FAILURES,
     MAX_FAILING_INTERVAL,
     MAX_PAGE_RETRIES,
+    MISSING_PAGE_RETRY_DELAY,
+    OWN_OUTAGE_KINDS,
+    OWN_OUTAGE_PAUSE,
     RECHECK_AGES,
     RETRY_DELAYS,
     WALL_PAGE_KINDS,
@@ -34,7 +37,8 @@ from monitor.retry_policy import (
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 PERMANENT = [kind for kind in FailureKind if kind.permanent and kind is not FailureKind.HTTP_404]
-TEMPORARY = [kind for kind in FailureKind if not kind.permanent]
+PAGE_FAILURES = [kind for kind in FailureKind if kind.scope is not FailureScope.HOST and kind not in OWN_OUTAGE_KINDS]
+TEMPORARY = [kind for kind in FailureKind if not kind.permanent and kind not in OWN_OUTAGE_KINDS]
 
 
 def entry(*, attempts: int = 0, rechecks: int = 0, story: str | None = None, listed: bool = False) -> FrontierEntry:
@@ -63,6 +67,7 @@ entries = st.builds(
 )
 times = st.timedeltas(timedelta(0), timedelta(days=10)).map(NOON.__add__)
 kinds = st.sampled_from(FailureKind)
+counted_kinds = kinds.filter(lambda kind: kind not in OWN_OUTAGE_KINDS)
 retry_afters = st.timedeltas(timedelta(0), timedelta(days=1))
 
 # ---- pages that failed
@@ -84,10 +89,28 @@ def test_a_permanent_failure_finishes_the_page(kind: FailureKind, failing: Front
     assert entry_after_failure(failing, kind, now=NOON) == replace(failing, next_at=None)
 
 
-def test_a_404_is_retried_once() -> None:
+def test_a_404_is_retried_soon_and_once_more_the_next_day() -> None:
     first = entry_after_failure(entry(), FailureKind.HTTP_404, now=NOON)
     assert (first.next_at, first.attempts) == (NOON + RETRY_DELAYS[0], 1)
-    assert entry_after_failure(first, FailureKind.HTTP_404, now=NOON).next_at is None
+    second = entry_after_failure(first, FailureKind.HTTP_404, now=NOON)
+    assert second.next_at == NOON + MISSING_PAGE_RETRY_DELAY
+    assert entry_after_failure(second, FailureKind.HTTP_404, now=NOON).next_at is None
+    assert entry_after_failure(second, FailureKind.TIMEOUT, now=NOON).next_at is None
+
+
+def test_a_404_after_other_failures_is_retried_the_next_day() -> None:
+    failed = entry_after_failure(entry(attempts=3), FailureKind.HTTP_404, now=NOON)
+    assert failed.next_at == NOON + MISSING_PAGE_RETRY_DELAY
+
+
+@pytest.mark.parametrize("kind", sorted(OWN_OUTAGE_KINDS, key=lambda kind: kind.label))
+@pytest.mark.parametrize("failing", [entry(), story(), entry(attempts=MAX_PAGE_RETRIES)])
+def test_an_own_outage_uses_up_no_retry(kind: FailureKind, failing: FrontierEntry) -> None:
+    failed = entry_after_failure(failing, kind, now=NOON)
+    assert failed == replace(failing, next_at=NOON + OWN_OUTAGE_PAUSE)
+    backoff = HostBackoff()
+    backoff.record_request(error(kind))
+    assert (backoff.is_exhausted, backoff.requested_pause) == (True, timedelta(0))
 
 
 def test_a_404_of_a_stored_story_is_rechecked_once() -> None:
@@ -129,7 +152,7 @@ def test_a_failed_page_is_never_due_at_once(
     assert next_at is None or (next_at > now and next_at >= now + retry_after)
 
 
-@given(st.lists(kinds, min_size=MAX_PAGE_RETRIES + 1, max_size=MAX_PAGE_RETRIES + 1), retry_afters)
+@given(st.lists(counted_kinds, min_size=MAX_PAGE_RETRIES + 1, max_size=MAX_PAGE_RETRIES + 1), retry_afters)
 def test_a_page_that_always_fails_is_given_up(failures: list[FailureKind], retry_after: timedelta) -> None:
     failed, delays = entry(), []
     for kind in failures:
@@ -213,7 +236,7 @@ def test_a_response_ends_a_row_of_failures(result: FetchError | None) -> None:
     assert not backoff.is_exhausted
 
 
-@pytest.mark.parametrize("kind", [kind for kind in FailureKind if kind.scope is not FailureScope.HOST])
+@pytest.mark.parametrize("kind", PAGE_FAILURES)
 def test_failures_of_pages_do_not_exhaust_their_host(kind: FailureKind) -> None:
     backoff = HostBackoff()
     for _ in range(3 * MAX_CONSECUTIVE_HOST_FAILURES):

@@ -87,11 +87,29 @@ def run_command(context: CommandContext) -> int:
         log.warning("no mail.url: notifications wait in the outbox")
     outlets, alerts = plural(len(context.config.outlets), "outlet"), plural(len(context.config.alerts), "alert")
     log.info("watching %s with %s", outlets, alerts)
-    report = process.run(context.config, context.config_directory, on_poll=_log_poll)
+    report = process.run(context.config, context.config_directory, on_poll=_PollLog())
     for error in report.errors:
         log.error("%s", error)
     log.info("ended; %s, %s", plural(report.poll_count, "poll"), plural(sum(report.outcomes.values()), "page"))
     return 1 if report.errors else 0
+
+
+class _PollLog:
+    """Logs each poll of `run`; of an outage on the monitor's side only the beginning and the end."""
+
+    def __init__(self) -> None:
+        self._has_outage = False
+
+    def __call__(self, poll: PollReport) -> None:
+        log = logging.getLogger("monitor.run")
+        if poll.own_outage:
+            if not self._has_outage:
+                log.warning("no network?: %s; the outlets wait, and it counts against none", poll.own_outage)
+        else:
+            if self._has_outage:
+                log.info("the network is back")
+            _log_poll(poll)
+        self._has_outage = bool(poll.own_outage)
 
 
 def _log_poll(poll: PollReport) -> None:
@@ -186,8 +204,11 @@ def _print_summary(context: CommandContext, report: CrawlReport) -> int:
         held = plural(len(report.outlets_leased_elsewhere), "outlet is", "outlets are")
         out.print(f"{held} polled by another process: {', '.join(report.outlets_leased_elsewhere)}", markup=False)
     for poll in report.polls:
-        for line in _problem_lines(poll):
+        for line in () if poll.own_outage else _problem_lines(poll):
             err.print(line, markup=False)
+    if outages := [poll.own_outage for poll in report.polls if poll.own_outage]:
+        waiting = plural(len(outages), "outlet waits", "outlets wait")
+        err.print(f"no network?: {outages[0]}; {waiting}, and it counts against none", markup=False)
     for error in report.errors:
         err.print(f"error: {error}", markup=False)
     if report.stop_signal:
@@ -211,7 +232,7 @@ def _other_counts(poll: PollReport) -> Iterator[str]:
     if poll.deferred_page_count:
         yield f"{poll.deferred_page_count:,} left for the next poll"
     if poll.has_failed and not poll.page_count:
-        yield "failed"
+        yield "no network?" if poll.own_outage else "failed"
 
 
 def _problem_lines(poll: PollReport) -> Iterator[str]:

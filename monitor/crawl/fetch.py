@@ -38,7 +38,8 @@ from monitor.egress.address_guard import (
     trusted_hosts,
 )
 from monitor.egress.host_rests import HostResting, is_own_host
-from monitor.egress.http_handler import CertificateNotTrusted
+from monitor.egress.http_handler import CertificateNotTrusted, ProxyUnreachable
+from monitor.egress.name_resolutions import name_resolutions
 from monitor.errors import FetchError, MonitorError, RenderingUnavailable
 from monitor.failures import FailureKind
 from monitor.models import Page, now
@@ -248,6 +249,8 @@ async def _await_response(download: Awaitable[Response]) -> Response:
             raise FetchError(str(error), kind=FailureKind.HTTP_OTHER, status=429, retry_after=error.seconds) from error
         raise FetchError(str(error), kind=FailureKind.RESTING, retry_after=error.seconds) from error
     except _DOWNLOAD_ERRORS as error:
+        if outage := _own_outage(error):
+            raise outage from error
         text = _readable_error_message(str(error)) or type(error).__name__
         _, kind, message = next(row for row in _DOWNLOAD_FAILURE_RULES if row[0](error, text))
         raise FetchError((message or text)[:300], kind=kind) from error
@@ -257,6 +260,16 @@ async def _await_response(download: Awaitable[Response]) -> Response:
         raise FetchError(
             f"the response cannot be read: {error!r}"[:300], kind=FailureKind.UNDECODABLE_RESPONSE
         ) from error
+
+
+def _own_outage(error: Exception) -> FetchError | None:
+    """Returns the error as a failure on the monitor's side: an unreachable proxy, or no name that can be resolved."""
+    cause = error.__cause__ if isinstance(error, RobotsUnreachable) else error
+    if isinstance(cause, ProxyUnreachable):
+        return FetchError(str(cause)[:300], kind=FailureKind.PROXY)
+    if isinstance(cause, CannotResolveHostError) and name_resolutions.are_all_failing:
+        return FetchError(_readable_error_message(str(cause))[:300], kind=FailureKind.NO_NETWORK)
+    return None
 
 
 def _readable_error_message(message: str) -> str:
@@ -275,6 +288,7 @@ _ERROR_MESSAGE_REPLACEMENTS = (
         "no TLS there; the address may have to begin with http://",
     ),
     (re.compile(r"\[<twisted\S+ OpenSSL\.SSL\.Error: \[\('SSL routines', '', '([^']*)'\).*?\]>\]"), r"TLS: \1"),
+    (re.compile(r"DNS lookup failed: no results for hostname lookup: (\S+?)\.?$"), r"the name \1 has no address"),
     (re.compile(r"Connection was refused by other side.*"), "the connection is refused"),
     (re.compile(r"\[<twisted\.python\.failure\.Failure [\w.]+: (.*?)>\]"), r"\1"),
 )

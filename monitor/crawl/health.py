@@ -54,24 +54,28 @@ def source_requested_pause(result: SourceResult, outlet: Outlet, *, outlet_faile
 def state_after_poll(
     state: OutletState, report: PollReport, results: Sequence[SourceResult], plan: NextPollPlan, *, now: datetime
 ) -> OutletState:
-    """Returns the outlet's state with the schedule, error, source states and counts of a poll that ended at ``now``."""
+    """Returns the outlet's state with the schedule, error, source states and counts of a poll that ended at ``now``.
+
+    An outage on the monitor's side changes only the schedule and the counts of pages.
+    """
     habits = _habits(state).with_poll(report, now=now)
     found = [*_suspicions_of_sources(report, results), *find_suspicions(habits, now=now)]
     suspicions = {suspicion.kind: suspicion.text[:500] for suspicion in found}
+    memory = replace(state.memory, habits=habits.to_json(), suspicions=suspicions)
     dispositions = Counter({disposition.value: report.count_pages(disposition) for disposition in Disposition})
     has_stories = any(report.count_pages(disposition) for disposition in _STORY_DISPOSITIONS)
     return replace(
         state,
         next_poll_at=now + plan.pause,
         interval=plan.interval,
-        last_poll_at=now,
+        last_poll_at=state.last_poll_at if report.own_outage else now,
         last_ok_at=state.last_ok_at if report.has_failed else now,
         last_story_at=now if has_stories else state.last_story_at,
         failures=plan.weighted_failures,
-        error=_error_line(report, results),
-        sources={result.source.url: result.state for result in results},
+        error=state.error if report.own_outage else _error_line(report, results),
+        sources=state.sources if report.own_outage else {result.source.url: result.state for result in results},
         dispositions=dict(+(Counter(state.dispositions) + dispositions)),
-        memory=replace(state.memory, habits=habits.to_json(), suspicions=suspicions),
+        memory=state.memory if report.own_outage else memory,
     )
 
 

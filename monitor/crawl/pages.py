@@ -13,7 +13,7 @@ from monitor.extract.boilerplate import Boilerplate
 from monitor.failures import FailureKind
 from monitor.models import Disposition, now
 from monitor.rendering.auto import EngineMemory
-from monitor.retry_policy import HostBackoff
+from monitor.retry_policy import OWN_OUTAGE_KINDS, HostBackoff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,13 +110,14 @@ class DuePages:
                 self._record_outcome(entry.candidate.url, outcome)
 
     async def _process_entry(self, entry: FrontierEntry) -> Outcome | None:
-        """Fetches and ingests one page; returns its outcome, or None if the host rests and the entry stays due."""
+        """Fetches and ingests one page; returns its outcome, or None if it was not requested and stays due."""
         ingest = self._context.service.ingest
         try:
             page = await self._fetch_page(entry)
         except FetchError as error:
             self._backoff.record_request(error)
-            if error.kind is FailureKind.RESTING:  # the page was not requested, so the entry does not count as failed
+            # The page was not requested, so the entry does not count as failed.
+            if error.kind is FailureKind.RESTING or error.kind in OWN_OUTAGE_KINDS:
                 self._resting_pages += 1
                 return None
             return await ingest.settle_fetch_failure(entry, error)

@@ -20,6 +20,7 @@ from monitor.crawl.report import PollReport
 from monitor.discovery.filter_candidates import filter_candidates
 from monitor.errors import FetchError, LeaseLost
 from monitor.models import Disposition, Outcome, now
+from monitor.retry_policy import OWN_OUTAGE_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -165,6 +166,8 @@ class Poll:
         """Returns the time and interval of the next poll; sets ``has_failed`` of the report if no source was read."""
         failure = health.gravest_failure_kind(results)
         self.report.has_failed = failure is not None
+        if failure in OWN_OUTAGE_KINDS:
+            self.report.own_outage = next(result.error.message for result in results if result.error is not None)
         source_pauses = [
             health.source_requested_pause(result, self._outlet, outlet_failed=failure is not None) for result in results
         ]

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from monitor.models import now as clock
-from monitor.retry_policy import failing_outlet_pause
+from monitor.retry_policy import OWN_OUTAGE_KINDS, OWN_OUTAGE_PAUSE, failing_outlet_pause
 
 if TYPE_CHECKING:
     from monitor.failures import FailureKind
@@ -52,12 +52,15 @@ def plan_next_poll(
 ) -> NextPollPlan:
     """Returns an outlet's next interval, weighted failures and pause, computed from those before and the last poll.
 
+    An outage on the monitor's side changes neither interval nor failures.
     ``every`` is the configured upper bound of interval and pause.  Only a Retry-After, up to MAX_RETRY_AFTER, makes the
     pause longer.
     """
     ceiling = every or MAX_POLL_INTERVAL
     floor = min(MIN_POLL_INTERVAL, ceiling)
-    if summary.failure is not None:
+    if summary.failure in OWN_OUTAGE_KINDS:
+        pause = min(OWN_OUTAGE_PAUSE, ceiling)
+    elif summary.failure is not None:
         failures += summary.failure.weight
         pause = failing_outlet_pause(interval, failures, every=every)
     else:

@@ -34,6 +34,7 @@ class PollReport:
     failures: list[str] = field(default_factory=list)  # one line for each failed source or page, with its URL
     notes: list[str] = field(default_factory=list)  # one line for each remark about a source or the lease
     rendering_problem: str = ""  # the reason why pages wait for a rendering engine; empty if none waits
+    own_outage: str = ""  # the failure on the monitor's side (no network, no proxy) because of which no source was read
     has_failed: bool = False  # True if no source could be read or the poll raised an exception
     deferred_page_count: int = 0  # due pages left for the next poll
     seconds: float = 0.0  # duration of the poll

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from protego import Protego
 from scrapy import Request
-from scrapy.exceptions import IgnoreRequest
+from scrapy.exceptions import CannotResolveHostError, IgnoreRequest
 from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.httpobj import urlparse_cached
 
@@ -18,6 +18,7 @@ from monitor.crawl.poll_interval import parse_retry_after
 from monitor.crawl.robots_text import protego_agent_name, protego_text
 from monitor.egress.address_guard import OUTLET_SCOPE_KEY, TRUSTED_HOSTS_KEY, VERIFY_CERTIFICATE_KEY
 from monitor.egress.host_rests import HostResting, HostRests, is_own_host
+from monitor.egress.http_handler import ProxyUnreachable
 from monitor.models import now
 
 if TYPE_CHECKING:
@@ -154,8 +155,10 @@ class RobotsMiddleware:
         except HostResting:  # robots.txt was not requested
             raise
         except Exception as error:  # noqa: BLE001  any other failure counts as an unreachable robots.txt
-            problem = str(error) or type(error).__name__
-            rules = RobotsRules(None, monotonic() + ROBOTS_RETRY_SECONDS, problem=problem, cause=error)
+            # Without network or proxy, the next request tries again: it may be up at once.
+            is_own_outage = isinstance(error, CannotResolveHostError | ProxyUnreachable)
+            retry_at = monotonic() + (0.0 if is_own_outage else ROBOTS_RETRY_SECONDS)
+            rules = RobotsRules(None, retry_at, problem=str(error) or type(error).__name__, cause=error)
             if isinstance(error, IgnoreRequest) and "max redirections" in rules.problem:
                 # A redirect loop counts as no robots.txt (RFC 9309, 2.3.1.2).
                 rules = RobotsRules(None, monotonic() + ROBOTS_CACHE_SECONDS)

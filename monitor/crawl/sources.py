@@ -14,6 +14,7 @@ from monitor.discovery.markup import decompress_gzip
 from monitor.errors import FetchError
 from monitor.failures import FailureKind
 from monitor.models import SourceState, now
+from monitor.retry_policy import OWN_OUTAGE_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -114,6 +115,8 @@ async def read_source(
             if source.kind == "section" and outlet.render == "auto" and not parsed.candidates:
                 page, parsed = await render_section(source, page, parsed)
         except FetchError as error:
+            if error.kind in OWN_OUTAGE_KINDS:
+                return SourceResult(source=source, state=state, error=error)
             failed_state = replace(
                 state, failures=state.failures + 1, error=error.message, etag=None, last_modified=None
             )

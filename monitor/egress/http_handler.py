@@ -7,13 +7,15 @@ import os
 import sys
 from copy import copy
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import certifi
 from scrapy.core.downloader.handlers import http11
-from scrapy.exceptions import DownloadFailedError
+from scrapy.exceptions import CannotResolveHostError, DownloadConnectionRefusedError, DownloadFailedError
 from scrapy.utils._download_handlers import normalize_bind_address, wrap_twisted_exceptions
 from scrapy.utils.defer import maybe_deferred_to_future
 from scrapy.utils.httpobj import urlparse_cached
+from twisted.internet.error import ConnectError
 from twisted.web.client import Agent, _StandardEndpointFactory
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
@@ -37,6 +39,10 @@ if TYPE_CHECKING:
 
 class CertificateNotTrusted(DownloadFailedError):
     """The server's TLS certificate could not be verified."""
+
+
+class ProxyUnreachable(DownloadFailedError):
+    """The HTTP proxy for a request cannot be reached; the server of the page was not asked."""
 
 
 class GuardedHttpHandler(http11.HTTP11DownloadHandler):
@@ -75,6 +81,10 @@ class GuardedHttpHandler(http11.HTTP11DownloadHandler):
             try:
                 with wrap_twisted_exceptions():
                     response: Response = await maybe_deferred_to_future(agent.download_request(request))
+            except (DownloadConnectionRefusedError, CannotResolveHostError, ConnectError) as error:
+                if request.meta.get("proxy"):
+                    raise ProxyUnreachable(_proxy_problem(request, error)) from error
+                raise
             except DownloadFailedError as error:
                 if fault := _certificate_problem(str(error)):
                     message = f"the certificate of {host[0]} {fault}; `verify: false` accepts it"
@@ -96,6 +106,16 @@ class GuardedHttpHandler(http11.HTTP11DownloadHandler):
         for *_, address in infos:
             if not is_public_address(str(address[0])):
                 raise AddressRefused(f"{host[0]} leads to {address[0]}, which is not a public address")
+
+
+def _proxy_problem(request: Request, error: Exception) -> str:
+    """Returns a message with the proxy's URL, without credentials, and the reason why it cannot be reached."""
+    parts = urlsplit(str(request.meta["proxy"]))
+    # HttpProxyMiddleware marks a proxy that it has taken from the environment.
+    proxy = "the proxy of the environment" if request.meta.get("_scheme_proxy") else "the proxy"
+    reason = "its name has no address" if isinstance(error, CannotResolveHostError) else "the connection is refused"
+    reason = reason if isinstance(error, CannotResolveHostError | DownloadConnectionRefusedError) else str(error)
+    return f"{proxy} {parts.scheme}://{parts.netloc.rpartition('@')[2]} cannot be reached: {reason}"
 
 
 def _certificate_problem(message: str) -> str:

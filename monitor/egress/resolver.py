@@ -14,6 +14,8 @@ from scrapy.resolver import HostResolution
 from twisted.internet.interfaces import IAddress, IHostnameResolver, IResolutionReceiver
 from zope.interface import implementer
 
+from monitor.egress.name_resolutions import name_resolutions
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
@@ -54,10 +56,14 @@ class ExpiringResolver:
                 resolutionReceiver.addressResolved(attr.evolve(address, port=portNumber))
             resolutionReceiver.resolutionComplete()
             return resolution
-        listener = _CollectingReceiver(resolutionReceiver, lambda addresses: self._cache_addresses(hostName, addresses))
+        listener = _CollectingReceiver(resolutionReceiver, lambda addresses: self._on_resolved(hostName, addresses))
         return self._system_resolver.resolveHostName(listener, hostName, portNumber, addressTypes, transportSemantics)
 
-    def _cache_addresses(self, name: str, addresses: list[Any]) -> None:
+    def _on_resolved(self, name: str, addresses: list[Any]) -> None:
+        """Records the resolution, and caches the addresses if there are any."""
+        name_resolutions.record(name, has_address=bool(addresses))
+        if not addresses:
+            return
         self._cache[name] = (monotonic() + CACHE_LIFETIME_SECONDS, addresses)
         self._cache.move_to_end(name)
         while len(self._cache) > MAX_CACHED_NAMES:
@@ -66,7 +72,7 @@ class ExpiringResolver:
 
 @implementer(IResolutionReceiver)
 class _CollectingReceiver:
-    """Forwards all events to ``receiver``; at the end calls ``on_complete`` with the resolved addresses, if any."""
+    """Forwards all events to ``receiver``; at the end calls ``on_complete`` with the resolved addresses."""
 
     def __init__(self, receiver: Any, on_complete: Any) -> None:
         self._receiver, self._on_complete, self._addresses = receiver, on_complete, list[Any]()
@@ -79,6 +85,5 @@ class _CollectingReceiver:
         self._receiver.addressResolved(address)
 
     def resolutionComplete(self) -> None:  # noqa: N802  Twisted's name
-        if self._addresses:
-            self._on_complete(self._addresses)
+        self._on_complete(self._addresses)
         self._receiver.resolutionComplete()

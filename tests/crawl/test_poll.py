@@ -453,15 +453,16 @@ def test_javascript_pages_are_named_in_the_outlets_health(engine: Engine, site: 
     assert "render: auto" in service.store.state.outlets["x"].error
 
 
-def test_a_page_with_a_404_is_retried_once(engine: Engine, site: Site) -> None:
+def test_a_page_with_a_404_is_retried_soon_and_the_next_day(engine: Engine, site: Site) -> None:
     site.put("/rss", rss([f"{site.url}2026/not-there-yet"]), "application/rss+xml")
     service = FakeService(outlet(site))
-    engine.crawl(service)
-    (entry,) = service.store.state.frontier_entries.values()
-    assert entry.next_at is not None
-    service.store.state.frontier_entries[entry.id] = replace(entry, next_at=now())
-    engine.crawl(service, ignore_schedule=True)
-    assert service.store.state.frontier_entries[entry.id].next_at is None
+    waits = []
+    for _ in range(3):
+        engine.crawl(service, ignore_schedule=True)
+        (entry,) = service.store.state.frontier_entries.values()
+        waits.append(entry.next_at and round((entry.next_at - now()) / timedelta(minutes=1)))
+        service.store.state.frontier_entries[entry.id] = replace(entry, next_at=now())
+    assert waits == [5, 24 * 60, None]
 
 
 def test_a_home_page_without_stories_is_named_in_the_health(engine: Engine, site: Site) -> None:

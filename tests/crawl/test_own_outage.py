@@ -1,0 +1,113 @@
+"""An outage on the monitor's side, no network or no proxy, counts against no outlet, host or page."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from monitor.config.schema import Outlet
+from monitor.crawl import fetch
+from monitor.crawl.poll_interval import PollSummary, plan_next_poll
+from monitor.egress import resolver
+from monitor.egress.name_resolutions import MIN_FAILED_NAMES, NameResolutions
+from monitor.failures import FailureKind
+from monitor.models import Candidate, SourceState, now
+from monitor.retry_policy import OWN_OUTAGE_KINDS, OWN_OUTAGE_PAUSE
+
+from .engine import FakeService
+
+if TYPE_CHECKING:
+    from monitor.demo.web import Site
+
+    from .engine import Engine
+
+NAMES = [f"{letter}.invalid" for letter in "abcd"]
+
+
+@pytest.fixture(autouse=True)
+def resolutions(monkeypatch: pytest.MonkeyPatch) -> NameResolutions:
+    """The resolutions of a process that has not asked for a name yet."""
+    fresh = NameResolutions()
+    monkeypatch.setattr(resolver, "name_resolutions", fresh)
+    monkeypatch.setattr(fetch, "name_resolutions", fresh)
+    return fresh
+
+
+def outlet(name: str, **changes: Any) -> Outlet:
+    return Outlet(**{"name": name, "url": f"http://{name}/", "feeds": (f"http://{name}/rss",), **changes})
+
+
+def test_polls_without_network_leave_schedule_and_sources_as_they_were(engine: Engine) -> None:
+    service = FakeService(*map(outlet, NAMES))
+    before = SourceState(kind="feed", etag='"1"')
+    name = NAMES[0]
+    (state,) = service.store.lease([name], holder="x", now=now(), term=timedelta(minutes=1), limit=1)
+    service.store.release(replace(state, failures=0.5, error="an error", sources={f"http://{name}/rss": before}))
+    report = engine.crawl(service, ignore_schedule=True)
+    assert {poll.own_outage for poll in report.polls} == {f"the name {each} has no address" for each in NAMES}
+    stored = service.store.state.outlets[name]
+    assert (stored.failures, stored.error, stored.last_poll_at) == (0.5, "an error", None)
+    assert stored.sources == {f"http://{name}/rss": before}
+    assert stored.next_poll_at - now() < OWN_OUTAGE_PAUSE
+
+
+def test_pages_without_network_stay_due_without_an_attempt(engine: Engine) -> None:
+    service = FakeService(*map(outlet, NAMES))
+    pages = [Candidate(url=f"http://{name}/2026/a-story", outlet=name) for name in NAMES]
+    entries = service.store.enqueue(pages, now=now())
+    report = engine.crawl(service)
+    assert report.outcomes == {}
+    for name, entry in zip(NAMES, entries, strict=True):
+        assert service.store.due_entries(name, now=now(), limit=10) == [entry]
+
+
+def test_a_name_that_alone_fails_counts_against_its_outlet(
+    engine: Engine, site: Site, resolutions: NameResolutions
+) -> None:
+    for name in ("one.example", "two.example"):
+        resolutions.record(name, has_address=True)
+    service = FakeService(outlet(NAMES[0]))
+    (poll,) = engine.crawl(service).polls
+    assert (poll.own_outage, poll.has_failed) == ("", True)
+    assert service.store.state.outlets[NAMES[0]].failures == FailureKind.ROBOTS_UNREACHABLE.weight
+
+
+def test_all_names_fail_only_until_one_succeeds() -> None:
+    resolutions = NameResolutions()
+    assert not resolutions.are_all_failing
+    for name in ("a", "b", "c", "d"):
+        resolutions.record(name, has_address=True)
+    for number in range(MIN_FAILED_NAMES):
+        assert not resolutions.are_all_failing
+        resolutions.record(f"gone-{number}", has_address=False)
+    assert resolutions.are_all_failing
+    for address in ("127.0.0.1", "::1", "localhost"):
+        resolutions.record(address, has_address=True)
+    assert resolutions.are_all_failing
+    resolutions.record("a", has_address=True)
+    assert not resolutions.are_all_failing
+
+
+@pytest.mark.parametrize("feed", ["http://news.example/rss", "https://news.example/rss"])
+def test_a_dead_proxy_is_named_with_its_address(engine: Engine, feed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]  # free after the block
+    for variable in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(variable, f"http://user:secret@127.0.0.1:{port}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    service = FakeService(outlet("news.example", feeds=(feed,)))
+    (poll,) = engine.crawl(service).polls
+    assert poll.own_outage == (
+        f"the proxy of the environment http://127.0.0.1:{port} cannot be reached: the connection is refused"
+    )
+    assert service.store.state.outlets["news.example"].failures == 0
+
+
+@pytest.mark.parametrize("kind", sorted(OWN_OUTAGE_KINDS, key=lambda kind: kind.label))
+def test_an_own_outage_changes_neither_interval_nor_failures(kind: FailureKind) -> None:
+    plan = plan_next_poll(timedelta(minutes=20), 1.5, PollSummary(failure=kind), every=None)
+    assert (plan.interval, plan.weighted_failures, plan.pause) == (timedelta(minutes=20), 1.5, OWN_OUTAGE_PAUSE)
