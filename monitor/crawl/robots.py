@@ -16,7 +16,13 @@ from scrapy.utils.httpobj import urlparse_cached
 
 from monitor.crawl.poll_interval import parse_retry_after
 from monitor.crawl.robots_text import protego_agent_name, protego_text
-from monitor.egress.address_guard import OUTLET_SCOPE_KEY, TRUSTED_HOSTS_KEY, VERIFY_CERTIFICATE_KEY
+from monitor.discovery.url_rules import host_and_port
+from monitor.egress.address_guard import (
+    OUTLET_SCOPE_KEY,
+    TRUSTED_HOSTS_KEY,
+    VERIFY_CERTIFICATE_KEY,
+    AddressRefused,
+)
 from monitor.egress.host_rests import HostResting, HostRests, is_own_host
 from monitor.egress.http_handler import ProxyUnreachable
 from monitor.models import now
@@ -100,7 +106,10 @@ class RobotsMiddleware:
         return cls(crawler)
 
     async def process_request(self, request: Request) -> None:
-        """Raises HostResting, RobotsDisallowed or RobotsUnreachable for a request to drop, else sets its delay."""
+        """Sets the request's delay.
+
+        Raises HostResting, AddressRefused, RobotsDisallowed or RobotsUnreachable for a request to drop.
+        """
         if not self._obeys_robots or request.meta.get("dont_obey_robotstxt"):
             return
         rests = HostRests.for_crawler(self._crawler)
@@ -108,6 +117,8 @@ class RobotsMiddleware:
         rules = await self.rules_for(request)
         if rules.problem:
             rests.check(request)  # robots.txt itself may have been answered with 429
+            if isinstance(rules.cause, AddressRefused) and rules.cause.host == host_and_port(request.url):
+                raise AddressRefused(str(rules.cause), host=rules.cause.host)
             raise RobotsUnreachable(f"robots.txt: {rules.problem}") from rules.cause
         if rules.is_slow_to_match:
             allowed = await asyncio.to_thread(rules.allows, request.url, self._user_agent)

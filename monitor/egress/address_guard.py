@@ -35,7 +35,14 @@ _NAT64_NETWORK = ipaddress.ip_network("64:ff9b::/96")  # IPv6 addresses whose la
 
 
 class AddressRefused(IgnoreRequest):
-    """A request was refused: its address is neither public nor configured for the outlet, or its URL is not http(s)."""
+    """A request was refused: its address is neither public nor configured for the outlet, or its URL is not http(s).
+
+    ``host`` is the host and port of the URL, None without one.
+    """
+
+    def __init__(self, message: str, *, host: tuple[str, int] | None = None) -> None:
+        super().__init__(message)
+        self.host = host
 
 
 def is_public_address(address: str) -> bool:
@@ -85,7 +92,7 @@ class AddressGuard:
         address = _spelled_ip_address(host[0])
         if address is not None and not is_public_address(address):
             if host not in request.meta.get(TRUSTED_HOSTS_KEY, ()):
-                raise AddressRefused(f"{host[0]} is not a public address")
+                raise AddressRefused(f"{host[0]} is not a public address", host=host)
             if self._has_proxy:
                 request.meta["proxy"] = None
 
@@ -121,11 +128,11 @@ class GuardedReactor:
     def __init__(self, reactor: Any, host: tuple[str, int], trusted_hosts: Iterable[tuple[str, int]]) -> None:
         self._reactor = reactor
         self._is_trusted = host in trusted_hosts
-        self._host = host[0]
+        self._host = host
 
     def connectTCP(self, host: str, port: int, *args: Any, **kwargs: Any) -> Any:  # noqa: N802  Twisted's name
         if not self._is_trusted and not is_public_address(host):
-            raise AddressRefused(f"{self._host} leads to {host}, which is not a public address")
+            raise AddressRefused(f"{self._host[0]} leads to {host}, which is not a public address", host=self._host)
         return self._reactor.connectTCP(host, port, *args, **kwargs)
 
     def installNameResolver(self, resolver: Any) -> Any:  # noqa: N802  Twisted's name

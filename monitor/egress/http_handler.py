@@ -105,7 +105,7 @@ class GuardedHttpHandler(http11.HTTP11DownloadHandler):
             return  # only the proxy can resolve the name
         for *_, address in infos:
             if not is_public_address(str(address[0])):
-                raise AddressRefused(f"{host[0]} leads to {address[0]}, which is not a public address")
+                raise AddressRefused(f"{host[0]} leads to {address[0]}, which is not a public address", host=host)
 
 
 def _proxy_problem(request: Request, error: Exception) -> str:
