@@ -1,4 +1,4 @@
-"""Fetches single URLs through Scrapy's engine and middlewares; turns download errors into FetchError."""
+"""Fetches single URLs of outlets through Scrapy's engine and middlewares."""
 
 from __future__ import annotations
 
@@ -6,41 +6,19 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from OpenSSL import SSL
 from scrapy import Request
-from scrapy.core.downloader.handlers.http11 import TunnelError
 from scrapy.downloadermiddlewares.cookies import CookiesMiddleware
-from scrapy.exceptions import (
-    CannotResolveHostError,
-    DownloadCancelledError,
-    DownloadConnectionRefusedError,
-    DownloadFailedError,
-    DownloadTimeoutError,
-    IgnoreRequest,
-    ResponseDataLossError,
-    UnsupportedURLSchemeError,
-)
 from scrapy.http.request import NO_CALLBACK
-from service_identity import VerificationError
-from twisted.internet.error import ConnectError, ConnectionClosed
-from twisted.web.client import ResponseFailed
 
+from monitor.crawl.download_failures import response_or_fetch_error
 from monitor.crawl.media_filter import EXPECTS_TEXT_META_KEY
 from monitor.crawl.poll_interval import parse_max_age, parse_retry_after
-from monitor.crawl.robots import OUTLET_DELAY_META_KEY, RobotsDisallowed, RobotsMiddleware, RobotsUnreachable
+from monitor.crawl.robots import OUTLET_DELAY_META_KEY, RobotsMiddleware
 from monitor.discovery.markup import MAX_UNPACKED_BYTES
 from monitor.discovery.url_rules import OutletScope
-from monitor.egress.address_guard import (
-    OUTLET_SCOPE_KEY,
-    TRUSTED_HOSTS_KEY,
-    VERIFY_CERTIFICATE_KEY,
-    AddressRefused,
-    trusted_hosts,
-)
-from monitor.egress.host_rests import HostResting, is_own_host
-from monitor.egress.http_handler import CertificateNotTrusted, ProxyUnreachable
-from monitor.egress.name_resolutions import name_resolutions
-from monitor.errors import FetchError, MonitorError, RenderingUnavailable
+from monitor.egress.address_guard import OUTLET_SCOPE_KEY, TRUSTED_HOSTS_KEY, VERIFY_CERTIFICATE_KEY, trusted_hosts
+from monitor.egress.host_rests import is_own_host
+from monitor.errors import FetchError, RenderingUnavailable
 from monitor.failures import FailureKind
 from monitor.models import Page, now
 from monitor.rendering import engine_choice
@@ -49,7 +27,7 @@ from monitor.rendering.rendering import Rendering
 from monitor.urls import with_ascii_host
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
     from datetime import timedelta
 
     from scrapy.crawler import Crawler
@@ -61,6 +39,13 @@ _DATA_LOSS_FLAG = "dataloss"  # Scrapy's flag of a response whose connection end
 # The end of a whole document: some servers never send the end of the body, such as the last chunk.
 _DOCUMENT_END_PATTERN = re.compile(
     rb"(?:</(?:[\w-]+:)?(?:html|rss|feed|rdf|channel|urlset|sitemapindex)\s*>|\})\s*\Z", re.IGNORECASE
+)
+
+
+# The end of a complete page, feed or sitemap.
+_DOCUMENT_END_PATTERN = re.compile(
+    rb"(?:</(?:html|rss|feed|urlset|sitemapindex|[\w-]*:?RDF)\s*>|\})(?:\s|<!--(?:(?!-->).)*-->)*$",
+    re.IGNORECASE | re.DOTALL,
 )
 
 
@@ -189,9 +174,9 @@ class Fetcher:
             meta={**self._outlet_meta(outlet), **meta},
         )
         if engine == "none":
-            response = await _await_response(self._crawler.engine.download_async(request))
+            response = await response_or_fetch_error(self._crawler.engine.download_async(request))
         else:
-            response = await _await_response(
+            response = await response_or_fetch_error(
                 Rendering.for_crawler(self._crawler).download(request, outlet, engine, self._settings)
             )
         conditional = bool(etag or last_modified)
@@ -207,6 +192,8 @@ class Fetcher:
                 status=response.status,
                 retry_after=parse_retry_after(response.headers.get("Retry-After")),
             )
+        if "dataloss" in response.flags and not _DOCUMENT_END_PATTERN.search(response.body[-1000:]):
+            raise FetchError("the response ends early", kind=FailureKind.CONNECTION)
         return FetchResult(
             page=_page_from_response(response, engine),
             freshness_lifetime=_freshness_lifetime(response),
@@ -222,6 +209,8 @@ class Fetcher:
             OUTLET_SCOPE_KEY: OutletScope(outlet),
             VERIFY_CERTIFICATE_KEY: outlet.verify,
             OUTLET_DELAY_META_KEY: self._outlet_delay_seconds(outlet),
+            # Some servers leave out the last chunk of every response; `_fetch_url` checks if the document is complete.
+            "download_fail_on_dataloss": False,
         }
 
     def _outlet_delay_seconds(self, outlet: Outlet) -> float:
@@ -235,111 +224,6 @@ def _new_request(url: str, **options: object) -> Request:
         return Request(with_ascii_host(url), callback=NO_CALLBACK, dont_filter=True, **options)  # type: ignore[arg-type]  # Request's own options
     except ValueError as error:
         raise FetchError(f"not an address: {url[:200]}", kind=FailureKind.UNSUPPORTED_ADDRESS) from error
-
-
-async def _await_response(download: Awaitable[Response]) -> Response:
-    """Awaits a download and returns its response.
-
-    Raises a MonitorError of the download unchanged and FetchError for any other exception.
-    """
-    try:
-        return await download
-    except HostResting as error:
-        if error.is_foreign:  # the page's redirect leads there: the outlet's own host does not rest
-            raise FetchError(str(error), kind=FailureKind.HTTP_OTHER, status=429, retry_after=error.seconds) from error
-        raise FetchError(str(error), kind=FailureKind.RESTING, retry_after=error.seconds) from error
-    except _DOWNLOAD_ERRORS as error:
-        if outage := _own_outage(error):
-            raise outage from error
-        text = _readable_error_message(str(error)) or type(error).__name__
-        _, kind, message = next(row for row in _DOWNLOAD_FAILURE_RULES if row[0](error, text))
-        raise FetchError((message or text)[:300], kind=kind) from error
-    except MonitorError:
-        raise
-    except Exception as error:  # Scrapy's decoders raise exceptions of many types
-        raise FetchError(
-            f"the response cannot be read: {error!r}"[:300], kind=FailureKind.UNDECODABLE_RESPONSE
-        ) from error
-
-
-def _own_outage(error: Exception) -> FetchError | None:
-    """Returns the error as a failure on the monitor's side: an unreachable proxy, or no name that can be resolved."""
-    cause = error.__cause__ if isinstance(error, RobotsUnreachable) else error
-    if isinstance(cause, ProxyUnreachable):
-        return FetchError(str(cause)[:300], kind=FailureKind.PROXY)
-    if isinstance(cause, CannotResolveHostError) and name_resolutions.are_all_failing:
-        return FetchError(_readable_error_message(str(cause))[:300], kind=FailureKind.NO_NETWORK)
-    return None
-
-
-def _readable_error_message(message: str) -> str:
-    """Returns the message with the wording of Twisted and OpenSSL errors replaced by plain English."""
-    for pattern, replacement in _ERROR_MESSAGE_REPLACEMENTS:
-        message = pattern.sub(replacement, message)
-    return message
-
-
-_ERROR_MESSAGE_REPLACEMENTS = (
-    (
-        re.compile(
-            r"(\[<twisted\S+ OpenSSL\.SSL\.Error: )?"
-            r"\[\('SSL routines', '', '[^']*(version number|record layer)[^']*'\)\](>\])?"
-        ),
-        "no TLS there; the address may have to begin with http://",
-    ),
-    (re.compile(r"\[<twisted\S+ OpenSSL\.SSL\.Error: \[\('SSL routines', '', '([^']*)'\).*?\]>\]"), r"TLS: \1"),
-    (re.compile(r"DNS lookup failed: no results for hostname lookup: (\S+?)\.?$"), r"the name \1 has no address"),
-    (re.compile(r"Connection was refused by other side.*"), "the connection is refused"),
-    (re.compile(r"\[<twisted\.python\.failure\.Failure [\w.]+: (.*?)>\]"), r"\1"),
-)
-
-_DOWNLOAD_ERRORS = (
-    IgnoreRequest,
-    DownloadTimeoutError,
-    CannotResolveHostError,
-    DownloadCancelledError,
-    DownloadConnectionRefusedError,
-    DownloadFailedError,
-    ResponseDataLossError,
-    UnsupportedURLSchemeError,
-    ConnectError,
-    ConnectionClosed,
-    ResponseFailed,
-    SSL.Error,
-    VerificationError,
-    TunnelError,
-    OSError,
-    EOFError,
-    ValueError,
-)
-_TOO_LARGE_MESSAGE = "larger than the size limit (crawl.max_size)"
-
-
-def _is_instance_of(*types: type[Exception]) -> Callable[[Exception, str], bool]:
-    """Returns a test for `_DOWNLOAD_FAILURE_RULES` that is True for an exception of one of these types."""
-    return lambda error, _: isinstance(error, types)
-
-
-# Rows of (test, failure kind, message); the first row whose test returns True applies.  The arguments of a test are
-# the exception and its readable message; a row with an empty message keeps the readable message.
-_DOWNLOAD_FAILURE_RULES: tuple[tuple[Callable[[Exception, str], bool], FailureKind, str], ...] = (
-    (_is_instance_of(AddressRefused), FailureKind.PRIVATE_ADDRESS, ""),
-    (_is_instance_of(RobotsDisallowed), FailureKind.ROBOTS, ""),
-    (_is_instance_of(RobotsUnreachable), FailureKind.ROBOTS_UNREACHABLE, ""),
-    (lambda _, text: "max redirections" in text, FailureKind.REDIRECTS, "redirected too often"),
-    (lambda _, text: "DOWNLOAD_MAXSIZE" in text, FailureKind.TOO_LARGE, f"{_TOO_LARGE_MESSAGE} once unpacked"),
-    (_is_instance_of(IgnoreRequest), FailureKind.REQUEST_DROPPED, ""),
-    (_is_instance_of(DownloadTimeoutError), FailureKind.TIMEOUT, "no complete response within crawl.timeout"),
-    (_is_instance_of(CannotResolveHostError), FailureKind.DNS, ""),
-    (_is_instance_of(DownloadCancelledError), FailureKind.TOO_LARGE, _TOO_LARGE_MESSAGE),
-    (_is_instance_of(ResponseDataLossError), FailureKind.CONNECTION, "the response ends early"),
-    (_is_instance_of(UnsupportedURLSchemeError), FailureKind.UNSUPPORTED_ADDRESS, ""),
-    (_is_instance_of(CertificateNotTrusted, SSL.Error, VerificationError), FailureKind.TLS, ""),
-    (lambda _, text: "SSL" in text or "TLS" in text, FailureKind.TLS, ""),
-    # Decoders raise these exceptions for a body that does not match its Content-Encoding.
-    (_is_instance_of(OSError, EOFError, ValueError), FailureKind.UNDECODABLE_RESPONSE, ""),
-    (lambda *_: True, FailureKind.CONNECTION, ""),
-)
 
 
 def _page_from_response(response: Response, engine: str) -> Page:

@@ -16,6 +16,7 @@ from scrapy.utils._download_handlers import normalize_bind_address, wrap_twisted
 from scrapy.utils.defer import maybe_deferred_to_future
 from scrapy.utils.httpobj import urlparse_cached
 from twisted.internet.error import ConnectError
+from twisted.web._newclient import HTTPClientParser
 from twisted.web.client import Agent, _StandardEndpointFactory
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import Response
     from twisted.web.client import URI
+
+
+MAX_HEADER_LINE_BYTES = 65_536  # Twisted's own limit, 16,384, is shorter than some Link and cookie headers
+HTTPClientParser.MAX_LENGTH = MAX_HEADER_LINE_BYTES  # no parameter reaches the parser of a connection
 
 
 class CertificateNotTrusted(DownloadFailedError):

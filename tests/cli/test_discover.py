@@ -8,7 +8,7 @@ import yaml
 from monitor.cli.discover import _outlet_yaml
 from monitor.config.schema import Outlet
 from monitor.crawl.discover import DiscoveredSources
-from monitor.crawl.fetch import _readable_error_message
+from monitor.crawl.download_failures import readable_error_message
 
 HOME = "https://a.example/"
 SECTIONS = (f"{HOME}news", f"{HOME}world")
@@ -40,7 +40,7 @@ def test_the_printed_entry_polls_the_discovered_sources(feeds: tuple[str, ...]) 
     ],
 )
 def test_twisted_and_openssl_errors_are_shown_in_plain_words(words: str, plain: str) -> None:
-    assert _readable_error_message(words) == plain
+    assert readable_error_message(words) == plain
 
 
 def test_each_source_is_printed_with_its_story_count() -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import socket
+import threading
 import time
 import zlib
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import time as time_of_day
 from datetime import timedelta
@@ -24,6 +27,8 @@ from monitor.failures import FailureScope
 from .engine import FAST_SETTINGS, Engine
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from monitor.config.schema import CrawlSettings
 
 
@@ -101,6 +106,52 @@ def test_a_dropped_connection_is_a_connection_failure(engine: Engine, site: Site
 def test_a_refused_connection_is_a_connection_failure(engine: Engine, site: Site) -> None:
     error = fetch_error(engine, "http://127.0.0.1:1/a")
     assert error.label in {"connection", "robots-unreachable"}
+
+
+@contextmanager
+def raw_server(response: bytes) -> Iterator[str]:
+    """Runs a server that answers each connection with these bytes and closes it; yields its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    with connection:
+                        asked = connection.recv(10_000)
+                        connection.sendall(b"HTTP/1.1 404 No\r\n\r\n" if b"/robots.txt" in asked else response)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+
+
+def chunked(body: bytes, *, end: bytes = b"") -> bytes:
+    return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n%s" % (len(body), body, end)
+
+
+@pytest.mark.parametrize("body", [b"<html><p>all</html>\n", b"<rss></rss><!-- cached -->", b'{"items": []}'])
+def test_a_complete_document_without_its_last_chunk_is_accepted(engine: Engine, body: bytes) -> None:
+    with raw_server(chunked(body)) as url:
+        assert fetch(engine, url).body == body
+
+
+@pytest.mark.parametrize(
+    "response", [chunked(b"<html><p>half a"), b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n<rss><item>"]
+)
+def test_an_incomplete_document_is_a_connection_failure(engine: Engine, response: bytes) -> None:
+    with raw_server(response) as url:
+        error = fetch_error(engine, url)
+    assert (error.label, error.message) == ("connection", "the response ends early")
+
+
+def test_a_header_line_of_up_to_65_536_bytes_is_read(engine: Engine) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nLink: %s\r\n\r\n<p>a"
+    with raw_server(head % (b"x" * 60_000)) as url:
+        assert fetch(engine, url).body == b"<p>a"
+    with raw_server(head % (b"x" * 70_000)) as url:
+        error = fetch_error(engine, url)
+    assert error.label == "connection"
+    assert "a line of them is longer than 65,536 bytes" in error.message
 
 
 def small_pages(**changes: Any) -> CrawlSettings:

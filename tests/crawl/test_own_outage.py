@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from monitor.config.schema import Outlet
-from monitor.crawl import fetch
+from monitor.crawl import download_failures
 from monitor.crawl.poll_interval import PollSummary, plan_next_poll
 from monitor.egress import resolver
 from monitor.egress.name_resolutions import MIN_FAILED_NAMES, NameResolutions
@@ -33,7 +33,7 @@ def resolutions(monkeypatch: pytest.MonkeyPatch) -> NameResolutions:
     """The resolutions of a process that has not asked for a name yet."""
     fresh = NameResolutions()
     monkeypatch.setattr(resolver, "name_resolutions", fresh)
-    monkeypatch.setattr(fetch, "name_resolutions", fresh)
+    monkeypatch.setattr(download_failures, "name_resolutions", fresh)
     return fresh
 
 
