@@ -25,7 +25,7 @@ _NO_HTTPS_KINDS = frozenset(
 
 @click.command("discover")
 @click.argument("url")
-@click.option("--name", help="The outlet's name in the output (default: the host).")
+@click.option("--name", help="The outlet's name in the output (default: the title of its feed, else the host).")
 @with_context
 def discover_command(context: CommandContext, *, url: str, name: str | None) -> int:
     """Find the feeds, sitemaps and sections of a site, as YAML to paste under outlets:.
@@ -49,12 +49,12 @@ def discover_command(context: CommandContext, *, url: str, name: str | None) -> 
         raise click.UsageError(str(error.errors()[0].get("ctx", {}).get("error", "not an address"))) from None
     try:
         with context.spinner(f"looking through {host}"):
-            discovered, script_reason = _discover_sources(outlet, _crawl_settings(context))
+            found, discovered, script_reason = _discover_sources(outlet, _crawl_settings(context), name=name)
     except FetchError as error:
         if "://" in url or error.kind not in _NO_HTTPS_KINDS:
             raise
         raise MonitorError(f"{address}: {error.message}", hint=f"https:// was assumed; or write http://{url}") from None
-    click.echo(_outlet_yaml(outlet, discovered, script_reason), nl=False)
+    click.echo(_outlet_yaml(found, discovered, script_reason), nl=False)
     if not (discovered.feeds or discovered.sitemaps):
         context.err.print("No feed and no sitemap found; the monitor will read the home page and its sections.")
     return 0
@@ -69,21 +69,29 @@ def _crawl_settings(context: CommandContext) -> CrawlSettings:
     return CrawlSettings()
 
 
-def _discover_sources(outlet: Outlet, settings: CrawlSettings) -> tuple[DiscoveredSources, str | None]:
-    """Returns the site's sources, and the reason why its story pages need rendering, None if they do not.
+def _discover_sources(
+    outlet: Outlet, settings: CrawlSettings, *, name: str | None
+) -> tuple[Outlet, DiscoveredSources, str | None]:
+    """Returns the outlet, its sources, and why its story pages need rendering, None if they do not.
 
-    Raises FetchError if the site cannot be fetched.
+    The outlet's name is ``name``, else the title of its feed.  Raises FetchError if the site cannot be fetched.
     """
-    from monitor.crawl.discover import discover_sources, rendering_reason, with_section_story_counts
+    from monitor.crawl import discover
     from monitor.crawl.process import run_one_off
     from monitor.models import now
 
-    async def discover_with_fetcher(fetcher: Fetcher) -> tuple[DiscoveredSources, str | None]:
+    async def discover_with_fetcher(fetcher: Fetcher) -> tuple[Outlet, DiscoveredSources, str | None]:
         since = now() - settings.max_age
-        discovered = await with_section_story_counts(
-            await discover_sources(outlet, fetcher, since=since), outlet, fetcher, since=since
+        found, feeds = await discover.resolve_feed_address(outlet, fetcher)
+        discovered = await discover.with_section_story_counts(
+            await discover.discover_sources(found, fetcher, since=since, known_feeds=feeds),
+            found,
+            fetcher,
+            since=since,
         )
-        return discovered, await rendering_reason(outlet, discovered, fetcher, since=since)
+        reason = await discover.rendering_reason(found, discovered, fetcher, since=since)
+        title = name or await discover.feed_title(found, discovered, fetcher)
+        return found.model_copy(update={"name": title or outlet.name}), discovered, reason
 
     return run_one_off(settings, discover_with_fetcher)
 

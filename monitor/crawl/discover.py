@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -12,10 +11,13 @@ from typing import TYPE_CHECKING
 
 from monitor.crawl.sources import Source, SourceResult, read_source
 from monitor.discovery import autodiscovery
+from monitor.discovery.feed_head import feed_head, is_feed
 from monitor.discovery.filter_candidates import filter_candidates
 from monitor.errors import FetchError
+from monitor.failures import FailureKind
 from monitor.models import SourceDiscovery
 from monitor.rendering.auto import reason_to_render
+from monitor.retry_policy import OWN_OUTAGE_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +31,6 @@ DISCOVERY_LIFETIME = timedelta(days=7)  # age at which an outlet's discovered so
 FAILED_DISCOVERY_LIFETIME = timedelta(hours=6)  # the same age for a failing outlet, which may have moved its feed
 MAX_PROBED_URLS_PER_KIND = 12  # URLs requested in one discovery for each source kind
 MAX_POLLED_FEEDS, MAX_POLLED_SITEMAPS, MAX_POLLED_SECTIONS = 5, 3, 5  # for an outlet that configures no source
-_FEED_CONTENT_TYPE_PATTERN = re.compile(r"(?<!xhtml\+)xml|json")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,19 +60,21 @@ class DiscoveredSources:
         return active_sources or (*quiet_feeds, *(Source("section", url) for url in sections))
 
 
-async def discover_sources(outlet: Outlet, fetcher: Fetcher, *, since: datetime) -> DiscoveredSources:
-    """Returns the sources that the home page and robots.txt announce and that can be read.
+async def discover_sources(
+    outlet: Outlet, fetcher: Fetcher, *, since: datetime, known_feeds: tuple[str, ...] = ()
+) -> DiscoveredSources:
+    """Returns ``known_feeds`` and the sources that the home page and robots.txt announce, as far as they can be read.
 
     If no announced feed can be read, requests commonly used feed URLs; likewise for sitemaps.  Raises FetchError when
-    the home page cannot be fetched and no feed or sitemap can be read.
+    the home page cannot be fetched and no feed or sitemap can be read, or the monitor's own network is down.
     """
     home_error: FetchError | None = None
-    hints, own_feed = autodiscovery.DiscoveryHints(), tuple[str, ...]()
+    hints, own_feed = autodiscovery.DiscoveryHints(), known_feeds
     announced_sitemaps = await fetcher.robots_sitemaps(outlet)
     try:
         result = await fetcher.fetch_source(outlet, outlet.url)
         if result.page is not None:
-            if _FEED_CONTENT_TYPE_PATTERN.search(result.page.content_type):  # the outlet's ``url`` is a feed
+            if is_feed(result.page.body):
                 own_feed = (outlet.url,)
             hints = await asyncio.to_thread(
                 autodiscovery.discovery_hints,
@@ -79,9 +82,12 @@ async def discover_sources(outlet: Outlet, fetcher: Fetcher, *, since: datetime)
                 url=result.page.url,
                 outlet=outlet,
                 robots=announced_sitemaps,
+                link_headers=result.link_headers,
                 charset=result.page.encoding,
             )
     except FetchError as error:
+        if error.kind in OWN_OUTAGE_KINDS:
+            raise
         home_error, hints = error, autodiscovery.DiscoveryHints(sitemaps=announced_sitemaps)
     common = autodiscovery.common_source_urls(outlet.url)
     probe = partial(_probe_sources, outlet=outlet, fetcher=fetcher, since=since)
@@ -97,6 +103,33 @@ async def discover_sources(outlet: Outlet, fetcher: Fetcher, *, since: datetime)
         sections=hints.sections,
         story_counts={**feeds, **sitemaps},
     )
+
+
+async def resolve_feed_address(outlet: Outlet, fetcher: Fetcher) -> tuple[Outlet, tuple[str, ...]]:
+    """Returns the outlet with the address of its site and, if its address is that of a feed, the feed.
+
+    Raises FetchError if there is no such page (404, 410).
+    """
+    try:
+        result = await fetcher.fetch_source(outlet, outlet.url)
+    except FetchError as error:
+        if error.kind in {FailureKind.HTTP_404, FailureKind.HTTP_410}:
+            raise
+        return outlet, ()
+    if result.page is None or not is_feed(result.page.body):
+        return outlet, ()
+    head = await asyncio.to_thread(feed_head, result.page.body, url=result.page.url)
+    return outlet.model_copy(update={"url": head.site or outlet.url}), (outlet.url,)
+
+
+async def feed_title(outlet: Outlet, discovered: DiscoveredSources, fetcher: Fetcher) -> str:
+    """Returns the title of the first feed to poll; empty if there is none, or it is generic, such as "RSS"."""
+    feeds = [source.url for source in discovered.sources_to_poll(outlet) if source.kind == "feed"]
+    with suppress(FetchError, IndexError):
+        result = await fetcher.fetch_source(outlet, feeds[0])
+        if result.page is not None:
+            return (await asyncio.to_thread(feed_head, result.page.body, url=result.page.url)).title
+    return ""
 
 
 async def with_section_story_counts(

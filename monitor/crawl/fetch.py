@@ -56,6 +56,7 @@ class FetchResult:
     page: Page | None
     freshness_lifetime: timedelta  # max-age of Cache-Control; zero without it
     moved_to: str = ""  # target URL if all redirects were permanent; else empty
+    link_headers: tuple[str, ...] = ()  # values of the response's Link headers
 
 
 class Fetcher:
@@ -198,6 +199,7 @@ class Fetcher:
             page=_page_from_response(response, engine),
             freshness_lifetime=_freshness_lifetime(response),
             moved_to=_permanent_redirect_target(response),
+            link_headers=tuple(value.decode("latin-1") for value in response.headers.getlist("Link")),
         )
 
     def _outlet_meta(self, outlet: Outlet) -> dict[str, object]:
