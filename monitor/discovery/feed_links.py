@@ -7,6 +7,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import urldefrag, urlsplit
 
+from monitor.discovery.links import resolve_url
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
