@@ -350,3 +350,19 @@ def test_only_leases_of_dead_processes_are_released() -> None:
     assert release_dead_leases(store, now=leased_at) == ["dead"]
     assert store.state.outlets["dead"].holder is None
     assert store.state.outlets["alive"].holder is not None
+
+
+# ---- without network
+
+
+def test_a_pass_without_network_prints_one_line_and_blames_no_outlet(tmp_path: Path, site: Site) -> None:
+    workspace = Workspace(tmp_path, site, url="http://news.invalid/", feeds=["http://news.invalid/rss"])
+    for _ in range(2):
+        status, out, err = workspace.run("monitor", "crawl", "--all")
+        assert (status, err) == (
+            1,
+            "no network?: the name news.invalid has no address; 1 outlet waits, and it counts against none\n",
+        )
+        assert "no network?" in out
+    state = workspace.states()["X"]
+    assert (state.failures, state.error, state.last_poll_at) == (0, "", None)
