@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 MAX_URL_CHARACTERS = 10_000  # servers reject longer URLs
+MAX_LABEL_CHARACTERS = 63  # of a part of a host name (RFC 1035)
 _DEFAULT_PORT_BY_SCHEME = {"http": 80, "https": 443}
 # White space, control characters and invisible formatting characters.
 _BLANKS_PATTERN = re.compile(r"[\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202f\u2060\ufeff]+")
@@ -150,7 +151,7 @@ def _split_web_url(url: str) -> SplitResult | None:
 def _encode_host(host: str) -> str:
     """Returns a host name in ASCII, as browsers encode it.  Raises ValueError if it is invalid."""
     encoded = ada_url.idna_to_ascii(host).decode("ascii")
-    if not encoded:
+    if not encoded or any(len(label) > MAX_LABEL_CHARACTERS for label in encoded.split(".")):
         raise ValueError(f"{host!r} is no host name")
     return encoded
 

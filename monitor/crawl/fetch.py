@@ -36,15 +36,9 @@ if TYPE_CHECKING:
     from monitor.config.schema import CrawlSettings, Outlet
 
 _DATA_LOSS_FLAG = "dataloss"  # Scrapy's flag of a response whose connection ended before the body's end
-# The end of a whole document: some servers never send the end of the body, such as the last chunk.
+# The end of a complete page, feed or sitemap: some servers never send the last chunk of a body.
 _DOCUMENT_END_PATTERN = re.compile(
-    rb"(?:</(?:[\w-]+:)?(?:html|rss|feed|rdf|channel|urlset|sitemapindex)\s*>|\})\s*\Z", re.IGNORECASE
-)
-
-
-# The end of a complete page, feed or sitemap.
-_DOCUMENT_END_PATTERN = re.compile(
-    rb"(?:</(?:html|rss|feed|urlset|sitemapindex|[\w-]*:?RDF)\s*>|\})(?:\s|<!--(?:(?!-->).)*-->)*$",
+    rb"(?:</(?:[\w-]+:)?(?:html|rss|feed|rdf|channel|urlset|sitemapindex)\s*>|\})(?:\s|<!--(?:(?!-->).)*-->)*\Z",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -193,8 +187,6 @@ class Fetcher:
                 status=response.status,
                 retry_after=parse_retry_after(response.headers.get("Retry-After")),
             )
-        if "dataloss" in response.flags and not _DOCUMENT_END_PATTERN.search(response.body[-1000:]):
-            raise FetchError("the response ends early", kind=FailureKind.CONNECTION)
         return FetchResult(
             page=_page_from_response(response, engine),
             freshness_lifetime=_freshness_lifetime(response),
@@ -206,12 +198,11 @@ class Fetcher:
         """Returns the Scrapy request.meta entries that each request for the outlet has."""
         return {
             "cookiejar": outlet.name,
-            "download_fail_on_dataloss": False,
             TRUSTED_HOSTS_KEY: trusted_hosts(outlet),
             OUTLET_SCOPE_KEY: OutletScope(outlet),
             VERIFY_CERTIFICATE_KEY: outlet.verify,
             OUTLET_DELAY_META_KEY: self._outlet_delay_seconds(outlet),
-            # Some servers leave out the last chunk of every response; `_fetch_url` checks if the document is complete.
+            # Some servers leave out the last chunk of every response; `Page.is_truncated` says if the end is missing.
             "download_fail_on_dataloss": False,
         }
 
@@ -238,7 +229,7 @@ def _page_from_response(response: Response, engine: str) -> Page:
     content_type = header("Content-Type") or ""
     charset = content_type.lower().partition("charset=")[2].split(";")[0].strip("\"' ")
     return Page(
-        is_truncated=_DATA_LOSS_FLAG in response.flags and not _DOCUMENT_END_PATTERN.search(response.body[-200:]),
+        is_truncated=_DATA_LOSS_FLAG in response.flags and not _DOCUMENT_END_PATTERN.search(response.body[-1000:]),
         url=response.url,
         body=response.body,
         fetched_at=now(),

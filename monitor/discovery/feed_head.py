@@ -10,6 +10,7 @@ from lxml import etree
 
 from monitor.discovery import markup
 from monitor.discovery.feed_links import absolute_url
+from monitor.discovery.plain_text import plain_title
 from monitor.errors import FetchError
 
 MAX_TITLE_CHARACTERS = 80
@@ -75,5 +76,5 @@ def _json_feed_head(body: bytes, url: str) -> FeedHead:
 
 def _usable_title(text: str) -> str:
     """Returns a title as a name for the outlet; empty if it is generic, such as "RSS feed"."""
-    title = " ".join(markup.plain_text(text).split())[:MAX_TITLE_CHARACTERS].strip()
+    title = " ".join(plain_title(text).split())[:MAX_TITLE_CHARACTERS].strip()
     return "" if _GENERIC_TITLE_PATTERN.fullmatch(title) else title

@@ -25,7 +25,6 @@ def resolve_url(base: str, link: str | None) -> str | None:
     link = link.replace("&amp;", "&")  # some feeds escape & twice, or inside CDATA
     if link[:5].lower() == "feed:":
         link = _FEED_SCHEME_PATTERN.sub("", link)
-        link = f"http:{link}" if link.startswith("//") else link
     elif link[:4].lower() == "www.":
         link = f"//{link}"
     try:

@@ -32,7 +32,7 @@ FEED_URL = "https://news.example/blog/feed.xml"
         ("//news.example:443/a", "https://news.example/a"),
         ("https://straße.example/a", "https://xn--strae-oqa.example/a"),
         ("https://NEWS.example/Ü?q=ü", "https://news.example/%C3%9C?q=%C3%BC"),
-        ("feed://news.example/rss", "http://news.example/rss"),
+        ("feed://news.example/rss", "https://news.example/rss"),
         ("feed:https://news.example/rss", "https://news.example/rss"),
         ("FEED:/rss", None),
         ("mailto:desk@news.example", None),
