@@ -1,8 +1,8 @@
 """What an outlet usually publishes, from the counts of its last days, and how its latest polls differ.  No I/O.
 
 A poll that succeeds may still miss stories: a feed that stays the same, pages that became teasers, a new layout in
-which no article is found.  `find_suspicions` compares today and yesterday with the days before.  Nothing is compared
-until the habit is known, so that a new or an irregular outlet is not suspected.
+which no article is found.  `find_suspicions` compares today and yesterday with the days before, once the habit is
+known.  Only a feed that overflows and pages without any story are suspicious from the first day.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 REMEMBERED_DAYS = 28
 MIN_USUAL_DAYS = 5  # with polls; before that, nothing is compared
+MIN_PAGES_WITHOUT_STORY = 3  # recent ones, if there is no other page
 MIN_PAGES = 5  # recent ones, of which a share is taken
 MIN_USUAL_URLS = 10  # new ones in all usual days, before silence is noticed
 MIN_SILENCE = timedelta(days=1)
@@ -121,8 +122,9 @@ def find_suspicions(habits: Habits, *, now: datetime) -> list[Suspicion]:
     yesterday = now.date() - timedelta(days=1)
     usual_days = [day for day in habits.days if day.day < yesterday]
     usual, recent = (_sum(days) for days in (usual_days, [day for day in habits.days if day.day >= yesterday]))
-    is_known = len(usual_days) >= MIN_USUAL_DAYS
-    found = _changes_of_habit(habits, usual, recent, now) if is_known else [_overflow(recent)]
+    found = [_no_stories(recent), _overflow(recent)]
+    if len(usual_days) >= MIN_USUAL_DAYS:
+        found += _changes_of_habit(habits, usual, recent, now)
     return [suspicion for suspicion in found if suspicion]
 
 
@@ -130,7 +132,6 @@ def _changes_of_habit(habits: Habits, usual: DayCounts, recent: DayCounts, now: 
     return [
         _silence(habits, usual, now),
         _collapsed_entries(usual, recent),
-        _overflow(recent),
         _failing_pages(usual, recent),
         _missing_articles(usual, recent),
         _short_articles(usual, recent),
@@ -166,6 +167,15 @@ def _collapsed_entries(usual: DayCounts, recent: DayCounts) -> Suspicion | None:
     if before < MIN_USUAL_ENTRIES or now > COLLAPSED_SHARE * before:
         return None
     return Suspicion("few-entries", f"the sources list {now:.0f} entries, usually {before:.0f}")
+
+
+def _no_stories(recent: DayCounts) -> Suspicion | None:
+    pages = recent.pages_without_article + recent.failed_pages
+    if recent.articles or pages < MIN_PAGES_WITHOUT_STORY:
+        return None
+    failed, without_article = recent.failed_pages, recent.pages_without_article
+    text = f"no page gave a story: {failed} of {pages} failed, {without_article} have no article"
+    return Suspicion("no-stories", text)
 
 
 def _overflow(recent: DayCounts) -> Suspicion | None:

@@ -45,6 +45,7 @@ class FaultyOutlet:
     path: Callable[[int], str] = lambda number: f"/2026/news/a-long-headline-of-story-{number}"
     page: Callable[[Published], bytes] | None = None
     fault: Fault | None = None
+    host: str = "127.0.0.1"  # in the URLs that the sources list
     stories: list[Published] = field(default_factory=list)
 
     def publish(self, at: datetime, count: int = 3) -> None:
@@ -52,7 +53,7 @@ class FaultyOutlet:
         for _ in range(count):
             number = len(self.stories)
             demo = demo_story(self.name, number)
-            url = self.site.url.rstrip("/") + self.path(number)
+            url = self.site.url.rstrip("/").replace("127.0.0.1", self.host) + self.path(number)
             story = Published(url=url, title=demo.title, paragraphs=demo.paragraphs, published_at=at)
             self.stories.append(story)
             self.site.put(self.path(number), (self.page or page)(story))
@@ -168,6 +169,14 @@ def renamed(outlet: FaultyOutlet) -> None:
     each(lambda story: item(story, extra=f"<guid isPermaLink='false'>{story.title}</guid>"))(outlet)
 
 
+def with_tracking_parameters(outlet: FaultyOutlet) -> None:
+    """Each poll sees the stories under other addresses, which differ in the parameters that track readers."""
+    query = f"?utm_source=rss&xtor=RSS-{len(outlet.stories)}"
+    for story in outlet.stories:
+        outlet.site.put(story.url.removeprefix(outlet.site.url.rstrip("/")) + query, page(story))
+    each(lambda story: item(story, escape(story.url + query)))(outlet)
+
+
 def gzipped_sitemap(outlet: FaultyOutlet) -> None:
     body = news_sitemap(outlet.name, "en", [story.entry for story in outlet.newest_first])
     outlet.put_feed(gzip.compress(body), "application/gzip", "/sitemap.xml.gz")
@@ -243,13 +252,13 @@ WAYS: dict[str, dict[str, Any]] = {
     },
     "relative links": {"write_sources": each(lambda s: item(s, "/2026/" + s.url.partition("/2026/")[2]))},
     "one word": {"write_sources": each(item), "path": lambda n: f"/{('jobs', 'weather', 'people')[n % 3]}?story={n}"},
-    "tracking": {"write_sources": each(lambda s: item(s, f"{s.url}?utm_source=rss&amp;xtor=RSS-{id(s) % 9}"))},
+    "tracking": {"write_sources": with_tracking_parameters},
     "guid only": {"write_sources": each(lambda s: item(s, "", f"<guid>{s.url}</guid>"))},
     "no link": {"write_sources": each(lambda s: item(s, "N/A" if s.url.endswith(("1", "4")) else None))},
     "long url": {"write_sources": each(item), "path": lambda n: f"/a-story-{n}-{'long' * 600}"},
     "pdf": {"write_sources": each(item), "path": lambda n: f"/reports/paper-{n}.pdf"},
     "excluded": {"write_sources": rss, "config": {"exclude": ["headline-of-story-[14]"]}},
-    "foreign": {"write_sources": each(lambda s: item(s, s.url.replace("127.0.0.1", "127.0.0.77")))},
+    "foreign": {"write_sources": rss, "host": "127.0.0.77"},
     "old date": {"write_sources": each(lambda s: item(s).replace("2026", "2021").replace("/2021/", "/2026/"))},
     "future date": {"write_sources": each(lambda s: item(s).replace(" 2026 ", " 2031 "))},
     "no date": {"write_sources": rss, "page": lambda s: page(s, dated=False)},

@@ -60,7 +60,7 @@ def test_an_outlet_with_its_usual_habit_is_not_suspect() -> None:
     [
         (report(new=1, entries=4), "few-entries"),
         (report(*[VIDEO] * 6, STORED), "no-article"),
-        (report(*[FORBIDDEN] * 9), "pages-fail"),
+        (report(*[FORBIDDEN] * 9, STORED), "pages-fail"),
         (report(*[Outcome(disposition=Disposition.STORED, article_characters=200, is_dated=True)] * 40), "short"),
         (report(*[Outcome(disposition=Disposition.OFF_TOPIC, article_characters=3000)] * 6), "undated"),
     ],
@@ -89,6 +89,16 @@ def test_polls_in_which_every_entry_is_new_are_suspect() -> None:
     overflow = report(new=30, entries=30)
     assert kinds_after(overflow) == [], "so it is after any pause of the monitor"
     assert kinds_after(overflow, overflow) == kinds_after(overflow, overflow, days=1) == ["overflow"]
+
+
+def test_pages_without_any_story_are_suspect_from_the_first_day() -> None:
+    habits = Habits().with_poll(report(VIDEO, VIDEO, FORBIDDEN), now=START)
+    (suspicion,) = find_suspicions(habits, now=START)
+    assert (suspicion.kind, suspicion.text) == (
+        "no-stories",
+        "no page gave a story: 1 of 3 failed, 2 have no article",
+    )
+    assert find_suspicions(habits.with_poll(report(STORED), now=START + HOUR), now=START + HOUR) == []
 
 
 def test_a_poll_with_an_unchanged_source_says_nothing_of_entries() -> None:
