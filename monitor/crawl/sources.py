@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from monitor.discovery import feed, section, sitemap
 from monitor.discovery.document_kind import document_kind
 from monitor.discovery.markup import decompress_gzip
+from monitor.discovery.skip_reasons import SkipReason
 from monitor.errors import FetchError
 from monitor.failures import FailureKind
 from monitor.models import SourceState, now
 from monitor.retry_policy import OWN_OUTAGE_KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
 
     from monitor.config.schema import Outlet
@@ -163,22 +164,25 @@ async def read_source(
             log.exception("%s: %s %s cannot be parsed", outlet.name, source.kind, source.url)
             raise FetchError(f"parsing it failed: {error!r}", kind=FailureKind.MALFORMED) from error
 
-    level, results, requested = [source], list[SourceResult](), set[str]()
+    level, results, requested = [source], list[SourceResult](), {source.url}
     for _ in range(MAX_SITEMAP_LEVELS):
         level_results = [await read(level_source) for level_source in level]
-        requested.update(level_source.url for level_source in level)
-        results += [_without_index_validators(result) for result in level_results]
         children = [child for result in level_results if result.parsed for child in result.parsed.child_sitemaps]
         child_urls = dict.fromkeys(child.url for child in children if child.is_fresh and child.url not in requested)
         level = [Source("sitemap", url) for url in child_urls][:MAX_CHILD_SITEMAPS_PER_LEVEL]
+        requested.update(level_source.url for level_source in level)
+        results += [_index_result(result, requested) for result in level_results]
     return results
 
 
-def _without_index_validators(result: SourceResult) -> SourceResult:
-    """Removes the validators from a sitemap index's result; returns any other result unchanged.
+def _index_result(result: SourceResult, requested: Collection[str]) -> SourceResult:
+    """Returns the result of a sitemap index without validators, and with the number of sitemaps that are not read.
 
-    A sitemap index may stay the same while its sitemaps change, so it is never requested conditionally.
+    A sitemap index may stay the same while its sitemaps change, so it is never requested conditionally.  Returns any
+    other result unchanged.
     """
     if result.parsed is None or not result.parsed.child_sitemaps:
         return result
-    return replace(result, state=replace(result.state, etag=None, last_modified=None))
+    unread = sum(child.url not in requested for child in result.parsed.child_sitemaps)
+    skipped = {**result.state.skipped, **({SkipReason.SITEMAP_NOT_READ.value: unread} if unread else {})}
+    return replace(result, state=replace(result.state, etag=None, last_modified=None, skipped=skipped))

@@ -29,3 +29,8 @@ class SkipReason(enum.StrEnum):
     )
     TOO_OLD = "too-old", "the sitemap dates the entry before `max_age`", False
     NO_STORY = "no-story", "the section page links it, and it does not look like a story", False
+    SITEMAP_NOT_READ = (
+        "sitemap-not-read",
+        "the sitemap index dates the sitemap before `max_age`, or newer ones are read",
+        False,
+    )

@@ -747,3 +747,15 @@ def test_a_source_that_fails_repeatedly_beside_another_is_suspect(engine: Engine
         engine.crawl(service, ignore_schedule=True)
         kinds.append(list(service.store.state.outlets["x"].memory.suspicions))
     assert kinds == [[], [], ["source-fails"], ["source-fails"]]
+
+
+def test_an_index_counts_the_sitemaps_that_are_not_read(engine: Engine, site: Site) -> None:
+    children = [f"{site.url}map-{number}.xml" for number in range(8)]
+    for child in children:
+        site.put(child.removeprefix(site.url.rstrip("/")), sitemap_of(), "text/xml")
+    site.put("/top.xml", sitemap_of(*children, kind="sitemapindex"), "text/xml")
+    service = FakeService(outlet(site, feeds=(), sitemaps=(f"{site.url}top.xml",)))
+    engine.crawl(service)
+    sources = service.store.state.outlets["x"].sources
+    assert sources[f"{site.url}top.xml"].skipped == {"sitemap-not-read": 3}
+    assert sorted(sources) == sorted([*children[3:], f"{site.url}top.xml"])
