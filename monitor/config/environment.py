@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
-from monitor.config import document
+from monitor.config import document, secrets
 from monitor.config.schema import keys_at, type_at, unknown_key_message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 VARIABLE_PREFIX = "MONITOR_"
-MAX_SECRET_BYTES = 1_000_000  # of the file that a ..._FILE variable names
+_KEYS_OF_NAMES = ("topics", "headers", "form")  # the names below these keep their case
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ def apply_environment(data: dict[str, Any], environ: Mapping[str, str]) -> Envir
                 overrides.faults.append(f"{variable}: {_unknown_path_message(path)}")
             continue
         try:
-            text = _text_of_secret_file(environ[variable]) if from_file else environ[variable]
+            text = secrets.read_secret_file(Path(environ[variable])) if from_file else environ[variable]
             value = document.parse_flow_value(text) if _is_flow_list_or_mapping(value_type, text) else text
             _set_value_at_path(data, path, value)
         except document.YamlError as error:
@@ -78,7 +78,8 @@ def _target_of_variable(name: str) -> tuple[document.KeyPath, Any, bool]:
     """
     path = _key_path(name)
     value_type = type_at(path)
-    if value_type is None and name.upper().endswith("_FILE"):
+    is_name_of_secret = value_type is SecretStr and path[-2] in _KEYS_OF_NAMES  # any name would be a key
+    if (value_type is None or is_name_of_secret) and name.upper().endswith("_FILE"):
         secret_path = _key_path(name[: -len("_FILE")])
         return secret_path, type_at(secret_path), True
     return path, value_type, False
@@ -88,14 +89,9 @@ def _key_path(name: str) -> document.KeyPath:
     """Converts a variable's name without its prefix to a path: ``ALERTS__0__TO`` to ("alerts", 0, "to")."""
     keys: list[str | int] = []
     for part in name.split("__"):
-        is_topic_name = keys[:1] == ["topics"]  # topic names keep their case
-        keys.append(
-            int(part)
-            if part.isdigit() and part.isascii() and not is_topic_name
-            else part
-            if is_topic_name
-            else part.lower()
-        )
+        is_name = bool(keys) and keys[-1] in _KEYS_OF_NAMES and (keys[-1] != "topics" or len(keys) == 1)
+        is_index = part.isdigit() and part.isascii() and not is_name
+        keys.append(int(part) if is_index else part if is_name else part.lower())
     return tuple(keys)
 
 
@@ -105,20 +101,6 @@ def _is_flow_list_or_mapping(value_type: Any, text: str) -> bool:
         isinstance(value_type, type) and issubclass(value_type, BaseModel)
     )
     return is_collection and text.lstrip()[:1] in ("[", "{")
-
-
-def _text_of_secret_file(path: str) -> str:
-    """Returns the text of a file without line ends around it.  Raises ValueError if the file cannot be read."""
-    try:
-        with Path(path).open("rb") as file:
-            raw = file.read(MAX_SECRET_BYTES + 1)
-        if len(raw) > MAX_SECRET_BYTES:
-            raise ValueError(f"{path} is larger than {MAX_SECRET_BYTES // 1_000_000} MB, too large for a secret")
-        return raw.decode("utf-8-sig").strip("\r\n")  # spaces may be part of a password; the schema strips other values
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is not UTF-8 text") from None
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def _set_value_at_path(data: dict[str, Any], path: document.KeyPath, value: Any) -> None:

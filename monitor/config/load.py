@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from monitor.config import document, environment
+from monitor.config import document, environment, secrets
+from monitor.config.access import ACCESS_KEYS, access_faults
 from monitor.config.document import YamlDocument, YamlError, dotted_path
-from monitor.config.schema import Config, keys_at, unknown_key_message
+from monitor.config.schema import Config, Outlet, keys_at, unknown_key_message
 from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -43,8 +44,12 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     faults = [(fault.line, fault.message) for fault in parsed.faults]
     environment_faults = list(overrides.faults)
     data = _without_nulls(parsed.data)
+    secret_faults = secrets.insert_secrets(data, environ, path.parent)
     config, problems = _config_and_problems(data)
-    for problem_path, message in (*problems, *_duplicate_name_faults(data), *_credential_conflict_faults(data)):
+    unread = {fault_path for fault_path, _ in secret_faults}
+    problems = [*secret_faults, *(problem for problem in problems if problem[0] not in unread)]
+    cross_faults = (*_duplicate_name_faults(data), *_credential_conflict_faults(data), *_outlet_access_faults(data))
+    for problem_path, message in (*problems, *cross_faults):
         key_path = _path_in_file(data, problem_path)
         text = f"{dotted_path(key_path)}: {message}" if key_path else message
         variable = overrides.variable_for(key_path)
@@ -76,6 +81,14 @@ _MAPPING_EXAMPLE_BY_KEY = {  # by top-level key
     "alerts": "{name: bank, query: Sberbank, to: desk@example.org}",
 }
 
+_MAPPING_EXAMPLE_BY_OUTLET_KEY = {
+    "headers": "{Accept-Language: ru}",
+    "auth": "{basic: {user: reader, password: ...}} or {bearer: TOKEN}",
+    "basic": "{user: reader, password: ...}",
+    "login": '{url: "https://a.example/login", form: {email: reader@example.org, password: ...}}',
+    "form": "{email: reader@example.org, password: ...}",
+}
+
 _MESSAGE_BY_PYDANTIC_ERROR_TYPE = {  # pydantic's error types
     "missing": "is missing",
     "literal_error": "must be {expected}",
@@ -104,8 +117,8 @@ def _path_and_message(detail: ErrorDetails) -> tuple[document.KeyPath, str]:
         return path, unknown_key_message(str(path[-1]), keys_at(path[:-1]))
     message = _MESSAGE_BY_PYDANTIC_ERROR_TYPE.get(detail["type"])
     if message == _MAPPING_EXPECTED_MESSAGE and path and path[0] in _MAPPING_EXAMPLE_BY_KEY:
-        message += f": {_MAPPING_EXAMPLE_BY_KEY[str(path[0])]}"
-        return path, message
+        example = _MAPPING_EXAMPLE_BY_OUTLET_KEY.get(str(path[-1])) or _MAPPING_EXAMPLE_BY_KEY[str(path[0])]
+        return path, f"{message}: {example}"
     return path, message.format(**detail.get("ctx", {})) if message else detail["msg"]
 
 
@@ -157,6 +170,21 @@ def _credential_conflict_faults(data: dict[str, Any]) -> Iterator[tuple[document
         yield ("store", "username"), "needs a password too (MONITOR_STORE__PASSWORD_FILE keeps it out of this file)"
     elif "password" in store and "username" not in store:
         yield ("store", "password"), "needs a username too"
+
+
+def _outlet_access_faults(data: dict[str, Any]) -> Iterator[tuple[document.KeyPath, str]]:
+    """Yields the path and message of each conflict between the access keys of one outlet that is valid by itself."""
+    outlets, crawl = data.get("outlets"), data.get("crawl")
+    splash_proxy = crawl.get("splash_proxy") if isinstance(crawl, dict) else None
+    for index, entry in enumerate(outlets if isinstance(outlets, list) else ()):
+        if not isinstance(entry, dict) or not any(key in entry for key in ACCESS_KEYS):
+            continue
+        try:
+            outlet = Outlet.model_validate(entry)
+        except ValidationError:
+            continue  # reported as a fault of the outlet's own keys
+        for path, message in access_faults(outlet, splash_proxy=splash_proxy):
+            yield ("outlets", index, *path), message
 
 
 def _without_nulls(data: Any) -> Any:

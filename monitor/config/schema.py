@@ -7,9 +7,11 @@ from datetime import timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr
 
 from monitor import __version__
+from monitor.config.access import Auth, Cookies, Headers, Login, Proxy, UserAgent
+from monitor.config.model import FrozenModel
 from monitor.config.types import (
     ApiKey,
     Country,
@@ -53,13 +55,7 @@ UrlPatterns: TypeAlias = Annotated[tuple[UrlPattern, ...], BeforeValidator(as_on
 CssSelectors: TypeAlias = Annotated[tuple[CssSelector, ...], BeforeValidator(as_one_item_list)]
 
 
-class _FrozenModel(BaseModel):
-    """Base of the configuration's models: immutable, refuses unknown keys, and strips spaces around text."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
-
-
-class StoreSettings(_FrozenModel):
+class StoreSettings(FrozenModel):
     url: StoreUrl = SecretStr("sqlite:monitor.db")  # may contain user:password@
     prefix: IndexPrefix = "monitor"
     api_key: ApiKey | None = None
@@ -71,7 +67,7 @@ class StoreSettings(_FrozenModel):
     timeout: PositiveDuration = timedelta(seconds=30)
 
 
-class MailSettings(_FrozenModel):
+class MailSettings(FrozenModel):
     url: MailUrl | None = (
         None  # smtp:// or smtps://, with ?starttls=required|optional|never; without a url mail stays queued
     )
@@ -80,7 +76,7 @@ class MailSettings(_FrozenModel):
     timeout: PositiveDuration = timedelta(seconds=30)
 
 
-class CrawlSettings(_FrozenModel):
+class CrawlSettings(FrozenModel):
     user_agent: Annotated[str, Field(min_length=1, max_length=300), AfterValidator(valid_single_line)] = USER_AGENT
     delay: Duration = timedelta(seconds=1)  # between two requests to one host
     concurrency: int = Field(default=64, ge=1, le=1000)  # simultaneous requests to all hosts together
@@ -97,7 +93,7 @@ class CrawlSettings(_FrozenModel):
     chromium: SingleLine | None = None  # path of the Chromium executable; default: searched on PATH
 
 
-class Outlet(_FrozenModel):
+class Outlet(FrozenModel):
     name: NonEmptyName
     url: WebUrl
     feeds: WebUrls = ()
@@ -117,10 +113,16 @@ class Outlet(_FrozenModel):
     remove: CssSelectors = ()  # CSS selectors of elements that are not part of the story
     include: UrlPatterns = ()  # regular expressions; only URLs that one of them matches are stories
     exclude: UrlPatterns = ()  # regular expressions; URLs that one of them matches are not stories
+    headers: Headers = Field(default_factory=dict)  # of requests to the outlet's own sites, as the next four keys
+    cookies: Cookies = ()
+    user_agent: UserAgent | None = None
+    auth: Auth | None = None  # the Authorization header
+    login: Login | None = None  # a form that is sent before the first request
+    proxy: Proxy | None = None  # of all requests of the outlet
     spider: NonEmptyName = "outlets"  # name of the Scrapy spider that polls the outlet, in spiders/
 
 
-class Alert(_FrozenModel):
+class Alert(FrozenModel):
     name: NonEmptyName
     query: QueryText
     to: Annotated[MailAddresses, Field(min_length=1)]
@@ -133,7 +135,7 @@ class Alert(_FrozenModel):
         return {CHANNEL_NAME: self.to}
 
 
-class Config(_FrozenModel):
+class Config(FrozenModel):
     store: StoreSettings = StoreSettings()
     mail: MailSettings = MailSettings()
     crawl: CrawlSettings = CrawlSettings()
