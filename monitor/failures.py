@@ -70,6 +70,14 @@ class FailureKind(enum.Enum):
     CONNECTION = "connection", FailureScope.HOST, False, 0.5, "no connection, or one that ended early"
     TLS = "tls", FailureScope.HOST, False, 0.5, "no TLS there, or a certificate that is not trusted"
 
+    LOGIN = (
+        "login",
+        FailureScope.HOST,
+        False,
+        1.0,
+        "the outlet's `login` failed, or its pages ask for a login although it succeeded",
+    )
+
     # ---- outages on the monitor's side, which count against no outlet, host or page
 
     NO_NETWORK = (

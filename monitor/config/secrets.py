@@ -6,7 +6,6 @@ A variable ``MONITOR_..._FILE`` (environment.py) names a file in the same way.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
@@ -15,6 +14,7 @@ from monitor.config.schema import type_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from monitor.config.document import KeyPath
 

@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scrapy import Request
-from scrapy.downloadermiddlewares.cookies import CookiesMiddleware
 from scrapy.http.request import NO_CALLBACK
 
 from monitor.crawl.download_failures import response_or_fetch_error
 from monitor.crawl.media_filter import EXPECTS_TEXT_META_KEY
+from monitor.crawl.outlet_sessions import OutletSessions
 from monitor.crawl.poll_interval import parse_max_age, parse_retry_after
 from monitor.crawl.robots import OUTLET_DELAY_META_KEY, RobotsMiddleware
 from monitor.discovery.markup import MAX_UNPACKED_BYTES
 from monitor.discovery.url_rules import OutletScope
 from monitor.egress.address_guard import OUTLET_SCOPE_KEY, TRUSTED_HOSTS_KEY, VERIFY_CERTIFICATE_KEY, trusted_hosts
 from monitor.egress.host_rests import is_own_host
+from monitor.egress.outlet_access import OUTLET_ACCESS_KEY
 from monitor.errors import FetchError, RenderingUnavailable
 from monitor.failures import FailureKind
 from monitor.models import Page, now
@@ -59,6 +60,7 @@ class Fetcher:
     def __init__(self, crawler: Crawler, settings: CrawlSettings) -> None:
         self._crawler = crawler
         self._settings = settings
+        self._sessions = OutletSessions(crawler, self._send_login_request)
 
     async def fetch_source(
         self,
@@ -86,10 +88,9 @@ class Fetcher:
         robots = self._crawler.get_downloader_middleware(RobotsMiddleware)
         return max(self._outlet_delay_seconds(outlet), robots.cached_crawl_delay(outlet.url) if robots else 0.0)
 
-    def clear_cookies(self, outlet: Outlet) -> None:
-        """Deletes the outlet's cookies, so that a metered paywall does not count articles across polls."""
-        if cookies := self._crawler.get_downloader_middleware(CookiesMiddleware):
-            cookies.jars.pop(outlet.name, None)
+    def start_poll(self, outlet: Outlet) -> None:
+        """Forgets the cookies of the last poll, but not the outlet's login; see `OutletSessions.start_poll`."""
+        self._sessions.start_poll(outlet)
 
     def available_engines(self) -> list[str]:
         """Returns the names of the rendering engines that are available now, the cheapest first; may be empty."""
@@ -154,10 +155,27 @@ class Fetcher:
         engine: str = "none",
         blames_foreign_hosts: bool = True,
     ) -> FetchResult:
-        """Fetches a URL.  Raises FetchError, which blames a host only if it is the outlet's or may be blamed.
+        """Fetches a URL; for an address of an outlet with ``login``, with its session, which is renewed if it ended.
 
-        Without ``blames_foreign_hosts``, the failure of another site behind a redirect concerns the page alone.
+        Raises FetchError, which blames a host only if it is the outlet's or may be blamed.  Without
+        ``blames_foreign_hosts``, the failure of another site behind a redirect concerns the page alone.
         """
+
+        async def fetch_once() -> FetchResult:
+            return await self._fetch_once(outlet, url, etag, last_modified, meta, engine, blames_foreign_hosts)
+
+        return await self._sessions.fetch_logged_in(outlet, url, fetch_once)
+
+    async def _fetch_once(
+        self,
+        outlet: Outlet,
+        url: str,
+        etag: str | None,
+        last_modified: str | None,
+        meta: Mapping[str, object],
+        engine: str,
+        blames_foreign_hosts: bool,
+    ) -> FetchResult:
         headers = {
             "If-None-Match": etag,
             "If-Modified-Since": last_modified,
@@ -194,9 +212,18 @@ class Fetcher:
             link_headers=tuple(value.decode("latin-1") for value in response.headers.getlist("Link")),
         )
 
+    async def _send_login_request(
+        self, outlet: Outlet, url: str, *, method: str, body: bytes, headers: Mapping[str, str]
+    ) -> Response:
+        """Sends a request of the outlet's login; the operator asks for it, so robots.txt does not apply to it."""
+        meta = {**self._outlet_meta(outlet), "dont_obey_robotstxt": True, "dont_redirect": method == "POST"}
+        request = _new_request(url, method=method, body=body, headers=headers, meta=meta)
+        return await response_or_fetch_error(self._crawler.engine.download_async(request))
+
     def _outlet_meta(self, outlet: Outlet) -> dict[str, object]:
         """Returns the Scrapy request.meta entries that each request for the outlet has."""
         return {
+            OUTLET_ACCESS_KEY: self._sessions.access(outlet),
             "cookiejar": outlet.name,
             TRUSTED_HOSTS_KEY: trusted_hosts(outlet),
             OUTLET_SCOPE_KEY: OutletScope(outlet),

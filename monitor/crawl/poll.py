@@ -83,7 +83,7 @@ class Poll:
     async def _poll_outlet(self) -> None:
         """Reads sources, queues candidates, processes due pages, stores the outlet's state and releases the lease."""
         service = self._context.service
-        self._context.fetcher.clear_cookies(self._outlet)
+        self._context.fetcher.start_poll(self._outlet)
         results = await self._read_sources(await self._select_sources())
         # In a thread, because filtering thousands of candidates would block the event loop.
         candidates, dropped = await asyncio.to_thread(self._filter_candidates_of_sources, results)

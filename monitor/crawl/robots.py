@@ -25,6 +25,7 @@ from monitor.egress.address_guard import (
 )
 from monitor.egress.host_rests import HostResting, HostRests, is_own_host
 from monitor.egress.http_handler import ProxyUnreachable
+from monitor.egress.outlet_access import OUTLET_ACCESS_KEY
 from monitor.models import now
 
 if TYPE_CHECKING:
@@ -152,6 +153,7 @@ class RobotsMiddleware:
             TRUSTED_HOSTS_KEY: request.meta.get(TRUSTED_HOSTS_KEY, frozenset()),
             OUTLET_SCOPE_KEY: request.meta.get(OUTLET_SCOPE_KEY),
             VERIFY_CERTIFICATE_KEY: request.meta.get(VERIFY_CERTIFICATE_KEY, True),
+            OUTLET_ACCESS_KEY: request.meta.get(OUTLET_ACCESS_KEY),
             "cookiejar": request.meta.get("cookiejar"),
             # The robots.txt request sets the delay of the download slot that the host's other requests share.
             OUTLET_DELAY_META_KEY: request.meta.get(OUTLET_DELAY_META_KEY, 0.0),

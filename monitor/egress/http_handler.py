@@ -30,12 +30,15 @@ from monitor.egress.address_guard import (
     is_public_address,
 )
 from monitor.egress.host_rests import HostRests
+from monitor.egress.outlet_access import OUTLET_ACCESS_KEY
 
 if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.crawler import Crawler
     from scrapy.http import Response
     from twisted.web.client import URI
+
+    from monitor.egress.outlet_access import OutletAccess
 
 
 MAX_HEADER_LINE_BYTES = 65_536  # Twisted's own limit, 16,384, is shorter than some Link and cookie headers
@@ -68,8 +71,12 @@ class GuardedHttpHandler(http11.HTTP11DownloadHandler):
         host = host_and_port(request.url)
         if host is None:
             raise AddressRefused(f"not an http or https address: {request.url[:200]}")
+        access: OutletAccess | None = request.meta.get(OUTLET_ACCESS_KEY)
+        if access is not None:
+            request = access.request_to_send(request)
         if request.meta.get("proxy"):
-            await self._check_addresses_for_proxy(host, trusted)
+            may_be_unknown = access is None or access.proxy is None or request.url in access.own_sites
+            await self._check_addresses_for_proxy(host, trusted, may_be_unknown=may_be_unknown)
         verify = request.meta.get(VERIFY_CERTIFICATE_KEY, True)
         agent = _GuardedAgent(
             trusted,
@@ -87,6 +94,8 @@ class GuardedHttpHandler(http11.HTTP11DownloadHandler):
                 with wrap_twisted_exceptions():
                     response: Response = await maybe_deferred_to_future(agent.download_request(request))
             except (DownloadConnectionRefusedError, CannotResolveHostError, ConnectError) as error:
+                if access is not None and access.proxy is not None:  # a fault of this outlet's configuration only
+                    raise DownloadFailedError(_proxy_problem(request, error)) from error
                 if request.meta.get("proxy"):
                     raise ProxyUnreachable(_proxy_problem(request, error)) from error
                 raise
@@ -97,17 +106,22 @@ class GuardedHttpHandler(http11.HTTP11DownloadHandler):
                 raise
         return response
 
-    async def _check_addresses_for_proxy(self, host: tuple[str, int], trusted: frozenset[tuple[str, int]]) -> None:
+    async def _check_addresses_for_proxy(
+        self, host: tuple[str, int], trusted: frozenset[tuple[str, int]], *, may_be_unknown: bool
+    ) -> None:
         """Resolves the host name for a request through a proxy.  Raises AddressRefused if an address is not public.
 
-        Does nothing for trusted hosts and for names that only the proxy can resolve.
+        Does nothing for trusted hosts.  A name that only the proxy can resolve is refused unless ``may_be_unknown``.
         """
         if host in trusted:
             return
         try:
             infos = await asyncio.get_running_loop().getaddrinfo(host[0], host[1])
         except OSError:
-            return  # only the proxy can resolve the name
+            if may_be_unknown:
+                return
+            message = f"{host[0]} has no address here, so the proxy could lead it anywhere"
+            raise AddressRefused(message, host=host) from None
         for *_, address in infos:
             if not is_public_address(str(address[0])):
                 raise AddressRefused(f"{host[0]} leads to {address[0]}, which is not a public address", host=host)

@@ -53,8 +53,19 @@ class OwnSites:
         own_urls = (outlet.url, *outlet.sections, *host_urls)
         hosts = dict.fromkeys(site for url in own_urls if (site := _site_of(url)) is not None)
         login_urls = (outlet.login.url,) if outlet.login else ()
-        named_urls = (outlet.url, *outlet.sections, *outlet.feeds, *outlet.sitemaps, *login_urls)
-        return cls(tuple(_own_site(*site, named_urls, host_urls) for site in hosts))
+        further_urls = (*outlet.feeds, *outlet.sitemaps, *login_urls)
+        return cls(
+            tuple(
+                _own_site(
+                    host,
+                    is_domain,
+                    # Another port of a host without a domain is another site.
+                    named_urls=(outlet.url, *outlet.sections, *(further_urls if is_domain else ())),
+                    host_urls=host_urls,
+                )
+                for host, is_domain in hosts
+            )
+        )
 
     def __contains__(self, url: Any) -> bool:
         endpoint = host_and_port(url)
@@ -68,7 +79,7 @@ class OwnSites:
         return any(site.owns_host(host) for site in self.sites)
 
 
-def _own_site(host: str, is_domain: bool, named_urls: Sequence[str], host_urls: Sequence[str]) -> OwnSite:
+def _own_site(host: str, is_domain: bool, *, named_urls: Sequence[str], host_urls: Sequence[str]) -> OwnSite:
     """Returns the site with its endpoints; ``host_urls`` are the addresses that the outlet's ``hosts`` stand for."""
     named = {_endpoint(url) for url in named_urls if _site_of(url) == (host, is_domain)}
     endpoints = named | {_endpoint(url) for url in host_urls if _site_of(url) == (host, is_domain)}
