@@ -153,7 +153,7 @@ def serve(options: argparse.Namespace) -> None:
     arguments = [
         *(sys.argv[0], "--ip", options.ip, "--port", str(options.port), "--slots", str(options.slots)),
         *("--browser-engines", "webkit", "--disable-xvfb", "--disable-ui", "--max-timeout", "120"),
-        *("--verbosity", "0", "--dont-log-args", "lua_source,proxy,headers,cookies"),
+        *("--verbosity", "0", "--dont-log-args", "lua_source,proxy,headers,own_headers,cookies"),
         *("--allowed-schemes", "http,https,data,about"),
     ]
     server.main(argv=arguments, server_factory=start_with_heartbeat)

@@ -41,7 +41,7 @@ DOWNLOADER_MIDDLEWARES = {
     "monitor.egress.cookies.OfflineCookiesMiddleware": 700,  # as Scrapy's own
     "monitor.egress.address_guard.AddressGuard": 40,  # first: a refused host gets no request for robots.txt
     "monitor.crawl.robots.RobotsMiddleware": 100,
-    "monitor.crawl.outlet_cookies.CookieJarMiddleware": 690,  # before the cookies middleware, which reads the jar's key
+    "monitor.egress.outlet_cookies.CookieJarMiddleware": 690,  # before that of the cookies, which reads the key
     "monitor.crawl.politeness.PolitenessMiddleware": 800,  # past the redirect middlewares: sees each redirect's host
     # Nearest to the downloader: the other middlewares must see the status of the page, not that of Splash.
     "monitor.rendering.splash.SplashCookiesMiddleware": 820,

@@ -162,7 +162,9 @@ class Fetcher:
         """
 
         async def fetch_once() -> FetchResult:
-            return await self._fetch_once(outlet, url, etag, last_modified, meta, engine, blames_foreign_hosts)
+            return await self._fetch_once(
+                outlet, url, etag, last_modified, meta, engine=engine, blames_foreign_hosts=blames_foreign_hosts
+            )
 
         return await self._sessions.fetch_logged_in(outlet, url, fetch_once)
 
@@ -173,6 +175,7 @@ class Fetcher:
         etag: str | None,
         last_modified: str | None,
         meta: Mapping[str, object],
+        *,
         engine: str,
         blames_foreign_hosts: bool,
     ) -> FetchResult:

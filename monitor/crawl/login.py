@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from monitor.config.access import Login
     from monitor.config.schema import Outlet
-    from monitor.crawl.outlet_cookies import OutletCookies
     from monitor.egress.outlet_access import OutletAccess
+    from monitor.egress.outlet_cookies import OutletCookies
 
 log = logging.getLogger(__name__)
 

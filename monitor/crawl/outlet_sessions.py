@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.crawl.login import LoginSession, SendRequest
-from monitor.crawl.outlet_cookies import OutletCookies
 from monitor.egress.outlet_access import OutletAccess
+from monitor.egress.outlet_cookies import OutletCookies
 from monitor.errors import FetchError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class OutletSessions:
 
     def start_poll(self, outlet: Outlet) -> None:
         """Forgets the cookies of the last poll, except those of the reader's session; permits the login a renewal."""
-        self._cookies.start_poll(outlet)
+        self._cookies.start_poll(outlet, self.access(outlet).own_sites)
         if session := self._login_by_name.get(outlet.name):
             session.start_poll()
 

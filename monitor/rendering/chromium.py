@@ -15,7 +15,7 @@ import signal
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from playwright._impl._errors import TargetClosedError  # private, but scrapy-playwright imports it from the same module
 from playwright.async_api import Error as PlaywrightError
@@ -25,6 +25,7 @@ from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
 from monitor.egress.address_guard import VERIFY_CERTIFICATE_KEY
 from monitor.errors import FetchError, RenderingUnavailable
 from monitor.failures import FailureKind
+from monitor.rendering.own_requests import send_own_headers
 from monitor.rendering.tab import Tab, is_browser_death
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import HtmlResponse
 
-    from monitor.rendering.egress_proxy import EgressProxy, ProxyPass
+    from monitor.rendering.egress_proxy import EgressProxy
+    from monitor.rendering.proxy_connections import ProxyPass
     from monitor.rendering.render_options import RenderOptions
     from monitor.rendering.throttle import HostThrottle
 
@@ -105,7 +107,7 @@ def _launch_error(path: str, output: str, reason: str) -> RenderingUnavailable:
 
 
 class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  # scrapy_playwright has no types
-    """Download handler for requests with ``playwright``, ``render_options`` and ``proxy_pass`` in request.meta."""
+    """Download handler for requests whose meta has the entries of `Rendering._chromium_meta`."""
 
     def __init__(self, crawler: Crawler, path: str, proxy: EgressProxy, throttle: HostThrottle) -> None:
         super().__init__(crawler)
@@ -116,6 +118,7 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
         self._driver_generation = 0
         self._page_counts: dict[str, int] = {}  # outlet -> pages opened so far; the least recently used outlet first
         self._open_page_counts: dict[str, int] = {}  # context name -> pages that are open in it
+        self._session_cookies: dict[str, list[dict[str, Any]]] = {}  # context name -> those added last
         self._browser_lock = asyncio.Lock()
         self.config.launch_options = {
             "executable_path": path,
@@ -211,6 +214,9 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
             async with asyncio.timeout(OPEN_PAGE_TIMEOUT_SECONDS):
                 page: Page = await self._create_page(request, self._crawler.spider)
                 await page.route("**", self._request_interceptor(request, context))
+                await self._add_session_cookies(page, context, request.meta["session_cookies"])
+                if proxy_pass.access.headers:
+                    await send_own_headers(page, proxy_pass.access, other_user_agent=request.meta["other_user_agent"])
         except TimeoutError as error:  # if the browser dies meanwhile, the calls above may never return
             self._count_page_closed(context)
             raise TargetClosedError from error
@@ -232,6 +238,12 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
             initial_request_done=asyncio.Event(),
         )
 
+    async def _add_session_cookies(self, page: Page, context: str, cookies: list[dict[str, Any]]) -> None:
+        """Adds the cookies to the page's browser context, unless they are those that were added to it last."""
+        if cookies and self._session_cookies.get(context) != cookies:
+            await page.context.add_cookies(cast("Any", cookies))  # dicts of SetCookieParam, which is private
+            self._session_cookies[context] = cookies
+
     def _count_page_closed(self, context: str) -> None:
         self._open_page_counts[context] -= 1
         if not self._open_page_counts[context]:
@@ -251,6 +263,9 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
                 with contextlib.suppress(PlaywrightError, TimeoutError):
                     async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
                         await self.context_wrappers[name].context.close()
+        self._session_cookies = {
+            name: cookies for name, cookies in self._session_cookies.items() if name in self.context_wrappers
+        }
 
     # ---- one page
 

@@ -8,6 +8,7 @@ from scrapy.core.downloader.handlers.base import BaseDownloadHandler
 
 from monitor.egress.host_rests import HostRests
 from monitor.egress.http_handler import GuardedHttpHandler
+from monitor.egress.outlet_access import OUTLET_ACCESS_KEY
 from monitor.rendering.rendering import Rendering
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ class RenderingHandler(BaseDownloadHandler):
 
             async def download_after_delay(request: Request) -> Response:
                 await rendering.throttle.wait_for_delay(request)
-                return await self._plain_handler.download_request(request)
+                # Splash gets the outlet's headers for the page in its arguments; the request to itself has none.
+                meta = {key: value for key, value in request.meta.items() if key != OUTLET_ACCESS_KEY}
+                return await self._plain_handler.download_request(request.replace(meta=meta))
 
             return await rendering.splash_pool().download(download_after_delay, request)
         return await self._plain_handler.download_request(request)

@@ -16,25 +16,32 @@ import binascii
 import contextlib
 import logging
 import secrets
-import socket
 from collections import Counter, OrderedDict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
-from monitor.egress.address_guard import TrustedHosts, is_public_address, trusted_hosts
+from monitor.egress.address_guard import trusted_hosts
+from monitor.egress.outlet_access import OutletAccess
 from monitor.failures import FailureKind
+from monitor.rendering.proxy_connections import (
+    MAX_HEAD_BYTES,
+    REFUSED_LOGIN_MESSAGE,
+    Connection,
+    Endpoint,
+    ProxyConnectionError,
+    ProxyPass,
+    authorization_lines,
+    connect_directly,
+    connect_through_proxy,
+)
 from monitor.rendering.trackers import is_tracker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from monitor.config.schema import Outlet
+    from monitor.egress.proxy_url import ProxyUrl
 
 log = logging.getLogger(__name__)
 
-MAX_HEAD_BYTES = 64 * 1024  # of the request or status line and the headers together
-CONNECT_TIMEOUT_SECONDS = 10.0  # for one DNS lookup, and for one connection attempt
 IDLE_TIMEOUT_SECONDS = 60.0  # a connection ends when no byte arrives from one side for this time
 MAX_CONNECTION_BYTES = 50_000_000  # transferred in one direction; then the connection ends
 MAX_REMEMBERED_ERRORS = 1000  # the last error of so many outlet and endpoint pairs is kept
@@ -44,20 +51,6 @@ REFUSAL_HEADER = "X-Media-Monitor-Refused"
 _HOP_BY_HOP_HEADERS = frozenset(
     {b"connection", b"proxy-connection", b"proxy-authorization", b"keep-alive", b"te", b"upgrade"}
 )
-
-Endpoint: TypeAlias = tuple[str, int]  # host and port
-
-
-class ProxyConnectionError(Exception):
-    """The proxy refuses a connection or cannot make it.
-
-    ``status`` is the HTTP status of the proxy's response to the browser.
-    """
-
-    def __init__(self, kind: FailureKind, detail: str, status: int = 403) -> None:
-        super().__init__(detail)
-        self.kind = kind
-        self.status = status
 
 
 def refusal_kind(header: bytes) -> FailureKind:
@@ -69,15 +62,6 @@ def _endpoint_of_url(url: str) -> Endpoint:
     """Returns the URL's host in lower case and its port, or the scheme's default port."""
     parts = urlsplit(url)
     return (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ProxyPass:
-    """The proxy credentials of one outlet's pages, and the private hosts that these pages may connect to."""
-
-    user: str
-    password: str
-    hosts: TrustedHosts
 
 
 class EgressProxy:
@@ -118,12 +102,13 @@ class EgressProxy:
         await self.close()
 
     def pass_for(self, outlet: Outlet) -> ProxyPass:
-        """Returns the outlet's credentials; creates new ones on the first call and when its configured hosts change."""
-        proxy_pass, hosts = self._passes.get(outlet.name), trusted_hosts(outlet)
-        if proxy_pass is None or proxy_pass.hosts != hosts:
+        """Returns the outlet's credentials; creates new ones on the first call and when its configuration changes."""
+        proxy_pass, hosts, access = self._passes.get(outlet.name), trusted_hosts(outlet), OutletAccess.of(outlet)
+        if proxy_pass is None or (proxy_pass.hosts, proxy_pass.access) != (hosts, access):
             if proxy_pass is not None:
                 del self._passes[proxy_pass.user]
-            proxy_pass = ProxyPass(user=secrets.token_hex(8), password=secrets.token_hex(16), hosts=hosts)
+            user, password = secrets.token_hex(8), secrets.token_hex(16)
+            proxy_pass = ProxyPass(user=user, password=password, hosts=hosts, access=access)
             self._passes[outlet.name] = self._passes[proxy_pass.user] = proxy_pass
         return proxy_pass
 
@@ -172,7 +157,9 @@ class EgressProxy:
             await _send_error_response(writer, 400, FailureKind.PROXY_PROTOCOL_ERROR, "not a proxy request")
             return
         try:
-            site_reader, site_writer = await self._connect_to_endpoint(proxy_pass, endpoint)
+            site_reader, site_writer = await self._connect_to_endpoint(
+                proxy_pass, endpoint, tunnel=method == b"CONNECT"
+            )
         except ProxyConnectionError as refusal:
             self._record_connection_error(proxy_pass, endpoint, refusal)
             await _send_error_response(writer, refusal.status, refusal.kind, str(refusal))
@@ -182,7 +169,7 @@ class EgressProxy:
                 writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
                 await _forward_tunnel(reader, writer, site_reader, site_writer)
             else:
-                site_writer.write(_forwarded_request_head(method, path, lines[1:]))
+                site_writer.write(_forwarded_request_head(method, target, path, lines[1:], proxy_pass.access.proxy))
                 await _forward_exchange(reader, writer, site_reader, site_writer)
         finally:
             site_writer.close()
@@ -199,25 +186,16 @@ class EgressProxy:
             return None
         return proxy_pass if secrets.compare_digest(password, proxy_pass.password) else None
 
-    async def _connect_to_endpoint(
-        self, proxy_pass: ProxyPass, endpoint: Endpoint
-    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Connects to a public or trusted address of the endpoint.  Raises ProxyConnectionError."""
-        host, port = endpoint
-        if is_tracker(host) and endpoint not in proxy_pass.hosts:
-            raise ProxyConnectionError(FailureKind.TRACKER, f"{host} is a known tracker")
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
-                address_infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError, TimeoutError) as error:
-            raise ProxyConnectionError(FailureKind.DNS, f"{host} has no address: {error}", 502) from error
-        addresses = list(dict.fromkeys(str(address_info[4][0]) for address_info in address_infos))
-        if endpoint not in proxy_pass.hosts:
-            addresses = [address for address in addresses if is_public_address(address)]
-        if not addresses:
-            raise ProxyConnectionError(FailureKind.PRIVATE_ADDRESS, f"{host} is not a public address")
-        return await _connect_to_first(addresses, port, host)
+    async def _connect_to_endpoint(self, proxy_pass: ProxyPass, endpoint: Endpoint, *, tunnel: bool) -> Connection:
+        """Connects to a public or trusted address of the endpoint, or to the outlet's proxy for it.
+
+        ``tunnel`` asks that proxy for a tunnel to the endpoint.  Raises ProxyConnectionError.
+        """
+        if is_tracker(endpoint[0]) and endpoint not in proxy_pass.hosts:
+            raise ProxyConnectionError(FailureKind.TRACKER, f"{endpoint[0]} is a known tracker")
+        if proxy_pass.access.proxy is None:
+            return await connect_directly(proxy_pass, endpoint)
+        return await connect_through_proxy(proxy_pass, proxy_pass.access.proxy, endpoint, tunnel=tunnel)
 
     def _record_connection_error(self, proxy_pass: ProxyPass, endpoint: Endpoint, error: ProxyConnectionError) -> None:
         self.connection_errors[error.kind] += 1
@@ -244,26 +222,14 @@ def _parse_target(method: bytes, target: bytes) -> tuple[Endpoint, bytes]:
     return (parts.hostname.decode("ascii").lower(), parts.port or 80), path
 
 
-async def _connect_to_first(
-    addresses: Iterable[str], port: int, host: str
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Connects to the first address that accepts.  Raises ProxyConnectionError if no address accepts."""
-    last_error: Exception | None = None
-    for address in addresses:
-        try:
-            async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
-                return await asyncio.open_connection(address, port, limit=MAX_HEAD_BYTES)
-        except (OSError, TimeoutError) as error:
-            last_error = error
-    raise ProxyConnectionError(
-        FailureKind.CONNECTION, f"{host}:{port} does not answer: {last_error or 'timeout'}", 502
-    ) from last_error
-
-
-def _forwarded_request_head(method: bytes, path: bytes, lines: list[bytes]) -> bytes:
-    return b"\r\n".join(
-        [method + b" " + path + b" HTTP/1.1", *_end_to_end_header_lines(lines), b"Connection: close", b"", b""]
-    )
+def _forwarded_request_head(
+    method: bytes, target: bytes, path: bytes, lines: list[bytes], upstream: ProxyUrl | None
+) -> bytes:
+    """Returns the head for the site, or for the outlet's proxy ``upstream``, which needs the absolute ``target``."""
+    headers = _end_to_end_header_lines(lines)
+    if upstream is not None:
+        path, headers = target, [*headers, *authorization_lines(upstream)]
+    return b"\r\n".join([method + b" " + path + b" HTTP/1.1", *headers, b"Connection: close", b"", b""])
 
 
 def _end_to_end_header_lines(lines: list[bytes]) -> list[bytes]:
@@ -286,6 +252,9 @@ async def _forward_exchange(
         async with asyncio.timeout(IDLE_TIMEOUT_SECONDS):
             head = await site_reader.readuntil(b"\r\n\r\n")
         status_line, *lines = head[:-4].split(b"\r\n")
+        if status_line.split(b" ")[1:2] == [b"407"]:  # for the browser, a 407 would be about its own pass
+            await _send_error_response(writer, 502, FailureKind.CONNECTION, REFUSED_LOGIN_MESSAGE)
+            return
         writer.write(b"\r\n".join([status_line, *_end_to_end_header_lines(lines), b"Connection: close", b"", b""]))
         download = asyncio.create_task(_copy_bytes(site_reader, writer))
         # The upload ends when the browser closes the connection, which it does after the full response body.

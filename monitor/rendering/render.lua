@@ -27,6 +27,27 @@ local function is_allowed(url)
   return true
 end
 
+-- Returns true if the URL is on one of the outlet's own sites, as OwnSites in own_sites.py decides.
+local function is_own(url, sites)
+  local _, _, scheme, authority = url:find("^(https?)://([^/?#\\]*)")
+  if not scheme then
+    return false
+  end
+  local at = authority:find("@[^@]*$")
+  local host_and_port = (at and authority:sub(at + 1) or authority):lower()
+  local _, _, host, port = host_and_port:find("^(.*):(%d+)$")
+  host, port = host or host_and_port, port or (scheme == "https" and "443" or "80")
+  host = host:sub(-1) == "." and host:sub(1, -2) or host
+  for _, site in ipairs(sites) do
+    local ending = "." .. site.host
+    local is_host = host == site.host or (site.with_subdomains and host:sub(-#ending) == ending)
+    if is_host and site.endpoints[scheme .. ":" .. port] then
+      return true
+    end
+  end
+  return false
+end
+
 function main(splash, args)
   -- waiting: URL -> number of requests without a response; under_way: the sum of these numbers
   -- last_activity: time of the last request or response; elapsed: the current time; both in seconds since the first probe
@@ -50,6 +71,15 @@ function main(splash, args)
         request:set_timeout(args.subresource_timeout_seconds)
       end
       page_url = page_url or request.url
+      if args.own_headers then
+        if is_own(request.url, args.own_sites) then
+          for name, value in pairs(args.own_headers) do
+            request:set_header(name, value)
+          end
+        else
+          request:set_header("User-Agent", args.other_user_agent)
+        end
+      end
       waiting[request.url] = (waiting[request.url] or 0) + 1
       under_way, last_activity = under_way + 1, elapsed
     end

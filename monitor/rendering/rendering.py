@@ -14,9 +14,12 @@ from scrapy.http import HtmlResponse
 
 from monitor.discovery.url_rules import host_and_port
 from monitor.egress.address_guard import TRUSTED_HOSTS_KEY
+from monitor.egress.outlet_access import OutletAccess
+from monitor.egress.outlet_cookies import session_cookies
 from monitor.errors import RenderingUnavailable
 from monitor.rendering import browser, engines, splash
 from monitor.rendering.egress_proxy import EgressProxy
+from monitor.rendering.engine_cookies import har_cookies, playwright_cookies
 from monitor.rendering.render_options import RenderOptions
 from monitor.rendering.splash_pool import SplashPool
 from monitor.rendering.throttle import HostThrottle
@@ -124,9 +127,14 @@ class Rendering:
             options,
             server=self._splash_url,
             session=outlet.name,
-            user_agent=crawl.user_agent,
+            user_agent=outlet.user_agent or crawl.user_agent,
             proxy_url=proxy_url,
         )
+        access = OutletAccess.of(outlet)
+        if access.keeps_cookies:
+            meta["splash"]["args"]["cookies"] = har_cookies(session_cookies(self._crawler, outlet.name))
+        if access.headers:
+            meta["splash"]["args"] |= splash.own_request_arguments(access, other_user_agent=crawl.user_agent)
         # Splash itself may have a private address; the egress proxy restricts the pages that Splash renders.
         return meta | {
             TRUSTED_HOSTS_KEY: request.meta.get(TRUSTED_HOSTS_KEY, frozenset()) | {host_and_port(self._splash_url)}
@@ -179,10 +187,13 @@ class Rendering:
 
     async def _chromium_meta(self, outlet: Outlet, options: RenderOptions, crawl: CrawlSettings) -> dict[str, object]:
         proxy = await self._started_egress_proxy("127.0.0.1", 0)
+        has_session = OutletAccess.of(outlet).keeps_cookies
         return {
             "playwright": True,
             "outlet": outlet.name,
-            "user_agent": crawl.user_agent,
+            "user_agent": outlet.user_agent or crawl.user_agent,
+            "other_user_agent": crawl.user_agent,
+            "session_cookies": playwright_cookies(session_cookies(self._crawler, outlet.name)) if has_session else [],
             "render_options": options,
             "proxy_pass": proxy.pass_for(outlet),
         }

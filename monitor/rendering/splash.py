@@ -22,8 +22,10 @@ if not hasattr(scrapy.utils.url, "canonicalize_url"):
     scrapy.utils.url.canonicalize_url = w3lib.url.canonicalize_url  # type: ignore[attr-defined]  # scrapy_splash imports it
 
 import scrapy_splash
+from scrapy.downloadermiddlewares.cookies import CookiesMiddleware
 
 from monitor.egress.host_rests import PAGE_URL_KEY
+from monitor.egress.outlet_access import OUTLET_ACCESS_KEY, OutletAccess
 from monitor.errors import FetchError
 from monitor.failures import FailureKind
 from monitor.rendering import render_options as rules
@@ -74,11 +76,40 @@ class SplashCookiesMiddleware(scrapy_splash.SplashCookiesMiddleware):  # type: i
         return cast("Request | None", super().process_request(request, self.crawler.spider))
 
     def process_response(self, request: Request, response: Response) -> Response:
+        if "splash" in request.meta:
+            self._use_outlet_jar(request)
         return cast("Response", super().process_response(request, response, self.crawler.spider))
+
+    def _use_outlet_jar(self, request: Request) -> None:
+        """Makes the session of an outlet with ``cookies`` or ``login`` the jar of its plain requests."""
+        access: OutletAccess | None = request.meta.get(OUTLET_ACCESS_KEY)
+        cookies = self.crawler.get_downloader_middleware(CookiesMiddleware)
+        if access is not None and access.keeps_cookies and cookies is not None:
+            session = request.meta["splash"]["session_id"]
+            self.jars[session] = cookies.jars[session].jar
 
 
 class EgressProxyUnreachable(Exception):
     """Splash could not connect to the egress proxy."""
+
+
+def own_request_arguments(access: OutletAccess, *, other_user_agent: str) -> dict[str, Any]:
+    """Returns the arguments of render.lua for the headers that only requests to the outlet's own sites get.
+
+    Requests to other sites get ``other_user_agent``.
+    """
+    return {
+        "own_headers": {name: value.get_secret_value() for name, value in access.headers},
+        "own_sites": [
+            {
+                "host": f"[{site.host}]" if ":" in site.host else site.host,
+                "with_subdomains": site.is_domain,
+                "endpoints": {f"{scheme}:{port}": True for scheme, port in site.endpoints},
+            }
+            for site in access.own_sites.sites
+        ],
+        "other_user_agent": other_user_agent,
+    }
 
 
 def splash_request_meta(

@@ -13,7 +13,8 @@ import pytest
 from monitor.config.schema import Outlet
 from monitor.demo.web import Fault, Site
 from monitor.rendering import egress_proxy
-from monitor.rendering.egress_proxy import REFUSAL_HEADER, EgressProxy, ProxyPass
+from monitor.rendering.egress_proxy import REFUSAL_HEADER, EgressProxy
+from monitor.rendering.proxy_connections import ProxyPass
 from monitor.rendering.trackers import is_tracker
 
 if TYPE_CHECKING:
@@ -163,8 +164,8 @@ def test_the_least_recent_refusal_is_forgotten(monkeypatch: pytest.MonkeyPatch) 
 def test_requests_without_a_valid_pass_are_refused(site: Site) -> None:
     async def work(proxy: EgressProxy) -> list[bytes]:
         valid = proxy.pass_for(outlet(site.url))
-        wrong_password = ProxyPass(user=valid.user, password="guessed", hosts=valid.hosts)
-        outlet_as_user = ProxyPass(user="Own", password=valid.password, hosts=valid.hosts)
+        wrong_password = ProxyPass(user=valid.user, password="guessed", hosts=valid.hosts, access=valid.access)
+        outlet_as_user = ProxyPass(user="Own", password=valid.password, hosts=valid.hosts, access=valid.access)
         return [await send(proxy, invalid, site.url) for invalid in (None, wrong_password, outlet_as_user)]
 
     for response in with_proxy(work):

@@ -50,7 +50,7 @@ class OutletCookies:
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
 
-    def start_poll(self, outlet: Outlet) -> None:
+    def start_poll(self, outlet: Outlet, own_sites: OwnSites) -> None:
         """Deletes the outlet's cookies, so that a metered paywall does not count articles across polls.
 
         Cookies of the own sites of an outlet with ``cookies`` or ``login`` stay: they are the reader's session.
@@ -61,6 +61,11 @@ class OutletCookies:
         middleware.jars.pop((outlet.name, "other sites"), None)
         if not (outlet.cookies or outlet.login):
             middleware.jars.pop(outlet.name, None)
+            return
+        jar = middleware.jars[outlet.name]
+        for cookie in list(jar):  # a page that Splash rendered may have brought those of other sites
+            if not own_sites.owns_host(cookie.domain.lstrip(".").removesuffix(".local")):
+                jar.clear(cookie.domain, cookie.path, cookie.name)
 
     def restart_session(self, outlet: Outlet) -> None:
         """Deletes the cookies of the outlet's own sites, except the configured ones."""
@@ -82,6 +87,14 @@ class OutletCookies:
                 if (sent_cookie.domain, sent_cookie.path, sent_cookie.name) not in present:
                     jar.set_cookie(sent_cookie)
         return jar
+
+
+def session_cookies(crawler: Crawler, outlet_name: str) -> list[Cookie]:
+    """Returns the cookies of the outlet's own sites that have not expired, for a rendering engine."""
+    middleware = crawler.get_downloader_middleware(CookiesMiddleware)
+    if middleware is None or outlet_name not in middleware.jars:
+        return []
+    return [cookie for cookie in middleware.jars[outlet_name] if not cookie.is_expired()]
 
 
 def _cookies_to_send(cookie: OutletCookie, sites: OwnSites) -> Iterator[Cookie]:

@@ -1,0 +1,185 @@
+"""Both engines send an outlet's headers, credentials and cookies to its own sites and to no other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from monitor.config.schema import Outlet
+from rendering import pages
+from rendering.test_engines import ENGINES, crawl_settings
+from servers.dynamic import DynamicSite, MembersSite, RecordingProxy, redirect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from crawl.engine import Engine
+    from monitor.config.schema import CrawlSettings
+
+SECRETS = {
+    "headers": {"X-Key": "header-secret", "Accept-Language": "ru"},
+    "cookies": {"session": "cookie-secret"},
+    "user_agent": "Reader/7",
+    "auth": {"bearer": "bearer-secret"},
+}
+STORY = pages.app(pages.WRITE_STORY).decode()
+
+
+@pytest.fixture(params=ENGINES)
+def engine_name(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def settings(engine_name: str, request: pytest.FixtureRequest) -> CrawlSettings:
+    if engine_name == "splash":
+        return crawl_settings(splash=request.getfixturevalue("splash_url"))
+    return crawl_settings(chromium=request.getfixturevalue("chromium_path"))
+
+
+@pytest.fixture
+def own() -> Iterator[DynamicSite]:
+    with DynamicSite() as site:
+        yield site
+
+
+@pytest.fixture
+def other() -> Iterator[DynamicSite]:
+    with DynamicSite("127.0.0.2") as site:
+        yield site
+
+
+def fetch(engine: Engine, settings: CrawlSettings, outlet: Outlet, url: str) -> Any:
+    return engine.with_fetcher(lambda fetcher: fetcher.fetch_page(outlet, url), settings, timeout=60)
+
+
+def outlet(own: DynamicSite, engine_name: str, **keys: Any) -> Outlet:
+    return Outlet.model_validate({"name": "Daily", "url": own.url, "render": engine_name, **SECRETS, **keys})
+
+
+def assert_has_all(site: DynamicSite, path: str) -> None:
+    (request,) = site.requests(path)
+    assert (request.headers.get("x-key"), request.headers.get("accept-language")) == ("header-secret", "ru")
+    assert (request.headers.get("user-agent"), request.headers.get("authorization")) == (
+        "Reader/7",
+        "Bearer bearer-secret",
+    )
+    assert request.cookies == {"session": "cookie-secret"}
+
+
+def assert_has_nothing(site: DynamicSite) -> None:
+    assert site.received
+    for request in site.received:
+        assert "secret" not in request.text
+        assert request.headers.get("user-agent") == "media-monitor/test"
+        assert request.headers.get("accept-language") != "ru"
+        assert "cookie" not in request.headers
+
+
+def test_only_requests_to_the_own_site_carry_the_values(
+    engine: Engine, engine_name: str, settings: CrawlSettings, own: DynamicSite, other: DynamicSite
+) -> None:
+    """Of the page itself, scripts, redirected scripts and requests of scripts, on the own and on another site."""
+    own.page("/own.js", "var own = 1;", "text/javascript")
+    other.page("/other.js", "var other = 1;", "text/javascript")
+    other.page("/redirected.js", "var redirected = 1;", "text/javascript")
+    own.page("/back.js", "var back = 1;", "text/javascript")
+    own.routes["/away.js"] = lambda _: redirect(f"{other.url}redirected.js")
+    other.routes["/home.js"] = lambda _: redirect(f"{own.url}back.js")
+    own.routes["/redirect"] = lambda _: redirect("/story")
+    request = "var r = new XMLHttpRequest(); r.open('GET', '{}'); r.send();"
+    scripts = "".join(
+        f"<script src='{url}'></script>"
+        for url in ("/own.js", "/away.js", f"{other.url}other.js", f"{other.url}home.js")
+    )
+    script = request.format("/data.json") + request.format(f"{other.url}data.json") + pages.WRITE_STORY
+    own.page("/story", pages.app(script, extra=scripts).decode())
+    own.page("/data.json", "{}", "application/json")
+    other.page("/data.json", "{}", "application/json")
+    daily = outlet(
+        own, engine_name, feeds=[f"{other.url}feed"]
+    )  # makes the private address of the other site reachable
+    page = fetch(engine, settings, daily, f"{own.url}redirect")
+    assert pages.PARAGRAPHS[0] in page.body.decode()
+    for path in ("/redirect", "/story", "/own.js", "/away.js", "/back.js", "/data.json", "/robots.txt"):
+        assert_has_all(own, path)
+    assert {"/other.js", "/redirected.js", "/home.js", "/data.json"} <= {request.path for request in other.received}
+    assert_has_nothing(other)
+
+
+def test_a_page_that_redirects_to_another_site_takes_nothing_along(
+    engine: Engine, engine_name: str, settings: CrawlSettings, own: DynamicSite, other: DynamicSite
+) -> None:
+    other.page("/story", STORY)
+    own.routes["/http"] = lambda _: redirect(f"{other.url}story")
+    own.page("/script", pages.app(f"location.href = '{other.url}story';").decode())
+    daily = outlet(own, engine_name, feeds=[f"{other.url}feed"])
+    for path in ("http", "script"):
+        with pytest.raises(Exception, match="leads to"):
+            fetch(engine, settings, daily, f"{own.url}{path}")
+    assert len(other.requests("/story")) == 2
+    assert_has_nothing(other)
+
+
+def test_scripts_cannot_read_the_cookies(
+    engine: Engine, engine_name: str, settings: CrawlSettings, own: DynamicSite
+) -> None:
+    own.page("/story", pages.app(pages.WRITE_STORY + "document.title = 'cookies: ' + document.cookie;").decode())
+    page = fetch(engine, settings, outlet(own, engine_name), f"{own.url}story")
+    assert "<title>cookies: </title>" in page.body.decode()
+    assert_has_all(own, "/story")
+
+
+def test_rendered_pages_have_the_session_of_the_login(
+    engine: Engine, engine_name: str, settings: CrawlSettings
+) -> None:
+    """An ended session is renewed, and the browser gets the new one."""
+    with MembersSite() as members:
+        url = members.members_page("/story", STORY)
+        login = {"url": f"{members.url}login", "form": {"email": "a", "password": MembersSite.PASSWORD}}
+        daily = outlet(members, engine_name, login=login)
+
+        async def work(fetcher: Any) -> list[str]:
+            bodies = []
+            for _ in range(2):
+                bodies.append((await fetcher.fetch_page(daily, url)).body.decode())
+                members.end_sessions()
+            return bodies
+
+        bodies = engine.with_fetcher(work, settings, timeout=90)
+        assert [pages.PARAGRAPHS[0] in body for body in bodies] == [True, True]
+        assert len(members.sessions) == 2
+
+
+def test_pages_are_rendered_through_the_outlets_proxy(
+    engine: Engine, engine_name: str, settings: CrawlSettings, own: DynamicSite, other: DynamicSite
+) -> None:
+    other.page("/other.js", "var other = 1;", "text/javascript")
+    own.page("/story", pages.app(pages.WRITE_STORY, extra=f"<script src='{other.url}other.js'></script>").decode())
+    with RecordingProxy("reader:proxy-secret") as proxy:
+        address = f"http://reader:proxy-secret@127.0.0.1:{proxy.port}"
+        daily = outlet(own, engine_name, proxy=address, feeds=[f"{other.url}feed"])
+        page = fetch(engine, settings, daily, f"{own.url}story")
+    assert pages.PARAGRAPHS[0] in page.body.decode()
+    lines = {head.split("\r\n")[0] for head in proxy.heads}
+    assert {f"GET {own.url}story HTTP/1.1", f"GET {other.url}other.js HTTP/1.1"} <= lines
+    assert_has_nothing(other)
+    assert "proxy-authorization" not in own.requests("/story")[0].headers
+
+
+def test_private_addresses_stay_refused_behind_a_proxy(
+    engine: Engine, engine_name: str, settings: CrawlSettings, own: DynamicSite, other: DynamicSite
+) -> None:
+    other.page("/other.js", "", "text/javascript")
+    targets = (f"{other.url}other.js", "http://intranet.invalid/x.js")
+    scripts = "".join(f"<script src='{url}'></script>" for url in targets)
+    own.page("/story", pages.app(pages.WRITE_STORY, extra=scripts).decode())
+    with RecordingProxy() as proxy:
+        page = fetch(
+            engine, settings, outlet(own, engine_name, proxy=f"http://127.0.0.1:{proxy.port}"), f"{own.url}story"
+        )
+    assert pages.PARAGRAPHS[0] in page.body.decode()
+    assert other.received == []
+    assert all(own.url in head for head in proxy.heads)
