@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,8 @@ from monitor.errors import DeliveryError, StoreError
 from monitor.plural import plural
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from monitor.config import Config
     from monitor.errors import RenderingUnavailable
 
@@ -37,8 +40,10 @@ def check_command(context: CommandContext, *, offline: bool) -> int:
     failed = not config.outlets
     if failed:
         out.print("FAIL  outlets: none are configured; `init` writes a starter with some")
-    for line in _config_warnings(config):
+    for line in _config_warnings(context):
         out.print(f"note  {line}", markup=False)
+    for line in _access_summaries(config):
+        out.print(f"ok    {line}", markup=False)
     failed |= _has_engine_problem(context, start=not offline)
     failed |= _has_spider_problem(context)
     if not offline:
@@ -47,11 +52,33 @@ def check_command(context: CommandContext, *, offline: bool) -> int:
     return 1 if failed else 0
 
 
-def _config_warnings(config: Config) -> list[str]:
-    from monitor.config.warnings import too_frequent_poll_warnings
+def _config_warnings(context: CommandContext) -> list[str]:
+    from monitor.config.load import secret_files
+    from monitor.config.warnings import access_warnings, readable_secret_warnings, too_frequent_poll_warnings
     from monitor.query.lint import lint_config
 
-    return [*too_frequent_poll_warnings(config), *lint_config(config)]
+    config, files = context.config, secret_files(context.config_path, os.environ)
+    return [
+        *too_frequent_poll_warnings(config),
+        *access_warnings(config),
+        *readable_secret_warnings(files),
+        *lint_config(config),
+    ]
+
+
+def _access_summaries(config: Config) -> Iterator[str]:
+    """Yields a line for each outlet with headers, cookies and the like: their number and kind, never a value."""
+    for outlet in config.outlets:
+        parts = [
+            *([plural(len(outlet.headers), "header")] if outlet.headers else ()),
+            *([plural(len(outlet.cookies), "cookie")] if outlet.cookies else ()),
+            *(["a user agent"] if outlet.user_agent else ()),
+            *(["basic auth" if outlet.auth.basic else "a bearer token"] if outlet.auth else ()),
+            *([f"the login at {outlet.login.url}"] if outlet.login else ()),
+            *(["a proxy"] if outlet.proxy else ()),
+        ]
+        if parts:
+            yield f"{outlet.name}: has {', '.join(parts)}; the first poll shows whether the site accepts them"
 
 
 def _has_engine_problem(context: CommandContext, *, start: bool) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
@@ -44,7 +44,7 @@ def discover_command(context: CommandContext, *, url: str, name: str | None) -> 
     address = url if "://" in url else f"https://{url}/"
     host = (urlsplit(address).hostname or "").removeprefix("www.")
     try:
-        outlet = Outlet(name=name or host or "outlet", url=address)
+        outlet = Outlet(name=name or host or "outlet", url=address, **_configured_access(context, address))
     except ValidationError as error:
         raise click.UsageError(str(error.errors()[0].get("ctx", {}).get("error", "not an address"))) from None
     try:
@@ -58,6 +58,19 @@ def discover_command(context: CommandContext, *, url: str, name: str | None) -> 
     if not (discovered.feeds or discovered.sitemaps):
         context.err.print("No feed and no sitemap found; the monitor will read the home page and its sections.")
     return 0
+
+
+def _configured_access(context: CommandContext, address: str) -> dict[str, Any]:
+    """Returns the headers, credentials and proxy of the configured outlet that has this address; else empty."""
+    if not (context.config_option or context.config_path.exists()):
+        return {}
+    from monitor.config.access import ACCESS_KEYS
+    from monitor.egress.own_sites import OwnSites
+
+    for outlet in context.config.outlets:
+        if address in OwnSites.of(outlet):
+            return {key: getattr(outlet, key) for key in (*ACCESS_KEYS, "hosts", "verify")}
+    return {}
 
 
 def _crawl_settings(context: CommandContext) -> CrawlSettings:

@@ -28,6 +28,7 @@ class EnvironmentOverrides:
     """The variable that set the value at each path, and error messages about variables that could not be applied."""
 
     variables: dict[document.KeyPath, str] = field(default_factory=dict)
+    secret_files: dict[str, Path] = field(default_factory=dict)  # by the variable that names it
     faults: list[str] = field(default_factory=list)
 
     def variable_for(self, path: document.KeyPath) -> str | None:
@@ -51,6 +52,8 @@ def apply_environment(data: dict[str, Any], environ: Mapping[str, str]) -> Envir
                 overrides.faults.append(f"{variable}: {_unknown_path_message(path)}")
             continue
         try:
+            if from_file:
+                overrides.secret_files[variable] = Path(environ[variable])
             text = secrets.read_secret_file(Path(environ[variable])) if from_file else environ[variable]
             value = document.parse_flow_value(text) if _is_flow_list_or_mapping(value_type, text) else text
             _set_value_at_path(data, path, value)

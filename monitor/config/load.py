@@ -63,6 +63,16 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     return config
 
 
+def secret_files(path: Path, environ: Mapping[str, str]) -> dict[str, Path]:
+    """Returns the files from which `load` has read secrets, by the key or variable that names them."""
+    parsed = document.parse_yaml(path.read_bytes())
+    data = parsed.data if isinstance(parsed.data, dict) else {}
+    overrides = environment.apply_environment(data, environ)
+    references = secrets.secret_references(data)
+    files = {dotted_path(item.path): path.parent / item.name for item in references if item.kind == "file"}
+    return files | overrides.secret_files
+
+
 def _config_and_problems(data: dict[str, Any]) -> tuple[Config | None, list[tuple[document.KeyPath, str]]]:
     """Returns the validated configuration and no problems, or None and the path and message of each problem."""
     try:

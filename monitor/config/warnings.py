@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import stat
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from monitor.egress.own_sites import OwnSites
+from monitor.models import now
 
 if TYPE_CHECKING:
-    from monitor.config.schema import Config
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from monitor.config.schema import Config, Outlet
 
 # Between two polls of an outlet; a shorter one is probably a typing error.
 MIN_SENSIBLE_POLL_INTERVAL = timedelta(minutes=1)
@@ -19,4 +27,46 @@ def too_frequent_poll_warnings(config: Config) -> list[str]:
         "write 5m or more"
         for outlet in config.outlets
         if outlet.every and outlet.every < MIN_SENSIBLE_POLL_INTERVAL
+    ]
+
+
+def access_warnings(config: Config) -> list[str]:
+    """Returns warnings about outlets whose cookies have expired or are for other sites, or go unencrypted."""
+    return [
+        f"outlets.{outlet.name}: {message}"
+        for outlet in config.outlets
+        for message in (expired_cookies_message(outlet), *_unusable_access_messages(outlet))
+        if message
+    ]
+
+
+def expired_cookies_message(outlet: Outlet) -> str:
+    """Returns a message about the outlet's cookies that have expired and are not sent; empty if none has."""
+    expired = [cookie for cookie in outlet.cookies if cookie.expires_at is not None and cookie.expires_at <= now()]
+    if not expired:
+        return ""
+    first = min(expired, key=lambda cookie: cookie.expires_at or now())
+    rest = f", and {len(expired) - 1} more have" if len(expired) > 1 else ""
+    return f"cookies: {first.name} expired on {first.expires_at:%Y-%m-%d}{rest}; export them again after a login"
+
+
+def _unusable_access_messages(outlet: Outlet) -> Iterator[str]:
+    own_sites = OwnSites.of(outlet)
+    foreign = [cookie for cookie in outlet.cookies if cookie.domain and not own_sites.owns_host(cookie.domain)]
+    if foreign and len(foreign) == len(outlet.cookies):
+        yield f"cookies: none is for this outlet; the first is for {foreign[0].domain}"
+    has_authorization = outlet.auth or any(name.lower() == "authorization" for name in outlet.headers)
+    if (outlet.cookies or outlet.login or has_authorization) and urlsplit(outlet.url).scheme == "http":
+        yield "url: http sends cookies and passwords unencrypted; write https:// if the site has it"
+
+
+def readable_secret_warnings(files: Mapping[str, Path]) -> list[str]:
+    """Returns a warning for each file with a secret that every user of the machine can read.
+
+    ``files`` has the files by the key or variable that names them.
+    """
+    return [
+        f"{key}: {path} can be read by every user of this machine; chmod o-r {path}"
+        for key, path in files.items()
+        if path.stat().st_mode & stat.S_IROTH
     ]

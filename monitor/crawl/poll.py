@@ -12,6 +12,7 @@ from datetime import timedelta
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from monitor.config.warnings import expired_cookies_message
 from monitor.crawl import discover, health, sources
 from monitor.crawl.lease import Lease
 from monitor.crawl.pages import DuePages, LearnedPageTraits
@@ -84,6 +85,8 @@ class Poll:
         """Reads sources, queues candidates, processes due pages, stores the outlet's state and releases the lease."""
         service = self._context.service
         self._context.fetcher.start_poll(self._outlet)
+        if message := expired_cookies_message(self._outlet):
+            self.report.notes.append(message)
         results = await self._read_sources(await self._select_sources())
         # In a thread, because filtering thousands of candidates would block the event loop.
         candidates, dropped = await asyncio.to_thread(self._filter_candidates_of_sources, results)

@@ -69,7 +69,7 @@ class OwnSites:
 
     def __contains__(self, url: Any) -> bool:
         endpoint = host_and_port(url)
-        if endpoint is None:
+        if endpoint is None or "\\" in url:  # browsers end the host at a backslash
             return False
         scheme = urlsplit(url).scheme
         return any((scheme, endpoint[1]) in site.endpoints and site.owns_host(endpoint[0]) for site in self.sites)

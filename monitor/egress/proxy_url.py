@@ -37,9 +37,7 @@ def parse_proxy_url(text: str) -> ProxyUrl:
     if parts.scheme.startswith("socks"):
         raise ValueError("SOCKS proxies are not supported; put an HTTP proxy that forwards to it in front")
     if parts.scheme == "https":
-        raise ValueError(
-            "a proxy that is itself reached over TLS is not supported; write http:// (pages stay encrypted)"
-        )
+        raise ValueError("TLS to the proxy itself is not supported; write http:// (https pages stay encrypted)")
     if parts.scheme != "http" or not host:
         raise ValueError(f"it is not the URL of a proxy; {_EXAMPLE}")
     if not port:
