@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -20,8 +21,7 @@ from monitor.models import now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
-
+ROOT = Path(__file__).parents[2]
 LOGIN = {"url": "https://daily.example/login", "form": {"email": "reader@example.org", "password": "s3cret"}}
 
 
@@ -129,6 +129,20 @@ def test_each_secret_may_stand_in_a_variable_or_a_file(outlet_with: Any, tmp_pat
     (tmp_path / "key").write_text("s3cret\n")
     outlet = outlet_with({"SECRET": "s3cret", "PROXY": "http://u:s3cret@127.0.0.1:3128"}, **secret)
     assert "s3cret" not in repr(outlet) + str(outlet) + str(outlet.model_dump()) + outlet.model_dump_json()
+
+
+def test_the_example_of_the_documentation_is_valid(tmp_path: Path) -> None:
+    section = (ROOT / "docs/configuration.md").read_text("utf-8").partition("## Subscriptions")[2]
+    (tmp_path / "monitor.yaml").write_text(section.partition("```yaml\n")[2].partition("```")[0])
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets/daily").write_text("s3cret\n")
+    (tmp_path / "secrets/weekly-cookies.txt").write_text(netscape(".weekly.example.org TRUE / TRUE 0 sid abc"))
+    environ = {"WIRE_CLIENT": "1", "WIRE_TOKEN": "s3cret", "WIRE_PROXY": "http://u:p@proxy.example.org:3128"}
+    daily, weekly, wire = load(tmp_path / "monitor.yaml", environ).outlets
+    assert daily.login is not None
+    assert daily.login.form["password"].get_secret_value() == "s3cret"
+    assert cookies_of(weekly) == {"sid": "abc"}
+    assert wire.auth is not None
 
 
 # ---- faults

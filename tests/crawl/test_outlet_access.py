@@ -8,12 +8,14 @@ import pytest
 
 from monitor.config.schema import Outlet
 from monitor.errors import FetchError
+from servers import certificate
 from servers.dynamic import Answer, DynamicSite, RecordingProxy, redirect
 
 from .engine import FAST_SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from .engine import Engine
 
@@ -213,6 +215,18 @@ def test_requests_go_through_the_outlets_proxy(engine: Engine, own: DynamicSite,
     ]
     assert_nothing_secret(other)
     assert not any("proxy-authorization" in request.headers for request in own.received)
+
+
+def test_https_goes_through_a_tunnel_of_the_proxy(engine: Engine, tmp_path: Path) -> None:
+    tls = certificate.context(certificate.make(tmp_path))
+    with DynamicSite(tls=tls) as own, RecordingProxy("reader:proxy-secret") as proxy:
+        address = f"http://reader:proxy-secret@127.0.0.1:{proxy.port}"
+        fetch(engine, outlet(own, verify=False, proxy=address), own.page("/a", "<p>a"))
+        host = own.url.removeprefix("https://").strip("/")
+        assert {head.split("\r\n")[0] for head in proxy.heads} == {f"CONNECT {host} HTTP/1.1"}
+        assert not [head for head in proxy.heads if "header-secret" in head or BASIC in head]
+        assert sent(own, "/a")["authorization"] == BASIC
+        assert "proxy-authorization" not in sent(own, "/a")
 
 
 def test_a_refused_proxy_password_fails_without_naming_it(engine: Engine, own: DynamicSite) -> None:

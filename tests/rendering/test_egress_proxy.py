@@ -16,6 +16,7 @@ from monitor.rendering import egress_proxy
 from monitor.rendering.egress_proxy import REFUSAL_HEADER, EgressProxy
 from monitor.rendering.proxy_connections import ProxyPass
 from monitor.rendering.trackers import is_tracker
+from servers.dynamic import RecordingProxy
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -230,3 +231,59 @@ def test_trackers_are_refused_by_domain(monkeypatch: pytest.MonkeyPatch) -> None
 
     assert f"{REFUSAL_HEADER}: tracker".encode() in with_proxy(work)
     assert connected == []
+
+
+# ---- the proxy of an outlet
+
+
+def with_upstream(url: str, upstream: str) -> Outlet:
+    return Outlet.model_validate({"name": "Own", "url": url, "proxy": upstream})
+
+
+@pytest.mark.parametrize("method", ["GET", "CONNECT"])
+def test_an_outlets_proxy_gets_its_password_and_the_name(site: Site, method: str) -> None:
+    site.put("/story", b"the story")
+    target = f"{site.url}story" if method == "GET" else site.url.removeprefix("http://").strip("/")
+    with RecordingProxy("reader:s3cret") as upstream:
+
+        async def work(proxy: EgressProxy) -> bytes:
+            own_outlet = with_upstream(site.url, f"http://reader:s3cret@127.0.0.1:{upstream.port}")
+            return await send(proxy, proxy.pass_for(own_outlet), target, method=method)
+
+        response = with_proxy(work)
+    assert response.startswith(b"HTTP/1.1 200")
+    (head,) = upstream.heads
+    assert head.startswith(f"{method} {target} HTTP/1.1\r\n")
+    assert head.count("Proxy-Authorization: Basic cmVhZGVyOnMzY3JldA==") == head.count("Proxy-Authorization") == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "CONNECT"])
+def test_a_refused_password_of_the_outlets_proxy_is_a_gateway_error(site: Site, method: str) -> None:
+    """A 407 would make the browser ask for the pass of the egress proxy."""
+    target = site.url if method == "GET" else site.url.removeprefix("http://").strip("/")
+    with RecordingProxy("reader:right") as upstream:
+
+        async def work(proxy: EgressProxy) -> bytes:
+            own_outlet = with_upstream(site.url, f"http://reader:s3cret@127.0.0.1:{upstream.port}")
+            return await send(proxy, proxy.pass_for(own_outlet), target, method=method)
+
+        response = with_proxy(work)
+    assert response.startswith(b"HTTP/1.1 502")
+    assert b"the outlet's proxy does not accept its user and password" in response
+    assert b"s3cret" not in response
+    assert site.count() == 0
+
+
+@pytest.mark.parametrize("addresses", [["10.0.0.7"], ["93.184.216.34", "10.0.0.7"]])
+def test_a_name_with_a_private_address_is_not_sent_to_the_outlets_proxy(
+    addresses: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve_to(monkeypatch, addresses)
+    with RecordingProxy() as upstream:
+
+        async def work(proxy: EgressProxy) -> bytes:
+            own_outlet = with_upstream("https://example.org/", f"http://127.0.0.1:{upstream.port}")
+            return await send(proxy, proxy.pass_for(own_outlet), "http://evil.example.org/")
+
+        assert with_proxy(work).startswith(b"HTTP/1.1 403")
+    assert upstream.heads == []

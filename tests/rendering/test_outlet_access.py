@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from monitor.config.schema import Outlet
+from monitor.errors import FetchError
 from rendering import pages
 from rendering.test_engines import ENGINES, crawl_settings
 from servers.dynamic import DynamicSite, MembersSite, RecordingProxy, redirect
@@ -26,17 +29,25 @@ SECRETS = {
 STORY = pages.app(pages.WRITE_STORY).decode()
 
 
+@dataclass(frozen=True)
+class Renderer:
+    """One engine and the settings that name it."""
+
+    engine: Engine
+    name: str
+    settings: CrawlSettings
+
+    def fetch(self, outlet: Outlet, url: str) -> Any:
+        return self.engine.with_fetcher(lambda fetcher: fetcher.fetch_page(outlet, url), self.settings, timeout=60)
+
+
 @pytest.fixture(params=ENGINES)
-def engine_name(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
-
-
-@pytest.fixture
-def settings(engine_name: str, request: pytest.FixtureRequest) -> CrawlSettings:
-    if engine_name == "splash":
-        return crawl_settings(splash=request.getfixturevalue("splash_url"))
-    return crawl_settings(chromium=request.getfixturevalue("chromium_path"))
+def renderer(request: pytest.FixtureRequest, engine: Engine) -> Renderer:
+    if request.param == "splash":
+        settings = crawl_settings(splash=request.getfixturevalue("splash_url"))
+    else:
+        settings = crawl_settings(chromium=request.getfixturevalue("chromium_path"))
+    return Renderer(engine, request.param, settings)
 
 
 @pytest.fixture
@@ -51,12 +62,8 @@ def other() -> Iterator[DynamicSite]:
         yield site
 
 
-def fetch(engine: Engine, settings: CrawlSettings, outlet: Outlet, url: str) -> Any:
-    return engine.with_fetcher(lambda fetcher: fetcher.fetch_page(outlet, url), settings, timeout=60)
-
-
-def outlet(own: DynamicSite, engine_name: str, **keys: Any) -> Outlet:
-    return Outlet.model_validate({"name": "Daily", "url": own.url, "render": engine_name, **SECRETS, **keys})
+def outlet(own: DynamicSite, renderer: Renderer, **keys: Any) -> Outlet:
+    return Outlet.model_validate({"name": "Daily", "url": own.url, "render": renderer.name, **SECRETS, **keys})
 
 
 def assert_has_all(site: DynamicSite, path: str) -> None:
@@ -79,7 +86,7 @@ def assert_has_nothing(site: DynamicSite) -> None:
 
 
 def test_only_requests_to_the_own_site_carry_the_values(
-    engine: Engine, engine_name: str, settings: CrawlSettings, own: DynamicSite, other: DynamicSite
+    renderer: Renderer, own: DynamicSite, other: DynamicSite
 ) -> None:
     """Of the page itself, scripts, redirected scripts and requests of scripts, on the own and on another site."""
     own.page("/own.js", "var own = 1;", "text/javascript")
@@ -98,10 +105,8 @@ def test_only_requests_to_the_own_site_carry_the_values(
     own.page("/story", pages.app(script, extra=scripts).decode())
     own.page("/data.json", "{}", "application/json")
     other.page("/data.json", "{}", "application/json")
-    daily = outlet(
-        own, engine_name, feeds=[f"{other.url}feed"]
-    )  # makes the private address of the other site reachable
-    page = fetch(engine, settings, daily, f"{own.url}redirect")
+    daily = outlet(own, renderer, feeds=[f"{other.url}feed"])  # makes the private address of that site reachable
+    page = renderer.fetch(daily, f"{own.url}redirect")
     assert pages.PARAGRAPHS[0] in page.body.decode()
     for path in ("/redirect", "/story", "/own.js", "/away.js", "/back.js", "/data.json", "/robots.txt"):
         assert_has_all(own, path)
@@ -110,36 +115,32 @@ def test_only_requests_to_the_own_site_carry_the_values(
 
 
 def test_a_page_that_redirects_to_another_site_takes_nothing_along(
-    engine: Engine, engine_name: str, settings: CrawlSettings, own: DynamicSite, other: DynamicSite
+    renderer: Renderer, own: DynamicSite, other: DynamicSite
 ) -> None:
     other.page("/story", STORY)
     own.routes["/http"] = lambda _: redirect(f"{other.url}story")
     own.page("/script", pages.app(f"location.href = '{other.url}story';").decode())
-    daily = outlet(own, engine_name, feeds=[f"{other.url}feed"])
+    daily = outlet(own, renderer, feeds=[f"{other.url}feed"])
     for path in ("http", "script"):
         with pytest.raises(Exception, match="leads to"):
-            fetch(engine, settings, daily, f"{own.url}{path}")
+            renderer.fetch(daily, f"{own.url}{path}")
     assert len(other.requests("/story")) == 2
     assert_has_nothing(other)
 
 
-def test_scripts_cannot_read_the_cookies(
-    engine: Engine, engine_name: str, settings: CrawlSettings, own: DynamicSite
-) -> None:
+def test_scripts_cannot_read_the_cookies(renderer: Renderer, own: DynamicSite) -> None:
     own.page("/story", pages.app(pages.WRITE_STORY + "document.title = 'cookies: ' + document.cookie;").decode())
-    page = fetch(engine, settings, outlet(own, engine_name), f"{own.url}story")
+    page = renderer.fetch(outlet(own, renderer), f"{own.url}story")
     assert "<title>cookies: </title>" in page.body.decode()
     assert_has_all(own, "/story")
 
 
-def test_rendered_pages_have_the_session_of_the_login(
-    engine: Engine, engine_name: str, settings: CrawlSettings
-) -> None:
+def test_rendered_pages_have_the_session_of_the_login(renderer: Renderer) -> None:
     """An ended session is renewed, and the browser gets the new one."""
     with MembersSite() as members:
         url = members.members_page("/story", STORY)
         login = {"url": f"{members.url}login", "form": {"email": "a", "password": MembersSite.PASSWORD}}
-        daily = outlet(members, engine_name, login=login)
+        daily = outlet(members, renderer, login=login)
 
         async def work(fetcher: Any) -> list[str]:
             bodies = []
@@ -148,20 +149,18 @@ def test_rendered_pages_have_the_session_of_the_login(
                 members.end_sessions()
             return bodies
 
-        bodies = engine.with_fetcher(work, settings, timeout=90)
+        bodies = renderer.engine.with_fetcher(work, renderer.settings, timeout=90)
         assert [pages.PARAGRAPHS[0] in body for body in bodies] == [True, True]
         assert len(members.sessions) == 2
 
 
-def test_pages_are_rendered_through_the_outlets_proxy(
-    engine: Engine, engine_name: str, settings: CrawlSettings, own: DynamicSite, other: DynamicSite
-) -> None:
+def test_pages_are_rendered_through_the_outlets_proxy(renderer: Renderer, own: DynamicSite, other: DynamicSite) -> None:
     other.page("/other.js", "var other = 1;", "text/javascript")
     own.page("/story", pages.app(pages.WRITE_STORY, extra=f"<script src='{other.url}other.js'></script>").decode())
     with RecordingProxy("reader:proxy-secret") as proxy:
         address = f"http://reader:proxy-secret@127.0.0.1:{proxy.port}"
-        daily = outlet(own, engine_name, proxy=address, feeds=[f"{other.url}feed"])
-        page = fetch(engine, settings, daily, f"{own.url}story")
+        daily = outlet(own, renderer, proxy=address, feeds=[f"{other.url}feed"])
+        page = renderer.fetch(daily, f"{own.url}story")
     assert pages.PARAGRAPHS[0] in page.body.decode()
     lines = {head.split("\r\n")[0] for head in proxy.heads}
     assert {f"GET {own.url}story HTTP/1.1", f"GET {other.url}other.js HTTP/1.1"} <= lines
@@ -170,16 +169,39 @@ def test_pages_are_rendered_through_the_outlets_proxy(
 
 
 def test_private_addresses_stay_refused_behind_a_proxy(
-    engine: Engine, engine_name: str, settings: CrawlSettings, own: DynamicSite, other: DynamicSite
+    renderer: Renderer, own: DynamicSite, other: DynamicSite
 ) -> None:
     other.page("/other.js", "", "text/javascript")
     targets = (f"{other.url}other.js", "http://intranet.invalid/x.js")
     scripts = "".join(f"<script src='{url}'></script>" for url in targets)
     own.page("/story", pages.app(pages.WRITE_STORY, extra=scripts).decode())
     with RecordingProxy() as proxy:
-        page = fetch(
-            engine, settings, outlet(own, engine_name, proxy=f"http://127.0.0.1:{proxy.port}"), f"{own.url}story"
-        )
+        page = renderer.fetch(outlet(own, renderer, proxy=f"http://127.0.0.1:{proxy.port}"), f"{own.url}story")
     assert pages.PARAGRAPHS[0] in page.body.decode()
     assert other.received == []
     assert all(own.url in head for head in proxy.heads)
+
+
+def test_no_log_of_the_monitor_or_the_engine_has_a_secret(
+    renderer: Renderer,
+    own: DynamicSite,
+    other: DynamicSite,
+    request: pytest.FixtureRequest,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Of a page that is read, one that is not there, one that leads away and one that never ends."""
+    own.page("/story", STORY)
+    own.page("/loop", pages.app("while (true) {}").decode())
+    own.routes["/away"] = lambda _: redirect(f"{other.url}story")
+    errors = []
+    with caplog.at_level("DEBUG"), RecordingProxy("reader:proxy-secret") as proxy:
+        daily = outlet(own, renderer, proxy=f"http://reader:proxy-secret@127.0.0.1:{proxy.port}")
+        renderer.fetch(daily, f"{own.url}story")
+        for path in ("missing", "away", "loop"):
+            with pytest.raises(FetchError) as caught:
+                renderer.fetch(daily, f"{own.url}{path}")
+            errors.append(f"{caught.value!r} {caught.value}")
+    texts = [caplog.text, *errors]
+    if renderer.name == "splash" and not os.environ.get("MONITOR_TEST_SPLASH"):
+        texts.append(request.getfixturevalue("splash").log.read_text())
+    assert not [text for text in texts if "secret" in text]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
 
@@ -56,7 +57,7 @@ def redirect(location: str, *headers: tuple[str, str], status: int = 302) -> Ans
 class DynamicSite:
     """A web server on its own port, started by ``with``; unknown paths get 404."""
 
-    def __init__(self, host: str = "127.0.0.1") -> None:
+    def __init__(self, host: str = "127.0.0.1", *, tls: ssl.SSLContext | None = None) -> None:
         self.routes: dict[str, Callable[[Received], Answer]] = {}
         self.received: list[Received] = []
         site = self
@@ -85,7 +86,9 @@ class DynamicSite:
                 """Logs nothing."""
 
         self._server = _quiet_server((host, 0), Handler)
-        self.url = f"http://{host}:{self._server.server_port}/"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"{'https' if tls else 'http'}://{host}:{self._server.server_port}/"
 
     def page(self, path: str, body: str, content_type: str = "text/html; charset=utf-8") -> str:
         """Serves the same page to every request; returns its URL."""
