@@ -85,11 +85,11 @@ class Subscription:
         """Returns the secrets in the output and in the files beside monitor.yaml, with the place of each."""
         files = [path for path in self.monitor.base.rglob("*") if path.is_file() and path != self.monitor.config]
         assert any(path.name == "monitor.db" for path in files)
-        places = {"output": self.output.encode(), **{path.name: path.read_bytes() for path in files}}
+        contents = {"output": self.output.encode(), **{path.name: path.read_bytes() for path in files}}
         return [
             (name, place)
             for name, secret in SECRETS.items()
-            for place, content in places.items()
+            for place, content in contents.items()
             if secret.encode() in content
         ]
 
