@@ -129,6 +129,8 @@ def _path_and_message(detail: ErrorDetails) -> tuple[document.KeyPath, str]:
     if message == _MAPPING_EXPECTED_MESSAGE and path and path[0] in _MAPPING_EXAMPLE_BY_KEY:
         example = _MAPPING_EXAMPLE_BY_OUTLET_KEY.get(str(path[-1])) or _MAPPING_EXAMPLE_BY_KEY[str(path[0])]
         return path, f"{message}: {example}"
+    if detail["type"] == "missing" and path[-2:-1] == ("login",):
+        return path, f"is missing; write login: {_MAPPING_EXAMPLE_BY_OUTLET_KEY['login']}"
     return path, message.format(**detail.get("ctx", {})) if message else detail["msg"]
 
 

@@ -240,7 +240,11 @@ def test_the_example_of_the_documentation_is_valid(tmp_path: Path) -> None:
             "5: outlets[0].login.url: is not an address of this outlet: it must be on the site of `url`, its sections "
             "or `hosts`, and with https if they are",
         ),
-        ({"login": {"url": LOGIN["url"]}}, "4: outlets[0].login.form: is missing"),
+        (
+            {"login": {"url": LOGIN["url"]}},
+            '4: outlets[0].login.form: is missing; write login: {url: "https://a.example/login", '
+            "form: {email: reader@example.org, password: ...}}",
+        ),
         (
             {"login": {**LOGIN, "success": "p["}},
             "9: outlets[0].login.success: not a CSS selector: Expected ident or '*', got <EOF at 2>",
