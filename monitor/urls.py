@@ -64,9 +64,21 @@ _AMP_CACHE_URL_PATTERN = re.compile(
 )
 
 # Uses the public suffix list that ships with tldextract, including domains whose subdomains have different owners
-# (blogspot.com).
+# (blogspot.com), and further hosts of blogs and newsletters that are not on the list.
+_UNLISTED_SHARED_DOMAINS = (
+    "beehiiv.com",
+    "ghost.io",
+    "livejournal.com",
+    "over-blog.com",
+    "substack.com",
+    "tumblr.com",
+    "wordpress.com",
+)
 _extract_registrable_domain = tldextract.TLDExtract(
-    suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True
+    suffix_list_urls=(),
+    cache_dir=None,
+    include_psl_private_domains=True,
+    extra_suffixes=_UNLISTED_SHARED_DOMAINS,
 )
 
 

@@ -261,6 +261,13 @@ def test_hosts_are_encoded_as_browsers_do(host: str, ascii_host: str) -> None:
     assert with_ascii_host(f"https://{host}/ü?a=ü") == f"https://{ascii_host}/ü?a=ü"
 
 
+@pytest.mark.parametrize("host", ["substack.com", "wordpress.com", "blogspot.com", "github.io"])
+def test_two_subdomains_of_a_blog_host_are_two_sites(host: str) -> None:
+    assert not is_same_site(f"https://a.{host}/p/1", f"https://b.{host}/p/2")
+    assert is_same_site(f"https://a.{host}/p/1", f"https://m.a.{host}/p/2")
+    assert credible_canonical_url(f"https://b.{host}/p/a-page-of-mine", [f"https://a.{host}/p/their-page"]) is None
+
+
 def test_only_urls_of_the_same_site_are_credible() -> None:
     page = "https://www.example.co.uk/2026/story"
     assert (

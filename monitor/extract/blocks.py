@@ -382,6 +382,8 @@ def _names_and_regions(element: HtmlElement, tag: str) -> tuple[str, int]:
         elif name in _HIDING_ATTRIBUTES and _hides(name, value):
             is_hidden = True
     own_regions = regions(tag, class_and_id, role) if class_and_id or role else TAG_REGIONS.get(tag, 0)
+    if tag == "dialog" and "open" not in element.attrib:
+        is_hidden = True
     return class_and_id, own_regions | Region.HIDDEN if is_hidden else own_regions
 
 

@@ -91,6 +91,21 @@ def blocks_from_text(text: str, story_blocks: Sequence[Block]) -> list[Block]:
     ]
 
 
+def unshown_posts(layout: Layout, posts: Sequence[tuple[str, str]], story_blocks: Sequence[Block]) -> list[Block]:
+    """Returns one block per paragraph of those posts of a live blog that the metadata states and the page lacks.
+
+    ``posts`` holds (headline, text).  A paragraph or headline that the page shows anywhere is left out.
+    """
+    shown = "\n".join(block.comparison_key for block in layout.blocks)
+    missing: list[Block] = []
+    for headline, text in posts:
+        paragraphs = blocks_from_text(text, story_blocks)
+        if all(block.comparison_key in shown for block in paragraphs) and comparison_key(headline) in shown:
+            continue
+        missing += [b for b in blocks_from_text(f"{headline}\n{text}", story_blocks) if b.comparison_key not in shown]
+    return missing
+
+
 _PARAGRAPH_BREAK_PATTERN = re.compile(
     r"\s*(?:\n|</?(?:p|div|br|li|ul|ol|h\d|blockquote)\b[^>]{0,200}>)\s*", re.IGNORECASE
 )

@@ -20,6 +20,7 @@ JsonLdObject: TypeAlias = dict[str, Any]
 MAX_SCRIPTS_PER_PAGE = 60
 MAX_SCRIPT_CHARACTERS_PER_PAGE = 3_000_000  # total of all JSON-LD scripts
 MAX_OBJECTS_PER_PAGE = 3000
+MAX_LIVE_BLOG_POSTS = 500  # the newest; a page rarely states more than a hundred
 
 _ARTICLE_TYPE_PATTERN = re.compile(
     r"(?:Article|BlogPosting|Report|Review|SocialMediaPosting|Story|AnalysisNews|ClaimReview)$|^News"
@@ -157,6 +158,21 @@ def is_article_object(item: JsonLdObject) -> bool:
 def is_live_blog_object(item: JsonLdObject) -> bool:
     """Returns True if the object has the type LiveBlogPosting."""
     return _LIVE_BLOG_TYPE in object_types(item)
+
+
+def live_blog_posts(items: Iterable[JsonLdObject]) -> tuple[tuple[str, str], ...]:
+    """Returns (headline, text) of the posts that the live blogs among the objects state, in their order.
+
+    Either may be empty, but not both.  At most `MAX_LIVE_BLOG_POSTS`.
+    """
+    updates = [item.get("liveBlogUpdate") for item in items if is_live_blog_object(item)]
+    posts = [post for value in updates for post in (value if isinstance(value, list) else [value])]
+    texts = (
+        (property_text(post.get("headline") or ""), property_text(post.get("articleBody") or post.get("text") or ""))
+        for post in posts
+        if isinstance(post, dict)
+    )
+    return tuple(islice(((headline, text) for headline, text in texts if headline or text), MAX_LIVE_BLOG_POSTS))
 
 
 def property_text(value: Any) -> str:

@@ -245,10 +245,16 @@ def story_flags(layout: Layout, metadata: Metadata, kept: Sequence[Block]) -> tu
     of a consent dialogue; ``live``: a live blog, whose text still grows.
     """
     names = []
-    near = layout.blocks[kept[0].index : kept[-1].index + 15] if kept else layout.blocks
+    last = max((block.index for block in kept), default=0)  # texts from the metadata have the index of the first block
+    near = layout.blocks[kept[0].index : last + 15] if kept else layout.blocks
     length = total_weight(kept)
     searched = near if length < 1500 else [block for block in near if block.region & Region.PAYWALL]
-    walls = [block for block in searched if len(block.text) < 300 and _PAYWALL_PATTERN.search(block.text)]
+    # Many outlets send the prompt to pay with every story, hidden, and show it with a script to some readers.
+    walls = [
+        block
+        for block in searched
+        if len(block.text) < 300 and not block.region & Region.HIDDEN and _PAYWALL_PATTERN.search(block.text)
+    ]
     walled = any(block.region & Region.PAYWALL for block in walls) or (bool(walls) and length < 1500)
     if metadata.is_declared_paid or walled:
         names.append("paywall")

@@ -86,6 +86,11 @@ def extract_article(page: Page, options: ExtractionOptions) -> Article | NotArti
                 retry,
                 "blocks",
             )
+    unshown_posts = confidence.unshown_posts(layout, metadata.live_posts, story_blocks)
+    if unshown_posts:
+        if blocks.total_weight(unshown_posts) > blocks.total_weight(story_blocks):
+            method = "json-ld"
+        story_blocks = [*story_blocks, *unshown_posts]
 
     text = "\n\n".join(block.text for block in story_blocks)
     not_article = page_kinds.reject_non_story(page, root, layout, metadata, story_blocks)
