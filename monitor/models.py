@@ -136,14 +136,15 @@ class Page:
     etag: str | None = None
     last_modified: str | None = None
     is_truncated: bool = False  # True if the connection ended before the body's end
+    is_moved: bool = False  # True if the requested URL redirects to ``url`` permanently (301, 308)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Article:
     """The article that extraction found on one page.
 
-    ``flags`` are among ``truncated``, ``paywall``, ``consent`` and ``live``, see `page_kinds.story_flags`.  ``method``
-    is the way by which the text was found: selector, json-ld, markup, blocks or trafilatura.  ``block_hashes`` holds
+    ``flags`` are among ``truncated``, ``paywall``, ``consent``, ``live`` and ``headline``, see `page_kinds.story_flags`.
+    ``method`` is the way by which the text was found: selector, json-ld, markup, blocks, trafilatura or headline.  ``block_hashes`` holds
     one hash per paragraph, of its text and the elements around it; the outlet's boilerplate is learned from them.
     """
 
@@ -161,6 +162,10 @@ class Article:
     flags: tuple[str, ...] = ()
     block_hashes: tuple[str, ...] = ()
     boilerplate: tuple[str, ...] = ()  # texts of the paragraphs that were removed as boilerplate of the outlet
+    publisher: str = ""  # name of the site
+    first_page: str | None = None  # URL of the article's first page, if this is a later one
+    next_page: str | None = None  # URL of the article's next page
+    single_page: str | None = None  # URL of all of the article on one page
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -168,10 +173,13 @@ class NotArticle:
     """A page without an article.
 
     ``kind`` is index, tag, video, login, error, consent, empty, script or media; ``detail`` is text for people.
+    ``title`` and ``summary`` are those of a story that the page's metadata describes although its text is missing.
     """
 
     kind: str
     detail: str = ""
+    title: str = ""
+    summary: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

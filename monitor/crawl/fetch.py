@@ -269,6 +269,7 @@ def _page_from_response(response: Response, engine: str) -> Page:
         engine=engine,
         etag=header("ETag") if engine == "none" else None,
         last_modified=header("Last-Modified") if engine == "none" else None,
+        is_moved=bool(_permanent_redirect_target(response)),
     )
 
 

@@ -74,6 +74,7 @@ class Metadata:
     og_type: str = ""
     json_ld_types: frozenset[str] = frozenset()
     is_live_blog: bool = False
+    publisher: str = ""  # name of the site, from <meta> or JSON-LD
     live_posts: tuple[tuple[str, str], ...] = ()  # (headline, text) of the posts that JSON-LD states
     is_declared_paid: bool = False  # the page declares that reading costs money
     has_own_json_ld: bool = False  # a JSON-LD article has the page's URL or its title
@@ -165,6 +166,10 @@ def read_metadata(
     metadata.json_ld_body = jsonld.property_text(article.get("articleBody") or "")
     metadata.og_type = next(iter(raw.meta_contents.get("og:type", ())), "").lower()
     metadata.is_live_blog = any(jsonld.is_live_blog_object(item) for item in items)
+    metadata.publisher = titles.clean_text(
+        next(iter(_first_value_per_name(raw.meta_contents, ("og:site_name",))), "")
+        or jsonld.property_text(article.get("publisher") or "")
+    )[:100]
     metadata.live_posts = jsonld.live_blog_posts(items)
     metadata.is_declared_paid = _is_declared_paid(article, raw)
     return metadata

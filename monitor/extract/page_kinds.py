@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -141,6 +142,16 @@ def reject_non_story(
             kind="script" if scripted else "empty", detail=f"{len(layout.blocks)} blocks, no running text"
         )
     return None
+
+
+def with_described_story(not_article: NotArticle, metadata: Metadata) -> NotArticle:
+    """Returns a copy with the title and summary of the story that the page's metadata describes, if it is one.
+
+    Metadata that does not claim a story may be that of the wall that is shown in its place.
+    """
+    if not (metadata.has_own_json_ld or metadata.og_type == "article"):
+        return not_article
+    return replace(not_article, title=metadata.title, summary=metadata.description)
 
 
 def _is_index_page(layout: Layout, metadata: Metadata, url: str, length: float, *, claims_story: bool) -> bool:

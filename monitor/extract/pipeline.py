@@ -26,6 +26,7 @@ from monitor.extract import (
     page_kinds,
     visible_metadata,
 )
+from monitor.extract.article_pages import find_article_pages
 from monitor.extract.metadata import read_metadata
 from monitor.extract.trim import StoryHints
 from monitor.models import Article, NotArticle
@@ -95,10 +96,11 @@ def extract_article(page: Page, options: ExtractionOptions) -> Article | NotArti
     text = "\n\n".join(block.text for block in story_blocks)
     not_article = page_kinds.reject_non_story(page, root, layout, metadata, story_blocks)
     if not_article:
-        return not_article
+        return page_kinds.with_described_story(not_article, metadata)
     text_language = language.detect_language(
         text, hint=options.language or root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang")
     )
+    pages = find_article_pages(root, page.url)
     return Article(
         title=metadata.title,
         text=text,
@@ -114,6 +116,10 @@ def extract_article(page: Page, options: ExtractionOptions) -> Article | NotArti
         flags=page_kinds.story_flags(layout, metadata, story_blocks),
         block_hashes=block_hashes,
         boilerplate=removed_texts,
+        publisher=metadata.publisher,
+        first_page=pages.first,
+        next_page=pages.next,
+        single_page=pages.single,
     )
 
 

@@ -11,7 +11,9 @@ import pytest
 from extract import pages
 from extract.test_story import article
 
-LEAD = "Ministers meet in the capital for two days. We follow the talks as they happen, from the first hour to the last."
+LEAD = (
+    "Ministers meet in the capital for two days. We follow the talks as they happen, from the first hour to the last."
+)
 POSTS = [
     ("Bank is put on the list", "Sberbank was put on the list this morning, an envoy said as he left the hall."),
     ("Talks begin", "The delegations arrived at nine, and the doors of the hall were closed soon afterwards."),
