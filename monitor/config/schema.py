@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 USER_AGENT = f"media-monitor/{__version__.rpartition('.')[0]}"
 
+ANY_HOST = "any"  # value of an outlet's ``hosts``, which is no host name
+
 Render: TypeAlias = Literal["none", "splash", "playwright", "auto"]
 
 # Types of lists; the file may also have a single value instead of a list with one item.
@@ -99,7 +101,7 @@ class Outlet(FrozenModel):
     feeds: WebUrls = ()
     sitemaps: WebUrls = ()
     sections: WebUrls = ()
-    hosts: HostNames = ()  # further hosts that belong to this outlet
+    hosts: HostNames = ()  # further hosts that belong to this outlet; "any" for an aggregator
     verify: bool = True  # require a trusted TLS certificate; false accepts any certificate
     language: Language | None = None
     country: Country | None = None
@@ -120,6 +122,11 @@ class Outlet(FrozenModel):
     login: Login | None = None  # a form that is sent before the first request
     proxy: Proxy | None = None  # of all requests of the outlet
     spider: NonEmptyName = "outlets"  # name of the Scrapy spider that polls the outlet, in spiders/
+
+    @property
+    def is_aggregator(self) -> bool:
+        """True with ``hosts: any``: the outlet links to stories of any site, which belong to their publishers."""
+        return ANY_HOST in self.hosts
 
 
 class Alert(FrozenModel):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from monitor.discovery.drop_reasons import DropReason
+from monitor.discovery.redirectors import unwrapped_url
 from monitor.discovery.url_rules import OutletScope, date_in_path, feed_entry_drop_reason, looks_like_article
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def filter_candidates(
     exclude = [re.compile(pattern) for pattern in outlet.exclude]
     kept: dict[str, Candidate] = {}
     dropped: dict[str, tuple[Candidate, DropReason]] = {}
-    for candidate in candidates:
+    for candidate in map(_unwrapped, candidates):
         url = candidate.url
         if url in kept or url in dropped:
             continue
@@ -63,6 +64,12 @@ def filter_candidates(
         else:
             dropped[url] = candidate, reason
     return FilteredCandidates(kept=tuple(kept.values()), dropped=tuple(dropped.values()))
+
+
+def _unwrapped(candidate: Candidate) -> Candidate:
+    """Returns the candidate with the target of a known redirector as its URL."""
+    url = unwrapped_url(candidate.url)
+    return candidate if url == candidate.url else replace(candidate, url=url)
 
 
 def _url_drop_reason(candidate: Candidate, *, from_feed: bool) -> DropReason | None:

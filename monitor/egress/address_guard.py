@@ -68,7 +68,8 @@ def is_public_address(address: str) -> bool:
 def trusted_hosts(outlet: Outlet) -> TrustedHosts:
     """Returns (host, port) of each URL in the outlet's configuration, and its ``hosts`` with the ports 80 and 443."""
     urls = (outlet.url, *outlet.feeds, *outlet.sitemaps, *outlet.sections)
-    host_urls = (f"{scheme}://{host}/" for host in outlet.hosts for scheme in ("http", "https"))
+    hosts = () if outlet.is_aggregator else outlet.hosts
+    host_urls = (f"{scheme}://{host}/" for host in hosts for scheme in ("http", "https"))
     return frozenset(host for url in (*urls, *host_urls) if (host := host_and_port(url)))
 
 

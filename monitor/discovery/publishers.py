@@ -1,0 +1,60 @@
+"""Which configured outlet a URL belongs to, for links between outlets: aggregators and canonical URLs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from monitor.discovery.url_rules import OutletScope, host_and_port
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from monitor.config.schema import Outlet
+
+
+class Publishers:
+    """The configured outlets by the hosts of their URLs.  Aggregators publish nothing, so they own only their hosts."""
+
+    def __init__(self, outlets: Sequence[Outlet]) -> None:
+        self._owners_by_host: dict[str, list[Outlet]] = {}
+        self._scopes: list[tuple[Outlet, OutletScope]] = []
+        for outlet in outlets:
+            hosts = (f"http://{host}/" for host in outlet.hosts)
+            for url in (outlet.url, *outlet.sections, *(() if outlet.is_aggregator else hosts)):
+                owners = self._owners_by_host.setdefault(_host_key(url), [])
+                if outlet not in owners:
+                    owners.append(outlet)
+            if not outlet.is_aggregator:
+                self._scopes.append((outlet, OutletScope(outlet)))
+
+    def outlet_of(self, url: str) -> Outlet | None:
+        """Returns the outlet that names the URL's host, else the first whose site it is on; None if none does."""
+        owners = self._owners_by_host.get(_host_key(url))
+        return owners[0] if owners else next((outlet for outlet, scope in self._scopes if url in scope), None)
+
+    def may_claim(self, outlet_name: str, url: str) -> bool:
+        """Returns False if the host of the URL belongs to other outlets: a page of this outlet cannot be theirs."""
+        owners = self._owners_by_host.get(_host_key(url))
+        return not owners or any(owner.name == outlet_name for owner in owners)
+
+
+def publisher_of(aggregator: Outlet, url: str, site_name: str, publishers: Publishers) -> Outlet:
+    """Returns the outlet of a page that an aggregator links to; the aggregator itself for a page of its own host.
+
+    A publisher that is not configured is named as its pages name their site, else after its host; its country and
+    language are unknown.
+    """
+    configured = publishers.outlet_of(url)
+    if configured is not None:
+        return configured
+    name = site_name.strip() or (urlsplit(url).hostname or "").removeprefix("www.")
+    return aggregator.model_copy(
+        update={"name": name, "language": None, "country": None, "article": None, "remove": ()}
+    )
+
+
+def _host_key(url: str) -> str:
+    """Returns host and port of a URL, without "www."; "" for a malformed URL."""
+    host = host_and_port(url)
+    return f"{host[0].removeprefix('www.')}:{host[1]}" if host else ""
