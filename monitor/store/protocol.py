@@ -160,6 +160,12 @@ class Frontier(Protocol):
         The counts are in the order of the sources' URLs.
         """
 
+    def entries_with_guid(self, outlet: str, source: str, guid: str, *, limit: int) -> list[FrontierEntry]:
+        """Returns up to ``limit`` entries that a source of the outlet listed with this GUID, the first seen first.
+
+        Returns none for an empty GUID.
+        """
+
 
 class Stories(Protocol):
     """Writes fetched pages, and reads stories with their earlier versions, hits and near-duplicates."""

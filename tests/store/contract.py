@@ -245,6 +245,18 @@ class Frontier:
             SourceCoverage(source="sitemap", listed=4, listed_alone=2),
         ]
 
+    def test_entries_with_a_guid_are_those_of_their_source(self, store: Store) -> None:
+        rss, other = story_url("rss"), story_url("other-rss")
+        for minute, (name, source, guid) in enumerate(
+            [("first", rss, "g"), ("second", rss, "g"), ("third", rss, "h"), ("fourth", other, "g"), ("fifth", rss, "")]
+        ):
+            store.enqueue([candidate(name, source=source, guid=guid)], now=NOW + minute * MINUTE)
+        store.enqueue([candidate("sixth", outlet="Other", source=rss, guid="g")], now=NOW)
+        listed = store.entries_with_guid("Outlet", rss, "g", limit=10)
+        assert [entry.candidate.url for entry in listed] == [story_url("first"), story_url("second")]
+        assert len(store.entries_with_guid("Outlet", rss, "g", limit=1)) == 1
+        assert store.entries_with_guid("Outlet", rss, "", limit=10) == []
+
 
 class Commits:
     def test_a_story_is_read_as_it_was_committed(self, store: Store) -> None:

@@ -100,6 +100,14 @@ class Frontier:
         stored = self._cluster.get_documents("urls", ids)
         return {name: documents.read_url_record(name, document.document) for name, document in stored.items()}
 
+    def entries_with_guid(self, outlet: str, source: str, guid: str, *, limit: int) -> list[FrontierEntry]:
+        if not guid:
+            return []
+        terms = [{"term": {name: value}} for name, value in (("outlet", outlet), ("guid", guid), ("source", source))]
+        query = {"bool": {"filter": terms}}
+        first = self.find("urls", query, sort=[{"first_seen_at": "asc"}, {"id": "asc"}], limit=limit)
+        return [documents.read_frontier_entry(stored.document) for stored in first]
+
     def recent_entries(self, outlet: str, *, limit: int) -> list[FrontierEntry]:
         newest = self._cluster.find(
             "urls", _listed_by(outlet), sort=[{"first_seen_at": "desc"}, {"id": "asc"}], limit=limit

@@ -108,3 +108,13 @@ class Frontier:
         with self._state.lock:
             entries = list(self._state.frontier_entries.values())
         return [entry for entry in entries if entry.candidate.outlet == outlet and entry.candidate.source]
+
+    def entries_with_guid(self, outlet: str, source: str, guid: str, *, limit: int) -> list[FrontierEntry]:
+        wanted = outlet, source, guid
+        with self._state.lock:
+            entries = [
+                entry
+                for entry in self._state.frontier_entries.values()
+                if guid and (entry.candidate.outlet, entry.candidate.source, entry.candidate.guid) == wanted
+            ]
+        return sorted(entries, key=lambda entry: (entry.first_seen_at, entry.id))[:limit]

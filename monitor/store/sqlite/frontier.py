@@ -73,6 +73,11 @@ class Frontier:
             entries = [rows.frontier_entry(row) for row in connection.execute(sql.SELECT_FRONTIER_ENTRIES, parameters)]
         return {alias.id: alias for alias in aliases} | {entry.id: entry for entry in entries}
 
+    def entries_with_guid(self, outlet: str, source: str, guid: str, *, limit: int) -> list[FrontierEntry]:
+        parameters = outlet, guid, source, limit
+        with self.database.read_connection() as connection:
+            return [rows.frontier_entry(row) for row in connection.execute(sql.SELECT_ENTRIES_WITH_GUID, parameters)]
+
     def recent_entries(self, outlet: str, *, limit: int) -> list[FrontierEntry]:
         with self._database.read_connection() as connection:
             return [rows.frontier_entry(row) for row in connection.execute(sql.SELECT_RECENT_ENTRIES, (outlet, limit))]

@@ -159,6 +159,10 @@ SELECT_DUE_ENTRIES = (
     f"SELECT {_FRONTIER_COLUMN_LIST} FROM frontier WHERE outlet = ? AND next_at <= ? ORDER BY next_at, id LIMIT ?"
 )
 SELECT_FRONTIER_ENTRIES = f"SELECT {_FRONTIER_COLUMN_LIST} FROM frontier WHERE id IN (SELECT value FROM json_each(?))"
+SELECT_ENTRIES_WITH_GUID = (
+    f"SELECT {_FRONTIER_COLUMN_LIST} FROM frontier WHERE outlet = ? AND guid = ? AND guid <> '' AND source = ? "
+    "ORDER BY first_seen_at, id LIMIT ?"
+)
 SELECT_ALIASES = "SELECT id, story FROM alias WHERE id IN (SELECT value FROM json_each(?))"
 SELECT_RECENT_ENTRIES = (
     f"SELECT {_FRONTIER_COLUMN_LIST} FROM frontier WHERE outlet = ? AND source <> '' "
