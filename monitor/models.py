@@ -143,9 +143,10 @@ class Page:
 class Article:
     """The article that extraction found on one page.
 
-    ``flags`` are among ``truncated``, ``paywall``, ``consent``, ``live`` and ``headline``, see `page_kinds.story_flags`.
-    ``method`` is the way by which the text was found: selector, json-ld, markup, blocks, trafilatura or headline.  ``block_hashes`` holds
-    one hash per paragraph, of its text and the elements around it; the outlet's boilerplate is learned from them.
+    ``flags`` are among ``truncated``, ``paywall``, ``consent``, ``live`` and ``headline``, see
+    `page_kinds.story_flags`.  ``method`` is the way by which the text was found: selector, json-ld, markup, blocks,
+    trafilatura or headline.  ``block_hashes`` holds one hash per paragraph, of its text and the elements around it;
+    the outlet's boilerplate is learned from them.
     """
 
     title: str

@@ -14,7 +14,7 @@ from monitor.failures import FailureKind, FailureScope
 
 if TYPE_CHECKING:
     from monitor.errors import FetchError
-    from monitor.models import FrontierEntry
+    from monitor.models import Candidate, FrontierEntry
 
 RETRY_DELAYS = tuple(timedelta(minutes=m) for m in (5, 30, 120, 360, 1440))  # pause after the nth consecutive failure
 MAX_PAGE_RETRIES = len(RETRY_DELAYS)
@@ -23,6 +23,21 @@ MISSING_PAGE_RETRY_DELAY = timedelta(days=1)  # pause before the last retry of a
 RECHECK_AGES = tuple(timedelta(hours=h) for h in (1, 3, 9, 24, 48, 72))
 # Kinds of `NotArticle` that a site may serve in a story's place.
 WALL_PAGE_KINDS = frozenset({"error", "consent", "script", "empty"})
+# Kinds of `NotArticle` behind which there is a story: title and summary are stored at once.
+WITHHELD_PAGE_KINDS = frozenset({"consent", "empty", "login", "script"})
+# Failures after which there is no story of the outlet to tell of, so that title and summary are not stored either.
+ABSENT_STORY_KINDS = frozenset(
+    {
+        FailureKind.HTTP_404,
+        FailureKind.HTTP_410,
+        FailureKind.FOREIGN_SITE,
+        FailureKind.PRIVATE_ADDRESS,
+        FailureKind.UNSUPPORTED_ADDRESS,
+        FailureKind.TRACKER,
+        FailureKind.CONFLICT,
+        FailureKind.REJECTED,
+    }
+)
 
 MAX_CONSECUTIVE_HOST_FAILURES = 5  # requests of one poll; then the host's other pages wait for the next poll
 FAILING_HOST_PAUSE = timedelta(minutes=5)  # time without requests after MAX_CONSECUTIVE_HOST_FAILURES
@@ -75,17 +90,52 @@ def entry_after_recheck(entry: FrontierEntry, *, now: datetime) -> FrontierEntry
 def entry_after_page_without_article(entry: FrontierEntry, page_kind: str, *, now: datetime) -> FrontierEntry:
     """Returns the frontier entry after a page without an article; ``page_kind`` is `monitor.models.NotArticle.kind`.
 
-    A stored story is rechecked as usual.  A wall in place of a candidate that its source dates is retried, up to
+    A stored story is rechecked as usual.  A wall in place of a story that a source lists is retried, up to
     MAX_PAGE_RETRIES times.  For any other page ``next_at`` is None.
     """
     if entry.story is not None:
         return entry_after_recheck(entry, now=now)
-    # A source dates only stories, so a wall in place of a dated candidate may be temporary.
-    is_listed_story = entry.candidate.published_at is not None
-    if page_kind not in WALL_PAGE_KINDS or not is_listed_story or entry.attempts >= MAX_PAGE_RETRIES:
+    is_retried = page_kind in WALL_PAGE_KINDS and is_listed_story(entry.candidate)
+    if not is_retried or entry.attempts >= MAX_PAGE_RETRIES:
         return finished_entry(entry)
     failed = replace(entry, attempts=entry.attempts + 1)
     return replace(failed, next_at=_next_retry_at(failed, now=now))
+
+
+def entry_after_incomplete_article(entry: FrontierEntry, *, attempts: int, now: datetime) -> FrontierEntry:
+    """Returns the frontier entry of an article of which a further page could not be read: it is fetched again.
+
+    ``attempts`` is the number of failed fetches before this one.  The next fetch is the next retry or the entry's
+    ``next_at``, whichever is earlier, and unconditional.
+    """
+    failed = replace(entry, attempts=attempts + 1, etag=None, last_modified=None)
+    retry_at = _next_retry_at(failed, now=now)
+    return replace(failed, next_at=min((time for time in (retry_at, entry.next_at) if time), default=None))
+
+
+def is_headline_due(kind: FailureKind, failed: FrontierEntry) -> bool:
+    """Returns True if title and summary of a page are stored after this failure, because the page cannot be had.
+
+    They are stored at once after a permanent failure and after 403, by which sites turn programs away, and after the
+    last retry of any other failure.  ``failed`` is the entry after the failure.
+    """
+    if kind in ABSENT_STORY_KINDS:
+        return False
+    return kind.permanent or kind is FailureKind.HTTP_403 or failed.next_at is None
+
+
+def is_headline_due_at_wall(page_kind: str, settled: FrontierEntry) -> bool:
+    """Returns True if title and summary are stored because a page of this kind is shown in the story's place.
+
+    A page that looks like an error may be one, so it counts only after the last retry.
+    """
+    is_last_error = page_kind == "error" and settled.next_at is None and settled.attempts >= MAX_PAGE_RETRIES
+    return page_kind in WITHHELD_PAGE_KINDS or is_last_error
+
+
+def is_listed_story(candidate: Candidate) -> bool:
+    """Returns True if a feed or news sitemap lists the candidate: only these state times, GUIDs and summaries."""
+    return bool(candidate.published_at or candidate.guid or candidate.summary)
 
 
 def next_recheck_at(entry: FrontierEntry, *, now: datetime) -> datetime | None:

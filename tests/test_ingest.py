@@ -42,6 +42,10 @@ ARTICLE = Article(
 SECOND_LOOK = timedelta(hours=1, minutes=1)
 
 
+async def fetch_any_page(url: str) -> Page:
+    return Page(url=url, body=b"", fetched_at=models.now())
+
+
 class FakeExtractor:
     """Returns or raises ``result``, whatever the page."""
 
@@ -79,7 +83,7 @@ class Harness:
         if result is not None:
             self.extractor.result = result
         page = Page(url=url or entry.candidate.url, body=b"", fetched_at=models.now(), etag='"1"')
-        return asyncio.run(self.ingest.ingest_page(OUTLET, entry, page, Boilerplate())).disposition
+        return asyncio.run(self.ingest.ingest_page(OUTLET, entry, page, Boilerplate(), fetch_any_page)).disposition
 
     def due(self, after: timedelta = timedelta(0)) -> list[FrontierEntry]:
         return self.store.due_entries(OUTLET.name, now=models.now() + after, limit=10)
@@ -247,7 +251,7 @@ def test_urls_of_one_story_read_together_store_it_once(harness):
         pages = [Page(url=entry.candidate.url, body=b"", fetched_at=models.now()) for entry in entries]
         return await asyncio.gather(
             *(
-                harness.ingest.ingest_page(OUTLET, entry, page, Boilerplate())
+                harness.ingest.ingest_page(OUTLET, entry, page, Boilerplate(), fetch_any_page)
                 for entry, page in zip(entries, pages, strict=True)
             )
         )
@@ -273,7 +277,7 @@ def test_a_url_read_while_its_story_is_being_written_is_a_duplicate(harness):
 
     async def read(entry):
         page = Page(url=entry.candidate.url, body=b"", fetched_at=models.now())
-        return (await harness.ingest.ingest_page(OUTLET, entry, page, Boilerplate())).disposition
+        return (await harness.ingest.ingest_page(OUTLET, entry, page, Boilerplate(), fetch_any_page)).disposition
 
     async def both():
         one = asyncio.create_task(read(first))
@@ -380,7 +384,7 @@ def test_reprints_read_at_the_same_time_join_one_cluster(harness):
         pages = [Page(url=entry.candidate.url, body=b"", fetched_at=models.now()) for entry in entries]
         return await asyncio.gather(
             *(
-                harness.ingest.ingest_page(OUTLET, entry, page, Boilerplate())
+                harness.ingest.ingest_page(OUTLET, entry, page, Boilerplate(), fetch_any_page)
                 for entry, page in zip(entries, pages, strict=True)
             )
         )
@@ -477,9 +481,11 @@ def test_a_page_that_hangs_extraction_is_retried_then_given_up(harness):
 
 def test_a_missing_page_is_given_up_and_retry_after_is_obeyed(harness):
     gone, busy = harness.candidate("https://gazette.example/gone"), harness.candidate("https://gazette.example/busy")
-    asyncio.run(harness.ingest.settle_fetch_failure(gone, FetchError("410", kind=FailureKind.HTTP_410)))
+    asyncio.run(harness.ingest.settle_fetch_failure(OUTLET, gone, FetchError("410", kind=FailureKind.HTTP_410)))
     asyncio.run(
-        harness.ingest.settle_fetch_failure(busy, FetchError("503", kind=FailureKind.HTTP_503, retry_after=7200))
+        harness.ingest.settle_fetch_failure(
+            OUTLET, busy, FetchError("503", kind=FailureKind.HTTP_503, retry_after=7200)
+        )
     )
     assert not harness.due(timedelta(hours=1))
     (entry,) = harness.due(timedelta(hours=3))
@@ -493,7 +499,7 @@ def test_the_frontier_keeps_what_became_of_a_url(harness):
     assert first.outcome == Outcome(disposition=Disposition.STORED)
     harness.now = lambda: models.now() + SECOND_LOOK
     (due,) = harness.due(SECOND_LOOK)
-    asyncio.run(harness.ingest.settle_fetch_failure(due, FetchError("gone", kind=FailureKind.HTTP_404)))
+    asyncio.run(harness.ingest.settle_fetch_failure(OUTLET, due, FetchError("gone", kind=FailureKind.HTTP_404)))
     rechecked = harness.store.entries([entry.id])[entry.id]
     assert (rechecked.outcome, rechecked.settled_at) == (first.outcome, first.settled_at)
 
@@ -501,7 +507,7 @@ def test_the_frontier_keeps_what_became_of_a_url(harness):
 def test_the_summary_of_a_source_is_kept_until_the_page_is_read(harness):
     candidate = Candidate(url="https://gazette.example/a", outlet=OUTLET.name, summary="One line.")
     (entry,) = harness.store.enqueue([candidate], now=models.now())
-    asyncio.run(harness.ingest.settle_fetch_failure(entry, FetchError("slow", kind=FailureKind.TIMEOUT)))
+    asyncio.run(harness.ingest.settle_fetch_failure(OUTLET, entry, FetchError("slow", kind=FailureKind.TIMEOUT)))
     (entry,) = harness.due(RETRY_DELAYS[0] + timedelta(minutes=1))
     assert entry.candidate.summary == "One line."
     harness.page(entry)
@@ -513,7 +519,7 @@ def test_an_outcome_has_the_time_of_the_next_fetch(harness):
         entry = harness.candidate(url)
         harness.extractor.result = result
         page = Page(url=url, body=b"", fetched_at=models.now())
-        return asyncio.run(harness.ingest.ingest_page(OUTLET, entry, page, Boilerplate())), entry
+        return asyncio.run(harness.ingest.ingest_page(OUTLET, entry, page, Boilerplate(), fetch_any_page)), entry
 
     harness.now = lambda: start
     start = models.now()
@@ -531,7 +537,7 @@ def test_an_outcome_has_the_time_of_the_next_fetch(harness):
     for status, next_at in ((410, None), (404, start + RETRY_DELAYS[0])):
         error = FetchError("no page", kind=FailureKind.of_status(status), status=status)
         failed = asyncio.run(
-            harness.ingest.settle_fetch_failure(harness.candidate(f"https://gazette.example/{status}"), error)
+            harness.ingest.settle_fetch_failure(OUTLET, harness.candidate(f"https://gazette.example/{status}"), error)
         )
         assert (failed.kind, failed.next_at) == (f"http-{status}", next_at)
 
@@ -541,7 +547,8 @@ def test_a_failed_recheck_has_the_time_of_the_next_recheck(harness):
     (entry,) = harness.due(SECOND_LOOK)
     busy = FetchError("no page", kind=FailureKind.HTTP_500, status=500)
     assert (
-        asyncio.run(harness.ingest.settle_fetch_failure(entry, busy)).next_at == entry.first_seen_at + RECHECK_AGES[1]
+        asyncio.run(harness.ingest.settle_fetch_failure(OUTLET, entry, busy)).next_at
+        == entry.first_seen_at + RECHECK_AGES[1]
     )
 
 
@@ -596,7 +603,7 @@ def test_an_unavailable_store_fails_every_page_of_the_batch(harness, monkeypatch
     async def all_at_once():
         page = Page(url="https://gazette.example/x", body=b"", fetched_at=models.now())
         return await asyncio.gather(
-            *(harness.ingest.ingest_page(OUTLET, entry, page, Boilerplate()) for entry in entries),
+            *(harness.ingest.ingest_page(OUTLET, entry, page, Boilerplate(), fetch_any_page) for entry in entries),
             return_exceptions=True,
         )
 
@@ -619,7 +626,7 @@ def test_an_unexpected_error_fails_only_its_own_batch(harness, monkeypatch):
     async def all_at_once():
         gone = FetchError("410", kind=FailureKind.HTTP_410)
         failing = asyncio.gather(
-            *(harness.ingest.settle_fetch_failure(entry, gone) for entry in entries), return_exceptions=True
+            *(harness.ingest.settle_fetch_failure(OUTLET, entry, gone) for entry in entries), return_exceptions=True
         )
         return await asyncio.wait_for(failing, 30)
 
@@ -642,7 +649,7 @@ def test_a_cancelled_writer_fails_every_waiting_page(harness, monkeypatch):
     async def all_at_once():
         gone = FetchError("410", kind=FailureKind.HTTP_410)
         failing = asyncio.gather(
-            *(harness.ingest.settle_fetch_failure(entry, gone) for entry in entries), return_exceptions=True
+            *(harness.ingest.settle_fetch_failure(OUTLET, entry, gone) for entry in entries), return_exceptions=True
         )
         return await asyncio.wait_for(failing, 30)
 

@@ -291,7 +291,7 @@ def _looks_like_html(body: bytes) -> bool:
 
 
 def _story_of(outlet: Outlet, page: Page, article: Article) -> Story:
-    from monitor.ingest.decision import story_from
+    from monitor.ingest.story_of_article import story_from
     from monitor.urls import story_id
 
     candidate = Candidate(url=page.url, outlet=outlet.name)

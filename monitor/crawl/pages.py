@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from monitor.discovery.url_rules import host_and_port
 from monitor.errors import FetchError, RenderingUnavailable
 from monitor.extract.boilerplate import Boilerplate
 from monitor.failures import FailureKind
+from monitor.ingest.identity import HEADLINE_FLAG
 from monitor.models import Disposition, now
 from monitor.rendering.auto import EngineMemory
 from monitor.retry_policy import OWN_OUTAGE_KINDS, HostBackoff
@@ -62,14 +65,16 @@ class DuePages:
         self._context = context
         self._report = report
         self._traits = traits
-        self._backoff = HostBackoff()
+        # By host for an aggregator, whose pages are on many; else all pages count as of one host.
+        self._backoffs: defaultdict[str, HostBackoff] = defaultdict(HostBackoff)
         self._resting_pages = 0
 
     @property
     def host_pause(self) -> timedelta:
         """The time for which the outlet's host gets no request after this poll; zero if the host is not failing."""
         # A missing rendering engine counts as a failure in the backoff but is not the host's fault.
-        return self._backoff.requested_pause if self._report.rendering_problem else self._backoff.pause
+        backoff = self._backoff_of(self._outlet.url)
+        return backoff.requested_pause if self._report.rendering_problem else backoff.pause
 
     async def process(self) -> None:
         """Fetches and ingests due pages.
@@ -96,35 +101,39 @@ class DuePages:
 
     async def _process_entries(self, remaining: Iterator[FrontierEntry], deadline: float) -> None:
         """Processes entries of ``remaining``, which other tasks share, until `process` must end."""
-        while not self._context.stop.is_set() and monotonic() < deadline and not self._backoff.is_exhausted:
+        while not self._context.stop.is_set() and monotonic() < deadline:
             entry = next(remaining, None)
             if entry is None:
                 return
+            backoff = self._backoff_of(_request_url(entry))
+            if backoff.is_exhausted:
+                self._resting_pages += 1
+                continue
             try:
                 outcome = await self._process_entry(entry)
             except RenderingUnavailable as error:  # the entry stays due until an engine is available
                 self._report.rendering_problem = str(error)
-                self._backoff.record_unavailable_engine()
+                backoff.record_unavailable_engine()
                 continue
             if outcome is not None:
                 self._record_outcome(entry.candidate.url, outcome)
 
     async def _process_entry(self, entry: FrontierEntry) -> Outcome | None:
         """Fetches and ingests one page; returns its outcome, or None if it was not requested and stays due."""
-        ingest = self._context.service.ingest
+        ingest, backoff = self._context.service.ingest, self._backoff_of(_request_url(entry))
         try:
             page = await self._fetch_page(entry)
         except FetchError as error:
-            self._backoff.record_request(error)
+            backoff.record_request(error)
             # The page was not requested, so the entry does not count as failed.
             if error.kind is FailureKind.RESTING or error.kind in OWN_OUTAGE_KINDS:
                 self._resting_pages += 1
                 return None
-            return await ingest.settle_fetch_failure(entry, error)
-        self._backoff.record_request(None)
+            return await ingest.settle_fetch_failure(self._outlet, entry, error)
+        backoff.record_request(None)
         if page is None:
             return await ingest.settle_not_modified(entry)
-        outcome = await ingest.ingest_page(self._outlet, entry, page, self._traits.boilerplate)
+        outcome = await ingest.ingest_page(self._outlet, entry, page, self._traits.boilerplate, self._fetch_linked_page)
         self._report.pages_by_engine[page.engine] += 1
         return outcome
 
@@ -135,16 +144,43 @@ class DuePages:
         )
         return await self._context.fetcher.fetch_page(
             self._outlet,
-            entry.candidate.url,
+            _request_url(entry),
             etag=None if unconditional else entry.etag,
             last_modified=None if unconditional else entry.last_modified,
             memory=self._traits.rendering,
         )
+
+    async def _fetch_linked_page(self, url: str) -> Page:
+        """Fetches a page that a page of the same article names.  Raises FetchError, also when the poll must end."""
+        backoff = self._backoff_of(url)
+        if self._context.stop.is_set() or backoff.is_exhausted:
+            raise FetchError("the poll sends no further requests", kind=FailureKind.CANCELLED)
+        try:
+            page = await self._context.fetcher.fetch_page(self._outlet, url, memory=self._traits.rendering)
+        except RenderingUnavailable as error:
+            raise FetchError(str(error), kind=FailureKind.ENGINE_UNAVAILABLE) from error
+        except FetchError as error:
+            backoff.record_request(error)
+            raise
+        backoff.record_request(None)
+        assert page is not None, "an unconditional request gets no 304"
+        return page
+
+    def _backoff_of(self, url: str) -> HostBackoff:
+        """Returns the backoff of the host of a URL."""
+        host = host_and_port(url) if self._outlet.is_aggregator else None
+        return self._backoffs[f"{host[0]}:{host[1]}" if host else ""]
 
     def _record_outcome(self, url: str, outcome: Outcome) -> None:
         """Adds the outcome to the report, logs a stored story, and updates ``next_retry_at`` after a failure."""
         self._report.add_page(url, outcome)
         if outcome.disposition in {Disposition.STORED, Disposition.UPDATED}:
             log.info("%s: %s %s", self._outlet.name, outcome.disposition.value, url)
-        if outcome.disposition is Disposition.FAILED and outcome.next_at is not None:
+        is_retried = outcome.disposition is Disposition.FAILED or outcome.kind == HEADLINE_FLAG
+        if is_retried and outcome.next_at is not None:
             self.next_retry_at = min(self.next_retry_at or outcome.next_at, outcome.next_at)
+
+
+def _request_url(entry: FrontierEntry) -> str:
+    """Returns the URL at which the entry's page is requested."""
+    return entry.fetch_url or entry.candidate.url

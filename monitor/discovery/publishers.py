@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from monitor.config.schema import Outlet
 
+_STANDARD_PORTS = frozenset({0, 80, 443})
+
 
 class Publishers:
     """The configured outlets by the hosts of their URLs.  Aggregators publish nothing, so they own only their hosts."""
@@ -55,6 +57,6 @@ def publisher_of(aggregator: Outlet, url: str, site_name: str, publishers: Publi
 
 
 def _host_key(url: str) -> str:
-    """Returns host and port of a URL, without "www."; "" for a malformed URL."""
-    host = host_and_port(url)
-    return f"{host[0].removeprefix('www.')}:{host[1]}" if host else ""
+    """Returns the host of a URL without "www.", and its port unless that is standard; "" for a malformed URL."""
+    host, port = host_and_port(url) or ("", 0)
+    return host.removeprefix("www.") + ("" if port in _STANDARD_PORTS else f":{port}")

@@ -14,25 +14,33 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor import models, retry_policy
-from monitor.errors import ExtractionError
+from monitor.discovery.publishers import Publishers, publisher_of
+from monitor.errors import ExtractionError, FetchError
 from monitor.extract import ExtractionOptions
 from monitor.failures import FailureKind
+from monitor.ingest.article_reader import ArticleReader, ReadArticle
 from monitor.ingest.commit_queue import CommitQueue
 from monitor.ingest.decision import CommitDecider
+from monitor.ingest.headline import headline_article
+from monitor.ingest.identity import HEADLINE_FLAG, is_moved_story, is_same_story
+from monitor.ingest.story_of_article import story_from
 from monitor.models import Article, CommitResult, Disposition, FrontierEntry, NotArticle, Outcome, Page, PageCommit
+from monitor.urls import story_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
     from monitor.config import Config, Outlet
-    from monitor.errors import FetchError
     from monitor.extract import Extractor
     from monitor.extract.boilerplate import Boilerplate
+    from monitor.ingest.article_reader import FetchLinkedPage
     from monitor.ingest.commit_queue import StoreCall
+    from monitor.models import Story
     from monitor.query.rules import RuleSet
     from monitor.store import Store
 
+MAX_CANONICAL_HOPS = 4  # canonical URLs followed from page to page
 MAX_COMMIT_ATTEMPTS = 5  # per page, while other processes change its story; then the page is retried later
 
 
@@ -50,62 +58,187 @@ class Ingest:
         now: Callable[[], datetime] = models.now,
     ) -> None:
         self.config = config
+        self.publishers = Publishers(config.outlets)
+        self.store = store
         self.extractor = extractor
         self.call = call
         self.now = now
         self.commits = CommitQueue(store, call, now)
         self.decider = CommitDecider(config=config, store=store, rules=rules, commits=self.commits, now=now)
 
-    async def ingest_page(self, outlet: Outlet, entry: FrontierEntry, page: Page, boilerplate: Boilerplate) -> Outcome:
+    async def ingest_page(
+        self, outlet: Outlet, entry: FrontierEntry, page: Page, boilerplate: Boilerplate, fetch_linked: FetchLinkedPage
+    ) -> Outcome:
         """Extracts a fetched page, stores its story or frontier entry, and returns the outcome.
 
-        ``boilerplate`` learns the repeated text of the outlet's articles.  Extraction errors, conflicts with other
-        processes and a rejected story become an outcome FAILED.  Raises StoreError when the store cannot be used.
+        ``boilerplate`` learns the repeated text of the outlet's articles.  ``fetch_linked`` fetches further pages of
+        the article.  Extraction errors, conflicts with other processes and a rejected story become an outcome FAILED.
+        Raises StoreError when the store cannot be used.
         """
-        try:
-            options = ExtractionOptions.for_outlet(outlet, boilerplate.hashes(), listed_at=entry.candidate.published_at)
-            article = await self.extractor.extract_article(page, options)
-        except ExtractionError as error:
-            return await self._settle_failure(entry, error.kind, label=error.label, detail=str(error))
-        if isinstance(article, NotArticle):
-            outcome = Outcome(disposition=Disposition.NOT_ARTICLE, kind=article.kind, detail=article.detail)
-            settled = retry_policy.entry_after_page_without_article(entry, article.kind, now=self.now())
-            return await self._settle_without_story(settled, outcome)
-        boilerplate.learn(article)
-        if entry.story is None and self._is_too_old(outlet, article, page):
-            return await self._settle_without_story(
-                retry_policy.finished_entry(entry), Outcome(disposition=Disposition.TOO_OLD)
+        publisher = self._publisher_of(outlet, page.url)
+
+        async def extract(page: Page) -> Article | NotArticle:
+            options = ExtractionOptions.for_outlet(
+                publisher, boilerplate.hashes(), listed_at=entry.candidate.published_at
             )
+            return await self.extractor.extract_article(page, options)
+
+        reader = ArticleReader(fetch_linked, extract)
+        try:
+            article = await extract(page)
+            if isinstance(article, NotArticle):
+                return await self._settle_page_without_article(publisher, entry, article)
+            boilerplate.learn(article)
+            if entry.story is None and self._is_too_old(outlet, article, page):
+                return await self._settle_without_story(
+                    retry_policy.finished_entry(entry), Outcome(disposition=Disposition.TOO_OLD)
+                )
+            if known := await self._find_first_page_story(entry, article):
+                duplicate = Outcome(disposition=Disposition.DUPLICATE, detail=known.url)
+                return await self._settle_without_story(
+                    retry_policy.finished_entry(replace(entry, story=known.id)), duplicate
+                )
+            read = await self._read_article(publisher, entry, page, article, reader)
+        except ExtractionError as error:
+            return await self._settle_failure(publisher, entry, error.kind, label=error.label, detail=str(error))
+        except FetchError as error:
+            return await self.settle_fetch_failure(outlet, entry, error)
+        publisher = self._publisher_of(outlet, read.page.url, read.article.publisher)
+        return await self._commit_article(publisher, entry, read, reader)
+
+    async def _find_first_page_story(self, entry: FrontierEntry, article: Article) -> Story | None:
+        """Returns the stored story of a new URL that is a later page of its article; None if there is none."""
+        if entry.story is not None or article.first_page is None:
+            return None
+        stories = await self.call(self.decider.stories_at, [article.first_page])
+        stored = stories.get(story_id(article.first_page))
+        return stored if stored is not None and HEADLINE_FLAG not in stored.flags else None
+
+    async def _read_article(
+        self, outlet: Outlet, entry: FrontierEntry, page: Page, article: Article, reader: ArticleReader
+    ) -> ReadArticle:
+        """Returns the article with all its pages, beginning with its first page, at its canonical URL.
+
+        Raises FetchError if the first page cannot be read now.
+        """
+        first_page, first = await reader.read_from_first_page(page, article)
+        canonical_page, canonical, claiming = await self._read_canonical(outlet, entry, first_page, first, reader)
+        read = await reader.read_all_pages(canonical_page, canonical)
+        own_ids = {story_id(url) for url in (page.url, *claiming)} - {story_id(canonical_page.url)}
+        return replace(read, further_ids=tuple({*read.further_ids, *own_ids}))
+
+    async def _read_canonical(
+        self, outlet: Outlet, entry: FrontierEntry, page: Page, article: Article, reader: ArticleReader
+    ) -> tuple[Page, Article, list[str]]:
+        """Returns the page at the URL that ``page`` claims as canonical if it shows the same article, else ``page``.
+
+        Also returns the URLs of the pages whose claims were followed.  A claim is not believed unread, because
+        templates and caches give pages the URL of another story.  A claim on a stored story is kept for
+        `CommitDecider.decide`, which compares both.
+        """
+        followed = [(page, article)]
+        for _ in range(MAX_CANONICAL_HOPS):
+            page, article = followed[-1]
+            claimed = article.canonical_url
+            ids = [story_id(each.url) for each, _ in followed]
+            if claimed is None or story_id(claimed) == ids[-1]:
+                break
+            if story_id(claimed) in ids:  # the pages claim each other: any order must choose the same one
+                page, article = min(followed[ids.index(story_id(claimed)) :], key=lambda each: each[0].url)
+                followed.append((page, replace(article, canonical_url=None)))
+                break
+            if entry.story is not None or not self.publishers.may_claim(outlet.name, claimed):
+                followed[-1] = page, replace(article, canonical_url=None)
+                break
+            if await self.call(self.decider.stories_at, [claimed]):
+                break
+            canonical = await self._read_claimed(outlet, entry, page, article, reader)
+            if canonical is None:
+                followed[-1] = page, replace(article, canonical_url=None)
+                break
+            followed.append(canonical)
+        page, article = followed[-1]
+        return page, article, [each.url for each, _ in followed]
+
+    async def _read_claimed(
+        self, outlet: Outlet, entry: FrontierEntry, page: Page, article: Article, reader: ArticleReader
+    ) -> tuple[Page, Article] | None:
+        """Returns page and article at the URL that ``page`` claims, if they are a further copy of the same story."""
+        claimed = await reader.read_article(article.canonical_url or page.url)
+        if claimed is None or story_id(claimed[0].url) == story_id(page.url):
+            return None
+        is_own = self.publishers.may_claim(outlet.name, claimed[0].url)
+        stories = [story_from(outlet, entry, *each) for each in ((page, article), claimed)]
+        return claimed if is_own and is_same_story(*stories) else None
+
+    async def _commit_article(
+        self, outlet: Outlet, entry: FrontierEntry, read: ReadArticle, reader: ArticleReader
+    ) -> Outcome:
+        """Stores the article's story or frontier entry, again after each conflict, and returns the outcome."""
+        moved_story: Story | None = None
+        is_move_checked = False
         for _ in range(MAX_COMMIT_ATTEMPTS):
-            page_commit = await self.call(self.decider.decide, outlet, entry, page, article)
+            decision = await self.call(self.decider.decide, outlet, entry, read, moved_story)
+            commit = decision.commit
             try:
-                result = await self.commits.commit(page_commit)
+                if not is_move_checked and _is_new_near_duplicate(commit):
+                    is_move_checked = True
+                    moved_story = await self._find_moved_story(outlet, entry, read, reader)
+                    if moved_story is not None:
+                        continue
+                result = await self.commits.commit(commit)
+                if result is CommitResult.WRITTEN and decision.after is not None:
+                    await self.commits.commit(decision.after)
             finally:
-                if page_commit.story is not None:
-                    self.decider.clusters.release_story(page_commit.story.id)
+                if commit.story is not None:
+                    self.decider.clusters.release_story(commit.story.id)
             if result is CommitResult.WRITTEN:
                 return replace(
-                    page_commit.outcome,
-                    next_at=page_commit.entry.next_at,
-                    article_characters=len(article.text),
-                    is_dated=article.published_at is not None,
+                    commit.outcome,
+                    next_at=commit.entry.next_at,
+                    article_characters=len(read.article.text),
+                    is_dated=read.article.published_at is not None,
                 )
             if result is CommitResult.REJECTED:
                 detail = "the store rejected the story: `media-monitor replay --list` shows why"
                 return Outcome(disposition=Disposition.FAILED, kind=FailureKind.REJECTED.label, detail=detail)
-        return await self._settle_failure(entry, FailureKind.CONFLICT, label=FailureKind.CONFLICT.label)
+        return await self._settle_failure(outlet, entry, FailureKind.CONFLICT, label=FailureKind.CONFLICT.label)
+
+    async def _find_moved_story(
+        self, outlet: Outlet, entry: FrontierEntry, read: ReadArticle, reader: ArticleReader
+    ) -> Story | None:
+        """Returns the outlet's stored story whose address is gone, or leads to this page; None if there is none."""
+        story = story_from(outlet, entry, read.page, read.article)
+        earlier: Story | None = await self.call(self.decider.moved_story_candidate, story)
+        if earlier is None:
+            return None
+        landed_url = await reader.landed_url(earlier.url)
+        if landed_url is None:
+            return earlier if is_moved_story(story, earlier) else None
+        return earlier if story_id(landed_url) == story.id != story_id(earlier.url) else None
 
     async def settle_not_modified(self, entry: FrontierEntry) -> Outcome:
         """Stores the frontier entry of a story after 304 Not Modified; returns the outcome UNCHANGED."""
         rechecked = retry_policy.entry_after_recheck(entry, now=self.now())
         return await self._settle_without_story(rechecked, Outcome(disposition=Disposition.UNCHANGED))
 
-    async def settle_fetch_failure(self, entry: FrontierEntry, error: FetchError) -> Outcome:
-        """Stores the frontier entry of a page that could not be fetched; returns the outcome FAILED."""
-        retry_after = timedelta(seconds=error.retry_after or 0.0)
+    async def settle_fetch_failure(self, outlet: Outlet, entry: FrontierEntry, error: FetchError) -> Outcome:
+        """Stores the frontier entry of a page that could not be fetched; returns the outcome.
+
+        It is FAILED, unless title and summary of the page are stored in its place, see `headline`.
+        """
         return await self._settle_failure(
-            entry, error.kind, label=error.label, detail=error.message, retry_after=retry_after
+            self._publisher_of(outlet, entry.candidate.url),
+            entry,
+            error.kind,
+            label=error.label,
+            detail=error.message,
+            retry_after=timedelta(seconds=error.retry_after or 0.0),
         )
+
+    def _publisher_of(self, outlet: Outlet, url: str, site_name: str = "") -> Outlet:
+        """Returns the outlet to which a page belongs: for an aggregator the publisher of the page, else ``outlet``."""
+        return publisher_of(outlet, url, site_name, self.publishers) if outlet.is_aggregator else outlet
 
     def _is_too_old(self, outlet: Outlet, article: Article, page: Page) -> bool:
         """Returns True if the article was published more than ``max_age`` before the fetch; False without a date."""
@@ -114,6 +247,7 @@ class Ingest:
 
     async def _settle_failure(
         self,
+        outlet: Outlet,
         entry: FrontierEntry,
         kind: FailureKind,
         *,
@@ -121,13 +255,63 @@ class Ingest:
         detail: str = "",
         retry_after: timedelta = timedelta(0),
     ) -> Outcome:
-        """Stores the frontier entry of a failed page with its next retry; returns the outcome FAILED."""
-        failed = retry_policy.entry_after_failure(entry, kind, now=self.now(), retry_after=retry_after)
-        return await self._settle_without_story(
-            failed, Outcome(disposition=Disposition.FAILED, kind=label, detail=detail)
-        )
+        """Stores the frontier entry of a failed page with its next retry, and its headline; returns the outcome."""
+        unread = await self._without_headline_story(entry)
+        failed = retry_policy.entry_after_failure(unread, kind, now=self.now(), retry_after=retry_after)
+        outcome = Outcome(disposition=Disposition.FAILED, kind=label, detail=detail)
+        headline = headline_article(entry.candidate, None) if retry_policy.is_headline_due(kind, failed) else None
+        return await self._settle_unread_page(outlet, entry, replace(failed, story=entry.story), outcome, headline)
+
+    async def _settle_page_without_article(self, outlet: Outlet, entry: FrontierEntry, wall: NotArticle) -> Outcome:
+        """Stores the frontier entry of a page without an article, and the headline that a wall hides."""
+        unread = await self._without_headline_story(entry)
+        settled = retry_policy.entry_after_page_without_article(unread, wall.kind, now=self.now())
+        outcome = Outcome(disposition=Disposition.NOT_ARTICLE, kind=wall.kind, detail=wall.detail)
+        is_due = retry_policy.is_headline_due_at_wall(wall.kind, settled)
+        headline = headline_article(entry.candidate, wall) if is_due else None
+        return await self._settle_unread_page(outlet, entry, replace(settled, story=entry.story), outcome, headline)
+
+    async def _without_headline_story(self, entry: FrontierEntry) -> FrontierEntry:
+        """Returns the entry as that of a page that was never read if only a headline is stored for it."""
+        if entry.story is None:
+            return entry
+        stored = (await self.call(self.store.stories, [entry.story])).get(entry.story)
+        return replace(entry, story=None) if stored is not None and HEADLINE_FLAG in stored.flags else entry
+
+    async def _settle_unread_page(
+        self,
+        outlet: Outlet,
+        entry: FrontierEntry,
+        settled: FrontierEntry,
+        outcome: Outcome,
+        headline: Article | None,
+    ) -> Outcome:
+        """Stores the frontier entry of a page that could not be read, and the story of its headline if there is one."""
+        if headline is None:
+            return await self._settle_without_story(settled, outcome)
+        decision = await self.call(self.decider.decide_headline, outlet, entry, headline, settled, outcome)
+        commit = decision.commit
+        try:
+            result = await self.commits.commit(commit)
+            if decision.after is not None:
+                await self.commits.commit(decision.after)
+        finally:
+            if commit.story is not None:
+                self.decider.clusters.release_story(commit.story.id)
+        if result is not CommitResult.WRITTEN:  # the page is fetched again, and the headline stored then
+            return await self._settle_without_story(settled, outcome)
+        return replace(commit.outcome, next_at=commit.entry.next_at)
 
     async def _settle_without_story(self, entry: FrontierEntry, outcome: Outcome) -> Outcome:
         """Stores a frontier entry but no story; returns ``outcome`` with the time of the next fetch."""
         await self.commits.commit(PageCommit(entry=entry, outcome=outcome))
         return replace(outcome, next_at=entry.next_at)
+
+
+def _is_new_near_duplicate(commit: PageCommit) -> bool:
+    """Returns True if the commit stores a new story in the cluster of another."""
+    return (
+        commit.outcome.disposition is Disposition.STORED
+        and commit.story is not None
+        and (commit.story.cluster != commit.story.id)
+    )

@@ -2,70 +2,47 @@
 
 from __future__ import annotations
 
-import threading
-from dataclasses import replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from monitor import similarity
 from monitor.changes import added_sentences, has_changed_text, split_sentences
-from monitor.models import Disposition, Hit, Notification, Outcome, PageCommit, Story
+from monitor.ingest.clusters import CLUSTER_WINDOW, ClusterAssigner
+from monitor.ingest.identity import (
+    HEADLINE_FLAG,
+    MIN_SAME_STORY_SIMILARITY,
+    has_unique_guid,
+    is_same_story,
+)
+from monitor.ingest.story_of_article import story_from
+from monitor.models import Disposition, FrontierEntry, Hit, Notification, Outcome, Page, PageCommit, Story
 from monitor.notify.delivery_times import next_delivery_time
-from monitor.query.analysis import analysed_tokens
-from monitor.retry_policy import next_recheck_at
+from monitor.retry_policy import entry_after_incomplete_article, entry_after_recheck, next_recheck_at
 from monitor.urls import canonical_url, former_story_id, story_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from monitor.config import Config, Outlet
+    from monitor.ingest.article_reader import ReadArticle
     from monitor.ingest.commit_queue import CommitQueue
-    from monitor.models import Article, FrontierEntry, Page
+    from monitor.models import Article
     from monitor.query.rules import RuleSet
     from monitor.store import Store
 
-CLUSTER_WINDOW = timedelta(days=14)  # age up to which a similar story joins a cluster; reprints appear within days
 WALL_FLAGS = frozenset({"truncated", "paywall", "consent"})  # `Story.flags` of a page that shows only part of its story
 MIN_WALLED_TEXT_SHARE = 0.6  # of the stored text; a shorter text from a walled page is not a correction
+MAX_ENTRIES_WITH_GUID = 20  # frontier entries; a GUID that more have names no story
 MIN_COMPLETE_STORY_WORDS = 100  # a shorter off-topic story may grow, so it is rechecked
 
 
-class ClusterAssigner:
-    """Assigns stories to clusters of near-duplicates; safe to use from several threads."""
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to write for a page: ``commit``, and then ``after``, the entry of another URL of the story."""
 
-    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
-        self._store = store
-        self._now = now
-        # Stories with a cluster but not committed: the store does not find them, and a reprint may follow at once.
-        self._pending_stories: dict[str, tuple[tuple[int, ...], str]] = {}
-        self._lock = threading.Lock()
-
-    def assign_cluster(self, story: Story, signature: tuple[int, ...]) -> str:
-        """Returns the cluster of the most similar recent story, or the story's id as a new cluster if none is similar.
-
-        Later calls compare their story with this one; after its commit, `release_story` must be called.
-        """
-        with self._lock:  # two reprints assigned at the same time must get the same cluster
-            # A copy: `release_story` changes the dict without the lock, as the event loop must not wait for it.
-            pending = [
-                (cluster, other) for key, (other, cluster) in list(self._pending_stories.items()) if key != story.id
-            ]
-            stored = self._store.near_duplicates(signature, since=self._now() - CLUSTER_WINDOW)
-            best, cluster = max(
-                (
-                    (similarity.similarity(signature, other), cluster)
-                    for cluster, other in (*((cluster, other) for _, cluster, other in stored), *pending)
-                ),
-                default=(0.0, story.id),
-            )
-            if best < similarity.MIN_REPRINT_SIMILARITY:
-                cluster = story.id
-            self._pending_stories[story.id] = signature, cluster
-        return cluster
-
-    def release_story(self, story: str) -> None:
-        """Stops comparing later stories with this one; called after its commit, when the store can return it."""
-        self._pending_stories.pop(story, None)
+    commit: PageCommit
+    after: PageCommit | None = None
 
 
 class CommitDecider:
@@ -82,45 +59,170 @@ class CommitDecider:
         self._commits = commits
         self._now = now
 
-    def decide(self, outlet: Outlet, entry: FrontierEntry, page: Page, article: Article) -> PageCommit:
+    def decide(
+        self, outlet: Outlet, entry: FrontierEntry, read: ReadArticle, moved_story: Story | None = None
+    ) -> Decision:
         """Returns the writes for an article: a new story, a new version, or only the frontier entry.
 
         Only the entry is written for a new URL of a stored story, an unchanged story and an off-topic one.
+        ``moved_story`` is the stored story whose old address leads to this page.
         """
-        story = story_from(outlet, entry, page, article)
-        landed_id = story_id(page.url)
-        entry = replace(entry, etag=page.etag, last_modified=page.last_modified, attempts=0)
-
-        ids = [story_id for story_id in (entry.story, story.id, landed_id, entry.id) if story_id]
-        stored_by_id = self._stored_stories(ids, urls=(story.url, page.url, entry.candidate.url))
-        stored = next((stored_by_id[story_id] for story_id in ids if story_id in stored_by_id), None)
-        is_new_url = entry.story is None
-        if is_new_url and stored is not None and landed_id != story.id and _claims_other_story(story, stored):
+        page, article = read.page, read.article
+        story, landed_id = story_from(outlet, entry, page, article), story_id(page.url)
+        attempts = entry.attempts
+        read_entry = replace(entry, etag=page.etag, last_modified=page.last_modified, attempts=0)
+        if page.is_moved or entry.id in read.further_ids:
+            read_entry = replace(read_entry, fetch_url=page.url)
+        own_ids = (entry.story or entry.id, landed_id, entry.id, story_id(entry.candidate.url))
+        stored_by_url = self.stories_at((page.url, entry.candidate.url, story.url), ids=own_ids)
+        at_own_urls = [stored_by_url[name] for name in own_ids if name in stored_by_url]
+        stored = min(at_own_urls, key=lambda other: HEADLINE_FLAG in other.flags, default=None)
+        claimed = stored_by_url.get(story.id) if story.id != landed_id else None
+        if stored is None and claimed is not None and claimed.outlet == story.outlet and is_same_story(story, claimed):
+            stored = claimed
+        if story.id != landed_id and stored is not claimed:
             story = replace(story, id=landed_id, url=canonical_url(page.url))
-            stored = stored_by_id.get(landed_id, stored_by_id.get(entry.id))
-        of_other_stories = {key for key, other in stored_by_id.items() if stored is None or other.id != stored.id}
-        aliases = tuple({story.id, landed_id} - {entry.id} - of_other_stories)
+        of_other_stories = {key for key, other in stored_by_url.items() if stored is None or other.id != stored.id}
+        aliases = tuple({story.id, landed_id, *read.further_ids} - {entry.id} - of_other_stories)
+
+        if stored is not None and entry.story == stored.id and _leads_elsewhere(entry, stored, story, landed_id):
+            unchanged = entry_after_recheck(entry, now=self._now())
+            return Decision(PageCommit(entry=unchanged, outcome=Outcome(disposition=Disposition.UNCHANGED)))
+        if stored is None and (earlier := moved_story or self._find_story_by_guid(read_entry, story)):
+            return self._decide_successor(read_entry, earlier, story, aliases)
         if stored is None:
-            return self._commit_new_story(entry, story, aliases)
-        if is_new_url and not self._is_interrupted_commit(entry, stored):
-            settled = replace(entry, story=stored.id, next_at=None)
+            commit = self._commit_new_story(read_entry, story, aliases)
+        elif self._is_duplicate(entry, stored):
+            settled = replace(read_entry, story=stored.id, next_at=None)
             outcome = Outcome(disposition=Disposition.DUPLICATE, detail=stored.url)
-            return PageCommit(entry=settled, outcome=outcome, aliases=aliases)
+            return Decision(PageCommit(entry=settled, outcome=outcome, aliases=aliases))
+        else:
+            commit = self._commit_stored_story(read_entry, stored, story, aliases, read)
+        if read.is_incomplete:
+            retried = entry_after_incomplete_article(commit.entry, attempts=attempts, now=self._now())
+            commit = replace(commit, entry=retried)
+        return Decision(commit)
 
-        rechecked = replace(entry, story=stored.id, rechecks=entry.rechecks + (not is_new_url))
-        rechecked = replace(rechecked, next_at=next_recheck_at(rechecked, now=self._now()))
-        if not _is_walled(stored, story) and has_changed_text(stored, story, boilerplate=article.boilerplate):
-            return self._commit_correction(rechecked, stored, story, aliases)
-        return PageCommit(entry=rechecked, outcome=Outcome(disposition=Disposition.UNCHANGED), aliases=aliases)
+    def stories_at(self, urls: Sequence[str], *, ids: Sequence[str] = ()) -> dict[str, Story]:
+        """Returns the stored stories at these URLs and at URLs with these ids, by the id of the URL.
 
-    def _stored_stories(self, ids: Sequence[str], *, urls: Sequence[str]) -> dict[str, Story]:
-        """Returns the stored stories with these ids, and by their ids of today those of ``urls`` with former ids."""
+        A URL may be an alias of the story's own, and the story may be stored under its former id.
+        """
+        names = list(dict.fromkeys((*ids, *map(story_id, urls))))
+        records = self._store.entries(names)
+        story_ids = {name: (records[name].story if name in records else None) or name for name in names}
         former_ids = [former for url in urls if (former := former_story_id(url))]
-        stored_by_id = self._store.stories([*ids, *former_ids])
-        for former_id in former_ids:
-            if stored := stored_by_id.get(former_id):
-                stored_by_id.setdefault(story_id(stored.url), stored)
-        return stored_by_id
+        stored = self._store.stories(list(dict.fromkeys((*story_ids.values(), *former_ids))))
+        at_urls = {name: stored[story] for name, story in story_ids.items() if story in stored}
+        for former in filter(stored.__contains__, former_ids):
+            at_urls.setdefault(story_id(stored[former].url), stored[former])
+        return at_urls
+
+    def decide_headline(
+        self, outlet: Outlet, entry: FrontierEntry, article: Article, failed: FrontierEntry, outcome: Outcome
+    ) -> Decision:
+        """Returns the writes for title and summary of a page that cannot be had, where no story is stored for it.
+
+        ``failed`` is the entry after the failure; ``outcome`` is that of a page whose headline is not stored.
+        """
+        candidate = entry.candidate
+        page = Page(url=candidate.url, body=b"", fetched_at=self._now())
+        story = story_from(outlet, entry, page, article)
+        headline = Outcome(disposition=Disposition.STORED, kind=HEADLINE_FLAG, detail=outcome.detail or outcome.kind)
+        stored = next(iter(self.stories_at([candidate.url], ids=(entry.story or entry.id,)).values()), None)
+        if stored is not None:
+            if HEADLINE_FLAG in stored.flags:
+                outcome = replace(headline, disposition=Disposition.UNCHANGED)
+                failed = replace(failed, story=stored.id)
+            return Decision(PageCommit(entry=failed, outcome=outcome))
+        if earlier := self._find_story_by_guid(failed, story):
+            return self._decide_successor(failed, earlier, story, ())
+        commit = self._commit_new_story(failed, story, ())
+        if commit.story is None:
+            return Decision(PageCommit(entry=failed, outcome=outcome))
+        return Decision(replace(commit, entry=replace(failed, story=commit.story.id), outcome=headline))
+
+    def moved_story_candidate(self, story: Story) -> Story | None:
+        """Returns the stored story of the same outlet whose text is most like that of the new ``story``; None if none.
+
+        If its address is gone or leads to that of ``story``, it is the same story.
+        """
+        signature = similarity.signature(story.text)
+        near = self._store.near_duplicates(signature, since=self._now() - CLUSTER_WINDOW)
+        similarities = {
+            name: similarity.similarity(signature, other)
+            for name, _, other in near
+            if name != story.id and similarity.similarity(signature, other) >= MIN_SAME_STORY_SIMILARITY
+        }
+        of_outlet = [
+            other for other in self._store.stories(list(similarities)).values() if other.outlet == story.outlet
+        ]
+        earlier = [other for other in of_outlet if other.first_seen_at < story.first_seen_at]
+        return max(earlier, key=lambda other: (similarities[other.id], other.first_seen_at), default=None)
+
+    def _find_story_by_guid(self, entry: FrontierEntry, story: Story) -> Story | None:
+        """Returns the stored story that the source listed earlier with the same GUID, if it is like ``story``."""
+        candidate = entry.candidate
+        listed = self._store.entries_with_guid(
+            candidate.outlet, candidate.source, candidate.guid, limit=MAX_ENTRIES_WITH_GUID
+        )
+        others = [other for other in listed if other.id != entry.id]
+        if len(listed) >= MAX_ENTRIES_WITH_GUID or not has_unique_guid([entry, *others]):
+            return None
+        newest_first = [other.story for other in reversed(others) if other.story]
+        stored_by_id = self._store.stories(newest_first)
+        stories = [stored_by_id[name] for name in newest_first if name in stored_by_id]
+        return next((s for s in stories if s.outlet == story.outlet and is_same_story(s, story)), None)
+
+    def _decide_successor(
+        self, entry: FrontierEntry, stored: Story, story: Story, aliases: tuple[str, ...]
+    ) -> Decision:
+        """Returns the writes for the URL to which a stored story has moved: a new version if title or text changed.
+
+        The frontier entry of the old URL, under which the story is rechecked, gets the new one, and ``entry`` ends.  If
+        the old URL has no entry, ``entry`` is rechecked instead.
+        """
+        duplicate = Outcome(disposition=Disposition.DUPLICATE, detail=stored.url)
+        is_changed = (
+            HEADLINE_FLAG not in story.flags and not _is_walled(stored, story) and has_changed_text(stored, story)
+        )
+        old = self._store.entries([stored.id]).get(stored.id)
+        if not isinstance(old, FrontierEntry) or old.story != stored.id or old.id == entry.id:
+            rechecked = replace(entry, story=stored.id, next_at=next_recheck_at(entry, now=self._now()))
+            if not is_changed:
+                return Decision(PageCommit(entry=rechecked, outcome=duplicate, aliases=aliases))
+            return Decision(self._commit_correction(rechecked, stored, story, aliases, is_new_address=True))
+        moved = replace(
+            old,
+            fetch_url=entry.fetch_url or entry.candidate.url,
+            next_at=old.next_at or next_recheck_at(old, now=self._now()),
+            etag=entry.etag,
+            last_modified=entry.last_modified,
+        )
+        settled = PageCommit(entry=replace(entry, story=stored.id, next_at=None), outcome=duplicate, aliases=aliases)
+        if is_changed:
+            return Decision(self._commit_correction(moved, stored, story, (), is_new_address=True), after=settled)
+        return Decision(settled, after=PageCommit(entry=moved, outcome=Outcome(disposition=Disposition.UNCHANGED)))
+
+    def _is_duplicate(self, entry: FrontierEntry, stored: Story) -> bool:
+        """Returns True if the URL leads to a story that is stored with its text and rechecked under another URL."""
+        is_known_text = HEADLINE_FLAG not in stored.flags
+        return entry.story != stored.id and is_known_text and not self._is_interrupted_commit(entry, stored)
+
+    def _commit_stored_story(
+        self, entry: FrontierEntry, stored: Story, story: Story, aliases: tuple[str, ...], read: ReadArticle
+    ) -> PageCommit:
+        """Returns the writes for a stored story that was read again: a new version if its title or text changed."""
+        is_recheck = entry.story is not None
+        rechecked = replace(entry, story=stored.id, rechecks=entry.rechecks + is_recheck)
+        rechecked = replace(rechecked, next_at=next_recheck_at(rechecked, now=self._now()))
+        is_shortened = read.is_incomplete and len(story.text) < len(stored.text)
+        if not (_is_walled(stored, story) or is_shortened) and has_changed_text(
+            stored, story, boilerplate=read.article.boilerplate
+        ):
+            is_moved = read.page.is_moved
+            return self._commit_correction(rechecked, stored, story, aliases, is_new_address=is_moved)
+        return PageCommit(entry=rechecked, outcome=Outcome(disposition=Disposition.UNCHANGED), aliases=aliases)
 
     def _is_interrupted_commit(self, entry: FrontierEntry, stored: Story) -> bool:
         """Returns True if a crash happened after the story was stored but before this URL was marked done.
@@ -155,17 +257,26 @@ class CommitDecider:
         )
 
     def _commit_correction(
-        self, entry: FrontierEntry, stored: Story, corrected: Story, aliases: tuple[str, ...]
+        self,
+        entry: FrontierEntry,
+        stored: Story,
+        corrected: Story,
+        aliases: tuple[str, ...],
+        *,
+        is_new_address: bool = False,
     ) -> PageCommit:
         """Returns the writes for a new version of ``stored`` with the title and text of ``corrected``.
 
+        With ``is_new_address``, the story gets the URL of ``corrected`` and keeps its id.
+
         An alert that matches the new version fires if it matches the added text too, or matched no version before.
         """
+        is_first_text = HEADLINE_FLAG in stored.flags
         story = replace(
             corrected,
             id=stored.id,
-            url=stored.url,
-            outlet=stored.outlet,
+            url=corrected.url if is_new_address or is_first_text else stored.url,
+            outlet=corrected.outlet if is_first_text else stored.outlet,
             cluster=stored.cluster,
             first_seen_at=stored.first_seen_at,
             published_at=stored.published_at or corrected.published_at,
@@ -229,43 +340,10 @@ class CommitDecider:
                 )
 
 
-def story_from(outlet: Outlet, entry: FrontierEntry, page: Page, article: Article) -> Story:
-    """Returns the article as a story under its canonical URL, with no topics, alerts or cluster set."""
-    url = canonical_url(article.canonical_url or page.url) or entry.candidate.url
-    return Story(
-        id=story_id(url),
-        url=url,
-        outlet=outlet.name,
-        title=article.title or entry.candidate.title,
-        text=article.text,
-        authors=article.authors,
-        published_at=article.published_at,
-        modified_at=article.modified_at,
-        first_seen_at=entry.first_seen_at,
-        fetched_at=page.fetched_at,
-        updated_at=page.fetched_at,
-        language=article.language or entry.candidate.language or outlet.language,
-        country=outlet.country,
-        section=article.section,
-        tags=article.tags,
-        image=article.image,
-        word_count=len(analysed_tokens(article.text)),
-        method=article.method,
-        flags=article.flags,
-    ).normalized()
-
-
-def _claims_other_story(story: Story, stored: Story) -> bool:
-    """Returns True if the page gives the URL of another story as canonical.
-
-    ``stored`` is the outlet's story at the canonical URL; the page is another story if title and text both differ.
-    """
-    if story.id != stored.id or story.outlet != stored.outlet or story.title.split() == stored.title.split():
-        return False
-    new_signature, stored_signature = similarity.signature(story.text), similarity.signature(stored.text)
-    if not new_signature or not stored_signature:
-        return False
-    return similarity.similarity(new_signature, stored_signature) < similarity.MIN_REPRINT_SIMILARITY
+def _leads_elsewhere(entry: FrontierEntry, stored: Story, story: Story, landed_id: str) -> bool:
+    """Returns True if the address of a stored story now redirects to another story."""
+    is_own_address = landed_id in {entry.id, stored.id, story_id(entry.fetch_url or entry.candidate.url)}
+    return not is_own_address and HEADLINE_FLAG not in stored.flags and not is_same_story(story, stored)
 
 
 def _is_walled(stored: Story, story: Story) -> bool:

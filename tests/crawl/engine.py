@@ -99,7 +99,9 @@ class FakeIngest:
     extraction_failure: FailureKind | None = None
     seconds_per_page: float = 0.0
 
-    async def ingest_page(self, outlet: Outlet, entry: FrontierEntry, page: Page, boilerplate: object) -> Outcome:
+    async def ingest_page(
+        self, outlet: Outlet, entry: FrontierEntry, page: Page, boilerplate: object, fetch_linked: object
+    ) -> Outcome:
         await asyncio.sleep(self.seconds_per_page)
         self.pages.append(page)
         if self.extraction_failure is not None:
@@ -112,7 +114,7 @@ class FakeIngest:
         self.unchanged.append(entry.candidate.url)
         return self._settle(retry_policy.finished_entry(entry), Outcome(disposition=Disposition.UNCHANGED))
 
-    async def settle_fetch_failure(self, entry: FrontierEntry, error: FetchError) -> Outcome:
+    async def settle_fetch_failure(self, outlet: Outlet, entry: FrontierEntry, error: FetchError) -> Outcome:
         self.failures[entry.candidate.url] = error
         retry_after = timedelta(seconds=error.retry_after or 0)
         failed = retry_policy.entry_after_failure(entry, error.kind, now=now(), retry_after=retry_after)

@@ -1,4 +1,4 @@
-"""The pages of one article are found by their links, and the links of lists, comments and blogs are not taken for them."""
+"""The pages of one article are found by their links; links of lists, comments and blogs are not taken for them."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_the_view_on_one_page_is_found_beside_a_pager(link: str, expected: str) 
     assert pages("/a-long-report", link).single is None, "an article of one page needs no other view"
 
 
-def test_later_pages_are_told_from_other_stories() -> None:
+def test_later_pages_differ_from_other_stories() -> None:
     first = f"{HOST}/a-long-report"
     assert [is_later_page(f"{first}{end}", first) for end in ("/2", "?page=3", "/seite-4", "", "-on-mines")] == [
         True,

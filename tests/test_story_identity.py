@@ -1,0 +1,342 @@
+"""Which pages are one story: by canonical URL, redirect, GUID and pager, in any order in which they are read."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingested_site import CONFIG, HOST, OUTLET, Newsroom, WebPage, prose
+from monitor.config import Outlet
+from monitor.failures import FailureKind
+from monitor.models import Article
+from monitor.retry_policy import RETRY_DELAYS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+# ---- canonical URLs
+
+
+@pytest.mark.parametrize("polls", [["/a", "/b"], ["/b", "/a"], ["/a /b"]])
+def test_a_page_that_claims_another_storys_address_keeps_its_own(polls: list[str]) -> None:
+    room = Newsroom()
+    room.put("/a", title="Ministers weigh Sberbank ban")
+    room.put("/b", title="Floods close Sberbank road", canonical="/a")
+    for urls in polls:
+        room.read(*urls.split())
+    assert [(story.title, story.url, story.version) for story in room.stories()] == [
+        ("Ministers weigh Sberbank ban", f"{HOST}/a", 1),
+        ("Floods close Sberbank road", f"{HOST}/b", 1),
+    ]
+    assert sorted(room.mails()) == [("Floods close Sberbank road", 1), ("Ministers weigh Sberbank ban", 1)]
+
+
+@pytest.mark.parametrize("order", [("/a", "/b"), ("/b", "/a")])
+@pytest.mark.parametrize("text", ["", "A short text about a bank."])
+def test_a_second_address_of_a_story_is_stored_under_its_canonical_one(order: tuple[str, str], text: str) -> None:
+    room = Newsroom()
+    text = text or prose("one")
+    room.put("/a", text, title="One")
+    room.put("/b", text, title="One", canonical="/a")
+    dispositions = [room.read(url)[-1][0] for url in order]
+    assert room.urls() == ["/a"]
+    assert dispositions[0] == "stored"
+    assert room.stories()[0].version == 1
+
+
+def test_short_unlike_texts_with_one_canonical_url_stay_two_stories() -> None:
+    room = Newsroom()
+    room.put("/a", "Rain falls.", title="Weather in the north today")
+    room.put("/b", "Stocks rise.", title="Markets in the south at noon", canonical="/a")
+    room.read("/a")
+    room.read("/b")
+    assert room.urls() == ["/a", "/b"]
+
+
+def test_each_page_that_claims_the_next_storys_address_keeps_its_own() -> None:
+    room = Newsroom()
+    for number in range(5):
+        room.put(f"/{number}", title=f"Sberbank opens branch {number}", canonical=f"/{(number + 1) % 5}")
+    room.read(*(f"/{number}" for number in range(5)))
+    room.read()
+    assert room.urls() == [f"/{number}" for number in range(5)]
+    assert {story.version for story in room.stories()} == {1}
+
+
+def test_a_canonical_url_that_cannot_be_read_is_not_believed() -> None:
+    room = Newsroom()
+    room.put("/b", canonical="/gone")
+    room.read("/b")
+    assert room.urls() == ["/b"]
+
+
+def test_a_host_of_another_outlet_is_never_claimed() -> None:
+    room = Newsroom()
+    room.put("https://sister.gazette.example/their-story", prose("same"), title="Same")
+    room.put("/mine", prose("same"), title="Same", canonical="https://sister.gazette.example/their-story")
+    room.read("/mine")
+    assert room.urls() == ["/mine"]
+
+
+# ---- moved stories
+
+
+@pytest.mark.parametrize("signal", ["guid", "redirect", "both", "gone"])
+def test_a_corrected_slug_makes_no_second_story_and_no_second_mail(signal: str) -> None:
+    room = Newsroom()
+    guid = "p=25585" if signal in {"guid", "both"} else ""
+    text = "Sberbank is named.\n\n" + prose("slug")
+    old = room.put("/trade-weights-ban", text, title="Ministry of trade weights Sberbank ban")
+    room.read("/trade-weights-ban", guid=guid)
+    new = room.put("/trade-weighs-ban", text, title="Ministry of trade weighs Sberbank ban")
+    if signal in {"redirect", "both"}:
+        room.pages[old] = WebPage(moved_to=new)
+    elif signal == "gone":
+        del room.pages[old]
+    room.time -= timedelta(minutes=30)  # the old address is not due yet
+    assert room.read("/trade-weighs-ban", guid=guid) == [("updated", "")]
+    (story,) = room.stories()
+    assert (story.title, story.url, story.version) == ("Ministry of trade weighs Sberbank ban", new, 2)
+    assert room.mails() == [("Ministry of trade weights Sberbank ban", 1)]
+    room.requested.clear()
+    for _ in range(8):
+        room.read()
+    assert set(room.requested) <= {"/trade-weighs-ban"}, "the new address is rechecked"
+    assert room.store.history(story.id)[-1].version == 2
+
+
+def test_a_guid_of_several_entries_joins_no_stories() -> None:
+    room = Newsroom()
+    for number in range(4):
+        room.put(
+            f"/{number}", prose("form letter") + f"\n\nNumber {number}.", title=f"The daily letter number {number}"
+        )
+    room.read("/0", "/1", guid="https://gazette.example/blog/")
+    room.read("/2", guid="https://gazette.example/blog/")
+    room.read("/3", guid="https://gazette.example/blog/")
+    assert len(room.stories()) == 4
+
+
+def test_a_reused_guid_joins_no_unlike_stories() -> None:
+    room = Newsroom()
+    room.put("/a", title="Ministers weigh a ban on chips")
+    room.put("/b", title="Floods close the harbour road")
+    room.read("/a", guid="1")
+    assert room.read("/b", guid="1")[-1] == ("stored", "")
+    assert len(room.stories()) == 2
+
+
+def test_a_similar_story_is_another_if_its_address_still_answers() -> None:
+    room = Newsroom()
+    for number in range(2):
+        room.put(f"/{number}", prose("form letter", 8) + f"\n\nNumber {number}.", title=f"The daily letter {number}")
+        room.read(f"/{number}")
+    assert room.urls() == ["/0", "/1"]
+
+
+def test_a_permanent_redirect_is_remembered() -> None:
+    room = Newsroom()
+    new = room.put("/new")
+    room.pages[f"{HOST}/old"] = WebPage(moved_to=new)
+    room.read("/old")
+    room.requested.clear()
+    assert room.read() == [("unchanged", "")]
+    assert room.requested == ["/new"]
+    assert room.urls() == ["/new"]
+
+
+def test_an_address_that_comes_to_lead_to_another_story_keeps_its_story() -> None:
+    room = Newsroom()
+    room.put("/a", title="Ministers weigh a ban on chips")
+    other = room.put("/b", title="Floods close the harbour road")
+    room.read("/a")
+    room.pages[f"{HOST}/a"] = WebPage(moved_to=other)
+    assert room.read() == [("unchanged", "")]
+    assert [story.title for story in room.stories()] == ["Ministers weigh a ban on chips"]
+    assert room.read("/b")[-1][0] == "stored"
+
+
+# ---- articles of several pages
+
+
+def split_article(room: Newsroom, pages: int = 3, **fields: object) -> list[str]:
+    """Puts an article of several pages, whose last one names the bank, on the site; returns the URLs of its pages."""
+    urls = ["/report", *(f"/report/{number}" for number in range(2, pages + 1))]
+    for number, url in enumerate(urls):
+        texts = ["Mining in the north: this is the lead of the report.", prose(url)]
+        texts += ["Sberbank lent the money."] if number == pages - 1 else []
+        following = f"{HOST}{urls[number + 1]}" if number < pages - 1 else None
+        first = f"{HOST}{urls[0]}" if number else None
+        room.put(url, "\n\n".join(texts), title="A report", next_page=following, first_page=first, **fields)
+    return urls
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_pages_of_one_article_are_one_story_in_any_order(order: tuple[int, ...]) -> None:
+    room = Newsroom()
+    urls = split_article(room)
+    for index in order:
+        room.read(urls[index])
+    (story,) = room.stories()
+    assert (story.url, story.version, story.flags) == (f"{HOST}/report", 1, ())
+    assert [story.text.count(text) for text in ("the lead of the report", "Sberbank lent")] == [1, 1]
+    assert room.mails() == [("A report", 1)]
+
+
+def test_a_missing_page_flags_the_story_and_is_retried() -> None:
+    room = Newsroom()
+    urls = split_article(room)
+    missing, room.pages[HOST + urls[1]] = room.pages[HOST + urls[1]], WebPage(failure=FailureKind.HTTP_500)
+    assert room.read("/report") == [("stored", "")]
+    (story,) = room.stories()
+    assert (story.flags, room.mails()) == (("truncated",), [])
+    (entry,) = room.store.due_entries(OUTLET.name, now=room.time, limit=10)
+    assert entry.next_at - entry.first_seen_at == RETRY_DELAYS[0]
+    assert entry.etag is None, "the retry is not conditional"
+    room.pages[HOST + urls[1]] = missing
+    assert room.read() == [("updated", "")]
+    assert (room.stories()[0].flags, room.mails()) == ((), [("A report", 2)])
+
+
+def test_a_recheck_that_misses_a_page_does_not_shorten_the_text() -> None:
+    room = Newsroom()
+    urls = split_article(room)
+    room.read("/report")
+    room.pages[HOST + urls[2]] = WebPage(failure=FailureKind.TIMEOUT)
+    assert room.read() == [("unchanged", "")]
+    assert (room.stories()[0].version, "Sberbank" in room.stories()[0].text) == (1, True)
+
+
+def test_a_next_link_to_another_story_is_not_joined() -> None:
+    room = Newsroom()
+    room.put("/report/part-two", title="Sberbank opens a branch")
+    room.put("/report", title="A report", next_page=f"{HOST}/report/part-two")
+    room.read("/report")
+    assert "/report/part-two" not in room.urls()
+    assert room.mails() == []
+    assert room.read("/report/part-two")[-1] == ("stored", "")
+
+
+def test_the_view_on_one_page_is_preferred() -> None:
+    room = Newsroom()
+    urls = split_article(room)
+    texts = ["Mining in the north: this is the lead of the report.", *map(prose, urls), "Sberbank lent the money."]
+    complete = "\n\n".join(texts)
+    room.put("/report?onglet=full", complete, title="A report")
+    first = room.pages[f"{HOST}/report"].article
+    assert isinstance(first, Article)
+    room.pages[f"{HOST}/report"].article = replace(first, single_page=f"{HOST}/report?onglet=full")
+    room.read("/report")
+    assert room.requested == ["/report", "/report?onglet=full"]
+    assert (room.urls(), "Sberbank" in room.stories()[0].text) == (["/report"], True)
+    room.pages[f"{HOST}/report?onglet=full"] = WebPage(failure=FailureKind.HTTP_403)
+    room.requested.clear()
+    room.read()
+    assert room.requested == ["/report", "/report?onglet=full", *urls[1:]]
+    assert room.stories()[0].version == 1
+
+
+def test_an_endless_pager_is_cut_and_flagged() -> None:
+    room = Newsroom()
+    split_article(room, 30)
+    room.read("/report")
+    assert (len(room.requested), room.stories()[0].flags) == (20, ("truncated",))
+
+
+# ---- aggregators
+
+PUBLISHER = Outlet(name="Herald", url="https://herald.example/", country="FR", language="fr")
+AGGREGATOR = Outlet(name="Digest", url="https://digest.example/", hosts=("any",), country="US")
+
+
+def aggregating_newsroom() -> Newsroom:
+    return Newsroom(config=CONFIG.model_copy(update={"outlets": (AGGREGATOR, PUBLISHER)}), outlet=AGGREGATOR)
+
+
+@pytest.mark.parametrize("is_redirected", [False, True])
+def test_a_story_of_an_aggregator_belongs_to_its_configured_publisher(is_redirected: bool) -> None:
+    room = aggregating_newsroom()
+    url = room.put("https://herald.example/story", publisher="The Herald Online")
+    if is_redirected:
+        room.pages["https://digest.example/articles/1"] = WebPage(moved_to=url)
+    room.read("https://digest.example/articles/1" if is_redirected else url)
+    (story,) = room.stories()
+    assert (story.outlet, story.url, story.country) == ("Herald", url, "FR")
+
+
+@pytest.mark.parametrize(("site_name", "expected"), [("The Sun Times", "The Sun Times"), ("", "suntimes.example")])
+def test_an_unknown_publisher_is_named_as_its_pages_name_it(site_name: str, expected: str) -> None:
+    room = aggregating_newsroom()
+    room.put("https://www.suntimes.example/story", publisher=site_name)
+    room.read("https://www.suntimes.example/story")
+    assert [(story.outlet, story.country) for story in room.stories()] == [(expected, None)]
+
+
+def test_a_story_of_an_aggregator_and_of_its_publisher_is_one() -> None:
+    room = aggregating_newsroom()
+    url = room.put("https://herald.example/story", "Sberbank is named.\n\n" + prose("herald"))
+    room.pages["https://digest.example/articles/1"] = WebPage(moved_to=url)
+    room.read("https://digest.example/articles/1")
+    room.outlet = PUBLISHER
+    assert room.read(url) == []
+    assert (len(room.stories()), len(room.mails())) == (1, 1)
+
+
+def test_a_copy_never_claims_the_address_of_a_configured_outlet() -> None:
+    room = aggregating_newsroom()
+    own = room.put("https://herald.example/own", prose("same"), title="Same")
+    copy = room.put("https://copy.example/theirs", prose("same"), title="Same", canonical=own)
+    room.read(copy)
+    assert [(story.outlet, story.url) for story in room.stories()] == [("copy.example", copy)]
+
+
+# ---- any order
+
+
+@st.composite
+def sites(draw: st.DrawFn) -> tuple[list[tuple[str, str, str, str]], list[int]]:
+    """Draws pages (path, text, canonical path, redirect target) and an order in which they are read."""
+    count = draw(st.integers(2, 5))
+    paths = [f"/page-{number}" for number in range(count)]
+    pages = []
+    for number, path in enumerate(paths):
+        text = draw(st.sampled_from(["red", "blue"]))
+        canonical = draw(st.sampled_from(["", *paths]))
+        target = draw(st.sampled_from(["", "", *paths[:number]]))
+        pages.append((path, text, canonical, target))
+    return pages, draw(st.permutations(range(count)))
+
+
+@settings(max_examples=150, deadline=None)
+@given(sites(), st.sampled_from(["one poll each", "one poll", "at once"]))
+def test_stories_and_mails_do_not_depend_on_the_order(
+    site: tuple[list[tuple[str, str, str, str]], list[int]], polls: str
+) -> None:
+    """Pages with true and false canonical URLs and redirects give the same stories and mails in any order."""
+    pages, order = site
+
+    def read_in(order: Iterable[int]) -> tuple[list[tuple[str, str, str]], list[tuple[str, int]]]:
+        room = Newsroom()
+        for path, text, canonical, target in pages:
+            room.put(path, f"Sberbank is named.\n\n{prose(text)}", title=f"A {text} story", canonical=canonical)
+            if target:
+                room.pages[f"{HOST}{path}"] = WebPage(moved_to=f"{HOST}{target}")
+        for index in order:
+            if polls == "one poll each":
+                room.read(pages[index][0])
+            else:
+                room.list_urls([f"{HOST}{pages[index][0]}"])
+                room.time += timedelta(seconds=1)
+        asyncio.run(room.poll(at_once=polls == "at once"))
+        room.time += timedelta(hours=1)
+        return [(story.url, story.title, story.text) for story in room.stories()], sorted(room.mails())
+
+    assert read_in(order) == read_in(range(len(pages)))
