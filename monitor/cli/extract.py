@@ -177,7 +177,7 @@ def _outlet_of(config: Config, outlet_name: str | None, url: str, render: str | 
     engine.  Raises click.UsageError if no outlet has the name.
     """
     from monitor.config import Outlet
-    from monitor.discovery.url_rules import OutletScope
+    from monitor.discovery.publishers import Publishers
 
     if outlet_name is not None:
         named = [outlet for outlet in config.outlets if outlet.name.casefold() == outlet_name.casefold()]
@@ -188,7 +188,7 @@ def _outlet_of(config: Config, outlet_name: str | None, url: str, render: str | 
         outlet = named[0]
     else:
         unconfigured = Outlet.model_construct(name=urlsplit(url).hostname or "", url=url)
-        outlet = next((outlet for outlet in config.outlets if url in OutletScope(outlet)), unconfigured)
+        outlet = Publishers(config.outlets).outlet_of(url) or unconfigured
     return outlet.model_copy(update={"render": render}) if render else outlet
 
 

@@ -15,7 +15,8 @@ from monitor.crawl.outlet_sessions import OutletSessions
 from monitor.crawl.poll_interval import parse_max_age, parse_retry_after
 from monitor.crawl.robots import OUTLET_DELAY_META_KEY, RobotsMiddleware
 from monitor.discovery.markup import MAX_UNPACKED_BYTES
-from monitor.discovery.url_rules import OutletScope
+from monitor.discovery.publishers import Publishers
+from monitor.discovery.url_rules import OutletScope, StoryScope
 from monitor.egress.address_guard import OUTLET_SCOPE_KEY, TRUSTED_HOSTS_KEY, VERIFY_CERTIFICATE_KEY, trusted_hosts
 from monitor.egress.host_rests import is_own_host
 from monitor.egress.outlet_access import OUTLET_ACCESS_KEY
@@ -28,7 +29,7 @@ from monitor.rendering.rendering import Rendering
 from monitor.urls import with_ascii_host
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import timedelta
 
     from scrapy.crawler import Crawler
@@ -57,10 +58,13 @@ class FetchResult:
 class Fetcher:
     """Fetches the pages and sources of outlets, each request with its outlet's delay, cookies and trusted hosts."""
 
-    def __init__(self, crawler: Crawler, settings: CrawlSettings) -> None:
+    def __init__(self, crawler: Crawler, settings: CrawlSettings, outlets: Sequence[Outlet] = ()) -> None:
+        """``outlets`` are the configured outlets, to whose pages an aggregator may link."""
         self._crawler = crawler
         self._settings = settings
         self._sessions = OutletSessions(crawler, self._send_login_request)
+        self._publishers = Publishers(outlets)
+        self._publisher_hosts = frozenset[tuple[str, int]]().union(*map(trusted_hosts, outlets))
 
     async def fetch_source(
         self,
@@ -132,7 +136,7 @@ class Fetcher:
         )
         if result.page is not None and result.page.is_truncated:
             raise FetchError("the response ends early", kind=FailureKind.CONNECTION)
-        if result.page is not None and result.page.url not in OutletScope(outlet):
+        if result.page is not None and result.page.url not in StoryScope(outlet):
             raise FetchError(f"it leads to {result.page.url[:200]}", kind=FailureKind.FOREIGN_SITE)
         return result.page
 
@@ -141,7 +145,7 @@ class Fetcher:
         robots = self._crawler.get_downloader_middleware(RobotsMiddleware)
         if robots is None:
             return ()
-        rules = await robots.rules_for(_new_request(outlet.url, meta=self._outlet_meta(outlet)))
+        rules = await robots.rules_for(_new_request(outlet.url, meta=self._outlet_meta(outlet, outlet.url)))
         return rules.sitemaps
 
     async def _fetch_url(
@@ -187,7 +191,7 @@ class Fetcher:
         request = _new_request(
             url,
             headers={name: value for name, value in headers.items() if value},
-            meta={**self._outlet_meta(outlet), **meta},
+            meta={**self._outlet_meta(outlet, url), **meta},
         )
         if engine == "none":
             response = await response_or_fetch_error(self._crawler.engine.download_async(request))
@@ -219,26 +223,33 @@ class Fetcher:
         self, outlet: Outlet, url: str, *, method: str, body: bytes, headers: Mapping[str, str]
     ) -> Response:
         """Sends a request of the outlet's login; the operator asks for it, so robots.txt does not apply to it."""
-        meta = {**self._outlet_meta(outlet), "dont_obey_robotstxt": True, "dont_redirect": method == "POST"}
+        meta = {**self._outlet_meta(outlet, url), "dont_obey_robotstxt": True, "dont_redirect": method == "POST"}
         request = _new_request(url, method=method, body=body, headers=headers, meta=meta)
         return await response_or_fetch_error(self._crawler.engine.download_async(request))
 
-    def _outlet_meta(self, outlet: Outlet) -> dict[str, object]:
-        """Returns the Scrapy request.meta entries that each request for the outlet has."""
+    def _outlet_meta(self, outlet: Outlet, url: str) -> dict[str, object]:
+        """Returns the Scrapy request.meta entries of a request for the outlet.
+
+        A page that an aggregator links to is requested with the delay of its own outlet, if that is configured.
+        """
+        is_elsewhere = outlet.is_aggregator and self._publishers.outlet_of(url) is not outlet
+        publisher = self._publishers.outlet_of(url) if is_elsewhere else outlet
         return {
             OUTLET_ACCESS_KEY: self._sessions.access(outlet),
             "cookiejar": outlet.name,
-            TRUSTED_HOSTS_KEY: trusted_hosts(outlet),
+            # The operator has named the hosts of all outlets, so an aggregator may lead to those of the others.
+            TRUSTED_HOSTS_KEY: trusted_hosts(outlet) | (self._publisher_hosts if outlet.is_aggregator else frozenset()),
             OUTLET_SCOPE_KEY: OutletScope(outlet),
-            VERIFY_CERTIFICATE_KEY: outlet.verify,
-            OUTLET_DELAY_META_KEY: self._outlet_delay_seconds(outlet),
+            VERIFY_CERTIFICATE_KEY: publisher.verify if publisher else True,
+            OUTLET_DELAY_META_KEY: self._outlet_delay_seconds(publisher),
             # Some servers leave out the last chunk of every response; `Page.is_truncated` says if the end is missing.
             "download_fail_on_dataloss": False,
         }
 
-    def _outlet_delay_seconds(self, outlet: Outlet) -> float:
+    def _outlet_delay_seconds(self, outlet: Outlet | None) -> float:
         """Returns the configured seconds between two requests to one host: the outlet's ``delay``, else the crawl's."""
-        return (outlet.delay if outlet.delay is not None else self._settings.delay).total_seconds()
+        own_delay = outlet.delay if outlet is not None else None
+        return (own_delay if own_delay is not None else self._settings.delay).total_seconds()
 
 
 def _new_request(url: str, **options: object) -> Request:

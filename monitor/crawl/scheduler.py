@@ -90,7 +90,7 @@ class OutletScheduler:
         Exceptions end the polling, are logged and go into ``report.errors``.
         """
         started_at = monotonic()
-        fetcher = Fetcher(crawler, self.config.crawl)
+        fetcher = Fetcher(crawler, self.config.crawl, self.config.outlets)
         context = PollContext(service=self.service, fetcher=fetcher, parse=parse, stop=self.stop)
         remaining = list(self._outlets)
         stopped = asyncio.create_task(self.stop.wait())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from monitor.discovery.drop_reasons import DropReason
 from monitor.discovery.redirectors import unwrapped_url
-from monitor.discovery.url_rules import OutletScope, date_in_path, feed_entry_drop_reason, looks_like_article
+from monitor.discovery.url_rules import StoryScope, date_in_path, feed_entry_drop_reason, looks_like_article
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,7 +39,7 @@ def filter_candidates(
     `feed_entry_drop_reason` are dropped; other candidates are kept only if `looks_like_article`.  If the outlet
     configures ``include`` patterns, they replace this test of the URL.  ``exclude`` patterns always apply.
     """
-    scope = OutletScope(outlet)
+    scope = StoryScope(outlet)
     include = [re.compile(pattern) for pattern in outlet.include]
     exclude = [re.compile(pattern) for pattern in outlet.exclude]
     kept: dict[str, Candidate] = {}

@@ -12,7 +12,7 @@ from monitor.discovery.links import resolve_url
 from monitor.discovery.parsed_source import MAX_CANDIDATES_PER_SOURCE, ParsedSource
 from monitor.discovery.plain_text import plain_title
 from monitor.discovery.skip_reasons import SkipReason
-from monitor.discovery.url_rules import OutletScope, looks_like_article
+from monitor.discovery.url_rules import StoryScope, looks_like_article
 from monitor.errors import FetchError
 from monitor.failures import FailureKind
 from monitor.models import Candidate
@@ -46,7 +46,7 @@ def parse_section(
     root = markup.parse_html(body, charset=charset)
     if root is None:
         raise FetchError("the page is empty", kind=FailureKind.MALFORMED)
-    scope, titles = OutletScope(outlet), dict[str, str]()
+    scope, titles = StoryScope(outlet), dict[str, str]()
     for link, text in page_links(root, url):
         if link not in scope:
             continue

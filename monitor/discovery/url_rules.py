@@ -72,17 +72,26 @@ class OutletScope:
 
     Contains the URLs with the registrable domain (example.co.uk) of the outlet's URL, its sections or its ``hosts``,
     subdomains included.  A host without a registrable domain (an IP address, a local name) must have the same port.
-    For an aggregator, contains the URLs of all sites.
     """
 
     def __init__(self, outlet: Outlet) -> None:
         self.outlet_name = outlet.name
-        self._has_all_sites = outlet.is_aggregator
         hosts = (f"http://{host}/" for host in outlet.hosts)
         self._sites = {registrable_domain(url) for url in (outlet.url, *outlet.sections, *hosts)} - {""}
 
     def __contains__(self, url: str) -> bool:
-        return host_and_port(url) is not None and (self._has_all_sites or registrable_domain(url) in self._sites)
+        return host_and_port(url) is not None and registrable_domain(url) in self._sites
+
+
+class StoryScope(OutletScope):
+    """The set of URLs that may be stories of an outlet: on its own sites or, for an aggregator, on any site."""
+
+    def __init__(self, outlet: Outlet) -> None:
+        super().__init__(outlet)
+        self._has_all_sites = outlet.is_aggregator
+
+    def __contains__(self, url: str) -> bool:
+        return (self._has_all_sites and host_and_port(url) is not None) or super().__contains__(url)
 
 
 def cannot_be_article(url: str) -> bool:

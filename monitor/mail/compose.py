@@ -276,7 +276,10 @@ def _entry_details(story: Story, zone: ZoneInfo, *, corrected: bool) -> list[str
         details.append("by " + ", ".join(story.authors[:3]))
     if corrected:
         details.append("newly matches since the outlet changed it")
-    return details + list(story.flags)
+    return details + [_FLAG_TEXTS.get(flag, flag) for flag in story.flags]
+
+
+_FLAG_TEXTS = {"headline": "only title and summary could be read"}
 
 
 def _entry_of_deleted_story(notification: Notification, hit: Hit | None, zone: ZoneInfo) -> MailEntry:

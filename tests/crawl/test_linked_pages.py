@@ -1,0 +1,97 @@
+"""Pages that other pages lead to: on the hosts of an aggregator's publishers, and further pages of one article."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from monitor.config.schema import Outlet
+from monitor.demo.web import Site
+from monitor.errors import FetchError
+from monitor.failures import FailureKind
+from monitor.models import Candidate, Disposition, Outcome, Page, now
+
+from .engine import Engine, FakeService
+from .test_poll import rss
+
+STORY = "2026/a-story-of-five-words"
+
+
+def aggregator(site: Site) -> Outlet:
+    return Outlet(name="digest", url=site.url, feeds=(f"{site.url}rss",), hosts=("any",))
+
+
+@pytest.mark.parametrize("is_redirected", [False, True])
+def test_an_aggregator_reads_pages_of_a_configured_outlet(engine: Engine, site: Site, is_redirected: bool) -> None:
+    with Site() as publisher:
+        target = publisher.put(f"/{STORY}", b"<p>story")
+        site.put(f"/{STORY}", status=302, headers=(("Location", target),))
+        site.put("/rss", rss([f"{site.url}{STORY}" if is_redirected else target]), "application/rss+xml")
+        service = FakeService(
+            aggregator(site), Outlet(name="herald", url=publisher.url, feeds=(f"{publisher.url}rss",))
+        )
+        report = engine.crawl(service)
+        assert report.polls[-1].outcomes[Disposition.STORED, ""] + report.polls[0].outcomes[Disposition.STORED, ""] == 1
+        assert [page.url for page in service.ingest.pages] == [target]
+
+
+def test_the_address_guard_refuses_an_aggregators_private_link(engine: Engine, site: Site) -> None:
+    with Site() as other:
+        site.put("/rss", rss([other.put(f"/{STORY}", b"<p>story")]), "application/rss+xml")
+        report = engine.crawl(FakeService(aggregator(site)))
+        assert report.polls[0].outcomes == {(Disposition.FAILED, "private-address"): 1}
+        assert other.recorded_requests == []
+
+
+def test_a_failing_host_stops_only_its_own_pages_of_an_aggregator(engine: Engine, site: Site) -> None:
+    with Site() as failing, Site() as healthy:
+        bad = [f"{failing.url}2026/a-story-of-number-{number}" for number in range(25)]
+        for number in range(25):
+            failing.put(f"/2026/a-story-of-number-{number}", status=500)
+        good = [healthy.put(f"/2026/a-story-of-number-{number}", b"<p>story") for number in range(9)]
+        site.put("/rss", rss([*bad, *good]), "application/rss+xml")
+        outlets = [Outlet(name=name, url=each.url) for name, each in (("bad", failing), ("good", healthy))]
+        service = FakeService(aggregator(site), *outlets)
+        polls = {poll.outlet: poll for poll in engine.crawl(service).polls}
+        assert polls["digest"].outcomes[Disposition.STORED, ""] == 9
+        assert polls["digest"].outcomes[Disposition.FAILED, "http-500"] < 25
+        assert polls["digest"].deferred_page_count > 0
+
+
+def test_a_moved_page_is_requested_at_its_new_address(engine: Engine, site: Site) -> None:
+    site.put("/rss", rss([]), "application/rss+xml")
+    site.put("/new", b"<p>story")
+    service = FakeService(Outlet(name="x", url=site.url, feeds=(f"{site.url}rss",)))
+    listed = Candidate(url=f"{site.url}old", outlet="x", source=f"{site.url}rss", published_at=now())
+    (entry,) = service.store.enqueue([listed], now=now())
+    service.store.state.frontier_entries[entry.id] = replace(entry, fetch_url=f"{site.url}new", story=entry.id)
+    engine.crawl(service)
+    assert (site.count("/new"), site.count("/old")) == (1, 0)
+
+
+def test_further_pages_are_fetched_by_the_rules_of_the_crawl(engine: Engine, site: Site) -> None:
+    site.put("/rss", rss([site.put(f"/{STORY}", b"<p>story")]), "application/rss+xml")
+    site.put("/robots.txt", b"User-agent: *\nDisallow: /print", "text/plain")
+    moved = site.put("/page/2", b"<p>more")
+    site.put("/page/old", status=301, headers=(("Location", moved),))
+    service = FakeService(Outlet(name="x", url=site.url, feeds=(f"{site.url}rss",)))
+    fetched: list[Page | FailureKind] = []
+
+    async def ingest_page(*arguments: Any) -> Outcome:
+        _, entry, _, _, fetch = arguments
+        for path in ("page/old", "print/1", "page/3"):
+            try:
+                fetched.append(await fetch(f"{site.url}{path}"))
+            except FetchError as error:
+                fetched.append(error.kind)
+        service.store.state.frontier_entries[entry.id] = replace(entry, next_at=None)
+        return Outcome(disposition=Disposition.STORED)
+
+    service.ingest.ingest_page = ingest_page  # type: ignore[assignment,method-assign]  # a stub
+    engine.crawl(service)
+    page, *failures = fetched
+    assert isinstance(page, Page)
+    assert (page.url, page.is_moved) == (moved, True)
+    assert failures == [FailureKind.ROBOTS, FailureKind.HTTP_404]
