@@ -132,7 +132,7 @@ class Fetcher:
             etag = last_modified = None
         meta = {EXPECTS_TEXT_META_KEY: True}
         result = await self._fetch_url(
-            outlet, url, etag, last_modified, meta, engine=engine, blames_foreign_hosts=False
+            outlet, url, etag, last_modified, meta, engine=engine, blames_foreign_hosts=outlet.is_aggregator
         )
         if result.page is not None and result.page.is_truncated:
             raise FetchError("the response ends early", kind=FailureKind.CONNECTION)
