@@ -161,6 +161,7 @@ class HostBackoff:
 
     consecutive_failures: int = 0  # failed requests since the last response
     requested_pause: timedelta = timedelta(0)  # the longest pause that a 429 or 503 response asked for
+    is_forbidding: bool = False  # True if the last failed request got 403
 
     def record_request(self, error: FetchError | None) -> None:
         """Counts a request that failed with ``error``, or that got a response (None).
@@ -175,6 +176,7 @@ class HostBackoff:
             self.consecutive_failures = 0
             return
         self.consecutive_failures += 1
+        self.is_forbidding = error.kind is FailureKind.HTTP_403
         if error.kind in BUSY_HOST_KINDS:
             pause = timedelta(seconds=error.retry_after) if error.retry_after else DEFAULT_BUSY_HOST_PAUSE
             self.requested_pause = max(self.requested_pause, pause)

@@ -131,3 +131,14 @@ def test_a_headline_without_summary_is_stored_with_keep_all() -> None:
     room = room_with(WALLS["forbidden"], keep="all")
     assert room.read("/walled", title="Cup final") == [("stored", "headline")]
     assert room.stories()[0].text == ""
+
+
+@pytest.mark.parametrize(("title", "expected"), [(TITLE, ("stored", "headline")), ("Cup final", None)])
+def test_a_page_that_was_not_requested_stays_due(title: str, expected: tuple[str, str] | None) -> None:
+    room = room_with(WALLS["forbidden"])
+    (entry,) = room.list_urls([f"{HOST}/walled"], title=title)
+    outcome = asyncio.run(room.ingest.store_headline_unread(room.outlet, entry))
+    assert (outcome and (outcome.disposition.value, outcome.kind)) == expected
+    (due,) = room.store.due_entries("Gazette", now=room.time, limit=10)
+    assert (due.attempts, due.story is not None) == (0, expected is not None)
+    assert asyncio.run(room.ingest.store_headline_unread(room.outlet, due)) is None or expected is None

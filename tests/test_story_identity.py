@@ -206,6 +206,16 @@ def test_a_missing_page_flags_the_story_and_is_retried() -> None:
     assert (room.stories()[0].flags, room.mails()) == ((), [("A report", 2)])
 
 
+def test_an_off_topic_article_with_a_missing_page_is_read_again() -> None:
+    room = Newsroom(config=CONFIG.model_copy(update={"keep": "matching"}))
+    urls = split_article(room)
+    missing, room.pages[HOST + urls[2]] = room.pages[HOST + urls[2]], WebPage(failure=FailureKind.HTTP_500)
+    assert room.read("/report") == [("off-topic", "")]
+    room.pages[HOST + urls[2]] = missing
+    assert room.read() == [("stored", "")]
+    assert room.mails() == [("A report", 1)]
+
+
 def test_a_recheck_that_misses_a_page_does_not_shorten_the_text() -> None:
     room = Newsroom()
     urls = split_article(room)

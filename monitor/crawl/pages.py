@@ -108,6 +108,10 @@ class DuePages:
             backoff = self._backoff_of(_request_url(entry))
             if backoff.is_exhausted:
                 self._resting_pages += 1
+                if backoff.is_forbidding:
+                    outcome = await self._context.service.ingest.store_headline_unread(self._outlet, entry)
+                    if outcome is not None:
+                        self._record_outcome(entry.candidate.url, outcome)
                 continue
             try:
                 outcome = await self._process_entry(entry)

@@ -20,7 +20,7 @@ from monitor.extract import ExtractionOptions
 from monitor.failures import FailureKind
 from monitor.ingest.article_reader import ArticleReader, ReadArticle
 from monitor.ingest.commit_queue import CommitQueue
-from monitor.ingest.decision import CommitDecider
+from monitor.ingest.decision import CommitDecider, Decision
 from monitor.ingest.headline import headline_article
 from monitor.ingest.identity import HEADLINE_FLAG, is_moved_story, is_same_story
 from monitor.ingest.story_of_article import story_from
@@ -236,6 +236,24 @@ class Ingest:
             retry_after=timedelta(seconds=error.retry_after or 0.0),
         )
 
+    async def store_headline_unread(self, outlet: Outlet, entry: FrontierEntry) -> Outcome | None:
+        """Stores title and summary of a new page that was not requested because its host turns programs away.
+
+        The page stays due.  Returns the outcome, or None if nothing is stored: the source states no title, or the story
+        is off-topic.
+        """
+        headline = headline_article(entry.candidate, None) if entry.story is None and not entry.attempts else None
+        if headline is None:
+            return None
+        publisher = self._publisher_of(outlet, entry.candidate.url)
+        refused = Outcome(
+            disposition=Disposition.FAILED, kind=FailureKind.HTTP_403.label, detail="the host answers 403"
+        )
+        decision = await self.call(self.decider.decide_headline, publisher, entry, headline, entry, refused)
+        if decision.commit.outcome == refused:
+            return None
+        return await self._commit_headline(decision, entry, refused)
+
     def _publisher_of(self, outlet: Outlet, url: str, site_name: str = "") -> Outlet:
         """Returns the outlet to which a page belongs: for an aggregator the publisher of the page, else ``outlet``."""
         return publisher_of(outlet, url, site_name, self.publishers) if outlet.is_aggregator else outlet
@@ -290,6 +308,10 @@ class Ingest:
         if headline is None:
             return await self._settle_without_story(settled, outcome)
         decision = await self.call(self.decider.decide_headline, outlet, entry, headline, settled, outcome)
+        return await self._commit_headline(decision, settled, outcome)
+
+    async def _commit_headline(self, decision: Decision, settled: FrontierEntry, outcome: Outcome) -> Outcome:
+        """Writes a headline story, or only the frontier entry ``settled`` if the store does not take it."""
         commit = decision.commit
         try:
             result = await self.commits.commit(commit)

@@ -120,6 +120,12 @@ class FakeIngest:
         failed = retry_policy.entry_after_failure(entry, error.kind, now=now(), retry_after=retry_after)
         return self._settle(failed, Outcome(disposition=Disposition.FAILED, kind=error.label, detail=error.message))
 
+    async def store_headline_unread(self, outlet: Outlet, entry: FrontierEntry) -> Outcome | None:
+        if entry.story is not None:
+            return None
+        kept = replace(entry, story=entry.id)
+        return self._settle(kept, Outcome(disposition=Disposition.STORED, kind="headline"))
+
     def _settle(self, entry: FrontierEntry, outcome: Outcome) -> Outcome:
         self.store.state.frontier_entries[entry.id] = entry
         return replace(outcome, next_at=entry.next_at)

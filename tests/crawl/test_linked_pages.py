@@ -95,3 +95,18 @@ def test_further_pages_are_fetched_by_the_rules_of_the_crawl(engine: Engine, sit
     assert isinstance(page, Page)
     assert (page.url, page.is_moved) == (moved, True)
     assert failures == [FailureKind.ROBOTS, FailureKind.HTTP_404]
+
+
+def test_a_host_that_forbids_all_pages_gives_a_headline_for_each(engine: Engine, site: Site) -> None:
+    pages = [f"{site.url}2026/a-story-of-number-{number}" for number in range(30)]
+    for number in range(30):
+        site.put(f"/2026/a-story-of-number-{number}", status=403)
+    site.put("/rss", rss(pages), "application/rss+xml")
+    service = FakeService(Outlet(name="x", url=site.url, feeds=(f"{site.url}rss",)))
+    (poll,) = engine.crawl(service).polls
+    forbidden, headlines = (
+        poll.outcomes[Disposition.FAILED, "http-403"],
+        poll.outcomes[Disposition.STORED, "headline"],
+    )
+    assert (forbidden + headlines, forbidden < 30) == (30, True)
+    assert poll.deferred_page_count == headlines, "the pages stay due"

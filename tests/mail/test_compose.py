@@ -251,3 +251,8 @@ def test_a_refusal_report_names_mailbox_reason_and_story() -> None:
     text = part(message, "plain")
     assert "gone@example.org: 550 no such user" in text
     assert STORY.url in text
+
+
+def test_a_mail_says_that_a_headline_story_has_no_text() -> None:
+    message = mail(replace(STORY, flags=("headline",)))
+    assert "only title and summary could be read" in message.get_body(("plain",)).get_content()
