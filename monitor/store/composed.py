@@ -32,6 +32,7 @@ class ComposedStore:
         self.recent_entries = frontier.recent_entries
         self.coverage = frontier.coverage
         self.source_coverage = frontier.source_coverage
+        self.entries_with_guid = frontier.entries_with_guid
 
         self.commit = stories.commit
         self.stories = stories.stories

@@ -105,7 +105,7 @@ class Frontier:
             return []
         terms = [{"term": {name: value}} for name, value in (("outlet", outlet), ("guid", guid), ("source", source))]
         query = {"bool": {"filter": terms}}
-        first = self.find("urls", query, sort=[{"first_seen_at": "asc"}, {"id": "asc"}], limit=limit)
+        first = self._cluster.find("urls", query, sort=[{"first_seen_at": "asc"}, {"id": "asc"}], limit=limit)
         return [documents.read_frontier_entry(stored.document) for stored in first]
 
     def recent_entries(self, outlet: str, *, limit: int) -> list[FrontierEntry]:

@@ -75,7 +75,7 @@ class Frontier:
 
     def entries_with_guid(self, outlet: str, source: str, guid: str, *, limit: int) -> list[FrontierEntry]:
         parameters = outlet, guid, source, limit
-        with self.database.read_connection() as connection:
+        with self._database.read_connection() as connection:
             return [rows.frontier_entry(row) for row in connection.execute(sql.SELECT_ENTRIES_WITH_GUID, parameters)]
 
     def recent_entries(self, outlet: str, *, limit: int) -> list[FrontierEntry]:
