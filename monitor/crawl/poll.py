@@ -18,9 +18,11 @@ from monitor.crawl.lease import Lease
 from monitor.crawl.pages import DuePages, LearnedPageTraits
 from monitor.crawl.poll_interval import NextPollPlan, PollSummary, plan_next_poll
 from monitor.crawl.report import PollReport
+from monitor.discovery.drop_reasons import DropReason
 from monitor.discovery.filter_candidates import filter_candidates
 from monitor.errors import FetchError, LeaseLost
 from monitor.models import Disposition, Outcome, now
+from monitor.plural import plural
 from monitor.retry_policy import OWN_OUTAGE_KINDS
 
 if TYPE_CHECKING:
@@ -163,6 +165,11 @@ class Poll:
                     (candidate, Outcome(disposition=Disposition.DROPPED, kind=reason.value, detail=reason.meaning))
                     for candidate, reason in filtered.dropped
                 )
+        if foreign := report.dropped_candidates[DropReason.FOREIGN.value]:
+            report.notes.append(
+                f"{plural(foreign, 'entry leads', 'entries lead')} to another site (foreign) and cannot be stored as "
+                "this outlet's: name the site under `hosts`, or write `hosts: any` for an aggregator"
+            )
         return candidates, dropped
 
     def _plan_next_poll(self, results: Sequence[SourceResult], pages: DuePages) -> NextPollPlan:

@@ -122,6 +122,7 @@ def test_old_foreign_and_non_article_candidates_are_dropped(engine: Engine, site
     report = engine.crawl(service).polls[0]
     assert report.page_count == 1
     assert report.dropped_candidates["foreign"] == 1
+    assert [note for note in report.notes if "hosts: any" in note and note.startswith("1 entry leads")]
     assert (report.dropped_candidates["home-page"], report.dropped_candidates["file"]) == (1, 1)
     assert report.dropped_candidates["old"] >= 1
     entries = service.store.recent_entries("x", limit=50)
