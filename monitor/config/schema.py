@@ -128,6 +128,11 @@ class Outlet(FrozenModel):
         """True with ``hosts: any``: the outlet links to stories of any site, which belong to their publishers."""
         return ANY_HOST in self.hosts
 
+    @property
+    def named_hosts(self) -> tuple[str, ...]:
+        """The hosts that ``hosts`` names; none with ``hosts: any``."""
+        return tuple(host for host in self.hosts if host != ANY_HOST)
+
 
 class Alert(FrozenModel):
     name: NonEmptyName

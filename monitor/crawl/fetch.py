@@ -17,7 +17,12 @@ from monitor.crawl.robots import OUTLET_DELAY_META_KEY, RobotsMiddleware
 from monitor.discovery.markup import MAX_UNPACKED_BYTES
 from monitor.discovery.publishers import Publishers
 from monitor.discovery.url_rules import OutletScope, StoryScope
-from monitor.egress.address_guard import OUTLET_SCOPE_KEY, TRUSTED_HOSTS_KEY, VERIFY_CERTIFICATE_KEY, trusted_hosts
+from monitor.egress.address_guard import (
+    OUTLET_SCOPE_KEY,
+    TRUSTED_HOSTS_KEY,
+    VERIFY_CERTIFICATE_KEY,
+    trusted_hosts,
+)
 from monitor.egress.host_rests import is_own_host
 from monitor.egress.outlet_access import OUTLET_ACCESS_KEY
 from monitor.errors import FetchError, RenderingUnavailable
@@ -64,7 +69,7 @@ class Fetcher:
         self._settings = settings
         self._sessions = OutletSessions(crawler, self._send_login_request)
         self._publishers = Publishers(outlets)
-        self._publisher_hosts = frozenset[tuple[str, int]]().union(*map(trusted_hosts, outlets))
+        self._outlets = tuple(outlets)
 
     async def fetch_source(
         self,
@@ -237,8 +242,7 @@ class Fetcher:
         return {
             OUTLET_ACCESS_KEY: self._sessions.access(outlet),
             "cookiejar": outlet.name,
-            # The operator has named the hosts of all outlets, so an aggregator may lead to those of the others.
-            TRUSTED_HOSTS_KEY: trusted_hosts(outlet) | (self._publisher_hosts if outlet.is_aggregator else frozenset()),
+            TRUSTED_HOSTS_KEY: trusted_hosts(outlet, self._outlets),
             OUTLET_SCOPE_KEY: OutletScope(outlet),
             VERIFY_CERTIFICATE_KEY: publisher.verify if publisher else True,
             OUTLET_DELAY_META_KEY: self._outlet_delay_seconds(publisher),

@@ -22,8 +22,8 @@ class Publishers:
         self._owners_by_host: dict[str, list[Outlet]] = {}
         self._scopes: list[tuple[Outlet, OutletScope]] = []
         for outlet in outlets:
-            hosts = (f"http://{host}/" for host in outlet.hosts)
-            for url in (outlet.url, *outlet.sections, *(() if outlet.is_aggregator else hosts)):
+            hosts = (f"http://{host}/" for host in outlet.named_hosts)
+            for url in (outlet.url, *outlet.sections, *hosts):
                 owners = self._owners_by_host.setdefault(_host_key(url), [])
                 if outlet not in owners:
                     owners.append(outlet)

@@ -76,7 +76,7 @@ class OutletScope:
 
     def __init__(self, outlet: Outlet) -> None:
         self.outlet_name = outlet.name
-        hosts = (f"http://{host}/" for host in outlet.hosts)
+        hosts = (f"http://{host}/" for host in outlet.named_hosts)
         self._sites = {registrable_domain(url) for url in (outlet.url, *outlet.sections, *hosts)} - {""}
 
     def __contains__(self, url: str) -> bool:

@@ -65,12 +65,24 @@ def is_public_address(address: str) -> bool:
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
-def trusted_hosts(outlet: Outlet) -> TrustedHosts:
-    """Returns (host, port) of each URL in the outlet's configuration, and its ``hosts`` with the ports 80 and 443."""
+def trusted_hosts(outlet: Outlet, others: Iterable[Outlet] = ()) -> TrustedHosts:
+    """Returns (host, port) of each URL in the outlet's configuration, and its ``hosts`` with the ports 80 and 443.
+
+    An aggregator on a private IP address, such as a bridge on this machine, also gets the hosts of the ``others``.  One
+    on the internet must not lead to private hosts.
+    """
     urls = (outlet.url, *outlet.feeds, *outlet.sitemaps, *outlet.sections)
-    hosts = () if outlet.is_aggregator else outlet.hosts
-    host_urls = (f"{scheme}://{host}/" for host in hosts for scheme in ("http", "https"))
-    return frozenset(host for url in (*urls, *host_urls) if (host := host_and_port(url)))
+    host_urls = (f"{scheme}://{host}/" for host in outlet.named_hosts for scheme in ("http", "https"))
+    own_hosts = frozenset(host for url in (*urls, *host_urls) if (host := host_and_port(url)))
+    is_private_aggregator = outlet.is_aggregator and _has_private_address(outlet.url)
+    return own_hosts.union(*map(trusted_hosts, others)) if is_private_aggregator else own_hosts
+
+
+def _has_private_address(url: str) -> bool:
+    """Returns True if the URL's host is an IP address that is not public."""
+    host = host_and_port(url)
+    address = _spelled_ip_address(host[0]) if host else None
+    return address is not None and not is_public_address(address)
 
 
 class AddressGuard:

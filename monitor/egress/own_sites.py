@@ -49,7 +49,7 @@ class OwnSites:
     def of(cls, outlet: Outlet) -> Self:
         """Returns the sites of the outlet's ``url``, ``sections`` and ``hosts``."""
         schemes = {"https", urlsplit(outlet.url).scheme}
-        host_urls = [f"{scheme}://{host}/" for host in outlet.hosts for scheme in sorted(schemes)]
+        host_urls = [f"{scheme}://{host}/" for host in outlet.named_hosts for scheme in sorted(schemes)]
         own_urls = (outlet.url, *outlet.sections, *host_urls)
         hosts = dict.fromkeys(site for url in own_urls if (site := _site_of(url)) is not None)
         login_urls = (outlet.login.url,) if outlet.login else ()

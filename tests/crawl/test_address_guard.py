@@ -50,6 +50,14 @@ def test_the_configured_hosts_are_trusted() -> None:
     }
 
 
+@pytest.mark.parametrize(("url", "trusts"), [("http://127.0.0.1:8000/", True), ("https://links.example/", False)])
+def test_only_an_aggregator_on_a_private_address_may_lead_to_others(url: str, trusts: bool) -> None:
+    aggregator = Outlet(name="links", url=url, hosts=("any",))
+    intranet = Outlet(name="intranet", url="http://10.1.2.3:8080/")
+    assert (("10.1.2.3", 8080) in trusted_hosts(aggregator, [aggregator, intranet])) is trusts
+    assert ("10.1.2.3", 8080) not in trusted_hosts(Outlet(name="x", url="http://127.0.0.1:1/"), [intranet])
+
+
 PRIVATE_URLS = [
     "http://127.0.0.1:{port}/secret",
     "http://localhost:{port}/secret",
