@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from monitor.discovery.drop_reasons import DropReason
 from monitor.failures import FailureKind
+from monitor.ingest.identity import HEADLINE_FLAG
 from monitor.models import Disposition
 
 if TYPE_CHECKING:
@@ -105,6 +106,8 @@ def total(counts: Sequence[CoverageCount]) -> Mapping[Fate, int]:
 def meaning_of(disposition: Disposition | None, kind: str) -> str:
     """Returns what an outcome means for a person, in one line."""
     fate = fate_of(disposition, kind)
+    if fate is Fate.STORED and kind == HEADLINE_FLAG:
+        return "only title and summary could be read; they are stored as a story"
     if disposition is Disposition.DROPPED:
         return next((reason.meaning for reason in DropReason if reason == kind), FATE_MEANINGS[fate])
     if disposition is Disposition.FAILED and (failure := FailureKind.of_label(kind)):

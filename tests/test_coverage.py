@@ -62,6 +62,7 @@ def test_an_outcome_has_one_fate(disposition: Disposition | None, kind: str, fat
         (Disposition.FAILED, "http-418", "the page could not be fetched, extracted or stored"),
         (Disposition.DROPPED, "excluded", DropReason.EXCLUDED.meaning),
         (Disposition.NOT_ARTICLE, "script", "a script writes the page: set `render: auto`"),
+        (Disposition.STORED, "headline", "only title and summary could be read; they are stored as a story"),
         (None, "", "the page is to be fetched for the first time"),
     ],
 )

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from monitor.crawl.report import FIRST_FETCH_DISPOSITIONS
+from monitor.ingest.identity import HEADLINE_FLAG
 from monitor.models import Disposition, from_rfc3339, rfc3339
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class DayCounts:
     article_characters: int = 0
     pages_without_article: int = 0
     failed_pages: int = 0
+    headlines: int = 0  # stories of which only title and summary could be read
     longest_silence: int = 0  # seconds without a new URL until one came on this day
 
     def __add__(self, other: DayCounts) -> DayCounts:
@@ -92,6 +94,7 @@ class Habits:
 def _counts_of_poll(report: PollReport, last_new_at: datetime | None, now: datetime) -> DayCounts:
     is_full = not report.has_failed and not report.unchanged_source_count and not report.failures
     new = report.new_candidate_count
+    headlines = report.outcomes[Disposition.STORED, HEADLINE_FLAG]
     return DayCounts(
         day=now.date(),
         full_polls=int(is_full),
@@ -100,11 +103,12 @@ def _counts_of_poll(report: PollReport, last_new_at: datetime | None, now: datet
             is_full and last_new_at is not None and new >= MIN_OVERFLOW_URLS and new == report.candidate_count
         ),
         new_urls=new,
-        articles=sum(report.count_pages(disposition) for disposition in FIRST_FETCH_DISPOSITIONS),
+        articles=sum(report.count_pages(disposition) for disposition in FIRST_FETCH_DISPOSITIONS) - headlines,
         dated_articles=report.dated_article_count,
         article_characters=report.article_characters,
         pages_without_article=report.count_pages(Disposition.NOT_ARTICLE),
         failed_pages=report.count_pages(Disposition.FAILED),
+        headlines=headlines,
         longest_silence=int((now - last_new_at).total_seconds()) if new and last_new_at else 0,
     )
 
@@ -170,12 +174,13 @@ def _collapsed_entries(usual: DayCounts, recent: DayCounts) -> Suspicion | None:
 
 
 def _no_stories(recent: DayCounts) -> Suspicion | None:
-    pages = recent.pages_without_article + recent.failed_pages
+    failed, without_article, headlines = recent.failed_pages, recent.pages_without_article, recent.headlines
+    pages = failed + without_article + headlines
     if recent.articles or pages < MIN_PAGES_WITHOUT_STORY:
         return None
-    failed, without_article = recent.failed_pages, recent.pages_without_article
-    text = f"no page gave a story: {failed} of {pages} failed, {without_article} have no article"
-    return Suspicion("no-stories", text)
+    counts = {"failed": failed, "have no article": without_article, "gave only title and summary": headlines}
+    parts = ", ".join(f"{number} {text}" for text, number in counts.items() if number)
+    return Suspicion("no-stories", f"no page of {pages} gave a whole story: {parts}")
 
 
 def _overflow(recent: DayCounts) -> Suspicion | None:

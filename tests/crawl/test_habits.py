@@ -96,9 +96,12 @@ def test_pages_without_any_story_are_suspect_from_the_first_day() -> None:
     (suspicion,) = find_suspicions(habits, now=START)
     assert (suspicion.kind, suspicion.text) == (
         "no-stories",
-        "no page gave a story: 1 of 3 failed, 2 have no article",
+        "no page of 3 gave a whole story: 1 failed, 2 have no article",
     )
     assert find_suspicions(habits.with_poll(report(STORED), now=START + HOUR), now=START + HOUR) == []
+    headlines = Habits().with_poll(report(*[Outcome(disposition=Disposition.STORED, kind="headline")] * 4), now=START)
+    (suspicion,) = find_suspicions(headlines, now=START)
+    assert suspicion.text == "no page of 4 gave a whole story: 4 gave only title and summary"
 
 
 def test_a_poll_with_an_unchanged_source_says_nothing_of_entries() -> None:
