@@ -71,7 +71,8 @@ def trusted_hosts(outlet: Outlet, others: Iterable[Outlet] = ()) -> TrustedHosts
     An aggregator on a private IP address, such as a bridge on this machine, also gets the hosts of the ``others``.  One
     on the internet must not lead to private hosts.
     """
-    urls = (outlet.url, *outlet.feeds, *outlet.sitemaps, *outlet.sections)
+    login_urls = (outlet.login.url,) if outlet.login else ()
+    urls = (outlet.url, *outlet.feeds, *outlet.sitemaps, *outlet.sections, *login_urls)
     host_urls = (f"{scheme}://{host}/" for host in outlet.named_hosts for scheme in ("http", "https"))
     own_hosts = frozenset(host for url in (*urls, *host_urls) if (host := host_and_port(url)))
     is_private_aggregator = outlet.is_aggregator and _has_private_address(outlet.url)

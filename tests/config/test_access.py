@@ -308,6 +308,12 @@ def test_no_other_address_belongs_to_the_own_sites(url: str) -> None:
     assert url not in sites_of("https://example.org/", feeds=["https://example.com/daily"])
 
 
+def test_the_own_sites_of_an_aggregator_are_those_that_it_names() -> None:
+    sites = sites_of("https://example.org/", hosts=["any", "example.net"])
+    addresses = ("https://example.org/", "https://example.net/", "https://example.com/", "https://any/")
+    assert [address in sites for address in addresses] == [True, True, False, False]
+
+
 def test_neighbours_on_a_shared_domain_are_other_sites() -> None:
     sites = sites_of("https://daily.github.io/")
     assert ("https://daily.github.io/a" in sites, "https://other.github.io/a" in sites) == (True, False)

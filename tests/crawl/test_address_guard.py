@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from twisted.internet.address import IPv4Address
 
+from monitor.config.access import Login
 from monitor.config.schema import Outlet
 from monitor.demo.web import Site
 from monitor.egress.address_guard import is_public_address, trusted_hosts
@@ -40,10 +41,15 @@ def test_other_addresses_are_not_public(address: str) -> None:
 
 def test_the_configured_hosts_are_trusted() -> None:
     outlet = Outlet(
-        name="x", url="https://Intranet.example/news", feeds=("http://127.0.0.1:8080/rss",), hosts=("10.0.0.5",)
+        name="x",
+        url="https://Intranet.example/news",
+        feeds=("http://127.0.0.1:8080/rss",),
+        hosts=("10.0.0.5",),
+        login=Login.model_validate({"url": "https://intranet.example:8443/login", "form": {"user": "a"}}),
     )
     assert trusted_hosts(outlet) == {
         ("intranet.example", 443),
+        ("intranet.example", 8443),
         ("127.0.0.1", 8080),
         ("10.0.0.5", 80),
         ("10.0.0.5", 443),

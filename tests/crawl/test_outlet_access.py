@@ -136,6 +136,15 @@ def test_a_feed_on_another_site_is_requested_without_them(engine: Engine, own: D
     assert_nothing_secret(other)
 
 
+def test_stories_of_an_aggregator_on_other_sites_carry_nothing(
+    engine: Engine, own: DynamicSite, other: DynamicSite
+) -> None:
+    url = other.page("/story", "<p>story")
+    aggregator = outlet(own, hosts=["any"], feeds=[f"{other.url}feed"])
+    assert fetch(engine, aggregator, url).body == b"<p>story"
+    assert_nothing_secret(other)
+
+
 def test_cookies_of_another_site_stay_there(engine: Engine, own: DynamicSite, other: DynamicSite) -> None:
     other.routes["/b"] = lambda _: redirect(f"{own.url}c", ("Set-Cookie", "theirs=1; Path=/"))
     own.page("/c", "<p>c")
