@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from monitor.crawl.report import PollReport
-    from monitor.models import Json
+    from monitor.models import Json, OutletState
 
 REMEMBERED_DAYS = 28
 MIN_USUAL_DAYS = 5  # with polls; before that, nothing is compared
@@ -45,6 +45,8 @@ class DayCounts:
     entries: int = 0  # that the full polls listed
     overflows: int = 0  # full polls in which every entry was new, although earlier polls had read the sources
     new_urls: int = 0
+    new_dropped_urls: int = 0  # that are recorded and not fetched
+    ignored_urls: int = 0  # beyond the number that the frontier takes on one day
     articles: int = 0  # pages with an article, fetched for the first time
     dated_articles: int = 0
     article_characters: int = 0
@@ -75,6 +77,10 @@ class Habits:
         days = [*earlier, last + counts] if last.day == counts.day else [*earlier, last, counts]
         return Habits(days=tuple(days[-REMEMBERED_DAYS:]), last_new_at=now if counts.new_urls else self.last_new_at)
 
+    def new_urls_on(self, day: date) -> int:
+        """Returns the number of URLs that the outlet's polls added to the frontier on a day."""
+        return sum(counts.new_urls + counts.new_dropped_urls for counts in self.days if counts.day == day)
+
     def to_json(self) -> Json:
         """Returns the habits as JSON, without counts that are zero."""
         days = [
@@ -82,6 +88,14 @@ class Habits:
             for day in self.days
         ]
         return {"days": days, "last_new_at": self.last_new_at and rfc3339(self.last_new_at)}
+
+    @classmethod
+    def of_outlet(cls, state: OutletState) -> Habits:
+        """Returns the habits in the outlet's state; none if another version stored them in another form."""
+        try:
+            return cls.from_json(state.memory.habits) if state.memory.habits else cls()
+        except (KeyError, TypeError, ValueError):
+            return cls()
 
     @classmethod
     def from_json(cls, data: Json) -> Habits:
@@ -103,6 +117,8 @@ def _counts_of_poll(report: PollReport, last_new_at: datetime | None, now: datet
             is_full and last_new_at is not None and new >= MIN_OVERFLOW_URLS and new == report.candidate_count
         ),
         new_urls=new,
+        new_dropped_urls=report.new_dropped_count,
+        ignored_urls=report.ignored_url_count,
         articles=sum(report.count_pages(disposition) for disposition in FIRST_FETCH_DISPOSITIONS) - headlines,
         dated_articles=report.dated_article_count,
         article_characters=report.article_characters,
@@ -126,7 +142,7 @@ def find_suspicions(habits: Habits, *, now: datetime) -> list[Suspicion]:
     yesterday = now.date() - timedelta(days=1)
     usual_days = [day for day in habits.days if day.day < yesterday]
     usual, recent = (_sum(days) for days in (usual_days, [day for day in habits.days if day.day >= yesterday]))
-    found = [_no_stories(recent), _overflow(recent)]
+    found = [_no_stories(recent), _overflow(recent), _flood(recent)]
     if len(usual_days) >= MIN_USUAL_DAYS:
         found += _changes_of_habit(habits, usual, recent, now)
     return [suspicion for suspicion in found if suspicion]
@@ -200,6 +216,12 @@ def _failing_pages(usual: DayCounts, recent: DayCounts) -> Suspicion | None:
     return Suspicion(
         "pages-fail", f"{recent.failed_pages} of {now} pages fail, usually {usual.failed_pages} of {before}"
     )
+
+
+def _flood(recent: DayCounts) -> Suspicion | None:
+    if not recent.ignored_urls:
+        return None
+    return Suspicion("flood", f"{recent.ignored_urls:,} listed URLs were ignored: there are too many new ones on a day")
 
 
 def _missing_articles(usual: DayCounts, recent: DayCounts) -> Suspicion | None:

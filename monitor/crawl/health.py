@@ -58,7 +58,7 @@ def state_after_poll(
 
     An outage on the monitor's side changes only the schedule and the counts of pages.
     """
-    habits = _habits(state).with_poll(report, now=now)
+    habits = Habits.of_outlet(state).with_poll(report, now=now)
     found = [*_suspicions_of_sources(report, results), *find_suspicions(habits, now=now)]
     suspicions = {suspicion.kind: suspicion.text[:500] for suspicion in found}
     memory = replace(state.memory, habits=habits.to_json(), suspicions=suspicions)
@@ -89,14 +89,6 @@ def _suspicions_of_sources(report: PollReport, results: Sequence[SourceResult]) 
             yield Suspicion("source-fails", f"{source} failed {result.state.failures} times: {result.state.error}")
         elif result.error is None and result.state.error:
             yield Suspicion("entries-lost", f"{source}: {result.state.error}")
-
-
-def _habits(state: OutletState) -> Habits:
-    """Returns the outlet's stored habits; none if another version stored them in another form."""
-    try:
-        return Habits.from_json(state.memory.habits) if state.memory.habits else Habits()
-    except (KeyError, TypeError, ValueError):
-        return Habits()
 
 
 def _error_line(report: PollReport, results: Sequence[SourceResult]) -> str:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from monitor.config.warnings import expired_cookies_message
 from monitor.crawl import discover, health, sources
+from monitor.crawl.admission import MAX_NEW_URLS_PER_DAY, AdmittedUrls, admit
+from monitor.crawl.habits import Habits
 from monitor.crawl.lease import Lease
 from monitor.crawl.pages import DuePages, LearnedPageTraits
 from monitor.crawl.poll_interval import NextPollPlan, PollSummary, plan_next_poll
@@ -24,6 +26,7 @@ from monitor.errors import FetchError, LeaseLost
 from monitor.models import Disposition, Outcome, now
 from monitor.plural import plural
 from monitor.retry_policy import OWN_OUTAGE_KINDS
+from monitor.urls import story_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,9 +95,10 @@ class Poll:
         results = await self._read_sources(await self._select_sources())
         # In a thread, because filtering thousands of candidates would block the event loop.
         candidates, dropped = await asyncio.to_thread(self._filter_candidates_of_sources, results)
+        admitted = await self._admit(candidates, dropped)
 
-        new_entries = await service.call(service.store.enqueue, candidates, now=now())
-        await service.call(service.store.record_dropped, dropped, now=now())
+        new_entries = await service.call(service.store.enqueue, admitted.candidates, now=now())
+        self.report.new_dropped_count = await service.call(service.store.record_dropped, admitted.dropped, now=now())
         self.report.candidate_count = len({candidate.url for candidate in candidates})
         self.report.new_candidate_count = len(new_entries)
 
@@ -105,6 +109,23 @@ class Poll:
 
         plan = self._plan_next_poll(results, pages)
         await self._lease.release(health.state_after_poll(self._state, self.report, results, plan, now=now()))
+
+    async def _admit(
+        self, candidates: Sequence[Candidate], dropped: Sequence[tuple[Candidate, Outcome]]
+    ) -> AdmittedUrls:
+        """Returns the URLs that may enter the frontier today; the report counts the others."""
+        service = self._context.service
+        allowance = MAX_NEW_URLS_PER_DAY - Habits.of_outlet(self._state).new_urls_on(now().date())
+        if len(candidates) + len(dropped) <= allowance:
+            return AdmittedUrls(candidates=list(candidates), dropped=list(dropped), ignored=0)
+        ids = {story_id(candidate.url) for candidate in (*candidates, *(candidate for candidate, _ in dropped))}
+        stored = await service.call(service.store.entries, sorted(ids))
+        admitted = await asyncio.to_thread(admit, candidates, dropped, stored_ids=stored.keys(), allowance=allowance)
+        self.report.ignored_url_count = admitted.ignored
+        if admitted.ignored:
+            ignored = plural(admitted.ignored, "new URL")
+            self.report.notes.append(f"{ignored} ignored: the outlet listed more than {MAX_NEW_URLS_PER_DAY:,} today")
+        return admitted
 
     async def _select_sources(self) -> tuple[Source, ...]:
         """Returns the outlet's configured sources; without any, the sources that this or an earlier poll discovered."""

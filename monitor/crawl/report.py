@@ -27,6 +27,8 @@ class PollReport:
     dropped_candidates: Counter[str] = field(default_factory=Counter)  # candidates not worth fetching, by reason
     candidate_count: int = 0  # candidates that the filter kept, each URL once
     new_candidate_count: int = 0  # candidates that no earlier poll saw
+    new_dropped_count: int = 0  # dropped candidates that no earlier poll saw
+    ignored_url_count: int = 0  # new URLs beyond the number that the frontier takes on one day
     outcomes: Counter[tuple[Disposition, str]] = field(default_factory=Counter)
     pages_by_engine: Counter[str] = field(default_factory=Counter)  # number of fetched pages by engine or "none"
     dated_article_count: int = 0  # articles with a date on pages that were fetched for the first time

@@ -131,9 +131,10 @@ class Frontier(Protocol):
         """
 
     def due_entries(self, outlet: str, *, now: datetime, limit: int) -> list[FrontierEntry]:
-        """Returns up to ``limit`` entries of an outlet whose ``next_at`` is not after ``now``, the earliest first.
+        """Returns up to ``limit`` entries of an outlet whose ``next_at`` is not after ``now``.
 
-        An entry is due because its URL is new, because its last fetch failed or because its page is to be rechecked.
+        Entries that were never fetched come first, the newest before the others, so that a new story does not wait
+        behind a flood of URLs that fail.  Then come failed pages and pages to be rechecked, the earliest due first.
         """
 
     def record_dropped(self, dropped: Sequence[tuple[Candidate, Outcome]], *, now: datetime) -> int:

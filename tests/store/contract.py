@@ -97,14 +97,21 @@ class Frontier:
             offer.url for offer in offers
         )
 
-    def test_due_entries_of_an_outlet_come_longest_due_first(self, store: Store) -> None:
-        store.enqueue([candidate("late")], now=NOW)
+    def test_new_due_entries_come_first_then_the_longest_due(self, store: Store) -> None:
+        """New entries are in the order of their first listing and then of their dates, the newest first."""
+        failed = Outcome(disposition=Disposition.FAILED, kind="timeout")
+        for name, age in {"long due": 3 * MINUTE, "due": 2 * MINUTE}.items():
+            (entry,) = store.enqueue([candidate(name)], now=NOW - 9 * MINUTE)
+            store.commit([PageCommit(entry=replace(entry, next_at=NOW - age, outcome=failed), outcome=failed)])
         store.enqueue([candidate("early")], now=NOW - MINUTE)
+        dated = [candidate(f"{age} old", published_at=NOW - age * MINUTE) for age in (7, 5)]
+        store.enqueue([candidate("undated"), *dated], now=NOW)
         store.enqueue([candidate("future")], now=NOW + MINUTE)
         store.enqueue([candidate("elsewhere", outlet="Other")], now=NOW)
-        due = [entry.candidate.url for entry in store.due_entries("Outlet", now=NOW, limit=10)]
-        assert due == [story_url("early"), story_url("late")]
-        assert len(store.due_entries("Outlet", now=NOW, limit=1)) == 1
+        names = ["5 old", "7 old", "undated", "early", "long due", "due"]
+        for limit in (10, 5, 1):
+            due = store.due_entries("Outlet", now=NOW, limit=limit)
+            assert [entry.candidate.url for entry in due] == [story_url(name) for name in names[:limit]]
 
     def test_a_committed_entry_is_as_the_commit_says(self, store: Store) -> None:
         (entry,) = store.enqueue([candidate("first")], now=NOW)

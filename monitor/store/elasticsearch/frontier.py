@@ -29,6 +29,13 @@ _COVERAGE_KEYS: tuple[Json, ...] = (
 )
 
 
+_NEWEST_FIRST_SORT: tuple[Json, ...] = (
+    {"first_seen_at": "desc"},
+    {"published_at": {"order": "desc", "missing": "_last"}},
+    {"id": "asc"},
+)
+
+
 class Frontier:
     """Keeps the frontier entries; implements `monitor.store.protocol.Frontier`."""
 
@@ -84,11 +91,19 @@ class Frontier:
         return [entry for entry, result in zip(new, results, strict=True) if result.is_done]
 
     def due_entries(self, outlet: str, *, now: datetime, limit: int) -> list[FrontierEntry]:
-        query = {"bool": {"filter": [{"term": {"outlet": outlet}}, {"range": {"next_at": {"lte": rfc3339(now)}}}]}}
-        ids = [
-            stored.id
-            for stored in self._cluster.find("urls", query, sort=[{"next_at": "asc"}, {"id": "asc"}], limit=limit)
-        ]
+        due: list[Json] = [{"term": {"outlet": outlet}}, {"range": {"next_at": {"lte": rfc3339(now)}}}]
+        fetched: Json = {"exists": {"field": "disposition"}}
+        new = self._cluster.find(
+            "urls", {"bool": {"filter": due, "must_not": [fetched]}}, sort=_NEWEST_FIRST_SORT, limit=limit
+        )
+        ids = [stored.id for stored in new]
+        others = self._cluster.find(
+            "urls",
+            {"bool": {"filter": [*due, fetched]}},
+            sort=[{"next_at": "asc"}, {"id": "asc"}],
+            limit=limit - len(ids),
+        )
+        ids += [stored.id for stored in others]
         # Gets the entries by id, because the search may miss what another process has written in the last second.
         stored_entries = self._cluster.get_documents("urls", ids)
         entries = (

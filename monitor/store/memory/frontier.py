@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from monitor.models import CoverageCount, Disposition, SourceCoverage
@@ -14,13 +14,15 @@ from monitor.urls import story_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
 
     from monitor.models import Candidate, FrontierEntry, Outcome
     from monitor.store.memory.state import MemoryState
 
 
 _CoverageKey: TypeAlias = tuple[date, Disposition | None, str]  # day, disposition, kind
+
+
+_EARLIEST_TIME = datetime.min.replace(tzinfo=UTC)  # sort key of entries without a date
 
 
 class Frontier:
@@ -59,12 +61,17 @@ class Frontier:
 
     def due_entries(self, outlet: str, *, now: datetime, limit: int) -> list[FrontierEntry]:
         with self._state.lock:
-            due = [
-                (entry.next_at, entry.id, entry)
-                for entry in self._state.frontier_entries.values()
-                if entry.candidate.outlet == outlet and entry.next_at is not None and entry.next_at <= now
-            ]
-        return [entry for _, _, entry in sorted(due, key=lambda item: item[:2])[:limit]]
+            entries = list(self._state.frontier_entries.values())
+        due = [
+            (entry.next_at, entry)
+            for entry in entries
+            if entry.candidate.outlet == outlet and entry.next_at is not None and entry.next_at <= now
+        ]
+        new = sorted((entry for _, entry in due if entry.outcome is None), key=lambda entry: entry.id)
+        new.sort(key=lambda entry: entry.candidate.published_at or _EARLIEST_TIME, reverse=True)
+        new.sort(key=lambda entry: entry.first_seen_at, reverse=True)
+        others = sorted((next_at, entry.id, entry) for next_at, entry in due if entry.outcome is not None)
+        return [*new, *(entry for _, _, entry in others)][:limit]
 
     def entries(self, ids: Sequence[str]) -> dict[str, FrontierEntry | UrlAlias]:
         with self._state.lock:

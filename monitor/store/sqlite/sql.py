@@ -155,9 +155,12 @@ INSERT INTO frontier {_columns_and_parameters(FRONTIER_COLUMNS)}
 ON CONFLICT DO UPDATE SET {", ".join(f"{column} = excluded.{column}" for column in FRONTIER_COLUMNS)}
 WHERE excluded.story IS NOT NULL OR frontier.story IS NULL
 """
-SELECT_DUE_ENTRIES = (
-    f"SELECT {_FRONTIER_COLUMN_LIST} FROM frontier WHERE outlet = ? AND next_at <= ? ORDER BY next_at, id LIMIT ?"
-)
+SELECT_DUE_ENTRIES = f"""
+SELECT {_FRONTIER_COLUMN_LIST} FROM frontier WHERE outlet = ? AND next_at <= ?
+ORDER BY disposition IS NOT NULL, iif(disposition IS NULL, -first_seen_at, next_at),
+  iif(disposition IS NULL, -ifnull(published_at, 0), 0), id
+LIMIT ?
+"""
 SELECT_FRONTIER_ENTRIES = f"SELECT {_FRONTIER_COLUMN_LIST} FROM frontier WHERE id IN (SELECT value FROM json_each(?))"
 SELECT_ENTRIES_WITH_GUID = (
     f"SELECT {_FRONTIER_COLUMN_LIST} FROM frontier WHERE outlet = ? AND guid = ? AND guid <> '' AND source = ? "
