@@ -1,7 +1,8 @@
 """The registry of the query language's fields: how clauses compare each field, and how to read it from a story.
 
-`monitor.store.sqlite.field_columns` and `monitor.store.elasticsearch.index_fields` map each field to its columns and
-index fields.  `docs/query-language.md` lists the fields for users.
+`monitor.store.sqlite.field_columns` maps the fields of words and ranges to columns; the SQLite store needs none for VALUE
+fields.  `monitor.store.elasticsearch.index_fields` maps every field to fields of the index.  `docs/query-language.md`
+lists the fields for users.
 """
 
 from __future__ import annotations
@@ -44,6 +45,9 @@ class Field(Generic[ContentT_co]):
     name: str
     type: FieldType
     read: Callable[[Story], ContentT_co]
+    #: VALUE only: a rough estimate of which fraction of stories (0 to 1) has a given value.  The rule index files a rule
+    #: under the rarest key that the rule requires; matches do not depend on the estimate.
+    frequency: float = 0.3
 
 
 def _by_name(*fields: Field[ContentT_co]) -> dict[str, Field[ContentT_co]]:
@@ -66,11 +70,11 @@ WORDS_FIELDS: dict[str, Field[Iterable[str]]] = _by_name(
     Field("url", FieldType.WORDS, lambda story: (story.url.translate(folding.URL_PUNCTUATION_TO_SPACE),)),
 )
 VALUE_FIELDS: dict[str, Field[Iterable[str]]] = _by_name(
-    Field("outlet", FieldType.VALUE, lambda story: (story.outlet,)),
-    Field("language", FieldType.VALUE, lambda story: _optional(story.language)),
-    Field("country", FieldType.VALUE, lambda story: _optional(story.country)),
-    Field("topic", FieldType.VALUE, attrgetter("topics")),
-    Field("alert", FieldType.VALUE, attrgetter("alerts")),
+    Field("outlet", FieldType.VALUE, lambda story: (story.outlet,), frequency=0.02),
+    Field("language", FieldType.VALUE, lambda story: _optional(story.language), frequency=0.5),
+    Field("country", FieldType.VALUE, lambda story: _optional(story.country), frequency=0.3),
+    Field("topic", FieldType.VALUE, attrgetter("topics"), frequency=0.3),
+    Field("alert", FieldType.VALUE, attrgetter("alerts"), frequency=0.1),
 )
 TIME_FIELDS: dict[str, Field[datetime | None]] = _by_name(
     Field("published_at", FieldType.TIME, attrgetter("published_at")),

@@ -35,9 +35,9 @@ class AnalysedStory:
         self._analysed_texts_by_field = {} if fields is None else fields
 
     def analysed_texts(self, field: str) -> tuple[Tokens, ...]:
-        """Returns the tokens of title, text, url or author (an item for each author); for "", of title and text.
+        """Returns the tokens of each text of a TEXT or WORDS field; for "", of the `DEFAULT_FIELDS`.
 
-        For "" texts without tokens are left out.  Raises KeyError for any other field.
+        For "" texts without tokens are left out.  Raises KeyError for a field of another type.
         """
         texts = self._analysed_texts_by_field.get(field)
         if texts is None:
@@ -45,7 +45,7 @@ class AnalysedStory:
         return texts
 
     def with_story(self, story: Story) -> AnalysedStory:
-        """Returns the same tokens with a copy of the story that has the same title, text, authors and URL."""
+        """Returns the same tokens with a copy of the story that has the same content of all TEXT and WORDS fields."""
         return AnalysedStory(story, self._analysed_texts_by_field)
 
     def _analyse_field(self, field: str) -> tuple[Tokens, ...]:
@@ -54,7 +54,7 @@ class AnalysedStory:
         return tuple(map(Tokens, ANALYSED_FIELDS[field].read(self.story)))
 
     def values(self, field: str) -> Iterable[str]:
-        """Returns the story's values of outlet, language, country, topic or alert; empty if it has none."""
+        """Returns the story's values of a VALUE field; empty if it has none.  Raises KeyError for any other field."""
         return _READ_VALUES[field](self.story)
 
 

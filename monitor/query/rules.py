@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias, assert_never
 from monitor.models import now as current_time
 from monitor.query import folding
 from monitor.query.analysis import EqualToken, Form, FuzzyToken, TokenMatcher, WildcardToken, token_matchers
+from monitor.query.fields import VALUE_FIELDS
 from monitor.query.matcher import AnalysedStory, StoryPredicate, story_predicate
 from monitor.query.parse import parse
 from monitor.query.snippets import best_context_line
@@ -162,7 +163,7 @@ def required_keys(node: Node) -> RequiredKeys | None:
             return None
         case Value(field, text):
             keys = frozenset({(f"value {field}", folding.fold_case(text))})
-            return RequiredKeys(keys, _ESTIMATED_FREQUENCY_BY_VALUE_FIELD[field], is_sufficient=True)
+            return RequiredKeys(keys, VALUE_FIELDS[field].frequency, is_sufficient=True)
         case Word(field=field) | Phrase(field=field):
             return _keys_of_sequence(token_matchers(node), field)
         case Near(left, right, field=field):
@@ -237,7 +238,3 @@ def _as_not_sufficient(required: RequiredKeys) -> RequiredKeys:
 
 def _frequency(required: RequiredKeys) -> float:
     return required.frequency
-
-
-# Rough fractions of stories that have a given value of each field.
-_ESTIMATED_FREQUENCY_BY_VALUE_FIELD = {"outlet": 0.02, "country": 0.3, "language": 0.5, "topic": 0.3, "alert": 0.1}

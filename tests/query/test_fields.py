@@ -5,12 +5,23 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from monitor import transfer
 from monitor.errors import QueryError
 from monitor.query import parse
-from monitor.query.fields import ANALYSED_FIELDS, DEFAULT_FIELDS, FIELDS, RANGE_FIELDS, TEXT_FIELDS, FieldType
+from monitor.query.fields import (
+    ANALYSED_FIELDS,
+    DEFAULT_FIELDS,
+    FIELDS,
+    RANGE_FIELDS,
+    TEXT_FIELDS,
+    VALUE_FIELDS,
+    Field,
+    FieldType,
+)
 from monitor.query.matcher import analysed_story, matches
 from monitor.query.rules import required_keys
 from monitor.query.syntax import Node, Phrase, Range, Value
@@ -20,6 +31,9 @@ from monitor.store.elasticsearch.index_fields import INDEX_FIELDS
 from monitor.store.sqlite import sql
 from monitor.store.sqlite.field_columns import COLUMN_OF_RANGE, COLUMNS_OF_WORDS
 from query.examples import STORY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MANUAL = Path(__file__).parents[2] / "docs" / "query-language.md"
@@ -58,6 +72,26 @@ def test_the_language_has_a_clause_for_each_field(name: str) -> None:
 def test_the_matcher_and_the_rule_index_read_each_field(name: str) -> None:
     assert matches(clause(name), analysed_story(STORY), NOW) in {True, False}
     assert (required_keys(clause(name)) is None) == (name in RANGE_FIELDS)
+
+
+def test_an_entry_of_the_registry_makes_a_value_field_of_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rule index needs nothing but the entry; without a frequency of its own it has the default."""
+    section: Field[Iterable[str]] = Field("section", FieldType.VALUE, lambda story: (story.section or "",))
+    monkeypatch.setitem(VALUE_FIELDS, "section", section)
+    required = required_keys(Value("section", "World"))
+    assert required is not None
+    assert (required.keys, required.frequency) == ({("value section", "world")}, 0.3)
+
+
+@pytest.mark.parametrize("name", VALUE_FIELDS)
+def test_the_frequency_of_a_value_field_is_a_fraction(name: str) -> None:
+    assert 0 < VALUE_FIELDS[name].frequency <= 1
+
+
+@pytest.mark.parametrize("name", VALUE_FIELDS)
+def test_an_import_limits_the_length_of_each_value_field(name: str) -> None:
+    """So that no value exceeds Lucene's limit for a term, for which Elasticsearch would reject the story."""
+    assert {*INDEX_FIELDS[name]} <= {*transfer._KEYWORD_FIELDS}
 
 
 @pytest.mark.parametrize("name", ANALYSED_FIELDS)

@@ -1,6 +1,6 @@
 """Index settings and field mappings with which Elasticsearch analyzes text as `monitor.query.analysis` does.
 
-The fields ``title`` and ``text`` are indexed by stem, and have the sub-fields ``.exact`` and ``.raw``; a token has the
+TEXT fields of the query language are indexed by stem, and have the sub-fields ``.exact`` and ``.raw``; a token has the
 same position in all three.  The analyzers need no plugins.
 """
 
@@ -65,7 +65,7 @@ ANALYSIS_SETTINGS: dict[str, Any] = {
     "normalizer": {"monitor_value": {"type": "custom", "filter": ["lowercase"]}},
 }
 
-#: Mapping of the fields ``title`` and ``text``.
+#: Mapping of the TEXT fields of the query language.
 TEXT_MAPPING: dict[str, Any] = {
     "type": "text",
     "analyzer": "monitor_stem",
@@ -89,8 +89,9 @@ URL_MAPPING: dict[str, Any] = {
     "fields": {"words": {"type": "text", "analyzer": "monitor_address"}},
 }
 
-#: Mapping of the fields ``outlet``, ``language``, ``country``, ``topics`` and ``alerts``: the value as stored, for
-#: aggregations and Kibana; the value in lower case under ``.value``, for queries.
+#: Mapping of the VALUE fields of the query language: the value as stored, for aggregations and Kibana; the value in lower
+#: case under ``.value``, for queries.  Without ``ignore_above``, so that no value is silently missing from the index: an
+#: import refuses values that are too long for a term (`monitor.transfer`), all other values are short.
 VALUE_MAPPING: dict[str, Any] = {
     "type": "keyword",
     "fields": {"value": {"type": "keyword", "normalizer": "monitor_value"}},

@@ -63,7 +63,7 @@ def _column_text(analysed: Tokens, words: set[WordForms]) -> str:
 
 
 def _field_value_terms(story: Story) -> Iterator[str]:
-    """Yields the index terms of the story's outlet, language, country, topics and alerts."""
+    """Yields the term that every story has, then a term for each value of the story's VALUE fields."""
     yield EVERY_STORY_TERM
     for name, field in VALUE_FIELDS.items():
         for value in field.read(story):
