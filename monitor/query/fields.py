@@ -1,8 +1,8 @@
 """The registry of the query language's fields: how clauses compare each field, and how to read it from a story.
 
-`monitor.store.sqlite.field_columns` maps the fields of words and ranges to columns; the SQLite store needs none for VALUE
-fields.  `monitor.store.elasticsearch.index_fields` maps every field to fields of the index.  `docs/query-language.md`
-lists the fields for users.
+`monitor.store.sqlite.field_columns` maps the fields of words and ranges to columns; the SQLite store needs none for
+VALUE fields.  `monitor.store.elasticsearch.index_fields` maps every field to fields of the index.
+`docs/query-language.md` lists the fields for users.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class Field(Generic[ContentT_co]):
     name: str
     type: FieldType
     read: Callable[[Story], ContentT_co]
-    #: VALUE only: a rough estimate of which fraction of stories (0 to 1) has a given value.  The rule index files a rule
-    #: under the rarest key that the rule requires; matches do not depend on the estimate.
+    #: VALUE only: a rough estimate of which fraction of stories (0 to 1) has a given value.  The rule index files a
+    #: rule under the rarest key that the rule requires; matches do not depend on the estimate.
     frequency: float = 0.3
 
 

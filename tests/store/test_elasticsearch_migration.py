@@ -19,6 +19,7 @@ from monitor.store.elasticsearch import ElasticsearchStore, migration, schema
 from monitor.store.elasticsearch.client import CompatibleTransport
 from monitor.store.protocol import OutboxRecord
 from store import outbox_without_channels, previous_elasticsearch
+from store.field_clauses import assert_stored_stories_have_every_field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -149,6 +150,22 @@ def test_setup_moves_every_stored_name(open_store: Callable[[], ElasticsearchSto
     store.setup()
     assert_migrated(store)
     assert_writable(store)
+
+
+def test_the_stories_have_every_field_of_the_language(open_store: Callable[[], ElasticsearchStore]) -> None:
+    """A field that was added since needs a higher version of the mapping, so that the stories are indexed again."""
+    store = open_store()
+    complete = {
+        **previous_elasticsearch.DOCUMENTS["stories"][FIRST],
+        "id": "complete",
+        "country": "GB",
+        "section": "World",
+        "tags": ["a"],
+        "modified_at": rfc3339(NOON),
+    }
+    store.cluster.client.index(index=store.cluster.alias("stories"), id="complete", document=complete, refresh=True)
+    store.setup()
+    assert_stored_stories_have_every_field(store, now=NOON)
 
 
 def test_the_outbox_of_version_2_becomes_that_of_the_channel_email(

@@ -180,12 +180,14 @@ def test_setup_restores_a_lost_alias(own: ElasticsearchStore) -> None:
 
 # ---- migration
 
+URLS_VERSION = schema.MAPPING_VERSIONS["urls"]  # of this program; `newer` has the next one
+
 
 @pytest.fixture
 def newer(own: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch) -> ElasticsearchStore:
     """A store with 2,500 URLs, opened by a program whose mapping of ``urls`` has one more field."""
     own.enqueue([Candidate(url=f"https://a.example/{n}", outlet="A") for n in range(2500)], now=NOON)
-    monkeypatch.setitem(schema.MAPPING_VERSIONS, "urls", 3)
+    monkeypatch.setitem(schema.MAPPING_VERSIONS, "urls", URLS_VERSION + 1)
     monkeypatch.setitem(
         schema.PROPERTIES_BY_KIND, "urls", {**schema.PROPERTIES_BY_KIND["urls"], "weight": {"type": "integer"}}
     )
@@ -195,14 +197,16 @@ def newer(own: ElasticsearchStore, monkeypatch: pytest.MonkeyPatch) -> Elasticse
 def test_a_newer_mapping_copies_the_documents_and_switches_the_alias(newer: ElasticsearchStore) -> None:
     newer.setup()
     indices = newer.cluster.client.indices.get(index=f"{newer.cluster.prefix}-urls*").body
-    assert list(indices) == [f"{newer.cluster.prefix}-urls-v3"]
-    assert indices[f"{newer.cluster.prefix}-urls-v3"]["mappings"]["_meta"]["version"] == 3
+    assert list(indices) == [f"{newer.cluster.prefix}-urls-v{URLS_VERSION + 1}"]
+    assert (
+        indices[f"{newer.cluster.prefix}-urls-v{URLS_VERSION + 1}"]["mappings"]["_meta"]["version"] == URLS_VERSION + 1
+    )
     assert newer.cluster.count_documents("urls", {"match_all": {}}) == 2500
     newer.cluster.write_documents([DocumentWrite(kind="urls", id="new", document={"id": "new", "weight": 3})])
 
 
 def test_writers_wait_while_documents_are_copied(newer: ElasticsearchStore) -> None:
-    newer.cluster.client.indices.add_block(index=f"{newer.cluster.prefix}-urls-v2", block="write")
+    newer.cluster.client.indices.add_block(index=f"{newer.cluster.prefix}-urls-v{URLS_VERSION}", block="write")
     with pytest.raises(StoreUnavailable, match=r"takes no writes.*migrated"):
         newer.enqueue([Candidate(url="https://a.example/late", outlet="A")], now=NOON)
     newer.setup()
@@ -210,7 +214,7 @@ def test_writers_wait_while_documents_are_copied(newer: ElasticsearchStore) -> N
 
 
 def test_a_killed_migration_is_resumed_by_two_processes_at_once(newer: ElasticsearchStore) -> None:
-    old, new = f"{newer.cluster.prefix}-urls-v2", f"{newer.cluster.prefix}-urls-v3"
+    old, new = (schema.index_name(newer.cluster.prefix, "urls", URLS_VERSION + number) for number in (0, 1))
     migration.put_templates(newer.cluster)
     newer.cluster.client.indices.create(index=new)
     newer.cluster.client.indices.add_block(index=old, block="write")
@@ -220,7 +224,7 @@ def test_a_killed_migration_is_resumed_by_two_processes_at_once(newer: Elasticse
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda _: newer.setup(), range(2)))
-    assert migration.stored_mapping_versions(newer.cluster)["urls"] == 3
+    assert migration.stored_mapping_versions(newer.cluster)["urls"] == URLS_VERSION + 1
     assert newer.cluster.count_documents("urls", {"match_all": {}}) == 2500
 
 
@@ -228,10 +232,10 @@ def test_a_document_that_does_not_fit_leaves_the_old_index_in_use(newer: Elastic
     def broken(write: DocumentWrite) -> DocumentWrite:
         return replace(write, document={**write.document, "weight": "heavy"})
 
-    with pytest.raises(StoreRefused, match=r"does not fit .*-urls-v3"):
-        migration.migrate_kind(newer.cluster, "urls", 2, broken)
+    with pytest.raises(StoreRefused, match=rf"does not fit .*-urls-v{URLS_VERSION + 1}"):
+        migration.migrate_kind(newer.cluster, "urls", URLS_VERSION, broken)
     assert list(newer.cluster.client.indices.get(index=f"{newer.cluster.prefix}-urls*")) == [
-        f"{newer.cluster.prefix}-urls-v2"
+        f"{newer.cluster.prefix}-urls-v{URLS_VERSION}"
     ]
     assert len(newer.enqueue([Candidate(url="https://a.example/late", outlet="A")], now=NOON)) == 1
 
@@ -264,7 +268,7 @@ def test_a_dead_letter_is_written_once_the_mapping_accepts_it(
     assert own.dead_letters.replay_dead_letters().rejected == 1
     assert own.dead_letters.count_dead_letters() == 1
 
-    monkeypatch.setitem(schema.MAPPING_VERSIONS, "stories", 2)
+    monkeypatch.setitem(schema.MAPPING_VERSIONS, "stories", schema.MAPPING_VERSIONS["stories"] + 1)
     monkeypatch.setitem(
         schema.PROPERTIES_BY_KIND, "stories", {**schema.STORY_PROPERTIES, "word_count": {"type": "long"}}
     )

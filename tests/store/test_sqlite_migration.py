@@ -26,6 +26,7 @@ from monitor.query import parse
 from monitor.store.protocol import OutboxRecord
 from monitor.store.sqlite import SqliteStore
 from store import outbox_without_channels, previous_version
+from store.field_clauses import assert_stored_stories_have_every_field
 from store.previous_version import BANK, CHIPS, CHIPS_ALIAS, CHIPS_TEXT, SIGNATURE, WAITING
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def test_the_migrations_of_the_previous_versions_never_change() -> None:
 
 
 def test_a_file_of_version_1_asks_for_setup(path: Path) -> None:
-    with pytest.raises(StoreRefused, match="schema 1, older than this program's 4"):
+    with pytest.raises(StoreRefused, match="schema 1, older than this program's 5"):
         open_file(path).ping()
 
 
@@ -78,6 +79,11 @@ def test_search_finds_the_stories(store: SqliteStore) -> None:
     assert [story.id for story in newest.stories] == [BANK, CHIPS]
     assert newest.stories[1].text == CHIPS_TEXT
     assert newest.stories[1].published_at == NOON - 5 * MINUTE
+
+
+def test_the_stories_have_every_field_of_the_language(store: SqliteStore) -> None:
+    """A field that was added since needs a migration that indexes the stored stories again."""
+    assert_stored_stories_have_every_field(store, now=NOON)
 
 
 def test_a_story_has_its_history_and_takes_a_new_version(store: SqliteStore) -> None:
@@ -246,7 +252,7 @@ def test_a_kill_during_a_migration_leaves_the_version_before(path: Path) -> None
     assert kills[1] > 15
     assert kills[2] > 8
     assert kills[3] > 8
-    assert open_file(path).database.schema_version() == 4
+    assert open_file(path).database.schema_version() == 5
     assert [story.id for story in open_file(path).search(parse("gallium"), now=NOON).stories] == [CHIPS]
     assert len(open_file(path).outbox()) == 2
 

@@ -89,9 +89,9 @@ URL_MAPPING: dict[str, Any] = {
     "fields": {"words": {"type": "text", "analyzer": "monitor_address"}},
 }
 
-#: Mapping of the VALUE fields of the query language: the value as stored, for aggregations and Kibana; the value in lower
-#: case under ``.value``, for queries.  Without ``ignore_above``, so that no value is silently missing from the index: an
-#: import refuses values that are too long for a term (`monitor.transfer`), all other values are short.
+#: Mapping of the VALUE fields of the query language: the value as stored, for aggregations and Kibana; the value in
+#: lower case under ``.value``, for queries.  Without ``ignore_above``, so that no value is silently missing from the
+#: index: an import refuses values that are too long for a term (`monitor.transfer`), all other values are short.
 VALUE_MAPPING: dict[str, Any] = {
     "type": "keyword",
     "fields": {"value": {"type": "keyword", "normalizer": "monitor_value"}},

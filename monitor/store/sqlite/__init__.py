@@ -16,6 +16,7 @@ from monitor.store.sqlite.frontier import Frontier
 from monitor.store.sqlite.fulltext import WordCache
 from monitor.store.sqlite.leases import Leases
 from monitor.store.sqlite.outbox import Outbox
+from monitor.store.sqlite.reindex import index_unindexed_stories
 from monitor.store.sqlite.search import Search
 from monitor.store.sqlite.settings import Settings
 from monitor.store.sqlite.stories import Stories
@@ -32,7 +33,7 @@ class SqliteStore(ComposedStore):
 
     def __init__(self, path: Path, *, timeout: timedelta) -> None:
         self.database = database = Database(path, timeout=timeout)
-        word_cache = WordCache()
+        self._word_cache = word_cache = WordCache()
         stories, leases = Stories(database, word_cache), Leases(database)
         outbox, settings = Outbox(database), Settings(database)
         super().__init__(
@@ -46,7 +47,13 @@ class SqliteStore(ComposedStore):
         )
 
     def setup(self) -> None:
+        """See `Store.setup`.  Also indexes stories again if a migration asks for it; an interrupted call is resumed.
+
+        A user who may only read the file cannot do that: searches raise StoreUnavailable until another user has.
+        """
         self.database.setup()
+        if self.database.is_writable():
+            index_unindexed_stories(self.database, self._word_cache)
 
     def require_exists(self) -> None:
         self.database.require_exists()

@@ -96,7 +96,7 @@ class Database:
         Raises StoreRefused if the file belongs to another program, if its schema is newer than this program, or if it
         needs a migration and this user may only read it.
         """
-        if not self._is_writable():
+        if not self.is_writable():
             with self.read_connection():
                 return
         with self._translated_errors():
@@ -123,6 +123,11 @@ class Database:
         with self.read_connection() as connection:
             return int(connection.pragma("user_version"))
 
+    def is_writable(self) -> bool:
+        """Returns True if this user may write to the file, or if the file does not exist."""
+        effective_ids = os.access in os.supports_effective_ids
+        return os.access(self.path, os.W_OK, effective_ids=effective_ids) or not self.path.exists()
+
     def close(self) -> None:
         """Closes all pooled connections now, and those in use when their blocks end."""
         with self._lock:
@@ -141,7 +146,7 @@ class Database:
             if self._idle_connections:
                 return self._idle_connections.pop()
         connection = self._open_connection(
-            apsw.SQLITE_OPEN_READWRITE if self._is_writable() else apsw.SQLITE_OPEN_READONLY
+            apsw.SQLITE_OPEN_READWRITE if self.is_writable() else apsw.SQLITE_OPEN_READONLY
         )
         try:
             self._check_application_and_version(connection, require_current=True)
@@ -149,11 +154,6 @@ class Database:
             connection.close()
             raise
         return connection
-
-    def _is_writable(self) -> bool:
-        """Returns True if this user may write to the file, or if the file does not exist."""
-        effective_ids = os.access in os.supports_effective_ids
-        return os.access(self.path, os.W_OK, effective_ids=effective_ids) or not self.path.exists()
 
     def _return_connection(self, connection: apsw.Connection, *, healthy: bool) -> None:
         """Puts a healthy connection back into the pool; closes any other one."""

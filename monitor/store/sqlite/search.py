@@ -21,6 +21,7 @@ from monitor.store.protocol import SearchResult
 from monitor.store.sqlite import rows, sql
 from monitor.store.sqlite.positions import PositionMatcher
 from monitor.store.sqlite.query_compiler import CompiledQuery, Verification, compile_query
+from monitor.store.sqlite.reindex import require_complete_index
 from monitor.store.sqlite.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -115,7 +116,10 @@ class Search:
         offset: int = 0,
         relevance: bool = False,
     ) -> SearchResult:
-        """See `Store.search`.  Raises StoreRefused if the search takes more than `MAX_SEARCH_SECONDS`."""
+        """See `Store.search`.  Raises StoreRefused if the search takes more than `MAX_SEARCH_SECONDS`.
+
+        Raises StoreUnavailable while a migration is completing the index.
+        """
         with self._database.read_snapshot() as connection, _search_time_limit(connection, MAX_SEARCH_SECONDS):
             statement = _build_search_statement(connection, query, now=now, since=since)
             if statement is None:
@@ -173,7 +177,12 @@ class Search:
 def _build_search_statement(
     connection: apsw.Connection, query: Node | None, *, now: datetime, since: datetime | None
 ) -> _SearchStatement | None:
-    """Compiles a query (None: all stories) and returns its statement, or None if no story can match."""
+    """Compiles a query (None: all stories) and returns its statement, or None if no story can match.
+
+    Raises StoreUnavailable if the query needs an index that a migration is still completing.
+    """
+    if query is not None:
+        require_complete_index(connection)
     compiled = CompiledQuery() if query is None else compile_query(query, Vocabulary(connection), now)
     if compiled.matches_nothing:
         return None

@@ -1,8 +1,10 @@
 """The SQL statements of the SQLite store; the scripts in migrations/ create the tables."""
 
-# ruff: noqa: S608, SIM905  statements interpolate constants of this module only; one string of column names is easier to read
+# ruff: noqa: S608, SIM905  statements interpolate constants only; one string of column names is easier to read
 
 from __future__ import annotations
+
+from monitor.store.sqlite.field_columns import FULLTEXT_COLUMNS
 
 STORY_COLUMNS = (
     "sort_key id url outlet title first_seen_at fetched_at updated_at published_at modified_at authors language "
@@ -58,10 +60,19 @@ SELECT_EARLIER_VERSIONS = "SELECT data FROM version WHERE story = ? ORDER BY ver
 
 # ---- the full-text index
 
-ADD_STORY_TO_FULLTEXT = (
-    "INSERT OR REPLACE INTO fulltext (rowid, title, text, author, url, field_values) VALUES (?, ?, ?, ?, ?, ?)"
-)
+_FULLTEXT_COLUMN_LIST = ", ".join(("rowid", *FULLTEXT_COLUMNS, "field_values"))
+ADD_STORY_TO_FULLTEXT = f"""
+INSERT OR REPLACE INTO fulltext ({_FULLTEXT_COLUMN_LIST}) VALUES (?, ?{", ?" * len(FULLTEXT_COLUMNS)})
+"""
 DELETE_STORY_FROM_FULLTEXT = "DELETE FROM fulltext WHERE rowid = ?"
+COUNT_UNINDEXED_STORIES = "SELECT count(*) FROM unindexed_story"
+SELECT_UNINDEXED_STORIES = f"""
+SELECT {_STORY_COLUMN_LIST} FROM unindexed_story JOIN story USING (sort_key) ORDER BY story.sort_key LIMIT ?
+"""
+REMOVE_UNINDEXED_STORIES = """
+DELETE FROM unindexed_story WHERE sort_key IN (SELECT value FROM json_each(?)) RETURNING sort_key
+"""
+REMOVE_UNINDEXED_STORY = "DELETE FROM unindexed_story WHERE sort_key = ?"
 ADD_WORD = "INSERT INTO word (exact, raw) VALUES (?, ?) ON CONFLICT DO NOTHING"
 ADD_STEM = "INSERT INTO stem (stem, exact) VALUES (?, ?) ON CONFLICT DO NOTHING"
 SELECT_WORDS_BY_EXACT_FORM = "SELECT exact, raw FROM word WHERE exact = ?"

@@ -143,6 +143,7 @@ class StoryWriter:
         self._connection.execute(sql.PUT_EARLIER_VERSION, (old.id, old.version, rows.pack_version(old)))
         self._connection.execute(sql.DELETE_STORY, (sort_key,))
         self._connection.execute(sql.DELETE_STORY_FROM_FULLTEXT, (sort_key,))
+        self._connection.execute(sql.REMOVE_UNINDEXED_STORY, (sort_key,))
         signature_index.drop(self._connection, sort_key)
         self._index_entries.pop(sort_key, None)
         self._signatures.pop(sort_key, None)
