@@ -15,15 +15,27 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.config import Config
+    from monitor.notify.channel import Channel
     from monitor.store import Store
 
 
 def configured_dispatcher(store: Store, config: Config, *, now: Callable[[], datetime] = clock) -> Dispatcher:
     """Returns a dispatcher for the configured channels; each connects at its first message of a delivery.
 
-    Without ``mail.url`` the channel email is not configured: the dispatcher only counts its due notifications.
+    Without ``mail.url`` the channel email is not configured: the dispatcher only counts its due notifications, and
+    logs what it would report to ``mail.ops``.
     """
-    if config.mail.url is None:
-        return Dispatcher(store, config, {}, now=now)
-    email = EmailChannel(config)
-    return Dispatcher(store, config, {CHANNEL_NAME: email}, OpsMail(config, email), now=now)
+    channels = configured_channels(config)
+    email = channels.get(CHANNEL_NAME)
+    return Dispatcher(store, config, channels, OpsMail(config, email) if email else None, now=now)
+
+
+def configured_channels(config: Config) -> dict[str, Channel]:
+    """Returns the channels whose settings the configuration has, by name; none of them is connected yet."""
+    return {CHANNEL_NAME: EmailChannel(config)} if config.mail.url is not None else {}
+
+
+def unconfigured_channels(config: Config) -> list[str]:
+    """Returns the names of the channels that alerts use and whose settings the configuration lacks."""
+    used = {channel for alert in config.alerts for channel in alert.targets_by_channel}
+    return sorted(used - configured_channels(config).keys())

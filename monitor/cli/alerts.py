@@ -17,6 +17,7 @@ from monitor.cli.context import (
     relative_time,
     with_context,
 )
+from monitor.delivery_text import describe_target, has_only_mail
 from monitor.models import now, rfc3339
 from monitor.plural import plural
 
@@ -25,6 +26,9 @@ MIN_COLUMNS_FOR_QUERIES = (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from monitor.config import Alert
     from monitor.models import Hit, Notification, Story
 
 
@@ -46,7 +50,7 @@ def alerts_command(context: CommandContext) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per alert, one per line.")
 @with_context
 def list_command(context: CommandContext, *, as_json: bool) -> None:
-    """Show each alert: its recent hits, the mail that waits, and the mail that was refused.
+    """Show each alert: its recent hits, and the notifications that wait or were refused.
 
     \b
     Examples:
@@ -62,7 +66,7 @@ def list_command(context: CommandContext, *, as_json: bool) -> None:
         import orjson
 
         for alert in context.config.alerts:
-            click.echo(orjson.dumps(_alert_json(alert.name, alert.model_dump(), hits, waiting, snoozed)))
+            click.echo(orjson.dumps(_alert_json(alert, hits, waiting, snoozed)))
         return
     if not context.config.alerts:
         context.err.print("No alerts: add some under alerts: in the configuration.")
@@ -71,12 +75,14 @@ def list_command(context: CommandContext, *, as_json: bool) -> None:
     removed_alerts = {notification.alert for notification in waiting} - {alert.name for alert in context.config.alerts}
     if removed_alerts:
         names = ", ".join(sorted(removed_alerts))
-        message = f"Mail is waiting for alerts that are no longer configured: {names}; it will still be sent."
+        is_mail = has_only_mail(each.channel for each in waiting if each.alert in removed_alerts)
+        start, end = ("Mail is", "it will") if is_mail else ("Notifications are", "they will")
+        message = f"{start} waiting for alerts that are no longer configured: {names}; {end} still be sent."
         context.err.print(message, markup=False)
     for notification in [notification for notification in waiting if notification.error][:10]:
         next_attempt = relative_time(notification.due_at, current_time)
         attempts = f"tried {plural(notification.attempts, 'time')}, again {next_attempt}"
-        targets = ", ".join(notification.targets)
+        targets = _targets_text({notification.channel: notification.targets})
         context.err.print(f"{notification.alert} to {targets}: {notification.error} ({attempts})", markup=False)
 
 
@@ -115,7 +121,7 @@ def _print_table(
             f"{hit_counts[alert.name]:,}",
             relative_time(last_hit_at.get(alert.name), current_time),
             f"{waiting_counts[alert.name]:,}",
-            *([plain_line(", ".join(alert.to)), plain_line(alert.query)] if wide else []),
+            *([plain_line(_targets_text(alert.targets_by_channel)), plain_line(alert.query)] if wide else []),
         )
     if wide:
         context.print_table(table)
@@ -127,17 +133,36 @@ def _print_table(
     context.print_table(Segments([*header, Segment.line()]))
     for row, alert in zip(rows, context.config.alerts, strict=True):
         context.print_table(Segments([*row, Segment.line()]))
-        for line in (alert.query, f"to {', '.join(alert.to)}"):
+        for line in (alert.query, f"to {_targets_text(alert.targets_by_channel)}"):
             context.print_table(Padding(plain_line(line), (0, 0, 0, 4)))
 
 
+def _targets_text(targets_by_channel: Mapping[str, Sequence[str]]) -> str:
+    """Returns the targets without their secrets; those of another channel than email follow the channel's name."""
+    return ", ".join(
+        f"{'' if has_only_mail([channel]) else f'{channel}: '}{target}"
+        for channel, targets in _described_targets(targets_by_channel).items()
+        for target in targets
+    )
+
+
+def _described_targets(targets_by_channel: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    return {
+        channel: [describe_target(channel, target) for target in targets]
+        for channel, targets in targets_by_channel.items()
+    }
+
+
 def _alert_json(
-    name: str, alert: dict[str, Any], hits: list[Hit], waiting: list[Notification], snoozed: dict[str, datetime]
+    alert: Alert, hits: list[Hit], waiting: list[Notification], snoozed: dict[str, datetime]
 ) -> dict[str, Any]:
+    """Returns an alert as JSON.  Lists the settings by name, because the targets of a channel may be secret."""
+    name = alert.name
     alert_hits = [hit for hit in hits if hit.alert == name]
     unsent = [notification for notification in waiting if notification.alert == name]
     return {
-        **alert,
+        **alert.model_dump(include={"name", "query", "to", "deliver", "timezone"}),
+        "targets": _described_targets(alert.targets_by_channel),
         "hits_7d": len(alert_hits),
         "last_hit_at": rfc3339(max(hit.matched_at for hit in alert_hits)) if alert_hits else None,
         "waiting": len(unsent),
@@ -237,12 +262,12 @@ def _print_daily_counts(
 @alerts_command.command("snooze")
 @click.argument("name")
 @click.argument("duration", type=DurationType(), required=False, metavar="SPAN")
-@click.option("--off", is_flag=True, help="Send its mail again, from now on.")
+@click.option("--off", is_flag=True, help="Send its notifications again, from now on.")
 @with_context
 def snooze_command(context: CommandContext, *, name: str, duration: timedelta | None, off: bool) -> None:
-    """Hold an alert's mail back for SPAN (2d, 12h).
+    """Hold an alert's notifications back for SPAN (2d, 12h).
 
-    The alert still catches stories; their mail follows when SPAN is over.
+    The alert still catches stories; their notifications follow when SPAN is over.
 
     \b
     Examples:
@@ -257,7 +282,8 @@ def snooze_command(context: CommandContext, *, name: str, duration: timedelta | 
     until = None if duration is None else now() + duration
     with context.open_store() as store:
         store.snooze(alert.name, until)
+    subject = "mail is" if has_only_mail(alert.targets_by_channel) else "notifications are"
     if until is None:
-        context.out.print(f"{alert.name}: mail is sent again.", markup=False)
+        context.out.print(f"{alert.name}: {subject} sent again.", markup=False)
     else:
-        context.out.print(f"{alert.name}: mail is held until {until:%Y-%m-%d %H:%M} UTC.", markup=False)
+        context.out.print(f"{alert.name}: {subject} held until {until:%Y-%m-%d %H:%M} UTC.", markup=False)

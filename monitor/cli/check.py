@@ -1,14 +1,17 @@
-"""``check``: validates the configuration and connects to the store and the mail server."""
+"""``check``: validates the configuration and connects to the store and the server of each channel."""
 
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
 
 from monitor.cli.context import CommandContext, with_context
+from monitor.delivery_text import has_only_mail, unconfigured_channel_text
 from monitor.errors import DeliveryError, StoreError
+from monitor.mail import CHANNEL_NAME
 from monitor.plural import plural
 
 if TYPE_CHECKING:
@@ -49,6 +52,7 @@ def check_command(context: CommandContext, *, offline: bool) -> int:
     if not offline:
         failed |= _has_store_problem(context)
         failed |= _has_mail_problem(context)
+        failed |= _has_problem_of_other_channel(context)
     return 1 if failed else 0
 
 
@@ -137,7 +141,7 @@ def _has_spider_problem(context: CommandContext) -> bool:
 
 
 def _has_store_problem(context: CommandContext) -> bool:
-    """Opens the store and prints the result; returns True if that fails.  Also prints how much mail failed."""
+    """Opens the store and prints the result; returns True if that fails.  Also prints how many deliveries failed."""
     try:
         with context.open_store() as store:
             context.out.print(f"ok    store: {store.ping()}", markup=False)
@@ -148,7 +152,8 @@ def _has_store_problem(context: CommandContext) -> bool:
     failed = [notification for notification in waiting if notification.error]
     if failed:
         notifications = plural(len(failed), "notification")
-        context.out.print(f"note  outbox: {notifications} could not be mailed yet; `alerts list` shows why")
+        sent = "mailed" if has_only_mail(notification.channel for notification in failed) else "delivered"
+        context.out.print(f"note  outbox: {notifications} could not be {sent} yet; `alerts list` shows why")
     return False
 
 
@@ -171,3 +176,27 @@ def _has_mail_problem(context: CommandContext) -> bool:
     login = f", as {address.user}" if address.user else ""
     context.out.print(f"ok    mail: {address} accepts mail{login}", markup=False)
     return False
+
+
+def _has_problem_of_other_channel(context: CommandContext) -> bool:
+    """Connects each configured channel but email and prints the result; returns True if one fails.
+
+    Prints a note for each channel that alerts use and that is not configured.
+    """
+    from monitor.delivery import configured_channels, unconfigured_channels
+
+    for name in unconfigured_channels(context.config):
+        if name != CHANNEL_NAME:
+            context.out.print(f"note  {unconfigured_channel_text(name)}", markup=False)
+    failed = False
+    for name, channel in configured_channels(context.config).items():
+        if name == CHANNEL_NAME:
+            continue
+        try:
+            with closing(channel):
+                channel.open()
+            context.out.print(f"ok    channel {name}: connected", markup=False)
+        except DeliveryError as error:
+            context.out.print(f"FAIL  channel {name}: {error}", markup=False)
+            failed = True
+    return failed

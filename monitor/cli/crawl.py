@@ -24,7 +24,7 @@ MAX_SHOWN_FAILURES_PER_OUTLET = 5  # in the summary; `outlets NAME` and --verbos
 @click.command("crawl")
 @click.option("--outlet", "-o", "names", multiple=True, metavar="NAME", help="Only this outlet; may be repeated.")
 @click.option("--all", "ignore_schedule", is_flag=True, help="Poll outlets that are not due too.")
-@click.option("--no-mail", is_flag=True, help="Leave the mail in the outbox.")
+@click.option("--no-mail", is_flag=True, help="Leave the notifications in the outbox.")
 @with_context
 def crawl_command(
     context: CommandContext,
@@ -33,7 +33,9 @@ def crawl_command(
     ignore_schedule: bool,
     no_mail: bool,
 ) -> int:
-    """Poll the outlets that are due once, then send the mail that is due.  For cron; `run` crawls continuously.
+    """Poll the outlets that are due once, then deliver the notifications that are due.
+
+    For cron; `run` crawls continuously.
 
     \b
     Examples:
@@ -68,10 +70,10 @@ def crawl_command(
 @click.command("run")
 @with_context
 def run_command(context: CommandContext) -> int:
-    """Crawl and send mail continuously, each outlet at its own pace.
+    """Crawl and deliver notifications continuously, each outlet at its own pace.
 
-    Several processes may run on one store: they share the outlets, and one of them sends each mail.  SIGTERM or Ctrl-C
-    ends the process after the pages under way; a second one ends it at once.
+    Several processes may run on one store: they share the outlets, and one of them delivers each notification.  SIGTERM
+    or Ctrl-C ends the process after the pages under way; a second one ends it at once.
 
     \b
     Examples:
@@ -81,10 +83,12 @@ def run_command(context: CommandContext) -> int:
     _configured_outlet_names(context, ())
     _set_log_level(context, level=logging.INFO)
     from monitor.crawl import process
+    from monitor.delivery import unconfigured_channels
+    from monitor.delivery_text import unconfigured_channel_text
 
     log = logging.getLogger("monitor.run")
-    if context.config.mail.url is None:
-        log.warning("no mail.url: notifications wait in the outbox")
+    for channel in unconfigured_channels(context.config):
+        log.warning("%s", unconfigured_channel_text(channel))
     outlets, alerts = plural(len(context.config.outlets), "outlet"), plural(len(context.config.alerts), "alert")
     log.info("watching %s with %s", outlets, alerts)
     report = process.run(context.config, context.config_directory, on_poll=_PollLog())

@@ -1,4 +1,4 @@
-"""``deliver``: sends the mail that is due and prints a summary."""
+"""``deliver``: sends the notifications that are due and prints a summary."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli.context import CommandContext, relative_time, with_context
+from monitor.delivery_text import channel_label, has_only_mail, message_count
 from monitor.mail import CHANNEL_NAME
 from monitor.models import now
 from monitor.plural import plural
@@ -15,15 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from monitor.models import Notification
-    from monitor.notify.dispatcher import DeliveryReport
+    from monitor.notify.report import ChannelReport, DeliveryReport
 
 
 @click.command("deliver")
 @with_context
 def deliver_command(context: CommandContext) -> int:
-    """Send the mail that is due, without crawling.  For cron beside `crawl`, so that digests are sent on time.
+    """Deliver the notifications that are due, without crawling.  For cron beside `crawl`, for digests on time.
 
-    Mail that the server does not accept stays in the outbox and is tried again; `alerts list` shows it.
+    A notification that its server does not accept stays in the outbox and is tried again; `alerts list` shows it.
 
     \b
     Examples:
@@ -39,30 +40,44 @@ def deliver_command(context: CommandContext) -> int:
 
 
 def print_delivery(context: CommandContext, report: DeliveryReport, waiting: Sequence[Notification]) -> int:
-    """Prints how many mails were sent, how many notifications wait, and errors.  Returns the exit status."""
-    if report.mails:
-        context.out.print(
-            f"Mail: {plural(report.mails, 'mail')} sent, {plural(report.notifications, 'story', 'stories')} "
-            f"in {'it' if report.mails == 1 else 'them'}."
-        )
-    elif not (report.queued or report.postponed or report.refused or report.errors):
-        context.out.print(f"Mail: nothing is due{_waiting_notifications_note(waiting)}.")
+    """Prints how much each channel sent, how many notifications wait, and errors.  Returns the exit status."""
+    if not (report.queued or any(_has_attempts(part) for part in report.by_channel.values())):
+        label = "Mail" if has_only_mail(notification.channel for notification in waiting) else "Delivery"
+        context.out.print(f"{label}: nothing is due{_waiting_notifications_note(waiting)}.")
     for channel, count in report.queued.items():
         queued = f"{plural(count, 'notification')} in the outbox"
         if channel == CHANNEL_NAME:
             context.err.print(f"Mail: {queued}; set mail.url (or MONITOR_MAIL__URL) to have them sent.")
         else:
             context.err.print(f"{queued} for the channel {channel}, which is not configured.", markup=False)
-    if report.held:
-        context.out.print(f"Mail: {plural(report.held, 'notification')} held, their alerts are snoozed.")
-    if report.postponed:
-        context.err.print(f"Mail: {plural(report.postponed, 'notification')} kept in the outbox to be sent later.")
-    if report.refused:
-        refused = plural(report.refused, "notification")
-        context.err.print(f"Mail: {refused} refused; kept in the outbox and tried again in a day.")
-    for error in dict.fromkeys(report.errors):
-        context.err.print(f"Mail: {error}", markup=False)
-    return 1 if report.errors else 0
+    for channel, part in report.by_channel.items():
+        _print_channel_report(context, channel, part)
+    return 1 if report.has_errors else 0
+
+
+def _has_attempts(part: ChannelReport) -> bool:
+    """Returns True if the channel sent a message or tried to."""
+    return bool(part.messages or part.postponed or part.refused or part.errors)
+
+
+def _print_channel_report(context: CommandContext, channel: str, part: ChannelReport) -> None:
+    label = channel_label(channel)
+    label = label[0].upper() + label[1:]
+    if part.messages:
+        sent, stories = message_count(channel, part.messages), plural(part.notifications, "story", "stories")
+        them = "it" if part.messages == 1 else "them"
+        context.out.print(f"{label}: {sent} sent, {stories} in {them}.", markup=False)
+    if part.held:
+        held = plural(part.held, "notification")
+        context.out.print(f"{label}: {held} held, their alerts are snoozed.", markup=False)
+    if part.postponed:
+        postponed = plural(part.postponed, "notification")
+        context.err.print(f"{label}: {postponed} kept in the outbox to be sent later.", markup=False)
+    if part.refused:
+        refused = plural(part.refused, "notification")
+        context.err.print(f"{label}: {refused} refused; kept in the outbox and tried again in a day.", markup=False)
+    for error in dict.fromkeys(part.errors):
+        context.err.print(f"{label}: {error}", markup=False)
 
 
 def _waiting_notifications_note(waiting: Sequence[Notification]) -> str:
@@ -76,7 +91,8 @@ def _waiting_notifications_note(waiting: Sequence[Notification]) -> str:
     shown = failed or later
     if not shown:
         return ""
-    event, hint = ("try", "why") if failed else ("mail", "them")
+    is_mail = has_only_mail(notification.channel for notification in shown)
+    event, hint = ("try", "why") if failed else ("mail" if is_mail else "delivery", "them")
     number = plural(len(shown), "notification waits", "notifications wait")
     next_time = relative_time(min(notification.due_at for notification in shown), current_time)
     return f"; {number}, the next {event} {next_time}; `alerts list` shows {hint}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from monitor import coverage
 from monitor.cli.outlet_urls import entry_json
+from monitor.delivery_text import has_only_mail
 from monitor.models import FrontierEntry, now, rfc3339
 
 if TYPE_CHECKING:
@@ -108,9 +109,7 @@ def _lines(history: UrlHistory) -> list[tuple[str, str]]:
         lines.append(("", f"under {story.url}"))
     matched = [*(f"topic {topic}" for topic in story.topics), *(f"alert {alert}" for alert in story.alerts)]
     lines.append(("matched", ", ".join(matched) or "no topic and no alert; `explain QUERY URL` shows why"))
-    lines += [
-        ("mailed" if record.sent_at else "to mail", _notification_text(record)) for record in history.notifications
-    ]
+    lines += [(_notification_label(record), _notification_text(record)) for record in history.notifications]
     if story.alerts and not history.notifications:
         lines.append(("mailed", "never: no notification is stored, as for an imported story"))
     return lines
@@ -129,6 +128,11 @@ def _outcome_text(entry: FrontierEntry) -> str:
     meaning = coverage.meaning_of(outcome.disposition, outcome.kind)
     detail = f" ({outcome.detail})" if outcome.detail and outcome.detail != meaning else ""
     return f"{label}{when}: {meaning}{detail}{again}"
+
+
+def _notification_label(record: OutboxRecord) -> str:
+    sent, unsent = ("mailed", "to mail") if has_only_mail([record.notification.channel]) else ("delivered", "to send")
+    return sent if record.sent_at else unsent
 
 
 def _notification_text(record: OutboxRecord) -> str:

@@ -143,8 +143,11 @@ class Alert(FrozenModel):
 
     @property
     def targets_by_channel(self) -> dict[str, tuple[str, ...]]:
-        """The targets to which each channel delivers the alert, by the channel's name."""
-        return {CHANNEL_NAME: self.to}
+        """The targets to which each channel delivers the alert, by the channel's name.
+
+        A channel without targets is left out, so that no notification is queued for it.
+        """
+        return {channel: targets for channel, targets in ((CHANNEL_NAME, self.to),) if targets}
 
 
 class Config(FrozenModel):

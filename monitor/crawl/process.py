@@ -19,6 +19,7 @@ from scrapy.settings import Settings
 
 from monitor.crawl.lease import release_dead_leases
 from monitor.crawl.report import CrawlReport
+from monitor.delivery_text import channel_label, sent_text
 from monitor.errors import ConfigError, MonitorError, StoreError
 from monitor.models import now
 from monitor.plural import plural
@@ -41,7 +42,7 @@ else:
 
 log = logging.getLogger(__name__)
 
-MAIL_DELIVERY_INTERVAL_SECONDS = 10.0  # pause of `run` between two deliveries of the outbox
+DELIVERY_INTERVAL_SECONDS = 10.0  # pause of `run` between two deliveries of the outbox
 
 
 def crawl(
@@ -52,7 +53,7 @@ def crawl(
     ignore_schedule: bool = False,
     on_poll: Callable[[PollReport], None] | None = None,
 ) -> CrawlReport:
-    """Polls each due outlet once and returns a report; sends no mail.
+    """Polls each due outlet once and returns a report; delivers nothing.
 
     ``names`` limits the crawl to these outlets (empty: all); ``ignore_schedule`` also polls outlets that are not due.
     ``base`` is the directory of relative paths in ``config``.  Calls ``on_poll`` with the report of each poll.  Raises
@@ -65,7 +66,7 @@ def crawl(
 
 
 def run(config: Config, base: Path, *, on_poll: Callable[[PollReport], None] | None = None) -> CrawlReport:
-    """Polls all outlets and sends mail, each when due, until SIGTERM or SIGINT; then returns a report.  See `crawl`."""
+    """Polls outlets and delivers notifications, each when due, until SIGTERM or SIGINT; returns a report as `crawl`."""
     from monitor.service import open_service
 
     with open_service(config, base) as service:
@@ -136,7 +137,7 @@ def _crawl_outlets(
     if tasks:
         _stop_crawl_on_signal(stop, received)
         if continuous:
-            _start_mail_delivery(service, stop)
+            _start_delivery(service, stop)
         process.start(install_signal_handlers=False)
     report = _combine_crawl_reports([scheduler.report for scheduler in schedulers], tasks)
     return replace(report, stop_signal=received[0]) if received else report
@@ -197,8 +198,8 @@ def _restore_default_signal_handlers(loop: asyncio.AbstractEventLoop) -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-async def _deliver_mail_until_stopped(service: Service, stop: asyncio.Event) -> None:
-    """Sends the due notifications every MAIL_DELIVERY_INTERVAL_SECONDS until ``stop`` is set.
+async def _deliver_until_stopped(service: Service, stop: asyncio.Event) -> None:
+    """Sends the due notifications every DELIVERY_INTERVAL_SECONDS until ``stop`` is set.
 
     Logs each channel that has due notifications and is not configured, once.
     """
@@ -213,35 +214,36 @@ async def _deliver_mail_until_stopped(service: Service, stop: asyncio.Event) -> 
             log.warning("%s in the outbox: the channel %s is not configured", waiting, channel)
             logged.add(channel)
         with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), MAIL_DELIVERY_INTERVAL_SECONDS)
+            await asyncio.wait_for(stop.wait(), DELIVERY_INTERVAL_SECONDS)
 
 
 async def _deliver_outbox_once(dispatcher: Dispatcher, stop: asyncio.Event) -> dict[str, int]:
-    """Sends the due notifications; logs errors and the number of mails; raises no Exception.
+    """Sends the due notifications; logs each channel's errors and number of messages; raises no Exception.
 
     Returns the number of due notifications of each channel that is not configured.
     """
     try:
         report = await asyncio.to_thread(dispatcher.deliver, stop=stop.is_set)
     except StoreError as error:
-        log.warning("no mail is sent for now: %s", error)
+        log.warning("nothing is delivered for now: %s", error)
     except Exception:  # after a failed delivery, the process must still try later ones
-        log.exception("a mail delivery failed")
+        log.exception("a delivery failed")
     else:
-        for line in report.errors:
-            log.error("mail: %s", line)
-        if report.mails:
-            log.info("%s sent", plural(report.mails, "mail"))
+        for channel, part in report.by_channel.items():
+            for line in part.errors:
+                log.error("%s: %s", channel_label(channel), line)
+            if part.messages:
+                log.info("%s", sent_text(channel, part.messages))
         return report.queued
     return {}
 
 
-def _start_mail_delivery(service: Service, stop: asyncio.Event) -> None:
-    """Starts mail delivery in the background; at shutdown, Twisted waits until the current delivery has ended."""
+def _start_delivery(service: Service, stop: asyncio.Event) -> None:
+    """Starts the delivery of the outbox in the background; at shutdown, Twisted waits until it has ended."""
     from scrapy.utils.defer import deferred_from_coro
     from twisted.internet import reactor
 
-    task = asyncio.get_event_loop().create_task(_deliver_mail_until_stopped(service, stop))
+    task = asyncio.get_event_loop().create_task(_deliver_until_stopped(service, stop))
 
     async def finish() -> None:
         """Stops the delivery and waits for its end."""

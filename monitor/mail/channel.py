@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.mail import compose, mail_url
+from monitor.mail import compose, describe, mail_url
 from monitor.mail.smtp import SmtpConnection
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class EmailChannel:
-    """Implements `monitor.notify.Channel` for ``mail.url``, which must be set.  The targets are mail addresses."""
+    """Implements `monitor.notify.channel.Channel` for ``mail.url``, which must be set; the targets are addresses."""
 
     def __init__(self, config: Config) -> None:
         assert config.mail.url is not None
@@ -33,6 +33,10 @@ class EmailChannel:
         self, message: Message, stories: Mapping[str, Story], hits: Mapping[str, Hit], *, at: datetime
     ) -> bytes:
         return compose.alert_mail(self._config, message.id, message.notifications, stories, hits, at=at)
+
+    @staticmethod
+    def describe(target: str) -> str:
+        return describe(target)
 
     def send(self, content: bytes, *, targets: Sequence[str]) -> Refusals:
         return self._connection.send(content, sender=self._sender, to=targets)

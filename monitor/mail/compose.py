@@ -19,6 +19,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from monitor.mail import CHANNEL_NAME
 from monitor.notify import delivery_times
 from monitor.notify.grouping import group_by_cluster
 from monitor.plural import plural
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from monitor.config import Alert, Config
     from monitor.models import Hit, Notification, OutletState, Story
+    from monitor.notify.channel import Message
     from monitor.query import Node
 
 MAX_SUBJECT_CHARACTERS = 180  # characters
@@ -87,35 +89,38 @@ def alert_mail(
     return _smtp_bytes(message)
 
 
-def refused_recipients_mail(
+def refused_targets_mail(
     config: Config,
-    notifications: Sequence[Notification],
+    message: Message,
     stories: Mapping[str, Story],
-    reasons: Mapping[str, str],
+    replies: Sequence[tuple[str, str]],
     *,
     at: datetime,
 ) -> bytes:
-    """Returns the mail to ``mail.ops`` about permanently refused recipients.
+    """Returns the mail to ``mail.ops`` about targets of a message, of any channel, that are refused permanently.
 
-    ``reasons`` maps each refused recipient to the server's reply.
+    ``replies`` has a (target as its channel shows it, reply of its server) pair for each refused target.
     """
-    name = one_line(notifications[0].alert)
-    subject = f"[media-monitor] mail of alert {name} is refused"
-    text = [f"The mail server refuses a mail of the alert {name}.", ""]
-    text += [f"  {one_line(address)}: {one_line(reason)}" for address, reason in reasons.items()]
+    name, channel = one_line(message.alert), one_line(message.channel)
+    if channel == CHANNEL_NAME:
+        subject = f"[media-monitor] mail of alert {name} is refused"
+        text = [f"The mail server refuses a mail of the alert {name}.", ""]
+        correction = "Correct the address"
+    else:
+        subject = f"[media-monitor] message of alert {name} by {channel} is refused"
+        text = [f"The channel {channel} refuses a message of the alert {name}.", ""]
+        correction = f"Correct the target of the channel {channel}"
+    text += [f"  {one_line(target)}: {one_line(reply)}" for target, reply in replies]
     text += ["", "It stays in the outbox and is tried again once a day. Its stories:", ""]
-    for notification in notifications:
+    for notification in message.notifications:
         story = stories.get(notification.story)
         text.append(f"  {one_line(story.title)}\n  {story.url}" if story else f"  story {notification.story}")
     text += [
         "",
-        f"Correct the address under alerts: {name} in the configuration; then: media-monitor deliver",
+        f"{correction} under alerts: {name} in the configuration; then: media-monitor deliver",
+        "",
     ]
-    key = hashlib.sha256(f"{notifications[0].message_id}{sorted(reasons.items())}".encode()).hexdigest()[:32]
-    domain = bare_address(config.mail.sender).rpartition("@")[2]
-    message = _mail_with_headers(config, f"<ops-{key}@{domain}>", config.mail.ops, subject, at)
-    message.set_content("\n".join(text) + "\n")
-    return _smtp_bytes(message)
+    return _ops_mail(config, f"{message.id}{sorted(replies)}", subject, text, at)
 
 
 def failing_outlets_mail(

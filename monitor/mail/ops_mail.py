@@ -1,4 +1,4 @@
-"""Reports to ``mail.ops``: refused recipients at once; failing outlets when they start to fail, then once a week;
+"""Reports to ``mail.ops``: refused targets at once; failing outlets when they start to fail, then once a week;
 suspect outlets when a new suspicion arises."""
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _REPORTED_SUSPICIONS_KEY_PREFIX = (
 
 
 class OpsMail:
-    """Implements `monitor.notify.OperatorReports` through the e-mail channel."""
+    """Implements `monitor.notify.channel.OperatorReports` through the e-mail channel."""
 
     def __init__(self, config: Config, channel: Channel) -> None:
         self._config = config
@@ -41,17 +41,24 @@ class OpsMail:
     channel = CHANNEL_NAME
 
     def report_refused_targets(
-        self, message: Message, stories: Mapping[str, Story], reasons: Mapping[str, str], *, at: datetime
+        self,
+        message: Message,
+        stories: Mapping[str, Story],
+        reasons: Mapping[str, str],
+        *,
+        channel: Channel,
+        at: datetime,
     ) -> list[str]:
-        """Reports permanently refused recipients by mail to the ``mail.ops`` addresses that were not refused too.
+        """Reports permanently refused targets by mail to the ``mail.ops`` addresses that were not refused too.
 
-        ``reasons`` maps each refused recipient to the server's reply.  Returns the errors of sending the report; empty
-        if the report was sent, or if there is no address to send it to.
+        ``reasons`` maps each refused target of the message's channel to the server's reply.  Returns the errors of
+        sending the report; empty if the report was sent, or if there is no address to send it to.
         """
         to = tuple(address for address in self._config.mail.ops if address not in reasons)
         if not to:
             return []
-        content = compose.refused_recipients_mail(self._config, message.notifications, stories, reasons, at=at)
+        replies = [(channel.describe(target), reason) for target, reason in reasons.items()]
+        content = compose.refused_targets_mail(self._config, message, stories, replies, at=at)
         try:
             self._channel.open()
             refusals = self._channel.send(content, targets=to)

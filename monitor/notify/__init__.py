@@ -1,6 +1,7 @@
 """Sends notifications from the outbox through their channels to their targets.
 
-`dispatcher` claims due notifications, groups them into messages, sends these and marks the notifications as sent.
+`dispatcher` sends due messages and marks their notifications as sent; `report` has its numbers and errors.
+`due_messages` claims due notifications (`claims`) and groups them into messages.
 The module `channel` defines the protocol `Channel`, through which the dispatcher sends.
 `receipts` keeps the targets that have received a message that others have not.
 `delivery_times` computes when a notification is due.

@@ -1,4 +1,4 @@
-"""The interface between the dispatcher and a way to deliver notifications (e-mail, and others later)."""
+"""The interface between the dispatcher and a way to deliver notifications, such as e-mail."""
 
 from __future__ import annotations
 
@@ -58,9 +58,18 @@ class Channel(Protocol):
         ``stories`` and ``hits`` are keyed by story id; a hit describes a story that is no longer stored.
         """
 
+    @staticmethod
+    def describe(target: str) -> str:
+        """Returns a target as logs, reports and lists show it: without secrets, such as the path of a webhook's URL.
+
+        Needs neither a connection nor the channel's settings.
+        """
+
     def send(self, content: bytes, *, targets: Sequence[str]) -> Refusals:
         """Sends the result of `compose` to ``targets``.  Returns the targets that the server refused.
 
+        A channel that sends to each target separately returns the targets that failed as ``temporarily``; it raises
+        only if no target received the content.  Replies and the messages of errors contain no secret of a target.
         Raises DeliveryRefused if the server rejects the content permanently, DeliveryUnavailable if the server did not
         accept the content, and DeliveryUnknown if the server may have accepted the content.
         """
@@ -77,11 +86,18 @@ class OperatorReports(Protocol):
         """The name of the channel."""
 
     def report_refused_targets(
-        self, message: Message, stories: Mapping[str, Story], reasons: Mapping[str, str], *, at: datetime
+        self,
+        message: Message,
+        stories: Mapping[str, Story],
+        reasons: Mapping[str, str],
+        *,
+        channel: Channel,
+        at: datetime,
     ) -> list[str]:
         """Reports targets that a server refuses permanently; ``reasons`` maps each to the server's reply.
 
-        Returns the errors that occurred while sending the report; empty if the report was sent.
+        ``channel`` is the message's channel, whose `describe` shows the targets.  Returns the errors that occurred
+        while sending the report; empty if the report was sent.
         """
 
     def report_unhealthy_outlets(self, store: Store, *, now: datetime) -> list[str]:

@@ -1,20 +1,15 @@
 """Delivery of the outbox: claim, group, assign a message id, send, mark as sent.
 
-If the process is killed, its claimed notifications remain unsent in the outbox.  Another process on the same machine
-detects that the holder of the claim died (process_identity.py); processes on other machines wait until the claim
-expires.  A notification that already has a message id is sent again in the same message under the same id, so mail
-programs show the repeated message once; SMTP allows no stronger guarantee.
+A notification that already has a message id is sent again in the same message under the same id, so that a receiver can
+recognise the repetition.  Mail programs show a repeated mail once; SMTP allows no stronger guarantee.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
-import uuid
-from collections import defaultdict
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
@@ -26,57 +21,32 @@ from monitor.errors import (
     LeaseLost,
     StoreUnavailable,
 )
-from monitor.itertools_compat import batched
 from monitor.models import now as clock
-from monitor.notify import delivery_times
-from monitor.notify.channel import Message, Refusals
-from monitor.notify.grouping import group_by_cluster
+from monitor.notify.channel import Refusals
+from monitor.notify.claims import CLAIM_TERM, claim_holder
+from monitor.notify.due_messages import DueMessages, requeue_corrected_targets
 from monitor.notify.receipts import Receipts
-from monitor.plural import plural
-from monitor.process_identity import current_process_identity, is_dead_process
+from monitor.notify.report import ChannelReport, DeliveryReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from monitor.config import Config
-    from monitor.models import Hit, Notification, Story
-    from monitor.notify.channel import Channel, OperatorReports
+    from monitor.models import Hit
+    from monitor.notify.channel import Channel, Message, OperatorReports
     from monitor.store import Store
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-# After this time another machine may claim the notifications of a killed process.  Sending one message takes less.
-CLAIM_TERM = timedelta(minutes=15)
 MAX_BATCH_TIME = CLAIM_TERM / 2  # then unsent notifications are claimed again, so that no claim expires during a send
-MAX_NOTIFICATIONS_PER_CLAIM = 1000  # that one call of Store.claim returns
-MAX_NOTIFICATIONS_PER_BATCH = 10_000  # that are claimed before the first is sent
-MAX_SEPARATE_MESSAGES = 5  # of one instant alert, one per cluster; if more clusters are due, they share messages
-MAX_CLUSTERS_PER_MESSAGE = 100
 # The nth delay follows the nth failed attempt; the last delay follows all later attempts.
 DELIVERY_RETRY_DELAYS = tuple(timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 120, 240))
-# How long a notification waits for its story.  The Elasticsearch store writes notifications before the story; if the
-# process is killed in between, another process commits the page again within this time.
-STORY_COMMIT_GRACE = timedelta(minutes=30)
-UNCOMMITTED_STORY_DELAY = timedelta(minutes=1)  # until a notification whose story is not yet stored is tried again
 # After a permanent refusal.  The mailbox may be repaired, but servers dislike frequent attempts.
 REFUSED_RETRY_DELAY = timedelta(days=1)
 STORE_RETRY_PAUSES_SECONDS = (0.5, 10.0)  # the first and the longest pause between two attempts of a store call
 STORE_GRACE_AFTER_STOP_SECONDS = 20.0  # how long a stopping process still retries an unavailable store
-
-
-@dataclass(kw_only=True, slots=True)
-class DeliveryReport:
-    """The numbers and errors of one call of `Dispatcher.deliver`."""
-
-    mails: int = 0  # messages that the server accepted for at least one target
-    notifications: int = 0  # in these messages
-    queued: dict[str, int] = field(default_factory=dict)  # due notifications by channel that is not configured
-    postponed: int = 0  # notifications to be tried again after an error
-    refused: int = 0  # notifications with a permanently refused target
-    held: int = 0  # notifications of snoozed alerts
-    errors: list[str] = field(default_factory=list)
 
 
 class Dispatcher:
@@ -109,59 +79,24 @@ class Dispatcher:
         would be sent twice.  Raises StoreError.  Errors of the channels are in the report.
         """
         if not self._has_requeued:
-            self._requeue_corrected_targets()
+            requeue_corrected_targets(self._store, self._config, at=self._now())
             self._has_requeued = True
         report = DeliveryReport()
         if self._channels:
-            run = _DeliveryRun(
-                self._store, self._config, self._channels, reports=self._reports, now=self._now, stop=stop
-            )
-            report = run.deliver()
+            with claim_holder() as holder:
+                _DeliveryRun(
+                    self._store,
+                    self._config,
+                    self._channels,
+                    holder=holder,
+                    reports=self._reports,
+                    report=report,
+                    now=self._now,
+                    stop=stop,
+                ).deliver()
         due = self._store.count_due(now=self._now())
         report.queued = {channel: count for channel, count in due.items() if channel not in self._channels}
         return report
-
-    def _requeue_corrected_targets(self) -> None:
-        """Makes postponed notifications due now if the configuration no longer names one of their targets."""
-        configured = _configured_targets(self._config)
-        at = self._now()
-        corrected = [
-            replace(notification, due_at=at)
-            for notification in self._store.outbox(limit=MAX_NOTIFICATIONS_PER_BATCH)
-            if notification.error
-            and notification.due_at > at
-            and not {*_current_targets(notification, configured)}.issuperset(notification.targets)
-        ]
-        if corrected:
-            self._store.postpone(corrected, holder="")
-
-
-def _configured_targets(config: Config) -> dict[tuple[str, str], tuple[str, ...]]:
-    """Returns the targets of all alerts, by (alert, channel)."""
-    return {
-        (alert.name, channel): targets
-        for alert in config.alerts
-        for channel, targets in alert.targets_by_channel.items()
-    }
-
-
-def _current_targets(
-    notification: Notification, configured: Mapping[tuple[str, str], tuple[str, ...]]
-) -> tuple[str, ...]:
-    """Returns the configured targets of a notification's alert and channel.
-
-    If the alert is removed or no longer uses the channel, returns the targets that the notification was queued with.
-    """
-    return configured.get((notification.alert, notification.channel), notification.targets)
-
-
-_running_holders: set[str] = set()  # the claim holders of the deliveries that run in this process
-
-
-def _is_abandoned_claim(holder: str) -> bool:
-    """Returns True if the claim's holder is a dead process, or a delivery of this process that has ended."""
-    process = holder.partition("/")[0]
-    return is_dead_process(process) or (process == current_process_identity() and holder not in _running_holders)
 
 
 class _DeliveryRun:
@@ -173,32 +108,37 @@ class _DeliveryRun:
         config: Config,
         channels: Mapping[str, Channel],
         *,
+        holder: str,
         reports: OperatorReports | None,
+        report: DeliveryReport,
         now: Callable[[], datetime],
         stop: Callable[[], bool],
     ) -> None:
         self.store = store
         self.channels = channels
+        self.holder = holder
         self.receipts = Receipts(store)
         self.reports = reports
+        self.report = report
         self.now = now
         self.stop = stop
-        self.configured_targets = _configured_targets(config)
-        self.schedule_by_alert = {alert.name: alert.deliver for alert in config.alerts}
-        self.message_id_domain = config.mail.sender.rpartition("@")[2].rstrip("> ")
-        # Unique per delivery, because several threads of a process may deliver at the same time.
-        self.holder = f"{current_process_identity()}/{uuid.uuid4().hex[:8]}"
-        self.report = DeliveryReport()
+        self.due_messages = DueMessages(
+            store,
+            config,
+            [*channels],
+            holder=holder,
+            receipts=self.receipts,
+            report=report,
+            now=now,
+            stop=stop,
+        )
 
-    def deliver(self) -> DeliveryReport:
+    def deliver(self) -> None:
         with ExitStack() as cleanup:
             for channel in self.channels.values():
                 cleanup.callback(channel.close)
-            _running_holders.add(self.holder)
-            cleanup.callback(_running_holders.discard, self.holder)
             while self._deliver_batch():
                 pass
-        return self.report
 
     def _deliver_batch(self) -> bool:
         """Claims and sends due notifications for up to `MAX_BATCH_TIME`.
@@ -207,7 +147,7 @@ class _DeliveryRun:
         """
         deadline = self.now() + MAX_BATCH_TIME
         problems: dict[str, str] = {}  # by channel to which connecting failed
-        for message in self._group_into_messages(self._claim_due_notifications()):
+        for message in self.due_messages.claim():
             if self.stop() or self.now() > deadline:
                 break
             name = message.channel
@@ -228,98 +168,17 @@ class _DeliveryRun:
         """Reports failing and suspect outlets to the operator, unless the channel of the reports cannot connect."""
         if self.reports is None or self.reports.channel in problems:
             return
-        self.report.errors += self.reports.report_unhealthy_outlets(self.store, now=self.now())
+        if errors := self.reports.report_unhealthy_outlets(self.store, now=self.now()):
+            self.report.of(self.reports.channel).errors += errors
 
     def _connect_channel(self, name: str) -> str:
         """Connects a channel.  Returns the error text if connecting fails, else an empty string."""
         try:
             self.channels[name].open()
         except DeliveryError as error:
-            self.report.errors.append(str(error))
+            self.report.of(name).errors.append(str(error))
             return str(error) or repr(error)
         return ""
-
-    # ---- from the outbox to messages
-
-    def _claim_due_notifications(self) -> list[Notification]:
-        """Claims due notifications and returns those to send; postpones those of snoozed alerts."""
-        claimed: list[Notification] = []
-        at = self.now()
-        if freed := self.store.release_claims(_is_abandoned_claim):
-            log.info("%s taken over from a process that died or an interrupted delivery", plural(freed, "notification"))
-        while len(claimed) < MAX_NOTIFICATIONS_PER_BATCH and not self.stop():
-            more = self.store.claim(
-                [*self.channels], holder=self.holder, now=at, term=CLAIM_TERM, limit=MAX_NOTIFICATIONS_PER_CLAIM
-            )
-            claimed += more
-            if len(more) < MAX_NOTIFICATIONS_PER_CLAIM:
-                break
-        snoozed = {alert: until for alert, until in self.store.snoozes().items() if until > at}
-        held = [replace(each, due_at=snoozed[each.alert]) for each in claimed if each.alert in snoozed]
-        if held:  # their alerts were snoozed after they were queued
-            self.store.postpone(held, holder=self.holder)
-            self.report.held += len(held)
-        return self._with_current_targets([each for each in claimed if each.alert not in snoozed])
-
-    def _with_current_targets(self, notifications: Sequence[Notification]) -> list[Notification]:
-        """Returns the notifications with the currently configured targets that have not yet received them.
-
-        Marks notifications without such a target as sent and leaves them out.
-        """
-        is_repeated = any(notification.message_id for notification in notifications)
-        received = self.receipts.by_message() if is_repeated else {}
-        addressed = []
-        for notification in notifications:
-            done = received.get(notification.message_id or "", ())
-            targets = _current_targets(notification, self.configured_targets)
-            addressed.append(replace(notification, targets=tuple(target for target in targets if target not in done)))
-        without_target = [notification for notification in addressed if not notification.targets]
-        if without_target:  # the configuration no longer names the targets that have not received them
-            self.store.mark_sent(without_target, now=self.now())
-            for message_id in {notification.message_id for notification in without_target if notification.message_id}:
-                self.receipts.delete(message_id)
-        return [notification for notification in addressed if notification.targets]
-
-    def _group_into_messages(self, notifications: Sequence[Notification]) -> list[Message]:
-        """Groups notifications into messages: by message id if they have one, else by alert, channel and targets."""
-        attempted: dict[tuple[str, tuple[str, ...]], list[Notification]] = defaultdict(list)
-        fresh: dict[tuple[str, str, tuple[str, ...]], list[Notification]] = defaultdict(list)
-        for notification in sorted(notifications, key=lambda each: (each.due_at, each.created_at, each.key)):
-            if notification.message_id:
-                attempted[notification.message_id, notification.targets].append(notification)
-            else:
-                fresh[notification.alert, notification.channel, notification.targets].append(notification)
-        messages = [Message(id=message_id, notifications=tuple(group)) for (message_id, _), group in attempted.items()]
-        for (alert, _, _), due in fresh.items():
-            stories = self.store.stories([notification.story for notification in due])
-            clusters = group_by_cluster(self._postpone_uncommitted(due, stories), stories)
-            schedule = delivery_times.parse_schedule(self.schedule_by_alert.get(alert, "instant"))
-            is_instant = schedule.frequency == "instant"
-            is_single = is_instant and len(clusters) <= MAX_SEPARATE_MESSAGES
-            for batch in batched(clusters, 1 if is_single else MAX_CLUSTERS_PER_MESSAGE):
-                entries = tuple(notification for cluster in batch for notification in cluster)
-                messages.append(Message(id=_message_id(entries, self.message_id_domain), notifications=entries))
-        return messages
-
-    def _postpone_uncommitted(
-        self, notifications: Sequence[Notification], stories: Mapping[str, Story]
-    ) -> list[Notification]:
-        """Postpones notifications younger than `STORY_COMMIT_GRACE` whose story is not stored; returns the others."""
-        at = self.now()
-
-        def awaits_story_commit(notification: Notification) -> bool:
-            story = stories.get(notification.story)
-            is_missing = story is None or story.version < notification.version
-            return is_missing and at - notification.created_at < STORY_COMMIT_GRACE
-
-        early = [
-            replace(each, due_at=at + UNCOMMITTED_STORY_DELAY) for each in notifications if awaits_story_commit(each)
-        ]
-        if early:
-            self.store.postpone(early, holder=self.holder)
-        return [notification for notification in notifications if not awaits_story_commit(notification)]
-
-    # ---- from messages to their targets
 
     def _send_message(self, message: Message) -> None:
         ids = [notification.story for notification in message.notifications]
@@ -330,7 +189,7 @@ class _DeliveryRun:
         try:
             self.store.assign_message_ids({message.id: message.notifications}, holder=self.holder)
         except LeaseLost:
-            log.info("another process sends the mail of alert %s", message.alert)
+            log.info("another process sends the message of alert %s by %s", message.alert, message.channel)
             return
         with_id = tuple(replace(notification, message_id=message.id) for notification in message.notifications)
         attempted = replace(message, notifications=with_id)
@@ -349,9 +208,10 @@ class _DeliveryRun:
     def _record_send_result(self, message: Message, refusals: Refusals) -> None:
         """Marks the notifications as sent, or returns them to the outbox for the targets that were refused."""
         reasons = refusals.temporarily | refusals.permanently
+        report = self._report_of(message)
         if len(reasons) < len(message.targets):
-            self.report.mails += 1
-            self.report.notifications += len(message.notifications)
+            report.messages += 1
+            report.notifications += len(message.notifications)
         if not reasons:
             at = self.now()
             self._with_store_retry(lambda: self.store.mark_sent(message.notifications, now=at))
@@ -360,36 +220,53 @@ class _DeliveryRun:
             return
         if accepted := [target for target in message.targets if target not in reasons]:
             self._with_store_retry(lambda: self.receipts.add(message.id, accepted))
-        error = "; ".join(f"{target}: {reason}" for target, reason in reasons.items())
-        self.report.errors.append(f"alert {message.alert}: {error}")
+        error = self._error_text(message, reasons)
+        report.errors.append(f"alert {message.alert}: {error}")
         if refusals.permanently:
-            self.report.refused += len(message.notifications)
+            report.refused += len(message.notifications)
             self._report_new_refusals(message, refusals.permanently)
         else:
-            self.report.postponed += len(message.notifications)
+            report.postponed += len(message.notifications)
         delay = None if refusals.temporarily else REFUSED_RETRY_DELAY
         self._return_to_outbox(message, targets=tuple(reasons), error=error, delay=delay)
+
+    def _report_of(self, message: Message) -> ChannelReport:
+        return self.report.of(message.channel)
+
+    def _error_text(self, message: Message, reasons: Mapping[str, str]) -> str:
+        """Returns the reasons with their targets, as the message's channel shows these."""
+        describe = self.channels[message.channel].describe
+        return "; ".join(f"{describe(target)}: {reason}" for target, reason in reasons.items())
 
     def _report_new_refusals(self, message: Message, reasons: dict[str, str]) -> None:
         """Reports permanent refusals to the operator, unless the notifications already contain the same reasons.
 
-        Runs before the error is stored, so that a process killed in between sends the report again rather than never.
+        Logs them if no reports are configured.  Runs before the error is stored, so that a process killed in between
+        sends the report again rather than never.
         """
         is_reported = all(
             reason in notification.error for reason in reasons.values() for notification in message.notifications
         )
-        if self.reports is None or is_reported:
+        if is_reported:
+            return
+        if self.reports is None:
+            refused = f"{message.channel} refuses a message permanently: {self._error_text(message, reasons)}"
+            log.error("alert %s: %s; without mail.url no mail reports this", message.alert, refused)
             return
         ids = [notification.story for notification in message.notifications]
         stories = self._with_store_retry(lambda: self.store.stories(ids))
-        self.report.errors += self.reports.report_refused_targets(message, stories, reasons, at=self.now())
+        errors = self.reports.report_refused_targets(
+            message, stories, reasons, channel=self.channels[message.channel], at=self.now()
+        )
+        if errors:
+            self.report.of(self.reports.channel).errors += errors
 
     def _report_error_and_postpone(self, message: Message, error: DeliveryError) -> None:
-        self.report.errors.append(f"alert {message.alert}: {error}")
+        self._report_of(message).errors.append(f"alert {message.alert}: {error}")
         self._postpone_message(message, str(error))
 
     def _postpone_message(self, message: Message, error: str) -> None:
-        self.report.postponed += len(message.notifications)
+        self._report_of(message).postponed += len(message.notifications)
         self._return_to_outbox(message, targets=message.targets, error=error, delay=None)
 
     def _return_to_outbox(
@@ -423,7 +300,7 @@ class _DeliveryRun:
                 return call()
             except StoreUnavailable as error:
                 if pause == STORE_RETRY_PAUSES_SECONDS[0]:
-                    log.warning("a mail is not marked until the store is back: %s", error)
+                    log.warning("a sent message is not marked until the store is back: %s", error)
                 if stopped_at is None and self.stop():
                     stopped_at = time.monotonic()
                 if stopped_at is not None and time.monotonic() - stopped_at > STORE_GRACE_AFTER_STOP_SECONDS:
@@ -436,10 +313,3 @@ class _DeliveryRun:
         if not missing:
             return {}
         return {hit.story: hit for hit in self.store.hits(alert, limit=10_000) if hit.story in missing}
-
-
-def _message_id(notifications: Sequence[Notification], domain: str) -> str:
-    """Returns a Message-ID that is the same for the same alert, story versions, channel and targets."""
-    keys = sorted("\t".join(map(str, notification.key)) for notification in notifications)
-    text = "\n".join([*keys, *sorted(notifications[0].targets)])
-    return f"<{hashlib.sha256(text.encode()).hexdigest()[:32]}@{domain}>"

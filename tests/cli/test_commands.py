@@ -22,7 +22,9 @@ from monitor.cli.app import MODULE_AND_HELP_BY_COMMAND
 from monitor.cli.context import CommandContext
 from monitor.cli.crawl import _other_counts, _print_summary
 from monitor.cli.deliver import print_delivery
+from monitor.config import Alert
 from monitor.crawl.report import CrawlReport, PollReport
+from monitor.errors import DeliveryUnavailable
 from monitor.models import (
     Candidate,
     Disposition,
@@ -36,7 +38,7 @@ from monitor.models import (
     now,
     rfc3339,
 )
-from monitor.notify.dispatcher import DeliveryReport
+from monitor.notify.report import ChannelReport, DeliveryReport
 from monitor.store.sqlite import SqliteStore
 from monitor.urls import story_id
 from servers.faulty import Answer, Request, serve
@@ -290,6 +292,31 @@ def test_alerts_list_counts_hits_and_waiting_mail(command: Callable[..., Run]) -
     assert json.loads(line)["waiting"] == 1
 
 
+def test_alerts_list_shows_the_targets_of_other_channels_safely(
+    home: Path, command: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a channel that this program does not know, any part of a target may be secret."""
+    targets = {"email": ("desk@example.org",), "pager": ("https://pager.example/SECRET",)}
+    monkeypatch.setattr(Alert, "targets_by_channel", targets)
+    with open_store(home) as store:
+        (mail,) = store.outbox()
+        entry = FrontierEntry(
+            id=mail.story, candidate=Candidate(url="u", outlet="Meridian"), first_seen_at=now(), next_at=None
+        )
+        pager = replace(mail, channel="pager", targets=targets["pager"], attempts=1, error="busy")
+        outcome = Outcome(disposition=Disposition.UNCHANGED)
+        store.commit([PageCommit(entry=entry, outcome=outcome, notifications=(pager,))])
+    run = command("alerts", "list")
+    assert "SECRET" not in run.out + run.err
+    assert "desk@example.org, pager: a target of pager" in run.out
+    assert "sberbank to pager: a target of pager: busy (tried 1 time, again " in run.err
+    (line,) = command("alerts", "list", "--json").out.splitlines()
+    assert "SECRET" not in line
+    assert json.loads(line)["targets"] == {"email": ["desk@example.org"], "pager": ["a target of pager"]}
+    assert json.loads(line)["to"] == ["desk@example.org"]
+    assert command("alerts", "snooze", "sberbank", "2d").out.startswith("sberbank: notifications are held until ")
+
+
 def test_alerts_test_counts_by_day_and_sends_nothing(command: Callable[..., Run]) -> None:
     run = command("alerts", "test", "Sberbank", "--since", "60d")
     assert run.status == 0
@@ -484,10 +511,14 @@ def test_an_interrupted_crawl_names_unpolled_outlets_and_exits_130(capfd: pytest
     assert "not due" not in captured.out
 
 
+def mail_report(**numbers: int) -> DeliveryReport:
+    return DeliveryReport(by_channel={"email": ChannelReport(**numbers)})  # type: ignore[arg-type]  # no errors
+
+
 def test_deliver_counts_one_mail_in_the_singular(capfd: pytest.CaptureFixture[str]) -> None:
-    print_delivery(CommandContext(), DeliveryReport(mails=1, notifications=1), [])
-    print_delivery(CommandContext(), DeliveryReport(mails=1, notifications=2), [])
-    print_delivery(CommandContext(), DeliveryReport(mails=2, notifications=2), [])
+    print_delivery(CommandContext(), mail_report(messages=1, notifications=1), [])
+    print_delivery(CommandContext(), mail_report(messages=1, notifications=2), [])
+    print_delivery(CommandContext(), mail_report(messages=2, notifications=2), [])
     assert capfd.readouterr().out.splitlines() == [
         "Mail: 1 mail sent, 1 story in it.",
         "Mail: 1 mail sent, 2 stories in it.",
@@ -503,6 +534,41 @@ def test_deliver_names_the_channels_that_are_not_configured(capfd: pytest.Captur
         "Mail: 2 notifications in the outbox; set mail.url (or MONITOR_MAIL__URL) to have them sent. "
         "1 notification in the outbox for the channel pager, which is not configured."
     )
+
+
+def test_deliver_prints_the_numbers_of_each_channel(capfd: pytest.CaptureFixture[str]) -> None:
+    pager = ChannelReport(messages=1, notifications=2, postponed=1, refused=1, held=1, errors=["alert a: busy"])
+    report = DeliveryReport(by_channel={"email": ChannelReport(messages=1, notifications=1), "pager": pager})
+    assert print_delivery(CommandContext(), report, []) == 1
+    captured = capfd.readouterr()
+    assert captured.out.splitlines() == [
+        "Mail: 1 mail sent, 1 story in it.",
+        "Channel pager: 1 message sent, 2 stories in it.",
+        "Channel pager: 1 notification held, their alerts are snoozed.",
+    ]
+    assert captured.err.splitlines() == [
+        "Channel pager: 1 notification kept in the outbox to be sent later.",
+        "Channel pager: 1 notification refused; kept in the outbox and tried again in a day.",
+        "Channel pager: alert a: busy",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("channel", "line"),
+    [
+        ("email", "Mail: nothing is due; 1 notification waits, the next mail in 2h; `alerts list` shows them."),
+        ("pager", "Delivery: nothing is due; 1 notification waits, the next delivery in 2h; `alerts list` shows them."),
+    ],
+)
+def test_deliver_names_mail_only_if_nothing_else_waits(
+    channel: str, line: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    later = now() + timedelta(hours=2, minutes=1)
+    notification = Notification(
+        alert="a", story="s", version=1, channel=channel, targets=("x",), due_at=later, created_at=now()
+    )
+    print_delivery(CommandContext(), DeliveryReport(), [notification])
+    assert capfd.readouterr().out.splitlines() == [line]
 
 
 def test_a_verbose_crawl_logs_its_polls(home: Path) -> None:
@@ -802,6 +868,28 @@ def test_explain_names_the_failing_clause_and_shows_matching_words(home: Path, c
     assert explanation["matched"] is False
     assert command("explain", "(a", address).status == 2
     assert command("explain", "a", "https://nowhere.example/").status == 2
+
+
+def test_check_connects_every_channel(home: Path, command: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    class Pager:
+        def __init__(self, problem: str) -> None:
+            self.problem = problem
+
+        def open(self) -> None:
+            if self.problem:
+                raise DeliveryUnavailable(self.problem)
+
+        def close(self) -> None:
+            pass
+
+    channels = {"pager": Pager("no network"), "chat": Pager("")}
+    monkeypatch.setattr("monitor.delivery.configured_channels", lambda _: channels)
+    monkeypatch.setattr(Alert, "targets_by_channel", dict.fromkeys((*channels, "fax"), ("x",)))
+    run = command("check")
+    assert run.status == 1
+    assert "FAIL  channel pager: no network" in run.out
+    assert "ok    channel chat: connected" in run.out
+    assert "note  the channel fax is not configured: its notifications wait in the outbox" in run.out
 
 
 def test_check_reports_query_notes_and_an_unreachable_mail_server(home: Path, command: Callable[..., Run]) -> None:

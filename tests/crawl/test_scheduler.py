@@ -15,7 +15,7 @@ from monitor.crawl.report import PollReport
 from monitor.crawl.scheduler import OutletScheduler
 from monitor.errors import StoreUnavailable
 from monitor.models import OutletState, now
-from monitor.notify.dispatcher import DeliveryReport
+from monitor.notify.report import DeliveryReport
 from monitor.store.protocol import INITIAL_POLL_INTERVAL
 
 from .engine import FakeService
@@ -76,9 +76,9 @@ def test_a_delivery_that_fails_does_not_end_later_ones(monkeypatch: pytest.Monke
             return DeliveryReport()
 
     monkeypatch.setattr("monitor.delivery.configured_dispatcher", lambda *_: FailingDispatcher())
-    monkeypatch.setattr(process, "MAIL_DELIVERY_INTERVAL_SECONDS", 0.01)
+    monkeypatch.setattr(process, "DELIVERY_INTERVAL_SECONDS", 0.01)
     service: Any = SimpleNamespace(store=None, config=None)
-    asyncio.run(asyncio.wait_for(process._deliver_mail_until_stopped(service, stop), 30))
+    asyncio.run(asyncio.wait_for(process._deliver_until_stopped(service, stop), 30))
     assert deliveries == [0, 1, 2]
 
 

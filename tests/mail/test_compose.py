@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
+from email.message import EmailMessage
 from email.utils import parseaddr
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from monitor.config import Alert, Config, MailSettings
 from monitor.mail import compose
 from monitor.models import Notification, Story
+from monitor.notify.channel import Message
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -238,19 +240,37 @@ def test_alert_names_in_other_scripts_have_distinct_list_ids() -> None:
     assert all(each.isascii() for each in ids)
 
 
-def test_a_refusal_report_names_mailbox_reason_and_story() -> None:
-    raw = compose.refused_recipients_mail(
+def refusal_report(channel: str, reply: tuple[str, str]) -> EmailMessage:
+    raw = compose.refused_targets_mail(
         config().model_copy(update={"mail": MailSettings(sender="m@example.org", ops=("ops@example.org",))}),
-        [notification(STORY)],
+        Message(id="<1@example.org>", notifications=(replace(notification(STORY), channel=channel),)),
         {STORY.id: STORY},
-        {"gone@example.org": "550 no such user"},
+        [reply],
         at=NOW,
     )
-    message = message_from_bytes(raw, policy=policy.default)
+    return message_from_bytes(raw, policy=policy.default)
+
+
+def test_a_refusal_report_names_mailbox_reason_and_story() -> None:
+    message = refusal_report("email", ("gone@example.org", "550 no such user"))
     assert message["To"] == "ops@example.org"
+    assert message["Subject"] == "[media-monitor] mail of alert sberbank is refused"
     text = part(message, "plain")
+    assert text.startswith("The mail server refuses a mail of the alert sberbank.\n")
     assert "gone@example.org: 550 no such user" in text
     assert STORY.url in text
+    assert "Correct the address under alerts: sberbank in the configuration" in text
+
+
+def test_a_refusal_report_names_another_channel_than_email() -> None:
+    message = refusal_report("pager", ("number ending in 70", "unknown number"))
+    assert message["Subject"] == "[media-monitor] message of alert sberbank by pager is refused"
+    text = part(message, "plain")
+    assert text.startswith("The channel pager refuses a message of the alert sberbank.\n")
+    assert "number ending in 70: unknown number" in text
+    assert "Correct the target of the channel pager under alerts: sberbank in the configuration" in text
+    assert "mail server" not in text
+    assert "address" not in text
 
 
 def test_a_mail_says_that_a_headline_story_has_no_text() -> None:

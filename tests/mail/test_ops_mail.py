@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from monitor.notify.dispatcher import DeliveryReport
+    from monitor.notify.report import ChannelReport
     from monitor.store import Store
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
-def deliver(store: Store, config: Config, *, now: Callable[[], datetime]) -> DeliveryReport:
-    return configured_dispatcher(store, config, now=now).deliver()
+def deliver(store: Store, config: Config, *, now: Callable[[], datetime]) -> ChannelReport:
+    return configured_dispatcher(store, config, now=now).deliver().of("email")
 
 
 def config(port: int) -> Config:

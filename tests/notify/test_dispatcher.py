@@ -16,8 +16,8 @@ from monitor.delivery import configured_dispatcher
 from monitor.errors import StoreUnavailable
 from monitor.mail.smtp import SmtpConnection
 from monitor.models import Candidate, Disposition, FrontierEntry, Hit, Notification, Outcome, PageCommit, Story
-from monitor.notify import dispatcher
-from monitor.notify.dispatcher import DeliveryReport
+from monitor.notify import claims, dispatcher, due_messages
+from monitor.notify.report import ChannelReport, DeliveryReport
 from monitor.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -105,28 +105,29 @@ def config(
     )
 
 
-def deliver(store: Store, config: Config, clock: Clock, *, stop: Callable[[], bool] = lambda: False) -> DeliveryReport:
-    return configured_dispatcher(store, config, now=clock).deliver(stop=stop)
+def deliver(store: Store, config: Config, clock: Clock, *, stop: Callable[[], bool] = lambda: False) -> ChannelReport:
+    """Delivers what is due.  Returns the report of the channel email."""
+    return configured_dispatcher(store, config, now=clock).deliver(stop=stop).of("email")
 
 
 def test_each_story_of_an_instant_alert_is_mailed_once_by_itself(store: Store, clock: Clock) -> None:
-    for number in range(dispatcher.MAX_SEPARATE_MESSAGES):
+    for number in range(due_messages.MAX_SEPARATE_MESSAGES):
         put(store, f"s{number}")
     with mail_server() as (behavior, port):
         report = deliver(store, config(port), clock)
-        assert (report.mails, report.notifications, report.errors) == (5, 5, [])
+        assert (report.messages, report.notifications, report.errors) == (5, 5, [])
         assert [mail.message["Subject"] for mail in behavior.taken] == [
             f"[sberbank] Title of s{number} - Outlet" for number in range(5)
         ]
         assert behavior.connections == 1, "one connection for all"
         clock.time += timedelta(days=3)
-        assert deliver(store, config(port), clock) == DeliveryReport()
+        assert deliver(store, config(port), clock) == ChannelReport()
         assert len(behavior.taken) == 5
     assert store.outbox() == []
 
 
 def test_many_stories_at_once_share_one_mail(store: Store, clock: Clock) -> None:
-    stories = [put(store, f"s{number}") for number in range(dispatcher.MAX_SEPARATE_MESSAGES + 1)]
+    stories = [put(store, f"s{number}") for number in range(due_messages.MAX_SEPARATE_MESSAGES + 1)]
     with mail_server() as (behavior, port):
         deliver(store, config(port), clock)
     (mail,) = behavior.taken
@@ -135,7 +136,7 @@ def test_many_stories_at_once_share_one_mail(store: Store, clock: Clock) -> None
 
 
 def test_a_large_digest_is_split_into_mails_of_a_hundred_entries(store: Store, clock: Clock) -> None:
-    for number in range(dispatcher.MAX_CLUSTERS_PER_MESSAGE + 1):
+    for number in range(due_messages.MAX_CLUSTERS_PER_MESSAGE + 1):
         put(store, f"s{number}")
     with mail_server() as (behavior, port):
         deliver(store, config(port, deliver="daily 07:00"), clock)
@@ -158,11 +159,11 @@ def test_notifications_that_are_not_due_or_snoozed_wait(store: Store, clock: Clo
     put(store, "snoozed", alert="held")
     store.snooze("held", NOW + timedelta(hours=2))
     with mail_server() as (behavior, port):
-        assert deliver(store, config(port), clock).mails == 0
+        assert deliver(store, config(port), clock).messages == 0
         clock.time += timedelta(hours=1)
-        assert deliver(store, config(port), clock).mails == 1
+        assert deliver(store, config(port), clock).messages == 1
         clock.time += timedelta(hours=1)
-        assert deliver(store, config(port), clock).mails == 1
+        assert deliver(store, config(port), clock).messages == 1
         assert len(behavior.taken) == 2
 
 
@@ -176,7 +177,8 @@ def test_notifications_of_a_removed_alert_are_still_mailed(store: Store, clock: 
 
 def test_without_a_mail_server_notifications_stay_queued_and_counted(store: Store, clock: Clock) -> None:
     put(store, "first")
-    assert deliver(store, config(None), clock) == DeliveryReport(queued={"email": 1})
+    report = configured_dispatcher(store, config(None), now=clock).deliver()
+    assert report == DeliveryReport(queued={"email": 1})
     assert len(store.outbox()) == 1
 
 
@@ -189,7 +191,7 @@ def test_an_unavailable_server_only_delays_mail(store: Store, clock: Clock) -> N
     assert len(report.errors) == 1
     assert "127.0.0.1" in report.errors[0]
     assert {notification.due_at for notification in store.outbox()} == {NOW + dispatcher.DELIVERY_RETRY_DELAYS[0]}
-    assert deliver(store, config(port), clock) == DeliveryReport(), "it is not asked again at once"
+    assert deliver(store, config(port), clock) == ChannelReport(), "it is not asked again at once"
     for number in range(3, 8):
         put(store, f"s{number}")
     clock.time += dispatcher.DELIVERY_RETRY_DELAYS[0]
@@ -218,7 +220,7 @@ def test_only_temporarily_refused_recipients_are_retried(store: Store, clock: Cl
     with mail_server() as (behavior, port):
         behavior.recipient = lambda address: "450 mailbox full" if address.startswith("full") else None
         report = deliver(store, config(port, to=recipients), clock)
-        assert (report.mails, report.postponed, report.refused) == (1, 1, 0)
+        assert (report.messages, report.postponed, report.refused) == (1, 1, 0)
         assert "full@example.org: 450 mailbox full" in report.errors[0]
         assert store.outbox()[0].targets == ("full@example.org",)
         behavior.recipient = lambda _: None
@@ -236,7 +238,7 @@ def test_a_permanent_refusal_is_reported_to_ops_once_and_kept(store: Store, cloc
         behavior.recipient = lambda address: "550 no such user" if address.startswith("gone") else None
         settings = config(port, to=("gone@example.org", *RECIPIENTS), ops=["ops@example.org"])
         report = deliver(store, settings, clock)
-        assert (report.mails, report.refused) == (1, 1)
+        assert (report.messages, report.refused) == (1, 1)
         mail, report_mail = behavior.taken
         assert mail.recipients == RECIPIENTS
         assert report_mail.recipients == ("ops@example.org",)
@@ -246,13 +248,13 @@ def test_a_permanent_refusal_is_reported_to_ops_once_and_kept(store: Store, cloc
         assert kept.targets == ("gone@example.org",)
         assert "550" in kept.error
         clock.time += timedelta(hours=1)
-        assert deliver(store, settings, clock) == DeliveryReport(), "a refused recipient is retried once a day"
+        assert deliver(store, settings, clock) == ChannelReport(), "a refused recipient is retried once a day"
         clock.time = kept.due_at
         assert deliver(store, settings, clock).refused == 1
         assert len(behavior.taken) == 2, "ops knows already"
         behavior.recipient = lambda _: None
         clock.time += timedelta(days=2)
-        assert deliver(store, settings, clock).mails == 1
+        assert deliver(store, settings, clock).messages == 1
     assert store.outbox() == []
 
 
@@ -262,10 +264,8 @@ def test_a_corrected_address_receives_refused_mail_at_once(store: Store, clock: 
         behavior.recipient = lambda address: "550 no such user" if address.startswith("dsek") else None
         assert deliver(store, config(port, to=("dsek@example.org",)), clock).refused == 1
         clock.time += timedelta(minutes=5)
-        assert deliver(store, config(port, to=("dsek@example.org",)), clock) == DeliveryReport(), (
-            "nothing was corrected"
-        )
-        assert deliver(store, config(port), clock).mails == 1
+        assert deliver(store, config(port, to=("dsek@example.org",)), clock) == ChannelReport(), "nothing was corrected"
+        assert deliver(store, config(port), clock).messages == 1
     assert behavior.taken[-1].recipients == RECIPIENTS
     assert store.outbox() == []
 
@@ -287,7 +287,7 @@ def test_a_recipient_removed_from_an_alert_gets_no_more_mail(store: Store, clock
     with mail_server() as (behavior, port):
         behavior.recipient = lambda address: "550 no such user" if address.startswith("gone") else None
         deliver(store, config(port, to=recipients), clock)
-        assert deliver(store, config(port), clock) == DeliveryReport()
+        assert deliver(store, config(port), clock) == ChannelReport()
     assert [mail.recipients for mail in behavior.taken] == [RECIPIENTS]
     assert (store.outbox(), store.settings("outbox/")) == ([], {})
 
@@ -315,7 +315,7 @@ def test_a_mail_that_the_server_refuses_is_kept(
         assert answer in kept.error
         setattr(behavior, stage, (lambda: None) if stage == "data" else (lambda _: None))
         clock.time = kept.due_at
-        assert deliver(store, config(port), clock).mails == 1
+        assert deliver(store, config(port), clock).messages == 1
 
 
 def test_a_refused_mail_does_not_delay_the_next(store: Store, clock: Clock) -> None:
@@ -324,7 +324,7 @@ def test_a_refused_mail_does_not_delay_the_next(store: Store, clock: Clock) -> N
     with mail_server() as (behavior, port):
         behavior.recipient = lambda address: "550 no" if address.startswith("gone") else None
         report = deliver(store, config(port), clock)
-        assert (report.mails, report.refused) == (1, 1)
+        assert (report.messages, report.refused) == (1, 1)
         assert behavior.connections == 1
 
 
@@ -367,7 +367,7 @@ def test_after_a_kill_at_any_step_repeats_have_the_same_id(
                 deliver(store, config(port), clock)
         put(store, "s2")
         deliver(store, config(port), clock)
-        clock.time += dispatcher.CLAIM_TERM
+        clock.time += claims.CLAIM_TERM
         deliver(store, config(port), clock)
         assert store.outbox() == []
     by_id: dict[str, set[str]] = {}
@@ -383,13 +383,13 @@ def test_claims_of_a_dead_local_process_are_sent_at_once(
 ) -> None:
     put(store, "first")
     put(store, "second")
-    monkeypatch.setattr(dispatcher, "_running_holders", {f"{process_identity.current_process_identity()}/abc"})
+    monkeypatch.setattr(claims, "_running_holders", {f"{process_identity.current_process_identity()}/abc"})
     host, _pid, began, *identity = process_identity.current_process_identity().split(":")
     dead = ":".join((host, "999999999", began, *identity))
     for name, number in ((f"{dead}/abc", 1), (f"{process_identity.current_process_identity()}/abc", 1)):
-        assert len(store.claim(["email"], holder=name, now=NOW, term=dispatcher.CLAIM_TERM, limit=number)) == 1
+        assert len(store.claim(["email"], holder=name, now=NOW, term=claims.CLAIM_TERM, limit=number)) == 1
     with mail_server() as (behavior, port):
-        assert deliver(store, config(port), clock).mails == 1
+        assert deliver(store, config(port), clock).messages == 1
         assert behavior.taken[0].message["Subject"] == "[sberbank] Title of first - Outlet"
 
 
@@ -406,7 +406,7 @@ def test_claims_of_an_interrupted_delivery_are_sent_by_the_next(
             patched.setattr(store, "assign_message_ids", away)
             with pytest.raises(StoreUnavailable):
                 deliver(store, config(port), clock)
-        assert deliver(store, config(port), clock).mails == 1
+        assert deliver(store, config(port), clock).messages == 1
 
 
 @pytest.mark.parametrize("step", ["mark_sent", "postpone", "stories"])
@@ -431,7 +431,7 @@ def test_a_store_outage_between_mail_and_mark_sends_no_second_mail(
 
         monkeypatch.setattr(store, step, away)
         settings = config(port, to=recipients, ops=["ops@example.org"])
-        assert deliver(store, settings, clock).mails == 1
+        assert deliver(store, settings, clock).messages == 1
         assert tries >= 4
         deliver(store, settings, clock)
         clock.time += timedelta(days=2)
@@ -459,8 +459,8 @@ def test_a_stopped_delivery_finishes_its_mail_and_frees_the_rest(store: Store, c
         put(store, f"s{number}")
     with mail_server() as (behavior, port):
         report = deliver(store, config(port), clock, stop=lambda: len(behavior.taken) >= 2)
-        assert report.mails == len(behavior.taken) == 2
-        rest = store.claim(["email"], holder="another", now=NOW, term=dispatcher.CLAIM_TERM)
+        assert report.messages == len(behavior.taken) == 2
+        rest = store.claim(["email"], holder="another", now=NOW, term=claims.CLAIM_TERM)
         assert len(rest) == 2
         assert {(notification.attempts, notification.message_id) for notification in rest} == {(0, None)}
 
@@ -482,10 +482,10 @@ def test_no_other_process_claims_a_mail_that_a_long_delivery_sends(store: Store,
 
         def slow() -> None:
             clock.time += timedelta(minutes=6)
-            taken.extend(store.claim(["email"], holder="another", now=clock.time, term=dispatcher.CLAIM_TERM))
+            taken.extend(store.claim(["email"], holder="another", now=clock.time, term=claims.CLAIM_TERM))
 
         behavior.data = slow
-        assert deliver(store, config(port), clock).mails == len(behavior.taken) == 5
+        assert deliver(store, config(port), clock).messages == len(behavior.taken) == 5
     assert (taken, store.outbox()) == ([], [])
 
 
@@ -517,12 +517,12 @@ def test_a_lost_claim_is_left_to_the_other_process(store: Store, clock: Clock, m
 
         def late(*args: Any, **kwargs: Any) -> None:
             monkeypatch.setattr(store, "assign_message_ids", real)
-            clock.time += dispatcher.CLAIM_TERM + timedelta(seconds=1)  # the process slept past its claim
+            clock.time += claims.CLAIM_TERM + timedelta(seconds=1)  # the process slept past its claim
             deliver(store, config(port), clock)
             real(*args, **kwargs)
 
         monkeypatch.setattr(store, "assign_message_ids", late)
-        assert deliver(store, config(port), clock).mails == 0
+        assert deliver(store, config(port), clock).messages == 0
         assert len(behavior.taken) == 1
 
 
@@ -530,7 +530,7 @@ def test_a_deleted_story_is_mailed_with_the_data_of_its_hit(store: Store, clock:
     put(store, "first")
     with mail_server() as (behavior, port), pytest.MonkeyPatch.context() as patched:
         patched.setattr(store, "stories", lambda *_: {})
-        clock.time += dispatcher.STORY_COMMIT_GRACE
+        clock.time += due_messages.STORY_COMMIT_GRACE
         deliver(store, config(port), clock)
     assert "no longer stored" in behavior.taken[0].part("plain")
     assert "https://outlet.example/first" in behavior.taken[0].part("plain")
@@ -557,7 +557,7 @@ def test_a_notification_waits_until_its_story_is_stored(store: Store, clock: Clo
         stored[story.id] = replace(story, version=version)
         deliver(store, config(port), clock)
         assert len(behavior.taken) == version - 1  # not yet due again
-        clock.time += dispatcher.UNCOMMITTED_STORY_DELAY
+        clock.time += due_messages.UNCOMMITTED_STORY_DELAY
         deliver(store, config(port), clock)
         assert len(behavior.taken) == version
         assert "no longer stored" not in behavior.taken[-1].part("plain")
@@ -565,8 +565,8 @@ def test_a_notification_waits_until_its_story_is_stored(store: Store, clock: Clo
 
 def test_ten_thousand_notifications_are_sent_in_bounded_batches(store: Store, clock: Clock) -> None:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(dispatcher, "MAX_NOTIFICATIONS_PER_CLAIM", 4)
-        patched.setattr(dispatcher, "MAX_NOTIFICATIONS_PER_BATCH", 8)
+        patched.setattr(due_messages, "MAX_NOTIFICATIONS_PER_CLAIM", 4)
+        patched.setattr(due_messages, "MAX_NOTIFICATIONS_PER_BATCH", 8)
         for number in range(10):
             put(store, f"s{number}")
         with mail_server() as (_, port):

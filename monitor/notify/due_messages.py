@@ -1,0 +1,221 @@
+"""From the outbox to messages: claims due notifications, gives them their current targets and groups them."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import Counter, defaultdict
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from monitor.itertools_compat import batched
+from monitor.notify import delivery_times
+from monitor.notify.channel import Message
+from monitor.notify.claims import CLAIM_TERM, is_abandoned_claim
+from monitor.notify.grouping import group_by_cluster
+from monitor.plural import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from monitor.config import Config
+    from monitor.models import Notification, Story
+    from monitor.notify.receipts import Receipts
+    from monitor.notify.report import DeliveryReport
+    from monitor.store import Store
+
+log = logging.getLogger(__name__)
+
+MAX_NOTIFICATIONS_PER_CLAIM = 1000  # that one call of Store.claim returns
+MAX_NOTIFICATIONS_PER_BATCH = 10_000  # that are claimed before the first is sent
+MAX_SEPARATE_MESSAGES = 5  # of one instant alert, one per cluster; if more clusters are due, they share messages
+MAX_CLUSTERS_PER_MESSAGE = 100
+# How long a notification waits for its story.  The Elasticsearch store writes notifications before the story; if the
+# process is killed in between, another process commits the page again within this time.
+STORY_COMMIT_GRACE = timedelta(minutes=30)
+UNCOMMITTED_STORY_DELAY = timedelta(minutes=1)  # until a notification whose story is not yet stored is tried again
+NO_TARGET_DELAY = timedelta(days=1)  # until a notification without any target is tried again
+
+
+class DueMessages:
+    """Takes messages from the outbox for one delivery, which holds its claims as ``holder``.
+
+    Adds notifications that it postpones to ``report``.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        config: Config,
+        channels: Sequence[str],
+        *,
+        holder: str,
+        receipts: Receipts,
+        report: DeliveryReport,
+        now: Callable[[], datetime],
+        stop: Callable[[], bool],
+    ) -> None:
+        self._store = store
+        self._channels = channels
+        self._holder = holder
+        self._receipts = receipts
+        self._report = report
+        self._now = now
+        self._stop = stop
+        self._configured_targets = configured_targets(config)
+        self._schedule_by_alert = {alert.name: alert.deliver for alert in config.alerts}
+        self._message_id_domain = config.mail.sender.rpartition("@")[2].rstrip("> ")
+
+    def claim(self) -> list[Message]:
+        """Claims up to `MAX_NOTIFICATIONS_PER_BATCH` due notifications and groups them into messages.
+
+        Postpones those of snoozed alerts, those without any target, and those whose story is not stored yet.
+        """
+        return self._group_into_messages(self._with_current_targets(self._claim_due_notifications()))
+
+    def _claim_due_notifications(self) -> list[Notification]:
+        """Claims due notifications and returns those to send; postpones those of snoozed alerts."""
+        claimed: list[Notification] = []
+        at = self._now()
+        if freed := self._store.release_claims(is_abandoned_claim):
+            log.info("%s taken over from a process that died or an interrupted delivery", plural(freed, "notification"))
+        while len(claimed) < MAX_NOTIFICATIONS_PER_BATCH and not self._stop():
+            more = self._store.claim(
+                self._channels, holder=self._holder, now=at, term=CLAIM_TERM, limit=MAX_NOTIFICATIONS_PER_CLAIM
+            )
+            claimed += more
+            if len(more) < MAX_NOTIFICATIONS_PER_CLAIM:
+                break
+        snoozed = {alert: until for alert, until in self._store.snoozes().items() if until > at}
+        held = [replace(each, due_at=snoozed[each.alert]) for each in claimed if each.alert in snoozed]
+        if held:  # their alerts were snoozed after they were queued
+            self._store.postpone(held, holder=self._holder)
+            for channel, count in Counter(notification.channel for notification in held).items():
+                self._report.of(channel).held += count
+        return [each for each in claimed if each.alert not in snoozed]
+
+    def _with_current_targets(self, notifications: Sequence[Notification]) -> list[Notification]:
+        """Returns the notifications with the currently configured targets that have not yet received them.
+
+        Leaves out notifications without such a target: marks them as sent if all targets have received them, and
+        postpones them with an error if there is no target at all.
+        """
+        is_repeated = any(notification.message_id for notification in notifications)
+        received = self._receipts.by_message() if is_repeated else {}
+        addressed, delivered, without_target = [], [], []
+        for notification in notifications:
+            done = received.get(notification.message_id or "", ())
+            targets = current_targets(notification, self._configured_targets)
+            missing = tuple(target for target in targets if target not in done)
+            if missing:
+                addressed.append(replace(notification, targets=missing))
+            elif targets:  # the configuration no longer names the targets that have not received it
+                delivered.append(notification)
+            else:
+                without_target.append(notification)
+        if delivered:
+            self._store.mark_sent(delivered, now=self._now())
+            for message_id in {notification.message_id for notification in delivered if notification.message_id}:
+                self._receipts.delete(message_id)
+        if without_target:
+            self._postpone_without_target(without_target)
+        return addressed
+
+    def _postpone_without_target(self, notifications: Sequence[Notification]) -> None:
+        error, due_at = "the alert has no target", self._now() + NO_TARGET_DELAY
+        postponed = [
+            replace(notification, attempts=notification.attempts + 1, error=error, due_at=due_at)
+            for notification in notifications
+        ]
+        self._store.postpone(postponed, holder=self._holder)
+        for notification in postponed:
+            report = self._report.of(notification.channel)
+            report.postponed += 1
+            report.errors.append(f"alert {notification.alert}: {error}")
+
+    def _group_into_messages(self, notifications: Sequence[Notification]) -> list[Message]:
+        """Groups notifications into messages: by message id if they have one, else by alert, channel and targets."""
+        attempted: dict[tuple[str, tuple[str, ...]], list[Notification]] = defaultdict(list)
+        fresh: dict[tuple[str, str, tuple[str, ...]], list[Notification]] = defaultdict(list)
+        for notification in sorted(notifications, key=lambda each: (each.due_at, each.created_at, each.key)):
+            if notification.message_id:
+                attempted[notification.message_id, notification.targets].append(notification)
+            else:
+                fresh[notification.alert, notification.channel, notification.targets].append(notification)
+        messages = [Message(id=message_id, notifications=tuple(group)) for (message_id, _), group in attempted.items()]
+        for (alert, _, _), due in fresh.items():
+            stories = self._store.stories([notification.story for notification in due])
+            clusters = group_by_cluster(self._postpone_uncommitted(due, stories), stories)
+            schedule = delivery_times.parse_schedule(self._schedule_by_alert.get(alert, "instant"))
+            is_instant = schedule.frequency == "instant"
+            is_single = is_instant and len(clusters) <= MAX_SEPARATE_MESSAGES
+            for batch in batched(clusters, 1 if is_single else MAX_CLUSTERS_PER_MESSAGE):
+                entries = tuple(notification for cluster in batch for notification in cluster)
+                messages.append(Message(id=_message_id(entries, self._message_id_domain), notifications=entries))
+        return messages
+
+    def _postpone_uncommitted(
+        self, notifications: Sequence[Notification], stories: Mapping[str, Story]
+    ) -> list[Notification]:
+        """Postpones notifications younger than `STORY_COMMIT_GRACE` whose story is not stored; returns the others."""
+        at = self._now()
+
+        def awaits_story_commit(notification: Notification) -> bool:
+            story = stories.get(notification.story)
+            is_missing = story is None or story.version < notification.version
+            return is_missing and at - notification.created_at < STORY_COMMIT_GRACE
+
+        early = [
+            replace(each, due_at=at + UNCOMMITTED_STORY_DELAY) for each in notifications if awaits_story_commit(each)
+        ]
+        if early:
+            self._store.postpone(early, holder=self._holder)
+        return [notification for notification in notifications if not awaits_story_commit(notification)]
+
+
+def requeue_corrected_targets(store: Store, config: Config, *, at: datetime) -> None:
+    """Makes postponed notifications due at ``at`` whose targets in the configuration were corrected.
+
+    A target is corrected if the configuration no longer names it, or if there was no target and now there is one.
+    """
+    configured = configured_targets(config)
+    corrected = [
+        replace(notification, due_at=at)
+        for notification in store.outbox(limit=MAX_NOTIFICATIONS_PER_BATCH)
+        if notification.error and notification.due_at > at and _is_corrected(notification, configured)
+    ]
+    if corrected:
+        store.postpone(corrected, holder="")
+
+
+def _is_corrected(notification: Notification, configured: Mapping[tuple[str, str], tuple[str, ...]]) -> bool:
+    current = {*current_targets(notification, configured)}
+    return not current.issuperset(notification.targets) or (bool(current) and not notification.targets)
+
+
+def configured_targets(config: Config) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Returns the targets of all alerts, by (alert, channel)."""
+    return {
+        (alert.name, channel): targets
+        for alert in config.alerts
+        for channel, targets in alert.targets_by_channel.items()
+    }
+
+
+def current_targets(
+    notification: Notification, configured: Mapping[tuple[str, str], tuple[str, ...]]
+) -> tuple[str, ...]:
+    """Returns the configured targets of a notification's alert and channel.
+
+    If the alert is removed or no longer uses the channel, returns the targets that the notification was queued with.
+    """
+    return configured.get((notification.alert, notification.channel), notification.targets)
+
+
+def _message_id(notifications: Sequence[Notification], domain: str) -> str:
+    """Returns a Message-ID that is the same for the same alert, story versions, channel and targets."""
+    keys = sorted("\t".join(map(str, notification.key)) for notification in notifications)
+    text = "\n".join([*keys, *sorted(notifications[0].targets)])
+    return f"<{hashlib.sha256(text.encode()).hexdigest()[:32]}@{domain}>"
