@@ -1,6 +1,6 @@
 """A migration that adds a field of the language indexes the stored stories again, whatever interrupts it.
 
-The tests register a field ``section``, whose values no file of this version has in its index, and a migration for it.
+The tests register a field ``method``, whose values no file of this version has in its index, and a migration for it.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-SECTION: Field[Iterable[str]] = Field("section", FieldType.VALUE, lambda story: (story.section,) * bool(story.section))  # type: ignore[arg-type]  # never None
+METHOD: Field[Iterable[str]] = Field("method", FieldType.VALUE, lambda story: (story.method,))
 LIST_ALL_STORIES = "INSERT INTO unindexed_story SELECT sort_key FROM story;"
 STORIES = [
     story(
         f"s{number}",
-        section="World" if number % 2 else "Sport",
+        method="json-ld" if number % 2 else "paragraphs",
         authors=("Ann Lee",),
         country="GB",
         topics=("geo",),
@@ -45,7 +45,7 @@ STORIES = [
     )
     for number in range(10)
 ]
-WORLD = {example.id for example in STORIES if example.section == "World"}
+FROM_JSON_LD = {example.id for example in STORIES if example.method == "json-ld"}
 
 
 @pytest.fixture
@@ -56,9 +56,9 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         store.setup()
         store.commit([page_commit(example) for example in STORIES])
     for registry in (fields.VALUE_FIELDS, fields.FIELDS):
-        monkeypatch.setitem(registry, "section", SECTION)  # type: ignore[arg-type]  # FIELDS has fields of every type
-    monkeypatch.setitem(matcher._READ_VALUES, "section", SECTION.read)
-    monkeypatch.setattr(syntax_errors, "_FIELD_NAMES", (*syntax_errors._FIELD_NAMES, "section"))
+        monkeypatch.setitem(registry, "method", METHOD)  # type: ignore[arg-type]  # FIELDS has fields of every type
+    monkeypatch.setitem(matcher._READ_VALUES, "method", METHOD.read)
+    monkeypatch.setattr(syntax_errors, "_FIELD_NAMES", (*syntax_errors._FIELD_NAMES, "method"))
     scripts = [*database._migration_scripts(), LIST_ALL_STORIES]
     monkeypatch.setattr(database, "_migration_scripts", lambda: scripts)
     monkeypatch.setattr(reindex, "BATCH_STORIES", 3)
@@ -69,7 +69,7 @@ def open_file(path: Path) -> SqliteStore:
     return SqliteStore(path, timeout=timedelta(seconds=30))
 
 
-def found(store: SqliteStore, query: str = "section:world") -> set[str]:
+def found(store: SqliteStore, query: str = "method:json-ld") -> set[str]:
     return {example.id for example in store.search(parse(query), now=NOW).stories}
 
 
@@ -104,8 +104,8 @@ def migrate_without_index(path: Path) -> None:
 def test_setup_completes_the_index_for_a_new_field(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with closing(open_file(path)) as store, caplog.at_level(logging.WARNING):
         store.setup()
-        assert found(store) == WORLD
-        assert found(store, "section:sport") == {example.id for example in STORIES} - WORLD
+        assert found(store) == FROM_JSON_LD
+        assert found(store, "method:paragraphs") == {example.id for example in STORIES} - FROM_JSON_LD
         assert found(store, "title") == {example.id for example in STORIES}
         assert store.database.schema_version() == len(database._migration_scripts())
     assert caplog.messages == [
@@ -138,7 +138,7 @@ def test_no_kill_leaves_a_search_silently_incomplete(path: Path) -> None:
         exit_code = exit_code_of_setup(path, killed_before=killed_before)
         with closing(open_file(path)) as store:
             try:
-                assert found(store) == WORLD
+                assert found(store) == FROM_JSON_LD
             except (StoreRefused, StoreUnavailable) as error:
                 refusals[error.message.partition(":")[0].rpartition("monitor.db ")[2]] += 1
         if exit_code == 0:
@@ -150,7 +150,7 @@ def test_no_kill_leaves_a_search_silently_incomplete(path: Path) -> None:
     assert refusals.keys() == {before_migration, before_index}
     assert refusals[before_index] > 10, "kills within several batches"
     with closing(open_file(path)) as store:
-        assert found(store) == WORLD
+        assert found(store) == FROM_JSON_LD
         assert {example.id: example for example in STORIES} == store.stories([example.id for example in STORIES])
         with store.database.write_transaction() as connection:
             connection.execute("INSERT INTO fulltext (fulltext) VALUES ('integrity-check')")
@@ -165,17 +165,17 @@ def test_searches_are_refused_until_the_index_is_complete(path: Path) -> None:
         assert len(store.search(None, now=NOW).stories) == 10, "the newest stories need no index"
         assert len(list(store.scan(now=NOW))) == 10
         store.setup()
-        assert found(store) == WORLD
+        assert found(store) == FROM_JSON_LD
 
 
 def test_stories_written_before_the_index_is_complete_are_found(path: Path) -> None:
     """A story of the list that gets a new version, and a new story, are indexed by their commit."""
     migrate_without_index(path)
     with closing(open_file(path)) as store:
-        changed, new = story("s1", version=2, section="Sport"), story("new", section="World")
+        changed, new = story("s1", version=2, method="paragraphs"), story("new", method="json-ld")
         store.commit([page_commit(changed), page_commit(new)])
         store.setup()
-        assert found(store) == WORLD - {changed.id} | {new.id}
+        assert found(store) == FROM_JSON_LD - {changed.id} | {new.id}
 
 
 def test_several_processes_complete_the_index_together(path: Path) -> None:
@@ -183,7 +183,7 @@ def test_several_processes_complete_the_index_together(path: Path) -> None:
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(SqliteStore.setup, stores))
     for store in stores:
-        assert found(store) == WORLD
+        assert found(store) == FROM_JSON_LD
         store.close()
 
 
@@ -193,5 +193,5 @@ def test_a_new_field_without_a_new_index_is_noticed(path: Path, monkeypatch: pyt
     monkeypatch.setattr(database, "_migration_scripts", lambda: scripts)
     with closing(open_file(path)) as store:
         store.setup()
-        with pytest.raises(AssertionError, match=r'section:"(World|Sport)"'):
+        with pytest.raises(AssertionError, match=r'method:"(json-ld|paragraphs)"'):
             assert_stored_stories_have_every_field(store, now=NOW)
