@@ -197,3 +197,12 @@ def test_a_new_field_without_a_new_index_is_noticed(path: Path, monkeypatch: pyt
         store.setup()
         with pytest.raises(AssertionError, match=r'method:"(json-ld|paragraphs)"'):
             assert_stored_stories_have_every_field(store, now=NOW)
+
+
+def test_a_user_who_may_only_read_is_refused_a_search(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    migrate_without_index(path)
+    monkeypatch.setattr(database.Database, "is_writable", lambda _: False)
+    with closing(open_file(path)) as store:
+        store.setup()
+        with pytest.raises(StoreUnavailable, match="a migration is under way"):
+            found(store)
