@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from dataclasses import replace
 from datetime import timedelta
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from ingested_site import CONFIG, HOST, OUTLET, Newsroom, WebPage, prose
 from monitor.config import Outlet
 from monitor.failures import FailureKind
+from monitor.ingest.article_reader import contains_text_of
 from monitor.models import Article
 from monitor.retry_policy import RETRY_DELAYS
 
@@ -235,6 +237,19 @@ def test_a_next_link_to_another_story_is_not_joined() -> None:
     assert room.read("/report/part-two")[-1] == ("stored", "")
 
 
+@pytest.mark.parametrize(
+    ("first", "second"), [("/archives/12", "/archives/13"), ("/?p=1", "/?p=2"), ("/sberbank", "/sberbank-2")]
+)
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_stories_numbered_like_pages_stay_two(first: str, second: str, order: tuple[int, int]) -> None:
+    room = Newsroom()
+    urls = first, second
+    room.put(first, title="Ministers weigh Sberbank ban", next_page=HOST + second)
+    room.put(second, title="Floods close Sberbank road", first_page=HOST + first)
+    assert [room.read(urls[index])[-1] for index in order] == [("stored", "")] * 2
+    assert [(story.url, story.version) for story in room.stories()] == [(HOST + first, 1), (HOST + second, 1)]
+
+
 def test_the_view_on_one_page_is_preferred() -> None:
     room = Newsroom()
     urls = split_article(room)
@@ -259,6 +274,17 @@ def test_an_endless_pager_is_cut_and_flagged() -> None:
     split_article(room, 30)
     room.read("/report")
     assert (len(room.requested), room.stories()[0].flags) == (20, ("truncated",))
+
+
+def test_comparing_the_view_on_one_page_takes_linear_time() -> None:
+    """Two megabytes without a common paragraph are compared within a second, because the event loop waits."""
+    first, complete = (
+        Article(title="A report", text="\n\n".join(f"{part} {number} {'word' * 8}" for number in range(count)))
+        for part, count in (("one", 40_000), ("another", 40_001))
+    )
+    started_at = monotonic()
+    assert not contains_text_of(complete, first)
+    assert monotonic() - started_at < 1
 
 
 # ---- aggregators

@@ -32,7 +32,9 @@ _WORDED_PATH_PATTERN = re.compile(
 )
 # A number at the end of a path, which may be a page number: "/2", "_2.html", ",2".
 _BARE_PATH_PATTERN = re.compile(r"[/\-_,.;](\d{1,2})(?=(?:\.\w{2,5})?/?$)")
-_QUERY_PATTERN = re.compile(rf"(?:^|&)(?:{_PAGE_WORDS}|p|s|onglet)=(\d{{1,2}})(?=&|$)", re.IGNORECASE)
+_WORDED_QUERY_PATTERN = re.compile(rf"(?:^|&)(?:{_PAGE_WORDS}|onglet)=(\d{{1,2}})(?=&|$)", re.IGNORECASE)
+# A number that may be that of a page or of a story: "?p=2".
+_BARE_QUERY_PATTERN = re.compile(r"(?:^|&)[ps]=(\d{1,2})(?=&|$)", re.IGNORECASE)
 # Marks of the view of an article on one page: "?onglet=full", "/komplettansicht".
 _SINGLE_QUERY_PATTERN = re.compile(
     r"(?:^|&)(?:[\w-]+=(?:all|alles|full|komplett|one|onepage|print|single)|print(?:=\w{0,5})?)(?=&|$)", re.IGNORECASE
@@ -76,9 +78,22 @@ def find_article_pages(root: HtmlElement, url: str) -> ArticlePages:
 
 
 def is_later_page(url: str, first_url: str) -> bool:
-    """Returns True if ``url`` is ``first_url`` with a page number, or with a higher one."""
+    """Returns True if ``url`` extends ``first_url`` or is it with a higher page number, and that may be a first page.
+
+    The number of a first page is 1 or missing: "/2026/11/29" is no later page of "/2026/11/28".
+    """
     first_numbers = dict(_base_and_number(first_url))
-    return any(base in first_numbers and number > first_numbers[base] for base, number in _base_and_number(url))
+    is_numbered = any(
+        base in first_numbers and first_numbers[base] <= 1 < number + (first_numbers[base] == 0)
+        for base, number in _base_and_number(url)
+    )
+    return is_numbered or _extends_url(url, first_url)
+
+
+def has_page_word(url: str) -> bool:
+    """Returns True if the URL says that its number is that of a page ("/page/2"); "/2" may number a story."""
+    parts = urlsplit(url)
+    return bool(_WORDED_PATH_PATTERN.search(parts.path) or _WORDED_QUERY_PATTERN.search(parts.query))
 
 
 def _page_links(root: HtmlElement, url: str) -> Iterator[_Link]:
@@ -136,7 +151,7 @@ def _base_and_number(url: str) -> list[tuple[str, int]]:
             path = parts.path[: match.start()] + parts.path[match.end() :]
             if path.strip("/"):
                 meanings.append((story_identity(parts._replace(path=path).geturl()), int(match[1])))
-    if match := _QUERY_PATTERN.search(parts.query):
+    if match := _WORDED_QUERY_PATTERN.search(parts.query) or _BARE_QUERY_PATTERN.search(parts.query):
         query = (parts.query[: match.start()] + parts.query[match.end() :]).strip("&")
         meanings.append((story_identity(parts._replace(query=query).geturl()), int(match[1])))
     return meanings
@@ -150,10 +165,13 @@ def _next_page(links: Sequence[_Link], url: str) -> str | None:
         if not (is_marked_next or _PAGE_NUMBER_TEXT_PATTERN.fullmatch(link.text)):
             continue
         for base, number in _base_and_number(link.url):
-            if base not in own or number <= own[base]:
+            if base not in own:
                 continue
+            is_following = number == max(1, own[base]) + 1
             # Some sites count from zero: their second page is "?page=1".
-            if is_marked_next or (number == max(1, own[base]) + 1 and int(link.text) == number):
+            if (is_marked_next and (is_following or number == own[base] + 1)) or (
+                is_following and int(link.text) == number
+            ):
                 return link.url
         if "next" in link.rel and _extends_url(link.url, url):
             return link.url

@@ -18,7 +18,7 @@ from monitor.discovery.publishers import Publishers, publisher_of
 from monitor.errors import ExtractionError, FetchError
 from monitor.extract import ExtractionOptions
 from monitor.failures import FailureKind
-from monitor.ingest.article_reader import ArticleReader, ReadArticle
+from monitor.ingest.article_reader import ArticleReader, ReadArticle, is_page_of
 from monitor.ingest.commit_queue import CommitQueue
 from monitor.ingest.decision import CommitDecider, Decision
 from monitor.ingest.headline import headline_article
@@ -93,7 +93,7 @@ class Ingest:
                 return await self._settle_without_story(
                     retry_policy.finished_entry(entry), Outcome(disposition=Disposition.TOO_OLD)
                 )
-            if known := await self._find_first_page_story(entry, article):
+            if known := await self._find_first_page_story(entry, page, article):
                 duplicate = Outcome(disposition=Disposition.DUPLICATE, detail=known.url)
                 return await self._settle_without_story(
                     retry_policy.finished_entry(replace(entry, story=known.id)), duplicate
@@ -106,13 +106,15 @@ class Ingest:
         publisher = self._publisher_of(outlet, read.page.url, read.article.publisher)
         return await self._commit_article(publisher, entry, read, reader)
 
-    async def _find_first_page_story(self, entry: FrontierEntry, article: Article) -> Story | None:
+    async def _find_first_page_story(self, entry: FrontierEntry, page: Page, article: Article) -> Story | None:
         """Returns the stored story of a new URL that is a later page of its article; None if there is none."""
         if entry.story is not None or article.first_page is None:
             return None
         stories = await self.call(self.decider.stories_at, [article.first_page])
         stored = stories.get(story_id(article.first_page))
-        return stored if stored is not None and HEADLINE_FLAG not in stored.flags else None
+        if stored is None or HEADLINE_FLAG in stored.flags:
+            return None
+        return stored if is_page_of(page.url, article, article.first_page, stored.title) else None
 
     async def _read_article(
         self, outlet: Outlet, entry: FrontierEntry, page: Page, article: Article, reader: ArticleReader

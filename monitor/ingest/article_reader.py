@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from monitor.errors import ExtractionError, FetchError
-from monitor.extract.article_pages import is_later_page
+from monitor.extract.article_pages import has_page_word, is_later_page
 from monitor.extract.blocks import comparison_key
 from monitor.failures import FailureKind
 from monitor.models import Article, NotArticle
@@ -76,7 +76,7 @@ class ArticleReader:
             if not error.kind.permanent:
                 raise
             return page, article
-        if isinstance(first, Article) and _is_page_of(page.url, article, first_page.url, first):
+        if isinstance(first, Article) and is_page_of(page.url, article, first_page.url, first.title):
             return first_page, first
         return page, article
 
@@ -84,7 +84,7 @@ class ArticleReader:
         """Returns the article with the text of its further pages, preferably from a view that has all on one page."""
         if article.single_page is not None:
             complete = await self.read_article(article.single_page)
-            if complete is not None and _contains_text_of(complete[1], article):
+            if complete is not None and contains_text_of(complete[1], article):
                 merged = replace(
                     complete[1], canonical_url=article.canonical_url, title=article.title or complete[1].title
                 )
@@ -96,7 +96,7 @@ class ArticleReader:
         """Follows the links to the next page, up to MAX_ARTICLE_PAGES and MAX_ARTICLE_BYTES."""
         joined, seen, next_url = _JoinedText(article), {story_id(page.url)}, article.next_page
         further, size, is_incomplete, is_cut = list[str](), len(page.body), False, False
-        while next_url is not None and story_id(next_url) not in seen:
+        while next_url is not None and story_id(next_url) not in seen and is_later_page(next_url, page.url):
             if len(seen) >= MAX_ARTICLE_PAGES or size >= MAX_ARTICLE_BYTES:
                 is_cut = True
                 break
@@ -106,7 +106,7 @@ class ArticleReader:
                 is_incomplete = True
                 break
             part_page, part_article = part
-            if not _is_page_of(part_page.url, part_article, page.url, article) or not joined.add(part_article):
+            if not is_page_of(next_url, part_article, page.url, article.title) or not joined.add(part_article):
                 break
             further += [next_url, part_page.url]
             size += len(part_page.body)
@@ -149,18 +149,23 @@ def _ids(urls: tuple[str, ...] | list[str], page: Page) -> tuple[str, ...]:
     return tuple({story_id(url) for url in urls if url} - {story_id(page.url)})
 
 
-def _is_page_of(url: str, article: Article, first_url: str, first: Article) -> bool:
-    """Returns True if the page at ``url`` belongs to the article that begins at ``first_url``.
+def is_page_of(url: str, article: Article, first_url: str, first_title: str) -> bool:
+    """Returns True if the page at ``url`` belongs to the article of this title that begins at ``first_url``.
 
-    It has the first page's address with a page number, or its title.
+    It has the first page's address with a page number.  Stories are numbered like pages too, so the page must have the
+    first one's title unless its address says that the number is that of a page.
     """
-    title, first_title = comparison_key(article.title), comparison_key(first.title)
-    is_same_title = bool(title and first_title) and (title.startswith(first_title) or first_title.startswith(title))
-    return is_later_page(url, first_url) or is_same_title
+    title, first = comparison_key(article.title), comparison_key(first_title)
+    is_same_title = bool(title and first) and (title.startswith(first) or first.startswith(title))
+    return is_later_page(url, first_url) and (is_same_title or has_page_word(url))
 
 
-def _contains_text_of(complete: Article, part: Article) -> bool:
-    """Returns True if the text of ``complete`` is longer and holds most paragraphs of ``part``."""
-    letters = comparison_key(complete.text)
-    keys = [key for key in map(comparison_key, part.text.split("\n\n")) if len(key) >= _MIN_COMPARED_CHARACTERS]
-    return len(complete.text) > len(part.text) and 2 * sum(key in letters for key in keys) > len(keys)
+def contains_text_of(complete: Article, part: Article) -> bool:
+    """Returns True if the text of ``complete`` is longer and has most paragraphs of ``part``."""
+    keys, complete_keys = _paragraph_keys(part), _paragraph_keys(complete)
+    return len(complete.text) > len(part.text) and 2 * len(keys & complete_keys) > len(keys)
+
+
+def _paragraph_keys(article: Article) -> set[str]:
+    keys = map(comparison_key, article.text.split("\n\n"))
+    return {key for key in keys if len(key) >= _MIN_COMPARED_CHARACTERS}

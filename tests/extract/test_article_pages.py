@@ -44,6 +44,7 @@ def test_the_next_page_is_found(url: str, link: str, expected: str) -> None:
         "<a href='/a-long-report/comment-page-2'>2</a>",
         "<a href='https://elsewhere.example/a-long-report/2'>2</a>",
         "<a href='http://['>2</a>",
+        "<a rel='next' href='/a-long-report-7'>A long report of another week</a>",
     ],
 )
 def test_other_links_are_no_next_page(link: str) -> None:
@@ -92,3 +93,16 @@ def test_later_pages_differ_from_other_stories() -> None:
         False,
         False,
     ]
+
+
+@pytest.mark.parametrize(
+    ("url", "next_url"),
+    [
+        ("/archives/12", "/archives/13"),
+        ("/2026/11/28/", "/2026/11/29/"),
+        ("/?p=12", "/?p=13"),
+        ("/rise-25", "/rise-50"),
+    ],
+)
+def test_a_numbered_story_is_no_later_page_of_the_one_before(url: str, next_url: str) -> None:
+    assert not is_later_page(HOST + next_url, HOST + url)
