@@ -15,13 +15,16 @@ from hypothesis import strategies as st
 
 from ingested_site import CONFIG, HOST, OUTLET, Newsroom, WebPage, prose
 from monitor.config import Outlet
+from monitor.errors import StoreError
 from monitor.failures import FailureKind
 from monitor.ingest.article_reader import contains_text_of
 from monitor.models import Article
 from monitor.retry_policy import RETRY_DELAYS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    from monitor.models import CommitResult, PageCommit
 
 
 # ---- canonical URLs
@@ -113,6 +116,40 @@ def test_a_corrected_slug_makes_no_second_story_and_no_second_mail(signal: str) 
         room.read()
     assert set(room.requested) <= {"/trade-weighs-ban"}, "the new address is rechecked"
     assert room.store.history(story.id)[-1].version == 2
+
+
+@pytest.mark.parametrize("signal", ["guid", "redirect", "gone"])
+@pytest.mark.parametrize("title", ["Ministry of trade weights Sberbank ban", "Ministry of trade weighs Sberbank ban"])
+def test_a_kill_within_the_move_of_a_story_makes_no_second_one(
+    signal: str, title: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = Newsroom()
+    guid = "p=25585" if signal == "guid" else ""
+    text = "Sberbank is named.\n\n" + prose("slug")
+    old = room.put("/trade-weights-ban", text, title="Ministry of trade weights Sberbank ban")
+    room.read("/trade-weights-ban", guid=guid)
+    new = room.put("/trade-weighs-ban", text, title=title)
+    room.pages[old] = WebPage(moved_to=new) if signal == "redirect" else WebPage(failure=FailureKind.HTTP_404)
+    room.time -= timedelta(minutes=30)  # the old address is not due yet
+    results = [room.store.commit, None]
+
+    def commit_once(commits: Sequence[PageCommit]) -> list[CommitResult]:
+        write = results.pop(0)
+        if write is None:
+            raise StoreError("killed")
+        return write(commits)
+
+    with monkeypatch.context() as patch, pytest.raises(StoreError):
+        patch.setattr(room.store, "commit", commit_once)
+        room.read("/trade-weighs-ban", guid=guid)
+    room.ingest = room.new_ingest()
+    room.read()
+    assert [story.title for story in room.stories()] == [title]
+    assert room.mails() == [("Ministry of trade weights Sberbank ban", 1)]
+    room.requested.clear()
+    for _ in range(8):
+        room.read()
+    assert set(room.requested) == {"/trade-weighs-ban"}, "the new address is rechecked"
 
 
 def test_a_guid_of_several_entries_joins_no_stories() -> None:

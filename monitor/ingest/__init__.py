@@ -196,8 +196,8 @@ class Ingest:
                     self.decider.clusters.release_story(commit.story.id)
             if result is CommitResult.WRITTEN:
                 return replace(
-                    commit.outcome,
-                    next_at=commit.entry.next_at,
+                    decision.outcome,
+                    next_at=decision.next_at,
                     article_characters=len(read.article.text),
                     is_dated=read.article.published_at is not None,
                 )
@@ -212,8 +212,8 @@ class Ingest:
         """Returns the outlet's stored story whose address is gone, or leads to this page; None if there is none."""
         story = story_from(outlet, entry, read.page, read.article)
         earlier: Story | None = await self.call(self.decider.moved_story_candidate, story)
-        if earlier is None:
-            return None
+        if earlier is None or story_id(earlier.url) == story.id:  # its move is stored, but not yet this entry's end
+            return earlier
         landed_url = await reader.landed_url(earlier.url)
         if landed_url is None:
             return earlier if is_moved_story(story, earlier) else None
@@ -324,7 +324,7 @@ class Ingest:
                 self.decider.clusters.release_story(commit.story.id)
         if result is not CommitResult.WRITTEN:  # the page is fetched again, and the headline stored then
             return await self._settle_without_story(settled, outcome)
-        return replace(commit.outcome, next_at=commit.entry.next_at)
+        return replace(decision.outcome, next_at=decision.next_at)
 
     async def _settle_without_story(self, entry: FrontierEntry, outcome: Outcome) -> Outcome:
         """Stores a frontier entry but no story; returns ``outcome`` with the time of the next fetch."""

@@ -39,10 +39,26 @@ MIN_COMPLETE_STORY_WORDS = 100  # a shorter off-topic story may grow, so it is r
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to write for a page: ``commit``, and then ``after``, the entry of another URL of the story."""
+    """What to write for a page: ``commit``, which may be that of another URL of its story, and then ``after``.
+
+    If the process ends between the two, the page is read again and both are decided again.
+    """
 
     commit: PageCommit
     after: PageCommit | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome of the page: that of the version that it adds to the story, else of its own entry."""
+        return self._of_page.outcome
+
+    @property
+    def next_at(self) -> datetime | None:
+        return self._of_page.entry.next_at
+
+    @property
+    def _of_page(self) -> PageCommit:
+        return self.commit if self.after is None or self.commit.story is not None else self.after
 
 
 class CommitDecider:
@@ -202,7 +218,7 @@ class CommitDecider:
         settled = PageCommit(entry=replace(entry, story=stored.id, next_at=None), outcome=duplicate, aliases=aliases)
         if is_changed:
             return Decision(self._commit_correction(moved, stored, story, (), is_new_address=True), after=settled)
-        return Decision(settled, after=PageCommit(entry=moved, outcome=Outcome(disposition=Disposition.UNCHANGED)))
+        return Decision(PageCommit(entry=moved, outcome=Outcome(disposition=Disposition.UNCHANGED)), after=settled)
 
     def _is_duplicate(self, entry: FrontierEntry, stored: Story) -> bool:
         """Returns True if the URL leads to a story that is stored with its text and rechecked under another URL."""
