@@ -55,6 +55,11 @@ def merge_sources(first: str, others: Iterable[str], sources: Iterable[str]) -> 
     return tuple(merged)[:MAX_OTHER_SOURCES]
 
 
+def alias_disposition(story: str | None) -> Disposition:
+    """Returns what became of a URL that leads to the page of another one, whose story is None if it is off-topic."""
+    return Disposition.DUPLICATE if story else Disposition.OFF_TOPIC
+
+
 def replaces_stored(entry: FrontierEntry, disposition: str | None) -> bool:
     """Returns True if a listed URL's new entry replaces the stored entry with this disposition.
 

@@ -163,6 +163,16 @@ class Frontier:
         stored = store.entries([entry.id])[entry.id]
         assert stored == replace(entry, next_at=None, story=frontier_entry("first").id, outcome=duplicate)
 
+    def test_an_entry_that_becomes_an_alias_of_no_story_is_off_topic(self, store: Store) -> None:
+        (entry,) = store.enqueue([candidate("other")], now=NOW)
+        off_topic = Outcome(disposition=Disposition.OFF_TOPIC)
+        store.commit([PageCommit(entry=frontier_entry("first"), outcome=off_topic, aliases=(entry.id,))])
+        assert store.entries([entry.id])[entry.id] == replace(entry, next_at=None, outcome=off_topic)
+        store.commit([page_commit(story("first"), aliases=(entry.id,))])
+        stored = store.entries([entry.id])[entry.id]
+        duplicate = Outcome(disposition=Disposition.DUPLICATE)
+        assert stored == replace(entry, next_at=None, story=frontier_entry("first").id, outcome=duplicate)
+
     def test_sources_that_list_a_url_later_are_recorded(self, store: Store) -> None:
         store.enqueue([candidate("first", source="rss"), candidate("first", source="sitemap")], now=NOW)
         (entry,) = store.due_entries("Outlet", now=NOW, limit=9)

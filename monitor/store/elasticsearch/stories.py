@@ -12,6 +12,7 @@ from monitor.store.elasticsearch import documents
 from monitor.store.elasticsearch.bulk import DocumentWrite, WriteResult
 from monitor.store.elasticsearch.documents import document_id
 from monitor.store.elasticsearch.signature_cache import MIN_LOOKUPS, SignatureCache, StorySignature
+from monitor.store.listed_urls import alias_disposition
 from monitor.store.protocol import SearchResult
 from monitor.store.signature_index import MAX_NEAR_DUPLICATES
 
@@ -143,7 +144,7 @@ class Stories:
                     document={
                         "next_at": None,
                         "story": existing[name].document.get("story"),
-                        "disposition": Disposition.DUPLICATE,
+                        "disposition": alias_disposition(existing[name].document.get("story")),
                         "kind": None,
                         "detail": None,
                     },

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from monitor.models import CommitResult, Disposition, Outcome
+from monitor.models import CommitResult, Outcome
 from monitor.similarity import bands
+from monitor.store.listed_urls import alias_disposition
 from monitor.store.memory.state import QueuedNotification
 
 if TYPE_CHECKING:
@@ -44,10 +45,8 @@ class Stories:
             state.aliases[alias] = aliased_story
             alias_entry = state.frontier_entries.get(alias)
             if alias_entry is not None and alias_entry.story is None:
-                duplicate = Outcome(disposition=Disposition.DUPLICATE)
-                state.frontier_entries[alias] = replace(
-                    alias_entry, next_at=None, story=aliased_story, outcome=duplicate
-                )
+                outcome = Outcome(disposition=alias_disposition(aliased_story))
+                state.frontier_entries[alias] = replace(alias_entry, next_at=None, story=aliased_story, outcome=outcome)
         return CommitResult.WRITTEN
 
     def stories(self, ids: Sequence[str]) -> dict[str, Story]:

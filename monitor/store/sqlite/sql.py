@@ -200,7 +200,7 @@ SELECT source, count(*), sum(is_alone) FROM (
 PUT_ALIAS = "INSERT OR REPLACE INTO alias (id, story) VALUES (?, ?)"
 #: Finishes the frontier entry of an alias URL if no story is stored for the entry, so that the URL is not fetched.
 FINISH_ALIAS_ENTRY = """
-UPDATE frontier SET next_at = NULL, story = ?, disposition = 'duplicate', kind = '', detail = ''
+UPDATE frontier SET next_at = NULL, story = ?, disposition = ?, kind = '', detail = ''
 WHERE id = ? AND story IS NULL
 """
 

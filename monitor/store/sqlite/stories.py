@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from monitor.itertools_compat import batched
 from monitor.models import CommitResult
 from monitor.store import signature_index
+from monitor.store.listed_urls import alias_disposition
 from monitor.store.microseconds import micros
 from monitor.store.sqlite import fulltext, rows, sql
 
@@ -97,7 +98,7 @@ def _write_page_records(connection: apsw.Connection, commit: PageCommit) -> None
     story = commit.story.id if commit.story else commit.entry.story
     for alias in commit.aliases:
         connection.execute(sql.PUT_ALIAS, (alias, story))
-        connection.execute(sql.FINISH_ALIAS_ENTRY, (story, alias))
+        connection.execute(sql.FINISH_ALIAS_ENTRY, (story, alias_disposition(story), alias))
 
 
 class StoryWriter:
