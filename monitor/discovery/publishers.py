@@ -21,6 +21,7 @@ class Publishers:
     def __init__(self, outlets: Sequence[Outlet]) -> None:
         self._owners_by_host: dict[str, list[Outlet]] = {}
         self._scopes: list[tuple[Outlet, OutletScope]] = []
+        self._names = {outlet.name.casefold() for outlet in outlets}
         for outlet in outlets:
             hosts = (f"http://{host}/" for host in outlet.named_hosts)
             for url in (outlet.url, *outlet.sections, *hosts):
@@ -35,6 +36,10 @@ class Publishers:
         owners = self._owners_by_host.get(_host_key(url))
         return owners[0] if owners else next((outlet for outlet, scope in self._scopes if url in scope), None)
 
+    def is_configured_name(self, name: str) -> bool:
+        """Returns True if a configured outlet has this name, in any case."""
+        return name.casefold() in self._names
+
     def may_claim(self, outlet_name: str, url: str) -> bool:
         """Returns False if the host of the URL belongs to other outlets: a page of this outlet cannot be theirs."""
         owners = self._owners_by_host.get(_host_key(url))
@@ -45,12 +50,14 @@ def publisher_of(aggregator: Outlet, url: str, site_name: str, publishers: Publi
     """Returns the outlet of a page that an aggregator links to; the aggregator itself for a page of its own host.
 
     A publisher that is not configured is named as its pages name their site, else after its host; its country and
-    language are unknown.
+    language are unknown.  It cannot take the name of a configured outlet.
     """
     configured = publishers.outlet_of(url)
     if configured is not None:
         return configured
-    name = site_name.strip() or (urlsplit(url).hostname or "").removeprefix("www.")
+    name = site_name.strip()
+    if not name or publishers.is_configured_name(name):
+        name = (urlsplit(url).hostname or "").removeprefix("www.")
     return aggregator.model_copy(
         update={"name": name, "language": None, "country": None, "article": None, "remove": ()}
     )
