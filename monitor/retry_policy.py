@@ -113,6 +113,14 @@ def entry_after_incomplete_article(entry: FrontierEntry, *, attempts: int, now: 
     return replace(failed, next_at=min((time for time in (retry_at, entry.next_at) if time), default=None))
 
 
+def is_canonical_page_awaited(entry: FrontierEntry, kind: FailureKind) -> bool:
+    """Returns True if a page is read again later because its canonical page failed with ``kind``.
+
+    It waits for one retry, and not for a page that a site keeps from programs.
+    """
+    return entry.attempts == 0 and not kind.permanent and kind is not FailureKind.HTTP_403
+
+
 def is_headline_due(kind: FailureKind, failed: FrontierEntry) -> bool:
     """Returns True if title and summary of a page are stored after this failure, because the page cannot be had.
 

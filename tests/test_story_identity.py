@@ -83,6 +83,30 @@ def test_a_canonical_url_that_cannot_be_read_is_not_believed() -> None:
     assert room.urls() == ["/b"]
 
 
+@pytest.mark.parametrize("kind", [FailureKind.TIMEOUT, FailureKind.HTTP_503, FailureKind.CANCELLED])
+def test_a_page_waits_for_its_canonical_one_that_fails_for_a_moment(kind: FailureKind) -> None:
+    room = Newsroom()
+    text = "Sberbank is named.\n\n" + prose("one")
+    canonical = room.put("/a", text, title="One")
+    room.put("/b", text, title="One", canonical="/a")
+    page, room.pages[canonical] = room.pages[canonical], WebPage(failure=kind)
+    assert room.read("/b") == [("failed", kind.label)]
+    room.pages[canonical] = page
+    room.read("/a")
+    room.read()
+    assert (room.urls(), room.mails()) == (["/a"], [("One", 1)])
+
+
+@pytest.mark.parametrize("kind", [FailureKind.TIMEOUT, FailureKind.HTTP_403])
+def test_a_canonical_page_that_keeps_failing_does_not_hide_a_story(kind: FailureKind) -> None:
+    room = Newsroom()
+    room.put("/b", canonical="/a")
+    room.pages[f"{HOST}/a"] = WebPage(failure=kind)
+    room.read("/b")
+    room.read()
+    assert room.urls() == ["/b"]
+
+
 def test_a_host_of_another_outlet_is_never_claimed() -> None:
     room = Newsroom()
     room.put("https://sister.gazette.example/their-story", prose("same"), title="Same")
@@ -139,9 +163,10 @@ def test_a_kill_within_the_move_of_a_story_makes_no_second_one(
             raise StoreError("killed")
         return write(commits)
 
-    with monkeypatch.context() as patch, pytest.raises(StoreError):
+    with monkeypatch.context() as patch:
         patch.setattr(room.store, "commit", commit_once)
-        room.read("/trade-weighs-ban", guid=guid)
+        with pytest.raises(StoreError):
+            room.read("/trade-weighs-ban", guid=guid)
     room.ingest = room.new_ingest()
     room.read()
     assert [story.title for story in room.stories()] == [title]
@@ -351,6 +376,14 @@ def test_an_unknown_publisher_is_named_as_its_pages_name_it(site_name: str, expe
     room.put("https://www.suntimes.example/story", publisher=site_name)
     room.read("https://www.suntimes.example/story")
     assert [(story.outlet, story.country) for story in room.stories()] == [(expected, None)]
+
+
+@pytest.mark.parametrize("site_name", ["Herald", " HERALD "])
+def test_a_page_cannot_take_the_name_of_a_configured_outlet(site_name: str) -> None:
+    room = aggregating_newsroom()
+    room.put("https://www.false.example/story", publisher=site_name)
+    room.read("https://www.false.example/story")
+    assert [story.outlet for story in room.stories()] == ["false.example"]
 
 
 def test_a_story_of_an_aggregator_and_of_its_publisher_is_one() -> None:

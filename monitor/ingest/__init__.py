@@ -165,8 +165,16 @@ class Ingest:
     async def _read_claimed(
         self, outlet: Outlet, entry: FrontierEntry, page: Page, article: Article, reader: ArticleReader
     ) -> tuple[Page, Article] | None:
-        """Returns page and article at the URL that ``page`` claims, if they are a further copy of the same story."""
-        claimed = await reader.read_article(article.canonical_url or page.url)
+        """Returns page and article at the URL that ``page`` claims, if they are a further copy of the same story.
+
+        Raises FetchError if that URL fails for a moment: if it were stored later, the story would be stored twice.
+        """
+        try:
+            claimed = await reader.fetch_article(article.canonical_url or page.url)
+        except FetchError as error:
+            if retry_policy.is_canonical_page_awaited(entry, error.kind):
+                raise
+            return None
         if claimed is None or story_id(claimed[0].url) == story_id(page.url):
             return None
         is_own = self.publishers.may_claim(outlet.name, claimed[0].url)

@@ -49,9 +49,16 @@ class ArticleReader:
     async def read_article(self, url: str) -> tuple[Page, Article] | None:
         """Fetches and extracts the page at a URL; returns None if it has no article or could not be read."""
         try:
-            page = await self._fetch(url)
+            return await self.fetch_article(url)
+        except FetchError:
+            return None
+
+    async def fetch_article(self, url: str) -> tuple[Page, Article] | None:
+        """Fetches and extracts the page at a URL; returns None if no article is found in it.  Raises FetchError."""
+        page = await self._fetch(url)
+        try:
             article = await self._extract(page)
-        except (FetchError, ExtractionError):
+        except ExtractionError:
             return None
         return (page, article) if isinstance(article, Article) else None
 
