@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from ingested_site import CONFIG, HOST, Newsroom, WebPage, prose
+from ingested_site import ALERT, CONFIG, HOST, Newsroom, WebPage, prose
+from monitor.config import Alert
 from monitor.failures import FailureKind
 from monitor.models import Disposition, NotArticle, Outcome
 from monitor.retry_policy import RETRY_DELAYS
@@ -95,17 +96,45 @@ def test_a_headline_story_is_retried_as_a_failed_page() -> None:
     assert (room.stories()[0].version, len(room.mails())) == (1, 1)
 
 
-@pytest.mark.parametrize(("addition", "mails"), [("", 1), ("\n\nSberbank declined to comment.", 2)])
-def test_the_page_replaces_the_headline_once_it_can_be_read(addition: str, mails: int) -> None:
-    """The alert fires again only if the added text matches it too."""
-    room = room_with(WALLS["forbidden"])
-    room.read("/walled", **LISTED)
-    room.put("/walled", f"{SUMMARY}\n\n{prose('text')}{addition}", title=TITLE)
+@pytest.mark.parametrize(
+    ("title", "alerts"),
+    [
+        (TITLE, [("bank", 1), ("sanctions", 1)]),
+        ("New sanctions on banks", [("bank", 2), ("sanctions", 1)]),
+    ],
+)
+def test_the_page_replaces_the_headline_once_it_can_be_read(title: str, alerts: list[tuple[str, int]]) -> None:
+    """An alert that matched the headline does not fire again for the text; another one that matches the text fires."""
+    sanctions = Alert(name="sanctions", query="sanctions", to=("desk@example.org",))
+    room = Newsroom(config=CONFIG.model_copy(update={"alerts": (ALERT, sanctions)}))
+    room.pages[f"{HOST}/walled"] = WALLS["forbidden"]
+    room.read("/walled", title=title, summary="Officials said so.")
+    room.put("/walled", f"{SUMMARY}\n\n{prose('text')}\n\nSberbank declined to comment on sanctions.", title=title)
     assert room.read() == [("updated", "")]
     (story,) = room.stories()
-    assert (story.version, story.flags, len(room.mails())) == (2, (), mails)
+    assert (story.version, story.flags, story.alerts) == (2, (), ("bank", "sanctions"))
+    assert sorted((hit.alert, hit.version) for hit in room.store.hits()) == alerts
     room.time += timedelta(hours=2)
     assert room.read() == [("unchanged", "")]
+
+
+@pytest.mark.parametrize("title", ["Subscribe to the Gazette today", "Log in"])
+def test_a_page_to_which_a_walled_address_leads_does_not_replace_its_headline(title: str) -> None:
+    room = room_with(WALLS["forbidden"])
+    room.read("/walled", **LISTED)
+    room.pages[f"{HOST}/walled"] = WebPage(moved_to=room.put("/offer", title=title))
+    room.read()
+    assert [(story.title, story.url) for story in room.stories()] == [(TITLE, f"{HOST}/walled")]
+
+
+@pytest.mark.parametrize(("title", "text"), [(TITLE, ""), ("Bank named in list", SUMMARY)])
+def test_the_story_to_which_a_walled_address_leads_replaces_its_headline(title: str, text: str) -> None:
+    room = room_with(WALLS["forbidden"])
+    room.read("/walled", **LISTED)
+    new = room.put("/new", f"{text}\n\n{prose('text')}", title=title)
+    room.pages[f"{HOST}/walled"] = WebPage(moved_to=new)
+    room.read()
+    assert [(story.title, story.url, story.version) for story in room.stories()] == [(title, new, 2)]
 
 
 def test_a_headline_that_leads_to_a_stored_story_ends_there() -> None:

@@ -13,6 +13,7 @@ from monitor.ingest.identity import (
     MIN_SAME_STORY_SIMILARITY,
     has_unique_guid,
     is_same_story,
+    tells_of_headline,
 )
 from monitor.ingest.story_of_article import story_from
 from monitor.models import Disposition, FrontierEntry, Hit, Notification, Outcome, Page, PageCommit, Story
@@ -286,6 +287,7 @@ class CommitDecider:
         With ``is_new_address``, the story gets the URL of ``corrected`` and keeps its id.
 
         An alert that matches the new version fires if it matches the added text too, or matched no version before.
+        The text that replaces a headline is no addition: it tells the same story at length.
         """
         is_first_text = HEADLINE_FLAG in stored.flags
         story = replace(
@@ -311,6 +313,8 @@ class CommitDecider:
         newly_matching = {*matches.alerts}.difference(matches_before.alerts, stored.alerts)
         # The new version must match too: the unchanged text may contain words that the alert excludes.
         matching_additions = {*matches.alerts}.intersection(self._rules.match(additions).alerts)
+        if is_first_text:
+            matching_additions.difference_update(stored.alerts)
         fired = sorted(newly_matching | matching_additions)
         alerts = tuple(sorted({*stored.alerts, *matches.alerts, *fired}))
         story = replace(story, topics=matches.topics, alerts=alerts)
@@ -358,8 +362,10 @@ class CommitDecider:
 
 def _leads_elsewhere(entry: FrontierEntry, stored: Story, story: Story, landed_id: str) -> bool:
     """Returns True if the address of a stored story now redirects to another story."""
-    is_own_address = landed_id in {entry.id, stored.id, story_id(entry.fetch_url or entry.candidate.url)}
-    return not is_own_address and HEADLINE_FLAG not in stored.flags and not is_same_story(story, stored)
+    if landed_id in {entry.id, stored.id, story_id(entry.fetch_url or entry.candidate.url)}:
+        return False
+    is_told = HEADLINE_FLAG in stored.flags and tells_of_headline(story, stored)
+    return not is_told and not is_same_story(story, stored)
 
 
 def _is_walled(stored: Story, story: Story) -> bool:

@@ -7,6 +7,7 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from monitor import similarity
+from monitor.query.analysis import Form, analysed_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,6 +19,8 @@ MIN_SAME_STORY_SIMILARITY = 0.5  # of two texts that a GUID, canonical URL or re
 # Of the text at an address that is gone to a newer one, if nothing else joins them: form letters resemble each other.
 MIN_MOVED_STORY_SIMILARITY = 0.9
 MIN_SAME_TITLE_RATIO = 0.75  # of the words of two titles, in order
+MAX_TITLE_WORDS = 60  # of a title that are compared; the time grows with their square
+MIN_TOLD_WORDS_SHARE = 0.7  # of a headline's distinct words, which its story has
 MIN_TITLE_WORDS = 4  # in a shorter title ("Weather") most words recur in other stories
 MAX_SAME_STORY_AGE = timedelta(days=1)  # between the publication times of two versions of a rewritten story
 
@@ -41,10 +44,21 @@ def is_same_story(first: Story, second: Story) -> bool:
 
 def has_similar_title(first: Story, second: Story) -> bool:
     """Returns True if the titles share most of their words in order; a short title must be the same."""
-    words = first.title.casefold().split(), second.title.casefold().split()
+    words = tuple(story.title.casefold().split()[:MAX_TITLE_WORDS] for story in (first, second))
     if min(map(len, words)) < MIN_TITLE_WORDS:
         return words[0] == words[1] != []
     return SequenceMatcher(None, *words, autojunk=False).ratio() >= MIN_SAME_TITLE_RATIO
+
+
+def tells_of_headline(story: Story, headline: Story) -> bool:
+    """Returns True if ``story`` has most words of the title or of the summary of a headline story."""
+    words = _distinct_words(f"{story.title}\n{story.text}")
+    parts = map(_distinct_words, (headline.title, headline.text))
+    return any(len(part & words) >= MIN_TOLD_WORDS_SHARE * len(part) for part in parts if part)
+
+
+def _distinct_words(text: str) -> set[str]:
+    return {*analysed_tokens(text).positions(Form.STEM)}
 
 
 def is_moved_story(new: Story, old: Story) -> bool:
