@@ -44,10 +44,10 @@ def is_same_story(first: Story, second: Story) -> bool:
 
 def has_similar_title(first: Story, second: Story) -> bool:
     """Returns True if the titles share most of their words in order; a short title must be the same."""
-    words = tuple(story.title.casefold().split()[:MAX_TITLE_WORDS] for story in (first, second))
-    if min(map(len, words)) < MIN_TITLE_WORDS:
-        return words[0] == words[1] != []
-    return SequenceMatcher(None, *words, autojunk=False).ratio() >= MIN_SAME_TITLE_RATIO
+    words, others = (story.title.casefold().split()[:MAX_TITLE_WORDS] for story in (first, second))
+    if min(len(words), len(others)) < MIN_TITLE_WORDS:
+        return words == others != []
+    return SequenceMatcher(None, words, others, autojunk=False).ratio() >= MIN_SAME_TITLE_RATIO
 
 
 def tells_of_headline(story: Story, headline: Story) -> bool:
