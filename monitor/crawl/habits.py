@@ -65,17 +65,48 @@ _SUMMED_FIELDS = tuple(counted.name for counted in fields(DayCounts) if counted.
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Habits:
-    """The counts of an outlet's last `REMEMBERED_DAYS` days, the oldest first, and when it last listed a new URL."""
+    """The counts of an outlet's last `REMEMBERED_DAYS` days, the oldest first, and when it last listed a new URL.
+
+    ``last_read_at`` is the time of the last poll that read a source, ``read_gap`` the seconds since the one before.
+    """
 
     days: tuple[DayCounts, ...] = ()
     last_new_at: datetime | None = None
+    last_read_at: datetime | None = None
+    read_gap: int = 0
 
     def with_poll(self, report: PollReport, *, now: datetime) -> Habits:
-        """Returns the habits with the counts of a poll that ended at ``now``."""
-        counts = _counts_of_poll(report, self.last_new_at, now)
-        *earlier, last = self.days or (DayCounts(day=now.date()),)
+        """Returns the habits with the counts of a poll that ended at ``now``.
+
+        A time in which the monitor did not run, or no source could be read, is no silence of the outlet.
+        """
+        known = self._until(now)
+        counts = _counts_of_poll(report, None if known._is_after_pause(now) else known.last_new_at, now)
+        *earlier, last = known.days or (DayCounts(day=now.date()),)
         days = [*earlier, last + counts] if last.day == counts.day else [*earlier, last, counts]
-        return Habits(days=tuple(days[-REMEMBERED_DAYS:]), last_new_at=now if counts.new_urls else self.last_new_at)
+        read = known if report.has_failed else known._read_at(now)
+        return replace(
+            read, days=tuple(days[-REMEMBERED_DAYS:]), last_new_at=now if counts.new_urls else known.last_new_at
+        )
+
+    def _until(self, now: datetime) -> Habits:
+        """Returns the habits without what a clock that was ahead has recorded after ``now``."""
+        times = {
+            name: min(time, now)
+            for name, time in (("last_new_at", self.last_new_at), ("last_read_at", self.last_read_at))
+            if time is not None
+        }
+        return replace(self, days=tuple(day for day in self.days if day.day <= now.date()), **times)
+
+    def _is_after_pause(self, now: datetime) -> bool:
+        """Returns True if no source was read for much longer before ``now`` than between the two polls before."""
+        if self.last_read_at is None or not self.read_gap:
+            return False
+        return now - self.last_read_at > max(MIN_SILENCE, SILENCE_FACTOR * timedelta(seconds=self.read_gap))
+
+    def _read_at(self, now: datetime) -> Habits:
+        gap = now - self.last_read_at if self.last_read_at else timedelta(0)
+        return replace(self, last_read_at=now, read_gap=int(gap.total_seconds()))
 
     def new_urls_on(self, day: date) -> int:
         """Returns the number of URLs that the outlet's polls added to the frontier on a day."""
@@ -87,7 +118,12 @@ class Habits:
             {name: value for name, value in asdict(day).items() if value} | {"day": day.day.isoformat()}
             for day in self.days
         ]
-        return {"days": days, "last_new_at": self.last_new_at and rfc3339(self.last_new_at)}
+        return {
+            "days": days,
+            "last_new_at": self.last_new_at and rfc3339(self.last_new_at),
+            "last_read_at": self.last_read_at and rfc3339(self.last_read_at),
+            "read_gap": self.read_gap,
+        }
 
     @classmethod
     def of_outlet(cls, state: OutletState) -> Habits:
@@ -101,8 +137,12 @@ class Habits:
     def from_json(cls, data: Json) -> Habits:
         """Reads what `to_json` returns.  Raises KeyError, TypeError or ValueError for anything else."""
         days = (DayCounts(**{**day, "day": date.fromisoformat(day["day"])}) for day in data["days"])
-        last_new_at = data["last_new_at"]
-        return cls(days=tuple(days), last_new_at=from_rfc3339(last_new_at) if last_new_at else None)
+        last_new_at, last_read_at = (
+            from_rfc3339(text) if text else None for text in (data["last_new_at"], data.get("last_read_at"))
+        )
+        return cls(
+            days=tuple(days), last_new_at=last_new_at, last_read_at=last_read_at, read_gap=data.get("read_gap", 0)
+        )
 
 
 def _counts_of_poll(report: PollReport, last_new_at: datetime | None, now: datetime) -> DayCounts:

@@ -114,3 +114,27 @@ def test_habits_are_read_as_they_were_written_and_forget_old_days() -> None:
     assert [day.day for day in habits.days] == [(time - number * DAY).date() for number in reversed(range(28))]
     assert Counter(day.new_urls for day in habits.days) == {6: 28}
     assert len(json.dumps(habits.to_json())) < 6000
+
+
+@pytest.mark.parametrize("has_failed", [False, True])
+def test_a_pause_of_the_monitor_is_no_silence_of_the_outlet(has_failed: bool) -> None:
+    """After ten days without a poll that read a source, an outlet that falls silent is suspect as before."""
+    habits, time = usual_habits()
+    if has_failed:
+        for number in range(20):
+            habits = habits.with_poll(report(new=0, has_failed=True), now=time + number * 12 * HOUR)
+    time += 10 * DAY
+    for number in range(10):
+        habits = habits.with_poll(report(), now=time + number * 12 * HOUR)
+    time += 5 * DAY + 30 * HOUR
+    (silent,) = find_suspicions(habits.with_poll(report(new=0), now=time), now=time)
+    assert silent.text == "no new story is listed for 42 hours; so far never for more than 12 hours"
+
+
+def test_a_clock_that_was_ahead_leaves_nothing_behind() -> None:
+    habits, time = usual_habits()
+    ahead = habits.with_poll(report(), now=time + 365 * DAY)
+    for number in range(1, 5):
+        ahead = ahead.with_poll(report(new=0), now=time + number * 12 * HOUR)
+    assert [day.day for day in ahead.days] == [(START + number * DAY).date() for number in range(9)]
+    assert [suspicion.kind for suspicion in find_suspicions(ahead, now=time + 2 * DAY)] == ["silent"]
