@@ -50,8 +50,8 @@ class DayCounts:
     articles: int = 0  # pages with an article, fetched for the first time
     dated_articles: int = 0
     article_characters: int = 0
-    pages_without_article: int = 0
-    failed_pages: int = 0
+    pages_without_article: int = 0  # when they were first fetched: a retry is no further page
+    failed_pages: int = 0  # so too
     headlines: int = 0  # stories of which only title and summary could be read
     longest_silence: int = 0  # seconds without a new URL until one came on this day
 
@@ -81,10 +81,10 @@ class Habits:
         A time in which the monitor did not run, or no source could be read, is no silence of the outlet.
         """
         known = self._until(now)
-        counts = _counts_of_poll(report, None if known._is_after_pause(now) else known.last_new_at, now)
+        counts = _counts_of_poll(report, None if _is_after_pause(known, now) else known.last_new_at, now)
         *earlier, last = known.days or (DayCounts(day=now.date()),)
         days = [*earlier, last + counts] if last.day == counts.day else [*earlier, last, counts]
-        read = known if report.has_failed else known._read_at(now)
+        read = known if report.has_failed else _read_at(known, now)
         return replace(
             read, days=tuple(days[-REMEMBERED_DAYS:]), last_new_at=now if counts.new_urls else known.last_new_at
         )
@@ -97,16 +97,6 @@ class Habits:
             if time is not None
         }
         return replace(self, days=tuple(day for day in self.days if day.day <= now.date()), **times)
-
-    def _is_after_pause(self, now: datetime) -> bool:
-        """Returns True if no source was read for much longer before ``now`` than between the two polls before."""
-        if self.last_read_at is None or not self.read_gap:
-            return False
-        return now - self.last_read_at > max(MIN_SILENCE, SILENCE_FACTOR * timedelta(seconds=self.read_gap))
-
-    def _read_at(self, now: datetime) -> Habits:
-        gap = now - self.last_read_at if self.last_read_at else timedelta(0)
-        return replace(self, last_read_at=now, read_gap=int(gap.total_seconds()))
 
     def new_urls_on(self, day: date) -> int:
         """Returns the number of URLs that the outlet's polls added to the frontier on a day."""
@@ -145,6 +135,19 @@ class Habits:
         )
 
 
+def _is_after_pause(habits: Habits, now: datetime) -> bool:
+    """Returns True if no source was read for much longer before ``now`` than between the two polls before."""
+    if habits.last_read_at is None or not habits.read_gap:
+        return False
+    return now - habits.last_read_at > max(MIN_SILENCE, SILENCE_FACTOR * timedelta(seconds=habits.read_gap))
+
+
+def _read_at(habits: Habits, now: datetime) -> Habits:
+    """Returns the habits after a poll at ``now`` that read a source."""
+    gap = now - habits.last_read_at if habits.last_read_at else timedelta(0)
+    return replace(habits, last_read_at=now, read_gap=int(gap.total_seconds()))
+
+
 def _counts_of_poll(report: PollReport, last_new_at: datetime | None, now: datetime) -> DayCounts:
     is_full = not report.has_failed and not report.unchanged_source_count and not report.failures
     new = report.new_candidate_count
@@ -162,8 +165,8 @@ def _counts_of_poll(report: PollReport, last_new_at: datetime | None, now: datet
         articles=sum(report.count_pages(disposition) for disposition in FIRST_FETCH_DISPOSITIONS) - headlines,
         dated_articles=report.dated_article_count,
         article_characters=report.article_characters,
-        pages_without_article=report.count_pages(Disposition.NOT_ARTICLE),
-        failed_pages=report.count_pages(Disposition.FAILED),
+        pages_without_article=report.first_outcomes[Disposition.NOT_ARTICLE],
+        failed_pages=report.first_outcomes[Disposition.FAILED],
         headlines=headlines,
         longest_silence=int((now - last_new_at).total_seconds()) if new and last_new_at else 0,
     )

@@ -111,7 +111,7 @@ class DuePages:
                 if backoff.is_forbidding:
                     outcome = await self._context.service.ingest.store_headline_unread(self._outlet, entry)
                     if outcome is not None:
-                        self._record_outcome(entry.candidate.url, outcome)
+                        self._record_outcome(entry, outcome)
                 continue
             try:
                 outcome = await self._process_entry(entry)
@@ -120,7 +120,7 @@ class DuePages:
                 backoff.record_unavailable_engine()
                 continue
             if outcome is not None:
-                self._record_outcome(entry.candidate.url, outcome)
+                self._record_outcome(entry, outcome)
 
     async def _process_entry(self, entry: FrontierEntry) -> Outcome | None:
         """Fetches and ingests one page; returns its outcome, or None if it was not requested and stays due."""
@@ -175,9 +175,10 @@ class DuePages:
         host = host_and_port(url) if self._outlet.is_aggregator else None
         return self._backoffs[f"{host[0]}:{host[1]}" if host else ""]
 
-    def _record_outcome(self, url: str, outcome: Outcome) -> None:
+    def _record_outcome(self, entry: FrontierEntry, outcome: Outcome) -> None:
         """Adds the outcome to the report, logs a stored story, and updates ``next_retry_at`` after a failure."""
-        self._report.add_page(url, outcome)
+        url, is_first = entry.candidate.url, entry.outcome is None and not entry.attempts
+        self._report.add_page(url, outcome, is_first=is_first)
         if outcome.disposition in {Disposition.STORED, Disposition.UPDATED}:
             log.info("%s: %s %s", self._outlet.name, outcome.disposition.value, url)
         is_retried = outcome.disposition is Disposition.FAILED or outcome.kind == HEADLINE_FLAG

@@ -30,6 +30,9 @@ class PollReport:
     new_dropped_count: int = 0  # dropped candidates that no earlier poll saw
     ignored_url_count: int = 0  # new URLs beyond the number that the frontier takes on one day
     outcomes: Counter[tuple[Disposition, str]] = field(default_factory=Counter)
+    first_outcomes: Counter[Disposition] = field(
+        default_factory=Counter
+    )  # of pages that were fetched for the first time
     pages_by_engine: Counter[str] = field(default_factory=Counter)  # number of fetched pages by engine or "none"
     dated_article_count: int = 0  # articles with a date on pages that were fetched for the first time
     article_characters: int = 0  # sum over the articles on pages that were fetched for the first time
@@ -51,8 +54,12 @@ class PollReport:
         """Returns the number of pages with this disposition, of any kind."""
         return sum(number for (counted, _), number in self.outcomes.items() if counted == disposition)
 
-    def add_page(self, url: str, outcome: Outcome) -> None:
-        """Counts the page at ``url`` by its outcome, adds its item, and adds a line to ``failures`` if it failed."""
+    def add_page(self, url: str, outcome: Outcome, *, is_first: bool) -> None:
+        """Counts the page at ``url`` by its outcome, adds its item, and adds a line to ``failures`` if it failed.
+
+        ``is_first``: no earlier poll has fetched the page.
+        """
+        self.first_outcomes[outcome.disposition] += is_first
         self.outcomes[outcome.disposition, outcome.kind] += 1
         if outcome.disposition in FIRST_FETCH_DISPOSITIONS:
             self.article_characters += outcome.article_characters or 0

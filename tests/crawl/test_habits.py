@@ -20,12 +20,12 @@ VIDEO = Outcome(disposition=Disposition.NOT_ARTICLE, kind="video")
 FORBIDDEN = Outcome(disposition=Disposition.FAILED, kind="http-403")
 
 
-def report(*outcomes: Outcome, new: int = 3, entries: int = 30, **fields: Any) -> PollReport:
+def report(*outcomes: Outcome, new: int = 3, entries: int = 30, is_first: bool = True, **fields: Any) -> PollReport:
     """The report of a poll of one feed, whose pages ended so."""
     values = {"source_count": 1, "listed_entry_count": entries, "candidate_count": entries, "new_candidate_count": new}
     poll = PollReport(outlet="x", **(values | fields))
     for number, outcome in enumerate(outcomes or [STORED] * new):
-        poll.add_page(f"https://x.example/{number}", outcome)
+        poll.add_page(f"https://x.example/{number}", outcome, is_first=is_first)
     poll.failures.clear()
     return poll
 
@@ -102,6 +102,11 @@ def test_pages_without_any_story_are_suspect_from_the_first_day() -> None:
     headlines = Habits().with_poll(report(*[Outcome(disposition=Disposition.STORED, kind="headline")] * 4), now=START)
     (suspicion,) = find_suspicions(headlines, now=START)
     assert suspicion.text == "no page of 4 gave a whole story: 4 gave only title and summary"
+
+
+def test_the_retries_of_one_page_are_not_several_pages() -> None:
+    retried = report(VIDEO, FORBIDDEN, is_first=False, new=0)
+    assert kinds_after(report(FORBIDDEN), retried, retried) == []
 
 
 def test_a_poll_with_an_unchanged_source_says_nothing_of_entries() -> None:
