@@ -91,12 +91,12 @@ class Habits:
 
     def _until(self, now: datetime) -> Habits:
         """Returns the habits without what a clock that was ahead has recorded after ``now``."""
-        times = {
-            name: min(time, now)
-            for name, time in (("last_new_at", self.last_new_at), ("last_read_at", self.last_read_at))
-            if time is not None
-        }
-        return replace(self, days=tuple(day for day in self.days if day.day <= now.date()), **times)
+        return replace(
+            self,
+            days=tuple(day for day in self.days if day.day <= now.date()),
+            last_new_at=self.last_new_at and min(self.last_new_at, now),
+            last_read_at=self.last_read_at and min(self.last_read_at, now),
+        )
 
     def new_urls_on(self, day: date) -> int:
         """Returns the number of URLs that the outlet's polls added to the frontier on a day."""
