@@ -18,7 +18,7 @@ MAX_OTHER_SOURCES = 9  # of one URL that are recorded, beside the source that li
 def new_entries(listed: Iterable[tuple[Candidate, Outcome | None]], *, now: datetime) -> dict[str, FrontierEntry]:
     """Returns one entry for each distinct URL, by id, in the order of ``listed``.
 
-    An entry with an outcome is never fetched; any other entry is due at ``now``.  Of several candidates with one URL
+    An entry with an outcome is never fetched, and has no summary; any other entry is due at ``now``.  Of several candidates with one URL
     the first is the entry's candidate; the sources of the others are its other sources.
     """
     entries: dict[str, FrontierEntry] = {}
@@ -28,7 +28,7 @@ def new_entries(listed: Iterable[tuple[Candidate, Outcome | None]], *, now: date
         if first is None:
             entries[entry_id] = FrontierEntry(
                 id=entry_id,
-                candidate=candidate,
+                candidate=replace(candidate, summary="") if outcome else candidate,
                 first_seen_at=now,
                 next_at=None if outcome else now,
                 outcome=outcome,

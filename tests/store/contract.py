@@ -185,7 +185,7 @@ class Frontier:
     def test_a_dropped_url_is_stored_with_its_reason_and_not_due(self, store: Store) -> None:
         foreign = Outcome(disposition=Disposition.DROPPED, kind="foreign", detail="other.example")
         offered = candidate("first", source="rss")
-        assert store.record_dropped([(offered, foreign)], now=NOW) == 1
+        assert store.record_dropped([(replace(offered, summary="Long."), foreign)], now=NOW) == 1
         assert store.record_dropped([(offered, foreign)], now=NOW + MINUTE) == 0
         entry = frontier_entry("first", candidate=offered, outcome=foreign, settled_at=NOW)
         assert store.entries([entry.id]) == {entry.id: entry}
