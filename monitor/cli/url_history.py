@@ -30,12 +30,15 @@ class UrlHistory:
 
 
 def read_url_history(store: Store, url: str) -> UrlHistory:
-    """Returns what the store knows of a URL."""
-    from monitor.urls import story_id
+    """Returns what the store knows of a URL, also under the id that earlier versions gave to it."""
+    from monitor.urls import former_story_id, story_id
 
-    url_id = story_id(url)
-    record = store.entries([url_id]).get(url_id)
-    story_ids = [record.story, url_id] if record and record.story else [url_id]
+    url_id, former_id = story_id(url), former_story_id(url)
+    records = store.entries(list(filter(None, (url_id, former_id))))
+    former = records.get(former_id or "")
+    is_of_url = isinstance(former, FrontierEntry) and story_id(former.candidate.url) == url_id
+    record = records.get(url_id) or (former if is_of_url else None)
+    story_ids = list(dict.fromkeys(filter(None, (record and record.story, url_id))))
     stories = store.stories(story_ids)
     story = next((stories[key] for key in story_ids if key in stories), None)
     return UrlHistory(

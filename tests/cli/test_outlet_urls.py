@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.cli import main
-from monitor.models import Candidate, Disposition, Notification, Outcome, PageCommit, Story, now
+from monitor.cli.url_history import read_url_history
+from monitor.models import Candidate, Disposition, FrontierEntry, Notification, Outcome, PageCommit, Story, now
+from monitor.store.memory import MemoryStore
 from monitor.store.sqlite import SqliteStore
+from monitor.urls import former_story_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from monitor.models import FrontierEntry
 
 CONFIG = """\
 outlets:
@@ -135,6 +136,18 @@ def test_explain_of_a_url_tells_why_it_has_no_story(command: Callable[..., str])
 
 def test_explain_of_an_unknown_url_says_that_no_source_listed_it(command: Callable[..., str]) -> None:
     assert command("explain", "https://meridian.example/z", status=1).startswith("listed    never: no source")
+
+
+def test_a_url_is_explained_under_the_id_of_earlier_versions() -> None:
+    """An entry whose id was computed with a tracking parameter that is now removed is found by its URL."""
+    url, store = "https://meridian.example/a?msclkid=1", MemoryStore()
+    former = former_story_id(url)
+    assert former is not None
+    entry = FrontierEntry(id=former, candidate=replace(listed("a"), url=url), first_seen_at=now(), next_at=None)
+    store.commit([settled(entry, Outcome(disposition=Disposition.NOT_ARTICLE, kind="video"))])
+    found = read_url_history(store, url).entry
+    assert found is not None
+    assert (found.id, found.candidate.url) == (former, url)
 
 
 def test_explain_of_a_stored_url_tells_what_matched_and_was_mailed(command: Callable[..., str]) -> None:
