@@ -38,7 +38,7 @@ def read_url_history(store: Store, url: str) -> UrlHistory:
     former = records.get(former_id or "")
     is_of_url = isinstance(former, FrontierEntry) and story_id(former.candidate.url) == url_id
     record = records.get(url_id) or (former if is_of_url else None)
-    story_ids = list(dict.fromkeys(filter(None, (record and record.story, url_id))))
+    story_ids = [record.story, url_id] if record and record.story else [url_id]
     stories = store.stories(story_ids)
     story = next((stories[key] for key in story_ids if key in stories), None)
     return UrlHistory(
