@@ -18,8 +18,8 @@ MAX_OTHER_SOURCES = 9  # of one URL that are recorded, beside the source that li
 def new_entries(listed: Iterable[tuple[Candidate, Outcome | None]], *, now: datetime) -> dict[str, FrontierEntry]:
     """Returns one entry for each distinct URL, by id, in the order of ``listed``.
 
-    An entry with an outcome is never fetched, and has no summary; any other entry is due at ``now``.  Of several candidates with one URL
-    the first is the entry's candidate; the sources of the others are its other sources.
+    An entry with an outcome is never fetched, and has no summary; any other entry is due at ``now``.  Of several
+    candidates with one URL the first is the entry's candidate; the sources of the others are its other sources.
     """
     entries: dict[str, FrontierEntry] = {}
     for candidate, outcome in listed:
