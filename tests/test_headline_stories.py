@@ -156,6 +156,15 @@ def test_a_corrected_slug_behind_a_wall_is_one_headline() -> None:
     assert (len(room.stories()), len(room.mails())) == (1, 1)
 
 
+def test_headlines_of_one_title_and_guid_are_told_apart_by_their_summaries() -> None:
+    room = room_with(WALLS["forbidden"])
+    for number, summary in enumerate((SUMMARY, "A court froze the accounts of a bank.")):
+        room.pages[f"{HOST}/{number}"] = WALLS["forbidden"]
+        room.read(f"/{number}", guid="news", title="Sberbank news of today", summary=summary)
+    assert [story.text for story in room.stories()] == [SUMMARY, "A court froze the accounts of a bank."]
+    assert len(room.mails()) == 2
+
+
 def test_a_headline_without_summary_is_stored_with_keep_all() -> None:
     room = room_with(WALLS["forbidden"], keep="all")
     assert room.read("/walled", title="Cup final") == [("stored", "headline")]

@@ -198,6 +198,29 @@ def test_a_reused_guid_joins_no_unlike_stories() -> None:
     assert len(room.stories()) == 2
 
 
+def test_a_guid_of_all_entries_joins_no_similar_stories() -> None:
+    """A weekly column with much text in common, listed one by one with the same GUID, is a story each week."""
+    room = Newsroom()
+    for number in range(3):
+        text = prose("form letter", 6) + "\n\n" + prose(f"Sberbank {number}", 4) + "\n\nSberbank is named."
+        room.put(f"/{number}", text, title=f"Letter {number}")
+        assert room.read(f"/{number}", guid="https://gazette.example/blog/")[-1] == ("stored", "")
+    assert room.urls() == ["/0", "/1", "/2"]
+    assert room.mails() == [(f"Letter {number}", 1) for number in range(3)]
+
+
+def test_a_story_that_answers_at_both_addresses_is_one() -> None:
+    room = Newsroom()
+    for title, listed in (
+        ("Ministry of trade weights ban", "/1/weights-ban"),
+        ("Ministry weighs ban", "/1/weighs-ban"),
+    ):
+        for path in ("/1/weights-ban", "/1/weighs-ban"):
+            room.put(path, prose("slug"), title=title)
+        room.read(listed, guid="1")
+    assert [(story.title, story.version) for story in room.stories()] == [("Ministry weighs ban", 2)]
+
+
 def test_a_similar_story_is_another_if_its_address_still_answers() -> None:
     room = Newsroom()
     for number in range(2):

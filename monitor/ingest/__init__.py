@@ -186,9 +186,17 @@ class Ingest:
     ) -> Outcome:
         """Stores the article's story or frontier entry, again after each conflict, and returns the outcome."""
         moved_story: Story | None = None
-        is_move_checked = False
+        other_story: Story | None = None
+        is_move_checked = is_guid_checked = False
         for _ in range(MAX_COMMIT_ATTEMPTS):
-            decision = await self.call(self.decider.decide, outlet, entry, read, moved_story)
+            decision = await self.call(
+                self.decider.decide, outlet, entry, read, moved_story=moved_story, other_story=other_story
+            )
+            if decision.predecessor is not None and not is_guid_checked:
+                is_guid_checked = True
+                if await self._has_other_story(decision.predecessor, outlet, entry, read, reader):
+                    other_story = decision.predecessor
+                    continue
             commit = decision.commit
             try:
                 if not is_move_checked and _is_new_near_duplicate(commit):
@@ -226,6 +234,21 @@ class Ingest:
         if landed_url is None:
             return earlier if is_moved_story(story, earlier) else None
         return earlier if story_id(landed_url) == story.id != story_id(earlier.url) else None
+
+    async def _has_other_story(
+        self, earlier: Story, outlet: Outlet, entry: FrontierEntry, read: ReadArticle, reader: ArticleReader
+    ) -> bool:
+        """Returns True if the address of ``earlier`` still shows another story than the page that has its GUID.
+
+        Some sources give one GUID to all their entries.
+        """
+        story = story_from(outlet, entry, read.page, read.article)
+        if HEADLINE_FLAG in earlier.flags or story_id(earlier.url) == story.id:
+            return False
+        shown = await reader.read_article(earlier.url)
+        if shown is None or story_id(shown[0].url) == story_id(read.page.url):
+            return False
+        return not is_moved_story(story, story_from(outlet, entry, *shown))
 
     async def settle_not_modified(self, entry: FrontierEntry) -> Outcome:
         """Stores the frontier entry of a story after 304 Not Modified; returns the outcome UNCHANGED."""

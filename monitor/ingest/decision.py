@@ -11,6 +11,7 @@ from monitor.ingest.clusters import CLUSTER_WINDOW, ClusterAssigner
 from monitor.ingest.identity import (
     HEADLINE_FLAG,
     MIN_SAME_STORY_SIMILARITY,
+    has_similar_summary,
     has_unique_guid,
     is_same_story,
     tells_of_headline,
@@ -47,6 +48,7 @@ class Decision:
 
     commit: PageCommit
     after: PageCommit | None = None
+    predecessor: Story | None = None  # the stored story that only a GUID names as that of the page
 
     @property
     def outcome(self) -> Outcome:
@@ -77,12 +79,19 @@ class CommitDecider:
         self._now = now
 
     def decide(
-        self, outlet: Outlet, entry: FrontierEntry, read: ReadArticle, moved_story: Story | None = None
+        self,
+        outlet: Outlet,
+        entry: FrontierEntry,
+        read: ReadArticle,
+        *,
+        moved_story: Story | None = None,
+        other_story: Story | None = None,
     ) -> Decision:
         """Returns the writes for an article: a new story, a new version, or only the frontier entry.
 
         Only the entry is written for a new URL of a stored story, an unchanged story and an off-topic one.
-        ``moved_story`` is the stored story whose old address leads to this page.
+        ``moved_story`` is the stored story whose old address leads to this page; ``other_story`` is one that has the
+        GUID of this page and is not its story.
         """
         page, article = read.page, read.article
         story, landed_id = story_from(outlet, entry, page, article), story_id(page.url)
@@ -105,8 +114,10 @@ class CommitDecider:
         if stored is not None and entry.story == stored.id and _leads_elsewhere(entry, stored, story, landed_id):
             unchanged = entry_after_recheck(entry, now=self._now())
             return Decision(PageCommit(entry=unchanged, outcome=Outcome(disposition=Disposition.UNCHANGED)))
-        if stored is None and (earlier := moved_story or self._find_story_by_guid(read_entry, story)):
-            return self._decide_successor(read_entry, earlier, story, aliases)
+        if stored is None and moved_story is not None:
+            return self._decide_successor(read_entry, moved_story, story, aliases)
+        if stored is None and other_story is None and (earlier := self._find_story_by_guid(read_entry, story)):
+            return replace(self._decide_successor(read_entry, earlier, story, aliases), predecessor=earlier)
         if stored is None:
             commit = self._commit_new_story(read_entry, story, aliases)
         elif self._is_duplicate(entry, stored):
@@ -189,7 +200,7 @@ class CommitDecider:
         newest_first = [other.story for other in reversed(others) if other.story]
         stored_by_id = self._store.stories(newest_first)
         stories = [stored_by_id[name] for name in newest_first if name in stored_by_id]
-        return next((s for s in stories if s.outlet == story.outlet and is_same_story(s, story)), None)
+        return next((s for s in stories if s.outlet == story.outlet and _is_successor(story, s)), None)
 
     def _decide_successor(
         self, entry: FrontierEntry, stored: Story, story: Story, aliases: tuple[str, ...]
@@ -358,6 +369,14 @@ class CommitDecider:
                     due_at=due_at,
                     created_at=created_at,
                 )
+
+
+def _is_successor(story: Story, stored: Story) -> bool:
+    """Returns True if ``story`` may be ``stored`` at a new address; of two headlines the summary must be alike too."""
+    if not is_same_story(stored, story):
+        return False
+    are_headlines = HEADLINE_FLAG in stored.flags and HEADLINE_FLAG in story.flags
+    return not are_headlines or has_similar_summary(stored, story)
 
 
 def _leads_elsewhere(entry: FrontierEntry, stored: Story, story: Story, landed_id: str) -> bool:

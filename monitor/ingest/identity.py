@@ -18,8 +18,9 @@ HEADLINE_FLAG = "headline"  # flag of a story of which only title and summary co
 MIN_SAME_STORY_SIMILARITY = 0.5  # of two texts that a GUID, canonical URL or redirect joins, see `similarity`
 # Of the text at an address that is gone to a newer one, if nothing else joins them: form letters resemble each other.
 MIN_MOVED_STORY_SIMILARITY = 0.9
-MIN_SAME_TITLE_RATIO = 0.75  # of the words of two titles, in order
+MIN_SAME_TITLE_RATIO = 0.75  # of the words of two titles or summaries, in order
 MAX_TITLE_WORDS = 60  # of a title that are compared; the time grows with their square
+MAX_SUMMARY_WORDS = 200  # of a summary that are compared, so too
 MIN_TOLD_WORDS_SHARE = 0.7  # of a headline's distinct words, which its story has
 MIN_TITLE_WORDS = 4  # in a shorter title ("Weather") most words recur in other stories
 MAX_SAME_STORY_AGE = timedelta(days=1)  # between the publication times of two versions of a rewritten story
@@ -47,6 +48,14 @@ def has_similar_title(first: Story, second: Story) -> bool:
     words, others = (story.title.casefold().split()[:MAX_TITLE_WORDS] for story in (first, second))
     if min(len(words), len(others)) < MIN_TITLE_WORDS:
         return words == others != []
+    return SequenceMatcher(None, words, others, autojunk=False).ratio() >= MIN_SAME_TITLE_RATIO
+
+
+def has_similar_summary(first: Story, second: Story) -> bool:
+    """Returns True if the texts of two headline stories share most of their words in order, or one has none."""
+    words, others = (story.text.casefold().split()[:MAX_SUMMARY_WORDS] for story in (first, second))
+    if not words or not others:
+        return True
     return SequenceMatcher(None, words, others, autojunk=False).ratio() >= MIN_SAME_TITLE_RATIO
 
 
