@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,7 +19,8 @@ from monitor.config import Outlet
 from monitor.errors import StoreError
 from monitor.failures import FailureKind
 from monitor.ingest.article_reader import contains_text_of
-from monitor.models import Article
+from monitor.ingest.story_of_article import story_from
+from monitor.models import Article, Story
 from monitor.retry_policy import RETRY_DELAYS
 
 if TYPE_CHECKING:
@@ -370,6 +372,23 @@ def test_comparing_the_view_on_one_page_takes_linear_time() -> None:
     started_at = monotonic()
     assert not contains_text_of(complete, first)
     assert monotonic() - started_at < 1
+
+
+def test_texts_are_compared_outside_of_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Analysing a text of megabytes takes seconds, so a page and its canonical one are compared in threads."""
+    room = Newsroom()
+    room.put("/a", prose("one"), title="One")
+    room.put("/b", prose("one"), title="One", canonical="/a")
+    threads = set()
+
+    def story_in_thread(*arguments: Any) -> Story:
+        threads.add(threading.current_thread())
+        return story_from(*arguments)
+
+    monkeypatch.setattr("monitor.ingest.story_from", story_in_thread)
+    assert room.read("/b") == [("stored", "")]
+    assert threads
+    assert threading.main_thread() not in threads
 
 
 # ---- aggregators

@@ -9,6 +9,7 @@ without transactions, can be repeated too.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -178,8 +179,13 @@ class Ingest:
         if claimed is None or story_id(claimed[0].url) == story_id(page.url):
             return None
         is_own = self.publishers.may_claim(outlet.name, claimed[0].url)
-        stories = [story_from(outlet, entry, *each) for each in ((page, article), claimed)]
-        return claimed if is_own and is_same_story(*stories) else None
+        if not is_own:
+            return None
+        # In a thread, as below: analysing a text of megabytes takes seconds.
+        story, other = [
+            await asyncio.to_thread(story_from, outlet, entry, *each) for each in ((page, article), claimed)
+        ]
+        return claimed if await asyncio.to_thread(is_same_story, story, other) else None
 
     async def _commit_article(
         self, outlet: Outlet, entry: FrontierEntry, read: ReadArticle, reader: ArticleReader
@@ -226,13 +232,13 @@ class Ingest:
         self, outlet: Outlet, entry: FrontierEntry, read: ReadArticle, reader: ArticleReader
     ) -> Story | None:
         """Returns the outlet's stored story whose address is gone, or leads to this page; None if there is none."""
-        story = story_from(outlet, entry, read.page, read.article)
+        story = await asyncio.to_thread(story_from, outlet, entry, read.page, read.article)
         earlier: Story | None = await self.call(self.decider.moved_story_candidate, story)
         if earlier is None or story_id(earlier.url) == story.id:  # its move is stored, but not yet this entry's end
             return earlier
         landed_url = await reader.landed_url(earlier.url)
         if landed_url is None:
-            return earlier if is_moved_story(story, earlier) else None
+            return earlier if await asyncio.to_thread(is_moved_story, story, earlier) else None
         return earlier if story_id(landed_url) == story.id != story_id(earlier.url) else None
 
     async def _has_other_story(
@@ -242,13 +248,14 @@ class Ingest:
 
         Some sources give one GUID to all their entries.
         """
-        story = story_from(outlet, entry, read.page, read.article)
+        story = await asyncio.to_thread(story_from, outlet, entry, read.page, read.article)
         if HEADLINE_FLAG in earlier.flags or story_id(earlier.url) == story.id:
             return False
         shown = await reader.read_article(earlier.url)
         if shown is None or story_id(shown[0].url) == story_id(read.page.url):
             return False
-        return not is_moved_story(story, story_from(outlet, entry, *shown))
+        shown_story = await asyncio.to_thread(story_from, outlet, entry, *shown)
+        return not await asyncio.to_thread(is_moved_story, story, shown_story)
 
     async def settle_not_modified(self, entry: FrontierEntry) -> Outcome:
         """Stores the frontier entry of a story after 304 Not Modified; returns the outcome UNCHANGED."""

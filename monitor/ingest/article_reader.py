@@ -5,6 +5,7 @@ The further pages are requested through a function of the crawl, so they obey th
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -91,7 +92,7 @@ class ArticleReader:
         """Returns the article with the text of its further pages, preferably from a view that has all on one page."""
         if article.single_page is not None:
             complete = await self.read_article(article.single_page)
-            if complete is not None and contains_text_of(complete[1], article):
+            if complete is not None and await asyncio.to_thread(contains_text_of, complete[1], article):
                 merged = replace(
                     complete[1], canonical_url=article.canonical_url, title=article.title or complete[1].title
                 )
@@ -113,7 +114,9 @@ class ArticleReader:
                 is_incomplete = True
                 break
             part_page, part_article = part
-            if not is_page_of(next_url, part_article, page.url, article.title) or not joined.add(part_article):
+            if not is_page_of(next_url, part_article, page.url, article.title):
+                break
+            if not await asyncio.to_thread(joined.add, part_article):
                 break
             further += [next_url, part_page.url]
             size += len(part_page.body)
