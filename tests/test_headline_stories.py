@@ -79,6 +79,17 @@ def test_a_page_describes_its_story_where_the_source_does_not() -> None:
     assert [(story.title, story.text) for story in room.stories()] == [(TITLE, SUMMARY)]
 
 
+def test_the_title_that_several_walls_state_is_that_of_the_site() -> None:
+    """Only the first of them makes a story, unless the source states titles."""
+    room = room_with(WALLS["consent"])
+    for number in range(4):
+        room.pages[f"{HOST}/{number}"] = WebPage(NotArticle(kind="script", title="The Sberbank Gazette"))
+    assert room.read("/0", "/1", "/2") == [("stored", "headline"), *[("not-an-article", "script")] * 2]
+    assert len(room.mails()) == 1
+    assert room.read("/3", **LISTED)[-1] == ("stored", "headline")
+    assert TITLE in [story.title for story in room.stories()]
+
+
 def test_a_link_of_a_section_page_is_no_headline() -> None:
     room = room_with(WALLS["forbidden"])
     (entry,) = room.list_urls([f"{HOST}/walled"], title="Subscribe to Sberbank news", published_at=None)

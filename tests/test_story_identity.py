@@ -253,6 +253,17 @@ def test_an_address_that_comes_to_lead_to_another_story_keeps_its_story() -> Non
     assert room.read("/b")[-1][0] == "stored"
 
 
+def test_an_address_that_leads_to_the_front_page_makes_no_story() -> None:
+    room = Newsroom()
+    home = room.put("/", title="Sberbank and all other news")
+    room.put("/a", title="Sberbank opens a branch")
+    room.read("/a")
+    for path in ("/a", "/b"):
+        room.pages[f"{HOST}{path}"] = WebPage(moved_to=home)
+    assert sorted(room.read("/b")) == [("not-an-article", "index")] * 2
+    assert room.urls() == ["/a"]
+
+
 # ---- articles of several pages
 
 

@@ -22,11 +22,11 @@ from monitor.failures import FailureKind
 from monitor.ingest.article_reader import ArticleReader, ReadArticle, is_page_of
 from monitor.ingest.commit_queue import CommitQueue
 from monitor.ingest.decision import CommitDecider, Decision
-from monitor.ingest.headline import headline_article
+from monitor.ingest.headline import RecentWalls, headline_article
 from monitor.ingest.identity import HEADLINE_FLAG, is_moved_story, is_same_story
 from monitor.ingest.story_of_article import story_from
 from monitor.models import Article, CommitResult, Disposition, FrontierEntry, NotArticle, Outcome, Page, PageCommit
-from monitor.urls import story_id
+from monitor.urls import is_front_page_url, story_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,6 +64,7 @@ class Ingest:
         self.extractor = extractor
         self.call = call
         self.now = now
+        self._walls = RecentWalls()
         self.commits = CommitQueue(store, call, now)
         self.decider = CommitDecider(config=config, store=store, rules=rules, commits=self.commits, now=now)
 
@@ -87,6 +88,8 @@ class Ingest:
         reader = ArticleReader(fetch_linked, extract)
         try:
             article = await extract(page)
+            if is_front_page_url(page.url) and not is_front_page_url(entry.candidate.url):
+                article = NotArticle(kind="index", detail="the address leads to the front page")
             if isinstance(article, NotArticle):
                 return await self._settle_page_without_article(publisher, entry, article)
             boilerplate.learn(article)
@@ -327,6 +330,8 @@ class Ingest:
         outcome = Outcome(disposition=Disposition.NOT_ARTICLE, kind=wall.kind, detail=wall.detail)
         is_due = retry_policy.is_headline_due_at_wall(wall.kind, settled)
         headline = headline_article(entry.candidate, wall) if is_due else None
+        if headline is not None and self._walls.is_of_several_pages(outlet.name, entry.id, wall):
+            headline = headline_article(entry.candidate, None)
         return await self._settle_unread_page(outlet, entry, replace(settled, story=entry.story), outcome, headline)
 
     async def _without_headline_story(self, entry: FrontierEntry) -> FrontierEntry:

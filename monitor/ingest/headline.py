@@ -12,6 +12,21 @@ if TYPE_CHECKING:
     from monitor.models import Candidate, NotArticle
 
 MAX_SUMMARY_CHARACTERS = 100_000  # a feed may hold the full text
+MAX_REMEMBERED_WALLS = 10_000  # the oldest are forgotten
+
+
+class RecentWalls:
+    """The titles that the metadata of walls stated, to tell that of a story from one that all pages of a site have."""
+
+    def __init__(self) -> None:
+        self._entry_by_title: dict[tuple[str, str], str] = {}  # the oldest first
+
+    def is_of_several_pages(self, outlet: str, entry_id: str, wall: NotArticle) -> bool:
+        """Returns True if the wall of another page of the outlet stated the same title."""
+        first = self._entry_by_title.setdefault((outlet, wall.title), entry_id)
+        if len(self._entry_by_title) > MAX_REMEMBERED_WALLS:
+            del self._entry_by_title[next(iter(self._entry_by_title))]
+        return first != entry_id
 
 
 def headline_article(candidate: Candidate, not_article: NotArticle | None) -> Article | None:
