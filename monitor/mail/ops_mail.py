@@ -23,12 +23,12 @@ FAILURE_CHECK_INTERVAL = timedelta(minutes=10)  # between two searches for faili
 MIN_FAILING_TIME = timedelta(days=1)  # since an outlet's last successful poll, before a failing outlet is reported
 MIN_FAILED_FIRST_POLLS = 5  # in a row, before an outlet without any successful poll is reported
 REMINDER_INTERVAL = timedelta(days=7)  # between two reports about the same failing outlet
+MIN_RECURRENCE = timedelta(days=1)  # between two reports of a suspicion that comes and goes
 
 _LAST_CHECK_KEY = "ops/looked"  # store setting: {"at": time of the last search for failing outlets}
 _REPORTED_AT_KEY_PREFIX = "ops/failing/"  # + outlet name -> {"at": time of the last report about the outlet}
-_REPORTED_SUSPICIONS_KEY_PREFIX = (
-    "ops/suspect/"  # + outlet name -> {"kinds": [kinds that were reported and still hold]}
-)
+# + outlet name -> {"kinds": {kind that was reported and still holds, or was reported lately: time of the report}}
+_REPORTED_SUSPICIONS_KEY_PREFIX = "ops/suspect/"
 
 
 class OpsMail:
@@ -111,22 +111,29 @@ class OpsMail:
     def _report_suspect_outlets(self, store: Store, states: Sequence[OutletState], now: datetime) -> str:
         """Reports outlets with a kind of suspicion that the last report about them did not have.
 
-        Returns the error if the mail could not be sent, else "".
+        A kind that ends and arises again within `MIN_RECURRENCE` of its report is not reported again.  Returns the
+        error if the mail could not be sent, else "".
         """
         prefix = _REPORTED_SUSPICIONS_KEY_PREFIX
-        reported = {key.removeprefix(prefix): {*value["kinds"]} for key, value in store.settings(prefix).items()}
-        current = {state.name: {*state.memory.suspicions} for state in states}
+        reported = {key.removeprefix(prefix): value["kinds"] for key, value in store.settings(prefix).items()}
+        current = {state.name: state.memory.suspicions for state in states}
         for name, kinds in reported.items():
-            holding = kinds & current.get(name, set())
-            if holding != kinds:  # a suspicion that arises again is reported again
-                store.put_setting(prefix + name, {"kinds": sorted(holding)} if holding else None)
-        to_report = [state for state in states if current[state.name] - reported.get(state.name, set())]
+            kept = {
+                kind: at
+                for kind, at in kinds.items()
+                if kind in current.get(name, ()) or from_rfc3339(at) + MIN_RECURRENCE > now
+            }
+            if kept != kinds:
+                store.put_setting(prefix + name, {"kinds": kept} if kept else None)
+                reported[name] = kept
+        to_report = [state for state in states if current[state.name].keys() - reported.get(state.name, {}).keys()]
         if not to_report:
             return ""
         if error := self._send_report(compose.suspect_outlets_mail(self._config, to_report, at=now)):
             return f"the report of suspect outlets to mail.ops failed: {error}"
         for state in to_report:
-            store.put_setting(prefix + state.name, {"kinds": sorted(current[state.name])})
+            new = dict.fromkeys(current[state.name], rfc3339(now))
+            store.put_setting(prefix + state.name, {"kinds": new | reported.get(state.name, {})})
         return ""
 
     def _send_report(self, content: bytes) -> str:

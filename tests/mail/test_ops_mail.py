@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mail.server import free_port, mail_server
 from monitor.config import Config, MailSettings, Outlet
 from monitor.delivery import configured_dispatcher
-from monitor.mail.ops_mail import FAILURE_CHECK_INTERVAL, REMINDER_INTERVAL
+from monitor.mail.ops_mail import FAILURE_CHECK_INTERVAL, MIN_RECURRENCE, REMINDER_INTERVAL
 from monitor.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -130,7 +130,11 @@ def test_a_suspect_outlet_is_reported_once_per_new_suspicion(store: Store) -> No
             suspected(store, "a", **suspicions)
             deliver(store, config(port), now=lambda step=step: NOW + step * FAILURE_CHECK_INTERVAL)
             reported.append(len(behavior.taken))
-        assert reported == [1, 1, 2, 2, 2, 3]
+        assert reported == [1, 1, 2, 2, 2, 2], "one that comes and goes is reported once a day"
+        suspected(store, "a")
+        deliver(store, config(port), now=lambda: NOW + MIN_RECURRENCE)
+        suspected(store, "a", silent="no new story is listed for 50 hours")
+        deliver(store, config(port), now=lambda: NOW + MIN_RECURRENCE + FAILURE_CHECK_INTERVAL)
         first, second, _ = behavior.taken
     assert first.message["Subject"] == "[media-monitor] an outlet is suspect: a"
     assert "no new story is listed for 30 hours" in first.message.get_content()
