@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
-    from monitor.models import CoverageCount
+    from monitor.models import CoverageCount, FrontierEntry
 
 
 class Fate(enum.StrEnum):
@@ -31,6 +31,7 @@ class Fate(enum.StrEnum):
     FOREIGN = "foreign"
     DROPPED = "dropped"
     WAITING = "waiting"
+    UNKNOWN = "unknown"
 
 
 #: Meanings of a fate, for people.
@@ -44,6 +45,7 @@ FATE_MEANINGS: Mapping[Fate, str] = {
     Fate.FOREIGN: "the URL is on another site",
     Fate.DROPPED: "a rule dropped the URL",
     Fate.WAITING: "the page is to be fetched for the first time",
+    Fate.UNKNOWN: "an earlier version settled the URL, and kept no outcome",
 }
 
 #: Meanings of `NotArticle.kind`, for people.
@@ -85,11 +87,25 @@ def fate_of(disposition: Disposition | None, kind: str) -> Fate:
             return Fate(disposition.value)
 
 
+def fate_of_entry(entry: FrontierEntry) -> Fate:
+    """Returns the fate of a listed URL."""
+    if entry.outcome is None:
+        return Fate.WAITING if entry.next_at else Fate.UNKNOWN
+    return fate_of(entry.outcome.disposition, entry.outcome.kind)
+
+
+def _fates_of(count: CoverageCount) -> Counter[Fate]:
+    """Returns the counted URLs by fate: those without an outcome wait, unless they are never to be fetched."""
+    if count.disposition is None:
+        return Counter({Fate.WAITING: count.waiting, Fate.UNKNOWN: count.count - count.waiting})
+    return Counter({fate_of(count.disposition, count.kind): count.count})
+
+
 def by_day(counts: Sequence[CoverageCount]) -> list[DayCoverage]:
     """Returns the coverage of each day with listed URLs, the latest day first."""
     days: defaultdict[date, Counter[Fate]] = defaultdict(Counter)
     for count in counts:
-        days[count.day][fate_of(count.disposition, count.kind)] += count.count
+        days[count.day] += _fates_of(count)
     return [
         DayCoverage(day=day, listed=fates.total(), by_fate=fates) for day, fates in sorted(days.items(), reverse=True)
     ]
@@ -99,7 +115,7 @@ def total(counts: Sequence[CoverageCount]) -> Mapping[Fate, int]:
     """Returns the number of URLs by fate, over all days."""
     fates: Counter[Fate] = Counter()
     for count in counts:
-        fates[fate_of(count.disposition, count.kind)] += count.count
+        fates += _fates_of(count)
     return fates
 
 
@@ -115,3 +131,10 @@ def meaning_of(disposition: Disposition | None, kind: str) -> str:
     if disposition is Disposition.NOT_ARTICLE:
         return PAGE_KIND_MEANINGS.get(kind, FATE_MEANINGS[fate])
     return FATE_MEANINGS[fate]
+
+
+def meaning_of_entry(entry: FrontierEntry) -> str:
+    """Returns what became of a listed URL, for a person, in one line."""
+    if entry.outcome is None:
+        return FATE_MEANINGS[fate_of_entry(entry)]
+    return meaning_of(entry.outcome.disposition, entry.outcome.kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from monitor import coverage
 from monitor.coverage import Fate
 from monitor.discovery.drop_reasons import DropReason
 from monitor.failures import FailureKind
-from monitor.models import CoverageCount, Disposition
+from monitor.models import Candidate, CoverageCount, Disposition, FrontierEntry, now
 
 DOCS = Path(__file__).parents[1] / "docs" / "crawling.md"
 DAYS = (date(2026, 11, 27), date(2026, 11, 28))
@@ -24,7 +25,7 @@ COUNTS = st.builds(
     day=st.sampled_from(DAYS),
     disposition=st.none() | st.sampled_from(Disposition),
     kind=st.sampled_from(KINDS),
-    waiting=st.just(0),
+    waiting=st.sampled_from([0, 1]),
     count=st.integers(1, 9),
 )
 
@@ -68,6 +69,14 @@ def test_an_outcome_has_one_fate(disposition: Disposition | None, kind: str, fat
 )
 def test_an_outcome_is_explained_in_words(disposition: Disposition | None, kind: str, meaning: str) -> None:
     assert coverage.meaning_of(disposition, kind) == meaning
+
+
+def test_a_url_that_an_earlier_version_settled_does_not_wait() -> None:
+    counts = [CoverageCount(outlet="Outlet", day=DAYS[0], disposition=None, kind="", waiting=2, count=9)]
+    assert coverage.total(counts) == {Fate.WAITING: 2, Fate.UNKNOWN: 7}
+    entry = FrontierEntry(id="1", candidate=Candidate(url="x", outlet="Outlet"), first_seen_at=now(), next_at=None)
+    assert coverage.meaning_of_entry(entry) == "an earlier version settled the URL, and kept no outcome"
+    assert coverage.fate_of_entry(replace(entry, next_at=now())) is Fate.WAITING
 
 
 def test_the_docs_explain_each_drop_reason() -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from monitor.cli.context import CommandContext
-    from monitor.models import CoverageCount, Disposition, FrontierEntry, SourceCoverage
+    from monitor.models import CoverageCount, FrontierEntry, SourceCoverage
 
 RECENT_ENTRIES = 50  # URLs that `--recent` shows
 
@@ -126,7 +126,7 @@ def entry_json(entry: FrontierEntry) -> Json:
         "disposition": outcome.disposition.value if outcome else None,
         "kind": outcome.kind if outcome else "",
         "detail": outcome.detail if outcome else "",
-        "meaning": coverage.meaning_of(*_disposition_and_kind(entry)),
+        "meaning": coverage.meaning_of_entry(entry),
         "settled_at": rfc3339(entry.settled_at) if entry.settled_at else None,
         "attempts": entry.attempts,
         "next_at": rfc3339(entry.next_at) if entry.next_at else None,
@@ -143,7 +143,7 @@ def print_recent(context: CommandContext, name: str, entries: Sequence[FrontierE
     at = now()
     for entry in entries:
         outcome = entry.outcome
-        fate = coverage.fate_of(*_disposition_and_kind(entry))
+        fate = coverage.fate_of_entry(entry)
         columns = f"  {relative_time(entry.first_seen_at, at):>8}  {fate.value:<14}  "
         context.out.print(plain_line(entry.candidate.url, prefix=columns))
         if outcome and (outcome.kind or fate not in {Fate.STORED, Fate.DUPLICATE}):
@@ -151,7 +151,3 @@ def print_recent(context: CommandContext, name: str, entries: Sequence[FrontierE
             again = f"; fetched again {relative_time(entry.next_at, at)}" if entry.next_at else ""
             reason = ": ".join(filter(None, (outcome.kind, meaning)))
             context.out.print(plain_line(f"{reason}{again}", prefix=" " * len(columns)), style="dim")
-
-
-def _disposition_and_kind(entry: FrontierEntry) -> tuple[Disposition | None, str]:
-    return (entry.outcome.disposition, entry.outcome.kind) if entry.outcome else (None, "")

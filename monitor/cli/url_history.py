@@ -124,8 +124,8 @@ def _outcome_text(entry: FrontierEntry) -> str:
     outcome = entry.outcome
     again = f"; to be fetched again {relative_time(entry.next_at, now())}" if entry.next_at and outcome else ""
     if outcome is None:
-        due = f", due {relative_time(entry.next_at, now())}" if entry.next_at else ""
-        return f"waits for its first fetch{due}"
+        waiting = f"waits for its first fetch, due {relative_time(entry.next_at, now())}" if entry.next_at else ""
+        return waiting or coverage.meaning_of_entry(entry)
     label = " ".join(filter(None, (outcome.disposition.value, outcome.kind)))
     when = f" {_time(entry.settled_at)}" if entry.settled_at else ""
     meaning = coverage.meaning_of(outcome.disposition, outcome.kind)
