@@ -130,7 +130,7 @@ def test_the_page_replaces_the_headline_once_it_can_be_read(title: str, alerts: 
 
 
 @pytest.mark.parametrize("title", ["Subscribe to the Gazette today", "Log in"])
-def test_a_page_to_which_a_walled_address_leads_does_not_replace_its_headline(title: str) -> None:
+def test_another_page_at_a_walled_address_does_not_replace_its_headline(title: str) -> None:
     room = room_with(WALLS["forbidden"])
     room.read("/walled", **LISTED)
     room.pages[f"{HOST}/walled"] = WebPage(moved_to=room.put("/offer", title=title))
@@ -167,7 +167,7 @@ def test_a_corrected_slug_behind_a_wall_is_one_headline() -> None:
     assert (len(room.stories()), len(room.mails())) == (1, 1)
 
 
-def test_headlines_of_one_title_and_guid_are_told_apart_by_their_summaries() -> None:
+def test_headlines_of_one_title_and_guid_differ_by_their_summaries() -> None:
     room = room_with(WALLS["forbidden"])
     for number, summary in enumerate((SUMMARY, "A court froze the accounts of a bank.")):
         room.pages[f"{HOST}/{number}"] = WALLS["forbidden"]

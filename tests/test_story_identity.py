@@ -86,7 +86,7 @@ def test_a_canonical_url_that_cannot_be_read_is_not_believed() -> None:
 
 
 @pytest.mark.parametrize("kind", [FailureKind.TIMEOUT, FailureKind.HTTP_503, FailureKind.CANCELLED])
-def test_a_page_waits_for_its_canonical_one_that_fails_for_a_moment(kind: FailureKind) -> None:
+def test_a_page_waits_for_its_canonical_one_that_fails_once(kind: FailureKind) -> None:
     room = Newsroom()
     text = "Sberbank is named.\n\n" + prose("one")
     canonical = room.put("/a", text, title="One")

@@ -383,8 +383,8 @@ def _leads_elsewhere(entry: FrontierEntry, stored: Story, story: Story, landed_i
     """Returns True if the address of a stored story now redirects to another story."""
     if landed_id in {entry.id, stored.id, story_id(entry.fetch_url or entry.candidate.url)}:
         return False
-    is_told = HEADLINE_FLAG in stored.flags and tells_of_headline(story, stored)
-    return not is_told and not is_same_story(story, stored)
+    has_its_words = HEADLINE_FLAG in stored.flags and tells_of_headline(story, stored)
+    return not has_its_words and not is_same_story(story, stored)
 
 
 def _is_walled(stored: Story, story: Story) -> bool:

@@ -21,7 +21,7 @@ MIN_MOVED_STORY_SIMILARITY = 0.9
 MIN_SAME_TITLE_RATIO = 0.75  # of the words of two titles or summaries, in order
 MAX_TITLE_WORDS = 60  # of a title that are compared; the time grows with their square
 MAX_SUMMARY_WORDS = 200  # of a summary that are compared, so too
-MIN_TOLD_WORDS_SHARE = 0.7  # of a headline's distinct words, which its story has
+MIN_HEADLINE_WORDS_SHARE = 0.7  # of a headline's distinct words, which its story has
 MIN_TITLE_WORDS = 4  # in a shorter title ("Weather") most words recur in other stories
 MAX_SAME_STORY_AGE = timedelta(days=1)  # between the publication times of two versions of a rewritten story
 
@@ -63,7 +63,7 @@ def tells_of_headline(story: Story, headline: Story) -> bool:
     """Returns True if ``story`` has most words of the title or of the summary of a headline story."""
     words = _distinct_words(f"{story.title}\n{story.text}")
     parts = map(_distinct_words, (headline.title, headline.text))
-    return any(len(part & words) >= MIN_TOLD_WORDS_SHARE * len(part) for part in parts if part)
+    return any(len(part & words) >= MIN_HEADLINE_WORDS_SHARE * len(part) for part in parts if part)
 
 
 def _distinct_words(text: str) -> set[str]:
