@@ -86,7 +86,7 @@ def test_the_title_that_several_walls_state_is_that_of_the_site() -> None:
         room.pages[f"{HOST}/{number}"] = WebPage(NotArticle(kind="script", title="The Sberbank Gazette"))
     assert room.read("/0", "/1", "/2") == [("stored", "headline"), *[("not-an-article", "script")] * 2]
     assert len(room.mails()) == 1
-    assert room.read("/3", **LISTED)[-1] == ("stored", "headline")
+    assert room.read("/3", **LISTED)[0] == ("stored", "headline")
     assert TITLE in [story.title for story in room.stories()]
 
 

@@ -344,7 +344,7 @@ def test_stories_numbered_like_pages_stay_two(first: str, second: str, order: tu
     urls = first, second
     room.put(first, title="Ministers weigh Sberbank ban", next_page=HOST + second)
     room.put(second, title="Floods close Sberbank road", first_page=HOST + first)
-    assert [room.read(urls[index])[-1] for index in order] == [("stored", "")] * 2
+    assert [room.read(urls[index])[0] for index in order] == [("stored", "")] * 2
     assert [(story.url, story.version) for story in room.stories()] == [(HOST + first, 1), (HOST + second, 1)]
 
 
