@@ -9,6 +9,7 @@ MonitorError                     base class: one line for the user, with a hint
 ├── LeaseLost                    another process took over the outlet: stop, write nothing
 ├── FetchError                   a page or feed could not be fetched
 ├── ExtractionError              extraction of a page crashed, timed out or failed
+├── WorkersUnavailable           no extraction worker can be started: no page is at fault
 ├── KibanaError                  Kibana does not answer, refuses the import, or rejects an object
 ├── RenderingUnavailable         the rendering engine of an outlet is not installed or does not answer
 └── DeliveryError
@@ -107,6 +108,10 @@ class ExtractionError(MonitorError):
     def label(self) -> str:
         """The name of the failure that is counted, stored and printed."""
         return self.kind.label
+
+
+class WorkersUnavailable(MonitorError):
+    """No extraction worker can be started, for want of memory or descriptors; the page can be extracted later."""
 
 
 class RenderingUnavailable(MonitorError):

@@ -820,7 +820,7 @@ def test_light_commands_import_nothing_heavy(words: str, home: Path) -> None:
         "import sys\n"
         "from monitor.cli import main\n"
         "try:\n    main(sys.argv[1:])\nexcept SystemExit: pass\n"
-        "heavy = {'scrapy', 'twisted', 'trafilatura', 'elasticsearch', 'numpy', 'smtplib', 'pebble'}\n"
+        "heavy = {'scrapy', 'twisted', 'trafilatura', 'elasticsearch', 'numpy', 'smtplib'}\n"
         "heavy &= set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)\n"
     )

@@ -26,6 +26,11 @@ def hang(page: Page, options: ExtractionOptions) -> Article | NotArticle:
         pass
 
 
+def hang_always(page: Page, options: ExtractionOptions) -> Article | NotArticle:
+    while True:
+        pass
+
+
 def die(page: Page, options: ExtractionOptions) -> Article | NotArticle:
     if result := _extract_harmless(page, options):
         return result

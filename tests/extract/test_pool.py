@@ -129,7 +129,7 @@ def test_workers_end_with_their_parent_without_output(signal_number: signal.Sign
     while any(_is_running(worker) for worker in workers) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(_is_running(worker) for worker in workers)
-    assert "Process pebble" not in parent.stderr.read()
+    assert "Process extraction" not in parent.stderr.read()
 
 
 def _is_running(process_id: int) -> bool:
