@@ -88,6 +88,13 @@ class FailureKind(enum.Enum):
         "no host name can be resolved: the monitor has probably no network",
     )
     PROXY = "proxy", FailureScope.MONITOR, False, 0.1, "the HTTP proxy cannot be reached"
+    NO_RESOURCES = (
+        "no-resources",
+        FailureScope.MONITOR,
+        False,
+        0.1,
+        "no memory, descriptor, thread or extraction worker is left for this process",
+    )
 
     # ---- requests that robots.txt, the address guard, redirect limits or size limits stop
 

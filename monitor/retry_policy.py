@@ -44,7 +44,7 @@ FAILING_HOST_PAUSE = timedelta(minutes=5)  # time without requests after MAX_CON
 DEFAULT_BUSY_HOST_PAUSE = timedelta(minutes=1)  # time without requests after a 429 or 503 without Retry-After
 BUSY_HOST_KINDS = frozenset({FailureKind.HTTP_429, FailureKind.HTTP_503, FailureKind.RESTING})
 # Outages on the monitor's side: they use up no retry of a page and do not lengthen an outlet's interval.
-OWN_OUTAGE_KINDS = frozenset({FailureKind.NO_NETWORK, FailureKind.PROXY})
+OWN_OUTAGE_KINDS = frozenset({FailureKind.NO_NETWORK, FailureKind.PROXY, FailureKind.NO_RESOURCES})
 OWN_OUTAGE_PAUSE = timedelta(minutes=1)  # time until the next try
 
 MAX_FAILING_INTERVAL = timedelta(hours=6)  # longest pause before the next poll of a failing outlet

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from monitor.crawl.sources import Source, SourceResult, read_source
@@ -61,12 +63,18 @@ class DiscoveredSources:
 
 
 async def discover_sources(
-    outlet: Outlet, fetcher: Fetcher, *, since: datetime, known_feeds: tuple[str, ...] = ()
+    outlet: Outlet,
+    fetcher: Fetcher,
+    *,
+    since: datetime,
+    known_feeds: tuple[str, ...] = (),
+    deadline: float = math.inf,
 ) -> DiscoveredSources:
     """Returns ``known_feeds`` and the sources that the home page and robots.txt announce, as far as they can be read.
 
-    If no announced feed can be read, requests commonly used feed URLs; likewise for sitemaps.  Raises FetchError when
-    the home page cannot be fetched and no feed or sitemap can be read, or the monitor's own network is down.
+    If no announced feed can be read, requests commonly used feed URLs; likewise for sitemaps.  Past ``deadline``, a
+    time of `time.monotonic`, requests no further feed or sitemap.  Raises FetchError when the home page cannot be
+    fetched and no feed or sitemap can be read, or the monitor's own network is down.
     """
     home_error: FetchError | None = None
     hints, own_feed = autodiscovery.DiscoveryHints(), known_feeds
@@ -90,7 +98,7 @@ async def discover_sources(
             raise
         home_error, hints = error, autodiscovery.DiscoveryHints(sitemaps=announced_sitemaps)
     common = autodiscovery.common_source_urls(outlet.url)
-    probe = partial(_probe_sources, outlet=outlet, fetcher=fetcher, since=since)
+    probe = partial(_probe_sources, outlet=outlet, fetcher=fetcher, since=since, deadline=deadline)
     # Announced URLs may not exist any more: a page template can still name a removed feed.
     feeds = await probe("feed", (*own_feed, *hints.feeds)) or await probe("feed", common.feeds)
     sitemaps = await probe("sitemap", hints.sitemaps) or await probe("sitemap", common.sitemaps)
@@ -137,7 +145,7 @@ async def with_section_story_counts(
 ) -> DiscoveredSources:
     """Returns ``discovered`` with story counts for the sections that would be polled, without unreadable ones."""
     sections = [source.url for source in discovered.sources_to_poll(outlet) if source.kind == "section"]
-    section_counts = await _probe_sources("section", sections, outlet, fetcher, since)
+    section_counts = await _probe_sources("section", sections, outlet=outlet, fetcher=fetcher, since=since)
     return replace(discovered, story_counts={**discovered.story_counts, **section_counts})
 
 
@@ -166,15 +174,25 @@ async def rendering_reason(
 
 
 async def _probe_sources(
-    kind: str, addresses: Iterable[str], outlet: Outlet, fetcher: Fetcher, since: datetime
+    kind: str,
+    addresses: Iterable[str],
+    *,
+    outlet: Outlet,
+    fetcher: Fetcher,
+    since: datetime,
+    deadline: float = math.inf,
 ) -> dict[str, int]:
     """Returns the URL of each source that can be read, with the number of the outlet's recent stories in it.
 
-    Requests the first MAX_PROBED_URLS_PER_KIND of ``addresses``.
+    Requests the first MAX_PROBED_URLS_PER_KIND of ``addresses``, and none past ``deadline``.
     """
     story_counts: dict[str, int] = {}
     for address in list(dict.fromkeys(addresses))[:MAX_PROBED_URLS_PER_KIND]:
-        results = await read_source(Source(kind, address), {}, outlet=outlet, fetcher=fetcher, since=since)
+        if monotonic() >= deadline:
+            break
+        results = await read_source(
+            Source(kind, address), {}, outlet=outlet, fetcher=fetcher, since=since, deadline=deadline
+        )
         if results[0].error is None:
             story_counts[address] = sum(_count_recent_stories(result, outlet, since) for result in results)
     return story_counts

@@ -21,6 +21,7 @@ from service_identity import VerificationError
 from twisted.internet.error import ConnectError, ConnectionClosed
 from twisted.web.client import ResponseFailed
 
+from monitor.crawl.own_faults import is_own_fault, own_fault_message
 from monitor.crawl.robots import RobotsDisallowed, RobotsUnreachable
 from monitor.egress.address_guard import AddressRefused
 from monitor.egress.host_rests import HostResting
@@ -54,6 +55,8 @@ async def response_or_fetch_error(download: Awaitable[Response]) -> Response:
         raise FetchError((message or text)[:300], kind=kind) from error
     except MonitorError:
         raise
+    except MemoryError as error:
+        raise FetchError(own_fault_message(error), kind=FailureKind.NO_RESOURCES) from error
     except Exception as error:  # Scrapy's decoders raise exceptions of many types
         raise FetchError(
             f"the response cannot be read: {error!r}"[:300], kind=FailureKind.UNDECODABLE_RESPONSE
@@ -61,10 +64,12 @@ async def response_or_fetch_error(download: Awaitable[Response]) -> Response:
 
 
 def _own_outage(error: Exception) -> FetchError | None:
-    """Returns the error as a failure on the monitor's side: an unreachable proxy, or no name that can be resolved."""
+    """Returns the error as a failure on the monitor's side, such as an unreachable proxy; None if it is another's."""
     cause = error.__cause__ if isinstance(error, RobotsUnreachable) else error
     if isinstance(cause, ProxyUnreachable):
         return FetchError(str(cause)[:300], kind=FailureKind.PROXY)
+    if is_own_fault(error):
+        return FetchError(own_fault_message(error), kind=FailureKind.NO_RESOURCES)
     if isinstance(cause, CannotResolveHostError) and name_resolutions.are_all_failing:
         return FetchError(readable_error_message(str(cause))[:300], kind=FailureKind.NO_NETWORK)
     return None

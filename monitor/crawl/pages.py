@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from monitor.crawl.own_faults import own_fault_message
 from monitor.discovery.url_rules import host_and_port
-from monitor.errors import FetchError, RenderingUnavailable
+from monitor.errors import FetchError, RenderingUnavailable, WorkersUnavailable
 from monitor.extract.boilerplate import Boilerplate
 from monitor.failures import FailureKind
 from monitor.ingest.identity import HEADLINE_FLAG
@@ -56,11 +57,13 @@ class DuePages:
     """Fetches and ingests the due pages of one outlet in one poll; `process` does the work.
 
     Then ``next_retry_at`` is the earliest time at which a failed page is fetched again (None without one), and
-    ``host_pause`` is the time for which the outlet's host gets no request.
+    ``host_pause`` is the time for which the outlet's host gets no request.  ``own_fault`` is the fault of this process
+    because of which pages stay due; empty without one.
     """
 
     def __init__(self, outlet: Outlet, context: PollContext, report: PollReport, traits: LearnedPageTraits) -> None:
         self.next_retry_at: datetime | None = None
+        self.own_fault = ""
         self._outlet = outlet
         self._context = context
         self._report = report
@@ -101,7 +104,7 @@ class DuePages:
 
     async def _process_entries(self, remaining: Iterator[FrontierEntry], deadline: float) -> None:
         """Processes entries of ``remaining``, which other tasks share, until `process` must end."""
-        while not self._context.stop.is_set() and monotonic() < deadline:
+        while not self._must_end(deadline):
             entry = next(remaining, None)
             if entry is None:
                 return
@@ -115,12 +118,21 @@ class DuePages:
                 continue
             try:
                 outcome = await self._process_entry(entry)
+            except WorkersUnavailable as error:  # the entry stays due; the pages after it would fail in the same way
+                self.own_fault = own_fault_message(error)
+                self._resting_pages += 1
+                return
             except RenderingUnavailable as error:  # the entry stays due until an engine is available
                 self._report.rendering_problem = str(error)
                 backoff.record_unavailable_engine()
                 continue
             if outcome is not None:
                 self._record_outcome(entry, outcome)
+
+    def _must_end(self, deadline: float) -> bool:
+        """Returns True if the poll starts no further page."""
+        is_interrupted = self._context.stop.is_set() or bool(self.own_fault)
+        return is_interrupted or monotonic() >= deadline
 
     async def _process_entry(self, entry: FrontierEntry) -> Outcome | None:
         """Fetches and ingests one page; returns its outcome, or None if it was not requested and stays due."""

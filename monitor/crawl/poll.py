@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from monitor.crawl.report import PollReport
 from monitor.discovery.drop_reasons import DropReason
 from monitor.discovery.filter_candidates import filter_candidates
 from monitor.errors import FetchError, LeaseLost
+from monitor.failures import FailureKind
 from monitor.models import Disposition, Outcome, now
 from monitor.plural import plural
 from monitor.retry_policy import OWN_OUTAGE_KINDS
@@ -38,6 +39,11 @@ if TYPE_CHECKING:
     from monitor.service import Service
 
 log = logging.getLogger(__name__)
+
+# After this time a poll requests no further source, so that slow sitemaps or a discovery leave time for pages.
+SOURCE_START_DEADLINE_SECONDS = 240.0
+# After this time a poll is cancelled; its pages stay due.  More than `pages.PAGE_START_DEADLINE_SECONDS`.
+POLL_TIME_LIMIT_SECONDS = 900.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,23 +65,32 @@ class Poll:
         self._state = state  # the outlet's stored state, updated during this poll
         self._context = context
         self._lease = Lease(context.service, state)
+        self._source_deadline = monotonic() + SOURCE_START_DEADLINE_SECONDS
         # Candidates dated before this time are dropped.
         self._since = now() - (outlet.max_age or context.service.config.crawl.max_age)
 
     async def run(self) -> PollReport:
         """Polls the outlet while renewing its lease; returns the report.
 
-        If another process takes the lease, stops without writing more; the report has a note.  Raises StoreUnavailable
-        or StoreRefused when the store does not recover.
+        If another process takes the lease, stops without writing more; the report has a note.  Ends a poll that takes
+        longer than POLL_TIME_LIMIT_SECONDS as failed.  Raises StoreUnavailable or StoreRefused when the store does not
+        recover.
         """
         started_at = monotonic()
         renewal = asyncio.create_task(self._lease.keep_renewed())
         work = asyncio.create_task(self._poll_outlet())
         try:
-            await asyncio.wait({renewal, work}, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():  # the renewal has failed; awaiting it raises its exception
+            done, _ = await asyncio.wait(
+                {renewal, work}, timeout=POLL_TIME_LIMIT_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                work.cancel()
+                await asyncio.gather(work, return_exceptions=True)
+                await self._release_late_outlet()
+            elif not work.done():  # the renewal has failed; awaiting it raises its exception
                 await renewal
-            await work
+            else:
+                await work
         except LeaseLost:
             self.report.notes.append("another process took the outlet over")
             log.warning("%s: another process took the outlet over", self._outlet.name)
@@ -85,6 +100,22 @@ class Poll:
             await asyncio.gather(renewal, work, return_exceptions=True)
             self.report.seconds = monotonic() - started_at
         return self.report
+
+    async def _release_late_outlet(self) -> None:
+        """Releases the lease with the failure of a poll that took too long."""
+        self.report.has_failed = True
+        error = f"the poll was ended after {POLL_TIME_LIMIT_SECONDS:g} s; the pages that are left stay due"
+        self.report.failures.append(error)
+        late = PollSummary(failure=FailureKind.TIMEOUT)
+        plan = plan_next_poll(self._state.interval, self._state.failures, late, every=self._outlet.every)
+        failed_state = replace(
+            self._state,
+            failures=plan.weighted_failures,
+            error=error,
+            last_poll_at=now(),
+            next_poll_at=now() + plan.pause,
+        )
+        await self._lease.release(failed_state)
 
     async def _poll_outlet(self) -> None:
         """Reads sources, queues candidates, processes due pages, stores the outlet's state and releases the lease."""
@@ -134,7 +165,9 @@ class Poll:
         if remembered := discover.remembered_sources(self._state, now=now()):
             return remembered
         try:
-            discovered = await discover.discover_sources(self._outlet, self._context.fetcher, since=self._since)
+            discovered = await discover.discover_sources(
+                self._outlet, self._context.fetcher, since=self._since, deadline=self._source_deadline
+            )
         except FetchError:  # reading the home page as a section fails again, and the outlet's state stores the error
             return (sources.Source("section", self._outlet.url),)
         chosen = discovered.sources_to_poll(self._outlet)
@@ -151,6 +184,7 @@ class Poll:
                 fetcher=self._context.fetcher,
                 since=self._since,
                 parse=self._context.parse,
+                deadline=self._source_deadline,
             )
             for source in outlet_sources
         ]
@@ -194,11 +228,16 @@ class Poll:
         return candidates, dropped
 
     def _plan_next_poll(self, results: Sequence[SourceResult], pages: DuePages) -> NextPollPlan:
-        """Returns the time and interval of the next poll; sets ``has_failed`` of the report if no source was read."""
-        failure = health.gravest_failure_kind(results)
+        """Returns the time and interval of the next poll.
+
+        Sets ``has_failed`` of the report if no source was read or pages wait because of a fault of this process.
+        """
+        failure = FailureKind.NO_RESOURCES if pages.own_fault else health.gravest_failure_kind(results)
         self.report.has_failed = failure is not None
         if failure in OWN_OUTAGE_KINDS:
-            self.report.own_outage = next(result.error.message for result in results if result.error is not None)
+            source_errors = (result.error.message for result in results if result.error is not None)
+            self.report.own_outage = pages.own_fault or next(source_errors)
+            self.report.own_outage_kind = failure
         source_pauses = [
             health.source_requested_pause(result, self._outlet, outlet_failed=failure is not None) for result in results
         ]

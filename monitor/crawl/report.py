@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from monitor.failures import FailureKind
 from monitor.models import Disposition
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class PollReport:
     failures: list[str] = field(default_factory=list)  # one line for each failed source or page, with its URL
     notes: list[str] = field(default_factory=list)  # one line for each remark about a source or the lease
     rendering_problem: str = ""  # the reason why pages wait for a rendering engine; empty if none waits
-    own_outage: str = ""  # the failure on the monitor's side (no network, no proxy) because of which no source was read
+    own_outage: str = ""  # the failure on the monitor's side (no network, no worker) that ended the poll
+    own_outage_kind: FailureKind | None = None  # the kind of that failure, one of OWN_OUTAGE_KINDS
     has_failed: bool = False  # True if no source could be read or the poll raised an exception
     deferred_page_count: int = 0  # due pages left for the next poll
     seconds: float = 0.0  # duration of the poll
@@ -49,6 +51,19 @@ class PollReport:
     def page_count(self) -> int:
         """The number of pages in ``outcomes``."""
         return self.outcomes.total()
+
+    @property
+    def own_outage_line(self) -> str:
+        """``own_outage`` as a line for the user."""
+        is_own_machine = self.own_outage_kind is FailureKind.NO_RESOURCES
+        return self.own_outage if is_own_machine else f"no network?: {self.own_outage}"
+
+    @property
+    def failure_word(self) -> str:
+        """The reason in a word or two why no source or page was read, for the table of a crawl."""
+        if self.own_outage_kind is FailureKind.NO_RESOURCES:
+            return "waits"
+        return "no network?" if self.own_outage else "failed"
 
     def count_pages(self, disposition: Disposition) -> int:
         """Returns the number of pages with this disposition, of any kind."""

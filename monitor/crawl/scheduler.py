@@ -13,15 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.crawl.fetch import Fetcher
 from monitor.crawl.lease import LEASE_TERM
+from monitor.crawl.own_faults import is_own_fault, own_fault_message
 from monitor.crawl.poll import Poll, PollContext
 from monitor.crawl.report import CrawlReport, PollReport
-from monitor.errors import LeaseLost, MonitorError, StoreError
+from monitor.errors import LeaseLost, MonitorError, StoreError, WorkersUnavailable
+from monitor.extract.worker_pool import GIVE_UP_SECONDS
+from monitor.failures import FailureKind
 from monitor.models import now
 from monitor.process_identity import current_process_identity
 from monitor.rendering import engines
+from monitor.retry_policy import OWN_OUTAGE_PAUSE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
     from datetime import datetime
 
     from scrapy.crawler import Crawler
@@ -35,8 +39,10 @@ log = logging.getLogger(__name__)
 
 LEASE_SCAN_SECONDS = 5.0  # longest wait between two scans of the store for due outlets
 MAX_OUTLETS_LEASED_PER_SCAN = 8  # by one process in continuous mode, so that processes share the due outlets
-SHUTDOWN_GRACE_SECONDS = 45.0  # for running polls to end after a stop; then they are cancelled
-LEASE_CALL_GRACE_SECONDS = 5.0  # for a running lease call to end after a stop; then it is cancelled
+# After a stop, in sequence; together less than `shutdown.STOP_LIMIT_SECONDS`.
+LEASE_CALL_GRACE_SECONDS = 1.5  # for a running lease call to end; then it is cancelled
+SHUTDOWN_GRACE_SECONDS = 3.0  # for running polls to end; then they are cancelled
+LEASE_RELEASE_GRACE_SECONDS = 2.0  # for leases to be released; an unreleased lease expires by itself
 MIN_CLOCK_STEP_BACK = timedelta(minutes=1)  # system clock steps back below this are ignored
 DELAY_AFTER_POLL_EXCEPTION = timedelta(hours=1)  # until the next poll, after an unexpected exception
 
@@ -82,7 +88,6 @@ class OutletScheduler:
         self._resources = resources or ExitStack()  # resources that `close` closes
         self._last_scan_at: datetime | None = None
         self._polled_in_future: set[str] = set()  # outlets with a last poll in the future: the clock was ahead
-        self._extractor_start: asyncio.Task[None] | None = None
 
     async def run(self, crawler: Crawler, parse: SourceParser) -> AsyncIterator[dict[str, str]]:
         """Polls and yields an item for each page; ends when all outlets are polled or soon after ``stop`` is set.
@@ -96,6 +101,7 @@ class OutletScheduler:
         stopped = asyncio.create_task(self.stop.wait())
         try:
             while not self.stop.is_set():
+                self._require_workers()
                 leasing = asyncio.create_task(self._lease_outlets(remaining))
                 await asyncio.wait({leasing, stopped}, return_when=asyncio.FIRST_COMPLETED)
                 if not leasing.done():
@@ -105,7 +111,7 @@ class OutletScheduler:
                     if not self._continuous:
                         remaining.remove(state.name)
                     self._start_poll(state, context)
-                if not self._outlets_by_poll_task and not self._continuous:
+                if not (self._outlets_by_poll_task or self._continuous or self.service.extractor.problem):
                     break
                 await asyncio.wait(
                     {*self._outlets_by_poll_task, stopped},
@@ -116,11 +122,12 @@ class OutletScheduler:
                     for item in report.items:
                         yield item
             await self._finish_polls()
+            await self._release_leases()
             for report in self._collect_reports(crawler):
                 for item in report.items:
                     yield item
             await self._record_unpolled(remaining)
-        except StoreError as error:
+        except (StoreError, WorkersUnavailable) as error:
             self._stop_on_error(error)
         except Exception as error:  # Scrapy would end as if the crawl had succeeded
             log.exception("the crawl failed")
@@ -131,16 +138,18 @@ class OutletScheduler:
 
     async def close(self) -> None:
         """Cancels the running polls, releases all leases and closes the resources; Scrapy calls it after the spider."""
-        tasks = [*self._outlets_by_poll_task, *filter(None, [self._extractor_start])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        if not self.service.is_store_unavailable:  # an unreleased lease expires by itself
-            await asyncio.gather(*map(self._release_lease, self._leased_states.values()))
-        self._leased_states.clear()
+        await _cancel_all(self._outlets_by_poll_task)
+        await self._release_leases()
         self._resources.close()
 
     # ---- leases
+
+    async def _release_leases(self) -> None:
+        """Releases the leases of polls that did not end; waits for LEASE_RELEASE_GRACE_SECONDS at most."""
+        if self._leased_states and not self.service.is_store_unavailable:  # an unreleased lease expires by itself
+            releases = {asyncio.create_task(self._release_lease(state)) for state in self._leased_states.values()}
+            await asyncio.wait(releases, timeout=LEASE_RELEASE_GRACE_SECONDS)
+        self._leased_states.clear()
 
     async def _release_lease(self, state: OutletState) -> None:
         """Ends the lease of an outlet whose poll did not end, and makes the outlet due now."""
@@ -159,7 +168,12 @@ class OutletScheduler:
             leasing.cancel()
 
     async def _lease_outlets(self, names: Sequence[str]) -> list[OutletState]:
-        """Leases outlets of ``names`` that are due, as many as may be polled at a time; returns their states."""
+        """Leases outlets of ``names`` that are due, as many as may be polled at a time; returns their states.
+
+        Leases none while no extraction worker runs, so that other processes get the outlets.
+        """
+        if self.service.extractor.problem:
+            return []
         free_slots = self.config.crawl.concurrency - len(self._outlets_by_poll_task)
         # Without the outlets that this process polls: their leases may have expired, so the store may offer them.
         names = [name for name in names if name not in self._leased_states]
@@ -193,10 +207,8 @@ class OutletScheduler:
     # ---- polls
 
     def _start_poll(self, state: OutletState, context: PollContext) -> None:
-        """Starts the poll of a leased outlet as a task; the first call also starts the extraction processes."""
+        """Starts the poll of a leased outlet as a task."""
         outlet = self._outlets[state.name]
-        if self._extractor_start is None:  # extraction processes start while sources are read
-            self._extractor_start = asyncio.create_task(asyncio.to_thread(self.service.extractor.start))
         self._leased_states[outlet.name] = state
         self._outlets_by_poll_task[asyncio.create_task(self._run_poll(outlet, state, context))] = outlet
 
@@ -207,6 +219,10 @@ class OutletScheduler:
         except StoreError:
             raise
         except Exception as error:  # one outlet's bug must not stop the polls of others
+            if is_own_fault(error):
+                report = await self._release_after_own_fault(state, error)
+                self._leased_states.pop(outlet.name, None)
+                return report
             log.exception("%s: the poll failed", outlet.name)
             reason = f"the poll failed: {error!r}"
             report = PollReport(outlet=outlet.name, has_failed=True, failures=[reason])
@@ -217,6 +233,30 @@ class OutletScheduler:
                 await self.service.call(self.service.store.release, failed_state)
         self._leased_states.pop(outlet.name, None)
         return report
+
+    async def _release_after_own_fault(self, state: OutletState, error: Exception) -> PollReport:
+        """Releases an outlet with its stored state, due after OWN_OUTAGE_PAUSE; returns the report of its poll."""
+        with suppress(LeaseLost):
+            due_state = replace(state, next_poll_at=now() + OWN_OUTAGE_PAUSE)
+            await self.service.call(self.service.store.release, due_state)
+        return PollReport(
+            outlet=state.name,
+            has_failed=True,
+            own_outage=own_fault_message(error),
+            own_outage_kind=FailureKind.NO_RESOURCES,
+        )
+
+    def _require_workers(self) -> None:
+        """Starts the extraction workers at the first call.  Raises WorkersUnavailable if none can be started for long.
+
+        The process should then end, because its supervisor may start it anew with success.
+        """
+        self.service.extractor.start()  # the processes start while sources are read
+        if self.service.extractor.has_given_up:
+            raise WorkersUnavailable(
+                f"no extraction worker could be started for {GIVE_UP_SECONDS:g} s: {self.service.extractor.problem}",
+                hint="free memory, or raise the limits on memory, open files and processes",
+            )
 
     def _collect_reports(self, crawler: Crawler) -> list[PollReport]:
         """Removes the polls that have ended, adds their reports to the crawl's report, and returns them.
@@ -244,9 +284,7 @@ class OutletScheduler:
         """Waits for the running polls and cancels those that take longer than SHUTDOWN_GRACE_SECONDS."""
         if self._outlets_by_poll_task:
             _, pending = await asyncio.wait(set(self._outlets_by_poll_task), timeout=SHUTDOWN_GRACE_SECONDS)
-            for task in pending:
-                task.cancel()
-            await asyncio.gather(*pending, return_exceptions=True)
+            await _cancel_all(pending)
 
     async def _record_unpolled(self, names: Sequence[str]) -> None:
         """Sets the crawl report's lists of outlets that were not polled; no effect in continuous mode.
@@ -274,6 +312,14 @@ class OutletScheduler:
             log.error("the crawl stops: %s", text)
             self.report.errors.append(text)
         self.stop.set()
+
+
+async def _cancel_all(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancels the tasks and waits until they have ended."""
+    tasks = list(tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _update_scrapy_stats(crawler: Crawler, report: PollReport) -> None:

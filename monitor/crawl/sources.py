@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from time import monotonic
 from typing import TYPE_CHECKING
 
+from monitor.crawl.own_faults import is_own_fault, own_fault_message
 from monitor.discovery import feed, section, sitemap
 from monitor.discovery.document_kind import document_kind
 from monitor.discovery.markup import decompress_gzip
@@ -86,9 +89,11 @@ async def read_source(
     fetcher: Fetcher,
     since: datetime,
     parse: SourceParser = parse_source,
+    deadline: float = math.inf,
 ) -> list[SourceResult]:
     """Fetches and parses a source; for a sitemap index also the sitemaps in it.  Returns a result for each.
 
+    Past ``deadline``, a time of `time.monotonic`, starts no request for a sitemap that an index names.
     ``states`` maps source URLs to their states of earlier polls, whose validators make requests conditional.  The
     result of a source that cannot be read has ``error`` set.
     """
@@ -96,10 +101,8 @@ async def read_source(
     async def read(source: Source) -> SourceResult:
         """Fetches and parses one source, without the sitemaps that it names."""
         state = states.get(source.url) or SourceState(kind=source.kind)
-        stale = state.fetched_at is None or now() - state.fetched_at > MAX_CONDITIONAL_PERIOD
         engine = outlet.render if source.kind == "section" and outlet.render != "auto" else "none"
-        unconditional = stale or state.failures or engine != "none"
-        etag, last_modified = (None, None) if unconditional else (state.etag, state.last_modified)
+        etag, last_modified = _validators(state) if engine == "none" else (None, None)
         try:
             result = await fetcher.fetch_source(
                 outlet,
@@ -161,18 +164,30 @@ async def read_source(
         except FetchError:
             raise
         except Exception as error:  # a parser bug must not stop the outlet's other sources
+            if isinstance(error, RuntimeError) and is_own_fault(error):  # no thread can be started
+                raise FetchError(own_fault_message(error), kind=FailureKind.NO_RESOURCES) from error
             log.exception("%s: %s %s cannot be parsed", outlet.name, source.kind, source.url)
             raise FetchError(f"parsing it failed: {error!r}", kind=FailureKind.MALFORMED) from error
 
-    level, results, requested = [source], list[SourceResult](), {source.url}
+    level, results, requested = [source], list[SourceResult](), set[str]()
     for _ in range(MAX_SITEMAP_LEVELS):
-        level_results = [await read(level_source) for level_source in level]
+        level_results = []
+        for level_source in level:
+            if level_source is not source and monotonic() >= deadline:
+                break
+            requested.add(level_source.url)
+            level_results.append(await read(level_source))
         children = [child for result in level_results if result.parsed for child in result.parsed.child_sitemaps]
         child_urls = dict.fromkeys(child.url for child in children if child.is_fresh and child.url not in requested)
         level = [Source("sitemap", url) for url in child_urls][:MAX_CHILD_SITEMAPS_PER_LEVEL]
-        requested.update(level_source.url for level_source in level)
-        results += [_index_result(result, requested) for result in level_results]
-    return results
+        results += level_results
+    return [_index_result(result, requested) for result in results]
+
+
+def _validators(state: SourceState) -> tuple[str | None, str | None]:
+    """Returns the ETag and Last-Modified for a conditional request; None for both if it must be unconditional."""
+    is_stale = state.fetched_at is None or now() - state.fetched_at > MAX_CONDITIONAL_PERIOD
+    return (None, None) if is_stale or state.failures else (state.etag, state.last_modified)
 
 
 def _index_result(result: SourceResult, requested: Collection[str]) -> SourceResult:

@@ -139,7 +139,7 @@ class FakeService:
         self.is_store_unavailable = False
         self.store = MemoryStore()
         self.ingest = FakeIngest(self.store)
-        self.extractor = SimpleNamespace(start=lambda: None)
+        self.extractor = SimpleNamespace(start=lambda: None, problem="", has_given_up=False)
         self.calls: defaultdict[str, int] = defaultdict(int)
 
     async def call(self, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from monitor.config import Config, Outlet
-from monitor.crawl import process
+from monitor.crawl import outbox_delivery
 from monitor.crawl import scheduler as scheduler_module
 from monitor.crawl.report import PollReport
 from monitor.crawl.scheduler import OutletScheduler
@@ -35,6 +35,7 @@ class NoLeaseService:
         self.config = CONFIG
         self.names: list[str] = []
         self.store = SimpleNamespace(lease=self.lease, outlets=list)
+        self.extractor = SimpleNamespace(problem="")
 
     def lease(self, names: list[str], **_: Any) -> list[OutletState]:
         self.names = list(names)
@@ -76,9 +77,9 @@ def test_a_delivery_that_fails_does_not_end_later_ones(monkeypatch: pytest.Monke
             return DeliveryReport()
 
     monkeypatch.setattr("monitor.delivery.configured_dispatcher", lambda *_: FailingDispatcher())
-    monkeypatch.setattr(process, "DELIVERY_INTERVAL_SECONDS", 0.01)
+    monkeypatch.setattr(outbox_delivery, "RUN_DELIVERY_INTERVAL_SECONDS", 0.01)
     service: Any = SimpleNamespace(store=None, config=None)
-    asyncio.run(asyncio.wait_for(process._deliver_until_stopped(service, stop), 30))
+    asyncio.run(asyncio.wait_for(outbox_delivery.deliver_until_stopped(service, stop), 30))
     assert deliveries == [0, 1, 2]
 
 
