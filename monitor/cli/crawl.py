@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 from collections import Counter
 from typing import TYPE_CHECKING, Self
 
@@ -46,7 +47,9 @@ def crawl_command(
     outlet_names = _configured_outlet_names(context, names)
     _set_log_level(context)
     from monitor.crawl import process
+    from monitor.notify.report import DeliveryReport
 
+    delivery = DeliveryReport()
     with _CrawlProgress(context, len(outlet_names)) as progress:
         report = process.crawl(
             context.config,
@@ -54,16 +57,20 @@ def crawl_command(
             names=outlet_names,
             ignore_schedule=ignore_schedule,
             on_poll=progress,
+            delivery=None if no_mail else delivery,
         )
     status = _print_summary(context, report)
-    if no_mail:
+    if no_mail or report.stop_signal:  # after a signal, the next crawl sends the mail
         return status
     from monitor.cli.deliver import print_delivery
     from monitor.delivery import configured_dispatcher
 
     with context.open_store() as store:
-        delivery = configured_dispatcher(store, context.config).deliver()
+        delivery.add(configured_dispatcher(store, context.config).deliver())
         waiting = store.outbox(limit=100_000)
+    for channel, part in delivery.by_channel.items():  # without those that were postponed in the pass and then sent
+        waiting_again = sum(1 for each in waiting if each.channel == channel and each.attempts)
+        part.postponed = min(part.postponed, waiting_again)
     return max(status, print_delivery(context, delivery, waiting))
 
 
@@ -95,7 +102,9 @@ def run_command(context: CommandContext) -> int:
     for error in report.errors:
         log.error("%s", error)
     log.info("ended; %s, %s", plural(report.poll_count, "poll"), plural(sum(report.outcomes.values()), "page"))
-    return 1 if report.errors else 0
+    if report.errors:
+        return 1
+    return 128 + signal.SIGINT if report.stop_signal == signal.SIGINT else 0
 
 
 class _PollLog:
@@ -108,10 +117,10 @@ class _PollLog:
         log = logging.getLogger("monitor.run")
         if poll.own_outage:
             if not self._has_outage:
-                log.warning("no network?: %s; the outlets wait, and it counts against none", poll.own_outage)
+                log.warning("%s; the outlets wait, and it counts against none", poll.own_outage_line)
         else:
             if self._has_outage:
-                log.info("the network is back")
+                log.info("the outage has ended")
             _log_poll(poll)
         self._has_outage = bool(poll.own_outage)
 
@@ -210,9 +219,9 @@ def _print_summary(context: CommandContext, report: CrawlReport) -> int:
     for poll in report.polls:
         for line in () if poll.own_outage else _problem_lines(poll):
             err.print(line, markup=False)
-    if outages := [poll.own_outage for poll in report.polls if poll.own_outage]:
+    if outages := [poll.own_outage_line for poll in report.polls if poll.own_outage]:
         waiting = plural(len(outages), "outlet waits", "outlets wait")
-        err.print(f"no network?: {outages[0]}; {waiting}, and it counts against none", markup=False)
+        err.print(f"{outages[0]}; {waiting}, and it counts against none", markup=False)
     for error in report.errors:
         err.print(f"error: {error}", markup=False)
     if report.stop_signal:
@@ -236,7 +245,7 @@ def _other_counts(poll: PollReport) -> Iterator[str]:
     if poll.deferred_page_count:
         yield f"{poll.deferred_page_count:,} left for the next poll"
     if poll.has_failed and not poll.page_count:
-        yield "no network?" if poll.own_outage else "failed"
+        yield poll.failure_word
 
 
 def _problem_lines(poll: PollReport) -> Iterator[str]:

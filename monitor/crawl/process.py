@@ -1,8 +1,8 @@
 """Runs crawls in this process: `crawl` polls each due outlet once, `run` polls until a signal stops it.
 
 The first SIGTERM or SIGINT stops a crawl cleanly: it stores the pages being fetched, starts no further page and
-releases its leases.  The second signal kills the process.  A process can call `crawl`, `run` or `run_one_off` once,
-because Twisted's reactor cannot be restarted.
+releases its leases, all within a few seconds (`shutdown`).  The second signal kills the process.  A process can call
+`crawl`, `run` or `run_one_off` once, because Twisted's reactor cannot be restarted.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ import asyncio
 import logging
 import signal
 from collections import Counter, defaultdict
-from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from scrapy.settings import Settings
 
 from monitor.crawl.lease import release_dead_leases
+from monitor.crawl.outbox_delivery import deliver_during_pass, deliver_until_stopped
 from monitor.crawl.report import CrawlReport
-from monitor.delivery_text import channel_label, sent_text
-from monitor.errors import ConfigError, MonitorError, StoreError
+from monitor.crawl.shutdown import StopSignals
+from monitor.errors import ConfigError, MonitorError
 from monitor.models import now
-from monitor.plural import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
     from pathlib import Path
 
     from scrapy.crawler import AsyncCrawlerProcess
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from monitor.config import Config, CrawlSettings
     from monitor.crawl.fetch import Fetcher
     from monitor.crawl.report import PollReport
-    from monitor.notify.dispatcher import Dispatcher
+    from monitor.notify.report import DeliveryReport
     from monitor.service import Service
 
     T = TypeVar("T")
@@ -41,8 +41,6 @@ else:
     T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-
-DELIVERY_INTERVAL_SECONDS = 10.0  # pause of `run` between two deliveries of the outbox
 
 
 def crawl(
@@ -52,8 +50,11 @@ def crawl(
     names: Sequence[str] = (),
     ignore_schedule: bool = False,
     on_poll: Callable[[PollReport], None] | None = None,
+    delivery: DeliveryReport | None = None,
 ) -> CrawlReport:
-    """Polls each due outlet once and returns a report; delivers nothing.
+    """Polls each due outlet once and returns a report.
+
+    Delivers notifications while it polls only if ``delivery`` is given, and adds the results to it; none at the end.
 
     ``names`` limits the crawl to these outlets (empty: all); ``ignore_schedule`` also polls outlets that are not due.
     ``base`` is the directory of relative paths in ``config``.  Calls ``on_poll`` with the report of each poll.  Raises
@@ -62,7 +63,14 @@ def crawl(
     from monitor.service import STORE_RETRY_TIMEOUT, open_service
 
     with open_service(config, base, store_retry_timeout=STORE_RETRY_TIMEOUT) as service:
-        return _crawl_outlets(service, names=names, ignore_schedule=ignore_schedule, continuous=False, on_poll=on_poll)
+        return _crawl_outlets(
+            service,
+            names=names,
+            ignore_schedule=ignore_schedule,
+            continuous=False,
+            on_poll=on_poll,
+            deliver=partial(deliver_during_pass, total=delivery) if delivery is not None else None,
+        )
 
 
 def run(config: Config, base: Path, *, on_poll: Callable[[PollReport], None] | None = None) -> CrawlReport:
@@ -70,7 +78,14 @@ def run(config: Config, base: Path, *, on_poll: Callable[[PollReport], None] | N
     from monitor.service import open_service
 
     with open_service(config, base) as service:
-        return _crawl_outlets(service, names=(), ignore_schedule=False, continuous=True, on_poll=on_poll)
+        return _crawl_outlets(
+            service,
+            names=(),
+            ignore_schedule=False,
+            continuous=True,
+            on_poll=on_poll,
+            deliver=deliver_until_stopped,
+        )
 
 
 def run_one_off(settings: CrawlSettings, work: Callable[[Fetcher], Awaitable[T]]) -> T:
@@ -83,9 +98,17 @@ def run_one_off(settings: CrawlSettings, work: Callable[[Fetcher], Awaitable[T]]
     process = _new_crawler_process()
     results: list[T] = []
     task = process.crawl(OneOffSpider, settings=settings, work=work, on_result=results.append)
-    received = _cancel_one_off_on_signal(process)
+
+    def cancel(_: signal.Signals) -> None:
+        for crawler in process.crawlers:
+            if isinstance(crawler.spider, OneOffSpider):
+                crawler.spider.cancel()
+
+    signals = StopSignals(cancel, exit_status=lambda number: 128 + number)
+    signals.install(asyncio.get_event_loop())
     process.start(install_signal_handlers=False)
-    if received:
+    signals.uninstall()
+    if signals.received:
         raise KeyboardInterrupt
     if task.done() and not task.cancelled() and (error := task.exception()) is not None:
         raise error
@@ -100,9 +123,18 @@ def run_one_off(settings: CrawlSettings, work: Callable[[Fetcher], Awaitable[T]]
 
 
 def _crawl_outlets(
-    service: Service, *, continuous: bool, names: Sequence[str], ignore_schedule: bool, on_poll: Any
+    service: Service,
+    *,
+    continuous: bool,
+    names: Sequence[str],
+    ignore_schedule: bool,
+    on_poll: Callable[[PollReport], None] | None,
+    deliver: Callable[[Service, asyncio.Event], Coroutine[Any, Any, None]] | None,
 ) -> CrawlReport:
-    """Groups the outlets by spider and runs one scheduler for each group until all end; returns the combined report."""
+    """Groups the outlets by spider and runs one scheduler for each group until all end; returns the combined report.
+
+    ``deliver`` delivers notifications meanwhile, until its event is set.
+    """
     from monitor.crawl.scheduler import OutletScheduler
 
     process = _new_crawler_process()
@@ -133,14 +165,22 @@ def _crawl_outlets(
         )
         schedulers.append(scheduler)
         tasks.append(process.crawl(spider, scheduler=scheduler))
-    received: list[signal.Signals] = []
+
+    def on_stop(number: signal.Signals) -> None:
+        log.warning("%s: finishing the pages under way; once more to quit at once", number.name)
+        stop.set()
+
+    signals = StopSignals(
+        on_stop, exit_status=lambda number: 0 if continuous and number == signal.SIGTERM else 128 + number
+    )
     if tasks:
-        _stop_crawl_on_signal(stop, received)
-        if continuous:
-            _start_delivery(service, stop)
+        signals.install(asyncio.get_event_loop())
+        if deliver is not None:
+            _start_delivery(deliver, service, stop)
         process.start(install_signal_handlers=False)
+        signals.uninstall()
     report = _combine_crawl_reports([scheduler.report for scheduler in schedulers], tasks)
-    return replace(report, stop_signal=received[0]) if received else report
+    return replace(report, stop_signal=signals.received) if signals.received else report
 
 
 def _new_crawler_process() -> AsyncCrawlerProcess:
@@ -159,91 +199,14 @@ def _new_crawler_process() -> AsyncCrawlerProcess:
     return process
 
 
-def _stop_crawl_on_signal(stop: asyncio.Event, received: list[signal.Signals]) -> None:
-    """Makes the first SIGTERM or SIGINT set ``stop`` and append to ``received``, and the second kill the process."""
-    loop = asyncio.get_event_loop()
-
-    def on_signal(number: signal.Signals) -> None:
-        log.warning("%s: finishing the pages under way; once more to quit at once", number.name)
-        received.append(number)
-        stop.set()
-        _restore_default_signal_handlers(loop)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal, number)
-
-
-def _cancel_one_off_on_signal(process: AsyncCrawlerProcess) -> list[signal.Signals]:
-    """Makes the first SIGTERM or SIGINT cancel the one-off spider; returns a list that then contains the signal."""
-    from monitor.crawl.one_off import OneOffSpider
-
-    loop, received = asyncio.get_event_loop(), list[signal.Signals]()
-
-    def on_signal(number: signal.Signals) -> None:
-        received.append(number)
-        _restore_default_signal_handlers(loop)
-        for crawler in process.crawlers:
-            if isinstance(crawler.spider, OneOffSpider):
-                crawler.spider.cancel()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal, number)
-    return received
-
-
-def _restore_default_signal_handlers(loop: asyncio.AbstractEventLoop) -> None:
-    """Makes the next SIGTERM or SIGINT kill the process."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.remove_signal_handler(number)
-        signal.signal(number, signal.SIG_DFL)
-
-
-async def _deliver_until_stopped(service: Service, stop: asyncio.Event) -> None:
-    """Sends the due notifications every DELIVERY_INTERVAL_SECONDS until ``stop`` is set.
-
-    Logs each channel that has due notifications and is not configured, once.
-    """
-    from monitor.delivery import configured_dispatcher
-
-    dispatcher = configured_dispatcher(service.store, service.config)
-    logged: set[str] = set()
-    while not stop.is_set():
-        queued = await _deliver_outbox_once(dispatcher, stop)
-        for channel in queued.keys() - logged:
-            waiting = plural(queued[channel], "notification waits", "notifications wait")
-            log.warning("%s in the outbox: the channel %s is not configured", waiting, channel)
-            logged.add(channel)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), DELIVERY_INTERVAL_SECONDS)
-
-
-async def _deliver_outbox_once(dispatcher: Dispatcher, stop: asyncio.Event) -> dict[str, int]:
-    """Sends the due notifications; logs each channel's errors and number of messages; raises no Exception.
-
-    Returns the number of due notifications of each channel that is not configured.
-    """
-    try:
-        report = await asyncio.to_thread(dispatcher.deliver, stop=stop.is_set)
-    except StoreError as error:
-        log.warning("nothing is delivered for now: %s", error)
-    except Exception:  # after a failed delivery, the process must still try later ones
-        log.exception("a delivery failed")
-    else:
-        for channel, part in report.by_channel.items():
-            for line in part.errors:
-                log.error("%s: %s", channel_label(channel), line)
-            if part.messages:
-                log.info("%s", sent_text(channel, part.messages))
-        return report.queued
-    return {}
-
-
-def _start_delivery(service: Service, stop: asyncio.Event) -> None:
-    """Starts the delivery of the outbox in the background; at shutdown, Twisted waits until it has ended."""
+def _start_delivery(
+    deliver: Callable[[Service, asyncio.Event], Coroutine[Any, Any, None]], service: Service, stop: asyncio.Event
+) -> None:
+    """Delivers the outbox in the background; at shutdown, Twisted waits until the current delivery has ended."""
     from scrapy.utils.defer import deferred_from_coro
     from twisted.internet import reactor
 
-    task = asyncio.get_event_loop().create_task(_deliver_until_stopped(service, stop))
+    task = asyncio.get_event_loop().create_task(deliver(service, stop))
 
     async def finish() -> None:
         """Stops the delivery and waits for its end."""

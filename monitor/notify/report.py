@@ -28,6 +28,18 @@ class DeliveryReport:
         """Returns the report of a channel, to which the caller adds; a channel without one gets an empty report."""
         return self.by_channel.setdefault(channel, ChannelReport())
 
+    def add(self, later: DeliveryReport) -> None:
+        """Adds the numbers and errors of a later delivery; its counts of waiting notifications replace the earlier."""
+        for name, part in later.by_channel.items():
+            total = self.of(name)
+            total.messages += part.messages
+            total.notifications += part.notifications
+            total.postponed += part.postponed
+            total.refused += part.refused
+            total.held = part.held
+            total.errors += part.errors
+        self.queued = later.queued
+
     @property
     def has_errors(self) -> bool:
         """True if a channel has reported an error."""

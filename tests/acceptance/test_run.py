@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from monitor.demo.sink import MailSink
 
 
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT], ids=lambda stop: stop.name)
+@pytest.mark.parametrize(("stop", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_run_mails_a_later_story_and_a_signal_ends_it_cleanly(
-    stop: signal.Signals, tmp_path: Path, sink: MailSink
+    stop: signal.Signals, status: int, tmp_path: Path, sink: MailSink
 ) -> None:
     with Newsroom(OUTLET_PROFILES[:1], [demo_story("meridian", 1)]) as newsroom:
         outlet = newsroom["meridian"]
@@ -34,7 +34,7 @@ def test_run_mails_a_later_story_and_a_signal_ends_it_cleanly(
             wait_for(lambda: sink.received)
             assert late.title in sink.received[0].text
             process.send_signal(stop)
-            assert process.wait(timeout=20) == 0
+            assert process.wait(timeout=20) == status
         finally:
             end_group(process)
         assert "Traceback" not in monitor.log("run")

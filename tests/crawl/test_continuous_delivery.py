@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 from monitor.config import Config
-from monitor.crawl import process
+from monitor.crawl import outbox_delivery
 from monitor.notify.report import ChannelReport, DeliveryReport
 from store.examples import notification, page_commit, story
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from monitor.notify.dispatcher import Dispatcher
     from monitor.service import Service
     from monitor.store import Store
 
@@ -27,7 +26,7 @@ def test_run_logs_once_that_a_channel_is_not_configured(
 ) -> None:
     example = story("x")
     store.commit([page_commit(example, notifications=(notification("a", example, channel="pager"),))])
-    monkeypatch.setattr(process, "DELIVERY_INTERVAL_SECONDS", 0.01)
+    monkeypatch.setattr(outbox_delivery, "RUN_DELIVERY_INTERVAL_SECONDS", 0.01)
     counts: list[int] = []
     real_count = store.count_due
 
@@ -43,7 +42,7 @@ def test_run_logs_once_that_a_channel_is_not_configured(
 
         monkeypatch.setattr(store, "count_due", count_due)
         service = cast("Service", SimpleNamespace(store=store, config=Config()))
-        await process._deliver_until_stopped(service, stop)
+        await outbox_delivery.deliver_until_stopped(service, stop)
 
     asyncio.run(deliver_three_times())
     assert len(counts) == 3
@@ -51,18 +50,12 @@ def test_run_logs_once_that_a_channel_is_not_configured(
     assert len(store.outbox()) == 1
 
 
-def test_run_logs_the_messages_and_errors_of_each_channel(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_run_logs_the_messages_and_errors_of_each_channel(caplog: pytest.LogCaptureFixture) -> None:
     email = ChannelReport(messages=2, notifications=2)
     pager = ChannelReport(messages=1, notifications=1, postponed=1, errors=["alert a: busy"])
 
-    class StubDispatcher:
-        def deliver(self, **_: object) -> DeliveryReport:
-            return DeliveryReport(by_channel={"email": email, "pager": pager})
-
     with caplog.at_level(logging.INFO):
-        asyncio.run(process._deliver_outbox_once(cast("Dispatcher", StubDispatcher()), asyncio.Event()))
+        outbox_delivery.log_report(DeliveryReport(by_channel={"email": email, "pager": pager}))
     assert [(record.levelname, record.message) for record in caplog.records] == [
         ("INFO", "2 mails sent"),
         ("ERROR", "channel pager: alert a: busy"),
