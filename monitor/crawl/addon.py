@@ -38,6 +38,8 @@ DOWNLOAD_HANDLERS = {
 DOWNLOADER_MIDDLEWARES = {
     f"{_SCRAPY_MIDDLEWARE_PACKAGE}.offsite.OffsiteMiddleware": None,
     f"{_SCRAPY_MIDDLEWARE_PACKAGE}.cookies.CookiesMiddleware": None,  # it downloads the public suffix list
+    f"{_SCRAPY_MIDDLEWARE_PACKAGE}.httpcompression.HttpCompressionMiddleware": None,  # blocks the event loop
+    "monitor.egress.decompression.DecompressionMiddleware": 590,  # as Scrapy's own
     "monitor.egress.cookies.OfflineCookiesMiddleware": 700,  # as Scrapy's own
     "monitor.egress.address_guard.AddressGuard": 40,  # first: a refused host gets no request for robots.txt
     "monitor.crawl.robots.RobotsMiddleware": 100,

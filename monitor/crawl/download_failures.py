@@ -23,10 +23,12 @@ from twisted.web.client import ResponseFailed
 
 from monitor.crawl.own_faults import is_own_fault, own_fault_message
 from monitor.crawl.robots import RobotsDisallowed, RobotsUnreachable
+from monitor.decompression import DecompressionLimitExceeded
 from monitor.egress.address_guard import AddressRefused
 from monitor.egress.host_rests import HostResting
-from monitor.egress.http_handler import MAX_HEADER_LINE_BYTES, CertificateNotTrusted, ProxyUnreachable
+from monitor.egress.http_handler import CertificateNotTrusted, ProxyUnreachable
 from monitor.egress.name_resolutions import name_resolutions
+from monitor.egress.response_headers import HEADERS_TOO_LARGE_MESSAGE, MAX_HEADER_LINE_BYTES
 from monitor.errors import FetchError, MonitorError
 from monitor.failures import FailureKind
 
@@ -136,6 +138,8 @@ _DOWNLOAD_FAILURE_RULES: tuple[tuple[Callable[[Exception, str], bool], FailureKi
     (_is_instance_of(RobotsUnreachable), FailureKind.ROBOTS_UNREACHABLE, ""),
     (lambda _, text: "max redirections" in text, FailureKind.REDIRECTS, "redirected too often"),
     (lambda _, text: "DOWNLOAD_MAXSIZE" in text, FailureKind.TOO_LARGE, f"{_TOO_LARGE_MESSAGE} once unpacked"),
+    (_is_instance_of(DecompressionLimitExceeded), FailureKind.TOO_LARGE, ""),
+    (lambda _, text: HEADERS_TOO_LARGE_MESSAGE in text, FailureKind.TOO_LARGE, HEADERS_TOO_LARGE_MESSAGE),
     (_is_instance_of(IgnoreRequest), FailureKind.REQUEST_DROPPED, ""),
     (_is_instance_of(DownloadTimeoutError), FailureKind.TIMEOUT, "no complete response within crawl.timeout"),
     (_is_instance_of(CannotResolveHostError), FailureKind.DNS, ""),

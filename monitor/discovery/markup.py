@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-import zlib
 
 from lxml import etree, html
 
 from monitor.decoding import decode_page
+from monitor.decompression import GZIP_MAGIC, DecompressionLimitExceeded, gunzip
 from monitor.errors import FetchError
 from monitor.failures import FailureKind
 
 MAX_UNPACKED_BYTES = 50_000_000  # limit of the decompressed size, as sitemaps.org defines it
-_GZIP_MAGIC = b"\x1f\x8b"
 
 
 def parse_html(body: bytes, *, charset: str | None = None) -> html.HtmlElement | None:
@@ -50,16 +49,14 @@ def text_content(element: etree._Element) -> str:
 def decompress_gzip(body: bytes, *, max_bytes: int = MAX_UNPACKED_BYTES) -> bytes:
     """Returns the decompressed body, or the body unchanged if it is not gzip.
 
-    Raises FetchError: kind MALFORMED for broken gzip, TOO_LARGE for more than ``max_bytes``.
+    Raises FetchError: kind MALFORMED for broken gzip, TOO_LARGE for more than ``max_bytes`` or too many members.
     """
-    unpacked = b""
-    while body.startswith(_GZIP_MAGIC):  # a gzip file may consist of several members
-        inflate = zlib.decompressobj(wbits=31)
-        try:
-            unpacked += inflate.decompress(body, max_bytes - len(unpacked) + 1)
-        except zlib.error as error:
-            raise FetchError(f"broken gzip: {error}", kind=FailureKind.MALFORMED) from error
-        if len(unpacked) > max_bytes:
-            raise FetchError(f"it unpacks to more than {max_bytes // 1_000_000} MB", kind=FailureKind.TOO_LARGE)
-        body = inflate.unused_data
-    return unpacked or body
+    if not body.startswith(GZIP_MAGIC):
+        return body
+    try:
+        unpacked = gunzip(body, max_bytes=max_bytes)
+    except DecompressionLimitExceeded as error:
+        raise FetchError(str(error), kind=FailureKind.TOO_LARGE) from error
+    if unpacked.fault:
+        raise FetchError(f"broken gzip: {unpacked.fault}", kind=FailureKind.MALFORMED)
+    return unpacked.data

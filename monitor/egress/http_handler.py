@@ -16,7 +16,6 @@ from scrapy.utils._download_handlers import normalize_bind_address, wrap_twisted
 from scrapy.utils.defer import maybe_deferred_to_future
 from scrapy.utils.httpobj import urlparse_cached
 from twisted.internet.error import ConnectError
-from twisted.web._newclient import HTTPClientParser
 from twisted.web.client import Agent, _StandardEndpointFactory
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
@@ -31,6 +30,7 @@ from monitor.egress.address_guard import (
 )
 from monitor.egress.host_rests import HostRests
 from monitor.egress.outlet_access import OUTLET_ACCESS_KEY
+from monitor.egress.response_headers import BoundedHeadersParser
 
 if TYPE_CHECKING:
     from scrapy import Request
@@ -41,8 +41,7 @@ if TYPE_CHECKING:
     from monitor.egress.outlet_access import OutletAccess
 
 
-MAX_HEADER_LINE_BYTES = 65_536  # Twisted's own limit, 16,384, is shorter than some Link and cookie headers
-HTTPClientParser.MAX_LENGTH = MAX_HEADER_LINE_BYTES  # no parameter reaches the parser of a connection
+http11._LenientHTTPClientParser = BoundedHeadersParser  # noqa: SLF001  no parameter chooses the parser of a connection
 
 
 class CertificateNotTrusted(DownloadFailedError):
