@@ -58,13 +58,19 @@ def check_command(context: CommandContext, *, offline: bool) -> int:
 
 def _config_warnings(context: CommandContext) -> list[str]:
     from monitor.config.load import secret_files
-    from monitor.config.warnings import access_warnings, readable_secret_warnings, too_frequent_poll_warnings
+    from monitor.config.warnings import (
+        access_warnings,
+        readable_secret_warnings,
+        slow_pattern_warnings,
+        too_frequent_poll_warnings,
+    )
     from monitor.query.lint import lint_config
 
     config, files = context.config, secret_files(context.config_path, os.environ)
     return [
         *too_frequent_poll_warnings(config),
         *access_warnings(config),
+        *slow_pattern_warnings(config),
         *readable_secret_warnings(files),
         *lint_config(config),
     ]

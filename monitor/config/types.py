@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import regex
 from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints, WrapValidator
 
 from monitor.errors import QueryError
@@ -160,8 +161,8 @@ def valid_regex(value: str) -> str:
     if len(value) > 1000:
         raise ValueError("a regular expression of more than 1000 characters; split it into several")
     try:
-        re.compile(value)
-    except (re.error, OverflowError, RecursionError) as error:
+        regex.compile(value)
+    except (regex.error, OverflowError, RecursionError) as error:
         raise ValueError(f"not a regular expression: {error}") from None
     return value
 

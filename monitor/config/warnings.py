@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from monitor.discovery.url_patterns import slow_pattern_example
 from monitor.egress.own_sites import OwnSites
 from monitor.models import now
 
@@ -37,6 +38,18 @@ def access_warnings(config: Config) -> list[str]:
         for outlet in config.outlets
         for message in (expired_cookies_message(outlet), *_unusable_access_messages(outlet))
         if message
+    ]
+
+
+def slow_pattern_warnings(config: Config) -> list[str]:
+    """Returns a warning for each pattern of ``include`` and ``exclude`` that takes too long on some URL."""
+    return [
+        f"outlets.{outlet.name}: {key}: {pattern[:100]} takes too long on long addresses, which are then dropped; "
+        "write it without repetitions inside repetitions"
+        for outlet in config.outlets
+        for key, patterns in (("include", outlet.include), ("exclude", outlet.exclude))
+        for pattern in patterns
+        if slow_pattern_example(pattern, outlet.url)
     ]
 
 

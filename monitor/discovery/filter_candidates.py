@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from monitor.discovery.drop_reasons import DropReason
 from monitor.discovery.redirectors import unwrapped_url
+from monitor.discovery.url_patterns import PatternTooSlow, UrlPatterns
 from monitor.discovery.url_rules import StoryScope, date_in_path, feed_entry_drop_reason, looks_like_article
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from datetime import datetime
 
     from monitor.config.schema import Outlet
@@ -40,8 +40,7 @@ def filter_candidates(
     configures ``include`` patterns, they replace this test of the URL.  ``exclude`` patterns always apply.
     """
     scope = StoryScope(outlet)
-    include = [re.compile(pattern) for pattern in outlet.include]
-    exclude = [re.compile(pattern) for pattern in outlet.exclude]
+    include, exclude = UrlPatterns(outlet.include), UrlPatterns(outlet.exclude)
     kept: dict[str, Candidate] = {}
     dropped: dict[str, tuple[Candidate, DropReason]] = {}
     for candidate in map(_unwrapped, candidates):
@@ -55,8 +54,8 @@ def filter_candidates(
             reason = DropReason.TOO_LONG
         elif _is_older_than(candidate, since):
             reason = DropReason.OLD
-        elif _matches_any_pattern(exclude, url) or (include and not _matches_any_pattern(include, url)):
-            reason = DropReason.EXCLUDED
+        elif (pattern_reason := _pattern_drop_reason(url, include, exclude)) is not None:
+            reason = pattern_reason
         elif not include:
             reason = _url_drop_reason(candidate, from_feed=from_feed)
         if reason is None:
@@ -80,8 +79,13 @@ def _url_drop_reason(candidate: Candidate, *, from_feed: bool) -> DropReason | N
     return feed_entry_drop_reason(candidate.url, is_dated=is_dated, title=candidate.title)
 
 
-def _matches_any_pattern(patterns: Sequence[re.Pattern[str]], url: str) -> bool:
-    return any(pattern.search(url) for pattern in patterns)
+def _pattern_drop_reason(url: str, include: UrlPatterns, exclude: UrlPatterns) -> DropReason | None:
+    """Returns why the outlet's patterns leave the URL out; None if they do not."""
+    try:
+        is_left_out = exclude.match_any(url) or (bool(include) and not include.match_any(url))
+    except PatternTooSlow:
+        return DropReason.PATTERN_TOO_SLOW
+    return DropReason.EXCLUDED if is_left_out else None
 
 
 def _is_older_than(candidate: Candidate, since: datetime) -> bool:

@@ -143,6 +143,14 @@ def test_include_alone_decides_and_exclude_always_applies() -> None:
     assert filtered(*map(candidate, paths), include=("/world/",), exclude=("/live/",)) == (["a"], {"excluded": 2})
 
 
+def test_a_url_on_which_a_pattern_takes_too_long_is_dropped() -> None:
+    costly = candidate("a" * 60 + "!")
+    assert filtered(candidate("world-1"), costly, include=(r"/(\w|\w\w)+$", "world")) == (
+        ["world-1"],
+        {"pattern-too-slow": 1},
+    )
+
+
 def test_a_short_slug_is_kept_from_a_feed_but_not_from_a_sitemap() -> None:
     assert filtered(candidate("short"), feed=True)[0] == ["short"]
     assert filtered(candidate("short"), feed=False)[0] == []
