@@ -56,7 +56,7 @@ def unzstd(body: bytes, *, max_bytes: int) -> Decompressed:
     Raises DecompressionLimitExceeded for more than ``max_bytes`` of output or more than MAX_MEMBERS frames.
     """
     output, position, members, view = _BoundedOutput(max_bytes), 0, 0, memoryview(body)
-    options = {zstd.DecompressionParameter.window_log_max: MAX_ZSTD_WINDOW_LOG}
+    options = {int(zstd.DecompressionParameter.window_log_max): MAX_ZSTD_WINDOW_LOG}
     while position < len(body):
         members = _counted(members)
         frame = zstd.ZstdDecompressor(options=options)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from monitor.egress.outlet_access import OutletAccess
 
 
-http11._LenientHTTPClientParser = BoundedHeadersParser  # noqa: SLF001  no parameter chooses the parser of a connection
+http11._LenientHTTPClientParser = BoundedHeadersParser  # type: ignore[misc]  # noqa: SLF001  no parameter chooses it
 
 
 class CertificateNotTrusted(DownloadFailedError):

@@ -28,6 +28,7 @@ from monitor.extract import (
 )
 from monitor.extract.article_pages import find_article_pages
 from monitor.extract.metadata import read_metadata
+from monitor.extract.text_limits import cut_characters, with_flag
 from monitor.extract.trim import StoryHints
 from monitor.models import Article, NotArticle
 from monitor.urls import credible_canonical_url
@@ -93,13 +94,15 @@ def extract_article(page: Page, options: ExtractionOptions) -> Article | NotArti
             method = "json-ld"
         story_blocks = [*story_blocks, *unshown_posts]
 
-    text = "\n\n".join(block.text for block in story_blocks)
+    uncut_text = "\n\n".join(block.text for block in story_blocks)
+    text = cut_characters(uncut_text)
     not_article = page_kinds.reject_non_story(page, root, layout, metadata, story_blocks)
     if not_article:
         return page_kinds.with_described_story(not_article, metadata)
     text_language = language.detect_language(
         text, hint=options.language or root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang")
     )
+    flags = page_kinds.story_flags(layout, metadata, story_blocks)
     pages = find_article_pages(root, page.url)
     return Article(
         title=metadata.title,
@@ -113,7 +116,7 @@ def extract_article(page: Page, options: ExtractionOptions) -> Article | NotArti
         tags=metadata.tags,
         image=metadata.image,
         method=method,
-        flags=page_kinds.story_flags(layout, metadata, story_blocks),
+        flags=flags if text == uncut_text else with_flag(flags, "truncated"),
         block_hashes=block_hashes,
         boilerplate=removed_texts,
         publisher=metadata.publisher,

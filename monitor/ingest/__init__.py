@@ -10,6 +10,7 @@ without transactions, can be repeated too.
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ from monitor.urls import is_front_page_url, story_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
     from monitor.config import Config, Outlet
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from monitor.query.rules import RuleSet
     from monitor.store import Store
 
+LONG_ARTICLE_CHARACTERS = 60_000  # text of an article above which it counts as long; few stories have a third of it
 MAX_CANONICAL_HOPS = 4  # canonical URLs followed from page to page
 MAX_COMMIT_ATTEMPTS = 5  # per page, while other processes change its story; then the page is retried later
 
@@ -66,6 +69,7 @@ class Ingest:
         self.now = now
         self._walls = RecentWalls()
         self.commits = CommitQueue(store, call, now)
+        self._long_article_lock = asyncio.Lock()
         self.decider = CommitDecider(config=config, store=store, rules=rules, commits=self.commits, now=now)
 
     async def ingest_page(
@@ -198,9 +202,10 @@ class Ingest:
         other_story: Story | None = None
         is_move_checked = is_guid_checked = False
         for _ in range(MAX_COMMIT_ATTEMPTS):
-            decision = await self.call(
-                self.decider.decide, outlet, entry, read, moved_story=moved_story, other_story=other_story
-            )
+            async with self._lock_for(read.article):
+                decision = await self.call(
+                    self.decider.decide, outlet, entry, read, moved_story=moved_story, other_story=other_story
+                )
             if decision.predecessor is not None and not is_guid_checked:
                 is_guid_checked = True
                 if await self._has_other_story(decision.predecessor, outlet, entry, read, reader):
@@ -213,7 +218,8 @@ class Ingest:
                     moved_story = await self._find_moved_story(outlet, entry, read, reader)
                     if moved_story is not None:
                         continue
-                result = await self.commits.commit(commit)
+                async with self._lock_for(read.article):
+                    result = await self.commits.commit(commit)
                 if result is CommitResult.WRITTEN and decision.after is not None:
                     await self.commits.commit(decision.after)
             finally:
@@ -230,6 +236,14 @@ class Ingest:
                 detail = "the store rejected the story: `media-monitor replay --list` shows why"
                 return Outcome(disposition=Disposition.FAILED, kind=FailureKind.REJECTED.label, detail=detail)
         return await self._settle_failure(outlet, entry, FailureKind.CONFLICT, label=FailureKind.CONFLICT.label)
+
+    def _lock_for(self, article: Article) -> AbstractAsyncContextManager[object]:
+        """Returns the lock of long articles, or none for a short one.
+
+        Only one long article is matched or written at a time, so that an outlet with many of them does not occupy all
+        store threads and every batch of commits.
+        """
+        return self._long_article_lock if len(article.text) > LONG_ARTICLE_CHARACTERS else nullcontext()
 
     async def _find_moved_story(
         self, outlet: Outlet, entry: FrontierEntry, read: ReadArticle, reader: ArticleReader

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from monitor.ingest.text_limits import limited_article
 from monitor.models import Story
-from monitor.query.analysis import analysed_tokens
+from monitor.query.segmentation import words_of
 from monitor.urls import canonical_url, story_id
 
 if TYPE_CHECKING:
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
 
 
 def story_from(outlet: Outlet, entry: FrontierEntry, page: Page, article: Article) -> Story:
-    """Returns the article as a story under its canonical URL, with no topics, alerts or cluster set."""
+    """Returns the article as a story under its canonical URL, with no topics, alerts or cluster set.
+
+    The text and metadata are cut to the bounds of `text_limits`.
+    """
+    article = limited_article(article)
     url = canonical_url(article.canonical_url or page.url) or entry.candidate.url
     return Story(
         id=story_id(url),
@@ -33,7 +38,7 @@ def story_from(outlet: Outlet, entry: FrontierEntry, page: Page, article: Articl
         section=article.section,
         tags=article.tags,
         image=article.image,
-        word_count=len(analysed_tokens(article.text)),
+        word_count=len(words_of(article.text)),
         method=article.method,
         flags=article.flags,
     ).normalized()

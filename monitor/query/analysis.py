@@ -66,7 +66,8 @@ ELIDED_ARTICLES = frozenset(
         "quell",
     ]
 )
-MAX_CACHED_WORDS = 400_000  # words whose forms `word_forms` caches; about 100 MB
+MAX_CACHED_BYTES = 60_000_000  # estimated size of the cache of `word_forms`; a larger one is emptied
+_BYTES_PER_CACHED_WORD, _BYTES_PER_CACHED_CHARACTER = 400, 8  # estimates: four strings, a tuple and a dict entry
 
 
 class Form(enum.StrEnum):
@@ -146,6 +147,7 @@ def analysed_tokens(text: str) -> Tokens:
 
 
 _word_forms_cache: dict[str, WordForms] = {}
+_cached_bytes = 0  # estimated size of `_word_forms_cache`; threads may lose an update, which matters little
 # A translation table for str.translate.  The Elasticsearch analyzers do not remove direction marks, because stories are
 # stored without them.
 _REMOVED_CHARACTERS = {**folding.INVISIBLE_CHARACTERS, **DIRECTION_MARK_DELETIONS}
@@ -153,14 +155,17 @@ _REMOVED_CHARACTERS = {**folding.INVISIBLE_CHARACTERS, **DIRECTION_MARK_DELETION
 
 def word_forms(surface: str) -> WordForms:
     """Returns the three forms of one word, from a cache if the word occurred before."""
+    global _cached_bytes  # noqa: PLW0603  an attribute of an object would cost time for each word of each text
     cached = _word_forms_cache.get(surface)
     if cached is None:
         raw = _without_article(
             _without_possessive(surface.translate(LOOKALIKE_REPLACEMENTS).translate(_REMOVED_CHARACTERS))
         )
         exact = folding.fold_case_and_diacritics(raw)
-        if len(_word_forms_cache) >= MAX_CACHED_WORDS:
+        if _cached_bytes > MAX_CACHED_BYTES:
             _word_forms_cache.clear()
+            _cached_bytes = 0
+        _cached_bytes += _BYTES_PER_CACHED_WORD + _BYTES_PER_CACHED_CHARACTER * len(surface)
         cached = _word_forms_cache[surface] = WordForms(raw, exact, stem(exact))
     return cached
 

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from monitor.models import Story
     from monitor.query.analysis import WordForms
 
-MAX_CACHED_WORDS = 400_000  # words in a `WordCache`, about 100 MB; more empty the cache
+MAX_CACHED_WORDS = (
+    150_000  # words in a `WordCache`; more empty the cache.  Most are objects that `word_forms` caches too
+)
+MAX_CACHED_WORD_CHARACTERS = 64  # longer words are not cached
 # Between two authors a term is indexed, so that no phrase matches across them.
 _TEXT_SEPARATOR = f"{POSITION_SEPARATOR}{word_term('', '')}{POSITION_SEPARATOR}"
 
@@ -85,7 +88,9 @@ class WordCache:
         """Adds the words of committed index entries to the cache, after emptying a full cache."""
         with self._lock:
             cached = self._cached if len(self._cached) < MAX_CACHED_WORDS else set()
-            self._cached = cached.union(*(entry.words for entry in entries))
+            self._cached = cached.union(
+                *({forms for forms in entry.words if len(forms.raw) <= MAX_CACHED_WORD_CHARACTERS} for entry in entries)
+            )
 
 
 def index_stories(connection: apsw.Connection, entries: dict[int, IndexEntry], words: WordCache) -> None:
