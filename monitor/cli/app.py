@@ -135,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command that the arguments name (default: sys.argv) and exits with the command's status."""
     _prepare_streams()
     debug = bool(os.environ.get("MONITOR_DEBUG"))
-    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    start_logging()
     try:
         status = program.main(args=arguments, prog_name="media-monitor", standalone_mode=False)
         with _exit_quietly_on_broken_pipe():
@@ -182,6 +182,15 @@ def _error_line(error: Exception) -> str:
         _discard_stdout()
         return f"stdout: {error.strerror}"
     return f"internal error: {type(error).__name__}: {error} (MONITOR_DEBUG=1 shows where; please report it)"
+
+
+def start_logging() -> None:
+    """Logs warnings and errors to stderr, without the control characters that texts from outside may contain."""
+    from monitor.cli.printable_streams import PrintableFormatter
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
 
 
 def _prepare_streams() -> None:
@@ -255,4 +264,6 @@ def _exit_status(status: Any) -> int:
 
 
 def _print_error(text: str) -> None:
-    click.echo(text, err=True)
+    from monitor.cli.printable_streams import without_control_characters
+
+    click.echo(without_control_characters(text), err=True)

@@ -105,18 +105,18 @@ class CommandContext:
     @cached_property
     def out(self) -> Console:
         """The console that prints results to stdout; without colour and wrapping if stdout is not a terminal."""
-        from rich.console import Console
+        from monitor.cli.printable_console import PrintableConsole
 
         terminal = sys.stdout.isatty()
         width = None if terminal or os.environ.get("COLUMNS", "").isdecimal() else PIPE_WIDTH_COLUMNS
-        return Console(highlight=False, width=width, emoji=False, soft_wrap=not terminal)
+        return PrintableConsole(highlight=False, width=width, emoji=False, soft_wrap=not terminal)
 
     @cached_property
     def err(self) -> Console:
         """The console that prints progress, notes and errors to stderr."""
-        from rich.console import Console
+        from monitor.cli.printable_console import PrintableConsole
 
-        return Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+        return PrintableConsole(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
     def spinner(self, text: str) -> Status | nullcontext[None]:
         """Returns a context manager that shows a spinner with this text while stderr is a terminal, else nothing."""
