@@ -70,7 +70,10 @@ class OutletSpider(scrapy.Spider):
 
     async def start(self) -> AsyncIterator[dict[str, str]]:
         """Runs the scheduler and yields its items; Scrapy calls it when the spider opens."""
-        async for item in self.scheduler.run(self.crawler, self.parse_source):
+        # The function itself, where it is not overridden: it can be called in another process.
+        is_overridden = type(self).parse_source is not OutletSpider.parse_source
+        parse = self.parse_source if is_overridden else sources.parse_source
+        async for item in self.scheduler.run(self.crawler, parse):
             yield item
 
     def parse_source(self, kind: str, page: Page, outlet: Outlet, since: datetime) -> ParsedSource:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from monitor.crawl.large_sources import LARGE_SOURCE_BYTES, download_lock, parse_in_process, parser_lock
 from monitor.crawl.own_faults import is_own_fault, own_fault_message
+from monitor.decompression import GZIP_MAGIC, DecompressionLimitExceeded, gunzip
 from monitor.discovery import feed, section, sitemap
 from monitor.discovery.document_kind import document_kind
 from monitor.discovery.markup import decompress_gzip
@@ -103,19 +107,20 @@ async def read_source(
         state = states.get(source.url) or SourceState(kind=source.kind)
         engine = outlet.render if source.kind == "section" and outlet.render != "auto" else "none"
         etag, last_modified = _validators(state) if engine == "none" else (None, None)
+        fetch = partial(fetcher.fetch_source, outlet, source.url, etag=etag, last_modified=last_modified, engine=engine)
         try:
-            result = await fetcher.fetch_source(
-                outlet,
-                source.url,
-                etag=etag,
-                last_modified=last_modified,
-                engine=engine,
-                sitemap=source.kind == "sitemap",
-            )
-            page = result.page
-            if page is None:
-                return SourceResult(source=source, state=state, freshness_lifetime=result.freshness_lifetime)
-            parsed = await parse_page(source, page)
+            async with AsyncExitStack() as large_download:
+                try:
+                    result = await fetch()
+                except FetchError as error:
+                    if source.kind != "sitemap" or error.kind is not FailureKind.TOO_LARGE:
+                        raise
+                    await large_download.enter_async_context(download_lock())
+                    result = await fetch(sitemap=True)
+                page = result.page
+                if page is None:
+                    return SourceResult(source=source, state=state, freshness_lifetime=result.freshness_lifetime)
+                parsed = await _parse_page(parse, source, page, outlet=outlet, since=since)
             if source.kind == "section" and outlet.render == "auto" and not parsed.candidates:
                 page, parsed = await render_section(source, page, parsed)
         except FetchError as error:
@@ -152,22 +157,10 @@ async def read_source(
             result = await fetcher.fetch_source(outlet, source.url, engine=engine)
             if result.page is None:
                 continue
-            parsed = await parse_page(source, result.page)
+            parsed = await _parse_page(parse, source, result.page, outlet=outlet, since=since)
             if parsed.candidates:
                 return replace(result.page, etag=None, last_modified=None), parsed
         return plain_page, plain_parsed
-
-    async def parse_page(source: Source, page: Page) -> ParsedSource:
-        """Parses a source's page in a thread.  Raises FetchError for any failure."""
-        try:
-            return await asyncio.to_thread(parse, source.kind, page, outlet, since)
-        except FetchError:
-            raise
-        except Exception as error:  # a parser bug must not stop the outlet's other sources
-            if isinstance(error, RuntimeError) and is_own_fault(error):  # no thread can be started
-                raise FetchError(own_fault_message(error), kind=FailureKind.NO_RESOURCES) from error
-            log.exception("%s: %s %s cannot be parsed", outlet.name, source.kind, source.url)
-            raise FetchError(f"parsing it failed: {error!r}", kind=FailureKind.MALFORMED) from error
 
     level, results, requested = [source], list[SourceResult](), set[str]()
     for _ in range(MAX_SITEMAP_LEVELS):
@@ -188,6 +181,38 @@ def _validators(state: SourceState) -> tuple[str | None, str | None]:
     """Returns the ETag and Last-Modified for a conditional request; None for both if it must be unconditional."""
     is_stale = state.fetched_at is None or now() - state.fetched_at > MAX_CONDITIONAL_PERIOD
     return (None, None) if is_stale or state.failures else (state.etag, state.last_modified)
+
+
+async def _parse_page(
+    parse: SourceParser, source: Source, page: Page, *, outlet: Outlet, since: datetime
+) -> ParsedSource:
+    """Parses a source's page in a thread, or a large one in a process.  Raises FetchError for any failure."""
+    try:
+        if not await asyncio.to_thread(_is_large, page.body):
+            return await asyncio.to_thread(parse, source.kind, page, outlet, since)
+        async with parser_lock():
+            # A method of a spider cannot be sent to a process; it gets large sources in a thread.
+            if getattr(parse, "__func__", None) is not None:
+                return await asyncio.to_thread(parse, source.kind, page, outlet, since)
+            return await parse_in_process(parse, source.kind, page, outlet, since)
+    except FetchError:
+        raise
+    except Exception as error:  # a parser bug must not stop the outlet's other sources
+        if isinstance(error, RuntimeError) and is_own_fault(error):  # no thread can be started
+            raise FetchError(own_fault_message(error), kind=FailureKind.NO_RESOURCES) from error
+        log.exception("%s: %s %s cannot be parsed", outlet.name, source.kind, source.url)
+        raise FetchError(f"parsing it failed: {error!r}", kind=FailureKind.MALFORMED) from error
+
+
+def _is_large(body: bytes) -> bool:
+    """Returns True if a document has more than LARGE_SOURCE_BYTES, once unpacked if it is gzip."""
+    if len(body) > LARGE_SOURCE_BYTES or not body.startswith(GZIP_MAGIC):
+        return len(body) > LARGE_SOURCE_BYTES
+    try:
+        gunzip(body, max_bytes=LARGE_SOURCE_BYTES)
+    except DecompressionLimitExceeded:
+        return True
+    return False
 
 
 def _index_result(result: SourceResult, requested: Collection[str]) -> SourceResult:
