@@ -24,6 +24,9 @@ _ENCODING_BY_FIRST_BYTES = (
 )
 # Tags, and runs of the bytes 0x00 to 0x40 (white space, digits, punctuation): nothing that shows the encoding.
 _MARKUP_OR_NON_LETTERS_PATTERN = re.compile(rb"<[^>]{0,2000}>|[\x00-\x40]+")
+# Long runs of accented letters, as in Cyrillic or Greek decoded as Western European.  Begins at the first letter of a
+# run and is possessive, to take linear time.
+_ACCENTED_WORDS_PATTERN = re.compile(r"(?<![À-ÿ])(?:[À-ÿ]{4,}+[ ,.]++){4}")
 _XML_DECLARED_ENCODING_PATTERN = re.compile(rb"""^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']?([A-Za-z0-9._:-]{2,40})""")
 
 
@@ -92,8 +95,7 @@ def _is_plausibly_decoded(text: str) -> bool:
     sample = text[:200_000]
     if sample.count("\ufffd") > 3 + len(sample) // 2000:
         return False
-    # Cyrillic or Greek decoded as Western European consists of long runs of accented letters.
-    return not re.search(r"(?:[À-ÿ]{4,}[ ,.]+){4}", sample)
+    return not _ACCENTED_WORDS_PATTERN.search(sample)
 
 
 def _detect_encoding(body: bytes) -> str | None:

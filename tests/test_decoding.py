@@ -25,3 +25,13 @@ def test_header_encoding_is_used_if_page_encoding_does_not_fit() -> None:
 def test_header_encoding_other_than_a_default_overrides_the_page() -> None:
     page = "<html><head><meta charset='iso-8859-1'></head><body>Сбербанк открыл лабораторию</body></html>"
     assert decode_page(page.encode("cp1251"), "windows-1251") == page
+
+
+def test_one_long_run_of_accented_letters_is_decoded_in_linear_time() -> None:
+    body = b"\xe9" * 1_000_000
+    assert decode_page(body, "iso-8859-1") == "\xe9" * 1_000_000
+
+
+def test_cyrillic_in_a_page_that_declares_latin_is_recognized() -> None:
+    text = "Сбербанк открыл лабораторию искусственного интеллекта, сообщила пресс-служба банка. " * 5
+    assert decode_page(text.encode("cp1251"), "iso-8859-1") == text
