@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     Fields: TypeAlias = dict[str, list[_Element]]
 
 MAX_FEED_ENTRIES = 50_000  # of one feed that are read; further entries are skipped
+MAX_WRAPPER_DEPTH = 50  # of nested elements around entries, whose xml:base each link depends on; feeds have two
 MAX_GUID_CHARACTERS = 1000
 MAX_TTL_MINUTES = 44640  # 31 days; a longer <ttl> is ignored
 MAX_UPDATE_FREQUENCY = 10_000  # exclusive upper limit of <updateFrequency>; other values count as 1
@@ -107,14 +108,26 @@ def parse_feed(
     )
 
 
-def _entries(parent: etree._Element) -> Iterator[etree._Element]:
-    """Yields the entries of a feed: children of the channel, in RDF of the root, or of an element around them."""
-    for child in parent:
+def _entries(root: etree._Element) -> Iterator[etree._Element]:
+    """Yields the entries of a feed: children of the channel, in RDF of the root, or of an element around them.
+
+    Raises FetchError (kind MALFORMED) for more than `MAX_WRAPPER_DEPTH` elements around entries.
+    """
+    open_wrappers = [iter(root)]
+    while open_wrappers:
+        child = next(open_wrappers[-1], None)
+        if child is None:
+            open_wrappers.pop()
+            continue
         name = markup.local_name(child)
         if name in _ENTRY_NAMES:
             yield child
         elif name in _WRAPPER_NAMES:
-            yield from _entries(child)
+            if len(open_wrappers) == MAX_WRAPPER_DEPTH:
+                raise FetchError(
+                    f"more than {MAX_WRAPPER_DEPTH} elements around its entries", kind=FailureKind.MALFORMED
+                )
+            open_wrappers.append(iter(child))
 
 
 def _fields(element: etree._Element) -> Fields:

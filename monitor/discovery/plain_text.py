@@ -63,7 +63,8 @@ def _on_one_line(text: str) -> str:
 
 def _without_tags(text: str) -> str:
     """Returns the text without comments and without those of its tags that are HTML and have their other half."""
-    text = _COMMENT_PATTERN.sub("", text)
+    comments_end = text.rfind("-->") + len("-->") if "-->" in text else 0  # no search for an end that is missing
+    text = _COMMENT_PATTERN.sub("", text[:comments_end]) + text[comments_end:]
     tags = list(_TAG_PATTERN.finditer(text))
     ended = {match[2].lower() for match in tags if match[1]}
     started = {match[2].lower() for match in tags if not match[1]}

@@ -31,7 +31,8 @@ _SOURCE_START_PATTERN = re.compile(
 # All that may come before the root element.
 _PROLOG_PATTERN = re.compile(
     r"""(?sx)(?> \s+ | <\?.*?\?> | <!--.*?-->
-    | <!doctype (?> [^\[<>"'] | "[^"]*" | '[^']*' )* (?: \[ (?> <!--.*?--> | "[^"]*" | '[^']*' | [^\]"'] )* \] \s* )? >
+    | <!doctype (?> [^\[<>"'] | "[^"]*" | '[^']*' )*
+      (?: \[ (?> <!--.*?(?:-->|\Z) | "[^"]*" | '[^']*' | [^\]"'] )* \] \s* )? >
     )*""",
     re.IGNORECASE,
 )

@@ -248,6 +248,8 @@ def test_deeply_nested_elements_lose_no_entry(depth: int) -> None:
         "<rss><channel><item>" + "< a&b " * 100_000,
         "<rss><channel><item>" + "x</item>x" * 50_000,
         "<!DOCTYPE rss [" + "<!ENTITY a 'b'>" * 30_000,
+        "<!DOCTYPE rss [" + "<!--" * 250_000,
+        rss(*["<link>/a</link><title><![CDATA[" + "<!--" * 500 + "]]></title>"] * 2_000),
         "<rss>" + "<a:b c:d='e'>" * 30_000,
         "&#xD800;" * 100_000,
     ],
@@ -256,6 +258,11 @@ def test_deeply_nested_elements_lose_no_entry(depth: int) -> None:
 def test_hostile_repetition_is_parsed_in_linear_time(body: str) -> None:
     with suppress(FetchError):
         parse(body)
+
+
+def test_entries_in_too_many_elements_are_refused_with_the_reason() -> None:
+    with pytest.raises(FetchError, match="more than 50 elements around its entries"):
+        parse(f"<rss>{'<channel>' * 1500}<item><link>/a</link></item>{'</channel>' * 1500}</rss>")
 
 
 FRAGMENTS = st.sampled_from(
