@@ -50,7 +50,8 @@ def valid_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
     names = set()
     for name, value in headers.items():
         if not _HEADER_NAME_PATTERN.fullmatch(name):
-            raise ValueError(f"{name[:40]!r} is not the name of a header; write Accept-Language: ru")
+            shown = re.split(r"[:\s]", name, maxsplit=1)[0][:40]  # its value may follow, which may be secret
+            raise ValueError(f"the name of the header {shown!r} has a sign that no name has; write Accept-Language: ru")
         if hint := _REFUSED_HEADERS.get(name.lower()):
             raise ValueError(f"{name} cannot be set here: {hint}")
         if name.lower() in names:

@@ -46,7 +46,7 @@ def parse_cookies(value: Any) -> Any:
         text = value.get_secret_value()
         cookies = _cookies_of_netscape_text(text) if "\t" in text else _cookies_of_header(text)
     elif isinstance(value, dict):
-        cookies = [_cookie(str(name), text) for name, text in value.items()]
+        cookies = [_cookie(str(name), text, f"the cookie {str(name)[:40]}") for name, text in value.items()]
     else:
         return value
     if not cookies:
@@ -62,12 +62,13 @@ def _cookies_of_header(text: str) -> list[OutletCookie]:
     if text.startswith(("[", "{")):
         raise ValueError("JSON is not read; export the cookies as cookies.txt (Netscape format), or write session=abc")
     cookies = []
-    for pair in text.split(";"):
+    for number, pair in enumerate(text.split(";"), start=1):
         if pair.strip():
             name, sign, value = pair.strip().partition("=")
             if not sign:
                 raise ValueError("a cookie has no value; write session=abc; region=eu, or name a Netscape cookies.txt")
-            cookies.append(_cookie(name.strip(), value.strip()))
+            # Its name is not shown: it may be a part of a value whose name is missing.
+            cookies.append(_cookie(name.strip(), value.strip(), f"cookie {number}"))
     return cookies
 
 
@@ -88,7 +89,7 @@ def _cookies_of_netscape_text(text: str) -> list[OutletCookie]:
             raise ValueError(f"line {number} of the cookies has no expiry time in its fifth field; 0 is none")
         expiry = float(expires)
         expires_at = datetime.fromtimestamp(min(expiry, _LAST_TIMESTAMP), UTC) if expiry > 0 else None
-        cookie = _cookie(name, value)
+        cookie = _cookie(name, value, f"the cookie of line {number}")
         cookies.append(
             cookie.model_copy(
                 update={
@@ -104,12 +105,12 @@ def _cookies_of_netscape_text(text: str) -> list[OutletCookie]:
     return cookies
 
 
-def _cookie(name: str, value: Any) -> OutletCookie:
-    """Returns the cookie.  Raises ValueError if name or value cannot be sent in a Cookie header."""
+def _cookie(name: str, value: Any, description: str) -> OutletCookie:
+    """Returns the cookie.  Raises ValueError, with its description, if name or value cannot be sent in a header."""
     if not _NAME_PATTERN.fullmatch(name):
-        raise ValueError(f"{name[:40]!r} is not the name of a cookie")
+        raise ValueError(f"the name of {description} has a sign that no name has; write session=abc")
     if not isinstance(value, str):
-        raise ValueError(f"the value of the cookie {name[:40]} must be text")  # noqa: TRY004  pydantic reports ValueError
+        raise ValueError(f"the value of {description} must be text")  # noqa: TRY004  pydantic reports ValueError
     if not value.isascii() or not _VALUE_PATTERN.fullmatch(value):
-        raise ValueError(f"the value of the cookie {name[:40]} contains a character that a cookie cannot have")
+        raise ValueError(f"the value of {description} contains a character that a cookie cannot have")
     return OutletCookie(name=name, value=SecretStr(value))

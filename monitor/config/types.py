@@ -68,17 +68,22 @@ def valid_single_line(value: str) -> str:
     return value
 
 
+def _quoted(value: str) -> str:
+    """Returns the beginning of a value for a message, or "it" if an @ shows that a password may precede it."""
+    return "it" if "@" in value else repr(value[:80])
+
+
 def valid_host_name(value: str) -> str:
     """Validates a host name; returns it in lower case and, if it is international, in ASCII (xn--)."""
     name = value.strip().lower()
     if "://" in name or "/" in name:
-        raise ValueError(f"{value[:80]!r} is an address; write the host alone, as in news.example.org")
+        raise ValueError(f"{_quoted(value)} is an address; write the host alone, as in news.example.org")
     try:
         ascii_name = name.encode("idna").decode() if not name.isascii() else name
     except UnicodeError:
         ascii_name = ""
     if len(ascii_name) > 253 or not _HOST_NAME_PATTERN.fullmatch(ascii_name):
-        raise ValueError(f"{value[:80]!r} is not a host name; write it as in news.example.org")
+        raise ValueError(f"{_quoted(value)} is not a host name; write it as in news.example.org")
     return ascii_name
 
 
@@ -92,13 +97,13 @@ def valid_web_url(value: str) -> str:
         port = parts.port
         name = parts.hostname
     except ValueError:
-        raise ValueError(f"{value[:80]!r} is not an address: its port or brackets cannot be read") from None
+        raise ValueError(f"{_quoted(value)} is not an address: its port or brackets cannot be read") from None
     if parts.scheme not in ("http", "https"):
-        raise ValueError(f"{value[:80]!r} is not an address; it must begin with https:// or http://")
+        raise ValueError(f"{_quoted(value)} is not an address; it must begin with https:// or http://")
     if parts.username is not None or parts.password is not None:
         raise ValueError("must not contain a user or password")
     if not name or port == 0:
-        raise ValueError(f"{value[:80]!r} names no host")
+        raise ValueError(f"{_quoted(value)} names no host")
     if ":" not in name:  # not an IPv6 address
         valid_host_name(name)
     return value

@@ -169,7 +169,7 @@ def test_the_example_of_the_documentation_is_valid(tmp_path: Path) -> None:
         ({"headers": {"X": "s3\ncret"}}, "4: outlets[0].headers: the value of X must be one line of Latin-1 text"),
         (
             {"headers": {"a b": "x"}},
-            "4: outlets[0].headers: 'a b' is not the name of a header; write Accept-Language: ru",
+            "4: outlets[0].headers: the name of the header 'a' has a sign that no name has; write Accept-Language: ru",
         ),
         ({"headers": {"A": "x", "a": "y"}}, "4: outlets[0].headers: a appears twice, in another case"),
         ({"cookie": "a=s3cret"}, '4: outlets[0].cookie: unknown key "cookie"; did you mean "cookies"?'),
@@ -250,6 +250,31 @@ def test_the_example_of_the_documentation_is_valid(tmp_path: Path) -> None:
             "9: outlets[0].login.success: not a CSS selector: Expected ident or '*', got <EOF at 2>",
         ),
         ({"user_agent": "Браузер"}, "4: outlets[0].user_agent: must be ASCII text"),
+        (
+            {"headers": {"Authorization: Bearer s3cret": ""}},
+            "4: outlets[0].headers: the name of the header 'Authorization' has a sign that no name has; "
+            "write Accept-Language: ru",
+        ),
+        (
+            {"cookies": "region=eu; a/s3cret=="},
+            "4: outlets[0].cookies: the name of cookie 2 has a sign that no name has; write session=abc",
+        ),
+        (
+            {"cookies": "s3cret=é"},
+            "4: outlets[0].cookies: the value of cookie 1 contains a character that a cookie cannot have",
+        ),
+        (
+            {"feeds": "user:s3cret@daily.example/rss"},
+            "4: outlets[0].feeds: it is not an address; it must begin with https:// or http://",
+        ),
+        (
+            {"feeds": "https://user:s3[cret@daily.example/rss"},
+            "4: outlets[0].feeds: it is not an address: its port or brackets cannot be read",
+        ),
+        (
+            {"hosts": "user:s3cret@daily.example"},
+            "4: outlets[0].hosts: it is not a host name; write it as in news.example.org",
+        ),
     ],
     ids=str,
 )
