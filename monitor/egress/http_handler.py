@@ -29,6 +29,7 @@ from monitor.egress.address_guard import (
     is_public_address,
 )
 from monitor.egress.host_rests import HostRests
+from monitor.egress.name_resolutions import name_resolutions
 from monitor.egress.outlet_access import OUTLET_ACCESS_KEY
 from monitor.egress.response_headers import BoundedHeadersParser
 
@@ -103,6 +104,8 @@ class GuardedHttpHandler(http11.HTTP11DownloadHandler):
                     message = f"the certificate of {host[0]} {fault}; `verify: false` accepts it"
                     raise CertificateNotTrusted(message) from error
                 raise
+        # Of names that the resolver has cached too, so that dead links to many hosts do not pass for an outage.
+        name_resolutions.record(host[0], has_address=True)
         return response
 
     async def _check_addresses_for_proxy(
@@ -116,7 +119,7 @@ class GuardedHttpHandler(http11.HTTP11DownloadHandler):
             return
         try:
             infos = await asyncio.get_running_loop().getaddrinfo(host[0], host[1])
-        except OSError:
+        except (OSError, UnicodeError):  # UnicodeError: a label that is empty or too long
             if may_be_unknown:
                 return
             message = f"{host[0]} has no address here, so the proxy could lead it anywhere"

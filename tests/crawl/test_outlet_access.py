@@ -265,12 +265,13 @@ def test_a_private_address_is_refused_through_a_proxy(engine: Engine, own: Dynam
     assert not [head for head in proxy.heads if own.url not in head]
 
 
-def test_a_name_known_only_to_the_proxy_is_refused_on_other_sites(engine: Engine, own: DynamicSite) -> None:
+@pytest.mark.parametrize("name", ["intranet.invalid", "intranet..invalid", f"{'a' * 64}.intranet.invalid"])
+def test_a_name_known_only_to_the_proxy_is_refused_on_other_sites(engine: Engine, own: DynamicSite, name: str) -> None:
     """The proxy may stand in a private network whose names a page must not reach."""
-    own.routes["/a"] = lambda _: redirect("http://intranet.invalid/")
+    own.routes["/a"] = lambda _: redirect(f"http://{name}/")
     with RecordingProxy() as proxy, pytest.raises(FetchError) as caught:
         fetch(engine, outlet(own, proxy=f"http://127.0.0.1:{proxy.port}"), f"{own.url}a")
-    assert "intranet.invalid" in caught.value.message
+    assert f"{name} has no address here" in caught.value.message
     assert not [head for head in proxy.heads if "intranet" in head]
 
 

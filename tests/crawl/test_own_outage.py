@@ -5,20 +5,23 @@ from __future__ import annotations
 import socket
 from dataclasses import replace
 from datetime import timedelta
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from twisted.internet.address import IPv4Address
 
 from monitor.config.schema import Outlet
 from monitor.crawl import download_failures
 from monitor.crawl.poll_interval import PollSummary, plan_next_poll
-from monitor.egress import resolver
+from monitor.egress import http_handler, resolver
 from monitor.egress.name_resolutions import MIN_FAILED_NAMES, NameResolutions
 from monitor.failures import FailureKind
 from monitor.models import Candidate, SourceState, now
 from monitor.retry_policy import OWN_OUTAGE_KINDS, OWN_OUTAGE_PAUSE
 
 from .engine import FakeService
+from .test_fetch import fetch
 
 if TYPE_CHECKING:
     from monitor.demo.web import Site
@@ -34,6 +37,7 @@ def resolutions(monkeypatch: pytest.MonkeyPatch) -> NameResolutions:
     fresh = NameResolutions()
     monkeypatch.setattr(resolver, "name_resolutions", fresh)
     monkeypatch.setattr(download_failures, "name_resolutions", fresh)
+    monkeypatch.setattr(http_handler, "name_resolutions", fresh)
     return fresh
 
 
@@ -74,6 +78,21 @@ def test_a_name_that_alone_fails_counts_against_its_outlet(
     (poll,) = engine.crawl(service).polls
     assert (poll.own_outage, poll.has_failed) == ("", True)
     assert service.store.state.outlets[NAMES[0]].failures == FailureKind.ROBOTS_UNREACHABLE.weight
+
+
+def test_a_response_of_a_cached_name_shows_that_the_network_is_up(
+    engine: Engine, site: Site, resolutions: NameResolutions
+) -> None:
+    """Dead links of one outlet to many hosts must not pass for an outage while other outlets answer."""
+    for name in NAMES:
+        resolutions.record(name, has_address=False)
+    port = int(site.url.rsplit(":", 1)[1].strip("/"))
+    site.put("/a", b"<p>a")
+    expiring = engine.reactor.nameResolver
+    addresses = [IPv4Address("TCP", "127.0.0.1", port)]
+    expiring._cache["news.example"] = (monotonic() + 60, addresses)  # noqa: SLF001  a name that was resolved before
+    fetch(engine, f"http://news.example:{port}/a", outlet_url=f"http://news.example:{port}/")
+    assert not resolutions.are_all_failing
 
 
 def test_all_names_fail_only_until_one_succeeds() -> None:
