@@ -216,7 +216,7 @@ class ChromiumHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc]  #
                 await page.route("**", self._request_interceptor(request, context))
                 await self._add_session_cookies(page, context, request.meta["session_cookies"])
                 if proxy_pass.access.headers:
-                    await send_own_headers(page, proxy_pass.access, other_user_agent=request.meta["other_user_agent"])
+                    await send_own_headers(page, proxy_pass.access, other_user_agent=request.meta["user_agent"])
         except TimeoutError as error:  # if the browser dies meanwhile, the calls above may never return
             self._count_page_closed(context)
             raise TargetClosedError from error
@@ -319,6 +319,7 @@ _CHROMIUM_ARGUMENTS = (
     "--mute-audio",
     "--no-first-run",
     "--no-pings",
+    "--disable-shared-workers",  # their requests cannot be intercepted, as those of service workers
     "--dns-prefetch-disable",
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",  # only the egress proxy resolves names
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",

@@ -19,8 +19,14 @@ if TYPE_CHECKING:
 
 
 async def send_own_headers(page: Page, access: OutletAccess, *, other_user_agent: str) -> None:
-    """Makes the page's requests carry the outlet's headers; those to other sites have ``other_user_agent``."""
+    """Makes the page's requests carry the outlet's headers; those to other sites have ``other_user_agent``.
+
+    The page's scripts see the outlet's user agent.  Frames of other sites and new windows, whose requests this session
+    does not see, keep the user agent of the browser context, which must be ``other_user_agent``.
+    """
     session = await page.context.new_cdp_session(page)
+    if own_user_agent := {name.lower(): value for name, value in access.headers}.get("user-agent"):
+        await session.send("Emulation.setUserAgentOverride", {"userAgent": own_user_agent.get_secret_value()})
     tasks: set[asyncio.Task[None]] = set()
 
     def on_paused(event: dict[str, Any]) -> None:

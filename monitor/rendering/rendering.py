@@ -191,8 +191,7 @@ class Rendering:
         return {
             "playwright": True,
             "outlet": outlet.name,
-            "user_agent": outlet.user_agent or crawl.user_agent,
-            "other_user_agent": crawl.user_agent,
+            "user_agent": crawl.user_agent,
             "session_cookies": playwright_cookies(session_cookies(self._crawler, outlet.name)) if has_session else [],
             "render_options": options,
             "proxy_pass": proxy.pass_for(outlet),

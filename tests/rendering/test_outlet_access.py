@@ -114,6 +114,34 @@ def test_only_requests_to_the_own_site_carry_the_values(
     assert_has_nothing(other)
 
 
+def test_frames_windows_and_workers_take_nothing_to_another_site(
+    renderer: Renderer, own: DynamicSite, other: DynamicSite
+) -> None:
+    other.page("/frame", "<script src='/of-frame.js'></script><iframe src='/inner'></iframe>")
+    other.page("/inner", "<script src='/of-inner.js'></script>")
+    for path in ("/of-frame.js", "/of-inner.js", "/imported.js"):
+        other.page(path, "1", "text/javascript")
+    other.page("/window", "<p>a window")
+    own.page("/worker.js", f"importScripts('{other.url}imported.js');", "text/javascript")
+    script = "".join(
+        f"try {{ {statement} }} catch (error) {{}}"
+        for statement in (
+            "new Worker('/worker.js');",
+            "new SharedWorker('/worker.js');",
+            f"window.open('{other.url}window');",
+            f"navigator.sendBeacon('{other.url}beacon', 'x');",
+        )
+    )
+    own.page(
+        "/story", pages.app(script + pages.WRITE_STORY, extra=f"<iframe src='{other.url}frame'></iframe>").decode()
+    )
+    daily = outlet(own, renderer, feeds=[f"{other.url}feed"], wait="2s")
+    renderer.fetch(daily, f"{own.url}story")
+    assert_has_all(own, "/story")
+    assert {"/frame", "/of-frame.js", "/inner", "/of-inner.js"} <= {request.path for request in other.received}
+    assert_has_nothing(other)
+
+
 def test_a_page_that_redirects_to_another_site_takes_nothing_along(
     renderer: Renderer, own: DynamicSite, other: DynamicSite
 ) -> None:
