@@ -15,6 +15,7 @@ from monitor.crawl.login_form import LoginForm, find_login_form, has_element
 from monitor.errors import FetchError
 from monitor.failures import FailureKind
 from monitor.models import Page, now
+from monitor.retry_policy import OWN_OUTAGE_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +62,10 @@ class LoginSession:
         self._may_renew, self._failure = True, ""
 
     async def ensure(self) -> int:
-        """Logs in unless there is a session; returns its number.  Raises FetchError of kind LOGIN."""
+        """Logs in unless there is a session; returns its number.
+
+        Raises FetchError of kind LOGIN, or of an outage on the monitor's side.
+        """
         async with self._lock:
             if self._failure:
                 raise self._error(self._failure)
@@ -109,6 +113,8 @@ class LoginSession:
         try:
             await self._send_form()
         except FetchError as error:
+            if error.kind in OWN_OUTAGE_KINDS:  # says nothing about the login
+                raise
             self._failure = error.message
             raise self._error(error.message) from error
         self.number += 1

@@ -69,6 +69,14 @@ def test_pages_without_network_stay_due_without_an_attempt(engine: Engine) -> No
         assert service.store.due_entries(name, now=now(), limit=10) == [entry]
 
 
+def test_a_login_without_network_counts_against_no_outlet(engine: Engine) -> None:
+    login = {"url": f"http://{NAMES[0]}/login", "form": {"password": "secret"}}
+    service = FakeService(outlet(NAMES[0], login=login))
+    (poll,) = engine.crawl(service).polls
+    assert poll.own_outage == f"the name {NAMES[0]} has no address"
+    assert service.store.state.outlets[NAMES[0]].failures == 0
+
+
 def test_a_name_that_alone_fails_counts_against_its_outlet(
     engine: Engine, site: Site, resolutions: NameResolutions
 ) -> None:
