@@ -15,6 +15,7 @@ from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 from elasticsearch.serializer import OrjsonSerializer
 
 from monitor.errors import StoreRefused, StoreUnavailable
+from monitor.store.elasticsearch.watched_node import WatchedNode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +64,8 @@ def create_client(settings: StoreSettings, base: Path = Path()) -> Elasticsearch
 
     ``settings.url`` holds one or more URLs, separated by commas, which may contain a user and password.  A relative
     ``ca_file`` is resolved against ``base``.  The client retries a failed request only on another host, because only
-    the callers know which requests may be repeated.  Raises StoreRefused if the settings are invalid.
+    the callers know which requests may be repeated.  If one of several hosts is silent, the others are asked within
+    seconds; see `watched_node`.  Raises StoreRefused if the settings are invalid.
     """
     # The transport logs each failed attempt with a traceback, but the callers report errors themselves.
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)
@@ -72,6 +74,8 @@ def create_client(settings: StoreSettings, base: Path = Path()) -> Elasticsearch
         target: dict[str, Any] = {"cloud_id": settings.cloud_id}
     else:
         target = {"hosts": [_node_config(url) for url in _server_urls(settings)]}
+        if len(target["hosts"]) > 1:
+            target["node_class"] = WatchedNode
         if any(host["scheme"] == "https" for host in target["hosts"]):
             target["verify_certs"] = settings.verify
             target["ssl_show_warn"] = False  # media-monitor check warns about unverified certificates once
