@@ -1,11 +1,14 @@
-"""The e-mail channel: composes messages and sends them through one SMTP connection."""
+"""The e-mail channel: composes messages and sends them through one SMTP connection for each that is sent at a time."""
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
+from monitor.errors import DeliveryRefused, DeliveryUnavailable
 from monitor.mail import compose, describe, mail_url
 from monitor.mail.smtp import SmtpConnection
+from monitor.mail.smtp_addresses import AddressRests
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,11 +26,15 @@ class EmailChannel:
         assert config.mail.url is not None
         self._config = config
         self._sender = compose.bare_address(config.mail.sender)
-        server = mail_url.parse_mail_url(config.mail.url.get_secret_value())
-        self._connection = SmtpConnection(server, timeout=config.mail.timeout.total_seconds())
+        self._server = mail_url.parse_mail_url(config.mail.url.get_secret_value())
+        self._rests = AddressRests()
+        self._lock = threading.Lock()
+        self._idle_connections: list[SmtpConnection] = []
 
     def open(self) -> None:
-        self._connection.open()
+        connection = self._take_connection()
+        connection.open()
+        self._idle_connections.append(connection)
 
     def compose(
         self, message: Message, stories: Mapping[str, Story], hits: Mapping[str, Hit], *, at: datetime
@@ -39,7 +46,23 @@ class EmailChannel:
         return describe(target)
 
     def send(self, content: bytes, *, targets: Sequence[str]) -> Refusals:
-        return self._connection.send(content, sender=self._sender, to=targets)
+        connection = self._take_connection()
+        try:
+            connection.open()
+        except DeliveryRefused as error:  # the settings are wrong, which is no fault of this message
+            raise DeliveryUnavailable(error.message, hint=error.hint) from error
+        refusals = connection.send(content, sender=self._sender, to=targets)
+        self._idle_connections.append(connection)
+        return refusals
 
     def close(self) -> None:
-        self._connection.close()
+        """Closes the idle connections; one that sends a message in another thread stays open."""
+        while self._idle_connections:
+            self._take_connection().close()
+
+    def _take_connection(self) -> SmtpConnection:
+        """Returns a connection that no other thread uses, connected or not."""
+        with self._lock:
+            if self._idle_connections:
+                return self._idle_connections.pop()
+        return SmtpConnection(self._server, timeout=self._config.mail.timeout.total_seconds(), rests=self._rests)

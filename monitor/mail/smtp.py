@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 import socket
 import ssl
-from contextlib import contextmanager
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
-from monitor.errors import DeliveryRefused, DeliveryUnavailable, DeliveryUnknown
+from monitor.errors import DeliveryRefused, DeliveryUnavailable
+from monitor.mail.smtp_addresses import AddressRests, addresses_of, open_first
+from monitor.mail.smtp_errors import is_success, reply_text, translated_smtp_errors
+from monitor.mail.smtp_session import SmtpSession, tls_context
 from monitor.notify.channel import Refusals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from monitor.mail.mail_url import MailServer
+    from monitor.mail.smtp_addresses import Address
 
 MAX_MAILS_PER_CONNECTION = 50  # many servers disconnect after 100
+# The limits of one mail add up to less than CLAIM_TERM - MAX_BATCH_TIME of the dispatcher: the claim on its
+# notifications must not expire meanwhile.
+MAX_CONNECT_SECONDS = 30.0
+MAX_ENVELOPE_SECONDS = 120.0  # MAIL FROM and all RCPT TO
 # How long to wait for the reply to a mail's content.  A server may check the mail for ten minutes before it replies
 # (RFC 5321, 4.5.3.2.6); if the client gives up earlier and sends the mail again, the server may deliver it twice.
-# Five minutes is a compromise, because the claim on the notifications (CLAIM_TERM) must not expire meanwhile.
-DATA_TIMEOUT_SECONDS = 300.0
-MAIL_TOO_LARGE_REPLY_CODE = 552  # SMTP reply to MAIL FROM with a size above the server's limit
+MAX_CONTENT_SECONDS = 300.0
+TLS_PROBE_AFTER_SECONDS = 5.0  # without a greeting
+TLS_PROBE_TIMEOUT_SECONDS = 5.0
 
 
 class SmtpConnection:
-    """A connection to a mail server: connects on first use, reconnects after a disconnect.  Not thread-safe."""
+    """A connection to a mail server: connects on first use, reconnects after a disconnect.  Not thread-safe.
 
-    def __init__(self, server: MailServer, *, timeout: float) -> None:
+    ``timeout`` is the time in seconds for each reply but that to a mail's content, and for connecting.
+    """
+
+    def __init__(self, server: MailServer, *, timeout: float, rests: AddressRests | None = None) -> None:
         self.server = server
         self.timeout = timeout
-        self._smtp: smtplib.SMTP | None = None
+        self._rests = rests or AddressRests()
+        self._session: SmtpSession | None = None
         self._mails_sent = 0
 
     def __enter__(self) -> Self:
@@ -40,22 +53,19 @@ class SmtpConnection:
         self.close()
 
     def open(self) -> None:
-        """Connects and logs in, unless a working connection is open.
+        """Connects and logs in, unless a connection is open.
 
         Raises DeliveryUnavailable if the server cannot be used now, DeliveryRefused if the settings are wrong.
         """
-        if self._smtp is not None:
-            if self._mails_sent < MAX_MAILS_PER_CONNECTION and _is_alive(self._smtp):
+        if self._session is not None:
+            if self._mails_sent < MAX_MAILS_PER_CONNECTION:
                 return
             self.close()
-        with _translated_smtp_errors(self.server, "connect"):
-            smtp = self._connect()
-            try:
-                self._greet_and_log_in(smtp)
-            except BaseException:
-                smtp.close()
-                raise
-        self._smtp, self._mails_sent = smtp, 0
+        with translated_smtp_errors(self.server, "connect"):
+            addresses = addresses_of(self.server.host, self.server.port)
+            timeout = min(self.timeout, MAX_CONNECT_SECONDS)
+            self._session = open_first(addresses, self._open_session, self._rests, timeout=timeout)
+        self._mails_sent = 0
 
     def send(self, mail: bytes, *, sender: str, to: Sequence[str]) -> Refusals:
         """Sends a mail to the recipients ``to``.  Returns the recipients that the server refused.
@@ -63,67 +73,160 @@ class SmtpConnection:
         Raises DeliveryRefused if the server rejects the mail permanently, DeliveryUnavailable if the server did not
         accept the mail, and DeliveryUnknown if the server may have accepted the mail.
         """
-        self.open()
-        smtp = self._smtp
-        assert smtp is not None
-        temporarily: dict[str, str] = {}
-        permanently: dict[str, str] = {}
+        session = self._session_with_sender(sender, size=len(mail))
         try:
-            with _translated_smtp_errors(self.server, "sender"):
-                _require_ok_reply(smtp.mail(sender, ["size=" + str(len(mail))] if smtp.has_extn("size") else []))
-            with _translated_smtp_errors(self.server, "recipient"):
-                for address in to:
-                    code, text = smtp.rcpt(address)
-                    if code == 421:
-                        raise smtplib.SMTPResponseException(code, text)  # the server closes the connection
-                    if code not in (250, 251):
-                        refused = temporarily if 400 <= code < 500 else permanently
-                        refused[address] = _reply_text(code, text)
-            if len(temporarily) + len(permanently) < len(to):
-                with _translated_smtp_errors(self.server, "mail"):
-                    self._set_socket_timeout(max(self.timeout, DATA_TIMEOUT_SECONDS))
-                    _require_ok_reply(smtp.data(mail))
-                    self._set_socket_timeout(self.timeout)
+            refusals = self._name_recipients(session, to)
+            if len(refusals.temporarily) + len(refusals.permanently) < len(to):
+                self._send_content(session, mail)
                 self._mails_sent += 1
             else:
-                with _translated_smtp_errors(self.server, "reset"):
-                    smtp.rset()
+                with translated_smtp_errors(self.server, "reset"):
+                    session.rset()
         except (DeliveryUnavailable, DeliveryRefused):
             self.close()
             raise
-        return Refusals(temporarily=temporarily, permanently=permanently)
+        return refusals
 
-    def _set_socket_timeout(self, seconds: float) -> None:
-        if self._smtp is not None and self._smtp.sock is not None:
-            self._smtp.sock.settimeout(seconds)
+    def try_envelope(self, *, sender: str, to: str | None) -> None:
+        """Names a sender and a recipient to the server and takes both back: no mail is sent.
+
+        Raises DeliveryUnavailable or DeliveryRefused if the server does not accept one of them permanently.
+        """
+        try:
+            session = self._session_with_sender(sender, size=0)
+            refusals = self._name_recipients(session, [to] if to else [])
+            with translated_smtp_errors(self.server, "reset"):
+                session.rset()
+        except (DeliveryUnavailable, DeliveryRefused):
+            self.close()
+            raise
+        for address, reason in refusals.permanently.items():
+            hint = "" if self.server.user else "does it require a login? smtp://user:password@host:587"
+            raise DeliveryRefused(f"{self.server} refuses mail to {address}: {reason}", hint=hint)
 
     def close(self) -> None:
         """Sends QUIT if the connection is open, and closes it."""
-        smtp, self._smtp = self._smtp, None
-        if smtp is not None:
+        session, self._session = self._session, None
+        if session is not None:
             try:
-                smtp.quit()
+                session.quit()
             except (smtplib.SMTPException, OSError):
-                smtp.close()
+                session.close()
 
-    def _connect(self) -> smtplib.SMTP:
-        address = self.server.host, self.server.port
-        name = "localhost"  # `_greet_and_log_in` replaces it; smtplib's default is a DNS lookup, which can be slow
+    # ---- the steps of a mail
+
+    def _session_with_sender(self, sender: str, *, size: int) -> SmtpSession:
+        """Returns the open session after MAIL FROM.  Connects again if the server has left an older connection."""
+        was_open = self._session is not None
+        self.open()
+        try:
+            return self._name_sender(sender, size)
+        except DeliveryUnavailable:
+            if not was_open:
+                raise
+        self.open()
+        return self._name_sender(sender, size)
+
+    def _name_sender(self, sender: str, size: int) -> SmtpSession:
+        session = self._session
+        assert session is not None
+        session.limit_time(MAX_ENVELOPE_SECONDS)
+        try:
+            with translated_smtp_errors(self.server, "sender"):
+                _require_success(session.mail(sender, [f"size={size}"] if size and session.has_extn("size") else []))
+        except (DeliveryUnavailable, DeliveryRefused):
+            self.close()
+            raise
+        return session
+
+    def _name_recipients(self, session: SmtpSession, to: Sequence[str]) -> Refusals:
+        """Sends RCPT TO for each recipient and returns the refused ones."""
+        temporarily: dict[str, str] = {}
+        permanently: dict[str, str] = {}
+        with translated_smtp_errors(self.server, "recipient"):
+            for address in to:
+                code, text = session.rcpt(address)
+                if code == 421 or not 200 <= code < 600:  # the server closes the connection, or its reply makes no sense
+                    raise smtplib.SMTPResponseException(code, text)
+                if not is_success(code):
+                    refused = temporarily if code < 500 else permanently
+                    refused[address] = reply_text(code, text)
+        return Refusals(temporarily=temporarily, permanently=permanently)
+
+    def _send_content(self, session: SmtpSession, mail: bytes) -> None:
+        with translated_smtp_errors(self.server, "data"):
+            code, text = session.docmd("DATA")
+            if code != 354:
+                raise smtplib.SMTPResponseException(code, text)
+        session.limit_time(max(self.timeout, MAX_CONTENT_SECONDS))
+        session.reply_seconds = max(self.timeout, MAX_CONTENT_SECONDS)
+        with translated_smtp_errors(self.server, "content"):
+            session.send(_quote_leading_dots(mail) + b".\r\n")
+            _require_success(session.getreply())
+        session.reply_seconds = self.timeout
+
+    # ---- the steps of connecting
+
+    def _open_session(self, address: Address) -> SmtpSession:
+        """Returns a session with one address, greeted and logged in.  Raises as `open`; runs in any thread."""
+        timeout = min(self.timeout, MAX_CONNECT_SECONDS)
+        with translated_smtp_errors(self.server, "connect"):
+            sock = _connected_socket(address, timeout)
+            try:
+                if self.server.tls:
+                    sock = self._context(verified=True).wrap_socket(sock, server_hostname=self.server.host)
+                session = SmtpSession(sock, self.server, reply_seconds=timeout)
+            except BaseException:
+                sock.close()
+                raise
+            try:
+                self._read_greeting(session, address, timeout)
+                session.limit_time(timeout)
+                self._log_in(session)
+            except BaseException:
+                session.close()
+                raise
+        session.reply_seconds = self.timeout
+        return session
+
+    def _read_greeting(self, session: SmtpSession, address: Address, timeout: float) -> None:
+        """Reads the greeting.  Raises DeliveryRefused if the server waits for TLS, which smtp:// does not begin."""
+        probes_tls = not self.server.tls and timeout > TLS_PROBE_AFTER_SECONDS
+        session.limit_time(TLS_PROBE_AFTER_SECONDS if probes_tls else timeout)
+        try:
+            code, text = session.getreply()
+        except TimeoutError:
+            self._require_no_tls(address, min(timeout, TLS_PROBE_TIMEOUT_SECONDS))
+            if not probes_tls:
+                raise
+            session.limit_time(timeout - TLS_PROBE_AFTER_SECONDS)
+            code, text = session.getreply()
+        if not is_success(code):
+            raise smtplib.SMTPResponseException(code, text)
+
+    def _require_no_tls(self, address: Address, timeout: float) -> None:
+        """Raises DeliveryRefused if the server at ``address`` accepts a TLS handshake."""
         if self.server.tls:
-            context = _tls_context(self.server, verified=True)
-            return smtplib.SMTP_SSL(*address, local_hostname=name, timeout=self.timeout, context=context)
-        return smtplib.SMTP(*address, local_hostname=name, timeout=self.timeout)
+            return
+        with suppress(OSError), _connected_socket(address, timeout) as sock:
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            with context.wrap_socket(sock):
+                raise DeliveryRefused(
+                    f"{self.server} expects TLS from the start",
+                    hint=f"try smtps://{self.server.host}:{self.server.port} in mail.url",
+                )
 
-    def _greet_and_log_in(self, smtp: smtplib.SMTP) -> None:
-        smtp.local_hostname = _ehlo_name(smtp)
-        smtp.ehlo_or_helo_if_needed()
+    def _log_in(self, session: SmtpSession) -> None:
+        session.local_hostname = _ehlo_name(session)
+        session.ehlo_or_helo_if_needed()
         encrypted = self.server.tls
         if not encrypted and self.server.starttls != "never":
             required = self.server.starttls == "required"
-            if smtp.has_extn("starttls"):
+            if session.has_extn("starttls"):
                 # Opportunistic encryption without a verified certificate is better than none (RFC 7435).
-                smtp.starttls(context=_tls_context(self.server, verified=required))
-                smtp.ehlo()
+                session.starttls(context=self._context(verified=required))
+                session.ehlo()
                 encrypted = True
             elif required:
                 raise DeliveryRefused(f"{self.server} offers no STARTTLS", hint="use smtps://, or ?starttls=never")
@@ -131,12 +234,31 @@ class SmtpConnection:
             return
         if not (encrypted or self.server.is_local or self.server.starttls == "never"):
             raise DeliveryRefused(f"{self.server} would get the password unencrypted", hint="add ?starttls=required")
-        if not smtp.has_extn("auth"):
+        if not session.has_extn("auth"):
             raise DeliveryRefused(f"{self.server} offers no login", hint="try port 587, or drop user:password")
-        smtp.login(self.server.user, self.server.password)
+        session.login(self.server.user, self.server.password)
+
+    def _context(self, *, verified: bool) -> ssl.SSLContext:
+        try:
+            return tls_context(self.server, verified=verified)
+        except OSError as error:
+            message = f"the CA file {self.server.ca_file} cannot be read: {error}"
+            raise DeliveryRefused(message, hint="see ca= in mail.url") from None
 
 
-def _ehlo_name(smtp: smtplib.SMTP) -> str:
+def _connected_socket(address: Address, timeout: float) -> socket.socket:
+    family, place = address
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(timeout)
+        sock.connect(place)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _ehlo_name(session: smtplib.SMTP) -> str:
     """Returns this machine's name for EHLO: the host name if it contains a dot, else the address, such as [192.0.2.1].
 
     Many servers refuse a host name without a domain.
@@ -144,82 +266,18 @@ def _ehlo_name(smtp: smtplib.SMTP) -> str:
     name = socket.gethostname()
     if "." in name.strip(".") and name.isascii():
         return name
-    address = str(smtp.sock.getsockname()[0]) if smtp.sock else "127.0.0.1"
+    address = str(session.sock.getsockname()[0]) if session.sock else "127.0.0.1"
     return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
 
 
-def _tls_context(server: MailServer, *, verified: bool) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if server.ca_file:
-        try:
-            context.load_verify_locations(cafile=server.ca_file)
-        except (OSError, ssl.SSLError) as error:
-            message = f"the CA file {server.ca_file} cannot be read: {error}"
-            raise DeliveryRefused(message, hint="see ca= in mail.url") from None
-    if not verified:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+def _quote_leading_dots(mail: bytes) -> bytes:
+    """Returns a mail for DATA: a dot at the start of a line is doubled (RFC 5321, 4.5.2), CRLF is last."""
+    quoted = re.sub(rb"(?m)^\.", b"..", mail)
+    return quoted if quoted.endswith(b"\r\n") else quoted + b"\r\n"
 
 
-def _is_alive(smtp: smtplib.SMTP) -> bool:
-    """Returns True if the server replies to NOOP."""
-    try:
-        return smtp.noop()[0] == 250
-    except (smtplib.SMTPException, OSError):
-        return False
-
-
-def _require_ok_reply(reply: tuple[int, bytes]) -> None:
-    """Raises SMTPResponseException unless the reply's code is 250."""
+def _require_success(reply: tuple[int, bytes]) -> None:
+    """Raises SMTPResponseException unless the reply's code begins with 2."""
     code, text = reply
-    if code != 250:
+    if not is_success(code):
         raise smtplib.SMTPResponseException(code, text)
-
-
-def _reply_text(code: int, text: bytes | str) -> str:
-    message = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return f"{code} {' '.join(message.split())[:300]}"
-
-
-@contextmanager
-def _translated_smtp_errors(server: MailServer, stage: str) -> Iterator[None]:
-    """Translates errors of smtplib, ssl and sockets to DeliveryUnavailable, DeliveryUnknown or DeliveryRefused.
-
-    ``stage`` is the step of the SMTP session: connect, sender, recipient, mail (its content) or reset.
-    """
-    try:
-        yield
-    except smtplib.SMTPAuthenticationError as error:
-        answer = _reply_text(error.smtp_code, error.smtp_error)
-        raise DeliveryRefused(
-            f"{server} refuses the login: {answer}", hint="check the user and password in mail.url"
-        ) from None
-    except smtplib.SMTPResponseException as error:
-        answer = _reply_text(error.smtp_code, error.smtp_error)
-        if error.smtp_code >= 500 and (
-            stage == "mail" or (stage == "sender" and error.smtp_code == MAIL_TOO_LARGE_REPLY_CODE)
-        ):
-            raise DeliveryRefused(f"{server} refuses the mail: {answer}") from None
-        if error.smtp_code >= 500 and stage == "sender":  # the sender is wrong, not this mail
-            raise DeliveryUnavailable(f"{server} refuses the sender: {answer}", hint="check mail.sender") from None
-        raise DeliveryUnavailable(f"{server} cannot take mail now: {answer}") from None
-    except ssl.SSLCertVerificationError as error:
-        raise DeliveryRefused(
-            f"the certificate of {server} is not trusted: {error.verify_message}",
-            hint="name its CA with ?ca=FILE in mail.url",
-        ) from None
-    except ssl.SSLError as error:
-        raise DeliveryUnavailable(
-            f"no encryption with {server}: {error.reason or error}",
-            hint="smtps:// is for port 465, smtp:// with STARTTLS for 587 and 25",
-        ) from None
-    except socket.gaierror:
-        raise DeliveryUnavailable(
-            f"{server} does not answer: no host is called {server.host}", hint="check mail.url"
-        ) from None
-    except (smtplib.SMTPException, OSError) as error:
-        message = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        reason = " ".join(message.split()) or type(error).__name__
-        error_type = DeliveryUnknown if stage == "mail" else DeliveryUnavailable
-        raise error_type(f"{server} does not answer: {reason}") from None
