@@ -147,9 +147,14 @@ def _has_spider_problem(context: CommandContext) -> bool:
 
 
 def _has_store_problem(context: CommandContext) -> bool:
-    """Opens the store and prints the result; returns True if that fails.  Also prints how many deliveries failed."""
+    """Opens the store and prints its faults; returns True if it has some.  Also prints how many deliveries failed."""
     try:
         with context.open_store() as store:
+            faults = store.write_faults()
+            for fault in faults:
+                context.out.print(f"FAIL  store: {fault}", markup=False)
+            if faults:
+                return True
             context.out.print(f"ok    store: {store.ping()}", markup=False)
             waiting = store.outbox(limit=100_000)
     except StoreError as error:
@@ -164,18 +169,23 @@ def _has_store_problem(context: CommandContext) -> bool:
 
 
 def _has_mail_problem(context: CommandContext) -> bool:
-    """Connects to the mail server and prints the result; returns True if that fails, False without a mail.url."""
+    """Connects to the mail server and names a sender and a recipient to it, but sends no mail.
+
+    Prints the result; returns True if the server refuses one of them, False without a mail.url.
+    """
     settings = context.config.mail
     if settings.url is None:
         context.out.print("note  mail: no mail.url, so notifications wait in the outbox")
         return False
-    from monitor.mail import mail_url
+    from monitor.mail import compose, mail_url
     from monitor.mail.smtp import SmtpConnection
 
     address = mail_url.parse_mail_url(settings.url.get_secret_value())
+    recipient = next((target for alert in context.config.alerts for target in alert.to), None)
     try:
         with SmtpConnection(address, timeout=settings.timeout.total_seconds()) as connection:
             connection.open()
+            connection.try_envelope(sender=compose.bare_address(settings.sender), to=recipient)
     except DeliveryError as error:
         context.out.print(f"FAIL  mail: {error}", markup=False)
         return True

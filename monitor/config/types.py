@@ -253,6 +253,8 @@ def check_store_url(value: str) -> None:
     if value.startswith("sqlite:"):
         if not value.removeprefix("sqlite:").strip():
             raise ValueError("it names no file; write sqlite:monitor.db")
+        if ":memory:" in value or "mode=memory" in value:
+            raise ValueError("a database in memory would forget everything; name a file: sqlite:monitor.db")
         return
     hosts = [parse_server_url(address.strip()) for address in value.split(",")]
     if not all(parts.scheme in ("http", "https") and parts.hostname for parts in hosts):

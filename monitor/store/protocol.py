@@ -115,6 +115,12 @@ class Lifecycle(Protocol):
     def ping(self) -> str:
         """Returns one line with the store's name, version and state, which ``media-monitor check`` prints."""
 
+    def write_faults(self) -> list[str]:
+        """Returns why crawling could not write to the store, a line for each reason; empty if it can.
+
+        Writes something that no reader sees.  Raises StoreError if the store cannot even be asked.
+        """
+
     def close(self) -> None:
         """Closes all connections.  The store must not be used afterwards."""
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.errors import StoreUnavailable
+from monitor.models import now, rfc3339
 from monitor.plural import plural
 from monitor.store.composed import ComposedStore
-from monitor.store.elasticsearch import client, migration, schema
+from monitor.store.elasticsearch import client, health, migration, schema
 from monitor.store.elasticsearch.client import translated_errors
 from monitor.store.elasticsearch.cluster import Cluster
 from monitor.store.elasticsearch.dead_letters import DeadLetters
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from monitor.config.schema import StoreSettings
 
 
+WRITE_CHECK_KEY = "check/write"  # setting that `write_faults` writes and deletes
 CLOSE_REQUEST_TIMEOUT_SECONDS = 5.0  # for each request that `close` sends
 
 
@@ -82,12 +84,20 @@ class ElasticsearchStore(ComposedStore):
         if not missing and (rejected := self.dead_letters.count_dead_letters()):
             state += f", {plural(rejected, 'rejected document')} kept (media-monitor replay)"
         with translated_errors():
-            health = self.cluster.client.cluster.health()
-        nodes = plural(health["number_of_nodes"], "node")
+            state_of_cluster = self.cluster.client.cluster.health()
+        nodes, status = plural(state_of_cluster["number_of_nodes"], "node"), state_of_cluster["status"]
         return (
-            f"Elasticsearch cluster {health['cluster_name']!r} at {self.displayed_hosts}, {nodes}, {health['status']}, "
+            f"Elasticsearch cluster {state_of_cluster['cluster_name']!r} at {self.displayed_hosts}, {nodes}, {status}, "
             f"prefix {self.cluster.prefix!r}, {state}"
         )
+
+    def write_faults(self) -> list[str]:
+        """See `Store.write_faults`.  Without the privilege to read templates, does not check them."""
+        faults = health.index_faults(self.cluster)
+        if not faults:
+            self.put_setting(WRITE_CHECK_KEY, {"at": rfc3339(now())})
+            self.put_setting(WRITE_CHECK_KEY, None)
+        return faults
 
     def close(self) -> None:
         """Makes the last writes visible to the searches of all processes, and closes the connections."""

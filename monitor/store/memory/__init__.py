@@ -53,6 +53,9 @@ class MemoryStore(ComposedStore):
         with self.state.lock:
             return f"memory: {plural(len(self.state.story_versions), 'story', 'stories')}"
 
+    def write_faults(self) -> list[str]:
+        return []
+
     def close(self) -> None:
         """Does nothing: other `MemoryStore` objects may share the state."""
 

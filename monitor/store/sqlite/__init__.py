@@ -64,5 +64,8 @@ class SqliteStore(ComposedStore):
         version, path = self.database.schema_version(), self.database.path
         return f"SQLite {apsw.sqlite_lib_version()}, schema {version}, {path}: {plural(count, 'story', 'stories')}"
 
+    def write_faults(self) -> list[str]:
+        return self.database.write_faults()
+
     def close(self) -> None:
         self.database.close()

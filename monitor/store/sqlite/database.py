@@ -118,6 +118,16 @@ class Database:
         if not self.path.exists():
             raise StoreRefused(f"there is no store at {self.path} yet", hint="`media-monitor crawl` makes it")
 
+    def write_faults(self) -> list[str]:
+        """See `Store.write_faults`: checks the file and its directory, and writes the schema version again."""
+        if not self._is_writable():
+            return [f"{self.path} cannot be written by this user (chmod u+w, or another owner)"]
+        if not os.access(self.path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+            return [f"the directory {self.path.parent} cannot be written by this user, and SQLite keeps its log there"]
+        with self.write_transaction() as connection:
+            connection.pragma("user_version", connection.pragma("user_version"))
+        return []
+
     def schema_version(self) -> int:
         """Returns the version of the file's schema: the number of migrations applied."""
         with self.read_connection() as connection:
