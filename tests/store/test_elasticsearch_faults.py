@@ -162,6 +162,16 @@ def test_a_missing_ca_file_is_refused_before_any_request(tmp_path: Path) -> None
         opened("https://localhost:9200", ca_file=str(tmp_path / "missing.pem"))
 
 
+def test_a_certificate_for_another_host_is_said_so_in_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pem = certificate.make(tmp_path, "elsewhere.example")
+    with serve(lambda _: Answer(200, {"docs": []}), tls=certificate.context(pem)) as server:
+        with pytest.raises(StoreRefused, match=r"not for the host in store\.url: hostname '127\.0\.0\.1' doesn't match"):
+            opened(server.url, ca_file=str(pem)).setup()
+    assert caplog.records == []
+
+
 def test_a_certificate_of_an_unknown_authority_needs_its_ca_file(tmp_path: Path) -> None:
     pem = certificate.make(tmp_path, "localhost")
     with serve(lambda _: Answer(200, {"docs": []}), tls=certificate.context(pem)) as server:

@@ -69,6 +69,7 @@ def create_client(settings: StoreSettings, base: Path = Path()) -> Elasticsearch
     """
     # The transport logs each failed attempt with a traceback, but the callers report errors themselves.
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)
+    logging.getLogger("urllib3.connection").setLevel(logging.CRITICAL)  # it logs certificates for other hosts
     credentials = _credential_arguments(settings)
     if settings.cloud_id:
         target: dict[str, Any] = {"cloud_id": settings.cloud_id}
@@ -166,11 +167,7 @@ def translated_errors() -> Iterator[None]:
             raise not_elasticsearch_error(error.meta.status) from error
         raise store_error(error.meta.status, _response_error_reason(error.body) or str(error.message)) from error
     except elastic_transport.TlsError as error:
-        cause = str(error.errors[0] if error.errors else error)
-        raise StoreRefused(
-            f"the store's certificate is not accepted: {cause}",
-            hint="store.ca_file names the authority that signed it",
-        ) from error
+        raise _certificate_error(_tls_reason(error)) from error
     except CredentialsTemporarilyRefused as error:
         raise StoreUnavailable(
             f"Elasticsearch refuses credentials that it accepted before: {_shorten_text(error.message)}",
@@ -185,6 +182,27 @@ def translated_errors() -> Iterator[None]:
         raise StoreUnavailable(
             f"the server at store.url sends no JSON: {_shorten_text(str(error))}", hint="is it a proxy's error page?"
         ) from error
+
+
+def _tls_reason(error: BaseException) -> str:
+    """Returns the text of the error that caused a TLS error, without the texts of the libraries that passed it on."""
+    while (inner := getattr(error, "errors", None)) or isinstance(error.args[0] if error.args else None, Exception):
+        error = inner[0] if inner else error.args[0]
+    return _shorten_text(str(error))
+
+
+def _certificate_error(reason: str) -> StoreRefused:
+    """Returns the error for a TLS connection that failed for this reason, in the words of OpenSSL or urllib3."""
+    if "doesn't match" in reason or "subjectAltName" in reason:
+        return StoreRefused(
+            f"the store's certificate is not for the host in store.url: {reason}",
+            hint="write a name that the certificate has, or have a certificate made for this one",
+        )
+    if "has expired" in reason:
+        return StoreRefused("the store's certificate has expired", hint="the server needs a new one")
+    return StoreRefused(
+        f"the store's certificate is not accepted: {reason}", hint="store.ca_file names the authority that signed it"
+    )
 
 
 def not_elasticsearch_error(status: int | None = None) -> StoreRefused:
