@@ -116,7 +116,9 @@ def _check_yaml_events(text: str) -> None:
         tag = getattr(event, "tag", None)
         if tag is not None:
             faults.append(
-                YamlFault(line, f"a YAML tag is not allowed; if a query or password begins with !, {_SINGLE_QUOTES_HINT}")
+                YamlFault(
+                    line, f"a YAML tag is not allowed; if a query or password begins with !, {_SINGLE_QUOTES_HINT}"
+                )
             )
     if faults:
         raise YamlError(faults)

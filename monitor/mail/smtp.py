@@ -146,7 +146,8 @@ class SmtpConnection:
         with translated_smtp_errors(self.server, "recipient"):
             for address in to:
                 code, text = session.rcpt(address)
-                if code == 421 or not 200 <= code < 600:  # the server closes the connection, or its reply makes no sense
+                is_nonsense = not 200 <= code < 600
+                if is_nonsense or code == 421:  # 421: the server closes the connection
                     raise smtplib.SMTPResponseException(code, text)
                 if not is_success(code):
                     refused = temporarily if code < 500 else permanently

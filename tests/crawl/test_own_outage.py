@@ -98,7 +98,7 @@ def test_a_response_of_a_cached_name_shows_that_the_network_is_up(
     site.put("/a", b"<p>a")
     expiring = engine.reactor.nameResolver
     addresses = [IPv4Address("TCP", "127.0.0.1", port)]
-    expiring._cache["news.example"] = (monotonic() + 60, addresses)  # noqa: SLF001  a name that was resolved before
+    expiring._cache["news.example"] = (monotonic() + 60, addresses)
     fetch(engine, f"http://news.example:{port}/a", outlet_url=f"http://news.example:{port}/")
     assert not resolutions.are_all_failing
 

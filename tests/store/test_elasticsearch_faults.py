@@ -166,9 +166,12 @@ def test_a_certificate_for_another_host_is_said_so_in_one_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     pem = certificate.make(tmp_path, "elsewhere.example")
-    with serve(lambda _: Answer(200, {"docs": []}), tls=certificate.context(pem)) as server:
-        with pytest.raises(StoreRefused, match=r"not for the host in store\.url: hostname '127\.0\.0\.1' doesn't match"):
-            opened(server.url, ca_file=str(pem)).setup()
+    message = r"not for the host in store\.url: hostname '127\.0\.0\.1' doesn't match"
+    with (
+        serve(lambda _: Answer(200, {"docs": []}), tls=certificate.context(pem)) as server,
+        pytest.raises(StoreRefused, match=message),
+    ):
+        opened(server.url, ca_file=str(pem)).setup()
     assert caplog.records == []
 
 

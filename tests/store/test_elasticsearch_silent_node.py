@@ -109,8 +109,7 @@ def test_only_writes_without_condition_are_repeated_elsewhere(operation: bytes, 
         for _ in range(2):  # the order of the addresses is random
             try:
                 seconds_of(lambda: elasticsearch.bulk(operations=body))  # type: ignore[arg-type]  # bytes are accepted
-            except StoreUnavailable as error:
-                assert "does not answer" in str(error)
+            except StoreUnavailable:
                 failures += 1
         assert failures == (0 if repeated else 1)
         elasticsearch.close()
@@ -138,5 +137,5 @@ def test_if_all_addresses_are_silent_calls_fail_at_once_after_the_first() -> Non
         ("POST", "/_aliases", False),
     ],
 )
-def test_reading_requests_and_plain_bulk_writes_are_repeatable(method: str, target: str, repeatable: bool) -> None:
+def test_searches_and_plain_bulk_writes_are_repeatable(method: str, target: str, repeatable: bool) -> None:
     assert watched_node.is_repeatable(method, target, b'{"index":{"_id":"1"}}\n{"a":1}\n') is repeatable

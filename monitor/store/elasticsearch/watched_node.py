@@ -1,7 +1,7 @@
-"""One address of an Elasticsearch cluster, whose silence is detected within seconds so that another address is asked.
+"""One address of an Elasticsearch cluster, whose silence is detected within seconds so that the next one is asked.
 
-A slow answer and a silent server look alike to a time limit on the answer.  Therefore a request that has no answer after
-a second is not given up; a second, cheap request asks whether the server answers at all.
+A slow answer and a silent server look alike to a time limit on the answer.  Therefore a request that has no answer
+after a second is not given up; a second, cheap request asks whether the server answers at all.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 import threading
-import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TYPE_CHECKING, Any
@@ -20,14 +19,15 @@ from elastic_transport import Urllib3HttpNode
 from elastic_transport.client_utils import DEFAULT
 
 if TYPE_CHECKING:
-    from elastic_transport import HttpHeaders, NodeApiResponse, NodeConfig
+    from elastic_transport import HttpHeaders, NodeConfig
+    from elastic_transport._node import NodeApiResponse  # the type of the overridden method's result
 
 log = logging.getLogger(__name__)
 
 PROBE_INTERVAL_SECONDS = 1.0  # without an answer before a probe, and between two probes
 PROBE_TIMEOUT_SECONDS = 2.0  # for the connection and the answer of a probe
 CONNECT_TIMEOUT_SECONDS = 3.0
-_READING_APIS = frozenset({"_search", "_count", "_mget", "_refresh", "_pit", "_search_shards"})
+_SEARCH_APIS = frozenset({"_search", "_count", "_mget", "_refresh", "_pit", "_search_shards"})
 # Parts of a bulk body whose repetition, after a first request that was executed unseen, would report a conflict.
 _UNREPEATABLE_BULK_PARTS = (b'"if_seq_no":', b'{"create":', b'{"delete":')
 
@@ -150,4 +150,4 @@ def is_repeatable(method: str, target: str, body: bytes | None) -> bool:
     api = target.partition("?")[0].rpartition("/")[2]
     if api == "_bulk":
         return not any(part in (body or b"") for part in _UNREPEATABLE_BULK_PARTS)
-    return method in ("GET", "HEAD") or api in _READING_APIS
+    return method in ("GET", "HEAD") or api in _SEARCH_APIS

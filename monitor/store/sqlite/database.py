@@ -120,7 +120,7 @@ class Database:
 
     def write_faults(self) -> list[str]:
         """See `Store.write_faults`: checks the file and its directory, and writes the schema version again."""
-        if not self._is_writable():
+        if not self.is_writable():
             return [f"{self.path} cannot be written by this user (chmod u+w, or another owner)"]
         if not os.access(self.path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
             return [f"the directory {self.path.parent} cannot be written by this user, and SQLite keeps its log there"]
