@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor.mail import CHANNEL_NAME
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from monitor.config import Config
     from monitor.notify.channel import Channel
     from monitor.store import Store
+
+STORE_RETRY_TIMEOUT = timedelta(minutes=2)  # for commands that deliver once, as for those that crawl once
 
 
 def configured_dispatcher(store: Store, config: Config, *, now: Callable[[], datetime] = clock) -> Dispatcher:

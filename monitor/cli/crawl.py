@@ -63,10 +63,11 @@ def crawl_command(
     if no_mail or report.stop_signal:  # after a signal, the next crawl sends the mail
         return status
     from monitor.cli.deliver import print_delivery
-    from monitor.delivery import configured_dispatcher
+    from monitor.delivery import STORE_RETRY_TIMEOUT, configured_dispatcher
 
     with context.open_store() as store:
-        delivery.add(configured_dispatcher(store, context.config).deliver())
+        last = configured_dispatcher(store, context.config).deliver(store_retry_timeout=STORE_RETRY_TIMEOUT)
+        delivery.add(last)
         waiting = store.outbox(limit=100_000)
     for channel, part in delivery.by_channel.items():  # without those that were postponed in the pass and then sent
         waiting_again = sum(1 for each in waiting if each.channel == channel and each.attempts)

@@ -20,21 +20,27 @@ if TYPE_CHECKING:
 
 
 @click.command("deliver")
+@click.option("--now", "retry_now", is_flag=True, help="Also deliver what failed before and is to be tried later.")
 @with_context
-def deliver_command(context: CommandContext) -> int:
+def deliver_command(context: CommandContext, *, retry_now: bool) -> int:
     """Deliver the notifications that are due, without crawling.  For cron beside `crawl`, for digests on time.
 
-    A notification that its server does not accept stays in the outbox and is tried again; `alerts list` shows it.
+    A notification that its server does not accept stays in the outbox and is tried again: later, or at once with --now,
+    and at once after the server's settings (mail.url, mail.sender) have changed.  `alerts list` shows it.
 
     \b
     Examples:
       media-monitor deliver
+      media-monitor deliver --now
       media-monitor crawl --no-mail; media-monitor deliver
     """
-    from monitor.delivery import configured_dispatcher
+    from monitor.delivery import STORE_RETRY_TIMEOUT, configured_dispatcher
 
     with context.open_store() as store:
-        report = configured_dispatcher(store, context.config).deliver()
+        dispatcher = configured_dispatcher(store, context.config)
+        if retry_now:
+            dispatcher.retry_failed_now()
+        report = dispatcher.deliver(store_retry_timeout=STORE_RETRY_TIMEOUT)
         waiting = store.outbox(limit=100_000)
     return print_delivery(context, report, waiting)
 

@@ -31,6 +31,11 @@ class EmailChannel:
         self._lock = threading.Lock()
         self._idle_connections: list[SmtpConnection] = []
 
+    @property
+    def server_settings(self) -> str:
+        assert self._config.mail.url is not None
+        return f"{self._config.mail.url.get_secret_value()} {self._sender}"
+
     def open(self) -> None:
         connection = self._take_connection()
         connection.open()

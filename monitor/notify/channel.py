@@ -45,7 +45,11 @@ class Refusals:
 
 
 class Channel(Protocol):
-    """A way to deliver messages, such as e-mail.  Its methods block; only one thread at a time may call them."""
+    """A way to deliver messages, such as e-mail.  Its methods block; several threads may call `send` at a time."""
+
+    @property
+    def server_settings(self) -> str:
+        """The server and login as text: if it changes, what failed before is tried again at once."""
 
     def open(self) -> None:
         """Connects unless connected.  Raises DeliveryUnavailable, or DeliveryRefused if the settings are wrong."""
@@ -75,7 +79,7 @@ class Channel(Protocol):
         """
 
     def close(self) -> None:
-        """Closes the connection to the server, if there is one."""
+        """Closes the connections to the server that no message uses."""
 
 
 class OperatorReports(Protocol):

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from monitor.errors import (
@@ -19,12 +20,15 @@ from monitor.errors import (
     DeliveryUnavailable,
     DeliveryUnknown,
     LeaseLost,
+    StoreError,
     StoreUnavailable,
 )
 from monitor.models import now as clock
+from monitor.notify import server_fingerprints
 from monitor.notify.channel import Refusals
 from monitor.notify.claims import CLAIM_TERM, claim_holder
-from monitor.notify.due_messages import DueMessages, requeue_corrected_targets
+from monitor.notify.concurrent_sends import ConcurrentSends, Stopped, call_until_stopped
+from monitor.notify.due_messages import DueMessages, requeue_corrected_targets, requeue_failed
 from monitor.notify.receipts import Receipts
 from monitor.notify.report import ChannelReport, DeliveryReport
 
@@ -40,13 +44,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-MAX_BATCH_TIME = CLAIM_TERM / 2  # then unsent notifications are claimed again, so that no claim expires during a send
+MAX_BATCH_TIME = CLAIM_TERM / 3  # then unsent notifications are claimed again, so that no claim expires during a send
 # The nth delay follows the nth failed attempt; the last delay follows all later attempts.
 DELIVERY_RETRY_DELAYS = tuple(timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 120, 240))
 # After a permanent refusal.  The mailbox may be repaired, but servers dislike frequent attempts.
 REFUSED_RETRY_DELAY = timedelta(days=1)
 STORE_RETRY_PAUSES_SECONDS = (0.5, 10.0)  # the first and the longest pause between two attempts of a store call
-STORE_GRACE_AFTER_STOP_SECONDS = 20.0  # how long a stopping process still retries an unavailable store
+STORE_GRACE_AFTER_STOP_SECONDS = 4.0  # how long a stopping process still retries an unavailable store
+CLAIM_INTERVAL_SECONDS = 5.0  # pause between two claims while messages wait for their server's reply
 
 
 class Dispatcher:
@@ -71,15 +76,19 @@ class Dispatcher:
         self._now = now
         self._has_requeued = False
 
-    def deliver(self, *, stop: Callable[[], bool] = lambda: False) -> DeliveryReport:
+    def deliver(
+        self, *, stop: Callable[[], bool] = lambda: False, store_retry_timeout: timedelta | None = None
+    ) -> DeliveryReport:
         """Sends all notifications that are due, and closes the channels.  Blocks.
 
-        When ``stop`` returns True, finishes the current message, releases its claims and returns.  If the store becomes
-        unavailable after a message was sent, waits until the message can be marked as sent; otherwise the message
-        would be sent twice.  Raises StoreError.  Errors of the channels are in the report.
+        When ``stop`` returns True, waits `STOP_GRACE_SECONDS` for the messages under way, releases its claims and
+        returns.  If the store becomes unavailable after a message was sent, waits until the message can be marked as
+        sent, because otherwise the message is sent again under the same id; gives up after ``store_retry_timeout``, or
+        never if that is None.  Raises StoreError.  Errors of the channels are in the report.
         """
         if not self._has_requeued:
             requeue_corrected_targets(self._store, self._config, at=self._now())
+            self._requeue_after_change_of_server()
             self._has_requeued = True
         report = DeliveryReport()
         if self._channels:
@@ -93,10 +102,25 @@ class Dispatcher:
                     report=report,
                     now=self._now,
                     stop=stop,
+                    store_retry_timeout=store_retry_timeout,
                 ).deliver()
         due = self._store.count_due(now=self._now())
         report.queued = {channel: count for channel, count in due.items() if channel not in self._channels}
         return report
+
+    def retry_failed_now(self) -> None:
+        """Makes the notifications due now whose last attempt failed."""
+        requeue_failed(self._store, [*self._channels], at=self._now())
+
+    def _requeue_after_change_of_server(self) -> None:
+        """Makes failed notifications due now if their channel's server or login has changed since the last call."""
+        changed = [
+            name
+            for name, channel in self._channels.items()
+            if server_fingerprints.record_change(self._store, name, channel.server_settings)
+        ]
+        if changed:
+            requeue_failed(self._store, changed, at=self._now())
 
 
 class _DeliveryRun:
@@ -113,8 +137,11 @@ class _DeliveryRun:
         report: DeliveryReport,
         now: Callable[[], datetime],
         stop: Callable[[], bool],
+        store_retry_timeout: timedelta | None,
     ) -> None:
         self.store = store
+        self.store_retry_timeout = store_retry_timeout
+        self.sends = ConcurrentSends(stop)
         self.channels = channels
         self.holder = holder
         self.receipts = Receipts(store)
@@ -137,8 +164,13 @@ class _DeliveryRun:
         with ExitStack() as cleanup:
             for channel in self.channels.values():
                 cleanup.callback(channel.close)
-            while self._deliver_batch():
-                pass
+            try:
+                # While messages wait for the reply of a slow server, further notifications are claimed and sent.
+                while self._deliver_batch() or self.sends:
+                    self._record_finished_sends(wait_seconds=CLAIM_INTERVAL_SECONDS)
+            except StoreError:
+                self._record_all_sends()  # else the next delivery would repeat them
+                raise
 
     def _deliver_batch(self) -> bool:
         """Claims and sends due notifications for up to `MAX_BATCH_TIME`.
@@ -151,16 +183,21 @@ class _DeliveryRun:
             if self.stop() or self.now() > deadline:
                 break
             name = message.channel
-            if name not in problems and (problem := self._connect_channel(name)):
-                problems[name] = problem
+            try:
+                if name not in problems and (problem := self._connect_channel(name)):
+                    problems[name] = problem
+            except Stopped:
+                break
             if name in problems:
                 self._postpone_message(message, problems[name])
             else:
                 self._send_message(message)
+                self._record_finished_sends()
         else:
             if not self.stop():
                 self._report_unhealthy_outlets(problems)
             return False
+        self._record_all_sends()
         self.store.release_claims(lambda holder: holder == self.holder)
         return not self.stop()
 
@@ -168,13 +205,15 @@ class _DeliveryRun:
         """Reports failing and suspect outlets to the operator, unless the channel of the reports cannot connect."""
         if self.reports is None or self.reports.channel in problems:
             return
-        if errors := self.reports.report_unhealthy_outlets(self.store, now=self.now()):
-            self.report.of(self.reports.channel).errors += errors
+        report = partial(self.reports.report_unhealthy_outlets, self.store, now=self.now())
+        with suppress(Stopped):
+            if errors := call_until_stopped(report, self.stop):
+                self.report.of(self.reports.channel).errors += errors
 
     def _connect_channel(self, name: str) -> str:
-        """Connects a channel.  Returns the error text if connecting fails, else an empty string."""
+        """Connects a channel.  Returns the error text if connecting fails, else "".  Raises Stopped."""
         try:
-            self.channels[name].open()
+            call_until_stopped(self.channels[name].open, self.stop)
         except DeliveryError as error:
             self.report.of(name).errors.append(str(error))
             return str(error) or repr(error)
@@ -191,19 +230,30 @@ class _DeliveryRun:
         except LeaseLost:
             log.info("another process sends the message of alert %s by %s", message.alert, message.channel)
             return
-        with_id = tuple(replace(notification, message_id=message.id) for notification in message.notifications)
-        attempted = replace(message, notifications=with_id)
-        try:
-            refusals = channel.send(content, targets=message.targets)
-        except DeliveryUnknown as error:
-            self._report_error_and_postpone(attempted, error)
-        except DeliveryUnavailable as error:
-            # Returned without the message id, so that later notifications may be sent together with these.
-            self._report_error_and_postpone(message, error)
-        except DeliveryRefused as error:
-            self._record_send_result(attempted, Refusals(permanently=dict.fromkeys(message.targets, str(error))))
-        else:
-            self._record_send_result(attempted, refusals)
+        self.sends.start(message, lambda: channel.send(content, targets=message.targets))
+
+    def _record_all_sends(self) -> None:
+        """Waits for all messages under way and records their results."""
+        while self.sends:
+            self._record_finished_sends(wait_seconds=CLAIM_INTERVAL_SECONDS)
+
+    def _record_finished_sends(self, *, wait_seconds: float = 0.0) -> None:
+        """Records the results of messages whose sends have ended; waits up to ``wait_seconds`` for the first."""
+        for send in self.sends.take_finished(wait_seconds=wait_seconds):
+            message = send.message
+            with_id = tuple(replace(notification, message_id=message.id) for notification in message.notifications)
+            attempted = replace(message, notifications=with_id)
+            try:
+                refusals = send.result.result()
+            except DeliveryUnknown as error:
+                self._report_error_and_postpone(attempted, error)
+            except DeliveryUnavailable as error:
+                # Returned without the message id, so that later notifications may be sent together with these.
+                self._report_error_and_postpone(message, error)
+            except DeliveryRefused as error:
+                self._record_send_result(attempted, Refusals(permanently=dict.fromkeys(message.targets, str(error))))
+            else:
+                self._record_send_result(attempted, refusals)
 
     def _record_send_result(self, message: Message, refusals: Refusals) -> None:
         """Marks the notifications as sent, or returns them to the outbox for the targets that were refused."""
@@ -255,11 +305,17 @@ class _DeliveryRun:
             return
         ids = [notification.story for notification in message.notifications]
         stories = self._with_store_retry(lambda: self.store.stories(ids))
-        errors = self.reports.report_refused_targets(
-            message, stories, reasons, channel=self.channels[message.channel], at=self.now()
+        report = partial(
+            self.reports.report_refused_targets,
+            message,
+            stories,
+            reasons,
+            channel=self.channels[message.channel],
+            at=self.now(),
         )
-        if errors:
-            self.report.of(self.reports.channel).errors += errors
+        with suppress(Stopped):
+            if errors := call_until_stopped(report, self.stop):
+                self.report.of(self.reports.channel).errors += errors
 
     def _report_error_and_postpone(self, message: Message, error: DeliveryError) -> None:
         self._report_of(message).errors.append(f"alert {message.alert}: {error}")
@@ -291,9 +347,11 @@ class _DeliveryRun:
         """Returns the result of a store call, repeated until the store is available.
 
         Used after a message was sent, because an unmarked message would be sent again.  Raises StoreUnavailable if the
-        store is still unavailable `STORE_GRACE_AFTER_STOP_SECONDS` after the process was asked to stop.
+        store is still unavailable after ``store_retry_timeout``, or `STORE_GRACE_AFTER_STOP_SECONDS` after the process
+        was asked to stop.
         """
         pause, max_pause = STORE_RETRY_PAUSES_SECONDS
+        began = time.monotonic()
         stopped_at: float | None = None
         while True:
             try:
@@ -305,6 +363,12 @@ class _DeliveryRun:
                     stopped_at = time.monotonic()
                 if stopped_at is not None and time.monotonic() - stopped_at > STORE_GRACE_AFTER_STOP_SECONDS:
                     raise
+                limit = self.store_retry_timeout
+                if limit is not None and time.monotonic() - began > limit.total_seconds():
+                    raise StoreUnavailable(
+                        f"a message may have been sent and cannot be marked as sent: {error.message}",
+                        hint="if it was, the next delivery sends it again under the same Message-ID; " + error.hint,
+                    ) from error
                 time.sleep(pause)
                 pause = min(pause * 2, max_pause)
 

@@ -36,6 +36,7 @@ MAX_CLUSTERS_PER_MESSAGE = 100
 # process is killed in between, another process commits the page again within this time.
 STORY_COMMIT_GRACE = timedelta(minutes=30)
 UNCOMMITTED_STORY_DELAY = timedelta(minutes=1)  # until a notification whose story is not yet stored is tried again
+INCOMPLETE_MESSAGE_DELAY = timedelta(minutes=1)  # until a message whose parts two processes claimed is tried again
 NO_TARGET_DELAY = timedelta(days=1)  # until a notification without any target is tried again
 
 
@@ -144,7 +145,11 @@ class DueMessages:
                 attempted[notification.message_id, notification.targets].append(notification)
             else:
                 fresh[notification.alert, notification.channel, notification.targets].append(notification)
-        messages = [Message(id=message_id, notifications=tuple(group)) for (message_id, _), group in attempted.items()]
+        messages = [
+            Message(id=message_id, notifications=tuple(group))
+            for (message_id, _), group in attempted.items()
+            if not self._postpone_incomplete(message_id, group, claimed=notifications)
+        ]
         for (alert, _, _), due in fresh.items():
             stories = self._store.stories([notification.story for notification in due])
             clusters = group_by_cluster(self._postpone_uncommitted(due, stories), stories)
@@ -155,6 +160,22 @@ class DueMessages:
                 entries = tuple(notification for cluster in batch for notification in cluster)
                 messages.append(Message(id=_message_id(entries, self._message_id_domain), notifications=entries))
         return messages
+
+    def _postpone_incomplete(
+        self, message_id: str, group: Sequence[Notification], *, claimed: Sequence[Notification]
+    ) -> bool:
+        """Postpones a message to be repeated of which another process has claimed a part; returns True if it does.
+
+        Mail programs show one of two mails with the same id, so both must have the same entries.  ``claimed`` are all
+        notifications that this delivery has claimed.
+        """
+        unsent = self._store.outbox(limit=MAX_NOTIFICATIONS_PER_BATCH)
+        siblings = {each.key for each in unsent if each.message_id == message_id}
+        if siblings <= {each.key for each in claimed}:
+            return False
+        due_at = self._now() + INCOMPLETE_MESSAGE_DELAY
+        self._store.postpone([replace(each, due_at=due_at) for each in group], holder=self._holder)
+        return True
 
     def _postpone_uncommitted(
         self, notifications: Sequence[Notification], stories: Mapping[str, Story]
@@ -188,6 +209,17 @@ def requeue_corrected_targets(store: Store, config: Config, *, at: datetime) -> 
     ]
     if corrected:
         store.postpone(corrected, holder="")
+
+
+def requeue_failed(store: Store, channels: Sequence[str], *, at: datetime) -> None:
+    """Makes the notifications of ``channels`` due at ``at`` whose last attempt failed."""
+    failed = [
+        replace(notification, due_at=at)
+        for notification in store.outbox(limit=MAX_NOTIFICATIONS_PER_BATCH)
+        if notification.error and notification.due_at > at and notification.channel in channels
+    ]
+    if failed:
+        store.postpone(failed, holder="")
 
 
 def _is_corrected(notification: Notification, configured: Mapping[tuple[str, str], tuple[str, ...]]) -> bool:

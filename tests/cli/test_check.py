@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from mail.scripted_server import Reply, scripted_server
 
+from mail.scripted_server import Reply, scripted_server
 from servers import missing
 
 if TYPE_CHECKING:

@@ -42,6 +42,7 @@ class RecordingChannel:
     message_ids: list[str] = field(default_factory=list)
     answer_is_lost: bool = False
     is_open: bool = False
+    server_settings: str = "pager"
 
     def open(self) -> None:
         if self.problem:
