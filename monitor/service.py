@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
@@ -29,6 +30,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 STORE_RETRY_TIMEOUT = timedelta(minutes=2)  # for commands that crawl once; `run` retries without limit
+STORE_SETUP_RETRY_PAUSE_SECONDS = 5.0  # between two attempts of `run` to open an unavailable store at its start
 MAX_STORE_RETRY_PAUSE_SECONDS = 30.0  # longest pause between two attempts of a store call
 
 
@@ -102,15 +104,22 @@ class Service:
 
 
 @contextmanager
-def open_service(config: Config, base: Path, *, store_retry_timeout: timedelta | None = None) -> Iterator[Service]:
+def open_service(
+    config: Config,
+    base: Path,
+    *,
+    store_retry_timeout: timedelta | None = None,
+    while_unavailable: Callable[[], None] | None = None,
+) -> Iterator[Service]:
     """Yields a Service with the store set up and migrated; closes it afterwards.
 
-    ``base`` is the directory to which relative paths in the configuration refer.  Raises StoreUnavailable or
-    StoreRefused if the store cannot be opened.
+    ``base`` is the directory to which relative paths in the configuration refer.  With ``while_unavailable``, waits
+    for an unavailable store and calls it before each attempt; otherwise raises StoreUnavailable.  Raises StoreRefused
+    if the store cannot be opened.
     """
     store = open_store(config.store, base)
     try:
-        store.setup()
+        _set_up_store(store, while_unavailable)
         service = Service(config, store, Extractor(config.crawl.workers), store_retry_timeout=store_retry_timeout)
     except BaseException:
         store.close()
@@ -119,3 +128,24 @@ def open_service(config: Config, base: Path, *, store_retry_timeout: timedelta |
         yield service
     finally:
         service.close()
+
+
+def _set_up_store(store: Store, while_unavailable: Callable[[], None] | None) -> None:
+    """Sets the store up.  With ``while_unavailable``, repeats that until the store is available; see `open_service`."""
+    failed = False
+    while True:
+        if while_unavailable:
+            while_unavailable()
+        try:
+            store.setup()
+        except StoreUnavailable as error:
+            if while_unavailable is None:
+                raise
+            if not failed:
+                log.warning("waiting for the store: %s", error)
+            failed = True
+            time.sleep(STORE_SETUP_RETRY_PAUSE_SECONDS)
+        else:
+            if failed:
+                log.warning("the store is there: crawling begins")
+            return

@@ -30,6 +30,7 @@ MODULE_AND_HELP_BY_COMMAND = {
     "discover": ("discover", "Find the feeds, sitemaps and sections of a site."),
     "crawl": ("crawl", "Make one pass over the outlets that are due, then deliver."),
     "run": ("crawl", "Crawl and deliver continuously, each outlet at its own pace."),
+    "alive": ("alive", "Tell whether a `run` process works, for liveness probes."),
     "deliver": ("deliver", "Deliver the notifications that are due."),
     "search": ("search", "Find stories."),
     "history": ("history", "Show what an outlet changed in a story."),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import signal
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import click
 
 from monitor.cli.context import CommandContext, with_context
+from monitor.heartbeat import Heartbeat
 from monitor.models import Disposition
 from monitor.plural import plural
 from monitor.suggestions import unknown_name_message
@@ -76,17 +78,25 @@ def crawl_command(
 
 
 @click.command("run")
+@click.option(
+    "--heartbeat",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Touch this file every 5 s, for `alive`.",
+)
 @with_context
-def run_command(context: CommandContext) -> int:
+def run_command(context: CommandContext, *, heartbeat: Path | None) -> int:
     """Crawl and deliver notifications continuously, each outlet at its own pace.
 
-    Several processes may run on one store: they share the outlets, and one of them delivers each notification.  SIGTERM
-    or Ctrl-C ends the process after the pages under way; a second one ends it at once.
+    Several processes may run on one store: they share the outlets, and one of them delivers each notification.  If the
+    store does not answer, the process waits for it.  SIGTERM or Ctrl-C ends the process after the pages under way; a
+    second one ends it at once.
 
     \b
     Examples:
       media-monitor run
       media-monitor run --verbose 2>> run.log
+      media-monitor run --heartbeat /tmp/heartbeat
     """
     _configured_outlet_names(context, ())
     _set_log_level(context, level=logging.INFO)
@@ -99,7 +109,7 @@ def run_command(context: CommandContext) -> int:
         log.warning("%s", unconfigured_channel_text(channel))
     outlets, alerts = plural(len(context.config.outlets), "outlet"), plural(len(context.config.alerts), "alert")
     log.info("watching %s with %s", outlets, alerts)
-    report = process.run(context.config, context.config_directory, on_poll=_PollLog())
+    report = process.run(context.config, context.config_directory, on_poll=_PollLog(), heartbeat=Heartbeat(heartbeat))
     for error in report.errors:
         log.error("%s", error)
     log.info("ended; %s, %s", plural(report.poll_count, "poll"), plural(sum(report.outcomes.values()), "page"))

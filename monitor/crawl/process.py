@@ -22,6 +22,7 @@ from monitor.crawl.outbox_delivery import deliver_during_pass, deliver_until_sto
 from monitor.crawl.report import CrawlReport
 from monitor.crawl.shutdown import StopSignals
 from monitor.errors import ConfigError, MonitorError
+from monitor.heartbeat import Heartbeat
 from monitor.models import now
 
 if TYPE_CHECKING:
@@ -73,11 +74,21 @@ def crawl(
         )
 
 
-def run(config: Config, base: Path, *, on_poll: Callable[[PollReport], None] | None = None) -> CrawlReport:
-    """Polls outlets and delivers notifications, each when due, until SIGTERM or SIGINT; returns a report as `crawl`."""
+def run(
+    config: Config,
+    base: Path,
+    *,
+    on_poll: Callable[[PollReport], None] | None = None,
+    heartbeat: Heartbeat | None = None,
+) -> CrawlReport:
+    """Polls outlets and delivers notifications, each when due, until SIGTERM or SIGINT; returns a report as `crawl`.
+
+    Waits for a store that is unavailable at the start.  Beats ``heartbeat`` as long as the process works.
+    """
     from monitor.service import open_service
 
-    with open_service(config, base) as service:
+    heartbeat = heartbeat or Heartbeat(None)
+    with open_service(config, base, while_unavailable=heartbeat.beat) as service:
         return _crawl_outlets(
             service,
             names=(),
@@ -85,6 +96,7 @@ def run(config: Config, base: Path, *, on_poll: Callable[[PollReport], None] | N
             continuous=True,
             on_poll=on_poll,
             deliver=deliver_until_stopped,
+            heartbeat=heartbeat,
         )
 
 
@@ -130,6 +142,7 @@ def _crawl_outlets(
     ignore_schedule: bool,
     on_poll: Callable[[PollReport], None] | None,
     deliver: Callable[[Service, asyncio.Event], Coroutine[Any, Any, None]] | None,
+    heartbeat: Heartbeat | None = None,
 ) -> CrawlReport:
     """Groups the outlets by spider and runs one scheduler for each group until all end; returns the combined report.
 
@@ -177,7 +190,10 @@ def _crawl_outlets(
         signals.install(asyncio.get_event_loop())
         if deliver is not None:
             _start_delivery(deliver, service, stop)
+        beating = asyncio.get_event_loop().create_task(heartbeat.beat_until_cancelled()) if heartbeat else None
         process.start(install_signal_handlers=False)
+        if beating:
+            beating.cancel()
         signals.uninstall()
     report = _combine_crawl_reports([scheduler.report for scheduler in schedulers], tasks)
     return replace(report, stop_signal=signals.received) if signals.received else report

@@ -279,10 +279,12 @@ def test_the_deployment_mounts_existing_volumes_and_selects_its_pods() -> None:
     assert {mount["name"] for mount in crawler["volumeMounts"]} == set(volumes)
     assert pod["securityContext"]["runAsNonRoot"]
     assert crawler["securityContext"]["readOnlyRootFilesystem"]
-    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-        program, command, *_ = crawler[probe]["exec"]["command"]
-        assert program == "media-monitor"
-        assert command in MODULE_AND_HELP_BY_COMMAND
+    _, option, heartbeat = crawler["args"]
+    assert option == "--heartbeat"
+    for probe in ("startupProbe", "livenessProbe"):
+        assert crawler[probe]["exec"]["command"] == ["media-monitor", "alive", heartbeat]
+    assert COMPOSE["services"]["crawler"]["healthcheck"]["test"] == ["CMD", "media-monitor", "alive", heartbeat]
+    assert COMPOSE["services"]["crawler"]["command"] == crawler["args"]
 
 
 def test_the_kubernetes_configuration_is_valid(tmp_path: Path) -> None:

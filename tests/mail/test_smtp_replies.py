@@ -30,7 +30,9 @@ def send(port: int, *, timeout: float = 5, to: tuple[str, ...] = ("desk@example.
         return connection.send(MAIL, sender="monitor@example.org", to=to)
 
 
-@pytest.mark.parametrize("reply", [b"200 taken\r\n", b"251 will forward\r\n", b"252 perhaps\r\n", b"250-a\r\n250 b\r\n"])
+@pytest.mark.parametrize(
+    "reply", [b"200 taken\r\n", b"251 will forward\r\n", b"252 perhaps\r\n", b"250-a\r\n250 b\r\n"]
+)
 def test_each_reply_that_begins_with_2_means_that_the_mail_was_taken(reply: bytes) -> None:
     with scripted_server(content=reply) as server:
         assert send(server.port) == Refusals()
@@ -91,14 +93,18 @@ def test_an_endless_greeting_ends_at_the_time_limit(line: bytes) -> None:
 
 def test_a_server_that_is_no_mail_server_is_quoted() -> None:
     with scripted_server(connect=b"SSH-2.0-OpenSSH_9.2\x1b[31m\r\n") as server:
-        with pytest.raises(DeliveryUnavailable, match=r"is not a mail server: it says 'SSH-2\.0-OpenSSH_9\.2") as caught:
+        with pytest.raises(
+            DeliveryUnavailable, match=r"is not a mail server: it says 'SSH-2\.0-OpenSSH_9\.2"
+        ) as caught:
             send(server.port)
         assert "\x1b" not in str(caught.value)
 
 
 def test_smtp_on_a_port_that_expects_tls_names_smtps(tmp_path: Path) -> None:
     with mail_server(certificate=make(tmp_path), implicit=True) as (_, port):
-        expected = pytest.raises(DeliveryRefused, match=rf"expects TLS from the start \(try smtps://127\.0\.0\.1:{port}")
+        expected = pytest.raises(
+            DeliveryRefused, match=rf"expects TLS from the start \(try smtps://127\.0\.0\.1:{port}"
+        )
         with expected, connection_to(port, timeout=1) as connection:
             connection.open()
 

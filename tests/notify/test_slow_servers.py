@@ -60,9 +60,7 @@ def test_a_reply_that_begins_with_2_ends_the_notification(code: bytes, store: St
         assert len(server.mails) == 1
 
 
-def test_a_slow_reply_holds_no_other_message(
-    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_slow_reply_holds_no_other_message(store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither those that are due with it nor those that become due while it waits."""
     monkeypatch.setattr(concurrent_sends, "SLOW_SEND_SECONDS", 0.3)
     monkeypatch.setattr(dispatcher, "CLAIM_INTERVAL_SECONDS", 0.3)
