@@ -18,7 +18,7 @@ from monitor.crawl.admission import MAX_NEW_URLS_PER_DAY, AdmittedUrls, admit
 from monitor.crawl.habits import Habits
 from monitor.crawl.lease import Lease
 from monitor.crawl.pages import DuePages, LearnedPageTraits
-from monitor.crawl.poll_interval import NextPollPlan, PollSummary, plan_next_poll
+from monitor.crawl.poll_interval import NextPollPlan, PollSummary, plan_next_poll, random_spread
 from monitor.crawl.report import PollReport
 from monitor.discovery.drop_reasons import DropReason
 from monitor.discovery.filter_candidates import filter_candidates
@@ -250,4 +250,10 @@ class Poll:
             time_until_retry=pages.next_retry_at - now() if pages.next_retry_at else None,
             has_deferred_pages=self.report.deferred_page_count > 0 or self._context.stop.is_set(),
         )
-        return plan_next_poll(self._state.interval, self._state.failures, summary, every=self._outlet.every)
+        return plan_next_poll(
+            self._state.interval,
+            self._state.failures,
+            summary,
+            every=self._outlet.every,
+            spread=random_spread(is_first_poll=self._state.last_poll_at is None),
+        )

@@ -7,6 +7,7 @@ to find stories earlier: the interval does not grow after a poll with several ne
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -22,6 +23,7 @@ MIN_POLL_INTERVAL = timedelta(minutes=5)  # lower bound, unless the outlet's ``e
 MAX_POLL_INTERVAL = timedelta(hours=1)  # upper bound of an outlet without ``every``
 MAX_RETRY_AFTER = timedelta(hours=24)  # a longer Retry-After is shortened to this
 INTERVAL_GROWTH_FACTOR, INTERVAL_SHRINKAGE_FACTOR = 1.5, 0.5  # multiply the interval after a poll
+FIRST_POLL_SPREAD, POLL_SPREAD = 0.5, 0.9  # least factor of the pause after the first poll and after later ones
 MIN_NEW_CANDIDATES_AGAINST_GROWTH = 2  # in one poll; with so many the interval does not grow
 
 
@@ -47,14 +49,19 @@ class NextPollPlan:
     pause: timedelta  # from now to the next poll
 
 
+def random_spread(*, is_first_poll: bool) -> float:
+    """Returns a random factor of up to 1 for the pause, so that outlets that start together do not stay together."""
+    return random.uniform(FIRST_POLL_SPREAD if is_first_poll else POLL_SPREAD, 1.0)  # noqa: S311  no secret
+
+
 def plan_next_poll(
-    interval: timedelta, failures: float, summary: PollSummary, *, every: timedelta | None
+    interval: timedelta, failures: float, summary: PollSummary, *, every: timedelta | None, spread: float = 1.0
 ) -> NextPollPlan:
     """Returns an outlet's next interval, weighted failures and pause, computed from those before and the last poll.
 
     An outage on the monitor's side changes neither interval nor failures.
     ``every`` is the configured upper bound of interval and pause.  Only a Retry-After, up to MAX_RETRY_AFTER, makes the
-    pause longer.
+    pause longer.  ``spread`` shortens the pause after a success, but not below the shortest one.
     """
     ceiling = every or MAX_POLL_INTERVAL
     floor = min(MIN_POLL_INTERVAL, ceiling)
@@ -66,7 +73,7 @@ def plan_next_poll(
     else:
         failures = 0.0
         interval = min(max(_adapted_interval(interval, summary), floor), ceiling)
-        pause = min(max(interval, summary.freshness_lifetime), ceiling)
+        pause = max(min(max(interval, summary.freshness_lifetime), ceiling) * spread, floor)
         if summary.has_deferred_pages:
             pause = min(pause, MIN_POLL_INTERVAL / 5)
         if summary.time_until_retry is not None:

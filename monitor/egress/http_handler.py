@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 from copy import copy
@@ -21,6 +22,7 @@ from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
 from monitor.discovery.url_rules import host_and_port
+from monitor.egress import connection_pool
 from monitor.egress.address_guard import (
     TRUSTED_HOSTS_KEY,
     VERIFY_CERTIFICATE_KEY,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
     from monitor.egress.outlet_access import OutletAccess
 
+log = logging.getLogger(__name__)
 
 http11._LenientHTTPClientParser = BoundedHeadersParser  # type: ignore[misc]  # noqa: SLF001  no parameter chooses it
 
@@ -60,11 +63,33 @@ class GuardedHttpHandler(http11.HTTP11DownloadHandler):
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
-        self._request_slots = asyncio.Semaphore(crawler.settings.getint("MONITOR_CONCURRENCY", 64))
+        limit = connection_pool.raise_descriptor_limit()
+        wanted = crawler.settings.getint("MONITOR_CONCURRENCY", 64)
+        concurrency = connection_pool.possible_concurrency(limit, wanted)
+        if concurrency < wanted:
+            log.warning(
+                "only %d requests at a time instead of %d: this process may open %d files (ulimit -n); at least %d "
+                "are needed",
+                concurrency,
+                wanted,
+                limit,
+                connection_pool.RESERVED_DESCRIPTORS + wanted * connection_pool.DESCRIPTORS_PER_REQUEST,
+            )
+        self._request_slots = asyncio.Semaphore(concurrency)
+        self._pool = self._bounded_pool(connection_pool.possible_idle_connections(limit, concurrency))
         if sys.platform in {"darwin", "win32"}:  # on these systems OpenSSL finds no certificate authorities
             os.environ.setdefault("SSL_CERT_FILE", certifi.where())
         self._unverified_context_factory = copy(self._contextFactory)
         self._unverified_context_factory._verify_certificates = False  # noqa: SLF001  Scrapy has only one setting for all requests
+
+    def _bounded_pool(self, max_idle: int) -> connection_pool.BoundedConnectionPool:
+        """Returns a pool with the limits and the protocol of Scrapy's, and a limit for all hosts together."""
+        from twisted.internet import reactor
+
+        pool = connection_pool.BoundedConnectionPool(reactor, max_idle=max_idle)
+        pool.maxPersistentPerHost = self._pool.maxPersistentPerHost
+        pool._factory = self._pool._factory  # noqa: SLF001  as Scrapy sets it
+        return pool
 
     async def download_request(self, request: Request) -> Response:
         trusted = request.meta.get(TRUSTED_HOSTS_KEY, frozenset())
