@@ -12,7 +12,12 @@ from urllib.parse import urlsplit
 
 import certifi
 from scrapy.core.downloader.handlers import http11
-from scrapy.exceptions import CannotResolveHostError, DownloadConnectionRefusedError, DownloadFailedError
+from scrapy.exceptions import (
+    CannotResolveHostError,
+    DownloadConnectionRefusedError,
+    DownloadFailedError,
+    DownloadTimeoutError,
+)
 from scrapy.utils._download_handlers import normalize_bind_address, wrap_twisted_exceptions
 from scrapy.utils.defer import maybe_deferred_to_future
 from scrapy.utils.httpobj import urlparse_cached
@@ -33,6 +38,7 @@ from monitor.egress.address_guard import (
 from monitor.egress.host_rests import HostRests
 from monitor.egress.name_resolutions import name_resolutions
 from monitor.egress.outlet_access import OUTLET_ACCESS_KEY
+from monitor.egress.proxy_probe import ProxyProbes
 from monitor.egress.response_headers import BoundedHeadersParser
 
 if TYPE_CHECKING:
@@ -46,6 +52,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 http11._LenientHTTPClientParser = BoundedHeadersParser  # type: ignore[misc]  # noqa: SLF001  no parameter chooses it
+_PROXY_SILENT = "it does not answer"
 
 
 class CertificateNotTrusted(DownloadFailedError):
@@ -76,6 +83,7 @@ class GuardedHttpHandler(http11.HTTP11DownloadHandler):
                 connection_pool.RESERVED_DESCRIPTORS + wanted * connection_pool.DESCRIPTORS_PER_REQUEST,
             )
         self._request_slots = asyncio.Semaphore(concurrency)
+        self._proxy_probes = ProxyProbes()
         self._pool = self._bounded_pool(connection_pool.possible_idle_connections(limit, concurrency))
         if sys.platform in {"darwin", "win32"}:  # on these systems OpenSSL finds no certificate authorities
             os.environ.setdefault("SSL_CERT_FILE", certifi.where())
@@ -115,14 +123,18 @@ class GuardedHttpHandler(http11.HTTP11DownloadHandler):
         )
         async with self._request_slots:
             HostRests.for_crawler(self._crawler).check(request)  # it may have waited long for a free place
+            if (proxy := request.meta.get("proxy")) and await self._proxy_probes.is_known_silent(proxy):
+                raise _proxy_failure(request, access, _PROXY_SILENT)
             try:
                 with wrap_twisted_exceptions():
                     response: Response = await maybe_deferred_to_future(agent.download_request(request))
             except (DownloadConnectionRefusedError, CannotResolveHostError, ConnectError) as error:
-                if access is not None and access.proxy is not None:  # a fault of this outlet's configuration only
-                    raise DownloadFailedError(_proxy_problem(request, error)) from error
-                if request.meta.get("proxy"):
-                    raise ProxyUnreachable(_proxy_problem(request, error)) from error
+                if proxy:
+                    raise _proxy_failure(request, access, _connection_problem(error)) from error
+                raise
+            except DownloadTimeoutError as error:
+                if proxy and await self._proxy_probes.is_silent(proxy):
+                    raise _proxy_failure(request, access, _PROXY_SILENT) from error
                 raise
             except DownloadFailedError as error:
                 if fault := _certificate_problem(str(error)):
@@ -154,14 +166,21 @@ class GuardedHttpHandler(http11.HTTP11DownloadHandler):
                 raise AddressRefused(f"{host[0]} leads to {address[0]}, which is not a public address", host=host)
 
 
-def _proxy_problem(request: Request, error: Exception) -> str:
-    """Returns a message with the proxy's URL, without credentials, and the reason why it cannot be reached."""
+def _proxy_failure(request: Request, access: OutletAccess | None, reason: str) -> DownloadFailedError:
+    """Returns the error for a proxy that cannot be used; its message has the proxy's URL without credentials."""
     parts = urlsplit(str(request.meta["proxy"]))
     # HttpProxyMiddleware marks a proxy that it has taken from the environment.
     proxy = "the proxy of the environment" if request.meta.get("_scheme_proxy") else "the proxy"
-    reason = "its name has no address" if isinstance(error, CannotResolveHostError) else "the connection is refused"
-    reason = reason if isinstance(error, CannotResolveHostError | DownloadConnectionRefusedError) else str(error)
-    return f"{proxy} {parts.scheme}://{parts.netloc.rpartition('@')[2]} cannot be reached: {reason}"
+    message = f"{proxy} {parts.scheme}://{parts.netloc.rpartition('@')[2]} cannot be reached: {reason}"
+    if access is not None and access.proxy is not None:  # a fault of this outlet's configuration only
+        return DownloadFailedError(message)
+    return ProxyUnreachable(message)
+
+
+def _connection_problem(error: Exception) -> str:
+    if isinstance(error, CannotResolveHostError):
+        return "its name has no address"
+    return "the connection is refused" if isinstance(error, DownloadConnectionRefusedError) else str(error)
 
 
 def _certificate_problem(message: str) -> str:

@@ -104,6 +104,8 @@ class SplashPool:
             async with self._page_slot(alone=alone):
                 if loop.time() < self._outage_end:
                     raise self._unavailable_error()
+                if not self._has_responded:  # a silent server would hold the page for its whole time limit
+                    await self._wait_until_up(await asyncio.to_thread(ping_error, self.splash_url))
                 try:
                     response = await download(request)
                 except _CONNECTION_ERRORS as error:

@@ -54,7 +54,7 @@ def descriptors_limited_to(limit: int) -> Callable[[], None]:
 def test_more_hosts_than_descriptors_are_crawled_and_the_limit_is_said(tmp_path: Path) -> None:
     """Each outlet has its own host, whose connection would be kept for a while."""
     feed = b'<rss version="2.0"><channel><title>x</title></channel></rss>'
-    with Site(host="0.0.0.0") as site:  # noqa: S104  the outlets are at other addresses of this machine
+    with Site(host="0.0.0.0") as site:
         port = int(site.url.rstrip("/").rpartition(":")[2])
         site.put("/rss", feed, "application/rss+xml")
         hosts = [f"http://127.20.{number // 250}.{number % 250 + 1}:{port}/" for number in range(OUTLETS)]
@@ -73,4 +73,6 @@ def test_more_hosts_than_descriptors_are_crawled_and_the_limit_is_said(tmp_path:
     assert f"{OUTLETS} outlets polled" in completed.stdout
     assert "Too many open files" not in completed.stdout + completed.stderr
     assert completed.returncode == 0, completed.stderr[-2000:]
-    assert f"only 25 requests at a time instead of 64: this process may open {LIMIT} files (ulimit -n)" in completed.stderr
+    assert (
+        f"only 25 requests at a time instead of 64: this process may open {LIMIT} files (ulimit -n)" in completed.stderr
+    )

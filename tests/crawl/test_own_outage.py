@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from twisted.internet.address import IPv4Address
 
-from monitor.config.schema import Outlet
+from monitor.config.schema import CrawlSettings, Outlet
 from monitor.crawl import download_failures
 from monitor.crawl.poll_interval import PollSummary, plan_next_poll
-from monitor.egress import http_handler, resolver
+from monitor.egress import http_handler, proxy_probe, resolver
 from monitor.egress.name_resolutions import MIN_FAILED_NAMES, NameResolutions
 from monitor.failures import FailureKind
 from monitor.models import Candidate, SourceState, now
@@ -132,6 +132,22 @@ def test_a_dead_proxy_is_named_with_its_address(engine: Engine, feed: str, monke
         f"the proxy of the environment http://127.0.0.1:{port} cannot be reached: the connection is refused"
     )
     assert service.store.state.outlets["news.example"].failures == 0
+
+
+def test_a_silent_proxy_is_told_from_a_slow_site_and_rests(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It accepts connections and never answers; the outlets are not blamed, and later ones do not wait for it."""
+    monkeypatch.setattr(proxy_probe, "PROBE_TIMEOUT_SECONDS", 0.3)
+    monkeypatch.delenv("no_proxy", raising=False)
+    names = ["a.example", "b.example", "c.example"]
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        monkeypatch.setenv("http_proxy", f"http://user:secret@127.0.0.1:{port}")
+        service = FakeService(*map(outlet, names), crawl=CrawlSettings(delay=0, timeout=1, concurrency=1))
+        report = engine.crawl(service)
+    problem = f"the proxy of the environment http://127.0.0.1:{port} cannot be reached: it does not answer"
+    assert [poll.own_outage for poll in report.polls] == [problem] * len(names)
+    assert {state.failures for state in service.store.state.outlets.values()} == {0}
+    assert report.seconds < 2 + 1, "only the first request waited for its time limit"
 
 
 @pytest.mark.parametrize("kind", sorted(OWN_OUTAGE_KINDS, key=lambda kind: kind.label))

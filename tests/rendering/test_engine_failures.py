@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
@@ -113,6 +114,22 @@ def test_an_absent_splash_is_reported_and_its_pages_wait(
         entry.next_at is not None and not entry.attempts for entry in service.store.state.frontier_entries.values()
     )
     assert len(service.store.state.frontier_entries) == 2
+
+
+def test_a_silent_splash_holds_no_page_for_its_time_limit(
+    engine: Engine, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It accepts connections and never answers, also no ping."""
+    monkeypatch.setattr(splash_pool, "PING_TIMEOUT_SECONDS", 0.3)
+    site.put("/feed", feed(site, "/a", "/b"), "application/rss+xml")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        service = FakeService(
+            Outlet(name="Script Times", url=site.url, feeds=(f"{site.url}feed",), render="splash"),
+            crawl=crawl_settings(splash=f"http://127.0.0.1:{silent.getsockname()[1]}"),
+        )
+        report = engine.crawl(service)
+    assert "does not answer: timed out" in service.store.state.outlets["Script Times"].error
+    assert report.seconds < 10
 
 
 def feed(site: Site, *paths: str) -> bytes:
