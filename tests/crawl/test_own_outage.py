@@ -134,7 +134,7 @@ def test_a_dead_proxy_is_named_with_its_address(engine: Engine, feed: str, monke
     assert service.store.state.outlets["news.example"].failures == 0
 
 
-def test_a_silent_proxy_is_told_from_a_slow_site_and_rests(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_proxy_is_named_and_rests(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """It accepts connections and never answers; the outlets are not blamed, and later ones do not wait for it."""
     monkeypatch.setattr(proxy_probe, "PROBE_TIMEOUT_SECONDS", 0.3)
     monkeypatch.delenv("no_proxy", raising=False)

@@ -50,6 +50,25 @@ def test_what_may_have_been_taken_is_repeated_with_the_same_entries(reply: Reply
     assert store.outbox() == []
 
 
+def test_a_part_of_a_message_is_never_repeated_under_its_id(store: Store, clock: Clock) -> None:
+    """Another process has claimed the other part, as when both claim thousands of notifications at a time."""
+    count = dispatcher.MAX_SEPARATE_MESSAGES + 1
+    for number in range(count):
+        put(store, f"s{number}")
+    with scripted_server(content=drop) as server:
+        deliver(store, config(server.port), clock)
+        server.replies["content"] = b"250 kept\r\n"
+        clock.time += timedelta(hours=1)
+        assert len(store.claim(["email"], holder="a", now=clock.time, term=dispatcher.CLAIM_TERM, limit=2)) == 2
+        assert deliver(store, config(server.port), clock).mails == 0
+        store.release_claims(lambda holder: holder == "a")
+        clock.time += timedelta(minutes=2)
+        assert deliver(store, config(server.port), clock).notifications == count
+    first, repeated = server.messages
+    assert first["Message-ID"] == repeated["Message-ID"]
+    assert first["Subject"] == repeated["Subject"]
+
+
 @pytest.mark.parametrize("code", [b"200", b"251", b"252"])
 def test_a_reply_that_begins_with_2_ends_the_notification(code: bytes, store: Store, clock: Clock) -> None:
     put(store, "first")
