@@ -40,9 +40,9 @@ log = logging.getLogger(__name__)
 LEASE_SCAN_SECONDS = 5.0  # longest wait between two scans of the store for due outlets
 MAX_OUTLETS_LEASED_PER_SCAN = 8  # by one process in continuous mode, so that processes share the due outlets
 # After a stop, in sequence; together less than `shutdown.STOP_LIMIT_SECONDS`.
-LEASE_CALL_GRACE_SECONDS = 1.5  # for a running lease call to end; then it is cancelled
-SHUTDOWN_GRACE_SECONDS = 3.0  # for running polls to end; then they are cancelled
-LEASE_RELEASE_GRACE_SECONDS = 2.0  # for leases to be released; an unreleased lease expires by itself
+LEASE_CALL_GRACE_SECONDS = 1.0  # for a running lease call to end; then it is cancelled
+SHUTDOWN_GRACE_SECONDS = 4.5  # for running polls to end; then they are cancelled
+LEASE_RELEASE_GRACE_SECONDS = 1.5  # for leases to be released; an unreleased lease expires by itself
 MIN_CLOCK_STEP_BACK = timedelta(minutes=1)  # system clock steps back below this are ignored
 DELAY_AFTER_POLL_EXCEPTION = timedelta(hours=1)  # until the next poll, after an unexpected exception
 
@@ -130,7 +130,8 @@ class OutletScheduler:
         except (StoreError, WorkersUnavailable) as error:
             self._stop_on_error(error)
         except Exception as error:  # Scrapy would end as if the crawl had succeeded
-            log.exception("the crawl failed")
+            if not is_own_fault(error):
+                log.exception("the crawl failed")
             self._stop_on_error(error)
         finally:
             stopped.cancel()
@@ -307,7 +308,10 @@ class OutletScheduler:
 
     def _stop_on_error(self, error: BaseException) -> None:
         """Logs the error once, adds it to the crawl's report and sets ``stop``."""
-        text = str(error) if isinstance(error, MonitorError) else repr(error)
+        if isinstance(error, MonitorError):
+            text = str(error)
+        else:
+            text = own_fault_message(error) if is_own_fault(error) else repr(error)
         if text not in self.report.errors:
             log.error("the crawl stops: %s", text)
             self.report.errors.append(text)

@@ -103,15 +103,19 @@ def fetched_stories(site: Site) -> int:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_first_signal_ends_a_pass_cleanly(workspace: Workspace, site: Site, number: signal.Signals) -> None:
     site.delay = 0.5
+    urls = put_stories(site, 60)
+    for n, url in enumerate(urls):
+        site.put("/" + url.removeprefix(site.url), page(n))
+    site.put("/rss", rss(urls), "application/rss+xml")
     process = workspace.start("monitor", "crawl", "--all")
-    wait_until(lambda: fetched_stories(site) >= 1)
+    wait_until(lambda: fetched_stories(site) > 8)  # of which eight are fetched at a time: the workers have started
     process.send_signal(number)
     _, err = process.communicate(timeout=30)
     assert "Traceback" not in err
     assert number.name in err
     assert process.returncode == 128 + number
     assert "interrupted; the next crawl continues" in err
-    assert fetched_stories(site) < 12
+    assert fetched_stories(site) < 60
     state = workspace.states()["X"]
     assert state.holder is None
     assert state.next_poll_at < now() + timedelta(minutes=2)
