@@ -25,7 +25,7 @@ from monitor.rendering import engines
 from monitor.retry_policy import OWN_OUTAGE_PAUSE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from scrapy.crawler import Crawler
@@ -118,14 +118,12 @@ class OutletScheduler:
                     timeout=LEASE_SCAN_SECONDS,
                     return_when=asyncio.FIRST_COMPLETED,
                 )
-                for report in self._collect_reports(crawler):
-                    for item in report.items:
-                        yield item
+                for item in self._collect_items(crawler):
+                    yield item
             await self._finish_polls()
             await self._release_leases()
-            for report in self._collect_reports(crawler):
-                for item in report.items:
-                    yield item
+            for item in self._collect_items(crawler):
+                yield item
             await self._record_unpolled(remaining)
         except (StoreError, WorkersUnavailable) as error:
             self._stop_on_error(error)
@@ -136,6 +134,11 @@ class OutletScheduler:
         finally:
             stopped.cancel()
             self.report.seconds = monotonic() - started_at
+
+    def _collect_items(self, crawler: Crawler) -> Iterator[dict[str, str]]:
+        """Yields the items of the polls that have ended since the last call."""
+        for report in self._collect_reports(crawler):
+            yield from report.items
 
     async def close(self) -> None:
         """Cancels the running polls, releases all leases and closes the resources; Scrapy calls it after the spider."""
