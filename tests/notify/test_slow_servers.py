@@ -13,8 +13,9 @@ from mail.scripted_server import Reply, after, drop, endless, scripted_server
 from mail.server import free_port, mail_server
 from monitor.delivery import configured_dispatcher
 from monitor.errors import StoreUnavailable
-from monitor.notify import concurrent_sends, dispatcher
-from monitor.notify.dispatcher import DeliveryReport
+from monitor.notify import concurrent_sends, dispatcher, due_messages
+from monitor.notify.claims import CLAIM_TERM
+from monitor.notify.report import ChannelReport
 from notify.test_dispatcher import Clock, config, deliver, put
 
 if TYPE_CHECKING:
@@ -35,14 +36,14 @@ def clock() -> Clock:
 )
 def test_what_may_have_been_taken_is_repeated_with_the_same_entries(reply: Reply, store: Store, clock: Clock) -> None:
     """Hits that come meanwhile are sent in a message of their own, under another id."""
-    for number in range(dispatcher.MAX_SEPARATE_MESSAGES + 2):
+    for number in range(due_messages.MAX_SEPARATE_MESSAGES + 2):
         put(store, f"s{number}")
     with scripted_server(content=reply) as server:
         assert deliver(store, config(server.port), clock).postponed == 7
         put(store, "new", due_at=clock.time)
         server.replies["content"] = b"250 kept\r\n"
         clock.time += timedelta(hours=1)
-        assert deliver(store, config(server.port), clock).mails == 2
+        assert deliver(store, config(server.port), clock).messages == 2
     first, repeated, other = server.messages
     assert first["Message-ID"] == repeated["Message-ID"] != other["Message-ID"]
     assert first["Subject"] == repeated["Subject"] == "[sberbank] 7 stories: Title of s0 and 6 more"
@@ -52,15 +53,15 @@ def test_what_may_have_been_taken_is_repeated_with_the_same_entries(reply: Reply
 
 def test_a_part_of_a_message_is_never_repeated_under_its_id(store: Store, clock: Clock) -> None:
     """Another process has claimed the other part, as when both claim thousands of notifications at a time."""
-    count = dispatcher.MAX_SEPARATE_MESSAGES + 1
+    count = due_messages.MAX_SEPARATE_MESSAGES + 1
     for number in range(count):
         put(store, f"s{number}")
     with scripted_server(content=drop) as server:
         deliver(store, config(server.port), clock)
         server.replies["content"] = b"250 kept\r\n"
         clock.time += timedelta(hours=1)
-        assert len(store.claim(["email"], holder="a", now=clock.time, term=dispatcher.CLAIM_TERM, limit=2)) == 2
-        assert deliver(store, config(server.port), clock).mails == 0
+        assert len(store.claim(["email"], holder="a", now=clock.time, term=CLAIM_TERM, limit=2)) == 2
+        assert deliver(store, config(server.port), clock).messages == 0
         store.release_claims(lambda holder: holder == "a")
         clock.time += timedelta(minutes=2)
         assert deliver(store, config(server.port), clock).notifications == count
@@ -73,9 +74,9 @@ def test_a_part_of_a_message_is_never_repeated_under_its_id(store: Store, clock:
 def test_a_reply_that_begins_with_2_ends_the_notification(code: bytes, store: Store, clock: Clock) -> None:
     put(store, "first")
     with scripted_server(content=code + b" taken\r\n") as server:
-        assert deliver(store, config(server.port), clock) == DeliveryReport(mails=1, notifications=1)
+        assert deliver(store, config(server.port), clock) == ChannelReport(messages=1, notifications=1)
         clock.time += timedelta(days=2)
-        assert deliver(store, config(server.port), clock) == DeliveryReport()
+        assert deliver(store, config(server.port), clock) == ChannelReport()
         assert len(server.mails) == 1
 
 
@@ -95,7 +96,7 @@ def test_a_slow_reply_holds_no_other_message(store: Store, clock: Clock, monkeyp
             return False
 
         server.replies["content"] = slow_once
-        reports: list[DeliveryReport] = []
+        reports: list[ChannelReport] = []
         delivery = threading.Thread(target=lambda: reports.append(deliver(store, config(server.port), clock)))
         delivery.start()
         _wait_until(lambda: len(server.mails) == 3)
@@ -104,7 +105,7 @@ def test_a_slow_reply_holds_no_other_message(store: Store, clock: Clock, monkeyp
         assert delivery.is_alive()
         released.set()
         delivery.join()
-    assert (reports[0].mails, store.outbox()) == (4, [])
+    assert (reports[0].messages, store.outbox()) == (4, [])
     assert len({message["Message-ID"] for message in server.messages}) == 4
 
 
@@ -120,7 +121,7 @@ def test_a_stop_ends_a_delivery_to_a_silent_server_within_ten_seconds(event: str
         released.set()
     (kept,) = store.outbox()
     assert (kept.message_id is not None) == (event in ("MAIL", "content"))
-    assert store.claim(["email"], holder="another", now=kept.due_at, term=dispatcher.CLAIM_TERM)
+    assert store.claim(["email"], holder="another", now=kept.due_at, term=CLAIM_TERM)
 
 
 def test_mail_that_failed_is_sent_at_once_to_a_corrected_server(store: Store, clock: Clock) -> None:
@@ -131,8 +132,8 @@ def test_mail_that_failed_is_sent_at_once_to_a_corrected_server(store: Store, cl
             deliver(store, wrong, clock)
             clock.time = store.outbox()[0].due_at
         clock.time -= timedelta(minutes=30)
-        assert deliver(store, wrong, clock) == DeliveryReport(), "nothing has changed"
-        assert deliver(store, config(port), clock).mails == 1
+        assert deliver(store, wrong, clock) == ChannelReport(), "nothing has changed"
+        assert deliver(store, config(port), clock).messages == 1
         assert len(behavior.taken) == 1
 
 
@@ -144,7 +145,7 @@ def test_failed_mail_can_be_sent_now_and_digests_wait(store: Store, clock: Clock
     with mail_server(port=port) as (behavior, _):
         delivery = configured_dispatcher(store, config(port), now=clock)
         delivery.retry_failed_now()
-        assert delivery.deliver().mails == 1
+        assert delivery.deliver().of("email").messages == 1
         assert [mail.message["Subject"] for mail in behavior.taken] == ["[sberbank] Title of first - Outlet"]
 
 
@@ -170,7 +171,7 @@ def test_a_command_waits_only_for_a_while_to_mark_a_sent_mail(
         with pytest.raises(StoreUnavailable, match="may have been sent and cannot be marked as sent: no room left"):
             configured_dispatcher(store, config(port), now=clock).deliver(store_retry_timeout=timedelta(seconds=0.2))
         monkeypatch.setattr(store, "mark_sent", real)
-        assert deliver(store, config(port), clock).mails == 1
+        assert deliver(store, config(port), clock).messages == 1
         assert len({mail.message["Message-ID"] for mail in behavior.taken}) == 1
 
 
