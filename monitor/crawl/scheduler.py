@@ -125,11 +125,7 @@ class OutletScheduler:
             for item in self._collect_items(crawler):
                 yield item
             await self._record_unpolled(remaining)
-        except (StoreError, WorkersUnavailable) as error:
-            self._stop_on_error(error)
-        except Exception as error:  # Scrapy would end as if the crawl had succeeded
-            if not is_own_fault(error):
-                log.exception("the crawl failed")
+        except Exception as error:  # noqa: BLE001  logged; Scrapy would end as if the crawl had succeeded
             self._stop_on_error(error)
         finally:
             stopped.cancel()
@@ -313,8 +309,11 @@ class OutletScheduler:
         """Logs the error once, adds it to the crawl's report and sets ``stop``."""
         if isinstance(error, MonitorError):
             text = str(error)
+        elif is_own_fault(error):
+            text = own_fault_message(error)
         else:
-            text = own_fault_message(error) if is_own_fault(error) else repr(error)
+            text = repr(error)
+            log.error("the crawl failed", exc_info=error)
         if text not in self.report.errors:
             log.error("the crawl stops: %s", text)
             self.report.errors.append(text)

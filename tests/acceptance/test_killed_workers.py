@@ -49,8 +49,9 @@ def test_every_story_is_stored_and_mailed_once_after_kills(
             end_group(process)
         assert "Traceback" not in monitor.log(command)
         assert Counter(story["title"] for story in monitor.stories()) == Counter(story.title for story in stories)
-        mailed = Counter(story.title for story in stories for mail in sink.received if story.title in mail.text)
-        assert mailed == Counter(story.title for story in stories)
+        titles = {story.title for story in stories}
+        mailed = Counter(line for mail in sink.received for line in mail.text.splitlines() if line in titles)
+        assert mailed == Counter(titles)
         assert {outlet["status"] for outlet in monitor.outlets().values()} == {"ok"}
         assert newsroom.count_story_requests() == len(stories)
 
