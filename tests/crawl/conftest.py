@@ -23,3 +23,9 @@ def engine() -> Engine:
 def site() -> Iterator[Site]:
     with Site() as site:
         yield site
+
+
+@pytest.fixture(autouse=True)
+def steady_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the pause between two polls exact, which a random factor shortens otherwise."""
+    monkeypatch.setattr("monitor.crawl.poll.random_spread", lambda *, is_first_poll: 1.0)  # noqa: ARG005  its signature
