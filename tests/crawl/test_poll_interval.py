@@ -9,11 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.crawl.poll_interval import (
+    FIRST_POLL_SPREAD,
     MAX_RETRY_AFTER,
+    MIN_POLL_INTERVAL,
+    POLL_SPREAD,
     PollSummary,
     parse_max_age,
     parse_retry_after,
     plan_next_poll,
+    random_spread,
 )
 from monitor.failures import FailureKind
 from monitor.retry_policy import MAX_FAILING_INTERVAL
@@ -146,3 +150,17 @@ def test_retry_after_is_a_number_or_a_date(header: bytes | str | None, seconds: 
 )
 def test_max_age_is_read_from_cache_control(header: bytes | str | None, seconds: int) -> None:
     assert parse_max_age(header) == timedelta(seconds=seconds)
+
+
+@given(st.integers(5, 60), st.booleans(), st.sampled_from([None, 1, 30]))
+def test_the_random_factor_shortens_the_pause_but_not_below_its_limit(
+    interval: int, is_first_poll: bool, every: int | None
+) -> None:
+    spread = random_spread(is_first_poll=is_first_poll)
+    assert (FIRST_POLL_SPREAD if is_first_poll else POLL_SPREAD) <= spread <= 1
+    limit = every and every * MINUTE
+    summary = PollSummary(candidate_count=30, new_candidate_count=15)
+    exact = plan_next_poll(interval * MINUTE, 0, summary, every=limit)
+    spread_out = plan_next_poll(interval * MINUTE, 0, summary, every=limit, spread=spread)
+    assert spread_out.interval == exact.interval
+    assert spread_out.pause == max(exact.pause * spread, min(MIN_POLL_INTERVAL, limit or MIN_POLL_INTERVAL))
