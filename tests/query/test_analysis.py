@@ -133,8 +133,11 @@ _any = st.text(
 @given(_any | texts)
 def test_the_fast_pattern_gives_the_boundaries_of_the_full_pattern(text: str) -> None:
     replaced = text.translate(segmentation.LOOKALIKE_REPLACEMENTS)
+    signs = "\u0640\u0670\u200c" + "".join(map(chr, range(0x064B, 0x0660)))  # tatweel and Arabic vowel signs
     expected = [
-        match.span() for match in segmentation._full_word_pattern.finditer(replaced) if match[0].strip("\u0640")
+        match.span()
+        for match in segmentation._full_word_pattern.finditer(replaced)
+        if match[0].strip(signs) or not match[0].startswith("\u0640")  # tatweel without a letter is a dash
     ]
     assert segmentation.word_boundaries(text) == expected
     assert segmentation.words_of(text) == [text[start:end] for start, end in segmentation.word_boundaries(text)]
