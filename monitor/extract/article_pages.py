@@ -43,6 +43,8 @@ _SINGLE_PATH_PATTERN = re.compile(
     r"[/\-_,.;](?:all|alle-seiten|full|komplettansicht|one-?page|print|single-?page)(?=(?:\.\w{2,5})?/?$)",
     re.IGNORECASE,
 )
+# Both patterns need one of these words; most URLs have none and need not be split.
+_SINGLE_WORD_PATTERN = re.compile(r"all|full|komplett|one|print|single", re.IGNORECASE)
 _PAGE_NUMBER_TEXT_PATTERN = re.compile(r"[0-9]{1,2}")
 _PAGE_RELATIONS = frozenset({"next", "prev", "canonical"})
 _NEXT_TEXT_PATTERN = re.compile(rf"[\W_]*(?:{regex_alternatives('next_page_links')})[\W_]*", re.IGNORECASE)
@@ -127,6 +129,8 @@ def _is_pager_text(text: str) -> bool:
 
 def _is_single_url(url: str) -> bool:
     """Returns True if the URL has the mark of an article on one page; False for a malformed URL."""
+    if not _SINGLE_WORD_PATTERN.search(url):
+        return False
     try:
         parts = urlsplit(url)
     except ValueError:
