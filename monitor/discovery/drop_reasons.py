@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import enum
-from typing import Self
+from monitor.discovery.explained_reason import ExplainedReason
 
 
-class DropReason(enum.StrEnum):
-    """Why a URL that a source lists is not fetched; ``meaning`` tells a person what it means and what to do."""
-
-    meaning: str
-
-    def __new__(cls, value: str, meaning: str) -> Self:
-        reason = str.__new__(cls, value)
-        reason._value_ = value
-        reason.meaning = meaning
-        return reason
+class DropReason(ExplainedReason):
+    """Why a URL that a source lists is not fetched."""
 
     FOREIGN = "foreign", "the URL is on a site that is not the outlet's: name the site under `hosts`, or `hosts: any`"
     TOO_LONG = "too-long", "the URL is longer than 2,000 characters"

@@ -43,7 +43,6 @@ _DATE_NAMES = ("pubdate", "published", "issued", "date", "created", "updated", "
 _SUMMARY_NAMES = ("encoded", "content", "description", "summary", "abstract")
 _HOURS_BY_UPDATE_PERIOD = {"hourly": 1, "daily": 24, "weekly": 168, "monthly": 720, "yearly": 8760}
 _HTML_MEDIA_TYPES = frozenset({"text/html", "application/xhtml+xml"})
-_XML_BASE_ATTRIBUTE = "{http://www.w3.org/XML/1998/namespace}base"
 _XML_LANG_ATTRIBUTE = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
