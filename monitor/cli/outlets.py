@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from monitor.config import Outlet
     from monitor.models import SourceState
+    from monitor.store import Store
 
 MIN_COLUMNS_FOR_ALL_NUMBERS = 80  # width of the terminal for the columns EVERY and LAST STORY
 MIN_COLUMNS_FOR_NOTES = 110  # width of the terminal for the column NOTE; in a narrower one, notes follow the table
@@ -68,17 +69,19 @@ def outlets_command(
     configured = {outlet.name: outlet for outlet in context.config.outlets}
     with context.open_existing_store() as store:
         states = {state.name: state for state in store.outlets()}
-    requested = shown = _requested_names(names, [*configured, *(name for name in states if name not in configured)])
-    if failing:
-        shown = [name for name in requested if name in states and states[name].failures]
-    if requested and not shown and not as_json:
-        context.err.print(f"No outlet is failing ({plural(len(requested), 'outlet')}).")
-        return
-    if coverage:
-        _print_coverage(context, shown, days=days, as_json=as_json, by_day=bool(names))
-    elif recent:
-        _print_recent(context, shown, as_json=as_json)
-    elif boilerplate or old_option:
+        requested = shown = _requested_names(names, [*configured, *(name for name in states if name not in configured)])
+        if failing:
+            shown = [name for name in requested if name in states and states[name].failures]
+        if requested and not shown and not as_json:
+            context.err.print(f"No outlet is failing ({plural(len(requested), 'outlet')}).")
+            return
+        if coverage:
+            _print_coverage(context, store, shown, days=days, as_json=as_json, by_day=bool(names))
+            return
+        if recent:
+            _print_recent(context, store, shown, as_json=as_json)
+            return
+    if boilerplate or old_option:
         _print_boilerplate(context, shown, states, as_json=as_json)
     elif as_json:
         import orjson
@@ -279,14 +282,15 @@ def _entries_text(source: SourceState) -> str:
     return plural(source.entry_count, "entry", "entries") + (f" of which skipped: {skipped}" if skipped else "")
 
 
-def _print_coverage(context: CommandContext, names: Sequence[str], *, days: int, as_json: bool, by_day: bool) -> None:
+def _print_coverage(
+    context: CommandContext, store: Store, names: Sequence[str], *, days: int, as_json: bool, by_day: bool
+) -> None:
     """Prints the coverage of the last ``days`` days (UTC), today included."""
     from monitor.cli import outlet_urls
 
     since = now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
-    with context.open_existing_store() as store:
-        counts = {name: store.coverage(name, since=since) for name in names}
-        sources = {name: store.source_coverage(name, since=since) for name in names} if as_json or by_day else {}
+    counts = {name: store.coverage(name, since=since) for name in names}
+    sources = {name: store.source_coverage(name, since=since) for name in names} if as_json or by_day else {}
     if as_json:
         import orjson
 
@@ -299,12 +303,11 @@ def _print_coverage(context: CommandContext, names: Sequence[str], *, days: int,
         outlet_urls.print_coverage_totals(context, counts)
 
 
-def _print_recent(context: CommandContext, names: Sequence[str], *, as_json: bool) -> None:
+def _print_recent(context: CommandContext, store: Store, names: Sequence[str], *, as_json: bool) -> None:
     from monitor.cli import outlet_urls
 
-    with context.open_existing_store() as store:
-        recent = {name: store.recent_entries(name, limit=outlet_urls.RECENT_ENTRIES) for name in names}
-    for name, entries in recent.items():
+    for name in names:
+        entries = store.recent_entries(name, limit=outlet_urls.RECENT_ENTRIES)
         if as_json:
             import orjson
 
