@@ -47,11 +47,6 @@ class BoundedConnectionPool(HTTPConnectionPool):
         super().__init__(reactor, persistent=True)  # type: ignore[no-untyped-call]  # Twisted's
         self._max_idle = max_idle
 
-    @property
-    def idle_count(self) -> int:
-        """The number of connections that wait for a request."""
-        return len(self._timeouts)
-
     def _putConnection(self, key: Hashable, connection: Any) -> None:  # noqa: N802  overrides Twisted's method
         """Keeps a connection; closes the one that has been idle for the longest time if there are too many."""
         super()._putConnection(key, connection)  # type: ignore[no-untyped-call]  # Twisted's
