@@ -152,29 +152,27 @@ def test_cookies_of_another_site_stay_there(engine: Engine, own: DynamicSite, ot
     assert sent(own, "/c")["cookie"] == "session=cookie-secret"
 
 
-def test_a_renewed_cookie_replaces_the_configured_one_across_polls(engine: Engine, own: DynamicSite) -> None:
-    own.routes["/a"] = lambda _: Answer(body="<p>a", headers=[("Set-Cookie", "session=renewed; Path=/")])
+def poll_twice(engine: Engine, own: DynamicSite) -> None:
+    """Requests the page /a in two polls of the outlet."""
     daily = outlet(own)
 
-    async def poll_twice(fetcher: Any) -> None:
+    async def polls(fetcher: Any) -> None:
         for _ in range(2):
             fetcher.start_poll(daily)
             await fetcher.fetch_page(daily, f"{own.url}a")
 
-    engine.with_fetcher(poll_twice, NO_ROBOTS)
+    engine.with_fetcher(polls, NO_ROBOTS)
+
+
+def test_a_renewed_cookie_replaces_the_configured_one_across_polls(engine: Engine, own: DynamicSite) -> None:
+    own.routes["/a"] = lambda _: Answer(body="<p>a", headers=[("Set-Cookie", "session=renewed; Path=/")])
+    poll_twice(engine, own)
     assert [request.headers["cookie"] for request in own.requests("/a")] == ["session=cookie-secret", "session=renewed"]
 
 
 def test_a_deleted_cookie_is_sent_again_in_the_next_poll(engine: Engine, own: DynamicSite) -> None:
     own.routes["/a"] = lambda _: Answer(body="<p>a", headers=[("Set-Cookie", "session=; Max-Age=0; Path=/")])
-    daily = outlet(own)
-
-    async def poll_twice(fetcher: Any) -> None:
-        for _ in range(2):
-            fetcher.start_poll(daily)
-            await fetcher.fetch_page(daily, f"{own.url}a")
-
-    engine.with_fetcher(poll_twice, NO_ROBOTS)
+    poll_twice(engine, own)
     assert [request.cookies for request in own.requests("/a")] == [{"session": "cookie-secret"}] * 2
 
 

@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs, urlsplit
 
+from servers.accepting import AcceptingServer
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
@@ -150,62 +152,46 @@ class MembersSite(DynamicSite):
         return redirect("/", ("Set-Cookie", f"sid={self.valid_session}; HttpOnly; Path=/"))
 
 
-class RecordingProxy:
+class RecordingProxy(AcceptingServer):
     """An HTTP proxy on 127.0.0.1 that requires ``user:password`` (None: nothing) and records each request's head.
 
     ``hosts`` maps names to addresses, as the proxy's own name server would.
     """
 
     def __init__(self, login: str | None = None) -> None:
+        super().__init__()
         self.heads: list[str] = []
         self.hosts: dict[str, str] = {}
         self._authorization = f"Basic {base64.b64encode(login.encode()).decode()}" if login else None
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.port = self._server.getsockname()[1]
 
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown(socket.SHUT_RDWR)  # ends the accept() of the thread, which keeps the port open
-        self._server.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._server.accept()
-                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
-        with client, contextlib.suppress(OSError):
-            data = b""
-            while b"\r\n\r\n" not in data:
-                chunk = client.recv(65536)
-                if not chunk:
-                    return
-                data += chunk
-            head, _, rest = data.partition(b"\r\n\r\n")
-            self.heads.append(head.decode("latin-1"))
-            lines = head.decode("latin-1").split("\r\n")
-            method, target, _ = lines[0].split(" ", 2)
-            headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
-            if self._authorization is not None and headers.get("proxy-authorization") != self._authorization:
-                client.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+    def serve(self, client: socket.socket) -> None:
+        data = b""
+        while b"\r\n\r\n" not in data:
+            chunk = client.recv(65536)
+            if not chunk:
                 return
-            parts = urlsplit(f"//{target}" if method == "CONNECT" else target)
-            host = self.hosts.get(parts.hostname or "", parts.hostname or "")
-            with socket.create_connection((host, parts.port or 80)) as site:
-                if method == "CONNECT":
-                    client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                else:
-                    kept = [line for line in lines[1:] if not line.lower().startswith(("proxy-", "connection:"))]
-                    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-                    forwarded = "\r\n".join([f"{method} {path} HTTP/1.1", *kept, "Connection: close", "", ""])
-                    site.sendall(forwarded.encode("latin-1") + rest)
-                pump = threading.Thread(target=_copy, args=(client, site), daemon=True)
-                pump.start()
-                _copy(site, client)
+            data += chunk
+        head, _, rest = data.partition(b"\r\n\r\n")
+        self.heads.append(head.decode("latin-1"))
+        lines = head.decode("latin-1").split("\r\n")
+        method, target, _ = lines[0].split(" ", 2)
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+        if self._authorization is not None and headers.get("proxy-authorization") != self._authorization:
+            client.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+            return
+        parts = urlsplit(f"//{target}" if method == "CONNECT" else target)
+        host = self.hosts.get(parts.hostname or "", parts.hostname or "")
+        with socket.create_connection((host, parts.port or 80)) as site:
+            if method == "CONNECT":
+                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            else:
+                kept = [line for line in lines[1:] if not line.lower().startswith(("proxy-", "connection:"))]
+                path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+                forwarded = "\r\n".join([f"{method} {path} HTTP/1.1", *kept, "Connection: close", "", ""])
+                site.sendall(forwarded.encode("latin-1") + rest)
+            pump = threading.Thread(target=_copy, args=(client, site), daemon=True)
+            pump.start()
+            _copy(site, client)
 
 
 def _copy(source: socket.socket, sink: socket.socket) -> None:

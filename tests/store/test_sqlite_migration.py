@@ -8,8 +8,6 @@ entries, rows, full-text postings, `user_version` and `application_id`.
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
-import os
 import signal
 from collections import Counter
 from contextlib import closing
@@ -24,15 +22,17 @@ from monitor.errors import LeaseLost, StoreRefused
 from monitor.models import Disposition, Outcome, SourceState
 from monitor.query import parse
 from monitor.store.protocol import OutboxRecord
-from monitor.store.sqlite import SqliteStore
 from monitor.store.sqlite.database import _migration_scripts
 from store import outbox_without_channels, previous_version
 from store.field_clauses import assert_stored_stories_have_every_field
+from store.killed_setup import exit_code_of_setup, open_file
 from store.previous_version import BANK, CHIPS, CHIPS_ALIAS, CHIPS_TEXT, SIGNATURE, WAITING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from monitor.store.sqlite import SqliteStore
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
@@ -51,10 +51,6 @@ def store(path: Path) -> Iterator[SqliteStore]:
     store.setup()
     yield store
     store.close()
-
-
-def open_file(path: Path) -> SqliteStore:
-    return SqliteStore(path, timeout=timedelta(seconds=30))
 
 
 def test_the_migrations_of_the_previous_versions_never_change() -> None:
@@ -256,28 +252,6 @@ def test_a_kill_during_a_migration_leaves_the_version_before(path: Path) -> None
     assert open_file(path).database.schema_version() == len(_migration_scripts())
     assert [story.id for story in open_file(path).search(parse("gallium"), now=NOON).stories] == [CHIPS]
     assert len(open_file(path).outbox()) == 2
-
-
-def exit_code_of_setup(path: Path, *, killed_before: int) -> int | None:
-    """Sets the store up in another process, which kills itself before that statement of the first transaction."""
-    process = multiprocessing.get_context("fork").Process(target=set_up_until, args=(path, killed_before))
-    process.start()
-    process.join()
-    return process.exitcode
-
-
-def set_up_until(path: Path, killed_before: int) -> None:
-    statements: list[str] = []
-
-    def trace(_cursor: apsw.Cursor, statement: str, _bindings: object) -> bool:
-        if statements or statement.startswith("BEGIN"):
-            if len(statements) == killed_before:
-                os.kill(os.getpid(), signal.SIGKILL)
-            statements.append(statement)
-        return True
-
-    apsw.connection_hooks.append(lambda connection: setattr(connection, "exec_trace", trace))
-    open_file(path).setup()
 
 
 def contents(path: Path) -> tuple[int, list[object]]:

@@ -6,17 +6,13 @@ The tests register a field ``method``, whose values no file of this version has 
 from __future__ import annotations
 
 import logging
-import multiprocessing
-import os
 import signal
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING
 
-import apsw
 import pytest
 
 from monitor.errors import StoreRefused, StoreUnavailable
@@ -25,6 +21,7 @@ from monitor.query.fields import Field, FieldType
 from monitor.store.sqlite import SqliteStore, database, reindex
 from store.examples import NOW, page_commit, story
 from store.field_clauses import assert_stored_stories_have_every_field
+from store.killed_setup import exit_code_of_setup, open_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,34 +64,8 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def open_file(path: Path) -> SqliteStore:
-    return SqliteStore(path, timeout=timedelta(seconds=30))
-
-
 def found(store: SqliteStore, query: str = "method:json-ld") -> set[str]:
     return {example.id for example in store.search(parse(query), now=NOW).stories}
-
-
-def exit_code_of_setup(path: Path, *, killed_before: int) -> int | None:
-    """Sets the store up in another process, which kills itself before that statement after the first BEGIN."""
-    process = multiprocessing.get_context("fork").Process(target=set_up_until, args=(path, killed_before))
-    process.start()
-    process.join()
-    return process.exitcode
-
-
-def set_up_until(path: Path, killed_before: int) -> None:
-    statements: list[str] = []
-
-    def trace(_cursor: apsw.Cursor, statement: str, _bindings: object) -> bool:
-        if statements or statement.startswith("BEGIN"):
-            if len(statements) == killed_before:
-                os.kill(os.getpid(), signal.SIGKILL)
-            statements.append(statement)
-        return True
-
-    apsw.connection_hooks.append(lambda connection: setattr(connection, "exec_trace", trace))
-    open_file(path).setup()
 
 
 def migrate_without_index(path: Path) -> None:
