@@ -58,24 +58,28 @@ def state_after_poll(
 
     An outage on the monitor's side changes only the schedule and the counts of pages.
     """
-    habits = Habits.of_outlet(state).with_poll(report, now=now)
-    found = [*_suspicions_of_sources(report, results), *find_suspicions(habits, now=now)]
-    suspicions = {suspicion.kind: suspicion.text[:500] for suspicion in found}
-    memory = replace(state.memory, habits=habits.to_json(), suspicions=suspicions)
     dispositions = Counter({disposition.value: report.count_pages(disposition) for disposition in Disposition})
     has_stories = any(report.count_pages(disposition) for disposition in _STORY_DISPOSITIONS)
-    return replace(
+    scheduled = replace(
         state,
         next_poll_at=now + plan.pause,
         interval=plan.interval,
-        last_poll_at=state.last_poll_at if report.own_outage else now,
-        last_ok_at=state.last_ok_at if report.has_failed else now,
-        last_story_at=now if has_stories else state.last_story_at,
         failures=plan.weighted_failures,
-        error=state.error if report.own_outage else _error_line(report, results),
-        sources=state.sources if report.own_outage else {result.source.url: result.state for result in results},
+        last_story_at=now if has_stories else state.last_story_at,
         dispositions=dict(+(Counter(state.dispositions) + dispositions)),
-        memory=state.memory if report.own_outage else memory,
+    )
+    if report.own_outage:
+        return scheduled
+    habits = Habits.of_outlet(state).with_poll(report, now=now)
+    found = [*_suspicions_of_sources(report, results), *find_suspicions(habits, now=now)]
+    suspicions = {suspicion.kind: suspicion.text[:500] for suspicion in found}
+    return replace(
+        scheduled,
+        last_poll_at=now,
+        last_ok_at=state.last_ok_at if report.has_failed else now,
+        error=_error_line(report, results),
+        sources={result.source.url: result.state for result in results},
+        memory=replace(state.memory, habits=habits.to_json(), suspicions=suspicions),
     )
 
 
