@@ -17,7 +17,7 @@ from monitor.extract.vocabulary import regex_alternatives
 from monitor.urls import story_identity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from lxml.html import HtmlElement
 
@@ -43,10 +43,10 @@ _SINGLE_PATH_PATTERN = re.compile(
     r"[/\-_,.;](?:all|alle-seiten|full|komplettansicht|one-?page|print|single-?page)(?=(?:\.\w{2,5})?/?$)",
     re.IGNORECASE,
 )
-# Both patterns need one of these words; most URLs have none and need not be split.
-_SINGLE_WORD_PATTERN = re.compile(r"all|full|komplett|one|print|single", re.IGNORECASE)
+_MAX_SINGLE_PATH_CHARACTERS = 40  # at the end of a path, which contain any mark of _SINGLE_PATH_PATTERN
 _PAGE_NUMBER_TEXT_PATTERN = re.compile(r"[0-9]{1,2}")
 _PAGE_RELATIONS = frozenset({"next", "prev", "canonical"})
+_NO_RELATIONS: frozenset[str] = frozenset()
 _NEXT_TEXT_PATTERN = re.compile(rf"[\W_]*(?:{regex_alternatives('next_page_links')})[\W_]*", re.IGNORECASE)
 _SINGLE_TEXT_PATTERN = re.compile(regex_alternatives("single_page_links"), re.IGNORECASE)
 
@@ -71,11 +71,12 @@ class _Link:
 
 def find_article_pages(root: HtmlElement, url: str) -> ArticlePages:
     """Returns the other pages of the article whose page at ``url`` has this root element."""
-    links = list(_page_links(root, url))
+    links = list(_links_to_same_host(root, url, _is_pager_link))
     next_url = _next_page(links, url)
     first_url = _first_page(links, url)
-    if next_url is None and first_url is None:
+    if next_url is None and first_url is None:  # as on nearly all pages, so links are searched for a single page last
         return ArticlePages()
+    links = list(_links_to_same_host(root, url, _may_be_single_page))
     return ArticlePages(first=first_url, next=next_url, single=_single_page(links, url))
 
 
@@ -98,16 +99,22 @@ def has_page_word(url: str) -> bool:
     return bool(_WORDED_PATH_PATTERN.search(parts.path) or _WORDED_QUERY_PATTERN.search(parts.query))
 
 
-def _page_links(root: HtmlElement, url: str) -> Iterator[_Link]:
-    """Yields the links of the page to pages of the same host, except for those among readers' comments."""
+def _links_to_same_host(
+    root: HtmlElement, url: str, is_relevant: Callable[[HtmlElement, frozenset[str], str], bool]
+) -> Iterator[_Link]:
+    """Yields the relevant links of the page to pages of the same host, except for those among readers' comments.
+
+    ``is_relevant`` gets the element, its relations and its text, which is empty for a <link> element.
+    """
     host = urlsplit(url).netloc
     for element in islice(root.iter("link", "a"), MAX_LINKS_PER_PAGE):
         href = (element.get("href") or "").strip()
         if not href or href.startswith(("#", "javascript:", "mailto:")):
             continue
-        rel = frozenset(element.get("rel", "").lower().split())
+        rel_text = element.get("rel")
+        rel = frozenset(rel_text.lower().split()) if rel_text else _NO_RELATIONS
         text = " ".join(element.text_content().split()) if element.tag == "a" else ""
-        if not (rel & _PAGE_RELATIONS or (element.tag == "a" and (_is_pager_text(text) or _is_single_url(href)))):
+        if not is_relevant(element, rel, text):
             continue
         try:
             absolute = urljoin(url, href)
@@ -118,18 +125,32 @@ def _page_links(root: HtmlElement, url: str) -> Iterator[_Link]:
             yield _Link(absolute.partition("#")[0], rel, text)
 
 
-def _is_pager_text(text: str) -> bool:
-    """Returns True if the text of a link is a page number, or names the next page or the view on one page."""
-    return len(text) <= _MAX_LINK_TEXT_CHARACTERS and bool(
-        _PAGE_NUMBER_TEXT_PATTERN.fullmatch(text)
-        or _NEXT_TEXT_PATTERN.fullmatch(text)
-        or _SINGLE_TEXT_PATTERN.search(text)
-    )
+def _is_pager_link(_element: HtmlElement, rel: frozenset[str], text: str) -> bool:
+    """Returns True if a link may lead to the next, previous or first page."""
+    if rel & _PAGE_RELATIONS:
+        return True
+    is_short = len(text) <= _MAX_LINK_TEXT_CHARACTERS
+    return is_short and bool(_PAGE_NUMBER_TEXT_PATTERN.fullmatch(text) or _NEXT_TEXT_PATTERN.fullmatch(text))
+
+
+def _may_be_single_page(element: HtmlElement, rel: frozenset[str], text: str) -> bool:
+    """Returns True if a link may lead to the view of an article on one page, or is a pager link."""
+    if _is_pager_link(element, rel, text):
+        return True
+    is_named = len(text) <= _MAX_LINK_TEXT_CHARACTERS and _SINGLE_TEXT_PATTERN.search(text) is not None
+    return element.tag == "a" and (is_named or _is_single_url(element.get("href", "").strip()))
 
 
 def _is_single_url(url: str) -> bool:
     """Returns True if the URL has the mark of an article on one page; False for a malformed URL."""
-    if not _SINGLE_WORD_PATTERN.search(url):
+    # Nearly all URLs have no mark and need not be split.  Splitting removes unprintable characters, such as tabs.
+    path, _, query = url.partition("#")[0].partition("?")
+    may_have_mark = (
+        _SINGLE_PATH_PATTERN.search(path[-_MAX_SINGLE_PATH_CHARACTERS:])
+        or (query and _SINGLE_QUERY_PATTERN.search(query))
+        or not url.isprintable()
+    )
+    if not may_have_mark:
         return False
     try:
         parts = urlsplit(url)
@@ -191,6 +212,8 @@ def _extends_url(url: str, page_url: str) -> bool:
 def _first_page(links: Sequence[_Link], url: str) -> str | None:
     """Returns the URL of the article's first page if the page at ``url`` is a later one and links to the first."""
     bases = {base: number for base, number in _base_and_number(url) if number >= 1}
+    if not bases:
+        return None
     for link in links:
         is_marked = link.rel & {"canonical", "prev"} or link.text == "1"
         for base, number in _base_and_number(link.url) if is_marked else ():
