@@ -114,7 +114,7 @@ def main() -> None:
         by_search = timed(lambda signature: store.near_duplicates(signature, since=SINCE), signatures)
         memory = resident_bytes()
         began = time.perf_counter()
-        cache = SignatureCache(store, since=SINCE)
+        cache = SignatureCache(store.cluster, since=SINCE)
         while cache.find(signatures[0], since=SINCE) is None:
             time.sleep(0.1)
         copy_seconds = time.perf_counter() - began

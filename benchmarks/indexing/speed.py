@@ -75,7 +75,7 @@ def actions(prefix: str, batch: list[PageCommit]) -> Iterator[dict[str, Any]]:
             yield {"_index": f"{prefix}-outbox", "_id": document_id(*notification.key), "_source": document}
         story = documents.story_document(commit.story, commit.signature)
         yield {"_index": f"{prefix}-stories", "_id": commit.story.id, "_source": story}
-        entry = documents.frontier_entry_document(commit.entry, commit.outcome)
+        entry = documents.frontier_entry_document(replace(commit.entry, outcome=commit.outcome))
         yield {"_index": f"{prefix}-urls", "_id": commit.entry.id, "_source": entry}
 
 
