@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -57,6 +58,7 @@ _WORD_PATTERN = re.compile(r"[^\W\d_]{2,}")
 _IDEOGRAPH_PATTERN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
+@lru_cache(maxsize=1024)  # a request asks for its own some twenty times on its way
 def host_and_port(url: str) -> tuple[str, int] | None:
     """Returns the URL's host and port, or None if the URL is malformed, has no host, or is not http or https."""
     try:

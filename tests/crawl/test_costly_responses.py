@@ -10,7 +10,7 @@ import pytest
 
 from monitor.config.schema import Outlet
 from monitor.errors import FetchError
-from tests.servers.endless import EndlessServer
+from servers.endless import EndlessServer
 
 from .engine import FAST_SETTINGS, Engine
 
