@@ -356,15 +356,16 @@ class SourceDiscovery:
 class OutletMemory:
     """What polls learned about an outlet; a field is None until a poll has written it.
 
-    ``rendering``, ``boilerplate`` and ``habits`` are the JSON of `monitor.rendering.auto.EngineMemory`,
-    `monitor.extract.boilerplate.Boilerplate` and `monitor.crawl.habits.Habits`.  ``suspicions`` has the signs that
-    stories of the outlet may be missed, as text for people by kind.  ``unknown`` has the keys of other versions, which
-    are stored again.
+    ``rendering``, ``boilerplate``, ``habits`` and ``publishing`` are the JSON of `monitor.rendering.auto.EngineMemory`,
+    `monitor.extract.boilerplate.Boilerplate`, `monitor.crawl.habits.Habits` and
+    `monitor.polling.publishing_rate.PublishingRate`.  ``suspicions`` has the signs that stories of the outlet may be
+    missed, as text for people by kind.  ``unknown`` has the keys of other versions, which are stored again.
     """
 
     rendering: Json | None = None
     boilerplate: Json | None = None
     habits: Json | None = None
+    publishing: Json | None = None
     suspicions: dict[str, str] = field(default_factory=dict)
     discovery: SourceDiscovery | None = None
     unknown: Json = field(default_factory=dict)
@@ -375,6 +376,7 @@ class OutletMemory:
             "boilerplate": self.boilerplate,
             "found": self.discovery and self.discovery.to_json(),
             "habits": self.habits,
+            "publishing": self.publishing,
             "suspicions": self.suspicions or None,
         }
         return {**self.unknown, **{name: value for name, value in known.items() if value is not None}}
@@ -383,8 +385,8 @@ class OutletMemory:
     def from_json(cls, data: Json) -> OutletMemory:
         """Reads what `to_json` returns.  Ignores a value that it cannot read: the next polls learn it again."""
         unknown = dict(data)
-        rendering, boilerplate, habits, found = (
-            unknown.pop(name, None) for name in ("rendering", "boilerplate", "habits", "found")
+        rendering, boilerplate, habits, publishing, found = (
+            unknown.pop(name, None) for name in ("rendering", "boilerplate", "habits", "publishing", "found")
         )
         suspicions = unknown.pop("suspicions", None)
         try:
@@ -395,6 +397,7 @@ class OutletMemory:
             rendering=rendering if isinstance(rendering, dict) else None,
             boilerplate=boilerplate if isinstance(boilerplate, dict) else None,
             habits=habits if isinstance(habits, dict) else None,
+            publishing=publishing if isinstance(publishing, dict) else None,
             suspicions=suspicions if isinstance(suspicions, dict) else {},
             discovery=discovery,
             unknown=unknown,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -9,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.context import CommandContext, relative_time, short_duration, with_context
+from monitor.crawl.polling_price import price_of_polls
 from monitor.models import OutletState, now, rfc3339
 from monitor.plural import plural
+from monitor.polling.publishing_rate import PublishingRate
+from monitor.polling.schedule_text import schedule_summary
 from monitor.suggestions import unknown_name_message
 
 if TYPE_CHECKING:
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 
     from monitor.config import Outlet
     from monitor.models import SourceState
+    from monitor.polling.schedule_text import ScheduleSummary
     from monitor.store import Store
 
 MIN_COLUMNS_FOR_ALL_NUMBERS = 80  # width of the terminal for the columns EVERY and LAST STORY
@@ -81,16 +86,19 @@ def outlets_command(
         if recent:
             _print_recent(context, store, shown, as_json=as_json)
             return
+    price = price_of_polls(context.config, states)
     if boilerplate or old_option:
         _print_boilerplate(context, shown, states, as_json=as_json)
     elif as_json:
         import orjson
 
         for name in shown:
-            click.echo(orjson.dumps(_outlet_json(name, configured.get(name), states.get(name))))
+            schedule = _schedule(configured.get(name), states.get(name), price)
+            click.echo(orjson.dumps(_outlet_json(name, configured.get(name), states.get(name), schedule)))
     elif names:
         for name in shown:
-            _print_outlet_details(context, name, configured.get(name), states.get(name))
+            schedule = _schedule(configured.get(name), states.get(name), price)
+            _print_outlet_details(context, name, configured.get(name), states.get(name), schedule)
     else:
         _print_table(context, shown, configured, states, requested=len(requested))
 
@@ -105,7 +113,37 @@ def _requested_names(names: Sequence[str], all_names: list[str]) -> list[str]:
     return [names_by_casefold[name.casefold()] for name in names]
 
 
-def _outlet_json(name: str, outlet: Outlet | None, state: OutletState | None) -> dict[str, Any]:
+def _schedule(outlet: Outlet | None, state: OutletState | None, price: float) -> ScheduleSummary | None:
+    """Returns the schedule of an outlet; None if it is not configured or was never polled."""
+    if outlet is None or state is None or state.last_poll_at is None:
+        return None
+    profile = PublishingRate.of_outlet(state).profile()
+    return schedule_summary(profile, request_price=price, request_count=len(state.sources), every=outlet.every)
+
+
+def _schedule_json(schedule: ScheduleSummary) -> dict[str, Any]:
+    return {
+        "stories_per_day": round(schedule.stories_per_day, 2),
+        "busy_from_hour": schedule.busy_from,
+        "busy_until_hour": schedule.busy_until,
+        "busy_interval_seconds": round(schedule.busy_interval.total_seconds()),
+        "quiet_interval_seconds": round(schedule.quiet_interval.total_seconds()),
+    }
+
+
+def _schedule_text(schedule: ScheduleSummary, state: OutletState) -> str:
+    """Returns when the outlet publishes, how often it is polled, and why the next poll is when it is."""
+    polled = f"polled every {short_duration(schedule.busy_interval)}"
+    if schedule.busy_from is not None:
+        polled += f" then, every {short_duration(schedule.quiet_interval)} at other hours"
+    if state.failures:
+        polled += f"; {plural(math.ceil(state.failures), 'failure lengthens', 'failures lengthen')} the interval"
+    return f"{schedule.habit}; {polled}"
+
+
+def _outlet_json(
+    name: str, outlet: Outlet | None, state: OutletState | None, schedule: ScheduleSummary | None
+) -> dict[str, Any]:
     never_polled = state is None
     state = state or OutletState(name=name, next_poll_at=now(), interval=timedelta(0))
     is_leased = bool(state.holder and state.lease_until and state.lease_until > now())
@@ -122,6 +160,7 @@ def _outlet_json(name: str, outlet: Outlet | None, state: OutletState | None) ->
         "last_story_at": _rfc3339_or_none(state.last_story_at),
         "next_poll_at": None if never_polled else _rfc3339_or_none(state.next_poll_at),
         "interval_seconds": None if never_polled else state.interval.total_seconds(),
+        "schedule": schedule and _schedule_json(schedule),
         "failures": state.failures,
         "error": state.error,
         "suspicions": state.memory.suspicions,
@@ -242,7 +281,13 @@ def _table_cells(state: OutletState, current_time: datetime) -> tuple[str, str, 
     )
 
 
-def _print_outlet_details(context: CommandContext, name: str, outlet: Outlet | None, state: OutletState | None) -> None:
+def _print_outlet_details(
+    context: CommandContext,
+    name: str,
+    outlet: Outlet | None,
+    state: OutletState | None,
+    schedule: ScheduleSummary | None,
+) -> None:
     from monitor.cli.formatting import plain_line
 
     out = context.out
@@ -258,6 +303,7 @@ def _print_outlet_details(context: CommandContext, name: str, outlet: Outlet | N
             ("last story", _time_text(state.last_story_at, current_time)),
             ("next poll", _time_text(state.next_poll_at, current_time)),
             ("interval", short_duration(state.interval)),
+            ("schedule", _schedule_text(schedule, state) if schedule else "-"),
             ("failures", f"{state.failures:g}"),
             ("error", state.error or "-"),
         ]

@@ -14,6 +14,7 @@ from monitor.config.access import Auth, Cookies, Headers, Login, Proxy, UserAgen
 from monitor.config.model import FrozenModel
 from monitor.config.types import (
     ApiKey,
+    Budget,
     Country,
     CssSelector,
     DeliverySchedule,
@@ -39,6 +40,7 @@ from monitor.config.types import (
     valid_single_line,
 )
 from monitor.mail import CHANNEL_NAME
+from monitor.polling.budget import DEFAULT_POLL_BUDGET
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,6 +82,7 @@ class MailSettings(FrozenModel):
 
 class CrawlSettings(FrozenModel):
     user_agent: Annotated[str, Field(min_length=1, max_length=300), AfterValidator(valid_single_line)] = USER_AGENT
+    budget: Budget = DEFAULT_POLL_BUDGET  # requests an hour for all sources, or the mean delay of a story
     delay: Duration = timedelta(seconds=1)  # between two requests to one host
     concurrency: int = Field(default=64, ge=1, le=1000)  # simultaneous requests to all hosts together
     workers: WorkerCount = "auto"  # number of extraction processes; auto: one per processor

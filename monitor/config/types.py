@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstrain
 from monitor.errors import QueryError
 from monitor.mail import mail_url
 from monitor.notify import delivery_times
+from monitor.polling.budget import PollBudget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +54,25 @@ def _valid_positive_duration(value: timedelta) -> timedelta:
     if not value:
         raise ValueError("must be greater than zero")
     return value
+
+
+def to_poll_budget(value: Any) -> Any:
+    """Converts ``500/h`` to a number of requests and ``10m`` to a mean delay; returns a PollBudget unchanged."""
+    if isinstance(value, PollBudget):
+        return value
+    text = str(value).strip().lower()
+    if match := re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)\s*/\s*h(?:our)?", text):
+        budget = PollBudget(requests_per_hour=float(match[1]))
+    else:
+        try:
+            budget = PollBudget(mean_delay=to_timedelta(value))
+        except ValueError:
+            raise ValueError(
+                f"{str(value)[:40]!r} is no budget; write 500/h (requests an hour) or 10m (mean delay of stories)"
+            ) from None
+    if not (budget.requests_per_hour or budget.mean_delay):
+        raise ValueError("must be greater than zero")
+    return budget
 
 
 def as_one_item_list(value: Any) -> Any:
@@ -281,6 +301,7 @@ Duration: TypeAlias = Annotated[timedelta, BeforeValidator(to_timedelta)]
 PositiveDuration: TypeAlias = Annotated[
     timedelta, BeforeValidator(to_timedelta), AfterValidator(_valid_positive_duration)
 ]
+Budget: TypeAlias = Annotated[PollBudget, BeforeValidator(to_poll_budget)]
 SingleLine: TypeAlias = Annotated[str, AfterValidator(valid_single_line)]
 NonEmptyName: TypeAlias = Annotated[
     str, StringConstraints(min_length=1, max_length=200), AfterValidator(valid_single_line)

@@ -12,7 +12,7 @@ from scrapy.http.request import NO_CALLBACK
 from monitor.crawl.download_failures import response_or_fetch_error
 from monitor.crawl.media_filter import EXPECTS_TEXT_META_KEY
 from monitor.crawl.outlet_sessions import OutletSessions
-from monitor.crawl.poll_interval import parse_max_age, parse_retry_after
+from monitor.crawl.response_hints import parse_max_age, parse_retry_after
 from monitor.crawl.robots import OUTLET_DELAY_META_KEY, RobotsMiddleware
 from monitor.discovery.markup import MAX_UNPACKED_BYTES
 from monitor.discovery.publishers import Publishers

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor.crawl.habits import Habits, Suspicion, find_suspicions
-from monitor.crawl.poll_interval import MAX_POLL_INTERVAL
 from monitor.discovery.url_rules import OutletScope
 from monitor.failures import FailureKind
 from monitor.models import Disposition
@@ -19,11 +18,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.config.schema import Outlet
-    from monitor.crawl.poll_interval import NextPollPlan
     from monitor.crawl.report import PollReport
     from monitor.crawl.sources import SourceResult
     from monitor.models import OutletState
+    from monitor.polling.next_poll import NextPollPlan
 
+MAX_FOREIGN_PAUSE = timedelta(hours=1)  # that a server outside the outlet's site may ask for
 MIN_SOURCE_FAILURES = 3  # in a row, of one source among others, before the outlet is suspect
 _STORY_DISPOSITIONS = (Disposition.STORED, Disposition.UPDATED)
 
@@ -44,11 +44,11 @@ def gravest_failure_kind(results: Sequence[SourceResult]) -> FailureKind | None:
 def source_requested_pause(result: SourceResult, outlet: Outlet, *, outlet_failed: bool) -> timedelta:
     """Returns the Retry-After of the source's server as the outlet's pause; zero without Retry-After.
 
-    At most MAX_POLL_INTERVAL if the server is outside the outlet's site, unless no source of the outlet could be read.
+    At most MAX_FOREIGN_PAUSE if the server is outside the outlet's site, unless no source of the outlet could be read.
     """
     retry_after = timedelta(seconds=(result.error and result.error.retry_after) or 0.0)
     is_own_site = result.source.url in OutletScope(outlet)
-    return retry_after if outlet_failed or is_own_site else min(retry_after, MAX_POLL_INTERVAL)
+    return retry_after if outlet_failed or is_own_site else min(retry_after, MAX_FOREIGN_PAUSE)
 
 
 def state_after_poll(
@@ -63,7 +63,7 @@ def state_after_poll(
     scheduled = replace(
         state,
         next_poll_at=now + plan.pause,
-        interval=plan.interval,
+        interval=state.interval if report.own_outage else plan.interval,
         failures=plan.weighted_failures,
         last_story_at=now if has_stories else state.last_story_at,
         dispositions=dict(+(Counter(state.dispositions) + dispositions)),

@@ -18,7 +18,6 @@ from monitor.crawl.admission import MAX_NEW_URLS_PER_DAY, AdmittedUrls, admit
 from monitor.crawl.habits import Habits
 from monitor.crawl.lease import Lease
 from monitor.crawl.pages import DuePages, LearnedPageTraits
-from monitor.crawl.poll_interval import NextPollPlan, PollSummary, plan_next_poll, random_spread
 from monitor.crawl.report import PollReport
 from monitor.discovery.drop_reasons import DropReason
 from monitor.discovery.filter_candidates import filter_candidates
@@ -26,6 +25,8 @@ from monitor.errors import FetchError, LeaseLost
 from monitor.failures import FailureKind
 from monitor.models import Disposition, Outcome, now
 from monitor.plural import plural
+from monitor.polling.next_poll import NextPollPlan, PollSummary, plan_next_poll, random_spread
+from monitor.polling.publishing_rate import PublishingRate, rate_after_poll
 from monitor.retry_policy import OWN_OUTAGE_KINDS
 from monitor.urls import story_id
 
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
 
     from monitor.config.schema import Outlet
     from monitor.crawl.fetch import Fetcher
+    from monitor.crawl.polling_price import PollingPrice
     from monitor.crawl.sources import Source, SourceParser, SourceResult
-    from monitor.models import Candidate, OutletState
+    from monitor.models import Candidate, FrontierEntry, OutletState
     from monitor.service import Service
 
 log = logging.getLogger(__name__)
@@ -48,11 +50,12 @@ POLL_TIME_LIMIT_SECONDS = 900.0
 
 @dataclass(frozen=True, kw_only=True)
 class PollContext:
-    """The store and service, fetcher, source parser and stop signal that all polls of one spider share."""
+    """The store and service, fetcher, source parser, price and stop signal that all polls of one spider share."""
 
     service: Service
     fetcher: Fetcher
     parse: SourceParser
+    price: PollingPrice
     stop: asyncio.Event  # when it is set, polls start no further page
 
 
@@ -106,8 +109,7 @@ class Poll:
         self.report.has_failed = True
         error = f"the poll was ended after {POLL_TIME_LIMIT_SECONDS:g} s; the pages that are left stay due"
         self.report.failures.append(error)
-        late = PollSummary(failure=FailureKind.TIMEOUT)
-        plan = plan_next_poll(self._state.interval, self._state.failures, late, every=self._outlet.every)
+        plan = self._plan(PollSummary(failure=FailureKind.TIMEOUT))
         failed_state = replace(
             self._state,
             failures=plan.weighted_failures,
@@ -137,6 +139,8 @@ class Poll:
         pages = DuePages(self._outlet, self._context, self.report, traits)
         await pages.process()
         self._state = traits.saved_in(self._state)
+        if any(result.parsed for result in results):
+            self._learn_rate(candidates, new_entries)
 
         plan = self._plan_next_poll(results, pages)
         await self._lease.release(health.state_after_poll(self._state, self.report, results, plan, now=now()))
@@ -227,6 +231,16 @@ class Poll:
             )
         return candidates, dropped
 
+    def _learn_rate(self, candidates: Sequence[Candidate], new_entries: Sequence[FrontierEntry]) -> None:
+        """Adds the entries that this poll found to the outlet's publishing rate."""
+        rate = rate_after_poll(
+            PublishingRate.of_outlet(self._state),
+            listed=[candidate.published_at for candidate in candidates],
+            new=[entry.candidate.published_at for entry in new_entries],
+            now=now(),
+        )
+        self._state = replace(self._state, memory=replace(self._state.memory, publishing=rate.to_json()))
+
     def _plan_next_poll(self, results: Sequence[SourceResult], pages: DuePages) -> NextPollPlan:
         """Returns the time and interval of the next poll.
 
@@ -241,19 +255,25 @@ class Poll:
         source_pauses = [
             health.source_requested_pause(result, self._outlet, outlet_failed=failure is not None) for result in results
         ]
-        summary = PollSummary(
-            candidate_count=self.report.candidate_count,
-            new_candidate_count=self.report.new_candidate_count,
-            failure=failure,
-            freshness_lifetime=max((result.freshness_lifetime for result in results), default=timedelta(0)),
-            retry_after=max([pages.host_pause, *source_pauses]),
-            time_until_retry=pages.next_retry_at - now() if pages.next_retry_at else None,
-            has_deferred_pages=self.report.deferred_page_count > 0 or self._context.stop.is_set(),
+        return self._plan(
+            PollSummary(
+                request_count=len(results),
+                entry_count=sum(result.state.entry_count for result in results),
+                failure=failure,
+                freshness_lifetime=max((result.freshness_lifetime for result in results), default=timedelta(0)),
+                retry_after=max([pages.host_pause, *source_pauses]),
+                time_until_retry=pages.next_retry_at - now() if pages.next_retry_at else None,
+                has_deferred_pages=self.report.deferred_page_count > 0 or self._context.stop.is_set(),
+            )
         )
+
+    def _plan(self, summary: PollSummary) -> NextPollPlan:
         return plan_next_poll(
-            self._state.interval,
+            PublishingRate.of_outlet(self._state).profile(),
             self._state.failures,
             summary,
             every=self._outlet.every,
+            request_price=self._context.price.value,
+            now=now(),
             spread=random_spread(is_first_poll=self._state.last_poll_at is None),
         )

@@ -14,7 +14,7 @@ from scrapy.exceptions import CannotResolveHostError, IgnoreRequest
 from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.httpobj import urlparse_cached
 
-from monitor.crawl.poll_interval import parse_retry_after
+from monitor.crawl.response_hints import parse_retry_after
 from monitor.crawl.robots_text import protego_agent_name, protego_text
 from monitor.discovery.url_rules import host_and_port
 from monitor.egress.address_guard import (

@@ -15,6 +15,7 @@ from monitor.crawl.fetch import Fetcher
 from monitor.crawl.lease import LEASE_TERM
 from monitor.crawl.own_faults import is_own_fault, own_fault_message
 from monitor.crawl.poll import Poll, PollContext
+from monitor.crawl.polling_price import PollingPrice
 from monitor.crawl.report import CrawlReport, PollReport
 from monitor.errors import LeaseLost, MonitorError, StoreError, WorkersUnavailable
 from monitor.extract.worker_pool import GIVE_UP_SECONDS
@@ -82,6 +83,7 @@ class OutletScheduler:
         self.stop = stop or asyncio.Event()
         self._outlets = {outlet.name: outlet for outlet in self.config.outlets if outlet.name in set(names)}
         self._ignore_schedule, self._continuous, self._on_poll = ignore_schedule, continuous, on_poll
+        self._price = PollingPrice(self.config)
         self._lease_holder = current_process_identity()
         self._leased_states: dict[str, OutletState] = {}
         self._outlets_by_poll_task: dict[asyncio.Task[PollReport], Outlet] = {}
@@ -96,7 +98,7 @@ class OutletScheduler:
         """
         started_at = monotonic()
         fetcher = Fetcher(crawler, self.config.crawl, self.config.outlets)
-        context = PollContext(service=self.service, fetcher=fetcher, parse=parse, stop=self.stop)
+        context = PollContext(service=self.service, fetcher=fetcher, parse=parse, price=self._price, stop=self.stop)
         remaining = list(self._outlets)
         stopped = asyncio.create_task(self.stop.wait())
         try:
@@ -179,6 +181,7 @@ class OutletScheduler:
         names = [name for name in names if name not in self._leased_states]
         if free_slots <= 0 or not names:
             return []
+        await self._price.refresh_if_due(self.service)
         limit = min(free_slots, MAX_OUTLETS_LEASED_PER_SCAN) if self._continuous else free_slots
         return await self.service.call(self._lease_from_store, names, limit)
 

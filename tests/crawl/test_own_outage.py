@@ -13,11 +13,12 @@ from twisted.internet.address import IPv4Address
 
 from monitor.config.schema import CrawlSettings, Outlet
 from monitor.crawl import download_failures
-from monitor.crawl.poll_interval import PollSummary, plan_next_poll
 from monitor.egress import http_handler, proxy_probe, resolver
 from monitor.egress.name_resolutions import MIN_FAILED_NAMES, NameResolutions
 from monitor.failures import FailureKind
 from monitor.models import Candidate, SourceState, now
+from monitor.polling.next_poll import PollSummary, plan_next_poll
+from monitor.polling.publishing_rate import PublishingRate
 from monitor.retry_policy import OWN_OUTAGE_KINDS, OWN_OUTAGE_PAUSE
 
 from .engine import FakeService
@@ -152,5 +153,9 @@ def test_a_silent_proxy_is_named_and_rests(engine: Engine, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("kind", sorted(OWN_OUTAGE_KINDS, key=lambda kind: kind.label))
 def test_an_own_outage_changes_neither_interval_nor_failures(kind: FailureKind) -> None:
-    plan = plan_next_poll(timedelta(minutes=20), 1.5, PollSummary(failure=kind), every=None)
-    assert (plan.interval, plan.weighted_failures, plan.pause) == (timedelta(minutes=20), 1.5, OWN_OUTAGE_PAUSE)
+    profile, time = PublishingRate().profile(), now()
+    outage, success = (
+        plan_next_poll(profile, 1.5, PollSummary(failure=failure), every=None, request_price=30, now=time)
+        for failure in (kind, None)
+    )
+    assert (outage.interval, outage.weighted_failures, outage.pause) == (success.interval, 1.5, OWN_OUTAGE_PAUSE)

@@ -16,6 +16,7 @@ from monitor.config.schema import Outlet
 from monitor.crawl import sources
 from monitor.crawl.lease import LEASE_TERM, Lease
 from monitor.crawl.poll import Poll, PollContext
+from monitor.crawl.polling_price import PollingPrice
 from monitor.crawl.scheduler import OutletScheduler
 from monitor.demo.web import Fault, Site
 from monitor.discovery import feed
@@ -23,6 +24,8 @@ from monitor.discovery.filter_candidates import filter_candidates
 from monitor.errors import FetchError, StoreUnavailable
 from monitor.failures import FailureKind
 from monitor.models import Candidate, Disposition, now
+from monitor.polling.budget import PollBudget
+from monitor.polling.publishing_rate import PublishingRate
 
 from .engine import FAST_SETTINGS, Engine, FakeService
 
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
     from monitor.crawl.fetch import Fetcher
     from monitor.crawl.report import PollReport
     from monitor.models import OutletState, Page
+
+
+SELDOM = FAST_SETTINGS.model_copy(update={"budget": PollBudget(mean_delay=timedelta(hours=2))})
 
 
 def rss(urls: Sequence[str], *, published_at: datetime | None = None, ttl: int = 0) -> bytes:
@@ -192,6 +198,15 @@ def test_the_next_poll_is_due_with_the_next_retry(engine: Engine, site: Site) ->
     assert service.store.state.outlets["x"].next_poll_at < now() + timedelta(minutes=6)
 
 
+def test_a_poll_learns_the_rate_at_which_the_outlet_publishes(engine: Engine, site: Site) -> None:
+    site.put("/rss", rss(put_stories(site, 20), published_at=now() - timedelta(hours=20)), "application/rss+xml")
+    service = FakeService(outlet(site))
+    engine.crawl(service)
+    state = service.store.state.outlets["x"]
+    assert PublishingRate.of_outlet(state).stories_per_day == pytest.approx(24, rel=0.3)
+    assert timedelta(minutes=5) < state.interval < timedelta(hours=1)
+
+
 def next_poll_in(service: FakeService) -> timedelta:
     """Returns the time from now to the next poll."""
     return service.store.state.outlets["x"].next_poll_at - now()
@@ -209,7 +224,7 @@ def test_the_next_poll_is_due_with_the_retry_of_an_extraction(engine: Engine, si
 def test_a_retry_after_of_a_failing_page_is_waited_for(engine: Engine, site: Site) -> None:
     site.fault("/2026/story-with-number-0", Fault(status=500, headers=(("Retry-After", "1200"),)))
     site.put("/rss", rss(put_stories(site, 1)), "application/rss+xml")
-    service = FakeService(outlet(site, every=timedelta(minutes=30)))
+    service = FakeService(outlet(site, every=timedelta(minutes=30)), crawl=SELDOM)
     engine.crawl(service)
     (entry,) = service.store.state.frontier_entries.values()
     assert entry.next_at is not None
@@ -219,7 +234,7 @@ def test_a_retry_after_of_a_failing_page_is_waited_for(engine: Engine, site: Sit
 
 def test_a_failed_recheck_does_not_hasten_the_next_poll(engine: Engine, site: Site) -> None:
     site.put("/rss", rss(put_stories(site, 1)), "application/rss+xml")
-    service = FakeService(outlet(site))
+    service = FakeService(outlet(site), crawl=SELDOM)
     engine.crawl(service)
     (entry,) = service.store.state.frontier_entries.values()
     service.store.state.frontier_entries[entry.id] = replace(entry, next_at=now())
@@ -586,6 +601,7 @@ def poll_context(service: FakeService, fetcher: Fetcher) -> PollContext:
         service=service,  # type: ignore[arg-type]  # a stub
         fetcher=fetcher,
         parse=sources.parse_source,
+        price=PollingPrice(service.config),
         stop=asyncio.Event(),
     )
 

@@ -1,0 +1,1 @@
+"""Simulates when policies poll outlets, and how late they find the stories."""
