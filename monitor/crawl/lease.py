@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from monitor.service import Service
     from monitor.store import Store
 
-LEASE_TERM = timedelta(minutes=2)  # how long a lease lasts without renewal; it is renewed every third of this
+LEASE_TERM = timedelta(seconds=45)  # how long a lease lasts without renewal; it is renewed every third of this
 
 
 class Lease:

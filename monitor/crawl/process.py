@@ -241,7 +241,7 @@ def _combine_crawl_reports(reports: Sequence[CrawlReport], tasks: Sequence[async
     return CrawlReport(
         poll_count=sum(report.poll_count for report in reports),
         outcomes=sum((report.outcomes for report in reports), Counter()),
-        polls=[poll for report in reports for poll in report.polls],
+        latest_polls={poll.outlet: poll for report in reports for poll in report.polls},
         outlets_leased_elsewhere=tuple(name for report in reports for name in report.outlets_leased_elsewhere),
         outlets_not_due=tuple(name for report in reports for name in report.outlets_not_due),
         outlets_not_finished=tuple(name for report in reports for name in report.outlets_not_finished),

@@ -90,7 +90,7 @@ class PollReport:
 class CrawlReport:
     """The results of one crawl of many outlets, or of `run` from its start to its stop."""
 
-    polls: list[PollReport] = field(default_factory=list)  # latest poll of each outlet
+    latest_polls: dict[str, PollReport] = field(default_factory=dict)  # by outlet, in the order of these polls
     poll_count: int = 0  # all polls, also the earlier ones of an outlet
     outcomes: Counter[tuple[Disposition, str]] = field(default_factory=Counter)  # pages of all polls
     outlets_leased_elsewhere: tuple[str, ...] = ()  # outlets that another process is polling
@@ -101,12 +101,18 @@ class CrawlReport:
     seconds: float = 0.0
 
     def add_poll(self, poll: PollReport) -> None:
-        """Adds the report of one poll to the totals; it replaces an earlier report of the outlet in ``polls``."""
-        self.polls = [*(earlier for earlier in self.polls if earlier.outlet != poll.outlet), poll]
+        """Adds the report of one poll to the totals; it replaces an earlier report of the outlet."""
+        self.latest_polls.pop(poll.outlet, None)
+        self.latest_polls[poll.outlet] = poll
         self.poll_count += 1
         self.outcomes.update(poll.outcomes)
 
     @property
+    def polls(self) -> list[PollReport]:
+        """The latest poll of each outlet, in the order in which these polls ended."""
+        return list(self.latest_polls.values())
+
+    @property
     def failed_polls(self) -> list[PollReport]:
-        """The reports in ``polls`` of outlets whose latest poll failed."""
+        """The reports of outlets whose latest poll failed."""
         return [poll for poll in self.polls if poll.has_failed]

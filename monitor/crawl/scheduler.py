@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LEASE_SCAN_SECONDS = 5.0  # longest wait between two scans of the store for due outlets
+MIN_LEASE_SCAN_SECONDS = 1.0  # shortest wait in continuous mode, unless the last scan left due outlets behind
 MAX_OUTLETS_LEASED_PER_SCAN = 8  # by one process in continuous mode, so that processes share the due outlets
 # After a stop, in sequence; together less than `shutdown.STOP_LIMIT_SECONDS`.
 LEASE_CALL_GRACE_SECONDS = 1.0  # for a running lease call to end; then it is cancelled
@@ -89,6 +90,7 @@ class OutletScheduler:
         self._outlets_by_poll_task: dict[asyncio.Task[PollReport], Outlet] = {}
         self._resources = resources or ExitStack()  # resources that `close` closes
         self._last_scan_at: datetime | None = None
+        self._has_more_due = False  # the last scan leased as many outlets as it could
         self._polled_in_future: set[str] = set()  # outlets with a last poll in the future: the clock was ahead
 
     async def run(self, crawler: Crawler, parse: SourceParser) -> AsyncIterator[dict[str, str]]:
@@ -104,6 +106,7 @@ class OutletScheduler:
         try:
             while not self.stop.is_set():
                 self._require_workers()
+                scan_started_at = monotonic()
                 leasing = asyncio.create_task(self._lease_outlets(remaining))
                 await asyncio.wait({leasing, stopped}, return_when=asyncio.FIRST_COMPLETED)
                 if not leasing.done():
@@ -122,6 +125,9 @@ class OutletScheduler:
                 )
                 for item in self._collect_items(crawler):
                     yield item
+                if self._continuous and not self._has_more_due:
+                    rest = scan_started_at + MIN_LEASE_SCAN_SECONDS - monotonic()
+                    await asyncio.wait({stopped}, timeout=max(rest, 0.0))
             await self._finish_polls()
             await self._release_leases()
             for item in self._collect_items(crawler):
@@ -183,7 +189,9 @@ class OutletScheduler:
             return []
         await self._price.refresh_if_due(self.service)
         limit = min(free_slots, MAX_OUTLETS_LEASED_PER_SCAN) if self._continuous else free_slots
-        return await self.service.call(self._lease_from_store, names, limit)
+        states = await self.service.call(self._lease_from_store, names, limit)
+        self._has_more_due = len(states) == limit
+        return states
 
     def _lease_from_store(self, names: Sequence[str], limit: int) -> list[OutletState]:
         """Leases up to ``limit`` outlets; ignores the schedule of those with a last poll in the future.  Blocks."""

@@ -1,0 +1,1 @@
+"""Measures what `run` costs while no outlet publishes."""
