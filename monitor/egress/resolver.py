@@ -49,7 +49,7 @@ class ExpiringResolver:
         transportSemantics: str = "TCP",  # noqa: N803  Twisted's name
     ) -> Any:
         expires_at, addresses = self._cache.get(hostName, (0.0, []))
-        if monotonic() < expires_at:
+        if monotonic() < expires_at or not _is_encodable(hostName):
             resolution = HostResolution(hostName)
             resolutionReceiver.resolutionBegan(resolution)
             for address in addresses:
@@ -68,6 +68,19 @@ class ExpiringResolver:
         self._cache.move_to_end(name)
         while len(self._cache) > MAX_CACHED_NAMES:
             self._cache.popitem(last=False)
+
+
+def _is_encodable(name: str) -> bool:
+    """Returns False for a name that no name server can be asked for, such as one with an empty or too long label.
+
+    For such a name getaddrinfo raises UnicodeError, which Twisted expects nowhere: it logs a traceback, and the request
+    waits until its timeout.
+    """
+    try:
+        name.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 @implementer(IResolutionReceiver)

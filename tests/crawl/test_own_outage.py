@@ -22,7 +22,7 @@ from monitor.polling.publishing_rate import PublishingRate
 from monitor.retry_policy import OWN_OUTAGE_KINDS, OWN_OUTAGE_PAUSE
 
 from .engine import FakeService
-from .test_fetch import fetch
+from .test_fetch import fetch, fetch_error
 
 if TYPE_CHECKING:
     from monitor.demo.web import Site
@@ -87,6 +87,17 @@ def test_a_name_that_alone_fails_counts_against_its_outlet(
     (poll,) = engine.crawl(service).polls
     assert (poll.own_outage, poll.has_failed) == ("", True)
     assert service.store.state.outlets[NAMES[0]].failures == FailureKind.ROBOTS_UNREACHABLE.weight
+
+
+@pytest.mark.parametrize("name", ["daily..example", f"{'a' * 64}.example"])
+def test_a_name_that_cannot_be_asked_for_fails_at_once_and_says_nothing_about_the_network(
+    name: str, engine: Engine, site: Site, resolutions: NameResolutions, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = site.put("/a", status=302, headers=(("Location", f"http://{name}/"),))
+    error = fetch_error(engine, url)
+    assert (error.kind, f"the name {name} has no address" in error.message) == (FailureKind.ROBOTS_UNREACHABLE, True)
+    assert not resolutions.are_all_failing
+    assert "Traceback" not in caplog.text
 
 
 def test_a_response_of_a_cached_name_shows_that_the_network_is_up(
