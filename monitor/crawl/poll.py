@@ -117,7 +117,7 @@ class Poll:
             last_poll_at=now(),
             next_poll_at=now() + plan.pause,
         )
-        await self._lease.release(failed_state)
+        await self._release(failed_state)
 
     async def _poll_outlet(self) -> None:
         """Reads sources, queues candidates, processes due pages, stores the outlet's state and releases the lease."""
@@ -143,7 +143,12 @@ class Poll:
             self._learn_rate(candidates, new_entries)
 
         plan = self._plan_next_poll(results, pages)
-        await self._lease.release(health.state_after_poll(self._state, self.report, results, plan, now=now()))
+        await self._release(health.state_after_poll(self._state, self.report, results, plan, now=now()))
+
+    async def _release(self, state: OutletState) -> None:
+        """Ends the lease with the outlet's state after the poll."""
+        await self._lease.release(state)
+        self.report.next_poll_at = state.next_poll_at
 
     async def _admit(
         self, candidates: Sequence[Candidate], dropped: Sequence[tuple[Candidate, Outcome]]

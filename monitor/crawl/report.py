@@ -10,6 +10,8 @@ from monitor.failures import FailureKind
 from monitor.models import Disposition
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from monitor.models import Outcome
 
 
@@ -44,6 +46,7 @@ class PollReport:
     own_outage_kind: FailureKind | None = None  # the kind of that failure, one of OWN_OUTAGE_KINDS
     has_failed: bool = False  # True if no source could be read or the poll raised an exception
     deferred_page_count: int = 0  # due pages left for the next poll
+    next_poll_at: datetime | None = None  # None if it is not known, because the poll raised an exception
     seconds: float = 0.0  # duration of the poll
     items: list[dict[str, str]] = field(default_factory=list)  # the Scrapy item of each page
 

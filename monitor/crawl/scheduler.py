@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 import logging
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -91,6 +92,7 @@ class OutletScheduler:
         self._resources = resources or ExitStack()  # resources that `close` closes
         self._last_scan_at: datetime | None = None
         self._has_more_due = False  # the last scan leased as many outlets as it could
+        self._next_poll_times: list[datetime] = []  # a heap: when the outlets that this process polled are due again
         self._polled_in_future: set[str] = set()  # outlets with a last poll in the future: the clock was ahead
 
     async def run(self, crawler: Crawler, parse: SourceParser) -> AsyncIterator[dict[str, str]]:
@@ -120,7 +122,7 @@ class OutletScheduler:
                     break
                 await asyncio.wait(
                     {*self._outlets_by_poll_task, stopped},
-                    timeout=LEASE_SCAN_SECONDS,
+                    timeout=self._seconds_to_next_scan(),
                     return_when=asyncio.FIRST_COMPLETED,
                 )
                 for item in self._collect_items(crawler):
@@ -138,6 +140,15 @@ class OutletScheduler:
         finally:
             stopped.cancel()
             self.report.seconds = monotonic() - started_at
+
+    def _seconds_to_next_scan(self) -> float:
+        """Returns how long to wait for the end of a poll; less than LEASE_SCAN_SECONDS if an outlet is due before."""
+        while self._next_poll_times and self._last_scan_at and self._next_poll_times[0] <= self._last_scan_at:
+            heapq.heappop(self._next_poll_times)  # the last scan has leased this outlet, if it could
+        if not self._next_poll_times:
+            return LEASE_SCAN_SECONDS
+        seconds = (self._next_poll_times[0] - now()).total_seconds()
+        return min(max(seconds, MIN_LEASE_SCAN_SECONDS), LEASE_SCAN_SECONDS)
 
     def _collect_items(self, crawler: Crawler) -> Iterator[dict[str, str]]:
         """Yields the items of the polls that have ended since the last call."""
@@ -287,6 +298,8 @@ class OutletScheduler:
             _update_scrapy_stats(crawler, report)
             self.report.add_poll(report)
             reports.append(report)
+            if self._continuous and report.next_poll_at is not None:
+                heapq.heappush(self._next_poll_times, report.next_poll_at)
             if self._on_poll:
                 self._on_poll(report)
         return reports

@@ -23,6 +23,10 @@ from .engine import FakeService
 if TYPE_CHECKING:
     import pytest
 
+    from monitor.demo.web import Site
+
+    from .engine import Engine
+
 HOUR = timedelta(hours=1)
 NAMES = ("One", "Two", "Three")
 CONFIG = Config(outlets=tuple(Outlet(name=name, url=f"https://{name.lower()}.example/") for name in NAMES))
@@ -101,3 +105,21 @@ def test_outlets_are_due_again_after_the_clock_is_set_back(monkeypatch: pytest.M
     monkeypatch.setattr(scheduler_module, "now", lambda: correct_time)
     assert poll_due() == sorted(NAMES)
     assert poll_due() == []
+
+
+def test_an_outlet_is_polled_again_when_it_is_due_without_waiting_for_a_scan(
+    engine: Engine, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler_module, "LEASE_SCAN_SECONDS", 60.0)
+    site.put("/rss", b"<rss><channel/></rss>", "application/rss+xml")
+    outlet = Outlet(name="X", url=site.url, feeds=(f"{site.url}rss",), every=timedelta(seconds=1))
+    stop, polls = asyncio.Event(), list[PollReport]()
+
+    def stop_after_three(report: PollReport) -> None:
+        polls.append(report)
+        if len(polls) == 3:
+            stop.set()
+
+    report = engine.crawl(FakeService(outlet), continuous=True, stop=stop, on_poll=stop_after_three)
+    assert len(polls) == 3
+    assert report.seconds < 30
