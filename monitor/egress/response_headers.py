@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from scrapy.core.downloader.handlers.http11 import _LenientHTTPClientParser
 
+from monitor.egress.chunked_bodies import CoalescingChunkedDecoder
+
 MAX_HEADER_LINE_BYTES = 65_536  # Twisted's own limit, 16,384, is shorter than some Link and cookie headers
 MAX_HEADER_BYTES = 262_144  # of a response's status line and headers; browsers read as many
 HEADERS_TOO_LARGE_MESSAGE = f"the headers are larger than {MAX_HEADER_BYTES:,} bytes"
@@ -17,6 +19,7 @@ class BoundedHeadersParser(_LenientHTTPClientParser):
     """Parses one response; counts the bytes of its headers, including those of interim (1xx) responses."""
 
     MAX_LENGTH = MAX_HEADER_LINE_BYTES
+    _transferDecoders = {b"chunked": CoalescingChunkedDecoder}  # type: ignore[dict-item]  # noqa: N815, RUF012  Twisted's attribute
     _header_bytes = 0
 
     def lineReceived(self, line: bytes) -> None:  # noqa: N802  Twisted's name

@@ -41,6 +41,29 @@ def test_interim_responses_without_an_end_are_refused(engine: Engine) -> None:
         assert fetch_error(engine, server.url) == HEADERS_ERROR
 
 
+def test_a_body_in_very_many_chunks_is_refused(engine: Engine) -> None:
+    start = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with EndlessServer(start, b"1\r\na\r\n" * 10_000) as server:
+        assert fetch_error(engine, server.url) == ("connection", "the response ends early")
+    assert server.sent_bytes < 20_000_000
+
+
+def test_a_body_in_many_chunks_is_complete(engine: Engine) -> None:
+    body = b"".join(b"<p>%05d" % number for number in range(20_000))
+    chunks = b"".join(b"8\r\n" + body[start : start + 8] + b"\r\n" for start in range(0, len(body), 8))
+    with ChunkedServer(chunks + b"0\r\n\r\n") as server:
+        page = engine.with_fetcher(lambda fetcher: fetcher.fetch_page(Outlet(name="x", url=server.url), server.url))
+    assert page.body == body
+
+
+class ChunkedServer(EndlessServer):
+    """Answers requests with a chunked body, encoded already, and closes the connection."""
+
+    def __init__(self, chunks: bytes) -> None:
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"
+        super().__init__(head + chunks, b"")
+
+
 def test_many_empty_gzip_members_are_refused(engine: Engine, site: Site) -> None:
     url = site.put("/a", gzip.compress(b"") * 20_000, headers=(("Content-Encoding", "gzip"),))
     assert fetch_error(engine, url) == ("too-large", "it has more than 10,000 compressed members")
