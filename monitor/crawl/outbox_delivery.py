@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RUN_DELIVERY_INTERVAL_SECONDS = 10.0  # pause of `run` between two deliveries
+RUN_DELIVERY_INTERVAL_SECONDS = 5.0  # pause of `run` between two deliveries
 # Pause of `crawl` before each delivery amid a pass; a shorter pass delivers once, at its end, so that its stories can
 # share messages.
 CRAWL_DELIVERY_INTERVAL_SECONDS = 30.0
