@@ -102,7 +102,11 @@ class ArticleReader:
 
     async def _join_pages(self, page: Page, article: Article) -> ReadArticle:
         """Follows the links to the next page, up to MAX_ARTICLE_PAGES and MAX_ARTICLE_BYTES."""
-        joined, seen, next_url = _JoinedText(article), {story_id(page.url)}, article.next_page
+        if article.next_page is None:
+            return ReadArticle(page=page, article=article)
+        joined = await asyncio.to_thread(_JoinedText, article)  # a long text would block the event loop for seconds
+        seen = {story_id(page.url)}
+        next_url: str | None = article.next_page
         further, size, is_incomplete, is_cut = list[str](), len(page.body), False, False
         while next_url is not None and story_id(next_url) not in seen and is_later_page(next_url, page.url):
             if len(seen) >= MAX_ARTICLE_PAGES or size >= MAX_ARTICLE_BYTES:
