@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LARGE_SOURCE_BYTES = 1_000_000  # unpacked; a source above it is parsed in a process, one at a time
 PARSE_TIMEOUT_SECONDS = 20.0
-MAX_PARSER_MEMORY_GROWTH_BYTES = 500_000_000  # address space that the process may use beyond that at its start
+MAX_PARSER_MEMORY_GROWTH_BYTES = 450_000_000  # address space that the process may use beyond that at its start
 
 _locks: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[asyncio.Lock, asyncio.Lock]] = WeakKeyDictionary()
 
