@@ -40,7 +40,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LEASE_SCAN_SECONDS = 5.0  # longest wait between two scans of the store for due outlets
-MIN_LEASE_SCAN_SECONDS = 1.0  # shortest wait in continuous mode, unless the last scan left due outlets behind
+# Shortest waits in continuous mode, because a scan costs time in proportion to the number of outlets; the second one
+# is for a scan that left due outlets behind.
+MIN_LEASE_SCAN_SECONDS, MIN_BACKLOG_SCAN_SECONDS = 1.0, 0.25
 MAX_OUTLETS_LEASED_PER_SCAN = 8  # by one process in continuous mode, so that processes share the due outlets
 # After a stop, in sequence; together less than `shutdown.STOP_LIMIT_SECONDS`.
 LEASE_CALL_GRACE_SECONDS = 1.0  # for a running lease call to end; then it is cancelled
@@ -127,9 +129,9 @@ class OutletScheduler:
                 )
                 for item in self._collect_items(crawler):
                     yield item
-                if self._continuous and not self._has_more_due:
-                    rest = scan_started_at + MIN_LEASE_SCAN_SECONDS - monotonic()
-                    await asyncio.wait({stopped}, timeout=max(rest, 0.0))
+                if self._continuous:
+                    pause = MIN_BACKLOG_SCAN_SECONDS if self._has_more_due else MIN_LEASE_SCAN_SECONDS
+                    await asyncio.wait({stopped}, timeout=max(scan_started_at + pause - monotonic(), 0.0))
             await self._finish_polls()
             await self._release_leases()
             for item in self._collect_items(crawler):
