@@ -36,14 +36,14 @@ class Disposition(enum.StrEnum):
 class Outcome:
     """A disposition with its reason: ``kind`` is one word for counting (``http-404``, ``robots``, ``timeout``),
     ``detail`` is text for people.  Ingest sets ``next_at``, the time of the next fetch of the page, and what the
-    outlet's health is computed from: the length of the page's article and whether it has a date."""
+    outlet's health is computed from: the length and the date of the page's article."""
 
     disposition: Disposition
     kind: str = ""
     detail: str = ""
     next_at: datetime | None = None
     article_characters: int | None = None  # None if the page has no article
-    is_dated: bool = False
+    published_at: datetime | None = None  # of the article, if it has a date
 
 
 def outcome_of_url(previous: Outcome | None, latest: Outcome) -> Outcome:
@@ -356,16 +356,18 @@ class SourceDiscovery:
 class OutletMemory:
     """What polls learned about an outlet; a field is None until a poll has written it.
 
-    ``rendering``, ``boilerplate``, ``habits`` and ``publishing`` are the JSON of `monitor.rendering.auto.EngineMemory`,
-    `monitor.extract.boilerplate.Boilerplate`, `monitor.crawl.habits.Habits` and
-    `monitor.polling.publishing_rate.PublishingRate`.  ``suspicions`` has the signs that stories of the outlet may be
-    missed, as text for people by kind.  ``unknown`` has the keys of other versions, which are stored again.
+    ``rendering``, ``boilerplate``, ``habits``, ``publishing`` and ``delays`` are the JSON of
+    `monitor.rendering.auto.EngineMemory`, `monitor.extract.boilerplate.Boilerplate`, `monitor.crawl.habits.Habits`,
+    `monitor.polling.publishing_rate.PublishingRate` and `monitor.delays.Delays`.  ``suspicions`` has the signs that
+    stories of the outlet may be missed, as text for people by kind.  ``unknown`` has the keys of other versions, which
+    are stored again.
     """
 
     rendering: Json | None = None
     boilerplate: Json | None = None
     habits: Json | None = None
     publishing: Json | None = None
+    delays: Json | None = None
     suspicions: dict[str, str] = field(default_factory=dict)
     discovery: SourceDiscovery | None = None
     unknown: Json = field(default_factory=dict)
@@ -377,6 +379,7 @@ class OutletMemory:
             "found": self.discovery and self.discovery.to_json(),
             "habits": self.habits,
             "publishing": self.publishing,
+            "delays": self.delays,
             "suspicions": self.suspicions or None,
         }
         return {**self.unknown, **{name: value for name, value in known.items() if value is not None}}
@@ -385,8 +388,8 @@ class OutletMemory:
     def from_json(cls, data: Json) -> OutletMemory:
         """Reads what `to_json` returns.  Ignores a value that it cannot read: the next polls learn it again."""
         unknown = dict(data)
-        rendering, boilerplate, habits, publishing, found = (
-            unknown.pop(name, None) for name in ("rendering", "boilerplate", "habits", "publishing", "found")
+        rendering, boilerplate, habits, publishing, delays, found = (
+            unknown.pop(name, None) for name in ("rendering", "boilerplate", "habits", "publishing", "delays", "found")
         )
         suspicions = unknown.pop("suspicions", None)
         try:
@@ -398,6 +401,7 @@ class OutletMemory:
             boilerplate=boilerplate if isinstance(boilerplate, dict) else None,
             habits=habits if isinstance(habits, dict) else None,
             publishing=publishing if isinstance(publishing, dict) else None,
+            delays=delays if isinstance(delays, dict) else None,
             suspicions=suspicions if isinstance(suspicions, dict) else {},
             discovery=discovery,
             unknown=unknown,

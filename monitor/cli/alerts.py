@@ -15,10 +15,12 @@ from monitor.cli.context import (
     TimeType,
     parse_duration,
     relative_time,
+    short_duration,
     with_context,
 )
 from monitor.delivery_text import describe_target, has_only_mail
 from monitor.models import now, rfc3339
+from monitor.notify.alert_delays import AlertDelays
 from monitor.plural import plural
 
 MIN_COLUMNS_FOR_QUERIES = (
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from monitor.config import Alert
+    from monitor.delays import Delays
     from monitor.models import Hit, Notification, Story
 
 
@@ -61,17 +64,18 @@ def list_command(context: CommandContext, *, as_json: bool) -> None:
     with context.open_existing_store() as store:
         hits = store.hits(since=current_time - timedelta(days=7), limit=100_000)
         waiting = store.outbox(limit=100_000)
+        delays = AlertDelays(store).by_alert(now=current_time)
         snoozed = {name: until for name, until in store.snoozes().items() if until > current_time}
     if as_json:
         import orjson
 
         for alert in context.config.alerts:
-            click.echo(orjson.dumps(_alert_json(alert, hits, waiting, snoozed)))
+            click.echo(orjson.dumps(_alert_json(alert, hits, waiting, snoozed, delays)))
         return
     if not context.config.alerts:
         context.err.print("No alerts: add some under alerts: in the configuration.")
     else:
-        _print_table(context, hits, waiting, snoozed, current_time)
+        _print_table(context, hits, waiting, snoozed, delays=delays, current_time=current_time)
     removed_alerts = {notification.alert for notification in waiting} - {alert.name for alert in context.config.alerts}
     if removed_alerts:
         names = ", ".join(sorted(removed_alerts))
@@ -91,6 +95,8 @@ def _print_table(
     hits: list[Hit],
     waiting: list[Notification],
     snoozed: dict[str, datetime],
+    *,
+    delays: Mapping[str, Delays],
     current_time: datetime,
 ) -> None:
     from rich.table import Table
@@ -108,6 +114,7 @@ def _print_table(
     table.add_column("7 DAYS", justify="right", no_wrap=True)
     table.add_column("LAST", no_wrap=True)
     table.add_column("WAITING", justify="right", no_wrap=True)
+    table.add_column("DELAY", justify="right", no_wrap=True)
     wide = context.out.width >= MIN_COLUMNS_FOR_QUERIES
     if wide:
         table.add_column("TO", overflow="fold")
@@ -121,6 +128,7 @@ def _print_table(
             f"{hit_counts[alert.name]:,}",
             relative_time(last_hit_at.get(alert.name), current_time),
             f"{waiting_counts[alert.name]:,}",
+            short_duration(median) if (median := _median_delay(delays, alert.name)) is not None else "-",
             *([plain_line(_targets_text(alert.targets_by_channel)), plain_line(alert.query)] if wide else []),
         )
     if wide:
@@ -135,6 +143,11 @@ def _print_table(
         context.print_table(Segments([*row, Segment.line()]))
         for line in (alert.query, f"to {_targets_text(alert.targets_by_channel)}"):
             context.print_table(Padding(plain_line(line), (0, 0, 0, 4)))
+
+
+def _median_delay(delays: Mapping[str, Delays], alert: str) -> timedelta | None:
+    """Returns the median delay of an alert's last stories, from publication to the acceptance of their messages."""
+    return delays[alert].median if alert in delays else None
 
 
 def _targets_text(targets_by_channel: Mapping[str, Sequence[str]]) -> str:
@@ -154,7 +167,11 @@ def _described_targets(targets_by_channel: Mapping[str, Sequence[str]]) -> dict[
 
 
 def _alert_json(
-    alert: Alert, hits: list[Hit], waiting: list[Notification], snoozed: dict[str, datetime]
+    alert: Alert,
+    hits: list[Hit],
+    waiting: list[Notification],
+    snoozed: dict[str, datetime],
+    delays: Mapping[str, Delays],
 ) -> dict[str, Any]:
     """Returns an alert as JSON.  Lists the settings by name, because the targets of a channel may be secret."""
     name = alert.name
@@ -168,6 +185,7 @@ def _alert_json(
         "waiting": len(unsent),
         "errors": sorted({notification.error for notification in unsent if notification.error}),
         "snoozed_until": rfc3339(snoozed[name]) if name in snoozed else None,
+        "delay": delays[name].summary_json() if name in delays else None,
     }
 
 

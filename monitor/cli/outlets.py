@@ -11,6 +11,7 @@ import click
 
 from monitor.cli.context import CommandContext, relative_time, short_duration, with_context
 from monitor.crawl.polling_price import price_of_polls
+from monitor.delays import Delays
 from monitor.models import OutletState, now, rfc3339
 from monitor.plural import plural
 from monitor.polling.publishing_rate import PublishingRate
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from monitor.store import Store
 
 MIN_COLUMNS_FOR_ALL_NUMBERS = 80  # width of the terminal for the columns EVERY and LAST STORY
+MIN_COLUMNS_FOR_DELAY = 100  # width of the terminal for the column DELAY
 MIN_COLUMNS_FOR_NOTES = 110  # width of the terminal for the column NOTE; in a narrower one, notes follow the table
 MAX_NAME_COLUMNS = 40  # width reserved for an outlet's name; longer names are wrapped
 
@@ -121,6 +123,19 @@ def _schedule(outlet: Outlet | None, state: OutletState | None, price: float) ->
     return schedule_summary(profile, request_price=price, request_count=len(state.sources), every=outlet.every)
 
 
+def _delays(state: OutletState) -> Delays:
+    """Returns the delays of the outlet's last stories, from publication to stored."""
+    return Delays.from_json(state.memory.delays, now=now())
+
+
+def _delay_text(delays: Delays) -> str:
+    if delays.median is None or delays.p95 is None:
+        return "-"
+    median, p95 = short_duration(delays.median), short_duration(delays.p95)
+    stories = plural(len(delays.seconds), "story", "stories")
+    return f"median {median}, p95 {p95} from publication to stored (the last {stories})"
+
+
 def _schedule_json(schedule: ScheduleSummary) -> dict[str, Any]:
     return {
         "stories_per_day": round(schedule.stories_per_day, 2),
@@ -160,6 +175,7 @@ def _outlet_json(
         "last_story_at": _rfc3339_or_none(state.last_story_at),
         "next_poll_at": None if never_polled else _rfc3339_or_none(state.next_poll_at),
         "interval_seconds": None if never_polled else state.interval.total_seconds(),
+        "delay": _delays(state).summary_json(),
         "schedule": schedule and _schedule_json(schedule),
         "failures": state.failures,
         "error": state.error,
@@ -234,6 +250,9 @@ def _print_table(
     table.add_column("STORIES", justify="right", no_wrap=True)
     if wide:
         table.add_column("LAST STORY", no_wrap=True)
+    with_delay = context.out.width >= MIN_COLUMNS_FOR_DELAY
+    if with_delay:
+        table.add_column("DELAY", justify="right", no_wrap=True)
     note_column = context.out.width >= MIN_COLUMNS_FOR_NOTES
     if note_column:
         table.add_column("NOTE", overflow="fold", min_width=8)
@@ -242,8 +261,8 @@ def _print_table(
         state = states.get(name)
         status = _status(configured.get(name), state)
         status_cell = f"[{_COLOUR_BY_STATUS[status]}]{status}[/]"
-        polled, following, every, stories, last, note = (
-            _table_cells(state, current_time) if state else ("-", "now", "-", "0", "-", "")
+        polled, following, every, stories, last, delay, note = (
+            _table_cells(state, current_time) if state else ("-", "now", "-", "0", "-", "-", "")
         )
         table.add_row(
             plain_line(name),
@@ -253,6 +272,7 @@ def _print_table(
             *([every] if wide else []),
             stories,
             *([last] if wide else []),
+            *([delay] if with_delay else []),
             *([plain_line(note)] if note_column else []),
         )
         if note and not note_column:
@@ -267,7 +287,7 @@ def _print_table(
         context.err.print(f"{', '.join(unhealthy)}; `outlets NAME` shows why.", markup=False)
 
 
-def _table_cells(state: OutletState, current_time: datetime) -> tuple[str, str, str, str, str, str]:
+def _table_cells(state: OutletState, current_time: datetime) -> tuple[str, str, str, str, str, str, str]:
     holder = state.holder if state.holder and state.lease_until and state.lease_until > current_time else None
     return (
         relative_time(state.last_poll_at, current_time),
@@ -275,6 +295,7 @@ def _table_cells(state: OutletState, current_time: datetime) -> tuple[str, str, 
         short_duration(state.interval),
         f"{state.dispositions.get('stored', 0):,}",
         relative_time(state.last_story_at, current_time),
+        short_duration(median) if (median := _delays(state).median) is not None else "-",
         "; ".join(
             filter(None, (state.error, *state.memory.suspicions.values(), f"polled by {holder}" if holder else ""))
         ),
@@ -303,6 +324,7 @@ def _print_outlet_details(
             ("last story", _time_text(state.last_story_at, current_time)),
             ("next poll", _time_text(state.next_poll_at, current_time)),
             ("interval", short_duration(state.interval)),
+            ("delay", _delay_text(_delays(state))),
             ("schedule", _schedule_text(schedule, state) if schedule else "-"),
             ("failures", f"{state.failures:g}"),
             ("error", state.error or "-"),

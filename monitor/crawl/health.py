@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor.crawl.habits import Habits, Suspicion, find_suspicions
+from monitor.delays import Delays
 from monitor.discovery.url_rules import OutletScope
 from monitor.failures import FailureKind
 from monitor.models import Disposition
@@ -72,6 +73,7 @@ def state_after_poll(
         return scheduled
     habits = Habits.of_outlet(state).with_poll(report, now=now)
     found = [*_suspicions_of_sources(report, results), *find_suspicions(habits, now=now)]
+    delays = Delays.from_json(state.memory.delays, now=now).with_stories(report.new_story_times)
     suspicions = {suspicion.kind: suspicion.text[:500] for suspicion in found}
     return replace(
         scheduled,
@@ -79,7 +81,7 @@ def state_after_poll(
         last_ok_at=state.last_ok_at if report.has_failed else now,
         error=_error_line(report, results),
         sources={result.source.url: result.state for result in results},
-        memory=replace(state.memory, habits=habits.to_json(), suspicions=suspicions),
+        memory=replace(state.memory, habits=habits.to_json(), delays=delays.to_json(), suspicions=suspicions),
     )
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from monitor.failures import FailureKind
-from monitor.models import Disposition
+from monitor.ingest.identity import HEADLINE_FLAG
+from monitor.models import Disposition, now
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,6 +40,9 @@ class PollReport:
     pages_by_engine: Counter[str] = field(default_factory=Counter)  # number of fetched pages by engine or "none"
     dated_article_count: int = 0  # articles with a date on pages that were fetched for the first time
     article_characters: int = 0  # sum over the articles on pages that were fetched for the first time
+    new_story_times: list[tuple[datetime | None, datetime]] = field(
+        default_factory=list
+    )  # (published at, stored at) of the stories that were stored when their pages were fetched for the first time
     failures: list[str] = field(default_factory=list)  # one line for each failed source or page, with its URL
     notes: list[str] = field(default_factory=list)  # one line for each remark about a source or the lease
     rendering_problem: str = ""  # the reason why pages wait for a rendering engine; empty if none waits
@@ -81,7 +85,9 @@ class PollReport:
         self.outcomes[outcome.disposition, outcome.kind] += 1
         if outcome.disposition in FIRST_FETCH_DISPOSITIONS:
             self.article_characters += outcome.article_characters or 0
-            self.dated_article_count += outcome.is_dated
+            self.dated_article_count += outcome.published_at is not None
+        if is_first and outcome.disposition is Disposition.STORED and outcome.kind != HEADLINE_FLAG:
+            self.new_story_times.append((outcome.published_at, now()))
         self.items.append(
             {"outlet": self.outlet, "url": url, "disposition": outcome.disposition.value, "kind": outcome.kind}
         )

@@ -230,7 +230,7 @@ class Ingest:
                     decision.outcome,
                     next_at=decision.next_at,
                     article_characters=len(read.article.text),
-                    is_dated=read.article.published_at is not None,
+                    published_at=read.article.published_at,
                 )
             if result is CommitResult.REJECTED:
                 detail = "the store rejected the story: `media-monitor replay --list` shows why"

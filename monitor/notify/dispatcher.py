@@ -25,6 +25,7 @@ from monitor.errors import (
 )
 from monitor.models import now as clock
 from monitor.notify import server_fingerprints
+from monitor.notify.alert_delays import AlertDelays
 from monitor.notify.channel import Refusals
 from monitor.notify.claims import CLAIM_TERM, claim_holder
 from monitor.notify.concurrent_sends import ConcurrentSends, Stopped, call_until_stopped
@@ -145,6 +146,7 @@ class _DeliveryRun:
         self.channels = channels
         self.holder = holder
         self.receipts = Receipts(store)
+        self.delays = AlertDelays(store)
         self.reports = reports
         self.report = report
         self.now = now
@@ -267,6 +269,7 @@ class _DeliveryRun:
             self._with_store_retry(lambda: self.store.mark_sent(message.notifications, now=at))
             if any(notification.attempts for notification in message.notifications):
                 self._with_store_retry(lambda: self.receipts.delete(message.id))
+            self._record_delays(message, accepted_at=at)
             return
         if accepted := [target for target in message.targets if target not in reasons]:
             self._with_store_retry(lambda: self.receipts.add(message.id, accepted))
@@ -279,6 +282,15 @@ class _DeliveryRun:
             report.postponed += len(message.notifications)
         delay = None if refusals.temporarily else REFUSED_RETRY_DELAY
         self._return_to_outbox(message, targets=tuple(reasons), error=error, delay=delay)
+
+    def _record_delays(self, message: Message, *, accepted_at: datetime) -> None:
+        """Records how long the message's new stories took; a store that is away costs only this statistic."""
+        ids = [notification.story for notification in message.notifications if notification.version == 1]
+        try:
+            stories = self.store.stories(ids).values()
+            self.delays.add(message.alert, [story.published_at for story in stories], accepted_at=accepted_at)
+        except StoreError as error:
+            log.info("the delays of alert %s are not recorded: %s", message.alert, error)
 
     def _report_of(self, message: Message) -> ChannelReport:
         return self.report.of(message.channel)

@@ -15,7 +15,7 @@ from monitor.models import Disposition, Outcome
 
 START = datetime(2026, 11, 1, 6, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-STORED = Outcome(disposition=Disposition.STORED, article_characters=3000, is_dated=True)
+STORED = Outcome(disposition=Disposition.STORED, article_characters=3000, published_at=START)
 VIDEO = Outcome(disposition=Disposition.NOT_ARTICLE, kind="video")
 FORBIDDEN = Outcome(disposition=Disposition.FAILED, kind="http-403")
 
@@ -61,7 +61,7 @@ def test_an_outlet_with_its_usual_habit_is_not_suspect() -> None:
         (report(new=1, entries=4), "few-entries"),
         (report(*[VIDEO] * 6, STORED), "no-article"),
         (report(*[FORBIDDEN] * 9, STORED), "pages-fail"),
-        (report(*[Outcome(disposition=Disposition.STORED, article_characters=200, is_dated=True)] * 40), "short"),
+        (report(*[Outcome(disposition=Disposition.STORED, article_characters=200, published_at=START)] * 40), "short"),
         (report(*[Outcome(disposition=Disposition.OFF_TOPIC, article_characters=3000)] * 6), "undated"),
     ],
 )

@@ -90,7 +90,7 @@ def test_a_name_that_alone_fails_counts_against_its_outlet(
 
 
 @pytest.mark.parametrize("name", ["daily..example", f"{'a' * 64}.example"])
-def test_a_name_that_cannot_be_asked_for_fails_at_once_and_says_nothing_about_the_network(
+def test_a_name_that_cannot_be_asked_for_fails_at_once(
     name: str, engine: Engine, site: Site, resolutions: NameResolutions, caplog: pytest.LogCaptureFixture
 ) -> None:
     url = site.put("/a", status=302, headers=(("Location", f"http://{name}/"),))
