@@ -61,15 +61,21 @@ class Extractor:
         """True if no worker could be started for so long that this process should end."""
         return self._pool.has_given_up
 
-    async def extract_article(self, page: Page, options: ExtractionOptions) -> Article | NotArticle:
+    async def extract_article(
+        self, page: Page, options: ExtractionOptions, *, outlet: str = ""
+    ) -> Article | NotArticle:
         """Returns the page's article, or the kind of a page without one.  Waits while all workers are busy.
+
+        ``outlet`` names the outlet whose share of the workers counts.
 
         Raises ExtractionError of kind EXTRACTION_TIMEOUT after `timeout_seconds`, EXTRACTION_CRASH if the page ended
         several workers, EXTRACTION_MEMORY if it exceeds a worker's memory limit, EXTRACTION_ERROR for any other
         exception.  Raises WorkersUnavailable if no worker can be started, which is not the page's fault.
         """
         self.start()
-        future = self._pool.submit(worker.extract_article, page, options, timeout_seconds=self.timeout_seconds)
+        future = self._pool.submit(
+            worker.extract_article, page, options, timeout_seconds=self.timeout_seconds, owner=outlet
+        )
         try:
             result = await asyncio.wrap_future(future)
         except CallTimeout as error:

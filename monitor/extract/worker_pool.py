@@ -1,13 +1,13 @@
 """A pool of worker processes that repairs itself: neither a call that harms its worker nor a kill loses other calls.
 
 Each worker has a thread of this process, a process and a pipe of its own; workers share no lock and no queue, so a
-process that is killed at any instant, even while it writes its result, can harm only its own call.
+process that is killed at any instant, even while it writes its result, can harm only its own call.  `call_queue`
+chooses the next call.
 """
 
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -15,6 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from monitor.errors import WorkersUnavailable
+from monitor.extract.call_queue import CallQueue, TakenCall
 from monitor.extract.worker_process import CallTimeout, WorkerDied, WorkerProcess, WorkerStartError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class WorkerPool:
         self._worker_count = workers
         self._memory_bytes = memory_bytes
         self._calls_per_worker = calls_per_worker
-        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()  # None ends a thread
+        self._calls = CallQueue[_Call](workers)
         self._threads: list[threading.Thread] = []
         self._closing = threading.Event()
         self._lock = threading.Lock()  # for the attributes below and ``problem``
@@ -82,24 +83,26 @@ class WorkerPool:
                 return
             self._threads.append(thread)
 
-    def submit(self, function: Callable[..., Any], *args: Any, timeout_seconds: float) -> Future[CallResult]:
+    def submit(
+        self, function: Callable[..., Any], *args: Any, timeout_seconds: float, owner: str = ""
+    ) -> Future[CallResult]:
         """Queues ``function(*args)`` for a worker and returns the future of its result.
 
-        The future raises CallTimeout if the call takes longer than ``timeout_seconds``; WorkerDied if it ended
-        MAX_ATTEMPTS_PER_CALL workers; WorkersUnavailable if no worker can be started.
+        ``owner`` names the outlet whose share of the workers the call uses, see `CallQueue`.  The future raises
+        CallTimeout if the call takes longer than ``timeout_seconds``; WorkerDied if it ended MAX_ATTEMPTS_PER_CALL
+        workers; WorkersUnavailable if no worker can be started.
         """
         call = _Call(function, args, timeout_seconds)
         if self._closing.is_set() or self.has_given_up:
             call.future.set_exception(WorkersUnavailable(self._unavailable_message()))
         else:
-            self._calls.put(call)
+            self._calls.put(call, owner)
         return call.future
 
     def close(self) -> None:
         """Kills the workers.  Calls that wait or run raise WorkersUnavailable."""
         self._closing.set()
-        for _ in self._threads:
-            self._calls.put(None)
+        self._calls.close()
         with self._lock:
             workers = list(self._workers)
         for worker in workers:
@@ -118,45 +121,48 @@ class WorkerPool:
             worker = worker or self._start_worker()
             if worker is None:
                 break
-            try:
-                call = self._calls.get(timeout=LIVENESS_CHECK_SECONDS)
-            except queue.Empty:
-                call = None
+            taken = self._calls.take(LIVENESS_CHECK_SECONDS)
             if not worker.is_alive:  # while it was idle: the call is not at fault
                 if not self._closing.is_set():
                     log.warning("an idle extraction worker was killed and is replaced")
                 self._discard(worker)
                 worker = None
-                if call is not None:
-                    self._calls.put(call)
-            elif call is not None and not self._run_call(call, worker):
+                if taken is not None:
+                    self._calls.put_back(taken)
+            elif taken is not None and not self._run_call(taken, worker):
                 self._discard(worker)
                 worker = None
+            del taken  # it holds the page
         if worker is not None:
             self._discard(worker)
 
-    def _run_call(self, call: _Call, worker: WorkerProcess) -> bool:
+    def _run_call(self, taken: TakenCall[_Call], worker: WorkerProcess) -> bool:
         """Runs a call in the worker; returns False if the worker must be replaced."""
+        call = taken.call
         if call.attempts == 0 and not call.future.set_running_or_notify_cancel():
+            self._calls.end(taken)
             return True
         call.attempts += 1
         try:
             result = worker.call(call.function, call.args, timeout_seconds=call.timeout_seconds)
         except CallTimeout as error:
+            self._calls.end(taken, is_harmful=True)
             call.future.set_exception(error)
             return False
         except WorkerDied as error:
-            if self._closing.is_set():
-                call.future.set_exception(WorkersUnavailable(self._unavailable_message()))
-            elif call.attempts < MAX_ATTEMPTS_PER_CALL:
+            if not self._closing.is_set() and call.attempts < MAX_ATTEMPTS_PER_CALL:
                 log.warning("%s; the page is extracted again", error)
-                self._calls.put(call)
-            else:
-                call.future.set_exception(error)
+                self._calls.put_back(taken)
+                return False
+            self._calls.end(taken, is_harmful=True)
+            is_closing = self._closing.is_set()
+            call.future.set_exception(WorkersUnavailable(self._unavailable_message()) if is_closing else error)
             return False
         except Exception as error:  # noqa: BLE001  the result cannot be unpickled; its caller gets the exception
+            self._calls.end(taken)
             call.future.set_exception(error)
             return False
+        self._calls.end(taken)
         call.future.set_result(result)
         return worker.call_count < self._calls_per_worker
 
@@ -212,12 +218,8 @@ class WorkerPool:
 
     def _fail_waiting_calls(self) -> None:
         """Ends the calls that no worker has taken with WorkersUnavailable."""
-        while True:
-            try:
-                call = self._calls.get_nowait()
-            except queue.Empty:
-                return
-            if call is not None and (call.attempts or call.future.set_running_or_notify_cancel()):
+        for call in self._calls.drain():
+            if call.attempts or call.future.set_running_or_notify_cancel():
                 call.future.set_exception(WorkersUnavailable(self._unavailable_message()))
 
     def _unavailable_message(self) -> str:

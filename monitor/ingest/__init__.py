@@ -87,7 +87,7 @@ class Ingest:
             options = ExtractionOptions.for_outlet(
                 publisher, boilerplate.hashes(), listed_at=entry.candidate.published_at
             )
-            return await self.extractor.extract_article(page, options)
+            return await self.extractor.extract_article(page, options, outlet=outlet.name)
 
         reader = ArticleReader(fetch_linked, extract)
         try:

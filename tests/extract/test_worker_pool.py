@@ -63,7 +63,10 @@ def test_calls_return_after_a_kill(pool: WorkerPool, victims: tuple[str, ...], b
     under_way = []
     if busy:
         under_way = [
-            pool.submit(killed_workers.wait_at_first_call, str(tmp_path / f"{n}"), timeout_seconds=60) for n in range(2)
+            pool.submit(
+                killed_workers.wait_at_first_call, str(tmp_path / f"{n}"), timeout_seconds=60, owner=f"outlet {n}"
+            )
+            for n in range(2)
         ]
         wait_until(lambda: len(list(tmp_path.iterdir())) == 2)
         worker = int(next(tmp_path.iterdir()).read_text())
