@@ -11,6 +11,7 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from monitor.crawl.document_parsers import parse_document
 from monitor.crawl.sources import Source, SourceResult, read_source
 from monitor.discovery import autodiscovery
 from monitor.discovery.feed_head import feed_head, is_feed
@@ -84,7 +85,8 @@ async def discover_sources(
         if result.page is not None:
             if is_feed(result.page.body):
                 own_feed = (outlet.url,)
-            hints = await asyncio.to_thread(
+            hints = await parse_document(
+                outlet.name,
                 autodiscovery.discovery_hints,
                 result.page.body,
                 url=result.page.url,
@@ -126,7 +128,7 @@ async def resolve_feed_address(outlet: Outlet, fetcher: Fetcher) -> tuple[Outlet
         return outlet, ()
     if result.page is None or not is_feed(result.page.body):
         return outlet, ()
-    head = await asyncio.to_thread(feed_head, result.page.body, url=result.page.url)
+    head = await parse_document(outlet.name, feed_head, result.page.body, url=result.page.url)
     return outlet.model_copy(update={"url": head.site or outlet.url}), (outlet.url,)
 
 
@@ -136,7 +138,7 @@ async def feed_title(outlet: Outlet, discovered: DiscoveredSources, fetcher: Fet
     with suppress(FetchError, IndexError):
         result = await fetcher.fetch_source(outlet, feeds[0])
         if result.page is not None:
-            return (await asyncio.to_thread(feed_head, result.page.body, url=result.page.url)).title
+            return (await parse_document(outlet.name, feed_head, result.page.body, url=result.page.url)).title
     return ""
 
 

@@ -11,6 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
+from monitor.crawl.document_parsers import parse_document
 from monitor.crawl.login_form import LoginForm, find_login_form, has_element
 from monitor.errors import FetchError
 from monitor.failures import FailureKind
@@ -123,7 +124,7 @@ class LoginSession:
         """Requests the login page, sends its form and checks the answer.  Raises FetchError if the login failed."""
         filled = {name: value.get_secret_value() for name, value in self._login.form.items()}
         login_page = await self._get(self._login.url)
-        form = await asyncio.to_thread(find_login_form, login_page, filled) if login_page.status == 200 else None
+        form = await self._find_form(login_page) if login_page.status == 200 else None
         if form is None:
             form = LoginForm(self._login.url, ())  # a form that a script writes, or an address without a page
         else:
@@ -144,7 +145,7 @@ class LoginSession:
         )
         answer = await self._final_page(response)
         if answer is not None:
-            await self._check_answer(answer, filled)
+            await self._check_answer(answer)
         elif self._login.success:
             raise _failure("it leads to another site, so `success` cannot be checked")
         if not self._cookies.jar(self._outlet, self._access):
@@ -163,14 +164,18 @@ class LoginSession:
         target = urljoin(response.url, location.decode("latin-1"))
         return await self._get(target) if target in self._access.own_sites else None
 
-    async def _check_answer(self, answer: Page, filled: Mapping[str, str]) -> None:
+    async def _find_form(self, page: Page) -> LoginForm | None:
+        """Returns the page's form with the configured fields, whose secret values stay in this process."""
+        return await parse_document(self._outlet.name, find_login_form, page, tuple(self._login.form))
+
+    async def _check_answer(self, answer: Page) -> None:
         """Raises FetchError if the page after the form shows that the login failed."""
         if answer.status >= 400:
             raise _failure(f"the server answered {answer.status}")
         if self._login.success:
-            if not await asyncio.to_thread(has_element, answer, self._login.success):
+            if not await parse_document(self._outlet.name, has_element, answer, self._login.success):
                 raise _failure(f"the page after it has no element {self._login.success}")
-        elif await asyncio.to_thread(find_login_form, answer, filled) is not None:
+        elif await self._find_form(answer) is not None:
             raise _failure("the page after it shows the form again")
 
     def _error(self, reason: str) -> FetchError:

@@ -12,9 +12,8 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from monitor.crawl.large_sources import LARGE_SOURCE_BYTES, download_lock, parse_in_process, parser_lock
+from monitor.crawl.document_parsers import download_lock, parse_document
 from monitor.crawl.own_faults import is_own_fault, own_fault_message
-from monitor.decompression import GZIP_MAGIC, DecompressionLimitExceeded, gunzip
 from monitor.discovery import feed, section, sitemap
 from monitor.discovery.document_kind import document_kind
 from monitor.discovery.markup import decompress_gzip
@@ -186,15 +185,12 @@ def _validators(state: SourceState) -> tuple[str | None, str | None]:
 async def _parse_page(
     parse: SourceParser, source: Source, page: Page, *, outlet: Outlet, since: datetime
 ) -> ParsedSource:
-    """Parses a source's page in a thread, or a large one in a process.  Raises FetchError for any failure."""
+    """Parses a source's page in a process.  Raises FetchError for any failure."""
     try:
-        if not await asyncio.to_thread(_is_large, page.body):
+        # A method of a spider cannot be sent to a process; it runs in a thread.
+        if getattr(parse, "__func__", None) is not None:
             return await asyncio.to_thread(parse, source.kind, page, outlet, since)
-        async with parser_lock():
-            # A method of a spider cannot be sent to a process; it gets large sources in a thread.
-            if getattr(parse, "__func__", None) is not None:
-                return await asyncio.to_thread(parse, source.kind, page, outlet, since)
-            return await parse_in_process(parse, source.kind, page, outlet, since)
+        return await parse_document(outlet.name, parse, source.kind, page, outlet, since)
     except FetchError:
         raise
     except Exception as error:  # a parser bug must not stop the outlet's other sources
@@ -202,17 +198,6 @@ async def _parse_page(
             raise FetchError(own_fault_message(error), kind=FailureKind.NO_RESOURCES) from error
         log.exception("%s: %s %s cannot be parsed", outlet.name, source.kind, source.url)
         raise FetchError(f"parsing it failed: {error!r}", kind=FailureKind.MALFORMED) from error
-
-
-def _is_large(body: bytes) -> bool:
-    """Returns True if a document has more than LARGE_SOURCE_BYTES, once unpacked if it is gzip."""
-    if len(body) > LARGE_SOURCE_BYTES or not body.startswith(GZIP_MAGIC):
-        return len(body) > LARGE_SOURCE_BYTES
-    try:
-        gunzip(body, max_bytes=LARGE_SOURCE_BYTES)
-    except DecompressionLimitExceeded:
-        return True
-    return False
 
 
 def _index_result(result: SourceResult, requested: Collection[str]) -> SourceResult:

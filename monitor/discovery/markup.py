@@ -59,4 +59,6 @@ def decompress_gzip(body: bytes, *, max_bytes: int = MAX_UNPACKED_BYTES) -> byte
         raise FetchError(str(error), kind=FailureKind.TOO_LARGE) from error
     if unpacked.fault:
         raise FetchError(f"broken gzip: {unpacked.fault}", kind=FailureKind.MALFORMED)
+    if unpacked.data.startswith(GZIP_MAGIC):  # no honest server packs twice; each layer may be a thousand times smaller
+        raise FetchError("gzip inside gzip", kind=FailureKind.MALFORMED)
     return unpacked.data

@@ -6,6 +6,7 @@ import gzip
 import resource
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from monitor.config.schema import Outlet
 from monitor.crawl.sources import Source, read_source
@@ -65,7 +66,8 @@ def test_a_sitemap_of_millions_of_elements_costs_this_process_little(engine: Eng
 def test_a_large_source_that_is_too_large_for_memory_is_refused(
     engine: Engine, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("monitor.crawl.large_sources.MAX_PARSER_MEMORY_GROWTH_BYTES", 10_000_000)
+    monkeypatch.setattr("monitor.crawl.document_parsers._pools", WeakKeyDictionary())
+    monkeypatch.setattr("monitor.crawl.document_parsers.MAX_PARSER_MEMORY_GROWTH_BYTES", 10_000_000)
     result = read(engine, site.put("/f.xml", sitemap_of(site, 15_000)), "feed")
     assert result.error is not None
     assert result.error.message == "parsing it takes more memory than allowed"

@@ -19,7 +19,6 @@ from monitor.crawl.poll import Poll, PollContext
 from monitor.crawl.polling_price import PollingPrice
 from monitor.crawl.scheduler import OutletScheduler
 from monitor.demo.web import Fault, Site
-from monitor.discovery import feed
 from monitor.discovery.filter_candidates import filter_candidates
 from monitor.errors import FetchError, StoreUnavailable
 from monitor.failures import FailureKind
@@ -534,23 +533,6 @@ def test_a_bug_ends_the_crawl_with_an_error(engine: Engine) -> None:
 
     service.store.lease = lease_with_bug
     assert "a bug" in engine.crawl(service).errors[0]
-
-
-def test_a_bug_in_parsing_fails_only_that_source(engine: Engine, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    site.put("/rss", rss(put_stories(site, 2)), "application/rss+xml")
-    site.put("/other", rss([]), "application/rss+xml")
-    parse_feed = feed.parse_feed
-
-    def parse_with_bug(body: bytes, *, url: str, **options: Any) -> Any:
-        if url.endswith("other"):
-            raise RecursionError("a bug")
-        return parse_feed(body, url=url, **options)
-
-    monkeypatch.setattr("monitor.discovery.feed.parse_feed", parse_with_bug)
-    service = FakeService(outlet(site, feeds=(f"{site.url}other", f"{site.url}rss")))
-    report = engine.crawl(service).polls[0]
-    assert (report.page_count, report.has_failed) == (2, False)
-    assert "a bug" in service.store.state.outlets["x"].error
 
 
 def sitemap_of(*urls: str, kind: str = "urlset") -> bytes:
