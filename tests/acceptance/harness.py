@@ -11,6 +11,7 @@ import sys
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -20,7 +21,6 @@ from monitor.models import now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from monitor.demo.newsroom import DemoOutlet, Newsroom
 
@@ -190,3 +190,15 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
     except ProcessLookupError:
         return
     process.wait()
+
+
+def child_processes(parent: int) -> list[int]:
+    """Returns the ids of the processes that this process has started."""
+    pids = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            if int(file.read_text().rpartition(")")[2].split()[1]) == parent:
+                pids.append(int(file.parent.name))
+        except OSError:  # the process has ended
+            continue
+    return pids

@@ -15,7 +15,7 @@ import pytest
 
 from monitor.demo.newsroom import OUTLET_PROFILES, Newsroom
 
-from .harness import Monitor, demo_story, end_group, settings, wait_for
+from .harness import Monitor, child_processes, demo_story, end_group, settings, wait_for
 
 if TYPE_CHECKING:
     from monitor.demo.sink import MailSink
@@ -61,8 +61,8 @@ def kill_extraction(parent: int, victim: str) -> None:
     found: list[int] = []
 
     def find() -> list[int]:
-        servers = [pid for pid in children(parent) if "forkserver" in command_line(pid)]
-        workers = [pid for server in servers for pid in children(server)]
+        servers = [pid for pid in child_processes(parent) if "forkserver" in command_line(pid)]
+        workers = [pid for server in servers for pid in child_processes(server)]
         found[:] = servers if victim == "server" else workers
         return found
 
@@ -71,18 +71,6 @@ def kill_extraction(parent: int, victim: str) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     os.kill(found[0], signal.SIGKILL)
-
-
-def children(parent: int) -> list[int]:
-    """Returns the ids of the processes that this process has started."""
-    pids = []
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            if int(file.read_text().rpartition(")")[2].split()[1]) == parent:
-                pids.append(int(file.parent.name))
-        except OSError:  # the process has ended
-            continue
-    return pids
 
 
 def command_line(pid: int) -> str:
