@@ -17,6 +17,7 @@ import ada_url
 import tldextract
 from w3lib.url import canonicalize_url
 
+from monitor.shared_domains import SHARED_DOMAINS
 from monitor.tracking_parameters import is_tracking_parameter, was_tracking_parameter
 
 if TYPE_CHECKING:
@@ -64,21 +65,12 @@ _AMP_CACHE_URL_PATTERN = re.compile(
 )
 
 # Uses the public suffix list that ships with tldextract, including domains whose subdomains have different owners
-# (blogspot.com), and further hosts of blogs and newsletters that are not on the list.
-_UNLISTED_SHARED_DOMAINS = (
-    "beehiiv.com",
-    "ghost.io",
-    "livejournal.com",
-    "over-blog.com",
-    "substack.com",
-    "tumblr.com",
-    "wordpress.com",
-)
+# (github.io), and `SHARED_DOMAINS`, which are not on the list.
 _extract_registrable_domain = tldextract.TLDExtract(
     suffix_list_urls=(),
     cache_dir=None,
     include_psl_private_domains=True,
-    extra_suffixes=_UNLISTED_SHARED_DOMAINS,
+    extra_suffixes=SHARED_DOMAINS,
 )
 
 

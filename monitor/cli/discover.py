@@ -13,7 +13,7 @@ from monitor.failures import FailureKind
 from monitor.plural import plural
 
 if TYPE_CHECKING:
-    from monitor.config import CrawlSettings, Outlet
+    from monitor.config import Config, Outlet
     from monitor.crawl.discover import DiscoveredSources
     from monitor.crawl.fetch import Fetcher
 
@@ -49,7 +49,7 @@ def discover_command(context: CommandContext, *, url: str, name: str | None) -> 
         raise click.UsageError(str(error.errors()[0].get("ctx", {}).get("error", "not an address"))) from None
     try:
         with context.spinner(f"looking through {host}"):
-            found, discovered, script_reason = _discover_sources(outlet, _crawl_settings(context), name=name)
+            found, discovered, script_reason = _discover_sources(outlet, _config(context), name=name)
     except FetchError as error:
         if "://" in url or error.kind not in _NO_HTTPS_KINDS:
             raise
@@ -65,25 +65,27 @@ def _configured_access(context: CommandContext, address: str) -> dict[str, Any]:
     if not (context.config_option or context.config_path.exists()):
         return {}
     from monitor.config.access import ACCESS_KEYS
+    from monitor.discovery.publishers import Publishers
     from monitor.egress.own_sites import OwnSites
 
+    publishers = Publishers(context.config.outlets)
     for outlet in context.config.outlets:
-        if address in OwnSites.of(outlet):
+        if address in OwnSites.of(outlet, publishers.neighbour_hosts(outlet)):
             return {key: getattr(outlet, key) for key in (*ACCESS_KEYS, "hosts", "verify")}
     return {}
 
 
-def _crawl_settings(context: CommandContext) -> CrawlSettings:
-    """Returns the configuration's crawl settings; the defaults if no configuration is named and none exists."""
+def _config(context: CommandContext) -> Config:
+    """Returns the configuration; the defaults if no configuration is named and none exists."""
     if context.config_option or context.config_path.exists():
-        return context.config.crawl
-    from monitor.config import CrawlSettings
+        return context.config
+    from monitor.config import Config
 
-    return CrawlSettings()
+    return Config()
 
 
 def _discover_sources(
-    outlet: Outlet, settings: CrawlSettings, *, name: str | None
+    outlet: Outlet, config: Config, *, name: str | None
 ) -> tuple[Outlet, DiscoveredSources, str | None]:
     """Returns the outlet, its sources, and why its story pages need rendering, None if they do not.
 
@@ -94,7 +96,7 @@ def _discover_sources(
     from monitor.models import now
 
     async def discover_with_fetcher(fetcher: Fetcher) -> tuple[Outlet, DiscoveredSources, str | None]:
-        since = now() - settings.max_age
+        since = now() - config.crawl.max_age
         found, feeds = await discover.resolve_feed_address(outlet, fetcher)
         discovered = await discover.with_section_story_counts(
             await discover.discover_sources(found, fetcher, since=since, known_feeds=feeds),
@@ -106,7 +108,7 @@ def _discover_sources(
         title = name or await discover.feed_title(found, discovered, fetcher)
         return found.model_copy(update={"name": title or outlet.name}), discovered, reason
 
-    return run_one_off(settings, discover_with_fetcher)
+    return run_one_off(config.crawl, discover_with_fetcher, config.outlets)
 
 
 def _outlet_yaml(outlet: Outlet, discovered: DiscoveredSources, script_reason: str | None) -> str:

@@ -213,7 +213,7 @@ def _fetch_pages(
         distinct = list(dict.fromkeys(urls))
         return dict(zip(distinct, await asyncio.gather(*(fetch_page(fetcher, url) for url in distinct)), strict=True))
 
-    return run_one_off(config.crawl, fetch_distinct_pages)
+    return run_one_off(config.crawl, fetch_distinct_pages, config.outlets)
 
 
 async def _extract_pages(

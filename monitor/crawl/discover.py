@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from monitor.config.schema import Outlet
     from monitor.crawl.fetch import Fetcher
+    from monitor.discovery.publishers import Publishers
     from monitor.models import OutletState
 
 DISCOVERY_LIFETIME = timedelta(days=7)  # age at which an outlet's discovered sources are discovered again
@@ -196,16 +197,21 @@ async def _probe_sources(
             Source(kind, address), {}, outlet=outlet, fetcher=fetcher, since=since, deadline=deadline
         )
         if results[0].error is None:
-            story_counts[address] = sum(_count_recent_stories(result, outlet, since) for result in results)
+            story_counts[address] = sum(
+                _count_recent_stories(result, outlet, since, fetcher.publishers) for result in results
+            )
     return story_counts
 
 
-def _count_recent_stories(result: SourceResult, outlet: Outlet, since: datetime) -> int:
+def _count_recent_stories(result: SourceResult, outlet: Outlet, since: datetime, publishers: Publishers) -> int:
     """Returns the number of candidates that a poll would keep from the source; 0 if it was not parsed."""
     if result.parsed is None:
         return 0
     lists_stories = result.parsed.lists_stories(result.source.kind)
-    return len(filter_candidates(result.parsed.candidates, outlet=outlet, since=since, from_feed=lists_stories).kept)
+    filtered = filter_candidates(
+        result.parsed.candidates, outlet=outlet, since=since, from_feed=lists_stories, publishers=publishers
+    )
+    return len(filtered.kept)
 
 
 def remembered_sources(state: OutletState, *, now: datetime) -> tuple[Source, ...]:

@@ -67,8 +67,8 @@ class Fetcher:
         """``outlets`` are the configured outlets, to whose pages an aggregator may link."""
         self._crawler = crawler
         self._settings = settings
-        self._sessions = OutletSessions(crawler, self._send_login_request)
-        self._publishers = Publishers(outlets)
+        self.publishers = Publishers(outlets)
+        self._sessions = OutletSessions(crawler, self._send_login_request, self.publishers)
         self._outlets = tuple(outlets)
 
     async def fetch_source(
@@ -141,9 +141,14 @@ class Fetcher:
         )
         if result.page is not None and result.page.is_truncated:
             raise FetchError("the response ends early", kind=FailureKind.CONNECTION)
-        if result.page is not None and result.page.url not in StoryScope(outlet):
+        if result.page is not None and not self._may_have_story(outlet, result.page.url):
             raise FetchError(f"it leads to {result.page.url[:200]}", kind=FailureKind.FOREIGN_SITE)
         return result.page
+
+    def _may_have_story(self, outlet: Outlet, url: str) -> bool:
+        """Returns True if the URL may be that of a story of the outlet; see `filter_candidates`."""
+        is_of_another = not outlet.is_aggregator and self.publishers.is_of_another(outlet, url)
+        return url in StoryScope(outlet) and not is_of_another
 
     async def robots_sitemaps(self, outlet: Outlet) -> tuple[str, ...]:
         """Returns the sitemap URLs in the robots.txt of the outlet's host; empty if robots.txt cannot be read."""
@@ -237,8 +242,8 @@ class Fetcher:
 
         A page that an aggregator links to is requested with the delay of its own outlet, if that is configured.
         """
-        is_elsewhere = outlet.is_aggregator and self._publishers.outlet_of(url) is not outlet
-        publisher = self._publishers.outlet_of(url) if is_elsewhere else outlet
+        is_elsewhere = outlet.is_aggregator and self.publishers.outlet_of(url) is not outlet
+        publisher = self.publishers.outlet_of(url) if is_elsewhere else outlet
         return {
             OUTLET_ACCESS_KEY: self._sessions.access(outlet),
             "cookiejar": outlet.name,

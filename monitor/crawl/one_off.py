@@ -10,12 +10,12 @@ import scrapy
 from monitor.crawl.fetch import Fetcher
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from typing import Self
 
     from scrapy.crawler import Crawler
 
-    from monitor.config import CrawlSettings
+    from monitor.config import CrawlSettings, Outlet
 
 
 class OneOffSpider(scrapy.Spider):
@@ -24,9 +24,14 @@ class OneOffSpider(scrapy.Spider):
     name = "one-off"
 
     def __init__(
-        self, settings: CrawlSettings, work: Callable[[Fetcher], Awaitable[Any]], on_result: Callable[[Any], None]
+        self,
+        settings: CrawlSettings,
+        work: Callable[[Fetcher], Awaitable[Any]],
+        on_result: Callable[[Any], None],
+        outlets: Sequence[Outlet] = (),
     ) -> None:
         super().__init__()
+        self._outlets = outlets
         self._settings, self._work, self._on_result = settings, work, on_result
         self._task: asyncio.Task[Any] | None = None
 
@@ -45,7 +50,7 @@ class OneOffSpider(scrapy.Spider):
     async def start(self) -> AsyncIterator[Any]:
         """Runs ``work`` to its end and yields nothing; Scrapy calls it when the spider opens."""
         try:
-            self._task = asyncio.ensure_future(self._work(Fetcher(self.crawler, self._settings)))
+            self._task = asyncio.ensure_future(self._work(Fetcher(self.crawler, self._settings, self._outlets)))
             self._on_result(await self._task)
         except asyncio.CancelledError:
             pass

@@ -16,13 +16,18 @@ if TYPE_CHECKING:
 
     from monitor.config.schema import Outlet
     from monitor.crawl.fetch import FetchResult
+    from monitor.discovery.publishers import Publishers
 
 
 class OutletSessions:
-    """Gives each request of an outlet what identifies the reader; ``send`` sends the requests of logins."""
+    """Gives each request of an outlet what identifies the reader; ``send`` sends the requests of logins.
 
-    def __init__(self, crawler: Crawler, send: SendRequest) -> None:
+    ``publishers`` says which other outlets are on an outlet's domain.
+    """
+
+    def __init__(self, crawler: Crawler, send: SendRequest, publishers: Publishers) -> None:
         self._send = send
+        self._publishers = publishers
         self._cookies = OutletCookies(crawler)
         self._access_by_name: dict[str, tuple[Outlet, OutletAccess]] = {}
         self._login_by_name: dict[str, LoginSession] = {}
@@ -37,10 +42,13 @@ class OutletSessions:
         """Returns the headers and credentials of the outlet's requests; adds its configured cookies to its jar."""
         known = self._access_by_name.get(outlet.name)
         if known is None or known[0] is not outlet:  # `extract --render` changes a copy of the outlet
-            known = self._access_by_name[outlet.name] = outlet, OutletAccess.of(outlet)
+            known = self._access_by_name[outlet.name] = outlet, self._new_access(outlet)
         if known[1].keeps_cookies:
             self._cookies.jar(outlet, known[1])
         return known[1]
+
+    def _new_access(self, outlet: Outlet) -> OutletAccess:
+        return OutletAccess.of(outlet, self._publishers.neighbour_hosts(outlet))
 
     async def fetch_logged_in(
         self, outlet: Outlet, url: str, fetch: Callable[[], Awaitable[FetchResult]]

@@ -221,7 +221,11 @@ class Poll:
                 report.notes += [f"{result.source.url}: {remark}" for remark in remarks]
                 lists_stories = result.parsed.lists_stories(result.source.kind)
                 filtered = filter_candidates(
-                    result.parsed.candidates, outlet=self._outlet, since=self._since, from_feed=lists_stories
+                    result.parsed.candidates,
+                    outlet=self._outlet,
+                    since=self._since,
+                    from_feed=lists_stories,
+                    publishers=self._context.fetcher.publishers,
                 )
                 report.dropped_candidates.update(reason.value for _, reason in filtered.dropped)
                 candidates += filtered.kept
@@ -232,7 +236,7 @@ class Poll:
         if foreign := report.dropped_candidates[DropReason.FOREIGN.value]:
             report.notes.append(
                 f"{plural(foreign, 'entry leads', 'entries lead')} to another site (foreign) and cannot be stored as "
-                "this outlet's: name the site under `hosts`, or write `hosts: any` for an aggregator"
+                "this outlet's: name the host under `hosts`, or write `hosts: any` for an aggregator"
             )
         return candidates, dropped
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from scrapy.crawler import AsyncCrawlerProcess
 
-    from monitor.config import Config, CrawlSettings
+    from monitor.config import Config, CrawlSettings, Outlet
     from monitor.crawl.fetch import Fetcher
     from monitor.crawl.report import PollReport
     from monitor.notify.report import DeliveryReport
@@ -100,8 +100,10 @@ def run(
         )
 
 
-def run_one_off(settings: CrawlSettings, work: Callable[[Fetcher], Awaitable[T]]) -> T:
+def run_one_off(settings: CrawlSettings, work: Callable[[Fetcher], Awaitable[T]], outlets: Sequence[Outlet] = ()) -> T:
     """Runs ``work`` with a fetcher that obeys robots.txt, the address guard and all limits of a crawl.
+
+    ``outlets`` are the configured outlets, so that none gets the secrets of another.
 
     Returns the result of ``work`` or raises its exception.  Raises KeyboardInterrupt after SIGTERM or SIGINT.
     """
@@ -109,7 +111,7 @@ def run_one_off(settings: CrawlSettings, work: Callable[[Fetcher], Awaitable[T]]
 
     process = _new_crawler_process()
     results: list[T] = []
-    task = process.crawl(OneOffSpider, settings=settings, work=work, on_result=results.append)
+    task = process.crawl(OneOffSpider, settings=settings, work=work, on_result=results.append, outlets=outlets)
 
     def cancel(_: signal.Signals) -> None:
         for crawler in process.crawlers:

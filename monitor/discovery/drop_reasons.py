@@ -8,7 +8,11 @@ from monitor.discovery.explained_reason import ExplainedReason
 class DropReason(ExplainedReason):
     """Why a URL that a source lists is not fetched."""
 
-    FOREIGN = "foreign", "the URL is on a site that is not the outlet's: name the site under `hosts`, or `hosts: any`"
+    FOREIGN = (
+        "foreign",
+        "the URL is on a site that is not the outlet's, or on a host that another outlet names: name it under `hosts`, "
+        "or `hosts: any`",
+    )
     TOO_LONG = "too-long", "the URL is longer than 2,000 characters"
     OLD = "old", "the source dates the story before `max_age`"
     EXCLUDED = "excluded", "the outlet's `include` or `exclude` patterns leave the URL out"

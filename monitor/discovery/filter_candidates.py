@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.config.schema import Outlet
+    from monitor.discovery.publishers import Publishers
     from monitor.models import Candidate
 
 MAX_CANDIDATE_URL_LENGTH = 2000  # characters
@@ -31,15 +32,22 @@ class FilteredCandidates:
 
 
 def filter_candidates(
-    candidates: Iterable[Candidate], *, outlet: Outlet, since: datetime, from_feed: bool
+    candidates: Iterable[Candidate],
+    *,
+    outlet: Outlet,
+    since: datetime,
+    from_feed: bool,
+    publishers: Publishers | None = None,
 ) -> FilteredCandidates:
     """Returns the candidates on the outlet's own sites that are not older than ``since`` and look like stories.
+
+    A URL of another of the ``publishers``, which an outlet on the same domain may list, is dropped as foreign.
 
     Keeps each URL once.  ``from_feed``: entries of a feed or news sitemap are usually stories, so only those with a
     `feed_entry_drop_reason` are dropped; other candidates are kept only if `looks_like_article`.  If the outlet
     configures ``include`` patterns, they replace this test of the URL.  ``exclude`` patterns always apply.
     """
-    scope = StoryScope(outlet)
+    scope, others = StoryScope(outlet), None if outlet.is_aggregator else publishers
     include, exclude = UrlPatterns(outlet.include), UrlPatterns(outlet.exclude)
     kept: dict[str, Candidate] = {}
     dropped: dict[str, tuple[Candidate, DropReason]] = {}
@@ -48,7 +56,7 @@ def filter_candidates(
         if url in kept or url in dropped:
             continue
         reason: DropReason | None = None
-        if url not in scope:
+        if url not in scope or (others is not None and others.is_of_another(outlet, url)):
             reason = DropReason.FOREIGN
         elif len(url) > MAX_CANDIDATE_URL_LENGTH:
             reason = DropReason.TOO_LONG

@@ -1,4 +1,4 @@
-"""Which configured outlet a URL belongs to, for links between outlets: aggregators and canonical URLs."""
+"""Which configured outlet a URL belongs to, for links between outlets: listed URLs, aggregators, canonical URLs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from monitor.discovery.url_rules import OutletScope, host_and_port
+from monitor.urls import registrable_domain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from monitor.config.schema import Outlet
 
@@ -16,34 +17,73 @@ _STANDARD_PORTS = frozenset({0, 80, 443})
 
 
 class Publishers:
-    """The configured outlets by the hosts of their URLs.  Aggregators publish nothing, so they own only their hosts."""
+    """The configured outlets by the hosts that they name.  Aggregators publish nothing, so they own only their hosts.
 
-    def __init__(self, outlets: Sequence[Outlet]) -> None:
+    An outlet names the hosts of its ``url``, ``sections`` and ``hosts``, and those of its ``feeds``, ``sitemaps`` and
+    ``login`` that are on its own sites.  A URL belongs to the outlets that name its host or, without any, the closest
+    domain above it: ``sport.example.org`` belongs to the outlet that names it, although another names ``example.org``.
+    ``www.`` means nothing.
+    """
+
+    def __init__(self, outlets: Sequence[Outlet] = ()) -> None:
         self._owners_by_host: dict[str, list[Outlet]] = {}
+        self._hosts_by_domain: dict[str, set[str]] = {}
         self._scopes: list[tuple[Outlet, OutletScope]] = []
         self._names = {outlet.name.casefold() for outlet in outlets}
-        for outlet in outlets:
-            hosts = (f"http://{host}/" for host in outlet.named_hosts)
-            for url in (outlet.url, *outlet.sections, *hosts):
-                owners = self._owners_by_host.setdefault(_host_key(url), [])
-                if outlet not in owners:
-                    owners.append(outlet)
-            if not outlet.is_aggregator:
-                self._scopes.append((outlet, OutletScope(outlet)))
+        # Hosts of sites before those of sources: the first owner of a host publishes its stories.
+        for named_urls in (_site_urls, _source_urls):
+            for outlet in outlets:
+                for url in named_urls(outlet):
+                    owners = self._owners_by_host.setdefault(_host_key(url), [])
+                    if outlet not in owners:
+                        owners.append(outlet)
+                    self._hosts_by_domain.setdefault(registrable_domain(url), set()).add(_host_key(url))
+        self._scopes = [(outlet, OutletScope(outlet)) for outlet in outlets if not outlet.is_aggregator]
 
     def outlet_of(self, url: str) -> Outlet | None:
-        """Returns the outlet that names the URL's host, else the first whose site it is on; None if none does."""
-        owners = self._owners_by_host.get(_host_key(url))
-        return owners[0] if owners else next((outlet for outlet, scope in self._scopes if url in scope), None)
+        """Returns the outlet to which the URL belongs, else the first whose site it is on; None if none does."""
+        owners = self._closest_owners(url)
+        if not owners:
+            return next((outlet for outlet, scope in self._scopes if url in scope), None)
+        return next((outlet for outlet in owners if not outlet.is_aggregator), owners[0])
 
     def is_configured_name(self, name: str) -> bool:
         """Returns True if a configured outlet has this name, in any case."""
         return name.casefold() in self._names
 
-    def may_claim(self, outlet_name: str, url: str) -> bool:
-        """Returns False if the host of the URL belongs to other outlets: a page of this outlet cannot be theirs."""
-        owners = self._owners_by_host.get(_host_key(url))
-        return not owners or any(owner.name == outlet_name for owner in owners)
+    def is_of_another(self, outlet: Outlet, url: str) -> bool:
+        """Returns True if the URL belongs to other outlets and not to this one."""
+        owners = self._closest_owners(url)
+        if not owners or any(owner.name == outlet.name for owner in owners):
+            return False
+        own_keys = _host_keys(outlet)  # the outlet of a command is not among the configured ones
+        for key in _keys_upwards(url):
+            if key in own_keys:
+                return False
+            if owners[0] in self._owners_by_host.get(key, ()):
+                break
+        return True
+
+    def neighbour_hosts(self, outlet: Outlet) -> frozenset[str]:
+        """Returns the hosts, without "www." and port, that other outlets name on the registrable domains of this one.
+
+        A host that this outlet names too is none of them.
+        """
+        domains = {registrable_domain(url) for url in _site_urls(outlet)}
+        keys = {key for domain in domains for key in self._hosts_by_domain.get(domain, ())} - _host_keys(outlet)
+        return frozenset(key.partition(":")[0] for key in keys if not key.startswith("["))
+
+    def _closest_owners(self, url: str) -> Sequence[Outlet]:
+        """Returns the outlets that name the URL's host, else those that name the closest domain above it; may be
+        empty.
+
+        An aggregator owns no domain below the host that it names.
+        """
+        for level, key in enumerate(_keys_upwards(url)):
+            owners = self._owners_by_host.get(key, ())
+            if owners := [owner for owner in owners if not (level and owner.is_aggregator)]:
+                return owners
+        return ()
 
 
 def publisher_of(aggregator: Outlet, url: str, site_name: str, publishers: Publishers) -> Outlet:
@@ -63,7 +103,34 @@ def publisher_of(aggregator: Outlet, url: str, site_name: str, publishers: Publi
     )
 
 
+def _site_urls(outlet: Outlet) -> Iterator[str]:
+    """Yields the URLs that name the outlet's sites."""
+    yield from (outlet.url, *outlet.sections)
+    yield from (f"http://{host}/" for host in outlet.named_hosts)
+
+
+def _source_urls(outlet: Outlet) -> Iterator[str]:
+    """Yields the URLs of the outlet's feeds, sitemaps and login that are on its own sites."""
+    scope, login_urls = OutletScope(outlet), (outlet.login.url,) if outlet.login else ()
+    yield from (url for url in (*outlet.feeds, *outlet.sitemaps, *login_urls) if url in scope)
+
+
+def _host_keys(outlet: Outlet) -> frozenset[str]:
+    return frozenset(_host_key(url) for urls in (_site_urls, _source_urls) for url in urls(outlet))
+
+
 def _host_key(url: str) -> str:
     """Returns the host of a URL without "www.", and its port unless that is standard; "" for a malformed URL."""
     host, port = host_and_port(url) or ("", 0)
-    return host.removeprefix("www.") + ("" if port in _STANDARD_PORTS else f":{port}")
+    host = f"[{host}]" if ":" in host else host.removeprefix("www.")
+    return host + ("" if port in _STANDARD_PORTS else f":{port}")
+
+
+def _keys_upwards(url: str) -> Iterator[str]:
+    """Yields the `_host_key` of the URL, then those of the domains above its host, up to the registrable domain."""
+    key, domain = _host_key(url), registrable_domain(url)
+    yield key
+    host, colon, port = key.partition(":")
+    while host.endswith(f".{domain}"):
+        host = host.partition(".")[2]
+        yield f"{host}{colon}{port}"

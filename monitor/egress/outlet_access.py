@@ -16,6 +16,7 @@ from monitor.egress.own_sites import OwnSites
 from monitor.egress.proxy_url import ProxyUrl, parse_proxy_url
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import Self
 
     from scrapy import Request
@@ -36,15 +37,15 @@ class OutletAccess:
     keeps_cookies: bool = False  # True if the outlet has cookies or a login, whose cookies no other site may get
 
     @classmethod
-    def of(cls, outlet: Outlet) -> Self:
-        """Returns the values that the outlet's configuration states."""
+    def of(cls, outlet: Outlet, neighbour_hosts: Collection[str] = ()) -> Self:
+        """Returns the values that the outlet's configuration states; ``neighbour_hosts`` as in `OwnSites.of`."""
         headers = dict(outlet.headers)
         if outlet.user_agent is not None:
             headers["User-Agent"] = SecretStr(outlet.user_agent)
         if outlet.auth is not None:
             headers["Authorization"] = _authorization(outlet.auth)
         return cls(
-            own_sites=OwnSites.of(outlet),
+            own_sites=OwnSites.of(outlet, neighbour_hosts),
             headers=tuple(headers.items()),
             proxy=parse_proxy_url(outlet.proxy.get_secret_value()) if outlet.proxy else None,
             keeps_cookies=bool(outlet.cookies or outlet.login),

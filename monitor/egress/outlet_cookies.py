@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from scrapy.downloadermiddlewares.cookies import CookiesMiddleware
 
 from monitor.egress.outlet_access import OUTLET_ACCESS_KEY, OutletAccess
+from monitor.urls import is_public_suffix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from monitor.config.cookies import OutletCookie
     from monitor.config.schema import Outlet
-    from monitor.egress.own_sites import OwnSites
+    from monitor.egress.own_sites import OwnSite, OwnSites
 
 
 class CookieJarMiddleware:
@@ -64,7 +65,7 @@ class OutletCookies:
             return
         jar = middleware.jars[outlet.name]
         for cookie in list(jar):  # a page that Splash rendered may have brought those of other sites
-            if not own_sites.owns_host(cookie.domain.lstrip(".").removesuffix(".local")):
+            if not own_sites.may_have_cookies_of(cookie.domain.lstrip(".").removesuffix(".local")):
                 jar.clear(cookie.domain, cookie.path, cookie.name)
 
     def restart_session(self, outlet: Outlet) -> None:
@@ -97,12 +98,23 @@ def session_cookies(crawler: Crawler, outlet_name: str) -> list[Cookie]:
     return [cookie for cookie in middleware.jars[outlet_name] if not cookie.is_expired()]
 
 
+def _host_of_cookie(cookie: OutletCookie, site: OwnSite) -> str | None:
+    """Returns the host for which the site gets the cookie; None if it does not belong to the site.
+
+    A cookie of a whole domain is sent only to those hosts on it that are the site's.
+    """
+    if cookie.domain is None or site.owns_host(cookie.domain):
+        return cookie.domain or site.host
+    is_above = cookie.with_subdomains and site.host.endswith(f".{cookie.domain}")
+    return site.host if is_above and not is_public_suffix(cookie.domain) else None
+
+
 def _cookies_to_send(cookie: OutletCookie, sites: OwnSites) -> Iterator[Cookie]:
     """Yields the cookie for each own site that it belongs to; none if its domain belongs to another site."""
     for site in sites.sites:
-        if cookie.domain is not None and not site.owns_host(cookie.domain):
+        host = _host_of_cookie(cookie, site)
+        if host is None:
             continue
-        host = cookie.domain or site.host
         with_subdomains = site.is_domain and cookie.with_subdomains
         if "." not in host and ":" not in host:
             host += ".local"  # as http.cookiejar names the domain of a host without a dot

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -10,7 +10,7 @@ from monitor.discovery.url_rules import host_and_port
 from monitor.urls import registrable_domain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from typing import Self
 
     from monitor.config.schema import Outlet
@@ -20,11 +20,12 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class OwnSite:
-    """A registrable domain with its subdomains, or a host without one (an IP address, a local name)."""
+    """A domain with its subdomains, except those of other outlets, or a single host."""
 
     host: str
     is_domain: bool  # False: subdomains do not belong to it
     endpoints: frozenset[tuple[str, int]]  # (scheme, port) pairs
+    excluded: frozenset[str] = frozenset()  # domains below it that other outlets name
 
     @property
     def is_https_only(self) -> bool:
@@ -32,7 +33,12 @@ class OwnSite:
 
     def owns_host(self, host: str) -> bool:
         """Returns True if the host name or IP address is the site's, or a subdomain of its domain."""
-        return host == self.host or (self.is_domain and registrable_domain(f"http://{host}/") == self.host)
+        if host == self.host:
+            return True
+        is_below = self.is_domain and _is_below(host, self.host)
+        # Below a domain may be a shared one, whose names have other owners.
+        is_same = is_below and registrable_domain(f"http://{host}/") == registrable_domain(f"http://{self.host}/")
+        return is_same and not any(host == other or _is_below(host, other) for other in self.excluded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +52,36 @@ class OwnSites:
     sites: tuple[OwnSite, ...]
 
     @classmethod
-    def of(cls, outlet: Outlet) -> Self:
-        """Returns the sites of the outlet's ``url``, ``sections`` and ``hosts``."""
+    def of(cls, outlet: Outlet, neighbour_hosts: Collection[str] = ()) -> Self:
+        """Returns the sites of the outlet's ``url``, ``sections`` and ``hosts``.
+
+        A site is a registrable domain with its subdomains.  If another outlet names hosts on that domain
+        (``neighbour_hosts``), the sites there are only the hosts that this outlet names, with their subdomains, unless
+        its ``hosts`` name the domain itself.
+        """
         schemes = {"https", urlsplit(outlet.url).scheme}
         host_urls = [f"{scheme}://{host}/" for host in outlet.named_hosts for scheme in sorted(schemes)]
         own_urls = (outlet.url, *outlet.sections, *host_urls)
-        hosts = dict.fromkeys(site for url in own_urls if (site := _site_of(url)) is not None)
+        hosts = dict.fromkeys(named for url in own_urls if (named := _site_of(url)) is not None)
         login_urls = (outlet.login.url,) if outlet.login else ()
         further_urls = (*outlet.feeds, *outlet.sitemaps, *login_urls)
-        return cls(
-            tuple(
-                _own_site(
-                    host,
-                    is_domain,
-                    # Another port of a host without a domain is another site.
-                    named_urls=(outlet.url, *outlet.sections, *(further_urls if is_domain else ())),
-                    host_urls=host_urls,
-                )
-                for host, is_domain in hosts
+        named_hosts = [endpoint[0] for url in (*own_urls, *further_urls) if (endpoint := host_and_port(url))]
+        sites: list[OwnSite] = []
+        for host, is_domain in hosts:
+            site = _own_site(
+                host,
+                is_domain,
+                # Another port of a host without a domain is another site.
+                named_urls=(outlet.url, *outlet.sections, *(further_urls if is_domain else ())),
+                host_urls=host_urls,
             )
-        )
+            neighbours = frozenset(name for name in neighbour_hosts if name == host or _is_below(name, host))
+            if is_domain and neighbours:
+                hosts_below = [name for name in named_hosts if name == host or _is_below(name, host)]
+                sites += _sites_beside_neighbours(site, neighbours, hosts_below, with_domain=host in outlet.named_hosts)
+            else:
+                sites.append(site)
+        return cls(tuple(sites))
 
     def __contains__(self, url: Any) -> bool:
         endpoint = host_and_port(url)
@@ -77,6 +93,33 @@ class OwnSites:
     def owns_host(self, host: str) -> bool:
         """Returns True if the host belongs to one of the sites, whatever scheme and port."""
         return any(site.owns_host(host) for site in self.sites)
+
+    def may_have_cookies_of(self, domain: str) -> bool:
+        """Returns True if a cookie of the domain is sent to one of the sites."""
+        return self.owns_host(domain) or any(_is_below(site.host, domain) for site in self.sites)
+
+
+def _is_below(host: str, domain: str) -> bool:
+    return host.endswith(f".{domain}")
+
+
+def _sites_beside_neighbours(
+    site: OwnSite, neighbours: frozenset[str], named_hosts: Iterable[str], *, with_domain: bool
+) -> Iterator[OwnSite]:
+    """Yields the sites of an outlet on a domain on which ``neighbours``, hosts of other outlets, are too.
+
+    ``named_hosts`` are the hosts on the domain that the outlet names; ``with_domain``: one of them in its ``hosts`` is
+    the domain itself, so that only the hosts of the neighbours are not the outlet's.
+    """
+    if with_domain:
+        yield replace(site, excluded=neighbours)
+    for host in dict.fromkeys(name.removeprefix("www.") for name in named_hosts):
+        if host == site.host:  # its subdomains are all of the domain
+            if not with_domain:
+                yield replace(site, host=host, is_domain=False)
+                yield replace(site, host=f"www.{host}", is_domain=False)
+        else:
+            yield replace(site, host=host, excluded=frozenset(name for name in neighbours if _is_below(name, host)))
 
 
 def _own_site(host: str, is_domain: bool, *, named_urls: Sequence[str], host_urls: Sequence[str]) -> OwnSite:

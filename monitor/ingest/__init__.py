@@ -157,7 +157,7 @@ class Ingest:
                 page, article = min(followed[ids.index(story_id(claimed)) :], key=lambda each: each[0].url)
                 followed.append((page, replace(article, canonical_url=None)))
                 break
-            if entry.story is not None or not self.publishers.may_claim(outlet.name, claimed):
+            if entry.story is not None or self.publishers.is_of_another(outlet, claimed):
                 followed[-1] = page, replace(article, canonical_url=None)
                 break
             if await self.call(self.decider.stories_at, [claimed]):
@@ -185,8 +185,7 @@ class Ingest:
             return None
         if claimed is None or story_id(claimed[0].url) == story_id(page.url):
             return None
-        is_own = self.publishers.may_claim(outlet.name, claimed[0].url)
-        if not is_own:
+        if self.publishers.is_of_another(outlet, claimed[0].url):
             return None
         # In a thread, as below: analysing a text of megabytes takes seconds.
         story, other = [

@@ -101,9 +101,10 @@ class EgressProxy:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def pass_for(self, outlet: Outlet) -> ProxyPass:
+    def pass_for(self, outlet: Outlet, access: OutletAccess | None = None) -> ProxyPass:
         """Returns the outlet's credentials; creates new ones on the first call and when its configuration changes."""
-        proxy_pass, hosts, access = self._passes.get(outlet.name), trusted_hosts(outlet), OutletAccess.of(outlet)
+        proxy_pass, hosts = self._passes.get(outlet.name), trusted_hosts(outlet)
+        access = access or OutletAccess.of(outlet)
         if proxy_pass is None or (proxy_pass.hosts, proxy_pass.access) != (hosts, access):
             if proxy_pass is not None:
                 del self._passes[proxy_pass.user]

@@ -27,6 +27,10 @@ local function is_allowed(url)
   return true
 end
 
+local function is_same_or_below(host, domain)
+  return host == domain or host:sub(-#domain - 1) == "." .. domain
+end
+
 -- Returns true if the URL is on one of the outlet's own sites, as OwnSites in own_sites.py decides.
 local function is_own(url, sites)
   local _, _, scheme, authority = url:find("^(https?)://([^/?#\\]*)")
@@ -39,8 +43,10 @@ local function is_own(url, sites)
   host, port = host or host_and_port, port or (scheme == "https" and "443" or "80")
   host = host:sub(-1) == "." and host:sub(1, -2) or host
   for _, site in ipairs(sites) do
-    local ending = "." .. site.host
-    local is_host = host == site.host or (site.with_subdomains and host:sub(-#ending) == ending)
+    local is_host = host == site.host or (site.with_subdomains and is_same_or_below(host, site.host))
+    for _, excluded in ipairs(site.excluded or {}) do
+      is_host = is_host and not is_same_or_below(host, excluded)
+    end
     if is_host and site.endpoints[scheme .. ":" .. port] then
       return true
     end

@@ -14,7 +14,7 @@ from scrapy.http import HtmlResponse
 
 from monitor.discovery.url_rules import host_and_port
 from monitor.egress.address_guard import TRUSTED_HOSTS_KEY
-from monitor.egress.outlet_access import OutletAccess
+from monitor.egress.outlet_access import OUTLET_ACCESS_KEY, OutletAccess
 from monitor.egress.outlet_cookies import session_cookies
 from monitor.errors import RenderingUnavailable
 from monitor.rendering import browser, engines, splash
@@ -95,7 +95,7 @@ class Rendering:
         if engine == "splash":
             meta = await self._splash_meta(request, outlet, options, crawl)
         else:
-            meta = await self._chromium_meta(outlet, options, crawl)
+            meta = await self._chromium_meta(request, outlet, options, crawl)
         meta |= {"dont_merge_cookies": True, "dont_retry": True}
         assert self._crawler.engine is not None
         stats = self._crawler.stats
@@ -117,10 +117,10 @@ class Rendering:
         self, request: Request, outlet: Outlet, options: RenderOptions, crawl: CrawlSettings
     ) -> dict[str, object]:
         assert self._splash_url is not None
-        proxy_url = None
+        proxy_url, access = None, _access_of(request, outlet)
         if self._splash_proxy != "off":
             proxy = await self._started_egress_proxy(*await self._splash_proxy_address())
-            proxy_pass = proxy.pass_for(outlet)
+            proxy_pass = proxy.pass_for(outlet, access)
             proxy_url = f"http://{proxy_pass.user}:{proxy_pass.password}@{proxy.host}:{proxy.port}"
         meta = splash.splash_request_meta(
             request.url,
@@ -130,7 +130,6 @@ class Rendering:
             user_agent=outlet.user_agent or crawl.user_agent,
             proxy_url=proxy_url,
         )
-        access = OutletAccess.of(outlet)
         if access.keeps_cookies:
             meta["splash"]["args"]["cookies"] = har_cookies(session_cookies(self._crawler, outlet.name))
         if access.headers:
@@ -185,16 +184,20 @@ class Rendering:
                 self._chromium = ChromiumHandler(self._crawler, path, proxy, self.throttle)
         return self._chromium
 
-    async def _chromium_meta(self, outlet: Outlet, options: RenderOptions, crawl: CrawlSettings) -> dict[str, object]:
+    async def _chromium_meta(
+        self, request: Request, outlet: Outlet, options: RenderOptions, crawl: CrawlSettings
+    ) -> dict[str, object]:
         proxy = await self._started_egress_proxy("127.0.0.1", 0)
-        has_session = OutletAccess.of(outlet).keeps_cookies
+        access = _access_of(request, outlet)
         return {
             "playwright": True,
             "outlet": outlet.name,
             "user_agent": crawl.user_agent,
-            "session_cookies": playwright_cookies(session_cookies(self._crawler, outlet.name)) if has_session else [],
+            "session_cookies": playwright_cookies(session_cookies(self._crawler, outlet.name))
+            if access.keeps_cookies
+            else [],
             "render_options": options,
-            "proxy_pass": proxy.pass_for(outlet),
+            "proxy_pass": proxy.pass_for(outlet, access),
         }
 
     # ---- both
@@ -218,6 +221,12 @@ class Rendering:
             await self._chromium.close()
         for proxy in self._proxies.values():
             await proxy.close()
+
+
+def _access_of(request: Request, outlet: Outlet) -> OutletAccess:
+    """Returns the access of the request's outlet, which knows its neighbours on the same domain."""
+    access: OutletAccess | None = request.meta.get(OUTLET_ACCESS_KEY)
+    return access or OutletAccess.of(outlet)
 
 
 def local_address_towards(host: str, port: int) -> str:

@@ -104,6 +104,7 @@ def own_request_arguments(access: OutletAccess, *, other_user_agent: str) -> dic
             {
                 "host": f"[{site.host}]" if ":" in site.host else site.host,
                 "with_subdomains": site.is_domain,
+                "excluded": sorted(site.excluded),
                 "endpoints": {f"{scheme}:{port}": True for scheme, port in site.endpoints},
             }
             for site in access.own_sites.sites

@@ -131,7 +131,7 @@ def test_explain_of_a_url_tells_why_it_has_no_story(command: Callable[..., str])
     assert "waits for its first fetch" in command("explain", "https://meridian.example/d", status=1)
     foreign = command("explain", "https://other.example/f", status=1)
     assert "dropped foreign" in foreign
-    assert "name the site under `hosts`" in foreign
+    assert "name it under `hosts`" in foreign
 
 
 def test_explain_of_an_unknown_url_says_that_no_source_listed_it(command: Callable[..., str]) -> None:
