@@ -132,6 +132,7 @@ class Poll:
 
         new_entries = await service.call(service.store.enqueue, admitted.candidates, now=now())
         self.report.new_dropped_count = await service.call(service.store.record_dropped, admitted.dropped, now=now())
+        await service.ingest.take_over(self._outlet, admitted.candidates)
         self.report.candidate_count = len({candidate.url for candidate in candidates})
         self.report.new_candidate_count = len(new_entries)
 

@@ -30,7 +30,7 @@ from monitor.models import Article, CommitResult, Disposition, FrontierEntry, No
 from monitor.urls import is_front_page_url, story_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from monitor.extract.boilerplate import Boilerplate
     from monitor.ingest.article_reader import FetchLinkedPage
     from monitor.ingest.commit_queue import StoreCall
-    from monitor.models import Story
+    from monitor.models import Candidate, Story
     from monitor.query.rules import RuleSet
     from monitor.store import Store
 
@@ -67,6 +67,7 @@ class Ingest:
         self.extractor = extractor
         self.call = call
         self.now = now
+        self._outlets = {outlet.name: outlet for outlet in config.outlets}
         self._walls = RecentWalls()
         self.commits = CommitQueue(store, call, now)
         self._long_article_lock = asyncio.Lock()
@@ -95,7 +96,7 @@ class Ingest:
             if is_front_page_url(page.url) and not is_front_page_url(entry.candidate.url):
                 article = NotArticle(kind="index", detail="the address leads to the front page")
             if isinstance(article, NotArticle):
-                return await self._settle_page_without_article(publisher, entry, article)
+                return await self._settle_page_without_article(outlet, publisher, entry, article)
             boilerplate.learn(article)
             if entry.story is None and self._is_too_old(outlet, article, page):
                 return await self._settle_without_story(
@@ -108,7 +109,7 @@ class Ingest:
                 )
             read = await self._read_article(publisher, entry, page, article, reader)
         except ExtractionError as error:
-            return await self._settle_failure(publisher, entry, error.kind, label=error.label, detail=str(error))
+            return await self._settle_failure(outlet, entry, error.kind, label=error.label, detail=str(error))
         except FetchError as error:
             return await self.settle_fetch_failure(outlet, entry, error)
         publisher = self._publisher_of(outlet, read.page.url, read.article.publisher)
@@ -284,7 +285,7 @@ class Ingest:
         It is FAILED, unless title and summary of the page are stored in its place, see `headline`.
         """
         return await self._settle_failure(
-            self._publisher_of(outlet, entry.candidate.url),
+            outlet,
             entry,
             error.kind,
             label=error.label,
@@ -301,14 +302,37 @@ class Ingest:
         headline = headline_article(entry.candidate, None) if entry.story is None and not entry.attempts else None
         if headline is None:
             return None
-        publisher = self._publisher_of(outlet, entry.candidate.url)
         refused = Outcome(
             disposition=Disposition.FAILED, kind=FailureKind.HTTP_403.label, detail="the host answers 403"
         )
-        decision = await self.call(self.decider.decide_headline, publisher, entry, headline, entry, refused)
+        decision = await self.call(self.decider.decide_headline, outlet, entry, headline, entry, refused)
         if decision.commit.outcome == refused:
             return None
         return await self._commit_headline(decision, entry, refused)
+
+    async def take_over(self, outlet: Outlet, candidates: Iterable[Candidate]) -> None:
+        """Gives the outlet those of its URLs that an aggregator listed before and that could not be read yet.
+
+        Their headline stories become the outlet's, with the title and summary of its own source.
+        """
+        is_needed = not outlet.is_aggregator and any(other.is_aggregator for other in self._outlets.values())
+        headlines = {
+            story_id(candidate.url): (candidate, article)
+            for candidate in (candidates if is_needed else ())
+            if (article := headline_article(candidate, None)) is not None
+        }
+        if not headlines:
+            return
+        entries = await self.call(self.store.entries, list(headlines))
+        for entry in entries.values():
+            if not isinstance(entry, FrontierEntry):
+                continue
+            lister = self._outlets.get(entry.candidate.outlet)
+            if lister is None or not lister.is_aggregator:
+                continue
+            commit = await self.call(self.decider.decide_takeover, outlet, entry, *headlines[entry.id])
+            if commit is not None:
+                await self.commits.commit(commit)  # after a conflict the next listing takes it over
 
     def _publisher_of(self, outlet: Outlet, url: str, site_name: str = "") -> Outlet:
         """Returns the outlet to which a page belongs: for an aggregator the publisher of the page, else ``outlet``."""
@@ -329,22 +353,33 @@ class Ingest:
         detail: str = "",
         retry_after: timedelta = timedelta(0),
     ) -> Outcome:
-        """Stores the frontier entry of a failed page with its next retry, and its headline; returns the outcome."""
+        """Stores the frontier entry of a failed page with its next retry, and its headline; returns the outcome.
+
+        The headline is stored as one of the outlet whose source states it, also if the page is on another's site.
+        """
         unread = await self._without_headline_story(entry)
         failed = retry_policy.entry_after_failure(unread, kind, now=self.now(), retry_after=retry_after)
         outcome = Outcome(disposition=Disposition.FAILED, kind=label, detail=detail)
         headline = headline_article(entry.candidate, None) if retry_policy.is_headline_due(kind, failed) else None
-        return await self._settle_unread_page(outlet, entry, replace(failed, story=entry.story), outcome, headline)
+        lister = self._outlets.get(entry.candidate.outlet, outlet)
+        return await self._settle_unread_page(lister, entry, replace(failed, story=entry.story), outcome, headline)
 
-    async def _settle_page_without_article(self, outlet: Outlet, entry: FrontierEntry, wall: NotArticle) -> Outcome:
-        """Stores the frontier entry of a page without an article, and the headline that a wall hides."""
+    async def _settle_page_without_article(
+        self, outlet: Outlet, publisher: Outlet, entry: FrontierEntry, wall: NotArticle
+    ) -> Outcome:
+        """Stores the frontier entry of a page without an article, and the headline that a wall hides.
+
+        The headline that only the page states is its publisher's; that of a source is the ``outlet``'s.
+        """
         unread = await self._without_headline_story(entry)
         settled = retry_policy.entry_after_page_without_article(unread, wall.kind, now=self.now())
         outcome = Outcome(disposition=Disposition.NOT_ARTICLE, kind=wall.kind, detail=wall.detail)
         is_due = retry_policy.is_headline_due_at_wall(wall.kind, settled)
         headline = headline_article(entry.candidate, wall) if is_due else None
-        if headline is not None and self._walls.is_of_several_pages(outlet.name, entry.id, wall):
+        if headline is not None and self._walls.is_of_several_pages(publisher.name, entry.id, wall):
             headline = headline_article(entry.candidate, None)
+        elif headline is not None and publisher is not outlet and not headline_article(entry.candidate, None):
+            outlet, headline = publisher, headline_article(replace(entry.candidate, summary=""), wall)
         return await self._settle_unread_page(outlet, entry, replace(settled, story=entry.story), outcome, headline)
 
     async def _without_headline_story(self, entry: FrontierEntry) -> FrontierEntry:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from monitor.config import Config, Outlet
     from monitor.ingest.article_reader import ReadArticle
     from monitor.ingest.commit_queue import CommitQueue
-    from monitor.models import Article
+    from monitor.models import Article, Candidate
     from monitor.query.rules import RuleSet
     from monitor.store import Store
 
@@ -170,6 +170,30 @@ class CommitDecider:
             return Decision(PageCommit(entry=failed, outcome=outcome))
         return Decision(replace(commit, entry=replace(failed, story=commit.story.id), outcome=headline))
 
+    def decide_takeover(
+        self, outlet: Outlet, entry: FrontierEntry, candidate: Candidate, article: Article
+    ) -> PageCommit | None:
+        """Returns the writes by which an outlet takes its own URL over from the aggregator that listed it first.
+
+        The entry gets the outlet's ``candidate``, and its headline story the outlet's name and ``article``, the
+        headline that the outlet's own source states.  Returns None if the page is read already, or never will be.
+        """
+        sources = dict.fromkeys((*entry.other_sources, entry.candidate.source))
+        sources.pop(candidate.source, None)
+        taken = replace(entry, candidate=candidate, other_sources=tuple(sources))
+        if entry.story is None:
+            is_pending = entry.outcome is not None and entry.next_at is not None
+            return PageCommit(entry=taken, outcome=entry.outcome) if is_pending and entry.outcome else None
+        stored = self._store.stories([entry.story]).get(entry.story)
+        if stored is None or HEADLINE_FLAG not in stored.flags:
+            return None
+        page = Page(url=candidate.url, body=b"", fetched_at=self._now())
+        story = story_from(outlet, taken, page, article)
+        if (story.outlet, story.title, story.text) == (stored.outlet, stored.title, stored.text):
+            return PageCommit(entry=taken, outcome=Outcome(disposition=Disposition.UNCHANGED))
+        commit = self._commit_correction(taken, stored, story, (), is_takeover=True)
+        return replace(commit, outcome=Outcome(disposition=Disposition.UPDATED, kind=HEADLINE_FLAG))
+
     def moved_story_candidate(self, story: Story) -> Story | None:
         """Returns the stored story of the same outlet whose text is most like that of the new ``story``; None if none.
 
@@ -292,13 +316,15 @@ class CommitDecider:
         aliases: tuple[str, ...],
         *,
         is_new_address: bool = False,
+        is_takeover: bool = False,
     ) -> PageCommit:
         """Returns the writes for a new version of ``stored`` with the title and text of ``corrected``.
 
         With ``is_new_address``, the story gets the URL of ``corrected`` and keeps its id.
 
         An alert that matches the new version fires if it matches the added text too, or matched no version before.
-        The text that replaces a headline is no addition: it tells the same story at length.
+        The text that replaces a headline is no addition: it tells the same story at length.  With ``is_takeover``, the
+        headline of another source is replaced, which the outlet's own may contradict.
         """
         is_first_text = HEADLINE_FLAG in stored.flags
         story = replace(
@@ -324,7 +350,7 @@ class CommitDecider:
         newly_matching = {*matches.alerts}.difference(matches_before.alerts, stored.alerts)
         # The new version must match too: the unchanged text may contain words that the alert excludes.
         matching_additions = {*matches.alerts}.intersection(self._rules.match(additions).alerts)
-        if is_first_text:
+        if is_first_text and not is_takeover:
             matching_additions.difference_update(stored.alerts)
         fired = sorted(newly_matching | matching_additions)
         alerts = tuple(sorted({*stored.alerts, *matches.alerts, *fired}))

@@ -120,6 +120,9 @@ class FakeIngest:
         failed = retry_policy.entry_after_failure(entry, error.kind, now=now(), retry_after=retry_after)
         return self._settle(failed, Outcome(disposition=Disposition.FAILED, kind=error.label, detail=error.message))
 
+    async def take_over(self, outlet: Outlet, candidates: object) -> None:
+        pass
+
     async def store_headline_unread(self, outlet: Outlet, entry: FrontierEntry) -> Outcome | None:
         if entry.story is not None:
             return None
