@@ -119,7 +119,7 @@ _FORMER_NUMERIC_KEY_PATTERN = re.compile(r"cid|ads?|mod", re.IGNORECASE)
 
 
 def was_tracking_parameter(parameter: str, site: str) -> bool:  # noqa: ARG001  called like `is_tracking_parameter`
-    """Returns True if version 0 of the story ids left the parameter ``name=value`` out; see `former_story_id`."""
+    """Returns True if version 0 of the story ids left the parameter ``name=value`` out; see `former_story_ids`."""
     name, _, value = parameter.partition("=")
     if _FORMER_TRACKING_PATTERN.fullmatch(name):
         return True

@@ -17,6 +17,11 @@ import ada_url
 import tldextract
 from w3lib.url import canonicalize_url
 
+from monitor.session_ids import (
+    former_path_without_session_id,
+    parameters_without_session_ids,
+    path_without_session_id,
+)
 from monitor.shared_domains import SHARED_DOMAINS
 from monitor.tracking_parameters import is_tracking_parameter, was_tracking_parameter
 
@@ -58,7 +63,6 @@ _HEADLINE_SLUG_PATTERN = re.compile(r"[^\W_]+(?:[-_][^\W_]+){3}")
 # Found in the last segment of a path that identifies one story: a number of five or more digits, or a headline slug.
 _STORY_SEGMENT_PATTERN = re.compile(rf"\d{{5}}|{_HEADLINE_SLUG_PATTERN.pattern}")
 _HOST_NAME_PATTERN = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_-])?")
-_SESSION_ID_PATH_PATTERN = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/?#]*", re.IGNORECASE)
 # A URL of an AMP cache; group 1 is set for https, group 2 is the original URL without scheme.
 _AMP_CACHE_URL_PATTERN = re.compile(
     r"^https?://(?:[^/]+\.cdn\.ampproject\.org/\w|(?:www\.)?google\.[a-z.]+/amp)/(s/)?(.+)$", re.IGNORECASE
@@ -119,9 +123,13 @@ def _clean_once(url: str, rules: _CanonicalRules) -> str:
         return url
     netloc = host if port in (None, _DEFAULT_PORT_BY_SCHEME[scheme]) else f"{host}:{port}"
     fragment = parts.fragment if is_page_fragment(parts.fragment) else ""
-    path = _SESSION_ID_PATH_PATTERN.sub("", re.sub(r"/{2,}", "/", parts.path.replace("\\", "/"))) or "/"
+    path = rules.path_without_session_id(re.sub(r"/{2,}", "/", parts.path.replace("\\", "/"))) or "/"
     site = _registrable_domain_of_host(host) if parts.query else ""
-    query = "&".join(part for part in parts.query.split("&") if part and not rules.is_tracking_parameter(part, site))
+    parameters = [part for part in parts.query.split("&") if part and not rules.is_tracking_parameter(part, site)]
+    if rules.removes_session_parameters:
+        is_story_path = _STORY_SEGMENT_PATTERN.search(path.rstrip("/").rpartition("/")[2]) is not None
+        parameters = parameters_without_session_ids(parameters, is_story_path=is_story_path)
+    query = "&".join(parameters)
     return canonicalize_url(urlunsplit((scheme, netloc, path, query, fragment)), keep_fragments=True)
 
 
@@ -169,10 +177,17 @@ class _CanonicalRules(NamedTuple):
 
     is_tracking_parameter: Callable[[str, str], bool]
     encode_host: Callable[[str], str]
+    path_without_session_id: Callable[[str], str]
+    removes_session_parameters: bool
 
 
-_CURRENT_RULES = _CanonicalRules(is_tracking_parameter, _encode_host)
-_FORMER_RULES = _CanonicalRules(was_tracking_parameter, _encode_host_by_idna_2003)
+_CURRENT_RULES = _CanonicalRules(is_tracking_parameter, _encode_host, path_without_session_id, True)
+# Those of earlier versions, the latest first.
+_FORMER_RULES = (
+    _CanonicalRules(is_tracking_parameter, _encode_host, former_path_without_session_id, False),
+    _CanonicalRules(was_tracking_parameter, _encode_host_by_idna_2003, former_path_without_session_id, False),
+)
+_MAY_HAVE_FORMER_ID_PATTERN = re.compile(r"[?;(%]|[^\x00-\x7f]")
 
 
 def _ascii_host(parts: SplitResult, encode: Callable[[str], str] = _encode_host) -> str:
@@ -229,17 +244,18 @@ def _id_of_identity(identity: str) -> str:
     return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def former_story_id(url: str) -> str | None:
-    """Returns the id that earlier versions gave to the URL; None if it is the same as `story_id`.
+def former_story_ids(url: str) -> tuple[str, ...]:
+    """Returns the ids that earlier versions gave to the URL, without its `story_id`; mostly none.
 
     Stores may contain stories and frontier entries under such ids.  Because the earlier rules also gave one id to some
-    different stories, a record found under this id is about ``url`` only if the `story_id` of the record's URL is that
-    of ``url``.
+    different stories, a record found under such an id is about ``url`` only if the `story_id` of the record's URL is
+    that of ``url``.
     """
-    if "?" not in url and url.isascii():
-        return None
-    former = _story_identity(url, _FORMER_RULES)
-    return _id_of_identity(former) if former != story_identity(url) else None
+    if not _MAY_HAVE_FORMER_ID_PATTERN.search(url):
+        return ()
+    identities = dict.fromkeys(_story_identity(url, rules) for rules in _FORMER_RULES)
+    identities.pop(story_identity(url), None)
+    return tuple(map(_id_of_identity, identities))
 
 
 @lru_cache(maxsize=10_000)

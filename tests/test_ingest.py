@@ -22,7 +22,7 @@ from monitor.query.rules import RuleSet
 from monitor.retry_policy import RECHECK_AGES, RETRY_DELAYS
 from monitor.store import Store, open_store
 from monitor.store.protocol import StoryHistory
-from monitor.urls import former_story_id
+from monitor.urls import former_story_ids
 
 OUTLET = Outlet(name="The Gazette", url="https://gazette.example/", country="GB")
 CONFIG = Config(
@@ -120,7 +120,7 @@ def test_a_story_stored_by_an_earlier_version_is_not_mailed_again(harness):
     tagged, text = "https://gazette.example/banks?xtor=RSS-3", "Sberbank opened an office."
     seen = models.now() - timedelta(hours=2)
     story = models.Story(
-        id=former_story_id(tagged), url=tagged, outlet=OUTLET.name, title="Banks", text=text, first_seen_at=seen,
+        id=former_story_ids(tagged)[0], url=tagged, outlet=OUTLET.name, title="Banks", text=text, first_seen_at=seen,
         fetched_at=seen, updated_at=seen, alerts=("bank",),
     )  # fmt: skip
     harness.store.load([StoryHistory(versions=(story,))])
@@ -377,7 +377,7 @@ def test_a_reprint_joins_the_cluster_of_the_first_story(harness):
 
 def test_reprints_read_at_the_same_time_join_one_cluster(harness):
     text = " ".join(f"Item {n * 7} tells of AI, ministers and what clause {n * 13} demands." for n in range(40))
-    harness.extractor.result = replace(ARTICLE, text=text, canonical_url=None)
+    harness.extractor.result = replace(ARTICLE, title="", text=text, canonical_url=None)
     entries = [harness.candidate(f"https://gazette.example/reprint-number-{n}") for n in range(8)]
 
     async def read_all():

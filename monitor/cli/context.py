@@ -258,10 +258,10 @@ def find_story(store: Store, reference: str) -> Story:
 
     Raises click.UsageError if there is none, or if several ids begin with these characters.
     """
-    from monitor.urls import former_story_id, story_id
+    from monitor.urls import former_story_ids, story_id
 
     key = reference.strip()
-    ids_of_url = filter(None, (story_id(key), former_story_id(key)) if "://" in key else ())
+    ids_of_url = (story_id(key), *former_story_ids(key)) if "://" in key else ()
     ids = [key] if re.fullmatch(r"[0-9a-f]{32}", key) else list(ids_of_url)
     stories = store.stories(ids)
     if stories:

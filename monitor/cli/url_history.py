@@ -31,13 +31,13 @@ class UrlHistory:
 
 def read_url_history(store: Store, url: str) -> UrlHistory:
     """Returns what the store knows of a URL, also under the id that earlier versions gave to it."""
-    from monitor.urls import former_story_id, story_id
+    from monitor.urls import former_story_ids, story_id
 
-    url_id, former_id = story_id(url), former_story_id(url)
-    records = store.entries(list(filter(None, (url_id, former_id))))
-    former = records.get(former_id or "")
-    is_of_url = isinstance(former, FrontierEntry) and story_id(former.candidate.url) == url_id
-    record = records.get(url_id) or (former if is_of_url else None)
+    url_id, former_ids = story_id(url), former_story_ids(url)
+    records = store.entries([url_id, *former_ids])
+    of_former_ids = [record for key in former_ids if isinstance(record := records.get(key), FrontierEntry)]
+    former = next((entry for entry in of_former_ids if story_id(entry.candidate.url) == url_id), None)
+    record = records.get(url_id) or former
     story_ids = [record.story, url_id] if record and record.story else [url_id]
     stories = store.stories(story_ids)
     story = next((stories[key] for key in story_ids if key in stories), None)

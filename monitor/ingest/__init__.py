@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from monitor import models, retry_policy
 from monitor.discovery.publishers import Publishers, publisher_of
@@ -71,6 +72,7 @@ class Ingest:
         self._walls = RecentWalls()
         self.commits = CommitQueue(store, call, now)
         self._long_article_lock = asyncio.Lock()
+        self._title_locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self.decider = CommitDecider(config=config, store=store, rules=rules, commits=self.commits, now=now)
 
     async def ingest_page(
@@ -198,6 +200,14 @@ class Ingest:
         self, outlet: Outlet, entry: FrontierEntry, read: ReadArticle, reader: ArticleReader
     ) -> Outcome:
         """Stores the article's story or frontier entry, again after each conflict, and returns the outcome."""
+        title = " ".join(read.article.title.casefold().split())
+        # One of the outlet's pages with this title after the other, so that two copies at a time are recognised.
+        async with self._title_locks.setdefault((outlet.name, title), asyncio.Lock()):
+            return await self._commit_locked(outlet, entry, read, reader)
+
+    async def _commit_locked(
+        self, outlet: Outlet, entry: FrontierEntry, read: ReadArticle, reader: ArticleReader
+    ) -> Outcome:
         moved_story: Story | None = None
         other_story: Story | None = None
         is_move_checked = is_guid_checked = False
@@ -218,6 +228,10 @@ class Ingest:
                     moved_story = await self._find_moved_story(outlet, entry, read, reader)
                     if moved_story is not None:
                         continue
+                    if copied := await self.call(self.decider.copied_story, commit.story):
+                        duplicate = Outcome(disposition=Disposition.DUPLICATE, detail=copied.url)
+                        settled = retry_policy.finished_entry(replace(entry, story=copied.id))
+                        return await self._settle_without_story(settled, duplicate)
                 async with self._lock_for(read.article):
                     result = await self.commits.commit(commit)
                 if result is CommitResult.WRITTEN and decision.after is not None:

@@ -13,6 +13,7 @@ from monitor.ingest.identity import (
     MIN_SAME_STORY_SIMILARITY,
     has_similar_summary,
     has_unique_guid,
+    is_copy,
     is_same_story,
     tells_of_headline,
 )
@@ -20,7 +21,7 @@ from monitor.ingest.story_of_article import story_from
 from monitor.models import Disposition, FrontierEntry, Hit, Notification, Outcome, Page, PageCommit, Story
 from monitor.notify.delivery_times import next_delivery_time
 from monitor.retry_policy import entry_after_incomplete_article, entry_after_recheck, next_recheck_at
-from monitor.urls import canonical_url, former_story_id, story_id
+from monitor.urls import canonical_url, former_story_ids, story_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -139,7 +140,7 @@ class CommitDecider:
         names = list(dict.fromkeys((*ids, *map(story_id, urls))))
         records = self._store.entries(names)
         story_ids = {name: (records[name].story if name in records else None) or name for name in names}
-        former_ids = [former for url in urls if (former := former_story_id(url))]
+        former_ids = [former for url in urls for former in former_story_ids(url)]
         stored = self._store.stories(list(dict.fromkeys((*story_ids.values(), *former_ids))))
         at_urls = {name: stored[story] for name, story in story_ids.items() if story in stored}
         for former in filter(stored.__contains__, former_ids):
@@ -199,6 +200,16 @@ class CommitDecider:
 
         If its address is gone or leads to that of ``story``, it is the same story.
         """
+        return next((s for s in self._near_stories_of_outlet(story) if s.first_seen_at < story.first_seen_at), None)
+
+    def copied_story(self, story: Story) -> Story | None:
+        """Returns the stored story of the same outlet of which the new ``story`` is a copy; None if there is none."""
+        return next((stored for stored in self._near_stories_of_outlet(story) if is_copy(story, stored)), None)
+
+    def _near_stories_of_outlet(self, story: Story) -> list[Story]:
+        """Returns the stored stories of the same outlet whose text is like that of ``story``, the most similar first,
+        and of equally similar ones the newest.
+        """
         signature = similarity.signature(story.text)
         near = self._store.near_duplicates(signature, since=self._now() - CLUSTER_WINDOW)
         similarities = {
@@ -206,11 +217,9 @@ class CommitDecider:
             for name, _, other in near
             if name != story.id and similarity.similarity(signature, other) >= MIN_SAME_STORY_SIMILARITY
         }
-        of_outlet = [
-            other for other in self._store.stories(list(similarities)).values() if other.outlet == story.outlet
-        ]
-        earlier = [other for other in of_outlet if other.first_seen_at < story.first_seen_at]
-        return max(earlier, key=lambda other: (similarities[other.id], other.first_seen_at), default=None)
+        stored = self._store.stories(list(similarities)).values()
+        of_outlet = [other for other in stored if other.outlet == story.outlet]
+        return sorted(of_outlet, key=lambda other: (similarities[other.id], other.first_seen_at), reverse=True)
 
     def _find_story_by_guid(self, entry: FrontierEntry, story: Story) -> Story | None:
         """Returns the stored story that the source listed earlier with the same GUID, if it is like ``story``."""

@@ -18,6 +18,7 @@ HEADLINE_FLAG = "headline"  # flag of a story of which only title and summary co
 MIN_SAME_STORY_SIMILARITY = 0.5  # of two texts that a GUID, canonical URL or redirect joins, see `similarity`
 # Of the text at an address that is gone to a newer one, if nothing else joins them: form letters resemble each other.
 MIN_MOVED_STORY_SIMILARITY = 0.9
+MIN_COPY_SHARE = 0.95  # of the text of a story, in length and words, that a copy at another address has
 MIN_SAME_TITLE_RATIO = 0.75  # of the words of two titles or summaries, in order
 MAX_TITLE_WORDS = 60  # of a title that are compared; the time grows with their square
 MAX_SUMMARY_WORDS = 200  # of a summary that are compared, so too
@@ -77,6 +78,19 @@ def is_moved_story(new: Story, old: Story) -> bool:
         >= MIN_MOVED_STORY_SIMILARITY
     )
     return is_same_text and has_similar_title(new, old)
+
+
+def is_copy(new: Story, old: Story) -> bool:
+    """Returns True if ``new`` shows title and text of ``old`` at a further address, such as one with a session id."""
+    if {*new.flags, *old.flags} & {"live", HEADLINE_FLAG} or not new.title.split():
+        return False
+    lengths = sorted((len(new.text), len(old.text)))
+    if new.title.casefold().split() != old.title.casefold().split() or lengths[0] < MIN_COPY_SHARE * lengths[1]:
+        return False
+    times = new.published_at, old.published_at
+    if times[0] is not None and times[1] is not None and abs(times[0] - times[1]) > MAX_SAME_STORY_AGE:
+        return False
+    return similarity.similarity(similarity.signature(new.text), similarity.signature(old.text)) >= MIN_COPY_SHARE
 
 
 def has_unique_guid(entries: Iterable[FrontierEntry]) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from monitor.models import Candidate, Disposition, FrontierEntry, Outcome
-from monitor.urls import former_story_id, story_id
+from monitor.urls import former_story_ids, story_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,7 +42,7 @@ def new_entries(listed: Iterable[tuple[Candidate, Outcome | None]], *, now: date
 
 def former_ids(entries: Iterable[FrontierEntry]) -> list[str]:
     """Returns the ids that earlier versions gave to the URLs of the entries, if they differ from the present ids."""
-    return [former for entry in entries if (former := former_story_id(entry.candidate.url))]
+    return [former for entry in entries for former in former_story_ids(entry.candidate.url)]
 
 
 def merge_sources(first: str, others: Iterable[str], sources: Iterable[str]) -> tuple[str, ...]:

@@ -131,7 +131,8 @@ class Frontier(Protocol):
     def enqueue(self, candidates: Sequence[Candidate], *, now: datetime) -> list[FrontierEntry]:
         """Adds a frontier entry, due now, for each candidate whose URL is not stored; returns the added entries.
 
-        A URL is stored if an entry or an alias has its `story_id`, or an entry with its URL has its `former_story_id`.
+        A URL is stored if an entry or an alias has its `story_id`, or an entry with its URL one of its
+        `former_story_ids`.
         An entry whose URL was dropped before (`record_dropped`) is replaced.  Several candidates may have one URL; the
         first becomes the entry's candidate, and a stored entry gets the sources that it lacks.
         """

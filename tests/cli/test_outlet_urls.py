@@ -15,7 +15,7 @@ from monitor.cli.url_history import read_url_history
 from monitor.models import Candidate, Disposition, FrontierEntry, Notification, Outcome, PageCommit, Story, now
 from monitor.store.memory import MemoryStore
 from monitor.store.sqlite import SqliteStore
-from monitor.urls import former_story_id
+from monitor.urls import former_story_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,8 +141,7 @@ def test_explain_of_an_unknown_url_says_that_no_source_listed_it(command: Callab
 def test_a_url_is_explained_under_the_id_of_earlier_versions() -> None:
     """An entry whose id was computed with a tracking parameter that is now removed is found by its URL."""
     url, store = "https://meridian.example/a?msclkid=1", MemoryStore()
-    former = former_story_id(url)
-    assert former is not None
+    (former,) = former_story_ids(url)
     entry = FrontierEntry(id=former, candidate=replace(listed("a"), url=url), first_seen_at=now(), next_at=None)
     store.commit([settled(entry, Outcome(disposition=Disposition.NOT_ARTICLE, kind="video"))])
     found = read_url_history(store, url).entry

@@ -31,7 +31,7 @@ from monitor.query import parse
 from monitor.query.fields import FIELDS, TIME_FIELDS
 from monitor.similarity import signature, similarity
 from monitor.store.protocol import StoryHistory, UrlAlias
-from monitor.urls import former_story_id
+from monitor.urls import former_story_ids
 from store.examples import MINUTE, NOW, candidate, frontier_entry, hit, notification, page_commit, story, story_url
 
 if TYPE_CHECKING:
@@ -83,8 +83,7 @@ class Frontier:
         """Only the same URL is known: the earlier rules gave one id to ``icid=1`` and ``icid=2``."""
         tagged, first, second = (candidate(f"first?{query}") for query in ("xtor=RSS-3", "icid=1", "icid=2"))
         for stored in (tagged, first):
-            former_id = former_story_id(stored.url)
-            assert former_id
+            (former_id,) = former_story_ids(stored.url)
             entry = frontier_entry("first", id=former_id, candidate=stored)
             store.commit([PageCommit(entry=entry, outcome=Outcome(disposition=Disposition.STORED))])
         assert [entry.candidate for entry in store.enqueue([tagged, first, second], now=NOW)] == [second]
