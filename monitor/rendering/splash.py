@@ -24,6 +24,7 @@ if not hasattr(scrapy.utils.url, "canonicalize_url"):
 import scrapy_splash
 from scrapy.downloadermiddlewares.cookies import CookiesMiddleware
 
+from monitor.egress.cookie_limits import limit_cookies
 from monitor.egress.host_rests import PAGE_URL_KEY
 from monitor.egress.outlet_access import OUTLET_ACCESS_KEY, OutletAccess
 from monitor.errors import FetchError
@@ -78,7 +79,11 @@ class SplashCookiesMiddleware(scrapy_splash.SplashCookiesMiddleware):  # type: i
     def process_response(self, request: Request, response: Response) -> Response:
         if "splash" in request.meta:
             self._use_outlet_jar(request)
-        return cast("Response", super().process_response(request, response, self.crawler.spider))
+        rendered = cast("Response", super().process_response(request, response, self.crawler.spider))
+        if session := request.meta.get("splash", {}).get("session_id"):
+            ages = {id(cookie): number for number, cookie in enumerate(self.jars[session])}
+            limit_cookies(self.jars[session], number_of=lambda cookie: ages[id(cookie)])
+        return rendered
 
     def _use_outlet_jar(self, request: Request) -> None:
         """Makes the session of an outlet with ``cookies`` or ``login`` the jar of its plain requests."""
