@@ -24,6 +24,8 @@ MIN_STORIES_WITH_PARAGRAPH = 5  # stories on which a text among paragraphs must 
 MIN_STORY_SHARE_WITH_PARAGRAPH = 0.6  # and the share of the stories since its first occurrence
 MAX_STORIES_SINCE_LAST_SIGHTING = 30  # a text is forgotten when more stories lack it: the layout has changed
 MAX_REMEMBERED_BLOCK_HASHES = 800
+MAX_REMEMBERED_SITES = 50  # of an aggregator
+MAX_REMEMBERED_BLOCK_HASHES_PER_SITE = 200  # of an aggregator
 MAX_REMEMBERED_STORY_HASHES = 60  # a story that is extracted again counts once while it is remembered
 MAX_SAMPLES = 50  # remembered beginnings of dropped texts, for display
 MAX_SAMPLE_CHARACTERS = 80  # length of such a beginning
@@ -31,17 +33,27 @@ MAX_SAMPLE_CHARACTERS = 80  # length of such a beginning
 
 @dataclass(slots=True)
 class Boilerplate:
-    """The boilerplate of one outlet during a poll; the caller stores ``memory`` between polls."""
+    """The boilerplate of one outlet during a poll; the caller stores ``memory`` between polls.
+
+    An aggregator's pages are of many sites, and ``site`` names that of a page: what a site repeats is no boilerplate of
+    another.  The sites of which pages were read last are remembered.
+    """
 
     memory: Json = field(default_factory=dict)
 
-    def learn(self, article: Article) -> None:
+    def learn(self, article: Article, *, site: str = "") -> None:
         """Counts the block hashes of an extracted article, see `learn_from_story`."""
-        self.memory = learn_from_story(self.memory, article)
+        if not site:
+            self.memory = learn_from_story(self.memory, article)
+            return
+        sites = dict(self.memory.get("sites", {}))
+        learned = learn_from_story(sites.pop(site, {}), article, max_hashes=MAX_REMEMBERED_BLOCK_HASHES_PER_SITE)
+        sites[site] = learned
+        self.memory = {"sites": dict(list(sites.items())[-MAX_REMEMBERED_SITES:])}
 
-    def hashes(self) -> frozenset[str]:
+    def hashes(self, *, site: str = "") -> frozenset[str]:
         """Returns the block and container hashes that are boilerplate, see `boilerplate_hashes`."""
-        return boilerplate_hashes(self.memory)
+        return boilerplate_hashes(self.memory.get("sites", {}).get(site, {}) if site else self.memory)
 
 
 def drop_boilerplate(
@@ -83,8 +95,8 @@ def _innermost_named_element(layout: Layout, block: Block) -> int:
     return next((index for index in layout.ancestors_or_self(block.node_index) if layout.nodes[index].class_and_id), -1)
 
 
-def learn_from_story(memory: Json, article: Article) -> Json:
-    """Returns a new memory in which the article's block hashes are counted.
+def learn_from_story(memory: Json, article: Article, *, max_hashes: int = MAX_REMEMBERED_BLOCK_HASHES) -> Json:
+    """Returns a new memory in which the article's block hashes are counted; it keeps the ``max_hashes`` most frequent.
 
     Returns the memory passed, unchanged, if the article has no block hashes, or if its story is remembered from another
     version or URL.
@@ -103,9 +115,9 @@ def learn_from_story(memory: Json, article: Article) -> Json:
     for name in dict.fromkeys(article.block_hashes):
         count, _, first = sightings.get(name, [0, page, page])
         sightings[name] = [count + 1, page, first]
-    if len(sightings) > MAX_REMEMBERED_BLOCK_HASHES:
+    if len(sightings) > max_hashes:
         most_frequent = sorted(sightings.items(), key=lambda item: (item[1][0], item[1][1]), reverse=True)
-        sightings = dict(most_frequent[:MAX_REMEMBERED_BLOCK_HASHES])
+        sightings = dict(most_frequent[:max_hashes])
     shown: dict[str, int] = dict(memory.get("shown", {}))
     for text in article.boilerplate:
         sample = text[:MAX_SAMPLE_CHARACTERS]
@@ -121,7 +133,10 @@ def learn_from_story(memory: Json, article: Article) -> Json:
 
 def dropped_text_samples(memory: Json) -> list[tuple[str, int]]:
     """Returns the beginnings of recently dropped texts, each with the number of stories, most frequent first."""
-    shown: dict[str, int] = memory.get("shown", {})
+    memories = [memory, *memory.get("sites", {}).values()]
+    shown: dict[str, int] = {}
+    for text, count in (item for each in memories for item in each.get("shown", {}).items()):
+        shown[text] = shown.get(text, 0) + count
     return sorted(shown.items(), key=lambda item: -item[1])
 
 

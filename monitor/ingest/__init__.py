@@ -28,7 +28,7 @@ from monitor.ingest.headline import RecentWalls, headline_article
 from monitor.ingest.identity import HEADLINE_FLAG, is_moved_story, is_same_story
 from monitor.ingest.story_of_article import story_from
 from monitor.models import Article, CommitResult, Disposition, FrontierEntry, NotArticle, Outcome, Page, PageCommit
-from monitor.urls import is_front_page_url, story_id
+from monitor.urls import is_front_page_url, registrable_domain, story_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -80,15 +80,18 @@ class Ingest:
     ) -> Outcome:
         """Extracts a fetched page, stores its story or frontier entry, and returns the outcome.
 
-        ``boilerplate`` learns the repeated text of the outlet's articles.  ``fetch_linked`` fetches further pages of
-        the article.  Extraction errors, conflicts with other processes and a rejected story become an outcome FAILED.
-        Raises StoreError when the store cannot be used.
+        ``boilerplate`` learns the repeated text of the outlet's articles, of an aggregator that of each site.
+        ``fetch_linked`` fetches further pages of the article.  Extraction errors, conflicts with other processes and a
+        rejected story become an outcome FAILED.  Raises StoreError when the store cannot be used.
         """
         publisher = self._publisher_of(outlet, page.url)
 
+        def site_of(page: Page) -> str:
+            return registrable_domain(page.url) if outlet.is_aggregator else ""
+
         async def extract(page: Page) -> Article | NotArticle:
             options = ExtractionOptions.for_outlet(
-                publisher, boilerplate.hashes(), listed_at=entry.candidate.published_at
+                publisher, boilerplate.hashes(site=site_of(page)), listed_at=entry.candidate.published_at
             )
             return await self.extractor.extract_article(page, options, outlet=outlet.name)
 
@@ -99,7 +102,7 @@ class Ingest:
                 article = NotArticle(kind="index", detail="the address leads to the front page")
             if isinstance(article, NotArticle):
                 return await self._settle_page_without_article(outlet, publisher, entry, article)
-            boilerplate.learn(article)
+            boilerplate.learn(article, site=site_of(page))
             if entry.story is None and self._is_too_old(outlet, article, page):
                 return await self._settle_without_story(
                     retry_policy.finished_entry(entry), Outcome(disposition=Disposition.TOO_OLD)

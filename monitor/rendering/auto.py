@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -107,6 +108,10 @@ def url_pattern(url: str) -> str:
     return "/".join([parts.hostname or "", *folders[:3], "*"])
 
 
+def _host_of_pattern(pattern: str) -> str:
+    return pattern.partition("/")[0]
+
+
 class EngineMemory:
     """Remembers which engine could read an outlet's pages, by `url_pattern`.
 
@@ -148,7 +153,14 @@ class EngineMemory:
             return
         self._entries[pattern] = {"engine": result, "at": rfc3339(now)}
         while len(self._entries) > MAX_URL_PATTERNS:
-            del self._entries[min(self._entries, key=lambda pattern: self._entries[pattern]["at"])]
+            del self._entries[self._pattern_to_forget()]
+
+    def _pattern_to_forget(self) -> str:
+        """Returns the oldest pattern of the host that has the most, so that no host displaces those of others."""
+        counts = Counter(_host_of_pattern(pattern) for pattern in self._entries)
+        return min(
+            self._entries, key=lambda pattern: (-counts[_host_of_pattern(pattern)], self._entries[pattern]["at"])
+        )
 
     def to_json(self) -> Json:
         """Returns the memory as the JSON from which `EngineMemory` can be created again."""

@@ -159,3 +159,24 @@ def test_a_short_story_in_plain_lines_is_found_beside_boxes(position: int) -> No
         memory, story = poll(memory, number, html.encode())
         assert all(text in story.text for text in sentences)
         assert ("Sberbank" in story.text) == (number <= 3)
+
+
+def test_what_a_site_repeats_is_no_boilerplate_of_another() -> None:
+    """An aggregator's pages are of many sites; one of them could otherwise cut sentences out of another's stories."""
+    memory = boilerplate.Boilerplate()
+    for number in range(5):
+        _, story = poll({}, number, page(number))
+        memory.learn(story, site="x.example")
+    assert memory.hashes(site="x.example")
+    assert (memory.hashes(site="y.example"), memory.hashes()) == (frozenset(), frozenset())
+    assert boilerplate.dropped_text_samples(memory.memory) == []
+
+
+def test_the_sites_of_an_aggregator_are_bounded() -> None:
+    memory = boilerplate.Boilerplate()
+    for number in range(boilerplate.MAX_REMEMBERED_SITES + 5):
+        hashes = tuple(f"box:{number}-{block}" for block in range(1000))
+        memory.learn(Article(title=f"Story {number}", text="x", block_hashes=hashes), site=f"{number}.example")
+    sites = memory.memory["sites"]
+    assert (len(sites), "0.example" in sites) == (boilerplate.MAX_REMEMBERED_SITES, False)
+    assert max(len(site["seen"]) for site in sites.values()) == boilerplate.MAX_REMEMBERED_BLOCK_HASHES_PER_SITE

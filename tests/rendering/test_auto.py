@@ -182,3 +182,12 @@ def test_without_any_engine_the_plain_page_is_returned() -> None:
     memory = EngineMemory()
     assert Engines(none=page(EMPTY)).fetch_page(memory, available=()) == page(EMPTY)
     assert memory.to_json() == {}
+
+
+def test_no_host_displaces_what_is_known_of_others() -> None:
+    memory, started = EngineMemory(), datetime(2026, 11, 1, tzinfo=UTC)
+    memory.learn("https://own.example/news/1", "playwright", worked=True, now=started)
+    for number in range(200):
+        later = started + timedelta(seconds=number + 1)
+        memory.learn(f"https://x.example/{'a' * number}/b/1", "splash", worked=True, now=later)
+    assert memory.engines_to_try("https://own.example/news/2", ["splash", "playwright"], now=started) == ["playwright"]
