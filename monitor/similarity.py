@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # Two stories with this `similarity` or more are near-duplicates; tuned with benchmarks/extraction/duplicates.py.
 MIN_REPRINT_SIMILARITY = 0.3
+MAX_REPRINT_SIZE_RATIO = 4  # of the longer text of a reprint to the shorter one
 MAX_SIGNATURE_HASHES = 100  # hashes kept per text, the smallest ones
 MAX_BANDS = 24  # number of hashes per signature that stores index, see `bands`
 MIN_LONG_TEXT_SHINGLES = 60  # shorter texts need `MIN_SHORT_TEXT_SIMILARITY`, because stock phrases fill much of them
@@ -80,6 +81,22 @@ def similarity(first: Sequence[int], second: Sequence[int]) -> float:
     if containment < MIN_SHORT_TEXT_SIMILARITY and min(len(first), len(second)) < MIN_LONG_TEXT_SHINGLES:
         return 0.0
     return containment
+
+
+def is_reprint(first: Sequence[int], second: Sequence[int]) -> bool:
+    """Returns True if two texts with these signatures are near-duplicates that are alike in length too.
+
+    A page with the texts of many stories contains each of them and is a reprint of none.
+    """
+    sizes = sorted(map(_estimated_shingles, (first, second)))
+    return sizes[1] <= MAX_REPRINT_SIZE_RATIO * sizes[0] and similarity(first, second) >= MIN_REPRINT_SIMILARITY
+
+
+def _estimated_shingles(signature: Sequence[int]) -> float:
+    """Returns how many different shingles a text has, estimated from the density of a full signature."""
+    if len(signature) < MAX_SIGNATURE_HASHES:
+        return len(signature)
+    return (len(signature) - 1) * (1 << 53) / max(signature[-1], 1)
 
 
 def _shingle_hashes(text: str) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:

@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.similarity import MAX_BANDS, MAX_SIGNATURE_HASHES, MIN_REPRINT_SIMILARITY, bands, signature, similarity
+from monitor.similarity import (
+    MAX_BANDS,
+    MAX_SIGNATURE_HASHES,
+    MIN_REPRINT_SIMILARITY,
+    bands,
+    is_reprint,
+    signature,
+    similarity,
+)
 
 WORDS = [
     a + b + c
@@ -95,3 +103,17 @@ def test_similarity_is_symmetric_and_1_for_the_same_text(seed: int, words: int) 
 def test_a_text_that_is_too_short_is_similar_to_none(short: str) -> None:
     assert signature(short) == ()
     assert similarity(signature(short), signature(short)) == 0.0
+
+
+@pytest.mark.parametrize(("others", "is_one"), [(0, True), (1, True), (2, True), (7, False), (40, False)])
+def test_a_page_of_many_stories_is_a_reprint_of_none(others: int, is_one: bool) -> None:
+    story = text(1, 260)
+    page = " ".join([story, *(text(seed + 2, 260) for seed in range(others))])
+    first, second = signature(story), signature(page)
+    assert similarity(first, second) >= MIN_REPRINT_SIMILARITY
+    assert (is_reprint(first, second), is_reprint(second, first)) == (is_one, is_one)
+
+
+def test_a_shortened_reprint_is_found() -> None:
+    story = text(1, 600)
+    assert is_reprint(signature(story), signature(" ".join(story.split()[:220])))

@@ -22,7 +22,7 @@ import time
 import apsw
 
 from benchmarks.extraction import corpus
-from monitor.similarity import MIN_REPRINT_SIMILARITY, bands, signature, similarity
+from monitor.similarity import MIN_REPRINT_SIMILARITY, bands, is_reprint, signature
 
 STYLE_CHANGES = [
     ("per cent", "percent"), ("%", " percent"), ("“", '"'), ("”", '"'), ("’", "'"), ("U.S.", "US"), ("U.K.", "UK"),
@@ -71,8 +71,8 @@ def main() -> None:
 
 
 def _is_reprint(first: tuple[int, ...], second: tuple[int, ...]) -> bool:
-    """Returns True if ingest would find the pair: by a shared band, then by similarity."""
-    return bool(set(bands(first)) & set(bands(second))) and similarity(first, second) >= MIN_REPRINT_SIMILARITY
+    """Returns True if ingest would find the pair: by a shared band, then by similarity and length."""
+    return bool(set(bands(first)) & set(bands(second))) and is_reprint(first, second)
 
 
 def _reprint(text: str, kept: float, texts: list[str], chance: random.Random) -> str:

@@ -39,15 +39,14 @@ class ClusterAssigner:
                 (cluster, other) for key, (other, cluster) in list(self._pending_stories.items()) if key != story.id
             ]
             stored = self._store.near_duplicates(signature, since=self._now() - CLUSTER_WINDOW)
-            best, cluster = max(
+            _, cluster = max(
                 (
                     (similarity.similarity(signature, other), cluster)
                     for cluster, other in (*((cluster, other) for _, cluster, other in stored), *pending)
+                    if similarity.is_reprint(signature, other)
                 ),
                 default=(0.0, story.id),
             )
-            if best < similarity.MIN_REPRINT_SIMILARITY:
-                cluster = story.id
             self._pending_stories[story.id] = signature, cluster
         return cluster
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from monitor.query import Node
 
 MAX_SUBJECT_CHARACTERS = 180  # characters
+MAX_OTHER_TITLE_CHARACTERS = 200  # of a near-duplicate, below the story that is shown
 # Direction overrides and zero-width characters, which reorder or hide the text beside them.
 _INVISIBLE_CHARACTER_PATTERN = re.compile(r"[\u202a-\u202e\u2066-\u2069\u200b\ufeff]")
 _CSS_BY_PART = {
@@ -47,6 +48,15 @@ _CSS_BY_PART = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class OtherStory:
+    """A near-duplicate of the story that an alert mail shows; ``title`` is empty if it is the same."""
+
+    outlet: str
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class MailEntry:
     """The part of an alert mail about one cluster: one story, and links to its near-duplicates at other outlets."""
 
@@ -54,7 +64,7 @@ class MailEntry:
     url: str
     details: tuple[str, ...]  # texts for the line below the title: outlet, time, authors, flags
     contexts: tuple[Snippet, ...]  # excerpts with the matching words marked
-    other_outlets: tuple[tuple[str, str], ...]  # (outlet name, URL of its near-duplicate)
+    others: tuple[OtherStory, ...]  # the near-duplicates at other outlets
 
 
 def alert_mail(
@@ -260,7 +270,11 @@ def _mail_entry(
     if not available:
         return _entry_of_deleted_story(cluster[0], hits.get(cluster[0].story), zone)
     story = next((story for story in available if story.cluster == story.id), available[0])
-    others = {other.id: (other.outlet, other.url) for other in available if other.id != story.id}
+    others = {
+        other.id: OtherStory(outlet=other.outlet, title=_title_beside(other, story), url=other.url)
+        for other in available
+        if other.id != story.id
+    }
     version = max(notification.version for notification in cluster if notification.story == story.id)
     return MailEntry(
         title=highlighted_field(node, story, "title")
@@ -269,8 +283,15 @@ def _mail_entry(
         url=story.url,
         details=(story.outlet, *_entry_details(story, zone, corrected=version > 1)),
         contexts=tuple(each for each in snippets(node, story, limit=4) if each.field != "title")[:3] if node else (),
-        other_outlets=tuple(others.values()),
+        others=tuple(others.values()),
     )
+
+
+def _title_beside(other: Story, shown: Story) -> str:
+    """Returns the title of a near-duplicate in one line; empty if it is that of the shown story."""
+    title = one_line(other.title)
+    is_same = title.casefold() == one_line(shown.title).casefold()
+    return "" if is_same else _truncated(title, MAX_OTHER_TITLE_CHARACTERS)
 
 
 def _entry_details(story: Story, zone: ZoneInfo, *, corrected: bool) -> list[str]:
@@ -291,7 +312,7 @@ def _entry_of_deleted_story(notification: Notification, hit: Hit | None, zone: Z
     """Returns the entry of a story that was removed from the store, made from its hit, or from its id without a hit."""
     if hit is None:
         title = _snippet_without_marks(f"story {notification.story}")
-        return MailEntry(title=title, url="", details=("no longer stored",), contexts=(), other_outlets=())
+        return MailEntry(title=title, url="", details=("no longer stored",), contexts=(), others=())
     details = (hit.outlet, _local_time_text(hit.published_at or hit.matched_at, zone), "no longer stored")
     contexts = (_snippet_without_marks(hit.context),) if hit.context else ()
     return MailEntry(
@@ -299,7 +320,7 @@ def _entry_of_deleted_story(notification: Notification, hit: Hit | None, zone: Z
         url=hit.url,
         details=details,
         contexts=contexts,
-        other_outlets=(),
+        others=(),
     )
 
 
@@ -325,12 +346,11 @@ def _plain_text_body(entries: Sequence[MailEntry], reason: str, snooze: str) -> 
         ]
         for context in entry.contexts:
             lines += ["", f"  {one_line(context.text_with_marks('*', '*'))}"]
-        if entry.other_outlets:
-            lines += [
-                "",
-                "  Also in:",
-                *(f"  {one_line(outlet)}: {_http_url_or_empty(url)}" for outlet, url in entry.other_outlets),
-            ]
+        if entry.others:
+            lines += ["", "  Also in:"]
+        for other in entry.others:
+            outlet, url = one_line(other.outlet), _http_url_or_empty(other.url)
+            lines += [f"  {outlet}: {other.title}", f"    {url}"] if other.title else [f"  {outlet}: {url}"]
         parts.append("\n".join(lines))
     return "\n\n\n".join(parts) + f"\n\n-- \n{reason}\n{snooze}\n"
 
@@ -343,7 +363,10 @@ def _html_body(entries: Sequence[MailEntry], reason: str, snooze: str) -> str:
         quotes = "".join(
             f'<p style="{_CSS_BY_PART["quote"]}">{_marked_html(context)}</p>' for context in entry.contexts
         )
-        others = ", ".join(_html_link(url, escape(one_line(outlet))) for outlet, url in entry.other_outlets)
+        others = "; ".join(
+            _html_link(other.url, escape(": ".join(filter(None, (one_line(other.outlet), other.title)))))
+            for other in entry.others
+        )
         also = f'<p style="{_CSS_BY_PART["meta"]}">Also in: {others}</p>' if others else ""
         heading = f'<h2 style="font-size:18px;margin:1.4em 0 .1em">{title}</h2>'
         parts.append(f'{heading}\n<p style="{_CSS_BY_PART["meta"]}">{details}</p>\n{quotes}{also}')

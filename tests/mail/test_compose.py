@@ -276,3 +276,21 @@ def test_a_refusal_report_names_another_channel_than_email() -> None:
 def test_a_mail_says_that_a_headline_story_has_no_text() -> None:
     message = mail(replace(STORY, flags=("headline",)))
     assert "only title and summary could be read" in message.get_body(("plain",)).get_content()
+
+
+def test_a_near_duplicate_is_listed_with_its_own_title() -> None:
+    """A page that joins the cluster of another outlet's stories does not hide what they are about."""
+    more = {"cluster": STORY.id, "flags": ()}
+    other = replace(STORY, id="b" * 32, outlet="Other", title="Reactor <closed>", url="https://other.example/r", **more)
+    same = replace(STORY, id="c" * 32, outlet="Third", title=STORY.title.upper(), url="https://third.example/s", **more)
+    message = mail(STORY, other, same)
+    lines = part(message, "plain").splitlines()
+    start = lines.index("  Also in:")
+    assert lines[start + 1 : start + 4] == [
+        "  Other: Reactor <closed>",
+        "    https://other.example/r",
+        "  Third: https://third.example/s",
+    ]
+    html = part(message, "html")
+    assert ">Other: Reactor &lt;closed&gt;</a>; <a" in html
+    assert ">Third</a>" in html

@@ -151,7 +151,7 @@ def test_stories_of_one_cluster_are_one_entry(store: Store, clock: Clock) -> Non
     (mail,) = behavior.taken
     text = mail.part("plain")
     assert text.startswith("Title of first\nOutlet")
-    assert "Also in:\n  Other Outlet: https://outlet.example/second" in text
+    assert "Also in:\n  Other Outlet: Title of second\n    https://outlet.example/second" in text
 
 
 def test_notifications_that_are_not_due_or_snoozed_wait(store: Store, clock: Clock) -> None:
