@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from monitor.discovery.name_skeleton import name_skeleton
 from monitor.discovery.url_rules import OutletScope, host_and_port
 from monitor.urls import registrable_domain
 
@@ -29,7 +30,7 @@ class Publishers:
         self._owners_by_host: dict[str, list[Outlet]] = {}
         self._hosts_by_domain: dict[str, set[str]] = {}
         self._scopes: list[tuple[Outlet, OutletScope]] = []
-        self._names = {outlet.name.casefold() for outlet in outlets}
+        self._names = {name_skeleton(outlet.name) for outlet in outlets}
         # Hosts of sites before those of sources: the first owner of a host publishes its stories.
         for named_urls in (_site_urls, _source_urls):
             for outlet in outlets:
@@ -48,8 +49,8 @@ class Publishers:
         return next((outlet for outlet in owners if not outlet.is_aggregator), owners[0])
 
     def is_configured_name(self, name: str) -> bool:
-        """Returns True if a configured outlet has this name, in any case."""
-        return name.casefold() in self._names
+        """Returns True if a configured outlet has this name, or one that looks like it."""
+        return name_skeleton(name) in self._names
 
     def is_of_another(self, outlet: Outlet, url: str) -> bool:
         """Returns True if the URL belongs to other outlets and not to this one."""
@@ -90,13 +91,13 @@ def publisher_of(aggregator: Outlet, url: str, site_name: str, publishers: Publi
     """Returns the outlet of a page that an aggregator links to; the aggregator itself for a page of its own host.
 
     A publisher that is not configured is named as its pages name their site, else after its host; its country and
-    language are unknown.  It cannot take the name of a configured outlet.
+    language are unknown.  It cannot take the name of a configured outlet, nor one that looks like it or is invisible.
     """
     configured = publishers.outlet_of(url)
     if configured is not None:
         return configured
-    name = site_name.strip()
-    if not name or publishers.is_configured_name(name):
+    name = " ".join(site_name.split())
+    if not name_skeleton(name) or publishers.is_configured_name(name):
         name = (urlsplit(url).hostname or "").removeprefix("www.")
     return aggregator.model_copy(
         update={"name": name, "language": None, "country": None, "article": None, "remove": ()}
