@@ -107,7 +107,7 @@ def test_outlets_are_due_again_after_the_clock_is_set_back(monkeypatch: pytest.M
     assert poll_due() == []
 
 
-def test_an_outlet_is_polled_again_when_it_is_due_without_waiting_for_a_scan(
+def test_an_outlet_is_polled_when_it_is_due_not_at_the_next_scan(
     engine: Engine, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scheduler_module, "LEASE_SCAN_SECONDS", 60.0)
