@@ -137,6 +137,16 @@ class Page:
     last_modified: str | None = None
     is_truncated: bool = False  # True if the connection ended before the body's end
     is_moved: bool = False  # True if the requested URL redirects to ``url`` permanently (301, 308)
+    dropped_bytes: int = 0  # size of the body that `without_body` has removed
+
+    @property
+    def size(self) -> int:
+        """The bytes of the body, also of one that was removed."""
+        return self.dropped_bytes or len(self.body)
+
+    def without_body(self) -> Page:
+        """Returns the page without its body, which is not needed after extraction and may have megabytes."""
+        return replace(self, body=b"", dropped_bytes=self.size)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from monitor.errors import StoreUnavailable
 from monitor.extract import Extractor
 from monitor.ingest import Ingest
+from monitor.page_budget import PageBudget
 from monitor.query.rules import RuleSet
 from monitor.store import open_store
 
@@ -44,6 +45,7 @@ class Service:
         self.store = store
         self.extractor = extractor
         self.store_retry_timeout = store_retry_timeout
+        self.page_budget = PageBudget(max_page_bytes=config.crawl.max_size, concurrency=config.crawl.concurrency)
         self.rules = RuleSet.of(config)
         self.ingest = Ingest(config=config, store=store, extractor=extractor, rules=self.rules, call=self.call)
         self._store_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="store")

@@ -115,6 +115,41 @@ def test_a_new_story_is_stored_with_its_matches_and_due_for_a_recheck(harness):
     assert (entry.story, entry.etag) == (story.id, '"1"')
 
 
+class Body(bytes):
+    """A body that says when it is freed."""
+
+    freed = False
+
+    def __del__(self):
+        Body.freed = True
+
+
+def test_the_body_of_a_page_is_freed_once_it_is_extracted(harness, monkeypatch):
+    """Before a further page of its article is requested, and before its story is matched."""
+    entry, events, decide = harness.candidate(), [], harness.ingest.decider.decide
+
+    def observed_decide(*args, **kwargs):
+        events.append(("match", Body.freed))
+        return decide(*args, **kwargs)
+
+    async def fetch_next(url):
+        events.append(("request", Body.freed))
+        return await fetch_any_page(url)
+
+    monkeypatch.setattr(harness.ingest.decider, "decide", observed_decide)
+    harness.extractor.result = replace(ARTICLE, next_page=f"{entry.candidate.url}?page=2", canonical_url=None)
+    ingesting = harness.ingest.ingest_page(
+        OUTLET,
+        entry,
+        Page(url=entry.candidate.url, body=Body(b"<p>story"), fetched_at=models.now()),
+        Boilerplate(),
+        fetch_next,
+        release_body=lambda: events.append(("release", None)),
+    )
+    asyncio.run(ingesting)
+    assert events == [("release", None), ("request", True), ("release", None), ("match", True)]
+
+
 def test_a_story_stored_by_an_earlier_version_is_not_mailed_again(harness):
     """The earlier version kept ``xtor`` in the URL, and so gave the story another id."""
     tagged, text = "https://gazette.example/banks?xtor=RSS-3", "Sberbank opened an office."

@@ -113,16 +113,18 @@ class Fetcher:
         etag: str | None = None,
         last_modified: str | None = None,
         memory: EngineMemory | None = None,
+        max_bytes: int | None = None,
     ) -> Page | None:
         """Fetches a story's page with the engine that ``outlet.render`` names; returns None after 304 Not Modified.
 
+        ``max_bytes`` lowers the size limit of a page that no engine renders; a larger one raises kind TOO_LARGE.
         With ``render: auto``, ``memory`` says which pages needed an engine in earlier polls.  Raises FetchError (also
         when a redirect leaves the outlet's site) and RenderingUnavailable when the engine is not available.
         """
 
         async def fetch_with(engine: str) -> Page | None:
             """Fetches ``url`` with this engine, or without rendering if it is "none"."""
-            return await self._fetch_page(outlet, url, engine, etag, last_modified)
+            return await self._fetch_page(outlet, url, engine, etag, last_modified, max_bytes=max_bytes)
 
         if outlet.render != "auto":
             return await fetch_with(outlet.render)
@@ -131,11 +133,20 @@ class Fetcher:
         )
 
     async def _fetch_page(
-        self, outlet: Outlet, url: str, engine: str, etag: str | None, last_modified: str | None
+        self,
+        outlet: Outlet,
+        url: str,
+        engine: str,
+        etag: str | None,
+        last_modified: str | None,
+        *,
+        max_bytes: int | None,
     ) -> Page | None:
         if engine != "none":  # an engine gives no ETag or Last-Modified, so no request is conditional
             etag = last_modified = None
-        meta = {EXPECTS_TEXT_META_KEY: True}
+        meta: dict[str, object] = {EXPECTS_TEXT_META_KEY: True}
+        if engine == "none" and max_bytes is not None:
+            meta["download_maxsize"] = max_bytes
         result = await self._fetch_url(
             outlet, url, etag, last_modified, meta, engine=engine, blames_foreign_hosts=outlet.is_aggregator
         )

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from monitor.crawl.poll import PollContext
     from monitor.crawl.report import PollReport
     from monitor.models import FrontierEntry, Outcome, OutletState, Page
+    from monitor.page_budget import PageRoom
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,10 @@ log = logging.getLogger(__name__)
 PAGE_START_DEADLINE_SECONDS = 600.0
 MAX_CONCURRENT_PAGES_PER_OUTLET = 8  # pages that one poll fetches at a time
 UNCONDITIONAL_RECHECK_PERIOD = 3  # every third recheck of a story is unconditional: some servers send false 304s
+
+
+class _NoRoom(FetchError):
+    """The poll must end before there is room for the page, see `PageBudget`."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ class DuePages:
         # By host for an aggregator, whose pages are on many; else all pages count as of one host.
         self._backoffs: defaultdict[str, HostBackoff] = defaultdict(HostBackoff)
         self._resting_pages = 0
+        self._deadline = 0.0  # after it no page is started; a time of `time.monotonic`
 
     @property
     def host_pause(self) -> timedelta:
@@ -87,14 +94,14 @@ class DuePages:
         """
         service, limit = self._context.service, self._context.service.config.crawl.pages_per_poll
         entries = await service.call(service.store.due_entries, self._outlet.name, now=now(), limit=limit)
-        remaining, deadline = iter(entries), monotonic() + PAGE_START_DEADLINE_SECONDS
+        remaining, self._deadline = iter(entries), monotonic() + PAGE_START_DEADLINE_SECONDS
         concurrency = max(
             1, int(MAX_CONCURRENT_PAGES_PER_OUTLET / max(self._context.fetcher.request_delay_seconds(self._outlet), 1))
         )
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(concurrency, len(entries))):
-                    group.create_task(self._process_entries(remaining, deadline))
+                    group.create_task(self._process_entries(remaining))
         except BaseExceptionGroup as errors:  # re-raises the first task's exception: callers catch it by type
             raise errors.exceptions[0] from errors
         if self._report.rendering_problem:
@@ -102,9 +109,9 @@ class DuePages:
         else:
             self._report.deferred_page_count = self._resting_pages + sum(1 for _ in remaining) + (len(entries) == limit)
 
-    async def _process_entries(self, remaining: Iterator[FrontierEntry], deadline: float) -> None:
+    async def _process_entries(self, remaining: Iterator[FrontierEntry]) -> None:
         """Processes entries of ``remaining``, which other tasks share, until `process` must end."""
-        while not self._must_end(deadline):
+        while not self._must_end():
             entry = next(remaining, None)
             if entry is None:
                 return
@@ -129,16 +136,26 @@ class DuePages:
             if outcome is not None:
                 self._record_outcome(entry, outcome)
 
-    def _must_end(self, deadline: float) -> bool:
+    def _must_end(self) -> bool:
         """Returns True if the poll starts no further page."""
         is_interrupted = self._context.stop.is_set() or bool(self.own_fault)
-        return is_interrupted or monotonic() >= deadline
+        return is_interrupted or monotonic() >= self._deadline
 
     async def _process_entry(self, entry: FrontierEntry) -> Outcome | None:
         """Fetches and ingests one page; returns its outcome, or None if it was not requested and stays due."""
+        room = self._context.service.page_budget.room_for(self._outlet.name)
+        try:
+            return await self._process_entry_in(room, entry)
+        finally:
+            room.release()
+
+    async def _process_entry_in(self, room: PageRoom, entry: FrontierEntry) -> Outcome | None:
         ingest, backoff = self._context.service.ingest, self._backoff_of(_request_url(entry))
         try:
-            page = await self._fetch_page(entry)
+            page = await self._fetch_page(entry, room)
+        except _NoRoom:
+            self._resting_pages += 1
+            return None
         except FetchError as error:
             backoff.record_request(error)
             # The page was not requested, so the entry does not count as failed.
@@ -149,30 +166,63 @@ class DuePages:
         backoff.record_request(None)
         if page is None:
             return await ingest.settle_not_modified(entry)
-        outcome = await ingest.ingest_page(self._outlet, entry, page, self._traits.boilerplate, self._fetch_linked_page)
-        self._report.pages_by_engine[page.engine] += 1
+        fetch_linked = partial(self._fetch_linked_page, room=room)
+        engine, boilerplate = page.engine, self._traits.boilerplate
+        ingesting = ingest.ingest_page(self._outlet, entry, page, boilerplate, fetch_linked, release_body=room.release)
+        del page  # so that `ingest_page` can free the body
+        outcome = await ingesting
+        self._report.pages_by_engine[engine] += 1
         return outcome
 
-    async def _fetch_page(self, entry: FrontierEntry) -> Page | None:
+    async def _fetch_page(self, entry: FrontierEntry, room: PageRoom) -> Page | None:
         """Fetches the entry's page; returns None after 304 Not Modified."""
         unconditional = (
             entry.story is None or entry.rechecks % UNCONDITIONAL_RECHECK_PERIOD == UNCONDITIONAL_RECHECK_PERIOD - 1
         )
-        return await self._context.fetcher.fetch_page(
-            self._outlet,
+        return await self._fetch_within_budget(
+            room,
             _request_url(entry),
             etag=None if unconditional else entry.etag,
             last_modified=None if unconditional else entry.last_modified,
-            memory=self._traits.rendering,
         )
 
-    async def _fetch_linked_page(self, url: str) -> Page:
+    async def _fetch_within_budget(
+        self, room: PageRoom, url: str, *, etag: str | None = None, last_modified: str | None = None
+    ) -> Page | None:
+        """Waits for room and fetches the page; requests a page that is larger than expected a second time.
+
+        Raises _NoRoom, without a request, if the poll must end before there is room.
+        """
+        budget = self._context.service.page_budget
+        size = budget.expected_bytes(self._outlet.name)
+        while True:
+            if not await room.reserve(size, must_end=self._must_end):
+                raise _NoRoom("the poll sends no further requests", kind=FailureKind.CANCELLED)
+            try:
+                page = await self._context.fetcher.fetch_page(
+                    self._outlet,
+                    url,
+                    etag=etag,
+                    last_modified=last_modified,
+                    memory=self._traits.rendering,
+                    max_bytes=size,
+                )
+            except FetchError as error:
+                if error.kind is not FailureKind.TOO_LARGE or size >= budget.max_page_bytes:
+                    raise
+                size = budget.max_page_bytes
+                budget.learn(self._outlet.name, size)
+            else:
+                room.fill(len(page.body) if page is not None else 0)
+                return page
+
+    async def _fetch_linked_page(self, url: str, room: PageRoom) -> Page:
         """Fetches a page that a page of the same article names.  Raises FetchError, also when the poll must end."""
         backoff = self._backoff_of(url)
         if self._context.stop.is_set() or backoff.is_exhausted:
             raise FetchError("the poll sends no further requests", kind=FailureKind.CANCELLED)
         try:
-            page = await self._context.fetcher.fetch_page(self._outlet, url, memory=self._traits.rendering)
+            page = await self._fetch_within_budget(room, url)
         except RenderingUnavailable as error:
             raise FetchError(str(error), kind=FailureKind.ENGINE_UNAVAILABLE) from error
         except FetchError as error:

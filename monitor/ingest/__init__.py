@@ -76,13 +76,23 @@ class Ingest:
         self.decider = CommitDecider(config=config, store=store, rules=rules, commits=self.commits, now=now)
 
     async def ingest_page(
-        self, outlet: Outlet, entry: FrontierEntry, page: Page, boilerplate: Boilerplate, fetch_linked: FetchLinkedPage
+        self,
+        outlet: Outlet,
+        entry: FrontierEntry,
+        page: Page,
+        boilerplate: Boilerplate,
+        fetch_linked: FetchLinkedPage,
+        *,
+        release_body: Callable[[], None] = lambda: None,
     ) -> Outcome:
         """Extracts a fetched page, stores its story or frontier entry, and returns the outcome.
 
         ``boilerplate`` learns the repeated text of the outlet's articles, of an aggregator that of each site.
-        ``fetch_linked`` fetches further pages of the article.  Extraction errors, conflicts with other processes and a
-        rejected story become an outcome FAILED.  Raises StoreError when the store cannot be used.
+        ``fetch_linked`` fetches further pages of the article.  ``release_body`` is called when the body of a page is no
+        longer needed.
+
+        Extraction errors, conflicts with other processes and a rejected story become an outcome FAILED.
+        Raises StoreError when the store cannot be used.
         """
         publisher = self._publisher_of(outlet, page.url)
 
@@ -93,11 +103,15 @@ class Ingest:
             options = ExtractionOptions.for_outlet(
                 publisher, boilerplate.hashes(site=site_of(page)), listed_at=entry.candidate.published_at
             )
-            return await self.extractor.extract_article(page, options, outlet=outlet.name)
+            try:
+                return await self.extractor.extract_article(page, options, outlet=outlet.name)
+            finally:
+                release_body()
 
         reader = ArticleReader(fetch_linked, extract)
         try:
             article = await extract(page)
+            page = page.without_body()
             if is_front_page_url(page.url) and not is_front_page_url(entry.candidate.url):
                 article = NotArticle(kind="index", detail="the address leads to the front page")
             if isinstance(article, NotArticle):

@@ -61,7 +61,7 @@ class ArticleReader:
             article = await self._extract(page)
         except ExtractionError:
             return None
-        return (page, article) if isinstance(article, Article) else None
+        return (page.without_body(), article) if isinstance(article, Article) else None
 
     async def landed_url(self, url: str) -> str | None:
         """Returns the URL to which a URL leads, ``url`` itself if that cannot be told now; None if the page is gone."""
@@ -80,6 +80,7 @@ class ArticleReader:
         try:
             first_page = await self._fetch(article.first_page)
             first = await self._extract(first_page)
+            first_page = first_page.without_body()
         except FetchError as error:
             if not error.kind.permanent:
                 raise
@@ -107,7 +108,7 @@ class ArticleReader:
         joined = await asyncio.to_thread(_JoinedText, article)  # a long text would block the event loop for seconds
         seen = {story_id(page.url)}
         next_url: str | None = article.next_page
-        further, size, is_incomplete, is_cut = list[str](), len(page.body), False, False
+        further, size, is_incomplete, is_cut = list[str](), page.size, False, False
         while next_url is not None and story_id(next_url) not in seen and is_later_page(next_url, page.url):
             if len(seen) >= MAX_ARTICLE_PAGES or size >= MAX_ARTICLE_BYTES:
                 is_cut = True
@@ -123,7 +124,7 @@ class ArticleReader:
             if not await asyncio.to_thread(joined.add, part_article):
                 break
             further += [next_url, part_page.url]
-            size += len(part_page.body)
+            size += part_page.size
             next_url = part_article.next_page
         complete = joined.article()
         if is_incomplete or is_cut:

@@ -20,6 +20,7 @@ from monitor.config.schema import Config, CrawlSettings, Outlet
 from monitor.crawl.one_off import OneOffSpider
 from monitor.crawl.scheduler import OutletScheduler
 from monitor.models import Disposition, FrontierEntry, Outcome, now
+from monitor.page_budget import PageBudget
 from monitor.store.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -100,7 +101,14 @@ class FakeIngest:
     seconds_per_page: float = 0.0
 
     async def ingest_page(
-        self, outlet: Outlet, entry: FrontierEntry, page: Page, boilerplate: object, fetch_linked: object
+        self,
+        outlet: Outlet,
+        entry: FrontierEntry,
+        page: Page,
+        boilerplate: object,
+        fetch_linked: object,
+        *,
+        release_body: Callable[[], None],
     ) -> Outcome:
         await asyncio.sleep(self.seconds_per_page)
         self.pages.append(page)
@@ -142,6 +150,7 @@ class FakeService:
         self.is_store_unavailable = False
         self.store = MemoryStore()
         self.ingest = FakeIngest(self.store)
+        self.page_budget = PageBudget(max_page_bytes=crawl.max_size, concurrency=crawl.concurrency)
         self.extractor = SimpleNamespace(start=lambda: None, problem="", has_given_up=False)
         self.calls: defaultdict[str, int] = defaultdict(int)
 

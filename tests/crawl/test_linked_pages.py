@@ -79,7 +79,7 @@ def test_further_pages_are_fetched_by_the_rules_of_the_crawl(engine: Engine, sit
     service = FakeService(Outlet(name="x", url=site.url, feeds=(f"{site.url}rss",)))
     fetched: list[Page | FailureKind] = []
 
-    async def ingest_page(*arguments: Any) -> Outcome:
+    async def ingest_page(*arguments: Any, release_body: object) -> Outcome:
         _, entry, _, _, fetch = arguments
         for path in ("page/old", "print/1", "page/3"):
             try:

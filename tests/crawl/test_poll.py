@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from monitor.config.schema import Outlet
-from monitor.crawl import sources
+from monitor.crawl import pages, sources
 from monitor.crawl.lease import LEASE_TERM, Lease
 from monitor.crawl.poll import Poll, PollContext
 from monitor.crawl.polling_price import PollingPrice
@@ -758,3 +758,45 @@ def test_an_index_counts_the_sitemaps_that_are_not_read(engine: Engine, site: Si
     sources = service.store.state.outlets["x"].sources
     assert sources[f"{site.url}top.xml"].skipped == {"sitemap-not-read": 3}
     assert sorted(sources) == sorted([*children[3:], f"{site.url}top.xml"])
+
+
+def test_a_page_larger_than_expected_is_requested_again_with_room_for_it(engine: Engine, site: Site) -> None:
+    urls = [site.put(f"/2026/a-large-story-of-number-{n}", b"<p>story" + b" " * 2_000_000) for n in range(9)]
+    site.put("/rss", rss(urls), "application/rss+xml")
+    service = FakeService(outlet(site))
+    engine.crawl(service)
+    assert [page.size for page in service.ingest.pages] == [2_000_008] * 9
+    assert service.page_budget.used_bytes == 0
+    requests = [site.count(f"/2026/a-large-story-of-number-{n}") for n in range(9)]
+    assert set(requests) == {1, 2}  # the last one was expected to be large
+
+
+def test_a_page_above_the_size_limit_fails_after_two_requests(engine: Engine, site: Site) -> None:
+    url = site.put("/2026/a-large-story-of-the-day", b"<p>story" + b" " * 10_000_000)
+    site.put("/rss", rss([url]), "application/rss+xml")
+    service = FakeService(outlet(site))
+    engine.crawl(service)
+    assert service.ingest.failures[url].kind is FailureKind.TOO_LARGE
+    assert site.count("/2026/a-large-story-of-the-day") == 2
+
+
+@pytest.mark.parametrize("end", ["deadline", "stop"])
+def test_a_poll_defers_the_pages_for_which_there_is_no_room(
+    engine: Engine, site: Site, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    site.put("/rss", rss([site.put("/2026/a-large-story-of-the-day", b"<p>story")]), "application/rss+xml")
+    service, stop = FakeService(outlet(site)), asyncio.Event()
+    service.page_budget.learn("x", 10_000_000)
+
+    async def take_all_room() -> None:
+        for number in range(4):
+            assert await service.page_budget.room_for(f"other {number}").reserve(10_000_000)
+
+    asyncio.run(take_all_room())
+    if end == "deadline":
+        monkeypatch.setattr(pages, "PAGE_START_DEADLINE_SECONDS", 1.0)
+    else:
+        engine.loop.call_soon_threadsafe(engine.loop.call_later, 1.0, stop.set)
+    (report,) = engine.crawl(service, stop=stop).polls
+    assert (report.deferred_page_count, report.page_count, service.ingest.pages) == (1, 0, [])
+    assert site.count("/2026/a-large-story-of-the-day") == 0

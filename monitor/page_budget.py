@@ -1,0 +1,160 @@
+"""Bounds the bytes of page bodies that a process holds: a page waits before its request until there is room for it.
+
+Nothing waits while it holds room: a `PageRoom` gives back what it has before it asks for more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SMALL_PAGE_BYTES = 750_000  # for which a page of an unknown outlet has room; nine of ten pages have a third of it
+SMALL_PAGES_WAITING_BYTES = 16_000_000  # of small pages that wait for extraction, beside those being requested
+LARGE_PAGES_BYTES = 40_000_000  # of all pages above SMALL_PAGE_BYTES together
+MAX_OUTLET_SHARE = 0.5  # of the large pages' bytes that one outlet may use
+END_CHECK_SECONDS = 1.0  # between two checks whether a page that waits must give up
+
+
+@dataclass(eq=False, slots=True)
+class _Request:
+    """A request for room that waits."""
+
+    outlet: str
+    size: int
+    granted: asyncio.Future[None]
+
+
+@dataclass(slots=True)
+class _Pool:
+    """Room for pages of one kind."""
+
+    size: int
+    outlet_size: int
+    used_by_outlet: Counter[str] = field(default_factory=Counter)
+    used: int = 0
+    waiting: list[_Request] = field(default_factory=list)  # in the order of arrival
+
+    def has_room(self, outlet: str, size: int) -> bool:
+        """True if the page fits; a page larger than the limits fits alone."""
+        used_by_outlet = self.used_by_outlet[outlet]
+        fits_outlet = not used_by_outlet or used_by_outlet + size <= self.outlet_size
+        return fits_outlet and (not self.used or self.used + size <= self.size)
+
+    def add(self, outlet: str, size: int) -> None:
+        self.used += size
+        self.used_by_outlet[outlet] += size
+        if not self.used_by_outlet[outlet]:
+            del self.used_by_outlet[outlet]
+
+    def grant(self) -> None:
+        """Grants room to waiting pages, first to those of the outlets that use the least.
+
+        A page that has no room holds back the others, or a large one would wait for ever.
+        """
+        while True:
+            within_share = (
+                request
+                for request in self.waiting
+                if not (used := self.used_by_outlet[request.outlet]) or used + request.size <= self.outlet_size
+            )
+            request = min(within_share, key=lambda request: self.used_by_outlet[request.outlet], default=None)
+            if request is None or not self.has_room(request.outlet, request.size):
+                return
+            self.waiting.remove(request)
+            if not request.granted.done():
+                self.add(request.outlet, request.size)
+                request.granted.set_result(None)
+
+
+class PageBudget:
+    """The room for page bodies of a process.  Small pages, of which each request gets one, and large ones are apart."""
+
+    def __init__(self, *, max_page_bytes: int, concurrency: int) -> None:
+        self.max_page_bytes = max_page_bytes  # `crawl.max_size`
+        self._small_page_bytes = min(SMALL_PAGE_BYTES, max_page_bytes)
+        small = concurrency * self._small_page_bytes + SMALL_PAGES_WAITING_BYTES
+        self._small = _Pool(size=small, outlet_size=small)
+        self._large = _Pool(size=LARGE_PAGES_BYTES, outlet_size=int(LARGE_PAGES_BYTES * MAX_OUTLET_SHARE))
+        self._expected_by_outlet: dict[str, int] = {}
+
+    def expected_bytes(self, outlet: str) -> int:
+        """Returns the bytes for which the outlet's next page needs room, judging by the sizes of its last ones."""
+        return self._expected_by_outlet.get(outlet, self._small_page_bytes)
+
+    def learn(self, outlet: str, size: int) -> None:
+        """Learns the size of a page of the outlet."""
+        expected = int(max(1.5 * size, 0.9 * self.expected_bytes(outlet)))
+        if expected > self._small_page_bytes:
+            self._expected_by_outlet[outlet] = min(expected, self.max_page_bytes)
+        else:
+            self._expected_by_outlet.pop(outlet, None)
+
+    @property
+    def used_bytes(self) -> int:
+        return self._small.used + self._large.used
+
+    def room_for(self, outlet: str) -> PageRoom:
+        """Returns the room of one page of the outlet, at first none."""
+        return PageRoom(self, outlet)
+
+    def pool_of(self, size: int) -> _Pool:
+        return self._small if size <= self._small_page_bytes else self._large
+
+
+class PageRoom:
+    """The room for the page that one task fetches and extracts, and then for further pages of the same article."""
+
+    def __init__(self, budget: PageBudget, outlet: str) -> None:
+        self._budget = budget
+        self._outlet = outlet
+        self._pool: _Pool | None = None
+        self._size = 0
+
+    async def reserve(self, size: int, *, must_end: Callable[[], bool] = lambda: False) -> bool:
+        """Waits for room for ``size`` bytes, without any meanwhile.  Returns False if ``must_end`` comes true first."""
+        self.release()
+        pool = self._budget.pool_of(size)
+        if pool.waiting or not pool.has_room(self._outlet, size):
+            if not await self._wait(pool, size, must_end):
+                return False
+        else:
+            pool.add(self._outlet, size)
+        self._pool, self._size = pool, size
+        return True
+
+    async def _wait(self, pool: _Pool, size: int, must_end: Callable[[], bool]) -> bool:
+        request = _Request(self._outlet, size, asyncio.get_running_loop().create_future())
+        pool.waiting.append(request)
+        pool.grant()
+        try:
+            while not request.granted.done() and not must_end():
+                await asyncio.wait({request.granted}, timeout=END_CHECK_SECONDS)
+        except asyncio.CancelledError:
+            if request.granted.done():
+                pool.add(self._outlet, -size)
+            raise
+        finally:
+            if not request.granted.done():
+                pool.waiting.remove(request)
+            pool.grant()
+        return request.granted.done()
+
+    def fill(self, size: int) -> None:
+        """Keeps as much room as the complete body needs, which may be more than was reserved for a rendered page."""
+        self._budget.learn(self._outlet, size)
+        if self._pool is not None:
+            self._pool.add(self._outlet, size - self._size)
+            self._size = size
+            self._pool.grant()
+
+    def release(self) -> None:
+        """Gives all room back: the body is no longer held."""
+        if self._pool is not None:
+            self._pool.add(self._outlet, -self._size)
+            pool, self._pool, self._size = self._pool, None, 0
+            pool.grant()
