@@ -46,6 +46,7 @@ class ComposedStore:
         self.lease = leases.lease
         self.renew = leases.renew
         self.release = leases.release
+        self.make_due = leases.make_due
         self.outlets = leases.outlets
 
         self.claim = outbox.claim
@@ -61,6 +62,7 @@ class ComposedStore:
 
         self.put_setting = settings.put_setting
         self.compare_and_set = settings.compare_and_set
+        self.setting = settings.setting
         self.settings = settings.settings
 
         self.dump = dump.dump

@@ -272,6 +272,13 @@ class Leases(Protocol):
     def release(self, state: OutletState) -> None:
         """Stores the outlet's state and ends its lease.  Raises LeaseLost if another process has leased the outlet."""
 
+    def make_due(self, name: str, *, at: datetime, now: datetime) -> bool:
+        """Moves the outlet's next poll forward to ``at``; does not postpone an earlier one.
+
+        Returns False, and changes nothing, while a process holds the outlet's lease, whose release sets the next poll,
+        and if the outlet is not stored.
+        """
+
     def outlets(self) -> list[OutletState]:
         """Returns the states of all outlets that were ever leased, in the order of their names."""
 
@@ -337,6 +344,9 @@ class Settings(Protocol):
 
         Returns True if ``new`` was stored.  If several callers replace the same document at once, one succeeds.
         """
+
+    def setting(self, key: str) -> Json | None:
+        """Returns the document that is stored under a key at this moment; None if none is stored."""
 
     def settings(self, prefix: str = "") -> dict[str, Json]:
         """Returns the documents whose keys begin with ``prefix``, in a dict by key."""

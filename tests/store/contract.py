@@ -711,6 +711,30 @@ class Leases:
         store.release(released)
         assert store.outlets()[0].error == "once"
 
+    def test_an_outlet_made_due_is_polled_earlier_never_later(self, store: Store) -> None:
+        (state,) = lease(store, "Outlet")
+        store.release(replace(state, next_poll_at=NOW + TERM * 9, error="kept"))
+        assert store.make_due("Outlet", at=NOW + MINUTE, now=NOW)
+        assert store.make_due("Outlet", at=NOW + TERM * 2, now=NOW)
+        assert lease(store, "Outlet") == []
+        (due,) = lease(store, "Outlet", now=NOW + MINUTE)
+        assert (due.next_poll_at, due.error) == (NOW + MINUTE, "kept")
+
+    def test_an_outlet_that_is_leased_or_unknown_is_not_made_due(self, store: Store) -> None:
+        assert not store.make_due("Outlet", at=NOW, now=NOW)
+        assert store.outlets() == []
+        (state,) = lease(store, "Outlet")
+        assert not store.make_due("Outlet", at=NOW, now=NOW + MINUTE)
+        store.release(replace(state, next_poll_at=NOW + TERM * 9))
+        assert store.outlets()[0].next_poll_at == NOW + TERM * 9
+
+    def test_an_outlet_whose_lease_has_expired_is_made_due(self, store: Store) -> None:
+        (state,) = lease(store, "Outlet")
+        store.release(replace(state, next_poll_at=NOW + TERM))
+        lease(store, "Outlet", now=NOW + TERM)
+        assert store.make_due("Outlet", at=NOW, now=NOW + TERM * 2)
+        assert store.outlets()[0].next_poll_at == NOW
+
     def test_each_outlet_is_leased_to_one_of_many_processes(
         self, store: Store, open_another: Callable[[], Store]
     ) -> None:
@@ -888,6 +912,8 @@ class Settings:
             "health/b": {"failing": False},
         }
         assert len(store.settings()) == 3
+        assert store.setting("health/b") == {"failing": False}
+        assert store.setting("health/") is None
 
     def test_one_of_several_compare_and_set_calls_succeeds(
         self, store: Store, open_another: Callable[[], Store]

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from monitor.errors import LeaseLost
-from monitor.models import OutletState, rfc3339
+from monitor.models import OutletState, from_rfc3339, rfc3339
 from monitor.store.elasticsearch import documents
 from monitor.store.elasticsearch.bulk import DocumentWrite
 from monitor.store.elasticsearch.documents import document_id
@@ -137,6 +137,23 @@ class Leases:
             holder = stored.document.get("holder") if stored else None
             raise LeaseLost(f"{state.name} is polled by {holder or 'another process'} now")
         return stored
+
+    def make_due(self, name: str, *, at: datetime, now: datetime) -> bool:
+        key = document_id(name)
+        while True:
+            fields = ("next_poll_at", "holder", "lease_until")
+            stored = self._cluster.get_documents("outlets", [key], fields=fields).get(key)
+            if stored is None:
+                return False
+            lease_until = stored.document.get("lease_until")
+            if stored.document.get("holder") and lease_until and from_rfc3339(lease_until) > now:
+                return False
+            if from_rfc3339(stored.document["next_poll_at"]) <= at:
+                return True
+            due = {"next_poll_at": rfc3339(at)}
+            write = DocumentWrite(kind="outlets", id=key, document=due, op="update", revision=stored.revision)
+            if self._cluster.write_documents([write])[0].is_done:
+                return True
 
     def outlets(self) -> list[OutletState]:
         stored_outlets = self._cluster.find("outlets", {"match_all": {}}, sort=[{"name": "asc"}])

@@ -36,8 +36,14 @@ class Settings:
             write = replace(write, op="index", revision=stored.revision)
         return self._cluster.write_documents([write])[0].is_done
 
+    def setting(self, key: str) -> Json | None:
+        key_id = document_id(SETTING_KIND, key)
+        stored = self._cluster.get_documents("settings", [key_id]).get(key_id)
+        value: Json | None = stored.document["value"] if stored else None
+        return value
+
     def settings(self, prefix: str = "") -> dict[str, Json]:
-        return {key: value for key, value in self.values_of_kind(SETTING_KIND).items() if key.startswith(prefix)}
+        return self.values_of_kind(SETTING_KIND, prefix=prefix)
 
     def put_value(self, kind: str, key: str, value: Json | None) -> None:
         """Stores a value under a kind and key; None deletes the stored value."""
@@ -48,9 +54,10 @@ class Settings:
         else:
             self._cluster.write_documents([setting_write(kind, key, value)])
 
-    def values_of_kind(self, kind: str) -> dict[str, Json]:
-        """Returns the stored values of a kind by key, in the order of their keys."""
-        documents = self._cluster.find("settings", {"term": {"kind": kind}}, sort=[{"key": "asc"}])
+    def values_of_kind(self, kind: str, *, prefix: str = "") -> dict[str, Json]:
+        """Returns the stored values of a kind whose keys begin with ``prefix``, by key, in the order of their keys."""
+        query: Json = {"bool": {"filter": [{"term": {"kind": kind}}, {"prefix": {"key": {"value": prefix}}}]}}
+        documents = self._cluster.find("settings", query, sort=[{"key": "asc"}])
         return {stored.document["key"]: stored.document["value"] for stored in documents}
 
 

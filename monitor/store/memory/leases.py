@@ -65,6 +65,14 @@ class Leases:
                 raise LeaseLost(f"another process polls {state.name} now")
             self._state.outlets[state.name] = replace(copy_outlet_state(state), holder=None, lease_until=None)
 
+    def make_due(self, name: str, *, at: datetime, now: datetime) -> bool:
+        with self._state.lock:
+            stored = self._state.outlets.get(name)
+            if stored is None or (stored.lease_until or now) > now:
+                return False
+            self._state.outlets[name] = replace(stored, next_poll_at=min(stored.next_poll_at, at))
+        return True
+
     def outlets(self) -> list[OutletState]:
         with self._state.lock:
             return [copy_outlet_state(state) for _, state in sorted(self._state.outlets.items())]

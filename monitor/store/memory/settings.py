@@ -30,6 +30,11 @@ class Settings:
             self._state.settings[key] = json.dumps(new)
             return True
 
+    def setting(self, key: str) -> Json | None:
+        with self._state.lock:
+            value: Json | None = json.loads(self._state.settings.get(key, "null"))
+        return value
+
     def settings(self, prefix: str = "") -> dict[str, Json]:
         with self._state.lock:
             selected = sorted(item for item in self._state.settings.items() if item[0].startswith(prefix))

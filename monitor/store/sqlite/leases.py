@@ -62,6 +62,11 @@ class Leases:
             if not connection.execute(sql.RELEASE_LEASE, parameters).get:
                 raise LeaseLost(f"another process polls {state.name} now")
 
+    def make_due(self, name: str, *, at: datetime, now: datetime) -> bool:
+        with self._database.write_transaction() as connection:
+            parameters = (micros(at), name, micros(now))
+            return bool(connection.execute(sql.MAKE_OUTLET_DUE, parameters).get)
+
     def outlets(self) -> list[OutletState]:
         with self._database.read_connection() as connection:
             return [rows.outlet_state(row) for row in connection.execute(sql.SELECT_OUTLETS)]

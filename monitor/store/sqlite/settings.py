@@ -34,6 +34,12 @@ class Settings:
                 connection.execute(sql.PUT_SETTING, (key, rows.json_text(new)))
             return is_old
 
+    def setting(self, key: str) -> Json | None:
+        with self._database.read_connection() as connection:
+            stored: list[tuple[str]] = rows.fetch(connection, sql.SELECT_SETTING, (key,))
+        value: Json | None = orjson.loads(stored[0][0]) if stored else None
+        return value
+
     def settings(self, prefix: str = "") -> dict[str, Json]:
         with self._database.read_connection() as connection:
             return {

@@ -226,6 +226,11 @@ UPDATE outlet SET next_poll_at = ?, state = ?, holder = NULL, lease_until = NULL
 RETURNING 1
 """
 
+MAKE_OUTLET_DUE = """
+UPDATE outlet SET next_poll_at = min(next_poll_at, ?) WHERE name = ? AND (holder IS NULL OR lease_until <= ?)
+RETURNING 1
+"""
+
 # ---- the outbox
 
 _NOTIFICATION_KEY_CONDITION = "alert = :alert AND story = :story AND version = :version AND channel = :channel"
